@@ -1,0 +1,1 @@
+"""Administrators, and the browsers in which somebody is signed in."""

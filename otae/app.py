@@ -1,0 +1,154 @@
+"""The only place that wires: settings, database, keys, queue and pages become one running process."""
+
+import asyncio
+import logging
+import ssl
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import IO
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+
+from otae.accounts.administrators import any_administrator, new_setup_link
+from otae.authority import serving
+from otae.authority.ceremony import check_names, hold_ceremony
+from otae.delivery.templates import ensure_templates
+from otae.enrollment import ota
+from otae.errors import CannotStart
+from otae.settings import Settings
+from otae.store import database, keyring
+from otae.store import restore as restoring
+from otae.store.backup_file import BackupReader
+from otae.store.desk import Bell, Desk, Silence
+from otae.store.restore import Restored
+from otae.tasks import runtime
+from otae.web import failures, middleware, routes
+from otae.words import configure_logging
+
+#: Seconds that open requests may take after SIGTERM; the whole process ends within 25.
+GRACE = 10
+#: Seconds between looks at whether the TLS leaf is to be renewed, or was by another process.
+REFRESH = 600
+
+log = structlog.get_logger("otae.app")
+
+
+async def prepare(settings: Settings) -> None:
+    """Bring the schema up to date and make what a new installation lacks; several processes may try at once."""
+    await database.migrate(settings)
+    async with database.exclusive(settings), database.connected(settings):
+        vault = await keyring.open_vault(settings, first=True)
+        await hold_ceremony(settings, vault, now=await database.now())
+        await ensure_templates()
+
+
+async def restore(settings: Settings, file: IO[bytes]) -> Restored:
+    """Bring a backup up on an empty installation; the master key is tried before the database is touched.
+
+    Raises BackupUnreadable, RestoreRefused, or CannotStart when no master key is given.
+    """
+    vault = keyring.given_vault(settings)
+    source = BackupReader(file, vault)
+    await database.migrate(settings)
+    async with database.exclusive(settings), database.connected(settings):
+        return await restoring.restore(vault, source, now=await database.now())
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, bell: Bell | None = None) -> AsyncIterator[Desk]:
+    """Open an installation that was prepared; raises CannotStart when it was not, or when the master key is wrong."""
+    async with database.connected(settings):
+        if not await database.is_migrated():
+            raise CannotStart("the database is not set up: run `otae migrate` first")
+        yield Desk(settings, await keyring.open_vault(settings), bell or Silence())
+
+
+def make_app(desk: Desk) -> Starlette:
+    """Return the web application of ``desk``; who calls it keeps the database open as long as it serves."""
+    app = Starlette(
+        routes=routes.routes(), middleware=middleware.stack(desk.settings), exception_handlers=failures.handlers()
+    )
+    app.state.desk = desk
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM; embedded, also migrate first and run worker and clock inside."""
+    configure_logging(settings.log_level)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    ota.lab_authorities(settings.extra_device_ca_file)
+    if settings.embedded:
+        await prepare(settings)
+    async with runtime.bell_for(settings) as bell, opened(settings, bell=bell) as desk:
+        if not await any_administrator():
+            link = await new_setup_link(desk, now=await database.now())
+            print(f"\n  Create the first administrator (this link works once):\n  {link}\n", file=sys.stderr)  # noqa: T201
+        async with AsyncExitStack() as beside:
+            if settings.inline_worker:
+                await beside.enter_async_context(runtime.embedded(desk))
+            context = None if settings.port else await beside.enter_async_context(_fresh_tls(desk))
+            await uvicorn.Server(_server_config(desk, context)).serve()
+
+
+@asynccontextmanager
+async def _fresh_tls(desk: Desk) -> AsyncIterator[ssl.SSLContext]:
+    """Give the TLS context to serve with, and keep its leaf renewed for the length of the block."""
+    await check_names(desk, now=await database.now())
+    context = await serving.tls_context(desk)
+
+    async def keep_fresh() -> None:
+        while True:
+            await asyncio.sleep(REFRESH)
+            try:
+                await serving.refresh(context, desk, now=await database.now())
+            except Exception as error:  # noqa: BLE001 - the database may be away; the next round tries again
+                log.warning("the TLS certificate could not be refreshed", reason=type(error).__name__)
+
+    task = asyncio.create_task(keep_fresh())
+    try:
+        yield context
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _server_config(desk: Desk, context: ssl.SSLContext | None) -> uvicorn.Config:
+    settings = desk.settings
+    factory: Callable[[uvicorn.Config, Callable[[], ssl.SSLContext]], ssl.SSLContext] | None = None
+    if context is not None:
+
+        def factory(_config: uvicorn.Config, _default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+            return context
+
+    return uvicorn.Config(
+        make_app(desk),
+        host=settings.host,
+        port=settings.port or settings.public_port,
+        ssl_context_factory=factory,
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        log_level=logging.getLevelName(settings.log_level),
+        timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=75,
+        lifespan="off",
+    )
+
+
+def work(settings: Settings) -> None:
+    """Run the worker until SIGTERM."""
+    configure_logging(settings.log_level)
+    runtime.run_worker(settings)
+
+
+def tick(settings: Settings) -> None:
+    """Run the clock until SIGTERM."""
+    configure_logging(settings.log_level)
+    runtime.run_clock(settings)

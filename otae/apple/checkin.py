@@ -1,0 +1,256 @@
+"""What a Mac says at CheckInURL: one frozen type per MessageType, Apple's names in snake case.
+
+Only device enrollments are offered, so a UDID is required; keys beyond those read here are let pass, because real Macs
+send some that no page describes (Authenticate's Challenge).
+https://developer.apple.com/documentation/devicemanagement/check-in
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from otae.apple import plist
+from otae.apple.fields import MODEL, SERIAL, TOPIC, UDID, USER_ID, VERSION, Fields
+from otae.errors import CheckinUnreadable
+
+_PUSH_TOKEN_BYTES = 256
+_SMALL_DATA_BYTES = 16 * 1024
+_STATUS_REPORT_BYTES = plist.MAX_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """The Mac begins (or renews) its enrollment.
+
+    ``device_name``, ``model_name``, ``serial_number`` and the texts after it are "" when the Mac did not send them.
+    https://developer.apple.com/documentation/devicemanagement/authenticaterequest
+    """
+
+    topic: str
+    udid: str
+    device_name: str
+    model: str
+    model_name: str
+    serial_number: str
+    os_version: str
+    build_version: str
+    product_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUpdate:
+    """The push values of the Mac, or of one person on it.
+
+    ``user_id`` is "" on the device channel; a person's values must never overwrite the device's.
+    https://developer.apple.com/documentation/devicemanagement/tokenupdaterequest
+    """
+
+    topic: str
+    udid: str
+    token: bytes = field(repr=False)
+    push_magic: str = field(repr=False)
+    awaiting_configuration: bool = False
+    user_id: str = ""
+    user_short_name: str = ""
+    user_long_name: str = ""
+    not_on_console: bool = False
+
+    @property
+    def is_user_channel(self) -> bool:
+        """Whether this speaks for a person on the Mac instead of the Mac."""
+        return bool(self.user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOut:
+    """The MDM profile was removed.
+
+    https://developer.apple.com/documentation/devicemanagement/checkoutrequest
+    """
+
+    topic: str
+    udid: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetBootstrapToken:
+    """The Mac deposits its bootstrap token; None takes it back.
+
+    https://developer.apple.com/documentation/devicemanagement/setbootstraptokenrequest
+    """
+
+    udid: str
+    bootstrap_token: bytes | None = field(repr=False)
+    awaiting_configuration: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GetBootstrapToken:
+    """The Mac asks for its bootstrap token.
+
+    https://developer.apple.com/documentation/devicemanagement/getbootstraptokenrequest
+    """
+
+    udid: str
+    awaiting_configuration: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UserAuthenticate:
+    """A directory user signs in at the Mac.
+
+    ``digest_response`` is "" in the first of the two messages.
+    https://developer.apple.com/documentation/devicemanagement/userauthenticaterequest
+    """
+
+    udid: str
+    user_id: str
+    digest_response: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DeclarativeManagement:
+    """Declarative management asks or reports.
+
+    https://developer.apple.com/documentation/devicemanagement/declarativemanagementrequest
+    """
+
+    udid: str
+    endpoint: str
+    data: bytes | None = field(repr=False)
+    user_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GetToken:
+    """The Mac asks for a service token.
+
+    https://developer.apple.com/documentation/devicemanagement/gettokenrequest
+    """
+
+    udid: str
+    token_service_type: str
+    user_id: str = ""
+
+
+Checkin = (
+    Authenticate
+    | TokenUpdate
+    | CheckOut
+    | SetBootstrapToken
+    | GetBootstrapToken
+    | UserAuthenticate
+    | DeclarativeManagement
+    | GetToken
+)
+
+
+def parse(data: bytes) -> Checkin:
+    """Read the body of a check-in (XML, at most 1 MiB).
+
+    Raises TooLarge, PlistUnreadable, and CheckinUnreadable for an unknown MessageType, a missing key, a wrong type or
+    a value out of form. Whether the message is believed is not decided here.
+    """
+    message = plist.loads(data)
+    fields = Fields(message)
+    read = _READERS.get(fields.required_text("MessageType", longest=64))
+    if read is None:
+        raise CheckinUnreadable("an unknown MessageType")
+    return read(fields)
+
+
+def bootstrap_token_answer(token: bytes | None) -> bytes:
+    """The answer to GetBootstrapToken: a property list, or nothing at all when no bootstrap token is held."""
+    return b"" if token is None else plist.dumps({"BootstrapToken": token})
+
+
+def unrecognized_device() -> tuple[bytes, str]:
+    """Body and Content-Type of the 403 that makes a Mac (macOS 14 and later) unenroll; to be sent on purpose only.
+
+    Apple's schema mdm/errors/unrecognized.device.yaml (github.com/apple/device-management).
+    """
+    return json.dumps({"code": "com.apple.unrecognized.device"}).encode(), "application/json"
+
+
+def _authenticate(fields: Fields) -> Authenticate:
+    return Authenticate(
+        topic=fields.required_form("Topic", TOPIC),
+        udid=fields.required_form("UDID", UDID),
+        device_name=fields.text("DeviceName"),
+        model=fields.required_form("Model", MODEL),
+        model_name=fields.text("ModelName"),
+        serial_number=fields.form("SerialNumber", SERIAL),
+        os_version=fields.form("OSVersion", VERSION),
+        build_version=fields.form("BuildVersion", VERSION),
+        product_name=fields.form("ProductName", MODEL),
+    )
+
+
+def _token_update(fields: Fields) -> TokenUpdate:
+    return TokenUpdate(
+        topic=fields.required_form("Topic", TOPIC),
+        udid=fields.required_form("UDID", UDID),
+        token=fields.required_data("Token", longest=_PUSH_TOKEN_BYTES),
+        push_magic=fields.required_text("PushMagic"),
+        awaiting_configuration=fields.flag("AwaitingConfiguration"),
+        user_id=fields.form("UserID", USER_ID),
+        user_short_name=fields.text("UserShortName"),
+        user_long_name=fields.text("UserLongName"),
+        not_on_console=fields.flag("NotOnConsole"),
+    )
+
+
+def _check_out(fields: Fields) -> CheckOut:
+    return CheckOut(topic=fields.required_form("Topic", TOPIC), udid=fields.required_form("UDID", UDID))
+
+
+def _set_bootstrap_token(fields: Fields) -> SetBootstrapToken:
+    return SetBootstrapToken(
+        udid=fields.required_form("UDID", UDID),
+        bootstrap_token=fields.data("BootstrapToken", longest=_SMALL_DATA_BYTES),
+        awaiting_configuration=fields.flag("AwaitingConfiguration"),
+    )
+
+
+def _get_bootstrap_token(fields: Fields) -> GetBootstrapToken:
+    return GetBootstrapToken(
+        udid=fields.required_form("UDID", UDID), awaiting_configuration=fields.flag("AwaitingConfiguration")
+    )
+
+
+def _user_authenticate(fields: Fields) -> UserAuthenticate:
+    return UserAuthenticate(
+        udid=fields.required_form("UDID", UDID),
+        user_id=fields.required_form("UserID", USER_ID),
+        digest_response=fields.text("DigestResponse", longest=4096),
+    )
+
+
+def _declarative_management(fields: Fields) -> DeclarativeManagement:
+    return DeclarativeManagement(
+        udid=fields.required_form("UDID", UDID),
+        endpoint=fields.required_text("Endpoint", longest=1024),
+        data=fields.data("Data", longest=_STATUS_REPORT_BYTES),
+        user_id=fields.form("UserID", USER_ID),
+    )
+
+
+def _get_token(fields: Fields) -> GetToken:
+    return GetToken(
+        udid=fields.required_form("UDID", UDID),
+        token_service_type=fields.required_text("TokenServiceType"),
+        user_id=fields.form("UserID", USER_ID),
+    )
+
+
+_READERS: Final[Mapping[str, Callable[[Fields], Checkin]]] = {
+    "Authenticate": _authenticate,
+    "TokenUpdate": _token_update,
+    "CheckOut": _check_out,
+    "SetBootstrapToken": _set_bootstrap_token,
+    "GetBootstrapToken": _get_bootstrap_token,
+    "UserAuthenticate": _user_authenticate,
+    "DeclarativeManagement": _declarative_management,
+    "GetToken": _get_token,
+}

@@ -1,0 +1,146 @@
+"""The first keys: the whole tree, made once, and the part of it that follows PUBLIC_URL.
+
+Root (its key signs the two CAs and then has nothing to do) → device CA → registration authority, profile signer; root →
+service CA → TLS leaf. The profile signer stands outside the service CA, for a verifier may apply name constraints to a
+common name. The service CA's name constraints hold it to PUBLIC_URL's host: a new host asks for a new service CA, which
+only the root's key can make.
+"""
+
+import asyncio
+import ipaddress
+from datetime import datetime
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from tortoise.exceptions import IntegrityError
+
+from otae.authority.issuers import Purpose, active_row, fitted, held, is_uploaded, keyed, replace
+from otae.authority.making import make_device_ca, make_ra, make_root, make_service_ca, make_signer
+from otae.authority.serving import RENEW_WITHIN, make_leaf, serve_own_leaf, served_names, speaks_for
+from otae.errors import CannotStart, NotReady, StaleState
+from otae.settings import Settings
+from otae.signing.certificates import Keyed, load_certificate, new_key
+from otae.store import audit, properties
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import Certificate
+from otae.store.vault import Vault
+
+#: Who is above whom, in the order in which the rows are written.
+_ISSUER: Final[dict[Purpose, Purpose | None]] = {
+    "root": None,
+    "device-ca": "root",
+    "service-ca": "root",
+    "ra": "device-ca",
+    "profile-signer": "device-ca",
+    "tls": "service-ca",
+}
+
+
+async def hold_ceremony(settings: Settings, vault: Vault, *, now: datetime) -> None:
+    """Make the tree if this installation has none; the database must be connected.
+
+    Called inside ``database.exclusive``, so that the work is done once; should two still get here, one tree wins whole.
+    Names carry the server property organization.name.
+    """
+    if await _held():
+        return
+    organization = await properties.word("organization.name")
+    keys = await asyncio.gather(*(asyncio.to_thread(new_key) for _ in _ISSUER))
+    made = _tree(dict(zip(_ISSUER, keys, strict=True)), fitted(organization), settings, now)
+    try:
+        await _store(made, vault, now)
+    except IntegrityError:
+        # The one active certificate of its purpose was written by another process first.
+        if not await _held():
+            raise
+
+
+async def check_names(desk: Desk, *, now: datetime) -> None:
+    """See at start that the service CA may speak for PUBLIC_URL's host, and make it and its leaf anew if not.
+
+    The same when the service CA ends within 30 days. An uploaded certificate serves as long as it fits, then gives way
+    to our own. Raises CannotStart when the root's key is not on this server to do it with, unless the old one still
+    serves or a router in front does TLS.
+    """
+    tls, service_ca = await active_row("tls"), await active_row("service-ca")
+    uploaded = await is_uploaded(tls)
+    if uploaded and tls.not_after > now and speaks_for(load_certificate(tls.der or b""), desk.settings.public_host):
+        return
+    covered = _covers(service_ca, desk.settings)
+    if covered and service_ca.not_after - now > RENEW_WITHIN:
+        if uploaded:
+            await serve_own_leaf(desk, tls, now=now)
+        return
+    try:
+        root = await keyed(desk, "root")
+    except NotReady as error:
+        if desk.settings.port or (covered and service_ca.not_after > now):
+            return
+        raise CannotStart(
+            f"the TLS certificates do not serve {desk.settings.public_host} (PUBLIC_URL) today, and the root's key is "
+            "no longer on this server to make new ones: set PUBLIC_URL back, or bring the root's key back"
+        ) from error
+    ca_key, leaf_key = await asyncio.gather(asyncio.to_thread(new_key), asyncio.to_thread(new_key))
+    made = _make_service_ca(ca_key, root, desk.settings, now)
+    leaf = make_leaf(leaf_key, made, desk.settings, now)
+    ca_row = held(desk.vault, made, "service-ca", issuer=await active_row("root"), now=now)
+    try:
+        async with transaction():
+            await replace(service_ca, ca_row)
+            await replace(tls, held(desk.vault, leaf, "tls", issuer=ca_row, now=now))
+            await audit.record("command line", "ca.service-ca-replaced", now=now, subject=ca_row.sha256 or "")
+    except StaleState:
+        # Another process did the same meanwhile; with another PUBLIC_URL than ours it would go round and round.
+        await _check_again(desk.settings)
+
+
+async def _held() -> bool:
+    return await Certificate.exists(purpose="root")
+
+
+def _make_service_ca(key: rsa.RSAPrivateKey, root: Keyed, settings: Settings, now: datetime) -> Keyed:
+    """Return a service CA for the names of ``settings``, in the root's organization."""
+    names = served_names(settings)
+    return make_service_ca(key, root, now, dns_names=names.dns, addresses=names.addresses)
+
+
+def _tree(
+    keys: dict[Purpose, rsa.RSAPrivateKey], organization: str, settings: Settings, now: datetime
+) -> dict[Purpose, Keyed]:
+    root = make_root(keys["root"], organization, now)
+    device_ca = make_device_ca(keys["device-ca"], root, now)
+    service_ca = _make_service_ca(keys["service-ca"], root, settings, now)
+    return {
+        "root": root,
+        "device-ca": device_ca,
+        "service-ca": service_ca,
+        "ra": make_ra(keys["ra"], device_ca, now),
+        "profile-signer": make_signer(keys["profile-signer"], device_ca, now),
+        "tls": make_leaf(keys["tls"], service_ca, settings, now),
+    }
+
+
+async def _store(made: dict[Purpose, Keyed], vault: Vault, now: datetime) -> None:
+    rows: dict[Purpose, Certificate] = {}
+    for purpose, issuer in _ISSUER.items():
+        rows[purpose] = held(vault, made[purpose], purpose, issuer=rows[issuer] if issuer else None, now=now)
+    async with transaction():
+        for row in rows.values():
+            await row.save()
+        await audit.record("command line", "ca.created", now=now, subject=rows["root"].sha256 or "")
+
+
+async def _check_again(settings: Settings) -> None:
+    if not _covers(await active_row("service-ca"), settings):
+        raise CannotStart("another process of this installation runs with another PUBLIC_URL: give all the same")
+
+
+def _covers(row: Certificate, settings: Settings) -> bool:
+    certificate = load_certificate(row.der or b"")
+    permitted = certificate.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
+    names = served_names(settings)
+    wanted = [x509.DNSName(host) for host in names.dns]
+    networks = [x509.IPAddress(ipaddress.ip_network(address)) for address in names.addresses]
+    return all(entry in permitted for entry in (*wanted, *networks))

@@ -1,0 +1,131 @@
+"""New keys in good time: by the clock below the device CA, by an administrator for the device CA itself.
+
+What was issued before stays good to its own end: its row says so (``revocation``), its issuer goes on signing its list
+of revoked certificates (``crl``), and what was encrypted to the former registration authority is opened with its key.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from otae.authority.issuers import active_row, held, is_uploaded, keyed, open_row, replace
+from otae.authority.making import make_device_ca, make_ra, make_signer
+from otae.authority.serving import LAST_DAY, RENEW_WITHIN
+from otae.authority.uploads import sign_ourselves
+from otae.errors import EnvelopeUnreadable, StaleState
+from otae.signing.certificates import Keyed, der, issuer_and_serial, new_key
+from otae.signing.envelopes import recipients
+from otae.store import audit
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import Certificate
+
+_Renewed = Literal["ra", "profile-signer"]
+_MAKE: Final[dict[_Renewed, Callable[[rsa.RSAPrivateKey, Keyed, datetime], Keyed]]] = {
+    "ra": make_ra,
+    "profile-signer": make_signer,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """The new device CA. ``former_until``: until when identities of the former one may last; aware UTC."""
+
+    subject: str
+    sha256: str
+    not_after: datetime
+    former_sha256: str
+    former_until: datetime
+
+
+async def rotate_device_ca(desk: Desk, *, now: datetime, actor: str) -> Rotated:
+    """Put a new device CA in use, with a registration authority and a profile signer of its own; audited.
+
+    Identities come from it from now on; those of the former one keep working to their end. An uploaded profile signer
+    stays in use. Raises NotReady when the root's key is not on this server, StaleState when somebody else rotated at
+    the same time: one of the two is done.
+    """
+    root = await keyed(desk, "root")
+    former, ra, signer = await active_row("device-ca"), await active_row("ra"), await active_row("profile-signer")
+    number = await Certificate.filter(purpose="device-ca").count() + 1
+    keys = await asyncio.gather(*(asyncio.to_thread(new_key) for _ in range(3)))
+    device_ca = make_device_ca(keys[0], root, now, number=number)
+    ca_row = held(desk.vault, device_ca, "device-ca", issuer=await active_row("root"), now=now)
+    ra_row = held(desk.vault, make_ra(keys[1], device_ca, now), "ra", issuer=ca_row, now=now)
+    signer_row = held(desk.vault, make_signer(keys[2], device_ca, now), "profile-signer", issuer=ca_row, now=now)
+    uploaded = await is_uploaded(signer)
+    async with transaction():
+        await replace(former, ca_row)
+        await replace(ra, ra_row)
+        if uploaded:
+            signer_row.active = False
+            await signer_row.save()
+        else:
+            await replace(signer, signer_row)
+        words = f"instead of {former.sha256}"
+        await audit.record(actor, "ca.rotated", now=now, subject=ca_row.sha256 or "", detail=words)
+    return Rotated(ca_row.subject, ca_row.sha256 or "", ca_row.not_after, former.sha256 or "", former.not_after)
+
+
+async def renew_due(desk: Desk, *, now: datetime) -> list[str]:
+    """Renew registration authority and profile signer when they end within 30 days; return the purposes renewed.
+
+    The device CA issues them, the root's key is not needed. One that ends with the device CA is not made again: only a
+    rotation helps. An uploaded profile signer gives way to our own on its last day. The keys of replaced ones leave the
+    server when these have ended. Safe to call at any time, by several processes.
+    """
+    renewed = [purpose for purpose in _MAKE if await _renew(desk, purpose, now)]
+    ended = Certificate.filter(purpose__in=("ra", "profile-signer", "tls"), active=False, not_after__lt=now)
+    await ended.filter(key_sealed__not_isnull=True).update(key_sealed=None)
+    return [str(purpose) for purpose in renewed]
+
+
+async def _renew(desk: Desk, purpose: _Renewed, now: datetime) -> bool:
+    row = await active_row(purpose)
+    if await is_uploaded(row):
+        due = row.not_after - now <= LAST_DAY
+        if due:
+            await sign_ourselves(desk, row, now=now, actor="clock")
+        return due
+    ca_row = await active_row("device-ca")
+    if row.not_after - now > RENEW_WITHIN or (row.issuer_id == ca_row.id and row.not_after >= ca_row.not_after):
+        return False
+    made = _MAKE[purpose](await asyncio.to_thread(new_key), open_row(desk, ca_row), now)
+    new = held(desk.vault, made, purpose, issuer=ca_row, now=now)
+    try:
+        async with transaction():
+            await replace(row, new)
+            await audit.record("clock", f"{purpose}.renewed", now=now, subject=new.sha256 or "")
+    except StaleState:
+        return False
+    return True
+
+
+async def ra_candidates(desk: Desk, *, now: datetime) -> list[Keyed]:
+    """Return the registration authorities that may still open a request: the one in use, then former ones not ended."""
+    rows = await Certificate.filter(purpose="ra", not_after__gt=now, key_sealed__not_isnull=True).order_by(
+        "-created_at"
+    )
+    rows.sort(key=lambda row: not row.active)
+    return [open_row(desk, row) for row in rows]
+
+
+async def ra_for(desk: Desk, envelope: bytes, *, now: datetime) -> Keyed:
+    """Return the registration authority that ``envelope`` (EnvelopedData) is for, by issuer and serial number.
+
+    It opens the envelope and signs the reply. The one in use when the envelope is for nobody here: opening it then
+    fails as any other. Raises NotReady before the ceremony.
+    """
+    candidates = await ra_candidates(desk, now=now)
+    if len(candidates) < 2:
+        return candidates[0] if candidates else await keyed(desk, "ra")
+    try:
+        named = recipients(envelope)
+    except EnvelopeUnreadable:
+        return candidates[0]
+    ours = (found for found in candidates if issuer_and_serial(der(found.certificate)) in named)
+    return next(ours, candidates[0])

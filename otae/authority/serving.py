@@ -1,0 +1,147 @@
+"""What we serve TLS with: the leaf below the service CA, renewed and swapped while connections are served."""
+
+import asyncio
+import ipaddress
+import secrets
+import ssl
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from otae.authority.files import read_key
+from otae.authority.issuers import BACKDATED, active_row, chain_of, held, is_uploaded, open_row, replace
+from otae.errors import NotReady, StaleState
+from otae.settings import Settings
+from otae.signing.certificates import Keyed, extension, load_certificate, new_key, pem
+from otae.signing.issuing import build_tls_leaf
+from otae.store import audit
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import Certificate
+
+#: Macs refuse server certificates that live longer than 398 days (Apple, support.apple.com/en-us/102028).
+LEAF_LIFE: Final = timedelta(days=397)
+RENEW_WITHIN: Final = timedelta(days=30)
+#: An uploaded certificate is its owner's to renew; it gives way when nothing is won by waiting longer.
+LAST_DAY: Final = timedelta(days=1)
+#: A trial and the health check of a neighbour come by these names.
+_LOCAL_ADDRESSES: Final = ("127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class ServedNames:
+    """The names a leaf carries and its issuer is held to."""
+
+    dns: tuple[str, ...]
+    addresses: tuple[str, ...]
+
+
+def served_names(settings: Settings) -> ServedNames:
+    """Return PUBLIC_URL's host, localhost, 127.0.0.1 and ::1, each once."""
+    host = settings.public_host
+    try:
+        addresses = dict.fromkeys((str(ipaddress.ip_address(host)), *_LOCAL_ADDRESSES))
+        return ServedNames(("localhost",), tuple(addresses))
+    except ValueError:
+        return ServedNames(tuple(dict.fromkeys((host, "localhost"))), _LOCAL_ADDRESSES)
+
+
+def make_leaf(key: rsa.RSAPrivateKey, service_ca: Keyed, settings: Settings, now: datetime) -> Keyed:
+    """Return a TLS leaf for the names of ``settings``; it ends with its issuer at the latest."""
+    names, begin = served_names(settings), now - BACKDATED
+    return build_tls_leaf(
+        key,
+        service_ca,
+        dns_names=names.dns,
+        addresses=names.addresses,
+        not_before=begin,
+        not_after=begin + LEAF_LIFE,
+    )
+
+
+def speaks_for(certificate: x509.Certificate, host: str) -> bool:
+    """Tell whether subjectAltName names ``host``, a DNS name or an address; a wildcard stands for one label (RFC 6125).
+
+    Raises MessageUnreadable.
+    """
+    names = extension(certificate, x509.SubjectAlternativeName)
+    if names is None:
+        return False
+    try:
+        return ipaddress.ip_address(host) in names.get_values_for_type(x509.IPAddress)
+    except ValueError:
+        entries = {entry.lower() for entry in names.get_values_for_type(x509.DNSName)}
+        return host in entries or f"*.{host.partition('.')[2]}" in entries
+
+
+async def renew_leaf(desk: Desk, *, now: datetime) -> bool:
+    """Make a new leaf when the one in use ends within 30 days, an uploaded one within a day; tell whether there is one.
+
+    A leaf that already ends with its issuer is not made again: only a new service CA helps, which the next start makes.
+    """
+    row = await active_row("tls")
+    if row.not_after - now > (LAST_DAY if await is_uploaded(row) else RENEW_WITHIN):
+        return False
+    ca_row = await active_row("service-ca")
+    if row.issuer_id == ca_row.id and row.not_after >= ca_row.not_after:
+        return False
+    return await serve_own_leaf(desk, row, now=now)
+
+
+async def serve_own_leaf(desk: Desk, instead: Certificate, *, now: datetime, actor: str = "clock") -> bool:
+    """Put a new leaf of our own in use for ``instead``, unless somebody was first; audited if that was uploaded.
+
+    The key of an uploaded one leaves this server. Tells whether there is a new leaf.
+    """
+    ca_row = await active_row("service-ca")
+    key = await asyncio.to_thread(new_key)
+    leaf = make_leaf(key, open_row(desk, ca_row), desk.settings, now)
+    uploaded = await is_uploaded(instead)
+    try:
+        async with transaction():
+            await replace(instead, held(desk.vault, leaf, "tls", issuer=ca_row, now=now))
+            if uploaded:
+                await Certificate.filter(id=instead.id).update(key_sealed=None)
+                await audit.record(actor, "tls.removed", now=now, subject=instead.sha256 or "")
+    except StaleState:
+        return False
+    return True
+
+
+async def tls_context(desk: Desk) -> ssl.SSLContext:
+    """Return a server's TLS context (1.2 and later, HTTP/1.1) with the leaf in use and its chain."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    await _load(context, desk)
+    return context
+
+
+async def refresh(context: ssl.SSLContext, desk: Desk, *, now: datetime) -> None:
+    """Renew the leaf when its end is near, and let new connections of ``context`` have the one in use."""
+    await renew_leaf(desk, now=now)
+    await _load(context, desk)
+
+
+async def _load(context: ssl.SSLContext, desk: Desk) -> None:
+    row = await active_row("tls")
+    if row.key_sealed is None or row.der is None:
+        raise NotReady("the key of the tls certificate is not on this server")
+    # Python takes keys from files alone: this one is sealed with a password that nothing but this call has seen.
+    password = secrets.token_bytes(32).hex().encode()
+    sealed = read_key(desk.vault.open(row.key_sealed, row.id, "key"), None).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(password),
+    )
+    above = await chain_of(row)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "leaf.pem"
+        file.write_bytes(sealed + pem(load_certificate(row.der), *above))
+        context.load_cert_chain(file, password=password)

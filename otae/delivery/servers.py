@@ -1,0 +1,236 @@
+"""Notification servers: where mail leaves the house. One is active; without one the catcher takes everything."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from uuid import UUID
+
+from otae.delivery.message import MessageRefused, build, check_address, check_header
+from otae.delivery.smtp import PASSWORD, smtp_transport
+from otae.delivery.transport import NotSent
+from otae.errors import InputRefused
+from otae.store import audit, jobs, tries
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import Job, NotificationServer
+
+SECURITIES = ("none", "starttls", "tls")
+#: The kind of a test's job.
+TEST = "notification-server.test"
+#: Tests an hour and administrator.
+TESTS = 30
+
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\.?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerEntry:
+    """What an administrator enters. ``timeout``: seconds an answer may take; ``password`` None keeps the stored one.
+
+    ``retries``: how often a message that could not go out is tried again at growing distance (1, 5, 15, then 60
+    minutes); after that every four hours until its invitation expires.
+    """
+
+    name: str
+    host: str
+    port: int = 25
+    security: str = "none"
+    username: str | None = None
+    password: str | None = None
+    from_name: str
+    from_email: str
+    timeout: int = 30
+    retries: int = 5
+
+    def __repr__(self) -> str:
+        return f"<ServerEntry {self.name!r}>"
+
+
+async def add_server(desk: Desk, entry: ServerEntry, *, now: datetime, actor: str) -> NotificationServer:
+    """Store a server and make it active when none is; InputRefused names each field that cannot be taken."""
+    row = NotificationServer(name=entry.name.strip(), created_at=now)
+    await _take(desk, row, entry)
+    async with transaction():
+        row.active = not await NotificationServer.filter(kind="smtp", active=True).exists()
+        await row.save(force_create=True)
+        await audit.record(actor, "notification-server.add", now=now, subject=row.name, detail=_where(row))
+    return row
+
+
+async def update_server(
+    desk: Desk, server: NotificationServer, entry: ServerEntry, *, now: datetime, actor: str
+) -> NotificationServer:
+    """Change a server; InputRefused names each field that cannot be taken."""
+    await _take(desk, server, entry)
+    async with transaction():
+        await server.save()
+        await audit.record(actor, "notification-server.change", now=now, subject=server.name, detail=_where(server))
+    return server
+
+
+async def list_servers() -> list[NotificationServer]:
+    """Return every server, the active one first."""
+    return await NotificationServer.all().order_by("-active", "name")
+
+
+async def find_server(name: str) -> NotificationServer:
+    """Return the server called ``name``; InputRefused when there is none."""
+    found = await NotificationServer.get_or_none(name=name.strip())
+    if found is None:
+        raise InputRefused({"name": f"there is no notification server {name[:60]!r}"})
+    return found
+
+
+async def server_of(server_id: UUID) -> NotificationServer:
+    """Return the server with this id; InputRefused when there is none."""
+    found = await NotificationServer.get_or_none(id=server_id)
+    if found is None:
+        raise InputRefused({"": "this notification server does not exist any more"})
+    return found
+
+
+async def active_server() -> NotificationServer | None:
+    """Return the server that mail goes out through; None while the catcher takes it."""
+    return await NotificationServer.filter(kind="smtp", active=True).first()
+
+
+async def activate(server: NotificationServer, *, now: datetime, actor: str) -> None:
+    """Send through ``server`` from now on."""
+    async with transaction():
+        await NotificationServer.filter(kind=server.kind, active=True).update(active=False)
+        await NotificationServer.filter(id=server.id).update(active=True)
+        await audit.record(actor, "notification-server.activate", now=now, subject=server.name)
+    server.active = True
+
+
+async def remove_server(server: NotificationServer, *, now: datetime, actor: str) -> None:
+    """Forget ``server``; when it was the active one, the catcher takes mail until another is activated."""
+    async with transaction():
+        await NotificationServer.filter(id=server.id).delete()
+        await audit.record(actor, "notification-server.remove", now=now, subject=server.name)
+
+
+async def enqueue_test(desk: Desk, server: NotificationServer, recipient: str, *, now: datetime, actor: str) -> Job:
+    """Order a test mail through ``server`` and return the job to follow.
+
+    Raises InputRefused when ``recipient`` is no mail address, SlowDown after thirty tests in an hour.
+    """
+    try:
+        check_address(recipient.strip(), "address")
+    except MessageRefused as error:
+        raise InputRefused({"recipient": str(error)}) from None
+    await tries.spend(f"notification-server.test:{actor}"[:200], TESTS, now, timedelta(hours=1))
+    async with transaction():
+        order: dict[str, object] = {"server": str(server.id), "recipient": recipient.strip()}
+        job = await jobs.enqueue(TEST, order, created_by=actor, now=now)
+        await audit.record(actor, "notification-server.test", now=now, subject=server.name, detail=recipient.strip())
+    desk.bell.ring("job", job.id)
+    return job
+
+
+async def run_test(desk: Desk, job: Job, *, now: datetime) -> None:
+    """Send the test mail of ``job`` and store what came of it.
+
+    The job's output: ``ok``, ``server`` (its name), ``words`` (what the server said, or why nothing could be sent) and
+    ``tls`` (version and cipher; "" when the line was in clear).
+    """
+    outcome: dict[str, object] = {"ok": False, "server": "", "words": "", "tls": ""}
+    try:
+        server = await server_of(UUID(str(job.input["server"])))
+        outcome["server"] = server.name
+        receipt = await smtp_transport(desk, server, timeout=min(server.timeout, 10)).send(
+            _test_message(desk, server, job, now), str(job.input["recipient"]), _nothing_to_note
+        )
+        outcome |= {"ok": True, "words": receipt.words, "tls": receipt.tls}
+    except (NotSent, MessageRefused, InputRefused) as error:
+        outcome["words"] = str(error)
+    await jobs.finish(job.id, outcome, now=now, failed=not outcome["ok"])
+
+
+def _test_message(desk: Desk, server: NotificationServer, job: Job, now: datetime) -> EmailMessage:
+    return build(
+        sender=(server.from_name, server.from_email),
+        recipient=str(job.input["recipient"]),
+        subject=f"Test message from {server.from_name}",
+        text=f"This message shows that mail goes out through {server.host}.\n\n{desk.settings.public_url}\n",
+        html=None,
+        message_id=f"<{job.id}.test@{desk.settings.public_host}>",
+        now=now,
+    )
+
+
+async def _nothing_to_note() -> None:
+    """A test that breaks off is simply a failed test."""
+
+
+async def _take(desk: Desk, row: NotificationServer, entry: ServerEntry) -> None:
+    fields = _wrong(entry)
+    same = await NotificationServer.get_or_none(name=entry.name.strip())
+    if same is not None and same.id != row.id:
+        fields["name"] = "another notification server has this name"
+    if entry.username and not entry.password and row.password_sealed is None:
+        fields["password"] = "is missing"  # noqa: S105 - what the form says
+    if fields:
+        raise InputRefused(fields)
+    row.update_from_dict({
+        "name": entry.name.strip(),
+        "host": entry.host.strip().lower(),
+        "port": entry.port,
+        "security": entry.security,
+        "username": entry.username or None,
+        "from_name": entry.from_name.strip(),
+        "from_email": entry.from_email.strip(),
+        "timeout": entry.timeout,
+        "retries": entry.retries,
+    })  # fmt: skip
+    if not entry.username:
+        row.password_sealed = None
+    elif entry.password:
+        row.password_sealed = desk.vault.seal(entry.password.encode(), row.id, PASSWORD)
+
+
+def _wrong(entry: ServerEntry) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for field, value, check in (
+        ("name", entry.name, check_header),
+        ("from_name", entry.from_name, check_header),
+        ("from_email", entry.from_email.strip(), check_address),
+    ):
+        try:
+            check(value, "this")
+        except MessageRefused as error:
+            fields[field] = str(error).partition(": ")[2]
+    rules = (
+        ("name", len(entry.name.strip()) <= 100, "use at most 100 characters"),
+        ("host", _is_host(entry.host.strip()), "use a host name such as mail.example.org, without a port"),
+        ("port", 1 <= entry.port <= 65535, "use a number from 1 to 65535"),
+        ("security", entry.security in SECURITIES, "choose none, starttls or tls"),
+        (
+            "security",
+            not (entry.username and entry.security == "none"),
+            "a password is only ever sent over STARTTLS or TLS: choose one of them",
+        ),
+        ("timeout", 5 <= entry.timeout <= 60, "use 5 to 60 seconds"),
+        ("retries", 0 <= entry.retries <= 20, "use a number from 0 to 20"),
+        ("username", _short_line(entry.username or "", 200), "use at most 200 printable characters"),
+        ("password", _short_line(entry.password or "", 500), "use at most 500 printable characters"),
+    )
+    return fields | {field: words for field, right, words in rules if not right}
+
+
+def _is_host(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return _HOST.fullmatch(text) is not None
+    return True
+
+
+def _short_line(text: str, length: int) -> bool:
+    return len(text) <= length and text.isprintable()
+
+
+def _where(row: NotificationServer) -> str:
+    return f"{row.host}:{row.port} {row.security}"

@@ -1,0 +1,59 @@
+"""The ways a message can leave the house, and the ways it can fail to."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import Protocol
+
+from otae.errors import OtaeError
+
+#: Longest answer of a server that is kept.
+WORDS = 300
+
+
+class NotSent(OtaeError):
+    """A message did not go out. The text is for administrators: the server's own words where it gave some."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(plain(words))
+
+
+class RefusedForGood(NotSent):
+    """The server refused this very message or its recipient; trying again cannot help."""
+
+
+class NotYet(NotSent):
+    """Temporary, or the fault of the server's settings rather than of the message: it is tried again later."""
+
+
+class OutcomeUnknown(NotSent):
+    """The line broke after the whole message was handed over: it may have arrived."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The server's words when it took the message, and the TLS that was agreed ("" when the line was in clear)."""
+
+    words: str
+    tls: str = ""
+
+
+#: Awaited when the content is on its way and its end is not: from then on the outcome may stay unknown.
+BeforeEnd = Callable[[], Awaitable[None]]
+
+
+class Transport(Protocol):
+    """One way out."""
+
+    @property
+    def name(self) -> str:
+        """What the timeline calls it."""
+
+    async def send(self, message: EmailMessage, recipient: str, before_end: BeforeEnd) -> Receipt:
+        """Hand ``message`` over for ``recipient``; raises NotSent's children, nothing else."""
+
+
+def plain(words: str) -> str:
+    """Return words that others chose as one printable line of bounded length."""
+    kept = "".join(character if character.isprintable() else " " for character in words[: WORDS * 2])
+    return " ".join(kept.split())[:WORDS]

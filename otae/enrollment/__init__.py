@@ -1,0 +1,1 @@
+"""From signing in to the identity of a Mac: sessions, challenges, profiles, the phases over the air, SCEP."""

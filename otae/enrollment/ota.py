@@ -1,0 +1,194 @@
+"""Over-the-air delivery in three phases (Apple archive, "Over-the-Air Profile Delivery and Configuration").
+
+Phase 1 hands out the Profile Service profile. What a Mac then posts is phase 2 or phase 3 by who issued its signer's
+certificate, never by what its body says: the makers of Macs speak in phase 2, an identity issued here in phase 3.
+"""
+
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+
+from otae.apple.ota import DeviceAttributes, parse_device_attributes
+from otae.authority import revocation
+from otae.enrollment import profiles, sessions
+from otae.enrollment.profiles import Workshop
+from otae.enrollment.support import Known, recorded
+from otae.errors import (
+    CannotStart,
+    ChallengeUnknown,
+    DeviceMismatch,
+    MessageUnreadable,
+    SessionClosed,
+    SignerUntrusted,
+    StaleState,
+)
+from otae.signing.apple_device_ca import check_apple_device
+from otae.signing.certificates import check_issued_by, fingerprint, load_certificate, load_pem
+from otae.signing.cms import Policy, SignedMessage, verify
+from otae.store import properties
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import Certificate, EnrollmentSession, Invitation
+from otae.store.records import about as about_row
+from otae.store.records import advance, note
+from otae.store.states import SessionStatus
+
+MAX_BYTES: Final = 64 * 1024
+
+
+async def download(desk: Desk, session: EnrollmentSession, *, now: datetime) -> bytes:
+    """Return what a signed-in person downloads, by the session's way: ``phase_one`` or the single profile."""
+    if session.way == "ota":
+        return await phase_one(desk, session, now=now)
+    return await profiles.single_profile(desk, session, now=now)
+
+
+async def phase_one(desk: Desk, session: EnrollmentSession, *, now: datetime) -> bytes:
+    """Return the signed Profile Service profile (application/x-apple-aspen-config) with a Challenge minted for it.
+
+    The Challenge is good as long as the session; the first of several downloads that is used closes the others. Raises
+    NotReady, and SessionExpired, SessionClosed, InvitationRevoked or InvitationRedeemed, recorded with a support code.
+    """
+    async with recorded(now) as known:
+        known.session = session
+        made_of = await profiles.workshop(desk, generated_topic=session.rehearsal)
+        try:
+            challenge = await _fetch(session, now)
+        except StaleState:
+            raise SessionClosed("the session moved on meanwhile") from None
+    return made_of.sign(made_of.profile_service(challenge))
+
+
+async def _fetch(session: EnrollmentSession, now: datetime) -> str:
+    async with transaction():
+        await sessions.check_live(session, now=now)
+        if session.way != "ota":
+            raise SessionClosed("this sign-in goes by a single profile")
+        await profiles.fetched(session, now)
+        return await sessions.mint_challenge(session, sessions.OTA, now=now, expires_at=session.expires_at)
+
+
+async def answer(desk: Desk, body: bytes, *, now: datetime) -> bytes:
+    """Answer a Mac's post of phase 2 or 3 with a signed profile (CMS, DER).
+
+    ``body``: CMS SignedData, BER or DER, at most 64 KiB, whose content is the property list of DeviceAttributes. Raises
+    Unreadable (400), and Untrusted or NotAllowed (403), each recorded with a support code; nothing is changed then but,
+    when a message that verified breaks a policy, the session: it is refused.
+    """
+    async with recorded(now) as known:
+        policy = Policy(allow_sha1=await properties.flag("mac.sha1"), attributes="optional", max_bytes=MAX_BYTES)
+        message = verify(body, policy=policy)
+        issued = await Certificate.get_or_none(sha256=fingerprint(message.signer))
+        try:
+            if issued is None:
+                return await _phase_two(desk, message, known, now)
+            return await _phase_three(desk, message, issued, known, now)
+        except StaleState:
+            raise SessionClosed("the session moved on meanwhile") from None
+
+
+async def _phase_two(desk: Desk, message: SignedMessage, known: Known, now: datetime) -> bytes:
+    said = parse_device_attributes(message.content)
+    found = await sessions.find_challenge(said.challenge, (sessions.OTA,)) if said.challenge else None
+    known.session = found[1] if found else None
+    await _check_maker(desk, message.signer, known.session)
+    if known.session is None:
+        raise ChallengeUnknown("" if said.challenge else "the message carries no CHALLENGE")
+    made_of = await profiles.workshop(desk, generated_topic=known.session.rehearsal)
+    until = await profiles.challenge_end(known.session, now=now)
+    async with transaction():
+        session = await _identify(said, known, now)
+        challenge = await sessions.mint_challenge(session, sessions.OTA_IDENTITY, now=now, expires_at=until)
+    return made_of.sign(made_of.identity(session, challenge))
+
+
+async def _check_maker(desk: Desk, signer: x509.Certificate, session: EnrollmentSession | None) -> None:
+    """See that ``signer`` is the device certificate of a Mac: Apple's, or a lab's.
+
+    In a rehearsal it must come from the one-off CA that the session's own invitation carries, and from nowhere else;
+    in no other session is that CA believed. Raises SignerUntrusted.
+    """
+    if session is None or not session.rehearsal:
+        check_apple_device(signer, lab_authorities(desk.settings.extra_device_ca_file))
+        return
+    invitation = await Invitation.get_or_none(id=session.invitation_id)
+    if invitation is None or not invitation.rehearsal or invitation.rehearsal_ca is None:
+        raise SignerUntrusted("the rehearsal has no device authority")
+    check_issued_by(signer, load_certificate(invitation.rehearsal_ca))
+
+
+@lru_cache(maxsize=8)
+def lab_authorities(path: Path | None) -> tuple[x509.Certificate, ...]:
+    """Return the certificates of OTAE_EXTRA_DEVICE_CA_FILE (PEM), none without one; read once for a process's life.
+
+    Raises CannotStart when the file cannot be read or holds none: to be called at start, too.
+    """
+    try:
+        return load_pem(path.read_bytes()) if path else ()
+    except (OSError, MessageUnreadable) as error:
+        raise CannotStart(f"OTAE_EXTRA_DEVICE_CA_FILE: {path} holds no certificate in PEM that can be read") from error
+
+
+async def _identify(said: DeviceAttributes, known: Known, now: datetime) -> EnrollmentSession:
+    """Use the Challenge and bind the session to the Mac, inside the step's transaction."""
+    _, session = await sessions.use_challenge(said.challenge, sessions.OTA, now=now)
+    await sessions.check_live(session, now=now)
+    # A second Mac must not be able to end the session of the first.
+    known.ends_session = session.udid is None
+    await sessions.check_serial(session, said.serial)
+    await sessions.check_free(said.udid, session)
+    await sessions.bind(session, udid=said.udid, serial=said.serial)
+    await sessions.close_challenges(session, now=now)
+    await advance(
+        session,
+        SessionStatus.IDENTIFIED,
+        event="session.identified",
+        now=now,
+        detail=f"{said.product} {said.serial}",
+        product=said.product,
+        build=said.version,
+    )
+    return session
+
+
+async def _phase_three(desk: Desk, message: SignedMessage, issued: Certificate, known: Known, now: datetime) -> bytes:
+    known.session = await EnrollmentSession.get_or_none(id=issued.session_id)
+    if issued.purpose != sessions.OTA_IDENTITY or known.session is None:
+        raise SignerUntrusted(f"a {issued.purpose} certificate does not speak in this phase")
+    await revocation.check_alive(fingerprint(message.signer), now=now)
+    said = parse_device_attributes(message.content)
+    made_of = await profiles.workshop(desk, generated_topic=known.session.rehearsal)
+    encrypted = await properties.flag("enrollment.encrypt")
+    until = await profiles.challenge_end(known.session, now=now)
+    async with transaction():
+        challenge = await _configure(said, known.session, known, until, now)
+    return made_of.sign(_final(made_of, known.session, challenge, message.signer if encrypted else None))
+
+
+def _final(made_of: Workshop, session: EnrollmentSession, challenge: str, to: x509.Certificate | None) -> bytes:
+    if to is None:
+        return made_of.enrollment(session, challenge)
+    return made_of.encrypted_enrollment(session, challenge, to)
+
+
+async def _configure(
+    said: DeviceAttributes, session: EnrollmentSession, known: Known, until: datetime, now: datetime
+) -> str:
+    """Move the session on and mint the challenge of the final SCEP payload, inside the step's transaction."""
+    await sessions.check_live(session, now=now)
+    known.ends_session = True
+    if (said.udid, said.serial) != (session.udid, session.serial):
+        raise DeviceMismatch("another Mac than in phase 2")
+    await sessions.check_free(said.udid, session)
+    if session.status == SessionStatus.CERTIFIED:
+        await advance(session, SessionStatus.CONFIGURED, event="session.configured", now=now)
+    elif session.status == SessionStatus.CONFIGURED:  # the answer was lost, or the Mac starts again from here
+        await note("session.configured", now=now, about=about_row(session), detail="again")
+    else:
+        known.ends_session = False
+        raise SessionClosed(f"phase 3 while the session is {session.status}")
+    await sessions.close_challenges(session, now=now, purposes=(sessions.MDM_IDENTITY,))
+    return await sessions.mint_challenge(session, sessions.MDM_IDENTITY, now=now, expires_at=until)

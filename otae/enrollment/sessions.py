@@ -1,0 +1,233 @@
+"""Enrollment sessions: one sign-in and the one Mac that follows from it, with the one-time challenges minted for it."""
+
+import hashlib
+import secrets
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from tortoise.expressions import Q
+
+from otae.errors import (
+    ChallengeExpired,
+    ChallengeUnknown,
+    ChallengeUsed,
+    DeviceMismatch,
+    DeviceTaken,
+    InvitationRedeemed,
+    InvitationRevoked,
+    SessionClosed,
+    SessionExpired,
+    StaleState,
+)
+from otae.store import properties
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import Challenge, Device, Enrollment, EnrollmentSession, Invitation, Person
+from otae.store.records import about, advance, note
+from otae.store.states import EnrollmentStatus, InvitationStatus, SessionStatus
+
+OTA, OTA_IDENTITY, MDM_IDENTITY, RENEWAL = "ota", "ota-identity", "mdm-identity", "renewal"
+
+#: The states in which a session still moves.
+LIVE = (SessionStatus.OPENED, SessionStatus.IDENTIFIED, SessionStatus.CERTIFIED, SessionStatus.CONFIGURED)
+
+
+async def open_session(
+    desk: Desk,
+    *,
+    person: Person,
+    invitation: Invitation | None,
+    mode: str,
+    ownership: str,
+    now: datetime,
+    way: str | None = None,
+) -> EnrollmentSession:
+    """Open a session for somebody who has just signed in, and end the invitation's older ones that no Mac has joined.
+
+    ``ownership``: "corporate" or "employee". ``way``: "ota" or "profile"; by default the invitation's, else that of the
+    server property enrollment.delivery. The session inherits the invitation's rehearsal mark.
+    """
+    del desk  # every room function that may come to need it takes it first
+    way = way or (invitation.way if invitation else None) or await properties.word("enrollment.delivery")
+    minutes = await properties.number("enrollment.session.minutes")
+    session = EnrollmentSession(
+        person_id=person.id,
+        invitation_id=invitation.id if invitation else None,
+        mode=mode,
+        ownership=ownership,
+        way=way,
+        rehearsal=invitation.rehearsal if invitation else False,
+        opened_at=now,
+        expires_at=now + timedelta(minutes=minutes),
+    )
+    async with transaction():
+        if invitation:
+            await _end_older(invitation, now)
+        await session.save()
+        await note("session.opened", now=now, about=about(session))
+    return session
+
+
+async def _end_older(invitation: Invitation, now: datetime) -> None:
+    unjoined = Q(status=SessionStatus.OPENED) | Q(status=SessionStatus.CONFIGURED, way="profile")
+    for older in await EnrollmentSession.filter(unjoined, invitation_id=invitation.id):
+        await _end(older, now, "a new sign-in took its place")
+
+
+async def _end(session: EnrollmentSession, now: datetime, why: str) -> bool:
+    """End a session with its challenges; False when it moved on meanwhile and lives."""
+    try:
+        await advance(session, SessionStatus.EXPIRED, event="session.expired", now=now, detail=why, closed_at=now)
+    except StaleState:
+        return False
+    await close_challenges(session, now=now)
+    return True
+
+
+async def expire_due(now: datetime) -> int:
+    """End every session past its end and return how many there were. Safe to run anywhere, at any time, twice."""
+    ended = 0
+    for session in await EnrollmentSession.filter(status__in=LIVE, expires_at__lte=now).limit(1000):
+        async with transaction():
+            ended += await _end(session, now, "its time is over")
+    return ended
+
+
+async def check_live(session: EnrollmentSession, *, now: datetime) -> None:
+    """Bring ``session`` up to date and see that it may take its next step.
+
+    Raises SessionExpired; SessionClosed (refused, replaced by a new sign-in, or done); InvitationRevoked;
+    InvitationRedeemed when another Mac was enrolled with the invitation. An invitation that expired or failed meanwhile
+    does not stop a session.
+    """
+    await session.refresh_from_db()
+    invitation = await Invitation.get(id=session.invitation_id) if session.invitation_id else None
+    if invitation and invitation.status == InvitationStatus.REVOKED:
+        raise InvitationRevoked
+    if session.status == SessionStatus.EXPIRED and session.closed_at and session.closed_at < session.expires_at:
+        raise SessionClosed("a newer sign-in took its place")
+    if session.status == SessionStatus.EXPIRED or (session.status in LIVE and session.expires_at <= now):
+        raise SessionExpired
+    if session.status not in LIVE:
+        raise SessionClosed(f"the session is {session.status}")
+    if invitation and invitation.status == InvitationStatus.REDEEMED:
+        raise InvitationRedeemed
+
+
+async def mint_challenge(session: EnrollmentSession, purpose: str, *, now: datetime, expires_at: datetime) -> str:
+    """Mint a one-time challenge for ``session`` and return it; only its SHA-256 is kept.
+
+    ``purpose``: "ota", "ota-identity", "mdm-identity" or "renewal". 160 random bits in hexadecimal digits, which every
+    client can carry in a PrintableString.
+    """
+    secret = secrets.token_hex(20)
+    await Challenge(
+        session_id=session.id, secret_hash=_hash(secret), purpose=purpose, created_at=now, expires_at=expires_at
+    ).save()
+    return secret
+
+
+async def find_challenge(secret: str, purposes: Collection[str]) -> tuple[Challenge, EnrollmentSession] | None:
+    """Return the challenge minted for one of ``purposes`` with its session, whatever became of it; None if none was."""
+    challenge = await Challenge.get_or_none(secret_hash=_hash(secret), purpose__in=purposes)
+    if challenge is None:
+        return None
+    return challenge, await EnrollmentSession.get(id=challenge.session_id)
+
+
+async def use_challenge(
+    secret: str,
+    purposes: str | Collection[str],
+    *,
+    now: datetime,
+    transaction_id: str | None = None,
+    key_hash: str | None = None,
+    signer_hash: str | None = None,
+) -> tuple[Challenge, EnrollmentSession]:
+    """Use a challenge, once, and close its session's others of the same purpose; call it inside the step's transaction.
+
+    ``transaction_id``, ``key_hash`` and ``signer_hash`` name the SCEP request that uses it. One statement decides;
+    why it changed no row is found out afterwards. Raises ChallengeUnknown, ChallengeUsed, ChallengeExpired, or as
+    ``check_live`` when the challenge ended with its session.
+    """
+    wanted = (purposes,) if isinstance(purposes, str) else tuple(purposes)
+    named = await Challenge.get_or_none(secret_hash=_hash(secret), purpose__in=wanted)
+    if named is None:
+        raise ChallengeUnknown
+    await take(named.session_id)
+    usable = Challenge.filter(id=named.id, used_at=None, closed_at=None, expires_at__gt=now)
+    used_by = {"transaction_id": transaction_id, "key_hash": key_hash, "signer_hash": signer_hash}
+    if await usable.update(used_at=now, **used_by) != 1:
+        await _refuse_challenge(named, now)
+    await named.refresh_from_db()
+    session = await EnrollmentSession.get(id=named.session_id)
+    await close_challenges(session, now=now, purposes=(named.purpose,))
+    return named, session
+
+
+async def take(session_id: UUID) -> None:
+    """Lock a session's row until the transaction ends.
+
+    Every step takes the session before its challenges, its Mac and its invitation, so that no two steps wait for one
+    another in a ring.
+    """
+    await EnrollmentSession.filter(id=session_id).select_for_update().first()
+
+
+async def _refuse_challenge(challenge: Challenge, now: datetime) -> None:
+    await challenge.refresh_from_db()
+    if challenge.used_at is not None:
+        raise ChallengeUsed
+    await check_live(await EnrollmentSession.get(id=challenge.session_id), now=now)  # the better reason, if it is one
+    if challenge.closed_at is not None:
+        raise ChallengeUsed("another download of the same sign-in was used")
+    raise ChallengeExpired
+
+
+async def close_challenges(
+    session: EnrollmentSession, *, now: datetime, purposes: Collection[str] | None = None
+) -> None:
+    """Close the session's unused challenges, all of them or those of ``purposes``."""
+    unused = Challenge.filter(session_id=session.id, used_at=None, closed_at=None)
+    if purposes is not None:
+        unused = unused.filter(purpose__in=tuple(purposes))
+    await unused.update(closed_at=now)
+
+
+async def bind(session: EnrollmentSession, *, udid: str, serial: str) -> None:
+    """Bind ``session`` to one Mac, for good; nothing happens when it is bound to the same Mac already.
+
+    One compare-and-set on both names. Raises DeviceMismatch when the session belongs to another Mac.
+    """
+    free_or_same = Q(udid=None) | Q(udid=udid, serial=serial)
+    if await EnrollmentSession.filter(free_or_same, id=session.id).update(udid=udid, serial=serial) != 1:
+        raise DeviceMismatch("the session is bound to another Mac")
+    session.udid, session.serial = udid, serial
+
+
+async def check_serial(session: EnrollmentSession, serial: str) -> None:
+    """See that the Mac with ``serial`` is the one the invitation was sent for, if it names one.
+
+    Upper and lower case count as the same. Raises DeviceMismatch.
+    """
+    invitation = await Invitation.get(id=session.invitation_id) if session.invitation_id else None
+    if invitation and invitation.serial and invitation.serial.upper() != serial.upper():
+        raise DeviceMismatch(f"serial {serial[:32]}, invited is {invitation.serial}")
+
+
+async def check_free(udid: str, session: EnrollmentSession) -> None:
+    """See that the Mac may be enrolled by the person of ``session``.
+
+    Raises DeviceTaken when its current enrollment is somebody else's and no administrator released it.
+    """
+    device = await Device.get_or_none(udid=udid)
+    if device is None or device.released:
+        return
+    others = Enrollment.filter(device_id=device.id, status=EnrollmentStatus.ENROLLED)
+    if await others.exclude(person_id=session.person_id).exists():
+        raise DeviceTaken
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,295 @@
+"""Signing in at the portal: through the mailed link, or at the bare login page that anybody can open.
+
+Every try is counted and committed before the factor is looked at, and given back when it was right, so that tries sent
+at the same moment count like tries sent in turn. What was given is always looked at in full: neither the answer nor its
+number of hashes says which entry was wrong, or whether there is such a person.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from tortoise.expressions import F, Q
+from tortoise.queryset import QuerySet
+
+from otae.accounts import throttle
+from otae.directory import local
+from otae.enrollment.sessions import open_session
+from otae.errors import InputRefused, InvitationOnly, NotAllowed, SigninFailed, SlowDown
+from otae.invitations import lifecycle, pins
+from otae.invitations.modes import Mode, enabled_modes, mode_of
+from otae.store import properties, tries
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import EnrollmentSession, Event, Invitation, Person, Pin
+from otae.store.records import About, about, new_support_code, note, note_refusal
+from otae.store.states import InvitationStatus
+
+#: The one mode that needs no invitation.
+SELF_START = "username_password"
+#: How many invitations of one person a PIN at the bare page is tried against; as many hashes are always spent.
+BARE_PINS = 5
+#: Failures at the bare page, over everybody, in each window; their number is the property enrollment.guess.budget.
+BUDGET, BUDGET_WINDOW = "enrollment.guess", timedelta(hours=1)
+#: The same refusal of the same invitation within this time is recorded once.
+SAME_REFUSAL = timedelta(minutes=1)
+
+Door = Literal["link_tries", "bare_tries"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What somebody entered. ``invitation``: the one whose link was followed. ``network``: the browser's address."""
+
+    name: str
+    password: str = field(default="", repr=False)
+    pin: str = field(default="", repr=False)
+    invitation: Invitation | None = None
+    network: str = ""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A PIN with a try counted on it: the how-manieth, of how many."""
+
+    pin: Pin
+    invitation: Invitation
+    number: int
+    limit: int
+
+
+@dataclass(frozen=True)
+class Miss:
+    """What was wrong, by the invitation concerned (None: none is), for administrators alone."""
+
+    lines: list[tuple[Invitation | None, str]]
+    person: Person | None = None
+
+
+async def sign_in(desk: Desk, entry: Entry, *, now: datetime) -> EnrollmentSession:
+    """Let somebody in and open an enrollment session.
+
+    Raises SigninFailed or SlowDown; InputRefused ("name", "password", "pin") where nothing was entered; InvitationOnly
+    at the bare page; and what `lifecycle.check_usable` raises for a link. All but InputRefused and InvitationOnly are
+    recorded and carry their support code.
+    """
+    if entry.invitation is None:
+        return await _at_the_bare_page(desk, entry, now)
+    await entry.invitation.refresh_from_db()
+    return await _through_the_link(desk, entry, entry.invitation, now)
+
+
+async def _through_the_link(desk: Desk, entry: Entry, invitation: Invitation, now: datetime) -> EnrollmentSession:
+    person = await Person.get(id=invitation.person_id)
+    name = local.user_name(entry.name)
+    async with _recorded(invitation, now):
+        lifecycle.check_usable(invitation, now=now)
+        mode = mode_of(invitation.mode)
+        _refuse_gaps(entry, mode)
+        key = throttle.key_of("password", name or person.name, entry.network) if mode.authentication else None
+        if key:
+            await throttle.count_try(key, now)
+    # Under another name, or for somebody disabled, nothing can be right: looked at as ever, and no PIN is used up.
+    known = not person.disabled and (not mode.identification or name == person.name)
+    counted = await _count(invitation, "link_tries", mode) if mode.secret and known else None
+    password_right = not key or await local.check_password(person if known else None, entry.password)
+    pin_right = not mode.secret or await pins.verify(desk, counted.pin if counted else None, entry.pin)
+    if counted and pin_right:
+        pin_right = await _give_back(counted, "link_tries")
+    if key and password_right:
+        await throttle.give_back(key)
+    if known and password_right and pin_right:
+        return await _welcome(desk, person, invitation, mode, key, now)
+    wrong = [] if password_right else ["password"]
+    wrong += [] if pin_right else [_told(counted)]
+    line = " and ".join(wrong) if known else "another user name, or the person is disabled"
+    refusal = await _missed(Miss([(invitation, line)], person), entry, now)
+    if counted and not pin_right:
+        await _fail_when_spent(counted, now)
+    raise refusal
+
+
+async def _at_the_bare_page(desk: Desk, entry: Entry, now: datetime) -> EnrollmentSession:
+    if not await properties.flag("macos.otae.enable"):
+        raise InvitationOnly
+    if not entry.name.strip() or not (entry.password or entry.pin):
+        raise InputRefused({"password" if entry.name.strip() else "name": "please fill this in"})
+    key = throttle.key_of("password", local.user_name(entry.name), entry.network) if entry.password else None
+    async with _recorded(None, now):
+        await _count_at_the_bare_page(key, now)
+    person = await local.find_person(entry.name)
+    person = None if person and person.disabled else person
+    counted = await _count_pins(person, now) if person and entry.pin else []
+    found = await _fitting(desk, counted, entry.pin) if entry.pin else None
+    password_right = bool(key) and await local.check_password(person, entry.password)
+    if found:
+        active = {each: await _give_back(each, "bare_tries") for each in counted}
+        found = found if active[found] else None
+    if key and password_right:
+        await throttle.give_back(key)
+    outcome = await _judge(person, entry, counted, found, password_right=password_right, now=now)
+    if isinstance(outcome, Miss) or person is None:
+        raise await _missed(outcome if isinstance(outcome, Miss) else Miss([]), entry, now)
+    await tries.take_back(BUDGET)
+    mode, invitation = outcome
+    return await _welcome(desk, person, invitation, mode, key if password_right else None, now)
+
+
+async def _judge(
+    person: Person | None,
+    entry: Entry,
+    counted: list[Counted],
+    found: Counted | None,
+    *,
+    password_right: bool,
+    now: datetime,
+) -> Miss | tuple[Mode, Invitation | None]:
+    """Decide what was entered at the bare page: the mode and invitation that it opens, or what was wrong."""
+    if person is None:
+        return Miss([(None, "nobody has this user name, or the person is disabled")])
+    if entry.pin and found is None:
+        lines: list[tuple[Invitation | None, str]] = [
+            (each.invitation, f"{_told(each)} at the login page") for each in counted
+        ]
+        return Miss(lines or [(None, "no invitation takes a PIN at the login page")], person)
+    invitation: Invitation | None
+    if found:
+        mode, invitation = mode_of(found.invitation.mode), found.invitation
+        right = password_right or not mode.authentication
+    else:
+        mode, right = mode_of(SELF_START), password_right
+        invitation = await _live(person, [mode], now).first()
+    return (mode, invitation) if right else Miss([(invitation, "password at the login page")], person)
+
+
+async def _welcome(
+    desk: Desk, person: Person, invitation: Invitation | None, mode: Mode, key: str | None, now: datetime
+) -> EnrollmentSession:
+    """Open the session; an invitation that ended while its factors were looked at opens none."""
+    if invitation:
+        await invitation.refresh_from_db()
+        async with _recorded(invitation, now):
+            lifecycle.check_usable(invitation, now=now)
+        ownership = invitation.ownership
+    else:
+        ownership = await properties.word("enrollment.selfstart.ownership")
+    if key:
+        await tries.forget(key)
+    return await open_session(desk, person=person, invitation=invitation, mode=mode.name, ownership=ownership, now=now)
+
+
+def _refuse_gaps(entry: Entry, mode: Mode) -> None:
+    """Refuse a form that lacks what the mode asks for: nothing was tried, nothing is counted."""
+    asked = (
+        ("name", mode.identification, entry.name),
+        ("password", mode.authentication, entry.password),
+        ("pin", mode.secret, entry.pin),
+    )
+    if gaps := {name: "please fill this in" for name, needed, given in asked if needed and not given.strip()}:
+        raise InputRefused(gaps)
+
+
+async def _count_at_the_bare_page(key: str | None, now: datetime) -> None:
+    """Count a failure, for now, on the budget and on the password; SlowDown when either has none left."""
+    await tries.spend(BUDGET, await properties.number("enrollment.guess.budget"), now, BUDGET_WINDOW)
+    if key is None:
+        return
+    try:
+        await throttle.count_try(key, now)
+    except SlowDown:
+        await tries.take_back(BUDGET)
+        raise
+
+
+async def _count_pins(person: Person, now: datetime) -> list[Counted]:
+    """Count a try on each PIN that the bare page takes of this person, the oldest five."""
+    modes = {mode.name: mode for mode in enabled_modes() if mode.secret and not mode.token}
+    counted: list[Counted] = []
+    async for invitation in _live(person, list(modes.values()), now):
+        if len(counted) < BARE_PINS and (one := await _count(invitation, "bare_tries", modes[invitation.mode])):
+            counted.append(one)
+    return counted
+
+
+async def _count(invitation: Invitation, door: Door, mode: Mode) -> Counted | None:
+    """Count a try on the invitation's PIN, in a transaction of its own; None when there is no PIN, or no try left."""
+    pin = await pins.active_pin(invitation)
+    if pin is None:
+        return None
+    left = Pin.filter(**{"id": pin.id, "active": True, "link_tries__lt": mode.max_tries, f"{door}__lt": mode.max_tries})
+    async with transaction():
+        if await left.update(**{door: F(door) + 1}) != 1:
+            return None
+        await pin.refresh_from_db()
+    return Counted(pin, invitation, getattr(pin, door), mode.max_tries)
+
+
+async def _give_back(counted: Counted, door: Door) -> bool:
+    """Take the try back: the PIN was right. False when the PIN was replaced while it was looked at."""
+    return await Pin.filter(id=counted.pin.id, active=True).update(**{door: F(door) - 1}) == 1
+
+
+async def _fitting(desk: Desk, counted: list[Counted], clear: str) -> Counted | None:
+    """Return the one whose PIN ``clear`` is; spends as many hashes for none as for five."""
+    found = None
+    for number in range(BARE_PINS):
+        each = counted[number] if number < len(counted) else None
+        if await pins.verify(desk, each.pin if each else None, clear):
+            found = found or each
+    return found
+
+
+async def _fail_when_spent(counted: Counted, now: datetime) -> None:
+    if counted.number < counted.limit:
+        return
+    pin = await Pin.get(id=counted.pin.id)
+    if pin.active and pin.link_tries >= counted.limit:
+        await lifecycle.fail(counted.invitation, now=now, why="the tries of the PIN are used up")
+
+
+def _live(person: Person, modes: list[Mode], now: datetime) -> QuerySet[Invitation]:
+    return Invitation.filter(
+        Q(valid_until=None) | Q(valid_until__gt=now),
+        person_id=person.id,
+        status=InvitationStatus.PENDING,
+        mode__in=[mode.name for mode in modes],
+    ).order_by("created_at", "id")
+
+
+def _told(counted: Counted | None) -> str:
+    return f"PIN {counted.number} of {counted.limit}" if counted else "PIN, and none works any more"
+
+
+async def _missed(miss: Miss, entry: Entry, now: datetime) -> SigninFailed:
+    """Record what was wrong, once for each invitation concerned, and return the refusal that says nothing of it."""
+    refusal = SigninFailed()
+    refusal.support_code = new_support_code()
+    async with transaction():
+        for invitation, line in miss.lines:
+            whom = about(invitation) if invitation else About(person_id=miss.person.id if miss.person else None)
+            await note(
+                "signin.failed",
+                now=now,
+                about=whom,
+                detail=f"{line}, from {entry.network or 'an unknown address'}",
+                code=refusal.code,
+                support_code=refusal.support_code,
+            )
+    return refusal
+
+
+@asynccontextmanager
+async def _recorded(invitation: Invitation | None, now: datetime) -> AsyncIterator[None]:
+    """Record a refusal of the block, unless the same was recorded a moment ago, and give it that support code."""
+    try:
+        yield
+    except NotAllowed as refusal:
+        concerned = about(invitation) if invitation else About()
+        same = Event.filter(
+            kind="refused", code=refusal.code, invitation_id=concerned.invitation_id, at__gt=now - SAME_REFUSAL
+        )
+        seen = await same.filter(session_id=None).first()
+        refusal.support_code = seen.support_code if seen else await note_refusal(refusal, now=now, about=concerned)
+        raise

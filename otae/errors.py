@@ -1,0 +1,414 @@
+"""Everything that can go wrong on purpose, drawn once.
+
+    OtaeError
+    ├── CannotStart                 a process refuses to run and says why
+    ├── NotOffered                  known to the field, deliberately not built
+    ├── StaleState                  somebody else moved the row first
+    └── Refusal                     one clear "no", with a stable code
+        ├── Unreadable              the bytes cannot be understood
+        │   ├── TooLarge            over a cap of bytes, depth or items
+        │   ├── PlistUnreadable
+        │   ├── MessageUnreadable   a CMS message
+        │   ├── RequestUnreadable   a PKCS#10 request
+        │   └── CheckinUnreadable   a check-in or command answer
+        ├── Untrusted               the bytes are understood and not believed
+        │   ├── SignatureMissing
+        │   ├── SignatureInvalid
+        │   ├── SignerUntrusted
+        │   ├── AlgorithmRefused
+        │   └── EnvelopeUnreadable  one face for every failed decryption
+        ├── NotAllowed              believed, and against the rules
+        │   ├── ChallengeUnknown · ChallengeUsed · ChallengeExpired
+        │   ├── DeviceMismatch · DeviceTaken · DeviceUnknown · MacTooOld · ModelRefused
+        │   ├── CertificateRevoked · CertificateMismatch · CertificateUnknown · AuthorityUnknown
+        │   ├── SessionExpired · SessionClosed
+        │   ├── InvitationRevoked · InvitationExpired · InvitationRedeemed
+        │   ├── InvitationFailed · InvitationUnknown
+        │   ├── TopicMismatch · KeyRefused · MessageTypeRefused
+        │   ├── InvitationOnly · NotReady · ModeOff · AddressRefused
+        │   └── SigninFailed · SlowDown · SetupLinkUnknown
+        └── InputRefused            an administrator's form or command, field by field
+
+A refusal is raised where it is noticed and caught once, at the door. ``code`` never changes meaning: it is what a Mac
+gets as the first word of its answer, what the timeline records and what docs/operations.md explains. The module is
+longer than 300 lines because every refusal stands here, its words and its advice beside it.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class OtaeError(Exception):
+    """Root of every error this product raises on purpose."""
+
+
+class CannotStart(OtaeError):
+    """A process refuses to run. The text names the cause and the mend; it goes to standard error."""
+
+
+class NotOffered(OtaeError):
+    """Asked for something the field knows and this product does not do."""
+
+
+class StaleState(OtaeError):
+    """A compare-and-set changed no row: the row had left the expected state."""
+
+
+class Refusal(OtaeError):
+    """One clear "no".
+
+    ``code``: stable, lower case, hyphens. ``words``: one sentence for people, no protocol word, no secret.
+    ``advice``: what an administrator does about it. ``again``: whether trying the same thing again can help.
+    ``detail`` (the argument): for the timeline and the log; never a secret, never more than 500 characters.
+    ``support_code``: set by whoever recorded the refusal; "" until then.
+    """
+
+    code: ClassVar[str] = "refused"
+    words: ClassVar[str] = "This did not work."
+    advice: ClassVar[str] = "Look at the timeline for the step before."
+    again: ClassVar[bool] = False
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or self.words)
+        self.detail = detail[:500]
+        self.support_code = ""
+
+
+class Unreadable(Refusal):
+    """The bytes cannot be understood; nothing in them was looked at further."""
+
+    code = "unreadable"
+    words = "The message could not be read."
+    advice = "The sender is no Mac, or something between it and the server changed the message."
+
+
+class TooLarge(Unreadable):
+    """More bytes, depth or items than this door takes."""
+
+    code = "too-large"
+    words = "The message is larger than allowed."
+    advice = "No Mac sends this much. Look at who sent it."
+
+
+class PlistUnreadable(Unreadable):
+    """Not a property list this product accepts."""
+
+    code = "plist-unreadable"
+
+
+class MessageUnreadable(Unreadable):
+    """Not a CMS message (RFC 5652) this product accepts."""
+
+    code = "message-unreadable"
+
+
+class RequestUnreadable(Unreadable):
+    """Not a certification request (RFC 2986)."""
+
+    code = "request-unreadable"
+
+
+class CheckinUnreadable(Unreadable):
+    """A property list, but no check-in or command answer."""
+
+    code = "checkin-unreadable"
+
+
+class Untrusted(Refusal):
+    """Understood, and not believed."""
+
+    code = "untrusted"
+    words = "This Mac could not be recognised."
+    advice = "Start again from the invitation link on the same Mac."
+
+
+class SignatureMissing(Untrusted):
+    """The message carries no signature where one is required."""
+
+    code = "signature-missing"
+    advice = "A proxy may drop the Mdm-Signature header: let it pass unchanged."
+
+
+class SignatureInvalid(Untrusted):
+    """The signature, or a digest under it, does not fit the content."""
+
+    code = "signature-invalid"
+    advice = "Something between the Mac and the server changes the message, or it was forged."
+
+
+class SignerUntrusted(Untrusted):
+    """The signature fits; its certificate is not one this step accepts."""
+
+    code = "signer-untrusted"
+    advice = "Only Apple's device certificate (first) and the certificate issued here (then) may speak for a Mac."
+
+
+class AlgorithmRefused(Untrusted):
+    """The message uses an algorithm that is not accepted here."""
+
+    code = "algorithm-refused"
+    advice = "See the server properties mac.sha1 and scep.des3."
+
+
+class EnvelopeUnreadable(Untrusted):
+    """The envelope could not be opened: one face for every reason, so that none can be told from another."""
+
+    code = "envelope-unreadable"
+    advice = "The Mac used an older certificate of this server: start again from the invitation link."
+
+
+class NotAllowed(Refusal):
+    """Understood, believed, and against the rules of this step."""
+
+    code = "not-allowed"
+
+
+class ChallengeUnknown(NotAllowed):
+    """No such challenge was minted for this purpose, or none was given."""
+
+    code = "challenge-unknown"
+    words = "This profile does not belong to an open sign-in."
+    advice = "Have the person sign in again and install the newly downloaded profile."
+
+
+class ChallengeUsed(NotAllowed):
+    """The challenge has been used already."""
+
+    code = "challenge-used"
+    words = "This profile has been used already."
+    advice = "A profile works once. Have the person sign in again and install the newly downloaded profile."
+
+
+class ChallengeExpired(NotAllowed):
+    """The challenge is past its end."""
+
+    code = "challenge-expired"
+    words = "This profile is too old."
+    advice = "Have the person sign in again and install the newly downloaded profile."
+
+
+class DeviceMismatch(NotAllowed):
+    """Another Mac than the one this session, invitation or certificate is bound to."""
+
+    code = "device-mismatch"
+    words = "This enrollment belongs to another Mac."
+    advice = "Compare the serial number with the invitation's; invite again for the right Mac."
+
+
+class DeviceTaken(NotAllowed):
+    """The Mac is enrolled to somebody else."""
+
+    code = "device-taken"
+    words = "This Mac is enrolled for somebody else."
+    advice = "Release the device under Devices, then let the person try again."
+
+
+class DeviceUnknown(NotAllowed):
+    """No enrollment of such a device."""
+
+    code = "device-unknown"
+    words = "This Mac is not enrolled here."
+    advice = "Remove the profile on the Mac and enroll it again."
+
+
+class MacTooOld(NotAllowed):
+    """The Mac runs an older macOS than server property macos.minimum.version allows."""
+
+    code = "mac-too-old"
+    words = "The macOS on this Mac is too old to enroll. Update it, then start again."
+    advice = "Have the person update macOS; the server property macos.minimum.version says which is enough."
+
+
+class ModelRefused(NotAllowed):
+    """Server property macos.refused.models names this kind of Mac."""
+
+    code = "model-refused"
+    words = "Macs of this model are not enrolled here."
+    advice = "The server property macos.refused.models names the model: take it off, or use another Mac."
+
+
+class CertificateRevoked(NotAllowed):
+    """Issued here, and revoked since, or past its end by more than the grace."""
+
+    code = "certificate-revoked"
+    words = "The certificate of this Mac is no longer valid."
+    advice = "Enroll the Mac again."
+
+
+class CertificateMismatch(NotAllowed):
+    """Issued here, for another session, purpose or Mac."""
+
+    code = "certificate-mismatch"
+    words = "The certificate belongs to another enrollment."
+    advice = "Somebody may try to pass one Mac off as another: look at both timelines."
+
+
+class AuthorityUnknown(NotAllowed):
+    """No certificate authority here has this name."""
+
+    code = "authority-unknown"
+    words = "There is no such certificate authority here."
+    advice = "The address of a revocation list stands in the certificates it is for: compare it."
+
+
+class CertificateUnknown(NotAllowed):
+    """Asked for a certificate that was not issued to who asks, or is not handed out."""
+
+    code = "certificate-unknown"
+    words = "There is no such certificate."
+    advice = "The sender is no Mac: Macs ask for a new certificate instead."
+
+
+class SessionExpired(NotAllowed):
+    """The enrollment session is past its end."""
+
+    code = "session-expired"
+    words = "The sign-in was too long ago."
+    advice = "Have the person sign in again."
+
+
+class SessionClosed(NotAllowed):
+    """The enrollment session was ended, or is past the step asked for."""
+
+    code = "session-closed"
+    words = "This enrollment has ended."
+    advice = "Have the person sign in again."
+
+
+class InvitationRevoked(NotAllowed):
+    """An administrator withdrew the invitation."""
+
+    code = "invitation-revoked"
+    words = "This invitation was withdrawn."
+    advice = "Send a new invitation if this was not meant."
+
+
+class InvitationExpired(NotAllowed):
+    """The invitation is past its end."""
+
+    code = "invitation-expired"
+    words = "This invitation has expired."
+    advice = "Resend the invitation."
+
+
+class InvitationRedeemed(NotAllowed):
+    """A Mac was enrolled with the invitation already."""
+
+    code = "invitation-redeemed"
+    words = "This invitation has been used already."
+    advice = "Send a new invitation for another Mac."
+
+
+class InvitationFailed(NotAllowed):
+    """The tries of the invitation are used up."""
+
+    code = "invitation-failed"
+    words = "This invitation no longer works after too many wrong entries."
+    advice = "Resend the invitation: the person gets a new PIN."
+
+
+class InvitationUnknown(NotAllowed):
+    """No such invitation."""
+
+    code = "invitation-unknown"
+    words = "This link is not known here."
+    advice = "Check that the whole link was opened; resend the invitation."
+
+
+class TopicMismatch(NotAllowed):
+    """The check-in names another push topic."""
+
+    code = "topic-mismatch"
+    words = "This Mac belongs to another server."
+    advice = "The Mac carries the profile of another installation: remove it first."
+
+
+class KeyRefused(NotAllowed):
+    """The key in the certification request is too weak or of the wrong kind."""
+
+    code = "key-refused"
+    words = "The key of this Mac is not accepted."
+    advice = "Only RSA keys of 2048 bits or more are accepted."
+
+
+class MessageTypeRefused(NotAllowed):
+    """A SCEP message type (RFC 8894 §3.2.1.2) that is not answered here."""
+
+    code = "message-type-refused"
+    words = "This kind of request is not answered here."
+    advice = "The sender is no Mac: Macs send PKCSReq alone."
+
+
+class InvitationOnly(NotAllowed):
+    """The server property macos.otae.enable is off and no mailed link was followed."""
+
+    code = "invitation-only"
+    words = "Enrollment here is by invitation. Please open the link in your invitation mail."
+    advice = "Invite the person, or set the server property macos.otae.enable to true."
+
+
+class NotReady(NotAllowed):
+    """No push certificate outside a trial."""
+
+    code = "not-ready"
+    words = "Enrollment is not ready yet. Please ask your IT department."
+    advice = "Import the push certificate under Settings."
+
+
+class ModeOff(NotAllowed):
+    """The enrollment mode is known and not switched on."""
+
+    code = "mode-off"
+    words = "This way of signing in is switched off."
+    advice = "Choose one of the modes that are on."
+
+
+class AddressRefused(NotAllowed):
+    """The host resolves to addresses that this server does not call for anybody."""
+
+    code = "address-refused"
+    words = "This server does not connect to that address."
+    advice = "Name a host that is neither link-local nor this machine; see OTAE_ALLOW_PRIVATE."
+
+
+class SigninFailed(NotAllowed):
+    """Name, password or PIN did not fit; never says which."""
+
+    code = "signin-failed"
+    words = "That did not match. Check what you entered and try again."
+    advice = "The person mistyped, or somebody guesses."
+    again = True
+
+
+class SlowDown(NotAllowed):
+    """Too many failures from here for now."""
+
+    code = "slow-down"
+    words = "Too many attempts. Please wait a little and try again."
+    advice = "Failures are counted per person and network; the wait ends by itself."
+    again = True
+
+    def __init__(self, seconds: int, detail: str = "") -> None:
+        super().__init__(detail)
+        self.seconds = seconds
+
+
+class SetupLinkUnknown(NotAllowed):
+    """No setup link that still works."""
+
+    code = "setup-link-unknown"
+    words = "This setup link no longer works."
+    advice = "A setup link works once and for 24 hours: make another with `otae admin create NAME --setup-link`."
+
+
+class InputRefused(Refusal):
+    """An entry cannot be taken; ``fields`` maps field name → what to do about it ("" is the whole form)."""
+
+    code = "input-refused"
+    words = "Please check the entries."
+    advice = "Each field says what is missing."
+    again = True
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {text}" if name else text for name, text in fields.items()))
+        self.fields = dict(fields)

@@ -1,0 +1,74 @@
+"""What the page of one invitation shows: the invitation, what happened, the newest session and its messages."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+from uuid import UUID
+
+from otae.errors import Refusal
+from otae.invitations import listing
+from otae.store.models import Delivery, EnrollmentSession, Event, Invitation, Pin
+from otae.store.states import DeliveryStatus, InvitationStatus, SessionStatus
+
+#: Names for those who show rows and may not know the tables.
+InvitationRow: TypeAlias = Invitation
+EventRow: TypeAlias = Event
+SessionRow: TypeAlias = EnrollmentSession
+
+_MOVING = frozenset({SessionStatus.OPENED, SessionStatus.IDENTIFIED, SessionStatus.CERTIFIED, SessionStatus.CONFIGURED})
+
+
+@dataclass(frozen=True)
+class Details:
+    """One invitation, its person fetched. `events`: oldest first. `session`: the newest of the invitation, or None.
+
+    `deliveries`: the newest message of each kind, by kind. `pin_works`: a PIN exists and is not used up.
+    """
+
+    invitation: Invitation
+    events: list[Event]
+    session: EnrollmentSession | None
+    deliveries: dict[str, Delivery]
+    pin_works: bool
+
+    def is_live(self, now: datetime) -> bool:
+        """Tell whether a Mac is on its way: somebody signed in, and that session still moves."""
+        session = self.session
+        return session is not None and session.status in _MOVING and session.expires_at > now
+
+    def is_final(self, now: datetime) -> bool:
+        """Tell whether nothing more happens by itself."""
+        if any(row.status in {DeliveryStatus.QUEUED, DeliveryStatus.SENDING} for row in self.deliveries.values()):
+            return False
+        status = self.invitation.status
+        if status in {InvitationStatus.REDEEMED, InvitationStatus.REVOKED}:
+            return True
+        return status != InvitationStatus.PENDING and not self.is_live(now)
+
+
+async def read(invitation_id: UUID) -> Details | None:
+    """Return everything about one invitation; None when there is none, or it is a rehearsal's."""
+    invitation = await listing.find_invitation(str(invitation_id))
+    if invitation is None or invitation.rehearsal:
+        return None
+    session = await EnrollmentSession.filter(invitation_id=invitation_id).order_by("-opened_at").first()
+    deliveries = await Delivery.filter(invitation_id=invitation_id).order_by("generation", "created_at")
+    return Details(
+        invitation,
+        await listing.timeline(invitation),
+        session,
+        {row.kind: row for row in deliveries},
+        await Pin.exists(invitation_id=invitation_id, active=True),
+    )
+
+
+def refusal_of(code: str) -> type[Refusal]:
+    """Return the refusal with this stable code, for its words and advice; `Refusal` itself for one not known."""
+    return _by_code(Refusal).get(code, Refusal)
+
+
+def _by_code(kind: type[Refusal]) -> dict[str, type[Refusal]]:
+    found = {kind.code: kind}
+    for below in kind.__subclasses__():
+        found |= _by_code(below)
+    return found

@@ -1,0 +1,296 @@
+"""The life of an invitation: created, sent again, extended, revoked, expired, failed, redeemed.
+
+Each step is one transaction with its event; secrets are made and hashed before it, bells rung after it. The row of the
+invitation is taken first, so that two steps on one invitation wait for one another.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from otae.delivery import outbox
+from otae.delivery.compose import invitation_url
+from otae.directory.local import printable
+from otae.errors import (
+    InputRefused,
+    InvitationExpired,
+    InvitationFailed,
+    InvitationRedeemed,
+    InvitationRevoked,
+    StaleState,
+)
+from otae.invitations import orders, pins, tokens
+from otae.invitations.modes import Mode, enabled_modes, mode_of
+from otae.invitations.orders import InvitationOrder
+from otae.store import audit
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import Event, Invitation, Person, Pin
+from otae.store.records import about, advance, note
+from otae.store.states import InvitationStatus as Status
+
+#: A page that says "opened" again within this time says nothing new.
+SAME_OPENING = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Created:
+    """An invitation with what only its maker gets to see. ``deliveries``: rung for already."""
+
+    invitation: Invitation
+    token: str = field(repr=False)
+    url: str = field(repr=False)
+    pin: str | None = field(default=None, repr=False)
+    deliveries: tuple[UUID, ...] = ()
+
+
+async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: str) -> Created:
+    """Invite somebody: the invitation, its PIN, its messages and its event, all or nothing.
+
+    Raises InputRefused naming every field that is wrong or missing (see `orders.check`).
+    """
+    checked = await orders.check(order)
+    mode = checked.mode
+    invitation = Invitation(
+        person=checked.person,
+        mode=mode.name,
+        ownership=order.ownership,
+        platform=order.platform,
+        serial=checked.serial,
+        valid_until=_valid_until(mode, now),
+        way=order.way,
+        send=order.send,
+        url_template_id=checked.url_template_id,
+        pin_template_id=checked.pin_template_id,
+        confirmation_template_id=checked.confirmation_template_id,
+        rehearsal=order.rehearsal,
+        created_by=actor[:100],
+        created_at=now,
+    )
+    token, columns = tokens.mint(desk, invitation)
+    invitation.update_from_dict(columns)
+    pin, clear = await _pin(desk, invitation, mode, now=now, send=order.send, show=order.show_pin)
+    async with transaction():
+        await invitation.save(force_create=True)
+        await note("invitation.created", now=now, about=about(invitation), actor=actor, detail=mode.title)
+        deliveries = await _hand_out(invitation, checked.person, pin, send=order.send, now=now)
+        await audit.record(actor, "invitation.created", now=now, subject=str(invitation.id), detail=checked.person.name)
+    return _created(desk, invitation, token, clear if order.show_pin else None, deliveries)
+
+
+async def resend(desk: Desk, invitation: Invitation, *, now: datetime, actor: str, show_pin: bool = False) -> Created:
+    """Send link and PIN again: a new PIN kills the older one, messages still queued are cancelled, time starts anew.
+
+    The token stays while the invitation is pending or failed; an expired one gets a new token. Raises InputRefused
+    ("recipient"), InvitationRevoked, InvitationRedeemed; StaleState when somebody else did the same just before.
+    """
+    return await _renew(desk, invitation, event="invitation.resent", send=True, show_pin=show_pin, now=now, actor=actor)
+
+
+async def extend(
+    desk: Desk, invitation: Invitation, *, now: datetime, actor: str, until: datetime | None = None
+) -> Created:
+    """Give a pending invitation more time, by default its mode's whole time from now; link and PIN stay.
+
+    One that failed or expired has no PIN left, or no link: it is renewed as by `resend`, and sent if it was to be sent.
+    Raises as `resend`, and InputRefused ("valid_until") for an end that is past.
+    """
+    if until is not None and until <= now:
+        raise InputRefused({"valid_until": "this time is past"})
+    if invitation.status != Status.PENDING or _is_over(invitation, now):
+        event, send = "invitation.extended", invitation.send
+        return await _renew(desk, invitation, event=event, send=send, show_pin=False, now=now, actor=actor, until=until)
+    async with transaction():
+        await _take(invitation, status=Status.PENDING)
+        valid_until = until or _valid_until(mode_of(invitation.mode), now)
+        await advance(
+            invitation, Status.PENDING, event="invitation.extended", now=now, actor=actor, valid_until=valid_until
+        )
+    return _created(desk, invitation, tokens.reveal(desk, invitation), None, ())
+
+
+async def revoke(desk: Desk, invitation: Invitation, *, now: datetime, actor: str) -> None:
+    """Withdraw an invitation: link, PIN, queued messages and live sessions end. InvitationRedeemed when it was used."""
+    del desk  # every room function that changes something takes it first; this one needs nothing of it
+    async with transaction():
+        await _take(invitation)
+        _refuse_ended(invitation)
+        await advance(invitation, Status.REVOKED, event="invitation.revoked", now=now, actor=actor, token_sealed=None)
+        await _forget(invitation, now)
+        await audit.record(actor, "invitation.revoked", now=now, subject=str(invitation.id))
+
+
+async def expire_due(now: datetime) -> int:
+    """Expire what is past its end, and fail what has no try left; return how many. Safe to run anywhere, twice."""
+    ended = 0
+    for row in await Invitation.filter(status=Status.PENDING, valid_until__lte=now).order_by("valid_until").limit(500):
+        async with transaction():
+            try:
+                await _take(row, status=Status.PENDING, valid_until__lte=now)
+            except StaleState:
+                continue  # resent, redeemed or revoked a moment ago: no longer ours to expire
+            await advance(row, Status.EXPIRED, event="invitation.expired", now=now, token_sealed=None)
+            await _forget(row, now)
+            ended += 1
+    for mode in enabled_modes():
+        spent = Pin.filter(active=True, link_tries__gte=mode.max_tries, invitation__mode=mode.name)
+        for pin in await spent.filter(invitation__status=Status.PENDING).limit(500).prefetch_related("invitation"):
+            ended += await fail(pin.invitation, now=now, why="the tries of the PIN are used up")
+    return ended
+
+
+async def fail(invitation: Invitation, *, now: datetime, why: str) -> bool:
+    """Let a pending invitation fail until it is sent again; False when it is no longer pending."""
+    async with transaction():
+        try:
+            await _take(invitation, status=Status.PENDING)
+        except StaleState:
+            return False
+        await advance(invitation, Status.FAILED, event="invitation.failed", now=now, detail=why)
+        await _forget(invitation, now)
+    return True
+
+
+async def redeem(desk: Desk, invitation: Invitation, *, now: datetime) -> list[UUID]:
+    """Use the invitation up, once, inside the transaction that enrolls its Mac; a live session redeems what expired.
+
+    Forgets link and PIN, cancels what is still queued and queues the confirmation. Returns deliveries to ring for after
+    the commit. Raises InvitationRedeemed or InvitationRevoked.
+    """
+    del desk  # as in revoke
+    async with transaction():
+        await _take(invitation)
+        _refuse_ended(invitation)
+        await advance(
+            invitation, Status.REDEEMED, event="invitation.redeemed", now=now, redeemed_at=now, token_sealed=None
+        )
+        await _forget(invitation, now)
+        person = await Person.get(id=invitation.person_id)
+        if not person.email:
+            return []
+        delivery = await outbox.enqueue(invitation, "confirmation", invitation.generation, person.email, now=now)
+    return [delivery.id]
+
+
+async def copy_link(desk: Desk, invitation: Invitation, *, now: datetime, actor: str) -> str:
+    """Return the link for an administrator to pass on; who asked is recorded. Raises as `check_usable`."""
+    check_usable(invitation, now=now)
+    url = invitation_url(desk.settings, tokens.reveal(desk, invitation))
+    async with transaction():
+        await note("link.copied", now=now, about=about(invitation), actor=actor)
+        await audit.record(actor, "invitation.link-copied", now=now, subject=str(invitation.id))
+    return url
+
+
+async def by_token(token: str) -> Invitation | None:
+    """Return the invitation of an invitation token, with its person; None when there is none."""
+    if not tokens.has_shape(token):
+        return None
+    return await Invitation.get_or_none(token_hash=tokens.hashed(token)).prefetch_related("person")
+
+
+def check_usable(invitation: Invitation, *, now: datetime) -> None:
+    """See that the invitation can be signed in with.
+
+    Raises InvitationRevoked, InvitationRedeemed, InvitationFailed or InvitationExpired.
+    """
+    _refuse_ended(invitation)
+    if invitation.status == Status.FAILED:
+        raise InvitationFailed
+    if invitation.status == Status.EXPIRED or _is_over(invitation, now):
+        raise InvitationExpired
+
+
+async def link_opened(invitation: Invitation, *, now: datetime, browser: str) -> None:
+    """Record that the person's browser shows the page behind the link. ``browser``: its name and system, for people."""
+    seen = Event.filter(invitation_id=invitation.id, kind="link.opened", at__gt=now - SAME_OPENING)
+    if not await seen.exists():
+        await note("link.opened", now=now, about=about(invitation), detail=printable(browser))
+
+
+async def _renew(
+    desk: Desk,
+    invitation: Invitation,
+    *,
+    event: str,
+    send: bool,
+    show_pin: bool,
+    now: datetime,
+    actor: str,
+    until: datetime | None = None,
+) -> Created:
+    _refuse_ended(invitation)
+    mode, person, seen = mode_of(invitation.mode), await Person.get(id=invitation.person_id), invitation.generation
+    if missing := orders.what_is_missing(person, mode, sending=send):
+        raise InputRefused({"recipient": missing})
+    changes: dict[str, Any] = {"generation": seen + 1, "valid_until": until or _valid_until(mode, now), "send": send}
+    if invitation.token_sealed is None or _is_over(invitation, now):
+        token, columns = tokens.mint(desk, invitation)
+        changes |= columns
+    else:
+        token = tokens.reveal(desk, invitation)
+    pin, clear = await _pin(desk, invitation, mode, now=now, send=send, show=show_pin, generation=seen + 1)
+    async with transaction():
+        await _take(invitation, generation=seen, status=invitation.status)
+        await advance(invitation, Status.PENDING, event=event, now=now, actor=actor, **changes)
+        await _forget(invitation, now)
+        deliveries = await _hand_out(invitation, person, pin, send=send, now=now)
+        await audit.record(actor, event, now=now, subject=str(invitation.id), detail=person.name)
+    return _created(desk, invitation, token, clear if show_pin else None, deliveries)
+
+
+async def _pin(
+    desk: Desk, invitation: Invitation, mode: Mode, *, now: datetime, send: bool, show: bool, generation: int = 1
+) -> tuple[Pin | None, str | None]:
+    """Make the PIN when the mode has one and somebody is to get it; sealed only for a message."""
+    if not mode.secret or not (send or show):
+        return None, None
+    return await pins.mint(desk, invitation, now=now, generation=generation, sealed=send)
+
+
+async def _hand_out(
+    invitation: Invitation, person: Person, pin: Pin | None, *, send: bool, now: datetime
+) -> tuple[UUID, ...]:
+    """Save the PIN and queue its message and the link's; inside the step's transaction."""
+    if pin:
+        await pin.save(force_create=True)
+    if not send or not person.email:
+        return ()
+    kinds = ("url", "pin") if pin else ("url",)
+    queued = [await outbox.enqueue(invitation, kind, invitation.generation, person.email, now=now) for kind in kinds]
+    return tuple(delivery.id for delivery in queued)
+
+
+def _created(desk: Desk, invitation: Invitation, token: str, pin: str | None, deliveries: tuple[UUID, ...]) -> Created:
+    for delivery in deliveries:
+        desk.bell.ring("delivery", delivery)
+    return Created(invitation, token, invitation_url(desk.settings, token), pin, deliveries)
+
+
+async def _take(invitation: Invitation, **expected: object) -> None:
+    """Lock the row until the transaction ends and bring ``invitation`` up to date; StaleState when not ``expected``."""
+    if await Invitation.filter(id=invitation.id, **expected).select_for_update().first() is None:
+        raise StaleState(f"invitation {invitation.id} is no longer as it was seen: {sorted(expected)}")
+    await invitation.refresh_from_db()
+
+
+async def _forget(invitation: Invitation, now: datetime) -> None:
+    """Let queued messages and PINs of the invitation end, in the order in which the outbox takes their rows."""
+    await outbox.cancel(invitation, now=now)
+    await pins.kill(invitation)
+
+
+def _refuse_ended(invitation: Invitation) -> None:
+    if invitation.status == Status.REVOKED:
+        raise InvitationRevoked
+    if invitation.status == Status.REDEEMED:
+        raise InvitationRedeemed
+
+
+def _is_over(invitation: Invitation, now: datetime) -> bool:
+    return invitation.valid_until is not None and invitation.valid_until <= now
+
+
+def _valid_until(mode: Mode, now: datetime) -> datetime | None:
+    return now + mode.valid_for if mode.valid_for else None

@@ -1,0 +1,115 @@
+"""Reading invitations: lists, counts, timelines, and what scripts get."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from tortoise.expressions import Q
+from tortoise.functions import Count
+
+from otae.directory.local import printable
+from otae.invitations import tokens
+from otae.invitations.lifecycle import Created
+from otae.store.models import EnrollmentSession, Event, Invitation
+from otae.store.records import SUPPORT_ALPHABET
+from otae.store.states import InvitationStatus
+
+MOST = 500
+
+
+async def list_invitations(
+    status: str | None = None,
+    mode: str | None = None,
+    ownership: str | None = None,
+    search: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> list[Invitation]:
+    """Return invitations with their person, newest first; rehearsals are left out.
+
+    ``search``: part of a user name, name, e-mail address or serial number, a whole invitation token, or a support code.
+    ``after``: id of the last one seen; what is no id begins at the newest.
+    """
+    rows = Invitation.filter(rehearsal=False)
+    for name, wanted in (("status", status), ("mode", mode), ("ownership", ownership)):
+        if wanted:
+            rows = rows.filter(**{name: wanted})
+    if search and (text := printable(search)):
+        rows = rows.filter(await _holds(text))
+    if last := await find_invitation(after or ""):
+        rows = rows.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=last.id))
+    return await rows.order_by("-created_at", "-id").limit(min(limit, MOST)).prefetch_related("person")
+
+
+async def _holds(text: str) -> Q:
+    if tokens.has_shape(text.lower()):
+        return Q(token_hash=tokens.hashed(text.lower()))
+    wanted = (
+        Q(person__name__icontains=text)
+        | Q(person__display_name__icontains=text)
+        | Q(person__email__icontains=text)
+        | Q(serial__icontains=text)
+    )
+    code = text.upper()
+    if len(code) == 5 and set(code) <= set(SUPPORT_ALPHABET):
+        ids = await Event.filter(support_code=code, invitation_id__not_isnull=True).values_list(
+            "invitation_id", flat=True
+        )
+        wanted |= Q(id__in=ids)
+    return wanted
+
+
+async def counts() -> dict[str, int]:
+    """Return how many invitations there are in each status, every status named; rehearsals are left out."""
+    rows = Invitation.filter(rehearsal=False).annotate(number=Count("id")).group_by("status")
+    found = {row["status"]: row["number"] for row in await rows.values("status", "number")}
+    return {status.value: int(found.get(status.value, 0)) for status in InvitationStatus}
+
+
+async def find_invitation(text: str) -> Invitation | None:
+    """Return the invitation with id ``text``, with its person; None when there is none, or it is no id."""
+    try:
+        wanted = UUID(text)
+    except ValueError:
+        return None
+    return await Invitation.get_or_none(id=wanted).prefetch_related("person")
+
+
+async def timeline(invitation: Invitation) -> list[Event]:
+    """Return everything that happened to ``invitation`` and its sessions, in order."""
+    sessions = await EnrollmentSession.filter(invitation_id=invitation.id).values_list("id", flat=True)
+    return await Event.filter(Q(invitation_id=invitation.id) | Q(session_id__in=sessions)).order_by("id")
+
+
+def as_json(invitation: Invitation, *, url: str | None = None) -> dict[str, object]:
+    """Return what `otae invitation list` and `show` print; the person must have been fetched. Times are RFC 3339."""
+    return {
+        "id": str(invitation.id),
+        **({"url": url} if url else {}),
+        "mode": invitation.mode,
+        "status": invitation.status,
+        "ownership": invitation.ownership,
+        "platform": invitation.platform,
+        "serial": invitation.serial,
+        "user": invitation.person.name,
+        "valid_until": stamp(invitation.valid_until),
+        "created_at": stamp(invitation.created_at),
+        "redeemed_at": stamp(invitation.redeemed_at),
+    }
+
+
+def created_as_json(created: Created) -> dict[str, object]:
+    """Return what `otae invite` prints: id, token, url, mode, status, valid_until, and the PIN if asked for."""
+    return {
+        "id": str(created.invitation.id),
+        "token": created.token,
+        "url": created.url,
+        "mode": created.invitation.mode,
+        "status": created.invitation.status,
+        "valid_until": stamp(created.invitation.valid_until),
+        **({"pin": created.pin} if created.pin else {}),
+    }
+
+
+def stamp(moment: datetime | None) -> str | None:
+    """Return a time as RFC 3339 in UTC, None for none."""
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,40 @@
+"""Invitation tokens: 128 random bits in a link, kept as a hash for look-up and sealed for as long as they work."""
+
+import hashlib
+import re
+import secrets
+from uuid import UUID
+
+from otae.errors import InvitationUnknown
+from otae.store.desk import Desk
+from otae.store.models import Invitation
+
+#: Purpose under which the token is sealed.
+SEAL = "invitation.token"
+_SHAPE = re.compile(r"ep-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def mint(desk: Desk, invitation: Invitation) -> tuple[str, dict[str, object]]:
+    """Make a token for ``invitation``; return it with the columns that hold it: `token_hash` and `token_sealed`.
+
+    Shaped as a UUID, and random in all of its 128 bits: those of a version-4 UUID that are fixed are not fixed here.
+    """
+    token = f"ep-{UUID(bytes=secrets.token_bytes(16))}"
+    return token, {"token_hash": hashed(token), "token_sealed": desk.vault.seal(token.encode(), invitation.id, SEAL)}
+
+
+def reveal(desk: Desk, invitation: Invitation) -> str:
+    """Return the invitation's token; InvitationUnknown when it has been forgotten."""
+    if invitation.token_sealed is None:
+        raise InvitationUnknown("the link of this invitation has been forgotten")
+    return desk.vault.open(invitation.token_sealed, invitation.id, SEAL).decode()
+
+
+def hashed(token: str) -> str:
+    """Return what an invitation is looked up by: SHA-256 hex of its token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def has_shape(text: str) -> bool:
+    """Tell whether ``text`` is written as an invitation token is; nothing else needs to be looked up."""
+    return _SHAPE.fullmatch(text) is not None

@@ -1,0 +1,98 @@
+"""Who speaks: from the Mdm-Signature header to the enrollment whose pinned certificate made it.
+
+The header is the only thing that identifies a Mac here; a router that ends TLS leaves nothing else. So everything at
+CheckInURL and ServerURL passes through these functions first.
+"""
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Final
+
+from tortoise.expressions import Q
+
+from otae.authority import revocation
+from otae.enrollment import sessions
+from otae.enrollment.support import Known
+from otae.errors import (
+    CertificateMismatch,
+    DeviceMismatch,
+    DeviceUnknown,
+    MessageUnreadable,
+    SignatureMissing,
+    TooLarge,
+    TopicMismatch,
+)
+from otae.signing.certificates import fingerprint
+from otae.signing.cms import Policy, verify
+from otae.store import properties
+from otae.store.models import Certificate, Device, Enrollment, EnrollmentSession
+from otae.store.states import EnrollmentStatus
+
+#: Real headers have two kilobytes.
+MAX_SIGNATURE: Final = 10 * 1024
+
+
+async def sender(body: bytes, signature: str | None, known: Known, now: datetime) -> Certificate:
+    """Return the identity whose signature over the raw ``body`` stands in the header.
+
+    ``signature``: the value of Mdm-Signature, base64 of a detached CMS message, BER or DER. An identity just past its
+    end may speak for server property identity.grace.days, to renew. Raises SignatureMissing, TooLarge, what
+    ``signing.cms.verify`` raises, SignerUntrusted or CertificateRevoked, and CertificateMismatch for an identity that
+    was not issued for this.
+    """
+    if not signature:
+        raise SignatureMissing("no Mdm-Signature header")
+    if len(signature) > MAX_SIGNATURE:
+        raise TooLarge(f"an Mdm-Signature header of {len(signature)} characters")
+    try:
+        message = base64.b64decode(signature, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MessageUnreadable("the Mdm-Signature header is no base64") from error
+    policy = Policy(allow_sha1=await properties.flag("mac.sha1"), attributes="optional")
+    signer = verify(message, detached=body, policy=policy).signer
+    sha256, grace_days = fingerprint(signer), await properties.number("identity.grace.days")
+    issued = await Certificate.get_or_none(sha256=sha256)
+    if issued is not None:
+        known.session = await EnrollmentSession.get_or_none(id=issued.session_id)
+    certificate = await revocation.check_alive(sha256, now=now, grace_days=grace_days)
+    if certificate.purpose != sessions.MDM_IDENTITY:
+        raise CertificateMismatch(f"a {certificate.purpose} certificate does not check in")
+    return certificate
+
+
+async def pinned(certificate: Certificate) -> Enrollment | None:
+    """Return the enrollment that ``certificate`` is pinned to, as its current or, during a renewal, previous one."""
+    either = Q(certificate_id=certificate.id) | Q(previous_certificate_id=certificate.id)
+    return await Enrollment.filter(either).first()
+
+
+async def enrollment_of(
+    certificate: Certificate, udid: str, known: Known, *, now: datetime, topic: str | None = None
+) -> tuple[Enrollment, Device]:
+    """Return the live enrollment that ``certificate`` speaks for, and note that its Mac was seen.
+
+    Inside a transaction, two messages of one Mac wait for one another from here on. Raises
+    DeviceUnknown when there is no such enrollment or it has ended, DeviceMismatch for another ``udid``, TopicMismatch
+    when ``topic`` (given for messages that name one) is not the enrollment's.
+    """
+    enrollment = await pinned(certificate)
+    if enrollment is None:
+        raise DeviceUnknown("the certificate is not pinned to a Mac")
+    device = await Device.get(id=enrollment.device_id)
+    known.device_id = device.id
+    if device.udid != udid:
+        raise DeviceMismatch("the certificate belongs to another Mac")
+    await sessions.take(enrollment.session_id)
+    await Device.filter(id=device.id).update(seen_at=now)
+    await enrollment.refresh_from_db()
+    if enrollment.status == EnrollmentStatus.UNENROLLED:
+        raise DeviceUnknown("this enrollment has ended")
+    check_topic(topic, enrollment.topic)
+    return enrollment, device
+
+
+def check_topic(topic: str | None, ours: str) -> None:
+    """See that a message which names a topic names ours. Raises TopicMismatch."""
+    if topic is not None and topic != ours:
+        raise TopicMismatch

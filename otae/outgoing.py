@@ -1,0 +1,70 @@
+"""Which addresses we may call on somebody's behalf: a name is resolved once, and what it resolved to is what is called.
+
+Never link-local or a cloud's metadata service, whatever a setting says. An IPv4 address inside an IPv6 one counts as
+what it is. The answer holds addresses, not the name: a second look-up could answer differently.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from dataclasses import dataclass
+
+from otae.errors import AddressRefused
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+#: Metadata services outside the link-local block, as their clouds document them.
+METADATA = frozenset(ipaddress.ip_address(text) for text in ("100.100.100.200", "168.63.129.16", "fd00:ec2::254"))
+#: Address blocks that Python's `is_private` leaves out: carrier-grade NAT (RFC 6598).
+SHARED = ipaddress.ip_network("100.64.0.0/10")
+#: NAT64 (RFC 6052): the last four bytes are an IPv4 address.
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+@dataclass(frozen=True)
+class Address:
+    """One resolved address. ``where`` is what a socket of ``family`` connects to."""
+
+    family: socket.AddressFamily
+    where: tuple[str, int] | tuple[str, int, int, int]
+
+
+async def resolve(host: str, port: int, *, private: bool, loopback: bool) -> list[Address]:
+    """Return the addresses of ``host`` that may be called, in the resolver's order.
+
+    ``private``: whether private networks are allowed; ``loopback``: whether this machine is. Raises AddressRefused when
+    the name has addresses and none may be called, OSError when it does not resolve.
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    allowed = [
+        Address(family, where)  # type: ignore[arg-type]  # the stubs also know address families that TCP does not have
+        for family, _, _, _, where in found
+        if family in {socket.AF_INET, socket.AF_INET6} and _may_call(str(where[0]), private=private, loopback=loopback)
+    ]
+    if not allowed:
+        raise AddressRefused(f"{host}: no address that may be called")
+    return allowed
+
+
+def _may_call(text: str, *, private: bool, loopback: bool) -> bool:
+    address = _meant(ipaddress.ip_address(text.partition("%")[0]))
+    if address.is_loopback:
+        return loopback
+    if address.is_link_local or address in METADATA or address.is_multicast or address.is_unspecified:
+        return False
+    if address.is_reserved:
+        return False
+    if address.version == 4 and address in SHARED:
+        return private
+    if address.is_private:
+        # 0.0.0.0/8 means "this host" to many systems.
+        return private and not (address.version == 4 and address.packed[0] == 0)
+    return True
+
+
+def _meant(address: IPAddress) -> IPAddress:
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in NAT64:
+        return ipaddress.IPv4Address(address.packed[12:])
+    return address.ipv4_mapped or address.sixtofour or address

@@ -1,0 +1,94 @@
+"""The dashboard: counts, the ten that most need somebody, certificates near their end, and the last rehearsal."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tortoise.expressions import Q
+from tortoise.functions import Count
+
+from otae.overview.progress import PATIENCE, Progress, progress_of
+from otae.store.models import Certificate, Enrollment, EnrollmentSession, Heartbeat, Invitation, Job
+from otae.store.states import DeliveryStatus, EnrollmentStatus, InvitationStatus, SessionStatus
+
+#: Certificates are shown this long before their end.
+WARNING = timedelta(days=30)
+#: How many candidates are looked at to find the ten that need somebody most.
+CANDIDATES = 100
+#: A process that has not been heard of for this long is taken for dead.
+SILENCE = timedelta(seconds=30)
+
+_UNDER_WAY = [SessionStatus.OPENED, SessionStatus.IDENTIFIED, SessionStatus.CERTIFIED, SessionStatus.CONFIGURED]
+
+
+@dataclass(frozen=True)
+class Needy:
+    """An invitation that somebody should look at, and why."""
+
+    invitation: Invitation
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """Everything the first page shows. `devices`: enrolled and unenrolled Macs."""
+
+    invitations: dict[str, int]
+    devices: dict[str, int]
+    needy: list[Needy]
+    certificates: list[Certificate]
+    rehearsal: Job | None
+    silent: list[str]
+
+
+async def dashboard(*, now: datetime) -> Dashboard:
+    """Read the dashboard."""
+    counted = await Invitation.filter(rehearsal=False).annotate(n=Count("id")).group_by("status").values("status", "n")
+    counts = {str(status): 0 for status in InvitationStatus} | {row["status"]: row["n"] for row in counted}
+    live = Enrollment.filter(rehearsal=False)
+    devices = {
+        "enrolled": await live.filter(status=EnrollmentStatus.ENROLLED).count(),
+        "unenrolled": await live.filter(status=EnrollmentStatus.UNENROLLED).count(),
+    }
+    return Dashboard(
+        invitations=counts,
+        devices=devices,
+        needy=await needy(now=now),
+        certificates=await ending(now=now),
+        rehearsal=await Job.filter(kind="rehearsal").order_by("-created_at").first(),
+        silent=await silent(now=now),
+    )
+
+
+async def needy(*, now: datetime, most: int = 10) -> list[Needy]:
+    """Return the invitations with a problem, oldest problem first."""
+    stuck = await EnrollmentSession.filter(
+        Q(status__in=_UNDER_WAY, opened_at__lt=now - PATIENCE)
+        | Q(status=SessionStatus.EXPIRED)
+        | Q(refusal__isnull=False),
+        rehearsal=False,
+        invitation__status__in=[InvitationStatus.PENDING, InvitationStatus.FAILED],
+    ).order_by("-opened_at").limit(CANDIDATES).values_list("invitation_id", flat=True)  # fmt: skip
+    undelivered = await Invitation.filter(
+        Q(deliveries__status=DeliveryStatus.FAILED)
+        | Q(deliveries__status=DeliveryStatus.QUEUED, deliveries__attempt__gt=0),
+        rehearsal=False,
+        status__in=[InvitationStatus.PENDING, InvitationStatus.FAILED],
+    ).order_by("-created_at").limit(CANDIDATES).values_list("id", flat=True)  # fmt: skip
+    failed = await Invitation.filter(
+        rehearsal=False, status=InvitationStatus.FAILED
+    ).order_by("-created_at").limit(CANDIDATES).values_list("id", flat=True)  # fmt: skip
+    rows = await Invitation.filter(id__in={*stuck, *undelivered, *failed}).prefetch_related("person")
+    progress = await progress_of(rows, now=now)
+    found = [Needy(row, progress[row.id]) for row in rows if progress[row.id].problem]
+    return sorted(found, key=lambda item: item.progress.since)[:most]
+
+
+async def ending(*, now: datetime) -> list[Certificate]:
+    """Return the installation's own certificates in use that end within WARNING, soonest first."""
+    return await Certificate.filter(active=True, not_after__lt=now + WARNING).order_by("not_after")
+
+
+async def silent(*, now: datetime) -> list[str]:
+    """Return which of worker and clock have not been heard of lately."""
+    heard = {row.role for row in await Heartbeat.filter(at__gte=now - SILENCE)}
+    return [role for role in ("worker", "clock") if role not in heard]

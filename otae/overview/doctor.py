@@ -1,0 +1,163 @@
+"""What an operator checks first when something is odd: each check says what was found and what to do."""
+
+import asyncio
+import socket
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from otae.authority import issuers, push
+from otae.delivery import servers
+from otae.errors import NotReady, OtaeError
+from otae.invitations.modes import mode_of
+from otae.overview.attention import SILENCE, WARNING, silent
+from otae.store import keyring, properties
+from otae.store.desk import Desk
+from otae.store.models import Certificate, Enrollment, InstallationSecret
+from otae.store.states import EnrollmentStatus
+
+SECONDS = 8
+SKEW = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding. `state` is "ok", "warning" or "failed"; `advice` is empty when there is nothing to do."""
+
+    name: str
+    state: str
+    words: str
+    advice: str = ""
+
+
+async def examine(desk: Desk, *, now: datetime, redis: Check | None = None) -> list[Check]:
+    """Run every check; none changes anything. ``redis``: what the caller, who knows the queue, found there."""
+    probes = (
+        ("master key", _master_key(desk)),
+        ("PUBLIC_URL", _public_url(desk)),
+        ("trusted hops", _hops(desk)),
+        ("clock skew", _clock_skew(now)),
+        ("processes", _heartbeats(now)),
+        ("mail", _mail()),
+        ("certificates", _certificates(now)),
+        ("push certificate", _push(desk)),
+        ("default mode", _mode()),
+    )
+    found: list[Check] = []
+    for name, probe in probes:
+        try:
+            found += await probe
+        except (OtaeError, OSError, httpx2.HTTPError) as error:
+            found.append(Check(name, "failed", str(error) or type(error).__name__))
+    return [*found, redis] if redis else found
+
+
+async def _public_url(desk: Desk) -> list[Check]:
+    settings = desk.settings
+    loop = asyncio.get_running_loop()
+    try:
+        await loop.getaddrinfo(settings.public_host, settings.public_port, type=socket.SOCK_STREAM)
+    except OSError:
+        advice = "Make a DNS entry for it, or correct PUBLIC_URL."
+        return [Check("PUBLIC_URL", "failed", f"{settings.public_host} does not resolve", advice)]
+    context = ssl.create_default_context()
+    if settings.port is None:
+        root = await issuers.root()
+        context = ssl.create_default_context(cadata=root.public_bytes(Encoding.PEM).decode())
+    try:
+        async with httpx2.AsyncClient(verify=context, timeout=SECONDS, trust_env=False) as client:
+            answer = await client.get(f"{settings.public_url}/healthz")
+    except httpx2.HTTPError as error:
+        advice = "Start `otae serve`; then check port, firewall and that the certificate chain is ours or the router's."
+        words = f"{settings.public_url}/healthz: {str(error) or type(error).__name__}"
+        return [Check("PUBLIC_URL", "failed", words, advice)]
+    good = answer.status_code == 200
+    words = f"{settings.public_url} answers {answer.status_code} with a certificate that verifies"
+    return [Check("PUBLIC_URL", "ok" if good else "failed", words, "" if good else "Another program answers there.")]
+
+
+async def _hops(desk: Desk) -> list[Check]:
+    settings = desk.settings
+    if settings.port and settings.trusted_hops == 0:
+        advice = "Set OTAE_TRUSTED_HOPS to the number of proxies in front, usually 1."
+        return [Check("trusted hops", "warning", "behind a router, and its X-Forwarded-For is not read", advice)]
+    if settings.port is None and settings.trusted_hops:
+        advice = "Unset OTAE_TRUSTED_HOPS: without a proxy anybody can write X-Forwarded-For."
+        return [Check("trusted hops", "failed", f"{settings.trusted_hops} trusted without PORT", advice)]
+    return [Check("trusted hops", "ok", f"{settings.trusted_hops}")]
+
+
+async def _clock_skew(now: datetime) -> list[Check]:
+    skew = abs(datetime.now(UTC) - now)
+    if skew > SKEW:
+        advice = "Run a time service on this machine and on the database's."
+        words = f"this machine and the database differ by {int(skew.total_seconds())} s"
+        return [Check("clock skew", "failed", words, advice)]
+    return [Check("clock skew", "ok", "this machine and the database agree")]
+
+
+async def _heartbeats(now: datetime) -> list[Check]:
+    missing = await silent(now=now)
+    return [
+        Check(role, "failed", f"not heard of for {int(SILENCE.total_seconds())} s", f"Start `otae {role}`.")
+        if role in missing
+        else Check(role, "ok", "alive")
+        for role in ("worker", "clock")
+    ]
+
+
+async def _mail() -> list[Check]:
+    server = await servers.active_server()
+    if server is None:
+        advice = "Add a notification server under Settings; until then the built-in catcher takes all mail."
+        return [Check("mail", "warning", "no notification server: mail goes to the catcher", advice)]
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(server.host, server.port), SECONDS)
+    except (OSError, TimeoutError) as error:
+        advice = "Check host, port and firewall; use Test configuration."
+        words = f"{server.name} ({server.host}:{server.port}) does not answer: {str(error) or 'no answer in time'}"
+        return [Check("mail", "failed", words, advice)]
+    writer.close()
+    return [Check("mail", "ok", f"{server.name} answers")]
+
+
+async def _certificates(now: datetime) -> list[Check]:
+    checks = []
+    for row in await Certificate.filter(active=True).order_by("not_after"):
+        days = (row.not_after - now).days
+        state = "ok" if row.not_after - now > WARNING else ("warning" if row.not_after > now else "failed")
+        checks.append(Check(f"certificate {row.purpose}", state, f"{days} days left", _ADVICE[state]))
+    return checks
+
+
+_ADVICE = {"ok": "", "warning": "Renew it before it ends.", "failed": "It has ended: renew it now."}
+
+
+async def _push(desk: Desk) -> list[Check]:
+    try:
+        topic = await push.topic(desk)
+    except NotReady:
+        macs = await Enrollment.filter(status=EnrollmentStatus.ENROLLED, rehearsal=False).count()
+        advice = "Import the push certificate: `otae push import FILE --key FILE`."
+        return [Check("push certificate", "failed", f"none; {macs} Macs enrolled, nobody can enroll", advice)]
+    if await Certificate.filter(purpose="push", active=True).exists():
+        return [Check("push certificate", "ok", topic)]
+    advice = "Fine for a trial on localhost; import a push certificate before real Macs."
+    return [Check("push certificate", "warning", f"none: trial topic {topic}", advice)]
+
+
+async def _mode() -> list[Check]:
+    name = await properties.word("enrollment.default.mode")
+    mode = mode_of(name)
+    return [Check("default mode", "ok", mode.title)]
+
+
+async def _master_key(desk: Desk) -> list[Check]:
+    for row in await InstallationSecret.all():
+        desk.vault.open(row.value_sealed, row.id, "secret")
+    for purpose in ("device-ca", "ra", "profile-signer"):
+        await issuers.keyed(desk, purpose)
+    return [Check("master key", "ok", f"opens this installation's {len(keyring.SECRETS)} secrets and its keys")]

@@ -1,0 +1,95 @@
+"""How far an invitation has come, in one line: for lists, the dashboard and the head of its page."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from otae.store.models import Delivery, EnrollmentSession, Invitation
+from otae.store.states import DeliveryStatus, InvitationStatus, SessionStatus
+from otae.words import span
+
+#: After this long without a step, somebody should look.
+PATIENCE = timedelta(minutes=15)
+
+#: The steps of the way, in order; a page draws one dot each.
+STEPS = ("invited", "mail sent", "signed in", "profile downloaded", "Mac answered", "profile installed", "enrolled")
+#: What is missing while a step is waited for.
+AWAITED = ("mail", "mail", "sign-in", "download", "answer from the Mac", "installed profile", "check-in")
+
+_REACHED = {
+    SessionStatus.OPENED: 3,
+    SessionStatus.IDENTIFIED: 5,
+    SessionStatus.CERTIFIED: 5,
+    SessionStatus.CONFIGURED: 6,
+    SessionStatus.ENROLLED: 7,
+}
+
+
+OfInvitation = TypeVar("OfInvitation", Delivery, EnrollmentSession)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`reached`: how many of STEPS are done. `problem`: what is wrong, or ""; `since`: when the last step was."""
+
+    reached: int
+    words: str
+    since: datetime
+    problem: str = ""
+    refusal: str = ""
+    support_code: str = ""
+
+
+async def progress_of(invitations: Sequence[Invitation], *, now: datetime) -> dict[UUID, Progress]:
+    """Return how far each of ``invitations`` is, in three queries however many there are."""
+    ids = [row.id for row in invitations]
+    deliveries = _newest(await Delivery.filter(invitation_id__in=ids, kind="url").order_by("generation"))
+    sessions = _newest(await EnrollmentSession.filter(invitation_id__in=ids).order_by("opened_at"))
+    return {row.id: _one(row, deliveries.get(row.id), sessions.get(row.id), now) for row in invitations}
+
+
+def _newest(rows: Iterable[OfInvitation]) -> dict[UUID, OfInvitation]:
+    return {row.invitation_id: row for row in rows if row.invitation_id is not None}
+
+
+def _one(
+    invitation: Invitation, delivery: Delivery | None, session: EnrollmentSession | None, now: datetime
+) -> Progress:
+    if invitation.status == InvitationStatus.REDEEMED:
+        return Progress(7, STEPS[6], invitation.redeemed_at or invitation.created_at)
+    resent = session is not None and delivery is not None and delivery.created_at > session.opened_at
+    if session is not None and not resent:
+        return _session_progress(session, now)
+    return _mail_progress(invitation, delivery)
+
+
+def _session_progress(session: EnrollmentSession, now: datetime) -> Progress:
+    reached = _REACHED.get(SessionStatus(session.status), 3)
+    if reached == 3 and session.profile_fetched_at:
+        reached = 4
+    since = session.profile_fetched_at or session.opened_at
+    words = STEPS[reached - 1]
+    if session.refusal and session.status != SessionStatus.ENROLLED:
+        code = session.support_code or ""
+        return Progress(reached, words, since, f"refused: {session.refusal}", session.refusal, code)
+    if session.status == SessionStatus.EXPIRED:
+        return Progress(reached, words, since, "the sign-in expired before the Mac was enrolled")
+    if reached < 7 and now - since > PATIENCE:
+        return Progress(reached, words, since, f"no {AWAITED[reached]} for {span(now - since)}")
+    return Progress(reached, words, since)
+
+
+def _mail_progress(invitation: Invitation, delivery: Delivery | None) -> Progress:
+    if invitation.status == InvitationStatus.FAILED and (delivery is None or delivery.status != DeliveryStatus.FAILED):
+        return Progress(2, STEPS[1], invitation.created_at, "too many wrong entries")
+    if delivery is None:
+        return Progress(1, STEPS[0], invitation.created_at)
+    if delivery.status == DeliveryStatus.SENT:
+        return Progress(2, STEPS[1], delivery.sent_at or delivery.created_at)
+    if delivery.status in {DeliveryStatus.FAILED, DeliveryStatus.BOUNCED}:
+        return Progress(1, STEPS[0], delivery.created_at, f"mail {delivery.status}: {delivery.answer}")
+    if delivery.status == DeliveryStatus.QUEUED and delivery.attempt:
+        return Progress(1, STEPS[0], delivery.created_at, f"mail deferred: {delivery.answer}")
+    return Progress(1, STEPS[0], delivery.created_at)

@@ -1,0 +1,92 @@
+"""Rehearsals from the dashboard: ordered as a job, one at a time, the last one shown until the next."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from otae.errors import InputRefused
+from otae.invitations.modes import enabled_modes, title_of
+from otae.store import jobs
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import Job
+
+KIND = "rehearsal"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a rehearsal, as the simulated Mac told it."""
+
+    name: str
+    length: timedelta | None
+    ok: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """The last rehearsal. `status`: "queued", "running", "done" or "failed". `words`: what went wrong, or ""."""
+
+    id: UUID
+    mode: str
+    status: str
+    ok: bool
+    steps: list[Step]
+    total: timedelta | None
+    words: str
+    created_by: str
+    created_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether it still waits or runs."""
+        return self.status in {"queued", "running"}
+
+
+async def last() -> Rehearsal | None:
+    """Return the newest rehearsal, None when there was none."""
+    job = await Job.filter(kind=KIND).order_by("-created_at").first()
+    return _read(job) if job else None
+
+
+async def start(desk: Desk, mode: str, *, now: datetime, actor: str) -> None:
+    """Order a rehearsal of ``mode``; InputRefused ("mode") when it is off, or while another one runs."""
+    if mode not in {each.name for each in enabled_modes()}:
+        raise InputRefused({"mode": "choose one of the modes that are on"})
+    async with transaction():
+        if await Job.filter(kind=KIND, status__in=["queued", "running"], created_at__gt=now - jobs.LEASE).exists():
+            raise InputRefused({"mode": "a rehearsal is running already"})
+        job = await jobs.enqueue(KIND, {"mode": mode}, created_by=actor, now=now)
+    desk.bell.ring("job", job.id)
+
+
+def _read(job: Job) -> Rehearsal:
+    output = job.output
+    steps = output.get("steps")
+    return Rehearsal(
+        id=job.id,
+        mode=title_of(str(job.input.get("mode", ""))),
+        status=job.status,
+        ok=bool(output.get("ok")),
+        steps=[_step(each) for each in steps if isinstance(each, dict)] if isinstance(steps, list) else [],
+        total=_length(output.get("seconds")),
+        words=str(output.get("words", "")),
+        created_by=job.created_by,
+        created_at=job.created_at,
+        finished_at=job.finished_at,
+    )
+
+
+def _step(given: dict[str, object]) -> Step:
+    return Step(
+        str(given.get("name", "")),
+        _length(given.get("seconds")),
+        bool(given.get("ok")),
+        str(given.get("words", "")),
+    )
+
+
+def _length(seconds: object) -> timedelta | None:
+    return timedelta(seconds=seconds) if isinstance(seconds, int | float) else None

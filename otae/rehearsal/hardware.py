@@ -1,0 +1,147 @@
+"""What a Mac brings from the factory: who it is, a certificate of its maker, and its own way of signing.
+
+Real captures carry BER with indefinite lengths, content in pieces, SHA-1 and no signed attributes; :class:`Shape` says
+how much of that a simulated Mac does. Its maker is a one-off authority made here, since Apple's cannot be had.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from uuid import uuid4
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from otae.signing.algorithms import SHA256_WITH_RSA, digest_of, digest_oid, hash_of
+from otae.signing.certificates import Keyed, der, issuer_and_serial, name, new_key, new_serial
+from otae.signing.cms import CONTENT_TYPE, DATA, MESSAGE_DIGEST, SIGNED_DATA
+from otae.signing.der import SEQUENCE, SET, algorithm, encode, explicit, integer, octets, oid, sequence, set_of
+from otae.signing.envelopes import CipherName
+from otae.signing.issuing import build_root
+
+_CONSTRUCTED_OCTETS: Final = 0x24
+#: Macs name digest and key together, although the digest is named beside it already.
+_SIGNED_WITH: Final = {"sha1": "1.2.840.113549.1.1.5", "sha256": SHA256_WITH_RSA}
+_PIECE: Final = 1000
+_SERIAL_CHARACTERS: Final = "0123456789CDFGHJKLMNPQRTVWXY"
+_LIFE: Final = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How this Mac writes its messages.
+
+    ``digest``, ``attributes``, ``indefinite`` and ``whole_chain`` shape its CMS; ``scep_by_get``, ``cipher`` (None: the
+    best the server offers) and ``csr_version`` its SCEP.
+    """
+
+    digest: Literal["sha1", "sha256"] = "sha1"
+    attributes: bool = False
+    indefinite: bool = True
+    whole_chain: bool = True
+    scep_by_get: bool = False
+    cipher: CipherName | None = None
+    csr_version: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Who the Mac says it is. ``version`` is the build; the ``user_`` values name the local account."""
+
+    udid: str
+    serial: str
+    product: str = "Mac15,12"
+    version: str = "25B78"
+    os_version: str = "26.1"
+    device_name: str = "Rehearsal Mac"
+    model: str = "Mac15,12"
+    model_name: str = "MacBook Air"
+    user_id: str = ""
+    user_short_name: str = "rehearsal"
+    user_long_name: str = "Rehearsal"
+
+    @classmethod
+    def invented(cls, serial: str | None = None) -> "Facts":
+        """Facts of a Mac that does not exist, other ones each time; its serial number begins with "RH"."""
+        made = "RH" + "".join(secrets.choice(_SERIAL_CHARACTERS) for _ in range(10))
+        return cls(str(uuid4()).upper(), serial or made, user_id=str(uuid4()).upper())
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """A Mac's factory identity, and its issuers."""
+
+    identity: Keyed
+    chain: tuple[x509.Certificate, ...]
+
+
+def make_device_ca(now: datetime) -> Keyed:
+    """A one-off maker of Macs, valid around ``now`` for two days; takes up to a second."""
+    subject = name(f"Rehearsal Device CA {secrets.token_hex(4)}", "Rehearsal")
+    return build_root(new_key(), subject, not_before=now - _LIFE, not_after=now + _LIFE)
+
+
+def device_leaf(ca: Keyed, now: datetime) -> Keyed:
+    """A Mac's factory identity under ``ca``, as Apple makes them: CN a UUID, critical serverAuth and clientAuth."""
+    key = rsa.generate_private_key(65537, 1024)  # noqa: S505 - real Macs carry keys of this size, and servers must take it
+    usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(uuid4()).upper())]))
+        .issuer_name(ca.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(new_serial())
+        .not_valid_before(now - _LIFE)
+        .not_valid_after(now + _LIFE)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usages, critical=True)
+    )
+    return Keyed(builder.sign(ca.key, hashes.SHA256()), key)
+
+
+def sign_as_mac(
+    content: bytes, signer: Keyed, chain: Sequence[x509.Certificate], shape: Shape, *, detached: bool = False
+) -> bytes:
+    """``content`` signed in the shape of real captures; ``detached``: without the content, as Mdm-Signature is."""
+    digest = shape.digest
+    attributes, signed = b"", content
+    if shape.attributes:
+        values = {CONTENT_TYPE: oid(DATA), MESSAGE_DIGEST: octets(digest_of(content, digest))}
+        pairs = sorted(sequence(oid(dotted), set_of([value])) for dotted, value in values.items())
+        attributes, signed = encode(explicit(0), *pairs), encode(SET, *pairs)
+    info = sequence(
+        integer(1),
+        issuer_and_serial(der(signer.certificate)),
+        algorithm(digest_oid(digest)),
+        attributes,
+        algorithm(_SIGNED_WITH[digest]),
+        octets(signer.key.sign(signed, padding.PKCS1v15(), hash_of(digest))),
+    )
+    bag = (signer.certificate, *chain) if shape.whole_chain else (signer.certificate,)
+    wrap = _indefinite if shape.indefinite else encode
+    attached = () if detached else (wrap(explicit(0), _content(content, shape)),)
+    body = wrap(
+        SEQUENCE,
+        integer(1),
+        set_of([algorithm(digest_oid(digest))]),
+        wrap(SEQUENCE, oid(DATA), *attached),
+        encode(explicit(0), *(der(certificate) for certificate in bag)),
+        set_of([info]),
+    )
+    return wrap(SEQUENCE, oid(SIGNED_DATA), wrap(explicit(0), body))
+
+
+def _content(content: bytes, shape: Shape) -> bytes:
+    if not shape.indefinite:
+        return octets(content)
+    pieces = [content[start : start + _PIECE] for start in range(0, len(content), _PIECE)]
+    return _indefinite(_CONSTRUCTED_OCTETS, *(octets(piece) for piece in pieces))
+
+
+def _indefinite(tag: int, *parts: bytes) -> bytes:
+    """A constructed value of indefinite length (X.690 §8.1.3.6)."""
+    return bytes((tag, 0x80)) + b"".join(parts) + b"\0\0"

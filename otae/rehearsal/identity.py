@@ -1,0 +1,154 @@
+"""How a Mac obtains a certificate by SCEP (RFC 8894), as Apple's client does it."""
+
+import asyncio
+import base64
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from otae.errors import Refusal
+from otae.rehearsal.hardware import Shape
+from otae.rehearsal.line import Answer, Line, ServerRefuses
+from otae.rehearsal.profiles import SCEPPayload
+from otae.rehearsal.steps import MacRefuses
+from otae.signing import csr, scep_client
+from otae.signing.algorithms import Digest
+from otae.signing.certificates import Keyed, check_issued_by, load_certificate, new_key
+from otae.signing.envelopes import CipherName
+from otae.signing.issuing import build_scep_signer
+
+_CA_CERTIFICATE = "application/x-x509-ca-cert"
+_CA_RA_CERTIFICATES = "application/x-x509-ca-ra-cert"
+_PKI_MESSAGE = "application/x-pki-message"
+_AGENT = {"User-Agent": "mdmclient/1683 CFNetwork/3826 Darwin/25.1.0"}
+_SIGNER_LIFE = timedelta(days=365)
+
+
+class Client:
+    """One Mac's SCEP client for one payload; ``name`` is what its messages are recorded under."""
+
+    def __init__(self, line: Line, payload: SCEPPayload, shape: Shape, *, name: str) -> None:
+        self._line, self._payload, self._shape, self._name = line, payload, shape, name
+
+    async def obtain(self, now: datetime) -> Keyed:
+        """A new key and the certificate the server issued for it.
+
+        Raises ServerRefuses and MacRefuses: another CA than the profile's fingerprint names, no usable algorithm, a
+        reply to another transaction or message, a failure in the protocol, a certificate for another key.
+        """
+        capabilities = await self.capabilities()
+        bag = await self.ca_certificates()
+        authority = self._authority(bag)
+        key, signer_key = await asyncio.gather(asyncio.to_thread(new_key), asyncio.to_thread(new_key))
+        signer = build_scep_signer(signer_key, not_before=now - timedelta(days=1), not_after=now + _SIGNER_LIFE)
+        request = self.request(key_request(self._payload, key, self._shape), signer, bag, capabilities)
+        answer = await self.send(request.data, capabilities)
+        certificate = self._read(answer, request, signer, bag)
+        if certificate.public_key() != key.public_key():
+            raise MacRefuses("SCEP: the certificate is for another key")
+        _check_issued(certificate, authority, "the certificate was not issued by the CA of the profile")
+        return Keyed(certificate, key)
+
+    async def capabilities(self) -> frozenset[str]:
+        """The keywords of GetCACaps, split at line feeds as Apple's tool does."""
+        answer = await self._get("GetCACaps")
+        if answer.status != 200:
+            raise ServerRefuses("GetCACaps", answer)
+        return frozenset(answer.content.decode("ascii", "replace").split("\n"))
+
+    async def ca_certificates(self) -> tuple[x509.Certificate, ...]:
+        """The certificates of GetCACert."""
+        answer = await self._get("GetCACert")
+        if answer.status != 200:
+            raise ServerRefuses("GetCACert", answer)
+        try:
+            if answer.content_type == _CA_CERTIFICATE:
+                return (load_certificate(answer.content),)
+            if answer.content_type == _CA_RA_CERTIFICATES:
+                return scep_client.read_certificates(answer.content)
+        except Refusal as refusal:
+            raise MacRefuses(f"GetCACert: {refusal}") from refusal
+        raise MacRefuses(f"GetCACert: content type {answer.content_type!r}")
+
+    def request(
+        self, csr_der: bytes, signer: Keyed, bag: tuple[x509.Certificate, ...], capabilities: frozenset[str]
+    ) -> scep_client.ClientRequest:
+        """The pkiMessage to send, in the best algorithms that ``capabilities`` name."""
+        digests: tuple[tuple[str, Digest], ...] = (("SHA-512", "sha512"), ("SHA-256", "sha256"), ("SHA-1", "sha1"))
+        digest = next((found for keyword, found in digests if keyword in capabilities), None)
+        if digest is None:
+            raise MacRefuses("SCEP: the server offers no digest (a Mac says 22006)")
+        best: CipherName = "aes-128-cbc" if "AES" in capabilities else "des-ede3-cbc"
+        try:
+            return scep_client.build_request(csr_der, signer, bag, digest=digest, cipher=self._shape.cipher or best)
+        except Refusal as refusal:
+            raise MacRefuses(f"SCEP: {refusal}") from refusal
+
+    async def send(self, message: bytes, capabilities: frozenset[str]) -> Answer:
+        """PKIOperation, by POST where the server takes it and this Mac is not made to use GET."""
+        url = self._url("PKIOperation")
+        if "POSTPKIOperation" in capabilities and not self._shape.scep_by_get:
+            headers = {**_AGENT, "Content-Type": _PKI_MESSAGE}
+            return await self._line.ask(
+                "POST", url, name=self._recorded("PKIOperation"), content=message, headers=headers
+            )
+        # A Mac escapes the padding alone.
+        text = base64.b64encode(message).decode("ascii").replace("=", "%3D")
+        return await self._line.ask("GET", f"{url}&message={text}", name=self._recorded("PKIOperation"), headers=_AGENT)
+
+    def _read(
+        self, answer: Answer, request: scep_client.ClientRequest, signer: Keyed, bag: tuple[x509.Certificate, ...]
+    ) -> x509.Certificate:
+        if answer.status != 200:
+            raise ServerRefuses("SCEP", answer)
+        if answer.content_type != _PKI_MESSAGE:
+            raise MacRefuses(f"SCEP: content type {answer.content_type!r}")
+        try:
+            reply = scep_client.read_reply(answer.content, request, signer, bag)
+        except Refusal as refusal:
+            raise MacRefuses(f"SCEP: the reply is not believed ({refusal})") from refusal
+        if reply.certificate is None:
+            why = reply.fail_info.name if reply.fail_info is not None else "PENDING"
+            raise MacRefuses(f"SCEP: the server issued no certificate ({why})")
+        return reply.certificate
+
+    def _authority(self, bag: tuple[x509.Certificate, ...]) -> x509.Certificate:
+        """The CA of the profile's fingerprint, which must also stand above the registration authority."""
+        wanted = self._payload.ca_fingerprint
+        algorithm = hashes.SHA1() if len(wanted) == 20 else hashes.MD5()  # noqa: S303 - the two lengths a Mac compares
+        authority = next((one for one in bag if one.fingerprint(algorithm) == wanted), None)
+        if authority is None:
+            raise MacRefuses("SCEP: no certificate has the fingerprint of the profile")
+        try:
+            registration = scep_client.registration_authority(bag)
+        except Refusal as refusal:
+            raise MacRefuses(f"SCEP: {refusal} (a Mac says 22003)") from refusal
+        if registration != authority:
+            _check_issued(registration, authority, "the registration authority is not the CA's")
+        return authority
+
+    async def _get(self, operation: str) -> Answer:
+        url = f"{self._url(operation)}&message={quote(self._payload.name, safe='')}"
+        return await self._line.ask("GET", url, name=self._recorded(operation), headers=_AGENT)
+
+    def _url(self, operation: str) -> str:
+        joint = "&" if "?" in self._payload.url else "?"
+        return f"{self._payload.url}{joint}operation={operation}"
+
+    def _recorded(self, operation: str) -> str:
+        return f"{self._name}.{operation}"
+
+
+def key_request(payload: SCEPPayload, key: rsa.RSAPrivateKey, shape: Shape) -> bytes:
+    """The certification request for ``key`` with the payload's SCEP challenge, as DER."""
+    return csr.build(key, "Rehearsal Mac", payload.challenge, version=shape.csr_version)
+
+
+def _check_issued(certificate: x509.Certificate, issuer: x509.Certificate, what: str) -> None:
+    try:
+        check_issued_by(certificate, issuer)
+    except Refusal as refusal:
+        raise MacRefuses(f"SCEP: {what}") from refusal

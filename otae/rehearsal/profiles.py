@@ -1,0 +1,255 @@
+"""How a Mac looks at a profile before it installs it: signature, signer, and the keys of each payload.
+
+Keys: https://developer.apple.com/documentation/devicemanagement/toplevel and the pages of the payload types; the
+Profile Service: Apple archive, "Over-the-Air Profile Delivery and Configuration".
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, TypeVar
+
+from cryptography import x509
+
+from otae.apple import plist
+from otae.errors import Refusal
+from otae.rehearsal.line import Answer, ServerRefuses
+from otae.rehearsal.steps import MacRefuses
+from otae.signing import cms
+from otae.signing.certificates import Keyed, check_issued_by, load_certificate
+from otae.signing.envelopes import decrypt
+
+CONTENT_TYPE: Final = "application/x-apple-aspen-config"
+#: Larger than any message we take: profiles carry certificates.
+_MAX_BYTES: Final = 1024 * 1024
+_UUID: Final = re.compile(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}", re.IGNORECASE)
+_ROOTS: Final = ("com.apple.security.root", "com.apple.security.pkcs1")
+_ATTRIBUTES: Final = {"UDID", "VERSION", "PRODUCT", "SERIAL", "MEID", "IMEI", "ICCID", "IMSI", "DEVICE_NAME"}
+_LONGEST_CHAIN: Final = 5
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileService:
+    """Phase 1: where to send which attributes, and the Challenge to return."""
+
+    url: str
+    attributes: tuple[str, ...]
+    challenge: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SCEPPayload:
+    """One certificate to ask for; ``uuid`` is the payload's, which others refer to."""
+
+    uuid: str
+    url: str
+    name: str
+    challenge: str = field(repr=False)
+    ca_fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MDMPayload:
+    """Whom to check in with. ``identity_uuid`` names a payload of the same profile."""
+
+    identity_uuid: str
+    topic: str
+    server_url: str
+    checkin_url: str
+    check_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A configuration profile, payload by payload."""
+
+    identifier: str
+    certificates: tuple[x509.Certificate, ...]
+    scep: SCEPPayload
+    mdm: MDMPayload | None
+
+
+def open_profile(
+    answer: Answer, trusted: Sequence[x509.Certificate], now: datetime, *, what: str
+) -> Mapping[str, object]:
+    """The property list in a downloaded profile, once content type, signature and signer are as a Mac wants them.
+
+    Raises ServerRefuses when the answer is none, MacRefuses for everything a Mac would stop at.
+    """
+    if answer.status != 200:
+        raise ServerRefuses(what, answer)
+    if answer.content_type != CONTENT_TYPE:
+        raise MacRefuses(f"{what}: content type {answer.content_type!r} is no profile's")
+    try:
+        message = cms.verify(answer.content, policy=cms.Policy(max_bytes=_MAX_BYTES))
+        check_chain(message.signer, message.certificates, trusted, now)
+        profile = plist.loads(message.content)
+    except Refusal as refusal:
+        raise MacRefuses(f"{what}: the profile is not verified ({refusal.code} {refusal})") from refusal
+    _check_head(profile, what)
+    return profile
+
+
+def check_chain(
+    leaf: x509.Certificate, bag: Iterable[x509.Certificate], trusted: Sequence[x509.Certificate], now: datetime
+) -> None:
+    """That ``leaf`` leads to one of ``trusted`` through certificates of ``bag``, all of them valid at ``now``.
+
+    Raises MacRefuses.
+    """
+    current, known = leaf, [*trusted, *bag]
+    for _ in range(_LONGEST_CHAIN):
+        if not current.not_valid_before_utc <= now <= current.not_valid_after_utc:
+            raise MacRefuses(f"{current.subject.rfc4514_string()!r} is out of date")
+        if current in trusted:
+            return
+        above = next((one for one in known if one != current and _issued(current, one)), None)
+        if above is None:
+            break
+        current = above
+    raise MacRefuses(f"{leaf.subject.rfc4514_string()!r} does not lead to a trusted root")
+
+
+def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        check_issued_by(certificate, issuer)
+    except Refusal:
+        return False
+    return True
+
+
+def read_profile_service(profile: Mapping[str, object]) -> ProfileService:
+    """Phase 1's profile. Raises MacRefuses when it is none or lacks what a Mac needs."""
+    if profile["PayloadType"] != "Profile Service":
+        raise MacRefuses("not a Profile Service profile")
+    content = _dictionary(profile.get("PayloadContent"), "PayloadContent")
+    wanted = tuple(_all(_get(content, "DeviceAttributes", list), str, "DeviceAttributes"))
+    if not wanted or not set(wanted) <= _ATTRIBUTES:
+        raise MacRefuses("DeviceAttributes asks for what Macs do not tell")
+    return ProfileService(_https(content, "URL"), wanted, _get(content, "Challenge", str))
+
+
+def read_configuration(profile: Mapping[str, object], recipient: Keyed | None = None) -> Configuration:
+    """A configuration profile with one SCEP payload, its content decrypted for ``recipient`` where it is encrypted.
+
+    Raises MacRefuses for a missing key, a wrong type, a UUID twice, or a reference that leads nowhere.
+    """
+    if profile["PayloadType"] != "Configuration":
+        raise MacRefuses(f"a profile of type {profile['PayloadType']!r} where a configuration belongs")
+    if profile.get("PayloadScope") != "System":
+        raise MacRefuses("without PayloadScope System the identity would land in a person's keychain")
+    payloads = [_dictionary(one, "a payload") for one in _payloads(profile, recipient)]
+    uuids = [profile["PayloadUUID"], *(payload.get("PayloadUUID") for payload in payloads)]
+    if len(set(map(str, uuids))) != len(uuids):
+        raise MacRefuses("a PayloadUUID stands twice")
+    for payload in payloads:
+        _check_head(payload, str(payload.get("PayloadType")))
+    of_type = {kind: [one for one in payloads if one["PayloadType"] == kind] for kind in _kinds(payloads)}
+    certificates = [_certificate(payload) for kind in _ROOTS for payload in of_type.pop(kind, [])]
+    requests = of_type.pop("com.apple.security.scep", [])
+    managements = of_type.pop("com.apple.mdm", [])
+    if len(requests) != 1 or len(managements) > 1 or of_type:
+        raise MacRefuses(f"{len(requests)} SCEP and {len(managements)} MDM payloads, others: {sorted(of_type)}")
+    scep = _scep(requests[0])
+    mdm = _mdm(managements[0], scep) if managements else None
+    return Configuration(str(profile["PayloadIdentifier"]), tuple(certificates), scep, mdm)
+
+
+def _payloads(profile: Mapping[str, object], recipient: Keyed | None) -> list[object]:
+    if not profile.get("IsEncrypted"):
+        return _get(profile, "PayloadContent", list)
+    if recipient is None or "PayloadContent" in profile:
+        raise MacRefuses("an encrypted profile that is not for this step")
+    try:
+        envelope = decrypt(_get(profile, "EncryptedPayloadContent", bytes), recipient, allow_des3=True)
+        return plist.loads_array(envelope.content)
+    except Refusal as refusal:
+        raise MacRefuses(f"the encrypted profile cannot be opened ({refusal.code})") from refusal
+
+
+def _kinds(payloads: Iterable[Mapping[str, object]]) -> set[str]:
+    return {str(payload["PayloadType"]) for payload in payloads}
+
+
+def _scep(payload: Mapping[str, object]) -> SCEPPayload:
+    content = _dictionary(payload.get("PayloadContent"), "PayloadContent of SCEP")
+    wanted = {"Keysize": 2048, "Key Type": "RSA", "Key Usage": 5}
+    for key, value in wanted.items():
+        if content.get(key) != value:
+            raise MacRefuses(f"SCEP: {key} is {content.get(key)!r} instead of {value!r}")
+    for part in _get(content, "Subject", list):
+        if not isinstance(part, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in part):
+            raise MacRefuses("SCEP: Subject is no array of arrays of pairs")
+    fingerprint = _get(content, "CAFingerprint", bytes)
+    if len(fingerprint) not in (16, 20):
+        raise MacRefuses("SCEP: CAFingerprint is neither MD5 nor SHA-1, the only two a Mac compares")
+    return SCEPPayload(
+        str(payload["PayloadUUID"]),
+        _https(content, "URL"),
+        _get(content, "Name", str),
+        _get(content, "Challenge", str),
+        fingerprint,
+    )
+
+
+def _mdm(payload: Mapping[str, object], scep: SCEPPayload) -> MDMPayload:
+    identity = _get(payload, "IdentityCertificateUUID", str)
+    if identity != scep.uuid:
+        raise MacRefuses("MDM: IdentityCertificateUUID names no payload of this profile")
+    topic = _get(payload, "Topic", str)
+    if not topic.startswith("com.apple.mgmt."):
+        raise MacRefuses("MDM: Topic does not begin with com.apple.mgmt.")
+    if payload.get("SignMessage") is not True:
+        raise MacRefuses("MDM: without SignMessage the Mac cannot prove who it is behind a router")
+    if "com.apple.mdm.per-user-connections" not in _get(payload, "ServerCapabilities", list):
+        raise MacRefuses("MDM: ServerCapabilities lacks com.apple.mdm.per-user-connections")
+    if not 0 < _get(payload, "AccessRights", int) <= 8191:
+        raise MacRefuses("MDM: AccessRights out of range")
+    check_out = payload.get("CheckOutWhenRemoved") is True
+    return MDMPayload(identity, topic, _https(payload, "ServerURL"), _https(payload, "CheckInURL"), check_out)
+
+
+def _certificate(payload: Mapping[str, object]) -> x509.Certificate:
+    try:
+        return load_certificate(_get(payload, "PayloadContent", bytes))
+    except Refusal as refusal:
+        raise MacRefuses("a certificate payload without a certificate") from refusal
+
+
+def _check_head(payload: Mapping[str, object], what: str) -> None:
+    for key in ("PayloadType", "PayloadIdentifier", "PayloadUUID"):
+        _get(payload, key, str)
+    if payload.get("PayloadVersion") != 1:
+        raise MacRefuses(f"{what}: PayloadVersion is not 1")
+    if not _UUID.fullmatch(str(payload["PayloadUUID"])):
+        raise MacRefuses(f"{what}: PayloadUUID is no UUID")
+
+
+def _https(content: Mapping[str, object], key: str) -> str:
+    url = _get(content, key, str)
+    if not url.startswith("https://"):
+        raise MacRefuses(f"{key} is not https")
+    return url
+
+
+def _get(content: Mapping[str, object], key: str, kind: type[_Value]) -> _Value:
+    value = content.get(key)
+    if not isinstance(value, kind) or not value:
+        raise MacRefuses(f"{key} is missing or no {kind.__name__}")
+    return value
+
+
+def _all(values: Iterable[object], kind: type[_Value], what: str) -> list[_Value]:
+    found = [value for value in values if isinstance(value, kind)]
+    if len(found) != len(list(values)):
+        raise MacRefuses(f"{what} holds something else than {kind.__name__}")
+    return found
+
+
+def _dictionary(value: object, what: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise MacRefuses(f"{what} is no dictionary")
+    return value

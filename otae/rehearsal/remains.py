@@ -1,0 +1,67 @@
+"""What a rehearsal leaves behind, and how it goes: revoked first, then removed, safe to do twice."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from tortoise.expressions import Q
+
+from otae.authority import revocation
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import CaughtMail, Certificate, Device, Enrollment, EnrollmentSession, Event, Invitation, Person
+from otae.store.states import InvitationStatus
+
+#: A rehearsal older than this belongs to a process that died.
+LEFT_BEHIND: Final = timedelta(minutes=10)
+
+
+@dataclass(slots=True)
+class Trail:
+    """Whose rehearsal it is: the row of its person, as soon as there is one. Everything else hangs on it."""
+
+    person_id: UUID | None = None
+
+
+async def sweep(desk: Desk, *, now: datetime) -> int:
+    """Remove every rehearsal older than ten minutes and return how many there were. Safe to run anywhere, twice."""
+    del desk  # every room function that changes something takes it first; this one needs nothing of it
+    old = await Person.filter(rehearsal=True, created_at__lte=now - LEFT_BEHIND).limit(100)
+    for person in old:
+        await remove(Trail(person.id), now=now, actor="clock")
+    await CaughtMail.filter(rehearsal=True, caught_at__lte=now - LEFT_BEHIND).delete()
+    await Event.filter(rehearsal=True, at__lte=now - LEFT_BEHIND).delete()
+    await Device.filter(rehearsal=True, created_at__lte=now - LEFT_BEHIND).delete()
+    return len(old)
+
+
+async def last_refusal(trail: Trail) -> str:
+    """What the server recorded of the rehearsal's last refusal, code and detail; "" when it refused nothing."""
+    ours = Q(person_id=trail.person_id) & Q(rehearsal=True) & ~Q(code="")
+    event = await Event.filter(ours).order_by("-id").first() if trail.person_id else None
+    return f"{event.code}: {event.detail}".rstrip(": ") if event else ""
+
+
+async def remove(trail: Trail, *, now: datetime, actor: str) -> None:
+    """Revoke what the rehearsal's Mac holds and remove every row of it; its certificates stay, revoked, for the CRL."""
+    if trail.person_id is None:
+        return
+    person = await Person.get_or_none(id=trail.person_id, rehearsal=True)
+    if person is None:
+        return
+    # First nothing of it works any more, whatever happens next.
+    ended = Invitation.filter(person_id=person.id, rehearsal=True).exclude(status=InvitationStatus.REVOKED)
+    await ended.update(status=InvitationStatus.REVOKED, token_sealed=None, rehearsal_ca=None)
+    sessions = await EnrollmentSession.filter(person_id=person.id).values_list("id", flat=True)
+    for certificate in await Certificate.filter(session_id__in=sessions, revoked_at=None):
+        await revocation.revoke(certificate, "cessationOfOperation", now=now, actor=actor)
+    invitations = await Invitation.filter(person_id=person.id).values_list("id", flat=True)
+    devices = await Device.filter(enrollments__session_id__in=sessions, rehearsal=True).values_list("id", flat=True)
+    async with transaction():
+        about = Q(invitation_id__in=invitations) | Q(session_id__in=sessions) | Q(person_id=person.id)
+        await Event.filter(about | Q(device_id__in=devices), rehearsal=True).delete()
+        await Enrollment.filter(session_id__in=sessions).delete()
+        await Device.filter(id__in=devices).delete()
+        await CaughtMail.filter(recipient=person.email, rehearsal=True).delete()
+        await person.delete()

@@ -1,0 +1,193 @@
+"""The environment, read once and frozen.
+
+Every name may be given as ``NAME_FILE`` instead: the value is then the content of that file, without the last line end.
+docs/operations.md lists the same rows; a test holds the two together.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from otae.errors import CannotStart
+
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Settings(BaseSettings):
+    """What the operator decides."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    home: Path = Field(Path("var"), validation_alias="OTAE_HOME", description="Folder for SQLite and the key file.")
+    database_url: SecretStr | None = Field(
+        None, validation_alias="DATABASE_URL", description="postgres://… ; absent: SQLite in OTAE_HOME."
+    )
+    redis_url: SecretStr | None = Field(
+        None, validation_alias="REDIS_URL", description="redis://… or rediss://… ; absent: the worker runs in `serve`."
+    )
+    public_url: str = Field(
+        "https://localhost:8443",
+        validation_alias="PUBLIC_URL",
+        description="Origin that people and Macs reach; required with PORT or DATABASE_URL.",
+    )
+    port: int | None = Field(
+        None,
+        validation_alias="PORT",
+        ge=1,
+        le=65535,
+        description="Speak plain HTTP here, behind a router that does TLS.",
+    )
+    listen: str | None = Field(
+        None,
+        validation_alias="OTAE_HOST",
+        description="Address to listen on; 0.0.0.0 with PORT or a PUBLIC_URL that is not localhost, else 127.0.0.1.",
+    )
+    hops: int | None = Field(
+        None,
+        validation_alias="OTAE_TRUSTED_HOPS",
+        ge=0,
+        le=8,
+        description="How many proxies in front append to X-Forwarded-For; 1 with PORT, else 0.",
+    )
+    master_keys: SecretStr | None = Field(
+        None,
+        validation_alias="OTAE_MASTER_KEYS",
+        description="Keys of `otae keys generate`, comma-separated; first seals, all open. Required with DATABASE_URL.",
+    )
+    allow_private: bool = Field(
+        default=False,
+        validation_alias="OTAE_ALLOW_PRIVATE",
+        description="1 lets administrators point hooks and gateways at private addresses.",
+    )
+    metrics_token: SecretStr | None = Field(
+        None, validation_alias="OTAE_METRICS_TOKEN", description="Bearer that opens /metrics; absent: 404."
+    )
+    log_level: str = Field(
+        "INFO",
+        validation_alias="OTAE_LOG_LEVEL",
+        description="DEBUG, INFO, WARNING or ERROR.",
+        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+    )
+    extra_device_ca_file: Path | None = Field(
+        None,
+        validation_alias="OTAE_EXTRA_DEVICE_CA_FILE",
+        description="Labs only: PEM file of further authorities accepted as makers of Macs.",
+    )
+    scep_allow_des: bool = Field(
+        default=False,
+        validation_alias="OTAE_SCEP_ALLOW_DES",
+        description="Tests only: accept single DES from third-party SCEP clients.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values from `load` alone, so that a test's environment is what it says."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Self:
+        """Read ``environ``; raises CannotStart with one line that names the variable and the mend."""
+        names = {str(field.validation_alias) for field in cls.model_fields.values()}
+        values = {name: environ[name] for name in names if environ.get(name)}
+        for name in names:
+            if path := environ.get(f"{name}_FILE"):
+                try:
+                    values[name] = Path(path).read_text().rstrip("\r\n")
+                except OSError as error:
+                    raise CannotStart(f"{name}_FILE: {path} cannot be read ({error.strerror})") from error
+        try:
+            settings = cls(**values)  # type: ignore[arg-type]  # pydantic parses the strings
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            raise CannotStart(f"{first['loc'][0] if first['loc'] else 'environment'}: {first['msg']}") from None
+        if "PUBLIC_URL" not in values and (settings.port or settings.database_url):
+            raise CannotStart("PUBLIC_URL is required with PORT or DATABASE_URL: set it to the address people open")
+        return settings
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if (
+            parts.scheme != "https"
+            or not parts.hostname
+            or parts.path not in {"", "/"}
+            or parts.query
+            or parts.username
+        ):
+            raise ValueError("must be an https:// origin without a path, such as https://mdm.example.org")
+        host = parts.hostname.encode("idna").decode() if not parts.hostname.isascii() else parts.hostname
+        host = f"[{host}]" if ":" in host else host
+        return f"https://{host}" + (f":{parts.port}" if parts.port not in {None, 443} else "")
+
+    @model_validator(mode="after")
+    def _queue_needs_database(self) -> Self:
+        if self.redis_url and not self.database_url:
+            raise ValueError("REDIS_URL needs DATABASE_URL: separate processes cannot share the embedded database")
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        """Whether everything lives in one process on SQLite."""
+        return self.database_url is None
+
+    @property
+    def inline_worker(self) -> bool:
+        """Whether `serve` runs worker and clock itself."""
+        return self.redis_url is None
+
+    @property
+    def public_host(self) -> str:
+        """Host of PUBLIC_URL, without port, lower case."""
+        return str(urlsplit(self.public_url).hostname)
+
+    @property
+    def public_port(self) -> int:
+        """Port of PUBLIC_URL."""
+        return urlsplit(self.public_url).port or 443
+
+    @property
+    def trial(self) -> bool:
+        """Whether PUBLIC_URL is this machine: a trial, with a generated push topic."""
+        return self.public_host in LOCAL_HOSTS
+
+    @property
+    def host(self) -> str:
+        """Address to listen on."""
+        if self.listen:
+            return self.listen
+        return "0.0.0.0" if self.port or not self.trial else "127.0.0.1"  # noqa: S104 - a PaaS router comes from outside
+
+    @property
+    def trusted_hops(self) -> int:
+        """Proxies in front whose X-Forwarded-For entry is believed."""
+        return self.hops if self.hops is not None else (1 if self.port else 0)
+
+    def sealing_keys(self) -> list[bytes]:
+        """Return the master keys of the environment, the first seals; empty when absent, CannotStart when malformed."""
+        if self.master_keys is None:
+            return []
+        try:
+            keys = [
+                base64.b64decode(part.strip() + "=" * (-len(part.strip()) % 4), altchars=b"-_", validate=True)
+                for part in self.master_keys.get_secret_value().split(",")
+            ]
+        except binascii.Error:
+            keys = [b""]
+        if any(len(key) != 32 for key in keys):
+            raise CannotStart("OTAE_MASTER_KEYS: each key is base64url of 32 bytes; make one with `otae keys generate`")
+        return keys

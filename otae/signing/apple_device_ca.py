@@ -1,0 +1,52 @@
+"""Who makes Macs: the CA under every Apple device certificate.
+
+The "Apple iPhone Device CA" signs the certificate with which a Mac answers a Profile Service profile. Its own
+certificate ended in 2014 and it still issues today, with SHA-1 earlier and SHA-256 now; older Macs send their leaf
+alone. So its public key is pinned here, dates are not looked at, and nothing from the message's bag takes part.
+
+The key has 1024 bits and a captured answer can be sent again: what passes here is a claim, and the one-time Challenge
+inside the message is what it hangs on.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+from otae.errors import SignerUntrusted, Untrusted
+from otae.signing.algorithms import check_signature
+from otae.signing.certificates import is_authority, names
+
+_MODULUS: Final = int(
+    "f1944ac9eaba5a1860adcba24d4d4e54196917590766cb97e8669a475f46ae677ab54a7354b1cb04f6bd36b80c55388a8483315265f933e1"
+    "97779c2b4c26b0253fe932aa7b087494ecc14b381d674e0852945a8b59a35cd793f4a0fe5585bb4c46975e6eb277452f675cbc0b18bf59b9"
+    "6c86f72a7576d21971f42963b9250baf",
+    16,
+)
+APPLE_DEVICE_CA_KEY: Final = rsa.RSAPublicNumbers(65537, _MODULUS).public_key()
+
+
+def check_apple_device(signer: x509.Certificate, extra: Sequence[x509.Certificate] = ()) -> None:
+    """That Apple's device CA, or one of the ``extra`` CAs (labs, rehearsals), issued ``signer``, a leaf.
+
+    Raises SignerUntrusted, or MessageUnreadable for a certificate with broken extensions.
+    """
+    if is_authority(signer):
+        raise SignerUntrusted("a certificate authority speaks as a device")
+    if _signed_with(APPLE_DEVICE_CA_KEY, signer):
+        return
+    issuer, _ = names(signer)
+    for authority in extra:
+        if issuer == names(authority)[1] and _signed_with(authority.public_key(), signer):
+            return
+    raise SignerUntrusted("the signer's certificate was not issued by Apple's device CA")
+
+
+def _signed_with(key: PublicKeyTypes, leaf: x509.Certificate) -> bool:
+    try:
+        check_signature(key, leaf.signature, leaf.tbs_certificate_bytes, leaf.signature_algorithm_oid.dotted_string)
+    except Untrusted:
+        return False
+    return True

@@ -1,0 +1,178 @@
+"""Certificates and keys: load, name, check. ``issuing`` makes them."""
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Final, Self, TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
+from otae.errors import MessageUnreadable, SignerUntrusted
+from otae.signing.der import INTEGER, SEQUENCE, Fields, explicit, sequence
+
+KEY_BITS: Final = 2048
+_MAX_NAME: Final = 64
+#: What ``cryptography`` raises for what it cannot read in a certificate; the last, where warnings are errors.
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    AssertionError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    UserWarning,
+)
+
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A certificate whose private key we hold."""
+
+    certificate: x509.Certificate
+    key: rsa.RSAPrivateKey = field(repr=False)
+
+    @classmethod
+    def load(cls, certificate_der: bytes, key_pkcs8: bytes) -> Self:
+        """From DER and unencrypted PKCS#8 DER. Raises MessageUnreadable, also when the two do not belong together."""
+        certificate, key = load_certificate(certificate_der), load_key(key_pkcs8)
+        if certificate.public_key() != key.public_key():
+            raise MessageUnreadable("the key belongs to another certificate")
+        return cls(certificate, key)
+
+
+def load_certificate(data: bytes) -> x509.Certificate:
+    """One certificate from DER. Raises MessageUnreadable.
+
+    Its names and extensions are not looked at yet, and ``cryptography`` raises all sorts of things for those of a
+    hostile one: read them through :func:`extension`, :func:`names` and :func:`subject_text`.
+    """
+    try:
+        return x509.load_der_x509_certificate(data)
+    except _UNREADABLE as error:
+        raise MessageUnreadable("not a certificate") from error
+
+
+def load_pem(text: bytes) -> tuple[x509.Certificate, ...]:
+    """Every certificate of a PEM text, in its order, at least one. Raises MessageUnreadable."""
+    try:
+        return tuple(x509.load_pem_x509_certificates(text))
+    except _UNREADABLE as error:
+        raise MessageUnreadable("no certificate in PEM") from error
+
+
+def load_key(pkcs8: bytes) -> rsa.RSAPrivateKey:
+    """An RSA private key from unencrypted PKCS#8 DER. Raises MessageUnreadable."""
+    try:
+        key = serialization.load_der_private_key(pkcs8, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise MessageUnreadable("not a private key") from error
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise MessageUnreadable("not an RSA key")
+    return key
+
+
+def dump_key(key: rsa.RSAPrivateKey) -> bytes:
+    """The key as unencrypted PKCS#8 DER: for the vault alone."""
+    plain = serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, plain)
+
+
+def der(certificate: x509.Certificate) -> bytes:
+    """The certificate as DER."""
+    return certificate.public_bytes(serialization.Encoding.DER)
+
+
+def pem(*certificates: x509.Certificate) -> bytes:
+    """The certificates as PEM, one after the other."""
+    return b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates)
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 over the DER, 64 lower-case hex digits: what identifies a certificate everywhere in this product."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def issuer_and_serial(certificate_der: bytes) -> bytes:
+    """The IssuerAndSerialNumber (RFC 5652 §10.2.4) that names a certificate, as DER. Raises MessageUnreadable."""
+    certificate = Fields(certificate_der).inner().inner()
+    certificate.maybe(explicit(0))
+    serial = certificate.take(INTEGER)
+    certificate.take(SEQUENCE)
+    return sequence(certificate.take(SEQUENCE).raw, serial.raw)
+
+
+def names(certificate: x509.Certificate) -> tuple[bytes, bytes]:
+    """The issuer's and the subject's Name as DER, byte for byte as they stand there. Raises MessageUnreadable."""
+    fields = Fields(der(certificate)).inner().inner()
+    fields.maybe(explicit(0))
+    fields.take(INTEGER)
+    fields.take(SEQUENCE)
+    issuer = fields.take(SEQUENCE).raw
+    fields.take(SEQUENCE)
+    return issuer, fields.take(SEQUENCE).raw
+
+
+def new_key() -> rsa.RSAPrivateKey:
+    """A fresh RSA key of 2048 bits; takes up to a second."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+
+
+def new_serial() -> int:
+    """128 random bits, never 0 (RFC 5280 §4.1.2.2 allows 20 octets)."""
+    return secrets.randbits(128) or 1
+
+
+def check_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
+    """That ``issuer``, a CA, signed ``certificate`` and is named in it. Times and revocation are the caller's.
+
+    Raises SignerUntrusted, or MessageUnreadable for an issuer with broken extensions.
+    """
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, *_UNREADABLE) as error:
+        raise SignerUntrusted("issued by somebody else") from error
+    if not is_authority(issuer):
+        raise SignerUntrusted("the issuer is no certificate authority")
+
+
+def extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
+    """The extension of that type, None without one. Raises MessageUnreadable."""
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+    except _UNREADABLE as error:
+        raise MessageUnreadable("the extensions of a certificate cannot be read") from error
+
+
+def subject_text(name_der: bytes) -> str:
+    """A Name from DER as RFC 4514 text, for the log alone; empty when it cannot be read."""
+    try:
+        return x509.Name.from_bytes(name_der).rfc4514_string()
+    except _UNREADABLE:
+        return ""
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Whether basicConstraints make it a CA. Raises MessageUnreadable."""
+    constraints = extension(certificate, x509.BasicConstraints)
+    return constraints is not None and constraints.ca
+
+
+def name(common_name: str, organization: str, serial_number: str | None = None) -> x509.Name:
+    """O, CN and perhaps serialNumber (OID 2.5.4.5), each of 1 to 64 characters (RFC 5280 A.1), else ValueError."""
+    if any(part is not None and not 1 <= len(part) <= _MAX_NAME for part in (common_name, organization, serial_number)):
+        raise ValueError("a part of a name has 1 to 64 characters")
+    attributes = [
+        x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
+        x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+    ]
+    if serial_number is not None:
+        attributes.append(x509.NameAttribute(NameOID.SERIAL_NUMBER, serial_number))
+    return x509.Name(attributes)

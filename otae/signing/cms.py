@@ -1,0 +1,300 @@
+"""Cryptographic Message Syntax (RFC 5652): sign, verify, encrypt, decrypt.
+
+Verifying follows one set of rules for everything a device sends, attached or detached, BER or DER:
+
+- exactly one signer, named by issuer and serial number, whose certificate lies in the message exactly once;
+- signed attributes, where there are any, name the content type and the digest of the content exactly once each, no
+  attribute comes twice, and the digest is compared with the content;
+- without signed attributes the content must be a property list, so that an attribute set signed elsewhere can never be
+  passed off as content;
+- nothing after the message, nothing left over inside it, no algorithm outside the short lists below.
+
+Who the signer is, whether its certificate is in time and who issued it, is for the caller to decide.
+"""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Literal
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import pkcs7
+
+from otae.errors import (
+    AlgorithmRefused,
+    MessageUnreadable,
+    SignatureInvalid,
+    SignatureMissing,
+    SignerUntrusted,
+    TooLarge,
+)
+from otae.signing.algorithms import (
+    RSA_ENCRYPTION,
+    Digest,
+    check_signature,
+    digest_named,
+    digest_of,
+    digest_oid,
+    hash_of,
+)
+from otae.signing.certificates import Keyed, der, issuer_and_serial, load_certificate
+from otae.signing.der import (
+    INTEGER,
+    MAX_BYTES,
+    OBJECT_IDENTIFIER,
+    OCTET_STRING,
+    SEQUENCE,
+    SET,
+    Fields,
+    Value,
+    algorithm,
+    encode,
+    explicit,
+    integer,
+    octets,
+    oid,
+    read_oid,
+    sequence,
+    set_of,
+    to_der,
+    values,
+)
+
+DATA: Final = "1.2.840.113549.1.7.1"
+SIGNED_DATA: Final = "1.2.840.113549.1.7.2"
+CONTENT_TYPE: Final = "1.2.840.113549.1.9.3"
+MESSAGE_DIGEST: Final = "1.2.840.113549.1.9.4"
+_PLIST_STARTS: Final = (b"<?xml", b"bplist", b"<!DOCTYPE plist", b"<plist")
+_MAX_CERTIFICATES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a door takes: SHA-1, messages without signed attributes, how many bytes.
+
+    ``absent_is_empty``: a message without content is one over empty content, as SCEP failures are (RFC 8894 §3.3).
+    """
+
+    allow_sha1: bool = False
+    attributes: Literal["required", "optional"] = "required"
+    max_bytes: int = MAX_BYTES
+    absent_is_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SignedMessage:
+    """A message whose signature fits its content. ``signer`` is proven to hold its key; nothing else is said of it.
+
+    ``attributes``: the signed attributes, dotted OID → the DER of each value; None when the message carries none.
+    """
+
+    content: bytes = field(repr=False)
+    signer: x509.Certificate = field(repr=False)  # its repr would read a name that anybody wrote
+    certificates: tuple[x509.Certificate, ...] = field(repr=False)
+    digest: Digest
+    attributes: Mapping[str, tuple[bytes, ...]] | None = field(repr=False)
+
+
+def verify(data: bytes, *, detached: bytes | None = None, policy: Policy) -> SignedMessage:
+    """Verify a SignedData message, BER or DER.
+
+    ``detached``: the content of a message that carries none. Raises TooLarge, MessageUnreadable, AlgorithmRefused,
+    SignatureMissing (no signer, or no signed attributes where they are required), SignerUntrusted (no such certificate
+    in the message, or several) or SignatureInvalid.
+    """
+    body = body_of(to_der(data, max_bytes=policy.max_bytes), SIGNED_DATA)
+    body.take(INTEGER)
+    body.take(SET)  # digestAlgorithms only announce; the signer's own digestAlgorithm counts
+    attached = _attached_content(body.inner())
+    bag = body.maybe(explicit(0))
+    body.maybe(explicit(1))
+    signers = values(body.take(SET).content)
+    body.end()
+    if not signers:
+        raise SignatureMissing("the message has no signer")
+    if len(signers) > 1 or signers[0].tag != SEQUENCE:
+        raise MessageUnreadable("the message has more than one signer")
+    content = _the_content(attached, detached, policy)
+    certificates = _certificates(bag)
+    return _verify_signer(Fields(signers[0].content), content, certificates, policy)
+
+
+def body_of(der: bytes, content_type: str) -> Fields:
+    """The fields inside a ContentInfo of the given type."""
+    info = Fields.of(der)
+    if info.oid() != content_type:
+        raise MessageUnreadable("a message of another type")
+    wrapped = info.inner(explicit(0))
+    info.end()
+    body = wrapped.inner()
+    wrapped.end()
+    return body
+
+
+def _attached_content(encapsulated: Fields) -> bytes | None:
+    if encapsulated.oid() != DATA:
+        raise MessageUnreadable("the content is not plain data")
+    wrapped = encapsulated.maybe(explicit(0))
+    encapsulated.end()
+    if wrapped is None:
+        return None
+    inner = Fields(wrapped.content)
+    content = inner.take(OCTET_STRING).content
+    inner.end()
+    return content
+
+
+def _the_content(attached: bytes | None, detached: bytes | None, policy: Policy) -> bytes:
+    if attached is not None and detached is not None:
+        raise MessageUnreadable("content inside a message that signs other content")
+    content = detached if attached is None else attached
+    if content is None and policy.absent_is_empty:
+        return b""
+    if content is None:
+        raise MessageUnreadable("the message has no content")
+    return content
+
+
+def _certificates(bag: Value | None) -> tuple[tuple[bytes, x509.Certificate], ...]:
+    """Each different certificate of the bag with its issuerAndSerialNumber."""
+    found = dict.fromkeys(value.raw for value in values(bag.content)) if bag is not None else {}
+    if len(found) > _MAX_CERTIFICATES:
+        raise TooLarge(f"{len(found)} certificates, {_MAX_CERTIFICATES} allowed")
+    return tuple((issuer_and_serial(raw), load_certificate(raw)) for raw in found)
+
+
+def _verify_signer(
+    info: Fields, content: bytes, certificates: tuple[tuple[bytes, x509.Certificate], ...], policy: Policy
+) -> SignedMessage:
+    info.take(INTEGER)
+    sid = info.take(SEQUENCE)
+    digest = _digest(info.inner(), policy)
+    attributes = info.maybe(explicit(0))
+    signature_algorithm = info.inner().oid()
+    signature = info.take(OCTET_STRING).content
+    info.maybe(explicit(1))
+    info.end()
+    named = [certificate for name, certificate in certificates if name == sid.raw]
+    if len(named) != 1:
+        raise SignerUntrusted(f"{len(named)} certificates in the message are the signer's")
+    if attributes is None:
+        _check_bare_content(content, policy)
+        read, signed = None, content
+    else:
+        read, signed = _attributes(attributes), encode(SET, attributes.content)
+        _check_attributes(read, content, digest)
+    check_signature(_public_key(named[0]), signature, signed, signature_algorithm, digest)
+    return SignedMessage(content, named[0], tuple(certificate for _, certificate in certificates), digest, read)
+
+
+def _digest(identifier: Fields, policy: Policy) -> Digest:
+    digest = digest_named(identifier.oid())
+    if digest == "sha1" and not policy.allow_sha1:
+        raise AlgorithmRefused("digest algorithm sha1")
+    return digest
+
+
+def _public_key(certificate: x509.Certificate) -> PublicKeyTypes:
+    try:
+        return certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise AlgorithmRefused("the signer's key cannot be read") from error
+
+
+def _check_bare_content(content: bytes, policy: Policy) -> None:
+    if policy.attributes == "required":
+        raise SignatureMissing("the message has no signed attributes")
+    if not content.startswith(_PLIST_STARTS):
+        raise SignatureInvalid("content without signed attributes that is no property list")
+
+
+def _attributes(attributes: Value) -> Mapping[str, tuple[bytes, ...]]:
+    read: dict[str, tuple[bytes, ...]] = {}
+    for attribute in values(attributes.content):
+        if attribute.tag != SEQUENCE:
+            raise MessageUnreadable("a signed attribute that is none")
+        fields = Fields(attribute.content)
+        dotted = fields.oid()
+        if dotted in read:
+            raise MessageUnreadable(f"signed attribute {dotted} twice")
+        read[dotted] = tuple(value.raw for value in values(fields.take(SET).content))
+        fields.end()
+    return MappingProxyType(read)
+
+
+def single(attributes: Mapping[str, tuple[bytes, ...]], dotted: str, tag: int) -> bytes:
+    """The content of the one value, of type ``tag``, of the attribute ``dotted``. Raises MessageUnreadable."""
+    found = attributes.get(dotted, ())
+    if len(found) != 1:
+        raise MessageUnreadable(f"signed attribute {dotted} has {len(found)} values")
+    value = values(found[0])[0]
+    if value.tag != tag:
+        raise MessageUnreadable(f"signed attribute {dotted} is of another type")
+    return value.content
+
+
+def _check_attributes(attributes: Mapping[str, tuple[bytes, ...]], content: bytes, digest: Digest) -> None:
+    if read_oid(single(attributes, CONTENT_TYPE, OBJECT_IDENTIFIER)) != DATA:
+        raise SignatureInvalid("the signed content type is another one")
+    if not hmac.compare_digest(single(attributes, MESSAGE_DIGEST, OCTET_STRING), digest_of(content, digest)):
+        raise SignatureInvalid("the signed digest is that of other content")
+
+
+def sign(content: bytes, signer: Keyed, chain: Sequence[x509.Certificate]) -> bytes:
+    """``content`` byte for byte inside a SignedData with SHA-256 and signed attributes, as DER.
+
+    The message carries the signer's certificate and those of ``chain`` (its issuers, without the root if the reader is
+    to trust it by itself).
+    """
+    builder = pkcs7.PKCS7SignatureBuilder().set_data(content)
+    builder = builder.add_signer(signer.certificate, signer.key, hashes.SHA256())
+    for certificate in chain:  # last: set_data forgets certificates added before it
+        builder = builder.add_certificate(certificate)
+    options = [pkcs7.PKCS7Options.Binary, pkcs7.PKCS7Options.NoCapabilities]
+    return builder.sign(serialization.Encoding.DER, options)
+
+
+def signed_data(
+    content: bytes | None,
+    signer: Keyed,
+    certificates: Sequence[x509.Certificate],
+    digest: Digest,
+    attributes: Mapping[str, bytes],
+) -> bytes:
+    """A SignedData message with signed attributes of the caller's, as DER; ``content`` None: without eContent.
+
+    ``attributes``: dotted OID → the DER of its one value; contentType and messageDigest are added. The signature
+    algorithm is plain rsaEncryption, the digest named apart: strongSwan reads nothing else.
+    """
+    named = {
+        CONTENT_TYPE: oid(DATA),
+        MESSAGE_DIGEST: octets(digest_of(content or b"", digest)),
+        **attributes,
+    }
+    signed = set_of(sequence(oid(dotted), set_of([value])) for dotted, value in named.items())
+    info = sequence(
+        integer(1),
+        issuer_and_serial(der(signer.certificate)),
+        algorithm(digest_oid(digest)),
+        encode(explicit(0), *(value.raw for value in values(values(signed)[0].content))),
+        algorithm(RSA_ENCRYPTION),
+        octets(signer.key.sign(signed, padding.PKCS1v15(), hash_of(digest))),
+    )
+    body = sequence(
+        integer(1),
+        set_of([algorithm(digest_oid(digest))]),
+        sequence(oid(DATA), *([] if content is None else [encode(explicit(0), octets(content))])),
+        encode(explicit(0), *sorted(der(certificate) for certificate in certificates)),
+        set_of([info]),
+    )
+    return content_info(SIGNED_DATA, body)
+
+
+def content_info(content_type: str, body: bytes) -> bytes:
+    """A ContentInfo (RFC 5652 §3) around an encoded body."""
+    return sequence(oid(content_type), encode(explicit(0), body))

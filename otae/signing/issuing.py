@@ -1,0 +1,252 @@
+"""Makes the certificates of our tree.
+
+Root → device CA → RA, profile signer and device identities; root → service CA → TLS leaf. Every builder takes its times
+as aware UTC datetimes, caps ``not_after`` at the issuer's own end, gives a random 128-bit serial number unless a
+reserved one is handed in, and signs with SHA-256. Extensions follow RFC 5280 §4.2. Keys are arguments: making one takes
+long, so the caller decides in which thread it happens.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from otae.signing.certificates import Keyed, new_serial
+
+_KEY_USAGE_BITS: Final = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """One line of a CRL."""
+
+    serial: int
+    at: datetime
+    reason: x509.ReasonFlags | None = None
+
+
+def _key_usage(*bits: str) -> x509.KeyUsage:
+    """KeyUsage with these bits set, under cryptography's names, and every other clear."""
+    return x509.KeyUsage(**{bit: bit in bits for bit in _KEY_USAGE_BITS})
+
+
+def build_root(
+    key: rsa.RSAPrivateKey, subject: x509.Name, *, not_before: datetime, not_after: datetime, serial: int | None = None
+) -> Keyed:
+    """A self-signed root above one level of CAs (path length 1)."""
+    builder = _builder(subject, key.public_key(), subject, serial, not_before, not_after)
+    return Keyed(_as_authority(builder, path_length=1).sign(key, hashes.SHA256()), key)
+
+
+def build_device_ca(
+    key: rsa.RSAPrivateKey,
+    subject: x509.Name,
+    issuer: Keyed,
+    *,
+    not_before: datetime,
+    not_after: datetime,
+    serial: int | None = None,
+) -> Keyed:
+    """The CA of RA, profile signer and device identities (path length 0)."""
+    builder = _below(issuer, subject, key.public_key(), serial, not_before, not_after)
+    return Keyed(_as_authority(builder, path_length=0).sign(issuer.key, hashes.SHA256()), key)
+
+
+def build_service_ca(
+    key: rsa.RSAPrivateKey,
+    subject: x509.Name,
+    issuer: Keyed,
+    *,
+    dns_names: Sequence[str],
+    addresses: Sequence[str] = (),
+    not_before: datetime,
+    not_after: datetime,
+    serial: int | None = None,
+) -> Keyed:
+    """The CA of TLS leafs, which can issue for these DNS names (and names below them) and IP addresses alone.
+
+    ``dns_names`` is not empty. Without addresses every address is excluded: a kind of name that is not mentioned at all
+    would be free (RFC 5280 §4.2.1.10).
+    """
+    if not dns_names:
+        raise ValueError("a service CA without a DNS name would be free in all of them")
+    permitted: list[x509.GeneralName] = [x509.DNSName(host) for host in dns_names]
+    permitted += [x509.IPAddress(ipaddress.ip_network(address)) for address in addresses]
+    excluded = None if addresses else [x509.IPAddress(ipaddress.ip_network(every)) for every in ("0.0.0.0/0", "::/0")]
+    builder = _as_authority(
+        _below(issuer, subject, key.public_key(), serial, not_before, not_after), path_length=0
+    ).add_extension(x509.NameConstraints(permitted, excluded), critical=True)
+    return Keyed(builder.sign(issuer.key, hashes.SHA256()), key)
+
+
+def build_ra(
+    key: rsa.RSAPrivateKey,
+    subject: x509.Name,
+    issuer: Keyed,
+    *,
+    not_before: datetime,
+    not_after: datetime,
+    serial: int | None = None,
+) -> Keyed:
+    """The registration authority: opens SCEP envelopes and signs SCEP replies."""
+    usage = _key_usage("digital_signature", "key_encipherment")
+    builder = _below(issuer, subject, key.public_key(), serial, not_before, not_after)
+    return Keyed(_as_leaf(builder, usage).sign(issuer.key, hashes.SHA256()), key)
+
+
+def build_profile_signer(
+    key: rsa.RSAPrivateKey,
+    subject: x509.Name,
+    issuer: Keyed,
+    *,
+    not_before: datetime,
+    not_after: datetime,
+    serial: int | None = None,
+) -> Keyed:
+    """The certificate that signs configuration profiles."""
+    builder = _below(issuer, subject, key.public_key(), serial, not_before, not_after)
+    return Keyed(_as_leaf(builder, _key_usage("digital_signature")).sign(issuer.key, hashes.SHA256()), key)
+
+
+def build_tls_leaf(
+    key: rsa.RSAPrivateKey,
+    issuer: Keyed,
+    *,
+    dns_names: Sequence[str],
+    addresses: Sequence[str] = (),
+    not_before: datetime,
+    not_after: datetime,
+    serial: int | None = None,
+) -> Keyed:
+    """A TLS server certificate for these names; the caller keeps to 397 days, the most that Macs accept.
+
+    The subject stays empty and subjectAltName is critical for it (RFC 5280 §4.1.2.6): names have one place.
+    """
+    names: list[x509.GeneralName] = [x509.DNSName(host) for host in dns_names]
+    names += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+    usage = _key_usage("digital_signature", "key_encipherment")
+    builder = _below(issuer, x509.Name([]), key.public_key(), serial, not_before, not_after)
+    builder = _as_leaf(builder, usage, ExtendedKeyUsageOID.SERVER_AUTH)
+    builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=True)
+    return Keyed(builder.sign(issuer.key, hashes.SHA256()), key)
+
+
+def build_identity(
+    public_key: rsa.RSAPublicKey,
+    subject: x509.Name,
+    issuer: Keyed,
+    *,
+    serial: int,
+    not_before: datetime,
+    not_after: datetime,
+    crl_url: str | None = None,
+) -> x509.Certificate:
+    """A device identity: the key of a certification request under a subject of our own, with a reserved serial number.
+
+    keyEncipherment lets profiles be encrypted to the device. ``crl_url`` is where the issuer's CRL is served.
+    """
+    usage = _key_usage("digital_signature", "key_encipherment")
+    builder = _below(issuer, subject, public_key, serial, not_before, not_after)
+    builder = _as_leaf(builder, usage, ExtendedKeyUsageOID.CLIENT_AUTH)
+    if crl_url is not None:
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
+        builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
+    return builder.sign(issuer.key, hashes.SHA256())
+
+
+def build_crl(
+    issuer: Keyed, revoked: Sequence[Revoked], *, number: int, this_update: datetime, next_update: datetime
+) -> bytes:
+    """The issuer's CRL (RFC 5280 §5) as DER; ``number`` grows with every CRL of the issuer."""
+    builder = x509.CertificateRevocationListBuilder(issuer.certificate.subject, this_update, next_update)
+    builder = builder.add_extension(x509.CRLNumber(number), critical=False)
+    builder = builder.add_extension(_authority_key(issuer.certificate), critical=False)
+    for line in revoked:
+        entry = x509.RevokedCertificateBuilder(line.serial, line.at)
+        if line.reason is not None and line.reason is not x509.ReasonFlags.unspecified:
+            entry = entry.add_extension(x509.CRLReason(line.reason), critical=False)
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(issuer.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def build_scep_signer(
+    key: rsa.RSAPrivateKey, *, common_name: str = "MDM SCEP SIGNER", not_before: datetime, not_after: datetime
+) -> Keyed:
+    """The temporary self-signed certificate under which a Mac sends its SCEP request: serial number 1, own key."""
+    subject = x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, common_name), x509.NameAttribute(NameOID.COUNTRY_NAME, "US")]
+    )
+    builder = _builder(subject, key.public_key(), subject, 1, not_before, not_after)
+    builder = builder.add_extension(_key_usage("digital_signature"), critical=True)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+    return Keyed(builder.sign(key, hashes.SHA256()), key)
+
+
+def _builder(
+    subject: x509.Name,
+    public_key: rsa.RSAPublicKey,
+    issuer: x509.Name,
+    serial: int | None,
+    not_before: datetime,
+    not_after: datetime,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .public_key(public_key)
+        .issuer_name(issuer)
+        .serial_number(new_serial() if serial is None else serial)
+        .not_valid_before(not_before)
+        .not_valid_after(not_after)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+    )
+
+
+def _below(
+    issuer: Keyed,
+    subject: x509.Name,
+    public_key: rsa.RSAPublicKey,
+    serial: int | None,
+    not_before: datetime,
+    not_after: datetime,
+) -> x509.CertificateBuilder:
+    above = issuer.certificate
+    until = min(not_after, above.not_valid_after_utc)
+    builder = _builder(subject, public_key, above.subject, serial, not_before, until)
+    return builder.add_extension(_authority_key(above), critical=False)
+
+
+def _authority_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """The issuer's own subjectKeyIdentifier, copied: another CA's may be computed in another way."""
+    identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier.value)
+
+
+def _as_authority(builder: x509.CertificateBuilder, path_length: int) -> x509.CertificateBuilder:
+    constraints = x509.BasicConstraints(ca=True, path_length=path_length)
+    usage = _key_usage("key_cert_sign", "crl_sign")
+    return builder.add_extension(constraints, critical=True).add_extension(usage, critical=True)
+
+
+def _as_leaf(
+    builder: x509.CertificateBuilder, usage: x509.KeyUsage, purpose: x509.ObjectIdentifier | None = None
+) -> x509.CertificateBuilder:
+    constraints = x509.BasicConstraints(ca=False, path_length=None)
+    builder = builder.add_extension(constraints, critical=True).add_extension(usage, critical=True)
+    return builder if purpose is None else builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)

@@ -1,0 +1,348 @@
+"""The server's end of SCEP (RFC 8894): a request in, a CertRep out. ``scep_client`` is the other end.
+
+Reading takes two steps, so that a refusal can be answered in the protocol. :func:`open_message` verifies the outer
+message; what it refuses cannot be answered but by HTTP 400, for nobody has signed the question. :func:`unwrap` then
+checks the message type, opens the envelope and reads the request; each of its refusals can be answered with
+:func:`cert_rep_failure` to the opened message, with the failInfo of :func:`fail_info_for`.
+
+The layout of the replies is what Apple's client and the independent ones agree on: the registration authority (RA)
+signs and its certificate comes along, attributes are in DER order, numbers are PrintableStrings, the envelope is for
+the certificate that signed the request, and the inner bag holds the issued certificate alone.
+"""
+
+import base64
+import binascii
+import enum
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import pkcs7
+
+from otae.errors import (
+    AlgorithmRefused,
+    CertificateRevoked,
+    KeyRefused,
+    MessageTypeRefused,
+    MessageUnreadable,
+    Refusal,
+    RequestUnreadable,
+    SignerUntrusted,
+    TooLarge,
+    Unreadable,
+)
+from otae.signing import csr
+from otae.signing.algorithms import Digest
+from otae.signing.certificates import Keyed
+from otae.signing.cms import DATA, SIGNED_DATA, Policy, content_info, signed_data, single, verify
+from otae.signing.der import (
+    INTEGER,
+    MAX_BYTES,
+    OCTET_STRING,
+    PRINTABLE_STRING,
+    SEQUENCE,
+    SET,
+    Fields,
+    encode,
+    explicit,
+    integer,
+    octets,
+    oid,
+    sequence,
+    set_of,
+    to_der,
+    values,
+)
+from otae.signing.envelopes import CipherName, decrypt, encrypt
+
+#: The answer to GetCACaps, one keyword a line, LF. SHA-384 stands there for strongSwan, which refuses AES without it.
+CAPABILITIES: Final = "AES\nDES3\nSHA-256\nSHA-384\nSHA-512\nPOSTPKIOperation\nSCEPStandard\nRenewal\n"
+
+MESSAGE_TYPE: Final = "2.16.840.1.113733.1.9.2"
+PKI_STATUS: Final = "2.16.840.1.113733.1.9.3"
+FAIL_INFO: Final = "2.16.840.1.113733.1.9.4"
+SENDER_NONCE: Final = "2.16.840.1.113733.1.9.5"
+RECIPIENT_NONCE: Final = "2.16.840.1.113733.1.9.6"
+TRANSACTION_ID: Final = "2.16.840.1.113733.1.9.7"
+CERT_REP: Final = "3"
+SUCCESS: Final = "0"
+FAILURE: Final = "2"
+PENDING: Final = "3"
+
+_MAX_TRANSACTION_ID: Final = 128
+_MAX_NONCE: Final = 64
+_MAX_SERIAL: Final = 20
+#: A body of MAX_BYTES in base64, every character of it percent-encoded, and the operation beside it.
+_MAX_QUERY: Final = 3 * 4 * MAX_BYTES // 3 + 1024
+
+
+class MessageType(enum.IntEnum):
+    """The requests answered here (RFC 8894 §3.2.1.2); every other type is refused."""
+
+    RENEWAL_REQ = 17
+    PKCS_REQ = 19
+    GET_CERT_INITIAL = 20
+    GET_CERT = 21
+    GET_CRL = 22
+
+
+#: Asking for what is there already; none of these ever issues.
+_LOOK_UPS: Final = (MessageType.GET_CERT_INITIAL, MessageType.GET_CERT, MessageType.GET_CRL)
+
+
+class FailInfo(enum.IntEnum):
+    """Why a request failed (RFC 8894 §3.2.1.4)."""
+
+    BAD_ALG = 0
+    BAD_MESSAGE_CHECK = 1
+    BAD_REQUEST = 2
+    BAD_TIME = 3
+    BAD_CERT_ID = 4
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedMessage:
+    """A pkiMessage whose outer signature fits. ``signer`` holds its key and is nobody yet.
+
+    ``message_type`` may still be one that is not answered, and the envelope one that cannot be opened.
+    """
+
+    message_type: int
+    transaction_id: str
+    sender_nonce: bytes
+    signer: x509.Certificate = field(repr=False)  # its repr would read a name that anybody wrote
+    digest: Digest
+    envelope: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The certificate that GetCert or GetCRL names: the DER of its issuer's name, and its serial number."""
+
+    issuer: bytes
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class PKIMessage:
+    """A request that was read to its end.
+
+    ``csr`` is there for PKCSReq and RenewalReq, ``wanted`` for GetCert and GetCRL; the IssuerAndSubject of a
+    GetCertInitial was read and says nothing that is needed. ``inner`` is what the envelope held.
+    """
+
+    message_type: MessageType
+    opened: OpenedMessage
+    csr: csr.CertificationRequest | None
+    inner: bytes = field(repr=False)
+    cipher: CipherName
+    wanted: Wanted | None = None
+
+    @property
+    def transaction_id(self) -> str:
+        """What the client calls this exchange, 1 to 128 characters."""
+        return self.opened.transaction_id
+
+    @property
+    def signer(self) -> x509.Certificate:
+        """The certificate that signed the request and gets the reply."""
+        return self.opened.signer
+
+    @property
+    def digest(self) -> Digest:
+        """The digest the request was signed with."""
+        return self.opened.digest
+
+
+def message_from_query(query_string: bytes) -> bytes:
+    """The pkiMessage in the raw query string of a PKIOperation by GET.
+
+    Clients percent-encode its base64 wholly, in part (macOS: ``=`` alone) or not at all, use the URL-safe alphabet,
+    leave ``+`` to become a space, break lines or drop the padding; all of these are read. Raises TooLarge or
+    MessageUnreadable, also when there is no ``message`` or more than one.
+    """
+    if len(query_string) > _MAX_QUERY:
+        raise TooLarge(f"{len(query_string)} bytes of query")
+    pairs = [pair.partition(b"=") for pair in query_string.split(b"&")]
+    found = [value for name, _, value in pairs if name == b"message"]
+    if len(found) != 1:
+        raise MessageUnreadable(f"{len(found)} messages in the query")
+    text = unquote_to_bytes(found[0]).translate(bytes.maketrans(b" -_", b"++/"), b"\r\n").rstrip(b"=")
+    try:
+        message = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    except binascii.Error as error:
+        raise MessageUnreadable("the message in the query is no base64") from error
+    if len(message) > MAX_BYTES:
+        raise TooLarge(f"{len(message)} bytes, {MAX_BYTES} allowed")
+    return message
+
+
+def open_message(data: bytes) -> OpenedMessage:
+    """Verify the outer SignedData of a request, BER or DER, at most 64 KiB.
+
+    SHA-1 passes here, so that its refusal can be answered; :func:`unwrap` decides on it. Raises what
+    :func:`otae.signing.cms.verify` raises; MessageUnreadable too for SCEP attributes that are absent, doubled or of
+    another type.
+    """
+    message = verify(data, policy=Policy(allow_sha1=True))
+    attributes = message.attributes or {}
+    message_type = single(attributes, MESSAGE_TYPE, PRINTABLE_STRING)
+    transaction_id = single(attributes, TRANSACTION_ID, PRINTABLE_STRING)
+    sender_nonce = single(attributes, SENDER_NONCE, OCTET_STRING)
+    if not 1 <= len(sender_nonce) <= _MAX_NONCE:
+        raise MessageUnreadable("a senderNonce of unusual length")
+    return OpenedMessage(
+        _message_type(message_type),
+        _transaction_id(transaction_id),
+        sender_nonce,
+        message.signer,
+        message.digest,
+        message.content,
+    )
+
+
+def _message_type(text: bytes) -> int:
+    """A decimal number as RFC 8894 writes it: no sign, no blank, no leading zero."""
+    if not text.isdigit() or len(text) > 3 or text != str(int(text)).encode():
+        raise MessageUnreadable("a messageType that is no number")
+    return int(text)
+
+
+def _transaction_id(text: bytes) -> str:
+    if not 1 <= len(text) <= _MAX_TRANSACTION_ID or not all(0x20 <= octet < 0x7F for octet in text):
+        raise MessageUnreadable("a transactionID of unusual length or characters")
+    return text.decode("ascii")
+
+
+def unwrap(
+    opened: OpenedMessage, ra: Keyed, *, allow_sha1: bool, allow_des3: bool, allow_des: bool = False
+) -> PKIMessage:
+    """Check the type, open the envelope with the RA's key and read the request inside.
+
+    Raises MessageTypeRefused, AlgorithmRefused (SHA-1, triple or single DES when not allowed, and what never is),
+    KeyRefused (a signer to whom no reply can be encrypted, or a weak key in the request), EnvelopeUnreadable,
+    RequestUnreadable or SignatureInvalid (the request's own). Towards the client EnvelopeUnreadable, RequestUnreadable
+    and SignatureInvalid must look the same, as :func:`fail_info_for` makes them.
+    """
+    try:
+        message_type = MessageType(opened.message_type)
+    except ValueError as error:
+        raise MessageTypeRefused(f"messageType {opened.message_type}") from error
+    if opened.digest == "sha1" and not allow_sha1:
+        raise AlgorithmRefused("digest algorithm sha1")
+    if not isinstance(opened.signer.public_key(), rsa.RSAPublicKey):
+        raise KeyRefused("the request's signer has no RSA key to encrypt the reply to")
+    decrypted = decrypt(opened.envelope, ra, allow_des3=allow_des3, allow_des=allow_des)
+    request, wanted = None, None
+    if message_type in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ):
+        request = csr.parse(decrypted.content)
+    elif message_type is MessageType.GET_CERT_INITIAL:
+        _check_issuer_and_subject(decrypted.content)
+    else:
+        wanted = _issuer_and_serial(decrypted.content)
+    return PKIMessage(message_type, opened, request, decrypted.content, decrypted.cipher, wanted)
+
+
+def _check_issuer_and_subject(data: bytes) -> None:
+    """That the messageData of a GetCertInitial is what RFC 8894 §3.3.3 says. Raises RequestUnreadable."""
+    try:
+        fields = Fields.of(to_der(data))
+        _name(fields)
+        _name(fields)
+        fields.end()
+    except Unreadable as error:
+        raise RequestUnreadable(error.detail) from error
+
+
+def _issuer_and_serial(data: bytes) -> Wanted:
+    """The messageData of a GetCert or GetCRL (RFC 8894 §3.3.4, §3.3.5). Raises RequestUnreadable."""
+    try:
+        fields = Fields.of(to_der(data))
+        issuer, serial = _name(fields), fields.take(INTEGER).content
+        fields.end()
+    except Unreadable as error:
+        raise RequestUnreadable(error.detail) from error
+    if not 1 <= len(serial) <= _MAX_SERIAL or serial[0] & 0x80:
+        raise RequestUnreadable("a serial number that is none")
+    return Wanted(issuer, int.from_bytes(serial))
+
+
+def _name(fields: Fields) -> bytes:
+    """The next field, a Name (RFC 5280 §4.1.2.4): a sequence of sets."""
+    value = fields.take(SEQUENCE)
+    if any(part.tag != SET for part in values(value.content)):
+        raise RequestUnreadable("a name that is none")
+    return value.raw
+
+
+def parse_request(data: bytes, ra: Keyed, *, allow_sha1: bool, allow_des3: bool, allow_des: bool = False) -> PKIMessage:
+    """:func:`open_message` and :func:`unwrap` in one, for callers that answer no refusal in the protocol."""
+    return unwrap(open_message(data), ra, allow_sha1=allow_sha1, allow_des3=allow_des3, allow_des=allow_des)
+
+
+def fail_info_for(refusal: Refusal, message_type: int = MessageType.PKCS_REQ) -> FailInfo:
+    """What a refusal of a message of this type is called in the reply.
+
+    badAlg for an algorithm that the message showed openly; badMessageCheck for a RenewalReq whose signer is no live
+    identity of ours; badCertId for whatever else a look-up meets; else badRequest. One word for all that depends on
+    what the envelope held: telling a wrong padding from a wrong request would open envelopes for whoever asks often
+    enough. badTime is never used: the clock of a Mac is no reason to leave it without a certificate.
+    """
+    if isinstance(refusal, AlgorithmRefused):
+        return FailInfo.BAD_ALG
+    if message_type == MessageType.RENEWAL_REQ and isinstance(refusal, SignerUntrusted | CertificateRevoked):
+        return FailInfo.BAD_MESSAGE_CHECK
+    return FailInfo.BAD_CERT_ID if message_type in _LOOK_UPS else FailInfo.BAD_REQUEST
+
+
+def cert_rep_success(request: PKIMessage, certificate: x509.Certificate, ra: Keyed) -> bytes:
+    """The CertRep that carries ``certificate``, encrypted to the request's signer and signed by the RA, as DER.
+
+    The cipher is the request's if that is AES, else triple DES; the digest the request's, but at least SHA-256.
+    """
+    return _success(request, certs_only([certificate]), ra)
+
+
+def cert_rep_crl(request: PKIMessage, crl: bytes, ra: Keyed) -> bytes:
+    """The CertRep to a GetCRL (RFC 8894 §4.6): ``crl`` (DER) alone in the crls of a degenerate SignedData, as DER."""
+    content = sequence(oid(DATA))
+    body = sequence(integer(1), set_of([]), content, encode(explicit(1), crl), set_of([]))
+    return _success(request, content_info(SIGNED_DATA, body), ra)
+
+
+def _success(request: PKIMessage, bag: bytes, ra: Keyed) -> bytes:
+    cipher: CipherName = request.cipher if request.cipher.startswith("aes") else "des-ede3-cbc"
+    envelope = encrypt(bag, request.signer, cipher)
+    return _cert_rep(request.opened, ra, envelope, {PKI_STATUS: printable(SUCCESS)})
+
+
+def cert_rep_failure(request: OpenedMessage, fail_info: FailInfo, ra: Keyed) -> bytes:
+    """The CertRep that says no (pkiStatus 2), signed by the RA, without content, as DER."""
+    return _cert_rep(request, ra, None, {PKI_STATUS: printable(FAILURE), FAIL_INFO: printable(str(int(fail_info)))})
+
+
+def _cert_rep(request: OpenedMessage, ra: Keyed, content: bytes | None, status: dict[str, bytes]) -> bytes:
+    attributes = {
+        MESSAGE_TYPE: printable(CERT_REP),
+        TRANSACTION_ID: printable(request.transaction_id),
+        RECIPIENT_NONCE: octets(request.sender_nonce),
+        SENDER_NONCE: octets(secrets.token_bytes(16)),
+        **status,
+    }
+    digest: Digest = "sha256" if request.digest == "sha1" else request.digest
+    return signed_data(content, ra, [ra.certificate], digest, attributes)
+
+
+def certs_only(certificates: Sequence[x509.Certificate]) -> bytes:
+    """A degenerate SignedData (RFC 8894 §3.4) with these certificates in DER order, as DER."""
+    return pkcs7.serialize_certificates(list(certificates), serialization.Encoding.DER)
+
+
+def printable(text: str) -> bytes:
+    """A PrintableString as DER."""
+    return encode(PRINTABLE_STRING, text.encode("ascii"))

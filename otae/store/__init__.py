@@ -1,0 +1,1 @@
+"""The database: tables, states, the moves between them, and what is kept sealed."""

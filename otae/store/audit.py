@@ -1,0 +1,188 @@
+"""Who did what to keys, people, invitations and settings: a log that is only added to, and shows when it was not.
+
+Each entry carries an HMAC over itself and over the entry before; the head, one more row, says where the log ends and is
+sealed by an HMAC of its own. The keys come from an installation secret that only the master key opens, so that whoever
+writes into the database alone can break the chain, but not mend it. What one row inside the database cannot show is
+that head and tail were put back together to an earlier moment: for that, compare with a head noted elsewhere.
+"""
+
+import hashlib
+import hmac
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from tortoise.expressions import Q
+
+from otae.errors import OtaeError
+from otae.store.database import transaction
+from otae.store.models import AuditEntry, AuditHead
+
+#: What stands as `previous` in the first entry.
+ORIGIN: Final = "0" * 64
+#: The entry that records that the head was found missing or changed; `verify` names it, for good.
+HEAD_BROKEN: Final = "audit.head-broken"
+_HEAD: Final = 1
+_PAGE: Final = 500
+#: "entry" and "head" → their keys, in this process.
+_keys: Final[dict[str, bytes]] = {}
+
+
+class AuditBroken(OtaeError):
+    """The audit log was changed by somebody else than this product. ``entry``: the first one that is not as written."""
+
+    def __init__(self, entry: int, what: str) -> None:
+        super().__init__(f"audit log, entry {entry}: {what}")
+        self.entry = entry
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where the log ends. Noted elsewhere, it proves later that nothing was cut off."""
+
+    count: int
+    mac: str
+
+    def __str__(self) -> str:
+        return f"{self.count}:{self.mac}"
+
+
+def hold_key(secret: bytes) -> None:
+    """Let this process write and verify the log of the connected installation; ``secret``: 32 bytes."""
+    for name in ("entry", "head"):
+        _keys[name] = HKDF(SHA256(), 32, None, f"otae audit {name}".encode()).derive(secret)
+
+
+async def begin() -> None:
+    """Make the head of a log that has none and no entry, once; safe to call again."""
+    async with transaction():
+        if not await AuditHead.exists() and not await AuditEntry.exists():
+            await AuditHead(id=_HEAD, count=0, mac=ORIGIN, seal=_seal(0, ORIGIN)).save(force_create=True)
+
+
+async def record(actor: str, action: str, *, now: datetime, subject: str = "", detail: str = "") -> None:
+    """Add an entry. ``actor``: an administrator's name or "command line"; nothing given here may be a secret.
+
+    Inside a transaction it stands or falls with it, and until its end other entries wait: record last. RuntimeError in
+    a process that never opened the vault: what cannot be recorded is not done.
+    """
+    async with transaction():
+        head = await AuditHead.filter(id=_HEAD).select_for_update().first()
+        if head is None or not hmac.compare_digest(head.seal, _seal(head.count, head.mac)):
+            head = await _go_on(head, now)
+        await _append(head, actor=actor, action=action, now=now, subject=subject, detail=detail)
+
+
+async def _append(head: AuditHead, *, actor: str, action: str, now: datetime, subject: str, detail: str) -> None:
+    entry = AuditEntry(
+        id=head.count + 1,
+        at=now,
+        actor=actor[:100],
+        action=action,
+        subject=subject[:200],
+        detail=detail[:500],
+        previous=head.mac,
+    )
+    entry.mac = _mac(entry)
+    await entry.save(force_create=True)
+    head.count, head.mac, head.seal = entry.id, entry.mac, _seal(entry.id, entry.mac)
+    await AuditHead.filter(id=_HEAD).update(count=head.count, mac=head.mac, seal=head.seal)
+
+
+async def _go_on(head: AuditHead | None, now: datetime) -> AuditHead:
+    """Go on after the last entry there is, and leave a mark that no later entry hides."""
+    last = await AuditEntry.all().order_by("-id").first()
+    found = AuditHead(id=_HEAD, count=last.id if last else 0, mac=last.mac if last else ORIGIN, seal="")
+    if head is None:
+        await found.save(force_create=True)
+    said = f"it said {head.count} entries" if head else "it was missing"
+    words = f"the head of the log was not as written: {said}"
+    await _append(found, actor="otae", action=HEAD_BROKEN, now=now, subject="", detail=words)
+    return found
+
+
+async def verify(noted: Head | None = None) -> Head:
+    """Walk the whole log and return its head; other processes may go on writing.
+
+    ``noted``: a head kept elsewhere, which this log must still hold. Raises AuditBroken naming the first entry that was
+    edited, deleted, moved or cut off.
+    """
+    before, previous = 0, ORIGIN
+    while True:
+        head = await AuditHead.get_or_none(id=_HEAD)
+        async for entry in _entries(before):
+            _check(entry, before, previous)
+            before, previous = entry.id, entry.mac
+            if noted and entry.id == noted.count and entry.mac != noted.mac:
+                raise AuditBroken(entry.id, "it is not the one that was noted")
+        if head is not None and before > head.count and await AuditHead.filter(id=_HEAD, count__gte=before).exists():
+            continue  # written while we walked
+        _check_end(head, before, previous)
+        if noted and noted.count > before:
+            raise AuditBroken(before + 1, f"it is missing, and all up to the noted entry {noted.count}")
+        return Head(before, previous)
+
+
+def _check(entry: AuditEntry, before: int, previous: str) -> None:
+    if entry.id != before + 1:
+        raise AuditBroken(before + 1, "it is missing")
+    if not hmac.compare_digest(entry.mac, _mac(entry)):
+        raise AuditBroken(entry.id, "it was changed")
+    if entry.previous != previous:
+        raise AuditBroken(entry.id, "it does not follow the entry before")
+    if entry.action == HEAD_BROKEN:
+        raise AuditBroken(entry.id, f"before it, {entry.detail}")
+
+
+def _check_end(head: AuditHead | None, count: int, mac: str) -> None:
+    if head is None:
+        raise AuditBroken(count + 1, "where the log ends is not known: its head is missing")
+    if not hmac.compare_digest(head.seal, _seal(head.count, head.mac)):
+        raise AuditBroken(count + 1, "where the log ends is not known: its head was changed")
+    if head.count > count:
+        raise AuditBroken(count + 1, f"it is missing, and all up to the last, {head.count}")
+    if (head.count, head.mac) != (count, mac):
+        raise AuditBroken(head.count + 1, "the head of the log does not know it")
+
+
+async def _entries(after: int) -> AsyncIterator[AuditEntry]:
+    while page := await AuditEntry.filter(id__gt=after).order_by("id").limit(_PAGE):
+        for entry in page:
+            yield entry
+        after = page[-1].id
+
+
+async def list_entries(*, search: str = "", before: int | None = None, limit: int = 100) -> list[AuditEntry]:
+    """Return entries, newest first; ``search``: a part of any text; ``before``: only those before this entry."""
+    found = AuditEntry.all()
+    if search:
+        names = ("actor", "action", "subject", "detail")
+        found = found.filter(Q(*(Q(**{f"{name}__icontains": search}) for name in names), join_type="OR"))
+    if before is not None:
+        found = found.filter(id__lt=before)
+    return await found.order_by("-id").limit(limit)
+
+
+def _key(name: str) -> bytes:
+    if name not in _keys:
+        raise RuntimeError("open the vault before the audit log: its key is not there")
+    return _keys[name]
+
+
+def _mac(entry: AuditEntry) -> str:
+    at = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
+    return _hmac("entry", str(entry.id), at, entry.actor, entry.action, entry.subject, entry.detail, entry.previous)
+
+
+def _seal(count: int, mac: str) -> str:
+    return _hmac("head", str(count), mac)
+
+
+def _hmac(key: str, *fields: str) -> str:
+    """HMAC over the fields, each in UTF-8 behind its length in four bytes: no two lists of fields read the same."""
+    encoded = [field.encode() for field in fields]
+    whole = b"".join(len(one).to_bytes(4, "big") + one for one in encoded)
+    return hmac.new(_key(key), whole, hashlib.sha256).hexdigest()

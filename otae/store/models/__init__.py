@@ -1,0 +1,44 @@
+"""The tables, a file a noun."""
+
+from otae.store.models.accounts import Administrator, BrowserSession, SetupLink
+from otae.store.models.certificates import Certificate, InstallationSecret
+from otae.store.models.devices import Command, Device, Enrollment, UserChannel
+from otae.store.models.enrollment import Challenge, EnrollmentSession
+from otae.store.models.invitations import Invitation, Pin
+from otae.store.models.notifications import CaughtMail, Delivery, NotificationServer, NotificationTemplate
+from otae.store.models.people import Group, Membership, Person
+from otae.store.models.records import AuditEntry, AuditHead, Counter, Event, Heartbeat, Job, Property
+
+__all__ = [
+    "Administrator",
+    "AuditEntry",
+    "AuditHead",
+    "BrowserSession",
+    "CaughtMail",
+    "Certificate",
+    "Challenge",
+    "Command",
+    "Counter",
+    "Delivery",
+    "Device",
+    "Enrollment",
+    "EnrollmentSession",
+    "Event",
+    "Group",
+    "Heartbeat",
+    "InstallationSecret",
+    "Invitation",
+    "Job",
+    "Membership",
+    "NotificationServer",
+    "NotificationTemplate",
+    "Person",
+    "Pin",
+    "Property",
+    "SetupLink",
+    "UserChannel",
+]
+
+# The ORM would write the first docstring line into CREATE TABLE as a comment and split the statement at its semicolons.
+for _name in __all__:
+    globals()[_name]._meta.table_description = ""  # noqa: SLF001 - there is no public way

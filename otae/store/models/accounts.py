@@ -1,0 +1,58 @@
+"""Administrators, their one-time setup links, and the signed-in browsers of console and portal."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from tortoise import fields
+
+from otae.store.models.base import Row
+
+if TYPE_CHECKING:
+    from otae.store.models.enrollment import EnrollmentSession
+
+
+class Administrator(Row):
+    """Somebody who may use the console."""
+
+    name = fields.CharField(max_length=100, unique=True)
+    role = fields.CharField(max_length=32, default="ADMIN")
+    password_hash = fields.CharField(max_length=255)
+    created_at = fields.DatetimeField()
+    disabled = fields.BooleanField(default=False)
+
+    class Meta:
+        table = "administrator"
+
+
+class SetupLink(Row):
+    """A link with which one person chooses a name and a password, once."""
+
+    token_hash = fields.CharField(max_length=64, unique=True)
+    administrator_name = fields.CharField(max_length=100, null=True)
+    role = fields.CharField(max_length=32, default="ADMIN")
+    expires_at = fields.DatetimeField()
+    used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "setup_link"
+
+
+class BrowserSession(Row):
+    """A signed-in browser. `kind` is "console" (then `administrator`) or "portal" (then `session`)."""
+
+    secret_hash = fields.CharField(max_length=64, unique=True)
+    kind = fields.CharField(max_length=10)
+    administrator_id: UUID | None
+    administrator: "fields.ForeignKeyNullableRelation[Administrator]" = fields.ForeignKeyField(
+        "otae.Administrator", related_name="browsers", null=True, on_delete=fields.CASCADE
+    )
+    session_id: UUID | None
+    session: "fields.ForeignKeyNullableRelation[EnrollmentSession]" = fields.ForeignKeyField(
+        "otae.EnrollmentSession", related_name="browsers", null=True, on_delete=fields.CASCADE
+    )
+    created_at = fields.DatetimeField()
+    seen_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField(db_index=True)
+
+    class Meta:
+        table = "browser_session"

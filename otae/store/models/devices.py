@@ -1,0 +1,114 @@
+"""Macs and their enrollments."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from tortoise import fields
+
+from otae.store.models.base import Row
+
+if TYPE_CHECKING:
+    from otae.store.models.certificates import Certificate
+    from otae.store.models.enrollment import EnrollmentSession
+    from otae.store.models.people import Person
+
+
+class Device(Row):
+    """One Mac, known by its UDID."""
+
+    udid = fields.CharField(max_length=64, unique=True)
+    serial = fields.CharField(max_length=32, default="", db_index=True)
+    name = fields.CharField(max_length=200, default="")
+    model = fields.CharField(max_length=64, default="")
+    model_name = fields.CharField(max_length=100, default="")
+    os_version = fields.CharField(max_length=32, default="")
+    build = fields.CharField(max_length=32, default="")
+    rehearsal = fields.BooleanField(default=False)
+    released = fields.BooleanField(default=False)
+    created_at = fields.DatetimeField(db_index=True)
+    seen_at = fields.DatetimeField()
+
+    class Meta:
+        table = "device"
+
+
+class Enrollment(Row):
+    """One period of a Mac under management. `certificate` is the pinned MDM identity; push values come by TokenUpdate.
+
+    `bootstrap_token_sealed`, `push_token_sealed`, `push_magic_sealed`, `unlock_token_sealed`: purposes of their names.
+    """
+
+    device_id: UUID
+    device: "fields.ForeignKeyRelation[Device]" = fields.ForeignKeyField(
+        "otae.Device", related_name="enrollments", on_delete=fields.CASCADE
+    )
+    session_id: UUID
+    session: "fields.ForeignKeyRelation[EnrollmentSession]" = fields.ForeignKeyField(
+        "otae.EnrollmentSession", related_name="enrollments", on_delete=fields.CASCADE
+    )
+    person_id: UUID
+    person: "fields.ForeignKeyRelation[Person]" = fields.ForeignKeyField(
+        "otae.Person", related_name="enrollments", on_delete=fields.CASCADE
+    )
+    certificate_id: UUID
+    certificate: "fields.ForeignKeyRelation[Certificate]" = fields.ForeignKeyField(
+        "otae.Certificate", related_name="enrollments", on_delete=fields.RESTRICT
+    )
+    previous_certificate_id: UUID | None
+    previous_certificate: "fields.ForeignKeyNullableRelation[Certificate]" = fields.ForeignKeyField(
+        "otae.Certificate", related_name="replaced_enrollments", null=True, on_delete=fields.SET_NULL
+    )
+    ownership = fields.CharField(max_length=16)
+    status = fields.CharField(max_length=16, default="authenticated")
+    topic = fields.CharField(max_length=255)
+    push_token_sealed = fields.BinaryField(null=True)
+    push_magic_sealed = fields.BinaryField(null=True)
+    bootstrap_token_sealed = fields.BinaryField(null=True)
+    rehearsal = fields.BooleanField(default=False)
+    authenticated_at = fields.DatetimeField(db_index=True)
+    enrolled_at = fields.DatetimeField(null=True)
+    ended_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "enrollment"
+
+
+class Command(Row):
+    """A command for a Mac. Its id is the CommandUUID; what it carries is made when it is sent, never stored.
+
+    `status`: "queued", "sent", "notnow", "acknowledged", "error". `purpose` says what it is made from: "renewal".
+    """
+
+    enrollment_id: UUID
+    enrollment: "fields.ForeignKeyRelation[Enrollment]" = fields.ForeignKeyField(
+        "otae.Enrollment", related_name="commands", on_delete=fields.CASCADE
+    )
+    request_type = fields.CharField(max_length=64)
+    purpose = fields.CharField(max_length=16)
+    status = fields.CharField(max_length=16, default="queued")
+    created_at = fields.DatetimeField()
+    sent_at = fields.DatetimeField(null=True)
+    answered_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "command"
+        indexes = (("enrollment_id", "status"), ("purpose", "created_at"))
+
+
+class UserChannel(Row):
+    """The MDM user channel of one account on an enrolled Mac."""
+
+    enrollment_id: UUID
+    enrollment: "fields.ForeignKeyRelation[Enrollment]" = fields.ForeignKeyField(
+        "otae.Enrollment", related_name="user_channels", on_delete=fields.CASCADE
+    )
+    user_id = fields.CharField(max_length=64)
+    short_name = fields.CharField(max_length=200, default="")
+    long_name = fields.CharField(max_length=200, default="")
+    push_token_sealed = fields.BinaryField(null=True)
+    push_magic_sealed = fields.BinaryField(null=True)
+    updated_at = fields.DatetimeField()
+
+    class Meta:
+        table = "user_channel"
+        unique_together = (("enrollment", "user_id"),)

@@ -1,0 +1,74 @@
+"""Enrollment sessions and the one-time challenges minted for them."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from tortoise import fields
+
+from otae.store.models.base import Row
+
+if TYPE_CHECKING:
+    from otae.store.models.certificates import Certificate
+    from otae.store.models.invitations import Invitation
+    from otae.store.models.people import Person
+
+
+class EnrollmentSession(Row):
+    """One sign-in and the way of one Mac that follows from it. `way` is "ota" or "profile"."""
+
+    person_id: UUID
+    person: "fields.ForeignKeyRelation[Person]" = fields.ForeignKeyField(
+        "otae.Person", related_name="sessions", on_delete=fields.CASCADE
+    )
+    invitation_id: UUID | None
+    invitation: "fields.ForeignKeyNullableRelation[Invitation]" = fields.ForeignKeyField(
+        "otae.Invitation", related_name="sessions", null=True, on_delete=fields.CASCADE
+    )
+    mode = fields.CharField(max_length=32)
+    ownership = fields.CharField(max_length=16)
+    way = fields.CharField(max_length=10)
+    rehearsal = fields.BooleanField(default=False)
+    status = fields.CharField(max_length=16, default="opened")
+    udid = fields.CharField(max_length=64, null=True, db_index=True)
+    serial = fields.CharField(max_length=32, null=True)
+    product = fields.CharField(max_length=64, null=True)
+    build = fields.CharField(max_length=32, null=True)
+    refusal = fields.CharField(max_length=40, null=True)
+    support_code = fields.CharField(max_length=8, null=True, db_index=True)
+    opened_at = fields.DatetimeField(db_index=True)
+    expires_at = fields.DatetimeField()
+    profile_fetched_at = fields.DatetimeField(null=True)
+    closed_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "enrollment_session"
+
+
+class Challenge(Row):
+    """A one-time secret inside a profile, kept as SHA-256 hex.
+
+    `purpose`: "ota" (phase 2), "ota-identity" (its SCEP), "mdm-identity" (the final SCEP), "renewal".
+    `transaction_id`, `key_hash` and `signer_hash` (SHA-256 hex of the request's public key and of its signer's) are set
+    by the request that used it, so that its retransmission gets the same certificate.
+    """
+
+    session_id: UUID
+    session: "fields.ForeignKeyRelation[EnrollmentSession]" = fields.ForeignKeyField(
+        "otae.EnrollmentSession", related_name="challenges", on_delete=fields.CASCADE
+    )
+    secret_hash = fields.CharField(max_length=64, unique=True)
+    purpose = fields.CharField(max_length=16)
+    created_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField()
+    used_at = fields.DatetimeField(null=True)
+    closed_at = fields.DatetimeField(null=True)
+    transaction_id = fields.CharField(max_length=255, null=True)
+    key_hash = fields.CharField(max_length=64, null=True)
+    signer_hash = fields.CharField(max_length=64, null=True)
+    certificate_id: UUID | None
+    certificate: "fields.ForeignKeyNullableRelation[Certificate]" = fields.ForeignKeyField(
+        "otae.Certificate", related_name="challenges", null=True, on_delete=fields.SET_NULL
+    )
+
+    class Meta:
+        table = "challenge"

@@ -1,0 +1,81 @@
+"""Invitations and their PINs."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from tortoise import fields
+
+from otae.store.models.base import Row
+
+if TYPE_CHECKING:
+    from otae.store.models.notifications import NotificationTemplate
+    from otae.store.models.people import Person
+
+
+class Invitation(Row):
+    """One person asked to enroll one Mac.
+
+    `token_hash`: SHA-256 hex of the invitation token; `token_sealed` (purpose "invitation.token") lives as long as the
+    invitation can still be used. `rehearsal_ca`: DER of the one-off device CA of a rehearsal, null otherwise.
+    """
+
+    person_id: UUID
+    person: "fields.ForeignKeyRelation[Person]" = fields.ForeignKeyField(
+        "otae.Person", related_name="invitations", on_delete=fields.CASCADE
+    )
+    mode = fields.CharField(max_length=32)
+    ownership = fields.CharField(max_length=16)
+    platform = fields.CharField(max_length=16, default="macos")
+    serial = fields.CharField(max_length=32, null=True)
+    status = fields.CharField(max_length=16, default="pending")
+    token_hash = fields.CharField(max_length=64, unique=True)
+    token_sealed = fields.BinaryField(null=True)
+    generation = fields.IntField(default=1)
+    valid_until = fields.DatetimeField(null=True)
+    way = fields.CharField(max_length=10, null=True)
+    send = fields.BooleanField(default=True)
+    url_template_id: UUID | None
+    url_template: "fields.ForeignKeyNullableRelation[NotificationTemplate]" = fields.ForeignKeyField(
+        "otae.NotificationTemplate", related_name="as_url", null=True, on_delete=fields.SET_NULL
+    )
+    pin_template_id: UUID | None
+    pin_template: "fields.ForeignKeyNullableRelation[NotificationTemplate]" = fields.ForeignKeyField(
+        "otae.NotificationTemplate", related_name="as_pin", null=True, on_delete=fields.SET_NULL
+    )
+    confirmation_template_id: UUID | None
+    confirmation_template: "fields.ForeignKeyNullableRelation[NotificationTemplate]" = fields.ForeignKeyField(
+        "otae.NotificationTemplate", related_name="as_confirmation", null=True, on_delete=fields.SET_NULL
+    )
+    rehearsal = fields.BooleanField(default=False)
+    rehearsal_ca = fields.BinaryField(null=True)
+    created_by = fields.CharField(max_length=100)
+    created_at = fields.DatetimeField(db_index=True)
+    redeemed_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "invitation"
+        indexes = (("status", "valid_until"),)
+
+
+class Pin(Row):
+    """One generation of an invitation's PIN; at most one is active (a partial unique index holds that).
+
+    `pin_hash`: argon2id over the peppered PIN. `pin_sealed` (purpose "pin"): the PIN itself until its message is
+    accepted, cancelled or expired. `link_tries` and `bare_tries` count wrong entries at the two doors.
+    """
+
+    invitation_id: UUID
+    invitation: "fields.ForeignKeyRelation[Invitation]" = fields.ForeignKeyField(
+        "otae.Invitation", related_name="pins", on_delete=fields.CASCADE
+    )
+    generation = fields.IntField()
+    active = fields.BooleanField(default=True)
+    pin_hash = fields.CharField(max_length=255)
+    pin_sealed = fields.BinaryField(null=True)
+    link_tries = fields.IntField(default=0)
+    bare_tries = fields.IntField(default=0)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "pin"
+        unique_together = (("invitation", "generation"),)

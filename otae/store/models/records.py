@@ -1,0 +1,106 @@
+"""What happened (events), who did what (audit), work for later (jobs), counters, properties, heartbeats."""
+
+from tortoise import fields
+from tortoise.models import Model
+
+from otae.store.models.base import Row
+
+
+class Event(Model):
+    """One thing that happened on the way of an invitation. Ids are plain values: an event outlives what it names."""
+
+    id = fields.BigIntField(primary_key=True)
+    at = fields.DatetimeField(db_index=True)
+    kind = fields.CharField(max_length=40)
+    invitation_id = fields.UUIDField(null=True, db_index=True)
+    session_id = fields.UUIDField(null=True, db_index=True)
+    device_id = fields.UUIDField(null=True, db_index=True)
+    person_id = fields.UUIDField(null=True)
+    code = fields.CharField(max_length=40, default="")
+    support_code = fields.CharField(max_length=8, default="", db_index=True)
+    actor = fields.CharField(max_length=100, default="")
+    detail = fields.CharField(max_length=500, default="")
+    rehearsal = fields.BooleanField(default=False)
+
+    class Meta:
+        table = "event"
+
+
+class AuditEntry(Model):
+    """Who did what to keys, people, invitations and settings. `id` is the place in the chain: 1, 2, 3, without a gap.
+
+    `previous` is the `mac` of the entry before, `mac` (HMAC-SHA256, hex) covers it and everything else in the row.
+    """
+
+    id = fields.BigIntField(primary_key=True, generated=False)
+    at = fields.DatetimeField(db_index=True)
+    actor = fields.CharField(max_length=100)
+    action = fields.CharField(max_length=60)
+    subject = fields.CharField(max_length=200, default="")
+    detail = fields.CharField(max_length=500, default="")
+    previous = fields.CharField(max_length=64)
+    mac = fields.CharField(max_length=64)
+
+    class Meta:
+        table = "audit_entry"
+
+
+class AuditHead(Model):
+    """Where the audit log ends, in one row: how many entries, the last one's `mac`, and a `seal` (HMAC) over both."""
+
+    id = fields.IntField(primary_key=True, generated=False)
+    count = fields.BigIntField()
+    mac = fields.CharField(max_length=64)
+    seal = fields.CharField(max_length=64)
+
+    class Meta:
+        table = "audit_head"
+
+
+class Job(Row):
+    """Work that may take longer than a second, followed by a page that polls."""
+
+    kind = fields.CharField(max_length=40)
+    status = fields.CharField(max_length=10, default="queued")
+    input: "fields.JSONField[dict[str, object]]" = fields.JSONField(default=dict)
+    output: "fields.JSONField[dict[str, object]]" = fields.JSONField(default=dict)
+    created_by = fields.CharField(max_length=100)
+    created_at = fields.DatetimeField(db_index=True)
+    lease_until = fields.DatetimeField(null=True)
+    finished_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "job"
+
+
+class Counter(Model):
+    """Failures under one key within one window; changed by conditional updates only."""
+
+    key = fields.CharField(max_length=200, primary_key=True)
+    failures = fields.IntField(default=0)
+    window_start = fields.DatetimeField()
+    blocked_until = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "counter"
+
+
+class Property(Model):
+    """A server property that differs from its default."""
+
+    name = fields.CharField(max_length=60, primary_key=True)
+    value = fields.CharField(max_length=500)
+
+    class Meta:
+        table = "property"
+
+
+class Heartbeat(Model):
+    """When a process was last seen alive. `name` is "worker" or "clock" and a process's own id."""
+
+    name = fields.CharField(max_length=100, primary_key=True)
+    role = fields.CharField(max_length=10)
+    at = fields.DatetimeField()
+
+    class Meta:
+        table = "heartbeat"

@@ -1,0 +1,225 @@
+"""Server properties: what an administrator may change while the product runs. The rows below are the whole list."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from otae.errors import InputRefused
+from otae.store.models import Property
+
+Value = bool | int | str
+
+#: A product identifier of a Mac, such as MacBookPro16,1.
+MODEL: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{1,30}[0-9]{1,3},[0-9]{1,3}(?![A-Za-z0-9])")
+
+
+@dataclass(frozen=True)
+class PropertyRow:
+    """One server property. ``parse`` raises ValueError with what would be right."""
+
+    name: str
+    default: Value
+    help: str
+    parse: Callable[[str], Value]
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in {"true", "false"}:
+        raise ValueError("use true or false")
+    return text.lower() == "true"
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"use a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError("use " + " or ".join(choices))
+        return text
+
+    return parse
+
+
+def _name(text: str) -> str:
+    if not text or len(text) > 100 or not text.isprintable():
+        raise ValueError("use 1 to 100 printable characters")
+    return text
+
+
+def _version(text: str) -> str:
+    if text and not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3}){0,2}", text):
+        raise ValueError("use a version such as 14 or 14.6.1, or leave it empty")
+    return text
+
+
+def _models(text: str) -> str:
+    found = MODEL.findall(text)
+    if MODEL.sub("", text).strip(" ,;") or len(found) > 200:
+        raise ValueError("use product identifiers such as MacBookPro16,1, with commas between them, or leave it empty")
+    return ", ".join(dict.fromkeys(found))
+
+
+PROPERTIES: tuple[PropertyRow, ...] = (
+    PropertyRow(
+        "macos.otae.enable",
+        default=True,
+        help="true: anybody in the directory may start at the login page; false: by invitation only.",
+        parse=_boolean,
+    ),
+    PropertyRow(
+        "enrollment.delivery",
+        default="ota",
+        help="ota: over the air in three phases; profile: one signed enrollment profile.",
+        parse=_one_of("ota", "profile"),
+    ),
+    PropertyRow(
+        "enrollment.encrypt",
+        default=False,
+        help="Encrypt the final over-the-air profile to the Mac that asked for it.",
+        parse=_boolean,
+    ),
+    PropertyRow(
+        "enrollment.session.minutes",
+        default=60,
+        help="How long after signing in a Mac may finish, in minutes.",
+        parse=_number(5, 1440),
+    ),
+    PropertyRow(
+        "enrollment.selfstart.ownership",
+        default="employee",
+        help="Ownership recorded when somebody starts without an invitation.",
+        parse=_one_of("corporate", "employee"),
+    ),
+    PropertyRow(
+        "enrollment.default.mode",
+        default="two_factor",
+        help="Enrollment mode that the invitation form offers first.",
+        parse=_one_of("username_password", "two_factor", "username_pin"),
+    ),
+    PropertyRow(
+        "enrollment.guess.budget",
+        default=300,
+        help="Failures an hour at the login page, over everybody, before it asks to wait.",
+        parse=_number(10, 100_000),
+    ),
+    PropertyRow(
+        "scep.challenge.minutes",
+        default=15,
+        help="How long a Mac may take to fetch its certificate, in minutes (over the air).",
+        parse=_number(1, 1440),
+    ),
+    PropertyRow("identity.days", default=365, help="Life of a Mac's certificate, in days.", parse=_number(1, 825)),
+    PropertyRow(
+        "identity.renew.days",
+        default=30,
+        help="Days before its end at which a Mac's certificate is renewed.",
+        parse=_number(1, 365),
+    ),
+    PropertyRow(
+        "identity.grace.days",
+        default=7,
+        help="Days past its end in which a Mac may still check in to renew its certificate.",
+        parse=_number(0, 90),
+    ),
+    PropertyRow(
+        "macos.minimum.version",
+        default="",
+        help="Oldest macOS that may enroll, such as 14 or 14.6.1; empty: any.",
+        parse=_version,
+    ),
+    PropertyRow(
+        "macos.refused.models",
+        default="",
+        help="Product identifiers of Macs that may not enroll, with commas between them; empty: none.",
+        parse=_models,
+    ),
+    PropertyRow(
+        "mac.sha1", default=True, help="Accept SHA-1 signatures from Macs, as their makers still send.", parse=_boolean
+    ),
+    PropertyRow(
+        "scep.des3", default=True, help="Accept 3DES from Macs when they ask for a certificate.", parse=_boolean
+    ),
+    PropertyRow(
+        "retention.days",
+        default=365,
+        help="Days that finished invitations and their events are kept.",
+        parse=_number(7, 3650),
+    ),
+    PropertyRow(
+        "organization.name",
+        default="otae",
+        help="Name that people see in mails, on pages and in profiles.",
+        parse=_name,
+    ),
+    PropertyRow(
+        "support.contact",
+        default="your IT department",
+        help="Whom people are told to ask, for example a mail address or a phone number.",
+        parse=_name,
+    ),
+)
+
+_BY_NAME = {row.name: row for row in PROPERTIES}
+
+
+def row_of(name: str) -> PropertyRow:
+    """Return the row called ``name``; InputRefused when there is none."""
+    try:
+        return _BY_NAME[name]
+    except KeyError:
+        raise InputRefused({"name": f"there is no server property {name[:60]!r}"}) from None
+
+
+async def read(name: str) -> Value:
+    """Return the value in force of server property ``name``."""
+    row = row_of(name)
+    stored = await Property.get_or_none(name=name)
+    return row.default if stored is None else row.parse(stored.value)
+
+
+async def read_some(*names: str) -> dict[str, Value]:
+    """Return the values in force of several server properties, asked for at once."""
+    stored = {row.name: row.value for row in await Property.filter(name__in=names)}
+    rows = [row_of(name) for name in names]
+    return {row.name: row.parse(stored[row.name]) if row.name in stored else row.default for row in rows}
+
+
+async def flag(name: str) -> bool:
+    """Return a true/false server property."""
+    return bool(await read(name))
+
+
+async def number(name: str) -> int:
+    """Return a numeric server property."""
+    return int(await read(name))
+
+
+async def word(name: str) -> str:
+    """Return a textual server property."""
+    return str(await read(name))
+
+
+async def read_all() -> dict[str, Value]:
+    """Return every server property's value in force, in the order of the list."""
+    stored = {row.name: row.value for row in await Property.all()}
+    return {row.name: row.parse(stored[row.name]) if row.name in stored else row.default for row in PROPERTIES}
+
+
+async def write(name: str, text: str) -> Value:
+    """Set server property ``name`` from ``text``; InputRefused with what would be right."""
+    row = row_of(name)
+    try:
+        value = row.parse(text.strip())
+    except ValueError as error:
+        raise InputRefused({"value": f"{name}: {error}"}) from None
+    stored = str(value).lower() if isinstance(value, bool) else str(value)
+    await Property.update_or_create(defaults={"value": stored}, name=name)
+    return value

@@ -1,0 +1,120 @@
+"""The one function that moves a state, and the one that records what happened.
+
+A move is a compare-and-set with its event in the same transaction: either both are there, or neither.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from otae.errors import Refusal, StaleState
+from otae.store.database import transaction
+from otae.store.models import Command, Delivery, Enrollment, EnrollmentSession, Event, Invitation
+from otae.store.states import MOVES
+
+#: Letters and digits that are not mistaken for one another when read out.
+SUPPORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+Movable = Invitation | Delivery | EnrollmentSession | Enrollment | Command
+
+
+@dataclass(frozen=True)
+class About:
+    """Which invitation, session, device and person an event belongs to; what is not known stays None."""
+
+    invitation_id: UUID | None = None
+    session_id: UUID | None = None
+    device_id: UUID | None = None
+    person_id: UUID | None = None
+    rehearsal: bool = False
+
+
+def about(row: Movable) -> About:
+    """Return what an event about ``row`` belongs to; a command knows its enrollment alone, so ask about that."""
+    if isinstance(row, Invitation):
+        return About(invitation_id=row.id, person_id=row.person_id, rehearsal=row.rehearsal)
+    if isinstance(row, Delivery):
+        return About(invitation_id=row.invitation_id)
+    if isinstance(row, EnrollmentSession):
+        return About(row.invitation_id, row.id, None, row.person_id, row.rehearsal)
+    if isinstance(row, Command):
+        return About()
+    return About(None, row.session_id, row.device_id, row.person_id, row.rehearsal)
+
+
+async def advance(
+    row: Movable,
+    to: str,
+    *,
+    event: str,
+    now: datetime,
+    actor: str = "",
+    detail: str = "",
+    code: str = "",
+    to_whom: About | None = None,
+    **changes: object,
+) -> None:
+    """Move ``row`` to state ``to`` if it still is where we saw it, and record ``event``.
+
+    ``event``: kind, such as "delivery.sent". ``changes``: further columns set in the same statement. ``row`` is brought
+    up to date. Raises StaleState when another process moved the row first; ValueError when the move is not allowed.
+    """
+    kind = type(row)
+    if to not in MOVES[kind][row.status]:
+        raise ValueError(f"{kind.__name__}: {row.status} → {to} is not a move")
+    async with transaction():
+        changed = await kind.filter(id=row.id, status=row.status).update(status=to, **changes)
+        if changed != 1:
+            raise StaleState(f"{kind.__name__} {row.id} is no longer {row.status}")
+        await note(event, now=now, about=to_whom or about(row), actor=actor, detail=detail, code=code)
+    row.update_from_dict({"status": to, **changes})
+
+
+async def note(
+    kind: str,
+    *,
+    now: datetime,
+    about: About,
+    actor: str = "",
+    detail: str = "",
+    code: str = "",
+    support_code: str = "",
+) -> None:
+    """Record that something happened. ``detail`` never holds a secret."""
+    await Event(
+        at=now,
+        kind=kind,
+        invitation_id=about.invitation_id,
+        session_id=about.session_id,
+        device_id=about.device_id,
+        person_id=about.person_id,
+        rehearsal=about.rehearsal,
+        actor=actor[:100],
+        detail=detail[:500],
+        code=code,
+        support_code=support_code,
+    ).save()
+
+
+async def note_refusal(refusal: Refusal, *, now: datetime, about: About, actor: str = "") -> str:
+    """Record a refusal in its own transaction, after the refused step was rolled back; return its support code."""
+    support_code = new_support_code()
+    async with transaction():
+        await note(
+            "refused",
+            now=now,
+            about=about,
+            actor=actor,
+            detail=refusal.detail,
+            code=refusal.code,
+            support_code=support_code,
+        )
+        if about.session_id:
+            await EnrollmentSession.filter(id=about.session_id).update(refusal=refusal.code, support_code=support_code)
+    return support_code
+
+
+def new_support_code() -> str:
+    """Return five letters or digits that a person reads out to the help desk."""
+    return "".join(secrets.choice(SUPPORT_ALPHABET) for _ in range(5))

@@ -1,0 +1,1 @@
+"""Work for later: the queue, the actors it wakes, and what the clock rings."""

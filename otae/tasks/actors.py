@@ -1,0 +1,54 @@
+"""What the queue wakes: each gets a row's id, the desk and the database's time, and calls the row's room."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from uuid import UUID
+
+import dramatiq
+import structlog
+
+from otae.delivery import outbox, servers
+from otae.rehearsal import run
+from otae.store import database, jobs
+from otae.store.desk import Desk
+
+#: Kind of job → who does it: ``(desk, job, now=…)``, storing its own result.
+JOBS: Mapping[str, Callable[..., Awaitable[None]]] = {servers.TEST: servers.run_test, "rehearsal": run.run_job}
+#: Jobs at a time in one process: a job may wait for a mail, so threads must be left for deliveries.
+JOBS_AT_ONCE = 2
+#: Seconds a job may take; shorter than its lease.
+LONGEST_JOB = 240
+
+log = structlog.get_logger("otae.tasks")
+
+
+def declare_actors(broker: dramatiq.Broker, desk: Desk) -> None:
+    """Let ``broker`` know the actors, working for ``desk``; their coroutines run on the loop that HostLoop borrows."""
+
+    async def deliver(delivery_id: str) -> None:
+        await outbox.deliver(desk, UUID(delivery_id), now=await database.now())
+
+    places = asyncio.Semaphore(JOBS_AT_ONCE)
+
+    async def do_job(job_id: str) -> None:
+        # Not waited for: this thread is free for deliveries meanwhile, and the clock rings again.
+        if not places.locked():
+            async with places:
+                await run_job(desk, UUID(job_id))
+
+    dramatiq.actor(broker=broker, actor_name="deliver")(deliver)
+    dramatiq.actor(broker=broker, actor_name="do_job")(do_job)
+
+
+async def run_job(desk: Desk, job_id: UUID) -> None:
+    """Do a job that waits, unless somebody else has it; what goes wrong unforeseen is the job's result."""
+    job = await jobs.claim(job_id, await database.now())
+    if job is None:
+        return
+    try:
+        async with asyncio.timeout(LONGEST_JOB):
+            await JOBS[job.kind](desk, job, now=await database.now())
+    except Exception:
+        log.exception("a job failed", job=str(job_id), kind=job.kind)
+        failure: dict[str, object] = {"ok": False, "words": "This did not work. The server's log says why."}
+        await jobs.finish(job_id, failure, now=await database.now(), failed=True)

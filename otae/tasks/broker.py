@@ -1,0 +1,121 @@
+"""The queue: Redis when there is one, else the process's own memory.
+
+The database is the store of record and a message only a hint, so nothing here is kept, retried or prefetched in depth:
+what is lost, the clock rings again.
+"""
+
+import asyncio
+import queue
+import threading
+from uuid import UUID
+
+import dramatiq
+import redis
+import structlog
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import AgeLimit, Middleware
+
+from otae.overview.doctor import Check
+from otae.settings import Settings
+
+QUEUE = "default"
+#: Kind of row → actor.
+ACTORS = {"delivery": "deliver", "job": "do_job"}
+#: Hints older than this are dropped, in milliseconds.
+STALE = 10 * 60 * 1000
+#: Most hints that wait in this process for a Redis that does not answer.
+WAITING = 10_000
+
+log = structlog.get_logger("otae.tasks")
+
+
+def make_broker(settings: Settings) -> dramatiq.Broker:
+    """Return a broker for ``settings``; it knows its queue and no actors yet, and connects when first used.
+
+    With Redis, a worker counts as dead after five seconds of silence and every fetch looks for the messages of dead
+    ones: by the queue's own defaults both take minutes. How a rediss:// server's certificate is checked is said in the
+    URL (`ssl_cert_reqs`).
+    """
+    middleware: list[Middleware] = [AgeLimit(max_age=STALE)]
+    broker: dramatiq.Broker
+    if settings.redis_url is None:
+        broker = StubBroker(middleware=middleware)
+    else:
+        url = settings.redis_url.get_secret_value()
+        client = redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=5)
+        broker = RedisBroker(  # type: ignore[no-untyped-call]  # its constructor carries no types
+            client=client,
+            middleware=middleware,
+            namespace="otae",
+            heartbeat_timeout=5000,
+            maintenance_chance=1_000_000,
+        )
+    broker.declare_queue(QUEUE)
+    return broker
+
+
+async def look_at_redis(settings: Settings) -> Check | None:
+    """Look whether Redis answers, for the doctor; None when this installation has none."""
+    if settings.redis_url is None:
+        return None
+    client = redis.Redis.from_url(settings.redis_url.get_secret_value(), socket_connect_timeout=3, socket_timeout=5)
+    try:
+        await asyncio.to_thread(client.ping)
+    except redis.RedisError as error:
+        words = f"does not answer: {type(error).__name__}"
+        return Check(
+            "Redis", "failed", words, "Check REDIS_URL and that Redis runs; mails wait in the database meanwhile."
+        )
+    finally:
+        client.close()
+    return Check("Redis", "ok", "answers")
+
+
+class QueueBell:
+    """Rings a worker through the queue. Never blocks and never raises: a thread of its own speaks to Redis."""
+
+    def __init__(self, broker: dramatiq.Broker) -> None:
+        self.broker = broker
+        self._waiting: queue.Queue[tuple[str, UUID] | None] = queue.Queue(WAITING)
+        self._down = False
+        self._thread = threading.Thread(target=self._pass_on, name="bell", daemon=True)
+        self._thread.start()
+
+    def ring(self, kind: str, row: UUID) -> None:
+        """Hint that ``row`` of ``kind`` ("delivery", "job") waits."""
+        try:
+            self._waiting.put_nowait((kind, row))
+        except queue.Full:
+            self._say_down("too many hints wait for the queue")
+
+    @property
+    def busy(self) -> bool:
+        """Whether hints still wait here for the queue: more of them would help nobody."""
+        return not self._waiting.empty()
+
+    def close(self, seconds: float = 5) -> None:
+        """Pass on what still waits, for at most ``seconds``; rings after that are lost to the sweep."""
+        try:
+            self._waiting.put(None, timeout=seconds)
+        except queue.Full:
+            return
+        self._thread.join(seconds)
+
+    def _pass_on(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            kind, row = item
+            message: dramatiq.Message[None] = dramatiq.Message(
+                queue_name=QUEUE, actor_name=ACTORS[kind], args=(str(row),), kwargs={}, options={}
+            )
+            try:
+                self.broker.enqueue(message)
+            except Exception as error:  # noqa: BLE001 - whatever the queue's trouble is, the sweep finds the row
+                self._say_down(type(error).__name__)
+            else:
+                self._down = False
+
+    def _say_down(self, reason: str) -> None:
+        if not self._down:
+            log.warning("the queue does not take hints; the clock will ring again", reason=reason)
+        self._down = True

@@ -1,0 +1,127 @@
+"""What the clock rings, and how often. Everything here is safe to do twice; one clock at a time does it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from otae.accounts import browsers, throttle
+from otae.delivery import outbox
+from otae.enrollment import sessions
+from otae.invitations import lifecycle
+from otae.rehearsal import run as rehearsal
+from otae.store import database, jobs
+from otae.store.desk import Desk
+from otae.store.turns import Turn
+from otae.tasks.broker import QueueBell
+
+#: Seconds between looks at whose turn it is.
+LOOK: float = 5
+
+
+async def forget_old(desk: Desk, now: datetime) -> None:
+    """Remove what has run out: signed-in browsers past their end, counters nobody waits for."""
+    del desk
+    await browsers.forget_old(now)
+    await throttle.forget_old(now)
+
+
+#: What a command queued while a server runs is seen within two seconds.
+SOON = 1.5
+
+log = structlog.get_logger("otae.tasks")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing the clock does: ``work`` every ``seconds``."""
+
+    name: str
+    seconds: float
+    work: Callable[[Desk, datetime], Awaitable[None]]
+
+
+async def ring_deliveries(desk: Desk, now: datetime) -> None:
+    """Hint the workers at every message that waits: this finds what a lost queue forgot."""
+    waiting = await outbox.sweep(now)
+    if not _busy(desk):
+        for row in waiting:
+            desk.bell.ring("delivery", row)
+
+
+async def ring_jobs(desk: Desk, now: datetime) -> None:
+    """Hint the workers at every job that waits."""
+    if not _busy(desk):
+        for row in await jobs.waiting(now):
+            desk.bell.ring("job", row)
+
+
+async def expire_invitations(desk: Desk, now: datetime) -> None:
+    """End the invitations whose time is over."""
+    del desk
+    await lifecycle.expire_due(now)
+
+
+async def expire_sessions(desk: Desk, now: datetime) -> None:
+    """End the enrollment sessions whose time is over."""
+    del desk
+    await sessions.expire_due(now)
+
+
+async def remove_rehearsals(desk: Desk, now: datetime) -> None:
+    """Remove what rehearsals left behind whose process died."""
+    await rehearsal.sweep(desk, now=now)
+
+
+ROWS: tuple[Row, ...] = (
+    Row("deliveries", SOON, ring_deliveries),
+    Row("jobs", SOON, ring_jobs),
+    Row("invitations", 60, expire_invitations),
+    Row("sessions", 60, expire_sessions),
+    Row("rehearsals", 60, remove_rehearsals),
+    Row("forget", 600, forget_old),
+)
+
+
+async def run_clock(desk: Desk, rows: Sequence[Row] | None = None) -> None:
+    """Do each of ``rows`` (ROWS) in its rhythm, until cancelled, whenever this process's clock has the turn.
+
+    A row that fails is logged and done again in its rhythm; it holds no other row up.
+    """
+    ours = asyncio.Event()
+    async with Turn(desk.settings) as turn, asyncio.TaskGroup() as group:
+        group.create_task(_keep(turn, ours))
+        for row in ROWS if rows is None else rows:
+            group.create_task(_repeat(desk, row, ours))
+
+
+async def _keep(turn: Turn, ours: asyncio.Event) -> None:
+    """Set ``ours`` while this process has the turn; without the database nobody has it."""
+    while True:
+        try:
+            mine = await turn.mine()
+        except Exception as error:  # noqa: BLE001 - whatever the database's trouble is, the next look shows it again
+            log.warning("the clock cannot take its turn", reason=type(error).__name__)
+            mine = False
+        if mine:
+            ours.set()
+        else:
+            ours.clear()
+        await asyncio.sleep(LOOK)
+
+
+async def _repeat(desk: Desk, row: Row, ours: asyncio.Event) -> None:
+    while await ours.wait():
+        try:
+            await row.work(desk, await database.now())
+        except Exception as error:  # noqa: BLE001 - the database may be away; the next round finds what this one missed
+            log.warning(
+                "the clock could not do its work", row=row.name, reason=type(error).__name__, text=str(error)[:200]
+            )
+        await asyncio.sleep(row.seconds)
+
+
+def _busy(desk: Desk) -> bool:
+    return isinstance(desk.bell, QueueBell) and desk.bell.busy

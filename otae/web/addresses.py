@@ -1,0 +1,67 @@
+"""The addresses that more than one module has to agree on, and what kind of caller each is for."""
+
+from enum import StrEnum
+
+PORTAL = "/zdm/macos/otae"
+LOGIN = f"{PORTAL}/login"
+OPENED = f"{PORTAL}/opened"
+INSTALL = f"{PORTAL}/install"
+PROFILE = f"{PORTAL}/profile"
+ROOT = f"{PORTAL}/root"
+DEVICE = f"{PORTAL}/device"
+INVITATION_LINK = "/zdm/su"
+
+SCEP = "/scep"
+CHECKIN = "/mdm/checkin"
+CONNECT = "/mdm/connect"
+CRL = "/crl/"
+
+CONSOLE = "/admin"
+CONSOLE_SIGN_IN = f"{CONSOLE}/sign-in"
+STATIC = "/static"
+
+KIB = 1024
+MIB = 1024 * KIB
+#: Bytes of a body that a console address ending in /upload takes: forms with a file field post there.
+UPLOAD_CAP = 10 * MIB
+FORM_CAP = 64 * KIB
+
+
+class Caller(StrEnum):
+    """For whom an address is: decides the Host it answers on, its caps, its refusals and its headers."""
+
+    DEVICE = "device"
+    PROBE = "probe"
+    PORTAL = "portal"
+    CONSOLE = "console"
+    STATIC = "static"
+
+
+_EXACT = {
+    DEVICE: Caller.DEVICE,
+    SCEP: Caller.DEVICE,
+    CHECKIN: Caller.DEVICE,
+    CONNECT: Caller.DEVICE,
+    "/healthz": Caller.PROBE,
+    "/readyz": Caller.PROBE,
+    "/metrics": Caller.PROBE,
+}
+_CAPS = {DEVICE: 64 * KIB, SCEP: 64 * KIB, CHECKIN: MIB, CONNECT: MIB}
+
+
+def caller(path: str) -> Caller:
+    """Return for whom ``path`` is. What is no machine's address is a page."""
+    if path in _EXACT:
+        return _EXACT[path]
+    if path.startswith(CRL):
+        return Caller.DEVICE
+    if path.startswith(f"{STATIC}/"):
+        return Caller.STATIC
+    return Caller.CONSOLE if path == CONSOLE or path.startswith(f"{CONSOLE}/") else Caller.PORTAL
+
+
+def body_cap(path: str) -> int:
+    """Return how many bytes of body ``path`` takes."""
+    if path.startswith(f"{CONSOLE}/") and path.endswith("/upload"):
+        return UPLOAD_CAP
+    return _CAPS.get(path, FORM_CAP)

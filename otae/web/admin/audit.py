@@ -1,0 +1,28 @@
+"""Settings → Audit log: who did what, newest first, and whether the log is as it was written."""
+
+from typing import Final
+
+from starlette.responses import Response
+
+from otae.store import audit
+from otae.web.admin.entries import address, asked, number
+from otae.web.guards import Console
+from otae.web.pages import render
+
+AUDIT: Final = "/admin/audit"
+PAGE: Final = 100
+#: The largest number an address may name.
+LAST: Final = 999_999_999
+
+
+async def index(visit: Console) -> Response:
+    """List entries, a page at a time: each page begins before the entry that ended the one before."""
+    search, before = asked(visit.request, "q"), number(visit.request, "before", LAST)
+    entries = await audit.list_entries(search=search, before=before or None, limit=PAGE + 1)
+    context = {
+        "entries": entries[:PAGE],
+        "search": search,
+        "newest": address(AUDIT, q=search) if before else "",
+        "older": address(AUDIT, q=search, before=entries[PAGE - 1].id) if len(entries) > PAGE else "",
+    }
+    return render(visit.request, "admin/audit/index.html", context)

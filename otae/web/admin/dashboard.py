@@ -1,0 +1,96 @@
+"""The first page: what is wrong, what needs somebody, and a rehearsal at the press of a button."""
+
+from datetime import timedelta
+from typing import Final
+
+from starlette.responses import Response
+
+from otae.authority import push
+from otae.delivery import servers
+from otae.directory import local
+from otae.errors import InputRefused
+from otae.invitations.modes import default_mode, enabled_modes, title_of
+from otae.overview import attention, rehearsals
+from otae.web.addresses import CONSOLE
+from otae.web.admin.statuses import OWNERSHIPS, STATUSES
+from otae.web.forms import sent_fields
+from otae.web.guards import Console
+from otae.web.pages import go, render, wants_part
+from otae.words import gettext as _
+
+#: What the installation's own certificates are for.
+PURPOSES: Final = {
+    "root": "Root",
+    "device-ca": "Device authority",
+    "service-ca": "Service authority",
+    "ra": "SCEP registration authority",
+    "profile-signer": "Profile signer",
+    "tls": "TLS",
+    "push": "Push",
+}
+#: Processes, and what stands still without them.
+PROCESSES: Final = {
+    "worker": "The worker has not been heard of for a while: no mail is sent and no job is done.",
+    "clock": "The clock has not been heard of for a while: nothing expires, is renewed or is tried again.",
+}
+
+
+async def index(visit: Console) -> Response:
+    """Show the dashboard, or only the rehearsal when its block asks for news."""
+    rehearsal = await rehearsals.last()
+    mark = _mark(rehearsal)
+    context: dict[str, object] = {"rehearsal": rehearsal, "mark": mark, "now": visit.now}
+    if wants_part(visit.request):
+        if visit.request.query_params.get("seen") == mark:
+            return Response(status_code=204)
+        return render(visit.request, "admin/dashboard.html", context, block="rehearsal")
+    board = await attention.dashboard(now=visit.now)
+    stuck = len(await attention.needy(now=visit.now, most=attention.CANDIDATES))
+    context |= {
+        "board": board,
+        "counts": [
+            ("pending", STATUSES["pending"], board.invitations["pending"]),
+            ("stuck", _("Stuck"), stuck),
+            *((name, words, board.invitations[name]) for name, words in STATUSES.items() if name != "pending"),
+        ],
+        "steps": await _first_steps(board),
+        "warnings": [_(PROCESSES[role]) for role in board.silent if role in PROCESSES],
+        "push_missing": await push.show_push(now=visit.now) is None,
+        "server": await servers.active_server(),
+        "modes": enabled_modes(),
+        "chosen": (await default_mode()).name,
+        "title_of": title_of,
+        "ownerships": OWNERSHIPS,
+        "purposes": PURPOSES,
+        "soon": visit.now + timedelta(days=7),
+    }
+    return render(visit.request, "admin/dashboard.html", context)
+
+
+async def rehearse(visit: Console) -> Response:
+    """Order a rehearsal."""
+    mode = (await sent_fields(visit.request)).get("mode", "")
+    try:
+        await rehearsals.start(visit.desk, str(mode), now=visit.now, actor=visit.actor)
+    except InputRefused as refusal:
+        return go(f"{CONSOLE}#rehearsal", "warning", "; ".join(refusal.fields.values()))
+    return go(f"{CONSOLE}#rehearsal")
+
+
+async def _first_steps(board: attention.Dashboard) -> list[tuple[str, str, bool]]:
+    """Return the way to the first invitation, while there is none: words, address, done."""
+    if any(board.invitations.values()):
+        return []
+    return [
+        (
+            _("Add a notification server, so that mail reaches people"),
+            "/admin/notification-servers",
+            bool(await servers.list_servers()),
+        ),
+        (_("Add a person"), "/admin/users", bool(await local.list_people(limit=1))),
+        (_("Send an invitation"), "/admin/invitations/add", False),
+    ]
+
+
+def _mark(rehearsal: rehearsals.Rehearsal | None) -> str:
+    return f"{rehearsal.id}-{rehearsal.status}-{len(rehearsal.steps)}" if rehearsal else "none"

@@ -1,0 +1,59 @@
+"""Manage → Devices: the Macs that are known here."""
+
+from typing import Final
+
+from starlette.responses import Response
+
+from otae.errors import DeviceUnknown
+from otae.mdm import devices
+from otae.web.admin.entries import address, asked, found, number
+from otae.web.admin.statuses import OWNERSHIPS
+from otae.web.failures import NotFound
+from otae.web.guards import Console
+from otae.web.pages import go, render
+from otae.words import gettext as _
+
+DEVICES: Final = "/admin/devices"
+PAGE: Final = 50
+#: Furthest one may page; whoever looks further searches.
+FURTHEST: Final = 1_000_000
+STATUSES: Final = {
+    "authenticated": _("Checking in"),
+    "enrolled": _("Enrolled"),
+    "unenrolled": _("Not enrolled any more"),
+}
+
+
+async def index(visit: Console) -> Response:
+    """List Macs, newest first, a page at a time."""
+    search, offset = asked(visit.request, "q"), number(visit.request, "from", FURTHEST)
+    macs = await devices.list_devices(search=search, offset=offset, limit=PAGE + 1)
+    context = {
+        "macs": macs[:PAGE],
+        "search": search,
+        "statuses": STATUSES,
+        "ownerships": OWNERSHIPS,
+        "newer": address(DEVICES, q=search, **{"from": max(offset - PAGE, 0)}) if offset else "",
+        "older": address(DEVICES, q=search, **{"from": offset + PAGE}) if len(macs) > PAGE else "",
+    }
+    return render(visit.request, "admin/devices/index.html", context)
+
+
+async def show(visit: Console) -> Response:
+    """Show one Mac."""
+    mac = found(await devices.find_device(visit.request.path_params["udid"]))
+    context = {
+        "mac": mac,
+        "status": STATUSES.get(mac.status, mac.status),
+        "ownership": OWNERSHIPS.get(mac.ownership, mac.ownership),
+    }
+    return render(visit.request, "admin/devices/show.html", context)
+
+
+async def release(visit: Console) -> Response:
+    """Let somebody else enroll the Mac."""
+    try:
+        mac = await devices.release(visit.request.path_params["udid"], now=visit.now, actor=visit.actor)
+    except DeviceUnknown:
+        raise NotFound from None
+    return go(f"{DEVICES}/{mac.udid}", "success", _("The Mac is released: the next person who signs in may enroll it."))

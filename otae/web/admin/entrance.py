@@ -1,0 +1,148 @@
+"""The way in: the setup link of the first administrator, signing in, signing out."""
+
+import re
+from typing import Final
+
+from starlette.responses import RedirectResponse, Response
+
+from otae.accounts import administrators, arrivals, browsers, strength
+from otae.errors import InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
+from otae.web import guards
+from otae.web.addresses import CONSOLE, CONSOLE_SIGN_IN
+from otae.web.failures import Failure
+from otae.web.forms import Form, InputRequired, Length, PasswordField, StringField
+from otae.web.guards import Visit
+from otae.web.pages import go, render
+from otae.words import gettext as _
+
+#: The console's own addresses, with or without a query: the only places to go after signing in.
+OWN: Final = re.compile(r"/admin(?:/[\w~@-][\w.~@-]*)*(?:\?[\w=&%+.~-]*)?", re.ASCII)
+
+
+class SignInForm(Form):
+    """Name and password."""
+
+    name = StringField(_("Name"), [InputRequired(_("Enter your name.")), Length(max=100)])
+    password = PasswordField(_("Password"), [InputRequired(_("Enter your password.")), Length(max=strength.LONGEST)])
+
+
+class SetupForm(Form):
+    """Who the new administrator is. ``again``: the password a second time."""
+
+    name = StringField(_("Name"), [InputRequired(_("Choose a name.")), Length(max=100)])
+    password = PasswordField(_("Password"), [InputRequired(_("Choose a password."))])
+    again = PasswordField(_("The same password again"), [InputRequired(_("Enter the password a second time."))])
+
+
+async def home(_visit: Visit) -> Response:
+    """Lead the address with a slash at its end to the one without."""
+    return RedirectResponse(CONSOLE, 303)
+
+
+async def blank(visit: Visit) -> Response:
+    """Ask for name and password; who is signed in already goes on."""
+    if await browsers.find_browser(_came_with(visit) or "", browsers.CONSOLE, now=visit.now, touch=False):
+        return RedirectResponse(after(visit), 303)
+    return await _ask(visit, SignInForm())
+
+
+async def enter(visit: Visit) -> Response:
+    """Sign in: a new secret for the browser, whatever it came with."""
+    form = await SignInForm.read(visit.request)
+    if not form.validate():
+        return await _ask(visit, form, status=422)
+    try:
+        arrival = await arrivals.sign_in(
+            visit.desk,
+            form.name.data,
+            form.password.data,
+            visit.request.state.network,
+            now=visit.now,
+            replacing=_came_with(visit),
+        )
+    except SigninFailed:
+        form.form_errors.append(_("Name and password do not match."))
+        return await _ask(visit, form, status=422)
+    except SlowDown as refusal:
+        form.form_errors.append(_("Too many attempts. Try again in %d s.") % refusal.seconds)
+        return await _ask(visit, form, status=429, headers={"Retry-After": str(refusal.seconds)})
+    return _let_in(arrival, RedirectResponse(after(visit), 303))
+
+
+async def leave(visit: Visit) -> Response:
+    """Sign out: the row goes, and the cookie with it."""
+    await browsers.close_browser(visit.request.cookies.get(guards.CONSOLE_COOKIE, ""))
+    response = go(CONSOLE_SIGN_IN, "success", _("You are signed out."))
+    guards.drop_cookie(response, guards.CONSOLE_COOKIE)
+    return response
+
+
+async def welcome(visit: Visit) -> Response:
+    """Show what a setup link is for."""
+    return _offer(visit, SetupForm(), await _fixed_name(visit))
+
+
+async def set_up(visit: Visit) -> Response:
+    """Make the administrator of the setup link and sign the browser in."""
+    fixed = await _fixed_name(visit)
+    form = await SetupForm.read(visit.request)
+    if form.validate() and form.password.data != form.again.data:
+        form.again.errors = [_("The two passwords differ.")]
+    if form.all_errors:
+        return _offer(visit, form, fixed, status=422)
+    try:
+        arrival = await arrivals.set_up(
+            visit.desk,
+            _token(visit),
+            form.name.data,
+            form.password.data,
+            now=visit.now,
+            replacing=_came_with(visit),
+        )
+    except InputRefused as refusal:
+        form.refuse(refusal)
+        return _offer(visit, form, fixed, status=422)
+    except SetupLinkUnknown as refusal:
+        raise _unknown(refusal) from None
+    response = go(CONSOLE, "success", _("Welcome, %s. You are signed in.") % arrival.name)
+    return _let_in(arrival, response)
+
+
+def after(visit: Visit) -> str:
+    """Return where to go after signing in: what ``next`` asks for when it is a console page, else the dashboard."""
+    wanted = visit.request.query_params.get("next", "")
+    return wanted if OWN.fullmatch(wanted) and not wanted.startswith(CONSOLE_SIGN_IN) else CONSOLE
+
+
+def _came_with(visit: Visit) -> str | None:
+    return visit.request.cookies.get(guards.CONSOLE_COOKIE)
+
+
+def _let_in(arrival: arrivals.Arrival, response: Response) -> Response:
+    guards.set_cookie(response, guards.CONSOLE_COOKIE, arrival.secret, seconds=int(browsers.LIFE.total_seconds()))
+    return response
+
+
+async def _ask(visit: Visit, form: SignInForm, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    context = {"form": form, "first": not await administrators.any_administrator()}
+    return render(visit.request, "admin/sign-in.html", context, status=status, headers=headers)
+
+
+def _token(visit: Visit) -> str:
+    return visit.request.query_params.get("s", "")
+
+
+async def _fixed_name(visit: Visit) -> str | None:
+    try:
+        return await arrivals.name_for(_token(visit), now=visit.now)
+    except SetupLinkUnknown as refusal:
+        raise _unknown(refusal) from None
+
+
+def _unknown(refusal: SetupLinkUnknown) -> Failure:
+    return Failure(404, f"{_(refusal.words)} {_(refusal.advice)}", refusal.code)
+
+
+def _offer(visit: Visit, form: SetupForm, fixed: str | None, *, status: int = 200) -> Response:
+    context = {"form": form, "fixed": fixed, "shortest": strength.SHORTEST}
+    return render(visit.request, "admin/setup.html", context, status=status)

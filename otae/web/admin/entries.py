@@ -1,0 +1,49 @@
+"""What the console's pages have in common: a row or 404, texts from the address, forms that name their fields."""
+
+from typing import TypeVar
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+
+from otae.web.failures import NotFound
+from otae.web.forms import Form
+
+Row = TypeVar("Row")
+
+#: Longest text that is searched for.
+LONGEST = 100
+
+
+class NamedForm(Form):
+    """A form whose summary says with each text which field it is about."""
+
+    @property
+    def all_errors(self) -> list[tuple[str, str]]:
+        """Return (id of the field or "", text) for the summary, in the order of the page."""
+        beside = [(field.id, f"{field.label.text}: {text}") for field in self._fields.values() for text in field.errors]
+        return [("", text) for text in self.form_errors] + beside
+
+
+def found(row: Row | None) -> Row:
+    """Return ``row``; NotFound when there is none."""
+    if row is None:
+        raise NotFound
+    return row
+
+
+def asked(request: Request, name: str) -> str:
+    """Return what the address asks for under ``name``: one printable line, without outer spaces, "" when nothing."""
+    text = request.query_params.get(name, "")
+    return "".join(one for one in text if one.isprintable()).strip()[:LONGEST]
+
+
+def number(request: Request, name: str, most: int) -> int:
+    """Return the whole number from 0 to ``most`` that the address asks for under ``name``, else 0."""
+    text = request.query_params.get(name, "")
+    return min(int(text), most) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def address(path: str, **wanted: object) -> str:
+    """Return ``path`` with what is ``wanted``; empty values are left out."""
+    query = urlencode({name: value for name, value in wanted.items() if value})
+    return f"{path}?{query}" if query else path

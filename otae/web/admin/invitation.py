@@ -1,0 +1,143 @@
+"""The page of one invitation: where it stands, what was done, what can be done."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+from uuid import UUID
+
+from starlette.responses import Response
+
+from otae.errors import InputRefused, Refusal
+from otae.invitations import lifecycle
+from otae.invitations.details import Details, InvitationRow, read
+from otae.invitations.modes import MODES, title_of
+from otae.mdm.devices import find_device
+from otae.overview.progress import progress_of
+from otae.web.admin import timeline
+from otae.web.admin.statuses import OWNERSHIPS, PLATFORMS, STATUSES
+from otae.web.admin.waiting import waiting
+from otae.web.failures import NotFound
+from otae.web.guards import Console
+from otae.web.pages import go, render, wants_part
+from otae.words import gettext as _
+
+WHERE: Final = "/admin/invitations"
+TEMPLATE: Final = "admin/invitations/show.html"
+
+
+async def show(visit: Console) -> Response:
+    """Show the page, or only what changes while a Mac is on its way; 204 when nothing has."""
+    details = await _details(visit)
+    context = await _context(visit, details)
+    if not wants_part(visit.request):
+        return render(visit.request, TEMPLATE, context)
+    if visit.request.query_params.get("seen") == context["mark"]:
+        return Response(status_code=204)
+    return render(visit.request, TEMPLATE, context, block="progress")
+
+
+async def show_once(visit: Console, created: lifecycle.Created) -> Response:
+    """Show the page with the PIN just made: this answer is the only place where it ever stands."""
+    context = await _context(visit, await _details(visit, created.invitation.id))
+    note = {"kind": "success", "text": _("The invitation was created.")}
+    return render(visit.request, TEMPLATE, context | {"pin": created.pin, "flash": note})
+
+
+async def resend(visit: Console) -> Response:
+    """Send link and PIN again."""
+
+    async def do(row: InvitationRow) -> str:
+        await lifecycle.resend(visit.desk, row, now=visit.now, actor=visit.actor)
+        return _("The invitation is being sent again.")
+
+    return await _do(visit, do)
+
+
+async def extend(visit: Console) -> Response:
+    """Give the invitation its mode's whole time again."""
+
+    async def do(row: InvitationRow) -> str:
+        await lifecycle.extend(visit.desk, row, now=visit.now, actor=visit.actor)
+        return _("The invitation has more time.")
+
+    return await _do(visit, do)
+
+
+async def revoke(visit: Console) -> Response:
+    """Withdraw the invitation."""
+
+    async def do(row: InvitationRow) -> str:
+        await lifecycle.revoke(visit.desk, row, now=visit.now, actor=visit.actor)
+        return _("The invitation is revoked.")
+
+    return await _do(visit, do)
+
+
+async def link(visit: Console) -> Response:
+    """Show the link to be passed on; that it was asked for stands in the timeline and the audit log."""
+    details = await _details(visit)
+    try:
+        url = await lifecycle.copy_link(visit.desk, details.invitation, now=visit.now, actor=visit.actor)
+    except Refusal as refusal:
+        return go(_page(details.invitation), "danger", _(refusal.words))
+    context = await _context(visit, await _details(visit))
+    return render(visit.request, TEMPLATE, context | {"url": url})
+
+
+async def _do(visit: Console, step: Callable[[InvitationRow], Awaitable[str]]) -> Response:
+    details = await _details(visit)
+    try:
+        done = await step(details.invitation)
+    except InputRefused as refusal:
+        return go(_page(details.invitation), "danger", _("Not done: %s.") % "; ".join(refusal.fields.values()))
+    except Refusal as refusal:
+        return go(_page(details.invitation), "danger", _(refusal.words))
+    return go(_page(details.invitation), "success", done)
+
+
+async def _details(visit: Console, wanted: UUID | None = None) -> Details:
+    found = await read(wanted or visit.request.path_params["id"])
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def _context(visit: Console, details: Details) -> dict[str, object]:
+    row, session = details.invitation, details.session
+    final, waits = details.is_final(visit.now), waiting(details, visit.now)
+    last = details.events[-1].id if details.events else 0
+    messages = "-".join(f"{kind}:{each.status}" for kind, each in sorted(details.deliveries.items()))
+    return {
+        "details": details,
+        "invitation": row,
+        "person": row.person,
+        "session": session,
+        "device": await find_device(session.udid) if session and session.udid else None,
+        "progress": (await progress_of([row], now=visit.now))[row.id],
+        "groups": timeline.groups(details.events),
+        "waits": waits,
+        "final": final,
+        "mark": f"{last}.{row.status}.{messages}.{waits.minutes(visit.now) if waits else 'still'}",
+        "address": _page(row),
+        "status": STATUSES.get(row.status, row.status),
+        "mode": title_of(row.mode),
+        "ownership": OWNERSHIPS.get(row.ownership, row.ownership),
+        "platform": PLATFORMS.get(row.platform, row.platform),
+        "ended": row.status in {"redeemed", "revoked"},
+        "usable": row.status == "pending" and (row.valid_until is None or row.valid_until > visit.now),
+        "extendable": row.status != "pending" or row.valid_until is not None,
+        "pin_state": _pin_state(details),
+        "pin": None,
+        "url": None,
+    }
+
+
+def _pin_state(details: Details) -> str:
+    """Say whether a PIN can be entered; nothing where the mode asks for none, or all is over."""
+    row = details.invitation
+    if row.status in {"redeemed", "revoked"} or not any(mode.name == row.mode and mode.secret for mode in MODES):
+        return ""
+    return _("works") if details.pin_works else _("none that works")
+
+
+def _page(row: InvitationRow) -> str:
+    return f"{WHERE}/{row.id}"

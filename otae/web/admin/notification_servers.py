@@ -1,0 +1,194 @@
+"""Settings → Notification Servers: where mail leaves the house, and a test that it does."""
+
+from typing import Final, Protocol
+from uuid import UUID
+
+from starlette.responses import Response
+
+from otae.delivery import servers, tested
+from otae.errors import InputRefused, SlowDown
+from otae.web.admin.entries import NamedForm, found
+from otae.web.forms import InputRequired, IntegerField, PasswordField, SelectField, StringField
+from otae.web.guards import Console
+from otae.web.pages import go, render, wants_part
+from otae.words import gettext as _
+
+SERVERS: Final = "/admin/notification-servers"
+SECURITIES: Final = {"none": _("None"), "starttls": _("STARTTLS"), "tls": _("TLS")}
+NEEDED: Final = _("is missing")
+NOT_A_CHANNEL: Final = _("choose none, STARTTLS or TLS")
+
+
+class Server(Protocol):
+    """What the page shows of a notification server."""
+
+    id: UUID
+    name: str
+    host: str
+    port: int
+    security: str
+    username: str | None
+    from_name: str
+    from_email: str
+    timeout: int
+    retries: int
+
+
+class ServerForm(NamedForm):
+    """An SMTP server. ``password``: only ever written; empty keeps the stored one."""
+
+    name = StringField(_("Name"), [InputRequired(NEEDED)])
+    host = StringField(_("SMTP server"), [InputRequired(NEEDED)])
+    port = IntegerField(_("Port"), [InputRequired(_("use a number from 1 to 65535"))], default=25)
+    security = SelectField(
+        _("Secure channel"), choices=SECURITIES, default="none", invalid_choice_message=NOT_A_CHANNEL
+    )
+    username = StringField(_("User name"))
+    password = PasswordField(_("Password"))
+    from_name = StringField(_("From name"), [InputRequired(NEEDED)])
+    from_email = StringField(_("From e-mail"), [InputRequired(NEEDED)])
+    timeout = IntegerField(_("Timeout in seconds"), [InputRequired(_("use 5 to 60 seconds"))], default=30)
+    retries = IntegerField(_("Retries"), [InputRequired(_("use a number from 0 to 20"))], default=5)
+
+    def entry(self) -> servers.ServerEntry:
+        """Return what was entered, as the room takes it."""
+        return servers.ServerEntry(
+            name=self.name.data,
+            host=self.host.data,
+            port=self.port.data,
+            security=self.security.data,
+            username=self.username.data or None,
+            password=self.password.data or None,
+            from_name=self.from_name.data,
+            from_email=self.from_email.data,
+            timeout=self.timeout.data,
+            retries=self.retries.data,
+        )
+
+
+class RecipientForm(NamedForm):
+    """Where a test mail goes."""
+
+    recipient = StringField(_("Send a test mail to"), [InputRequired(_("enter a mail address"))])
+
+
+async def index(visit: Console) -> Response:
+    """List the servers, or say where mail goes without one."""
+    listed = await servers.list_servers()
+    context = {"servers": listed, "securities": SECURITIES, "active": any(server.active for server in listed)}
+    return render(visit.request, "admin/notification-servers/index.html", context)
+
+
+async def blank(visit: Console) -> Response:
+    """Ask for a new server."""
+    return render(visit.request, "admin/notification-servers/add.html", {"form": ServerForm(), "stored": False})
+
+
+async def add(visit: Console) -> Response:
+    """Add a server and go where it can be tested."""
+    form = await ServerForm.read(visit.request)
+    if form.validate():
+        try:
+            server = await servers.add_server(visit.desk, form.entry(), now=visit.now, actor=visit.actor)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        else:
+            text = _("%s was added. Test it now.") % server.name
+            return go(f"{SERVERS}/{server.id}", "success", text)
+    context = {"form": form, "stored": False}
+    return render(visit.request, "admin/notification-servers/add.html", context, status=422)
+
+
+async def show(visit: Console) -> Response:
+    """Show a server as a form, with its last test; or only the test when its block asks for news."""
+    if not wants_part(visit.request):
+        return await _page(visit)
+    test = await tested.last_test(_id(visit))
+    if visit.request.query_params.get("seen") == _mark(test):
+        return Response(status_code=204)
+    context = {"test": test, "mark": _mark(test), "here": f"{SERVERS}/{_id(visit)}"}
+    return render(visit.request, "admin/notification-servers/edit.html", context, block="test")
+
+
+async def change(visit: Console) -> Response:
+    """Change a server."""
+    server = found(await _find(_id(visit)))
+    form = await ServerForm.read(visit.request)
+    if form.validate():
+        try:
+            row = await servers.server_of(server.id)
+            await servers.update_server(visit.desk, row, form.entry(), now=visit.now, actor=visit.actor)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        else:
+            return go(f"{SERVERS}/{server.id}", "success", _("%s was saved.") % form.name.data)
+    return await _page(visit, form=form, status=422)
+
+
+async def activate(visit: Console) -> Response:
+    """Send through this server from now on."""
+    found(await _find(_id(visit)))
+    server = await servers.server_of(_id(visit))
+    await servers.activate(server, now=visit.now, actor=visit.actor)
+    return go(f"{SERVERS}/{server.id}", "success", _("Mail goes out through %s from now on.") % server.name)
+
+
+async def remove(visit: Console) -> Response:
+    """Forget this server."""
+    found(await _find(_id(visit)))
+    server = await servers.server_of(_id(visit))
+    await servers.remove_server(server, now=visit.now, actor=visit.actor)
+    return go(SERVERS, "success", _("%s was removed.") % server.name)
+
+
+async def test(visit: Console) -> Response:
+    """Order a test mail; the page follows it."""
+    found(await _find(_id(visit)))
+    form = await RecipientForm.read(visit.request)
+    if form.validate():
+        try:
+            server = await servers.server_of(_id(visit))
+            await servers.enqueue_test(visit.desk, server, form.recipient.data, now=visit.now, actor=visit.actor)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        except SlowDown:
+            form.recipient.errors = [_("enough tests for this hour: wait a little")]
+        else:
+            return go(f"{SERVERS}/{server.id}#test")
+    return await _page(visit, recipient=form, status=422)
+
+
+async def _page(
+    visit: Console, *, form: ServerForm | None = None, recipient: RecipientForm | None = None, status: int = 200
+) -> Response:
+    server = found(await _find(_id(visit)))
+    last = await tested.last_test(server.id)
+    row = await servers.server_of(server.id)
+    context = {
+        "form": form or _filled(server),
+        "recipient": recipient or RecipientForm(data={"recipient": last.recipient if last else ""}),
+        "server": row,
+        "stored": row.password_sealed is not None,
+        "here": f"{SERVERS}/{server.id}",
+        "test": last,
+        "mark": _mark(last),
+    }
+    return render(visit.request, "admin/notification-servers/edit.html", context, status=status)
+
+
+async def _find(server_id: UUID) -> Server | None:
+    return next((server for server in await servers.list_servers() if server.id == server_id), None)
+
+
+def _filled(server: Server) -> ServerForm:
+    names = ("name", "host", "port", "security", "username", "from_name", "from_email", "timeout", "retries")
+    return ServerForm(data={name: getattr(server, name) for name in names})
+
+
+def _mark(test: tested.ServerTest | None) -> str:
+    return f"{test.id}-{test.status}" if test else "none"
+
+
+def _id(visit: Console) -> UUID:
+    found_id: UUID = visit.request.path_params["id"]
+    return found_id

@@ -1,0 +1,107 @@
+"""What an invitation waits for, since when, and what usually helps: the last line of its timeline."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from otae.invitations.details import Details, SessionRow
+from otae.invitations.modes import MODES, Mode
+from otae.words import gettext as _
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """``words``: what for. ``since``: of the last step. ``help``: one line of what usually helps."""
+
+    words: str
+    since: datetime
+    help: str
+
+    def minutes(self, now: datetime) -> int:
+        """Return whole minutes of waiting: as often as that changes, the page is worth showing again."""
+        return max(now - self.since, timedelta(0)) // timedelta(minutes=1)
+
+
+#: What a session that has come this far waits for, by its way and status.
+SESSIONS: Final = {
+    ("ota", "identified"): (
+        "Waiting for the Mac to ask for its certificate",
+        "Usually seconds. If not: the Mac has to reach this server, and its clock has to be right.",
+    ),
+    ("ota", "certified"): (
+        "Waiting for the Mac to fetch its management profile",
+        "Usually seconds. If not: have the person sign in again and install the newly downloaded profile.",
+    ),
+    ("ota", "configured"): (
+        "Waiting for the Mac to check in",
+        "Usually seconds. If not: the Mac may have lost its network; it goes on when it is back.",
+    ),
+    ("profile", "certified"): (
+        "Waiting for the Mac to check in",
+        "Usually seconds. If not: the Mac may have lost its network; it goes on when it is back.",
+    ),
+}
+DOWNLOAD: Final = (
+    "Waiting for the profile to be downloaded",
+    "The page after sign-in has a button for it; signing in once more shows it again.",
+)
+INSTALL: Final = (
+    "Waiting for the profile to be installed",
+    "On the Mac: System Settings, search for “Device Management”, double-click the profile, then Install.",
+)
+
+
+def waiting(details: Details, now: datetime) -> Waiting | None:
+    """Return what the invitation waits for, None when it waits for nothing."""
+    invitation, session = details.invitation, details.session
+    since = details.events[-1].at if details.events else invitation.created_at
+    if session is not None and details.is_live(now):
+        return _session(session, since)
+    if invitation.status == "redeemed":
+        confirmation = details.deliveries.get("confirmation")
+        if confirmation is None or details.is_final(now):
+            return None
+        return Waiting(_("Waiting for the confirmation mail to be sent"), confirmation.created_at, _mail_help())
+    if invitation.status != "pending":
+        return None
+    mail = details.deliveries.get("url")
+    if mail is not None and mail.status in {"queued", "sending"}:
+        return Waiting(_("Waiting for the invitation mail to be sent"), mail.created_at, _mail_help())
+    return _person(details, since)
+
+
+def _session(session: SessionRow, since: datetime) -> Waiting:
+    found = SESSIONS.get((session.way, session.status), INSTALL if session.profile_fetched_at else DOWNLOAD)
+    return Waiting(_(found[0]), since, _(found[1]))
+
+
+def _mail_help() -> str:
+    return _("Usually seconds. If not: see whether the worker runs, and what the mail server answered above.")
+
+
+def _person(details: Details, since: datetime) -> Waiting:
+    opened = any(event.kind == "link.opened" for event in details.events)
+    if opened:
+        return Waiting(_("Waiting for the person to sign in"), since, needed(details.invitation.mode))
+    if not details.invitation.send:
+        helped = _("Nothing is mailed for this invitation: copy the link and pass it on.")
+    else:
+        helped = _("Ask whether the mail arrived, also among unwanted mail; or copy the link and pass it on.")
+    return Waiting(_("Waiting for the link to be opened"), since, helped)
+
+
+def needed(mode_name: str) -> str:
+    """Return in one sentence what somebody needs to sign in with this mode."""
+    mode = next((each for each in MODES if each.name == mode_name), None)
+    return _("Needed: %s.") % " + ".join(factors(mode)) if mode else ""
+
+
+def factors(mode: Mode) -> list[str]:
+    """Return what the mode asks for, in words."""
+    asked = (
+        (mode.token, _("the link")),
+        (mode.identification, _("user name")),
+        (mode.authentication, _("password")),
+        (mode.secret, _("PIN")),
+    )
+    return [words for wanted, words in asked if wanted]

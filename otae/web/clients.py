@@ -1,0 +1,58 @@
+"""Who asks: the address a request comes from, as far as it can be believed."""
+
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+#: What stands for an address that is none, such as a Unix socket's.
+NOWHERE = "0.0.0.0"  # noqa: S104 - a name for nobody, nothing listens there
+
+
+def client_address(scope: Scope, hops: int) -> str:
+    """Return the address of the client, believing the rightmost ``hops`` entries of X-Forwarded-For.
+
+    Each proxy in front appends the address it was called from, so the entry the outermost trusted one wrote is the
+    ``hops``-th from the right; everything left of it is the client's own claim. Too few entries: the leftmost there is.
+    """
+    peer = scope["client"][0] if scope.get("client") else NOWHERE
+    if hops:
+        entries = ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")
+        peer = entries[-hops:][0].strip() or peer
+    try:
+        return str(_plain(peer))
+    except ValueError:
+        return NOWHERE
+
+
+def network_of(address: str) -> str:
+    """Return the network that failures are counted for: /24 of IPv4, /64 of IPv6."""
+    parsed = ip_address(address)
+    return str(ip_network((parsed, 24 if isinstance(parsed, IPv4Address) else 64), strict=False))
+
+
+def browser_of(user_agent: str) -> str:
+    """Return browser and system as an administrator would say them: "Safari on macOS". Never a claim to rely on."""
+    browsers = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+    browser = next((name for mark, name in browsers if mark in user_agent), "a browser")
+    system = system_of(user_agent)
+    return f"{browser} on {system}" if system else browser
+
+
+def system_of(user_agent: str) -> str:
+    """Return the operating system a browser claims, or nothing."""
+    systems = (
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Macintosh", "macOS"),
+        ("Windows", "Windows"),
+        ("Linux", "Linux"),
+    )
+    return next((name for mark, name in systems if mark in user_agent), "")
+
+
+def _plain(text: str) -> IPv4Address | IPv6Address:
+    """Return the address in ``text``; an IPv4 address dressed as IPv6 without its dress."""
+    parsed = ip_address(text.partition("%")[0])
+    return getattr(parsed, "ipv4_mapped", None) or parsed

@@ -1,0 +1,201 @@
+"""What went wrong, as an answer: a line of text for a Mac, a page for a person, nothing leaked to either.
+
+The one place that catches. Every refusal becomes the status that docs/operations.md lists; what nobody foresaw becomes
+a plain page with a support code, under which the log has the rest.
+"""
+
+from collections.abc import Callable, Mapping
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from otae.errors import (
+    InputRefused,
+    InvitationExpired,
+    InvitationFailed,
+    InvitationRedeemed,
+    InvitationRevoked,
+    InvitationUnknown,
+    NotOffered,
+    NotReady,
+    OtaeError,
+    Refusal,
+    SlowDown,
+    StaleState,
+    TooLarge,
+    Unreadable,
+)
+from otae.store.outage import OUTAGES
+from otae.store.records import new_support_code
+from otae.web.addresses import Caller, caller
+from otae.web.pages import render
+from otae.words import gettext as _
+
+log = structlog.get_logger("otae.web")
+
+#: Seconds after which a browser or Mac may ask again when the database is away.
+COME_BACK = "5"
+
+
+class Failure(OtaeError):
+    """The request cannot be answered. ``status``: HTTP; ``words``: one sentence; ``reason``: a stable code."""
+
+    def __init__(
+        self, status: int, words: str, reason: str = "refused", headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(words)
+        self.status, self.words, self.reason, self.headers = status, words, reason, dict(headers or {})
+
+
+class NotFound(Failure):
+    """No such page or row."""
+
+    def __init__(self) -> None:
+        super().__init__(404, _("There is nothing at this address."), "not-found")
+
+
+class SignInFirst(OtaeError):
+    """A page for signed-in people only. ``where``: the page where they sign in."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(where)
+        self.where = where
+
+
+#: First match decides. InputRefused never gets here from a form: the form shows it.
+PAGE_STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (TooLarge, 413),
+    (Unreadable, 400),
+    (SlowDown, 429),
+    (InvitationUnknown, 404),
+    (InvitationExpired, 410),
+    (InvitationRedeemed, 410),
+    (InvitationRevoked, 410),
+    (InvitationFailed, 410),
+    (NotReady, 503),
+    (InputRefused, 422),
+    (Refusal, 403),
+)
+
+
+def handlers() -> dict[type[Exception], Callable[[Request, Exception], Response]]:
+    """Return who answers what the router itself finds: no such address, or not with this method."""
+    return {HTTPException: answer}
+
+
+class Failures:
+    """ASGI: nothing raised below this gets past it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; answer what is raised, unless an answer had begun."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        except ClientDisconnect:
+            return  # there is nobody left to answer
+        except Exception as error:
+            if started:
+                raise
+            response = answer(Request(scope), error)
+            await response(scope, receive, send)
+
+
+def answer(request: Request, error: Exception) -> Response:
+    """Return what the caller of ``request`` is told about ``error``; logs what was not foreseen."""
+    if isinstance(error, SignInFirst):
+        return sign_in_first(request, error.where)
+    if isinstance(error, HTTPException):
+        error = from_router(error)
+    if isinstance(error, Refusal):
+        return refused(request, error)
+    if isinstance(error, OUTAGES):
+        log.error("database away", path=request.url.path, exc_info=error)
+        error = Failure(
+            503, _("The service is busy for a moment. Please try again."), "unavailable", {"Retry-After": COME_BACK}
+        )
+    elif isinstance(error, StaleState):
+        error = Failure(409, _("Somebody else changed this meanwhile. Look at it again."), "changed-meanwhile")
+    elif isinstance(error, NotOffered):
+        error = Failure(404, _("This is not offered here."), "not-offered")
+    if isinstance(error, Failure):
+        return say(request, error.status, error.reason, error.words, headers=error.headers)
+    code = new_support_code()
+    log.error("unforeseen", path=request.url.path, support_code=code, exc_info=error)
+    return say(request, 500, "internal", _("Something went wrong here. Please tell your IT department."), code=code)
+
+
+def from_router(error: HTTPException) -> Failure:
+    """Return in our words what the router or the form parser said."""
+    if error.status_code == 404:
+        return NotFound()
+    if error.status_code == 405:
+        return Failure(405, _("This address does not take this kind of request."), "wrong-method", error.headers)
+    return Failure(error.status_code, _("The request could not be read."), "unreadable", error.headers)
+
+
+def refused(request: Request, refusal: Refusal) -> Response:
+    """Return the answer for a refusal: the contract's status for a Mac, the fitting one for a browser."""
+    headers = {"Retry-After": str(refusal.seconds)} if isinstance(refusal, SlowDown) else {}
+    if caller(request.url.path) is Caller.DEVICE:
+        return PlainTextResponse(f"{refusal.code} {refusal.words}\n", device_status(request.url.path, refusal), headers)
+    status = next(status for kind, status in PAGE_STATUS if isinstance(refusal, kind))
+    words = "; ".join(refusal.fields.values()) if isinstance(refusal, InputRefused) else _(refusal.words)
+    return say(request, status, refusal.code, words, headers=headers, code=support_code(refusal))
+
+
+def device_status(path: str, refusal: Refusal) -> int:
+    """Return the status of a refusal to a Mac: 413 over the cap; OTA 400 unreadable, 403 refused; else 400."""
+    if isinstance(refusal, TooLarge):
+        return 413
+    if isinstance(refusal, Unreadable) or not path.endswith("/device"):
+        return 400
+    return 403
+
+
+def support_code(refusal: Refusal) -> str:
+    """Return the support code under which the room recorded ``refusal``, or nothing."""
+    return str(getattr(refusal, "support_code", ""))
+
+
+def say(
+    request: Request, status: int, reason: str, words: str, *, headers: Mapping[str, str] | None = None, code: str = ""
+) -> Response:
+    """Return ``words`` as a line of text for machines, as a page for people."""
+    who = caller(request.url.path)
+    if who in {Caller.DEVICE, Caller.PROBE, Caller.STATIC}:
+        text = f"{reason} {words}" + (f" ({code})" if code else "")
+        return PlainTextResponse(text + "\n", status, headers)
+    folder = "admin" if who is Caller.CONSOLE and hasattr(request.state, "administrator") else "portal"
+    context = {
+        "words": words,
+        "reason": reason,
+        "status": status,
+        "support_code": code,
+        "console": who is Caller.CONSOLE,
+    }
+    return render(request, f"{folder}/failure.html", context, status=status, headers=headers)
+
+
+def sign_in_first(request: Request, where: str) -> Response:
+    """Send a browser to the page where one signs in; a fragment request takes the whole page there."""
+    if "hx-request" in request.headers:
+        response = Response(status_code=403)
+        MutableHeaders(scope=None, raw=response.raw_headers)["HX-Redirect"] = where
+        return response
+    return RedirectResponse(where, 303)

@@ -1,0 +1,137 @@
+"""Who may see a page: every route is guarded here, by its own endpoint and never by the look of its path.
+
+A guarded endpoint takes one argument: `Visit` (anybody), `Console` (a signed-in administrator) or `Portal` (somebody
+who has signed in to enroll). Each carries the request, the desk and the one time of this request.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+from urllib.parse import urlencode
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from otae.accounts import browsers
+from otae.enrollment.steps import Session
+from otae.store.database import now as database_now
+from otae.store.desk import Desk
+from otae.web.addresses import CONSOLE, CONSOLE_SIGN_IN, LOGIN
+from otae.web.failures import Failure, SignInFirst
+from otae.web.pages import wants_part
+from otae.words import gettext as _
+
+CONSOLE_COOKIE: Final = "__Host-otae-console"
+PORTAL_COOKIE: Final = "__Host-otae-portal"
+#: Who may do everything. Routes name the roles they let in; nobody else gets past.
+ADMIN: Final = "ADMIN"
+
+
+class Administrator(Protocol):
+    """What pages know of the signed-in administrator."""
+
+    id: UUID
+    name: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request for a page, at one time."""
+
+    request: Request
+    desk: Desk
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Console(Visit):
+    """A signed-in administrator's request."""
+
+    administrator: Administrator
+
+    @property
+    def actor(self) -> str:
+        """The name under which rooms record what is done."""
+        return self.administrator.name
+
+
+@dataclass(frozen=True)
+class Portal(Visit):
+    """The request of somebody who has signed in to enroll; the session's person and invitation are fetched."""
+
+    session: Session
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+async def visit(request: Request) -> Visit:
+    """Read the time once, for everything this request does."""
+    request.state.now = await database_now()
+    return Visit(request, request.app.state.desk, request.state.now)
+
+
+def anybody(page: Callable[[Visit], Awaitable[Response]]) -> Endpoint:
+    """Let everybody in."""
+
+    async def endpoint(request: Request) -> Response:
+        return await page(await visit(request))
+
+    return endpoint
+
+
+def administrators(page: Callable[[Console], Awaitable[Response]], roles: frozenset[str]) -> Endpoint:
+    """Let signed-in administrators of ``roles`` in; send others to sign in, refuse the wrong role."""
+
+    async def endpoint(request: Request) -> Response:
+        entered = await visit(request)
+        secret, touch = request.cookies.get(CONSOLE_COOKIE, ""), by_a_person(request)
+        browser = await browsers.find_browser(secret, browsers.CONSOLE, now=entered.now, touch=touch)
+        if browser is None or browser.administrator is None:
+            raise SignInFirst(sign_in_for(request))
+        request.state.administrator = administrator = browser.administrator
+        if administrator.role not in roles:
+            raise Failure(403, _("Your role does not allow this."), "wrong-role")
+        return await page(Console(entered.request, entered.desk, entered.now, administrator))
+
+    return endpoint
+
+
+def enrolling(page: Callable[[Portal], Awaitable[Response]]) -> Endpoint:
+    """Let people in who have signed in to enroll; send others to sign in."""
+
+    async def endpoint(request: Request) -> Response:
+        entered = await visit(request)
+        secret, touch = request.cookies.get(PORTAL_COOKIE, ""), by_a_person(request)
+        browser = await browsers.find_browser(secret, browsers.PORTAL, now=entered.now, touch=touch)
+        if browser is None or browser.session is None:
+            raise SignInFirst(LOGIN)
+        return await page(Portal(entered.request, entered.desk, entered.now, browser.session))
+
+    return endpoint
+
+
+def sign_in_for(request: Request) -> str:
+    """Return the console's sign-in page, which leads back to a page that was only to be read."""
+    if request.method != "GET" or wants_part(request) or request.url.path == CONSOLE:
+        return CONSOLE_SIGN_IN
+    wanted = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    return f"{CONSOLE_SIGN_IN}?{urlencode({'next': wanted})}"
+
+
+def by_a_person(request: Request) -> bool:
+    """Tell whether somebody acted; what a page asks for by itself does not keep a browser signed in."""
+    return not wants_part(request)
+
+
+def set_cookie(response: Response, name: str, value: str, *, seconds: int) -> None:
+    """Set a cookie that only this host's TLS pages get back, that no script reads and no other site sends along."""
+    response.set_cookie(name, value, max_age=seconds, path="/", secure=True, httponly=True, samesite="lax")
+
+
+def drop_cookie(response: Response, name: str) -> None:
+    """Take a cookie back."""
+    response.delete_cookie(name, path="/", secure=True, httponly=True, samesite="lax")

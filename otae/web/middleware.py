@@ -1,0 +1,221 @@
+"""What every request passes on its way in and every answer on its way out, outermost first; pure ASGI.
+
+`Journal` (request id, access log, metrics) · `Headers` (security headers) · `Failures` (answers what is raised) ·
+`Gate` (paths, Host, cross-site requests) · `Caps` (size and time of bodies).
+"""
+
+import asyncio
+import re
+import secrets
+import time
+
+import structlog
+from prometheus_client import Counter, Histogram
+from starlette.datastructures import Headers as RequestHeaders
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from otae.errors import TooLarge
+from otae.settings import Settings
+from otae.web.addresses import STATIC, Caller, body_cap, caller
+from otae.web.clients import client_address, network_of
+from otae.web.failures import Failure, Failures, NotFound
+from otae.words import gettext as _
+
+log = structlog.get_logger("otae.access")
+
+REQUESTS = Counter("otae_http_requests", "Answered requests", ["caller", "method", "status"])
+SECONDS = Histogram("otae_http_request_seconds", "Time to answer", ["caller"])
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
+
+#: Every address of ours is made of these; dots only inside names. Anything else tries to be two addresses at once.
+PLAIN_PATH = re.compile(rb"(?:/|/admin/|(?:/[A-Za-z0-9_~@-][A-Za-z0-9_~@.-]*)+)")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+#: Seconds in which a whole body has to arrive.
+BODY_SECONDS = 15
+
+POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+ALWAYS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def stack(settings: Settings) -> list[Middleware]:
+    """Return what stands between the server and the routes, outermost first."""
+    return [
+        Middleware(Journal, settings=settings),
+        Middleware(Headers, settings=settings),
+        Middleware(Failures),
+        Middleware(Gate, settings=settings),
+        Middleware(Caps),
+    ]
+
+
+class Journal:
+    """ASGI: gives each request an id, tells who asks (``request.state.client``, ``.network``), logs the answer.
+
+    Logged are method, path, status, time and network: no query, no cookie, no body, no whole address.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app, self.settings = app, settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and log how it was answered."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        state["request_id"] = secrets.token_hex(8)
+        state["client"] = client_address(scope, self.settings.trusted_hops)
+        state["network"] = network_of(state["client"])
+        status, began = 0, time.perf_counter()
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = state["request_id"]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=state["request_id"]):
+            try:
+                await self.app(scope, receive, watch)
+            finally:
+                self.note(scope, status, time.perf_counter() - began)
+
+    def note(self, scope: Scope, status: int, seconds: float) -> None:
+        """Write the line and count."""
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        who = caller(scope["path"])
+        REQUESTS.labels(who, method, str(status)).inc()
+        SECONDS.labels(who).observe(seconds)
+        log.info(
+            "request",
+            method=method,
+            path=scope["path"][:200],
+            status=status,
+            milliseconds=round(seconds * 1000, 1),
+            network=scope["state"]["network"],
+        )
+
+
+class Headers:
+    """ASGI: sets the headers that keep an answer from being framed, sniffed, stored or sent along."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app, self.settings = app, settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; the answer leaves with the headers."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def dress(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in ALWAYS.items():
+                    headers.setdefault(name, value)  # a page that needs another policy says so itself
+                headers["Cache-Control"] = self.keep(scope, message["status"])
+                if not self.settings.trial:  # on localhost it would bind every other server there to TLS
+                    headers["Strict-Transport-Security"] = "max-age=31536000"
+            await send(message)
+
+        await self.app(scope, receive, dress)
+
+    def keep(self, scope: Scope, status: int) -> str:
+        """Return how long an answer may be kept: nothing but files of ours, which carry their content's mark."""
+        found = status in {200, 206, 304}
+        return "public, max-age=31536000, immutable" if found and scope["path"].startswith(f"{STATIC}/") else "no-store"
+
+
+class Gate:
+    """ASGI: refuses addresses that could be read in two ways, foreign Hosts and requests of other sites."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.ours = _origin("https", settings.public_url.removeprefix("https://"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what may pass; raise Failure otherwise."""
+        if scope["type"] == "http":
+            if PLAIN_PATH.fullmatch(scope.get("raw_path") or scope["path"].encode()) is None:
+                raise NotFound
+            if caller(scope["path"]) not in {Caller.DEVICE, Caller.PROBE}:
+                headers = RequestHeaders(scope=scope)
+                self.check_host(headers)
+                if scope["method"] not in SAFE_METHODS:
+                    self.check_site(headers)
+        await self.app(scope, receive, send)
+
+    def check_host(self, headers: RequestHeaders) -> None:
+        """Raise Failure 421 unless the one Host is PUBLIC_URL's."""
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or _origin("https", hosts[0]) != self.ours:
+            raise Failure(421, _("This server does not answer under this name."), "wrong-host")
+
+    def check_site(self, headers: RequestHeaders) -> None:
+        """Raise Failure 403 unless the browser says that a page of ours sent this (Fetch Metadata, else Origin)."""
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        if site is not None:
+            ours = site == "same-origin"
+        else:
+            scheme, _separator, rest = (origin or "").partition("://")
+            ours = _origin(scheme, rest) == self.ours
+        if not ours:
+            raise Failure(
+                403, _("This request came from another page. Open the page here and try again."), "cross-site"
+            )
+
+
+class Caps:
+    """ASGI: a body over its cap is refused before or while it is read, a slow one after a while."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with a bounded body."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        cap = body_cap(scope["path"])
+        length = RequestHeaders(scope=scope).get("content-length", "0")
+        if not length.isdecimal():
+            raise Failure(400, _("The request could not be read."), "unreadable")
+        if len(length) > 18 or int(length) > cap:
+            raise TooLarge
+        taken, until = 0, asyncio.get_running_loop().time() + BODY_SECONDS
+        whole = False
+
+        async def bounded() -> Message:
+            nonlocal taken, whole
+            if whole:  # from now on only "disconnect" comes, which may take as long as it likes
+                return await receive()
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError:
+                raise Failure(408, _("The request took too long to arrive."), "too-slow") from None
+            taken += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
+            if taken > cap:
+                raise TooLarge
+            return message
+
+        await self.app(scope, bounded, send)
+
+
+def _origin(scheme: str, netloc: str) -> tuple[str, str]:
+    return scheme.lower(), netloc.lower().removesuffix(":443")

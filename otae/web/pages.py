@@ -1,0 +1,91 @@
+"""Rendering: a template, or one block of it when htmx asks for the part; and the note that survives one redirect."""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment
+from jinja2_fragments import render_block
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from otae.web.addresses import STATIC
+from otae.words import environment
+
+STATIC_FOLDER: Final = Path(__file__).parent / "static"
+FLASH_COOKIE: Final = "__Host-otae-flash"
+KINDS: Final = frozenset({"success", "warning", "danger", "info"})
+
+
+@cache
+def static(name: str) -> str:
+    """Return the address of a file of ours or a vendor's, with its content's mark: browsers keep it for good."""
+    mark = hashlib.sha256((STATIC_FOLDER / name).read_bytes()).hexdigest()[:12]
+    return f"{STATIC}/{name}?v={mark}"
+
+
+@cache
+def templates() -> Environment:
+    """Return the environment with what pages may call."""
+    return environment({"static": static})
+
+
+def render(
+    request: Request,
+    name: str,
+    context: Mapping[str, object] | None = None,
+    *,
+    block: str | None = None,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Render template ``name``, or only its ``block``.
+
+    Templates always have ``path`` (of the request), ``now`` (when the guard read one), ``administrator`` (in the
+    console), ``flash`` (kind and text of a note left by the page before, or None) and ``trial``.
+    """
+    desk = getattr(request.app.state, "desk", None)
+    values: dict[str, object] = {
+        "path": request.url.path,
+        "now": getattr(request.state, "now", None),
+        "administrator": getattr(request.state, "administrator", None),
+        "trial": desk is not None and desk.settings.trial,
+        "flash": None if block else take_flash(request),
+        **(context or {}),
+    }
+    text = render_block(templates(), name, block, values) if block else templates().get_template(name).render(values)
+    response = HTMLResponse(text, status, headers)
+    if values["flash"]:
+        response.delete_cookie(FLASH_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    return response
+
+
+def wants_part(request: Request) -> bool:
+    """Tell whether htmx asks for a part of the page rather than a person for the page."""
+    return request.headers.get("hx-request") == "true" and request.headers.get("hx-request-type") != "full"
+
+
+def go(where: str, kind: str = "", text: str = "") -> Response:
+    """Answer a form that did its work: 303 to ``where``, with a note to show there.
+
+    ``where``: a path of ours. ``kind``: "success", "warning", "danger" or "info". ``text``: never a secret.
+    """
+    response = RedirectResponse(where, 303)
+    if text:
+        note = base64.urlsafe_b64encode(json.dumps([kind, text[:500]]).encode()).decode()
+        response.set_cookie(FLASH_COOKIE, note, max_age=60, path="/", secure=True, httponly=True, samesite="lax")
+    return response
+
+
+def take_flash(request: Request) -> dict[str, str] | None:
+    """Return the note that the page before left, if it can be read."""
+    try:
+        kind, text = json.loads(base64.urlsafe_b64decode(request.cookies.get(FLASH_COOKIE, "")))
+    except (binascii.Error, ValueError, TypeError):
+        return None
+    return {"kind": str(kind), "text": str(text)} if str(kind) in KINDS else None

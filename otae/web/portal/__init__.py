@@ -1,0 +1,1 @@
+"""The portal: pages for the person whose Mac is enrolled."""

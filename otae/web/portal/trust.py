@@ -1,0 +1,42 @@
+"""The root certificate, for Macs that do not trust this server yet."""
+
+import hashlib
+
+from starlette.responses import Response
+
+from otae.accounts import browsers
+from otae.enrollment import profiles
+from otae.store.records import about, note
+from otae.web.guards import PORTAL_COOKIE, Visit
+
+PROFILE_TYPE = "application/x-apple-aspen-config"
+CERTIFICATE_TYPE = "application/x-x509-ca-cert"
+
+
+async def root(visit: Visit) -> Response:
+    """Hand out the trust profile, or with ``?format=cer`` the certificate itself (DER)."""
+    await note_fetched(visit)
+    if visit.request.query_params.get("format") == "cer":
+        return attached(await profiles.root_certificate(), CERTIFICATE_TYPE, "root.cer")
+    return attached(await profiles.trust_profile(visit.desk), PROFILE_TYPE, "trust.mobileconfig")
+
+
+async def note_fetched(visit: Visit) -> None:
+    """Put the download into the timeline of whoever is signed in; before that nothing is written."""
+    if visit.request.method == "HEAD":
+        return
+    secret = visit.request.cookies.get(PORTAL_COOKIE, "")
+    browser = await browsers.find_browser(secret, browsers.PORTAL, now=visit.now, touch=False)
+    if browser is not None and browser.session is not None:
+        await note("root.fetched", now=visit.now, about=about(browser.session))
+
+
+def attached(content: bytes, media_type: str, name: str) -> Response:
+    """Return a download. ``name``: plain ASCII."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=media_type, headers=headers)
+
+
+async def fingerprint() -> str:
+    """Return the root's SHA-256 fingerprint in hexadecimal digits."""
+    return hashlib.sha256(await profiles.root_certificate()).hexdigest()

@@ -1,0 +1,1 @@
+"""What Macs and machines talk to: bytes in, a room asked, bytes out."""

@@ -1,0 +1,36 @@
+"""How the process is: for the platform that runs it, and for whoever measures it."""
+
+import hmac
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from otae.store.database import now
+from otae.store.outage import OUTAGES
+from otae.web.failures import COME_BACK, NotFound
+
+
+async def alive(request: Request) -> Response:
+    """Answer ``GET /healthz``: the process answers."""
+    del request
+    return PlainTextResponse("ok\n")
+
+
+async def ready(request: Request) -> Response:
+    """Answer ``GET /readyz``: 200, or 503 with the name of the part that fails and nothing else."""
+    del request
+    try:
+        await now()
+    except OUTAGES:
+        return PlainTextResponse("database\n", 503, {"Retry-After": COME_BACK})
+    return PlainTextResponse("ok\n")
+
+
+async def metrics(request: Request) -> Response:
+    """Answer ``GET /metrics`` to who knows OTAE_METRICS_TOKEN; to everybody else there is no such address."""
+    wanted = request.app.state.desk.settings.metrics_token
+    given = request.headers.get("authorization", "")
+    if wanted is None or not hmac.compare_digest(given.encode(), b"Bearer " + wanted.get_secret_value().encode()):
+        raise NotFound
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,73 @@
+// The few things that pages cannot say in HTML. Everything works without them, only less smoothly.
+
+// A page that nobody looks at asks for nothing.
+document.addEventListener("htmx:before:request", (event) => {
+  if (document.hidden && event.detail.ctx?.sourceElement?.matches("[data-poll]")) event.preventDefault();
+});
+
+// Say it when the server does not answer, and stop saying it when it does.
+const offline = (away) => {
+  const note = document.querySelector("[data-offline]");
+  if (note) note.hidden = !away;
+};
+document.addEventListener("htmx:error", () => offline(true));
+document.addEventListener("htmx:response:error", (event) => {
+  if ((event.detail.ctx?.response?.status ?? 0) >= 500) offline(true);
+});
+document.addEventListener("htmx:after:request", (event) => {
+  if ((event.detail.ctx?.response?.status ?? 500) < 500) offline(false);
+});
+
+// Menus close when one clicks elsewhere or presses Escape.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.otae-menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details.otae-menu[open]")) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+// What a form could not take is read first, after a page load and after a swap.
+const focusSummary = () => document.getElementById("summary")?.focus();
+document.addEventListener("DOMContentLoaded", focusSummary);
+document.addEventListener("htmx:after:swap", (event) => {
+  if (!event.detail.ctx?.sourceElement?.matches("[data-poll]")) focusSummary();
+});
+
+// <button data-confirm="What is lost"> asks before it sends its form.
+document.addEventListener("submit", (event) => {
+  const question = event.submitter?.dataset.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+}, true);
+
+// <button data-copy="text"> puts its text on the clipboard and says so.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  const said = button.textContent;
+  button.textContent = button.dataset.copied ?? "Copied";
+  setTimeout(() => { button.textContent = said; }, 2000);
+});
+
+// <button data-reveal="id"> shows and hides what was typed in a password field.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-reveal]");
+  if (!button) return;
+  const input = document.getElementById(button.dataset.reveal);
+  const shown = input.type === "text";
+  input.type = shown ? "password" : "text";
+  button.setAttribute("aria-pressed", String(!shown));
+});
+document.addEventListener("DOMContentLoaded", () => {
+  for (const button of document.querySelectorAll("[data-reveal]")) button.hidden = false;
+});
+
+// The portal's page tells that it was opened by a person's browser: looking at a link alone writes nothing.
+const opened = document.querySelector("[data-opened]")?.dataset.opened;
+if (opened) fetch(opened, { method: "POST", keepalive: true });

@@ -1,0 +1,1 @@
+"""What things cost beside what they cannot cost less than: ratios measured in turn, in one run."""

@@ -1,0 +1,52 @@
+"""What every test may ask for: one event loop kind, real servers, and no silent skips in CI."""
+
+import os
+from collections.abc import Generator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+pytest_plugins = [
+    "tests.servers.browser",
+    "tests.servers.postgres",
+    "tests.servers.redis",
+    "tests.servers.router",
+    "tests.servers.smtp",
+    "tests.desks",
+]
+
+# A busy machine is no failure: examples are judged by what happens, not by how long it takes.
+settings.register_profile("otae", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("otae")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests run on asyncio: Dramatiq's bridge, asyncpg and aiosqlite know nothing else."""
+    return "asyncio"
+
+
+def skip_is_failure(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure that keeps the reason; an expected failure (xfail) stays what it is."""
+    if report.outcome == "skipped" and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"Nothing may be skipped when CI is set. {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Refuse skipped tests when CI is set, unless the combination is marked as one that cannot exist."""
+    report = yield
+    if os.environ.get("CI") and item.get_closest_marker("cannot_exist") is None:
+        skip_is_failure(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Refuse modules that skip themselves when CI is set."""
+    report = yield
+    if os.environ.get("CI"):
+        skip_is_failure(report)
+    return report

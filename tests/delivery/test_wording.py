@@ -1,0 +1,62 @@
+"""What the messages say is changed on the record, or not at all."""
+
+from uuid import uuid4
+
+import pytest
+
+from otae.delivery import templates, wording
+from otae.errors import InputRefused
+from otae.store import database
+from otae.store.desk import Desk
+from otae.store.models import AuditEntry, NotificationTemplate
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_message_is_reworded_and_restored(desk: Desk) -> None:
+    now, row = await database.now(), await templates.default_template("url")
+    assert wording.is_default(row)
+    await wording.reword(
+        desk, row, subject=" Hi ", text="a\r\n${enrollment.url}", html="${enrollment.url}", now=now, actor="ada"
+    )
+    changed = await wording.template_of(row.id)
+    assert changed is not None
+    assert (changed.subject, changed.text) == ("Hi", "a\n${enrollment.url}")
+    assert not wording.is_default(changed)
+    await wording.restore(desk, changed, now=now, actor="ada")
+    restored = await wording.template_of(row.id)
+    assert restored is not None
+    assert wording.is_default(restored)
+    assert await AuditEntry.filter(actor="ada", action="template.changed").count() == 2
+
+
+async def test_an_unknown_macro_changes_nothing(desk: Desk) -> None:
+    row = await templates.default_template("confirmation")
+    with pytest.raises(InputRefused) as refused:
+        await wording.reword(
+            desk, row, subject="Hi", text="${enrollment.pin}", html="x", now=await database.now(), actor="ada"
+        )
+    assert "at character 1" in refused.value.fields["text"]
+    assert await NotificationTemplate.get(id=row.id) == row
+    assert await AuditEntry.filter(action="template.changed").count() == 0
+
+
+async def test_a_control_character_is_refused(desk: Desk) -> None:
+    row, now = await templates.default_template("confirmation"), await database.now()
+    with pytest.raises(InputRefused) as refused:
+        await wording.reword(desk, row, subject="Hi", text="a\tb\x00", html="<p>\n</p>", now=now, actor="ada")
+    assert list(refused.value.fields) == ["text"]
+
+
+async def test_a_removed_template_is_told(desk: Desk) -> None:
+    row = await templates.default_template("confirmation")
+    await NotificationTemplate.filter(id=row.id).delete()
+    assert await wording.template_of(uuid4()) is None
+    with pytest.raises(InputRefused):
+        await wording.restore(desk, row, now=await database.now(), actor="ada")
+
+
+def test_only_macros_that_have_a_value_are_offered() -> None:
+    assert "${enrollment.pin}" in wording.macros_of("pin")
+    assert "${enrollment.pin}" not in wording.macros_of("pin", subject=True)
+    assert "${enrollment.pin}" not in wording.macros_of("url")

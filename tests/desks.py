@@ -1,0 +1,116 @@
+"""An installation for each test: a migrated database with its keys, on SQLite and on PostgreSQL."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from otae.authority.ceremony import hold_ceremony
+from otae.delivery.templates import ensure_templates
+from otae.settings import Settings
+from otae.store import database, keyring
+from otae.store.desk import Desk
+from tests.servers.postgres import PostgresServer
+
+MASTER_KEY = keyring.new_master_key()
+
+
+@dataclass
+class RecordingBell:
+    """A bell that remembers who rang."""
+
+    rung: list[tuple[str, UUID]] = field(default_factory=list)
+
+    def ring(self, kind: str, row: UUID) -> None:
+        self.rung.append((kind, row))
+
+
+def make_settings(home: Path, **environ: str) -> Settings:
+    """Read an environment of the test's own, with the session's master key."""
+    return Settings.load({"OTAE_HOME": str(home), "OTAE_MASTER_KEYS": MASTER_KEY, **environ})
+
+
+async def prepare(settings: Settings) -> None:
+    """Do what `migrate` does."""
+    await database.migrate(settings)
+    async with database.connected(settings):
+        now = await database.now()
+        vault = await keyring.open_vault(settings, first=True)
+        await hold_ceremony(settings, vault, now=now)
+        await ensure_templates()
+
+
+@pytest.fixture(scope="session")
+def pristine_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrate one SQLite installation; tests work on copies."""
+    home = tmp_path_factory.mktemp("pristine")
+    asyncio.run(prepare(make_settings(home)))
+    return home / "otae.sqlite3"
+
+
+@pytest.fixture(scope="session")
+def pristine_postgres(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Migrate one PostgreSQL database and return its name; tests work on copies."""
+    url = postgres.fresh()
+    home = tmp_path_factory.mktemp("pristine-postgres")
+    asyncio.run(prepare(make_settings(home, DATABASE_URL=url, PUBLIC_URL="https://localhost:8443")))
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture
+def sqlite_settings(pristine_sqlite: Path, tmp_path: Path) -> Settings:
+    """Give a SQLite installation of the test's own."""
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copy(pristine_sqlite, home)
+    return make_settings(home)
+
+
+@pytest.fixture
+def postgres_settings(postgres: PostgresServer, pristine_postgres: str, tmp_path: Path) -> Iterator[Settings]:
+    """Give a PostgreSQL installation of the test's own."""
+    url = postgres.fresh(pristine_postgres)
+    yield make_settings(tmp_path, DATABASE_URL=url, PUBLIC_URL="https://localhost:8443")
+    postgres.drop(url)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """Give the settings of an installation of the test's own, once on each database."""
+    made: Settings = request.getfixturevalue(f"{request.param}_settings")
+    return made
+
+
+@pytest.fixture
+def bell() -> RecordingBell:
+    """Give the bell that the desk was handed."""
+    return RecordingBell()
+
+
+@pytest.fixture
+async def desk(settings: Settings, bell: RecordingBell, anyio_backend: str) -> AsyncIterator[Desk]:
+    """Open the installation of ``settings`` for the length of a test."""
+    async with database.connected(settings):
+        yield Desk(settings, await keyring.open_vault(settings), bell)
+
+
+@pytest.fixture
+def count_calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[object, str], list[tuple[object, ...]]]:
+    """Give a function that counts the calls of a module's function without changing what it does."""
+
+    def watch(module: object, name: str) -> list[tuple[object, ...]]:
+        calls: list[tuple[object, ...]] = []
+        real = getattr(module, name)
+
+        def counted(*args: object, **kwargs: object) -> object:
+            calls.append(args)
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(module, name, counted)
+        return calls
+
+    return watch

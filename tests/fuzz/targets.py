@@ -1,0 +1,124 @@
+"""What is fuzzed: each target feeds bytes to one reader, and nothing but a Refusal may come out of it.
+
+A target also holds what a reader promises about its result, so that a wrong value is found as well as a crash.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from otae.apple import checkin, commands, ota, plist
+from otae.apple.measure import MAX_DEPTH, MAX_ITEMS
+from otae.errors import Refusal
+from otae.signing import cms, csr, der, scep
+from tests.fuzz import cast
+
+REFUSALS = contextlib.suppress(Refusal)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One reader. ``read`` raises only when something is wrong; ``seeds`` makes good input; ``most``: its byte cap."""
+
+    read: Callable[[bytes], None]
+    seeds: Callable[[], list[bytes]]
+    most: int = der.MAX_BYTES
+
+
+def read_der(data: bytes) -> None:
+    """DER stays as it is, and is no longer than what its headers may grow."""
+    with REFUSALS:
+        written = der.to_der(data)
+        assert der.to_der(written) == written
+        assert len(written) <= 2 * len(data) + 16
+
+
+def read_cms(data: bytes) -> None:
+    """A message that verifies holds its content; both kinds of policy, attached and detached."""
+    for policy in (cms.Policy(), cms.Policy(allow_sha1=True, attributes="optional", absent_is_empty=True)):
+        with REFUSALS:
+            assert len(cms.verify(data, policy=policy).content) <= len(data)
+    with REFUSALS:
+        content = cast.forge.PLIST
+        assert cms.verify(data, detached=content, policy=cms.Policy(attributes="optional")).content == content
+
+
+def read_scep(data: bytes) -> None:
+    """A request whose outer signature fits has a type that is a number, an id and a nonce in their bounds."""
+    with REFUSALS:
+        opened = scep.open_message(data)
+        assert 0 <= opened.message_type <= 999
+        assert 1 <= len(opened.transaction_id) <= 128
+        assert 1 <= len(opened.sender_nonce) <= 64
+
+
+def read_envelope(data: bytes) -> None:
+    """What an envelope holds is no longer than the envelope."""
+    with REFUSALS:
+        opened = scep.OpenedMessage(19, "1", hashlib.sha256(b"").digest(), cast.cast().mac.certificate, "sha256", data)
+        message = scep.unwrap(opened, cast.cast().ra, allow_sha1=False, allow_des3=True)
+        assert len(message.inner) <= len(data)
+
+
+def read_request(data: bytes) -> None:
+    """A request that is taken has a key of the sizes that are taken."""
+    with REFUSALS:
+        csr.check_key(csr.parse(data).public_key)
+
+
+def read_plist(data: bytes) -> None:
+    """What was read can be counted within the caps."""
+    for binary in (False, True):
+        with REFUSALS:
+            assert count(plist.loads(data, binary=binary)) <= 2 * MAX_ITEMS
+
+
+def count(value: object, depth: int = 1) -> int:
+    """Count a property list's values and keys; deeper than the cap is an error."""
+    assert depth <= MAX_DEPTH + 1
+    if isinstance(value, dict):
+        return 1 + sum(1 + count(item, depth + 1) for item in value.values())
+    if isinstance(value, list):
+        return 1 + sum(count(item, depth + 1) for item in value)
+    return 1
+
+
+def read_checkin(data: bytes) -> None:
+    """A check-in is one of the known messages."""
+    with REFUSALS:
+        assert type(checkin.parse(data)).__name__ in cast.MESSAGES
+
+
+def read_answer(data: bytes) -> None:
+    """An answer has one of the known statuses."""
+    with REFUSALS:
+        assert commands.parse_status(data).status in commands.Status
+
+
+def read_attributes(data: bytes) -> None:
+    """Device attributes have their forms."""
+    with REFUSALS:
+        read = ota.parse_device_attributes(data)
+        assert read.udid.isascii()
+        assert read.serial.isascii()
+
+
+def read_query(data: bytes) -> None:
+    """The message of a query is within the cap."""
+    with REFUSALS:
+        assert len(scep.message_from_query(data)) <= der.MAX_BYTES
+
+
+TARGETS: dict[str, Target] = {
+    "der": Target(read_der, cast.der_values),
+    "cms": Target(read_cms, cast.cms_messages),
+    "scep": Target(read_scep, cast.scep_messages),
+    "envelope": Target(read_envelope, cast.envelopes),
+    "csr": Target(read_request, cast.requests),
+    "plist": Target(read_plist, cast.plists, plist.MAX_BYTES),
+    "checkin": Target(read_checkin, cast.checkins, plist.MAX_BYTES),
+    "answer": Target(read_answer, cast.answers, plist.MAX_BYTES),
+    "attributes": Target(read_attributes, cast.attributes),
+    "query": Target(read_query, cast.queries, 4 * der.MAX_BYTES),
+}

@@ -1,0 +1,48 @@
+"""The Macs as people see them."""
+
+import pytest
+
+from otae.errors import DeviceUnknown
+from otae.mdm import devices
+from otae.store import database
+from otae.store.desk import Desk
+from otae.store.models import AuditEntry, Device, Event
+from tests.enrollment import lab
+from tests.enrollment.lab import LabMac
+
+pytestmark = pytest.mark.anyio
+
+
+async def enrolled(desk: Desk, mac: LabMac, who: str) -> None:
+    now = await database.now()
+    topic = await mac.install_profile(desk, await lab.signed_in(desk, now, who, way="profile"), now)
+    await mac.authenticate(desk, now, topic)
+    await mac.token_update(desk, now, topic)
+
+
+async def test_macs_are_listed_newest_first_and_found_by_part_of_a_name(desk: Desk) -> None:
+    assert await devices.list_devices() == []
+    await enrolled(desk, LabMac(), "ben")
+    await enrolled(desk, LabMac(udid="AAAABBBB-1111", serial="C02CLEO"), "cleo")
+    assert [found.user for found in await devices.list_devices()] == ["cleo", "ben"]
+    for search, whose in (("c02cleo", "cleo"), ("aaaabbbb", "cleo"), ("BEN", "ben"), ("lab00", "ben")):
+        found = await devices.list_devices(search=search)
+        assert whose in [record.user for record in found]
+    assert await devices.list_devices(search="%") == []
+    assert [found.user for found in await devices.list_devices(offset=1, limit=1)] == ["ben"]
+
+
+async def test_release_is_recorded_once(desk: Desk) -> None:
+    mac, now = LabMac(), await database.now()
+    await enrolled(desk, mac, "ben")
+    for _ in range(2):
+        assert (await devices.release(mac.udid, now=now, actor="ada")).released
+    assert await Event.filter(kind="device.released", actor="ada").count() == 1
+    assert await AuditEntry.filter(action="device.released", subject=mac.udid).count() == 1
+    assert (await Device.get()).released
+
+
+async def test_an_unknown_mac_is_not_found_and_not_released(desk: Desk) -> None:
+    assert await devices.find_device("AAAABBBB-1111") is None
+    with pytest.raises(DeviceUnknown):
+        await devices.release("AAAABBBB-1111", now=await database.now(), actor="ada")

@@ -1,0 +1,107 @@
+"""The first page: what is counted, what is stuck and why, and who is silent."""
+
+from datetime import timedelta
+
+import pytest
+
+from otae.enrollment import sessions
+from otae.invitations import lifecycle
+from otae.invitations.orders import InvitationOrder
+from otae.overview import attention
+from otae.overview.progress import progress_of
+from otae.store import database, heartbeats
+from otae.store.desk import Desk
+from otae.store.models import Delivery, EnrollmentSession, Invitation, Person
+
+pytestmark = pytest.mark.anyio
+
+
+async def invited(desk: Desk, name: str = "ben", *, rehearsal: bool = False) -> Invitation:
+    now = await database.now()
+    await Person(name=name, display_name=name.title(), email=f"{name}@example.test", created_at=now).save()
+    order = InvitationOrder(user=name, mode="username_pin", rehearsal=rehearsal)
+    return (await lifecycle.create(desk, order, now=now, actor="ada")).invitation
+
+
+async def signed_in(desk: Desk, invitation: Invitation) -> EnrollmentSession:
+    person = await Person.get(id=invitation.person_id)
+    now = await database.now()
+    return await sessions.open_session(
+        desk, person=person, invitation=invitation, mode=invitation.mode, ownership="corporate", now=now
+    )
+
+
+async def test_counts_name_every_status_and_leave_rehearsals_out(desk: Desk) -> None:
+    await invited(desk)
+    await invited(desk, "cleo", rehearsal=True)
+    shown = await attention.dashboard(now=await database.now())
+    assert shown.invitations == {"pending": 1, "redeemed": 0, "expired": 0, "revoked": 0, "failed": 0}
+    assert shown.devices == {"enrolled": 0, "unenrolled": 0}
+
+
+async def test_nothing_needs_anybody_at_first(desk: Desk) -> None:
+    await invited(desk)
+    assert await attention.needy(now=await database.now()) == []
+
+
+async def test_a_sign_in_without_a_next_step_is_stuck_since_then(desk: Desk) -> None:
+    session = await signed_in(desk, await invited(desk))
+    [found] = await attention.needy(now=session.opened_at + timedelta(minutes=40))
+    assert found.progress.problem == "no download for 40 min"
+    assert found.progress.since == session.opened_at
+
+
+async def test_a_refused_mail_is_shown_with_the_servers_words(desk: Desk) -> None:
+    invitation = await invited(desk)
+    await Delivery.filter(invitation_id=invitation.id, kind="url").update(status="failed", answer="550 no such user")
+    [found] = await attention.needy(now=await database.now())
+    assert found.progress.problem == "mail failed: 550 no such user"
+
+
+async def test_a_deferred_mail_is_shown_before_it_fails(desk: Desk) -> None:
+    invitation = await invited(desk)
+    await Delivery.filter(invitation_id=invitation.id, kind="url").update(attempt=2, answer="450 later")
+    [found] = await attention.needy(now=await database.now())
+    assert found.progress.problem == "mail deferred: 450 later"
+
+
+async def test_a_refusal_is_shown_with_its_support_code(desk: Desk) -> None:
+    session = await signed_in(desk, await invited(desk))
+    await EnrollmentSession.filter(id=session.id).update(refusal="device-taken", support_code="K7QXM")
+    [found] = await attention.needy(now=await database.now())
+    assert (found.progress.problem, found.progress.support_code) == ("refused: device-taken", "K7QXM")
+
+
+async def test_the_oldest_problem_comes_first_and_ten_are_enough(desk: Desk) -> None:
+    for number in range(12):
+        invitation = await invited(desk, f"guest{number:02}")
+        at = invitation.created_at - timedelta(hours=number)
+        wrong = {"status": "failed", "answer": "550", "created_at": at}
+        await Delivery.filter(invitation_id=invitation.id, kind="url").update(**wrong)
+    found = await attention.needy(now=await database.now())
+    assert len(found) == 10
+    assert [item.progress.since for item in found] == sorted(item.progress.since for item in found)
+
+
+async def test_worker_and_clock_are_silent_until_they_are_heard(desk: Desk) -> None:
+    now = await database.now()
+    assert await attention.silent(now=now) == ["worker", "clock"]
+    await heartbeats.beat("worker:here:1", "worker", now=now)
+    assert await attention.silent(now=now) == ["clock"]
+    assert await attention.silent(now=now + timedelta(minutes=1)) == ["worker", "clock"]
+
+
+async def test_certificates_are_shown_thirty_days_before_their_end(desk: Desk) -> None:
+    now = await database.now()
+    assert await attention.ending(now=now) == []
+    assert [row.purpose for row in await attention.ending(now=now + timedelta(days=380))][:1] == ["tls"]
+
+
+async def test_progress_is_read_in_two_queries_however_many_there_are(desk: Desk) -> None:
+    rows = [await invited(desk, f"guest{number}") for number in range(5)]
+    found = await progress_of(rows, now=await database.now())
+    assert {item.words for item in found.values()} == {"invited"}
+    session = await signed_in(desk, rows[0])
+    found = await progress_of(rows, now=session.opened_at)
+    assert found[rows[0].id].words == "signed in"
+    assert found[rows[0].id].reached == 3

@@ -1,0 +1,192 @@
+"""A real PostgreSQL on a free port, with TLS and passwords, for as long as the tests run.
+
+The system's own binaries are preferred; without them the bundled ones serve, which know no TLS.
+"""
+
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.servers.ports import Identity, free_port, server_folder, wait_until
+
+#: Every host connection is TLS where the server can: a client that would talk in clear is turned away.
+HBA = "local all all scram-sha-256\n{kind} all all 127.0.0.1/32 scram-sha-256\n"
+SETTINGS = """
+listen_addresses = '127.0.0.1'
+port = {port}
+unix_socket_directories = '{folder}'
+fsync = off
+full_page_writes = off
+synchronous_commit = off
+max_connections = 100
+timezone = 'UTC'
+"""
+TLS_SETTINGS = "ssl = on\nssl_cert_file = '{certificate}'\nssl_key_file = '{key}'\n"
+
+
+def system_binaries() -> Path | None:
+    """Find the newest installed server's folder of programs, the Debian way or on PATH."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    if debian:
+        return debian[-1].parent
+    found = shutil.which("initdb")
+    return Path(found).resolve().parent if found and shutil.which("postgres") else None
+
+
+def bundled_binaries() -> Path | None:
+    """Find the programs of the test extra's own PostgreSQL; there is none for Python 3.13 and later."""
+    import importlib.util  # noqa: PLC0415 - only needed where the system has no server
+
+    found = importlib.util.find_spec("pgserver")
+    if found is None or found.origin is None:
+        return None
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+def unprivileged_user() -> str | None:
+    """Name the user PostgreSQL must run as: it refuses to run as root. None when the tests are not root."""
+    if os.getuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name).pw_name
+        except KeyError:
+            continue  # no such user here: try the next
+    pytest.skip("PostgreSQL does not run as root and there is no other user")
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A running server; ``ca_file`` is the authority of its certificate, None when it cannot speak TLS."""
+
+    binaries: Path
+    port: int
+    user: str
+    password: str
+    ca_file: Path | None
+
+    @property
+    def tls(self) -> bool:
+        """Whether the server speaks TLS (and then refuses anything else)."""
+        return self.ca_file is not None
+
+    def url(self, database: str = "postgres") -> str:
+        """Give ``postgres://user:password@127.0.0.1:port/database``, as a PaaS hands it out."""
+        return f"postgres://{self.user}:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def run_sql(self, sql: str, database: str = "postgres") -> str:
+        """Run SQL as the owner through psql and return the bare, unaligned rows."""
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PGPASSWORD": self.password,
+            "PGSSLMODE": "verify-ca" if self.tls else "disable",
+            "PGSSLROOTCERT": str(self.ca_file or ""),
+        }
+        where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", self.user, "-d", database]
+        command = [str(self.binaries / "psql"), *where, "-XqtA", "-v", "ON_ERROR_STOP=1", "-c", sql]
+        done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(done.stderr.strip())
+        return done.stdout.strip()
+
+    def fresh(self, template: str = "template1") -> str:
+        """Create a new database (a copy of ``template``, empty by default) and return its URL."""
+        name = f"t{secrets.token_hex(6)}"
+        self.run_sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        """Remove a database made by ``fresh``, cutting whoever is still connected."""
+        self.run_sql(f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')
+
+
+def speaks_tls(binaries: Path) -> bool:
+    """Say whether the server was built with OpenSSL: only then its pg_config names it."""
+    done = subprocess.run([str(binaries / "pg_config"), "--configure"], check=False, capture_output=True, text=True)
+    # Debian keeps pg_config in another package and builds with OpenSSL always.
+    return done.returncode != 0 or "ssl" in done.stdout
+
+
+def has_tls(binaries: Path) -> bool:
+    """Say whether these programs were built with TLS."""
+    return not (binaries / "pg_config").exists() or speaks_tls(binaries)
+
+
+def prepare(data: Path, binaries: Path, port: int, password: str, identity: Identity | None, user: str | None) -> None:
+    """Make the database cluster in ``data`` and write how it listens and whom it believes."""
+    folder = data.parent
+    password_file = folder / "password"
+    password_file.write_text(password)
+    if user is not None:
+        for path in (folder, *folder.iterdir()):
+            shutil.chown(path, user)
+    options = ["--username=otae", f"--pwfile={password_file}", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
+    command = [*run_as(user), str(binaries / "initdb"), "--no-sync", "-D", str(data), *options]
+    done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    settings = SETTINGS.format(port=port, folder=folder)
+    if identity is not None:
+        settings += TLS_SETTINGS.format(certificate=identity.certificate_file, key=identity.key_file)
+    with (data / "postgresql.conf").open("a") as conf:
+        conf.write(settings)
+    (data / "pg_hba.conf").write_text(HBA.format(kind="hostssl" if identity else "host"))
+
+
+def run_as(user: str | None) -> list[str]:
+    """Give the beginning of a command line that changes to ``user``."""
+    return [] if user is None else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--"]
+
+
+@contextmanager
+def running(binaries: Path) -> Iterator[PostgresServer]:
+    """Run a server of these programs until the block ends."""
+    with server_folder("postgres") as (folder, identity):
+        user, port, password = unprivileged_user(), free_port(), secrets.token_urlsafe(12)
+        tls = has_tls(binaries)
+        prepare(folder / "data", binaries, port, password, identity if tls else None, user)
+        with (folder / "log").open("wb") as log:
+            command = [*run_as(user), str(binaries / "postgres"), "-D", str(folder / "data")]
+            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        server = PostgresServer(binaries, port, "otae", password, identity.ca_file if tls else None)
+        try:
+            wait_until(lambda: answers(server, process, folder / "log"), "PostgreSQL")
+            yield server
+        finally:
+            # SIGINT is PostgreSQL's fast shutdown: open connections are ended, not waited for.
+            process.send_signal(2)
+            process.wait(timeout=20)
+
+
+def answers(server: PostgresServer, process: subprocess.Popen[bytes], log: Path) -> bool:
+    """Say whether the server takes connections; RuntimeError with its log when it has ended."""
+    if process.poll() is not None:
+        raise RuntimeError(log.read_text())
+    command = [str(server.binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(server.port)]
+    return subprocess.run(command, check=False).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Run one PostgreSQL for the whole session; take a database of your own from ``fresh()``."""
+    binaries = system_binaries() or bundled_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL installed and none bundled for this Python")
+    with running(binaries) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """Give the URL of an empty database that is dropped after the test."""
+    url = postgres.fresh()
+    yield url
+    postgres.drop(url)

@@ -1,0 +1,232 @@
+"""A real SMTP server that keeps what it is given and, when told, answers badly or hangs up.
+
+The stages at which it can be told to fail: ``CONNECT`` (instead of the greeting), ``MAIL``, ``RCPT``, ``DATA`` (after
+the command, before the content's dot) and ``DOT`` (after the content is in hand).
+"""
+
+import asyncio
+import email
+import email.policy
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session, syntax
+
+from tests.servers.ports import Identity, in_thread, make_identity, wait_until
+
+Security = Literal["none", "starttls", "tls"]
+Stage = Literal["CONNECT", "MAIL", "RCPT", "DATA", "DOT"]
+#: Instead of a reply: hang up without a word, or never answer.
+DROP = "drop"
+HANG = "hang"
+
+
+@dataclass(frozen=True)
+class Received:
+    """One accepted message: the envelope, who had signed in, whether the line was encrypted, and the content."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    login: str | None
+    encrypted: bool
+    message: EmailMessage
+    raw: bytes
+
+
+@dataclass
+class Fault:
+    """What to do at a stage, and how many more times."""
+
+    stage: Stage
+    reply: str
+    times: int
+
+
+@dataclass
+class SMTPServer:
+    """A listening server. ``messages`` grows as mail is accepted; ``contents`` also holds what was then refused."""
+
+    port: int
+    security: Security
+    ca_file: Path
+    host: str = "127.0.0.1"
+    user: str | None = None
+    password: str | None = None
+    messages: list[Received] = field(default_factory=list)
+    contents: list[bytes] = field(default_factory=list)
+    logins: list[str] = field(default_factory=list)
+    connections: int = 0
+    faults: list[Fault] = field(default_factory=list)
+
+    def answer(self, stage: Stage, reply: str, times: int = 1) -> None:
+        """Give ``reply`` ("450 4.2.0 later", DROP or HANG) at ``stage`` for the next ``times`` visits."""
+        self.faults.append(Fault(stage, reply, times))
+
+    def fault(self, stage: Stage) -> str | None:
+        """Take the next fault told for ``stage``; None when the server is to behave."""
+        for fault in self.faults:
+            if fault.stage == stage and fault.times > 0:
+                fault.times -= 1
+                return fault.reply
+        return None
+
+    def wait_for(self, count: int, seconds: float = 20) -> list[Received]:
+        """Block until at least ``count`` messages were accepted; not for code on an event loop that sends them."""
+        wait_until(lambda: len(self.messages) >= count, f"mail number {count}", seconds)
+        return self.messages
+
+    def to(self, address: str) -> list[Received]:
+        """Give the messages for one recipient, oldest first."""
+        return [received for received in self.messages if address in received.recipients]
+
+
+class Handler:
+    """What aiosmtpd asks at each stage."""
+
+    def __init__(self, server: SMTPServer) -> None:
+        self.server = server
+
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd finds it by this name
+        self, smtp: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        reply = await fail(self.server, "MAIL", smtp)
+        if reply is None:
+            envelope.mail_from = address
+            envelope.mail_options.extend(options)
+        return reply or "250 2.1.0 sender taken"
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd finds it by this name
+        self, smtp: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        reply = await fail(self.server, "RCPT", smtp)
+        if reply is None:
+            envelope.rcpt_tos.append(address)
+        return reply or "250 2.1.5 recipient taken"
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd finds it by this name
+        self, smtp: SMTP, session: Session, envelope: Envelope
+    ) -> str:
+        raw = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content).encode()
+        self.server.contents.append(raw)
+        reply = await fail(self.server, "DOT", smtp)
+        if reply is not None:
+            return reply
+        message = email.message_from_bytes(raw, policy=email.policy.default)
+        login = session.auth_data.login.decode() if isinstance(session.auth_data, LoginPassword) else None
+        encrypted = session.ssl is not None or self.server.security == "tls"
+        recipients = tuple(envelope.rcpt_tos)
+        self.server.messages.append(Received(envelope.mail_from or "", recipients, login, encrypted, message, raw))
+        return f"250 2.0.0 queued as {len(self.server.messages)}"
+
+
+async def fail(server: SMTPServer, stage: Stage, smtp: SMTP) -> str | None:
+    """Do what was told for this stage: None to go on, else the reply; DROP and HANG end the conversation here."""
+    reply = server.fault(stage)
+    if reply == HANG:
+        await asyncio.sleep(3600)
+    if reply == DROP:
+        if isinstance(smtp.transport, asyncio.Transport):
+            smtp.transport.abort()
+        raise asyncio.CancelledError
+    return reply
+
+
+class FaultySMTP(SMTP):
+    """aiosmtpd's server with two more places to fail: the greeting and the moment before the dot."""
+
+    def __init__(self, server: SMTPServer, handler: Handler, **options: Any) -> None:  # noqa: ANN401 - passed through
+        super().__init__(handler, **options)
+        self.server = server
+
+    async def _handle_client(self) -> None:
+        self.server.connections += 1
+        reply = await fail(self.server, "CONNECT", self)
+        if reply is not None:
+            await self.push(reply)
+            return
+        await super()._handle_client()
+
+    @syntax("DATA")
+    async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd finds it by this name
+        reply = self.server.fault("DATA")
+        if reply == DROP and self._reader is not None:
+            await self.push("354 go on")
+            await self._reader.readline()
+        if reply is None:
+            await super().smtp_DATA(arg)
+            return
+        self.server.faults.insert(0, Fault("DATA", reply, 1))
+        words = await fail(self.server, "DATA", self)
+        await self.push(words or "451 4.3.0 later")
+
+
+def conversation(server: SMTPServer, identity: Identity) -> FaultySMTP:
+    """Make what answers one connection."""
+
+    def check(smtp: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:
+        if not isinstance(data, LoginPassword):
+            return AuthResult(success=False, handled=False)
+        server.logins.append(data.login.decode())
+        right = (data.login.decode(), data.password.decode()) == (server.user, server.password)
+        return AuthResult(success=right, handled=False, auth_data=data)
+
+    starttls = identity.server_context() if server.security == "starttls" else None
+    return FaultySMTP(
+        server,
+        Handler(server),
+        hostname="mail.example.test",
+        tls_context=starttls,
+        require_starttls=starttls is not None,
+        authenticator=check if server.user is not None else None,
+        auth_required=server.user is not None,
+        auth_require_tls=starttls is not None,
+        timeout=60,
+    )
+
+
+@contextmanager
+def running(security: Security = "none", user: str | None = None, password: str | None = None) -> Iterator[SMTPServer]:
+    """Run a server until the block ends; with ``user`` it takes mail only after a sign-in."""
+    with tempfile.TemporaryDirectory(prefix="otae-smtp-") as folder:
+        identity = make_identity(Path(folder))
+        server = SMTPServer(0, security, identity.ca_file, user=user, password=password)
+        tls = identity.server_context() if security == "tls" else None
+        conversations: list[FaultySMTP] = []
+
+        async def listen() -> asyncio.Server:
+            return await asyncio.get_running_loop().create_server(answer, server.host, 0, ssl=tls)
+
+        def answer() -> FaultySMTP:
+            conversations.append(conversation(server, identity))
+            return conversations[-1]
+
+        def hang_up() -> None:
+            for one in conversations:
+                if isinstance(one.transport, asyncio.Transport):
+                    one.transport.abort()
+
+        with in_thread(listen, "mail server", hang_up) as server.port:
+            yield server
+
+
+StartSMTP = Callable[..., SMTPServer]
+
+
+@pytest.fixture
+def start_smtp() -> Iterator[StartSMTP]:
+    """Give ``start(security="none"|"starttls"|"tls", user=None, password=None)``; every server ends with the test."""
+    with ExitStack() as stack:
+        yield lambda *args, **options: stack.enter_context(running(*args, **options))
+
+
+@pytest.fixture
+def smtp_server() -> Iterator[SMTPServer]:
+    """Run a plain server without sign-in for one test."""
+    with running() as server:
+        yield server

@@ -1,0 +1,223 @@
+"""The audit log: whatever is done to it behind the product's back shows, and the first bad entry is named."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import pytest
+
+from otae.errors import CannotStart
+from otae.settings import Settings
+from otae.store import audit, database, keyring
+from otae.store.audit import AuditBroken, Head
+from otae.store.desk import Desk
+from otae.store.models import AuditEntry, AuditHead, InstallationSecret
+
+pytestmark = pytest.mark.anyio
+
+ENTRIES = 12
+
+
+@pytest.fixture
+async def log(desk: Desk) -> Head:
+    """Fill the log to twelve entries."""
+    now = await database.now()
+    already = (await audit.verify()).count
+    for number in range(already + 1, ENTRIES + 1):
+        await audit.record("ada", "thing.done", now=now, subject=f"thing {number}", detail="größer")
+    return await audit.verify()
+
+
+async def test_a_log_nobody_touched_verifies(log: Head) -> None:
+    assert log.count == ENTRIES == await AuditEntry.all().count()
+    assert await audit.verify(log) == log
+
+
+async def edit() -> None:
+    await AuditEntry.filter(id=5).update(actor="cleo")
+
+
+async def backdate() -> None:
+    await AuditEntry.filter(id=5).update(at=datetime.fromisoformat("2020-01-01T00:00:00+00:00"))
+
+
+async def delete() -> None:
+    await AuditEntry.filter(id=5).delete()
+
+
+async def swap() -> None:
+    five, six = await AuditEntry.get(id=5), await AuditEntry.get(id=6)
+    await AuditEntry.filter(id__in=[5, 6]).delete()
+    five.id, six.id = six.id, five.id
+    for entry in (five, six):
+        await entry.save(force_create=True)
+
+
+async def delete_and_close_the_gap() -> None:
+    later = await AuditEntry.filter(id__gt=5).order_by("id")
+    await AuditEntry.filter(id__gte=5).delete()
+    for entry in later:
+        entry.id -= 1
+        await entry.save(force_create=True)
+
+
+async def put_another_in_its_place() -> None:
+    """Give entry 5 what stands in 4, proof and all."""
+    four = await AuditEntry.get(id=4)
+    await AuditEntry.filter(id=5).delete()
+    four.id = 5
+    await four.save(force_create=True)
+
+
+async def forge() -> None:
+    """Sign an entry with another key."""
+    await AuditEntry.filter(id=5).update(detail="harmless", mac="ab" * 32)
+
+
+@pytest.mark.parametrize(
+    "harm", [edit, backdate, delete, swap, delete_and_close_the_gap, put_another_in_its_place, forge]
+)
+async def test_the_first_bad_entry_is_named(log: Head, harm: Callable[[], Awaitable[None]]) -> None:
+    await harm()
+    with pytest.raises(AuditBroken) as caught:
+        await audit.verify()
+    assert caught.value.entry == 5
+    assert "entry 5" in str(caught.value)
+
+
+async def test_a_tail_cut_off_is_noticed(log: Head) -> None:
+    await AuditEntry.filter(id__gt=ENTRIES - 3).delete()
+    with pytest.raises(AuditBroken, match=f"all up to the last, {ENTRIES}") as caught:
+        await audit.verify()
+    assert caught.value.entry == ENTRIES - 2
+
+
+async def test_a_tail_cut_off_stays_noticed_when_the_log_goes_on(log: Head, desk: Desk) -> None:
+    await AuditEntry.filter(id__gt=ENTRIES - 3).delete()
+    await audit.record("ada", "thing.done", now=await database.now())
+    with pytest.raises(AuditBroken) as caught:
+        await audit.verify()
+    assert caught.value.entry == ENTRIES - 2
+
+
+async def test_a_head_made_to_fit_a_shorter_log_is_noticed_for_good(log: Head) -> None:
+    await AuditEntry.filter(id__gt=5).delete()
+    await AuditHead.all().update(count=5, mac=(await AuditEntry.get(id=5)).mac)
+    with pytest.raises(AuditBroken, match="its head was changed"):
+        await audit.verify()
+    await audit.record("ada", "thing.done", now=await database.now())
+    assert (await AuditEntry.get(id=6)).action == audit.HEAD_BROKEN
+    assert (await AuditEntry.get(id=7)).actor == "ada"
+    with pytest.raises(AuditBroken, match="it said 5 entries") as caught:
+        await audit.verify()
+    assert caught.value.entry == 6
+
+
+async def test_a_head_that_was_deleted_is_noticed_and_nothing_stands_still(log: Head) -> None:
+    await AuditHead.all().delete()
+    with pytest.raises(AuditBroken, match="its head is missing"):
+        await audit.verify()
+    await audit.record("ada", "thing.done", now=await database.now())
+    with pytest.raises(AuditBroken, match="it was missing") as caught:
+        await audit.verify()
+    assert caught.value.entry == ENTRIES + 1
+
+
+async def test_head_and_tail_put_back_together_are_noticed_by_a_head_noted_elsewhere(log: Head, desk: Desk) -> None:
+    earlier = await AuditHead.all().values()
+    await audit.record("ada", "thing.done", now=await database.now())
+    noted = await audit.verify()
+    await AuditEntry.filter(id=noted.count).delete()
+    await AuditHead.all().update(**{name: value for name, value in earlier[0].items() if name != "id"})
+    assert await audit.verify() == log
+    with pytest.raises(AuditBroken, match="noted") as caught:
+        await audit.verify(noted)
+    assert caught.value.entry == noted.count
+    await audit.record("cleo", "something.else", now=await database.now())
+    with pytest.raises(AuditBroken, match="not the one that was noted"):
+        await audit.verify(noted)
+
+
+async def test_an_entry_the_head_does_not_know_is_noticed(log: Head) -> None:
+    earlier = (await AuditHead.all().values())[0]
+    await audit.record("ada", "thing.done", now=await database.now())
+    await AuditHead.all().update(**{name: value for name, value in earlier.items() if name != "id"})
+    with pytest.raises(AuditBroken, match="does not know it"):
+        await audit.verify()
+
+
+async def test_another_installation_s_entries_are_not_ours(log: Head) -> None:
+    audit.hold_key(b"another installation's secret 32")
+    with pytest.raises(AuditBroken) as caught:
+        await audit.verify()
+    assert caught.value.entry == 1
+
+
+async def test_what_is_rolled_back_is_not_in_the_log(log: Head) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await do_and_fail()
+    assert await audit.verify() == log
+
+
+async def do_and_fail() -> None:
+    async with database.transaction():
+        await audit.record("ada", "thing.done", now=await database.now())
+        raise ZeroDivisionError
+
+
+async def test_many_at_once_make_one_chain(log: Head) -> None:
+    now = await database.now()
+
+    async def twice(number: int) -> None:
+        await audit.record(f"admin {number}", "thing.done", now=now)
+        async with database.transaction():
+            await audit.record(f"admin {number}", "thing.undone", now=now)
+
+    walks = asyncio.gather(*(audit.verify() for _ in range(5)))
+    await asyncio.gather(*(twice(number) for number in range(20)))
+    await walks
+    assert (await audit.verify(log)).count == ENTRIES + 40
+
+
+async def test_a_long_entry_is_cut_and_still_proven(log: Head) -> None:
+    await audit.record("x" * 150, "thing.done", now=await database.now(), subject="ü" * 300, detail="y" * 900)
+    await audit.verify()
+    (entry,) = await audit.list_entries(limit=1)
+    assert (len(entry.actor), len(entry.subject), len(entry.detail)) == (100, 200, 500)
+
+
+async def test_the_list_is_searched_and_paged_from_the_newest(log: Head) -> None:
+    first = await audit.list_entries(limit=3)
+    assert [entry.id for entry in first] == [12, 11, 10]
+    assert [entry.id for entry in await audit.list_entries(before=first[-1].id, limit=3)] == [9, 8, 7]
+    assert [entry.subject for entry in await audit.list_entries(search="THING 11")] == ["thing 11"]
+    assert [entry.action for entry in await audit.list_entries(search="command line")] == ["ca.created"]
+    assert await audit.list_entries(search="100%") == []
+
+
+async def test_an_installation_without_the_key_gets_it_from_migrate_alone(settings: Settings) -> None:
+    async with database.connected(settings):
+        await keyring.open_vault(settings)
+        await InstallationSecret.filter(name="audit").delete()
+        await AuditEntry.all().delete()
+        await AuditHead.all().delete()
+        with pytest.raises(CannotStart, match="otae migrate"):
+            await keyring.open_vault(settings)
+        for _ in range(2):
+            await keyring.open_vault(settings, first=True)
+            await audit.record("ada", "thing.done", now=await database.now())
+        assert (await audit.verify()).count == 2
+
+
+async def test_a_lost_head_is_not_made_again_by_migrate(settings: Settings, log: Head) -> None:
+    await AuditHead.all().delete()
+    await keyring.open_vault(settings, first=True)
+    with pytest.raises(AuditBroken):
+        await audit.verify()
+
+
+async def test_a_process_without_the_key_records_nothing(log: Head, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "_keys", {})
+    with pytest.raises(RuntimeError, match="open the vault"):
+        await audit.record("ada", "thing.done", now=await database.now())
+    assert await AuditEntry.all().count() == ENTRIES

@@ -1,0 +1,204 @@
+"""Worker and clock as processes of their own, over PostgreSQL and Redis."""
+
+import signal
+from uuid import uuid4
+
+import pytest
+import redis
+
+from otae.errors import CannotStart
+from otae.settings import Settings
+from otae.store import database, keyring
+from otae.store.desk import Desk, Silence
+from otae.store.models import Delivery, Heartbeat
+from otae.tasks import runtime
+from otae.tasks.broker import QueueBell, look_at_redis, make_broker
+from tests.servers.ports import free_port
+from tests.servers.redis import RedisServer
+from tests.servers.smtp import HANG, SMTPServer
+from tests.tasks.conftest import StartProcess, environment, eventually, queue_mail, says, send_through, until_sent
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_worker_sends_what_is_rung_and_ends_in_time_however_often_it_is_told(
+    shared_settings: Settings, smtp_server: SMTPServer, start_process: StartProcess
+) -> None:
+    async with database.connected(shared_settings), runtime.bell_for(shared_settings) as bell:
+        desk = Desk(shared_settings, await keyring.open_vault(shared_settings), bell)
+        await send_through(desk, smtp_server)
+        worker = start_process("worker")
+        for row in await queue_mail(desk, 20):
+            desk.bell.ring("delivery", row.id)
+        await until_sent(20)
+        assert [row.role for row in await Heartbeat.all()] == ["worker"]
+        worker.tell()
+        assert says(worker, "ending")
+        worker.tell()
+        assert worker.end() == 0
+        assert await Heartbeat.all().count() == 0
+    assert len(smtp_server.messages) == 20
+    assert "@example.test" not in worker.log.read_text()
+
+
+async def test_what_is_being_sent_at_the_end_is_finished_and_the_rest_is_kept(
+    shared_settings: Settings, smtp_server: SMTPServer, start_process: StartProcess
+) -> None:
+    async with database.connected(shared_settings), runtime.bell_for(shared_settings) as bell:
+        desk = Desk(shared_settings, await keyring.open_vault(shared_settings), bell)
+        await send_through(desk, smtp_server)
+        worker = start_process("worker")
+        for row in await queue_mail(desk, 120):
+            desk.bell.ring("delivery", row.id)
+        await until_sent(5)
+        worker.tell()
+        assert worker.end() == 0
+        assert await Delivery.filter(status="sending").count() == 0
+        assert await Delivery.filter(status="sent").count() == len(smtp_server.messages)
+        start_process("worker")
+        start_process("clock")
+        await until_sent(120)
+    assert len({mail.recipients for mail in smtp_server.messages}) == len(smtp_server.messages) == 120
+
+
+async def test_an_emptied_queue_loses_no_mail(
+    shared_settings: Settings, redis_server: RedisServer, smtp_server: SMTPServer, start_process: StartProcess
+) -> None:
+    async with database.connected(shared_settings), runtime.bell_for(shared_settings) as bell:
+        desk = Desk(shared_settings, await keyring.open_vault(shared_settings), bell)
+        await send_through(desk, smtp_server)
+        for row in await queue_mail(desk, 40):
+            desk.bell.ring("delivery", row.id)
+        client = redis.Redis.from_url(redis_server.url)
+
+        async def rung() -> bool:
+            return bool(client.dbsize())
+
+        await eventually(rung)
+        client.flushall()
+        start_process("worker")
+        clock = start_process("clock")
+        await until_sent(40)
+        clock.tell(signal.SIGTERM)
+        assert clock.end() == 0
+    assert len(smtp_server.messages) == 40
+
+
+async def test_a_worker_killed_in_mid_run_loses_no_mail(
+    shared_settings: Settings, smtp_server: SMTPServer, start_process: StartProcess
+) -> None:
+    async with database.connected(shared_settings), runtime.bell_for(shared_settings) as bell:
+        desk = Desk(shared_settings, await keyring.open_vault(shared_settings), bell)
+        await send_through(desk, smtp_server)
+        smtp_server.answer("MAIL", HANG, times=3)
+        worker = start_process("worker")
+        for row in await queue_mail(desk, 30):
+            desk.bell.ring("delivery", row.id)
+        await until_sent(20)
+        worker.tell(signal.SIGKILL)
+        worker.end()
+        # The leases of the killed worker, ended by hand: the test does not wait two minutes.
+        await Delivery.filter(status="sending").update(lease_until=await database.now())
+        start_process("worker")
+        start_process("clock")
+        await until_sent(30)
+    assert {mail.recipients[0] for mail in smtp_server.messages} == {f"ben{at}@example.test" for at in range(30)}
+
+
+async def test_redis_gets_ids_and_nothing_else(
+    shared_settings: Settings, redis_server: RedisServer, smtp_server: SMTPServer
+) -> None:
+    async with database.connected(shared_settings), runtime.bell_for(shared_settings) as bell:
+        desk = Desk(shared_settings, await keyring.open_vault(shared_settings), Silence())
+        [row] = await queue_mail(desk)
+        bell.ring("delivery", row.id)
+    client = redis.Redis.from_url(redis_server.url)
+    assert str(row.id) in await held(client)
+    assert "ep-" not in await held(client)
+    assert "example.test" not in await held(client)
+
+
+async def held(client: redis.Redis) -> str:
+    """Return everything a Redis holds, as text (its own dumps are compressed)."""
+    kept: list[object] = []
+    for key in client.scan_iter():
+        match client.type(key):
+            case b"hash":
+                kept.append((key, client.hgetall(key)))
+            case b"list":
+                kept.append((key, client.lrange(key, 0, -1)))
+            case b"zset":
+                kept.append((key, client.zrange(key, 0, -1)))
+            case kind:
+                raise AssertionError(kind)
+    return str(kept)
+
+
+@pytest.mark.parametrize(("query", "taken"), [("?ssl_cert_reqs=none", True), ("", False)])
+async def test_the_url_says_how_the_certificate_of_redis_is_checked(
+    postgres_settings: Settings,
+    redis_server: RedisServer,
+    capsys: pytest.CaptureFixture[str],
+    query: str,
+    *,
+    taken: bool,
+) -> None:
+    environ = {**environment(postgres_settings), "REDIS_URL": redis_server.tls_url + query}
+    async with runtime.bell_for(Settings.load(environ)) as bell:
+        bell.ring("delivery", uuid4())
+    check = await look_at_redis(Settings.load(environ))
+    assert check is not None
+    assert (check.state == "ok") is taken
+    assert redis_server.password not in str(check)
+    assert ("does not take hints" not in capsys.readouterr().out) is taken
+
+
+async def test_a_server_that_hangs_does_not_keep_the_worker_from_ending(
+    shared_settings: Settings, smtp_server: SMTPServer, start_process: StartProcess
+) -> None:
+    async with database.connected(shared_settings), runtime.bell_for(shared_settings) as bell:
+        desk = Desk(shared_settings, await keyring.open_vault(shared_settings), bell)
+        await send_through(desk, smtp_server)
+        smtp_server.answer("MAIL", HANG, times=10)
+        worker = start_process("worker")
+        [row] = await queue_mail(desk)
+        desk.bell.ring("delivery", row.id)
+
+        async def sending() -> bool:
+            return bool(smtp_server.connections)
+
+        await eventually(sending)
+        worker.tell()
+        assert worker.end() == 0
+        assert (await Delivery.get(id=row.id)).status in {"sending", "queued"}
+
+
+async def test_ringing_never_raises_and_never_waits_while_redis_is_down(
+    sqlite_settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = sqlite_settings.model_copy(update={"redis_url": Secret(f"redis://127.0.0.1:{free_port()}/0")})
+    bell = QueueBell(make_broker(gone))
+    row = uuid4()
+    for _ in range(50):
+        bell.ring("delivery", row)
+    bell.close()
+    said = capsys.readouterr().out
+    assert said.count("the queue does not take hints") == 1
+    assert str(row) not in said
+
+
+class Secret:
+    """What a setting that hides itself looks like to its reader."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+
+    def get_secret_value(self) -> str:
+        return self.value
+
+
+@pytest.mark.parametrize("run", [runtime.run_worker, runtime.run_clock])
+async def test_without_redis_there_is_no_process_of_its_own(sqlite_settings: Settings, run: object) -> None:
+    assert callable(run)
+    with pytest.raises(CannotStart, match="REDIS_URL"):
+        run(sqlite_settings)

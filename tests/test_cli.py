@@ -1,0 +1,234 @@
+"""The commands of the contract: what they print for scripts, how they refuse, and how they end."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otae.cli import main
+from otae.settings import Settings
+from tests.desks import MASTER_KEY
+from tests.flow.processes import environment
+from tests.reference import reference
+
+PASSWORD = "correct horse battery\n"
+
+
+@dataclass
+class Done:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class CommandLine:
+    """`otae` on one installation, in this process: a process for each command would only add its start."""
+
+    def __init__(self, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.environment = {"OTAE_HOME": str(settings.home), "OTAE_MASTER_KEYS": MASTER_KEY}
+        self.monkeypatch = monkeypatch
+        self.capsys = capsys
+
+    def run(self, *arguments: str, text: str = "") -> Done:
+        with self.monkeypatch.context() as patched:
+            patched.setattr(os, "environ", self.environment)
+            patched.setattr(sys, "argv", ["otae", *arguments])
+            patched.setattr(sys, "stdin", io.StringIO(text))
+            with pytest.raises(SystemExit) as ended:
+                main()
+        written = self.capsys.readouterr()
+        return Done(int(ended.value.code or 0), written.out, written.err)
+
+    def json(self, *arguments: str, text: str = "") -> Any:  # noqa: ANN401 - whatever the command prints
+        done = self.run(*arguments, "--json", text=text)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def refusal(self, *arguments: str, text: str = "") -> str:
+        done = self.run(*arguments, text=text)
+        assert done.returncode == 1, (done.returncode, done.stderr)
+        assert done.stderr.startswith("otae: ")
+        assert done.stderr.count("\n") == 1
+        return done.stderr
+
+
+@pytest.fixture
+def command(
+    sqlite_settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> CommandLine:
+    return CommandLine(sqlite_settings, monkeypatch, capsys)
+
+
+@pytest.fixture
+def ben(command: CommandLine) -> CommandLine:
+    command.json(
+        "user", "add", "ben", "--email", "ben@example.test", "--group", "sales", "--password-stdin", text=PASSWORD
+    )
+    return command
+
+
+def otae(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a process of its own, on an installation with a key file."""
+    around = environment(folder) | {"OTAE_MASTER_KEYS": ""}
+    command = [sys.executable, "-m", "otae", *arguments]
+    return subprocess.run(command, env=around, capture_output=True, text=True, check=False)
+
+
+def test_an_empty_folder_becomes_an_installation(tmp_path: Path) -> None:
+    assert "migrate" in otae(tmp_path, "user", "list").stderr
+    assert otae(tmp_path, "migrate").returncode == 0
+    assert otae(tmp_path, "migrate").returncode == 0
+    assert json.loads(otae(tmp_path, "user", "list", "--json").stdout) == []
+    assert (tmp_path / "var" / "master.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_lost_key_file_is_never_made_again(tmp_path: Path) -> None:
+    assert otae(tmp_path, "migrate").returncode == 0
+    key_file = tmp_path / "var" / "master.key"
+    key_file.unlink()
+    done = otae(tmp_path, "migrate")
+    assert done.returncode == 1
+    assert "put it back" in done.stderr
+    assert not key_file.exists()
+
+
+def test_a_wrong_master_key_is_refused_by_every_command(command: CommandLine) -> None:
+    command.environment["OTAE_MASTER_KEYS"] = command.run("keys", "generate").stdout.strip()
+    assert "master key" in command.refusal("ca", "show")
+    assert "master key" in command.refusal("migrate")
+
+
+def test_wrong_usage_ends_with_two(command: CommandLine) -> None:
+    assert command.run("invite").returncode == 2
+    assert command.run("nonsense").returncode == 2
+    assert command.run("admin", "create", "ada").returncode == 2
+
+
+def test_an_administrator_is_made_by_password_or_by_link(command: CommandLine) -> None:
+    made = command.json("admin", "create", "ada", "--password-stdin", text="a long enough password\n")
+    assert made == {"name": "ada", "role": "ADMIN"}
+    link = command.json("admin", "create", "cleo", "--setup-link")["setup_link"]
+    assert link.startswith("https://localhost:8443/admin/setup")
+    assert "otae: password" in command.refusal("admin", "create", "eve", "--password-stdin", text="short\n")
+
+
+def test_people_are_added_once_and_listed(ben: CommandLine) -> None:
+    assert [row["name"] for row in ben.json("user", "list")] == ["ben"]
+    assert "ben" in ben.refusal("user", "add", "BEN", "--email", "ben@example.test")
+    assert "ben@example.test" in ben.run("user", "list").stdout
+
+
+def test_an_invitation_prints_what_scripts_rely_on(ben: CommandLine) -> None:
+    made = ben.json("invite", "--user", "ben", "--mode", "two_factor", "--no-send", "--show-pin")
+    assert set(made) == {"id", "token", "url", "mode", "status", "valid_until", "pin"}
+    assert made["url"] == f"https://localhost:8443/zdm/su?e={made['token']}"
+    assert made["token"].startswith("ep-")
+    assert made["status"] == "pending"
+    assert len(made["pin"]) == 8
+    assert made["valid_until"].endswith(("Z", "+00:00"))
+
+
+def test_a_pin_is_printed_only_when_asked_for(ben: CommandLine) -> None:
+    assert "pin" not in ben.json("invite", "--user", "ben", "--mode", "username_pin", "--no-send")
+
+
+def test_a_classic_invitation_has_no_end(ben: CommandLine) -> None:
+    assert ben.json("invite", "--user", "ben", "--mode", "username_password", "--no-send")["valid_until"] is None
+
+
+def test_an_invitation_is_refused_naming_what_is_missing(ben: CommandLine) -> None:
+    assert "recipient: there is nobody" in ben.refusal("invite", "--user", "cleo")
+    ben.json("user", "add", "cleo")
+    assert "e-mail" in ben.refusal("invite", "--user", "cleo", "--mode", "username_pin")
+    assert "mode" in ben.refusal("invite", "--user", "ben", "--mode", "invitation_url")
+
+
+def test_the_life_of_an_invitation(ben: CommandLine) -> None:
+    made = ben.json("invite", "--user", "ben", "--mode", "username_pin")
+    assert [row["id"] for row in ben.json("invitation", "list", "--status", "pending")] == [made["id"]]
+    shown = ben.json("invitation", "show", made["id"])
+    assert shown["timeline"][0]["kind"] == "invitation.created"
+    assert "invitation.created" in ben.run("invitation", "show", made["id"]).stdout
+    again = ben.json("invitation", "resend", made["id"], "--show-pin")
+    assert again["token"] == made["token"]
+    assert ben.run("invitation", "revoke", made["id"]).returncode == 0
+    assert ben.json("invitation", "show", made["id"])["status"] == "revoked"
+    assert "withdrawn" in ben.refusal("profile", made["token"])
+    assert "no invitation" in ben.refusal("invitation", "show", "not-an-id")
+
+
+def test_the_single_profile_is_written_with_a_fresh_challenge(ben: CommandLine) -> None:
+    token = ben.json("invite", "--user", "ben", "--mode", "username_pin", "--no-send")["token"]
+    first = ben.run("profile", token, "--unsigned").stdout
+    second = ben.run("profile", token, "--unsigned").stdout
+    assert first.startswith("<?xml")
+    assert "com.apple.mdm" in first
+    assert first != second
+    assert "no invitation" in ben.refusal("profile", "ep-00000000-0000-4000-8000-000000000000")
+
+
+def test_server_properties_are_listed_read_and_set(command: CommandLine) -> None:
+    rows = {row["name"]: row for row in command.json("property", "list")}
+    assert rows["macos.otae.enable"]["value"] is True
+    assert command.run("property", "set", "macos.otae.enable", "false").returncode == 0
+    assert command.json("property", "get", "macos.otae.enable")["value"] is False
+    assert command.run("property", "get", "macos.otae.enable").stdout == "false\n"
+    assert "true or false" in command.refusal("property", "set", "macos.otae.enable", "maybe")
+    assert "no server property" in command.refusal("property", "get", "nonsense")
+
+
+def test_the_first_notification_server_is_active(command: CommandLine) -> None:
+    common = ("--host", "mail.example.test", "--from-name", "IT", "--from-email", "it@example.test")
+    first = command.json("notification-server", "add", "smtp", "--name", "one", *common)
+    second = command.json("notification-server", "add", "smtp", "--name", "two", *common)
+    assert (first["active"], second["active"]) == (True, False)
+    assert command.run("notification-server", "activate", "two").returncode == 0
+    assert [row["name"] for row in command.json("notification-server", "list") if row["active"]] == ["two"]
+    assert command.run("notification-server", "test", "one", "--to", "ada@example.test").returncode == 1
+
+
+def test_the_authority_is_shown_and_its_root_exported(command: CommandLine, tmp_path: Path) -> None:
+    tree = command.json("ca", "show")
+    assert [row["purpose"] for row in tree] == ["root", "device-ca", "ra", "profile-signer", "service-ca", "tls"]
+    assert command.run("ca", "export-root").stdout.startswith("-----BEGIN CERTIFICATE-----")
+    assert command.run("ca", "export-root", "--output", str(tmp_path / "root.pem")).returncode == 0
+    assert (tmp_path / "root.pem").read_text().startswith("-----BEGIN CERTIFICATE-----")
+
+
+def test_a_push_certificate_without_its_key_is_refused(command: CommandLine) -> None:
+    assert "no push certificate" in command.refusal("push", "show")
+    file = reference("captures/push-certificates/mock_push_cert.pem")
+    assert "key" in command.refusal("push", "import", str(file))
+
+
+def test_there_are_no_macs_at_first(command: CommandLine) -> None:
+    assert command.json("device", "list") == []
+    assert "no Mac" in command.refusal("device", "show", "A" * 36)
+    assert command.run("device", "release", "A" * 36).returncode == 1
+
+
+def test_the_doctor_says_what_is_not_running(command: CommandLine) -> None:
+    done = command.run("doctor", "--json")
+    assert done.returncode == 1
+    found = {row["check"]: row["state"] for row in json.loads(done.stdout)}
+    assert found["master key"] == "ok"
+    assert found["worker"] == "failed"
+
+
+def test_the_audit_log_is_listed_and_verified(ben: CommandLine) -> None:
+    newest = ben.json("audit", "list", "--search", "ben")[0]
+    assert (newest["action"], newest["actor"], newest["subject"]) == ("person.added", "command line", "ben")
+    head = ben.json("audit", "verify")
+    assert head["entries"] == newest["entry"]
+    ben.run("property", "set", "identity.days", "200")
+    assert ben.json("audit", "verify", "--noted", head["head"])["entries"] == head["entries"] + 1
+    assert "not the one that was noted" in ben.refusal("audit", "verify", "--noted", f"{head['entries']}:{'0' * 64}")
+    assert ben.run("audit", "verify", "--noted", "something").returncode == 2

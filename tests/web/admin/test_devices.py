@@ -1,0 +1,68 @@
+"""Manage → Devices."""
+
+import httpx2
+import pytest
+
+from otae.store import database
+from otae.store.models import AuditEntry, Device, Invitation
+from tests.enrollment import lab
+from tests.enrollment.lab import LabMac
+from tests.web.conftest import Site
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def mac(site: Site) -> LabMac:
+    """A Mac that Ben enrolled."""
+    mac, now = LabMac(), await database.now()
+    topic = await mac.install_profile(site.desk, await lab.signed_in(site.desk, now, "ben", way="profile"), now)
+    await mac.authenticate(site.desk, now, topic)
+    await mac.token_update(site.desk, now, topic)
+    return mac
+
+
+async def test_an_empty_list_names_the_next_step(console: httpx2.AsyncClient) -> None:
+    answer = await console.get("/admin/devices")
+    assert "No Mac has enrolled yet" in answer.text
+    assert 'href="/admin/invitations/add"' in answer.text
+
+
+async def test_macs_are_listed_and_found(console: httpx2.AsyncClient, mac: LabMac) -> None:
+    text = (await console.get("/admin/devices")).text
+    for shown in (mac.serial, "ben", "Enrolled", "Corporate", f"/admin/devices/{mac.udid}", "Certificate until"):
+        assert shown in text
+    assert mac.serial in (await console.get("/admin/devices?q=c02lab")).text
+    assert "No Mac found" in (await console.get("/admin/devices?q=%25")).text
+    assert mac.serial not in (await console.get("/admin/devices?from=50")).text
+    assert mac.serial in (await console.get("/admin/devices?from=-1;drop")).text
+
+
+async def test_one_mac_is_shown_with_its_invitation(console: httpx2.AsyncClient, mac: LabMac) -> None:
+    text = (await console.get(f"/admin/devices/{mac.udid}")).text
+    assert mac.udid in text
+    assert f"/admin/invitations/{(await Invitation.get()).id}" in text
+    assert "data-confirm=" in text
+
+
+async def test_a_mac_is_released_once(console: httpx2.AsyncClient, mac: LabMac) -> None:
+    for _ in range(2):
+        answer = await console.post(f"/admin/devices/{mac.udid}/release")
+        assert answer.headers["location"] == f"/admin/devices/{mac.udid}"
+    assert (await Device.get()).released
+    assert await AuditEntry.filter(actor="ada", action="device.released").count() == 1
+    assert "Release this Mac" not in (await console.get(f"/admin/devices/{mac.udid}")).text
+
+
+async def test_an_unknown_mac_is_nowhere(console: httpx2.AsyncClient) -> None:
+    assert (await console.get("/admin/devices/00000000-1111")).status_code == 404
+    assert (await console.post("/admin/devices/00000000-1111/release")).status_code == 404
+
+
+async def test_what_a_mac_says_is_only_ever_text(console: httpx2.AsyncClient, mac: LabMac) -> None:
+    hostile = "<img src=x hx-get=/admin>"
+    await Device.filter(udid=mac.udid).update(serial=hostile, name=hostile, model_name=hostile, os_version=hostile)
+    for path in ("/admin/devices", f"/admin/devices/{mac.udid}"):
+        text = (await console.get(path)).text
+        assert "<img src=x" not in text
+        assert "&lt;img src=x hx-get=/admin&gt;" in text

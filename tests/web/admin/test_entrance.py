@@ -1,0 +1,162 @@
+"""The way in: setup link, sign in, sign out, and nothing without them."""
+
+from datetime import datetime
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from otae.accounts import administrators
+from otae.web.guards import CONSOLE_COOKIE
+from tests.web.admin.conftest import ADA_PASSWORD
+from tests.web.conftest import Site
+
+pytestmark = pytest.mark.anyio
+
+GOOD = {"name": "ada", "password": ADA_PASSWORD, "again": ADA_PASSWORD}
+ID = uuid4()
+PAGES = [
+    ("GET", "/admin"),
+    ("POST", "/admin/rehearsal"),
+    ("GET", "/admin/invitations"),
+    ("GET", "/admin/invitations/add"),
+    ("POST", "/admin/invitations/add"),
+    ("GET", "/admin/invitations/people"),
+    ("GET", f"/admin/invitations/{ID}"),
+    ("POST", f"/admin/invitations/{ID}/resend"),
+    ("POST", f"/admin/invitations/{ID}/extend"),
+    ("POST", f"/admin/invitations/{ID}/link"),
+    ("POST", f"/admin/invitations/{ID}/revoke"),
+]
+
+
+@pytest.fixture
+async def link(site: Site, now: datetime) -> str:
+    """Give the path of a setup link, as the first start prints it."""
+    parts = urlsplit(await administrators.new_setup_link(site.desk, now=now))
+    return f"{parts.path}?{parts.query}"
+
+
+async def test_the_setup_link_makes_an_administrator_and_signs_in(site: Site, link: str) -> None:
+    page = await site.client.get(link)
+    assert page.status_code == 200
+    assert 'type="password"' in page.text
+    answer = await site.client.post(link, data=GOOD)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/admin")
+    assert "ada" in (await site.client.get("/admin")).text
+
+
+async def test_the_setup_link_works_once(site: Site, link: str) -> None:
+    await site.client.post(link, data=GOOD)
+    for answer in (await site.client.get(link), await site.client.post(link, data=GOOD | {"name": "cleo"})):
+        assert answer.status_code == 404
+        assert "no longer works" in answer.text
+
+
+@pytest.mark.parametrize("query", ["", "?s=", "?s=made-up"])
+async def test_a_made_up_setup_link_is_nothing(site: Site, query: str) -> None:
+    assert (await site.client.get(f"/admin/setup{query}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("wrong", "beside"),
+    [
+        ({"password": "short", "again": "short"}, "password-errors"),
+        ({"password": "passwordpassword", "again": "passwordpassword"}, "password-errors"),
+        ({"again": "something else entirely"}, "again-errors"),
+        ({"name": "a name with spaces"}, "name-errors"),
+        ({"name": ""}, "name-errors"),
+    ],
+)
+async def test_a_refused_entry_is_shown_beside_its_field_and_the_link_stays_good(
+    site: Site, link: str, wrong: dict[str, str], beside: str
+) -> None:
+    answer = await site.client.post(link, data=GOOD | wrong)
+    assert answer.status_code == 422
+    assert f'id="{beside}"' in answer.text
+    assert 'id="summary"' in answer.text
+    assert CONSOLE_COOKIE not in answer.cookies
+    assert ADA_PASSWORD not in answer.text
+    assert (await site.client.post(link, data=GOOD)).status_code == 303
+
+
+async def test_a_wrong_name_and_a_wrong_password_look_alike(site: Site, ada: None) -> None:
+    name = await site.client.post("/admin/sign-in", data={"name": "cleo", "password": ADA_PASSWORD})
+    password = await site.client.post("/admin/sign-in", data={"name": "ada", "password": "something else entirely"})
+    assert (name.status_code, password.status_code) == (422, 422)
+    assert name.text.replace("cleo", "ada") == password.text
+    assert not name.cookies
+    assert not password.cookies
+
+
+async def test_guessing_is_slowed_down(site: Site, ada: None) -> None:
+    entry = {"name": "ada", "password": "guess"}
+    answers = [await site.client.post("/admin/sign-in", data=entry) for _ in range(6)]
+    answer = answers[-1]
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_signing_in_gives_a_secret_that_the_browser_did_not_bring(
+    site: Site, console: httpx2.AsyncClient
+) -> None:
+    before = console.cookies[CONSOLE_COOKIE]
+    answer = await console.post("/admin/sign-in", data={"name": "ada", "password": ADA_PASSWORD})
+    set_cookie = answer.headers["set-cookie"]
+    assert all(word in set_cookie for word in ("HttpOnly", "Secure", "SameSite=lax", "Path=/"))
+    assert console.cookies[CONSOLE_COOKIE] != before
+    old = site.stranger(Cookie=f"{CONSOLE_COOKIE}={before}")
+    assert (await old.get("/admin")).headers["location"].startswith("/admin/sign-in")
+
+
+async def test_who_is_signed_in_need_not_do_it_again(console: httpx2.AsyncClient) -> None:
+    answer = await console.get("/admin/sign-in")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/admin")
+
+
+async def test_signing_out_ends_the_session_on_the_server(site: Site, console: httpx2.AsyncClient) -> None:
+    secret = console.cookies[CONSOLE_COOKIE]
+    answer = await console.post("/admin/sign-out")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/admin/sign-in")
+    assert "You are signed out" in (await console.get("/admin/sign-in")).text
+    old = site.stranger(Cookie=f"{CONSOLE_COOKIE}={secret}")
+    assert (await old.get("/admin")).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reached"),
+    [
+        ("/admin/invitations", "/admin/invitations"),
+        ("/admin/invitations?status=stuck&q=ben", "/admin/invitations?status=stuck&q=ben"),
+        ("https://evil.test/", "/admin"),
+        ("//evil.test/admin", "/admin"),
+        ("/admin//evil.test", "/admin"),
+        ("/admin/../zdm/su", "/admin"),
+        ("/admin\\@evil.test", "/admin"),
+        ("/admin\r\nX-Header: 1", "/admin"),
+        ("/administrator", "/admin"),
+        ("/zdm/macos/otae/login", "/admin"),
+        ("/admin/sign-in", "/admin"),
+        ("", "/admin"),
+    ],
+)
+async def test_after_signing_in_one_goes_to_a_console_page_only(
+    site: Site, ada: None, wanted: str, reached: str
+) -> None:
+    entry = {"name": "ada", "password": ADA_PASSWORD}
+    answer = await site.client.post("/admin/sign-in", params={"next": wanted}, data=entry)
+    assert answer.headers["location"] == reached
+
+
+@pytest.mark.parametrize(("method", "path"), PAGES)
+async def test_nobody_gets_in_without_signing_in(site: Site, ada: None, method: str, path: str) -> None:
+    answer = await site.client.request(method, path)
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/admin/sign-in")
+    part = await site.client.request(method, path, headers={"HX-Request": "true"})
+    assert part.headers["hx-redirect"].startswith("/admin/sign-in")
+
+
+async def test_the_first_start_says_where_the_setup_link_is(site: Site) -> None:
+    assert "setup-link" in (await site.client.get("/admin/sign-in")).text

@@ -1,0 +1,160 @@
+"""The page of one invitation: its timeline, and what can be done."""
+
+import re
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from otae.enrollment import sessions
+from otae.errors import ChallengeUsed
+from otae.invitations import lifecycle
+from otae.invitations.orders import InvitationOrder
+from otae.store.models import AuditEntry, Delivery, Event, Invitation, Person
+from otae.store.records import about, note, note_refusal
+from tests.web.conftest import Invite, Site
+
+pytestmark = pytest.mark.anyio
+
+PART = {"HX-Request": "true"}
+
+
+def asked_next(page: str) -> str:
+    """Give the address that the live part asks; "" when it asks no more."""
+    return page.partition('id="progress"')[2].partition('hx-get="')[2].partition('"')[0].replace("&amp;", "&")
+
+
+async def test_the_page_tells_what_happened(console: httpx2.AsyncClient, site: Site, invite: Invite) -> None:
+    created = await invite("two_factor")
+    page = (await console.get(f"/admin/invitations/{created.invitation.id}")).text
+    for words in ("Ben Okafor", "Two Factor", "Corporate", "Pending", "valid until", "Created by ada"):
+        assert words in page
+    assert "Waiting for the link to be opened" in page
+    assert created.token not in page
+
+
+async def test_only_what_is_new_comes_over(
+    console: httpx2.AsyncClient, site: Site, invite: Invite, ben: Person, now: datetime
+) -> None:
+    created = await invite("two_factor")
+    address = f"/admin/invitations/{created.invitation.id}"
+    following = asked_next((await console.get(address)).text)
+    assert following.startswith(address)
+    assert (await console.get(following, headers=PART)).status_code == 204
+
+    await lifecycle.link_opened(created.invitation, now=now, browser="Safari on macOS")
+    part = await console.get(following, headers=PART)
+    assert part.status_code == 200
+    assert "<html" not in part.text
+    assert "Link opened in Safari on macOS" in part.text
+    assert asked_next(part.text) != following
+    assert (await console.get(asked_next(part.text), headers=PART)).status_code == 204
+
+
+async def test_a_refusal_is_told_with_reason_code_and_advice(
+    console: httpx2.AsyncClient, site: Site, invite: Invite, ben: Person, now: datetime
+) -> None:
+    created = await invite("two_factor")
+    session = await sessions.open_session(
+        site.desk, person=ben, invitation=created.invitation, mode="two_factor", ownership="corporate", now=now
+    )
+    code = await note_refusal(ChallengeUsed("answered at 10:02"), now=now, about=about(session))
+    page = (await console.get(f"/admin/invitations/{created.invitation.id}")).text
+    for words in ("This profile has been used already.", "A profile works once.", "answered at 10:02", code):
+        assert words in page
+    assert str(created.invitation.id) in (await console.get(f"/admin/invitations?q={code}")).text
+
+
+async def test_an_ended_invitation_asks_no_more_and_offers_nothing(
+    console: httpx2.AsyncClient, site: Site, invite: Invite, now: datetime
+) -> None:
+    created = await invite("two_factor")
+    address = f"/admin/invitations/{created.invitation.id}"
+    following = asked_next((await console.get(address)).text)
+    answer = await console.post(f"{address}/revoke")
+    assert (answer.status_code, answer.headers["location"]) == (303, address)
+    part = await console.get(following, headers=PART)
+    assert "Revoked by ada" in part.text
+    assert "hx-trigger" not in part.text
+    assert "<form" not in part.text
+    again = await console.post(f"{address}/resend")
+    assert again.status_code == 303
+    assert "This invitation was withdrawn." in (await console.get(address)).text
+
+
+async def test_sending_again_makes_a_new_pin(console: httpx2.AsyncClient, site: Site, invite: Invite) -> None:
+    created = await invite("username_pin")
+    address = f"/admin/invitations/{created.invitation.id}"
+    assert (await console.post(f"{address}/resend")).headers["location"] == address
+    row = await Invitation.get(id=created.invitation.id)
+    assert row.generation == 2
+    assert await Delivery.filter(invitation_id=row.id).count() == 2
+    page = (await console.get(address)).text
+    assert "Sent again by ada" in page
+    assert "The invitation is being sent again." in page
+
+
+async def test_extending_gives_more_time(console: httpx2.AsyncClient, site: Site, ben: Person, now: datetime) -> None:
+    order = InvitationOrder("ben", mode="username_pin", send=False)
+    created = await lifecycle.create(site.desk, order, now=now - timedelta(hours=10), actor="ada")
+    await console.post(f"/admin/invitations/{created.invitation.id}/extend")
+    row = await Invitation.get(id=created.invitation.id)
+    assert row.valid_until is not None
+    assert row.valid_until > now + timedelta(hours=23)
+
+
+async def test_the_link_is_shown_on_demand_and_that_is_recorded(
+    console: httpx2.AsyncClient, site: Site, invite: Invite
+) -> None:
+    created = await invite("two_factor")
+    address = f"/admin/invitations/{created.invitation.id}"
+    answer = await console.post(f"{address}/link")
+    assert answer.status_code == 200
+    assert f'value="{created.url}"' in answer.text
+    assert asked_next(answer.text).startswith(f"{address}?")
+    assert "Link copied by ada" in answer.text
+    assert await AuditEntry.filter(action="invitation.link-copied", subject=str(created.invitation.id)).exists()
+    assert created.token not in (await console.get(address)).text
+    assert (await console.get(f"{address}/link")).status_code == 405
+
+
+async def test_the_link_of_an_ended_invitation_is_not_shown(
+    console: httpx2.AsyncClient, site: Site, invite: Invite, now: datetime
+) -> None:
+    created = await invite("two_factor")
+    await lifecycle.revoke(site.desk, created.invitation, now=now, actor="ada")
+    answer = await console.post(f"/admin/invitations/{created.invitation.id}/link")
+    assert answer.status_code == 303
+
+
+@pytest.mark.parametrize("path", [str(uuid4()), "none", "1"])
+async def test_what_is_no_invitation_is_not_found(console: httpx2.AsyncClient, path: str) -> None:
+    assert (await console.get(f"/admin/invitations/{path}")).status_code == 404
+    for action in ("resend", "extend", "link", "revoke"):
+        assert (await console.post(f"/admin/invitations/{path}/{action}")).status_code == 404
+
+
+async def test_a_rehearsals_invitation_is_not_shown(
+    console: httpx2.AsyncClient, site: Site, ben: Person, now: datetime
+) -> None:
+    order = InvitationOrder("ben", mode="username_pin", send=False, rehearsal=True)
+    created = await lifecycle.create(site.desk, order, now=now, actor="rehearsal")
+    assert (await console.get(f"/admin/invitations/{created.invitation.id}")).status_code == 404
+
+
+async def test_every_step_of_the_way_is_told_with_its_time(
+    console: httpx2.AsyncClient, site: Site, invite: Invite, ben: Person, now: datetime
+) -> None:
+    created = await invite("two_factor")
+    session = await sessions.open_session(
+        site.desk, person=ben, invitation=created.invitation, mode="two_factor", ownership="corporate", now=now
+    )
+    for seconds, kind in enumerate(("profile.fetched", "session.identified", "session.configured"), 1):
+        await note(kind, now=now + timedelta(seconds=seconds), about=about(session))
+    page = (await console.get(f"/admin/invitations/{created.invitation.id}")).text
+    steps = ["Signed in", "Profile downloaded", "The Mac answered", "Management profile handed over"]
+    places = [page.index(step) for step in steps]
+    assert places == sorted(places)
+    assert len(re.findall(r'class="took">1 s<', page)) == 3
+    assert await Event.filter(session_id=session.id).count() == 4

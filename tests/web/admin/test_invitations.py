@@ -1,0 +1,195 @@
+"""The list of invitations and the form that adds one."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from otae.directory import local
+from otae.invitations import lifecycle
+from otae.invitations.orders import InvitationOrder
+from otae.store.models import Delivery, Event, Invitation, Person
+from otae.web.admin import invitations
+from tests.web.conftest import Invite, Site
+
+pytestmark = pytest.mark.anyio
+
+PART = {"HX-Request": "true"}
+HOSTILE = "<img src=x onerror=alert(1)> {{ 7*7 }} 'quoted' \"twice\""
+
+
+async def form(console: httpx2.AsyncClient, **changes: Any) -> dict[str, str]:  # noqa: ANN401 - what a browser sends
+    """Give what a browser sends from the empty form with ``changes``; None leaves a field out."""
+    page = (await console.get("/admin/invitations/add")).text
+    sent = {"form_id": re.findall(r'name="form_id" type="hidden" value="([^"]+)"', page)[0]}
+    for name in ("url_template", "pin_template", "confirmation_template"):
+        sent[name] = re.findall(rf'name="{name}"><option value="([^"]+)"', page)[0]
+    sent |= {"recipient": "ben", "platform": "macos", "ownership": "corporate", "mode": "two_factor", "send": "y"}
+    return {name: value for name, value in (sent | changes).items() if value is not None}
+
+
+async def test_an_empty_list_names_the_next_step(console: httpx2.AsyncClient) -> None:
+    assert 'href="/admin/users"' in (await console.get("/admin/invitations")).text
+
+
+async def test_the_list_shows_who_how_far_and_until_when(console: httpx2.AsyncClient, invite: Invite) -> None:
+    created = await invite("two_factor")
+    page = (await console.get("/admin/invitations")).text
+    for words in ("Ben Okafor", "ben@example.test", "Two Factor", "Corporate", "1 of 7 steps", "in 23 h", "by ada"):
+        assert words in page
+    assert f"/admin/invitations/{created.invitation.id}" in page
+
+
+async def test_filters_narrow_the_list(console: httpx2.AsyncClient, site: Site, invite: Invite, now: datetime) -> None:
+    created = await invite("two_factor")
+    await lifecycle.revoke(site.desk, created.invitation, now=now, actor="ada")
+    found = ["status=revoked", "mode=two_factor", "ownership=corporate", "q=okafor", f"q={created.token}"]
+    missed = ["status=pending", "status=stuck", "mode=username_pin", "ownership=employee", "q=cleo"]
+    for query, expected in [(query, True) for query in found] + [(query, False) for query in missed]:
+        page = await console.get(f"/admin/invitations?{query}")
+        assert page.status_code == 200
+        assert (f"/admin/invitations/{created.invitation.id}" in page.text) is expected, query
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["status=odd", "mode=odd", "ownership=odd", "sort=pin_hash", "order_key=token_sealed", "person__password=1"],
+)
+async def test_what_the_list_does_not_know_is_refused(console: httpx2.AsyncClient, query: str) -> None:
+    assert (await console.get(f"/admin/invitations?{query}")).status_code == 400
+
+
+async def test_older_invitations_follow_without_gap(
+    console: httpx2.AsyncClient, site: Site, ben: Person, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invitations, "PAGE", 2)
+    order = InvitationOrder("ben", mode="username_password", send=False)
+    made = [
+        (await lifecycle.create(site.desk, order, now=now - timedelta(hours=hour), actor="ada")).invitation.id
+        for hour in range(5)
+    ]
+    shown: list[str] = []
+    address = "/admin/invitations?mode=username_password"
+    while address:
+        page = (await console.get(address)).text
+        shown += re.findall(r'id="invitation-([0-9a-f-]+)"', page)
+        following = re.findall(r'href="([^"]*after=[^"]*)"', page)
+        address = following[0].replace("&amp;", "&") if following else ""
+    assert shown == [str(each) for each in made]
+
+
+async def test_the_list_alone_is_a_part_of_the_page(console: httpx2.AsyncClient, invite: Invite) -> None:
+    await invite("two_factor")
+    part = await console.get("/admin/invitations?q=ben", headers=PART)
+    assert "<html" not in part.text
+    assert 'id="list"' in part.text
+    assert part.text.strip() in (await console.get("/admin/invitations?q=ben")).text
+
+
+async def test_hostile_names_stay_text(console: httpx2.AsyncClient, site: Site, now: datetime) -> None:
+    await local.add_person(site.desk, name="cleo", display_name=HOSTILE, email="c@example.test", now=now, actor="ada")
+    order = InvitationOrder("cleo", mode="username_pin", send=False)
+    created = await lifecycle.create(site.desk, order, now=now, actor=HOSTILE)
+    await lifecycle.link_opened(created.invitation, now=now, browser=HOSTILE)
+    for address in (
+        "/admin/invitations",
+        "/admin/invitations/people?recipient=cleo",
+        f"/admin/invitations/{created.invitation.id}",
+    ):
+        page = (await console.get(address)).text
+        assert "<img src=x" not in page
+        assert "&lt;img src=x" in page
+        assert "{{ 7*7 }}" in page
+
+
+async def test_an_invitation_is_added_and_sent(console: httpx2.AsyncClient, ben: Person) -> None:
+    answer = await console.post("/admin/invitations/add", data=await form(console, serial="c02xk1zzjgh5"))
+    row = await Invitation.get()
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/admin/invitations/{row.id}")
+    assert (row.mode, row.ownership, row.serial, row.created_by) == ("two_factor", "corporate", "C02XK1ZZJGH5", "ada")
+    assert row.url_template_id is not None
+    assert sorted(delivery.kind for delivery in await Delivery.all()) == ["pin", "url"]
+
+
+async def test_without_sending_nothing_is_queued(console: httpx2.AsyncClient, ben: Person) -> None:
+    answer = await console.post("/admin/invitations/add", data=await form(console, send=None))
+    assert answer.status_code == 303
+    assert await Delivery.all().count() == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "beside", "words"),
+    [
+        ({"recipient": ""}, "recipient-errors", "Enter a user name"),
+        ({"recipient": "nobody"}, "recipient-errors", "there is nobody with this user name"),
+        ({"serial": "x"}, "serial-errors", "8 to 14"),
+        ({"ownership": "odd"}, "ownership-errors", "Choose one"),
+        ({"mode": "invitation_url"}, "mode-errors", "Choose one"),
+        ({"mode": None}, "mode-errors", "Choose one"),
+        ({"platform": "ios"}, "platform-errors", "Choose one"),
+        ({"pin_template": str(uuid4())}, "pin_template-errors", "Choose one"),
+    ],
+)
+async def test_a_refused_entry_is_kept_and_said_beside_its_field(
+    console: httpx2.AsyncClient, ben: Person, changes: dict[str, str | None], beside: str, words: str
+) -> None:
+    sent = await form(console, **({"serial": "C02XK1ZZJGH5"} | changes))
+    answer = await console.post("/admin/invitations/add", data=sent)
+    assert answer.status_code == 422
+    assert f'id="{beside}"' in answer.text
+    assert words in answer.text
+    assert 'id="summary"' in answer.text
+    for name in ("recipient", "serial", "form_id"):
+        assert f'value="{sent[name]}"' in answer.text
+    assert await Invitation.all().count() == 0
+
+
+async def test_what_the_person_lacks_is_named(console: httpx2.AsyncClient, site: Site, now: datetime) -> None:
+    await local.add_person(site.desk, name="cleo", now=now, actor="ada")
+    answer = await console.post("/admin/invitations/add", data=await form(console, recipient="cleo"))
+    assert answer.status_code == 422
+    assert "cleo lacks an e-mail address" in answer.text
+    assert "a password, which Two Factor needs" in answer.text
+
+
+async def test_a_form_sent_twice_invites_once(console: httpx2.AsyncClient, ben: Person) -> None:
+    sent = await form(console)
+    first = await console.post("/admin/invitations/add", data=sent)
+    second = await console.post("/admin/invitations/add", data=sent)
+    assert first.headers["location"] != second.headers["location"] == "/admin/invitations"
+    assert await Invitation.all().count() == 1
+    assert "sent already" in (await console.get("/admin/invitations")).text
+
+
+async def test_a_mended_form_is_taken(console: httpx2.AsyncClient, ben: Person) -> None:
+    sent = await form(console)
+    assert (await console.post("/admin/invitations/add", data=sent | {"recipient": "nobody"})).status_code == 422
+    assert (await console.post("/admin/invitations/add", data=sent)).status_code == 303
+
+
+async def test_the_pin_is_shown_once_if_asked_for(console: httpx2.AsyncClient, ben: Person) -> None:
+    answer = await console.post("/admin/invitations/add", data=await form(console, show_pin="y"))
+    assert answer.status_code == 200
+    pin = re.findall(r'id="pin">(\d{8})<', answer.text)[0]
+    row = await Invitation.get()
+    assert pin not in (await console.get(f"/admin/invitations/{row.id}")).text
+    assert not [event for event in await Event.all() if pin in event.detail]
+    assert not [value for value in console.cookies.values() if pin in value]
+
+
+async def test_people_are_looked_up_while_typing(console: httpx2.AsyncClient, site: Site, ben: Person) -> None:
+    part = await console.get("/admin/invitations/people?recipient=oka", headers=PART)
+    assert '<option value="ben">Ben Okafor · ben@example.test</option>' in part.text
+    assert "<html" not in part.text
+    assert "option" not in (await console.get("/admin/invitations/people?recipient=zz", headers=PART)).text
+
+
+async def test_the_form_offers_people_without_script_and_takes_one_from_the_address(
+    console: httpx2.AsyncClient, ben: Person
+) -> None:
+    page = (await console.get("/admin/invitations/add?recipient=ben")).text
+    assert '<option value="ben">' in page
+    assert re.search(r'<input[^>]*name="recipient"[^>]*value="ben"', page)

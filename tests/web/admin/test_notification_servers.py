@@ -1,0 +1,153 @@
+"""Settings → Notification Servers."""
+
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from otae.delivery import servers
+from otae.store import database, jobs
+from otae.store.models import AuditEntry, Job, NotificationServer
+from tests.desks import RecordingBell
+from tests.web.conftest import Site
+
+pytestmark = pytest.mark.anyio
+
+LIST = "/admin/notification-servers"
+ENTRIES = {
+    "name": "Office",
+    "host": "mail.example.test",
+    "port": "587",
+    "security": "starttls",
+    "username": "otae",
+    "password": "a mail password",
+    "from_name": "Example GmbH",
+    "from_email": "it@example.test",
+    "timeout": "20",
+    "retries": "3",
+}
+PART = {"HX-Request": "true", "HX-Request-Type": "partial"}
+
+
+@pytest.fixture
+async def office(console: httpx2.AsyncClient) -> NotificationServer:
+    """The server that Ada added in the browser."""
+    assert (await console.post(f"{LIST}/add", data=ENTRIES)).status_code == 303
+    return await NotificationServer.get()
+
+
+async def test_without_a_server_the_catcher_is_named(console: httpx2.AsyncClient) -> None:
+    text = (await console.get(LIST)).text
+    assert "mail catcher takes all mail" in text
+    assert 'href="/admin/mail"' in text
+    assert f'href="{LIST}/add"' in text
+
+
+async def test_a_server_is_added_and_never_gives_its_password_back(
+    console: httpx2.AsyncClient, office: NotificationServer
+) -> None:
+    assert office.active
+    listed = (await console.get(LIST)).text
+    for shown in ("Office", "mail.example.test:587", "STARTTLS", "Active"):
+        assert shown in listed
+    assert "mail catcher takes all mail" not in listed
+    page = (await console.get(f"{LIST}/{office.id}")).text
+    assert "One is stored and never shown" in page
+    assert "a mail password" not in page
+
+
+async def test_refused_entries_stand_beside_their_fields(console: httpx2.AsyncClient) -> None:
+    wrong = ENTRIES | {"host": "http://x", "port": "99999", "security": "none", "from_email": "nobody", "timeout": "x"}
+    answer = await console.post(f"{LIST}/add", data=wrong)
+    assert answer.status_code == 422
+    assert 'id="timeout-errors"' in answer.text
+    answer = await console.post(f"{LIST}/add", data=wrong | {"timeout": "20"})
+    assert answer.status_code == 422
+    for name in ("host", "port", "security", "from_email"):
+        assert f'id="{name}-errors"' in answer.text
+    assert 'value="http://x"' in answer.text
+    assert "a mail password" not in answer.text
+    assert await NotificationServer.all().count() == 0
+
+
+async def test_an_empty_password_keeps_the_stored_one(console: httpx2.AsyncClient, office: NotificationServer) -> None:
+    changed = ENTRIES | {"host": "smtp.example.test", "password": ""}
+    assert (await console.post(f"{LIST}/{office.id}", data=changed)).status_code == 303
+    row = await NotificationServer.get()
+    assert (row.host, row.password_sealed) == ("smtp.example.test", office.password_sealed)
+    refused = await console.post(f"{LIST}/{office.id}", data=changed | {"name": ""})
+    assert refused.status_code == 422
+    assert 'id="name-errors"' in refused.text
+
+
+async def test_another_server_is_activated_and_removed(console: httpx2.AsyncClient, office: NotificationServer) -> None:
+    await console.post(f"{LIST}/add", data=ENTRIES | {"name": "Second"})
+    second = await NotificationServer.get(name="Second")
+    assert not second.active
+    await console.post(f"{LIST}/{second.id}/activate")
+    active = await servers.active_server()
+    assert active is not None
+    assert active.name == "Second"
+    assert (await console.post(f"{LIST}/{second.id}/remove")).headers["location"] == LIST
+    assert await servers.active_server() is None
+    assert await AuditEntry.filter(actor="ada", action="notification-server.remove").count() == 1
+
+
+async def test_a_test_is_ordered_and_followed_to_its_end(
+    site: Site, console: httpx2.AsyncClient, office: NotificationServer, bell: RecordingBell
+) -> None:
+    page = f"{LIST}/{office.id}"
+    answer = await console.post(f"{page}/test", data={"recipient": "ada@example.test"})
+    assert answer.headers["location"] == f"{page}#test"
+    job = await Job.get(kind=servers.TEST)
+    assert ("job", job.id) in bell.rung
+    waiting = (await console.get(page)).text
+    assert "Waiting for its turn" in waiting
+    assert "Check again" in waiting
+    assert 'hx-trigger="every 2s"' in waiting
+    seen = f"{page}?seen={job.id}-queued"
+    assert (await console.get(seen, headers=PART)).status_code == 204
+    claimed = await jobs.claim(job.id, await database.now())
+    assert claimed is not None
+    outcome: dict[str, object] = {"ok": False, "words": "550 <b>no</b>", "tls": ""}
+    await jobs.finish(job.id, outcome, now=await database.now(), failed=True)
+    part = await console.get(seen, headers=PART)
+    assert "<html" not in part.text
+    assert "Not sent" in part.text
+    assert "550 &lt;b&gt;no&lt;/b&gt;" in part.text
+    assert "hx-trigger" not in part.text
+    assert "Not sent" in (await console.get(page)).text
+
+
+async def test_an_accepted_test_says_how_the_line_was_encrypted(
+    console: httpx2.AsyncClient, office: NotificationServer
+) -> None:
+    page = f"{LIST}/{office.id}"
+    for tls, words in (("TLSv1.3 AES", "Encrypted: TLSv1.3 AES"), ("", "The line was not encrypted.")):
+        await console.post(f"{page}/test", data={"recipient": "ada@example.test"})
+        job = await Job.filter(kind=servers.TEST, status="queued").get()
+        await jobs.claim(job.id, await database.now())
+        await jobs.finish(job.id, {"ok": True, "words": "250 ok", "tls": tls}, now=await database.now())
+        text = (await console.get(page)).text
+        assert "Accepted" in text
+        assert words in text
+
+
+async def test_a_test_wants_an_address_and_has_its_measure(
+    console: httpx2.AsyncClient, office: NotificationServer
+) -> None:
+    page = f"{LIST}/{office.id}"
+    refused = await console.post(f"{page}/test", data={"recipient": "ada@example.test\r\nBcc: x@y.test"})
+    assert refused.status_code == 422
+    assert 'id="recipient-errors"' in refused.text
+    for _ in range(servers.TESTS):
+        await console.post(f"{page}/test", data={"recipient": "ada@example.test"})
+    over = await console.post(f"{page}/test", data={"recipient": "ada@example.test"})
+    assert over.status_code == 422
+    assert "wait a little" in over.text
+
+
+async def test_no_server_has_this_id(console: httpx2.AsyncClient) -> None:
+    assert (await console.get(f"{LIST}/{uuid4()}")).status_code == 404
+    for action in ("", "/activate", "/remove", "/test"):
+        assert (await console.post(f"{LIST}/{uuid4()}{action}", data={})).status_code == 404

@@ -1,0 +1,57 @@
+"""Settings → Server Properties."""
+
+import httpx2
+import pytest
+
+from otae.store import properties
+from otae.store.models import AuditEntry, Property
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_every_property_is_listed_with_value_default_and_help(console: httpx2.AsyncClient) -> None:
+    await properties.write("identity.days", "90")
+    text = (await console.get("/admin/properties")).text
+    for row in properties.PROPERTIES:
+        assert f'href="/admin/properties/{row.name}"' in text
+    assert "<strong>90</strong>" in text
+    assert ">365</td>" in text
+
+
+async def test_a_property_is_set_and_reset_on_the_record(console: httpx2.AsyncClient) -> None:
+    page = "/admin/properties/macos.otae.enable"
+    assert "Reset" not in (await console.get(page)).text
+    assert (await console.post(page, data={"value": "false"})).status_code == 303
+    assert await properties.flag("macos.otae.enable") is False
+    assert "Reset to the default (true)" in (await console.get(page)).text
+    assert (await console.post(f"{page}/reset")).status_code == 303
+    assert await properties.flag("macos.otae.enable") is True
+    kept = await AuditEntry.filter(actor="ada", subject="macos.otae.enable").order_by("id")
+    assert [(entry.action, entry.detail) for entry in kept] == [("property.set", "false"), ("property.reset", "")]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("identity.days", "0", "use a whole number from 1 to 825"),
+        ("enrollment.delivery", '"><b>', "use ota or profile"),
+        ("macos.otae.enable", "maybe", "use true or false"),
+        ("organization.name", "", "enter a value"),
+    ],
+)
+async def test_a_value_that_cannot_be_taken_is_refused_beside_its_field(
+    console: httpx2.AsyncClient, name: str, value: str, words: str
+) -> None:
+    answer = await console.post(f"/admin/properties/{name}", data={"value": value})
+    assert answer.status_code == 422
+    assert 'id="value-errors"' in answer.text
+    assert words in answer.text
+    assert "<b>" not in answer.text
+    assert await Property.all().count() == 0
+    assert await AuditEntry.filter(subject=name).count() == 0
+
+
+async def test_an_unknown_property_is_nowhere(console: httpx2.AsyncClient) -> None:
+    assert (await console.get("/admin/properties/no.such")).status_code == 404
+    assert (await console.post("/admin/properties/no.such", data={"value": "1"})).status_code == 404
+    assert (await console.post("/admin/properties/no.such/reset")).status_code == 404

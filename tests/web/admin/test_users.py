@@ -1,0 +1,121 @@
+"""Manage → Users."""
+
+from datetime import datetime
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from otae.directory import local
+from otae.store.models import AuditEntry, Person
+from tests.web.conftest import PASSWORD, Site
+
+pytestmark = pytest.mark.anyio
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+async def test_an_empty_list_leads_to_adding_somebody(console: httpx2.AsyncClient) -> None:
+    answer = await console.get("/admin/users")
+    assert "Nobody here yet" in answer.text
+    assert 'href="/admin/users/add"' in answer.text
+
+
+async def test_people_are_listed_with_a_way_to_invite_them(console: httpx2.AsyncClient, ben: Person) -> None:
+    answer = await console.get("/admin/users")
+    assert "Ben Okafor" in answer.text
+    assert f'href="/admin/users/{ben.id}"' in answer.text
+    assert 'href="/admin/invitations/add?user=ben"' in answer.text
+
+
+async def test_the_list_goes_on_behind_its_last_name(site: Site, console: httpx2.AsyncClient, now: datetime) -> None:
+    for number in range(53):
+        await local.add_person(site.desk, name=f"person{number:02}", now=now, actor="ada")
+    first = (await console.get("/admin/users")).text
+    assert "/admin/users?after=person49" in first
+    assert ">person50<" not in first
+    second = (await console.get("/admin/users?after=person49")).text
+    assert ">person50<" in second
+    assert ">person49<" not in second
+    assert 'rel="next"' not in second
+
+
+async def test_a_search_finds_by_part_and_says_when_nobody_is_found(console: httpx2.AsyncClient, ben: Person) -> None:
+    assert "Ben Okafor" in (await console.get("/admin/users?q=OKAF")).text
+    nobody = (await console.get("/admin/users", params={"q": 'zz"><b>\x00'})).text
+    assert "Nobody found" in nobody
+    assert "<b>" not in nobody
+
+
+async def test_somebody_is_added_with_groups_and_password(console: httpx2.AsyncClient) -> None:
+    entries = {"name": "Cleo", "display_name": "Cleo M", "email": "cleo@example.test", "password": "long enough"}
+    answer = await console.post("/admin/users/add", data=entries | {"groups": "Sales\r\nDesign, Print\r\n"})
+    assert answer.status_code == 303
+    cleo = await local.find_person("cleo")
+    assert cleo is not None
+    assert answer.headers["location"] == f"/admin/users/{cleo.id}"
+    assert await local.groups_of(cleo) == ["Design, Print", "Sales"]
+    assert await local.check_password(cleo, "long enough")
+    assert "Cleo M was added." in (await console.get(answer.headers["location"])).text
+
+
+async def test_refused_entries_stand_beside_their_fields_and_what_was_typed_stays(console: httpx2.AsyncClient) -> None:
+    entries = {"name": "-x", "display_name": HOSTILE, "email": "no address", "password": "shortpw"}
+    answer = await console.post("/admin/users/add", data=entries)
+    assert answer.status_code == 422
+    for text in ('id="name-errors"', 'id="email-errors"', 'id="password-errors"', 'value="no address"'):
+        assert text in answer.text
+    assert HOSTILE not in answer.text
+    assert "&lt;script&gt;" in answer.text
+    assert "shortpw" not in answer.text
+    assert await Person.all().count() == 0
+
+
+async def test_a_user_name_is_asked_for_and_taken_once(console: httpx2.AsyncClient, ben: Person) -> None:
+    assert "enter a user name" in (await console.post("/admin/users/add", data={})).text
+    again = await console.post("/admin/users/add", data={"name": "BEN"})
+    assert again.status_code == 422
+    assert "already somebody called ben" in again.text
+
+
+async def test_somebody_is_changed_and_keeps_the_password(console: httpx2.AsyncClient, ben: Person) -> None:
+    page = (await console.get(f"/admin/users/{ben.id}")).text
+    assert "Ben Okafor" in page
+    assert PASSWORD not in page
+    entries = {"display_name": "Ben O.", "email": "", "phone": "+49 30 1234", "groups": "Sales", "disabled": "y"}
+    answer = await console.post(f"/admin/users/{ben.id}", data=entries)
+    assert answer.status_code == 303
+    changed = await Person.get(id=ben.id)
+    assert (changed.display_name, changed.email, changed.phone, changed.disabled) == (
+        "Ben O.",
+        None,
+        "+49 30 1234",
+        True,
+    )
+    assert changed.password_hash == ben.password_hash
+    assert await AuditEntry.filter(actor="ada", action="person.changed", subject="ben").count() == 1
+    assert "/admin/invitations/add" not in (await console.get(f"/admin/users/{ben.id}")).text.split("<main")[1]
+
+
+async def test_a_new_password_replaces_the_old_one_and_is_never_shown(console: httpx2.AsyncClient, ben: Person) -> None:
+    entries = {"display_name": "Ben", "email": "ben@example.test", "password": "another password"}
+    answer = await console.post(f"/admin/users/{ben.id}", data=entries)
+    assert "another" not in (await console.get(answer.headers["location"])).text
+    assert await local.check_password(await Person.get(id=ben.id), "another password")
+    refused = await console.post(f"/admin/users/{ben.id}", data=entries | {"email": "nowhere"})
+    assert refused.status_code == 422
+    assert 'value="nowhere"' in refused.text
+    assert "another password" not in refused.text
+
+
+async def test_nobody_has_this_id(console: httpx2.AsyncClient) -> None:
+    assert (await console.get(f"/admin/users/{uuid4()}")).status_code == 404
+    assert (await console.post(f"/admin/users/{uuid4()}", data={})).status_code == 404
+
+
+async def test_a_hostile_name_is_only_ever_text(site: Site, console: httpx2.AsyncClient, now: datetime) -> None:
+    person = await local.add_person(site.desk, name="mallory", display_name=HOSTILE, now=now, actor="ada")
+    for path in ("/admin/users", f"/admin/users/{person.id}"):
+        text = (await console.get(path)).text
+        assert HOSTILE not in text
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text

@@ -1,0 +1,101 @@
+"""The whole application on a real database, asked as a browser asks; only the sockets are left out."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import httpx2
+import pytest
+import structlog
+from starlette.applications import Starlette
+
+from otae.app import make_app
+from otae.directory import local
+from otae.invitations import lifecycle
+from otae.invitations.orders import InvitationOrder
+from otae.settings import Settings
+from otae.store import database
+from otae.store.desk import Desk
+from otae.store.models import Person
+
+PASSWORD = "ben's own password"
+
+
+@dataclass
+class Site:
+    """The application of one desk. ``client`` sends what a browser on one of our pages sends."""
+
+    app: Starlette
+    desk: Desk
+    client: httpx2.AsyncClient
+    transport: httpx2.ASGITransport = field(repr=False)
+
+    @property
+    def origin(self) -> str:
+        return self.desk.settings.public_url
+
+    def stranger(self, **headers: str | bytes) -> httpx2.AsyncClient:
+        """Give a client without cookies, that sends no header but ``headers``."""
+        sent = [(name.replace("_", "-"), value) for name, value in headers.items()]
+        raw = [(name.encode(), value if isinstance(value, bytes) else value.encode()) for name, value in sent]
+        return httpx2.AsyncClient(transport=self.transport, base_url=self.origin, headers=raw)
+
+
+@pytest.fixture(autouse=True)
+def plain_log() -> None:
+    """Keep tracebacks short: drawn with every local variable they take seconds."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(),
+        ]
+    )
+
+
+@pytest.fixture
+def settings(sqlite_settings: Settings) -> Settings:
+    """Pages are the same on every database; the rooms below are tested on both."""
+    return sqlite_settings
+
+
+@pytest.fixture
+async def site(desk: Desk) -> AsyncIterator[Site]:
+    """Give the application and a browser."""
+    app = make_app(desk)
+    transport = httpx2.ASGITransport(app, client=("203.0.113.9", 40_000))
+    headers = {"Sec-Fetch-Site": "same-origin", "Origin": desk.settings.public_url}
+    async with httpx2.AsyncClient(transport=transport, base_url=desk.settings.public_url, headers=headers) as client:
+        yield Site(app, desk, client, transport)
+
+
+@pytest.fixture
+async def now(desk: Desk) -> datetime:
+    """Give the time of the database."""
+    return await database.now()
+
+
+@pytest.fixture
+async def ben(desk: Desk, now: datetime) -> Person:
+    """Add Ben, who may be invited."""
+    return await local.add_person(
+        desk, name="ben", display_name="Ben Okafor", email="ben@example.test", password=PASSWORD, now=now, actor="ada"
+    )
+
+
+class Invite(Protocol):
+    """Invites Ben."""
+
+    async def __call__(self, mode: str, *, way: str | None = None) -> lifecycle.Created: ...
+
+
+@pytest.fixture
+def invite(desk: Desk, ben: Person, now: datetime) -> Invite:
+    """Give a function that invites Ben; his invitation comes back as its maker sees it, with link and PIN."""
+
+    async def order(mode: str, *, way: str | None = None) -> lifecycle.Created:
+        asked = InvitationOrder(user=ben.name, mode=mode, send=False, show_pin=True, way=way)
+        return await lifecycle.create(desk, asked, now=now, actor="ada")
+
+    return order

@@ -1,0 +1,150 @@
+"""The portal in a real browser: nothing the policy forbids, the page follows by itself, and it works without script."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # ships no types
+from playwright.async_api import Browser, Page, expect
+
+from otae.settings import Settings
+from otae.store import database
+from otae.store.desk import Desk
+from otae.store.models import EnrollmentSession, Event
+from otae.store.records import advance
+from otae.web.addresses import INSTALL, LOGIN
+from tests.desks import make_settings
+from tests.flow.house import serving_tls
+from tests.servers.ports import free_port
+from tests.web.conftest import PASSWORD, Invite
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def settings(pristine_sqlite: Path, tmp_path: Path) -> Settings:
+    """An installation that is really reached, on a port of its own."""
+    shutil.copy(pristine_sqlite, tmp_path)
+    return make_settings(tmp_path, PUBLIC_URL=f"https://localhost:{free_port()}")
+
+
+@pytest.fixture
+async def served(desk: Desk) -> AsyncIterator[str]:
+    """Serve it; gives the origin."""
+    async with serving_tls(desk):
+        yield desk.settings.public_url
+
+
+@pytest.fixture
+def complaints(page: Page) -> list[str]:
+    """Collect what the browser complains about: the policy, scripts that fail."""
+    found: list[str] = []
+    page.on("console", lambda line: found.append(line.text) if "Content Security" in line.text else None)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    return found
+
+
+async def sign_in(page: Page, invite: Invite) -> EnrollmentSession:
+    made = await invite("two_factor")
+    assert made.pin
+    await page.goto(made.url)
+    await page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await page.get_by_label("PIN", exact=True).fill(made.pin)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url(f"**{INSTALL}")
+    return await EnrollmentSession.get(invitation_id=made.invitation.id)
+
+
+async def test_from_the_link_to_enrolled_without_leaving_the_page(
+    served: str, page: Page, invite: Invite, complaints: list[str]
+) -> None:
+    session = await sign_in(page, invite)
+    assert await Event.filter(kind="link.opened").count() == 1
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="Download profile").click()
+    assert (await download.value).suggested_filename == "enroll.mobileconfig"
+    await expect(page.locator("#step-download")).to_have_class("done")
+    again = page.get_by_role("link", name="Download again")
+    await again.focus()
+    await page.evaluate("window.sameDocument = true")
+    await session.refresh_from_db()
+    session.refusal, session.support_code = "challenge-used", "K7QX2"
+    await session.save()
+    await expect(page.get_by_text("K7QX2")).to_be_visible()
+    await expect(again).to_be_focused()
+    for to, step in (("identified", "answer"), ("certified", "identity"), ("configured", "identity")):
+        await advance(session, to, event=f"session.{to}", now=await database.now())
+        await expect(page.locator(f"#step-{step}")).to_have_class("done")
+    await advance(session, "enrolled", event="session.enrolled", now=await database.now())
+    await expect(page.get_by_role("heading", name="This Mac is enrolled")).to_be_visible()
+    assert await page.evaluate("window.sameDocument")
+    assert complaints == []
+
+
+async def test_a_page_that_nobody_looks_at_asks_for_nothing(served: str, page: Page, invite: Invite) -> None:
+    await page.add_init_script(
+        "Object.defineProperty(document, 'hidden', { configurable: true, get: () => window.away === true })"
+    )
+    await sign_in(page, invite)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "seen=" in request.url else None)
+    async with page.expect_request("**seen=*"):
+        pass
+    await page.evaluate("window.away = true")
+    before = len(asked)
+    await page.wait_for_timeout(4500)
+    assert len(asked) == before
+    async with page.expect_request("**seen=*"):
+        await page.evaluate("window.away = false")
+
+
+async def test_wrong_entries_are_read_first(served: str, page: Page, invite: Invite, complaints: list[str]) -> None:
+    await page.goto((await invite("username_password")).url)
+    await page.get_by_label("Password", exact=True).fill("wrong")
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.locator("#summary")).to_be_focused()
+    await expect(page.locator("#summary")).to_contain_text("That did not match")
+    assert complaints == []
+
+
+async def test_everything_works_without_script(served: str, browser: Browser, invite: Invite) -> None:
+    made = await invite("username_pin")
+    assert made.pin
+    context = await browser.new_context(ignore_https_errors=True, java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(f"{served}{LOGIN}")
+    await page.get_by_label("User name").fill("ben")
+    await page.get_by_text("I have a PIN").click()
+    await page.get_by_label("PIN", exact=True).fill(made.pin)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url(f"**{INSTALL}")
+    session = await EnrollmentSession.get(invitation_id=made.invitation.id)
+    await advance(session, "identified", event="session.identified", now=await database.now())
+    await page.get_by_role("link", name="Check again").click()
+    assert await page.locator("#step-answer").get_attribute("class") == "done"
+    assert await Event.filter(kind="link.opened").count() == 0
+    await context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_everybody_can_read_and_use_it(
+    served: str, browser: Browser, invite: Invite, scheme: Literal["light", "dark"]
+) -> None:
+    context = await browser.new_context(ignore_https_errors=True, color_scheme=scheme)
+    page = await context.new_page()
+    await page.goto(f"{served}{LOGIN}")
+    for summary in await page.locator("summary").all():
+        await summary.click()
+    await without_violations(page)
+    await page.goto(f"{served}{LOGIN}?e=ep-00000000-0000-0000-0000-000000000000")
+    await without_violations(page)
+    await sign_in(page, invite)
+    await without_violations(page)
+    await context.close()
+
+
+async def without_violations(page: Page) -> None:
+    found = await Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
