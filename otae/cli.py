@@ -5,6 +5,7 @@ it is the one table of all commands, and splitting a table hides half of it.
 """
 
 import asyncio
+import dataclasses
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ import click
 
 from otae import __version__, app
 from otae.accounts import administrators
-from otae.authority import issuers, push
+from otae.authority import issuers, push, root, rotation, uploads
 from otae.delivery import servers
 from otae.directory import local
 from otae.enrollment import profiles, sessions
@@ -28,7 +29,7 @@ from otae.mdm import devices
 from otae.overview import doctor as overview_doctor
 from otae.rehearsal import run as rehearsal
 from otae.settings import Settings
-from otae.store import audit, backup, backup_file, database, jobs, keyring, properties
+from otae.store import audit, backup, backup_file, database, jobs, keyring, properties, sealed
 from otae.store.desk import Desk
 from otae.store.models import Invitation, NotificationServer
 from otae.store.outage import OUTAGES
@@ -41,6 +42,7 @@ Work = Callable[[Desk, datetime], Awaitable[Result]]
 
 as_json = click.option("--json", "json_wanted", is_flag=True, help="Print JSON instead of a table.")
 password_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+passphrase_stdin = click.option("--passphrase-stdin", is_flag=True, help="Read the passphrase from standard input.")
 
 
 def main() -> NoReturn:
@@ -105,6 +107,13 @@ def _shown(value: object) -> str:
 
 def _password(wanted: bool) -> str | None:  # noqa: FBT001 - the flag itself
     return sys.stdin.readline().rstrip("\r\n") if wanted else None
+
+
+def _passphrase(wanted: bool) -> str:  # noqa: FBT001 - the flag itself
+    """Return a passphrase from standard input; nothing secret is ever an argument, where everybody reads it."""
+    if not wanted:
+        raise click.UsageError("give --passphrase-stdin and the passphrase on standard input")
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 @click.group(name="otae", context_settings={"help_option_names": ["-h", "--help"]})
@@ -567,6 +576,8 @@ def rehearse(*, mode: str, connect_to: str | None, json_wanted: bool) -> None:
         if not json_wanted:
             mark = "ok  " if step.ok else "FAIL"
             click.echo(f"{mark} {step.seconds:6.2f} s  {step.name}{': ' + step.words if step.words else ''}")
+            if step.look_at:
+                click.echo(f"                look at {step.look_at}")
 
     async def work(desk: Desk, _now: datetime) -> rehearsal.Result:
         return await rehearsal.rehearse(desk, mode, clock=database.now, connect_to=connect_to, report=report)
@@ -611,15 +622,174 @@ def ca_export_root(*, output: Path | None) -> None:
         click.echo(text.decode(), nl=False)
 
 
+@ca.command(name="rotate")
+@as_json
+def ca_rotate(*, json_wanted: bool) -> None:
+    """Issue to Macs from a new device authority; what the former one issued stays good to its end."""
+
+    async def work(desk: Desk, now: datetime) -> dict[str, object]:
+        done = await rotation.rotate_device_ca(desk, now=now, actor=ACTOR)
+        return {
+            "subject": done.subject,
+            "sha256": done.sha256,
+            "not_after": listing.stamp(done.not_after),
+            "former_sha256": done.former_sha256,
+            "former_until": listing.stamp(done.former_until),
+        }
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+def _upload(function: Callable[..., Awaitable[uploads.Uploaded]], *, json_wanted: bool, **handed: object) -> None:
+    async def work(desk: Desk, now: datetime) -> dict[str, object]:
+        taken = await function(desk, *handed.values(), now=now, actor=ACTOR)
+        return {
+            "purpose": taken.purpose,
+            "subject": taken.subject,
+            "sha256": taken.sha256,
+            "not_after": listing.stamp(taken.not_after),
+            "chain": taken.chain,
+        }
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+@ca.command(name="import-signer")
+@click.argument("file", type=click.File("rb"))
+@click.option("--key", "key_file", type=click.File("rb"))
+@password_stdin
+@as_json
+def ca_import_signer(*, file: IO[bytes], key_file: IO[bytes] | None, password_stdin: bool, json_wanted: bool) -> None:
+    """Sign profiles with an own certificate and chain (PEM or PKCS#12)."""
+    key_data = key_file.read() if key_file else None
+    _upload(
+        uploads.import_signer,
+        json_wanted=json_wanted,
+        data=file.read(),
+        key=key_data,
+        password=_password(password_stdin),
+    )
+
+
+@ca.command(name="import-tls")
+@click.argument("file", type=click.File("rb"))
+@click.option("--key", "key_file", type=click.File("rb"))
+@password_stdin
+@as_json
+def ca_import_tls(*, file: IO[bytes], key_file: IO[bytes] | None, password_stdin: bool, json_wanted: bool) -> None:
+    """Serve TLS with an own certificate and chain (PEM or PKCS#12)."""
+    key_data = key_file.read() if key_file else None
+    _upload(
+        uploads.import_tls,
+        json_wanted=json_wanted,
+        data=file.read(),
+        key=key_data,
+        password=_password(password_stdin),
+    )
+
+
+@ca.command(name="remove-import")
+@click.argument("purpose", type=click.Choice(["signer", "tls"]))
+def ca_remove_import(*, purpose: str) -> None:
+    """Go back to our own certificate instead of an imported one."""
+
+    async def work(desk: Desk, now: datetime) -> None:
+        await uploads.remove_upload(desk, "tls" if purpose == "tls" else "profile-signer", now=now, actor=ACTOR)
+
+    at_the_desk(work)
+
+
+@ca.command(name="export-root-key")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write here, not to standard output.")
+@passphrase_stdin
+@as_json
+def ca_export_root_key(*, output: Path | None, passphrase_stdin: bool, json_wanted: bool) -> None:
+    """Write the root's key under a passphrase, and its certificate (PEM)."""
+    passphrase = _passphrase(passphrase_stdin)
+    if output and output.exists():
+        raise InputRefused({"": f"{output} is there already: choose another name"})
+
+    async def work(desk: Desk, now: datetime) -> root.RootExport:
+        return await root.export_root_key(desk, passphrase, now=now, actor=ACTOR)
+
+    made = at_the_desk(work)
+    if output:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(made.data)
+    elif not json_wanted:
+        click.echo(made.data.decode(), nl=False)
+    if json_wanted:
+        emit({"sha256": made.sha256, **({} if output else {"pem": made.data.decode()})}, json_wanted=True)
+
+
+@ca.command(name="remove-root-key")
+@click.option("--confirm", required=True, metavar="SHA256", help="What `sha256sum` says of the exported file.")
+@as_json
+def ca_remove_root_key(*, confirm: str, json_wanted: bool) -> None:
+    """Take the root's key off this server, once it was exported."""
+
+    async def work(_desk: Desk, now: datetime) -> dict[str, object]:
+        await root.remove_root_key(confirm=confirm, now=now, actor=ACTOR)
+        return {"removed": True}
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+@ca.command(name="import-root-key")
+@click.argument("file", type=click.File("rb"))
+@passphrase_stdin
+@as_json
+def ca_import_root_key(*, file: IO[bytes], passphrase_stdin: bool, json_wanted: bool) -> None:
+    """Bring the root's key back from its export."""
+    data, passphrase = file.read(), _passphrase(passphrase_stdin)
+
+    async def work(desk: Desk, now: datetime) -> dict[str, object]:
+        await root.bring_root_key_back(desk, data, passphrase, now=now, actor=ACTOR)
+        return {"returned": True}
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
 @commands.group()
 def keys() -> None:
     """Master keys."""
 
 
 @keys.command(name="generate")
-def keys_generate() -> None:
+@as_json
+def keys_generate(*, json_wanted: bool) -> None:
     """Print a new master key for OTAE_MASTER_KEYS."""
-    click.echo(keyring.new_master_key())
+    key = keyring.new_master_key()
+    click.echo(json.dumps({"key": key}) if json_wanted else key)
+
+
+@keys.command(name="rotate")
+@as_json
+def keys_rotate(*, json_wanted: bool) -> None:
+    """Seal every secret again with the first master key, while everything runs."""
+
+    async def work(desk: Desk, now: datetime) -> dict[str, object]:
+        return dataclasses.asdict(await sealed.reseal(desk.vault, now=now, actor=ACTOR))
+
+    done = at_the_desk(work)
+    emit(done, json_wanted=json_wanted)
+    if done["unopened"]:
+        _fail(f"{done['unopened']} values do not open with any key that is given: see `otae keys check`")
+
+
+@keys.command(name="check")
+@as_json
+def keys_check(*, json_wanted: bool) -> None:
+    """Show how many secrets each master key opens; one that opens none may be dropped."""
+
+    async def work(desk: Desk, _now: datetime) -> sealed.Census:
+        return await sealed.census(desk.vault)
+
+    found = at_the_desk(work)
+    emit([dataclasses.asdict(use) for use in found.keys], json_wanted=json_wanted)
+    if found.foreign or found.broken:
+        _fail(f"{found.foreign} values are sealed with keys that are not given, {found.broken} are damaged")
 
 
 @commands.command()

@@ -1,11 +1,13 @@
 """The commands of the contract: what they print for scripts, how they refuse, and how they end."""
 
+import hashlib
 import io
 import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import pytest
 
 from otae.cli import main
 from otae.settings import Settings
+from otae.signing.certificates import pem
+from tests.authority.outside import as_pkcs12, key_pem, outside
 from tests.desks import MASTER_KEY
 from tests.flow.processes import environment
 from tests.reference import reference
@@ -232,3 +236,65 @@ def test_the_audit_log_is_listed_and_verified(ben: CommandLine) -> None:
     assert ben.json("audit", "verify", "--noted", head["head"])["entries"] == head["entries"] + 1
     assert "not the one that was noted" in ben.refusal("audit", "verify", "--noted", f"{head['entries']}:{'0' * 64}")
     assert ben.run("audit", "verify", "--noted", "something").returncode == 2
+
+
+def test_the_ca_rotates_and_says_until_when_the_former_one_lasts(command: CommandLine) -> None:
+    before = {row["purpose"]: row["sha256"] for row in command.json("ca", "show")}
+    done = command.json("ca", "rotate")
+    assert done["former_sha256"] == before["device-ca"]
+    assert done["former_until"].endswith("Z")
+    after = {row["purpose"]: row["sha256"] for row in command.json("ca", "show") if row["active"]}
+    assert after["device-ca"] == done["sha256"]
+    assert {purpose for purpose in after if after[purpose] != before[purpose]} == {"device-ca", "ra", "profile-signer"}
+
+
+def test_own_certificates_are_imported_refused_and_removed(command: CommandLine, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    other = outside(now)
+    signer, tls = other.signer(now), other.tls(now)
+    (tmp_path / "signer.p12").write_bytes(as_pkcs12(signer, other.chain, "correct horse"))
+    (tmp_path / "tls.pem").write_bytes(pem(tls.certificate, *other.chain))
+    (tmp_path / "tls.key").write_bytes(key_pem(tls.key))
+    handed = ("ca", "import-signer", str(tmp_path / "signer.p12"), "--password-stdin")
+    assert "does not open" in command.refusal(*handed, text="wrong\n")
+    assert command.json(*handed, text="correct horse\n")["purpose"] == "profile-signer"
+    assert "private key" in command.refusal("ca", "import-tls", str(tmp_path / "tls.pem"))
+    taken = command.json("ca", "import-tls", str(tmp_path / "tls.pem"), "--key", str(tmp_path / "tls.key"))
+    assert taken["chain"] == ["CN=Example Authority,O=Example", "CN=Example Root,O=Example"]
+    assert {row["purpose"] for row in command.json("ca", "show") if row["uploaded"]} == {"profile-signer", "tls"}
+    for what in ("signer", "tls"):
+        assert command.run("ca", "remove-import", what).returncode == 0
+        assert "no uploaded certificate" in command.refusal("ca", "remove-import", what)
+
+
+def test_the_root_key_leaves_with_its_export_and_comes_back(command: CommandLine, tmp_path: Path) -> None:
+    file, words = tmp_path / "root.pem", "correct horse battery\n"
+    assert command.run("ca", "export-root-key").returncode == 2
+    assert "12 characters" in command.refusal("ca", "export-root-key", "--passphrase-stdin", text="short\n")
+    told = command.json("ca", "export-root-key", "--passphrase-stdin", "--output", str(file), text=words)
+    assert file.stat().st_mode & 0o777 == 0o600
+    confirm = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert told == {"sha256": confirm}
+    again = ("ca", "export-root-key", "--passphrase-stdin", "--output", str(file))
+    assert "there already" in command.refusal(*again, text=words)
+    assert "sha256sum" in command.refusal("ca", "remove-root-key", "--confirm", "0" * 64)
+    assert command.json("ca", "remove-root-key", "--confirm", confirm) == {"removed": True}
+    assert "not on this server" in command.refusal("ca", "rotate")
+    returning = ("ca", "import-root-key", str(file), "--passphrase-stdin")
+    assert "does not open" in command.refusal(*returning, text="another passphrase\n")
+    assert command.json(*returning, text=words) == {"returned": True}
+    assert command.run("ca", "rotate").returncode == 0
+
+
+def test_master_keys_rotate_and_the_old_one_is_dropped(command: CommandLine) -> None:
+    new = command.json("keys", "generate")["key"]
+    command.environment["OTAE_MASTER_KEYS"] = f"{new},{MASTER_KEY}"
+    first, second = command.json("keys", "check")
+    assert (first["seals"], first["opens"], second["seals"]) == (True, 0, False)
+    done = command.json("keys", "rotate")
+    assert (done["resealed"], done["unopened"]) == (second["opens"], 0)
+    assert [use["opens"] for use in command.json("keys", "check")] == [second["opens"], 0]
+    assert command.json("keys", "rotate")["resealed"] == 0
+    command.environment["OTAE_MASTER_KEYS"] = new
+    assert command.run("ca", "show").returncode == 0
+    assert new not in command.run("keys", "check").stdout

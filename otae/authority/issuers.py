@@ -200,8 +200,9 @@ async def reserve(
     """Store serial number and intent of an identity; call it inside the transaction that uses ``challenge``.
 
     The subject is O (server property organization.name), CN (``common_name``) and, when the Mac's is known,
-    serialNumber (``serial_number``), each cut to what a subject takes; nothing of it comes from a request. The life is server property identity.days, and ends with the issuer's at the
-    latest. ``challenge`` remembers the row, so that a retransmission finds it. Raises NotReady before the ceremony.
+    serialNumber (``serial_number``), each cut to what a subject takes; nothing of it comes from a request. The life is
+    server property identity.days, and ends with the issuer's at the latest. ``challenge`` remembers the row, so that a
+    retransmission finds it. Raises NotReady before the ceremony.
     """
     issuer = await active_row("device-ca")
     wanted = await properties.read_some("organization.name", "identity.days")

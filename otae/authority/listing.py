@@ -69,6 +69,14 @@ async def list_issued(
     return [_issued(row, enrollments.get(row.id), now) for row in found]
 
 
+async def show_issued(certificate_id: UUID, *, now: datetime) -> Issued | None:
+    """Return one identity, also a rehearsal's; None when there is none."""
+    row = await Certificate.get_or_none(id=certificate_id, purpose__in=IDENTITIES).prefetch_related("session__person")
+    if row is None:
+        return None
+    return _issued(row, await Enrollment.filter(certificate_id=row.id).prefetch_related("device").first(), now)
+
+
 async def find_issued(certificate_id: UUID) -> Certificate:
     """Return the row of an identity, to revoke it. Raises CertificateUnknown."""
     row = await Certificate.get_or_none(id=certificate_id, purpose__in=IDENTITIES)

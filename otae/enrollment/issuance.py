@@ -1,47 +1,20 @@
-"""Who gets a certificate over SCEP (RFC 8894), and what stands in it.
+"""SCEP (RFC 8894) at its door: which message is answered by whom, and what a refusal is called.
 
-A request is worth what its challenge is worth: the challenge names the session and the purpose, and the subject is
-made from the session; nothing else of the request but its key is looked at. The challenge is used and the serial number
-reserved in one transaction; the certificate is signed after it. Whatever can be answered in the protocol is a signed
-CertRep; only a message that nobody signed leaves here as a refusal.
+Whatever can be answered in the protocol is a signed CertRep; only a message that nobody signed leaves here as a
+refusal. ``granting`` decides who gets a certificate, ``lookups`` answers what asks for something that is there already.
 """
 
-import hashlib
-from datetime import datetime, timedelta
-from typing import Final, cast
-
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from datetime import datetime
 
 from otae.authority import issuers, rotation
-from otae.authority.issuers import IdentityPurpose
-from otae.enrollment import sessions
+from otae.enrollment import granting, lookups
 from otae.enrollment.support import Known, recorded
-from otae.errors import (
-    AlgorithmRefused,
-    CertificateUnknown,
-    ChallengeUnknown,
-    MessageTypeRefused,
-    Refusal,
-    SessionClosed,
-    StaleState,
-)
+from otae.errors import MessageTypeRefused, Refusal
 from otae.signing import scep
 from otae.signing.certificates import Keyed, load_certificate
-from otae.signing.scep import FailInfo, MessageType
+from otae.signing.scep import MessageType
 from otae.store import properties
-from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import Certificate, Challenge, EnrollmentSession
-from otae.store.records import about, advance, note
-from otae.store.states import SessionStatus
-
-#: How long the same request, sent again, gets the same certificate.
-RETRANSMISSION: Final = timedelta(minutes=10)
-
-_PURPOSES: Final = (sessions.OTA_IDENTITY, sessions.MDM_IDENTITY)
-#: Asking for what is there already; the answer to a miss is badCertId.
-_LOOK_UPS: Final = (MessageType.GET_CERT_INITIAL, MessageType.GET_CERT, MessageType.GET_CRL)
 
 
 def capabilities() -> bytes:
@@ -73,132 +46,29 @@ async def answer(desk: Desk, message: bytes, *, now: datetime) -> bytes:
         async with recorded(now) as known:
             return await _reply(desk, opened, ra, known, now)
     except Refusal as refusal:
-        return scep.cert_rep_failure(opened, _fail_info(opened, refusal), ra)
-
-
-def _fail_info(opened: scep.OpenedMessage, refusal: Refusal) -> FailInfo:
-    if opened.message_type in _LOOK_UPS and not isinstance(refusal, AlgorithmRefused):
-        return FailInfo.BAD_CERT_ID
-    return scep.fail_info_for(refusal)
+        return scep.cert_rep_failure(opened, scep.fail_info_for(refusal, opened.message_type), ra)
 
 
 async def _reply(desk: Desk, opened: scep.OpenedMessage, ra: Keyed, known: Known, now: datetime) -> bytes:
+    renewer = None
+    if opened.message_type == MessageType.RENEWAL_REQ:
+        renewer = await granting.check_renewer(opened.signer, now=now)
+    allowed = await properties.read_some("mac.sha1", "scep.des3")
     request = scep.unwrap(
         opened,
         ra,
-        allow_sha1=await properties.flag("mac.sha1"),
-        allow_des3=await properties.flag("scep.des3"),
+        allow_sha1=bool(allowed["mac.sha1"]),
+        allow_des3=bool(allowed["scep.des3"]),
         allow_des=desk.settings.scep_allow_des,
     )
-    if request.message_type is MessageType.PKCS_REQ:
-        row = await _issue(desk, request, known, now)
+    if request.message_type is MessageType.GET_CRL:
+        return scep.cert_rep_crl(request, await lookups.revocation_list(desk, request, now=now), ra)
+    if request.message_type is MessageType.GET_CERT:
+        row = await lookups.certificate(request, known, now=now)
     elif request.message_type is MessageType.GET_CERT_INITIAL:
-        row = await _poll(request, known)
-    elif request.message_type is MessageType.RENEWAL_REQ:
-        raise MessageTypeRefused("RenewalReq without a renewal challenge")
+        row = await lookups.poll(request, known)
+    elif request.message_type in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ):
+        row = await granting.grant(desk, request, known, now=now, renewer=renewer)
     else:
-        raise CertificateUnknown("GetCert and GetCRL are not answered; CRLs are fetched from their own address")
+        raise MessageTypeRefused(f"messageType {request.message_type}")
     return scep.cert_rep_success(request, load_certificate(row.der or b""), ra)
-
-
-async def _issue(desk: Desk, request: scep.PKIMessage, known: Known, now: datetime) -> Certificate:
-    """Return the certificate for a PKCSReq: a new one, or for a retransmission the one it got."""
-    if request.csr is None or not request.csr.challenge:
-        raise ChallengeUnknown("the request carries no challenge")
-    found = await sessions.find_challenge(request.csr.challenge, _PURPOSES)
-    if found is None:
-        raise ChallengeUnknown
-    challenge, known.session = found
-    reserved = await _reserved(request, challenge, now)
-    if reserved is None:
-        reserved = await _reserve(request, request.csr.challenge, challenge.purpose, now)
-    else:
-        await sessions.check_live(known.session, now=now)
-    fresh = reserved.state == "reserved"
-    row = await issuers.sign(desk, reserved, request.csr.public_key)
-    await _mark_certified(known.session, row, now, fresh=fresh)
-    return row
-
-
-async def _reserved(request: scep.PKIMessage, challenge: Challenge, now: datetime) -> Certificate | None:
-    """Return what this very request was promised before, at most ten minutes ago (RFC 8894 §4.3)."""
-    same = (challenge.transaction_id, challenge.key_hash) == (request.transaction_id, _requested_key(request))
-    if not same or challenge.used_at is None or challenge.used_at <= now - RETRANSMISSION:
-        return None
-    return await Certificate.get_or_none(id=challenge.certificate_id)
-
-
-async def _reserve(request: scep.PKIMessage, secret: str, purpose: str, now: datetime) -> Certificate:
-    async with transaction():
-        challenge, session = await sessions.use_challenge(
-            secret,
-            purpose,
-            now=now,
-            transaction_id=request.transaction_id,
-            key_hash=_requested_key(request),
-            signer_hash=_hash(request.signer.public_key()),
-        )
-        await sessions.check_live(session, now=now)
-        if session.status != _status_before(purpose):
-            raise SessionClosed(f"a certificate for {purpose} while the session is {session.status}")
-        return await issuers.reserve(
-            cast("IdentityPurpose", purpose),
-            common_name=common_name(session),
-            session=session,
-            now=now,
-            challenge=challenge,
-        )
-
-
-def common_name(session: EnrollmentSession) -> str:
-    """Return the CN of every certificate of ``session``."""
-    return f"otae {session.id}"
-
-
-def _status_before(purpose: str) -> SessionStatus:
-    """Return where a session stands when it asks for a certificate of ``purpose``."""
-    return SessionStatus.IDENTIFIED if purpose == sessions.OTA_IDENTITY else SessionStatus.CONFIGURED
-
-
-async def _mark_certified(session: EnrollmentSession, row: Certificate, now: datetime, *, fresh: bool) -> None:
-    """Record the certificate and move the session on, unless an earlier copy of the request did.
-
-    Over the air the MDM identity moves no state: the session was certified with the first one.
-    """
-    moves = row.purpose == sessions.OTA_IDENTITY or session.way == "profile"
-    try:
-        async with transaction():
-            await session.refresh_from_db()
-            if session.status != _status_before(row.purpose) if moves else not fresh:
-                return
-            await note("certificate.issued", now=now, about=about(session), detail=row.purpose)
-            if moves:
-                await advance(session, SessionStatus.CERTIFIED, event="session.certified", now=now)
-    except StaleState:
-        return  # the same request, sent twice, was quicker
-
-
-async def _poll(request: scep.PKIMessage, known: Known) -> Certificate:
-    """Return the certificate that GetCertInitial asks for: the one of this transactionID, asked by the same signer."""
-    challenge = await Challenge.filter(
-        transaction_id=request.transaction_id, signer_hash=_hash(request.signer.public_key()), purpose__in=_PURPOSES
-    ).first()
-    if challenge is None:
-        raise CertificateUnknown("no certificate was issued to this transactionID and signer")
-    known.session = await EnrollmentSession.get(id=challenge.session_id)
-    row = await Certificate.get_or_none(id=challenge.certificate_id, state="issued")
-    if row is None:
-        raise CertificateUnknown("the certificate was revoked, or never signed")
-    return row
-
-
-def _requested_key(request: scep.PKIMessage) -> str:
-    if request.csr is None:
-        raise ChallengeUnknown("the message carries no request")
-    return _hash(request.csr.public_key)
-
-
-def _hash(key: PublicKeyTypes) -> str:
-    """Return the SHA-256 of a public key (SubjectPublicKeyInfo, DER) as hex."""
-    info = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(info).hexdigest()

@@ -13,7 +13,7 @@ from cryptography import x509
 
 from otae.apple.ota import DeviceAttributes, parse_device_attributes
 from otae.authority import revocation
-from otae.enrollment import profiles, sessions
+from otae.enrollment import macs, profiles, sessions
 from otae.enrollment.profiles import Workshop
 from otae.enrollment.support import Known, recorded
 from otae.errors import (
@@ -139,6 +139,7 @@ async def _identify(said: DeviceAttributes, known: Known, now: datetime) -> Enro
     # A second Mac must not be able to end the session of the first.
     known.ends_session = session.udid is None
     await sessions.check_serial(session, said.serial)
+    await macs.check_built(session, said.version, said.product)
     await sessions.check_free(said.udid, session)
     await sessions.bind(session, udid=said.udid, serial=said.serial)
     await sessions.close_challenges(session, now=now)

@@ -12,7 +12,7 @@ from otae.apple import payloads
 from otae.apple.payloads import MDM, SCEP, Issuing
 from otae.authority import issuers, push
 from otae.enrollment import sessions
-from otae.enrollment.issuance import common_name
+from otae.enrollment.granting import common_name
 from otae.enrollment.support import recorded
 from otae.errors import SessionClosed, StaleState
 from otae.signing import cms
@@ -78,11 +78,11 @@ class Workshop:
         return MDM(self.topic, self.public_url + CONNECT_PATH, self.public_url + CHECKIN_PATH)
 
 
-async def workshop(desk: Desk, *, generated_topic: bool) -> Workshop:
+async def workshop(desk: Desk, *, generated_topic: bool, topic: str | None = None) -> Workshop:
     """Return what profiles are made of now.
 
-    ``generated_topic``: the installation's generated topic will do where there is no push certificate. Raises NotReady
-    when there is no topic, or no keys yet.
+    ``generated_topic``: the installation's generated topic will do where there is no push certificate; ``topic``: this
+    one is to be named whatever the push certificate says. Raises NotReady when there is no topic, or no keys yet.
     """
     return Workshop(
         issuing=await _issuing(desk),
@@ -91,7 +91,7 @@ async def workshop(desk: Desk, *, generated_topic: bool) -> Workshop:
         chain=await issuers.chain("profile-signer"),
         root=await issuers.root(),
         device_ca=await issuers.certificate_of("device-ca"),
-        topic=await push.topic(desk, rehearsal=generated_topic),
+        topic=topic or await push.topic(desk, rehearsal=generated_topic),
     )
 
 

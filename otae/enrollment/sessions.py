@@ -179,7 +179,9 @@ async def _refuse_challenge(challenge: Challenge, now: datetime) -> None:
     await challenge.refresh_from_db()
     if challenge.used_at is not None:
         raise ChallengeUsed
-    await check_live(await EnrollmentSession.get(id=challenge.session_id), now=now)  # the better reason, if it is one
+    if challenge.purpose != RENEWAL:
+        # the better reason, if it is one
+        await check_live(await EnrollmentSession.get(id=challenge.session_id), now=now)
     if challenge.closed_at is not None:
         raise ChallengeUsed("another download of the same sign-in was used")
     raise ChallengeExpired

@@ -11,10 +11,11 @@ from uuid import UUID
 
 from otae.apple import checkin as apple
 from otae.authority import push, revocation
-from otae.enrollment import sessions
+from otae.enrollment import macs, sessions
 from otae.enrollment.support import Known, recorded
 from otae.errors import CheckinUnreadable, DeviceMismatch, DeviceUnknown, SessionClosed, StaleState
 from otae.invitations import lifecycle
+from otae.mdm import pins
 from otae.mdm.senders import check_topic, enrollment_of, pinned, sender
 from otae.store.database import transaction
 from otae.store.desk import Desk
@@ -28,7 +29,6 @@ PUSH_TOKEN, PUSH_MAGIC, BOOTSTRAP_TOKEN = "push_token", "push_magic", "bootstrap
 
 _LIVE: Final = (EnrollmentStatus.AUTHENTICATED, EnrollmentStatus.ENROLLED)
 _READY: Final = (SessionStatus.CERTIFIED, SessionStatus.CONFIGURED)
-_ACTOR: Final = "check-in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,8 @@ async def _authenticate(
             enrollment = await _running(session, message.udid)
             if enrollment is None:
                 check_topic(message.topic, ours)
+                known.ends_session = True  # bound by now: it is this Mac that breaks the rule
+                await macs.check_reported(session, message.os_version, (message.product_name, message.model))
                 known.ends_session = free  # a second Mac must not be able to end the session of the first
                 await _begin(certificate, session, message, now)
             else:
@@ -152,7 +154,7 @@ async def _pin_again(
     if session.status != SessionStatus.ENROLLED:
         await sessions.check_live(session, now=now)
     if enrollment.previous_certificate_id is not None:
-        await _revoke(enrollment.previous_certificate_id, now)
+        await pins.revoke(enrollment.previous_certificate_id, now)
     old = enrollment.certificate_id
     same = Enrollment.filter(id=enrollment.id, certificate_id=old, status=enrollment.status)
     if await same.update(certificate_id=certificate.id, previous_certificate_id=old) != 1:
@@ -164,7 +166,7 @@ async def _pin_again(
 async def _take_back(certificate: Certificate, now: datetime) -> None:
     """Revoke a certificate that turned up on the wrong Mac, unless a Mac lives by it."""
     if await pinned(certificate) is None:
-        await revocation.revoke(certificate, "privilegeWithdrawn", now=now, actor=_ACTOR)
+        await revocation.revoke(certificate, "privilegeWithdrawn", now=now, actor=pins.ACTOR)
 
 
 async def _token_update(
@@ -183,7 +185,7 @@ async def _token_update(
         if enrollment.status == EnrollmentStatus.AUTHENTICATED:
             return await _enroll(desk, enrollment, known, now)
         if certificate.id == enrollment.certificate_id:
-            await _forget_previous(enrollment, now)
+            await pins.forget_previous(enrollment, now)
         return []
 
 
@@ -200,8 +202,8 @@ async def _enroll(desk: Desk, enrollment: Enrollment, known: Known, now: datetim
     invitation = await Invitation.get(id=session.invitation_id) if session.invitation_id else None
     deliveries = await lifecycle.redeem(desk, invitation, now=now) if invitation else []
     await _end_older(enrollment, now)
-    await _forget_previous(enrollment, now)
-    await _revoke_spares(enrollment, now)
+    await pins.forget_previous(enrollment, now)
+    await pins.revoke_spares(enrollment, now)
     await Device.filter(id=enrollment.device_id).update(released=False)
     return deliveries
 
@@ -219,26 +221,8 @@ async def _unenroll(enrollment: Enrollment, why: str, now: datetime) -> None:
     await advance(
         enrollment, EnrollmentStatus.UNENROLLED, event=event, now=now, detail=why, to_whom=about, ended_at=now
     )
-    await _forget_previous(enrollment, now)
-    await _revoke(enrollment.certificate_id, now, "cessationOfOperation")
-
-
-async def _forget_previous(enrollment: Enrollment, now: datetime) -> None:
-    if enrollment.previous_certificate_id is None:
-        return
-    await Enrollment.filter(id=enrollment.id).update(previous_certificate_id=None)
-    await _revoke(enrollment.previous_certificate_id, now)
-
-
-async def _revoke_spares(enrollment: Enrollment, now: datetime) -> None:
-    """Revoke the session's MDM identities of downloads that led nowhere: none of them may check in any more."""
-    spares = Certificate.filter(session_id=enrollment.session_id, purpose=sessions.MDM_IDENTITY, revoked_at=None)
-    for spare in await spares.exclude(id=enrollment.certificate_id):
-        await _revoke(spare.id, now)
-
-
-async def _revoke(certificate_id: UUID, now: datetime, reason: revocation.Reason = "superseded") -> None:
-    await revocation.revoke(await Certificate.get(id=certificate_id), reason, now=now, actor=_ACTOR)
+    await pins.forget_previous(enrollment, now)
+    await pins.revoke(enrollment.certificate_id, now, "cessationOfOperation")
 
 
 async def _keep_user_channel(desk: Desk, enrollment: Enrollment, message: apple.TokenUpdate, now: datetime) -> None:

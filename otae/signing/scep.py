@@ -31,23 +31,17 @@ from otae.errors import (
     MessageTypeRefused,
     MessageUnreadable,
     Refusal,
-    RequestUnreadable,
     SignerUntrusted,
     TooLarge,
-    Unreadable,
 )
 from otae.signing import csr
 from otae.signing.algorithms import Digest
 from otae.signing.certificates import Keyed
 from otae.signing.cms import DATA, SIGNED_DATA, Policy, content_info, signed_data, single, verify
 from otae.signing.der import (
-    INTEGER,
     MAX_BYTES,
     OCTET_STRING,
     PRINTABLE_STRING,
-    SEQUENCE,
-    SET,
-    Fields,
     encode,
     explicit,
     integer,
@@ -55,10 +49,9 @@ from otae.signing.der import (
     oid,
     sequence,
     set_of,
-    to_der,
-    values,
 )
 from otae.signing.envelopes import CipherName, decrypt, encrypt
+from otae.signing.scep_lookups import Wanted, check_issuer_and_subject, issuer_and_serial
 
 #: The answer to GetCACaps, one keyword a line, LF. SHA-384 stands there for strongSwan, which refuses AES without it.
 CAPABILITIES: Final = "AES\nDES3\nSHA-256\nSHA-384\nSHA-512\nPOSTPKIOperation\nSCEPStandard\nRenewal\n"
@@ -76,7 +69,6 @@ PENDING: Final = "3"
 
 _MAX_TRANSACTION_ID: Final = 128
 _MAX_NONCE: Final = 64
-_MAX_SERIAL: Final = 20
 #: A body of MAX_BYTES in base64, every character of it percent-encoded, and the operation beside it.
 _MAX_QUERY: Final = 3 * 4 * MAX_BYTES // 3 + 1024
 
@@ -118,14 +110,6 @@ class OpenedMessage:
     signer: x509.Certificate = field(repr=False)  # its repr would read a name that anybody wrote
     digest: Digest
     envelope: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The certificate that GetCert or GetCRL names: the DER of its issuer's name, and its serial number."""
-
-    issuer: bytes
-    serial: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,42 +226,10 @@ def unwrap(
     if message_type in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ):
         request = csr.parse(decrypted.content)
     elif message_type is MessageType.GET_CERT_INITIAL:
-        _check_issuer_and_subject(decrypted.content)
+        check_issuer_and_subject(decrypted.content)
     else:
-        wanted = _issuer_and_serial(decrypted.content)
+        wanted = issuer_and_serial(decrypted.content)
     return PKIMessage(message_type, opened, request, decrypted.content, decrypted.cipher, wanted)
-
-
-def _check_issuer_and_subject(data: bytes) -> None:
-    """That the messageData of a GetCertInitial is what RFC 8894 §3.3.3 says. Raises RequestUnreadable."""
-    try:
-        fields = Fields.of(to_der(data))
-        _name(fields)
-        _name(fields)
-        fields.end()
-    except Unreadable as error:
-        raise RequestUnreadable(error.detail) from error
-
-
-def _issuer_and_serial(data: bytes) -> Wanted:
-    """The messageData of a GetCert or GetCRL (RFC 8894 §3.3.4, §3.3.5). Raises RequestUnreadable."""
-    try:
-        fields = Fields.of(to_der(data))
-        issuer, serial = _name(fields), fields.take(INTEGER).content
-        fields.end()
-    except Unreadable as error:
-        raise RequestUnreadable(error.detail) from error
-    if not 1 <= len(serial) <= _MAX_SERIAL or serial[0] & 0x80:
-        raise RequestUnreadable("a serial number that is none")
-    return Wanted(issuer, int.from_bytes(serial))
-
-
-def _name(fields: Fields) -> bytes:
-    """The next field, a Name (RFC 5280 §4.1.2.4): a sequence of sets."""
-    value = fields.take(SEQUENCE)
-    if any(part.tag != SET for part in values(value.content)):
-        raise RequestUnreadable("a name that is none")
-    return value.raw
 
 
 def parse_request(data: bytes, ra: Keyed, *, allow_sha1: bool, allow_des3: bool, allow_des: bool = False) -> PKIMessage:

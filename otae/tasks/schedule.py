@@ -8,9 +8,11 @@ from datetime import datetime
 import structlog
 
 from otae.accounts import browsers, throttle
+from otae.authority import rotation
 from otae.delivery import outbox
 from otae.enrollment import sessions
 from otae.invitations import lifecycle
+from otae.mdm import renewal
 from otae.rehearsal import run as rehearsal
 from otae.store import database, jobs
 from otae.store.desk import Desk
@@ -75,13 +77,26 @@ async def remove_rehearsals(desk: Desk, now: datetime) -> None:
     await rehearsal.sweep(desk, now=now)
 
 
+async def renew_certificates(desk: Desk, now: datetime) -> None:
+    """Renew those of our own certificates that end soon."""
+    for purpose in await rotation.renew_due(desk, now=now):
+        log.info("a certificate was renewed", purpose=purpose)
+
+
+async def renew_identities(desk: Desk, now: datetime) -> None:
+    """Queue a new certificate for every Mac whose own ends soon."""
+    await renewal.renew_due(desk, now=now)
+
+
 ROWS: tuple[Row, ...] = (
     Row("deliveries", SOON, ring_deliveries),
     Row("jobs", SOON, ring_jobs),
     Row("invitations", 60, expire_invitations),
     Row("sessions", 60, expire_sessions),
     Row("rehearsals", 60, remove_rehearsals),
+    Row("renewals", 600, renew_identities),
     Row("forget", 600, forget_old),
+    Row("certificates", 3600, renew_certificates),
 )
 
 

@@ -142,6 +142,18 @@ def settings_routes() -> list[Route]:
         console("/admin/templates/{id:uuid}/restore", POST=templates.restore),
         console("/admin/audit", GET=audit.index),
         console("/admin/certificates", GET=tree.index),
+        console("/admin/certificates/rotate", POST=tree.rotate),
+        console("/admin/certificates/issued", GET=issued.index),
+        console("/admin/certificates/issued/{id:uuid}", GET=issued.show),
+        console("/admin/certificates/issued/{id:uuid}/revoke", POST=issued.revoke),
+        console("/admin/certificates/root-key", GET=root_key.index),
+        console("/admin/certificates/root-key/export", POST=root_key.export),
+        console("/admin/certificates/root-key/remove/upload", GET=root_key.index, POST=root_key.remove),
+        console("/admin/certificates/root-key/return/upload", GET=root_key.index, POST=root_key.bring_back),
+        console("/admin/certificates/signer/upload", GET=blank(SIGNER), POST=take(SIGNER)),
+        console("/admin/certificates/signer/remove", POST=remove(SIGNER)),
+        console("/admin/certificates/tls/upload", GET=blank(TLS), POST=take(TLS)),
+        console("/admin/certificates/tls/remove", POST=remove(TLS)),
     ]
 
 

@@ -49,8 +49,8 @@ class Outside:
 
     def for_encryption_alone(self, now: datetime) -> Keyed:
         """Give a certificate whose key may not sign."""
-        bits = ("digital_signature", "content_commitment", "data_encipherment", "key_agreement", "key_cert_sign")
-        bits += ("crl_sign", "encipher_only", "decipher_only")
+        bits: tuple[str, ...] = ("digital_signature", "content_commitment", "data_encipherment", "key_agreement")
+        bits += ("key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
         usage = x509.KeyUsage(key_encipherment=True, **dict.fromkeys(bits, False))
         own = key("outside signer")
         builder = (

@@ -1,7 +1,7 @@
 """SCEP: one challenge, one certificate, of our making."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from cryptography import x509
@@ -11,52 +11,22 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AttributeOID, ExtendedKeyUsageOID
 
 from otae.authority import issuers
-from otae.enrollment import issuance, profiles, sessions
+from otae.enrollment import issuance, sessions
 from otae.errors import MessageUnreadable, Refusal, SignatureInvalid, TooLarge
 from otae.signing import csr, issuing, scep_client
 from otae.signing.algorithms import Digest
-from otae.signing.certificates import Keyed, check_issued_by, fingerprint
+from otae.signing.certificates import check_issued_by, fingerprint
 from otae.signing.envelopes import CipherName
-from otae.signing.scep import FailInfo, MessageType
-from otae.signing.scep_client import ClientRequest, Reply
+from otae.signing.scep import FailInfo
 from otae.store import database, properties
 from otae.store.desk import Desk
 from otae.store.models import Certificate, Challenge, EnrollmentSession, Event, Invitation
 from tests.enrollment import lab
 from tests.enrollment.lab import LabMac
+from tests.enrollment.scep_talk import ask, configured, failed, issued
 from tests.reference import reference
 
 pytestmark = pytest.mark.anyio
-
-Asked = tuple[ClientRequest, Keyed, list[x509.Certificate]]
-
-
-async def configured(desk: Desk, who: str = "ben") -> tuple[EnrollmentSession, str]:
-    """Open a session of the profile way and download; returns the SCEP challenge."""
-    now = await database.now()
-    session = await lab.signed_in(desk, now, who, way="profile")
-    return session, lab.challenge_of(await profiles.single_profile(desk, session, now=now))
-
-
-async def ask(desk: Desk, asked: Asked, now: datetime | None = None) -> Reply:
-    request, signer, bag = asked
-    answer = await issuance.answer(desk, request.data, now=now or await database.now())
-    return scep_client.read_reply(answer, request, signer, bag)
-
-
-async def failed(desk: Desk, asked: Asked, code: str, fail_info: FailInfo = FailInfo.BAD_REQUEST) -> None:
-    """Ask for what must be refused in a signed reply, recorded, and without a certificate."""
-    before = await issued()
-    reply = await ask(desk, asked)
-    assert (reply.status, reply.fail_info, reply.certificate) == ("failure", fail_info, None)
-    assert await issued() == before
-    event = await Event.filter(kind="refused").order_by("-id").first()
-    assert event is not None
-    assert event.code == code
-
-
-async def issued() -> int:
-    return await Certificate.filter(purpose__in=("ota-identity", "mdm-identity")).count()
 
 
 async def test_capabilities_are_plain_lines(desk: Desk) -> None:
@@ -164,43 +134,6 @@ async def test_a_withdrawn_invitation_issues_nothing_and_keeps_the_challenge(des
     assert not await Certificate.filter(session_id=session.id).exists()
 
 
-@pytest.mark.parametrize("message_type", [kind for kind in range(256) if kind % 16 == 1 or kind in (0, 3, 18, 20, 22)])
-async def test_types_that_are_not_pkcsreq_issue_nothing(desk: Desk, message_type: int) -> None:
-    _, challenge = await configured(desk)
-    asked = await LabMac().request(desk, challenge, message_type=message_type)
-    looks_up = message_type in (20, 21, 22)
-    code = "certificate-unknown" if looks_up else "message-type-refused"
-    await failed(desk, asked, code, FailInfo.BAD_CERT_ID if looks_up else FailInfo.BAD_REQUEST)
-    assert (await Challenge.get()).used_at is None
-
-
-async def test_scep_6_a_renewal_by_whoever_is_refused(desk: Desk) -> None:
-    _, challenge = await configured(desk)
-    mac = LabMac()
-    identity = await mac.identity(desk, challenge, await database.now())
-    _, _, bag = await mac.request(desk, None)
-    for signer in (identity, lab.device_certificate("a Mac")):
-        wish = csr.build(lab.key("renewed"), "x", None)
-        request = scep_client.build_request(wish, signer, bag, message_type=MessageType.RENEWAL_REQ)
-        await failed(desk, (request, signer, bag), "message-type-refused")
-
-
-async def test_a_poll_by_the_same_signer_gets_the_certificate_and_by_another_not(desk: Desk) -> None:
-    _, challenge = await configured(desk)
-    mac = LabMac()
-    request, signer, bag = await mac.request(desk, challenge)
-    first = await ask(desk, (request, signer, bag))
-    names = x509.Name([]).public_bytes()
-    for by, known in ((signer, True), (lab.device_certificate("a Mac"), False)):
-        poll = scep_client.build_request(
-            names, by, bag, transaction_id=request.transaction_id, message_type=MessageType.GET_CERT_INITIAL
-        )
-        if known:
-            assert await ask(desk, (poll, by, bag)) == first
-        else:
-            await failed(desk, (poll, by, bag), "certificate-unknown", FailInfo.BAD_CERT_ID)
-
-
 async def test_scep_9_weak_and_elliptic_keys_are_refused(desk: Desk) -> None:
     _, challenge = await configured(desk)
     weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)
@@ -276,21 +209,6 @@ async def test_what_nobody_signed_cannot_be_answered(desk: Desk) -> None:
             await issuance.answer(desk, message, now=now)
         assert caught.value.support_code
     assert await Event.filter(kind="refused").count() == len(cases)
-
-
-async def test_every_kind_of_broken_envelope_gets_the_same_answer(desk: Desk) -> None:
-    await configured(desk)
-    _, signer, bag = await LabMac().request(desk, None)
-    wish = csr.build(lab.key("identity"), "x", "0" * 40)
-    stranger = lab.device_certificate("a Mac").certificate
-    sizes = set()
-    for content, to in ((wish, bag), (b"no request", bag), (wish, [stranger])):
-        request = scep_client.build_request(content, signer, to, transaction_id="T")
-        answer = await issuance.answer(desk, request.data, now=await database.now())
-        sizes.add(len(answer))
-        reply = scep_client.read_reply(answer, request, signer, bag)
-        assert (reply.status, reply.fail_info) == ("failure", FailInfo.BAD_REQUEST)
-    assert len(sizes) == 1
 
 
 async def test_scep_1_a_captured_request_of_a_real_mac_is_read_up_to_its_envelope(desk: Desk) -> None:

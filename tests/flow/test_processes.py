@@ -59,7 +59,7 @@ def deployed(folder: Path, database_url: str, redis: RedisServer, smtp: SMTPServ
             environment(
                 folder,
                 DATABASE_URL=database_url,
-                REDIS_URL=f"{redis.tls_url}?ssl_cert_reqs=none" if redis.tls_port else redis.url,
+                REDIS_URL=f"{redis.tls_url}" if redis.tls_port else redis.url,
                 PUBLIC_URL=router.url,
                 PORT=str(port),
                 OTAE_ALLOW_PRIVATE="1",

@@ -13,6 +13,7 @@ from otae.apple.measure import MAX_DEPTH, MAX_ITEMS
 from otae.errors import Refusal
 from otae.signing import cms, csr, der, scep
 from tests.fuzz import cast
+from tests.signing import forge
 
 REFUSALS = contextlib.suppress(Refusal)
 
@@ -40,7 +41,7 @@ def read_cms(data: bytes) -> None:
         with REFUSALS:
             assert len(cms.verify(data, policy=policy).content) <= len(data)
     with REFUSALS:
-        content = cast.forge.PLIST
+        content = forge.PLIST
         assert cms.verify(data, detached=content, policy=cms.Policy(attributes="optional")).content == content
 
 

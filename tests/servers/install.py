@@ -14,6 +14,8 @@ from tests.servers.browser import find_chromium
 from tests.servers.postgres import system_binaries
 
 APT_GET = "/usr/bin/apt-get"
+#: Where strongSwan keeps what `pki` loads.
+PLUGINS = Path("/usr/lib/ipsec/plugins")
 
 
 def missing_packages() -> list[str]:
@@ -24,6 +26,11 @@ def missing_packages() -> list[str]:
         "chromium": find_chromium() is not None,
         "scep": shutil.which("scepclient") is not None,
         "openssl": shutil.which("openssl") is not None,
+        "strongswan-pki": shutil.which("pki") is not None,
+        "libstrongswan-standard-plugins": any(PLUGINS.glob("libstrongswan-openssl.so")),
+        "libstrongswan-extra-plugins": any(PLUGINS.glob("libstrongswan-curl.so")),
+        "certmonger": Path("/usr/lib/certmonger/certmonger-session").exists(),
+        "dbus": shutil.which("dbus-run-session") is not None,
     }
     return [package for package, here in present.items() if not here]
 

@@ -132,9 +132,15 @@ def test_every_reply_has_a_fresh_nonce(tree: Tree, request_der: bytes) -> None:
 
 
 def test_five_message_types_and_no_other_are_answered(tree: Tree, request_der: bytes) -> None:
-    envelope = encrypt(request_der, tree.ra.certificate, "aes-128-cbc")
+    name = tree.device_ca.certificate.subject.public_bytes()
+    inside = {
+        20: der.sequence(name, name),
+        21: der.sequence(name, der.integer(7)),
+        22: der.sequence(name, der.integer(7)),
+    }
     answered = set()
     for number in range(256):
+        envelope = encrypt(inside.get(number, request_der), tree.ra.certificate, "aes-128-cbc")
         opened = scep.open_message(
             pki_message(tree, envelope, types=[forge.text(scep.MESSAGE_TYPE, str(number).encode())])
         )
@@ -144,6 +150,7 @@ def test_five_message_types_and_no_other_are_answered(tree: Tree, request_der: b
             continue
         answered.add(int(read.message_type))
         assert (read.csr is not None) == (number in (17, 19))
+        assert (read.wanted is not None) == (number in (21, 22))
     assert answered == {17, 19, 20, 21, 22}
 
 
@@ -292,3 +299,39 @@ def test_a_changed_byte_is_refused_by_name_or_changes_nothing(
         return
     assert read.inner == request_der
     assert read.transaction_id == scep_client.transaction_id_of(request_der)
+
+
+def test_what_is_looked_up_is_read_strictly(tree: Tree) -> None:
+    name, long_serial = tree.device_ca.certificate.subject.public_bytes(), der.encode(der.INTEGER, b"\x01" * 21)
+    by_serial = [
+        b"",
+        b"noise",
+        name,
+        der.sequence(name),
+        der.sequence(name, name),
+        der.sequence(name, der.octets(b"7")),
+        der.sequence(name, der.integer(7), der.integer(7)),
+        der.sequence(name, der.integer(7)) + b"\0",
+        der.sequence(name, der.encode(der.INTEGER, b"\xff")),
+        der.sequence(name, der.encode(der.INTEGER)),
+        der.sequence(name, long_serial),
+        der.sequence(der.sequence(der.integer(1)), der.integer(7)),
+        der.sequence(der.encode(der.SET), der.integer(7)),
+    ]
+    by_name = [b"", name, der.sequence(name), der.sequence(name, name, name), der.sequence(name, der.integer(7))]
+    for number, contents in ((20, by_name), (21, by_serial), (22, by_serial)):
+        types = [forge.text(scep.MESSAGE_TYPE, str(number).encode())]
+        for content in contents:
+            sent = pki_message(tree, encrypt(content, tree.ra.certificate, "aes-128-cbc"), types=types)
+            refusal = refused(tree, sent)
+            assert isinstance(refusal, RequestUnreadable), content
+            assert scep.fail_info_for(refusal, number) is scep.FailInfo.BAD_CERT_ID
+
+
+def test_a_look_up_in_ber_is_read_alike(tree: Tree) -> None:
+    name = tree.device_ca.certificate.subject.public_bytes()
+    inside = forge.indefinite(der.sequence(name, der.integer(7)))
+    types = [forge.text(scep.MESSAGE_TYPE, b"21")]
+    read = parse(pki_message(tree, encrypt(inside, tree.ra.certificate, "aes-128-cbc"), types=types), tree)
+    assert read.wanted is not None
+    assert (read.wanted.issuer, read.wanted.serial) == (name, 7)

@@ -134,8 +134,8 @@ async def held(client: redis.Redis) -> str:
     return str(kept)
 
 
-@pytest.mark.parametrize(("query", "taken"), [("?ssl_cert_reqs=none", True), ("", False)])
-async def test_the_url_says_how_the_certificate_of_redis_is_checked(
+@pytest.mark.parametrize(("query", "taken"), [("", True), ("?ssl_cert_reqs=required", False)])
+async def test_a_self_signed_redis_is_taken_unless_the_url_asks_for_more(
     postgres_settings: Settings,
     redis_server: RedisServer,
     capsys: pytest.CaptureFixture[str],

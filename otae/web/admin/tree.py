@@ -4,10 +4,13 @@ from typing import Final
 
 from starlette.responses import Response
 
-from otae.authority import issuers
+from otae.authority import issuers, rotation
+from otae.errors import NotReady
 from otae.web.guards import Console
-from otae.web.pages import render
+from otae.web.pages import go, render
 from otae.words import gettext as _
+
+CERTIFICATES: Final = "/admin/certificates"
 
 #: Days before its end from which a certificate is shown as a warning.
 SOON: Final = 30
@@ -21,6 +24,8 @@ PURPOSES: Final = (
     ("tls", 2, _("TLS"), _("Proves this server to browsers and Macs; renewed by itself.")),
     ("push", 0, _("Push"), _("Issued by Apple; names the topic under which Macs enroll.")),
 )
+#: Those that sign a list of what they revoked.
+AUTHORITIES: Final = frozenset({"root", "device-ca", "service-ca"})
 
 
 async def index(visit: Console) -> Response:
@@ -32,5 +37,16 @@ async def index(visit: Console) -> Response:
         "replaced": [row for row in rows if not row["active"]],
         "titles": {name: title for name, _depth, title, _use in PURPOSES},
         "soon": SOON,
+        "due": [row for row in rows if row["active"] and row["days_left"] <= SOON],
+        "lists": AUTHORITIES,
     }
     return render(visit.request, "admin/certificates/index.html", context)
+
+
+async def rotate(visit: Console) -> Response:
+    """Put a new device authority in use."""
+    try:
+        done = await rotation.rotate_device_ca(visit.desk, now=visit.now, actor=visit.actor)
+    except NotReady:
+        return go(f"{CERTIFICATES}/root-key", "danger", _("Bring the root’s key back first: it signs the new authority."))
+    return go(CERTIFICATES, "success", _("Macs get their certificates from %s from now on.") % done.subject)

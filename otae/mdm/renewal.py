@@ -1,0 +1,80 @@
+"""A Mac's certificate before it ends: the enrollment profile once more, with a SCEP challenge for a new one.
+
+InstallProfile with the same top PayloadIdentifier makes a Mac run SCEP again and send Authenticate with the new
+certificate (``checkin``). Topic, addresses and rights stay what they were: a Mac refuses the update otherwise. Until
+pushes are sent, a Mac gets it when it connects by itself.
+https://developer.apple.com/documentation/devicemanagement/install-profile-command
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from tortoise.expressions import Q, Subquery
+from tortoise.queryset import QuerySet
+
+from otae.apple.commands import install_profile
+from otae.enrollment import sessions
+from otae.enrollment.profiles import workshop
+from otae.errors import StaleState
+from otae.mdm import queue
+from otae.store import properties
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import Command, Enrollment, EnrollmentSession
+from otae.store.states import EnrollmentStatus
+
+#: A renewal that came to its end without a new certificate is tried again after this long.
+AGAIN: Final = timedelta(days=1)
+_AT_ONCE: Final = 500
+
+
+async def renew_due(desk: Desk, *, now: datetime) -> int:
+    """Queue a renewal for every Mac whose certificate ends soon; return how many were queued.
+
+    Soon is server property identity.renew.days; a Mac past identity.grace.days can no longer say anything and has to be
+    enrolled again. Never two renewals of a Mac wait at once. Safe to call at any time, by several processes.
+    """
+    del desk  # every room function that may come to need it takes it first
+    days = await properties.read_some("identity.renew.days", "identity.grace.days")
+    due = Enrollment.filter(
+        status=EnrollmentStatus.ENROLLED,
+        rehearsal=False,
+        certificate__state="issued",
+        certificate__not_after__lte=now + timedelta(days=int(days["identity.renew.days"])),
+        certificate__not_after__gt=now - timedelta(days=int(days["identity.grace.days"])),
+        id__not_in=Subquery(_under_way(now).values("enrollment_id")),
+    )
+    return sum([await _queue(enrollment, now) for enrollment in await due.limit(_AT_ONCE)])
+
+
+def _under_way(now: datetime) -> QuerySet[Command]:
+    """Return the renewals that wait, or were tried not long ago."""
+    return Command.filter(Q(status__in=queue.OPEN) | Q(created_at__gt=now - AGAIN), purpose=queue.RENEWAL)
+
+
+async def _queue(enrollment: Enrollment, now: datetime) -> bool:
+    async with transaction():
+        await sessions.take(enrollment.session_id)
+        if await _under_way(now).filter(enrollment_id=enrollment.id).exists():
+            return False
+        await queue.enqueue(enrollment, "InstallProfile", queue.RENEWAL, now=now)
+    return True
+
+
+async def command(desk: Desk, enrollment: Enrollment, waiting: Command, *, now: datetime) -> bytes:
+    """Return the InstallProfile command with a profile made for this sending; b"" when it was closed meanwhile.
+
+    Its challenge lives scep.challenge.minutes and works once: the first one used closes those of earlier sendings.
+    """
+    session = await EnrollmentSession.get(id=enrollment.session_id)
+    made_of = await workshop(desk, generated_topic=True, topic=enrollment.topic)
+    until = now + timedelta(minutes=await properties.number("scep.challenge.minutes"))
+    try:
+        async with transaction():
+            await sessions.take(session.id)
+            await queue.sent(waiting, enrollment, now=now)
+            challenge = await sessions.mint_challenge(session, sessions.RENEWAL, now=now, expires_at=until)
+    except StaleState:
+        return b""
+    profile = made_of.sign(made_of.enrollment(session, challenge))
+    return install_profile(str(waiting.id).upper(), profile)

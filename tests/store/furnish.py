@@ -1,0 +1,118 @@
+"""An installation in full use: at least one row in every table that a backup holds, and Ben in the middle of it."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+from otae.accounts import administrators
+from otae.enrollment import sessions, signin
+from otae.enrollment.signin import Entry
+from otae.invitations.lifecycle import Created
+from otae.store import database, jobs, tries
+from otae.store.desk import Desk
+from otae.store.models import (
+    BrowserSession,
+    CaughtMail,
+    Certificate,
+    Command,
+    Device,
+    Enrollment,
+    EnrollmentSession,
+    Group,
+    Heartbeat,
+    Membership,
+    NotificationServer,
+    Person,
+    Property,
+    UserChannel,
+)
+from tests.invitations.guests import PASSWORD, invite
+
+
+@dataclass
+class House:
+    """What tests come back to: two invitations with their PINs, a sign-in with its challenge, a setup link, a job."""
+
+    waiting: Created
+    begun: Created
+    session: EnrollmentSession
+    challenge: str
+    setup_link: str
+    job: object
+
+
+async def furnish(desk: Desk) -> House:
+    """Fill every table."""
+    now = await database.now()
+    begun = await invite(desk, "two_factor")
+    waiting = await invite(desk, "username_pin", user="cleo")
+    entry = Entry(
+        name="ben", password=PASSWORD, pin=begun.pin or "", network="203.0.113.9", invitation=begun.invitation
+    )
+    session = await signin.sign_in(desk, entry, now=now)
+    challenge = await sessions.mint_challenge(session, "ota", now=now, expires_at=now + timedelta(hours=1))
+    await administrators.create_administrator(desk, name="ada", password="four quiet words here", now=now, actor="ada")
+    link = await administrators.new_setup_link(desk, now=now, name="eve")
+    job = await jobs.enqueue("rehearsal", {"mode": "two_factor"}, created_by="ada", now=now)
+    await tries.spend("a counter", 5, now, timedelta(hours=1))
+    await Property(name="identity.days", value="200").save(force_create=True)
+    await _people_and_servers(desk)
+    await _mac(desk)
+    await Heartbeat(name="worker 1", role="worker", at=now).save(force_create=True)
+    expires = now + timedelta(hours=1)
+    browser = BrowserSession(secret_hash="ab" * 32, kind="portal", session=session, created_at=now, seen_at=now)
+    browser.expires_at = expires
+    await browser.save()
+    return House(waiting, begun, session, challenge, link, job.id)
+
+
+async def _people_and_servers(desk: Desk) -> None:
+    now, group = await database.now(), Group(name="sales")
+    await group.save()
+    await Membership(group=group, person=await Person.get(name="ben")).save()
+    server = NotificationServer(
+        name="example",
+        host="mail.example.test",
+        from_name="Größe & <Co>",
+        from_email="it@example.test",
+        created_at=now,
+    )
+    server.password_sealed = desk.vault.seal(b"server secret", server.id, "notification-server.password")
+    await server.save(force_create=True)
+    mail = CaughtMail(recipient="ben@example.test", subject="Your Mac", caught_at=now)
+    mail.message_sealed = desk.vault.seal(bytes(range(256)) * 1000, mail.id, "caught-mail.message")
+    await mail.save(force_create=True)
+
+
+async def _mac(desk: Desk) -> None:
+    """Ben's first Mac, enrolled long ago."""
+    now, ben = await database.now(), await Person.get(name="ben")
+    issuer = await Certificate.get(purpose="device-ca", active=True)
+    session = EnrollmentSession(person=ben, mode="two_factor", ownership="corporate", way="ota", status="enrolled")
+    session.opened_at = session.expires_at = now
+    await session.save(force_create=True)
+    der = b"certificate of a Mac"
+    certificate = Certificate(
+        purpose="mdm-identity",
+        serial_number="1f",
+        subject="CN=ben",
+        sha256=hashlib.sha256(der).hexdigest(),
+        der=der,
+        not_before=now,
+        not_after=now + timedelta(days=365),
+        issuer=issuer,
+        session=session,
+        created_at=now,
+    )
+    await certificate.save(force_create=True)
+    device = Device(udid=str(uuid4()), serial="C02TEST00001", created_at=now, seen_at=now)
+    await device.save(force_create=True)
+    enrollment = Enrollment(device=device, session=session, person=ben, certificate=certificate, ownership="corporate")
+    enrollment.topic, enrollment.status, enrollment.authenticated_at = "com.apple.mgmt.example", "enrolled", now
+    enrollment.push_token_sealed = desk.vault.seal(b"push", enrollment.id, "push_token")
+    await enrollment.save(force_create=True)
+    await Command(
+        enrollment=enrollment, request_type="InstallProfile", purpose="renewal", created_at=now
+    ).save(force_create=True)  # fmt: skip
+    await UserChannel(enrollment=enrollment, user_id=str(uuid4()), updated_at=now).save(force_create=True)
