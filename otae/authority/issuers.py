@@ -2,9 +2,11 @@
 
 An identity is issued in two steps, so that a crash between them leaves no unknown certificate: ``reserve`` stores
 serial number and intent inside the caller's transaction, ``sign`` makes the certificate from that row alone. Signing
-the same row again gives the same bytes.
+the same row again gives the same bytes. This module is longer than 300 lines because reserving, making and storing are
+one promise and belong beside the keys that sign.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypedDict
 from uuid import UUID
@@ -28,6 +30,8 @@ IdentityPurpose = Literal["ota-identity", "mdm-identity"]
 
 #: What an identity is for; everything else in the table is ours.
 IDENTITIES: Final[tuple[IdentityPurpose, ...]] = ("ota-identity", "mdm-identity")
+#: The server properties that an identity is made by.
+TERMS: Final = ("organization.name", "identity.days")
 #: Clocks of Macs are wrong by minutes: what we issue is valid a little before it is made.
 BACKDATED: Final = timedelta(minutes=10)
 
@@ -196,19 +200,19 @@ async def reserve(
     now: datetime,
     challenge: Challenge | None = None,
     serial_number: str | None = None,
+    wanted: Mapping[str, properties.Value] | None = None,
 ) -> Certificate:
     """Store serial number and intent of an identity; call it inside the transaction that uses ``challenge``.
 
     The subject is O (server property organization.name), CN (``common_name``) and, when the Mac's is known,
-    serialNumber (``serial_number``), each cut to what a subject takes; nothing of it comes from a request. The life is
-    server property identity.days, and ends with the issuer's at the latest. ``challenge`` remembers the row, so that a
-    retransmission finds it. Raises NotReady before the ceremony.
+    serialNumber, each cut to what a subject takes; nothing of it comes from a request. The life is identity.days, and
+    ends with the issuer's. ``challenge`` remembers the row for a retransmission. ``wanted``: the values of TERMS, when
+    the same step has read them with others. Raises NotReady before the ceremony.
     """
     issuer = await active_row("device-ca")
-    wanted = await properties.read_some("organization.name", "identity.days")
-    subject = name(
-        fitted(common_name), fitted(str(wanted["organization.name"])), fitted(serial_number) if serial_number else None
-    )
+    wanted = wanted or await properties.read_some(*TERMS)
+    named = fitted(serial_number) if serial_number else None
+    subject = name(fitted(common_name), fitted(str(wanted["organization.name"])), named)
     begin = (now - BACKDATED).replace(microsecond=0)
     row = Certificate(
         purpose=purpose,
@@ -217,7 +221,7 @@ async def reserve(
         subject=subject.rfc4514_string(),
         not_before=max(begin, issuer.not_before),
         not_after=min(begin + timedelta(days=int(wanted["identity.days"])), issuer.not_after),
-        issuer_id=issuer.id,
+        issuer=issuer,
         session_id=session.id,
         created_at=now,
     )
@@ -229,32 +233,50 @@ async def reserve(
 
 
 async def sign(desk: Desk, row: Certificate, public_key: rsa.RSAPublicKey) -> Certificate:
-    """Make the certificate that ``row`` reserved, for ``public_key``; call it outside a transaction.
+    """Make the certificate that ``row`` reserved, for ``public_key``, and store it; call it outside a transaction.
 
     Returns the row with ``der`` and ``sha256``, in state "issued". A row signed before keeps what it has (RFC 8894
     §4.3: a retransmission gets the same certificate). Raises CertificateRevoked when it was revoked meanwhile,
     CertificateMismatch when it was signed for another key.
     """
-    if row.state == "reserved":
-        issuer = await Certificate.get(id=row.issuer_id)
-        certificate = build_identity(
-            public_key,
-            x509.Name.from_rfc4514_string(row.subject),
-            open_row(desk, issuer),
-            serial=int(row.serial_number, 16),
-            not_before=row.not_before,
-            not_after=row.not_after,
-            crl_url=crl_url(desk.settings, issuer.id),
-        )
-        await Certificate.filter(id=row.id, state="reserved").update(
-            state="issued", der=der(certificate), sha256=fingerprint(certificate)
-        )
+    made = await make(desk, row, public_key) if row.state == "reserved" else None
+    await keep(row, made, public_key)
+    return row
+
+
+async def make(desk: Desk, row: Certificate, public_key: rsa.RSAPublicKey) -> x509.Certificate:
+    """Return the certificate that ``row`` reserved, signed and not stored yet; call it outside a transaction.
+
+    Nobody may get it before ``keep`` has stored it. Raises NotReady when the issuer's key is not on this server.
+    """
+    issuer = row.issuer if isinstance(row.issuer, Certificate) else await Certificate.get(id=row.issuer_id)
+    return build_identity(
+        public_key,
+        x509.Name.from_rfc4514_string(row.subject),
+        open_row(desk, issuer),
+        serial=int(row.serial_number, 16),
+        not_before=row.not_before,
+        not_after=row.not_after,
+        crl_url=crl_url(desk.settings, issuer.id),
+    )
+
+
+async def keep(row: Certificate, made: x509.Certificate | None, public_key: rsa.RSAPublicKey) -> bool:
+    """Store what ``make`` made of ``row``, perhaps inside the caller's transaction, and bring ``row`` up to date.
+
+    ``made``: None for a row that was signed before. False when there was nothing to store. Raises as ``sign``.
+    """
+    if made is not None:
+        signed = {"state": "issued", "der": der(made), "sha256": fingerprint(made)}
+        if await Certificate.filter(id=row.id, state="reserved").update(**signed) == 1:
+            row.update_from_dict(signed)
+            return True
         await row.refresh_from_db()
     if row.state == "revoked":
         raise CertificateRevoked(f"certificate {row.serial_number} was revoked")
     if _certificate(row).public_key() != public_key:
         raise CertificateMismatch("the certificate was issued for another key")
-    return row
+    return False
 
 
 async def issue_identity(

@@ -5,48 +5,34 @@ whole before it is used; our own stay behind it and take over when it is removed
 """
 
 import asyncio
-import contextlib
-import ssl
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID
 from tortoise.exceptions import IntegrityError
 
-from otae.authority import files
-from otae.authority.issuers import IMPORTED_ISSUER, active_row, held, held_certificate, is_uploaded, kept, open_row
-from otae.authority.making import make_signer
-from otae.authority.serving import serve_own_leaf, speaks_for
-from otae.errors import InputRefused, KeyRefused, MessageUnreadable, SignerUntrusted
-from otae.signing.certificates import (
-    check_issued_by,
-    extension,
-    fingerprint,
-    is_authority,
-    load_certificate,
-    names,
-    new_key,
-    subject_text,
+from otae.authority.incoming import Incoming, checked_signer, checked_tls
+from otae.authority.issuers import (
+    IMPORTED_ISSUER,
+    active_row,
+    held,
+    held_certificate,
+    is_uploaded,
+    kept,
+    open_row,
+    root,
 )
-from otae.signing.csr import check_key
+from otae.authority.making import make_signer
+from otae.authority.serving import serve_own_leaf
+from otae.errors import InputRefused
+from otae.signing.certificates import fingerprint, load_certificate, new_key
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Certificate
 
 UploadPurpose = Literal["profile-signer", "tls"]
-
-_DEPTH: Final = 8
-#: 20 octets, the most that RFC 5280 §4.1.2.2 allows.
-_MAX_SERIAL: Final = 1 << 160
-_DAMAGED: Final = (ValueError, UnsupportedAlgorithm, MessageUnreadable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +46,6 @@ class Uploaded:
     chain: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    certificate: x509.Certificate
-    pkcs8: bytes = field(repr=False)
-    chain: list[x509.Certificate]
-
-
 async def import_signer(
     desk: Desk, data: bytes, key_data: bytes | None, password: str | None, *, now: datetime, actor: str
 ) -> Uploaded:
@@ -77,7 +56,7 @@ async def import_signer(
     that leads neither to a self-signed certificate nor to one that this system trusts, a certificate that is not valid
     now, a CA, and a key usage without digitalSignature.
     """
-    found = await asyncio.to_thread(_checked_signer, data, key_data, password, now)
+    found = await asyncio.to_thread(checked_signer, data, key_data, password, now)
     return await _use(desk, found, "profile-signer", now=now, actor=actor)
 
 
@@ -89,7 +68,7 @@ async def import_tls(
     As ``import_signer``, with an RSA or elliptic-curve key; it must also be for servers (extended key usage serverAuth)
     and name PUBLIC_URL's host in subjectAltName.
     """
-    found = await asyncio.to_thread(_checked_tls, data, key_data, password, desk.settings.public_host, now)
+    found = await asyncio.to_thread(checked_tls, data, key_data, password, desk.settings.public_host, now)
     return await _use(desk, found, "tls", now=now, actor=actor)
 
 
@@ -125,7 +104,22 @@ async def sign_ourselves(desk: Desk, instead: Certificate, *, now: datetime, act
             await audit.record(actor, "profile-signer.removed", now=now, subject=instead.sha256 or "")
 
 
-async def _use(desk: Desk, found: _Found, purpose: UploadPurpose, *, now: datetime, actor: str) -> Uploaded:
+async def anchors() -> list[x509.Certificate]:
+    """Return what profiles and TLS of this installation lead to: the root, and the last of each uploaded chain in use.
+
+    A Mac that enrolls here trusts the first by our profile, the others by itself.
+    """
+    found = [await root()]
+    for row in await Certificate.filter(purpose__in=("profile-signer", "tls"), active=True):
+        above: Certificate | None = row
+        while above is not None and above.issuer_id is not None:
+            above = await Certificate.get_or_none(id=above.issuer_id)
+        if above is not None:
+            found.append(load_certificate(above.der or b""))
+    return list(dict.fromkeys(found))
+
+
+async def _use(desk: Desk, found: Incoming, purpose: UploadPurpose, *, now: datetime, actor: str) -> Uploaded:
     try:
         async with transaction():
             before = await active_row(purpose)
@@ -135,11 +129,11 @@ async def _use(desk: Desk, found: _Found, purpose: UploadPurpose, *, now: dateti
             await audit.record(actor, f"{purpose}.imported", now=now, subject=row.sha256 or "", detail=row.subject)
     except IntegrityError as error:
         raise InputRefused({"": "another certificate is being imported right now: try again"}) from error
-    above = [_text(certificate) for certificate in found.chain]
+    above = [certificate.subject.rfc4514_string() for certificate in found.chain]
     return Uploaded(purpose, row.subject, row.sha256 or "", row.not_after, above)
 
 
-async def _keep(desk: Desk, found: _Found, purpose: UploadPurpose, now: datetime) -> Certificate:
+async def _keep(desk: Desk, found: Incoming, purpose: UploadPurpose, now: datetime) -> Certificate:
     issuer: Certificate | None = None
     for certificate in reversed(found.chain):
         above = await Certificate.get_or_none(sha256=fingerprint(certificate))
@@ -158,127 +152,3 @@ async def _keep(desk: Desk, found: _Found, purpose: UploadPurpose, now: datetime
         raise InputRefused({"file": f"it is in use here as {row.purpose}: one certificate, one use"})
     await row.save()
     return row
-
-
-def _checked_signer(data: bytes, key_data: bytes | None, password: str | None, now: datetime) -> _Found:
-    found = _checked(data, key_data, password, now)
-    if not isinstance(found.certificate.public_key(), rsa.RSAPublicKey):
-        raise InputRefused({"file": "profiles are signed with RSA keys: this one is of another kind"})
-    return found
-
-
-def _checked_tls(data: bytes, key_data: bytes | None, password: str | None, host: str, now: datetime) -> _Found:
-    found = _checked(data, key_data, password, now)
-    try:
-        usage = extension(found.certificate, x509.ExtendedKeyUsage)
-        covered = speaks_for(found.certificate, host)
-    except MessageUnreadable:
-        raise InputRefused({"file": "the certificate is damaged"}) from None
-    if usage is None or ExtendedKeyUsageOID.SERVER_AUTH not in usage:
-        raise InputRefused({"file": "it is not for servers: its extended key usage lacks serverAuth"})
-    if not covered:
-        raise InputRefused({"file": f"it does not name {host} (PUBLIC_URL) in its subject alternative names"})
-    return found
-
-
-def _checked(data: bytes, key_data: bytes | None, password: str | None, now: datetime) -> _Found:
-    handed = files.read(data, key_data, password)
-    try:
-        certificate = handed.belonging()
-        if handed.key is None:
-            raise InputRefused({"key": "the file holds no private key: give the key of the certificate"})
-        if certificate is None:
-            raise InputRefused({"key": "the key belongs to another certificate"})
-        _check_leaf(certificate, handed.key, now)
-        chain = _chain(certificate, handed.certificates, now)
-    except _DAMAGED:
-        raise InputRefused({"file": "a certificate in the file is damaged"}) from None
-    pkcs8 = handed.key.private_bytes(
-        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return _Found(certificate, pkcs8, chain)
-
-
-def _check_leaf(certificate: x509.Certificate, key: files.PrivateKey, now: datetime) -> None:
-    _text(certificate)
-    if certificate.not_valid_after_utc <= now:
-        raise InputRefused({"file": f"the certificate ended on {certificate.not_valid_after_utc:%Y-%m-%d}"})
-    if certificate.not_valid_before_utc > now:
-        raise InputRefused({"file": f"the certificate is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}"})
-    if is_authority(certificate):
-        raise InputRefused({"file": "this is the certificate of an authority: give the one that it issued"})
-    usage = extension(certificate, x509.KeyUsage)
-    if usage is not None and not usage.digital_signature:
-        raise InputRefused({"file": "it must not sign: its key usage lacks digitalSignature"})
-    if certificate.serial_number >= _MAX_SERIAL:
-        raise InputRefused({"file": "its serial number is longer than allowed"})
-    if isinstance(key, rsa.RSAPrivateKey):
-        try:
-            check_key(key.public_key())
-        except KeyRefused as refusal:
-            raise InputRefused({"key": f"the key is too weak: {refusal.detail}"}) from None
-
-
-def _chain(certificate: x509.Certificate, handed: Sequence[x509.Certificate], now: datetime) -> list[x509.Certificate]:
-    """Return who issued ``certificate``, up to a self-signed one or one that this system trusts, its last."""
-    found: list[x509.Certificate] = []
-    current, trusted = certificate, _trusted_here()
-    while len(found) < _DEPTH:
-        if above := _issuer(current, trusted, len(found), now):
-            return [*found, above]
-        above = _issuer(current, [other for other in handed if other != current], len(found), now)
-        if above is None:
-            break
-        found.append(above)
-        if _signed_itself(above):
-            return found
-        current = above
-    issuer = subject_text(names(current)[0]) or "its issuer"
-    raise InputRefused({"file": f"the chain is not complete: add the certificate of {issuer}, valid today"})
-
-
-def _issuer(
-    certificate: x509.Certificate, candidates: Sequence[x509.Certificate], depth: int, now: datetime
-) -> x509.Certificate | None:
-    wanted = names(certificate)[0]
-    for candidate in candidates:
-        if names(candidate)[1] != wanted or not _may_issue(candidate, depth, now):
-            continue
-        try:
-            check_issued_by(certificate, candidate)
-        except SignerUntrusted:
-            continue
-        return candidate
-    return None
-
-
-def _may_issue(candidate: x509.Certificate, depth: int, now: datetime) -> bool:
-    """Whether it is valid now, may sign certificates, and may stand ``depth`` authorities above the leaf's issuer."""
-    if not candidate.not_valid_before_utc <= now < candidate.not_valid_after_utc:
-        return False
-    usage, constraints = extension(candidate, x509.KeyUsage), extension(candidate, x509.BasicConstraints)
-    if usage is not None and not usage.key_cert_sign:
-        return False
-    return constraints is None or constraints.path_length is None or constraints.path_length >= depth
-
-
-def _signed_itself(certificate: x509.Certificate) -> bool:
-    issuer, subject = names(certificate)
-    return issuer == subject
-
-
-def _trusted_here() -> list[x509.Certificate]:
-    """Return what this system trusts for TLS: OpenSSL's default store, which SSL_CERT_FILE and SSL_CERT_DIR name."""
-    context, folder = ssl.create_default_context(), ssl.get_default_verify_paths().capath
-    if folder and not context.get_ca_certs():  # a folder alone is read by OpenSSL only when it looks for an issuer
-        for file in Path(folder).glob("*.[0-9]"):
-            context.load_verify_locations(cafile=file)
-    found = []
-    for data in context.get_ca_certs(binary_form=True):
-        with contextlib.suppress(MessageUnreadable):
-            found.append(load_certificate(data))
-    return found
-
-
-def _text(certificate: x509.Certificate) -> str:
-    return certificate.subject.rfc4514_string()

@@ -40,17 +40,17 @@ def other(now: datetime) -> Outside:
     return outside(now)
 
 
-async def take_signer(desk: Desk, data: bytes, now: datetime, **more: object) -> uploads.Uploaded:
-    return await uploads.import_signer(
-        desk, data, more.get("key"), more.get("password"), now=now, actor="ada"  # type: ignore[arg-type]  # a test's own
-    )  # fmt: skip
+async def take_signer(
+    desk: Desk, data: bytes, now: datetime, *, key_file: bytes | None = None, password: str | None = None
+) -> uploads.Uploaded:
+    return await uploads.import_signer(desk, data, key_file, password, now=now, actor="ada")
 
 
-async def refused(desk: Desk, data: bytes, now: datetime, field: str, words: str, **more: object) -> None:
+async def refused(desk: Desk, data: bytes, now: datetime, field: str, words: str, password: str | None = None) -> None:
     """Hand in what must not be used as profile signer."""
     before = [row async for row in Certificate.all().order_by("id").values("id", "active", "key_sealed")]
     with pytest.raises(InputRefused) as raised:
-        await take_signer(desk, data, now, **more)
+        await take_signer(desk, data, now, password=password)
     assert words in raised.value.fields[field], raised.value.fields
     assert [row async for row in Certificate.all().order_by("id").values("id", "active", "key_sealed")] == before
 
@@ -102,7 +102,9 @@ async def test_pkcs12_and_a_key_of_its_own_are_read(desk: Desk, now: datetime, o
     await refused(desk, sealed, now, "password", "does not open", password="wrong")
     assert (await take_signer(desk, sealed, now, password="correct horse")).sha256 == fingerprint(signer.certificate)
     apart = pem(*reversed(other.chain), signer.certificate)
-    shown = await take_signer(desk, apart, now, key=key_pem(signer.key, "battery staple"), password="battery staple")
+    shown = await take_signer(
+        desk, apart, now, key_file=key_pem(signer.key, "battery staple"), password="battery staple"
+    )
     assert shown.sha256 == fingerprint(signer.certificate)
 
 
@@ -204,6 +206,15 @@ async def test_an_uploaded_tls_certificate_is_served_with_its_chain(desk: Desk, 
     assert not await issuers.is_uploaded(await issuers.active_row("tls"))
     with pytest.raises(ssl.SSLCertVerificationError):
         await seen(context, other)
+
+
+async def test_the_anchors_are_the_root_and_the_tops_of_uploaded_chains(
+    desk: Desk, now: datetime, other: Outside
+) -> None:
+    assert await uploads.anchors() == [await issuers.root()]
+    await take_signer(desk, bundle(other.signer(now), *other.chain), now)
+    await uploads.import_tls(desk, bundle(other.tls(now), *other.chain), None, None, now=now, actor="ada")
+    assert await uploads.anchors() == [await issuers.root(), other.root.certificate]
 
 
 async def test_an_elliptic_curve_certificate_is_served(desk: Desk, now: datetime, other: Outside) -> None:

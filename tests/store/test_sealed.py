@@ -3,7 +3,9 @@
 import asyncio
 import dataclasses
 import secrets
+from collections.abc import AsyncIterator
 from datetime import datetime
+from uuid import UUID
 
 import pytest
 from tortoise import fields
@@ -111,7 +113,7 @@ async def test_what_changed_meanwhile_is_not_overwritten(
     fresh = both.seal(b"newer", row.id, catcher.MESSAGE)
     values = sealed._values  # noqa: SLF001 - where somebody may come between reading and writing
 
-    async def then_somebody_writes():  # type: ignore[no-untyped-def]  # noqa: ANN202 - an async generator in a test
+    async def then_somebody_writes() -> AsyncIterator[tuple[sealed.SealedColumn, UUID, bytes]]:
         async for value in values():
             await CaughtMail.filter(id=row.id).update(message_sealed=fresh)
             yield value

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from starlette.responses import Response
-from wtforms import FileField  # type: ignore[import-untyped]  # ships no types
 
 from otae.authority import uploads
 from otae.authority.uploads import Uploaded, UploadPurpose
@@ -13,7 +12,7 @@ from otae.errors import InputRefused
 from otae.web.addresses import UPLOAD_CAP
 from otae.web.admin.entries import NamedForm
 from otae.web.admin.tree import CERTIFICATES
-from otae.web.forms import PasswordField, upload
+from otae.web.forms import FileField, PasswordField, upload
 from otae.web.guards import Console
 from otae.web.pages import go, render
 from otae.words import gettext as _
@@ -84,10 +83,8 @@ def take(kind: Kind) -> Page:
             form = await UploadForm.read(visit.request)
             data, key = await upload(visit.request, "file"), await upload(visit.request, "key")
         try:
-            if not data:
-                raise InputRefused({"file": _("choose a file")})
             await kind.take(
-                visit.desk, data, key or None, form.password.data or None, now=visit.now, actor=visit.actor
+                visit.desk, chosen(data), key or None, form.password.data or None, now=visit.now, actor=visit.actor
             )
         except InputRefused as refusal:
             form.refuse(refusal)
@@ -108,6 +105,13 @@ def remove(kind: Kind) -> Page:
         return go(CERTIFICATES, "success", _("Our own certificate is in use again."))
 
     return page
+
+
+def chosen(data: bytes) -> bytes:
+    """Return the file that was chosen; InputRefused when none was."""
+    if not data:
+        raise InputRefused({"file": _("choose a file")})
+    return data
 
 
 def _form(visit: Console, kind: Kind, form: UploadForm, *, status: int = 200) -> Response:

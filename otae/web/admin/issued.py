@@ -37,7 +37,7 @@ REASONS: Final = {
 class RevokeForm(Form):
     """Why a certificate is taken back."""
 
-    reason = SelectField(_("Reason"), choices=list(REASONS.items()))
+    reason = SelectField(_("Reason"), choices=REASONS, invalid_choice_message=_("choose one of these reasons"))
 
 
 async def index(visit: Console) -> Response:

@@ -3,14 +3,14 @@
 from typing import Final
 
 from starlette.responses import Response
-from wtforms import FileField  # type: ignore[import-untyped]  # ships no types
 
 from otae.authority import issuers, root
 from otae.errors import InputRefused
 from otae.web.addresses import UPLOAD_CAP
+from otae.web.admin.brought import chosen
 from otae.web.admin.entries import NamedForm
 from otae.web.admin.tree import CERTIFICATES
-from otae.web.forms import PasswordField, upload
+from otae.web.forms import FileField, PasswordField, upload
 from otae.web.guards import Console
 from otae.web.pages import go, render
 from otae.words import gettext as _
@@ -19,10 +19,14 @@ ROOT_KEY: Final = f"{CERTIFICATES}/root-key"
 FILE: Final = "otae-root-key.pem"
 
 
+#: Two forms on one page: the room's name of a field → the one of the first form.
+FIELDS: Final = {"passphrase": "new_passphrase"}
+
+
 class ExportForm(NamedForm):
     """The passphrase of the file, twice."""
 
-    passphrase = PasswordField(_("Passphrase"))
+    new_passphrase = PasswordField(_("Passphrase"))
     again = PasswordField(_("Passphrase again"))
 
 
@@ -42,13 +46,9 @@ async def export(visit: Console) -> Response:
     """Answer with the file; the passphrase is used now and not kept."""
     form = await ExportForm.read(visit.request)
     try:
-        if form.passphrase.data != form.again.data:
-            raise InputRefused({"again": _("the two are not the same")})
-        made = await root.export_root_key(
-            visit.desk, form.passphrase.data or "", now=visit.now, actor=visit.actor
-        )
+        made = await root.export_root_key(visit.desk, _passphrase(form), now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
-        form.refuse(refusal)
+        form.refuse(InputRefused({FIELDS.get(name, name): text for name, text in refusal.fields.items()}))
         return await _page(visit, export=form, status=422)
     headers = {"Content-Disposition": f'attachment; filename="{FILE}"'}
     return Response(made.data, media_type="application/x-pem-file", headers=headers)
@@ -58,9 +58,7 @@ async def remove(visit: Console) -> Response:
     """Take the key off this server, against the exported file and its passphrase."""
     form, data = await _read(visit)
     try:
-        if not data:
-            raise InputRefused({"file": _("choose a file")})
-        confirm = await root.check_export(data, form.passphrase.data or "")
+        confirm = await root.check_export(chosen(data), form.passphrase.data or "")
         await root.remove_root_key(confirm=confirm, now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
         form.refuse(refusal)
@@ -72,15 +70,19 @@ async def bring_back(visit: Console) -> Response:
     """Put the key back."""
     form, data = await _read(visit)
     try:
-        if not data:
-            raise InputRefused({"file": _("choose a file")})
         await root.bring_root_key_back(
-            visit.desk, data, form.passphrase.data or "", now=visit.now, actor=visit.actor
+            visit.desk, chosen(data), form.passphrase.data or "", now=visit.now, actor=visit.actor
         )
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, file=form, status=422)
     return go(ROOT_KEY, "success", _("The root’s key is on this server again."))
+
+
+def _passphrase(form: ExportForm) -> str:
+    if form.new_passphrase.data != form.again.data:
+        raise InputRefused({"again": _("the two are not the same")})
+    return form.new_passphrase.data or ""
 
 
 async def _read(visit: Console) -> tuple[FileForm, bytes]:

@@ -48,5 +48,7 @@ async def rotate(visit: Console) -> Response:
     try:
         done = await rotation.rotate_device_ca(visit.desk, now=visit.now, actor=visit.actor)
     except NotReady:
-        return go(f"{CERTIFICATES}/root-key", "danger", _("Bring the root’s key back first: it signs the new authority."))
+        return go(
+            f"{CERTIFICATES}/root-key", "danger", _("Bring the root’s key back first: it signs the new authority.")
+        )
     return go(CERTIFICATES, "success", _("Macs get their certificates from %s from now on.") % done.subject)

@@ -1,0 +1,161 @@
+"""What an uploaded certificate has to be: whole, valid, of an authority that ends somewhere, and fit for its use."""
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from otae.authority import files
+from otae.authority.serving import speaks_for
+from otae.errors import InputRefused, KeyRefused, MessageUnreadable, SignerUntrusted
+from otae.signing.certificates import check_issued_by, extension, is_authority, load_certificate, names, subject_text
+from otae.signing.csr import check_key
+
+_DEPTH: Final = 8
+#: 20 octets, the most that RFC 5280 §4.1.2.2 allows.
+_MAX_SERIAL: Final = 1 << 160
+_DAMAGED: Final = (ValueError, UnsupportedAlgorithm, MessageUnreadable)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A checked certificate with its key (unencrypted PKCS#8, DER). ``chain``: from its issuer to the last one."""
+
+    certificate: x509.Certificate
+    pkcs8: bytes = field(repr=False)
+    chain: list[x509.Certificate]
+
+
+def checked_signer(data: bytes, key_data: bytes | None, password: str | None, now: datetime) -> Incoming:
+    """Return what may sign profiles. Raises InputRefused as ``uploads.import_signer`` says."""
+    found = _checked(data, key_data, password, now)
+    if not isinstance(found.certificate.public_key(), rsa.RSAPublicKey):
+        raise InputRefused({"file": "profiles are signed with RSA keys: this one is of another kind"})
+    return found
+
+
+def checked_tls(data: bytes, key_data: bytes | None, password: str | None, host: str, now: datetime) -> Incoming:
+    """Return what may serve TLS for ``host``. Raises InputRefused as ``uploads.import_tls`` says."""
+    found = _checked(data, key_data, password, now)
+    try:
+        usage = extension(found.certificate, x509.ExtendedKeyUsage)
+        covered = speaks_for(found.certificate, host)
+    except MessageUnreadable:
+        raise InputRefused({"file": "the certificate is damaged"}) from None
+    if usage is None or ExtendedKeyUsageOID.SERVER_AUTH not in usage:
+        raise InputRefused({"file": "it is not for servers: its extended key usage lacks serverAuth"})
+    if not covered:
+        raise InputRefused({"file": f"it does not name {host} (PUBLIC_URL) in its subject alternative names"})
+    return found
+
+
+def _checked(data: bytes, key_data: bytes | None, password: str | None, now: datetime) -> Incoming:
+    handed = files.read(data, key_data, password)
+    try:
+        certificate = handed.belonging()
+        if handed.key is None:
+            raise InputRefused({"key": "the file holds no private key: give the key of the certificate"})
+        if certificate is None:
+            raise InputRefused({"key": "the key belongs to another certificate"})
+        _check_leaf(certificate, handed.key, now)
+        chain = _chain(certificate, handed.certificates, now)
+    except _DAMAGED:
+        raise InputRefused({"file": "a certificate in the file is damaged"}) from None
+    pkcs8 = handed.key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return Incoming(certificate, pkcs8, chain)
+
+
+def _check_leaf(certificate: x509.Certificate, key: files.PrivateKey, now: datetime) -> None:
+    _text(certificate)
+    if certificate.not_valid_after_utc <= now:
+        raise InputRefused({"file": f"the certificate ended on {certificate.not_valid_after_utc:%Y-%m-%d}"})
+    if certificate.not_valid_before_utc > now:
+        raise InputRefused({"file": f"the certificate is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}"})
+    if is_authority(certificate):
+        raise InputRefused({"file": "this is the certificate of an authority: give the one that it issued"})
+    usage = extension(certificate, x509.KeyUsage)
+    if usage is not None and not usage.digital_signature:
+        raise InputRefused({"file": "it must not sign: its key usage lacks digitalSignature"})
+    if certificate.serial_number >= _MAX_SERIAL:
+        raise InputRefused({"file": "its serial number is longer than allowed"})
+    if isinstance(key, rsa.RSAPrivateKey):
+        try:
+            check_key(key.public_key())
+        except KeyRefused as refusal:
+            raise InputRefused({"key": f"the key is too weak: {refusal.detail}"}) from None
+
+
+def _chain(certificate: x509.Certificate, handed: Sequence[x509.Certificate], now: datetime) -> list[x509.Certificate]:
+    """Return who issued ``certificate``, up to a self-signed one or one that this system trusts, its last."""
+    found: list[x509.Certificate] = []
+    current, trusted = certificate, _trusted_here()
+    while len(found) < _DEPTH:
+        wanted = names(current)[0]
+        known = [load_certificate(data) for data in trusted if wanted in data]
+        if above := _issuer(current, known, len(found), now):
+            return [*found, above]
+        above = _issuer(current, [other for other in handed if other != current], len(found), now)
+        if above is None:
+            break
+        found.append(above)
+        if _signed_itself(above):
+            return found
+        current = above
+    issuer = subject_text(names(current)[0]) or "its issuer"
+    raise InputRefused({"file": f"the chain is not complete: add the certificate of {issuer}, valid today"})
+
+
+def _issuer(
+    certificate: x509.Certificate, candidates: Sequence[x509.Certificate], depth: int, now: datetime
+) -> x509.Certificate | None:
+    wanted = names(certificate)[0]
+    for candidate in candidates:
+        if names(candidate)[1] != wanted or not _may_issue(candidate, depth, now):
+            continue
+        try:
+            check_issued_by(certificate, candidate)
+        except SignerUntrusted:
+            continue  # a namesake with another key
+        return candidate
+    return None
+
+
+def _may_issue(candidate: x509.Certificate, depth: int, now: datetime) -> bool:
+    """Whether it is valid now, may sign certificates, and may stand ``depth`` authorities above the leaf's issuer."""
+    if not candidate.not_valid_before_utc <= now < candidate.not_valid_after_utc:
+        return False
+    usage, constraints = extension(candidate, x509.KeyUsage), extension(candidate, x509.BasicConstraints)
+    if usage is not None and not usage.key_cert_sign:
+        return False
+    return constraints is None or constraints.path_length is None or constraints.path_length >= depth
+
+
+def _signed_itself(certificate: x509.Certificate) -> bool:
+    issuer, subject = names(certificate)
+    return issuer == subject
+
+
+def _trusted_here() -> list[bytes]:
+    """Return what this system trusts for TLS, as DER, unread: some of it is older than today's rules.
+
+    It is OpenSSL's default store, which SSL_CERT_FILE and SSL_CERT_DIR name.
+    """
+    context, folder = ssl.create_default_context(), ssl.get_default_verify_paths().capath
+    if folder and not context.get_ca_certs():  # a folder alone is read by OpenSSL only when it looks for an issuer
+        for file in Path(folder).glob("*.[0-9]"):
+            context.load_verify_locations(cafile=file)
+    return context.get_ca_certs(binary_form=True)
+
+
+def _text(certificate: x509.Certificate) -> str:
+    return certificate.subject.rfc4514_string()
