@@ -6,11 +6,14 @@ reserved in one transaction; the certificate is signed after it.
 """
 
 import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from otae.authority import issuers, revocation
@@ -24,7 +27,7 @@ from otae.store import properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Certificate, Challenge, Enrollment, EnrollmentSession
-from otae.store.records import about, advance, note
+from otae.store.records import Happening, about, advance, note
 from otae.store.states import EnrollmentStatus, SessionStatus
 
 #: How long the same request, sent again, gets the same certificate.
@@ -50,50 +53,67 @@ async def check_renewer(signer: x509.Certificate, *, now: datetime) -> Certifica
 
 
 async def grant(
-    desk: Desk, request: PKIMessage, known: Known, *, now: datetime, renewer: Certificate | None = None
+    desk: Desk,
+    request: PKIMessage,
+    known: Known,
+    *,
+    now: datetime,
+    renewer: Certificate | None = None,
+    wanted: Mapping[str, properties.Value] | None = None,
 ) -> Certificate:
     """Return the certificate for a PKCSReq or RenewalReq: a new one, or for a retransmission the one it got.
 
     ``renewer``: who signed a RenewalReq; it takes a renewal challenge of its own Mac. A PKCSReq may carry one too: that
-    is how Macs renew. Raises ChallengeUnknown, ChallengeUsed, ChallengeExpired, what ``sessions.check_live`` raises,
-    SessionClosed for a request out of turn, CertificateRevoked when the Mac has no identity left to renew, and
-    CertificateMismatch.
+    is how Macs renew. ``wanted``: as for ``issuers.reserve``. Raises ChallengeUnknown, ChallengeUsed, ChallengeExpired,
+    what ``sessions.check_live`` raises, SessionClosed for a request out of turn, CertificateRevoked when the Mac has no
+    identity left to renew, and CertificateMismatch.
     """
     if request.csr is None or not request.csr.challenge:
         raise ChallengeUnknown("the request carries no challenge")
     is_renewal = request.message_type is MessageType.RENEWAL_REQ
-    found = await sessions.find_challenge(request.csr.challenge, (sessions.RENEWAL,) if is_renewal else PURPOSES)
-    if found is None:
+    challenge = await sessions.named_challenge(request.csr.challenge, (sessions.RENEWAL,) if is_renewal else PURPOSES)
+    if challenge is None:
         raise ChallengeUnknown
-    challenge, known.session = found
-    if is_renewal and (renewer is None or renewer.session_id != known.session.id):
+    if is_renewal and (renewer is None or renewer.session_id != challenge.session_id):
+        known.session = await EnrollmentSession.get(id=challenge.session_id)
         raise CertificateMismatch("the renewal challenge of another Mac")
-    reserved = await _reserved(request, challenge, now)
-    if reserved is None:
-        reserved = await _reserve(request, request.csr.challenge, challenge.purpose, now)
-    elif challenge.purpose == sessions.RENEWAL:
-        await _check_renewable(known.session, now)
+    row = await _reserved(request, challenge, now)
+    if row is None:
+        row, session = await _reserve(request, challenge, known, now, wanted)
     else:
-        await sessions.check_live(known.session, now=now)
-    fresh = reserved.state == "reserved"
-    row = await issuers.sign(desk, reserved, request.csr.public_key)
-    await _mark_certified(known.session, row, challenge.purpose, now, fresh=fresh)
+        session = known.session = await EnrollmentSession.get(id=challenge.session_id)
+        if challenge.purpose == sessions.RENEWAL:
+            await _check_renewable(session, now)
+        else:
+            await sessions.check_seen_live(session, now=now)
+    key = request.csr.public_key
+    made = await issuers.make(desk, row, key) if row.state == "reserved" else None
+    await _keep(session, row, made, key, challenge.purpose, now)
     return row
 
 
 async def _reserved(request: PKIMessage, challenge: Challenge, now: datetime) -> Certificate | None:
     """Return what this very request was promised before, at most ten minutes ago (RFC 8894 §4.3)."""
-    same = (challenge.transaction_id, challenge.key_hash) == (request.transaction_id, _requested_key(request))
-    if not same or challenge.used_at is None or challenge.used_at <= now - RETRANSMISSION:
+    if challenge.used_at is None or challenge.used_at <= now - RETRANSMISSION:
+        return None
+    if (challenge.transaction_id, challenge.key_hash) != (request.transaction_id, _requested_key(request)):
         return None
     return await Certificate.get_or_none(id=challenge.certificate_id)
 
 
-async def _reserve(request: PKIMessage, secret: str, purpose: str, now: datetime) -> Certificate:
+async def _reserve(
+    request: PKIMessage,
+    named: Challenge,
+    known: Known,
+    now: datetime,
+    wanted: Mapping[str, properties.Value] | None,
+) -> tuple[Certificate, EnrollmentSession]:
+    purpose = named.purpose
     async with transaction():
-        challenge, session = await sessions.use_challenge(
-            secret,
-            purpose,
+        session = known.session = await sessions.take(named.session_id)
+        await sessions.use_named(
+            named,
+            session,
             now=now,
             transaction_id=request.transaction_id,
             key_hash=_requested_key(request),
@@ -102,18 +122,20 @@ async def _reserve(request: PKIMessage, secret: str, purpose: str, now: datetime
         if purpose == sessions.RENEWAL:
             await _check_renewable(session, now)
         else:
-            await sessions.check_live(session, now=now)
+            await sessions.check_seen_live(session, now=now)
             if session.status != _status_before(purpose):
                 raise SessionClosed(f"a certificate for {purpose} while the session is {session.status}")
         kind = sessions.MDM_IDENTITY if purpose == sessions.RENEWAL else purpose
-        return await issuers.reserve(
+        row = await issuers.reserve(
             cast("IdentityPurpose", kind),
             common_name=common_name(session),
             session=session,
             now=now,
-            challenge=challenge,
+            challenge=named,
             serial_number=session.serial,
+            wanted=wanted,
         )
+    return row, session
 
 
 async def _check_renewable(session: EnrollmentSession, now: datetime) -> None:
@@ -131,24 +153,28 @@ def _status_before(purpose: str) -> SessionStatus:
     return SessionStatus.IDENTIFIED if purpose == sessions.OTA_IDENTITY else SessionStatus.CONFIGURED
 
 
-async def _mark_certified(
-    session: EnrollmentSession, row: Certificate, purpose: str, now: datetime, *, fresh: bool
+async def _keep(
+    session: EnrollmentSession,
+    row: Certificate,
+    made: x509.Certificate | None,
+    key: rsa.RSAPublicKey,
+    purpose: str,
+    now: datetime,
 ) -> None:
-    """Record the certificate and move the session on, unless an earlier copy of the request did.
+    """Store the certificate, record it and move the session on, unless an earlier copy of the request did.
 
-    Over the air the MDM identity moves no state: the session was certified with the first one. A renewal never does.
+    ``made``: None when it is stored already. Over the air the MDM identity moves no state: the session was certified
+    with the first one. A renewal never does. The session comes before the certificate, as in every other step.
     """
     moves = purpose == sessions.OTA_IDENTITY or (purpose == sessions.MDM_IDENTITY and session.way == "profile")
-    try:
-        async with transaction():
-            await session.refresh_from_db()
-            if session.status != _status_before(purpose) if moves else not fresh:
-                return
-            await note("certificate.issued", now=now, about=about(session), detail=row.purpose)
-            if moves:
-                await advance(session, SessionStatus.CERTIFIED, event="session.certified", now=now)
-    except StaleState:
-        return  # the same request, sent twice, was quicker
+    issued = Happening("certificate.issued", row.purpose)
+    both = (issued, Happening("session.certified"))
+    async with transaction():
+        if moves and session.status == _status_before(purpose):
+            with suppress(StaleState):  # a copy of the request was quicker; what is kept below is the same
+                await advance(session, SessionStatus.CERTIFIED, event=both, now=now)
+        if await issuers.keep(row, made, key) and not moves:
+            await note(issued.kind, now=now, about=about(session), detail=issued.detail)
 
 
 def _requested_key(request: PKIMessage) -> str:

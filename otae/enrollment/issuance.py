@@ -10,11 +10,16 @@ from otae.authority import issuers, rotation
 from otae.enrollment import granting, lookups
 from otae.enrollment.support import Known, recorded
 from otae.errors import MessageTypeRefused, Refusal
-from otae.signing import scep
+from otae.signing import scep, scep_query
 from otae.signing.certificates import Keyed, load_certificate
 from otae.signing.scep import MessageType
-from otae.store import properties
+from otae.store import old_algorithms, properties
 from otae.store.desk import Desk
+
+
+def message_from_query(query_string: bytes) -> bytes:
+    """Return the pkiMessage of a PKIOperation by GET, from the raw query; raises TooLarge or MessageUnreadable."""
+    return scep_query.message_from_query(query_string)
 
 
 def capabilities() -> bytes:
@@ -28,9 +33,8 @@ async def ca_certificates(desk: Desk) -> bytes:
     The root is there because certmonger and strongSwan accept no chain that ends before it. Raises NotReady before the
     ceremony.
     """
-    del desk  # every room function that may come to need it takes it first
-    device_ca = await issuers.certificate_of("device-ca")
-    return scep.certs_only([await issuers.certificate_of("ra"), device_ca, await issuers.root()])
+    ra, chain = await issuers.keyed_with_chain(desk, "ra")
+    return scep.certs_only([ra.certificate, *chain, await issuers.root()])
 
 
 async def answer(desk: Desk, message: bytes, *, now: datetime) -> bytes:
@@ -53,14 +57,15 @@ async def _reply(desk: Desk, opened: scep.OpenedMessage, ra: Keyed, known: Known
     renewer = None
     if opened.message_type == MessageType.RENEWAL_REQ:
         renewer = await granting.check_renewer(opened.signer, now=now)
-    allowed = await properties.read_some("mac.sha1", "scep.des3")
+    values = await properties.read_some("mac.sha1", "scep.des3", *issuers.TERMS)
     request = scep.unwrap(
         opened,
         ra,
-        allow_sha1=bool(allowed["mac.sha1"]),
-        allow_des3=bool(allowed["scep.des3"]),
+        allow_sha1=bool(values["mac.sha1"]),
+        allow_des3=bool(values["scep.des3"]),
         allow_des=desk.settings.scep_allow_des,
     )
+    await old_algorithms.count(opened.digest, request.cipher, now=now)
     if request.message_type is MessageType.GET_CRL:
         return scep.cert_rep_crl(request, await lookups.revocation_list(desk, request, now=now), ra)
     if request.message_type is MessageType.GET_CERT:
@@ -68,7 +73,7 @@ async def _reply(desk: Desk, opened: scep.OpenedMessage, ra: Keyed, known: Known
     elif request.message_type is MessageType.GET_CERT_INITIAL:
         row = await lookups.poll(request, known)
     elif request.message_type in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ):
-        row = await granting.grant(desk, request, known, now=now, renewer=renewer)
+        row = await granting.grant(desk, request, known, now=now, renewer=renewer, wanted=values)
     else:
         raise MessageTypeRefused(f"messageType {request.message_type}")
     return scep.cert_rep_success(request, load_certificate(row.der or b""), ra)

@@ -28,7 +28,7 @@ from otae.errors import (
 from otae.signing.apple_device_ca import check_apple_device
 from otae.signing.certificates import check_issued_by, fingerprint, load_certificate, load_pem
 from otae.signing.cms import Policy, SignedMessage, verify
-from otae.store import properties
+from otae.store import old_algorithms, properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Certificate, EnrollmentSession, Invitation
@@ -81,6 +81,7 @@ async def answer(desk: Desk, body: bytes, *, now: datetime) -> bytes:
     async with recorded(now) as known:
         policy = Policy(allow_sha1=await properties.flag("mac.sha1"), attributes="optional", max_bytes=MAX_BYTES)
         message = verify(body, policy=policy)
+        await old_algorithms.count(message.digest, now=now)
         issued = await Certificate.get_or_none(sha256=fingerprint(message.signer))
         try:
             if issued is None:

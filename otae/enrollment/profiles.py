@@ -84,11 +84,12 @@ async def workshop(desk: Desk, *, generated_topic: bool, topic: str | None = Non
     ``generated_topic``: the installation's generated topic will do where there is no push certificate; ``topic``: this
     one is to be named whatever the push certificate says. Raises NotReady when there is no topic, or no keys yet.
     """
+    signer, chain = await issuers.keyed_with_chain(desk, "profile-signer")
     return Workshop(
         issuing=await _issuing(desk),
         public_url=desk.settings.public_url,
-        signer=await issuers.keyed(desk, "profile-signer"),
-        chain=await issuers.chain("profile-signer"),
+        signer=signer,
+        chain=chain,
         root=await issuers.root(),
         device_ca=await issuers.certificate_of("device-ca"),
         topic=topic or await push.topic(desk, rehearsal=generated_topic),
@@ -110,7 +111,7 @@ async def root_certificate() -> bytes:
 async def trust_profile(desk: Desk) -> bytes:
     """Return the signed profile that lets a Mac trust this server (application/x-apple-aspen-config)."""
     profile = payloads.trust_profile(await _issuing(desk), await root_certificate())
-    return cms.sign(profile, await issuers.keyed(desk, "profile-signer"), await issuers.chain("profile-signer"))
+    return cms.sign(profile, *await issuers.keyed_with_chain(desk, "profile-signer"))
 
 
 async def single_profile(

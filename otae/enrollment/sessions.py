@@ -102,8 +102,13 @@ async def check_live(session: EnrollmentSession, *, now: datetime) -> None:
     does not stop a session.
     """
     await session.refresh_from_db()
-    invitation = await Invitation.get(id=session.invitation_id) if session.invitation_id else None
-    if invitation and invitation.status == InvitationStatus.REVOKED:
+    await check_seen_live(session, now=now)
+
+
+async def check_seen_live(session: EnrollmentSession, *, now: datetime) -> None:
+    """As ``check_live``, of a session that this transaction has locked and read already."""
+    invitation = await _invitation_status(session)
+    if invitation == InvitationStatus.REVOKED:
         raise InvitationRevoked
     if session.status == SessionStatus.EXPIRED and session.closed_at and session.closed_at < session.expires_at:
         raise SessionClosed("a newer sign-in took its place")
@@ -111,8 +116,15 @@ async def check_live(session: EnrollmentSession, *, now: datetime) -> None:
         raise SessionExpired
     if session.status not in LIVE:
         raise SessionClosed(f"the session is {session.status}")
-    if invitation and invitation.status == InvitationStatus.REDEEMED:
+    if invitation == InvitationStatus.REDEEMED:
         raise InvitationRedeemed
+
+
+async def _invitation_status(session: EnrollmentSession) -> str | None:
+    if session.invitation_id is None:
+        return None
+    (status,) = await Invitation.filter(id=session.invitation_id).values_list("status", flat=True)
+    return str(status)
 
 
 async def mint_challenge(session: EnrollmentSession, purpose: str, *, now: datetime, expires_at: datetime) -> str:
@@ -130,10 +142,14 @@ async def mint_challenge(session: EnrollmentSession, purpose: str, *, now: datet
 
 async def find_challenge(secret: str, purposes: Collection[str]) -> tuple[Challenge, EnrollmentSession] | None:
     """Return the challenge minted for one of ``purposes`` with its session, whatever became of it; None if none was."""
-    challenge = await Challenge.get_or_none(secret_hash=_hash(secret), purpose__in=purposes)
-    if challenge is None:
-        return None
-    return challenge, await EnrollmentSession.get(id=challenge.session_id)
+    challenge = await named_challenge(secret, purposes)
+    return None if challenge is None else (challenge, await EnrollmentSession.get(id=challenge.session_id))
+
+
+async def named_challenge(secret: str, purposes: Collection[str]) -> Challenge | None:
+    """As ``find_challenge``, of the challenge alone: for who is about to take the session."""
+    challenge = await Challenge.get_or_none(secret_hash=_hash(secret))
+    return challenge if challenge is not None and challenge.purpose in purposes else None
 
 
 async def use_challenge(
@@ -141,38 +157,50 @@ async def use_challenge(
     purposes: str | Collection[str],
     *,
     now: datetime,
-    transaction_id: str | None = None,
-    key_hash: str | None = None,
-    signer_hash: str | None = None,
 ) -> tuple[Challenge, EnrollmentSession]:
     """Use a challenge, once, and close its session's others of the same purpose; call it inside the step's transaction.
 
-    ``transaction_id``, ``key_hash`` and ``signer_hash`` name the SCEP request that uses it. One statement decides;
-    why it changed no row is found out afterwards. Raises ChallengeUnknown, ChallengeUsed, ChallengeExpired, or as
-    ``check_live`` when the challenge ended with its session.
+    The session comes back locked, as it is now. Raises ChallengeUnknown, or as ``use_named``.
     """
     wanted = (purposes,) if isinstance(purposes, str) else tuple(purposes)
-    named = await Challenge.get_or_none(secret_hash=_hash(secret), purpose__in=wanted)
+    named = await named_challenge(secret, wanted)
     if named is None:
         raise ChallengeUnknown
-    await take(named.session_id)
+    session = await take(named.session_id)
+    await use_named(named, session, now=now)
+    return named, session
+
+
+async def use_named(
+    named: Challenge,
+    session: EnrollmentSession,
+    *,
+    now: datetime,
+    transaction_id: str | None = None,
+    key_hash: str | None = None,
+    signer_hash: str | None = None,
+) -> None:
+    """As ``use_challenge``, of a challenge found before, whose ``session`` this transaction has taken.
+
+    ``transaction_id``, ``key_hash`` and ``signer_hash`` name the SCEP request that uses it. One statement decides; why
+    it changed no row is found out afterwards. Raises ChallengeUsed, ChallengeExpired, or as ``check_live`` when the
+    challenge ended with its session.
+    """
     usable = Challenge.filter(id=named.id, used_at=None, closed_at=None, expires_at__gt=now)
     used_by = {"transaction_id": transaction_id, "key_hash": key_hash, "signer_hash": signer_hash}
     if await usable.update(used_at=now, **used_by) != 1:
         await _refuse_challenge(named, now)
-    await named.refresh_from_db()
-    session = await EnrollmentSession.get(id=named.session_id)
+    named.update_from_dict({"used_at": now, **used_by})
     await close_challenges(session, now=now, purposes=(named.purpose,))
-    return named, session
 
 
-async def take(session_id: UUID) -> None:
-    """Lock a session's row until the transaction ends.
+async def take(session_id: UUID) -> EnrollmentSession:
+    """Lock a session's row until the transaction ends, and return it as it is now.
 
     Every step takes the session before its challenges, its Mac and its invitation, so that no two steps wait for one
     another in a ring.
     """
-    await EnrollmentSession.filter(id=session_id).select_for_update().first()
+    return await EnrollmentSession.filter(id=session_id).select_for_update().get()
 
 
 async def _refuse_challenge(challenge: Challenge, now: datetime) -> None:

@@ -20,7 +20,7 @@ from otae.enrollment.sessions import open_session
 from otae.errors import InputRefused, InvitationOnly, NotAllowed, SigninFailed, SlowDown
 from otae.invitations import lifecycle, pins
 from otae.invitations.modes import Mode, enabled_modes, mode_of
-from otae.store import properties, tries
+from otae.store import passwords, properties, tries
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession, Event, Invitation, Person, Pin
@@ -75,6 +75,7 @@ async def sign_in(desk: Desk, entry: Entry, *, now: datetime) -> EnrollmentSessi
     at the bare page; and what `lifecycle.check_usable` raises for a link. All but InputRefused and InvitationOnly are
     recorded and carry their support code.
     """
+    passwords.check_not_crowded()
     if entry.invitation is None:
         return await _at_the_bare_page(desk, entry, now)
     await entry.invitation.refresh_from_db()

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from tortoise.expressions import Q
 
 from otae.errors import DeviceUnknown
+from otae.invitations.listing import stamp
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.models import Device, Enrollment
@@ -54,7 +55,7 @@ class DeviceRecord:
             "model": self.model,
             "invitation": str(self.invitation) if self.invitation else None,
             "certificate_sha256": self.certificate_sha256,
-            "enrolled_at": self.enrolled_at.astimezone(UTC).isoformat() if self.enrolled_at else None,
+            "enrolled_at": stamp(self.enrolled_at),
         }
 
 

@@ -25,7 +25,7 @@ from otae.errors import (
 )
 from otae.signing.certificates import fingerprint
 from otae.signing.cms import Policy, verify
-from otae.store import properties
+from otae.store import old_algorithms, properties
 from otae.store.models import Certificate, Device, Enrollment, EnrollmentSession
 from otae.store.states import EnrollmentStatus
 
@@ -49,13 +49,14 @@ async def sender(body: bytes, signature: str | None, known: Known, now: datetime
         message = base64.b64decode(signature, validate=True)
     except (binascii.Error, ValueError) as error:
         raise MessageUnreadable("the Mdm-Signature header is no base64") from error
-    policy = Policy(allow_sha1=await properties.flag("mac.sha1"), attributes="optional")
-    signer = verify(message, detached=body, policy=policy).signer
-    sha256, grace_days = fingerprint(signer), await properties.number("identity.grace.days")
-    issued = await Certificate.get_or_none(sha256=sha256)
+    values = await properties.read_some("mac.sha1", "identity.grace.days")
+    policy = Policy(allow_sha1=bool(values["mac.sha1"]), attributes="optional")
+    verified = verify(message, detached=body, policy=policy)
+    await old_algorithms.count(verified.digest, now=now)
+    issued = await Certificate.get_or_none(sha256=fingerprint(verified.signer))
     if issued is not None:
         known.session = await EnrollmentSession.get_or_none(id=issued.session_id)
-    certificate = await revocation.check_alive(sha256, now=now, grace_days=grace_days)
+    certificate = revocation.check_row(issued, now=now, grace_days=int(values["identity.grace.days"]))
     if certificate.purpose != sessions.MDM_IDENTITY:
         raise CertificateMismatch(f"a {certificate.purpose} certificate does not check in")
     return certificate

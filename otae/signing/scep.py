@@ -10,14 +10,11 @@ signs and its certificate comes along, attributes are in DER order, numbers are 
 the certificate that signed the request, and the inner bag holds the issued certificate alone.
 """
 
-import base64
-import binascii
 import enum
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -31,15 +28,14 @@ from otae.errors import (
     MessageTypeRefused,
     MessageUnreadable,
     Refusal,
+    RequestUnreadable,
     SignerUntrusted,
-    TooLarge,
 )
 from otae.signing import csr
 from otae.signing.algorithms import Digest
 from otae.signing.certificates import Keyed
 from otae.signing.cms import DATA, SIGNED_DATA, Policy, content_info, signed_data, single, verify
 from otae.signing.der import (
-    MAX_BYTES,
     OCTET_STRING,
     PRINTABLE_STRING,
     encode,
@@ -69,8 +65,6 @@ PENDING: Final = "3"
 
 _MAX_TRANSACTION_ID: Final = 128
 _MAX_NONCE: Final = 64
-#: A body of MAX_BYTES in base64, every character of it percent-encoded, and the operation beside it.
-_MAX_QUERY: Final = 3 * 4 * MAX_BYTES // 3 + 1024
 
 
 class MessageType(enum.IntEnum):
@@ -143,29 +137,6 @@ class PKIMessage:
         return self.opened.digest
 
 
-def message_from_query(query_string: bytes) -> bytes:
-    """The pkiMessage in the raw query string of a PKIOperation by GET.
-
-    Clients percent-encode its base64 wholly, in part (macOS: ``=`` alone) or not at all, use the URL-safe alphabet,
-    leave ``+`` to become a space, break lines or drop the padding; all of these are read. Raises TooLarge or
-    MessageUnreadable, also when there is no ``message`` or more than one.
-    """
-    if len(query_string) > _MAX_QUERY:
-        raise TooLarge(f"{len(query_string)} bytes of query")
-    pairs = [pair.partition(b"=") for pair in query_string.split(b"&")]
-    found = [value for name, _, value in pairs if name == b"message"]
-    if len(found) != 1:
-        raise MessageUnreadable(f"{len(found)} messages in the query")
-    text = unquote_to_bytes(found[0]).translate(bytes.maketrans(b" -_", b"++/"), b"\r\n").rstrip(b"=")
-    try:
-        message = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
-    except binascii.Error as error:
-        raise MessageUnreadable("the message in the query is no base64") from error
-    if len(message) > MAX_BYTES:
-        raise TooLarge(f"{len(message)} bytes, {MAX_BYTES} allowed")
-    return message
-
-
 def open_message(data: bytes) -> OpenedMessage:
     """Verify the outer SignedData of a request, BER or DER, at most 64 KiB.
 
@@ -224,12 +195,20 @@ def unwrap(
     decrypted = decrypt(opened.envelope, ra, allow_des3=allow_des3, allow_des=allow_des)
     request, wanted = None, None
     if message_type in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ):
-        request = csr.parse(decrypted.content)
+        request = _request(decrypted.content)
     elif message_type is MessageType.GET_CERT_INITIAL:
         check_issuer_and_subject(decrypted.content)
     else:
         wanted = issuer_and_serial(decrypted.content)
     return PKIMessage(message_type, opened, request, decrypted.content, decrypted.cipher, wanted)
+
+
+def _request(data: bytes) -> csr.CertificationRequest:
+    """The request inside; its algorithms are hidden from everybody else, so they are no badAlg."""
+    try:
+        return csr.parse(data)
+    except AlgorithmRefused as error:
+        raise RequestUnreadable(error.detail) from error
 
 
 def parse_request(data: bytes, ra: Keyed, *, allow_sha1: bool, allow_des3: bool, allow_des: bool = False) -> PKIMessage:

@@ -4,9 +4,14 @@ A move is a compare-and-set with its event in the same transaction: either both 
 """
 
 import secrets
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from tortoise.backends.base.client import TransactionalDBClient
+from tortoise.connection import get_connection
 
 from otae.errors import Refusal, StaleState
 from otae.store.database import transaction
@@ -43,11 +48,19 @@ def about(row: Movable) -> About:
     return About(None, row.session_id, row.device_id, row.person_id, row.rehearsal)
 
 
+@dataclass(frozen=True)
+class Happening:
+    """What an event says apart from whom it is about and when. ``kind``: such as "delivery.sent"."""
+
+    kind: str
+    detail: str = ""
+
+
 async def advance(
     row: Movable,
     to: str,
     *,
-    event: str,
+    event: str | Sequence[Happening],
     now: datetime,
     actor: str = "",
     detail: str = "",
@@ -57,18 +70,29 @@ async def advance(
 ) -> None:
     """Move ``row`` to state ``to`` if it still is where we saw it, and record ``event``.
 
-    ``event``: kind, such as "delivery.sent". ``changes``: further columns set in the same statement. ``row`` is brought
-    up to date. Raises StaleState when another process moved the row first; ValueError when the move is not allowed.
+    ``event``: kind, such as "delivery.sent", or several that bring their details along and are recorded in one
+    statement. ``changes``: further columns set in the same statement. ``row`` is brought up to date. Raises StaleState
+    when another process moved the row first, before anything was written, so that the caller's transaction may go on;
+    ValueError when the move is not allowed.
     """
     kind = type(row)
     if to not in MOVES[kind][row.status]:
         raise ValueError(f"{kind.__name__}: {row.status} → {to} is not a move")
-    async with transaction():
+    whom = to_whom or about(row)
+    async with _one_transaction():
         changed = await kind.filter(id=row.id, status=row.status).update(status=to, **changes)
         if changed != 1:
             raise StaleState(f"{kind.__name__} {row.id} is no longer {row.status}")
-        await note(event, now=now, about=to_whom or about(row), actor=actor, detail=detail, code=code)
+        if isinstance(event, str):
+            await note(event, now=now, about=whom, actor=actor, detail=detail, code=code)
+        else:
+            await Event.bulk_create([_event(each.kind, now, whom, actor=actor, detail=each.detail) for each in event])
     row.update_from_dict({"status": to, **changes})
+
+
+def _one_transaction() -> AbstractAsyncContextManager[object]:
+    """Return the transaction that is open, or a new one; a savepoint would keep apart what belongs together."""
+    return nullcontext() if isinstance(get_connection("default"), TransactionalDBClient) else transaction()
 
 
 async def note(
@@ -82,7 +106,25 @@ async def note(
     support_code: str = "",
 ) -> None:
     """Record that something happened. ``detail`` never holds a secret."""
-    await Event(
+    await _event(kind, now, about, actor=actor, detail=detail, code=code, support_code=support_code).save()
+
+
+async def note_all(kind: str, *, now: datetime, abouts: Iterable[About], actor: str = "", detail: str = "") -> None:
+    """Record the same thing of many at once, in one statement; as `note`."""
+    await Event.bulk_create([_event(kind, now, each, actor=actor, detail=detail) for each in abouts])
+
+
+def _event(
+    kind: str,
+    now: datetime,
+    about: About,
+    *,
+    actor: str = "",
+    detail: str = "",
+    code: str = "",
+    support_code: str = "",
+) -> Event:
+    return Event(
         at=now,
         kind=kind,
         invitation_id=about.invitation_id,
@@ -94,7 +136,7 @@ async def note(
         detail=detail[:500],
         code=code,
         support_code=support_code,
-    ).save()
+    )
 
 
 async def note_refusal(refusal: Refusal, *, now: datetime, about: About, actor: str = "") -> str:

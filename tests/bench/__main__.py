@@ -24,6 +24,7 @@ from otae.signing.certificates import Keyed
 from otae.store import database, keyring
 from otae.store.desk import Desk, Silence
 from otae.store.states import SessionStatus
+from tests.bench.scep import main as beside_scepserver
 from tests.desks import make_settings, prepare
 from tests.enrollment import lab
 
@@ -122,6 +123,8 @@ async def main() -> None:
             sys.stdout.write("| piece / floor | piece | floor | ratio, median (spread) |\n|---|---|---|---|\n")
             for make_row in (profile_row, scep_row):
                 sys.stdout.write(await measure(await make_row(desk)) + "\n")
+    sys.stdout.write("\n")
+    await beside_scepserver()
 
 
 asyncio.run(main())

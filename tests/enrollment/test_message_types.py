@@ -104,6 +104,16 @@ async def test_md5_and_other_digests_of_the_outer_message_are_answered_by_nobody
         assert caught.value.code == "algorithm-refused"
 
 
+async def test_algorithms_inside_the_envelope_are_bad_requests_like_all_inside(desk: Desk) -> None:
+    _, challenge = await configured(desk)
+    _, signer, bag = await LabMac().request(desk, challenge)
+    wish = csr.build(lab.key("identity"), "x", challenge)
+    md5 = wish.replace(der.oid("1.2.840.113549.1.1.11"), der.oid("1.2.840.113549.1.1.4"))
+    assert md5 != wish
+    request = scep_client.build_request(md5, signer, bag, transaction_id="T")
+    await failed(desk, (request, signer, bag), "request-unreadable", FailInfo.BAD_REQUEST)
+
+
 def broken(ra: Keyed, wish: bytes) -> dict[str, bytes]:
     """Give envelopes that fail in five ways, one later than the other."""
     good = encrypt(wish, ra.certificate, "aes-128-cbc")

@@ -13,6 +13,7 @@ from otae.errors import (
     CertificateRevoked,
     SessionClosed,
 )
+from otae.invitations.listing import stamp
 from otae.mdm import checkin, devices
 from otae.mdm.checkin import Reply
 from otae.signing.certificates import Keyed, dump_key, fingerprint
@@ -69,7 +70,7 @@ async def test_a_mac_is_enrolled_with_token_update_not_before(desk: Desk, bell: 
         "model": "VirtualMac2,1",
         "invitation": str(invited.id),
         "certificate_sha256": fingerprint(mac.mdm.certificate),
-        "enrolled_at": now.isoformat(),
+        "enrolled_at": stamp(now),
     }
 
 

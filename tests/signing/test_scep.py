@@ -22,34 +22,7 @@ from otae.signing.envelopes import CipherName, encrypt
 from tests.signing import forge, openssl
 from tests.signing.conftest import Tree
 from tests.signing.forge import Signer
-
-NONCE = b"12345678"
-
-
-def pki_message(
-    tree: Tree,
-    content: bytes,
-    *,
-    types: list[bytes] | None = None,
-    transaction: bytes | None = None,
-    nonce: bytes | None = None,
-    signer: Signer | None = None,
-) -> bytes:
-    """A pkiMessage with any attributes at all."""
-    who = tree.mac_signer if signer is None else signer
-    attributes = [
-        *forge.standard(content),
-        *([forge.text(scep.MESSAGE_TYPE, b"19")] if types is None else types),
-        forge.text(scep.TRANSACTION_ID, b"T1") if transaction is None else transaction,
-        forge.attribute(scep.SENDER_NONCE, der.octets(NONCE)) if nonce is None else nonce,
-    ]
-    algorithm = forge.RSA if signer is None else "1.2.840.10045.4.3.2"
-    info = forge.signer_info(who, content, attributes, signature_algorithm=algorithm)
-    return forge.message(content, [info], [who.certificate])
-
-
-def parse(data: bytes, tree: Tree) -> scep.PKIMessage:
-    return scep.parse_request(data, tree.ra, allow_sha1=True, allow_des3=True)
+from tests.signing.pki import parse, pki_message, refused
 
 
 @pytest.mark.parametrize("cipher", ["aes-128-cbc", "aes-256-cbc", "des-ede3-cbc"])
@@ -206,16 +179,6 @@ def test_a_message_without_signed_attributes_is_refused(tree: Tree) -> None:
         scep.open_message(forge.signed(tree.mac_signer, bare=True))
 
 
-def refused(tree: Tree, data: bytes, **allowed: bool) -> Refusal:
-    """The refusal of the inner message, after the outer one was opened and could be answered."""
-    opened = scep.open_message(data)
-    with pytest.raises(Refusal) as caught:
-        scep.unwrap(opened, tree.ra, **{"allow_sha1": True, "allow_des3": True, **allowed})
-    reply = scep.cert_rep_failure(opened, scep.fail_info_for(caught.value), tree.ra)
-    assert len(reply) > 1000
-    return caught.value
-
-
 def test_what_the_envelope_shows_openly_is_bad_alg(tree: Tree, request_der: bytes) -> None:
     for cipher, allowed in (("des-cbc", {}), ("des-ede3-cbc", {"allow_des3": False})):
         kind: CipherName = "des-cbc" if cipher == "des-cbc" else "des-ede3-cbc"
@@ -299,39 +262,3 @@ def test_a_changed_byte_is_refused_by_name_or_changes_nothing(
         return
     assert read.inner == request_der
     assert read.transaction_id == scep_client.transaction_id_of(request_der)
-
-
-def test_what_is_looked_up_is_read_strictly(tree: Tree) -> None:
-    name, long_serial = tree.device_ca.certificate.subject.public_bytes(), der.encode(der.INTEGER, b"\x01" * 21)
-    by_serial = [
-        b"",
-        b"noise",
-        name,
-        der.sequence(name),
-        der.sequence(name, name),
-        der.sequence(name, der.octets(b"7")),
-        der.sequence(name, der.integer(7), der.integer(7)),
-        der.sequence(name, der.integer(7)) + b"\0",
-        der.sequence(name, der.encode(der.INTEGER, b"\xff")),
-        der.sequence(name, der.encode(der.INTEGER)),
-        der.sequence(name, long_serial),
-        der.sequence(der.sequence(der.integer(1)), der.integer(7)),
-        der.sequence(der.encode(der.SET), der.integer(7)),
-    ]
-    by_name = [b"", name, der.sequence(name), der.sequence(name, name, name), der.sequence(name, der.integer(7))]
-    for number, contents in ((20, by_name), (21, by_serial), (22, by_serial)):
-        types = [forge.text(scep.MESSAGE_TYPE, str(number).encode())]
-        for content in contents:
-            sent = pki_message(tree, encrypt(content, tree.ra.certificate, "aes-128-cbc"), types=types)
-            refusal = refused(tree, sent)
-            assert isinstance(refusal, RequestUnreadable), content
-            assert scep.fail_info_for(refusal, number) is scep.FailInfo.BAD_CERT_ID
-
-
-def test_a_look_up_in_ber_is_read_alike(tree: Tree) -> None:
-    name = tree.device_ca.certificate.subject.public_bytes()
-    inside = forge.indefinite(der.sequence(name, der.integer(7)))
-    types = [forge.text(scep.MESSAGE_TYPE, b"21")]
-    read = parse(pki_message(tree, encrypt(inside, tree.ra.certificate, "aes-128-cbc"), types=types), tree)
-    assert read.wanted is not None
-    assert (read.wanted.issuer, read.wanted.serial) == (name, 7)
