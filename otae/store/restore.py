@@ -28,6 +28,7 @@ from otae.store.models import (
     Challenge,
     Delivery,
     EnrollmentSession,
+    GroupInvitation,
     Heartbeat,
     InstallationSecret,
     Invitation,
@@ -77,6 +78,7 @@ class Restored:
     sessions: int
     setup_links: int
     jobs: int
+    group_invitations: int
 
 
 async def restore(vault: Vault, source: BackupReader, *, now: datetime) -> Restored:
@@ -184,6 +186,7 @@ async def _end(now: datetime) -> dict[str, int]:
         await advance(session, SessionStatus.EXPIRED, event="session.expired", now=now, detail=WHY, closed_at=now)
         sessions += 1
     failure: dict[str, object] = {"ok": False, "words": WHY}
+    expanding = GroupInvitation.filter(status="expanding")  # the people it still names may have been invited since
     unfinished = Job.filter(status__in=["queued", "running"])
     return {
         "pins": await Pin.filter(active=True).update(active=False, pin_sealed=None),
@@ -192,6 +195,7 @@ async def _end(now: datetime) -> dict[str, int]:
         "sessions": sessions,
         "setup_links": await SetupLink.filter(used_at=None).update(used_at=now),
         "jobs": await unfinished.update(status="failed", output=failure, finished_at=now, lease_until=None),
+        "group_invitations": await expanding.update(status="paused", lease_until=None),
     }
 
 

