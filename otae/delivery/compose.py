@@ -1,17 +1,17 @@
 """From a delivery to the message itself: the template of its kind, filled with the values of its invitation."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 
 from otae.delivery.macros import fill
 from otae.delivery.message import MessageRefused, build
-from otae.delivery.servers import active_server
 from otae.delivery.templates import default_template
 from otae.settings import Settings
 from otae.store import properties
 from otae.store.desk import Desk
-from otae.store.models import Certificate, Delivery, Invitation, NotificationTemplate, Person, Pin
+from otae.store.models import Certificate, Delivery, Invitation, NotificationServer, NotificationTemplate, Person, Pin
 
 #: What a person signs in with, by enrollment mode; a mode not listed is named as it is stored.
 SIGNS_IN_WITH: Mapping[str, str] = {
@@ -33,16 +33,25 @@ def invitation_url(settings: Settings, token: str) -> str:
     return f"{settings.public_url}/zdm/su?e={token}"
 
 
-async def compose(desk: Desk, delivery: Delivery, *, now: datetime) -> EmailMessage:
-    """Return the mail of ``delivery``, from the active server's sender, or from this house without one.
+@dataclass(frozen=True)
+class Preview:
+    """What a message will say, as text."""
+
+    subject: str
+    text: str
+
+
+async def compose(
+    desk: Desk, delivery: Delivery, *, now: datetime, server: NotificationServer | None = None
+) -> EmailMessage:
+    """Return the mail of ``delivery``, from the sender of ``server``, or from this house without one.
 
     Its Message-ID is the same at every try. Raises MessageRefused when it cannot be built: a secret that was wiped, an
     address or a name that may not stand in a mail.
     """
     invitation = await Invitation.get(id=delivery.invitation_id).select_related("person")
-    values = await _values(desk, delivery, invitation)
-    template = await _template(delivery, invitation)
-    server = await active_server()
+    values = await _known(invitation) | await _secrets(desk, delivery, invitation)
+    template = await _template(template_kind(delivery), invitation)
     sender = (server.from_name, server.from_email) if server else await house_sender(desk)
     return build(
         sender=sender,
@@ -60,33 +69,56 @@ async def house_sender(desk: Desk) -> tuple[str, str]:
     return await properties.word("organization.name"), f"enrollment@{desk.settings.public_host}"
 
 
-async def _template(delivery: Delivery, invitation: Invitation) -> NotificationTemplate:
+async def preview(desk: Desk, invitation: Invitation, kind: str) -> Preview:
+    """Return what a message of ``kind`` ("url", "pin" or "confirmation") will say, link and PIN left open.
+
+    ``invitation`` need not be stored; its person must be set.
+    """
+    hidden = {"enrollment.url": invitation_url(desk.settings, "ep-…"), "enrollment.pin": "••••••••"}
+    values, template = await _known(invitation) | hidden, await _template(kind, invitation)
+    return Preview(fill(template.subject, values), fill(template.text, values))
+
+
+async def _template(kind: str, invitation: Invitation) -> NotificationTemplate:
     chosen = {
         "url": invitation.url_template_id,
         "pin": invitation.pin_template_id,
         "confirmation": invitation.confirmation_template_id,
-    }[delivery.kind]
+    }[kind]
     found = await NotificationTemplate.get_or_none(id=chosen) if chosen else None
-    return found or await default_template(delivery.kind)
+    return found or await default_template(kind)
 
 
-async def _values(desk: Desk, delivery: Delivery, invitation: Invitation) -> dict[str, str]:
-    person: Person = invitation.person
-    values = {
-        "enrollment.expires": _until(invitation.valid_until),
-        "enrollment.mode": SIGNS_IN_WITH.get(invitation.mode, invitation.mode),
+def template_kind(delivery: Delivery) -> str:
+    """Return which kind of template a message is made from: a reminder ("reminder-1" …) says the link once more."""
+    return "url" if delivery.kind.startswith("reminder-") else delivery.kind
+
+
+async def _known(invitation: Invitation) -> dict[str, str]:
+    return await values_of(invitation.person, invitation.mode, invitation.valid_until)
+
+
+async def values_of(person: Person, mode: str, valid_until: datetime | None) -> dict[str, str]:
+    """Return the value of every macro but link and PIN; ``person`` need not be stored."""
+    return {
+        "enrollment.expires": _until(valid_until),
+        "enrollment.mode": SIGNS_IN_WITH.get(mode, mode),
         "user.displayname": person.display_name or person.name,
         "user.loginname": person.name,
         "user.mail": person.email or "",
+        "user.phone": person.phone or "",
         "server.name": await properties.word("organization.name"),
         "support.contact": await properties.word("support.contact"),
         "root.fingerprint": await root_fingerprint(),
     }
-    if delivery.kind == "url":
-        values["enrollment.url"] = invitation_url(desk.settings, _invitation_token(desk, invitation))
+
+
+async def _secrets(desk: Desk, delivery: Delivery, invitation: Invitation) -> dict[str, str]:
+    if template_kind(delivery) == "url":
+        return {"enrollment.url": invitation_url(desk.settings, _invitation_token(desk, invitation))}
     if delivery.kind == "pin":
-        values["enrollment.pin"] = await _pin(desk, delivery)
-    return values
+        return {"enrollment.pin": await _pin(desk, delivery)}
+    return {}
 
 
 def _invitation_token(desk: Desk, invitation: Invitation) -> str:

@@ -7,7 +7,8 @@ knows changes nothing.
 
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,17 +16,19 @@ import structlog
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 
+from otae.delivery import lines, pace
+from otae.delivery.bounces import return_address
 from otae.delivery.catcher import Catcher
 from otae.delivery.compose import compose
 from otae.delivery.message import MessageRefused
 from otae.delivery.outcomes import DATA, NEAR, Claimed, cancelled, deferred, failed, give_up, sent, unknown
-from otae.delivery.servers import active_server
+from otae.delivery.servers import ways
 from otae.delivery.smtp import smtp_transport
-from otae.delivery.transport import NotYet, OutcomeUnknown, RefusedForGood, Transport
+from otae.delivery.transport import NotYet, OutcomeUnknown, Receipt, RefusedForGood, Superseded, Transport, Unreachable
 from otae.errors import StaleState
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import Delivery, Invitation
+from otae.store.models import Delivery, Invitation, NotificationServer
 from otae.store.records import about, advance, note
 
 #: How long one attempt may take; longer than the transport's own limit.
@@ -74,27 +77,34 @@ async def deliver(desk: Desk, delivery_id: UUID, *, now: datetime) -> None:
     First the row says "sending", then the server is spoken to. A result that comes after another worker took the row
     over is logged and changes nothing.
     """
-    claimed = await _claim(delivery_id, now)
-    if claimed is None:
-        return
-    try:
-        await _attempt(desk, claimed, now)
-    except StaleState as error:
-        log.warning("late result dropped", reason=str(error))
+    servers = sorted(await ways(), key=lambda server: lines.is_avoided(server.name))
+    async with _place(servers):
+        claimed = await _claim(delivery_id, servers, now)
+        if claimed is None:
+            return
+        try:
+            await _attempt(desk, claimed, servers, now)
+        except StaleState as error:
+            log.warning("late result dropped", reason=str(error))
 
 
-async def _attempt(desk: Desk, claimed: Claimed, now: datetime) -> None:
+def _place(servers: Sequence[NotificationServer]) -> AbstractAsyncContextManager[None]:
+    """Wait for a place before the row is taken: its lease begins when it can be sent."""
+    return lines.place(servers[0].name, servers[0].connections) if servers else contextlib.nullcontext()
+
+
+async def _attempt(desk: Desk, claimed: Claimed, servers: Sequence[NotificationServer], now: datetime) -> None:
     """Try once. Times of what follows are ``now`` plus the time it took."""
-    started, retries = time.monotonic(), NEAR
+    started = time.monotonic()
+    retries = servers[0].retries if servers else NEAR
 
     def later() -> datetime:
         return now + timedelta(seconds=time.monotonic() - started)
 
     try:
-        transport, retries = await _transport(desk, claimed.invitation, now)
-        await _name_way(claimed.row, transport)
-        message = await compose(desk, claimed.row, now=now)
-        receipt = await transport.send(message, claimed.row.recipient, lambda: _mark_data(claimed.row))
+        receipt, by = await _send(desk, claimed, servers, later)
+    except Superseded as error:
+        await cancelled(claimed, str(error), later())
     except (MessageRefused, RefusedForGood) as error:
         await failed(claimed, str(error), later())
     except NotYet as error:
@@ -102,18 +112,67 @@ async def _attempt(desk: Desk, claimed: Claimed, now: datetime) -> None:
     except OutcomeUnknown as error:
         await unknown(claimed, str(error), later())
     else:
-        await sent(claimed, receipt, transport, later())
+        await sent(claimed, receipt, by, later())
+
+
+async def _send(
+    desk: Desk, claimed: Claimed, servers: Sequence[NotificationServer], later: Callable[[], datetime]
+) -> tuple[Receipt, str]:
+    """Send by the first server that can be reached; return its receipt and what the timeline calls the way."""
+    if not servers or claimed.invitation.rehearsal:
+        catcher = Catcher(desk, later(), claimed.invitation.rehearsal)
+        return await _send_by(desk, claimed, catcher, None, later), catcher.name
+    sender = await return_address(desk, claimed.row.id)
+    reasons: list[str] = []
+    for at, server in enumerate(servers):
+        transport = smtp_transport(desk, server, sender=sender)
+        if at > 0 and not await pace.take_slot(server, later()):
+            reasons.append(f"{transport.name}: may not be given more this minute")
+            continue
+        try:
+            receipt = await _send_by(desk, claimed, transport, server, later)
+        except Unreachable as error:
+            lines.avoid(server.name)
+            reasons.append(f"{transport.name}: {error}" if len(servers) > 1 else str(error))
+        else:
+            by = transport.name if server.active else f"standby {transport.name}"
+            return receipt, f"{by} ({'; '.join(reasons)})" if reasons else by
+    raise NotYet("; ".join(reasons))
+
+
+async def _send_by(
+    desk: Desk,
+    claimed: Claimed,
+    transport: Transport,
+    server: NotificationServer | None,
+    later: Callable[[], datetime],
+) -> Receipt:
+    row = claimed.row
+    message = await compose(desk, row, now=later(), server=server)
+    row.server_name = transport.name[:100]
+    ours = Delivery.filter(id=row.id, status="sending", attempt=row.attempt)
+    if await ours.update(server_name=row.server_name, lease_until=later() + LEASE) != 1:
+        raise StaleState(f"delivery {row.id}, attempt {row.attempt}: another worker took over")
+    return await transport.send(message, row.recipient, lambda: _mark_data(row))
 
 
 async def sweep(now: datetime) -> list[UUID]:
     """Take back rows whose worker died, give up those out of time, and return what a worker should be hinted at."""
     for row in await Delivery.filter(status="sending", lease_until__lt=now).select_related("invitation"):
         with contextlib.suppress(StaleState):
-            await _take_back(Claimed(row, row.invitation), now)
+            async with _unless_locked(row):
+                await _take_back(Claimed(row, row.invitation), now)
     late = Q(invitation__valid_until__lte=now) & ~Q(kind="confirmation")
     due = Q(next_try_at__isnull=True) | Q(next_try_at__lte=now)
     queued = Delivery.filter(late | due, status="queued").order_by("next_try_at", "created_at")
-    return [row.id for row in await queued.limit(AT_ONCE).only("id")]
+    return [row.id for row in await queued.limit(await _at_once(now)).only("id")]
+
+
+async def _at_once(now: datetime) -> int:
+    """Return how many rows are worth a hint: no more than the active server may be given now, and one of them."""
+    servers = await ways()
+    free = pace.free_slots(servers[0], now) if servers else None
+    return AT_ONCE if free is None else max(1, min(free, AT_ONCE))
 
 
 async def _take_back(claimed: Claimed, now: datetime) -> None:
@@ -123,7 +182,7 @@ async def _take_back(claimed: Claimed, now: datetime) -> None:
         await deferred(claimed, "the worker ended before the message was handed over", NEAR, now, at_once=True)
 
 
-async def _claim(delivery_id: UUID, now: datetime) -> Claimed | None:
+async def _claim(delivery_id: UUID, servers: Sequence[NotificationServer], now: datetime) -> Claimed | None:
     """Take the row for one attempt; None when it is not ours to send (any more)."""
     row = await Delivery.get_or_none(id=delivery_id).select_related("invitation")
     if row is None or row.status != "queued":
@@ -138,11 +197,13 @@ async def _claim(delivery_id: UUID, now: datetime) -> Claimed | None:
             return None
         if row.next_try_at and row.next_try_at > now:
             return None
-        async with transaction():
+        async with _unless_locked(row):
             # The claim is this one statement: it holds for the row as it was seen, attempt number included.
             seen = Delivery.filter(id=row.id, status="queued", attempt=row.attempt)
             if await seen.update(attempt=row.attempt + 1) != 1:
                 raise StaleState("claimed by another worker")
+            if servers and not row.invitation.rehearsal and not await pace.take_slot(servers[0], now):
+                raise StaleState("the server may not be given more yet; the sweep comes back to it")
             row.attempt += 1
             await advance(
                 row,
@@ -157,6 +218,20 @@ async def _claim(delivery_id: UUID, now: datetime) -> Claimed | None:
             )
         return claimed
     return None
+
+
+@asynccontextmanager
+async def _unless_locked(row: Delivery) -> AsyncIterator[None]:
+    """Open a transaction on ``row`` as it was seen; StaleState when it moved, or when somebody has it locked.
+
+    Waiting would be wrong: a worker that was paused in the middle of a transaction keeps its lock for as long, and
+    must not hold up the others.
+    """
+    async with transaction():
+        seen = Delivery.filter(id=row.id, status=row.status, attempt=row.attempt)
+        if await seen.select_for_update(skip_locked=True).first() is None:
+            raise StaleState(f"delivery {row.id}: somebody else has it")
+        yield
 
 
 def _pointless(row: Delivery, invitation: Invitation) -> str | None:
@@ -176,21 +251,14 @@ def _out_of_time(row: Delivery, invitation: Invitation, now: datetime) -> bool:
     return invitation.status == "expired" or invitation.valid_until <= now
 
 
-async def _transport(desk: Desk, invitation: Invitation, now: datetime) -> tuple[Transport, int]:
-    """Return the way out and how many near retries it asks for."""
-    server = None if invitation.rehearsal else await active_server()
-    if server is None:
-        return Catcher(desk, now, invitation.rehearsal), NEAR
-    return smtp_transport(desk, server), server.retries
-
-
-async def _name_way(row: Delivery, transport: Transport) -> None:
-    row.server_name = transport.name[:100]
-    await Delivery.filter(id=row.id, status="sending", attempt=row.attempt).update(server_name=row.server_name)
-
-
 async def _mark_data(row: Delivery) -> None:
-    """Record that the end of the content comes next; StaleState when the row was taken from us meanwhile."""
+    """Record that the end of the content comes next.
+
+    StaleState when the row was taken from us meanwhile, Superseded when the message lost its point: it then goes
+    nowhere, as it never ended.
+    """
     if await Delivery.filter(id=row.id, status="sending", attempt=row.attempt).update(phase=DATA) != 1:
         raise StaleState(f"delivery {row.id}, attempt {row.attempt}: another worker took over before the end")
     row.phase = DATA
+    if why := _pointless(row, await Invitation.get(id=row.invitation_id)):
+        raise Superseded(why)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from otae.delivery.transport import Receipt, Transport
+from otae.delivery.transport import Receipt
 from otae.errors import StaleState
 from otae.store.database import transaction
 from otae.store.models import Delivery, Invitation, Pin
@@ -46,8 +46,8 @@ async def _held(row: Delivery) -> AsyncIterator[None]:
         yield
 
 
-async def sent(claimed: Claimed, receipt: Receipt, transport: Transport, now: datetime) -> None:
-    """The server took the message; the readable copy of its PIN goes in the same transaction."""
+async def sent(claimed: Claimed, receipt: Receipt, by: str, now: datetime) -> None:
+    """The server took the message, ``by`` this way; the readable copy of its PIN goes in the same transaction."""
     row = claimed.row
     async with _held(row):
         await _forget_pin(row)
@@ -56,7 +56,7 @@ async def sent(claimed: Claimed, receipt: Receipt, transport: Transport, now: da
             "sent",
             event="delivery.sent",
             now=now,
-            detail=f"{row.kind}: accepted by {transport.name}",
+            detail=f"{row.kind}: accepted by {by}",
             to_whom=about(claimed.invitation),
             sent_at=now,
             answer=_without_secrets(row, receipt.words),
@@ -150,10 +150,10 @@ async def give_up(claimed: Claimed, now: datetime) -> None:
 
 
 async def cancelled(claimed: Claimed, why: str, now: datetime) -> None:
-    """Take a queued row back, and with it the PIN it would have carried; StaleState when somebody took it first."""
+    """Take a row back, and with it the PIN it would have carried; StaleState when somebody took it first."""
     row = claimed.row
     detail = f"{row.kind}: {why}" if why else row.kind
-    async with transaction():
+    async with _held(row) if row.status == "sending" else transaction():
         await advance(
             row,
             "cancelled",
@@ -162,8 +162,25 @@ async def cancelled(claimed: Claimed, why: str, now: datetime) -> None:
             detail=detail,
             to_whom=about(claimed.invitation),
             answer=why,
+            phase="",
+            lease_until=None,
         )
         await _forget_pin(row)
+
+
+async def bounced(row: Delivery, invitation: Invitation, words: str, now: datetime) -> None:
+    """A message that was sent came back; StaleState when the row is not "sent" any more."""
+    words = _without_secrets(row, words)[:500]
+    async with transaction():
+        await advance(
+            row,
+            "bounced",
+            event="delivery.bounced",
+            now=now,
+            detail=f"{row.kind}: {words}",
+            to_whom=about(invitation),
+            answer=words,
+        )
 
 
 async def _forget_pin(row: Delivery) -> None:

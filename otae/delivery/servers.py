@@ -4,12 +4,13 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.message import EmailMessage
 from uuid import UUID
 
-from otae.delivery.message import MessageRefused, build, check_address, check_header
-from otae.delivery.smtp import PASSWORD, smtp_transport
-from otae.delivery.transport import NotSent
+from tortoise.expressions import Q
+
+from otae.delivery.message import MessageRefused, check_address, check_header
+from otae.delivery.smtp import PASSWORD
+from otae.delivery.tryout import try_out
 from otae.errors import InputRefused
 from otae.store import audit, jobs, tries
 from otae.store.database import transaction
@@ -30,7 +31,9 @@ class ServerEntry:
     """What an administrator enters. ``timeout``: seconds an answer may take; ``password`` None keeps the stored one.
 
     ``retries``: how often a message that could not go out is tried again at growing distance (1, 5, 15, then 60
-    minutes); after that every four hours until its invitation expires.
+    minutes); after that every four hours until its invitation expires. ``connections``: open at a time in each worker;
+    ``rate``: messages a minute, 0 for no limit; ``standby``: 0, or the order in which servers stand in for the active
+    one when it cannot be reached or refuses the sign-in; ``dkim_selector``: where the sender's DKIM key is published.
     """
 
     name: str
@@ -43,6 +46,10 @@ class ServerEntry:
     from_email: str
     timeout: int = 30
     retries: int = 5
+    connections: int = 4
+    rate: int = 0
+    standby: int = 0
+    dkim_selector: str = ""
 
     def __repr__(self) -> str:
         return f"<ServerEntry {self.name!r}>"
@@ -96,6 +103,16 @@ async def active_server() -> NotificationServer | None:
     return await NotificationServer.filter(kind="smtp", active=True).first()
 
 
+async def ways() -> list[NotificationServer]:
+    """Return the servers that mail may go out through: the active one, then its standbys in their order.
+
+    Empty while none is active: the catcher takes mail then, and no standby stands in for it.
+    """
+    rows = await NotificationServer.filter(Q(active=True) | Q(standby__gt=0), kind="smtp").order_by("standby", "name")
+    active = [row for row in rows if row.active]
+    return [*active, *(row for row in rows if not row.active)] if active else []
+
+
 async def activate(server: NotificationServer, *, now: datetime, actor: str) -> None:
     """Send through ``server`` from now on."""
     async with transaction():
@@ -133,36 +150,18 @@ async def enqueue_test(desk: Desk, server: NotificationServer, recipient: str, *
 async def run_test(desk: Desk, job: Job, *, now: datetime) -> None:
     """Send the test mail of ``job`` and store what came of it.
 
-    The job's output: ``ok``, ``server`` (its name), ``words`` (what the server said, or why nothing could be sent) and
-    ``tls`` (version and cipher; "" when the line was in clear).
+    The job's output: ``server`` (its name) and what `tryout.try_out` returns.
     """
     outcome: dict[str, object] = {"ok": False, "server": "", "words": "", "tls": ""}
     try:
         server = await server_of(UUID(str(job.input["server"])))
-        outcome["server"] = server.name
-        receipt = await smtp_transport(desk, server, timeout=min(server.timeout, 10)).send(
-            _test_message(desk, server, job, now), str(job.input["recipient"]), _nothing_to_note
-        )
-        outcome |= {"ok": True, "words": receipt.words, "tls": receipt.tls}
-    except (NotSent, MessageRefused, InputRefused) as error:
+    except InputRefused as error:
         outcome["words"] = str(error)
+    else:
+        message_id = f"<{job.id}.test@{desk.settings.public_host}>"
+        outcome |= {"server": server.name}
+        outcome |= await try_out(desk, server, str(job.input["recipient"]), message_id=message_id, now=now)
     await jobs.finish(job.id, outcome, now=now, failed=not outcome["ok"])
-
-
-def _test_message(desk: Desk, server: NotificationServer, job: Job, now: datetime) -> EmailMessage:
-    return build(
-        sender=(server.from_name, server.from_email),
-        recipient=str(job.input["recipient"]),
-        subject=f"Test message from {server.from_name}",
-        text=f"This message shows that mail goes out through {server.host}.\n\n{desk.settings.public_url}\n",
-        html=None,
-        message_id=f"<{job.id}.test@{desk.settings.public_host}>",
-        now=now,
-    )
-
-
-async def _nothing_to_note() -> None:
-    """A test that breaks off is simply a failed test."""
 
 
 async def _take(desk: Desk, row: NotificationServer, entry: ServerEntry) -> None:
@@ -184,6 +183,10 @@ async def _take(desk: Desk, row: NotificationServer, entry: ServerEntry) -> None
         "from_email": entry.from_email.strip(),
         "timeout": entry.timeout,
         "retries": entry.retries,
+        "connections": entry.connections,
+        "rate": entry.rate,
+        "standby": entry.standby,
+        "dkim_selector": entry.dkim_selector.strip().lower(),
     })  # fmt: skip
     if not entry.username:
         row.password_sealed = None
@@ -214,6 +217,14 @@ def _wrong(entry: ServerEntry) -> dict[str, str]:
         ),
         ("timeout", 5 <= entry.timeout <= 60, "use 5 to 60 seconds"),
         ("retries", 0 <= entry.retries <= 20, "use a number from 0 to 20"),
+        ("connections", 1 <= entry.connections <= 20, "use a number from 1 to 20"),
+        ("rate", 0 <= entry.rate <= 100_000, "use a number from 0 to 100000; 0 sets no limit"),
+        ("standby", 0 <= entry.standby <= 9, "use a number from 0 to 9; 0 is no standby"),
+        (
+            "dkim_selector",
+            _is_selector(entry.dkim_selector.strip()),
+            "use a selector such as mail2026, or leave it empty",
+        ),
         ("username", _short_line(entry.username or "", 200), "use at most 200 printable characters"),
         ("password", _short_line(entry.password or "", 500), "use at most 500 printable characters"),
     )
@@ -226,6 +237,10 @@ def _is_host(text: str) -> bool:
     except ValueError:
         return _HOST.fullmatch(text) is not None
     return True
+
+
+def _is_selector(text: str) -> bool:
+    return not text or (len(text) <= 63 and _HOST.fullmatch(text) is not None)
 
 
 def _short_line(text: str, length: int) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from otae.delivery.servers import TEST
@@ -16,7 +17,7 @@ class ServerTest:
     """One test.
 
     ``status``: "queued", "running", "done" or "failed"; ``words``: what the server said, or what went wrong; ``tls``:
-    version and cipher, "" when the line was in clear.
+    version and cipher, "" when the line was in clear; the others as `tryout.try_out` gives them.
     """
 
     id: UUID
@@ -27,6 +28,10 @@ class ServerTest:
     created_by: str
     created_at: datetime
     finished_at: datetime | None
+    said: list[str]
+    certificate_names: list[str]
+    certificate_until: str
+    findings: list[dict[str, str]]
 
     @property
     def is_running(self) -> bool:
@@ -49,4 +54,13 @@ async def last_test(server_id: UUID) -> ServerTest | None:
         created_by=job.created_by,
         created_at=job.created_at,
         finished_at=job.finished_at,
+        said=_list(job, "said"),
+        certificate_names=_list(job, "certificate_names"),
+        certificate_until=str(job.output.get("certificate_until", "")),
+        findings=_list(job, "findings"),
     )
+
+
+def _list(job: Job, name: str) -> list[Any]:
+    kept = job.output.get(name)
+    return kept if isinstance(kept, list) else []

@@ -26,6 +26,14 @@ class NotYet(NotSent):
     """Temporary, or the fault of the server's settings rather than of the message: it is tried again later."""
 
 
+class Unreachable(NotYet):
+    """The server cannot be reached, or does not let us in: another one might."""
+
+
+class Superseded(NotSent):
+    """The message lost its point while it was on its way, and was not ended."""
+
+
 class OutcomeUnknown(NotSent):
     """The line broke after the whole message was handed over: it may have arrived."""
 

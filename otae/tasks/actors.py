@@ -7,13 +7,18 @@ from uuid import UUID
 import dramatiq
 import structlog
 
-from otae.delivery import outbox, servers
+from otae.delivery import drafts, outbox, servers
+from otae.invitations import waves
 from otae.rehearsal import run
 from otae.store import database, jobs
 from otae.store.desk import Desk
 
 #: Kind of job → who does it: ``(desk, job, now=…)``, storing its own result.
-JOBS: Mapping[str, Callable[..., Awaitable[None]]] = {servers.TEST: servers.run_test, "rehearsal": run.run_job}
+JOBS: Mapping[str, Callable[..., Awaitable[None]]] = {
+    servers.TEST: servers.run_test,
+    drafts.SEND: drafts.run_draft,
+    "rehearsal": run.run_job,
+}
 #: Jobs at a time in one process: a job may wait for a mail, so threads must be left for deliveries.
 JOBS_AT_ONCE = 2
 #: Seconds a job may take; shorter than its lease.
@@ -36,6 +41,17 @@ def declare_actors(broker: dramatiq.Broker, desk: Desk) -> None:
             async with places:
                 await run_job(desk, UUID(job_id))
 
+    turn = asyncio.Semaphore(1)
+
+    async def invite_group(group_invitation_id: str) -> None:
+        # One wave at a time in one process, whatever waits: the other threads are for deliveries.
+        if not turn.locked():
+            async with turn:
+                more = await waves.step(desk, UUID(group_invitation_id), now=await database.now())
+            if more:
+                desk.bell.ring("group", UUID(group_invitation_id))
+
+    dramatiq.actor(broker=broker, actor_name="invite_group")(invite_group)
     dramatiq.actor(broker=broker, actor_name="deliver")(deliver)
     dramatiq.actor(broker=broker, actor_name="do_job")(do_job)
 

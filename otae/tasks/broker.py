@@ -21,7 +21,7 @@ from otae.settings import Settings
 
 QUEUE = "default"
 #: Kind of row → actor.
-ACTORS = {"delivery": "deliver", "job": "do_job"}
+ACTORS = {"delivery": "deliver", "job": "do_job", "group": "invite_group"}
 #: Hints older than this are dropped, in milliseconds.
 STALE = 10 * 60 * 1000
 #: Most hints that wait in this process for a Redis that does not answer.
@@ -91,7 +91,7 @@ class QueueBell:
         self._thread.start()
 
     def ring(self, kind: str, row: UUID) -> None:
-        """Hint that ``row`` of ``kind`` ("delivery", "job") waits."""
+        """Hint that ``row`` of ``kind`` ("delivery", "job", "group") waits."""
         try:
             self._waiting.put_nowait((kind, row))
         except queue.Full:

@@ -15,6 +15,7 @@ import dramatiq
 import structlog
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 
+from otae.delivery import lines, lmtp
 from otae.errors import CannotStart
 from otae.settings import Settings
 from otae.store import database, heartbeats, keyring
@@ -76,12 +77,15 @@ async def working(desk: Desk, threads: int, grace: int) -> AsyncIterator[None]:
     declare_actors(broker, desk)
     set_event_loop_thread(HostLoop(asyncio.get_running_loop()))
     worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=200)
-    worker.start()
     try:
-        async with _alive("worker"):
-            yield
+        async with lmtp.listening(desk), lines.kept_open():
+            worker.start()
+            try:
+                async with _alive("worker"):
+                    yield
+            finally:
+                await asyncio.to_thread(worker.stop, grace)
     finally:
-        await asyncio.to_thread(worker.stop, grace)
         set_event_loop_thread(None)
 
 

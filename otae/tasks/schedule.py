@@ -11,7 +11,7 @@ from otae.accounts import browsers, throttle
 from otae.authority import rotation
 from otae.delivery import outbox
 from otae.enrollment import sessions
-from otae.invitations import lifecycle
+from otae.invitations import groups, lifecycle, reminders
 from otae.mdm import renewal
 from otae.rehearsal import run as rehearsal
 from otae.store import database, jobs
@@ -60,10 +60,22 @@ async def ring_jobs(desk: Desk, now: datetime) -> None:
             desk.bell.ring("job", row)
 
 
+async def ring_groups(desk: Desk, now: datetime) -> None:
+    """Hint the workers at every group invitation in which something is to be done."""
+    if not _busy(desk):
+        for row in await groups.waiting(now):
+            desk.bell.ring("group", row)
+
+
 async def expire_invitations(desk: Desk, now: datetime) -> None:
     """End the invitations whose time is over."""
     del desk
     await lifecycle.expire_due(now)
+
+
+async def send_reminders(desk: Desk, now: datetime) -> None:
+    """Remind those who were invited and have not enrolled."""
+    await reminders.send_due(desk, now=now)
 
 
 async def expire_sessions(desk: Desk, now: datetime) -> None:
@@ -91,9 +103,11 @@ async def renew_identities(desk: Desk, now: datetime) -> None:
 ROWS: tuple[Row, ...] = (
     Row("deliveries", SOON, ring_deliveries),
     Row("jobs", SOON, ring_jobs),
+    Row("groups", SOON, ring_groups),
     Row("invitations", 60, expire_invitations),
     Row("sessions", 60, expire_sessions),
     Row("rehearsals", 60, remove_rehearsals),
+    Row("reminders", 600, send_reminders),
     Row("renewals", 600, renew_identities),
     Row("forget", 600, forget_old),
     Row("certificates", 3600, renew_certificates),

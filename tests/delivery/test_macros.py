@@ -1,8 +1,12 @@
 """Macros are found by one scan and nothing else happens to what an administrator writes."""
 
-import pytest
+import html
 
-from otae.delivery.macros import check_template, fill
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otae.delivery.macros import LONGEST, MACROS, check_template, fill
 from otae.delivery.templates import DEFAULTS
 from otae.errors import InputRefused
 
@@ -34,6 +38,64 @@ def test_a_value_is_never_looked_at_again_and_is_escaped_for_html() -> None:
     assert fill("Hello ${ user.displayname }", VALUES, escape=True) == "Hello ${enrollment.pin} &lt;Ben&gt;"
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("${user.phone 'none'}", "none"),
+        ("${user.phone}", ""),
+        ("${user.mail 'none'}", "ben@example.test"),
+        ("${ user.phone  'it''s <secret>' }", "it's <secret>"),
+        ("${firstnotnull(user.displayname,user.loginname)}", "ben"),
+        ("${firstnotnull( user.phone , user.displayname ) 'nobody'}", "nobody"),
+        ("${firstnotnull(user.phone,user.displayname)}", ""),
+        ("${firstnotnull(user.phone,user.unheardof)}", "${firstnotnull(user.phone,user.unheardof)}"),
+        ("${User.mail}", "${User.mail}"),
+    ],
+)
+def test_an_empty_value_gives_way_to_the_default_and_to_the_next(text: str, said: str) -> None:
+    values = {"user.phone": "", "user.displayname": "", "user.loginname": "ben", "user.mail": "ben@example.test"}
+    assert fill(text, values) == said
+    assert fill(text, values, escape=True) == (said if said == text else html.escape(said))
+
+
+@given(st.text(alphabet="${}'|(), .\n\\%<abenrollmentpiufs", max_size=300), st.booleans())
+def test_any_text_becomes_itself_but_for_known_macros(text: str, escape: bool) -> None:
+    assert fill(text, {}, escape=escape) == text
+    assert fill(text, dict.fromkeys(MACROS, "?")).count("${") <= text.count("${")
+
+
+@given(st.sampled_from(sorted(MACROS)), st.text(max_size=100), st.text(max_size=100), st.text(max_size=100))
+def test_any_value_arrives_as_it_is_and_once(name: str, value: str, before: str, after: str) -> None:
+    before, after = before.replace("$", ""), after.replace("$", "")
+    assert fill(f"{before}${{{name}}}{after}", {name: value}) == before + value + after
+    assert fill(f"${{{name}}}", {name: value}, escape=True) == html.escape(value)
+
+
+@given(st.text(alphabet=st.characters(exclude_characters="{}"), max_size=100))
+def test_any_default_without_braces_can_be_written(default: str) -> None:
+    quoted = default.replace("'", "''")
+    assert fill(f"${{user.phone '{quoted}'}}", {"user.phone": ""}) == default
+
+
+@given(st.sampled_from(sorted(DEFAULTS)), st.text(alphabet="${}'(), .\nuserphonfi", max_size=200))
+def test_whatever_is_written_is_taken_or_refused_with_words(kind: str, text: str) -> None:
+    subject, _, page = DEFAULTS[kind]
+    refused: dict[str, str] = {}
+    try:
+        check_template(kind, subject=subject, text=text, html=page)
+    except InputRefused as refusal:
+        refused = refusal.fields
+    assert list(refused) in ([], ["text"])
+    assert refused or "${" not in fill(text, dict.fromkeys(MACROS, ""))
+
+
+@pytest.mark.parametrize("piece", ["${", "${a", "${user.phone ", "${user.phone '", "''", " ", "${firstnotnull(a.b ,"])
+def test_the_longest_text_is_read_at_once(piece: str) -> None:
+    text = piece * (LONGEST // len(piece))
+    assert fill(text, {"user.phone": "1"}) == text
+    assert fill("${user.phone " + text, {"user.phone": "1"}) == "${user.phone " + text
+
+
 @pytest.mark.parametrize("kind", DEFAULTS)
 def test_the_default_templates_can_be_saved(kind: str) -> None:
     subject, text, html = DEFAULTS[kind]
@@ -43,14 +105,30 @@ def test_the_default_templates_can_be_saved(kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "field", "value", "words"),
     [
-        ("url", "text", "Hi ${user.nickname} ${enrollment.url}", "${user.nickname} at character 4 is not known"),
-        ("url", "html", "${enrollment.url} ${enrollment.pin}", "${enrollment.pin} at character 19 has no value"),
+        ("url", "text", "Hi ${user.nickname} ${enrollment.url}", "${user.nickname} at line 1, column 4 is not known"),
+        ("url", "html", "${enrollment.url} ${enrollment.pin}", "${enrollment.pin} at line 1, column 19 has no value"),
         ("pin", "subject", "PIN ${enrollment.pin}", "is a secret"),
         ("url", "subject", "one\ntwo", "one line"),
         ("url", "subject", " ", "is missing"),
         ("url", "text", "no link here", "does not say ${enrollment.url}"),
         ("pin", "html", "", "is missing"),
-        ("url", "text", "x" * 70_000, "is longer than"),
+        ("url", "text", "${enrollment.url}" + "ü" * 32_768, "is longer than 64 KiB"),
+        ("url", "text", "${enrollment.url}" * 201, "more than 200 macros"),
+        (
+            "url",
+            "text",
+            "${enrollment.url}\n ${invitation.note}",
+            "${invitation.note} at line 2, column 2 is not known",
+        ),
+        ("url", "text", "${enrollment.url}\nHi ${user.phone", "at line 2, column 4 has no end"),
+        ("url", "text", "${enrollment.url ${user.phone}", "at line 1, column 1 has no end"),
+        ("url", "text", "${enrollment.url} ${user.phone none}", "at line 1, column 19 cannot be read"),
+        ("url", "text", "${enrollment.url} ${User.Phone}", "${User.Phone} at line 1, column 19 is not known"),
+        ("url", "text", "${enrollment.url} ${last(user.mail)}", "cannot be read"),
+        ("url", "text", "${enrollment.url} ${firstnotnull()}", "cannot be read"),
+        ("url", "html", "${enrollment.url} ${firstnotnull(user.phone,user.fax)}", "${user.fax} at line 1, column 19"),
+        ("pin", "subject", "${firstnotnull(user.phone,enrollment.pin)}", "is a secret"),
+        ("pin", "text", "${firstnotnull(user.phone,enrollment.pin)}", "does not say ${enrollment.pin}"),
         ("url", "text", "${enrollment.url} ${user.password_hash}", "not known"),
     ],
 )

@@ -36,7 +36,7 @@ async def test_an_unknown_macro_changes_nothing(desk: Desk) -> None:
         await wording.reword(
             desk, row, subject="Hi", text="${enrollment.pin}", html="x", now=await database.now(), actor="ada"
         )
-    assert "at character 1" in refused.value.fields["text"]
+    assert "at line 1, column 1" in refused.value.fields["text"]
     assert await NotificationTemplate.get(id=row.id) == row
     assert await AuditEntry.filter(action="template.changed").count() == 0
 
@@ -54,6 +54,45 @@ async def test_a_removed_template_is_told(desk: Desk) -> None:
     assert await wording.template_of(uuid4()) is None
     with pytest.raises(InputRefused):
         await wording.restore(desk, row, now=await database.now(), actor="ada")
+
+
+async def test_a_template_is_cloned_renamed_and_removed(desk: Desk) -> None:
+    now, system = await database.now(), await templates.default_template("pin")
+    mine = await wording.clone(desk, system, " PIN for Macs of one's own ", now=now, actor="ada")
+    assert (mine.name, mine.kind, mine.system, mine.text) == ("PIN for Macs of one's own", "pin", False, system.text)
+    await wording.rename(desk, mine, "BYOD PIN", now=now, actor="ada")
+    await wording.rename(desk, mine, " BYOD PIN ", now=now, actor="ada")
+    assert [row.name for row in await templates.list_templates("pin")] == [system.name, "BYOD PIN"]
+    await wording.remove(desk, mine, now=now, actor="ada")
+    assert await wording.template_of(mine.id) is None
+    for again in (
+        wording.remove(desk, mine, now=now, actor="ada"),
+        wording.rename(desk, mine, "x", now=now, actor="a"),
+    ):
+        with pytest.raises(InputRefused):
+            await again
+    entries = await AuditEntry.filter(actor="ada", action__startswith="template.").order_by("id")
+    assert [entry.action for entry in entries] == ["template.cloned", "template.renamed", "template.removed"]
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "one\ntwo", templates.DEFAULT_NAMES["url"]])
+async def test_a_name_that_cannot_be_used_is_refused(desk: Desk, name: str) -> None:
+    now, system = await database.now(), await templates.default_template("url")
+    mine = await wording.clone(desk, system, "mine", now=now, actor="ada")
+    for change in (wording.clone, wording.rename):
+        with pytest.raises(InputRefused) as refused:
+            await change(desk, mine, name, now=now, actor="ada")
+        assert list(refused.value.fields) == ["name"]
+    assert (await NotificationTemplate.get(id=mine.id)).name == "mine"
+
+
+async def test_the_templates_of_the_system_keep_their_names_and_stay(desk: Desk) -> None:
+    now, system = await database.now(), await templates.default_template("url")
+    with pytest.raises(InputRefused, match="belongs to the system"):
+        await wording.rename(desk, system, "mine", now=now, actor="ada")
+    with pytest.raises(InputRefused, match="belongs to the system"):
+        await wording.remove(desk, system, now=now, actor="ada")
+    assert await templates.default_template("url") == system
 
 
 def test_only_macros_that_have_a_value_are_offered() -> None:

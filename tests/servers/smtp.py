@@ -63,6 +63,8 @@ class SMTPServer:
     logins: list[str] = field(default_factory=list)
     connections: int = 0
     faults: list[Fault] = field(default_factory=list)
+    #: Cut every line that is open.
+    hang_up: Callable[[], object] = lambda: None
 
     def answer(self, stage: Stage, reply: str, times: int = 1) -> None:
         """Give ``reply`` ("450 4.2.0 later", DROP or HANG) at ``stage`` for the next ``times`` visits."""
@@ -212,6 +214,7 @@ def running(security: Security = "none", user: str | None = None, password: str 
                     one.transport.abort()
 
         with in_thread(listen, "mail server", hang_up) as server.port:
+            server.hang_up = lambda: conversations[0].loop.call_soon_threadsafe(hang_up)
             yield server
 
 

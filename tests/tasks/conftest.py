@@ -96,13 +96,16 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 class Process:
-    """A worker or clock in a process of its own; what it prints goes to ``log``."""
+    """A worker or clock in a process of its own; what it prints goes to ``log``.
 
-    def __init__(self, role: str, settings: Settings, log: Path) -> None:
+    ``first``: Python that runs before it starts, to make it die or hurry where a test needs it.
+    """
+
+    def __init__(self, role: str, settings: Settings, log: Path, first: str = "") -> None:
         self.log = log
         code = (
-            "import os; from otae.settings import Settings; from otae.tasks import runtime; "
-            f"runtime.run_{role}(Settings.load(os.environ))"
+            "import os; from otae.settings import Settings; from otae.tasks import runtime\n"
+            f"{first}\nruntime.run_{role}(Settings.load(os.environ))"
         )
         environ = {"PATH": os.environ["PATH"], **environment(settings)}
         with log.open("wb") as output:
@@ -115,16 +118,16 @@ class Process:
         return self.popen.wait(seconds)
 
 
-StartProcess = Callable[[str], Process]
+StartProcess = Callable[..., Process]
 
 
 @pytest.fixture
 def start_process(shared_settings: Settings, tmp_path: Path) -> Iterator[StartProcess]:
-    """Start a worker or clock as a process; whatever still runs is killed after the test."""
+    """Give ``start(role, first="")`` for processes; whatever still runs is killed after the test."""
     started: list[Process] = []
 
-    def start(role: str) -> Process:
-        started.append(Process(role, shared_settings, tmp_path / f"{role}{len(started)}.log"))
+    def start(role: str, first: str = "") -> Process:
+        started.append(Process(role, shared_settings, tmp_path / f"{role}{len(started)}.log", first))
         return started[-1]
 
     yield start

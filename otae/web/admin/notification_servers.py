@@ -32,6 +32,10 @@ class Server(Protocol):
     from_email: str
     timeout: int
     retries: int
+    connections: int
+    rate: int
+    standby: int
+    dkim_selector: str
 
 
 class ServerForm(NamedForm):
@@ -49,6 +53,10 @@ class ServerForm(NamedForm):
     from_email = StringField(_("From e-mail"), [InputRequired(NEEDED)])
     timeout = IntegerField(_("Timeout in seconds"), [InputRequired(_("use 5 to 60 seconds"))], default=30)
     retries = IntegerField(_("Retries"), [InputRequired(_("use a number from 0 to 20"))], default=5)
+    connections = IntegerField(_("Connections"), default=4)
+    rate = IntegerField(_("Messages a minute"), default=0)
+    standby = IntegerField(_("Standby order"), default=0)
+    dkim_selector = StringField(_("DKIM selector"))
 
     def entry(self) -> servers.ServerEntry:
         """Return what was entered, as the room takes it."""
@@ -63,6 +71,10 @@ class ServerForm(NamedForm):
             from_email=self.from_email.data,
             timeout=self.timeout.data,
             retries=self.retries.data,
+            connections=self.connections.data,
+            rate=self.rate.data,
+            standby=self.standby.data,
+            dkim_selector=self.dkim_selector.data or "",
         )
 
 
@@ -182,7 +194,8 @@ async def _find(server_id: UUID) -> Server | None:
 
 def _filled(server: Server) -> ServerForm:
     names = ("name", "host", "port", "security", "username", "from_name", "from_email", "timeout", "retries")
-    return ServerForm(data={name: getattr(server, name) for name in names})
+    more = ("connections", "rate", "standby", "dkim_selector")
+    return ServerForm(data={name: getattr(server, name) for name in (*names, *more)})
 
 
 def _mark(test: tested.ServerTest | None) -> str:

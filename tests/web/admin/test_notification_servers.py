@@ -151,3 +151,45 @@ async def test_no_server_has_this_id(console: httpx2.AsyncClient) -> None:
     assert (await console.get(f"{LIST}/{uuid4()}")).status_code == 404
     for action in ("", "/activate", "/remove", "/test"):
         assert (await console.post(f"{LIST}/{uuid4()}{action}", data={})).status_code == 404
+
+
+async def test_connections_pace_and_standby_are_entered_and_kept(
+    console: httpx2.AsyncClient, office: NotificationServer
+) -> None:
+    assert (office.connections, office.rate, office.standby, office.dkim_selector) == (4, 0, 0, "")
+    more = {"name": "Spare", "connections": "2", "rate": "120", "standby": "1", "dkim_selector": "Mail2026"}
+    assert (await console.post(f"{LIST}/add", data=ENTRIES | more)).status_code == 303
+    spare = await NotificationServer.get(name="Spare")
+    assert (spare.connections, spare.rate, spare.standby, spare.dkim_selector) == (2, 120, 1, "mail2026")
+    page = (await console.get(f"{LIST}/{spare.id}")).text
+    assert 'value="120"' in page
+    assert "standby 1" in page
+    assert "standby 1" in (await console.get(LIST)).text
+    wrong = {"connections": "0", "rate": "-1", "standby": "x", "dkim_selector": "two words"}
+    for name, value in wrong.items():
+        refused = await console.post(f"{LIST}/{spare.id}", data=ENTRIES | {"name": "Spare", name: value})
+        assert refused.status_code == 422
+        assert f'id="{name}-errors"' in refused.text
+
+
+async def test_a_test_shows_conversation_certificate_and_what_dns_says(
+    console: httpx2.AsyncClient, office: NotificationServer
+) -> None:
+    page = f"{LIST}/{office.id}"
+    await console.post(f"{page}/test", data={"recipient": "ada@example.test"})
+    job = await Job.get(kind=servers.TEST)
+    await jobs.claim(job.id, await database.now())
+    outcome: dict[str, object] = {
+        "ok": True,
+        "words": "250 ok",
+        "tls": "TLSv1.3",
+        "said": ["< 220 <b>mail</b>", "> EHLO localhost"],
+        "certificate_names": ["mail.example.test"],
+        "certificate_until": "Nov 23 10:00:00 2027 GMT",
+        "findings": [{"name": "SPF", "state": "missing", "words": "example.test does not say"}],
+    }
+    await jobs.finish(job.id, outcome, now=await database.now())
+    text = (await console.get(page)).text
+    assert "&lt; 220 &lt;b&gt;mail&lt;/b&gt;\n&gt; EHLO localhost" in text
+    assert "Certificate for mail.example.test" in text
+    assert "example.test does not say" in text

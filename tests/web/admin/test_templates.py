@@ -5,8 +5,10 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from otae.delivery import templates
-from otae.store.models import AuditEntry, NotificationTemplate
+from otae.delivery import catcher, drafts, templates
+from otae.store.models import AuditEntry, Job, NotificationTemplate
+from otae.tasks.actors import run_job
+from tests.web.conftest import Invite, Site
 
 pytestmark = pytest.mark.anyio
 
@@ -41,8 +43,8 @@ async def test_a_message_is_reworded_and_restored(console: httpx2.AsyncClient, p
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("subject", "x ${enrollment.pin}", "at character 3 is a secret"),
-        ("text", "${enrollment.pin} ${user.password}", "${user.password} at character 19 is not known"),
+        ("subject", "x ${enrollment.pin}", "at line 1, column 3 is a secret"),
+        ("text", "${enrollment.pin} ${user.password}", "${user.password} at line 1, column 19 is not known"),
         ("html", "</textarea><script>alert(1)</script>", "does not say ${enrollment.pin}"),
     ],
 )
@@ -59,7 +61,126 @@ async def test_a_wording_that_cannot_be_sent_is_refused_at_its_field(
     assert (kept.subject, kept.text, kept.html) == (pin_mail.subject, pin_mail.text, pin_mail.html)
 
 
+HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
+WORDS = {"subject": "Draft ${user.loginname}", "text": "It is ${enrollment.pin}", "html": "<b>${enrollment.pin}</b>"}
+
+
+async def test_what_is_written_is_shown_with_values_and_not_saved(
+    console: httpx2.AsyncClient, pin_mail: NotificationTemplate
+) -> None:
+    page = f"/admin/templates/{pin_mail.id}"
+    whole = await console.post(f"{page}/preview", data=WORDS)
+    part = await console.post(f"{page}/preview", data=WORDS, headers=HTMX)
+    for answer in (whole, part):
+        assert answer.status_code == 200
+        assert "Draft ada" in answer.text
+        assert f"It is {drafts.SAMPLE_PIN}" in answer.text
+    assert "It is ${enrollment.pin}</textarea>" in whole.text
+    assert "<textarea" not in part.text
+    assert await NotificationTemplate.get(id=pin_mail.id) == pin_mail
+    assert (await NotificationTemplate.get(id=pin_mail.id)).text == pin_mail.text
+
+
+async def test_while_one_types_the_preview_says_what_is_wrong(
+    console: httpx2.AsyncClient, pin_mail: NotificationTemplate
+) -> None:
+    wrong = WORDS | {"text": "${enrollment.pin}\n${user.phon}"}
+    answer = await console.post(f"/admin/templates/{pin_mail.id}/preview", data=wrong, headers=HTMX)
+    assert "Text: ${user.phon} at line 2, column 1 is not known" in answer.text
+
+
+async def test_the_html_is_shown_in_a_frame_that_can_do_nothing(
+    console: httpx2.AsyncClient, pin_mail: NotificationTemplate
+) -> None:
+    page = f"/admin/templates/{pin_mail.id}"
+    assert f'src="{page}/preview/html" sandbox' in (await console.get(page)).text
+    written = WORDS | {"html": "<script>alert(1)</script><b>${enrollment.pin}</b>"}
+    for answer in (await console.get(f"{page}/preview/html"), await console.post(f"{page}/preview/html", data=written)):
+        assert answer.status_code == 200
+        assert drafts.SAMPLE_PIN in answer.text
+        assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+        assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+
+
+async def test_the_preview_shows_whom_was_invited_last_and_no_secret_of_his(
+    site: Site, console: httpx2.AsyncClient, invite: Invite
+) -> None:
+    invited = await invite("two_factor")
+    for kind in ("url", "pin"):
+        template = await templates.default_template(kind)
+        page = f"/admin/templates/{template.id}"
+        shown = (await console.get(page)).text + (await console.get(f"{page}/preview/html")).text
+        assert "As ben, invited last" in shown
+        assert invited.token not in shown
+        assert invited.pin is not None
+        assert invited.pin not in shown
+
+
+async def test_a_draft_is_sent_and_followed(
+    site: Site, console: httpx2.AsyncClient, pin_mail: NotificationTemplate
+) -> None:
+    page = f"/admin/templates/{pin_mail.id}"
+    answer = await console.post(f"{page}/send", data=WORDS | {"recipient": "ada@example.test"})
+    assert answer.status_code == 200
+    assert "It is ${enrollment.pin}</textarea>" in answer.text
+    job = await Job.get(kind=drafts.SEND)
+    follow = f"{page}/sent/{job.id}"
+    assert f'hx-get="{follow}?seen=queued"' in answer.text
+    assert (await console.get(f"{follow}?seen=queued", headers=HTMX)).status_code == 204
+    await run_job(site.desk, job.id)
+    final = await console.get(f"{follow}?seen=queued", headers=HTMX)
+    assert "Accepted" in final.text
+    assert "hx-get" not in final.text
+    assert "Accepted" in (await console.get(follow)).text
+    assert [mail.subject for mail in await catcher.list_caught()] == ["Draft ada"]
+    assert (await console.get(f"{page}/sent/{uuid4()}")).status_code == 404
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+async def test_what_cannot_be_sent_is_told_and_kept_on_the_page(
+    console: httpx2.AsyncClient, pin_mail: NotificationTemplate, headers: dict[str, str]
+) -> None:
+    page = f"/admin/templates/{pin_mail.id}"
+    wrong = WORDS | {"recipient": "nobody", "text": "no number"}
+    answer = await console.post(f"{page}/send", data=wrong, headers=headers)
+    assert answer.status_code == 422
+    assert "is no plain mail address" in answer.text
+    assert "does not say ${enrollment.pin}" in answer.text
+    assert await Job.filter(kind=drafts.SEND).count() == 0
+
+
+async def test_too_many_drafts_in_an_hour_are_told(
+    console: httpx2.AsyncClient, pin_mail: NotificationTemplate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drafts, "SENT", 0)
+    sent = WORDS | {"recipient": "ada@example.test"}
+    answer = await console.post(f"/admin/templates/{pin_mail.id}/send", data=sent)
+    assert answer.status_code == 422
+    assert "wait a little" in answer.text
+
+
+async def test_a_template_is_cloned_renamed_chosen_and_deleted(
+    console: httpx2.AsyncClient, pin_mail: NotificationTemplate
+) -> None:
+    page = f"/admin/templates/{pin_mail.id}"
+    assert "/remove" not in (await console.get(page)).text
+    answer = await console.post(f"{page}/clone", data={"copy-name": "PIN <BYOD>"})
+    copy = await NotificationTemplate.get(name="PIN <BYOD>")
+    mine = f"/admin/templates/{copy.id}"
+    assert answer.headers["location"] == mine
+    assert "PIN &lt;BYOD&gt;" in (await console.get("/admin/invitations/add?mode=two_factor")).text
+    assert (await console.post(f"{mine}/rename", data={"name": "BYOD"})).status_code == 303
+    assert (await console.post(f"{mine}/rename", data={"name": pin_mail.name})).status_code == 422
+    assert (await console.post(f"{mine}/clone", data={"copy-name": "BYOD"})).status_code == 422
+    assert "BYOD" in (await console.get("/admin/templates")).text
+    assert (await console.post(f"{mine}/remove")).status_code == 303
+    assert (await console.get(mine)).status_code == 404
+    for refused in ("rename", "remove"):
+        assert (await console.post(f"{page}/{refused}", data={"name": "x"})).status_code == 422
+    assert await NotificationTemplate.get(id=pin_mail.id) == pin_mail
+
+
 async def test_no_template_has_this_id(console: httpx2.AsyncClient) -> None:
     assert (await console.get(f"/admin/templates/{uuid4()}")).status_code == 404
-    for action in ("", "/restore"):
+    for action in ("", "/restore", "/preview", "/preview/html", "/send", "/clone", "/rename", "/remove"):
         assert (await console.post(f"/admin/templates/{uuid4()}{action}", data={})).status_code == 404

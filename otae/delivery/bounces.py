@@ -1,0 +1,105 @@
+"""Mail that comes back: a return address signed for one delivery, and the report (RFC 3464) that arrives there."""
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from email import policy
+from email.message import Message
+from email.parser import BytesParser
+from uuid import UUID
+
+from otae.delivery.outcomes import bounced
+from otae.delivery.transport import plain
+from otae.errors import OtaeError, StaleState
+from otae.store import properties
+from otae.store.desk import Desk
+from otae.store.keyring import installation_secret
+from otae.store.models import Delivery
+
+#: Most parts of a report that are looked at.
+PARTS = 50
+_ADDRESS = re.compile(r"bounce\+([0-9a-f]{32})\.([0-9a-f]{20})@([^@]+)", re.IGNORECASE)
+
+
+class NoSuchAddress(OtaeError):
+    """This house has signed no such return address."""
+
+
+class TooEarly(OtaeError):
+    """The message it is about is still being sent: the report has to come again later."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """That a message was not delivered. ``status``: such as 5.1.1 (RFC 3463); ``words``: what the server there said."""
+
+    status: str
+    words: str
+
+
+async def return_address(desk: Desk, delivery_id: UUID) -> str | None:
+    """Return where mail of this delivery comes back to; None while the server property mail.bounce.domain is empty."""
+    domain = await properties.word("mail.bounce.domain")
+    return f"bounce+{delivery_id.hex}.{await _signature(desk, delivery_id)}@{domain}" if domain else None
+
+
+async def delivery_of(desk: Desk, address: str) -> UUID:
+    """Return the delivery that a return address was signed for; NoSuchAddress when it was not, whatever its domain."""
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise NoSuchAddress
+    delivery_id = UUID(found[1])
+    if not hmac.compare_digest(found[2].lower(), await _signature(desk, delivery_id)):
+        raise NoSuchAddress
+    return delivery_id
+
+
+async def take(delivery_id: UUID, content: bytes, *, now: datetime) -> None:
+    """Take a mail that came to the return address of ``delivery_id``; a report of failure marks it bounced.
+
+    What is no such report (a delay, somebody's absence) changes nothing. Raises TooEarly while the delivery is not
+    known to be sent: the sender of the report tries again.
+    """
+    report = read(content)
+    row = await Delivery.get_or_none(id=delivery_id).select_related("invitation")
+    if report is None or row is None:
+        return
+    if row.status == "sending":
+        raise TooEarly
+    if row.status != "sent":
+        return
+    try:
+        await bounced(row, row.invitation, f"{report.status} {report.words}".strip(), now)
+    except StaleState:
+        return  # the same report came twice at once
+
+
+def read(content: bytes) -> Report | None:
+    """Return what a mail says about a message that failed; None when it is no report of failure."""
+    message = BytesParser(policy=policy.compat32).parsebytes(content)
+    if message.get_content_type() != "multipart/report":
+        return None
+    for at, part in enumerate(message.walk()):
+        if at >= PARTS:
+            break
+        if part.get_content_type() == "message/delivery-status":
+            return _failure(part)
+    return None
+
+
+def _failure(part: Message) -> Report | None:
+    """Find the first recipient that failed: the block about the message comes first, then one for each recipient."""
+    blocks = part.get_payload()
+    for block in blocks[:PARTS] if isinstance(blocks, list) else []:
+        if isinstance(block, Message) and str(block.get("Action", "")).strip().lower() == "failed":
+            diagnostic = str(block.get("Diagnostic-Code", "")).partition(";")[2]
+            status = re.fullmatch(r"\s*([245]\.\d{1,3}\.\d{1,3}).*", str(block.get("Status", "")), re.DOTALL)
+            return Report(status[1] if status else "", plain(diagnostic))
+    return None
+
+
+async def _signature(desk: Desk, delivery_id: UUID) -> str:
+    secret = await installation_secret(desk.vault, "pepper")
+    return hmac.new(secret, b"return address:" + delivery_id.bytes, hashlib.sha256).hexdigest()[:20]

@@ -1,0 +1,111 @@
+"""What the mail world looks up about a sender before it believes it: SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 7489).
+
+Nothing here decides anything: it shows an administrator what others will see.
+"""
+
+import asyncio
+import re
+from dataclasses import asdict, dataclass
+
+import dns.asyncresolver
+import dns.exception
+import dns.rdatatype
+import dns.resolver
+
+from otae.delivery.transport import plain
+
+#: Seconds one question may take, over all name servers.
+PATIENCE = 4
+#: A subdomain asks its parents for a DMARC policy, this many at most.
+PARENTS = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``name``: "SPF", "DKIM" or "DMARC"; ``state``: "ok", "weak", "missing" or "unknown"; ``words``: for people."""
+
+    name: str
+    state: str
+    words: str
+
+
+class _Unanswered(Exception):
+    """DNS did not answer."""
+
+
+async def look(domain: str, selector: str, resolver: dns.asyncresolver.Resolver | None = None) -> list[dict[str, str]]:
+    """Return what DNS says about mail from ``domain``, as `Finding` fields; ``selector``: of DKIM, "" when not known.
+
+    ``resolver``: whom to ask, the system's own when None. Never raises: what DNS does not answer is "unknown".
+    """
+    try:
+        resolver = resolver or dns.asyncresolver.Resolver()
+    except dns.exception.DNSException:
+        return [
+            asdict(Finding(name, "unknown", "this server knows no name server")) for name in ("SPF", "DKIM", "DMARC")
+        ]
+    questions = (_spf(domain, resolver), _dkim(domain, selector, resolver), _dmarc(domain, resolver))
+    return [asdict(finding) for finding in await asyncio.gather(*questions)]
+
+
+async def _spf(domain: str, resolver: dns.asyncresolver.Resolver) -> Finding:
+    try:
+        texts = await _texts(domain, resolver)
+    except _Unanswered as error:
+        return Finding("SPF", "unknown", str(error))
+    records = [text for text in texts if re.match(r"v=spf1(\s|$)", text, re.IGNORECASE)]
+    if not records:
+        return Finding("SPF", "missing", f"{domain} does not say which servers may send its mail: add a v=spf1 record")
+    if len(records) > 1:
+        return Finding("SPF", "weak", f"{domain} has {len(records)} v=spf1 records, so that none counts: keep one")
+    if re.search(r"\s\+?all(\s|$)", records[0], re.IGNORECASE):
+        return Finding("SPF", "weak", plain(f"everybody may send: {records[0]}"))
+    return Finding("SPF", "ok", plain(records[0]))
+
+
+async def _dkim(domain: str, selector: str, resolver: dns.asyncresolver.Resolver) -> Finding:
+    if not selector:
+        return Finding("DKIM", "unknown", "not looked up: enter the selector that your mail server signs with")
+    name = f"{selector}._domainkey.{domain}"
+    try:
+        texts = await _texts(name, resolver)
+    except _Unanswered as error:
+        return Finding("DKIM", "unknown", str(error))
+    keys = [match[1] for text in texts if (match := re.search(r"(?:^|;)\s*p\s*=\s*([^;]*)", text))]
+    if not keys:
+        return Finding("DKIM", "missing", f"there is no key at {name}")
+    if not keys[0].strip():
+        return Finding("DKIM", "weak", f"the key at {name} is withdrawn (p= is empty)")
+    return Finding("DKIM", "ok", f"there is a key at {name}; your mail server has to sign with it")
+
+
+async def _dmarc(domain: str, resolver: dns.asyncresolver.Resolver) -> Finding:
+    asked = domain
+    for _ in range(PARENTS):
+        try:
+            texts = await _texts(f"_dmarc.{asked}", resolver)
+        except _Unanswered as error:
+            return Finding("DMARC", "unknown", str(error))
+        records = [text for text in texts if re.match(r"v=DMARC1\s*(;|$)", text)]
+        if records:
+            policy = re.search(r"(?:^|;)\s*p\s*=\s*(\w+)", records[0])
+            weak = policy is None or policy[1].lower() == "none"
+            said = f"_dmarc.{asked}: {records[0]}"
+            return Finding("DMARC", "weak" if weak else "ok", plain(f"asks for nothing: {said}" if weak else said))
+        asked = asked.partition(".")[2]
+        if "." not in asked:
+            break
+    return Finding(
+        "DMARC", "missing", f"there is no policy at _dmarc.{domain}: many receivers distrust mail without one"
+    )
+
+
+async def _texts(name: str, resolver: dns.asyncresolver.Resolver) -> list[str]:
+    """Return the TXT records of ``name``, none when it does not exist."""
+    try:
+        answer = await resolver.resolve(f"{name}.", dns.rdatatype.TXT, lifetime=PATIENCE)
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return []
+    except (dns.exception.DNSException, OSError, ValueError) as error:
+        raise _Unanswered(f"DNS does not answer for {name}") from error
+    return [b"".join(record.strings).decode(errors="replace") for record in answer]

@@ -1,0 +1,142 @@
+"""Reaching a notification server: address, TLS, greeting and sign-in, up to a line that takes mail (RFC 5321, 3207)."""
+
+import asyncio
+import socket
+import ssl
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiosmtplib
+
+from otae import outgoing
+from otae.delivery.conversation import Conversation, TellingSMTP
+from otae.delivery.transport import Unreachable
+from otae.errors import AddressRefused
+
+#: Reaching a server never takes longer, in seconds, however slowly it drips.
+LONGEST = 40
+
+
+@dataclass(frozen=True)
+class Dialled:
+    """What it takes to reach a server; two that are equal may share a line. ``loopback``: it may be this machine."""
+
+    host: str
+    port: int
+    security: str
+    greeting_name: str
+    loopback: bool
+    timeout: float
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+async def dial(dialled: Dialled, conversation: Conversation | None = None) -> aiosmtplib.SMTP:
+    """Return a line that takes mail: greeted, encrypted and signed in as asked for; Unreachable with the reason.
+
+    ``conversation``: where what is said on the line is written down, if anywhere.
+    """
+    try:
+        async with asyncio.timeout(LONGEST):
+            return await _dial(dialled, conversation)
+    except TimeoutError as error:
+        raise Unreachable("no answer in time") from error
+
+
+async def _dial(dialled: Dialled, conversation: Conversation | None) -> aiosmtplib.SMTP:
+    context = None if dialled.security == "none" else await asyncio.to_thread(ssl.create_default_context)
+    options: dict[str, Any] = {
+        "hostname": dialled.host,
+        "sock": await _open_socket(dialled),
+        "local_hostname": dialled.greeting_name,
+        "timeout": dialled.timeout,
+        "use_tls": dialled.security == "tls",
+        "start_tls": dialled.security == "starttls",
+        "tls_context": context,
+    }
+    client = aiosmtplib.SMTP(**options) if conversation is None else TellingSMTP(conversation, **options)
+    try:
+        await _greet(client, dialled)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def tls_agreed(client: aiosmtplib.SMTP) -> str:
+    """Return version and cipher of the line, "" when it is in clear."""
+    agreed = client.get_transport_info("ssl_object")
+    return f"{agreed.version()} {agreed.cipher()[0]}" if agreed else ""
+
+
+async def _greet(client: aiosmtplib.SMTP, dialled: Dialled) -> None:
+    try:
+        await client.connect()
+    except aiosmtplib.SMTPException as error:
+        raise Unreachable(_greeting_words(error)) from error
+    except ssl.SSLError as error:
+        raise Unreachable(f"TLS: {_tls_words(error)}") from error
+    except OSError as error:
+        raise Unreachable("the server hung up") from error
+    if dialled.username is None:
+        return
+    if not tls_agreed(client):
+        raise Unreachable("TLS: not agreed, so the password was not sent")
+    try:
+        await client.login(dialled.username, dialled.password or "")
+    except aiosmtplib.SMTPAuthenticationError as error:
+        raise Unreachable(f"sign-in: {error.code} {error.message}") from error
+    except aiosmtplib.SMTPServerDisconnected as error:
+        raise Unreachable("sign-in: the server hung up") from error
+    except aiosmtplib.SMTPTimeoutError as error:
+        raise Unreachable("sign-in: no answer in time") from error
+    except aiosmtplib.SMTPException as error:
+        raise Unreachable("sign-in: the server offers no way that is known here") from error
+
+
+async def _open_socket(dialled: Dialled) -> socket.socket:
+    try:
+        addresses = await outgoing.resolve(dialled.host, dialled.port, private=True, loopback=dialled.loopback)
+    except AddressRefused as error:
+        raise Unreachable(error.words) from error
+    except OSError as error:
+        raise Unreachable("the server's name does not resolve") from error
+    reason = "no address"
+    for address in addresses:
+        opened = socket.socket(address.family, socket.SOCK_STREAM)
+        opened.setblocking(False)  # noqa: FBT003 - the standard library takes it by position
+        try:
+            async with asyncio.timeout(min(dialled.timeout, 10)):
+                await asyncio.get_running_loop().sock_connect(opened, address.where)
+        except TimeoutError:
+            reason = "no answer"
+        except OSError:
+            reason = "the connection was refused"
+        except BaseException:
+            opened.close()
+            raise
+        else:
+            return opened
+        opened.close()
+    raise Unreachable(f"cannot connect: {reason}")
+
+
+def _greeting_words(error: aiosmtplib.SMTPException) -> str:
+    """Fixed words, so that a test against some other service shows nothing of what that service said."""
+    cause = error.__cause__
+    if isinstance(cause, ssl.SSLError):
+        return f"TLS: {_tls_words(cause)}"
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        known = 400 <= error.code < 600
+        return f"{error.code} {error.message}" if known else "what answers there does not speak SMTP"
+    if isinstance(error, aiosmtplib.SMTPTimeoutError):
+        return "no answer in time"
+    if "STARTTLS" in str(error):
+        return "TLS: the server does not offer STARTTLS"
+    return "the server hung up"
+
+
+def _tls_words(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the server's certificate is not trusted ({error.verify_message})"
+    return "no agreement with the server; does it speak TLS on this port?"
