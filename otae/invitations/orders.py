@@ -42,15 +42,21 @@ class InvitationOrder:
 
 
 @dataclass(frozen=True)
-class CheckedOrder:
-    """An order in which nothing is missing."""
+class Terms:
+    """What an order says apart from whom and which Mac."""
 
-    person: Person
     mode: Mode
-    serial: str | None
     url_template_id: UUID | None
     pin_template_id: UUID | None
     confirmation_template_id: UUID | None
+
+
+@dataclass(frozen=True)
+class CheckedOrder(Terms):
+    """An order in which nothing is missing."""
+
+    person: Person
+    serial: str | None
 
 
 async def check(order: InvitationOrder) -> CheckedOrder:
@@ -58,26 +64,35 @@ async def check(order: InvitationOrder) -> CheckedOrder:
 
     The fields: "recipient", "mode", "ownership", "platform", "serial", "templates", "way".
     """
+    terms, wrong = await check_terms(order)
+    person = await local.find_person(order.user)
+    if missing := what_is_missing(person, terms.mode if terms else None, sending=order.send):
+        wrong["recipient"] = missing
+    serial = (order.serial or "").strip().upper() or None
+    if serial and not _SERIAL.fullmatch(serial):
+        wrong["serial"] = "a Mac's serial number has 8 to 14 letters and digits"
+    if wrong or person is None or terms is None:
+        raise InputRefused(wrong)
+    return CheckedOrder(**vars(terms), person=person, serial=serial)
+
+
+async def check_terms(order: InvitationOrder) -> tuple[Terms | None, dict[str, str]]:
+    """Look at everything but person and serial number; return it with what is wrong, by field as in `check`.
+
+    None for the terms when the mode is not known, or off.
+    """
     wrong: dict[str, str] = {}
     mode = await _mode(order.mode, wrong)
-    person = await local.find_person(order.user)
-    if missing := what_is_missing(person, mode, sending=order.send):
-        wrong["recipient"] = missing
     if order.ownership not in OWNERSHIPS:
         wrong["ownership"] = "choose corporate or employee"
     if order.platform not in PLATFORMS:
         wrong["platform"] = "only macos is offered"
     if order.way is not None and order.way not in WAYS:
         wrong["way"] = "choose ota or profile"
-    serial = (order.serial or "").strip().upper() or None
-    if serial and not _SERIAL.fullmatch(serial):
-        wrong["serial"] = "a Mac's serial number has 8 to 14 letters and digits"
     url = await _template("url", order.url_template, wrong)
     pin = await _template("pin", order.pin_template, wrong)
     confirmation = await _template("confirmation", order.confirmation_template, wrong)
-    if wrong or person is None or mode is None:
-        raise InputRefused(wrong)
-    return CheckedOrder(person, mode, serial, url, pin, confirmation)
+    return (Terms(mode, url, pin, confirmation) if mode else None), wrong
 
 
 def what_is_missing(person: Person | None, mode: Mode | None, *, sending: bool) -> str:

@@ -4,6 +4,7 @@ from otae.store.models.accounts import Administrator, BrowserSession, SetupLink
 from otae.store.models.certificates import Certificate, InstallationSecret
 from otae.store.models.devices import Command, Device, Enrollment, UserChannel
 from otae.store.models.enrollment import Challenge, EnrollmentSession
+from otae.store.models.groups import GroupInvitation, GroupInvitee
 from otae.store.models.invitations import Invitation, Pin
 from otae.store.models.notifications import CaughtMail, Delivery, NotificationServer, NotificationTemplate
 from otae.store.models.people import Group, Membership, Person
@@ -25,6 +26,8 @@ __all__ = [
     "EnrollmentSession",
     "Event",
     "Group",
+    "GroupInvitation",
+    "GroupInvitee",
     "Heartbeat",
     "InstallationSecret",
     "Invitation",

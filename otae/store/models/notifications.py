@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 class NotificationServer(Row):
-    """A server that mail goes out through. `password_sealed`: purpose "notification-server.password"."""
+    """A server that mail goes out through. `password_sealed`: purpose "notification-server.password".
+
+    `connections`: how many a worker process opens at most; `rate`: messages a minute, 0 for as many as there are, held
+    by `next_slot_at`; `standby`: its place among those that stand in for the active one, 0 for none.
+    """
 
     kind = fields.CharField(max_length=10, default="smtp")
     name = fields.CharField(max_length=100, unique=True)
@@ -25,6 +29,11 @@ class NotificationServer(Row):
     from_email = fields.CharField(max_length=254)
     timeout = fields.IntField(default=30)
     retries = fields.IntField(default=5)
+    connections = fields.IntField(default=4)
+    rate = fields.IntField(default=0)
+    next_slot_at = fields.DatetimeField(null=True)
+    standby = fields.IntField(default=0)
+    dkim_selector = fields.CharField(max_length=63, default="")
     active = fields.BooleanField(default=False)
     created_at = fields.DatetimeField()
 

@@ -1,0 +1,70 @@
+"""Inviting a group in one go, for a command: what a worker does in steps, with everything its maker may see."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
+from uuid import UUID
+
+from otae.delivery.compose import invitation_url
+from otae.errors import StaleState
+from otae.invitations import groups, listing, results, tokens, waves
+from otae.invitations.groups import GroupOrder, Status
+from otae.invitations.lifecycle import Created
+from otae.invitations.results import Result
+from otae.store.desk import Desk
+from otae.store.models import GroupInvitation
+
+
+async def run(
+    desk: Desk,
+    wanted: GroupOrder,
+    *,
+    clock: Callable[[], Awaitable[datetime]],
+    actor: str,
+    dry_run: bool = False,
+    show_pin: bool = False,
+) -> AsyncIterator[dict[str, object]]:
+    """Look a group up and invite it, or only look it up; then give what became of each member, by user name.
+
+    A member gives "user" and what `listing.created_as_json` gives, or "user", "error" and "reason"; in a dry run who
+    would be invited gives "user", "email", "mode" and status "waiting". The order is held meanwhile: a server beside
+    takes it up only when this process dies. Raises as `groups.order`, and StaleState while a worker has this key.
+    """
+    row = await groups.order(desk, wanted, now=await clock(), actor=actor, hold=True)
+    pins: dict[UUID, str] = {}
+    try:
+        while row.status == Status.DRY_RUN:
+            await waves.look_up(row, now=await clock())
+            await groups.hold_on(row, await clock())
+        if row.status == Status.READY and not dry_run:
+            await groups.hold_on(row, await clock())
+            await groups.start(desk, row, now=await clock(), actor=actor)
+        while row.status == Status.EXPANDING and not dry_run:
+            made = await waves.invite_wave(desk, row, now=await clock(), show_pin=show_pin)
+            pins |= {each.invitation.id: each.clear for each in made if each.clear}
+            await groups.hold_on(row, await clock())
+    except StaleState:
+        found = await groups.find(row.id)
+        if found is None or found.status in groups.MOVING:
+            raise
+        row = found  # paused or cancelled in the console: what was done until then is what there is to tell
+    finally:
+        await groups.let_go(row)
+    async for page in results.every_result(row):
+        for each in page:
+            yield _told(desk, row, each, pins)
+
+
+def _told(desk: Desk, row: GroupInvitation, result: Result, pins: dict[UUID, str]) -> dict[str, object]:
+    person, invitation = result.invitee, result.invitee.invitation
+    if person.reason:
+        words = results.WHY.get(person.reason, person.reason)
+        return {"user": person.name, "error": f"{person.name} {words}", "reason": person.reason}
+    if invitation is None:
+        return {"user": person.name, "email": person.email, "mode": row.mode, "status": person.status}
+    if invitation.token_sealed is None:
+        whole = listing.stamp(invitation.valid_until)
+        told = {"id": str(invitation.id), "mode": invitation.mode, "status": invitation.status, "valid_until": whole}
+        return {"user": person.name, **told}
+    token = tokens.reveal(desk, invitation)
+    url = invitation_url(desk.settings, token)
+    return {"user": person.name, **listing.created_as_json(Created(invitation, token, url, pins.get(invitation.id)))}

@@ -1,0 +1,247 @@
+"""Inviting many people with one order: looked up first, invited when somebody says so, a wave at a time.
+
+(reading →) dry-run → ready → expanding ⇄ paused → sending → done, and cancelled from everywhere before sending. Whoever
+works on an order holds it by a lease; what a worker that died left behind is taken up again, and no person is invited
+twice: each row of the order leaves "waiting" in the transaction that makes its invitation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, TypeAlias
+from uuid import UUID, uuid4
+
+from tortoise.exceptions import IntegrityError
+from tortoise.expressions import Q
+
+from otae.directory import groups as directory
+from otae.errors import InputRefused, StaleState
+from otae.invitations import orders
+from otae.invitations.orders import InvitationOrder, Terms
+from otae.store import audit
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import GroupInvitation
+
+#: Name for those who show rows and may not know the tables.
+GroupInvitationRow: TypeAlias = GroupInvitation
+
+#: How long a worker has an order for one step; a step is a page of people or a wave of invitations.
+LEASE: Final = timedelta(seconds=60)
+
+
+class Status(StrEnum):
+    """Where a group invitation stands. ``reading``: the lines of a file are still being taken in."""
+
+    READING = "reading"
+    DRY_RUN = "dry-run"
+    READY = "ready"
+    EXPANDING = "expanding"
+    PAUSED = "paused"
+    SENDING = "sending"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+#: Those in which a worker has something to do.
+MOVING: Final = (Status.DRY_RUN, Status.EXPANDING, Status.SENDING)
+ENDED: Final = (Status.DONE, Status.CANCELLED)
+
+MOVES: Final[Mapping[str, frozenset[str]]] = {
+    Status.READING: frozenset({Status.DRY_RUN, Status.CANCELLED}),
+    Status.DRY_RUN: frozenset({Status.READY, Status.CANCELLED}),
+    Status.READY: frozenset({Status.EXPANDING, Status.CANCELLED}),
+    Status.EXPANDING: frozenset({Status.PAUSED, Status.SENDING, Status.DONE, Status.CANCELLED}),
+    Status.PAUSED: frozenset({Status.EXPANDING, Status.CANCELLED}),
+    Status.SENDING: frozenset({Status.DONE}),
+    Status.DONE: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+
+
+@dataclass(frozen=True)
+class GroupOrder:
+    """A group invitation as it is asked for.
+
+    ``group``: "[DOMAIN/]GROUP". ``key``: the same key again is the same order, None for one of its own.
+    ``include_pending``, ``include_enrolled``: invite also who has an invitation that waits, or an enrolled Mac. The
+    rest as in `orders.InvitationOrder`.
+    """
+
+    group: str
+    key: str | None = None
+    mode: str | None = None
+    ownership: str = "corporate"
+    platform: str = "macos"
+    send: bool = True
+    way: str | None = None
+    url_template: str | None = None
+    pin_template: str | None = None
+    confirmation_template: str | None = None
+    include_pending: bool = False
+    include_enrolled: bool = False
+
+
+async def order(desk: Desk, wanted: GroupOrder, *, now: datetime, actor: str, hold: bool = False) -> GroupInvitation:
+    """Store an order, to be looked up by a worker; nobody is invited before `start`.
+
+    A key that was used returns the order made with it. ``hold``: keep workers away for a lease, to work on it oneself;
+    with a key that was used, StaleState while a worker has that order.
+    Raises InputRefused with the fields "group", "key", "mode", "ownership", "platform", "templates" or "way".
+    """
+    group = await directory.find_group(wanted.group)
+    row, wrong = await drafted(wanted, now=now, actor=actor)
+    if group is None:
+        wrong["group"] = "there is no group with this name"
+    if wrong or group is None or row is None:
+        raise InputRefused(wrong)
+    row.domain, row.name, row.lease_until = group.domain, group.name, now + LEASE if hold else None
+    known = await stored(row, now=now, actor=actor)
+    if known is not None:
+        if hold and known.status in MOVING and await claim(known.id, now) is None:
+            raise StaleState(f"group invitation {known.id} is being worked on")
+        return known
+    if not hold:
+        desk.bell.ring("group", row.id)
+    return row
+
+
+async def drafted(wanted: GroupOrder, *, now: datetime, actor: str) -> tuple[GroupInvitation | None, dict[str, str]]:
+    """Return the row of an order, not stored and without its people, and what is wrong with it by field."""
+    terms, wrong = await orders.check_terms(_as_order(wanted))
+    key = (wanted.key or "").strip() or str(uuid4())
+    if len(key) > 100 or not key.isprintable():
+        wrong["key"] = "use up to 100 printable characters"
+    return (_row(wanted, terms, key, now, actor) if terms else None), wrong
+
+
+async def stored(row: GroupInvitation, *, now: datetime, actor: str) -> GroupInvitation | None:
+    """Store an order; when its key was used, return the order made with it instead. InputRefused: for another one."""
+    if (known := await GroupInvitation.get_or_none(key=row.key)) is None:
+        try:
+            async with transaction():
+                await row.save(force_create=True)
+                await _record(row, "ordered", now=now, actor=actor)
+        except IntegrityError:
+            known = await GroupInvitation.get(key=row.key)  # the same key at the same moment
+    return None if known is None else _same(known, row)
+
+
+async def find(group_invitation_id: UUID) -> GroupInvitation | None:
+    """Return the group invitation with this id, None when there is none."""
+    return await GroupInvitation.get_or_none(id=group_invitation_id)
+
+
+async def listed(before: UUID | None = None, limit: int = 50) -> list[GroupInvitation]:
+    """Return group invitations, newest first, those older than ``before``."""
+    rows = GroupInvitation.all()
+    if before and (last := await find(before)):
+        rows = rows.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=last.id))
+    return await rows.order_by("-created_at", "-id").limit(limit)
+
+
+async def start(desk: Desk, row: GroupInvitation, *, now: datetime, actor: str) -> None:
+    """Begin to invite those who were found; StaleState when somebody else decided just before."""
+    await move(row, Status.EXPANDING, now=now, actor=actor, what="started", started_at=now)
+    desk.bell.ring("group", row.id)
+
+
+async def pause(desk: Desk, row: GroupInvitation, *, now: datetime, actor: str) -> None:
+    """Invite nobody further for now; what is queued already is still sent. Raises as `start`."""
+    del desk  # every room function that changes something takes it first; this one needs nothing of it
+    await move(row, Status.PAUSED, now=now, actor=actor, what="paused")
+
+
+async def resume(desk: Desk, row: GroupInvitation, *, now: datetime, actor: str) -> None:
+    """Go on where it was paused. Raises as `start`."""
+    await move(row, Status.EXPANDING, now=now, actor=actor, what="resumed")
+    desk.bell.ring("group", row.id)
+
+
+async def cancel(desk: Desk, row: GroupInvitation, *, now: datetime, actor: str) -> None:
+    """Invite nobody further, for good; invitations made already stay as they are. Raises as `start`."""
+    del desk  # as in pause
+    await move(row, Status.CANCELLED, now=now, actor=actor, what="cancelled", finished_at=now)
+
+
+async def move(row: GroupInvitation, to: Status, *, now: datetime, actor: str, what: str, **changes: object) -> None:
+    """Move ``row`` from where we saw it, and record who did it; StaleState when it is no longer there."""
+    if to not in MOVES[row.status]:
+        raise StaleState(f"a group invitation that is {row.status} cannot become {to}")
+    async with transaction():
+        seen = GroupInvitation.filter(id=row.id, status=row.status)
+        if await seen.update(status=to, **changes) != 1:
+            raise StaleState(f"group invitation {row.id} is no longer {row.status}")
+        await _record(row, what, now=now, actor=actor)
+    row.update_from_dict({"status": to, **changes})
+
+
+async def claim(group_invitation_id: UUID, now: datetime) -> GroupInvitation | None:
+    """Take an order for one step; None when somebody else has it or there is nothing to do."""
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    mine = GroupInvitation.filter(free, id=group_invitation_id, status__in=MOVING)
+    if await mine.update(lease_until=now + LEASE) != 1:
+        return None
+    return await find(group_invitation_id)
+
+
+async def hold_on(row: GroupInvitation, now: datetime) -> None:
+    """Keep an order for a further lease."""
+    await GroupInvitation.filter(id=row.id).update(lease_until=now + LEASE)
+
+
+async def let_go(row: GroupInvitation) -> None:
+    """Give an order back, so that the next step needs not wait for the lease to end."""
+    await GroupInvitation.filter(id=row.id).update(lease_until=None)
+
+
+async def waiting(now: datetime) -> list[UUID]:
+    """Return the orders that a worker should be hinted at."""
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    return [row.id for row in await GroupInvitation.filter(free, status__in=MOVING).order_by("created_at").only("id")]
+
+
+def _as_order(wanted: GroupOrder) -> InvitationOrder:
+    return InvitationOrder(
+        user="",
+        mode=wanted.mode,
+        ownership=wanted.ownership,
+        platform=wanted.platform,
+        send=wanted.send,
+        url_template=wanted.url_template,
+        pin_template=wanted.pin_template,
+        confirmation_template=wanted.confirmation_template,
+        way=wanted.way,
+    )
+
+
+def _row(wanted: GroupOrder, terms: Terms, key: str, now: datetime, actor: str) -> GroupInvitation:
+    return GroupInvitation(
+        key=key,
+        created_by=actor[:100],
+        created_at=now,
+        mode=terms.mode.name,
+        ownership=wanted.ownership,
+        platform=wanted.platform,
+        way=wanted.way,
+        send=wanted.send,
+        include_pending=wanted.include_pending,
+        include_enrolled=wanted.include_enrolled,
+        url_template_id=terms.url_template_id,
+        pin_template_id=terms.pin_template_id,
+        confirmation_template_id=terms.confirmation_template_id,
+    )
+
+
+def _same(known: GroupInvitation, wanted: GroupInvitation) -> GroupInvitation:
+    """Return the order that a key stands for; InputRefused when it is now asked for something else."""
+    names = ("source", "domain", "name", "mode", "ownership", "platform", "way", "send")
+    if any(getattr(known, name) != getattr(wanted, name) for name in names):
+        raise InputRefused({"key": "this key was used for another order"})
+    return known
+
+
+async def _record(row: GroupInvitation, what: str, *, now: datetime, actor: str) -> None:
+    detail = f"{row.domain}/{row.name}, {row.mode}"
+    await audit.record(actor, f"group-invitation.{what}", now=now, subject=str(row.id), detail=detail)

@@ -1,0 +1,72 @@
+"""Reminders: the link once more to whom it was mailed and who has not enrolled, so many times at most.
+
+A reminder is a delivery like any other, named "reminder-1", "reminder-2" and so on; it is sent only while the
+invitation is pending, and sending the invitation again begins the count anew. The PIN stays the one that was sent.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from tortoise.expressions import Q
+
+from otae.delivery import outbox
+from otae.store import properties
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import Delivery, Invitation
+
+#: Invitations looked at in one go.
+PAGE = 200
+
+
+async def send_due(desk: Desk, *, now: datetime) -> int:
+    """Queue every reminder that is due and return how many; safe to run anywhere, twice."""
+    days, most = await properties.number("reminder.days"), await properties.number("reminder.most")
+    if not days:
+        return 0
+    before, sent = now - timedelta(days=days), 0
+    after: UUID | None = None
+    while page := await _candidates(before, now, after):
+        said = await _said([row.id for row in page])
+        for row in page:
+            messages = [each for each in said.get(row.id, []) if each.generation == row.generation]
+            sent += await _remind(desk, row, messages, before=before, most=most, now=now)
+        after = page[-1].id
+    return sent
+
+
+async def _candidates(before: datetime, now: datetime, after: UUID | None) -> list[Invitation]:
+    open_ones = Q(valid_until=None) | Q(valid_until__gt=now)
+    rows = Invitation.filter(
+        open_ones, status="pending", send=True, rehearsal=False, created_at__lte=before, person__disabled=False
+    )
+    if after:
+        rows = rows.filter(id__gt=after)
+    return await rows.order_by("id").limit(PAGE).prefetch_related("person")
+
+
+async def _said(invitation_ids: list[UUID]) -> dict[UUID, list[Delivery]]:
+    """Return the messages with the link of each invitation."""
+    link = Q(kind="url") | Q(kind__startswith="reminder-")
+    found: dict[UUID, list[Delivery]] = {}
+    for row in await Delivery.filter(link, invitation_id__in=invitation_ids):
+        found.setdefault(row.invitation_id, []).append(row)
+    return found
+
+
+async def _remind(
+    desk: Desk, row: Invitation, messages: list[Delivery], *, before: datetime, most: int, now: datetime
+) -> bool:
+    """Queue the next reminder of one invitation, when all before it went out long enough ago."""
+    number = sum(each.kind != "url" for each in messages) + 1
+    if not messages or not row.person.email or number > most:
+        return False
+    if any(each.sent_at is None or each.sent_at > before or each.status != "sent" for each in messages):
+        return False
+    async with transaction():
+        still = Invitation.filter(id=row.id, status="pending", generation=row.generation)
+        if await still.select_for_update().first() is None:
+            return False
+        delivery = await outbox.enqueue(row, f"reminder-{number}", row.generation, row.person.email, now=now)
+    desk.bell.ring("delivery", delivery.id)
+    return True

@@ -1,0 +1,203 @@
+"""What became of a group invitation: how far it is, and what each person's row says."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from tortoise.functions import Count
+from tortoise.queryset import QuerySet
+
+from otae.delivery import compose
+from otae.delivery.compose import Preview
+from otae.invitations.groups import ENDED, Status
+from otae.invitations.modes import MODES, title_of
+from otae.store.desk import Desk
+from otae.store.models import Delivery, GroupInvitation, GroupInvitee, Invitation
+from otae.store.states import DeliveryStatus
+
+#: Why somebody is not invited, in words that follow the name.
+WHY: Final = {
+    "gone": "is no longer a user",
+    "unknown": "is no user here",
+    "ambiguous": "stands for several users",
+    "duplicate": "stands in the file twice",
+    "unreadable": "cannot be read",
+    "disabled": "is disabled",
+    "no-email": "has no e-mail address",
+    "no-password": "has no password, which this mode needs",
+    "enrolled": "has an enrolled Mac already",
+    "pending": "has an invitation that waits already",
+}
+#: What the list can be narrowed to.
+FILTERS: Final = ("waiting", "invited", "skipped", "failed", "redeemed")
+#: The speed is that of the last minute.
+RECENT: Final = timedelta(seconds=60)
+_PAGE: Final = 500
+_WITH_PIN: Final = frozenset(mode.name for mode in MODES if mode.secret)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an order is. ``reasons``: why people are skipped → how many. ``messages``: delivery status → how many.
+
+    ``expected``: messages in the end, should all who wait be invited. ``rate``: messages sent a second, over the last
+    minute; ``left``: how long the rest takes at this rate, None when there is no telling.
+    """
+
+    found: int
+    waiting: int
+    invited: int
+    reasons: dict[str, int]
+    messages: dict[str, int]
+    expected: int
+    rate: float
+    left: timedelta | None
+
+    @property
+    def skipped(self) -> int:
+        """How many are not invited."""
+        return sum(self.reasons.values())
+
+    @property
+    def finished(self) -> int:
+        """How many messages are not on their way any more, whatever became of them."""
+        moving = (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
+        return sum(number for status, number in self.messages.items() if status not in moving)
+
+    @property
+    def failed(self) -> int:
+        """How many messages did not arrive, as far as is known."""
+        return self.messages[DeliveryStatus.FAILED] + self.messages[DeliveryStatus.BOUNCED]
+
+    @property
+    def sent(self) -> int:
+        """How many messages a server accepted, also when they bounced later."""
+        return self.messages[DeliveryStatus.SENT] + self.messages[DeliveryStatus.BOUNCED]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One person's row, and what its invitation and its mail came to. ``invitation``: its status, "" without one.
+
+    ``mail``: the status of the message with the link, "" without one; ``answer``: what the server said.
+    """
+
+    invitee: GroupInvitee
+    invitation: str
+    mail: str
+    answer: str
+
+    @property
+    def title(self) -> str:
+        """What the person is called, as far as is known."""
+        return self.invitee.display_name or self.invitee.name or self.invitee.email or "–"
+
+
+async def progress(row: GroupInvitation, *, now: datetime) -> Progress:
+    """Count how far an order is."""
+    people = GroupInvitee.filter(group_invitation_id=row.id).annotate(number=Count("id"))
+    counted = await people.group_by("status", "reason").values("status", "reason", "number")
+    by_status = {name: sum(each["number"] for each in counted if each["status"] == name) for name in FILTERS[:2]}
+    sent = _messages(row)
+    listed = await sent.annotate(total=Count("id")).group_by("status").values("status", "total")
+    messages = {str(status): 0 for status in DeliveryStatus} | {each["status"]: each["total"] for each in listed}
+    recent = await sent.filter(sent_at__gt=now - RECENT).count()
+    began = row.started_at or now
+    rate = recent / max(1.0, min(RECENT, now - began).total_seconds())
+    invited = by_status["invited"] + by_status["waiting"]
+    expected = invited * (2 if row.mode in _WITH_PIN else 1) if row.send else 0
+    if row.status == Status.CANCELLED:
+        expected = sum(messages.values())
+    rest = expected - sum(number for name, number in messages.items() if name not in {"queued", "sending"})
+    moving = row.status in {Status.EXPANDING, Status.SENDING} and rate > 0
+    return Progress(
+        found=row.found,
+        waiting=by_status["waiting"],
+        invited=by_status["invited"],
+        reasons={each["reason"]: each["number"] for each in counted if each["status"] == "skipped"},
+        messages=messages,
+        expected=expected,
+        rate=rate if row.status not in ENDED else 0,
+        left=timedelta(seconds=round(rest / rate)) if moving else None,
+    )
+
+
+async def results(row: GroupInvitation, *, show: str = "", after: int = 0, limit: int = 50) -> list[Result]:
+    """Return people of an order by their number, those behind ``after``; ``show``: one of FILTERS, "" for all."""
+    people = GroupInvitee.filter(group_invitation_id=row.id, number__gt=after)
+    if show in FILTERS[:3]:
+        people = people.filter(status=show)
+    elif show == "redeemed":
+        people = people.filter(invitation__status="redeemed")
+    elif show == "failed":
+        ended = [DeliveryStatus.FAILED, DeliveryStatus.BOUNCED]
+        people = people.filter(invitation__deliveries__status__in=ended, invitation__deliveries__kind="url")
+    found = await people.order_by("number").limit(limit).prefetch_related("invitation")
+    mails = await _mails([each.invitation_id for each in found if each.invitation_id])
+    return [_result(each, mails) for each in found]
+
+
+async def every_result(row: GroupInvitation, show: str = "") -> AsyncIterator[list[Result]]:
+    """Give all people of an order, a page at a time."""
+    after = 0
+    while page := await results(row, show=show, after=after, limit=_PAGE):
+        yield page
+        after = page[-1].invitee.number
+
+
+async def previews(desk: Desk, row: GroupInvitation, number: int, *, now: datetime) -> list[Preview]:
+    """Return the messages that one person of an order gets, link and PIN left open; none when nobody is to get any."""
+    invitee = await GroupInvitee.get_or_none(group_invitation_id=row.id, number=number).prefetch_related("person")
+    mode = next(each for each in MODES if each.name == row.mode)
+    if invitee is None or invitee.person is None or not row.send:
+        return []
+    invitation = Invitation(
+        person=invitee.person,
+        mode=row.mode,
+        valid_until=now + mode.valid_for if mode.valid_for else None,
+        url_template_id=row.url_template_id,
+        pin_template_id=row.pin_template_id,
+    )
+    return [await compose.preview(desk, invitation, kind) for kind in ("url", "pin")[: 1 + mode.secret]]
+
+
+def cells(row: GroupInvitation, result: Result) -> list[str]:
+    """Return one person's row as HEADINGS name its cells."""
+    person = result.invitee
+    return [
+        person.name,
+        person.display_name,
+        person.email or "",
+        person.status,
+        person.reason,
+        str(person.invitation_id or ""),
+        title_of(row.mode),
+        result.invitation,
+        result.mail,
+        result.answer,
+    ]
+
+
+#: Names of what `cells` returns.
+HEADINGS: Final = (
+    "user", "name", "email", "result", "reason", "invitation", "mode", "invitation_status", "mail", "server_answer"
+)  # fmt: skip
+
+
+def _result(invitee: GroupInvitee, mails: dict[UUID, Delivery]) -> Result:
+    mail = mails.get(invitee.invitation_id) if invitee.invitation_id else None
+    status = invitee.invitation.status if invitee.invitation else ""
+    return Result(invitee, status, mail.status if mail else "", mail.answer if mail else "")
+
+
+async def _mails(invitation_ids: list[UUID]) -> dict[UUID, Delivery]:
+    """Return the newest message with the link, by invitation."""
+    rows = await Delivery.filter(invitation_id__in=invitation_ids, kind="url").order_by("generation")
+    return {row.invitation_id: row for row in rows}
+
+
+def _messages(row: GroupInvitation) -> QuerySet[Delivery]:
+    first = Delivery.filter(kind__in=["url", "pin"], generation=1)
+    return first.filter(invitation__invitees__group_invitation_id=row.id)

@@ -1,0 +1,262 @@
+"""What a worker does with a group invitation, a step at a time: look up a page of people, or invite a wave of them.
+
+PINs are made and hashed before a wave's transaction, one after the other: at most one core is busy with them, and pages
+stay answered. Nothing here ever holds more people than one page.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from otae.delivery import batch
+from otae.delivery.compose import invitation_url
+from otae.directory import groups as directory
+from otae.errors import ModeOff, StaleState
+from otae.invitations import csv_source, groups, pins, tokens
+from otae.invitations.groups import Status
+from otae.invitations.modes import Mode, mode_of
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import Delivery, Enrollment, GroupInvitation, GroupInvitee, Invitation, Person, Pin
+from otae.store.records import about, note_all
+
+#: People looked up at a time, and invited at a time.
+PAGE: Final = 500
+WAVE: Final = 100
+#: With so many messages of one order still to be sent, no further wave is made: a pause then means something.
+UNSENT: Final = 1000
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a wave made for one person, for whoever started it and nobody else."""
+
+    invitee: GroupInvitee
+    invitation: Invitation
+    pin: Pin | None
+    url: str = field(repr=False)
+    token: str = field(repr=False)
+    clear: str | None = field(default=None, repr=False)
+
+
+async def step(desk: Desk, group_invitation_id: UUID, *, now: datetime) -> bool:
+    """Do the next piece of work of an order that nobody else has; tell whether more can be done at once."""
+    row = await groups.claim(group_invitation_id, now)
+    if row is None:
+        return False
+    try:
+        if row.status == Status.DRY_RUN:
+            await look_up(row, now=now)
+            return row.status == Status.DRY_RUN
+        if row.status == Status.EXPANDING:
+            if await unsent(row) >= UNSENT:
+                return False
+            await invite_wave(desk, row, now=now)
+            return row.status == Status.EXPANDING
+        await end_when_sent(row, now=now)
+    except StaleState:
+        pass  # paused, cancelled, or taken over by another worker after a lease: no longer ours to go on with
+    finally:
+        await groups.let_go(row)
+    return False
+
+
+async def look_up(row: GroupInvitation, *, now: datetime) -> None:
+    """Look up the next page of an order's people; after the last it is ready. StaleState: somebody else did."""
+    if row.source == csv_source.SOURCE:
+        await _look_up_lines(row, now=now)
+        return
+    last = await GroupInvitee.filter(group_invitation_id=row.id).order_by("-number").first()
+    after = (last.name, last.person_id) if last else None
+    people = await directory.members(row.domain, row.name, after=after, limit=PAGE)
+    why = await reasons(row, people, now=now)
+    made = [_invitee(row, row.found + number, person, why) for number, person in enumerate(people, 1)]
+    async with transaction():
+        await _count(row, len(made))
+        await GroupInvitee.bulk_create(made)
+
+
+async def _look_up_lines(row: GroupInvitation, *, now: datetime) -> None:
+    """Look up the next lines of a file, as `look_up`."""
+    listed = GroupInvitee.filter(group_invitation_id=row.id, status=csv_source.LISTED)
+    lines = await listed.order_by("number").limit(PAGE)
+    people = await csv_source.people_of(row, lines)
+    why = await reasons(row, people.values(), now=now)
+    for line in lines:
+        if person := people.get(line.id):
+            line.person_id, line.name, line.display_name = person.id, person.name, person.display_name
+            line.email, line.reason = person.email, why.get(person.id, "")
+        line.status = "skipped" if line.reason else "waiting"
+    async with transaction():
+        await _count(row, len(lines))
+        if lines:
+            names = ["person_id", "name", "display_name", "email", "status", "reason"]
+            await GroupInvitee.bulk_update(lines, names)
+
+
+async def _count(row: GroupInvitation, number: int) -> None:
+    """Count a page of people in, inside the transaction that stores it; StaleState when somebody else just did."""
+    found, status = row.found + number, Status.DRY_RUN if number == PAGE else Status.READY
+    seen = GroupInvitation.filter(id=row.id, status=Status.DRY_RUN, found=row.found)
+    if await seen.update(found=found, status=status) != 1:
+        raise StaleState(f"group invitation {row.id} was looked up by somebody else")
+    row.update_from_dict({"found": found, "status": status})
+
+
+async def reasons(row: GroupInvitation, people: Iterable[Person], *, now: datetime) -> dict[UUID, str]:
+    """Return why people are not to be invited, by their id; who can be is not in it."""
+    asked = {person.id: person for person in people}
+    mode = mode_of(row.mode)
+    found: dict[UUID, str] = {}
+    if not row.include_pending:
+        open_ones = Invitation.filter(person_id__in=list(asked), status="pending", rehearsal=False)
+        for person_id, until in await open_ones.values_list("person_id", "valid_until"):
+            if until is None or until > now:
+                found[person_id] = "pending"
+    if not row.include_enrolled:
+        macs = Enrollment.filter(person_id__in=list(asked), status="enrolled", rehearsal=False)
+        found |= dict.fromkeys(await macs.values_list("person_id", flat=True), "enrolled")
+    for person in asked.values():
+        if reason := _lacking(person, mode, sending=row.send):
+            found[person.id] = reason
+    return found
+
+
+async def invite_wave(desk: Desk, row: GroupInvitation, *, now: datetime, show_pin: bool = False) -> list[Made]:
+    """Invite the next hundred who wait, all of them or none, and ring for their messages; after the last go on.
+
+    People are looked at once more: who got an invitation meanwhile is left out. ``show_pin``: make PINs even when
+    nothing is sent. Returns what was made. StaleState: it was paused or cancelled meanwhile, and nothing was done.
+    """
+    try:
+        mode = mode_of(row.mode)
+    except ModeOff:
+        await groups.move(row, Status.PAUSED, now=now, actor="otae", what="paused, its mode is off")
+        return []
+    wave = await GroupInvitee.filter(group_invitation_id=row.id, status="waiting").order_by("number").limit(WAVE)
+    if not wave:
+        await _go_on_to_sending(row, now=now)
+        return []
+    people = {person.id: person for person in await Person.filter(id__in=[each.person_id for each in wave])}
+    why = await reasons(row, people.values(), now=now)
+    made = []
+    for each in wave:
+        person = people.get(each.person_id) if each.person_id else None
+        each.reason = why.get(person.id, "") if person else "gone"
+        each.status = "skipped" if each.reason else "invited"
+        if person and not each.reason:
+            made.append(await _make(desk, row, each, person, mode, now=now, show_pin=show_pin))
+    deliveries = await _save(row, wave, made, people, mode, now=now)
+    for delivery in deliveries:
+        desk.bell.ring("delivery", delivery.id)
+    return made
+
+
+async def unsent(row: GroupInvitation) -> int:
+    """Return how many messages of the order wait to be sent; those that were deferred wait for something else."""
+    queued = Delivery.filter(invitation__invitees__group_invitation_id=row.id)
+    return await queued.filter(status__in=["queued", "sending"], next_try_at=None).count()
+
+
+async def end_when_sent(row: GroupInvitation, *, now: datetime) -> None:
+    """Call an order done when none of its messages is on its way any more."""
+    moving = Delivery.filter(invitation__invitees__group_invitation_id=row.id, status__in=["queued", "sending"])
+    if not await moving.filter(kind__in=["url", "pin"]).exists():
+        await groups.move(row, Status.DONE, now=now, actor=row.created_by, what="done", finished_at=now)
+
+
+async def _save(
+    row: GroupInvitation,
+    wave: list[GroupInvitee],
+    made: list[Made],
+    people: dict[UUID, Person],
+    mode: Mode,
+    *,
+    now: datetime,
+) -> list[Delivery]:
+    """Store a wave: it waits for no other, for the order's own row is taken first. StaleState as `invite_wave`."""
+    async with transaction():
+        if await GroupInvitation.filter(id=row.id, status=Status.EXPANDING).select_for_update().first() is None:
+            raise StaleState(f"group invitation {row.id} is no longer being expanded")
+        still = GroupInvitee.filter(id__in=[each.id for each in wave], status="waiting")
+        if await still.count() != len(wave):
+            raise StaleState(f"a wave of group invitation {row.id} was made by another worker")
+        invitations = [each.invitation for each in made]
+        if made:
+            await Invitation.bulk_create(invitations)
+            abouts = [about(each) for each in invitations]
+            await note_all("invitation.created", now=now, abouts=abouts, actor=row.created_by, detail=mode.title)
+        if minted := [each.pin for each in made if each.pin]:
+            await Pin.bulk_create(minted)
+        deliveries: list[Delivery] = []
+        if row.send:
+            for kind in ("url", "pin") if mode.secret else ("url",):
+                wanted = [(each, people[each.person_id].email or "") for each in invitations]
+                deliveries += await batch.enqueue_all(wanted, kind, now=now)
+        await GroupInvitee.bulk_update(wave, ["status", "reason", "invitation_id"])
+    return deliveries
+
+
+async def _make(
+    desk: Desk,
+    row: GroupInvitation,
+    invitee: GroupInvitee,
+    person: Person,
+    mode: Mode,
+    *,
+    now: datetime,
+    show_pin: bool,
+) -> Made:
+    invitation = Invitation(
+        person_id=person.id,
+        mode=mode.name,
+        ownership=row.ownership,
+        platform=row.platform,
+        valid_until=now + mode.valid_for if mode.valid_for else None,
+        way=row.way,
+        send=row.send,
+        url_template_id=row.url_template_id,
+        pin_template_id=row.pin_template_id,
+        confirmation_template_id=row.confirmation_template_id,
+        created_by=row.created_by,
+        created_at=now,
+    )
+    token, columns = tokens.mint(desk, invitation)
+    invitation.update_from_dict(columns)
+    pin, clear = None, None
+    if mode.secret and (row.send or show_pin):
+        pin, clear = await pins.mint(desk, invitation, now=now, sealed=row.send)
+    invitee.invitation_id = invitation.id
+    return Made(invitee, invitation, pin, invitation_url(desk.settings, token), token, clear if show_pin else None)
+
+
+async def _go_on_to_sending(row: GroupInvitation, *, now: datetime) -> None:
+    """Everybody was looked at: wait for the messages, or be done at once when none goes out."""
+    if row.send:
+        await groups.move(row, Status.SENDING, now=now, actor=row.created_by, what="expanded")
+    else:
+        await groups.move(row, Status.DONE, now=now, actor=row.created_by, what="done", finished_at=now)
+
+
+def _lacking(person: Person, mode: Mode, *, sending: bool) -> str:
+    if person.disabled:
+        return "disabled"
+    if sending and not person.email:
+        return "no-email"
+    return "no-password" if mode.authentication and not person.password_hash else ""
+
+
+def _invitee(row: GroupInvitation, number: int, person: Person, why: dict[UUID, str]) -> GroupInvitee:
+    reason = why.get(person.id, "")
+    return GroupInvitee(
+        group_invitation_id=row.id,
+        number=number,
+        person_id=person.id,
+        name=person.name,
+        display_name=person.display_name,
+        email=person.email,
+        status="skipped" if reason else "waiting",
+        reason=reason,
+    )

@@ -1,0 +1,271 @@
+"""Group invitations: the order, its dry run, how far it is, and what became of each person."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+from uuid import UUID, uuid4
+
+from starlette.datastructures import UploadFile
+from starlette.responses import Response, StreamingResponse
+
+from otae.directory import groups as directory
+from otae.errors import InputRefused, StaleState
+from otae.invitations import csv_source, exports, groups, results
+from otae.invitations.groups import GroupInvitationRow, GroupOrder, Status
+from otae.invitations.modes import default_mode, enabled_modes, title_of
+from otae.invitations.results import Progress
+from otae.web.addresses import UPLOAD_CAP
+from otae.web.admin.entries import address, asked, found, number
+from otae.web.admin.invitations import InvitationForm, sentence
+from otae.web.admin.statuses import OWNERSHIPS, STATUSES
+from otae.web.failures import Failure
+from otae.web.forms import BooleanField, FileField, InputRequired, Length, StringField
+from otae.web.guards import Console
+from otae.web.pages import go, render, wants_part
+from otae.words import gettext as _
+from otae.words import ngettext
+
+WHERE: Final = "/admin/group-invitations"
+PAGE: Final = 50
+OFFERED: Final = 200
+#: The highest number a row can have in an address.
+MOST: Final = 10_000_000
+
+#: Where a file of people is sent to.
+CSV: Final = f"{WHERE}/csv/upload"
+
+#: Where a group invitation stands → its word.
+STANDS: Final = {
+    "reading": _("Reading the file"),
+    "dry-run": _("Looking people up"),
+    "ready": _("Ready, nothing sent yet"),
+    "expanding": _("Inviting"),
+    "paused": _("Paused"),
+    "sending": _("Sending"),
+    "done": _("Done"),
+    "cancelled": _("Cancelled"),
+}
+#: Why somebody is not invited → what stands in the list.
+REASONS: Final = {code: _(words) for code, words in results.WHY.items()}
+#: What the list of people can be narrowed to → its word.
+SHOWN: Final = {
+    "": _("All"),
+    "waiting": _("Waiting"),
+    "invited": _("Invited"),
+    "skipped": _("Not invited"),
+    "failed": _("Mail failed"),
+    "redeemed": _("Redeemed"),
+}
+MAILS: Final = {
+    "queued": _("queued"),
+    "sending": _("sending"),
+    "sent": _("sent"),
+    "bounced": _("bounced"),
+    "failed": _("failed"),
+    "cancelled": _("cancelled"),
+}
+
+
+class GroupInvitationForm(InvitationForm):
+    """Which group to invite, and how; everything else as for one person."""
+
+    recipient = None
+    serial = None
+    show_pin = None
+    group = StringField(_("Group"), [InputRequired(_("Enter a group.")), Length(max=201)])
+    include_pending = BooleanField(_("Invite also who has an invitation that waits"))
+    include_enrolled = BooleanField(_("Invite also who has an enrolled Mac"))
+
+    def order(self, name: str) -> GroupOrder:
+        """Return what was entered, as the room takes it; the form's own id is the key. ``name``: of group or file."""
+        return GroupOrder(
+            name,
+            key=self.form_id.data,
+            mode=self.mode.data,
+            ownership=self.ownership.data,
+            platform=self.platform.data,
+            send=self.send.data,
+            url_template=self.url_template.data,
+            pin_template=self.pin_template.data,
+            confirmation_template=self.confirmation_template.data,
+            include_pending=self.include_pending.data,
+            include_enrolled=self.include_enrolled.data,
+        )
+
+
+class CSVForm(GroupInvitationForm):
+    """A file of people, and which of its columns name them."""
+
+    group = None
+    file = FileField(_("CSV file"))
+    user_column = StringField(_("Column with the user name"), [Length(max=100)])
+    email_column = StringField(_("Column with the e-mail address"), [Length(max=100)])
+
+
+async def index(visit: Console) -> Response:
+    """List group invitations, newest first."""
+    text = asked(visit.request, "before")
+    rows = await groups.listed(_uuid(text), PAGE + 1)
+    shown = rows[:PAGE]
+    context = {
+        "rows": shown,
+        "stands": STANDS,
+        "title_of": title_of,
+        "first": WHERE if text else "",
+        "more": address(WHERE, before=shown[-1].id) if len(rows) > PAGE else "",
+    }
+    return render(visit.request, "admin/group-invitations/index.html", context)
+
+
+async def blank(visit: Console) -> Response:
+    """Show an empty form; an address may name the group."""
+    chosen = {"form_id": str(uuid4()), "mode": (await default_mode()).name, "group": asked(visit.request, "group")}
+    return await _ask(visit, await GroupInvitationForm(data=chosen).prepare())
+
+
+async def add(visit: Console) -> Response:
+    """Take the order and begin its dry run; the same form sent twice is one order."""
+    form = await (await GroupInvitationForm.read(visit.request)).prepare()
+    if form.validate():
+        try:
+            row = await groups.order(visit.desk, form.order(form.group.data), now=visit.now, actor=visit.actor)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        else:
+            return go(f"{WHERE}/{row.id}")
+    return await _ask(visit, form, status=422)
+
+
+async def blank_csv(visit: Console) -> Response:
+    """Ask for a file of people."""
+    chosen = {"form_id": str(uuid4()), "mode": (await default_mode()).name}
+    return await _ask(visit, await CSVForm(data=chosen).prepare())
+
+
+async def take_csv(visit: Console) -> Response:
+    """Take a file of people and begin its dry run."""
+    async with visit.request.form(
+        max_files=1, max_fields=30, max_part_size=UPLOAD_CAP
+    ) as sent:  # its file is read below
+        form, chosen = await (await CSVForm.read(visit.request)).prepare(), sent.get("file")
+        if not isinstance(chosen, UploadFile) or not chosen.filename:
+            form.validate()
+            form.refuse(InputRefused({"file": _("choose a file")}))
+        elif form.validate():
+            columns = csv_source.Columns(form.user_column.data or "", form.email_column.data or "")
+            order = form.order(chosen.filename)
+            try:
+                row = await csv_source.take(
+                    visit.desk, order, chosen.file, columns, now=visit.now, actor=visit.actor
+                )  # fmt: skip
+            except InputRefused as refusal:
+                form.refuse(refusal)
+            else:
+                return go(f"{WHERE}/{row.id}")
+    return await _ask(visit, form, status=422)
+
+
+async def show(visit: Console) -> Response:
+    """Show how far an order is, and its people; or only how far, when the block asks for news."""
+    row = found(await groups.find(_id(visit)))
+    counted = await results.progress(row, now=visit.now)
+    context = {"row": row, "counted": counted, "mark": _mark(row, counted), "stands": STANDS, "reasons": REASONS}
+    context |= {"final": row.status in groups.ENDED, "here": f"{WHERE}/{row.id}", "title_of": title_of}
+    context |= {"still": row.status in {Status.READY, Status.PAUSED}, "ownerships": OWNERSHIPS}
+    if wants_part(visit.request):
+        if visit.request.query_params.get("seen") == context["mark"]:
+            return Response(status_code=204)
+        return render(visit.request, "admin/group-invitations/show.html", context, block="progress")
+    here, wanted, after = f"{WHERE}/{row.id}", _wanted(visit), number(visit.request, "after", MOST)
+    people = await results.results(row, show=wanted, after=after, limit=PAGE + 1)
+    shown = people[:PAGE]
+    context |= {"people": shown, "wanted": wanted, "shown": SHOWN, "mails": MAILS, "statuses": STATUSES}
+    context |= {
+        "first": address(here, show=wanted) if after else "",
+        "more": address(here, show=wanted, after=shown[-1].invitee.number) if len(people) > PAGE else "",
+    }
+    return render(visit.request, "admin/group-invitations/show.html", context)
+
+
+async def mail(visit: Console) -> Response:
+    """Show what one person of an order is mailed, link and PIN left open."""
+    row = found(await groups.find(_id(visit)))
+    shown = await results.previews(visit.desk, row, visit.request.path_params["number"], now=visit.now)
+    context = {"row": row, "here": f"{WHERE}/{row.id}", "mails": found(shown or None)}
+    return render(visit.request, "admin/group-invitations/mail.html", context)
+
+
+async def export(visit: Console) -> Response:
+    """Hand the people of an order out as CSV, as they are listed; it is written while it is read."""
+    row = found(await groups.find(_id(visit)))
+    headers = {"Content-Disposition": f'attachment; filename="group-invitation-{row.id}.csv"'}
+    return StreamingResponse(
+        exports.group_results(row, _wanted(visit)), media_type="text/csv; charset=utf-8", headers=headers
+    )
+
+
+async def start(visit: Console) -> Response:
+    """Begin to invite."""
+    return await _do(visit, groups.start)
+
+
+async def pause(visit: Console) -> Response:
+    """Invite nobody further for now."""
+    return await _do(visit, groups.pause)
+
+
+async def resume(visit: Console) -> Response:
+    """Go on."""
+    return await _do(visit, groups.resume)
+
+
+async def cancel(visit: Console) -> Response:
+    """Invite nobody further, for good."""
+    return await _do(visit, groups.cancel)
+
+
+async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Response:
+    row = found(await groups.find(_id(visit)))
+    try:
+        await change(visit.desk, row, now=visit.now, actor=visit.actor)
+    except StaleState:
+        return go(f"{WHERE}/{row.id}", "warning", _("It had moved on meanwhile; here is where it stands."))
+    return go(f"{WHERE}/{row.id}")
+
+
+async def _ask(visit: Console, form: GroupInvitationForm, *, status: int = 200) -> Response:
+    listed = await directory.list_groups(limit=OFFERED)
+    context = {
+        "form": form,
+        "csv": isinstance(form, CSVForm),
+        "groups": [
+            (row.name, ngettext("%(num)d person", "%(num)d people", row.members) % {"num": row.members})
+            for row in listed
+        ],
+        "sentences": {mode.name: sentence(mode) for mode in enabled_modes()},
+    }
+    return render(visit.request, "admin/group-invitations/add.html", context, status=status)
+
+
+def _mark(row: GroupInvitationRow, counted: Progress) -> str:
+    """Return a text that changes when what is shown changes."""
+    messages = "-".join(str(each) for each in counted.messages.values())
+    return f"{row.status}-{row.found}-{counted.waiting}-{counted.invited}-{messages}-{counted.rate:.1f}"
+
+
+def _wanted(visit: Console) -> str:
+    text = visit.request.query_params.get("show", "")
+    if text not in SHOWN:
+        raise Failure(400, _("This list knows no such filter."), "filter-unknown")
+    return text
+
+
+def _id(visit: Console) -> UUID:
+    found_id: UUID = visit.request.path_params["id"]
+    return found_id
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

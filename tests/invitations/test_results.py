@@ -1,0 +1,105 @@
+"""How far a group invitation is, what became of each person, and the same as CSV."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+
+import pytest
+
+from otae.delivery import outbox
+from otae.invitations import exports, groups, results
+from otae.store import database
+from otae.store.desk import Desk
+from otae.store.models import Delivery, Invitation, Person
+from tests.invitations.crowds import crowd, invited, looked_up, work
+
+pytestmark = pytest.mark.anyio
+
+
+async def names(desk: Desk, row: groups.GroupInvitationRow, show: str) -> list[str]:
+    return [each.invitee.name for each in await results.results(row, show=show)]
+
+
+async def table(lines: AsyncIterator[str]) -> list[list[str]]:
+    return list(csv.reader(io.StringIO("".join([line async for line in lines]))))
+
+
+async def test_what_is_counted_adds_up_at_every_step(desk: Desk) -> None:
+    people = await crowd(3)
+    await Person.filter(id=people[0].id).update(email=None)
+    row, now = await looked_up(desk), await database.now()
+    before = await results.progress(row, now=now)
+    assert (before.found, before.waiting, before.invited, before.reasons) == (3, 2, 0, {"no-email": 1})
+    assert (before.expected, before.finished, before.left) == (4, 0, None)
+    await groups.start(desk, row, now=now, actor="ada")
+    row = await work(desk, row)
+    one = await Delivery.filter(kind="url").first()
+    assert one is not None
+    await outbox.deliver(desk, one.id, now=await database.now())
+    during = await results.progress(row, now=await database.now())
+    assert (during.waiting, during.invited, during.skipped) == (0, 2, 1)
+    assert (during.expected, during.finished, during.sent, during.messages["queued"]) == (4, 1, 1, 3)
+    assert during.rate > 0
+    assert during.left is not None
+    for each in await Delivery.filter(status="queued"):
+        await outbox.deliver(desk, each.id, now=await database.now())
+    after = await results.progress(await work(desk, row), now=await database.now())
+    assert (after.finished, after.sent, after.left) == (4, 4, None)
+
+
+async def test_nothing_sent_expects_no_message(desk: Desk) -> None:
+    await crowd(1)
+    row = await invited(desk, send=False)
+    assert (await results.progress(row, now=await database.now())).expected == 0
+
+
+async def test_the_list_is_narrowed_and_paged(desk: Desk) -> None:
+    people = await crowd(5)
+    await Person.filter(id=people[0].id).update(email=None)
+    row = await invited(desk)
+    assert await names(desk, row, "skipped") == ["p0001"]
+    assert await names(desk, row, "invited") == ["p0002", "p0003", "p0004", "p0005"]
+    await Invitation.filter(person_id=people[1].id).update(status="redeemed")
+    await Delivery.filter(invitation__person_id=people[2].id, kind="url").update(status="failed", answer="550 no")
+    assert await names(desk, row, "redeemed") == ["p0002"]
+    (failed,) = await results.results(row, show="failed")
+    assert (failed.invitee.name, failed.mail, failed.answer) == ("p0003", "failed", "550 no")
+    first = await results.results(row, limit=2)
+    second = await results.results(row, after=first[-1].invitee.number, limit=2)
+    assert [each.invitee.name for each in first + second] == ["p0001", "p0002", "p0003", "p0004"]
+
+
+async def test_the_export_holds_everybody_and_no_formula(desk: Desk) -> None:
+    people = await crowd(3)
+    await Person.filter(id=people[0].id).update(display_name='=HYPERLINK("https://example.test")', email=None)
+    await Person.filter(id=people[1].id).update(display_name='-2+3, "quoted"\nÅsa')
+    row = await invited(desk)
+    head, *rows = await table(exports.group_results(row))
+    assert head == list(results.HEADINGS)
+    assert [each[0] for each in rows] == ["p0001", "p0002", "p0003"]
+    assert rows[0][1] == '\'=HYPERLINK("https://example.test")'
+    assert rows[0][3:5] == ["skipped", "no-email"]
+    assert rows[1][1] == '\'-2+3, "quoted"\nÅsa'
+    assert rows[2][3] == "invited"
+    assert rows[2][7:9] == ["pending", "queued"]
+    assert not [cell for each in rows for cell in each if cell.startswith(exports.FORMULA)]
+
+
+async def test_all_invitations_are_exported_newest_first(desk: Desk) -> None:
+    await crowd(3)
+    await invited(desk)
+    head, *rows = await table(exports.invitations())
+    assert head == list(exports.INVITATION)
+    assert {each[0] for each in rows} == {str(each.id) for each in await Invitation.all()}
+    assert {each[head.index("created_by")] for each in rows} == {"ada"}
+    assert await table(exports.invitations("revoked")) == [head]
+
+
+@pytest.mark.parametrize("cell", ["=1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "\0x"])
+def test_a_cell_that_would_be_calculated_is_text(cell: str) -> None:
+    assert exports.guarded(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize("cell", ["", "ben", "1-2", "a=b", "ben@example.test", "'=1"])
+def test_other_cells_stay_as_they_are(cell: str) -> None:
+    assert exports.guarded(cell) == cell
