@@ -5,7 +5,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --qu
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: install run test bench lock
+.PHONY: install run test chaos bench fuzz lock
 .PHONY: check check-format check-lint check-types check-imports check-templates check-house
 
 install: .venv/.installed
@@ -48,8 +48,16 @@ check-templates: .venv/.installed-tests
 check-house: .venv/.installed-tests
 	$(BIN)/python -m pytest -q tests/house
 
+# The faults of tests/chaos: minutes long, and not part of `make test`.
+chaos: .venv/.installed-tests
+	$(BIN)/python -m pytest tests/chaos
+
 bench: .venv/.installed-tests
 	$(BIN)/python -m tests.bench
+
+# A minute a target, guided by coverage; docs/fuzzing.md tells what was run.
+fuzz: .venv/.installed-tests
+	$(BIN)/python -m tests.fuzz
 
 # Resolve anew and write the three lists of hashes; read what changed before you commit it.
 lock: .venv/.installed

@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import IO
 
 import structlog
@@ -26,6 +27,7 @@ from otae.store.desk import Bell, Desk, Silence
 from otae.store.restore import Restored
 from otae.tasks import runtime
 from otae.web import failures, middleware, routes
+from otae.web.heads import TimedHeads
 from otae.words import configure_logging
 
 #: Seconds that open requests may take after SIGTERM; the whole process ends within 25.
@@ -34,6 +36,25 @@ GRACE = 10
 REFRESH = 600
 
 log = structlog.get_logger("otae.app")
+
+
+class Server(uvicorn.Server):
+    """Ends on SIGTERM and SIGINT as asked and with status 0; told again while ending, nothing changes."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take the signals for the length of the block, without raising them again afterwards."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def _end(self) -> None:
+        self.should_exit = True
 
 
 async def prepare(settings: Settings) -> None:
@@ -86,14 +107,22 @@ async def _serve(settings: Settings) -> None:
     if settings.embedded:
         await prepare(settings)
     async with runtime.bell_for(settings) as bell, opened(settings, bell=bell) as desk:
-        if not await any_administrator():
-            link = await new_setup_link(desk, now=await database.now())
-            print(f"\n  Create the first administrator (this link works once):\n  {link}\n", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(await _where_to_go(desk))
         async with AsyncExitStack() as beside:
             if settings.inline_worker:
                 await beside.enter_async_context(runtime.embedded(desk))
             context = None if settings.port else await beside.enter_async_context(_fresh_tls(desk))
-            await uvicorn.Server(_server_config(desk, context)).serve()
+            await Server(_server_config(desk, context)).serve()
+
+
+async def _where_to_go(desk: Desk) -> str:
+    """Return what the operator reads at every start: the addresses, and at the first one the setup link."""
+    url = desk.settings.public_url
+    lines = [f"console  {url}/admin", f"portal   {url}/zdm/macos/otae/login"]
+    if not await any_administrator():
+        link = await new_setup_link(desk, now=await database.now())
+        lines += ["", "Become the first administrator (this link works once, for 24 hours):", link]
+    return "\n" + "".join(f"  {line}\n" if line else "\n" for line in lines) + "\n"
 
 
 @asynccontextmanager
@@ -131,6 +160,7 @@ def _server_config(desk: Desk, context: ssl.SSLContext | None) -> uvicorn.Config
         host=settings.host,
         port=settings.port or settings.public_port,
         ssl_context_factory=factory,
+        http=TimedHeads,
         proxy_headers=False,
         server_header=False,
         access_log=False,

@@ -8,7 +8,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -68,11 +68,8 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = Field(
         None, validation_alias="OTAE_METRICS_TOKEN", description="Bearer that opens /metrics; absent: 404."
     )
-    log_level: str = Field(
-        "INFO",
-        validation_alias="OTAE_LOG_LEVEL",
-        description="DEBUG, INFO, WARNING or ERROR.",
-        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", validation_alias="OTAE_LOG_LEVEL", description="DEBUG, INFO, WARNING or ERROR."
     )
     extra_device_ca_file: Path | None = Field(
         None,
@@ -113,7 +110,8 @@ class Settings(BaseSettings):
             settings = cls(**values)  # type: ignore[arg-type]  # pydantic parses the strings
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
-            raise CannotStart(f"{first['loc'][0] if first['loc'] else 'environment'}: {first['msg']}") from None
+            words = first["msg"].removeprefix("Value error, ")
+            raise CannotStart(f"{first['loc'][0]}: {words}" if first["loc"] else words) from None
         if "PUBLIC_URL" not in values and (settings.port or settings.database_url):
             raise CannotStart("PUBLIC_URL is required with PORT or DATABASE_URL: set it to the address people open")
         return settings

@@ -115,4 +115,10 @@ def configure_logging(level: str) -> None:
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    ours = logging.getLevelNamesMapping()[level]
+    logging.getLogger("otae").setLevel(ours)
+    # Below INFO the libraries log every statement with its values, hashes and sealed secrets among them.
+    root.setLevel(max(ours, logging.INFO))
+    for chatty in ("tortoise", "dramatiq", "httpx2"):
+        # Their INFO tells of nothing an operator could act on; the last one's holds whole addresses, tokens included.
+        logging.getLogger(chatty).setLevel(max(ours, logging.WARNING))

@@ -1,4 +1,7 @@
-"""The commands of the contract: what they print for scripts, how they refuse, and how they end."""
+"""The commands of the contract: what they print for scripts, how they refuse, and how they end.
+
+It is longer than 300 lines because every command stands here, as in the one table of commands that it tests.
+"""
 
 import hashlib
 import io
@@ -17,9 +20,10 @@ from otae.cli import main
 from otae.settings import Settings
 from otae.signing.certificates import pem
 from tests.authority.outside import as_pkcs12, key_pem, outside
-from tests.desks import MASTER_KEY
+from tests.desks import MASTER_KEY, make_settings
 from tests.flow.processes import environment
 from tests.reference import reference
+from tests.servers.ports import free_port
 
 PASSWORD = "correct horse battery\n"
 
@@ -116,6 +120,19 @@ def test_wrong_usage_ends_with_two(command: CommandLine) -> None:
     assert command.run("admin", "create", "ada").returncode == 2
 
 
+@pytest.mark.parametrize("arguments", [("user", "list"), ("serve",), ("worker",), ("migrate",)], ids=" ".join)
+def test_a_database_that_is_away_is_not_taken_for_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    command = CommandLine(make_settings(tmp_path), monkeypatch, capsys)
+    command.environment |= {
+        "DATABASE_URL": f"postgres://otae:x@127.0.0.1:{free_port()}/otae",
+        "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
+        "PUBLIC_URL": "https://localhost:8443",
+    }
+    assert "the database does not answer" in command.refusal(*arguments)
+
+
 def test_an_administrator_is_made_by_password_or_by_link(command: CommandLine) -> None:
     made = command.json("admin", "create", "ada", "--password-stdin", text="a long enough password\n")
     assert made == {"name": "ada", "role": "ADMIN"}
@@ -203,6 +220,9 @@ def test_the_authority_is_shown_and_its_root_exported(command: CommandLine, tmp_
     tree = command.json("ca", "show")
     assert [row["purpose"] for row in tree] == ["root", "device-ca", "ra", "profile-signer", "service-ca", "tls"]
     assert command.run("ca", "export-root").stdout.startswith("-----BEGIN CERTIFICATE-----")
+    exported = command.json("ca", "export-root")
+    assert exported["sha256"] == next(row["sha256"] for row in tree if row["purpose"] == "root")
+    assert exported["certificate"] == command.run("ca", "export-root").stdout
     assert command.run("ca", "export-root", "--output", str(tmp_path / "root.pem")).returncode == 0
     assert (tmp_path / "root.pem").read_text().startswith("-----BEGIN CERTIFICATE-----")
 
@@ -298,3 +318,55 @@ def test_master_keys_rotate_and_the_old_one_is_dropped(command: CommandLine) -> 
     command.environment["OTAE_MASTER_KEYS"] = new
     assert command.run("ca", "show").returncode == 0
     assert new not in command.run("keys", "check").stdout
+
+
+def test_a_backup_is_restored_elsewhere_and_says_what_is_lost(ben: CommandLine, tmp_path: Path) -> None:
+    created = ben.json("invite", "--user", "ben", "--mode", "username_pin", "--show-pin")
+    file = tmp_path / "otae.backup"
+    written = ben.json("backup", str(file))
+    assert (written["file"], file.stat().st_mode & 0o777) == (str(file), 0o600)
+    assert "exists already" in ben.refusal("backup", str(file))
+    assert "is not empty" in ben.refusal("restore", str(file))
+    ben.environment["OTAE_HOME"] = str(tmp_path / "elsewhere")
+    done = ben.run("restore", str(file))
+    assert done.returncode == 0, done.stderr
+    for words in ("pins: 1", "deliveries: 2", f"after {written['taken_at']}", "certificates issued since then"):
+        assert words in done.stdout
+    assert ben.json("user", "list")[0]["name"] == "ben"
+    assert ben.json("invitation", "show", created["id"])["timeline"][-1]["kind"] == "delivery.cancelled"
+    assert ben.json("audit", "list")[0]["action"] == "backup.restored"
+    assert ben.json("audit", "verify")["entries"] > 1
+    assert ben.json("invitation", "resend", created["id"], "--show-pin")["pin"] != created["pin"]
+
+
+def test_a_restore_answers_scripts_in_json_and_people_beside_it(ben: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "otae.backup"
+    assert ben.run("backup", str(file)).stdout.startswith("file: ")
+    ben.environment["OTAE_HOME"] = str(tmp_path / "elsewhere")
+    done = ben.run("restore", str(file), "--json")
+    assert json.loads(done.stdout)["pins"] == 0
+    assert "start every process anew" in done.stderr
+
+
+def test_a_backup_that_is_none_or_of_other_keys_is_refused(ben: CommandLine, tmp_path: Path) -> None:
+    file, noise = tmp_path / "otae.backup", tmp_path / "noise"
+    noise.write_bytes(b"PK\x03\x04 something else")
+    ben.json("backup", str(file))
+    ben.environment["OTAE_HOME"] = str(tmp_path / "elsewhere")
+    assert "no backup of otae" in ben.refusal("restore", str(noise))
+    ben.environment["OTAE_MASTER_KEYS"] = ben.run("keys", "generate").stdout.strip()
+    assert "do not open this backup" in ben.refusal("restore", str(file))
+    assert not (tmp_path / "elsewhere" / "otae.sqlite3").exists()
+
+
+def test_a_backup_goes_through_a_pipe(tmp_path: Path) -> None:
+    assert otae(tmp_path, "migrate").returncode == 0
+    around = environment(tmp_path) | {"OTAE_MASTER_KEYS": ""}
+    run = [sys.executable, "-m", "otae"]
+    data = subprocess.run([*run, "backup", "-"], env=around, capture_output=True, check=True).stdout
+    assert data.startswith(b"otae backup 1\n")
+    home = tmp_path / "elsewhere"
+    home.mkdir()
+    (home / "master.key").write_bytes((tmp_path / "var" / "master.key").read_bytes())
+    done = subprocess.run([*run, "restore", "-"], env=around | {"OTAE_HOME": str(home)}, input=data, check=False)
+    assert done.returncode == 0

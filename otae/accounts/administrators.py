@@ -102,6 +102,7 @@ async def sign_in(desk: Desk, name: str, password: str, network: str, *, now: da
     Raises SigninFailed, never saying which, at the same cost whether the name exists or not; SlowDown after several.
     """
     del desk  # as in create_administrator
+    passwords.check_not_crowded()
     name = user_name(name)
     key = throttle.key_of("admin", name, network)
     await throttle.count_try(key, now)

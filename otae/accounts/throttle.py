@@ -9,7 +9,7 @@ import ipaddress
 from datetime import datetime, timedelta
 
 from otae.errors import SlowDown
-from otae.store import tries
+from otae.store import old_algorithms, tries
 from otae.store.models import Counter
 
 #: Failures are forgotten this long after the first of them.
@@ -62,4 +62,5 @@ async def give_back(key: str) -> None:
 
 async def forget_old(now: datetime) -> int:
     """Remove counters that no longer count; return how many."""
-    return await Counter.filter(window_start__lte=now - 2 * WINDOW).delete()
+    old = Counter.filter(window_start__lte=now - 2 * WINDOW).exclude(key__startswith=old_algorithms.PREFIX)
+    return await old.delete()

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import httpx2
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from otae.authority import issuers, push
+from otae.authority import issuers, push, uploads
 from otae.delivery import servers
 from otae.errors import NotReady, OtaeError
 from otae.invitations.modes import mode_of
 from otae.overview.attention import SILENCE, WARNING, silent
+from otae.signing.certificates import pem
 from otae.store import keyring, properties
 from otae.store.desk import Desk
 from otae.store.models import Certificate, Enrollment, InstallationSecret
@@ -65,8 +65,7 @@ async def _public_url(desk: Desk) -> list[Check]:
         return [Check("PUBLIC_URL", "failed", f"{settings.public_host} does not resolve", advice)]
     context = ssl.create_default_context()
     if settings.port is None:
-        root = await issuers.root()
-        context = ssl.create_default_context(cadata=root.public_bytes(Encoding.PEM).decode())
+        context = ssl.create_default_context(cadata=pem(*await uploads.anchors()).decode())
     try:
         async with httpx2.AsyncClient(verify=context, timeout=SECONDS, trust_env=False) as client:
             answer = await client.get(f"{settings.public_url}/healthz")

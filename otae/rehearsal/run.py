@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from otae.authority import issuers
+from otae.authority import uploads
 from otae.delivery import catcher
 from otae.directory import local
 from otae.errors import InputRefused, ModeOff, OtaeError
@@ -168,7 +168,7 @@ class _Rehearsal:
         with self.walk.step("mail", _MAIL) as note:
             url, pin = await self._read_mail(invitation, person)
             note.words = "link and PIN" if pin else "link"
-        roots = [await issuers.root()]
+        roots = await uploads.anchors()
         behind_router = self.desk.settings.port is not None
         public = self.desk.settings.public_url
         async with Line(public, roots, system=behind_router, connect_to=self.connect_to) as line:

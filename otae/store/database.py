@@ -76,6 +76,8 @@ def _postgres(url: str) -> dict[str, Any]:
             "minsize": 1,
             "maxsize": 10,
             "application_name": "otae",
+            # A process that was stopped in the middle of a transaction must not hold its rows for ever.
+            "server_settings": {"idle_in_transaction_session_timeout": "30000"},
         },
     }
 
@@ -145,7 +147,8 @@ async def exclusive(settings: Settings) -> AsyncIterator[None]:
 
 
 async def is_migrated() -> bool:
-    """Tell whether every migration of this release has been applied to the connected database."""
+    """Tell whether every migration of this release has been applied; raises when the database does not answer."""
+    await now()  # the executor would take a database that is away for an empty one
     executor = MigrationExecutor(get_connection("default"), _apps())
     return not await executor.plan()
 

@@ -2,25 +2,57 @@
 
 import asyncio
 import os
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from otae.errors import SlowDown
+
+Result = TypeVar("Result")
+
 #: OWASP's first choice of parameters: 19 MiB, two passes, one lane.
 MEMORY_KIB, PASSES, LANES, LENGTH = 19 * 1024, 2, 1, 32
 AT_ONCE = 4
+#: How many may wait before a flood is told to come back.
+WAITING = 200
 
 #: A valid hash of nothing anybody knows: verified in place of one that does not exist, so that both cost the same.
 DECOY = "$argon2id$v=19$m=19456,t=2,p=1$b3RhZWRlY295c2FsdDAwMQ$" + "A" * 43
 
-_gates: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]" = WeakKeyDictionary()
+
+class _Gate:
+    """Who hashes now and who waits, on one event loop."""
+
+    def __init__(self) -> None:
+        self.places = asyncio.Semaphore(AT_ONCE)
+        self.waiting = 0
+
+    async def pass_through(self, work: Callable[[], Result]) -> Result:
+        """Do ``work`` in a thread when it is its turn."""
+        self.waiting += 1
+        try:
+            async with self.places:
+                return await asyncio.to_thread(work)
+        finally:
+            self.waiting -= 1
+
+
+_gates: "WeakKeyDictionary[asyncio.AbstractEventLoop, _Gate]" = WeakKeyDictionary()
+
+
+def check_not_crowded() -> None:
+    """Raise SlowDown when a flood of sign-ins waits already; asked before a try is counted or anything is looked at."""
+    if _gate().waiting >= WAITING:
+        raise SlowDown(5, "too many sign-ins at once")
 
 
 async def hash_secret(secret: bytes) -> str:
     """Return the PHC string of ``secret`` under argon2id."""
-    async with _gate():
-        return await asyncio.to_thread(_hash, secret)
+    return await _gate().pass_through(partial(_hash, secret))
 
 
 async def verify_secret(secret: bytes, hashed: str | None) -> bool:
@@ -28,13 +60,12 @@ async def verify_secret(secret: bytes, hashed: str | None) -> bool:
 
     The one function here that returns a truth value: a wrong entry is an everyday answer that the caller must count.
     """
-    async with _gate():
-        fits = await asyncio.to_thread(_verify, secret, hashed or DECOY)
+    fits = await _gate().pass_through(partial(_verify, secret, hashed or DECOY))
     return fits and hashed is not None
 
 
-def _gate() -> asyncio.Semaphore:
-    return _gates.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
+def _gate() -> _Gate:
+    return _gates.setdefault(asyncio.get_running_loop(), _Gate())
 
 
 def _hash(secret: bytes) -> str:

@@ -1,5 +1,6 @@
 """Server properties: what an administrator may change while the product runs. The rows below are the whole list."""
 
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,6 +52,28 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 def _name(text: str) -> str:
     if not text or len(text) > 100 or not text.isprintable():
         raise ValueError("use 1 to 100 printable characters")
+    return text
+
+
+def _domain(text: str) -> str:
+    if text and not re.fullmatch(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", text.lower()):
+        raise ValueError("use a domain such as bounce.example.org, or leave it empty")
+    return text.lower()
+
+
+def _own_place(text: str) -> str:
+    """Take an address of this machine or its private network with a port, such as 127.0.0.1:2525."""
+    if not text:
+        return text
+    host, _, port = text.rpartition(":")
+    wrong = "use a loopback or private address and a port, such as 127.0.0.1:2525, or leave it empty"
+    try:
+        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        raise ValueError(wrong) from None
+    near = address.is_loopback or (address.is_private and not address.is_unspecified and not address.is_link_local)
+    if not near or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
+        raise ValueError(wrong)
     return text
 
 
@@ -111,6 +134,18 @@ PROPERTIES: tuple[PropertyRow, ...] = (
         parse=_number(10, 100_000),
     ),
     PropertyRow(
+        "reminder.days",
+        default=0,
+        help="Days without enrollment after which the link is mailed once more; 0: never.",
+        parse=_number(0, 90),
+    ),
+    PropertyRow(
+        "reminder.most",
+        default=3,
+        help="How many reminders an invitation gets at most.",
+        parse=_number(1, 20),
+    ),
+    PropertyRow(
         "scep.challenge.minutes",
         default=15,
         help="How long a Mac may take to fetch its certificate, in minutes (over the air).",
@@ -152,6 +187,18 @@ PROPERTIES: tuple[PropertyRow, ...] = (
         default=365,
         help="Days that finished invitations and their events are kept.",
         parse=_number(7, 3650),
+    ),
+    PropertyRow(
+        "mail.bounce.domain",
+        default="",
+        help="Domain of the return addresses that undeliverable mail comes back to; empty: the sender's own address.",
+        parse=_domain,
+    ),
+    PropertyRow(
+        "mail.bounce.lmtp",
+        default="",
+        help="Where workers take such mail from your mail server by LMTP, such as 127.0.0.1:2525; read at their start.",
+        parse=_own_place,
     ),
     PropertyRow(
         "organization.name",

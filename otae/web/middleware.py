@@ -144,7 +144,7 @@ class Gate:
     """ASGI: refuses addresses that could be read in two ways, foreign Hosts and requests of other sites."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self.app = app
+        self.app, self.public_url = app, settings.public_url
         self.ours = _origin("https", settings.public_url.removeprefix("https://"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -154,7 +154,8 @@ class Gate:
                 raise NotFound
             if caller(scope["path"]) not in {Caller.DEVICE, Caller.PROBE}:
                 headers = RequestHeaders(scope=scope)
-                self.check_host(headers)
+                if caller(scope["path"]) is not Caller.STATIC:  # the page that says "not this name" needs them as well
+                    self.check_host(headers)
                 if scope["method"] not in SAFE_METHODS:
                     self.check_site(headers)
         await self.app(scope, receive, send)
@@ -163,7 +164,8 @@ class Gate:
         """Raise Failure 421 unless the one Host is PUBLIC_URL's."""
         hosts = headers.getlist("host")
         if len(hosts) != 1 or _origin("https", hosts[0]) != self.ours:
-            raise Failure(421, _("This server does not answer under this name."), "wrong-host")
+            words = _("This server does not answer under this name. Its address is %s.") % self.public_url
+            raise Failure(421, words, "wrong-host")
 
     def check_site(self, headers: RequestHeaders) -> None:
         """Raise Failure 403 unless the browser says that a page of ours sent this (Fetch Metadata, else Origin)."""

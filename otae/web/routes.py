@@ -31,16 +31,22 @@ from otae.web.admin import (
     dashboard,
     devices,
     entrance,
+    group_invitations,
+    groups,
     invitation,
     invitations,
+    issued,
     mail,
+    many,
     notification_servers,
     properties,
     push,
+    root_key,
     templates,
     tree,
     users,
 )
+from otae.web.admin.brought import SIGNER, TLS, blank, remove, take
 from otae.web.guards import ADMIN, Console, Endpoint, Portal, Visit
 from otae.web.pages import STATIC_FOLDER
 from otae.web.portal import install, login, trust
@@ -53,6 +59,7 @@ def routes() -> list[BaseRoute]:
         *machine_routes(),
         *portal_routes(),
         *console_routes(),
+        *group_routes(),
         *manage_routes(),
         *settings_routes(),
         Mount(STATIC, StaticFiles(directory=STATIC_FOLDER), name="static"),
@@ -98,11 +105,33 @@ def console_routes() -> list[Route]:
         console("/admin/invitations", GET=invitations.index),
         console("/admin/invitations/add", GET=invitations.blank, POST=invitations.add),
         console("/admin/invitations/people", GET=invitations.people),
+        console("/admin/invitations/many", POST=many.change),
         console("/admin/invitations/{id:uuid}", GET=invitation.show),
         console("/admin/invitations/{id:uuid}/resend", POST=invitation.resend),
         console("/admin/invitations/{id:uuid}/extend", POST=invitation.extend),
         console("/admin/invitations/{id:uuid}/link", POST=invitation.link),
         console("/admin/invitations/{id:uuid}/revoke", POST=invitation.revoke),
+    ]
+
+
+def group_routes() -> list[Route]:
+    """Return the console's pages of groups, and of inviting them."""
+    return [
+        console("/admin/groups", GET=groups.index, POST=groups.add),
+        console("/admin/groups/{id:uuid}", GET=groups.show),
+        console("/admin/groups/{id:uuid}/remove", POST=groups.remove),
+        console("/admin/groups/{id:uuid}/members", GET=groups.show, POST=groups.join),
+        console("/admin/groups/{id:uuid}/members/{person:uuid}/remove", POST=groups.leave),
+        console("/admin/group-invitations", GET=group_invitations.index),
+        console("/admin/group-invitations/add", GET=group_invitations.blank, POST=group_invitations.add),
+        console(group_invitations.CSV, GET=group_invitations.blank_csv, POST=group_invitations.take_csv),
+        console("/admin/group-invitations/{id:uuid}", GET=group_invitations.show),
+        console("/admin/group-invitations/{id:uuid}/mail/{number:int}", GET=group_invitations.mail),
+        console("/admin/group-invitations/{id:uuid}/export", GET=group_invitations.export),
+        console("/admin/group-invitations/{id:uuid}/start", POST=group_invitations.start),
+        console("/admin/group-invitations/{id:uuid}/pause", POST=group_invitations.pause),
+        console("/admin/group-invitations/{id:uuid}/resume", POST=group_invitations.resume),
+        console("/admin/group-invitations/{id:uuid}/cancel", POST=group_invitations.cancel),
     ]
 
 
@@ -139,7 +168,14 @@ def settings_routes() -> list[Route]:
         console("/admin/push/upload", GET=push.index, POST=push.take),
         console("/admin/templates", GET=templates.index),
         console("/admin/templates/{id:uuid}", GET=templates.show, POST=templates.change),
+        console("/admin/templates/{id:uuid}/preview", GET=templates.show, POST=templates.preview),
+        console("/admin/templates/{id:uuid}/preview/html", GET=templates.saved_html, POST=templates.preview_html),
+        console("/admin/templates/{id:uuid}/send", GET=templates.show, POST=templates.send),
+        console("/admin/templates/{id:uuid}/sent/{job:uuid}", GET=templates.sent),
         console("/admin/templates/{id:uuid}/restore", POST=templates.restore),
+        console("/admin/templates/{id:uuid}/clone", POST=templates.clone),
+        console("/admin/templates/{id:uuid}/rename", POST=templates.rename),
+        console("/admin/templates/{id:uuid}/remove", POST=templates.remove),
         console("/admin/audit", GET=audit.index),
         console("/admin/certificates", GET=tree.index),
         console("/admin/certificates/rotate", POST=tree.rotate),

@@ -1,19 +1,14 @@
 """The product served over TLS, for a real browser: on a free port of this machine, with its own certificate."""
 
-import asyncio
-import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-import uvicorn
 from playwright.async_api import Page
 
 from otae.accounts.administrators import create_administrator
-from otae.app import make_app
-from otae.authority import serving
 from otae.directory import local
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
@@ -22,6 +17,7 @@ from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Person
 from tests.desks import make_settings
+from tests.flow.house import serving_tls
 from tests.servers.ports import free_port
 
 ADA_PASSWORD = "four quiet words here"
@@ -48,28 +44,8 @@ def settings(sqlite_settings: Settings) -> Settings:
 @pytest.fixture
 async def served(desk: Desk) -> AsyncIterator[Served]:
     """Serve until the test ends."""
-    context = await serving.tls_context(desk)
-
-    def ready_made(_config: uvicorn.Config, _default: object) -> ssl.SSLContext:
-        return context
-
-    config = uvicorn.Config(
-        make_app(desk),
-        host="127.0.0.1",
-        port=desk.settings.public_port,
-        ssl_context_factory=ready_made,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    serve = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - the server has no event to wait for
-        await asyncio.sleep(0.02)
-    yield Served(desk)
-    server.should_exit = True
-    await serve
+    async with serving_tls(desk):
+        yield Served(desk)
 
 
 @pytest.fixture

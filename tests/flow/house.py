@@ -37,6 +37,7 @@ from otae.store import database, keyring
 from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession, Event, Invitation, Person
 from otae.tasks import runtime
+from otae.web.heads import TimedHeads
 from tests.servers.ports import free_port
 from tests.servers.smtp import SMTPServer
 
@@ -149,7 +150,14 @@ async def serving_tls(desk: Desk) -> AsyncIterator[None]:
 
     port = desk.settings.public_port
     config = uvicorn.Config(
-        make_app(desk), port=port, ssl_context_factory=factory, proxy_headers=False, log_config=None, lifespan="off"
+        make_app(desk),
+        port=port,
+        ssl_context_factory=factory,
+        http=TimedHeads,
+        proxy_headers=False,
+        access_log=False,
+        log_config=None,
+        lifespan="off",
     )
     async with serving_by(config):
         yield

@@ -3,7 +3,6 @@
 import re
 from collections.abc import AsyncIterator
 from urllib.parse import unquote, urlencode
-from uuid import uuid4
 
 import pytest
 from starlette.routing import Route
@@ -11,19 +10,20 @@ from starlette.types import Message, Scope
 
 from otae.web import routes
 from otae.web.addresses import Caller, body_cap, caller
+from otae.web.pages import static
 from tests.web.conftest import Site
 
 pytestmark = pytest.mark.anyio
 
 UNSAFE = ("POST", "PUT", "DELETE", "PATCH")
-ID = str(uuid4())
+ID = "8a1d5d52-7b5e-4f0e-9d1c-3b7f0c2a9e11"
 #: What an administrator needs before being signed in.
 OPEN = {"/admin/", "/admin/setup", "/admin/sign-in", "/admin/sign-out"}
 
 
 def address(route: Route) -> str:
     """Put something harmless where the route has a parameter."""
-    return re.sub(r"\{[^}]+\}", ID, route.path)
+    return re.sub(r"\{[^}]+\}", lambda found: "1" if found.group().endswith(":int}") else ID, route.path)
 
 
 ROUTES = [route for route in routes.routes() if isinstance(route, Route)]
@@ -88,6 +88,9 @@ async def test_pages_answer_under_their_own_name_only(site: Site, host: str) -> 
         answer = await site.client.request(method, path, headers={"Host": host, "X-Forwarded-Host": "localhost:8443"})
         assert (answer.status_code, path) == (421, path)
         assert "evil" not in answer.text
+        assert method == "HEAD" or site.origin in answer.text, "whoever meant us learns where we are"
+    style = await site.client.get(static("otae.css"), headers={"Host": host})
+    assert style.status_code == 200, "the page that says so is no bare text"
 
 
 async def test_machines_may_call_by_any_name(site: Site) -> None:

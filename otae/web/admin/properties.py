@@ -5,7 +5,7 @@ from typing import Final
 from starlette.responses import Response
 
 from otae.errors import InputRefused
-from otae.store import properties, property_changes
+from otae.store import old_algorithms, properties, property_changes
 from otae.web.admin.entries import NamedForm, found
 from otae.web.forms import InputRequired, SelectField, StringField
 from otae.web.guards import Console
@@ -35,6 +35,7 @@ async def index(visit: Console) -> Response:
         "rows": properties.PROPERTIES,
         "values": {name: _shown(value) for name, value in values.items()},
         "defaults": {row.name: _shown(row.default) for row in properties.PROPERTIES},
+        "uses": await old_algorithms.uses(),
     }
     return render(visit.request, "admin/properties/index.html", context)
 

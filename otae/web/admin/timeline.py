@@ -41,6 +41,11 @@ KINDS: Final = {
     "invitation.expired": Kind(INVITATION, FAILED, "Expired; link and PIN are dead"),
     "invitation.failed": Kind(INVITATION, FAILED, "Failed: %(detail)s"),
     "invitation.redeemed": Kind(MANAGEMENT, DONE, "Invitation redeemed; link and PIN are forgotten"),
+    "command.queued": Kind(MANAGEMENT, NOTE, "Command waits for the Mac: %(detail)s"),
+    "command.sent": Kind(MANAGEMENT, NOTE, "Command handed to the Mac: %(detail)s"),
+    "command.notnow": Kind(MANAGEMENT, NOTE, "The Mac will do it later: %(detail)s"),
+    "command.acknowledged": Kind(MANAGEMENT, DONE, "The Mac has done it"),
+    "command.error": Kind(MANAGEMENT, FAILED, "The Mac could not do it: %(detail)s"),
     "link.copied": Kind(INVITATION, NOTE, "Link copied by %(actor)s"),
     "link.opened": Kind(INVITATION, DONE, "Link opened in %(detail)s"),
     "delivery.queued": Kind(INVITATION, NOTE, "%(message)s waits to be sent"),
@@ -67,7 +72,12 @@ KINDS: Final = {
     "device.released": Kind(MANAGEMENT, NOTE, "Device released by %(actor)s"),
 }
 
-MESSAGES: Final = {"url": "Invitation mail", "pin": "PIN mail", "confirmation": "Confirmation mail"}
+MESSAGES: Final = {
+    "url": "Invitation mail",
+    "pin": "PIN mail",
+    "reminder": "Reminder",
+    "confirmation": "Confirmation mail",
+}
 CERTIFICATES: Final = {"ota-identity": "Identity certificate", "mdm-identity": "Management certificate"}
 
 #: What says the same as the event right before it: only the first of the two is shown.
@@ -153,7 +163,7 @@ def entry_of(event: EventRow) -> Entry:
     words = _(kind.words) % {
         "actor": event.actor or _("the server"),
         "detail": detail,
-        "message": _(MESSAGES.get(message, "Message")),
+        "message": _(MESSAGES.get(message.partition("-")[0], "Message")),
         "certificate": _(CERTIFICATES.get(event.detail, "Certificate")),
     }
     advice = ""

@@ -68,6 +68,25 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const button of document.querySelectorAll("[data-reveal]")) button.hidden = false;
 });
 
+// <form data-frame-button="id"> shows while one types what that button shows in its frame. The frame is a new one each
+// time, so that the browser's Back does not walk through every letter.
+for (const form of document.querySelectorAll("form[data-frame-button]")) {
+  const button = document.getElementById(form.dataset.frameButton);
+  const show = () => {
+    const frame = document.getElementsByName(button.formTarget)[0];
+    const fresh = frame.cloneNode();
+    fresh.removeAttribute("src");
+    frame.replaceWith(fresh);
+    form.requestSubmit(button);
+  };
+  let waiting = 0;
+  form.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(show, 500);
+  });
+  if (form.dataset.written) show();
+}
+
 // The portal's page tells that it was opened by a person's browser: looking at a link alone writes nothing.
 const opened = document.querySelector("[data-opened]")?.dataset.opened;
 if (opened) fetch(opened, { method: "POST", keepalive: true });

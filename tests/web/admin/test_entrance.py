@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from urllib.parse import urlsplit
-from uuid import uuid4
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -15,7 +15,7 @@ from tests.web.conftest import Site
 pytestmark = pytest.mark.anyio
 
 GOOD = {"name": "ada", "password": ADA_PASSWORD, "again": ADA_PASSWORD}
-ID = uuid4()
+ID = UUID("8a1d5d52-7b5e-4f0e-9d1c-3b7f0c2a9e11")  # nobody's
 PAGES = [
     ("GET", "/admin"),
     ("POST", "/admin/rehearsal"),

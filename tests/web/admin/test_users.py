@@ -25,7 +25,7 @@ async def test_people_are_listed_with_a_way_to_invite_them(console: httpx2.Async
     answer = await console.get("/admin/users")
     assert "Ben Okafor" in answer.text
     assert f'href="/admin/users/{ben.id}"' in answer.text
-    assert 'href="/admin/invitations/add?user=ben"' in answer.text
+    assert 'href="/admin/invitations/add?recipient=ben"' in answer.text
 
 
 async def test_the_list_goes_on_behind_its_last_name(site: Site, console: httpx2.AsyncClient, now: datetime) -> None:

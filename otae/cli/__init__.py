@@ -1,0 +1,20 @@
+"""The `otae` command: every command of the contract, none of the logic.
+
+A module a noun; importing it adds its commands.
+"""
+
+from otae.cli import authority, devices, invitations, keys, notifications, people, processes, properties, records
+from otae.cli.frame import main
+
+__all__ = [
+    "authority",
+    "devices",
+    "invitations",
+    "keys",
+    "main",
+    "notifications",
+    "people",
+    "processes",
+    "properties",
+    "records",
+]

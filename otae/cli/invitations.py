@@ -1,0 +1,232 @@
+"""Inviting, and what became of it; the single profile; rehearsals."""
+
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from otae.cli.frame import ACTOR, Work, as_json, at_the_desk, commands, emit, fail
+from otae.enrollment import profiles, sessions
+from otae.errors import InputRefused, InvitationUnknown
+from otae.invitations import exports, group_run, lifecycle, listing
+from otae.invitations.groups import GroupOrder
+from otae.invitations.orders import InvitationOrder
+from otae.rehearsal import run as rehearsal
+from otae.store import audit, database
+from otae.store.desk import Desk
+from otae.store.models import Invitation
+from otae.store.states import InvitationStatus
+
+
+@commands.command()
+@click.option("--user", "user_name", help="User name of the person.")
+@click.option("--group", help="[DOMAIN/]NAME of a group: everybody in it.")
+@click.option("--mode", help="Enrollment mode; the server property's default when left out.")
+@click.option("--ownership", default="corporate", type=click.Choice(["corporate", "employee"]), show_default=True)
+@click.option("--platform", default="macos", type=click.Choice(["macos"]), show_default=True)
+@click.option("--serial", help="Serial number of the one Mac this invitation is for.")
+@click.option("--no-send", is_flag=True, help="Send nothing.")
+@click.option("--show-pin", is_flag=True, help="Print the PIN, this once.")
+@click.option("--dry-run", is_flag=True, help="Group: only tell who would be invited, and who not.")
+@click.option("--key", help="Group: the same key again is the same order and invites nobody twice.")
+@as_json
+def invite(  # noqa: PLR0913 - an argument for each option
+    *,
+    user_name: str | None,
+    group: str | None,
+    mode: str | None,
+    ownership: str,
+    platform: str,
+    serial: str | None,
+    no_send: bool,
+    show_pin: bool,
+    dry_run: bool,
+    key: str | None,
+    json_wanted: bool,
+) -> None:
+    """Invite a person, or everybody in a group, to enroll a Mac."""
+    if (user_name is None) == (group is None):
+        raise click.UsageError("choose one of --user and --group")
+    if group is not None:
+        if serial:
+            raise click.UsageError("--serial is for one Mac: use it with --user")
+        order = GroupOrder(group, key, mode, ownership, platform, send=not no_send)
+        at_the_desk(_inviting(order, dry_run=dry_run, show_pin=show_pin, json_wanted=json_wanted))
+        return
+    if dry_run or key:
+        raise click.UsageError("--dry-run and --key are for groups: use them with --group")
+    one = InvitationOrder(
+        user_name or "", mode, ownership, platform, serial=serial, send=not no_send, show_pin=show_pin
+    )  # fmt: skip
+
+    async def work(desk: Desk, now: datetime) -> dict[str, object]:
+        return listing.created_as_json(await lifecycle.create(desk, one, now=now, actor=ACTOR))
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+def _inviting(order: GroupOrder, *, dry_run: bool, show_pin: bool, json_wanted: bool) -> Work[None]:
+    """Return the work of inviting a group: each member is printed when it is known, and none is kept."""
+
+    async def work(desk: Desk, _now: datetime) -> None:
+        told = group_run.run(desk, order, clock=database.now, actor=ACTOR, dry_run=dry_run, show_pin=show_pin)
+        before = "["
+        async for member in told:
+            if json_wanted:
+                click.echo(f"{before}\n  {json.dumps(member, ensure_ascii=False)}", nl=False)
+                before = ","
+            else:
+                names = ("user", "error", "url", "pin", "status")
+                click.echo("  ".join(str(member[name]) for name in names if name in member))
+        if json_wanted:
+            click.echo("\n]" if before == "," else "[]")
+
+    return work
+
+
+@commands.group()
+def invitation() -> None:
+    """Invitations."""
+
+
+async def _invitation(text: str) -> Invitation:
+    found = await listing.find_invitation(text)
+    if found is None:
+        raise InvitationUnknown(f"there is no invitation {text[:60]!r}")
+    return found
+
+
+@invitation.command(name="list")
+@click.option("--status", type=click.Choice([status.value for status in InvitationStatus]))
+@as_json
+def invitation_list(*, status: str | None, json_wanted: bool) -> None:
+    """List invitations, newest first."""
+
+    async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
+        rows: list[dict[str, object]] = []
+        after: str | None = None
+        while page := await listing.list_invitations(status=status, after=after, limit=500):
+            rows += [listing.as_json(row) for row in page]
+            after = str(page[-1].id)
+        return rows
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+@invitation.command(name="export")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.option("--status", help="Only those of this status.")
+def invitation_export(*, file: Path, status: str | None) -> None:
+    """Write all invitations as CSV into FILE ("-": standard output), newest first; links and PINs are not in it."""
+    if file.exists() and str(file) != "-":
+        raise InputRefused({"": f"{file} exists already: name a file that does not"})
+
+    async def work(_desk: Desk, _now: datetime) -> None:
+        with click.open_file(str(file), "w", encoding="utf-8") as opened:
+            async for lines in exports.invitations(status):
+                opened.write(lines.replace("\r\n", "\n"))
+
+    at_the_desk(work)
+
+
+@invitation.command(name="show")
+@click.argument("invitation_id")
+@as_json
+def invitation_show(*, invitation_id: str, json_wanted: bool) -> None:
+    """Show one invitation with everything that happened to it."""
+
+    async def work(_desk: Desk, _now: datetime) -> dict[str, object]:
+        row = await _invitation(invitation_id)
+        names = ("kind", "detail", "code", "support_code", "actor")
+        events = [
+            {"at": listing.stamp(event.at), **{name: getattr(event, name) for name in names}}
+            for event in await listing.timeline(row)
+        ]
+        return {**listing.as_json(row), "timeline": events}
+
+    shown = at_the_desk(work)
+    if json_wanted:
+        emit(shown, json_wanted=True)
+        return
+    events = shown.pop("timeline")
+    emit(shown, json_wanted=False)
+    click.echo()
+    emit(events, json_wanted=False)  # type: ignore[arg-type]  # the list made above
+
+
+@invitation.command(name="resend")
+@click.argument("invitation_id")
+@click.option("--show-pin", is_flag=True, help="Print the new PIN, this once.")
+@as_json
+def invitation_resend(*, invitation_id: str, show_pin: bool, json_wanted: bool) -> None:
+    """Send link and a new PIN again."""
+
+    async def work(desk: Desk, now: datetime) -> dict[str, object]:
+        row = await _invitation(invitation_id)
+        return listing.created_as_json(
+            await lifecycle.resend(desk, row, now=now, actor=ACTOR, show_pin=show_pin)
+        )  # fmt: skip
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+@invitation.command(name="revoke")
+@click.argument("invitation_id")
+def invitation_revoke(*, invitation_id: str) -> None:
+    """Withdraw an invitation."""
+
+    async def work(desk: Desk, now: datetime) -> None:
+        await lifecycle.revoke(desk, await _invitation(invitation_id), now=now, actor=ACTOR)
+
+    at_the_desk(work)
+
+
+@commands.command()
+@click.argument("invitation_token")
+@click.option("--unsigned", is_flag=True, help="Leave the signature off, to read the profile.")
+def profile(*, invitation_token: str, unsigned: bool) -> None:
+    """Write the single enrollment profile of an invitation to standard output; it works once."""
+
+    async def work(desk: Desk, now: datetime) -> bytes:
+        found = await lifecycle.by_token(invitation_token)
+        if found is None:
+            raise InvitationUnknown("there is no invitation with this token")
+        lifecycle.check_usable(found, now=now)
+        await audit.record(ACTOR, "profile.written", now=now, subject=str(found.id))
+        session = await sessions.open_session(
+            desk, person=await found.person, invitation=found, mode=found.mode, ownership=found.ownership,
+            way="profile", now=now,
+        )  # fmt: skip
+        return await profiles.single_profile(desk, session, now=now, signed=not unsigned, generated_topic=True)
+
+    written = at_the_desk(work)
+    sys.stdout.buffer.write(written)
+    sys.stdout.buffer.flush()
+
+
+@commands.command()
+@click.option("--mode", default="two_factor", show_default=True)
+@click.option("--url", "connect_to", help="Connect here wherever PUBLIC_URL is met; may be http.")
+@as_json
+def rehearse(*, mode: str, connect_to: str | None, json_wanted: bool) -> None:
+    """Let a simulated Mac go the whole way against this server."""
+
+    def report(step: rehearsal.Step) -> None:
+        if not json_wanted:
+            mark = "ok  " if step.ok else "FAIL"
+            click.echo(f"{mark} {step.seconds:6.2f} s  {step.name}{': ' + step.words if step.words else ''}")
+            if step.look_at:
+                click.echo(f"                look at {step.look_at}")
+
+    async def work(desk: Desk, _now: datetime) -> rehearsal.Result:
+        return await rehearsal.rehearse(desk, mode, clock=database.now, connect_to=connect_to, report=report)
+
+    result = at_the_desk(work)
+    if json_wanted:
+        emit(result.as_json(), json_wanted=True)
+    if not result.ok:
+        fail(f"the rehearsal stopped: {result.words}")
+    if not json_wanted:
+        click.echo(f"The Mac is enrolled ({result.seconds:.1f} s).")

@@ -1,0 +1,52 @@
+"""Master keys."""
+
+import dataclasses
+import json
+from datetime import datetime
+
+import click
+
+from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, fail
+from otae.store import keyring, sealed
+from otae.store.desk import Desk
+
+
+@commands.group()
+def keys() -> None:
+    """Master keys."""
+
+
+@keys.command(name="generate")
+@as_json
+def keys_generate(*, json_wanted: bool) -> None:
+    """Print a new master key for OTAE_MASTER_KEYS."""
+    key = keyring.new_master_key()
+    click.echo(json.dumps({"key": key}) if json_wanted else key)
+
+
+@keys.command(name="rotate")
+@as_json
+def keys_rotate(*, json_wanted: bool) -> None:
+    """Seal every secret again with the first master key, while everything runs."""
+
+    async def work(desk: Desk, now: datetime) -> dict[str, object]:
+        return dataclasses.asdict(await sealed.reseal(desk.vault, now=now, actor=ACTOR))
+
+    done = at_the_desk(work)
+    emit(done, json_wanted=json_wanted)
+    if done["unopened"]:
+        fail(f"{done['unopened']} values do not open with any key that is given: see `otae keys check`")
+
+
+@keys.command(name="check")
+@as_json
+def keys_check(*, json_wanted: bool) -> None:
+    """Show how many secrets each master key opens; one that opens none may be dropped."""
+
+    async def work(desk: Desk, _now: datetime) -> sealed.Census:
+        return await sealed.census(desk.vault)
+
+    found = at_the_desk(work)
+    emit([dataclasses.asdict(use) for use in found.keys], json_wanted=json_wanted)
+    if found.foreign or found.broken:
+        fail(f"{found.foreign} values are sealed with keys that are not given, {found.broken} are damaged")

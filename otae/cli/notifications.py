@@ -1,0 +1,93 @@
+"""Servers that mail goes out through."""
+
+import sys
+from datetime import datetime
+
+import click
+
+from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_password
+from otae.delivery import servers
+from otae.store import jobs
+from otae.store.desk import Desk
+from otae.store.models import NotificationServer
+
+
+@commands.group(name="notification-server")
+def notification_server() -> None:
+    """Servers that mail goes out through."""
+
+
+@notification_server.group(name="add")
+def notification_server_add() -> None:
+    """Add a server."""
+
+
+@notification_server_add.command(name="smtp")
+@click.option("--name", required=True)
+@click.option("--host", required=True)
+@click.option("--port", default=25, show_default=True)
+@click.option("--security", default="none", type=click.Choice(["none", "starttls", "tls"]), show_default=True)
+@click.option("--username")
+@click.option("--from-name", required=True)
+@click.option("--from-email", required=True)
+@click.option("--connections", default=4, show_default=True, help="Open at a time in each worker.")
+@click.option("--rate", default=0, help="Messages a minute; 0 for no limit.")
+@click.option("--standby", default=0, help="Order in which it stands in for the active server; 0 for never.")
+@click.option("--dkim-selector", default="", help="Where the sender's DKIM key is published.")
+@password_stdin
+@as_json
+def smtp_add(*, password_stdin: bool, json_wanted: bool, **entered: str) -> None:
+    """Add an SMTP server; it is made active when none is."""
+    entry = servers.ServerEntry(password=read_password(password_stdin), **entered)  # type: ignore[arg-type]  # click's types
+
+    async def work(desk: Desk, now: datetime) -> dict[str, object]:
+        return _server_row(await servers.add_server(desk, entry, now=now, actor=ACTOR))
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+def _server_row(row: NotificationServer) -> dict[str, object]:
+    names = ("name", "kind", "host", "port", "security", "from_email", "active")
+    return {name: getattr(row, name) for name in names}
+
+
+@notification_server.command(name="list")
+@as_json
+def server_list(*, json_wanted: bool) -> None:
+    """List the servers."""
+
+    async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
+        return [_server_row(row) for row in await servers.list_servers()]
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+@notification_server.command(name="activate")
+@click.argument("name")
+def server_activate(*, name: str) -> None:
+    """Send through this server from now on."""
+
+    async def work(_desk: Desk, now: datetime) -> None:
+        await servers.activate(await servers.find_server(name), now=now, actor=ACTOR)
+
+    at_the_desk(work)
+
+
+@notification_server.command(name="test")
+@click.argument("name")
+@click.option("--to", "recipient", required=True)
+@as_json
+def server_test(*, name: str, recipient: str, json_wanted: bool) -> None:
+    """Send a test mail and print what the server said."""
+
+    async def work(desk: Desk, now: datetime) -> dict[str, object]:
+        server = await servers.find_server(name)
+        job = await servers.enqueue_test(desk, server, recipient, now=now, actor=ACTOR)
+        if claimed := await jobs.claim(job.id, now):
+            await servers.run_test(desk, claimed, now=now)
+        return dict(await jobs.outcome(job.id))
+
+    output = at_the_desk(work)
+    emit(output, json_wanted=json_wanted)
+    if not output.get("ok"):
+        sys.exit(1)

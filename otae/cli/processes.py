@@ -1,0 +1,55 @@
+"""The processes, and whether they are well."""
+
+import asyncio
+import sys
+from datetime import datetime
+
+import click
+
+from otae import app
+from otae.cli.frame import as_json, at_the_desk, commands, emit, settings
+from otae.overview import doctor as overview_doctor
+from otae.store.desk import Desk
+from otae.tasks import broker
+
+
+@commands.command()
+def serve() -> None:
+    """Serve console, portal and devices; embedded, also work and tick."""
+    app.serve(settings())
+
+
+@commands.command()
+def worker() -> None:
+    """Do the work that waits: mails, tests, rehearsals."""
+    app.work(settings())
+
+
+@commands.command()
+def clock() -> None:
+    """Ring for what is due."""
+    app.tick(settings())
+
+
+@commands.command()
+def migrate() -> None:
+    """Bring the database up to date and make the first keys, once."""
+    asyncio.run(app.prepare(settings()))
+    click.echo("The database is up to date and the keys are there.")
+
+
+@commands.command()
+@as_json
+def doctor(*, json_wanted: bool) -> None:
+    """Check this installation; exit 1 when a check failed."""
+
+    async def work(desk: Desk, now: datetime) -> list[overview_doctor.Check]:
+        return await overview_doctor.examine(desk, now=now, redis=await broker.look_at_redis(desk.settings))
+
+    checks = at_the_desk(work)
+    emit(
+        [{"check": row.name, "state": row.state, "words": row.words, "advice": row.advice} for row in checks],
+        json_wanted=json_wanted,
+    )
+    if any(row.state == "failed" for row in checks):
+        sys.exit(1)

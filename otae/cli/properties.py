@@ -1,0 +1,57 @@
+"""Server properties."""
+
+import json
+from datetime import datetime
+
+import click
+
+from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, in_words
+from otae.store import audit, database, properties
+from otae.store.desk import Desk
+
+
+@commands.group(name="property")
+def property_() -> None:
+    """Server properties."""
+
+
+@property_.command(name="list")
+@as_json
+def property_list(*, json_wanted: bool) -> None:
+    """List the server properties with the values in force."""
+
+    async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
+        values = await properties.read_all()
+        return [
+            {"name": row.name, "value": values[row.name], "default": row.default, "help": row.help}
+            for row in properties.PROPERTIES
+        ]
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+@property_.command(name="get")
+@click.argument("name")
+@as_json
+def property_get(*, name: str, json_wanted: bool) -> None:
+    """Print one server property."""
+
+    async def work(_desk: Desk, _now: datetime) -> properties.Value:
+        return await properties.read(name)
+
+    value = at_the_desk(work)
+    click.echo(json.dumps({"name": name, "value": value}) if json_wanted else in_words(value))
+
+
+@property_.command(name="set")
+@click.argument("name")
+@click.argument("value")
+def property_set(*, name: str, value: str) -> None:
+    """Change one server property."""
+
+    async def work(_desk: Desk, now: datetime) -> None:
+        async with database.transaction():
+            await properties.write(name, value)
+            await audit.record(ACTOR, "property.set", now=now, subject=name, detail=value)
+
+    at_the_desk(work)

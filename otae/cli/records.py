@@ -1,0 +1,109 @@
+"""The audit log, backup and restore."""
+
+import asyncio
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+import click
+
+from otae import app
+from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, settings
+from otae.errors import InputRefused
+from otae.invitations import listing
+from otae.store import audit, backup, backup_file
+from otae.store.desk import Desk
+
+
+@commands.group(name="audit")
+def audit_() -> None:
+    """Who did what."""
+
+
+@audit_.command(name="list")
+@click.option("--search", default="", help="Only entries that hold this text.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000))
+@as_json
+def audit_list(*, search: str, limit: int, json_wanted: bool) -> None:
+    """List the audit log, newest first."""
+
+    async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
+        return [
+            {
+                "entry": row.id,
+                "at": listing.stamp(row.at),
+                **{name: getattr(row, name) for name in ("actor", "action", "subject", "detail")},
+            }
+            for row in await audit.list_entries(search=search, limit=limit)
+        ]
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+@audit_.command(name="verify")
+@click.option("--noted", help="What an earlier run printed as head: the log must still hold it.")
+@as_json
+def audit_verify(*, noted: str | None, json_wanted: bool) -> None:
+    """Check that the audit log is as it was written; name the first entry that is not."""
+    count, _, mac = (noted or "0:").partition(":")
+    if not count.isdecimal() or (noted and len(mac) != len(audit.ORIGIN)):
+        raise click.UsageError("--noted takes a head as this command prints it: COUNT:PROOF")
+    kept = audit.Head(int(count), mac) if noted else None
+
+    async def work(_desk: Desk, _now: datetime) -> dict[str, object]:
+        head = await audit.verify(kept)
+        return {"entries": head.count, "head": str(head)}
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+#: What is not in a backup, told whoever restores one; the time goes in.
+SINCE_THEN = """Not known here is what happened after {taken_at}:
+ - certificates issued since then: Macs that enrolled or renewed since then are refused and enroll again
+ - revocations, released Macs, changed settings and passwords since then: do them again
+ - invitations used or withdrawn since then: they stand open again, without a PIN; withdraw them
+ - a root key taken off the server since then is on it again: remove it once more
+Ended by this restore, because it may have been used since: every open PIN, challenge, sign-in and setup link.
+Send again the invitations that had a PIN; start every process anew."""
+
+
+@commands.command(name="backup")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@as_json
+def backup_(*, file: Path, json_wanted: bool) -> None:
+    """Write an encrypted backup into FILE ("-": standard output); the master keys are not in it."""
+    to_output = str(file) == "-"
+    if file.exists() and not to_output:
+        raise InputRefused({"": f"{file} exists already: name a file that does not"})
+
+    async def work(desk: Desk, now: datetime) -> dict[str, object]:
+        if to_output:
+            header, counts = await backup.back_up(desk, sys.stdout.buffer, now=now, actor=ACTOR)
+        else:
+            with backup_file.whole(file) as opened:
+                header, counts = await backup.back_up(desk, opened, now=now, actor=ACTOR)
+        return {
+            "file": str(file),
+            "id": str(header.id),
+            "taken_at": listing.stamp(header.taken_at),
+            "schema": header.schema,
+            "rows": sum(counts.values()),
+        }
+
+    written = at_the_desk(work)
+    if not to_output:
+        emit(written, json_wanted=json_wanted)
+
+
+@commands.command(name="restore")
+@click.argument("file", type=click.File("rb"))
+@as_json
+def restore_(*, file: IO[bytes], json_wanted: bool) -> None:
+    """Bring a backup up on an empty installation that has the same master keys."""
+    done = asyncio.run(app.restore(settings(), file))
+    taken_at = listing.stamp(done.header.taken_at)
+    names = ("rows", "pins", "deliveries", "challenges", "sessions", "setup_links", "jobs", "group_invitations")
+    result = {"taken_at": taken_at, **{name: getattr(done, name) for name in names}}
+    emit(result, json_wanted=json_wanted)
+    click.echo(SINCE_THEN.format(taken_at=taken_at), err=json_wanted)

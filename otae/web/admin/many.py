@@ -1,0 +1,52 @@
+"""What can be done to several invitations of the list at once."""
+
+from typing import Final
+from uuid import UUID
+
+from starlette.responses import Response
+
+from otae.invitations import many
+from otae.invitations.many import Outcome
+from otae.web.failures import Failure
+from otae.web.forms import sent_fields
+from otae.web.guards import Console
+from otae.web.pages import go
+from otae.words import gettext as _
+from otae.words import ngettext
+
+LIST: Final = "/admin/invitations"
+#: Refusals that are told in full; of more there is the number.
+TOLD: Final = 3
+
+
+async def change(visit: Console) -> Response:
+    """Send again, extend or revoke those that were selected, and go back to the list."""
+    sent = await sent_fields(visit.request)
+    what, back = str(sent.get("what", "")), str(sent.get("back", ""))
+    if what not in many.CHANGES:
+        raise Failure(400, _("This cannot be done to a list."), "change-unknown")
+    where = back if back == LIST or back.startswith(f"{LIST}?") else LIST
+    ids = [found for each in sent.getlist("id") if (found := _uuid(str(each)))]
+    if not ids:
+        return go(where, "warning", _("Nothing was selected."))
+    outcome = await many.change(visit.desk, what, ids, now=visit.now, actor=visit.actor)
+    return go(where, "warning" if outcome.refused else "success", _words(what, outcome))
+
+
+def _words(what: str, outcome: Outcome) -> str:
+    done = {
+        "resend": ngettext("%d invitation was sent again.", "%d invitations were sent again.", outcome.done),
+        "extend": ngettext("%d invitation was extended.", "%d invitations were extended.", outcome.done),
+        "revoke": ngettext("%d invitation was revoked.", "%d invitations were revoked.", outcome.done),
+    }[what] % outcome.done
+    told = [_("Not %(name)s: %(why)s") % {"name": name, "why": why} for name, why in outcome.refused[:TOLD]]
+    more = len(outcome.refused) - TOLD
+    rest = [ngettext("And %d more.", "And %d more.", more) % more] if more > 0 else []
+    return " ".join([done, *told, *rest])
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
