@@ -1,0 +1,79 @@
+"""Later migrations: they keep what is there, and they never use what rebuilds a table on SQLite."""
+
+import ast
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tortoise.connection import get_connection
+
+from otae.settings import Settings
+from otae.store import database
+from otae.store.models import Invitation, Person
+
+pytestmark = pytest.mark.anyio
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+#: Operations that leave a table standing on SQLite; every other one copies it, and drops its indexes and children.
+SAFE = {"CreateModel", "AddField", "AddIndex", "RunSQL", "RunPython"}
+LATER = """
+from tortoise import fields, migrations
+from tortoise.migrations import operations as ops
+
+
+class Migration(migrations.Migration):
+    dependencies = [("otae", "0001_initial")]
+    operations = [
+        ops.AddField(
+            model_name="Person", name="nickname", field=fields.CharField(max_length=50, default="", db_default="-")
+        ),
+        ops.RunSQL("CREATE INDEX ix_person_nickname ON person (nickname)", "DROP INDEX ix_person_nickname"),
+    ]
+"""
+
+
+async def indexes() -> set[str]:
+    if database.dialect() == "postgres":
+        question = "SELECT indexname AS name FROM pg_indexes WHERE schemaname = 'public'"
+    else:
+        question = "SELECT name FROM sqlite_master WHERE type = 'index'"
+    return {row["name"] for row in await get_connection("default").execute_query_dict(question)}
+
+
+async def test_a_second_migration_keeps_rows_and_indexes(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    async with database.connected(settings):
+        ben = Person(name="ben", display_name="Ben", created_at=now)
+        await ben.save()
+        values = {"mode": "two_factor", "ownership": "corporate", "created_by": "ada"}
+        await Invitation(person=ben, token_hash="x", created_at=now, **values).save()
+        before = await indexes()
+    package = tmp_path / f"later_{settings.embedded}"
+    shutil.copytree(MIGRATIONS, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "0002_later.py").write_text(LATER)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    apps = {"otae": {**database._apps()["otae"], "migrations": package.name}}  # noqa: SLF001 - the one place that names them
+    monkeypatch.setattr(database, "_apps", lambda: apps)
+    await database.migrate(settings)
+    async with database.connected(settings):
+        assert await database.is_migrated()
+        assert before | {"ix_person_nickname"} == await indexes()
+        rows = await get_connection("default").execute_query_dict("SELECT name, nickname FROM person")
+        assert [dict(row) for row in rows] == [{"name": "ben", "nickname": "-"}]
+        assert await Invitation.all().count() == 1
+    sys.modules.pop(package.name, None)
+
+
+@pytest.mark.parametrize("path", sorted(MIGRATIONS.glob("0*.py")), ids=lambda path: path.name)
+def test_a_migration_rebuilds_no_table(path: Path) -> None:
+    used = {
+        node.func.attr
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if isinstance(node.func.value, ast.Name) and node.func.value.id == "ops"
+    }
+    assert used <= SAFE
