@@ -81,14 +81,16 @@ async def answer(desk: Desk, body: bytes, *, now: datetime) -> bytes:
     async with recorded(now) as known:
         policy = Policy(allow_sha1=await properties.flag("mac.sha1"), attributes="optional", max_bytes=MAX_BYTES)
         message = verify(body, policy=policy)
-        await old_algorithms.count(message.digest, now=now)
         issued = await Certificate.get_or_none(sha256=fingerprint(message.signer))
         try:
             if issued is None:
-                return await _phase_two(desk, message, known, now)
-            return await _phase_three(desk, message, issued, known, now)
+                profile = await _phase_two(desk, message, known, now)
+            else:
+                profile = await _phase_three(desk, message, issued, known, now)
         except StaleState:
             raise SessionClosed("the session moved on meanwhile") from None
+        await old_algorithms.count(message.digest, now=now)
+        return profile
 
 
 async def _phase_two(desk: Desk, message: SignedMessage, known: Known, now: datetime) -> bytes:

@@ -52,13 +52,13 @@ async def sender(body: bytes, signature: str | None, known: Known, now: datetime
     values = await properties.read_some("mac.sha1", "identity.grace.days")
     policy = Policy(allow_sha1=bool(values["mac.sha1"]), attributes="optional")
     verified = verify(message, detached=body, policy=policy)
-    await old_algorithms.count(verified.digest, now=now)
     issued = await Certificate.get_or_none(sha256=fingerprint(verified.signer))
     if issued is not None:
         known.session = await EnrollmentSession.get_or_none(id=issued.session_id)
     certificate = revocation.check_row(issued, now=now, grace_days=int(values["identity.grace.days"]))
     if certificate.purpose != sessions.MDM_IDENTITY:
         raise CertificateMismatch(f"a {certificate.purpose} certificate does not check in")
+    await old_algorithms.count(verified.digest, now=now)
     return certificate
 
 
