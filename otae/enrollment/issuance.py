@@ -65,7 +65,6 @@ async def _reply(desk: Desk, opened: scep.OpenedMessage, ra: Keyed, known: Known
         allow_des3=bool(values["scep.des3"]),
         allow_des=desk.settings.scep_allow_des,
     )
-    await old_algorithms.count(opened.digest, request.cipher, now=now)
     if request.message_type is MessageType.GET_CRL:
         return scep.cert_rep_crl(request, await lookups.revocation_list(desk, request, now=now), ra)
     if request.message_type is MessageType.GET_CERT:
@@ -76,4 +75,5 @@ async def _reply(desk: Desk, opened: scep.OpenedMessage, ra: Keyed, known: Known
         row = await granting.grant(desk, request, known, now=now, renewer=renewer, wanted=values)
     else:
         raise MessageTypeRefused(f"messageType {request.message_type}")
+    await old_algorithms.count(opened.digest, request.cipher, now=now)
     return scep.cert_rep_success(request, load_certificate(row.der or b""), ra)
