@@ -1,9 +1,11 @@
 """What every test may ask for: one event loop kind, real servers, and no silent skips in CI."""
 
+import logging
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
@@ -24,6 +26,18 @@ settings.load_profile("otae")
 def anyio_backend() -> str:
     """Async tests run on asyncio: Dramatiq's bridge, asyncpg and aiosqlite know nothing else."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def log_as_found() -> Iterator[None]:
+    """Put the log back as each test found it: a command run inside a test configures it for the whole process."""
+    loggers = [logging.getLogger(name) for name in (None, "otae", "tortoise", "dramatiq", "httpx2")]
+    handlers, levels = loggers[0].handlers[:], [logger.level for logger in loggers]
+    yield
+    loggers[0].handlers[:] = handlers
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    structlog.reset_defaults()
 
 
 def skip_is_failure(report: pytest.TestReport | pytest.CollectReport) -> None:

@@ -3,14 +3,11 @@
 import asyncio
 import base64
 import io
-import logging
 import re
 import ssl
 import sys
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from otae import words
 from otae.rehearsal.mac import Line, Safari
@@ -26,17 +23,12 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+def said(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """Give all that is logged, at the level that tells most."""
     written = io.StringIO()
     monkeypatch.setattr(sys, "stderr", written)
-    before = logging.getLogger().handlers[:]
     words.configure_logging("DEBUG")
-    structlog.configure(cache_logger_on_first_use=False)  # other tests look at what is logged, too
-    yield written
-    words.configure_logging("INFO")
-    logging.getLogger().handlers[:] = before
-    structlog.reset_defaults()
+    return written
 
 
 # SECURITY: a token in a URL leaks, and so does every other secret that is written down.

@@ -49,18 +49,13 @@ def check_password(password: str) -> None:
 def test_the_log_is_one_object_a_line_and_holds_no_local_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.StringIO()
     monkeypatch.setattr(sys, "stderr", written)
-    before = logging.getLogger().handlers[:]
+    words.configure_logging("INFO")
     try:
-        words.configure_logging("INFO")
-        try:
-            check_password("canary-in-" + "a-frame")
-        except ValueError as error:
-            structlog.get_logger("otae.test").error("it broke\nbadly", exc_info=error)
-        logging.getLogger("elsewhere").warning("foreign")
-        structlog.get_logger("otae.test").debug("too quiet")
-    finally:
-        logging.getLogger().handlers[:] = before
-        structlog.reset_defaults()
+        check_password("canary-in-" + "a-frame")
+    except ValueError as error:
+        structlog.get_logger("otae.test").error("it broke\nbadly", exc_info=error)
+    logging.getLogger("elsewhere").warning("foreign")
+    structlog.get_logger("otae.test").debug("too quiet")
     lines = [json.loads(line) for line in written.getvalue().splitlines()]
     assert [line["event"] for line in lines] == ["it broke\nbadly", "foreign"]
     assert "told" in lines[0]["exception"]
@@ -70,16 +65,9 @@ def test_the_log_is_one_object_a_line_and_holds_no_local_variables(monkeypatch: 
 def test_at_debug_only_our_own_lines_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.StringIO()
     monkeypatch.setattr(sys, "stderr", written)
-    before = logging.getLogger().handlers[:]
-    try:
-        words.configure_logging("DEBUG")
-        structlog.get_logger("otae.test").debug("ours")
-        for library in ("aiosqlite", "tortoise.db_client", "asyncio", "dramatiq.worker.Worker", "elsewhere"):
-            logging.getLogger(library).debug("UPDATE pin SET pin_hash = ?: ['canary']")
-        logging.getLogger("httpx2").info("HTTP Request: GET https://localhost:8443/zdm/su?e=ep-canary")
-    finally:
-        logging.getLogger().handlers[:] = before
-        words.configure_logging("INFO")
-        logging.getLogger().handlers[:] = before
-        structlog.reset_defaults()
+    words.configure_logging("DEBUG")
+    structlog.get_logger("otae.test").debug("ours")
+    for library in ("aiosqlite", "tortoise.db_client", "asyncio", "dramatiq.worker.Worker", "elsewhere"):
+        logging.getLogger(library).debug("UPDATE pin SET pin_hash = ?: ['canary']")
+    logging.getLogger("httpx2").info("HTTP Request: GET https://localhost:8443/zdm/su?e=ep-canary")
     assert [json.loads(line)["event"] for line in written.getvalue().splitlines()] == ["ours"]
