@@ -26,7 +26,7 @@ run: install
 # What the system lacks is installed where that is possible; else the bundled servers stand in.
 test: .venv/.installed-tests
 	$(BIN)/python -m tests.servers.install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 check: check-format check-lint check-types check-imports check-templates check-house
 
@@ -48,9 +48,10 @@ check-templates: .venv/.installed-tests
 check-house: .venv/.installed-tests
 	$(BIN)/python -m pytest -q tests/house
 
-# The faults of tests/chaos: minutes long, and not part of `make test`.
+# The faults of tests/chaos at full size, with three seeds each: hours. `make test` shows the most of them small.
 chaos: .venv/.installed-tests
-	$(BIN)/python -m pytest tests/chaos
+	$(BIN)/python -m tests.servers.install
+	OTAE_CHAOS=full $(BIN)/python -m pytest tests/chaos
 
 bench: .venv/.installed-tests
 	$(BIN)/python -m tests.bench

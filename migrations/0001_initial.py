@@ -19,7 +19,10 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
                 ("name", fields.CharField(unique=True, max_length=100)),
+                ("domain", fields.CharField(default="local", max_length=100)),
+                ("directory_id", fields.CharField(null=True, max_length=64)),
                 ("role", fields.CharField(default="ADMIN", max_length=32)),
+                ("email", fields.CharField(null=True, max_length=254)),
                 ("password_hash", fields.CharField(max_length=255)),
                 ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ("disabled", fields.BooleanField(default=False)),
@@ -34,7 +37,7 @@ class Migration(migrations.Migration):
                 ("at", fields.DatetimeField(db_index=True, auto_now=False, auto_now_add=False)),
                 ("actor", fields.CharField(max_length=100)),
                 ("action", fields.CharField(max_length=60)),
-                ("subject", fields.CharField(default="", max_length=200)),
+                ("subject", fields.CharField(default="", db_index=True, max_length=200)),
                 ("detail", fields.CharField(default="", max_length=500)),
                 ("previous", fields.CharField(max_length=64)),
                 ("mac", fields.CharField(max_length=64)),
@@ -54,9 +57,22 @@ class Migration(migrations.Migration):
             bases=["Model"],
         ),
         ops.CreateModel(
+            name="CarrierGateway",
+            fields=[
+                ("id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
+                ("name", fields.CharField(unique=True, max_length=100)),
+                ("domain", fields.CharField(max_length=253)),
+                ("country_code", fields.CharField(default="", max_length=4)),
+                ("prefix", fields.CharField(default="", max_length=10)),
+            ],
+            options={"table": "carrier_gateway", "app": "otae", "pk_attr": "id"},
+            bases=["Row"],
+        ),
+        ops.CreateModel(
             name="CaughtMail",
             fields=[
                 ("id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
+                ("channel", fields.CharField(default="mail", max_length=10)),
                 ("recipient", fields.CharField(max_length=254)),
                 ("subject", fields.CharField(max_length=300)),
                 ("message_sealed", fields.BinaryField()),
@@ -97,6 +113,34 @@ class Migration(migrations.Migration):
             bases=["Row"],
         ),
         ops.CreateModel(
+            name="DirectoryServer",
+            fields=[
+                ("id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
+                ("domain", fields.CharField(unique=True, max_length=100)),
+                ("alias", fields.CharField(default="", max_length=100)),
+                ("kind", fields.CharField(max_length=20)),
+                ("primary_host", fields.CharField(max_length=253)),
+                ("secondary_host", fields.CharField(default="", max_length=253)),
+                ("port", fields.IntField(default=389)),
+                ("security", fields.CharField(default="starttls", max_length=10)),
+                ("ca_pem", fields.TextField(default="", unique=False)),
+                ("bind_name", fields.CharField(default="", max_length=500)),
+                ("bind_password_sealed", fields.BinaryField(null=True)),
+                ("user_base", fields.CharField(max_length=500)),
+                ("group_base", fields.CharField(max_length=500)),
+                ("search_by", fields.CharField(default="uid", max_length=40)),
+                ("lockout_limit", fields.IntField(default=0)),
+                ("lockout_minutes", fields.IntField(default=1)),
+                ("global_catalog_port", fields.IntField(default=0)),
+                ("global_catalog_base", fields.CharField(default="", max_length=500)),
+                ("timeout", fields.IntField(default=5)),
+                ("is_default", fields.BooleanField(default=False)),
+                ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={"table": "directory_server", "app": "otae", "pk_attr": "id"},
+            bases=["Row"],
+        ),
+        ops.CreateModel(
             name="Event",
             fields=[
                 ("id", fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
@@ -105,7 +149,7 @@ class Migration(migrations.Migration):
                 ("invitation_id", fields.UUIDField(null=True, db_index=True)),
                 ("session_id", fields.UUIDField(null=True, db_index=True)),
                 ("device_id", fields.UUIDField(null=True, db_index=True)),
-                ("person_id", fields.UUIDField(null=True)),
+                ("person_id", fields.UUIDField(null=True, db_index=True)),
                 ("code", fields.CharField(default="", max_length=40)),
                 ("support_code", fields.CharField(default="", db_index=True, max_length=8)),
                 ("actor", fields.CharField(default="", max_length=100)),
@@ -172,6 +216,16 @@ class Migration(migrations.Migration):
             bases=["Row"],
         ),
         ops.CreateModel(
+            name="ModePolicy",
+            fields=[
+                ("id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
+                ("mode", fields.CharField(unique=True, max_length=32)),
+                ("pin_channel", fields.CharField(default="", max_length=10)),
+            ],
+            options={"table": "mode_policy", "app": "otae", "pk_attr": "id"},
+            bases=["Row"],
+        ),
+        ops.CreateModel(
             name="NotificationServer",
             fields=[
                 ("id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
@@ -191,6 +245,14 @@ class Migration(migrations.Migration):
                 ("next_slot_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("standby", fields.IntField(default=0)),
                 ("dkim_selector", fields.CharField(default="", max_length=63)),
+                ("gateway", fields.CharField(default="", max_length=20)),
+                (
+                    "options",
+                    fields.JSONField(
+                        default=dict, encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads
+                    ),
+                ),
+                ("secrets_sealed", fields.BinaryField(null=True)),
                 ("active", fields.BooleanField(default=False)),
                 ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
@@ -206,6 +268,7 @@ class Migration(migrations.Migration):
                 ("subject", fields.CharField(max_length=300)),
                 ("text", fields.TextField(unique=False)),
                 ("html", fields.TextField(unique=False)),
+                ("sms", fields.TextField(default="", unique=False)),
                 ("system", fields.BooleanField(default=False)),
             ],
             options={"table": "notification_template", "app": "otae", "pk_attr": "id"},
@@ -224,6 +287,8 @@ class Migration(migrations.Migration):
                 ("platform", fields.CharField(default="macos", max_length=16)),
                 ("way", fields.CharField(null=True, max_length=10)),
                 ("send", fields.BooleanField(default=True)),
+                ("note", fields.CharField(default="", max_length=500)),
+                ("pin_channel", fields.CharField(default="mail", max_length=10)),
                 ("include_pending", fields.BooleanField(default=False)),
                 ("include_enrolled", fields.BooleanField(default=False)),
                 (
@@ -263,6 +328,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("status", fields.CharField(default="dry-run", max_length=12)),
+                ("place", fields.TextField(default="", unique=False)),
                 ("found", fields.IntField(default=0)),
                 ("lease_until", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("created_by", fields.CharField(max_length=100)),
@@ -279,20 +345,106 @@ class Migration(migrations.Migration):
             bases=["Row"],
         ),
         ops.CreateModel(
+            name="PeopleImport",
+            fields=[
+                ("id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
+                ("kind", fields.CharField(max_length=12)),
+                ("file_name", fields.CharField(max_length=200)),
+                ("encoding", fields.CharField(max_length=12)),
+                ("file_sealed", fields.BinaryField(null=True)),
+                ("status", fields.CharField(default="reading", max_length=12)),
+                ("rows", fields.IntField(default=0)),
+                ("lease_until", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("created_by", fields.CharField(max_length=100)),
+                ("created_at", fields.DatetimeField(db_index=True, auto_now=False, auto_now_add=False)),
+                ("started_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("finished_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={
+                "table": "people_import",
+                "app": "otae",
+                "indexes": [Index(fields=["status", "lease_until"])],
+                "pk_attr": "id",
+            },
+            bases=["Row"],
+        ),
+        ops.CreateModel(
+            name="PeopleImportLine",
+            fields=[
+                ("id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
+                (
+                    "people_import",
+                    fields.ForeignKeyField(
+                        "otae.PeopleImport",
+                        source_field="people_import_id",
+                        db_constraint=True,
+                        to_field="id",
+                        related_name="lines",
+                        on_delete=OnDelete.CASCADE,
+                    ),
+                ),
+                ("number", fields.IntField()),
+                ("name", fields.CharField(max_length=100)),
+                (
+                    "given",
+                    fields.JSONField(
+                        default=dict, encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads
+                    ),
+                ),
+                ("password_sealed", fields.BinaryField(null=True)),
+                ("status", fields.CharField(default="listed", max_length=10)),
+                (
+                    "changes",
+                    fields.JSONField(
+                        default=list, encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads
+                    ),
+                ),
+                ("reason", fields.CharField(default="", max_length=200)),
+                ("person_id", fields.UUIDField(null=True, db_index=True)),
+            ],
+            options={
+                "table": "people_import_line",
+                "app": "otae",
+                "unique_together": (("people_import", "number"),),
+                "indexes": [
+                    Index(fields=["people_import_id", "status", "number"]),
+                    Index(fields=["people_import_id", "name"]),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Row"],
+        ),
+        ops.CreateModel(
             name="Person",
             fields=[
                 ("id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
                 ("domain", fields.CharField(default="local", max_length=100)),
+                ("directory_id", fields.CharField(null=True, max_length=64)),
                 ("name", fields.CharField(max_length=100)),
                 ("display_name", fields.CharField(max_length=200)),
                 ("email", fields.CharField(null=True, max_length=254)),
                 ("phone", fields.CharField(null=True, max_length=32)),
+                ("language", fields.CharField(default="", max_length=20)),
+                (
+                    "properties",
+                    fields.JSONField(
+                        default=dict, encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads
+                    ),
+                ),
+                ("role", fields.CharField(default="USER", max_length=32)),
                 ("password_hash", fields.CharField(null=True, max_length=255)),
                 ("disabled", fields.BooleanField(default=False)),
                 ("rehearsal", fields.BooleanField(default=False)),
                 ("created_at", fields.DatetimeField(db_index=True, auto_now=False, auto_now_add=False)),
+                ("signed_in_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("removed_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={"table": "person", "app": "otae", "unique_together": (("domain", "name"),), "pk_attr": "id"},
+            options={
+                "table": "person",
+                "app": "otae",
+                "unique_together": (("domain", "name"), ("domain", "directory_id")),
+                "pk_attr": "id",
+            },
             bases=["Row"],
         ),
         ops.CreateModel(
@@ -321,6 +473,13 @@ class Migration(migrations.Migration):
                 ("valid_until", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("way", fields.CharField(null=True, max_length=10)),
                 ("send", fields.BooleanField(default=True)),
+                ("display_name", fields.CharField(default="", max_length=200)),
+                ("email", fields.CharField(null=True, max_length=254)),
+                ("phone", fields.CharField(null=True, max_length=32)),
+                ("language", fields.CharField(default="", max_length=20)),
+                ("note", fields.CharField(default="", max_length=500)),
+                ("pin_channel", fields.CharField(default="mail", max_length=10)),
+                ("carrier", fields.CharField(default="", max_length=100)),
                 (
                     "url_template",
                     fields.ForeignKeyField(
@@ -720,6 +879,7 @@ class Migration(migrations.Migration):
                 ("name", fields.CharField(max_length=100)),
                 ("display_name", fields.CharField(default="", max_length=200)),
                 ("email", fields.CharField(null=True, max_length=254)),
+                ("phone", fields.CharField(null=True, max_length=32)),
                 ("status", fields.CharField(default="waiting", max_length=10)),
                 ("reason", fields.CharField(default="", max_length=20)),
                 (
@@ -775,6 +935,28 @@ class Migration(migrations.Migration):
             bases=["Row"],
         ),
         ops.CreateModel(
+            name="PasswordLink",
+            fields=[
+                ("id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
+                ("token_hash", fields.CharField(unique=True, max_length=64)),
+                (
+                    "person",
+                    fields.ForeignKeyField(
+                        "otae.Person",
+                        source_field="person_id",
+                        db_constraint=True,
+                        to_field="id",
+                        related_name="password_links",
+                        on_delete=OnDelete.CASCADE,
+                    ),
+                ),
+                ("expires_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("used_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={"table": "password_link", "app": "otae", "pk_attr": "id"},
+            bases=["Row"],
+        ),
+        ops.CreateModel(
             name="Pin",
             fields=[
                 ("id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
@@ -815,6 +997,40 @@ class Migration(migrations.Migration):
             bases=["Model"],
         ),
         ops.CreateModel(
+            name="Role",
+            fields=[
+                ("id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
+                ("name", fields.CharField(unique=True, max_length=32)),
+                ("description", fields.CharField(default="", max_length=200)),
+                (
+                    "permissions",
+                    fields.JSONField(
+                        default=list, encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads
+                    ),
+                ),
+                (
+                    "groups",
+                    fields.JSONField(
+                        default=list, encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads
+                    ),
+                ),
+                ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={"table": "role", "app": "otae", "pk_attr": "id"},
+            bases=["Row"],
+        ),
+        ops.CreateModel(
+            name="RoleAssignment",
+            fields=[
+                ("id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
+                ("group", fields.CharField(unique=True, max_length=300)),
+                ("role", fields.CharField(max_length=32)),
+                ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={"table": "role_assignment", "app": "otae", "pk_attr": "id"},
+            bases=["Row"],
+        ),
+        ops.CreateModel(
             name="SetupLink",
             fields=[
                 ("id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
@@ -825,6 +1041,35 @@ class Migration(migrations.Migration):
                 ("used_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={"table": "setup_link", "app": "otae", "pk_attr": "id"},
+            bases=["Row"],
+        ),
+        ops.CreateModel(
+            name="TemplateTranslation",
+            fields=[
+                ("id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
+                (
+                    "template",
+                    fields.ForeignKeyField(
+                        "otae.NotificationTemplate",
+                        source_field="template_id",
+                        db_constraint=True,
+                        to_field="id",
+                        related_name="translations",
+                        on_delete=OnDelete.CASCADE,
+                    ),
+                ),
+                ("language", fields.CharField(max_length=20)),
+                ("subject", fields.CharField(max_length=300)),
+                ("text", fields.TextField(unique=False)),
+                ("html", fields.TextField(unique=False)),
+                ("sms", fields.TextField(default="", unique=False)),
+            ],
+            options={
+                "table": "template_translation",
+                "app": "otae",
+                "unique_together": (("template", "language"),),
+                "pk_attr": "id",
+            },
             bases=["Row"],
         ),
         ops.CreateModel(

@@ -16,7 +16,9 @@ from starlette.applications import Starlette
 from otae.accounts.administrators import any_administrator, new_setup_link
 from otae.authority import serving
 from otae.authority.ceremony import check_names, hold_ceremony
+from otae.delivery.carriers import ensure_carriers
 from otae.delivery.templates import ensure_templates
+from otae.directory import connecting
 from otae.enrollment import ota
 from otae.errors import CannotStart
 from otae.settings import Settings
@@ -64,6 +66,7 @@ async def prepare(settings: Settings) -> None:
         vault = await keyring.open_vault(settings, first=True)
         await hold_ceremony(settings, vault, now=await database.now())
         await ensure_templates()
+        await ensure_carriers()
 
 
 async def restore(settings: Settings, file: IO[bytes]) -> Restored:
@@ -84,7 +87,10 @@ async def opened(settings: Settings, *, bell: Bell | None = None) -> AsyncIterat
     async with database.connected(settings):
         if not await database.is_migrated():
             raise CannotStart("the database is not set up: run `otae migrate` first")
-        yield Desk(settings, await keyring.open_vault(settings), bell or Silence())
+        try:
+            yield Desk(settings, await keyring.open_vault(settings), bell or Silence())
+        finally:
+            connecting.hang_up()
 
 
 def make_app(desk: Desk) -> Starlette:

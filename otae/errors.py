@@ -26,7 +26,10 @@
         │   ├── InvitationFailed · InvitationUnknown
         │   ├── TopicMismatch · KeyRefused · MessageTypeRefused
         │   ├── InvitationOnly · NotReady · ModeOff · AddressRefused
-        │   └── SigninFailed · SlowDown · SetupLinkUnknown
+        │   ├── SigninFailed · SlowDown · SetupLinkUnknown · PasswordLinkUnknown
+        │   ├── BounceUnknown
+        │   ├── DirectoryUnavailable · PersonAmbiguous · GroupAmbiguous
+        │   └── BeyondRole · OwnRole · LastAdministrator
         └── InputRefused            an administrator's form or command, field by field
 
 A refusal is raised where it is noticed and caught once, at the door. ``code`` never changes meaning: it is what a Mac
@@ -371,6 +374,14 @@ class AddressRefused(NotAllowed):
     advice = "Name a host that is neither link-local nor this machine; see OTAE_ALLOW_PRIVATE."
 
 
+class BounceUnknown(NotAllowed):
+    """A mail came back to no return address that was signed here."""
+
+    code = "bounce-unknown"
+    words = "This mail came to no return address of this server."
+    advice = "Hand in the mail of mail.bounce.domain alone, with the header that says where it arrived."
+
+
 class SigninFailed(NotAllowed):
     """Name, password or PIN did not fit; never says which."""
 
@@ -399,6 +410,63 @@ class SetupLinkUnknown(NotAllowed):
     code = "setup-link-unknown"
     words = "This setup link no longer works."
     advice = "A setup link works once and for 24 hours: make another with `otae admin create NAME --setup-link`."
+
+
+class DirectoryUnavailable(NotAllowed):
+    """A directory does not answer, or not as it must; nothing was decided, and nothing is counted."""
+
+    code = "directory-unavailable"
+    words = "The directory is not available right now. Please try again in a few minutes."
+    advice = "Test the connection under Settings, LDAP: it says which step does not work."
+    again = True
+
+
+class PersonAmbiguous(NotAllowed):
+    """A name or an address means several people of a directory."""
+
+    code = "person-ambiguous"
+    words = "Several people are called this."
+    advice = "Name the person by user name; see that the base for users holds each user name once."
+
+
+class GroupAmbiguous(NotAllowed):
+    """A name means several groups of a directory."""
+
+    code = "group-ambiguous"
+    words = "Several groups are called this."
+    advice = "Give one of the groups another name, or narrow the base for groups."
+
+
+class PasswordLinkUnknown(NotAllowed):
+    """No link for a password that still works."""
+
+    code = "password-link-unknown"
+    words = "This link no longer works."
+    advice = "It works once and for 24 hours: ask whoever sent it for another."
+
+
+class BeyondRole(NotAllowed):
+    """Somebody gives, takes or changes what goes beyond their own role."""
+
+    code = "beyond-role"
+    words = "Your role does not allow as much as this takes or gives."
+    advice = "Nobody gives a permission they do not have: ask an administrator whose role has it."
+
+
+class OwnRole(NotAllowed):
+    """Somebody changes their own role, or removes themselves."""
+
+    code = "own-role"
+    words = "Nobody changes their own role, and nobody disables or removes themselves."
+    advice = "Ask another administrator."
+
+
+class LastAdministrator(NotAllowed):
+    """Without this one nobody with a password of ours could do everything."""
+
+    code = "last-administrator"
+    words = "This is the last administrator with a password of this server who may do everything."
+    advice = "Give another administrator the role ADMIN first."
 
 
 class InputRefused(Refusal):

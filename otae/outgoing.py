@@ -35,7 +35,11 @@ async def resolve(host: str, port: int, *, private: bool, loopback: bool) -> lis
     ``private``: whether private networks are allowed; ``loopback``: whether this machine is. Raises AddressRefused when
     the name has addresses and none may be called, OSError when it does not resolve.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:
+        # A part is empty or longer than 63 characters: Python finds no way to ask for such a name.
+        raise socket.gaierror(socket.EAI_NONAME, "no such name") from None
     allowed = [
         Address(family, where)  # type: ignore[arg-type]  # the stubs also know address families that TCP does not have
         for family, _, _, _, where in found

@@ -68,6 +68,11 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = Field(
         None, validation_alias="OTAE_METRICS_TOKEN", description="Bearer that opens /metrics; absent: 404."
     )
+    bounce_token: SecretStr | None = Field(
+        None,
+        validation_alias="OTAE_BOUNCE_TOKEN",
+        description="Bearer with which mail that came back is handed in at /mail/bounce; absent: 404.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", validation_alias="OTAE_LOG_LEVEL", description="DEBUG, INFO, WARNING or ERROR."
     )

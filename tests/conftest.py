@@ -13,6 +13,8 @@ pytest_plugins = [
     "tests.servers.postgres",
     "tests.servers.redis",
     "tests.servers.router",
+    "tests.servers.slapd",
+    "tests.servers.sms",
     "tests.servers.smtp",
     "tests.desks",
 ]

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from otae.authority.ceremony import hold_ceremony
+from otae.delivery.carriers import ensure_carriers
 from otae.delivery.templates import ensure_templates
 from otae.settings import Settings
 from otae.store import database, keyring
@@ -42,6 +43,7 @@ async def prepare(settings: Settings) -> None:
         vault = await keyring.open_vault(settings, first=True)
         await hold_ceremony(settings, vault, now=now)
         await ensure_templates()
+        await ensure_carriers()
 
 
 @pytest.fixture(scope="session")

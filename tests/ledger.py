@@ -1,26 +1,31 @@
 """The ledger check of the fault matrix: after whatever was done to the house, nothing is lost and nothing pretends."""
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
+from otae.invitations import pins
 from otae.store import database
+from otae.store.desk import Desk
 from otae.store.models import Delivery, Event, Pin
 from tests.servers.smtp import Received, SMTPServer
 
 #: A row may be "sending" this much longer than its lease: the sweep comes by within it.
 PATIENCE = timedelta(seconds=30)
+#: How many PINs are looked at.
+PINS_CHECKED = 50
 #: Where a row may stand when nobody works on it.
 SETTLED = {"sent", "failed", "bounced", "cancelled", "queued"}
 
 
 async def check_ledger(
-    sinks: Iterable[SMTPServer], *, recipients: int, kills: int = 0, concurrency: int = 8
+    sinks: Sequence[SMTPServer], *, recipients: int, kills: int = 0, concurrency: int = 8, desk: Desk | None = None
 ) -> Counter[str]:
     """Compare what the rows say with what arrived; return how many rows stand where.
 
     ``recipients``: messages that were ordered; ``kills``: how often a process was killed or paused in the middle;
-    ``concurrency``: messages a process has in hand at most.
+    ``concurrency``: messages a process has in hand at most; ``desk``: look whether the PINs that were mailed fit, too.
     """
     rows = await Delivery.all()
     standing = Counter(row.status for row in rows)
@@ -37,6 +42,8 @@ async def check_ledger(
     await _check_nobody_is_stuck(rows)
     await _check_events(rows)
     await _check_pins()
+    if desk is not None:
+        await _check_mailed_pins(desk, [mail for sink in sinks for mail in sink.messages], rows)
     return standing
 
 
@@ -82,3 +89,22 @@ async def _check_pins() -> None:
     """No invitation has two PINs that work."""
     active = Counter([row.invitation_id for row in await Pin.filter(active=True)])
     assert not [one for one, count in active.items() if count > 1]
+
+
+async def _check_mailed_pins(desk: Desk, mails: Sequence[Received], rows: Iterable[Delivery]) -> None:
+    """The PIN that works is the one in the last mail (hashes take their time: the newest fifty are looked at)."""
+    carrying = {row.message_id: row.invitation_id for row in rows if row.kind == "pin"}
+    last = {carrying[_name(mail)]: _pin_in(mail) for mail in mails if _name(mail) in carrying}
+    for invitation_id, clear in list(last.items())[-PINS_CHECKED:]:
+        if active := await Pin.get_or_none(invitation_id=invitation_id, active=True):
+            newest = max(row.generation for row in rows if row.invitation_id == invitation_id and row.kind == "pin")
+            mailed = [row for row in rows if row.invitation_id == invitation_id and row.generation == newest]
+            if all(row.status == "sent" for row in mailed):
+                assert await pins.verify(desk, active, clear)
+                assert active.pin_sealed is None
+
+
+def _pin_in(mail: Received) -> str:
+    body = mail.message.get_body(("plain",))
+    found = re.search(r"\b\d{8}\b", body.get_content()) if body else None
+    return found[0] if found else ""

@@ -139,6 +139,31 @@ def test_an_administrator_is_made_by_password_or_by_link(command: CommandLine) -
     link = command.json("admin", "create", "cleo", "--setup-link")["setup_link"]
     assert link.startswith("https://localhost:8443/admin/setup")
     assert "otae: password" in command.refusal("admin", "create", "eve", "--password-stdin", text="short\n")
+    command.run("admin", "email", "ada", "ada@example.test")
+    assert "is no plain mail address" in command.refusal("admin", "email", "ada", "ada")
+    assert "no administrator" in command.refusal("admin", "email", "eve")
+
+
+def test_administrators_and_roles_are_listed_and_the_last_one_stays(command: CommandLine) -> None:
+    for name, role in (("ada", "ADMIN"), ("cleo", "SUPPORT")):
+        given = ("--role", role, "--password-stdin")
+        assert command.json("admin", "create", name, *given, text="four quiet words here\n")["role"] == role
+    assert "role" in command.refusal("admin", "create", "eve", "--role", "NOBODY", "--setup-link")
+    assert [(row["name"], row["role"]) for row in command.json("admin", "list")] == [
+        ("ada", "ADMIN"),
+        ("cleo", "SUPPORT"),
+    ]
+    assert command.json("admin", "disable", "cleo")["disabled"] is True
+    assert command.json("admin", "enable", "cleo")["disabled"] is False
+    assert "last administrator" in command.refusal("admin", "disable", "ada")
+    assert "no administrator called eve" in command.refusal("admin", "disable", "eve")
+    listed = command.json("role", "list")
+    assert [row["role"] for row in listed] == ["ADMIN", "SUPPORT", "DEVICE_PROVISIONING", "USER"]
+    assert command.json("role", "show", "SUPPORT") == listed[1]
+    assert "invitation.notify" in listed[1]["permissions"]
+    assert "invitation.notify" in command.run("role", "show", "SUPPORT").stdout
+    assert "Helps people enroll" in command.run("role", "list").stdout
+    assert "no role called Desk" in command.refusal("role", "show", "Desk")
 
 
 def test_people_are_added_once_and_listed(ben: CommandLine) -> None:
@@ -158,7 +183,9 @@ def test_an_invitation_prints_what_scripts_rely_on(ben: CommandLine) -> None:
 
 
 def test_a_pin_is_printed_only_when_asked_for(ben: CommandLine) -> None:
-    assert "pin" not in ben.json("invite", "--user", "ben", "--mode", "username_pin", "--no-send")
+    noted = ("--note", "Please before Friday")
+    assert "pin" not in ben.json("invite", "--user", "ben", "--mode", "username_pin", "--no-send", *noted)
+    assert "otae: note" in ben.refusal("invite", "--user", "ben", "--no-send", "--note", "x" * 501)
 
 
 def test_a_classic_invitation_has_no_end(ben: CommandLine) -> None:

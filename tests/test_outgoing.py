@@ -58,3 +58,9 @@ async def test_public_addresses_are_called_as_they_are(host: str) -> None:
 async def test_a_name_that_does_not_resolve_is_the_networks_error() -> None:
     with pytest.raises(OSError, match=r"known|address|resolution"):
         await resolve("nowhere.invalid", 25, private=True, loopback=True)
+
+
+@pytest.mark.parametrize("host", [f"standby.{'w' * 64}.test", "two..dots.test"])
+async def test_a_name_that_cannot_be_asked_for_is_the_networks_error_too(host: str) -> None:
+    with pytest.raises(OSError, match="no such name"):
+        await resolve(host, 443, private=True, loopback=True)

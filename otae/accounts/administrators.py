@@ -6,22 +6,23 @@ from datetime import datetime, timedelta
 
 from tortoise.exceptions import IntegrityError
 
-from otae.accounts import strength, throttle
+from otae.accounts import directory_sign_in, strength, throttle
+from otae.accounts.roles import ADMIN, find_role
+from otae.directory import facts, registry
 from otae.directory.local import has_shape, secret, user_name
-from otae.errors import InputRefused, SetupLinkUnknown, SigninFailed
+from otae.errors import DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed
 from otae.store import audit, passwords, tries
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Administrator, SetupLink
 
-ROLES = ("ADMIN",)
 SETUP_LINK_LIFE = timedelta(hours=24)
 #: Page that a setup link opens; the link's secret follows as `?s=`.
 SETUP_PATH = "/admin/setup"
 
 
 async def create_administrator(
-    desk: Desk, *, name: str, password: str, role: str = "ADMIN", now: datetime, actor: str
+    desk: Desk, *, name: str, password: str, role: str = ADMIN, now: datetime, actor: str
 ) -> Administrator:
     """Add an administrator. Raises InputRefused with "name", "password" or "role"."""
     del desk  # every room function that changes something takes it first; this one needs nothing of it
@@ -40,21 +41,26 @@ async def any_administrator() -> bool:
     return await Administrator.exists()
 
 
-async def new_setup_link(desk: Desk, *, now: datetime, name: str | None = None, role: str = "ADMIN") -> str:
+async def new_setup_link(
+    desk: Desk, *, now: datetime, name: str | None = None, role: str = ADMIN, replacing: bool = False
+) -> str:
     """Return a link with which one person sets a password, once, within 24 hours.
 
     Without ``name`` it is the first start's: whoever holds it becomes the first administrator and chooses a name; it is
-    worth nothing once there is one. With ``name`` it makes that administrator. Raises InputRefused ("name", "role").
+    worth nothing once there is one. With ``name`` it makes that administrator. ``replacing``: links of that name made
+    before end. Raises InputRefused ("name", "role").
     """
     if name is not None:
-        name = _checked_name(name)
+        name = checked_name(name)
         if await Administrator.exists(name=name):
             raise InputRefused({"name": f"there is already an administrator called {name}"})
-    if role not in ROLES:
-        raise InputRefused({"role": f"choose {' or '.join(ROLES)}"})
+    await _check_role(role)
     token = secrets.token_urlsafe(32)
     link = SetupLink(token_hash=_hash(token), administrator_name=name, role=role, expires_at=now + SETUP_LINK_LIFE)
-    await link.save(force_create=True)
+    async with transaction():
+        if replacing:
+            await SetupLink.filter(administrator_name=name, used_at=None).update(used_at=now)
+        await link.save(force_create=True)
     return f"{desk.settings.public_url}{SETUP_PATH}?s={token}"
 
 
@@ -97,35 +103,57 @@ async def _use_up(link: SetupLink, now: datetime) -> None:
 
 
 async def sign_in(desk: Desk, name: str, password: str, network: str, *, now: datetime) -> Administrator:
-    """Return the administrator whose name and password these are; ``network``: the browser's address.
+    r"""Return the administrator whose name and password these are; ``network``: the browser's address.
 
-    Raises SigninFailed, never saying which, at the same cost whether the name exists or not; SlowDown after several.
+    DOMAIN\\NAME is asked of that directory, as `directory_sign_in` says. Raises SigninFailed, never saying which, at
+    the same cost whether the name exists or not; SlowDown after several; DirectoryUnavailable, which counts as no try.
     """
-    del desk  # as in create_administrator
     passwords.check_not_crowded()
-    name = user_name(name)
+    domain, bare = registry.split(name)
+    here = domain in {"", facts.DOMAIN}
+    name = user_name(bare) if here else f"{domain}\\{user_name(bare)}"
     key = throttle.key_of("admin", name, network)
     await throttle.count_try(key, now)
-    row = await Administrator.get_or_none(name=name, disabled=False) if has_shape(name) else None
-    if not await passwords.verify_secret(secret(password), row.password_hash if row else None) or row is None:
-        if row:
+    if here:
+        row = await _with_password_here(name, password)
+    else:
+        try:
+            row = await directory_sign_in.sign_in(desk, domain, bare, password, now=now)
+        except DirectoryUnavailable:
+            await throttle.give_back(key)
+            raise
+    if row is None:
+        if name.isprintable() and await Administrator.exists(name=name):
             await audit.record(name, "administrator.sign-in-failed", now=now, subject=name, detail=f"from {network}")
         raise SigninFailed("console")
     await tries.forget(key)
-    await audit.record(name, "administrator.signed-in", now=now, subject=name, detail=f"from {network}")
+    await audit.record(row.name, "administrator.signed-in", now=now, subject=row.name, detail=f"from {network}")
     return row
 
 
+async def _with_password_here(name: str, password: str) -> Administrator | None:
+    """Return the administrator with this password of ours; nobody, somebody disabled and others cost the same."""
+    asked = Administrator.filter(name=name, disabled=False, domain=facts.DOMAIN)
+    row = await asked.first() if has_shape(name) else None
+    return row if await passwords.verify_secret(secret(password), row.password_hash if row else None) else None
+
+
 async def _checked(name: str, password: str, role: str, now: datetime) -> Administrator:
-    name = _checked_name(name)
+    name = checked_name(name)
     strength.check_password(name, password)
-    if role not in ROLES:
-        raise InputRefused({"role": f"choose {' or '.join(ROLES)}"})
+    await _check_role(role)
     hashed = await passwords.hash_secret(secret(password))
     return Administrator(name=name, role=role, password_hash=hashed, created_at=now)
 
 
-def _checked_name(text: str) -> str:
+async def _check_role(role: str) -> None:
+    found = await find_role(role)
+    if found is None or not found.leaves:
+        raise InputRefused({"role": "choose a role that has a console"})
+
+
+def checked_name(text: str) -> str:
+    """Return an administrator's name as it is kept; InputRefused ("name") for what cannot be one."""
     name = user_name(text)
     if not has_shape(name):
         raise InputRefused({"name": "use 1 to 100 letters, digits or . _ - + @ ', beginning with a letter or digit"})

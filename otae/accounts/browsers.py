@@ -10,6 +10,8 @@ from otae.store.states import SessionStatus
 CONSOLE, PORTAL = "console", "portal"
 #: A console left alone this long signs itself out; used or not, it does after `LIFE`.
 IDLE, LIFE = timedelta(minutes=30), timedelta(hours=12)
+#: How long after the password was entered the console does what cannot be undone without asking for it again.
+FRESH = timedelta(minutes=10)
 #: How long the portal still shows that the Mac is enrolled.
 AFTERGLOW = timedelta(minutes=60)
 #: `seen_at` is written no more often than this.
@@ -61,6 +63,11 @@ async def find_browser(secret: str, kind: str, *, now: datetime, touch: bool = T
     if touch and row.seen_at <= now - SEEN_EVERY:
         await BrowserSession.filter(id=row.id, seen_at__lte=now - SEEN_EVERY).update(seen_at=now)
     return row
+
+
+def is_fresh(row: BrowserSession, *, now: datetime) -> bool:
+    """Tell whether the password was entered in this browser a short while ago."""
+    return now < row.created_at + FRESH
 
 
 async def close_browser(secret: str) -> None:

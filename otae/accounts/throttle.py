@@ -20,7 +20,12 @@ ROUNDS = 50
 
 def key_of(kind: str, name: str, address: str) -> str:
     """Return the counter's key for ``name`` (kept as a hash: it may be a password typed into the wrong field)."""
-    return f"{kind}:{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}:{network_of(address)}"
+    return f"{name_key(kind, name)}:{network_of(address)}"
+
+
+def name_key(kind: str, name: str) -> str:
+    """Return what the keys of ``name`` begin with, from whatever network the tries came."""
+    return f"{kind}:{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
 def network_of(address: str) -> str:

@@ -3,12 +3,26 @@
 A module a noun; importing it adds its commands.
 """
 
-from otae.cli import authority, devices, invitations, keys, notifications, people, processes, properties, records
+from otae.cli import (
+    administrators,
+    authority,
+    devices,
+    directories,
+    invitations,
+    keys,
+    notifications,
+    people,
+    processes,
+    properties,
+    records,
+)
 from otae.cli.frame import main
 
 __all__ = [
+    "administrators",
     "authority",
     "devices",
+    "directories",
     "invitations",
     "keys",
     "main",

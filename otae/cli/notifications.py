@@ -1,4 +1,4 @@
-"""Servers that mail goes out through."""
+"""Servers that messages go out through."""
 
 import sys
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 import click
 
 from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_password
-from otae.delivery import servers
+from otae.delivery import servers, sms_servers
 from otae.store import jobs
 from otae.store.desk import Desk
 from otae.store.models import NotificationServer
@@ -14,7 +14,7 @@ from otae.store.models import NotificationServer
 
 @commands.group(name="notification-server")
 def notification_server() -> None:
-    """Servers that mail goes out through."""
+    """Servers that messages go out through."""
 
 
 @notification_server.group(name="add")
@@ -46,7 +46,63 @@ def smtp_add(*, password_stdin: bool, json_wanted: bool, **entered: str) -> None
     emit(at_the_desk(work), json_wanted=json_wanted)
 
 
+@notification_server_add.command(name="sms")
+@click.option("--name", required=True)
+@click.option("--gateway", required=True, type=click.Choice(list(sms_servers.TITLES)))
+@click.option(
+    "--set", "settings", multiple=True, metavar="FIELD=VALUE", help="A field of the gateway; may be repeated."
+)
+@click.option("--secret-stdin", is_flag=True, help="Read the gateway's key or token from standard input.")
+@click.option("--connections", default=4, show_default=True, help="Requests at a time in each worker.")
+@click.option("--rate", default=0, help="Messages a minute; 0 for no limit.")
+@click.option("--standby", default=0, help="Order in which it stands in for the active gateway; 0 for never.")
+@as_json
+def sms_add(
+    *,
+    name: str,
+    gateway: str,
+    settings: tuple[str, ...],
+    secret_stdin: bool,
+    connections: int,
+    rate: int,
+    standby: int,
+    json_wanted: bool,
+) -> None:
+    """Add an SMS gateway; it is made active when none is.
+
+    Fields: vonage api_key sender; twilio account_sid sender; clickatell sender; bulksms token_id sender (each also
+    base_url); generic method url headers body_type body sender username ok_status ok_field ok_value; carrier carrier.
+    """
+    values = dict(_field(text, gateway) for text in settings)
+    secret = read_password(secret_stdin)
+    if secret is not None:
+        names = [each.name for each in sms_servers.fields_of(gateway) if each.secret]
+        values |= dict.fromkeys(names, secret)
+    entry = sms_servers.SmsEntry(
+        name=name, gateway=gateway, values=values, connections=connections, rate=rate, standby=standby
+    )
+
+    async def work(desk: Desk, now: datetime) -> dict[str, object]:
+        return _server_row(await sms_servers.add_sms_server(desk, entry, now=now, actor=ACTOR))
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+def _field(text: str, gateway: str) -> tuple[str, str]:
+    """Return name and value of ``FIELD=VALUE``; a secret is not taken here, where everybody can read it."""
+    name, is_one, value = text.partition("=")
+    each = next((each for each in sms_servers.fields_of(gateway) if each.name == name), None)
+    if not is_one or each is None:
+        known = ", ".join(each.name for each in sms_servers.fields_of(gateway) if not each.secret)
+        raise click.UsageError(f"--set takes FIELD=VALUE, with one of {known}")
+    if each.secret:
+        raise click.UsageError(f"{name} is secret: give --secret-stdin and write it to standard input")
+    return name, value
+
+
 def _server_row(row: NotificationServer) -> dict[str, object]:
+    if row.kind == sms_servers.KIND:
+        return {name: getattr(row, name) for name in ("name", "kind", "gateway", "active")}
     names = ("name", "kind", "host", "port", "security", "from_email", "active")
     return {name: getattr(row, name) for name in names}
 
@@ -78,7 +134,7 @@ def server_activate(*, name: str) -> None:
 @click.option("--to", "recipient", required=True)
 @as_json
 def server_test(*, name: str, recipient: str, json_wanted: bool) -> None:
-    """Send a test mail and print what the server said."""
+    """Send a test message, to a mail address or a phone number, and print what the server said."""
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
         server = await servers.find_server(name)

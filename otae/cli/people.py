@@ -1,41 +1,16 @@
-"""Administrators and local people."""
+"""Local people."""
 
+import json
 from datetime import datetime
+from pathlib import Path
 
 import click
 
-from otae.accounts import administrators
 from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_password
-from otae.directory import local
+from otae.directory import exporting, formats, import_run, local, provisioning
+from otae.errors import InputRefused
+from otae.store import database
 from otae.store.desk import Desk
-
-
-@commands.group()
-def admin() -> None:
-    """Administrators."""
-
-
-@admin.command(name="create")
-@click.argument("name")
-@click.option("--role", default="ADMIN", type=click.Choice(["ADMIN"]))
-@click.option("--setup-link", is_flag=True, help="Print a link with which the person chooses the password.")
-@password_stdin
-@as_json
-def admin_create(*, name: str, role: str, setup_link: bool, password_stdin: bool, json_wanted: bool) -> None:
-    """Create an administrator."""
-    if setup_link == password_stdin:
-        raise click.UsageError("choose one of --password-stdin and --setup-link")
-    password = read_password(password_stdin)
-
-    async def work(desk: Desk, now: datetime) -> dict[str, object]:
-        if password is None:
-            link = await administrators.new_setup_link(desk, now=now, name=name, role=role)
-            return {"name": name, "role": role, "setup_link": link}
-        given = {"name": name, "password": password, "role": role}
-        made = await administrators.create_administrator(desk, **given, now=now, actor=ACTOR)
-        return {"name": made.name, "role": made.role}
-
-    emit(at_the_desk(work), json_wanted=json_wanted)
 
 
 @commands.group()
@@ -87,9 +62,54 @@ def user_list(*, json_wanted: bool) -> None:
     """List the local people."""
 
     async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
-        return [
-            {"name": row.name, "display_name": row.display_name, "email": row.email, "disabled": row.disabled}
-            for row in await local.list_people(limit=100_000)
-        ]
+        return [row async for row in exporting.listed()]
 
     emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+_format = click.option("--format", "kind", type=click.Choice(formats.KINDS), help="Told by the file when left out.")
+
+
+@user.command(name="import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@_format
+@click.option("--dry-run", is_flag=True, help="Only tell what would change.")
+@as_json
+def user_import(*, file: Path, kind: str | None, dry_run: bool, json_wanted: bool) -> None:
+    """Add and change local people as FILE says, a provisioning file or CSV with headings; tell each line's result."""
+
+    async def work(desk: Desk, now: datetime) -> None:
+        with file.open("rb") as opened:
+            row = await provisioning.take(desk, opened, file.name, kind=kind or "", now=now, actor=ACTOR, hold=True)
+        await import_run.run(desk, row, clock=database.now, actor=ACTOR, dry_run=dry_run)
+        before = "["
+        async for page in provisioning.every_line(row):
+            for line in page:
+                told = {"line": line.number, "user": line.name, "result": line.status}
+                told |= {"changes": line.changes} | ({"reason": line.reason} if line.reason else {})
+                if json_wanted:
+                    click.echo(f"{before}\n  {json.dumps(told, ensure_ascii=False)}", nl=False)
+                    before = ","
+                else:
+                    words = line.reason or " ".join(line.changes)
+                    click.echo(f"{line.number}  {line.name or '-'}  {line.status}  {words}".rstrip())
+        if json_wanted:
+            click.echo("\n]" if before == "," else "[]")
+
+    at_the_desk(work)
+
+
+@user.command(name="export")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.option("--format", "kind", type=click.Choice(formats.KINDS), default=formats.CSV, show_default=True)
+def user_export(*, file: Path, kind: str) -> None:
+    """Write the local people into FILE ("-": standard output), to be imported again; passwords are not in it."""
+    if file.exists() and str(file) != "-":
+        raise InputRefused({"": f"{file} exists already: name a file that does not"})
+
+    async def work(_desk: Desk, _now: datetime) -> None:
+        with click.open_file(str(file), "w", encoding="utf-8") as opened:
+            async for part in exporting.people(kind):
+                opened.write(part.replace("\r\n", "\n"))
+
+    at_the_desk(work)

@@ -10,6 +10,7 @@ import click
 
 from otae import app
 from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, settings
+from otae.directory import lookup
 from otae.errors import InputRefused
 from otae.invitations import listing
 from otae.store import audit, backup, backup_file
@@ -29,13 +30,18 @@ def audit_list(*, search: str, limit: int, json_wanted: bool) -> None:
     """List the audit log, newest first."""
 
     async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
+        rows = await audit.list_entries(search=search, about=await lookup.id_meant(search), limit=limit)
+        names = await lookup.names_in(text for row in rows for text in (row.actor, row.subject, row.detail))
         return [
             {
                 "entry": row.id,
                 "at": listing.stamp(row.at),
-                **{name: getattr(row, name) for name in ("actor", "action", "subject", "detail")},
+                "actor": names.get(row.actor, row.actor),
+                "action": row.action,
+                "subject": names.get(row.subject, row.subject),
+                "detail": names.get(row.detail, row.detail),
             }
-            for row in await audit.list_entries(search=search, limit=limit)
+            for row in rows
         ]
 
     emit(at_the_desk(work), json_wanted=json_wanted)

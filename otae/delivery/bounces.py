@@ -1,5 +1,7 @@
 """Mail that comes back: a return address signed for one delivery, and the report (RFC 3464) that arrives there."""
 
+import asyncio
+import contextlib
 import hashlib
 import hmac
 import re
@@ -7,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from email import policy
 from email.message import Message
-from email.parser import BytesParser
+from email.parser import BytesHeaderParser, BytesParser
+from itertools import islice
 from uuid import UUID
 
 from otae.delivery.outcomes import bounced
@@ -18,9 +21,14 @@ from otae.store.desk import Desk
 from otae.store.keyring import installation_secret
 from otae.store.models import Delivery
 
-#: Most parts of a report that are looked at.
-PARTS = 50
+#: Most parts of a report that are looked at, most parts within parts, and most bytes: what a report says comes first,
+#: and what it brings back behind it may be large, or made to keep a reader busy.
+PARTS, NESTED, LOOKED_AT = 50, 30, 64 * 1024
+#: Headers in which a mail server says where a mail arrived, and most addresses in them that are looked at.
+ARRIVED, ADDRESSES = ("Delivered-To", "X-Original-To", "Envelope-To", "To"), 20
 _ADDRESS = re.compile(r"bounce\+([0-9a-f]{32})\.([0-9a-f]{20})@([^@]+)", re.IGNORECASE)
+_HOLDS_MORE = re.compile(rb"(?:multipart|message)/", re.IGNORECASE)
+_ANYWHERE = re.compile(r"bounce\+[0-9a-f]{32}\.[0-9a-f]{20}@[a-z0-9.-]{1,253}", re.IGNORECASE)
 
 
 class NoSuchAddress(OtaeError):
@@ -56,13 +64,23 @@ async def delivery_of(desk: Desk, address: str) -> UUID:
     return delivery_id
 
 
+async def delivery_in(desk: Desk, content: bytes) -> UUID:
+    """Return the delivery to whose return address a whole mail came, by its headers; NoSuchAddress when to none."""
+    headers = BytesHeaderParser(policy=policy.compat32).parsebytes(content[:LOOKED_AT])
+    arrived = (str(value) for name in ARRIVED for value in headers.get_all(name, []))
+    for address in islice((found[0] for value in arrived for found in _ANYWHERE.finditer(value)), ADDRESSES):
+        with contextlib.suppress(NoSuchAddress):
+            return await delivery_of(desk, address)
+    raise NoSuchAddress
+
+
 async def take(delivery_id: UUID, content: bytes, *, now: datetime) -> None:
     """Take a mail that came to the return address of ``delivery_id``; a report of failure marks it bounced.
 
     What is no such report (a delay, somebody's absence) changes nothing. Raises TooEarly while the delivery is not
     known to be sent: the sender of the report tries again.
     """
-    report = read(content)
+    report = await asyncio.to_thread(read, content)
     row = await Delivery.get_or_none(id=delivery_id).select_related("invitation")
     if report is None or row is None:
         return
@@ -78,12 +96,13 @@ async def take(delivery_id: UUID, content: bytes, *, now: datetime) -> None:
 
 def read(content: bytes) -> Report | None:
     """Return what a mail says about a message that failed; None when it is no report of failure."""
-    message = BytesParser(policy=policy.compat32).parsebytes(content)
+    head = content[:LOOKED_AT]
+    if len(_HOLDS_MORE.findall(head)) > NESTED:
+        return None  # no mail server writes that, and reading it would go as deep
+    message = BytesParser(policy=policy.compat32).parsebytes(head)
     if message.get_content_type() != "multipart/report":
         return None
-    for at, part in enumerate(message.walk()):
-        if at >= PARTS:
-            break
+    for part in islice(message.walk(), PARTS):
         if part.get_content_type() == "message/delivery-status":
             return _failure(part)
     return None

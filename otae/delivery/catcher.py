@@ -1,4 +1,4 @@
-"""The built-in mail catcher: takes all mail while there is no notification server, and a rehearsal's always."""
+"""The built-in catcher: takes all messages of a channel that has no notification server, and a rehearsal's always."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,30 +20,46 @@ KEPT = 500
 
 
 @dataclass(frozen=True)
-class Catcher:
-    """A transport that keeps the mail, sealed, instead of sending it."""
-
+class _Keeping:
     desk: Desk
     now: datetime
     rehearsal: bool = False
     name: str = "the mail catcher"
 
-    async def send(self, message: EmailMessage, recipient: str, before_end: BeforeEnd) -> Receipt:
-        """Keep ``message``; it either is there afterwards or is not, so its end needs no announcement."""
-        del before_end
+    async def keep(self, channel: str, recipient: str, subject: str, content: bytes) -> Receipt:
+        """Keep a message, sealed; the oldest ones go."""
         row = CaughtMail(
+            channel=channel,
             recipient=recipient,
-            subject=str(message["Subject"])[:300],
+            subject=subject,
             rehearsal=self.rehearsal,
             caught_at=self.now,
         )
-        row.message_sealed = self.desk.vault.seal(message.as_bytes(), row.id, MESSAGE)
+        row.message_sealed = self.desk.vault.seal(content, row.id, MESSAGE)
         async with transaction():
             await row.save(force_create=True)
             newest = CaughtMail.all().order_by("-caught_at", "-id")
             if surplus := await newest.offset(KEPT).limit(1000).values_list("id", flat=True):
                 await CaughtMail.filter(id__in=surplus).delete()
         return Receipt("kept here, sent nowhere")
+
+
+class Catcher(_Keeping):
+    """A transport that keeps the mail, sealed, instead of sending it."""
+
+    async def send(self, message: EmailMessage, recipient: str, before_end: BeforeEnd) -> Receipt:
+        """Keep ``message``; it either is there afterwards or is not, so its end needs no announcement."""
+        del before_end
+        return await self.keep("mail", recipient, str(message["Subject"])[:300], message.as_bytes())
+
+
+class TextCatcher(_Keeping):
+    """The same for text messages."""
+
+    async def send(self, message: str, recipient: str, before_end: BeforeEnd) -> Receipt:
+        """Keep ``message``, as `Catcher.send`. It has no subject: all there is of a text message may be secret."""
+        del before_end
+        return await self.keep("sms", recipient, "", message.encode("utf-8", "replace"))
 
 
 async def list_caught(*, limit: int = 100, rehearsal: bool | None = False) -> list[CaughtMail]:
@@ -55,9 +71,14 @@ async def list_caught(*, limit: int = 100, rehearsal: bool | None = False) -> li
 async def open_caught(desk: Desk, mail_id: UUID) -> EmailMessage:
     """Return one caught mail as it would have gone out; InputRefused when it is not there any more."""
     row = await CaughtMail.get_or_none(id=mail_id)
-    if row is None:
+    if row is None or row.channel != "mail":
         raise InputRefused({"": "this mail is not kept any more"})
     sealed = desk.vault.open(row.message_sealed, row.id, MESSAGE)
     message = BytesParser(policy=policy.default).parsebytes(sealed)
     assert isinstance(message, EmailMessage)  # noqa: S101 - the policy decides the class; tells the type checker
     return message
+
+
+def open_text(desk: Desk, row: CaughtMail) -> str:
+    """Return the text of one caught text message."""
+    return desk.vault.open(row.message_sealed, row.id, MESSAGE).decode()

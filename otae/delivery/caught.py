@@ -1,10 +1,10 @@
-"""Reading what the mail catcher took. A mail may hold a PIN, so whoever opens one is recorded."""
+"""Reading what the catcher took. A message may hold a PIN, so whoever opens one is recorded."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from otae.delivery.catcher import open_caught
+from otae.delivery.catcher import open_caught, open_text
 from otae.store import audit
 from otae.store.desk import Desk
 from otae.store.models import CaughtMail
@@ -15,9 +15,14 @@ HEADERS = ("From", "To", "Subject", "Date", "Message-ID")
 
 @dataclass(frozen=True)
 class CaughtText:
-    """One caught mail. ``headers``: name and value; ``html``: "" when the mail has text alone."""
+    """One caught message, by ``channel`` "mail" or "sms".
+
+    ``headers``: name and value; ``html``: "" when it has text alone; a text message has neither, nor a subject.
+    """
 
     id: UUID
+    channel: str
+    recipient: str
     subject: str
     caught_at: datetime
     rehearsal: bool
@@ -30,20 +35,35 @@ class CaughtText:
 
 
 async def read_caught(desk: Desk, mail_id: UUID, *, now: datetime, actor: str) -> CaughtText | None:
-    """Open a caught mail, audited; None when it is not kept (any more)."""
+    """Open a caught message, audited; None when it is not kept (any more)."""
     row = await CaughtMail.get_or_none(id=mail_id)
     if row is None:
         return None
-    message = await open_caught(desk, mail_id)
+    if row.channel == "sms":
+        opened = _shown(row, [], open_text(desk, row), "")
+    else:
+        opened = await _mail(desk, row)
+    await audit.record(actor, "mail.opened", now=now, subject=str(row.id), detail=row.recipient)
+    return opened
+
+
+async def _mail(desk: Desk, row: CaughtMail) -> CaughtText:
+    message = await open_caught(desk, row.id)
     parts = {kind: message.get_body(preferencelist=(kind,)) for kind in ("plain", "html")}
     texts = {kind: str(part.get_content()) if part is not None else "" for kind, part in parts.items()}
-    await audit.record(actor, "mail.opened", now=now, subject=str(row.id), detail=row.recipient)
+    headers = [(name, str(message[name])) for name in HEADERS if message[name] is not None]
+    return _shown(row, headers, texts["plain"], texts["html"])
+
+
+def _shown(row: CaughtMail, headers: list[tuple[str, str]], text: str, html: str) -> CaughtText:
     return CaughtText(
         id=row.id,
+        channel=row.channel,
+        recipient=row.recipient,
         subject=row.subject,
         caught_at=row.caught_at,
         rehearsal=row.rehearsal,
-        headers=[(name, str(message[name])) for name in HEADERS if message[name] is not None],
-        text=texts["plain"],
-        html=texts["html"],
+        headers=headers,
+        text=text,
+        html=html,
     )

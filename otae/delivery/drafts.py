@@ -8,13 +8,16 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from otae.delivery.catcher import Catcher
-from otae.delivery.compose import house_sender, invitation_url, values_of
-from otae.delivery.macros import MACROS, fill
+from otae.delivery.compose import filled_mail, filled_sms, house_sender, invitation_page, invitation_url, values_of
+from otae.delivery.default_texts import Wording
+from otae.delivery.languages import MAIN
+from otae.delivery.macros import MACROS
 from otae.delivery.message import MessageRefused, build, check_address
 from otae.delivery.servers import active_server
+from otae.delivery.sms_parts import Measure, foreign, measure
 from otae.delivery.smtp import smtp_transport
 from otae.delivery.transport import NotSent
-from otae.delivery.wording import Wording, check_wording
+from otae.delivery.wording import check_wording
 from otae.errors import InputRefused
 from otae.store import audit, jobs, tries
 from otae.store.database import transaction
@@ -28,17 +31,33 @@ SENT = 30
 #: Seconds an answer may take: somebody is watching.
 PATIENCE = 10
 SAMPLE_PIN = "12345678"
+SAMPLE_NOTE = "Please do this before Friday."
+SAMPLE_REASON = "550 5.1.1 ben@example.test: there is no such mailbox"
 SAMPLE_TOKEN = "ep-00000000-0000-4000-8000-000000000000"  # noqa: S105 - opens nothing
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What a wording says with values put in. ``person``: whose values they are, "" for made-up ones."""
+    """What a wording says with values put in. ``person``: whose values they are, "" for made-up ones.
+
+    ``sms``: "" for a kind without; ``measure`` says how long it is, ``foreign`` which letters make it Unicode.
+    """
 
     subject: str
     text: str
     html: str
+    sms: str
     person: str
+
+    @property
+    def measure(self) -> Measure:
+        """How long the text message is."""
+        return measure(self.sms)
+
+    @property
+    def foreign(self) -> str:
+        """The letters that only a Unicode text message can carry."""
+        return foreign(self.sms)
 
 
 @dataclass(frozen=True)
@@ -57,35 +76,38 @@ class DraftSent:
         return self.status in {"queued", "running"}
 
 
-async def preview(desk: Desk, kind: str, wording: Wording, *, now: datetime) -> Draft:
-    """Return what a ``wording`` of ``kind`` says to the person of the newest pending invitation.
+async def preview(desk: Desk, kind: str, wording: Wording, *, now: datetime, language: str = MAIN) -> Draft:
+    """Return what a ``wording`` of ``kind`` says in ``language`` to the person of the newest pending invitation.
 
     Without any, to somebody made up. Macros without a value in such a message are left as they are written, so that
     they show.
     """
     newest = Invitation.filter(status="pending", rehearsal=False).order_by("-created_at").select_related("person")
-    invitation = await newest.first()
-    if invitation is None:
-        values = await values_of(_somebody(now), "high_security", now + timedelta(days=1))
-    else:
-        values = await values_of(invitation.person, invitation.mode, invitation.valid_until)
+    found = await newest.first()
+    invitation, person = (found, found.person) if found else _made_up(now)
+    values = await values_of(invitation, person, language)
     values |= {"enrollment.url": invitation_url(desk.settings, SAMPLE_TOKEN), "enrollment.pin": SAMPLE_PIN}
+    values |= {"invitation.page": invitation_page(desk.settings, invitation), "failure.reason": SAMPLE_REASON}
     values = {name: value for name, value in values.items() if kind in MACROS[name]}
-    return Draft(
-        subject=fill(wording.subject, values),
-        text=fill(wording.text, values),
-        html=fill(wording.html, values, escape=True),
-        person=invitation.person.name if invitation else "",
-    )
+    filled = filled_mail(wording, values)
+    sms = filled_sms(kind, wording, values)
+    return Draft(filled.subject, filled.text, filled.html, sms, found.person.name if found else "")
 
 
 async def enqueue_draft(
-    desk: Desk, template: NotificationTemplate, wording: Wording, recipient: str, *, now: datetime, actor: str
+    desk: Desk,
+    template: NotificationTemplate,
+    wording: Wording,
+    recipient: str,
+    *,
+    now: datetime,
+    actor: str,
+    language: str = MAIN,
 ) -> Job:
-    """Order ``wording`` to be sent to ``recipient`` with sample values and return the job to follow; audited.
+    """Order ``wording`` to be mailed to ``recipient`` with sample values and return the job to follow; audited.
 
-    Raises InputRefused ("recipient", "subject", "text", "html") for what cannot be sent, SlowDown after thirty in an
-    hour.
+    Raises InputRefused ("recipient", "subject", "text", "html", "sms") for what cannot be sent, SlowDown after thirty
+    in an hour.
     """
     fields: dict[str, str] = {}
     try:
@@ -101,7 +123,7 @@ async def enqueue_draft(
     await tries.spend(f"{SEND}:{actor}"[:200], SENT, now, timedelta(hours=1))
     async with transaction():
         order: dict[str, object] = {"template": str(template.id), "kind": template.kind, "recipient": recipient.strip()}
-        order |= {"subject": wording.subject, "text": wording.text, "html": wording.html}
+        order |= {"subject": wording.subject, "text": wording.text, "html": wording.html, "language": language}
         job = await jobs.enqueue(SEND, order, created_by=actor, now=now)
         await audit.record(actor, "template.sent", now=now, subject=template.name, detail=recipient.strip())
     desk.bell.ring("job", job.id)
@@ -116,7 +138,8 @@ async def run_draft(desk: Desk, job: Job, *, now: datetime) -> None:
     server = await active_server()
     outcome: dict[str, object] = {"ok": False, "through": server.name if server else "", "words": ""}
     given = Wording(*(str(job.input[part]) for part in ("subject", "text", "html")))
-    draft, recipient = await preview(desk, str(job.input["kind"]), given, now=now), str(job.input["recipient"])
+    kind, language, recipient = (str(job.input[part]) for part in ("kind", "language", "recipient"))
+    draft = await preview(desk, kind, given, now=now, language=language)
     try:
         message = build(
             sender=(server.from_name, server.from_email) if server else await house_sender(desk),
@@ -143,8 +166,9 @@ async def sent_draft(template_id: UUID, job_id: UUID) -> DraftSent | None:
     return DraftSent(job.id, job.status, str(job.input["recipient"]), through, words)
 
 
-def _somebody(now: datetime) -> Person:
-    return Person(name="ada", display_name="Ada Example", email="ada@example.test", phone=None, created_at=now)
+def _made_up(now: datetime) -> tuple[Invitation, Person]:
+    ada = Person(name="ada", display_name="Ada Example", email="ada@example.test", phone=None, created_at=now)
+    return Invitation(mode="high_security", valid_until=now + timedelta(days=1), note=SAMPLE_NOTE), ada
 
 
 async def _nothing_to_note() -> None:

@@ -11,28 +11,35 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from otae.delivery.kinds import AFTERWARDS, KINDS, LINKING
 from otae.errors import InputRefused
 
-_EVERYWHERE = frozenset({"url", "pin", "confirmation"})
+_EVERYWHERE = frozenset(KINDS)
+_LINKING = frozenset(LINKING)
+_NOTICE = frozenset({"notice"})
 #: Name of each macro and the kinds of message that know its value.
 MACROS: Mapping[str, frozenset[str]] = {
-    "enrollment.url": frozenset({"url"}),
+    "enrollment.url": _LINKING,
     "enrollment.pin": frozenset({"pin"}),
-    "enrollment.expires": frozenset({"url", "pin"}),
+    "enrollment.expires": _EVERYWHERE - AFTERWARDS,
     "enrollment.mode": _EVERYWHERE,
     "user.displayname": _EVERYWHERE,
     "user.loginname": _EVERYWHERE,
     "user.mail": _EVERYWHERE,
     "user.phone": _EVERYWHERE,
+    "invitation.note": _EVERYWHERE,
+    "invitation.page": _NOTICE,
+    "failure.reason": _NOTICE,
     "server.name": _EVERYWHERE,
     "root.fingerprint": _EVERYWHERE,
     "support.contact": _EVERYWHERE,
 }
-KINDS = ("url", "pin", "confirmation")
 #: Never in a subject: subjects show on locked screens and in the logs of every mail server on the way.
 SECRET = frozenset({"enrollment.url", "enrollment.pin"})
 #: Most bytes of one text, in UTF-8.
 LONGEST = 64 * 1024
+#: Most characters of a text message, before values are put in.
+LONGEST_SMS = 1000
 #: Most macros in one text: what it becomes stays bounded however long the values are.
 MOST = 200
 
@@ -70,11 +77,14 @@ def fill(text: str, values: Mapping[str, str], *, escape: bool = False) -> str:
     return _MACRO.sub(put, text)
 
 
-def check_template(kind: str, *, subject: str, text: str, html: str) -> None:
-    """Refuse a template that could not be sent as it is written: InputRefused names field, macro, line and column."""
+def check_template(kind: str, *, subject: str, text: str, html: str, sms: str = "") -> None:
+    """Refuse a template that could not be sent as it is written: InputRefused names field, macro, line and column.
+
+    A text message may be left empty: the default one is sent then.
+    """
     if kind not in KINDS:
-        raise InputRefused({"kind": "choose url, pin or confirmation"})
-    parts = {"subject": subject, "text": text, "html": html}
+        raise InputRefused({"kind": f"choose {', '.join(KINDS[:-1])} or {KINDS[-1]}"})
+    parts = {"subject": subject, "text": text, "html": html} | ({"sms": sms} if sms else {})
     fields = {name: wrong for name, value in parts.items() if (wrong := _wrong(kind, name, value))}
     if fields:
         raise InputRefused(fields)
@@ -95,11 +105,20 @@ def _wrong(kind: str, field: str, value: str) -> str | None:
         return "use one line of at most 300 characters"
     if len(value.encode("utf-8", "surrogatepass")) > LONGEST:
         return "is longer than 64 KiB"
-    if wrong := _wrong_macro(kind, field, value):
-        return wrong
-    if field != "subject" and kind in {"url", "pin"} and not _says(f"enrollment.{kind}", value):
-        return f"does not say ${{enrollment.{kind}}}"
+    if field == "sms" and len(value) > LONGEST_SMS:
+        return f"is longer than {LONGEST_SMS} characters"
+    return _wrong_macro(kind, field, value) or _unsaid(kind, field, value)
+
+
+def _unsaid(kind: str, field: str, value: str) -> str | None:
+    if field != "subject" and (needed := _needed(kind)) and not _says(needed, value):
+        return f"does not say ${{{needed}}}"
     return None
+
+
+def _needed(kind: str) -> str:
+    """Return the macro without which a message of ``kind`` is of no use."""
+    return "enrollment.pin" if kind == "pin" else "enrollment.url" if kind in LINKING else ""
 
 
 def _says(name: str, text: str) -> bool:

@@ -31,6 +31,16 @@ class MessageRefused(OtaeError):
     """A mail cannot be built from these values; the text says which one and why."""
 
 
+def one_line(value: str) -> str:
+    """Return what somebody is called, or entered, as one line that is safe to put into a header or a message.
+
+    Breaks become a space, characters that turn the direction go, and "=?" loses its meaning. Joiners stay: names and
+    emoji need them.
+    """
+    kept = (" " if unicodedata.category(one) in _BREAKING else one for one in value if one not in _TURNING)
+    return " ".join("".join(kept).replace("=?", "= ?").split())
+
+
 def check_header(text: str, what: str) -> None:
     """Raise MessageRefused when ``text`` may not stand in a header; ``what`` names it."""
     if not text.strip() or len(text) > LONGEST:

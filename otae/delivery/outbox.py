@@ -17,14 +17,12 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 
 from otae.delivery import lines, pace
-from otae.delivery.bounces import return_address
-from otae.delivery.catcher import Catcher
-from otae.delivery.compose import compose
+from otae.delivery.dispatch import KINDS, MAIL, Way, by_catcher, by_server, servers_for
+from otae.delivery.kinds import AFTERWARDS
 from otae.delivery.message import MessageRefused
 from otae.delivery.outcomes import DATA, NEAR, Claimed, cancelled, deferred, failed, give_up, sent, unknown
-from otae.delivery.servers import ways
-from otae.delivery.smtp import smtp_transport
-from otae.delivery.transport import NotYet, OutcomeUnknown, Receipt, RefusedForGood, Superseded, Transport, Unreachable
+from otae.delivery.servers import active_server
+from otae.delivery.transport import NotYet, OutcomeUnknown, Receipt, RefusedForGood, Superseded, Unreachable
 from otae.errors import StaleState
 from otae.store.database import transaction
 from otae.store.desk import Desk
@@ -41,16 +39,21 @@ TOO_OLD = timedelta(days=5)
 log = structlog.get_logger("otae.delivery")
 
 
-async def enqueue(invitation: Invitation, kind: str, generation: int, recipient: str, *, now: datetime) -> Delivery:
+async def enqueue(
+    invitation: Invitation, kind: str, generation: int, recipient: str, *, now: datetime, channel: str = MAIL
+) -> Delivery:
     """Store one message to be sent and return it; call inside the transaction that creates its reason.
 
-    ``kind``: "url", "pin" or "confirmation". The same (invitation, kind, generation) again returns the row that is
-    there: nobody gets a message twice because somebody clicked twice. Ring ("delivery", id) after the transaction.
+    ``recipient``: a mail address, or a number in E.164 form where ``channel`` is "sms".
+    ``kind``: one of `kinds.KINDS`, or "reminder-1" and so on. The same (invitation, kind, generation) again returns the
+    row that is there: nobody gets a message twice because somebody clicked twice. Ring ("delivery", id) after the
+    transaction.
     """
     same = Delivery.filter(invitation_id=invitation.id, kind=kind, generation=generation)
     if found := await same.first():
         return found
-    row = Delivery(invitation_id=invitation.id, kind=kind, generation=generation, recipient=recipient, created_at=now)
+    row = Delivery(invitation_id=invitation.id, kind=kind, generation=generation, channel=channel, created_at=now)
+    row.recipient = recipient
     row.message_id = f"{row.id}.{generation}"
     try:
         async with transaction():
@@ -77,10 +80,12 @@ async def deliver(desk: Desk, delivery_id: UUID, *, now: datetime) -> None:
     First the row says "sending", then the server is spoken to. A result that comes after another worker took the row
     over is logged and changes nothing.
     """
-    servers = sorted(await ways(), key=lambda server: lines.is_avoided(server.name))
+    claimed = await _look(delivery_id, now)
+    if claimed is None:
+        return
+    servers = await servers_for(claimed.row.channel)
     async with _place(servers):
-        claimed = await _claim(delivery_id, servers, now)
-        if claimed is None:
+        if not await _claim(claimed, servers, now):
             return
         try:
             await _attempt(desk, claimed, servers, now)
@@ -120,40 +125,32 @@ async def _send(
 ) -> tuple[Receipt, str]:
     """Send by the first server that can be reached; return its receipt and what the timeline calls the way."""
     if not servers or claimed.invitation.rehearsal:
-        catcher = Catcher(desk, later(), claimed.invitation.rehearsal)
-        return await _send_by(desk, claimed, catcher, None, later), catcher.name
-    sender = await return_address(desk, claimed.row.id)
+        way = by_catcher(desk, claimed, later())
+        return await _send_by(claimed, way, later), way.name
     reasons: list[str] = []
     for at, server in enumerate(servers):
-        transport = smtp_transport(desk, server, sender=sender)
+        way = await by_server(desk, claimed, server, later())
         if at > 0 and not await pace.take_slot(server, later()):
-            reasons.append(f"{transport.name}: may not be given more this minute")
+            reasons.append(f"{way.name}: may not be given more this minute")
             continue
         try:
-            receipt = await _send_by(desk, claimed, transport, server, later)
+            receipt = await _send_by(claimed, way, later)
         except Unreachable as error:
             lines.avoid(server.name)
-            reasons.append(f"{transport.name}: {error}" if len(servers) > 1 else str(error))
+            reasons.append(f"{way.name}: {error}" if len(servers) > 1 else str(error))
         else:
-            by = transport.name if server.active else f"standby {transport.name}"
+            by = way.name if server.active else f"standby {way.name}"
             return receipt, f"{by} ({'; '.join(reasons)})" if reasons else by
     raise NotYet("; ".join(reasons))
 
 
-async def _send_by(
-    desk: Desk,
-    claimed: Claimed,
-    transport: Transport,
-    server: NotificationServer | None,
-    later: Callable[[], datetime],
-) -> Receipt:
+async def _send_by(claimed: Claimed, way: Way, later: Callable[[], datetime]) -> Receipt:
     row = claimed.row
-    message = await compose(desk, row, now=later(), server=server)
-    row.server_name = transport.name[:100]
+    row.server_name = way.name[:100]
     ours = Delivery.filter(id=row.id, status="sending", attempt=row.attempt)
     if await ours.update(server_name=row.server_name, lease_until=later() + LEASE) != 1:
         raise StaleState(f"delivery {row.id}, attempt {row.attempt}: another worker took over")
-    return await transport.send(message, row.recipient, lambda: _mark_data(row))
+    return await way.send(lambda: _mark_data(row))
 
 
 async def sweep(now: datetime) -> list[UUID]:
@@ -162,16 +159,19 @@ async def sweep(now: datetime) -> list[UUID]:
         with contextlib.suppress(StaleState):
             async with _unless_locked(row):
                 await _take_back(Claimed(row, row.invitation), now)
-    late = Q(invitation__valid_until__lte=now) & ~Q(kind="confirmation")
+    late = Q(invitation__valid_until__lte=now) & ~Q(kind__in=AFTERWARDS)
     due = Q(next_try_at__isnull=True) | Q(next_try_at__lte=now)
-    queued = Delivery.filter(late | due, status="queued").order_by("next_try_at", "created_at")
-    return [row.id for row in await queued.limit(await _at_once(now)).only("id")]
+    found: list[UUID] = []
+    for channel, kind in KINDS.items():
+        queued = Delivery.filter(late | due, status="queued", channel=channel).order_by("next_try_at", "created_at")
+        found += [row.id for row in await queued.limit(await _at_once(kind, now)).only("id")]
+    return found
 
 
-async def _at_once(now: datetime) -> int:
+async def _at_once(kind: str, now: datetime) -> int:
     """Return how many rows are worth a hint: no more than the active server may be given now, and one of them."""
-    servers = await ways()
-    free = pace.free_slots(servers[0], now) if servers else None
+    server = await active_server(kind)
+    free = pace.free_slots(server, now) if server else None
     return AT_ONCE if free is None else max(1, min(free, AT_ONCE))
 
 
@@ -182,8 +182,8 @@ async def _take_back(claimed: Claimed, now: datetime) -> None:
         await deferred(claimed, "the worker ended before the message was handed over", NEAR, now, at_once=True)
 
 
-async def _claim(delivery_id: UUID, servers: Sequence[NotificationServer], now: datetime) -> Claimed | None:
-    """Take the row for one attempt; None when it is not ours to send (any more)."""
+async def _look(delivery_id: UUID, now: datetime) -> Claimed | None:
+    """Return the row when it is to be sent now; what must not go out any more is ended here."""
     row = await Delivery.get_or_none(id=delivery_id).select_related("invitation")
     if row is None or row.status != "queued":
         return None
@@ -191,45 +191,48 @@ async def _claim(delivery_id: UUID, servers: Sequence[NotificationServer], now: 
     with contextlib.suppress(StaleState):
         if why := _pointless(row, row.invitation):
             await cancelled(claimed, why, now)
-            return None
-        if _out_of_time(row, row.invitation, now):
+        elif _out_of_time(row, row.invitation, now):
             await give_up(claimed, now)
-            return None
-        if row.next_try_at and row.next_try_at > now:
-            return None
+        elif row.next_try_at is None or row.next_try_at <= now:
+            return claimed
+    return None
+
+
+async def _claim(claimed: Claimed, servers: Sequence[NotificationServer], now: datetime) -> bool:
+    """Take the row for one attempt, as it was looked at; False when it moved meanwhile, or may not go out yet."""
+    row = claimed.row
+    with contextlib.suppress(StaleState):
         async with _unless_locked(row):
-            # The claim is this one statement: it holds for the row as it was seen, attempt number included.
-            seen = Delivery.filter(id=row.id, status="queued", attempt=row.attempt)
-            if await seen.update(attempt=row.attempt + 1) != 1:
-                raise StaleState("claimed by another worker")
-            if servers and not row.invitation.rehearsal and not await pace.take_slot(servers[0], now):
+            if servers and not claimed.invitation.rehearsal and not await pace.take_slot(servers[0], now):
                 raise StaleState("the server may not be given more yet; the sweep comes back to it")
-            row.attempt += 1
             await advance(
                 row,
                 "sending",
                 event="delivery.sending",
                 now=now,
                 detail=row.kind,
-                to_whom=about(row.invitation),
+                to_whom=about(claimed.invitation),
+                attempt=row.attempt + 1,
                 lease_until=now + LEASE,
                 phase="",
                 next_try_at=None,
             )
-        return claimed
-    return None
+        return True
+    return False
 
 
 @asynccontextmanager
 async def _unless_locked(row: Delivery) -> AsyncIterator[None]:
-    """Open a transaction on ``row`` as it was seen; StaleState when it moved, or when somebody has it locked.
+    """Open a transaction on ``row`` as it was seen, attempt number included, and keep it so until the transaction ends.
+
+    StaleState when it moved, or when somebody has it locked.
 
     Waiting would be wrong: a worker that was paused in the middle of a transaction keeps its lock for as long, and
     must not hold up the others.
     """
     async with transaction():
         seen = Delivery.filter(id=row.id, status=row.status, attempt=row.attempt)
-        if await seen.select_for_update(skip_locked=True).first() is None:
+        if await seen.select_for_update(skip_locked=True).only("id").first() is None:
             raise StaleState(f"delivery {row.id}: somebody else has it")
         yield
 
@@ -238,7 +241,8 @@ def _pointless(row: Delivery, invitation: Invitation) -> str | None:
     """Why a message should not go out any more; the end of its time is not a reason here."""
     if row.kind == "confirmation":
         return None
-    if invitation.status in {"revoked", "redeemed", "failed"}:
+    ends = {"redeemed"} if row.kind in AFTERWARDS else {"revoked", "redeemed", "failed"}
+    if invitation.status in ends:
         return f"the invitation is {invitation.status}"
     if row.generation < invitation.generation:
         return "a newer message took its place"
@@ -246,7 +250,7 @@ def _pointless(row: Delivery, invitation: Invitation) -> str | None:
 
 
 def _out_of_time(row: Delivery, invitation: Invitation, now: datetime) -> bool:
-    if row.kind == "confirmation" or invitation.valid_until is None:
+    if row.kind in AFTERWARDS or invitation.valid_until is None:
         return row.created_at + TOO_OLD <= now
     return invitation.status == "expired" or invitation.valid_until <= now
 
@@ -260,5 +264,5 @@ async def _mark_data(row: Delivery) -> None:
     if await Delivery.filter(id=row.id, status="sending", attempt=row.attempt).update(phase=DATA) != 1:
         raise StaleState(f"delivery {row.id}, attempt {row.attempt}: another worker took over before the end")
     row.phase = DATA
-    if why := _pointless(row, await Invitation.get(id=row.invitation_id)):
+    if why := _pointless(row, await Invitation.get(id=row.invitation_id).only("id", "status", "generation")):
         raise Superseded(why)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from otae.delivery.kinds import AFTERWARDS
+from otae.delivery.notices import tell_of_failure
 from otae.delivery.transport import Receipt
 from otae.errors import StaleState
 from otae.store.database import transaction
@@ -126,12 +128,13 @@ async def _fail_invitation(invitation_id: UUID, words: str, now: datetime) -> No
             await advance(
                 invitation, "failed", event="invitation.failed", now=now, detail=f"the message failed: {words}"
             )
+            await tell_of_failure(invitation, now=now)
 
 
 async def give_up(claimed: Claimed, now: datetime) -> None:
     """Give up a queued row whose time is over, and the PIN it would have carried; StaleState when somebody took it."""
     row = claimed.row
-    by_invitation = claimed.invitation.valid_until is not None and row.kind != "confirmation"
+    by_invitation = claimed.invitation.valid_until is not None and row.kind not in AFTERWARDS
     words = NOT_IN_TIME if by_invitation else "not sent within five days"
     words = f"{words}; last answer: {row.answer}" if row.answer else words
     async with _in_order(row):
@@ -169,9 +172,12 @@ async def cancelled(claimed: Claimed, why: str, now: datetime) -> None:
 
 
 async def bounced(row: Delivery, invitation: Invitation, words: str, now: datetime) -> None:
-    """A message that was sent came back; StaleState when the row is not "sent" any more."""
+    """A message that was sent came back; StaleState when the row is not "sent" any more.
+
+    Whoever invited is told when it was the link of an invitation that still waits.
+    """
     words = _without_secrets(row, words)[:500]
-    async with transaction():
+    async with _in_order(row):
         await advance(
             row,
             "bounced",
@@ -181,6 +187,8 @@ async def bounced(row: Delivery, invitation: Invitation, words: str, now: dateti
             to_whom=about(invitation),
             answer=words,
         )
+        if row.kind == "url" and invitation.status == "pending" and row.generation == invitation.generation:
+            await tell_of_failure(invitation, now=now)
 
 
 async def _forget_pin(row: Delivery) -> None:

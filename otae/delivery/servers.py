@@ -1,21 +1,26 @@
-"""Notification servers: where mail leaves the house. One is active; without one the catcher takes everything."""
+"""Notification servers: where messages leave the house. One of each kind is active; else the catcher takes them."""
 
 import ipaddress
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 from uuid import UUID
 
 from tortoise.expressions import Q
 
+from otae.delivery import phones
 from otae.delivery.message import MessageRefused, check_address, check_header
 from otae.delivery.smtp import PASSWORD
-from otae.delivery.tryout import try_out
+from otae.delivery.tryout import try_out, try_out_sms
 from otae.errors import InputRefused
 from otae.store import audit, jobs, tries
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Job, NotificationServer
+
+#: Name for those who show rows and may not know the tables.
+ServerRow: TypeAlias = NotificationServer
 
 SECURITIES = ("none", "starttls", "tls")
 #: The kind of a test's job.
@@ -77,9 +82,10 @@ async def update_server(
     return server
 
 
-async def list_servers() -> list[NotificationServer]:
-    """Return every server, the active one first."""
-    return await NotificationServer.all().order_by("-active", "name")
+async def list_servers(kind: str | None = None) -> list[NotificationServer]:
+    """Return every server, or those of ``kind``: of each kind the active one first."""
+    rows = NotificationServer.all() if kind is None else NotificationServer.filter(kind=kind)
+    return await rows.order_by("-kind", "-active", "name")
 
 
 async def find_server(name: str) -> NotificationServer:
@@ -98,17 +104,17 @@ async def server_of(server_id: UUID) -> NotificationServer:
     return found
 
 
-async def active_server() -> NotificationServer | None:
-    """Return the server that mail goes out through; None while the catcher takes it."""
-    return await NotificationServer.filter(kind="smtp", active=True).first()
+async def active_server(kind: str = "smtp") -> NotificationServer | None:
+    """Return the server of ``kind`` that messages go out through; None while the catcher takes them."""
+    return await NotificationServer.filter(kind=kind, active=True).first()
 
 
-async def ways() -> list[NotificationServer]:
-    """Return the servers that mail may go out through: the active one, then its standbys in their order.
+async def ways(kind: str = "smtp") -> list[NotificationServer]:
+    """Return the servers of ``kind`` that messages may go out through: the active one, then its standbys in order.
 
-    Empty while none is active: the catcher takes mail then, and no standby stands in for it.
+    Empty while none is active: the catcher takes them then, and no standby stands in for it.
     """
-    rows = await NotificationServer.filter(Q(active=True) | Q(standby__gt=0), kind="smtp").order_by("standby", "name")
+    rows = await NotificationServer.filter(Q(active=True) | Q(standby__gt=0), kind=kind).order_by("standby", "name")
     active = [row for row in rows if row.active]
     return [*active, *(row for row in rows if not row.active)] if active else []
 
@@ -130,13 +136,17 @@ async def remove_server(server: NotificationServer, *, now: datetime, actor: str
 
 
 async def enqueue_test(desk: Desk, server: NotificationServer, recipient: str, *, now: datetime, actor: str) -> Job:
-    """Order a test mail through ``server`` and return the job to follow.
+    """Order a test message through ``server`` and return the job to follow.
 
-    Raises InputRefused when ``recipient`` is no mail address, SlowDown after thirty tests in an hour.
+    Raises InputRefused when ``recipient`` is no mail address, or no phone number where ``server`` is an SMS gateway;
+    SlowDown after thirty tests in an hour.
     """
     try:
-        check_address(recipient.strip(), "address")
-    except MessageRefused as error:
+        if server.kind == "sms":
+            recipient = phones.e164(recipient, region=await phones.own_region())
+        else:
+            check_address(recipient.strip(), "address")
+    except (MessageRefused, phones.NumberRefused) as error:
         raise InputRefused({"recipient": str(error)}) from None
     await tries.spend(f"notification-server.test:{actor}"[:200], TESTS, now, timedelta(hours=1))
     async with transaction():
@@ -148,7 +158,7 @@ async def enqueue_test(desk: Desk, server: NotificationServer, recipient: str, *
 
 
 async def run_test(desk: Desk, job: Job, *, now: datetime) -> None:
-    """Send the test mail of ``job`` and store what came of it.
+    """Send the test message of ``job`` and store what came of it.
 
     The job's output: ``server`` (its name) and what `tryout.try_out` returns.
     """
@@ -160,7 +170,12 @@ async def run_test(desk: Desk, job: Job, *, now: datetime) -> None:
     else:
         message_id = f"<{job.id}.test@{desk.settings.public_host}>"
         outcome |= {"server": server.name}
-        outcome |= await try_out(desk, server, str(job.input["recipient"]), message_id=message_id, now=now)
+        recipient = str(job.input["recipient"])
+        if server.kind == "sms":
+            mail = next(iter(await ways()), None)
+            outcome |= await try_out_sms(desk, server, recipient, mail=mail, message_id=message_id, now=now)
+        else:
+            outcome |= await try_out(desk, server, recipient, message_id=message_id, now=now)
     await jobs.finish(job.id, outcome, now=now, failed=not outcome["ok"])
 
 

@@ -61,6 +61,11 @@ async def last_test(server_id: UUID) -> ServerTest | None:
     )
 
 
+def mark_of(test: ServerTest | None) -> str:
+    """Return a text that changes when what is shown of a test changes."""
+    return f"{test.id}-{test.status}" if test else "none"
+
+
 def _list(job: Job, name: str) -> list[Any]:
     kept = job.output.get(name)
     return kept if isinstance(kept, list) else []

@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from email.message import EmailMessage
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from otae.errors import OtaeError
+
+Message_contra = TypeVar("Message_contra", contravariant=True)
 
 #: Longest answer of a server that is kept.
 WORDS = 300
@@ -50,14 +51,14 @@ class Receipt:
 BeforeEnd = Callable[[], Awaitable[None]]
 
 
-class Transport(Protocol):
-    """One way out."""
+class Transport(Protocol[Message_contra]):
+    """One way out, for mail (EmailMessage) or for text messages (str)."""
 
     @property
     def name(self) -> str:
         """What the timeline calls it."""
 
-    async def send(self, message: EmailMessage, recipient: str, before_end: BeforeEnd) -> Receipt:
+    async def send(self, message: Message_contra, recipient: str, before_end: BeforeEnd) -> Receipt:
         """Hand ``message`` over for ``recipient``; raises NotSent's children, nothing else."""
 
 

@@ -1,10 +1,11 @@
-"""Trying a notification server out: one mail, the whole conversation, and what the mail world sees of the sender."""
+"""Trying a notification server out: one message, the whole conversation, and what the mail world sees of the sender."""
 
 from datetime import datetime
 from email.message import EmailMessage
 
 from otae.delivery.conversation import Conversation, certificate_names
 from otae.delivery.message import MessageRefused, build
+from otae.delivery.sms import CARRIER, CarrierTransport, TextTransport, gateway_transport
 from otae.delivery.smtp import smtp_transport
 from otae.delivery.transport import NotSent
 from otae.store.desk import Desk
@@ -38,6 +39,38 @@ async def try_out(
         "certificate_until": str(conversation.certificate.get("notAfter", "")),
         "findings": await _findings(server),
     }
+
+
+async def try_out_sms(
+    desk: Desk,
+    server: NotificationServer,
+    recipient: str,
+    *,
+    mail: NotificationServer | None,
+    message_id: str,
+    now: datetime,
+) -> dict[str, object]:
+    """Send a test text through the SMS gateway ``server`` to ``recipient`` (E.164), and return what there is to show.
+
+    ``mail``: the server that carriers are reached by. As `try_out`, without what is about certificates and senders.
+    """
+    transport: TextTransport
+    if server.gateway == CARRIER:
+        carrier = str(server.options.get("carrier", ""))
+        transport = CarrierTransport(desk, server.name, carrier, mail, message_id, now, patience=PATIENCE)
+        secrets = tuple(filter(None, (smtp_transport(desk, mail).dialled.password,))) if mail else ()
+    else:
+        transport = gateway_transport(desk, server, patience=min(server.timeout, PATIENCE))
+        secrets = transport.secret_forms()
+    conversation = Conversation(secrets)
+    outcome: dict[str, object] = {"ok": False, "words": "", "tls": ""}
+    text = f"Test message: text messages go out through {server.name}. {desk.settings.public_url}"
+    try:
+        receipt = await transport.send(text, recipient, _nothing_to_note, conversation)
+        outcome |= {"ok": True, "words": receipt.words, "tls": receipt.tls}
+    except (NotSent, MessageRefused) as error:
+        outcome["words"] = str(error)
+    return outcome | {"said": conversation.said}
 
 
 async def _findings(server: NotificationServer) -> list[dict[str, str]]:

@@ -1,36 +1,26 @@
 """Changing what the messages say."""
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Self
 from uuid import UUID
 
+from tortoise.exceptions import IntegrityError
+
+from otae.delivery.default_texts import DEFAULTS, Wording
+from otae.delivery.kinds import CHOSEN
+from otae.delivery.languages import LANGUAGES, direction
 from otae.delivery.macros import MACROS, SECRET, check_template
-from otae.delivery.templates import DEFAULTS
+from otae.delivery.templates import translations, wording_of
 from otae.errors import InputRefused
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import NotificationTemplate
+from otae.store.models import NotificationTemplate, TemplateTranslation
 
 #: What no mail may hold, and no database would keep: control characters other than tab and line feed.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 GONE = "this template does not exist any more"
-
-
-@dataclass(frozen=True)
-class Wording:
-    """What a message says, with its macros: ``text`` and ``html`` are the same message twice."""
-
-    subject: str
-    text: str
-    html: str
-
-    @classmethod
-    def of(cls, subject: str, text: str, html: str) -> Self:
-        """Return what a browser sent, its line ends made LF."""
-        return cls(subject.strip(), _lines(text), _lines(html))
 
 
 async def template_of(template_id: UUID) -> NotificationTemplate | None:
@@ -39,42 +29,87 @@ async def template_of(template_id: UUID) -> NotificationTemplate | None:
 
 
 def check_wording(kind: str, wording: Wording) -> None:
-    """Raise InputRefused ("subject", "text", "html") when a message of ``kind`` could not be sent as it is written."""
-    check_template(kind, subject=wording.subject, text=wording.text, html=wording.html)
-    controls = {"text": wording.text, "html": wording.html}
-    if fields := {name: "holds a control character" for name, value in controls.items() if _CONTROL.search(value)}:
+    """Raise InputRefused when a message of ``kind`` could not be sent as it is written.
+
+    Its fields: "subject", "text", "html", "sms".
+    """
+    check_template(kind, **asdict(wording))
+    texts = {"text": wording.text, "html": wording.html, "sms": wording.sms}
+    if fields := {name: "holds a control character" for name, value in texts.items() if _CONTROL.search(value)}:
         raise InputRefused(fields)
 
 
 async def reword(
-    desk: Desk, template: NotificationTemplate, *, subject: str, text: str, html: str, now: datetime, actor: str
+    desk: Desk, template: NotificationTemplate, wording: Wording, *, now: datetime, actor: str, language: str = ""
 ) -> None:
-    """Let ``template`` say this from now on, audited.
+    """Let ``template``, or its translation into ``language``, say this from now on, audited.
 
-    Line ends become LF, as browsers send others. Raises InputRefused ("subject", "text", "html") naming the macro and
-    its position when a message could not be sent as it is written.
+    Raises InputRefused ("subject", "text", "html", "sms") naming the macro and its position when a message could not
+    be sent as it is written, and ("") when there is no such template or translation.
     """
     del desk  # every room function that changes something takes it first; this one needs nothing of it
-    wording = Wording.of(subject, text, html)
     check_wording(template.kind, wording)
     async with transaction():
-        changed = await NotificationTemplate.filter(id=template.id).update(**asdict(wording))
+        if language:
+            rows = TemplateTranslation.filter(template_id=template.id, language=language)
+            changed = await rows.update(**asdict(wording))
+        else:
+            changed = await NotificationTemplate.filter(id=template.id).update(**asdict(wording))
         if not changed:
             raise InputRefused({"": GONE})
-        await audit.record(actor, "template.changed", now=now, subject=template.name)
+        await audit.record(actor, "template.changed", now=now, subject=template.name, detail=language)
+
+
+async def translate(
+    desk: Desk, template: NotificationTemplate, language: str, *, now: datetime, actor: str
+) -> TemplateTranslation:
+    """Give ``template`` words for one more language, at first its own; audited. InputRefused ("language")."""
+    del desk  # as above
+    if language not in LANGUAGES:
+        raise InputRefused({"language": "choose a language from the list"})
+    own = wording_of(template)
+    html = own.html.replace('<html lang="en">', f'<html lang="{language}" dir="{direction(language)}">', 1)
+    row = TemplateTranslation(template_id=template.id, language=language, **asdict(replace(own, html=html)))
+    async with transaction():
+        if await TemplateTranslation.exists(template_id=template.id, language=language):
+            raise InputRefused({"language": "this language is there already"})
+        try:
+            await row.save(force_create=True)
+        except IntegrityError:
+            raise InputRefused({"language": "this language is there already, or the template is gone"}) from None
+        await audit.record(actor, "template.translated", now=now, subject=template.name, detail=language)
+    return row
+
+
+async def drop_translation(
+    desk: Desk, template: NotificationTemplate, language: str, *, now: datetime, actor: str
+) -> None:
+    """Forget the words of ``template`` in ``language``, audited; InputRefused ("") when there are none."""
+    del desk  # as above
+    async with transaction():
+        if not await TemplateTranslation.filter(template_id=template.id, language=language).delete():
+            raise InputRefused({"": GONE})
+        await audit.record(actor, "template.translation-removed", now=now, subject=template.name, detail=language)
 
 
 async def clone(
     desk: Desk, template: NotificationTemplate, name: str, *, now: datetime, actor: str
 ) -> NotificationTemplate:
-    """Store what ``template`` says a second time under another name, audited; InputRefused ("name")."""
+    """Store what ``template`` says, in every language, a second time under another name; audited.
+
+    Raises InputRefused ("name"), and ("") for a kind that no invitation can name a template of.
+    """
     del desk  # as above
+    if template.kind not in CHOSEN:
+        raise InputRefused({"": "messages of this kind always use the template of the system"})
     name = await _free_name(name)
-    copy = NotificationTemplate(
-        kind=template.kind, name=name, subject=template.subject, text=template.text, html=template.html
-    )
+    copy = NotificationTemplate(kind=template.kind, name=name, **asdict(wording_of(template)))
+    spoken = await translations(template.id)
     async with transaction():
         await copy.save(force_create=True)
+        for row in spoken:
+            said = asdict(wording_of(row))
+            await TemplateTranslation(template_id=copy.id, language=row.language, **said).save(force_create=True)
         await audit.record(actor, "template.cloned", now=now, subject=name, detail=template.name)
     return copy
 
@@ -107,14 +142,13 @@ async def remove(desk: Desk, template: NotificationTemplate, *, now: datetime, a
 
 
 async def restore(desk: Desk, template: NotificationTemplate, *, now: datetime, actor: str) -> None:
-    """Let ``template`` say again what it says by default, audited."""
-    subject, text, html = DEFAULTS[template.kind]
-    await reword(desk, template, subject=subject, text=text, html=html, now=now, actor=actor)
+    """Let ``template`` say again what it says by default, audited; its translations stay."""
+    await reword(desk, template, DEFAULTS[template.kind], now=now, actor=actor)
 
 
 def is_default(template: NotificationTemplate) -> bool:
     """Tell whether ``template`` says what it says by default."""
-    return (template.subject, template.text, template.html) == DEFAULTS[template.kind]
+    return wording_of(template) == DEFAULTS[template.kind]
 
 
 def macros_of(kind: str, *, subject: bool = False) -> list[str]:
@@ -134,7 +168,3 @@ async def _free_name(name: str) -> str:
 def _check_own(template: NotificationTemplate) -> None:
     if template.system:
         raise InputRefused({"": "this template belongs to the system: clone it instead"})
-
-
-def _lines(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,14 +1,19 @@
-"""Groups of local people: who is in them, and changing that."""
+"""Groups of local people and their sub-groups: who is in them, and changing that.
 
+A dot in a name makes a sub-group: who is in "sales.north" is in "sales" too, wherever members are counted or walked.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import Q
+from tortoise.expressions import Q, Subquery
 from tortoise.functions import Count
 
-from otae.directory.local import DOMAIN, has_shape, printable, user_name
+from otae.directory.facts import DOMAIN, has_shape, printable, user_name, why_no_group
+from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import InputRefused
 from otae.store import audit
 from otae.store.database import transaction
@@ -21,31 +26,60 @@ LONGEST = 100
 
 @dataclass(frozen=True)
 class GroupRow:
-    """A group as lists show it."""
+    """A group as lists show it. ``members``: people in it and in its sub-groups; ``own``: in it alone."""
 
     id: UUID
     domain: str
     name: str
     members: int
+    own: int = 0
+    subgroups: int = 0
+
+    @property
+    def depth(self) -> int:
+        """How many groups it is below."""
+        return self.name.count(".") if self.domain == DOMAIN else 0
+
+    @property
+    def title(self) -> str:
+        """The last part of its name."""
+        return self.name.rpartition(".")[2] if self.domain == DOMAIN else self.name
 
 
-async def list_groups(search: str = "", after: str = "", limit: int = 50) -> list[GroupRow]:
-    """Return local groups by name with how many people are in each, those behind the name ``after``."""
-    rows = Group.filter(domain=DOMAIN)
+async def list_groups(
+    search: str = "", after: str = "", limit: int = 50, *, reach: Reach = EVERYBODY
+) -> list[GroupRow]:
+    """Return local groups by name, sub-groups behind their group, with how many people are in each.
+
+    ``after``: a name, the list begins behind it.
+    """
+    rows = Group.filter(reach.groups(), domain=DOMAIN)
     if search and (text := printable(search)):
         rows = rows.filter(name__icontains=text)
-    if after:
-        rows = rows.filter(name__gt=after)
-    counted = rows.annotate(members=Count("memberships")).order_by("name").limit(limit)
-    return [GroupRow(**row) for row in await counted.values("id", "domain", "name", "members")]
+    names = sorted((str(name) for name in await rows.values_list("name", flat=True)), key=_order)
+    wanted = [name for name in names if not after or _order(name) > _order(after)][:limit]
+    found = Group.filter(domain=DOMAIN, name__in=wanted).annotate(own=Count("memberships"))
+    own = {row["name"]: row for row in await found.values("id", "domain", "name", "own")}
+    below = await _below(wanted)
+    return [
+        GroupRow(
+            **own[name],
+            members=await _count([own[name]["id"], *below[name]]) if below[name] else own[name]["own"],
+            subgroups=len(below[name]),
+        )
+        for name in wanted
+        if name in own
+    ]
 
 
-async def group_of(group_id: UUID) -> GroupRow | None:
-    """Return the group with this id, None when there is none."""
-    row = await Group.get_or_none(id=group_id)
+async def group_of(group_id: UUID, reach: Reach = EVERYBODY) -> GroupRow | None:
+    """Return the group with this id, None when there is none within ``reach``."""
+    row = await Group.get_or_none(reach.groups(), id=group_id)
     if row is None:
         return None
-    return GroupRow(row.id, row.domain, row.name, await Membership.filter(group_id=row.id).count())
+    ids = await with_subgroups(row.domain, row.name)
+    own = await Membership.filter(group_id=row.id).count()
+    return GroupRow(row.id, row.domain, row.name, await _count(ids), own, len(ids) - 1)
 
 
 async def find_group(text: str) -> GroupRow | None:
@@ -58,26 +92,47 @@ async def find_group(text: str) -> GroupRow | None:
     return None if row is None else await group_of(row.id)
 
 
+async def with_subgroups(domain: str, name: str) -> list[UUID]:
+    """Return the ids of a group and of all groups below it; of other directories, whose dots mean nothing, its own."""
+    rows = Group.filter(Q(name=name) | Q(name__startswith=f"{name}."), domain=domain)
+    # Not every database compares the letters' case here.
+    found = [row for row in await rows.order_by("name") if row.name == name or row.name.startswith(f"{name}.")]
+    return [row.id for row in found if domain == DOMAIN or row.name == name]
+
+
 async def members(
     domain: str, name: str, *, after: tuple[str, UUID | None] | None = None, limit: int = 50
 ) -> list[Person]:
-    """Return the people of a group by user name, those behind ``after`` (user name and id of the last one seen)."""
-    rows = Person.filter(memberships__group__domain=domain, memberships__group__name=name, rehearsal=False)
+    """Return the people of a group and its sub-groups by user name, each once.
+
+    ``after``: user name and id of the last one seen; those behind come.
+    """
+    inside = Membership.filter(group_id__in=await with_subgroups(domain, name) or [UUID(int=0)])
+    rows = Person.filter(id__in=Subquery(inside.values("person_id")), rehearsal=False)
     if after:
         behind = Q(name__gt=after[0])
         rows = rows.filter(behind | Q(name=after[0], id__gt=after[1]) if after[1] else behind)
     return await rows.order_by("name", "id").limit(limit)
 
 
+async def subgroups(group: GroupRow) -> list[tuple[str, UUID]]:
+    """Return name and id of the groups below ``group``, in the order of the list."""
+    ids = await with_subgroups(group.domain, group.name)
+    rows = await Group.filter(id__in=ids).exclude(id=group.id)
+    return sorted(((row.name, row.id) for row in rows), key=lambda row: _order(row[0]))
+
+
 async def add_group(desk: Desk, name: str, *, now: datetime, actor: str) -> GroupRow:
-    """Make an empty local group; InputRefused ("name") when it cannot be called so."""
+    """Make an empty local group, and those above it that are missing; InputRefused ("name")."""
     del desk  # every room function that changes something takes it first; this one needs nothing of it
     wanted = name.strip()
-    if not wanted or len(wanted) > LONGEST or not wanted.isprintable():
-        raise InputRefused({"name": "a group's name has 1 to 100 printable characters"})
-    group = Group(domain=DOMAIN, name=wanted)
+    if why := why_no_group(wanted):
+        raise InputRefused({"name": why})
+    group, parts = Group(domain=DOMAIN, name=wanted), wanted.split(".")
     try:
         async with transaction():
+            for depth in range(1, len(parts)):
+                await Group.get_or_create(domain=DOMAIN, name=".".join(parts[:depth]))
             await group.save(force_create=True)
             await audit.record(actor, "group.added", now=now, subject=wanted)
     except IntegrityError:
@@ -86,30 +141,57 @@ async def add_group(desk: Desk, name: str, *, now: datetime, actor: str) -> Grou
 
 
 async def remove_group(desk: Desk, group: GroupRow, *, now: datetime, actor: str) -> None:
-    """Forget a group; its people stay."""
+    """Forget a group with its sub-groups; their people stay."""
     del desk  # as in add_group
+    ids = await with_subgroups(group.domain, group.name)
     async with transaction():
-        await Group.filter(id=group.id).delete()
-        await audit.record(actor, "group.removed", now=now, subject=group.name, detail=f"{group.members} members")
+        await Group.filter(id__in=ids or [group.id]).delete()
+        told = f"{group.members} members" + (f", {len(ids) - 1} sub-groups" if len(ids) > 1 else "")
+        await audit.record(actor, "group.removed", now=now, subject=group.name, detail=told)
 
 
 async def add_member(desk: Desk, group: GroupRow, name: str, *, now: datetime, actor: str) -> Person:
     """Put the local person with user name ``name`` into a group; InputRefused ("name") when there is none."""
     del desk  # as in add_group
     wanted = user_name(name)
-    person = await Person.get_or_none(domain=DOMAIN, name=wanted, rehearsal=False) if has_shape(wanted) else None
+    known = Person.filter(domain=DOMAIN, name=wanted, rehearsal=False, removed_at=None)
+    person = await known.first() if has_shape(wanted) else None
     if person is None:
         raise InputRefused({"name": "there is nobody with this user name"})
     async with transaction():
         await Membership.get_or_create(group_id=group.id, person_id=person.id)
-        await audit.record(actor, "group.member-added", now=now, subject=group.name, detail=person.name)
+        await audit.record(actor, "group.member-added", now=now, subject=str(person.id), detail=group.name)
     return person
 
 
 async def remove_member(desk: Desk, group: GroupRow, person_id: UUID, *, now: datetime, actor: str) -> None:
-    """Take somebody out of a group; nothing happens to those who are in none."""
+    """Take somebody out of a group, sub-groups stay as they are; nothing happens to those who are not in it."""
     del desk  # as in add_group
     async with transaction():
         removed = await Membership.filter(group_id=group.id, person_id=person_id).delete()
         if removed:
-            await audit.record(actor, "group.member-removed", now=now, subject=group.name, detail=str(person_id))
+            await audit.record(actor, "group.member-removed", now=now, subject=str(person_id), detail=group.name)
+
+
+async def in_itself(group: GroupRow, people: Iterable[Person]) -> set[UUID]:
+    """Return the ids of those of ``people`` who are in ``group`` itself, not only in a sub-group."""
+    rows = Membership.filter(group_id=group.id, person_id__in=[person.id for person in people])
+    return {row.person_id for row in await rows}
+
+
+def _order(name: str) -> list[str]:
+    """Sort sub-groups right behind their group, whatever characters follow the dot elsewhere."""
+    return name.split(".")
+
+
+async def _below(names: list[str]) -> dict[str, list[UUID]]:
+    """Return the groups below each of ``names``, asked for at once."""
+    tops = {name.partition(".")[0] for name in names}
+    asked = Q(*(Q(name__startswith=f"{top}.") for top in tops), join_type="OR")
+    rows = await Group.filter(asked, domain=DOMAIN).only("id", "name") if tops else []
+    return {name: [row.id for row in rows if row.name.startswith(f"{name}.")] for name in names}
+
+
+async def _count(group_ids: list[UUID]) -> int:
+    inside = Membership.filter(group_id__in=group_ids)
+    return await Person.filter(id__in=Subquery(inside.values("person_id")), rehearsal=False).count()

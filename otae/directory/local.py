@@ -1,37 +1,53 @@
 """Local people: added by an administrator, kept in our own tables."""
 
-import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 
+from otae.directory import facts, strength
+from otae.directory.facts import (
+    DOMAIN,
+    LONGEST_PASSWORD,
+    SHORTEST_PASSWORD,
+    Facts,
+    group_names,
+    has_shape,
+    printable,
+    user_name,
+)
+from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import InputRefused
 from otae.store import audit, passwords
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import BrowserSession, Group, Membership, Person
+from otae.store.models import BrowserSession, Group, Membership, PasswordLink, Person
 
-DOMAIN = "local"
-#: People prove themselves with this together with what the mode adds; administrators need more.
-SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 256
+__all__ = [
+    "DOMAIN",
+    "LONGEST_PASSWORD",
+    "SHORTEST_PASSWORD",
+    "add_person",
+    "check_password",
+    "find_person",
+    "group_ids",
+    "groups_of",
+    "has_shape",
+    "join",
+    "list_people",
+    "printable",
+    "refuse_password",
+    "search_people",
+    "secret",
+    "sign_out",
+    "update_person",
+    "user_name",
+]
 
-_NAME = re.compile(r"[^\W_][\w.@+'-]{0,99}")
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_EMAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@(?:{_LABEL}\.)*{_LABEL}")
-_PHONE = re.compile(r"\+?[0-9][0-9 ()/.-]{2,30}")
-
-
-def user_name(text: str) -> str:
-    """Return ``text`` as user names are kept and compared: Unicode form KC, without outer spaces, lower case."""
-    return unicodedata.normalize("NFKC", text).strip().lower()
-
-
-def has_shape(name: str) -> bool:
-    """Tell whether ``name`` can be a user name; what cannot is looked up nowhere, not every database takes it."""
-    return _NAME.fullmatch(name) is not None
+WRONG_NAME = "use 1 to 100 letters, digits or . _ - + @ ', beginning with a letter or digit"
 
 
 async def add_person(  # noqa: PLR0913 - an argument for each field of the form
@@ -41,6 +57,9 @@ async def add_person(  # noqa: PLR0913 - an argument for each field of the form
     display_name: str = "",
     email: str | None = None,
     phone: str | None = None,
+    language: str = "",
+    role: str = "USER",
+    properties: Mapping[str, str] | None = None,
     password: str | None = None,
     groups: Iterable[str] = (),
     now: datetime,
@@ -48,29 +67,25 @@ async def add_person(  # noqa: PLR0913 - an argument for each field of the form
 ) -> Person:
     """Add a local person; groups that do not exist yet are made.
 
-    Raises InputRefused with the fields "name", "display_name", "email", "phone", "password" or "groups".
+    Raises InputRefused with the fields "name", "display_name", "email", "phone", "language", "role", "properties",
+    "password" or "groups".
     """
     del desk  # every room function that changes something takes it first; this one needs nothing of it
-    name, wanted = user_name(name), _groups(groups)
-    wrong = _refused(display_name, email, phone, password)
+    name, wanted = user_name(name), group_names(groups)
+    said = Facts(display_name, email or "", phone or "", language, role, properties or {})
+    columns, wrong = facts.columns(said, await facts.house(), name)
     if not has_shape(name):
-        wrong["name"] = "use 1 to 100 letters, digits or . _ - + @ ', beginning with a letter or digit"
+        wrong["name"] = WRONG_NAME
+    wrong |= refuse_password(password, name, display_name, email)
     if wrong:
         raise InputRefused(wrong)
-    person = Person(
-        domain=DOMAIN,
-        name=name,
-        display_name=display_name.strip() or name,
-        email=(email or "").strip() or None,
-        phone=(phone or "").strip() or None,
-        password_hash=await passwords.hash_secret(secret(password)) if password else None,
-        created_at=now,
-    )
+    hashed = await passwords.hash_secret(secret(password)) if password else None
+    person = Person(domain=DOMAIN, name=name, password_hash=hashed, created_at=now, **columns)
     try:
         async with transaction():
             await person.save(force_create=True)
-            await _join(person, wanted)
-            await audit.record(actor, "person.added", now=now, subject=name)
+            await join(person.id, wanted)
+            await audit.record(actor, "person.added", now=now, subject=str(person.id))
     except IntegrityError:
         raise InputRefused({"name": f"there is already somebody called {name}"}) from None
     return person
@@ -83,6 +98,9 @@ async def update_person(  # noqa: PLR0913 - as above
     display_name: str | None = None,
     email: str | None = None,
     phone: str | None = None,
+    language: str | None = None,
+    role: str | None = None,
+    properties: Mapping[str, str] | None = None,
     password: str | None = None,
     groups: Iterable[str] | None = None,
     disabled: bool | None = None,
@@ -91,34 +109,32 @@ async def update_person(  # noqa: PLR0913 - as above
 ) -> Person:
     """Change a local person: None leaves a field as it is, an empty text clears it (not the password).
 
-    Disabling somebody, or giving a new password, signs that person's browsers out. Raises InputRefused as `add_person`.
+    Disabling somebody, or giving a new password, signs that person's browsers out. Raises InputRefused as `add_person`,
+    and with "" for somebody of another directory, who is changed there, or who was removed.
     """
     del desk  # as in add_person
-    wanted = None if groups is None else _groups(groups)
-    if wrong := _refused(display_name or "", email, phone, password):
+    _refuse_foreign(person)
+    wanted = None if groups is None else group_names(groups)
+    said = Facts(display_name, email, phone, language, role, properties)
+    changes, wrong = facts.columns(said, await facts.house(), person.name)
+    wrong |= refuse_password(password, person.name, display_name or person.display_name, email or person.email)
+    if wrong:
         raise InputRefused(wrong)
-    changes: dict[str, object] = {}
-    if display_name is not None:
-        changes["display_name"] = display_name.strip() or person.name
-    if email is not None:
-        changes["email"] = email.strip() or None
-    if phone is not None:
-        changes["phone"] = phone.strip() or None
     if disabled is not None:
         changes["disabled"] = disabled
+    changes = {name: value for name, value in changes.items() if value != getattr(person, name)}
     if password:
         changes["password_hash"] = await passwords.hash_secret(secret(password))
     async with transaction():
         if changes:
             await Person.filter(id=person.id).update(**changes)
         if wanted is not None:
-            await Membership.filter(person_id=person.id).delete()
-            await _join(person, wanted)
+            await Membership.filter(person_id=person.id, group__domain=DOMAIN).delete()
+            await join(person.id, wanted)
         if disabled or password:
-            signed_in = BrowserSession.filter(session__person_id=person.id)
-            await BrowserSession.filter(id__in=await signed_in.values_list("id", flat=True)).delete()
+            await sign_out(person.id)
         changed = ", ".join(sorted(changes) + ([] if wanted is None else ["groups"]))
-        await audit.record(actor, "person.changed", now=now, subject=person.name, detail=changed)
+        await audit.record(actor, "person.changed", now=now, subject=str(person.id), detail=changed)
     return person.update_from_dict(changes)
 
 
@@ -128,21 +144,24 @@ async def find_person(name: str) -> Person | None:
     return await Person.get_or_none(domain=DOMAIN, name=wanted) if has_shape(wanted) else None
 
 
-async def list_people(search: str | None = None, after: str | None = None, limit: int = 50) -> list[Person]:
+async def list_people(
+    search: str | None = None, after: str | None = None, limit: int = 50, *, reach: Reach = EVERYBODY
+) -> list[Person]:
     """Return people by user name, those behind ``after`` (a user name) first; rehearsal people are left out."""
-    rows = Person.filter(rehearsal=False)
+    rows = Person.filter(reach.people(), rehearsal=False, removed_at=None)
     if search and printable(search):
-        rows = rows.filter(_holds(search))
+        rows = rows.filter(holds(search))
     if after:
         rows = rows.filter(name__gt=printable(after))
     return await rows.order_by("name", "domain").limit(limit)
 
 
-async def search_people(text: str, limit: int = 10) -> list[Person]:
-    """Return people who are not disabled and whose user name, name or e-mail address holds ``text``."""
+async def search_people(text: str, limit: int = 10, *, reach: Reach = EVERYBODY) -> list[Person]:
+    """Return people within ``reach``, not disabled, whose user name, name or e-mail address holds ``text``."""
     if not printable(text):
         return []
-    return await Person.filter(_holds(text), rehearsal=False, disabled=False).order_by("name").limit(limit)
+    rows = Person.filter(holds(text), reach.people(), rehearsal=False, disabled=False, removed_at=None)
+    return await rows.order_by("name").limit(limit)
 
 
 async def groups_of(person: Person) -> list[str]:
@@ -162,39 +181,50 @@ def secret(password: str) -> bytes:
     return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
 
 
-def printable(text: str) -> str:
-    """Return 100 printable characters of ``text`` at most: what may be looked for, or kept; no database takes all."""
-    return "".join(each for each in text.strip()[:100] if each.isprintable())
+def refuse_password(password: str | None, *own: str | None) -> dict[str, str]:
+    """Return what is wrong with a password, by field, nothing for none; ``own``: names that it may not be."""
+    if not password:
+        return {}
+    names = [each for each in own if each]
+    try:
+        strength.refuse_obvious(
+            password, shortest=SHORTEST_PASSWORD, longest=LONGEST_PASSWORD, score=strength.PERSON, own=names
+        )
+    except InputRefused as refusal:
+        return dict(refusal.fields)
+    return {}
 
 
-def _holds(text: str) -> Q:
+def _refuse_foreign(person: Person) -> None:
+    if person.domain != DOMAIN or person.removed_at is not None:
+        raise InputRefused({"": "only users of our own directory can be changed here"})
+
+
+def holds(text: str) -> Q:
+    """Return the condition under which a person's user name, name or e-mail address holds ``text``."""
     wanted = printable(text)
     return Q(name__icontains=user_name(wanted)) | Q(display_name__icontains=wanted) | Q(email__icontains=wanted)
 
 
-def _refused(display_name: str, email: str | None, phone: str | None, password: str | None) -> dict[str, str]:
-    wrong: dict[str, str] = {}
-    if len(display_name) > 200 or not display_name.isprintable():
-        wrong["display_name"] = "use up to 200 printable characters"
-    address = (email or "").strip()
-    if address and (len(address) > 254 or not _EMAIL.fullmatch(address)):
-        wrong["email"] = "this is no e-mail address"
-    number = (phone or "").strip()
-    if number and not _PHONE.fullmatch(number):
-        wrong["phone"] = "use digits, beginning with + and the country code, such as +49 30 1234"
-    if password and not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        wrong["password"] = f"use {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
-    return wrong
+async def sign_out(person_id: UUID) -> None:
+    """End the portal's browsers of a person, and the links with which a password may be chosen."""
+    signed_in = BrowserSession.filter(session__person_id=person_id)
+    await BrowserSession.filter(id__in=await signed_in.values_list("id", flat=True)).delete()
+    await PasswordLink.filter(person_id=person_id).delete()
 
 
-def _groups(names: Iterable[str]) -> list[str]:
-    wanted = sorted({name.strip() for name in names if name.strip()})
-    if any(len(name) > 100 or not name.isprintable() for name in wanted):
-        raise InputRefused({"groups": "a group's name has 1 to 100 printable characters"})
-    return wanted
+async def join(person_id: UUID, groups: Iterable[str]) -> None:
+    """Put a person into local groups; those that are missing are made, with the groups above them."""
+    for group_id in (await group_ids(groups)).values():
+        await Membership.get_or_create(group_id=group_id, person_id=person_id)
 
 
-async def _join(person: Person, groups: list[str]) -> None:
-    for name in groups:
-        group, _ = await Group.get_or_create(domain=DOMAIN, name=name)
-        await Membership.get_or_create(group_id=group.id, person_id=person.id)
+async def group_ids(names: Iterable[str]) -> dict[str, UUID]:
+    """Return the ids of local groups by name; those that are missing are made, with the groups above them."""
+    found: dict[str, UUID] = {}
+    for name in sorted(set(names)):
+        parts = name.split(".")
+        for depth in range(1, len(parts)):
+            await Group.get_or_create(domain=DOMAIN, name=".".join(parts[:depth]))
+        found[name] = (await Group.get_or_create(domain=DOMAIN, name=name))[0].id
+    return found

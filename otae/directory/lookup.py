@@ -1,15 +1,79 @@
-"""Finding people the way pages name them: by id, and with the groups they are in."""
+"""Finding people the way pages name them: by id, by what a list is narrowed to, and with the groups they are in."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
 from uuid import UUID
 
-from otae.directory.local import DOMAIN
+from tortoise.expressions import Q, Subquery
+
+from otae.directory import groups
+from otae.directory.facts import DOMAIN, printable
+from otae.directory.local import find_person, holds
+from otae.directory.reach import EVERYBODY, Reach
 from otae.store.models import Group, Membership, Person
 
+#: Name for those who show rows and may not know the tables.
+PersonRow: TypeAlias = Person
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-async def person_of(person_id: UUID) -> Person | None:
-    """Return the person with this id, None when there is none; rehearsal people are left out."""
-    return await Person.get_or_none(id=person_id, rehearsal=False)
+
+@dataclass(frozen=True)
+class Narrowing:
+    """What a list of people is narrowed to; what is empty narrows nothing.
+
+    ``search``: part of a user name, name or e-mail address. ``group``: "[DOMAIN/]NAME", sub-groups included.
+    ``among``: only these, by id.
+    """
+
+    search: str = ""
+    group: str = ""
+    domain: str = ""
+    role: str = ""
+    disabled: bool = False
+    among: Collection[UUID] | None = None
+
+    def __bool__(self) -> bool:
+        """Tell whether anything is narrowed."""
+        asked = (self.search, self.group, self.domain, self.role)
+        return any(asked) or self.disabled or self.among is not None
+
+
+async def narrowed(wanted: Narrowing, *, after: str = "", limit: int = 50, reach: Reach = EVERYBODY) -> list[Person]:
+    """Return people by user name, those behind ``after`` (as `cursor` names the last one seen).
+
+    Rehearsal people and removed ones are left out.
+    """
+    rows = Person.filter(reach.people(), rehearsal=False, removed_at=None)
+    if wanted.search and printable(wanted.search):
+        rows = rows.filter(holds(wanted.search))
+    if wanted.group:
+        found = await groups.find_group(wanted.group)
+        ids = await groups.with_subgroups(found.domain, found.name) if found else []
+        inside = Membership.filter(group_id__in=ids or [UUID(int=0)])
+        rows = rows.filter(id__in=Subquery(inside.values("person_id")))
+    for field, text in (("domain", wanted.domain), ("role", wanted.role)):
+        if text:
+            rows = rows.filter(**{field: printable(text)})
+    if wanted.disabled:
+        rows = rows.filter(disabled=True)
+    if wanted.among is not None:
+        rows = rows.filter(id__in=list(wanted.among) or [UUID(int=0)])
+    if after:
+        name, _, domain = printable(after).partition("|")
+        rows = rows.filter(Q(name__gt=name) | Q(name=name, domain__gt=domain or DOMAIN))
+    return await rows.order_by("name", "domain").limit(limit)
+
+
+def cursor(person: Person) -> str:
+    """Return what names ``person`` as the last one seen of a list."""
+    return person.name if person.domain == DOMAIN else f"{person.name}|{person.domain}"
+
+
+async def person_of(person_id: UUID, *, reach: Reach = EVERYBODY) -> Person | None:
+    """Return the person with this id, None when there is none within reach; rehearsal people are left out."""
+    return await Person.get_or_none(reach.people(), id=person_id, rehearsal=False)
 
 
 async def groups_of_people(people: Iterable[Person]) -> dict[UUID, list[str]]:
@@ -21,7 +85,29 @@ async def groups_of_people(people: Iterable[Person]) -> dict[UUID, list[str]]:
     return {person_id: sorted(names) for person_id, names in found.items()}
 
 
-async def group_names(limit: int = 200) -> list[str]:
-    """Return the names of local groups, sorted."""
-    rows = await Group.filter(domain=DOMAIN).order_by("name").limit(limit)
+async def group_names(limit: int = 200, *, reach: Reach = EVERYBODY) -> list[str]:
+    """Return the names of local groups within ``reach``, sorted."""
+    rows = await Group.filter(reach.groups(), domain=DOMAIN).order_by("name").limit(limit)
     return [row.name for row in rows]
+
+
+async def domains() -> list[str]:
+    """Return where people come from, sorted: "local", and the directories of those who were invited or signed in."""
+    rows = await Person.filter(rehearsal=False, removed_at=None).distinct().values_list("domain", flat=True)
+    return sorted({str(name) for name in rows} | {DOMAIN})
+
+
+async def id_meant(text: str) -> str:
+    """Return the id of the local person with user name ``text``, as logs hold it; "" when it is nobody's."""
+    person = await find_person(text) if text else None
+    return str(person.id) if person else ""
+
+
+async def names_in(texts: Iterable[str]) -> dict[str, str]:
+    """Return the user names of the people whose ids are among ``texts``, by id, of those who are still there.
+
+    Logs hold ids, so that names can be forgotten.
+    """
+    ids = {text for text in texts if _ID.fullmatch(text)}
+    rows = await Person.filter(id__in=[UUID(text) for text in ids], removed_at=None).values_list("id", "name")
+    return {str(person_id): str(name) for person_id, name in rows}

@@ -94,6 +94,15 @@ async def expire_due(now: datetime) -> int:
     return ended
 
 
+async def end_all_of(person_id: UUID, *, now: datetime, why: str) -> int:
+    """End every live session of a person with its challenges; return how many there were."""
+    ended = 0
+    for session in await EnrollmentSession.filter(person_id=person_id, status__in=LIVE):
+        async with transaction():
+            ended += await _end(session, now, why)
+    return ended
+
+
 async def check_live(session: EnrollmentSession, *, now: datetime) -> None:
     """Bring ``session`` up to date and see that it may take its next step.
 

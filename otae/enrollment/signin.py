@@ -9,15 +9,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
 
-from tortoise.expressions import F, Q
+import structlog
+from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from otae.accounts import throttle
-from otae.directory import local
+from otae.enrollment import pin_tries, proving
+from otae.enrollment.pin_tries import Counted
+from otae.enrollment.proving import Proof
 from otae.enrollment.sessions import open_session
-from otae.errors import InputRefused, InvitationOnly, NotAllowed, SigninFailed, SlowDown
+from otae.errors import DirectoryUnavailable, InputRefused, InvitationOnly, NotAllowed, SigninFailed, SlowDown
 from otae.invitations import lifecycle, pins
 from otae.invitations.modes import Mode, enabled_modes, mode_of
 from otae.store import passwords, properties, tries
@@ -29,14 +31,12 @@ from otae.store.states import InvitationStatus
 
 #: The one mode that needs no invitation.
 SELF_START = "username_password"
-#: How many invitations of one person a PIN at the bare page is tried against; as many hashes are always spent.
-BARE_PINS = 5
 #: Failures at the bare page, over everybody, in each window; their number is the property enrollment.guess.budget.
 BUDGET, BUDGET_WINDOW = "enrollment.guess", timedelta(hours=1)
 #: The same refusal of the same invitation within this time is recorded once.
 SAME_REFUSAL = timedelta(minutes=1)
 
-Door = Literal["link_tries", "bare_tries"]
+log = structlog.get_logger("otae.enrollment")
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,6 @@ class Entry:
     pin: str = field(default="", repr=False)
     invitation: Invitation | None = None
     network: str = ""
-
-
-@dataclass(frozen=True)
-class Counted:
-    """A PIN with a try counted on it: the how-manieth, of how many."""
-
-    pin: Pin
-    invitation: Invitation
-    number: int
-    limit: int
 
 
 @dataclass(frozen=True)
@@ -84,27 +74,34 @@ async def sign_in(desk: Desk, entry: Entry, *, now: datetime) -> EnrollmentSessi
 
 async def _through_the_link(desk: Desk, entry: Entry, invitation: Invitation, now: datetime) -> EnrollmentSession:
     person = await Person.get(id=invitation.person_id)
-    name = local.user_name(entry.name)
     async with _recorded(invitation, now):
         lifecycle.check_usable(invitation, now=now)
         mode = mode_of(invitation.mode)
         _refuse_gaps(entry, mode)
-        key = throttle.key_of("password", name or person.name, entry.network) if mode.authentication else None
+        name = await proving.counted_as(entry.name) or person.name
+        key = throttle.key_of("password", name, entry.network) if mode.authentication else None
         if key:
             await throttle.count_try(key, now)
+        async with _given_back(key):
+            proof = await proving.through_the_link(
+                desk,
+                person,
+                entry.name if mode.identification else None,
+                entry.password if mode.authentication else None,
+                now=now,
+            )
     # Under another name, or for somebody disabled, nothing can be right: looked at as ever, and no PIN is used up.
-    known = not person.disabled and (not mode.identification or name == person.name)
-    counted = await _count(invitation, "link_tries", mode) if mode.secret and known else None
-    password_right = not key or await local.check_password(person if known else None, entry.password)
+    known, password_right = proof.person is not None, proof.right
+    counted = await pin_tries.count(invitation, "link_tries", mode) if mode.secret and known else None
     pin_right = not mode.secret or await pins.verify(desk, counted.pin if counted else None, entry.pin)
     if counted and pin_right:
-        pin_right = await _give_back(counted, "link_tries")
+        pin_right = await pin_tries.give_back(counted, "link_tries")
     if key and password_right:
         await throttle.give_back(key)
     if known and password_right and pin_right:
         return await _welcome(desk, person, invitation, mode, key, now)
-    wrong = [] if password_right else ["password"]
-    wrong += [] if pin_right else [_told(counted)]
+    wrong = [] if password_right else [_password_told(proof)]
+    wrong += [] if pin_right else [pin_tries.told(counted)]
     line = " and ".join(wrong) if known else "another user name, or the person is disabled"
     refusal = await _missed(Miss([(invitation, line)], person), entry, now)
     if counted and not pin_right:
@@ -117,20 +114,21 @@ async def _at_the_bare_page(desk: Desk, entry: Entry, now: datetime) -> Enrollme
         raise InvitationOnly
     if not entry.name.strip() or not (entry.password or entry.pin):
         raise InputRefused({"password" if entry.name.strip() else "name": "please fill this in"})
-    key = throttle.key_of("password", local.user_name(entry.name), entry.network) if entry.password else None
+    name = await proving.counted_as(entry.name)
+    key = throttle.key_of("password", name, entry.network) if entry.password else None
     async with _recorded(None, now):
         await _count_at_the_bare_page(key, now)
-    person = await local.find_person(entry.name)
-    person = None if person and person.disabled else person
+    async with _recorded(None, now), _given_back(key, BUDGET):
+        proof = await _proof(desk, entry, now)
+    person, password_right = proof.person, proof.right
     counted = await _count_pins(person, now) if person and entry.pin else []
-    found = await _fitting(desk, counted, entry.pin) if entry.pin else None
-    password_right = bool(key) and await local.check_password(person, entry.password)
+    found = await pin_tries.fitting(desk, counted, entry.pin) if entry.pin else None
     if found:
-        active = {each: await _give_back(each, "bare_tries") for each in counted}
+        active = {each: await pin_tries.give_back(each, "bare_tries") for each in counted}
         found = found if active[found] else None
     if key and password_right:
         await throttle.give_back(key)
-    outcome = await _judge(person, entry, counted, found, password_right=password_right, now=now)
+    outcome = await _judge(proof, entry, counted, found, now=now)
     if isinstance(outcome, Miss) or person is None:
         raise await _missed(outcome if isinstance(outcome, Miss) else Miss([]), entry, now)
     await tries.take_back(BUDGET)
@@ -138,21 +136,23 @@ async def _at_the_bare_page(desk: Desk, entry: Entry, now: datetime) -> Enrollme
     return await _welcome(desk, person, invitation, mode, key if password_right else None, now)
 
 
+async def _proof(desk: Desk, entry: Entry, now: datetime) -> Proof:
+    """Say who it is; with a PIN alone no directory is asked, so that it is good while one is away."""
+    if not entry.password:
+        return await proving.known_by_name(entry.name)
+    return await proving.at_the_bare_page(desk, entry.name, entry.password, entry.network, now=now)
+
+
 async def _judge(
-    person: Person | None,
-    entry: Entry,
-    counted: list[Counted],
-    found: Counted | None,
-    *,
-    password_right: bool,
-    now: datetime,
+    proof: Proof, entry: Entry, counted: list[Counted], found: Counted | None, *, now: datetime
 ) -> Miss | tuple[Mode, Invitation | None]:
     """Decide what was entered at the bare page: the mode and invitation that it opens, or what was wrong."""
+    person, password_right = proof.person, proof.right
     if person is None:
-        return Miss([(None, "nobody has this user name, or the person is disabled")])
+        return Miss([(None, proof.reason or "nobody has this user name, or the person is disabled")])
     if entry.pin and found is None:
         lines: list[tuple[Invitation | None, str]] = [
-            (each.invitation, f"{_told(each)} at the login page") for each in counted
+            (each.invitation, f"{pin_tries.told(each)} at the login page") for each in counted
         ]
         return Miss(lines or [(None, "no invitation takes a PIN at the login page")], person)
     invitation: Invitation | None
@@ -162,7 +162,7 @@ async def _judge(
     else:
         mode, right = mode_of(SELF_START), password_right
         invitation = await _live(person, [mode], now).first()
-    return (mode, invitation) if right else Miss([(invitation, "password at the login page")], person)
+    return (mode, invitation) if right else Miss([(invitation, f"{_password_told(proof)} at the login page")], person)
 
 
 async def _welcome(
@@ -178,6 +178,7 @@ async def _welcome(
         ownership = await properties.word("enrollment.selfstart.ownership")
     if key:
         await tries.forget(key)
+    await Person.filter(id=person.id).update(signed_in_at=now)
     return await open_session(desk, person=person, invitation=invitation, mode=mode.name, ownership=ownership, now=now)
 
 
@@ -209,37 +210,11 @@ async def _count_pins(person: Person, now: datetime) -> list[Counted]:
     modes = {mode.name: mode for mode in enabled_modes() if mode.secret and not mode.token}
     counted: list[Counted] = []
     async for invitation in _live(person, list(modes.values()), now):
-        if len(counted) < BARE_PINS and (one := await _count(invitation, "bare_tries", modes[invitation.mode])):
+        if len(counted) < pin_tries.BARE_PINS and (
+            one := await pin_tries.count(invitation, "bare_tries", modes[invitation.mode])
+        ):
             counted.append(one)
     return counted
-
-
-async def _count(invitation: Invitation, door: Door, mode: Mode) -> Counted | None:
-    """Count a try on the invitation's PIN, in a transaction of its own; None when there is no PIN, or no try left."""
-    pin = await pins.active_pin(invitation)
-    if pin is None:
-        return None
-    left = Pin.filter(**{"id": pin.id, "active": True, "link_tries__lt": mode.max_tries, f"{door}__lt": mode.max_tries})
-    async with transaction():
-        if await left.update(**{door: F(door) + 1}) != 1:
-            return None
-        await pin.refresh_from_db()
-    return Counted(pin, invitation, getattr(pin, door), mode.max_tries)
-
-
-async def _give_back(counted: Counted, door: Door) -> bool:
-    """Take the try back: the PIN was right. False when the PIN was replaced while it was looked at."""
-    return await Pin.filter(id=counted.pin.id, active=True).update(**{door: F(door) - 1}) == 1
-
-
-async def _fitting(desk: Desk, counted: list[Counted], clear: str) -> Counted | None:
-    """Return the one whose PIN ``clear`` is; spends as many hashes for none as for five."""
-    found = None
-    for number in range(BARE_PINS):
-        each = counted[number] if number < len(counted) else None
-        if await pins.verify(desk, each.pin if each else None, clear):
-            found = found or each
-    return found
 
 
 async def _fail_when_spent(counted: Counted, now: datetime) -> None:
@@ -259,8 +234,10 @@ def _live(person: Person, modes: list[Mode], now: datetime) -> QuerySet[Invitati
     ).order_by("created_at", "id")
 
 
-def _told(counted: Counted | None) -> str:
-    return f"PIN {counted.number} of {counted.limit}" if counted else "PIN, and none works any more"
+def _password_told(proof: Proof) -> str:
+    """Say "password", and why where a directory said more than that it was wrong."""
+    more = "" if proof.reason in {"", "wrong password", "invalidCredentials"} else f" ({proof.reason})"
+    return f"password{more}"
 
 
 async def _missed(miss: Miss, entry: Entry, now: datetime) -> SigninFailed:
@@ -279,6 +256,20 @@ async def _missed(miss: Miss, entry: Entry, now: datetime) -> SigninFailed:
                 support_code=refusal.support_code,
             )
     return refusal
+
+
+@asynccontextmanager
+async def _given_back(key: str | None, *budgets: str) -> AsyncIterator[None]:
+    """Give counted tries back when the block could not look at the password: then it was no failure."""
+    try:
+        yield
+    except DirectoryUnavailable as refusal:
+        log.warning("a directory is not available", reason=refusal.detail)
+        for budget in budgets:
+            await tries.take_back(budget)
+        if key:
+            await throttle.give_back(key)
+        raise
 
 
 @asynccontextmanager

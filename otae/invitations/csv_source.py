@@ -1,10 +1,7 @@
 """People to invite from a CSV file: read a line at a time, in whatever spreadsheets write, bad lines told by number."""
 
-import codecs
-import csv
-import io
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +11,7 @@ from uuid import UUID
 
 from tortoise.functions import Lower
 
+from otae.directory import sheets
 from otae.directory.local import DOMAIN, has_shape, printable, user_name
 from otae.errors import InputRefused
 from otae.invitations import groups
@@ -26,9 +24,6 @@ LISTED: Final = "listed"
 #: Lines stored in one statement, and the most that a file may have.
 BATCH: Final = 500
 MOST_LINES: Final = 50_000
-#: Names that a column may have without being told, compared without spaces, hyphens and underscores.
-USER_COLUMNS: Final = ("username", "user", "login", "loginname", "samaccountname")
-EMAIL_COLUMNS: Final = ("email", "emailaddress", "mail")
 
 
 @dataclass(frozen=True)
@@ -47,11 +42,11 @@ async def take(
     The file is UTF-8 (with a mark or without) or Windows-1252, with commas, semicolons or tabs, and begins with
     headings. Raises InputRefused with "file", "user_column", "email_column", or as `groups.order`.
     """
-    encoding, lines = _measure(file)
+    encoding, lines = sheets.measure(file)
     row, wrong = await groups.drafted(wanted, now=now, actor=actor)
     if lines > MOST_LINES:
         wrong["file"] = f"a file may have {MOST_LINES} lines: split it"
-    with closing(_rows(file, encoding)) as rows:
+    with closing(sheets.table(file, encoding)) as rows:
         headings = next((cells for _, cells in rows if cells), [])
         if not headings:
             wrong["file"] = "this file has no line that can be read"
@@ -101,51 +96,15 @@ async def people_of(row: GroupInvitation, lines: Sequence[GroupInvitee]) -> dict
     return found
 
 
-def _rows(file: BinaryIO, encoding: str) -> Generator[tuple[int, list[str] | None], None, None]:
-    """Give (number of its last line, cells) of each row that is not empty; None for one that cannot be read."""
-    file.seek(0)
-    text = io.TextIOWrapper(file, encoding, errors="replace", newline="")
-    try:
-        first = text.readline(10_000)
-        text.seek(0)
-        reader = csv.reader(text, delimiter=max(",;\t", key=first.count))
-        while True:
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error:
-                yield reader.line_num, None
-                continue
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, cells
-    finally:
-        text.detach()
-
-
-def _measure(file: BinaryIO) -> tuple[str, int]:
-    """Tell what a file is written in, UTF-8 if it is that from end to end, else what Windows writes; and its lines."""
-    decoder, encoding, lines = codecs.getincrementaldecoder("utf-8")(), "utf-8-sig", 0
-    file.seek(0)
-    while chunk := file.read(64 * 1024):
-        lines += chunk.count(b"\n")
-        try:
-            decoder.decode(chunk)
-        except UnicodeDecodeError:
-            encoding = "cp1252"
-    try:
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        encoding = "cp1252"
-    return encoding, lines
-
-
 def _places(headings: list[str], columns: Columns, wrong: dict[str, str]) -> tuple[int | None, int | None]:
     """Return where user name and e-mail address stand; what is not found goes into ``wrong``."""
-    known = [_plain(heading) for heading in headings]
+    known = [sheets.plain(heading) for heading in headings]
     places: list[int | None] = []
-    for field, told, usual in (("user", columns.user, USER_COLUMNS), ("email", columns.email, EMAIL_COLUMNS)):
-        names = [_plain(told)] if told.strip() else list(usual)
+    for field, told, usual in (
+        ("user", columns.user, sheets.USER_COLUMNS),
+        ("email", columns.email, sheets.EMAIL_COLUMNS),
+    ):
+        names = [sheets.plain(told)] if told.strip() else list(usual)
         at = next((known.index(name) for name in names if name in known), None)
         if at is None and told.strip():
             wrong[f"{field}_column"] = f"the file has only these columns: {', '.join(headings)[:300]}"
@@ -153,10 +112,6 @@ def _places(headings: list[str], columns: Columns, wrong: dict[str, str]) -> tup
     if headings and places == [None, None] and not wrong:
         wrong["user_column"] = f"say which of these columns holds the user name: {', '.join(headings)[:300]}"
     return places[0], places[1]
-
-
-def _plain(heading: str) -> str:
-    return "".join(each for each in heading.casefold() if each.isalnum())
 
 
 def _invitee(

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
+from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import Refusal
 from otae.invitations import listing
 from otae.store.models import Delivery, EnrollmentSession, Event, Invitation, Pin
@@ -46,10 +47,10 @@ class Details:
         return status != InvitationStatus.PENDING and not self.is_live(now)
 
 
-async def read(invitation_id: UUID) -> Details | None:
-    """Return everything about one invitation; None when there is none, or it is a rehearsal's."""
+async def read(invitation_id: UUID, reach: Reach = EVERYBODY) -> Details | None:
+    """Return everything about one invitation; None when there is none within ``reach``, or it is a rehearsal's."""
     invitation = await listing.find_invitation(str(invitation_id))
-    if invitation is None or invitation.rehearsal:
+    if invitation is None or invitation.rehearsal or not await reach.holds(invitation.person_id):
         return None
     session = await EnrollmentSession.filter(invitation_id=invitation_id).order_by("-opened_at").first()
     deliveries = await Delivery.filter(invitation_id=invitation_id).order_by("generation", "created_at")

@@ -7,6 +7,7 @@ from uuid import UUID
 from otae.delivery.compose import invitation_url
 from otae.errors import StaleState
 from otae.invitations import groups, listing, results, tokens, waves
+from otae.invitations.channels import BY_HAND
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.lifecycle import Created
 from otae.invitations.results import Result
@@ -30,10 +31,11 @@ async def run(
     takes it up only when this process dies. Raises as `groups.order`, and StaleState while a worker has this key.
     """
     row = await groups.order(desk, wanted, now=await clock(), actor=actor, hold=True)
+    show_pin = show_pin or row.pin_channel in BY_HAND
     pins: dict[UUID, str] = {}
     try:
         while row.status == Status.DRY_RUN:
-            await waves.look_up(row, now=await clock())
+            await waves.look_up(desk, row, now=await clock())
             await groups.hold_on(row, await clock())
         if row.status == Status.READY and not dry_run:
             await groups.hold_on(row, await clock())

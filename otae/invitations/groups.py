@@ -15,9 +15,10 @@ from uuid import UUID, uuid4
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 
-from otae.directory import groups as directory
+from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import InputRefused, StaleState
-from otae.invitations import orders
+from otae.invitations import orders, recipients
+from otae.invitations.channels import BY_HAND, WORDS, lacking_here
 from otae.invitations.orders import InvitationOrder, Terms
 from otae.store import audit
 from otae.store.database import transaction
@@ -79,24 +80,29 @@ class GroupOrder:
     url_template: str | None = None
     pin_template: str | None = None
     confirmation_template: str | None = None
+    pin_channel: str | None = None
+    note: str = ""
     include_pending: bool = False
     include_enrolled: bool = False
 
 
-async def order(desk: Desk, wanted: GroupOrder, *, now: datetime, actor: str, hold: bool = False) -> GroupInvitation:
+async def order(
+    desk: Desk, wanted: GroupOrder, *, now: datetime, actor: str, hold: bool = False, reach: Reach = EVERYBODY
+) -> GroupInvitation:
     """Store an order, to be looked up by a worker; nobody is invited before `start`.
 
     A key that was used returns the order made with it. ``hold``: keep workers away for a lease, to work on it oneself;
-    with a key that was used, StaleState while a worker has that order.
-    Raises InputRefused with the fields "group", "key", "mode", "ownership", "platform", "templates" or "way".
+    with a key that was used, StaleState while a worker has that order. ``reach``: a group out of it is none.
+    Raises InputRefused with the fields "group", "key", "mode", "ownership", "platform", "templates", "way",
+    "pin_channel" or "note".
     """
-    group = await directory.find_group(wanted.group)
-    row, wrong = await drafted(wanted, now=now, actor=actor)
-    if group is None:
-        wrong["group"] = "there is no group with this name"
+    group, why = await recipients.find_group(desk, wanted.group)
+    row, wrong = await drafted(wanted, now=now, actor=actor, seen=hold)
+    if group is None or not reach.has_group(group[0], group[1]):
+        wrong["group"] = why or "there is no group with this name"
     if wrong or group is None or row is None:
         raise InputRefused(wrong)
-    row.domain, row.name, row.lease_until = group.domain, group.name, now + LEASE if hold else None
+    (row.domain, row.name, row.place), row.lease_until = group, now + LEASE if hold else None
     known = await stored(row, now=now, actor=actor)
     if known is not None:
         if hold and known.status in MOVING and await claim(known.id, now) is None:
@@ -107,9 +113,16 @@ async def order(desk: Desk, wanted: GroupOrder, *, now: datetime, actor: str, ho
     return row
 
 
-async def drafted(wanted: GroupOrder, *, now: datetime, actor: str) -> tuple[GroupInvitation | None, dict[str, str]]:
-    """Return the row of an order, not stored and without its people, and what is wrong with it by field."""
+async def drafted(
+    wanted: GroupOrder, *, now: datetime, actor: str, seen: bool = False
+) -> tuple[GroupInvitation | None, dict[str, str]]:
+    """Return the row of an order, not stored and without its people, and what is wrong with it by field.
+
+    ``seen``: somebody waits for what is made, and can be shown PINs.
+    """
     terms, wrong = await orders.check_terms(_as_order(wanted))
+    if terms and (words := await _channel_wrong(terms, sending=wanted.send, seen=seen)):
+        wrong["pin_channel"] = words
     key = (wanted.key or "").strip() or str(uuid4())
     if len(key) > 100 or not key.isprintable():
         wrong["key"] = "use up to 100 printable characters"
@@ -128,14 +141,14 @@ async def stored(row: GroupInvitation, *, now: datetime, actor: str) -> GroupInv
     return None if known is None else _same(known, row)
 
 
-async def find(group_invitation_id: UUID) -> GroupInvitation | None:
-    """Return the group invitation with this id, None when there is none."""
-    return await GroupInvitation.get_or_none(id=group_invitation_id)
+async def find(group_invitation_id: UUID, reach: Reach = EVERYBODY) -> GroupInvitation | None:
+    """Return the group invitation with this id, None when there is none of a group within ``reach``."""
+    return await GroupInvitation.get_or_none(_of(reach), id=group_invitation_id)
 
 
-async def listed(before: UUID | None = None, limit: int = 50) -> list[GroupInvitation]:
-    """Return group invitations, newest first, those older than ``before``."""
-    rows = GroupInvitation.all()
+async def listed(before: UUID | None = None, limit: int = 50, *, reach: Reach = EVERYBODY) -> list[GroupInvitation]:
+    """Return group invitations of groups within ``reach``, newest first, those older than ``before``."""
+    rows = GroupInvitation.filter(_of(reach))
     if before and (last := await find(before)):
         rows = rows.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=last.id))
     return await rows.order_by("-created_at", "-id").limit(limit)
@@ -202,6 +215,14 @@ async def waiting(now: datetime) -> list[UUID]:
     return [row.id for row in await GroupInvitation.filter(free, status__in=MOVING).order_by("created_at").only("id")]
 
 
+def _of(reach: Reach) -> Q:
+    """Return the condition under which an order is for a group within reach; a file of people never is."""
+    if not reach.limited:
+        return Q()
+    each = [Q(source="group", domain=domain, name=name) for domain, name in sorted(reach.names)]
+    return Q(*each, join_type="OR") if each else Q(source="")
+
+
 def _as_order(wanted: GroupOrder) -> InvitationOrder:
     return InvitationOrder(
         user="",
@@ -213,7 +234,18 @@ def _as_order(wanted: GroupOrder) -> InvitationOrder:
         pin_template=wanted.pin_template,
         confirmation_template=wanted.confirmation_template,
         way=wanted.way,
+        pin_channel=wanted.pin_channel,
+        note=wanted.note,
     )
+
+
+async def _channel_wrong(terms: Terms, *, sending: bool, seen: bool) -> str:
+    """Say why the PINs of many people cannot go out as they are to; "" when they can."""
+    if not terms.mode.secret:
+        return ""
+    if terms.pin_channel in BY_HAND and not seen:
+        return f"a PIN of {terms.mode.title} is to be {WORDS[terms.pin_channel]}: invite people one at a time"
+    return "; ".join(await lacking_here(terms.pin_channel)) if sending else ""
 
 
 def _row(wanted: GroupOrder, terms: Terms, key: str, now: datetime, actor: str) -> GroupInvitation:
@@ -226,6 +258,8 @@ def _row(wanted: GroupOrder, terms: Terms, key: str, now: datetime, actor: str) 
         platform=wanted.platform,
         way=wanted.way,
         send=wanted.send,
+        pin_channel=terms.pin_channel,
+        note=wanted.note.strip(),
         include_pending=wanted.include_pending,
         include_enrolled=wanted.include_enrolled,
         url_template_id=terms.url_template_id,
@@ -236,7 +270,7 @@ def _row(wanted: GroupOrder, terms: Terms, key: str, now: datetime, actor: str) 
 
 def _same(known: GroupInvitation, wanted: GroupInvitation) -> GroupInvitation:
     """Return the order that a key stands for; InputRefused when it is now asked for something else."""
-    names = ("source", "domain", "name", "mode", "ownership", "platform", "way", "send")
+    names = ("source", "domain", "name", "mode", "ownership", "platform", "way", "send", "pin_channel")
     if any(getattr(known, name) != getattr(wanted, name) for name in names):
         raise InputRefused({"key": "this key was used for another order"})
     return known

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from otae.delivery import outbox
 from otae.delivery.compose import invitation_url
+from otae.delivery.notices import tell_of_failure
+from otae.delivery.phones import own_region
 from otae.directory.local import printable
 from otae.errors import (
     InputRefused,
@@ -20,7 +22,7 @@ from otae.errors import (
     InvitationRevoked,
     StaleState,
 )
-from otae.invitations import orders, pins, tokens
+from otae.invitations import endings, handing, orders, pins, tokens
 from otae.invitations.modes import Mode, enabled_modes, mode_of
 from otae.invitations.orders import InvitationOrder
 from otae.store import audit
@@ -48,9 +50,9 @@ class Created:
 async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: str) -> Created:
     """Invite somebody: the invitation, its PIN, its messages and its event, all or nothing.
 
-    Raises InputRefused naming every field that is wrong or missing (see `orders.check`).
+    A PIN that is shown or printed is in the answer alone. Raises InputRefused naming every field (see `orders.check`).
     """
-    checked = await orders.check(order)
+    checked = await orders.check(desk, order, now=now)
     mode = checked.mode
     invitation = Invitation(
         person=checked.person,
@@ -64,43 +66,57 @@ async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: st
         url_template_id=checked.url_template_id,
         pin_template_id=checked.pin_template_id,
         confirmation_template_id=checked.confirmation_template_id,
+        pin_channel=checked.pin_channel,
+        carrier=order.carrier,
+        note=order.note.strip(),
         rehearsal=order.rehearsal,
         created_by=actor[:100],
         created_at=now,
     )
     token, columns = tokens.mint(desk, invitation)
-    invitation.update_from_dict(columns)
-    pin, clear = await _pin(desk, invitation, mode, now=now, send=order.send, show=order.show_pin)
+    invitation.update_from_dict(columns | handing.snapshot(checked.person, await own_region()))
+    channel, send, show = checked.pin_channel, order.send, order.show_pin
+    handed = await handing.make_pin(desk, invitation, mode, channel=channel, now=now, send=send, show=show)
     async with transaction():
         await invitation.save(force_create=True)
         await note("invitation.created", now=now, about=about(invitation), actor=actor, detail=mode.title)
-        deliveries = await _hand_out(invitation, checked.person, pin, send=order.send, now=now)
-        await audit.record(actor, "invitation.created", now=now, subject=str(invitation.id), detail=checked.person.name)
-    return _created(desk, invitation, token, clear if order.show_pin else None, deliveries)
+        deliveries = await handing.hand_out(invitation, handed.pin, send=send, now=now)
+        whom = str(checked.person.id)
+        await audit.record(actor, "invitation.created", now=now, subject=str(invitation.id), detail=whom)
+    return _created(desk, invitation, token, handed.clear, deliveries)
 
 
 async def resend(desk: Desk, invitation: Invitation, *, now: datetime, actor: str, show_pin: bool = False) -> Created:
     """Send link and PIN again: a new PIN kills the older one, messages still queued are cancelled, time starts anew.
 
-    The token stays while the invitation is pending or failed; an expired one gets a new token. Raises InputRefused
-    ("recipient"), InvitationRevoked, InvitationRedeemed; StaleState when somebody else did the same just before.
+    The token stays while the invitation is pending or failed; an expired one gets a new token. The PIN goes out as the
+    last one did, unless its mode's policy changed; one that is shown or printed needs ``show_pin``. Raises InputRefused
+    ("recipient", "pin_channel", "show_pin") or as `revoke`; StaleState when somebody else did the same just before.
     """
     return await _renew(desk, invitation, event="invitation.resent", send=True, show_pin=show_pin, now=now, actor=actor)
 
 
 async def extend(
-    desk: Desk, invitation: Invitation, *, now: datetime, actor: str, until: datetime | None = None
+    desk: Desk,
+    invitation: Invitation,
+    *,
+    now: datetime,
+    actor: str,
+    until: datetime | None = None,
+    show_pin: bool = False,
 ) -> Created:
     """Give a pending invitation more time, by default its mode's whole time from now; link and PIN stay.
 
-    One that failed or expired has no PIN left, or no link: it is renewed as by `resend`, and sent if it was to be sent.
-    Raises as `resend`, and InputRefused ("valid_until") for an end that is past.
+    One that failed or expired is renewed as by `resend`, and sent if it was to be. Raises as `resend`, and InputRefused
+    ("valid_until") for an end that is past.
     """
     if until is not None and until <= now:
         raise InputRefused({"valid_until": "this time is past"})
     if invitation.status != Status.PENDING or _is_over(invitation, now):
         event, send = "invitation.extended", invitation.send
-        return await _renew(desk, invitation, event=event, send=send, show_pin=False, now=now, actor=actor, until=until)
+        return await _renew(
+            desk, invitation, event=event, send=send, show_pin=show_pin, now=now, actor=actor, until=until
+        )
     async with transaction():
         await _take(invitation, status=Status.PENDING)
         valid_until = until or _valid_until(mode_of(invitation.mode), now)
@@ -111,14 +127,17 @@ async def extend(
 
 
 async def revoke(desk: Desk, invitation: Invitation, *, now: datetime, actor: str) -> None:
-    """Withdraw an invitation: link, PIN, queued messages and live sessions end. InvitationRedeemed when it was used."""
-    del desk  # every room function that changes something takes it first; this one needs nothing of it
+    """End link, PIN, messages and live sessions, and tell who had a link that worked. InvitationRedeemed if used."""
     async with transaction():
         await _take(invitation)
         _refuse_ended(invitation)
+        was = invitation.status
         await advance(invitation, Status.REVOKED, event="invitation.revoked", now=now, actor=actor, token_sealed=None)
         await _forget(invitation, now)
+        told = None if was == Status.EXPIRED else await endings.tell(invitation, endings.REVOKED, now=now)
         await audit.record(actor, "invitation.revoked", now=now, subject=str(invitation.id))
+    if told:
+        desk.bell.ring("delivery", told)
 
 
 async def expire_due(now: datetime) -> int:
@@ -132,6 +151,7 @@ async def expire_due(now: datetime) -> int:
                 continue  # resent, redeemed or revoked a moment ago: no longer ours to expire
             await advance(row, Status.EXPIRED, event="invitation.expired", now=now, token_sealed=None)
             await _forget(row, now)
+            await endings.tell(row, endings.EXPIRED, now=now)
             ended += 1
     for mode in enabled_modes():
         spent = Pin.filter(active=True, link_tries__gte=mode.max_tries, invitation__mode=mode.name)
@@ -141,7 +161,7 @@ async def expire_due(now: datetime) -> int:
 
 
 async def fail(invitation: Invitation, *, now: datetime, why: str) -> bool:
-    """Let a pending invitation fail until it is sent again; False when it is no longer pending."""
+    """Let a pending invitation fail until it is sent again, and tell who invited; False when it is not pending."""
     async with transaction():
         try:
             await _take(invitation, status=Status.PENDING)
@@ -149,16 +169,17 @@ async def fail(invitation: Invitation, *, now: datetime, why: str) -> bool:
             return False
         await advance(invitation, Status.FAILED, event="invitation.failed", now=now, detail=why)
         await _forget(invitation, now)
+        await tell_of_failure(invitation, now=now)
     return True
 
 
 async def redeem(desk: Desk, invitation: Invitation, *, now: datetime) -> list[UUID]:
     """Use the invitation up, once, inside the transaction that enrolls its Mac; a live session redeems what expired.
 
-    Forgets link and PIN, cancels what is still queued and queues the confirmation. Returns deliveries to ring for after
-    the commit. Raises InvitationRedeemed or InvitationRevoked.
+    Forgets link and PIN, cancels what is queued and queues the confirmation. Returns deliveries to ring for after the
+    commit. Raises InvitationRedeemed or InvitationRevoked.
     """
-    del desk  # as in revoke
+    del desk  # every room function that changes something takes it first; this one needs nothing of it
     async with transaction():
         await _take(invitation)
         _refuse_ended(invitation)
@@ -224,42 +245,24 @@ async def _renew(
     mode, person, seen = mode_of(invitation.mode), await Person.get(id=invitation.person_id), invitation.generation
     if missing := orders.what_is_missing(person, mode, sending=send):
         raise InputRefused({"recipient": missing})
+    channel = await handing.channel_again(invitation, mode, person, send=send, show_pin=show_pin)
     changes: dict[str, Any] = {"generation": seen + 1, "valid_until": until or _valid_until(mode, now), "send": send}
+    changes |= {"pin_channel": channel, **handing.snapshot(person, await own_region())}
     if invitation.token_sealed is None or _is_over(invitation, now):
         token, columns = tokens.mint(desk, invitation)
         changes |= columns
     else:
         token = tokens.reveal(desk, invitation)
-    pin, clear = await _pin(desk, invitation, mode, now=now, send=send, show=show_pin, generation=seen + 1)
+    handed = await handing.make_pin(
+        desk, invitation, mode, channel=channel, now=now, send=send, show=show_pin, generation=seen + 1
+    )
     async with transaction():
         await _take(invitation, generation=seen, status=invitation.status)
         await advance(invitation, Status.PENDING, event=event, now=now, actor=actor, **changes)
         await _forget(invitation, now)
-        deliveries = await _hand_out(invitation, person, pin, send=send, now=now)
-        await audit.record(actor, event, now=now, subject=str(invitation.id), detail=person.name)
-    return _created(desk, invitation, token, clear if show_pin else None, deliveries)
-
-
-async def _pin(
-    desk: Desk, invitation: Invitation, mode: Mode, *, now: datetime, send: bool, show: bool, generation: int = 1
-) -> tuple[Pin | None, str | None]:
-    """Make the PIN when the mode has one and somebody is to get it; sealed only for a message."""
-    if not mode.secret or not (send or show):
-        return None, None
-    return await pins.mint(desk, invitation, now=now, generation=generation, sealed=send)
-
-
-async def _hand_out(
-    invitation: Invitation, person: Person, pin: Pin | None, *, send: bool, now: datetime
-) -> tuple[UUID, ...]:
-    """Save the PIN and queue its message and the link's; inside the step's transaction."""
-    if pin:
-        await pin.save(force_create=True)
-    if not send or not person.email:
-        return ()
-    kinds = ("url", "pin") if pin else ("url",)
-    queued = [await outbox.enqueue(invitation, kind, invitation.generation, person.email, now=now) for kind in kinds]
-    return tuple(delivery.id for delivery in queued)
+        deliveries = await handing.hand_out(invitation, handed.pin, send=send, now=now)
+        await audit.record(actor, event, now=now, subject=str(invitation.id), detail=str(person.id))
+    return _created(desk, invitation, token, handed.clear, deliveries)
 
 
 def _created(desk: Desk, invitation: Invitation, token: str, pin: str | None, deliveries: tuple[UUID, ...]) -> Created:

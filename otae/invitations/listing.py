@@ -1,43 +1,82 @@
 """Reading invitations: lists, counts, timelines, and what scripts get."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
-from tortoise.expressions import Q
+from tortoise.expressions import Q, Subquery
 from tortoise.functions import Count
+from tortoise.queryset import QuerySet
 
+from otae.directory.groups import with_subgroups
 from otae.directory.local import printable
+from otae.directory.reach import EVERYBODY, Reach
 from otae.invitations import tokens
 from otae.invitations.lifecycle import Created
-from otae.store.models import EnrollmentSession, Event, Invitation
+from otae.store.models import EnrollmentSession, Event, Group, GroupInvitee, Invitation, Membership
 from otae.store.records import SUPPORT_ALPHABET
 from otae.store.states import InvitationStatus
 
 MOST = 500
+#: What is in the place of a group that is none, or out of reach.
+NOBODY = UUID(int=0)
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """What a list is narrowed to besides a status; what is empty narrows nothing.
+
+    ``search``: part of a user name, name, e-mail address or serial number, a whole invitation token, or a support code.
+    ``group``: id of a group, its people and those of its sub-groups as they are now; ``group_invitation``: id of an
+    order, whom it invited.
+    """
+
+    mode: str = ""
+    ownership: str = ""
+    search: str = ""
+    group: UUID | None = None
+    group_invitation: UUID | None = None
 
 
 async def list_invitations(
     status: str | None = None,
-    mode: str | None = None,
-    ownership: str | None = None,
-    search: str | None = None,
     after: str | None = None,
     limit: int = 50,
+    *,
+    narrowed: Narrowed = Narrowed(),
+    reach: Reach = EVERYBODY,
 ) -> list[Invitation]:
-    """Return invitations with their person, newest first; rehearsals are left out.
+    """Return invitations of people within ``reach`` with their person, newest first; rehearsals are left out.
 
-    ``search``: part of a user name, name, e-mail address or serial number, a whole invitation token, or a support code.
     ``after``: id of the last one seen; what is no id begins at the newest.
     """
-    rows = Invitation.filter(rehearsal=False)
-    for name, wanted in (("status", status), ("mode", mode), ("ownership", ownership)):
-        if wanted:
-            rows = rows.filter(**{name: wanted})
-    if search and (text := printable(search)):
-        rows = rows.filter(await _holds(text))
+    rows = await _fitting(narrowed, reach)
+    if status:
+        rows = rows.filter(status=status)
     if last := await find_invitation(after or ""):
         rows = rows.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=last.id))
     return await rows.order_by("-created_at", "-id").limit(min(limit, MOST)).prefetch_related("person")
+
+
+async def _fitting(narrowed: Narrowed, reach: Reach) -> QuerySet[Invitation]:
+    rows = Invitation.filter(reach.people("person_id"), rehearsal=False)
+    if narrowed.mode:
+        rows = rows.filter(mode=narrowed.mode)
+    if narrowed.ownership:
+        rows = rows.filter(ownership=narrowed.ownership)
+    if text := printable(narrowed.search):
+        rows = rows.filter(await _holds(text))
+    if narrowed.group:
+        group = await Group.get_or_none(reach.groups(), id=narrowed.group)
+        within = await with_subgroups(group.domain, group.name) if group else [NOBODY]
+        members: Any = Subquery(Membership.filter(group_id__in=within).values("person_id"))
+        rows = rows.filter(person_id__in=members)
+    if narrowed.group_invitation:
+        invited = GroupInvitee.filter(group_invitation_id=narrowed.group_invitation, invitation_id__not_isnull=True)
+        made: Any = Subquery(invited.values("invitation_id"))
+        rows = rows.filter(id__in=made)
+    return rows
 
 
 async def _holds(text: str) -> Q:
@@ -58,9 +97,9 @@ async def _holds(text: str) -> Q:
     return wanted
 
 
-async def counts() -> dict[str, int]:
+async def counts(reach: Reach = EVERYBODY, narrowed: Narrowed = Narrowed()) -> dict[str, int]:
     """Return how many invitations there are in each status, every status named; rehearsals are left out."""
-    rows = Invitation.filter(rehearsal=False).annotate(number=Count("id")).group_by("status")
+    rows = (await _fitting(narrowed, reach)).annotate(number=Count("id")).group_by("status")
     found = {row["status"]: row["number"] for row in await rows.values("status", "number")}
     return {status.value: int(found.get(status.value, 0)) for status in InvitationStatus}
 

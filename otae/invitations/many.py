@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import InputRefused, Refusal, StaleState
 from otae.invitations import lifecycle
 from otae.store.desk import Desk
@@ -27,10 +28,12 @@ class Outcome:
     refused: list[tuple[str, str]] = field(default_factory=list)
 
 
-async def change(desk: Desk, what: str, invitation_ids: Iterable[UUID], *, now: datetime, actor: str) -> Outcome:
-    """Do ``what`` (a name of CHANGES, else KeyError) to each invitation; those that are not there are left out."""
+async def change(
+    desk: Desk, what: str, invitation_ids: Iterable[UUID], *, now: datetime, actor: str, reach: Reach = EVERYBODY
+) -> Outcome:
+    """Do ``what`` (a name of CHANGES, else KeyError) to each invitation; those not within ``reach`` are left out."""
     work, outcome = CHANGES[what], Outcome()
-    wanted = Invitation.filter(id__in=list(invitation_ids), rehearsal=False)
+    wanted = Invitation.filter(reach.people("person_id"), id__in=list(invitation_ids), rehearsal=False)
     for invitation in await wanted.order_by("created_at").prefetch_related("person"):
         try:
             await work(desk, invitation, now=now, actor=actor)

@@ -2,15 +2,21 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
+from otae.delivery.carriers import find_carrier
 from otae.directory import local
+from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import InputRefused, ModeOff
+from otae.invitations import channels, recipients
 from otae.invitations.modes import Mode, default_mode, mode_of
+from otae.store.desk import Desk
 from otae.store.models import NotificationTemplate, Person
 
 OWNERSHIPS = ("corporate", "employee")
 PLATFORMS = ("macos",)
+LONGEST_NOTE = 500
 WAYS = ("ota", "profile")
 
 #: Apple's serial numbers: 11 or 12 characters for long, 8 to 14 with the oldest and the newest.
@@ -21,10 +27,12 @@ _SERIAL = re.compile(r"[A-Z0-9]{8,14}")
 class InvitationOrder:
     """An invitation as it is asked for.
 
-    ``user``: user name. ``mode``: None for the default one. ``serial``: bind to this Mac. ``send``: mail link and PIN.
-    ``show_pin``: mint the PIN now, even when nothing is sent, and hand it back once. The templates: name or id of the
-    one to use, None for the default. ``way``: "ota" or "profile", None for the server property. ``rehearsal``: set by
-    rehearsals alone, reachable by no form.
+    ``user``: user name, of somebody in a directory as "DOMAIN/NAME". ``mode``: None for the default one. ``serial``:
+    bind to this Mac. ``send``: mail link and PIN. ``show_pin``: mint the PIN now, even when nothing is sent, and hand
+    it back once. The templates: name or id of the one to use, None for the default. ``way``: "ota" or "profile", None
+    for the server property. ``pin_channel``: one of `channels.CHANNELS`, None for as the mode has it; ``carrier``:
+    whose text messages go out as mail, "" for the gateway's own; ``note``: for the person, in the messages.
+    ``rehearsal``: set by rehearsals alone, reachable by no form. ``reach``: who is out of it is nobody.
     """
 
     user: str
@@ -38,7 +46,11 @@ class InvitationOrder:
     pin_template: str | None = None
     confirmation_template: str | None = None
     way: str | None = None
+    pin_channel: str | None = None
+    carrier: str = ""
+    note: str = ""
     rehearsal: bool = False
+    reach: Reach = EVERYBODY
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,7 @@ class Terms:
     url_template_id: UUID | None
     pin_template_id: UUID | None
     confirmation_template_id: UUID | None
+    pin_channel: str
 
 
 @dataclass(frozen=True)
@@ -59,15 +72,20 @@ class CheckedOrder(Terms):
     serial: str | None
 
 
-async def check(order: InvitationOrder) -> CheckedOrder:
+async def check(desk: Desk, order: InvitationOrder, *, now: datetime) -> CheckedOrder:
     """See that nothing is missing; InputRefused names all that is, by field.
 
-    The fields: "recipient", "mode", "ownership", "platform", "serial", "templates", "way".
+    The fields: "recipient", "mode", "ownership", "platform", "serial", "templates", "way", "pin_channel", "show_pin",
+    "carrier", "note".
     """
     terms, wrong = await check_terms(order)
-    person = await local.find_person(order.user)
-    if missing := what_is_missing(person, terms.mode if terms else None, sending=order.send):
+    person, nobody = await recipients.find(desk, order.user, now=now, rehearsal=order.rehearsal)
+    if person is not None and not await order.reach.holds(person.id):
+        person, nobody = None, recipients.NOBODY
+    if missing := nobody or what_is_missing(person, terms.mode if terms else None, sending=order.send):
         wrong["recipient"] = missing
+    elif person and terms and (missing := await _unreachable(terms, person, sending=order.send)):
+        wrong["pin_channel"] = missing
     serial = (order.serial or "").strip().upper() or None
     if serial and not _SERIAL.fullmatch(serial):
         wrong["serial"] = "a Mac's serial number has 8 to 14 letters and digits"
@@ -89,10 +107,32 @@ async def check_terms(order: InvitationOrder) -> tuple[Terms | None, dict[str, s
         wrong["platform"] = "only macos is offered"
     if order.way is not None and order.way not in WAYS:
         wrong["way"] = "choose ota or profile"
+    if order.carrier and await find_carrier(local.printable(order.carrier)) is None:
+        wrong["carrier"] = "there is no carrier with this name"
+    if len(order.note) > LONGEST_NOTE or not order.note.replace("\r", "").replace("\n", "").isprintable():
+        wrong["note"] = f"use at most {LONGEST_NOTE} printable characters"
     url = await _template("url", order.url_template, wrong)
     pin = await _template("pin", order.pin_template, wrong)
     confirmation = await _template("confirmation", order.confirmation_template, wrong)
-    return (Terms(mode, url, pin, confirmation) if mode else None), wrong
+    channel = await _channel(order, mode, wrong)
+    return (Terms(mode, url, pin, confirmation, channel) if mode else None), wrong
+
+
+async def _channel(order: InvitationOrder, mode: Mode | None, wrong: dict[str, str]) -> str:
+    """Return how the PIN goes out; a rehearsal's always by mail, which the catcher takes."""
+    if mode is None or order.rehearsal:
+        return channels.MAIL
+    try:
+        return await channels.choose(mode, order.pin_channel, shown_too=order.show_pin)
+    except InputRefused as refusal:
+        wrong.update(refusal.fields)
+        return channels.MAIL
+
+
+async def _unreachable(terms: Terms, person: Person, *, sending: bool) -> str:
+    """Say why the PIN's message would not reach ``person``; "" when it would, or when none goes out."""
+    goes_out = sending and terms.mode.secret and terms.pin_channel not in channels.BY_HAND
+    return await channels.lacking(terms.pin_channel, person) if goes_out else ""
 
 
 def what_is_missing(person: Person | None, mode: Mode | None, *, sending: bool) -> str:
@@ -104,9 +144,14 @@ def what_is_missing(person: Person | None, mode: Mode | None, *, sending: bool) 
     missing = []
     if sending and not person.email:
         missing.append("an e-mail address, which sending the invitation needs")
-    if mode is not None and mode.authentication and not person.password_hash:
+    if mode is not None and mode.authentication and lacks_password(person):
         missing.append(f"a password, which {mode.title} needs")
     return f"{person.name} lacks {' and '.join(missing)}" if missing else ""
+
+
+def lacks_password(person: Person) -> bool:
+    """Tell whether ``person`` has no password anywhere; a directory has one for each of its people."""
+    return person.domain == local.DOMAIN and not person.password_hash
 
 
 async def _mode(name: str | None, wrong: dict[str, str]) -> Mode | None:

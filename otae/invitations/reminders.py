@@ -1,7 +1,8 @@
 """Reminders: the link once more to whom it was mailed and who has not enrolled, so many times at most.
 
-A reminder is a delivery like any other, named "reminder-1", "reminder-2" and so on; it is sent only while the
-invitation is pending, and sending the invitation again begins the count anew. The PIN stays the one that was sent.
+A reminder is a delivery like any other, named "reminder-1", "reminder-2" and so on, with a template of its own. It goes
+where the link went, and only while the invitation is pending; sending the invitation again begins the count anew. The
+PIN stays the one that was sent.
 """
 
 from datetime import datetime, timedelta
@@ -42,7 +43,7 @@ async def _candidates(before: datetime, now: datetime, after: UUID | None) -> li
     )
     if after:
         rows = rows.filter(id__gt=after)
-    return await rows.order_by("id").limit(PAGE).prefetch_related("person")
+    return await rows.order_by("id").limit(PAGE)
 
 
 async def _said(invitation_ids: list[UUID]) -> dict[UUID, list[Delivery]]:
@@ -59,7 +60,8 @@ async def _remind(
 ) -> bool:
     """Queue the next reminder of one invitation, when all before it went out long enough ago."""
     number = sum(each.kind != "url" for each in messages) + 1
-    if not messages or not row.person.email or number > most:
+    link = next((each for each in messages if each.kind == "url"), None)
+    if link is None or number > most:
         return False
     if any(each.sent_at is None or each.sent_at > before or each.status != "sent" for each in messages):
         return False
@@ -67,6 +69,8 @@ async def _remind(
         still = Invitation.filter(id=row.id, status="pending", generation=row.generation)
         if await still.select_for_update().first() is None:
             return False
-        delivery = await outbox.enqueue(row, f"reminder-{number}", row.generation, row.person.email, now=now)
+        delivery = await outbox.enqueue(
+            row, f"reminder-{number}", row.generation, link.recipient, now=now, channel=link.channel
+        )
     desk.bell.ring("delivery", delivery.id)
     return True

@@ -11,6 +11,8 @@ from tortoise.queryset import QuerySet
 
 from otae.delivery import compose
 from otae.delivery.compose import Preview
+from otae.directory.reach import EVERYBODY, Reach
+from otae.invitations.channels import BY_HAND
 from otae.invitations.groups import ENDED, Status
 from otae.invitations.modes import MODES, title_of
 from otae.store.desk import Desk
@@ -26,6 +28,7 @@ WHY: Final = {
     "unreadable": "cannot be read",
     "disabled": "is disabled",
     "no-email": "has no e-mail address",
+    "no-phone": "has no phone number that text messages reach",
     "no-password": "has no password, which this mode needs",
     "enrolled": "has an enrolled Mac already",
     "pending": "has an invitation that waits already",
@@ -124,9 +127,14 @@ async def progress(row: GroupInvitation, *, now: datetime) -> Progress:
     )
 
 
-async def results(row: GroupInvitation, *, show: str = "", after: int = 0, limit: int = 50) -> list[Result]:
-    """Return people of an order by their number, those behind ``after``; ``show``: one of FILTERS, "" for all."""
-    people = GroupInvitee.filter(group_invitation_id=row.id, number__gt=after)
+async def results(
+    row: GroupInvitation, *, show: str = "", after: int = 0, limit: int = 50, reach: Reach = EVERYBODY
+) -> list[Result]:
+    """Return people of an order by their number, those behind ``after``; ``show``: one of FILTERS, "" for all.
+
+    Who left the group meanwhile may be out of ``reach``, and is left out then.
+    """
+    people = GroupInvitee.filter(reach.people("person_id"), group_invitation_id=row.id, number__gt=after)
     if show in FILTERS[:3]:
         people = people.filter(status=show)
     elif show == "redeemed":
@@ -139,17 +147,22 @@ async def results(row: GroupInvitation, *, show: str = "", after: int = 0, limit
     return [_result(each, mails) for each in found]
 
 
-async def every_result(row: GroupInvitation, show: str = "") -> AsyncIterator[list[Result]]:
-    """Give all people of an order, a page at a time."""
+async def every_result(
+    row: GroupInvitation, show: str = "", *, reach: Reach = EVERYBODY
+) -> AsyncIterator[list[Result]]:
+    """Give all people of an order, a page at a time, as `results`."""
     after = 0
-    while page := await results(row, show=show, after=after, limit=_PAGE):
+    while page := await results(row, show=show, after=after, limit=_PAGE, reach=reach):
         yield page
         after = page[-1].invitee.number
 
 
-async def previews(desk: Desk, row: GroupInvitation, number: int, *, now: datetime) -> list[Preview]:
+async def previews(
+    desk: Desk, row: GroupInvitation, number: int, *, now: datetime, reach: Reach = EVERYBODY
+) -> list[Preview]:
     """Return the messages that one person of an order gets, link and PIN left open; none when nobody is to get any."""
-    invitee = await GroupInvitee.get_or_none(group_invitation_id=row.id, number=number).prefetch_related("person")
+    people = GroupInvitee.filter(reach.people("person_id"), group_invitation_id=row.id, number=number)
+    invitee = await people.first().prefetch_related("person")
     mode = next(each for each in MODES if each.name == row.mode)
     if invitee is None or invitee.person is None or not row.send:
         return []
@@ -159,8 +172,12 @@ async def previews(desk: Desk, row: GroupInvitation, number: int, *, now: dateti
         valid_until=now + mode.valid_for if mode.valid_for else None,
         url_template_id=row.url_template_id,
         pin_template_id=row.pin_template_id,
+        note=row.note,
     )
-    return [await compose.preview(desk, invitation, kind) for kind in ("url", "pin")[: 1 + mode.secret]]
+    shown = [await compose.preview(desk, invitation, "url")]
+    if mode.secret and row.pin_channel not in BY_HAND:
+        shown.append(await compose.preview(desk, invitation, "pin", channel=row.pin_channel))
+    return shown
 
 
 def cells(row: GroupInvitation, result: Result) -> list[str]:

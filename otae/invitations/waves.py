@@ -12,9 +12,11 @@ from uuid import UUID
 
 from otae.delivery import batch
 from otae.delivery.compose import invitation_url
+from otae.delivery.phones import own_region
 from otae.directory import groups as directory
-from otae.errors import ModeOff, StaleState
-from otae.invitations import csv_source, groups, pins, tokens
+from otae.errors import DirectoryUnavailable, ModeOff, StaleState
+from otae.invitations import csv_source, distant, groups, handing, orders, pins, tokens
+from otae.invitations.channels import BY_HAND, SMS, number_of
 from otae.invitations.groups import Status
 from otae.invitations.modes import Mode, mode_of
 from otae.store.database import transaction
@@ -46,9 +48,10 @@ async def step(desk: Desk, group_invitation_id: UUID, *, now: datetime) -> bool:
     row = await groups.claim(group_invitation_id, now)
     if row is None:
         return False
+    away = False
     try:
         if row.status == Status.DRY_RUN:
-            await look_up(row, now=now)
+            await look_up(desk, row, now=now)
             return row.status == Status.DRY_RUN
         if row.status == Status.EXPANDING:
             if await unsent(row) >= UNSENT:
@@ -58,23 +61,37 @@ async def step(desk: Desk, group_invitation_id: UUID, *, now: datetime) -> bool:
         await end_when_sent(row, now=now)
     except StaleState:
         pass  # paused, cancelled, or taken over by another worker after a lease: no longer ours to go on with
+    except DirectoryUnavailable:
+        away = True  # the lease stays: it is asked again when that ends
     finally:
-        await groups.let_go(row)
+        if not away:
+            await groups.let_go(row)
     return False
 
 
-async def look_up(row: GroupInvitation, *, now: datetime) -> None:
-    """Look up the next page of an order's people; after the last it is ready. StaleState: somebody else did."""
+async def look_up(desk: Desk, row: GroupInvitation, *, now: datetime) -> None:
+    """Look up the next page of an order's people; after the last it is ready. StaleState: somebody else did.
+
+    Raises DirectoryUnavailable, with nothing looked up.
+    """
     if row.source == csv_source.SOURCE:
         await _look_up_lines(row, now=now)
+        return
+    if row.place:
+        people, place = await distant.page(desk, row, now=now)
+        await _take_in(row, people, more=bool(place), place=place, now=now)
         return
     last = await GroupInvitee.filter(group_invitation_id=row.id).order_by("-number").first()
     after = (last.name, last.person_id) if last else None
     people = await directory.members(row.domain, row.name, after=after, limit=PAGE)
+    await _take_in(row, people, more=len(people) == PAGE, now=now)
+
+
+async def _take_in(row: GroupInvitation, people: list[Person], *, more: bool, place: str = "", now: datetime) -> None:
     why = await reasons(row, people, now=now)
     made = [_invitee(row, row.found + number, person, why) for number, person in enumerate(people, 1)]
     async with transaction():
-        await _count(row, len(made))
+        await _count(row, len(made), more=more, place=place)
         await GroupInvitee.bulk_create(made)
 
 
@@ -87,22 +104,22 @@ async def _look_up_lines(row: GroupInvitation, *, now: datetime) -> None:
     for line in lines:
         if person := people.get(line.id):
             line.person_id, line.name, line.display_name = person.id, person.name, person.display_name
-            line.email, line.reason = person.email, why.get(person.id, "")
+            line.email, line.phone, line.reason = person.email, person.phone, why.get(person.id, "")
         line.status = "skipped" if line.reason else "waiting"
     async with transaction():
-        await _count(row, len(lines))
+        await _count(row, len(lines), more=len(lines) == PAGE)
         if lines:
-            names = ["person_id", "name", "display_name", "email", "status", "reason"]
+            names = ["person_id", "name", "display_name", "email", "phone", "status", "reason"]
             await GroupInvitee.bulk_update(lines, names)
 
 
-async def _count(row: GroupInvitation, number: int) -> None:
+async def _count(row: GroupInvitation, number: int, *, more: bool, place: str = "") -> None:
     """Count a page of people in, inside the transaction that stores it; StaleState when somebody else just did."""
-    found, status = row.found + number, Status.DRY_RUN if number == PAGE else Status.READY
-    seen = GroupInvitation.filter(id=row.id, status=Status.DRY_RUN, found=row.found)
-    if await seen.update(found=found, status=status) != 1:
+    found, status = row.found + number, Status.DRY_RUN if more else Status.READY
+    seen = GroupInvitation.filter(id=row.id, status=Status.DRY_RUN, found=row.found, place=row.place)
+    if await seen.update(found=found, status=status, place=place) != 1:
         raise StaleState(f"group invitation {row.id} was looked up by somebody else")
-    row.update_from_dict({"found": found, "status": status})
+    row.update_from_dict({"found": found, "status": status, "place": place})
 
 
 async def reasons(row: GroupInvitation, people: Iterable[Person], *, now: datetime) -> dict[UUID, str]:
@@ -118,8 +135,9 @@ async def reasons(row: GroupInvitation, people: Iterable[Person], *, now: dateti
     if not row.include_enrolled:
         macs = Enrollment.filter(person_id__in=list(asked), status="enrolled", rehearsal=False)
         found |= dict.fromkeys(await macs.values_list("person_id", flat=True), "enrolled")
+    numbers = await own_region() if row.send and mode.secret and row.pin_channel == SMS else None
     for person in asked.values():
-        if reason := _lacking(person, mode, sending=row.send):
+        if reason := _lacking(person, mode, sending=row.send, numbers=numbers):
             found[person.id] = reason
     return found
 
@@ -141,14 +159,14 @@ async def invite_wave(desk: Desk, row: GroupInvitation, *, now: datetime, show_p
         return []
     people = {person.id: person for person in await Person.filter(id__in=[each.person_id for each in wave])}
     why = await reasons(row, people.values(), now=now)
-    made = []
+    made, region = [], await own_region()
     for each in wave:
         person = people.get(each.person_id) if each.person_id else None
         each.reason = why.get(person.id, "") if person else "gone"
         each.status = "skipped" if each.reason else "invited"
         if person and not each.reason:
-            made.append(await _make(desk, row, each, person, mode, now=now, show_pin=show_pin))
-    deliveries = await _save(row, wave, made, people, mode, now=now)
+            made.append(await _make(desk, row, each, person, mode, region=region, now=now, show_pin=show_pin))
+    deliveries = await _save(row, wave, made, mode, now=now)
     for delivery in deliveries:
         desk.bell.ring("delivery", delivery.id)
     return made
@@ -171,7 +189,6 @@ async def _save(
     row: GroupInvitation,
     wave: list[GroupInvitee],
     made: list[Made],
-    people: dict[UUID, Person],
     mode: Mode,
     *,
     now: datetime,
@@ -192,10 +209,20 @@ async def _save(
             await Pin.bulk_create(minted)
         deliveries: list[Delivery] = []
         if row.send:
-            for kind in ("url", "pin") if mode.secret else ("url",):
-                wanted = [(each, people[each.person_id].email or "") for each in invitations]
-                deliveries += await batch.enqueue_all(wanted, kind, now=now)
+            deliveries = await _queue(row, invitations, mode, now=now)
         await GroupInvitee.bulk_update(wave, ["status", "reason", "invitation_id"])
+    return deliveries
+
+
+async def _queue(row: GroupInvitation, invitations: list[Invitation], mode: Mode, *, now: datetime) -> list[Delivery]:
+    """Queue the messages of a wave by their channels, inside its transaction."""
+    mails = [(each, each.email or "") for each in invitations]
+    deliveries = await batch.enqueue_all(mails, "url", now=now)
+    if mode.secret and row.pin_channel == SMS:
+        texts = [(each, each.phone or "") for each in invitations]
+        deliveries += await batch.enqueue_all(texts, "pin", now=now, channel=SMS)
+    elif mode.secret and row.pin_channel not in BY_HAND:
+        deliveries += await batch.enqueue_all(mails, "pin", now=now)
     return deliveries
 
 
@@ -206,6 +233,7 @@ async def _make(
     person: Person,
     mode: Mode,
     *,
+    region: str,
     now: datetime,
     show_pin: bool,
 ) -> Made:
@@ -220,14 +248,17 @@ async def _make(
         url_template_id=row.url_template_id,
         pin_template_id=row.pin_template_id,
         confirmation_template_id=row.confirmation_template_id,
+        pin_channel=row.pin_channel,
+        note=row.note,
         created_by=row.created_by,
         created_at=now,
     )
     token, columns = tokens.mint(desk, invitation)
-    invitation.update_from_dict(columns)
+    invitation.update_from_dict(columns | handing.snapshot(person, region))
+    by_hand = row.pin_channel in BY_HAND
     pin, clear = None, None
-    if mode.secret and (row.send or show_pin):
-        pin, clear = await pins.mint(desk, invitation, now=now, sealed=row.send)
+    if mode.secret and (show_pin or (row.send and not by_hand)):
+        pin, clear = await pins.mint(desk, invitation, now=now, sealed=row.send and not by_hand)
     invitee.invitation_id = invitation.id
     return Made(invitee, invitation, pin, invitation_url(desk.settings, token), token, clear if show_pin else None)
 
@@ -240,12 +271,15 @@ async def _go_on_to_sending(row: GroupInvitation, *, now: datetime) -> None:
         await groups.move(row, Status.DONE, now=now, actor=row.created_by, what="done", finished_at=now)
 
 
-def _lacking(person: Person, mode: Mode, *, sending: bool) -> str:
+def _lacking(person: Person, mode: Mode, *, sending: bool, numbers: str | None) -> str:
+    """Say why ``person`` cannot be invited; ``numbers``: the region of numbers where PINs go out as text messages."""
     if person.disabled:
         return "disabled"
     if sending and not person.email:
         return "no-email"
-    return "no-password" if mode.authentication and not person.password_hash else ""
+    if numbers is not None and number_of(person, numbers) is None:
+        return "no-phone"
+    return "no-password" if mode.authentication and orders.lacks_password(person) else ""
 
 
 def _invitee(row: GroupInvitation, number: int, person: Person, why: dict[UUID, str]) -> GroupInvitee:
@@ -257,6 +291,7 @@ def _invitee(row: GroupInvitation, number: int, person: Person, why: dict[UUID, 
         name=person.name,
         display_name=person.display_name,
         email=person.email,
+        phone=person.phone,
         status="skipped" if reason else "waiting",
         reason=reason,
     )

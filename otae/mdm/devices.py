@@ -5,14 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from tortoise.expressions import Q
+from tortoise.expressions import Q, Subquery
+from tortoise.queryset import QuerySet
 
+from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import DeviceUnknown
 from otae.invitations.listing import stamp
 from otae.store import audit
 from otae.store.database import transaction
-from otae.store.models import Device, Enrollment
+from otae.store.models import Device, Enrollment, Person
 from otae.store.records import About, about, note
+
+#: How many Macs are looked at together for somebody who may see only some.
+_PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,10 @@ class DeviceRecord:
         }
 
 
-async def list_devices(*, search: str = "", offset: int = 0, limit: int = 100) -> list[DeviceRecord]:
-    """Return known Macs, newest first, without those of rehearsals.
+async def list_devices(
+    *, search: str = "", offset: int = 0, limit: int = 100, reach: Reach = EVERYBODY
+) -> list[DeviceRecord]:
+    """Return known Macs whose current enrollment is within ``reach``, newest first, without those of rehearsals.
 
     ``search``: part of a serial number, UDID, name or user name, whatever its case.
     """
@@ -68,14 +75,30 @@ async def list_devices(*, search: str = "", offset: int = 0, limit: int = 100) -
     if search:
         texts = Q(serial__icontains=search) | Q(udid__icontains=search) | Q(name__icontains=search)
         found = found.filter(texts | Q(enrollments__person__name__icontains=search)).distinct()
-    rows = await found.order_by("-created_at", "udid").offset(offset).limit(limit)
-    return await _records(rows)
+    found = found.order_by("-created_at", "udid")
+    if reach.limited:
+        return await _within(found, reach, offset, limit)
+    return await _records(await found.offset(offset).limit(limit))
 
 
-async def find_device(udid: str) -> DeviceRecord | None:
-    """Return the Mac with this UDID, also a rehearsal's; None when it is not known."""
+async def _within(found: QuerySet[Device], reach: Reach, offset: int, limit: int) -> list[DeviceRecord]:
+    """Return a page of Macs that are somebody's within reach now, not only once were."""
+    once = Enrollment.filter(reach.people("person_id")).values("device_id")
+    found, seen = found.filter(id__in=Subquery(once)), 0
+    kept: list[DeviceRecord] = []
+    while len(kept) < offset + limit and (rows := await found.offset(seen).limit(_PAGE)):
+        seen += len(rows)
+        records = await _records(rows)
+        people = Person.filter(reach.people(), id__in={record.person_id for record in records})
+        inside = set(await people.values_list("id", flat=True))
+        kept += [record for record in records if record.person_id in inside]
+    return kept[offset : offset + limit]
+
+
+async def find_device(udid: str, reach: Reach = EVERYBODY) -> DeviceRecord | None:
+    """Return the Mac with this UDID, also a rehearsal's; None when it is not known, or not within ``reach`` now."""
     records = await _records(await Device.filter(udid=udid))
-    return records[0] if records else None
+    return records[0] if records and await reach.holds(records[0].person_id) else None
 
 
 async def release(udid: str, *, now: datetime, actor: str) -> DeviceRecord:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from tortoise.expressions import Q
 from tortoise.functions import Count
 
+from otae.directory.reach import EVERYBODY, Reach
 from otae.overview.progress import PATIENCE, Progress, progress_of
 from otae.store.models import Certificate, Enrollment, EnrollmentSession, Heartbeat, Invitation, Job
 from otae.store.states import DeliveryStatus, EnrollmentStatus, InvitationStatus, SessionStatus
@@ -40,11 +41,13 @@ class Dashboard:
     silent: list[str]
 
 
-async def dashboard(*, now: datetime) -> Dashboard:
-    """Read the dashboard."""
-    counted = await Invitation.filter(rehearsal=False).annotate(n=Count("id")).group_by("status").values("status", "n")
+async def dashboard(*, now: datetime, reach: Reach = EVERYBODY) -> Dashboard:
+    """Read the dashboard; its counts and invitations are of the people within ``reach``."""
+    whose = reach.people("person_id")
+    asked = Invitation.filter(whose, rehearsal=False).annotate(n=Count("id")).group_by("status")
+    counted = await asked.values("status", "n")
     counts = {str(status): 0 for status in InvitationStatus} | {row["status"]: row["n"] for row in counted}
-    live = Enrollment.filter(rehearsal=False)
+    live = Enrollment.filter(whose, rehearsal=False)
     devices = {
         "enrolled": await live.filter(status=EnrollmentStatus.ENROLLED).count(),
         "unenrolled": await live.filter(status=EnrollmentStatus.UNENROLLED).count(),
@@ -52,30 +55,33 @@ async def dashboard(*, now: datetime) -> Dashboard:
     return Dashboard(
         invitations=counts,
         devices=devices,
-        needy=await needy(now=now),
+        needy=await needy(now=now, reach=reach),
         certificates=await ending(now=now),
         rehearsal=await Job.filter(kind="rehearsal").order_by("-created_at").first(),
         silent=await silent(now=now),
     )
 
 
-async def needy(*, now: datetime, most: int = 10) -> list[Needy]:
-    """Return the invitations with a problem, oldest problem first."""
+async def needy(*, now: datetime, most: int = 10, reach: Reach = EVERYBODY) -> list[Needy]:
+    """Return the invitations of people within ``reach`` with a problem, oldest problem first."""
+    whose = reach.people("person_id")
     stuck = await EnrollmentSession.filter(
         Q(status__in=_UNDER_WAY, opened_at__lt=now - PATIENCE)
         | Q(status=SessionStatus.EXPIRED)
         | Q(refusal__isnull=False),
+        whose,
         rehearsal=False,
         invitation__status__in=[InvitationStatus.PENDING, InvitationStatus.FAILED],
     ).order_by("-opened_at").limit(CANDIDATES).values_list("invitation_id", flat=True)  # fmt: skip
     undelivered = await Invitation.filter(
         Q(deliveries__status=DeliveryStatus.FAILED)
         | Q(deliveries__status=DeliveryStatus.QUEUED, deliveries__attempt__gt=0),
+        whose,
         rehearsal=False,
         status__in=[InvitationStatus.PENDING, InvitationStatus.FAILED],
     ).order_by("-created_at").limit(CANDIDATES).values_list("id", flat=True)  # fmt: skip
     failed = await Invitation.filter(
-        rehearsal=False, status=InvitationStatus.FAILED
+        whose, rehearsal=False, status=InvitationStatus.FAILED
     ).order_by("-created_at").limit(CANDIDATES).values_list("id", flat=True)  # fmt: skip
     rows = await Invitation.filter(id__in={*stuck, *undelivered, *failed}).prefetch_related("person")
     progress = await progress_of(rows, now=now)

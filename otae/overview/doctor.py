@@ -10,6 +10,8 @@ import httpx2
 
 from otae.authority import issuers, push, uploads
 from otae.delivery import servers
+from otae.directory.servers import list_directories
+from otae.directory.tryout import steps_of
 from otae.errors import NotReady, OtaeError
 from otae.invitations.modes import mode_of
 from otae.overview.attention import SILENCE, WARNING, silent
@@ -42,6 +44,7 @@ async def examine(desk: Desk, *, now: datetime, redis: Check | None = None) -> l
         ("clock skew", _clock_skew(now)),
         ("processes", _heartbeats(now)),
         ("mail", _mail()),
+        ("directories", _directories(desk)),
         ("certificates", _certificates(now)),
         ("push certificate", _push(desk)),
         ("default mode", _mode()),
@@ -121,6 +124,20 @@ async def _mail() -> list[Check]:
         return [Check("mail", "failed", words, advice)]
     writer.close()
     return [Check("mail", "ok", f"{server.name} answers")]
+
+
+async def _directories(desk: Desk) -> list[Check]:
+    """Ask each directory; without any there is nothing to say."""
+    checks = []
+    for row in await list_directories():
+        name = f"directory {row.domain}"
+        failed = [step async for step in steps_of(desk, row) if not step["ok"]]
+        if failed:
+            advice = f"Mend it, then `otae directory test {row.domain}` or Test connection under Settings, LDAP."
+            checks.append(Check(name, "failed", f"{failed[0]['step']}: {failed[0]['words']}", advice))
+        else:
+            checks.append(Check(name, "ok", "answers, and its people can be read"))
+    return checks
 
 
 async def _certificates(now: datetime) -> list[Check]:

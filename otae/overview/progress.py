@@ -82,10 +82,13 @@ def _session_progress(session: EnrollmentSession, now: datetime) -> Progress:
 
 
 def _mail_progress(invitation: Invitation, delivery: Delivery | None) -> Progress:
-    if invitation.status == InvitationStatus.FAILED and (delivery is None or delivery.status != DeliveryStatus.FAILED):
+    if invitation.status == InvitationStatus.FAILED and (
+        delivery.status != DeliveryStatus.FAILED if delivery else not invitation.send
+    ):
         return Progress(2, STEPS[1], invitation.created_at, "too many wrong entries")
     if delivery is None:
-        return Progress(1, STEPS[0], invitation.created_at)
+        unkept = invitation.status == InvitationStatus.FAILED
+        return Progress(1, STEPS[0], invitation.created_at, "failed; its messages are no longer kept" if unkept else "")
     if delivery.status == DeliveryStatus.SENT:
         return Progress(2, STEPS[1], delivery.sent_at or delivery.created_at)
     if delivery.status in {DeliveryStatus.FAILED, DeliveryStatus.BOUNCED}:

@@ -155,12 +155,19 @@ async def _entries(after: int) -> AsyncIterator[AuditEntry]:
         after = page[-1].id
 
 
-async def list_entries(*, search: str = "", before: int | None = None, limit: int = 100) -> list[AuditEntry]:
-    """Return entries, newest first; ``search``: a part of any text; ``before``: only those before this entry."""
+async def list_entries(
+    *, search: str = "", about: str = "", before: int | None = None, limit: int = 100
+) -> list[AuditEntry]:
+    """Return entries, newest first; ``before``: only those before this entry.
+
+    ``search``: only those that hold this in any text, and those that name ``about``, the id of whom the text means.
+    """
     found = AuditEntry.all()
     if search:
         names = ("actor", "action", "subject", "detail")
-        found = found.filter(Q(*(Q(**{f"{name}__icontains": search}) for name in names), join_type="OR"))
+        held = [Q(**{f"{name}__icontains": search}) for name in names]
+        named = [Q(**{name: about}) for name in ("actor", "subject", "detail")] if about else []
+        found = found.filter(Q(*held, *named, join_type="OR"))
     if before is not None:
         found = found.filter(id__lt=before)
     return await found.order_by("-id").limit(limit)

@@ -12,7 +12,7 @@ class Bell(Protocol):
     """Hints a worker that a row waits. Rung after commit, never inside a transaction."""
 
     def ring(self, kind: str, row: UUID) -> None:
-        """Hint that ``row`` of ``kind`` ("delivery", "job", "group") waits. Never raises: a sweep finds it else."""
+        """Hint that ``row`` of a kind ("delivery", "job", "group", "import") waits. Never raises: a sweep finds it."""
 
 
 class Silence:

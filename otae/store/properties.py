@@ -1,10 +1,15 @@
-"""Server properties: what an administrator may change while the product runs. The rows below are the whole list."""
+"""Server properties: what an administrator may change while the product runs. The rows below are the whole list.
+
+This module is longer than 300 lines because that list is one, and stands in one place.
+"""
 
 import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+
+import phonenumbers
 
 from otae.errors import InputRefused
 from otae.store.models import Property
@@ -77,9 +82,21 @@ def _own_place(text: str) -> str:
     return text
 
 
+def _region(text: str) -> str:
+    if text and text.upper() not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError("use the two letters of a country, such as DE or US, or leave it empty")
+    return text.upper()
+
+
 def _version(text: str) -> str:
     if text and not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3}){0,2}", text):
         raise ValueError("use a version such as 14 or 14.6.1, or leave it empty")
+    return text
+
+
+def _language(text: str) -> str:
+    if text and not re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?", text):
+        raise ValueError("use a language tag such as de or pt-BR, or leave it empty")
     return text
 
 
@@ -146,6 +163,27 @@ PROPERTIES: tuple[PropertyRow, ...] = (
         parse=_number(1, 20),
     ),
     PropertyRow(
+        "notification.language",
+        default="",
+        help="Language of messages to people whose own is not known or not there, such as de; empty: English.",
+        parse=_language,
+    ),
+    PropertyRow(
+        "notification.revoked", default=True, help="Tell people when their invitation is withdrawn.", parse=_boolean
+    ),
+    PropertyRow(
+        "notification.expired", default=False, help="Tell people when their invitation has expired.", parse=_boolean
+    ),
+    PropertyRow(
+        "notification.failure", default=True, help="Mail who invited when an invitation fails.", parse=_boolean
+    ),
+    PropertyRow(
+        "enrollment.newlink",
+        default=True,
+        help="Let people with an expired or failed invitation have a new link mailed to them.",
+        parse=_boolean,
+    ),
+    PropertyRow(
         "scep.challenge.minutes",
         default=15,
         help="How long a Mac may take to fetch its certificate, in minutes (over the air).",
@@ -185,7 +223,7 @@ PROPERTIES: tuple[PropertyRow, ...] = (
     PropertyRow(
         "retention.days",
         default=365,
-        help="Days that finished invitations and their events are kept.",
+        help="Days that events, sent messages, finished sign-ins, caught mail and imported files are kept.",
         parse=_number(7, 3650),
     ),
     PropertyRow(
@@ -199,6 +237,12 @@ PROPERTIES: tuple[PropertyRow, ...] = (
         default="",
         help="Where workers take such mail from your mail server by LMTP, such as 127.0.0.1:2525; read at their start.",
         parse=_own_place,
+    ),
+    PropertyRow(
+        "phone.region",
+        default="",
+        help="Country that phone numbers without + belong to, such as DE; empty: numbers have to begin with +.",
+        parse=_region,
     ),
     PropertyRow(
         "organization.name",

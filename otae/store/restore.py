@@ -33,6 +33,9 @@ from otae.store.models import (
     InstallationSecret,
     Invitation,
     Job,
+    PasswordLink,
+    PeopleImport,
+    PeopleImportLine,
     Pin,
     SetupLink,
 )
@@ -45,6 +48,7 @@ from otae.store.vault import Vault, key_id_of
 MADE_BY_ITSELF: Final = frozenset({
     "AuditEntry",
     "AuditHead",
+    "CarrierGateway",
     "Certificate",
     "Counter",
     "InstallationSecret",
@@ -185,6 +189,7 @@ async def _end(now: datetime) -> dict[str, int]:
     async for session in _all(EnrollmentSession.filter(status__in=_LIVE)):
         await advance(session, SessionStatus.EXPIRED, event="session.expired", now=now, detail=WHY, closed_at=now)
         sessions += 1
+    await _end_passwords(now)
     failure: dict[str, object] = {"ok": False, "words": WHY}
     expanding = GroupInvitation.filter(status="expanding")  # the people it still names may have been invited since
     unfinished = Job.filter(status__in=["queued", "running"])
@@ -197,6 +202,14 @@ async def _end(now: datetime) -> dict[str, int]:
         "jobs": await unfinished.update(status="failed", output=failure, finished_at=now, lease_until=None),
         "group_invitations": await expanding.update(status="paused", lease_until=None),
     }
+
+
+async def _end_passwords(now: datetime) -> None:
+    """End the links for passwords, and the files that would write passwords which may have been changed since."""
+    await PasswordLink.filter(used_at=None).update(used_at=now)
+    unfinished = PeopleImport.exclude(status__in=["done", "cancelled"])
+    await unfinished.update(status="cancelled", file_sealed=None, lease_until=None, finished_at=now)
+    await PeopleImportLine.filter(password_sealed__not_isnull=True).update(password_sealed=None)
 
 
 async def _all(wanted: QuerySet[AnyRow]) -> AsyncIterator[AnyRow]:

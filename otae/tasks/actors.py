@@ -8,6 +8,8 @@ import dramatiq
 import structlog
 
 from otae.delivery import drafts, outbox, servers
+from otae.directory import importing
+from otae.directory import servers as directories
 from otae.invitations import waves
 from otae.rehearsal import run
 from otae.store import database, jobs
@@ -16,6 +18,7 @@ from otae.store.desk import Desk
 #: Kind of job → who does it: ``(desk, job, now=…)``, storing its own result.
 JOBS: Mapping[str, Callable[..., Awaitable[None]]] = {
     servers.TEST: servers.run_test,
+    directories.TEST: directories.run_test,
     drafts.SEND: drafts.run_draft,
     "rehearsal": run.run_job,
 }
@@ -51,6 +54,17 @@ def declare_actors(broker: dramatiq.Broker, desk: Desk) -> None:
             if more:
                 desk.bell.ring("group", UUID(group_invitation_id))
 
+    place = asyncio.Semaphore(1)
+
+    async def import_people(import_id: str) -> None:
+        # As above: one page at a time, for each one is full of hashes.
+        if not place.locked():
+            async with place:
+                more = await importing.step(desk, UUID(import_id), now=await database.now())
+            if more:
+                desk.bell.ring("import", UUID(import_id))
+
+    dramatiq.actor(broker=broker, actor_name="import_people")(import_people)
     dramatiq.actor(broker=broker, actor_name="invite_group")(invite_group)
     dramatiq.actor(broker=broker, actor_name="deliver")(deliver)
     dramatiq.actor(broker=broker, actor_name="do_job")(do_job)

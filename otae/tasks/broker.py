@@ -21,11 +21,13 @@ from otae.settings import Settings
 
 QUEUE = "default"
 #: Kind of row → actor.
-ACTORS = {"delivery": "deliver", "job": "do_job", "group": "invite_group"}
+ACTORS = {"delivery": "deliver", "job": "do_job", "group": "invite_group", "import": "import_people"}
 #: Hints older than this are dropped, in milliseconds.
 STALE = 10 * 60 * 1000
 #: Most hints that wait in this process for a Redis that does not answer.
 WAITING = 10_000
+#: The queue's name for a client of Redis.
+NAMESPACE = "otae"
 
 log = structlog.get_logger("otae.tasks")
 
@@ -44,7 +46,7 @@ def make_broker(settings: Settings) -> dramatiq.Broker:
         broker = RedisBroker(  # type: ignore[no-untyped-call]  # its constructor carries no types
             client=_client(settings.redis_url.get_secret_value()),
             middleware=middleware,
-            namespace="otae",
+            namespace=NAMESPACE,
             heartbeat_timeout=5000,
             maintenance_chance=1_000_000,
         )
@@ -97,10 +99,23 @@ class QueueBell:
         except queue.Full:
             self._say_down("too many hints wait for the queue")
 
-    @property
-    def busy(self) -> bool:
-        """Whether hints still wait here for the queue: more of them would help nobody."""
-        return not self._waiting.empty()
+    def holds(self, count: int) -> bool:
+        """Tell whether ``count`` hints wait already, here or in the queue: more of them would help nobody.
+
+        Asks the queue, so call it in a thread; a queue that does not answer holds nothing.
+        """
+        if not self._waiting.empty():
+            return True
+        try:
+            return self._in_queue() >= count
+        except redis.RedisError:
+            return False
+
+    def _in_queue(self) -> int:
+        if isinstance(self.broker, StubBroker):
+            return int(self.broker.queues[QUEUE].qsize())
+        assert isinstance(self.broker, RedisBroker)  # noqa: S101 - `make_broker` makes no other
+        return int(self.broker.client.llen(f"{NAMESPACE}:{QUEUE}"))
 
     def close(self, seconds: float = 5) -> None:
         """Pass on what still waits, for at most ``seconds``; rings after that are lost to the sweep."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import structlog
@@ -10,9 +10,11 @@ import structlog
 from otae.accounts import browsers, throttle
 from otae.authority import rotation
 from otae.delivery import outbox
+from otae.directory import password_links, provisioning
 from otae.enrollment import sessions
 from otae.invitations import groups, lifecycle, reminders
 from otae.mdm import renewal
+from otae.overview import retention
 from otae.rehearsal import run as rehearsal
 from otae.store import database, jobs
 from otae.store.desk import Desk
@@ -24,14 +26,18 @@ LOOK: float = 5
 
 
 async def forget_old(desk: Desk, now: datetime) -> None:
-    """Remove what has run out: signed-in browsers past their end, counters nobody waits for."""
-    del desk
+    """Remove what has run out: signed-in browsers, links for passwords, counters and files nobody waits for."""
     await browsers.forget_old(now)
     await throttle.forget_old(now)
+    await password_links.forget_old(now)
+    await provisioning.cancel_forgotten(desk, now=now)
 
 
 #: What a command queued while a server runs is seen within two seconds.
 SOON = 1.5
+#: With so many hints in the queue no message is hinted at again, and with so many nothing at all: workers that are slow
+#: (or gone) would find each of them a hundred times over.
+ENOUGH, MOST = 400, 1000
 
 log = structlog.get_logger("otae.tasks")
 
@@ -48,23 +54,30 @@ class Row:
 async def ring_deliveries(desk: Desk, now: datetime) -> None:
     """Hint the workers at every message that waits: this finds what a lost queue forgot."""
     waiting = await outbox.sweep(now)
-    if not _busy(desk):
+    if not await _holds(desk, ENOUGH):
         for row in waiting:
             desk.bell.ring("delivery", row)
 
 
 async def ring_jobs(desk: Desk, now: datetime) -> None:
     """Hint the workers at every job that waits."""
-    if not _busy(desk):
+    if not await _holds(desk, MOST):
         for row in await jobs.waiting(now):
             desk.bell.ring("job", row)
 
 
 async def ring_groups(desk: Desk, now: datetime) -> None:
     """Hint the workers at every group invitation in which something is to be done."""
-    if not _busy(desk):
+    if not await _holds(desk, MOST):
         for row in await groups.waiting(now):
             desk.bell.ring("group", row)
+
+
+async def ring_imports(desk: Desk, now: datetime) -> None:
+    """Hint the workers at every file of people in which something is to be done."""
+    if not await _holds(desk, MOST):
+        for row in await provisioning.waiting(now):
+            desk.bell.ring(provisioning.BELL, row)
 
 
 async def expire_invitations(desk: Desk, now: datetime) -> None:
@@ -100,16 +113,26 @@ async def renew_identities(desk: Desk, now: datetime) -> None:
     await renewal.renew_due(desk, now=now)
 
 
+async def keep_no_longer(desk: Desk, now: datetime) -> None:
+    """Remove what is older than this installation keeps."""
+    del desk
+    forgotten = await retention.forget_old(now=now)
+    if forgotten.anything:
+        log.info("removed what was kept long enough", **asdict(forgotten))
+
+
 ROWS: tuple[Row, ...] = (
     Row("deliveries", SOON, ring_deliveries),
     Row("jobs", SOON, ring_jobs),
     Row("groups", SOON, ring_groups),
+    Row("imports", SOON, ring_imports),
     Row("invitations", 60, expire_invitations),
     Row("sessions", 60, expire_sessions),
     Row("rehearsals", 60, remove_rehearsals),
     Row("reminders", 600, send_reminders),
     Row("renewals", 600, renew_identities),
     Row("forget", 600, forget_old),
+    Row("retention", 600, keep_no_longer),
     Row("certificates", 3600, renew_certificates),
 )
 
@@ -152,5 +175,5 @@ async def _repeat(desk: Desk, row: Row, ours: asyncio.Event) -> None:
         await asyncio.sleep(row.seconds)
 
 
-def _busy(desk: Desk) -> bool:
-    return isinstance(desk.bell, QueueBell) and desk.bell.busy
+async def _holds(desk: Desk, count: int) -> bool:
+    return isinstance(desk.bell, QueueBell) and await asyncio.to_thread(desk.bell.holds, count)

@@ -5,9 +5,11 @@ from enum import StrEnum
 PORTAL = "/zdm/macos/otae"
 LOGIN = f"{PORTAL}/login"
 OPENED = f"{PORTAL}/opened"
+NEW_LINK = f"{PORTAL}/new-link"
 INSTALL = f"{PORTAL}/install"
 PROFILE = f"{PORTAL}/profile"
 ROOT = f"{PORTAL}/root"
+PASSWORD = f"{PORTAL}/password"
 DEVICE = f"{PORTAL}/device"
 INVITATION_LINK = "/zdm/su"
 
@@ -15,9 +17,11 @@ SCEP = "/scep"
 CHECKIN = "/mdm/checkin"
 CONNECT = "/mdm/connect"
 CRL = "/crl/"
+BOUNCE = "/mail/bounce"
 
 CONSOLE = "/admin"
 CONSOLE_SIGN_IN = f"{CONSOLE}/sign-in"
+CONSOLE_CONFIRM = f"{CONSOLE}/confirm"
 STATIC = "/static"
 
 KIB = 1024
@@ -25,6 +29,9 @@ MIB = 1024 * KIB
 #: Bytes of a body that a console address ending in /upload takes: forms with a file field post there.
 UPLOAD_CAP = 10 * MIB
 FORM_CAP = 64 * KIB
+#: Pages on which a message is written: text and HTML of 64 KiB each, three bytes for one as browsers write them.
+TEXTS = "/admin/templates/"
+TEXTS_CAP = 512 * KIB
 
 
 class Caller(StrEnum):
@@ -42,11 +49,12 @@ _EXACT = {
     SCEP: Caller.DEVICE,
     CHECKIN: Caller.DEVICE,
     CONNECT: Caller.DEVICE,
+    BOUNCE: Caller.DEVICE,
     "/healthz": Caller.PROBE,
     "/readyz": Caller.PROBE,
     "/metrics": Caller.PROBE,
 }
-_CAPS = {DEVICE: 64 * KIB, SCEP: 64 * KIB, CHECKIN: MIB, CONNECT: MIB}
+_CAPS = {DEVICE: 64 * KIB, SCEP: 64 * KIB, CHECKIN: MIB, CONNECT: MIB, BOUNCE: MIB}
 
 
 def caller(path: str) -> Caller:
@@ -64,4 +72,6 @@ def body_cap(path: str) -> int:
     """Return how many bytes of body ``path`` takes."""
     if path.startswith(f"{CONSOLE}/") and path.endswith("/upload"):
         return UPLOAD_CAP
+    if path.startswith(TEXTS):
+        return TEXTS_CAP
     return _CAPS.get(path, FORM_CAP)

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from otae.errors import (
+    DirectoryUnavailable,
     InputRefused,
     InvitationExpired,
     InvitationFailed,
@@ -77,6 +78,7 @@ PAGE_STATUS: tuple[tuple[type[Exception], int], ...] = (
     (InvitationRevoked, 410),
     (InvitationFailed, 410),
     (NotReady, 503),
+    (DirectoryUnavailable, 503),
     (InputRefused, 422),
     (Refusal, 403),
 )
@@ -188,6 +190,7 @@ def say(
         "status": status,
         "support_code": code,
         "console": who is Caller.CONSOLE,
+        "new_link": getattr(request.state, "new_link", False),
     }
     return render(request, f"{folder}/failure.html", context, status=status, headers=headers)
 

@@ -19,6 +19,7 @@ IntegerField = wtforms.IntegerField
 PasswordField = wtforms.PasswordField
 RadioField = wtforms.RadioField
 SelectField = wtforms.SelectField
+SelectMultipleField = wtforms.SelectMultipleField
 StringField = wtforms.StringField
 TextAreaField = wtforms.TextAreaField
 InputRequired = wtforms.validators.InputRequired

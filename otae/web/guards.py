@@ -13,20 +13,21 @@ from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
-from otae.accounts import browsers
+from otae.accounts import browsers, roles
+from otae.accounts.roles import By, Powers
+from otae.directory.reach import Reach
 from otae.enrollment.steps import Session
 from otae.store.database import now as database_now
 from otae.store.desk import Desk
-from otae.web.addresses import CONSOLE, CONSOLE_SIGN_IN, LOGIN
+from otae.web.addresses import CONSOLE, CONSOLE_CONFIRM, CONSOLE_SIGN_IN, LOGIN
 from otae.web.failures import Failure, SignInFirst
 from otae.web.pages import wants_part
 from otae.words import gettext as _
 
 CONSOLE_COOKIE: Final = "__Host-otae-console"
 PORTAL_COOKIE: Final = "__Host-otae-portal"
-#: Who may do everything. Routes name the roles they let in; nobody else gets past.
-ADMIN: Final = "ADMIN"
 
 
 class Administrator(Protocol):
@@ -48,14 +49,29 @@ class Visit:
 
 @dataclass(frozen=True)
 class Console(Visit):
-    """A signed-in administrator's request."""
+    """A signed-in administrator's request. ``powers``: what the role allows, read for this request."""
 
     administrator: Administrator
+    powers: Powers
 
     @property
     def actor(self) -> str:
         """The name under which rooms record what is done."""
         return self.administrator.name
+
+    @property
+    def by(self) -> By:
+        """Who changes administrators or roles, and how far that may go."""
+        return By(self.administrator.name, self.powers, self.administrator.id)
+
+    @property
+    def reach(self) -> Reach:
+        """Whose rows this administrator gets to see: hand it to every room function that takes one."""
+        return self.powers.reach
+
+    def may(self, leaf: str) -> bool:
+        """Tell whether the role allows this."""
+        return self.powers.may(leaf)
 
 
 @dataclass(frozen=True)
@@ -83,8 +99,14 @@ def anybody(page: Callable[[Visit], Awaitable[Response]]) -> Endpoint:
     return endpoint
 
 
-def administrators(page: Callable[[Console], Awaitable[Response]], roles: frozenset[str]) -> Endpoint:
-    """Let signed-in administrators of ``roles`` in; send others to sign in, refuse the wrong role."""
+def administrators(
+    page: Callable[[Console], Awaitable[Response]], permission: str, *, within: bool = False, fresh: bool = False
+) -> Endpoint:
+    """Let signed-in administrators in whose role has ``permission``; send others to sign in, refuse the wrong role.
+
+    ``within``: the page shows no more than the administrator's reach; without it, a role limited to some groups is
+    refused as well. ``fresh``: whoever signed in more than ten minutes ago enters the password again first.
+    """
 
     async def endpoint(request: Request) -> Response:
         entered = await visit(request)
@@ -93,11 +115,19 @@ def administrators(page: Callable[[Console], Awaitable[Response]], roles: frozen
         if browser is None or browser.administrator is None:
             raise SignInFirst(sign_in_for(request))
         request.state.administrator = administrator = browser.administrator
-        if administrator.role not in roles:
-            raise Failure(403, _("Your role does not allow this."), "wrong-role")
-        return await page(Console(entered.request, entered.desk, entered.now, administrator))
+        request.state.powers = powers = await roles.powers_of(administrator.role)
+        if not powers.may(permission) or (powers.reach.limited and not within):
+            raise wrong_role()
+        if fresh and not browsers.is_fresh(browser, now=entered.now):
+            raise SignInFirst(confirm_for(request))
+        return await page(Console(entered.request, entered.desk, entered.now, administrator, powers))
 
     return endpoint
+
+
+def wrong_role() -> Failure:
+    """Return the answer to somebody whose role does not allow this."""
+    return Failure(403, _("Your role does not allow this."), "wrong-role")
 
 
 def enrolling(page: Callable[[Portal], Awaitable[Response]]) -> Endpoint:
@@ -120,6 +150,22 @@ def sign_in_for(request: Request) -> str:
         return CONSOLE_SIGN_IN
     wanted = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
     return f"{CONSOLE_SIGN_IN}?{urlencode({'next': wanted})}"
+
+
+def confirm_for(request: Request) -> str:
+    """Return the page that asks for the password again, and leads back to where the request came from.
+
+    A form that was sent is not sent again: the way back is the page that shows it.
+    """
+    path = request.url.path
+    while path != CONSOLE and not any(route.matches(_asked_for(path))[0] is Match.FULL for route in request.app.routes):
+        path = path.rpartition("/")[0]
+    return f"{CONSOLE_CONFIRM}?{urlencode({'next': path})}"
+
+
+def _asked_for(path: str) -> dict[str, object]:
+    """Return how a browser would ask for the page at ``path``."""
+    return {"type": "http", "method": "GET", "path": path, "root_path": ""}
 
 
 def by_a_person(request: Request) -> bool:

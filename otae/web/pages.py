@@ -47,13 +47,16 @@ def render(
     """Render template ``name``, or only its ``block``.
 
     Templates always have ``path`` (of the request), ``now`` (when the guard read one), ``administrator`` (in the
-    console), ``flash`` (kind and text of a note left by the page before, or None) and ``trial``.
+    console), ``flash`` (kind and text of a note left by the page before, or None), ``trial``, ``may(leaf)``: whether
+    the administrator's role allows something, and ``limited``: whether it is limited to the people of some groups.
     """
-    desk = getattr(request.app.state, "desk", None)
+    desk, powers = getattr(request.app.state, "desk", None), getattr(request.state, "powers", None)
     values: dict[str, object] = {
         "path": request.url.path,
         "now": getattr(request.state, "now", None),
         "administrator": getattr(request.state, "administrator", None),
+        "may": powers.may if powers else _nothing,
+        "limited": powers is not None and powers.reach.limited,
         "trial": desk is not None and desk.settings.trial,
         "flash": None if block else take_flash(request),
         **(context or {}),
@@ -63,6 +66,11 @@ def render(
     if values["flash"]:
         response.delete_cookie(FLASH_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
     return response
+
+
+def _nothing(_leaf: str) -> bool:
+    """Allow nothing to whoever is not signed in to the console."""
+    return False
 
 
 def wants_part(request: Request) -> bool:

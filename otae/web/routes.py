@@ -1,56 +1,68 @@
 """Every address, who may go there, and who answers.
 
 A page route is guarded where it is listed: `anyone` for everybody, `portal` for somebody who has signed in to enroll,
-`console` for administrators of the named roles. What stands in neither is a machine's door, which proves its caller
-itself.
+`console` for administrators whose role has the permission named beside it: this is the one table of permissions. What
+stands in neither is a machine's door, which proves its caller itself. `otae/web/routing.py` says how to add a page. The
+module may be longer than 300 lines because every address stands here.
 """
 
-from collections.abc import Awaitable, Callable
-
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from otae.web import guards
+from otae.accounts.permissions import ENTER
 from otae.web.addresses import (
+    BOUNCE,
     CHECKIN,
     CONNECT,
+    CONSOLE_CONFIRM,
     DEVICE,
     INSTALL,
     INVITATION_LINK,
     LOGIN,
+    NEW_LINK,
     OPENED,
+    PASSWORD,
     PROFILE,
     ROOT,
     SCEP,
     STATIC,
 )
 from otae.web.admin import (
+    account,
+    administrators,
     audit,
+    carriers,
     dashboard,
     devices,
+    directories,
     entrance,
     group_invitations,
     groups,
+    imports,
     invitation,
     invitations,
     issued,
     mail,
     many,
+    modes,
     notification_servers,
+    person,
     properties,
     push,
+    roles,
     root_key,
+    since,
+    sms_servers,
     templates,
     tree,
     users,
 )
 from otae.web.admin.brought import SIGNER, TLS, blank, remove, take
-from otae.web.guards import ADMIN, Console, Endpoint, Portal, Visit
 from otae.web.pages import STATIC_FOLDER
-from otae.web.portal import install, login, trust
+from otae.web.portal import install, login, new_link, password, trust
 from otae.web.protocol import certificates, health, mdm, ota, scep
+from otae.web.protocol import mail as mail_back
+from otae.web.routing import anyone, console, door, portal
 
 
 def routes() -> list[BaseRoute]:
@@ -60,8 +72,17 @@ def routes() -> list[BaseRoute]:
         *portal_routes(),
         *console_routes(),
         *group_routes(),
+        *group_invitation_routes(),
         *manage_routes(),
+        *people_routes(),
         *settings_routes(),
+        *server_routes(),
+        *sms_routes(),
+        *directory_routes(),
+        *template_routes(),
+        *certificate_routes(),
+        *administrator_routes(),
+        *role_routes(),
         Mount(STATIC, StaticFiles(directory=STATIC_FOLDER), name="static"),
     ]
 
@@ -73,6 +94,7 @@ def machine_routes() -> list[Route]:
         door(SCEP, GET=scep.query, POST=scep.message),
         door(CHECKIN, PUT=mdm.checkin),
         door(CONNECT, PUT=mdm.connect),
+        door(BOUNCE, POST=mail_back.bounce),
         door("/crl/{issuer}.crl", GET=certificates.crl),
         door("/healthz", GET=health.alive),
         door("/readyz", GET=health.ready),
@@ -87,143 +109,347 @@ def portal_routes() -> list[Route]:
         anyone(INVITATION_LINK, GET=login.follow),
         anyone(LOGIN, GET=login.show, POST=login.enter),
         anyone(OPENED, POST=login.opened),
+        anyone(NEW_LINK, GET=new_link.asked, POST=new_link.ask),
         anyone(ROOT, GET=trust.root),
+        anyone(PASSWORD, GET=password.blank, POST=password.choose),
         portal(INSTALL, GET=install.show),
         portal(PROFILE, GET=install.download),
     ]
 
 
+# A console page names the permission that opens it, and says `within=True` once it keeps to `visit.reach`:
+#   console("/admin/things", "thing.see", GET=things.index)                                one leaf for every method
+#   console("/admin/things/{id:uuid}", "thing.see", changes="thing.edit", GET=…, POST=…)   another for all but GET
+# Leaves stand in otae/accounts/permissions.py; more in otae/web/routing.py, above `def console`.
 def console_routes() -> list[Route]:
     """Return the pages of administrators."""
     return [
         anyone("/admin/setup", GET=entrance.welcome, POST=entrance.set_up),
         anyone("/admin/sign-in", GET=entrance.blank, POST=entrance.enter),
         anyone("/admin/sign-out", POST=entrance.leave),
-        console("/admin", GET=dashboard.index),
+        console("/admin", ENTER, within=True, GET=dashboard.index),
+        console("/admin/account", ENTER, within=True, GET=account.show, POST=account.change),
+        console(CONSOLE_CONFIRM, ENTER, within=True, GET=entrance.ask_again, POST=entrance.confirm),
         anyone("/admin/", GET=entrance.home),
-        console("/admin/rehearsal", POST=dashboard.rehearse),
-        console("/admin/invitations", GET=invitations.index),
-        console("/admin/invitations/add", GET=invitations.blank, POST=invitations.add),
-        console("/admin/invitations/people", GET=invitations.people),
-        console("/admin/invitations/many", POST=many.change),
-        console("/admin/invitations/{id:uuid}", GET=invitation.show),
-        console("/admin/invitations/{id:uuid}/resend", POST=invitation.resend),
-        console("/admin/invitations/{id:uuid}/extend", POST=invitation.extend),
-        console("/admin/invitations/{id:uuid}/link", POST=invitation.link),
-        console("/admin/invitations/{id:uuid}/revoke", POST=invitation.revoke),
+        console("/admin/rehearsal", "rehearsal.run", POST=dashboard.rehearse),
+        console("/admin/invitations", "invitation.see", within=True, GET=invitations.index),
+        console(
+            "/admin/invitations/add", "invitation.create", within=True, GET=invitations.blank, POST=invitations.add
+        ),
+        console("/admin/invitations/people", "invitation.create", within=True, GET=invitations.people),
+        console("/admin/invitations/many", "invitation.see", within=True, POST=many.change),
+        console("/admin/invitations/{id:uuid}", "invitation.see", within=True, GET=invitation.show),
+        console("/admin/invitations/{id:uuid}/changes", "invitation.see", within=True, GET=since.show),
+        console("/admin/invitations/{id:uuid}/resend", "invitation.notify", within=True, POST=invitation.resend),
+        console("/admin/invitations/{id:uuid}/extend", "invitation.notify", within=True, POST=invitation.extend),
+        console("/admin/invitations/{id:uuid}/link", "invitation.secret", within=True, POST=invitation.link),
+        console("/admin/invitations/{id:uuid}/revoke", "invitation.revoke", within=True, POST=invitation.revoke),
     ]
 
 
 def group_routes() -> list[Route]:
-    """Return the console's pages of groups, and of inviting them."""
+    """Return the console's pages of groups."""
     return [
-        console("/admin/groups", GET=groups.index, POST=groups.add),
-        console("/admin/groups/{id:uuid}", GET=groups.show),
-        console("/admin/groups/{id:uuid}/remove", POST=groups.remove),
-        console("/admin/groups/{id:uuid}/members", GET=groups.show, POST=groups.join),
-        console("/admin/groups/{id:uuid}/members/{person:uuid}/remove", POST=groups.leave),
-        console("/admin/group-invitations", GET=group_invitations.index),
-        console("/admin/group-invitations/add", GET=group_invitations.blank, POST=group_invitations.add),
-        console(group_invitations.CSV, GET=group_invitations.blank_csv, POST=group_invitations.take_csv),
-        console("/admin/group-invitations/{id:uuid}", GET=group_invitations.show),
-        console("/admin/group-invitations/{id:uuid}/mail/{number:int}", GET=group_invitations.mail),
-        console("/admin/group-invitations/{id:uuid}/export", GET=group_invitations.export),
-        console("/admin/group-invitations/{id:uuid}/start", POST=group_invitations.start),
-        console("/admin/group-invitations/{id:uuid}/pause", POST=group_invitations.pause),
-        console("/admin/group-invitations/{id:uuid}/resume", POST=group_invitations.resume),
-        console("/admin/group-invitations/{id:uuid}/cancel", POST=group_invitations.cancel),
+        console("/admin/groups", "group.see", changes="group.edit", within=True, GET=groups.index, POST=groups.add),
+        console("/admin/groups/{id:uuid}", "group.see", within=True, GET=groups.show),
+        console("/admin/groups/{id:uuid}/remove", "group.edit", POST=groups.remove),
+        console(
+            "/admin/groups/{id:uuid}/members",
+            "group.see",
+            changes="group.edit",
+            within=True,
+            GET=groups.show,
+            POST=groups.join,
+        ),
+        console("/admin/groups/{id:uuid}/members/{person:uuid}/remove", "group.edit", POST=groups.leave),
+    ]
+
+
+def group_invitation_routes() -> list[Route]:
+    """Return the console's pages of inviting groups."""
+    return [
+        console("/admin/group-invitations", "group-invitation.see", within=True, GET=group_invitations.index),
+        console(
+            "/admin/group-invitations/add",
+            "group-invitation.create",
+            within=True,
+            GET=group_invitations.blank,
+            POST=group_invitations.add,
+        ),
+        console(
+            "/admin/group-invitations/groups",
+            "group-invitation.create",
+            within=True,
+            GET=group_invitations.fitting,
+        ),
+        console(
+            group_invitations.CSV,
+            "group-invitation.create",
+            GET=group_invitations.blank_csv,
+            POST=group_invitations.take_csv,
+        ),
+        console("/admin/group-invitations/{id:uuid}", "group-invitation.see", within=True, GET=group_invitations.show),
+        console(
+            "/admin/group-invitations/{id:uuid}/mail/{number:int}",
+            "group-invitation.see",
+            within=True,
+            GET=group_invitations.mail,
+        ),
+        console(
+            "/admin/group-invitations/{id:uuid}/export",
+            "group-invitation.see",
+            within=True,
+            GET=group_invitations.export,
+        ),
+        *(
+            console(f"{group_invitations.WHERE}/{{id:uuid}}/{what}", "group-invitation.create", within=True, POST=page)
+            for what, page in group_invitations.STEPS.items()
+        ),
     ]
 
 
 def manage_routes() -> list[Route]:
-    """Return the console's pages of people and Macs, and of what the mail catcher took."""
+    """Return the console's pages of Macs, and of what the mail catcher took."""
     return [
-        console("/admin/users", GET=users.index),
-        console("/admin/users/add", GET=users.blank, POST=users.add),
-        console("/admin/users/{id:uuid}", GET=users.show, POST=users.change),
-        console("/admin/devices", GET=devices.index),
-        console("/admin/devices/{udid}", GET=devices.show),
-        console("/admin/devices/{udid}/release", POST=devices.release),
-        console("/admin/mail", GET=mail.index),
-        console("/admin/mail/{id:uuid}", GET=mail.show),
-        console("/admin/mail/{id:uuid}/html", GET=mail.html),
+        console("/admin/devices", "device.see", within=True, GET=devices.index),
+        console("/admin/devices/{udid}", "device.see", within=True, GET=devices.show),
+        console("/admin/devices/{udid}/release", "device.release", within=True, POST=devices.release),
+        console("/admin/mail", "mail.see", GET=mail.index),
+        console("/admin/mail/{id:uuid}", "mail.see", GET=mail.show),
+        console("/admin/mail/{id:uuid}/html", "mail.see", GET=mail.html),
+    ]
+
+
+def people_routes() -> list[Route]:
+    """Return the console's pages of people, and of the files they come in."""
+    return [
+        console("/admin/users", "person.see", within=True, GET=users.index),
+        console("/admin/users/add", "person.edit", GET=users.blank, POST=users.add),
+        console(imports.UPLOAD, "person.import", GET=imports.blank, POST=imports.take),
+        console("/admin/users/imports/{id:uuid}", "person.import", GET=imports.show),
+        console("/admin/users/imports/{id:uuid}/start", "person.import", POST=imports.start),
+        console("/admin/users/imports/{id:uuid}/cancel", "person.import", POST=imports.cancel),
+        console("/admin/users/imports/{id:uuid}/result", "person.import", GET=imports.result),
+        console("/admin/users/export/{kind}", "person.import", GET=imports.export),
+        console("/admin/users/{id:uuid}", "person.see", within=True, GET=person.show),
+        console("/admin/users/{id:uuid}/edit", "person.edit", GET=person.blank, POST=person.change),
+        console("/admin/users/{id:uuid}/disable", "person.edit", POST=person.disable),
+        console("/admin/users/{id:uuid}/enable", "person.edit", POST=person.enable),
+        console("/admin/users/{id:uuid}/unlock", "person.edit", POST=person.unlock),
+        console("/admin/users/{id:uuid}/password-link", "person.edit", POST=person.password_link),
+        console("/admin/users/{id:uuid}/remove", "person.edit", POST=person.remove),
     ]
 
 
 def settings_routes() -> list[Route]:
     """Return the console's pages of settings."""
     return [
-        console("/admin/notification-servers", GET=notification_servers.index),
-        console("/admin/notification-servers/add", GET=notification_servers.blank, POST=notification_servers.add),
+        console("/admin/properties", "setting.see", GET=properties.index),
         console(
-            "/admin/notification-servers/{id:uuid}", GET=notification_servers.show, POST=notification_servers.change
+            "/admin/properties/{name}",
+            "setting.see",
+            changes="setting.edit",
+            GET=properties.show,
+            POST=properties.change,
         ),
-        console("/admin/notification-servers/{id:uuid}/activate", POST=notification_servers.activate),
-        console("/admin/notification-servers/{id:uuid}/remove", POST=notification_servers.remove),
-        console("/admin/notification-servers/{id:uuid}/test", POST=notification_servers.test),
-        console("/admin/properties", GET=properties.index),
-        console("/admin/properties/{name}", GET=properties.show, POST=properties.change),
-        console("/admin/properties/{name}/reset", POST=properties.reset),
-        console("/admin/push", GET=push.index),
-        console("/admin/push/upload", GET=push.index, POST=push.take),
-        console("/admin/templates", GET=templates.index),
-        console("/admin/templates/{id:uuid}", GET=templates.show, POST=templates.change),
-        console("/admin/templates/{id:uuid}/preview", GET=templates.show, POST=templates.preview),
-        console("/admin/templates/{id:uuid}/preview/html", GET=templates.saved_html, POST=templates.preview_html),
-        console("/admin/templates/{id:uuid}/send", GET=templates.show, POST=templates.send),
-        console("/admin/templates/{id:uuid}/sent/{job:uuid}", GET=templates.sent),
-        console("/admin/templates/{id:uuid}/restore", POST=templates.restore),
-        console("/admin/templates/{id:uuid}/clone", POST=templates.clone),
-        console("/admin/templates/{id:uuid}/rename", POST=templates.rename),
-        console("/admin/templates/{id:uuid}/remove", POST=templates.remove),
-        console("/admin/audit", GET=audit.index),
-        console("/admin/certificates", GET=tree.index),
-        console("/admin/certificates/rotate", POST=tree.rotate),
-        console("/admin/certificates/issued", GET=issued.index),
-        console("/admin/certificates/issued/{id:uuid}", GET=issued.show),
-        console("/admin/certificates/issued/{id:uuid}/revoke", POST=issued.revoke),
-        console("/admin/certificates/root-key", GET=root_key.index),
-        console("/admin/certificates/root-key/export", POST=root_key.export),
-        console("/admin/certificates/root-key/remove/upload", GET=root_key.index, POST=root_key.remove),
-        console("/admin/certificates/root-key/return/upload", GET=root_key.index, POST=root_key.bring_back),
-        console("/admin/certificates/signer/upload", GET=blank(SIGNER), POST=take(SIGNER)),
-        console("/admin/certificates/signer/remove", POST=remove(SIGNER)),
-        console("/admin/certificates/tls/upload", GET=blank(TLS), POST=take(TLS)),
-        console("/admin/certificates/tls/remove", POST=remove(TLS)),
+        console("/admin/properties/{name}/reset", "setting.edit", POST=properties.reset),
+        console("/admin/push", "setting.see", GET=push.index),
+        console("/admin/push/upload", "setting.see", changes="setting.edit", GET=push.index, POST=push.take),
+        console("/admin/audit", "audit.see", GET=audit.index),
     ]
 
 
-Answer = Callable[[Request], Awaitable[Response]]
+def server_routes() -> list[Route]:
+    """Return the console's pages of the servers that messages go out through."""
+    return [
+        console("/admin/notification-servers", "setting.see", GET=notification_servers.index),
+        console(
+            "/admin/notification-servers/add",
+            "setting.edit",
+            GET=notification_servers.blank,
+            POST=notification_servers.add,
+        ),
+        console(
+            "/admin/notification-servers/{id:uuid}",
+            "setting.see",
+            changes="setting.edit",
+            GET=notification_servers.show,
+            POST=notification_servers.change,
+        ),
+        console("/admin/notification-servers/{id:uuid}/activate", "setting.edit", POST=notification_servers.activate),
+        console("/admin/notification-servers/{id:uuid}/remove", "setting.edit", POST=notification_servers.remove),
+        console("/admin/notification-servers/{id:uuid}/test", "setting.edit", POST=notification_servers.test),
+    ]
 
 
-def door(path: str, **answers: Answer) -> Route:
-    """Route a machine's address; ``answers`` by method."""
-    return Route(path, by_method(answers), methods=list(answers))
+def sms_routes() -> list[Route]:
+    """Return the console's pages of what text messages go out through, and of how PINs may go out."""
+    sms, carrier = "/admin/notification-servers/sms", "/admin/notification-servers/carriers"
+    return [
+        console(f"{sms}/add", "setting.edit", GET=sms_servers.choose),
+        console(f"{sms}/add/{{gateway}}", "setting.edit", GET=sms_servers.blank, POST=sms_servers.add),
+        console(
+            f"{sms}/{{id:uuid}}",
+            "setting.see",
+            changes="setting.edit",
+            GET=sms_servers.show,
+            POST=sms_servers.change,
+        ),
+        console(f"{sms}/{{id:uuid}}/activate", "setting.edit", POST=sms_servers.activate),
+        console(f"{sms}/{{id:uuid}}/remove", "setting.edit", POST=sms_servers.remove),
+        console(f"{sms}/{{id:uuid}}/test", "setting.edit", POST=sms_servers.test),
+        console(carrier, "setting.see", changes="setting.edit", GET=carriers.index, POST=carriers.add),
+        console(f"{carrier}/restore", "setting.edit", POST=carriers.restore),
+        console(
+            f"{carrier}/{{id:uuid}}", "setting.see", changes="setting.edit", GET=carriers.show, POST=carriers.change
+        ),
+        console(f"{carrier}/{{id:uuid}}/remove", "setting.edit", POST=carriers.remove),
+        console("/admin/enrollment-modes", "setting.see", changes="setting.edit", GET=modes.index, POST=modes.save),
+    ]
 
 
-def anyone(path: str, **pages: Callable[[Visit], Awaitable[Response]]) -> Route:
-    """Route a page that everybody may see; ``pages`` by method."""
-    return Route(path, by_method({method: guards.anybody(page) for method, page in pages.items()}), methods=list(pages))
+def directory_routes() -> list[Route]:
+    """Return the console's pages of the directories that people come from; forms with a file post to …/upload."""
+    return [
+        console("/admin/directories", "directory.see", GET=directories.index),
+        console("/admin/directories/add/upload", "directory.edit", GET=directories.blank, POST=directories.add),
+        console("/admin/directories/{id:uuid}", "directory.see", GET=directories.show),
+        console(
+            "/admin/directories/{id:uuid}/upload",
+            "directory.see",
+            changes="directory.edit",
+            GET=directories.show,
+            POST=directories.change,
+        ),
+        console("/admin/directories/{id:uuid}/test", "directory.edit", POST=directories.test),
+        console("/admin/directories/{id:uuid}/default", "directory.edit", POST=directories.make_default),
+        console("/admin/directories/{id:uuid}/remove", "directory.edit", POST=directories.remove),
+    ]
 
 
-def portal(path: str, **pages: Callable[[Portal], Awaitable[Response]]) -> Route:
-    """Route a page for somebody who has signed in to enroll; ``pages`` by method."""
-    guarded = {method: guards.enrolling(page) for method, page in pages.items()}
-    return Route(path, by_method(guarded), methods=list(pages))
+def template_routes() -> list[Route]:
+    """Return the console's pages of what messages say."""
+    return [
+        console("/admin/templates", "setting.see", GET=templates.index),
+        console(
+            "/admin/templates/{id:uuid}",
+            "setting.see",
+            changes="setting.edit",
+            GET=templates.show,
+            POST=templates.change,
+        ),
+        console("/admin/templates/{id:uuid}/preview", "setting.see", GET=templates.show, POST=templates.preview),
+        console(
+            "/admin/templates/{id:uuid}/preview/html",
+            "setting.see",
+            GET=templates.saved_html,
+            POST=templates.preview_html,
+        ),
+        console(
+            "/admin/templates/{id:uuid}/send",
+            "setting.see",
+            changes="setting.edit",
+            GET=templates.show,
+            POST=templates.send,
+        ),
+        console("/admin/templates/{id:uuid}/sent/{job:uuid}", "setting.see", GET=templates.sent),
+        console("/admin/templates/{id:uuid}/restore", "setting.edit", POST=templates.restore),
+        console("/admin/templates/{id:uuid}/clone", "setting.edit", POST=templates.clone),
+        console("/admin/templates/{id:uuid}/languages", "setting.edit", POST=templates.translate),
+        console("/admin/templates/{id:uuid}/languages/remove", "setting.edit", POST=templates.drop_translation),
+        console("/admin/templates/{id:uuid}/rename", "setting.edit", POST=templates.rename),
+        console("/admin/templates/{id:uuid}/remove", "setting.edit", POST=templates.remove),
+    ]
 
 
-def console(
-    path: str, roles: frozenset[str] = frozenset({ADMIN}), **pages: Callable[[Console], Awaitable[Response]]
-) -> Route:
-    """Route a page for administrators of ``roles``; ``pages`` by method."""
-    guarded = {method: guards.administrators(page, roles) for method, page in pages.items()}
-    return Route(path, by_method(guarded), methods=list(pages))
+def certificate_routes() -> list[Route]:
+    """Return the console's pages of certificates."""
+    return [
+        console("/admin/certificates", "certificate.see", GET=tree.index),
+        console("/admin/certificates/rotate", "certificate.edit", POST=tree.rotate),
+        console("/admin/certificates/issued", "certificate.see", GET=issued.index),
+        console("/admin/certificates/issued/{id:uuid}", "certificate.see", GET=issued.show),
+        console("/admin/certificates/issued/{id:uuid}/revoke", "certificate.revoke", POST=issued.revoke),
+        console("/admin/certificates/root-key", "certificate.edit", fresh=True, GET=root_key.index),
+        console("/admin/certificates/root-key/export", "certificate.edit", fresh=True, POST=root_key.export),
+        console(
+            "/admin/certificates/root-key/remove/upload",
+            "certificate.edit",
+            fresh=True,
+            GET=root_key.index,
+            POST=root_key.remove,
+        ),
+        console(
+            "/admin/certificates/root-key/return/upload",
+            "certificate.edit",
+            fresh=True,
+            GET=root_key.index,
+            POST=root_key.bring_back,
+        ),
+        console(
+            "/admin/certificates/signer/upload", "certificate.edit", fresh=True, GET=blank(SIGNER), POST=take(SIGNER)
+        ),
+        console("/admin/certificates/signer/remove", "certificate.edit", fresh=True, POST=remove(SIGNER)),
+        console("/admin/certificates/tls/upload", "certificate.edit", fresh=True, GET=blank(TLS), POST=take(TLS)),
+        console("/admin/certificates/tls/remove", "certificate.edit", fresh=True, POST=remove(TLS)),
+    ]
 
 
-def by_method(answers: dict[str, Endpoint]) -> Endpoint:
-    """Return the endpoint that asks the answer of the request's method; HEAD is answered as GET."""
+def administrator_routes() -> list[Route]:
+    """Return the console's pages of administrators."""
+    return [
+        console(
+            "/admin/administrators",
+            "administrator.see",
+            changes="administrator.edit",
+            fresh=True,
+            GET=administrators.index,
+            POST=administrators.invite,
+        ),
+        console(
+            "/admin/administrators/links/{id:uuid}/withdraw",
+            "administrator.edit",
+            fresh=True,
+            POST=administrators.withdraw,
+        ),
+        console(
+            "/admin/administrators/{id:uuid}",
+            "administrator.see",
+            changes="administrator.edit",
+            fresh=True,
+            GET=administrators.show,
+            POST=administrators.change,
+        ),
+        console(
+            "/admin/administrators/{id:uuid}/disable", "administrator.edit", fresh=True, POST=administrators.disable
+        ),
+        console("/admin/administrators/{id:uuid}/enable", "administrator.edit", fresh=True, POST=administrators.enable),
+        console("/admin/administrators/{id:uuid}/remove", "administrator.edit", fresh=True, POST=administrators.remove),
+    ]
 
-    async def endpoint(request: Request) -> Response:
-        return await answers["GET" if request.method == "HEAD" else request.method](request)
 
-    return endpoint
+def role_routes() -> list[Route]:
+    """Return the console's pages of roles."""
+    return [
+        console("/admin/roles", "administrator.see", GET=roles.index),
+        console(
+            "/admin/roles/assignments",
+            "administrator.see",
+            changes="administrator.edit",
+            fresh=True,
+            GET=roles.index,
+            POST=roles.assign,
+        ),
+        console("/admin/roles/assignments/{id:uuid}/remove", "administrator.edit", fresh=True, POST=roles.unassign),
+        console("/admin/roles/add", "administrator.edit", fresh=True, GET=roles.blank, POST=roles.add),
+        console("/admin/roles/built-in/{name}", "administrator.see", GET=roles.show_built_in),
+        console(
+            "/admin/roles/{id:uuid}",
+            "administrator.see",
+            changes="administrator.edit",
+            fresh=True,
+            GET=roles.show,
+            POST=roles.change,
+        ),
+        console("/admin/roles/{id:uuid}/remove", "administrator.edit", fresh=True, POST=roles.remove),
+    ]

@@ -24,10 +24,14 @@ from otae.signing.certificates import Keyed
 from otae.store import database, keyring
 from otae.store.desk import Desk, Silence
 from otae.store.states import SessionStatus
+from tests.bench.delivery import main as beside_a_bare_loop
+from tests.bench.names import main as beside_one_another
 from tests.bench.scep import main as beside_scepserver
 from tests.desks import make_settings, prepare
 from tests.enrollment import lab
 
+#: In the group that is invited: see tests/bench/delivery.py.
+PEOPLE = 10_000
 ROUNDS = 9
 EACH = 40
 
@@ -125,6 +129,10 @@ async def main() -> None:
                 sys.stdout.write(await measure(await make_row(desk)) + "\n")
     sys.stdout.write("\n")
     await beside_scepserver()
+    sys.stdout.write("\n")
+    await beside_a_bare_loop(PEOPLE)
+    sys.stdout.write("\n")
+    await beside_one_another()
 
 
 asyncio.run(main())

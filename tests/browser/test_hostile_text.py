@@ -16,6 +16,7 @@ from otae.store.models import (
     CaughtMail,
     Delivery,
     Device,
+    DirectoryServer,
     Enrollment,
     Event,
     Invitation,
@@ -56,6 +57,14 @@ async def poison(served: Served, invited: lifecycle.Created, now: datetime, payl
     )
     await Invitation.all().update(serial=payload[:32], created_by=payload[:100])
     await NotificationServer.all().update(name=payload[:100], host=payload[:100], from_name=payload[:100])
+    await DirectoryServer.all().update(
+        domain=payload[:100],
+        alias=payload[:99],
+        primary_host=payload,
+        bind_name=payload,
+        user_base=payload,
+        ca_pem=payload,
+    )
     await NotificationTemplate.all().update(subject=payload, text=payload, html=payload)
     await properties.write("organization.name", payload)
     await properties.write("support.contact", payload)
@@ -85,8 +94,10 @@ async def pages(invited: lifecycle.Created, mac: LabMac) -> list[str]:
     plain = [route.path for route in routes.routes() if isinstance(route, Route) and "GET" in (route.methods or ())]
     mail = (await CaughtMail.all().order_by("-caught_at").first()) or CaughtMail()
     server, template = await NotificationServer.all().first(), await NotificationTemplate.all().first()
+    directory = await DirectoryServer.all().first()
     assert server is not None
     assert template is not None
+    assert directory is not None
     return [
         *[path for path in plain if path.startswith(("/admin", "/zdm/macos/otae/login")) and "{" not in path],
         f"/admin/invitations/{invited.invitation.id}",
@@ -96,6 +107,7 @@ async def pages(invited: lifecycle.Created, mac: LabMac) -> list[str]:
         f"/admin/mail/{mail.id}",
         f"/admin/mail/{mail.id}?part=html",
         f"/admin/notification-servers/{server.id}",
+        f"/admin/directories/{directory.id}",
         f"/admin/templates/{template.id}",
         "/admin/properties/organization.name",
         "/admin/%3Cscript%3Ealert(1)%3C",
@@ -114,6 +126,9 @@ async def test_what_anybody_wrote_is_only_ever_text(
     assert await Enrollment.all().count() == 1
     await NotificationServer(
         name="mail", host="mail.example.test", from_name="x", from_email="x@example.test", created_at=now, active=True
+    ).save()
+    await DirectoryServer(
+        domain="x", kind="ldap", primary_host="x", user_base="x", group_base="x", created_at=now
     ).save()
     await poison(served, invited, now, payload)
     broken: list[str] = []

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from otae.store.models import Certificate
+from otae.store.models import Certificate, Event
 from tests.clients.conftest import Office
 
 pytestmark = pytest.mark.anyio
@@ -88,17 +88,31 @@ wait_for "^CA "
 getcert add-scep-ca -s -c otae -u "$1"
 wait_for thumbprint
 getcert request -s -c otae -I r1 -k "$PWD/k.pem" -f "$PWD/c.pem" -N "CN=ben,O=otae,C=US" -L "$2" -G rsa -g 2048 -w
+getcert list -s > status
 test -s c.pem
 """
 
 
-async def test_certmonger_obtains_a_certificate(office: Office) -> None:
+async def certmonger(office: Office, challenge: str, *, check: bool = True) -> int:
     daemon = program("/usr/lib/certmonger/certmonger-session", "certmonger")
     session = program("dbus-run-session", "dbus")
     script = office.folder / "run.sh"
     script.write_text(CERTMONGER)
     folder = str(office.folder)
     clean = ["env", f"HOME={folder}", f"XDG_CONFIG_HOME={folder}", f"XDG_RUNTIME_DIR={folder}"]
-    await office.run(*clean, session, "--", "sh", str(script), office.url, await office.challenge(), daemon)
+    return await office.run(*clean, session, "--", "sh", str(script), office.url, challenge, daemon, check=check)
+
+
+async def test_certmonger_obtains_a_certificate(office: Office) -> None:
+    await certmonger(office, await office.challenge())
     await office.see_issued("c.pem")
     assert await issued() == 1
+
+
+async def test_certmonger_is_refused_with_a_wrong_challenge(office: Office) -> None:
+    assert await certmonger(office, "guessed", check=False) != 0
+    # A refusal has no content (RFC 8894 §3.3), and certmonger reads no message without: to it, the CA is away.
+    assert "status: CA_UNREACHABLE" in (office.folder / "status").read_text()
+    assert {event.code for event in await Event.filter(kind="refused")} == {"challenge-unknown"}
+    assert not (office.folder / "c.pem").exists()
+    assert await issued() == 0

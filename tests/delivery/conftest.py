@@ -3,15 +3,19 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from otae.delivery import outbox
 from otae.delivery.servers import ServerEntry, add_server
+from otae.delivery.sms_servers import add_sms_server
 from otae.settings import Settings
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Event, Invitation, NotificationServer, Person, Pin
+from tests.delivery.texting import UseGateway, entry
+from tests.servers.sms import Provider
 from tests.servers.smtp import SMTPServer
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -100,5 +104,15 @@ def use_server(desk: Desk) -> UseServer:
         }
         entry = ServerEntry(**(values | entered))  # type: ignore[arg-type]  # one dictionary for fields of many types
         return await add_server(desk, entry, now=NOW, actor="ada")
+
+    return use
+
+
+@pytest.fixture
+def use_gateway(desk: Desk) -> UseGateway:
+    """Give a function that lets text messages go out through a provider from now on."""
+
+    async def use(provider: Provider, **changes: Any) -> NotificationServer:  # noqa: ANN401 - as `entry` takes them
+        return await add_sms_server(desk, entry(provider, **changes), now=NOW, actor="ada")
 
     return use

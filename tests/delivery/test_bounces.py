@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from otae.delivery import bounces, lmtp, outbox
+from otae.delivery.transport import plain
 from otae.errors import InputRefused
 from otae.store import properties
 from otae.store.desk import Desk
@@ -189,3 +192,52 @@ async def test_a_place_that_is_taken_is_no_reason_to_stop(
     async with lmtp.listening(desk):
         assert await talk.say(b"NOOP") == "250"
     assert "nobody listens for bounces in this process" in capsys.readouterr().out
+
+
+def nested(levels: int, kind: str) -> bytes:
+    """Write parts within parts, as no mail server does."""
+    parts = (f"Content-Type: {kind}; boundary=b{level}\r\n\r\n--b{level}\r\n" for level in range(levels))
+    return "".join(parts).encode()
+
+
+START = b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n"
+HOSTILE = {
+    "deep parts": nested(5000, "multipart/report"),
+    "deep messages": START + b"Content-Type: message/rfc822\r\n\r\n" * 30_000,
+    "many parts": START + b"--b\r\n\r\n" * 150_000,
+    "many blocks": START + b"Content-Type: message/delivery-status\r\n\r\n" + b"a: b\r\n\r\n" * 120_000,
+    "parameters": b"Content-Type: multipart/report; " + b"a=b;" * 250_000 + b"\r\n\r\n",
+    "pieces": b"Content-Type: multipart/report; " + b"".join(b"a*%d=b;" % at for at in range(90_000)) + b"\r\n\r\n",
+    "folds": b"To: a\r\n" + b" bounce+\r\n" * 90_000,
+    "encoding": START + b"Content-Type: message/delivery-status\r\nContent-Transfer-Encoding: base64\r\n\r\n=====",
+    "bytes": bytes(range(256)) * 4000,
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_a_mail_made_to_keep_a_reader_busy_is_no_report(content: bytes) -> None:
+    assert bounces.read(content) is None
+
+
+async def test_a_mail_made_to_keep_a_reader_busy_came_to_nobody(desk: Desk) -> None:
+    for content in HOSTILE.values():
+        with pytest.raises(bounces.NoSuchAddress):
+            await bounces.delivery_in(desk, content)
+
+
+@given(st.binary(max_size=2000) | st.lists(st.sampled_from(report().splitlines(keepends=True))).map(b"".join))
+def test_any_bytes_are_read_or_are_no_report(content: bytes) -> None:
+    found = bounces.read(content)
+    assert found is None or found.words == plain(found.words)
+
+
+@pytest.mark.parametrize("header", bounces.ARRIVED)
+async def test_a_whole_mail_says_by_its_headers_whose_it_is(desk: Desk, sent: Invited, header: str) -> None:
+    address = await bounces.return_address(desk, sent.deliveries["url"].id)
+    content = f"{header}: <{address}>\r\n".encode() + report()
+    assert await bounces.delivery_in(desk, content) == sent.deliveries["url"].id
+    forged = f"{header}: bounce+{'0' * 32}.{'0' * 20}@bounce.example.test, {address}\r\n".encode() + report()
+    assert await bounces.delivery_in(desk, forged) == sent.deliveries["url"].id
+    for other in (f"Subject: {address}\r\n".encode() + report(), report() + f"\r\n{header}: {address}".encode()):
+        with pytest.raises(bounces.NoSuchAddress):
+            await bounces.delivery_in(desk, other)

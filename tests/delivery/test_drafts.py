@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from otae.delivery import catcher, drafts, servers, templates
-from otae.delivery.wording import Wording
+from otae.delivery.default_texts import Wording
 from otae.errors import InputRefused, SlowDown
 from otae.store import jobs
 from otae.store.desk import Desk

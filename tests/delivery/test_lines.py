@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from otae.delivery import lines, outbox, pace
+from otae.delivery import dispatch, lines, outbox, pace
 from otae.delivery.compose import compose
 from otae.delivery.servers import ways
 from otae.store.desk import Desk
@@ -221,7 +221,7 @@ async def test_what_was_revoked_while_it_was_on_its_way_is_never_ended(
         return message
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(outbox, "compose", slow)
+        patch.setattr(dispatch, "compose", slow)
         await outbox.deliver(desk, ben.deliveries["pin"].id, now=NOW)
     row = await ben.reload("pin")
     assert (row.status, row.answer, row.lease_until) == ("cancelled", "a newer message took its place", None)

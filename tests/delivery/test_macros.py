@@ -1,13 +1,14 @@
 """Macros are found by one scan and nothing else happens to what an administrator writes."""
 
 import html
+from dataclasses import asdict
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otae.delivery.default_texts import DEFAULTS
 from otae.delivery.macros import LONGEST, MACROS, check_template, fill
-from otae.delivery.templates import DEFAULTS
 from otae.errors import InputRefused
 
 VALUES = {"user.displayname": "${enrollment.pin} <Ben>", "enrollment.pin": "40719362"}
@@ -79,7 +80,7 @@ def test_any_default_without_braces_can_be_written(default: str) -> None:
 
 @given(st.sampled_from(sorted(DEFAULTS)), st.text(alphabet="${}'(), .\nuserphonfi", max_size=200))
 def test_whatever_is_written_is_taken_or_refused_with_words(kind: str, text: str) -> None:
-    subject, _, page = DEFAULTS[kind]
+    subject, page = DEFAULTS[kind].subject, DEFAULTS[kind].html
     refused: dict[str, str] = {}
     try:
         check_template(kind, subject=subject, text=text, html=page)
@@ -98,8 +99,7 @@ def test_the_longest_text_is_read_at_once(piece: str) -> None:
 
 @pytest.mark.parametrize("kind", DEFAULTS)
 def test_the_default_templates_can_be_saved(kind: str) -> None:
-    subject, text, html = DEFAULTS[kind]
-    check_template(kind, subject=subject, text=text, html=html)
+    check_template(kind, **asdict(DEFAULTS[kind]))
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_the_default_templates_can_be_saved(kind: str) -> None:
         (
             "url",
             "text",
-            "${enrollment.url}\n ${invitation.note}",
-            "${invitation.note} at line 2, column 2 is not known",
+            "${enrollment.url}\n ${invitation.notes}",
+            "${invitation.notes} at line 2, column 2 is not known",
         ),
         ("url", "text", "${enrollment.url}\nHi ${user.phone", "at line 2, column 4 has no end"),
         ("url", "text", "${enrollment.url ${user.phone}", "at line 1, column 1 has no end"),
@@ -130,13 +130,20 @@ def test_the_default_templates_can_be_saved(kind: str) -> None:
         ("pin", "subject", "${firstnotnull(user.phone,enrollment.pin)}", "is a secret"),
         ("pin", "text", "${firstnotnull(user.phone,enrollment.pin)}", "does not say ${enrollment.pin}"),
         ("url", "text", "${enrollment.url} ${user.password_hash}", "not known"),
+        ("url", "sms", "Go to the desk", "does not say ${enrollment.url}"),
+        ("reminder", "sms", "Go on", "does not say ${enrollment.url}"),
+        ("pin", "sms", "Your PIN", "does not say ${enrollment.pin}"),
+        ("pin", "sms", "${enrollment.pin} ${enrollment.url}", "${enrollment.url} at line 1, column 19 has no value"),
+        ("confirmation", "sms", "x" * 1001, "is longer than 1000 characters"),
+        ("revoked", "text", "It was ${enrollment.url}", "${enrollment.url} at line 1, column 8 has no value"),
+        ("expired", "html", "Until ${enrollment.expires}", "${enrollment.expires} at line 1, column 7 has no value"),
+        ("url", "text", "${enrollment.url} ${failure.reason}", "${failure.reason} at line 1, column 19 has no value"),
     ],
 )
 def test_a_template_that_could_not_be_sent_is_refused_at_its_field(
     kind: str, field: str, value: str, words: str
 ) -> None:
-    subject, text, html = DEFAULTS[kind]
     with pytest.raises(InputRefused) as refused:
-        check_template(kind, **({"subject": subject, "text": text, "html": html} | {field: value}))
+        check_template(kind, **(asdict(DEFAULTS[kind]) | {field: value}))
     assert list(refused.value.fields) == [field]
     assert words in refused.value.fields[field]

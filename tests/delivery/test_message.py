@@ -3,7 +3,7 @@
 import pytest
 
 from otae.delivery import outbox
-from otae.delivery.message import MessageRefused, build
+from otae.delivery.message import MessageRefused, build, check_header, one_line
 from otae.store import properties
 from otae.store.desk import Desk
 from otae.store.models import NotificationTemplate
@@ -98,8 +98,20 @@ async def test_no_display_name_adds_a_header_or_a_recipient_at_a_real_server(
         assert sorted(header.lower() for header in mail.message) == sorted([
             "subject", "from", "to", "date", "message-id", "auto-submitted", "mime-version", "content-type",
         ])  # fmt: skip
-    row = await ben.reload()
-    assert (row.status, len(smtp_server.messages)) == (("sent", 1) if name in HARMLESS else ("failed", 0))
+    assert ((await ben.reload()).status, len(smtp_server.messages)) == ("sent", 1)
+    subject = str(smtp_server.messages[0].message["Subject"])
+    assert subject.endswith(": enroll your Mac")
+    assert not any(one in subject for one in "\r\n\x00\x85\u2028\u2029\u202e")
+
+
+@pytest.mark.parametrize("name", BREAKING)
+def test_one_line_of_any_value_may_stand_in_a_header(name: str) -> None:
+    check_header(one_line(name)[:100] or "-", "subject")
+
+
+@pytest.mark.parametrize("name", ["Bén Müller 👩‍💻", "می‌خواهم", "Zoë  O'Neil"])
+def test_what_names_are_written_with_stays(name: str) -> None:
+    assert one_line(name) == " ".join(name.split())
 
 
 @pytest.mark.anyio

@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 
 from otae.delivery import templates, wording
+from otae.delivery.default_texts import DEFAULT_NAMES, Wording
 from otae.errors import InputRefused
 from otae.store import database
 from otae.store.desk import Desk
@@ -16,12 +17,11 @@ pytestmark = pytest.mark.anyio
 async def test_a_message_is_reworded_and_restored(desk: Desk) -> None:
     now, row = await database.now(), await templates.default_template("url")
     assert wording.is_default(row)
-    await wording.reword(
-        desk, row, subject=" Hi ", text="a\r\n${enrollment.url}", html="${enrollment.url}", now=now, actor="ada"
-    )
+    said = Wording.of(" Hi ", "a\r\n${enrollment.url}", "${enrollment.url}", " Go: ${enrollment.url}\r\n")
+    await wording.reword(desk, row, said, now=now, actor="ada")
     changed = await wording.template_of(row.id)
     assert changed is not None
-    assert (changed.subject, changed.text) == ("Hi", "a\n${enrollment.url}")
+    assert (changed.subject, changed.text, changed.sms) == ("Hi", "a\n${enrollment.url}", "Go: ${enrollment.url}")
     assert not wording.is_default(changed)
     await wording.restore(desk, changed, now=now, actor="ada")
     restored = await wording.template_of(row.id)
@@ -33,9 +33,7 @@ async def test_a_message_is_reworded_and_restored(desk: Desk) -> None:
 async def test_an_unknown_macro_changes_nothing(desk: Desk) -> None:
     row = await templates.default_template("confirmation")
     with pytest.raises(InputRefused) as refused:
-        await wording.reword(
-            desk, row, subject="Hi", text="${enrollment.pin}", html="x", now=await database.now(), actor="ada"
-        )
+        await wording.reword(desk, row, Wording("Hi", "${enrollment.pin}", "x"), now=await database.now(), actor="ada")
     assert "at line 1, column 1" in refused.value.fields["text"]
     assert await NotificationTemplate.get(id=row.id) == row
     assert await AuditEntry.filter(action="template.changed").count() == 0
@@ -44,7 +42,7 @@ async def test_an_unknown_macro_changes_nothing(desk: Desk) -> None:
 async def test_a_control_character_is_refused(desk: Desk) -> None:
     row, now = await templates.default_template("confirmation"), await database.now()
     with pytest.raises(InputRefused) as refused:
-        await wording.reword(desk, row, subject="Hi", text="a\tb\x00", html="<p>\n</p>", now=now, actor="ada")
+        await wording.reword(desk, row, Wording("Hi", "a\tb\x00", "<p>\n</p>"), now=now, actor="ada")
     assert list(refused.value.fields) == ["text"]
 
 
@@ -60,6 +58,7 @@ async def test_a_template_is_cloned_renamed_and_removed(desk: Desk) -> None:
     now, system = await database.now(), await templates.default_template("pin")
     mine = await wording.clone(desk, system, " PIN for Macs of one's own ", now=now, actor="ada")
     assert (mine.name, mine.kind, mine.system, mine.text) == ("PIN for Macs of one's own", "pin", False, system.text)
+    assert mine.sms == system.sms != ""
     await wording.rename(desk, mine, "BYOD PIN", now=now, actor="ada")
     await wording.rename(desk, mine, " BYOD PIN ", now=now, actor="ada")
     assert [row.name for row in await templates.list_templates("pin")] == [system.name, "BYOD PIN"]
@@ -75,7 +74,7 @@ async def test_a_template_is_cloned_renamed_and_removed(desk: Desk) -> None:
     assert [entry.action for entry in entries] == ["template.cloned", "template.renamed", "template.removed"]
 
 
-@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "one\ntwo", templates.DEFAULT_NAMES["url"]])
+@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "one\ntwo", DEFAULT_NAMES["url"]])
 async def test_a_name_that_cannot_be_used_is_refused(desk: Desk, name: str) -> None:
     now, system = await database.now(), await templates.default_template("url")
     mine = await wording.clone(desk, system, "mine", now=now, actor="ada")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from otae.directory import groups
+from otae.directory import groups, local
 from otae.errors import InputRefused
 from otae.store import audit, database
 from otae.store.desk import Desk
@@ -70,3 +70,50 @@ async def test_nobody_is_put_into_no_group(desk: Desk, name: str) -> None:
     group = await groups.add_group(desk, "sales", now=now, actor="ada")
     with pytest.raises(InputRefused):
         await groups.add_member(desk, group, name, now=now, actor="ada")
+
+
+async def test_a_group_holds_the_people_of_its_sub_groups_each_once(desk: Desk) -> None:
+    now = await database.now()
+    for name, places in (("ann", ["sales", "sales.north"]), ("bob", ["sales.north.coast"]), ("cid", ["salesforce"])):
+        await local.add_person(desk, name=name, groups=places, now=now, actor="ada")
+    await groups.add_group(desk, "Sales.Other", now=now, actor="ada")
+    shown = {row.name: (row.members, row.own, row.depth, row.subgroups) for row in await groups.list_groups()}
+    assert shown == {
+        "Sales": (0, 0, 0, 1),
+        "Sales.Other": (0, 0, 1, 0),
+        "sales": (2, 1, 0, 2),
+        "sales.north": (2, 1, 1, 1),
+        "sales.north.coast": (1, 1, 2, 0),
+        "salesforce": (1, 1, 0, 0),
+    }
+    assert next(row.name for row in await groups.list_groups(after="sales")) == "sales.north"
+    assert [person.name for person in await groups.members("local", "sales")] == ["ann", "bob"]
+    assert [person.name for person in await groups.members("local", "sales", limit=1)] == ["ann"]
+    sales = await groups.find_group("sales")
+    assert sales is not None
+    assert (sales.members, sales.own, sales.subgroups) == (2, 1, 2)
+    assert [name for name, _ in await groups.subgroups(sales)] == ["sales.north", "sales.north.coast"]
+    ann, bob = await Person.get(name="ann"), await Person.get(name="bob")
+    assert await groups.in_itself(sales, [ann, bob]) == {ann.id}
+
+
+async def test_a_removed_group_takes_its_sub_groups_along_and_no_other(desk: Desk) -> None:
+    now = await database.now()
+    await local.add_person(desk, name="ann", groups=["sales.north", "sales%", "salesforce"], now=now, actor="ada")
+    sales = await groups.find_group("sales")
+    assert sales is not None
+    await groups.remove_group(desk, sales, now=now, actor="ada")
+    assert sorted(row.name for row in await Group.all()) == ["sales%", "salesforce"]
+    assert await Person.filter(name="ann").exists()
+
+
+async def test_dots_in_a_group_of_another_directory_mean_nothing(desk: Desk) -> None:
+    for name in ("dept", "dept.a"):
+        await Group(domain="corp", name=name).save()
+    assert len(await groups.with_subgroups("corp", "dept")) == 1
+
+
+@pytest.mark.parametrize("name", [".a", "a.", "a..b", "a. b", "a|b", "a\\"])
+async def test_a_sub_group_has_a_name_of_its_own(desk: Desk, name: str) -> None:
+    with pytest.raises(InputRefused):
+        await groups.add_group(desk, name, now=await database.now(), actor="ada")

@@ -1,10 +1,11 @@
 """Local people: what is taken, what is refused by field, and that nobody costs the same as somebody."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from otae.directory import Directory, local
+from otae.directory import local
 from otae.errors import InputRefused
 from otae.store import database, passwords
 from otae.store.desk import Desk
@@ -15,9 +16,15 @@ pytestmark = pytest.mark.anyio
 PASSWORD = "correct horse battery"
 
 
-async def add_ben(desk: Desk, **given: str) -> Person:
+async def add_ben(desk: Desk, phone: str | None = None) -> Person:
     return await local.add_person(
-        desk, name="Ben", email="ben@example.test", password=PASSWORD, now=await database.now(), actor="ada", **given
+        desk,
+        name="Ben",
+        email="ben@example.test",
+        password=PASSWORD,
+        phone=phone,
+        now=await database.now(),
+        actor="ada",
     )
 
 
@@ -28,7 +35,7 @@ async def test_a_person_is_found_by_the_name_in_any_case_and_form(desk: Desk) ->
         assert (found := await local.find_person(typed)) is not None
         assert found.id == ben.id
     assert await local.find_person("cleo") is None
-    assert await AuditEntry.exists(action="person.added", subject="ben", actor="ada")
+    assert await AuditEntry.exists(action="person.added", subject=str(ben.id), actor="ada")
 
 
 async def test_a_name_is_taken_once(desk: Desk) -> None:
@@ -58,7 +65,7 @@ async def test_a_name_is_taken_once(desk: Desk) -> None:
     ],
 )
 async def test_what_cannot_be_taken_is_refused_at_its_field(desk: Desk, field: str, value: str) -> None:
-    given = {"name": "ben", field: value}
+    given: dict[str, Any] = {"name": "ben", field: value}
     with pytest.raises(InputRefused) as refused:
         await local.add_person(desk, **given, now=await database.now(), actor="ada")
     assert set(refused.value.fields) == {field}
@@ -135,6 +142,44 @@ async def test_people_are_listed_by_name_page_by_page(desk: Desk) -> None:
     assert [person.name for person in await local.search_people("example.test", limit=1)] == ["ben"]
 
 
-def test_the_local_directory_is_a_directory() -> None:
-    directory: Directory = local
-    assert directory.find_person is local.find_person
+async def test_language_role_and_properties_are_kept_as_they_are_written(desk: Desk) -> None:
+    now = await database.now()
+    ben = await local.add_person(
+        desk, name="ben", language="pt_br", role="SUPPORT", properties={"company": " Example "}, now=now, actor="ada"
+    )
+    stored = await Person.get(id=ben.id)
+    assert (stored.language, stored.role, stored.properties) == ("pt-BR", "SUPPORT", {"company": "Example"})
+    await local.update_person(desk, stored, properties={"floor": "3", "empty": ""}, now=now, actor="ada")
+    assert (await Person.get(id=ben.id)).properties == {"floor": "3"}
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("language", "german"),
+        ("language", "de-DE-1996-x"),
+        ("role", "ROOT"),
+        ("properties", {"Company": "x"}),
+        ("properties", {"": "x"}),
+        ("properties", {"company": "x" * 501}),
+        ("properties", {"company": "a\x00b"}),
+        ("properties", {f"p{number}": "x" for number in range(51)}),
+        ("phone", "030 1234"),
+        ("phone", "+1 2"),
+        ("phone", "+49 151 2345678 ext 9"),
+    ],
+)
+async def test_facts_that_cannot_be_are_refused_at_their_field(desk: Desk, field: str, value: object) -> None:
+    given: dict[str, Any] = {"name": "ben", field: value}
+    with pytest.raises(InputRefused) as refused:
+        await local.add_person(desk, **given, now=await database.now(), actor="ada")
+    assert set(refused.value.fields) == {field}
+
+
+async def test_people_of_another_directory_are_not_changed_here(desk: Desk) -> None:
+    now = await database.now()
+    dora = Person(domain="corp", directory_id="1", name="dora", display_name="Dora", created_at=now)
+    await dora.save()
+    with pytest.raises(InputRefused):
+        await local.update_person(desk, dora, email="x@example.test", now=now, actor="ada")

@@ -9,17 +9,25 @@ Needs atheris, which the test extra installs. A finding ends the run with status
 
 import argparse
 import importlib
+import random
 import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-from tests.fuzz import corpus
+from tests.fuzz import bending, corpus
 
 SECONDS = 60
-#: A single input that takes longer than this, or more memory, is a finding by itself.
+#: A single input that takes more seconds of the processor than this, or more memory, is a finding by itself.
 SLOWEST, LARGEST_MIB = 10, 1024
+#: And one that takes longer than this by the clock: much longer, for the machine may be busy with something else.
+LONGEST_WAIT = 600
+#: Inputs are no longer than this, in bytes: longer ones reach nothing else, and take their time.
+LONGEST = 4096
+#: Share of the changes to DER that know nothing of its shape.
+BLIND = 0.5
 
 
 def main() -> int:
@@ -46,7 +54,7 @@ def run(name: str, runs: int, seconds: int, *, keep: bool) -> int:
         first.mkdir()
         for number, data in enumerate(corpus.read(name)):
             Path(first, f"{number:04}").write_bytes(data)
-        limits = [f"-runs={runs or -1}", f"-max_total_time={seconds}", f"-timeout={SLOWEST}"]
+        limits = [f"-runs={runs or -1}", f"-max_total_time={seconds}", f"-timeout={LONGEST_WAIT}"]
         options = [*limits, f"-rss_limit_mb={LARGEST_MIB}", f"-artifact_prefix={name}-", "-print_final_stats=1"]
         command = [sys.executable, "-m", "tests.fuzz", "--inside", name, *options, str(found), str(first)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -63,14 +71,40 @@ def run(name: str, runs: int, seconds: int, *, keep: bool) -> int:
 def fuzz(name: str, options: list[str]) -> None:
     """Hand this process over to libFuzzer, which ends it."""
     atheris = importlib.import_module("atheris")  # only fuzzing needs it
-    with atheris.instrument_imports(include=["otae.signing", "otae.apple", "otae.errors", "plistlib"]):
+    with atheris.instrument_imports(
+        include=[
+            "otae.signing",
+            "otae.apple",
+            "otae.errors",
+            "plistlib",
+            "otae.directory.formats",
+            "otae.directory.sheets",
+        ]
+    ):
         from tests.fuzz.targets import TARGETS  # noqa: PLC0415 - imported where it is instrumented
 
     target = TARGETS[name]
     first = Path(options[-1])
     for number, data in enumerate(target.seeds()):
         Path(first, f"seed-{number:04}").write_bytes(data)
-    atheris.Setup([sys.argv[0], f"-max_len={min(target.most, 8192)}", *options], target.read)
+
+    def change(data: bytes, most: int, seed: int) -> bytes:
+        """Change every other input blindly, the others value by value."""
+        chance = random.Random(seed)  # noqa: S311 - libFuzzer's own seed: the same changes in a run that is repeated
+        if chance.random() < BLIND:
+            changed: bytes = atheris.Mutate(data, most)
+            return changed
+        return bending.bend(data, chance, lambda part: atheris.Mutate(part, len(part) + 16))[:most]
+
+    def read(data: bytes) -> None:
+        """Feed the reader, and see that it does not take long."""
+        begin = time.process_time()
+        target.read(data)
+        if time.process_time() - begin > SLOWEST:
+            raise TimeoutError(f"{len(data)} bytes took more than {SLOWEST} seconds")
+
+    more = {"custom_mutator": change} if target.of_values else {}
+    atheris.Setup([sys.argv[0], f"-max_len={min(target.most, LONGEST)}", *options], read, **more)
     atheris.Fuzz()
 
 

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("corpus")
-NAMES = ("der", "cms", "scep", "envelope", "csr", "plist", "checkin", "answer", "attributes", "query")
+NAMES = (
+    "der", "cms", "scep", "believed", "envelope", "csr", "plist", "checkin", "answer", "attributes", "query", "people",
+)  # fmt: skip
 #: The corpus is a memory, not an archive: short inputs, and few of them.
 LONGEST, MOST = 2048, 30
 

@@ -1,5 +1,6 @@
 """Every test run replays the corpus without the fuzzer, bends good messages, and bounds the work that bad ones make."""
 
+import contextlib
 import random
 import sys
 import tracemalloc
@@ -8,7 +9,9 @@ from types import FrameType
 
 import pytest
 
-from tests.fuzz import corpus
+from otae.errors import Refusal
+from otae.signing import der
+from tests.fuzz import bending, cast, corpus
 from tests.fuzz.targets import TARGETS
 
 #: Deterministic changes of each seed: enough to reach every refusal, few enough for every run.
@@ -52,6 +55,19 @@ def bent(seed: bytes, chance: random.Random) -> bytes:
         case _:
             del data[at : at + size]
     return bytes(data)
+
+
+@pytest.mark.parametrize("name", [name for name, target in TARGETS.items() if target.of_values])
+def test_changes_that_keep_the_shape_are_read_further_than_to_their_first_length(name: str) -> None:
+    chance, whole = random.Random(name), 0  # noqa: S311 - the same changes in every run
+    for seed in cast.cms_messages()[:1] + TARGETS[name].seeds()[:1]:
+        assert bending.joined(bending.split(seed)) == seed
+        for _ in range(CHANGES):
+            changed = bending.bend(seed, chance, lambda part: part[::-1])
+            TARGETS[name].read(changed)
+            with contextlib.suppress(Refusal):
+                whole += bool(der.to_der(changed))
+    assert whole >= CHANGES
 
 
 XML = b'<?xml version="1.0" encoding="UTF-8"?>\n<plist version="1.0">'

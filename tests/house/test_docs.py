@@ -3,6 +3,8 @@
 import re
 
 from otae import errors
+from otae.accounts.permissions import LEAVES
+from otae.accounts.roles import BUILT_IN
 from otae.settings import Settings
 from otae.store.properties import PROPERTIES
 from tests.house.tree import ROOT
@@ -42,6 +44,16 @@ def test_every_server_property_is_documented_and_nothing_else() -> None:
         default = str(row.default).lower() if isinstance(row.default, bool) else str(row.default)
         assert rows[row.name][0] == f"`{default}`", row.name
         assert row.help.rstrip(".") in rows[row.name][1], row.name
+
+
+def test_every_permission_is_documented_with_the_roles_that_have_it() -> None:
+    rows = table("Administrators and roles")
+    assert list(rows) == list(LEAVES)
+    for leaf in LEAVES.values():
+        has = [
+            "yes" if leaf.name in BUILT_IN[role].leaves else "–" for role in ("ADMIN", "SUPPORT", "DEVICE_PROVISIONING")
+        ]
+        assert rows[leaf.name] == [leaf.words, *has, "yes" if leaf.bounded else "–"], leaf.name
 
 
 def test_every_refusal_has_a_code_of_its_own_that_is_documented() -> None:

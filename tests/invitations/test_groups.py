@@ -72,9 +72,9 @@ async def test_two_workers_look_a_page_up_once(desk: Desk) -> None:
     await crowd(3)
     seen = await ordered(desk)
     slow = await GroupInvitation.get(id=seen.id)
-    await waves.look_up(seen, now=await database.now())
+    await waves.look_up(desk, seen, now=await database.now())
     with pytest.raises(StaleState):
-        await waves.look_up(slow, now=await database.now())
+        await waves.look_up(desk, slow, now=await database.now())
     assert await GroupInvitee.all().count() == 3
 
 

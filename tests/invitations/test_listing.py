@@ -1,16 +1,21 @@
 """Lists, counts, timelines and what scripts get."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
+from otae.directory import groups
+from otae.directory.reach import EVERYBODY, Reach
 from otae.enrollment.sessions import open_session
+from otae.invitations import groups as group_invitations
 from otae.invitations import lifecycle, listing
+from otae.invitations.groups import GroupOrder
 from otae.store import database
 from otae.store.desk import Desk
-from otae.store.models import Person
+from otae.store.models import GroupInvitee, Invitation, Person
 from otae.store.records import About, note
-from tests.invitations.guests import invite
+from tests.invitations.guests import add_person, invite
 
 pytestmark = pytest.mark.anyio
 
@@ -33,15 +38,23 @@ async def test_lists_are_narrowed_by_filter_and_search(desk: Desk) -> None:
     await lifecycle.revoke(desk, cleo.invitation, now=now, actor="ada")
     await note("refused", now=now, about=About(invitation_id=ben.invitation.id), support_code="K7QX2")
 
-    async def names(**wanted: str) -> list[str]:
-        return [row.person.name for row in await listing.list_invitations(**wanted)]  # type: ignore[arg-type]  # texts, by name
+    async def names(narrowed: listing.Narrowed) -> list[str]:
+        return [row.person.name for row in await listing.list_invitations(narrowed=narrowed)]
 
-    assert await names(status="pending") == ["ben"]
-    assert await names(mode="username_password") == ["cleo"]
-    assert await names(ownership="employee") == ["cleo"]
+    assert [row.person.name for row in await listing.list_invitations("pending")] == ["ben"]
+    assert await names(listing.Narrowed(mode="username_password")) == ["cleo"]
+    assert await names(listing.Narrowed(ownership="employee")) == ["cleo"]
     for search in ("BEN", "ben@example", "c02xk0", ben.token, "k7qx2"):
-        assert await names(search=search) == ["ben"], search
-    assert await names(search="%") == []
+        assert await names(listing.Narrowed(search=search)) == ["ben"], search
+    assert await names(listing.Narrowed(search="%")) == []
+    found = listing.Narrowed(mode="two_factor", search="ben")
+    assert await listing.counts(narrowed=found) == {
+        "pending": 1,
+        "redeemed": 0,
+        "expired": 0,
+        "revoked": 0,
+        "failed": 0,
+    }
     assert await listing.counts() == {"pending": 1, "redeemed": 0, "expired": 0, "revoked": 1, "failed": 0}
 
 
@@ -71,3 +84,31 @@ async def test_scripts_get_the_contract(desk: Desk) -> None:
     printed = listing.created_as_json(created)
     assert list(printed) == ["id", "token", "url", "mode", "status", "valid_until", "pin"]
     assert await listing.find_invitation("nothing") is None
+
+
+async def test_lists_are_narrowed_to_a_group_with_its_sub_groups_and_to_a_group_invitation(desk: Desk) -> None:
+    now = await database.now()
+    for name, group in (("ben", "sales"), ("cleo", "sales.north"), ("eve", "salespeople")):
+        await add_person(desk, name, groups=[group])
+        await invite(desk, user=name, send=False)
+    sales, other = await groups.find_group("sales"), await groups.find_group("salespeople")
+    assert sales is not None
+    assert other is not None
+
+    async def names(narrowed: listing.Narrowed, reach: Reach = EVERYBODY) -> list[str]:
+        rows = await listing.list_invitations(narrowed=narrowed, reach=reach)
+        return sorted(row.person.name for row in rows)
+
+    assert await names(listing.Narrowed(group=sales.id)) == ["ben", "cleo"]
+    assert await names(listing.Narrowed(group=other.id)) == ["eve"]
+    assert await names(listing.Narrowed(group=uuid4())) == []
+    assert await names(listing.Narrowed(group=other.id), Reach(frozenset({sales.id}))) == []
+    order = await group_invitations.order(desk, GroupOrder("sales", mode="two_factor"), now=now, actor="ada")
+    cleo = await Invitation.get(person__name="cleo")
+    found = GroupInvitee(group_invitation_id=order.id, number=1, name="cleo", status="invited")
+    found.person_id, found.invitation_id = cleo.person_id, cleo.id
+    await found.save(force_create=True)
+    assert await names(listing.Narrowed(group_invitation=order.id)) == ["cleo"]
+    assert await names(listing.Narrowed(group_invitation=order.id, group=other.id)) == []
+    assert await names(listing.Narrowed(group_invitation=uuid4())) == []
+    assert (await listing.counts(narrowed=listing.Narrowed(group=sales.id)))["pending"] == 2

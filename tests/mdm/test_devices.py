@@ -2,11 +2,13 @@
 
 import pytest
 
+from otae.directory.reach import reach_of
 from otae.errors import DeviceUnknown
 from otae.mdm import devices
+from otae.overview import attention
 from otae.store import database
 from otae.store.desk import Desk
-from otae.store.models import AuditEntry, Device, Event
+from otae.store.models import AuditEntry, Device, Enrollment, Event, Group, Membership, Person
 from tests.enrollment import lab
 from tests.enrollment.lab import LabMac
 
@@ -30,6 +32,29 @@ async def test_macs_are_listed_newest_first_and_found_by_part_of_a_name(desk: De
         assert whose in [record.user for record in found]
     assert await devices.list_devices(search="%") == []
     assert [found.user for found in await devices.list_devices(offset=1, limit=1)] == ["ben"]
+
+
+async def test_within_a_reach_only_macs_that_are_its_people_s_now_are_there(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "_PAGE", 1)
+    await enrolled(desk, LabMac(), "ben")
+    await enrolled(desk, LabMac(udid="AAAABBBB-1111", serial="C02CLEO"), "cleo")
+    ben, cleo = await Person.get(name="ben"), await Person.get(name="cleo")
+    await Membership.create(group=await Group.create(name="sales"), person=ben)
+    sales, nobody = await reach_of(["local/sales"]), await reach_of(["local/nowhere"])
+    for search in ("", "lab00", "BEN"):
+        assert [record.user for record in await devices.list_devices(search=search, reach=sales)] == ["ben"]
+    assert await devices.list_devices(search="c02cleo", reach=sales) == []
+    assert await devices.list_devices(offset=1, reach=sales) == []
+    assert await devices.list_devices(reach=nobody) == []
+    assert await devices.find_device("AAAABBBB-1111", sales) is None
+    now = await database.now()
+    board, none = await attention.dashboard(now=now, reach=sales), await attention.dashboard(now=now, reach=nobody)
+    assert (board.devices["enrolled"], board.invitations["redeemed"]) == (1, 1)
+    assert (none.devices["enrolled"], sum(none.invitations.values())) == (0, 0)
+    await Enrollment.filter(person_id=ben.id).update(person_id=cleo.id)
+    assert await devices.list_devices(reach=sales) == [], "once his is not his now"
 
 
 async def test_release_is_recorded_once(desk: Desk) -> None:

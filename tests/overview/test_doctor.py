@@ -7,6 +7,8 @@ from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import InstallationSecret
 from otae.store.vault import Vault
+from tests.directory.ldap_desk import active_entry, add, entry_for
+from tests.servers.slapd import LdapServer
 
 pytestmark = pytest.mark.anyio
 
@@ -37,3 +39,16 @@ async def test_looking_changes_nothing(desk: Desk) -> None:
     before = await InstallationSecret.all().order_by("id").values()
     await examined(desk)
     assert await InstallationSecret.all().order_by("id").values() == before
+
+
+@pytest.mark.parametrize(
+    "settings", ["sqlite"], indirect=True
+)  # beside a database server, no directory is on this machine
+async def test_each_directory_is_asked(desk: Desk, crowded_ldap: LdapServer) -> None:
+    await add(desk, entry_for(crowded_ldap))
+    await add(desk, active_entry(crowded_ldap, password="wrong"))
+    found = await examined(desk)
+    corp = found["directory corp"]
+    assert (corp.state, corp.words) == ("ok", "answers, and its people can be read")
+    assert (found["directory ad"].state, found["directory ad"].words) == ("failed", "bind: invalidCredentials")
+    assert "Test connection" in found["directory ad"].advice

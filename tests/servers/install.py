@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.servers.browser import find_chromium
 from tests.servers.postgres import system_binaries
+from tests.servers.slapd import SLAPD
 
 APT_GET = "/usr/bin/apt-get"
 #: Where strongSwan keeps what `pki` loads.
@@ -30,6 +31,8 @@ def missing_packages() -> list[str]:
         "libstrongswan-standard-plugins": any(PLUGINS.glob("libstrongswan-openssl.so")),
         "libstrongswan-extra-plugins": any(PLUGINS.glob("libstrongswan-curl.so")),
         "certmonger": Path("/usr/lib/certmonger/certmonger-session").exists(),
+        "slapd": SLAPD.exists(),
+        "ldap-utils": shutil.which("ldapmodify") is not None,
         "dbus": shutil.which("dbus-run-session") is not None,
     }
     return [package for package, here in present.items() if not here]

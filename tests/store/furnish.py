@@ -13,10 +13,12 @@ from otae.store import database, jobs, tries
 from otae.store.desk import Desk
 from otae.store.models import (
     BrowserSession,
+    CarrierGateway,
     CaughtMail,
     Certificate,
     Command,
     Device,
+    DirectoryServer,
     Enrollment,
     EnrollmentSession,
     Group,
@@ -24,9 +26,17 @@ from otae.store.models import (
     GroupInvitee,
     Heartbeat,
     Membership,
+    ModePolicy,
     NotificationServer,
+    NotificationTemplate,
+    PasswordLink,
+    PeopleImport,
+    PeopleImportLine,
     Person,
     Property,
+    Role,
+    RoleAssignment,
+    TemplateTranslation,
     UserChannel,
 )
 from tests.invitations.guests import PASSWORD, invite
@@ -62,6 +72,7 @@ async def furnish(desk: Desk) -> House:
     await _people_and_servers(desk)
     await _mac(desk)
     await _group_invitation(begun)
+    await _settings(desk)
     await Heartbeat(name="worker 1", role="worker", at=now).save(force_create=True)
     expires = now + timedelta(hours=1)
     browser = BrowserSession(secret_hash="ab" * 32, kind="portal", session=session, created_at=now, seen_at=now)
@@ -93,6 +104,29 @@ async def _people_and_servers(desk: Desk) -> None:
     mail = CaughtMail(recipient="ben@example.test", subject="Your Mac", caught_at=now)
     mail.message_sealed = desk.vault.seal(bytes(range(256)) * 1000, mail.id, "caught-mail.message")
     await mail.save(force_create=True)
+
+
+async def _settings(desk: Desk) -> None:
+    """Ways for text messages, a translation, a policy, a directory, a role, and a link for Ben's password."""
+    now = await database.now()
+    await CarrierGateway(name="Example Mobile", domain="sms.example.test", country_code="49").save(force_create=True)
+    template = await NotificationTemplate.filter(kind="url").first()
+    await TemplateTranslation(template=template, language="de", subject="Ihr Mac", text="…", html="<p>…</p>").save()
+    await ModePolicy(mode="high_security", pin_channel="sms").save(force_create=True)
+    directory = DirectoryServer(domain="corp", kind="ldap", primary_host="ldap.example.test", created_at=now)
+    directory.user_base, directory.group_base = "ou=people,dc=example,dc=test", "ou=groups,dc=example,dc=test"
+    directory.bind_password_sealed = desk.vault.seal(b"bind secret", directory.id, "directory.password")
+    await directory.save(force_create=True)
+    await Role(name="HELPDESK", permissions=["invitation.see"], groups=["local/sales"], created_at=now).save()
+    await RoleAssignment(group="corp/helpdesk", role="HELPDESK", created_at=now).save()
+    ben = await Person.get(name="ben")
+    await PasswordLink(token_hash="cd" * 32, person=ben, expires_at=now + timedelta(hours=1)).save(force_create=True)
+    brought = PeopleImport(kind="users", file_name="people.csv", encoding="utf-8-sig", created_by="ada", created_at=now)
+    brought.file_sealed = desk.vault.seal(b"ben;a password;USER;sales", brought.id, "people-import.file")
+    await brought.save(force_create=True)
+    line = PeopleImportLine(people_import=brought, number=1, name="ben", given={"role": "USER", "groups": ["sales"]})
+    line.password_sealed = desk.vault.seal(b"a password", line.id, "people-import.password")
+    await line.save(force_create=True)
 
 
 async def _group_invitation(begun: Created) -> None:

@@ -82,14 +82,14 @@ def shared_settings(postgres_settings: Settings, redis_server: RedisServer) -> S
 
 def environment(settings: Settings) -> dict[str, str]:
     """Write ``settings`` back as the environment of a process."""
-    assert settings.database_url is not None
     values = {
         "OTAE_HOME": str(settings.home),
         "OTAE_MASTER_KEYS": MASTER_KEY,
-        "DATABASE_URL": settings.database_url.get_secret_value(),
         "PUBLIC_URL": settings.public_url,
         "OTAE_ALLOW_PRIVATE": "1",
     }
+    if settings.database_url is not None:
+        values["DATABASE_URL"] = settings.database_url.get_secret_value()
     if settings.redis_url is not None:
         values["REDIS_URL"] = settings.redis_url.get_secret_value()
     return values

@@ -1,6 +1,5 @@
 """Worker and clock as processes of their own, over PostgreSQL and Redis."""
 
-import signal
 from uuid import uuid4
 
 import pytest
@@ -11,7 +10,7 @@ from otae.settings import Settings
 from otae.store import database, keyring
 from otae.store.desk import Desk, Silence
 from otae.store.models import Delivery, Heartbeat
-from otae.tasks import runtime
+from otae.tasks import runtime, schedule
 from otae.tasks.broker import QueueBell, look_at_redis, make_broker
 from tests.servers.ports import free_port
 from tests.servers.redis import RedisServer
@@ -19,6 +18,9 @@ from tests.servers.smtp import HANG, SMTPServer
 from tests.tasks.conftest import StartProcess, environment, eventually, queue_mail, says, send_through, until_sent
 
 pytestmark = pytest.mark.anyio
+
+#: Milliseconds that a worker gives a message at its end, where a test waits for the end of them.
+GRACE = 3000
 
 
 async def test_a_worker_sends_what_is_rung_and_ends_in_time_however_often_it_is_told(
@@ -39,70 +41,6 @@ async def test_a_worker_sends_what_is_rung_and_ends_in_time_however_often_it_is_
         assert await Heartbeat.all().count() == 0
     assert len(smtp_server.messages) == 20
     assert "@example.test" not in worker.log.read_text()
-
-
-async def test_what_is_being_sent_at_the_end_is_finished_and_the_rest_is_kept(
-    shared_settings: Settings, smtp_server: SMTPServer, start_process: StartProcess
-) -> None:
-    async with database.connected(shared_settings), runtime.bell_for(shared_settings) as bell:
-        desk = Desk(shared_settings, await keyring.open_vault(shared_settings), bell)
-        await send_through(desk, smtp_server)
-        worker = start_process("worker")
-        for row in await queue_mail(desk, 120):
-            desk.bell.ring("delivery", row.id)
-        await until_sent(5)
-        worker.tell()
-        assert worker.end() == 0
-        assert await Delivery.filter(status="sending").count() == 0
-        assert await Delivery.filter(status="sent").count() == len(smtp_server.messages)
-        start_process("worker")
-        start_process("clock")
-        await until_sent(120)
-    assert len({mail.recipients for mail in smtp_server.messages}) == len(smtp_server.messages) == 120
-
-
-async def test_an_emptied_queue_loses_no_mail(
-    shared_settings: Settings, redis_server: RedisServer, smtp_server: SMTPServer, start_process: StartProcess
-) -> None:
-    async with database.connected(shared_settings), runtime.bell_for(shared_settings) as bell:
-        desk = Desk(shared_settings, await keyring.open_vault(shared_settings), bell)
-        await send_through(desk, smtp_server)
-        for row in await queue_mail(desk, 40):
-            desk.bell.ring("delivery", row.id)
-        client = redis.Redis.from_url(redis_server.url)
-
-        async def rung() -> bool:
-            return bool(client.dbsize())
-
-        await eventually(rung)
-        client.flushall()
-        start_process("worker")
-        clock = start_process("clock")
-        await until_sent(40)
-        clock.tell(signal.SIGTERM)
-        assert clock.end() == 0
-    assert len(smtp_server.messages) == 40
-
-
-async def test_a_worker_killed_in_mid_run_loses_no_mail(
-    shared_settings: Settings, smtp_server: SMTPServer, start_process: StartProcess
-) -> None:
-    async with database.connected(shared_settings), runtime.bell_for(shared_settings) as bell:
-        desk = Desk(shared_settings, await keyring.open_vault(shared_settings), bell)
-        await send_through(desk, smtp_server)
-        smtp_server.answer("MAIL", HANG, times=3)
-        worker = start_process("worker")
-        for row in await queue_mail(desk, 30):
-            desk.bell.ring("delivery", row.id)
-        await until_sent(20)
-        worker.tell(signal.SIGKILL)
-        worker.end()
-        # The leases of the killed worker, ended by hand: the test does not wait two minutes.
-        await Delivery.filter(status="sending").update(lease_until=await database.now())
-        start_process("worker")
-        start_process("clock")
-        await until_sent(30)
-    assert {mail.recipients[0] for mail in smtp_server.messages} == {f"ben{at}@example.test" for at in range(30)}
 
 
 async def test_redis_gets_ids_and_nothing_else(
@@ -160,7 +98,7 @@ async def test_a_server_that_hangs_does_not_keep_the_worker_from_ending(
         desk = Desk(shared_settings, await keyring.open_vault(shared_settings), bell)
         await send_through(desk, smtp_server)
         smtp_server.answer("MAIL", HANG, times=10)
-        worker = start_process("worker")
+        worker = start_process("worker", f"runtime.GRACE = {GRACE}")
         [row] = await queue_mail(desk)
         desk.bell.ring("delivery", row.id)
 
@@ -202,3 +140,31 @@ async def test_without_redis_there_is_no_process_of_its_own(sqlite_settings: Set
     assert callable(run)
     with pytest.raises(CannotStart, match="REDIS_URL"):
         run(sqlite_settings)
+
+
+async def test_a_queue_that_nobody_works_off_stops_growing(
+    shared_settings: Settings, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "ENOUGH", 5)
+    client = redis.Redis.from_url(redis_server.url)
+
+    async def ring(expected: int) -> None:
+        async def there() -> bool:
+            return bool(client.llen("otae:default") == expected)
+
+        await schedule.ring_deliveries(desk, await database.now())
+        await eventually(there)
+
+    async with database.connected(shared_settings), runtime.bell_for(shared_settings) as bell:
+        desk = Desk(shared_settings, await keyring.open_vault(shared_settings), bell)
+        await queue_mail(desk, 4)
+        for waiting in (4, 8, 8, 8):
+            await ring(waiting)
+    assert client.llen("otae:default") == 8
+
+
+async def test_a_queue_that_does_not_answer_keeps_nobody_from_ringing(sqlite_settings: Settings) -> None:
+    gone = sqlite_settings.model_copy(update={"redis_url": Secret(f"redis://127.0.0.1:{free_port()}/0")})
+    bell = QueueBell(make_broker(gone))
+    assert not bell.holds(1)
+    bell.close()

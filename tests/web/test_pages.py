@@ -12,6 +12,8 @@ from otae.errors import InputRefused
 from otae.web.forms import Form, InputRequired, StringField
 from otae.web.pages import FLASH_COOKIE, go, render, static, take_flash
 
+DEAD_END = {"words": "", "reason": "", "support_code": "", "console": False, "new_link": False}
+
 
 def request(**headers: str) -> Request:
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
@@ -26,7 +28,7 @@ def cookie(value: object) -> str:
 def test_a_note_survives_one_redirect_and_no_more() -> None:
     left = go("/admin", "success", "Ben was added.").headers["set-cookie"]
     asked = request(cookie=left.partition(";")[0])
-    page = render(asked, "portal/failure.html", {"words": "", "reason": "", "support_code": "", "console": False})
+    page = render(asked, "portal/failure.html", DEAD_END)
     assert b"Ben was added." in page.body
     assert "Max-Age=0" in page.headers["set-cookie"]
 
@@ -38,7 +40,7 @@ def test_a_note_that_is_none_is_overlooked(value: object) -> None:
 
 def test_a_note_is_escaped() -> None:
     asked = request(cookie=cookie(["danger", "<script>alert(1)</script>"]))
-    page = render(asked, "portal/failure.html", {"words": "", "reason": "", "support_code": "", "console": False})
+    page = render(asked, "portal/failure.html", DEAD_END)
     assert b"<script>alert" not in page.body
 
 

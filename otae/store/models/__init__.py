@@ -1,13 +1,22 @@
 """The tables, a file a noun."""
 
-from otae.store.models.accounts import Administrator, BrowserSession, SetupLink
+from otae.store.models.accounts import Administrator, BrowserSession, Role, RoleAssignment, SetupLink
 from otae.store.models.certificates import Certificate, InstallationSecret
 from otae.store.models.devices import Command, Device, Enrollment, UserChannel
+from otae.store.models.directories import DirectoryServer
 from otae.store.models.enrollment import Challenge, EnrollmentSession
 from otae.store.models.groups import GroupInvitation, GroupInvitee
-from otae.store.models.invitations import Invitation, Pin
-from otae.store.models.notifications import CaughtMail, Delivery, NotificationServer, NotificationTemplate
-from otae.store.models.people import Group, Membership, Person
+from otae.store.models.imports import PeopleImport, PeopleImportLine
+from otae.store.models.invitations import Invitation, ModePolicy, Pin
+from otae.store.models.notifications import (
+    CarrierGateway,
+    CaughtMail,
+    Delivery,
+    NotificationServer,
+    NotificationTemplate,
+    TemplateTranslation,
+)
+from otae.store.models.people import Group, Membership, PasswordLink, Person
 from otae.store.models.records import AuditEntry, AuditHead, Counter, Event, Heartbeat, Job, Property
 
 __all__ = [
@@ -15,6 +24,7 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "BrowserSession",
+    "CarrierGateway",
     "CaughtMail",
     "Certificate",
     "Challenge",
@@ -22,6 +32,7 @@ __all__ = [
     "Counter",
     "Delivery",
     "Device",
+    "DirectoryServer",
     "Enrollment",
     "EnrollmentSession",
     "Event",
@@ -33,12 +44,19 @@ __all__ = [
     "Invitation",
     "Job",
     "Membership",
+    "ModePolicy",
     "NotificationServer",
     "NotificationTemplate",
+    "PasswordLink",
+    "PeopleImport",
+    "PeopleImportLine",
     "Person",
     "Pin",
     "Property",
+    "Role",
+    "RoleAssignment",
     "SetupLink",
+    "TemplateTranslation",
     "UserChannel",
 ]
 

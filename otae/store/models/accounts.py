@@ -1,4 +1,4 @@
-"""Administrators, their one-time setup links, and the signed-in browsers of console and portal."""
+"""Administrators and their roles, one-time setup links, and the signed-in browsers of console and portal."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -12,16 +12,50 @@ if TYPE_CHECKING:
 
 
 class Administrator(Row):
-    """Somebody who may use the console."""
+    """Somebody who may use the console.
+
+    `domain`: "local", or the directory that checks the password; `password_hash` is "" then, `directory_id` says who.
+    `email`: where notices go about invitations of theirs that failed.
+    """
 
     name = fields.CharField(max_length=100, unique=True)
+    domain = fields.CharField(max_length=100, default="local")
+    directory_id = fields.CharField(max_length=64, null=True)
     role = fields.CharField(max_length=32, default="ADMIN")
+    email = fields.CharField(max_length=254, null=True)
     password_hash = fields.CharField(max_length=255)
     created_at = fields.DatetimeField()
     disabled = fields.BooleanField(default=False)
 
     class Meta:
         table = "administrator"
+
+
+class Role(Row):
+    """What administrators of one role may do: an own role; the built-in ones stand in `otae.accounts.roles`.
+
+    `permissions`: names of leaves. `groups`: "DOMAIN/NAME" of the groups whose people it is limited to, none: no limit.
+    """
+
+    name = fields.CharField(max_length=32, unique=True)
+    description = fields.CharField(max_length=200, default="")
+    permissions: "fields.JSONField[list[str]]" = fields.JSONField(default=list)
+    groups: "fields.JSONField[list[str]]" = fields.JSONField(default=list)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "role"
+
+
+class RoleAssignment(Row):
+    """A directory group whose members are administrators of a role. `group`: "DOMAIN/NAME"."""
+
+    group = fields.CharField(max_length=300, unique=True)
+    role = fields.CharField(max_length=32)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "role_assignment"
 
 
 class SetupLink(Row):

@@ -20,7 +20,9 @@ class GroupInvitation(Row):
     `status`: "reading" (a file's lines come in), "dry-run" (people are looked up), "ready" (nothing sent yet),
     "expanding" (invitations are made, a wave at
     a time), "paused", "sending" (all made, messages still on their way), "done", "cancelled".
-    `found`: people looked up so far. `lease_until`: until when a worker has the next step.
+    `place`: where in a directory the look-up goes on: the group's DN, a line break, what the next page is asked for
+    with; "" for local groups and files. `found`: people looked up so far. `lease_until`: until when a worker has the
+    next step.
     """
 
     key = fields.CharField(max_length=100, unique=True)
@@ -32,6 +34,8 @@ class GroupInvitation(Row):
     platform = fields.CharField(max_length=16, default="macos")
     way = fields.CharField(max_length=10, null=True)
     send = fields.BooleanField(default=True)
+    note = fields.CharField(max_length=500, default="")
+    pin_channel = fields.CharField(max_length=10, default="mail")
     include_pending = fields.BooleanField(default=False)
     include_enrolled = fields.BooleanField(default=False)
     url_template_id: UUID | None
@@ -47,6 +51,7 @@ class GroupInvitation(Row):
         "otae.NotificationTemplate", related_name="group_as_confirmation", null=True, on_delete=fields.SET_NULL
     )
     status = fields.CharField(max_length=12, default="dry-run")
+    place = fields.TextField(default="")
     found = fields.IntField(default=0)
     lease_until = fields.DatetimeField(null=True)
     created_by = fields.CharField(max_length=100)
@@ -79,6 +84,7 @@ class GroupInvitee(Row):
     name = fields.CharField(max_length=100)
     display_name = fields.CharField(max_length=200, default="")
     email = fields.CharField(max_length=254, null=True)
+    phone = fields.CharField(max_length=32, null=True)
     status = fields.CharField(max_length=10, default="waiting")
     reason = fields.CharField(max_length=20, default="")
     invitation_id: UUID | None

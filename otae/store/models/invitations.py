@@ -17,6 +17,9 @@ class Invitation(Row):
 
     `token_hash`: SHA-256 hex of the invitation token; `token_sealed` (purpose "invitation.token") lives as long as the
     invitation can still be used. `rehearsal_ca`: DER of the one-off device CA of a rehearsal, null otherwise.
+    `display_name`, `email`, `phone`, `language`: the person's as they were when invited. `pin_channel`: how the PIN
+    goes out: "mail", "sms", "shown" (to the administrator, once) or "card" (printed). `carrier`: name of the carrier
+    that text messages go to where they go out as mail, "" for the one of the server.
     """
 
     person_id: UUID
@@ -34,6 +37,13 @@ class Invitation(Row):
     valid_until = fields.DatetimeField(null=True)
     way = fields.CharField(max_length=10, null=True)
     send = fields.BooleanField(default=True)
+    display_name = fields.CharField(max_length=200, default="")
+    email = fields.CharField(max_length=254, null=True)
+    phone = fields.CharField(max_length=32, null=True)
+    language = fields.CharField(max_length=20, default="")
+    note = fields.CharField(max_length=500, default="")
+    pin_channel = fields.CharField(max_length=10, default="mail")
+    carrier = fields.CharField(max_length=100, default="")
     url_template_id: UUID | None
     url_template: "fields.ForeignKeyNullableRelation[NotificationTemplate]" = fields.ForeignKeyField(
         "otae.NotificationTemplate", related_name="as_url", null=True, on_delete=fields.SET_NULL
@@ -55,6 +65,19 @@ class Invitation(Row):
     class Meta:
         table = "invitation"
         indexes = (("status", "valid_until"),)
+
+
+class ModePolicy(Row):
+    """What an administrator decided about one enrollment mode.
+
+    `pin_channel`: the only way a PIN of this mode may go out ("sms", "shown", "card"), "" for any: then mail.
+    """
+
+    mode = fields.CharField(max_length=32, unique=True)
+    pin_channel = fields.CharField(max_length=10, default="")
+
+    class Meta:
+        table = "mode_policy"
 
 
 class Pin(Row):

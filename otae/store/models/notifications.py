@@ -1,4 +1,4 @@
-"""Notification servers, templates, deliveries, and the mail the built-in catcher took."""
+"""Notification servers, carrier gateways, templates, deliveries, and what the built-in catcher took."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 class NotificationServer(Row):
-    """A server that mail goes out through. `password_sealed`: purpose "notification-server.password".
+    """A server that messages go out through. `password_sealed`: purpose "notification-server.password".
+
+    `kind`: "smtp" or "sms"; at most one of each is active. `gateway`: which of the SMS gateways it is, "" for SMTP;
+    `options` is what that gateway is set up with, `secrets_sealed` (JSON, purpose "notification-server.secrets") what
+    of it is secret; host, port, security and sender mean nothing there.
 
     `connections`: how many a worker process opens at most; `rate`: messages a minute, 0 for as many as there are, held
     by `next_slot_at`; `standby`: its place among those that stand in for the active one, 0 for none.
@@ -34,6 +38,9 @@ class NotificationServer(Row):
     next_slot_at = fields.DatetimeField(null=True)
     standby = fields.IntField(default=0)
     dkim_selector = fields.CharField(max_length=63, default="")
+    gateway = fields.CharField(max_length=20, default="")
+    options: "fields.JSONField[dict[str, object]]" = fields.JSONField(default=dict)
+    secrets_sealed = fields.BinaryField(null=True)
     active = fields.BooleanField(default=False)
     created_at = fields.DatetimeField()
 
@@ -41,22 +48,62 @@ class NotificationServer(Row):
         table = "notification_server"
 
 
+class CarrierGateway(Row):
+    """A mobile carrier that takes a mail to NUMBER@`domain` and sends it on as a text message.
+
+    `country_code`: digits the carrier does not want to see, "1"; `prefix`: what it wants before the number.
+    """
+
+    name = fields.CharField(max_length=100, unique=True)
+    domain = fields.CharField(max_length=253)
+    country_code = fields.CharField(max_length=4, default="")
+    prefix = fields.CharField(max_length=10, default="")
+
+    class Meta:
+        table = "carrier_gateway"
+
+
 class NotificationTemplate(Row):
-    """What a message says. `kind` is "url", "pin" or "confirmation"; texts hold ${…} macros, never Jinja."""
+    """What a message says where no translation says it; texts hold ${…} macros, never Jinja.
+
+    `kind`: "url", "pin", "confirmation", "reminder", "revoked" or "expired". `sms`: the same as a text message.
+    """
 
     kind = fields.CharField(max_length=20)
     name = fields.CharField(max_length=100, unique=True)
     subject = fields.CharField(max_length=300)
     text = fields.TextField()
     html = fields.TextField()
+    sms = fields.TextField(default="")
     system = fields.BooleanField(default=False)
 
     class Meta:
         table = "notification_template"
 
 
+class TemplateTranslation(Row):
+    """What a template says to people of one language. `language`: a BCP 47 tag, "de" or "pt-BR"."""
+
+    template_id: UUID
+    template: "fields.ForeignKeyRelation[NotificationTemplate]" = fields.ForeignKeyField(
+        "otae.NotificationTemplate", related_name="translations", on_delete=fields.CASCADE
+    )
+    language = fields.CharField(max_length=20)
+    subject = fields.CharField(max_length=300)
+    text = fields.TextField()
+    html = fields.TextField()
+    sms = fields.TextField(default="")
+
+    class Meta:
+        table = "template_translation"
+        unique_together = (("template", "language"),)
+
+
 class Delivery(Row):
-    """One message to one recipient; the row is the truth, a queue message only a hint."""
+    """One message to one recipient; the row is the truth, a queue message only a hint.
+
+    `channel`: "mail", or "sms" (then `recipient` is a number in E.164 form).
+    """
 
     invitation_id: UUID
     invitation: "fields.ForeignKeyRelation[Invitation]" = fields.ForeignKeyField(
@@ -85,8 +132,12 @@ class Delivery(Row):
 
 
 class CaughtMail(Row):
-    """A mail that the built-in catcher took. `message_sealed` (purpose "caught-mail.message") is the whole message."""
+    """A message that the built-in catcher took, by `channel` "mail" or "sms".
 
+    `message_sealed` (purpose "caught-mail.message") is the whole mail, or the text of the text message in UTF-8.
+    """
+
+    channel = fields.CharField(max_length=10, default="mail")
     recipient = fields.CharField(max_length=254)
     subject = fields.CharField(max_length=300)
     message_sealed = fields.BinaryField()

@@ -1,4 +1,4 @@
-"""People and groups, local ones; `domain` is where they come from."""
+"""People and groups; `domain` is where they come from: "local", or a directory's."""
 
 from uuid import UUID
 
@@ -8,25 +8,51 @@ from otae.store.models.base import Row
 
 
 class Person(Row):
-    """Somebody who may be invited. `name` is the user name, kept in lower case."""
+    """Somebody who may be invited. `name` is the user name, kept in lower case.
+
+    `directory_id`: what a directory knows this person by for good (entryUUID, objectGUID in hex), null for local
+    people. `properties`: further facts about a local person, as provisioning files bring them. `language`: a BCP 47
+    tag, "" for the installation's. `removed_at`: since when names and addresses are blank.
+    """
 
     domain = fields.CharField(max_length=100, default="local")
+    directory_id = fields.CharField(max_length=64, null=True)
     name = fields.CharField(max_length=100)
     display_name = fields.CharField(max_length=200)
     email = fields.CharField(max_length=254, null=True)
     phone = fields.CharField(max_length=32, null=True)
+    language = fields.CharField(max_length=20, default="")
+    properties: "fields.JSONField[dict[str, str]]" = fields.JSONField(default=dict)
+    role = fields.CharField(max_length=32, default="USER")
     password_hash = fields.CharField(max_length=255, null=True)
     disabled = fields.BooleanField(default=False)
     rehearsal = fields.BooleanField(default=False)
     created_at = fields.DatetimeField(db_index=True)
+    signed_in_at = fields.DatetimeField(null=True)
+    removed_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "person"
-        unique_together = (("domain", "name"),)
+        unique_together = (("domain", "name"), ("domain", "directory_id"))
+
+
+class PasswordLink(Row):
+    """A link with which one person chooses a password, once."""
+
+    token_hash = fields.CharField(max_length=64, unique=True)
+    person_id: UUID
+    person: "fields.ForeignKeyRelation[Person]" = fields.ForeignKeyField(
+        "otae.Person", related_name="password_links", on_delete=fields.CASCADE
+    )
+    expires_at = fields.DatetimeField()
+    used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "password_link"
 
 
 class Group(Row):
-    """A named set of people."""
+    """A named set of people. A dot in the name makes a sub-group: "sales.north" is one of "sales"."""
 
     domain = fields.CharField(max_length=100, default="local")
     name = fields.CharField(max_length=100)

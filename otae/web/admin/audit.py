@@ -4,6 +4,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from otae.directory import lookup
 from otae.store import audit
 from otae.web.admin.entries import address, asked, number
 from otae.web.guards import Console
@@ -18,9 +19,12 @@ LAST: Final = 999_999_999
 async def index(visit: Console) -> Response:
     """List entries, a page at a time: each page begins before the entry that ended the one before."""
     search, before = asked(visit.request, "q"), number(visit.request, "before", LAST)
-    entries = await audit.list_entries(search=search, before=before or None, limit=PAGE + 1)
+    entries = await audit.list_entries(
+        search=search, about=await lookup.id_meant(search), before=before or None, limit=PAGE + 1
+    )
     context = {
         "entries": entries[:PAGE],
+        "names": await lookup.names_in(text for each in entries for text in (each.actor, each.subject, each.detail)),
         "search": search,
         "newest": address(AUDIT, q=search) if before else "",
         "older": address(AUDIT, q=search, before=entries[PAGE - 1].id) if len(entries) > PAGE else "",

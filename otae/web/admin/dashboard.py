@@ -8,6 +8,7 @@ from starlette.responses import Response
 from otae.authority import push
 from otae.delivery import servers
 from otae.directory import local
+from otae.directory import servers as directories
 from otae.errors import InputRefused
 from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.overview import attention, rehearsals
@@ -44,8 +45,8 @@ async def index(visit: Console) -> Response:
         if visit.request.query_params.get("seen") == mark:
             return Response(status_code=204)
         return render(visit.request, "admin/dashboard.html", context, block="rehearsal")
-    board = await attention.dashboard(now=visit.now)
-    stuck = len(await attention.needy(now=visit.now, most=attention.CANDIDATES))
+    board = await attention.dashboard(now=visit.now, reach=visit.reach)
+    stuck = len(await attention.needy(now=visit.now, most=attention.CANDIDATES, reach=visit.reach))
     context |= {
         "board": board,
         "counts": [
@@ -87,7 +88,11 @@ async def _first_steps(board: attention.Dashboard) -> list[tuple[str, str, bool]
             "/admin/notification-servers",
             bool(await servers.list_servers()),
         ),
-        (_("Add a person"), "/admin/users", bool(await local.list_people(limit=1))),
+        (
+            _("Add a person, or connect a directory under Settings, LDAP"),
+            "/admin/users",
+            bool(await directories.list_directories() or await local.list_people(limit=1)),
+        ),
         (_("Send an invitation"), "/admin/invitations/add", False),
     ]
 

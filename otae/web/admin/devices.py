@@ -27,7 +27,7 @@ STATUSES: Final = {
 async def index(visit: Console) -> Response:
     """List Macs, newest first, a page at a time."""
     search, offset = asked(visit.request, "q"), number(visit.request, "from", FURTHEST)
-    macs = await devices.list_devices(search=search, offset=offset, limit=PAGE + 1)
+    macs = await devices.list_devices(search=search, offset=offset, limit=PAGE + 1, reach=visit.reach)
     context = {
         "macs": macs[:PAGE],
         "search": search,
@@ -41,7 +41,7 @@ async def index(visit: Console) -> Response:
 
 async def show(visit: Console) -> Response:
     """Show one Mac."""
-    mac = found(await devices.find_device(visit.request.path_params["udid"]))
+    mac = found(await devices.find_device(visit.request.path_params["udid"], visit.reach))
     context = {
         "mac": mac,
         "status": STATUSES.get(mac.status, mac.status),
@@ -52,6 +52,7 @@ async def show(visit: Console) -> Response:
 
 async def release(visit: Console) -> Response:
     """Let somebody else enroll the Mac."""
+    found(await devices.find_device(visit.request.path_params["udid"], visit.reach))
     try:
         mac = await devices.release(visit.request.path_params["udid"], now=visit.now, actor=visit.actor)
     except DeviceUnknown:

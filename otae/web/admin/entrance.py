@@ -5,24 +5,33 @@ from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 
-from otae.accounts import administrators, arrivals, browsers, strength
-from otae.errors import InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
+from otae.accounts import administrators, arrivals, browsers, directory_sign_in, strength
+from otae.errors import DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
 from otae.web import guards
 from otae.web.addresses import CONSOLE, CONSOLE_SIGN_IN
 from otae.web.failures import Failure
 from otae.web.forms import Form, InputRequired, Length, PasswordField, StringField
-from otae.web.guards import Visit
+from otae.web.guards import Console, Visit
 from otae.web.pages import go, render
 from otae.words import gettext as _
 
 #: The console's own addresses, with or without a query: the only places to go after signing in.
 OWN: Final = re.compile(r"/admin(?:/[\w~@-][\w.~@-]*)*(?:\?[\w=&%+.~-]*)?", re.ASCII)
 
+#: A directory's name and a user name in it, with what stands between them.
+LONGEST_NAME: Final = 201
+
 
 class SignInForm(Form):
     """Name and password."""
 
-    name = StringField(_("Name"), [InputRequired(_("Enter your name.")), Length(max=100)])
+    name = StringField(_("Name"), [InputRequired(_("Enter your name.")), Length(max=LONGEST_NAME)])
+    password = PasswordField(_("Password"), [InputRequired(_("Enter your password.")), Length(max=strength.LONGEST)])
+
+
+class ConfirmForm(Form):
+    """The password of whoever is signed in."""
+
     password = PasswordField(_("Password"), [InputRequired(_("Enter your password.")), Length(max=strength.LONGEST)])
 
 
@@ -63,10 +72,36 @@ async def enter(visit: Visit) -> Response:
     except SigninFailed:
         form.form_errors.append(_("Name and password do not match."))
         return await _ask(visit, form, status=422)
+    except DirectoryUnavailable as refusal:
+        form.form_errors.append(_(refusal.words))
+        return await _ask(visit, form, status=503)
     except SlowDown as refusal:
         form.form_errors.append(_("Too many attempts. Try again in %d s.") % refusal.seconds)
         return await _ask(visit, form, status=429, headers={"Retry-After": str(refusal.seconds)})
     return _let_in(arrival, RedirectResponse(after(visit), 303))
+
+
+async def ask_again(visit: Console) -> Response:
+    """Ask for the password once more, before something that cannot be undone."""
+    return _confirm(visit, ConfirmForm())
+
+
+async def confirm(visit: Console) -> Response:
+    """Take the password, give the browser a new secret, and go on."""
+    form = await ConfirmForm.read(visit.request)
+    if not form.validate():
+        return _confirm(visit, form, status=422)
+    name, network = visit.administrator.name, visit.request.state.network
+    try:
+        arrival = await arrivals.sign_in(
+            visit.desk, name, form.password.data, network, now=visit.now, replacing=_came_with(visit)
+        )
+    except (SigninFailed, DirectoryUnavailable, SlowDown) as refusal:
+        away = isinstance(refusal, DirectoryUnavailable)
+        form.password.errors = [_(refusal.words) if away else _("This did not match. Wait a moment, then try again.")]
+        return _confirm(visit, form, status=503 if away else 422)
+    note = _("Thank you. Go on here: nothing has been done yet.")
+    return _let_in(arrival, go(after(visit), "info", note))
 
 
 async def leave(visit: Visit) -> Response:
@@ -125,7 +160,12 @@ def _let_in(arrival: arrivals.Arrival, response: Response) -> Response:
 
 async def _ask(visit: Visit, form: SignInForm, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     context = {"form": form, "first": not await administrators.any_administrator()}
+    context["directories"] = await directory_sign_in.any_assignment()
     return render(visit.request, "admin/sign-in.html", context, status=status, headers=headers)
+
+
+def _confirm(visit: Console, form: ConfirmForm, *, status: int = 200) -> Response:
+    return render(visit.request, "admin/confirm.html", {"form": form}, status=status)
 
 
 def _token(visit: Visit) -> str:

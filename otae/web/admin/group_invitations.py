@@ -9,24 +9,23 @@ from starlette.responses import Response, StreamingResponse
 
 from otae.directory import groups as directory
 from otae.errors import InputRefused, StaleState
-from otae.invitations import csv_source, exports, groups, results
+from otae.invitations import channels, csv_source, exports, groups, results
 from otae.invitations.groups import GroupInvitationRow, GroupOrder, Status
 from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.invitations.results import Progress
 from otae.web.addresses import UPLOAD_CAP
+from otae.web.admin import picker
 from otae.web.admin.entries import address, asked, found, number
-from otae.web.admin.invitations import InvitationForm, sentence
+from otae.web.admin.invitations import CHOOSE, PIN_CHANNELS, InvitationForm, sentence
 from otae.web.admin.statuses import OWNERSHIPS, STATUSES
 from otae.web.failures import Failure
-from otae.web.forms import BooleanField, FileField, InputRequired, Length, StringField
+from otae.web.forms import BooleanField, FileField, InputRequired, Length, SelectField, StringField
 from otae.web.guards import Console
 from otae.web.pages import go, render, wants_part
 from otae.words import gettext as _
-from otae.words import ngettext
 
 WHERE: Final = "/admin/group-invitations"
 PAGE: Final = 50
-OFFERED: Final = 200
 #: The highest number a row can have in an address.
 MOST: Final = 10_000_000
 
@@ -44,6 +43,8 @@ STANDS: Final = {
     "done": _("Done"),
     "cancelled": _("Cancelled"),
 }
+#: How the PINs of many go out: nobody could be shown them.
+PIN_CHANNELS_OF_MANY: Final = {name: words for name, words in PIN_CHANNELS.items() if name not in channels.BY_HAND}
 #: Why somebody is not invited → what stands in the list.
 REASONS: Final = {code: _(words) for code, words in results.WHY.items()}
 #: What the list of people can be narrowed to → its word.
@@ -71,6 +72,8 @@ class GroupInvitationForm(InvitationForm):
     recipient = None
     serial = None
     show_pin = None
+    carrier = None
+    pin_channel = SelectField(_("PIN by"), invalid_choice_message=CHOOSE, choices=PIN_CHANNELS_OF_MANY, default="")
     group = StringField(_("Group"), [InputRequired(_("Enter a group.")), Length(max=201)])
     include_pending = BooleanField(_("Invite also who has an invitation that waits"))
     include_enrolled = BooleanField(_("Invite also who has an enrolled Mac"))
@@ -87,6 +90,8 @@ class GroupInvitationForm(InvitationForm):
             url_template=self.url_template.data,
             pin_template=self.pin_template.data,
             confirmation_template=self.confirmation_template.data,
+            pin_channel=self.pin_channel.data or None,
+            note=self.note.data or "",
             include_pending=self.include_pending.data,
             include_enrolled=self.include_enrolled.data,
         )
@@ -95,6 +100,7 @@ class GroupInvitationForm(InvitationForm):
 class CSVForm(GroupInvitationForm):
     """A file of people, and which of its columns name them."""
 
+    domain = None
     group = None
     file = FileField(_("CSV file"))
     user_column = StringField(_("Column with the user name"), [Length(max=100)])
@@ -104,7 +110,7 @@ class CSVForm(GroupInvitationForm):
 async def index(visit: Console) -> Response:
     """List group invitations, newest first."""
     text = asked(visit.request, "before")
-    rows = await groups.listed(_uuid(text), PAGE + 1)
+    rows = await groups.listed(_uuid(text), PAGE + 1, reach=visit.reach)
     shown = rows[:PAGE]
     context = {
         "rows": shown,
@@ -127,12 +133,18 @@ async def add(visit: Console) -> Response:
     form = await (await GroupInvitationForm.read(visit.request)).prepare()
     if form.validate():
         try:
-            row = await groups.order(visit.desk, form.order(form.group.data), now=visit.now, actor=visit.actor)
+            order = form.order(picker.named(form.group.data, form.domain.data))
+            row = await groups.order(visit.desk, order, now=visit.now, actor=visit.actor, reach=visit.reach)
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
             return go(f"{WHERE}/{row.id}")
     return await _ask(visit, form, status=422)
+
+
+async def fitting(visit: Console) -> Response:
+    """Return groups that fit what is being typed, as choices for the field."""
+    return await _ask(visit, await GroupInvitationForm().prepare(), block="groups")
 
 
 async def blank_csv(visit: Console) -> Response:
@@ -166,7 +178,7 @@ async def take_csv(visit: Console) -> Response:
 
 async def show(visit: Console) -> Response:
     """Show how far an order is, and its people; or only how far, when the block asks for news."""
-    row = found(await groups.find(_id(visit)))
+    row = found(await groups.find(_id(visit), visit.reach))
     counted = await results.progress(row, now=visit.now)
     context = {"row": row, "counted": counted, "mark": _mark(row, counted), "stands": STANDS, "reasons": REASONS}
     context |= {"final": row.status in groups.ENDED, "here": f"{WHERE}/{row.id}", "title_of": title_of}
@@ -176,7 +188,7 @@ async def show(visit: Console) -> Response:
             return Response(status_code=204)
         return render(visit.request, "admin/group-invitations/show.html", context, block="progress")
     here, wanted, after = f"{WHERE}/{row.id}", _wanted(visit), number(visit.request, "after", MOST)
-    people = await results.results(row, show=wanted, after=after, limit=PAGE + 1)
+    people = await results.results(row, show=wanted, after=after, limit=PAGE + 1, reach=visit.reach)
     shown = people[:PAGE]
     context |= {"people": shown, "wanted": wanted, "shown": SHOWN, "mails": MAILS, "statuses": STATUSES}
     context |= {
@@ -188,18 +200,21 @@ async def show(visit: Console) -> Response:
 
 async def mail(visit: Console) -> Response:
     """Show what one person of an order is mailed, link and PIN left open."""
-    row = found(await groups.find(_id(visit)))
-    shown = await results.previews(visit.desk, row, visit.request.path_params["number"], now=visit.now)
+    row = found(await groups.find(_id(visit), visit.reach))
+    number = visit.request.path_params["number"]
+    shown = await results.previews(visit.desk, row, number, now=visit.now, reach=visit.reach)
     context = {"row": row, "here": f"{WHERE}/{row.id}", "mails": found(shown or None)}
     return render(visit.request, "admin/group-invitations/mail.html", context)
 
 
 async def export(visit: Console) -> Response:
     """Hand the people of an order out as CSV, as they are listed; it is written while it is read."""
-    row = found(await groups.find(_id(visit)))
+    row = found(await groups.find(_id(visit), visit.reach))
     headers = {"Content-Disposition": f'attachment; filename="group-invitation-{row.id}.csv"'}
     return StreamingResponse(
-        exports.group_results(row, _wanted(visit)), media_type="text/csv; charset=utf-8", headers=headers
+        exports.group_results(row, _wanted(visit), reach=visit.reach),
+        media_type="text/csv; charset=utf-8",
+        headers=headers,
     )
 
 
@@ -223,8 +238,12 @@ async def cancel(visit: Console) -> Response:
     return await _do(visit, groups.cancel)
 
 
+#: What can be done to an order, by the last part of its address.
+STEPS: Final = {"start": start, "pause": pause, "resume": resume, "cancel": cancel}
+
+
 async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Response:
-    row = found(await groups.find(_id(visit)))
+    row = found(await groups.find(_id(visit), visit.reach))
     try:
         await change(visit.desk, row, now=visit.now, actor=visit.actor)
     except StaleState:
@@ -232,18 +251,19 @@ async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Respons
     return go(f"{WHERE}/{row.id}")
 
 
-async def _ask(visit: Console, form: GroupInvitationForm, *, status: int = 200) -> Response:
-    listed = await directory.list_groups(limit=OFFERED)
+async def _ask(visit: Console, form: GroupInvitationForm, *, status: int = 200, block: str | None = None) -> Response:
     context = {
         "form": form,
         "csv": isinstance(form, CSVForm),
-        "groups": [
-            (row.name, ngettext("%(num)d person", "%(num)d people", row.members) % {"num": row.members})
-            for row in listed
-        ],
         "sentences": {mode.name: sentence(mode) for mode in enabled_modes()},
     }
-    return render(visit.request, "admin/group-invitations/add.html", context, status=status)
+    if form.group is not None:
+        typed = visit.request.query_params if block else {"group": form.group.data, "domain": form.domain.data}
+        context["groups"] = await picker.groups_of(visit, typed.get("group") or "", typed.get("domain") or "")
+        context["any_group"] = len(form.domain.choices) > 1 or bool(
+            await directory.list_groups(limit=1, reach=visit.reach)
+        )
+    return render(visit.request, "admin/group-invitations/add.html", context, status=status, block=block)
 
 
 def _mark(row: GroupInvitationRow, counted: Progress) -> str:

@@ -82,12 +82,12 @@ async def leave(visit: Console) -> Response:
 
 async def _group(visit: Console) -> GroupRow:
     group_id: UUID = visit.request.path_params["id"]
-    return found(await groups.group_of(group_id))
+    return found(await groups.group_of(group_id, visit.reach))
 
 
 async def _list(visit: Console, form: GroupForm, *, status: int = 200) -> Response:
     search, after = asked(visit.request, "q"), asked(visit.request, "after")
-    rows = await groups.list_groups(search, after, PAGE + 1)
+    rows = await groups.list_groups(search, after, PAGE + 1, reach=visit.reach)
     shown = rows[:PAGE]
     context = {
         "form": form,
@@ -108,6 +108,8 @@ async def _show(visit: Console, form: MemberForm, *, status: int = 200) -> Respo
         "form": form,
         "group": group,
         "people": shown,
+        "direct": await groups.in_itself(group, shown),
+        "below": await groups.subgroups(group),
         "here": here,
         "first": here if after else "",
         "more": address(here, after=shown[-1].name) if len(rows) > PAGE else "",

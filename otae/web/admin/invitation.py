@@ -7,12 +7,13 @@ from uuid import UUID
 from starlette.responses import Response
 
 from otae.errors import InputRefused, Refusal
-from otae.invitations import lifecycle
+from otae.invitations import channels, lifecycle
+from otae.invitations.channels import CARD
 from otae.invitations.details import Details, InvitationRow, read
 from otae.invitations.modes import MODES, title_of
 from otae.mdm.devices import find_device
 from otae.overview.progress import progress_of
-from otae.web.admin import timeline
+from otae.web.admin import cards, timeline
 from otae.web.admin.statuses import OWNERSHIPS, PLATFORMS, STATUSES
 from otae.web.admin.waiting import waiting
 from otae.web.failures import NotFound
@@ -35,31 +36,38 @@ async def show(visit: Console) -> Response:
     return render(visit.request, TEMPLATE, context, block="progress")
 
 
-async def show_once(visit: Console, created: lifecycle.Created) -> Response:
-    """Show the page with the PIN just made: this answer is the only place where it ever stands."""
-    context = await _context(visit, await _details(visit, created.invitation.id))
-    note = {"kind": "success", "text": _("The invitation was created.")}
-    return render(visit.request, TEMPLATE, context | {"pin": created.pin, "flash": note})
+async def show_once(visit: Console, created: lifecycle.Created, words: str) -> Response:
+    """Show the page with the PIN just made, or its card: this answer is the only place where it ever stands."""
+    details = await _details(visit, created.invitation.id)
+    context = await _context(visit, details) | {"pin": created.pin, "flash": {"kind": "success", "text": words}}
+    if details.invitation.pin_channel == CARD:
+        way = cards.way_of(visit.desk.settings.public_url, created)
+        context |= {"way": way, "code": cards.code_of(way.url) if way.url else None}
+        return render(visit.request, "admin/invitations/card.html", context)
+    return render(visit.request, TEMPLATE, context)
 
 
 async def resend(visit: Console) -> Response:
-    """Send link and PIN again."""
-
-    async def do(row: InvitationRow) -> str:
-        await lifecycle.resend(visit.desk, row, now=visit.now, actor=visit.actor)
-        return _("The invitation is being sent again.")
-
-    return await _do(visit, do)
+    """Send link and PIN again; a PIN that is shown or printed is shown here."""
+    return await _again(visit, lifecycle.resend, _("The invitation is being sent again."))
 
 
 async def extend(visit: Console) -> Response:
-    """Give the invitation its mode's whole time again."""
+    """Give the invitation its mode's whole time again; one that had ended may get a PIN that is shown here."""
+    return await _again(visit, lifecycle.extend, _("The invitation has more time."))
+
+
+async def _again(visit: Console, step: Callable[..., Awaitable[lifecycle.Created]], words: str) -> Response:
+    row = (await _details(visit)).invitation
+    seen = visit.may("invitation.secret") and await channels.next_is_by_hand(row)
+    made: list[lifecycle.Created] = []
 
     async def do(row: InvitationRow) -> str:
-        await lifecycle.extend(visit.desk, row, now=visit.now, actor=visit.actor)
-        return _("The invitation has more time.")
+        made.append(await step(visit.desk, row, now=visit.now, actor=visit.actor, show_pin=seen))
+        return words
 
-    return await _do(visit, do)
+    answer = await _do(visit, do)
+    return await show_once(visit, made[0], words) if made and made[0].pin else answer
 
 
 async def revoke(visit: Console) -> Response:
@@ -95,7 +103,7 @@ async def _do(visit: Console, step: Callable[[InvitationRow], Awaitable[str]]) -
 
 
 async def _details(visit: Console, wanted: UUID | None = None) -> Details:
-    found = await read(wanted or visit.request.path_params["id"])
+    found = await read(wanted or visit.request.path_params["id"], visit.reach)
     if found is None:
         raise NotFound
     return found
@@ -111,7 +119,7 @@ async def _context(visit: Console, details: Details) -> dict[str, object]:
         "invitation": row,
         "person": row.person,
         "session": session,
-        "device": await find_device(session.udid) if session and session.udid else None,
+        "device": await find_device(session.udid, visit.reach) if session and session.udid else None,
         "progress": (await progress_of([row], now=visit.now))[row.id],
         "groups": timeline.groups(details.events),
         "waits": waits,
@@ -126,6 +134,7 @@ async def _context(visit: Console, details: Details) -> dict[str, object]:
         "usable": row.status == "pending" and (row.valid_until is None or row.valid_until > visit.now),
         "extendable": row.status != "pending" or row.valid_until is not None,
         "pin_state": _pin_state(details),
+        "pin_way": _(channels.WORDS.get(row.pin_channel, row.pin_channel)),
         "pin": None,
         "url": None,
     }

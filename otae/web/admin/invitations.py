@@ -1,5 +1,6 @@
 """Enrollment Invitations: the list with its filters, and the form that invites somebody."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,15 +11,19 @@ from uuid import UUID, uuid4
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
-from otae.delivery import templates
+from otae.delivery import carriers, servers, templates
+from otae.delivery.sms import CARRIER
+from otae.directory import groups as directory
 from otae.directory import local
+from otae.directory.reach import Reach
 from otae.errors import InputRefused, StaleState
-from otae.invitations import lifecycle, listing, orders, submissions
+from otae.invitations import channels, lifecycle, listing, orders, submissions
+from otae.invitations import groups as group_invitations
 from otae.invitations.details import InvitationRow
 from otae.invitations.modes import Mode, default_mode, enabled_modes, title_of
 from otae.overview import attention
 from otae.overview.progress import STEPS, progress_of
-from otae.web.admin import invitation
+from otae.web.admin import invitation, picker
 from otae.web.admin.statuses import OWNERSHIPS, PLATFORMS, STATUSES
 from otae.web.admin.waiting import factors
 from otae.web.failures import Failure
@@ -32,18 +37,29 @@ from otae.web.forms import (
     RadioField,
     SelectField,
     StringField,
+    TextAreaField,
 )
-from otae.web.guards import Console
+from otae.web.guards import Console, wrong_role
 from otae.web.pages import go, render, wants_part
 from otae.words import gettext as _
 
 WHERE: Final = "/admin/invitations"
 PAGE: Final = 50
 STUCK: Final = "stuck"
-#: How many people the form offers while one types.
-OFFERED: Final = 20
 CHOOSE: Final = _("Choose one of these.")
+#: How the PIN goes out → its words; those that show it stand last.
+PIN_CHANNELS: Final = {
+    "": _("As the mode has it, usually mail"),
+    channels.MAIL: _("Mail"),
+    channels.SMS: _("Text message"),
+    channels.SHOWN: _("Shown to me once"),
+    channels.CARD: _("Printed card"),
+}
 HOUR: Final = timedelta(hours=1)
+#: What an address may name a row by, or nothing.
+ID: Final = re.compile(r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?")
+#: Groups and group invitations that one can choose from to narrow the list.
+CHOICES: Final = 200
 
 
 @dataclass(frozen=True)
@@ -53,6 +69,8 @@ class Filter:
     status: str = ""
     mode: str = ""
     ownership: str = ""
+    group: str = ""
+    order: str = ""
     q: str = ""
     after: str = ""
 
@@ -64,25 +82,33 @@ class Filter:
             "mode": {"", *(mode.name for mode in enabled_modes())},
             "ownership": {"", *OWNERSHIPS},
         }
-        known = {"q", "after", *allowed}
+        ids = {"group", "order"}
+        known = {"q", "after", *ids, *allowed}
         unknown = set(query) - known
         wrong = [name for name, values in allowed.items() if query.get(name, "") not in values]
+        wrong += [name for name in ids if not ID.fullmatch(query.get(name, ""))]
         if unknown or wrong:
             raise Failure(400, _("This list knows no such filter or order."), "filter-unknown")
         return cls(**{name: query.get(name, "")[:100] for name in known})
 
     def query(self, **changes: str) -> str:
         """Return the address of the list with ``changes``; a changed filter begins at the newest again."""
-        values = {"status": self.status, "mode": self.mode, "ownership": self.ownership, "q": self.q} | changes
+        values = {name: value for name, value in vars(self).items() if name != "after"} | changes
         text = urlencode({name: value for name, value in values.items() if value})
         return f"{WHERE}?{text}" if text else WHERE
+
+    def narrowed(self) -> listing.Narrowed:
+        """Return what the list is narrowed to, as the room takes it."""
+        group, order = (UUID(text) if text else None for text in (self.group, self.order))
+        return listing.Narrowed(self.mode, self.ownership, self.q, group, order)
 
 
 class InvitationForm(Form):
     """Whom to invite, and how. ``form_id``: spent when the form is taken, so that it is taken once."""
 
     form_id = HiddenField()
-    recipient = StringField(_("User name"), [InputRequired(_("Enter a user name.")), Length(max=100)])
+    domain = SelectField(_("Look in"), default="", invalid_choice_message=CHOOSE)
+    recipient = StringField(_("User name"), [InputRequired(_("Enter a user name.")), Length(max=201)])
     platform = SelectField(_("Platform"), invalid_choice_message=CHOOSE, choices=PLATFORMS, default="macos")
     ownership = RadioField(
         _("Device ownership"), invalid_choice_message=CHOOSE, choices=OWNERSHIPS, default="corporate"
@@ -92,25 +118,40 @@ class InvitationForm(Form):
     url_template = SelectField(_("Invitation mail"), invalid_choice_message=CHOOSE)
     pin_template = SelectField(_("PIN mail"), invalid_choice_message=CHOOSE)
     confirmation_template = SelectField(_("Confirmation mail"), invalid_choice_message=CHOOSE)
+    note = TextAreaField(_("Note"), [Length(max=orders.LONGEST_NOTE)])
+    pin_channel = SelectField(_("PIN by"), invalid_choice_message=CHOOSE, choices=PIN_CHANNELS, default="")
+    carrier = SelectField(_("Mobile carrier"), invalid_choice_message=CHOOSE, default="")
     send = BooleanField(_("Send invitation"), default=True)
     show_pin = BooleanField(_("Show me the PIN once"))
 
     async def prepare(self) -> Self:
         """Fill in what can be chosen."""
+        if self.domain is not None:
+            self.domain.choices = await picker.domains()
         self.mode.choices = {mode.name: mode.title for mode in enabled_modes()}
         for kind in ("url", "pin", "confirmation"):
             rows = await templates.list_templates(kind)
             self[f"{kind}_template"].choices = {str(row.id): row.name for row in rows}
+        if "carrier" in self:
+            names = [row.name for row in await carriers.list_carriers()] if await _by_carrier() else []
+            self.carrier.choices = {"": _("As the gateway has it")} | {name: name for name in names}
         return self
+
+
+async def _by_carrier() -> bool:
+    """Tell whether text messages go out as mail to carriers."""
+    active = await servers.active_server("sms")
+    return active is not None and active.gateway == CARRIER
 
 
 async def index(visit: Console) -> Response:
     """Show the list, or only its changing part."""
     wanted = Filter.read(visit.request.query_params)
-    candidates = await attention.needy(now=visit.now, most=attention.CANDIDATES)
+    candidates = await attention.needy(now=visit.now, most=attention.CANDIDATES, reach=visit.reach)
     stuck = [each.invitation for each in candidates]
-    counts = await listing.counts()
-    rows, older = await _rows(wanted, stuck)
+    narrowed = wanted.narrowed()
+    counts = await listing.counts(visit.reach, narrowed)
+    rows, older = await _rows(wanted, stuck, visit.reach)
     context = {
         "wanted": wanted,
         "rows": rows,
@@ -127,27 +168,31 @@ async def index(visit: Console) -> Response:
         "ownerships": OWNERSHIPS,
         "statuses": STATUSES,
         "title_of": title_of,
-        "any_invitation": any(counts.values()),
-        "any_person": bool(await local.list_people(limit=1)),
+        "groups": await directory.list_groups(limit=CHOICES, reach=visit.reach),
+        "group_orders": await group_invitations.listed(limit=CHOICES, reach=visit.reach),
+        "any_invitation": bool(rows) or any((await listing.counts(visit.reach)).values()),
+        "any_person": len(await picker.domains()) > 1 or bool(await local.list_people(limit=1, reach=visit.reach)),
     }
     part = "list" if wants_part(visit.request) else None
     return render(visit.request, "admin/invitations/index.html", context, block=part)
 
 
-async def _rows(wanted: Filter, stuck: list[InvitationRow]) -> tuple[list[InvitationRow], bool]:
+async def _rows(wanted: Filter, stuck: list[InvitationRow], reach: Reach) -> tuple[list[InvitationRow], bool]:
     """Return a page of the list, and whether there are older ones."""
-    narrowed = {"mode": wanted.mode, "ownership": wanted.ownership, "search": wanted.q}
+    narrowed = wanted.narrowed()
     if wanted.status == STUCK:
-        kept = {row.id for row in await listing.list_invitations(**narrowed, limit=listing.MOST)} if wanted.q else None
-        rows = [row for row in stuck if wanted.mode in {"", row.mode} and wanted.ownership in {"", row.ownership}]
-        return [row for row in rows if kept is None or row.id in kept], False
-    found = await listing.list_invitations(wanted.status, after=wanted.after, limit=PAGE + 1, **narrowed)
+        if narrowed == listing.Narrowed():
+            return stuck, False
+        fitting = await listing.list_invitations(narrowed=narrowed, limit=listing.MOST, reach=reach)
+        kept = {row.id for row in fitting}
+        return [row for row in stuck if row.id in kept], False
+    found = await listing.list_invitations(wanted.status, wanted.after, limit=PAGE + 1, narrowed=narrowed, reach=reach)
     return found[:PAGE], len(found) > PAGE
 
 
 async def blank(visit: Console) -> Response:
     """Show an empty form; an address may name the recipient."""
-    recipient = visit.request.query_params.get("recipient", "")[:100]
+    recipient = visit.request.query_params.get("recipient", "")[:201]
     chosen = {"form_id": str(uuid4()), "mode": (await default_mode()).name, "recipient": recipient}
     form = await InvitationForm(data=chosen).prepare()
     return await _show(visit, form)
@@ -156,10 +201,13 @@ async def blank(visit: Console) -> Response:
 async def add(visit: Console) -> Response:
     """Invite; the same form sent twice invites once."""
     form = await (await InvitationForm.read(visit.request)).prepare()
+    if not visit.may("invitation.secret") and (form.show_pin.data or await _is_by_hand(form)):
+        raise wrong_role()
     if form.validate():
         try:
             async with submissions.once(_form_id(form), now=visit.now):
-                created = await lifecycle.create(visit.desk, _order(form), now=visit.now, actor=visit.actor)
+                order = _order(form, visit.reach)
+                created = await lifecycle.create(visit.desk, order, now=visit.now, actor=visit.actor)
         except InputRefused as refusal:
             form.refuse(refusal)
         except StaleState:
@@ -167,9 +215,15 @@ async def add(visit: Console) -> Response:
         else:
             where = f"{WHERE}/{created.invitation.id}"
             if created.pin:
-                return await invitation.show_once(visit, created)
+                return await invitation.show_once(visit, created, _("The invitation was created."))
             return go(where, "success", _("The invitation was created."))
     return await _show(visit, form, status=422)
+
+
+async def _is_by_hand(form: InvitationForm) -> bool:
+    """Tell whether the PIN would be shown to whoever sends this form."""
+    policy = (await channels.policies()).get(form.mode.data or "", "")
+    return (policy or form.pin_channel.data) in channels.BY_HAND
 
 
 async def people(visit: Console) -> Response:
@@ -178,13 +232,15 @@ async def people(visit: Console) -> Response:
 
 
 async def _show(visit: Console, form: InvitationForm, *, status: int = 200, block: str | None = None) -> Response:
-    typed = visit.request.query_params.get("recipient", "") if block else (form.recipient.data or "")
-    found = await local.search_people(typed, limit=OFFERED) if typed else await local.list_people(limit=OFFERED)
+    if not visit.may("invitation.secret"):
+        form.pin_channel.choices = {name: words for name, words in PIN_CHANNELS.items() if name not in channels.BY_HAND}
+    asked = visit.request.query_params if block else {"recipient": form.recipient.data, "domain": form.domain.data}
+    people = await picker.people(visit, asked.get("recipient") or "", asked.get("domain") or "")
     context = {
         "form": form,
-        "people": [person for person in found if not person.disabled],
+        "people": people,
         "sentences": {mode.name: sentence(mode) for mode in enabled_modes()},
-        "any_person": bool(found) or bool(await local.list_people(limit=1)),
+        "any_person": len(form.domain.choices) > 1 or bool(await local.list_people(limit=1, reach=visit.reach)),
     }
     return render(visit.request, "admin/invitations/add.html", context, status=status, block=block)
 
@@ -204,9 +260,10 @@ def _and(words: Iterable[str]) -> str:
     return _("%(first)s and %(last)s") % {"first": ", ".join(first), "last": last} if first else last
 
 
-def _order(form: InvitationForm) -> orders.InvitationOrder:
+def _order(form: InvitationForm, reach: Reach) -> orders.InvitationOrder:
     return orders.InvitationOrder(
-        form.recipient.data,
+        picker.named(form.recipient.data, form.domain.data),
+        reach=reach,
         mode=form.mode.data,
         ownership=form.ownership.data,
         platform=form.platform.data,
@@ -216,6 +273,9 @@ def _order(form: InvitationForm) -> orders.InvitationOrder:
         url_template=form.url_template.data,
         pin_template=form.pin_template.data,
         confirmation_template=form.confirmation_template.data,
+        pin_channel=form.pin_channel.data or None,
+        carrier=form.carrier.data or "",
+        note=form.note.data or "",
     )
 
 

@@ -9,12 +9,14 @@ from otae.invitations import many
 from otae.invitations.many import Outcome
 from otae.web.failures import Failure
 from otae.web.forms import sent_fields
-from otae.web.guards import Console
+from otae.web.guards import Console, wrong_role
 from otae.web.pages import go
 from otae.words import gettext as _
 from otae.words import ngettext
 
 LIST: Final = "/admin/invitations"
+#: What each change takes; the list's address itself takes only what seeing it does.
+NEEDED: Final = {"resend": "invitation.notify", "extend": "invitation.notify", "revoke": "invitation.revoke"}
 #: Refusals that are told in full; of more there is the number.
 TOLD: Final = 3
 
@@ -25,11 +27,13 @@ async def change(visit: Console) -> Response:
     what, back = str(sent.get("what", "")), str(sent.get("back", ""))
     if what not in many.CHANGES:
         raise Failure(400, _("This cannot be done to a list."), "change-unknown")
+    if not visit.may(NEEDED[what]):
+        raise wrong_role()
     where = back if back == LIST or back.startswith(f"{LIST}?") else LIST
     ids = [found for each in sent.getlist("id") if (found := _uuid(str(each)))]
     if not ids:
         return go(where, "warning", _("Nothing was selected."))
-    outcome = await many.change(visit.desk, what, ids, now=visit.now, actor=visit.actor)
+    outcome = await many.change(visit.desk, what, ids, now=visit.now, actor=visit.actor, reach=visit.reach)
     return go(where, "warning" if outcome.refused else "success", _words(what, outcome))
 
 

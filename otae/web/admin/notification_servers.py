@@ -1,11 +1,11 @@
-"""Settings → Notification Servers: where mail leaves the house, and a test that it does."""
+"""Settings → Notification Servers: where messages leave the house, and a test that mail does."""
 
 from typing import Final, Protocol
 from uuid import UUID
 
 from starlette.responses import Response
 
-from otae.delivery import servers, tested
+from otae.delivery import servers, sms_servers, tested
 from otae.errors import InputRefused, SlowDown
 from otae.web.admin.entries import NamedForm, found
 from otae.web.forms import InputRequired, IntegerField, PasswordField, SelectField, StringField
@@ -85,9 +85,16 @@ class RecipientForm(NamedForm):
 
 
 async def index(visit: Console) -> Response:
-    """List the servers, or say where mail goes without one."""
-    listed = await servers.list_servers()
-    context = {"servers": listed, "securities": SECURITIES, "active": any(server.active for server in listed)}
+    """List the servers, or say where messages go without one."""
+    listed, texts = await servers.list_servers("smtp"), await servers.list_servers("sms")
+    context = {
+        "servers": listed,
+        "securities": SECURITIES,
+        "active": any(server.active for server in listed),
+        "texts": texts,
+        "titles": sms_servers.TITLES,
+        "texts_active": any(server.active for server in texts),
+    }
     return render(visit.request, "admin/notification-servers/index.html", context)
 
 
@@ -116,9 +123,9 @@ async def show(visit: Console) -> Response:
     if not wants_part(visit.request):
         return await _page(visit)
     test = await tested.last_test(_id(visit))
-    if visit.request.query_params.get("seen") == _mark(test):
+    if visit.request.query_params.get("seen") == tested.mark_of(test):
         return Response(status_code=204)
-    context = {"test": test, "mark": _mark(test), "here": f"{SERVERS}/{_id(visit)}"}
+    context = {"test": test, "mark": tested.mark_of(test), "here": f"{SERVERS}/{_id(visit)}"}
     return render(visit.request, "admin/notification-servers/edit.html", context, block="test")
 
 
@@ -183,23 +190,19 @@ async def _page(
         "stored": row.password_sealed is not None,
         "here": f"{SERVERS}/{server.id}",
         "test": last,
-        "mark": _mark(last),
+        "mark": tested.mark_of(last),
     }
     return render(visit.request, "admin/notification-servers/edit.html", context, status=status)
 
 
 async def _find(server_id: UUID) -> Server | None:
-    return next((server for server in await servers.list_servers() if server.id == server_id), None)
+    return next((server for server in await servers.list_servers("smtp") if server.id == server_id), None)
 
 
 def _filled(server: Server) -> ServerForm:
     names = ("name", "host", "port", "security", "username", "from_name", "from_email", "timeout", "retries")
     more = ("connections", "rate", "standby", "dkim_selector")
     return ServerForm(data={name: getattr(server, name) for name in (*names, *more)})
-
-
-def _mark(test: tested.ServerTest | None) -> str:
-    return f"{test.id}-{test.status}" if test else "none"
 
 
 def _id(visit: Console) -> UUID:

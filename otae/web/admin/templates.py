@@ -1,67 +1,40 @@
 """Settings → Notification Templates: what the messages say."""
 
-from dataclasses import asdict
-from typing import Final, Protocol
+from typing import Final
 from uuid import UUID
 
 from starlette.responses import HTMLResponse, Response
 
 from otae.delivery import drafts, templates, wording
+from otae.delivery.default_texts import DEFAULTS
+from otae.delivery.kinds import CHOSEN, KINDS
+from otae.delivery.languages import LANGUAGES, MAIN
 from otae.errors import InputRefused, SlowDown
-from otae.web.admin.entries import NamedForm, found
+from otae.web.admin.entries import address, found
 from otae.web.admin.mail import POLICY
-from otae.web.forms import StringField, TextAreaField
+from otae.web.admin.template_forms import (
+    COPY,
+    OCCASIONS,
+    TITLES,
+    CopyForm,
+    LanguageForm,
+    NameForm,
+    Template,
+    TemplateForm,
+)
 from otae.web.guards import Console
 from otae.web.pages import go, render, wants_part
 from otae.words import gettext as _
 
 TEMPLATES: Final = "/admin/templates"
-KINDS: Final = {"url": _("Invitation"), "pin": _("PIN"), "confirmation": _("Confirmation")}
-#: Begins the names of the fields of the form that clones: another form on the page has the same.
-COPY: Final = "copy-"
-
-
-class Template(Protocol):
-    """What the page shows of a template."""
-
-    id: UUID
-    kind: str
-    name: str
-    system: bool
-    subject: str
-    text: str
-    html: str
-
-
-class TemplateForm(NamedForm):
-    """What a message says: ``text`` and ``html`` are the same message twice; ``recipient`` gets it to look at."""
-
-    subject = StringField(_("Subject"))
-    text = TextAreaField(_("Text"))
-    html = TextAreaField(_("HTML"))
-    recipient = StringField(_("Mail address"))
-
-    def wording(self) -> wording.Wording:
-        """Return what was written, as the room takes it."""
-        return wording.Wording.of(*(part.data or "" for part in (self.subject, self.text, self.html)))
-
-
-class NameForm(NamedForm):
-    """What a template is called."""
-
-    name = StringField(_("Name"))
-
-
-class CopyForm(NamedForm):
-    """What a clone is called."""
-
-    name = StringField(_("Name of the clone"))
 
 
 async def index(visit: Console) -> Response:
-    """List the templates."""
-    listed = [(template, wording.is_default(template)) for template in await templates.list_templates()]
-    return render(visit.request, "admin/templates/index.html", {"templates": listed, "kinds": KINDS})
+    """List the templates, in the order in which their messages go out."""
+    rows = sorted(await templates.list_templates(), key=lambda row: KINDS.index(row.kind))
+    spoken = await templates.languages_of_all()
+    listed = [(row, wording.is_default(row), spoken.get(row.id, [])) for row in rows]
+    return render(visit.request, "admin/templates/index.html", {"templates": listed, "kinds": TITLES})
 
 
 async def show(visit: Console) -> Response:
@@ -70,16 +43,16 @@ async def show(visit: Console) -> Response:
 
 
 async def change(visit: Console) -> Response:
-    """Let a template say something else."""
+    """Let a template, or its translation, say something else."""
     template = found(await wording.template_of(_id(visit)))
     form = await TemplateForm.read(visit.request)
+    language = await _language(visit)
     try:
-        texts = asdict(form.wording())
-        await wording.reword(visit.desk, template, **texts, now=visit.now, actor=visit.actor)
+        await wording.reword(visit.desk, template, form.wording(), now=visit.now, actor=visit.actor, language=language)
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, form, status=422)
-    return go(TEMPLATES, "success", _("%s was saved.") % template.name)
+    return go(_here(visit, language), "success", _("%s was saved.") % template.name)
 
 
 async def preview(visit: Console) -> Response:
@@ -111,7 +84,10 @@ async def send(visit: Console) -> Response:
     block = "sent" if wants_part(visit.request) else None
     try:
         given = (form.wording(), form.recipient.data or "")
-        job = await drafts.enqueue_draft(visit.desk, template, *given, now=visit.now, actor=visit.actor)
+        spoken = await _language(visit) or MAIN
+        job = await drafts.enqueue_draft(
+            visit.desk, template, *given, now=visit.now, actor=visit.actor, language=spoken
+        )
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, form, status=422, block=block)
@@ -151,6 +127,33 @@ async def clone(visit: Console) -> Response:
     return go(f"{TEMPLATES}/{copy.id}", "success", _("%s was added.") % copy.name)
 
 
+async def translate(visit: Console) -> Response:
+    """Give a template words in one more language; the page then shows them, to be written."""
+    template = found(await wording.template_of(_id(visit)))
+    form = await LanguageForm.read(visit.request)
+    try:
+        chosen = form.language.data or ""
+        await wording.translate(visit.desk, template, chosen, now=visit.now, actor=visit.actor)
+    except InputRefused as refusal:
+        form.refuse(refusal)
+        return await _page(visit, await _stored(visit), spoken=form, status=422)
+    words = _("%s was added. It says what the template says until you translate it.") % LANGUAGES[chosen]
+    return go(_here(visit, chosen), "success", words)
+
+
+async def drop_translation(visit: Console) -> Response:
+    """Forget the words of one language."""
+    template = found(await wording.template_of(_id(visit)))
+    language = await _language(visit)
+    try:
+        await wording.drop_translation(visit.desk, template, language, now=visit.now, actor=visit.actor)
+    except InputRefused as refusal:
+        form = await _stored(visit)
+        form.refuse(refusal)
+        return await _page(visit, form, status=422)
+    return go(_here(visit), "success", _("%s was removed.") % LANGUAGES.get(language, language))
+
+
 async def rename(visit: Console) -> Response:
     """Call a template of one's own otherwise."""
     template = found(await wording.template_of(_id(visit)))
@@ -176,13 +179,32 @@ async def remove(visit: Console) -> Response:
 
 
 async def _stored(visit: Console) -> TemplateForm:
-    template = found(await wording.template_of(_id(visit)))
-    return TemplateForm(data={"subject": template.subject, "text": template.text, "html": template.html})
+    said = templates.wording_of(await _row(visit))
+    return TemplateForm(data={"subject": said.subject, "text": said.text, "html": said.html, "sms": said.sms})
+
+
+async def _row(visit: Console) -> templates.Words:
+    """Return the template, or its translation into the language that the address names."""
+    template, language = found(await wording.template_of(_id(visit))), visit.request.query_params.get("language", "")
+    if not language:
+        return template
+    return found(next((row for row in await templates.translations(template.id) if row.language == language), None))
+
+
+async def _language(visit: Console) -> str:
+    """Return the language that the address names, "" for the template's own words; NotFound without a translation."""
+    await _row(visit)
+    return visit.request.query_params.get("language", "")
+
+
+def _here(visit: Console, language: str = "", action: str = "") -> str:
+    return address(f"{TEMPLATES}/{_id(visit)}{action}", language=language)
 
 
 async def _framed(visit: Console, form: TemplateForm) -> Response:
     template = found(await wording.template_of(_id(visit)))
-    draft = await drafts.preview(visit.desk, template.kind, form.wording(), now=visit.now)
+    spoken = await _language(visit) or MAIN
+    draft = await drafts.preview(visit.desk, template.kind, form.wording(), now=visit.now, language=spoken)
     return HTMLResponse(draft.html, headers={"Content-Security-Policy": POLICY, "X-Frame-Options": "SAMEORIGIN"})
 
 
@@ -195,21 +217,34 @@ async def _page(
     sent: drafts.DraftSent | None = None,
     copy: CopyForm | None = None,
     name: NameForm | None = None,
+    spoken: LanguageForm | None = None,
 ) -> Response:
     row = found(await wording.template_of(_id(visit)))
     template: Template = row
+    language = await _language(visit)
+    there = [each.language for each in await templates.translations(row.id)]
     context = {
         "form": form,
         "copy": copy or CopyForm(prefix=COPY, data={"name": _("Copy of %s") % template.name}),
         "name": name or NameForm(data={"name": template.name}),
+        "spoken": (spoken or LanguageForm()).without(there),
         "template": template,
-        "here": f"{TEMPLATES}/{template.id}",
-        "kinds": KINDS,
+        "here": _here(visit),
+        "at": lambda action="": _here(visit, language, action),
+        "language": language,
+        "tongues": LANGUAGES,
+        "there": there,
+        "kinds": TITLES,
+        "occasion": OCCASIONS.get(template.kind, ""),
+        "clonable": template.kind in CHOSEN,
+        "has_sms": bool(DEFAULTS[template.kind].sms),
         "macros": wording.macros_of(template.kind),
         "as_default": wording.is_default(row),
-        "written": form.wording() != wording.Wording.of(row.subject, row.text, row.html),
+        "written": form.wording() != templates.wording_of(await _row(visit)),
         "part": block is not None,
-        "draft": await drafts.preview(visit.desk, template.kind, form.wording(), now=visit.now),
+        "draft": await drafts.preview(
+            visit.desk, template.kind, form.wording(), now=visit.now, language=language or MAIN
+        ),
         "sent": sent,
     }
     return render(visit.request, "admin/templates/edit.html", context, block=block, status=status)

@@ -47,6 +47,7 @@ KINDS: Final = {
     "command.acknowledged": Kind(MANAGEMENT, DONE, "The Mac has done it"),
     "command.error": Kind(MANAGEMENT, FAILED, "The Mac could not do it: %(detail)s"),
     "link.copied": Kind(INVITATION, NOTE, "Link copied by %(actor)s"),
+    "link.requested": Kind(INVITATION, NOTE, "A new link was asked for on the page of the old one", more=True),
     "link.opened": Kind(INVITATION, DONE, "Link opened in %(detail)s"),
     "delivery.queued": Kind(INVITATION, NOTE, "%(message)s waits to be sent"),
     "delivery.sending": Kind(INVITATION, NOTE, "%(message)s is being sent"),
@@ -74,8 +75,11 @@ KINDS: Final = {
 
 MESSAGES: Final = {
     "url": "Invitation mail",
-    "pin": "PIN mail",
+    "pin": "PIN message",
     "reminder": "Reminder",
+    "revoked": "Message about the withdrawal",
+    "expired": "Message about the expiry",
+    "notice": "Notice to the administrator",
     "confirmation": "Confirmation mail",
 }
 CERTIFICATES: Final = {"ota-identity": "Identity certificate", "mdm-identity": "Management certificate"}

@@ -1,20 +1,24 @@
-"""Manage → Users: the people of our own directory."""
+"""Manage → Users: the list of people, and adding one."""
 
 from typing import Final
-from uuid import UUID
 
 from starlette.responses import Response
 
-from otae.directory import local, lookup
+from otae.accounts import lockouts
+from otae.delivery.languages import LANGUAGES
+from otae.directory import facts, local, lookup
+from otae.directory.lookup import Narrowing
 from otae.errors import InputRefused
-from otae.web.admin.entries import NamedForm, address, asked, found
-from otae.web.forms import BooleanField, InputRequired, PasswordField, StringField, TextAreaField
+from otae.web.admin.entries import NamedForm, address, asked
+from otae.web.forms import BooleanField, InputRequired, PasswordField, SelectField, StringField, TextAreaField
 from otae.web.guards import Console
 from otae.web.pages import go, render
 from otae.words import gettext as _
 
 USERS: Final = "/admin/users"
 PAGE: Final = 50
+#: What the list can be narrowed to → its word.
+STATES: Final = {"": _("Everybody"), "disabled": _("Disabled"), "locked": _("Locked")}
 
 
 class UserForm(NamedForm):
@@ -23,9 +27,22 @@ class UserForm(NamedForm):
     display_name = StringField(_("Name"))
     email = StringField(_("E-mail"))
     phone = StringField(_("Phone"))
+    language = SelectField(_("Language"), validate_choice=False)
+    role = SelectField(_("Role"), validate_choice=False)
     password = PasswordField(_("Password"))
     groups = TextAreaField(_("Groups"))
+    properties = TextAreaField(_("Properties"))
     disabled = BooleanField(_("Disabled"))
+
+    async def prepare(self) -> "UserForm":
+        """Fill in what can be chosen."""
+        offered = {"": _("As the installation"), **LANGUAGES}
+        # What was chosen before and is not offered any more stays, so that saving does not change it.
+        chosen = self.language.data or ""
+        self.language.choices = offered | {chosen: offered.get(chosen, chosen)}
+        roles = [*sorted((await facts.house()).roles), *([self.role.data] if self.role.data else [])]
+        self.role.choices = {role: role for role in roles}
+        return self
 
 
 class NewUserForm(UserForm):
@@ -36,22 +53,38 @@ class NewUserForm(UserForm):
 
 async def index(visit: Console) -> Response:
     """List people by user name, a page at a time."""
-    search, after = asked(visit.request, "q"), asked(visit.request, "after")
-    people = await local.list_people(search, after, PAGE + 1)
+    names = ("q", "group", "domain", "role", "state")
+    query = {name: asked(visit.request, name) for name in names}
+    after, state = asked(visit.request, "after"), query["state"] if query["state"] in STATES else ""
+    wanted = Narrowing(
+        search=query["q"],
+        group=query["group"],
+        domain=query["domain"],
+        role=query["role"],
+        disabled=state == "disabled",
+        among=await lockouts.locked_ids(now=visit.now) if state == "locked" else None,
+    )
+    people = await lookup.narrowed(wanted, after=after, limit=PAGE + 1, reach=visit.reach)
     shown = people[:PAGE]
     context = {
         "people": shown,
         "groups": await lookup.groups_of_people(shown),
-        "search": search,
-        "first": address(USERS, q=search) if after else "",
-        "more": address(USERS, q=search, after=shown[-1].name) if len(people) > PAGE else "",
+        "locked": await lockouts.locked_among(shown, now=visit.now),
+        "query": query | {"state": state},
+        "narrowed": bool(wanted),
+        "states": STATES,
+        "known_groups": await lookup.group_names(reach=visit.reach),
+        "domains": await lookup.domains(),
+        "roles": sorted((await facts.house()).roles),
+        "first": address(USERS, **query) if after else "",
+        "more": address(USERS, **query, after=lookup.cursor(shown[-1])) if len(people) > PAGE else "",
     }
     return render(visit.request, "admin/users/index.html", context)
 
 
 async def blank(visit: Console) -> Response:
     """Ask for a new person."""
-    return await _ask(visit, NewUserForm())
+    return await _ask(visit, NewUserForm(data={"role": "USER"}))
 
 
 async def add(visit: Console) -> Response:
@@ -65,8 +98,11 @@ async def add(visit: Console) -> Response:
                 display_name=form.display_name.data or "",
                 email=form.email.data,
                 phone=form.phone.data,
+                language=form.language.data or "",
+                role=form.role.data or "USER",
+                properties=facts.from_lines(form.properties.data or ""),
                 password=form.password.data,
-                groups=_lines(form.groups.data),
+                groups=(form.groups.data or "").splitlines(),
                 now=visit.now,
                 actor=visit.actor,
             )
@@ -77,64 +113,10 @@ async def add(visit: Console) -> Response:
     return await _ask(visit, form, status=422)
 
 
-async def show(visit: Console) -> Response:
-    """Show a person as a form."""
-    person = found(await lookup.person_of(_id(visit)))
-    groups = "\n".join(await local.groups_of(person))
-    filled = UserForm(
-        data={
-            "display_name": person.display_name,
-            "email": person.email or "",
-            "phone": person.phone or "",
-            "groups": groups,
-            "disabled": person.disabled,
-        }
-    )
-    return await _edit(visit, filled)
-
-
-async def change(visit: Console) -> Response:
-    """Change a person."""
-    person = found(await lookup.person_of(_id(visit)))
-    form = await UserForm.read(visit.request)
-    try:
-        changed = await local.update_person(
-            visit.desk,
-            person,
-            display_name=form.display_name.data or "",
-            email=form.email.data or "",
-            phone=form.phone.data or "",
-            password=form.password.data or None,
-            groups=_lines(form.groups.data),
-            disabled=form.disabled.data,
-            now=visit.now,
-            actor=visit.actor,
-        )
-    except InputRefused as refusal:
-        form.refuse(refusal)
-        return await _edit(visit, form, status=422)
-    return go(f"{USERS}/{person.id}", "success", _("%s was saved.") % changed.display_name)
-
-
 async def _ask(visit: Console, form: NewUserForm, *, status: int = 200) -> Response:
-    context = {"form": form, "known_groups": await lookup.group_names(), "shortest": local.SHORTEST_PASSWORD}
-    return render(visit.request, "admin/users/add.html", context, status=status)
-
-
-async def _edit(visit: Console, form: UserForm, *, status: int = 200) -> Response:
     context = {
-        "form": form,
-        "person": found(await lookup.person_of(_id(visit))),
+        "form": await form.prepare(),
         "known_groups": await lookup.group_names(),
-        "shortest": local.SHORTEST_PASSWORD,
+        "shortest": facts.SHORTEST_PASSWORD,
     }
-    return render(visit.request, "admin/users/edit.html", context, status=status)
-
-
-def _id(visit: Console) -> UUID:
-    found_id: UUID = visit.request.path_params["id"]
-    return found_id
-
-
-def _lines(text: str | None) -> list[str]:
-    return (text or "").splitlines()
+    return render(visit.request, "admin/users/add.html", context, status=status)

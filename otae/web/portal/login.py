@@ -14,8 +14,17 @@ from otae.accounts import browsers
 from otae.authority import push
 from otae.enrollment import links
 from otae.enrollment.signin import Entry, sign_in
-from otae.errors import InputRefused, InvitationOnly, InvitationUnknown, NotAllowed, Refusal, SigninFailed, SlowDown
-from otae.invitations import lifecycle
+from otae.errors import (
+    DirectoryUnavailable,
+    InputRefused,
+    InvitationOnly,
+    InvitationUnknown,
+    NotAllowed,
+    Refusal,
+    SigninFailed,
+    SlowDown,
+)
+from otae.invitations import lifecycle, new_links
 from otae.invitations.modes import mode_of
 from otae.store import properties
 from otae.store.records import About, note_refusal
@@ -112,7 +121,7 @@ async def enter(visit: Visit) -> Response:
     except InputRefused as refusal:
         form.refuse(refusal)
         return await page(visit, form, link, status=422)
-    except (SigninFailed, SlowDown) as refusal:
+    except (DirectoryUnavailable, SigninFailed, SlowDown) as refusal:
         return await said_no(visit, form, link, refusal)
     except NotAllowed as refusal:
         if link is not None and not refusal.support_code:
@@ -151,7 +160,8 @@ async def said_no(visit: Visit, form: SignInForm, link: Link | None, refusal: Re
     if isinstance(refusal, SlowDown):
         headers = {"Retry-After": str(refusal.seconds)}
         return await page(visit, form, link, status=429, code=refusal.support_code, headers=headers)
-    return await page(visit, form, link, status=422, code=refusal.support_code)
+    status = 503 if isinstance(refusal, DirectoryUnavailable) else 422
+    return await page(visit, form, link, status=status, code=refusal.support_code)
 
 
 async def page(
@@ -183,7 +193,10 @@ async def carried(visit: Visit) -> str | None:
 
 
 async def followed(visit: Visit) -> Link | None:
-    """Return whose link the browser followed, if it carries one that is known."""
+    """Return whose link the browser followed, if it carries one that is known.
+
+    Where it can not be used, the request keeps whether its page may offer a new one.
+    """
     token = await carried(visit)
     invitation = await lifecycle.by_token(token) if token else None
     if invitation is None:
@@ -194,6 +207,7 @@ async def followed(visit: Visit) -> Link | None:
         mode_of(invitation.mode)
     except NotAllowed as found:
         refusal = found
+        visit.request.state.new_link = await new_links.is_offered(invitation, now=visit.now)
     about = About(invitation_id=invitation.id, person_id=invitation.person_id, rehearsal=invitation.rehearsal)
     return Link(about, invitation.person.name, invitation.mode, invitation.rehearsal, refusal)
 

@@ -1,14 +1,13 @@
 """How the process is: for the platform that runs it, and for whoever measures it."""
 
-import hmac
-
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from otae.store.database import now
 from otae.store.outage import OUTAGES
-from otae.web.failures import COME_BACK, NotFound
+from otae.web.failures import COME_BACK
+from otae.web.protocol import bearer
 
 
 async def alive(request: Request) -> Response:
@@ -29,8 +28,5 @@ async def ready(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """Answer ``GET /metrics`` to who knows OTAE_METRICS_TOKEN; to everybody else there is no such address."""
-    wanted = request.app.state.desk.settings.metrics_token
-    given = request.headers.get("authorization", "")
-    if wanted is None or not hmac.compare_digest(given.encode(), b"Bearer " + wanted.get_secret_value().encode()):
-        raise NotFound
+    bearer.check(request, request.app.state.desk.settings.metrics_token)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

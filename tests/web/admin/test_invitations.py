@@ -8,8 +8,10 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from otae.directory import local
+from otae.directory import groups, local
+from otae.invitations import groups as group_orders
 from otae.invitations import lifecycle
+from otae.invitations.groups import GroupOrder
 from otae.invitations.orders import InvitationOrder
 from otae.store.models import Delivery, Event, Invitation, Person
 from otae.web.admin import invitations
@@ -54,9 +56,50 @@ async def test_filters_narrow_the_list(console: httpx2.AsyncClient, site: Site, 
         assert (f"/admin/invitations/{created.invitation.id}" in page.text) is expected, query
 
 
+async def test_the_list_is_narrowed_to_a_group_or_a_group_invitation_and_its_counts_follow(
+    console: httpx2.AsyncClient, site: Site, ben: Person, now: datetime
+) -> None:
+    await local.add_person(
+        site.desk, name="cleo", password=None, email="c@x.test", groups=["Sales"], now=now, actor="a"
+    )
+    for name in ("ben", "cleo"):
+        await lifecycle.create(site.desk, InvitationOrder(user=name, mode="username_pin"), now=now, actor="ada")
+    sales = await groups.find_group("Sales")
+    assert sales is not None
+    order = await group_orders.order(site.desk, GroupOrder("Sales", mode="username_pin"), now=now, actor="ada")
+    everybody = (await console.get("/admin/invitations")).text
+    assert f'<option value="{sales.id}">Sales</option>' in everybody
+    assert f'<option value="{order.id}">' in everybody
+    page = (await console.get(f"/admin/invitations?group={sales.id}&status=pending")).text
+    assert "c@x.test" in page
+    assert "ben@example.test" not in page
+    assert f'<option value="{sales.id}" selected>' in page
+    assert f"?status=expired&amp;group={sales.id}" in page
+    assert re.search(r'Pending <span class="otae-tab-number">1<', page)
+    assert "No invitation fits" in (await console.get(f"/admin/invitations?order={order.id}")).text
+
+
+async def test_a_note_stands_in_the_invitation(console: httpx2.AsyncClient, ben: Person) -> None:
+    sent = await form(console, note="Before Friday,\r\nplease", send=None)
+    assert (await console.post("/admin/invitations/add", data=sent)).status_code == 303
+    assert (await Invitation.get(person_id=ben.id)).note.split() == ["Before", "Friday,", "please"]
+    answer = await console.post("/admin/invitations/add", data=await form(console, note="x" * 501))
+    assert answer.status_code == 422
+    assert 'id="note-errors"' in answer.text
+
+
 @pytest.mark.parametrize(
     "query",
-    ["status=odd", "mode=odd", "ownership=odd", "sort=pin_hash", "order_key=token_sealed", "person__password=1"],
+    [
+        "group=x",
+        "order=%27",
+        "status=odd",
+        "mode=odd",
+        "ownership=odd",
+        "sort=pin_hash",
+        "order_key=token_sealed",
+        "person__password=1",
+    ],
 )
 async def test_what_the_list_does_not_know_is_refused(console: httpx2.AsyncClient, query: str) -> None:
     assert (await console.get(f"/admin/invitations?{query}")).status_code == 400

@@ -6,6 +6,7 @@ import httpx2
 import pytest
 
 from otae.delivery import catcher, drafts, templates
+from otae.delivery.default_texts import DEFAULT_NAMES
 from otae.store.models import AuditEntry, Job, NotificationTemplate
 from otae.tasks.actors import run_job
 from tests.web.conftest import Invite, Site
@@ -21,7 +22,7 @@ async def pin_mail(console: httpx2.AsyncClient) -> NotificationTemplate:
 
 async def test_the_three_messages_are_listed(console: httpx2.AsyncClient) -> None:
     text = (await console.get("/admin/templates")).text
-    for name in templates.DEFAULT_NAMES.values():
+    for name in DEFAULT_NAMES.values():
         assert name in text
 
 
@@ -184,3 +185,85 @@ async def test_no_template_has_this_id(console: httpx2.AsyncClient) -> None:
     assert (await console.get(f"/admin/templates/{uuid4()}")).status_code == 404
     for action in ("", "/restore", "/preview", "/preview/html", "/send", "/clone", "/rename", "/remove"):
         assert (await console.post(f"/admin/templates/{uuid4()}{action}", data={})).status_code == 404
+
+
+async def test_the_text_message_is_shown_with_its_length_and_parts(
+    console: httpx2.AsyncClient, pin_mail: NotificationTemplate
+) -> None:
+    page = f"/admin/templates/{pin_mail.id}"
+    plain = await console.post(f"{page}/preview", data=WORDS | {"sms": "Es ist ${enrollment.pin} €"}, headers=HTMX)
+    assert f"Es ist {drafts.SAMPLE_PIN} €" in plain.text
+    assert "18 places" in plain.text
+    assert "1 part" in plain.text
+    assert "Only 70 places" not in plain.text
+    curly = await console.post(f"{page}/preview", data=WORDS | {"sms": "“${enrollment.pin}” " * 10}, headers=HTMX)
+    assert "110 places" not in plain.text
+    assert "109 places" in curly.text
+    assert "2 parts" in curly.text
+    assert "because of: “ ”" in curly.text
+    saved = WORDS | {"sms": "PIN ${enrollment.pin}"}
+    assert (await console.post(page, data=saved)).status_code == 303
+    assert (await NotificationTemplate.get(id=pin_mail.id)).sms == "PIN ${enrollment.pin}"
+    refused = await console.post(page, data=WORDS | {"sms": "no number"})
+    assert 'id="sms-errors"' in refused.text
+    notice = await templates.default_template("notice")
+    assert "sms-length" not in (await console.get(f"/admin/templates/{notice.id}")).text
+
+
+async def test_a_template_is_translated_and_each_language_edited_by_itself(
+    console: httpx2.AsyncClient, pin_mail: NotificationTemplate
+) -> None:
+    page = f"/admin/templates/{pin_mail.id}"
+    added = await console.post(f"{page}/languages", data={"language": "de"})
+    assert added.headers["location"] == f"{page}?language=de"
+    german = (await console.get(f"{page}?language=de")).text
+    assert 'aria-current="page">Deutsch</a>' in german
+    assert f'action="{page}?language=de"' in german
+    assert "&lt;html lang=&#34;de&#34;" in german
+    words = {"subject": "Hallo", "text": "${enrollment.pin} ${enrollment.mode}", "html": "${enrollment.pin}", "sms": ""}
+    assert (await console.post(f"{page}?language=de", data=words)).headers["location"] == f"{page}?language=de"
+    assert (await NotificationTemplate.get(id=pin_mail.id)).subject == pin_mail.subject
+    assert '<td data-label="Languages">de</td>' in (await console.get("/admin/templates")).text
+    shown = await console.post(f"{page}/preview?language=de", data=words, headers=HTMX)
+    assert "Benutzername, Passwort und PIN" in shown.text
+    assert (await console.post(f"{page}/languages", data={"language": "de"})).status_code == 422
+    assert (await console.post(f"{page}/languages", data={"language": "tlh"})).status_code == 422
+    for address in (f"{page}?language=fr", f"{page}/preview/html?language=fr"):
+        assert (await console.get(address)).status_code == 404
+    assert (await console.post(f"{page}/languages/remove?language=de")).headers["location"] == page
+    assert (await console.get(f"{page}?language=de")).status_code == 404
+    entries = await AuditEntry.filter(actor="ada", subject=pin_mail.name).order_by("id")
+    said = ["template.translated", "template.changed", "template.translation-removed"]
+    assert [entry.action for entry in entries] == said
+
+
+async def test_a_draft_is_sent_in_the_language_it_is_written_for(
+    site: Site, console: httpx2.AsyncClient, pin_mail: NotificationTemplate
+) -> None:
+    page = f"/admin/templates/{pin_mail.id}"
+    await console.post(f"{page}/languages", data={"language": "de"})
+    words = WORDS | {"subject": "${enrollment.mode}", "recipient": "ada@example.test"}
+    await console.post(f"{page}/send?language=de", data=words)
+    await run_job(site.desk, (await Job.get(kind=drafts.SEND)).id)
+    assert [mail.subject for mail in await catcher.list_caught()] == [
+        "Benutzername, Passwort und PIN, über den Link in der Einladung"
+    ]
+
+
+async def test_text_and_html_of_64_kib_each_are_taken_and_no_more(
+    console: httpx2.AsyncClient, pin_mail: NotificationTemplate
+) -> None:
+    page, longest = f"/admin/templates/{pin_mail.id}", "${enrollment.pin}" + "ж" * ((64 * 1024 - 17) // 2)
+    words = {"subject": "Hello", "text": longest, "html": longest, "sms": ""}
+    assert (await console.post(page, data=words)).status_code == 303
+    assert (await NotificationTemplate.get(id=pin_mail.id)).html == longest
+    assert (await console.post(page, data=words | {"text": longest + "жж"})).status_code == 422
+    assert (await console.post(page, data=words | {"text": "ж" * 300_000})).status_code == 413
+
+
+async def test_messages_that_nobody_chooses_have_no_clones(console: httpx2.AsyncClient) -> None:
+    reminder = await templates.default_template("reminder")
+    page = f"/admin/templates/{reminder.id}"
+    assert "/clone" not in (await console.get(page)).text
+    assert (await console.post(f"{page}/clone", data={"copy-name": "mine"})).status_code == 422
+    assert await NotificationTemplate.filter(kind="reminder").count() == 1

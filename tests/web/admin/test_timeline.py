@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from otae.accounts.permissions import LEAVES
+from otae.delivery.macros import MACROS
 from otae.store.models import Event
 from otae.web.admin import timeline
 from tests.house.tree import sources
@@ -11,8 +13,8 @@ from tests.house.tree import sources
 AT = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 SESSION = uuid4()
 NAMED = re.compile(r'"((?:invitation|link|delivery|signin|session|root|profile|certificate|checkin|device)\.[a-z]+)"')
-#: What looks like an event in the rooms and is an entry of the audit log or a name of something else.
-OTHERS = {"invitation.token", "root.fingerprint"}
+#: What looks like an event in the rooms and is an entry of the audit log, a permission, a macro or something else.
+OTHERS = {"invitation.token"} | set(LEAVES) | set(MACROS)
 
 
 def event(number: int, kind: str, *, seconds: float = 0, **more: object) -> Event:
@@ -54,7 +56,7 @@ def test_a_deferred_message_keeps_its_reason() -> None:
         event(3, "delivery.sending", detail="pin", seconds=60),
     )
     assert [(line.mark, line.more) for line in lines] == [("warning", "451 come back later"), ("note", "")]
-    assert lines[-1].words == "PIN mail is being sent"
+    assert lines[-1].words == "PIN message is being sent"
 
 
 def test_what_says_the_same_is_told_once() -> None:

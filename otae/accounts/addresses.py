@@ -1,0 +1,39 @@
+"""Where an administrator is told that an invitation of theirs failed."""
+
+from datetime import datetime
+from typing import Final
+
+from otae.delivery.message import MessageRefused, check_address
+from otae.errors import InputRefused
+from otae.store import audit
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import Administrator
+
+LONGEST: Final = 254
+
+
+async def address_of(name: str) -> str:
+    """Return the mail address of the administrator called ``name``; "" when there is none."""
+    row = await Administrator.get_or_none(name=name)
+    return (row.email or "") if row else ""
+
+
+async def set_address(desk: Desk, name: str, address: str, *, now: datetime, actor: str) -> None:
+    """Let notices to the administrator called ``name`` go to ``address`` from now on, "" for none; audited.
+
+    Raises InputRefused ("email") for what is no plain mail address, ("name") when there is nobody of this name.
+    """
+    del desk  # every room function that changes something takes it first; this one needs nothing of it
+    address = address.strip()
+    if address:
+        try:
+            check_address(address, "address")
+        except MessageRefused as error:
+            raise InputRefused({"email": str(error).partition(": ")[2]}) from None
+        if len(address) > LONGEST:
+            raise InputRefused({"email": f"use at most {LONGEST} characters"})
+    async with transaction():
+        if not await Administrator.filter(name=name).update(email=address or None):
+            raise InputRefused({"name": "there is no administrator of this name"})
+        await audit.record(actor, "administrator.address-changed", now=now, subject=name)

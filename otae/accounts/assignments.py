@@ -1,0 +1,82 @@
+"""Which groups of directories make their members administrators, and of which role."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from tortoise.exceptions import IntegrityError
+
+from otae.accounts import browsers
+from otae.accounts.roles import By, find_role
+from otae.directory import registry
+from otae.directory.facts import DOMAIN
+from otae.errors import DirectoryUnavailable, GroupAmbiguous, InputRefused, StaleState
+from otae.store import audit
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import Administrator, RoleAssignment
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Members of ``group`` ("DOMAIN/NAME") have ``role``."""
+
+    id: UUID
+    group: str
+    role: str
+
+
+async def list_assignments() -> list[Assignment]:
+    """Return what groups give, by group."""
+    return [Assignment(row.id, row.group, row.role) for row in await RoleAssignment.all().order_by("group")]
+
+
+async def assign(desk: Desk, group: str, role: str, *, by: By, now: datetime) -> Assignment:
+    """Give the members of a directory's group a role, from their next sign-in on.
+
+    Raises InputRefused ("group", "role"), BeyondRole.
+    """
+    name = await _whole_name(desk, group)
+    found = await find_role(role)
+    if found is None or not found.leaves:
+        raise InputRefused({"role": "choose a role that has a console"})
+    by.check_may_give(found.leaves)
+    row = RoleAssignment(group=name, role=found.name, created_at=now)
+    try:
+        async with transaction():
+            await row.save(force_create=True)
+            await audit.record(by.name, "role.assigned", now=now, subject=name, detail=role)
+    except IntegrityError:
+        raise InputRefused({"group": f"the members of {name} have a role already: take it away first"}) from None
+    return Assignment(row.id, row.group, row.role)
+
+
+async def unassign(desk: Desk, assignment_id: UUID, *, by: By, now: datetime) -> str:
+    """Take a role away from the members of a group, and sign those of its directory who have it out; return the group.
+
+    Raises StaleState when it is gone, BeyondRole.
+    """
+    del desk  # every room function that changes something takes it first; this one needs nothing of it
+    row = await RoleAssignment.get_or_none(id=assignment_id)
+    if row is None:
+        raise StaleState("these members have no such role any more")
+    found = await find_role(row.role)
+    by.check_may_give(found.leaves if found else ())
+    async with transaction():
+        if await RoleAssignment.filter(id=row.id).delete() != 1:
+            raise StaleState("somebody else took the role away a moment ago")
+        for each in await Administrator.filter(domain=row.group.partition("/")[0], role=row.role):
+            await browsers.close_all(each)
+        await audit.record(by.name, "role.unassigned", now=now, subject=row.group, detail=row.role)
+    return row.group
+
+
+async def _whole_name(desk: Desk, text: str) -> str:
+    """Return "DOMAIN/NAME" of a directory's group; InputRefused ("group") for anything else."""
+    try:
+        group = await registry.find_group(desk, text)
+    except (DirectoryUnavailable, GroupAmbiguous) as refusal:
+        raise InputRefused({"group": refusal.words}) from None
+    if group is None or group.domain == DOMAIN:
+        raise InputRefused({"group": "name a group of a directory, such as corp/helpdesk"})
+    return f"{group.domain}/{group.name}"

@@ -1,0 +1,143 @@
+"""Administrators who are in a group of a directory: the directory knows the password, the group gives the role.
+
+They have a row from their first sign-in on, without a password; at every sign-in its role becomes what their groups
+give them then, and who is in none of those groups is let in no more.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from tortoise.exceptions import IntegrityError
+
+from otae.accounts import browsers, lockout
+from otae.accounts.roles import USER, find_role
+from otae.directory import Directory, Found, registry, servers
+from otae.directory.facts import user_name
+from otae.directory.local import secret
+from otae.errors import DirectoryUnavailable, GroupAmbiguous, PersonAmbiguous
+from otae.store import audit, passwords, tries
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import Administrator, RoleAssignment
+
+#: Under which an administrator's account of a directory is left alone for a while, apart from the portal's doors.
+DOOR = "console"
+_LONGEST = 100
+
+
+async def sign_in(desk: Desk, domain: str, name: str, password: str, *, now: datetime) -> Administrator | None:
+    r"""Return whoever signs in as DOMAIN\\NAME, brought up to date; None when they are not let in.
+
+    A directory whose groups give nobody a role is not asked at all. Whether a name exists in one that is, costs the
+    same. Raises DirectoryUnavailable; SlowDown while the account is left alone.
+    """
+    server = await servers.find_directory(domain)
+    assigned = await _assigned(server.domain) if server else []
+    if server is None or not assigned:
+        await passwords.verify_secret(secret(password), None)
+        return None
+    key = lockout.key_of(DOOR, server.domain, user_name(name))
+    await lockout.count_try(key, server.lockout_limit, server.lockout_minutes, now)
+    directory = await registry.directory_of(desk, server.domain)
+    try:
+        found = await _found(directory, name, now)
+        right = await directory.check_password(found, password)
+        role = await _role(directory, assigned, found) if found and right else USER
+    except DirectoryUnavailable:
+        await lockout.give_back(key, server.lockout_limit)
+        raise
+    if found is None or not right:
+        return None
+    await tries.forget(key)
+    return await _kept(found, role, now)
+
+
+async def any_assignment() -> bool:
+    """Tell whether the groups of some directory give roles."""
+    return await RoleAssignment.exists()
+
+
+async def _assigned(domain: str) -> list[RoleAssignment]:
+    """Return what the groups of a directory give, the role that allows most first."""
+    rows = [row for row in await RoleAssignment.all().order_by("group") if row.group.partition("/")[0] == domain]
+    strength = {row.role: len(role.leaves) if (role := await find_role(row.role)) else 0 for row in rows}
+    return sorted((row for row in rows if strength[row.role]), key=lambda row: -strength[row.role])
+
+
+async def _found(directory: Directory, name: str, now: datetime) -> Found | None:
+    try:
+        found = await directory.find_person(name)
+    except PersonAmbiguous:
+        return None
+    return None if found is None or found.is_disabled(now) else found
+
+
+async def _role(directory: Directory, assigned: Iterable[RoleAssignment], found: Found) -> str:
+    """Return the first of ``assigned`` roles whose group holds the person, USER for none."""
+    for each in assigned:
+        if await _is_member(directory, each.group.partition("/")[2], found):
+            return each.role
+    return USER
+
+
+async def _is_member(directory: Directory, name: str, found: Found) -> bool:
+    try:
+        group = await directory.find_group(name)
+    except GroupAmbiguous:
+        return False
+    after = ""
+    while group is not None:
+        page = await directory.members(group, after)
+        if any(each.directory_id == found.directory_id for each in page.people):
+            return True
+        after = page.after
+        if not after:
+            break
+    return False
+
+
+async def _kept(found: Found, role: str, now: datetime) -> Administrator | None:
+    """Return the row, made or brought up to date; None for somebody disabled here, or without a role."""
+    try:
+        row = await _brought_up_to_date(found, role, now)
+    except IntegrityError:  # the same person's first sign-in at the same moment
+        row = await _brought_up_to_date(found, role, now)
+    return None if row is None or row.disabled or row.role == USER else row
+
+
+async def _brought_up_to_date(found: Found, role: str, now: datetime) -> Administrator | None:
+    name = _called(found)
+    async with transaction():
+        mine = Administrator.filter(domain=found.domain, directory_id=found.directory_id)
+        row = await mine.select_for_update().first()
+        if row is None and role == USER:
+            return None
+        await _free(name, row, now)
+        if row is None:
+            row = Administrator(name=name, domain=found.domain, directory_id=found.directory_id, role=role)
+            row.password_hash, row.created_at = "", now
+            await row.save(force_create=True)
+            await audit.record(found.domain, "administrator.added", now=now, subject=name, detail=role)
+            return row
+        if row.role != role:
+            await browsers.close_all(row)
+            detail = f"{row.role} → {role}"
+            await audit.record(found.domain, "administrator.role-changed", now=now, subject=name, detail=detail)
+        if (row.role, row.name) != (role, name):
+            await Administrator.filter(id=row.id).update(role=role, name=name)
+        row.role, row.name = role, name
+    return row
+
+
+async def _free(name: str, row: Administrator | None, now: datetime) -> None:
+    """Take the name from somebody else who had it in the directory before, and sign their browsers out."""
+    other = await Administrator.get_or_none(name=name)
+    if other is not None and (row is None or other.id != row.id):
+        await Administrator.filter(id=other.id).update(name=f"{name[:60]}~{other.id.hex}")
+        await browsers.close_all(other)
+        await audit.record(other.domain, "administrator.renamed", now=now, subject=name, detail="the name went on")
+
+
+def _called(found: Found) -> str:
+    r"""Return what an administrator of a directory is called here: DOMAIN\\NAME, as long as fits."""
+    return f"{found.domain}\\{found.name}"[:_LONGEST]

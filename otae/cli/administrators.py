@@ -1,0 +1,164 @@
+"""Administrators and roles."""
+
+from datetime import datetime
+
+import click
+
+from otae.accounts import addresses, administrators, roles, roster
+from otae.accounts.roles import By, RoleRow
+from otae.accounts.roster import AdministratorRow
+from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_password
+from otae.errors import InputRefused
+from otae.invitations.listing import stamp
+from otae.store.desk import Desk
+
+#: Whoever runs commands on this machine may do everything.
+BY = By(ACTOR)
+
+
+@commands.group()
+def admin() -> None:
+    """Administrators."""
+
+
+@admin.command(name="create")
+@click.argument("name")
+@click.option("--role", default=roles.ADMIN, show_default=True, help="A role of `otae role list`.")
+@click.option("--setup-link", is_flag=True, help="Print a link with which the person chooses the password.")
+@password_stdin
+@as_json
+def admin_create(*, name: str, role: str, setup_link: bool, password_stdin: bool, json_wanted: bool) -> None:
+    """Create an administrator."""
+    if setup_link == password_stdin:
+        raise click.UsageError("choose one of --password-stdin and --setup-link")
+    password = read_password(password_stdin)
+
+    async def work(desk: Desk, now: datetime) -> dict[str, object]:
+        if password is None:
+            link = await roster.invite(desk, name, role, by=BY, now=now)
+            return {"name": name, "role": role, "setup_link": link}
+        given = {"name": name, "password": password, "role": role}
+        made = await administrators.create_administrator(desk, **given, now=now, actor=ACTOR)
+        return {"name": made.name, "role": made.role}
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+@admin.command(name="list")
+@as_json
+def admin_list(*, json_wanted: bool) -> None:
+    """List administrators with their roles."""
+
+    async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
+        return [_administrator(row) for row in await roster.list_administrators()]
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+@admin.command(name="email")
+@click.argument("name")
+@click.argument("address", default="")
+def admin_email(*, name: str, address: str) -> None:
+    """Set where an administrator is told of invitations that failed; without ADDRESS: nowhere."""
+
+    async def work(desk: Desk, now: datetime) -> None:
+        await addresses.set_address(desk, name, address, now=now, actor=ACTOR)
+
+    at_the_desk(work)
+
+
+@admin.command(name="disable")
+@click.argument("name")
+@as_json
+def admin_disable(*, name: str, json_wanted: bool) -> None:
+    """Let an administrator in no more, and sign every browser of theirs out."""
+
+    async def work(desk: Desk, now: datetime) -> dict[str, object]:
+        return _administrator(await roster.disable(desk, (await _named(name)).id, by=BY, now=now))
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+@admin.command(name="enable")
+@click.argument("name")
+@as_json
+def admin_enable(*, name: str, json_wanted: bool) -> None:
+    """Let a disabled administrator in again."""
+
+    async def work(desk: Desk, now: datetime) -> dict[str, object]:
+        return _administrator(await roster.enable(desk, (await _named(name)).id, by=BY, now=now))
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+@commands.group()
+def role() -> None:
+    """What administrators may do."""
+
+
+@role.command(name="list")
+@as_json
+def role_list(*, json_wanted: bool) -> None:
+    """List roles: the built-in ones, then those that administrators made."""
+
+    async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
+        listed = await roles.list_roles()
+        if json_wanted:
+            return [_role(row) for row in listed]
+        return [
+            {
+                "role": row.name,
+                "permissions": len(row.leaves),
+                "limited_to": ", ".join(row.groups),
+                "for": row.words,
+            }
+            for row in listed
+        ]
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+@role.command(name="show")
+@click.argument("name")
+@as_json
+def role_show(*, name: str, json_wanted: bool) -> None:
+    """Show what a role allows."""
+
+    async def work(_desk: Desk, _now: datetime) -> dict[str, object]:
+        row = await roles.find_role(name)
+        if row is None:
+            raise InputRefused({"": f"there is no role called {name}"})
+        found = _role(row)
+        if json_wanted:
+            return found
+        return found | {"permissions": " ".join(sorted(row.leaves)), "groups": ", ".join(row.groups)}
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+async def _named(name: str) -> AdministratorRow:
+    row = await roster.find_by_name(name)
+    if row is None:
+        raise InputRefused({"": f"there is no administrator called {name}"})
+    return row
+
+
+def _administrator(row: AdministratorRow) -> dict[str, object]:
+    return {
+        "name": row.name,
+        "domain": row.domain,
+        "role": row.role,
+        "disabled": row.disabled,
+        "created_at": stamp(row.created_at),
+        "seen_at": stamp(row.seen_at),
+    }
+
+
+def _role(row: RoleRow) -> dict[str, object]:
+    return {
+        "role": row.name,
+        "built_in": row.built_in,
+        "permissions": sorted(row.leaves),
+        "groups": list(row.groups),
+        "for": row.words,
+    }

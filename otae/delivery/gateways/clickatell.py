@@ -1,0 +1,63 @@
+"""Clickatell: the message call of its platform, which carries one message here."""
+
+from typing import Final
+
+from otae.delivery.calling import HttpAnswer, HttpRequest
+from otae.delivery.gateways.gateway import (
+    Field,
+    Gateway,
+    TextMessage,
+    Values,
+    as_json,
+    at,
+    base_url,
+    based,
+    parsed,
+    sender_wrong,
+    settled,
+    shortly,
+    unclear,
+)
+from otae.delivery.transport import RefusedForGood
+
+URL: Final = "https://platform.clickatell.com"
+
+
+def request(values: Values, message: TextMessage) -> HttpRequest:
+    """Return the request that sends ``message``; numbers go without their plus sign."""
+    one = {"channel": "sms", "to": message.to.removeprefix("+"), "content": message.text}
+    if values["sender"]:
+        one["from"] = values["sender"].removeprefix("+")
+    headers = (("Authorization", values["api_key"]), ("Accept", "application/json"))
+    return as_json("POST", f"{based(values, URL)}/v1/message", {"messages": [one]}, *headers)
+
+
+def judge(_values: Values, answer: HttpAnswer) -> str:
+    """Return the message's id."""
+    said = parsed(answer)
+    one = at(said, "messages", 0)
+    why = at(one, "error") or at(said, "error")
+    words = shortly(at(why, "code"), at(why, "description")) if isinstance(why, dict) else shortly(why)
+    settled(answer, words)
+    if at(one, "accepted") is True:
+        return shortly("accepted", at(one, "apiMessageId"))
+    if at(one, "accepted") is False or why:
+        raise RefusedForGood(words or "not accepted")
+    raise unclear(answer)
+
+
+GATEWAY: Final = Gateway(
+    "clickatell",
+    "Clickatell",
+    "The platform API of Clickatell, with the key of an integration.",
+    (
+        Field("api_key", "API key", secret=True),
+        Field(
+            "sender", "From", "A two-way number of yours there; empty when the integration has none.", required=False
+        ),
+        base_url(URL),
+    ),
+    request,
+    judge,
+    lambda values: {"sender": wrong} if (wrong := sender_wrong(values["sender"])) else {},
+)

@@ -1,0 +1,77 @@
+"""Twilio: the Messages resource of its API of 2010-04-01."""
+
+import re
+from typing import Final
+from urllib.parse import urlencode
+
+from otae.delivery.calling import HttpAnswer, HttpRequest
+from otae.delivery.gateways.gateway import (
+    Field,
+    Gateway,
+    TextMessage,
+    Values,
+    at,
+    base_url,
+    based,
+    basic,
+    parsed,
+    sender_wrong,
+    settled,
+    shortly,
+    unclear,
+)
+from otae.delivery.transport import RefusedForGood
+
+URL: Final = "https://api.twilio.com"
+_ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
+_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
+
+
+def request(values: Values, message: TextMessage) -> HttpRequest:
+    """Return the request that sends ``message``."""
+    account, sender = values["account_sid"], values["sender"]
+    form = {
+        "To": message.to,
+        "MessagingServiceSid" if _SERVICE.fullmatch(sender) else "From": sender,
+        "Body": message.text,
+    }
+    headers = (("Content-Type", "application/x-www-form-urlencoded"), basic(account, values["auth_token"]))
+    url = f"{based(values, URL)}/2010-04-01/Accounts/{account}/Messages.json"
+    return HttpRequest("POST", url, headers, urlencode(form).encode())
+
+
+def judge(_values: Values, answer: HttpAnswer) -> str:
+    """Return the message's status and id."""
+    said = parsed(answer)
+    settled(answer, shortly(at(said, "code"), at(said, "message")))
+    if not at(said, "sid"):
+        raise unclear(answer)
+    if at(said, "error_code") or at(said, "status") in {"failed", "undelivered"}:
+        raise RefusedForGood(shortly(at(said, "status"), at(said, "error_code"), at(said, "error_message")))
+    return shortly(at(said, "status"), at(said, "sid"))
+
+
+def check(values: Values) -> dict[str, str]:
+    """Return what is wrong, by field."""
+    wrong = {}
+    if not _ACCOUNT.fullmatch(values["account_sid"]):
+        wrong["account_sid"] = "it begins with AC and has 34 characters"
+    if not _SERVICE.fullmatch(values["sender"]) and (words := sender_wrong(values["sender"])):
+        wrong["sender"] = f"{words}, or a messaging service (MG…)"
+    return wrong
+
+
+GATEWAY: Final = Gateway(
+    "twilio",
+    "Twilio",
+    "The Messages API of Twilio, with the account's SID and token.",
+    (
+        Field("account_sid", "Account SID"),
+        Field("auth_token", "Auth token", secret=True),
+        Field("sender", "From", "A number of yours there, a name, or the SID of a messaging service (MG…)."),
+        base_url(URL),
+    ),
+    request,
+    judge,
+    check,
+)

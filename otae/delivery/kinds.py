@@ -1,0 +1,17 @@
+"""The kinds of messages: which template each is made from, and which go out after their invitation has ended."""
+
+from typing import Final
+
+#: Every kind of template. "notice" goes to the administrator who invited, all others to who is invited.
+KINDS: Final = ("url", "pin", "confirmation", "reminder", "revoked", "expired", "notice")
+#: The kinds for which an invitation may name a template of its own.
+CHOSEN: Final = ("url", "pin", "confirmation")
+#: The kinds that carry the invitation's link.
+LINKING: Final = ("url", "reminder")
+#: The kinds that tell of an end: they go out although, and because, the invitation can no longer be used.
+AFTERWARDS: Final = frozenset({"confirmation", "revoked", "expired", "notice"})
+
+
+def template_kind(kind: str) -> str:
+    """Return which kind of template a delivery of ``kind`` is made from: "reminder" for "reminder-1" and so on."""
+    return "reminder" if kind.startswith("reminder-") else kind

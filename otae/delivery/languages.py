@@ -1,0 +1,138 @@
+"""The languages in which people may be written to, and what the product itself says in a message of each."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+#: The language that a template's own text counts as; translations stand beside it.
+MAIN: Final = "en"
+#: BCP 47 tag → how the language calls itself.
+LANGUAGES: Final[Mapping[str, str]] = {
+    "ar": "العربية",
+    "bg": "Български",
+    "ca": "Català",
+    "cs": "Čeština",
+    "da": "Dansk",
+    "de": "Deutsch",
+    "de-AT": "Deutsch (Österreich)",
+    "de-CH": "Deutsch (Schweiz)",
+    "el": "Ελληνικά",
+    "en": "English",
+    "en-GB": "English (United Kingdom)",
+    "en-US": "English (United States)",
+    "es": "Español",
+    "es-419": "Español (Latinoamérica)",
+    "et": "Eesti",
+    "fa": "فارسی",
+    "fi": "Suomi",
+    "fr": "Français",
+    "fr-CA": "Français (Canada)",
+    "fr-CH": "Français (Suisse)",
+    "he": "עברית",
+    "hi": "हिन्दी",
+    "hr": "Hrvatski",
+    "hu": "Magyar",
+    "id": "Bahasa Indonesia",
+    "is": "Íslenska",
+    "it": "Italiano",
+    "ja": "日本語",
+    "ko": "한국어",
+    "lt": "Lietuvių",
+    "lv": "Latviešu",
+    "nb": "Norsk bokmål",
+    "nl": "Nederlands",
+    "nl-BE": "Nederlands (België)",
+    "nn": "Norsk nynorsk",
+    "pl": "Polski",
+    "pt": "Português",
+    "pt-BR": "Português (Brasil)",
+    "ro": "Română",
+    "ru": "Русский",
+    "sk": "Slovenčina",
+    "sl": "Slovenščina",
+    "sr": "Српски",
+    "sv": "Svenska",
+    "th": "ไทย",
+    "tr": "Türkçe",
+    "uk": "Українська",
+    "ur": "اردو",
+    "vi": "Tiếng Việt",
+    "zh-Hans": "简体中文",
+    "zh-Hant": "繁體中文",
+}
+_FROM_RIGHT: Final = frozenset({"ar", "fa", "he", "ur"})
+
+#: What a person signs in with, by enrollment mode, in the languages the product says it in.
+_SIGNS_IN_WITH: Final[Mapping[str, Mapping[str, str]]] = {
+    "en": {
+        "username_password": "your user name and password",
+        "two_factor": "your user name, password and PIN",
+        "username_pin": "your user name and PIN",
+        "high_security": "your user name, password and PIN, through the link in the invitation",
+        "invitation_url": "the link in the invitation",
+        "invitation_url_pin": "the link in the invitation and your PIN",
+        "invitation_url_password": "the link in the invitation and your password",
+    },
+    "de": {
+        "username_password": "Benutzername und Passwort",
+        "two_factor": "Benutzername, Passwort und PIN",
+        "username_pin": "Benutzername und PIN",
+        "high_security": "Benutzername, Passwort und PIN, über den Link in der Einladung",
+        "invitation_url": "Link in der Einladung",
+        "invitation_url_pin": "Link in der Einladung und PIN",
+        "invitation_url_password": "Link in der Einladung und Passwort",
+    },
+    "fr": {
+        "username_password": "nom d’utilisateur et mot de passe",
+        "two_factor": "nom d’utilisateur, mot de passe et code PIN",
+        "username_pin": "nom d’utilisateur et code PIN",
+        "high_security": "nom d’utilisateur, mot de passe et code PIN, par le lien de l’invitation",
+        "invitation_url": "lien de l’invitation",
+        "invitation_url_pin": "lien de l’invitation et code PIN",
+        "invitation_url_password": "lien de l’invitation et mot de passe",
+    },
+    "es": {
+        "username_password": "nombre de usuario y contraseña",
+        "two_factor": "nombre de usuario, contraseña y PIN",
+        "username_pin": "nombre de usuario y PIN",
+        "high_security": "nombre de usuario, contraseña y PIN, mediante el enlace de la invitación",
+        "invitation_url": "enlace de la invitación",
+        "invitation_url_pin": "enlace de la invitación y PIN",
+        "invitation_url_password": "enlace de la invitación y contraseña",
+    },
+}
+
+#: What stands for the end of an invitation that has none.
+_UNTIL_USED: Final[Mapping[str, str]] = {
+    "en": "it has been used",
+    "de": "sie benutzt wurde",
+    "fr": "son utilisation",
+    "es": "que se utilice",
+}
+
+
+def base_of(tag: str) -> str:
+    """Return the language of a tag without its region or script: "pt" for "pt-BR"."""
+    return tag.partition("-")[0]
+
+
+def wanted(*tags: str) -> list[str]:
+    """Return what to look for, in order: each of ``tags`` that is not empty, then its base language."""
+    return list(dict.fromkeys(each for tag in tags if tag for each in (tag, base_of(tag))))
+
+
+def direction(tag: str) -> str:
+    """Return "rtl" for a language written from the right, else "ltr"."""
+    return "rtl" if base_of(tag) in _FROM_RIGHT else "ltr"
+
+
+def signs_in_with(mode: str, tag: str) -> str:
+    """Return what a person signs in with, in that language or English; a mode not known is named as it is stored."""
+    return _SIGNS_IN_WITH.get(base_of(tag), _SIGNS_IN_WITH[MAIN]).get(mode, mode)
+
+
+def put_end(end: datetime | None, tag: str) -> str:
+    """Return until when an invitation works: a time in UTC, in words in English and in digits elsewhere."""
+    if end is None:
+        return _UNTIL_USED.get(base_of(tag), _UNTIL_USED[MAIN])
+    return f"{end:%-d %B %Y, %H:%M} UTC" if base_of(tag) == MAIN else f"{end:%Y-%m-%d %H:%M} UTC"

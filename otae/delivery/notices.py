@@ -1,0 +1,51 @@
+"""Telling the administrator who invited that an invitation failed, once for each time it was sent."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from otae.delivery.message import MessageRefused, check_address
+from otae.store import properties
+from otae.store.models import Administrator, Delivery, Invitation
+from otae.store.records import about, note
+
+NOTICE: Final = "notice"
+#: Most notices an address gets in an hour: when a whole group fails, its page tells the rest.
+MOST, HOUR = 20, timedelta(hours=1)
+
+
+async def tell_of_failure(invitation: Invitation, *, now: datetime) -> None:
+    """Queue the notice that ``invitation`` failed; call inside the transaction that fails it, its row locked.
+
+    It goes to the mail address of who invited, else to the server property support.contact where that is one; to nobody
+    for a rehearsal, while the server property notification.failure is off, and after twenty to one address in an hour.
+    The sweep finds it: nothing needs to be rung.
+    """
+    if invitation.rehearsal or not await properties.flag("notification.failure"):
+        return
+    recipient = await _address_of(invitation.created_by)
+    if recipient is None:
+        return
+    same = Delivery.filter(invitation_id=invitation.id, kind=NOTICE, generation=invitation.generation)
+    lately = Delivery.filter(kind=NOTICE, recipient=recipient, created_at__gt=now - HOUR)
+    if await same.exists() or await lately.count() >= MOST:
+        return
+    row = Delivery(invitation_id=invitation.id, kind=NOTICE, generation=invitation.generation, created_at=now)
+    row.recipient, row.message_id = recipient, f"{row.id}.{row.generation}"
+    await row.save(force_create=True)
+    await note("delivery.queued", now=now, about=about(invitation), detail=NOTICE)
+
+
+async def _address_of(name: str) -> str | None:
+    administrator = await Administrator.get_or_none(name=name)
+    for address in (administrator.email if administrator else None, await properties.word("support.contact")):
+        if address and _is_plain(address):
+            return address
+    return None
+
+
+def _is_plain(address: str) -> bool:
+    try:
+        check_address(address, "address")
+    except MessageRefused:
+        return False
+    return True

@@ -1,0 +1,33 @@
+"""Importing a file of people in one go, for a command: what a worker does in steps."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from otae.directory import provisioning
+from otae.directory.importing import advance
+from otae.directory.provisioning import Status
+from otae.store.desk import Desk
+from otae.store.models import PeopleImport
+
+
+async def run(
+    desk: Desk, row: PeopleImport, *, clock: Callable[[], Awaitable[datetime]], actor: str, dry_run: bool
+) -> None:
+    """Look a file through that one took and holds, and import it; ``dry_run``: cancel it instead. For commands.
+
+    The file is held meanwhile: a server beside takes it up only when this process dies. Raises StaleState when somebody
+    cancelled it in the console.
+    """
+    try:
+        while row.status in {Status.READING, Status.CHECKING}:
+            await advance(desk, row, now=await clock())
+            await provisioning.hold_on(row, await clock())
+        if dry_run:
+            await provisioning.cancel(desk, row, now=await clock(), actor=actor)
+            return
+        await provisioning.start(desk, row, now=await clock(), actor=actor)
+        while row.status == Status.IMPORTING:
+            await advance(desk, row, now=await clock())
+            await provisioning.hold_on(row, await clock())
+    finally:
+        await provisioning.let_go(row)

@@ -1,0 +1,90 @@
+"""One-time links with which people choose their password themselves: 256 random bits, kept as a hash, for a day."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Final
+
+from otae.directory.facts import DOMAIN
+from otae.directory.local import refuse_password, secret, sign_out
+from otae.errors import InputRefused, PasswordLinkUnknown
+from otae.store import audit, passwords
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import PasswordLink, Person
+
+LIFE: Final = timedelta(hours=24)
+#: Page that a link opens; the link's secret follows as `?s=`.
+PATH: Final = "/zdm/macos/otae/password"
+
+
+async def make(desk: Desk, person: Person, *, now: datetime, actor: str) -> str:
+    """Return a link with which ``person`` chooses a password, once, within 24 hours; links made before end. Audited.
+
+    The link is all it takes, so it goes to the person alone. Raises InputRefused ("") for somebody who is disabled,
+    removed, or of another directory.
+    """
+    if person.domain != DOMAIN or person.disabled or person.removed_at is not None:
+        raise InputRefused({"": "only users of our own directory who may sign in get such a link"})
+    token = secrets.token_urlsafe(32)
+    async with transaction():
+        await PasswordLink.filter(person_id=person.id).delete()
+        await PasswordLink(token_hash=_hash(token), person_id=person.id, expires_at=now + LIFE).save(force_create=True)
+        await audit.record(actor, "person.password-link", now=now, subject=str(person.id))
+    return f"{desk.settings.public_url}{PATH}?s={token}"
+
+
+async def find(token: str, *, now: datetime) -> Person:
+    """Return the person whose link still works; PasswordLinkUnknown for every other, one face for every reason."""
+    return (await _find(token, now)).person
+
+
+async def use(desk: Desk, token: str, password: str, *, now: datetime) -> Person:
+    """Give the link's person ``password`` and sign that person's browsers out; the link is used up.
+
+    Raises PasswordLinkUnknown, also when somebody else used it at the same moment; InputRefused ("password") with the
+    link still good.
+    """
+    del desk  # every room function that changes something takes it first; this one needs nothing of it
+    passwords.check_not_crowded()
+    link = await _find(token, now)
+    person = link.person
+    if wrong := refuse_password(password, person.name, person.display_name, person.email) or _missing(password):
+        raise InputRefused(wrong)
+    hashed = await passwords.hash_secret(secret(password))
+    async with transaction():
+        unused = PasswordLink.filter(id=link.id, used_at=None, expires_at__gt=now)
+        if await unused.update(used_at=now) != 1:
+            raise PasswordLinkUnknown
+        alive = Person.filter(id=person.id, disabled=False, removed_at=None)
+        if await alive.update(password_hash=hashed) != 1:
+            raise PasswordLinkUnknown
+        await sign_out(person.id)
+        await audit.record(str(person.id), "person.password-set", now=now, subject=str(person.id), detail="by link")
+    return person
+
+
+async def waiting(person: Person, *, now: datetime) -> PasswordLink | None:
+    """Return the person's link that still works, None when there is none; nobody can read the link out of it."""
+    return await PasswordLink.get_or_none(person_id=person.id, used_at=None, expires_at__gt=now)
+
+
+async def forget_old(now: datetime) -> int:
+    """Remove links that no longer work; return how many."""
+    return await PasswordLink.filter(expires_at__lte=now).delete()
+
+
+async def _find(token: str, now: datetime) -> PasswordLink:
+    known = PasswordLink.filter(token_hash=_hash(token), used_at=None, expires_at__gt=now)
+    link = await known.filter(person__disabled=False, person__removed_at=None).prefetch_related("person").first()
+    if link is None:
+        raise PasswordLinkUnknown
+    return link
+
+
+def _missing(password: str) -> dict[str, str]:
+    return {} if password else {"password": "choose a password"}
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,86 @@
+"""Handing an invitation over: its PIN made, whom it is for written down, its messages queued by their channels."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from otae.delivery import outbox
+from otae.errors import InputRefused
+from otae.invitations import channels, pins
+from otae.invitations.channels import BY_HAND, SMS, number_of
+from otae.invitations.modes import Mode
+from otae.store.desk import Desk
+from otae.store.models import Invitation, Person, Pin
+
+
+@dataclass(frozen=True)
+class Handed:
+    """A PIN that was made, if any; ``clear`` only when its maker is to see it."""
+
+    pin: Pin | None
+    clear: str | None
+
+    def __repr__(self) -> str:
+        return f"<Handed {'with' if self.pin else 'without'} a PIN>"
+
+
+def snapshot(person: Person, region: str) -> dict[str, str | None]:
+    """Return the columns that keep whom an invitation is for, as the person is now; a number as it is dialled.
+
+    ``region``: as `phones.own_region` gives it.
+    """
+    return {
+        "display_name": person.display_name,
+        "email": person.email,
+        "phone": number_of(person, region) or person.phone,
+        "language": person.language,
+    }
+
+
+async def channel_again(invitation: Invitation, mode: Mode, person: Person, *, send: bool, show_pin: bool) -> str:
+    """Return how the next PIN of ``invitation`` goes out; InputRefused when it cannot, or nobody would see it."""
+    if invitation.rehearsal or not mode.secret:
+        return invitation.pin_channel
+    channel = await channels.again(mode, invitation.pin_channel, shown_too=show_pin)
+    if channel in BY_HAND and not show_pin:
+        words = f"the PIN is {channels.WORDS[channel]}: an administrator has to send this invitation from its own page"
+        raise InputRefused({"pin_channel": words})
+    if send and channel not in BY_HAND and (missing := await channels.lacking(channel, person)):
+        raise InputRefused({"pin_channel": missing})
+    return channel
+
+
+async def make_pin(
+    desk: Desk,
+    invitation: Invitation,
+    mode: Mode,
+    *,
+    channel: str,
+    now: datetime,
+    send: bool,
+    show: bool,
+    generation: int = 1,
+) -> Handed:
+    """Make the PIN when the mode has one and somebody is to get it by ``channel``; sealed only for a message."""
+    by_hand = channel in BY_HAND
+    if not mode.secret or not (send or show or by_hand):
+        return Handed(None, None)
+    pin, clear = await pins.mint(desk, invitation, now=now, generation=generation, sealed=send and not by_hand)
+    return Handed(pin, clear if show or by_hand else None)
+
+
+async def hand_out(invitation: Invitation, pin: Pin | None, *, send: bool, now: datetime) -> tuple[UUID, ...]:
+    """Save the PIN and queue its message and the link's; inside the step's transaction. Returns deliveries to ring."""
+    if pin:
+        await pin.save(force_create=True)
+    if not send:
+        return ()
+    wanted = [("url", "mail", invitation.email)]
+    if pin and invitation.pin_channel not in BY_HAND:
+        by_text = invitation.pin_channel == SMS
+        wanted.append(("pin", SMS, invitation.phone) if by_text else ("pin", "mail", invitation.email))
+    return tuple([
+        (await outbox.enqueue(invitation, kind, invitation.generation, to, now=now, channel=channel)).id
+        for kind, channel, to in wanted
+        if to
+    ])  # fmt: skip

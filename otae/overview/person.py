@@ -1,0 +1,90 @@
+"""Everything about one person, for the person's page: invitations, Macs, messages, sign-ins, and who did what."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from otae.accounts import lockouts
+from otae.directory import local, password_links
+from otae.directory.provisioning import Finding
+from otae.mdm.devices import DeviceRecord, find_device
+from otae.overview.progress import Progress, progress_of
+from otae.overview.removal import Removed, consequences
+from otae.store.models import (
+    AuditEntry,
+    Delivery,
+    Enrollment,
+    Event,
+    Invitation,
+    PasswordLink,
+    PeopleImportLine,
+    Person,
+)
+
+#: Rows of each kind that are shown; the whole stands elsewhere.
+MOST = 20
+#: Events that tell of a way in, or of one that was refused.
+_SIGN_INS = ("signin.failed", "session.opened", "session.expired", "session.enrolled", "refused")
+
+
+@dataclass(frozen=True)
+class PersonDetails:
+    """What the page shows; lists are newest first. ``locked_until``: wrong passwords make the person wait until then.
+
+    ``link``: a link for a password that still works. ``ends``: what deleting the person would end. ``audit``, and
+    ``files``: lines of files that added or changed the person, are empty for whoever may not read them.
+    """
+
+    person: Person
+    groups: list[str]
+    locked_until: datetime | None
+    link: PasswordLink | None
+    ends: Removed
+    invitations: list[Invitation]
+    progress: dict[UUID, Progress]
+    devices: list[DeviceRecord]
+    deliveries: list[Delivery]
+    attempts: list[Event]
+    audit: list[AuditEntry] = field(default_factory=list)
+    files: list[PeopleImportLine] = field(default_factory=list)
+
+
+async def read(person: Person, *, now: datetime, audited: bool) -> PersonDetails:
+    """Return everything about ``person``; ``audited``: with what administrators did."""
+    invitations = await Invitation.filter(person_id=person.id, rehearsal=False).order_by("-created_at").limit(MOST)
+    mine = Delivery.filter(invitation__person_id=person.id, invitation__rehearsal=False)
+    events = Event.filter(person_id=person.id, kind__in=_SIGN_INS, rehearsal=False)
+    return PersonDetails(
+        person=person,
+        groups=await local.groups_of(person),
+        locked_until=(await lockouts.locked_among([person], now=now)).get(person.id),
+        link=await password_links.waiting(person, now=now),
+        ends=await consequences(person),
+        invitations=invitations,
+        progress=await progress_of(invitations, now=now),
+        devices=await _devices(person),
+        deliveries=await mine.order_by("-created_at").limit(MOST),
+        attempts=await events.order_by("-id").limit(MOST),
+        audit=await _audited(person, invitations) if audited else [],
+        files=await _files(person) if audited else [],
+    )
+
+
+async def _devices(person: Person) -> list[DeviceRecord]:
+    """Return the Macs that are this person's now."""
+    rows = Enrollment.filter(person_id=person.id, rehearsal=False).order_by("-authenticated_at").limit(MOST)
+    udids = dict.fromkeys([str(udid) for udid in await rows.values_list("device__udid", flat=True)])
+    found = [await find_device(udid) for udid in udids]
+    return [each for each in found if each is not None and each.person_id == person.id]
+
+
+async def _audited(person: Person, invitations: list[Invitation]) -> list[AuditEntry]:
+    """Return what administrators did about the person and these invitations."""
+    about = [str(person.id), *(str(row.id) for row in invitations)]
+    return await AuditEntry.filter(subject__in=about).order_by("-id").limit(MOST)
+
+
+async def _files(person: Person) -> list[PeopleImportLine]:
+    """Return the lines of imported files that added or changed the person, with their file."""
+    lines = PeopleImportLine.filter(person_id=person.id, status__in=[Finding.ADDED, Finding.SAVED])
+    return await lines.order_by("-people_import__started_at").limit(MOST).prefetch_related("people_import")

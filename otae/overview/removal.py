@@ -1,0 +1,101 @@
+"""Deleting a person: names and addresses go, and with them every way in; what the audit log holds is an id.
+
+The row itself stays, blank, because invitations, Macs and the log point to it. Enrolled Macs stay enrolled: they are
+managed until somebody unenrolls them, and no certificate is revoked here without being named.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from otae.directory.local import sign_out
+from otae.enrollment import sessions
+from otae.errors import InvitationRedeemed, InvitationRevoked, StaleState
+from otae.invitations import lifecycle
+from otae.store import audit
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import (
+    CaughtMail,
+    Delivery,
+    Enrollment,
+    EnrollmentSession,
+    Event,
+    GroupInvitee,
+    Invitation,
+    Membership,
+    PeopleImportLine,
+    Person,
+)
+from otae.store.states import EnrollmentStatus, InvitationStatus
+
+#: What stands where a name stood.
+GONE = "(removed)"
+#: Events whose details are a mail server's words, which may name the address.
+_SERVERS_WORDS = ("delivery.deferred", "delivery.failed", "delivery.bounced")
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What deleting somebody ended, and how many Macs of the person stay enrolled."""
+
+    invitations: int
+    sessions: int
+    macs: int
+
+
+async def consequences(person: Person) -> Removed:
+    """Count what deleting ``person`` would end, and the Macs that would stay."""
+    live = [InvitationStatus.PENDING, InvitationStatus.EXPIRED, InvitationStatus.FAILED]
+    moving = EnrollmentSession.filter(person_id=person.id, status__in=sessions.LIVE)
+    return Removed(
+        await Invitation.filter(person_id=person.id, status__in=live).count(), await moving.count(), await _macs(person)
+    )
+
+
+async def remove_person(desk: Desk, person: Person, *, now: datetime, actor: str) -> Removed:
+    """Delete somebody: invitations are revoked, sessions, browsers and links end, names and addresses are blank.
+
+    Safe to do again when it was cut off in the middle. Raises StaleState when the person was removed already.
+    """
+    if await Person.filter(id=person.id, removed_at=None).update(disabled=True, password_hash=None) != 1:
+        raise StaleState(f"person {person.id} was removed")
+    revoked = 0
+    for invitation in await Invitation.filter(person_id=person.id).exclude(status=InvitationStatus.REDEEMED):
+        with suppress(InvitationRedeemed, InvitationRevoked, StaleState):
+            await lifecycle.revoke(desk, invitation, now=now, actor=actor)
+            revoked += 1
+    ended = await sessions.end_all_of(person.id, now=now, why="the user was deleted")
+    removed = Removed(revoked, ended, await _macs(person))
+    async with transaction():
+        await _forget(person, now)
+        told = f"{removed.invitations} invitations revoked, {removed.macs} Macs stay enrolled"
+        await audit.record(actor, "person.removed", now=now, subject=str(person.id), detail=told)
+    return removed
+
+
+async def _macs(person: Person) -> int:
+    return await Enrollment.filter(person_id=person.id, status=EnrollmentStatus.ENROLLED, rehearsal=False).count()
+
+
+async def _forget(person: Person, now: datetime) -> None:
+    """Blank whatever names the person or says where messages go."""
+    blank = {"display_name": "", "email": None, "phone": None}
+    await sign_out(person.id)
+    await Membership.filter(person_id=person.id).delete()
+    invitations = await Invitation.filter(person_id=person.id).values_list("id", flat=True)
+    await Invitation.filter(person_id=person.id).update(**blank, note="", language="")
+    await Delivery.filter(invitation_id__in=invitations).update(recipient="", answer="")
+    await Event.filter(invitation_id__in=invitations, kind__in=_SERVERS_WORDS).update(detail="")
+    await GroupInvitee.filter(person_id=person.id).update(name=_alias(person.id), **blank)
+    await PeopleImportLine.filter(name=person.name).update(name=_alias(person.id), given={}, password_sealed=None)
+    places = [place for place in (person.email, person.phone) if place]
+    await CaughtMail.filter(recipient__in=places).delete()
+    changes = blank | {"display_name": GONE, "name": _alias(person.id), "directory_id": None, "language": ""}
+    await Person.filter(id=person.id).update(**changes, properties={}, role="USER", disabled=True, removed_at=now)
+
+
+def _alias(person_id: UUID) -> str:
+    """Return the user name that a removed person has: nobody's, and no other's."""
+    return f"removed-{person_id.hex}"

@@ -1,0 +1,221 @@
+"""Manage → Users → import and export: a file, what it would change, how far it is, and what became of each line."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+from uuid import UUID
+
+from starlette.datastructures import UploadFile
+from starlette.responses import Response, StreamingResponse
+
+from otae.directory import exporting, formats, provisioning
+from otae.directory.provisioning import Finding, ImportRow, LineRow, Progress, Status
+from otae.directory.sheets import written
+from otae.errors import InputRefused, StaleState
+from otae.web.addresses import UPLOAD_CAP
+from otae.web.admin.entries import NamedForm, address, found, number
+from otae.web.admin.users import USERS
+from otae.web.failures import Failure, NotFound
+from otae.web.forms import FileField, SelectField
+from otae.web.guards import Console
+from otae.web.pages import go, render, wants_part
+from otae.words import gettext as _
+
+WHERE: Final = f"{USERS}/imports"
+#: Where a file is sent to.
+UPLOAD: Final = f"{USERS}/import/upload"
+PAGE: Final = 50
+#: Imports that are listed under the form.
+LISTED: Final = 20
+#: The highest line an address may name.
+MOST: Final = 10_000_000
+
+#: Where a file stands → its word.
+STANDS: Final = {
+    "reading": _("Reading the file"),
+    "checking": _("Comparing it with who is there"),
+    "ready": _("Ready, nothing written yet"),
+    "importing": _("Importing"),
+    "done": _("Done"),
+    "cancelled": _("Cancelled"),
+}
+KINDS: Final = {
+    "users": _("Provisioning file of users"),
+    "properties": _("Provisioning file of properties"),
+    "csv": _("CSV with headings"),
+}
+#: What a line comes to → its word.
+FINDINGS: Final = {
+    "listed": _("not looked at yet"),
+    "new": _("new"),
+    "changed": _("changes"),
+    "unchanged": _("unchanged"),
+    "refused": _("refused"),
+    "added": _("added"),
+    "saved": _("changed"),
+}
+#: What the list of lines can be narrowed to → its word.
+SHOWN: Final = {
+    "": _("All lines"),
+    "new": _("New"),
+    "changed": _("Changes"),
+    "unchanged": _("Unchanged"),
+    "refused": _("Refused"),
+}
+#: What of a person changes → its word.
+CHANGES: Final = {
+    "display_name": _("name"),
+    "email": _("e-mail"),
+    "phone": _("phone"),
+    "language": _("language"),
+    "role": _("role"),
+    "properties": _("properties"),
+    "groups": _("groups"),
+    "password": _("password"),
+    "disabled": _("disabled or not"),
+}
+
+
+class ImportForm(NamedForm):
+    """Which file, and of which format."""
+
+    file = FileField(_("File"))
+    kind = SelectField(_("Format"), choices={"": _("Told by the file itself"), **KINDS})
+
+
+async def blank(visit: Console) -> Response:
+    """Ask for a file, and list those that came before."""
+    return await _ask(visit, ImportForm())
+
+
+async def take(visit: Console) -> Response:
+    """Take a file and begin to look it through."""
+    async with visit.request.form(max_files=1, max_fields=10, max_part_size=UPLOAD_CAP) as sent:
+        form, chosen = await ImportForm.read(visit.request), sent.get("file")
+        if not isinstance(chosen, UploadFile) or not chosen.filename:
+            form.refuse(InputRefused({"file": _("choose a file")}))
+        elif form.validate():
+            try:
+                row = await provisioning.take(
+                    visit.desk,
+                    chosen.file,
+                    chosen.filename,
+                    kind=form.kind.data or "",
+                    now=visit.now,
+                    actor=visit.actor,
+                )
+            except InputRefused as refusal:
+                form.refuse(refusal)
+            else:
+                return go(f"{WHERE}/{row.id}")
+    return await _ask(visit, form, status=422)
+
+
+async def show(visit: Console) -> Response:
+    """Show how far a file is, and its lines; or only how far, when the block asks for news."""
+    row = found(await provisioning.find(_id(visit)))
+    counted, here = await provisioning.progress(row), f"{WHERE}/{row.id}"
+    context = {
+        "row": row,
+        "counted": counted,
+        "mark": _mark(row, counted),
+        "stands": STANDS,
+        "kinds": KINDS,
+        "here": here,
+        "final": row.status in provisioning.ENDED or row.status == Status.READY,
+    }
+    if wants_part(visit.request):
+        if visit.request.query_params.get("seen") == context["mark"]:
+            return Response(status_code=204)
+        return render(visit.request, "admin/imports/show.html", context, block="progress")
+    wanted, after = _wanted(visit), number(visit.request, "after", MOST)
+    lines = await provisioning.lines(row, show=wanted, after=after, limit=PAGE + 1)
+    shown = lines[:PAGE]
+    context |= {"lines": shown, "wanted": wanted, "shown": SHOWN, "findings": FINDINGS, "changes": CHANGES}
+    context |= {
+        "first": address(here, show=wanted) if after else "",
+        "more": address(here, show=wanted, after=shown[-1].number) if len(lines) > PAGE else "",
+    }
+    return render(visit.request, "admin/imports/show.html", context)
+
+
+async def start(visit: Console) -> Response:
+    """Begin to write what was found."""
+    return await _do(visit, provisioning.start)
+
+
+async def cancel(visit: Console) -> Response:
+    """Write nothing further."""
+    return await _do(visit, provisioning.cancel)
+
+
+async def result(visit: Console) -> Response:
+    """Hand out what became of each line, as CSV; it is written while it is read."""
+    row, wanted = found(await provisioning.find(_id(visit))), _wanted(visit)
+    return _download(_results(row, wanted), f"import-{row.id}.csv")
+
+
+async def export(visit: Console) -> Response:
+    """Hand out all local people, in one of the formats that can be imported."""
+    kind = visit.request.path_params["kind"]
+    if kind not in formats.KINDS:
+        raise NotFound
+    return _download(exporting.people(kind), "users.csv" if kind == formats.CSV else f"users-{kind}.csv")
+
+
+def cells(line: LineRow) -> list[str]:
+    """Return one line's result as HEADINGS name its cells."""
+    return [str(line.number), line.name, line.status, " ".join(line.changes), line.reason]
+
+
+#: Names of what `cells` returns.
+HEADINGS: Final = ("line", "user", "result", "changes", "reason")
+
+
+async def _results(row: ImportRow, show: str) -> AsyncIterator[str]:
+    yield written([HEADINGS])
+    async for page in provisioning.every_line(row, show):
+        yield written(cells(line) for line in page)
+
+
+def _download(parts: AsyncIterator[str], name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(parts, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Response:
+    row = found(await provisioning.find(_id(visit)))
+    try:
+        await change(visit.desk, row, now=visit.now, actor=visit.actor)
+    except StaleState:
+        return go(f"{WHERE}/{row.id}", "warning", _("It had moved on meanwhile; here is where it stands."))
+    return go(f"{WHERE}/{row.id}")
+
+
+async def _ask(visit: Console, form: ImportForm, *, status: int = 200) -> Response:
+    context = {
+        "form": form,
+        "rows": await provisioning.listed(limit=LISTED),
+        "stands": STANDS,
+        "kinds": KINDS,
+        "where": WHERE,
+        "upload": UPLOAD,
+        "most_lines": formats.MOST_LINES,
+    }
+    return render(visit.request, "admin/imports/add.html", context, status=status)
+
+
+def _mark(row: ImportRow, counted: Progress) -> str:
+    """Return a text that changes when what is shown changes."""
+    return f"{row.status}-{row.rows}-" + "-".join(str(counted.findings[each]) for each in Finding)
+
+
+def _wanted(visit: Console) -> str:
+    text = visit.request.query_params.get("show", "")
+    if text not in SHOWN:
+        raise Failure(400, _("This list knows no such filter."), "filter-unknown")
+    return text
+
+
+def _id(visit: Console) -> UUID:
+    found_id: UUID = visit.request.path_params["id"]
+    return found_id

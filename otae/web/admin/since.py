@@ -1,0 +1,28 @@
+"""What changed about a recipient since the invitation: asked for by the invitation's page once it is shown."""
+
+from typing import Final
+
+from starlette.responses import Response
+
+from otae.invitations import changes
+from otae.invitations.details import read
+from otae.web.admin.entries import found
+from otae.web.guards import Console
+from otae.web.pages import render, wants_part
+from otae.words import gettext as _
+
+#: What is compared → its word.
+FACTS: Final = {"display_name": _("Name"), "email": _("E-mail"), "phone": _("Phone")}
+
+
+async def show(visit: Console) -> Response:
+    """Say what changed; the part alone for the invitation's page, which then needs no directory to be shown."""
+    row = found(await read(visit.request.path_params["id"], visit.reach)).invitation
+    context = {
+        "since": await changes.since(visit.desk, row, now=visit.now),
+        "facts": FACTS,
+        "person": row.person,
+        "address": f"/admin/invitations/{row.id}",
+    }
+    part = "changes" if wants_part(visit.request) else None
+    return render(visit.request, "admin/invitations/changes.html", context, block=part)

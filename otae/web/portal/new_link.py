@@ -1,0 +1,22 @@
+"""Having a new link mailed, from the page that says that the old one no longer works."""
+
+from starlette.responses import RedirectResponse, Response
+
+from otae.invitations import lifecycle, new_links
+from otae.web.addresses import NEW_LINK
+from otae.web.guards import Visit
+from otae.web.pages import render
+from otae.web.portal.login import carried
+
+
+async def ask(visit: Visit) -> Response:
+    """Have a new link mailed, if that may be; the answer is the same either way."""
+    token = await carried(visit)
+    invitation = await lifecycle.by_token(token) if token else None
+    await new_links.ask(visit.desk, invitation, network=visit.request.state.network, now=visit.now)
+    return RedirectResponse(NEW_LINK, 303)
+
+
+async def asked(visit: Visit) -> Response:
+    """Say what happens now, whatever came of it."""
+    return render(visit.request, "portal/new-link.html", {"minutes": int(new_links.SOON.total_seconds() // 60)})

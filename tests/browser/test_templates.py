@@ -1,0 +1,45 @@
+"""The editor of what messages say, and the page of an ended invitation, in Chromium."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from otae.delivery import templates, wording
+from otae.invitations import lifecycle
+from otae.invitations.orders import InvitationOrder
+from otae.store import database
+from otae.store.models import Invitation, Person
+from tests.browser.conftest import Served
+from tests.browser.test_console import LONG, Theme, check, nothing_is_blocked  # noqa: F401 - for every test here too
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_its_pages_are_usable_by_everybody(served: Served, console: Page, ben: Person, theme: Theme) -> None:
+    now, pin = await database.now(), await templates.default_template("pin")
+    await wording.translate(served.desk, pin, "ar", now=now, actor="ada")
+    mine = await wording.clone(served.desk, pin, LONG[:100], now=now, actor="ada")
+    made = await lifecycle.create(served.desk, InvitationOrder(user=ben.name, mode="two_factor"), now=now, actor="ada")
+    await Invitation.filter(id=made.invitation.id).update(valid_until=now)
+    for path in (
+        "/admin/templates",
+        f"/admin/templates/{mine.id}?language=ar",
+        "/admin/account",
+        f"/zdm/macos/otae/login?e={made.token}",
+        "/zdm/macos/otae/new-link",
+    ):
+        await console.goto(f"{served.origin}{path}")
+        await check(console, theme)
+
+
+async def test_the_text_message_is_counted_while_one_types(served: Served, console: Page) -> None:
+    pin = await templates.default_template("pin")
+    await console.goto(f"{served.origin}/admin/templates/{pin.id}")
+    length = console.locator("#sms-length")
+    await expect(length).to_contain_text("1 part")
+    await console.fill("#sms", "${enrollment.pin} " + "ж" * 70)
+    await expect(length).to_contain_text("79 places · 2 parts")
+    await expect(length).to_contain_text("because of: ж")
+    await expect(console.locator("#sms")).to_be_focused()
+    await console.fill("#sms", "PIN: ${enrollment.pin}")
+    await expect(length).to_contain_text("13 places · 1 part")

@@ -1,0 +1,179 @@
+"""What a delivery says: in the invitation's words, language and values, as a mail and as a text message."""
+
+import pytest
+
+from otae.delivery import templates, wording
+from otae.delivery.compose import MOST_PARTS, compose, compose_sms, preview
+from otae.delivery.default_texts import DEFAULTS, Wording
+from otae.delivery.message import MessageRefused
+from otae.delivery.sms_parts import measure
+from otae.settings import Settings
+from otae.store import properties
+from otae.store.desk import Desk
+from otae.store.models import Delivery, Invitation, NotificationTemplate, Person, TemplateTranslation
+from tests.delivery.conftest import NOW, PIN, TOKEN, Invite
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def settings(sqlite_settings: Settings) -> Settings:
+    """Words are put together alike on either database."""
+    return sqlite_settings
+
+
+HOSTILE = ["Ben\r\nBcc: cleo@example.test", "\u202enimda\u202c", "👩‍💻" * 60, "=?utf-8?q?Ben?=", "\x00\x1b[31m"]
+
+
+async def sms(desk: Desk, delivery: Delivery) -> str:
+    return await compose_sms(desk, delivery, now=NOW)
+
+
+async def texts(desk: Desk, delivery: Delivery) -> tuple[str, str]:
+    """Return subject and text of the mail."""
+    mail = await compose(desk, delivery, now=NOW)
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(mail["Subject"]), body.get_content()
+
+
+async def translated(desk: Desk, kind: str, language: str, said: str) -> NotificationTemplate:
+    row = await templates.default_template(kind)
+    await wording.translate(desk, row, language, now=NOW, actor="ada")
+    needed = "${enrollment.url}" if kind == "url" else ""
+    wanted = Wording(said, f"{said} {needed}", f"{said} {needed}", f"{said} {needed}")
+    await wording.reword(desk, row, wanted, now=NOW, actor="ada", language=language)
+    return row
+
+
+@pytest.mark.parametrize(("kind", "secret"), [("url", TOKEN), ("pin", PIN), ("reminder-1", TOKEN)])
+async def test_a_text_message_holds_what_it_is_sent_for(desk: Desk, invite: Invite, kind: str, secret: str) -> None:
+    said = await sms(desk, (await invite(kind)).deliveries[kind])
+    assert secret in said
+    assert "${" not in said
+    assert measure(said).parts <= 2
+
+
+@pytest.mark.parametrize("kind", [kind for kind in DEFAULTS if kind != "notice"])
+async def test_every_default_text_message_is_plain_and_short(desk: Desk, invite: Invite, kind: str) -> None:
+    said = await sms(desk, (await invite(kind)).deliveries[kind])
+    assert not measure(said).unicode
+    assert measure(said).parts <= 2
+    assert "\n" not in said
+
+
+async def test_a_template_without_a_text_message_says_what_the_default_one_does(desk: Desk, invite: Invite) -> None:
+    ben = await invite("url")
+    before = await sms(desk, ben.deliveries["url"])
+    await NotificationTemplate.filter(kind="url").update(sms="")
+    assert await sms(desk, ben.deliveries["url"]) == before
+    await templates.ensure_templates()
+    assert (await templates.default_template("url")).sms == DEFAULTS["url"].sms
+
+
+async def test_a_notice_is_no_text_message_and_a_wiped_pin_none_either(desk: Desk, invite: Invite) -> None:
+    ben = await invite("pin", "notice")
+    with pytest.raises(MessageRefused, match="there is none of the kind notice"):
+        await sms(desk, ben.deliveries["notice"])
+    await Invitation.filter(id=ben.invitation.id).update(generation=2)
+    ben.deliveries["pin"].generation = 2
+    with pytest.raises(MessageRefused, match="no longer exists"):
+        await sms(desk, ben.deliveries["pin"])
+
+
+async def test_a_text_message_of_too_many_parts_is_not_sent(desk: Desk, invite: Invite) -> None:
+    ben = await invite("confirmation")
+    await NotificationTemplate.filter(kind="confirmation").update(sms="ж" * 67 * MOST_PARTS)
+    assert measure(await sms(desk, ben.deliveries["confirmation"])).parts == MOST_PARTS
+    await NotificationTemplate.filter(kind="confirmation").update(sms="ж" * (67 * MOST_PARTS + 1))
+    with pytest.raises(MessageRefused, match="longer than"):
+        await sms(desk, ben.deliveries["confirmation"])
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_no_name_breaks_a_text_message(desk: Desk, invite: Invite, name: str) -> None:
+    await NotificationTemplate.filter(kind="confirmation").update(
+        sms="Hi ${user.displayname}, note: ${invitation.note}"
+    )
+    ben = await invite("confirmation", display_name=name.replace("\x00", "\x01"))
+    await Invitation.filter(id=ben.invitation.id).update(note="one\ntwo " + "x" * 400)
+    said = await sms(desk, ben.deliveries["confirmation"])
+    assert said.isprintable() or "\u200d" in said
+    assert "note: one two x" in said
+    assert len(said) < 250
+
+
+async def test_name_and_addresses_are_those_of_the_invitation(desk: Desk, invite: Invite) -> None:
+    ben = await invite("confirmation")
+    await NotificationTemplate.filter(kind="confirmation").update(
+        subject="${user.displayname}", text="${user.mail} ${user.phone} ${invitation.note 'no note'}"
+    )
+    assert await texts(desk, ben.deliveries["confirmation"]) == ("Ben Example", "ben@example.test  no note\n")
+    as_invited = {"display_name": "Benjamin", "email": "b@example.test", "phone": "+4930123456", "note": "Hurry"}
+    await Invitation.filter(id=ben.invitation.id).update(**as_invited)
+    subject, text = await texts(desk, ben.deliveries["confirmation"])
+    assert (subject, text) == ("Benjamin", "b@example.test +4930123456 Hurry\n")
+
+
+@pytest.mark.parametrize(
+    ("person", "invited", "house", "said"),
+    [
+        ("", "", "", "own"),
+        ("de", "", "", "Deutsch"),
+        ("fr", "de", "", "Deutsch"),
+        ("de-AT", "", "", "Deutsch"),
+        ("pt-BR", "", "", "Brasil"),
+        ("pt", "", "", "own"),
+        ("fr", "", "de", "Deutsch"),
+        ("", "", "de-CH", "Deutsch"),
+        ("en", "", "de", "own"),
+        ("en-GB", "", "de", "own"),
+    ],
+)
+async def test_each_person_is_written_to_in_the_language_that_fits_best(
+    desk: Desk, invite: Invite, person: str, invited: str, house: str, said: str
+) -> None:
+    await NotificationTemplate.filter(kind="confirmation").update(subject="own")
+    await translated(desk, "confirmation", "de", "Deutsch")
+    await translated(desk, "confirmation", "pt-BR", "Brasil")
+    await properties.write("notification.language", house)
+    ben = await invite("confirmation")
+    await Person.filter(id=ben.person.id).update(language=person)
+    await Invitation.filter(id=ben.invitation.id).update(language=invited)
+    assert (await texts(desk, ben.deliveries["confirmation"]))[0] == said
+    assert (await sms(desk, ben.deliveries["confirmation"])).startswith(said) == (said != "own")
+
+
+async def test_what_the_product_says_itself_follows_the_language(desk: Desk, invite: Invite) -> None:
+    row = await translated(desk, "url", "de", "Hallo")
+    said = Wording("Hallo", "${enrollment.url}|${enrollment.mode}|${enrollment.expires}", "${enrollment.url}")
+    await wording.reword(desk, row, said, now=NOW, actor="ada", language="de")
+    ben = await invite("url")
+    await Person.all().update(language="de")
+    text = (await texts(desk, ben.deliveries["url"]))[1]
+    assert text.split("|")[1:] == ["Benutzername, Passwort und PIN", "2026-11-24 10:00 UTC\n"]
+
+
+async def test_a_template_of_ones_own_has_languages_of_its_own(desk: Desk, invite: Invite) -> None:
+    system = await translated(desk, "url", "de", "Hallo")
+    mine = await wording.clone(desk, system, "mine", now=NOW, actor="ada")
+    await TemplateTranslation.filter(template_id=mine.id).update(subject="Moin")
+    ben = await invite("url")
+    await Invitation.filter(id=ben.invitation.id).update(language="de", url_template_id=mine.id)
+    assert (await texts(desk, ben.deliveries["url"]))[0] == "Moin"
+    assert (await TemplateTranslation.get(template_id=system.id)).subject == "Hallo"
+    await wording.remove(desk, mine, now=NOW, actor="ada")
+    assert (await texts(desk, ben.deliveries["url"]))[0] == "Hallo"
+
+
+async def test_a_preview_says_what_goes_out_by_which_way_and_keeps_link_and_pin_open(
+    desk: Desk, invite: Invite
+) -> None:
+    ben = await invite("url")
+    await Invitation.filter(id=ben.invitation.id).update(note="Before Friday")
+    invitation = await Invitation.get(id=ben.invitation.id).select_related("person")
+    mail = await preview(desk, invitation, "url")
+    assert "Before Friday" in mail.text
+    assert "/zdm/su?e=ep-…" in mail.text
+    text = await preview(desk, invitation, "pin", channel="sms")
+    assert (text.subject, "••••••••" in text.text, "\n" in text.text) == ("", True, False)

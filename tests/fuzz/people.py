@@ -1,0 +1,54 @@
+"""Files of people: any bytes are lines that say something, or lines that are refused; nothing is raised."""
+
+import io
+import json
+
+from otae.directory import facts, formats, sheets
+from otae.directory.facts import House
+
+HOUSE = House(frozenset(facts.ROLES), "DE")
+#: What a line may say, by name.
+SAID = {"display_name", "email", "phone", "language", "role", "groups", "properties", "disabled"}
+
+
+def read_people(data: bytes) -> None:
+    """Lines come in order, their names can be stored, what they say is JSON, and a refused line says nothing."""
+    file = io.BytesIO(data)
+    if not sheets.is_text(file):
+        return
+    encoding, most = sheets.measure(file)
+    kind = formats.detect(file, encoding)
+    assert kind is None or kind in formats.KINDS
+    for each in formats.KINDS:
+        last = 0
+        for line in formats.read(file, encoding, each):
+            assert last < line.number <= most + 1
+            last = line.number
+            check(line)
+
+
+def check(line: formats.Line) -> None:
+    """Hold what is promised of a line."""
+    assert line.name.isprintable()
+    assert len(line.name) <= 100
+    assert set(line.given) <= SAID
+    assert bool(line.reason) or facts.has_shape(line.name)
+    assert not (line.reason and line.given)
+    json.dumps(line.given).encode()
+    columns, wrong = facts.columns(formats.facts_of(line.given), HOUSE, line.name)
+    assert set(columns) | set(wrong) <= SAID
+    line.password.encode()
+
+
+def files() -> list[bytes]:
+    """Make a good file of each format, in several encodings."""
+    users = "user01;pwd\\;01;USER;myGroup.users01;myGroup.users02\nben;;SUPPORT\n"
+    properties = "ben;asuseremail;ben@example.test;mobile;+49 151 2345678;company;Größe\\; Ltd\n"
+    table = 'user,display name,groups,disabled,company\r\nben,"Okafor, Ben",sales|crew,no,\'=1\r\n'
+    return [
+        users.encode(),
+        properties.encode("utf-8-sig"),
+        properties.encode("latin-1"),
+        table.encode(),
+        table.replace(",", "\t").encode(),
+    ]

@@ -1,0 +1,133 @@
+"""Settings → Enrollment Modes, the form's "PIN by", and the card that is shown once."""
+
+import re
+from datetime import datetime
+
+import httpx2
+import pytest
+
+from otae.invitations import channels
+from otae.store.models import Administrator, AuditEntry, Delivery, Invitation, Person, Pin
+from tests.web.admin.test_invitations import form
+from tests.web.conftest import Site
+
+pytestmark = pytest.mark.anyio
+
+MODES = "/admin/enrollment-modes"
+BEN = "+4915112345678"
+#: What a card says of the PIN.
+SHOWN = re.compile(r'id="pin">(\d{8})<')
+
+
+def pin_of(page: str) -> str:
+    [pin] = SHOWN.findall(page)
+    return str(pin)
+
+
+async def test_every_mode_is_shown_with_what_it_asks_for(console: httpx2.AsyncClient) -> None:
+    page = (await console.get(MODES)).text
+    for words in ("Two Factor", "High Security", "Invitation URL + PIN", "user name, password, PIN", "default", "off"):
+        assert words in page
+    assert 'name="two_factor"' in page
+    assert 'name="username_password"' not in page
+    assert 'name="invitation_url_pin"' not in page
+
+
+async def test_a_policy_is_kept_audited_and_taken_back(console: httpx2.AsyncClient) -> None:
+    sent = {"two_factor": "sms", "username_pin": "", "high_security": "card"}
+    assert (await console.post(MODES, data=sent)).status_code == 303
+    assert await channels.policies() == {"two_factor": "sms", "high_security": "card"}
+    assert await AuditEntry.filter(action="mode.pin-channel").count() == 2
+    assert (await console.post(MODES, data=sent | {"two_factor": ""})).status_code == 303
+    assert await channels.policies() == {"high_security": "card"}
+    assert await AuditEntry.filter(action="mode.pin-channel").count() == 3
+    assert (await console.post(MODES, data={"two_factor": "mail"})).status_code == 422
+    assert await channels.policies() == {"high_security": "card"}
+
+
+async def test_a_pin_by_text_message_is_asked_for_in_the_form(console: httpx2.AsyncClient, ben: Person) -> None:
+    sent = await form(console, pin_channel="sms")
+    answer = await console.post("/admin/invitations/add", data=sent)
+    assert answer.status_code == 422
+    assert 'id="pin_channel-errors"' in answer.text
+    await Person.filter(id=ben.id).update(phone=BEN)
+    assert (await console.post("/admin/invitations/add", data=sent)).status_code == 303
+    assert (await Delivery.get(kind="pin")).channel == "sms"
+    page = (await console.get(f"/admin/invitations/{(await Invitation.get()).id}")).text
+    assert "as a text message" in page
+
+
+async def test_a_pin_that_is_shown_stands_on_that_answer_alone(console: httpx2.AsyncClient, ben: Person) -> None:
+    answer = await console.post("/admin/invitations/add", data=await form(console, pin_channel="shown"))
+    pin = pin_of(answer.text)
+    row = await Invitation.get()
+    assert pin not in (await console.get(f"/admin/invitations/{row.id}")).text
+    assert [each.kind for each in await Delivery.all()] == ["url"]
+    assert (await Pin.get()).pin_sealed is None
+    again = await console.post(f"/admin/invitations/{row.id}/resend")
+    assert pin_of(again.text) != pin
+
+
+async def test_a_card_leads_to_the_login_page_where_the_link_was_mailed(
+    console: httpx2.AsyncClient, site: Site, ben: Person
+) -> None:
+    answer = await console.post("/admin/invitations/add", data=await form(console, pin_channel="card"))
+    page = answer.text
+    assert pin_of(page)
+    assert "<svg" in page
+    assert f"{site.origin}/zdm/macos/otae/login<" in page
+    assert "ep-" not in page
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_card_holds_the_link_where_nothing_was_mailed(console: httpx2.AsyncClient, ben: Person) -> None:
+    page = (await console.post("/admin/invitations/add", data=await form(console, pin_channel="card", send=None))).text
+    assert re.search(r"/zdm/su\?e=ep-[0-9a-f-]{36}<", page)
+    assert await Delivery.all().count() == 0
+
+
+async def test_a_card_of_a_mode_that_asks_for_the_link_names_the_mail(console: httpx2.AsyncClient, ben: Person) -> None:
+    sent = await form(console, pin_channel="card", mode="high_security")
+    page = (await console.post("/admin/invitations/add", data=sent)).text
+    assert "the link in the mail" in page
+    assert "<svg" not in page.partition("otae-handout")[2]
+
+
+async def test_a_policy_in_the_way_is_told_beside_the_field(
+    console: httpx2.AsyncClient, ben: Person, now: datetime
+) -> None:
+    await channels.set_policy("two_factor", "card", now=now, actor="ada")
+    answer = await console.post("/admin/invitations/add", data=await form(console, pin_channel="mail"))
+    assert answer.status_code == 422
+    assert "only go out on a printed card" in answer.text
+    answer = await console.post("/admin/invitations/add", data=await form(console))
+    assert pin_of(answer.text)
+
+
+async def test_an_invitation_that_ended_is_extended_with_a_new_card(console: httpx2.AsyncClient, ben: Person) -> None:
+    first = pin_of((await console.post("/admin/invitations/add", data=await form(console, pin_channel="card"))).text)
+    row = await Invitation.get()
+    await Invitation.filter(id=row.id).update(status="expired", token_sealed=None)
+    assert pin_of((await console.post(f"/admin/invitations/{row.id}/extend")).text) != first
+
+
+async def test_who_may_not_take_pins_out_gets_none_by_hand(
+    console: httpx2.AsyncClient, ben: Person, now: datetime
+) -> None:
+    shown = await form(console, pin_channel="shown")
+    assert pin_of((await console.post("/admin/invitations/add", data=shown)).text)
+    row = await Invitation.get()
+    await Administrator.filter(name="ada").update(role="DEVICE_PROVISIONING")
+    page = (await console.get("/admin/invitations/add")).text
+    assert 'value="sms"' in page
+    assert 'value="shown"' not in page
+    assert (
+        await console.post("/admin/invitations/add", data=await form(console, pin_channel="card"))
+    ).status_code == 403
+    await channels.set_policy("two_factor", "card", now=now, actor="ada")
+    assert (await console.post("/admin/invitations/add", data=await form(console))).status_code == 403
+    again = await console.post(f"/admin/invitations/{row.id}/resend")
+    assert (again.status_code, SHOWN.findall(again.text)) == (303, [])
+    assert await Invitation.all().count() == 1
+    assert (await Invitation.get()).generation == 1
+    assert (await console.get(MODES)).status_code == 403
