@@ -6,6 +6,7 @@ what it is. The answer holds addresses, not the name: a second look-up could ans
 
 import asyncio
 import ipaddress
+import re
 import socket
 from dataclasses import dataclass
 
@@ -21,12 +22,31 @@ SHARED = ipaddress.ip_network("100.64.0.0/10")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
+#: One label of a host name (RFC 1035 §2.3.4); underscores inside, as some networks use them.
+_LABEL = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.IGNORECASE | re.ASCII)
+
+
 @dataclass(frozen=True)
 class Address:
     """One resolved address. ``where`` is what a socket of ``family`` connects to."""
 
     family: socket.AddressFamily
     where: tuple[str, int] | tuple[str, int, int, int]
+
+
+def is_host_name(text: str) -> bool:
+    """Tell whether ``text`` is written as a host name is: labels and dots, no port, no address."""
+    return len(text) <= 254 and _HOST.fullmatch(text) is not None
+
+
+def is_host(text: str) -> bool:
+    """Tell whether ``text`` is written as a host name or an IP address is; nothing is looked up."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return is_host_name(text)
+    return True
 
 
 async def resolve(host: str, port: int, *, private: bool, loopback: bool) -> list[Address]:

@@ -3,7 +3,7 @@
 import pytest
 
 from otae.errors import AddressRefused
-from otae.outgoing import resolve
+from otae.outgoing import is_host, resolve
 
 pytestmark = pytest.mark.anyio
 
@@ -64,3 +64,31 @@ async def test_a_name_that_does_not_resolve_is_the_networks_error() -> None:
 async def test_a_name_that_cannot_be_asked_for_is_the_networks_error_too(host: str) -> None:
     with pytest.raises(OSError, match="no such name"):
         await resolve(host, 443, private=True, loopback=True)
+
+
+@pytest.mark.parametrize(
+    "text", ["mail.example.test", "MAIL.example.test.", "mail_2.example.test", "localhost", "192.0.2.1", "2001:db8::1"]
+)
+def test_host_names_and_addresses_are_hosts(text: str) -> None:
+    assert is_host(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ".",
+        "-mail.example.test",
+        "mail..example.test",
+        "mail.example.test:25",
+        "https://mail.example.test",
+        "mail.example.test\n",
+        "mail example",
+        "m\u212aail.example.test",
+        f"{'m' * 64}.example.test",
+        ".".join(["mail"] * 60),
+        "192.0.2.1/24",
+    ],
+)
+def test_what_no_resolver_can_be_asked_for_is_no_host(text: str) -> None:
+    assert not is_host(text)

@@ -1,6 +1,5 @@
 """Administrators: how the first and every other one comes to be, and how they sign in."""
 
-import hashlib
 import secrets
 from datetime import datetime, timedelta
 
@@ -15,6 +14,7 @@ from otae.store import audit, passwords, tries
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Administrator, SetupLink
+from otae.store.passwords import hash_token
 
 SETUP_LINK_LIFE = timedelta(hours=24)
 #: Page that a setup link opens; the link's secret follows as `?s=`.
@@ -56,7 +56,7 @@ async def new_setup_link(
             raise InputRefused({"name": f"there is already an administrator called {name}"})
     await _check_role(role)
     token = secrets.token_urlsafe(32)
-    link = SetupLink(token_hash=_hash(token), administrator_name=name, role=role, expires_at=now + SETUP_LINK_LIFE)
+    link = SetupLink(token_hash=hash_token(token), administrator_name=name, role=role, expires_at=now + SETUP_LINK_LIFE)
     async with transaction():
         if replacing:
             await SetupLink.filter(administrator_name=name, used_at=None).update(used_at=now)
@@ -66,7 +66,7 @@ async def new_setup_link(
 
 async def find_setup_link(token: str, *, now: datetime) -> SetupLink:
     """Return the link that still works; SetupLinkUnknown for every other, one face for every reason."""
-    link = await SetupLink.get_or_none(token_hash=_hash(token), used_at=None, expires_at__gt=now)
+    link = await SetupLink.get_or_none(token_hash=hash_token(token), used_at=None, expires_at__gt=now)
     if link is None or (link.administrator_name is None and await any_administrator()):
         raise SetupLinkUnknown
     return link
@@ -158,7 +158,3 @@ def checked_name(text: str) -> str:
     if not has_shape(name):
         raise InputRefused({"name": "use 1 to 100 letters, digits or . _ - + @ ', beginning with a letter or digit"})
     return name
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

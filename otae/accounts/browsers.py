@@ -1,10 +1,10 @@
 """Signed-in browsers of console and portal: rows here, a random id in a cookie there, and nothing to be guessed."""
 
-import hashlib
 import secrets
 from datetime import datetime, timedelta
 
 from otae.store.models import Administrator, BrowserSession, Enrollment, EnrollmentSession
+from otae.store.passwords import hash_token
 from otae.store.states import SessionStatus
 
 CONSOLE, PORTAL = "console", "portal"
@@ -29,7 +29,7 @@ async def open_browser(
     if replacing:
         await close_browser(replacing)
     secret = secrets.token_urlsafe(32)
-    row = BrowserSession(secret_hash=_hash(secret), kind=kind, created_at=now, seen_at=now)
+    row = BrowserSession(secret_hash=hash_token(secret), kind=kind, created_at=now, seen_at=now)
     if isinstance(owner, Administrator):
         if kind != CONSOLE:
             raise ValueError("an administrator's browser is a console")
@@ -47,7 +47,7 @@ async def find_browser(secret: str, kind: str, *, now: datetime, touch: bool = T
 
     ``touch``: False for what a page asks for by itself, so that a page left open signs itself out all the same.
     """
-    row = await BrowserSession.get_or_none(secret_hash=_hash(secret), kind=kind)
+    row = await BrowserSession.get_or_none(secret_hash=hash_token(secret), kind=kind)
     if row is None:
         return None
     if kind == CONSOLE:
@@ -72,7 +72,7 @@ def is_fresh(row: BrowserSession, *, now: datetime) -> bool:
 
 async def close_browser(secret: str) -> None:
     """Sign a browser out; nothing happens when it was not signed in."""
-    await BrowserSession.filter(secret_hash=_hash(secret)).delete()
+    await BrowserSession.filter(secret_hash=hash_token(secret)).delete()
 
 
 async def close_all(administrator: Administrator) -> None:
@@ -90,7 +90,3 @@ async def _glows(row: BrowserSession, now: datetime) -> bool:
     if row.session is None or row.session.status != SessionStatus.ENROLLED:
         return False
     return await Enrollment.exists(session_id=row.session_id, enrolled_at__gt=now - AFTERGLOW)
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

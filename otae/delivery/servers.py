@@ -1,7 +1,5 @@
 """Notification servers: where messages leave the house. One of each kind is active; else the catcher takes them."""
 
-import ipaddress
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -14,6 +12,7 @@ from otae.delivery.message import MessageRefused, check_address, check_header
 from otae.delivery.smtp import PASSWORD
 from otae.delivery.tryout import try_out, try_out_sms
 from otae.errors import InputRefused
+from otae.outgoing import is_host, is_host_name
 from otae.store import audit, jobs, tries
 from otae.store.database import transaction
 from otae.store.desk import Desk
@@ -27,8 +26,6 @@ SECURITIES = ("none", "starttls", "tls")
 TEST = "notification-server.test"
 #: Tests an hour and administrator.
 TESTS = 30
-
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\.?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,7 +219,7 @@ def _wrong(entry: ServerEntry) -> dict[str, str]:
             fields[field] = str(error).partition(": ")[2]
     rules = (
         ("name", len(entry.name.strip()) <= 100, "use at most 100 characters"),
-        ("host", _is_host(entry.host.strip()), "use a host name such as mail.example.org, without a port"),
+        ("host", is_host(entry.host.strip()), "use a host name such as mail.example.org, without a port"),
         ("port", 1 <= entry.port <= 65535, "use a number from 1 to 65535"),
         ("security", entry.security in SECURITIES, "choose none, starttls or tls"),
         (
@@ -246,16 +243,8 @@ def _wrong(entry: ServerEntry) -> dict[str, str]:
     return fields | {field: words for field, right, words in rules if not right}
 
 
-def _is_host(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return _HOST.fullmatch(text) is not None
-    return True
-
-
 def _is_selector(text: str) -> bool:
-    return not text or (len(text) <= 63 and _HOST.fullmatch(text) is not None)
+    return not text or (len(text) <= 63 and is_host_name(text))
 
 
 def _short_line(text: str, length: int) -> bool:

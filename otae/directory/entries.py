@@ -9,6 +9,7 @@ from cryptography import x509
 
 from otae.directory.facts import DOMAIN
 from otae.directory.names import is_dn
+from otae.outgoing import is_host
 
 KINDS: Final = ("ldap", "active-directory")
 SECURITIES: Final = ("none", "starttls", "ldaps")
@@ -21,7 +22,6 @@ SEARCH_BY: Final[Mapping[str, tuple[str, ...]]] = {
 LONGEST_PEM: Final = 100_000
 
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?")
-_HOST = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?\.?")
 _WORDS: Final = {
     "host": "use a host name such as ldap.example.org, without a port",
     "port": "use a number from 1 to 65535",
@@ -46,8 +46,8 @@ def wrong_fields(values: Mapping[str, Any]) -> dict[str, str]:
         ("alias", not values["alias"] or _is_domain(values["alias"]), "use letters, digits, dots and hyphens"),
         ("alias", values["alias"] not in {DOMAIN, values["domain"]}, "use another name than the domain's"),
         ("kind", values["kind"] in KINDS, "choose ldap or active-directory"),
-        ("primary_host", _is_host(values["primary_host"]), _WORDS["host"]),
-        ("secondary_host", not values["secondary_host"] or _is_host(values["secondary_host"]), _WORDS["host"]),
+        ("primary_host", is_host(values["primary_host"]), _WORDS["host"]),
+        ("secondary_host", not values["secondary_host"] or is_host(values["secondary_host"]), _WORDS["host"]),
         ("port", 1 <= values["port"] <= 65535, _WORDS["port"]),
         ("security", values["security"] in SECURITIES, "choose none, starttls or ldaps"),
         ("security", _is_guarded(values), "passwords are only ever sent over StartTLS or LDAPS: choose one of them"),
@@ -76,14 +76,6 @@ def wrong_fields(values: Mapping[str, Any]) -> dict[str, str]:
 
 def _is_domain(text: str) -> bool:
     return _DOMAIN.fullmatch(text) is not None
-
-
-def _is_host(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return _HOST.fullmatch(text) is not None
-    return True
 
 
 def _is_guarded(values: Mapping[str, Any]) -> bool:

@@ -1,6 +1,5 @@
 """One-time links with which people choose their password themselves: 256 random bits, kept as a hash, for a day."""
 
-import hashlib
 import secrets
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,6 +11,7 @@ from otae.store import audit, passwords
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import PasswordLink, Person
+from otae.store.passwords import hash_token
 
 LIFE: Final = timedelta(hours=24)
 #: Page that a link opens; the link's secret follows as `?s=`.
@@ -29,7 +29,9 @@ async def make(desk: Desk, person: Person, *, now: datetime, actor: str) -> str:
     token = secrets.token_urlsafe(32)
     async with transaction():
         await PasswordLink.filter(person_id=person.id).delete()
-        await PasswordLink(token_hash=_hash(token), person_id=person.id, expires_at=now + LIFE).save(force_create=True)
+        await PasswordLink(token_hash=hash_token(token), person_id=person.id, expires_at=now + LIFE).save(
+            force_create=True
+        )
         await audit.record(actor, "person.password-link", now=now, subject=str(person.id))
     return f"{desk.settings.public_url}{PATH}?s={token}"
 
@@ -75,7 +77,7 @@ async def forget_old(now: datetime) -> int:
 
 
 async def _find(token: str, now: datetime) -> PasswordLink:
-    known = PasswordLink.filter(token_hash=_hash(token), used_at=None, expires_at__gt=now)
+    known = PasswordLink.filter(token_hash=hash_token(token), used_at=None, expires_at__gt=now)
     link = await known.filter(person__disabled=False, person__removed_at=None).prefetch_related("person").first()
     if link is None:
         raise PasswordLinkUnknown
@@ -84,7 +86,3 @@ async def _find(token: str, now: datetime) -> PasswordLink:
 
 def _missing(password: str) -> dict[str, str]:
     return {} if password else {"password": "choose a password"}
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,6 +1,5 @@
 """Enrollment sessions: one sign-in and the one Mac that follows from it, with the one-time challenges minted for it."""
 
-import hashlib
 import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -24,6 +23,7 @@ from otae.store import properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Challenge, Device, Enrollment, EnrollmentSession, Invitation, Person
+from otae.store.passwords import hash_token
 from otae.store.records import about, advance, note
 from otae.store.states import EnrollmentStatus, InvitationStatus, SessionStatus
 
@@ -144,7 +144,7 @@ async def mint_challenge(session: EnrollmentSession, purpose: str, *, now: datet
     """
     secret = secrets.token_hex(20)
     await Challenge(
-        session_id=session.id, secret_hash=_hash(secret), purpose=purpose, created_at=now, expires_at=expires_at
+        session_id=session.id, secret_hash=hash_token(secret), purpose=purpose, created_at=now, expires_at=expires_at
     ).save()
     return secret
 
@@ -157,7 +157,7 @@ async def find_challenge(secret: str, purposes: Collection[str]) -> tuple[Challe
 
 async def named_challenge(secret: str, purposes: Collection[str]) -> Challenge | None:
     """As ``find_challenge``, of the challenge alone: for who is about to take the session."""
-    challenge = await Challenge.get_or_none(secret_hash=_hash(secret))
+    challenge = await Challenge.get_or_none(secret_hash=hash_token(secret))
     return challenge if challenge is not None and challenge.purpose in purposes else None
 
 
@@ -266,7 +266,3 @@ async def check_free(udid: str, session: EnrollmentSession) -> None:
     others = Enrollment.filter(device_id=device.id, status=EnrollmentStatus.ENROLLED)
     if await others.exclude(person_id=session.person_id).exists():
         raise DeviceTaken
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -29,6 +29,7 @@ from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Event, Invitation, Person, Pin
+from otae.store.passwords import hash_token
 from otae.store.records import about, advance, note
 from otae.store.states import InvitationStatus as Status
 
@@ -208,7 +209,7 @@ async def by_token(token: str) -> Invitation | None:
     """Return the invitation of an invitation token, with its person; None when there is none."""
     if not tokens.has_shape(token):
         return None
-    return await Invitation.get_or_none(token_hash=tokens.hashed(token)).prefetch_related("person")
+    return await Invitation.get_or_none(token_hash=hash_token(token)).prefetch_related("person")
 
 
 def check_usable(invitation: Invitation, *, now: datetime) -> None:

@@ -15,6 +15,7 @@ from otae.directory.reach import EVERYBODY, Reach
 from otae.invitations import tokens
 from otae.invitations.lifecycle import Created
 from otae.store.models import EnrollmentSession, Event, Group, GroupInvitee, Invitation, Membership
+from otae.store.passwords import hash_token
 from otae.store.records import SUPPORT_ALPHABET
 from otae.store.states import InvitationStatus
 
@@ -81,7 +82,7 @@ async def _fitting(narrowed: Narrowed, reach: Reach) -> QuerySet[Invitation]:
 
 async def _holds(text: str) -> Q:
     if tokens.has_shape(text.lower()):
-        return Q(token_hash=tokens.hashed(text.lower()))
+        return Q(token_hash=hash_token(text.lower()))
     wanted = (
         Q(person__name__icontains=text)
         | Q(person__display_name__icontains=text)

@@ -1,6 +1,5 @@
 """Invitation tokens: 128 random bits in a link, kept as a hash for look-up and sealed for as long as they work."""
 
-import hashlib
 import re
 import secrets
 from uuid import UUID
@@ -8,6 +7,7 @@ from uuid import UUID
 from otae.errors import InvitationUnknown
 from otae.store.desk import Desk
 from otae.store.models import Invitation
+from otae.store.passwords import hash_token
 
 #: Purpose under which the token is sealed.
 SEAL = "invitation.token"
@@ -20,7 +20,10 @@ def mint(desk: Desk, invitation: Invitation) -> tuple[str, dict[str, object]]:
     Shaped as a UUID, and random in all of its 128 bits: those of a version-4 UUID that are fixed are not fixed here.
     """
     token = f"ep-{UUID(bytes=secrets.token_bytes(16))}"
-    return token, {"token_hash": hashed(token), "token_sealed": desk.vault.seal(token.encode(), invitation.id, SEAL)}
+    return token, {
+        "token_hash": hash_token(token),
+        "token_sealed": desk.vault.seal(token.encode(), invitation.id, SEAL),
+    }
 
 
 def reveal(desk: Desk, invitation: Invitation) -> str:
@@ -28,11 +31,6 @@ def reveal(desk: Desk, invitation: Invitation) -> str:
     if invitation.token_sealed is None:
         raise InvitationUnknown("the link of this invitation has been forgotten")
     return desk.vault.open(invitation.token_sealed, invitation.id, SEAL).decode()
-
-
-def hashed(token: str) -> str:
-    """Return what an invitation is looked up by: SHA-256 hex of its token."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def has_shape(text: str) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from otae.accounts import lockouts
+from otae.accounts import unlocking
 from otae.directory import local, password_links
 from otae.directory.provisioning import Finding
 from otae.mdm.devices import DeviceRecord, find_device
@@ -57,7 +57,7 @@ async def read(person: Person, *, now: datetime, audited: bool) -> PersonDetails
     return PersonDetails(
         person=person,
         groups=await local.groups_of(person),
-        locked_until=(await lockouts.locked_among([person], now=now)).get(person.id),
+        locked_until=(await unlocking.locked_among([person], now=now)).get(person.id),
         link=await password_links.waiting(person, now=now),
         ends=await consequences(person),
         invitations=invitations,

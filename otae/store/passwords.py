@@ -1,6 +1,10 @@
-"""argon2id behind a semaphore: a few hashes at a time, in threads, so that a flood of sign-ins leaves pages alive."""
+"""How secrets are kept: what people choose under argon2id, what we draw at random under SHA-256.
+
+argon2id stands behind a semaphore: a few hashes at a time, in threads, so that a flood of sign-ins leaves pages alive.
+"""
 
 import asyncio
+import hashlib
 import os
 from collections.abc import Callable
 from functools import partial
@@ -48,6 +52,14 @@ def check_not_crowded() -> None:
     """Raise SlowDown when a flood of sign-ins waits already; asked before a try is counted or anything is looked at."""
     if _gate().waiting >= WAITING:
         raise SlowDown(5, "too many sign-ins at once")
+
+
+def hash_token(token: str) -> str:
+    """Return what a secret of ours is looked up by: SHA-256 in hex, enough for one drawn with 128 bits or more.
+
+    ``token``: as it came, even with half a surrogate pair in it; such a one is simply not found.
+    """
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 async def hash_secret(secret: bytes) -> str:

@@ -167,42 +167,29 @@ def group_routes() -> list[Route]:
 
 def group_invitation_routes() -> list[Route]:
     """Return the console's pages of inviting groups."""
+    where = group_invitations.WHERE
+    one = f"{where}/{{id:uuid}}"
     return [
-        console("/admin/group-invitations", "group-invitation.see", within=True, GET=group_invitations.index),
+        console(where, "group-invitation.see", within=True, GET=group_invitations.index),
         console(
-            "/admin/group-invitations/add",
+            f"{where}/add",
             "group-invitation.create",
             within=True,
             GET=group_invitations.blank,
             POST=group_invitations.add,
         ),
-        console(
-            "/admin/group-invitations/groups",
-            "group-invitation.create",
-            within=True,
-            GET=group_invitations.fitting,
-        ),
+        console(f"{where}/groups", "group-invitation.create", within=True, GET=group_invitations.fitting),
         console(
             group_invitations.CSV,
             "group-invitation.create",
             GET=group_invitations.blank_csv,
             POST=group_invitations.take_csv,
         ),
-        console("/admin/group-invitations/{id:uuid}", "group-invitation.see", within=True, GET=group_invitations.show),
-        console(
-            "/admin/group-invitations/{id:uuid}/mail/{number:int}",
-            "group-invitation.see",
-            within=True,
-            GET=group_invitations.mail,
-        ),
-        console(
-            "/admin/group-invitations/{id:uuid}/export",
-            "group-invitation.see",
-            within=True,
-            GET=group_invitations.export,
-        ),
+        console(one, "group-invitation.see", within=True, GET=group_invitations.show),
+        console(f"{one}/mail/{{number:int}}", "group-invitation.see", within=True, GET=group_invitations.mail),
+        console(f"{one}/export", "group-invitation.see", within=True, GET=group_invitations.export),
         *(
-            console(f"{group_invitations.WHERE}/{{id:uuid}}/{what}", "group-invitation.create", within=True, POST=page)
+            console(f"{one}/{what}", "group-invitation.create", within=True, POST=page)
             for what, page in group_invitations.STEPS.items()
         ),
     ]

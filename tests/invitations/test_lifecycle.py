@@ -18,12 +18,13 @@ from otae.errors import (
     InvitationRevoked,
     StaleState,
 )
-from otae.invitations import lifecycle, pins, tokens
+from otae.invitations import lifecycle, pins
 from otae.invitations.orders import InvitationOrder
 from otae.store import database
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import AuditEntry, Delivery, Event, Invitation, Pin
+from otae.store.passwords import hash_token
 from tests.desks import RecordingBell
 from tests.invitations.guests import add_person, invite
 
@@ -62,7 +63,7 @@ async def test_the_token_is_random_hashed_and_sealed(desk: Desk) -> None:
     assert created.token != other.token
     assert re.fullmatch(r"ep-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", created.token)
     row = await Invitation.get(id=created.invitation.id)
-    assert row.token_hash == tokens.hashed(created.token)
+    assert row.token_hash == hash_token(created.token)
     assert row.token_sealed is not None
     assert created.token.encode() not in row.token_sealed
     found = await lifecycle.by_token(created.token)

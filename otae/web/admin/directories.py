@@ -2,7 +2,6 @@
 
 import ssl
 from typing import Final
-from uuid import UUID
 
 from starlette.responses import Response
 
@@ -12,7 +11,7 @@ from otae.errors import InputRefused, SlowDown
 from otae.overview.domains import Dependents, dependents
 from otae.web.addresses import UPLOAD_CAP
 from otae.web.admin import connection_steps
-from otae.web.admin.entries import NamedForm, found
+from otae.web.admin.entries import NamedForm, found, row_id
 from otae.web.forms import (
     FileField,
     InputRequired,
@@ -142,7 +141,7 @@ async def show(visit: Console) -> Response:
     """Show a directory as a form, with its last test; or only the test when its block asks for news."""
     if not wants_part(visit.request):
         return await _page(visit, await _find(visit))
-    test = await servers.last_test(_id(visit))
+    test = await servers.last_test(row_id(visit.request))
     if visit.request.query_params.get("seen") == _mark(test):
         return Response(status_code=204)
     return render(visit.request, "admin/directories/edit.html", _followed(visit, test), block="test")
@@ -235,7 +234,7 @@ def _filled(row: DirectoryRow) -> DirectoryForm:
 def _followed(visit: Console, last: DirectoryTest | None) -> dict[str, object]:
     """Return what the block of the test shows."""
     tried = connection_steps.shown(last) if last else ()
-    return {"test": last, "tried": tried, "mark": _mark(last), "here": f"{WHERE}/{_id(visit)}"}
+    return {"test": last, "tried": tried, "mark": _mark(last), "here": f"{WHERE}/{row_id(visit.request)}"}
 
 
 def _losses(row: DirectoryRow, hanging: Dependents) -> str:
@@ -270,9 +269,4 @@ def _mark(last: DirectoryTest | None) -> str:
 
 
 async def _find(visit: Console) -> DirectoryRow:
-    return found(next((row for row in await servers.list_directories() if row.id == _id(visit)), None))
-
-
-def _id(visit: Console) -> UUID:
-    found_id: UUID = visit.request.path_params["id"]
-    return found_id
+    return found(next((row for row in await servers.list_directories() if row.id == row_id(visit.request)), None))

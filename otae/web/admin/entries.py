@@ -1,12 +1,15 @@
 """What the console's pages have in common: a row or 404, texts from the address, forms that name their fields."""
 
+from collections.abc import Container
 from typing import TypeVar
 from urllib.parse import urlencode
+from uuid import UUID
 
 from starlette.requests import Request
 
-from otae.web.failures import NotFound
+from otae.web.failures import Failure, NotFound
 from otae.web.forms import Form
+from otae.words import gettext as _
 
 Row = TypeVar("Row")
 
@@ -29,6 +32,20 @@ def found(row: Row | None) -> Row:
     if row is None:
         raise NotFound
     return row
+
+
+def row_id(request: Request) -> UUID:
+    """Return the id of the row that the address names."""
+    found_id: UUID = request.path_params["id"]
+    return found_id
+
+
+def one_of(request: Request, name: str, known: Container[str]) -> str:
+    """Return what the address asks for under ``name``, "" when nothing; Failure 400 for what is not ``known``."""
+    text = request.query_params.get(name, "")
+    if text not in known:
+        raise Failure(400, _("This list knows no such filter."), "filter-unknown")
+    return text
 
 
 def asked(request: Request, name: str) -> str:

@@ -15,10 +15,9 @@ from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.invitations.results import Progress
 from otae.web.addresses import UPLOAD_CAP
 from otae.web.admin import picker
-from otae.web.admin.entries import address, asked, found, number
+from otae.web.admin.entries import address, asked, found, number, one_of, row_id
 from otae.web.admin.invitations import CHOOSE, PIN_CHANNELS, InvitationForm, sentence
 from otae.web.admin.statuses import OWNERSHIPS, STATUSES
-from otae.web.failures import Failure
 from otae.web.forms import BooleanField, FileField, InputRequired, Length, SelectField, StringField
 from otae.web.guards import Console
 from otae.web.pages import go, render, wants_part
@@ -178,7 +177,7 @@ async def take_csv(visit: Console) -> Response:
 
 async def show(visit: Console) -> Response:
     """Show how far an order is, and its people; or only how far, when the block asks for news."""
-    row = found(await groups.find(_id(visit), visit.reach))
+    row = found(await groups.find(row_id(visit.request), visit.reach))
     counted = await results.progress(row, now=visit.now)
     context = {"row": row, "counted": counted, "mark": _mark(row, counted), "stands": STANDS, "reasons": REASONS}
     context |= {"final": row.status in groups.ENDED, "here": f"{WHERE}/{row.id}", "title_of": title_of}
@@ -187,7 +186,11 @@ async def show(visit: Console) -> Response:
         if visit.request.query_params.get("seen") == context["mark"]:
             return Response(status_code=204)
         return render(visit.request, "admin/group-invitations/show.html", context, block="progress")
-    here, wanted, after = f"{WHERE}/{row.id}", _wanted(visit), number(visit.request, "after", MOST)
+    here, wanted, after = (
+        f"{WHERE}/{row.id}",
+        one_of(visit.request, "show", SHOWN),
+        number(visit.request, "after", MOST),
+    )
     people = await results.results(row, show=wanted, after=after, limit=PAGE + 1, reach=visit.reach)
     shown = people[:PAGE]
     context |= {"people": shown, "wanted": wanted, "shown": SHOWN, "mails": MAILS, "statuses": STATUSES}
@@ -200,7 +203,7 @@ async def show(visit: Console) -> Response:
 
 async def mail(visit: Console) -> Response:
     """Show what one person of an order is mailed, link and PIN left open."""
-    row = found(await groups.find(_id(visit), visit.reach))
+    row = found(await groups.find(row_id(visit.request), visit.reach))
     number = visit.request.path_params["number"]
     shown = await results.previews(visit.desk, row, number, now=visit.now, reach=visit.reach)
     context = {"row": row, "here": f"{WHERE}/{row.id}", "mails": found(shown or None)}
@@ -209,10 +212,10 @@ async def mail(visit: Console) -> Response:
 
 async def export(visit: Console) -> Response:
     """Hand the people of an order out as CSV, as they are listed; it is written while it is read."""
-    row = found(await groups.find(_id(visit), visit.reach))
+    row = found(await groups.find(row_id(visit.request), visit.reach))
     headers = {"Content-Disposition": f'attachment; filename="group-invitation-{row.id}.csv"'}
     return StreamingResponse(
-        exports.group_results(row, _wanted(visit), reach=visit.reach),
+        exports.group_results(row, one_of(visit.request, "show", SHOWN), reach=visit.reach),
         media_type="text/csv; charset=utf-8",
         headers=headers,
     )
@@ -243,7 +246,7 @@ STEPS: Final = {"start": start, "pause": pause, "resume": resume, "cancel": canc
 
 
 async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Response:
-    row = found(await groups.find(_id(visit), visit.reach))
+    row = found(await groups.find(row_id(visit.request), visit.reach))
     try:
         await change(visit.desk, row, now=visit.now, actor=visit.actor)
     except StaleState:
@@ -270,18 +273,6 @@ def _mark(row: GroupInvitationRow, counted: Progress) -> str:
     """Return a text that changes when what is shown changes."""
     messages = "-".join(str(each) for each in counted.messages.values())
     return f"{row.status}-{row.found}-{counted.waiting}-{counted.invited}-{messages}-{counted.rate:.1f}"
-
-
-def _wanted(visit: Console) -> str:
-    text = visit.request.query_params.get("show", "")
-    if text not in SHOWN:
-        raise Failure(400, _("This list knows no such filter."), "filter-unknown")
-    return text
-
-
-def _id(visit: Console) -> UUID:
-    found_id: UUID = visit.request.path_params["id"]
-    return found_id
 
 
 def _uuid(text: str) -> UUID | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
-from uuid import UUID
 
 from starlette.datastructures import UploadFile
 from starlette.responses import Response, StreamingResponse
@@ -12,9 +11,9 @@ from otae.directory.provisioning import Finding, ImportRow, LineRow, Progress, S
 from otae.directory.sheets import written
 from otae.errors import InputRefused, StaleState
 from otae.web.addresses import UPLOAD_CAP
-from otae.web.admin.entries import NamedForm, address, found, number
+from otae.web.admin.entries import NamedForm, address, found, number, one_of, row_id
 from otae.web.admin.users import USERS
-from otae.web.failures import Failure, NotFound
+from otae.web.failures import NotFound
 from otae.web.forms import FileField, SelectField
 from otae.web.guards import Console
 from otae.web.pages import go, render, wants_part
@@ -112,7 +111,7 @@ async def take(visit: Console) -> Response:
 
 async def show(visit: Console) -> Response:
     """Show how far a file is, and its lines; or only how far, when the block asks for news."""
-    row = found(await provisioning.find(_id(visit)))
+    row = found(await provisioning.find(row_id(visit.request)))
     counted, here = await provisioning.progress(row), f"{WHERE}/{row.id}"
     context = {
         "row": row,
@@ -127,7 +126,7 @@ async def show(visit: Console) -> Response:
         if visit.request.query_params.get("seen") == context["mark"]:
             return Response(status_code=204)
         return render(visit.request, "admin/imports/show.html", context, block="progress")
-    wanted, after = _wanted(visit), number(visit.request, "after", MOST)
+    wanted, after = one_of(visit.request, "show", SHOWN), number(visit.request, "after", MOST)
     lines = await provisioning.lines(row, show=wanted, after=after, limit=PAGE + 1)
     shown = lines[:PAGE]
     context |= {"lines": shown, "wanted": wanted, "shown": SHOWN, "findings": FINDINGS, "changes": CHANGES}
@@ -150,7 +149,7 @@ async def cancel(visit: Console) -> Response:
 
 async def result(visit: Console) -> Response:
     """Hand out what became of each line, as CSV; it is written while it is read."""
-    row, wanted = found(await provisioning.find(_id(visit))), _wanted(visit)
+    row, wanted = found(await provisioning.find(row_id(visit.request))), one_of(visit.request, "show", SHOWN)
     return _download(_results(row, wanted), f"import-{row.id}.csv")
 
 
@@ -183,7 +182,7 @@ def _download(parts: AsyncIterator[str], name: str) -> Response:
 
 
 async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Response:
-    row = found(await provisioning.find(_id(visit)))
+    row = found(await provisioning.find(row_id(visit.request)))
     try:
         await change(visit.desk, row, now=visit.now, actor=visit.actor)
     except StaleState:
@@ -207,15 +206,3 @@ async def _ask(visit: Console, form: ImportForm, *, status: int = 200) -> Respon
 def _mark(row: ImportRow, counted: Progress) -> str:
     """Return a text that changes when what is shown changes."""
     return f"{row.status}-{row.rows}-" + "-".join(str(counted.findings[each]) for each in Finding)
-
-
-def _wanted(visit: Console) -> str:
-    text = visit.request.query_params.get("show", "")
-    if text not in SHOWN:
-        raise Failure(400, _("This list knows no such filter."), "filter-unknown")
-    return text
-
-
-def _id(visit: Console) -> UUID:
-    found_id: UUID = visit.request.path_params["id"]
-    return found_id

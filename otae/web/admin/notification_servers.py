@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from otae.delivery import servers, sms_servers, tested
 from otae.errors import InputRefused, SlowDown
-from otae.web.admin.entries import NamedForm, found
+from otae.web.admin.entries import NamedForm, found, row_id
 from otae.web.forms import InputRequired, IntegerField, PasswordField, SelectField, StringField
 from otae.web.guards import Console
 from otae.web.pages import go, render, wants_part
@@ -122,16 +122,16 @@ async def show(visit: Console) -> Response:
     """Show a server as a form, with its last test; or only the test when its block asks for news."""
     if not wants_part(visit.request):
         return await _page(visit)
-    test = await tested.last_test(_id(visit))
+    test = await tested.last_test(row_id(visit.request))
     if visit.request.query_params.get("seen") == tested.mark_of(test):
         return Response(status_code=204)
-    context = {"test": test, "mark": tested.mark_of(test), "here": f"{SERVERS}/{_id(visit)}"}
+    context = {"test": test, "mark": tested.mark_of(test), "here": f"{SERVERS}/{row_id(visit.request)}"}
     return render(visit.request, "admin/notification-servers/edit.html", context, block="test")
 
 
 async def change(visit: Console) -> Response:
     """Change a server."""
-    server = found(await _find(_id(visit)))
+    server = found(await _find(row_id(visit.request)))
     form = await ServerForm.read(visit.request)
     if form.validate():
         try:
@@ -146,27 +146,27 @@ async def change(visit: Console) -> Response:
 
 async def activate(visit: Console) -> Response:
     """Send through this server from now on."""
-    found(await _find(_id(visit)))
-    server = await servers.server_of(_id(visit))
+    found(await _find(row_id(visit.request)))
+    server = await servers.server_of(row_id(visit.request))
     await servers.activate(server, now=visit.now, actor=visit.actor)
     return go(f"{SERVERS}/{server.id}", "success", _("Mail goes out through %s from now on.") % server.name)
 
 
 async def remove(visit: Console) -> Response:
     """Forget this server."""
-    found(await _find(_id(visit)))
-    server = await servers.server_of(_id(visit))
+    found(await _find(row_id(visit.request)))
+    server = await servers.server_of(row_id(visit.request))
     await servers.remove_server(server, now=visit.now, actor=visit.actor)
     return go(SERVERS, "success", _("%s was removed.") % server.name)
 
 
 async def test(visit: Console) -> Response:
     """Order a test mail; the page follows it."""
-    found(await _find(_id(visit)))
+    found(await _find(row_id(visit.request)))
     form = await RecipientForm.read(visit.request)
     if form.validate():
         try:
-            server = await servers.server_of(_id(visit))
+            server = await servers.server_of(row_id(visit.request))
             await servers.enqueue_test(visit.desk, server, form.recipient.data, now=visit.now, actor=visit.actor)
         except InputRefused as refusal:
             form.refuse(refusal)
@@ -180,7 +180,7 @@ async def test(visit: Console) -> Response:
 async def _page(
     visit: Console, *, form: ServerForm | None = None, recipient: RecipientForm | None = None, status: int = 200
 ) -> Response:
-    server = found(await _find(_id(visit)))
+    server = found(await _find(row_id(visit.request)))
     last = await tested.last_test(server.id)
     row = await servers.server_of(server.id)
     context = {
@@ -203,8 +203,3 @@ def _filled(server: Server) -> ServerForm:
     names = ("name", "host", "port", "security", "username", "from_name", "from_email", "timeout", "retries")
     more = ("connections", "rate", "standby", "dkim_selector")
     return ServerForm(data={name: getattr(server, name) for name in (*names, *more)})
-
-
-def _id(visit: Console) -> UUID:
-    found_id: UUID = visit.request.path_params["id"]
-    return found_id

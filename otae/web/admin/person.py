@@ -5,7 +5,7 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from otae.accounts import lockouts
+from otae.accounts import unlocking
 from otae.directory import facts, local, lookup, password_links
 from otae.directory.lookup import PersonRow
 from otae.errors import InputRefused, StaleState
@@ -92,7 +92,7 @@ async def enable(visit: Console) -> Response:
 async def unlock(visit: Console) -> Response:
     """Forget the person's wrong passwords."""
     person = await _person(visit)
-    held = await lockouts.unlock(person, now=visit.now, actor=visit.actor)
+    held = await unlocking.unlock(person, now=visit.now, actor=visit.actor)
     said = _("%s may try again at once.") if held else _("%s was not locked any more.")
     return go(f"{USERS}/{person.id}", "success", said % person.display_name)
 

@@ -1,7 +1,6 @@
 """Settings → Roles: what each role allows, and roles of one's own."""
 
 from typing import Final, Self
-from uuid import UUID
 
 from starlette.responses import Response
 
@@ -12,7 +11,7 @@ from otae.accounts.roles import RoleRow
 from otae.directory import groups as directory
 from otae.directory import servers
 from otae.errors import InputRefused, Refusal
-from otae.web.admin.entries import NamedForm, found
+from otae.web.admin.entries import NamedForm, found, row_id
 from otae.web.forms import InputRequired, Length, SelectField, SelectMultipleField, StringField, TextAreaField
 from otae.web.guards import Console
 from otae.web.pages import go, render
@@ -78,7 +77,7 @@ async def assign(visit: Console) -> Response:
 
 async def unassign(visit: Console) -> Response:
     """Take the role away from the members of a group."""
-    group = await assignments.unassign(visit.desk, _id(visit), by=visit.by, now=visit.now)
+    group = await assignments.unassign(visit.desk, row_id(visit.request), by=visit.by, now=visit.now)
     return go(ROLES, "success", _("Members of %s have no role from there any more.") % group)
 
 
@@ -133,7 +132,7 @@ async def change(visit: Console) -> Response:
     row, form = await _row(visit), await RoleForm.read(visit.request)
     if form.validate():
         try:
-            await own_roles.change_role(visit.desk, _id(visit), form.draft(), by=visit.by, now=visit.now)
+            await own_roles.change_role(visit.desk, row_id(visit.request), form.draft(), by=visit.by, now=visit.now)
         except InputRefused as refusal:
             form.refuse(refusal)
         except Refusal as refusal:
@@ -147,7 +146,7 @@ async def remove(visit: Console) -> Response:
     """Forget a role that nobody has."""
     row = await _row(visit)
     try:
-        await own_roles.remove_role(visit.desk, _id(visit), by=visit.by, now=visit.now)
+        await own_roles.remove_role(visit.desk, row_id(visit.request), by=visit.by, now=visit.now)
     except InputRefused as refusal:
         return go(f"{ROLES}/{row.id}", "danger", _("Not removed: %s.") % "; ".join(refusal.fields.values()))
     except Refusal as refusal:
@@ -155,13 +154,8 @@ async def remove(visit: Console) -> Response:
     return go(ROLES, "success", _("The role %s was removed.") % row.name)
 
 
-def _id(visit: Console) -> UUID:
-    found_id: UUID = visit.request.path_params["id"]
-    return found_id
-
-
 async def _row(visit: Console) -> RoleRow:
-    return found(await own_roles.find_own(_id(visit)))
+    return found(await own_roles.find_own(row_id(visit.request)))
 
 
 async def _ask(visit: Console, form: RoleForm, row: RoleRow | None = None, *, status: int = 200) -> Response:

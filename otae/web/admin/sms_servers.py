@@ -1,7 +1,6 @@
 """Settings → Notification Servers: SMS gateways. First which one, then its fields; afterwards a test."""
 
 from typing import Final
-from uuid import UUID
 
 from starlette.responses import Response
 
@@ -9,7 +8,7 @@ from otae.delivery import carriers, servers, sms_servers, tested
 from otae.delivery.gateways import GATEWAYS, Field
 from otae.delivery.sms import CARRIER
 from otae.errors import InputRefused, SlowDown
-from otae.web.admin.entries import NamedForm, found
+from otae.web.admin.entries import NamedForm, found, row_id
 from otae.web.failures import NotFound
 from otae.web.forms import InputRequired, IntegerField, PasswordField, SelectField, StringField, TextAreaField
 from otae.web.guards import Console
@@ -82,10 +81,10 @@ async def show(visit: Console) -> Response:
     """Show a gateway as a form, with its last test; or only the test when its block asks for news."""
     if not wants_part(visit.request):
         return await _page(visit)
-    test = await tested.last_test(_id(visit))
+    test = await tested.last_test(row_id(visit.request))
     if visit.request.query_params.get("seen") == tested.mark_of(test):
         return Response(status_code=204)
-    context = {"test": test, "mark": tested.mark_of(test), "here": f"{SMS}/{_id(visit)}"}
+    context = {"test": test, "mark": tested.mark_of(test), "here": f"{SMS}/{row_id(visit.request)}"}
     return render(visit.request, "admin/notification-servers/sms-edit.html", context, block="test")
 
 
@@ -197,7 +196,7 @@ def _shown(gateway: str, *, stored: bool) -> list[tuple[Field, str]]:
 
 async def _found(visit: Console) -> servers.ServerRow:
     listed = await servers.list_servers(sms_servers.KIND)
-    return found(next((server for server in listed if server.id == _id(visit)), None))
+    return found(next((server for server in listed if server.id == row_id(visit.request)), None))
 
 
 def _gateway(visit: Console) -> str:
@@ -205,8 +204,3 @@ def _gateway(visit: Console) -> str:
     if name not in sms_servers.TITLES:
         raise NotFound
     return name
-
-
-def _id(visit: Console) -> UUID:
-    found_id: UUID = visit.request.path_params["id"]
-    return found_id

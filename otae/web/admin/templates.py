@@ -1,7 +1,6 @@
 """Settings → Notification Templates: what the messages say."""
 
 from typing import Final
-from uuid import UUID
 
 from starlette.responses import HTMLResponse, Response
 
@@ -10,7 +9,7 @@ from otae.delivery.default_texts import DEFAULTS
 from otae.delivery.kinds import CHOSEN, KINDS
 from otae.delivery.languages import LANGUAGES, MAIN
 from otae.errors import InputRefused, SlowDown
-from otae.web.admin.entries import address, found
+from otae.web.admin.entries import address, found, row_id
 from otae.web.admin.mail import POLICY
 from otae.web.admin.template_forms import (
     COPY,
@@ -44,7 +43,7 @@ async def show(visit: Console) -> Response:
 
 async def change(visit: Console) -> Response:
     """Let a template, or its translation, say something else."""
-    template = found(await wording.template_of(_id(visit)))
+    template = found(await wording.template_of(row_id(visit.request)))
     form = await TemplateForm.read(visit.request)
     language = await _language(visit)
     try:
@@ -57,7 +56,7 @@ async def change(visit: Console) -> Response:
 
 async def preview(visit: Console) -> Response:
     """Show what is written here, saved or not, with values put in: the whole page, or its block while one types."""
-    template = found(await wording.template_of(_id(visit)))
+    template = found(await wording.template_of(row_id(visit.request)))
     form = await TemplateForm.read(visit.request)
     try:
         wording.check_wording(template.kind, form.wording())
@@ -73,13 +72,13 @@ async def saved_html(visit: Console) -> Response:
 
 async def preview_html(visit: Console) -> Response:
     """Give the HTML as it is written, with values put in, for the frame on the page."""
-    found(await wording.template_of(_id(visit)))
+    found(await wording.template_of(row_id(visit.request)))
     return await _framed(visit, await TemplateForm.read(visit.request))
 
 
 async def send(visit: Console) -> Response:
     """Order the message, as it is written here, to be sent to an address; the page follows it."""
-    template = found(await wording.template_of(_id(visit)))
+    template = found(await wording.template_of(row_id(visit.request)))
     form = await TemplateForm.read(visit.request)
     block = "sent" if wants_part(visit.request) else None
     try:
@@ -100,7 +99,7 @@ async def send(visit: Console) -> Response:
 async def sent(visit: Console) -> Response:
     """Tell how far sending is: the page with what is saved, or the block when it asks for news."""
     form = await _stored(visit)
-    going = found(await drafts.sent_draft(_id(visit), visit.request.path_params["job"]))
+    going = found(await drafts.sent_draft(row_id(visit.request), visit.request.path_params["job"]))
     if not wants_part(visit.request):
         return await _page(visit, form, sent=going)
     if visit.request.query_params.get("seen") == going.status:
@@ -110,14 +109,14 @@ async def sent(visit: Console) -> Response:
 
 async def restore(visit: Console) -> Response:
     """Let a template say again what it says by default."""
-    template = found(await wording.template_of(_id(visit)))
+    template = found(await wording.template_of(row_id(visit.request)))
     await wording.restore(visit.desk, template, now=visit.now, actor=visit.actor)
     return go(TEMPLATES, "success", _("%s says again what it says by default.") % template.name)
 
 
 async def clone(visit: Console) -> Response:
     """Store what is saved a second time, under another name."""
-    template = found(await wording.template_of(_id(visit)))
+    template = found(await wording.template_of(row_id(visit.request)))
     form = await CopyForm.read(visit.request, prefix=COPY)
     try:
         copy = await wording.clone(visit.desk, template, form.name.data or "", now=visit.now, actor=visit.actor)
@@ -129,7 +128,7 @@ async def clone(visit: Console) -> Response:
 
 async def translate(visit: Console) -> Response:
     """Give a template words in one more language; the page then shows them, to be written."""
-    template = found(await wording.template_of(_id(visit)))
+    template = found(await wording.template_of(row_id(visit.request)))
     form = await LanguageForm.read(visit.request)
     try:
         chosen = form.language.data or ""
@@ -143,7 +142,7 @@ async def translate(visit: Console) -> Response:
 
 async def drop_translation(visit: Console) -> Response:
     """Forget the words of one language."""
-    template = found(await wording.template_of(_id(visit)))
+    template = found(await wording.template_of(row_id(visit.request)))
     language = await _language(visit)
     try:
         await wording.drop_translation(visit.desk, template, language, now=visit.now, actor=visit.actor)
@@ -156,7 +155,7 @@ async def drop_translation(visit: Console) -> Response:
 
 async def rename(visit: Console) -> Response:
     """Call a template of one's own otherwise."""
-    template = found(await wording.template_of(_id(visit)))
+    template = found(await wording.template_of(row_id(visit.request)))
     form = await NameForm.read(visit.request)
     try:
         await wording.rename(visit.desk, template, form.name.data or "", now=visit.now, actor=visit.actor)
@@ -168,7 +167,7 @@ async def rename(visit: Console) -> Response:
 
 async def remove(visit: Console) -> Response:
     """Forget a template of one's own."""
-    template = found(await wording.template_of(_id(visit)))
+    template = found(await wording.template_of(row_id(visit.request)))
     try:
         await wording.remove(visit.desk, template, now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
@@ -185,7 +184,10 @@ async def _stored(visit: Console) -> TemplateForm:
 
 async def _row(visit: Console) -> templates.Words:
     """Return the template, or its translation into the language that the address names."""
-    template, language = found(await wording.template_of(_id(visit))), visit.request.query_params.get("language", "")
+    template, language = (
+        found(await wording.template_of(row_id(visit.request))),
+        visit.request.query_params.get("language", ""),
+    )
     if not language:
         return template
     return found(next((row for row in await templates.translations(template.id) if row.language == language), None))
@@ -198,11 +200,11 @@ async def _language(visit: Console) -> str:
 
 
 def _here(visit: Console, language: str = "", action: str = "") -> str:
-    return address(f"{TEMPLATES}/{_id(visit)}{action}", language=language)
+    return address(f"{TEMPLATES}/{row_id(visit.request)}{action}", language=language)
 
 
 async def _framed(visit: Console, form: TemplateForm) -> Response:
-    template = found(await wording.template_of(_id(visit)))
+    template = found(await wording.template_of(row_id(visit.request)))
     spoken = await _language(visit) or MAIN
     draft = await drafts.preview(visit.desk, template.kind, form.wording(), now=visit.now, language=spoken)
     return HTMLResponse(draft.html, headers={"Content-Security-Policy": POLICY, "X-Frame-Options": "SAMEORIGIN"})
@@ -219,7 +221,7 @@ async def _page(
     name: NameForm | None = None,
     spoken: LanguageForm | None = None,
 ) -> Response:
-    row = found(await wording.template_of(_id(visit)))
+    row = found(await wording.template_of(row_id(visit.request)))
     template: Template = row
     language = await _language(visit)
     there = [each.language for each in await templates.translations(row.id)]
@@ -248,8 +250,3 @@ async def _page(
         "sent": sent,
     }
     return render(visit.request, "admin/templates/edit.html", context, block=block, status=status)
-
-
-def _id(visit: Console) -> UUID:
-    found_id: UUID = visit.request.path_params["id"]
-    return found_id

@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from otae.accounts import lockouts
+from otae.accounts import unlocking
 from otae.delivery.languages import LANGUAGES
 from otae.directory import facts, local, lookup
 from otae.directory.lookup import Narrowing
@@ -62,14 +62,14 @@ async def index(visit: Console) -> Response:
         domain=query["domain"],
         role=query["role"],
         disabled=state == "disabled",
-        among=await lockouts.locked_ids(now=visit.now) if state == "locked" else None,
+        among=await unlocking.locked_ids(now=visit.now) if state == "locked" else None,
     )
     people = await lookup.narrowed(wanted, after=after, limit=PAGE + 1, reach=visit.reach)
     shown = people[:PAGE]
     context = {
         "people": shown,
         "groups": await lookup.groups_of_people(shown),
-        "locked": await lockouts.locked_among(shown, now=visit.now),
+        "locked": await unlocking.locked_among(shown, now=visit.now),
         "query": query | {"state": state},
         "narrowed": bool(wanted),
         "states": STATES,

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from otae.accounts import lockout, lockouts, throttle
+from otae.accounts import lockout, throttle, unlocking
 from otae.errors import SlowDown
 from otae.store import database
 from otae.store.desk import Desk
@@ -25,11 +25,11 @@ async def test_somebody_who_waits_anywhere_is_found_and_unlocked_everywhere(desk
     ben, cleo, now = await add_person(desk, "ben"), await add_person(desk, "cleo"), await database.now()
     for network in ("203.0.113.9", "2001:db8::1"):
         await blocked(throttle.key_of("password", "ben", network))
-    assert await lockouts.locked_ids(now=now) == {ben.id}
-    assert set(await lockouts.locked_among([ben, cleo], now=now)) == {ben.id}
-    assert await lockouts.unlock(ben, now=now, actor="ada")
-    assert not await lockouts.unlock(ben, now=now, actor="ada")
-    assert await lockouts.locked_ids(now=now) == set()
+    assert await unlocking.locked_ids(now=now) == {ben.id}
+    assert set(await unlocking.locked_among([ben, cleo], now=now)) == {ben.id}
+    assert await unlocking.unlock(ben, now=now, actor="ada")
+    assert not await unlocking.unlock(ben, now=now, actor="ada")
+    assert await unlocking.locked_ids(now=now) == set()
     assert await AuditEntry.filter(action="person.unlocked", subject=str(ben.id)).count() == 1
     await throttle.count_try(throttle.key_of("password", "ben", "203.0.113.9"), now)
 
@@ -43,21 +43,21 @@ async def test_an_account_of_a_directory_is_left_alone_at_either_door(desk: Desk
         await lockout.count_try(key, 1, 5, now)
         with pytest.raises(SlowDown):
             await lockout.count_try(key, 1, 5, now)
-        assert await lockouts.locked_ids(now=now) == {dora.id}
-        assert await lockouts.unlock(dora, now=now, actor="ada")
-        assert await lockouts.locked_ids(now=now) == set()
+        assert await unlocking.locked_ids(now=now) == {dora.id}
+        assert await unlocking.unlock(dora, now=now, actor="ada")
+        assert await unlocking.locked_ids(now=now) == set()
 
 
 async def test_a_wait_that_is_over_locks_nobody(desk: Desk) -> None:
     await add_person(desk, "ben")
     await blocked(throttle.key_of("password", "ben", "203.0.113.9"))
     later = await database.now() + timedelta(minutes=6)
-    assert await lockouts.locked_ids(now=later) == set()
+    assert await unlocking.locked_ids(now=later) == set()
 
 
 async def test_other_people_and_other_counters_stay(desk: Desk) -> None:
     ben, now = await add_person(desk, "ben"), await database.now()
     for key in (throttle.key_of("password", "bena", "203.0.113.9"), throttle.key_of("admin", "ben", "203.0.113.9")):
         await blocked(key)
-    assert not await lockouts.unlock(ben, now=now, actor="ada")
+    assert not await unlocking.unlock(ben, now=now, actor="ada")
     assert await Counter.all().count() == 2
