@@ -26,8 +26,8 @@ class RecordingBell:
 
     rung: list[tuple[str, UUID]] = field(default_factory=list)
 
-    def ring(self, kind: str, row: UUID) -> None:
-        self.rung.append((kind, row))
+    def ring(self, kind: str, *rows: UUID) -> None:
+        self.rung += [(kind, row) for row in rows]
 
 
 def make_settings(home: Path, **environ: str) -> Settings:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from otae.settings import Settings
-from tests.servers import slapd
+from tests.servers import ldap_trees, slapd
 from tests.servers.ports import free_port
 from tests.servers.slapd import LdapServer
 from tests.test_cli import CommandLine
 
-PASSWORD = f"{slapd.PASSWORD}\n"
+PASSWORD = f"{ldap_trees.PASSWORD}\n"
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def ldap() -> Iterator[LdapServer]:
 
 def given(domain: str, *more: str) -> list[str]:
     """Give what adds a directory on this machine."""
-    bases = ["--user-base", slapd.PEOPLE, "--group-base", slapd.GROUPS]
-    who = ["--bind-name", slapd.SERVICE, "--password-stdin"]
+    bases = ["--user-base", ldap_trees.PEOPLE, "--group-base", ldap_trees.GROUPS]
+    who = ["--bind-name", ldap_trees.SERVICE, "--password-stdin"]
     return ["directory", "add", "--domain", domain, "--host", "localhost", *bases, *who, *more]
 
 
@@ -65,5 +65,5 @@ def test_what_cannot_be_is_refused_and_a_test_that_fails_ends_with_one(command: 
     done = command.run("directory", "test", "example.test")
     assert done.returncode == 1
     assert "the connection was refused" in done.stdout
-    assert slapd.PASSWORD not in done.stdout + done.stderr
+    assert ldap_trees.PASSWORD not in done.stdout + done.stderr
     assert "there is no directory" in command.refusal("directory", "remove", "nobody")

@@ -3,6 +3,8 @@
 import secrets
 from datetime import datetime, timedelta
 
+from otae.directory.facts import DOMAIN
+from otae.directory.reach import BELIEVED
 from otae.store.models import Administrator, BrowserSession, Enrollment, EnrollmentSession
 from otae.store.passwords import hash_token
 from otae.store.states import SessionStatus
@@ -53,7 +55,7 @@ async def find_browser(secret: str, kind: str, *, now: datetime, touch: bool = T
     if kind == CONSOLE:
         await row.fetch_related("administrator")
         alive = now < row.expires_at and now < row.seen_at + IDLE
-        alive = alive and row.administrator is not None and not row.administrator.disabled
+        alive = alive and row.administrator is not None and _is_vouched_for(row.administrator, now)
     else:
         await row.fetch_related("session__person", "session__invitation")
         alive = row.session is not None and not row.session.person.disabled
@@ -83,6 +85,13 @@ async def close_all(administrator: Administrator) -> None:
 async def forget_old(now: datetime) -> int:
     """Remove rows of browsers that were signed out by time; return how many."""
     return await BrowserSession.filter(expires_at__lte=now - AFTERGLOW).delete()
+
+
+def _is_vouched_for(administrator: Administrator, now: datetime) -> bool:
+    """Tell whether somebody may be in the console: not disabled, and if a directory's, it said so not long ago."""
+    if administrator.disabled or administrator.domain == DOMAIN:
+        return not administrator.disabled
+    return administrator.checked_at is not None and now < administrator.checked_at + BELIEVED
 
 
 async def _glows(row: BrowserSession, now: datetime) -> bool:

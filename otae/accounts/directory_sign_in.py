@@ -1,7 +1,7 @@
 """Administrators who are in a group of a directory: the directory knows the password, the group gives the role.
 
-They have a row from their first sign-in on, without a password; at every sign-in its role becomes what their groups
-give them then, and who is in none of those groups is let in no more.
+They have a row from their first sign-in on, without a password; at every sign-in, and every few minutes while they are
+signed in, its role becomes what their groups give them then. Who is in none of those groups is let in no more.
 """
 
 from collections.abc import Iterable
@@ -50,6 +50,28 @@ async def sign_in(desk: Desk, domain: str, name: str, password: str, *, now: dat
         return None
     await tries.forget(key)
     return await _kept(found, role, now)
+
+
+async def look_again(desk: Desk, row: Administrator, *, now: datetime) -> None:
+    """Bring a row up to what the directory says now; who is gone, disabled or in no such group is signed out.
+
+    Raises DirectoryUnavailable, and then nothing changed.
+    """
+    server = await servers.find_directory(row.domain)
+    assigned = await _assigned(row.domain) if server else []
+    found = None
+    if server is not None and assigned:
+        directory = await registry.directory_of(desk, row.domain)
+        found = await directory.person_of(row.directory_id or "")
+        if found is not None and not found.is_disabled(now):
+            await _brought_up_to_date(found, await _role(directory, assigned, found), now)
+            return
+    async with transaction():
+        await browsers.close_all(row)
+        if await Administrator.filter(id=row.id).exclude(role=USER).update(role=USER) == 1:
+            why = "disabled in the directory" if found else "gone from the directory"
+            detail = f"{row.role} → {USER}: {why}"
+            await audit.record(row.domain, "administrator.role-changed", now=now, subject=row.name, detail=detail)
 
 
 async def any_assignment() -> bool:
@@ -115,7 +137,7 @@ async def _brought_up_to_date(found: Found, role: str, now: datetime) -> Adminis
         await _free(name, row, now)
         if row is None:
             row = Administrator(name=name, domain=found.domain, directory_id=found.directory_id, role=role)
-            row.password_hash, row.created_at = "", now
+            row.password_hash, row.created_at, row.checked_at = "", now, now
             await row.save(force_create=True)
             await audit.record(found.domain, "administrator.added", now=now, subject=name, detail=role)
             return row
@@ -123,9 +145,8 @@ async def _brought_up_to_date(found: Found, role: str, now: datetime) -> Adminis
             await browsers.close_all(row)
             detail = f"{row.role} → {role}"
             await audit.record(found.domain, "administrator.role-changed", now=now, subject=name, detail=detail)
-        if (row.role, row.name) != (role, name):
-            await Administrator.filter(id=row.id).update(role=role, name=name)
-        row.role, row.name = role, name
+        await Administrator.filter(id=row.id).update(role=role, name=name, checked_at=now)
+        row.role, row.name, row.checked_at = role, name, now
     return row
 
 

@@ -10,10 +10,11 @@ from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
+from otae.accounts.limits import read_groups_soon
 from otae.accounts.permissions import LEAVES
 from otae.accounts.roles import BUILT_IN, By, RoleRow, as_row
-from otae.directory import groups as directory
-from otae.errors import InputRefused, OwnRole, StaleState
+from otae.directory import registry
+from otae.errors import DirectoryUnavailable, GroupAmbiguous, InputRefused, OwnRole, StaleState
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
@@ -32,10 +33,12 @@ class Draft:
 
 
 async def add_role(desk: Desk, name: str, draft: Draft, *, by: By, now: datetime) -> RoleRow:
-    """Make a role. Raises InputRefused ("name", "words", "leaves", "groups"), BeyondRole."""
-    del desk  # every room function that changes something takes it first; this one needs nothing of it
+    """Make a role. Raises InputRefused ("name", "words", "leaves", "groups"), BeyondRole.
+
+    People of a directory's group are within reach when its members were read, which a worker does at once.
+    """
     name = name.strip()
-    columns, wrong = await _columns(draft)
+    columns, wrong = await _columns(desk, draft)
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
         wrong["name"] = f"a role's name has 1 to {LONGEST_NAME} printable characters"
     elif name.upper() in BUILT_IN or await _is_taken(name):
@@ -50,6 +53,7 @@ async def add_role(desk: Desk, name: str, draft: Draft, *, by: By, now: datetime
             await audit.record(by.name, "role.added", now=now, subject=name, detail=_told(row))
     except IntegrityError:
         raise InputRefused({"name": f"there is already a role called {name}"}) from None
+    await read_groups_soon(desk, row.groups, by=by.name, now=now)
     return as_row(row)
 
 
@@ -59,8 +63,7 @@ async def change_role(desk: Desk, role_id: UUID, draft: Draft, *, by: By, now: d
     Raises InputRefused as `add_role`; BeyondRole when it allows, or is to allow, more than one's own; OwnRole;
     StaleState when it is gone.
     """
-    del desk  # as in add_role
-    columns, wrong = await _columns(draft)
+    columns, wrong = await _columns(desk, draft)
     if wrong:
         raise InputRefused(wrong)
     async with transaction():
@@ -69,12 +72,13 @@ async def change_role(desk: Desk, role_id: UUID, draft: Draft, *, by: By, now: d
         await Role.filter(id=row.id).update(**columns)
         row.update_from_dict(columns)
         await audit.record(by.name, "role.changed", now=now, subject=row.name, detail=_told(row))
+    await read_groups_soon(desk, row.groups, by=by.name, now=now)
     return as_row(row)
 
 
 async def remove_role(desk: Desk, role_id: UUID, *, by: By, now: datetime) -> None:
     """Forget a role; InputRefused ("") while somebody has it, the rest as `change_role`."""
-    del desk  # as in add_role
+    del desk  # every room function that changes something takes it first; this one needs nothing of it
     async with transaction():
         row = await _taken(role_id, by)
         if in_use := await users_of(row.name, now=now):
@@ -115,7 +119,7 @@ async def _is_taken(name: str) -> bool:
     return name.casefold() in {str(each).casefold() for each in await Role.all().values_list("name", flat=True)}
 
 
-async def _columns(draft: Draft) -> tuple[dict[str, object], dict[str, str]]:
+async def _columns(desk: Desk, draft: Draft) -> tuple[dict[str, object], dict[str, str]]:
     """Return what to store, and what is wrong by field."""
     wrong: dict[str, str] = {}
     words = draft.words.strip()
@@ -125,22 +129,26 @@ async def _columns(draft: Draft) -> tuple[dict[str, object], dict[str, str]]:
         wrong["leaves"] = f"there is no permission {', '.join(sorted(unknown))[:100]}"
     elif not draft.leaves:
         wrong["leaves"] = "choose at least one permission"
-    groups = await _groups(draft.groups, wrong)
+    groups = await _groups(desk, draft.groups, wrong)
     unbounded = sorted(leaf for leaf in draft.leaves & frozenset(LEAVES) if not LEAVES[leaf].bounded)
     if (groups or draft.groups) and unbounded and "leaves" not in wrong:
         wrong["leaves"] = f"a role limited to groups cannot have: {', '.join(unbounded)}"
     return {"description": words, "permissions": sorted(draft.leaves), "groups": groups}, wrong
 
 
-async def _groups(names: Iterable[str], wrong: dict[str, str]) -> list[str]:
-    """Return the groups' whole names; what is none stands in ``wrong``."""
+async def _groups(desk: Desk, names: Iterable[str], wrong: dict[str, str]) -> list[str]:
+    """Return the groups' whole names, ours and directories'; what is none stands in ``wrong``."""
     wanted = [name.strip() for name in names if name.strip()]
     if len(wanted) > MOST_GROUPS:
         wrong["groups"] = f"name up to {MOST_GROUPS} groups"
         return []
     found: list[str] = []
     for name in wanted:
-        group = await directory.find_group(name)
+        try:
+            group = await registry.find_group(desk, name)
+        except (DirectoryUnavailable, GroupAmbiguous) as refusal:
+            wrong["groups"] = refusal.words
+            continue
         if group is None:
             wrong["groups"] = f"there is no group called {name[:100]}"
         elif (whole := f"{group.domain}/{group.name}") not in found:

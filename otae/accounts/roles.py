@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -83,12 +84,12 @@ class By:
             raise BeyondRole
 
 
-async def powers_of(role: str) -> Powers:
+async def powers_of(role: str, *, now: datetime) -> Powers:
     """Return what somebody of ``role`` may do now; nothing, when there is no such role any more."""
     row = await find_role(role)
     if row is None:
         return Powers(role, frozenset())
-    return Powers(role, row.leaves, await reach_of(row.groups))
+    return Powers(role, row.leaves, await reach_of(row.groups, now=now))
 
 
 async def find_role(name: str) -> RoleRow | None:

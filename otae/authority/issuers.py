@@ -19,10 +19,10 @@ from otae.errors import CertificateMismatch, CertificateRevoked, NotReady, Stale
 from otae.settings import Settings
 from otae.signing.certificates import Keyed, der, dump_key, fingerprint, load_certificate, name, new_serial, pem
 from otae.signing.issuing import build_identity
-from otae.store import properties
+from otae.store import properties, statements
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import Certificate, Challenge, EnrollmentSession
+from otae.store.models import Certificate, EnrollmentSession
 from otae.store.vault import Vault
 
 Purpose = Literal["root", "device-ca", "service-ca", "ra", "profile-signer", "tls", "push"]
@@ -98,7 +98,7 @@ def kept(certificate: x509.Certificate, purpose: str, *, issuer: Certificate | N
 
 async def active_row(purpose: Purpose) -> Certificate:
     """Return the row in use for ``purpose``. Raises NotReady when there is none."""
-    row = await Certificate.get_or_none(purpose=purpose, active=True)
+    row = await statements.one(Certificate, purpose=purpose, active=True)
     if row is None:
         raise NotReady(f"there is no {purpose} certificate")
     return row
@@ -198,18 +198,18 @@ async def reserve(
     common_name: str,
     session: EnrollmentSession,
     now: datetime,
-    challenge: Challenge | None = None,
     serial_number: str | None = None,
     wanted: Mapping[str, properties.Value] | None = None,
+    issuer: Certificate | None = None,
 ) -> Certificate:
-    """Store serial number and intent of an identity; call it inside the transaction that uses ``challenge``.
+    """Store serial number and intent of an identity; call it inside the transaction that uses its challenge.
 
     The subject is O (server property organization.name), CN (``common_name``) and, when the Mac's is known,
     serialNumber, each cut to what a subject takes; nothing of it comes from a request. The life is identity.days, and
-    ends with the issuer's. ``challenge`` remembers the row for a retransmission. ``wanted``: the values of TERMS, when
-    the same step has read them with others. Raises NotReady before the ceremony.
+    ends with the issuer's. ``wanted``: the values of TERMS, and ``issuer``: the device CA in use, when the same step
+    has read them with others. Raises NotReady before the ceremony.
     """
-    issuer = await active_row("device-ca")
+    issuer = issuer or await active_row("device-ca")
     wanted = wanted or await properties.read_some(*TERMS)
     named = fitted(serial_number) if serial_number else None
     subject = name(fitted(common_name), fitted(str(wanted["organization.name"])), named)
@@ -226,9 +226,6 @@ async def reserve(
         created_at=now,
     )
     await row.save()
-    if challenge is not None:
-        await Challenge.filter(id=challenge.id).update(certificate_id=row.id)
-        challenge.certificate_id = row.id
     return row
 
 
@@ -268,7 +265,7 @@ async def keep(row: Certificate, made: x509.Certificate | None, public_key: rsa.
     """
     if made is not None:
         signed = {"state": "issued", "der": der(made), "sha256": fingerprint(made)}
-        if await Certificate.filter(id=row.id, state="reserved").update(**signed) == 1:
+        if await statements.change(Certificate, signed, id=row.id, state="reserved") == 1:
             row.update_from_dict(signed)
             return True
         await row.refresh_from_db()
@@ -287,11 +284,10 @@ async def issue_identity(
     common_name: str,
     session: EnrollmentSession,
     now: datetime,
-    challenge: Challenge | None = None,
 ) -> Certificate:
     """Reserve and sign in one call, for callers with nothing else to store; see ``reserve`` and ``sign``."""
     async with transaction():
-        row = await reserve(purpose, common_name=common_name, session=session, now=now, challenge=challenge)
+        row = await reserve(purpose, common_name=common_name, session=session, now=now)
     return await sign(desk, row, public_key)
 
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -19,7 +19,7 @@ from otae.authority.uploads import sign_ourselves
 from otae.errors import EnvelopeUnreadable, StaleState
 from otae.signing.certificates import Keyed, der, issuer_and_serial, new_key
 from otae.signing.envelopes import recipients
-from otae.store import audit
+from otae.store import audit, statements
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Certificate
@@ -105,27 +105,46 @@ async def _renew(desk: Desk, purpose: _Renewed, now: datetime) -> bool:
     return True
 
 
+class AtWork(NamedTuple):
+    """Who answers a request: ``ra`` opens its envelope and signs the reply, ``device_ca`` issues what it asks for."""
+
+    ra: Keyed
+    device_ca: Certificate
+
+
 async def ra_candidates(desk: Desk, *, now: datetime) -> list[Keyed]:
     """Return the registration authorities that may still open a request: the one in use, then former ones not ended."""
-    rows = await Certificate.filter(purpose="ra", not_after__gt=now, key_sealed__not_isnull=True).order_by(
-        "-created_at"
-    )
-    rows.sort(key=lambda row: not row.active)
-    return [open_row(desk, row) for row in rows]
+    return _candidates(desk, await _at_work(now))
 
 
-async def ra_for(desk: Desk, envelope: bytes, *, now: datetime) -> Keyed:
+async def for_envelope(desk: Desk, envelope: bytes, *, now: datetime) -> AtWork:
     """Return the registration authority that ``envelope`` (EnvelopedData) is for, by issuer and serial number.
 
-    It opens the envelope and signs the reply. The one in use when the envelope is for nobody here: opening it then
-    fails as any other. Raises NotReady before the ceremony.
+    The device CA in use comes with it, of the same moment. The registration authority in use when the envelope is for
+    nobody here: opening it then fails as any other. Raises NotReady before the ceremony.
     """
-    candidates = await ra_candidates(desk, now=now)
+    rows = await _at_work(now)
+    device_ca = next((row for row in rows if row.purpose == "device-ca" and row.active), None)
+    if device_ca is None:
+        device_ca = await active_row("device-ca")
+    candidates = _candidates(desk, rows)
     if len(candidates) < 2:
-        return candidates[0] if candidates else await keyed(desk, "ra")
+        return AtWork(candidates[0] if candidates else await keyed(desk, "ra"), device_ca)
     try:
         named = recipients(envelope)
     except EnvelopeUnreadable:
-        return candidates[0]
+        return AtWork(candidates[0], device_ca)
     ours = (found for found in candidates if issuer_and_serial(der(found.certificate)) in named)
-    return next(ours, candidates[0])
+    return AtWork(next(ours, candidates[0]), device_ca)
+
+
+async def _at_work(now: datetime) -> list[Certificate]:
+    """Return device CAs and registration authorities that have not ended and whose keys are here, in use or former."""
+    rows = await statements.several(Certificate, purpose__in=("ra", "device-ca"), not_after__gt=now)
+    return [row for row in rows if row.key_sealed is not None]
+
+
+def _candidates(desk: Desk, rows: list[Certificate]) -> list[Keyed]:
+    known = [row for row in rows if row.purpose == "ra"]
+    known.sort(key=lambda row: (row.active, row.created_at), reverse=True)
+    return [open_row(desk, row) for row in known]

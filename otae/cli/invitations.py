@@ -10,7 +10,7 @@ import click
 from otae.cli.frame import ACTOR, Work, as_json, at_the_desk, commands, emit, fail
 from otae.enrollment import profiles, sessions
 from otae.errors import InputRefused, InvitationUnknown
-from otae.invitations import exports, group_run, lifecycle, listing
+from otae.invitations import afresh, exports, group_run, lifecycle, listing
 from otae.invitations.channels import CHANNELS
 from otae.invitations.groups import GroupOrder
 from otae.invitations.orders import InvitationOrder
@@ -169,15 +169,23 @@ def invitation_show(*, invitation_id: str, json_wanted: bool) -> None:
 @invitation.command(name="resend")
 @click.argument("invitation_id")
 @click.option("--show-pin", is_flag=True, help="Print the new PIN, this once.")
+@click.option(
+    "--address",
+    type=click.Choice(afresh.ADDRESSES),
+    default=afresh.NEW,
+    show_default=True,
+    help="Where to, when the person's address or number changed since.",
+)
 @as_json
-def invitation_resend(*, invitation_id: str, show_pin: bool, json_wanted: bool) -> None:
-    """Send link and a new PIN again."""
+def invitation_resend(*, invitation_id: str, show_pin: bool, address: str, json_wanted: bool) -> None:
+    """Send link and a new PIN again; what is told about the address goes to standard error."""
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
         row = await _invitation(invitation_id)
-        return listing.created_as_json(
-            await lifecycle.resend(desk, row, now=now, actor=ACTOR, show_pin=show_pin)
-        )  # fmt: skip
+        made = await lifecycle.resend(desk, row, now=now, actor=ACTOR, show_pin=show_pin, address=address)
+        if made.words:
+            click.echo(f"note: {made.words}", err=True)
+        return listing.created_as_json(made)
 
     emit(at_the_desk(work), json_wanted=json_wanted)
 

@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import hmac
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
@@ -49,8 +50,16 @@ class Report:
 
 async def return_address(desk: Desk, delivery_id: UUID) -> str | None:
     """Return where mail of this delivery comes back to; None while the server property mail.bounce.domain is empty."""
+    return (await return_addresses(desk, [delivery_id])).get(delivery_id)
+
+
+async def return_addresses(desk: Desk, delivery_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return where mail of each of these deliveries comes back to; empty while the server property is."""
     domain = await properties.word("mail.bounce.domain")
-    return f"bounce+{delivery_id.hex}.{await _signature(desk, delivery_id)}@{domain}" if domain else None
+    if not domain:
+        return {}
+    secret = await installation_secret(desk.vault, "pepper")
+    return {each: f"bounce+{each.hex}.{_signed(secret, each)}@{domain}" for each in delivery_ids}
 
 
 async def delivery_of(desk: Desk, address: str) -> UUID:
@@ -120,5 +129,8 @@ def _failure(part: Message) -> Report | None:
 
 
 async def _signature(desk: Desk, delivery_id: UUID) -> str:
-    secret = await installation_secret(desk.vault, "pepper")
+    return _signed(await installation_secret(desk.vault, "pepper"), delivery_id)
+
+
+def _signed(secret: bytes, delivery_id: UUID) -> str:
     return hmac.new(secret, b"return address:" + delivery_id.bytes, hashlib.sha256).hexdigest()[:20]

@@ -7,6 +7,7 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from uuid import UUID
 
+from otae.delivery.message import Mail
 from otae.delivery.transport import BeforeEnd, Receipt
 from otae.errors import InputRefused
 from otae.store.database import transaction
@@ -47,10 +48,10 @@ class _Keeping:
 class Catcher(_Keeping):
     """A transport that keeps the mail, sealed, instead of sending it."""
 
-    async def send(self, message: EmailMessage, recipient: str, before_end: BeforeEnd) -> Receipt:
+    async def send(self, message: Mail, recipient: str, before_end: BeforeEnd) -> Receipt:
         """Keep ``message``; it either is there afterwards or is not, so its end needs no announcement."""
         del before_end
-        return await self.keep("mail", recipient, str(message["Subject"])[:300], message.as_bytes())
+        return await self.keep("mail", recipient, message.subject, message.content)
 
 
 class TextCatcher(_Keeping):

@@ -1,19 +1,21 @@
 """From a delivery to the message itself: the template of its kind, filled with the values of its invitation."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from email.message import EmailMessage
 from typing import Final
+from uuid import UUID
+
+from tortoise.expressions import Q
 
 from otae.delivery import languages
 from otae.delivery.default_texts import DEFAULTS, Wording
 from otae.delivery.kinds import LINKING, template_kind
 from otae.delivery.macros import SECRET, fill
-from otae.delivery.message import MessageRefused, build, one_line
+from otae.delivery.message import Mail, MessageRefused, build, one_line
 from otae.delivery.sms_parts import measure
-from otae.delivery.templates import default_template, said_in
+from otae.delivery.templates import default_template, said_among, said_in
 from otae.settings import Settings
 from otae.store import properties
 from otae.store.desk import Desk
@@ -26,6 +28,7 @@ from otae.store.models import (
     NotificationTemplate,
     Person,
     Pin,
+    TemplateTranslation,
 )
 
 #: Most parts of a text message: what is longer says nothing better.
@@ -52,42 +55,126 @@ class Preview:
     text: str
 
 
-async def compose(
-    desk: Desk, delivery: Delivery, *, now: datetime, server: NotificationServer | None = None
-) -> EmailMessage:
-    """Return the mail of ``delivery``, from the sender of ``server``, or from this house without one.
+@dataclass(frozen=True)
+class House:
+    """What this house says of itself in every message: its name, whom to ask, its root certificate's fingerprint."""
 
-    Its Message-ID is the same at every try. Raises MessageRefused when it cannot be built: a secret that was wiped, an
-    address or a name that may not stand in a mail.
+    name: str
+    support: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, repr=False)
+class Material:
+    """What a few messages are made from, read once for all of them; it is dropped when they are on their way.
+
+    ``templates``: by id, and by kind the default ones; ``translations``: by template and language; ``pins``: by
+    invitation and generation; ``reasons``: why invitations failed, for those a notice is about; ``opened``: the
+    PINs that messages were made with.
     """
-    said, values = await _said(desk, delivery)
-    sender = (server.from_name, server.from_email) if server else await house_sender(desk)
-    filled = filled_mail(said, values)
-    return build(
-        sender=sender,
-        recipient=delivery.recipient,
-        subject=filled.subject,
-        text=filled.text,
-        html=filled.html,
-        message_id=f"<{delivery.message_id}@{desk.settings.public_host}>",
-        now=now,
+
+    desk: Desk
+    house: House
+    language: str
+    templates: Mapping[UUID | str, NotificationTemplate]
+    translations: Mapping[UUID, Mapping[str, TemplateTranslation]]
+    pins: Mapping[tuple[UUID, int], Pin]
+    reasons: Mapping[UUID, str]
+    opened: dict[UUID, str] = field(default_factory=dict)
+
+    def blanked(self, delivery: Delivery, words: str) -> str:
+        """Return what a server said of ``delivery``, without the PIN that it may have quoted back at us."""
+        pin = self.opened.get(delivery.id)
+        return words.replace(pin, "…") if pin else words
+
+    def mail(
+        self, delivery: Delivery, invitation: Invitation, *, now: datetime, server: NotificationServer | None = None
+    ) -> Mail:
+        """Return the mail of ``delivery``, from the sender of ``server``, or from this house without one.
+
+        Its Message-ID is the same at every try. Raises MessageRefused when it cannot be built: a secret that was wiped,
+        an address or a name that may not stand in a mail. ``invitation`` comes with its person.
+        """
+        filled = filled_mail(*self._said(delivery, invitation))
+        return build(
+            sender=(server.from_name, server.from_email) if server else _house_sender(self.desk, self.house.name),
+            recipient=delivery.recipient,
+            subject=filled.subject,
+            text=filled.text,
+            html=filled.html,
+            message_id=f"<{delivery.message_id}@{self.desk.settings.public_host}>",
+            now=now,
+        )
+
+    def sms(self, delivery: Delivery, invitation: Invitation) -> str:
+        """Return the text message of ``delivery``: one line, or several where the template has them.
+
+        The template's text message, or the default one where it has none. Raises MessageRefused for a secret that was
+        wiped, for a kind that is sent by mail alone and for a text of more than six parts.
+        """
+        text = filled_sms(template_kind(delivery.kind), *self._said(delivery, invitation))
+        if not text:
+            raise MessageRefused(f"text message: there is none of the kind {delivery.kind}")
+        if measure(text).parts > MOST_PARTS:
+            raise MessageRefused(f"text message: is longer than {MOST_PARTS} parts")
+        return text
+
+    def _said(self, delivery: Delivery, invitation: Invitation) -> tuple[Wording, dict[str, str]]:
+        """Return what a delivery says, in its person's language, and the values to put in."""
+        kind = template_kind(delivery.kind)
+        template = self.templates.get(_chosen(kind, invitation) or kind) or self.templates[kind]
+        wanted = "" if kind == "notice" else language_of(invitation)
+        said, language = said_among(template, self.translations.get(template.id, {}), wanted, self.language)
+        values = values_among(self.house, invitation, invitation.person, language)
+        return said, values | self._further(kind, delivery, invitation)
+
+    def _further(self, kind: str, delivery: Delivery, invitation: Invitation) -> dict[str, str]:
+        """Return what only this kind of message knows."""
+        if kind in LINKING:
+            return {"enrollment.url": invitation_url(self.desk.settings, _invitation_token(self.desk, invitation))}
+        if kind == "pin":
+            pin = self.pins.get((invitation.id, delivery.generation))
+            if pin is None or pin.pin_sealed is None:
+                raise MessageRefused("the PIN of this message no longer exists")
+            self.opened[delivery.id] = self.desk.vault.open(pin.pin_sealed, pin.id, "pin").decode()
+            return {"enrollment.pin": self.opened[delivery.id]}
+        if kind == "notice":
+            page = invitation_page(self.desk.settings, invitation)
+            return {"invitation.page": page, "failure.reason": self.reasons.get(invitation.id, "")}
+        return {}
+
+
+async def gather(desk: Desk, messages: Sequence[tuple[Delivery, Invitation]]) -> Material:
+    """Read what ``messages`` are made from; their number does not matter for how often the database is asked."""
+    kinds = {template_kind(delivery.kind) for delivery, _ in messages}
+    chosen = {_chosen(template_kind(delivery.kind), invitation) for delivery, invitation in messages} - {None}
+    rows = await NotificationTemplate.filter(Q(id__in=list(chosen)) | Q(kind__in=list(kinds), system=True))
+    templates: dict[UUID | str, NotificationTemplate] = {row.id: row for row in rows}
+    templates |= {row.kind: row for row in rows if row.system}
+    templates |= {kind: await default_template(kind) for kind in kinds - templates.keys()}
+    translations: dict[UUID, dict[str, TemplateTranslation]] = {}
+    for translation in await TemplateTranslation.filter(template_id__in=list({row.id for row in templates.values()})):
+        translations.setdefault(translation.template_id, {})[translation.language] = translation
+    carrying = [delivery.invitation_id for delivery, _ in messages if delivery.kind == "pin"]
+    pins = await Pin.filter(invitation_id__in=carrying) if carrying else []
+    return Material(
+        desk=desk,
+        house=await house(),
+        language=await properties.word("notification.language") if translations else "",
+        templates=templates,
+        translations=translations,
+        pins={(pin.invitation_id, pin.generation): pin for pin in pins},
+        reasons={each.id: await _reason(each) for delivery, each in messages if delivery.kind == "notice"},
     )
 
 
-async def compose_sms(desk: Desk, delivery: Delivery, *, now: datetime) -> str:
-    """Return the text message of ``delivery``: one line, or several where the template has them.
-
-    The template's text message, or the default one where it has none. Raises MessageRefused for a secret that was
-    wiped, for a kind that is sent by mail alone and for a text of more than six parts.
-    """
-    del now  # a text message carries no date of ours; taken so that both ways of composing are called alike
-    said, values = await _said(desk, delivery)
-    text = filled_sms(template_kind(delivery.kind), said, values)
-    if not text:
-        raise MessageRefused(f"text message: there is none of the kind {delivery.kind}")
-    if measure(text).parts > MOST_PARTS:
-        raise MessageRefused(f"text message: is longer than {MOST_PARTS} parts")
-    return text
+def _chosen(kind: str, invitation: Invitation) -> UUID | None:
+    """Return the template that an invitation names for messages of ``kind``."""
+    return {
+        "url": invitation.url_template_id,
+        "pin": invitation.pin_template_id,
+        "confirmation": invitation.confirmation_template_id,
+    }.get(kind)
 
 
 def filled_mail(said: Wording, values: Mapping[str, str]) -> Wording:
@@ -114,7 +201,11 @@ def _cut(values: Mapping[str, str]) -> dict[str, str]:
 
 async def house_sender(desk: Desk) -> tuple[str, str]:
     """Return name and address that mail comes from while there is no notification server."""
-    return await properties.word("organization.name"), f"enrollment@{desk.settings.public_host}"
+    return _house_sender(desk, await properties.word("organization.name"))
+
+
+def _house_sender(desk: Desk, name: str) -> tuple[str, str]:
+    return name, f"enrollment@{desk.settings.public_host}"
 
 
 async def preview(desk: Desk, invitation: Invitation, kind: str, *, channel: str = "mail") -> Preview:
@@ -123,31 +214,14 @@ async def preview(desk: Desk, invitation: Invitation, kind: str, *, channel: str
     ``invitation`` need not be stored; its person must be set.
     """
     hidden = {"enrollment.url": invitation_url(desk.settings, "ep-…"), "enrollment.pin": "••••••••"}
-    said, language = await said_in(await _template(kind, invitation), language_of(invitation))
+    chosen = _chosen(kind, invitation)
+    template = await NotificationTemplate.get_or_none(id=chosen) if chosen else None
+    said, language = await said_in(template or await default_template(kind), language_of(invitation))
     values = await values_of(invitation, invitation.person, language) | hidden
     if channel == "sms":
         return Preview("", filled_sms(kind, said, values))
     filled = filled_mail(said, values)
     return Preview(filled.subject, filled.text)
-
-
-async def _said(desk: Desk, delivery: Delivery) -> tuple[Wording, dict[str, str]]:
-    """Return what a delivery says, in its person's language, and the values to put in."""
-    invitation = await Invitation.get(id=delivery.invitation_id).select_related("person")
-    kind = template_kind(delivery.kind)
-    wanted = "" if kind == "notice" else language_of(invitation)
-    said, language = await said_in(await _template(kind, invitation), wanted)
-    return said, await values_of(invitation, invitation.person, language) | await _further(desk, delivery, invitation)
-
-
-async def _template(kind: str, invitation: Invitation) -> NotificationTemplate:
-    chosen = {
-        "url": invitation.url_template_id,
-        "pin": invitation.pin_template_id,
-        "confirmation": invitation.confirmation_template_id,
-    }.get(kind)
-    found = await NotificationTemplate.get_or_none(id=chosen) if chosen else None
-    return found or await default_template(kind)
 
 
 def language_of(invitation: Invitation) -> str:
@@ -161,7 +235,17 @@ async def values_of(invitation: Invitation, person: Person, language: str) -> di
     Name and addresses are the invitation's, as they were when it was made, else the person's as they are; each value
     is one line (see `one_line`). Neither need be stored.
     """
+    return values_among(await house(), invitation, person, language)
+
+
+async def house() -> House:
+    """Return what this house says of itself."""
     words = await properties.read_some("organization.name", "support.contact")
+    return House(str(words["organization.name"]), str(words["support.contact"]), await root_fingerprint())
+
+
+def values_among(house: House, invitation: Invitation, person: Person, language: str) -> dict[str, str]:
+    """Return what `values_of` does."""
     values = {
         "enrollment.expires": languages.put_end(invitation.valid_until, language),
         "enrollment.mode": languages.signs_in_with(invitation.mode, language),
@@ -170,9 +254,9 @@ async def values_of(invitation: Invitation, person: Person, language: str) -> di
         "user.mail": invitation.email or person.email or "",
         "user.phone": invitation.phone or person.phone or "",
         "invitation.note": invitation.note,
-        "server.name": str(words["organization.name"]),
-        "support.contact": str(words["support.contact"]),
-        "root.fingerprint": await root_fingerprint(),
+        "server.name": house.name,
+        "support.contact": house.support,
+        "root.fingerprint": house.fingerprint,
     }
     return {name: one_line(value) for name, value in values.items()}
 
@@ -180,19 +264,6 @@ async def values_of(invitation: Invitation, person: Person, language: str) -> di
 def invitation_page(settings: Settings, invitation: Invitation) -> str:
     """Return the console's page of an invitation."""
     return f"{settings.public_url}/admin/invitations/{invitation.id}"
-
-
-async def _further(desk: Desk, delivery: Delivery, invitation: Invitation) -> dict[str, str]:
-    """Return what only this kind of message knows."""
-    kind = template_kind(delivery.kind)
-    if kind in LINKING:
-        return {"enrollment.url": invitation_url(desk.settings, _invitation_token(desk, invitation))}
-    if kind == "pin":
-        return {"enrollment.pin": await _pin(desk, delivery)}
-    if kind == "notice":
-        reason = await _reason(invitation)
-        return {"invitation.page": invitation_page(desk.settings, invitation), "failure.reason": reason}
-    return {}
 
 
 async def _reason(invitation: Invitation) -> str:
@@ -208,13 +279,6 @@ def _invitation_token(desk: Desk, invitation: Invitation) -> str:
     if invitation.token_sealed is None:
         raise MessageRefused("the invitation's link no longer exists")
     return desk.vault.open(invitation.token_sealed, invitation.id, "invitation.token").decode()
-
-
-async def _pin(desk: Desk, delivery: Delivery) -> str:
-    pin = await Pin.get_or_none(invitation_id=delivery.invitation_id, generation=delivery.generation)
-    if pin is None or pin.pin_sealed is None:
-        raise MessageRefused("the PIN of this message no longer exists")
-    return desk.vault.open(pin.pin_sealed, pin.id, "pin").decode()
 
 
 async def root_fingerprint() -> str:

@@ -1,11 +1,9 @@
-"""What the messages say until an administrator says it differently: as text, as HTML and as a text message.
-
-No style sheet is honoured by every mail reader, so each element carries its own style; the colours hold on light and
-on dark.
-"""
+"""What the messages say until an administrator says it differently: as text, as HTML and as a text message."""
 
 from dataclasses import dataclass
 from typing import Final, Self
+
+from otae.delivery.mail_page import page
 
 #: The name of the default template of each kind.
 DEFAULT_NAMES: Final = {
@@ -38,45 +36,6 @@ def _lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-_FRAME = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="supported-color-schemes" content="light dark">
-<title>@TITLE@</title>
-</head>
-<body style="margin:0;padding:24px 12px;font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;\
-font-size:16px;line-height:1.5">
-<table role="presentation" align="center" cellpadding="0" cellspacing="0" \
-style="max-width:560px;width:100%;table-layout:fixed">
-<tr><td style="padding:0 8px;overflow-wrap:anywhere;word-break:break-word">
-<p style="margin:0 0 20px;font-weight:600;opacity:.75">${server.name}</p>
-<h1 style="margin:0 0 16px;font-size:24px;line-height:1.25">@TITLE@</h1>
-@GREETING@@BODY@
-<p style="margin:28px 0 0;padding-top:16px;border-top:1px solid #8888;font-size:14px;opacity:.85">\
-@FOOT@</p>
-</td></tr>
-</table>
-</body>
-</html>
-"""
-
-#: Short names for what the bodies repeat.
-_PARTS = {
-    "@GREETING@": '<p style="margin:0 0 16px">Hello ${user.displayname},</p>\n',
-    "@FOOT@": "Questions, or you did not expect this message? Please ask ${support.contact}.",
-    "@NOTE@": '<p style="margin:0 0 16px;white-space:pre-line">${invitation.note}</p>',
-    "@BUTTON@": """<p style="margin:24px 0"><a href="${enrollment.url}" style="display:inline-block;padding:12px 28px;\
-border-radius:8px;background-color:#1f5fbf;color:#ffffff;text-decoration:none;font-weight:600">Enroll this Mac</a></p>
-@P@If the button does nothing, open this address:<br>
-<a href="${enrollment.url}" style="color:#3b82f6;word-break:break-all">${enrollment.url}</a></p>""",
-    "@P@": '<p style="margin:0 0 16px">',
-    "@SMALL@": '<p style="margin:0 0 16px;font-size:14px;opacity:.85">',
-    "@FINGERPRINT@": '<span style="font-family:ui-monospace,Menlo,Consolas,monospace">${root.fingerprint}</span>',
-}
-
 _URL_HTML = """@P@You are invited to enroll your Mac with ${server.name}. It takes a few minutes. \
 Open this message on the Mac itself.</p>
 @NOTE@
@@ -106,8 +65,7 @@ Questions, or you did not expect this message? Please ask ${support.contact}.
 """
 
 _PIN_HTML = """@P@This is your PIN to enroll your Mac. The invitation itself comes in a message of its own.</p>
-<p style="margin:24px 0;font-size:30px;font-weight:600;letter-spacing:.12em;\
-font-family:ui-monospace,Menlo,Consolas,monospace">${enrollment.pin}</p>
+@PIN@
 @P@You sign in as <strong>${user.loginname}</strong> with: ${enrollment.mode}.<br>
 The PIN works until ${enrollment.expires}. Nobody will ever ask you for it by phone or mail.</p>
 @SMALL@Fingerprint (SHA-256) of the root certificate:<br>
@@ -207,7 +165,7 @@ _NOTICE_HTML = """@P@The invitation of <strong>${user.displayname}</strong> (${u
 @P@What happened: ${failure.reason}</p>
 @P@What to do: correct the mail address or whatever else is named above, then send the invitation again on its \
 page:<br>
-<a href="${invitation.page}" style="color:#3b82f6;word-break:break-all">${invitation.page}</a></p>"""
+<a href="${invitation.page}" style="color:inherit;word-break:break-all">${invitation.page}</a></p>"""
 
 _NOTICE_TEXT = """The invitation of ${user.displayname} (${user.loginname}) failed.
 
@@ -222,16 +180,14 @@ You get this message because you sent the invitation.
 """
 
 
-def _framed(title: str, body: str) -> str:
-    page = _FRAME.replace("@TITLE@", title).replace("@BODY@", body)
-    for short, long in _PARTS.items():
-        page = page.replace(short, long)
-    return page
+def _framed(title: str, body: str, greeting: str = "Hello ${user.displayname},", foot: str = "") -> str:
+    foot = foot or "Questions, or you did not expect this message? Please ask ${support.contact}."
+    button = ("Enroll this Mac", "If the button does nothing, open this address:")
+    return page(title, body, greeting=greeting, foot=foot, button=button)
 
 
 def _to_administrator(title: str, body: str) -> str:
-    foot = "You get this message because you sent the invitation."
-    return _framed(title, body).replace(_PARTS["@GREETING@"], "").replace(_PARTS["@FOOT@"], foot)
+    return _framed(title, body, "", "You get this message because you sent the invitation.")
 
 
 #: Kind → what its default template says.

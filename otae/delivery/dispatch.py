@@ -1,14 +1,15 @@
 """Which way a message goes out: through a server of its channel, or into the catcher."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from otae.delivery import lines
-from otae.delivery.bounces import return_address
+from otae.delivery.bounces import return_addresses
 from otae.delivery.catcher import Catcher, TextCatcher
-from otae.delivery.compose import compose, compose_sms
+from otae.delivery.compose import Material, gather
 from otae.delivery.outcomes import Claimed
 from otae.delivery.servers import ways
 from otae.delivery.sms import CARRIER, CarrierTransport, TextTransport, gateway_transport
@@ -31,59 +32,79 @@ class Way:
     send: Callable[[BeforeEnd], Awaitable[Receipt]]
 
 
+@dataclass(frozen=True, repr=False)
+class Load:
+    """What a handful of claimed messages needs to be sent, read once for all of them."""
+
+    desk: Desk
+    material: Material
+    addresses: Mapping[UUID, str]
+
+
+async def load(desk: Desk, claimed: Sequence[Claimed]) -> Load:
+    """Read what ``claimed`` are made from, and where what bounces of them comes back to."""
+    material = await gather(desk, [(each.row, each.invitation) for each in claimed])
+    return Load(desk, material, await return_addresses(desk, [each.row.id for each in claimed]))
+
+
 async def servers_for(channel: str) -> list[NotificationServer]:
     """Return the servers that a message of ``channel`` may go out through, first those that could be reached lately."""
     return sorted(await ways(KINDS[channel]), key=lambda server: lines.is_avoided(server.name))
 
 
-def by_catcher(desk: Desk, claimed: Claimed, now: datetime) -> Way:
+def called(channel: str, server: NotificationServer | None) -> str:
+    """Return what the timeline calls the way through ``server``, or into the catcher without one."""
+    if server is None:
+        return TextCatcher.name if channel == SMS else Catcher.name
+    return server.name if channel == SMS else server.host
+
+
+def by_catcher(load: Load, claimed: Claimed, now: datetime) -> Way:
     """Return the way into the catcher."""
-    if claimed.row.channel == SMS:
-        texts = TextCatcher(desk, now, claimed.invitation.rehearsal)
-
-        async def send_text(before_end: BeforeEnd) -> Receipt:
-            text = await compose_sms(desk, claimed.row, now=now)
-            return await texts.send(text, claimed.row.recipient, before_end)
-
-        return Way(texts.name, send_text)
-    mails = Catcher(desk, now, claimed.invitation.rehearsal)
+    row, invitation = claimed.row, claimed.invitation
+    if row.channel == SMS:
+        texts = TextCatcher(load.desk, now, invitation.rehearsal)
+        return _by_text(load, claimed, texts)
+    mails = Catcher(load.desk, now, invitation.rehearsal)
 
     async def send(before_end: BeforeEnd) -> Receipt:
-        mail = await compose(desk, claimed.row, now=now)
-        return await mails.send(mail, claimed.row.recipient, before_end)
+        return await mails.send(load.material.mail(row, invitation, now=now), row.recipient, before_end)
 
     return Way(mails.name, send)
 
 
-async def by_server(desk: Desk, claimed: Claimed, server: NotificationServer, now: datetime) -> Way:
+async def by_server(load: Load, claimed: Claimed, server: NotificationServer, now: datetime) -> Way:
     """Return the way through ``server``."""
-    if claimed.row.channel == SMS:
-        texts = await _texts(desk, claimed, server, now)
-
-        async def send_text(before_end: BeforeEnd) -> Receipt:
-            text = await compose_sms(desk, claimed.row, now=now)
-            return await texts.send(text, claimed.row.recipient, before_end)
-
-        return Way(texts.name, send_text)
-    mails = smtp_transport(desk, server, sender=await return_address(desk, claimed.row.id))
+    row = claimed.row
+    if row.channel == SMS:
+        return _by_text(load, claimed, await _texts(load, claimed, server, now))
+    mails = smtp_transport(load.desk, server, sender=load.addresses.get(row.id))
 
     async def send(before_end: BeforeEnd) -> Receipt:
-        mail = await compose(desk, claimed.row, now=now, server=server)
-        return await mails.send(mail, claimed.row.recipient, before_end)
+        mail = load.material.mail(row, claimed.invitation, now=now, server=server)
+        return await mails.send(mail, row.recipient, before_end)
 
     return Way(mails.name, send)
 
 
-async def _texts(desk: Desk, claimed: Claimed, server: NotificationServer, now: datetime) -> TextTransport:
+def _by_text(load: Load, claimed: Claimed, texts: TextTransport | TextCatcher) -> Way:
+    async def send(before_end: BeforeEnd) -> Receipt:
+        text = load.material.sms(claimed.row, claimed.invitation)
+        return await texts.send(text, claimed.row.recipient, before_end)
+
+    return Way(texts.name, send)
+
+
+async def _texts(load: Load, claimed: Claimed, server: NotificationServer, now: datetime) -> TextTransport:
     if server.gateway != CARRIER:
-        return gateway_transport(desk, server)
+        return gateway_transport(load.desk, server)
     mail = await servers_for(MAIL)
     return CarrierTransport(
-        desk,
+        load.desk,
         server.name,
         claimed.invitation.carrier or str(server.options.get("carrier", "")),
         mail[0] if mail else None,
-        f"<{claimed.row.message_id}@{desk.settings.public_host}>",
+        f"<{claimed.row.message_id}@{load.desk.settings.public_host}>",
         now,
-        sender=await return_address(desk, claimed.row.id),
+        sender=load.addresses.get(claimed.row.id),
     )

@@ -3,26 +3,37 @@
 Neither ever shows a PIN or a link that works: samples stand in their place.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from otae.delivery.catcher import Catcher
-from otae.delivery.compose import filled_mail, filled_sms, house_sender, invitation_page, invitation_url, values_of
-from otae.delivery.default_texts import Wording
+from otae.delivery import phones
+from otae.delivery.catcher import Catcher, TextCatcher
+from otae.delivery.compose import (
+    MOST_PARTS,
+    filled_mail,
+    filled_sms,
+    house_sender,
+    invitation_page,
+    invitation_url,
+    values_of,
+)
+from otae.delivery.default_texts import DEFAULTS, Wording
 from otae.delivery.languages import MAIN
 from otae.delivery.macros import MACROS
 from otae.delivery.message import MessageRefused, build, check_address
-from otae.delivery.servers import active_server
+from otae.delivery.servers import active_server, ways
+from otae.delivery.sms import CARRIER, CarrierTransport, gateway_transport
 from otae.delivery.sms_parts import Measure, foreign, measure
 from otae.delivery.smtp import smtp_transport
-from otae.delivery.transport import NotSent
+from otae.delivery.spoken import default_in
+from otae.delivery.transport import NotSent, Receipt
 from otae.delivery.wording import check_wording
 from otae.errors import InputRefused
 from otae.store import audit, jobs, tries
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import Invitation, Job, NotificationTemplate, Person
+from otae.store.models import Invitation, Job, NotificationServer, NotificationTemplate, Person
 
 #: The kind of the job that sends a draft.
 SEND = "notification-template.send"
@@ -89,6 +100,9 @@ async def preview(desk: Desk, kind: str, wording: Wording, *, now: datetime, lan
     values |= {"enrollment.url": invitation_url(desk.settings, SAMPLE_TOKEN), "enrollment.pin": SAMPLE_PIN}
     values |= {"invitation.page": invitation_page(desk.settings, invitation), "failure.reason": SAMPLE_REASON}
     values = {name: value for name, value in values.items() if kind in MACROS[name]}
+    spoken = default_in(kind, language)
+    if spoken and not wording.sms:
+        wording = replace(wording, sms=spoken.sms)
     filled = filled_mail(wording, values)
     sms = filled_sms(kind, wording, values)
     return Draft(filled.subject, filled.text, filled.html, sms, found.person.name if found else "")
@@ -103,11 +117,12 @@ async def enqueue_draft(
     now: datetime,
     actor: str,
     language: str = MAIN,
+    channel: str = "mail",
 ) -> Job:
-    """Order ``wording`` to be mailed to ``recipient`` with sample values and return the job to follow; audited.
+    """Order ``wording`` to be sent to ``recipient`` with sample values and return the job to follow; audited.
 
-    Raises InputRefused ("recipient", "subject", "text", "html", "sms") for what cannot be sent, SlowDown after thirty
-    in an hour.
+    ``channel``: "mail", or "sms" to a phone number. Raises InputRefused ("recipient" or "phone", "subject", "text",
+    "html", "sms") for what cannot be sent, SlowDown after thirty in an hour, mails and text messages together.
     """
     fields: dict[str, str] = {}
     try:
@@ -115,46 +130,93 @@ async def enqueue_draft(
     except InputRefused as refusal:
         fields |= refusal.fields
     try:
-        check_address(recipient.strip(), "address")
-    except MessageRefused as error:
-        fields["recipient"] = str(error).partition(": ")[2]
+        recipient = await _recipient(template.kind, recipient, channel)
+    except InputRefused as refusal:
+        fields |= refusal.fields
+    if channel == "sms" and not fields:
+        draft = await preview(desk, template.kind, wording, now=now, language=language)
+        if draft.measure.parts > MOST_PARTS:
+            fields["sms"] = f"is longer than {MOST_PARTS} parts"
     if fields:
         raise InputRefused(fields)
     await tries.spend(f"{SEND}:{actor}"[:200], SENT, now, timedelta(hours=1))
     async with transaction():
-        order: dict[str, object] = {"template": str(template.id), "kind": template.kind, "recipient": recipient.strip()}
-        order |= {"subject": wording.subject, "text": wording.text, "html": wording.html, "language": language}
+        order: dict[str, object] = {"template": str(template.id), "kind": template.kind, "recipient": recipient}
+        order |= {"subject": wording.subject, "text": wording.text, "html": wording.html, "sms": wording.sms}
+        order |= {"language": language, "channel": channel}
         job = await jobs.enqueue(SEND, order, created_by=actor, now=now)
-        await audit.record(actor, "template.sent", now=now, subject=template.name, detail=recipient.strip())
+        await audit.record(actor, "template.sent", now=now, subject=template.name, detail=recipient)
     desk.bell.ring("job", job.id)
     return job
 
 
 async def run_draft(desk: Desk, job: Job, *, now: datetime) -> None:
-    """Send the draft of ``job`` through the active server, to the mail catcher without one, and store what came of it.
+    """Send the draft of ``job`` through the active server of its channel, to the catcher without one, and store it.
 
     The job's output: ``ok``, ``through`` (the server's name, "" for the catcher) and ``words``.
     """
-    server = await active_server()
+    channel = str(job.input.get("channel", "mail"))
+    server = await active_server("sms" if channel == "sms" else "smtp")
     outcome: dict[str, object] = {"ok": False, "through": server.name if server else "", "words": ""}
-    given = Wording(*(str(job.input[part]) for part in ("subject", "text", "html")))
+    given = Wording(*(str(job.input.get(part, "")) for part in ("subject", "text", "html", "sms")))
     kind, language, recipient = (str(job.input[part]) for part in ("kind", "language", "recipient"))
     draft = await preview(desk, kind, given, now=now, language=language)
+    message_id = f"<{job.id}.draft@{desk.settings.public_host}>"
+    send = _text if channel == "sms" else _mail
     try:
-        message = build(
-            sender=(server.from_name, server.from_email) if server else await house_sender(desk),
-            recipient=recipient,
-            subject=draft.subject,
-            text=draft.text,
-            html=draft.html,
-            message_id=f"<{job.id}.draft@{desk.settings.public_host}>",
-            now=now,
-        )
-        way = smtp_transport(desk, server, timeout=min(server.timeout, PATIENCE)) if server else Catcher(desk, now)
-        outcome |= {"words": (await way.send(message, recipient, _nothing_to_note)).words, "ok": True}
+        receipt = await send(desk, server, draft, recipient, message_id, now)
+        outcome |= {"words": receipt.words, "ok": True}
     except (NotSent, MessageRefused) as error:
         outcome["words"] = str(error)
     await jobs.finish(job.id, outcome, now=now, failed=not outcome["ok"])
+
+
+async def _mail(
+    desk: Desk, server: NotificationServer | None, draft: Draft, recipient: str, message_id: str, now: datetime
+) -> Receipt:
+    message = build(
+        sender=(server.from_name, server.from_email) if server else await house_sender(desk),
+        recipient=recipient,
+        subject=draft.subject,
+        text=draft.text,
+        html=draft.html,
+        message_id=message_id,
+        now=now,
+    )
+    way = smtp_transport(desk, server, timeout=min(server.timeout, PATIENCE)) if server else Catcher(desk, now)
+    return await way.send(message, recipient, _nothing_to_note)
+
+
+async def _text(
+    desk: Desk, server: NotificationServer | None, draft: Draft, recipient: str, message_id: str, now: datetime
+) -> Receipt:
+    if server is None:
+        return await TextCatcher(desk, now).send(draft.sms, recipient, _nothing_to_note)
+    if server.gateway == CARRIER:
+        carrier, mail = str(server.options.get("carrier", "")), next(iter(await ways()), None)
+        carried = CarrierTransport(desk, server.name, carrier, mail, message_id, now, patience=PATIENCE)
+        return await carried.send(draft.sms, recipient, _nothing_to_note)
+    through = gateway_transport(desk, server, patience=min(server.timeout, PATIENCE))
+    return await through.send(draft.sms, recipient, _nothing_to_note)
+
+
+async def _recipient(kind: str, entered: str, channel: str) -> str:
+    """Return where a draft goes; InputRefused beside the field it was entered in."""
+    if channel != "sms":
+        try:
+            check_address(entered.strip(), "address")
+        except MessageRefused as error:
+            raise InputRefused({"recipient": str(error).partition(": ")[2]}) from None
+        return entered.strip()
+    if not DEFAULTS[kind].sms:
+        raise InputRefused({"phone": "this message is sent by mail alone"})
+    try:
+        number = phones.e164(entered, region=await phones.own_region())
+    except phones.NumberRefused as error:
+        raise InputRefused({"phone": str(error)}) from None
+    if await active_server("sms") is None and await active_server() is not None:
+        raise InputRefused({"phone": "no SMS server is active under Notification servers"})
+    return number
 
 
 async def sent_draft(template_id: UUID, job_id: UUID) -> DraftSent | None:

@@ -105,7 +105,7 @@ _SIGNS_IN_WITH: Final[Mapping[str, Mapping[str, str]]] = {
 #: What stands for the end of an invitation that has none.
 _UNTIL_USED: Final[Mapping[str, str]] = {
     "en": "it has been used",
-    "de": "sie benutzt wurde",
+    "de": "zur Benutzung",
     "fr": "son utilisation",
     "es": "que se utilice",
 }

@@ -6,14 +6,17 @@ Only a worker keeps lines (`kept_open`); whoever sends outside of one dials, sen
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import aiosmtplib
 
 from otae.delivery.conversation import Conversation
 from otae.delivery.dialing import Dialled, dial
+
+Thing = TypeVar("Thing")
 
 #: Seconds a line stays open without a message; shorter than servers wait (RFC 5321 §4.5.3.2.7 asks for five minutes).
 IDLE: float = 20
@@ -26,19 +29,25 @@ AVOIDED = 60
 
 
 @dataclass
-class _Line:
+class Line:
+    """A line to a server. ``begun``: MAIL was said and taken; ``clean``: the last message ended well."""
+
     client: aiosmtplib.SMTP
     carried: int = 0
     since: float = 0
+    clean: bool = False
+    begun: bool = False
 
 
 @dataclass
 class _Kept:
     """What one worker keeps: idle lines by where they lead, places by server, servers to be asked last."""
 
-    idle: dict[Dialled, list[_Line]] = field(default_factory=dict)
+    idle: dict[Dialled, list[Line]] = field(default_factory=dict)
     places: dict[str, tuple[int, asyncio.Semaphore]] = field(default_factory=dict)
     avoided: dict[str, float] = field(default_factory=dict)
+    closing: bool = False
+    rounds: dict[str, Any] = field(default_factory=dict)
 
 
 #: The worker of this process, if there is one.
@@ -74,6 +83,22 @@ async def place(server: str, limit: int) -> AsyncIterator[None]:
         yield
 
 
+def kept(name: str, make: Callable[[], Thing]) -> Thing:
+    """Return what the worker of this process keeps under ``name``, made when first asked for; anew without a worker."""
+    return _WORKERS[-1].rounds.setdefault(name, make()) if _WORKERS else make()
+
+
+def close_soon() -> None:
+    """Let the worker of this process take no further messages: those it has are still sent."""
+    if _WORKERS:
+        _WORKERS[-1].closing = True
+
+
+def is_closing() -> bool:
+    """Tell whether the worker of this process takes no further messages."""
+    return bool(_WORKERS) and _WORKERS[-1].closing
+
+
 def avoid(server: str) -> None:
     """Remember that ``server`` could not be reached: for a minute the others are asked before it."""
     if _WORKERS:
@@ -86,36 +111,46 @@ def is_avoided(server: str) -> bool:
 
 
 @asynccontextmanager
-async def line(dialled: Dialled, conversation: Conversation | None = None) -> AsyncIterator[aiosmtplib.SMTP]:
-    """Give a line that takes mail: one that was kept and still answers, else a new one; raises as `dial`.
+async def line(dialled: Dialled, sender: str, conversation: Conversation | None = None) -> AsyncIterator[Line]:
+    """Give a line for a mail from ``sender``: one that was kept and still answers, else a new one.
 
-    With ``conversation`` it is a new one, written down there and hung up afterwards.
+    Raises as `dial`, and SMTPSenderRefused when a kept line's server does not take mail from ``sender``. With
+    ``conversation`` it is a new one, written down there and hung up afterwards.
 
-    A kept line that died is replaced without a word: nothing had been said on it yet. Afterwards the line is kept,
-    unless it broke, or was left in the middle of a message.
+    A kept line that died is replaced without a word: nothing of the message had been said on it yet. Afterwards the
+    line is kept, unless it broke, or was left in the middle of a message.
     """
-    if conversation is not None:
-        taken = _Line(await dial(dialled, conversation), carried=CARRIES)
-    else:
-        taken = await _still_answering(dialled) or _Line(await dial(dialled))
-    usable = False
+    taken = None if conversation is not None else await _still_answering(dialled, sender)
+    if taken is None:
+        taken = Line(await dial(dialled, conversation), carried=0 if conversation is None else CARRIES)
+    usable, taken.clean = False, False
     try:
-        yield taken.client
-        usable = True
+        yield taken
+        usable = taken.clean = True
     except aiosmtplib.SMTPResponseException as error:
         usable = error.code != 421
         raise
     finally:
         taken.carried += 1
+        taken.begun = False
         await _put_back(dialled, taken, usable=usable)
 
 
-async def _still_answering(dialled: Dialled) -> _Line | None:
-    """Take a kept line that answers RSET, which also forgets what an earlier refusal left half said."""
+async def _still_answering(dialled: Dialled, sender: str) -> Line | None:
+    """Take a kept line that answers: RSET where an earlier refusal left something half said, else MAIL itself."""
     while _WORKERS and (idle := _WORKERS[-1].idle.get(dialled)):
         taken = idle.pop()
         try:
-            await taken.client.rset(timeout=LOOK)
+            if taken.clean:
+                await taken.client.mail(sender, timeout=LOOK)
+            else:
+                await taken.client.rset(timeout=LOOK)
+            taken.begun = taken.clean
+        except aiosmtplib.SMTPSenderRefused as error:
+            if error.code != 421:  # an answer to this message, not about the line
+                await _put_back(dialled, taken, usable=True)
+                raise
+            taken.client.close()
         except (aiosmtplib.SMTPException, OSError):
             taken.client.close()
         except BaseException:
@@ -126,7 +161,7 @@ async def _still_answering(dialled: Dialled) -> _Line | None:
     return None
 
 
-async def _put_back(dialled: Dialled, taken: _Line, *, usable: bool) -> None:
+async def _put_back(dialled: Dialled, taken: Line, *, usable: bool) -> None:
     if not usable or not taken.client.is_connected:
         taken.client.close()
     elif _WORKERS and taken.carried < CARRIES:

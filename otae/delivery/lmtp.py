@@ -41,7 +41,7 @@ async def listening(desk: Desk) -> AsyncIterator[None]:
     async with contextlib.AsyncExitStack() as stack:
         if where:
             host, _, port = where.rpartition(":")
-            door = _Door(desk)
+            door = Door(desk)
             try:
                 server = await asyncio.start_server(door.answer, host.strip("[]"), int(port), limit=LINE)
             except OSError as error:
@@ -60,11 +60,14 @@ class _Mail:
 
 
 @dataclass
-class _Door:
+class Door:
+    """Who answers the conversations of one listening place. ``talking``: those that go on."""
+
     desk: Desk
     talking: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def close(self, server: asyncio.Server) -> None:
+        """End every conversation, then the server itself."""
         server.close()
         for task in list(self.talking):
             task.cancel()

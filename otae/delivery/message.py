@@ -1,34 +1,58 @@
-"""The one place that builds a mail, so that no name and no text ever becomes a header or a recipient of its own.
+"""Building a mail that is exactly what it should be, whatever people are called and whichever Python runs this.
 
-The interpreter is not trusted with it (CVE-2024-6923: up to CPython 3.11.9 a line break inside an encoded word was
-written out as a new header line). Texts for headers are refused when they hold what could break out, and the finished
-bytes are read again: exactly the headers that were asked for, exactly one recipient.
+The interpreter's own mail classes turn encoded words in a display name back into line breaks in some versions
+(CVE-2024-6923) and take a hundred times as long, so the header is written here, from values that may stand in one, and
+the finished bytes are looked at once more: exactly the headers that were asked for, exactly one recipient.
 """
 
+import base64
+import binascii
 import re
+import secrets
 import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from email import policy
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.parser import BytesHeaderParser
 from email.utils import format_datetime
+from typing import Final
 
 from otae.errors import OtaeError
 
 #: Longest text of a header.
 LONGEST = 300
+#: Longest line of a header that is not one long word, without its end.
+LINE: Final = 76
 #: A plain address: no quoting, no comments, no groups, nothing beyond ASCII.
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 #: Control characters, line and paragraph separators, lone surrogates.
 _BREAKING = frozenset({"Cc", "Zl", "Zp", "Cs"})
 #: Characters that turn the direction of what follows: they make one name look like another.
 _TURNING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C)))
-_HEADERS = ["auto-submitted", "content-type", "date", "from", "message-id", "mime-version", "subject", "to"]
+#: What may stand in a header as it is.
+_VISIBLE = re.compile(r"[ -~]*")
+#: A display name that needs no quotes: words of atoms (RFC 5322 §3.2.3).
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+#: Bytes of text in one encoded word: it stays under 75 characters (RFC 2047 §2).
+_WORD: Final = 42
+_HEADERS = (b"Subject", b"From", b"To", b"Date", b"Message-ID", b"Auto-Submitted", b"MIME-Version", b"Content-Type")
+_ENCODING = b"Content-Transfer-Encoding"
+#: A line of a finished header: a name and what it says, or more of what the line before says.
+_HEADER_LINE = re.compile(rb"(?:([A-Za-z-]+):)? [!-~][ -~]*")
 
 
 class MessageRefused(OtaeError):
     """A mail cannot be built from these values; the text says which one and why."""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A finished mail to one recipient. ``subject``: as it reads; ``content``: its bytes, lines ending in CRLF."""
+
+    subject: str
+    content: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"<Mail of {len(self.content)} bytes>"
 
 
 def one_line(value: str) -> str:
@@ -37,6 +61,8 @@ def one_line(value: str) -> str:
     Breaks become a space, characters that turn the direction go, and "=?" loses its meaning. Joiners stay: names and
     emoji need them.
     """
+    if value.isascii() and value.isprintable():
+        return " ".join(value.replace("=?", "= ?").split())
     kept = (" " if unicodedata.category(one) in _BREAKING else one for one in value if one not in _TURNING)
     return " ".join("".join(kept).replace("=?", "= ?").split())
 
@@ -45,7 +71,8 @@ def check_header(text: str, what: str) -> None:
     """Raise MessageRefused when ``text`` may not stand in a header; ``what`` names it."""
     if not text.strip() or len(text) > LONGEST:
         raise MessageRefused(f"{what}: use 1 to {LONGEST} characters")
-    if any(unicodedata.category(one) in _BREAKING or one in _TURNING for one in text):
+    visible = text.isascii() and text.isprintable()
+    if not visible and any(unicodedata.category(one) in _BREAKING or one in _TURNING for one in text):
         raise MessageRefused(f"{what}: holds a control character or a line break")
     if "=?" in text:
         raise MessageRefused(f"{what}: holds =?, which mail programs would decode")
@@ -66,7 +93,7 @@ def build(
     html: str | None,
     message_id: str,
     now: datetime,
-) -> EmailMessage:
+) -> Mail:
     """Return a mail to one recipient. ``sender``: name and address; ``message_id`` with its angle brackets.
 
     Raises MessageRefused when a value may not stand where it would have to.
@@ -75,24 +102,71 @@ def build(
     check_address(sender[1], "sender's address")
     check_address(recipient, "recipient's address")
     check_header(subject, "subject")
-    message = EmailMessage(policy=policy.SMTP)
-    message["Subject"] = subject
-    message["From"] = Address(sender[0], addr_spec=sender[1])
-    message["To"] = Address(addr_spec=recipient)
-    message["Date"] = format_datetime(now)
-    message["Message-ID"] = message_id
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(text, cte="quoted-printable")
-    if html is not None:
-        message.add_alternative(html, subtype="html", cte="quoted-printable")
-    _read_again(message, sender[1], recipient)
-    return message
+    lines = [
+        f"Subject: {_words(subject, len('Subject: '))}",
+        f"From: {_mailbox(*sender)}",
+        f"To: {recipient}",
+        f"Date: {format_datetime(now)}",
+        f"Message-ID: {message_id}",
+        "Auto-Submitted: auto-generated",
+        "MIME-Version: 1.0",
+    ]
+    if html is None:
+        content = _part("plain", text, lines)
+    else:
+        mark = f"=_{secrets.token_hex(12)}"  # "=_" stands nowhere in quoted-printable text
+        between = f"--{mark}\r\n".encode()
+        parts = [between + _part(kind, said) + b"\r\n" for kind, said in (("plain", text), ("html", html))]
+        lines.append(f'Content-Type: multipart/alternative; boundary="{mark}"')
+        content = _ascii(lines) + b"\r\n".join((b"", b"", b"".join(parts) + f"--{mark}--".encode(), b""))
+    _look_again(content, sender[1], recipient, expected=_HEADERS if html is not None else (*_HEADERS, _ENCODING))
+    return Mail(subject, content)
 
 
-def _read_again(message: EmailMessage, sender: str, recipient: str) -> None:
-    again = BytesHeaderParser(policy=policy.SMTP).parsebytes(message.as_bytes())
-    names = sorted(name.lower() for name in again)
-    expected = _HEADERS if message.is_multipart() else sorted([*_HEADERS, "content-transfer-encoding"])
-    people = [(header, one.addr_spec) for header in ("From", "To") for one in again[header].addresses]
-    if names != expected or people != [("From", sender), ("To", recipient)]:
+def _part(kind: str, text: str, lines: Sequence[str] = ()) -> bytes:
+    """Return a text in quoted-printable under its header, which begins with ``lines``."""
+    head = [*lines, f'Content-Type: text/{kind}; charset="utf-8"', "Content-Transfer-Encoding: quoted-printable"]
+    said = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").replace("\n", "\r\n") + "\r\n"
+    return _ascii(head) + b"\r\n\r\n" + binascii.b2a_qp(said.encode("utf-8", "replace"))
+
+
+def _ascii(lines: Sequence[str]) -> bytes:
+    return "\r\n".join(lines).encode("ascii", "replace")
+
+
+def _mailbox(name: str, address: str) -> str:
+    """Return a name as atoms, in quotes or as encoded words, and its address."""
+    shown = name
+    if not _ATOMS.fullmatch(name):
+        shown = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    shown = _encoded(name) if not _VISIBLE.fullmatch(name) or len(shown) > LINE - len("From: ") else shown
+    room = LINE - len("From:  <>") - (len(shown) - shown.rfind("\n") - 1)
+    return f"{shown} <{address}>" if len(address) <= room else f"{shown}\r\n <{address}>"
+
+
+def _words(text: str, used: int) -> str:
+    """Return ``text`` as it is where it may stand so after ``used`` characters of a line, else as encoded words."""
+    plain = _VISIBLE.fullmatch(text) and text == text.strip() and used + len(text) <= LINE
+    return text if plain else _encoded(text)
+
+
+def _encoded(text: str) -> str:
+    """Return ``text`` as encoded words (RFC 2047), a line for each, none of which ends within a character."""
+    words: list[bytes] = []
+    word = b""
+    for one in (each.encode() for each in text):
+        if len(word) + len(one) > _WORD:
+            words, word = [*words, word], b""
+        word += one
+    return "\r\n ".join(f"=?utf-8?b?{base64.b64encode(each).decode()}?=" for each in (*words, word))
+
+
+def _look_again(content: bytes, sender: str, recipient: str, *, expected: Sequence[bytes]) -> None:
+    """Raise MessageRefused unless the header reads line by line as it was meant, as a mail server reads it."""
+    lines = content.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    read = [_HEADER_LINE.fullmatch(line) for line in lines]
+    names = [match[1] for match in read if match is not None and match[1] is not None]
+    to, mailbox = f"To: {recipient}".encode(), f"<{sender}>".encode()
+    fits = None not in read and tuple(names) == expected and to in lines
+    if not fits or not lines[lines.index(to) - 1].endswith(mailbox):
         raise MessageRefused("the finished message does not read as it was written")

@@ -1,15 +1,18 @@
 """What came of an attempt to send, written only by whoever made that very attempt.
 
-Each function is one transaction and raises StaleState, changing nothing, when the row has been taken over meanwhile.
+Each function is one transaction and raises StaleState, changing nothing, when the row has been taken over meanwhile;
+`sent_all`, which most messages end with, records many in one.
 """
 
 import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
+
+from tortoise.expressions import Case, Q, When
 
 from otae.delivery.kinds import AFTERWARDS
 from otae.delivery.notices import tell_of_failure
@@ -17,7 +20,7 @@ from otae.delivery.transport import Receipt
 from otae.errors import StaleState
 from otae.store.database import transaction
 from otae.store.models import Delivery, Invitation, Pin
-from otae.store.records import about, advance
+from otae.store.records import about, advance, advance_all
 
 #: How long after its n-th try a message is tried again; the last value stays for all the retries the server asks for.
 DISTANCES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
@@ -38,32 +41,75 @@ class Claimed:
     invitation: Invitation
 
 
+@dataclass(frozen=True)
+class Accepted:
+    """A message that a server took; ``by``: what the timeline calls the way."""
+
+    claimed: Claimed
+    receipt: Receipt
+    by: str
+
+
+def ours(rows: Iterable[Delivery]) -> Q:
+    """Return the condition under which rows are still held by the attempts that ``rows`` were claimed for."""
+    attempts: dict[int, list[UUID]] = {}
+    for row in rows:
+        attempts.setdefault(row.attempt, []).append(row.id)
+    held = [Q(id__in=ids, attempt=attempt) for attempt, ids in attempts.items()]
+    return Q(Q(*held, join_type="OR"), status="sending")
+
+
 @asynccontextmanager
 async def _held(row: Delivery) -> AsyncIterator[None]:
     """Open a transaction that begins by locking the row for this very attempt; StaleState when it is another's."""
     async with transaction():
-        ours = Delivery.filter(id=row.id, status="sending", attempt=row.attempt)
-        if await ours.update(lease_until=None) != 1:
+        if await Delivery.filter(ours([row])).update(lease_until=None) != 1:
             raise StaleState(f"delivery {row.id}, attempt {row.attempt}: another worker took over")
         yield
 
 
-async def sent(claimed: Claimed, receipt: Receipt, by: str, now: datetime) -> None:
-    """The server took the message, ``by`` this way; the readable copy of its PIN goes in the same transaction."""
-    row = claimed.row
-    async with _held(row):
-        await _forget_pin(row)
-        await advance(
-            row,
+async def sent_all(accepted: Sequence[Accepted], now: datetime) -> list[Exception | None]:
+    """Servers took these messages; the readable copies of their PINs go in the same transaction.
+
+    Returns for each None, or StaleState when the row has been taken over meanwhile: what it takes from one, the others
+    keep.
+    """
+    try:
+        await _sent(accepted, now)
+    except StaleState as error:
+        if len(accepted) == 1:
+            return [error]
+        return [outcome for each in accepted for outcome in await sent_all([each], now)]
+    return [None] * len(accepted)
+
+
+async def _sent(accepted: Sequence[Accepted], now: datetime) -> None:
+    """Record all of ``accepted`` in one transaction, or, with StaleState, none: one of them is another's."""
+    rows = [each.claimed.row for each in accepted]
+    answers = {each.claimed.row.id: _without_secrets(each.claimed.row, each.receipt.words) for each in accepted}
+    async with transaction():
+        await advance_all(
+            rows,
             "sent",
             event="delivery.sent",
             now=now,
-            detail=f"{row.kind}: accepted by {by}",
-            to_whom=about(claimed.invitation),
+            details=[f"{each.claimed.row.kind}: accepted by {each.by}" for each in accepted],
+            to_whom=[about(each.claimed.invitation) for each in accepted],
+            still=ours(rows),
             sent_at=now,
-            answer=_without_secrets(row, receipt.words),
+            answer=_each_its_own(answers),
             phase="",
+            lease_until=None,
         )
+        await _forget_pins(rows)
+
+
+def _each_its_own(values: Mapping[UUID, str]) -> str | Case:
+    """Return what sets a column to the value of each row, by its id, in one statement."""
+    different = set(values.values())
+    if len(different) == 1:
+        return different.pop()
+    return Case(*(When(id=one, then=value) for one, value in values.items()))
 
 
 async def deferred(
@@ -138,7 +184,7 @@ async def give_up(claimed: Claimed, now: datetime) -> None:
     words = NOT_IN_TIME if by_invitation else "not sent within five days"
     words = f"{words}; last answer: {row.answer}" if row.answer else words
     async with _in_order(row):
-        await _forget_pin(row)
+        await _forget_pins([row])
         await advance(
             row,
             "failed",
@@ -168,7 +214,7 @@ async def cancelled(claimed: Claimed, why: str, now: datetime) -> None:
             phase="",
             lease_until=None,
         )
-        await _forget_pin(row)
+        await _forget_pins([row])
 
 
 async def bounced(row: Delivery, invitation: Invitation, words: str, now: datetime) -> None:
@@ -191,10 +237,14 @@ async def bounced(row: Delivery, invitation: Invitation, words: str, now: dateti
             await tell_of_failure(invitation, now=now)
 
 
-async def _forget_pin(row: Delivery) -> None:
-    """Wipe the readable copy of the PIN that ``row`` carries, if it carries one; call inside a transaction."""
-    if row.kind == "pin":
-        await Pin.filter(invitation_id=row.invitation_id, generation=row.generation).update(pin_sealed=None)
+async def _forget_pins(rows: Iterable[Delivery]) -> None:
+    """Wipe the readable copies of the PINs that ``rows`` carry, if they carry any; call inside a transaction."""
+    carried: dict[int, list[UUID]] = {}
+    for row in rows:
+        if row.kind == "pin":
+            carried.setdefault(row.generation, []).append(row.invitation_id)
+    for generation, invitation_ids in carried.items():
+        await Pin.filter(invitation_id__in=invitation_ids, generation=generation).update(pin_sealed=None)
 
 
 def _without_secrets(row: Delivery, words: str) -> str:

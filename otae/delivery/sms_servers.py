@@ -16,6 +16,7 @@ from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import NotificationServer
+from otae.words import N_
 
 KIND: Final = "sms"
 #: Titles of everything that can be chosen, by what a server keeps in `gateway`.
@@ -25,7 +26,7 @@ TITLES: Final[Mapping[str, str]] = {
 }
 #: What a carrier's gateway is set up with.
 CARRIER_FIELDS: Final = (
-    Field("carrier", "Usual carrier", "For invitations that name none of their own.", required=False),
+    Field("carrier", N_("Usual carrier"), N_("For invitations that name none of their own."), required=False),
 )
 
 

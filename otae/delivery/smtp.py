@@ -3,14 +3,13 @@
 import asyncio
 import re
 from dataclasses import dataclass
-from email import policy
-from email.message import EmailMessage
 
 import aiosmtplib
 
 from otae.delivery import lines
 from otae.delivery.conversation import Conversation
 from otae.delivery.dialing import Dialled, tls_agreed
+from otae.delivery.message import Mail
 from otae.delivery.transport import BeforeEnd, NotSent, NotYet, OutcomeUnknown, Receipt, RefusedForGood, Unreachable
 from otae.store.desk import Desk
 from otae.store.models import NotificationServer
@@ -38,7 +37,7 @@ class SmtpTransport:
 
     async def send(
         self,
-        message: EmailMessage,
+        message: Mail,
         recipient: str,
         before_end: BeforeEnd,
         conversation: Conversation | None = None,
@@ -49,11 +48,12 @@ class SmtpTransport:
         """
         ended = asyncio.Event()
         try:
-            async with lines.line(self.dialled, conversation) as client, asyncio.timeout(LONGEST):
-                tls = tls_agreed(client)
-                await client.mail(self.sender)
+            async with lines.line(self.dialled, self.sender, conversation) as line, asyncio.timeout(LONGEST):
+                client, tls = line.client, tls_agreed(line.client)
+                if not line.begun:
+                    await client.mail(self.sender)
                 await client.rcpt(recipient)
-                words = await _content(client, message.as_bytes(policy=policy.SMTP), before_end, ended)
+                words = await _content(client, message.content, before_end, ended)
                 if conversation is not None:
                     conversation.add(">", "(the message)")
                     conversation.add("<", words)

@@ -1,11 +1,13 @@
 """The templates as they are stored, and which words of one a person gets."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import TypeAlias
 from uuid import UUID
 
 from otae.delivery import languages
 from otae.delivery.default_texts import DEFAULT_NAMES, DEFAULTS, Wording
+from otae.delivery.spoken import SPOKEN, default_in
 from otae.store import properties
 from otae.store.models import NotificationTemplate, TemplateTranslation
 
@@ -49,16 +51,44 @@ async def said_in(template: NotificationTemplate, language: str) -> tuple[Wordin
 
     The first that there is of: a translation into that language, into its base language ("pt" for "pt-BR"), the same
     of the server property notification.language; else the template's own text. That text counts as English, so who
-    wants English gets it before the server property is looked at.
+    wants English gets it before the server property is looked at. What the product says by default in a language
+    counts as a translation as long as the template itself says what it says by default.
     """
     stored = {row.language: row for row in await translations(template.id)}
-    tags = languages.wanted(language, await properties.word("notification.language")) if stored else []
-    for tag in tags:
+    house = await properties.word("notification.language") if stored or shipped(template) else ""
+    return said_among(template, stored, language, house)
+
+
+def said_among(
+    template: NotificationTemplate, stored: Mapping[str, TemplateTranslation], language: str, house: str
+) -> tuple[Wording, str]:
+    """Return what `said_in` does; ``stored``: the template's translations; ``house``: the server property's value."""
+    spoken = shipped(template)
+    for tag in languages.wanted(language, house) if stored or spoken else ():
+        default = default_in(template.kind, tag)
         if tag in stored:
-            return wording_of(stored[tag]), tag
+            said = wording_of(stored[tag])
+            return replace(said, sms=said.sms or (default.sms if default else "")), tag
+        if tag in spoken and default:
+            return default, tag
         if tag == languages.MAIN:
             break
     return wording_of(template), languages.MAIN
+
+
+def shipped(template: NotificationTemplate) -> list[str]:
+    """Return the languages that the product itself speaks for ``template``.
+
+    None once its own text was changed, or for one that an administrator made: what is written there holds then.
+    """
+    default = template.system and wording_of(template) == DEFAULTS.get(template.kind)
+    return sorted(SPOKEN) if default else []
+
+
+def as_shipped(template: NotificationTemplate, language: str) -> TemplateTranslation | None:
+    """Return what the product says for ``template`` in ``language``, not stored; None where it says nothing."""
+    said = default_in(template.kind, language) if language in shipped(template) else None
+    return TemplateTranslation(template_id=template.id, language=language, **asdict(said)) if said else None
 
 
 async def translations(template_id: UUID) -> list[TemplateTranslation]:

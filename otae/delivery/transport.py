@@ -52,7 +52,7 @@ BeforeEnd = Callable[[], Awaitable[None]]
 
 
 class Transport(Protocol[Message_contra]):
-    """One way out, for mail (EmailMessage) or for text messages (str)."""
+    """One way out, for mail (Mail) or for text messages (str)."""
 
     @property
     def name(self) -> str:

@@ -1,10 +1,9 @@
 """Trying a notification server out: one message, the whole conversation, and what the mail world sees of the sender."""
 
 from datetime import datetime
-from email.message import EmailMessage
 
 from otae.delivery.conversation import Conversation, certificate_names
-from otae.delivery.message import MessageRefused, build
+from otae.delivery.message import Mail, MessageRefused, build
 from otae.delivery.sms import CARRIER, CarrierTransport, TextTransport, gateway_transport
 from otae.delivery.smtp import smtp_transport
 from otae.delivery.transport import NotSent
@@ -81,7 +80,7 @@ async def _findings(server: NotificationServer) -> list[dict[str, str]]:
     return await deliverability.look(server.from_email.rpartition("@")[2], server.dkim_selector)
 
 
-def _message(desk: Desk, server: NotificationServer, recipient: str, message_id: str, now: datetime) -> EmailMessage:
+def _message(desk: Desk, server: NotificationServer, recipient: str, message_id: str, now: datetime) -> Mail:
     return build(
         sender=(server.from_name, server.from_email),
         recipient=recipient,

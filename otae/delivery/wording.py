@@ -11,7 +11,8 @@ from otae.delivery.default_texts import DEFAULTS, Wording
 from otae.delivery.kinds import CHOSEN
 from otae.delivery.languages import LANGUAGES, direction
 from otae.delivery.macros import MACROS, SECRET, check_template
-from otae.delivery.templates import translations, wording_of
+from otae.delivery.spoken import default_in
+from otae.delivery.templates import Words, shipped, translations, wording_of
 from otae.errors import InputRefused
 from otae.store import audit
 from otae.store.database import transaction
@@ -53,6 +54,9 @@ async def reword(
         if language:
             rows = TemplateTranslation.filter(template_id=template.id, language=language)
             changed = await rows.update(**asdict(wording))
+            if not changed and language in shipped(template) and await _still(template):
+                await _new_translation(template, language, wording).save(force_create=True)
+                changed = 1
         else:
             changed = await NotificationTemplate.filter(id=template.id).update(**asdict(wording))
         if not changed:
@@ -63,13 +67,16 @@ async def reword(
 async def translate(
     desk: Desk, template: NotificationTemplate, language: str, *, now: datetime, actor: str
 ) -> TemplateTranslation:
-    """Give ``template`` words for one more language, at first its own; audited. InputRefused ("language")."""
+    """Give ``template`` words for one more language; audited. InputRefused ("language").
+
+    At first they are what the product says by default in that language, else the template's own.
+    """
     del desk  # as above
     if language not in LANGUAGES:
         raise InputRefused({"language": "choose a language from the list"})
     own = wording_of(template)
     html = own.html.replace('<html lang="en">', f'<html lang="{language}" dir="{direction(language)}">', 1)
-    row = TemplateTranslation(template_id=template.id, language=language, **asdict(replace(own, html=html)))
+    row = _new_translation(template, language, default_in(template.kind, language) or replace(own, html=html))
     async with transaction():
         if await TemplateTranslation.exists(template_id=template.id, language=language):
             raise InputRefused({"language": "this language is there already"})
@@ -104,12 +111,12 @@ async def clone(
         raise InputRefused({"": "messages of this kind always use the template of the system"})
     name = await _free_name(name)
     copy = NotificationTemplate(kind=template.kind, name=name, **asdict(wording_of(template)))
-    spoken = await translations(template.id)
+    spoken = {tag: said for tag in shipped(template) if (said := default_in(template.kind, tag))}
+    spoken |= {row.language: wording_of(row) for row in await translations(template.id)}
     async with transaction():
         await copy.save(force_create=True)
-        for row in spoken:
-            said = asdict(wording_of(row))
-            await TemplateTranslation(template_id=copy.id, language=row.language, **said).save(force_create=True)
+        for language, said in spoken.items():
+            await _new_translation(copy, language, said).save(force_create=True)
         await audit.record(actor, "template.cloned", now=now, subject=name, detail=template.name)
     return copy
 
@@ -141,19 +148,33 @@ async def remove(desk: Desk, template: NotificationTemplate, *, now: datetime, a
         await audit.record(actor, "template.removed", now=now, subject=template.name)
 
 
-async def restore(desk: Desk, template: NotificationTemplate, *, now: datetime, actor: str) -> None:
-    """Let ``template`` say again what it says by default, audited; its translations stay."""
-    await reword(desk, template, DEFAULTS[template.kind], now=now, actor=actor)
+async def restore(desk: Desk, template: NotificationTemplate, *, now: datetime, actor: str, language: str = "") -> None:
+    """Let ``template``, or its translation into ``language``, say again what it says by default, audited.
+
+    Its other languages stay. InputRefused ("") where the product says nothing by default.
+    """
+    default = default_in(template.kind, language) if language else DEFAULTS[template.kind]
+    if default is None or not template.system:
+        raise InputRefused({"": "there is no default wording to restore"})
+    await reword(desk, template, default, now=now, actor=actor, language=language)
 
 
-def is_default(template: NotificationTemplate) -> bool:
-    """Tell whether ``template`` says what it says by default."""
-    return wording_of(template) == DEFAULTS[template.kind]
+def is_default(row: Words, kind: str, language: str = "") -> bool:
+    """Tell whether a template, or its translation into ``language``, says what it says by default."""
+    return wording_of(row) == (default_in(kind, language) if language else DEFAULTS[kind])
 
 
 def macros_of(kind: str, *, subject: bool = False) -> list[str]:
     """Return the macros that a message of ``kind`` (or its subject) may hold, as they are written."""
     return [f"${{{name}}}" for name, kinds in MACROS.items() if kind in kinds and not (subject and name in SECRET)]
+
+
+def _new_translation(template: NotificationTemplate, language: str, said: Wording) -> TemplateTranslation:
+    return TemplateTranslation(template_id=template.id, language=language, **asdict(said))
+
+
+async def _still(template: NotificationTemplate) -> bool:
+    return await NotificationTemplate.exists(id=template.id)
 
 
 async def _free_name(name: str) -> str:

@@ -80,7 +80,10 @@ class Directory(Protocol):
         """Return whom the directory knows by this id, None when it has nobody any more."""
 
     async def search_people(self, text: str, limit: int = 10) -> list[Found]:
-        """Return people whose user name, name or e-mail address holds ``text``, for looking up while typing."""
+        """Return people whose user name, name or e-mail address holds ``text``, for looking up while typing.
+
+        A directory's people may be disabled: pages say so. Our own are left out then.
+        """
 
     async def search_groups(self, text: str, limit: int = 10) -> list[GroupFound]:
         """Return groups whose name holds ``text``."""

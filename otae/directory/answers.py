@@ -27,6 +27,8 @@ SUBCODES: Final[Mapping[str, str]] = {
     "773": "the password must be changed first",
     "775": "the account is locked in the directory",
 }
+#: Of a server that was asked and said nothing.
+SILENT: Final = "no answer in time"
 #: What a line that breaks, is cut, or carries something else than LDAP raises from inside of ldap3.
 BROKEN: Final = (LDAPExceptionError, PyAsn1Error, OSError, ValueError, TypeError, LookupError, AttributeError)
 _SUBCODE = re.compile(r"data ([0-9a-fA-F]{3}),")
@@ -78,7 +80,7 @@ def words_of(error: Exception) -> str:
     """Fixed words, so that a test against some other service shows nothing of what that service said."""
     text = str(error).lower()
     if "timed out" in text or "temporarily unavailable" in text:
-        return "no answer in time"
+        return SILENT
     if "refused" in text:
         return "the connection was refused"
     if "unreachable" in text or "no route" in text:

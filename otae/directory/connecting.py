@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
 
 from otae import outgoing
-from otae.directory.answers import Unreached
+from otae.directory.answers import SILENT, Unreached
 from otae.directory.line import Dialled, Line, open_line
 from otae.errors import AddressRefused, DirectoryUnavailable
 from otae.outgoing import Address
@@ -44,7 +44,7 @@ class _Kept:
     """What this process keeps: idle lines with since when, and servers to be asked last with until when."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    idle: dict[Dialled, list[tuple[float, Line]]] = field(default_factory=dict)
+    idle: dict[tuple[Dialled, str], list[tuple[float, Line]]] = field(default_factory=dict)
     avoided: dict[tuple[str, int], float] = field(default_factory=dict)
 
 
@@ -99,7 +99,7 @@ async def ask(
         async with asyncio.timeout(limit):
             return await _ask(where, work, fresh=fresh)
     except TimeoutError:
-        reason = "no answer in time"
+        reason = SILENT
     except Unreached as error:
         reason = f"{error.step}: {error}"
     raise DirectoryUnavailable(reason)
@@ -108,7 +108,7 @@ async def ask(
 def hang_up(where: Dialled | None = None) -> None:
     """Close the lines that are kept idle: all, or those to one directory; and forget which servers were away."""
     with _KEPT.lock:
-        keys = [where] if where else list(_KEPT.idle)
+        keys = [key for key in _KEPT.idle if where in {None, key[0]}]
         lines = [line for key in keys for _, line in _KEPT.idle.pop(key, [])]
         _KEPT.avoided.clear()
     for line in lines:
@@ -116,18 +116,10 @@ def hang_up(where: Dialled | None = None) -> None:
 
 
 async def _ask(where: Dialled, work: Callable[[Line], Result], *, fresh: bool) -> Result:
-    if not fresh:
-        while (kept := _take(where)) is not None:
-            try:
-                return await _in_thread(where, partial(_use, where, kept, work))
-            except Unreached as error:
-                if error.step not in SERVER_TROUBLE:
-                    raise
     failure = Unreached("resolve", "no host")
     for host in _by_hope(where):
         try:
-            addresses = await _resolve(where, host)
-            return await _in_thread(where, partial(_fresh, where, (host, addresses), work, unsigned=fresh))
+            return await _ask_host(where, host, work, fresh=fresh)
         except Unreached as error:
             if error.step not in SERVER_TROUBLE:
                 raise
@@ -135,6 +127,26 @@ async def _ask(where: Dialled, work: Callable[[Line], Result], *, fresh: bool) -
             with _KEPT.lock:
                 _KEPT.avoided[host, where.port] = time.monotonic() + AVOIDED
     raise failure
+
+
+async def _ask_host(where: Dialled, host: str, work: Callable[[Line], Result], *, fresh: bool) -> Result:
+    """Work with a kept line to ``host``, else with a new one.
+
+    Lines that died are thrown away. One that is silent costs its time once: there is enough left for another server,
+    or, where there is none, for a new line, because a firewall may have forgotten the old one.
+    """
+    while not fresh and (kept := _take(where, host)) is not None:
+        try:
+            return await _in_thread(where, partial(_use, where, kept, work))
+        except Unreached as error:
+            if error.step not in SERVER_TROUBLE:
+                raise
+            if str(error) == SILENT:
+                _throw_away(where, host)
+                if len(where.hosts) > 1:
+                    raise
+    addresses = await _resolve(where, host)
+    return await _in_thread(where, partial(_fresh, where, (host, addresses), work, unsigned=fresh))
 
 
 async def _resolve(where: Dialled, host: str) -> list[Address]:
@@ -217,25 +229,33 @@ def _use(where: Dialled, line: Line, work: Callable[[Line], Result], held: _Held
             line.close()
 
 
-def _take(where: Dialled) -> Line | None:
+def _take(where: Dialled, host: str) -> Line | None:
+    """Take the line to ``host`` that was used last, and close what has been idle for too long, whichever server's."""
+    now = time.monotonic()
     old: list[Line] = []
-    taken = None
     with _KEPT.lock:
-        idle = _KEPT.idle.get(where, [])
-        while idle and taken is None:
-            since, line = idle.pop()
-            if since + IDLE > time.monotonic():
-                taken = line
-            else:
-                old.append(line)
+        for each in where.hosts:
+            idle = _KEPT.idle.get((where, each), [])
+            old += [line for since, line in idle if since + IDLE <= now]
+            idle[:] = [kept for kept in idle if kept[0] + IDLE > now]
+        ready = _KEPT.idle.get((where, host))
+        taken = ready.pop()[1] if ready else None
     for line in old:
         line.close()
     return taken
 
 
+def _throw_away(where: Dialled, host: str) -> None:
+    with _KEPT.lock:
+        lines = [line for _, line in _KEPT.idle.pop((where, host), [])]
+    for line in lines:
+        line.cut()
+        line.close()
+
+
 def _put_back(where: Dialled, line: Line) -> None:
     with _KEPT.lock:
-        idle = _KEPT.idle.setdefault(where, [])
+        idle = _KEPT.idle.setdefault((where, line.host), [])
         room = len(idle) < KEPT
         if room:
             idle.append((time.monotonic(), line))

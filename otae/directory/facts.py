@@ -22,6 +22,9 @@ _NAME = re.compile(r"[^\W_][\w.@+'-]{0,99}")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@(?:{_LABEL}\.)*{_LABEL}")
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:-([A-Za-z]{4}))?(?:-([A-Za-z]{2}|[0-9]{3}))?")
+#: A zero-width joiner between two emoji (Unicode TR 51): symbols, the first maybe with its colour or variant behind it.
+_EMOJI = "[\u2190-\u2bff\U0001f000-\U0001faff]"
+_JOINED = re.compile(f"(?<={_EMOJI})\u200d(?={_EMOJI})|(?<={_EMOJI}\ufe0f)\u200d(?={_EMOJI})")
 _PROPERTY = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
 
 Columns = dict[str, object]
@@ -79,6 +82,14 @@ def printable(text: str) -> str:
     return "".join(each for each in text.strip()[:100] if each.isprintable())
 
 
+def is_shown_as_it_stands(text: str) -> bool:
+    """Tell whether ``text`` holds nothing that is not seen, or turns the text around it, as newlines and overrides do.
+
+    What joins two emoji to one is none of that: it stands between them and nowhere else.
+    """
+    return _JOINED.sub("", text).isprintable()
+
+
 def columns(facts: Facts, known: House, name: str, before: Mapping[str, str] | None = None) -> tuple[Columns, Wrong]:
     """Return what to store, by column, and what cannot be, by field. ``before``: the properties there are."""
     made: Columns = {}
@@ -107,7 +118,7 @@ def columns(facts: Facts, known: House, name: str, before: Mapping[str, str] | N
 def _texts(facts: Facts, name: str, made: Columns, wrong: Wrong) -> None:
     if facts.display_name is not None:
         made["display_name"] = facts.display_name.strip() or name
-        if len(facts.display_name) > 200 or not facts.display_name.isprintable():
+        if len(facts.display_name) > 200 or not is_shown_as_it_stands(facts.display_name):
             wrong["display_name"] = "use up to 200 printable characters"
     if facts.email is not None:
         made["email"] = facts.email.strip() or None

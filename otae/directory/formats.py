@@ -123,7 +123,7 @@ def _checked(number: int, cells: list[str] | None, said: Callable[[list[str]], L
     name = printable(user_name(cells[0]))
     if len(cells) > MOST_CELLS or any(len(cell) > LONGEST_CELL for cell in cells):
         return Line(number, name, reason=f"a line has up to {MOST_CELLS} cells of {LONGEST_CELL} characters")
-    if not all(cell.isprintable() for cell in cells):
+    if not all(facts.is_shown_as_it_stands(cell) for cell in cells):
         return Line(number, name, reason="this line has characters that cannot be printed")
     line = said(cells)
     wrong = "there is no user name that can be one" if not facts.has_shape(user_name(line.name)) else line.reason

@@ -2,15 +2,16 @@
 
 import secrets
 import unicodedata
-from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from otae.delivery import phones
 from otae.directory import Found, GroupFound, MembersPage, PasswordAnswer
 from otae.directory import membership as walking
-from otae.directory.answers import NOT_ABLE, SUCCESS, Unreached
+from otae.directory.answers import NOT_ABLE, SUCCESS, Entry, Unreached
 from otae.directory.connecting import ask, dialled
 from otae.directory.facts import user_name
+from otae.directory.forest import Forest
 from otae.directory.line import Dialled, Line
 from otae.directory.names import LONGEST, parent_and_rdn
 from otae.directory.shapes import GROUP, PERSON, Shape
@@ -31,9 +32,9 @@ class LdapDirectory:
         self.shape = Shape(row.domain, row.kind == "active-directory", row.search_by, region)
         self.where: Dialled = dialled(desk, row)
         self.user_base, self.group_base = row.user_base, row.group_base
-        catalog = row.global_catalog_port
-        self.people_at = replace(self.where, port=catalog) if catalog else self.where
-        self.people_base = row.global_catalog_base if catalog else row.user_base
+        self.forest = Forest(desk, row) if row.global_catalog_port else None
+        self.people_at = self.forest.catalog if self.forest else self.where
+        self.people_base = self.forest.base if self.forest else row.user_base
 
     @property
     def domain(self) -> str:
@@ -53,12 +54,12 @@ class LdapDirectory:
         return await self._one(self.shape.person_known_by(directory_id), directory_id)
 
     async def search_people(self, text: str, limit: int = 10) -> list[Found]:
-        """As the protocol says; somebody disabled is left out."""
+        """As the protocol says; who is disabled comes last."""
         if not _asked_about(text):
             return []
         what = self.shape.people_holding(text.strip())
         found = await ask(self.people_at, lambda line: line.search(self.people_base, what, PERSON, limit=limit))
-        return [person for person in self.shape.all_found(found) if not person.disabled]
+        return sorted(self.shape.all_found(found), key=lambda person: person.disabled)
 
     async def search_groups(self, text: str, limit: int = 10) -> list[GroupFound]:
         """As the protocol says."""
@@ -88,8 +89,9 @@ class LdapDirectory:
             secret = b""
         if not secret or b"\0" in secret or len(secret) > LONGEST_PASSWORD:
             return PasswordAnswer(right=False, reason="a password that nobody can have")
-        dn = found.dn if found and found.dn else f"cn=nobody-{secrets.token_hex(8)},{self.user_base}"
-        code, words = await ask(self.where, lambda line: _bind(line, dn, secret), fresh=True)
+        dn = found.dn if found and found.dn else self._nobody()
+        where = await self.forest.place_of(dn) if self.forest else self.where
+        code, words = await ask(where, lambda line: _bind(line, dn, secret), fresh=True)
         if found is None:
             return PasswordAnswer(right=False, reason="nobody has this user name")
         return PasswordAnswer(right=code == SUCCESS, reason="" if code == SUCCESS else words)
@@ -107,7 +109,23 @@ class LdapDirectory:
         if len(found) > 1:
             who = ", ".join(f"{person.name} ({person.display_name})" for person in found)
             raise PersonAmbiguous(f"{asked} is {who}"[:500])
-        return found[0] if found else None
+        one = found[0] if found else None
+        return await self._in_full(one) if self.forest else one
+
+    async def _in_full(self, found: Found | None) -> Found | None:
+        """Return somebody of the catalog as their own domain has them; for nobody, it is asked all the same.
+
+        A catalog holds a part of everybody: not until when an account is good, nor whether the password must change.
+        """
+        if self.forest is None:
+            return found
+        dn = found.dn if found else self._nobody()
+        where = await self.forest.place_of(dn)
+        entries = await ask(where, partial(_read_one, dn=dn, what=self.shape.people))
+        return next(iter(self.shape.all_found(entries)), None) if found else None
+
+    def _nobody(self) -> str:
+        return f"cn=nobody-{secrets.token_hex(8)},{self.user_base}"
 
     async def _groups(self, what: str, limit: int) -> list[GroupFound]:
         found = await ask(self.where, lambda line: line.search(self.group_base, what, GROUP[:1], limit=limit))
@@ -123,6 +141,15 @@ async def ldap_directory(desk: Desk, row: DirectoryServer) -> LdapDirectory:
 def _asked_about(text: str) -> bool:
     """Tell whether a server is asked about ``text``: servers leave out characters that cannot be seen."""
     return len(text) <= LONGEST and text.isprintable()
+
+
+def _read_one(line: Line, *, dn: str, what: str) -> list[Entry]:
+    try:
+        return line.search(dn, what, PERSON, scope="BASE", limit=1)
+    except Unreached as error:
+        if error.step != "search":
+            raise
+        return []  # gone since the catalog was told
 
 
 def _bind(line: Line, dn: str, secret: bytes) -> tuple[int, str]:

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 import ldap3
 from ldap3.core.exceptions import LDAPExceptionError, LDAPStartTLSError
 
-from otae.directory.answers import AWAY, BROKEN, SIZE_LIMIT, SUCCESS, Entry, Unreached, result_of, words_of
+from otae.directory.answers import AWAY, BROKEN, SILENT, SIZE_LIMIT, SUCCESS, Entry, Unreached, result_of, words_of
 
 Scope = Literal["BASE", "LEVEL", "SUBTREE"]
 
@@ -56,10 +56,11 @@ class _Tls(ldap3.Tls):
 
 
 class Line:
-    """A connection to a server."""
+    """A connection to a server. ``host``: which of a directory's."""
 
-    def __init__(self, connection: ldap3.Connection) -> None:
+    def __init__(self, connection: ldap3.Connection, host: str) -> None:
         self._connection = connection
+        self.host = host
 
     @property
     def certificate(self) -> Mapping[str, Any]:
@@ -202,7 +203,7 @@ def open_line(where: Dialled, host: str, address: str, hold: Callable[[Line], No
         receive_timeout=where.timeout,
         return_empty_attributes=False,
     )
-    line = Line(connection)
+    line = Line(connection, host)
     hold(line)
     try:
         connection.open(read_server_info=False)
@@ -226,7 +227,7 @@ def _tls_words(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the server's certificate is not trusted ({error.verify_message})"
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return SILENT
     return "no agreement with the server; does it speak TLS on this port?"
 
 

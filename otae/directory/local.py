@@ -169,9 +169,14 @@ async def search_people(text: str, limit: int = 10, *, reach: Reach = EVERYBODY)
 
 
 async def groups_of(person: Person) -> list[str]:
-    """Return the names of the groups ``person`` is in, sorted."""
+    """Return the groups ``person`` is in, sorted, by what names them: "sales", or "corp/sales" of a directory."""
     rows = await Membership.filter(person_id=person.id).prefetch_related("group")
-    return sorted(row.group.name for row in rows)
+    return sorted(address_of(row.group) for row in rows)
+
+
+def address_of(group: Group) -> str:
+    """Return what names ``group`` wherever one is asked for."""
+    return group.name if group.domain == DOMAIN else f"{group.domain}/{group.name}"
 
 
 async def check_password(person: Person | None, password: str) -> bool:

@@ -10,7 +10,7 @@ from tortoise.expressions import Q, Subquery
 
 from otae.directory import groups
 from otae.directory.facts import DOMAIN, printable
-from otae.directory.local import find_person, holds
+from otae.directory.local import address_of, find_person, holds
 from otae.directory.reach import EVERYBODY, Reach
 from otae.store.models import Group, Membership, Person
 
@@ -77,11 +77,11 @@ async def person_of(person_id: UUID, *, reach: Reach = EVERYBODY) -> Person | No
 
 
 async def groups_of_people(people: Iterable[Person]) -> dict[UUID, list[str]]:
-    """Return for the id of each of ``people`` who is in a group the names of the groups, sorted."""
+    """Return for the id of each of ``people`` who is in a group what names the groups, sorted, as `local.groups_of`."""
     found: dict[UUID, list[str]] = {}
     rows = await Membership.filter(person_id__in=[person.id for person in people]).prefetch_related("group")
     for row in rows:
-        found.setdefault(row.person_id, []).append(row.group.name)
+        found.setdefault(row.person_id, []).append(address_of(row.group))
     return {person_id: sorted(names) for person_id, names in found.items()}
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from otae.directory import MembersPage
 from otae.directory.answers import Entry, Unreached
 from otae.directory.line import PAGE, Line
-from otae.directory.names import both, either, equal, escaped, is_below, parent_and_rdn, same
+from otae.directory.names import both, domain_of, either, equal, escaped, is_below, parent_and_rdn, same
 from otae.directory.shapes import GROUP, PERSON, Shape
 
 #: What the root of an Active Directory names among its capabilities, and the rule by which it walks nested groups.
@@ -69,7 +69,7 @@ class Walk:
     def _everybody(self, line: Line) -> Everybody:
         if ACTIVE_DIRECTORY in line.root().texts("supportedCapabilities"):
             inside = both(self.shape.people, inside_group(self.group))
-            found = line.search(self.user_base, inside, ["1.1"])
+            found = line.search(self.user_base, inside, ["1.1"]) + self._by_primary_group(line)
             return Everybody({same(entry.dn): entry.dn for entry in found})
         everybody, seen = Everybody(), {same(self.group)}
         level = self._groups_among(line, [self.group])
@@ -86,6 +86,23 @@ class Walk:
             if len(seen) > MOST_GROUPS:
                 raise Unreached("search", f"the group holds more than {MOST_GROUPS} groups")
         return everybody
+
+    def _by_primary_group(self, line: Line) -> list[Entry]:
+        """Find those whose primary group is this group or one in it: an Active Directory counts them nowhere else."""
+        own = _by_name(line, [self.group], self.shape.groups, ("objectSid",))
+        groups = [entry for some in own for entry in some]
+        groups += line.search(domain_of(self.group), both(self.shape.groups, inside_group(self.group)), ("objectSid",))
+        domains: dict[str, set[bytes]] = {}
+        for sid in (group.raw("objectSid") for group in groups):
+            domains.setdefault(str(int.from_bytes(sid[-4:], "little")), set()).add(sid[:-4])
+        found: list[Entry] = []
+        ahead = iter(domains)
+        while some := list(islice(ahead, AT_ONCE)):
+            primary = either([equal("primaryGroupID", number) for number in some])
+            people = line.search(self.user_base, both(self.shape.people, primary), ("objectSid", "primaryGroupID"))
+            # A number counts within its domain: there may be another domain's people below the same base.
+            found += [each for each in people if each.raw("objectSid")[:-4] in domains[each.text("primaryGroupID")]]
+        return found
 
     def _groups_among(self, line: Line, dns: Iterable[str]) -> list[Entry]:
         """Read those of ``dns`` that are groups; a place where no group stands at all is looked at once."""

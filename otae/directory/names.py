@@ -34,6 +34,20 @@ def parent_and_rdn(dn: str) -> tuple[str, list[tuple[str, str]]] | None:
     return None
 
 
+def domain_of(dn: str) -> str:
+    """Return the domain that an entry stands in: the end of its name that is made of domain components (RFC 2247)."""
+    try:
+        parts = parse_dn(dn, strip=True)
+    except LDAPInvalidDnError:
+        return dn
+    own: list[str] = []
+    for attribute, value, _ in reversed(parts):
+        if attribute.casefold() != "dc":
+            break
+        own.insert(0, f"dc={value}")
+    return ",".join(own) or dn
+
+
 def same(dn: str) -> str:
     """Return a form of ``dn`` to compare by: case and spaces around separators say nothing."""
     return re.sub(r"\s*([,+=])\s*", r"\1", dn.strip()).casefold()

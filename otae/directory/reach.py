@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from tortoise.expressions import Q, Subquery
@@ -10,6 +11,8 @@ from tortoise.expressions import Q, Subquery
 from otae.directory.facts import DOMAIN
 from otae.store.models import Group, Membership
 
+#: How long what a directory said is believed while it does not answer: who is in a group, who is an administrator.
+BELIEVED: Final = timedelta(hours=1)
 _NO_GROUP = UUID(int=0)
 
 
@@ -59,10 +62,11 @@ class Reach:
 EVERYBODY = Reach()
 
 
-async def reach_of(names: Iterable[str]) -> Reach:
+async def reach_of(names: Iterable[str], *, now: datetime) -> Reach:
     """Return the reach of somebody limited to the groups "DOMAIN/NAME", local ones with their sub-groups.
 
-    Without any name it is everybody's; a group that no longer exists holds nobody.
+    Without any name it is everybody's; a group that no longer exists holds nobody. Nor does a directory's group whose
+    members could not be read for as long as they are believed.
     """
     wanted = [each.partition("/") for each in names]
     if not wanted:
@@ -71,6 +75,8 @@ async def reach_of(names: Iterable[str]) -> Reach:
     for domain, _, name in wanted:
         below = f"{name}." if domain == DOMAIN else name
         rows = Group.filter(Q(name=name) | Q(name__startswith=below), domain=domain)
+        if domain != DOMAIN:
+            rows = rows.filter(checked_at__gt=now - BELIEVED)
         # Not every database compares the letters' case here.
         found = [row for row in await rows if row.name == name or (below != name and row.name.startswith(below))]
         within |= {row.id: (row.domain, row.name) for row in found}

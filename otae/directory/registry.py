@@ -137,7 +137,7 @@ async def find_group(desk: Desk, text: str) -> GroupFound | None:
 
     Raises DirectoryUnavailable, GroupAmbiguous.
     """
-    if (known := await groups.find_group(text)) is not None:
+    if (known := await groups.find_group(text)) is not None and known.domain == DOMAIN:
         return GroupFound(known.domain, known.name, str(known.id))
     domain, name = split(text)
     row = await servers.find_directory(domain) if domain else None

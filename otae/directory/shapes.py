@@ -11,7 +11,7 @@ from typing import Final
 from otae.delivery import phones
 from otae.directory import Found, GroupFound
 from otae.directory.answers import Entry
-from otae.directory.facts import is_email
+from otae.directory.facts import is_email, is_shown_as_it_stands
 from otae.directory.names import both, either, equal, holds
 
 #: What people are read with, whatever the server is; what it does not know it leaves out.
@@ -140,6 +140,9 @@ def _expiry(ticks: int) -> datetime | None:
 
 
 def _printable(text: str, longest: int) -> str:
+    """Return what can be seen of ``text``, emoji that are joined to one left whole."""
+    if is_shown_as_it_stands(text):
+        return text[:longest].strip().rstrip("\u200d")
     return "".join(each for each in text if each.isprintable())[:longest].strip()
 
 

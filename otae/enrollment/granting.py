@@ -8,6 +8,7 @@ reserved in one transaction; the certificate is signed after it.
 import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, cast
 
@@ -52,21 +53,24 @@ async def check_renewer(signer: x509.Certificate, *, now: datetime) -> Certifica
     return identity
 
 
-async def grant(
-    desk: Desk,
-    request: PKIMessage,
-    known: Known,
-    *,
-    now: datetime,
-    renewer: Certificate | None = None,
-    wanted: Mapping[str, properties.Value] | None = None,
-) -> Certificate:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a request is granted by: the device CA in use, the server properties (``issuers.TERMS`` among them).
+
+    ``renewer``: who signed a RenewalReq.
+    """
+
+    device_ca: Certificate
+    wanted: Mapping[str, properties.Value]
+    renewer: Certificate | None = None
+
+
+async def grant(desk: Desk, request: PKIMessage, known: Known, terms: Terms, *, now: datetime) -> Certificate:
     """Return the certificate for a PKCSReq or RenewalReq: a new one, or for a retransmission the one it got.
 
-    ``renewer``: who signed a RenewalReq; it takes a renewal challenge of its own Mac. A PKCSReq may carry one too: that
-    is how Macs renew. ``wanted``: as for ``issuers.reserve``. Raises ChallengeUnknown, ChallengeUsed, ChallengeExpired,
-    what ``sessions.check_live`` raises, SessionClosed for a request out of turn, CertificateRevoked when the Mac has no
-    identity left to renew, and CertificateMismatch.
+    A RenewalReq takes a renewal challenge of its signer's own Mac. A PKCSReq may carry one too: that is how Macs renew.
+    Raises ChallengeUnknown, ChallengeUsed, ChallengeExpired, what ``sessions.check_live`` raises, SessionClosed for a
+    request out of turn, CertificateRevoked when the Mac has no identity left to renew, and CertificateMismatch.
     """
     if request.csr is None or not request.csr.challenge:
         raise ChallengeUnknown("the request carries no challenge")
@@ -74,12 +78,12 @@ async def grant(
     challenge = await sessions.named_challenge(request.csr.challenge, (sessions.RENEWAL,) if is_renewal else PURPOSES)
     if challenge is None:
         raise ChallengeUnknown
-    if is_renewal and (renewer is None or renewer.session_id != challenge.session_id):
+    if is_renewal and (terms.renewer is None or terms.renewer.session_id != challenge.session_id):
         known.session = await EnrollmentSession.get(id=challenge.session_id)
         raise CertificateMismatch("the renewal challenge of another Mac")
     row = await _reserved(request, challenge, now)
     if row is None:
-        row, session = await _reserve(request, challenge, known, now, wanted)
+        row, session = await _reserve(request, challenge, known, terms, now)
     else:
         session = known.session = await EnrollmentSession.get(id=challenge.session_id)
         if challenge.purpose == sessions.RENEWAL:
@@ -102,15 +106,24 @@ async def _reserved(request: PKIMessage, challenge: Challenge, now: datetime) ->
 
 
 async def _reserve(
-    request: PKIMessage,
-    named: Challenge,
-    known: Known,
-    now: datetime,
-    wanted: Mapping[str, properties.Value] | None,
+    request: PKIMessage, named: Challenge, known: Known, terms: Terms, now: datetime
 ) -> tuple[Certificate, EnrollmentSession]:
+    """Store serial number and intent, and use the challenge for them; all of it, or nothing."""
     purpose = named.purpose
+    kind = sessions.MDM_IDENTITY if purpose == sessions.RENEWAL else purpose
     async with transaction():
         session = known.session = await sessions.take(named.session_id)
+        if named.used_at is not None:
+            await sessions.refuse_challenge(named, now=now)
+        row = await issuers.reserve(
+            cast("IdentityPurpose", kind),
+            common_name=common_name(session),
+            session=session,
+            now=now,
+            serial_number=session.serial,
+            wanted=terms.wanted,
+            issuer=terms.device_ca,
+        )
         await sessions.use_named(
             named,
             session,
@@ -118,6 +131,7 @@ async def _reserve(
             transaction_id=request.transaction_id,
             key_hash=_requested_key(request),
             signer_hash=hash_of(request.signer.public_key()),
+            certificate_id=row.id,
         )
         if purpose == sessions.RENEWAL:
             await _check_renewable(session, now)
@@ -125,16 +139,6 @@ async def _reserve(
             await sessions.check_seen_live(session, now=now)
             if session.status != _status_before(purpose):
                 raise SessionClosed(f"a certificate for {purpose} while the session is {session.status}")
-        kind = sessions.MDM_IDENTITY if purpose == sessions.RENEWAL else purpose
-        row = await issuers.reserve(
-            cast("IdentityPurpose", kind),
-            common_name=common_name(session),
-            session=session,
-            now=now,
-            challenge=named,
-            serial_number=session.serial,
-            wanted=wanted,
-        )
     return row, session
 
 

@@ -7,11 +7,12 @@ refusal. ``granting`` decides who gets a certificate, ``lookups`` answers what a
 from datetime import datetime
 
 from otae.authority import issuers, rotation
+from otae.authority.rotation import AtWork
 from otae.enrollment import granting, lookups
 from otae.enrollment.support import Known, recorded
 from otae.errors import MessageTypeRefused, Refusal
 from otae.signing import scep, scep_query
-from otae.signing.certificates import Keyed, load_certificate
+from otae.signing.certificates import load_certificate
 from otae.signing.scep import MessageType
 from otae.store import old_algorithms, properties
 from otae.store.desk import Desk
@@ -45,16 +46,16 @@ async def answer(desk: Desk, message: bytes, *, now: datetime) -> bytes:
     """
     async with recorded(now):
         opened = scep.open_message(message)
-        ra = await rotation.ra_for(desk, opened.envelope, now=now)
+        at_work = await rotation.for_envelope(desk, opened.envelope, now=now)
     try:
         async with recorded(now) as known:
-            return await _reply(desk, opened, ra, known, now)
+            return await _reply(desk, opened, at_work, known, now)
     except Refusal as refusal:
-        return scep.cert_rep_failure(opened, scep.fail_info_for(refusal, opened.message_type), ra)
+        return scep.cert_rep_failure(opened, scep.fail_info_for(refusal, opened.message_type), at_work.ra)
 
 
-async def _reply(desk: Desk, opened: scep.OpenedMessage, ra: Keyed, known: Known, now: datetime) -> bytes:
-    renewer = None
+async def _reply(desk: Desk, opened: scep.OpenedMessage, at_work: AtWork, known: Known, now: datetime) -> bytes:
+    ra, renewer = at_work.ra, None
     if opened.message_type == MessageType.RENEWAL_REQ:
         renewer = await granting.check_renewer(opened.signer, now=now)
     values = await properties.read_some("mac.sha1", "scep.des3", *issuers.TERMS)
@@ -72,7 +73,8 @@ async def _reply(desk: Desk, opened: scep.OpenedMessage, ra: Keyed, known: Known
     elif request.message_type is MessageType.GET_CERT_INITIAL:
         row = await lookups.poll(request, known)
     elif request.message_type in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ):
-        row = await granting.grant(desk, request, known, now=now, renewer=renewer, wanted=values)
+        terms = granting.Terms(at_work.device_ca, values, renewer)
+        row = await granting.grant(desk, request, known, terms, now=now)
     else:
         raise MessageTypeRefused(f"messageType {request.message_type}")
     await old_algorithms.count(opened.digest, request.cipher, now=now)

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import NoReturn
 from uuid import UUID
 
 from tortoise.expressions import Q
@@ -19,7 +20,7 @@ from otae.errors import (
     SessionExpired,
     StaleState,
 )
-from otae.store import properties
+from otae.store import properties, statements
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Challenge, Device, Enrollment, EnrollmentSession, Invitation, Person
@@ -157,7 +158,7 @@ async def find_challenge(secret: str, purposes: Collection[str]) -> tuple[Challe
 
 async def named_challenge(secret: str, purposes: Collection[str]) -> Challenge | None:
     """As ``find_challenge``, of the challenge alone: for who is about to take the session."""
-    challenge = await Challenge.get_or_none(secret_hash=hash_token(secret))
+    challenge = await statements.one(Challenge, secret_hash=hash_token(secret))
     return challenge if challenge is not None and challenge.purpose in purposes else None
 
 
@@ -188,18 +189,19 @@ async def use_named(
     transaction_id: str | None = None,
     key_hash: str | None = None,
     signer_hash: str | None = None,
+    certificate_id: UUID | None = None,
 ) -> None:
     """As ``use_challenge``, of a challenge found before, whose ``session`` this transaction has taken.
 
-    ``transaction_id``, ``key_hash`` and ``signer_hash`` name the SCEP request that uses it. One statement decides; why
-    it changed no row is found out afterwards. Raises ChallengeUsed, ChallengeExpired, or as ``check_live`` when the
-    challenge ended with its session.
+    ``transaction_id``, ``key_hash`` and ``signer_hash`` name the SCEP request that uses it, ``certificate_id`` the row
+    it is promised. One statement decides; why it changed no row is found out afterwards. Raises ChallengeUsed,
+    ChallengeExpired, or as ``check_live`` when the challenge ended with its session.
     """
-    usable = Challenge.filter(id=named.id, used_at=None, closed_at=None, expires_at__gt=now)
-    used_by = {"transaction_id": transaction_id, "key_hash": key_hash, "signer_hash": signer_hash}
-    if await usable.update(used_at=now, **used_by) != 1:
-        await _refuse_challenge(named, now)
-    named.update_from_dict({"used_at": now, **used_by})
+    used: dict[str, object] = {"used_at": now, "transaction_id": transaction_id, "key_hash": key_hash}
+    used |= {"signer_hash": signer_hash, "certificate_id": certificate_id}
+    if await statements.change(Challenge, used, id=named.id, used_at=None, closed_at=None, expires_at__gt=now) != 1:
+        await refuse_challenge(named, now=now)
+    named.update_from_dict(used)
     await close_challenges(session, now=now, purposes=(named.purpose,))
 
 
@@ -207,12 +209,16 @@ async def take(session_id: UUID) -> EnrollmentSession:
     """Lock a session's row until the transaction ends, and return it as it is now.
 
     Every step takes the session before its challenges, its Mac and its invitation, so that no two steps wait for one
-    another in a ring.
+    another in a ring. Raises SessionClosed when there is none any more.
     """
-    return await EnrollmentSession.filter(id=session_id).select_for_update().get()
+    session = await statements.one(EnrollmentSession, lock=True, id=session_id)
+    if session is None:
+        raise SessionClosed("the session was removed meanwhile")
+    return session
 
 
-async def _refuse_challenge(challenge: Challenge, now: datetime) -> None:
+async def refuse_challenge(challenge: Challenge, *, now: datetime) -> NoReturn:
+    """Say why ``challenge`` is not to be used: raises as ``use_named``."""
     await challenge.refresh_from_db()
     if challenge.used_at is not None:
         raise ChallengeUsed
@@ -228,10 +234,8 @@ async def close_challenges(
     session: EnrollmentSession, *, now: datetime, purposes: Collection[str] | None = None
 ) -> None:
     """Close the session's unused challenges, all of them or those of ``purposes``."""
-    unused = Challenge.filter(session_id=session.id, used_at=None, closed_at=None)
-    if purposes is not None:
-        unused = unused.filter(purpose__in=tuple(purposes))
-    await unused.update(closed_at=now)
+    some = {} if purposes is None else {"purpose__in": tuple(purposes)}
+    await statements.change(Challenge, {"closed_at": now}, session_id=session.id, used_at=None, closed_at=None, **some)
 
 
 async def bind(session: EnrollmentSession, *, udid: str, serial: str) -> None:

@@ -19,9 +19,9 @@ from otae.enrollment import pin_tries, proving
 from otae.enrollment.pin_tries import Counted
 from otae.enrollment.proving import Proof
 from otae.enrollment.sessions import open_session
-from otae.errors import DirectoryUnavailable, InputRefused, InvitationOnly, NotAllowed, SigninFailed, SlowDown
+from otae.errors import DirectoryUnavailable, InputRefused, InvitationOnly, ModeOff, NotAllowed, SigninFailed, SlowDown
 from otae.invitations import lifecycle, pins
-from otae.invitations.modes import Mode, enabled_modes, mode_of
+from otae.invitations.modes import Mode, all_modes, known_mode
 from otae.store import passwords, properties, tries
 from otae.store.database import transaction
 from otae.store.desk import Desk
@@ -76,7 +76,7 @@ async def _through_the_link(desk: Desk, entry: Entry, invitation: Invitation, no
     person = await Person.get(id=invitation.person_id)
     async with _recorded(invitation, now):
         lifecycle.check_usable(invitation, now=now)
-        mode = mode_of(invitation.mode)
+        mode = await known_mode(invitation.mode)
         _refuse_gaps(entry, mode)
         name = await proving.counted_as(entry.name) or person.name
         key = throttle.key_of("password", name, entry.network) if mode.authentication else None
@@ -133,6 +133,9 @@ async def _at_the_bare_page(desk: Desk, entry: Entry, now: datetime) -> Enrollme
         raise await _missed(outcome if isinstance(outcome, Miss) else Miss([]), entry, now)
     await tries.take_back(BUDGET)
     mode, invitation = outcome
+    if invitation is None and not mode.enabled:
+        async with _recorded(None, now):
+            raise ModeOff(f"{mode.title} is off: nobody starts without an invitation")
     return await _welcome(desk, person, invitation, mode, key if password_right else None, now)
 
 
@@ -157,10 +160,10 @@ async def _judge(
         return Miss(lines or [(None, "no invitation takes a PIN at the login page")], person)
     invitation: Invitation | None
     if found:
-        mode, invitation = mode_of(found.invitation.mode), found.invitation
+        mode, invitation = await known_mode(found.invitation.mode), found.invitation
         right = password_right or not mode.authentication
     else:
-        mode, right = mode_of(SELF_START), password_right
+        mode, right = await known_mode(SELF_START), password_right
         invitation = await _live(person, [mode], now).first()
     return (mode, invitation) if right else Miss([(invitation, f"{_password_told(proof)} at the login page")], person)
 
@@ -207,7 +210,7 @@ async def _count_at_the_bare_page(key: str | None, now: datetime) -> None:
 
 async def _count_pins(person: Person, now: datetime) -> list[Counted]:
     """Count a try on each PIN that the bare page takes of this person, the oldest five."""
-    modes = {mode.name: mode for mode in enabled_modes() if mode.secret and not mode.token}
+    modes = {mode.name: mode for mode in await all_modes() if mode.secret and not mode.token}
     counted: list[Counted] = []
     async for invitation in _live(person, list(modes.values()), now):
         if len(counted) < pin_tries.BARE_PINS and (

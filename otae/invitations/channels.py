@@ -10,10 +10,11 @@ from typing import Final
 from otae.delivery import servers
 from otae.delivery.phones import NumberRefused, e164, own_region
 from otae.errors import InputRefused
-from otae.invitations.modes import Mode, enabled_modes
+from otae.invitations.modes import MODES, Mode
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.models import Invitation, ModePolicy, Person
+from otae.words import N_
 
 MAIL: Final = "mail"
 SMS: Final = "sms"
@@ -26,10 +27,10 @@ BY_HAND: Final = frozenset({SHOWN, CARD})
 POLICIES: Final = ("", SMS, SHOWN, CARD)
 #: How each is said.
 WORDS: Final[Mapping[str, str]] = {
-    MAIL: "by mail",
-    SMS: "as a text message",
-    SHOWN: "shown to the administrator once",
-    CARD: "on a printed card",
+    MAIL: N_("by mail"),
+    SMS: N_("as a text message"),
+    SHOWN: N_("shown to the administrator once"),
+    CARD: N_("on a printed card"),
 }
 
 
@@ -43,7 +44,7 @@ async def set_policy(mode_name: str, channel: str, *, now: datetime, actor: str)
 
     InputRefused with the mode's name for a mode without PIN, or a channel that is no policy.
     """
-    if channel not in POLICIES or mode_name not in {mode.name for mode in enabled_modes() if mode.secret}:
+    if channel not in POLICIES or mode_name not in {mode.name for mode in MODES if mode.secret}:
         raise InputRefused({mode_name[:40]: "choose one of these"})
     async with transaction():
         await ModePolicy.update_or_create(mode=mode_name, defaults={"pin_channel": channel})
@@ -74,7 +75,7 @@ async def again(mode: Mode, channel: str, *, shown_too: bool = False) -> str:
 
 async def next_is_by_hand(invitation: Invitation) -> bool:
     """Tell whether a new PIN of ``invitation`` is shown or printed."""
-    mode = next((mode for mode in enabled_modes() if mode.name == invitation.mode), None)
+    mode = next((mode for mode in MODES if mode.name == invitation.mode), None)
     return mode is not None and mode.secret and await again(mode, invitation.pin_channel) in BY_HAND
 
 
@@ -101,7 +102,7 @@ async def lacking_here(channel: str) -> list[str]:
     """
     if channel != SMS or await servers.active_server("sms") or not await servers.active_server("smtp"):
         return []
-    return ["no SMS server is active under Notification Servers"]
+    return ["no SMS server is active under Notification servers"]
 
 
 def number_of(person: Person, region: str) -> str | None:

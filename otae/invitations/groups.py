@@ -45,6 +45,8 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
+#: A person's row of a file that was not looked up yet.
+LISTED: Final = "listed"
 #: Those in which a worker has something to do.
 MOVING: Final = (Status.DRY_RUN, Status.EXPANDING, Status.SENDING)
 ENDED: Final = (Status.DONE, Status.CANCELLED)

@@ -65,7 +65,8 @@ async def make_pin(
     by_hand = channel in BY_HAND
     if not mode.secret or not (send or show or by_hand):
         return Handed(None, None)
-    pin, clear = await pins.mint(desk, invitation, now=now, generation=generation, sealed=send and not by_hand)
+    sealed = send and not by_hand
+    pin, clear = await pins.mint(desk, invitation, now=now, generation=generation, sealed=sealed, mode=mode)
     return Handed(pin, clear if show or by_hand else None)
 
 

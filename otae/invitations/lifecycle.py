@@ -2,9 +2,11 @@
 
 Each step is one transaction with its event; secrets are made and hashed before it, bells rung after it. The row of the
 invitation is taken first, so that two steps on one invitation wait for one another.
+
+It is longer than 300 lines because every step of that life stands here, with what all of them share.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,8 +24,8 @@ from otae.errors import (
     InvitationRevoked,
     StaleState,
 )
-from otae.invitations import endings, handing, orders, pins, tokens
-from otae.invitations.modes import Mode, enabled_modes, mode_of
+from otae.invitations import afresh, endings, handing, orders, pins, tokens
+from otae.invitations.modes import Mode, all_modes, mode_of
 from otae.invitations.orders import InvitationOrder
 from otae.store import audit
 from otae.store.database import transaction
@@ -39,13 +41,18 @@ SAME_OPENING = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Created:
-    """An invitation with what only its maker gets to see. ``deliveries``: rung for already."""
+    """An invitation with what only its maker gets to see. ``deliveries``: rung for already.
+
+    ``words`` and ``away``: as `afresh.Recipient` has them, for one that was sent again.
+    """
 
     invitation: Invitation
     token: str = field(repr=False)
     url: str = field(repr=False)
     pin: str | None = field(default=None, repr=False)
     deliveries: tuple[UUID, ...] = ()
+    words: str = ""
+    away: bool = False
 
 
 async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: str) -> Created:
@@ -87,14 +94,27 @@ async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: st
     return _created(desk, invitation, token, handed.clear, deliveries)
 
 
-async def resend(desk: Desk, invitation: Invitation, *, now: datetime, actor: str, show_pin: bool = False) -> Created:
+async def resend(
+    desk: Desk,
+    invitation: Invitation,
+    *,
+    now: datetime,
+    actor: str,
+    show_pin: bool = False,
+    address: str = afresh.NEW,
+    look: bool = True,
+) -> Created:
     """Send link and PIN again: a new PIN kills the older one, messages still queued are cancelled, time starts anew.
 
     The token stays while the invitation is pending or failed; an expired one gets a new token. The PIN goes out as the
-    last one did, unless its mode's policy changed; one that is shown or printed needs ``show_pin``. Raises InputRefused
-    ("recipient", "pin_channel", "show_pin") or as `revoke`; StaleState when somebody else did the same just before.
+    last one did, unless its mode's policy changed; one that is shown or printed needs ``show_pin``. The person is
+    looked up anew; ``address`` and ``look``: as in `afresh.recipient`. Raises InputRefused ("recipient", "address",
+    "pin_channel", "show_pin") or as `revoke`; StaleState when somebody else did the same just before.
     """
-    return await _renew(desk, invitation, event="invitation.resent", send=True, show_pin=show_pin, now=now, actor=actor)
+    _refuse_ended(invitation)
+    whom = await afresh.recipient(desk, invitation, address=address, look=look, now=now)
+    step = _Renewal("invitation.resent", send=True, show_pin=show_pin)
+    return await _renew(desk, invitation, whom, step, now=now, actor=actor)
 
 
 async def extend(
@@ -105,6 +125,7 @@ async def extend(
     actor: str,
     until: datetime | None = None,
     show_pin: bool = False,
+    look: bool = True,
 ) -> Created:
     """Give a pending invitation more time, by default its mode's whole time from now; link and PIN stay.
 
@@ -114,13 +135,13 @@ async def extend(
     if until is not None and until <= now:
         raise InputRefused({"valid_until": "this time is past"})
     if invitation.status != Status.PENDING or _is_over(invitation, now):
-        event, send = "invitation.extended", invitation.send
-        return await _renew(
-            desk, invitation, event=event, send=send, show_pin=show_pin, now=now, actor=actor, until=until
-        )
+        _refuse_ended(invitation)
+        step = _Renewal("invitation.extended", invitation.send, show_pin, until)
+        whom = await afresh.recipient(desk, invitation, look=look, now=now) if step.send else None
+        return await _renew(desk, invitation, whom or await afresh.as_known(invitation), step, now=now, actor=actor)
     async with transaction():
         await _take(invitation, status=Status.PENDING)
-        valid_until = until or _valid_until(mode_of(invitation.mode), now)
+        valid_until = until or _valid_until(await mode_of(invitation.mode), now)
         await advance(
             invitation, Status.PENDING, event="invitation.extended", now=now, actor=actor, valid_until=valid_until
         )
@@ -154,7 +175,7 @@ async def expire_due(now: datetime) -> int:
             await _forget(row, now)
             await endings.tell(row, endings.EXPIRED, now=now)
             ended += 1
-    for mode in enabled_modes():
+    for mode in [each for each in await all_modes() if each.secret]:
         spent = Pin.filter(active=True, link_tries__gte=mode.max_tries, invitation__mode=mode.name)
         for pin in await spent.filter(invitation__status=Status.PENDING).limit(500).prefetch_related("invitation"):
             ended += await fail(pin.invitation, now=now, why="the tries of the PIN are used up")
@@ -231,39 +252,41 @@ async def link_opened(invitation: Invitation, *, now: datetime, browser: str) ->
         await note("link.opened", now=now, about=about(invitation), detail=printable(browser))
 
 
+@dataclass(frozen=True)
+class _Renewal:
+    """How an invitation begins anew. ``until``: None for its mode's whole time."""
+
+    event: str
+    send: bool
+    show_pin: bool
+    until: datetime | None = None
+
+
 async def _renew(
-    desk: Desk,
-    invitation: Invitation,
-    *,
-    event: str,
-    send: bool,
-    show_pin: bool,
-    now: datetime,
-    actor: str,
-    until: datetime | None = None,
+    desk: Desk, invitation: Invitation, whom: afresh.Recipient, step: _Renewal, *, now: datetime, actor: str
 ) -> Created:
-    _refuse_ended(invitation)
-    mode, person, seen = mode_of(invitation.mode), await Person.get(id=invitation.person_id), invitation.generation
-    if missing := orders.what_is_missing(person, mode, sending=send):
+    mode, seen, person = await mode_of(invitation.mode), invitation.generation, whom.person
+    if missing := orders.what_is_missing(person, mode, sending=step.send):
         raise InputRefused({"recipient": missing})
-    channel = await handing.channel_again(invitation, mode, person, send=send, show_pin=show_pin)
-    changes: dict[str, Any] = {"generation": seen + 1, "valid_until": until or _valid_until(mode, now), "send": send}
-    changes |= {"pin_channel": channel, **handing.snapshot(person, await own_region())}
+    channel = await handing.channel_again(invitation, mode, person, send=step.send, show_pin=step.show_pin)
+    changes: dict[str, Any] = {"generation": seen + 1, "valid_until": step.until or _valid_until(mode, now)}
+    changes |= {"send": step.send, "pin_channel": channel, **whom.columns}
     if invitation.token_sealed is None or _is_over(invitation, now):
         token, columns = tokens.mint(desk, invitation)
         changes |= columns
     else:
         token = tokens.reveal(desk, invitation)
     handed = await handing.make_pin(
-        desk, invitation, mode, channel=channel, now=now, send=send, show=show_pin, generation=seen + 1
+        desk, invitation, mode, channel=channel, now=now, send=step.send, show=step.show_pin, generation=seen + 1
     )
     async with transaction():
         await _take(invitation, generation=seen, status=invitation.status)
-        await advance(invitation, Status.PENDING, event=event, now=now, actor=actor, **changes)
+        await advance(invitation, Status.PENDING, event=step.event, now=now, actor=actor, detail=whom.words, **changes)
         await _forget(invitation, now)
-        deliveries = await handing.hand_out(invitation, handed.pin, send=send, now=now)
-        await audit.record(actor, event, now=now, subject=str(invitation.id), detail=str(person.id))
-    return _created(desk, invitation, token, handed.clear, deliveries)
+        deliveries = await handing.hand_out(invitation, handed.pin, send=step.send, now=now)
+        await audit.record(actor, step.event, now=now, subject=str(invitation.id), detail=str(person.id))
+    made = _created(desk, invitation, token, handed.clear, deliveries)
+    return replace(made, words=whom.words, away=whom.away)
 
 
 def _created(desk: Desk, invitation: Invitation, token: str, pin: str | None, deliveries: tuple[UUID, ...]) -> Created:

@@ -1,12 +1,18 @@
-"""Enrollment modes: what somebody has to show before a Mac may be enrolled, and for how long an invitation lasts."""
+"""Enrollment modes: what somebody has to show before a Mac may be enrolled, and for how long an invitation lasts.
 
-from dataclasses import dataclass
+What a mode asks for is fixed; its values are those below until an administrator decides otherwise (`mode_values`).
+"""
+
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 from otae.errors import ModeOff
 from otae.store import properties
+from otae.store.models import ModePolicy
+from otae.words import N_
 
-_DAY = timedelta(hours=24)
+_DAY, _MINUTE = timedelta(hours=24), timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -14,8 +20,10 @@ class Mode:
     """One enrollment mode.
 
     ``token``: only through the invitation's link. ``identification``: user name. ``authentication``: password.
-    ``secret``: PIN of ``pin_length`` digits, wrong at most ``max_tries`` times at each door. ``valid_for``: life of an
-    invitation, None for ever. ``defaultable``: may be the mode that the form offers first.
+    ``secret``: PIN of ``pin_length`` digits, or letters and digits (``pin_letters``), wrong at most ``max_tries`` times
+    at each door. ``valid_for``: life of an invitation, None for ever. ``enabled``: invitations may be made in it.
+    ``defaultable``: may be the mode that the form offers first. ``templates``: id of the template by kind, for
+    invitations that name none.
     """
 
     name: str
@@ -27,14 +35,16 @@ class Mode:
     valid_for: timedelta | None = _DAY
     max_tries: int = 3
     pin_length: int = 8
+    pin_letters: bool = False
     enabled: bool = True
     defaultable: bool = False
+    templates: dict[str, str] = field(default_factory=dict, hash=False)
 
 
 MODES: tuple[Mode, ...] = (
     Mode(
         "username_password",
-        "User name + Password",
+        N_("User name + Password"),
         token=False,
         identification=True,
         authentication=True,
@@ -46,7 +56,7 @@ MODES: tuple[Mode, ...] = (
     ),
     Mode(
         "two_factor",
-        "Two Factor",
+        N_("Two Factor"),
         token=False,
         identification=True,
         authentication=True,
@@ -55,17 +65,17 @@ MODES: tuple[Mode, ...] = (
     ),
     Mode(
         "username_pin",
-        "User name + PIN",
+        N_("User name + PIN"),
         token=False,
         identification=True,
         authentication=False,
         secret=True,
         defaultable=True,
     ),
-    Mode("high_security", "High Security", token=True, identification=True, authentication=True, secret=True),
+    Mode("high_security", N_("High Security"), token=True, identification=True, authentication=True, secret=True),
     Mode(
         "invitation_url",
-        "Invitation URL",
+        N_("Invitation URL"),
         token=True,
         identification=False,
         authentication=False,
@@ -76,7 +86,7 @@ MODES: tuple[Mode, ...] = (
     ),
     Mode(
         "invitation_url_pin",
-        "Invitation URL + PIN",
+        N_("Invitation URL + PIN"),
         token=True,
         identification=False,
         authentication=False,
@@ -85,7 +95,7 @@ MODES: tuple[Mode, ...] = (
     ),
     Mode(
         "invitation_url_password",
-        "Invitation URL + Password",
+        N_("Invitation URL + Password"),
         token=True,
         identification=False,
         authentication=True,
@@ -98,11 +108,26 @@ MODES: tuple[Mode, ...] = (
 _BY_NAME = {mode.name: mode for mode in MODES}
 
 
-def mode_of(name: str) -> Mode:
-    """Return the mode called ``name``; ModeOff when it is switched off or there is none."""
+async def all_modes() -> list[Mode]:
+    """Return every mode with its values in force, on or off."""
+    decided = {row.mode: row.options or {} for row in await ModePolicy.all()}
+    return [_in_force(mode, decided.get(mode.name, {})) for mode in MODES]
+
+
+async def known_mode(name: str) -> Mode:
+    """Return the mode called ``name`` with its values in force, on or off; ModeOff when there is none."""
     mode = _BY_NAME.get(name)
-    if mode is None or not mode.enabled:
-        raise ModeOff(f"enrollment mode {name[:40]!r} is {'off' if mode else 'not known'}")
+    if mode is None:
+        raise ModeOff(f"enrollment mode {name[:40]!r} is not known")
+    row = await ModePolicy.get_or_none(mode=name)
+    return _in_force(mode, (row.options if row else None) or {})
+
+
+async def mode_of(name: str) -> Mode:
+    """Return the mode called ``name`` with its values in force; ModeOff when it is switched off or there is none."""
+    mode = await known_mode(name)
+    if not mode.enabled:
+        raise ModeOff(f"enrollment mode {name[:40]!r} is off")
     return mode
 
 
@@ -112,11 +137,33 @@ def title_of(name: str) -> str:
     return mode.title if mode else name
 
 
-def enabled_modes() -> list[Mode]:
+async def enabled_modes() -> list[Mode]:
     """Return the modes that invitations may use."""
-    return [mode for mode in MODES if mode.enabled]
+    return [mode for mode in await all_modes() if mode.enabled]
 
 
 async def default_mode() -> Mode:
     """Return the mode that an invitation gets when none is asked for (server property enrollment.default.mode)."""
-    return mode_of(await properties.word("enrollment.default.mode"))
+    return await mode_of(await properties.word("enrollment.default.mode"))
+
+
+def first_values(name: str) -> Mode:
+    """Return the mode called ``name`` as it is before anybody decides otherwise; ModeOff when there is none."""
+    if name not in _BY_NAME:
+        raise ModeOff(f"enrollment mode {name[:40]!r} is not known")
+    return _BY_NAME[name]
+
+
+def _in_force(mode: Mode, options: dict[str, Any]) -> Mode:
+    if not options:
+        return mode
+    minutes = options.get("valid_minutes", mode.valid_for // _MINUTE if mode.valid_for else 0)
+    return replace(
+        mode,
+        valid_for=timedelta(minutes=minutes) if minutes else None,
+        max_tries=options.get("max_tries", mode.max_tries),
+        pin_length=options.get("pin_length", mode.pin_length),
+        pin_letters=options.get("pin_letters", mode.pin_letters),
+        enabled=options.get("enabled", mode.enabled),
+        templates=dict(options.get("templates", {})),
+    )

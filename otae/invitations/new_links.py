@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from otae.errors import InputRefused, ModeOff, NotAllowed, NotOffered, SlowDown, StaleState
-from otae.invitations import channels, lifecycle
+from otae.invitations import afresh, channels, lifecycle
 from otae.invitations.modes import mode_of
 from otae.store import properties, tries
 from otae.store.desk import Desk
@@ -34,7 +34,7 @@ async def is_offered(invitation: Invitation, *, now: datetime) -> bool:
     if not over or not invitation.send or invitation.rehearsal or not await properties.flag("enrollment.newlink"):
         return False
     try:
-        mode = mode_of(invitation.mode)
+        mode = await mode_of(invitation.mode)
     except ModeOff:
         return False
     return not mode.secret or await channels.again(mode, invitation.pin_channel) not in channels.BY_HAND
@@ -58,7 +58,7 @@ async def ask(desk: Desk, invitation: Invitation | None, *, network: str, now: d
     except SlowDown:
         return
     try:
-        await lifecycle.resend(desk, invitation, now=now, actor=ACTOR)
+        await lifecycle.resend(desk, invitation, now=now, actor=ACTOR, address=afresh.OLD)
     except (InputRefused, NotAllowed, StaleState) as refusal:
         why = "; ".join(refusal.fields.values()) if isinstance(refusal, InputRefused) else str(refusal)
         await note("link.requested", now=now, about=about(invitation), detail=f"not sent: {why}"[:500])

@@ -29,10 +29,10 @@ class InvitationOrder:
 
     ``user``: user name, of somebody in a directory as "DOMAIN/NAME". ``mode``: None for the default one. ``serial``:
     bind to this Mac. ``send``: mail link and PIN. ``show_pin``: mint the PIN now, even when nothing is sent, and hand
-    it back once. The templates: name or id of the one to use, None for the default. ``way``: "ota" or "profile", None
-    for the server property. ``pin_channel``: one of `channels.CHANNELS`, None for as the mode has it; ``carrier``:
-    whose text messages go out as mail, "" for the gateway's own; ``note``: for the person, in the messages.
-    ``rehearsal``: set by rehearsals alone, reachable by no form. ``reach``: who is out of it is nobody.
+    it back once. The templates: name or id of the one to use, None for the mode's, else the default. ``way``: "ota" or
+    "profile", None for the server property. ``pin_channel``: one of `channels.CHANNELS`, None for as the mode has it;
+    ``carrier``: whose text messages go out as mail, "" for the gateway's own; ``note``: for the person, in the
+    messages. ``rehearsal``: set by rehearsals alone, reachable by no form. ``reach``: who is out of it is nobody.
     """
 
     user: str
@@ -111,9 +111,9 @@ async def check_terms(order: InvitationOrder) -> tuple[Terms | None, dict[str, s
         wrong["carrier"] = "there is no carrier with this name"
     if len(order.note) > LONGEST_NOTE or not order.note.replace("\r", "").replace("\n", "").isprintable():
         wrong["note"] = f"use at most {LONGEST_NOTE} printable characters"
-    url = await _template("url", order.url_template, wrong)
-    pin = await _template("pin", order.pin_template, wrong)
-    confirmation = await _template("confirmation", order.confirmation_template, wrong)
+    url = await _template("url", order.url_template, mode, wrong)
+    pin = await _template("pin", order.pin_template, mode, wrong)
+    confirmation = await _template("confirmation", order.confirmation_template, mode, wrong)
     channel = await _channel(order, mode, wrong)
     return (Terms(mode, url, pin, confirmation, channel) if mode else None), wrong
 
@@ -156,15 +156,18 @@ def lacks_password(person: Person) -> bool:
 
 async def _mode(name: str | None, wrong: dict[str, str]) -> Mode | None:
     try:
-        return mode_of(name) if name else await default_mode()
+        return await mode_of(name) if name else await default_mode()
     except ModeOff as refusal:
         wrong["mode"] = refusal.detail
         return None
 
 
-async def _template(kind: str, wanted: str | None, wrong: dict[str, str]) -> UUID | None:
+async def _template(kind: str, wanted: str | None, mode: Mode | None, wrong: dict[str, str]) -> UUID | None:
+    """Return the template that is asked for, else the one that the mode names, if it still exists."""
     if not wanted:
-        return None
+        named = mode.templates.get(kind) if mode else None
+        row = await NotificationTemplate.get_or_none(kind=kind, id=UUID(named)) if named else None
+        return row.id if row else None
     try:
         found = await NotificationTemplate.get_or_none(kind=kind, id=UUID(wanted))
     except ValueError:

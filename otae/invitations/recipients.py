@@ -34,7 +34,7 @@ async def find_group(desk: Desk, name: str) -> tuple[tuple[str, str, str] | None
     None with why when there is none.
     """
     ours = await groups.find_group(name)
-    if ours:
+    if ours and ours.domain == DOMAIN:
         return (ours.domain, ours.name, ""), ""
     try:
         found = await registry.find_group(desk, name)

@@ -14,24 +14,25 @@ from otae.delivery.compose import Preview
 from otae.directory.reach import EVERYBODY, Reach
 from otae.invitations.channels import BY_HAND
 from otae.invitations.groups import ENDED, Status
-from otae.invitations.modes import MODES, title_of
+from otae.invitations.modes import MODES, known_mode, title_of
 from otae.store.desk import Desk
 from otae.store.models import Delivery, GroupInvitation, GroupInvitee, Invitation
 from otae.store.states import DeliveryStatus
+from otae.words import N_
 
 #: Why somebody is not invited, in words that follow the name.
 WHY: Final = {
-    "gone": "is no longer a user",
-    "unknown": "is no user here",
-    "ambiguous": "stands for several users",
-    "duplicate": "stands in the file twice",
-    "unreadable": "cannot be read",
-    "disabled": "is disabled",
-    "no-email": "has no e-mail address",
-    "no-phone": "has no phone number that text messages reach",
-    "no-password": "has no password, which this mode needs",
-    "enrolled": "has an enrolled Mac already",
-    "pending": "has an invitation that waits already",
+    "gone": N_("is no longer a user"),
+    "unknown": N_("is no user here"),
+    "ambiguous": N_("stands for several users"),
+    "duplicate": N_("stands in the file twice"),
+    "unreadable": N_("cannot be read"),
+    "disabled": N_("is disabled"),
+    "no-email": N_("has no e-mail address"),
+    "no-phone": N_("has no phone number that text messages reach"),
+    "no-password": N_("has no password, which this mode needs"),
+    "enrolled": N_("has an enrolled Mac already"),
+    "pending": N_("has an invitation that waits already"),
 }
 #: What the list can be narrowed to.
 FILTERS: Final = ("waiting", "invited", "skipped", "failed", "redeemed")
@@ -163,7 +164,7 @@ async def previews(
     """Return the messages that one person of an order gets, link and PIN left open; none when nobody is to get any."""
     people = GroupInvitee.filter(reach.people("person_id"), group_invitation_id=row.id, number=number)
     invitee = await people.first().prefetch_related("person")
-    mode = next(each for each in MODES if each.name == row.mode)
+    mode = await known_mode(row.mode)
     if invitee is None or invitee.person is None or not row.send:
         return []
     invitation = Invitation(

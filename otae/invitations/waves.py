@@ -4,21 +4,22 @@ PINs are made and hashed before a wave's transaction, one after the other: at mo
 stay answered. Nothing here ever holds more people than one page.
 """
 
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from otae.delivery import batch
-from otae.delivery.compose import invitation_url
 from otae.delivery.phones import own_region
 from otae.directory import groups as directory
 from otae.errors import DirectoryUnavailable, ModeOff, StaleState
-from otae.invitations import csv_source, distant, groups, handing, orders, pins, tokens
-from otae.invitations.channels import BY_HAND, SMS, number_of
+from otae.invitations import csv_people, csv_source, distant, groups, orders
+from otae.invitations.channels import SMS, number_of
 from otae.invitations.groups import Status
+from otae.invitations.making import Made, make, queue, wants_pins
 from otae.invitations.modes import Mode, mode_of
+from otae.invitations.pins import Ahead, Drawn
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Enrollment, GroupInvitation, GroupInvitee, Invitation, Person, Pin
@@ -27,20 +28,10 @@ from otae.store.records import about, note_all
 #: People looked up at a time, and invited at a time.
 PAGE: Final = 500
 WAVE: Final = 100
+#: Seconds for which a step makes waves: shorter than a worker has to end, and long enough to hash one wave ahead.
+STEP: Final = 4
 #: With so many messages of one order still to be sent, no further wave is made: a pause then means something.
 UNSENT: Final = 1000
-
-
-@dataclass(frozen=True)
-class Made:
-    """What a wave made for one person, for whoever started it and nobody else."""
-
-    invitee: GroupInvitee
-    invitation: Invitation
-    pin: Pin | None
-    url: str = field(repr=False)
-    token: str = field(repr=False)
-    clear: str | None = field(default=None, repr=False)
 
 
 async def step(desk: Desk, group_invitation_id: UUID, *, now: datetime) -> bool:
@@ -54,10 +45,7 @@ async def step(desk: Desk, group_invitation_id: UUID, *, now: datetime) -> bool:
             await look_up(desk, row, now=now)
             return row.status == Status.DRY_RUN
         if row.status == Status.EXPANDING:
-            if await unsent(row) >= UNSENT:
-                return False
-            await invite_wave(desk, row, now=now)
-            return row.status == Status.EXPANDING
+            return await _make_waves(desk, row, now=now)
         await end_when_sent(row, now=now)
     except StaleState:
         pass  # paused, cancelled, or taken over by another worker after a lease: no longer ours to go on with
@@ -69,13 +57,32 @@ async def step(desk: Desk, group_invitation_id: UUID, *, now: datetime) -> bool:
     return False
 
 
+async def _make_waves(desk: Desk, row: GroupInvitation, *, now: datetime) -> bool:
+    """Make waves for a few seconds, each one's PINs hashed while the one before is stored; tell whether more can be."""
+    began, ahead = time.monotonic(), Ahead(desk)
+    try:
+        while row.status == Status.EXPANDING:
+            if await unsent(row) >= UNSENT:
+                return False
+            took = time.monotonic() - began
+            at = now + timedelta(seconds=took)
+            await groups.hold_on(row, at)
+            ahead.further = took < STEP
+            await invite_wave(desk, row, now=at, ahead=ahead)
+            if not ahead.further:
+                return row.status == Status.EXPANDING
+    finally:
+        ahead.end()
+    return False
+
+
 async def look_up(desk: Desk, row: GroupInvitation, *, now: datetime) -> None:
     """Look up the next page of an order's people; after the last it is ready. StaleState: somebody else did.
 
     Raises DirectoryUnavailable, with nothing looked up.
     """
     if row.source == csv_source.SOURCE:
-        await _look_up_lines(row, now=now)
+        await _look_up_lines(desk, row, now=now)
         return
     if row.place:
         people, place = await distant.page(desk, row, now=now)
@@ -95,15 +102,15 @@ async def _take_in(row: GroupInvitation, people: list[Person], *, more: bool, pl
         await GroupInvitee.bulk_create(made)
 
 
-async def _look_up_lines(row: GroupInvitation, *, now: datetime) -> None:
+async def _look_up_lines(desk: Desk, row: GroupInvitation, *, now: datetime) -> None:
     """Look up the next lines of a file, as `look_up`."""
-    listed = GroupInvitee.filter(group_invitation_id=row.id, status=csv_source.LISTED)
+    listed = GroupInvitee.filter(group_invitation_id=row.id, status=groups.LISTED)
     lines = await listed.order_by("number").limit(PAGE)
-    people = await csv_source.people_of(row, lines)
+    people = await csv_people.people_of(desk, row, lines, now=now)
     why = await reasons(row, people.values(), now=now)
     for line in lines:
         if person := people.get(line.id):
-            line.person_id, line.name, line.display_name = person.id, person.name, person.display_name
+            line.person_id, line.name, line.display_name = person.id, csv_people.called(person), person.display_name
             line.email, line.phone, line.reason = person.email, person.phone, why.get(person.id, "")
         line.status = "skipped" if line.reason else "waiting"
     async with transaction():
@@ -125,7 +132,7 @@ async def _count(row: GroupInvitation, number: int, *, more: bool, place: str = 
 async def reasons(row: GroupInvitation, people: Iterable[Person], *, now: datetime) -> dict[UUID, str]:
     """Return why people are not to be invited, by their id; who can be is not in it."""
     asked = {person.id: person for person in people}
-    mode = mode_of(row.mode)
+    mode = await mode_of(row.mode)
     found: dict[UUID, str] = {}
     if not row.include_pending:
         open_ones = Invitation.filter(person_id__in=list(asked), status="pending", rehearsal=False)
@@ -142,14 +149,22 @@ async def reasons(row: GroupInvitation, people: Iterable[Person], *, now: dateti
     return found
 
 
-async def invite_wave(desk: Desk, row: GroupInvitation, *, now: datetime, show_pin: bool = False) -> list[Made]:
+async def invite_wave(
+    desk: Desk,
+    row: GroupInvitation,
+    *,
+    now: datetime,
+    show_pin: bool = False,
+    ahead: Ahead | None = None,
+) -> list[Made]:
     """Invite the next hundred who wait, all of them or none, and ring for their messages; after the last go on.
 
     People are looked at once more: who got an invitation meanwhile is left out. ``show_pin``: make PINs even when
-    nothing is sent. Returns what was made. StaleState: it was paused or cancelled meanwhile, and nothing was done.
+    nothing is sent. ``ahead``: where PINs may have been drawn already, and those of a next wave are. Returns what was
+    made. StaleState: it was paused or cancelled meanwhile, and nothing was done.
     """
     try:
-        mode = mode_of(row.mode)
+        mode = await mode_of(row.mode)
     except ModeOff:
         await groups.move(row, Status.PAUSED, now=now, actor="otae", what="paused, its mode is off")
         return []
@@ -157,19 +172,35 @@ async def invite_wave(desk: Desk, row: GroupInvitation, *, now: datetime, show_p
     if not wave:
         await _go_on_to_sending(row, now=now)
         return []
+    chosen = await _look_again(row, wave, now=now)
+    drawn: list[Drawn | None] = [None] * len(chosen)
+    if wants_pins(row, mode, show_pin=show_pin):
+        ahead = ahead or Ahead(desk)
+        drawn = [*await ahead.take(mode, len(chosen))]
+        if ahead.further:
+            waiting = GroupInvitee.filter(group_invitation_id=row.id, status="waiting")
+            ahead.begin(mode, min(WAVE, await waiting.count() - len(wave)))
+    region = await own_region()
+    made = [
+        make(desk, row, each, person, mode=mode, drawn=pin, region=region, now=now)
+        for (each, person), pin in zip(chosen, drawn, strict=True)
+    ]
+    deliveries = await _save(row, wave, made, mode, now=now)
+    desk.bell.ring("delivery", *deliveries)
+    return made if show_pin else [replace(each, clear=None) for each in made]
+
+
+async def _look_again(
+    row: GroupInvitation, wave: list[GroupInvitee], *, now: datetime
+) -> list[tuple[GroupInvitee, Person]]:
+    """Say of each of a wave what becomes of them, and return those who are invited."""
     people = {person.id: person for person in await Person.filter(id__in=[each.person_id for each in wave])}
     why = await reasons(row, people.values(), now=now)
-    made, region = [], await own_region()
     for each in wave:
         person = people.get(each.person_id) if each.person_id else None
         each.reason = why.get(person.id, "") if person else "gone"
         each.status = "skipped" if each.reason else "invited"
-        if person and not each.reason:
-            made.append(await _make(desk, row, each, person, mode, region=region, now=now, show_pin=show_pin))
-    deliveries = await _save(row, wave, made, mode, now=now)
-    for delivery in deliveries:
-        desk.bell.ring("delivery", delivery.id)
-    return made
+    return [(each, people[each.person_id]) for each in wave if not each.reason and each.person_id]
 
 
 async def unsent(row: GroupInvitation) -> int:
@@ -192,7 +223,7 @@ async def _save(
     mode: Mode,
     *,
     now: datetime,
-) -> list[Delivery]:
+) -> list[UUID]:
     """Store a wave: it waits for no other, for the order's own row is taken first. StaleState as `invite_wave`."""
     async with transaction():
         if await GroupInvitation.filter(id=row.id, status=Status.EXPANDING).select_for_update().first() is None:
@@ -207,60 +238,9 @@ async def _save(
             await note_all("invitation.created", now=now, abouts=abouts, actor=row.created_by, detail=mode.title)
         if minted := [each.pin for each in made if each.pin]:
             await Pin.bulk_create(minted)
-        deliveries: list[Delivery] = []
-        if row.send:
-            deliveries = await _queue(row, invitations, mode, now=now)
+        deliveries = await queue(row, invitations, mode, now=now) if row.send else []
         await GroupInvitee.bulk_update(wave, ["status", "reason", "invitation_id"])
     return deliveries
-
-
-async def _queue(row: GroupInvitation, invitations: list[Invitation], mode: Mode, *, now: datetime) -> list[Delivery]:
-    """Queue the messages of a wave by their channels, inside its transaction."""
-    mails = [(each, each.email or "") for each in invitations]
-    deliveries = await batch.enqueue_all(mails, "url", now=now)
-    if mode.secret and row.pin_channel == SMS:
-        texts = [(each, each.phone or "") for each in invitations]
-        deliveries += await batch.enqueue_all(texts, "pin", now=now, channel=SMS)
-    elif mode.secret and row.pin_channel not in BY_HAND:
-        deliveries += await batch.enqueue_all(mails, "pin", now=now)
-    return deliveries
-
-
-async def _make(
-    desk: Desk,
-    row: GroupInvitation,
-    invitee: GroupInvitee,
-    person: Person,
-    mode: Mode,
-    *,
-    region: str,
-    now: datetime,
-    show_pin: bool,
-) -> Made:
-    invitation = Invitation(
-        person_id=person.id,
-        mode=mode.name,
-        ownership=row.ownership,
-        platform=row.platform,
-        valid_until=now + mode.valid_for if mode.valid_for else None,
-        way=row.way,
-        send=row.send,
-        url_template_id=row.url_template_id,
-        pin_template_id=row.pin_template_id,
-        confirmation_template_id=row.confirmation_template_id,
-        pin_channel=row.pin_channel,
-        note=row.note,
-        created_by=row.created_by,
-        created_at=now,
-    )
-    token, columns = tokens.mint(desk, invitation)
-    invitation.update_from_dict(columns | handing.snapshot(person, region))
-    by_hand = row.pin_channel in BY_HAND
-    pin, clear = None, None
-    if mode.secret and (show_pin or (row.send and not by_hand)):
-        pin, clear = await pins.mint(desk, invitation, now=now, sealed=row.send and not by_hand)
-    invitee.invitation_id = invitation.id
-    return Made(invitee, invitation, pin, invitation_url(desk.settings, token), token, clear if show_pin else None)
 
 
 async def _go_on_to_sending(row: GroupInvitation, *, now: datetime) -> None:

@@ -167,7 +167,7 @@ async def _push(desk: Desk) -> list[Check]:
 
 async def _mode() -> list[Check]:
     name = await properties.word("enrollment.default.mode")
-    mode = mode_of(name)
+    mode = await mode_of(name)
     return [Check("default mode", "ok", mode.title)]
 
 

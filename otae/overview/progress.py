@@ -6,8 +6,11 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
+from otae.errors import Refusal
+from otae.invitations.details import refusal_of
 from otae.store.models import Delivery, EnrollmentSession, Invitation
 from otae.store.states import DeliveryStatus, InvitationStatus, SessionStatus
+from otae.words import gettext as _
 from otae.words import span
 
 #: After this long without a step, somebody should look.
@@ -73,11 +76,14 @@ def _session_progress(session: EnrollmentSession, now: datetime) -> Progress:
     words = STEPS[reached - 1]
     if session.refusal and session.status != SessionStatus.ENROLLED:
         code = session.support_code or ""
-        return Progress(reached, words, since, f"refused: {session.refusal}", session.refusal, code)
+        refusal = refusal_of(session.refusal)
+        said = _("Refused: %s") % _(refusal.words) if refusal is not Refusal else _("Refused: %s") % session.refusal
+        return Progress(reached, words, since, said, session.refusal, code)
     if session.status == SessionStatus.EXPIRED:
-        return Progress(reached, words, since, "the sign-in expired before the Mac was enrolled")
+        return Progress(reached, words, since, _("The sign-in ended before the Mac was enrolled"))
     if reached < 7 and now - since > PATIENCE:
-        return Progress(reached, words, since, f"no {AWAITED[reached]} for {span(now - since)}")
+        missed = _("No %(step)s for %(time)s") % {"step": _(AWAITED[reached]), "time": span(now - since)}
+        return Progress(reached, words, since, missed)
     return Progress(reached, words, since)
 
 
@@ -85,14 +91,16 @@ def _mail_progress(invitation: Invitation, delivery: Delivery | None) -> Progres
     if invitation.status == InvitationStatus.FAILED and (
         delivery.status != DeliveryStatus.FAILED if delivery else not invitation.send
     ):
-        return Progress(2, STEPS[1], invitation.created_at, "too many wrong entries")
+        return Progress(2, STEPS[1], invitation.created_at, _("Too many wrong entries"))
     if delivery is None:
         unkept = invitation.status == InvitationStatus.FAILED
-        return Progress(1, STEPS[0], invitation.created_at, "failed; its messages are no longer kept" if unkept else "")
+        said = _("Failed; its messages are no longer kept") if unkept else ""
+        return Progress(1, STEPS[0], invitation.created_at, said)
     if delivery.status == DeliveryStatus.SENT:
         return Progress(2, STEPS[1], delivery.sent_at or delivery.created_at)
     if delivery.status in {DeliveryStatus.FAILED, DeliveryStatus.BOUNCED}:
-        return Progress(1, STEPS[0], delivery.created_at, f"mail {delivery.status}: {delivery.answer}")
+        said = _("Mail came back: %s") if delivery.status == DeliveryStatus.BOUNCED else _("Mail not sent: %s")
+        return Progress(1, STEPS[0], delivery.created_at, said % delivery.answer)
     if delivery.status == DeliveryStatus.QUEUED and delivery.attempt:
-        return Progress(1, STEPS[0], delivery.created_at, f"mail deferred: {delivery.answer}")
+        return Progress(1, STEPS[0], delivery.created_at, _("Mail not taken yet: %s") % delivery.answer)
     return Progress(1, STEPS[0], delivery.created_at)

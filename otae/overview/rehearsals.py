@@ -53,7 +53,7 @@ async def last() -> Rehearsal | None:
 
 async def start(desk: Desk, mode: str, *, now: datetime, actor: str) -> None:
     """Order a rehearsal of ``mode``; InputRefused ("mode") when it is off, or while another one runs."""
-    if mode not in {each.name for each in enabled_modes()}:
+    if mode not in {each.name for each in await enabled_modes()}:
         raise InputRefused({"mode": "choose one of the modes that are on"})
     async with transaction():
         if await Job.filter(kind=KIND, status__in=["queued", "running"], created_at__gt=now - jobs.LEASE).exists():

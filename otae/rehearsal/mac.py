@@ -278,4 +278,5 @@ def _bootstrap_token(answer: Answer) -> object:
 
 def _named(identity: Keyed) -> str:
     until = identity.certificate.not_valid_after_utc
-    return f"{identity.certificate.subject.rfc4514_string()}, until {until:%Y-%m-%d}"
+    subject = identity.certificate.subject.rfc4514_string({x509.NameOID.SERIAL_NUMBER: "serialNumber"})
+    return f"{subject}, until {until:%Y-%m-%d}"

@@ -17,7 +17,7 @@ from otae.authority import uploads
 from otae.delivery import catcher
 from otae.directory import local
 from otae.errors import InputRefused, ModeOff, OtaeError
-from otae.invitations import lifecycle
+from otae.invitations import lifecycle, pins
 from otae.invitations.modes import Mode, mode_of
 from otae.invitations.orders import InvitationOrder
 from otae.rehearsal import remains
@@ -88,7 +88,7 @@ async def rehearse(
     failed step ends the rehearsal and is told in the result. Raises InputRefused for a mode that is not offered.
     """
     try:
-        wanted = mode_of(mode)
+        wanted = await mode_of(mode)
     except ModeOff as refusal:
         raise InputRefused({"mode": refusal.detail}) from refusal
     rehearsal = _Rehearsal(
@@ -221,10 +221,14 @@ class _Rehearsal:
         texts = [await self._text(mail) for mail in await CaughtMail.filter(recipient=person.email, rehearsal=True)]
         host = re.escape(self.desk.settings.public_url)
         link = _find(rf"{host}/zdm/su\?e=ep-[\w-]+", texts)
-        pin = _find(rf"(?<![\w-])\d{{{self.mode.pin_length}}}(?![\w-])", texts) if self.mode.secret else None
+        pin = _find(rf"(?<![\w-]){self._shape_of_pin}(?![\w-])", texts) if self.mode.secret else None
         if link is None or (self.mode.secret and pin is None):
             raise MacRefuses("the mail holds no link, or no PIN: look at the templates under Settings")
         return link, pin
+
+    @property
+    def _shape_of_pin(self) -> str:
+        return f"[{pins.LETTERS if self.mode.pin_letters else pins.DIGITS}]{{{self.mode.pin_length}}}"
 
     async def _text(self, mail: CaughtMail) -> str:
         body = (await catcher.open_caught(self.desk, mail.id)).get_body(("plain",))

@@ -43,7 +43,12 @@ _EXTENSION_REQUEST: Final = "1.2.840.113549.1.9.14"
 _KEY_USAGE: Final = "2.5.29.15"
 _MAX_KEY_BITS: Final = 8192
 #: Factors up to here are looked for; a key from a broken generator has one.
-_SMALL_PRIMES: Final = math.prod(n for n in range(3, 752) if all(n % d for d in range(2, math.isqrt(n) + 1)))
+_PRIMES: Final = tuple(n for n in range(3, 752) if all(n % d for d in range(2, math.isqrt(n) + 1)))
+_SMALL_PRIMES: Final = math.prod(_PRIMES)
+#: Prime → what powers of 65537 leave over. Chips of one maker (CVE-2017-15361) made keys that are such a power for all
+#: of these at once, and can be factored; of 10^50 other keys not one is.
+_LEFT_BY_POWERS: Final = {p: frozenset(pow(65537, n, p) for n in range(p)) for p in _PRIMES if p <= 701}
+_POWERS: Final = math.prod(_LEFT_BY_POWERS)
 #: Steps of Fermat's method: enough for two primes that were searched from one starting point.
 _FERMAT_STEPS: Final = 100
 #: What squares leave over when divided by this number; of twenty-six other numbers one does.
@@ -116,6 +121,8 @@ def check_key(key: rsa.RSAPublicKey) -> None:
         raise KeyRefused("an unusual exponent")
     if numbers.n % 2 == 0 or math.gcd(numbers.n, _SMALL_PRIMES) != 1 or _factors_lie_close(numbers.n):
         raise KeyRefused("a key whose factors can be found")
+    if _made_of_powers(numbers.n):
+        raise KeyRefused("a key of a faulty generator (CVE-2017-15361)")
 
 
 def _factors_lie_close(modulus: int) -> bool:
@@ -128,6 +135,12 @@ def _factors_lie_close(modulus: int) -> bool:
         square += 2 * a + 1
         a += 1
     return False
+
+
+def _made_of_powers(modulus: int) -> bool:
+    """Whether both factors were built on powers of 65537, which shows in what the modulus leaves over."""
+    rest = modulus % _POWERS
+    return all(rest % prime in left for prime, left in _LEFT_BY_POWERS.items())
 
 
 def _challenge(attributes: Value | None) -> str | None:

@@ -10,6 +10,7 @@ reports what it dislikes wherever a field happens to be touched first.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
 from otae.errors import MessageUnreadable, TooLarge
@@ -99,11 +100,12 @@ def _header(data: bytes, start: int, stop: int) -> tuple[int, int | None, int]:
 
 
 class _Normaliser:
-    """Walks one BER message and counts what it holds."""
+    """Walks one BER message and counts what it holds; what is DER already is taken as it stands."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._items_left = MAX_ITEMS
+        self._rewritten = 0
 
     def value_at(self, start: int, stop: int, depth: int) -> tuple[Value, int]:
         """The value at ``start`` as DER, and where it ended."""
@@ -115,11 +117,27 @@ class _Normaliser:
             if length is None or tag == 0 or tag in _ALWAYS_CONSTRUCTED:
                 raise MessageUnreadable("a primitive value of a type that is none")
             end = position + length
-            return _value(tag, self._data[position:end]), end
+            return self._kept(tag, start, position, end) or self._made(tag, self._data[position:end]), end
         if not tag & _CLASS and tag not in (SEQUENCE, SET) and tag not in _CONSTRUCTED_STRINGS:
             raise MessageUnreadable("a constructed value of a type that is none")
+        rewritten = self._rewritten
         children, end = self._children(position, stop if length is None else position + length, depth - 1, length)
-        return _assemble(tag, children), end
+        if tag in _CONSTRUCTED_STRINGS:
+            return self._made(tag & ~_CONSTRUCTED, _join(tag & ~_CONSTRUCTED, children)), end
+        if tag == SEQUENCE and len(children) == 3 and _is_encrypted_content(children):
+            children[2] = self._made(implicit(0), b"".join(piece.content for piece in values(children[2].content)))
+        kept = self._kept(tag, start, position, end) if length is not None and rewritten == self._rewritten else None
+        return kept or self._made(tag, b"".join(child.raw for child in children)), end
+
+    def _kept(self, tag: int, start: int, position: int, end: int) -> Value | None:
+        """The value whose content, DER already, is at ``position``; None when its header is longer than it need be."""
+        size = end - position
+        minimal = position - start == (2 if size < 0x80 else 2 + (size.bit_length() + 7) // 8)
+        return Value(tag, self._data[position:end], self._data[start:end]) if minimal else None
+
+    def _made(self, tag: int, content: bytes) -> Value:
+        self._rewritten += 1
+        return Value(tag, content, encode(tag, content))
 
     def _children(self, position: int, end: int, depth: int, length: int | None) -> tuple[list[Value], int]:
         """The values from ``position`` on: up to ``end``, or without a length up to the end-of-contents octets."""
@@ -133,24 +151,16 @@ class _Normaliser:
             children.append(child)
 
 
-def _assemble(tag: int, children: list[Value]) -> Value:
-    if tag in _CONSTRUCTED_STRINGS:
-        return _join(tag & ~_CONSTRUCTED, children)
-    if tag == SEQUENCE and _is_encrypted_content(children):
-        children[2] = _value(implicit(0), b"".join(piece.content for piece in values(children[2].content)))
-    return _value(tag, b"".join(child.raw for child in children))
-
-
-def _join(tag: int, pieces: list[Value]) -> Value:
-    """One primitive string from its segments (X.690 §8.6.4, §8.7.3, §8.23.6)."""
+def _join(tag: int, pieces: list[Value]) -> bytes:
+    """The content of one primitive string from its segments (X.690 §8.6.4, §8.7.3, §8.23.6)."""
     segment = BIT_STRING if tag == BIT_STRING else OCTET_STRING
     if any(piece.tag != segment for piece in pieces):
         raise MessageUnreadable("a string made of something else")
     if tag != BIT_STRING:
-        return _value(tag, b"".join(piece.content for piece in pieces))
+        return b"".join(piece.content for piece in pieces)
     if not pieces or any(not piece.content for piece in pieces) or any(piece.content[0] for piece in pieces[:-1]):
         raise MessageUnreadable("a bit string with a hole")
-    return _value(tag, pieces[-1].content[:1] + b"".join(piece.content[1:] for piece in pieces))
+    return pieces[-1].content[:1] + b"".join(piece.content[1:] for piece in pieces)
 
 
 def _is_encrypted_content(children: list[Value]) -> bool:
@@ -158,10 +168,6 @@ def _is_encrypted_content(children: list[Value]) -> bool:
     if [child.tag for child in children] != [OBJECT_IDENTIFIER, SEQUENCE, explicit(0)]:
         return False
     return all(piece.tag == OCTET_STRING for piece in values(children[2].content))
-
-
-def _value(tag: int, content: bytes) -> Value:
-    return Value(tag, content, encode(tag, content))
 
 
 def values(content: bytes) -> list[Value]:
@@ -276,6 +282,7 @@ def octets(content: bytes) -> bytes:
     return encode(OCTET_STRING, content)
 
 
+@lru_cache(maxsize=256)
 def oid(dotted: str) -> bytes:
     """An OBJECT IDENTIFIER from its dotted form."""
     first, second, *others = (int(arc) for arc in dotted.split("."))

@@ -11,14 +11,14 @@ from otae.store.vault import Vault
 class Bell(Protocol):
     """Hints a worker that a row waits. Rung after commit, never inside a transaction."""
 
-    def ring(self, kind: str, row: UUID) -> None:
-        """Hint that ``row`` of a kind ("delivery", "job", "group", "import") waits. Never raises: a sweep finds it."""
+    def ring(self, kind: str, *rows: UUID) -> None:
+        """Hint that ``rows`` of a kind ("delivery", "job", "group", "import") wait. Never raises: a sweep finds all."""
 
 
 class Silence:
     """A bell that nobody hears: for commands that run beside a server, whose sweep finds the row."""
 
-    def ring(self, kind: str, row: UUID) -> None:
+    def ring(self, kind: str, *rows: UUID) -> None:
         """Do nothing."""
 
 

@@ -12,6 +12,7 @@ from typing import Final
 import phonenumbers
 
 from otae.errors import InputRefused
+from otae.store import statements
 from otae.store.models import Property
 
 Value = bool | int | str
@@ -272,13 +273,13 @@ def row_of(name: str) -> PropertyRow:
 async def read(name: str) -> Value:
     """Return the value in force of server property ``name``."""
     row = row_of(name)
-    stored = await Property.get_or_none(name=name)
+    stored = await statements.one(Property, name=name)
     return row.default if stored is None else row.parse(stored.value)
 
 
 async def read_some(*names: str) -> dict[str, Value]:
     """Return the values in force of several server properties, asked for at once."""
-    stored = {row.name: row.value for row in await Property.filter(name__in=names)}
+    stored = {row.name: row.value for row in await statements.several(Property, name__in=names)}
     rows = [row_of(name) for name in names]
     return {row.name: row.parse(stored[row.name]) if row.name in stored else row.default for row in rows}
 

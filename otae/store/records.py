@@ -12,8 +12,10 @@ from uuid import UUID
 
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.connection import get_connection
+from tortoise.expressions import Expression, Q
 
 from otae.errors import Refusal, StaleState
+from otae.store import statements
 from otae.store.database import transaction
 from otae.store.models import Command, Delivery, Enrollment, EnrollmentSession, Event, Invitation
 from otae.store.states import MOVES
@@ -80,14 +82,45 @@ async def advance(
         raise ValueError(f"{kind.__name__}: {row.status} → {to} is not a move")
     whom = to_whom or about(row)
     async with _one_transaction():
-        changed = await kind.filter(id=row.id, status=row.status).update(status=to, **changes)
-        if changed != 1:
+        if await statements.change(kind, {"status": to, **changes}, id=row.id, status=row.status) != 1:
             raise StaleState(f"{kind.__name__} {row.id} is no longer {row.status}")
         if isinstance(event, str):
             await note(event, now=now, about=whom, actor=actor, detail=detail, code=code)
         else:
             await Event.bulk_create([_event(each.kind, now, whom, actor=actor, detail=each.detail) for each in event])
     row.update_from_dict({"status": to, **changes})
+
+
+async def advance_all(
+    rows: Sequence[Movable],
+    to: str,
+    *,
+    event: str,
+    now: datetime,
+    details: Sequence[str],
+    to_whom: Sequence[About],
+    still: Q,
+    **changes: object,
+) -> None:
+    """Move ``rows``, which are of one kind and stand in one state, to state ``to``: all of them in one step, or none.
+
+    Row, detail and whom it is about stand at the same place of their lists. ``still``: what has to be true of each row
+    besides its state; ``changes`` as in `advance`, and ``rows`` are brought up to date where a change is a plain value.
+    Raises StaleState when it is not true of all: a transaction that was open already has to end with it. Raises
+    ValueError when the move is not allowed.
+    """
+    [(kind, status)] = {(type(row), row.status) for row in rows}
+    if to not in MOVES[kind][status]:
+        raise ValueError(f"{kind.__name__}: {status} → {to} is not a move")
+    async with _one_transaction():
+        seen = kind.filter(still, id__in=[row.id for row in rows], status=status)
+        if await seen.update(status=to, **changes) != len(rows):
+            raise StaleState(f"one of {len(rows)} rows of {kind.__name__} is no longer {status}")
+        told = zip(details, to_whom, strict=True)
+        await Event.bulk_create([_event(event, now, whom, detail=detail) for detail, whom in told])
+    plain = {name: value for name, value in changes.items() if not isinstance(value, Expression)}
+    for row in rows:
+        row.update_from_dict({"status": to, **plain})
 
 
 def _one_transaction() -> AbstractAsyncContextManager[object]:

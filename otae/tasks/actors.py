@@ -1,4 +1,4 @@
-"""What the queue wakes: each gets a row's id, the desk and the database's time, and calls the row's room."""
+"""What the queue wakes: each gets a row's id, or a list of them, and calls the row's room with the database's time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -7,7 +7,8 @@ from uuid import UUID
 import dramatiq
 import structlog
 
-from otae.delivery import drafts, outbox, servers
+from otae.accounts import limits
+from otae.delivery import drafts, rounds, servers
 from otae.directory import importing
 from otae.directory import servers as directories
 from otae.invitations import waves
@@ -19,6 +20,7 @@ from otae.store.desk import Desk
 JOBS: Mapping[str, Callable[..., Awaitable[None]]] = {
     servers.TEST: servers.run_test,
     directories.TEST: directories.run_test,
+    limits.READ: limits.run_job,
     drafts.SEND: drafts.run_draft,
     "rehearsal": run.run_job,
 }
@@ -33,8 +35,10 @@ log = structlog.get_logger("otae.tasks")
 def declare_actors(broker: dramatiq.Broker, desk: Desk) -> None:
     """Let ``broker`` know the actors, working for ``desk``; their coroutines run on the loop that HostLoop borrows."""
 
-    async def deliver(delivery_id: str) -> None:
-        await outbox.deliver(desk, UUID(delivery_id), now=await database.now())
+    async def deliver(delivery_ids: list[str] | str) -> None:
+        # A single id is what earlier releases put into the queue.
+        ids = [delivery_ids] if isinstance(delivery_ids, str) else delivery_ids
+        await rounds.deliver_all(desk, [UUID(each) for each in ids], now=await database.now())
 
     places = asyncio.Semaphore(JOBS_AT_ONCE)
 

@@ -7,6 +7,7 @@ what is lost, the clock rings again.
 import asyncio
 import queue
 import threading
+from collections.abc import Iterator
 from uuid import UUID
 
 import dramatiq
@@ -22,6 +23,10 @@ from otae.settings import Settings
 QUEUE = "default"
 #: Kind of row → actor.
 ACTORS = {"delivery": "deliver", "job": "do_job", "group": "invite_group", "import": "import_people"}
+#: A kind and the rows of it that wait.
+Rung = tuple[str, tuple[UUID, ...]]
+#: Most deliveries in one message of the queue.
+LIST = 100
 #: Hints older than this are dropped, in milliseconds.
 STALE = 10 * 60 * 1000
 #: Most hints that wait in this process for a Redis that does not answer.
@@ -87,15 +92,16 @@ class QueueBell:
 
     def __init__(self, broker: dramatiq.Broker) -> None:
         self.broker = broker
-        self._waiting: queue.Queue[tuple[str, UUID] | None] = queue.Queue(WAITING)
+        self._waiting: queue.Queue[Rung | None] = queue.Queue(WAITING)
         self._down = False
         self._thread = threading.Thread(target=self._pass_on, name="bell", daemon=True)
         self._thread.start()
 
-    def ring(self, kind: str, row: UUID) -> None:
-        """Hint that ``row`` of ``kind`` ("delivery", "job", "group") waits."""
+    def ring(self, kind: str, *rows: UUID) -> None:
+        """Hint that ``rows`` of ``kind`` ("delivery", "job", "group", "import") wait."""
         try:
-            self._waiting.put_nowait((kind, row))
+            for start in range(0, len(rows), LIST):
+                self._waiting.put_nowait((kind, rows[start : start + LIST]))
         except queue.Full:
             self._say_down("too many hints wait for the queue")
 
@@ -126,17 +132,31 @@ class QueueBell:
         self._thread.join(seconds)
 
     def _pass_on(self) -> None:
-        while (item := self._waiting.get()) is not None:
-            kind, row = item
-            message: dramatiq.Message[None] = dramatiq.Message(
-                queue_name=QUEUE, actor_name=ACTORS[kind], args=(str(row),), kwargs={}, options={}
-            )
-            try:
-                self.broker.enqueue(message)
-            except Exception as error:  # noqa: BLE001 - whatever the queue's trouble is, the sweep finds the row
-                self._say_down(type(error).__name__)
-            else:
-                self._down = False
+        for kind, rows in self._gathered():
+            named = [str(row) for row in rows]
+            for argument in [named] if kind == "delivery" else named:
+                message: dramatiq.Message[None] = dramatiq.Message(
+                    queue_name=QUEUE, actor_name=ACTORS[kind], args=(argument,), kwargs={}, options={}
+                )
+                try:
+                    self.broker.enqueue(message)
+                except Exception as error:  # noqa: BLE001 - whatever the queue's trouble is, the sweep finds the row
+                    self._say_down(type(error).__name__)
+                else:
+                    self._down = False
+
+    def _gathered(self) -> Iterator[Rung]:
+        """Give what was rung for, until the end; the deliveries that wait here at a time as lists."""
+        ended = False
+        while not ended:
+            taken = [self._waiting.get()]
+            while not self._waiting.empty():  # nobody else takes from it
+                taken.append(self._waiting.get())
+            ended, rung = None in taken, [item for item in taken if item is not None]
+            yield from (item for item in rung if item[0] != "delivery")
+            rows = [row for kind, rows in rung if kind == "delivery" for row in rows]
+            for start in range(0, len(rows), LIST):
+                yield "delivery", tuple(rows[start : start + LIST])
 
     def _say_down(self, reason: str) -> None:
         if not self._down:

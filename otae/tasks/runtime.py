@@ -84,6 +84,7 @@ async def working(desk: Desk, threads: int, grace: int) -> AsyncIterator[None]:
                 async with _alive("worker"):
                     yield
             finally:
+                lines.close_soon()
                 await asyncio.to_thread(worker.stop, grace)
     finally:
         set_event_loop_thread(None)

@@ -7,10 +7,10 @@ from datetime import datetime
 
 import structlog
 
-from otae.accounts import browsers, throttle
+from otae.accounts import browsers, limits, look_again, throttle
 from otae.authority import rotation
 from otae.delivery import outbox
-from otae.directory import password_links, provisioning
+from otae.directory import password_links, provisioning, watching
 from otae.enrollment import sessions
 from otae.invitations import groups, lifecycle, reminders
 from otae.mdm import renewal
@@ -35,9 +35,9 @@ async def forget_old(desk: Desk, now: datetime) -> None:
 
 #: What a command queued while a server runs is seen within two seconds.
 SOON = 1.5
-#: With so many hints in the queue no message is hinted at again, and with so many nothing at all: workers that are slow
-#: (or gone) would find each of them a hundred times over.
-ENOUGH, MOST = 400, 1000
+#: With so many hints in the queue no message is hinted at again (one hint is for up to a hundred of them), and with so
+#: many nothing at all: workers that are slow (or gone) would find each of them a hundred times over.
+ENOUGH, MOST = 20, 1000
 
 log = structlog.get_logger("otae.tasks")
 
@@ -55,8 +55,7 @@ async def ring_deliveries(desk: Desk, now: datetime) -> None:
     """Hint the workers at every message that waits: this finds what a lost queue forgot."""
     waiting = await outbox.sweep(now)
     if not await _holds(desk, ENOUGH):
-        for row in waiting:
-            desk.bell.ring("delivery", row)
+        desk.bell.ring("delivery", *waiting)
 
 
 async def ring_jobs(desk: Desk, now: datetime) -> None:
@@ -121,11 +120,19 @@ async def keep_no_longer(desk: Desk, now: datetime) -> None:
         log.info("removed what was kept long enough", **asdict(forgotten))
 
 
+async def look_at_directories(desk: Desk, now: datetime) -> None:
+    """See which directories answer, who is in the groups that roles are limited to, and who is still administrator."""
+    await watching.look(desk, now=now)
+    await look_again.look_again(desk, now=now)
+    await limits.read_groups(desk, now=now)
+
+
 ROWS: tuple[Row, ...] = (
     Row("deliveries", SOON, ring_deliveries),
     Row("jobs", SOON, ring_jobs),
     Row("groups", SOON, ring_groups),
     Row("imports", SOON, ring_imports),
+    Row("directories", watching.EVERY, look_at_directories),
     Row("invitations", 60, expire_invitations),
     Row("sessions", 60, expire_sessions),
     Row("rehearsals", 60, remove_rehearsals),

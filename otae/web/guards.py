@@ -115,7 +115,7 @@ def administrators(
         if browser is None or browser.administrator is None:
             raise SignInFirst(sign_in_for(request))
         request.state.administrator = administrator = browser.administrator
-        request.state.powers = powers = await roles.powers_of(administrator.role)
+        request.state.powers = powers = await roles.powers_of(administrator.role, now=entered.now)
         if not powers.may(permission) or (powers.reach.limited and not within):
             raise wrong_role()
         if fresh and not browsers.is_fresh(browser, now=entered.now):

@@ -48,7 +48,8 @@ def render(
 
     Templates always have ``path`` (of the request), ``now`` (when the guard read one), ``administrator`` (in the
     console), ``flash`` (kind and text of a note left by the page before, or None), ``trial``, ``may(leaf)``: whether
-    the administrator's role allows something, and ``limited``: whether it is limited to the people of some groups.
+    the administrator's role allows something, ``limited``: whether it is limited to the people of some groups, and
+    ``organization`` (whose portal this is, when the page read it).
     """
     desk, powers = getattr(request.app.state, "desk", None), getattr(request.state, "powers", None)
     values: dict[str, object] = {
@@ -58,6 +59,7 @@ def render(
         "may": powers.may if powers else _nothing,
         "limited": powers is not None and powers.reach.limited,
         "trial": desk is not None and desk.settings.trial,
+        "organization": getattr(request.state, "organization", ""),
         "flash": None if block else take_flash(request),
         **(context or {}),
     }

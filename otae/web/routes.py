@@ -44,6 +44,7 @@ from otae.web.admin import (
     issued,
     mail,
     many,
+    mode,
     modes,
     notification_servers,
     person,
@@ -292,6 +293,9 @@ def sms_routes() -> list[Route]:
         ),
         console(f"{carrier}/{{id:uuid}}/remove", "setting.edit", POST=carriers.remove),
         console("/admin/enrollment-modes", "setting.see", changes="setting.edit", GET=modes.index, POST=modes.save),
+        console(
+            "/admin/enrollment-modes/{name}", "setting.see", changes="setting.edit", GET=mode.show, POST=mode.change
+        ),
     ]
 
 
@@ -338,6 +342,13 @@ def template_routes() -> list[Route]:
             changes="setting.edit",
             GET=templates.show,
             POST=templates.send,
+        ),
+        console(
+            "/admin/templates/{id:uuid}/send/sms",
+            "setting.see",
+            changes="setting.edit",
+            GET=templates.show,
+            POST=templates.send_sms,
         ),
         console("/admin/templates/{id:uuid}/sent/{job:uuid}", "setting.see", GET=templates.sent),
         console("/admin/templates/{id:uuid}/restore", "setting.edit", POST=templates.restore),
@@ -429,6 +440,7 @@ def role_routes() -> list[Route]:
         ),
         console("/admin/roles/assignments/{id:uuid}/remove", "administrator.edit", fresh=True, POST=roles.unassign),
         console("/admin/roles/add", "administrator.edit", fresh=True, GET=roles.blank, POST=roles.add),
+        console("/admin/roles/groups", "administrator.edit", GET=roles.find_groups),
         console("/admin/roles/built-in/{name}", "administrator.see", GET=roles.show_built_in),
         console(
             "/admin/roles/{id:uuid}",

@@ -15,7 +15,8 @@ from otae.store.desk import Desk
 from otae.store.models import Administrator, AuditEntry, BrowserSession, DirectoryServer, Person
 from tests.desks import RecordingBell
 from tests.directory.ldap_desk import add, entry_for
-from tests.servers.slapd import GROUPS, PASSWORD, PEOPLE, LdapServer
+from tests.servers.ldap_trees import GROUPS, PASSWORD, PEOPLE
+from tests.servers.slapd import LdapServer
 
 pytestmark = pytest.mark.anyio
 

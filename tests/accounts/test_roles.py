@@ -40,16 +40,16 @@ def test_the_built_in_roles_allow_no_more_than_their_work() -> None:
 async def test_a_role_allows_what_was_ticked_and_nothing_when_it_is_gone(desk: Desk, now: datetime) -> None:
     row = await own_roles.add_role(desk, " Help desk ", Draft("Looks", SEES), by=CHIEF, now=now)
     assert (row.name, row.words, row.leaves, row.built_in) == ("Help desk", "Looks", SEES, False)
-    powers = await roles.powers_of("Help desk")
+    powers = await roles.powers_of("Help desk", now=now)
     assert powers.may("device.see")
     assert powers.may(ENTER)
     assert not powers.may("device.release")
     assert not powers.reach.limited
     assert row.id
     await own_roles.change_role(desk, row.id, Draft(leaves=frozenset({"audit.see"})), by=CHIEF, now=now)
-    assert (await roles.powers_of("Help desk")).leaves == {"audit.see"}
+    assert (await roles.powers_of("Help desk", now=now)).leaves == {"audit.see"}
     await own_roles.remove_role(desk, row.id, by=CHIEF, now=now)
-    gone = await roles.powers_of("Help desk")
+    gone = await roles.powers_of("Help desk", now=now)
     assert not gone.leaves
     assert not gone.may(ENTER)
     assert [each.name for each in await roles.list_roles()] == list(BUILT_IN)
@@ -61,7 +61,7 @@ async def test_a_role_allows_what_was_ticked_and_nothing_when_it_is_gone(desk: D
 
 async def test_a_leaf_that_no_longer_exists_allows_nothing(desk: Desk, now: datetime) -> None:
     await Role.create(name="old", permissions=["device.see", "thing.see"], created_at=now)
-    assert (await roles.powers_of("old")).leaves == {"device.see"}
+    assert (await roles.powers_of("old", now=now)).leaves == {"device.see"}
 
 
 REFUSED = [
@@ -96,7 +96,7 @@ async def test_a_role_is_limited_to_groups_by_their_whole_names(desk: Desk, now:
     await groups.add_group(desk, "sales", now=now, actor="ada")
     draft = Draft(leaves=SEES, groups=("sales", " local/sales ", ""))
     assert (await own_roles.add_role(desk, "limited", draft, by=CHIEF, now=now)).groups == ("local/sales",)
-    assert (await roles.powers_of("limited")).reach.limited
+    assert (await roles.powers_of("limited", now=now)).reach.limited
 
 
 async def test_nobody_makes_or_changes_a_role_beyond_their_own(desk: Desk, now: datetime) -> None:

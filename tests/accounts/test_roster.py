@@ -32,7 +32,7 @@ async def add(name: str, role: str = "ADMIN", *, domain: str = "local") -> Admin
 
 
 async def by(row: Administrator) -> By:
-    return By(row.name, await powers_of(row.role), row.id)
+    return By(row.name, await powers_of(row.role, now=await database.now()), row.id)
 
 
 async def test_an_administrator_is_invited_with_a_role_by_a_link_that_works_once(desk: Desk, now: datetime) -> None:

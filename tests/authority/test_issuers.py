@@ -16,19 +16,10 @@ from otae.signing.certificates import fingerprint, load_certificate, load_pem
 from otae.store import database, properties
 from otae.store.desk import Desk
 from otae.store.keyring import open_vault
-from otae.store.models import Certificate, Challenge, EnrollmentSession
+from otae.store.models import Certificate, EnrollmentSession
 from tests.authority.openssl import verify
 
 pytestmark = pytest.mark.anyio
-
-
-async def a_challenge(session: EnrollmentSession) -> Challenge:
-    now = await database.now()
-    challenge = Challenge(
-        session_id=session.id, secret_hash="0" * 64, purpose="mdm-identity", created_at=now, expires_at=now
-    )
-    await challenge.save()
-    return challenge
 
 
 async def reserved(session: EnrollmentSession) -> Certificate:
@@ -122,30 +113,21 @@ async def test_an_identity_is_what_we_decided_and_openssl_agrees(
 async def test_serial_number_and_intent_are_stored_before_anything_is_signed(
     desk: Desk, session: EnrollmentSession
 ) -> None:
-    challenge = await a_challenge(session)
     async with database.transaction():
-        row = await issuers.reserve(
-            "mdm-identity", common_name="Ben's Mac", session=session, now=await database.now(), challenge=challenge
-        )
+        row = await issuers.reserve("mdm-identity", common_name="Ben's Mac", session=session, now=await database.now())
     stored = await Certificate.get(id=row.id)
     assert (stored.state, stored.der, stored.sha256) == ("reserved", None, None)
-    assert (await Challenge.get(id=challenge.id)).certificate_id == row.id
 
 
 async def test_a_reservation_goes_with_the_transaction_it_was_made_in(desk: Desk, session: EnrollmentSession) -> None:
-    challenge = await a_challenge(session)
-
     async def fail() -> None:
         async with database.transaction():
-            await issuers.reserve(
-                "ota-identity", common_name="Ben's Mac", session=session, now=await database.now(), challenge=challenge
-            )
+            await issuers.reserve("ota-identity", common_name="Ben's Mac", session=session, now=await database.now())
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         await fail()
     assert not await Certificate.exists(purpose="ota-identity")
-    assert (await Challenge.get(id=challenge.id)).certificate_id is None
 
 
 async def test_signing_again_after_a_crash_gives_the_same_bytes(

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from otae.authority import issuers, rotation, serving
 from otae.authority.crl import crl
 from otae.authority.revocation import check_alive, revoke
-from otae.authority.rotation import ra_for, renew_due, rotate_device_ca
+from otae.authority.rotation import for_envelope, renew_due, rotate_device_ca
 from otae.enrollment import issuance, profiles
 from otae.errors import NotReady, StaleState
 from otae.mdm import devices
@@ -120,9 +120,9 @@ async def test_the_registration_authority_is_chosen_by_whom_the_envelope_names(d
         (current.certificate, current),
         (strange, current),
     ):
-        found = await ra_for(desk, encrypt(b"x", recipient, "aes-128-cbc"), now=now)
+        found = (await for_envelope(desk, encrypt(b"x", recipient, "aes-128-cbc"), now=now)).ra
         assert found.certificate == chosen.certificate
-    assert (await ra_for(desk, b"no envelope", now=now)).certificate == current.certificate
+    assert (await for_envelope(desk, b"no envelope", now=now)).ra.certificate == current.certificate
 
 
 async def test_each_device_ca_keeps_its_own_list_of_revoked_certificates(

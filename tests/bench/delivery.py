@@ -23,7 +23,7 @@ from pathlib import Path
 
 import aiosmtplib
 
-from otae.delivery.compose import compose
+from otae.delivery.compose import gather
 from otae.delivery.servers import ServerEntry, active_server, add_server
 from otae.invitations import groups
 from otae.invitations.groups import GroupOrder, Status
@@ -99,7 +99,12 @@ async def at_the_desk(settings: Settings, smtp_port: int) -> AsyncIterator[Desk]
     async with database.connected(settings), runtime.bell_for(settings) as bell:
         desk = Desk(settings, await keyring.open_vault(settings), bell)
         entry = ServerEntry(
-            name="sink", host="127.0.0.1", port=smtp_port, from_name="Example", from_email="it@example.test"
+            name="sink",
+            host="127.0.0.1",
+            port=smtp_port,
+            from_name="Example",
+            from_email="it@example.test",
+            connections=LINES,
         )
         await add_server(desk, entry, now=await database.now(), actor="ada")
         yield desk
@@ -197,9 +202,11 @@ async def bare(desk: Desk, port: int, count: int) -> float:
     """Send ready messages over as many lines as the product has; return messages a second."""
     server = await active_server()
     ready = []
-    for row in await Delivery.filter(kind="url").limit(READY):
-        message = await compose(desk, row, now=await database.now(), server=server)
-        ready.append((row.recipient, message.as_bytes()))
+    rows = await Delivery.filter(kind="url").limit(READY).select_related("invitation__person")
+    material = await gather(desk, [(row, row.invitation) for row in rows])
+    for row in rows:
+        message = material.mail(row, row.invitation, now=await database.now(), server=server)
+        ready.append((row.recipient, message.content))
     left = iter(range(count))
 
     async def one_line() -> None:

@@ -41,6 +41,8 @@ from tests.enrollment import lab
 from tests.flow.processes import ROOT, environment
 from tests.servers.ports import free_port, listens, wait_until
 from tests.servers.postgres import bundled_binaries, running, system_binaries
+from tests.servers.redis import redis_program
+from tests.servers.redis import running as running_redis
 
 ROUNDS, EACH, CLIENTS = 3, 240, 8
 DEPTHS = (0, 10_000, 100_000)
@@ -188,8 +190,12 @@ async def product(folder: Path) -> AsyncIterator[tuple[Server, Desk]]:
     if binaries is None:
         raise RuntimeError("there is no PostgreSQL")
     with ExitStack() as stack:
-        postgres = stack.enter_context(running(binaries))
-        more = {"DATABASE_URL": postgres.fresh(), "PUBLIC_URL": "https://localhost:8443"}
+        postgres = stack.enter_context(running(binaries, tls=False))  # on one machine, as scepserver's files are
+        program = redis_program()
+        if program is None:
+            raise RuntimeError("there is no Redis")
+        queue = stack.enter_context(running_redis(program)).url  # or each would run worker and clock inside
+        more = {"DATABASE_URL": postgres.fresh(), "PUBLIC_URL": "https://localhost:8443", "REDIS_URL": queue}
         settings = make_settings(folder, **more)
         await prepare(settings)
         ports, pids = [free_port(), free_port()], []
@@ -203,7 +209,7 @@ async def product(folder: Path) -> AsyncIterator[tuple[Server, Desk]]:
             stack.callback(process.terminate)
             pids.append(process.pid)
         for port in ports:
-            wait_until(partial(listens, port), f"port {port}", 60)
+            wait_until(partial(listens, port), f"port {port}", 120)
         async with database.connected(settings):
             desk = Desk(settings, await keyring.open_vault(settings), Silence())
             backend = await get_connection("default").execute_query_dict("SELECT pg_backend_pid() AS pid")

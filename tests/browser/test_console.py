@@ -121,7 +121,7 @@ async def test_a_step_appears_by_itself_and_focus_stays(
 
     await console.focus("#extend")  # inside the part that changes
     await refused_session(served, invited, ben, now)
-    await expect(console.get_by_text("This enrollment belongs to another Mac.")).to_be_visible()
+    await expect(console.locator("#timeline").get_by_text("This enrollment belongs to another Mac.")).to_be_visible()
     await expect(console.locator("#extend")).to_be_focused()
     assert await console.evaluate("window.neverLeft")
 

@@ -11,7 +11,7 @@ from otae.store import database, jobs
 from otae.store.models import DirectoryServer, Job, Person
 from tests.browser.conftest import ADA_PASSWORD, Served
 from tests.browser.test_console import Theme, check
-from tests.servers import slapd
+from tests.servers import ldap_trees, slapd
 from tests.servers.slapd import LdapServer
 
 pytestmark = pytest.mark.anyio
@@ -37,10 +37,10 @@ async def fill(page: Page, server: LdapServer) -> None:
     await page.fill("#port", str(server.port))
     await page.click("summary:has-text('Certificate authority')")
     await page.fill("#ca_pem", server.ca_pem)
-    await page.fill("#bind_name", slapd.SERVICE)
-    await page.fill("#password", slapd.PASSWORD)
-    await page.fill("#user_base", slapd.PEOPLE)
-    await page.fill("#group_base", slapd.GROUPS)
+    await page.fill("#bind_name", ldap_trees.SERVICE)
+    await page.fill("#password", ldap_trees.PASSWORD)
+    await page.fill("#user_base", ldap_trees.PEOPLE)
+    await page.fill("#group_base", ldap_trees.GROUPS)
 
 
 async def claimed() -> Job:
@@ -92,8 +92,8 @@ async def test_a_directory_is_connected_and_each_step_ticks_without_navigation(
     await expect(console.locator("#summary")).to_be_focused()
     await expect(console.locator("#user_base-errors")).to_be_visible()
     await expect(console.locator("#ca_pem")).to_have_value(ldap.ca_pem)
-    await console.fill("#user_base", slapd.PEOPLE)
-    await console.fill("#password", slapd.PASSWORD)
+    await console.fill("#user_base", ldap_trees.PEOPLE)
+    await console.fill("#password", ldap_trees.PASSWORD)
     await console.click("button:has-text('Save and test')")
     await expect(console.locator("#test")).to_contain_text("Waiting for its turn")
     await servers.run_test(served.desk, await claimed(), now=await database.now())

@@ -36,9 +36,12 @@ MAILS = int(os.environ.get("CHAOS_MAILS", "3000" if FULL else "300"))
 #: Seconds for which Redis and PostgreSQL stay away.
 REDIS_AWAY, POSTGRES_AWAY = (30, 10) if FULL else (4, 3)
 #: What a process is told first: a lease no test has to wait two minutes for.
-HURRY = "from datetime import timedelta; from otae.delivery import outbox; outbox.LEASE = timedelta(seconds=10)"
+HURRY = "from datetime import timedelta; from otae.delivery import claims; claims.LEASE = timedelta(seconds=10)"
 #: … and: die when the server has accepted, before that is recorded.
-DIE_ACCEPTED = HURRY + "; import os, signal; outbox.sent = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
+DIE_ACCEPTED = (
+    HURRY + "; from otae.delivery import rounds; import os, signal\n"
+    "rounds.sent_all = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
+)
 #: Die when the invitation is stored, before anybody is told.
 DIE_COMMITTED = (
     "import os, signal; from otae.store.desk import Silence\n"
@@ -111,9 +114,9 @@ class House:
         """Store invitations of so many people with their messages, as a group's waves do; every tenth has a PIN."""
         for start in range(0, count, AT_ONCE):
             people = await self.add_people(min(AT_ONCE, count - start))
-            for row in await self._invite(people):
-                if ring:
-                    self.desk.bell.ring("delivery", row.id)
+            rows = await self._invite(people)
+            if ring:
+                self.desk.bell.ring("delivery", *(row.id for row in rows))
 
     async def _invite(self, people: list[Person]) -> list[Delivery]:
         now, addresses = await database.now(), {person.id: str(person.email) for person in people}
@@ -207,7 +210,7 @@ async def invitation_form(client: httpx2.AsyncClient, person: str, mode: str = "
     page = (await client.get("/admin/invitations/add")).text
     form = {"form_id": re.findall(r'name="form_id" type="hidden" value="([^"]+)"', page)[0]}
     for name in ("url_template", "pin_template", "confirmation_template"):
-        form[name] = re.findall(rf'name="{name}"><option value="([^"]+)"', page)[0]
+        form[name] = re.findall(rf'name="{name}"[^>]*><option[^>]* value="([^"]*)"', page)[0]
     return form | {"recipient": person, "platform": "macos", "ownership": "corporate", "mode": mode, "send": "y"}
 
 

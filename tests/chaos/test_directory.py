@@ -21,7 +21,8 @@ from otae.store.models import Counter, GroupInvitation, GroupInvitee, Pin
 from tests.chaos.house import FULL, Note
 from tests.desks import RecordingBell
 from tests.directory.ldap_desk import add, entry_for
-from tests.servers.slapd import CROWD, MEMBERS, NESTED, PASSWORD, LdapServer, running
+from tests.servers.ldap_trees import MEMBERS, PASSWORD
+from tests.servers.slapd import CROWD, NESTED, LdapServer, running
 
 pytestmark = pytest.mark.anyio
 

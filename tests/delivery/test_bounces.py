@@ -94,6 +94,13 @@ async def test_a_report_of_failure_marks_the_delivery_bounced_with_the_words(
     assert await check_ledger([smtp_server], recipients=1) == {"bounced": 1}
 
 
+async def test_one_report_handed_in_twenty_times_at_once_is_one_event(desk: Desk, sent: Invited) -> None:
+    delivery = sent.deliveries["url"].id
+    await asyncio.gather(*(bounces.take(delivery, report(), now=NOW) for _ in range(20)))
+    assert (await sent.reload()).status == "bounced"
+    assert await Event.filter(kind="delivery.bounced").count() == 1
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -1,9 +1,13 @@
 """What a delivery says: in the invitation's words, language and values, as a mail and as a text message."""
 
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+
 import pytest
 
 from otae.delivery import templates, wording
-from otae.delivery.compose import MOST_PARTS, compose, compose_sms, preview
+from otae.delivery.compose import MOST_PARTS, gather, preview
 from otae.delivery.default_texts import DEFAULTS, Wording
 from otae.delivery.message import MessageRefused
 from otae.delivery.sms_parts import measure
@@ -26,15 +30,19 @@ HOSTILE = ["Ben\r\nBcc: cleo@example.test", "\u202enimda\u202c", "👩‍💻" *
 
 
 async def sms(desk: Desk, delivery: Delivery) -> str:
-    return await compose_sms(desk, delivery, now=NOW)
+    invitation = await Invitation.get(id=delivery.invitation_id).select_related("person")
+    return (await gather(desk, [(delivery, invitation)])).sms(delivery, invitation)
 
 
 async def texts(desk: Desk, delivery: Delivery) -> tuple[str, str]:
     """Return subject and text of the mail."""
-    mail = await compose(desk, delivery, now=NOW)
-    body = mail.get_body(("plain",))
+    invitation = await Invitation.get(id=delivery.invitation_id).select_related("person")
+    mail = (await gather(desk, [(delivery, invitation)])).mail(delivery, invitation, now=NOW)
+    read = BytesParser(policy=policy.default).parsebytes(mail.content)
+    assert isinstance(read, EmailMessage)
+    body = read.get_body(("plain",))
     assert body is not None
-    return str(mail["Subject"]), body.get_content()
+    return str(read["Subject"]), body.get_content().replace("\r\n", "\n")
 
 
 async def translated(desk: Desk, kind: str, language: str, said: str) -> NotificationTemplate:

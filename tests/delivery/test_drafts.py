@@ -11,6 +11,9 @@ from otae.store import jobs
 from otae.store.desk import Desk
 from otae.store.models import AuditEntry, Delivery, Invitation, Job, NotificationTemplate, Person
 from tests.delivery.conftest import NOW, PIN, TOKEN, Invite, UseServer
+from tests.delivery.texting import BEN, UseGateway
+from tests.servers import sms
+from tests.servers.sms import StartProvider
 from tests.servers.smtp import SMTPServer
 
 pytestmark = pytest.mark.anyio
@@ -131,3 +134,56 @@ async def test_a_job_is_only_followed_from_its_own_template(desk: Desk) -> None:
     assert await drafts.sent_draft(template.id, job.id) is not None
     assert await drafts.sent_draft(uuid4(), job.id) is None
     assert await drafts.sent_draft(template.id, uuid4()) is None
+
+
+async def order_text(desk: Desk, phone: str, text: str = "PIN ${enrollment.pin}", kind: str = "pin") -> Job:
+    said = Wording("Draft", "${enrollment.pin}", "${enrollment.pin}", text)
+    if kind == "notice":
+        said = Wording("Draft", "text", "html")
+    template = await templates.default_template(kind)
+    return await drafts.enqueue_draft(desk, template, said, phone, now=NOW, actor="ada", channel="sms")
+
+
+async def test_a_draft_goes_as_a_text_message_to_a_number_of_ones_own(
+    desk: Desk, start_provider: StartProvider, use_gateway: UseGateway
+) -> None:
+    provider = start_provider(sms.vonage)
+    await use_gateway(provider)
+    sent = await do(desk, await order_text(desk, "+49 151 12345678"))
+    assert (sent.status, sent.recipient, sent.through) == ("done", BEN, "Texts")
+    [asked] = provider.asked
+    assert asked.form["text"] == f"PIN {drafts.SAMPLE_PIN}"
+    assert (await AuditEntry.get(action="template.sent")).detail == BEN
+
+
+async def test_without_any_server_the_catcher_takes_the_text_message(desk: Desk) -> None:
+    sent = await do(desk, await order_text(desk, BEN))
+    assert (sent.status, sent.through) == ("done", "")
+    (caught,) = await catcher.list_caught()
+    assert (caught.channel, catcher.open_text(desk, caught)) == ("sms", f"PIN {drafts.SAMPLE_PIN}")
+
+
+async def test_a_text_message_that_cannot_go_out_is_refused_beside_its_field(
+    desk: Desk, smtp_server: SMTPServer, use_server: UseServer
+) -> None:
+    for phone, text, kind, field in (
+        ("ben@example.test", "PIN ${enrollment.pin}", "pin", "phone"),
+        ("0151 12345678", "PIN ${enrollment.pin}", "pin", "phone"),
+        (BEN, "", "notice", "phone"),
+        (BEN, "${enrollment.pin} " + "x" * 930, "pin", "sms"),
+    ):
+        with pytest.raises(InputRefused) as refused:
+            await order_text(desk, phone, text, kind)
+        assert set(refused.value.fields) == {field}, (phone, kind)
+    await use_server(smtp_server)
+    with pytest.raises(InputRefused) as refused:
+        await order_text(desk, BEN)
+    assert "no SMS server" in refused.value.fields["phone"]
+
+
+async def test_drafts_by_mail_and_by_text_share_their_limit(desk: Desk) -> None:
+    template = await templates.default_template("pin")
+    for number in range(drafts.SENT):
+        await (order(desk, template) if number % 2 else order_text(desk, BEN))
+    with pytest.raises(SlowDown):
+        await order_text(desk, BEN)

@@ -2,13 +2,12 @@
 
 import asyncio
 from datetime import timedelta
-from email.message import EmailMessage
 from typing import Any
 
 import pytest
 
 from otae.delivery import dispatch, lines, outbox, pace
-from otae.delivery.compose import compose
+from otae.delivery.compose import Material, gather
 from otae.delivery.servers import ways
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Invitation, NotificationServer
@@ -215,13 +214,13 @@ async def test_what_was_revoked_while_it_was_on_its_way_is_never_ended(
     await use_server(smtp_server)
     ben = await invite("pin")
 
-    async def slow(*args: Any, **named: Any) -> EmailMessage:  # noqa: ANN401 - passed through
-        message = await compose(*args, **named)
+    async def slow(*args: Any) -> Material:  # noqa: ANN401 - passed through
+        material = await gather(*args)
         await Invitation.all().update(generation=2)
-        return message
+        return material
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dispatch, "compose", slow)
+        patch.setattr(dispatch, "gather", slow)
         await outbox.deliver(desk, ben.deliveries["pin"].id, now=NOW)
     row = await ben.reload("pin")
     assert (row.status, row.answer, row.lease_until) == ("cancelled", "a newer message took its place", None)

@@ -4,12 +4,14 @@ It is longer than 300 lines because every way a mail server can answer or fall s
 """
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import pytest
 
-from otae.delivery import outbox, outcomes
+from otae.delivery import claims, outbox, outcomes, rounds
 from otae.delivery.catcher import list_caught, open_caught
+from otae.delivery.outcomes import Accepted
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Event, Invitation, NotificationServer
@@ -206,7 +208,7 @@ async def test_one_message_of_a_kind_and_generation_however_often_it_is_asked_fo
 async def test_a_dead_workers_row_comes_back_when_its_lease_ends(desk: Desk, invite: Invite) -> None:
     ben = await invite("url")
     row = ben.deliveries["url"]
-    lease = NOW + outbox.LEASE
+    lease = NOW + claims.LEASE
     await Delivery.filter(id=row.id).update(status="sending", attempt=1, lease_until=lease)
 
     assert await outbox.sweep(NOW) == []
@@ -230,11 +232,11 @@ async def test_a_paused_workers_late_result_changes_nothing(
     await use_server(smtp_server)
     ben = await invite("url")
 
-    async def late(*args: object) -> None:
+    async def late(accepted: Sequence[Accepted], now: datetime) -> list[Exception | None]:
         await Delivery.filter(id=ben.deliveries["url"].id).update(attempt=2)
-        await outcomes.sent(*args)  # type: ignore[arg-type]  # passed through
+        return await outcomes.sent_all(accepted, now)
 
-    monkeypatch.setattr("otae.delivery.outbox.sent", late)
+    monkeypatch.setattr(rounds, "sent_all", late)
     await outbox.deliver(desk, ben.deliveries["url"].id, now=NOW)
     row = await ben.reload()
     assert (row.status, row.attempt) == ("sending", 2)

@@ -16,17 +16,17 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_message_is_reworded_and_restored(desk: Desk) -> None:
     now, row = await database.now(), await templates.default_template("url")
-    assert wording.is_default(row)
+    assert wording.is_default(row, "url")
     said = Wording.of(" Hi ", "a\r\n${enrollment.url}", "${enrollment.url}", " Go: ${enrollment.url}\r\n")
     await wording.reword(desk, row, said, now=now, actor="ada")
     changed = await wording.template_of(row.id)
     assert changed is not None
     assert (changed.subject, changed.text, changed.sms) == ("Hi", "a\n${enrollment.url}", "Go: ${enrollment.url}")
-    assert not wording.is_default(changed)
+    assert not wording.is_default(changed, "url")
     await wording.restore(desk, changed, now=now, actor="ada")
     restored = await wording.template_of(row.id)
     assert restored is not None
-    assert wording.is_default(restored)
+    assert wording.is_default(restored, "url")
     assert await AuditEntry.filter(actor="ada", action="template.changed").count() == 2
 
 

@@ -8,7 +8,8 @@ from otae.directory.servers import DirectoryEntry
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer
-from tests.servers.slapd import CORP, GROUPS, PASSWORD, PEOPLE, SERVICE, LdapServer
+from tests.servers.ldap_trees import CORP, GROUPS, PASSWORD, PEOPLE, SERVICE
+from tests.servers.slapd import LdapServer
 
 
 def entry_for(server: LdapServer, **more: Any) -> DirectoryEntry:  # noqa: ANN401 - fields of an entry

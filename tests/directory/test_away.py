@@ -13,8 +13,9 @@ from otae.errors import DirectoryUnavailable
 from otae.outgoing import Address
 from otae.store.desk import Desk
 from tests.directory.ldap_desk import active_entry, add, directory, entry_for
+from tests.servers.ldap_trees import PASSWORD
 from tests.servers.ports import in_thread
-from tests.servers.slapd import PASSWORD, LdapServer, running
+from tests.servers.slapd import LdapServer, running
 
 pytestmark = pytest.mark.anyio
 

@@ -55,6 +55,8 @@ async def test_a_name_is_taken_once(desk: Desk) -> None:
         ("name", "ben okafor"),
         ("name", "b" * 101),
         ("display_name", "Ben\r\nBcc: cleo@example.test"),
+        ("display_name", "Ben\u202enimda"),
+        ("display_name", "Be\u200dn"),
         ("email", "ben"),
         ("email", "ben@example.test\r\nBcc: cleo@example.test"),
         ("email", "ben@example..test"),

@@ -10,7 +10,8 @@ from otae.store.models import Device, EnrollmentSession, Person
 from tests.directory.ldap_desk import add, entry_for
 from tests.flow.house import House, browse
 from tests.flow.walks import BEN, bare_page, see_enrolled_page
-from tests.servers.slapd import PASSWORD, LdapServer
+from tests.servers.ldap_trees import PASSWORD
+from tests.servers.slapd import LdapServer
 
 pytestmark = pytest.mark.anyio
 

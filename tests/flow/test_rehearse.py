@@ -158,7 +158,7 @@ async def test_a_job_with_a_mode_that_is_off_says_so(house: House) -> None:
 async def test_what_a_dead_process_left_is_swept_after_ten_minutes(house: House) -> None:
     await NotificationServer.all().delete()
     made = run._Rehearsal(  # noqa: SLF001 - a process that dies leaves exactly this behind
-        house.desk, mode_of("two_factor"), database.now, None, None, Shape(), Walk()
+        house.desk, await mode_of("two_factor"), database.now, None, None, Shape(), Walk()
     )
     await made.run()
     await Person.all().update(disabled=False)

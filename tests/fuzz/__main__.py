@@ -79,6 +79,9 @@ def fuzz(name: str, options: list[str]) -> None:
             "plistlib",
             "otae.directory.formats",
             "otae.directory.sheets",
+            "otae.delivery.bounces",
+            "otae.delivery.lmtp",
+            "email",
         ]
     ):
         from tests.fuzz.targets import TARGETS  # noqa: PLC0415 - imported where it is instrumented

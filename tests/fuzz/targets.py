@@ -13,7 +13,7 @@ from otae.apple import checkin, commands, ota, plist
 from otae.apple.measure import MAX_DEPTH, MAX_ITEMS
 from otae.errors import Refusal
 from otae.signing import cms, csr, der, scep, scep_query
-from tests.fuzz import cast, people
+from tests.fuzz import cast, mails, people
 from tests.signing import forge
 
 REFUSALS = contextlib.suppress(Refusal)
@@ -141,4 +141,6 @@ TARGETS: dict[str, Target] = {
     "attributes": Target(read_attributes, cast.attributes),
     "query": Target(read_query, cast.queries, 4 * der.MAX_BYTES),
     "people": Target(people.read_people, people.files),
+    "bounces": Target(mails.read_bounce, mails.reports),
+    "lmtp": Target(mails.read_lmtp, mails.conversations),
 }

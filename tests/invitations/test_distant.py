@@ -15,7 +15,8 @@ from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, GroupInvitation, GroupInvitee, Invitation, Person
 from tests.desks import RecordingBell
 from tests.directory.ldap_desk import add, entry_for
-from tests.servers.slapd import BASE, GROUPS, NESTED, PEOPLE, LdapServer
+from tests.servers.ldap_trees import BASE, GROUPS, PEOPLE
+from tests.servers.slapd import NESTED, LdapServer
 
 pytestmark = pytest.mark.anyio
 

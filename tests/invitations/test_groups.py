@@ -111,6 +111,7 @@ async def test_a_paused_order_makes_no_further_wave_and_goes_on_where_it_stopped
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waves, "WAVE", 2)
+    monkeypatch.setattr(waves, "STEP", 0)  # a wave a step
     await crowd(5)
     row, now = await looked_up(desk), await database.now()
     await groups.start(desk, row, now=now, actor="ada")
@@ -121,6 +122,24 @@ async def test_a_paused_order_makes_no_further_wave_and_goes_on_where_it_stopped
     await groups.resume(desk, row, now=now, actor="ada")
     assert (await work(desk, row)).status == Status.SENDING
     assert await Invitation.all().count() == 5
+
+
+async def test_an_order_paused_while_a_step_makes_wave_after_wave_stops_before_the_next(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waves, "WAVE", 2)
+    await crowd(5)
+    row, now = await looked_up(desk), await database.now()
+    await groups.start(desk, row, now=now, actor="ada")
+
+    async def pausing(_: GroupInvitation) -> int:
+        if await Invitation.all().count() == 2:
+            await groups.pause(desk, await GroupInvitation.get(id=row.id), now=now, actor="ada")
+        return 0
+
+    monkeypatch.setattr(waves, "unsent", pausing)
+    row = await work(desk, row)
+    assert (row.status, await Invitation.all().count()) == (Status.PAUSED, 2)
 
 
 async def test_a_wave_under_way_when_it_is_cancelled_invites_nobody(desk: Desk) -> None:

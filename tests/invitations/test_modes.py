@@ -5,13 +5,15 @@ from datetime import timedelta
 import pytest
 
 from otae.errors import ModeOff
-from otae.invitations.modes import MODES, default_mode, enabled_modes, mode_of, title_of
+from otae.invitations.modes import MODES, all_modes, default_mode, enabled_modes, mode_of, title_of
 from otae.store import properties
 from otae.store.desk import Desk
 
+pytestmark = pytest.mark.anyio
 
-def test_four_modes_are_on() -> None:
-    assert [mode.name for mode in enabled_modes()] == [
+
+async def test_four_modes_are_on(desk: Desk) -> None:
+    assert [mode.name for mode in await enabled_modes()] == [
         "username_password",
         "two_factor",
         "username_pin",
@@ -19,7 +21,7 @@ def test_four_modes_are_on() -> None:
     ]
 
 
-def test_what_each_mode_asks_for() -> None:
+async def test_what_each_mode_asks_for() -> None:
     asked = {mode.name: (mode.token, mode.identification, mode.authentication, mode.secret) for mode in MODES}
     assert asked == {
         "username_password": (False, True, True, False),
@@ -32,29 +34,29 @@ def test_what_each_mode_asks_for() -> None:
     }
 
 
-def test_first_values() -> None:
-    assert mode_of("username_password").valid_for is None
+async def test_first_values(desk: Desk) -> None:
+    assert (await mode_of("username_password")).valid_for is None
     for name in ("two_factor", "username_pin", "high_security"):
-        mode = mode_of(name)
+        mode = await mode_of(name)
         assert (mode.valid_for, mode.max_tries, mode.pin_length) == (timedelta(hours=24), 3, 8)
+    assert await all_modes() == list(MODES)
 
 
-def test_a_mode_that_needs_the_link_is_never_the_default() -> None:
+async def test_a_mode_that_needs_the_link_is_never_the_default() -> None:
     assert not [mode.name for mode in MODES if mode.defaultable and mode.token]
 
 
 @pytest.mark.parametrize("name", ["invitation_url", "classic", ""])
-def test_a_mode_that_is_off_or_unknown_is_refused(name: str) -> None:
+async def test_a_mode_that_is_off_or_unknown_is_refused(desk: Desk, name: str) -> None:
     with pytest.raises(ModeOff):
-        mode_of(name)
+        await mode_of(name)
 
 
-def test_every_mode_has_a_title() -> None:
+async def test_every_mode_has_a_title() -> None:
     assert title_of("invitation_url") == "Invitation URL"
     assert title_of("something else") == "something else"
 
 
-@pytest.mark.anyio
 async def test_the_default_mode_is_a_server_property(desk: Desk) -> None:
     assert (await default_mode()).name == "two_factor"
     await properties.write("enrollment.default.mode", "username_pin")

@@ -42,7 +42,8 @@ async def test_within_a_reach_only_macs_that_are_its_people_s_now_are_there(
     await enrolled(desk, LabMac(udid="AAAABBBB-1111", serial="C02CLEO"), "cleo")
     ben, cleo = await Person.get(name="ben"), await Person.get(name="cleo")
     await Membership.create(group=await Group.create(name="sales"), person=ben)
-    sales, nobody = await reach_of(["local/sales"]), await reach_of(["local/nowhere"])
+    now = await database.now()
+    sales, nobody = await reach_of(["local/sales"], now=now), await reach_of(["local/nowhere"], now=now)
     for search in ("", "lab00", "BEN"):
         assert [record.user for record in await devices.list_devices(search=search, reach=sales)] == ["ben"]
     assert await devices.list_devices(search="c02cleo", reach=sales) == []

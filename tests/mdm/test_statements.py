@@ -18,7 +18,7 @@ from tests.enrollment import lab
 
 pytestmark = pytest.mark.anyio
 
-PKI_OPERATION = 13
+PKI_OPERATION = 11
 IDLE_CONNECT = 9
 
 

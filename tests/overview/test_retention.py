@@ -69,7 +69,7 @@ async def test_a_failed_invitation_whose_messages_are_gone_says_so(desk: Desk) -
     assert (await retention.forget_old(now=now)).deliveries > 0
     row = await Invitation.get(id=made.invitation.id)
     shown = await progress_of([row], now=now)
-    assert shown[row.id].problem == "failed; its messages are no longer kept"
+    assert shown[row.id].problem == "Failed; its messages are no longer kept"
 
 
 async def test_each_call_is_bounded_and_the_next_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

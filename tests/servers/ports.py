@@ -24,11 +24,11 @@ def free_port() -> int:
         return port
 
 
-def listens(port: int) -> bool:
-    """Say whether somebody accepts connections on 127.0.0.1:port."""
+def listens(port: int, host: str = "127.0.0.1") -> bool:
+    """Say whether somebody accepts connections on host:port."""
     with socket.socket() as probe:
         probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((host, port)) == 0
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float = 30) -> None:
@@ -42,7 +42,7 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float = 30) -> Non
 
 @dataclass(frozen=True)
 class Identity:
-    """A server certificate for localhost and 127.0.0.1 in PEM files, and the authority that vouches for it."""
+    """A server certificate for localhost, 127.0.0.1 and 127.0.0.2 in PEM files, and the authority behind it."""
 
     folder: Path
     ca_file: Path
@@ -75,7 +75,7 @@ def server_folder(name: str) -> Iterator[tuple[Path, Identity]]:
 def make_identity(folder: Path) -> Identity:
     """Write a fresh authority's certificate and a server certificate with its key into ``folder``."""
     authority = trustme.CA()
-    issued = authority.issue_cert("localhost", "127.0.0.1")
+    issued = authority.issue_cert("localhost", "127.0.0.1", "127.0.0.2")
     identity = Identity(folder, folder / "ca.pem", folder / "server.pem", folder / "server.key")
     authority.cert_pem.write_to_path(str(identity.ca_file))
     identity.certificate_file.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
@@ -113,3 +113,27 @@ def in_thread(
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(10)
+
+
+@dataclass
+class Strangers:
+    """A listener that nobody should come to. ``callers``: from where somebody came all the same."""
+
+    port: int
+    callers: list[str]
+
+
+@contextmanager
+def strangers() -> Iterator[Strangers]:
+    """Listen on a port, note who connects, hang up on them; until the block ends."""
+    callers: list[str] = []
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        callers.append(str(writer.get_extra_info("peername")))
+        writer.close()
+
+    async def start() -> asyncio.Server:
+        return await asyncio.start_server(answer, "127.0.0.1", 0)
+
+    with in_thread(start, "stranger") as port:
+        yield Strangers(port, callers)

@@ -147,11 +147,11 @@ def run_as(user: str | None) -> list[str]:
 
 
 @contextmanager
-def running(binaries: Path) -> Iterator[PostgresServer]:
-    """Run a server of these programs until the block ends."""
+def running(binaries: Path, *, tls: bool = True) -> Iterator[PostgresServer]:
+    """Run a server of these programs until the block ends; ``tls``: it speaks nothing else, where it can."""
     with server_folder("postgres") as (folder, identity):
         user, port, password = unprivileged_user(), free_port(), secrets.token_urlsafe(12)
-        tls = has_tls(binaries)
+        tls = tls and has_tls(binaries)
         prepare(folder / "data", binaries, port, password, identity if tls else None, user)
         with (folder / "log").open("wb") as log:
             command = [*run_as(user), str(binaries / "postgres"), "-D", str(folder / "data")]

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -142,6 +144,25 @@ def test_two_close_factors_are_refused(mac_key: rsa.RSAPrivateKey) -> None:
     close = p * near
     with pytest.raises(KeyRefused):
         csr.check_key(public_key(close))
+
+
+def test_a_key_built_on_powers_of_65537_is_refused() -> None:
+    primes = [n for n in range(3, 702) if all(n % d for d in range(2, math.isqrt(n) + 1))]
+    product = 2 * math.prod(primes)  # what the faulty chips took for keys of 2048 bits: p = k * product + power
+    for power in (3, 1234567):
+        start = pow(65537, power, product)
+        modulus = next(
+            n
+            for n in range(start + (3 << 2046) // product * product, 1 << 2048, product)
+            if math.gcd(n, 743 * 751) == 1
+        )
+        with pytest.raises(KeyRefused, match="CVE-2017-15361"):
+            csr.check_key(public_key(modulus))
+        csr.check_key(public_key(modulus + 1 + next(n for n in range(1, 10**6, 2) if is_free(modulus + 1 + n))))
+
+
+def is_free(number: int) -> bool:
+    return all(number % small for small in range(3, 752, 2))
 
 
 def test_a_good_key_is_taken(mac_key: rsa.RSAPrivateKey) -> None:

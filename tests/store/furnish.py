@@ -112,7 +112,7 @@ async def _settings(desk: Desk) -> None:
     await CarrierGateway(name="Example Mobile", domain="sms.example.test", country_code="49").save(force_create=True)
     template = await NotificationTemplate.filter(kind="url").first()
     await TemplateTranslation(template=template, language="de", subject="Ihr Mac", text="…", html="<p>…</p>").save()
-    await ModePolicy(mode="high_security", pin_channel="sms").save(force_create=True)
+    await ModePolicy(mode="high_security", pin_channel="sms", options={"max_tries": 5}).save(force_create=True)
     directory = DirectoryServer(domain="corp", kind="ldap", primary_host="ldap.example.test", created_at=now)
     directory.user_base, directory.group_base = "ou=people,dc=example,dc=test", "ou=groups,dc=example,dc=test"
     directory.bind_password_sealed = desk.vault.seal(b"bind secret", directory.id, "directory.password")

@@ -10,8 +10,11 @@ import pytest
 from tortoise.connection import get_connection
 
 from otae.settings import Settings
-from otae.store import database
-from otae.store.models import Invitation, Person
+from otae.store import database, keyring, models
+from otae.store.desk import Desk
+from otae.store.models import Invitation, ModePolicy, Person
+from tests.desks import RecordingBell
+from tests.store.furnish import furnish
 
 pytestmark = pytest.mark.anyio
 
@@ -77,3 +80,42 @@ def test_a_migration_rebuilds_no_table(path: Path) -> None:
         if isinstance(node.func.value, ast.Name) and node.func.value.id == "ops"
     }
     assert used <= SAFE
+
+
+def added() -> list[tuple[str, str]]:
+    """Return table and column of every field that migrations after the first add."""
+    found = []
+    for path in sorted(MIGRATIONS.glob("0*.py"))[1:]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "AddField":
+                given = {each.arg: ast.literal_eval(each.value) for each in node.keywords if each.arg != "field"}
+                found.append((str(getattr(models, given["model_name"])._meta.db_table), given["name"]))  # noqa: SLF001 - the ORM's own name for it
+    return found
+
+
+async def everything(without: set[tuple[str, str]]) -> dict[str, list[dict[str, object]]]:
+    """Read every table, leaving out the columns ``without``."""
+    made: dict[str, list[dict[str, object]]] = {}
+    for name in models.__all__:
+        meta = getattr(models, name)._meta  # noqa: SLF001 - as above
+        rows = await get_connection("default").execute_query_dict(f'SELECT * FROM "{meta.db_table}"')  # noqa: S608 - a name of ours
+        kept = [{key: row[key] for key in row if (meta.db_table, key) not in without} for row in map(dict, rows)]
+        made[meta.db_table] = sorted(kept, key=repr)
+    return made
+
+
+async def test_a_filled_installation_of_the_first_release_keeps_everything(settings: Settings) -> None:
+    new = added()
+    async with database.connected(settings):
+        await furnish(Desk(settings, await keyring.open_vault(settings), RecordingBell()))
+        connection = get_connection("default")
+        for table, column in new:
+            await connection.execute_query(f'ALTER TABLE "{table}" DROP COLUMN "{column}"')
+        await connection.execute_query("DELETE FROM tortoise_migrations WHERE name NOT LIKE '0001%'")
+        before = await everything(set(new))
+    assert all(before[table] for table in ("person", "invitation", "mode_policy", "group_invitation", "delivery"))
+    await database.migrate(settings)
+    async with database.connected(settings):
+        assert await database.is_migrated()
+        assert await everything(set(new)) == before
+        assert (await ModePolicy.get(mode="high_security")).options is None

@@ -64,7 +64,7 @@ async def test_what_nobody_rang_for_is_found_by_the_clock(settings: Settings, sm
 class Quiet:
     """A bell whose hints were all lost."""
 
-    def ring(self, kind: str, row: object) -> None:
+    def ring(self, kind: str, *rows: object) -> None:
         pass
 
 

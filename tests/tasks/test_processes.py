@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+import dramatiq
 import pytest
 import redis
 
@@ -145,7 +146,7 @@ async def test_without_redis_there_is_no_process_of_its_own(sqlite_settings: Set
 async def test_a_queue_that_nobody_works_off_stops_growing(
     shared_settings: Settings, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "ENOUGH", 5)
+    monkeypatch.setattr(schedule, "ENOUGH", 2)
     client = redis.Redis.from_url(redis_server.url)
 
     async def ring(expected: int) -> None:
@@ -158,9 +159,31 @@ async def test_a_queue_that_nobody_works_off_stops_growing(
     async with database.connected(shared_settings), runtime.bell_for(shared_settings) as bell:
         desk = Desk(shared_settings, await keyring.open_vault(shared_settings), bell)
         await queue_mail(desk, 4)
-        for waiting in (4, 8, 8, 8):
-            await ring(waiting)
-    assert client.llen("otae:default") == 8
+        for lists in (1, 2, 2, 2):
+            await ring(lists)
+    assert client.llen("otae:default") == 2
+
+
+async def test_what_is_rung_for_together_goes_as_lists_and_a_single_id_of_an_earlier_release_still_works(
+    shared_settings: Settings, redis_server: RedisServer, smtp_server: SMTPServer, start_process: StartProcess
+) -> None:
+    client = redis.Redis.from_url(redis_server.url)
+    async with database.connected(shared_settings), runtime.bell_for(shared_settings) as bell:
+        desk = Desk(shared_settings, await keyring.open_vault(shared_settings), bell)
+        await send_through(desk, smtp_server)
+        bell.ring("delivery", *(uuid4() for _ in range(250)))
+        first, *rows = await queue_mail(desk, 5)
+        bell.ring("delivery", *(row.id for row in rows))
+
+        async def there() -> bool:
+            return bool(client.llen("otae:default") in {3, 4})
+
+        await eventually(there)
+        single = dramatiq.Message[None]("default", "deliver", args=(str(first.id),), kwargs={}, options={})
+        bell.broker.enqueue(single)
+        start_process("worker")
+        await until_sent(5)
+    assert len(smtp_server.messages) == 5
 
 
 async def test_a_queue_that_does_not_answer_keeps_nobody_from_ringing(sqlite_settings: Settings) -> None:

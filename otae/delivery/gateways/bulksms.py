@@ -21,6 +21,7 @@ from otae.delivery.gateways.gateway import (
     unclear,
 )
 from otae.delivery.transport import RefusedForGood
+from otae.words import N_
 
 URL: Final = "https://api.bulksms.com"
 
@@ -48,12 +49,12 @@ def judge(_values: Values, answer: HttpAnswer) -> str:
 
 GATEWAY: Final = Gateway(
     "bulksms",
-    "BulkSMS",
-    "The JSON API of BulkSMS, with a token made in its settings.",
+    N_("BulkSMS"),
+    N_("The JSON API of BulkSMS, with a token made in its settings."),
     (
-        Field("token_id", "Token ID"),
-        Field("token_secret", "Token secret", secret=True),
-        Field("sender", "From", "A sender that is set up there; empty for the account's own.", required=False),
+        Field("token_id", N_("Token ID")),
+        Field("token_secret", N_("Token secret"), secret=True),
+        Field("sender", N_("From"), N_("A sender that is set up there; empty for the account's own."), required=False),
         base_url(URL),
     ),
     request,

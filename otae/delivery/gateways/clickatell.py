@@ -19,6 +19,7 @@ from otae.delivery.gateways.gateway import (
     unclear,
 )
 from otae.delivery.transport import RefusedForGood
+from otae.words import N_
 
 URL: Final = "https://platform.clickatell.com"
 
@@ -48,12 +49,15 @@ def judge(_values: Values, answer: HttpAnswer) -> str:
 
 GATEWAY: Final = Gateway(
     "clickatell",
-    "Clickatell",
-    "The platform API of Clickatell, with the key of an integration.",
+    N_("Clickatell"),
+    N_("The platform API of Clickatell, with the key of an integration."),
     (
-        Field("api_key", "API key", secret=True),
+        Field("api_key", N_("API key"), secret=True),
         Field(
-            "sender", "From", "A two-way number of yours there; empty when the integration has none.", required=False
+            "sender",
+            N_("From"),
+            N_("A two-way number of yours there; empty when the integration has none."),
+            required=False,
         ),
         base_url(URL),
     ),

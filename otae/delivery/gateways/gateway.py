@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from otae.delivery.calling import HttpAnswer, HttpRequest
 from otae.delivery.transport import NotYet, OutcomeUnknown, RefusedForGood, Unreachable, plain
+from otae.words import N_
 
 #: What a gateway is set up with: the value of each of its fields by name, "" for one left empty.
 Values = Mapping[str, str]
@@ -26,7 +27,8 @@ _SENDER = re.compile(r"\+?[0-9]{3,15}|[A-Za-z0-9 .&_-]{1,11}")
 class Field:
     """One field of a gateway.
 
-    ``secret``: sealed, never shown again; ``lines``: more than one line; ``choices``: its only values with their words.
+    ``secret``: sealed, never shown again; ``lines``: more than one line; ``choices``: its only values with their words;
+    ``usual``: what stands for it when it is left empty. Label, hint and words are marked for the catalogue.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Field:
     default: str = ""
     lines: bool = False
     longest: int = 300
+    usual: str = ""
     choices: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -128,8 +131,9 @@ def basic(user: str, password: str) -> tuple[str, str]:
 
 def base_url(default: str) -> Field:
     """Return the field for where a provider's API is."""
-    hint = f"Only for another region: {default} when left empty."
-    return Field("base_url", "API address", hint, required=False, default="")
+    return Field(
+        "base_url", N_("API address"), N_("Only for another region."), required=False, default="", usual=default
+    )
 
 
 def based(values: Values, default: str) -> str:

@@ -26,6 +26,7 @@ from otae.delivery.gateways.gateway import (
     unclear,
 )
 from otae.delivery.transport import RefusedForGood
+from otae.words import N_
 
 METHODS: Final = ("POST", "PUT", "GET")
 #: Kinds of bodies → what a Content-Type header says when none is entered.
@@ -211,31 +212,33 @@ def _body_wrong(kind: str, template: str) -> str:
 
 GATEWAY: Final = Gateway(
     "generic",
-    "HTTP gateway",
-    "Any other provider: you say what is sent and what its yes looks like.",
+    N_("HTTP gateway"),
+    N_("Any other provider: you say what is sent and what its yes looks like."),
     (
-        Field("method", "Method", default="POST", choices={name: name for name in METHODS}),
-        Field("url", "Address", "https://…; may hold ${sms.to}, ${sms.digits}, ${sms.text}.", longest=1000),
-        Field("headers", "Headers", "A line each: Name: value.", required=False, lines=True, longest=3000),
-        Field("body_type", "Kind of body", default="json", choices={
-            "json": "JSON", "form": "Form", "xml": "XML", "text": "Plain text",
+        Field("method", N_("Method"), default="POST", choices={name: name for name in METHODS}),
+        Field("url", N_("Address"), N_("https://…; may hold ${sms.to}, ${sms.digits}, ${sms.text}."), longest=1000),
+        Field("headers", N_("Headers"), N_("A line each: Name: value."), required=False, lines=True, longest=3000),
+        Field("body_type", N_("Kind of body"), default="json", choices={
+            "json": N_("JSON"), "form": N_("Form"), "xml": N_("XML"), "text": N_("Plain text"),
         }),
         Field(
             "body",
-            "Body",
-            "With ${sms.to} (+49…), ${sms.digits} (49…), ${sms.text}, ${sms.from} and ${sms.secret}; not used by GET.",
+            N_("Body"),
+            N_("With ${sms.to} (+49…), ${sms.digits} (49…), ${sms.text}, ${sms.from} and ${sms.secret}; GET has none."),
             required=False,
             default='{"to": "${sms.to}", "text": "${sms.text}"}',
             lines=True,
             longest=4000,
         ),
-        Field("sender", "From", "What ${sms.from} stands for.", required=False),
-        Field("username", "User name", "When the service asks for HTTP Basic sign-in.", required=False),
-        Field("secret", "Secret", "Key or password: what ${sms.secret} stands for.", secret=True, required=False),
-        Field("ok_status", "Success: status", "One status or a range.", default="200-299"),
-        Field("ok_field", "Success: JSON field", "Such as messages.0.status; empty looks at all of the text.",
+        Field("sender", N_("From"), N_("What ${sms.from} stands for."), required=False),
+        Field("username", N_("User name"), N_("When the service asks for HTTP Basic sign-in."), required=False),
+        Field("secret", N_("Secret"), N_("Key or password: what ${sms.secret} stands for."), secret=True,
               required=False),
-        Field("ok_value", "Success: value", "What that field has to be, or what the text has to hold.", required=False),
+        Field("ok_status", N_("Success: status"), N_("One status or a range."), default="200-299"),
+        Field("ok_field", N_("Success: JSON field"), N_("Such as messages.0.status; empty looks at all of the text."),
+              required=False),
+        Field("ok_value", N_("Success: value"), N_("What that field has to be, or what the text has to hold."),
+              required=False),
     ),
     request,
     judge,

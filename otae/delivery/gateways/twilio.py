@@ -21,6 +21,7 @@ from otae.delivery.gateways.gateway import (
     unclear,
 )
 from otae.delivery.transport import RefusedForGood
+from otae.words import N_
 
 URL: Final = "https://api.twilio.com"
 _ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
@@ -63,12 +64,12 @@ def check(values: Values) -> dict[str, str]:
 
 GATEWAY: Final = Gateway(
     "twilio",
-    "Twilio",
-    "The Messages API of Twilio, with the account's SID and token.",
+    N_("Twilio"),
+    N_("The Messages API of Twilio, with the account's SID and token."),
     (
-        Field("account_sid", "Account SID"),
-        Field("auth_token", "Auth token", secret=True),
-        Field("sender", "From", "A number of yours there, a name, or the SID of a messaging service (MG…)."),
+        Field("account_sid", N_("Account SID")),
+        Field("auth_token", N_("Auth token"), secret=True),
+        Field("sender", N_("From"), N_("A number of yours there, a name, or the SID of a messaging service (MG…).")),
         base_url(URL),
     ),
     request,

@@ -20,6 +20,7 @@ from otae.delivery.gateways.gateway import (
     unclear,
 )
 from otae.delivery.transport import NotYet, OutcomeUnknown, RefusedForGood, Unreachable
+from otae.words import N_
 
 URL: Final = "https://rest.nexmo.com"
 #: Statuses of a part: taken; too fast, or the provider's own trouble; the account or the key.
@@ -63,12 +64,12 @@ def judge(_values: Values, answer: HttpAnswer) -> str:
 
 GATEWAY: Final = Gateway(
     "vonage",
-    "Vonage (Nexmo)",
-    "The SMS API of Vonage, as its dashboard names key and secret.",
+    N_("Vonage (Nexmo)"),
+    N_("The SMS API of Vonage, as its dashboard names key and secret."),
     (
-        Field("api_key", "API key"),
-        Field("api_secret", "API secret", secret=True),
-        Field("sender", "Virtual number", "A number of yours there, or a name where the country allows one."),
+        Field("api_key", N_("API key")),
+        Field("api_secret", N_("API secret"), secret=True),
+        Field("sender", N_("Virtual number"), N_("A number of yours there, or a name where the country allows one.")),
         base_url(URL),
     ),
     request,

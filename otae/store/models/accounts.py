@@ -15,7 +15,8 @@ class Administrator(Row):
     """Somebody who may use the console.
 
     `domain`: "local", or the directory that checks the password; `password_hash` is "" then, `directory_id` says who.
-    `email`: where notices go about invitations of theirs that failed.
+    `email`: where notices go about invitations of theirs that failed. `checked_at`: when the directory last said that
+    they are who they were, null for our own.
     """
 
     name = fields.CharField(max_length=100, unique=True)
@@ -26,6 +27,7 @@ class Administrator(Row):
     password_hash = fields.CharField(max_length=255)
     created_at = fields.DatetimeField()
     disabled = fields.BooleanField(default=False)
+    checked_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "administrator"

@@ -11,7 +11,8 @@ class DirectoryServer(Row):
     `kind`: "ldap" or "active-directory". `search_by`: the attribute a user name is looked for in ("uid",
     "sAMAccountName", "userPrincipalName", "mail"). `security`: "none", "starttls" or "ldaps"; `ca_pem`: certificates
     that its server's must lead to, "" for the system's. `bind_password_sealed`: purpose "directory.password".
-    `lockout_limit`: wrong passwords before an account is left alone for `lockout_minutes`, 0 for never.
+    `lockout_limit`: wrong passwords before an account is left alone for `lockout_minutes`, 0 for never. `answered_at`:
+    when it last answered the clock's look; `trouble`: why it did not the last time, "" when it did.
     """
 
     domain = fields.CharField(max_length=100, unique=True)
@@ -34,6 +35,8 @@ class DirectoryServer(Row):
     timeout = fields.IntField(default=5)
     is_default = fields.BooleanField(default=False)
     created_at = fields.DatetimeField()
+    answered_at = fields.DatetimeField(null=True)
+    trouble = fields.CharField(max_length=200, default="", db_default="")
 
     class Meta:
         table = "directory_server"

@@ -1,6 +1,6 @@
 """Invitations and their PINs."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from tortoise import fields
@@ -71,10 +71,13 @@ class ModePolicy(Row):
     """What an administrator decided about one enrollment mode.
 
     `pin_channel`: the only way a PIN of this mode may go out ("sms", "shown", "card"), "" for any: then mail.
+    `options`: those of the mode's values that are not its first ones, by name (see `invitations.modes`);
+    null for none.
     """
 
     mode = fields.CharField(max_length=32, unique=True)
     pin_channel = fields.CharField(max_length=10, default="")
+    options: "fields.JSONField[dict[str, Any] | None]" = fields.JSONField(null=True)
 
     class Meta:
         table = "mode_policy"

@@ -52,10 +52,15 @@ class PasswordLink(Row):
 
 
 class Group(Row):
-    """A named set of people. A dot in the name makes a sub-group: "sales.north" is one of "sales"."""
+    """A named set of people. A dot in the name makes a sub-group: "sales.north" is one of "sales".
+
+    Of another domain than "local" it is a directory's group that roles are limited to; `checked_at`: when its members
+    were last read there.
+    """
 
     domain = fields.CharField(max_length=100, default="local")
     name = fields.CharField(max_length=100)
+    checked_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "people_group"

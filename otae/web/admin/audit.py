@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from otae.directory import lookup
 from otae.store import audit
+from otae.web.admin.actions import place_of, words_of
 from otae.web.admin.entries import address, asked, number
 from otae.web.guards import Console
 from otae.web.pages import render
@@ -25,6 +26,8 @@ async def index(visit: Console) -> Response:
     context = {
         "entries": entries[:PAGE],
         "names": await lookup.names_in(text for each in entries for text in (each.actor, each.subject, each.detail)),
+        "words_of": words_of,
+        "place_of": place_of,
         "search": search,
         "newest": address(AUDIT, q=search) if before else "",
         "older": address(AUDIT, q=search, before=entries[PAGE - 1].id) if len(entries) > PAGE else "",

@@ -7,7 +7,7 @@ import segno
 from markupsafe import Markup
 
 from otae.invitations.lifecycle import Created
-from otae.invitations.modes import mode_of
+from otae.invitations.modes import known_mode
 from otae.web.addresses import LOGIN
 
 #: Size of a module of the code, in pixels of the screen; print scales it.
@@ -22,7 +22,7 @@ class Way:
     secret: bool
 
 
-def way_of(public_url: str, created: Created) -> Way:
+async def way_of(public_url: str, created: Created) -> Way:
     """Return where the card of an invitation leads.
 
     A link that was mailed stays out of the card, or whoever finds the card has both: it leads to the page where
@@ -30,7 +30,7 @@ def way_of(public_url: str, created: Created) -> Way:
     """
     if not created.invitation.send:
         return Way(created.url, secret=True)
-    asks_for_link = mode_of(created.invitation.mode).token
+    asks_for_link = (await known_mode(created.invitation.mode)).token
     return Way("" if asks_for_link else f"{public_url}{LOGIN}", secret=False)
 
 

@@ -1,4 +1,4 @@
-"""Settings → Notification Servers → Carriers: who takes mail and sends it on as a text message."""
+"""Settings → Notification servers → Carriers: who takes mail and sends it on as a text message."""
 
 from typing import Final
 

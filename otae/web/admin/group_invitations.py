@@ -104,6 +104,7 @@ class CSVForm(GroupInvitationForm):
     file = FileField(_("CSV file"))
     user_column = StringField(_("Column with the user name"), [Length(max=100)])
     email_column = StringField(_("Column with the e-mail address"), [Length(max=100)])
+    domain_column = StringField(_("Column with the domain"), [Length(max=100)])
 
 
 async def index(visit: Console) -> Response:
@@ -162,7 +163,8 @@ async def take_csv(visit: Console) -> Response:
             form.validate()
             form.refuse(InputRefused({"file": _("choose a file")}))
         elif form.validate():
-            columns = csv_source.Columns(form.user_column.data or "", form.email_column.data or "")
+            asked_for = (form.user_column, form.email_column, form.domain_column)
+            columns = csv_source.Columns(*(field.data or "" for field in asked_for))
             order = form.order(chosen.filename)
             try:
                 row = await csv_source.take(
@@ -181,6 +183,7 @@ async def show(visit: Console) -> Response:
     counted = await results.progress(row, now=visit.now)
     context = {"row": row, "counted": counted, "mark": _mark(row, counted), "stands": STANDS, "reasons": REASONS}
     context |= {"final": row.status in groups.ENDED, "here": f"{WHERE}/{row.id}", "title_of": title_of}
+    context |= {"part": wants_part(visit.request)}
     context |= {"still": row.status in {Status.READY, Status.PAUSED}, "ownerships": OWNERSHIPS}
     if wants_part(visit.request):
         if visit.request.query_params.get("seen") == context["mark"]:
@@ -258,7 +261,7 @@ async def _ask(visit: Console, form: GroupInvitationForm, *, status: int = 200, 
     context = {
         "form": form,
         "csv": isinstance(form, CSVForm),
-        "sentences": {mode.name: sentence(mode) for mode in enabled_modes()},
+        "sentences": {mode.name: sentence(mode) for mode in await enabled_modes()},
     }
     if form.group is not None:
         typed = visit.request.query_params if block else {"group": form.group.data, "domain": form.domain.data}

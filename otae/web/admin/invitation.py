@@ -1,22 +1,24 @@
 """The page of one invitation: where it stands, what was done, what can be done."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 from uuid import UUID
 
 from starlette.responses import Response
 
 from otae.errors import InputRefused, Refusal
-from otae.invitations import channels, lifecycle
+from otae.invitations import afresh, changes, channels, lifecycle
 from otae.invitations.channels import CARD
 from otae.invitations.details import Details, InvitationRow, read
 from otae.invitations.modes import MODES, title_of
 from otae.mdm.devices import find_device
 from otae.overview.progress import progress_of
-from otae.web.admin import cards, timeline
+from otae.web.admin import cards, since, timeline
 from otae.web.admin.statuses import OWNERSHIPS, PLATFORMS, STATUSES
 from otae.web.admin.waiting import waiting
 from otae.web.failures import NotFound
+from otae.web.forms import sent_fields
 from otae.web.guards import Console
 from otae.web.pages import go, render, wants_part
 from otae.words import gettext as _
@@ -41,15 +43,22 @@ async def show_once(visit: Console, created: lifecycle.Created, words: str) -> R
     details = await _details(visit, created.invitation.id)
     context = await _context(visit, details) | {"pin": created.pin, "flash": {"kind": "success", "text": words}}
     if details.invitation.pin_channel == CARD:
-        way = cards.way_of(visit.desk.settings.public_url, created)
+        way = await cards.way_of(visit.desk.settings.public_url, created)
         context |= {"way": way, "code": cards.code_of(way.url) if way.url else None}
         return render(visit.request, "admin/invitations/card.html", context)
     return render(visit.request, TEMPLATE, context)
 
 
 async def resend(visit: Console) -> Response:
-    """Send link and PIN again; a PIN that is shown or printed is shown here."""
-    return await _again(visit, lifecycle.resend, _("The invitation is being sent again."))
+    """Send link and PIN again, once it is said to which address when that changed; a PIN by hand is shown here."""
+    chosen = str((await sent_fields(visit.request)).get("address", ""))
+    if not chosen:
+        row = (await _details(visit)).invitation
+        found = await changes.since(visit.desk, row, now=visit.now)
+        if not found.gone and any(each.field in afresh.REACHED_BY for each in found.changes):
+            return since.ask(visit, row, found)
+    step = partial(lifecycle.resend, address=chosen or afresh.NEW)
+    return await _again(visit, step, _("The invitation is being sent again."))
 
 
 async def extend(visit: Console) -> Response:
@@ -64,7 +73,7 @@ async def _again(visit: Console, step: Callable[..., Awaitable[lifecycle.Created
 
     async def do(row: InvitationRow) -> str:
         made.append(await step(visit.desk, row, now=visit.now, actor=visit.actor, show_pin=seen))
-        return words
+        return f"{words} {_('Note: %s.') % made[0].words}" if made[0].words else words
 
     answer = await _do(visit, do)
     return await show_once(visit, made[0], words) if made and made[0].pin else answer

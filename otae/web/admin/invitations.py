@@ -1,4 +1,4 @@
-"""Enrollment Invitations: the list with its filters, and the form that invites somebody."""
+"""Enrollment invitations: the list with its filters, and the form that invites somebody."""
 
 import re
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from otae.errors import InputRefused, StaleState
 from otae.invitations import channels, lifecycle, listing, orders, submissions
 from otae.invitations import groups as group_invitations
 from otae.invitations.details import InvitationRow
-from otae.invitations.modes import Mode, default_mode, enabled_modes, title_of
+from otae.invitations.modes import MODES, Mode, default_mode, enabled_modes, title_of
 from otae.overview import attention
 from otae.overview.progress import STEPS, progress_of
 from otae.web.admin import invitation, picker
@@ -47,6 +47,7 @@ WHERE: Final = "/admin/invitations"
 PAGE: Final = 50
 STUCK: Final = "stuck"
 CHOOSE: Final = _("Choose one of these.")
+AS_THE_MODE: Final = _("As the mode has it")
 #: How the PIN goes out → its words; those that show it stand last.
 PIN_CHANNELS: Final = {
     "": _("As the mode has it, usually mail"),
@@ -79,7 +80,7 @@ class Filter:
         """Read an address; Failure 400 for an unknown name or value: nothing else can be filtered or sorted by."""
         allowed = {
             "status": {"", STUCK, *STATUSES},
-            "mode": {"", *(mode.name for mode in enabled_modes())},
+            "mode": {"", *(mode.name for mode in MODES)},
             "ownership": {"", *OWNERSHIPS},
         }
         ids = {"group", "order"}
@@ -115,9 +116,9 @@ class InvitationForm(Form):
     )
     serial = StringField(_("Serial number"), [Optional(), Length(max=40)])
     mode = RadioField(_("Enrollment mode"), invalid_choice_message=CHOOSE)
-    url_template = SelectField(_("Invitation mail"), invalid_choice_message=CHOOSE)
-    pin_template = SelectField(_("PIN mail"), invalid_choice_message=CHOOSE)
-    confirmation_template = SelectField(_("Confirmation mail"), invalid_choice_message=CHOOSE)
+    url_template = SelectField(_("Invitation mail"), invalid_choice_message=CHOOSE, default="")
+    pin_template = SelectField(_("PIN mail"), invalid_choice_message=CHOOSE, default="")
+    confirmation_template = SelectField(_("Confirmation mail"), invalid_choice_message=CHOOSE, default="")
     note = TextAreaField(_("Note"), [Length(max=orders.LONGEST_NOTE)])
     pin_channel = SelectField(_("PIN by"), invalid_choice_message=CHOOSE, choices=PIN_CHANNELS, default="")
     carrier = SelectField(_("Mobile carrier"), invalid_choice_message=CHOOSE, default="")
@@ -128,10 +129,10 @@ class InvitationForm(Form):
         """Fill in what can be chosen."""
         if self.domain is not None:
             self.domain.choices = await picker.domains()
-        self.mode.choices = {mode.name: mode.title for mode in enabled_modes()}
+        self.mode.choices = {mode.name: mode.title for mode in await enabled_modes()}
         for kind in ("url", "pin", "confirmation"):
             rows = await templates.list_templates(kind)
-            self[f"{kind}_template"].choices = {str(row.id): row.name for row in rows}
+            self[f"{kind}_template"].choices = {"": AS_THE_MODE} | {str(row.id): row.name for row in rows}
         if "carrier" in self:
             names = [row.name for row in await carriers.list_carriers()] if await _by_carrier() else []
             self.carrier.choices = {"": _("As the gateway has it")} | {name: name for name in names}
@@ -164,7 +165,7 @@ async def index(visit: Console) -> Response:
             (STUCK, _("Stuck"), len(stuck)),
             *((name, words, counts[name]) for name, words in STATUSES.items() if name != "pending"),
         ],
-        "modes": enabled_modes(),
+        "modes": MODES,
         "ownerships": OWNERSHIPS,
         "statuses": STATUSES,
         "title_of": title_of,
@@ -239,7 +240,7 @@ async def _show(visit: Console, form: InvitationForm, *, status: int = 200, bloc
     context = {
         "form": form,
         "people": people,
-        "sentences": {mode.name: sentence(mode) for mode in enabled_modes()},
+        "sentences": {mode.name: sentence(mode) for mode in await enabled_modes()},
         "any_person": len(form.domain.choices) > 1 or bool(await local.list_people(limit=1, reach=visit.reach)),
     }
     return render(visit.request, "admin/invitations/add.html", context, status=status, block=block)
@@ -251,7 +252,11 @@ def sentence(mode: Mode) -> str:
     lasts = (
         _("Valid for %d hours") % (mode.valid_for // HOUR) if mode.valid_for else _("Valid until it is used or revoked")
     )
-    tries = _("; %(tries)d tries for a PIN of %(length)d digits") % {"tries": mode.max_tries, "length": mode.pin_length}
+    values = {"tries": mode.max_tries, "length": mode.pin_length}
+    if mode.pin_letters:
+        tries = _("; %(tries)d tries for a PIN of %(length)d letters and digits") % values
+    else:
+        tries = _("; %(tries)d tries for a PIN of %(length)d digits") % values
     return f"{needs} {lasts}{tries if mode.secret else ''}."
 
 

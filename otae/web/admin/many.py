@@ -34,7 +34,7 @@ async def change(visit: Console) -> Response:
     if not ids:
         return go(where, "warning", _("Nothing was selected."))
     outcome = await many.change(visit.desk, what, ids, now=visit.now, actor=visit.actor, reach=visit.reach)
-    return go(where, "warning" if outcome.refused else "success", _words(what, outcome))
+    return go(where, "warning" if outcome.refused or outcome.away else "success", _words(what, outcome))
 
 
 def _words(what: str, outcome: Outcome) -> str:
@@ -46,7 +46,8 @@ def _words(what: str, outcome: Outcome) -> str:
     told = [_("Not %(name)s: %(why)s") % {"name": name, "why": why} for name, why in outcome.refused[:TOLD]]
     more = len(outcome.refused) - TOLD
     rest = [ngettext("And %d more.", "And %d more.", more) % more] if more > 0 else []
-    return " ".join([done, *told, *rest])
+    away = [_("The directory %s did not answer: its people got theirs as last known.") % each for each in outcome.away]
+    return " ".join([done, *told, *rest, *away])
 
 
 def _uuid(text: str) -> UUID | None:

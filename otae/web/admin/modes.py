@@ -1,4 +1,4 @@
-"""Settings → Enrollment Modes: what each mode asks for, and which way its PINs may go out."""
+"""Settings → Enrollment modes: what each mode asks for, its values, and which way its PINs may go out."""
 
 from typing import Final
 
@@ -6,7 +6,8 @@ from starlette.responses import Response
 
 from otae.errors import InputRefused
 from otae.invitations import channels
-from otae.invitations.modes import MODES, default_mode
+from otae.invitations.modes import MODES, all_modes
+from otae.store import properties
 from otae.web.admin.waiting import factors
 from otae.web.forms import Form, SelectField
 from otae.web.guards import Console
@@ -51,7 +52,7 @@ def _form() -> type[PoliciesForm]:
     fields = {
         mode.name: SelectField(_(mode.title), choices=POLICIES, default="", invalid_choice_message=_("choose one"))
         for mode in MODES
-        if mode.enabled and mode.secret
+        if mode.secret
     }
     return type("Policies", (PoliciesForm,), fields)
 
@@ -59,9 +60,9 @@ def _form() -> type[PoliciesForm]:
 async def _page(visit: Console, form: PoliciesForm, *, status: int = 200) -> Response:
     context = {
         "form": form,
-        "modes": MODES,
+        "modes": await all_modes(),
         "factors": {mode.name: factors(mode) for mode in MODES},
-        "default": (await default_mode()).name,
+        "default": await properties.word("enrollment.default.mode"),
         "lacking": await channels.lacking_here(channels.SMS),
         "where": WHERE,
     }

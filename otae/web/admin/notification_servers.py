@@ -1,4 +1,4 @@
-"""Settings → Notification Servers: where messages leave the house, and a test that mail does."""
+"""Settings → Notification servers: where messages leave the house, and a test that mail does."""
 
 from typing import Final, Protocol
 from uuid import UUID

@@ -6,6 +6,7 @@ from uuid import UUID
 from starlette.responses import Response
 
 from otae.accounts import unlocking
+from otae.delivery.languages import LANGUAGES
 from otae.directory import facts, local, lookup, password_links
 from otae.directory.lookup import PersonRow
 from otae.errors import InputRefused, StaleState
@@ -13,6 +14,7 @@ from otae.invitations.modes import title_of
 from otae.overview import person as overview
 from otae.overview import removal
 from otae.web.admin import timeline
+from otae.web.admin.actions import words_of
 from otae.web.admin.entries import found
 from otae.web.admin.group_invitations import MAILS
 from otae.web.admin.statuses import STATUSES
@@ -25,9 +27,9 @@ from otae.words import ngettext
 
 #: Status of a Mac → its word.
 DEVICES: Final = {
-    "authenticated": _("checking in"),
-    "enrolled": _("enrolled"),
-    "unenrolled": _("unenrolled"),
+    "authenticated": _("Checking in"),
+    "enrolled": _("Enrolled"),
+    "unenrolled": _("Not enrolled any more"),
 }
 
 
@@ -142,6 +144,8 @@ async def _page(visit: Console, person: PersonRow, *, url: str = "") -> Response
         "devices": DEVICES,
         "messages": timeline.MESSAGES,
         "title_of": title_of,
+        "words_of": words_of,
+        "language": LANGUAGES.get(person.language, person.language),
         "url": url,
         "lost": _lost(person, details.ends),
     }

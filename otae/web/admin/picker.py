@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, TypeVar
 
 from otae.directory import Found, GroupFound, groups, local, registry, servers
@@ -76,7 +77,7 @@ async def people(visit: Console, typed: str, domain: str) -> Hits:
     all_found, silent = await _of_all(
         places, lambda place: registry.search_people(visit.desk, asked.text, domain=place, limit=OFFERED)
     )
-    return _hits([_person(each.name, each.display_name, each.email, each.domain) for each in all_found], asked, silent)
+    return _hits([_found(each, visit.now) for each in all_found], asked, silent)
 
 
 async def groups_of(visit: Console, typed: str, domain: str) -> Hits:
@@ -126,6 +127,11 @@ def _person(name: str, display_name: str, email: str | None, domain: str) -> Hit
     ours = domain == DOMAIN
     told = [display_name, email or _("no e-mail address"), "" if ours else domain]
     return Hit(name if ours else f"{domain}/{name}", " · ".join(part for part in told if part))
+
+
+def _found(each: Found, now: datetime) -> Hit:
+    hit = _person(each.name, each.display_name, each.email, each.domain)
+    return Hit(hit.value, f"{hit.words} · {_('disabled there')}") if each.is_disabled(now) else hit
 
 
 def _hits(hits: Sequence[Hit], asked: Asked, silent: Sequence[str] = ()) -> Hits:

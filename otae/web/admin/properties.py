@@ -1,4 +1,4 @@
-"""Settings → Server Properties: what may be changed while the product runs."""
+"""Settings → Server properties: what may be changed while the product runs."""
 
 from typing import Final
 
@@ -55,7 +55,9 @@ async def change(visit: Console) -> Response:
         try:
             value = await property_changes.change(row.name, form.value.data, now=visit.now, actor=visit.actor)
         except InputRefused as refusal:
-            form.refuse(refusal)
+            # The page is about this property alone: its name in front says nothing here.
+            said = {field: words.removeprefix(f"{row.name}: ") for field, words in refusal.fields.items()}
+            form.refuse(InputRefused(said))
         else:
             return go(PROPERTIES, "success", f"{row.name}: {_shown(value)}")
     return await _ask(visit, form, status=422)

@@ -8,31 +8,44 @@ from otae.accounts import assignments, own_roles, permissions, roles
 from otae.accounts.own_roles import Draft
 from otae.accounts.permissions import LEAVES, NOUNS, Leaf
 from otae.accounts.roles import RoleRow
-from otae.directory import groups as directory
 from otae.directory import servers
 from otae.errors import InputRefused, Refusal
+from otae.web.admin import picker
 from otae.web.admin.entries import NamedForm, found, row_id
-from otae.web.forms import InputRequired, Length, SelectField, SelectMultipleField, StringField, TextAreaField
+from otae.web.forms import (
+    InputRequired,
+    Length,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+    sent_fields,
+)
 from otae.web.guards import Console
 from otae.web.pages import go, render
 from otae.words import gettext as _
 
 ROLES: Final = "/admin/roles"
-#: How many groups the form names as known.
-KNOWN: Final = 200
 
 
 class RoleForm(NamedForm):
-    """What a role allows. ``groups``: one a line, whose people it is limited to."""
+    """What a role allows. ``groups``: one a line, whose people it is limited to; ``group``: a further one."""
 
     words = StringField(_("Whom it is for"), [Length(max=own_roles.LONGEST_WORDS)])
     leaves = SelectMultipleField(_("Permissions"), choices=list(LEAVES))
     groups = TextAreaField(_("Only people of these groups"))
+    group = StringField(_("Find a group"), [Length(max=picker.LONGEST)])
 
     def draft(self) -> Draft:
-        """Return what was entered, as the room takes it."""
-        lines = tuple(line for line in (self.groups.data or "").splitlines() if line.strip())
+        """Return what was entered, as the room takes it; a group that was found and not added yet counts as one."""
+        typed = [*(self.groups.data or "").splitlines(), self.group.data or ""]
+        lines = tuple(line for line in typed if line.strip())
         return Draft(self.words.data or "", frozenset(self.leaves.data or ()), lines)
+
+    def add_found(self) -> None:
+        """Put the group that was found among the others."""
+        typed = [*(self.groups.data or "").splitlines(), self.group.data or ""]
+        self.groups.data, self.group.data = "\n".join(dict.fromkeys(line.strip() for line in typed if line.strip())), ""
 
 
 class NewRoleForm(RoleForm):
@@ -94,6 +107,12 @@ async def _list(visit: Console, form: AssignmentForm, *, status: int = 200) -> R
     return render(visit.request, "admin/roles/index.html", context, status=status)
 
 
+async def find_groups(visit: Console) -> Response:
+    """Offer the groups, ours and every directory's, that fit what is typed: a part of the form."""
+    hits = await picker.groups_of(visit, visit.request.query_params.get("group", ""), "")
+    return render(visit.request, "admin/roles/edit.html", {"hits": hits}, block="found")
+
+
 async def blank(visit: Console) -> Response:
     """Ask for a new role; an address may name another whose permissions it begins with."""
     like = await roles.find_role(visit.request.query_params.get("like", "")[:100])
@@ -104,6 +123,8 @@ async def blank(visit: Console) -> Response:
 async def add(visit: Console) -> Response:
     """Make a role."""
     form = await NewRoleForm.read(visit.request)
+    if await _only_finds(visit, form):
+        return await _ask(visit, form)
     if form.validate():
         try:
             row = await own_roles.add_role(visit.desk, form.name.data, form.draft(), by=visit.by, now=visit.now)
@@ -130,6 +151,8 @@ async def show_built_in(visit: Console) -> Response:
 async def change(visit: Console) -> Response:
     """Change a role, from everybody's next request on."""
     row, form = await _row(visit), await RoleForm.read(visit.request)
+    if await _only_finds(visit, form):
+        return await _ask(visit, form, row)
     if form.validate():
         try:
             await own_roles.change_role(visit.desk, row_id(visit.request), form.draft(), by=visit.by, now=visit.now)
@@ -154,6 +177,17 @@ async def remove(visit: Console) -> Response:
     return go(ROLES, "success", _("The role %s was removed.") % row.name)
 
 
+async def _only_finds(visit: Console, form: RoleForm) -> bool:
+    """Tell whether the button was the one that adds the group that was found; nothing is saved then.
+
+    It is the form's first: the return key presses it wherever one types, and saves where no group was typed.
+    """
+    if (await sent_fields(visit.request)).get("then") != "add-group" or not (form.group.data or "").strip():
+        return False
+    form.add_found()
+    return True
+
+
 async def _row(visit: Console) -> RoleRow:
     return found(await own_roles.find_own(row_id(visit.request)))
 
@@ -168,9 +202,9 @@ async def _ask(visit: Console, form: RoleForm, row: RoleRow | None = None, *, st
         "nouns": {words: _of(noun) for noun, words in NOUNS.items()},
         "mine": visit.powers.leaves,
         "own": own,
+        "hits": await picker.groups_of(visit, form.group.data or "", ""),
         "still": (row is not None and row.built_in) or beyond or own or not visit.may("administrator.edit"),
         "beyond": beyond,
-        "known": [group.name for group in await directory.list_groups(limit=KNOWN)],
         "used": await own_roles.users_of(row.name, now=visit.now) if row else [],
         "here": f"{ROLES}/{row.id}" if row else f"{ROLES}/add",
     }

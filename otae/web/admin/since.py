@@ -5,7 +5,7 @@ from typing import Final
 from starlette.responses import Response
 
 from otae.invitations import changes
-from otae.invitations.details import read
+from otae.invitations.details import InvitationRow, read
 from otae.web.admin.entries import found
 from otae.web.guards import Console
 from otae.web.pages import render, wants_part
@@ -18,11 +18,23 @@ FACTS: Final = {"display_name": _("Name"), "email": _("E-mail"), "phone": _("Pho
 async def show(visit: Console) -> Response:
     """Say what changed; the part alone for the invitation's page, which then needs no directory to be shown."""
     row = found(await read(visit.request.path_params["id"], visit.reach)).invitation
-    context = {
-        "since": await changes.since(visit.desk, row, now=visit.now),
-        "facts": FACTS,
-        "person": row.person,
-        "address": f"/admin/invitations/{row.id}",
-    }
+    context = _context(row, await changes.since(visit.desk, row, now=visit.now))
     part = "changes" if wants_part(visit.request) else None
     return render(visit.request, "admin/invitations/changes.html", context, block=part)
+
+
+def ask(visit: Console, row: InvitationRow, found: changes.Since) -> Response:
+    """Ask where to send an invitation again whose person is reached otherwise now."""
+    return render(visit.request, "admin/invitations/changes.html", _context(row, found) | {"choose": True})
+
+
+def _context(row: InvitationRow, found: changes.Since) -> dict[str, object]:
+    return {
+        "since": found,
+        "facts": FACTS,
+        "person": row.person,
+        "invitation": row,
+        "new": {each.field: each.now for each in found.changes},
+        "address": f"/admin/invitations/{row.id}",
+        "choose": False,
+    }

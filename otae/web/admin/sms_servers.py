@@ -1,4 +1,4 @@
-"""Settings → Notification Servers: SMS gateways. First which one, then its fields; afterwards a test."""
+"""Settings → Notification servers: SMS gateways. First which one, then its fields; afterwards a test."""
 
 from typing import Final
 
@@ -188,10 +188,13 @@ async def _page(
 def _shown(gateway: str, *, stored: bool) -> list[tuple[Field, str]]:
     """Return a gateway's fields with what stands below each."""
     kept = _("One is stored and never shown. Leave this empty to keep it.")
-    return [
-        (each, " ".join(filter(None, (_(each.hint) if each.hint else "", kept if stored and each.secret else ""))))
-        for each in sms_servers.fields_of(gateway)
-    ]
+
+    def below(each: Field) -> str:
+        hint = _(each.hint) if each.hint else ""
+        usual = _("Left empty: %s.") % each.usual if each.usual else ""
+        return " ".join(filter(None, (hint, usual, kept if stored and each.secret else "")))
+
+    return [(each, below(each)) for each in sms_servers.fields_of(gateway)]
 
 
 async def _found(visit: Console) -> servers.ServerRow:

@@ -44,13 +44,17 @@ class Template(Protocol):
 
 
 class TemplateForm(NamedForm):
-    """What a message says: ``text`` and ``html`` are the same mail twice; ``recipient`` gets it to look at."""
+    """What a message says: ``text`` and ``html`` are the same mail twice.
+
+    ``recipient`` or ``phone`` gets it to look at.
+    """
 
     subject = StringField(_("Subject"))
     text = TextAreaField(_("Text"))
     html = TextAreaField(_("HTML"))
     sms = TextAreaField(_("Text message"))
     recipient = StringField(_("Mail address"))
+    phone = StringField(_("Phone number"))
 
     def wording(self) -> Wording:
         """Return what was written, as the room takes it."""

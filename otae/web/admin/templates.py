@@ -1,4 +1,4 @@
-"""Settings → Notification Templates: what the messages say."""
+"""Settings → Notification templates: what the messages say."""
 
 from typing import Final
 
@@ -8,6 +8,7 @@ from otae.delivery import drafts, templates, wording
 from otae.delivery.default_texts import DEFAULTS
 from otae.delivery.kinds import CHOSEN, KINDS
 from otae.delivery.languages import LANGUAGES, MAIN
+from otae.delivery.spoken import default_in
 from otae.errors import InputRefused, SlowDown
 from otae.web.admin.entries import address, found, row_id
 from otae.web.admin.mail import POLICY
@@ -32,7 +33,10 @@ async def index(visit: Console) -> Response:
     """List the templates, in the order in which their messages go out."""
     rows = sorted(await templates.list_templates(), key=lambda row: KINDS.index(row.kind))
     spoken = await templates.languages_of_all()
-    listed = [(row, wording.is_default(row), spoken.get(row.id, [])) for row in rows]
+    listed = [
+        (row, wording.is_default(row, row.kind), sorted({*spoken.get(row.id, []), *templates.shipped(row)}))
+        for row in rows
+    ]
     return render(visit.request, "admin/templates/index.html", {"templates": listed, "kinds": TITLES})
 
 
@@ -77,21 +81,31 @@ async def preview_html(visit: Console) -> Response:
 
 
 async def send(visit: Console) -> Response:
-    """Order the message, as it is written here, to be sent to an address; the page follows it."""
+    """Order the message, as it is written here, to be mailed to an address; the page follows it."""
+    return await _send(visit, "mail")
+
+
+async def send_sms(visit: Console) -> Response:
+    """Order the text message, as it is written here, to be sent to a number; the page follows it."""
+    return await _send(visit, "sms")
+
+
+async def _send(visit: Console, channel: str) -> Response:
     template = found(await wording.template_of(row_id(visit.request)))
     form = await TemplateForm.read(visit.request)
     block = "sent" if wants_part(visit.request) else None
+    to = form.phone if channel == "sms" else form.recipient
     try:
-        given = (form.wording(), form.recipient.data or "")
+        given = (form.wording(), to.data or "")
         spoken = await _language(visit) or MAIN
         job = await drafts.enqueue_draft(
-            visit.desk, template, *given, now=visit.now, actor=visit.actor, language=spoken
+            visit.desk, template, *given, now=visit.now, actor=visit.actor, language=spoken, channel=channel
         )
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, form, status=422, block=block)
     except SlowDown:
-        form.recipient.errors = [_("enough was sent in this hour: wait a little")]
+        to.errors = [_("enough was sent in this hour: wait a little")]
         return await _page(visit, form, status=422, block=block)
     return await _page(visit, form, sent=await drafts.sent_draft(template.id, job.id), block=block)
 
@@ -108,10 +122,16 @@ async def sent(visit: Console) -> Response:
 
 
 async def restore(visit: Console) -> Response:
-    """Let a template say again what it says by default."""
-    template = found(await wording.template_of(row_id(visit.request)))
-    await wording.restore(visit.desk, template, now=visit.now, actor=visit.actor)
-    return go(TEMPLATES, "success", _("%s says again what it says by default.") % template.name)
+    """Let a template, or its translation, say again what it says by default."""
+    template, language = found(await wording.template_of(row_id(visit.request))), await _language(visit)
+    try:
+        await wording.restore(visit.desk, template, now=visit.now, actor=visit.actor, language=language)
+    except InputRefused as refusal:
+        form = await _stored(visit)
+        form.refuse(refusal)
+        return await _page(visit, form, status=422)
+    words = _("%s says again what it says by default.") % template.name
+    return go(_here(visit, language) if language else TEMPLATES, "success", words)
 
 
 async def clone(visit: Console) -> Response:
@@ -183,14 +203,13 @@ async def _stored(visit: Console) -> TemplateForm:
 
 
 async def _row(visit: Console) -> templates.Words:
-    """Return the template, or its translation into the language that the address names."""
-    template, language = (
-        found(await wording.template_of(row_id(visit.request))),
-        visit.request.query_params.get("language", ""),
-    )
+    """Return the template, or its words in the language that the address names, stored or shipped."""
+    template = found(await wording.template_of(row_id(visit.request)))
+    language = visit.request.query_params.get("language", "")
     if not language:
         return template
-    return found(next((row for row in await templates.translations(template.id) if row.language == language), None))
+    stored = (row for row in await templates.translations(template.id) if row.language == language)
+    return found(next(stored, None) or templates.as_shipped(template, language))
 
 
 async def _language(visit: Console) -> str:
@@ -203,11 +222,29 @@ def _here(visit: Console, language: str = "", action: str = "") -> str:
     return address(f"{TEMPLATES}/{row_id(visit.request)}{action}", language=language)
 
 
+async def _is_restorable(visit: Console, template: Template, language: str) -> bool:
+    """Tell whether what is shown is the system's, and not what it says by default."""
+    known = not language or default_in(template.kind, language) is not None
+    return template.system and known and not wording.is_default(await _row(visit), template.kind, language)
+
+
 async def _framed(visit: Console, form: TemplateForm) -> Response:
     template = found(await wording.template_of(row_id(visit.request)))
     spoken = await _language(visit) or MAIN
     draft = await drafts.preview(visit.desk, template.kind, form.wording(), now=visit.now, language=spoken)
     return HTMLResponse(draft.html, headers={"Content-Security-Policy": POLICY, "X-Frame-Options": "SAMEORIGIN"})
+
+
+def _known(template: Template) -> dict[str, object]:
+    """Return what the page shows of a template's kind."""
+    return {
+        "template": template,
+        "kinds": TITLES,
+        "occasion": OCCASIONS.get(template.kind, ""),
+        "clonable": template.kind in CHOSEN,
+        "has_sms": bool(DEFAULTS[template.kind].sms),
+        "macros": wording.macros_of(template.kind),
+    }
 
 
 async def _page(
@@ -224,24 +261,21 @@ async def _page(
     row = found(await wording.template_of(row_id(visit.request)))
     template: Template = row
     language = await _language(visit)
-    there = [each.language for each in await templates.translations(row.id)]
-    context = {
+    stored = [each.language for each in await templates.translations(row.id)]
+    there = sorted({*stored, *templates.shipped(row)})
+    context = _known(template) | {
         "form": form,
         "copy": copy or CopyForm(prefix=COPY, data={"name": _("Copy of %s") % template.name}),
         "name": name or NameForm(data={"name": template.name}),
         "spoken": (spoken or LanguageForm()).without(there),
-        "template": template,
         "here": _here(visit),
         "at": lambda action="": _here(visit, language, action),
         "language": language,
         "tongues": LANGUAGES,
         "there": there,
-        "kinds": TITLES,
-        "occasion": OCCASIONS.get(template.kind, ""),
-        "clonable": template.kind in CHOSEN,
-        "has_sms": bool(DEFAULTS[template.kind].sms),
-        "macros": wording.macros_of(template.kind),
-        "as_default": wording.is_default(row),
+        "as_default": wording.is_default(row, row.kind),
+        "stored": language in stored,
+        "restorable": await _is_restorable(visit, template, language),
         "written": form.wording() != templates.wording_of(await _row(visit)),
         "part": block is not None,
         "draft": await drafts.preview(

@@ -25,7 +25,7 @@ from otae.errors import (
     SlowDown,
 )
 from otae.invitations import lifecycle, new_links
-from otae.invitations.modes import mode_of
+from otae.invitations.modes import known_mode
 from otae.store import properties
 from otae.store.records import About, note_refusal
 from otae.web.addresses import INSTALL, LOGIN
@@ -76,6 +76,7 @@ async def follow(visit: Visit) -> Response:
 async def show(visit: Visit) -> Response:
     """Show the login page; take an invitation token out of the address first."""
     query = visit.request.query_params
+    await name_the_house(visit)
     if "e" in query:
         if await lifecycle.by_token(query["e"]) is None:
             raise InvitationUnknown
@@ -108,6 +109,7 @@ async def opened(visit: Visit) -> Response:
 async def enter(visit: Visit) -> Response:
     """Sign in; what was wrong is said on the same page."""
     form = await SignInForm.read(visit.request)
+    await name_the_house(visit)
     link = await followed(visit)
     if link is None and visit.request.query_params.get("by") == "link":
         raise Failure(410, _("This page was open too long. Please open the link in your invitation mail again."))
@@ -127,6 +129,11 @@ async def enter(visit: Visit) -> Response:
         if link is not None and not refusal.support_code:
             refusal.support_code = await note_refusal(refusal, now=visit.now, about=link.about)
         raise
+
+
+async def name_the_house(visit: Visit) -> None:
+    """Let the page say whose portal this is, also where it turns into a refusal."""
+    visit.request.state.organization = await properties.word("organization.name")
 
 
 def check(link: Link) -> None:
@@ -177,9 +184,8 @@ async def page(
     context = {
         "form": form,
         "link": link,
-        "mode": mode_of(link.mode) if link else None,
+        "mode": await known_mode(link.mode) if link else None,
         "code": code,
-        "organization": await properties.word("organization.name"),
         "fingerprint": await fingerprint(),
         "elsewhere": system_of(user_agent(visit)) not in {"macOS", ""},
     }
@@ -204,7 +210,7 @@ async def followed(visit: Visit) -> Link | None:
     refusal = None
     try:
         lifecycle.check_usable(invitation, now=visit.now)
-        mode_of(invitation.mode)
+        await known_mode(invitation.mode)
     except NotAllowed as found:
         refusal = found
         visit.request.state.new_link = await new_links.is_offered(invitation, now=visit.now)

@@ -6,7 +6,7 @@ from otae.invitations import lifecycle, new_links
 from otae.web.addresses import NEW_LINK
 from otae.web.guards import Visit
 from otae.web.pages import render
-from otae.web.portal.login import carried
+from otae.web.portal.login import carried, name_the_house
 
 
 async def ask(visit: Visit) -> Response:
@@ -19,4 +19,5 @@ async def ask(visit: Visit) -> Response:
 
 async def asked(visit: Visit) -> Response:
     """Say what happens now, whatever came of it."""
+    await name_the_house(visit)
     return render(visit.request, "portal/new-link.html", {"minutes": int(new_links.SOON.total_seconds() // 60)})

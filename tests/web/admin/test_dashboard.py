@@ -47,7 +47,7 @@ async def test_what_is_stuck_is_shown_with_the_reason(
     code = await note_refusal(DeviceMismatch(), now=now, about=about(session))
     page = (await console.get("/admin")).text
     assert f"/admin/invitations/{created.invitation.id}" in page
-    assert "device-mismatch" in page
+    assert "Refused: This enrollment belongs to another Mac." in page
     assert code in page
 
 

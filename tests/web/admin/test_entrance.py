@@ -1,5 +1,7 @@
 """The way in: setup link, sign in, sign out, and nothing without them."""
 
+import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -8,6 +10,7 @@ import httpx2
 import pytest
 
 from otae.accounts import administrators
+from otae.store import passwords
 from otae.web.guards import CONSOLE_COOKIE
 from tests.web.admin.conftest import ADA_PASSWORD
 from tests.web.conftest import Site
@@ -160,3 +163,21 @@ async def test_nobody_gets_in_without_signing_in(site: Site, ada: None, method: 
 
 async def test_the_first_start_says_where_the_setup_link_is(site: Site) -> None:
     assert "setup-link" in (await site.client.get("/admin/sign-in")).text
+
+
+@pytest.mark.usefixtures("ada")
+async def test_who_found_a_console_open_guesses_its_password_no_faster(
+    site: Site, count_calls: Callable[[object, str], list[tuple[object, ...]]]
+) -> None:
+    """The page that asks for the password again is no other way in: it shares the counter of the sign-in page."""
+    assert (await site.client.post("/admin/sign-in", data={"name": "ada", "password": ADA_PASSWORD})).status_code == 303
+    hashes = count_calls(passwords, "verify_secret")
+    answers = await asyncio.gather(*(site.client.post("/admin/confirm", data={"password": "guess"}) for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {422}
+    assert len({answer.text for answer in answers}) == 1, "what was looked at is not told from what was not"
+    assert len(hashes) == 3
+    right = await site.client.post("/admin/confirm", data={"password": ADA_PASSWORD})
+    assert right.status_code == 422, "the right one has to wait as well"
+    elsewhere = await site.client.post("/admin/sign-in", data={"name": "ada", "password": ADA_PASSWORD})
+    assert elsewhere.status_code in {422, 429}
+    assert len(hashes) == 3

@@ -24,7 +24,7 @@ async def order(console: httpx2.AsyncClient, **changes: str | None) -> httpx2.Re
     page = (await console.get(f"{WHERE}/add")).text
     sent = {"form_id": re.findall(r'name="form_id" type="hidden" value="([^"]+)"', page)[0]}
     for name in ("url_template", "pin_template", "confirmation_template"):
-        sent[name] = re.findall(rf'name="{name}"><option value="([^"]+)"', page)[0]
+        sent[name] = re.findall(rf'name="{name}">.*?<option value="([^"]+)"', page)[0]
     given = {"group": "sales", "platform": "macos", "ownership": "corporate", "mode": "username_pin", "send": "y"}
     data = {name: value for name, value in (sent | given | changes).items() if value is not None}
     return await console.post(f"{WHERE}/add", data=data)
@@ -72,6 +72,7 @@ async def test_an_order_is_started_paused_resumed_and_cancelled(
     console: httpx2.AsyncClient, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waves, "WAVE", 1)
+    monkeypatch.setattr(waves, "STEP", 0)
     await crowd(4)
     here, page = f"{WHERE}/{(await looked_up(site.desk)).id}", ""
     for change, stands, offered in (
@@ -157,7 +158,7 @@ async def upload(console: httpx2.AsyncClient, data: bytes | None, **changes: str
     page = (await console.get(f"{WHERE}/csv/upload")).text
     sent = {"form_id": re.findall(r'name="form_id" type="hidden" value="([^"]+)"', page)[0]}
     for name in ("url_template", "pin_template", "confirmation_template"):
-        sent[name] = re.findall(rf'name="{name}"><option value="([^"]+)"', page)[0]
+        sent[name] = re.findall(rf'name="{name}">.*?<option value="([^"]+)"', page)[0]
     sent |= {"platform": "macos", "ownership": "corporate", "mode": "username_pin", "send": "y"} | changes
     chosen = ("", b"") if data is None else ("macs.csv", data)
     return await console.post(f"{WHERE}/csv/upload", data=sent, files={"file": chosen})

@@ -28,7 +28,7 @@ async def form(console: httpx2.AsyncClient, **changes: Any) -> dict[str, str]:  
     page = (await console.get("/admin/invitations/add")).text
     sent = {"form_id": re.findall(r'name="form_id" type="hidden" value="([^"]+)"', page)[0]}
     for name in ("url_template", "pin_template", "confirmation_template"):
-        sent[name] = re.findall(rf'name="{name}"><option value="([^"]+)"', page)[0]
+        sent[name] = re.findall(rf'name="{name}">.*?<option value="([^"]+)"', page)[0]
     sent |= {"recipient": "ben", "platform": "macos", "ownership": "corporate", "mode": "two_factor", "send": "y"}
     return {name: value for name, value in (sent | changes).items() if value is not None}
 

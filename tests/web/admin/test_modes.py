@@ -1,4 +1,4 @@
-"""Settings → Enrollment Modes, the form's "PIN by", and the card that is shown once."""
+"""Settings → Enrollment modes, the form's "PIN by", and the card that is shown once."""
 
 import re
 from datetime import datetime
@@ -30,7 +30,7 @@ async def test_every_mode_is_shown_with_what_it_asks_for(console: httpx2.AsyncCl
         assert words in page
     assert 'name="two_factor"' in page
     assert 'name="username_password"' not in page
-    assert 'name="invitation_url_pin"' not in page
+    assert 'name="invitation_url_pin"' in page
 
 
 async def test_a_policy_is_kept_audited_and_taken_back(console: httpx2.AsyncClient) -> None:
@@ -131,3 +131,38 @@ async def test_who_may_not_take_pins_out_gets_none_by_hand(
     assert await Invitation.all().count() == 1
     assert (await Invitation.get()).generation == 1
     assert (await console.get(MODES)).status_code == 403
+
+
+async def test_the_values_of_a_mode_are_edited_on_a_page_of_its_own(console: httpx2.AsyncClient) -> None:
+    page = (await console.get(f"{MODES}/username_pin")).text
+    assert 'value="24"' in page
+    assert 'name="max_tries"' in page
+    sent = {"enabled": "y", "valid_for": "7", "unit": "d", "max_tries": "5", "pin_length": "6", "pin_letters": "yes"}
+    sent |= dict.fromkeys(("url_template", "pin_template", "confirmation_template"), "")
+    assert (await console.post(f"{MODES}/username_pin", data=sent)).status_code == 303
+    page = (await console.get(MODES)).text
+    assert all(words in page for words in ("7 d", "letters and digits"))
+    wrong = await console.post(
+        f"{MODES}/username_pin", data=sent | {"valid_for": "9999", "max_tries": "x", "unit": "never"}
+    )
+    assert wrong.status_code == 422
+    assert 'id="unit-errors"' in wrong.text
+    wrong = await console.post(f"{MODES}/username_pin", data=sent | {"valid_for": "9999", "max_tries": "many"})
+    assert 'id="max_tries-errors"' in wrong.text
+    wrong = await console.post(f"{MODES}/username_pin", data=sent | {"valid_for": "9999", "max_tries": "11"})
+    assert 'id="max_tries-errors"' in wrong.text
+    assert 'id="valid_for-errors"' in wrong.text
+    assert 'value="9999"' in wrong.text
+    assert (await console.get(f"{MODES}/classic")).status_code == 404
+
+
+async def test_a_mode_without_a_pin_asks_for_none_of_its_values(console: httpx2.AsyncClient) -> None:
+    page = (await console.get(f"{MODES}/username_password")).text
+    assert "no limit" in page
+    for name in ("max_tries", "pin_length", "pin_letters", "pin_template"):
+        assert f'name="{name}"' not in page
+    sent = {"enabled": "y", "valid_for": "", "unit": "never", "url_template": "", "confirmation_template": ""}
+    assert (await console.post(f"{MODES}/username_password", data=sent | {"default": "y"})).status_code == 303
+    assert "This mode is offered first" in (await console.get(f"{MODES}/username_password")).text
+    answer = await console.post(f"{MODES}/username_password", data={**sent, "enabled": ""})
+    assert 'id="enabled-errors"' in answer.text

@@ -1,4 +1,4 @@
-"""Settings → Notification Servers."""
+"""Settings → Notification servers."""
 
 from uuid import uuid4
 

@@ -10,7 +10,7 @@ import pytest
 from otae.directory import groups, local, servers
 from otae.store import database, jobs
 from otae.store.models import Administrator, DirectoryServer, GroupInvitation, Invitation, Job, Person, Role
-from tests.servers import slapd
+from tests.servers import ldap_trees, slapd
 from tests.servers.ports import free_port
 from tests.servers.slapd import LdapServer
 from tests.web.admin.test_group_invitations import order
@@ -43,10 +43,10 @@ def entries(server: LdapServer) -> dict[str, str]:
         "port": str(server.port),
         "timeout": "3",
         "ca_pem": server.ca_pem,
-        "bind_name": slapd.SERVICE,
-        "password": slapd.PASSWORD,
-        "user_base": slapd.PEOPLE,
-        "group_base": slapd.GROUPS,
+        "bind_name": ldap_trees.SERVICE,
+        "password": ldap_trees.PASSWORD,
+        "user_base": ldap_trees.PEOPLE,
+        "group_base": ldap_trees.GROUPS,
         "search_by": "uid",
         "lockout_limit": "0",
         "lockout_minutes": "1",
@@ -81,10 +81,11 @@ async def test_each_step_of_a_connection_that_works_says_what_was_answered(
 ) -> None:
     page = await outcome(site, console)
     assert "Everything works" in page
-    for words in ("TLSv1.3", f"{slapd.SERVICE}; it says", "nested, nested-0", "ben (Ben Example, ben@example.test)"):
+    signed_in = f"{ldap_trees.SERVICE}; it says"
+    for words in ("TLSv1.3", signed_in, "nested, nested-0", "ben (Ben Example, ben@example.test)"):
         assert words in page
     assert page.count("Done:") == 7
-    assert slapd.PASSWORD not in page
+    assert ldap_trees.PASSWORD not in page
 
 
 @pytest.mark.parametrize(

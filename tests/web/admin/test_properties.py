@@ -1,4 +1,4 @@
-"""Settings → Server Properties."""
+"""Settings → Server properties."""
 
 import httpx2
 import pytest

@@ -10,7 +10,7 @@ from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
 from otae.store import database
 from otae.store.models import DirectoryServer, Invitation, Person
-from tests.servers import slapd
+from tests.servers import ldap_trees, slapd
 from tests.servers.slapd import LdapServer
 from tests.web.conftest import Invite, Site
 
@@ -38,7 +38,8 @@ async def invited(site: Site, server: LdapServer) -> None:
     """Invite Ben of the directory."""
     entry = servers.DirectoryEntry(
         domain="example.test", primary_host="localhost", port=server.port, ca_pem=server.ca_pem, timeout=2,
-        bind_name=slapd.SERVICE, password=slapd.PASSWORD, user_base=slapd.PEOPLE, group_base=slapd.GROUPS,
+        bind_name=ldap_trees.SERVICE, password=ldap_trees.PASSWORD, user_base=ldap_trees.PEOPLE,
+        group_base=ldap_trees.GROUPS,
     )  # fmt: skip
     now = await database.now()
     await servers.add_directory(site.desk, entry, now=now, actor="ada")
@@ -66,7 +67,7 @@ async def test_of_our_own_people_it_is_told_too_and_nothing_while_nothing_change
 async def test_what_changed_in_the_directory_is_told(site: Site, console: httpx2.AsyncClient, ldap: LdapServer) -> None:
     await invited(site, ldap)
     assert "alert" not in await changes(console)
-    where = f"dn: uid=ben,{slapd.PEOPLE}\nchangetype: modify\nreplace: mail\nmail: "
+    where = f"dn: uid=ben,{ldap_trees.PEOPLE}\nchangetype: modify\nreplace: mail\nmail: "
     ldap.change(f"{where}new@example.test\n")
     try:
         told = await changes(console)
@@ -84,3 +85,22 @@ async def test_a_directory_that_does_not_answer_is_named(
     await invited(site, ldap)
     await DirectoryServer.all().delete()
     assert "does not answer" in await changes(console)
+
+
+async def test_sending_again_asks_which_address_when_it_changed(
+    console: httpx2.AsyncClient, ben: Person, invite: Invite
+) -> None:
+    created = await invite("two_factor")
+    page = f"/admin/invitations/{created.invitation.id}"
+    await Person.filter(id=ben.id).update(email="b@example.test")
+    asked = await console.post(f"{page}/resend")
+    assert asked.status_code == 200
+    assert 'id="where-new">b@example.test<' in asked.text
+    assert 'id="where-old">ben@example.test<' in asked.text
+    assert (await Invitation.get()).generation == 1
+    assert (await console.post(f"{page}/resend", data={"address": "old"})).status_code == 303
+    assert (await Invitation.get()).email == "ben@example.test"
+    assert "email of before" in (await console.get(page)).text
+    assert (await console.post(f"{page}/resend", data={"address": "new"})).status_code == 303
+    assert (await Invitation.get()).email == "b@example.test"
+    assert (await console.post(f"{page}/resend")).status_code == 303, "nothing changed since: nothing is asked"

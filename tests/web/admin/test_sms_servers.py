@@ -1,4 +1,4 @@
-"""Settings → Notification Servers: SMS gateways and carriers."""
+"""Settings → Notification servers: SMS gateways and carriers."""
 
 from uuid import uuid4
 

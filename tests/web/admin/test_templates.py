@@ -1,4 +1,4 @@
-"""Settings → Notification Templates."""
+"""Settings → Notification templates."""
 
 from uuid import uuid4
 
@@ -193,12 +193,12 @@ async def test_the_text_message_is_shown_with_its_length_and_parts(
     page = f"/admin/templates/{pin_mail.id}"
     plain = await console.post(f"{page}/preview", data=WORDS | {"sms": "Es ist ${enrollment.pin} €"}, headers=HTMX)
     assert f"Es ist {drafts.SAMPLE_PIN} €" in plain.text
-    assert "18 places" in plain.text
+    assert "18 characters" in plain.text
     assert "1 part" in plain.text
-    assert "Only 70 places" not in plain.text
+    assert "Only 70 characters" not in plain.text
     curly = await console.post(f"{page}/preview", data=WORDS | {"sms": "“${enrollment.pin}” " * 10}, headers=HTMX)
-    assert "110 places" not in plain.text
-    assert "109 places" in curly.text
+    assert "110 characters" not in plain.text
+    assert "109 characters" in curly.text
     assert "2 parts" in curly.text
     assert "because of: “ ”" in curly.text
     saved = WORDS | {"sms": "PIN ${enrollment.pin}"}
@@ -223,18 +223,35 @@ async def test_a_template_is_translated_and_each_language_edited_by_itself(
     words = {"subject": "Hallo", "text": "${enrollment.pin} ${enrollment.mode}", "html": "${enrollment.pin}", "sms": ""}
     assert (await console.post(f"{page}?language=de", data=words)).headers["location"] == f"{page}?language=de"
     assert (await NotificationTemplate.get(id=pin_mail.id)).subject == pin_mail.subject
-    assert '<td data-label="Languages">de</td>' in (await console.get("/admin/templates")).text
+    assert '<td data-label="Languages">de, es, fr</td>' in (await console.get("/admin/templates")).text
     shown = await console.post(f"{page}/preview?language=de", data=words, headers=HTMX)
     assert "Benutzername, Passwort und PIN" in shown.text
     assert (await console.post(f"{page}/languages", data={"language": "de"})).status_code == 422
     assert (await console.post(f"{page}/languages", data={"language": "tlh"})).status_code == 422
-    for address in (f"{page}?language=fr", f"{page}/preview/html?language=fr"):
+    for address in (f"{page}?language=nl", f"{page}/preview/html?language=nl"):
         assert (await console.get(address)).status_code == 404
     assert (await console.post(f"{page}/languages/remove?language=de")).headers["location"] == page
-    assert (await console.get(f"{page}?language=de")).status_code == 404
+    assert (await console.get(f"{page}?language=de")).status_code == 200
     entries = await AuditEntry.filter(actor="ada", subject=pin_mail.name).order_by("id")
     said = ["template.translated", "template.changed", "template.translation-removed"]
     assert [entry.action for entry in entries] == said
+
+
+async def test_the_products_own_words_in_a_language_are_shown_changed_and_restored(
+    console: httpx2.AsyncClient, pin_mail: NotificationTemplate
+) -> None:
+    page = f"/admin/templates/{pin_mail.id}"
+    shown = (await console.get(f"{page}?language=fr")).text
+    assert "votre code PIN" in shown
+    assert "own words in this language" in shown
+    assert "Restore the default wording" not in shown
+    words = {"subject": "Bonjour", "text": "${enrollment.pin}", "html": "${enrollment.pin}", "sms": ""}
+    assert (await console.post(f"{page}?language=fr", data=words)).status_code == 303
+    changed = (await console.get(f"{page}?language=fr")).text
+    assert "Restore the default wording in Français" in changed
+    restored = await console.post(f"{page}/restore?language=fr")
+    assert restored.headers["location"] == f"{page}?language=fr"
+    assert "votre code PIN" in (await console.get(f"{page}?language=fr")).text
 
 
 async def test_a_draft_is_sent_in_the_language_it_is_written_for(
@@ -248,6 +265,20 @@ async def test_a_draft_is_sent_in_the_language_it_is_written_for(
     assert [mail.subject for mail in await catcher.list_caught()] == [
         "Benutzername, Passwort und PIN, über den Link in der Einladung"
     ]
+
+
+async def test_a_text_message_is_sent_to_a_number_of_ones_own(
+    site: Site, console: httpx2.AsyncClient, pin_mail: NotificationTemplate
+) -> None:
+    page = f"/admin/templates/{pin_mail.id}"
+    assert f'formaction="{page}/send/sms#sent"' in (await console.get(page)).text
+    wrong = await console.post(f"{page}/send/sms", data=WORDS | {"phone": "ada"}, headers=HTMX)
+    assert (wrong.status_code, "Phone number" in wrong.text) == (422, True)
+    answer = await console.post(f"{page}/send/sms?language=de", data=WORDS | {"phone": "+49 151 12345678", "sms": ""})
+    assert "On its way" in answer.text
+    await run_job(site.desk, (await Job.get(kind=drafts.SEND)).id)
+    (caught,) = await catcher.list_caught()
+    assert "Ihre PIN" in catcher.open_text(site.desk, caught)
 
 
 async def test_text_and_html_of_64_kib_each_are_taken_and_no_more(

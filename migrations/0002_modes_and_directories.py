@@ -1,0 +1,41 @@
+"""What modes are set to, and when directories and who comes from them were last looked at."""
+
+import functools
+from json import dumps, loads
+
+from tortoise import fields, migrations
+from tortoise.migrations import operations as ops
+
+
+class Migration(migrations.Migration):
+    dependencies = [("otae", "0001_initial")]
+
+    initial = False
+
+    operations = [
+        ops.AddField(
+            model_name="Administrator",
+            name="checked_at",
+            field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
+        ),
+        ops.AddField(
+            model_name="DirectoryServer",
+            name="answered_at",
+            field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
+        ),
+        ops.AddField(
+            model_name="DirectoryServer",
+            name="trouble",
+            field=fields.CharField(default="", db_default="", max_length=200),
+        ),
+        ops.AddField(
+            model_name="Group",
+            name="checked_at",
+            field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
+        ),
+        ops.AddField(
+            model_name="ModePolicy",
+            name="options",
+            field=fields.JSONField(null=True, encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads),
+        ),
+    ]

@@ -1,0 +1,86 @@
+"""Enrollment modes."""
+
+from datetime import datetime
+
+import click
+
+from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit
+from otae.invitations import mode_values
+from otae.invitations.mode_values import Values
+from otae.invitations.modes import Mode, all_modes, known_mode
+from otae.store import properties
+from otae.store.desk import Desk
+
+
+@commands.group(name="mode")
+def mode_() -> None:
+    """Enrollment modes."""
+
+
+async def _told(*modes: Mode) -> list[dict[str, object]]:
+    default = await properties.word("enrollment.default.mode")
+    return [mode_values.as_json(mode, default=mode.name == default) for mode in modes]
+
+
+@mode_.command(name="list")
+@as_json
+def mode_list(*, json_wanted: bool) -> None:
+    """List the modes with the values in force."""
+
+    async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
+        return await _told(*await all_modes())
+
+    rows = at_the_desk(work)
+    names = ("name", "enabled", "default", "valid_for", "max_tries", "pin_length", "pin_letters")
+    emit(rows if json_wanted else [{name: row[name] for name in names} for row in rows], json_wanted=json_wanted)
+
+
+@mode_.command(name="show")
+@click.argument("name")
+@as_json
+def mode_show(*, name: str, json_wanted: bool) -> None:
+    """Show one mode."""
+
+    async def work(_desk: Desk, _now: datetime) -> dict[str, object]:
+        return (await _told(await known_mode(name)))[0]
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
+@mode_.command(name="set")
+@click.argument("name")
+@click.option("--on/--off", "enabled", default=None, help="Whether invitations may be made in it.")
+@click.option("--valid-for", metavar="TIME", help="Life of an invitation: 1h to 365d; never where nothing is mailed.")
+@click.option("--tries", "max_tries", type=int, help="Wrong PINs before the invitation has to be sent again.")
+@click.option("--pin-length", type=int)
+@click.option("--pin-letters/--pin-digits", default=None, help="What PINs are made of.")
+@click.option("--url-template", help='Name of the template for invitations that name none; "" for the system\'s.')
+@click.option("--pin-template")
+@click.option("--confirmation-template")
+@click.option("--default", is_flag=True, help="Offer it first when somebody is invited.")
+@as_json
+def mode_set(  # noqa: PLR0913 - an argument for each option
+    *,
+    name: str,
+    enabled: bool | None,
+    valid_for: str | None,
+    max_tries: int | None,
+    pin_length: int | None,
+    pin_letters: bool | None,
+    url_template: str | None,
+    pin_template: str | None,
+    confirmation_template: str | None,
+    default: bool,
+    json_wanted: bool,
+) -> None:
+    """Change values of one mode; what is left out stays as it is."""
+    named = {"url": url_template, "pin": pin_template, "confirmation": confirmation_template}
+    chosen = {kind: text for kind, text in named.items() if text is not None}
+    values = Values(
+        enabled, valid_for, max_tries, pin_length, pin_letters, templates=chosen or None, default=default
+    )  # fmt: skip
+
+    async def work(_desk: Desk, now: datetime) -> dict[str, object]:
+        return (await _told(await mode_values.set_values(name, values, now=now, actor=ACTOR)))[0]
+
+    emit(at_the_desk(work), json_wanted=json_wanted)

@@ -1,0 +1,100 @@
+"""One attempt to send one message that is ours: by which way it goes, and what came of it."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from otae.delivery import claims, lines, pace
+from otae.delivery.dispatch import Load, Way, by_catcher, by_server
+from otae.delivery.message import MessageRefused
+from otae.delivery.outcomes import NEAR, Accepted, Claimed, cancelled, deferred, failed, unknown
+from otae.delivery.together import Together
+from otae.delivery.transport import NotSent, NotYet, OutcomeUnknown, Receipt, RefusedForGood, Superseded, Unreachable
+from otae.errors import StaleState
+from otae.store.models import NotificationServer
+
+#: A message that waited for a place this part of its lease needs a new one: what it has left must do for sending it.
+WAITED = 1 / 10
+
+log = structlog.get_logger("otae.delivery")
+
+
+@dataclass(frozen=True, repr=False)
+class Handful:
+    """Messages claimed together, and what it takes to send them.
+
+    ``servers``: the ways out, in order; ``clock``: gives the time; ``since``: when they were claimed, on the clock that
+    only goes forward; ``marks``: stores, for many at once, that the end of a content comes next; ``records``: that a
+    message was taken.
+    """
+
+    load: Load
+    servers: Sequence[NotificationServer]
+    clock: Callable[[], datetime]
+    since: float
+    marks: Together[Claimed]
+    records: Together[Accepted]
+
+
+async def attempt(handful: Handful, claimed: Claimed) -> None:
+    """Send one message of a handful, once, and record what came of it; a result that comes too late changes nothing."""
+    try:
+        await _attempt(handful, claimed)
+    except StaleState as error:
+        log.warning("late result dropped", reason=str(error))
+    except Exception:
+        # The others of the handful go on. This one stays "sending" until its lease ends.
+        log.exception("a message could not be worked on", delivery=str(claimed.row.id))
+
+
+async def _attempt(handful: Handful, claimed: Claimed) -> None:
+    clock, servers = handful.clock, handful.servers
+    try:
+        receipt, by = await _send(handful, claimed)
+    except Superseded as error:
+        await cancelled(claimed, str(error), clock())
+    except (MessageRefused, RefusedForGood) as error:
+        await failed(claimed, str(error), clock())
+    except NotYet as error:
+        await deferred(claimed, str(error), servers[0].retries if servers else NEAR, clock())
+    except OutcomeUnknown as error:
+        await unknown(claimed, str(error), clock())
+    else:
+        await handful.records.give(Accepted(claimed, receipt, by))
+
+
+async def _send(handful: Handful, claimed: Claimed) -> tuple[Receipt, str]:
+    """Send by the first server that can be reached; return its receipt and what the timeline calls the way."""
+    servers, clock = handful.servers, handful.clock
+    if not servers or claimed.invitation.rehearsal:
+        way = by_catcher(handful.load, claimed, clock())
+        return await _send_by(handful, claimed, way), way.name
+    reasons: list[str] = []
+    for at, server in enumerate(servers):
+        way = await by_server(handful.load, claimed, server, clock())
+        if at > 0 and not await pace.take_slot(server, clock()):
+            reasons.append(f"{way.name}: may not be given more this minute")
+            continue
+        try:
+            receipt = await _send_by(handful, claimed, way)
+        except Unreachable as error:
+            lines.avoid(server.name)
+            reasons.append(f"{way.name}: {error}" if len(servers) > 1 else str(error))
+        else:
+            by = way.name if server.active else f"standby {way.name}"
+            return receipt, f"{by} ({'; '.join(reasons)})" if reasons else by
+    raise NotYet("; ".join(reasons))
+
+
+async def _send_by(handful: Handful, claimed: Claimed, way: Way) -> Receipt:
+    waited = time.monotonic() - handful.since > WAITED * claims.LEASE.total_seconds()
+    if waited or claimed.row.server_name != way.name[:100]:
+        await claims.hold_on(claimed, way.name, handful.clock())
+    try:
+        receipt = await way.send(lambda: handful.marks.give(claimed))
+    except NotSent as error:
+        raise type(error)(handful.load.material.blanked(claimed.row, str(error))) from error
+    return replace(receipt, words=handful.load.material.blanked(claimed.row, receipt.words))

@@ -1,0 +1,90 @@
+"""Rows read and changed by plain conditions, with SQL whose text is put together once and kept.
+
+The ORM puts the text of a query together each time it is asked, which costs more than asking. Where every Mac comes by
+these statements stand in its place: the same tables, the same connection, the same conversions. The names in the text
+are those of our tables' columns, and nothing else: every value travels as a parameter.
+
+A condition is a column and what it equals; None asks for no value, ``column__in`` for one of several values, and
+``column__gt`` for a later or greater one.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TypeVar
+
+from tortoise.connection import get_connection
+from tortoise.models import Model
+
+from otae.store.database import dialect
+
+_Row = TypeVar("_Row", bound=Model)
+#: Column, operator, and how many values it takes; operator "": no value is wanted.
+_Condition = tuple[str, str, int]
+
+
+async def one(kind: type[_Row], *, lock: bool = False, **equal: object) -> _Row | None:
+    """Return the row of ``kind`` that fulfils the conditions, which name at most one; None when there is none.
+
+    ``lock``: keep everybody else from changing it until the transaction ends.
+    """
+    found = await several(kind, lock=lock, **equal)
+    return found[0] if found else None
+
+
+async def several(kind: type[_Row], *, lock: bool = False, **equal: object) -> list[_Row]:
+    """Return every row of ``kind`` that fulfils the conditions, in no order; ``lock`` as for ``one``."""
+    conditions, values = _split(kind, equal)
+    _, rows = await get_connection("default").execute_query(_select(kind, dialect(), conditions, lock), values)
+    return [kind._init_from_db(**dict(row)) for row in rows]  # noqa: SLF001 - what the ORM itself makes rows with
+
+
+async def change(kind: type[Model], changes: Mapping[str, object], **equal: object) -> int:
+    """Set ``changes`` (column → value) in every row that fulfils the conditions; return how many there were."""
+    conditions, values = _split(kind, equal)
+    fields = kind._meta.fields_map  # noqa: SLF001 - where the ORM keeps how a column's values are written
+    new = [fields[name].to_db_value(value, kind) for name, value in changes.items()]
+    text = _update(kind, dialect(), tuple(changes), conditions)
+    changed, _ = await get_connection("default").execute_query(text, [*new, *values])
+    return changed
+
+
+def _split(kind: type[Model], equal: Mapping[str, object]) -> tuple[tuple[_Condition, ...], list[object]]:
+    conditions: list[_Condition] = []
+    values: list[object] = []
+    for name, value in equal.items():
+        column, _, operator = name.partition("__")
+        field = kind._meta.fields_map[column]  # noqa: SLF001 - as above; KeyError for what is no column
+        wanted = list(value) if operator == "in" and isinstance(value, tuple) else [value]
+        if value is None:
+            conditions.append((column, "", 0))
+            continue
+        conditions.append((column, {"": "=", "gt": ">", "in": "IN"}[operator], len(wanted)))
+        values += [field.to_db_value(each, kind) for each in wanted]
+    return tuple(conditions), values
+
+
+@lru_cache(maxsize=200)
+def _select(kind: type[Model], engine: str, conditions: tuple[_Condition, ...], lock: bool) -> str:  # noqa: FBT001 - hidden in this module
+    held = " FOR UPDATE" if lock and engine == "postgres" else ""  # SQLite lets nobody else write meanwhile
+    table = kind._meta.db_table  # noqa: SLF001 - as above
+    return f'SELECT * FROM "{table}" WHERE {_where(engine, conditions, 1)}{held}'  # noqa: S608 - names of our tables
+
+
+@lru_cache(maxsize=200)
+def _update(kind: type[Model], engine: str, changes: tuple[str, ...], conditions: tuple[_Condition, ...]) -> str:
+    new = ", ".join(f'"{name}" = {_place(engine, number)}' for number, name in enumerate(changes, 1))
+    where = _where(engine, conditions, len(changes) + 1)
+    return f'UPDATE "{kind._meta.db_table}" SET {new} WHERE {where}'  # noqa: S608, SLF001 - names of our tables
+
+
+def _where(engine: str, conditions: tuple[_Condition, ...], first: int) -> str:
+    parts: list[str] = []
+    for column, operator, size in conditions:
+        places = ", ".join(_place(engine, first + number) for number in range(size))
+        first += size
+        parts.append(f'"{column}" IS NULL' if not operator else f'"{column}" {operator} ({places})')
+    return " AND ".join(parts)
+
+
+def _place(engine: str, number: int) -> str:
+    return f"${number}" if engine == "postgres" else "?"
