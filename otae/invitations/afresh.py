@@ -12,7 +12,7 @@ from otae.invitations.handing import snapshot
 from otae.store.desk import Desk
 from otae.store.models import Invitation, Person
 
-#: Where it goes when address or number changed: to those of now, or those it went to before.
+#: Where it goes when address or number changed: to the current ones, or those it went to before.
 NEW, OLD = "new", "old"
 ADDRESSES: Final = (NEW, OLD)
 #: What is meant by the two.

@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 from weakref import WeakKeyDictionary
@@ -21,6 +22,8 @@ Result = TypeVar("Result")
 #: OWASP's first choice of parameters: 19 MiB, two passes, one lane.
 MEMORY_KIB, PASSES, LANES, LENGTH = 19 * 1024, 2, 1, 32
 AT_ONCE = 4
+#: Threads that do nothing else: what a hash needs stays with its thread, and further threads would keep as much again.
+_THREADS = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
 #: How many may wait before a flood is told to come back.
 WAITING = 200
 
@@ -40,7 +43,7 @@ class _Gate:
         self.waiting += 1
         try:
             async with self.places:
-                return await asyncio.to_thread(work)
+                return await asyncio.get_running_loop().run_in_executor(_THREADS, work)
         finally:
             self.waiting -= 1
 

@@ -1,6 +1,7 @@
 """Lines that stay open, places, pace, and the servers that stand in for one another."""
 
 import asyncio
+import socket
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from otae.delivery import dispatch, lines, outbox, pace
 from otae.delivery.compose import Material, gather
+from otae.delivery.dialing import Dialled, dial
 from otae.delivery.servers import ways
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Invitation, NotificationServer
@@ -34,6 +36,14 @@ async def test_messages_share_a_line_and_the_last_one_hangs_up(
     assert smtp_server.connections == 1
     await check_ledger([smtp_server], recipients=3)
     assert len(smtp_server.messages) == 3
+
+
+async def test_what_is_said_on_a_line_is_sent_at_once(smtp_server: SMTPServer) -> None:
+    dialled = Dialled("127.0.0.1", smtp_server.port, "none", "localhost", loopback=True, timeout=10)
+    client = await dial(dialled)
+    assert client.transport is not None
+    assert client.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    await client.quit()
 
 
 async def test_a_refused_recipient_costs_no_line(
