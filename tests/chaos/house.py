@@ -20,7 +20,7 @@ from otae.settings import Settings
 from otae.store import database, keyring
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import Delivery, Invitation, Person, Pin
+from otae.store.models import Delivery, Heartbeat, Invitation, Person, Pin
 from otae.store.outage import OUTAGES
 from otae.tasks import runtime
 from tests.ledger import check_ledger
@@ -242,6 +242,15 @@ async def until_at_rest(count: int, seconds: float = 1800) -> None:
     except TimeoutError:
         rows = await Delivery.exclude(status__in=["sent", "failed", "cancelled"]).limit(20)
         raise AssertionError([(row.status, row.attempt, row.next_try_at, row.answer) for row in rows]) from None
+
+
+async def until_at_work(worker: Process) -> None:
+    """Wait until ``worker`` gives signs of life: from then on it hears what it is told."""
+
+    async def there() -> bool:
+        return await Heartbeat.filter(name__endswith=f":{worker.popen.pid}").exists()
+
+    await eventually(there, 60)
 
 
 async def until_sent(count: int, seconds: float = 600) -> None:

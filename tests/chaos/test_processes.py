@@ -16,6 +16,7 @@ from tests.chaos.house import (
     House,
     at_rest,
     until_at_rest,
+    until_at_work,
     until_sent,
 )
 
@@ -78,6 +79,7 @@ async def test_f15_told_to_end_in_a_bulk_a_worker_ends_and_another_goes_on(house
     for told in range(KILLS // 2):
         share = house.messages * 9 // 10 // (KILLS // 2)
         await until_sent(share * told + dice.randrange(share))
+        await until_at_work(worker)
         worker.tell()
         assert worker.end(25) == 0
         assert await Delivery.filter(status="sending").count() == 0
