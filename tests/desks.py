@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -12,6 +13,7 @@ import pytest
 from otae.authority.ceremony import hold_ceremony
 from otae.delivery.carriers import ensure_carriers
 from otae.delivery.templates import ensure_templates
+from otae.directory import connecting
 from otae.settings import Settings
 from otae.store import database, keyring
 from otae.store.desk import Desk
@@ -93,11 +95,26 @@ def bell() -> RecordingBell:
     return RecordingBell()
 
 
+@asynccontextmanager
+async def opened(settings: Settings, bell: RecordingBell) -> AsyncIterator[Desk]:
+    """Open an installation; no line to a directory stays open behind it."""
+    async with database.connected(settings):
+        yield Desk(settings, await keyring.open_vault(settings), bell)
+    connecting.hang_up()
+
+
 @pytest.fixture
 async def desk(settings: Settings, bell: RecordingBell, anyio_backend: str) -> AsyncIterator[Desk]:
     """Open the installation of ``settings`` for the length of a test."""
-    async with database.connected(settings):
-        yield Desk(settings, await keyring.open_vault(settings), bell)
+    async with opened(settings, bell) as desk:
+        yield desk
+
+
+@pytest.fixture
+async def sqlite_desk(sqlite_settings: Settings, bell: RecordingBell, anyio_backend: str) -> AsyncIterator[Desk]:
+    """Open an installation on SQLite: for what does not depend on the database."""
+    async with opened(sqlite_settings, bell) as desk:
+        yield desk
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from datetime import datetime
 from otae.directory import provisioning
 from otae.directory.importing import advance
 from otae.directory.provisioning import Status
+from otae.store import leases
 from otae.store.desk import Desk
 from otae.store.models import PeopleImport
 
@@ -21,13 +22,13 @@ async def run(
     try:
         while row.status in {Status.READING, Status.CHECKING}:
             await advance(desk, row, now=await clock())
-            await provisioning.hold_on(row, await clock())
+            await leases.hold_on(row, await clock())
         if dry_run:
             await provisioning.cancel(desk, row, now=await clock(), actor=actor)
             return
         await provisioning.start(desk, row, now=await clock(), actor=actor)
         while row.status == Status.IMPORTING:
             await advance(desk, row, now=await clock())
-            await provisioning.hold_on(row, await clock())
+            await leases.hold_on(row, await clock())
     finally:
-        await provisioning.let_go(row)
+        await leases.let_go(row)

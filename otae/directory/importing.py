@@ -21,7 +21,7 @@ from otae.directory.facts import DOMAIN, House
 from otae.directory.local import group_ids, refuse_password, secret, sign_out
 from otae.directory.provisioning import SEALED_FILE, SEALED_PASSWORD, Finding, Status
 from otae.errors import InputRefused, StaleState
-from otae.store import audit, passwords
+from otae.store import audit, leases, passwords
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Membership, PeopleImport, PeopleImportLine, Person
@@ -72,7 +72,7 @@ async def step(desk: Desk, import_id: UUID, *, now: datetime) -> bool:
     except StaleState:
         return False  # cancelled meanwhile, or done by somebody whose lease had run out
     finally:
-        await provisioning.let_go(row)
+        await leases.let_go(row)
     return row.status in provisioning.MOVING
 
 

@@ -125,21 +125,22 @@ async def update_person(  # noqa: PLR0913 - as above
     changes = {name: value for name, value in changes.items() if value != getattr(person, name)}
     if password:
         changes["password_hash"] = await passwords.hash_secret(secret(password))
-    changed = ", ".join(sorted(changes) + ([] if wanted is None else ["groups"]))
     async with transaction():
-        await _store(person, changes, wanted)
+        changed = await _store(person, changes, wanted)
         if disabled or password:
             await sign_out(person.id)
         await audit.record(actor, "person.changed", now=now, subject=str(person.id), detail=changed)
     return person.update_from_dict(changes)
 
 
-async def _store(person: Person, changes: Mapping[str, object], groups: Iterable[str] | None) -> None:
+async def _store(person: Person, changes: Mapping[str, object], groups: Iterable[str] | None) -> str:
+    """Store ``changes``, and the groups unless None; return what that changes."""
     if changes:
         await Person.filter(id=person.id).update(**changes)
     if groups is not None:
         await Membership.filter(person_id=person.id, group__domain=DOMAIN).delete()
         await join(person.id, groups)
+    return ", ".join(sorted(changes) + ([] if groups is None else ["groups"]))
 
 
 async def find_person(name: str) -> Person | None:

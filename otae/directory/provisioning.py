@@ -18,7 +18,7 @@ from tortoise.functions import Count
 from otae.directory import formats, sheets
 from otae.directory.facts import printable
 from otae.errors import InputRefused, StaleState
-from otae.store import audit
+from otae.store import audit, leases
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import PeopleImport, PeopleImportLine
@@ -32,8 +32,6 @@ BELL: Final = "import"
 SEALED_FILE, SEALED_PASSWORD = "people-import.file", "people-import.password"
 #: Most bytes of a file.
 MOST_BYTES: Final = 10 * 1024 * 1024
-#: How long a worker has a file for one step.
-LEASE: Final = timedelta(seconds=60)
 #: A file that nobody imported within this time is cancelled, and its passwords are forgotten.
 WAITS: Final = timedelta(hours=24)
 _PAGE: Final = 500
@@ -132,7 +130,7 @@ async def take(
         raise InputRefused({"file": "the first line must name the columns, and one of them user"})
     row = PeopleImport(kind=chosen, file_name=printable(name) or "file", encoding=encoding)
     row.file_sealed = desk.vault.seal(data, row.id, SEALED_FILE)
-    row.created_by, row.created_at, row.lease_until = actor[:100], now, now + LEASE if hold else None
+    row.created_by, row.created_at, row.lease_until = actor[:100], now, now + leases.LEASE if hold else None
     async with transaction():
         await row.save(force_create=True)
         await _record(row, "taken", now=now, actor=actor)
@@ -189,26 +187,12 @@ async def move(row: PeopleImport, to: Status, *, now: datetime, actor: str, what
 
 async def claim(import_id: UUID, now: datetime) -> PeopleImport | None:
     """Take a file for one step; None when somebody else has it or there is nothing to do."""
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    if await PeopleImport.filter(free, id=import_id, status__in=MOVING).update(lease_until=now + LEASE) != 1:
-        return None
-    return await PeopleImport.get(id=import_id)
-
-
-async def hold_on(row: PeopleImport, now: datetime) -> None:
-    """Keep a file for a further lease."""
-    await PeopleImport.filter(id=row.id).update(lease_until=now + LEASE)
-
-
-async def let_go(row: PeopleImport) -> None:
-    """Give a file back, so that the next step needs not wait for the lease to end."""
-    await PeopleImport.filter(id=row.id).update(lease_until=None)
+    return await leases.claim(PeopleImport, import_id, MOVING, now)
 
 
 async def waiting(now: datetime) -> list[UUID]:
     """Return the files that a worker should be hinted at."""
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    return [row.id for row in await PeopleImport.filter(free, status__in=MOVING).order_by("created_at").only("id")]
+    return await leases.waiting(PeopleImport, MOVING, now)
 
 
 async def progress(row: PeopleImport) -> Progress:

@@ -1,10 +1,10 @@
 """Every directory there is behind one door: looked up by domain, searched as one, and its people kept as ours."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 from tortoise.expressions import Q
@@ -21,6 +21,8 @@ from otae.store.models import DirectoryServer, Person
 PAGE: Final = 500
 #: Marks, among a person's properties, that it was the directory that disabled them: it may enable them again.
 BY_DIRECTORY: Final = "disabled-in-directory"
+
+Answer = TypeVar("Answer", Found, GroupFound)
 
 
 @dataclass(frozen=True)
@@ -108,25 +110,23 @@ async def search_people(desk: Desk, text: str, domain: str | None = None, limit:
 
     With None, a directory that is not available is left out; with its own domain it raises DirectoryUnavailable.
     """
-    if domain is not None:
-        return await (await directory_of(desk, domain)).search_people(text, limit)
-    found: list[Found] = []
-    for directory in await _all(desk):
-        try:
-            found += await directory.search_people(text, limit)
-        except DirectoryUnavailable:
-            continue  # the others are shown meanwhile
-    return found[:limit]
+    return await _search(desk, domain, lambda directory: directory.search_people(text, limit), limit)
 
 
 async def search_groups(desk: Desk, text: str, domain: str | None = None, limit: int = 10) -> list[GroupFound]:
     """Return groups of ``domain``, None for everywhere, whose name holds ``text``; as `search_people`."""
+    return await _search(desk, domain, lambda directory: directory.search_groups(text, limit), limit)
+
+
+async def _search(
+    desk: Desk, domain: str | None, ask: Callable[[Directory], Awaitable[list[Answer]]], limit: int
+) -> list[Answer]:
     if domain is not None:
-        return await (await directory_of(desk, domain)).search_groups(text, limit)
-    found: list[GroupFound] = []
+        return await ask(await directory_of(desk, domain))
+    found: list[Answer] = []
     for directory in await _all(desk):
         try:
-            found += await directory.search_groups(text, limit)
+            found += await ask(directory)
         except DirectoryUnavailable:
             continue  # the others are shown meanwhile
     return found[:limit]

@@ -11,6 +11,7 @@ from otae.invitations.channels import BY_HAND
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.lifecycle import Created
 from otae.invitations.results import Result
+from otae.store import leases
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitation
 
@@ -36,21 +37,21 @@ async def run(
     try:
         while row.status == Status.DRY_RUN:
             await waves.look_up(desk, row, now=await clock())
-            await groups.hold_on(row, await clock())
+            await leases.hold_on(row, await clock())
         if row.status == Status.READY and not dry_run:
-            await groups.hold_on(row, await clock())
+            await leases.hold_on(row, await clock())
             await groups.start(desk, row, now=await clock(), actor=actor)
         while row.status == Status.EXPANDING and not dry_run:
             made = await waves.invite_wave(desk, row, now=await clock(), show_pin=show_pin)
             pins |= {each.invitation.id: each.clear for each in made if each.clear}
-            await groups.hold_on(row, await clock())
+            await leases.hold_on(row, await clock())
     except StaleState:
         found = await groups.find(row.id)
         if found is None or found.status in groups.MOVING:
             raise
         row = found  # paused or cancelled in the console: what was done until then is what there is to tell
     finally:
-        await groups.let_go(row)
+        await leases.let_go(row)
     async for page in results.every_result(row):
         for each in page:
             yield _told(desk, row, each, pins)

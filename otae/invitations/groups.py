@@ -7,7 +7,7 @@ twice: each row of the order leaves "waiting" in the transaction that makes its 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeAlias
 from uuid import UUID, uuid4
@@ -20,16 +20,13 @@ from otae.errors import InputRefused, StaleState
 from otae.invitations import orders, recipients
 from otae.invitations.channels import BY_HAND, WORDS, lacking_here
 from otae.invitations.orders import InvitationOrder, Terms
-from otae.store import audit
+from otae.store import audit, leases
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitation
 
 #: Name for those who show rows and may not know the tables.
 GroupInvitationRow: TypeAlias = GroupInvitation
-
-#: How long a worker has an order for one step; a step is a page of people or a wave of invitations.
-LEASE: Final = timedelta(seconds=60)
 
 
 class Status(StrEnum):
@@ -104,7 +101,7 @@ async def order(
         wrong["group"] = why or "there is no group with this name"
     if wrong or group is None or row is None:
         raise InputRefused(wrong)
-    (row.domain, row.name, row.place), row.lease_until = group, now + LEASE if hold else None
+    (row.domain, row.name, row.place), row.lease_until = group, now + leases.LEASE if hold else None
     known = await stored(row, now=now, actor=actor)
     if known is not None:
         if hold and known.status in MOVING and await claim(known.id, now) is None:
@@ -194,27 +191,12 @@ async def move(row: GroupInvitation, to: Status, *, now: datetime, actor: str, w
 
 async def claim(group_invitation_id: UUID, now: datetime) -> GroupInvitation | None:
     """Take an order for one step; None when somebody else has it or there is nothing to do."""
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    mine = GroupInvitation.filter(free, id=group_invitation_id, status__in=MOVING)
-    if await mine.update(lease_until=now + LEASE) != 1:
-        return None
-    return await find(group_invitation_id)
-
-
-async def hold_on(row: GroupInvitation, now: datetime) -> None:
-    """Keep an order for a further lease."""
-    await GroupInvitation.filter(id=row.id).update(lease_until=now + LEASE)
-
-
-async def let_go(row: GroupInvitation) -> None:
-    """Give an order back, so that the next step needs not wait for the lease to end."""
-    await GroupInvitation.filter(id=row.id).update(lease_until=None)
+    return await leases.claim(GroupInvitation, group_invitation_id, MOVING, now)
 
 
 async def waiting(now: datetime) -> list[UUID]:
     """Return the orders that a worker should be hinted at."""
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    return [row.id for row in await GroupInvitation.filter(free, status__in=MOVING).order_by("created_at").only("id")]
+    return await leases.waiting(GroupInvitation, MOVING, now)
 
 
 def _of(reach: Reach) -> Q:

@@ -20,6 +20,7 @@ from otae.invitations.groups import Status
 from otae.invitations.making import Made, make, queue, wants_pins
 from otae.invitations.modes import Mode, mode_of
 from otae.invitations.pins import Ahead, Drawn
+from otae.store import leases
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Enrollment, GroupInvitation, GroupInvitee, Invitation, Person, Pin
@@ -53,7 +54,7 @@ async def step(desk: Desk, group_invitation_id: UUID, *, now: datetime) -> bool:
         away = True  # the lease stays: it is asked again when that ends
     finally:
         if not away:
-            await groups.let_go(row)
+            await leases.let_go(row)
     return False
 
 
@@ -66,7 +67,7 @@ async def _make_waves(desk: Desk, row: GroupInvitation, *, now: datetime) -> boo
                 return False
             took = time.monotonic() - began
             at = now + timedelta(seconds=took)
-            await groups.hold_on(row, at)
+            await leases.hold_on(row, at)
             ahead.further = took < STEP
             await invite_wave(desk, row, now=at, ahead=ahead)
             if not ahead.further:

@@ -1,19 +1,16 @@
 """Administrators from groups of a directory, on a real slapd: let in with the role that their groups give them."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from otae.accounts import administrators, assignments, browsers, roster
 from otae.accounts.roles import By, Powers
-from otae.directory import connecting
 from otae.errors import BeyondRole, DirectoryUnavailable, InputRefused, SigninFailed, SlowDown, StaleState
-from otae.settings import Settings
-from otae.store import database, keyring, passwords
+from otae.store import database, passwords
 from otae.store.desk import Desk
 from otae.store.models import Administrator, AuditEntry, BrowserSession, DirectoryServer, Person
-from tests.desks import RecordingBell
 from tests.directory.ldap_desk import add, entry_for
 from tests.servers.ldap_trees import GROUPS, PASSWORD, PEOPLE
 from tests.servers.slapd import LdapServer
@@ -25,16 +22,9 @@ BY = By("ada")
 
 
 @pytest.fixture
-async def desk(sqlite_settings: Settings, anyio_backend: str) -> AsyncIterator[Desk]:
+def desk(sqlite_desk: Desk) -> Desk:
     """Open an installation on SQLite: nothing here depends on the database."""
-    async with database.connected(sqlite_settings):
-        yield Desk(sqlite_settings, await keyring.open_vault(sqlite_settings), RecordingBell())
-
-
-@pytest.fixture(autouse=True)
-def lines_hung_up() -> Iterator[None]:
-    yield
-    connecting.hang_up()
+    return sqlite_desk
 
 
 async def connected(desk: Desk, server: LdapServer) -> LdapServer:

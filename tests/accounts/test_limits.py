@@ -1,16 +1,13 @@
 """Roles limited to groups of directories: checked when they are made, and their people read by a worker."""
 
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
 
 from otae.accounts import limits, own_roles, roles
 from otae.accounts.own_roles import Draft
 from otae.accounts.roles import By
-from otae.directory import connecting, registry
+from otae.directory import registry
 from otae.errors import InputRefused
-from otae.settings import Settings
-from otae.store import database, keyring
+from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Job, Person
 from otae.tasks.actors import run_job
@@ -25,16 +22,9 @@ BY = By("ada")
 
 
 @pytest.fixture
-async def desk(sqlite_settings: Settings, anyio_backend: str) -> AsyncIterator[Desk]:
+def desk(sqlite_desk: Desk) -> Desk:
     """Open an installation on SQLite: nothing here depends on the database."""
-    async with database.connected(sqlite_settings):
-        yield Desk(sqlite_settings, await keyring.open_vault(sqlite_settings), RecordingBell())
-
-
-@pytest.fixture(autouse=True)
-def lines_hung_up() -> Iterator[None]:
-    yield
-    connecting.hang_up()
+    return sqlite_desk
 
 
 async def people_of(role: str) -> list[str]:

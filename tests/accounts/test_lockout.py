@@ -1,14 +1,13 @@
 """A directory's account left alone after so many wrong passwords: exactly so many, however many come at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from otae.accounts import assignments, directory_sign_in, lockout
 from otae.accounts.roles import By
-from otae.directory import connecting
 from otae.errors import SlowDown
 from otae.settings import Settings
 from otae.store import database, keyring
@@ -30,12 +29,6 @@ async def sqlite_desk(sqlite_settings: Settings, anyio_backend: str) -> AsyncIte
     """Open an installation on SQLite: one that is embedded may connect to this very machine."""
     async with database.connected(sqlite_settings):
         yield Desk(sqlite_settings, await keyring.open_vault(sqlite_settings), RecordingBell())
-
-
-@pytest.fixture(autouse=True)
-def lines_hung_up() -> Iterator[None]:
-    yield
-    connecting.hang_up()
 
 
 async def test_fifty_tries_at_once_count_exactly_to_the_limit(desk: Desk) -> None:

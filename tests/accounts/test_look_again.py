@@ -1,19 +1,15 @@
 """Administrators of directories who are signed in: whoever leaves the group leaves the console within minutes."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 
 import pytest
 
 from otae.accounts import administrators, assignments, browsers, look_again
 from otae.accounts.roles import By
-from otae.directory import connecting
 from otae.directory.reach import BELIEVED
-from otae.settings import Settings
-from otae.store import database, keyring
+from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Administrator, AuditEntry, BrowserSession
-from tests.desks import RecordingBell
 from tests.directory.ldap_desk import active_entry, add, entry_for
 from tests.servers.ldap_trees import CORP, GROUPS, PASSWORD, PEOPLE
 from tests.servers.slapd import LdapServer
@@ -24,16 +20,9 @@ SOON = timedelta(minutes=5)
 
 
 @pytest.fixture
-async def desk(sqlite_settings: Settings, anyio_backend: str) -> AsyncIterator[Desk]:
+def desk(sqlite_desk: Desk) -> Desk:
     """Open an installation on SQLite: nothing here depends on the database."""
-    async with database.connected(sqlite_settings):
-        yield Desk(sqlite_settings, await keyring.open_vault(sqlite_settings), RecordingBell())
-
-
-@pytest.fixture(autouse=True)
-def lines_hung_up() -> Iterator[None]:
-    yield
-    connecting.hang_up()
+    return sqlite_desk
 
 
 @pytest.fixture

@@ -4,22 +4,19 @@ import asyncio
 import random
 import signal
 from collections import Counter as Tally
-from collections.abc import AsyncIterator
 
 import pytest
 
-from otae.directory import connecting, local
+from otae.directory import local
 from otae.enrollment.signin import Entry, sign_in
 from otae.errors import DirectoryUnavailable
 from otae.invitations import groups, lifecycle, waves
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.orders import InvitationOrder
-from otae.settings import Settings
-from otae.store import database, keyring
+from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Counter, GroupInvitation, GroupInvitee, Pin
 from tests.chaos.house import FULL, Note
-from tests.desks import RecordingBell
 from tests.directory.ldap_desk import add, entry_for
 from tests.servers.ldap_trees import MEMBERS, PASSWORD
 from tests.servers.slapd import CROWD, NESTED, LdapServer, running
@@ -32,10 +29,8 @@ FAULTS = 20 if FULL else 4
 
 
 @pytest.fixture
-async def desk(sqlite_settings: Settings, anyio_backend: str) -> AsyncIterator[Desk]:
-    async with database.connected(sqlite_settings):
-        yield Desk(sqlite_settings, await keyring.open_vault(sqlite_settings), RecordingBell())
-    connecting.hang_up()
+def desk(sqlite_desk: Desk) -> Desk:
+    return sqlite_desk
 
 
 async def break_it(server: LdapServer, dice: random.Random) -> None:

@@ -9,7 +9,7 @@ import pytest
 from otae.directory import exporting, groups, importing, local, provisioning
 from otae.directory.provisioning import Finding, Status
 from otae.errors import InputRefused, StaleState
-from otae.store import audit, database, passwords
+from otae.store import audit, database, leases, passwords
 from otae.store.desk import Desk
 from otae.store.models import AuditEntry, BrowserSession, EnrollmentSession, PeopleImport, PeopleImportLine, Person
 from tests.desks import RecordingBell
@@ -143,7 +143,7 @@ async def test_a_worker_that_died_is_followed_by_another_wherever_it_stood(
         await importing.advance(desk, held, now=now)
     assert await PeopleImportLine.all().count() == 2
     assert not await importing.step(desk, row.id, now=now), "the dead worker's lease still runs"
-    later = now + provisioning.LEASE + timedelta(seconds=1)
+    later = now + leases.LEASE + timedelta(seconds=1)
     assert await importing.step(desk, row.id, now=later)
     assert await PeopleImportLine.filter(people_import_id=row.id).count() == 7
     row = await work(desk, row)

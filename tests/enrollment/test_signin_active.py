@@ -1,22 +1,19 @@
 """Why an Active Directory refuses a right password is for administrators; everybody else sees one face."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from otae.accounts import administrators, assignments, throttle
 from otae.accounts.roles import By
-from otae.directory import connecting
 from otae.directory.ldap import ldap_directory
 from otae.enrollment.signin import BUDGET, Entry, sign_in
 from otae.errors import DirectoryUnavailable, SigninFailed, SlowDown
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
-from otae.settings import Settings
-from otae.store import database, keyring
+from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Counter, DirectoryServer, Event
-from tests.desks import RecordingBell
 from tests.directory.ldap_desk import active_entry, add
 from tests.servers.bind_answers import answering
 from tests.servers.ldap_trees import CORP, PASSWORD, user
@@ -47,11 +44,9 @@ def strict_ldap() -> Iterator[LdapServer]:
 
 
 @pytest.fixture
-async def desk(sqlite_settings: Settings, anyio_backend: str) -> AsyncIterator[Desk]:
+def desk(sqlite_desk: Desk) -> Desk:
     """Open an installation on SQLite: nothing here depends on the database."""
-    async with database.connected(sqlite_settings):
-        yield Desk(sqlite_settings, await keyring.open_vault(sqlite_settings), RecordingBell())
-    connecting.hang_up()
+    return sqlite_desk
 
 
 @pytest.fixture

@@ -4,23 +4,21 @@ It is longer than 300 lines because each sentence of the sign-in rules has its t
 """
 
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from otae.directory import connecting, registry, servers
+from otae.directory import registry, servers
 from otae.enrollment.signin import BUDGET, Entry, sign_in
 from otae.errors import DirectoryUnavailable, Refusal, SigninFailed, SlowDown
 from otae.invitations import lifecycle
 from otae.invitations.lifecycle import Created
 from otae.invitations.orders import InvitationOrder
-from otae.settings import Settings
-from otae.store import database, keyring, passwords
+from otae.store import database, passwords
 from otae.store.desk import Desk
 from otae.store.models import Counter, DirectoryServer, EnrollmentSession, Event, Invitation, Person, Pin
-from tests.desks import RecordingBell
 from tests.directory.ldap_desk import active_entry, add, entry_for
 from tests.invitations.guests import add_person
 from tests.servers.ldap_trees import PASSWORD, PEOPLE
@@ -40,11 +38,9 @@ def shared_ldap() -> Iterator[LdapServer]:
 
 
 @pytest.fixture
-async def desk(sqlite_settings: Settings, anyio_backend: str) -> AsyncIterator[Desk]:
+def desk(sqlite_desk: Desk) -> Desk:
     """Open an installation on SQLite: what differs between databases is shown by the other sign-in tests."""
-    async with database.connected(sqlite_settings):
-        yield Desk(sqlite_settings, await keyring.open_vault(sqlite_settings), RecordingBell())
-    connecting.hang_up()
+    return sqlite_desk
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Sending again looks at whom it goes to: changed, disabled, gone, or a directory that does not answer."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
@@ -10,11 +10,9 @@ from otae.errors import InputRefused
 from otae.invitations import lifecycle, many
 from otae.invitations.lifecycle import Created
 from otae.invitations.orders import InvitationOrder
-from otae.settings import Settings
-from otae.store import database, keyring
+from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Delivery, DirectoryServer, Event, Invitation, Person
-from tests.desks import RecordingBell
 from tests.directory.ldap_desk import add, entry_for
 from tests.invitations.guests import invite
 from tests.servers import ldap_trees, slapd
@@ -33,11 +31,9 @@ def ldap() -> Iterator[LdapServer]:
 
 
 @pytest.fixture
-async def desk(sqlite_settings: Settings, anyio_backend: str) -> AsyncIterator[Desk]:
+def desk(sqlite_desk: Desk) -> Desk:
     """Open an installation on SQLite: nothing here differs between databases."""
-    async with database.connected(sqlite_settings):
-        yield Desk(sqlite_settings, await keyring.open_vault(sqlite_settings), RecordingBell())
-    connecting.hang_up()
+    return sqlite_desk
 
 
 async def invited(desk: Desk, server: LdapServer, now: datetime, user: str = "corp/ben") -> Created:

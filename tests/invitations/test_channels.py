@@ -12,7 +12,7 @@ from otae.invitations.groups import GroupOrder
 from otae.invitations.lifecycle import Created
 from otae.invitations.modes import mode_of
 from otae.settings import Settings
-from otae.store import database, properties
+from otae.store import database, leases, properties
 from otae.store.desk import Desk
 from otae.store.models import Delivery, GroupInvitation, GroupInvitee, Invitation, Person, Pin
 from tests.invitations.crowds import crowd, invited, ordered, work
@@ -203,5 +203,5 @@ async def test_a_command_that_waits_can_be_shown_the_pins_of_a_group(desk: Desk)
     await crowd(1)
     wanted = GroupOrder(group="sales", mode="username_pin", pin_channel="shown")
     row = await groups.order(desk, wanted, now=await database.now(), actor="ada", hold=True)
-    await groups.let_go(row)
+    await leases.let_go(row)
     assert (await work(desk, await GroupInvitation.get(id=row.id))).pin_channel == "shown"

@@ -1,21 +1,19 @@
 """Lines of a file that mean people of a directory: many found at a time, told apart, never lost while it is away."""
 
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from otae.directory import connecting, servers
 from otae.directory.line import Line
-from otae.invitations import csv_source, groups, waves
+from otae.invitations import csv_source, waves
 from otae.invitations.csv_source import Columns
 from otae.invitations.groups import GroupOrder, Status
-from otae.settings import Settings
-from otae.store import database, keyring
+from otae.store import database, leases
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, GroupInvitation, GroupInvitee, Person
-from tests.desks import RecordingBell
 from tests.directory.ldap_desk import add, entry_for
 from tests.invitations.crowds import crowd, work
 from tests.servers.slapd import LdapServer
@@ -26,11 +24,9 @@ Watch = Callable[[object, str], list[tuple[object, ...]]]
 
 
 @pytest.fixture
-async def desk(sqlite_settings: Settings, anyio_backend: str) -> AsyncIterator[Desk]:
+def desk(sqlite_desk: Desk) -> Desk:
     """Open an installation on SQLite: what differs between databases is shown by the other CSV tests."""
-    async with database.connected(sqlite_settings):
-        yield Desk(sqlite_settings, await keyring.open_vault(sqlite_settings), RecordingBell())
-    connecting.hang_up()
+    return sqlite_desk
 
 
 async def taken(desk: Desk, data: str, columns: Columns | None = None) -> GroupInvitation:
@@ -111,13 +107,13 @@ async def test_a_directory_that_is_away_loses_nothing_and_is_asked_again(desk: D
     now = await database.now()
     assert not await waves.step(desk, row.id, now=now)
     await row.refresh_from_db()
-    assert (row.status, row.found, row.lease_until) == (Status.DRY_RUN, 0, now + groups.LEASE)
+    assert (row.status, row.found, row.lease_until) == (Status.DRY_RUN, 0, now + leases.LEASE)
     assert await GroupInvitee.filter(group_invitation_id=row.id, status="listed").count() == 1
     corp = await servers.find_directory("corp")
     assert corp is not None
     await DirectoryServer.filter(id=corp.id).update(port=crowded_ldap.port)
     connecting.hang_up()
-    await waves.step(desk, row.id, now=now + groups.LEASE + timedelta(seconds=1))
+    await waves.step(desk, row.id, now=now + leases.LEASE + timedelta(seconds=1))
     await row.refresh_from_db()
     assert (row.status, row.found) == (Status.READY, 1)
     assert (await GroupInvitee.get(group_invitation_id=row.id)).name == "corp/ben"

@@ -1,19 +1,15 @@
 """Inviting a group of a directory: nested, large, changed or cut off meanwhile; nobody twice, nobody lost."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from otae.directory import connecting
 from otae.errors import DirectoryUnavailable, InputRefused
 from otae.invitations import group_run, groups, waves
 from otae.invitations.groups import GroupOrder, Status
-from otae.settings import Settings
-from otae.store import database, keyring
+from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, GroupInvitation, GroupInvitee, Invitation, Person
-from tests.desks import RecordingBell
 from tests.directory.ldap_desk import add, entry_for
 from tests.servers.ldap_trees import BASE, GROUPS, PEOPLE
 from tests.servers.slapd import NESTED, LdapServer
@@ -22,11 +18,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def desk(sqlite_settings: Settings, anyio_backend: str) -> AsyncIterator[Desk]:
+def desk(sqlite_desk: Desk) -> Desk:
     """Open an installation on SQLite: what differs between databases is shown by the other group tests."""
-    async with database.connected(sqlite_settings):
-        yield Desk(sqlite_settings, await keyring.open_vault(sqlite_settings), RecordingBell())
-    connecting.hang_up()
+    return sqlite_desk
 
 
 async def run(desk: Desk, group: str, **more: Any) -> list[dict[str, object]]:  # noqa: ANN401 - fields of an order

@@ -7,7 +7,7 @@ import pytest
 from otae.errors import InputRefused, StaleState
 from otae.invitations import groups, waves
 from otae.invitations.groups import GroupOrder, Status
-from otae.store import audit, database
+from otae.store import audit, database, leases
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Enrollment, GroupInvitation, GroupInvitee, Invitation, Person
 from tests.desks import RecordingBell
@@ -181,6 +181,6 @@ async def test_an_order_whose_worker_died_is_found_after_its_lease(desk: Desk, b
     assert await groups.claim(row.id, now) is not None
     assert await groups.claim(row.id, now) is None
     assert await groups.waiting(now) == []
-    later = now + groups.LEASE + timedelta(seconds=1)
+    later = now + leases.LEASE + timedelta(seconds=1)
     assert await groups.waiting(later) == [row.id]
     assert await groups.claim(row.id, later) is not None

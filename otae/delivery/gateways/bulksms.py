@@ -13,9 +13,9 @@ from otae.delivery.gateways.gateway import (
     base_url,
     based,
     basic,
+    check_sender,
     is_plain,
     parsed,
-    sender_wrong,
     settled,
     shortly,
     unclear,
@@ -59,5 +59,5 @@ GATEWAY: Final = Gateway(
     ),
     request,
     judge,
-    lambda values: {"sender": wrong} if (wrong := sender_wrong(values["sender"])) else {},
+    check_sender,
 )

@@ -12,8 +12,8 @@ from otae.delivery.gateways.gateway import (
     at,
     base_url,
     based,
+    check_sender,
     parsed,
-    sender_wrong,
     settled,
     shortly,
     unclear,
@@ -63,5 +63,5 @@ GATEWAY: Final = Gateway(
     ),
     request,
     judge,
-    lambda values: {"sender": wrong} if (wrong := sender_wrong(values["sender"])) else {},
+    check_sender,
 )

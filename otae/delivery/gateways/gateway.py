@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from otae.delivery.calling import HttpAnswer, HttpRequest
 from otae.delivery.transport import NotYet, OutcomeUnknown, RefusedForGood, Unreachable, plain
@@ -124,6 +125,12 @@ def as_json(method: str, url: str, document: object, *headers: tuple[str, str]) 
     return HttpRequest(method, url, (("Content-Type", "application/json"), *headers), content)
 
 
+def as_form(url: str, fields: Mapping[str, str], *headers: tuple[str, str]) -> HttpRequest:
+    """Return a POST whose body is ``fields`` as a form."""
+    encoded = ("Content-Type", "application/x-www-form-urlencoded")
+    return HttpRequest("POST", url, (encoded, *headers), urlencode(fields).encode())
+
+
 def basic(user: str, password: str) -> tuple[str, str]:
     """Return the header of HTTP Basic (RFC 7617)."""
     return "Authorization", f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
@@ -144,6 +151,11 @@ def based(values: Values, default: str) -> str:
 def sender_wrong(sender: str) -> str:
     """Say what is wrong with a sender; "" when nothing is."""
     return "" if not sender or _SENDER.fullmatch(sender) else "use a number, or up to 11 letters and digits"
+
+
+def check_sender(values: Values) -> dict[str, str]:
+    """Return what is wrong, by field, where the sender alone can be."""
+    return {"sender": wrong} if (wrong := sender_wrong(values["sender"])) else {}
 
 
 def is_plain(text: str) -> bool:

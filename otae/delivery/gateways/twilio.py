@@ -2,7 +2,6 @@
 
 import re
 from typing import Final
-from urllib.parse import urlencode
 
 from otae.delivery.calling import HttpAnswer, HttpRequest
 from otae.delivery.gateways.gateway import (
@@ -10,6 +9,7 @@ from otae.delivery.gateways.gateway import (
     Gateway,
     TextMessage,
     Values,
+    as_form,
     at,
     base_url,
     based,
@@ -36,9 +36,8 @@ def request(values: Values, message: TextMessage) -> HttpRequest:
         "MessagingServiceSid" if _SERVICE.fullmatch(sender) else "From": sender,
         "Body": message.text,
     }
-    headers = (("Content-Type", "application/x-www-form-urlencoded"), basic(account, values["auth_token"]))
     url = f"{based(values, URL)}/2010-04-01/Accounts/{account}/Messages.json"
-    return HttpRequest("POST", url, headers, urlencode(form).encode())
+    return as_form(url, form, basic(account, values["auth_token"]))
 
 
 def judge(_values: Values, answer: HttpAnswer) -> str:

@@ -1,7 +1,6 @@
 """Vonage, once Nexmo: its SMS API. It answers 200 to everything and says per part of the message what came of it."""
 
 from typing import Final
-from urllib.parse import urlencode
 
 from otae.delivery.calling import HttpAnswer, HttpRequest
 from otae.delivery.gateways.gateway import (
@@ -9,12 +8,13 @@ from otae.delivery.gateways.gateway import (
     Gateway,
     TextMessage,
     Values,
+    as_form,
     at,
     base_url,
     based,
+    check_sender,
     is_plain,
     parsed,
-    sender_wrong,
     settled,
     shortly,
     unclear,
@@ -39,8 +39,7 @@ def request(values: Values, message: TextMessage) -> HttpRequest:
         "text": message.text,
         "type": "text" if is_plain(message.text) else "unicode",
     }
-    headers = (("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json"))
-    return HttpRequest("POST", f"{based(values, URL)}/sms/json", headers, urlencode(form).encode())
+    return as_form(f"{based(values, URL)}/sms/json", form, ("Accept", "application/json"))
 
 
 def judge(_values: Values, answer: HttpAnswer) -> str:
@@ -74,5 +73,5 @@ GATEWAY: Final = Gateway(
     ),
     request,
     judge,
-    lambda values: {"sender": wrong} if (wrong := sender_wrong(values["sender"])) else {},
+    check_sender,
 )

@@ -122,11 +122,17 @@ async def show(visit: Console) -> Response:
     """Show a server as a form, with its last test; or only the test when its block asks for news."""
     if not wants_part(visit.request):
         return await _page(visit)
+    return await news(visit, SERVERS, "admin/notification-servers/edit.html")
+
+
+async def news(visit: Console, base: str, template: str) -> Response:
+    """Return the block of the last test of the server under ``base``; 204 while it is the one that is ``seen``."""
     test = await tested.last_test(row_id(visit.request))
-    if visit.request.query_params.get("seen") == tested.mark_of(test):
+    mark = tested.mark_of(test)
+    if visit.request.query_params.get("seen") == mark:
         return Response(status_code=204)
-    context = {"test": test, "mark": tested.mark_of(test), "here": f"{SERVERS}/{row_id(visit.request)}"}
-    return render(visit.request, "admin/notification-servers/edit.html", context, block="test")
+    context = {"test": test, "mark": mark, "here": f"{base}/{row_id(visit.request)}"}
+    return render(visit.request, template, context, block="test")
 
 
 async def change(visit: Console) -> Response:

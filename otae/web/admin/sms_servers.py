@@ -9,6 +9,7 @@ from otae.delivery.gateways import GATEWAYS, Field
 from otae.delivery.sms import CARRIER
 from otae.errors import InputRefused, SlowDown
 from otae.web.admin.entries import NamedForm, found, row_id
+from otae.web.admin.notification_servers import news
 from otae.web.failures import NotFound
 from otae.web.forms import InputRequired, IntegerField, PasswordField, SelectField, StringField, TextAreaField
 from otae.web.guards import Console
@@ -81,11 +82,7 @@ async def show(visit: Console) -> Response:
     """Show a gateway as a form, with its last test; or only the test when its block asks for news."""
     if not wants_part(visit.request):
         return await _page(visit)
-    test = await tested.last_test(row_id(visit.request))
-    if visit.request.query_params.get("seen") == tested.mark_of(test):
-        return Response(status_code=204)
-    context = {"test": test, "mark": tested.mark_of(test), "here": f"{SMS}/{row_id(visit.request)}"}
-    return render(visit.request, "admin/notification-servers/sms-edit.html", context, block="test")
+    return await news(visit, SMS, "admin/notification-servers/sms-edit.html")
 
 
 async def change(visit: Console) -> Response:
