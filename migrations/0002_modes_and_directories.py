@@ -1,4 +1,4 @@
-"""What modes are set to, and when directories and who comes from them were last looked at."""
+"""What modes are set to, when directories and who comes from them were last looked at, how mail servers are signed in to."""
 
 import functools
 from json import dumps, loads
@@ -37,5 +37,20 @@ class Migration(migrations.Migration):
             model_name="ModePolicy",
             name="options",
             field=fields.JSONField(null=True, encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads),
+        ),
+        ops.AddField(
+            model_name="NotificationServer",
+            name="clear_sign_in",
+            field=fields.BooleanField(default=False, db_default=False),
+        ),
+        ops.AddField(
+            model_name="NotificationServer",
+            name="description",
+            field=fields.CharField(default="", db_default="", max_length=200),
+        ),
+        ops.AddField(
+            model_name="NotificationServer",
+            name="ntlm",
+            field=fields.BooleanField(default=False, db_default=False),
         ),
     ]

@@ -28,12 +28,15 @@ def notification_server_add() -> None:
 @click.option("--port", default=25, show_default=True)
 @click.option("--security", default="none", type=click.Choice(["none", "starttls", "tls"]), show_default=True)
 @click.option("--username")
+@click.option("--ntlm", is_flag=True, help="Sign in by NTLM (Microsoft secure password authentication).")
+@click.option("--clear-sign-in", is_flag=True, help="Sign in also without encryption.")
 @click.option("--from-name", required=True)
 @click.option("--from-email", required=True)
 @click.option("--connections", default=4, show_default=True, help="Open at a time in each worker.")
 @click.option("--rate", default=0, help="Messages a minute; 0 for no limit.")
 @click.option("--standby", default=0, help="Order in which it stands in for the active server; 0 for never.")
 @click.option("--dkim-selector", default="", help="Where the sender's DKIM key is published.")
+@click.option("--description", default="", help="For those who look after it.")
 @password_stdin
 @as_json
 def smtp_add(*, password_stdin: bool, json_wanted: bool, **entered: str) -> None:
@@ -56,8 +59,9 @@ def smtp_add(*, password_stdin: bool, json_wanted: bool, **entered: str) -> None
 @click.option("--connections", default=4, show_default=True, help="Requests at a time in each worker.")
 @click.option("--rate", default=0, help="Messages a minute; 0 for no limit.")
 @click.option("--standby", default=0, help="Order in which it stands in for the active gateway; 0 for never.")
+@click.option("--description", default="", help="For those who look after it.")
 @as_json
-def sms_add(
+def sms_add(  # noqa: PLR0913 - an option each
     *,
     name: str,
     gateway: str,
@@ -66,6 +70,7 @@ def sms_add(
     connections: int,
     rate: int,
     standby: int,
+    description: str,
     json_wanted: bool,
 ) -> None:
     """Add an SMS gateway; it is made active when none is.
@@ -79,7 +84,13 @@ def sms_add(
         names = [each.name for each in sms_servers.fields_of(gateway) if each.secret]
         values |= dict.fromkeys(names, secret)
     entry = sms_servers.SmsEntry(
-        name=name, gateway=gateway, values=values, connections=connections, rate=rate, standby=standby
+        name=name,
+        description=description,
+        gateway=gateway,
+        values=values,
+        connections=connections,
+        rate=rate,
+        standby=standby,
     )
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:

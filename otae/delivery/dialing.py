@@ -9,6 +9,7 @@ from typing import Any
 import aiosmtplib
 
 from otae import outgoing
+from otae.delivery import ntlm
 from otae.delivery.conversation import Conversation, TellingSMTP
 from otae.delivery.transport import Unreachable
 from otae.errors import AddressRefused
@@ -19,7 +20,10 @@ LONGEST = 40
 
 @dataclass(frozen=True)
 class Dialled:
-    """What it takes to reach a server; two that are equal may share a line. ``loopback``: it may be this machine."""
+    """What it takes to reach a server; two that are equal may share a line. ``loopback``: it may be this machine.
+
+    ``ntlm``: sign in by NTLM; ``clear_sign_in``: sign in over a line without TLS, too.
+    """
 
     host: str
     port: int
@@ -29,6 +33,8 @@ class Dialled:
     timeout: float
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    ntlm: bool = False
+    clear_sign_in: bool = False
 
 
 async def dial(dialled: Dialled, conversation: Conversation | None = None) -> aiosmtplib.SMTP:
@@ -80,10 +86,11 @@ async def _greet(client: aiosmtplib.SMTP, dialled: Dialled) -> None:
         raise Unreachable("the server hung up") from error
     if dialled.username is None:
         return
-    if not tls_agreed(client):
+    if not tls_agreed(client) and not dialled.clear_sign_in:
         raise Unreachable("TLS: not agreed, so the password was not sent")
+    sign_in = ntlm.sign_in if dialled.ntlm else aiosmtplib.SMTP.login
     try:
-        await client.login(dialled.username, dialled.password or "")
+        await sign_in(client, dialled.username, dialled.password or "")
     except aiosmtplib.SMTPAuthenticationError as error:
         raise Unreachable(f"sign-in: {error.code} {error.message}") from error
     except aiosmtplib.SMTPServerDisconnected as error:

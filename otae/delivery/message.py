@@ -78,6 +78,11 @@ def check_header(text: str, what: str) -> None:
         raise MessageRefused(f"{what}: holds =?, which mail programs would decode")
 
 
+def short_line(text: str, length: int) -> bool:
+    """Tell whether ``text`` is one line of at most ``length`` printable characters."""
+    return len(text) <= length and text.isprintable()
+
+
 def check_address(text: str, what: str) -> None:
     """Raise MessageRefused when ``text`` is no plain mail address, as RFC 5321 writes one without quoting."""
     if not _ADDRESS.fullmatch(text) or ".." in text or text.startswith(".") or ".@" in text or "@." in text:

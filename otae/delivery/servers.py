@@ -8,7 +8,7 @@ from uuid import UUID
 from tortoise.expressions import Q
 
 from otae.delivery import phones
-from otae.delivery.message import MessageRefused, check_address, check_header
+from otae.delivery.message import MessageRefused, check_address, check_header, short_line
 from otae.delivery.smtp import PASSWORD
 from otae.delivery.tryout import try_out, try_out_sms
 from otae.errors import InputRefused
@@ -36,6 +36,8 @@ class ServerEntry:
     minutes); after that every four hours until its invitation expires. ``connections``: open at a time in each worker;
     ``rate``: messages a minute, 0 for no limit; ``standby``: 0, or the order in which servers stand in for the active
     one when it cannot be reached or refuses the sign-in; ``dkim_selector``: where the sender's DKIM key is published.
+    ``ntlm``: sign in by NTLM, which Microsoft calls secure password authentication; ``clear_sign_in``: sign in over a
+    line without TLS, too.
     """
 
     name: str
@@ -44,6 +46,8 @@ class ServerEntry:
     security: str = "none"
     username: str | None = None
     password: str | None = None
+    ntlm: bool = False
+    clear_sign_in: bool = False
     from_name: str
     from_email: str
     timeout: int = 30
@@ -52,6 +56,7 @@ class ServerEntry:
     rate: int = 0
     standby: int = 0
     dkim_selector: str = ""
+    description: str = ""
 
     def __repr__(self) -> str:
         return f"<ServerEntry {self.name!r}>"
@@ -71,7 +76,11 @@ async def add_server(desk: Desk, entry: ServerEntry, *, now: datetime, actor: st
 async def update_server(
     desk: Desk, server: NotificationServer, entry: ServerEntry, *, now: datetime, actor: str
 ) -> NotificationServer:
-    """Change a server; InputRefused names each field that cannot be taken."""
+    """Change a server; InputRefused names each field that cannot be taken.
+
+    The password is only ever sent to the server it was entered for: with another host, port, security, way to sign in
+    or user name it has to be entered again.
+    """
     await _take(desk, server, entry)
     async with transaction():
         await server.save()
@@ -181,16 +190,24 @@ async def _take(desk: Desk, row: NotificationServer, entry: ServerEntry) -> None
     same = await NotificationServer.get_or_none(name=entry.name.strip())
     if same is not None and same.id != row.id:
         fields["name"] = "another notification server has this name"
-    if entry.username and not entry.password and row.password_sealed is None:
-        fields["password"] = "is missing"  # noqa: S105 - what the form says
-    if fields:
-        raise InputRefused(fields)
-    row.update_from_dict({
-        "name": entry.name.strip(),
+    leads = {
         "host": entry.host.strip().lower(),
         "port": entry.port,
         "security": entry.security,
         "username": entry.username or None,
+        "ntlm": entry.ntlm,
+        "clear_sign_in": entry.clear_sign_in,
+    }
+    moved = any(getattr(row, name) != value for name, value in leads.items())
+    if entry.username and not entry.password and (row.password_sealed is None or moved):
+        again = "enter it again: it was given for another server, user name or way to sign in"
+        fields["password"] = again if row.password_sealed else "is missing"  # - what the form says
+    if fields:
+        raise InputRefused(fields)
+    row.update_from_dict({
+        **leads,
+        "name": entry.name.strip(),
+        "description": entry.description.strip(),
         "from_name": entry.from_name.strip(),
         "from_email": entry.from_email.strip(),
         "timeout": entry.timeout,
@@ -224,8 +241,8 @@ def _wrong(entry: ServerEntry) -> dict[str, str]:
         ("security", entry.security in SECURITIES, "choose none, starttls or tls"),
         (
             "security",
-            not (entry.username and entry.security == "none"),
-            "a password is only ever sent over STARTTLS or TLS: choose one of them",
+            not entry.username or entry.security != "none" or entry.clear_sign_in,
+            "a password is only sent over STARTTLS or TLS: choose one of them, or allow signing in without",
         ),
         ("timeout", 5 <= entry.timeout <= 60, "use 5 to 60 seconds"),
         ("retries", 0 <= entry.retries <= 20, "use a number from 0 to 20"),
@@ -237,8 +254,9 @@ def _wrong(entry: ServerEntry) -> dict[str, str]:
             _is_selector(entry.dkim_selector.strip()),
             "use a selector such as mail2026, or leave it empty",
         ),
-        ("username", _short_line(entry.username or "", 200), "use at most 200 printable characters"),
-        ("password", _short_line(entry.password or "", 500), "use at most 500 printable characters"),
+        ("username", short_line(entry.username or "", 200), "use at most 200 printable characters"),
+        ("password", short_line(entry.password or "", 500), "use at most 500 printable characters"),
+        ("description", short_line(entry.description, 200), "use at most 200 printable characters"),
     )
     return fields | {field: words for field, right, words in rules if not right}
 
@@ -247,9 +265,7 @@ def _is_selector(text: str) -> bool:
     return not text or (len(text) <= 63 and is_host_name(text))
 
 
-def _short_line(text: str, length: int) -> bool:
-    return len(text) <= length and text.isprintable()
-
-
 def _where(row: NotificationServer) -> str:
-    return f"{row.host}:{row.port} {row.security}"
+    how = " by NTLM" if row.ntlm else ""
+    how += " in clear" if row.security == "none" else ""
+    return f"{row.host}:{row.port} {row.security}" + (f", signs in{how}" if row.username else "")

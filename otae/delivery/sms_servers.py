@@ -1,6 +1,7 @@
 """SMS gateways as notification servers: what an administrator enters for one, and everything that may be wrong."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 
 from otae.delivery.carriers import find_carrier
 from otae.delivery.gateways import GATEWAYS, Field, Gateway, Values
-from otae.delivery.message import MessageRefused, check_header
+from otae.delivery.message import MessageRefused, check_header, short_line
 from otae.delivery.sms import CARRIER, SECRETS, values_of
 from otae.errors import InputRefused
 from otae.store import audit
@@ -24,6 +25,8 @@ TITLES: Final[Mapping[str, str]] = {
     **{name: gateway.title for name, gateway in GATEWAYS.items()},
     CARRIER: "Carrier, by mail",
 }
+#: Fields that say where a gateway's requests go.
+ADDRESSES: Final = ("base_url", "url")
 #: What a carrier's gateway is set up with.
 CARRIER_FIELDS: Final = (
     Field("carrier", N_("Usual carrier"), N_("For invitations that name none of their own."), required=False),
@@ -45,6 +48,7 @@ class SmsEntry:
     connections: int = 4
     rate: int = 0
     standby: int = 0
+    description: str = ""
 
 
 def fields_of(gateway: str) -> tuple[Field, ...]:
@@ -71,7 +75,10 @@ async def add_sms_server(desk: Desk, entry: SmsEntry, *, now: datetime, actor: s
 async def update_sms_server(
     desk: Desk, server: NotificationServer, entry: SmsEntry, *, now: datetime, actor: str
 ) -> NotificationServer:
-    """Change a gateway, whose kind stays; InputRefused names each field that cannot be taken."""
+    """Change a gateway, whose kind stays; InputRefused names each field that cannot be taken.
+
+    Its secrets are only ever sent to the address they were entered for: with another one they have to be entered again.
+    """
     await _take(desk, server, entry)
     async with transaction():
         await server.save()
@@ -89,8 +96,13 @@ async def _take(desk: Desk, row: NotificationServer, entry: SmsEntry) -> None:
     fields = fields_of(row.gateway)
     kept = values_of(desk, row)
     values = {each.name: _entered(each, entry.values, kept) for each in fields}
-    wrong = await _wrong_name(row, entry) | _wrong_numbers(entry)
+    wrong = await _wrong_name(row, entry) | _wrong_others(entry)
     wrong |= {each.name: words for each in fields if (words := _wrong_value(each, values[each.name]))}
+    if any(_origin(values.get(name, "")) != _origin(kept.get(name, "")) for name in ADDRESSES):
+        again = [
+            each.name for each in fields if each.secret and kept.get(each.name) and not entry.values.get(each.name)
+        ]
+        wrong |= dict.fromkeys(again, "enter it again: it was given for another address")
     if not wrong:
         wrong = await _wrong_together(desk, row.gateway, values)
     if wrong:
@@ -98,6 +110,7 @@ async def _take(desk: Desk, row: NotificationServer, entry: SmsEntry) -> None:
     secrets = {each.name: values[each.name] for each in fields if each.secret and values[each.name]}
     row.update_from_dict({
         "name": entry.name.strip(),
+        "description": entry.description.strip(),
         "options": {each.name: values[each.name] for each in fields if not each.secret},
         "secrets_sealed": desk.vault.seal(json.dumps(secrets).encode(), row.id, SECRETS) if secrets else None,
         "timeout": entry.timeout,
@@ -129,13 +142,14 @@ async def _wrong_name(row: NotificationServer, entry: SmsEntry) -> dict[str, str
     return {"name": "another notification server has this name"} if same is not None and same.id != row.id else {}
 
 
-def _wrong_numbers(entry: SmsEntry) -> dict[str, str]:
+def _wrong_others(entry: SmsEntry) -> dict[str, str]:
     rules = (
         ("timeout", 5 <= entry.timeout <= 60, "use 5 to 60 seconds"),
         ("retries", 0 <= entry.retries <= 20, "use a number from 0 to 20"),
         ("connections", 1 <= entry.connections <= 20, "use a number from 1 to 20"),
         ("rate", 0 <= entry.rate <= 100_000, "use a number from 0 to 100000; 0 sets no limit"),
         ("standby", 0 <= entry.standby <= 9, "use a number from 0 to 9; 0 is no standby"),
+        ("description", short_line(entry.description, 200), "use at most 200 printable characters"),
     )
     return {name: words for name, right, words in rules if not right}
 
@@ -160,10 +174,16 @@ async def _wrong_together(desk: Desk, name: str, values: Values) -> dict[str, st
         return {"carrier": "there is no carrier with this name"} if unknown else {}
     gateway: Gateway = GATEWAYS[name]
     wrong = gateway.check(values)
-    for field_name in ("base_url", "url"):
+    for field_name in ADDRESSES:
         if values.get(field_name) and field_name not in wrong:
             wrong |= _wrong_url(field_name, values[field_name], clear=desk.settings.allow_private)
     return wrong
+
+
+def _origin(url: str) -> str:
+    """Return an address up to the end of its host and port."""
+    before, found, behind = url.partition("://")
+    return f"{before}{found}{re.split(r'[/?#]', behind, maxsplit=1)[0]}".lower()
 
 
 def _wrong_url(name: str, url: str, *, clear: bool) -> dict[str, str]:

@@ -88,6 +88,8 @@ def smtp_transport(
         timeout=timeout or server.timeout,
         username=server.username,
         password=password,
+        ntlm=server.ntlm,
+        clear_sign_in=server.clear_sign_in,
     )
     return SmtpTransport(dialled, sender or server.from_email)
 

@@ -1,20 +1,21 @@
 """The dashboard: counts, the ten that most need somebody, certificates near their end, and the last rehearsal."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tortoise.expressions import Q
 from tortoise.functions import Count
 
 from otae.directory.reach import EVERYBODY, Reach
-from otae.overview.progress import PATIENCE, Progress, progress_of
+from otae.overview.progress import INVITED, PATIENCE, Progress, progress_of
 from otae.store.models import Certificate, Enrollment, EnrollmentSession, Heartbeat, Invitation, Job
 from otae.store.states import DeliveryStatus, EnrollmentStatus, InvitationStatus, SessionStatus
 
 #: Certificates are shown this long before their end.
 WARNING = timedelta(days=30)
-#: How many candidates are looked at to find the ten that need somebody most.
-CANDIDATES = 100
+#: How many candidates of each kind are looked at to find those that need somebody most, and how many are shown.
+CANDIDATES, SHOWN = 100, 10
 #: A process that has not been heard of for this long is taken for dead.
 SILENCE = timedelta(seconds=30)
 
@@ -23,19 +24,21 @@ _UNDER_WAY = [SessionStatus.OPENED, SessionStatus.IDENTIFIED, SessionStatus.CERT
 
 @dataclass(frozen=True)
 class Needy:
-    """An invitation that somebody should look at, and why."""
+    """An invitation that somebody should look at, and why. ``alike``: how many further ones wait for the same cause."""
 
     invitation: Invitation
     progress: Progress
+    alike: int = 0
 
 
 @dataclass(frozen=True)
 class Dashboard:
-    """Everything the first page shows. `devices`: enrolled and unenrolled Macs."""
+    """Everything the first page shows. `devices`: enrolled and unenrolled Macs; `stuck`: how many `needy` is out of."""
 
     invitations: dict[str, int]
     devices: dict[str, int]
     needy: list[Needy]
+    stuck: int
     certificates: list[Certificate]
     rehearsal: Job | None
     silent: list[str]
@@ -52,17 +55,28 @@ async def dashboard(*, now: datetime, reach: Reach = EVERYBODY) -> Dashboard:
         "enrolled": await live.filter(status=EnrollmentStatus.ENROLLED).count(),
         "unenrolled": await live.filter(status=EnrollmentStatus.UNENROLLED).count(),
     }
+    waiting = await needy(now=now, reach=reach)
     return Dashboard(
         invitations=counts,
         devices=devices,
-        needy=await needy(now=now, reach=reach),
+        needy=_by_cause(waiting)[:SHOWN],
+        stuck=len(waiting),
         certificates=await ending(now=now),
         rehearsal=await Job.filter(kind="rehearsal").order_by("-created_at").first(),
         silent=await silent(now=now),
     )
 
 
-async def needy(*, now: datetime, most: int = 10, reach: Reach = EVERYBODY) -> list[Needy]:
+def _by_cause(found: Sequence[Needy]) -> list[Needy]:
+    """Return the first of those whose messages got the very same answer: a mail server that is down is one cause."""
+    causes: dict[object, list[Needy]] = {}
+    for each in found:
+        in_the_mail = each.progress.reached == INVITED
+        causes.setdefault(each.progress.problem if in_the_mail else each.invitation.id, []).append(each)
+    return [replace(same[0], alike=len(same) - 1) for same in causes.values()]
+
+
+async def needy(*, now: datetime, reach: Reach = EVERYBODY) -> list[Needy]:
     """Return the invitations of people within ``reach`` with a problem, oldest problem first."""
     whose = reach.people("person_id")
     stuck = await EnrollmentSession.filter(
@@ -86,7 +100,7 @@ async def needy(*, now: datetime, most: int = 10, reach: Reach = EVERYBODY) -> l
     rows = await Invitation.filter(id__in={*stuck, *undelivered, *failed}).prefetch_related("person")
     progress = await progress_of(rows, now=now)
     found = [Needy(row, progress[row.id]) for row in rows if progress[row.id].problem]
-    return sorted(found, key=lambda item: item.progress.since)[:most]
+    return sorted(found, key=lambda item: item.progress.since)
 
 
 async def ending(*, now: datetime) -> list[Certificate]:

@@ -18,6 +18,8 @@ PATIENCE = timedelta(minutes=15)
 
 #: The steps of the way, in order; a page draws one dot each.
 STEPS = ("invited", "mail sent", "signed in", "profile downloaded", "Mac answered", "profile installed", "enrolled")
+#: How many are reached while the message is still on its way.
+INVITED = 1
 #: What is missing while a step is waited for.
 AWAITED = ("mail", "mail", "sign-in", "download", "answer from the Mac", "installed profile", "check-in")
 
@@ -95,12 +97,12 @@ def _mail_progress(invitation: Invitation, delivery: Delivery | None) -> Progres
     if delivery is None:
         unkept = invitation.status == InvitationStatus.FAILED
         said = _("Failed; its messages are no longer kept") if unkept else ""
-        return Progress(1, STEPS[0], invitation.created_at, said)
+        return Progress(INVITED, STEPS[0], invitation.created_at, said)
     if delivery.status == DeliveryStatus.SENT:
         return Progress(2, STEPS[1], delivery.sent_at or delivery.created_at)
     if delivery.status in {DeliveryStatus.FAILED, DeliveryStatus.BOUNCED}:
         said = _("Mail came back: %s") if delivery.status == DeliveryStatus.BOUNCED else _("Mail not sent: %s")
-        return Progress(1, STEPS[0], delivery.created_at, said % delivery.answer)
+        return Progress(INVITED, STEPS[0], delivery.created_at, said % delivery.answer)
     if delivery.status == DeliveryStatus.QUEUED and delivery.attempt:
-        return Progress(1, STEPS[0], delivery.created_at, _("Mail not taken yet: %s") % delivery.answer)
-    return Progress(1, STEPS[0], delivery.created_at)
+        return Progress(INVITED, STEPS[0], delivery.created_at, _("Mail not taken yet: %s") % delivery.answer)
+    return Progress(INVITED, STEPS[0], delivery.created_at)

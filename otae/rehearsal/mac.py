@@ -122,7 +122,7 @@ class Mac:
             body = await self.phase_three(service, self.profile_identity)
             answer = await self.post_device(service.url, body, name="phase-3")
             final = self.read(answer, what="the answer to phase 3", recipient=self.profile_identity)
-            note.words = f"{len(final.certificates)} certificates, SCEP, MDM"
+            note.words = f"trusted certificates: {len(final.certificates)}, SCEP, MDM"
         return final
 
     async def take_management(self, final: Configuration) -> None:

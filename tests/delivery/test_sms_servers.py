@@ -41,6 +41,18 @@ async def test_keys_are_sealed_kept_when_left_empty_and_never_shown(desk: Desk) 
     assert [each.name for each in await servers.ways("sms")] == ["Other"]
 
 
+async def test_a_secret_is_only_sent_to_the_address_it_was_entered_for(desk: Desk) -> None:
+    row = await add_sms_server(desk, entry(), now=NOW, actor="ada")
+    elsewhere = KEYS | {"base_url": "https://evil.example.test"}
+    with pytest.raises(InputRefused, match="enter it again") as refused:
+        await update_sms_server(desk, row, entry(values=elsewhere | {"api_secret": ""}), now=NOW, actor="ada")
+    assert list(refused.value.fields) == ["api_secret"]
+    await update_sms_server(desk, row, entry(values=elsewhere), now=NOW, actor="ada")
+    again = elsewhere | {"base_url": "https://EVIL.example.test/eu", "api_secret": ""}
+    await update_sms_server(desk, row, entry(values=again), now=NOW, actor="ada")
+    assert values_of(desk, row)["api_secret"] == "s3cr3t"
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

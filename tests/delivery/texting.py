@@ -1,6 +1,7 @@
 """SMS gateways for tests: what is entered for one at a stand-in."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from otae.delivery.sms_servers import SmsEntry
 from otae.store.models import NotificationServer
@@ -18,8 +19,8 @@ def entry(
     name: str = "Texts",
     gateway: str = "vonage",
     values: Mapping[str, str] = KEYS,
-    **numbers: int,
+    **more: Any,  # noqa: ANN401 - as SmsEntry takes them
 ) -> SmsEntry:
     """Return what is entered for a gateway, by default for Vonage; ``provider``: the stand-in that answers."""
     there = {"base_url": provider.base_url} if provider else {}
-    return SmsEntry(name=name, gateway=gateway, values={**there, **values}, **({"timeout": 5} | numbers))
+    return SmsEntry(name=name, gateway=gateway, values={**there, **values}, **({"timeout": 5} | more))

@@ -73,15 +73,32 @@ async def test_a_refusal_is_shown_with_its_support_code(desk: Desk) -> None:
     assert found.progress.support_code == "K7QXM"
 
 
+async def undelivered(desk: Desk, number: int, answer: str) -> None:
+    invitation = await invited(desk, f"guest{number:02}")
+    at = invitation.created_at - timedelta(hours=number)
+    wrong = {"status": "failed", "answer": answer, "created_at": at}
+    await Delivery.filter(invitation_id=invitation.id, kind="url").update(**wrong)
+
+
 async def test_the_oldest_problem_comes_first_and_ten_are_enough(desk: Desk) -> None:
     for number in range(12):
-        invitation = await invited(desk, f"guest{number:02}")
-        at = invitation.created_at - timedelta(hours=number)
-        wrong = {"status": "failed", "answer": "550", "created_at": at}
-        await Delivery.filter(invitation_id=invitation.id, kind="url").update(**wrong)
+        await undelivered(desk, number, f"550 no such user guest{number}")
     found = await attention.needy(now=await database.now())
-    assert len(found) == 10
     assert [item.progress.since for item in found] == sorted(item.progress.since for item in found)
+    board = await attention.dashboard(now=await database.now())
+    assert (board.needy, board.stuck) == (found[:10], 12)
+
+
+async def test_what_one_server_said_of_many_is_shown_once(desk: Desk) -> None:
+    for number in range(4):
+        await undelivered(desk, number, "mail.example.test port 25: cannot be reached")
+    await undelivered(desk, 9, "550 no such user")
+    for name in ("ida", "ole"):
+        await signed_in(desk, await invited(desk, name))
+    board = await attention.dashboard(now=await database.now() + timedelta(minutes=40))
+    shown = [(each.invitation.person.name, each.alike) for each in board.needy]
+    assert shown == [("guest09", 0), ("guest03", 3), ("ida", 0), ("ole", 0)]
+    assert board.stuck == 7
 
 
 async def test_worker_and_clock_are_silent_until_they_are_heard(desk: Desk) -> None:

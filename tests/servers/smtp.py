@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+import spnego
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session, syntax
+from spnego.exceptions import SpnegoError
 
 from tests.servers.ports import Identity, in_thread, make_identity, wait_until
 
@@ -58,6 +60,8 @@ class SMTPServer:
     host: str = "127.0.0.1"
     user: str | None = None
     password: str | None = None
+    #: Whether NTLM is the only way to sign in.
+    ntlm: bool = False
     messages: list[Received] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
@@ -93,6 +97,25 @@ class Handler:
 
     def __init__(self, server: SMTPServer) -> None:
         self.server = server
+
+    async def auth_NTLM(self, smtp: SMTP, args: list[str]) -> AuthResult:  # noqa: N802 - aiosmtpd finds it by this name
+        """Sign somebody in as Microsoft's servers do (MS-SMTPNTLM), by a library of its own kind."""
+        with tempfile.NamedTemporaryFile("w") as users, pytest.MonkeyPatch.context() as patch:
+            users.write("".join(f"{domain}:{self.server.user}:{self.server.password}\n" for domain in ("EXAMPLE", "")))
+            users.flush()
+            patch.setenv("NTLM_USER_FILE", users.name)
+            context = spnego.server(protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm)
+            token = b"ntlm supported"
+            try:
+                while not context.complete:
+                    given = await smtp.challenge_auth(token)
+                    if not isinstance(given, bytes):
+                        return AuthResult(success=False, handled=False)
+                    token = context.step(given) or b""
+            except SpnegoError:
+                return AuthResult(success=False, handled=False)
+        self.server.logins.append(context.client_principal or "")
+        return AuthResult(success=True)
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd finds it by this name
         self, smtp: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -188,16 +211,19 @@ def conversation(server: SMTPServer, identity: Identity) -> FaultySMTP:
         authenticator=check if server.user is not None else None,
         auth_required=server.user is not None,
         auth_require_tls=starttls is not None,
+        auth_exclude_mechanism=["LOGIN", "PLAIN"] if server.ntlm else ["NTLM"],
         timeout=60,
     )
 
 
 @contextmanager
-def running(security: Security = "none", user: str | None = None, password: str | None = None) -> Iterator[SMTPServer]:
-    """Run a server until the block ends; with ``user`` it takes mail only after a sign-in."""
+def running(
+    security: Security = "none", user: str | None = None, password: str | None = None, *, ntlm: bool = False
+) -> Iterator[SMTPServer]:
+    """Run a server until the block ends; with ``user`` it takes mail only after a sign-in, with ``ntlm`` by that."""
     with tempfile.TemporaryDirectory(prefix="otae-smtp-") as folder:
         identity = make_identity(Path(folder))
-        server = SMTPServer(0, security, identity.ca_file, user=user, password=password)
+        server = SMTPServer(0, security, identity.ca_file, user=user, password=password, ntlm=ntlm)
         tls = identity.server_context() if security == "tls" else None
         conversations: list[FaultySMTP] = []
 

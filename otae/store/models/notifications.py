@@ -19,16 +19,20 @@ class NotificationServer(Row):
     of it is secret; host, port, security and sender mean nothing there.
 
     `connections`: how many a worker process opens at most; `rate`: messages a minute, 0 for as many as there are, held
-    by `next_slot_at`; `standby`: its place among those that stand in for the active one, 0 for none.
+    by `next_slot_at`; `standby`: its place among those that stand in for the active one, 0 for none. `ntlm`: sign in by
+    NTLM; `clear_sign_in`: also over a line without TLS.
     """
 
     kind = fields.CharField(max_length=10, default="smtp")
     name = fields.CharField(max_length=100, unique=True)
+    description = fields.CharField(max_length=200, default="", db_default="")
     host = fields.CharField(max_length=253)
     port = fields.IntField(default=25)
     security = fields.CharField(max_length=10, default="none")
     username = fields.CharField(max_length=200, null=True)
     password_sealed = fields.BinaryField(null=True)
+    ntlm = fields.BooleanField(default=False, db_default=False)
+    clear_sign_in = fields.BooleanField(default=False, db_default=False)
     from_name = fields.CharField(max_length=200)
     from_email = fields.CharField(max_length=254)
     timeout = fields.IntField(default=30)

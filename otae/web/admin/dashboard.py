@@ -46,12 +46,11 @@ async def index(visit: Console) -> Response:
             return Response(status_code=204)
         return render(visit.request, "admin/dashboard.html", context, block="rehearsal")
     board = await attention.dashboard(now=visit.now, reach=visit.reach)
-    stuck = len(await attention.needy(now=visit.now, most=attention.CANDIDATES, reach=visit.reach))
     context |= {
         "board": board,
         "counts": [
             ("pending", STATUSES["pending"], board.invitations["pending"]),
-            ("stuck", _("Stuck"), stuck),
+            ("stuck", _("Stuck"), board.stuck),
             *((name, words, board.invitations[name]) for name, words in STATUSES.items() if name != "pending"),
         ],
         "steps": await _first_steps(board),

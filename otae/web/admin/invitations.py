@@ -148,7 +148,7 @@ async def _by_carrier() -> bool:
 async def index(visit: Console) -> Response:
     """Show the list, or only its changing part."""
     wanted = Filter.read(visit.request.query_params)
-    candidates = await attention.needy(now=visit.now, most=attention.CANDIDATES, reach=visit.reach)
+    candidates = await attention.needy(now=visit.now, reach=visit.reach)
     stuck = [each.invitation for each in candidates]
     narrowed = wanted.narrowed()
     counts = await listing.counts(visit.reach, narrowed)

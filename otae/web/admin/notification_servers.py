@@ -8,7 +8,7 @@ from starlette.responses import Response
 from otae.delivery import servers, sms_servers, tested
 from otae.errors import InputRefused, SlowDown
 from otae.web.admin.entries import NamedForm, found, row_id
-from otae.web.forms import InputRequired, IntegerField, PasswordField, SelectField, StringField
+from otae.web.forms import BooleanField, InputRequired, IntegerField, PasswordField, SelectField, StringField
 from otae.web.guards import Console
 from otae.web.pages import go, render, wants_part
 from otae.words import gettext as _
@@ -36,12 +36,16 @@ class Server(Protocol):
     rate: int
     standby: int
     dkim_selector: str
+    description: str
+    ntlm: bool
+    clear_sign_in: bool
 
 
 class ServerForm(NamedForm):
     """An SMTP server. ``password``: only ever written; empty keeps the stored one."""
 
     name = StringField(_("Name"), [InputRequired(NEEDED)])
+    description = StringField(_("Description"))
     host = StringField(_("SMTP server"), [InputRequired(NEEDED)])
     port = IntegerField(_("Port"), [InputRequired(_("use a number from 1 to 65535"))], default=25)
     security = SelectField(
@@ -49,6 +53,8 @@ class ServerForm(NamedForm):
     )
     username = StringField(_("User name"))
     password = PasswordField(_("Password"))
+    ntlm = BooleanField(_("Microsoft secure password authentication (NTLM)"))
+    clear_sign_in = BooleanField(_("Sign in also without encryption"))
     from_name = StringField(_("From name"), [InputRequired(NEEDED)])
     from_email = StringField(_("From e-mail"), [InputRequired(NEEDED)])
     timeout = IntegerField(_("Timeout in seconds"), [InputRequired(_("use 5 to 60 seconds"))], default=30)
@@ -62,11 +68,14 @@ class ServerForm(NamedForm):
         """Return what was entered, as the room takes it."""
         return servers.ServerEntry(
             name=self.name.data,
+            description=self.description.data or "",
             host=self.host.data,
             port=self.port.data,
             security=self.security.data,
             username=self.username.data or None,
             password=self.password.data or None,
+            ntlm=self.ntlm.data,
+            clear_sign_in=self.clear_sign_in.data,
             from_name=self.from_name.data,
             from_email=self.from_email.data,
             timeout=self.timeout.data,

@@ -30,6 +30,7 @@ class SmsForm(NamedForm):
     """What every gateway is asked for; `form_of` adds the fields of one."""
 
     name = StringField(_("Name"), [InputRequired(NEEDED)])
+    description = StringField(_("Description"))
     timeout = IntegerField(_("Timeout in seconds"), [InputRequired(_("use 5 to 60 seconds"))], default=20)
     retries = IntegerField(_("Retries"), [InputRequired(_("use a number from 0 to 20"))], default=5)
     connections = IntegerField(_("Requests at a time"), default=4)
@@ -40,7 +41,13 @@ class SmsForm(NamedForm):
         """Return what was entered, as the room takes it."""
         values = {each.name: self[each.name].data or "" for each in sms_servers.fields_of(gateway)}
         numbers = {name: self[name].data if self[name].data is not None else -1 for name in LOAD}
-        return sms_servers.SmsEntry(name=self.name.data, gateway=gateway, values=values, **numbers)
+        return sms_servers.SmsEntry(
+            name=self.name.data,
+            description=self.description.data or "",
+            gateway=gateway,
+            values=values,
+            **numbers,
+        )
 
 
 class NumberForm(NamedForm):

@@ -71,10 +71,14 @@ async def test_refused_entries_stand_beside_their_fields(console: httpx2.AsyncCl
 
 
 async def test_an_empty_password_keeps_the_stored_one(console: httpx2.AsyncClient, office: NotificationServer) -> None:
-    changed = ENTRIES | {"host": "smtp.example.test", "password": ""}
+    changed = ENTRIES | {"description": "in the cellar", "password": ""}
     assert (await console.post(f"{LIST}/{office.id}", data=changed)).status_code == 303
     row = await NotificationServer.get()
-    assert (row.host, row.password_sealed) == ("smtp.example.test", office.password_sealed)
+    assert (row.description, row.password_sealed) == ("in the cellar", office.password_sealed)
+    elsewhere = await console.post(f"{LIST}/{office.id}", data=changed | {"host": "smtp.evil.test"})
+    assert elsewhere.status_code == 422
+    assert 'id="password-errors"' in elsewhere.text
+    assert (await NotificationServer.get()).host == office.host
     refused = await console.post(f"{LIST}/{office.id}", data=changed | {"name": ""})
     assert refused.status_code == 422
     assert 'id="name-errors"' in refused.text
