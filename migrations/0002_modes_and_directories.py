@@ -1,4 +1,4 @@
-"""What modes are set to, when directories and who comes from them were last looked at, how mail servers are signed in to."""
+"""What modes are set to, when directories were last looked at, how mail servers are signed in to, links replaced."""
 
 import functools
 from json import dumps, loads
@@ -32,6 +32,11 @@ class Migration(migrations.Migration):
             model_name="Group",
             name="checked_at",
             field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
+        ),
+        ops.AddField(
+            model_name="Invitation",
+            name="replaced_token_hash",
+            field=fields.CharField(null=True, db_index=True, max_length=64),
         ),
         ops.AddField(
             model_name="ModePolicy",

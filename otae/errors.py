@@ -22,7 +22,7 @@
         │   ├── DeviceMismatch · DeviceTaken · DeviceUnknown · MacTooOld · ModelRefused
         │   ├── CertificateRevoked · CertificateMismatch · CertificateUnknown · AuthorityUnknown
         │   ├── SessionExpired · SessionClosed
-        │   ├── InvitationRevoked · InvitationExpired · InvitationRedeemed
+        │   ├── InvitationRevoked · InvitationExpired · InvitationReplaced · InvitationRedeemed
         │   ├── InvitationFailed · InvitationUnknown
         │   ├── TopicMismatch · KeyRefused · MessageTypeRefused
         │   ├── InvitationOnly · NotReady · ModeOff · AddressRefused
@@ -308,6 +308,14 @@ class InvitationFailed(NotAllowed):
     code = "invitation-failed"
     words = "This invitation no longer works after too many wrong entries."
     advice = "Resend the invitation: the person gets a new PIN."
+
+
+class InvitationReplaced(NotAllowed):
+    """The link is that of an earlier mail; a newer one was sent since."""
+
+    code = "invitation-replaced"
+    words = "A newer link has taken the place of this one."
+    advice = "The person opens the link in the newer mail; resend the invitation if there is none."
 
 
 class InvitationUnknown(NotAllowed):

@@ -13,6 +13,20 @@ from otae.store.models import Administrator
 LONGEST: Final = 254
 
 
+def checked_address(address: str) -> str | None:
+    """Return ``address`` as it is kept, "" as None; InputRefused ("email") for what is no plain mail address."""
+    address = address.strip()
+    if not address:
+        return None
+    try:
+        check_address(address, "address")
+    except MessageRefused as error:
+        raise InputRefused({"email": str(error).partition(": ")[2]}) from None
+    if len(address) > LONGEST:
+        raise InputRefused({"email": f"use at most {LONGEST} characters"})
+    return address
+
+
 async def address_of(name: str) -> str:
     """Return the mail address of the administrator called ``name``; "" when there is none."""
     row = await Administrator.get_or_none(name=name)
@@ -25,15 +39,8 @@ async def set_address(desk: Desk, name: str, address: str, *, now: datetime, act
     Raises InputRefused ("email") for what is no plain mail address, ("name") when there is nobody of this name.
     """
     del desk  # every room function that changes something takes it first; this one needs nothing of it
-    address = address.strip()
-    if address:
-        try:
-            check_address(address, "address")
-        except MessageRefused as error:
-            raise InputRefused({"email": str(error).partition(": ")[2]}) from None
-        if len(address) > LONGEST:
-            raise InputRefused({"email": f"use at most {LONGEST} characters"})
+    kept = checked_address(address)
     async with transaction():
-        if not await Administrator.filter(name=name).update(email=address or None):
+        if not await Administrator.filter(name=name).update(email=kept):
             raise InputRefused({"name": "there is no administrator of this name"})
         await audit.record(actor, "administrator.address-changed", now=now, subject=name)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from tortoise.exceptions import IntegrityError
 
 from otae.accounts import directory_sign_in, strength, throttle
+from otae.accounts.addresses import checked_address
 from otae.accounts.roles import ADMIN, find_role
 from otae.directory import facts, registry
 from otae.directory.local import has_shape, secret, user_name
@@ -72,14 +73,18 @@ async def find_setup_link(token: str, *, now: datetime) -> SetupLink:
     return link
 
 
-async def use_setup_link(desk: Desk, token: str, name: str, password: str, *, now: datetime) -> Administrator:
+async def use_setup_link(
+    desk: Desk, token: str, name: str, password: str, *, email: str = "", now: datetime
+) -> Administrator:
     """Make the administrator that the link is for; ``name`` counts only where the link leaves it open.
 
-    Raises SetupLinkUnknown, or InputRefused ("name", "password") with the link still good.
+    ``email``: where notices to them go, "" for nowhere. Raises SetupLinkUnknown, or InputRefused ("name", "password",
+    "email") with the link still good.
     """
     del desk  # as in create_administrator
     link = await find_setup_link(token, now=now)
     row = await _checked(link.administrator_name or name, password, link.role, now)
+    row.email = checked_address(email)
     try:
         async with transaction():
             await _use_up(link, now)

@@ -26,9 +26,11 @@ async def sign_in(
     return Arrival(row.name, await browsers.open_browser(browsers.CONSOLE, row, now=now, replacing=replacing))
 
 
-async def set_up(desk: Desk, token: str, name: str, password: str, *, now: datetime, replacing: str | None) -> Arrival:
+async def set_up(
+    desk: Desk, token: str, name: str, password: str, *, email: str = "", now: datetime, replacing: str | None
+) -> Arrival:
     """Make the administrator of a setup link and sign the browser in; raises as `administrators.use_setup_link`."""
-    row = await administrators.use_setup_link(desk, token, name, password, now=now)
+    row = await administrators.use_setup_link(desk, token, name, password, email=email, now=now)
     return Arrival(row.name, await browsers.open_browser(browsers.CONSOLE, row, now=now, replacing=replacing))
 
 

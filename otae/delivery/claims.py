@@ -135,6 +135,12 @@ async def mark_all(claimed: Sequence[Claimed]) -> list[Exception | None]:
 
 
 _STANDING = ("id", "status", "generation")
+#: How an invitation ended, in the timeline's words.
+_ENDED = {
+    "redeemed": "the invitation was redeemed",
+    "revoked": "the invitation was revoked",
+    "failed": "the invitation failed",
+}
 
 
 @asynccontextmanager
@@ -161,9 +167,9 @@ def _pointless(row: Delivery, status: str, generation: int) -> str | None:
     """
     if row.kind == "confirmation":
         return None
-    ends = {"redeemed"} if row.kind in AFTERWARDS else {"revoked", "redeemed", "failed"}
-    if status in ends:
-        return f"the invitation is {status}"
+    ended = _ENDED.get(status)
+    if ended and (status == "redeemed" or row.kind not in AFTERWARDS):
+        return ended
     return "a newer message took its place" if row.generation < generation else None
 
 

@@ -91,7 +91,7 @@ async def lacking(channel: str, person: Person) -> str:
     missing = await lacking_here(channel)
     if channel == SMS and not number_of(person, await own_region()):
         had = "a phone number that text messages reach" if person.phone else "a phone number"
-        missing = [*missing, f"{person.name} lacks {had}, which the PIN goes to"]
+        missing = [*missing, f"{person.display_name or person.name} lacks {had}, which the PIN goes to"]
     return "; ".join(missing)
 
 

@@ -21,6 +21,7 @@ from otae.errors import (
     InvitationExpired,
     InvitationFailed,
     InvitationRedeemed,
+    InvitationReplaced,
     InvitationRevoked,
     StaleState,
 )
@@ -233,6 +234,19 @@ async def by_token(token: str) -> Invitation | None:
     return await Invitation.get_or_none(token_hash=hash_token(token)).prefetch_related("person")
 
 
+async def refuse_replaced(token: str) -> None:
+    """Raise what became of the invitation that this was an earlier token of; return when it never was one.
+
+    InvitationReplaced while the invitation may still be used, else InvitationRevoked or InvitationRedeemed.
+    """
+    if not tokens.has_shape(token):
+        return
+    found = await Invitation.filter(replaced_token_hash=hash_token(token)).first()
+    if found is not None:
+        _refuse_ended(found)
+        raise InvitationReplaced
+
+
 def check_usable(invitation: Invitation, *, now: datetime) -> None:
     """See that the invitation can be signed in with.
 
@@ -273,7 +287,7 @@ async def _renew(
     changes |= {"send": step.send, "pin_channel": channel, **whom.columns}
     if invitation.token_sealed is None or _is_over(invitation, now):
         token, columns = tokens.mint(desk, invitation)
-        changes |= columns
+        changes |= {**columns, "replaced_token_hash": invitation.token_hash}
     else:
         token = tokens.reveal(desk, invitation)
     handed = await handing.make_pin(

@@ -139,14 +139,15 @@ def what_is_missing(person: Person | None, mode: Mode | None, *, sending: bool) 
     """Say what keeps ``person`` from being invited in ``mode``; "" when nothing does."""
     if person is None:
         return "there is nobody with this user name"
+    called = person.display_name or person.name
     if person.disabled:
-        return f"{person.name} is disabled"
+        return f"{called} is disabled"
     missing = []
     if sending and not person.email:
         missing.append("an e-mail address, which sending the invitation needs")
     if mode is not None and mode.authentication and lacks_password(person):
         missing.append(f"a password, which {mode.title} needs")
-    return f"{person.name} lacks {' and '.join(missing)}" if missing else ""
+    return f"{called} lacks {' and '.join(missing)}" if missing else ""
 
 
 def lacks_password(person: Person) -> bool:

@@ -46,8 +46,9 @@ _WITH_PIN: Final = frozenset(mode.name for mode in MODES if mode.secret)
 class Progress:
     """How far an order is. ``reasons``: why people are skipped → how many. ``messages``: delivery status → how many.
 
-    ``expected``: messages in the end, should all who wait be invited. ``rate``: messages sent a second, over the last
-    minute; ``left``: how long the rest takes at this rate, None when there is no telling.
+    ``expected``: messages in the end, should all who wait be invited. ``put_off``: queued messages that a server did
+    not take yet; the first of them is tried again at ``next_try``. ``rate``: messages sent a second, over the last
+    minute; ``left``: how long the rest, those put off left out, takes at this rate, None when there is no telling.
     """
 
     found: int
@@ -56,6 +57,8 @@ class Progress:
     reasons: dict[str, int]
     messages: dict[str, int]
     expected: int
+    put_off: int
+    next_try: datetime | None
     rate: float
     left: timedelta | None
 
@@ -107,15 +110,18 @@ async def progress(row: GroupInvitation, *, now: datetime) -> Progress:
     sent = _messages(row)
     listed = await sent.annotate(total=Count("id")).group_by("status").values("status", "total")
     messages = {str(status): 0 for status in DeliveryStatus} | {each["status"]: each["total"] for each in listed}
+    later = sent.filter(status=DeliveryStatus.QUEUED, next_try_at__gt=now).order_by("next_try_at")
+    put_off, first = await later.count(), await later.first().only("next_try_at")
     recent = await sent.filter(sent_at__gt=now - RECENT).count()
     began = row.started_at or now
     rate = recent / max(1.0, min(RECENT, now - began).total_seconds())
     invited = by_status["invited"] + by_status["waiting"]
-    expected = invited * (2 if row.mode in _WITH_PIN else 1) if row.send else 0
+    by_pin = row.mode in _WITH_PIN and row.pin_channel not in BY_HAND
+    expected = invited * (2 if by_pin else 1) if row.send else 0
     if row.status == Status.CANCELLED:
         expected = sum(messages.values())
-    rest = expected - sum(number for name, number in messages.items() if name not in {"queued", "sending"})
-    moving = row.status in {Status.EXPANDING, Status.SENDING} and rate > 0
+    rest = expected - sum(number for name, number in messages.items() if name not in {"queued", "sending"}) - put_off
+    moving = row.status in {Status.EXPANDING, Status.SENDING} and rate > 0 and rest > 0
     return Progress(
         found=row.found,
         waiting=by_status["waiting"],
@@ -123,6 +129,8 @@ async def progress(row: GroupInvitation, *, now: datetime) -> Progress:
         reasons={each["reason"]: each["number"] for each in counted if each["status"] == "skipped"},
         messages=messages,
         expected=expected,
+        put_off=put_off,
+        next_try=first.next_try_at if first else None,
         rate=rate if row.status not in ENDED else 0,
         left=timedelta(seconds=round(rest / rate)) if moving else None,
     )

@@ -145,7 +145,7 @@ async def test_marks_tell_apart_what_is_ours_what_was_taken_over_and_what_lost_i
     ours, taken, pointless = await claims.mark_all(held)
     assert ours is None
     assert "another worker took over" in str(taken)
-    assert str(pointless) == "the invitation is revoked"
+    assert str(pointless) == "the invitation was revoked"
     assert [(await one.reload()).phase for one in people] == ["data", "", "data"]
 
 

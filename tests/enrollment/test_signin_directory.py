@@ -318,7 +318,7 @@ async def test_why_it_failed_is_for_administrators_alone(desk: Desk, shared_ldap
         ("nowhere\\ben", "there is nobody with this user name"),
         ("twins@example.test", r"twin1 \(Twin1\), twin2 \(Twin2\): say which, by user name"),
         ("CORP\\same", r"same \(Same (One|Two)\), same \(Same (One|Two)\): say which"),
-        ("corp/dora", "dora lacks an e-mail address"),
+        ("corp/dora", "Döra Ünïcode lacks an e-mail address"),
     ],
 )
 async def test_who_cannot_be_invited_is_said(desk: Desk, corp: DirectoryServer, user: str, words: str) -> None:

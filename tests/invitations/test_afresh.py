@@ -89,7 +89,7 @@ async def test_who_is_gone_or_disabled_is_refused(desk: Desk, ldap: LdapServer) 
     await Person.filter(id=other.invitation.person_id).update(disabled=True)
     with pytest.raises(InputRefused) as refused:
         await lifecycle.resend(desk, other.invitation, now=now, actor="ada")
-    assert refused.value.fields["recipient"] == "cleo is disabled"
+    assert refused.value.fields["recipient"] == "Cleo is disabled"
     with pytest.raises(InputRefused, match="choose new or old"):
         await lifecycle.resend(desk, other.invitation, now=now, actor="ada", address="elsewhere")
 

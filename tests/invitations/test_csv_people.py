@@ -74,6 +74,16 @@ async def test_a_column_holds_the_domain(desk: Desk, crowded_ldap: LdapServer) -
     ]
 
 
+async def test_a_hostile_domain_spoils_its_line_alone(desk: Desk, crowded_ldap: LdapServer) -> None:
+    await add(desk, entry_for(crowded_ldap))
+    odd = ("corp)(uid=*", "*", "corp/", "c" * 10_000, "=cmd", "corp\\ben", "\u202eproc", "${user.mail}")
+    lines = [f'ben,"{cell}"' for cell in odd]
+    found = await told(desk, "\n".join(["user,domain", *lines, "*)(uid=*,corp", "cleo,corp", ""]))
+    assert found[-1] == (11, "corp/cleo", "")
+    assert {reason for _, _, reason in found[:-1]} <= {"unknown", "unreadable"}
+    assert [person.name for person in await Person.filter(domain="corp")] == ["cleo"]
+
+
 async def test_who_is_none_of_ours_is_looked_for_in_the_default_directory(desk: Desk, crowded_ldap: LdapServer) -> None:
     row = await add(desk, entry_for(crowded_ldap))
     assert (await DirectoryServer.get(id=row.id)).is_default

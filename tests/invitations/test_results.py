@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -46,6 +47,28 @@ async def test_what_is_counted_adds_up_at_every_step(desk: Desk) -> None:
         await outbox.deliver(desk, each.id, now=await database.now())
     after = await results.progress(await work(desk, row), now=await database.now())
     assert (after.finished, after.sent, after.left) == (4, 4, None)
+
+
+async def test_what_a_server_put_off_does_not_hold_the_time_left(desk: Desk) -> None:
+    await crowd(3)
+    row, now = await invited(desk), await database.now()
+    first, second, *_ = await Delivery.filter(kind="url").order_by("id")
+    await outbox.deliver(desk, first.id, now=now)
+    at = now + timedelta(minutes=5)
+    await Delivery.filter(id=second.id).update(next_try_at=at, attempt=1)
+    counted = await results.progress(row, now=await database.now())
+    assert (counted.put_off, counted.next_try, counted.messages["queued"]) == (1, at, 5)
+    assert counted.left is not None
+    await Delivery.filter(status="queued").update(next_try_at=at, attempt=1)
+    assert (await results.progress(row, now=await database.now())).left is None
+
+
+async def test_a_pin_that_is_handed_over_is_no_message(desk: Desk) -> None:
+    await crowd(1)
+    row = await invited(desk)
+    await type(row).filter(id=row.id).update(pin_channel="card")
+    await row.refresh_from_db()
+    assert (await results.progress(row, now=await database.now())).expected == 1
 
 
 async def test_nothing_sent_expects_no_message(desk: Desk) -> None:

@@ -108,6 +108,28 @@ async def test_asking_answers_alike_whether_it_was_sent_or_not(site: Site) -> No
     assert "disabled" in refused.detail
 
 
+@pytest.mark.usefixtures("ben")
+async def test_the_older_link_says_that_there_is_a_newer_one_and_opens_nothing(site: Site) -> None:
+    made = await ended(site.desk)
+    await follow(site, made)
+    await site.client.post(NEW_LINK)
+    assert (await Invitation.get(id=made.invitation.id)).status == "pending"
+    before = await Event.all().count()
+    for answer in (await site.client.get(f"{LOGIN}?e={made.token}"), await site.client.get(LOGIN)):
+        assert answer.status_code == 410
+        assert "There is a newer link" in answer.text
+        assert BUTTON not in answer.text
+        assert "set-cookie" not in answer.headers
+    entered = {"name": "ben", "password": "wrong", "pin": made.pin or ""}
+    assert (await site.client.post(LOGIN, data=entered)).status_code == 410
+    assert await Event.filter(kind__startswith="signin").count() == 0
+    assert await Event.all().count() <= before + 1
+    row = await Invitation.get(id=made.invitation.id).prefetch_related("person")
+    await lifecycle.revoke(site.desk, row, now=await database.now(), actor="ada")
+    assert "This invitation was withdrawn" in (await site.client.get(f"{LOGIN}?e={made.token}")).text
+    assert (await site.client.get(f"{LOGIN}?e={made.token[:-1]}z")).status_code == 404
+
+
 async def renew(made: lifecycle.Created, site: Site, minutes: int) -> int:
     """Let the invitation expire again, ask ``minutes`` from now, and return how often it was sent since."""
     now = await database.now() + timedelta(minutes=minutes)

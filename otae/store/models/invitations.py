@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 class Invitation(Row):
     """One person asked to enroll one Mac.
 
-    `token_hash`: SHA-256 hex of the invitation token; `token_sealed` (purpose "invitation.token") lives as long as the
-    invitation can still be used. `rehearsal_ca`: DER of the one-off device CA of a rehearsal, null otherwise.
-    `display_name`, `email`, `phone`, `language`: the person's as they were when invited. `pin_channel`: how the PIN
-    goes out: "mail", "sms", "shown" (to the administrator, once) or "card" (printed). `carrier`: name of the carrier
-    that text messages go to where they go out as mail, "" for the one of the server.
+    `token_hash`: SHA-256 hex of the invitation token; `token_sealed` (purpose "invitation.token") lives as long as
+    the invitation can still be used; `replaced_token_hash`: of the token before it, which opens nothing.
+    `rehearsal_ca`: DER of the one-off device CA of a rehearsal, null otherwise. `display_name`, `email`, `phone`,
+    `language`: the person's as they were when invited. `pin_channel`: how the PIN goes out: "mail", "sms", "shown"
+    (to the administrator, once) or "card" (printed). `carrier`: name of the carrier that text messages go to where
+    they go out as mail, "" for the one of the server.
     """
 
     person_id: UUID
@@ -33,6 +34,7 @@ class Invitation(Row):
     status = fields.CharField(max_length=16, default="pending")
     token_hash = fields.CharField(max_length=64, unique=True)
     token_sealed = fields.BinaryField(null=True)
+    replaced_token_hash = fields.CharField(max_length=64, null=True, db_index=True)
     generation = fields.IntField(default=1)
     valid_until = fields.DatetimeField(null=True)
     way = fields.CharField(max_length=10, null=True)

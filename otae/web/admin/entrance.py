@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 
-from otae.accounts import administrators, arrivals, browsers, directory_sign_in, strength
+from otae.accounts import addresses, administrators, arrivals, browsers, directory_sign_in, strength
 from otae.errors import DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
 from otae.web import guards
 from otae.web.addresses import CONSOLE, CONSOLE_SIGN_IN
@@ -39,6 +39,7 @@ class SetupForm(Form):
     """Who the new administrator is. ``again``: the password a second time."""
 
     name = StringField(_("Name"), [InputRequired(_("Choose a name.")), Length(max=100)])
+    email = StringField(_("Mail address"), [Length(max=addresses.LONGEST)])
     password = PasswordField(_("Password"), [InputRequired(_("Choose a password."))])
     again = PasswordField(_("The same password again"), [InputRequired(_("Enter the password a second time."))])
 
@@ -131,6 +132,7 @@ async def set_up(visit: Visit) -> Response:
             _token(visit),
             form.name.data,
             form.password.data,
+            email=form.email.data or "",
             now=visit.now,
             replacing=_came_with(visit),
         )

@@ -178,17 +178,15 @@ async def take_csv(visit: Console) -> Response:
 
 
 async def show(visit: Console) -> Response:
-    """Show how far an order is, and its people; or only how far, when the block asks for news."""
+    """Show how far an order is, and its people; both as a block when it asks for news."""
     row = found(await groups.find(row_id(visit.request), visit.reach))
     counted = await results.progress(row, now=visit.now)
     context = {"row": row, "counted": counted, "mark": _mark(row, counted), "stands": STANDS, "reasons": REASONS}
     context |= {"final": row.status in groups.ENDED, "here": f"{WHERE}/{row.id}", "title_of": title_of}
-    context |= {"part": wants_part(visit.request)}
     context |= {"still": row.status in {Status.READY, Status.PAUSED}, "ownerships": OWNERSHIPS}
-    if wants_part(visit.request):
-        if visit.request.query_params.get("seen") == context["mark"]:
-            return Response(status_code=204)
-        return render(visit.request, "admin/group-invitations/show.html", context, block="progress")
+    part = wants_part(visit.request)
+    if part and visit.request.query_params.get("seen") == context["mark"]:
+        return Response(status_code=204)
     here, wanted, after = (
         f"{WHERE}/{row.id}",
         one_of(visit.request, "show", SHOWN),
@@ -200,8 +198,9 @@ async def show(visit: Console) -> Response:
     context |= {
         "first": address(here, show=wanted) if after else "",
         "more": address(here, show=wanted, after=shown[-1].invitee.number) if len(people) > PAGE else "",
+        "again": address(here, show=wanted, after=after, seen=context["mark"]),
     }
-    return render(visit.request, "admin/group-invitations/show.html", context)
+    return render(visit.request, "admin/group-invitations/show.html", context, block="news" if part else None)
 
 
 async def mail(visit: Console) -> Response:
@@ -275,7 +274,9 @@ async def _ask(visit: Console, form: GroupInvitationForm, *, status: int = 200, 
 def _mark(row: GroupInvitationRow, counted: Progress) -> str:
     """Return a text that changes when what is shown changes."""
     messages = "-".join(str(each) for each in counted.messages.values())
-    return f"{row.status}-{row.found}-{counted.waiting}-{counted.invited}-{messages}-{counted.rate:.1f}"
+    return (
+        f"{row.status}-{row.found}-{counted.waiting}-{counted.invited}-{messages}-{counted.put_off}-{counted.rate:.1f}"
+    )
 
 
 def _uuid(text: str) -> UUID | None:

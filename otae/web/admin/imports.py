@@ -110,7 +110,7 @@ async def take(visit: Console) -> Response:
 
 
 async def show(visit: Console) -> Response:
-    """Show how far a file is, and its lines; or only how far, when the block asks for news."""
+    """Show how far a file is, and its lines; both as a block when it asks for news."""
     row = found(await provisioning.find(row_id(visit.request)))
     counted, here = await provisioning.progress(row), f"{WHERE}/{row.id}"
     context = {
@@ -122,10 +122,9 @@ async def show(visit: Console) -> Response:
         "here": here,
         "final": row.status in provisioning.ENDED or row.status == Status.READY,
     }
-    if wants_part(visit.request):
-        if visit.request.query_params.get("seen") == context["mark"]:
-            return Response(status_code=204)
-        return render(visit.request, "admin/imports/show.html", context, block="progress")
+    part = wants_part(visit.request)
+    if part and visit.request.query_params.get("seen") == context["mark"]:
+        return Response(status_code=204)
     wanted, after = one_of(visit.request, "show", SHOWN), number(visit.request, "after", MOST)
     lines = await provisioning.lines(row, show=wanted, after=after, limit=PAGE + 1)
     shown = lines[:PAGE]
@@ -133,8 +132,9 @@ async def show(visit: Console) -> Response:
     context |= {
         "first": address(here, show=wanted) if after else "",
         "more": address(here, show=wanted, after=shown[-1].number) if len(lines) > PAGE else "",
+        "again": address(here, show=wanted, after=after, seen=context["mark"]),
     }
-    return render(visit.request, "admin/imports/show.html", context)
+    return render(visit.request, "admin/imports/show.html", context, block="news" if part else None)
 
 
 async def start(visit: Console) -> Response:

@@ -154,6 +154,9 @@ def _pin_state(details: Details) -> str:
     row = details.invitation
     if row.status in {"redeemed", "revoked"} or not any(mode.name == row.mode and mode.secret for mode in MODES):
         return ""
+    message = details.deliveries.get("pin")
+    if details.pin_works and message and message.status in {"failed", "bounced", "cancelled"}:
+        return _("did not reach the person")
     return _("works") if details.pin_works else _("none that works")
 
 

@@ -79,6 +79,7 @@ async def show(visit: Visit) -> Response:
     await name_the_house(visit)
     if "e" in query:
         if await lifecycle.by_token(query["e"]) is None:
+            await lifecycle.refuse_replaced(query["e"])
             raise InvitationUnknown
         response: Response = RedirectResponse(LOGIN, 303)
         sealed = await links.seal(visit.desk, query["e"], now=visit.now)
@@ -201,10 +202,13 @@ async def carried(visit: Visit) -> str | None:
 async def followed(visit: Visit) -> Link | None:
     """Return whose link the browser followed, if it carries one that is known.
 
-    Where it can not be used, the request keeps whether its page may offer a new one.
+    Where it can not be used, the request keeps whether its page may offer a new one. Raises as
+    `lifecycle.refuse_replaced`.
     """
     token = await carried(visit)
     invitation = await lifecycle.by_token(token) if token else None
+    if token and invitation is None:
+        await lifecycle.refuse_replaced(token)
     if invitation is None:
         return None
     refusal = None

@@ -6,6 +6,8 @@ import httpx2
 import pytest
 
 from otae.accounts.administrators import create_administrator
+from otae.delivery import templates
+from otae.store.models import NotificationTemplate
 from tests.web.conftest import Site
 
 ADA_PASSWORD = "four quiet words here"
@@ -23,3 +25,9 @@ async def console(site: Site, ada: None) -> httpx2.AsyncClient:
     answer = await site.client.post("/admin/sign-in", data={"name": "ada", "password": ADA_PASSWORD})
     assert answer.status_code == 303
     return site.client
+
+
+@pytest.fixture
+async def pin_mail(console: httpx2.AsyncClient) -> NotificationTemplate:
+    """The default template of the PIN mail."""
+    return await templates.default_template("pin")

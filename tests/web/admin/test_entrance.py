@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from otae.accounts import administrators
+from otae.accounts import addresses, administrators
 from otae.store import passwords
 from otae.web.guards import CONSOLE_COOKIE
 from tests.web.admin.conftest import ADA_PASSWORD
@@ -48,6 +48,14 @@ async def test_the_setup_link_makes_an_administrator_and_signs_in(site: Site, li
     answer = await site.client.post(link, data=GOOD)
     assert (answer.status_code, answer.headers["location"]) == (303, "/admin")
     assert "ada" in (await site.client.get("/admin")).text
+
+
+async def test_the_setup_link_may_say_where_notices_go(site: Site, link: str) -> None:
+    refused = await site.client.post(link, data=GOOD | {"email": "ada at home"})
+    assert refused.status_code == 422
+    assert 'id="email-errors"' in refused.text
+    assert (await site.client.post(link, data=GOOD | {"email": "ada@example.test"})).status_code == 303
+    assert await addresses.address_of("ada") == "ada@example.test"
 
 
 async def test_the_setup_link_works_once(site: Site, link: str) -> None:

@@ -65,6 +65,17 @@ async def test_a_refusal_is_told_with_reason_code_and_advice(
     assert str(created.invitation.id) in (await console.get(f"/admin/invitations?q={code}")).text
 
 
+async def test_a_pin_that_never_went_out_is_not_said_to_work(
+    console: httpx2.AsyncClient, site: Site, ben: Person, now: datetime
+) -> None:
+    order = InvitationOrder(user=ben.name, mode="two_factor")
+    created = await lifecycle.create(site.desk, order, now=now, actor="ada")
+    address = f"/admin/invitations/{created.invitation.id}"
+    assert "did not reach the person" not in (await console.get(address)).text
+    assert await Delivery.filter(kind="pin").update(status="cancelled", answer="the invitation failed") == 1
+    assert "did not reach the person" in (await console.get(address)).text
+
+
 async def test_an_ended_invitation_asks_no_more_and_offers_nothing(
     console: httpx2.AsyncClient, site: Site, invite: Invite, now: datetime
 ) -> None:

@@ -1,5 +1,6 @@
 """Settings → Enrollment modes, the form's "PIN by", and the card that is shown once."""
 
+import asyncio
 import re
 from datetime import datetime
 
@@ -7,6 +8,7 @@ import httpx2
 import pytest
 
 from otae.invitations import channels
+from otae.invitations.modes import mode_of
 from otae.store.models import Administrator, AuditEntry, Delivery, Invitation, Person, Pin
 from tests.web.admin.test_invitations import form
 from tests.web.conftest import Site
@@ -154,6 +156,35 @@ async def test_the_values_of_a_mode_are_edited_on_a_page_of_its_own(console: htt
     assert 'id="valid_for-errors"' in wrong.text
     assert 'value="9999"' in wrong.text
     assert (await console.get(f"{MODES}/classic")).status_code == 404
+
+
+async def test_values_saved_at_once_are_those_of_one_who_saved(console: httpx2.AsyncClient) -> None:
+    sent = {"enabled": "y", "unit": "d", "pin_letters": "yes"}
+    sent |= dict.fromkeys(("url_template", "pin_template", "confirmation_template"), "")
+    wanted = [{"valid_for": str(n), "max_tries": str(n), "pin_length": str(n + 5)} for n in (1, 2, 4, 5)] * 5
+    answers = await asyncio.gather(*(console.post(f"{MODES}/username_pin", data=sent | each) for each in wanted))
+    assert {answer.status_code for answer in answers} <= {303, 409}
+    mode = await mode_of("username_pin")
+    assert mode.valid_for is not None
+    assert (mode.valid_for.days, mode.pin_length) == (mode.max_tries, mode.max_tries + 5)
+
+
+@pytest.mark.parametrize("value", ["9" * 10_000, "1e3", "-1", "٣", "3; drop table pin", "0x5", "NaN"])
+async def test_an_odd_value_of_a_mode_is_refused_and_changes_nothing(console: httpx2.AsyncClient, value: str) -> None:
+    before = await mode_of("username_pin")
+    sent = {
+        "enabled": "y",
+        "valid_for": "7",
+        "unit": "d",
+        "max_tries": value,
+        "pin_length": value,
+        "pin_letters": "yes",
+    }
+    sent |= dict.fromkeys(("url_template", "pin_template", "confirmation_template"), "")
+    answer = await console.post(f"{MODES}/username_pin", data=sent)
+    assert answer.status_code == 422
+    assert 'id="max_tries-errors"' in answer.text
+    assert await mode_of("username_pin") == before
 
 
 async def test_a_mode_without_a_pin_asks_for_none_of_its_values(console: httpx2.AsyncClient) -> None:

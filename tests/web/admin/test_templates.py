@@ -14,12 +14,6 @@ from tests.web.conftest import Invite, Site
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def pin_mail(console: httpx2.AsyncClient) -> NotificationTemplate:
-    """The default template of the PIN mail."""
-    return await templates.default_template("pin")
-
-
 async def test_the_three_messages_are_listed(console: httpx2.AsyncClient) -> None:
     text = (await console.get("/admin/templates")).text
     for name in DEFAULT_NAMES.values():
@@ -187,29 +181,6 @@ async def test_no_template_has_this_id(console: httpx2.AsyncClient) -> None:
         assert (await console.post(f"/admin/templates/{uuid4()}{action}", data={})).status_code == 404
 
 
-async def test_the_text_message_is_shown_with_its_length_and_parts(
-    console: httpx2.AsyncClient, pin_mail: NotificationTemplate
-) -> None:
-    page = f"/admin/templates/{pin_mail.id}"
-    plain = await console.post(f"{page}/preview", data=WORDS | {"sms": "Es ist ${enrollment.pin} €"}, headers=HTMX)
-    assert f"Es ist {drafts.SAMPLE_PIN} €" in plain.text
-    assert "18 characters" in plain.text
-    assert "1 part" in plain.text
-    assert "Only 70 characters" not in plain.text
-    curly = await console.post(f"{page}/preview", data=WORDS | {"sms": "“${enrollment.pin}” " * 10}, headers=HTMX)
-    assert "110 characters" not in plain.text
-    assert "109 characters" in curly.text
-    assert "2 parts" in curly.text
-    assert "because of: “ ”" in curly.text
-    saved = WORDS | {"sms": "PIN ${enrollment.pin}"}
-    assert (await console.post(page, data=saved)).status_code == 303
-    assert (await NotificationTemplate.get(id=pin_mail.id)).sms == "PIN ${enrollment.pin}"
-    refused = await console.post(page, data=WORDS | {"sms": "no number"})
-    assert 'id="sms-errors"' in refused.text
-    notice = await templates.default_template("notice")
-    assert "sms-length" not in (await console.get(f"/admin/templates/{notice.id}")).text
-
-
 async def test_a_template_is_translated_and_each_language_edited_by_itself(
     console: httpx2.AsyncClient, pin_mail: NotificationTemplate
 ) -> None:
@@ -265,20 +236,6 @@ async def test_a_draft_is_sent_in_the_language_it_is_written_for(
     assert [mail.subject for mail in await catcher.list_caught()] == [
         "Benutzername, Passwort und PIN, über den Link in der Einladung"
     ]
-
-
-async def test_a_text_message_is_sent_to_a_number_of_ones_own(
-    site: Site, console: httpx2.AsyncClient, pin_mail: NotificationTemplate
-) -> None:
-    page = f"/admin/templates/{pin_mail.id}"
-    assert f'formaction="{page}/send/sms#sent"' in (await console.get(page)).text
-    wrong = await console.post(f"{page}/send/sms", data=WORDS | {"phone": "ada"}, headers=HTMX)
-    assert (wrong.status_code, "Phone number" in wrong.text) == (422, True)
-    answer = await console.post(f"{page}/send/sms?language=de", data=WORDS | {"phone": "+49 151 12345678", "sms": ""})
-    assert "On its way" in answer.text
-    await run_job(site.desk, (await Job.get(kind=drafts.SEND)).id)
-    (caught,) = await catcher.list_caught()
-    assert "Ihre PIN" in catcher.open_text(site.desk, caught)
 
 
 async def test_text_and_html_of_64_kib_each_are_taken_and_no_more(
