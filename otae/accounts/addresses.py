@@ -20,8 +20,8 @@ def checked_address(address: str) -> str | None:
         return None
     try:
         check_address(address, "address")
-    except MessageRefused as error:
-        raise InputRefused({"email": str(error).partition(": ")[2]}) from None
+    except MessageRefused:
+        raise InputRefused({"email": "use a plain mail address such as ada@example.org"}) from None
     if len(address) > LONGEST:
         raise InputRefused({"email": f"use at most {LONGEST} characters"})
     return address

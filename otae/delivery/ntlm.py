@@ -1,11 +1,9 @@
 """Signing in to a mail server by NTLM, which Microsoft's programs call secure password authentication (MS-SMTPNTLM)."""
 
 import base64
-import binascii
 
 import aiosmtplib
 import spnego
-from spnego.exceptions import SpnegoError
 
 #: The server waits for the next token, or took the last one (RFC 4954 §4, §6).
 NEXT, DONE = 334, 235
@@ -21,23 +19,31 @@ async def sign_in(client: aiosmtplib.SMTP, username: str, password: str) -> None
         await client.ehlo()
     if "NTLM" not in client.esmtp_extensions.get("auth", "").upper().split():
         raise aiosmtplib.SMTPException("the server offers no NTLM")
-    options = spnego.NegotiateOptions.use_ntlm
-    context = spnego.client(username, password, protocol="ntlm", service="smtp", options=options)
+    context = begin(username, password)
+    token = next_token(context, None)
     answer = await client.execute_command(b"AUTH", b"NTLM")
-    token = _step(context, None)
     for last in (False, True):
         if answer.code != NEXT:
             break
         answer = await client.execute_command(base64.b64encode(token))
         if not last and answer.code == NEXT:
-            token = _step(context, answer.message)
+            token = next_token(context, answer.message)
     if answer.code != DONE:
         raise aiosmtplib.SMTPAuthenticationError(answer.code, answer.message)
 
 
-def _step(context: spnego.ContextProxy, told: str | None) -> bytes:
-    """Return our next token, given the one that the server ``told`` in base64."""
+def begin(username: str, password: str) -> spnego.ContextProxy:
+    """Return one sign-in, from its first token to its last."""
+    options = spnego.NegotiateOptions.use_ntlm
+    return spnego.client(username, password, protocol="ntlm", service="smtp", options=options)
+
+
+def next_token(context: spnego.ContextProxy, told: str | None) -> bytes:
+    """Return our next token, given the one that the server ``told`` in base64, None at first.
+
+    Raises SMTPException for what is no token.
+    """
     try:
         return context.step(None if told is None else base64.b64decode(told, validate=True)) or b""
-    except (SpnegoError, binascii.Error, ValueError) as error:
+    except Exception as error:  # the library lets KeyError, OverflowError and struct.error out of what it cannot read
         raise aiosmtplib.SMTPException("the server's NTLM cannot be read") from error

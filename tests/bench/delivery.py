@@ -1,8 +1,8 @@
 """A group's invitations from Save to the last acceptance, beside a bare SMTP loop over the same messages.
 
 `python -m tests.bench.delivery --people 10000` prints a row for a mode without PIN and one for a mode with PIN. The
-product runs as deployed: pages, worker and clock as processes of their own on PostgreSQL and Redis. The sink is
-Postfix's smtp-sink where it is installed, else a small server in a process of its own.
+product runs as deployed: pages, workers (`--workers`) and clock as processes of their own on PostgreSQL and Redis.
+The sink is Postfix's smtp-sink where it is installed, else a small server in a process of its own.
 """
 
 import argparse
@@ -49,26 +49,26 @@ HASHES = 100
 
 @dataclass
 class Deployed:
-    """What runs: processes by role, and a desk of our own on the same database."""
+    """What runs: the workers, and a desk of our own on the same database."""
 
     desk: Desk
     port: int
-    processes: dict[str, subprocess.Popen[bytes]]
+    workers: list[subprocess.Popen[bytes]]
 
     def memory(self) -> int:
-        """Return the worker's resident memory in MiB."""
-        status = Path(f"/proc/{self.processes['worker'].pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) // 1024
+        """Return the resident memory of the largest worker in MiB."""
+        statuses = [Path(f"/proc/{each.pid}/status").read_text() for each in self.workers]
+        return max(int(status.partition("VmRSS:")[2].split()[0]) // 1024 for status in statuses)
 
     def cpu(self) -> float:
-        """Return the worker's CPU seconds so far."""
-        fields = Path(f"/proc/{self.processes['worker'].pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Return the CPU seconds of all workers so far."""
+        stats = [Path(f"/proc/{each.pid}/stat").read_text().rpartition(")")[2].split() for each in self.workers]
+        return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
 
 
 @asynccontextmanager
-async def deployed(folder: Path, smtp_port: int) -> AsyncIterator[Deployed]:
-    """Run the product, its mail going to ``smtp_port``."""
+async def deployed(folder: Path, smtp_port: int, workers: int = 1) -> AsyncIterator[Deployed]:
+    """Run the product with so many workers, its mail going to ``smtp_port``."""
     binaries, program = system_binaries() or bundled_binaries(), redis_program()
     if binaries is None or program is None:
         raise RuntimeError("there is no PostgreSQL or no Redis")
@@ -79,18 +79,18 @@ async def deployed(folder: Path, smtp_port: int) -> AsyncIterator[Deployed]:
         settings = make_settings(folder, **more)
         await prepare(settings)
         values = environment(folder, **more, OTAE_ALLOW_PRIVATE="1", OTAE_LOG_LEVEL="WARNING")
-        processes = {}
-        for role in ("serve", "worker", "clock"):
-            log = stack.enter_context((folder / f"{role}.log").open("wb"))
+        working = []
+        for at, role in enumerate(("serve", "clock", *["worker"] * workers)):
+            log = stack.enter_context((folder / f"{at}-{role}.log").open("wb"))
             started = [sys.executable, "-m", "otae", role]
             place = {"PORT": str(port)} if role == "serve" else {}
             process = subprocess.Popen(started, cwd=ROOT, env=values | place, stdout=log, stderr=log)
             stack.callback(process.wait, 30)
             stack.callback(process.terminate)
-            processes[role] = process
+            working += [process] if role == "worker" else []
         wait_until(partial(listens, port), "the pages", 60)
         async with at_the_desk(settings, smtp_port) as desk:
-            yield Deployed(desk, port, processes)
+            yield Deployed(desk, port, working)
 
 
 @asynccontextmanager
@@ -241,10 +241,10 @@ def line(mode: str, found: Measured, people: int, floor: float, beside: str) -> 
     )
 
 
-async def main(people: int) -> None:
+async def main(people: int, workers: int = 1) -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as name, sink() as (port, called):
-        async with deployed(Path(name), port) as house:
+        async with deployed(Path(name), port, workers) as house:
             await asyncio.sleep(3)  # until worker and clock are at work
             sys.stdout.write(
                 f"Sink: {called}\n\n| mode | | people | beside | ratio | worker CPU a message | memory | login page |\n"
@@ -262,4 +262,6 @@ async def main(people: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.bench.delivery")
     parser.add_argument("--people", type=int, default=10_000)
-    asyncio.run(main(parser.parse_args().people))
+    parser.add_argument("--workers", type=int, default=1)
+    given = parser.parse_args()
+    asyncio.run(main(given.people, given.workers))

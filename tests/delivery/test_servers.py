@@ -168,6 +168,18 @@ async def test_a_wrong_password_by_ntlm_is_the_settings_fault(
     assert (smtp.logins, smtp.messages) == ([], [])
 
 
+@pytest.mark.parametrize("challenge", ["hello", "TlRMTVNTUAACAAAA", ""])
+async def test_a_challenge_that_is_none_is_the_settings_fault(
+    desk: Desk, use_server: UseServer, start_smtp: StartSMTP, challenge: str
+) -> None:
+    smtp = start_smtp("none", user="otae", password="sesame", ntlm=True)
+    smtp.challenge = challenge
+    wanted = {"username": "otae", "password": "sesame", "ntlm": True, "clear_sign_in": True}
+    outcome = await outcome_of(desk, await use_server(smtp, **wanted))
+    assert (outcome["ok"], smtp.messages) == (False, [])
+    assert str(outcome["words"]).startswith("sign-in: ")
+
+
 async def test_a_server_without_ntlm_says_so(desk: Desk, use_server: UseServer, start_smtp: StartSMTP) -> None:
     smtp = start_smtp("none", user="otae", password="sesame")
     wanted = {"username": "otae", "password": "sesame", "ntlm": True, "clear_sign_in": True}

@@ -62,6 +62,8 @@ class SMTPServer:
     password: str | None = None
     #: Whether NTLM is the only way to sign in.
     ntlm: bool = False
+    #: What NTLM is answered with instead of a challenge.
+    challenge: str | None = None
     messages: list[Received] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
@@ -100,6 +102,10 @@ class Handler:
 
     async def auth_NTLM(self, smtp: SMTP, args: list[str]) -> AuthResult:  # noqa: N802 - aiosmtpd finds it by this name
         """Sign somebody in as Microsoft's servers do (MS-SMTPNTLM), by a library of its own kind."""
+        if self.server.challenge is not None:
+            await smtp.challenge_auth("ntlm supported")
+            await smtp.challenge_auth(self.server.challenge, encode_to_b64=False)
+            return AuthResult(success=False, handled=False)
         with tempfile.NamedTemporaryFile("w") as users, pytest.MonkeyPatch.context() as patch:
             users.write("".join(f"{domain}:{self.server.user}:{self.server.password}\n" for domain in ("EXAMPLE", "")))
             users.flush()

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from datetime import timedelta
 
 import httpx2
 import pytest
@@ -106,6 +107,11 @@ async def test_the_bar_is_true_and_asks_for_news_only_while_there_are_some(
     await Delivery.filter(kind="url").update(status="sent", sent_at=await database.now())
     fresh = await console.get(again, headers=PART)
     assert 'value="3" max="6"' in fresh.text
+    await Delivery.filter(kind="pin").update(attempt=1, next_try_at=await database.now() + timedelta(minutes=5))
+    await Delivery.filter(kind="url").update(status="queued", answer="450 4.2.1 come back later")
+    put_off = await console.get(again, headers=PART)
+    assert "Tried again" in put_off.text
+    assert "450 4.2.1 come back later" in put_off.text
     await Delivery.all().update(status="sent")
     await work(site.desk, row)
     last = (await console.get(here, headers=PART)).text
