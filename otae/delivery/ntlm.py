@@ -22,12 +22,10 @@ async def sign_in(client: aiosmtplib.SMTP, username: str, password: str) -> None
     context = begin(username, password)
     token = next_token(context, None)
     answer = await client.execute_command(b"AUTH", b"NTLM")
-    for last in (False, True):
-        if answer.code != NEXT:
-            break
+    if answer.code == NEXT:
         answer = await client.execute_command(base64.b64encode(token))
-        if not last and answer.code == NEXT:
-            token = next_token(context, answer.message)
+    if answer.code == NEXT:
+        answer = await client.execute_command(base64.b64encode(next_token(context, answer.message)))
     if answer.code != DONE:
         raise aiosmtplib.SMTPAuthenticationError(answer.code, answer.message)
 
