@@ -2,6 +2,7 @@
 
 import sys
 from datetime import datetime
+from typing import Any
 
 import click
 
@@ -61,17 +62,13 @@ def smtp_add(*, password_stdin: bool, json_wanted: bool, **entered: str) -> None
 @click.option("--standby", default=0, help="Order in which it stands in for the active gateway; 0 for never.")
 @click.option("--description", default="", help="For those who look after it.")
 @as_json
-def sms_add(  # noqa: PLR0913 - an option each
+def sms_add(
     *,
-    name: str,
     gateway: str,
     settings: tuple[str, ...],
     secret_stdin: bool,
-    connections: int,
-    rate: int,
-    standby: int,
-    description: str,
     json_wanted: bool,
+    **entered: Any,  # noqa: ANN401 - whatever click made of each option
 ) -> None:
     """Add an SMS gateway; it is made active when none is.
 
@@ -83,15 +80,7 @@ def sms_add(  # noqa: PLR0913 - an option each
     if secret is not None:
         names = [each.name for each in sms_servers.fields_of(gateway) if each.secret]
         values |= dict.fromkeys(names, secret)
-    entry = sms_servers.SmsEntry(
-        name=name,
-        description=description,
-        gateway=gateway,
-        values=values,
-        connections=connections,
-        rate=rate,
-        standby=standby,
-    )
+    entry = sms_servers.SmsEntry(gateway=gateway, values=values, **entered)
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
         return _server_row(await sms_servers.add_sms_server(desk, entry, now=now, actor=ACTOR))

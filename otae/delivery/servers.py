@@ -1,5 +1,6 @@
 """Notification servers: where messages leave the house. One of each kind is active; else the catcher takes them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -24,6 +25,7 @@ ServerRow: TypeAlias = NotificationServer
 SECURITIES = ("none", "starttls", "tls")
 #: The kind of a test's job.
 TEST = "notification-server.test"
+GONE = "this notification server does not exist any more"
 #: Tests an hour and administrator.
 TESTS = 30
 
@@ -65,7 +67,7 @@ class ServerEntry:
 async def add_server(desk: Desk, entry: ServerEntry, *, now: datetime, actor: str) -> NotificationServer:
     """Store a server and make it active when none is; InputRefused names each field that cannot be taken."""
     row = NotificationServer(name=entry.name.strip(), created_at=now)
-    await _take(desk, row, entry)
+    row.update_from_dict(await _checked(desk, row, entry))
     async with transaction():
         row.active = not await NotificationServer.filter(kind="smtp", active=True).exists()
         await row.save(force_create=True)
@@ -81,11 +83,18 @@ async def update_server(
     The password is only ever sent to the server it was entered for: with another host, port, security, way to sign in
     or user name it has to be entered again.
     """
-    await _take(desk, server, entry)
+    entered = await _checked(desk, server, entry)
     async with transaction():
-        await server.save()
+        await store_entered(server, entered)
         await audit.record(actor, "notification-server.change", now=now, subject=server.name, detail=_where(server))
     return server
+
+
+async def store_entered(server: NotificationServer, entered: Mapping[str, object]) -> None:
+    """Store what was entered for ``server``, all of it together, and nothing else; InputRefused when it was removed."""
+    if await NotificationServer.filter(id=server.id).update(**entered) != 1:
+        raise InputRefused({"": GONE})
+    server.update_from_dict(dict(entered))
 
 
 async def list_servers(kind: str | None = None) -> list[NotificationServer]:
@@ -106,7 +115,7 @@ async def server_of(server_id: UUID) -> NotificationServer:
     """Return the server with this id; InputRefused when there is none."""
     found = await NotificationServer.get_or_none(id=server_id)
     if found is None:
-        raise InputRefused({"": "this notification server does not exist any more"})
+        raise InputRefused({"": GONE})
     return found
 
 
@@ -185,7 +194,8 @@ async def run_test(desk: Desk, job: Job, *, now: datetime) -> None:
     await jobs.finish(job.id, outcome, now=now, failed=not outcome["ok"])
 
 
-async def _take(desk: Desk, row: NotificationServer, entry: ServerEntry) -> None:
+async def _checked(desk: Desk, row: NotificationServer, entry: ServerEntry) -> dict[str, object]:
+    """Return the columns that ``entry`` gives ``row``; InputRefused."""
     fields = _wrong(entry)
     same = await NotificationServer.get_or_none(name=entry.name.strip())
     if same is not None and same.id != row.id:
@@ -204,8 +214,12 @@ async def _take(desk: Desk, row: NotificationServer, entry: ServerEntry) -> None
         fields["password"] = again if row.password_sealed else "is missing"  # - what the form says
     if fields:
         raise InputRefused(fields)
-    row.update_from_dict({
+    sealed = row.password_sealed if entry.username else None
+    if entry.username and entry.password:
+        sealed = desk.vault.seal(entry.password.encode(), row.id, PASSWORD)
+    return {
         **leads,
+        "password_sealed": sealed,
         "name": entry.name.strip(),
         "description": entry.description.strip(),
         "from_name": entry.from_name.strip(),
@@ -216,11 +230,7 @@ async def _take(desk: Desk, row: NotificationServer, entry: ServerEntry) -> None
         "rate": entry.rate,
         "standby": entry.standby,
         "dkim_selector": entry.dkim_selector.strip().lower(),
-    })  # fmt: skip
-    if not entry.username:
-        row.password_sealed = None
-    elif entry.password:
-        row.password_sealed = desk.vault.seal(entry.password.encode(), row.id, PASSWORD)
+    }
 
 
 def _wrong(entry: ServerEntry) -> dict[str, str]:

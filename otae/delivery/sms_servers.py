@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
+from otae.delivery import servers
 from otae.delivery.carriers import find_carrier
 from otae.delivery.gateways import GATEWAYS, Field, Gateway, Values
 from otae.delivery.message import MessageRefused, check_header, short_line
@@ -64,7 +65,7 @@ async def add_sms_server(desk: Desk, entry: SmsEntry, *, now: datetime, actor: s
     """Store a gateway and make it active when none is; InputRefused names each field that cannot be taken."""
     row = NotificationServer(kind=KIND, name=entry.name.strip(), gateway=entry.gateway, created_at=now)
     row.update_from_dict({"host": "", "port": 0, "security": "", "from_name": "", "from_email": ""})
-    await _take(desk, row, entry)
+    row.update_from_dict(await _checked(desk, row, entry))
     async with transaction():
         row.active = not await NotificationServer.filter(kind=KIND, active=True).exists()
         await row.save(force_create=True)
@@ -79,9 +80,9 @@ async def update_sms_server(
 
     Its secrets are only ever sent to the address they were entered for: with another one they have to be entered again.
     """
-    await _take(desk, server, entry)
+    entered = await _checked(desk, server, entry)
     async with transaction():
-        await server.save()
+        await servers.store_entered(server, entered)
         detail = f"sms {server.gateway}"
         await audit.record(actor, "notification-server.change", now=now, subject=server.name, detail=detail)
     return server
@@ -92,7 +93,8 @@ def open_values(server: NotificationServer) -> dict[str, str]:
     return {name: str(value) for name, value in server.options.items()}
 
 
-async def _take(desk: Desk, row: NotificationServer, entry: SmsEntry) -> None:
+async def _checked(desk: Desk, row: NotificationServer, entry: SmsEntry) -> dict[str, object]:
+    """Return the columns that ``entry`` gives ``row``; InputRefused."""
     fields = fields_of(row.gateway)
     kept = values_of(desk, row)
     values = {each.name: _entered(each, entry.values, kept) for each in fields}
@@ -108,7 +110,7 @@ async def _take(desk: Desk, row: NotificationServer, entry: SmsEntry) -> None:
     if wrong:
         raise InputRefused(wrong)
     secrets = {each.name: values[each.name] for each in fields if each.secret and values[each.name]}
-    row.update_from_dict({
+    return {
         "name": entry.name.strip(),
         "description": entry.description.strip(),
         "options": {each.name: values[each.name] for each in fields if not each.secret},
@@ -118,7 +120,7 @@ async def _take(desk: Desk, row: NotificationServer, entry: SmsEntry) -> None:
         "connections": entry.connections,
         "rate": entry.rate,
         "standby": entry.standby,
-    })  # fmt: skip
+    }
 
 
 def _entered(each: Field, values: Mapping[str, str], kept: Values) -> str:

@@ -1,5 +1,6 @@
 """Notification servers: what may be entered, which one is used, and what a test of one says."""
 
+import asyncio
 from typing import get_args
 
 import pytest
@@ -72,6 +73,8 @@ async def test_the_first_server_is_active_and_another_takes_over_when_told(desk:
         ("from_email", {"from_email": "it"}),
         ("timeout", {"timeout": 1}),
         ("retries", {"retries": 99}),
+        ("description", {"description": "x" * 201}),
+        ("description", {"description": "two\nlines"}),
     ],
 )
 async def test_an_entry_that_cannot_work_is_refused_at_its_field(
@@ -103,89 +106,41 @@ async def test_a_password_is_sealed_and_kept_when_the_form_leaves_it_empty(desk:
     assert (await NotificationServer.get(id=row.id)).password_sealed is None
 
 
-@pytest.mark.parametrize(
-    "moved",
-    [
-        {"host": "mail.evil.test"},
-        {"port": 2525},
-        {"security": "starttls"},
-        {"security": "none", "clear_sign_in": True},
-        {"username": "eve"},
-        {"ntlm": True},
-    ],
-)
-async def test_a_password_is_only_sent_where_and_how_it_was_entered_for(desk: Desk, moved: dict[str, object]) -> None:
-    first = {"security": "tls", "username": "otae"}
-    row = await add_server(desk, entry(**first, password="sesame"), now=NOW, actor="ada")
-    before = (row.host, row.password_sealed)
-    with pytest.raises(InputRefused, match="enter it again") as refused:
-        await update_server(desk, row, entry(**(first | moved)), now=NOW, actor="ada")
-    assert list(refused.value.fields) == ["password"]
+async def test_a_change_touches_nothing_that_happens_meanwhile(desk: Desk) -> None:
+    first = await add_server(desk, entry(), now=NOW, actor="ada")
+    second = await add_server(desk, entry(name="Spare"), now=NOW, actor="ada")
+    seen_before = await NotificationServer.get(id=first.id)
+    await activate(second, now=NOW, actor="eve")
+    await NotificationServer.filter(id=first.id).update(next_slot_at=NOW)
+    await update_server(desk, seen_before, entry(host="mail2.example.test"), now=NOW, actor="ada")
+    stored = await NotificationServer.get(id=first.id)
+    assert (stored.host, stored.active, stored.next_slot_at) == ("mail2.example.test", False, NOW)
+    assert await NotificationServer.filter(active=True).count() == 1
+
+
+async def test_twenty_changes_at_once_leave_host_and_password_of_one_of_them(desk: Desk) -> None:
+    row = await add_server(desk, entry(security="tls", username="otae", password="p"), now=NOW, actor="ada")
+    hosts = [f"mail{at}.example.test" for at in range(20)]
+
+    async def change(host: str) -> None:
+        seen = await NotificationServer.get(id=row.id)
+        wanted = entry(host=host, security="tls", username="otae", password=f"for {host}")
+        await update_server(desk, seen, wanted, now=NOW, actor="ada")
+
+    await asyncio.gather(*map(change, hosts))
     stored = await NotificationServer.get(id=row.id)
-    assert (stored.host, stored.password_sealed) == before
-    await update_server(desk, stored, entry(**(first | moved), password="sesame"), now=NOW, actor="ada")
+    assert stored.password_sealed is not None
+    opened = desk.vault.open(stored.password_sealed, row.id, "notification-server.password").decode()
+    assert opened == f"for {stored.host}"
 
 
-async def test_signing_in_without_encryption_is_for_those_who_say_so(
-    desk: Desk, use_server: UseServer, start_smtp: StartSMTP
-) -> None:
-    smtp = start_smtp("none", user="otae", password="sesame")
-    signing_in = {"username": "otae", "password": "sesame"}
-    with pytest.raises(InputRefused, match="allow signing in without"):
-        await use_server(smtp, **signing_in)
-    server = await use_server(smtp, **signing_in, clear_sign_in=True)
-    outcome = await outcome_of(desk, server)
-    assert (outcome["ok"], outcome["tls"]) == (True, ""), outcome
-    assert smtp.logins == ["otae"]
-    entered = await AuditEntry.get(action="notification-server.add")
-    assert entered.detail.endswith("none, signs in in clear")
-
-
-@pytest.mark.parametrize("username", ["otae", "EXAMPLE\\otae"])
-async def test_a_server_that_knows_only_ntlm_is_signed_in_to(
-    desk: Desk, use_server: UseServer, start_smtp: StartSMTP, monkeypatch: pytest.MonkeyPatch, username: str
-) -> None:
-    smtp = start_smtp("starttls", user="otae", password="sesame-street", ntlm=True)
-    monkeypatch.setenv("SSL_CERT_FILE", str(smtp.ca_file))
-    signing_in = {"host": "localhost", "username": username, "password": "sesame-street"}
-    without = await outcome_of(desk, await use_server(smtp, **signing_in, name="without"))
-    assert (without["ok"], without["words"]) == (False, "sign-in: the server offers no way that is known here")
-    outcome = await outcome_of(desk, await use_server(smtp, **signing_in, ntlm=True))
-    assert outcome["ok"] is True, outcome
-    assert [login.rpartition("\\")[2] for login in smtp.logins] == ["otae"]
-    said = "\n".join(map(str, outcome["said"] if isinstance(outcome["said"], list) else []))
-    assert "> AUTH NTLM" in said
-    assert "TlRMTVNTUA" not in said, "what is said there can be guessed at"
-
-
-async def test_a_wrong_password_by_ntlm_is_the_settings_fault(
-    desk: Desk, use_server: UseServer, start_smtp: StartSMTP
-) -> None:
-    smtp = start_smtp("none", user="otae", password="sesame", ntlm=True)
-    wrong = {"username": "otae", "password": "open", "ntlm": True, "clear_sign_in": True}
-    outcome = await outcome_of(desk, await use_server(smtp, **wrong))
-    assert str(outcome["words"]).startswith("sign-in: 535")
-    assert (smtp.logins, smtp.messages) == ([], [])
-
-
-@pytest.mark.parametrize("challenge", ["hello", "TlRMTVNTUAACAAAA", ""])
-async def test_a_challenge_that_is_none_is_the_settings_fault(
-    desk: Desk, use_server: UseServer, start_smtp: StartSMTP, challenge: str
-) -> None:
-    smtp = start_smtp("none", user="otae", password="sesame", ntlm=True)
-    smtp.challenge = challenge
-    wanted = {"username": "otae", "password": "sesame", "ntlm": True, "clear_sign_in": True}
-    outcome = await outcome_of(desk, await use_server(smtp, **wanted))
-    assert (outcome["ok"], smtp.messages) == (False, [])
-    assert str(outcome["words"]).startswith("sign-in: ")
-
-
-async def test_a_server_without_ntlm_says_so(desk: Desk, use_server: UseServer, start_smtp: StartSMTP) -> None:
-    smtp = start_smtp("none", user="otae", password="sesame")
-    wanted = {"username": "otae", "password": "sesame", "ntlm": True, "clear_sign_in": True}
-    outcome = await outcome_of(desk, await use_server(smtp, **wanted))
-    assert outcome["words"] == "sign-in: the server offers no way that is known here"
-    assert smtp.logins == []
+async def test_a_server_that_was_removed_meanwhile_is_not_changed(desk: Desk) -> None:
+    row = await add_server(desk, entry(), now=NOW, actor="ada")
+    await remove_server(await NotificationServer.get(id=row.id), now=NOW, actor="eve")
+    with pytest.raises(InputRefused, match="does not exist any more"):
+        await update_server(desk, row, entry(host="mail2.example.test"), now=NOW, actor="ada")
+    assert await AuditEntry.filter(action="notification-server.change").count() == 0
+    assert await list_servers() == []
 
 
 @pytest.mark.parametrize("security", get_args(Security))

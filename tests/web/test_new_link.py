@@ -127,6 +127,10 @@ async def test_the_older_link_says_that_there_is_a_newer_one_and_opens_nothing(s
     row = await Invitation.get(id=made.invitation.id).prefetch_related("person")
     await lifecycle.revoke(site.desk, row, now=await database.now(), actor="ada")
     assert "This invitation was withdrawn" in (await site.client.get(f"{LOGIN}?e={made.token}")).text
+    await Invitation.filter(id=row.id).update(status="redeemed")
+    assert "has been used already" in (await site.client.get(f"{LOGIN}?e={made.token}")).text
+    await Invitation.filter(id=row.id).update(status="expired")
+    assert "There is a newer link" in (await site.client.get(f"{LOGIN}?e={made.token}")).text
     assert (await site.client.get(f"{LOGIN}?e={made.token[:-1]}z")).status_code == 404
 
 

@@ -51,9 +51,15 @@ async def test_the_setup_link_makes_an_administrator_and_signs_in(site: Site, li
 
 
 async def test_the_setup_link_may_say_where_notices_go(site: Site, link: str) -> None:
-    refused = await site.client.post(link, data=GOOD | {"email": "ada at home"})
-    assert refused.status_code == 422
-    assert 'id="email-errors"' in refused.text
+    for odd in (
+        "ada at home",
+        "a" * 10_000,
+        "ada@example.test\r\nBcc: eve@example.test",
+        "ada@example.test,eve@a.test",
+    ):
+        refused = await site.client.post(link, data=GOOD | {"email": odd})
+        assert refused.status_code == 422
+        assert 'id="email-errors"' in refused.text
     assert (await site.client.post(link, data=GOOD | {"email": "ada@example.test"})).status_code == 303
     assert await addresses.address_of("ada") == "ada@example.test"
 
