@@ -34,7 +34,7 @@
 
 A refusal is raised where it is noticed and caught once, at the door. ``code`` never changes meaning: it is what a Mac
 gets as the first word of its answer, what the timeline records and what docs/operations.md explains. The module is
-longer than 300 lines because every refusal stands here, its words and its advice beside it.
+longer than 450 lines because every refusal stands here, its words and its advice beside it.
 """
 
 from collections.abc import Mapping

@@ -3,7 +3,7 @@
 A page route is guarded where it is listed: `anyone` for everybody, `portal` for somebody who has signed in to enroll,
 `console` for administrators whose role has the permission named beside it: this is the one table of permissions. What
 stands in neither is a machine's door, which proves its caller itself. `otae/web/routing.py` says how to add a page. The
-module may be longer than 300 lines because every address stands here.
+module may be longer than 450 lines because every address stands here.
 """
 
 from starlette.routing import BaseRoute, Mount, Route

@@ -1,4 +1,4 @@
-"""A function fits on a screen and a module in a head, or one sentence says why it does not."""
+"""The concept draws the wall; past these numbers, one sentence in the docstring says why."""
 
 import ast
 
@@ -6,10 +6,10 @@ import pytest
 
 from tests.house.tree import parsed, sources, texts
 
-FUNCTION_LINES = 40
-MODULE_LINES = 300
-FUNCTION_REASON = "longer than 40 lines because"
-MODULE_REASON = "longer than 300 lines because"
+FUNCTION_LINES = 60
+MODULE_LINES = 450
+FUNCTION_REASON = "longer than 60 lines because"
+MODULE_REASON = "longer than 450 lines because"
 
 MODULES = sorted(sources("otae", "tests"))
 
@@ -29,14 +29,14 @@ def said(text: str | None) -> str:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_function_has_at_most_forty_lines(name: str) -> None:
+def test_a_function_has_at_most_sixty_lines(name: str) -> None:
     for node in ast.walk(parsed(name)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and lines_of(node) > FUNCTION_LINES:
             assert FUNCTION_REASON in said(ast.get_docstring(node)), f"{node.name} has {lines_of(node)} lines"
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_module_has_at_most_three_hundred_lines(name: str) -> None:
+def test_a_module_has_at_most_four_hundred_and_fifty_lines(name: str) -> None:
     count = len(texts()[name].splitlines())
     if count > MODULE_LINES:
         assert MODULE_REASON in said(ast.get_docstring(parsed(name))), f"it has {count} lines"

@@ -1,0 +1,23 @@
+"""A released migration is never edited: an installation that has run it would never see what was added."""
+
+import hashlib
+
+import pytest
+
+from tests.house.tree import ROOT
+
+#: SHA-256 of each migration that was released. A new one is added here with the change that brings it.
+RELEASED = {
+    "0001_initial": "c4101059f3faa918f64291ed7b38be860c30491a4dc178a20a22819e8656f59e",
+    "0002_modes_and_directories": "5562a2257f905dae8611bade1cdd3095825984580593e7b26ad436790900a44a",
+}
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_a_released_migration_is_as_it_was_released(name: str) -> None:
+    content = (ROOT / f"migrations/{name}.py").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == RELEASED[name], "write another migration instead"
+
+
+def test_every_migration_is_listed() -> None:
+    assert {path.stem for path in (ROOT / "migrations").glob("0*.py")} == RELEASED.keys()
