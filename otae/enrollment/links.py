@@ -1,44 +1,36 @@
-"""Between following a mailed link and signing in, the browser carries the invitation token, sealed; no row is written.
+"""Between following a mailed link and being enrolled, the browser carries the invitation token, sealed.
 
-AES-256-GCM under a key of its own, derived from the installation secret "cookie"; good for an hour.
+In a cookie it leads back to the form of the invitation whose link was followed last. In a field of the form it says
+which invitation that form is for, and decides, whatever link was followed meanwhile. After signing in, a second cookie
+leads back from the session to its own invitation.
 """
 
-import base64
-import binascii
-import os
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
+from otae.store import browser_seals
 from otae.store.desk import Desk
-from otae.store.keyring import installation_secret
 
 GOOD_FOR: Final = timedelta(minutes=60)
-_NONCE, _TIME = 12, 8
-_BOUND: Final = b"otae invitation link"
 
 
-async def seal(desk: Desk, token: str, *, now: datetime) -> str:
-    """Return the value of the cookie that carries an invitation token."""
-    nonce, made = os.urandom(_NONCE), int(now.timestamp()).to_bytes(_TIME, "big")
-    sealed = (await _key(desk)).encrypt(nonce, made + token.encode(), _BOUND)
-    return base64.urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
+class Place(StrEnum):
+    """Where a browser keeps a token; each has a key of its own, so that none stands in for another."""
+
+    COOKIE = "otae invitation link"
+    FORM = "otae invitation form"
+    SESSION = "otae invitation of the session"
 
 
-async def open_sealed(desk: Desk, value: str, *, now: datetime) -> str | None:
-    """Return the invitation token in a cookie's value; None when it is not ours, was changed or is over an hour old."""
-    try:
-        sealed = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
-        plain = (await _key(desk)).decrypt(sealed[:_NONCE], sealed[_NONCE:], _BOUND)
-    except (binascii.Error, InvalidTag, ValueError):
-        return None
-    made = datetime.fromtimestamp(int.from_bytes(plain[:_TIME], "big"), UTC)
-    return plain[_TIME:].decode() if made <= now <= made + GOOD_FOR + timedelta(seconds=1) else None
+async def seal(
+    desk: Desk, token: str, *, now: datetime, place: Place = Place.COOKIE, until: datetime | None = None
+) -> str:
+    """Return an invitation token sealed for ``place``, good for an hour or until ``until``."""
+    return await browser_seals.seal(desk, place, token.encode(), until=until or now + GOOD_FOR)
 
 
-async def _key(desk: Desk) -> AESGCM:
-    return AESGCM(HKDF(SHA256(), 32, None, _BOUND).derive(await installation_secret(desk.vault, "cookie")))
+async def open_sealed(desk: Desk, value: str, *, now: datetime, place: Place = Place.COOKIE) -> str | None:
+    """Return the invitation token sealed for ``place``; None when it is not ours, was changed or its time is over."""
+    plain = await browser_seals.open_sealed(desk, place, value, now=now)
+    return None if plain is None else plain.decode()

@@ -3,7 +3,8 @@
 A page's form subclasses `Form` with WTForms fields; templates draw it with the macros of ``_parts/forms.html``.
 """
 
-from typing import Self
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Self
 
 import wtforms  # type: ignore[import-untyped]  # ships no types; pages take what they need of it from here
 from starlette.datastructures import FormData, UploadFile
@@ -31,13 +32,28 @@ MAX_FIELDS = 200
 
 
 class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
-    """A form of ours. ``await MyForm.read(request)`` gives what was sent, ``MyForm(data={…})`` one filled in."""
+    """A form of ours. ``await MyForm.read(request)`` gives what was sent, ``MyForm(data={…})`` one filled in.
+
+    ``never_kept``: fields that hold a secret besides password fields. The rest is set by `read` and by
+    `refused_forms.take`. ``sent``: the texts a browser sent; ``enter_again``: labels of secrets that a refused form had
+    and that are not kept; ``status``, ``headers`` and ``support_code``: what the page that shows it answers with.
+    """
+
+    never_kept: ClassVar[frozenset[str]] = frozenset()
+    sent: FormData = FormData()
+    enter_again: Sequence[str] = ()
+    status: int = 200
+    headers: Mapping[str, str] = {}
+    support_code: str = ""
 
     @classmethod
     async def read(cls, request: Request, **choices: object) -> Self:
         """Return the form as it was sent. ``choices`` go to the constructor (WTForms: data, obj, prefix …)."""
         sent = await sent_fields(request)
-        return cls(FormData([(name, value) for name, value in sent.multi_items() if isinstance(value, str)]), **choices)
+        texts = FormData([(name, value) for name, value in sent.multi_items() if isinstance(value, str)])
+        form = cls(texts, **choices)
+        form.sent = texts
+        return form
 
     def refuse(self, refusal: InputRefused) -> None:
         """Put a room's refusal beside the fields it names; what names none of them stands above all."""

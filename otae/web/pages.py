@@ -19,6 +19,8 @@ from otae.words import environment
 
 STATIC_FOLDER: Final = Path(__file__).parent / "static"
 FLASH_COOKIE: Final = "__Host-otae-flash"
+#: What `refused_forms` keeps for one page.
+REFUSED_COOKIE: Final = "__Host-otae-refused"
 KINDS: Final = frozenset({"success", "warning", "danger", "info"})
 
 
@@ -65,8 +67,9 @@ def render(
     }
     text = render_block(templates(), name, block, values) if block else templates().get_template(name).render(values)
     response = HTMLResponse(text, status, headers)
-    if values["flash"]:
-        response.delete_cookie(FLASH_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    shown = {FLASH_COOKIE: bool(values["flash"]), REFUSED_COOKIE: getattr(request.state, "refused_form_shown", False)}
+    for cookie in (name for name, once in shown.items() if once):
+        response.delete_cookie(cookie, path="/", secure=True, httponly=True, samesite="lax")
     return response
 
 

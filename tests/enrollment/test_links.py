@@ -20,10 +20,12 @@ async def test_a_sealed_token_opens_for_an_hour(desk: Desk) -> None:
         assert (await links.open_sealed(desk, sealed, now=now + later) == TOKEN) is opens
 
 
-async def test_a_cookie_from_the_future_does_not_open(desk: Desk) -> None:
+async def test_a_token_sealed_for_one_place_does_not_open_in_another(desk: Desk) -> None:
     now = await database.now()
-    sealed = await links.seal(desk, TOKEN, now=now + timedelta(hours=1))
-    assert await links.open_sealed(desk, sealed, now=now) is None
+    for place in links.Place:
+        sealed = await links.seal(desk, TOKEN, now=now, place=place)
+        for other in links.Place:
+            assert (await links.open_sealed(desk, sealed, now=now, place=other) == TOKEN) is (other == place)
 
 
 async def test_the_same_token_is_never_sealed_alike(desk: Desk) -> None:

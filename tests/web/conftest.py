@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx2
 import pytest
@@ -18,8 +18,17 @@ from otae.settings import Settings
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Person
+from otae.web.pages import REFUSED_COOKIE
 
 PASSWORD = "ben's own password"
+
+
+class Browser(httpx2.AsyncClient):
+    """Follows the redirect of a refused form by itself, to the page that says what was wrong; no other redirect."""
+
+    async def post(self, *args: Any, **sent: Any) -> httpx2.Response:  # noqa: ANN401 - handed on as they come
+        answer = await super().post(*args, **sent)
+        return await self.get(answer.headers["location"]) if REFUSED_COOKIE in answer.cookies else answer
 
 
 @dataclass
@@ -28,18 +37,18 @@ class Site:
 
     app: Starlette
     desk: Desk
-    client: httpx2.AsyncClient
+    client: Browser
     transport: httpx2.ASGITransport = field(repr=False)
 
     @property
     def origin(self) -> str:
         return self.desk.settings.public_url
 
-    def stranger(self, **headers: str | bytes) -> httpx2.AsyncClient:
+    def stranger(self, **headers: str | bytes) -> Browser:
         """Give a client without cookies, that sends no header but ``headers``."""
         sent = [(name.replace("_", "-"), value) for name, value in headers.items()]
         raw = [(name.encode(), value if isinstance(value, bytes) else value.encode()) for name, value in sent]
-        return httpx2.AsyncClient(transport=self.transport, base_url=self.origin, headers=raw)
+        return Browser(transport=self.transport, base_url=self.origin, headers=raw)
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +75,7 @@ async def site(desk: Desk) -> AsyncIterator[Site]:
     app = make_app(desk)
     transport = httpx2.ASGITransport(app, client=("203.0.113.9", 40_000))
     headers = {"Sec-Fetch-Site": "same-origin", "Origin": desk.settings.public_url}
-    async with httpx2.AsyncClient(transport=transport, base_url=desk.settings.public_url, headers=headers) as client:
+    async with Browser(transport=transport, base_url=desk.settings.public_url, headers=headers) as client:
         yield Site(app, desk, client, transport)
 
 

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from otae.accounts import addresses, administrators, arrivals, browsers, directory_sign_in, strength
 from otae.errors import DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
-from otae.web import guards
+from otae.web import guards, refused_forms
 from otae.web.addresses import CONSOLE, CONSOLE_SIGN_IN
 from otae.web.failures import Failure
 from otae.web.forms import Form, InputRequired, Length, PasswordField, StringField
@@ -115,7 +115,8 @@ async def leave(visit: Visit) -> Response:
 
 async def welcome(visit: Visit) -> Response:
     """Show what a setup link is for."""
-    return _offer(visit, SetupForm(), await _fixed_name(visit))
+    fixed = await _fixed_name(visit)
+    return _offer(visit, await refused_forms.take(visit, SetupForm) or SetupForm(), fixed)
 
 
 async def set_up(visit: Visit) -> Response:
@@ -125,7 +126,7 @@ async def set_up(visit: Visit) -> Response:
     if form.validate() and form.password.data != form.again.data:
         form.again.errors = [_("The two passwords differ.")]
     if form.all_errors:
-        return _offer(visit, form, fixed, status=422)
+        return await refused_forms.send_back(visit, form) or _offer(visit, form, fixed)
     try:
         arrival = await arrivals.set_up(
             visit.desk,
@@ -138,7 +139,7 @@ async def set_up(visit: Visit) -> Response:
         )
     except InputRefused as refusal:
         form.refuse(refusal)
-        return _offer(visit, form, fixed, status=422)
+        return await refused_forms.send_back(visit, form) or _offer(visit, form, fixed)
     except SetupLinkUnknown as refusal:
         raise _unknown(refusal) from None
     response = go(CONSOLE, "success", _("Welcome, %s. You are signed in.") % arrival.name)
@@ -185,6 +186,6 @@ def _unknown(refusal: SetupLinkUnknown) -> Failure:
     return Failure(404, f"{_(refusal.words)} {_(refusal.advice)}", refusal.code)
 
 
-def _offer(visit: Visit, form: SetupForm, fixed: str | None, *, status: int = 200) -> Response:
+def _offer(visit: Visit, form: SetupForm, fixed: str | None) -> Response:
     context = {"form": form, "fixed": fixed, "shortest": strength.SHORTEST}
-    return render(visit.request, "admin/setup.html", context, status=status)
+    return render(visit.request, "admin/setup.html", context, status=form.status)

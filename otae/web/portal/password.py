@@ -2,17 +2,21 @@
 
 from typing import Final
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from otae.directory import facts, password_links
 from otae.errors import InputRefused, SlowDown
 from otae.store import properties
+from otae.web import refused_forms
+from otae.web.addresses import PASSWORD
 from otae.web.forms import Form, InputRequired, PasswordField
 from otae.web.guards import Visit
 from otae.web.pages import render
 from otae.words import gettext as _
 
 TEMPLATE: Final = "portal/password.html"
+#: The query of the page that says that it was done: reloading it sends nothing again.
+DONE: Final = "done=1"
 
 
 class PasswordForm(Form):
@@ -23,8 +27,10 @@ class PasswordForm(Form):
 
 
 async def blank(visit: Visit) -> Response:
-    """Ask for a password; PasswordLinkUnknown when the link works no more."""
-    return await _ask(visit, PasswordForm())
+    """Ask for a password, or say that it was taken; PasswordLinkUnknown when the link works no more."""
+    if visit.request.url.query == DONE:
+        return render(visit.request, TEMPLATE, await _context() | {"form": None, "person": None})
+    return await _ask(visit, await refused_forms.take(visit, PasswordForm) or PasswordForm())
 
 
 async def choose(visit: Visit) -> Response:
@@ -33,21 +39,28 @@ async def choose(visit: Visit) -> Response:
     if form.validate() and form.password.data != form.again.data:
         form.again.errors = [_("The two passwords differ.")]
     if form.all_errors:
-        return await _ask(visit, form, status=422)
+        return await _refuse(visit, form)
     try:
         await password_links.use(visit.desk, _token(visit), form.password.data, now=visit.now)
     except InputRefused as refusal:
         form.refuse(refusal)
-        return await _ask(visit, form, status=422)
+        return await _refuse(visit, form)
     except SlowDown as refusal:
         form.form_errors.append(_(refusal.words))
-        return await _ask(visit, form, status=429)
-    return render(visit.request, TEMPLATE, await _context() | {"form": None, "person": None})
+        return await _refuse(visit, form, status=429, retry_after=refusal.seconds)
+    return RedirectResponse(f"{PASSWORD}?{DONE}", 303)
 
 
-async def _ask(visit: Visit, form: PasswordForm, *, status: int = 200) -> Response:
+async def _ask(visit: Visit, form: PasswordForm) -> Response:
     person = await password_links.find(_token(visit), now=visit.now)
-    return render(visit.request, TEMPLATE, await _context() | {"form": form, "person": person}, status=status)
+    context = await _context() | {"form": form, "person": person}
+    return render(visit.request, TEMPLATE, context, status=form.status, headers=form.headers)
+
+
+async def _refuse(visit: Visit, form: PasswordForm, *, status: int = 422, retry_after: int = 0) -> Response:
+    """Lead back to the page, unless its link died meanwhile."""
+    await password_links.find(_token(visit), now=visit.now)
+    return await refused_forms.send_back(visit, form, status=status, retry_after=retry_after) or await _ask(visit, form)
 
 
 async def _context() -> dict[str, object]:

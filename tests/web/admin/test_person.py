@@ -107,6 +107,8 @@ async def test_a_password_link_is_shown_once_and_sets_the_password(
         other = await visitor.post(link, data={"password": "four quiet words", "again": "another"})
         assert "The two passwords differ." in other.text
         done = await visitor.post(link, data={"password": "four quiet words", "again": "four quiet words"})
+        assert done.status_code == 303
+        done = await visitor.get(done.headers["location"])
         assert (done.status_code, "Your password is set" in done.text) == (200, True)
         assert "four quiet" not in done.text
         for answer in (await visitor.get(link), await visitor.post(link, data={"password": "x", "again": "x"})):
