@@ -22,7 +22,7 @@ from otae.directory import connecting
 from otae.enrollment import ota
 from otae.errors import CannotStart
 from otae.settings import Settings
-from otae.store import database, keyring
+from otae.store import database, keyring, schema_check
 from otae.store import restore as restoring
 from otae.store.backup_file import BackupReader
 from otae.store.desk import Bell, Desk, Silence
@@ -63,6 +63,7 @@ async def prepare(settings: Settings) -> None:
     """Bring the schema up to date and make what a new installation lacks; several processes may try at once."""
     await database.migrate(settings)
     async with database.exclusive(settings), database.connected(settings):
+        await schema_check.require_tables()
         vault = await keyring.open_vault(settings, first=True)
         await hold_ceremony(settings, vault, now=await database.now())
         await ensure_templates()
@@ -82,11 +83,16 @@ async def restore(settings: Settings, file: IO[bytes]) -> Restored:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, bell: Bell | None = None) -> AsyncIterator[Desk]:
-    """Open an installation that was prepared; raises CannotStart when it was not, or when the master key is wrong."""
+async def opened(settings: Settings, *, bell: Bell | None = None, examining: bool = False) -> AsyncIterator[Desk]:
+    """Open an installation that was prepared; raises CannotStart when it was not, or when the master key is wrong.
+
+    ``examining``: open it also when its tables are not those of this release, for who tells what differs.
+    """
     async with database.connected(settings):
         if not await database.is_migrated():
             raise CannotStart("the database is not set up: run `otae migrate` first")
+        if not examining:
+            await schema_check.require_tables()
         try:
             yield Desk(settings, await keyring.open_vault(settings), bell or Silence())
         finally:

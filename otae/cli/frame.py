@@ -67,11 +67,14 @@ def settings() -> Settings:
     return Settings.load(os.environ)
 
 
-def at_the_desk(work: Work[Result]) -> Result:
-    """Open the installation, do ``work``, close it; a server that runs beside finds what was queued by its sweep."""
+def at_the_desk(work: Work[Result], *, examining: bool = False) -> Result:
+    """Open the installation, do ``work``, close it; a server that runs beside finds what was queued by its sweep.
+
+    ``examining``: also when its tables are not those of this release.
+    """
 
     async def opened() -> Result:
-        async with app.opened(settings()) as desk:
+        async with app.opened(settings(), examining=examining) as desk:
             return await work(desk, await database.now())
 
     return asyncio.run(opened())

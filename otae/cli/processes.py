@@ -46,7 +46,7 @@ def doctor(*, json_wanted: bool) -> None:
     async def work(desk: Desk, now: datetime) -> list[overview_doctor.Check]:
         return await overview_doctor.examine(desk, now=now, redis=await broker.look_at_redis(desk.settings))
 
-    checks = at_the_desk(work)
+    checks = at_the_desk(work, examining=True)
     emit(
         [{"check": row.name, "state": row.state, "words": row.words, "advice": row.advice} for row in checks],
         json_wanted=json_wanted,

@@ -16,7 +16,7 @@ from otae.errors import NotReady, OtaeError
 from otae.invitations.modes import mode_of
 from otae.overview.attention import SILENCE, WARNING, silent
 from otae.signing.certificates import pem
-from otae.store import keyring, properties
+from otae.store import keyring, properties, schema_check
 from otae.store.desk import Desk
 from otae.store.models import Certificate, Enrollment, InstallationSecret
 from otae.store.states import EnrollmentStatus
@@ -37,6 +37,9 @@ class Check:
 
 async def examine(desk: Desk, *, now: datetime, redis: Check | None = None) -> list[Check]:
     """Run every check; none changes anything. ``redis``: what the caller, who knows the queue, found there."""
+    tables = await _tables()
+    if tables.state == "failed":
+        return [tables]  # every other look would only show the same
     probes = (
         ("master key", _master_key(desk)),
         ("PUBLIC_URL", _public_url(desk)),
@@ -49,13 +52,23 @@ async def examine(desk: Desk, *, now: datetime, redis: Check | None = None) -> l
         ("push certificate", _push(desk)),
         ("default mode", _mode()),
     )
-    found: list[Check] = []
+    found = [tables]
     for name, probe in probes:
         try:
             found += await probe
         except (OtaeError, OSError, httpx2.HTTPError) as error:
             found.append(Check(name, "failed", str(error) or type(error).__name__))
     return [*found, redis] if redis else found
+
+
+async def _tables() -> Check:
+    differences = await schema_check.compare()
+    if differences.missing:
+        return Check("database tables", "failed", f"missing: {', '.join(differences.missing)}", schema_check.MEND)
+    if differences.slow:
+        advice = "Everything works, and slower the more there is. Make the indexes, or restore the newest backup."
+        return Check("database tables", "warning", f"missing: {', '.join(differences.slow)}", advice)
+    return Check("database tables", "ok", "as this release needs them")
 
 
 async def _public_url(desk: Desk) -> list[Check]:

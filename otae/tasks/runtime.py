@@ -18,7 +18,7 @@ from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 from otae.delivery import lines, lmtp
 from otae.errors import CannotStart
 from otae.settings import Settings
-from otae.store import database, heartbeats, keyring
+from otae.store import database, heartbeats, keyring, schema_check
 from otae.store.desk import Desk
 from otae.store.outage import OUTAGES
 from otae.tasks import schedule
@@ -133,6 +133,7 @@ async def _opened(settings: Settings) -> AsyncIterator[Desk]:
     async with database.connected(settings), bell_for(settings) as bell:
         if not await database.is_migrated():
             raise CannotStart("the database is not set up: run `otae migrate` first")
+        await schema_check.require_tables()
         yield Desk(settings, await keyring.open_vault(settings), bell)
 
 

@@ -96,11 +96,21 @@ class Property(Model):
 
 
 class Heartbeat(Model):
-    """When a process was last seen alive. `name` is "worker" or "clock" and a process's own id."""
+    """When a process was last seen alive. `name`: role, machine and process id.
+
+    `done`, `done_at`: what it last finished; `doing`, `doing_since`: what it has been at the longest; `key_ids`: the
+    names of the master keys it was started with, comma-separated, the first seals.
+    """
 
     name = fields.CharField(max_length=100, primary_key=True)
     role = fields.CharField(max_length=10)
     at = fields.DatetimeField()
+    started_at = fields.DatetimeField(null=True)
+    done = fields.CharField(max_length=60, default="", db_default="")
+    done_at = fields.DatetimeField(null=True)
+    doing = fields.CharField(max_length=60, default="", db_default="")
+    doing_since = fields.DatetimeField(null=True)
+    key_ids = fields.CharField(max_length=200, default="", db_default="")
 
     class Meta:
         table = "heartbeat"
