@@ -84,6 +84,8 @@ async def update_server(
     or user name it has to be entered again.
     """
     entered = await _checked(desk, server, entry)
+    if not is_other(server, entered):
+        return server
     async with transaction():
         await store_entered(server, entered)
         await audit.record(actor, "notification-server.change", now=now, subject=server.name, detail=_where(server))
@@ -95,6 +97,11 @@ async def store_entered(server: NotificationServer, entered: Mapping[str, object
     if await NotificationServer.filter(id=server.id).update(**entered) != 1:
         raise InputRefused({"": GONE})
     server.update_from_dict(dict(entered))
+
+
+def is_other(server: NotificationServer, entered: Mapping[str, object]) -> bool:
+    """Tell whether what was ``entered`` changes ``server``."""
+    return any(getattr(server, name) != value for name, value in entered.items())
 
 
 async def list_servers(kind: str | None = None) -> list[NotificationServer]:
@@ -150,24 +157,31 @@ async def remove_server(server: NotificationServer, *, now: datetime, actor: str
         await audit.record(actor, "notification-server.remove", now=now, subject=server.name)
 
 
-async def enqueue_test(desk: Desk, server: NotificationServer, recipient: str, *, now: datetime, actor: str) -> Job:
-    """Order a test message through ``server`` and return the job to follow.
+async def check_recipient(server: NotificationServer, recipient: str) -> str:
+    """Return where a test through ``server`` goes, as it is sent there.
 
-    Raises InputRefused when ``recipient`` is no mail address, or no phone number where ``server`` is an SMS gateway;
-    SlowDown after thirty tests in an hour.
+    Raises InputRefused when ``recipient`` is no mail address, or no phone number where ``server`` is an SMS gateway.
     """
     try:
         if server.kind == "sms":
-            recipient = phones.e164(recipient, region=await phones.own_region())
-        else:
-            check_address(recipient.strip(), "address")
+            return phones.e164(recipient, region=await phones.own_region())
+        check_address(recipient.strip(), "address")
     except (MessageRefused, phones.NumberRefused) as error:
         raise InputRefused({"recipient": str(error)}) from None
+    return recipient.strip()
+
+
+async def enqueue_test(desk: Desk, server: NotificationServer, recipient: str, *, now: datetime, actor: str) -> Job:
+    """Order a test message through ``server`` and return the job to follow.
+
+    Raises InputRefused when `check_recipient` does, SlowDown after thirty tests in an hour.
+    """
+    recipient = await check_recipient(server, recipient)
     await tries.spend(f"notification-server.test:{actor}"[:200], TESTS, now, timedelta(hours=1))
     async with transaction():
-        order: dict[str, object] = {"server": str(server.id), "recipient": recipient.strip()}
+        order: dict[str, object] = {"server": str(server.id), "recipient": recipient}
         job = await jobs.enqueue(TEST, order, created_by=actor, now=now)
-        await audit.record(actor, "notification-server.test", now=now, subject=server.name, detail=recipient.strip())
+        await audit.record(actor, "notification-server.test", now=now, subject=server.name, detail=recipient)
     desk.bell.ring("job", job.id)
     return job
 

@@ -81,6 +81,8 @@ async def update_sms_server(
     Its secrets are only ever sent to the address they were entered for: with another one they have to be entered again.
     """
     entered = await _checked(desk, server, entry)
+    if not servers.is_other(server, entered):
+        return server
     async with transaction():
         await servers.store_entered(server, entered)
         detail = f"sms {server.gateway}"
@@ -90,7 +92,8 @@ async def update_sms_server(
 
 def open_values(server: NotificationServer) -> dict[str, str]:
     """Return what ``server`` is set up with and may be shown: everything but its secrets."""
-    return {name: str(value) for name, value in server.options.items()}
+    kept = {each.name: each.default for each in fields_of(server.gateway) if not each.secret}
+    return kept | {name: str(value) for name, value in server.options.items()}
 
 
 async def _checked(desk: Desk, row: NotificationServer, entry: SmsEntry) -> dict[str, object]:
@@ -109,18 +112,25 @@ async def _checked(desk: Desk, row: NotificationServer, entry: SmsEntry) -> dict
         wrong = await _wrong_together(desk, row.gateway, values)
     if wrong:
         raise InputRefused(wrong)
-    secrets = {each.name: values[each.name] for each in fields if each.secret and values[each.name]}
+    secrets, stored = ({name: held[name] for name in _secrets(row) if held.get(name)} for held in (values, kept))
+    sealed = row.secrets_sealed
+    if secrets != stored:
+        sealed = desk.vault.seal(json.dumps(secrets).encode(), row.id, SECRETS)
     return {
         "name": entry.name.strip(),
         "description": entry.description.strip(),
         "options": {each.name: values[each.name] for each in fields if not each.secret},
-        "secrets_sealed": desk.vault.seal(json.dumps(secrets).encode(), row.id, SECRETS) if secrets else None,
+        "secrets_sealed": sealed,
         "timeout": entry.timeout,
         "retries": entry.retries,
         "connections": entry.connections,
         "rate": entry.rate,
         "standby": entry.standby,
     }
+
+
+def _secrets(server: NotificationServer) -> list[str]:
+    return [each.name for each in fields_of(server.gateway) if each.secret]
 
 
 def _entered(each: Field, values: Mapping[str, str], kept: Values) -> str:

@@ -138,7 +138,8 @@ async def _store(person: Person, changes: Mapping[str, object], groups: Iterable
     if changes:
         await Person.filter(id=person.id).update(**changes)
     if groups is not None:
-        await Membership.filter(person_id=person.id, group__domain=DOMAIN).delete()
+        left = Membership.filter(person_id=person.id, group__domain=DOMAIN)
+        await left.exclude(group__name__in=[*groups, ""]).delete()
         await join(person.id, groups)
     return ", ".join(sorted(changes) + ([] if groups is None else ["groups"]))
 

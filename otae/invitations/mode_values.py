@@ -67,7 +67,7 @@ async def set_values(name: str, values: Values, *, now: datetime, actor: str) ->
     if wrong:
         raise InputRefused(wrong)
     async with transaction():
-        row, _ = await ModePolicy.get_or_create(mode=name)
+        row, made = await ModePolicy.get_or_create(mode=name)
         row = await ModePolicy.select_for_update().get(id=row.id)
         kept: dict[str, object] = row.options or {}
         options = {key: value for key, value in (kept | chosen).items() if value != _first(first, key)}
@@ -76,6 +76,8 @@ async def set_values(name: str, values: Values, *, now: datetime, actor: str) ->
             new = {key: value for key, value in chosen.items() if value != kept.get(key, _first(first, key))}
             detail = ", ".join(f"{key}={value}" for key, value in new.items())
             await audit.record(actor, "mode.values", now=now, subject=name, detail=detail[:500])
+        elif made:
+            await row.delete()
         if values.default and name != default:
             await properties.write("enrollment.default.mode", name)
             await audit.record(actor, "property.set", now=now, subject="enrollment.default.mode", detail=name)

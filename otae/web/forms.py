@@ -4,7 +4,8 @@ A page's form subclasses `Form` with WTForms fields; templates draw it with the 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Self
+from dataclasses import fields
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 import wtforms  # type: ignore[import-untyped]  # ships no types; pages take what they need of it from here
 from starlette.datastructures import FormData, UploadFile
@@ -12,6 +13,9 @@ from starlette.requests import Request
 
 from otae.errors import InputRefused
 from otae.web.addresses import UPLOAD_CAP
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 BooleanField = wtforms.BooleanField
 FileField = wtforms.FileField
@@ -29,14 +33,19 @@ NumberRange = wtforms.validators.NumberRange
 Optional = wtforms.validators.Optional
 
 MAX_FIELDS = 200
+#: What is only ever sent: no page shows it again.
+NEVER_SHOWN = (PasswordField, FileField)
+
+Entry = TypeVar("Entry", bound="DataclassInstance")
 
 
 class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
     """A form of ours. ``await MyForm.read(request)`` gives what was sent, ``MyForm(data={…})`` one filled in.
 
     ``never_kept``: fields that hold a secret besides password fields. The rest is set by `read` and by
-    `refused_forms.take`. ``sent``: the texts a browser sent; ``enter_again``: labels of secrets that a refused form had
-    and that are not kept; ``status``, ``headers`` and ``support_code``: what the page that shows it answers with.
+    `refused_forms.take`. ``sent``: the texts a browser sent; ``enter_again``: labels of passwords and files that came
+    with it, which no page shows again; ``status``, ``headers`` and ``support_code``: what the page that shows it
+    answers with.
     """
 
     never_kept: ClassVar[frozenset[str]] = frozenset()
@@ -50,10 +59,34 @@ class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
     async def read(cls, request: Request, **choices: object) -> Self:
         """Return the form as it was sent. ``choices`` go to the constructor (WTForms: data, obj, prefix …)."""
         sent = await sent_fields(request)
-        texts = FormData([(name, value) for name, value in sent.multi_items() if isinstance(value, str)])
+        texts = FormData([(name, _text(value)) for name, value in sent.multi_items()])
         form = cls(texts, **choices)
         form.sent = texts
+        form.enter_again = [field.label.text for field in form if form.is_secret(field) and field.data]
         return form
+
+    @classmethod
+    def filled(cls, row: object, **shown: object) -> Self:
+        """Return the form as ``row`` has it, each field from the column of its name.
+
+        ``shown``: what stands in a field instead of a column. A field with neither raises AttributeError, so that none
+        is forgotten; passwords and files are only ever sent and stay empty.
+        """
+        names = [field.name for field in cls() if field.name not in shown and not isinstance(field, NEVER_SHOWN)]
+        return cls(data={name: getattr(row, name) for name in names} | shown)
+
+    def entered(self, kind: type[Entry], **instead: object) -> Entry:
+        """Return what was entered as a dataclass of ``kind``, each of its fields from the form's field of that name.
+
+        ``instead``: values that no field has as they are. A field of ``kind`` that is in neither keeps its default; a
+        password that was left empty is None.
+        """
+        names = [each.name for each in fields(kind) if each.name in self and each.name not in instead]
+        return kind(**{name: _value(self[name]) for name in names} | instead)
+
+    def is_secret(self, field: wtforms.Field) -> bool:
+        """Tell whether what was given in ``field`` is never kept: passwords, files, and what ``never_kept`` names."""
+        return isinstance(field, NEVER_SHOWN) or field.short_name in self.never_kept
 
     def refuse(self, refusal: InputRefused) -> None:
         """Put a room's refusal beside the fields it names; what names none of them stands above all."""
@@ -79,3 +112,15 @@ async def upload(request: Request, name: str) -> bytes:
     """Return the bytes of the file chosen in field ``name``; empty when none was."""
     chosen = (await sent_fields(request)).get(name)
     return await chosen.read() if isinstance(chosen, UploadFile) else b""
+
+
+def _text(value: str | UploadFile) -> str:
+    """Return what a form keeps of what was sent: text with the line ends that are stored, of a file its name."""
+    return value.replace("\r\n", "\n") if isinstance(value, str) else value.filename or ""
+
+
+def _value(field: wtforms.Field) -> object:
+    """Return what was entered in ``field``: text, never None; a password left empty is None."""
+    if isinstance(field, PasswordField):
+        return field.data or None
+    return field.data or "" if isinstance(field, StringField) else field.data

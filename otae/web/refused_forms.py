@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from otae.store import browser_seals
-from otae.web.forms import FileField, Form, PasswordField
+from otae.web.forms import Form
 from otae.web.guards import Visit, set_cookie
 from otae.web.pages import REFUSED_COOKIE
 
@@ -47,7 +47,7 @@ async def send_back(
     """
     form.status, form.support_code, form.headers = status, code, _headers(retry_after)
     where = where or _address(visit.request)
-    secret = {field.name for field in form if _is_secret(form, field)}
+    secret = {field.name for field in form if form.is_secret(field)}
     names = {field.name for field in form} - secret
     sent = form.sent.multi_items()
     told = {
@@ -102,7 +102,3 @@ def _headers(retry_after: int) -> dict[str, str]:
 
 def _address(request: Request) -> str:
     return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
-
-
-def _is_secret(form: Form, field: object) -> bool:
-    return isinstance(field, (PasswordField, FileField)) or getattr(field, "short_name", "") in form.never_kept

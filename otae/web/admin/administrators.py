@@ -68,7 +68,7 @@ async def withdraw(visit: Console) -> Response:
 async def show(visit: Console) -> Response:
     """Show one administrator, and what can be done about them."""
     row = await _row(visit)
-    form = RoleForm(data={"role": row.role})
+    form = RoleForm.filled(row)
     await form.prepare(visit)
     return await _show(visit, row, form)
 

@@ -27,12 +27,8 @@ class CarrierForm(NamedForm):
 
     def entry(self) -> carriers.CarrierEntry:
         """Return what was entered, as the room takes it."""
-        return carriers.CarrierEntry(
-            name=self.name.data,
-            domain=self.domain.data,
-            country_code=(self.country_code.data or "").removeprefix("+"),
-            prefix=self.prefix.data or "",
-        )
+        code = (self.country_code.data or "").removeprefix("+")
+        return self.entered(carriers.CarrierEntry, country_code=code)
 
 
 async def index(visit: Console) -> Response:
@@ -63,8 +59,7 @@ async def restore(visit: Console) -> Response:
 async def show(visit: Console) -> Response:
     """Show a carrier as a form."""
     row = found(await carriers.carrier_of(visit.request.path_params["id"]))
-    names = ("name", "domain", "country_code", "prefix")
-    return _one(visit, row, CarrierForm(data={name: getattr(row, name) for name in names}))
+    return _one(visit, row, CarrierForm.filled(row))
 
 
 async def change(visit: Console) -> Response:

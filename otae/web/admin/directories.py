@@ -83,25 +83,11 @@ class DirectoryForm(NamedForm):
 
     def entry(self, ca_file: bytes) -> DirectoryEntry:
         """Return what was entered, as the room takes it; a chosen file counts instead of pasted certificates."""
-        return DirectoryEntry(
-            domain=self.domain.data,
-            alias=self.alias.data or "",
-            kind=self.kind.data,
-            primary_host=self.primary_host.data,
-            secondary_host=self.secondary_host.data or "",
+        return self.entered(
+            DirectoryEntry,
             port=PORTS[self.security.data] if self.port.data is None else self.port.data,
-            security=self.security.data,
             ca_pem=_pem(ca_file) if ca_file else (self.ca_pem.data or ""),
-            bind_name=self.bind_name.data or "",
-            password=self.password.data or None,
-            user_base=self.user_base.data,
-            group_base=self.group_base.data,
-            search_by=self.search_by.data,
-            lockout_limit=self.lockout_limit.data,
-            lockout_minutes=self.lockout_minutes.data,
             global_catalog_port=self.global_catalog_port.data or 0,
-            global_catalog_base=self.global_catalog_base.data or "",
-            timeout=self.timeout.data,
         )
 
 
@@ -227,8 +213,7 @@ async def _page(
 
 def _filled(row: DirectoryRow) -> DirectoryForm:
     """Return the form of a directory; its usual port stays empty, so that it goes along with the security chosen."""
-    kept = {name: getattr(row, name, None) for name in DirectoryForm().data}
-    return DirectoryForm(data=kept | {"port": None if row.port == PORTS.get(row.security) else row.port})
+    return DirectoryForm.filled(row, port=None if row.port == PORTS.get(row.security) else row.port)
 
 
 def _followed(visit: Console, last: DirectoryTest | None) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Settings → Notification servers: where messages leave the house, and a test that mail does."""
 
-from typing import Final, Protocol
-from uuid import UUID
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 from starlette.responses import Response
 
@@ -17,28 +17,6 @@ SERVERS: Final = "/admin/notification-servers"
 SECURITIES: Final = {"none": _("None"), "starttls": _("STARTTLS"), "tls": _("TLS")}
 NEEDED: Final = _("is missing")
 NOT_A_CHANNEL: Final = _("choose none, STARTTLS or TLS")
-
-
-class Server(Protocol):
-    """What the page shows of a notification server."""
-
-    id: UUID
-    name: str
-    host: str
-    port: int
-    security: str
-    username: str | None
-    from_name: str
-    from_email: str
-    timeout: int
-    retries: int
-    connections: int
-    rate: int
-    standby: int
-    dkim_selector: str
-    description: str
-    ntlm: bool
-    clear_sign_in: bool
 
 
 class ServerForm(NamedForm):
@@ -66,31 +44,13 @@ class ServerForm(NamedForm):
 
     def entry(self) -> servers.ServerEntry:
         """Return what was entered, as the room takes it."""
-        return servers.ServerEntry(
-            name=self.name.data,
-            description=self.description.data or "",
-            host=self.host.data,
-            port=self.port.data,
-            security=self.security.data,
-            username=self.username.data or None,
-            password=self.password.data or None,
-            ntlm=self.ntlm.data,
-            clear_sign_in=self.clear_sign_in.data,
-            from_name=self.from_name.data,
-            from_email=self.from_email.data,
-            timeout=self.timeout.data,
-            retries=self.retries.data,
-            connections=self.connections.data,
-            rate=self.rate.data,
-            standby=self.standby.data,
-            dkim_selector=self.dkim_selector.data or "",
-        )
+        return self.entered(servers.ServerEntry)
 
 
 class RecipientForm(NamedForm):
     """Where a test mail goes."""
 
-    recipient = StringField(_("Send a test mail to"), [InputRequired(_("enter a mail address"))])
+    recipient = StringField(_("Send a test mail to"))
 
 
 async def index(visit: Console) -> Response:
@@ -146,63 +106,79 @@ async def news(visit: Console, base: str, template: str) -> Response:
 
 async def change(visit: Console) -> Response:
     """Change a server."""
-    server = found(await _find(row_id(visit.request)))
-    form = await ServerForm.read(visit.request)
-    if form.validate():
-        try:
-            row = await servers.server_of(server.id)
-            await servers.update_server(visit.desk, row, form.entry(), now=visit.now, actor=visit.actor)
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        else:
-            return go(f"{SERVERS}/{server.id}", "success", _("%s was saved.") % form.name.data)
+    server, form = await _find(visit), await ServerForm.read(visit.request)
+    if await _saved(visit, server, form):
+        return go(f"{SERVERS}/{server.id}", "success", _("%s was saved.") % server.name)
     return await _page(visit, form=form, status=422)
 
 
 async def activate(visit: Console) -> Response:
     """Send through this server from now on."""
-    found(await _find(row_id(visit.request)))
-    server = await servers.server_of(row_id(visit.request))
+    server = await _find(visit)
     await servers.activate(server, now=visit.now, actor=visit.actor)
     return go(f"{SERVERS}/{server.id}", "success", _("Mail goes out through %s from now on.") % server.name)
 
 
 async def remove(visit: Console) -> Response:
     """Forget this server."""
-    found(await _find(row_id(visit.request)))
-    server = await servers.server_of(row_id(visit.request))
+    server = await _find(visit)
     await servers.remove_server(server, now=visit.now, actor=visit.actor)
     return go(SERVERS, "success", _("%s was removed.") % server.name)
 
 
 async def test(visit: Console) -> Response:
-    """Order a test mail; the page follows it."""
-    found(await _find(row_id(visit.request)))
-    form = await RecipientForm.read(visit.request)
-    if form.validate():
-        try:
-            server = await servers.server_of(row_id(visit.request))
-            await servers.enqueue_test(visit.desk, server, form.recipient.data, now=visit.now, actor=visit.actor)
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        except SlowDown:
-            form.recipient.errors = [_("enough tests for this hour: wait a little")]
-        else:
-            return go(f"{SERVERS}/{server.id}#test")
-    return await _page(visit, recipient=form, status=422)
+    """Save what is on the screen and order a test mail with it; the page follows it."""
+    server, form = await _find(visit), await ServerForm.read(visit.request)
+    recipient = await RecipientForm.read(visit.request)
+    begun = await save_and_test(visit, server, recipient, lambda: _saved(visit, server, form), SERVERS)
+    if not form.all_errors:
+        recipient.enter_again = form.enter_again
+    return begun or await _page(visit, form=form, recipient=recipient, status=422)
+
+
+async def save_and_test(
+    visit: Console, server: servers.ServerRow, form: RecipientForm, save: Callable[[], Awaitable[bool]], base: str
+) -> Response | None:
+    """Save, then order a test, and go to where it is followed; None when a form says what cannot be taken.
+
+    What cannot get a test keeps anything from being saved.
+    """
+    try:
+        recipient = await servers.check_recipient(server, form.recipient.data or "")
+        if not await save():
+            return None
+        await servers.enqueue_test(visit.desk, server, recipient, now=visit.now, actor=visit.actor)
+    except InputRefused as refusal:
+        form.refuse(refusal)
+    except SlowDown:
+        form.recipient.errors = [_("all is saved, but enough was tested in this hour: wait a little")]
+    else:
+        return go(f"{base}/{server.id}#test", "success", _("%s is saved as shown, and tested with it.") % server.name)
+    return None
+
+
+async def _saved(visit: Console, server: servers.ServerRow, form: ServerForm) -> bool:
+    """Save what was entered; False when the form says what cannot be taken."""
+    if not form.validate():
+        return False
+    try:
+        await servers.update_server(visit.desk, server, form.entry(), now=visit.now, actor=visit.actor)
+    except InputRefused as refusal:
+        form.refuse(refusal)
+        return False
+    return True
 
 
 async def _page(
     visit: Console, *, form: ServerForm | None = None, recipient: RecipientForm | None = None, status: int = 200
 ) -> Response:
-    server = found(await _find(row_id(visit.request)))
+    server = await _find(visit)
     last = await tested.last_test(server.id)
-    row = await servers.server_of(server.id)
     context = {
-        "form": form or _filled(server),
+        "form": form or ServerForm.filled(server),
         "recipient": recipient or RecipientForm(data={"recipient": last.recipient if last else ""}),
-        "server": row,
-        "stored": row.password_sealed is not None,
+        "server": server,
+        "stored": server.password_sealed is not None,
         "here": f"{SERVERS}/{server.id}",
         "test": last,
         "mark": tested.mark_of(last),
@@ -210,11 +186,6 @@ async def _page(
     return render(visit.request, "admin/notification-servers/edit.html", context, status=status)
 
 
-async def _find(server_id: UUID) -> Server | None:
-    return next((server for server in await servers.list_servers("smtp") if server.id == server_id), None)
-
-
-def _filled(server: Server) -> ServerForm:
-    names = ("name", "host", "port", "security", "username", "from_name", "from_email", "timeout", "retries")
-    more = ("connections", "rate", "standby", "dkim_selector")
-    return ServerForm(data={name: getattr(server, name) for name in (*names, *more)})
+async def _find(visit: Console) -> servers.ServerRow:
+    listed = await servers.list_servers("smtp")
+    return found(next((server for server in listed if server.id == row_id(visit.request)), None))

@@ -41,19 +41,8 @@ async def show(visit: Console) -> Response:
 async def blank(visit: Console) -> Response:
     """Show a person as a form."""
     person = await _own(visit)
-    filled = UserForm(
-        data={
-            "display_name": person.display_name,
-            "email": person.email or "",
-            "phone": person.phone or "",
-            "language": person.language,
-            "role": person.role,
-            "groups": "\n".join(await local.groups_of(person)),
-            "properties": facts.lines_of(person.properties),
-            "disabled": person.disabled,
-        }
-    )
-    return await _edit(visit, person, filled)
+    names, lines = "\n".join(await local.groups_of(person)), facts.lines_of(person.properties)
+    return await _edit(visit, person, UserForm.filled(person, groups=names, properties=lines))
 
 
 async def change(visit: Console) -> Response:

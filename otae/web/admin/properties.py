@@ -51,6 +51,8 @@ async def change(visit: Console) -> Response:
     """Set one property."""
     row = _row(visit)
     form = await _kind(row).read(visit.request)
+    if form.value.data == _shown(await properties.read(row.name)):
+        return go(PROPERTIES, "info", _("%s has this value already.") % row.name)
     if form.validate():
         try:
             value = await property_changes.change(row.name, form.value.data, now=visit.now, actor=visit.actor)

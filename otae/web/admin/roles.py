@@ -138,8 +138,8 @@ async def add(visit: Console) -> Response:
 async def show(visit: Console) -> Response:
     """Show a role of one's own as a form."""
     row = await _row(visit)
-    filled = {"words": row.words, "leaves": sorted(row.leaves), "groups": "\n".join(row.groups)}
-    return await _ask(visit, RoleForm(data=filled), row)
+    form = RoleForm.filled(row, leaves=sorted(row.leaves), groups="\n".join(row.groups), group="")
+    return await _ask(visit, form, row)
 
 
 async def show_built_in(visit: Console) -> Response:

@@ -7,9 +7,9 @@ from starlette.responses import Response
 from otae.delivery import carriers, servers, sms_servers, tested
 from otae.delivery.gateways import GATEWAYS, Field
 from otae.delivery.sms import CARRIER
-from otae.errors import InputRefused, SlowDown
+from otae.errors import InputRefused
 from otae.web.admin.entries import NamedForm, found, row_id
-from otae.web.admin.notification_servers import news
+from otae.web.admin.notification_servers import RecipientForm, news, save_and_test
 from otae.web.failures import NotFound
 from otae.web.forms import InputRequired, IntegerField, PasswordField, SelectField, StringField, TextAreaField
 from otae.web.guards import Console
@@ -22,8 +22,6 @@ NEEDED: Final = _("is missing")
 CARRIER_ABOUT: Final = _(
     "A mail to the recipient's mobile carrier, which sends it on; free, and slower than a gateway."
 )
-#: Where what a gateway is set up with goes on: shown after the fields of its own.
-LOAD: Final = ("timeout", "retries", "connections", "rate", "standby")
 
 
 class SmsForm(NamedForm):
@@ -40,20 +38,13 @@ class SmsForm(NamedForm):
     def entry(self, gateway: str) -> sms_servers.SmsEntry:
         """Return what was entered, as the room takes it."""
         values = {each.name: self[each.name].data or "" for each in sms_servers.fields_of(gateway)}
-        numbers = {name: self[name].data if self[name].data is not None else -1 for name in LOAD}
-        return sms_servers.SmsEntry(
-            name=self.name.data,
-            description=self.description.data or "",
-            gateway=gateway,
-            values=values,
-            **numbers,
-        )
+        return self.entered(sms_servers.SmsEntry, gateway=gateway, values=values)
 
 
-class NumberForm(NamedForm):
+class NumberForm(RecipientForm):
     """Where a test goes."""
 
-    recipient = StringField(_("Send a test text message to"), [InputRequired(_("enter a phone number"))])
+    recipient = StringField(_("Send a test text message to"))
 
 
 async def choose(visit: Console) -> Response:
@@ -96,14 +87,8 @@ async def change(visit: Console) -> Response:
     """Change a gateway."""
     server = await _found(visit)
     form = await (await form_of(server.gateway)).read(visit.request)
-    if form.validate():
-        try:
-            entry = form.entry(server.gateway)
-            await sms_servers.update_sms_server(visit.desk, server, entry, now=visit.now, actor=visit.actor)
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        else:
-            return go(f"{SMS}/{server.id}", "success", _("%s was saved.") % form.name.data)
+    if await _saved(visit, server, form):
+        return go(f"{SMS}/{server.id}", "success", _("%s was saved.") % server.name)
     return await _page(visit, form=form, status=422)
 
 
@@ -123,18 +108,26 @@ async def remove(visit: Console) -> Response:
 
 
 async def test(visit: Console) -> Response:
-    """Order a test text message; the page follows it."""
-    server, form = await _found(visit), await NumberForm.read(visit.request)
-    if form.validate():
-        try:
-            await servers.enqueue_test(visit.desk, server, form.recipient.data, now=visit.now, actor=visit.actor)
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        except SlowDown:
-            form.recipient.errors = [_("enough tests for this hour: wait a little")]
-        else:
-            return go(f"{SMS}/{server.id}#test")
-    return await _page(visit, recipient=form, status=422)
+    """Save what is on the screen and order a test text message with it; the page follows it."""
+    server, recipient = await _found(visit), await NumberForm.read(visit.request)
+    form = await (await form_of(server.gateway)).read(visit.request)
+    begun = await save_and_test(visit, server, recipient, lambda: _saved(visit, server, form), SMS)
+    if not form.all_errors:
+        recipient.enter_again = form.enter_again
+    return begun or await _page(visit, form=form, recipient=recipient, status=422)
+
+
+async def _saved(visit: Console, server: servers.ServerRow, form: SmsForm) -> bool:
+    """Save what was entered; False when the form says what cannot be taken."""
+    if not form.validate():
+        return False
+    try:
+        entry = form.entry(server.gateway)
+        await sms_servers.update_sms_server(visit.desk, server, entry, now=visit.now, actor=visit.actor)
+    except InputRefused as refusal:
+        form.refuse(refusal)
+        return False
+    return True
 
 
 async def form_of(gateway: str) -> type[SmsForm]:
@@ -174,9 +167,9 @@ async def _page(
 ) -> Response:
     server = await _found(visit)
     last = await tested.last_test(server.id)
-    filled = sms_servers.open_values(server) | {name: getattr(server, name) for name in ("name", *LOAD)}
+    kind = await form_of(server.gateway)
     context = {
-        "form": form or (await form_of(server.gateway))(data=filled),
+        "form": form or kind.filled(server, **sms_servers.open_values(server)),
         "fields": _shown(server.gateway, stored=server.secrets_sealed is not None),
         "gateway": server.gateway,
         "gateway_title": _(sms_servers.TITLES[server.gateway]),

@@ -50,12 +50,15 @@ async def change(visit: Console) -> Response:
     template = found(await wording.template_of(row_id(visit.request)))
     form = await TemplateForm.read(visit.request)
     language = await _language(visit)
+    said = _("%s was saved.") % template.name
+    if form.wording() == templates.wording_of(await _row(visit)):
+        return go(_here(visit, language), "success", said)
     try:
         await wording.reword(visit.desk, template, form.wording(), now=visit.now, actor=visit.actor, language=language)
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, form, status=422)
-    return go(_here(visit, language), "success", _("%s was saved.") % template.name)
+    return go(_here(visit, language), "success", said)
 
 
 async def preview(visit: Console) -> Response:
@@ -198,8 +201,7 @@ async def remove(visit: Console) -> Response:
 
 
 async def _stored(visit: Console) -> TemplateForm:
-    said = templates.wording_of(await _row(visit))
-    return TemplateForm(data={"subject": said.subject, "text": said.text, "html": said.html, "sms": said.sms})
+    return TemplateForm.filled(templates.wording_of(await _row(visit)), recipient="", phone="")
 
 
 async def _row(visit: Console) -> templates.Words:

@@ -26,6 +26,8 @@ ENTRIES = {
     "timeout": "20",
     "retries": "3",
 }
+#: What the page sends when it is tested: all its fields, and where the mail goes.
+TESTED = ENTRIES | {"password": "", "recipient": "ada@example.test"}
 PART = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
@@ -101,7 +103,7 @@ async def test_a_test_is_ordered_and_followed_to_its_end(
     site: Site, console: httpx2.AsyncClient, office: NotificationServer, bell: RecordingBell
 ) -> None:
     page = f"{LIST}/{office.id}"
-    answer = await console.post(f"{page}/test", data={"recipient": "ada@example.test"})
+    answer = await console.post(f"{page}/test", data=TESTED)
     assert answer.headers["location"] == f"{page}#test"
     job = await Job.get(kind=servers.TEST)
     assert ("job", job.id) in bell.rung
@@ -128,7 +130,7 @@ async def test_an_accepted_test_says_how_the_line_was_encrypted(
 ) -> None:
     page = f"{LIST}/{office.id}"
     for tls, words in (("TLSv1.3 AES", "Encrypted: TLSv1.3 AES"), ("", "The line was not encrypted.")):
-        await console.post(f"{page}/test", data={"recipient": "ada@example.test"})
+        await console.post(f"{page}/test", data=TESTED)
         job = await Job.filter(kind=servers.TEST, status="queued").get()
         await jobs.claim(job.id, await database.now())
         await jobs.finish(job.id, {"ok": True, "words": "250 ok", "tls": tls}, now=await database.now())
@@ -141,14 +143,44 @@ async def test_a_test_wants_an_address_and_has_its_measure(
     console: httpx2.AsyncClient, office: NotificationServer
 ) -> None:
     page = f"{LIST}/{office.id}"
-    refused = await console.post(f"{page}/test", data={"recipient": "ada@example.test\r\nBcc: x@y.test"})
+    refused = await console.post(f"{page}/test", data=TESTED | {"recipient": "ada@example.test\r\nBcc: x@y.test"})
     assert refused.status_code == 422
     assert 'id="recipient-errors"' in refused.text
     for _ in range(servers.TESTS):
-        await console.post(f"{page}/test", data={"recipient": "ada@example.test"})
-    over = await console.post(f"{page}/test", data={"recipient": "ada@example.test"})
+        await console.post(f"{page}/test", data=TESTED)
+    over = await console.post(f"{page}/test", data=TESTED)
     assert over.status_code == 422
     assert "wait a little" in over.text
+
+
+async def test_a_test_goes_out_with_what_is_on_the_screen(
+    console: httpx2.AsyncClient, office: NotificationServer
+) -> None:
+    page = f"{LIST}/{office.id}"
+    answer = await console.post(f"{page}/test", data=TESTED | {"from_name": "Help desk", "timeout": "31"})
+    assert answer.status_code == 303
+    row = await NotificationServer.get()
+    assert (row.from_name, row.timeout, row.password_sealed) == ("Help desk", 31, office.password_sealed)
+    assert "Office is saved as shown, and tested with it." in (await console.get(page)).text
+    assert await Job.all().count() == 1
+
+
+@pytest.mark.parametrize(("wrong", "beside"), [({"host": "http://x"}, "host"), ({"recipient": "nobody"}, "recipient")])
+async def test_a_test_that_is_refused_saves_nothing_and_keeps_what_was_typed(
+    console: httpx2.AsyncClient, office: NotificationServer, wrong: dict[str, str], beside: str
+) -> None:
+    typed = TESTED | {"from_name": "Help desk", "password": "another password"} | wrong
+    answer = await console.post(f"{LIST}/{office.id}/test", data=typed)
+    assert answer.status_code == 422
+    assert f'id="{beside}-errors"' in answer.text
+    for name, text in typed.items():
+        if name not in {"password", "security"}:
+            assert f'value="{text}"' in answer.text, name
+    assert "another password" not in answer.text
+    assert "Please enter again, it is not kept: Password." in answer.text
+    row = await NotificationServer.get()
+    assert (row.from_name, row.password_sealed) == (office.from_name, office.password_sealed)
+    assert await Job.all().count() == 0
 
 
 async def test_no_server_has_this_id(console: httpx2.AsyncClient) -> None:
@@ -180,7 +212,7 @@ async def test_a_test_shows_conversation_certificate_and_what_dns_says(
     console: httpx2.AsyncClient, office: NotificationServer
 ) -> None:
     page = f"{LIST}/{office.id}"
-    await console.post(f"{page}/test", data={"recipient": "ada@example.test"})
+    await console.post(f"{page}/test", data=TESTED)
     job = await Job.get(kind=servers.TEST)
     await jobs.claim(job.id, await database.now())
     outcome: dict[str, object] = {

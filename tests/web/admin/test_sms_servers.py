@@ -86,9 +86,13 @@ async def test_a_test_is_ordered_followed_and_shown(
     console: httpx2.AsyncClient, site: Site, texts: NotificationServer
 ) -> None:
     here = f"{SMS}/{texts.id}"
-    assert (await console.post(f"{here}/test", data={"recipient": "0151 1"})).status_code == 422
-    answer = await console.post(f"{here}/test", data={"recipient": "+49 151 12345678"})
+    typed = ENTRIES | {"api_secret": "", "description": "of the cellar"}
+    assert (await console.post(f"{here}/test", data=typed | {"recipient": "0151 1"})).status_code == 422
+    assert (await NotificationServer.get()).description == ""
+    answer = await console.post(f"{here}/test", data=typed | {"recipient": "+49 151 12345678"})
     assert answer.status_code == 303
+    row = await NotificationServer.get()
+    assert (row.description, row.secrets_sealed) == ("of the cellar", texts.secrets_sealed)
     job = await Job.get()
     assert job.input["recipient"] == "+4915112345678"
     assert "hx-get" in (await console.get(here)).text
