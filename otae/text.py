@@ -22,6 +22,7 @@ _DRAWN: Final = frozenset(map(chr, (*range(0x0600, 0x0606), 0x06DD, 0x070F, 0x08
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 #: Control characters, line and paragraph separators, lone surrogates.
 _BREAKING: Final = frozenset({"Cc", "Zl", "Zp", "Cs"})
+_LINE_BREAKS: Final = frozenset("\r\n\v\f\x85\u2028\u2029")
 #: Letters whose stroke or shape no decomposition takes away.
 _PLAIN: Final = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "\u0131": "i", "ŧ": "t", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"}
@@ -39,29 +40,38 @@ def visible_line(text: str) -> str:
     a shape go, and the form is NFC. The result may be empty. Raises TextRefused for a line break, a control character,
     or one that turns the direction of text (dropped, where it stands at an end).
     """
+    if text.isascii() and text.isprintable():
+        return text.strip()
     kept = _kept(text)
     for character in kept:
         if character in TURNING:
             raise TextRefused("it holds a character that turns the direction of text")
         if unicodedata.category(character) in _BREAKING:
-            raise TextRefused("it holds a line break" if character in "\r\n\v\f\x85\u2028\u2029" else _CONTROL)
+            raise TextRefused("it holds a line break" if character in _LINE_BREAKS else _CONTROL)
     return _finished(kept)
 
 
-def cleaned_line(text: str) -> str:
-    """Return ``text`` as `visible_line` does; what that would refuse goes, a line break becomes a space."""
+def cleaned_line(text: str, longest: int | None = None) -> str:
+    """Return ``text`` as `visible_line` does; what that would refuse goes, a line break becomes a space.
+
+    At most ``longest`` characters, and none at the end that joined what is no longer there.
+    """
+    if text.isascii() and text.isprintable():
+        return text.strip()[:longest].strip()
     kept = _kept(text)
     made = (" " if unicodedata.category(each) in _BREAKING - {"Cs"} else each for each in kept if each not in TURNING)
-    return " ".join(_finished("".join(each for each in made if unicodedata.category(each) != "Cs")).split(" ")).strip()
+    line = _finished("".join(each for each in made if unicodedata.category(each) != "Cs")).strip()
+    return line if longest is None or len(line) <= longest else _finished(_kept(line[:longest]))
 
 
 def identifier(text: str) -> str:
     """Return what identifies somebody or something as it counts: form NFKC, nothing invisible, no outer spaces.
 
-    Full-width letters and digits become plain ones; every kind of space inside becomes one space. Case stays.
+    Full-width letters and digits become plain ones; every kind of space and line break inside becomes one space. Case
+    stays.
     """
     plain = unicodedata.normalize("NFKC", text)
-    spaced = (" " if _is_space(each) else each for each in plain)
+    spaced = (" " if _is_space(each) or each in _LINE_BREAKS else each for each in plain)
     return re.sub(" +", " ", "".join(each for each in spaced if not _is_invisible(each))).strip()
 
 

@@ -80,6 +80,18 @@ def test_an_identifier_counts_by_what_can_be_seen(pasted: str) -> None:
     assert identifier(pasted) == "ben.o"
 
 
+def test_a_long_line_is_cut_between_what_is_joined() -> None:
+    for length in range(1, 12):
+        line = cleaned_line("👩\u200d💻" * 60, length)
+        assert line
+        assert visible_line(line) == line
+
+
+@pytest.mark.parametrize("pasted", ["ben\nsmith", "ben \r\n smith", "ben\u2028smith", "ben\u00a0smith\n"])
+def test_a_line_break_never_glues_what_stands_around_it(pasted: str) -> None:
+    assert identifier(pasted) == "ben smith"
+
+
 def test_an_identifier_keeps_case_and_one_space_for_any() -> None:
     assert identifier("Ben \u3000\u00a0 Smith") == "Ben Smith"
 

@@ -7,14 +7,16 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import click
 
 from otae import __version__, app
-from otae.errors import OtaeError, StaleState
+from otae.directory.sheets import marked
+from otae.errors import InputRefused, OtaeError, StaleState
 from otae.settings import Settings
 from otae.store import database
 from otae.store.desk import Desk
@@ -101,6 +103,19 @@ def in_words(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "-" if value is None or value == "" else str(value)
+
+
+def refuse_existing(file: Path) -> None:
+    """Raise InputRefused for a file that would be written over; "-" is standard output."""
+    if file.exists() and str(file) != "-":
+        raise InputRefused({"": f"{file} exists already: name a file that does not"})
+
+
+async def write_csv(file: Path, parts: AsyncIterator[str]) -> None:
+    """Write a file for spreadsheets; standard output gets no mark in front."""
+    with click.open_file(str(file), "w", encoding="utf-8") as opened:
+        async for part in parts if str(file) == "-" else marked(parts):
+            opened.write(part.replace("\r\n", "\n"))
 
 
 def read_password(wanted: bool) -> str | None:  # noqa: FBT001 - the flag itself

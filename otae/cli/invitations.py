@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from otae.cli.frame import ACTOR, Work, as_json, at_the_desk, commands, emit, fail
+from otae.cli.frame import ACTOR, Work, as_json, at_the_desk, commands, emit, fail, refuse_existing, write_csv
 from otae.enrollment import profiles, sessions
-from otae.errors import InputRefused, InvitationUnknown
+from otae.errors import InvitationUnknown
 from otae.invitations import afresh, exports, group_run, lifecycle, listing
 from otae.invitations.channels import CHANNELS
 from otae.invitations.groups import GroupOrder
@@ -130,13 +130,10 @@ def invitation_list(*, status: str | None, json_wanted: bool) -> None:
 @click.option("--status", help="Only those of this status.")
 def invitation_export(*, file: Path, status: str | None) -> None:
     """Write all invitations as CSV into FILE ("-": standard output), newest first; links and PINs are not in it."""
-    if file.exists() and str(file) != "-":
-        raise InputRefused({"": f"{file} exists already: name a file that does not"})
+    refuse_existing(file)
 
     async def work(_desk: Desk, _now: datetime) -> None:
-        with click.open_file(str(file), "w", encoding="utf-8") as opened:
-            async for lines in exports.invitations(status):
-                opened.write(lines.replace("\r\n", "\n"))
+        await write_csv(file, exports.invitations(status))
 
     at_the_desk(work)
 

@@ -6,9 +6,19 @@ from pathlib import Path
 
 import click
 
-from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_password
-from otae.directory import exporting, formats, import_run, local, provisioning
-from otae.errors import InputRefused
+from otae.cli.frame import (
+    ACTOR,
+    as_json,
+    at_the_desk,
+    commands,
+    emit,
+    password_stdin,
+    read_password,
+    refuse_existing,
+    write_csv,
+)
+from otae.directory import exporting, formats, import_preview, import_run, local, provisioning
+from otae.directory.provisioning import Progress
 from otae.store import database
 from otae.store.desk import Desk
 
@@ -67,7 +77,12 @@ def user_list(*, json_wanted: bool) -> None:
     emit(at_the_desk(work), json_wanted=json_wanted)
 
 
-_format = click.option("--format", "kind", type=click.Choice(formats.KINDS), help="Told by the file when left out.")
+_format = click.option(
+    "--format",
+    "kind",
+    type=click.Choice(formats.IMPORTED),
+    help="Told by the file when left out; then no second cell is taken for a password.",
+)
 
 
 @user.command(name="import")
@@ -81,22 +96,36 @@ def user_import(*, file: Path, kind: str | None, dry_run: bool, json_wanted: boo
     async def work(desk: Desk, now: datetime) -> None:
         with file.open("rb") as opened:
             row = await provisioning.take(desk, opened, file.name, kind=kind or "", now=now, actor=ACTOR, hold=True)
-        await import_run.run(desk, row, clock=database.now, actor=ACTOR, dry_run=dry_run)
-        before = "["
+        await import_run.run(desk, row, clock=database.now, actor=ACTOR, dry_run=dry_run, checked=_tell_passwords)
+        before, left_out = "[", False
         async for page in provisioning.every_line(row):
-            for line in page:
-                told = {"line": line.number, "user": line.name, "result": line.status}
-                told |= {"changes": line.changes} | ({"reason": line.reason} if line.reason else {})
+            for line, writes in zip(page, await import_preview.previews(page), strict=True):
+                left_out |= bool(writes.pop(formats.LEFT_OUT, ""))
+                told = {"line": line.number, "user": line.name, "result": line.status, "changes": line.changes}
+                told |= {"writes": writes} | ({"reason": line.reason} if line.reason else {})
                 if json_wanted:
                     click.echo(f"{before}\n  {json.dumps(told, ensure_ascii=False)}", nl=False)
                     before = ","
                 else:
-                    words = line.reason or " ".join(line.changes)
+                    words = line.reason or _words(writes)
                     click.echo(f"{line.number}  {line.name or '-'}  {line.status}  {words}".rstrip())
         if json_wanted:
             click.echo("\n]" if before == "," else "[]")
+        if left_out:
+            click.echo("Passwords in second cells were left out: choose --format users to set them.", err=True)
 
     at_the_desk(work)
+
+
+def _tell_passwords(found: Progress) -> None:
+    if found.passwords:
+        click.echo(f"This file sets passwords of {found.passwords} users.", err=True)
+
+
+def _words(writes: dict[str, str]) -> str:
+    """Return what a line writes: "display_name Ben Okafor; groups sales; gets a password"."""
+    told = [f"{name} {text or '-'}" for name, text in writes.items() if name != "password"]
+    return "; ".join([*told, *(["gets a password"] if "password" in writes else [])])
 
 
 @user.command(name="export")
@@ -104,12 +133,9 @@ def user_import(*, file: Path, kind: str | None, dry_run: bool, json_wanted: boo
 @click.option("--format", "kind", type=click.Choice(formats.KINDS), default=formats.CSV, show_default=True)
 def user_export(*, file: Path, kind: str) -> None:
     """Write the local people into FILE ("-": standard output), to be imported again; passwords are not in it."""
-    if file.exists() and str(file) != "-":
-        raise InputRefused({"": f"{file} exists already: name a file that does not"})
+    refuse_existing(file)
 
     async def work(_desk: Desk, _now: datetime) -> None:
-        with click.open_file(str(file), "w", encoding="utf-8") as opened:
-            async for part in exporting.people(kind):
-                opened.write(part.replace("\r\n", "\n"))
+        await write_csv(file, exporting.people(kind))
 
     at_the_desk(work)

@@ -23,7 +23,8 @@ async def people(kind: str) -> AsyncIterator[str]:
     while page := await _page(after):
         groups = await lookup.groups_of_people(page)
         if kind == formats.CSV:
-            yield sheets.written(_row(person, groups.get(person.id, []), names) for person in page)
+            rows = (_row(person, groups.get(person.id, []), names) for person in page)
+            yield sheets.written(rows, sheets.kept_as_text)
         elif kind == formats.USERS:
             yield _lines([person.name, "", person.role, *groups.get(person.id, [])] for person in page)
         else:
@@ -77,4 +78,4 @@ def _properties(person: Person) -> list[str]:
 
 
 def _lines(rows: Iterable[list[str]]) -> str:
-    return "".join(f"{formats.joined(sheets.guarded(cell) for cell in cells)}\r\n" for cells in rows)
+    return "".join(f"{formats.joined(sheets.kept_as_text(cell) for cell in cells)}\r\n" for cells in rows)

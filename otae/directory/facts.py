@@ -1,7 +1,6 @@
 """What may be said of a local person, and how each fact is kept: checked here, whoever says it and wherever."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -9,6 +8,7 @@ from typing import Final
 from otae.delivery import phones
 from otae.errors import InputRefused
 from otae.store.models import Role
+from otae.text import TextRefused, cleaned_line, identifier, visible_line
 
 DOMAIN: Final = "local"
 #: People prove themselves with this together with what the mode adds; administrators need more.
@@ -22,9 +22,6 @@ _NAME = re.compile(r"[^\W_][\w.@+'-]{0,99}")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@(?:{_LABEL}\.)*{_LABEL}")
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:-([A-Za-z]{4}))?(?:-([A-Za-z]{2}|[0-9]{3}))?")
-#: A zero-width joiner between two emoji (Unicode TR 51): symbols, the first maybe with its colour or variant behind it.
-_EMOJI = "[\u2190-\u2bff\U0001f000-\U0001faff]"
-_JOINED = re.compile(f"(?<={_EMOJI})\u200d(?={_EMOJI})|(?<={_EMOJI}\ufe0f)\u200d(?={_EMOJI})")
 _PROPERTY = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
 
 Columns = dict[str, object]
@@ -63,8 +60,8 @@ async def house() -> House:
 
 
 def user_name(text: str) -> str:
-    """Return ``text`` as user names are kept and compared: Unicode form KC, without outer spaces, lower case."""
-    return unicodedata.normalize("NFKC", text).strip().lower()
+    """Return ``text`` as user names are kept and compared: an identifier in lower case."""
+    return identifier(text).lower()
 
 
 def has_shape(name: str) -> bool:
@@ -78,16 +75,8 @@ def is_email(text: str) -> bool:
 
 
 def printable(text: str) -> str:
-    """Return 100 printable characters of ``text`` at most: what may be looked for, or kept; no database takes all."""
-    return "".join(each for each in text.strip()[:100] if each.isprintable())
-
-
-def is_shown_as_it_stands(text: str) -> bool:
-    """Tell whether ``text`` holds nothing that is not seen, or turns the text around it, as newlines and overrides do.
-
-    What joins two emoji to one is none of that: it stands between them and nowhere else.
-    """
-    return _JOINED.sub("", text).isprintable()
+    """Return 100 characters of ``text`` at most that can be seen: what may be looked for, or kept in any database."""
+    return cleaned_line(text, 100)
 
 
 def columns(facts: Facts, known: House, name: str, before: Mapping[str, str] | None = None) -> tuple[Columns, Wrong]:
@@ -117,9 +106,10 @@ def columns(facts: Facts, known: House, name: str, before: Mapping[str, str] | N
 
 def _texts(facts: Facts, name: str, made: Columns, wrong: Wrong) -> None:
     if facts.display_name is not None:
-        made["display_name"] = facts.display_name.strip() or name
-        if len(facts.display_name) > 200 or not is_shown_as_it_stands(facts.display_name):
-            wrong["display_name"] = "use up to 200 printable characters"
+        shown = _line("display_name", facts.display_name, wrong)
+        made["display_name"] = shown or name
+        if len(shown) > 200:
+            wrong["display_name"] = "use up to 200 characters"
     if facts.email is not None:
         made["email"] = facts.email.strip() or None
         if made["email"] and not is_email(facts.email.strip()):
@@ -128,7 +118,10 @@ def _texts(facts: Facts, name: str, made: Columns, wrong: Wrong) -> None:
 
 def group_names(names: Iterable[str]) -> list[str]:
     """Return the names of groups, sorted, each once; InputRefused ("groups") when one cannot be a group's name."""
-    wanted = sorted({name.strip() for name in names if name.strip()})
+    try:
+        wanted = sorted({visible_line(name) for name in names} - {""})
+    except TextRefused as refusal:
+        raise InputRefused({"groups": f"a group's name: {refusal}"}) from None
     for name in wanted:
         if why := why_no_group(name):
             raise InputRefused({"groups": why})
@@ -137,8 +130,8 @@ def group_names(names: Iterable[str]) -> list[str]:
 
 def why_no_group(name: str) -> str:
     """Return why no group can be called so, "" when one can. Dots stand between a group and its sub-groups."""
-    if not 1 <= len(name) <= 100 or not name.isprintable():
-        return "a group's name has 1 to 100 printable characters"
+    if not 1 <= len(name) <= 100 or name != cleaned_line(name):
+        return "a group's name has 1 to 100 characters, and nothing hidden"
     if any(not part.strip() or part != part.strip() for part in name.split(".")):
         return "dots stand between a group and its sub-group: group.sub"
     return "a group's name holds no | and does not end with a backslash" if "|" in name or name.endswith("\\") else ""
@@ -176,10 +169,18 @@ def _language(text: str, wrong: Wrong) -> str:
 def _properties(given: Mapping[str, str], wrong: Wrong) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, text in given.items():
-        key, value = name.strip(), text.strip()
+        key, value = name.strip(), _line("properties", text, wrong)
         if not _PROPERTY.fullmatch(key):
             wrong["properties"] = "a property's name has up to 60 lower-case letters, digits or . _ -"
-        if len(value) > LONGEST_VALUE or not value.isprintable() or value.endswith("\\"):
-            wrong["properties"] = f"a property's value has up to {LONGEST_VALUE} printable characters"
+        if len(value) > LONGEST_VALUE or value.endswith("\\"):
+            wrong["properties"] = f"a property's value has up to {LONGEST_VALUE} characters, no backslash at the end"
         found[key] = value
     return found
+
+
+def _line(field: str, text: str, wrong: Wrong) -> str:
+    try:
+        return visible_line(text)
+    except TextRefused as refusal:
+        wrong[field] = str(refusal)
+        return ""

@@ -5,24 +5,31 @@ from datetime import datetime
 
 from otae.directory import provisioning
 from otae.directory.importing import advance
-from otae.directory.provisioning import Status
+from otae.directory.provisioning import Progress, Status
 from otae.store import leases
 from otae.store.desk import Desk
 from otae.store.models import PeopleImport
 
 
 async def run(
-    desk: Desk, row: PeopleImport, *, clock: Callable[[], Awaitable[datetime]], actor: str, dry_run: bool
+    desk: Desk,
+    row: PeopleImport,
+    *,
+    clock: Callable[[], Awaitable[datetime]],
+    actor: str,
+    dry_run: bool,
+    checked: Callable[[Progress], None],
 ) -> None:
     """Look a file through that one took and holds, and import it; ``dry_run``: cancel it instead. For commands.
 
-    The file is held meanwhile: a server beside takes it up only when this process dies. Raises StaleState when somebody
-    cancelled it in the console.
+    ``checked`` hears what was found, before anything is written. The file is held meanwhile: a server beside takes it
+    up only when this process dies. Raises StaleState when somebody cancelled it in the console.
     """
     try:
         while row.status in {Status.READING, Status.CHECKING}:
             await advance(desk, row, now=await clock())
             await leases.hold_on(row, await clock())
+        checked(await provisioning.progress(row))
         if dry_run:
             await provisioning.cancel(desk, row, now=await clock(), actor=actor)
             return

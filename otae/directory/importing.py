@@ -129,7 +129,7 @@ async def _check(desk: Desk, row: PeopleImport, now: datetime) -> None:
     outcomes: dict[tuple[Finding, str, tuple[str, ...], bool], list[UUID]] = {}
     for each in judged:
         keeps = bool(each.password) and each.finding in {Finding.NEW, Finding.CHANGED}
-        changes = tuple(each.changes) if each.finding == Finding.CHANGED else ()
+        changes = tuple(each.changes) if each.finding == Finding.CHANGED else ("password",) if keeps else ()
         outcomes.setdefault((each.finding, each.reason[:200], changes, keeps), []).append(each.line.id)
     async with transaction():
         for (finding, reason, changes, keeps), ids in outcomes.items():

@@ -34,6 +34,7 @@ SEALED_FILE, SEALED_PASSWORD = "people-import.file", "people-import.password"
 MOST_BYTES: Final = 10 * 1024 * 1024
 #: A file that nobody imported within this time is cancelled, and its passwords are forgotten.
 WAITS: Final = timedelta(hours=24)
+NO_HEADINGS: Final = "no heading says which column holds the user names: call one user, or choose the format"
 _PAGE: Final = 500
 #: All that pages show of a file; its bytes stay away.
 _SHOWN: Final = (
@@ -79,10 +80,11 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a file is: how many lines were read, and how many came to each finding."""
+    """How far a file is: how many lines were read, how many came to each finding, how many passwords it would set."""
 
     rows: int
     findings: Mapping[str, int]
+    passwords: int
 
     @property
     def checked(self) -> int:
@@ -110,8 +112,8 @@ async def take(
 ) -> PeopleImport:
     """Store a file, sealed, to be looked through by a worker; nobody is added before `start`.
 
-    ``kind``: one of `formats.KINDS`, "" to be told by the file itself. ``hold``: keep workers away for a lease, to work
-    on it oneself. Raises InputRefused ("file", "kind").
+    ``kind``: one of `formats.IMPORTED`, "" to be told by the file itself. ``hold``: keep workers away for a lease, to
+    work on it oneself. Raises InputRefused ("file", "kind").
     """
     file.seek(0)
     if len(data := file.read(MOST_BYTES + 1)) > MOST_BYTES:
@@ -121,13 +123,15 @@ async def take(
     encoding, lines = sheets.measure(file)
     if lines > formats.MOST_LINES + 1:
         raise InputRefused({"file": f"a file may have {formats.MOST_LINES} lines: split it"})
-    chosen = kind or formats.detect(file, encoding)
-    if not data.strip() or (chosen is None and not kind):
+    if not data.strip() or not lines:
         raise InputRefused({"file": "this file has no line that names a user"})
-    if chosen not in formats.KINDS:
-        raise InputRefused({"kind": f"choose one of {', '.join(formats.KINDS)}"})
-    if chosen == formats.CSV and not formats.has_headings(file, encoding):
-        raise InputRefused({"file": "the first line must name the columns, and one of them user"})
+    if (kind or formats.USERS) not in formats.IMPORTED:
+        raise InputRefused({"kind": f"choose one of {', '.join(formats.IMPORTED)}"})
+    chosen = kind or formats.detect(file, encoding)
+    if chosen is None or (chosen == formats.CSV and not formats.has_headings(file, encoding)):
+        raise InputRefused({"file": NO_HEADINGS})
+    if chosen == formats.CSV and (secret := formats.password_columns(file, encoding)):
+        raise InputRefused({"file": f"call the column {secret[0][:40]} password, or take it out of the file"})
     row = PeopleImport(kind=chosen, file_name=printable(name) or "file", encoding=encoding)
     row.file_sealed = desk.vault.seal(data, row.id, SEALED_FILE)
     row.created_by, row.created_at, row.lease_until = actor[:100], now, now + leases.LEASE if hold else None
@@ -199,7 +203,9 @@ async def progress(row: PeopleImport) -> Progress:
     """Count how far a file is."""
     lines = PeopleImportLine.filter(people_import_id=row.id).annotate(total=Count("id"))
     counted = {each["status"]: each["total"] for each in await lines.group_by("status").values("status", "total")}
-    return Progress(row.rows, {finding: counted.get(finding, 0) for finding in Finding})
+    sets = PeopleImportLine.filter(people_import_id=row.id, status__in=[Finding.NEW, Finding.CHANGED])
+    passwords = await sets.filter(password_sealed__not_isnull=True).count()
+    return Progress(row.rows, {finding: counted.get(finding, 0) for finding in Finding}, passwords)
 
 
 async def lines(row: PeopleImport, *, show: str = "", after: int = 0, limit: int = 50) -> list[PeopleImportLine]:
@@ -208,7 +214,7 @@ async def lines(row: PeopleImport, *, show: str = "", after: int = 0, limit: int
     if show:
         done = {Finding.NEW: Finding.ADDED, Finding.CHANGED: Finding.SAVED}
         found = found.filter(status__in=[each for each in (show, done.get(Finding(show))) if each])
-    names = ("id", "number", "name", "status", "changes", "reason", "person_id")
+    names = ("id", "number", "name", "given", "status", "changes", "reason", "person_id")
     return await found.order_by("number").limit(limit).only(*names)
 
 

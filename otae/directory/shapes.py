@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,8 +10,9 @@ from typing import Final
 from otae.delivery import phones
 from otae.directory import Found, GroupFound
 from otae.directory.answers import Entry
-from otae.directory.facts import is_email, is_shown_as_it_stands
+from otae.directory.facts import is_email, user_name
 from otae.directory.names import both, either, equal, holds
+from otae.text import cleaned_line
 
 #: What people are read with, whatever the server is; what it does not know it leaves out.
 PERSON: Final = (
@@ -85,15 +85,15 @@ class Shape:
 
     def found(self, entry: Entry) -> Found | None:
         """Return the person an entry describes; None when it has no name that a person can be called by here."""
-        name = unicodedata.normalize("NFKC", entry.text(self.search_by)).strip().lower()
-        if not name or len(name) > 100 or not name.isprintable():
+        name = user_name(entry.text(self.search_by))
+        if not name or len(name) > 100:
             return None
         control = _number(entry.text("userAccountControl"))
         return Found(
             domain=self.domain,
             directory_id=_id(entry),
             name=name,
-            display_name=_printable(entry.text("displayName", "cn"), 200) or name,
+            display_name=cleaned_line(entry.text("displayName", "cn"), 200) or name,
             email=next((each for each in map(str.strip, entry.texts("mail")) if is_email(each)), None),
             phone=_phone(entry.texts("mobile") + entry.texts("telephoneNumber"), self.region),
             disabled=bool(control & _DISABLED) or bool(entry.text("pwdAccountLockedTime")),
@@ -111,7 +111,7 @@ class Shape:
 
     def group(self, entry: Entry) -> GroupFound | None:
         """Return the group an entry describes; None when it has no name that can be shown."""
-        name = _printable(entry.text("cn"), 200)
+        name = cleaned_line(entry.text("cn"), 200)
         return GroupFound(self.domain, name, entry.dn) if name else None
 
 
@@ -137,13 +137,6 @@ def _expiry(ticks: int) -> datetime | None:
         return _WINDOWS_EPOCH + timedelta(microseconds=ticks // 10)
     except OverflowError:
         return None
-
-
-def _printable(text: str, longest: int) -> str:
-    """Return what can be seen of ``text``, emoji that are joined to one left whole."""
-    if is_shown_as_it_stands(text):
-        return text[:longest].strip().rstrip("\u200d")
-    return "".join(each for each in text if each.isprintable())[:longest].strip()
 
 
 def _phone(numbers: list[str], region: str) -> str | None:

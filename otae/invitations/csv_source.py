@@ -13,6 +13,7 @@ from otae.invitations import groups
 from otae.invitations.groups import LISTED, GroupOrder, Status
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitation, GroupInvitee
+from otae.text import TextRefused, visible_line
 
 SOURCE: Final = "csv"
 DOMAIN_COLUMNS: Final = ("domain", "domainname", "directory")
@@ -29,24 +30,34 @@ class Columns:
     email: str = ""
     domain: str = ""
 
+    def are_named_by(self, cells: list[str], first: bool) -> bool:  # noqa: FBT001 - as `sheets.head` asks
+        """Tell whether cells name the column of user names, or that of addresses; below a title beside another one."""
+        known = {sheets.plain(cell) for cell in cells}
+        usual = known & {*sheets.USER_COLUMNS, *sheets.EMAIL_COLUMNS}
+        told = known & {sheets.plain(name) for name in (self.user, self.email) if name.strip()}
+        filled = [cell for cell in cells if cell.strip()]
+        return bool(told or usual) and (first or len(filled) > 1) and (len(cells) == 1 or len(filled) > 1)
+
 
 async def take(
     desk: Desk, wanted: GroupOrder, file: BinaryIO, columns: Columns, *, now: datetime, actor: str
 ) -> GroupInvitation:
     """Store an order for the people of a file, to be looked up by a worker; ``wanted.group`` is the file's name.
 
-    The file is UTF-8 (with a mark or without) or Windows-1252, with commas, semicolons or tabs, and begins with
-    headings. Raises InputRefused with "file", "user_column", "email_column", "domain_column", or as `groups.order`.
+    The file is read as `otae.directory.sheets` reads those of spreadsheets. Raises InputRefused with "file",
+    "user_column", "email_column", "domain_column", or as `groups.order`.
     """
     encoding, lines = sheets.measure(file)
     row, wrong = await groups.drafted(wanted, now=now, actor=actor)
     if lines > MOST_LINES:
         wrong["file"] = f"a file may have {MOST_LINES} lines: split it"
-    with closing(sheets.table(file, encoding)) as rows:
-        headings = next((cells for _, cells in rows if cells), [])
-        if not headings:
+    if not sheets.is_text(file):
+        wrong["file"] = "this is no text file: save the table as CSV (UTF-8)"
+    start = sheets.head(file, encoding, columns.are_named_by)
+    with closing(sheets.below(file, encoding, start)) as rows:
+        if not start.headings:
             wrong["file"] = "this file has no line that can be read"
-        at = _places(headings, columns, wrong)
+        at = _places(start.headings, columns, wrong)
         if wrong or row is None:
             raise InputRefused(wrong)
         row.source, row.domain, row.status = SOURCE, DOMAIN, Status.READING
@@ -71,7 +82,7 @@ class _Places:
     def of(self, cells: list[str] | None) -> tuple[str, str, str]:
         """Return user name, e-mail address and domain of a line, "" where there is none."""
         user, email, domain = (
-            cells[place].strip() if cells and place is not None and place < len(cells) else ""
+            sheets.unguarded(cells[place].strip()) if cells and place is not None and place < len(cells) else ""
             for place in (self.user, self.email, self.domain)
         )
         return user, email, domain
@@ -98,20 +109,18 @@ def _places(headings: list[str], columns: Columns, wrong: dict[str, str]) -> _Pl
 
 def _invitee(row: GroupInvitation, number: int, cells: list[str] | None, at: _Places) -> GroupInvitee:
     """Return a line as it is listed; a domain of its own stands before the user name, as in "corp/ben"."""
-    name, mail, domain = at.of(cells)
-    mail = mail if len(mail) <= 254 and mail.isprintable() else ""
+    listed = GroupInvitee(group_invitation_id=row.id, number=number, status=LISTED)
+    try:
+        name, mail, domain = map(visible_line, at.of(cells))
+    except TextRefused:
+        listed.name, listed.reason = printable(at.of(cells)[0]), "hidden"
+        return listed
+    mail = mail if len(mail) <= 254 else ""
     if domain and name and not registry.split(name)[0]:
-        name = f"{domain.strip().lower()}/{name}"
-    reason = "" if cells else "unreadable"
-    if cells and (len(name) > 100 or (name and not has_shape(user_name(registry.split(name)[1])))):
-        reason = "unknown"
-    if cells and not name and not mail:
-        reason = "unknown"
-    return GroupInvitee(
-        group_invitation_id=row.id,
-        number=number,
-        name=printable(name),
-        email=mail or None,
-        status=LISTED,
-        reason=reason,
-    )
+        name = f"{domain.lower()}/{name}"
+    if cells is None:
+        listed.reason = "unreadable"
+    elif len(name) > 100 or (name and not has_shape(user_name(registry.split(name)[1]))) or not (name or mail):
+        listed.reason = "unknown"
+    listed.name, listed.email = printable(name), mail or None
+    return listed

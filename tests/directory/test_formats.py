@@ -1,6 +1,8 @@
 """What lines of provisioning files say, and what is no line of one."""
 
+import codecs
 import io
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from otae.directory import formats, sheets
 from otae.directory.formats import Line
+from otae.text import cleaned_line
 
 USERS = "user01;pwd\\;01;USER;myGroup.users01;myGroup.users02"
 
@@ -63,9 +66,21 @@ def test_files_are_read_in_every_usual_encoding(text: str | bytes) -> None:
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        (USERS, "users"),
-        ("ben;;", "users"),
-        ("ben;a;ADMIN;x\ncleo;b;HELP DESK;y", "users"),
+        (USERS, "no-passwords"),
+        ("ben;;USER", "no-passwords"),
+        ("ben;a;ADMIN;x\ncleo;b;HELP DESK;y", "no-passwords"),
+        ("ben;;", None),
+        ("ben;four quiet words", None),
+        ("employee;full name\nbert.o;Bertil Oestergaard Holm", None),
+        ("EMPLOYEE;FULL NAME;USER\nBERT;BERTIL HOLM;BERT.O", None),
+        ("NAME;E-MAIL;USER\nBertil;b@example.test;bert.o", "csv"),
+        ("ben;password;USER;crew", None),
+        ("employee;department;floor\nbert;sales;3\nanna;sales;3", None),
+        ("sep=;\nuser;mail\nben;b@example.test", "csv"),
+        ('#TYPE Selected.System.Management\n"user","mail"\nben,b@example.test', "csv"),
+        ("Staff list, 2026;;;\n\nuser;name;mail;groups\nben;Ben;b@example.test;sales", "csv"),
+        ("User;;\nuser;name;mail\nben;Ben;b@example.test", "csv"),
+        ("ben;Ben;b@example.test;x\nuser;name;mail;groups", None),
         ("ben;company;Example;mobile;1", "properties"),
         ("ben;floor;;mobile;1", "properties"),
         ("user;password;role\nben;;USER", "csv"),
@@ -89,7 +104,15 @@ def test_the_format_is_told_by_the_first_lines(text: str, kind: str | None) -> N
         ("x" * 101 + ";;USER", "users", "user name"),
         ("ben;;USER;" + "g" * 1001, "users", "1000"),
         ("ben;;USER" + ";g" * 150, "users", "120"),
-        ("ben;;USER;a\tb", "users", "printed"),
+        ("ben;;USER;a\x0cb", "users", "column D: it holds a line break: “a b”"),
+        ("ben;a\x0csecret;USER", "users", "column B: it holds a line break"),
+        (
+            'user,mail,notes\nben,,"line one\nline two"',
+            "csv",
+            "column C (notes): it holds a line break: “line one line two”",
+        ),
+        ("user,name\nben,\u202eneB\u202cx", "csv", "column B (name): it holds a character that turns"),
+        ("ben;password;four quiet words", "properties", "no property"),
         ("ben;company", "properties", "pairs"),
         ("ben;company;a;b", "properties", "pairs"),
         ("user,mail\nben,a,b,c", "csv", "headings"),
@@ -116,11 +139,75 @@ def test_cells_come_back_as_they_were_written(cells: list[str]) -> None:
 
 
 @given(CELLS)
-def test_what_is_guarded_comes_back(cell: str) -> None:
-    guarded = sheets.guarded(cell)
+@pytest.mark.parametrize("kept", [sheets.guarded, sheets.kept_as_text])
+def test_what_is_guarded_comes_back(kept: Callable[[str], str], cell: str) -> None:
+    guarded = kept(cell)
     assert not guarded.startswith(sheets.FORMULA)
     if not cell.startswith("'"):
         assert sheets.unguarded(guarded) == cell
+
+
+@pytest.mark.parametrize("cell", ["0042", "3-4", "12e5", "1/2", "mar3", "3. März", "123456789012", "1.50", "12:30"])
+def test_what_a_spreadsheet_would_turn_into_something_else_is_kept_as_text(cell: str) -> None:
+    assert sheets.kept_as_text(cell) == f"'{cell}"
+    assert sheets.unguarded(f'="{cell}"') == cell
+
+
+@pytest.mark.parametrize("cell", ["42", "0", "ben", "ben2", "marta", "4711a", "", "2. Stock links"])
+def test_what_it_leaves_alone_is_left_alone(cell: str) -> None:
+    assert sheets.kept_as_text(cell) == cell
+
+
+TABLE = [
+    ["user", "display_name", "email"],
+    ["anna.k", "Anna Käfer", "anna@example.test"],
+    ["bert", "Bert Öz", "b@x.test"],
+]
+
+
+def table(separator: str, end: str = "\r\n") -> str:
+    return "".join(separator.join(row) + end for row in TABLE)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        table("\t").encode("utf-16"),
+        codecs.BOM_UTF16_BE + table(";").encode("utf-16-be"),
+        table(",").encode("utf-8-sig"),
+        table(",", "\n").encode(),
+        table(";").encode("cp1252"),
+        table(";", "\r").encode("mac_roman"),
+        ("sep=;\r\n" + table(";")).encode("cp1252"),
+        ('"sep=|"\r\n' + table("|")).encode(),
+        ("SEP=\t\r\n" + table("\t")).encode("utf-16"),
+        ("#TYPE Selected.Microsoft.ActiveDirectory\r\n" + table(",")).encode(),
+        ("Staff list 2026, as of May;;\r\n;;\r\n" + table(";")).encode("cp1252"),
+        table(",").replace("Anna Käfer", "Anna\u00a0Käfer\u00a0").replace("bert,", "\u00a0bert,").encode(),
+        table(",").replace("anna.k", '="anna.k"').replace("bert,", "'bert,").replace("'b", "b").encode(),
+    ],
+    ids=["utf-16le", "utf-16be", "utf-8 mark", "utf-8", "windows", "old mac", "sep", "quoted sep", "sep tab", "#TYPE",
+         "title", "no-break spaces", "formula"],
+)  # fmt: skip
+def test_what_spreadsheets_save_is_read(data: bytes) -> None:
+    file = io.BytesIO(data)
+    assert sheets.is_text(file)
+    assert formats.detect(file, sheets.measure(file)[0]) == "csv"
+    lines = read(data, "csv")
+    assert [(line.name, line.given["display_name"], line.reason) for line in lines] == [
+        ("anna.k", "Anna Käfer", ""),
+        ("bert", "Bert Öz", ""),
+    ]
+
+
+def test_lines_are_numbered_as_they_stand_in_the_file() -> None:
+    text = 'sep=,\n"Staff\nlist",,\nuser,mail,note\n\nben,,"a\nb"\ncleo,,x\n'
+    assert [(line.number, line.name) for line in read(text, "csv")] == [(6, "ben"), (8, "cleo")]
+
+
+@pytest.mark.parametrize(("word", "disabled"), [("WAHR", True), ("FALSCH", False), ("Vrai", True), ("FALSO", False)])
+def test_spreadsheets_say_true_and_false_in_their_own_language(word: str, disabled: bool) -> None:
+    assert read(f"user,disabled\nben,{word}", "csv")[0].given == {"disabled": disabled}
 
 
 @given(st.binary(max_size=300), st.sampled_from(formats.KINDS))
@@ -130,7 +217,7 @@ def test_any_bytes_are_lines_or_refused_ones(data: bytes, kind: str) -> None:
     numbers = [line.number for line in formats.read(file, encoding, kind)]
     assert numbers == sorted(set(numbers))
     for line in formats.read(file, encoding, kind):
-        assert line.name.isprintable()
+        assert line.name == cleaned_line(line.name)
         assert line.reason or line.name
 
 

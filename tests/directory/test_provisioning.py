@@ -22,13 +22,13 @@ BOTH = f"{BEN}\ncleo;pwd\\;01 and more;SUPPORT;sales.south\n"
 
 
 async def test_nothing_is_written_before_somebody_says_so(desk: Desk, bell: RecordingBell) -> None:
-    row = await taken(desk, BOTH + "dora;12345678;USER\nben;;USER\nbad name;;USER\neve;;NOBODY;a..b\n")
+    row = await taken(desk, BOTH + "dora;12345678;USER\nben;;USER\nbad name;;USER\neve;;NOBODY;a..b\n", "users")
     assert bell.rung == [("import", row.id)]
     row = await work(desk, row)
     assert (row.status, row.rows, row.file_sealed) == (Status.READY, 6, None)
     assert await Person.all().count() == 0
     told = await findings(row)
-    assert told[:2] == [(1, "new", ""), (2, "new", "")]
+    assert told[:2] == [(1, "new", "password"), (2, "new", "password")]
     assert [(number, finding) for number, finding, _ in told[2:]] == [(number, "refused") for number in (3, 4, 5, 6)]
     assert "common" in told[2][2]
     assert told[3][2] == "line 1 is about this user already"
@@ -39,7 +39,7 @@ async def test_nothing_is_written_before_somebody_says_so(desk: Desk, bell: Reco
 
 
 async def test_people_groups_roles_and_passwords_are_written(desk: Desk) -> None:
-    row = await imported(desk, BOTH)
+    row = await imported(desk, BOTH, "users")
     assert row.status == Status.DONE
     ben, cleo = await Person.get(name="ben"), await Person.get(name="cleo")
     assert await local.groups_of(ben) == ["crew", "sales.north"]
@@ -55,10 +55,10 @@ async def test_people_groups_roles_and_passwords_are_written(desk: Desk) -> None
 async def test_the_same_file_twice_changes_nothing_and_hashes_nothing(
     desk: Desk, count_calls: Callable[[object, str], list[tuple[object, ...]]]
 ) -> None:
-    await imported(desk, BOTH)
+    await imported(desk, BOTH, "users")
     before = await Person.all().order_by("name").values()
     hashed = count_calls(passwords, "hash_secret")
-    again = await imported(desk, BOTH)
+    again = await imported(desk, BOTH, "users")
     assert await findings(again) == [(1, "unchanged", ""), (2, "unchanged", "")]
     assert await Person.all().order_by("name").values() == before
     assert hashed == []
@@ -72,7 +72,7 @@ async def test_a_change_says_what_it_changes_and_signs_out_with_a_new_password(d
     await BrowserSession(
         secret_hash="x", kind="portal", session=session, created_at=now, seen_at=now, expires_at=now
     ).save()
-    row = await checked(desk, "ben;another horse battery;DEVICE_PROVISIONING;extra\n")
+    row = await checked(desk, "ben;another horse battery;DEVICE_PROVISIONING;extra\n", "users")
     assert await findings(row) == [(1, "changed", "role groups password")]
     await provisioning.start(desk, row, now=now, actor="ada")
     await work(desk, row)
@@ -185,7 +185,7 @@ async def test_who_was_deleted_or_added_since_the_file_was_shown_is_written_as_t
 
 
 async def test_a_cancelled_file_writes_nothing_further_and_forgets_its_passwords(desk: Desk) -> None:
-    row = await checked(desk, BOTH)
+    row = await checked(desk, BOTH, "users")
     await provisioning.cancel(desk, row, now=await database.now(), actor="ada")
     assert await PeopleImportLine.filter(password_sealed__not_isnull=True).count() == 0
     assert not await importing.step(desk, row.id, now=await database.now())
@@ -195,7 +195,7 @@ async def test_a_cancelled_file_writes_nothing_further_and_forgets_its_passwords
 
 
 async def test_a_file_that_nobody_imports_is_cancelled_after_a_day(desk: Desk) -> None:
-    row, now = await checked(desk, BOTH), await database.now()
+    row, now = await checked(desk, BOTH, "users"), await database.now()
     assert await provisioning.cancel_forgotten(desk, now=now) == 0
     assert await provisioning.cancel_forgotten(desk, now=now + provisioning.WAITS) == 1
     assert (await PeopleImport.get(id=row.id)).status == Status.CANCELLED
@@ -209,14 +209,30 @@ async def test_a_file_that_nobody_imports_is_cancelled_after_a_day(desk: Desk) -
         (b"", "", "file"),
         (b" \r\n \n", "users", "file"),
         (b"PK\x03\x04\0\0", "", "file"),
-        ("user;;".encode("utf-16"), "", "file"),
+        ("user;;".encode("utf-16-le"), "", "file"),
+        ("user;\0;".encode("utf-16"), "", "file"),
+        (b"employee;full name\nbert.o;Bertil Oestergaard Holm\n", "", "file"),
+        (b"user;name;Passwort\nben;Ben;four quiet words\n", "", "file"),
         (b"ben\ncleo\n", "", "file"),
         (b"name,mail\nBen,ben@example.test\n", "csv", "file"),
         (b"ben;;USER\n", "xlsx", "kind"),
         (b"ben;;USER\n" * 100_002, "", "file"),
         (b"x" * (10 * 1024 * 1024 + 1), "", "file"),
     ],
-    ids=["empty", "blank", "zip", "utf-16", "no cells", "no user", "no such kind", "many lines", "large"],
+    ids=[
+        "empty",
+        "blank",
+        "zip",
+        "utf-16",
+        "NUL",
+        "other headings",
+        "Passwort",
+        "no cells",
+        "no user",
+        "no such kind",
+        "many lines",
+        "large",
+    ],
 )
 async def test_what_is_no_file_of_people_is_refused_at_once(desk: Desk, data: bytes, kind: str, field: str) -> None:
     with pytest.raises(InputRefused) as refused:
@@ -227,7 +243,7 @@ async def test_what_is_no_file_of_people_is_refused_at_once(desk: Desk, data: by
 
 @pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 async def test_no_password_is_anywhere_but_sealed(desk: Desk) -> None:
-    row = await checked(desk, "ben;a canary of 17 birds;USER\nbad name;a canary of 18 birds;USER\n")
+    row = await checked(desk, "ben;a canary of 17 birds;USER\nbad name;a canary of 18 birds;USER\n", "users")
     lines = await PeopleImportLine.filter(people_import_id=row.id).values()
     assert "canary" not in repr(lines)
     assert "canary" not in repr(await AuditEntry.all().values())

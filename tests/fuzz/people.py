@@ -5,6 +5,7 @@ import json
 
 from otae.directory import facts, formats, sheets
 from otae.directory.facts import House
+from otae.text import cleaned_line
 
 HOUSE = House(frozenset(facts.ROLES), "DE")
 #: What a line may say, by name.
@@ -18,20 +19,21 @@ def read_people(data: bytes) -> None:
         return
     encoding, most = sheets.measure(file)
     kind = formats.detect(file, encoding)
-    assert kind is None or kind in formats.KINDS
-    for each in formats.KINDS:
+    assert kind in {None, formats.CSV, formats.PROPERTIES, formats.NO_PASSWORDS}, "a guess never takes passwords"
+    for each in formats.IMPORTED:
         last = 0
         for line in formats.read(file, encoding, each):
             assert last < line.number <= most + 1
             last = line.number
             check(line)
+            assert not line.password or each in {formats.CSV, formats.USERS}
 
 
 def check(line: formats.Line) -> None:
     """Hold what is promised of a line."""
-    assert line.name.isprintable()
+    assert line.name == cleaned_line(line.name)
     assert len(line.name) <= 100
-    assert set(line.given) <= SAID
+    assert set(line.given) <= {*SAID, formats.LEFT_OUT}
     assert bool(line.reason) or facts.has_shape(line.name)
     assert not (line.reason and line.given)
     json.dumps(line.given).encode()
@@ -50,5 +52,7 @@ def files() -> list[bytes]:
         properties.encode("utf-8-sig"),
         properties.encode("latin-1"),
         table.encode(),
-        table.replace(",", "\t").encode(),
+        table.replace(",", "\t").encode("utf-16"),
+        b"sep=;\r\n#TYPE x\r\nStaff;;\r\n" + table.replace(",", ";").encode(),
+        table.replace("\r\n", "\r").encode("mac_roman"),
     ]

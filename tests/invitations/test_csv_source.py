@@ -53,11 +53,34 @@ async def test_good_lines_wait_and_bad_ones_say_why(desk: Desk) -> None:
         "User name;Größe\np0001;ü\n".encode("cp1252"),
         "user_name\tGröße\np0001\tü\n".encode(),
         b'"USER-NAME","x"\n"p0001","two\nlines"\n',
+        "User\tGröße\r\np0001\tü\r\n".encode("utf-16"),
+        "User;Größe\rp0001;ü\r".encode("mac_roman"),
+        b'sep=;\r\n"user";"x"\r\n\xa0p0001\xa0;x\r\n',
+        b'#TYPE System.Management.Automation.PSCustomObject\r\n"user"\r\n"p0001"\r\n',
+        b'Staff list, May;;\r\n;;\r\nuser;mail;x\r\n="p0001";;\r\n',
     ],
 )
 async def test_what_spreadsheets_write_is_read(desk: Desk, data: bytes) -> None:
     await crowd(1)
     assert [(name, reason) for _, name, reason in await told(desk, data)] == [("p0001", "")]
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+async def test_a_line_break_or_hidden_text_in_a_name_never_makes_it_another_one(desk: Desk) -> None:
+    await crowd(12)
+    data = 'user,mail\n"p00\n01",\n"p0001\n",\np00\u202e\u202c02x,\n,"p0001@example\n.test"\n'
+    assert await told(desk, data.encode()) == [
+        (2, "p00 01", "hidden"),
+        (4, "p0001", ""),
+        (6, "p0002x", "hidden"),
+        (7, "", "hidden"),
+    ]
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+async def test_a_spreadsheets_own_format_is_no_text(desk: Desk) -> None:
+    with pytest.raises(InputRefused, match="no text file"):
+        await taken(desk, b"PK\x03\x04\0\0")
 
 
 async def test_an_address_alone_finds_its_person_but_not_one_of_two(desk: Desk) -> None:

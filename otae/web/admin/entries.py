@@ -1,12 +1,14 @@
 """What the console's pages have in common: a row or 404, texts from the address, forms that name their fields."""
 
-from collections.abc import Container
+from collections.abc import AsyncIterator, Container
 from typing import TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
 from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
+from otae.directory.sheets import marked
 from otae.web.failures import Failure, NotFound
 from otae.web.forms import Form
 from otae.words import gettext as _
@@ -64,3 +66,9 @@ def address(path: str, **wanted: object) -> str:
     """Return ``path`` with what is ``wanted``; empty values are left out."""
     query = urlencode({name: value for name, value in wanted.items() if value})
     return f"{path}?{query}" if query else path
+
+
+def download(parts: AsyncIterator[str], name: str) -> Response:
+    """Return a file for spreadsheets, written while it is read."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(marked(parts), media_type="text/csv; charset=utf-8", headers=headers)

@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from starlette.datastructures import UploadFile
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from otae.directory import groups as directory
 from otae.errors import InputRefused, StaleState
@@ -15,7 +15,7 @@ from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.invitations.results import Progress
 from otae.web.addresses import UPLOAD_CAP
 from otae.web.admin import picker
-from otae.web.admin.entries import address, asked, found, number, one_of, row_id
+from otae.web.admin.entries import address, asked, download, found, number, one_of, row_id
 from otae.web.admin.invitations import CHOOSE, PIN_CHANNELS, InvitationForm, sentence
 from otae.web.admin.statuses import OWNERSHIPS, STATUSES
 from otae.web.forms import BooleanField, FileField, InputRequired, Length, SelectField, StringField
@@ -215,12 +215,8 @@ async def mail(visit: Console) -> Response:
 async def export(visit: Console) -> Response:
     """Hand the people of an order out as CSV, as they are listed; it is written while it is read."""
     row = found(await groups.find(row_id(visit.request), visit.reach))
-    headers = {"Content-Disposition": f'attachment; filename="group-invitation-{row.id}.csv"'}
-    return StreamingResponse(
-        exports.group_results(row, one_of(visit.request, "show", SHOWN), reach=visit.reach),
-        media_type="text/csv; charset=utf-8",
-        headers=headers,
-    )
+    parts = exports.group_results(row, one_of(visit.request, "show", SHOWN), reach=visit.reach)
+    return download(parts, f"group-invitation-{row.id}.csv")
 
 
 async def start(visit: Console) -> Response:

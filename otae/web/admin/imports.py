@@ -4,14 +4,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 from starlette.datastructures import UploadFile
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from otae.directory import exporting, formats, provisioning
+from otae.directory.import_preview import previews
 from otae.directory.provisioning import Finding, ImportRow, LineRow, Progress, Status
 from otae.directory.sheets import written
 from otae.errors import InputRefused, StaleState
 from otae.web.addresses import UPLOAD_CAP
-from otae.web.admin.entries import NamedForm, address, found, number, one_of, row_id
+from otae.web.admin.entries import NamedForm, address, download, found, number, one_of, row_id
 from otae.web.admin.users import USERS
 from otae.web.failures import NotFound
 from otae.web.forms import FileField, SelectField
@@ -41,6 +42,7 @@ KINDS: Final = {
     "users": _("Provisioning file of users"),
     "properties": _("Provisioning file of properties"),
     "csv": _("CSV with headings"),
+    "no-passwords": _("Provisioning file of users, passwords left out"),
 }
 #: What a line comes to → its word.
 FINDINGS: Final = {
@@ -60,17 +62,16 @@ SHOWN: Final = {
     "unchanged": _("Unchanged"),
     "refused": _("Refused"),
 }
-#: What of a person changes → its word.
+#: What is written of a person → its word.
 CHANGES: Final = {
-    "display_name": _("name"),
-    "email": _("e-mail"),
-    "phone": _("phone"),
-    "language": _("language"),
-    "role": _("role"),
-    "properties": _("properties"),
-    "groups": _("groups"),
-    "password": _("password"),
-    "disabled": _("disabled or not"),
+    "display_name": _("Name"),
+    "email": _("E-mail"),
+    "phone": _("Phone"),
+    "language": _("Language"),
+    "role": _("Role"),
+    "properties": _("Properties"),
+    "groups": _("Groups"),
+    "disabled": _("Disabled"),
 }
 
 
@@ -128,7 +129,14 @@ async def show(visit: Console) -> Response:
     wanted, after = one_of(visit.request, "show", SHOWN), number(visit.request, "after", MOST)
     lines = await provisioning.lines(row, show=wanted, after=after, limit=PAGE + 1)
     shown = lines[:PAGE]
-    context |= {"lines": shown, "wanted": wanted, "shown": SHOWN, "findings": FINDINGS, "changes": CHANGES}
+    writes = await previews(shown)
+    context |= {
+        "lines": list(zip(shown, writes, strict=True)),
+        "wanted": wanted,
+        "shown": SHOWN,
+        "findings": FINDINGS,
+        "changes": CHANGES,
+    }
     context |= {
         "first": address(here, show=wanted) if after else "",
         "more": address(here, show=wanted, after=shown[-1].number) if len(lines) > PAGE else "",
@@ -150,7 +158,7 @@ async def cancel(visit: Console) -> Response:
 async def result(visit: Console) -> Response:
     """Hand out what became of each line, as CSV; it is written while it is read."""
     row, wanted = found(await provisioning.find(row_id(visit.request))), one_of(visit.request, "show", SHOWN)
-    return _download(_results(row, wanted), f"import-{row.id}.csv")
+    return download(_results(row, wanted), f"import-{row.id}.csv")
 
 
 async def export(visit: Console) -> Response:
@@ -158,7 +166,7 @@ async def export(visit: Console) -> Response:
     kind = visit.request.path_params["kind"]
     if kind not in formats.KINDS:
         raise NotFound
-    return _download(exporting.people(kind), "users.csv" if kind == formats.CSV else f"users-{kind}.csv")
+    return download(exporting.people(kind), "users.csv" if kind == formats.CSV else f"users-{kind}.csv")
 
 
 def cells(line: LineRow) -> list[str]:
@@ -174,11 +182,6 @@ async def _results(row: ImportRow, show: str) -> AsyncIterator[str]:
     yield written([HEADINGS])
     async for page in provisioning.every_line(row, show):
         yield written(cells(line) for line in page)
-
-
-def _download(parts: AsyncIterator[str], name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(parts, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Response:

@@ -153,6 +153,7 @@ async def test_the_people_of_an_order_are_exported(console: httpx2.AsyncClient, 
     await Person.filter(id=people[0].id).update(display_name="=1+1")
     row = await invited(site.desk)
     answer = await console.get(f"{WHERE}/{row.id}/export")
+    assert answer.text.startswith("\ufeff"), "a spreadsheet knows UTF-8 by its mark"
     assert answer.headers["content-type"].startswith("text/csv")
     assert "attachment" in answer.headers["content-disposition"]
     rows = list(csv.reader(io.StringIO(answer.text)))
