@@ -76,8 +76,12 @@ def identifier(text: str) -> str:
 
 
 def letters_and_digits(text: str) -> str:
-    """Return the letters and digits of a PIN or code, in form NFKC; whatever stands around or between them goes."""
-    return "".join(each for each in unicodedata.normalize("NFKC", text) if each.isalnum())
+    """Return the letters and digits of a PIN or code, in form NFKC; whatever stands around or between them goes.
+
+    Digits of other scripts, as keyboards of that language enter them, become those from 0 to 9.
+    """
+    plain = (each for each in unicodedata.normalize("NFKC", text) if each.isalnum())
+    return "".join(str(unicodedata.decimal(each)) if each.isdecimal() else each for each in plain)
 
 
 def folded(text: str) -> str:

@@ -5,16 +5,15 @@ from datetime import datetime, timedelta
 
 from otae.directory.facts import DOMAIN
 from otae.directory.reach import BELIEVED
-from otae.store.models import Administrator, BrowserSession, Enrollment, EnrollmentSession
+from otae.store.models import Administrator, BrowserSession, EnrollmentSession
 from otae.store.passwords import hash_token
-from otae.store.states import SessionStatus
 
 CONSOLE, PORTAL = "console", "portal"
 #: A console left alone this long signs itself out; used or not, it does after `LIFE`.
 IDLE, LIFE = timedelta(minutes=30), timedelta(hours=12)
 #: How long after the password was entered the console does what cannot be undone without asking for it again.
 FRESH = timedelta(minutes=10)
-#: How long the portal still shows that the Mac is enrolled.
+#: How long after its end the portal still shows what became of a session, and leads back to its invitation.
 AFTERGLOW = timedelta(minutes=60)
 #: `seen_at` is written no more often than this.
 SEEN_EVERY = timedelta(minutes=1)
@@ -58,8 +57,7 @@ async def find_browser(secret: str, kind: str, *, now: datetime, touch: bool = T
         alive = alive and row.administrator is not None and _is_vouched_for(row.administrator, now)
     else:
         await row.fetch_related("session__person", "session__invitation")
-        alive = row.session is not None and not row.session.person.disabled
-        alive = alive and (now < row.expires_at or await _glows(row, now))
+        alive = row.session is not None and not row.session.person.disabled and now < row.expires_at + AFTERGLOW
     if not alive:
         return None
     if touch and row.seen_at <= now - SEEN_EVERY:
@@ -92,10 +90,3 @@ def _is_vouched_for(administrator: Administrator, now: datetime) -> bool:
     if administrator.disabled or administrator.domain == DOMAIN:
         return not administrator.disabled
     return administrator.checked_at is not None and now < administrator.checked_at + BELIEVED
-
-
-async def _glows(row: BrowserSession, now: datetime) -> bool:
-    """Tell whether the portal's Mac was enrolled less than an hour ago."""
-    if row.session is None or row.session.status != SessionStatus.ENROLLED:
-        return False
-    return await Enrollment.exists(session_id=row.session_id, enrolled_at__gt=now - AFTERGLOW)

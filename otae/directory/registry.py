@@ -1,6 +1,5 @@
 """Every directory there is behind one door: looked up by domain, searched as one, and its people kept as ours."""
 
-import unicodedata
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from otae.errors import DirectoryUnavailable
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, Person
+from otae.text import identifier
 
 #: People of a local group at a time.
 PAGE: Final = 500
@@ -180,7 +180,7 @@ async def names_in(text: str) -> Named:
 
 def split(text: str) -> tuple[str, str]:
     r"""Return domain and name of "DOMAIN\NAME" or "DOMAIN/NAME"; without a domain "" and the name."""
-    wanted = unicodedata.normalize("NFKC", text).strip()
+    wanted = identifier(text)
     for separator in ("\\", "/"):
         domain, found, name = wanted.partition(separator)
         if found:

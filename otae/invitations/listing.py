@@ -18,6 +18,7 @@ from otae.store.models import EnrollmentSession, Event, Group, GroupInvitee, Inv
 from otae.store.passwords import hash_token
 from otae.store.records import SUPPORT_ALPHABET
 from otae.store.states import InvitationStatus
+from otae.text import identifier, letters_and_digits
 
 MOST = 500
 #: What is in the place of a group that is none, or out of reach.
@@ -81,15 +82,16 @@ async def _fitting(narrowed: Narrowed, reach: Reach) -> QuerySet[Invitation]:
 
 
 async def _holds(text: str) -> Q:
-    if tokens.has_shape(text.lower()):
-        return Q(token_hash=hash_token(text.lower()))
+    token = identifier(text).lower()
+    if tokens.has_shape(token):
+        return Q(token_hash=hash_token(token))
     wanted = (
         Q(person__name__icontains=text)
         | Q(person__display_name__icontains=text)
         | Q(person__email__icontains=text)
         | Q(serial__icontains=text)
     )
-    code = text.upper()
+    code = letters_and_digits(text).upper()
     if len(code) == 5 and set(code) <= set(SUPPORT_ALPHABET):
         ids = await Event.filter(support_code=code, invitation_id__not_isnull=True).values_list(
             "invitation_id", flat=True

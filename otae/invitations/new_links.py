@@ -1,14 +1,15 @@
-"""A new link for somebody whose invitation expired or failed: mailed to where it was sent, and nowhere else.
+"""A new link or PIN for somebody whose invitation expired or failed: sent to where it was sent, and nowhere else.
 
-Whoever holds the old link may ask. What is answered is the same whatever comes of it, and says no address: the page is
-no way to learn anything, and asking often brings no more mail than asking seldom.
+Whoever holds the old link may ask. What is answered is the same whatever comes of it, and says no address; asking often
+brings no more mail than asking seldom.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from otae.errors import InputRefused, ModeOff, NotAllowed, NotOffered, SlowDown, StaleState
-from otae.invitations import afresh, channels, lifecycle
+from otae.invitations import afresh, channels, lifecycle, pins
 from otae.invitations.modes import mode_of
 from otae.store import properties, tries
 from otae.store.desk import Desk
@@ -21,23 +22,46 @@ ACTOR: Final = "the invited person"
 #: New links of one invitation, and how often one network may ask for any.
 SOON, DAILY, DAY = timedelta(minutes=15), 3, timedelta(days=1)
 ASKED, HOUR = 20, timedelta(hours=1)
+#: Wrong entries, over all PINs of an invitation, after which only an administrator can send another.
+MOST_WRONG: Final = 9
 
 
-async def is_offered(invitation: Invitation, *, now: datetime) -> bool:
-    """Tell whether a new link may be asked for: server property enrollment.newlink, and an invitation that was sent.
+@dataclass(frozen=True)
+class Offer:
+    """Something new may be asked for. ``pin``: a PIN for the same link, else a link; ``after``: not before, if set."""
 
-    Not once it is redeemed or revoked, not while it still works, and not where a new PIN would need an administrator.
+    pin: bool
+    after: datetime | None = None
+
+
+async def offer(invitation: Invitation, *, now: datetime) -> Offer | None:
+    """Return what may be asked for; None when only an administrator can send something.
+
+    Offered while the server property enrollment.newlink is on, for an invitation that was sent, and that has expired or
+    failed or whose PIN has no try left. Not once it is redeemed or revoked, not while it still works, not where a new
+    PIN would need an administrator, and not after as many wrong PINs as `MOST_WRONG`.
     """
-    over = invitation.status in {Status.EXPIRED, Status.FAILED} or (
-        invitation.status == Status.PENDING and invitation.valid_until is not None and invitation.valid_until <= now
-    )
-    if not over or not invitation.send or invitation.rehearsal or not await properties.flag("enrollment.newlink"):
-        return False
     try:
         mode = await mode_of(invitation.mode)
     except ModeOff:
-        return False
-    return not mode.secret or await channels.again(mode, invitation.pin_channel) not in channels.BY_HAND
+        return None
+    expired = invitation.status == Status.EXPIRED or (
+        invitation.status == Status.PENDING and invitation.valid_until is not None and invitation.valid_until <= now
+    )
+    failed = invitation.status == Status.FAILED or (
+        invitation.status == Status.PENDING and await pins.are_used_up(invitation, mode)
+    )
+    if not (expired or failed) or not invitation.send or invitation.rehearsal:
+        return None
+    by_hand = mode.secret and await channels.again(mode, invitation.pin_channel) in channels.BY_HAND
+    if by_hand or await pins.wrong_entries(invitation) >= MOST_WRONG or not await properties.flag("enrollment.newlink"):
+        return None
+    waits = [await tries.spent_until(key, limit, now, window) for key, limit, window in _limits(invitation)]
+    return Offer(pin=mode.secret and not expired, after=max((wait for wait in waits if wait), default=None))
+
+
+def _limits(invitation: Invitation) -> tuple[tuple[str, int, timedelta], ...]:
+    return (f"new-link-soon:{invitation.id}", 1, SOON), (f"new-link-daily:{invitation.id}", DAILY, DAY)
 
 
 async def ask(desk: Desk, invitation: Invitation | None, *, network: str, now: datetime) -> None:
@@ -51,10 +75,10 @@ async def ask(desk: Desk, invitation: Invitation | None, *, network: str, now: d
         raise NotOffered
     try:
         await tries.spend(f"new-link:{network}", ASKED, now, HOUR)
-        if invitation is None or not await is_offered(invitation, now=now):
+        if invitation is None or await offer(invitation, now=now) is None:
             return
-        await tries.spend(f"new-link-soon:{invitation.id}", 1, now, SOON)
-        await tries.spend(f"new-link-daily:{invitation.id}", DAILY, now, DAY)
+        for key, limit, window in _limits(invitation):
+            await tries.spend(key, limit, now, window)
     except SlowDown:
         return
     try:

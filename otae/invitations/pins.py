@@ -12,6 +12,7 @@ from otae.store import passwords
 from otae.store.desk import Desk
 from otae.store.keyring import installation_secret
 from otae.store.models import Invitation, Pin
+from otae.text import letters_and_digits
 
 #: Purpose under which the clear PIN is sealed for its message.
 SEAL = "pin"
@@ -107,11 +108,11 @@ def give(
 async def verify(desk: Desk, pin: Pin | None, clear: str) -> bool:
     """Tell whether ``clear`` is that PIN; None costs the same and never fits.
 
-    Spaces, hyphens and the case of letters do not matter.
+    Only its letters and digits count, in whatever width and case they were entered or pasted.
 
     A truth value and no exception, as `passwords.verify_secret`: the caller counts what was wrong.
     """
-    entered = clear.replace(" ", "").replace("-", "").upper()
+    entered = letters_and_digits(clear).upper()
     return await passwords.verify_secret(await _peppered(desk, entered), pin.pin_hash if pin else None)
 
 
@@ -126,6 +127,18 @@ def _under(pepper: bytes, clear: str) -> bytes:
 async def active_pin(invitation: Invitation) -> Pin | None:
     """Return the invitation's PIN that works now, None when none was minted or it is dead for good."""
     return await Pin.get_or_none(invitation_id=invitation.id, active=True)
+
+
+async def are_used_up(invitation: Invitation, mode: Mode) -> bool:
+    """Tell whether the tries through the link are used up on the invitation's newest PIN."""
+    newest = await Pin.filter(invitation_id=invitation.id).order_by("-generation").first()
+    return mode.secret and newest is not None and newest.link_tries >= mode.max_tries
+
+
+async def wrong_entries(invitation: Invitation) -> int:
+    """Return how many wrong PINs were entered for this invitation, over all PINs it had and at both doors."""
+    counted = await Pin.filter(invitation_id=invitation.id).values_list("link_tries", "bare_tries")
+    return sum(link + bare for link, bare in counted)
 
 
 async def kill(invitation: Invitation) -> None:

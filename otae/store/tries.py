@@ -33,6 +33,12 @@ async def delay(key: str, failures: int, now: datetime) -> None:
         await Counter.filter(key=key).update(blocked_until=now + timedelta(seconds=seconds))
 
 
+async def spent_until(key: str, limit: int, now: datetime, window: timedelta) -> datetime | None:
+    """Return until when `spend` would refuse; None when it would not. Counts nothing."""
+    row = await Counter.get_or_none(key=key, failures__gte=limit, window_start__gt=now - window)
+    return row.window_start + window if row else None
+
+
 async def take_back(key: str) -> None:
     """Give one counted try back: it was not a failure after all."""
     await Counter.filter(key=key, failures__gt=0).update(failures=F("failures") - 1)

@@ -158,9 +158,14 @@ def refused(request: Request, refusal: Refusal) -> Response:
     headers = {"Retry-After": str(refusal.seconds)} if isinstance(refusal, SlowDown) else {}
     if caller(request.url.path) is Caller.DEVICE:
         return PlainTextResponse(f"{refusal.code} {refusal.words}\n", device_status(request.url.path, refusal), headers)
-    status = next(status for kind, status in PAGE_STATUS if isinstance(refusal, kind))
+    status = page_status(refusal)
     words = "; ".join(refusal.fields.values()) if isinstance(refusal, InputRefused) else _(refusal.words)
     return say(request, status, refusal.code, words, headers=headers, code=support_code(refusal))
+
+
+def page_status(refusal: Refusal) -> int:
+    """Return the status of a page that says ``refusal``."""
+    return next(status for kind, status in PAGE_STATUS if isinstance(refusal, kind))
 
 
 def device_status(path: str, refusal: Refusal) -> int:
@@ -192,7 +197,7 @@ def say(
         "status": status,
         "support_code": code,
         "console": who is Caller.CONSOLE,
-        "new_link": getattr(request.state, "new_link", False),
+        "link": getattr(request.state, "link", None),
     }
     return render(request, f"{folder}/failure.html", context, status=status, headers=headers)
 

@@ -21,6 +21,7 @@ from otae.directory.reach import Reach
 from otae.enrollment.steps import Session
 from otae.store.database import now as database_now
 from otae.store.desk import Desk
+from otae.web import cookie_check
 from otae.web.addresses import CONSOLE, CONSOLE_CONFIRM, CONSOLE_SIGN_IN, LOGIN
 from otae.web.failures import Failure, SignInFirst
 from otae.web.pages import wants_part
@@ -94,7 +95,7 @@ def anybody(page: Callable[[Visit], Awaitable[Response]]) -> Endpoint:
     """Let everybody in."""
 
     async def endpoint(request: Request) -> Response:
-        return await page(await visit(request))
+        return cookie_check.arrived(request) or await page(await visit(request))
 
     return endpoint
 
@@ -109,6 +110,8 @@ def administrators(
     """
 
     async def endpoint(request: Request) -> Response:
+        if led := cookie_check.arrived(request):
+            return led
         entered = await visit(request)
         secret, touch = request.cookies.get(CONSOLE_COOKIE, ""), by_a_person(request)
         browser = await browsers.find_browser(secret, browsers.CONSOLE, now=entered.now, touch=touch)
@@ -131,14 +134,17 @@ def wrong_role() -> Failure:
 
 
 def enrolling(page: Callable[[Portal], Awaitable[Response]]) -> Endpoint:
-    """Let people in who have signed in to enroll; send others to sign in."""
+    """Let people in who have signed in to enroll, for a while also after that ended; send others to sign in."""
 
     async def endpoint(request: Request) -> Response:
+        if led := cookie_check.arrived(request):
+            return led
         entered = await visit(request)
         secret, touch = request.cookies.get(PORTAL_COOKIE, ""), by_a_person(request)
         browser = await browsers.find_browser(secret, browsers.PORTAL, now=entered.now, touch=touch)
         if browser is None or browser.session is None:
-            raise SignInFirst(LOGIN)
+            # a page that asks for its part was signed in once, and so was a browser that still has the cookie
+            raise SignInFirst(f"{LOGIN}?ended=1" if secret or not touch else LOGIN)
         return await page(Portal(entered.request, entered.desk, entered.now, browser.session))
 
     return endpoint

@@ -51,7 +51,8 @@ def render(
     Templates always have ``path`` (of the request), ``now`` (when the guard read one), ``administrator`` (in the
     console), ``flash`` (kind and text of a note left by the page before, or None), ``trial``, ``may(leaf)``: whether
     the administrator's role allows something, ``limited``: whether it is limited to the people of some groups, and
-    ``organization`` (whose portal this is, when the page read it).
+    ``organization`` (whose portal this is, when the page read it). A page with a form sends its own origin along, which
+    browsers without Fetch Metadata (Safari before 16.4) would otherwise write as "null" (see `middleware.Gate`).
     """
     desk, powers = getattr(request.app.state, "desk", None), getattr(request.state, "powers", None)
     values: dict[str, object] = {
@@ -67,6 +68,8 @@ def render(
     }
     text = render_block(templates(), name, block, values) if block else templates().get_template(name).render(values)
     response = HTMLResponse(text, status, headers)
+    if "<form" in text:
+        response.headers.setdefault("Referrer-Policy", "same-origin")
     shown = {FLASH_COOKIE: bool(values["flash"]), REFUSED_COOKIE: getattr(request.state, "refused_form_shown", False)}
     for cookie in (name for name, once in shown.items() if once):
         response.delete_cookie(cookie, path="/", secure=True, httponly=True, samesite="lax")

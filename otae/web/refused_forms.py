@@ -22,9 +22,10 @@ from typing import Any, Final, TypeVar
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from otae.store import browser_seals
+from otae.web import cookie_check
 from otae.web.forms import Form
 from otae.web.guards import Visit, set_cookie
 from otae.web.pages import REFUSED_COOKIE
@@ -62,7 +63,7 @@ async def send_back(
     sealed = await browser_seals.seal(visit.desk, PURPOSE, packed, until=visit.now + GOOD_FOR)
     if len(sealed) > LONGEST:
         return None
-    response = RedirectResponse(where, 303)
+    response = cookie_check.lead(visit.request, where)
     set_cookie(response, REFUSED_COOKIE, sealed, seconds=int(GOOD_FOR.total_seconds()))
     return response
 

@@ -28,7 +28,9 @@ class Browser(httpx2.AsyncClient):
 
     async def post(self, *args: Any, **sent: Any) -> httpx2.Response:  # noqa: ANN401 - handed on as they come
         answer = await super().post(*args, **sent)
-        return await self.get(answer.headers["location"]) if REFUSED_COOKIE in answer.cookies else answer
+        if REFUSED_COOKIE not in answer.cookies:
+            return answer
+        return await self.get(answer.headers["location"], follow_redirects=True)
 
 
 @dataclass

@@ -40,7 +40,7 @@ async def test_nobody_gets_there_without_signing_in(site: Site, path: str) -> No
     answer = await site.client.get(path)
     assert (answer.status_code, answer.headers["location"]) == (303, LOGIN)
     part = await site.client.get(path, headers=PART)
-    assert (part.status_code, part.headers["hx-redirect"]) == (403, LOGIN)
+    assert (part.status_code, part.headers["hx-redirect"]) == (403, f"{LOGIN}?ended=1")
 
 
 async def test_the_cookie_of_a_signed_in_browser_is_new_and_locked(site: Site, invite: Invite) -> None:
@@ -51,7 +51,7 @@ async def test_the_cookie_of_a_signed_in_browser_is_new_and_locked(site: Site, i
     assert {"HttpOnly", "Secure", "Path=/", "SameSite=lax"} <= {part.strip() for part in header.split(";")}
     assert site.client.cookies[PORTAL_COOKIE] != first
     stale = await site.stranger(Cookie=f"{PORTAL_COOKIE}={first}").get(INSTALL)
-    assert stale.headers["location"] == LOGIN
+    assert stale.headers["location"] == f"{LOGIN}?ended=1"
 
 
 @pytest.mark.parametrize("way", ["ota", "profile"])

@@ -1,9 +1,11 @@
 """The login page: what each mode asks, what wrong entries are told, and that looking changes nothing."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
+from otae.enrollment import links
 from otae.invitations import lifecycle
 from otae.store import database, properties
 from otae.store.desk import Desk
@@ -27,12 +29,19 @@ async def open_link(site: Site, url: str) -> None:
     """Follow a mailed link as a browser does, up to the clean page."""
     first = await site.client.get(url)
     assert (first.status_code, first.headers["location"].partition("?")[0]) == (302, LOGIN)
-    second = await site.client.get(first.headers["location"])
-    assert (second.status_code, second.headers["location"]) == (303, LOGIN)
+    second = await site.client.get(first.headers["location"], follow_redirects=True)
+    assert str(second.request.url) == f"{site.origin}{LOGIN}", "the address says nothing of the invitation"
 
 
 def fields(page: str) -> set[str]:
-    return set(re.findall(r'<input[^>]*\bname="(\w+)"', page))
+    return set(re.findall(r'<input[^>]*\bname="(\w+)"', page)) - {"link"}
+
+
+def sealed(page: str) -> str:
+    """Return which invitation the form of a page is for, "" for none."""
+    found = re.search(r'<input type="hidden" name="link" value="([^"]*)"', page)
+    assert found
+    return found[1]
 
 
 @pytest.mark.parametrize("mode", FIELDS)
@@ -171,15 +180,17 @@ async def test_a_form_sent_after_the_invitation_was_withdrawn_is_recorded(
     made = await invite("username_password")
     await open_link(site, made.url)
     await lifecycle.revoke(desk, made.invitation, now=await database.now(), actor="ada")
-    answer = await site.client.post(f"{LOGIN}?by=link", data={"name": "ben", "password": PASSWORD})
+    answer = await site.client.post(LOGIN, data={"name": "ben", "password": PASSWORD})
     assert answer.status_code == 410
     event = await Event.get(kind="refused", invitation_id=made.invitation.id)
     assert event.support_code in answer.text
     assert event.code == "invitation-revoked"
 
 
-async def test_a_page_left_open_too_long_asks_for_the_link_again(site: Site) -> None:
-    answer = await site.client.post(f"{LOGIN}?by=link", data={"name": "ben", "password": PASSWORD})
+async def test_a_page_left_open_too_long_asks_for_the_link_again(site: Site, invite: Invite) -> None:
+    token, now = (await invite("username_password")).token, await database.now()
+    old = await links.seal(site.desk, token, now=now - timedelta(minutes=61), place=links.Place.FORM)
+    answer = await site.client.post(LOGIN, data={"name": "ben", "password": PASSWORD, "link": old})
     assert answer.status_code == 410
     assert "open the link" in answer.text
 

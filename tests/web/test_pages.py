@@ -12,7 +12,7 @@ from otae.errors import InputRefused
 from otae.web.forms import Form, InputRequired, StringField
 from otae.web.pages import FLASH_COOKIE, go, render, static, take_flash
 
-DEAD_END = {"words": "", "reason": "", "support_code": "", "console": False, "new_link": False}
+DEAD_END = {"words": "", "reason": "", "support_code": "", "console": False, "link": None}
 
 
 def request(**headers: str) -> Request:

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, expect
 from otae.settings import Settings
 from otae.store import database
 from otae.store.desk import Desk
-from otae.store.models import EnrollmentSession, Event
+from otae.store.models import EnrollmentSession, Event, Pin
 from otae.store.records import advance
 from otae.web.addresses import INSTALL, LOGIN
 from tests.desks import make_settings
@@ -55,6 +55,23 @@ async def sign_in(page: Page, invite: Invite) -> EnrollmentSession:
     await page.get_by_role("button", name="Sign in").click()
     await page.wait_for_url(f"**{INSTALL}")
     return await EnrollmentSession.get(invitation_id=made.invitation.id)
+
+
+async def test_a_form_says_its_origin_and_a_reload_after_a_wrong_entry_counts_nothing(
+    page: Page, served: str, invite: Invite, complaints: list[str]
+) -> None:
+    made = await invite("username_pin")
+    await page.goto(made.url)
+    await page.get_by_label("PIN", exact=True).fill("00000000")
+    async with page.expect_request(lambda request: request.method == "POST" and request.url.endswith(LOGIN)) as sent:
+        await page.get_by_role("button", name="Sign in").click()
+    assert (await (await sent.value).all_headers())["origin"] == served, "no browser writes null"
+    await expect(page.get_by_text("2 tries are left")).to_be_visible()
+    await page.reload()
+    await page.reload()
+    await expect(page.get_by_label("PIN", exact=True)).to_be_visible()
+    assert (await Pin.get(invitation_id=made.invitation.id)).link_tries == 1
+    assert not complaints
 
 
 async def test_from_the_link_to_enrolled_without_leaving_the_page(

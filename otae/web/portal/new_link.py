@@ -4,14 +4,16 @@ from starlette.responses import RedirectResponse, Response
 
 from otae.invitations import lifecycle, new_links
 from otae.web.addresses import NEW_LINK
+from otae.web.forms import sent_fields
 from otae.web.guards import Visit
 from otae.web.pages import render
-from otae.web.portal.login import carried, name_the_house
+from otae.web.portal.login import carried, meant, name_the_house
 
 
 async def ask(visit: Visit) -> Response:
     """Have a new link mailed, if that may be; the answer is the same either way."""
-    token = await carried(visit)
+    sent = await sent_fields(visit.request)
+    token = await meant(visit, str(sent["link"])) if "link" in sent else await carried(visit)
     invitation = await lifecycle.by_token(token) if token else None
     await new_links.ask(visit.desk, invitation, network=visit.request.state.network, now=visit.now)
     return RedirectResponse(NEW_LINK, 303)

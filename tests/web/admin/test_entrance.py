@@ -1,6 +1,7 @@
 """The way in: setup link, sign in, sign out, and nothing without them."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -163,7 +164,15 @@ async def test_after_signing_in_one_goes_to_a_console_page_only(
 ) -> None:
     entry = {"name": "ada", "password": ADA_PASSWORD}
     answer = await site.client.post("/admin/sign-in", params={"next": wanted}, data=entry)
-    assert answer.headers["location"] == reached
+    assert re.sub(r"[?&]cookies=1$", "", answer.headers["location"]) == reached
+
+
+async def test_a_browser_that_keeps_no_cookies_is_told(site: Site, ada: None) -> None:
+    answer = await site.client.post("/admin/sign-in", data={"name": "ada", "password": ADA_PASSWORD})
+    told = await site.stranger().get(answer.headers["location"])
+    assert (told.status_code, "Please allow cookies" in told.text) == (400, True)
+    kept = await site.client.get(answer.headers["location"], follow_redirects=True)
+    assert (kept.status_code, kept.request.url.path, kept.request.url.query) == (200, "/admin", b"")
 
 
 @pytest.mark.parametrize(("method", "path"), PAGES)

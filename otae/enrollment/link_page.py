@@ -1,0 +1,70 @@
+"""What the page behind an invitation's link knows, and how much of it a link holder is told (docs/adr/0014)."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from otae.errors import InvitationFailed, ModeOff, NotAllowed
+from otae.invitations import lifecycle, new_links, pins
+from otae.invitations.channels import BY_HAND
+from otae.invitations.modes import Mode, known_mode
+from otae.store.models import Invitation
+from otae.store.records import About, about
+from otae.store.states import InvitationStatus
+
+
+@dataclass(frozen=True)
+class LinkPage:
+    """An invitation as the page behind its link shows it.
+
+    ``refusal``: why the link can not be used, if so; then ``mode`` is None, ``pin_used_up`` tells whether too many
+    wrong PINs are why, and ``offer`` what may be asked for. ``tries_left``: of the PIN through the link, where it is
+    the only secret. ``last_try``: whether the PIN has one left. ``new_pin_at``: when a PIN was made that took an
+    earlier one's place; ``new_pin_sent``: whether it was sent.
+    """
+
+    invitation: Invitation
+    about: About
+    name: str
+    mode: Mode | None
+    rehearsal: bool
+    refusal: NotAllowed | None = None
+    pin_used_up: bool = False
+    offer: new_links.Offer | None = None
+    tries_left: int | None = None
+    last_try: bool = False
+    new_pin_at: datetime | None = None
+    new_pin_sent: bool = False
+
+
+async def read(invitation: Invitation, *, now: datetime) -> LinkPage:
+    """Return what the page of ``invitation``, its person fetched, has to say; writes nothing."""
+    page = LinkPage(invitation, about(invitation), invitation.person.name, None, invitation.rehearsal)
+    try:
+        lifecycle.check_usable(invitation, now=now)
+        mode = await known_mode(invitation.mode)
+        if await pins.are_used_up(invitation, mode):
+            raise InvitationFailed
+    except NotAllowed as refusal:
+        offer = await new_links.offer(invitation, now=now)
+        return replace(page, refusal=refusal, offer=offer, pin_used_up=await _is_pin_used_up(invitation))
+    pin = await pins.active_pin(invitation) if mode.secret else None
+    if pin is None:
+        return replace(page, mode=mode)
+    left = mode.max_tries - pin.link_tries
+    return replace(
+        page,
+        mode=mode,
+        tries_left=None if mode.authentication else left,
+        last_try=left == 1,
+        new_pin_at=pin.created_at if pin.generation > 1 else None,
+        new_pin_sent=invitation.send and invitation.pin_channel not in BY_HAND,
+    )
+
+
+async def _is_pin_used_up(invitation: Invitation) -> bool:
+    if invitation.status not in {InvitationStatus.FAILED, InvitationStatus.PENDING}:
+        return False
+    try:
+        return await pins.are_used_up(invitation, await known_mode(invitation.mode))
+    except ModeOff:
+        return False
