@@ -82,13 +82,14 @@ async def group_of(group_id: UUID, reach: Reach = EVERYBODY) -> GroupRow | None:
     return GroupRow(row.id, row.domain, row.name, await _count(ids), own, len(ids) - 1)
 
 
-async def find_group(text: str) -> GroupRow | None:
-    """Return the group called "[DOMAIN/]NAME", None when there is none; without a domain it is a local one."""
+async def find_group(text: str, *, reach: Reach = EVERYBODY) -> GroupRow | None:
+    """Return the group called "[DOMAIN/]NAME" within ``reach``, None for none; without a domain it is a local one."""
     wanted = text.strip()
     domain, _, name = wanted.partition("/")
     places = [(DOMAIN, wanted), (domain, name)]
     asked = [Q(domain=where, name=what) for where, what in places if max(len(where), len(what)) <= LONGEST and what]
-    row = await Group.filter(Q(*asked, join_type="OR")).first() if asked and wanted.isprintable() else None
+    named = Group.filter(reach.groups(), Q(*asked, join_type="OR"))
+    row = await named.first() if asked and wanted.isprintable() else None
     return None if row is None else await group_of(row.id)
 
 

@@ -49,7 +49,7 @@ async def narrowed(wanted: Narrowing, *, after: str = "", limit: int = 50, reach
     if wanted.search and printable(wanted.search):
         rows = rows.filter(holds(wanted.search))
     if wanted.group:
-        found = await groups.find_group(wanted.group)
+        found = await groups.find_group(wanted.group, reach=reach)
         ids = await groups.with_subgroups(found.domain, found.name) if found else []
         inside = Membership.filter(group_id__in=ids or [UUID(int=0)])
         rows = rows.filter(id__in=Subquery(inside.values("person_id")))
@@ -76,10 +76,14 @@ async def person_of(person_id: UUID, *, reach: Reach = EVERYBODY) -> Person | No
     return await Person.get_or_none(reach.people(), id=person_id, rehearsal=False)
 
 
-async def groups_of_people(people: Iterable[Person]) -> dict[UUID, list[str]]:
-    """Return for the id of each of ``people`` who is in a group what names the groups, sorted, as `local.groups_of`."""
+async def groups_of_people(people: Iterable[Person], *, reach: Reach = EVERYBODY) -> dict[UUID, list[str]]:
+    """Return for the id of each of ``people`` who is in a group what names the groups, sorted, as `local.groups_of`.
+
+    Groups out of ``reach`` are left out.
+    """
     found: dict[UUID, list[str]] = {}
-    rows = await Membership.filter(person_id__in=[person.id for person in people]).prefetch_related("group")
+    ids = [person.id for person in people]
+    rows = await Membership.filter(reach.groups("group_id"), person_id__in=ids).prefetch_related("group")
     for row in rows:
         found.setdefault(row.person_id, []).append(address_of(row.group))
     return {person_id: sorted(names) for person_id, names in found.items()}
@@ -91,9 +95,10 @@ async def group_names(limit: int = 200, *, reach: Reach = EVERYBODY) -> list[str
     return [row.name for row in rows]
 
 
-async def domains() -> list[str]:
-    """Return where people come from, sorted: "local", and the directories of those who were invited or signed in."""
-    rows = await Person.filter(rehearsal=False, removed_at=None).distinct().values_list("domain", flat=True)
+async def domains(*, reach: Reach = EVERYBODY) -> list[str]:
+    """Return where the people within ``reach`` come from, sorted: "local", and the directories of those we know."""
+    known = Person.filter(reach.people(), rehearsal=False, removed_at=None)
+    rows = await known.distinct().values_list("domain", flat=True)
     return sorted({str(name) for name in rows} | {DOMAIN})
 
 

@@ -95,10 +95,10 @@ async def order(
     Raises InputRefused with the fields "group", "key", "mode", "ownership", "platform", "templates", "way",
     "pin_channel" or "note".
     """
-    group, why = await recipients.find_group(desk, wanted.group)
+    group, why = await recipients.find_group(desk, wanted.group, reach=reach)
     row, wrong = await drafted(wanted, now=now, actor=actor, seen=hold)
     if group is None or not reach.has_group(group[0], group[1]):
-        wrong["group"] = why or "there is no group with this name"
+        wrong["group"] = why or recipients.NO_GROUP
     if wrong or group is None or row is None:
         raise InputRefused(wrong)
     (row.domain, row.name, row.place), row.lease_until = group, now + leases.LEASE if hold else None

@@ -79,9 +79,7 @@ async def check(desk: Desk, order: InvitationOrder, *, now: datetime) -> Checked
     "carrier", "note".
     """
     terms, wrong = await check_terms(order)
-    person, nobody = await recipients.find(desk, order.user, now=now, rehearsal=order.rehearsal)
-    if person is not None and not await order.reach.holds(person.id):
-        person, nobody = None, recipients.NOBODY
+    person, nobody = await recipients.find(desk, order.user, now=now, rehearsal=order.rehearsal, reach=order.reach)
     if missing := nobody or what_is_missing(person, terms.mode if terms else None, sending=order.send):
         wrong["recipient"] = missing
     elif person and terms and (missing := await _unreachable(terms, person, sending=order.send)):

@@ -5,8 +5,9 @@ from datetime import datetime
 from uuid import UUID
 
 from otae.accounts import unlocking
-from otae.directory import local, password_links
+from otae.directory import lookup, password_links
 from otae.directory.provisioning import Finding
+from otae.directory.reach import EVERYBODY, Reach
 from otae.mdm.devices import DeviceRecord, find_device
 from otae.overview.progress import Progress, progress_of
 from otae.overview.removal import Removed, consequences
@@ -49,14 +50,14 @@ class PersonDetails:
     files: list[PeopleImportLine] = field(default_factory=list)
 
 
-async def read(person: Person, *, now: datetime, audited: bool) -> PersonDetails:
-    """Return everything about ``person``; ``audited``: with what administrators did."""
+async def read(person: Person, *, now: datetime, audited: bool, reach: Reach = EVERYBODY) -> PersonDetails:
+    """Return everything about ``person`` but groups out of ``reach``; ``audited``: with what administrators did."""
     invitations = await Invitation.filter(person_id=person.id, rehearsal=False).order_by("-created_at").limit(MOST)
     mine = Delivery.filter(invitation__person_id=person.id, invitation__rehearsal=False)
     events = Event.filter(person_id=person.id, kind__in=_SIGN_INS, rehearsal=False)
     return PersonDetails(
         person=person,
-        groups=await local.groups_of(person),
+        groups=(await lookup.groups_of_people([person], reach=reach)).get(person.id, []),
         locked_until=(await unlocking.locked_among([person], now=now)).get(person.id),
         link=await password_links.waiting(person, now=now),
         ends=await consequences(person),

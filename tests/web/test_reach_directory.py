@@ -14,7 +14,7 @@ from otae.accounts.roles import By
 from otae.directory import connecting, registry, watching
 from otae.directory.reach import BELIEVED
 from otae.store import database
-from otae.store.models import DirectoryServer, Group, Invitation, Person, Role
+from otae.store.models import DirectoryServer, Group, Invitation, Membership, Person, Role
 from tests.directory.ldap_desk import add, entry_for
 from tests.servers.slapd import LdapServer, running
 from tests.web.conftest import Site
@@ -63,11 +63,15 @@ async def limited(site: Site, ldap: LdapServer) -> httpx2.AsyncClient:
 
 
 async def invite(browser: httpx2.AsyncClient, who: str) -> int:
+    return (await post_invitation(browser, who)).status_code
+
+
+async def post_invitation(browser: httpx2.AsyncClient, who: str) -> httpx2.Response:
     page = (await browser.get("/admin/invitations/add")).text
     sent = dict(re.findall(r'name="([a-z_]+)" type="hidden" value="([^"]+)"', page))
     sent |= dict(re.findall(r'<select[^>]*name="([a-z_]+)"[^>]*><option (?:selected )?value="([^"]*)"', page))
     sent |= {"recipient": who, "mode": "username_pin", "ownership": "corporate", "platform": "macos"}
-    return (await browser.post("/admin/invitations/add", data=sent)).status_code
+    return await browser.post("/admin/invitations/add", data=sent)
 
 
 async def test_its_people_are_listed_found_and_invited_and_nobody_else(limited: httpx2.AsyncClient) -> None:
@@ -92,9 +96,55 @@ async def test_the_group_itself_may_be_invited_and_no_other(limited: httpx2.Asyn
     page = (await limited.get("/admin/group-invitations/add")).text
     sent = dict(re.findall(r'name="([a-z_]+)" type="hidden" value="([^"]+)"', page))
     sent |= {"mode": "username_pin", "ownership": "corporate", "platform": "macos"}
-    for group, status in (("corp/nested", 422), ("corp/round-2", 422), ("corp/round", 303)):
+    for group, status in (("corp/nested", 422), ("corp/round-2", 422), ("Corp\\ROUND", 303)):
         answer = await limited.post("/admin/group-invitations/add", data=sent | {"group": group})
         assert answer.status_code == status, group
+
+
+async def test_naming_somebody_out_of_reach_asks_no_directory_and_makes_no_row(
+    limited: httpx2.AsyncClient, ldap: LdapServer
+) -> None:
+    people, before = await Person.all().count(), ldap.searches()
+    said = set()
+    for who in (
+        "corp/u00001",
+        "CORP\\u00002",
+        "u00003@corp",
+        "u00004@example.test",
+        "corp/nobody-at-all",
+        "erin@example.test",
+    ):
+        page = await post_invitation(limited, who)
+        said |= {page.status_code, *re.findall(r'class="invalid-feedback[^>]*>([^<]+)<', page.text)}
+    assert said == {422, "there is nobody with this user name"}
+    assert await Person.all().count() == people
+    assert ldap.searches() == before, "how long a directory takes tells whether somebody is there"
+
+
+async def test_an_address_that_several_have_names_those_within_reach_alone(limited: httpx2.AsyncClient) -> None:
+    await Person.filter(name__in=["ben", "dora"]).update(email="desk@example.test")
+    assert (await post_invitation(limited, "desk@example.test")).status_code == 303, "Ben alone is within reach"
+    await Person.filter(name__in=["ben", "cleo", "dora"]).update(email="desk@example.test")
+    page = (await post_invitation(limited, "desk@example.test")).text
+    assert "ben, cleo: say which, by user name" in page
+    assert "dora" not in page
+
+
+async def test_the_page_of_a_person_names_no_group_out_of_reach(limited: httpx2.AsyncClient) -> None:
+    ben = await Person.get(name="ben")
+    await Membership.create(group=await Group.create(name="layoffs"), person=ben)
+    for path in ("/admin/users", f"/admin/users/{ben.id}"):
+        page = (await limited.get(path)).text
+        assert "corp/round" in page
+        assert "layoffs" not in page
+
+
+async def test_a_list_of_people_is_narrowed_by_no_group_out_of_reach(limited: httpx2.AsyncClient) -> None:
+    ben = await Person.get(name="ben")
+    await Membership.create(group=await Group.create(name="layoffs"), person=ben)
+    nobody = (await limited.get("/admin/users?group=no-such-group")).text
+    assert (await limited.get("/admin/users?group=layoffs")).text == nobody.replace("no-such-group", "layoffs")
+    assert "ben@example.test" in (await limited.get("/admin/users?group=corp/round")).text
 
 
 async def test_nobody_is_within_reach_when_the_directory_was_away_for_too_long(

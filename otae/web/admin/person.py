@@ -121,7 +121,7 @@ async def _set(visit: Console, *, disabled: bool, said: str) -> Response:
 
 
 async def _page(visit: Console, person: PersonRow, *, url: str = "") -> Response:
-    details = await overview.read(person, now=visit.now, audited=visit.may("audit.see"))
+    details = await overview.read(person, now=visit.now, audited=visit.may("audit.see"), reach=visit.reach)
     context = {
         "person": person,
         "details": details,

@@ -68,13 +68,13 @@ async def index(visit: Console) -> Response:
     shown = people[:PAGE]
     context = {
         "people": shown,
-        "groups": await lookup.groups_of_people(shown),
+        "groups": await lookup.groups_of_people(shown, reach=visit.reach),
         "locked": await unlocking.locked_among(shown, now=visit.now),
         "query": query | {"state": state},
         "narrowed": bool(wanted),
         "states": STATES,
         "known_groups": await lookup.group_names(reach=visit.reach),
-        "domains": await lookup.domains(),
+        "domains": await lookup.domains(reach=visit.reach),
         "roles": sorted((await facts.house()).roles),
         "first": address(USERS, **query) if after else "",
         "more": address(USERS, **query, after=lookup.cursor(shown[-1])) if len(people) > PAGE else "",
