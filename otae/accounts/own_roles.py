@@ -6,6 +6,7 @@ Nobody makes or changes a role beyond what their own allows, and nobody changes 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
@@ -30,6 +31,14 @@ class Draft:
     words: str = ""
     leaves: frozenset[str] = frozenset()
     groups: tuple[str, ...] = ()
+
+
+class Columns(TypedDict):
+    """What is stored of a draft."""
+
+    description: str
+    permissions: list[str]
+    groups: list[str]
 
 
 async def add_role(desk: Desk, name: str, draft: Draft, *, by: By, now: datetime) -> RoleRow:
@@ -69,9 +78,11 @@ async def change_role(desk: Desk, role_id: UUID, draft: Draft, *, by: By, now: d
     async with transaction():
         row = await _taken(role_id, by)
         by.check_may_give(draft.leaves)
+        told = _changes(row, columns)
         await Role.filter(id=row.id).update(**columns)
-        row.update_from_dict(columns)
-        await audit.record(by.name, "role.changed", now=now, subject=row.name, detail=_told(row))
+        row.update_from_dict(dict(columns))
+        if told:
+            await audit.record(by.name, "role.changed", now=now, subject=row.name, detail=told)
     await read_groups_soon(desk, row.groups, by=by.name, now=now)
     return as_row(row)
 
@@ -119,7 +130,7 @@ async def _is_taken(name: str) -> bool:
     return name.casefold() in {str(each).casefold() for each in await Role.all().values_list("name", flat=True)}
 
 
-async def _columns(desk: Desk, draft: Draft) -> tuple[dict[str, object], dict[str, str]]:
+async def _columns(desk: Desk, draft: Draft) -> tuple[Columns, dict[str, str]]:
     """Return what to store, and what is wrong by field."""
     wrong: dict[str, str] = {}
     words = draft.words.strip()
@@ -154,6 +165,16 @@ async def _groups(desk: Desk, names: Iterable[str], wrong: dict[str, str]) -> li
         elif (whole := f"{group.domain}/{group.name}") not in found:
             found.append(whole)
     return found
+
+
+def _changes(row: Role, columns: Columns) -> str:
+    """Return what ``columns`` change of a role, for the audit log."""
+    told = audit.changes({"description": row.description}, {"description": columns["description"]})
+    kept = {*row.permissions, *(f"only {name}" for name in row.groups)}
+    new = {*columns["permissions"], *(f"only {name}" for name in columns["groups"])}
+    return ", ".join(
+        [told] * bool(told) + [f"+{each}" for each in sorted(new - kept)] + [f"-{each}" for each in sorted(kept - new)]
+    )
 
 
 def _told(row: Role) -> str:

@@ -7,7 +7,7 @@ from otae.authority.issuers import IDENTITIES
 from otae.errors import CertificateRevoked, InputRefused, SignerUntrusted
 from otae.store import audit
 from otae.store.database import transaction
-from otae.store.models import Certificate
+from otae.store.models import Certificate, EnrollmentSession
 
 #: Why an identity is taken back, in the words of RFC 5280 §5.3.1.
 Reason = Literal[
@@ -37,7 +37,9 @@ async def revoke(certificate: Certificate, reason: Reason, *, now: datetime, act
         )
         if changed:
             subject = certificate.sha256 or certificate.serial_number
-            await audit.record(actor, "certificate.revoked", now=now, subject=subject, detail=reason)
+            whose = await EnrollmentSession.get_or_none(id=certificate.session_id) if certificate.session_id else None
+            told = f"{reason}, {whose.person_id}" if whose else reason
+            await audit.record(actor, "certificate.revoked", now=now, subject=subject, detail=told)
     await certificate.refresh_from_db()
 
 

@@ -209,7 +209,8 @@ def profile(*, invitation_token: str, unsigned: bool) -> None:
         if found is None:
             raise InvitationUnknown("there is no invitation with this token")
         lifecycle.check_usable(found, now=now)
-        await audit.record(ACTOR, "profile.written", now=now, subject=str(found.id))
+        subject, whom = str(found.id), str(found.person_id)
+        await audit.record(ACTOR, "profile.written", now=now, subject=subject, detail=whom)
         session = await sessions.open_session(
             desk, person=await found.person, invitation=found, mode=found.mode, ownership=found.ownership,
             way="profile", now=now,

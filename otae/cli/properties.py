@@ -6,7 +6,7 @@ from datetime import datetime
 import click
 
 from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, in_words
-from otae.store import audit, database, properties
+from otae.store import properties, property_changes
 from otae.store.desk import Desk
 
 
@@ -50,8 +50,6 @@ def property_set(*, name: str, value: str) -> None:
     """Change one server property."""
 
     async def work(_desk: Desk, now: datetime) -> None:
-        async with database.transaction():
-            await properties.write(name, value)
-            await audit.record(ACTOR, "property.set", now=now, subject=name, detail=value)
+        await property_changes.change(name, value, now=now, actor=ACTOR)
 
     at_the_desk(work)

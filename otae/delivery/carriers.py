@@ -99,13 +99,21 @@ async def save_carrier(
     if wrong := {field: words for field, right, words in rules if not right}:
         raise InputRefused(wrong)
     row = carrier or CarrierGateway()
-    row.name, row.domain = name, domain
-    row.country_code, row.prefix = entry.country_code.strip(), entry.prefix.strip()
+    entered = {
+        "name": name,
+        "domain": domain,
+        "country_code": entry.country_code.strip(),
+        "prefix": entry.prefix.strip(),
+    }
+    told = audit.changes({each: getattr(row, each) for each in entered}, entered)
+    row.update_from_dict(entered)
     try:
         async with transaction():
             await row.save(force_create=carrier is None)
-            what = "add" if carrier is None else "change"
-            await audit.record(actor, f"carrier.{what}", now=now, subject=name, detail=domain)
+            if carrier is None:
+                await audit.record(actor, "carrier.add", now=now, subject=name, detail=domain)
+            elif told:
+                await audit.record(actor, "carrier.change", now=now, subject=name, detail=told)
     except IntegrityError:
         raise InputRefused({"name": "another carrier has this name"}) from None
     return row

@@ -84,24 +84,24 @@ async def update_server(
     or user name it has to be entered again.
     """
     entered = await _checked(desk, server, entry)
-    if not is_other(server, entered):
-        return server
-    async with transaction():
-        await store_entered(server, entered)
-        await audit.record(actor, "notification-server.change", now=now, subject=server.name, detail=_where(server))
+    await change_server(server, entered, now=now, actor=actor)
     return server
 
 
-async def store_entered(server: NotificationServer, entered: Mapping[str, object]) -> None:
-    """Store what was entered for ``server``, all of it together, and nothing else; InputRefused when it was removed."""
-    if await NotificationServer.filter(id=server.id).update(**entered) != 1:
-        raise InputRefused({"": GONE})
+async def change_server(
+    server: NotificationServer, entered: Mapping[str, object], *, now: datetime, actor: str
+) -> None:
+    """Store what was entered for ``server``, all of it together, and nothing else; InputRefused when it was removed.
+
+    The audit log is told what that changes, and nothing where it changes nothing.
+    """
+    async with transaction():
+        before = await NotificationServer.filter(id=server.id).values()
+        if await NotificationServer.filter(id=server.id).update(**entered) != 1:
+            raise InputRefused({"": GONE})
+        if told := audit.changes(before[0], entered):
+            await audit.record(actor, "notification-server.change", now=now, subject=server.name, detail=told)
     server.update_from_dict(dict(entered))
-
-
-def is_other(server: NotificationServer, entered: Mapping[str, object]) -> bool:
-    """Tell whether what was ``entered`` changes ``server``."""
-    return any(getattr(server, name) != value for name, value in entered.items())
 
 
 async def list_servers(kind: str | None = None) -> list[NotificationServer]:

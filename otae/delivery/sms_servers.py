@@ -81,12 +81,7 @@ async def update_sms_server(
     Its secrets are only ever sent to the address they were entered for: with another one they have to be entered again.
     """
     entered = await _checked(desk, server, entry)
-    if not servers.is_other(server, entered):
-        return server
-    async with transaction():
-        await servers.store_entered(server, entered)
-        detail = f"sms {server.gateway}"
-        await audit.record(actor, "notification-server.change", now=now, subject=server.name, detail=detail)
+    await servers.change_server(server, entered, now=now, actor=actor)
     return server
 
 

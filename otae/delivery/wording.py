@@ -50,18 +50,25 @@ async def reword(
     """
     del desk  # every room function that changes something takes it first; this one needs nothing of it
     check_wording(template.kind, wording)
+    said = asdict(wording)
     async with transaction():
         if language:
             rows = TemplateTranslation.filter(template_id=template.id, language=language)
+            before = await rows.values(*said)
             changed = await rows.update(**asdict(wording))
             if not changed and language in shipped(template) and await _still(template):
                 await _new_translation(template, language, wording).save(force_create=True)
                 changed = 1
         else:
-            changed = await NotificationTemplate.filter(id=template.id).update(**asdict(wording))
+            own = NotificationTemplate.filter(id=template.id)
+            before = await own.values(*said)
+            changed = await own.update(**said)
         if not changed:
             raise InputRefused({"": GONE})
-        await audit.record(actor, "template.changed", now=now, subject=template.name, detail=language)
+        parts = [name for name, text in said.items() if not before or before[0][name] != text]
+        if parts:
+            told = ", ".join([*([language] if language else []), *parts])
+            await audit.record(actor, "template.changed", now=now, subject=template.name, detail=told)
 
 
 async def translate(

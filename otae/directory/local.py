@@ -47,6 +47,16 @@ __all__ = [
     "user_name",
 ]
 
+#: What the audit log calls a person's fields.
+_FIELDS = {
+    "display_name": "name",
+    "email": "e-mail address",
+    "phone": "phone number",
+    "language": "language",
+    "role": "role",
+    "properties": "properties",
+    "password_hash": "password",
+}
 WRONG_NAME = "use 1 to 100 letters, digits or . _ - + @ ', beginning with a letter or digit"
 
 
@@ -129,19 +139,29 @@ async def update_person(  # noqa: PLR0913 - as above
         changed = await _store(person, changes, wanted)
         if disabled or password:
             await sign_out(person.id)
-        await audit.record(actor, "person.changed", now=now, subject=str(person.id), detail=changed)
+        if changed:
+            await audit.record(actor, "person.changed", now=now, subject=str(person.id), detail=changed)
     return person.update_from_dict(changes)
 
 
 async def _store(person: Person, changes: Mapping[str, object], groups: Iterable[str] | None) -> str:
-    """Store ``changes``, and the groups unless None; return what that changes."""
+    """Store ``changes``, and the groups unless None; return in words what that changes.
+
+    Names and addresses are not told: they can be forgotten, the log cannot.
+    """
     if changes:
         await Person.filter(id=person.id).update(**changes)
+    told = [words for name, words in _FIELDS.items() if name in changes]
+    if "disabled" in changes:
+        told.append("disabled" if changes["disabled"] else "enabled")
     if groups is not None:
-        left = Membership.filter(person_id=person.id, group__domain=DOMAIN)
-        await left.exclude(group__name__in=[*groups, ""]).delete()
+        mine = Membership.filter(person_id=person.id, group__domain=DOMAIN)
+        before = {str(name) for name in await mine.values_list("group__name", flat=True)}
+        await mine.exclude(group__name__in=[*groups, ""]).delete()
         await join(person.id, groups)
-    return ", ".join(sorted(changes) + ([] if groups is None else ["groups"]))
+        told += [f"into {name}" for name in sorted(set(groups) - before)]
+        told += [f"out of {name}" for name in sorted(before - set(groups))]
+    return ", ".join(told)
 
 
 async def find_person(name: str) -> Person | None:

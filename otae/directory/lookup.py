@@ -1,7 +1,7 @@
 """Finding people the way pages name them: by id, by what a list is narrowed to, and with the groups they are in."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
@@ -16,7 +16,7 @@ from otae.store.models import Group, Membership, Person
 
 #: Name for those who show rows and may not know the tables.
 PersonRow: TypeAlias = Person
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 
 @dataclass(frozen=True)
@@ -109,10 +109,15 @@ async def id_meant(text: str) -> str:
 
 
 async def names_in(texts: Iterable[str]) -> dict[str, str]:
-    """Return the user names of the people whose ids are among ``texts``, by id, of those who are still there.
+    """Return the user names of the people whose ids stand in ``texts``, by id, of those who are still there.
 
     Logs hold ids, so that names can be forgotten.
     """
-    ids = {text for text in texts if _ID.fullmatch(text)}
+    ids = {found for text in texts for found in _ID.findall(text)}
     rows = await Person.filter(id__in=[UUID(text) for text in ids], removed_at=None).values_list("id", "name")
     return {str(person_id): str(name) for person_id, name in rows}
+
+
+def with_names(text: str, names: Mapping[str, str]) -> str:
+    """Return ``text`` with ``names``, as `names_in` gives them, in the place of the ids."""
+    return _ID.sub(lambda found: names.get(found[0], found[0]), text)

@@ -17,6 +17,7 @@ from otae.store.models import DirectoryServer, Job, Person
 #: Name for those who show rows and may not know the tables.
 DirectoryRow: TypeAlias = DirectoryServer
 
+GONE: Final = "this directory does not exist any more"
 #: The kind of a test's job.
 TEST: Final = "directory.test"
 #: Tests an hour and administrator.
@@ -73,10 +74,14 @@ async def update_directory(
     The bind password is only ever sent to the server it was entered for: with another host, port, security, authority
     or name to bind as, it has to be entered again. A domain that people came from keeps its name.
     """
+    before = dict(vars(row))
     await _take(desk, row, entry)
+    entered = {name: value for name, value in vars(row).items() if name[0] != "_" and value != before[name]}
     async with transaction():
-        await row.save()
-        await audit.record(actor, "directory.changed", now=now, subject=row.domain, detail=_where(row))
+        if entered and await DirectoryServer.filter(id=row.id).update(**entered) != 1:
+            raise InputRefused({"": GONE})
+        if told := audit.changes(before, entered):
+            await audit.record(actor, "directory.changed", now=now, subject=row.domain, detail=told)
     return row
 
 
@@ -115,7 +120,7 @@ async def directory_with_id(directory_id: UUID) -> DirectoryServer:
     """Return the directory with this id; InputRefused when there is none."""
     found = await DirectoryServer.get_or_none(id=directory_id)
     if found is None:
-        raise InputRefused({"": "this directory does not exist any more"})
+        raise InputRefused({"": GONE})
     return found
 
 

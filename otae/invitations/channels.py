@@ -47,9 +47,11 @@ async def set_policy(mode_name: str, channel: str, *, now: datetime, actor: str)
     if channel not in POLICIES or mode_name not in {mode.name for mode in MODES if mode.secret}:
         raise InputRefused({mode_name[:40]: "choose one of these"})
     async with transaction():
-        await ModePolicy.update_or_create(mode=mode_name, defaults={"pin_channel": channel})
-        detail = channel or "any"
-        await audit.record(actor, "mode.pin-channel", now=now, subject=mode_name, detail=detail)
+        row, _ = await ModePolicy.get_or_create(mode=mode_name)
+        if row.pin_channel != channel:
+            await ModePolicy.filter(id=row.id).update(pin_channel=channel)
+            detail = f"{row.pin_channel or 'any'} → {channel or 'any'}"
+            await audit.record(actor, "mode.pin-channel", now=now, subject=mode_name, detail=detail)
 
 
 async def choose(mode: Mode, wanted: str | None, *, shown_too: bool = False) -> str:

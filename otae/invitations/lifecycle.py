@@ -146,6 +146,8 @@ async def extend(
         await advance(
             invitation, Status.PENDING, event="invitation.extended", now=now, actor=actor, valid_until=valid_until
         )
+        told = f"{invitation.person_id}, until {valid_until:%Y-%m-%d %H:%M} UTC" if valid_until else _whom(invitation)
+        await audit.record(actor, "invitation.extended", now=now, subject=str(invitation.id), detail=told)
     return _created(desk, invitation, tokens.reveal(desk, invitation), None, ())
 
 
@@ -158,7 +160,7 @@ async def revoke(desk: Desk, invitation: Invitation, *, now: datetime, actor: st
         await advance(invitation, Status.REVOKED, event="invitation.revoked", now=now, actor=actor, token_sealed=None)
         await _forget(invitation, now)
         told = None if was == Status.EXPIRED else await endings.tell(invitation, endings.REVOKED, now=now)
-        await audit.record(actor, "invitation.revoked", now=now, subject=str(invitation.id))
+        await audit.record(actor, "invitation.revoked", now=now, subject=str(invitation.id), detail=_whom(invitation))
     if told:
         desk.bell.ring("delivery", told)
 
@@ -223,7 +225,8 @@ async def copy_link(desk: Desk, invitation: Invitation, *, now: datetime, actor:
     url = invitation_url(desk.settings, tokens.reveal(desk, invitation))
     async with transaction():
         await note("link.copied", now=now, about=about(invitation), actor=actor)
-        await audit.record(actor, "invitation.link-copied", now=now, subject=str(invitation.id))
+        subject, whom = str(invitation.id), _whom(invitation)
+        await audit.record(actor, "invitation.link-copied", now=now, subject=subject, detail=whom)
     return url
 
 
@@ -264,6 +267,11 @@ async def link_opened(invitation: Invitation, *, now: datetime, browser: str) ->
     seen = Event.filter(invitation_id=invitation.id, kind="link.opened", at__gt=now - SAME_OPENING)
     if not await seen.exists():
         await note("link.opened", now=now, about=about(invitation), detail=printable(browser))
+
+
+def _whom(invitation: Invitation) -> str:
+    """Return whom an invitation is for, as the audit log names people: by id, so that the name can be forgotten."""
+    return str(invitation.person_id)
 
 
 @dataclass(frozen=True)

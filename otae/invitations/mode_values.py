@@ -73,14 +73,15 @@ async def set_values(name: str, values: Values, *, now: datetime, actor: str) ->
         options = {key: value for key, value in (kept | chosen).items() if value != _first(first, key)}
         if options != kept:
             await ModePolicy.filter(id=row.id).update(options=options or None)
-            new = {key: value for key, value in chosen.items() if value != kept.get(key, _first(first, key))}
-            detail = ", ".join(f"{key}={value}" for key, value in new.items())
+            was = {key: kept.get(key, _first(first, key)) for key in chosen}
+            detail = audit.changes(was, chosen)
             await audit.record(actor, "mode.values", now=now, subject=name, detail=detail[:500])
         elif made:
             await row.delete()
         if values.default and name != default:
             await properties.write("enrollment.default.mode", name)
-            await audit.record(actor, "property.set", now=now, subject="enrollment.default.mode", detail=name)
+            told = f"{default} → {name}"
+            await audit.record(actor, "property.set", now=now, subject="enrollment.default.mode", detail=told)
     return await known_mode(name)
 
 

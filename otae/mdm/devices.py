@@ -115,7 +115,8 @@ async def release(udid: str, *, now: datetime, actor: str) -> DeviceRecord:
             enrollment = await Enrollment.filter(device_id=device.id).order_by("-authenticated_at").first()
             whose = about(enrollment) if enrollment else About(device_id=device.id)
             await note("device.released", now=now, about=whose, actor=actor)
-            await audit.record(actor, "device.released", now=now, subject=udid)
+            whom = str(enrollment.person_id) if enrollment else ""
+            await audit.record(actor, "device.released", now=now, subject=udid, detail=whom)
     record = await find_device(udid)
     if record is None:
         raise DeviceUnknown("the device was never enrolled")

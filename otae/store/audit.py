@@ -8,7 +8,7 @@ that head and tail were put back together to an earlier moment: for that, compar
 
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -25,6 +25,8 @@ from otae.store.models import AuditEntry, AuditHead
 ORIGIN: Final = "0" * 64
 #: The entry that records that the head was found missing or changed; `verify` names it, for good.
 HEAD_BROKEN: Final = "audit.head-broken"
+#: The same of the log's key: nothing before this entry can be verified any more.
+KEY_LOST: Final = "audit.key-lost"
 _HEAD: Final = 1
 _PAGE: Final = 500
 #: "entry" and "head" → their keys, in this process.
@@ -57,10 +59,21 @@ def hold_key(secret: bytes) -> None:
 
 
 async def begin() -> None:
-    """Make the head of a log that has none and no entry, once; safe to call again."""
-    async with transaction():
-        if not await AuditHead.exists() and not await AuditEntry.exists():
-            await AuditHead(id=_HEAD, count=0, mac=ORIGIN, seal=_seal(0, ORIGIN)).save(force_create=True)
+    """Make the head of a new installation's log, inside the transaction that makes the installation's keys.
+
+    Called nowhere else: a log that lacks its head later was tampered with, and goes on with an entry that says so.
+    """
+    await AuditHead(id=_HEAD, count=0, mac=ORIGIN, seal=_seal(0, ORIGIN)).save(force_create=True)
+
+
+async def go_on_without_key(now: datetime) -> None:
+    """Go on under a key made anew, behind an entry that says so, inside the transaction that makes the key."""
+    await AuditHead.all().delete()
+    last = await AuditEntry.all().order_by("-id").first()
+    head = AuditHead(id=_HEAD, count=last.id if last else 0, mac=last.mac if last else ORIGIN, seal="")
+    await head.save(force_create=True)
+    words = "the key of the log was missing: nothing before this entry can be verified"
+    await _append(head, actor="otae", action=KEY_LOST, now=now, subject="", detail=words)
 
 
 async def record(actor: str, action: str, *, now: datetime, subject: str = "", detail: str = "") -> None:
@@ -133,7 +146,7 @@ def _check(entry: AuditEntry, before: int, previous: str) -> None:
         raise AuditBroken(entry.id, "it was changed")
     if entry.previous != previous:
         raise AuditBroken(entry.id, "it does not follow the entry before")
-    if entry.action == HEAD_BROKEN:
+    if entry.action in {HEAD_BROKEN, KEY_LOST}:
         raise AuditBroken(entry.id, f"before it, {entry.detail}")
 
 
@@ -155,6 +168,31 @@ async def _entries(after: int) -> AsyncIterator[AuditEntry]:
         after = page[-1].id
 
 
+def changes(before: Mapping[str, object], after: Mapping[str, object]) -> str:
+    """Return in words what ``after`` changes of ``before``, "port 25 → 587, password"; "" when it changes nothing.
+
+    Fields are called by their names. Sealed secrets, texts of several lines and other structures are only named.
+    """
+    told = []
+    for name, value in after.items():
+        if before.get(name) != value:
+            values = [_in_words(each) for each in (before.get(name), value)]
+            called = name.removesuffix("_sealed").replace("_", " ")
+            shown = None not in values and not name.endswith("_sealed")
+            told.append(f"{called} {values[0]} → {values[1]}" if shown else called)
+    return ", ".join(told)
+
+
+def _in_words(value: object) -> str | None:
+    """Return a value as an entry shows it; None for one that it only names."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None or value == "":
+        return "none"
+    text = str(value) if isinstance(value, int | str) else "\n"
+    return text if len(text) <= 60 and "\n" not in text else None
+
+
 async def list_entries(
     *, search: str = "", about: str = "", before: int | None = None, limit: int = 100
 ) -> list[AuditEntry]:
@@ -166,7 +204,7 @@ async def list_entries(
     if search:
         names = ("actor", "action", "subject", "detail")
         held = [Q(**{f"{name}__icontains": search}) for name in names]
-        named = [Q(**{name: about}) for name in ("actor", "subject", "detail")] if about else []
+        named = [Q(actor=about), Q(subject=about), Q(detail__contains=about)] if about else []
         found = found.filter(Q(*held, *named, join_type="OR"))
     if before is not None:
         found = found.filter(id__lt=before)

@@ -10,19 +10,18 @@ import secrets
 from pathlib import Path
 
 from pydantic import SecretStr
+from tortoise.exceptions import IntegrityError
 
 from otae.errors import CannotStart
 from otae.settings import Settings
-from otae.store import audit
+from otae.store import audit, database
 from otae.store.database import transaction
-from otae.store.models import InstallationSecret
+from otae.store.models import Administrator, AuditEntry, AuditHead, Certificate, InstallationSecret
 from otae.store.vault import SealBroken, Vault
 
 KEY_FILE = "master.key"
 #: The secrets every installation has; "key-check" is only ever opened to see that it opens.
 SECRETS = ("key-check", "pepper", "cookie", "audit")
-#: Those that installations of earlier releases may lack; `migrate` makes them.
-LATER = frozenset({"audit"})
 
 
 def new_master_key() -> str:
@@ -33,22 +32,26 @@ def new_master_key() -> str:
 async def open_vault(settings: Settings, *, first: bool = False) -> Vault:
     """Return the vault of this installation, and let this process write its audit log; the database is connected.
 
-    ``first``: this process may make what a new installation lacks (`migrate`, first embedded start). Raises CannotStart
-    when the keys are missing, wrong, or not made yet.
+    ``first``: this process may make the keys of a new installation (`migrate`, first embedded start); they are made
+    together, once. Raises CannotStart when the keys are missing, wrong, or not made yet.
     """
-    check = await InstallationSecret.get_or_none(name="key-check")
+    check = await _key_check()
     if check is None and not first:
         raise CannotStart("this installation has no keys yet: run `otae migrate` first")
+    if check is None and await _holds_data() and (check := await _key_check()) is None:
+        raise CannotStart(
+            "this database holds an installation whose key check is missing: restore a backup; nothing was changed"
+        )
     vault = Vault(settings.sealing_keys() or _key_file(settings, may_create=check is None))
-    if check is not None:
+    if check is None:
+        await _make_secrets(vault)
+    else:
         _check(vault, check)
-    if first:
-        await _make_secrets(vault, frozenset(SECRETS) if check is None else LATER)
-    elif not await InstallationSecret.exists(name="audit"):
-        raise CannotStart("this installation lacks the key of its audit log: run `otae migrate` first")
+        if not await InstallationSecret.exists(name="audit"):
+            if not first:
+                raise CannotStart("this installation lacks the key of its audit log: run `otae migrate` first")
+            await _make_audit_key(vault)
     audit.hold_key(await installation_secret(vault, "audit"))
-    if first:
-        await audit.begin()
     return vault
 
 
@@ -67,13 +70,48 @@ def _check(vault: Vault, check: InstallationSecret) -> None:
         ) from error
 
 
-async def _make_secrets(vault: Vault, wanted: frozenset[str]) -> None:
-    async with transaction():
-        there = set(await InstallationSecret.all().values_list("name", flat=True))
-        for name in sorted(wanted - there):
-            row = InstallationSecret(name=name)
-            row.value_sealed = vault.seal(secrets.token_bytes(32), row.id, "secret")
-            await row.save(force_create=True)
+async def _key_check() -> InstallationSecret | None:
+    return await InstallationSecret.get_or_none(name="key-check")
+
+
+async def _holds_data() -> bool:
+    """Tell whether there is anything that an installation has: keys are made beside nothing that others sealed."""
+    tables = (InstallationSecret, AuditEntry, AuditHead, Certificate, Administrator)
+    return any([await table.exists() for table in tables])
+
+
+async def _make_secrets(vault: Vault) -> None:
+    """Make the keys of a new installation and the beginning of its audit log, in one transaction.
+
+    Of processes that start at the same moment one makes them; the others find them.
+    """
+    made = {name: secrets.token_bytes(32) for name in SECRETS}
+    try:
+        async with transaction():
+            for name, value in made.items():
+                await _store(vault, name, value)
+            audit.hold_key(made["audit"])
+            await audit.begin()
+    except IntegrityError:
+        _check(vault, await InstallationSecret.get(name="key-check"))
+
+
+async def _make_audit_key(vault: Vault) -> None:
+    """Make a key for a log that lost its own; the log says so in an entry that `audit verify` never passes."""
+    value, now = secrets.token_bytes(32), await database.now()
+    try:
+        async with transaction():
+            await _store(vault, "audit", value)
+            audit.hold_key(value)
+            await audit.go_on_without_key(now)
+    except IntegrityError:
+        return  # another process made it at the same moment
+
+
+async def _store(vault: Vault, name: str, value: bytes) -> None:
+    row = InstallationSecret(name=name)
+    row.value_sealed = vault.seal(value, row.id, "secret")
+    await row.save(force_create=True)
 
 
 async def installation_secret(vault: Vault, name: str) -> bytes:

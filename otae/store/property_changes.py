@@ -10,8 +10,10 @@ from otae.store.models import Property
 async def change(name: str, text: str, *, now: datetime, actor: str) -> properties.Value:
     """Set server property ``name`` from ``text``, audited; raises InputRefused as `properties.write` does."""
     async with transaction():
+        before = await properties.read(name)
         value = await properties.write(name, text)
-        await audit.record(actor, "property.set", now=now, subject=name, detail=text.strip())
+        if value != before:
+            await audit.record(actor, "property.set", now=now, subject=name, detail=_told(before, value))
     return value
 
 
@@ -19,9 +21,14 @@ async def reset(name: str, *, now: datetime, actor: str) -> properties.Value:
     """Give server property ``name`` its default again, audited, and return it; InputRefused when there is none."""
     row = properties.row_of(name)
     async with transaction():
+        before = await properties.read(name)
         if await Property.filter(name=name).delete():
-            await audit.record(actor, "property.reset", now=now, subject=name)
+            await audit.record(actor, "property.reset", now=now, subject=name, detail=_told(before, row.default))
     return row.default
+
+
+def _told(before: properties.Value, after: properties.Value) -> str:
+    return audit.changes({"value": before}, {"value": after}).removeprefix("value ")
 
 
 async def stored_names() -> frozenset[str]:

@@ -106,7 +106,8 @@ async def test_the_first_revocation_stands_and_is_audited_once(identity: Certifi
     await revoke(identity, "keyCompromise", now=now + timedelta(hours=1), actor="ada")
     assert (identity.revoked_at, identity.revocation_reason) == (now, "superseded")
     (entry,) = await AuditEntry.filter(action="certificate.revoked")
-    assert (entry.actor, entry.subject, entry.detail) == ("ada", identity.sha256, "superseded")
+    whose = (await EnrollmentSession.get(id=identity.session_id)).person_id
+    assert (entry.actor, entry.subject, entry.detail) == ("ada", identity.sha256, f"superseded, {whose}")
 
 
 async def test_a_reason_outside_the_standard_is_refused(identity: Certificate) -> None:

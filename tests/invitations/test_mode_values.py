@@ -43,7 +43,7 @@ async def test_values_hold_for_what_is_made_from_then_on_and_are_audited(desk: D
     assert (entry.subject, entry.actor, entry.detail) == (
         "username_pin",
         "ada",
-        "valid_minutes=10080, max_tries=5, pin_length=6",
+        "valid minutes 1440 → 10080, max tries 3 → 5, pin length 8 → 6",
     )
     assert await pins.verify(desk, await pins.active_pin(before.invitation), before.pin or "")
 
@@ -130,7 +130,7 @@ async def test_the_modes_that_are_off_at_first_work_when_they_are_switched_on(de
 async def test_another_mode_is_offered_first(desk: Desk) -> None:
     await decide("username_pin", default=True)
     assert await properties.word("enrollment.default.mode") == "username_pin"
-    assert (await AuditEntry.get(action="property.set")).detail == "username_pin"
+    assert (await AuditEntry.get(action="property.set")).detail == "two_factor → username_pin"
 
 
 async def test_a_mode_names_templates_for_invitations_that_name_none(desk: Desk) -> None:

@@ -11,7 +11,7 @@ from otae.settings import Settings
 from otae.store import audit, database, keyring
 from otae.store.audit import AuditBroken, Head
 from otae.store.desk import Desk
-from otae.store.models import AuditEntry, AuditHead, InstallationSecret
+from otae.store.models import Administrator, AuditEntry, AuditHead, Certificate, InstallationSecret
 
 pytestmark = pytest.mark.anyio
 
@@ -195,18 +195,60 @@ async def test_the_list_is_searched_and_paged_from_the_newest(log: Head) -> None
     assert await audit.list_entries(search="100%") == []
 
 
-async def test_an_installation_without_the_key_gets_it_from_migrate_alone(settings: Settings) -> None:
-    async with database.connected(settings):
+async def erase() -> None:
+    await AuditEntry.all().delete()
+    await AuditHead.all().delete()
+
+
+async def test_a_log_that_was_erased_with_its_head_is_not_begun_anew_by_migrate(settings: Settings, log: Head) -> None:
+    await erase()
+    await keyring.open_vault(settings, first=True)
+    with pytest.raises(AuditBroken, match="its head is missing"):
+        await audit.verify()
+    await audit.record("ada", "thing.done", now=await database.now())
+    with pytest.raises(AuditBroken, match="it was missing") as caught:
+        await audit.verify()
+    assert caught.value.entry == 1
+
+
+@pytest.mark.parametrize("erased", [False, True])
+async def test_a_lost_key_is_made_by_migrate_alone_and_is_an_entry(
+    settings: Settings, log: Head, *, erased: bool
+) -> None:
+    await InstallationSecret.filter(name="audit").delete()
+    if erased:
+        await erase()
+    with pytest.raises(CannotStart, match="otae migrate"):
         await keyring.open_vault(settings)
-        await InstallationSecret.filter(name="audit").delete()
-        await AuditEntry.all().delete()
-        await AuditHead.all().delete()
-        with pytest.raises(CannotStart, match="otae migrate"):
-            await keyring.open_vault(settings)
-        for _ in range(2):
-            await keyring.open_vault(settings, first=True)
-            await audit.record("ada", "thing.done", now=await database.now())
-        assert (await audit.verify()).count == 2
+    for _ in range(2):
+        await keyring.open_vault(settings, first=True)
+        await audit.record("ada", "thing.done", now=await database.now())
+    assert await AuditEntry.filter(action=audit.KEY_LOST).count() == 1
+    with pytest.raises(AuditBroken) as caught:
+        await audit.verify()
+    assert caught.value.entry == 1
+    last = await AuditEntry.all().order_by("-id").first()
+    assert last is not None
+    assert last.id == (0 if erased else ENTRIES) + 3
+
+
+async def test_keys_are_not_made_beside_what_an_installation_left(settings: Settings, log: Head) -> None:
+    await InstallationSecret.all().delete()
+    with pytest.raises(CannotStart, match="key check is missing"):
+        await keyring.open_vault(settings, first=True)
+    assert not await InstallationSecret.exists()
+    assert await AuditEntry.all().count() == ENTRIES
+
+
+async def test_processes_that_start_together_make_one_beginning(settings: Settings, log: Head) -> None:
+    await Certificate.exclude(issuer_id=None).exclude(purpose="device-ca").exclude(purpose="service-ca").delete()
+    await Certificate.exclude(issuer_id=None).delete()
+    for table in (InstallationSecret, AuditEntry, AuditHead, Certificate, Administrator):
+        await table.all().delete()
+    await asyncio.gather(*(keyring.open_vault(settings, first=True) for _ in range(5)))
+    assert await InstallationSecret.all().count() == len(keyring.SECRETS)
+    await audit.record("ada", "thing.done", now=await database.now())
+    assert (await audit.verify()).count == 1
 
 
 async def test_a_lost_head_is_not_made_again_by_migrate(settings: Settings, log: Head) -> None:
@@ -214,6 +256,14 @@ async def test_a_lost_head_is_not_made_again_by_migrate(settings: Settings, log:
     await keyring.open_vault(settings, first=True)
     with pytest.raises(AuditBroken):
         await audit.verify()
+
+
+def test_changes_are_told_in_words_and_secrets_only_named() -> None:
+    before = {"port": 25, "security": "none", "ntlm": False, "password_sealed": b"1", "text": "a", "options": {"a": 1}}
+    after = before | {"port": 587, "ntlm": True, "password_sealed": b"2", "text": "a\nb", "options": {"a": 2}}
+    assert audit.changes(before, after) == "port 25 → 587, ntlm false → true, password, text, options"
+    assert audit.changes(before, before) == ""
+    assert audit.changes({"base": ""}, {"base": "dc=x"}) == "base none → dc=x"
 
 
 async def test_a_process_without_the_key_records_nothing(log: Head, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,8 @@ async def test_a_property_is_changed_and_reset_with_an_entry_each(desk: Desk) ->
     assert await property_changes.stored_names() == frozenset()
     entries = await AuditEntry.filter(subject="identity.days").order_by("id")
     assert [(row.actor, row.action, row.detail) for row in entries] == [
-        ("ada", "property.set", "90"),
-        ("ada", "property.reset", ""),
+        ("ada", "property.set", "365 → 90"),
+        ("ada", "property.reset", "90 → 365"),
     ]
 
 

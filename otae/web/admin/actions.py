@@ -18,6 +18,8 @@ WORDS: Final = {
     "administrator.role-changed": _("Administrator's role changed"),
     "administrator.sign-in-failed": _("Sign-in to the console failed"),
     "administrator.signed-in": _("Signed in to the console"),
+    "audit.head-broken": _("The end of this log was missing or changed"),
+    "audit.key-lost": _("The key of this log was missing"),
     "backup.restored": _("Backup restored"),
     "backup.taken": _("Backup taken"),
     "ca.created": _("Certificate authority created"),

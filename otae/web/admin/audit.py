@@ -26,6 +26,7 @@ async def index(visit: Console) -> Response:
     context = {
         "entries": entries[:PAGE],
         "names": await lookup.names_in(text for each in entries for text in (each.actor, each.subject, each.detail)),
+        "with_names": lookup.with_names,
         "words_of": words_of,
         "place_of": place_of,
         "search": search,

@@ -1,11 +1,16 @@
 """The audit log's page."""
 
+import re
 from datetime import datetime
 
 import httpx2
 import pytest
 
+from otae.directory import local
+from otae.invitations import lifecycle
+from otae.invitations.orders import InvitationOrder
 from otae.store import audit
+from otae.store.models import AuditEntry, Person
 from otae.web.admin.audit import PAGE
 from tests.web.conftest import Site
 
@@ -49,3 +54,33 @@ async def test_pages_follow_one_another_and_keep_the_search(
 async def test_the_log_is_for_administrators(site: Site) -> None:
     answer = await site.client.get("/admin/audit")
     assert answer.status_code == 303
+
+
+async def test_entries_about_an_invitation_name_its_person_and_what_was_given(
+    site: Site, console: httpx2.AsyncClient, now: datetime
+) -> None:
+    ben = await local.add_person(site.desk, name="ben", email="ben@example.test", now=now, actor="ada")
+    order = InvitationOrder(user="ben", mode="username_pin")
+    one = (await lifecycle.create(site.desk, order, now=now, actor="ada")).invitation
+    for what in ("extend", "link", "resend", "revoke"):
+        assert (await console.post(f"/admin/invitations/{one.id}/{what}")).status_code in {200, 303}, what
+    entries = await AuditEntry.filter(action__startswith="invitation.").order_by("id")
+    assert [entry.action.partition(".")[2] for entry in entries] == [
+        "created", "extended", "link-copied", "resent", "revoked",
+    ]  # fmt: skip
+    assert all(str(ben.id) in entry.detail and entry.actor == "ada" for entry in entries)
+    page = (await console.get("/admin/audit?q=ben")).text
+    assert str(ben.id) not in re.sub(r'(title|href)="[^"]*"', "", page), "people read a name, not an id"
+    assert re.search(r"ben, until \d{4}-\d\d-\d\d \d\d:\d\d UTC", page)
+
+
+async def test_what_changed_of_a_person_is_told_truly(site: Site, console: httpx2.AsyncClient, now: datetime) -> None:
+    await local.add_person(site.desk, name="ben", email="ben@example.test", groups=["sales"], now=now, actor="ada")
+    ben = await Person.get(name="ben")
+    form = {"display_name": "ben", "email": "ben@example.test", "role": "USER", "groups": "sales"}
+    page = f"/admin/users/{ben.id}/edit"
+    assert (await console.post(page, data=form)).status_code == 303
+    assert not await AuditEntry.filter(action="person.changed").exists(), "saving what is there changes nothing"
+    assert (await console.post(page, data=form | {"groups": "legal", "email": "b@example.test"})).status_code == 303
+    entry = await AuditEntry.get(action="person.changed")
+    assert entry.detail == "e-mail address, into legal, out of sales"

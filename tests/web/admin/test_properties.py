@@ -27,7 +27,10 @@ async def test_a_property_is_set_and_reset_on_the_record(console: httpx2.AsyncCl
     assert (await console.post(f"{page}/reset")).status_code == 303
     assert await properties.flag("macos.otae.enable") is True
     kept = await AuditEntry.filter(actor="ada", subject="macos.otae.enable").order_by("id")
-    assert [(entry.action, entry.detail) for entry in kept] == [("property.set", "false"), ("property.reset", "")]
+    assert [(entry.action, entry.detail) for entry in kept] == [
+        ("property.set", "true → false"),
+        ("property.reset", "false → true"),
+    ]
 
 
 @pytest.mark.parametrize(
