@@ -1,10 +1,13 @@
 """An installation for each test: a migrated database with its keys, on SQLite and on PostgreSQL."""
 
 import asyncio
+import hashlib
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from uuid import UUID
 
@@ -17,6 +20,7 @@ from otae.directory import connecting
 from otae.settings import Settings
 from otae.store import database, keyring
 from otae.store.desk import Desk
+from tests.house.tree import ROOT
 from tests.servers.postgres import PostgresServer
 
 MASTER_KEY = keyring.new_master_key()
@@ -40,6 +44,11 @@ def make_settings(home: Path, **environ: str) -> Settings:
 async def prepare(settings: Settings) -> None:
     """Do what `migrate` does."""
     await database.migrate(settings)
+    await furnish(settings)
+
+
+async def furnish(settings: Settings) -> None:
+    """Do what `migrate` does behind the migrations: make keys, certificates and what every installation has."""
     async with database.connected(settings):
         now = await database.now()
         vault = await keyring.open_vault(settings, first=True)
@@ -48,21 +57,48 @@ async def prepare(settings: Settings) -> None:
         await ensure_carriers()
 
 
+def kept_schema(config: pytest.Config, kind: str) -> Path:
+    """Return where the migrated, empty database of ``kind`` is kept between runs, as long as no migration changes."""
+    read = hashlib.sha256(version("tortoise-orm").encode())
+    for migration in sorted((ROOT / "migrations").glob("*.py")):
+        read.update(migration.read_bytes())
+    return config.cache.mkdir("migrated") / f"{read.hexdigest()[:16]}.{kind}"
+
+
 @pytest.fixture(scope="session")
-def pristine_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pristine_sqlite(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
     """Migrate one SQLite installation; tests work on copies."""
-    home = tmp_path_factory.mktemp("pristine")
-    asyncio.run(prepare(make_settings(home)))
-    return home / "otae.sqlite3"
+    settings = make_settings(tmp_path_factory.mktemp("pristine"))
+    made, kept = settings.home / "otae.sqlite3", kept_schema(pytestconfig, "sqlite3")
+    if kept.exists():
+        shutil.copy(kept, made)
+    else:
+        asyncio.run(database.migrate(settings))
+        shutil.copy(made, kept.with_suffix(f".{os.getpid()}"))
+        kept.with_suffix(f".{os.getpid()}").replace(kept)
+    asyncio.run(furnish(settings))
+    return made
 
 
 @pytest.fixture(scope="session")
-def pristine_postgres(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+def pristine_postgres(
+    postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> str:
     """Migrate one PostgreSQL database and return its name; tests work on copies."""
     url = postgres.fresh()
+    name = url.rpartition("/")[2]
     home = tmp_path_factory.mktemp("pristine-postgres")
-    asyncio.run(prepare(make_settings(home, DATABASE_URL=url, PUBLIC_URL="https://localhost:8443")))
-    return url.rpartition("/")[2]
+    settings = make_settings(home, DATABASE_URL=url, PUBLIC_URL="https://localhost:8443")
+    kept = kept_schema(pytestconfig, "sql")
+    if kept.exists():
+        postgres.run("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-f", str(kept), database=name)
+    else:
+        asyncio.run(database.migrate(settings))
+        draft = kept.with_suffix(f".{os.getpid()}")
+        postgres.run("pg_dump", "--no-owner", "-f", str(draft), database=name)
+        draft.replace(kept)
+    asyncio.run(furnish(settings))
+    return name
 
 
 @pytest.fixture

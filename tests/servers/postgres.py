@@ -84,6 +84,10 @@ class PostgresServer:
 
     def run_sql(self, sql: str, database: str = "postgres") -> str:
         """Run SQL as the owner through psql and return the bare, unaligned rows."""
+        return self.run("psql", "-XqtA", "-v", "ON_ERROR_STOP=1", "-c", sql, database=database)
+
+    def run(self, program: str, *arguments: str, database: str) -> str:
+        """Run one of PostgreSQL's client programs as the owner on a database and return what it prints."""
         environment = {
             "PATH": os.environ["PATH"],
             "PGPASSWORD": self.password,
@@ -91,7 +95,7 @@ class PostgresServer:
             "PGSSLROOTCERT": str(self.ca_file or ""),
         }
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", self.user, "-d", database]
-        command = [str(self.binaries / "psql"), *where, "-XqtA", "-v", "ON_ERROR_STOP=1", "-c", sql]
+        command = [str(self.binaries / program), *where, *arguments]
         done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr.strip())
