@@ -15,7 +15,9 @@ from otae.errors import OtaeError
 TURNING: Final = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C)))
 #: Between letters they decide how a name is written (Persian, Sinhala, Mongolian); between emoji they make them one.
 _JOINERS: Final = "\u200c\u200d\u180e"
-_JOINED = re.compile(rf"(?<=[^\s{_JOINERS}])[{_JOINERS}](?=[^\s{_JOINERS}])")
+_JOINED = re.compile(rf"(?<=([^\s{_JOINERS}]))[{_JOINERS}](?=([^\s{_JOINERS}]))")
+#: First words of the names of characters whose script knows no joiners: there one would only be hidden.
+_UNJOINED: Final = frozenset({"LATIN", "GREEK", "CYRILLIC", "HEBREW", "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "DIGIT"})
 #: Format characters that are drawn: number signs and the like of Arabic, Syriac and Kaithi script.
 _DRAWN: Final = frozenset(map(chr, (*range(0x0600, 0x0606), 0x06DD, 0x070F, 0x0890, 0x0891, 0x08E2, 0x110BD, 0x110CD)))
 #: Letters that are drawn as nothing at all: a name of these alone is none.
@@ -100,11 +102,16 @@ _CONTROL: Final = "it holds a control character"
 def _kept(text: str) -> str:
     """Map spaces, and drop format characters: all at the ends; inside those that neither join, turn nor are drawn."""
     spaced = "".join(" " if _is_space(each) else each for each in text).strip(" ")
-    joined = {found.start() for found in _JOINED.finditer(spaced)}
+    joined = {found.start() for found in _JOINED.finditer(spaced) if _may_join(found[1]) and _may_join(found[2])}
     kept = "".join(
         each for at, each in enumerate(spaced) if at in joined or each in TURNING or not _is_formatting(each)
     )
     return kept.strip("".join(TURNING) + " ")
+
+
+def _may_join(character: str) -> bool:
+    name = unicodedata.name(character, "")
+    return not character.isascii() and name.partition(" ")[0] not in _UNJOINED
 
 
 def _finished(kept: str) -> str:

@@ -16,6 +16,7 @@ NAMES = {
     "non-joiner between letters": ("علی\u200cرضا", "علی\u200cرضا"),
     "joiner between letters": ("ශ\u0dca\u200dරී", "ශ\u0dca\u200dරී"),
     "joiner between emoji": ("Kim 👩\u200d💻", "Kim 👩\u200d💻"),
+    "joiner between letters that know none": ("Be\u200dn 太\u200c郎", "Ben 太郎"),
     "joiner at the end": ("علی\u200c", "علی"),
     "two joiners": ("a\u200d\u200db", "ab"),
     "decomposed": ("Ka\u0308fer", "Käfer"),
