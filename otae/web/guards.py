@@ -16,14 +16,16 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from otae.accounts import browsers, roles
+from otae.accounts.arrivals import Arrival
 from otae.accounts.roles import By, Powers
 from otae.directory.reach import Reach
 from otae.enrollment.steps import Session
+from otae.errors import OtaeError
 from otae.store.database import now as database_now
 from otae.store.desk import Desk
-from otae.web import cookie_check
+from otae.web import cookie_check, password_again
 from otae.web.addresses import CONSOLE, CONSOLE_CONFIRM, CONSOLE_SIGN_IN, LOGIN
-from otae.web.failures import Failure, SignInFirst
+from otae.web.failures import Failure, SignInFirst, answer
 from otae.web.pages import wants_part
 from otae.words import gettext as _
 
@@ -121,11 +123,29 @@ def administrators(
         request.state.powers = powers = await roles.powers_of(administrator.role, now=entered.now)
         if not powers.may(permission) or (powers.reach.limited and not within):
             raise wrong_role()
-        if fresh and not browsers.is_fresh(browser, now=entered.now):
+        console = Console(entered.request, entered.desk, entered.now, administrator, powers)
+        if not fresh or browsers.is_fresh(browser, now=entered.now):
+            return await page(console)
+        if request.method != "POST":
             raise SignInFirst(confirm_for(request))
-        return await page(Console(entered.request, entered.desk, entered.now, administrator, powers))
+        arrival = await password_again.confirm(console, page_of(request), secret)
+        return arrival if isinstance(arrival, Response) else let_in(arrival, await _answered(page, console))
 
     return endpoint
+
+
+async def _answered(page: Callable[[Console], Awaitable[Response]], console: Console) -> Response:
+    """Return the page's answer, also when it raises one: it has to carry the browser's new secret."""
+    try:
+        return await page(console)
+    except OtaeError as error:
+        return answer(console.request, error)
+
+
+def let_in(arrival: Arrival, response: Response) -> Response:
+    """Give the browser the secret of who arrived."""
+    set_cookie(response, CONSOLE_COOKIE, arrival.secret, seconds=int(browsers.LIFE.total_seconds()))
+    return response
 
 
 def wrong_role() -> Failure:
@@ -159,14 +179,16 @@ def sign_in_for(request: Request) -> str:
 
 
 def confirm_for(request: Request) -> str:
-    """Return the page that asks for the password again, and leads back to where the request came from.
+    """Return the page that asks for the password again, and leads back to the page that was asked for."""
+    return f"{CONSOLE_CONFIRM}?{urlencode({'next': request.url.path})}"
 
-    A form that was sent is not sent again: the way back is the page that shows it.
-    """
+
+def page_of(request: Request) -> str:
+    """Return the page that shows the form which was sent to the address of ``request``."""
     path = request.url.path
     while path != CONSOLE and not any(route.matches(_asked_for(path))[0] is Match.FULL for route in request.app.routes):
         path = path.rpartition("/")[0]
-    return f"{CONSOLE_CONFIRM}?{urlencode({'next': path})}"
+    return path
 
 
 def _asked_for(path: str) -> dict[str, object]:

@@ -2,13 +2,14 @@
 
 import re
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
 from otae.accounts import addresses, administrators, arrivals, browsers, directory_sign_in, strength
 from otae.errors import DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
-from otae.web import cookie_check, guards, refused_forms
-from otae.web.addresses import CONSOLE, CONSOLE_SIGN_IN
+from otae.web import cookie_check, guards, password_again, refused_forms
+from otae.web.addresses import CONSOLE, CONSOLE_CONFIRM, CONSOLE_SIGN_IN
 from otae.web.failures import Failure
 from otae.web.forms import Form, InputRequired, Length, PasswordField, StringField
 from otae.web.guards import Console, Visit
@@ -32,7 +33,9 @@ class SignInForm(Form):
 class ConfirmForm(Form):
     """The password of whoever is signed in."""
 
-    password = PasswordField(_("Password"), [InputRequired(_("Enter your password.")), Length(max=strength.LONGEST)])
+    password_again = PasswordField(
+        _("Your password"), [InputRequired(_("Enter your password.")), Length(max=strength.LONGEST)]
+    )
 
 
 class SetupForm(Form):
@@ -79,30 +82,24 @@ async def enter(visit: Visit) -> Response:
     except SlowDown as refusal:
         form.form_errors.append(_("Too many attempts. Try again in %d s.") % refusal.seconds)
         return await _ask(visit, form, status=429, headers={"Retry-After": str(refusal.seconds)})
-    return _let_in(arrival, cookie_check.lead(visit.request, after(visit)))
+    return guards.let_in(arrival, cookie_check.lead(visit.request, after(visit)))
 
 
 async def ask_again(visit: Console) -> Response:
     """Ask for the password once more, before something that cannot be undone."""
-    return _confirm(visit, ConfirmForm())
+    return await _confirm(visit, ConfirmForm())
 
 
 async def confirm(visit: Console) -> Response:
     """Take the password, give the browser a new secret, and go on."""
     form = await ConfirmForm.read(visit.request)
     if not form.validate():
-        return _confirm(visit, form, status=422)
-    name, network = visit.administrator.name, visit.request.state.network
-    try:
-        arrival = await arrivals.sign_in(
-            visit.desk, name, form.password.data, network, now=visit.now, replacing=_came_with(visit)
-        )
-    except (SigninFailed, DirectoryUnavailable, SlowDown) as refusal:
-        away = isinstance(refusal, DirectoryUnavailable)
-        form.password.errors = [_(refusal.words) if away else _("This did not match. Wait a moment, then try again.")]
-        return _confirm(visit, form, status=503 if away else 422)
+        return await _confirm(visit, form, status=422)
+    arrival, words = await password_again.sign_in(visit, form.password_again.data, _came_with(visit))
+    if arrival is None:
+        return go(f"{CONSOLE_CONFIRM}?{urlencode({'next': after(visit)})}", "danger", words)
     note = _("Thank you. Go on here: nothing has been done yet.")
-    return _let_in(arrival, go(after(visit), "info", note))
+    return guards.let_in(arrival, go(after(visit), "info", note))
 
 
 async def leave(visit: Visit) -> Response:
@@ -143,7 +140,7 @@ async def set_up(visit: Visit) -> Response:
     except SetupLinkUnknown as refusal:
         raise _unknown(refusal) from None
     response = go(CONSOLE, "success", _("Welcome, %s. You are signed in.") % arrival.name)
-    return _let_in(arrival, response)
+    return guards.let_in(arrival, response)
 
 
 def after(visit: Visit) -> str:
@@ -156,19 +153,15 @@ def _came_with(visit: Visit) -> str | None:
     return visit.request.cookies.get(guards.CONSOLE_COOKIE)
 
 
-def _let_in(arrival: arrivals.Arrival, response: Response) -> Response:
-    guards.set_cookie(response, guards.CONSOLE_COOKIE, arrival.secret, seconds=int(browsers.LIFE.total_seconds()))
-    return response
-
-
 async def _ask(visit: Visit, form: SignInForm, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     context = {"form": form, "first": not await administrators.any_administrator()}
     context["directories"] = await directory_sign_in.any_assignment()
     return render(visit.request, "admin/sign-in.html", context, status=status, headers=headers)
 
 
-def _confirm(visit: Console, form: ConfirmForm, *, status: int = 200) -> Response:
-    return render(visit.request, "admin/confirm.html", {"form": form}, status=status)
+async def _confirm(visit: Console, form: ConfirmForm, *, status: int = 200) -> Response:
+    context = {"form": form, "kept": await password_again.kept(visit), "back": after(visit)}
+    return render(visit.request, "admin/confirm.html", context, status=status)
 
 
 def _token(visit: Visit) -> str:

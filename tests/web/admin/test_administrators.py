@@ -4,18 +4,22 @@ import html
 import re
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
 
 from otae.accounts import administrators, roster
+from otae.accounts.administrators import create_administrator
 from otae.accounts.roles import By
 from otae.directory import groups
 from otae.store.models import Administrator, AuditEntry, BrowserSession, DirectoryServer, Role, SetupLink
+from otae.web.forms import Form, PasswordField
+from otae.web.password_again import SECRETS
 from tests.web.admin.conftest import ADA_PASSWORD
 from tests.web.conftest import Site
 from tests.web.dump import dump
+from tests.web.page_forms import PageForm, forms_of
 
 pytestmark = pytest.mark.anyio
 
@@ -237,15 +241,17 @@ async def test_what_cannot_be_undone_asks_for_the_password_again(
         ("GET", f"{ROLES}/add", f"{ROLES}/add"),
     ):
         answer = await console.request(method, path, data={"role": "SUPPORT"} if method == "POST" else None)
-        assert (answer.status_code, answer.headers["location"]) == (303, f"/admin/confirm?{urlencode({'next': back})}")
+        location = answer.headers["location"].partition("&kept=")
+        assert (answer.status_code, location[0]) == (303, f"/admin/confirm?{urlencode({'next': back})}")
+        assert bool(location[1]) == (method == "POST")
     assert await Administrator.filter(name="cleo", role="ADMIN").exists()
     where = f"/admin/confirm?{urlencode({'next': f'{LIST}/{cleo}'})}"
     assert "Your password, once more" in (await console.get(where)).text
     before = console.cookies["__Host-otae-console"]
-    wrong = await console.post(where, data={"password": "wrong"})
-    assert wrong.status_code == 422
-    assert "This did not match" in wrong.text
-    right = await console.post(where, data={"password": ADA_PASSWORD})
+    wrong = await console.post(where, data={"password_again": "wrong"})
+    assert wrong.headers["location"] == where
+    assert "This did not match" in (await console.get(where)).text
+    right = await console.post(where, data={"password_again": ADA_PASSWORD})
     assert right.headers["location"] == f"{LIST}/{cleo}"
     assert console.cookies["__Host-otae-console"] != before, "a new secret, the one before is worth nothing"
     assert await BrowserSession.all().count() == 1
@@ -254,7 +260,91 @@ async def test_what_cannot_be_undone_asks_for_the_password_again(
     )
 
 
+async def asked_again(site: Site, console: httpx2.AsyncClient, path: str, **sent: object) -> PageForm:
+    """Send a form a long time after signing in; return the form of the page that asks for the password."""
+    await hours_later(site)
+    answer = await console.post(path, data=sent)
+    page = await console.get(answer.headers["location"])
+    assert "Your password, once more" in page.text
+    return next(form for form in forms_of(page.text) if "password_again" in form.kinds)
+
+
+async def test_the_form_is_kept_while_the_password_is_asked_for_again(
+    site: Site, console: httpx2.AsyncClient, now: datetime
+) -> None:
+    entered: dict[str, object] = {
+        "name": "desk", "words": "For <b>the desk</b>", "leaves": ["audit.see", "device.see"], "groups": "",
+    }  # fmt: skip
+    form = await asked_again(site, console, f"{ROLES}/add", **entered)
+    assert form.action == f"{ROLES}/add"
+    before = console.cookies["__Host-otae-console"]
+    wrong = await console.post(form.action, data=form.sent | {"password_again": "wrong"})
+    page = await console.get(wrong.headers["location"])
+    assert "This did not match" in page.text
+    assert not await Role.exists()
+    again = next(each for each in forms_of(page.text) if "password_again" in each.kinds)
+    assert again.sent == form.sent
+    reloaded = await console.get(wrong.headers["location"])
+    assert "This did not match" not in reloaded.text
+    assert "For &lt;b&gt;the desk&lt;/b&gt;" in reloaded.text, "a reload asks again, and keeps what was entered"
+    right = await console.post(form.action, data=form.sent | {"password_again": ADA_PASSWORD})
+    assert right.headers["location"] == ROLES
+    role = await Role.get()
+    assert (role.name, role.description, role.permissions) == (
+        "desk",
+        "For <b>the desk</b>",
+        ["audit.see", "device.see"],
+    )
+    assert console.cookies["__Host-otae-console"] != before
+    assert await BrowserSession.all().count() == 1
+    assert (await console.get(f"{ROLES}/add")).status_code == 200, "and nothing asks again for a while"
+
+
+async def test_a_form_that_is_refused_after_the_password_keeps_the_browser_signed_in(
+    site: Site, console: httpx2.AsyncClient
+) -> None:
+    form = await asked_again(site, console, f"{ROLES}/{uuid4()}/remove")
+    answer = await console.post(form.action, data={"password_again": ADA_PASSWORD})
+    assert answer.status_code == 404
+    assert (await console.get(ROLES)).status_code == 200
+
+
+async def test_no_password_and_no_file_is_kept_and_the_page_asks_for_them(
+    site: Site, console: httpx2.AsyncClient
+) -> None:
+    phrase = "a long passphrase of the file"
+    form = await asked_again(
+        site, console, "/admin/certificates/root-key/export", new_passphrase=phrase, again=phrase, other="x"
+    )
+    assert form.sent == {"other": ["x"], "password_again": [""]}
+    answer = await console.post(form.action, data=form.sent | {"password_again": ADA_PASSWORD})
+    assert answer.status_code == 422
+    assert "Passphrase" in answer.text
+
+
+async def test_a_kept_form_is_shown_to_who_sent_it_alone(
+    site: Site, console: httpx2.AsyncClient, now: datetime
+) -> None:
+    await hours_later(site)
+    where = (await console.post(f"{ROLES}/add", data={"name": "desk"})).headers["location"]
+    await create_administrator(site.desk, name="cleo", password=ADA_PASSWORD, now=now, actor="ada")
+    await console.post("/admin/sign-in", data={"name": "cleo", "password": ADA_PASSWORD})
+    assert 'value="desk"' not in (await console.get(where)).text
+    assert (await console.get(where[:-3] + "AAA")).status_code == 200
+
+
+def test_every_password_of_the_console_is_known_by_name() -> None:
+    def kinds(kind: type[Form]) -> set[type[Form]]:
+        return {kind}.union(*(kinds(each) for each in kind.__subclasses__()))
+
+    found = {field.name for kind in kinds(Form) for field in kind() if isinstance(field, PasswordField)}
+    assert "passphrase" in found
+    assert found <= SECRETS | {"pin", "api_secret", "api_key", "auth_token"}, "add it to otae.web.password_again"
+
+
 async def test_the_way_back_after_the_password_stays_in_the_console(console: httpx2.AsyncClient) -> None:
     for wanted in ("https://evil.test/", "//evil.test", "/zdm/su", "/admin/../x"):
-        answer = await console.post(f"/admin/confirm?{urlencode({'next': wanted})}", data={"password": ADA_PASSWORD})
+        answer = await console.post(
+            f"/admin/confirm?{urlencode({'next': wanted})}", data={"password_again": ADA_PASSWORD}
+        )
         assert (answer.status_code, answer.headers["location"]) == (303, "/admin")

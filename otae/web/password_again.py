@@ -1,0 +1,98 @@
+"""The password once more before what cannot be undone: a form that was sent meanwhile is kept, and goes on with it.
+
+The page that asks carries what was sent, sealed, in its own address: no row is written, and a reload asks again and
+nothing else. It sends the form to where it was going, with the password beside it. Passwords and files of the form are
+not kept; the page that takes the form asks for them.
+"""
+
+import json
+import zlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
+
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from otae.accounts import arrivals
+from otae.errors import DirectoryUnavailable, SigninFailed, SlowDown
+from otae.store import browser_seals
+from otae.web.addresses import CONSOLE_CONFIRM, UPLOAD_CAP
+from otae.web.pages import go
+from otae.words import gettext as _
+
+if TYPE_CHECKING:
+    from otae.web.guards import Console
+
+PURPOSE: Final = "otae kept form"
+KEPT_FOR: Final = timedelta(minutes=10)
+#: Longest sealed form that goes into an address.
+LONGEST: Final = 8000
+#: The field beside the fields of a form that was kept.
+FIELD: Final = "password_again"
+#: Names of fields that are not kept: those that hold passwords.
+SECRETS: Final = frozenset({FIELD, "password", "again", "current", "passphrase", "new_passphrase"})
+
+
+@dataclass(frozen=True)
+class KeptForm:
+    """A form that waits for the password. ``to``: where it goes; ``lost``: whether it had passwords or files."""
+
+    to: str
+    sent: list[tuple[str, str]]
+    lost: bool
+
+
+async def confirm(visit: "Console", back: str, replacing: str) -> arrivals.Arrival | Response:
+    """Take the password that came with a form; without one, or with a wrong one, lead to the page that asks for it.
+
+    ``back``: the page of the form; ``replacing``: the secret that the browser came with.
+    """
+    sent = await visit.request.form(max_files=10, max_part_size=UPLOAD_CAP)
+    given = sent.get(FIELD)
+    words = ""
+    if isinstance(given, str) and given:
+        arrival, words = await sign_in(visit, given, replacing)
+        if arrival is not None:
+            return arrival
+    query = {"next": back}
+    kept = await _seal(visit, sent)
+    if len(kept) <= LONGEST:
+        query["kept"] = kept
+    return go(f"{CONSOLE_CONFIRM}?{urlencode(query)}", "danger" if words else "", words)
+
+
+async def sign_in(visit: "Console", password: str, replacing: str | None) -> tuple[arrivals.Arrival | None, str]:
+    """Sign the browser in again; return who arrived and "", or None and why not."""
+    name, network = visit.administrator.name, visit.request.state.network
+    try:
+        return await arrivals.sign_in(visit.desk, name, password, network, now=visit.now, replacing=replacing), ""
+    except DirectoryUnavailable as refusal:
+        return None, _(refusal.words)
+    except (SigninFailed, SlowDown):
+        return None, _("This did not match. Wait a moment, then try again.")
+
+
+async def kept(visit: "Console") -> KeptForm | None:
+    """Return the form that the address of this page carries, when it is this administrator's and not too old."""
+    sealed = visit.request.query_params.get("kept", "")
+    packed = await browser_seals.open_sealed(visit.desk, PURPOSE, sealed, now=visit.now) if sealed else None
+    if packed is None:
+        return None
+    told = json.loads(zlib.decompress(packed))
+    if told["by"] != str(visit.administrator.id):
+        return None
+    return KeptForm(told["to"], [(name, value) for name, value in told["sent"]], lost=told["lost"])
+
+
+async def _seal(visit: "Console", sent: FormData) -> str:
+    items = sent.multi_items()
+    told = {
+        "by": str(visit.administrator.id),
+        "to": visit.request.url.path,
+        "sent": [[name, value] for name, value in items if isinstance(value, str) and name not in SECRETS],
+        "lost": any(value if name in SECRETS else not isinstance(value, str) for name, value in items if name != FIELD),
+    }
+    packed = zlib.compress(json.dumps(told).encode())
+    return await browser_seals.seal(visit.desk, PURPOSE, packed, until=visit.now + KEPT_FOR)
