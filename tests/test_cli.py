@@ -142,6 +142,12 @@ def test_an_administrator_is_made_by_password_or_by_link(command: CommandLine) -
     command.run("admin", "email", "ada", "ada@example.test")
     assert "use a plain mail address" in command.refusal("admin", "email", "ada", "ada")
     assert "no administrator" in command.refusal("admin", "email", "eve")
+    command.run("admin", "password", "ada", "--password-stdin", text="four other quiet words\n")
+    assert "no administrator" in command.refusal("admin", "password", "eve", "--password-stdin", text=PASSWORD)
+    assert "otae: password" in command.refusal("admin", "password", "ada", "--password-stdin", text="short\n")
+    assert command.run("admin", "password", "ada").returncode == 2
+    actions = [entry["action"] for entry in command.json("audit", "list")]
+    assert actions.count("administrator.password-changed") == 1
 
 
 def test_administrators_and_roles_are_listed_and_the_last_one_stays(command: CommandLine) -> None:

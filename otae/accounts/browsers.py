@@ -20,17 +20,24 @@ SEEN_EVERY = timedelta(minutes=1)
 
 
 async def open_browser(
-    kind: str, owner: Administrator | EnrollmentSession, *, now: datetime, replacing: str | None = None
+    kind: str,
+    owner: Administrator | EnrollmentSession,
+    *,
+    now: datetime,
+    replacing: str | None = None,
+    opened_from: str = "",
 ) -> str:
     """Sign a browser in and return its secret (256 bits, for a cookie); only its hash is kept.
 
     ``kind``: "console" with an administrator, "portal" with an enrollment session. ``replacing``: the secret that the
-    browser came with; it ends, so that nobody can give somebody else a session of his own.
+    browser came with; it ends, so that nobody can give somebody else a session of his own. ``opened_from``: what an
+    administrator knows the browser by.
     """
     if replacing:
         await close_browser(replacing)
     secret = secrets.token_urlsafe(32)
     row = BrowserSession(secret_hash=hash_token(secret), kind=kind, created_at=now, seen_at=now)
+    row.opened_from = opened_from[:120]
     if isinstance(owner, Administrator):
         if kind != CONSOLE:
             raise ValueError("an administrator's browser is a console")

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import click
 
-from otae.accounts import addresses, administrators, roles, roster
+from otae.accounts import addresses, administrators, own_account, roles, roster
 from otae.accounts.roles import By, RoleRow
 from otae.accounts.roster import AdministratorRow
 from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_password
@@ -63,6 +63,21 @@ def admin_email(*, name: str, address: str) -> None:
 
     async def work(desk: Desk, now: datetime) -> None:
         await addresses.set_address(desk, name, address, now=now, actor=ACTOR)
+
+    at_the_desk(work)
+
+
+@admin.command(name="password")
+@click.argument("name")
+@password_stdin
+def admin_password(*, name: str, password_stdin: bool) -> None:
+    """Give an administrator another password, and sign every browser of theirs out."""
+    password = read_password(password_stdin)
+    if password is None:
+        raise click.UsageError("give the new password with --password-stdin")
+
+    async def work(desk: Desk, now: datetime) -> None:
+        await own_account.set_password(desk, name, password, now=now, actor=ACTOR)
 
     at_the_desk(work)
 

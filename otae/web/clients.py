@@ -3,6 +3,7 @@
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import Scope
 
 #: What stands for an address that is none, such as a Unix socket's.
@@ -29,6 +30,11 @@ def network_of(address: str) -> str:
     """Return the network that failures are counted for: /24 of IPv4, /64 of IPv6."""
     parsed = ip_address(address)
     return str(ip_network((parsed, 24 if isinstance(parsed, IPv4Address) else 64), strict=False))
+
+
+def browser_at(request: Request) -> str:
+    """Return browser and system of a request."""
+    return browser_of(request.headers.get("user-agent", "")[:400])
 
 
 def browser_of(user_agent: str) -> str:

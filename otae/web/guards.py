@@ -15,8 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from otae.accounts import browsers, roles
-from otae.accounts.arrivals import Arrival
+from otae.accounts import arrivals, browsers, roles
 from otae.accounts.roles import By, Powers
 from otae.directory.reach import Reach
 from otae.enrollment.steps import Session
@@ -25,6 +24,7 @@ from otae.store.database import now as database_now
 from otae.store.desk import Desk
 from otae.web import cookie_check, password_again
 from otae.web.addresses import CONSOLE, CONSOLE_CONFIRM, CONSOLE_SIGN_IN, LOGIN
+from otae.web.clients import browser_at
 from otae.web.failures import Failure, SignInFirst, answer
 from otae.web.pages import wants_part
 from otae.words import gettext as _
@@ -38,6 +38,7 @@ class Administrator(Protocol):
 
     id: UUID
     name: str
+    domain: str
     role: str
 
 
@@ -128,10 +129,16 @@ def administrators(
             return await page(console)
         if request.method != "POST":
             raise SignInFirst(confirm_for(request))
-        arrival = await password_again.confirm(console, page_of(request), secret)
+        arrival = await password_again.confirm(console, page_of(request), browser_of(entered))
         return arrival if isinstance(arrival, Response) else let_in(arrival, await _answered(page, console))
 
     return endpoint
+
+
+def browser_of(visit: Visit) -> arrivals.Browser:
+    """Return the browser that asks, with the console's secret that it came with."""
+    request = visit.request
+    return arrivals.Browser(request.state.network, browser_at(request), request.cookies.get(CONSOLE_COOKIE))
 
 
 async def _answered(page: Callable[[Console], Awaitable[Response]], console: Console) -> Response:
@@ -142,7 +149,7 @@ async def _answered(page: Callable[[Console], Awaitable[Response]], console: Con
         return answer(console.request, error)
 
 
-def let_in(arrival: Arrival, response: Response) -> Response:
+def let_in(arrival: arrivals.Arrival, response: Response) -> Response:
     """Give the browser the secret of who arrived."""
     set_cookie(response, CONSOLE_COOKIE, arrival.secret, seconds=int(browsers.LIFE.total_seconds()))
     return response

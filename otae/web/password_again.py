@@ -44,16 +44,16 @@ class KeptForm:
     lost: bool
 
 
-async def confirm(visit: "Console", back: str, replacing: str) -> arrivals.Arrival | Response:
+async def confirm(visit: "Console", back: str, browser: arrivals.Browser) -> arrivals.Arrival | Response:
     """Take the password that came with a form; without one, or with a wrong one, lead to the page that asks for it.
 
-    ``back``: the page of the form; ``replacing``: the secret that the browser came with.
+    ``back``: the page of the form.
     """
     sent = await visit.request.form(max_files=10, max_part_size=UPLOAD_CAP)
     given = sent.get(FIELD)
     words = ""
     if isinstance(given, str) and given:
-        arrival, words = await sign_in(visit, given, replacing)
+        arrival, words = await sign_in(visit, given, browser)
         if arrival is not None:
             return arrival
     query = {"next": back}
@@ -63,11 +63,10 @@ async def confirm(visit: "Console", back: str, replacing: str) -> arrivals.Arriv
     return go(f"{CONSOLE_CONFIRM}?{urlencode(query)}", "danger" if words else "", words)
 
 
-async def sign_in(visit: "Console", password: str, replacing: str | None) -> tuple[arrivals.Arrival | None, str]:
+async def sign_in(visit: "Console", password: str, browser: arrivals.Browser) -> tuple[arrivals.Arrival | None, str]:
     """Sign the browser in again; return who arrived and "", or None and why not."""
-    name, network = visit.administrator.name, visit.request.state.network
     try:
-        return await arrivals.sign_in(visit.desk, name, password, network, now=visit.now, replacing=replacing), ""
+        return await arrivals.sign_in(visit.desk, visit.administrator.name, password, browser, now=visit.now), ""
     except DirectoryUnavailable as refusal:
         return None, _(refusal.words)
     except (SigninFailed, SlowDown):

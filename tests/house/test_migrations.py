@@ -11,6 +11,7 @@ RELEASED = {
     "0001_initial": "c4101059f3faa918f64291ed7b38be860c30491a4dc178a20a22819e8656f59e",
     "0002_modes_and_directories": "5562a2257f905dae8611bade1cdd3095825984580593e7b26ad436790900a44a",
     "0003_missing_columns_and_heartbeats": "5b9cd0d828cca4fa038afec6efe36d26799e5617d27e1ea71aaefe5c23e8b1f5",
+    "0004_where_browsers_signed_in": "a2e5525de99688bc09a03fa215c2154934fc67e2e4a4ba660f0be9ff20b0578d",
 }
 
 

@@ -74,7 +74,10 @@ class SetupLink(Row):
 
 
 class BrowserSession(Row):
-    """A signed-in browser. `kind` is "console" (then `administrator`) or "portal" (then `session`)."""
+    """A signed-in browser. `kind` is "console" (then `administrator`) or "portal" (then `session`).
+
+    `opened_from`: browser, system and network of a console, for its administrator to know it by.
+    """
 
     secret_hash = fields.CharField(max_length=64, unique=True)
     kind = fields.CharField(max_length=10)
@@ -86,6 +89,7 @@ class BrowserSession(Row):
     session: "fields.ForeignKeyNullableRelation[EnrollmentSession]" = fields.ForeignKeyField(
         "otae.EnrollmentSession", related_name="browsers", null=True, on_delete=fields.CASCADE
     )
+    opened_from = fields.CharField(max_length=120, default="", db_default="")
     created_at = fields.DatetimeField()
     seen_at = fields.DatetimeField()
     expires_at = fields.DatetimeField(db_index=True)

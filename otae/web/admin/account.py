@@ -1,16 +1,20 @@
-"""What administrators decide for themselves: where they are told that an invitation of theirs failed."""
+"""An administrator's own account: where notices go, the password, and the browsers that are signed in."""
 
 from typing import Final
+from uuid import UUID
 
 from starlette.responses import Response
 
-from otae.accounts import addresses
-from otae.errors import InputRefused
-from otae.web.admin.entries import NamedForm
-from otae.web.forms import Length, StringField
+from otae.accounts import addresses, own_account, strength
+from otae.directory.facts import DOMAIN
+from otae.errors import InputRefused, SigninFailed, SlowDown
+from otae.web import guards, refused_forms
+from otae.web.admin.entries import NamedForm, row_id
+from otae.web.forms import InputRequired, Length, PasswordField, StringField
 from otae.web.guards import Console
 from otae.web.pages import go, render
 from otae.words import gettext as _
+from otae.words import ngettext
 
 ACCOUNT: Final = "/admin/account"
 
@@ -21,14 +25,22 @@ class AccountForm(NamedForm):
     email = StringField(_("Mail address"), [Length(max=addresses.LONGEST)])
 
 
+class PasswordForm(NamedForm):
+    """The password that holds, and the next one, twice."""
+
+    current = PasswordField(_("Your password now"), [InputRequired(_("is missing")), Length(max=strength.LONGEST)])
+    password = PasswordField(_("The new one"), [InputRequired(_("is missing")), Length(max=strength.LONGEST)])
+    again = PasswordField(_("The new one again"), [InputRequired(_("is missing"))])
+
+
 async def show(visit: Console) -> Response:
-    """Show one's own settings."""
-    form = AccountForm(data={"email": await addresses.address_of(visit.actor)})
-    return render(visit.request, "admin/account.html", {"form": form})
+    """Show one's own account."""
+    notices, password = await refused_forms.take(visit, AccountForm), await refused_forms.take(visit, PasswordForm)
+    return await _page(visit, notices, password)
 
 
 async def change(visit: Console) -> Response:
-    """Change one's own settings."""
+    """Change where notices go."""
     form = await AccountForm.read(visit.request)
     if form.validate():
         try:
@@ -38,4 +50,64 @@ async def change(visit: Console) -> Response:
             form.refuse(refusal)
         else:
             return go(ACCOUNT, "success", _("Your settings were saved."))
-    return render(visit.request, "admin/account.html", {"form": form}, status=422)
+    return await refused_forms.send_back(visit, form) or await _page(visit, form, None)
+
+
+async def change_password(visit: Console) -> Response:
+    """Take another password; every other browser is signed out."""
+    form = await PasswordForm.read(visit.request)
+    status = 422
+    if form.validate() and form.password.data != form.again.data:
+        form.again.errors = [_("the two passwords differ")]
+    if not form.all_errors:
+        given = (form.current.data, form.password.data, guards.browser_of(visit))
+        try:
+            arrival = await own_account.change_password(visit.desk, visit.actor, *given, now=visit.now)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        except SigninFailed:
+            form.current.errors = [_("this is not your password")]
+        except SlowDown as refusal:
+            form.current.errors, status = [_("too many attempts: try again in %d s") % refusal.seconds], 429
+        else:
+            done = _("Your password was changed, and every other browser signed out.")
+            return guards.let_in(arrival, go(ACCOUNT, "success", done))
+    sent_back = await refused_forms.send_back(visit, form, status=status, where=ACCOUNT)
+    return sent_back or await _page(visit, None, form)
+
+
+async def end_session(visit: Console) -> Response:
+    """Sign one other browser out."""
+    return await _end(visit, only=row_id(visit.request))
+
+
+async def end_others(visit: Console) -> Response:
+    """Sign every other browser out."""
+    return await _end(visit)
+
+
+async def _end(visit: Console, only: UUID | None = None) -> Response:
+    whose, this = visit.administrator.id, _secret(visit)
+    ended = await own_account.end_sessions(visit.desk, whose, this=this, only=only, now=visit.now, actor=visit.actor)
+    if not ended:
+        return go(ACCOUNT, "info", _("No other browser was signed in any more."))
+    said = ngettext("%(num)d browser was signed out.", "%(num)d browsers were signed out.", ended)
+    return go(ACCOUNT, "success", said % {"num": ended})
+
+
+async def _page(visit: Console, notices: AccountForm | None, password: PasswordForm | None) -> Response:
+    refused = next((form for form in (notices, password) if form is not None), AccountForm())
+    browsers = await own_account.signed_in(visit.administrator.id, this=_secret(visit), now=visit.now)
+    context = {
+        "form": notices or AccountForm(data={"email": await addresses.address_of(visit.actor)}),
+        "password": password or PasswordForm(),
+        "browsers": browsers,
+        "elsewhere": len([each for each in browsers if not each.is_this]),
+        "own": visit.administrator.domain == DOMAIN,
+        "shortest": strength.SHORTEST,
+    }
+    return render(visit.request, "admin/account.html", context, status=refused.status, headers=refused.headers)
+
+
+def _secret(visit: Console) -> str:
+    return visit.request.cookies.get(guards.CONSOLE_COOKIE, "")

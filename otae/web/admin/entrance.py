@@ -69,9 +69,8 @@ async def enter(visit: Visit) -> Response:
             visit.desk,
             form.name.data,
             form.password.data,
-            visit.request.state.network,
+            guards.browser_of(visit),
             now=visit.now,
-            replacing=_came_with(visit),
         )
     except SigninFailed:
         form.form_errors.append(_("Name and password do not match."))
@@ -95,7 +94,7 @@ async def confirm(visit: Console) -> Response:
     form = await ConfirmForm.read(visit.request)
     if not form.validate():
         return await _confirm(visit, form, status=422)
-    arrival, words = await password_again.sign_in(visit, form.password_again.data, _came_with(visit))
+    arrival, words = await password_again.sign_in(visit, form.password_again.data, guards.browser_of(visit))
     if arrival is None:
         return go(f"{CONSOLE_CONFIRM}?{urlencode({'next': after(visit)})}", "danger", words)
     note = _("Thank you. Go on here: nothing has been done yet.")
@@ -130,9 +129,9 @@ async def set_up(visit: Visit) -> Response:
             _token(visit),
             form.name.data,
             form.password.data,
+            guards.browser_of(visit),
             email=form.email.data or "",
             now=visit.now,
-            replacing=_came_with(visit),
         )
     except InputRefused as refusal:
         form.refuse(refusal)

@@ -1,0 +1,102 @@
+"""An administrator's own account: another password, and the browsers that are signed in."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from otae.accounts import administrators, arrivals, browsers, strength
+from otae.accounts.arrivals import Arrival, Browser
+from otae.directory.facts import DOMAIN
+from otae.directory.local import secret
+from otae.errors import InputRefused, StaleState
+from otae.store import audit, passwords
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import Administrator, BrowserSession
+from otae.store.passwords import hash_token
+
+SAME: Final = "this is the password you have: choose another"
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A signed-in browser. ``opened_from``: browser, system and network, "" for one of which that was not kept."""
+
+    id: UUID
+    opened_from: str
+    created_at: datetime
+    seen_at: datetime
+    is_this: bool
+
+
+async def change_password(desk: Desk, name: str, current: str, new: str, browser: Browser, *, now: datetime) -> Arrival:
+    """Give the administrator called ``name`` another password, sign all browsers out and this one in again.
+
+    Raises InputRefused ("password", "") for what cannot be the new one, else as `administrators.sign_in` for a wrong
+    ``current`` one, which counts as a try to sign in.
+    """
+    await _refuse_foreign(name)
+    strength.check_password(name, new)
+    if new == current:
+        raise InputRefused({"password": SAME})
+    row = await administrators.sign_in(desk, name, current, browser.network, now=now)
+    await _store(row, new, now=now, actor=name)
+    return await arrivals.let_in(row, browser, now=now)
+
+
+async def set_password(desk: Desk, name: str, new: str, *, now: datetime, actor: str) -> None:
+    """Give the administrator called ``name`` another password and sign every browser of theirs out; audited.
+
+    Raises InputRefused ("name", "password", "").
+    """
+    del desk  # every room function that changes something takes it first; this one needs nothing of it
+    name = administrators.checked_name(name)
+    row = await Administrator.get_or_none(name=name)
+    if row is None:
+        raise InputRefused({"name": f"there is no administrator called {name}"})
+    await _refuse_foreign(name)
+    strength.check_password(name, new)
+    await _store(row, new, now=now, actor=actor)
+
+
+async def signed_in(administrator_id: UUID, *, this: str, now: datetime) -> list[SignedIn]:
+    """Return the browsers in which an administrator is signed in, the last used first. ``this``: the asker's secret."""
+    rows = BrowserSession.filter(administrator_id=administrator_id, expires_at__gt=now, seen_at__gt=now - browsers.IDLE)
+    mine = hash_token(this)
+    names = ("id", "opened_from", "created_at", "seen_at")
+    return [
+        SignedIn(**{name: getattr(row, name) for name in names}, is_this=row.secret_hash == mine)
+        for row in await rows.order_by("-seen_at", "-created_at")
+    ]
+
+
+async def end_sessions(
+    desk: Desk, administrator_id: UUID, *, this: str, only: UUID | None = None, now: datetime, actor: str
+) -> int:
+    """Sign out every browser of an administrator but the asker's own, or ``only`` one of them; return how many."""
+    del desk  # as in set_password
+    others = BrowserSession.filter(administrator_id=administrator_id).exclude(secret_hash=hash_token(this))
+    async with transaction():
+        ended = await (others.filter(id=only) if only else others).delete()
+        if ended:
+            await audit.record(actor, "administrator.signed-out", now=now, subject=actor, detail=f"{ended} elsewhere")
+    return ended
+
+
+async def _store(row: Administrator, new: str, *, now: datetime, actor: str) -> None:
+    hashed = await passwords.hash_secret(secret(new))
+    async with transaction():
+        seen = Administrator.filter(id=row.id, password_hash=row.password_hash)
+        if await seen.update(password_hash=hashed) != 1:
+            raise StaleState("the password was changed meanwhile")
+        await browsers.close_all(row)
+        await audit.record(actor, "administrator.password-changed", now=now, subject=row.name)
+
+
+async def _refuse_foreign(name: str) -> None:
+    row = await Administrator.get_or_none(name=name)
+    if row is not None and row.domain != DOMAIN:
+        raise InputRefused(
+            {"": f"the password of {row.name} is checked by the directory {row.domain}, and changed there"}
+        )
