@@ -19,7 +19,8 @@
         │   └── EnvelopeUnreadable  one face for every failed decryption
         ├── NotAllowed              believed, and against the rules
         │   ├── ChallengeUnknown · ChallengeUsed · ChallengeExpired
-        │   ├── DeviceMismatch · DeviceTaken · DeviceUnknown · MacTooOld · ModelRefused
+        │   ├── DeviceMismatch · DeviceTaken · DeviceUnknown · PlatformRefused · MacTooOld
+        │   ├── ModelRefused · PersonDisabled
         │   ├── CertificateRevoked · CertificateMismatch · CertificateUnknown · AuthorityUnknown
         │   ├── SessionExpired · SessionClosed
         │   ├── InvitationRevoked · InvitationExpired · InvitationReplaced · InvitationRedeemed
@@ -214,6 +215,14 @@ class DeviceUnknown(NotAllowed):
     advice = "Remove the profile on the Mac and enroll it again."
 
 
+class PlatformRefused(NotAllowed):
+    """The device calls itself an iPhone, an iPad or another product that is no Mac."""
+
+    code = "platform-refused"
+    words = "This is for a Mac. Open the invitation link in Safari on the Mac that is to be enrolled."
+    advice = "The profile was installed on a device that is no Mac; the invitation still works on the right one."
+
+
 class MacTooOld(NotAllowed):
     """The Mac runs an older macOS than server property macos.minimum.version allows."""
 
@@ -228,6 +237,14 @@ class ModelRefused(NotAllowed):
     code = "model-refused"
     words = "Macs of this model are not enrolled here."
     advice = "The server property macos.refused.models names the model: take it off, or use another Mac."
+
+
+class PersonDisabled(NotAllowed):
+    """The person was disabled or deleted here, or the directory lets them in no more."""
+
+    code = "person-disabled"
+    words = "This account may not enroll a Mac any more."
+    advice = "The user is disabled, here or in the directory. Enable the user, then have them sign in again."
 
 
 class CertificateRevoked(NotAllowed):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from otae.apple import plist
-from otae.apple.fields import MODEL, SERIAL, TOPIC, UDID, USER_ID, VERSION, Fields
+from otae.apple.fields import TOPIC, UDID, USER_ID, Fields
 from otae.errors import CheckinUnreadable
 
 _PUSH_TOKEN_BYTES = 256
@@ -23,7 +23,7 @@ _STATUS_REPORT_BYTES = plist.MAX_BYTES
 class Authenticate:
     """The Mac begins (or renews) its enrollment.
 
-    ``device_name``, ``model_name``, ``serial_number`` and the texts after it are "" when the Mac did not send them.
+    ``model``: the product's name where the Mac sends none. Every text but ``topic`` and ``udid`` may be "".
     https://developer.apple.com/documentation/devicemanagement/authenticaterequest
     """
 
@@ -174,16 +174,17 @@ def unrecognized_device() -> tuple[bytes, str]:
 
 
 def _authenticate(fields: Fields) -> Authenticate:
+    product_name = fields.shown("ProductName", longest=64)
     return Authenticate(
         topic=fields.required_form("Topic", TOPIC),
         udid=fields.required_form("UDID", UDID),
-        device_name=fields.text("DeviceName"),
-        model=fields.required_form("Model", MODEL),
-        model_name=fields.text("ModelName"),
-        serial_number=fields.form("SerialNumber", SERIAL),
-        os_version=fields.form("OSVersion", VERSION),
-        build_version=fields.form("BuildVersion", VERSION),
-        product_name=fields.form("ProductName", MODEL),
+        device_name=fields.shown("DeviceName", longest=200),
+        model=fields.shown("Model", longest=64) or product_name,
+        model_name=fields.shown("ModelName", longest=100),
+        serial_number=fields.serial("SerialNumber"),
+        os_version=fields.shown("OSVersion", longest=32),
+        build_version=fields.shown("BuildVersion", longest=32),
+        product_name=product_name,
     )
 
 
@@ -195,8 +196,8 @@ def _token_update(fields: Fields) -> TokenUpdate:
         push_magic=fields.required_text("PushMagic"),
         awaiting_configuration=fields.flag("AwaitingConfiguration"),
         user_id=fields.form("UserID", USER_ID),
-        user_short_name=fields.text("UserShortName"),
-        user_long_name=fields.text("UserLongName"),
+        user_short_name=fields.shown("UserShortName", longest=200),
+        user_long_name=fields.shown("UserLongName", longest=200),
         not_on_console=fields.flag("NotOnConsole"),
     )
 

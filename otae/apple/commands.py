@@ -153,7 +153,6 @@ def _command_error(link: object) -> CommandError:
     code = link.get("ErrorCode")
     if not isinstance(code, int) or isinstance(code, bool):
         raise CheckinUnreadable("ErrorCode is no integer")
-    words = link.get("USEnglishDescription") or link.get("LocalizedDescription") or ""
-    if not isinstance(words, str):
-        raise CheckinUnreadable("the description of an error is no text")
-    return CommandError(code, Fields(link).required_text("ErrorDomain"), plist.one_line(words)[:500])
+    fields = Fields(link)
+    words = fields.shown("USEnglishDescription", longest=500) or fields.shown("LocalizedDescription", longest=500)
+    return CommandError(code, fields.shown("ErrorDomain") or "unknown", words)

@@ -1,5 +1,6 @@
 """Reading single keys out of a Mac's message: type, length and form are checked before anything else sees the value.
 
+What identifies somebody or something is read strictly; what is only shown is cleaned and refuses no message.
 A refusal names the key, never its value: the values are a stranger's, and some are secrets.
 """
 
@@ -8,16 +9,19 @@ from collections.abc import Mapping
 from unicodedata import category
 
 from otae.errors import CheckinUnreadable, Unreadable
+from otae.text import cleaned_line, identifier
 
 # A UUID on Intel, 8-16 hexadecimal digits on Apple silicon; 40 on the devices recorded in older test data.
 UDID = re.compile(r"[0-9A-Fa-f](?:[0-9A-Fa-f-]{6,62})[0-9A-Fa-f]")
-SERIAL = re.compile(r"[A-Za-z0-9]{1,32}")
+#: Apple's have letters and digits; a virtual machine's may be base64 ("VM5vodXXsc+k") or words ("Parallels-1F 3E 0B").
+#: All of it fits a PrintableString, as a certificate names it.
+SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,:()+/=-]{0,63}")
 TOPIC = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 USER_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
-MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,._()+/-]{0,63}")
-VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._()-]{0,31}")
 COMMAND_UUID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
+#: Characters of a serial number that are looked at, with what cannot be seen among them.
+_LONGEST_SERIAL = 255
 _LINE_BREAKERS = {"Cc", "Cs", "Zl", "Zp"}
 
 
@@ -48,6 +52,21 @@ class Fields:
         if not value:
             raise self._refusal(f"{key} is missing")
         return value
+
+    def shown(self, key: str, *, longest: int = 255) -> str:
+        """A text that is only shown: one clean line cut to ``longest``, "" when absent or no text. Refuses nothing."""
+        value = self._message.get(key, "")
+        return cleaned_line(value[: 4 * longest])[:longest].strip() if isinstance(value, str) else ""
+
+    def serial(self, key: str) -> str:
+        """A serial number as it counts (`text.identifier`), "" when absent: some virtual machines have none."""
+        value = self._message.get(key, "")
+        if not isinstance(value, str):
+            raise self._refusal(f"{key} is no text")
+        serial = identifier(value[:_LONGEST_SERIAL])
+        if serial and not SERIAL.fullmatch(serial):
+            raise self._refusal(f"{key} does not have its form")
+        return serial
 
     def form(self, key: str, pattern: re.Pattern[str]) -> str:
         """A text that fits ``pattern`` from end to end, or "" when absent or empty."""

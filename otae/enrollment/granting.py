@@ -176,7 +176,7 @@ async def _keep(
     async with transaction():
         if moves and session.status == _status_before(purpose):
             with suppress(StaleState):  # a copy of the request was quicker; what is kept below is the same
-                await advance(session, SessionStatus.CERTIFIED, event=both, now=now)
+                await advance(session, SessionStatus.CERTIFIED, event=both, now=now, **sessions.NO_REFUSAL)
         if await issuers.keep(row, made, key) and not moves:
             await note(issued.kind, now=now, about=about(session), detail=issued.detail)
 

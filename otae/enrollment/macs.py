@@ -1,4 +1,4 @@
-"""Which Macs may enroll: server properties macos.minimum.version and macos.refused.models.
+"""Which devices may enroll: Macs, within the server properties macos.minimum.version and macos.refused.models.
 
 In phase 2 a Mac names its build, which tells the major version alone; at Authenticate it names the version. Both are
 claims: a Mac that lies about them only gets what it could have had anyway. A simulated Mac has no macOS: rehearsals are
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from otae.errors import MacTooOld, ModelRefused
+from otae.errors import MacTooOld, ModelRefused, PlatformRefused
 from otae.store import properties
 from otae.store.models import EnrollmentSession
 from otae.store.properties import MODEL
@@ -18,6 +18,18 @@ _BUILD: Final = re.compile(r"([0-9]{1,3})[A-Z]")
 _VERSION: Final = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}")
 #: Darwin 20 came with macOS 11, Darwin 24 with 15; with Darwin 25 macOS was named for its year, 26.
 _FIRST_OF_ELEVEN, _FIRST_OF_TWENTY_SIX = 20, 25
+#: How the products begin that Apple makes and that are no Macs, in lower case; whatever else there is counts as a Mac.
+_OTHERS: Final = ("iphone", "ipad", "ipod", "appletv", "watch", "realitydevice", "audioaccessory")
+
+
+def check_platform(*products: str) -> None:
+    """See that a device which is called by ``products`` is a Mac; nothing and unknown names will do.
+
+    Raises PlatformRefused.
+    """
+    for product in products:
+        if product.lower().startswith(_OTHERS):
+            raise PlatformRefused(f"product {product}")
 
 
 async def check_built(session: EnrollmentSession, build: str, product: str) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from cryptography import x509
 
-from otae.apple.ota import DeviceAttributes, parse_device_attributes
+from otae.apple.ota import DeviceAttributes, claimed_challenge, parse_device_attributes
 from otae.authority import revocation
 from otae.enrollment import macs, profiles, sessions
 from otae.enrollment.profiles import Workshop
@@ -21,13 +21,15 @@ from otae.errors import (
     ChallengeUnknown,
     DeviceMismatch,
     MessageUnreadable,
+    Refusal,
     SessionClosed,
     SignerUntrusted,
     StaleState,
+    Unreadable,
 )
 from otae.signing.apple_device_ca import check_apple_device
 from otae.signing.certificates import check_issued_by, fingerprint, load_certificate, load_pem
-from otae.signing.cms import Policy, SignedMessage, verify
+from otae.signing.cms import Policy, SignedMessage, claimed_content, verify
 from otae.store import old_algorithms, properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
@@ -76,27 +78,46 @@ async def answer(desk: Desk, body: bytes, *, now: datetime) -> bytes:
 
     ``body``: CMS SignedData, BER or DER, at most 64 KiB, whose content is the property list of DeviceAttributes. Raises
     Unreadable (400), and Untrusted or NotAllowed (403), each recorded with a support code; nothing is changed then but,
-    when a message that verified breaks a policy, the session: it is refused.
+    when a message that verified breaks a policy, the session: it is refused. A message that is refused before that is
+    recorded with the session whose Challenge it carries, and does not end it.
     """
     async with recorded(now) as known:
-        policy = Policy(allow_sha1=await properties.flag("mac.sha1"), attributes="optional", max_bytes=MAX_BYTES)
-        message = verify(body, policy=policy)
-        issued = await Certificate.get_or_none(sha256=fingerprint(message.signer))
         try:
-            if issued is None:
-                profile = await _phase_two(desk, message, known, now)
-            else:
-                profile = await _phase_three(desk, message, issued, known, now)
+            return await _answer(desk, body, known, now)
         except StaleState:
             raise SessionClosed("the session moved on meanwhile") from None
-        await old_algorithms.count(message.digest, now=now)
-        return profile
+        except Refusal:
+            known.session = known.session or await _claimed_session(body)
+            raise
+
+
+async def _answer(desk: Desk, body: bytes, known: Known, now: datetime) -> bytes:
+    policy = Policy(allow_sha1=await properties.flag("mac.sha1"), attributes="optional", max_bytes=MAX_BYTES)
+    message = verify(body, policy=policy)
+    issued = await Certificate.get_or_none(sha256=fingerprint(message.signer))
+    if issued is None:
+        profile = await _phase_two(desk, message, known, now)
+    else:
+        profile = await _phase_three(desk, message, issued, known, now)
+    await old_algorithms.count(message.digest, now=now)
+    return profile
+
+
+async def _claimed_session(body: bytes) -> EnrollmentSession | None:
+    """Return the session whose Challenge a message carries of which nothing was verified, for its timeline alone."""
+    try:
+        challenge = claimed_challenge(claimed_content(body, max_bytes=MAX_BYTES))
+    except Unreadable:
+        return None
+    found = await sessions.find_challenge(challenge, (sessions.OTA,)) if challenge else None
+    return found[1] if found else None
 
 
 async def _phase_two(desk: Desk, message: SignedMessage, known: Known, now: datetime) -> bytes:
     said = parse_device_attributes(message.content)
     found = await sessions.find_challenge(said.challenge, (sessions.OTA,)) if said.challenge else None
     known.session = found[1] if found else None
+    macs.check_platform(said.product)
     await _check_maker(desk, message.signer, known.session)
     if known.session is None:
         raise ChallengeUnknown("" if said.challenge else "the message carries no CHALLENGE")
@@ -154,6 +175,7 @@ async def _identify(said: DeviceAttributes, known: Known, now: datetime) -> Enro
         detail=f"{said.product} {said.serial}",
         product=said.product,
         build=said.version,
+        **sessions.NO_REFUSAL,
     )
     return session
 
@@ -184,11 +206,11 @@ async def _configure(
     """Move the session on and mint the challenge of the final SCEP payload, inside the step's transaction."""
     await sessions.check_live(session, now=now)
     known.ends_session = True
-    if (said.udid, said.serial) != (session.udid, session.serial):
+    if said.udid != session.udid or not sessions.same_serial(said.serial, session.serial or ""):
         raise DeviceMismatch("another Mac than in phase 2")
     await sessions.check_free(said.udid, session)
     if session.status == SessionStatus.CERTIFIED:
-        await advance(session, SessionStatus.CONFIGURED, event="session.configured", now=now)
+        await advance(session, SessionStatus.CONFIGURED, event="session.configured", now=now, **sessions.NO_REFUSAL)
     elif session.status == SessionStatus.CONFIGURED:  # the answer was lost, or the Mac starts again from here
         await note("session.configured", now=now, about=about_row(session), detail="again")
     else:

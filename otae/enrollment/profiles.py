@@ -141,7 +141,7 @@ async def _configure(session: EnrollmentSession, now: datetime) -> str:
             raise SessionClosed("this sign-in goes over the air")
         await fetched(session, now)
         if session.status != SessionStatus.CONFIGURED:
-            await advance(session, SessionStatus.CONFIGURED, event="session.configured", now=now)
+            await advance(session, SessionStatus.CONFIGURED, event="session.configured", now=now, **sessions.NO_REFUSAL)
         return await sessions.mint_challenge(session, sessions.MDM_IDENTITY, now=now, expires_at=session.expires_at)
 
 

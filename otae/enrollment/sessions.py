@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import Any, Final, NoReturn
 from uuid import UUID
 
 from tortoise.expressions import Q
@@ -27,11 +27,15 @@ from otae.store.models import Challenge, Device, Enrollment, EnrollmentSession, 
 from otae.store.passwords import hash_token
 from otae.store.records import about, advance, note
 from otae.store.states import EnrollmentStatus, InvitationStatus, SessionStatus
+from otae.text import identifier
 
 OTA, OTA_IDENTITY, MDM_IDENTITY, RENEWAL = "ota", "ota-identity", "mdm-identity", "renewal"
 
 #: The states in which a session still moves.
 LIVE = (SessionStatus.OPENED, SessionStatus.IDENTIFIED, SessionStatus.CERTIFIED, SessionStatus.CONFIGURED)
+
+#: What a step that succeeds makes of the refusal before it: the person is told what is wrong now.
+NO_REFUSAL: Final[dict[str, Any]] = {"refusal": None, "support_code": None}
 
 
 async def open_session(
@@ -239,24 +243,33 @@ async def close_challenges(
 
 
 async def bind(session: EnrollmentSession, *, udid: str, serial: str) -> None:
-    """Bind ``session`` to one Mac, for good; nothing happens when it is bound to the same Mac already.
+    """Bind ``session``, taken by this transaction, to one Mac for good; nothing happens when it is bound to it already.
 
-    One compare-and-set on both names. Raises DeviceMismatch when the session belongs to another Mac.
+    ``serial``: "" for a Mac that names none; a session keeps the first that was named. One compare-and-set on both.
+    Raises DeviceMismatch when the session belongs to another Mac.
     """
-    free_or_same = Q(udid=None) | Q(udid=udid, serial=serial)
-    if await EnrollmentSession.filter(free_or_same, id=session.id).update(udid=udid, serial=serial) != 1:
+    known = session.serial or ""
+    same_mac = session.udid in {None, udid} and (not known or not serial or same_serial(known, serial))
+    still = Q(udid=None) if session.udid is None else Q(udid=udid, serial=session.serial)
+    kept = known or serial
+    if not same_mac or await EnrollmentSession.filter(still, id=session.id).update(udid=udid, serial=kept) != 1:
         raise DeviceMismatch("the session is bound to another Mac")
-    session.udid, session.serial = udid, serial
+    session.udid, session.serial = udid, kept
+
+
+def same_serial(one: str, other: str) -> bool:
+    """Tell whether two serial numbers are one: what cannot be seen, and upper or lower case, do not decide."""
+    return identifier(one).casefold() == identifier(other).casefold()
 
 
 async def check_serial(session: EnrollmentSession, serial: str) -> None:
     """See that the Mac with ``serial`` is the one the invitation was sent for, if it names one.
 
-    Upper and lower case count as the same. Raises DeviceMismatch.
+    Raises DeviceMismatch, also for a Mac that names none.
     """
     invitation = await Invitation.get(id=session.invitation_id) if session.invitation_id else None
-    if invitation and invitation.serial and invitation.serial.upper() != serial.upper():
-        raise DeviceMismatch(f"serial {serial[:32]}, invited is {invitation.serial}")
+    if invitation and invitation.serial and not same_serial(invitation.serial, serial):
+        raise DeviceMismatch(f"serial {serial or 'not named'}, invited is {invitation.serial}")
 
 
 async def check_free(udid: str, session: EnrollmentSession) -> None:

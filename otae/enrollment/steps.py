@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from otae.errors import Refusal
+from otae.errors import PlatformRefused, Refusal
 from otae.store.models import EnrollmentSession
 from otae.store.states import InvitationStatus, SessionStatus
 
@@ -47,7 +47,7 @@ _DONE: Final[dict[str, dict[str, int]]] = {
 class Standing:
     """`done`: how many of `steps` are. `end`: None while the session lives. `refusal`: words of the last one, or "".
 
-    `mark` changes when anything of it does.
+    `again`: whether the same device may try again by itself. `mark` changes when anything of it does.
     """
 
     steps: tuple[Step, ...]
@@ -56,6 +56,7 @@ class Standing:
     refusal: str
     support_code: str
     mark: str
+    again: bool = True
 
 
 def standing(session: Session, *, now: datetime) -> Standing:
@@ -67,7 +68,8 @@ def standing(session: Session, *, now: datetime) -> Standing:
         fetched = 1 if session.profile_fetched_at else 0
         done = _refused_after(session) if end is End.REFUSED else _DONE[session.way].get(session.status, fetched)
         refusal, code = words_of(session.refusal), session.support_code or ""
-    return Standing(steps, done, end, refusal, code, f"{session.status}-{done}-{end or 'live'}-{code}")
+    again = session.refusal != PlatformRefused.code
+    return Standing(steps, done, end, refusal, code, f"{session.status}-{done}-{end or 'live'}-{code}", again)
 
 
 def _refused_after(session: Session) -> int:

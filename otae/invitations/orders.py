@@ -1,10 +1,10 @@
 """What an administrator asks for when inviting somebody, and everything that may be wrong with it."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from otae.apple.fields import SERIAL
 from otae.delivery.carriers import find_carrier
 from otae.directory import local
 from otae.directory.reach import EVERYBODY, Reach
@@ -13,14 +13,14 @@ from otae.invitations import channels, recipients
 from otae.invitations.modes import Mode, default_mode, mode_of
 from otae.store.desk import Desk
 from otae.store.models import NotificationTemplate, Person
+from otae.text import identifier
 
 OWNERSHIPS = ("corporate", "employee")
 PLATFORMS = ("macos",)
 LONGEST_NOTE = 500
 WAYS = ("ota", "profile")
-
-#: Apple's serial numbers: 11 or 12 characters for long, 8 to 14 with the oldest and the newest.
-_SERIAL = re.compile(r"[A-Z0-9]{8,14}")
+#: Apple's oldest serial numbers have eight characters; fewer are a slip.
+SHORTEST_SERIAL = 8
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,13 @@ async def check(desk: Desk, order: InvitationOrder, *, now: datetime) -> Checked
         wrong["recipient"] = missing
     elif person and terms and (missing := await _unreachable(terms, person, sending=order.send)):
         wrong["pin_channel"] = missing
-    serial = (order.serial or "").strip().upper() or None
-    if serial and not _SERIAL.fullmatch(serial):
-        wrong["serial"] = "a Mac's serial number has 8 to 14 letters and digits"
+    serial = identifier(order.serial or "")
+    serial = serial.upper() if serial.islower() else serial  # base64 of a virtual machine stays as it is
+    if serial and (len(serial) < SHORTEST_SERIAL or not SERIAL.fullmatch(serial)):
+        wrong["serial"] = "a serial number has 8 to 64 letters and digits; a virtual machine's may hold + / and spaces"
     if wrong or person is None or terms is None:
         raise InputRefused(wrong)
-    return CheckedOrder(**vars(terms), person=person, serial=serial)
+    return CheckedOrder(**vars(terms), person=person, serial=serial or None)
 
 
 async def check_terms(order: InvitationOrder) -> tuple[Terms | None, dict[str, str]]:

@@ -13,7 +13,14 @@ from otae.apple import checkin as apple
 from otae.authority import push, revocation
 from otae.enrollment import macs, sessions
 from otae.enrollment.support import Known, recorded
-from otae.errors import CheckinUnreadable, DeviceMismatch, DeviceUnknown, SessionClosed, StaleState
+from otae.errors import (
+    CheckinUnreadable,
+    DeviceMismatch,
+    DeviceUnknown,
+    PlatformRefused,
+    SessionClosed,
+    StaleState,
+)
 from otae.invitations import lifecycle
 from otae.mdm import pins
 from otae.mdm.senders import check_topic, enrollment_of, pinned, sender
@@ -73,17 +80,17 @@ async def _authenticate(
     ours = await push.topic(desk, rehearsal=True)
     try:
         async with transaction():
-            session = await EnrollmentSession.get_or_none(id=certificate.session_id)
-            if session is None:
+            if certificate.session_id is None:
                 raise DeviceUnknown("the session of the certificate was removed")
+            session = await sessions.take(certificate.session_id)  # copies of one message wait for one another here
             free = session.udid is None
-            # First, for it takes the session's row: copies of one message wait for one another here.
-            await sessions.bind(session, udid=message.udid, serial=message.serial_number or session.serial or "")
+            await sessions.bind(session, udid=message.udid, serial=message.serial_number)
             if await _seen_before(certificate, message, known):
                 return
             enrollment = await _running(session, message.udid)
             if enrollment is None:
                 check_topic(message.topic, ours)
+                macs.check_platform(message.product_name, message.model, message.model_name)
                 known.ends_session = True  # bound by now: it is this Mac that breaks the rule
                 await macs.check_reported(session, message.os_version, (message.product_name, message.model))
                 known.ends_session = free  # a second Mac must not be able to end the session of the first
@@ -91,7 +98,7 @@ async def _authenticate(
             else:
                 check_topic(message.topic, enrollment.topic)
                 await _pin_again(enrollment, certificate, session, now)
-    except DeviceMismatch:
+    except (DeviceMismatch, PlatformRefused):
         await _take_back(certificate, now)
         raise
 
@@ -119,16 +126,16 @@ async def _begin(
     await sessions.check_live(session, now=now)
     if session.status not in _READY:
         raise SessionClosed(f"Authenticate while the session is {session.status}")
-    await sessions.check_serial(session, message.serial_number)
+    await sessions.check_serial(session, session.serial or "")
     await sessions.check_free(message.udid, session)
     device, _ = await Device.get_or_create(
         defaults={"created_at": now, "seen_at": now, "rehearsal": session.rehearsal}, udid=message.udid
     )
     await Device.filter(id=device.id).update(
-        serial=message.serial_number,
-        name=message.device_name[:200],
+        serial=session.serial or "",
+        name=message.device_name,
         model=message.model,
-        model_name=message.model_name[:100],
+        model_name=message.model_name,
         os_version=message.os_version,
         build=message.build_version,
         seen_at=now,
@@ -164,7 +171,7 @@ async def _pin_again(
 
 
 async def _take_back(certificate: Certificate, now: datetime) -> None:
-    """Revoke a certificate that turned up on the wrong Mac, unless a Mac lives by it."""
+    """Revoke a certificate that turned up on the wrong device, unless a Mac lives by it."""
     if await pinned(certificate) is None:
         await revocation.revoke(certificate, "privilegeWithdrawn", now=now, actor=pins.ACTOR)
 
@@ -230,7 +237,7 @@ async def _keep_user_channel(desk: Desk, enrollment: Enrollment, message: apple.
     _check_enrolled(enrollment)
     channel = await UserChannel.get_or_none(enrollment_id=enrollment.id, user_id=message.user_id)
     channel = channel or UserChannel(enrollment_id=enrollment.id, user_id=message.user_id)
-    channel.short_name, channel.long_name = message.user_short_name[:200], message.user_long_name[:200]
+    channel.short_name, channel.long_name = message.user_short_name, message.user_long_name
     channel.push_token_sealed = desk.vault.seal(message.token, channel.id, PUSH_TOKEN)
     channel.push_magic_sealed = desk.vault.seal(message.push_magic.encode(), channel.id, PUSH_MAGIC)
     channel.updated_at = now

@@ -124,6 +124,17 @@ def verify(data: bytes, *, detached: bytes | None = None, policy: Policy) -> Sig
     return _verify_signer(Fields(signers[0].content), content, certificates, policy)
 
 
+def claimed_content(data: bytes, *, max_bytes: int) -> bytes:
+    """Read the content of a SignedData message, BER or DER, of which nothing was verified; b"" where it has none.
+
+    To find out whom a refused message was about, and for nothing else. Raises TooLarge or MessageUnreadable.
+    """
+    body = body_of(to_der(data, max_bytes=max_bytes), SIGNED_DATA)
+    body.take(INTEGER)
+    body.take(SET)
+    return _attached_content(body.inner()) or b""
+
+
 def body_of(der: bytes, content_type: str) -> Fields:
     """The fields inside a ContentInfo of the given type."""
     info = Fields.of(der)

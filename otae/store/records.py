@@ -7,9 +7,11 @@ import secrets
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
+from structlog.contextvars import bind_contextvars
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.connection import get_connection
 from tortoise.expressions import Expression, Q
@@ -23,6 +25,12 @@ from otae.store.states import MOVES
 #: Letters and digits that are not mistaken for one another when read out.
 SUPPORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
+#: The same refusal of the same session, Mac or invitation is stored once in this time.
+SAME_REFUSAL: Final = timedelta(minutes=1)
+#: After so many refusals that concern one of them, each kind of refusal is stored once in this time.
+MOST_REFUSALS: Final = 100
+SAME_REFUSAL_OF_MANY: Final = timedelta(days=1)
+
 Movable = Invitation | Delivery | EnrollmentSession | Enrollment | Command
 
 
@@ -35,6 +43,14 @@ class About:
     device_id: UUID | None = None
     person_id: UUID | None = None
     rehearsal: bool = False
+
+    @property
+    def concerns(self) -> tuple[str, UUID] | None:
+        """The column and value of the narrowest thing that is known; None when nothing is."""
+        for name in ("session_id", "device_id", "invitation_id", "person_id"):
+            if value := getattr(self, name):
+                return name, value
+        return None
 
 
 def about(row: Movable) -> About:
@@ -173,21 +189,50 @@ def _event(
 
 
 async def note_refusal(refusal: Refusal, *, now: datetime, about: About, actor: str = "") -> str:
-    """Record a refusal in its own transaction, after the refused step was rolled back; return its support code."""
-    support_code = new_support_code()
+    """Record a refusal in its own transaction, after the refused step was rolled back; return its support code.
+
+    What concerns no invitation, session, Mac or person is logged alone, and what was refused alike a moment ago keeps
+    the support code it was given then: nobody fills the database by being refused.
+    """
+    if about.concerns is None:
+        support_code = new_support_code()
+        say_refused(refusal.code, support_code, refusal.detail)
+        return support_code
+    seen = await _refused_before(refusal, about.concerns, now)
+    support_code = seen or new_support_code()
     async with transaction():
-        await note(
-            "refused",
-            now=now,
-            about=about,
-            actor=actor,
-            detail=refusal.detail,
-            code=refusal.code,
-            support_code=support_code,
-        )
+        if not seen:
+            await note(
+                "refused",
+                now=now,
+                about=about,
+                actor=actor,
+                detail=refusal.detail,
+                code=refusal.code,
+                support_code=support_code,
+            )
         if about.session_id:
             await EnrollmentSession.filter(id=about.session_id).update(refusal=refusal.code, support_code=support_code)
+    say_refused(refusal.code, support_code, refusal.detail)
     return support_code
+
+
+async def _refused_before(refusal: Refusal, concerns: tuple[str, UUID], now: datetime) -> str:
+    """Return the support code of the same refusal that is stored already, "" when this one is to be stored."""
+    name, value = concerns
+    newest = await Event.filter(kind="refused", **{name: value}).order_by("-id").limit(MOST_REFUSALS)
+    if len(newest) < MOST_REFUSALS:
+        same = [event for event in newest if (event.code, event.detail) == (refusal.code, refusal.detail)]
+        since = now - SAME_REFUSAL
+    else:
+        same, since = [event for event in newest if event.code == refusal.code], now - SAME_REFUSAL_OF_MANY
+    return next((event.support_code for event in same if event.at > since), "")
+
+
+def say_refused(code: str, support_code: str, detail: str = "") -> None:
+    """Let the log line of this request say what was refused."""
+    told = {"refusal": code, "support_code": support_code, "refusal_detail": detail}
+    bind_contextvars(**{name: value for name, value in told.items() if value})
 
 
 def new_support_code() -> str:

@@ -26,7 +26,10 @@ from otae.words import gettext as _
 log = structlog.get_logger("otae.access")
 
 REQUESTS = Counter("otae_http_requests", "Answered requests", ["caller", "method", "status"])
+REFUSALS = Counter("otae_refusals", "Refused requests", ["caller", "code"])
 SECONDS = Histogram("otae_http_request_seconds", "Time to answer", ["caller"])
+#: What a refusal leaves for the log line of its request (`store.records.say_refused`).
+REFUSED = ("refusal", "support_code", "refusal_detail")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 
 #: Every address of ours is made of these; dots only inside names. Anything else tries to be two addresses at once.
@@ -64,7 +67,8 @@ def stack(settings: Settings) -> list[Middleware]:
 class Journal:
     """ASGI: gives each request an id, tells who asks (``request.state.client``, ``.network``), logs the answer.
 
-    Logged are method, path, status, time and network: no query, no cookie, no body, no whole address.
+    Logged are method, path, status, time and network, and of a refusal its code, support code and detail: no query, no
+    cookie, no body, no whole address.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -79,6 +83,7 @@ class Journal:
         state["request_id"] = secrets.token_hex(8)
         state["client"] = client_address(scope, self.settings.trusted_hops)
         state["network"] = network_of(state["client"])
+        structlog.contextvars.unbind_contextvars(*REFUSED)
         status, began = 0, time.perf_counter()
 
         async def watch(message: Message) -> None:
@@ -100,6 +105,10 @@ class Journal:
         who = caller(scope["path"])
         REQUESTS.labels(who, method, str(status)).inc()
         SECONDS.labels(who).observe(seconds)
+        told = structlog.contextvars.get_contextvars()
+        refused = {name: told[name] for name in REFUSED if name in told}
+        if refused:
+            REFUSALS.labels(who, refused["refusal"]).inc()
         log.info(
             "request",
             method=method,
@@ -107,6 +116,7 @@ class Journal:
             status=status,
             milliseconds=round(seconds * 1000, 1),
             network=scope["state"]["network"],
+            **refused,
         )
 
 

@@ -58,8 +58,12 @@ TYPES = {
     "DeclarativeManagement": DeclarativeManagement,
     "GetToken": GetToken,
 }
+#: What a Mac says of itself that identifies nothing.
+SHOWN = {
+    "DeviceName", "Model", "ModelName", "OSVersion", "BuildVersion", "ProductName", "UserShortName", "UserLongName",
+}  # fmt: skip
 REQUIRED = {
-    "Authenticate": ["Topic", "UDID", "Model"],
+    "Authenticate": ["Topic", "UDID"],
     "TokenUpdate": ["Topic", "UDID", "Token", "PushMagic"],
     "CheckOut": ["Topic", "UDID"],
     "SetBootstrapToken": ["UDID"],
@@ -138,8 +142,8 @@ def test_a_missing_key_is_refused_by_name(name: str, key: str) -> None:
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_every_key_has_its_type(name: str) -> None:
-    for key in set(MESSAGES[name]) - {"Challenge"}:
+def test_every_key_has_its_type_unless_it_is_only_shown(name: str) -> None:
+    for key in set(MESSAGES[name]) - {"Challenge"} - SHOWN:
         for wrong in (7, ["x"], {"x": "y"}):
             with pytest.raises(CheckinUnreadable):
                 checkin.parse(body(name, **{key: wrong}))
@@ -177,23 +181,70 @@ def test_a_hostile_udid_is_refused(name: str, udid: str) -> None:
     assert udid not in refused.value.detail
 
 
-@pytest.mark.parametrize("serial", [*HOSTILE, "C02-TEST", "C02 TEST"])
+@pytest.mark.parametrize("serial", ["x' OR 1=1--", "../../etc", "<b>4D5E</b>", "A" * 65, "a" * 10_000, "-", "{{7*7}}"])
 def test_a_hostile_serial_is_refused(serial: str) -> None:
     with pytest.raises(CheckinUnreadable):
         checkin.parse(body("Authenticate", SerialNumber=serial))
 
 
-@pytest.mark.parametrize("key", ["Model", "ProductName", "OSVersion", "BuildVersion", "Topic"])
-@pytest.mark.parametrize("value", ["<script>", "a\nb", "a" * 300, "x' OR 1=1--", "\u202eabc"])
-def test_hostile_facts_are_refused(key: str, value: str) -> None:
-    with pytest.raises(CheckinUnreadable):
-        checkin.parse(body("Authenticate", **{key: value}))
+@pytest.mark.parametrize(
+    ("said", "counts"),
+    [
+        ("VM5vodXXsc+k", "VM5vodXXsc+k"),
+        ("VMFMKqgI+/CJ", "VMFMKqgI+/CJ"),
+        ("Parallels-1F 3E 0B 1A 2C 3D 4E 5F", "Parallels-1F 3E 0B 1A 2C 3D 4E 5F"),
+        (" C02\u200bTEST\ufeff\n", "C02TEST"),
+        ("Ｃ０２ＴＥＳＴ", "C02TEST"),
+        ("Parallels-1F\u00a03E", "Parallels-1F 3E"),
+        ("\u202e4D5E6F70", "4D5E6F70"),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_a_serial_is_read_as_virtual_machines_have_it(said: str | None, counts: str) -> None:
+    read = checkin.parse(body("Authenticate", SerialNumber=said))
+    assert isinstance(read, Authenticate)
+    assert read.serial_number == counts
 
 
-@pytest.mark.parametrize("name", ["a\tb", "a\nb", "a\u2028b", "a\x85b", "a" * 256])
-def test_a_device_name_is_one_line(name: str) -> None:
+@pytest.mark.parametrize("topic", ["<script>", "a\nb", "a" * 300, "x' OR 1=1--", "\u202eabc"])
+def test_a_hostile_topic_is_refused(topic: str) -> None:
     with pytest.raises(CheckinUnreadable):
-        checkin.parse(body("Authenticate", DeviceName=name))
+        checkin.parse(body("Authenticate", Topic=topic))
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (" Ben's\nMac\u2028mini ", "Ben's Mac mini"),
+        ("a\tb\x85c", "a b c"),
+        ("\u202eBen\u2066", "Ben"),
+        ("<script>", "<script>"),
+        (7, ""),
+        ({"x": "y"}, ""),
+        (None, ""),
+    ],
+)
+def test_what_is_only_shown_is_one_clean_line(said: object, shown: str) -> None:
+    read = checkin.parse(body("Authenticate", **dict.fromkeys(SHOWN, said)))
+    assert isinstance(read, Authenticate)
+    names = (read.device_name, read.model, read.model_name, read.os_version, read.build_version, read.product_name)
+    assert set(names) == {shown}
+
+
+def test_what_is_only_shown_fits_its_column() -> None:
+    read = checkin.parse(body("Authenticate", **dict.fromkeys(SHOWN, "MacBook " * 1000)))
+    assert isinstance(read, Authenticate)
+    names = (read.device_name, read.model, read.model_name, read.os_version, read.build_version, read.product_name)
+    widths = (200, 64, 100, 32, 32, 64)
+    assert all(width - 2 < len(name) <= width for name, width in zip(names, widths, strict=True))
+
+
+@pytest.mark.parametrize("absent", [None, "", " "])
+def test_without_a_model_the_product_stands_in(absent: str | None) -> None:
+    read = checkin.parse(body("Authenticate", Model=absent, ProductName="Mac16,1"))
+    assert isinstance(read, Authenticate)
+    assert read.model == "Mac16,1"
 
 
 @pytest.mark.parametrize(

@@ -84,15 +84,18 @@ def test_an_error_chain_is_read_in_order_and_in_english() -> None:
         [{}],
         [{"ErrorCode": "1", "ErrorDomain": "a"}],
         [{"ErrorCode": True, "ErrorDomain": "a"}],
-        [{"ErrorCode": 1}],
-        [{"ErrorCode": 1, "ErrorDomain": 2}],
-        [{"ErrorCode": 1, "ErrorDomain": "a", "LocalizedDescription": 3}],
         [{"ErrorCode": 1, "ErrorDomain": "a"}] * 33,
     ],
 )
 def test_an_odd_error_chain_is_refused(chain: object) -> None:
     with pytest.raises(CheckinUnreadable):
         commands.parse_status(answer("Error", ErrorChain=chain))
+
+
+@pytest.mark.parametrize("told", [{}, {"ErrorDomain": 2}, {"ErrorDomain": "\n", "LocalizedDescription": 3}])
+def test_an_error_that_says_little_is_an_error(told: dict[str, object]) -> None:
+    (error,) = commands.parse_status(answer("Error", ErrorChain=[{"ErrorCode": 1, **told}])).error_chain
+    assert (error.code, error.domain, error.description) == (1, "unknown", "")
 
 
 @pytest.mark.parametrize(

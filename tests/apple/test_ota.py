@@ -58,16 +58,24 @@ def test_the_challenge_does_not_print() -> None:
     assert "secret" not in repr(ota.parse_device_attributes(body()))
 
 
-@pytest.mark.parametrize("key", ["UDID", "SERIAL", "PRODUCT", "VERSION"])
-def test_a_missing_attribute_is_refused(key: str) -> None:
-    for absent in (None, ""):
-        with pytest.raises(PlistUnreadable) as refused:
-            ota.parse_device_attributes(body(**{key: absent}))
-        assert refused.value.detail == f"{key} is missing"
+@pytest.mark.parametrize("absent", [None, ""])
+def test_a_missing_udid_is_refused_and_nothing_else(absent: str | None) -> None:
+    with pytest.raises(PlistUnreadable) as refused:
+        ota.parse_device_attributes(body(UDID=absent))
+    assert refused.value.detail == "UDID is missing"
+    read = ota.parse_device_attributes(body(SERIAL=absent, PRODUCT=absent, VERSION=absent))
+    assert (read.serial, read.product, read.version) == ("", "", "")
 
 
-@pytest.mark.parametrize("key", ["UDID", "SERIAL", "PRODUCT", "VERSION", "UserID"])
-@pytest.mark.parametrize("value", ["x' OR 1=1--", "a\nb", "<b>", "a" * 10_000, 7, b"x", ["x"]])
+def test_what_is_only_shown_is_one_clean_line() -> None:
+    read = ota.parse_device_attributes(body(PRODUCT="VMware7,1\n", VERSION=7, UserLongName="Ben\tBaker " * 100))
+    assert (read.product, read.version) == ("VMware7,1", "")
+    assert read.user_long_name.startswith("Ben Baker Ben")
+    assert len(read.user_long_name) <= 255
+
+
+@pytest.mark.parametrize("key", ["UDID", "SERIAL", "UserID"])
+@pytest.mark.parametrize("value", ["x' OR 1=1--", "<b>", "a" * 10_000, 7, b"x", ["x"]])
 def test_an_attribute_out_of_form_is_refused(key: str, value: object) -> None:
     with pytest.raises(PlistUnreadable):
         ota.parse_device_attributes(body(**{key: value}))
@@ -77,6 +85,13 @@ def test_an_attribute_out_of_form_is_refused(key: str, value: object) -> None:
 def test_a_challenge_out_of_form_is_refused(value: object) -> None:
     with pytest.raises(PlistUnreadable):
         ota.parse_device_attributes(body(CHALLENGE=value))
+
+
+def test_a_challenge_is_found_whatever_else_is_wrong() -> None:
+    assert ota.claimed_challenge(body(UDID="x' OR 1=1--", SERIAL=7)) == "one-time-secret"
+    assert ota.claimed_challenge(body(CHALLENGE=None)) == ""
+    for unreadable in (b"", b"<plist", body(CHALLENGE=b"data"), body(CHALLENGE="a" * 513), b"x" * (ota.MAX_BYTES + 1)):
+        assert ota.claimed_challenge(unreadable) == ""
 
 
 def test_more_than_the_door_takes_is_refused() -> None:

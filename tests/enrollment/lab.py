@@ -148,18 +148,20 @@ class LabMac:
     ota: Keyed | None = None
     mdm: Keyed | None = None
     number: int = 0
+    product: str | None = "VirtualMac2,1"
 
     def attributes(self, challenge: str | None = None) -> bytes:
         said: dict[str, object] = {
             "UDID": self.udid,
-            "SERIAL": self.serial,
-            "PRODUCT": "VirtualMac2,1",
+            "SERIAL": self.serial or None,
+            "PRODUCT": self.product,
             "VERSION": "22A380",
             "IMEI": "",
             "NotOnConsole": False,
             "UserShortName": "ben",
         }
-        return plist.dumps(said if challenge is None else said | {"CHALLENGE": challenge})
+        said |= {"CHALLENGE": challenge}
+        return plist.dumps({name: value for name, value in said.items() if value is not None})
 
     def post(self, content: bytes, by: Keyed | None = None) -> bytes:
         """Sign as real Macs do: SHA-1, no signed attributes, indefinite lengths."""
@@ -210,7 +212,7 @@ class LabMac:
             "DeviceName": "Ben's Mac",
             "Model": "VirtualMac2,1",
             "ModelName": "Virtual Machine",
-            "SerialNumber": self.serial,
+            "SerialNumber": self.serial or None,
             "OSVersion": "13.0",
             "BuildVersion": "22A380",
             "ProductName": "VirtualMac2,1",

@@ -52,6 +52,8 @@ def read_cms(data: bytes) -> None:
                 with REFUSALS:
                     assert len(cms.verify(data, policy=policy).content) <= len(data)
             with REFUSALS:
+                assert len(cms.claimed_content(data, max_bytes=der.MAX_BYTES)) <= len(data)
+            with REFUSALS:
                 content = forge.PLIST
                 assert cms.verify(data, detached=content, policy=cms.Policy(attributes="optional")).content == content
 
@@ -115,11 +117,14 @@ def read_answer(data: bytes) -> None:
 
 
 def read_attributes(data: bytes) -> None:
-    """Device attributes have their forms."""
+    """Device attributes have their forms; the Challenge alone is the one that is read with them."""
+    challenge = ota.claimed_challenge(data)
     with REFUSALS:
         read = ota.parse_device_attributes(data)
         assert read.udid.isascii()
         assert read.serial.isascii()
+        assert read.challenge == challenge
+        assert len(read.product) <= 64
 
 
 def read_query(data: bytes) -> None:

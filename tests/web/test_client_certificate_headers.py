@@ -49,4 +49,4 @@ async def test_a_header_that_names_a_certificate_proves_nothing(site: Site, tmp_
             answer = await site.client.put(path, content=body, headers=headers)
             assert (answer.status_code, answer.text.split()[0]) == (400, "signature-missing")
     assert await Device.get().values() == before
-    assert await Event.filter(kind="refused", code="signature-missing").count() == len(said) * len(values)
+    assert await Event.filter(kind="refused").count() == 0, "they concern no session"

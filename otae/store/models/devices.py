@@ -17,7 +17,7 @@ class Device(Row):
     """One Mac, known by its UDID."""
 
     udid = fields.CharField(max_length=64, unique=True)
-    serial = fields.CharField(max_length=32, default="", db_index=True)
+    serial = fields.CharField(max_length=64, default="", db_index=True)
     name = fields.CharField(max_length=200, default="")
     model = fields.CharField(max_length=64, default="")
     model_name = fields.CharField(max_length=100, default="")

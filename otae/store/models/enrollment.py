@@ -30,7 +30,7 @@ class EnrollmentSession(Row):
     rehearsal = fields.BooleanField(default=False)
     status = fields.CharField(max_length=16, default="opened")
     udid = fields.CharField(max_length=64, null=True, db_index=True)
-    serial = fields.CharField(max_length=32, null=True)
+    serial = fields.CharField(max_length=64, null=True)
     product = fields.CharField(max_length=64, null=True)
     build = fields.CharField(max_length=32, null=True)
     refusal = fields.CharField(max_length=40, null=True)

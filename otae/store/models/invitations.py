@@ -30,7 +30,7 @@ class Invitation(Row):
     mode = fields.CharField(max_length=32)
     ownership = fields.CharField(max_length=16)
     platform = fields.CharField(max_length=16, default="macos")
-    serial = fields.CharField(max_length=32, null=True)
+    serial = fields.CharField(max_length=64, null=True)
     status = fields.CharField(max_length=16, default="pending")
     token_hash = fields.CharField(max_length=64, unique=True)
     token_sealed = fields.BinaryField(null=True)

@@ -114,7 +114,7 @@ class InvitationForm(Form):
     ownership = RadioField(
         _("Device ownership"), invalid_choice_message=CHOOSE, choices=OWNERSHIPS, default="corporate"
     )
-    serial = StringField(_("Serial number"), [Optional(), Length(max=40)])
+    serial = StringField(_("Serial number"), [Optional(), Length(max=100)])
     mode = RadioField(_("Enrollment mode"), invalid_choice_message=CHOOSE)
     url_template = SelectField(_("Invitation mail"), invalid_choice_message=CHOOSE, default="")
     pin_template = SelectField(_("PIN mail"), invalid_choice_message=CHOOSE, default="")

@@ -87,6 +87,9 @@ for (const form of document.querySelectorAll("form[data-frame-button]")) {
   if (form.dataset.written) show();
 }
 
+// An iPad calls itself a Mac; unlike any Mac it has a touch screen.
+if (navigator.maxTouchPoints > 1) document.querySelector("[data-not-a-mac]")?.removeAttribute("hidden");
+
 // The portal's page tells that it was opened by a person's browser: looking at a link alone writes nothing.
 const opened = document.querySelector("[data-opened]")?.dataset.opened;
 if (opened) fetch(opened, { method: "POST", keepalive: true });

@@ -168,7 +168,7 @@ async def test_without_sending_nothing_is_queued(console: httpx2.AsyncClient, be
     [
         ({"recipient": ""}, "recipient-errors", "Enter a user name"),
         ({"recipient": "nobody"}, "recipient-errors", "there is nobody with this user name"),
-        ({"serial": "x"}, "serial-errors", "8 to 14"),
+        ({"serial": "x"}, "serial-errors", "8 to 64"),
         ({"ownership": "odd"}, "ownership-errors", "Choose one"),
         ({"mode": "invitation_url"}, "mode-errors", "Choose one"),
         ({"mode": None}, "mode-errors", "Choose one"),
