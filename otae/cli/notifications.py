@@ -123,8 +123,8 @@ def server_list(*, json_wanted: bool) -> None:
 def server_activate(*, name: str) -> None:
     """Send through this server from now on."""
 
-    async def work(_desk: Desk, now: datetime) -> None:
-        await servers.activate(await servers.find_server(name), now=now, actor=ACTOR)
+    async def work(desk: Desk, now: datetime) -> None:
+        await servers.activate(desk, await servers.find_server(name), now=now, actor=ACTOR)
 
     at_the_desk(work)
 

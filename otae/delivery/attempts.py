@@ -4,15 +4,26 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 
-from otae.delivery import claims, lines, pace
+from otae.delivery import claims, lines, pace, server_refusals
 from otae.delivery.dispatch import Load, Way, by_catcher, by_server
 from otae.delivery.message import MessageRefused
 from otae.delivery.outcomes import NEAR, Accepted, Claimed, cancelled, deferred, failed, unknown
 from otae.delivery.together import Together
-from otae.delivery.transport import NotSent, NotYet, OutcomeUnknown, Receipt, RefusedForGood, Superseded, Unreachable
+from otae.delivery.transport import (
+    NotSent,
+    NotYet,
+    OutcomeUnknown,
+    PolicyRefused,
+    Receipt,
+    RefusedForGood,
+    ServerRefused,
+    Superseded,
+    Unreachable,
+)
 from otae.errors import StaleState
 from otae.store.models import NotificationServer
 
@@ -26,13 +37,14 @@ log = structlog.get_logger("otae.delivery")
 class Handful:
     """Messages claimed together, and what it takes to send them.
 
-    ``servers``: the ways out, in order; ``clock``: gives the time; ``since``: when they were claimed, on the clock that
-    only goes forward; ``marks``: stores, for many at once, that the end of a content comes next; ``records``: that a
-    message was taken.
+    ``servers``: the ways out, in order; ``refusing``: those that refused something of late; ``clock``: gives the time;
+    ``since``: when they were claimed, on the clock that only goes forward; ``marks``: stores, for many at once, that
+    the end of a content comes next; ``records``: that a message was taken.
     """
 
     load: Load
     servers: Sequence[NotificationServer]
+    refusing: set[UUID]
     clock: Callable[[], datetime]
     since: float
     marks: Together[Claimed]
@@ -52,14 +64,20 @@ async def attempt(handful: Handful, claimed: Claimed) -> None:
 
 async def _attempt(handful: Handful, claimed: Claimed) -> None:
     clock, servers = handful.clock, handful.servers
+    retries = servers[0].retries if servers else NEAR
     try:
         receipt, by = await _send(handful, claimed)
     except Superseded as error:
         await cancelled(claimed, str(error), clock())
     except (MessageRefused, RefusedForGood) as error:
         await failed(claimed, str(error), clock())
+    except PolicyRefused as error:
+        if claimed.row.policy_refused:
+            await failed(claimed, str(error), clock())
+        else:
+            await deferred(claimed, str(error), retries, clock(), by_policy=True)
     except NotYet as error:
-        await deferred(claimed, str(error), servers[0].retries if servers else NEAR, clock())
+        await deferred(claimed, str(error), retries, clock())
     except OutcomeUnknown as error:
         await unknown(claimed, str(error), clock())
     else:
@@ -80,12 +98,21 @@ async def _send(handful: Handful, claimed: Claimed) -> tuple[Receipt, str]:
             continue
         try:
             receipt = await _send_by(handful, claimed, way)
+        except PolicyRefused as error:
+            if not await server_refusals.refused_by_policy(server, claimed, str(error), clock()):
+                raise
+            reason = str(error)
         except Unreachable as error:
-            lines.avoid(server.name)
-            reasons.append(f"{way.name}: {error}" if len(servers) > 1 else str(error))
+            if isinstance(error, ServerRefused):
+                await server_refusals.refused(server, claimed, str(error), clock())
+            reason = str(error)
         else:
+            if server.id in handful.refusing:
+                await server_refusals.taken(server, claimed.row)
             by = way.name if server.active else f"standby {way.name}"
             return receipt, f"{by} ({'; '.join(reasons)})" if reasons else by
+        lines.avoid(server.name)
+        reasons.append(f"{way.name}: {reason}" if len(servers) > 1 else reason)
     raise NotYet("; ".join(reasons))
 
 

@@ -14,7 +14,9 @@ from tortoise.expressions import F, Q
 
 from otae.delivery import pace
 from otae.delivery.kinds import AFTERWARDS
+from otae.delivery.notices import TROUBLE
 from otae.delivery.outcomes import DATA, Claimed, cancelled, give_up, ours
+from otae.delivery.server_refusals import troubles
 from otae.delivery.transport import Superseded
 from otae.errors import StaleState
 from otae.store.database import transaction
@@ -52,6 +54,8 @@ async def _to_be_sent(claimed: Claimed, now: datetime) -> bool:
     with contextlib.suppress(StaleState):
         if why := _pointless(row, invitation.status, invitation.generation):
             await cancelled(claimed, why, now)
+        elif row.kind == TROUBLE and not await troubles(now):
+            await cancelled(claimed, "the mail server takes mail again", now)
         elif _out_of_time(row, invitation, now):
             await give_up(claimed, now)
         else:

@@ -11,9 +11,10 @@ from tortoise.expressions import Q
 
 from otae.delivery import languages
 from otae.delivery.default_texts import DEFAULTS, Wording
-from otae.delivery.kinds import LINKING, template_kind
+from otae.delivery.kinds import ADMINISTRATIVE, LINKING, template_kind
 from otae.delivery.macros import SECRET, fill
 from otae.delivery.message import Mail, MessageRefused, build, one_line
+from otae.delivery.server_refusals import troubles
 from otae.delivery.sms_parts import measure
 from otae.delivery.templates import default_template, said_among, said_in
 from otae.settings import Settings
@@ -69,8 +70,8 @@ class Material:
     """What a few messages are made from, read once for all of them; it is dropped when they are on their way.
 
     ``templates``: by id, and by kind the default ones; ``translations``: by template and language; ``pins``: by
-    invitation and generation; ``reasons``: why invitations failed, for those a notice is about; ``opened``: the
-    PINs that messages were made with.
+    invitation and generation; ``reasons``: why invitations failed, for those a notice is about; ``trouble``: what mail
+    servers refuse; ``opened``: the PINs that messages were made with.
     """
 
     desk: Desk
@@ -80,6 +81,7 @@ class Material:
     translations: Mapping[UUID, Mapping[str, TemplateTranslation]]
     pins: Mapping[tuple[UUID, int], Pin]
     reasons: Mapping[UUID, str]
+    trouble: str
     opened: dict[UUID, str] = field(default_factory=dict)
 
     def blanked(self, delivery: Delivery, words: str) -> str:
@@ -123,7 +125,7 @@ class Material:
         """Return what a delivery says, in its person's language, and the values to put in."""
         kind = template_kind(delivery.kind)
         template = self.templates.get(_chosen(kind, invitation) or kind) or self.templates[kind]
-        wanted = "" if kind == "notice" else language_of(invitation)
+        wanted = "" if kind in ADMINISTRATIVE else language_of(invitation)
         said, language = said_among(template, self.translations.get(template.id, {}), wanted, self.language)
         values = values_among(self.house, invitation, invitation.person, language)
         return said, values | self._further(kind, delivery, invitation)
@@ -141,10 +143,13 @@ class Material:
         if kind == "notice":
             page = invitation_page(self.desk.settings, invitation)
             return {"invitation.page": page, "failure.reason": self.reasons.get(invitation.id, "")}
+        if kind == "trouble":
+            page = f"{self.desk.settings.public_url}/admin/notification-servers"
+            return {"failure.page": page, "failure.reason": self.trouble}
         return {}
 
 
-async def gather(desk: Desk, messages: Sequence[tuple[Delivery, Invitation]]) -> Material:
+async def gather(desk: Desk, messages: Sequence[tuple[Delivery, Invitation]], now: datetime) -> Material:
     """Read what ``messages`` are made from; their number does not matter for how often the database is asked."""
     kinds = {template_kind(delivery.kind) for delivery, _ in messages}
     chosen = {_chosen(template_kind(delivery.kind), invitation) for delivery, invitation in messages} - {None}
@@ -164,6 +169,7 @@ async def gather(desk: Desk, messages: Sequence[tuple[Delivery, Invitation]]) ->
         templates=templates,
         translations=translations,
         pins={(pin.invitation_id, pin.generation): pin for pin in pins},
+        trouble=await _trouble(messages, now),
         reasons={each.id: await _reason(each) for delivery, each in messages if delivery.kind == "notice"},
     )
 
@@ -264,6 +270,13 @@ def values_among(house: House, invitation: Invitation, person: Person, language:
 def invitation_page(settings: Settings, invitation: Invitation) -> str:
     """Return the console's page of an invitation."""
     return f"{settings.public_url}/admin/invitations/{invitation.id}"
+
+
+async def _trouble(messages: Sequence[tuple[Delivery, Invitation]], now: datetime) -> str:
+    """Return what servers refuse, for a notice about it among ``messages``."""
+    if all(delivery.kind != "trouble" for delivery, _ in messages):
+        return ""
+    return one_line("; ".join(f"{each.server.name}: {each.words}" for each in await troubles(now)))
 
 
 async def _reason(invitation: Invitation) -> str:

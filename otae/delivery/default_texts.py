@@ -14,6 +14,7 @@ DEFAULT_NAMES: Final = {
     "revoked": "Invitation withdrawn",
     "expired": "Invitation expired",
     "notice": "Invitation failed",
+    "trouble": "Mail server refuses everything",
 }
 
 
@@ -180,6 +181,24 @@ You get this message because you sent the invitation.
 """
 
 
+_TROUBLE_HTML = """@P@The notification server refuses what ${server.name} sends through it: ${failure.reason}</p>
+@P@The invitations wait, and nothing is lost. What to do: correct its settings, such as the sender's address or the \
+sign-in, and test them:<br>
+<a href="${failure.page}" style="color:inherit;word-break:break-all">${failure.page}</a></p>"""
+
+_TROUBLE_TEXT = """The notification server refuses what ${server.name} sends through it:
+
+${failure.reason}
+
+The invitations wait, and nothing is lost. What to do: correct its settings,
+such as the sender's address or the sign-in, and test them:
+
+${failure.page}
+
+You get this message because you sent an invitation.
+"""
+
+
 def _framed(title: str, body: str, greeting: str = "Hello ${user.displayname},", foot: str = "") -> str:
     foot = foot or "Questions, or you did not expect this message? Please ask ${support.contact}."
     button = ("Enroll this Mac", "If the button does nothing, open this address:")
@@ -232,5 +251,10 @@ DEFAULTS: Final = {
         "${server.name}: the invitation of ${user.loginname} failed",
         _NOTICE_TEXT,
         _to_administrator("An invitation failed", _NOTICE_HTML),
+    ),
+    "trouble": Wording(
+        "${server.name}: the mail server refuses every message",
+        _TROUBLE_TEXT,
+        _to_administrator("The mail server refuses every message", _TROUBLE_HTML),
     ),
 }

@@ -11,6 +11,7 @@ import aiosmtplib
 from otae import outgoing
 from otae.delivery import ntlm
 from otae.delivery.conversation import Conversation, TellingSMTP
+from otae.delivery.refusals import signing_in
 from otae.delivery.transport import Unreachable
 from otae.errors import AddressRefused
 
@@ -92,7 +93,7 @@ async def _greet(client: aiosmtplib.SMTP, dialled: Dialled) -> None:
     try:
         await sign_in(client, dialled.username, dialled.password or "")
     except aiosmtplib.SMTPAuthenticationError as error:
-        raise Unreachable(f"sign-in: {error.code} {error.message}") from error
+        raise Unreachable(signing_in(error.code, error.message)) from error
     except aiosmtplib.SMTPServerDisconnected as error:
         raise Unreachable("sign-in: the server hung up") from error
     except aiosmtplib.SMTPTimeoutError as error:

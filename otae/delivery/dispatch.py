@@ -41,9 +41,9 @@ class Load:
     addresses: Mapping[UUID, str]
 
 
-async def load(desk: Desk, claimed: Sequence[Claimed]) -> Load:
+async def load(desk: Desk, claimed: Sequence[Claimed], now: datetime) -> Load:
     """Read what ``claimed`` are made from, and where what bounces of them comes back to."""
-    material = await gather(desk, [(each.row, each.invitation) for each in claimed])
+    material = await gather(desk, [(each.row, each.invitation) for each in claimed], now)
     return Load(desk, material, await return_addresses(desk, [each.row.id for each in claimed]))
 
 

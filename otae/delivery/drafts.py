@@ -44,6 +44,7 @@ PATIENCE = 10
 SAMPLE_PIN = "12345678"
 SAMPLE_NOTE = "Please do this before Friday."
 SAMPLE_REASON = "550 5.1.1 ben@example.test: there is no such mailbox"
+SAMPLE_TROUBLE = "mail.example.test: 553 5.7.1 it@example.test: sender address rejected"
 SAMPLE_TOKEN = "ep-00000000-0000-4000-8000-000000000000"  # noqa: S105 - opens nothing
 
 
@@ -99,6 +100,9 @@ async def preview(desk: Desk, kind: str, wording: Wording, *, now: datetime, lan
     values = await values_of(invitation, person, language)
     values |= {"enrollment.url": invitation_url(desk.settings, SAMPLE_TOKEN), "enrollment.pin": SAMPLE_PIN}
     values |= {"invitation.page": invitation_page(desk.settings, invitation), "failure.reason": SAMPLE_REASON}
+    if kind == "trouble":
+        values |= {"failure.page": f"{desk.settings.public_url}/admin/notification-servers"}
+        values |= {"failure.reason": SAMPLE_TROUBLE}
     values = {name: value for name, value in values.items() if kind in MACROS[name]}
     spoken = default_in(kind, language)
     if spoken and not wording.sms:

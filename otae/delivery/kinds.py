@@ -2,14 +2,16 @@
 
 from typing import Final
 
-#: Every kind of template. "notice" goes to the administrator who invited, all others to who is invited.
-KINDS: Final = ("url", "pin", "confirmation", "reminder", "revoked", "expired", "notice")
+#: Every kind of template. ADMINISTRATIVE ones go to the administrator who invited, all others to who is invited.
+KINDS: Final = ("url", "pin", "confirmation", "reminder", "revoked", "expired", "notice", "trouble")
+#: That an invitation failed, and that a mail server refuses to send any.
+ADMINISTRATIVE: Final = ("notice", "trouble")
 #: The kinds for which an invitation may name a template of its own.
 CHOSEN: Final = ("url", "pin", "confirmation")
 #: The kinds that carry the invitation's link.
 LINKING: Final = ("url", "reminder")
 #: The kinds that tell of an end: they go out although, and because, the invitation can no longer be used.
-AFTERWARDS: Final = frozenset({"confirmation", "revoked", "expired", "notice"})
+AFTERWARDS: Final = frozenset({"confirmation", "revoked", "expired", *ADMINISTRATIVE})
 
 
 def template_kind(kind: str) -> str:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from otae.delivery.kinds import AFTERWARDS, KINDS, LINKING
+from otae.delivery.kinds import ADMINISTRATIVE, AFTERWARDS, KINDS, LINKING
 from otae.errors import InputRefused
 
 _EVERYWHERE = frozenset(KINDS)
@@ -29,7 +29,8 @@ MACROS: Mapping[str, frozenset[str]] = {
     "user.phone": _EVERYWHERE,
     "invitation.note": _EVERYWHERE,
     "invitation.page": _NOTICE,
-    "failure.reason": _NOTICE,
+    "failure.reason": frozenset(ADMINISTRATIVE),
+    "failure.page": frozenset({"trouble"}),
     "server.name": _EVERYWHERE,
     "root.fingerprint": _EVERYWHERE,
     "support.contact": _EVERYWHERE,

@@ -1,4 +1,4 @@
-"""Telling the administrator who invited that an invitation failed, once for each time it was sent."""
+"""Telling the administrator who invited: that an invitation failed, or that a mail server refuses to send any."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,6 +9,7 @@ from otae.store.models import Administrator, Delivery, Invitation
 from otae.store.records import about, note
 
 NOTICE: Final = "notice"
+TROUBLE: Final = "trouble"
 #: Most notices an address gets in an hour: when a whole group fails, its page tells the rest.
 MOST, HOUR = 20, timedelta(hours=1)
 
@@ -20,19 +21,31 @@ async def tell_of_failure(invitation: Invitation, *, now: datetime) -> None:
     for a rehearsal, while the server property notification.failure is off, and after twenty to one address in an hour.
     The sweep finds it: nothing needs to be rung.
     """
+    await _tell(invitation, NOTICE, now)
+
+
+async def tell_of_trouble(invitation: Invitation, *, now: datetime) -> None:
+    """Queue the notice that a mail server refuses everything, as it refused a message of ``invitation``.
+
+    As `tell_of_failure`: to the same address, and from the same kind of place.
+    """
+    await _tell(invitation, TROUBLE, now)
+
+
+async def _tell(invitation: Invitation, kind: str, now: datetime) -> None:
     if invitation.rehearsal or not await properties.flag("notification.failure"):
         return
     recipient = await _address_of(invitation.created_by)
     if recipient is None:
         return
-    same = Delivery.filter(invitation_id=invitation.id, kind=NOTICE, generation=invitation.generation)
-    lately = Delivery.filter(kind=NOTICE, recipient=recipient, created_at__gt=now - HOUR)
+    same = Delivery.filter(invitation_id=invitation.id, kind=kind, generation=invitation.generation)
+    lately = Delivery.filter(kind=kind, recipient=recipient, created_at__gt=now - HOUR)
     if await same.exists() or await lately.count() >= MOST:
         return
-    row = Delivery(invitation_id=invitation.id, kind=NOTICE, generation=invitation.generation, created_at=now)
+    row = Delivery(invitation_id=invitation.id, kind=kind, generation=invitation.generation, created_at=now)
     row.recipient, row.message_id = recipient, f"{row.id}.{row.generation}"
     await row.save(force_create=True)
-    await note("delivery.queued", now=now, about=about(invitation), detail=NOTICE)
+    await note("delivery.queued", now=now, about=about(invitation), detail=kind)
 
 
 async def _address_of(name: str) -> str | None:

@@ -86,7 +86,7 @@ async def sent_all(accepted: Sequence[Accepted], now: datetime) -> list[Exceptio
 async def _sent(accepted: Sequence[Accepted], now: datetime) -> None:
     """Record all of ``accepted`` in one transaction, or, with StaleState, none: one of them is another's."""
     rows = [each.claimed.row for each in accepted]
-    answers = {each.claimed.row.id: _without_secrets(each.claimed.row, each.receipt.words) for each in accepted}
+    answers = {each.claimed.row.id: without_secrets(each.claimed.row, each.receipt.words) for each in accepted}
     async with transaction():
         await advance_all(
             rows,
@@ -113,10 +113,20 @@ def _each_its_own(values: Mapping[UUID, str]) -> str | Case:
 
 
 async def deferred(
-    claimed: Claimed, words: str, retries: int, now: datetime, *, at_once: bool = False, may_have_arrived: bool = False
+    claimed: Claimed,
+    words: str,
+    retries: int,
+    now: datetime,
+    *,
+    at_once: bool = False,
+    may_have_arrived: bool = False,
+    by_policy: bool = False,
 ) -> None:
-    """The message waits for its next try: ``retries`` tries at growing distance, then far ones."""
-    row, words = claimed.row, _without_secrets(claimed.row, words)
+    """The message waits for its next try: ``retries`` tries at growing distance, then far ones.
+
+    ``by_policy``: a policy refused it that may be about its recipient.
+    """
+    row, words = claimed.row, without_secrets(claimed.row, words)
     distance = FAR if row.attempt > retries else DISTANCES[min(row.attempt, len(DISTANCES)) - 1]
     async with _held(row):
         await advance(
@@ -130,6 +140,7 @@ async def deferred(
             answer=words,
             phase="",
             outcome_unknown=may_have_arrived or row.outcome_unknown,
+            policy_refused=by_policy or row.policy_refused,
         )
 
 
@@ -143,7 +154,7 @@ async def unknown(claimed: Claimed, words: str, now: datetime, *, at_once: bool 
 
 async def failed(claimed: Claimed, words: str, now: datetime, *, may_have_arrived: bool = False) -> None:
     """Give the message up. An invitation whose link cannot reach anybody fails with it."""
-    row, words = claimed.row, _without_secrets(claimed.row, words)
+    row, words = claimed.row, without_secrets(claimed.row, words)
     async with _in_order(row), _held(row):
         detail = f"{row.kind}: {words}"
         await advance(
@@ -222,7 +233,7 @@ async def bounced(row: Delivery, invitation: Invitation, words: str, now: dateti
 
     Whoever invited is told when it was the link of an invitation that still waits.
     """
-    words = _without_secrets(row, words)[:500]
+    words = without_secrets(row, words)[:500]
     async with _in_order(row):
         await advance(
             row,
@@ -247,7 +258,7 @@ async def _forget_pins(rows: Iterable[Delivery]) -> None:
         await Pin.filter(invitation_id__in=invitation_ids, generation=generation).update(pin_sealed=None)
 
 
-def _without_secrets(row: Delivery, words: str) -> str:
+def without_secrets(row: Delivery, words: str) -> str:
     """Blank what a server may have quoted back at us: a link's token, a PIN."""
-    secret = r"\d{6,}" if row.kind == "pin" else r"ep-[A-Za-z0-9_-]{6,}"
+    secret = r"ep-[A-Za-z0-9_-]{6,}" + (r"|\d{6,}" if row.kind == "pin" else "")
     return re.sub(secret, "…", words)

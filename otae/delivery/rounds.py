@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from otae.delivery import claims, lines
+from otae.delivery import claims, lines, server_refusals
 from otae.delivery.attempts import Handful, attempt
 from otae.delivery.dispatch import called, load, servers_for
 from otae.delivery.outcomes import Accepted, Claimed, sent_all
@@ -103,7 +103,8 @@ async def _work_off(
             ours.waiting.clear()  # the server may not be given more yet
         if not taken:
             continue
-        handful = Handful(await load(desk, taken), servers, clock, since, marks, records)
+        refusing = await server_refusals.refusing(servers)
+        handful = Handful(await load(desk, taken, clock()), servers, refusing, clock, since, marks, records)
         for claimed in taken:
             unplaced.count += 1
             task = asyncio.create_task(_one(handful, claimed, _place(servers), unplaced))

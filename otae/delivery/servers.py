@@ -1,5 +1,6 @@
 """Notification servers: where messages leave the house. One of each kind is active; else the catcher takes them."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,14 +11,15 @@ from tortoise.expressions import Q
 
 from otae.delivery import phones
 from otae.delivery.message import MessageRefused, check_address, check_header, short_line
-from otae.delivery.smtp import PASSWORD
+from otae.delivery.smtp import PASSWORD, may_be_here
 from otae.delivery.tryout import try_out, try_out_sms
-from otae.errors import InputRefused
-from otae.outgoing import is_host, is_host_name
+from otae.errors import AddressRefused, InputRefused
+from otae.outgoing import is_host, is_host_name, resolve
+from otae.settings import Settings
 from otae.store import audit, jobs, tries
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import Job, NotificationServer
+from otae.store.models import Delivery, Job, NotificationServer, ServerRefusal
 
 #: Name for those who show rows and may not know the tables.
 ServerRow: TypeAlias = NotificationServer
@@ -28,6 +30,12 @@ TEST = "notification-server.test"
 GONE = "this notification server does not exist any more"
 #: Tests an hour and administrator.
 TESTS = 30
+#: Seconds for looking up where a server is.
+LOOK_UP = 3
+NEVER_CALLED = (
+    "is this machine or an address that is never called, so that every message would wait: name another server, or set "
+    "OTAE_ALLOW_PRIVATE=1 where the mail server runs on this machine"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,15 +101,24 @@ async def change_server(
 ) -> None:
     """Store what was entered for ``server``, all of it together, and nothing else; InputRefused when it was removed.
 
-    The audit log is told what that changes, and nothing where it changes nothing.
+    The audit log is told what that changes, and nothing where it changes nothing. What waits has its next try at once.
     """
     async with transaction():
         before = await NotificationServer.filter(id=server.id).values()
         if await NotificationServer.filter(id=server.id).update(**entered) != 1:
             raise InputRefused({"": GONE})
         if told := audit.changes(before[0], entered):
+            await _try_anew(server, now)
             await audit.record(actor, "notification-server.change", now=now, subject=server.name, detail=told)
     server.update_from_dict(dict(entered))
+
+
+async def _try_anew(server: NotificationServer, now: datetime) -> None:
+    """Forget what ``server`` refused, and let what waits for a further try have it now; call inside a transaction."""
+    await ServerRefusal.filter(server_id=server.id).delete()
+    await NotificationServer.filter(id=server.id).update(told_at=None)
+    channel = "mail" if server.kind == "smtp" else "sms"
+    await Delivery.filter(status="queued", channel=channel, next_try_at__gt=now).update(next_try_at=now)
 
 
 async def list_servers(kind: str | None = None) -> list[NotificationServer]:
@@ -141,11 +158,14 @@ async def ways(kind: str = "smtp") -> list[NotificationServer]:
     return [*active, *(row for row in rows if not row.active)] if active else []
 
 
-async def activate(server: NotificationServer, *, now: datetime, actor: str) -> None:
-    """Send through ``server`` from now on."""
+async def activate(desk: Desk, server: NotificationServer, *, now: datetime, actor: str) -> None:
+    """Send through ``server`` from now on; InputRefused when it is where nothing is ever sent."""
+    if server.kind == "smtp":
+        await check_address_allowed(desk.settings, server.host, server.port)
     async with transaction():
         await NotificationServer.filter(kind=server.kind, active=True).update(active=False)
         await NotificationServer.filter(id=server.id).update(active=True)
+        await _try_anew(server, now)
         await audit.record(actor, "notification-server.activate", now=now, subject=server.name)
     server.active = True
 
@@ -208,6 +228,20 @@ async def run_test(desk: Desk, job: Job, *, now: datetime) -> None:
     await jobs.finish(job.id, outcome, now=now, failed=not outcome["ok"])
 
 
+async def check_address_allowed(settings: Settings, host: str, port: int) -> None:
+    """Raise InputRefused when no message would ever be given to ``host``, as the addresses it has now are not called.
+
+    What does not resolve now may do so later.
+    """
+    try:
+        async with asyncio.timeout(LOOK_UP):
+            await resolve(host, port, private=True, loopback=may_be_here(settings))
+    except AddressRefused:
+        raise InputRefused({"host": NEVER_CALLED}) from None
+    except (OSError, TimeoutError):
+        return
+
+
 async def _checked(desk: Desk, row: NotificationServer, entry: ServerEntry) -> dict[str, object]:
     """Return the columns that ``entry`` gives ``row``; InputRefused."""
     fields = _wrong(entry)
@@ -226,6 +260,11 @@ async def _checked(desk: Desk, row: NotificationServer, entry: ServerEntry) -> d
     if entry.username and not entry.password and (row.password_sealed is None or moved):
         again = "enter it again: it was given for another server, user name or way to sign in"
         fields["password"] = again if row.password_sealed else "is missing"  # - what the form says
+    if "host" not in fields and "port" not in fields:
+        try:
+            await check_address_allowed(desk.settings, entry.host.strip(), entry.port)
+        except InputRefused as refusal:
+            fields |= refusal.fields
     if fields:
         raise InputRefused(fields)
     sealed = row.password_sealed if entry.username else None

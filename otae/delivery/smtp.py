@@ -10,7 +10,9 @@ from otae.delivery import lines
 from otae.delivery.conversation import Conversation
 from otae.delivery.dialing import Dialled, tls_agreed
 from otae.delivery.message import Mail
-from otae.delivery.transport import BeforeEnd, NotSent, NotYet, OutcomeUnknown, Receipt, RefusedForGood, Unreachable
+from otae.delivery.refusals import Command, judged
+from otae.delivery.transport import BeforeEnd, NotSent, NotYet, OutcomeUnknown, Receipt
+from otae.settings import Settings
 from otae.store.desk import Desk
 from otae.store.models import NotificationServer
 
@@ -18,8 +20,6 @@ from otae.store.models import NotificationServer
 PASSWORD = "notification-server.password"  # noqa: S105 - a purpose, not a password
 #: Handing a message over never takes longer, in seconds, however slowly the server drips.
 LONGEST = 65
-#: Answers that speak of the connection or of signing in, whichever command they answer: the settings are wrong.
-ABOUT_SETTINGS = frozenset({421, 530, 534, 535, 538})
 _LEADING_DOT = re.compile(rb"(?m)^\.")
 
 
@@ -52,7 +52,7 @@ class SmtpTransport:
                 client, tls = line.client, tls_agreed(line.client)
                 if not line.begun:
                     await client.mail(self.sender)
-                await client.rcpt(recipient)
+                await _name_recipient(client, recipient)
                 words = await _content(client, message.content, before_end, ended)
                 if conversation is not None:
                     conversation.add(">", "(the message)")
@@ -63,10 +63,19 @@ class SmtpTransport:
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             if conversation is not None and ended.is_set():
                 conversation.add(">", "(the message)")
-                conversation.add("<", _told_apart(error).args[0])
+                conversation.add("<", _told_apart(error, ended).args[0])
             if ended.is_set() and not isinstance(error, aiosmtplib.SMTPResponseException):
                 raise OutcomeUnknown("the line broke after the message was handed over") from error
-            raise _told_apart(error) from error
+            raise _told_apart(error, ended) from error
+
+    async def probe(self) -> None:
+        """Reach the server, sign in and name the sender, as for a message, and send none; raises as `send`."""
+        try:
+            async with lines.line(self.dialled, self.sender) as line, asyncio.timeout(LONGEST):
+                await line.client.mail(self.sender)
+                await line.client.rset()
+        except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+            raise _told_apart(error, asyncio.Event()) from error
 
 
 def smtp_transport(
@@ -84,7 +93,7 @@ def smtp_transport(
         port=server.port,
         security=server.security,
         greeting_name=desk.settings.public_host,
-        loopback=desk.settings.embedded or desk.settings.allow_private,
+        loopback=may_be_here(desk.settings),
         timeout=timeout or server.timeout,
         username=server.username,
         password=password,
@@ -92,6 +101,11 @@ def smtp_transport(
         clear_sign_in=server.clear_sign_in,
     )
     return SmtpTransport(dialled, sender or server.from_email)
+
+
+def may_be_here(settings: Settings) -> bool:
+    """Tell whether a mail server may be on this machine: beside a database server, only where the operator says so."""
+    return settings.embedded or settings.allow_private
 
 
 async def _content(client: aiosmtplib.SMTP, content: bytes, before_end: BeforeEnd, ended: asyncio.Event) -> str:
@@ -107,18 +121,28 @@ async def _content(client: aiosmtplib.SMTP, content: bytes, before_end: BeforeEn
     protocol.write(b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n")
     ended.set()
     answer = await protocol.read_response(timeout=client.timeout)
-    if answer.code != 250:
+    if not 200 <= answer.code < 300:
         raise aiosmtplib.SMTPDataError(answer.code, answer.message)
     return f"{answer.code} {answer.message}"
 
 
-def _told_apart(error: Exception) -> NotSent:
-    """Whose fault a failure is: 4xx and lines that break are nobody's for long, other 5xx are the message's."""
+async def _name_recipient(client: aiosmtplib.SMTP, recipient: str) -> None:
+    """Say RCPT; any 2xx is a yes, whatever the library makes of 252."""
+    try:
+        await client.rcpt(recipient)
+    except aiosmtplib.SMTPRecipientRefused as error:
+        if not 200 <= error.code < 300:
+            raise
+
+
+def _told_apart(error: Exception, ended: asyncio.Event) -> NotSent:
+    """Whose trouble a failure is; ``ended``: whether the end of the content had been sent."""
     if not isinstance(error, aiosmtplib.SMTPResponseException):
         return NotYet("no answer in time" if isinstance(error, TimeoutError) else "the server hung up")
-    words = f"{error.code} {error.message}"
-    if not 400 <= error.code < 600:
-        return NotYet("the server's answer is no SMTP")
-    if error.code in ABOUT_SETTINGS:
-        return Unreachable(words)
-    return NotYet(words) if error.code < 500 else RefusedForGood(words)
+    if isinstance(error, aiosmtplib.SMTPSenderRefused):
+        command = Command.MAIL
+    elif isinstance(error, aiosmtplib.SMTPRecipientRefused):
+        command = Command.RCPT
+    else:
+        command = Command.CONTENT if ended.is_set() else Command.DATA
+    return judged(command, error.code, error.message)

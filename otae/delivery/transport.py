@@ -31,6 +31,14 @@ class Unreachable(NotYet):
     """The server cannot be reached, or does not let us in: another one might."""
 
 
+class ServerRefused(Unreachable):
+    """The server refuses whatever we send as it is set up, its sender for one: its administrators are told."""
+
+
+class PolicyRefused(NotSent):
+    """The server's policy refuses this recipient, or everybody: what it says to a recipient elsewhere decides."""
+
+
 class Superseded(NotSent):
     """The message lost its point while it was on its way, and was not ended."""
 

@@ -1,7 +1,9 @@
 """Inviting a group in one go, for a command: what a worker does in steps, with everything its maker may see."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from otae.delivery.compose import invitation_url
@@ -10,10 +12,14 @@ from otae.invitations import groups, listing, results, tokens, waves
 from otae.invitations.channels import BY_HAND
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.lifecycle import Created
+from otae.invitations.making import Made
 from otae.invitations.results import Result
 from otae.store import leases
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitation
+
+#: Seconds until it is looked again whether messages were sent.
+PAUSE: Final = 1
 
 
 async def run(
@@ -29,7 +35,9 @@ async def run(
 
     A member gives "user" and what `listing.created_as_json` gives, or "user", "error" and "reason"; in a dry run who
     would be invited gives "user", "email", "mode" and status "waiting". The order is held meanwhile: a server beside
-    takes it up only when this process dies. Raises as `groups.order`, and StaleState while a worker has this key.
+    takes it up only when this process dies, or when as many messages wait as may. Then it goes on in the background,
+    and who was not invited yet is "waiting"; where PINs are shown, this command waits until some were sent. Raises as
+    `groups.order`, and StaleState while a worker has this key.
     """
     row = await groups.order(desk, wanted, now=await clock(), actor=actor, hold=True)
     show_pin = show_pin or row.pin_channel in BY_HAND
@@ -42,7 +50,9 @@ async def run(
             await leases.hold_on(row, await clock())
             await groups.start(desk, row, now=await clock(), actor=actor)
         while row.status == Status.EXPANDING and not dry_run:
-            made = await waves.invite_wave(desk, row, now=await clock(), show_pin=show_pin)
+            made = await _wave(desk, row, clock, show_pin=show_pin)
+            if made is None:
+                break
             pins |= {each.invitation.id: each.clear for each in made if each.clear}
             await leases.hold_on(row, await clock())
     except StaleState:
@@ -52,9 +62,23 @@ async def run(
         row = found  # paused or cancelled in the console: what was done until then is what there is to tell
     finally:
         await leases.let_go(row)
+        if row.status == Status.EXPANDING:
+            desk.bell.ring("group", row.id)
     async for page in results.every_result(row):
         for each in page:
             yield _told(desk, row, each, pins)
+
+
+async def _wave(
+    desk: Desk, row: GroupInvitation, clock: Callable[[], Awaitable[datetime]], *, show_pin: bool
+) -> list[Made] | None:
+    """Invite the next wave, nobody yet while as many messages wait as may; None when a worker can go on as well."""
+    if await waves.unsent(row) < waves.UNSENT:
+        return await waves.invite_wave(desk, row, now=await clock(), show_pin=show_pin)
+    if not show_pin:
+        return None
+    await asyncio.sleep(PAUSE)  # PINs to be shown are known here alone
+    return []
 
 
 def _told(desk: Desk, row: GroupInvitation, result: Result, pins: dict[UUID, str]) -> dict[str, object]:

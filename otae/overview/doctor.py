@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 
 from otae.authority import issuers, push, uploads
-from otae.delivery import servers
+from otae.delivery import server_refusals, servers
+from otae.delivery.smtp import smtp_transport
+from otae.delivery.transport import NotSent
 from otae.directory.servers import list_directories
 from otae.directory.tryout import steps_of
 from otae.errors import NotReady, OtaeError
@@ -46,7 +48,7 @@ async def examine(desk: Desk, *, now: datetime, redis: Check | None = None) -> l
         ("trusted hops", _hops(desk)),
         ("clock skew", _clock_skew(now)),
         ("processes", _heartbeats(now)),
-        ("mail", _mail()),
+        ("mail", _mail(desk, now)),
         ("directories", _directories(desk)),
         ("certificates", _certificates(now)),
         ("push certificate", _push(desk)),
@@ -124,19 +126,28 @@ async def _heartbeats(now: datetime) -> list[Check]:
     ]
 
 
-async def _mail() -> list[Check]:
-    server = await servers.active_server()
-    if server is None:
+async def _mail(desk: Desk, now: datetime) -> list[Check]:
+    """Try every server that mail may go out through as a worker would, up to the sender; no message is sent."""
+    ways = await servers.ways()
+    if not ways:
         advice = "Add a notification server under Settings; until then the built-in catcher takes all mail."
         return [Check("mail", "warning", "no notification server: mail goes to the catcher", advice)]
-    try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(server.host, server.port), SECONDS)
-    except (OSError, TimeoutError) as error:
-        advice = "Check host, port and firewall; use Test configuration."
-        words = f"{server.name} ({server.host}:{server.port}) does not answer: {str(error) or 'no answer in time'}"
-        return [Check("mail", "failed", words, advice)]
-    writer.close()
-    return [Check("mail", "ok", f"{server.name} answers")]
+    refusals = {each.server.id: each.words for each in await server_refusals.troubles(now)}
+    checks = []
+    for server in ways:
+        name = "mail" if server.active else f"mail standby {server.name}"
+        try:
+            await smtp_transport(desk, server, timeout=min(server.timeout, SECONDS)).probe()
+        except NotSent as error:
+            advice = "Check host, port, firewall, sign-in and sender; use Test configuration."
+            words = f"{server.name} ({server.host}:{server.port}) takes no mail from us: {error}"
+            checks.append(Check(name, "failed", words, advice))
+        else:
+            words = refusals.get(server.id, "")
+            advice = "It refused every message of late: see its page under Settings." if words else ""
+            said = f"answers, but refused: {words}" if words else "answers and takes our sender"
+            checks.append(Check(name, "warning" if words else "ok", f"{server.name} {said}", advice))
+    return checks
 
 
 async def _directories(desk: Desk) -> list[Check]:

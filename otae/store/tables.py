@@ -13,8 +13,8 @@ from tortoise.models import Model
 
 from otae.store import models
 
-#: Nothing that ends with the installation it was made in: signed-in browsers, signs of life.
-LEFT_OUT: Final = frozenset({"BrowserSession", "Heartbeat"})
+#: Nothing that ends with the installation it was made in: signed-in browsers, signs of life, what mail servers refuse.
+LEFT_OUT: Final = frozenset({"BrowserSession", "Heartbeat", "ServerRefusal"})
 _PAGE: Final = 200
 
 

@@ -203,7 +203,7 @@ async def bare(desk: Desk, port: int, count: int) -> float:
     server = await active_server()
     ready = []
     rows = await Delivery.filter(kind="url").limit(READY).select_related("invitation__person")
-    material = await gather(desk, [(row, row.invitation) for row in rows])
+    material = await gather(desk, [(row, row.invitation) for row in rows], await database.now())
     for row in rows:
         message = material.mail(row, row.invitation, now=await database.now(), server=server)
         ready.append((row.recipient, message.content))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from otae.delivery.calling import HttpRequest, call
-from otae.delivery.transport import Unreachable
-from tests.servers.sms import Provider, StartProvider
+from otae.delivery.transport import OutcomeUnknown, Unreachable
+from tests.servers.sms import FLOOD, Provider, StartProvider
 
 pytestmark = pytest.mark.anyio
 
@@ -109,3 +109,18 @@ async def test_a_proxy_of_the_environment_is_not_asked(provider: Provider, monke
     for name in ("HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     assert await ask(f"https://localhost:{provider.port}/", private=True) == 200
+
+
+async def test_an_answer_is_read_up_to_its_limit_and_not_a_byte_further(start_provider: StartProvider) -> None:
+    """The service sends without end; what came is not kept, and the line is cut."""
+    exact = start_provider(lambda _asked: (200, "x" * 65536))
+    answer = await call(HttpRequest("POST", exact.base_url), private=True, patience=10, before_end=nothing)
+    assert len(answer.text) == 65536
+    longer = start_provider(lambda _asked: (200, "x" * 65537))
+    with pytest.raises(OutcomeUnknown, match="longer than allowed"):
+        await ask(longer.base_url, private=True)
+    endless = start_provider(lambda _asked: (200, "x"))
+    endless.faults.append(FLOOD)
+    with pytest.raises(OutcomeUnknown, match="longer than allowed"):
+        await ask(endless.base_url, private=True)
+    assert endless.flooded < 16 * 1024 * 1024, "what the sockets held when the line was cut, and no more"

@@ -9,6 +9,7 @@ import pytest
 from otae.delivery import templates, wording
 from otae.delivery.compose import MOST_PARTS, gather, preview
 from otae.delivery.default_texts import DEFAULTS, Wording
+from otae.delivery.kinds import ADMINISTRATIVE
 from otae.delivery.message import MessageRefused
 from otae.delivery.sms_parts import measure
 from otae.settings import Settings
@@ -31,13 +32,13 @@ HOSTILE = ["Ben\r\nBcc: cleo@example.test", "\u202enimda\u202c", "👩‍💻" *
 
 async def sms(desk: Desk, delivery: Delivery) -> str:
     invitation = await Invitation.get(id=delivery.invitation_id).select_related("person")
-    return (await gather(desk, [(delivery, invitation)])).sms(delivery, invitation)
+    return (await gather(desk, [(delivery, invitation)], NOW)).sms(delivery, invitation)
 
 
 async def texts(desk: Desk, delivery: Delivery) -> tuple[str, str]:
     """Return subject and text of the mail."""
     invitation = await Invitation.get(id=delivery.invitation_id).select_related("person")
-    mail = (await gather(desk, [(delivery, invitation)])).mail(delivery, invitation, now=NOW)
+    mail = (await gather(desk, [(delivery, invitation)], NOW)).mail(delivery, invitation, now=NOW)
     read = BytesParser(policy=policy.default).parsebytes(mail.content)
     assert isinstance(read, EmailMessage)
     body = read.get_body(("plain",))
@@ -62,7 +63,7 @@ async def test_a_text_message_holds_what_it_is_sent_for(desk: Desk, invite: Invi
     assert measure(said).parts <= 2
 
 
-@pytest.mark.parametrize("kind", [kind for kind in DEFAULTS if kind != "notice"])
+@pytest.mark.parametrize("kind", [kind for kind in DEFAULTS if kind not in ADMINISTRATIVE])
 async def test_every_default_text_message_is_plain_and_short(desk: Desk, invite: Invite, kind: str) -> None:
     said = await sms(desk, (await invite(kind)).deliveries[kind])
     assert not measure(said).unicode

@@ -47,7 +47,7 @@ async def test_the_first_server_is_active_and_another_takes_over_when_told(desk:
     first = await add_server(desk, entry(), now=NOW, actor="ada")
     second = await add_server(desk, entry(name="Spare"), now=NOW, actor="ada")
     assert (await active_server()) == first
-    await activate(second, now=NOW, actor="ada")
+    await activate(desk, second, now=NOW, actor="ada")
     assert (await active_server()) == second
     assert [row.name for row in await list_servers()] == ["Spare", "House mail"]
     await remove_server(second, now=NOW, actor="ada")
@@ -110,7 +110,7 @@ async def test_a_change_touches_nothing_that_happens_meanwhile(desk: Desk) -> No
     first = await add_server(desk, entry(), now=NOW, actor="ada")
     second = await add_server(desk, entry(name="Spare"), now=NOW, actor="ada")
     seen_before = await NotificationServer.get(id=first.id)
-    await activate(second, now=NOW, actor="eve")
+    await activate(desk, second, now=NOW, actor="eve")
     await NotificationServer.filter(id=first.id).update(next_slot_at=NOW)
     await update_server(desk, seen_before, entry(host="mail2.example.test"), now=NOW, actor="ada")
     stored = await NotificationServer.get(id=first.id)

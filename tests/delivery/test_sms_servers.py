@@ -37,7 +37,7 @@ async def test_keys_are_sealed_kept_when_left_empty_and_never_shown(desk: Desk) 
     assert "s3cr3t" not in str([each.detail for each in await AuditEntry.all()])
     second = await add_sms_server(desk, entry(name="Other"), now=NOW, actor="ada")
     assert not second.active
-    await servers.activate(second, now=NOW, actor="ada")
+    await servers.activate(desk, second, now=NOW, actor="ada")
     assert [each.name for each in await servers.ways("sms")] == ["Other"]
 
 

@@ -9,6 +9,7 @@ import pytest
 from otae.delivery import templates, wording
 from otae.delivery.compose import filled_mail, filled_sms
 from otae.delivery.default_texts import DEFAULTS, Wording
+from otae.delivery.kinds import ADMINISTRATIVE
 from otae.delivery.languages import LANGUAGES
 from otae.delivery.macros import MACROS, check_template
 from otae.delivery.message import build
@@ -62,7 +63,7 @@ async def test_each_message_is_built_and_its_text_message_takes_two_parts_at_mos
         now=NOW,
     )
     assert len(message.content) < 30_000
-    if kind != "notice":
+    if kind not in ADMINISTRATIVE:
         text = filled_sms(kind, said, VALUES)
         assert not foreign(text)
         assert 1 <= measure(text).parts <= 2

@@ -2,13 +2,16 @@
 
 import pytest
 
+from otae.delivery.servers import ServerEntry, add_server
 from otae.overview import doctor
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import InstallationSecret
 from otae.store.vault import Vault
+from tests.delivery.conftest import NOW
 from tests.directory.ldap_desk import active_entry, add, entry_for
 from tests.servers.slapd import LdapServer
+from tests.servers.smtp import StartSMTP
 
 pytestmark = pytest.mark.anyio
 
@@ -52,3 +55,36 @@ async def test_each_directory_is_asked(desk: Desk, crowded_ldap: LdapServer) -> 
     assert (corp.state, corp.words) == ("ok", "answers, and its people can be read")
     assert (found["directory ad"].state, found["directory ad"].words) == ("failed", "bind: invalidCredentials")
     assert "Test connection" in found["directory ad"].advice
+
+
+async def test_mail_servers_are_tried_as_a_worker_would_up_to_the_sender(desk: Desk, start_smtp: StartSMTP) -> None:
+    desk = Desk(desk.settings.model_copy(update={"allow_private": True}), desk.vault, desk.bell)
+    fine, locked, picky = start_smtp("none"), start_smtp("none", user="otae", password="sesame"), start_smtp("none")
+    picky.answer("MAIL", "553 5.7.1 sender address rejected", times=9)
+    for name, smtp, standby, signing_in in (
+        ("Fine", fine, 0, {}),
+        ("Locked", locked, 1, {"username": "otae", "password": "open", "clear_sign_in": True}),
+        ("Picky", picky, 2, {}),
+    ):
+        entry = ServerEntry(
+            name=name, host="127.0.0.1", port=smtp.port, from_name="IT", from_email="it@example.test", standby=standby,
+            **signing_in,  # type: ignore[arg-type]  # fields of several types
+        )  # fmt: skip
+        await add_server(desk, entry, now=NOW, actor="ada")
+    found = await examined(desk)
+    assert (found["mail"].state, found["mail"].words) == ("ok", "Fine answers and takes our sender")
+    assert "sign-in: 535" in found["mail standby Locked"].words
+    assert "553 5.7.1 sender address rejected" in found["mail standby Picky"].words
+    assert {found[f"mail standby {name}"].state for name in ("Locked", "Picky")} == {"failed"}
+    assert (fine.messages, fine.contents) == ([], [])
+
+
+@pytest.mark.parametrize("settings", ["postgres"], indirect=True)
+async def test_a_mail_server_where_nothing_is_sent_is_named(desk: Desk, start_smtp: StartSMTP) -> None:
+    smtp = start_smtp("none")
+    here = Desk(desk.settings.model_copy(update={"allow_private": True}), desk.vault, desk.bell)
+    entry = ServerEntry(name="Here", host="127.0.0.1", port=smtp.port, from_name="IT", from_email="it@example.test")
+    await add_server(here, entry, now=NOW, actor="ada")
+    found = (await examined(desk))["mail"]
+    assert (found.state, smtp.connections) == ("failed", 0)
+    assert "does not connect to that address" in found.words

@@ -23,6 +23,8 @@ from tests.servers.ports import in_thread, make_identity
 #: Instead of an answer: say nothing more, or hang up.
 HANG = "hang"
 DROP = "drop"
+#: Instead of an answer: send one without end.
+FLOOD = "flood"
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Provider:
     asked: list[Asked] = field(default_factory=list)
     faults: list[str | tuple[int, object]] = field(default_factory=list)
     connections: int = 0
+    #: Bytes that were sent of answers without end, 32 MiB of each at most.
+    flooded: int = 0
 
 
 StartProvider = Callable[..., Provider]
@@ -132,6 +136,12 @@ async def _serve(
     fault = made.faults.pop(0) if made.faults else None
     if fault == HANG:
         await reader.read()
+    if fault == FLOOD:
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        while made.flooded < 32 * 1024 * 1024:
+            writer.write(b"x" * 65536)
+            await writer.drain()
+            made.flooded += 65536
     if isinstance(fault, str):
         return
     status, document = fault or made.answer(asked)

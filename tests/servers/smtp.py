@@ -43,11 +43,12 @@ class Received:
 
 @dataclass
 class Fault:
-    """What to do at a stage, and how many more times."""
+    """What to do at a stage, and how many more times. ``only``: for addresses that end so, at MAIL and RCPT."""
 
     stage: Stage
     reply: str
     times: int
+    only: str = ""
 
 
 @dataclass
@@ -72,14 +73,17 @@ class SMTPServer:
     #: Cut every line that is open.
     hang_up: Callable[[], object] = lambda: None
 
-    def answer(self, stage: Stage, reply: str, times: int = 1) -> None:
-        """Give ``reply`` ("450 4.2.0 later", DROP or HANG) at ``stage`` for the next ``times`` visits."""
-        self.faults.append(Fault(stage, reply, times))
+    def answer(self, stage: Stage, reply: str, times: int = 1, *, only: str = "") -> None:
+        """Give ``reply`` ("450 4.2.0 later", DROP or HANG) at ``stage`` for the next ``times`` visits.
 
-    def fault(self, stage: Stage) -> str | None:
+        ``only``: to addresses that end so, at MAIL and RCPT.
+        """
+        self.faults.append(Fault(stage, reply, times, only))
+
+    def fault(self, stage: Stage, address: str = "") -> str | None:
         """Take the next fault told for ``stage``; None when the server is to behave."""
         for fault in self.faults:
-            if fault.stage == stage and fault.times > 0:
+            if fault.stage == stage and fault.times > 0 and address.endswith(fault.only):
                 fault.times -= 1
                 return fault.reply
         return None
@@ -126,8 +130,8 @@ class Handler:
     async def handle_MAIL(  # noqa: N802 - aiosmtpd finds it by this name
         self, smtp: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        reply = await fail(self.server, "MAIL", smtp)
-        if reply is None:
+        reply = await fail(self.server, "MAIL", smtp, address)
+        if reply is None or reply.startswith("2"):
             envelope.mail_from = address
             envelope.mail_options.extend(options)
         return reply or "250 2.1.0 sender taken"
@@ -135,8 +139,8 @@ class Handler:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd finds it by this name
         self, smtp: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        reply = await fail(self.server, "RCPT", smtp)
-        if reply is None:
+        reply = await fail(self.server, "RCPT", smtp, address)
+        if reply is None or reply.startswith("2"):
             envelope.rcpt_tos.append(address)
         return reply or "250 2.1.5 recipient taken"
 
@@ -146,19 +150,19 @@ class Handler:
         raw = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content).encode()
         self.server.contents.append(raw)
         reply = await fail(self.server, "DOT", smtp)
-        if reply is not None:
+        if reply is not None and not reply.startswith("2"):
             return reply
         message = email.message_from_bytes(raw, policy=email.policy.default)
         login = session.auth_data.login.decode() if isinstance(session.auth_data, LoginPassword) else None
         encrypted = session.ssl is not None or self.server.security == "tls"
         recipients = tuple(envelope.rcpt_tos)
         self.server.messages.append(Received(envelope.mail_from or "", recipients, login, encrypted, message, raw))
-        return f"250 2.0.0 queued as {len(self.server.messages)}"
+        return reply or f"250 2.0.0 queued as {len(self.server.messages)}"
 
 
-async def fail(server: SMTPServer, stage: Stage, smtp: SMTP) -> str | None:
+async def fail(server: SMTPServer, stage: Stage, smtp: SMTP, address: str = "") -> str | None:
     """Do what was told for this stage: None to go on, else the reply; DROP and HANG end the conversation here."""
-    reply = server.fault(stage)
+    reply = server.fault(stage, address)
     if reply == HANG:
         await asyncio.sleep(3600)
     if reply == DROP:

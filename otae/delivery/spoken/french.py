@@ -108,5 +108,16 @@ page :
 
 @failed-page""",
         ),
+        "trouble": Said(
+            subject="${server.name} : le serveur de messagerie refuse tous les messages",
+            title="Un serveur de messagerie refuse tous les messages",
+            words="""
+Le serveur de notification refuse ce que ${server.name} lui envoie : ${failure.reason}
+
+Les invitations attendent et rien n’est perdu. Que faire : corrigez les réglages, tels que l’adresse de
+l’expéditeur ou l’identification, et testez-les :
+
+@settings-page""",
+        ),
     },
 )

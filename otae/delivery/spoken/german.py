@@ -117,5 +117,16 @@ Einladung dann auf ihrer Seite erneut:
 
 @failed-page""",
         ),
+        "trouble": Said(
+            subject="${server.name}: Der Mailserver nimmt keine Nachrichten an",
+            title="Ein Mailserver nimmt keine Nachrichten an",
+            words="""
+Der Benachrichtigungsserver lehnt ab, was ${server.name} ihm schickt: ${failure.reason}
+
+Die Einladungen warten, es geht nichts verloren. Was zu tun ist: Berichtigen Sie die Einstellungen, etwa die
+Absenderadresse oder die Anmeldung, und probieren Sie sie aus:
+
+@settings-page""",
+        ),
     },
 )

@@ -100,5 +100,16 @@ página:
 
 @failed-page""",
         ),
+        "trouble": Said(
+            subject="${server.name}: el servidor de correo rechaza todos los mensajes",
+            title="Un servidor de correo rechaza todos los mensajes",
+            words="""
+El servidor de notificaciones rechaza lo que ${server.name} le envía: ${failure.reason}
+
+Las invitaciones esperan y no se pierde nada. Qué hacer: corrija la configuración, por ejemplo la dirección del
+remitente o el inicio de sesión, y pruébela:
+
+@settings-page""",
+        ),
     },
 )

@@ -6,11 +6,13 @@ from textwrap import wrap
 from typing import Final
 
 from otae.delivery.default_texts import Wording
+from otae.delivery.kinds import ADMINISTRATIVE
 from otae.delivery.languages import direction
 from otae.delivery.mail_page import page
 
 #: Paragraphs that stand for what text and HTML say each in its way.
-LINK, PIN, CHECK, FINGERPRINT, FAILED_PAGE = "@link", "@pin", "@check", "@fingerprint", "@failed-page"
+LINK, PIN, CHECK, FINGERPRINT = "@link", "@pin", "@check", "@fingerprint"
+FAILED_PAGE, SETTINGS_PAGE = "@failed-page", "@settings-page"
 _WIDTH: Final = 78
 
 
@@ -34,7 +36,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Speech:
-    """One language. ``foot`` ends every message to a person, ``to_administrator`` the notice."""
+    """One language. ``foot`` ends every message to a person, ``to_administrator`` a notice."""
 
     language: str
     greeting: str
@@ -58,7 +60,7 @@ def worded(speech: Speech) -> dict[str, Wording]:
 
 
 def _text(speech: Speech, kind: str, said: Said) -> str:
-    notice = kind == "notice"
+    notice = kind in ADMINISTRATIVE
     parts = [] if notice else [speech.greeting]
     for line in said.paragraphs:
         parts += {
@@ -67,6 +69,7 @@ def _text(speech: Speech, kind: str, said: Said) -> str:
             CHECK: [f"{speech.check}\n${{root.fingerprint}}"],
             FINGERPRINT: [f"{speech.fingerprint}\n${{root.fingerprint}}"],
             FAILED_PAGE: ["${invitation.page}"],
+            SETTINGS_PAGE: ["${failure.page}"],
         }.get(line, [line])
     parts.append(speech.to_administrator if notice else speech.foot)
     return "\n\n".join(_wrapped(part) for part in parts) + "\n"
@@ -91,9 +94,10 @@ def _html(speech: Speech, kind: str, said: Said) -> str:
             PIN: ["@PIN@"],
             CHECK: [f"@SMALL@{speech.check}<br>\n@FINGERPRINT@</p>"],
             FINGERPRINT: [f"@SMALL@{speech.fingerprint}<br>\n@FINGERPRINT@</p>"],
+            SETTINGS_PAGE: [f'@P@<a href="${{failure.page}}" {links}>${{failure.page}}</a></p>'],
             FAILED_PAGE: [f'@P@<a href="${{invitation.page}}" {links}>${{invitation.page}}</a></p>'],
         }.get(line, [f"@P@{line}</p>"])
-    notice = kind == "notice"
+    notice = kind in ADMINISTRATIVE
     return page(
         said.title,
         "\n".join(body),

@@ -14,6 +14,7 @@ from otae.store.models.notifications import (
     Delivery,
     NotificationServer,
     NotificationTemplate,
+    ServerRefusal,
     TemplateTranslation,
 )
 from otae.store.models.people import Group, Membership, PasswordLink, Person
@@ -55,6 +56,7 @@ __all__ = [
     "Property",
     "Role",
     "RoleAssignment",
+    "ServerRefusal",
     "SetupLink",
     "TemplateTranslation",
     "UserChannel",

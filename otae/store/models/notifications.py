@@ -20,7 +20,9 @@ class NotificationServer(Row):
 
     `connections`: how many a worker process opens at most; `rate`: messages a minute, 0 for as many as there are, held
     by `next_slot_at`; `standby`: its place among those that stand in for the active one, 0 for none. `ntlm`: sign in by
-    NTLM; `clear_sign_in`: also over a line without TLS.
+    NTLM; `clear_sign_in`: also over a line without TLS. `oauth`: "", or whose tokens sign in instead of a password:
+    `password_sealed` is the client's secret or key then. `told_at`: when an administrator was last told by mail that it
+    refuses everything.
     """
 
     kind = fields.CharField(max_length=10, default="smtp")
@@ -33,6 +35,10 @@ class NotificationServer(Row):
     password_sealed = fields.BinaryField(null=True)
     ntlm = fields.BooleanField(default=False, db_default=False)
     clear_sign_in = fields.BooleanField(default=False, db_default=False)
+    oauth = fields.CharField(max_length=20, default="", db_default="")
+    oauth_token_url = fields.CharField(max_length=500, default="", db_default="")
+    oauth_client_id = fields.CharField(max_length=200, default="", db_default="")
+    oauth_scope = fields.CharField(max_length=500, default="", db_default="")
     from_name = fields.CharField(max_length=200)
     from_email = fields.CharField(max_length=254)
     timeout = fields.IntField(default=30)
@@ -45,11 +51,34 @@ class NotificationServer(Row):
     gateway = fields.CharField(max_length=20, default="")
     options: "fields.JSONField[dict[str, object]]" = fields.JSONField(default=dict)
     secrets_sealed = fields.BinaryField(null=True)
+    told_at = fields.DatetimeField(null=True)
     active = fields.BooleanField(default=False)
     created_at = fields.DatetimeField()
 
     class Meta:
         table = "notification_server"
+
+
+class ServerRefusal(Row):
+    """That a server refuses mail in a way that is not, or perhaps not, the message's trouble.
+
+    `domain`: of the recipient, "" where everything is refused, such as the sender; `likeness`: code and status of the
+    answer. A row goes when the server takes a message for that domain.
+    """
+
+    server_id: UUID
+    server: "fields.ForeignKeyRelation[NotificationServer]" = fields.ForeignKeyField(
+        "otae.NotificationServer", related_name="refusals", on_delete=fields.CASCADE
+    )
+    domain = fields.CharField(max_length=253)
+    likeness = fields.CharField(max_length=20)
+    words = fields.CharField(max_length=500)
+    since = fields.DatetimeField()
+    at = fields.DatetimeField()
+
+    class Meta:
+        table = "server_refusal"
+        unique_together = (("server", "domain", "likeness"),)
 
 
 class CarrierGateway(Row):
@@ -106,7 +135,8 @@ class TemplateTranslation(Row):
 class Delivery(Row):
     """One message to one recipient; the row is the truth, a queue message only a hint.
 
-    `channel`: "mail", or "sms" (then `recipient` is a number in E.164 form).
+    `channel`: "mail", or "sms" (then `recipient` is a number in E.164 form). `policy_refused`: a server's policy
+    refused it once, and nobody knew whether it was about this recipient.
     """
 
     invitation_id: UUID
@@ -124,6 +154,7 @@ class Delivery(Row):
     message_id = fields.CharField(max_length=200, unique=True)
     phase = fields.CharField(max_length=12, default="")
     outcome_unknown = fields.BooleanField(default=False)
+    policy_refused = fields.BooleanField(default=False, db_default=False)
     answer = fields.CharField(max_length=500, default="")
     server_name = fields.CharField(max_length=100, default="")
     created_at = fields.DatetimeField()

@@ -6,7 +6,7 @@ from typing import Final
 from starlette.responses import Response
 
 from otae.authority import push
-from otae.delivery import servers
+from otae.delivery import server_refusals, servers
 from otae.directory import local
 from otae.directory import servers as directories
 from otae.errors import InputRefused
@@ -56,6 +56,7 @@ async def index(visit: Console) -> Response:
         "steps": await _first_steps(board),
         "warnings": [_(PROCESSES[role]) for role in board.silent if role in PROCESSES],
         "silent": [row for row in await directories.list_directories() if row.trouble],
+        "troubles": await server_refusals.troubles(visit.now),
         "push_missing": await push.show_push(now=visit.now) is None,
         "server": await servers.active_server(),
         "modes": await enabled_modes(),

@@ -115,7 +115,10 @@ async def change(visit: Console) -> Response:
 async def activate(visit: Console) -> Response:
     """Send through this server from now on."""
     server = await _find(visit)
-    await servers.activate(server, now=visit.now, actor=visit.actor)
+    try:
+        await servers.activate(visit.desk, server, now=visit.now, actor=visit.actor)
+    except InputRefused as refusal:
+        return go(f"{SERVERS}/{server.id}", "warning", f"{server.host} {'; '.join(refusal.fields.values())}.")
     return go(f"{SERVERS}/{server.id}", "success", _("Mail goes out through %s from now on.") % server.name)
 
 

@@ -95,7 +95,7 @@ async def change(visit: Console) -> Response:
 async def activate(visit: Console) -> Response:
     """Send text messages through this gateway from now on."""
     server = await _found(visit)
-    await servers.activate(server, now=visit.now, actor=visit.actor)
+    await servers.activate(visit.desk, server, now=visit.now, actor=visit.actor)
     text = _("Text messages go out through %s from now on.") % server.name
     return go(f"{SMS}/{server.id}", "success", text)
 

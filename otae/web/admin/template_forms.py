@@ -18,6 +18,7 @@ TITLES: Final = {
     "revoked": _("Withdrawn"),
     "expired": _("Expired"),
     "notice": _("Notice to the administrator"),
+    "trouble": _("Notice about a mail server"),
 }
 #: When messages go out that nobody chooses for an invitation.
 OCCASIONS: Final = {
@@ -25,6 +26,7 @@ OCCASIONS: Final = {
     "revoked": _("Goes out when an invitation that was sent is revoked; server property notification.revoked."),
     "expired": _("Goes out when an invitation that was sent expires; server property notification.expired."),
     "notice": _("Goes to who invited when an invitation fails; server property notification.failure."),
+    "trouble": _("Goes to who invited when a server refuses every message; server property notification.failure."),
 }
 #: Begins the names of the fields of the form that clones: another form on the page has the same.
 COPY: Final = "copy-"

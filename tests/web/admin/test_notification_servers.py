@@ -1,5 +1,6 @@
 """Settings → Notification servers."""
 
+from datetime import datetime
 from uuid import uuid4
 
 import httpx2
@@ -7,7 +8,7 @@ import pytest
 
 from otae.delivery import servers
 from otae.store import database, jobs
-from otae.store.models import AuditEntry, Job, NotificationServer
+from otae.store.models import AuditEntry, Job, NotificationServer, ServerRefusal
 from tests.desks import RecordingBell
 from tests.web.conftest import Site
 
@@ -229,3 +230,32 @@ async def test_a_test_shows_conversation_certificate_and_what_dns_says(
     assert "&lt; 220 &lt;b&gt;mail&lt;/b&gt;\n&gt; EHLO localhost" in text
     assert "Certificate for mail.example.test" in text
     assert "example.test does not say" in text
+
+
+async def test_a_server_where_nothing_is_ever_sent_is_refused_beside_its_field(
+    console: httpx2.AsyncClient, office: NotificationServer
+) -> None:
+    here = ENTRIES | {"name": "Metadata", "host": "169.254.169.254"}
+    answer = await console.post(f"{LIST}/add", data=here)
+    assert answer.status_code == 422
+    assert "an address that is never called" in answer.text
+    assert "OTAE_ALLOW_PRIVATE=1" in answer.text
+    assert await NotificationServer.all().count() == 1
+    await NotificationServer.filter(id=office.id).update(host="169.254.169.254", active=False)
+    followed = await console.post(f"{LIST}/{office.id}/activate", follow_redirects=True)
+    assert "never called" in followed.text
+    assert not (await NotificationServer.get(id=office.id)).active
+
+
+async def test_a_server_that_refuses_everything_is_told_on_the_dashboard_and_no_longer_once_it_was_changed(
+    console: httpx2.AsyncClient, office: NotificationServer, now: datetime
+) -> None:
+    await ServerRefusal.create(
+        server=office, domain="", likeness="553 5.7.1", words="553 5.7.1 <it@x>: rejected", since=now, at=now
+    )
+    page = (await console.get("/admin")).text
+    assert "Office refuses every message" in page
+    assert "553 5.7.1 &lt;it@x&gt;: rejected" in page
+    assert f'href="{LIST}/{office.id}"' in page
+    assert (await console.post(f"{LIST}/{office.id}", data=ENTRIES)).status_code == 303
+    assert "refuses every message" not in (await console.get("/admin")).text

@@ -1,0 +1,181 @@
+"""Whose trouble a refusal is, met as a worker meets it: at a real server, with an invitation's link and PIN."""
+
+from datetime import timedelta
+
+import pytest
+
+from otae.accounts import administrators
+from otae.delivery import lines, outbox, server_refusals
+from otae.delivery.notices import TROUBLE
+from otae.delivery.servers import ServerEntry, update_server
+from otae.store.desk import Desk
+from otae.store.models import Administrator, Delivery, Invitation, NotificationServer
+from tests.delivery.conftest import NOW, PIN, TOKEN, Invite, UseServer
+from tests.servers.smtp import SMTPServer, Stage, StartSMTP
+
+pytestmark = pytest.mark.anyio
+
+#: What stands for: the server's trouble, the message's and its recipient's, not known yet, nobody's for long.
+SERVER, MESSAGE, POLICY, LATER, YES = "server", "message", "policy", "later", "yes"
+CASES: list[tuple[Stage, str, str]] = [
+    ("MAIL", "553 5.7.1 <it@example.test>: Sender address rejected: not owned by user otae", SERVER),
+    ("MAIL", "550 5.1.1 who are you", SERVER),
+    ("MAIL", "501 syntax", SERVER),
+    ("MAIL", "451 4.3.0 later", LATER),
+    ("RCPT", "550 5.1.1 <ben@example.test>: Recipient address rejected: User unknown", MESSAGE),
+    ("RCPT", "550 no such user here", MESSAGE),
+    ("RCPT", "550 5.1.1 no relay knows this user", MESSAGE),
+    ("RCPT", "550 5.2.1 mailbox disabled", MESSAGE),
+    ("RCPT", "552 5.2.2 mailbox full", MESSAGE),
+    ("RCPT", "550 5.4.1 Recipient address rejected: Access denied", MESSAGE),
+    ("RCPT", "550 5.5.0 Requested action not taken: mailbox unavailable", MESSAGE),
+    ("RCPT", "550 4.2.2 over quota", LATER),
+    ("RCPT", "450 5.1.1 try again", LATER),
+    ("RCPT", "503 5.5.1 need MAIL", SERVER),
+    ("RCPT", "553 5.7.1 <it@example.test>: Sender address rejected: not owned by user otae", SERVER),
+    ("RCPT", "550 5.1.8 <it@example.test>: Sender address rejected: Domain not found", SERVER),
+    ("RCPT", "550 Sender verify failed", SERVER),
+    ("RCPT", "553 sorry, your envelope sender is in my badmailfrom list (#5.7.1)", SERVER),
+    ("RCPT", "554 5.7.1 <ben@example.test>: Relay access denied", POLICY),
+    ("RCPT", "550 relaying is not permitted", POLICY),
+    ("RCPT", "550 5.7.1 Access denied", POLICY),
+    ("RCPT", "550-5.7.1 Access denied\r\n550 5.7.1 by policy", POLICY),
+    ("RCPT", "252 2.1.5 cannot verify, will try", YES),
+    ("DATA", "554 5.7.1 <DATA>: Data command rejected: policy", POLICY),
+    ("DATA", "502 5.5.2 no such command", SERVER),
+    ("DOT", "554 5.6.0 malformed", MESSAGE),
+    ("DOT", "552 5.3.4 too large", MESSAGE),
+    ("DOT", "554 5.7.1 this looks like spam", MESSAGE),
+    ("DOT", "554 no valid content", MESSAGE),
+    ("DOT", "554 5.2.252 SendAsDenied; otae@example.test not allowed to send as it@example.test", SERVER),
+    ("DOT", "550 5.7.60 SMTP; Client does not have permissions to send as this sender", SERVER),
+    ("DOT", "550-5.7.26 Unauthenticated email is not accepted\r\n550 5.7.26 due to domain's DMARC policy", SERVER),
+    ("DOT", "554 5.7.1 relaying denied", POLICY),
+    ("DOT", "251 2.0.0 taken", YES),
+    ("DOT", "299 fine", YES),
+]
+
+
+async def test_the_refused_command_and_its_status_decide_whose_trouble_it_is(
+    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
+) -> None:
+    server = await use_server(smtp_server)
+    for number, (stage, reply, whose) in enumerate(CASES):
+        ben = await invite("url", "pin", name=f"ben{number}")
+        smtp_server.answer(stage, reply, times=2)
+        for kind in ("pin", "url"):
+            await outbox.deliver(desk, ben.deliveries[kind].id, now=NOW)
+        rows = [await ben.reload(kind) for kind in ("pin", "url")]
+        wanted = {MESSAGE: "failed", YES: "sent"}.get(whose, "queued")
+        assert {row.status for row in rows} == {wanted}, (stage, reply)
+        assert {row.policy_refused for row in rows} == {whose == POLICY}, (stage, reply)
+        assert bool(await server_refusals.troubles(NOW)) is (whose == SERVER), (stage, reply)
+        invitation = await Invitation.get(id=ben.invitation.id)
+        assert invitation.status == ("failed" if whose == MESSAGE else "pending"), (stage, reply)
+        assert (await ben.sealed_pin() is None) is (whose == YES), (stage, reply)
+        await Delivery.filter(status="queued").update(status="cancelled")
+        await server_refusals.taken(server, rows[0])
+        smtp_server.faults.clear()
+
+
+async def test_a_wrong_sender_costs_no_invitation_and_mending_it_sends_everything_at_once(
+    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
+) -> None:
+    server = await use_server(smtp_server)
+    await administrators.create_administrator(desk, name="ada", password="four quiet words here", now=NOW, actor="ada")
+    await Administrator.filter(name="ada").update(email="ada@example.test")
+    refusal = f"553 5.7.1 it@example.test: sender address rejected, {TOKEN}"
+    smtp_server.answer("MAIL", refusal, times=99)
+    ben = await invite("url", "pin")
+    for hour in range(9):
+        for kind in ("url", "pin"):
+            await Delivery.filter(id=ben.deliveries[kind].id).update(next_try_at=None)
+            await outbox.deliver(desk, ben.deliveries[kind].id, now=NOW + timedelta(hours=hour))
+    last = NOW + timedelta(hours=8)
+    assert {(await ben.reload(kind)).status for kind in ("url", "pin")} == {"queued"}
+    assert (await Invitation.get(id=ben.invitation.id)).status == "pending"
+    [trouble] = await server_refusals.troubles(last)
+    assert trouble.server.name == "House mail"
+    assert NOW <= trouble.since < NOW + timedelta(minutes=1)
+    assert trouble.words == "553 5.7.1 it@example.test: sender address rejected, …"
+    told = await Delivery.get(kind=TROUBLE)
+    assert told.recipient == "ada@example.test"
+
+    smtp_server.faults.clear()
+    entry = ServerEntry(
+        name="House mail", host="127.0.0.1", port=smtp_server.port, from_name="IT", from_email="right@example.test"
+    )
+    await update_server(desk, await NotificationServer.get(id=server.id), entry, now=last, actor="ada")
+    waiting = await outbox.sweep(last)
+    for each in waiting:
+        await outbox.deliver(desk, each, now=last)
+    assert {mail.sender for mail in smtp_server.messages} == {"right@example.test"}
+    assert [PIN.encode() in mail.raw or TOKEN.encode() in mail.raw for mail in smtp_server.messages] == [True, True]
+    assert await server_refusals.troubles(last) == []
+    assert (await Delivery.get(kind=TROUBLE)).status == "cancelled"
+
+
+async def test_a_standby_takes_over_from_a_server_that_refuses_the_sender_and_carries_the_notice(
+    desk: Desk, invite: Invite, use_server: UseServer, start_smtp: StartSMTP
+) -> None:
+    first, spare = start_smtp("none"), start_smtp("none")
+    await use_server(first)
+    await use_server(spare, name="Spare", host="localhost", standby=1, from_email="spare@example.test")
+    await administrators.create_administrator(desk, name="ada", password="four quiet words here", now=NOW, actor="ada")
+    await Administrator.filter(name="ada").update(email="ada@example.test")
+    first.answer("MAIL", "553 5.7.1 sender address rejected", times=9)
+    ben = await invite("url")
+    await outbox.deliver(desk, ben.deliveries["url"].id, now=NOW)
+    assert (await ben.reload()).status == "sent"
+    notice = await Delivery.get(kind=TROUBLE)
+    await outbox.deliver(desk, notice.id, now=NOW)
+    [mail] = spare.to("ada@example.test")
+    body = mail.message.get_body(("plain",))
+    assert body is not None
+    assert "House mail: 553 5.7.1 sender address rejected" in body.get_content()
+    assert "https://localhost:8443/admin/notification-servers" in body.get_content()
+
+
+async def test_two_recipients_of_different_domains_refused_alike_make_it_the_servers_trouble(
+    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
+) -> None:
+    await use_server(smtp_server)
+    for domain in ("@one.test", "@two.test"):
+        smtp_server.answer("RCPT", f"554 5.7.1 <someone{domain}>: Relay access denied", times=99, only=domain)
+    people = {name: await invite("url", name=name, email=name) for name in ("ann@one.test", "bob@one.test")}
+    people["cleo@two.test"] = await invite("url", name="cleo@two.test", email="cleo@two.test")
+
+    async def deliver(name: str, minute: int) -> str:
+        row = await people[name].reload()
+        await Delivery.filter(id=row.id).update(next_try_at=None)
+        await outbox.deliver(desk, row.id, now=NOW + timedelta(minutes=minute))
+        return (await people[name].reload()).status
+
+    assert [await deliver("ann@one.test", minute) for minute in (0, 1)] == ["queued", "failed"], "one further try"
+    assert await deliver("bob@one.test", 2) == "queued"
+    assert await server_refusals.troubles(NOW) == [], "two of one domain say nothing of the server"
+    assert [await deliver("cleo@two.test", minute) for minute in (3, 4, 5)] == ["queued"] * 3
+    assert await deliver("bob@one.test", 6) == "queued"
+    assert len(await server_refusals.troubles(NOW)) == 1
+    assert (await Invitation.get(id=people["bob@one.test"].invitation.id)).status == "pending"
+
+    near = await invite("url")
+    await outbox.deliver(desk, near.deliveries["url"].id, now=NOW)
+    assert (await near.reload()).status == "sent"
+    assert len(await server_refusals.troubles(NOW)) == 1, "what it takes for others says nothing of these"
+    smtp_server.faults.clear()
+    assert await deliver("cleo@two.test", 7) == "sent"
+    assert await server_refusals.troubles(NOW) == []
+
+
+async def test_what_a_kept_line_refuses_at_mail_is_the_servers_trouble_too(
+    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
+) -> None:
+    await use_server(smtp_server)
+    first, second = await invite("url"), await invite("url", name="cleo", email="cleo@example.test")
+    async with lines.kept_open():
+        await outbox.deliver(desk, first.deliveries["url"].id, now=NOW)
+        smtp_server.answer("MAIL", "550 5.1.0 sender rejected")
+        await outbox.deliver(desk, second.deliveries["url"].id, now=NOW)
+    assert ((await first.reload()).status, (await second.reload()).status) == ("sent", "queued")
+    assert len(await server_refusals.troubles(NOW)) == 1
