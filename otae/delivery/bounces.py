@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
@@ -22,13 +22,19 @@ from otae.store.desk import Desk
 from otae.store.keyring import installation_secret
 from otae.store.models import Delivery
 
-#: Most parts of a report that are looked at, most parts within parts, and most bytes: what a report says comes first,
-#: and what it brings back behind it may be large, or made to keep a reader busy.
-PARTS, NESTED, LOOKED_AT = 50, 30, 64 * 1024
+#: Most parts of a report that are looked at, and most parts that may hold others, bytes and lines that are read: what a
+#: report says comes before what it brings back, which may be large, or made to keep a reader busy.
+PARTS, NESTED, LOOKED_AT, LINES = 50, 20, 512 * 1024, 20_000
+#: Most bytes of the headers that say where a mail arrived.
+HEADERS = 64 * 1024
+#: What the part is called that says what became of a message (RFC 3464, and RFC 6533 for addresses beyond ASCII).
+STATUSES = frozenset({"message/delivery-status", "message/global-delivery-status"})
 #: Headers in which a mail server says where a mail arrived, and most addresses in them that are looked at.
 ARRIVED, ADDRESSES = ("Delivered-To", "X-Original-To", "Envelope-To", "To"), 20
 _ADDRESS = re.compile(r"bounce\+([0-9a-f]{32})\.([0-9a-f]{20})@([^@]+)", re.IGNORECASE)
-_HOLDS_MORE = re.compile(rb"(?:multipart|message)/", re.IGNORECASE)
+_HOLDS_MORE = re.compile(rb"(?:^|[\r\n])content-type:\s*(?:multipart|message)/", re.IGNORECASE)
+_LINE_END = re.compile(rb"\r\n?|\n")
+_EMPTY_LINE = re.compile(rb"(?:\r\n[ \t]*\r\n|\n[ \t]*\n|\r[ \t]*\r)+")
 _ANYWHERE = re.compile(r"bounce\+[0-9a-f]{32}\.[0-9a-f]{20}@[a-z0-9.-]{1,253}", re.IGNORECASE)
 
 
@@ -75,7 +81,7 @@ async def delivery_of(desk: Desk, address: str) -> UUID:
 
 async def delivery_in(desk: Desk, content: bytes) -> UUID:
     """Return the delivery to whose return address a whole mail came, by its headers; NoSuchAddress when to none."""
-    headers = BytesHeaderParser(policy=policy.compat32).parsebytes(content[:LOOKED_AT])
+    headers = BytesHeaderParser(policy=policy.compat32).parsebytes(content[:HEADERS])
     arrived = (str(value) for name in ARRIVED for value in headers.get_all(name, []))
     for address in islice((found[0] for value in arrived for found in _ANYWHERE.finditer(value)), ADDRESSES):
         with contextlib.suppress(NoSuchAddress):
@@ -105,27 +111,52 @@ async def take(delivery_id: UUID, content: bytes, *, now: datetime) -> None:
 
 def read(content: bytes) -> Report | None:
     """Return what a mail says about a message that failed; None when it is no report of failure."""
-    head = content[:LOOKED_AT]
-    if len(_HOLDS_MORE.findall(head)) > NESTED:
-        return None  # no mail server writes that, and reading it would go as deep
-    message = BytesParser(policy=policy.compat32).parsebytes(head)
+    message = BytesParser(policy=policy.compat32).parsebytes(_head(content))
     if message.get_content_type() != "multipart/report":
         return None
     for part in islice(message.walk(), PARTS):
-        if part.get_content_type() == "message/delivery-status":
+        if part.get_content_type() in STATUSES:
             return _failure(part)
     return None
 
 
+def _head(content: bytes) -> bytes:
+    """Return the part of a mail that is read: neither so long nor so deep that reading it would take long."""
+    head = content[:LOOKED_AT]
+    for ends, most in ((_HOLDS_MORE, NESTED), (_LINE_END, LINES)):
+        if found := next(islice(ends.finditer(head), most, None), None):
+            head = head[: found.start()]
+    return head
+
+
 def _failure(part: Message) -> Report | None:
     """Find the first recipient that failed: the block about the message comes first, then one for each recipient."""
-    blocks = part.get_payload()
-    for block in blocks[:PARTS] if isinstance(blocks, list) else []:
-        if isinstance(block, Message) and str(block.get("Action", "")).strip().lower() == "failed":
-            diagnostic = str(block.get("Diagnostic-Code", "")).partition(";")[2]
-            status = re.fullmatch(r"\s*([245]\.\d{1,3}\.\d{1,3}).*", str(block.get("Status", "")), re.DOTALL)
+    for block in islice(_blocks(part), PARTS):
+        if _value(block, "Action").partition("(")[0].strip().lower() == "failed":
+            diagnostic = _value(block, "Diagnostic-Code").partition(";")[2]
+            status = re.fullmatch(r"\s*([245]\.\d{1,3}\.\d{1,3}).*", _value(block, "Status"), re.DOTALL)
             return Report(status[1] if status else "", plain(diagnostic))
     return None
+
+
+def _blocks(part: Message) -> Iterator[Message]:
+    """Give the blocks of headers of a status, which the parser takes apart in one of the two kinds alone."""
+    held = part.get_payload()
+    inside = [each.as_bytes() for each in held if isinstance(each, Message)] if isinstance(held, list) else []
+    text = Message()
+    text["Content-Transfer-Encoding"] = str(part.get("Content-Transfer-Encoding", ""))
+    text.set_payload(b"\n\n".join(inside).decode("ascii", "surrogateescape"))
+    decoded = text.get_payload(decode=True)
+    for block in _EMPTY_LINE.split(decoded.strip() if isinstance(decoded, bytes) else b""):
+        yield BytesHeaderParser(policy=policy.compat32).parsebytes(block.lstrip())
+
+
+def _value(block: Message, name: str) -> str:
+    """Return a header, "" without it, as UTF-8 where it is that."""
+    for key, value in block.raw_items():
+        if key.lower() == name.lower():
+            return str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return ""
 
 
 async def _signature(desk: Desk, delivery_id: UUID) -> str:

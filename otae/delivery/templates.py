@@ -7,6 +7,7 @@ from uuid import UUID
 
 from otae.delivery import languages
 from otae.delivery.default_texts import DEFAULT_NAMES, DEFAULTS, Wording
+from otae.delivery.shipped_texts import was_shipped
 from otae.delivery.spoken import SPOKEN, default_in
 from otae.store import properties
 from otae.store.models import NotificationTemplate, TemplateTranslation
@@ -16,13 +17,17 @@ Words: TypeAlias = NotificationTemplate | TemplateTranslation
 
 
 async def ensure_templates() -> None:
-    """Store the default templates that are missing; what an administrator changed stays.
+    """Store the default templates that are missing, and renew those that an earlier release made.
 
-    A template of an installation from before there were text messages gets the words of one.
+    What an administrator changed stays. One from before there were text messages gets the words of one.
     """
     for kind, wording in DEFAULTS.items():
         values = {"kind": kind, "system": True} | asdict(wording)
         await NotificationTemplate.get_or_create(defaults=values, name=DEFAULT_NAMES[kind])
+        for row in await NotificationTemplate.filter(kind=kind, system=True):
+            said = wording_of(row)
+            if said != wording and was_shipped(kind, said):
+                await NotificationTemplate.filter(id=row.id, **asdict(said)).update(**asdict(wording))
         await NotificationTemplate.filter(kind=kind, sms="").update(sms=wording.sms)
 
 
@@ -81,7 +86,7 @@ def shipped(template: NotificationTemplate) -> list[str]:
 
     None once its own text was changed, or for one that an administrator made: what is written there holds then.
     """
-    default = template.system and wording_of(template) == DEFAULTS.get(template.kind)
+    default = template.system and was_shipped(template.kind, wording_of(template))
     return sorted(SPOKEN) if default else []
 
 

@@ -1,6 +1,7 @@
 """Mail that comes back: signed return addresses, reports of failure, and the LMTP door they come in by."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 
 import pytest
@@ -101,10 +102,68 @@ async def test_one_report_handed_in_twenty_times_at_once_is_one_event(desk: Desk
     assert await Event.filter(kind="delivery.bounced").count() == 1
 
 
+def behind(html: bytes) -> bytes:
+    """Return a report that begins with a long HTML part."""
+    part = b"--b\r\nContent-Type: text/html\r\n\r\n" + html + b"\r\n"
+    return report().replace(b"--b\r\n", part + b"--b\r\n", 1)
+
+
+GLOBAL = report().replace(b"message/delivery-status", b"message/global-delivery-status").replace(
+    b"nobody here", "niemand: jürgen@müller.example".encode()
+)  # fmt: skip
+_fields = (
+    b"Reporting-MTA: dns; mx\r\n\r\nFinal-Recipient: utf-8; x\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+    b"Diagnostic-Code: smtp; 550 5.1.1 nobody here\r\n"
+)
+ENCODED = (
+    b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/global-delivery-status\r\n"
+    b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(_fields) + b"--b--\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "answer"),
+    [
+        (behind((b"x" * 990 + b"\r\n") * 75), "5.1.1 550 5.1.1 nobody here"),
+        (behind(b"<p>The message could not be delivered.</p>\r\n" * 1700), "5.1.1 550 5.1.1 nobody here"),
+        (report(action="failed (user unknown)"), "5.1.1 550 5.1.1 nobody here"),
+        (report(action="Failed\n (bounced)", status="5.1.1 (bad destination)"), "5.1.1 550 5.1.1 nobody here"),
+        (GLOBAL, "5.1.1 550 5.1.1 niemand: jürgen@müller.example"),
+        (GLOBAL.replace(b"Action: failed", b"Action: failed (x)"), "5.1.1 550 5.1.1 niemand: jürgen@müller.example"),
+        (ENCODED, "5.1.1 550 5.1.1 nobody here"),
+        (
+            report().replace(
+                b"--b--", b"--b\r\nContent-Type: message/rfc822\r\n\r\n" + b"Content-Type: multipart/x\r\n" * 99
+            ),
+            "5.1.1 550 5.1.1 nobody here",
+        ),
+    ],
+)
+async def test_a_report_is_found_however_a_mail_server_writes_it(
+    desk: Desk, sent: Invited, content: bytes, answer: str
+) -> None:
+    """Each by the door that mail servers speak to."""
+    address = await bounces.return_address(desk, sent.deliveries["url"].id)
+    port = free_port()
+    await properties.write("mail.bounce.lmtp", f"127.0.0.1:{port}")
+    async with lmtp.listening(desk):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        said = f"LHLO mx\r\nMAIL FROM:<>\r\nRCPT TO:<{address}>\r\nDATA\r\n".encode()
+        writer.write(said + content + b"\r\n.\r\nQUIT\r\n")
+        answers = (await reader.read()).decode()
+        writer.close()
+    assert "250 2.0.0 taken" in answers
+    row = await sent.reload()
+    assert (row.status, row.answer) == ("bounced", answer)
+
+
 @pytest.mark.parametrize(
     "content",
     [
         report(action="delayed"),
+        report(action="failed-over"),
+        GLOBAL.replace(b"Action: failed", b"Action: relayed (failed)"),
+        behind(b"x\n" * 200_000),
         report(action="delivered"),
         b"Subject: I am away\r\n\r\nUntil Monday.\r\n",
         b"Content-Type: multipart/report\r\n\r\nno parts",

@@ -1,0 +1,91 @@
+"""A release that says something better by default reaches what nobody edited, and only that."""
+
+from dataclasses import asdict, replace
+
+import pytest
+
+from otae.delivery import templates, wording
+from otae.delivery.default_texts import DEFAULTS, Wording
+from otae.delivery.shipped_texts import MAILS, TEXTS, fingerprint, mail_fingerprint
+from otae.delivery.spoken import SPOKEN
+from otae.store import database
+from otae.store.desk import Desk
+from otae.store.models import NotificationTemplate, TemplateTranslation
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("kind", DEFAULTS)
+def test_every_default_text_is_known_by_its_fingerprint(kind: str) -> None:
+    said = DEFAULTS[kind]
+    add = f"add {mail_fingerprint(said)} to MAILS[{kind!r}], and keep the others"
+    assert MAILS[kind][-1] == mail_fingerprint(said), add
+    if said.sms:
+        assert TEXTS[kind][-1] == fingerprint(said.sms), f"add {fingerprint(said.sms)} to TEXTS[{kind!r}]"
+
+
+@pytest.fixture
+def better(monkeypatch: pytest.MonkeyPatch) -> Wording:
+    """Be a later release, which says more in an invitation, on an installation that this one made."""
+    better = replace(DEFAULTS["url"], subject="${server.name}: please enroll your Mac", sms="${enrollment.url}")
+    monkeypatch.setitem(DEFAULTS, "url", better)
+    return better
+
+
+@pytest.mark.usefixtures("desk")
+async def test_an_upgrade_renews_what_nobody_edited_and_every_language_still_speaks(better: Wording) -> None:
+    before = await templates.default_template("url")
+    assert templates.wording_of(before) != better
+    assert await templates.said_in(before, "de") == (SPOKEN["de"]["url"], "de"), "before the first start, too"
+    await templates.ensure_templates()
+    row = await templates.default_template("url")
+    assert (row.id, templates.wording_of(row)) == (before.id, better)
+    for language in SPOKEN:
+        assert await templates.said_in(row, language) == (SPOKEN[language]["url"], language)
+    assert await templates.said_in(row, "en") == (better, "en")
+    assert templates.shipped(row) == sorted(SPOKEN)
+
+
+async def test_an_upgrade_leaves_alone_what_was_edited(desk: Desk, better: Wording) -> None:
+    now = await database.now()
+    row = await templates.default_template("url")
+    own = Wording("Ours", "${enrollment.url}", "<p>${enrollment.url}</p>", "${enrollment.url}")
+    await wording.reword(desk, row, own, now=now, actor="ada")
+    copy = await wording.clone(desk, await templates.default_template("pin"), "Ours", now=now, actor="ada")
+    await templates.ensure_templates()
+    row = await NotificationTemplate.get(id=row.id)
+    assert templates.wording_of(row) == own != better
+    assert await templates.said_in(row, "de") == (own, "en"), "what is written there holds"
+    assert templates.wording_of(await NotificationTemplate.get(id=copy.id)) == DEFAULTS["pin"]
+
+
+async def test_an_edited_translation_stays_beside_a_renewed_template(desk: Desk, better: Wording) -> None:
+    now, row = await database.now(), await templates.default_template("url")
+    own = Wording("Unser", "${enrollment.url}", "<p>${enrollment.url}</p>", "${enrollment.url}")
+    await wording.reword(desk, row, own, now=now, actor="ada", language="de")
+    await templates.ensure_templates()
+    row = await templates.default_template("url")
+    assert templates.wording_of(row) == better
+    assert await templates.said_in(row, "de") == (own, "de")
+    assert await templates.said_in(row, "fr") == (SPOKEN["fr"]["url"], "fr")
+
+
+@pytest.mark.usefixtures("desk", "better")
+async def test_an_edited_text_message_alone_is_an_edited_template() -> None:
+    await NotificationTemplate.filter(kind="url").update(sms="Ours: ${enrollment.url}")
+    before = templates.wording_of(await templates.default_template("url"))
+    await templates.ensure_templates()
+    row = await templates.default_template("url")
+    assert templates.wording_of(row) == before
+    assert templates.shipped(row) == []
+
+
+@pytest.mark.usefixtures("desk")
+async def test_what_the_very_first_release_said_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rows have no text message; any mail whose fingerprint is listed stands for them."""
+    old = Wording("${server.name}: a Mac", "${enrollment.url}", "${enrollment.url}", "")
+    monkeypatch.setitem(MAILS, "url", (mail_fingerprint(old), *MAILS["url"]))
+    await NotificationTemplate.filter(kind="url").update(**asdict(old))
+    await templates.ensure_templates()
+    assert templates.wording_of(await templates.default_template("url")) == DEFAULTS["url"]
+    assert not await TemplateTranslation.exists()
