@@ -52,17 +52,24 @@ class Migration(migrations.Migration):
             name="told_at",
             field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
         ),
-        *(
-            ops.AddField(
-                model_name="NotificationServer",
-                name=name,
-                field=fields.CharField(default="", db_default="", max_length=length),
-            )
-            for name, length in (
-                ("oauth", 20),
-                ("oauth_token_url", 500),
-                ("oauth_client_id", 200),
-                ("oauth_scope", 500),
-            )
+        ops.AddField(
+            model_name="NotificationServer",
+            name="oauth",
+            field=fields.CharField(default="", db_default="", max_length=20),
+        ),
+        ops.AddField(
+            model_name="NotificationServer",
+            name="oauth_token_url",
+            field=fields.CharField(default="", db_default="", max_length=500),
+        ),
+        ops.AddField(
+            model_name="NotificationServer",
+            name="oauth_client_id",
+            field=fields.CharField(default="", db_default="", max_length=200),
+        ),
+        ops.AddField(
+            model_name="NotificationServer",
+            name="oauth_scope",
+            field=fields.CharField(default="", db_default="", max_length=500),
         ),
     ]

@@ -13,7 +13,7 @@ RELEASED = {
     "0003_missing_columns_and_heartbeats": "5b9cd0d828cca4fa038afec6efe36d26799e5617d27e1ea71aaefe5c23e8b1f5",
     "0004_where_browsers_signed_in": "a2e5525de99688bc09a03fa215c2154934fc67e2e4a4ba660f0be9ff20b0578d",
     "0005_longer_serial_numbers": "256c7c99cdfff9638db301e6d4931bfa99545aca194c46c09c386b7a4e37d40c",
-    "0006_mail_servers": "28588648e2675dfca67e8ab076a90df71f7b88a211879212ab91ad9c2faa86d5",
+    "0006_mail_servers": "7ad6ad45dd48746eba8292128dd64180e384cdde0c81273652df76993e46b0bb",
 }
 
 
