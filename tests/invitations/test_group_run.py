@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -92,9 +93,9 @@ async def test_a_worker_holds_its_order_from_wave_to_wave(desk: Desk, monkeypatc
     monkeypatch.setattr(waves, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
     monkeypatch.setattr(waves, "STEP", 1000)
 
-    async def beside(*args: object, now: datetime, **more: object) -> object:
+    async def beside(*args: Any, now: datetime, **more: Any) -> object:  # noqa: ANN401 - passed through
         rivals.append(await groups.claim(row.id, now))
-        return await real(*args, now=now, **more)  # type: ignore[arg-type]  # passed through
+        return await real(*args, now=now, **more)
 
     monkeypatch.setattr(waves, "invite_wave", beside)
     await waves.step(desk, row.id, now=now)

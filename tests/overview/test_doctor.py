@@ -1,5 +1,7 @@
 """The doctor names what is odd and what to do, and never changes anything."""
 
+from dataclasses import replace
+
 import pytest
 
 from otae.delivery.servers import ServerEntry, add_server
@@ -11,7 +13,7 @@ from otae.store.vault import Vault
 from tests.delivery.conftest import NOW
 from tests.directory.ldap_desk import active_entry, add, entry_for
 from tests.servers.slapd import LdapServer
-from tests.servers.smtp import StartSMTP
+from tests.servers.smtp import SMTPServer, StartSMTP
 
 pytestmark = pytest.mark.anyio
 
@@ -57,19 +59,18 @@ async def test_each_directory_is_asked(desk: Desk, crowded_ldap: LdapServer) -> 
     assert "Test connection" in found["directory ad"].advice
 
 
+def _entry(name: str, smtp: SMTPServer, standby: int) -> ServerEntry:
+    return ServerEntry(
+        name=name, host="127.0.0.1", port=smtp.port, from_name="IT", from_email="it@example.test", standby=standby
+    )
+
+
 async def test_mail_servers_are_tried_as_a_worker_would_up_to_the_sender(desk: Desk, start_smtp: StartSMTP) -> None:
     desk = Desk(desk.settings.model_copy(update={"allow_private": True}), desk.vault, desk.bell)
     fine, locked, picky = start_smtp("none"), start_smtp("none", user="otae", password="sesame"), start_smtp("none")
     picky.answer("MAIL", "553 5.7.1 sender address rejected", times=9)
-    for name, smtp, standby, signing_in in (
-        ("Fine", fine, 0, {}),
-        ("Locked", locked, 1, {"username": "otae", "password": "open", "clear_sign_in": True}),
-        ("Picky", picky, 2, {}),
-    ):
-        entry = ServerEntry(
-            name=name, host="127.0.0.1", port=smtp.port, from_name="IT", from_email="it@example.test", standby=standby,
-            **signing_in,  # type: ignore[arg-type]  # fields of several types
-        )  # fmt: skip
+    locked_entry = replace(_entry("Locked", locked, 1), username="otae", password="open", clear_sign_in=True)
+    for entry in (_entry("Fine", fine, 0), locked_entry, _entry("Picky", picky, 2)):
         await add_server(desk, entry, now=NOW, actor="ada")
     found = await examined(desk)
     assert (found["mail"].state, found["mail"].words) == ("ok", "Fine answers and takes our sender")
@@ -83,8 +84,7 @@ async def test_mail_servers_are_tried_as_a_worker_would_up_to_the_sender(desk: D
 async def test_a_mail_server_where_nothing_is_sent_is_named(desk: Desk, start_smtp: StartSMTP) -> None:
     smtp = start_smtp("none")
     here = Desk(desk.settings.model_copy(update={"allow_private": True}), desk.vault, desk.bell)
-    entry = ServerEntry(name="Here", host="127.0.0.1", port=smtp.port, from_name="IT", from_email="it@example.test")
-    await add_server(here, entry, now=NOW, actor="ada")
+    await add_server(here, _entry("Here", smtp, 0), now=NOW, actor="ada")
     found = (await examined(desk))["mail"]
     assert (found.state, smtp.connections) == ("failed", 0)
     assert "does not connect to that address" in found.words
