@@ -10,7 +10,7 @@ from otae.directory import local
 from otae.enrollment.sessions import open_session
 from otae.store import database
 from otae.store.desk import Desk
-from otae.store.models import Administrator, BrowserSession, Certificate, Device, Enrollment, EnrollmentSession, Person
+from otae.store.models import Administrator, BrowserSession, EnrollmentSession, Person
 
 pytestmark = pytest.mark.anyio
 
@@ -91,41 +91,18 @@ async def test_a_disabled_administrator_is_out_at_once(desk: Desk) -> None:
     assert await find_browser(other, CONSOLE, now=now) is None
 
 
-async def test_a_portal_lives_as_long_as_its_session(desk: Desk) -> None:
+async def test_a_portal_shows_its_session_and_for_an_hour_what_became_of_it(desk: Desk) -> None:
     now = await database.now()
     session = await open_ben(desk, now)
     secret = await open_browser(PORTAL, session, now=now)
-    found = await find_browser(secret, PORTAL, now=now + timedelta(minutes=59))
+    found = await find_browser(secret, PORTAL, now=now + timedelta(minutes=119))
     assert found is not None
     assert found.session is not None
     assert (found.session.id, found.session.person.name) == (session.id, "ben")
     assert await find_browser(secret, CONSOLE, now=now) is None
-    assert await find_browser(secret, PORTAL, now=now + timedelta(minutes=60)) is None
+    assert await find_browser(secret, PORTAL, now=now + timedelta(minutes=120)) is None
     await Person.filter(name="ben").update(disabled=True)
     assert await find_browser(secret, PORTAL, now=now) is None
-
-
-async def test_a_portal_shows_the_enrolled_mac_for_an_hour(desk: Desk) -> None:
-    now = await database.now()
-    session = await open_ben(desk, now)
-    secret = await open_browser(PORTAL, session, now=now)
-    enrolled_at = now + timedelta(minutes=59)
-    device = Device(udid="U", created_at=now, seen_at=now)
-    await device.save()
-    await Enrollment(
-        device=device,
-        session=session,
-        person_id=session.person_id,
-        certificate=await Certificate.first(),
-        ownership="employee",
-        status="enrolled",
-        topic="com.apple.mgmt.x",
-        authenticated_at=now,
-        enrolled_at=enrolled_at,
-    ).save()
-    await EnrollmentSession.filter(id=session.id).update(status="enrolled")
-    assert await find_browser(secret, PORTAL, now=enrolled_at + timedelta(minutes=59)) is not None
-    assert await find_browser(secret, PORTAL, now=enrolled_at + timedelta(minutes=60)) is None
 
 
 async def test_old_rows_are_forgotten(desk: Desk) -> None:
