@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from otae.accounts import addresses, administrators, arrivals, browsers, directory_sign_in, strength
 from otae.errors import DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
+from otae.text import identifier
 from otae.web import cookie_check, guards, password_again, refused_forms
 from otae.web.addresses import CONSOLE, CONSOLE_CONFIRM, CONSOLE_SIGN_IN
 from otae.web.failures import Failure
@@ -67,7 +68,7 @@ async def enter(visit: Visit) -> Response:
     try:
         arrival = await arrivals.sign_in(
             visit.desk,
-            form.name.data,
+            identifier(form.name.data),
             form.password.data,
             guards.browser_of(visit),
             now=visit.now,
@@ -127,7 +128,7 @@ async def set_up(visit: Visit) -> Response:
         arrival = await arrivals.set_up(
             visit.desk,
             _token(visit),
-            form.name.data,
+            identifier(form.name.data),
             form.password.data,
             guards.browser_of(visit),
             email=form.email.data or "",
@@ -164,7 +165,7 @@ async def _confirm(visit: Console, form: ConfirmForm, *, status: int = 200) -> R
 
 
 def _token(visit: Visit) -> str:
-    return visit.request.query_params.get("s", "")
+    return identifier(visit.request.query_params.get("s", ""))
 
 
 async def _fixed_name(visit: Visit) -> str | None:

@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from otae.directory import facts, password_links
 from otae.errors import InputRefused, SlowDown
 from otae.store import properties
+from otae.text import identifier
 from otae.web import refused_forms
 from otae.web.addresses import PASSWORD
 from otae.web.forms import Form, InputRequired, PasswordField
@@ -68,4 +69,4 @@ async def _context() -> dict[str, object]:
 
 
 def _token(visit: Visit) -> str:
-    return visit.request.query_params.get("s", "")
+    return identifier(visit.request.query_params.get("s", ""))

@@ -168,6 +168,14 @@ async def test_after_signing_in_one_goes_to_a_console_page_only(
     assert re.sub(r"[?&]cookies=1$", "", answer.headers["location"]) == reached
 
 
+@pytest.mark.parametrize("typed", ["\ufeffada", " ada\u00a0", "a\u200bda", "ａｄａ", "ada\u200e"])
+async def test_name_and_link_count_by_what_can_be_seen(site: Site, link: str, typed: str) -> None:
+    assert (await site.client.post(f"{link}%E2%80%8B", data=GOOD | {"name": typed})).status_code == 303
+    browser = site.stranger(**{"Sec-Fetch-Site": "same-origin"})
+    answer = await browser.post("/admin/sign-in", data={"name": typed, "password": ADA_PASSWORD})
+    assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/admin")
+
+
 async def test_a_browser_that_keeps_no_cookies_is_told(site: Site, ada: None) -> None:
     answer = await site.client.post("/admin/sign-in", data={"name": "ada", "password": ADA_PASSWORD})
     told = await site.stranger().get(answer.headers["location"])

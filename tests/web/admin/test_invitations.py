@@ -14,6 +14,7 @@ from otae.invitations import lifecycle
 from otae.invitations.groups import GroupOrder
 from otae.invitations.orders import InvitationOrder
 from otae.store.models import Delivery, Event, Invitation, Person
+from otae.store.records import about, note
 from otae.web.admin import invitations
 from tests.web.conftest import Invite, Site
 
@@ -122,6 +123,19 @@ async def test_older_invitations_follow_without_gap(
         following = re.findall(r'href="([^"]*after=[^"]*)"', page)
         address = following[0].replace("&amp;", "&") if following else ""
     assert shown == [str(each) for each in made]
+
+
+@pytest.mark.parametrize(
+    "pasted", ["K7QX2", " k7qx2\u200b", "Ｋ７ＱＸ２", "\u202aK7Q-X2\u202c", "K7 QX2.", "\ufeffk7qx2"]
+)
+async def test_a_support_code_is_found_however_it_was_pasted(
+    console: httpx2.AsyncClient, invite: Invite, now: datetime, pasted: str
+) -> None:
+    made = await invite("two_factor")
+    await note("refused", now=now, about=about(made.invitation), support_code="K7QX2")
+    for wanted in (pasted, f"\u200b{made.token}\u00a0"):
+        page = await console.get("/admin/invitations", params={"q": wanted})
+        assert f"/admin/invitations/{made.invitation.id}" in page.text, ascii(wanted)
 
 
 async def test_the_list_alone_is_a_part_of_the_page(console: httpx2.AsyncClient, invite: Invite) -> None:
