@@ -22,7 +22,7 @@ from otae.directory import connecting
 from otae.enrollment import ota
 from otae.errors import CannotStart
 from otae.settings import Settings
-from otae.store import database, keyring, schema_check
+from otae.store import database, heartbeats, keyring, schema_check
 from otae.store import restore as restoring
 from otae.store.backup_file import BackupReader
 from otae.store.desk import Bell, Desk, Silence
@@ -62,7 +62,7 @@ class Server(uvicorn.Server):
 async def prepare(settings: Settings) -> None:
     """Bring the schema up to date and make what a new installation lacks; several processes may try at once."""
     await database.migrate(settings)
-    async with database.exclusive(settings), database.connected(settings):
+    async with database.exclusive(settings), database.connected(settings, role="command"):
         await schema_check.require_tables()
         vault = await keyring.open_vault(settings, first=True)
         await hold_ceremony(settings, vault, now=await database.now())
@@ -78,17 +78,19 @@ async def restore(settings: Settings, file: IO[bytes]) -> Restored:
     vault = keyring.given_vault(settings)
     source = BackupReader(file, vault)
     await database.migrate(settings)
-    async with database.exclusive(settings), database.connected(settings):
+    async with database.exclusive(settings), database.connected(settings, role="command"):
         return await restoring.restore(vault, source, now=await database.now())
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, bell: Bell | None = None, examining: bool = False) -> AsyncIterator[Desk]:
+async def opened(
+    settings: Settings, *, bell: Bell | None = None, role: database.Role = "web", examining: bool = False
+) -> AsyncIterator[Desk]:
     """Open an installation that was prepared; raises CannotStart when it was not, or when the master key is wrong.
 
     ``examining``: open it also when its tables are not those of this release, for who tells what differs.
     """
-    async with database.connected(settings):
+    async with database.connected(settings, role=role):
         if not await database.is_migrated():
             raise CannotStart("the database is not set up: run `otae migrate` first")
         if not examining:
@@ -121,6 +123,7 @@ async def _serve(settings: Settings) -> None:
     async with runtime.bell_for(settings) as bell, opened(settings, bell=bell) as desk:
         sys.stderr.write(await _where_to_go(desk))
         async with AsyncExitStack() as beside:
+            await beside.enter_async_context(runtime.alive(heartbeats.WEB, desk, heartbeats.Activity()))
             if settings.inline_worker:
                 await beside.enter_async_context(runtime.embedded(desk))
             context = None if settings.port else await beside.enter_async_context(_fresh_tls(desk))

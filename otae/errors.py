@@ -4,6 +4,8 @@
     ├── CannotStart                 a process refuses to run and says why
     ├── NotOffered                  known to the field, deliberately not built
     ├── StaleState                  somebody else moved the row first
+    ├── DatabaseAway                the database cannot answer at the moment; asking again helps
+    ├── DatabaseDamaged             what the database holds cannot be read any more
     └── Refusal                     one clear "no", with a stable code
         ├── Unreadable              the bytes cannot be understood
         │   ├── TooLarge            over a cap of bytes, depth or items
@@ -56,6 +58,14 @@ class NotOffered(OtaeError):
 
 class StaleState(OtaeError):
     """A compare-and-set changed no row: the row had left the expected state."""
+
+
+class DatabaseAway(OtaeError):
+    """The database cannot answer at the moment, and no code is at fault. The text is one line and holds no secret."""
+
+
+class DatabaseDamaged(OtaeError):
+    """What the database holds cannot be read any more. The text is one line that says what to do."""
 
 
 class Refusal(OtaeError):

@@ -15,8 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from otae.errors import CannotStart
-
-LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+from otae.server_urls import LOCAL_HOSTS, database_address, redis_address
 
 
 class Settings(BaseSettings):
@@ -30,6 +29,14 @@ class Settings(BaseSettings):
     )
     redis_url: SecretStr | None = Field(
         None, validation_alias="REDIS_URL", description="redis://… or rediss://… ; absent: the worker runs in `serve`."
+    )
+    database_connections: int | None = Field(
+        None,
+        validation_alias="OTAE_DATABASE_CONNECTIONS",
+        ge=2,
+        le=200,
+        description="Most connections of this process to PostgreSQL; by default 2 web, 2 worker, 1 clock and a command "
+        "fit into 20.",
     )
     public_url: str = Field(
         "https://localhost:8443",
@@ -111,6 +118,8 @@ class Settings(BaseSettings):
                     values[name] = Path(path).read_text().rstrip("\r\n")
                 except OSError as error:
                     raise CannotStart(f"{name}_FILE: {path} cannot be read ({error.strerror})") from error
+                except UnicodeDecodeError as error:
+                    raise CannotStart(f"{name}_FILE: {path} holds no text in UTF-8") from error
         try:
             settings = cls(**values)  # type: ignore[arg-type]  # pydantic parses the strings
         except ValidationError as error:
@@ -120,6 +129,18 @@ class Settings(BaseSettings):
         if "PUBLIC_URL" not in values and (settings.port or settings.database_url):
             raise CannotStart("PUBLIC_URL is required with PORT or DATABASE_URL: set it to the address people open")
         return settings
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            database_address(value.get_secret_value())
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        return SecretStr(redis_address(value.get_secret_value())) if value else None
 
     @field_validator("public_url")
     @classmethod

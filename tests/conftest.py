@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 pytest_plugins = [
     "tests.servers.browser",
     "tests.servers.postgres",
+    "tests.servers.pgbouncer",
     "tests.servers.redis",
     "tests.servers.router",
     "tests.servers.slapd",

@@ -3,6 +3,8 @@
 It is longer than 300 lines because every command stands here, as in the one table of commands that it tests.
 """
 
+import asyncio
+import base64
 import hashlib
 import io
 import json
@@ -19,6 +21,8 @@ import pytest
 from otae.cli import main
 from otae.settings import Settings
 from otae.signing.certificates import pem
+from otae.store import database, heartbeats
+from otae.store.vault import Vault
 from tests.authority.outside import as_pkcs12, key_pem, outside
 from tests.desks import MASTER_KEY, make_settings
 from tests.flow.processes import environment
@@ -359,6 +363,20 @@ def test_the_root_key_leaves_with_its_export_and_comes_back(command: CommandLine
     assert "does not open" in command.refusal(*returning, text="another passphrase\n")
     assert command.json(*returning, text=words) == {"returned": True}
     assert command.run("ca", "rotate").returncode == 0
+
+
+def test_a_process_without_the_new_master_key_is_named_before_rotating(command: CommandLine) -> None:
+    async def run_with(key_id: str) -> None:
+        async with database.connected(make_settings(Path(command.environment["OTAE_HOME"]))):
+            await heartbeats.beat("worker:a:1", "worker", now=await database.now(), key_ids=[key_id])
+
+    asyncio.run(run_with("0123456789abcdef"))
+    assert "without the first master key: worker:a:1" in command.refusal("keys", "rotate")
+    warned = {row["check"]: row for row in json.loads(command.run("doctor", "--json").stdout)}
+    assert "worker:a:1" in warned["keys of processes"]["words"]
+    assert command.json("keys", "rotate", "--anyway")["resealed"] == 0
+    asyncio.run(run_with(Vault([base64.urlsafe_b64decode(MASTER_KEY + "=")]).key_ids[0]))
+    assert command.json("keys", "rotate")["resealed"] == 0
 
 
 def test_master_keys_rotate_and_the_old_one_is_dropped(command: CommandLine) -> None:

@@ -20,9 +20,10 @@ from otae.errors import InputRefused, OtaeError, StaleState
 from otae.settings import Settings
 from otae.store import database
 from otae.store.desk import Desk
-from otae.store.outage import OUTAGES
 
 ACTOR = "command line"
+#: Commands that run on: what they end by belongs whole into their log.
+PROCESSES = (["serve"], ["worker"], ["clock"])
 
 
 Result = TypeVar("Result")
@@ -53,8 +54,10 @@ def main() -> NoReturn:
         fail("somebody else changed this a moment ago: look again, then decide")
     except OtaeError as error:
         fail(str(error))
-    except OUTAGES as error:
-        fail(f"the database does not answer: {error}")
+    except Exception as error:
+        if os.environ.get("OTAE_LOG_LEVEL") == "DEBUG" or sys.argv[1:2] in PROCESSES:
+            raise
+        fail(f"internal error, and not yours: {type(error).__name__}: {error} (OTAE_LOG_LEVEL=DEBUG shows where)")
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -76,7 +79,7 @@ def at_the_desk(work: Work[Result], *, examining: bool = False) -> Result:
     """
 
     async def opened() -> Result:
-        async with app.opened(settings(), examining=examining) as desk:
+        async with app.opened(settings(), role="command", examining=examining) as desk:
             return await work(desk, await database.now())
 
     return asyncio.run(opened())

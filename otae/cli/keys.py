@@ -7,7 +7,8 @@ from datetime import datetime
 import click
 
 from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, fail
-from otae.store import keyring, sealed
+from otae.errors import InputRefused
+from otae.store import heartbeats, keyring, sealed
 from otae.store.desk import Desk
 
 
@@ -25,11 +26,20 @@ def keys_generate(*, json_wanted: bool) -> None:
 
 
 @keys.command(name="rotate")
+@click.option("--anyway", is_flag=True, help="Also when a running process lacks the first key.")
 @as_json
-def keys_rotate(*, json_wanted: bool) -> None:
-    """Seal every secret again with the first master key, while everything runs."""
+def keys_rotate(*, anyway: bool, json_wanted: bool) -> None:
+    """Seal every secret again with the first master key, while everything runs.
+
+    Refused while a running process was started without that key: it could open nothing any more.
+    """
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
+        lacking = await heartbeats.lacking_key(desk.vault.key_ids[0], now=now)
+        if lacking and not anyway:
+            raise InputRefused(
+                {"": f"restart these first, they were started without the first master key: {', '.join(lacking)}"}
+            )
         return dataclasses.asdict(await sealed.reseal(desk.vault, now=now, actor=ACTOR))
 
     done = at_the_desk(work)

@@ -9,15 +9,14 @@ from tortoise.functions import Count
 
 from otae.directory.reach import EVERYBODY, Reach
 from otae.overview.progress import INVITED, PATIENCE, Progress, progress_of
-from otae.store.models import Certificate, Enrollment, EnrollmentSession, Heartbeat, Invitation, Job
+from otae.store import heartbeats
+from otae.store.models import Certificate, Enrollment, EnrollmentSession, Invitation, Job
 from otae.store.states import DeliveryStatus, EnrollmentStatus, InvitationStatus, SessionStatus
 
 #: Certificates are shown this long before their end.
 WARNING = timedelta(days=30)
 #: How many candidates of each kind are looked at to find those that need somebody most, and how many are shown.
 CANDIDATES, SHOWN = 100, 10
-#: A process that has not been heard of for this long is taken for dead.
-SILENCE = timedelta(seconds=30)
 
 _UNDER_WAY = [SessionStatus.OPENED, SessionStatus.IDENTIFIED, SessionStatus.CERTIFIED, SessionStatus.CONFIGURED]
 
@@ -41,7 +40,7 @@ class Dashboard:
     stuck: int
     certificates: list[Certificate]
     rehearsal: Job | None
-    silent: list[str]
+    processes: list[heartbeats.Trouble]
 
 
 async def dashboard(*, now: datetime, reach: Reach = EVERYBODY) -> Dashboard:
@@ -63,7 +62,7 @@ async def dashboard(*, now: datetime, reach: Reach = EVERYBODY) -> Dashboard:
         stuck=len(waiting),
         certificates=await ending(now=now),
         rehearsal=await Job.filter(kind="rehearsal").order_by("-created_at").first(),
-        silent=await silent(now=now),
+        processes=await heartbeats.troubles(now=now),
     )
 
 
@@ -106,9 +105,3 @@ async def needy(*, now: datetime, reach: Reach = EVERYBODY) -> list[Needy]:
 async def ending(*, now: datetime) -> list[Certificate]:
     """Return the installation's own certificates in use that end within WARNING, soonest first."""
     return await Certificate.filter(active=True, not_after__lt=now + WARNING).order_by("not_after")
-
-
-async def silent(*, now: datetime) -> list[str]:
-    """Return which of worker and clock have not been heard of lately."""
-    heard = {row.role for row in await Heartbeat.filter(at__gte=now - SILENCE)}
-    return [role for role in ("worker", "clock") if role not in heard]

@@ -16,9 +16,9 @@ from otae.directory.servers import list_directories
 from otae.directory.tryout import steps_of
 from otae.errors import NotReady, OtaeError
 from otae.invitations.modes import mode_of
-from otae.overview.attention import SILENCE, WARNING, silent
+from otae.overview.attention import WARNING
 from otae.signing.certificates import pem
-from otae.store import keyring, properties, schema_check
+from otae.store import heartbeats, keyring, properties, schema_check
 from otae.store.desk import Desk
 from otae.store.models import Certificate, Enrollment, InstallationSecret
 from otae.store.states import EnrollmentStatus
@@ -47,7 +47,7 @@ async def examine(desk: Desk, *, now: datetime, redis: Check | None = None) -> l
         ("PUBLIC_URL", _public_url(desk)),
         ("trusted hops", _hops(desk)),
         ("clock skew", _clock_skew(now)),
-        ("processes", _heartbeats(now)),
+        ("processes", _processes(desk, now)),
         ("mail", _mail(desk, now)),
         ("directories", _directories(desk)),
         ("certificates", _certificates(now)),
@@ -116,14 +116,31 @@ async def _clock_skew(now: datetime) -> list[Check]:
     return [Check("clock skew", "ok", "this machine and the database agree")]
 
 
-async def _heartbeats(now: datetime) -> list[Check]:
-    missing = await silent(now=now)
-    return [
-        Check(role, "failed", f"not heard of for {int(SILENCE.total_seconds())} s", f"Start `otae {role}`.")
-        if role in missing
-        else Check(role, "ok", "alive")
-        for role in ("worker", "clock")
-    ]
+async def _processes(desk: Desk, now: datetime) -> list[Check]:
+    found = await heartbeats.troubles(now=now)
+    checks = [_trouble(each) for each in found]
+    well = [role for role in (heartbeats.WORKER, heartbeats.CLOCK) if role not in {each.role for each in found}]
+    checks += [Check(role, "ok", "alive, and does its work") for role in well]
+    lacking = await heartbeats.lacking_key(desk.vault.key_ids[0], now=now)
+    if lacking:
+        advice = "Restart them with the same OTAE_MASTER_KEYS before `otae keys rotate`."
+        checks.append(Check("keys of processes", "warning", f"other master keys: {', '.join(lacking)}", advice))
+    return checks
+
+
+def _trouble(each: heartbeats.Trouble) -> Check:
+    since = each.since.strftime("%Y-%m-%d %H:%M:%S UTC") if each.since else "its start"
+    if each.kind == "none":
+        words = f"not heard of for {int(heartbeats.SILENCE.total_seconds())} s"
+        return Check(each.role, "failed", words, f"Start `otae {each.role}`.")
+    if each.kind == "dead":
+        words = f"{each.process} has not been heard of since {since}, and none was started in its place"
+        return Check(each.role, "warning", words, f"Start `otae {each.role}` again, and see in its log why it ended.")
+    if each.kind == "stuck":
+        words = f"{each.process} has been at {each.what} since {since}"
+        return Check(each.role, "failed", words, "End that process and start it again; its log says what it waits for.")
+    words = f"does nothing, though it lives: last was {each.what or 'nothing'}, by {each.process}, {since}"
+    return Check(each.role, "failed", words, f"End {each.process}: it keeps the others from taking their turn.")
 
 
 async def _mail(desk: Desk, now: datetime) -> list[Check]:

@@ -6,15 +6,13 @@ the database, and no task is started: a task born there would write into it and 
 
 import asyncio
 import fcntl
-import ssl
+import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pkgutil import iter_modules
-from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import Any, Final, Literal
 
-import asyncpg  # type: ignore[import-untyped]  # ships no types
 from tortoise import Tortoise
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.backends.base.executor import EXECUTOR_CACHE
@@ -25,21 +23,33 @@ from tortoise.transactions import in_transaction
 
 import migrations
 from otae.errors import CannotStart
-from otae.settings import LOCAL_HOSTS, Settings
+from otae.server_urls import database_address
+from otae.settings import Settings
+from otae.store.advisory import AdvisoryLock
 from otae.store.engine_sqlite import SafeClient
 
+#: SQLite's file in OTAE_HOME.
+DATABASE_FILE: Final = "otae.sqlite3"
 #: How long a statement waits for another process's write, in milliseconds.
 BUSY_TIMEOUT = 10_000
+#: Seconds in which a connection must stand, and after which one that nobody needs is closed.
+CONNECTING: Final = 10
+IDLE: Final = 20
+#: What a process is, for its share of the database's connections.
+Role = Literal["web", "worker", "clock", "command"]
 #: Key of the advisory lock that migrations and the key ceremony share.
 ADVISORY_LOCK = 0x6F746165
 
 
-def config(settings: Settings, *, migrating: bool = False, busy_timeout: int = BUSY_TIMEOUT) -> dict[str, Any]:
+def config(
+    settings: Settings, *, migrating: bool = False, busy_timeout: int = BUSY_TIMEOUT, role: Role = "web"
+) -> dict[str, Any]:
     """Return the ORM's configuration for ``settings``; ``migrating`` keeps SQLite's cascades out of table rebuilds."""
-    connection = _postgres(settings.database_url.get_secret_value()) if settings.database_url else None
-    if connection is None:
+    if settings.database_url:
+        connection = _postgres(settings.database_url.get_secret_value(), most_connections(settings, role))
+    else:
         credentials = {
-            "file_path": str(settings.home / "otae.sqlite3"),
+            "file_path": str(settings.home / DATABASE_FILE),
             "busy_timeout": busy_timeout,
             "synchronous": "NORMAL",
             "foreign_keys": "OFF" if migrating else "ON",
@@ -58,48 +68,66 @@ def _apps() -> dict[str, dict[str, Any]]:
     return {"otae": {"models": ["otae.store.models"], "default_connection": "default", "migrations": "migrations"}}
 
 
-def _postgres(url: str) -> dict[str, Any]:
-    parts = urlsplit(url)
-    if parts.scheme not in {"postgres", "postgresql"} or not parts.hostname or not parts.path.strip("/"):
-        raise CannotStart("DATABASE_URL must look like postgres://user:password@host:5432/name")
-    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    # On one machine nobody stands between the two, and TLS was a quarter of what the pages' processes had to do.
-    mode = query.get("sslmode") or ("allow" if parts.hostname in LOCAL_HOSTS else "require")
+def _postgres(url: str, most: int) -> dict[str, Any]:
+    try:
+        address = database_address(url)
+        tls = address.tls_context()
+    except ValueError as error:
+        raise CannotStart(f"DATABASE_URL: {error}") from None
     return {
         "engine": "otae.store.engine_asyncpg",
         "credentials": {
-            "host": parts.hostname,
-            "port": parts.port or 5432,
-            "user": unquote(parts.username or ""),
-            "password": unquote(parts.password or ""),
-            "database": unquote(parts.path.strip("/")),
-            "ssl": _tls(mode, query.get("sslrootcert")),
-            "minsize": 1,
-            "maxsize": 10,
+            "host": address.host,
+            "port": address.port,
+            "user": address.user,
+            "password": address.password,
+            "database": address.name,
+            "ssl": tls,
+            "minsize": 0,
+            "maxsize": most,
+            "timeout": CONNECTING,
+            "max_inactive_connection_lifetime": IDLE,
             "application_name": "otae",
-            # A process that was stopped in the middle of a transaction must not hold its rows for ever.
-            "server_settings": {"idle_in_transaction_session_timeout": "30000"},
         },
     }
 
 
-def _tls(mode: str, root: str | None) -> ssl.SSLContext | str:
-    """Return what the driver takes for libpq's sslmode; ``root`` matters only where certificates are verified."""
-    if mode not in {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}:
-        raise CannotStart(f"DATABASE_URL: sslmode={mode} is not known; use require, verify-ca or verify-full")
-    if mode not in {"verify-ca", "verify-full"}:
-        return mode
-    context = ssl.create_default_context(cafile=root)
-    context.check_hostname = mode == "verify-full"
-    return context
+def most_connections(settings: Settings, role: Role) -> int:
+    """Return how many connections a process may have in its pool.
+
+    By default two web processes and two workers of 4, a clock of 2 and one for its turn, and a command of 1 come to 20;
+    so do two web processes that also work and tick.
+    """
+    if role == "command":
+        return 1
+    own_turn = role == "clock" or (role == "web" and settings.inline_worker)
+    usual = {"web": 9 if settings.inline_worker else 4, "worker": 4, "clock": 3}[role]
+    return (settings.database_connections or usual) - own_turn
 
 
-async def connect(settings: Settings) -> None:
+async def connect(settings: Settings, *, role: Role = "web") -> None:
     """Open the database for this process; the schema must be there (`migrate`)."""
-    if settings.embedded:
-        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_home(settings)
     EXECUTOR_CACHE.clear()  # keyed without the dialect: stale after a switch from SQLite to PostgreSQL
-    await Tortoise.init(config=config(settings), _enable_global_fallback=True)
+    await Tortoise.init(config=config(settings, role=role), _enable_global_fallback=True)
+
+
+def _make_home(settings: Settings) -> None:
+    """Make the folder and the database's file, for its owner alone whatever the folder and the umask allow.
+
+    SQLite gives the files beside it the same mode. Raises CannotStart.
+    """
+    if not settings.embedded:
+        return
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(settings.home / DATABASE_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        for name in (DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm"):
+            path = settings.home / name
+            if path.exists() and path.stat().st_mode & 0o077:
+                path.chmod(0o600)
+    except OSError as error:
+        raise CannotStart(f"OTAE_HOME: {error.filename} cannot be opened ({error.strerror})") from error
 
 
 async def disconnect() -> None:
@@ -108,9 +136,9 @@ async def disconnect() -> None:
 
 
 @asynccontextmanager
-async def connected(settings: Settings) -> AsyncIterator[None]:
+async def connected(settings: Settings, *, role: Role = "web") -> AsyncIterator[None]:
     """Keep the database open for the length of the block."""
-    await connect(settings)
+    await connect(settings, role=role)
     try:
         yield
     finally:
@@ -119,12 +147,11 @@ async def connected(settings: Settings) -> AsyncIterator[None]:
 
 async def migrate(settings: Settings) -> None:
     """Bring the schema up to date; safe to call by several processes at once, and when there is nothing to do."""
-    if settings.embedded:
-        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_home(settings)
     EXECUTOR_CACHE.clear()
     async with exclusive(settings):
         try:
-            await run_migrations(config=config(settings, migrating=True))
+            await run_migrations(config=config(settings, migrating=True, role="command"))
         finally:
             await disconnect()
 
@@ -132,19 +159,20 @@ async def migrate(settings: Settings) -> None:
 @asynccontextmanager
 async def exclusive(settings: Settings) -> AsyncIterator[None]:
     """Let one process at a time into the block: an advisory lock on PostgreSQL, a locked file beside SQLite."""
-    credentials = config(settings)["connections"]["default"]["credentials"]
     if settings.embedded:
         with (settings.home / "otae.lock").open("w") as file:
             await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
             yield
         return
-    names = ("host", "port", "user", "password", "database", "ssl")
-    connection = await asyncpg.connect(**{name: credentials[name] for name in names})
-    try:
-        await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
+    async with AdvisoryLock(credentials(settings), ADVISORY_LOCK) as lock:
+        await lock.take(wait=True)
         yield
-    finally:
-        await connection.close()
+
+
+def credentials(settings: Settings) -> dict[str, Any]:
+    """Return what PostgreSQL's driver connects with."""
+    given: dict[str, Any] = config(settings)["connections"]["default"]["credentials"]
+    return given
 
 
 async def is_migrated() -> bool:

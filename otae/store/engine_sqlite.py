@@ -5,25 +5,59 @@ when its begin fails or is cancelled, its lock is never released and the process
 """
 
 import asyncio
-import sqlite3
 from types import TracebackType
 from typing import Any
 
-from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
+from tortoise.backends.base.client import (
+    ConnectionWrapper,
+    NestedTransactionContext,
+    TransactionalDBClient,
+    TransactionContext,
+)
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.connection import get_connections
-from tortoise.exceptions import OperationalError
+
+from otae.store.outage import told_apart
+
+
+class _Line(ConnectionWrapper[Any]):
+    """The connection for one statement; what the driver raises is told apart."""
+
+    __slots__ = ()
+
+    async def __aenter__(self) -> Any:  # noqa: ANN401 - the driver's own
+        await self._lock.acquire()
+        try:
+            with told_apart():
+                await self.ensure_connection()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self.connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await super().__aexit__(kind, error, traceback)
+        if error is not None:
+            with told_apart():
+                raise error
 
 
 class ImmediateWrapper(SqliteTransactionWrapper):
     """A transaction that holds the database's write lock from its first moment."""
 
+    def acquire_connection(self) -> ConnectionWrapper[Any]:
+        """Return the connection for one statement."""
+        return _Line(self._lock, self)
+
+    def _in_transaction(self) -> TransactionContext:
+        return NestedTransactionContext(ImmediateWrapper(self))
+
     async def begin(self) -> None:
-        """Take the write lock; OperationalError when another process keeps it past busy_timeout."""
-        try:
+        """Take the write lock; DatabaseAway when another process keeps it past busy_timeout."""
+        with told_apart():
             await self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise OperationalError(error) from error
 
 
 class ReadingWrapper(ImmediateWrapper):
@@ -31,8 +65,9 @@ class ReadingWrapper(ImmediateWrapper):
 
     async def begin(self) -> None:
         """Fix the moment: a deferred transaction begins with its first read."""
-        await self._connection.execute("BEGIN DEFERRED")
-        await self._connection.execute_fetchall("SELECT count(*) FROM sqlite_schema")
+        with told_apart():
+            await self._connection.execute("BEGIN DEFERRED")
+            await self._connection.execute_fetchall("SELECT count(*) FROM sqlite_schema")
 
 
 class SettlingContext(SqliteTransactionContext):
@@ -41,7 +76,8 @@ class SettlingContext(SqliteTransactionContext):
     async def __aenter__(self) -> TransactionalDBClient:
         await self._trxlock.acquire()
         try:
-            await self.ensure_connection()
+            with told_apart():
+                await self.ensure_connection()
             await self.connection.begin()
         except BaseException:
             await self._settle(commit=False)
@@ -64,22 +100,25 @@ class SettlingContext(SqliteTransactionContext):
             if raw is None or self.connection._finalized:  # noqa: SLF001 - same
                 return
             self.connection._finalized = True  # noqa: SLF001 - same
-            if not commit:
-                await raw.rollback()
-                return
-            try:
-                await raw.commit()
-            except BaseException:
-                await raw.rollback()
-                raise
-        except sqlite3.OperationalError as error:
-            raise OperationalError(error) from error
+            with told_apart():
+                if not commit:
+                    await raw.rollback()
+                    return
+                try:
+                    await raw.commit()
+                except BaseException:
+                    await raw.rollback()
+                    raise
         finally:
             self._trxlock.release()
 
 
 class SafeClient(SqliteClient):
     """The connection of one process."""
+
+    def acquire_connection(self) -> ConnectionWrapper[Any]:
+        """Return the connection for one statement."""
+        return _Line(self._lock, self)
 
     def _in_transaction(self) -> TransactionContext:
         return SettlingContext(ImmediateWrapper(self), self._lock)

@@ -1,15 +1,100 @@
-"""How it looks when the database is away: told apart from mistakes of ours, so that the answer is "come back soon"."""
+"""What a driver's failure means: the database is away, its data is damaged, or the mistake is ours.
+
+Decided by SQLSTATE, SQLite's result code and errno; the class of an exception says too little. What is neither away nor
+damaged is left as it is, and becomes an internal error.
+"""
+
+import re
+import socket
+import sqlite3
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
-from tortoise.exceptions import DBConnectionError, OperationalError
 
-#: What the drivers raise when the database is stopped, starting, locked for too long, or its disk is full.
-OUTAGES: tuple[type[Exception], ...] = (
-    DBConnectionError,
-    OperationalError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.InterfaceError,
-    ConnectionError,
+from otae.errors import DatabaseAway, DatabaseDamaged, OtaeError
+
+#: Classes of SQLSTATE (PostgreSQL, appendix A): connection, who may connect, resources, operator, system.
+_AWAY_CLASSES: Final = frozenset({"08", "28", "53", "57", "58"})
+#: Single ones: no such database, read-only (a standby, after a failover), rolled back for others, a lock not got.
+_AWAY: Final = frozenset({"3D000", "25006", "40001", "40P01", "55P03"})
+#: Data and index corrupted.
+_DAMAGED: Final = frozenset({"XX001", "XX002"})
+#: SQLite: busy, locked, no memory, read-only, interrupted, input/output, full, cannot open, locking protocol.
+_SQLITE_AWAY: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_PERM,
+    }
 )
+_SQLITE_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+#: The driver tells a connection that has gone by words alone; its other complaints are about how it was called.
+_GONE: Final = re.compile(r"\bclos(?:ed|ing)\b")
+
+RESTORE: Final = "stop every process, keep the damaged database aside, and restore the newest backup into an empty one"
+
+
+@contextmanager
+def told_apart() -> Iterator[None]:
+    """Raise DatabaseAway or DatabaseDamaged instead of what a driver raises in the block, where it means that."""
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError) as error:
+        meant = meaning(error)
+        if meant is None:
+            raise
+        raise meant from error
+
+
+def meaning(error: Exception) -> OtaeError | None:
+    """Return what a driver's ``error`` means; None when the mistake is ours."""
+    if isinstance(error, sqlite3.Error):
+        return _of_sqlite(error)
+    if isinstance(error, asyncpg.PostgresError):
+        return _of_postgres(str(error.sqlstate or ""), _line(error))
+    if isinstance(error, asyncpg.InterfaceError):
+        return _away(_line(error)) if _GONE.search(str(error)) else None
+    return _away(_of_network(error)) if isinstance(error, OSError) else None
+
+
+def _of_postgres(state: str, words: str) -> OtaeError | None:
+    if state in _DAMAGED:
+        return DatabaseDamaged(f"the database's data is damaged ({words}): {RESTORE}")
+    return _away(words) if state[:2] in _AWAY_CLASSES or state in _AWAY else None
+
+
+def _of_sqlite(error: sqlite3.Error) -> OtaeError | None:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the higher bytes tell more of the same
+    if code in _SQLITE_DAMAGED:
+        return DatabaseDamaged(f"otae.sqlite3 is damaged ({_line(error)}): {RESTORE}")
+    return _away(_line(error)) if code in _SQLITE_AWAY else None
+
+
+def _of_network(error: OSError) -> str:
+    if isinstance(error, socket.gaierror):
+        return "its name does not resolve"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not accepted: {error.verify_message}"
+    if isinstance(error, ConnectionRefusedError):
+        return "the connection is refused"
+    return error.strerror or _line(error)
+
+
+def _away(words: str) -> DatabaseAway:
+    return DatabaseAway(f"the database does not answer: {words}")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -1,14 +1,13 @@
 """One at a time among several processes: whoever holds the turn does the work, the others look again later."""
 
-import contextlib
 import fcntl
+from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import IO, Any, Self
-
-import asyncpg  # type: ignore[import-untyped]  # ships no types
+from typing import IO, Self
 
 from otae.settings import Settings
-from otae.store.database import config
+from otae.store.advisory import AdvisoryLock
+from otae.store.database import credentials
 
 #: Key of the clock's advisory lock; another one than the migrations'.
 CLOCK_LOCK = 0x6F746163
@@ -22,24 +21,27 @@ class Turn:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._connection: Any = None
+        self._lock = None if settings.embedded else AdvisoryLock(credentials(settings), CLOCK_LOCK)
         self._file: IO[str] | None = None
+        self._held = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        if self._lock is not None:
+            await self._held.enter_async_context(self._lock)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._connection is not None:
-            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await self._connection.close(timeout=2)
+        await self._held.aclose()
         if self._file is not None:
             self._file.close()
 
     async def mine(self) -> bool:
-        """Tell whether this process has the turn, taking it when nobody has; raises what the driver raises."""
-        return self._mine_by_file() if self._settings.embedded else await self._mine_by_lock()
+        """Tell whether this process has the turn, taking it when nobody has; raises DatabaseAway."""
+        if self._lock is None:
+            return self._mine_by_file()
+        return await self._lock.is_held() or await self._lock.take(wait=False)
 
     def _mine_by_file(self) -> bool:
         if self._file is not None:
@@ -52,20 +54,3 @@ class Turn:
             return False
         self._file = file
         return True
-
-    async def _mine_by_lock(self) -> bool:
-        if self._connection is not None and not self._connection.is_closed():
-            try:
-                await self._connection.fetchval("SELECT 1", timeout=5)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                self._connection.terminate()
-            else:
-                return True
-        credentials = config(self._settings)["connections"]["default"]["credentials"]
-        names = ("host", "port", "user", "password", "database", "ssl")
-        connection = await asyncpg.connect(**{name: credentials[name] for name in names}, timeout=10)
-        if await connection.fetchval("SELECT pg_try_advisory_lock($1)", CLOCK_LOCK):
-            self._connection = connection
-            return True
-        await connection.close(timeout=2)
-        return False

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 from uuid import UUID
 
 import dramatiq
@@ -11,11 +12,14 @@ from otae.accounts import limits
 from otae.delivery import drafts, rounds, servers
 from otae.directory import importing
 from otae.directory import servers as directories
+from otae.errors import DatabaseAway
 from otae.invitations import waves
 from otae.rehearsal import run
 from otae.store import database, jobs
 from otae.store.desk import Desk
+from otae.store.heartbeats import Activity
 
+Actor = Callable[[Any], Awaitable[None]]
 #: Kind of job → who does it: ``(desk, job, now=…)``, storing its own result.
 JOBS: Mapping[str, Callable[..., Awaitable[None]]] = {
     servers.TEST: servers.run_test,
@@ -32,7 +36,7 @@ LONGEST_JOB = 240
 log = structlog.get_logger("otae.tasks")
 
 
-def declare_actors(broker: dramatiq.Broker, desk: Desk) -> None:
+def declare_actors(broker: dramatiq.Broker, desk: Desk, activity: Activity) -> None:
     """Let ``broker`` know the actors, working for ``desk``; their coroutines run on the loop that HostLoop borrows."""
 
     async def deliver(delivery_ids: list[str] | str) -> None:
@@ -68,10 +72,28 @@ def declare_actors(broker: dramatiq.Broker, desk: Desk) -> None:
             if more:
                 desk.bell.ring("import", UUID(import_id))
 
-    dramatiq.actor(broker=broker, actor_name="import_people")(import_people)
-    dramatiq.actor(broker=broker, actor_name="invite_group")(invite_group)
-    dramatiq.actor(broker=broker, actor_name="deliver")(deliver)
-    dramatiq.actor(broker=broker, actor_name="do_job")(do_job)
+    _declare(broker, activity, import_people, invite_group, deliver, do_job)
+
+
+def _declare(broker: dramatiq.Broker, activity: Activity, *actors: Actor) -> None:
+    for actor in actors:
+        dramatiq.actor(broker=broker, actor_name=actor.__name__)(_watched(actor, activity))
+
+
+def _watched(actor: Actor, activity: Activity) -> Actor:
+    """Return ``actor`` with what it does noted, and its failure told in one line or with its cause, never with ids."""
+
+    async def work(given: Any) -> None:  # noqa: ANN401 - an id, or a list of them
+        name = actor.__name__
+        try:
+            with activity.doing(name):
+                await actor(given)
+        except DatabaseAway as error:
+            log.warning("left for the sweep to find again", what=name, reason=str(error))
+        except Exception:
+            log.exception("a message of the queue failed", what=name)
+
+    return work
 
 
 async def run_job(desk: Desk, job_id: UUID) -> None:

@@ -17,6 +17,7 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import AgeLimit, Middleware
 
+from otae.errors import CannotStart
 from otae.overview.doctor import Check
 from otae.settings import Settings
 
@@ -60,14 +61,13 @@ def make_broker(settings: Settings) -> dramatiq.Broker:
 
 
 def _client(url: str) -> redis.Redis:
-    """Return a client of ``url``.
-
-    A PaaS hands out rediss:// addresses whose certificate is self-signed and says nothing of it; so the certificate is
-    checked only when the address asks for it (`?ssl_cert_reqs=required`). Redis is told ids and nothing else.
-    """
-    if url.startswith("rediss:") and "ssl_cert_reqs=" not in url:
-        url += ("&" if "?" in url else "?") + "ssl_cert_reqs=none"
-    return redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=5)
+    """Return a client of ``url``, which `Settings` has looked through; CannotStart for an option that nobody knows."""
+    try:
+        client = redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=5)
+        client.connection_pool.make_connection()  # connects to nothing yet, and refuses what it does not know
+    except (ValueError, TypeError, redis.RedisError) as error:
+        raise CannotStart(f"REDIS_URL: an option after the ? is not taken ({type(error).__name__})") from error
+    return client
 
 
 async def look_at_redis(settings: Settings) -> Check | None:

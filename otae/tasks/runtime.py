@@ -16,11 +16,10 @@ import structlog
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 
 from otae.delivery import lines, lmtp
-from otae.errors import CannotStart
+from otae.errors import CannotStart, DatabaseAway
 from otae.settings import Settings
 from otae.store import database, heartbeats, keyring, schema_check
 from otae.store.desk import Desk
-from otae.store.outage import OUTAGES
 from otae.tasks import schedule
 from otae.tasks.actors import declare_actors
 from otae.tasks.broker import QueueBell, make_broker
@@ -74,14 +73,15 @@ async def working(desk: Desk, threads: int, grace: int) -> AsyncIterator[None]:
     if not isinstance(desk.bell, QueueBell):
         raise TypeError("a worker needs the bell of its queue")
     broker = desk.bell.broker
-    declare_actors(broker, desk)
+    activity = heartbeats.Activity()
+    declare_actors(broker, desk, activity)
     set_event_loop_thread(HostLoop(asyncio.get_running_loop()))
     worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=200)
     try:
         async with lmtp.listening(desk), lines.kept_open():
             worker.start()
             try:
-                async with _alive("worker"):
+                async with alive(heartbeats.WORKER, desk, activity):
                     yield
             finally:
                 lines.close_soon()
@@ -93,7 +93,8 @@ async def working(desk: Desk, threads: int, grace: int) -> AsyncIterator[None]:
 @asynccontextmanager
 async def ticking(desk: Desk) -> AsyncIterator[None]:
     """Let the clock run for the length of the block."""
-    async with _alive("clock"), _beside(schedule.run_clock(desk)):
+    activity = heartbeats.Activity()
+    async with alive(heartbeats.CLOCK, desk, activity), _beside(schedule.run_clock(desk, activity=activity)):
         yield
 
 
@@ -116,21 +117,21 @@ def _needs_queue(settings: Settings, role: str) -> None:
 
 async def _worker(settings: Settings) -> None:
     stop = _told_to_stop()
-    async with _opened(settings) as desk, working(desk, THREADS, GRACE):
+    async with _opened(settings, "worker") as desk, working(desk, THREADS, GRACE):
         await stop.wait()
         log.info("ending")
 
 
 async def _clock(settings: Settings) -> None:
     stop = _told_to_stop()
-    async with _opened(settings) as desk, ticking(desk):
+    async with _opened(settings, "clock") as desk, ticking(desk):
         await stop.wait()
         log.info("ending")
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Desk]:
-    async with database.connected(settings), bell_for(settings) as bell:
+async def _opened(settings: Settings, role: database.Role) -> AsyncIterator[Desk]:
+    async with database.connected(settings, role=role), bell_for(settings) as bell:
         if not await database.is_migrated():
             raise CannotStart("the database is not set up: run `otae migrate` first")
         await schema_check.require_tables()
@@ -146,21 +147,22 @@ def _told_to_stop() -> asyncio.Event:
 
 
 @asynccontextmanager
-async def _alive(role: str) -> AsyncIterator[None]:
-    """Give signs of life for the length of the block."""
+async def alive(role: str, desk: Desk, activity: heartbeats.Activity) -> AsyncIterator[None]:
+    """Give signs of life for the length of the block, and say what this process does."""
     name = f"{role}:{socket.gethostname()[:60]}:{os.getpid()}"
-    async with _beside(_beat(name, role)):
+    async with _beside(_beat(name, role, desk, activity)):
         yield
     try:
         await heartbeats.forget(name)
-    except OUTAGES:
+    except DatabaseAway:
         log.info("the last sign of life stays: the database is away", role=role)
 
 
-async def _beat(name: str, role: str) -> None:
+async def _beat(name: str, role: str, desk: Desk, activity: heartbeats.Activity) -> None:
+    keys = desk.vault.key_ids
     while True:
         try:
-            await heartbeats.beat(name, role, now=await database.now())
+            await heartbeats.beat(name, role, now=await database.now(), activity=activity, key_ids=keys)
         except Exception as error:  # noqa: BLE001 - the database may be away; its return is what the next beat shows
             log.warning("no sign of life could be given", role=role, reason=type(error).__name__)
         await asyncio.sleep(HEARTBEAT)

@@ -18,11 +18,14 @@ from otae.overview import retention
 from otae.rehearsal import run as rehearsal
 from otae.store import database, jobs
 from otae.store.desk import Desk
+from otae.store.heartbeats import Activity
 from otae.store.turns import Turn
 from otae.tasks.broker import QueueBell
 
 #: Seconds between looks at whose turn it is.
 LOOK: float = 5
+#: Seconds that one thing may take; what hangs longer is given up until its next time.
+LONGEST: float = 1200
 
 
 async def forget_old(desk: Desk, now: datetime) -> None:
@@ -144,16 +147,16 @@ ROWS: tuple[Row, ...] = (
 )
 
 
-async def run_clock(desk: Desk, rows: Sequence[Row] | None = None) -> None:
+async def run_clock(desk: Desk, rows: Sequence[Row] | None = None, *, activity: Activity | None = None) -> None:
     """Do each of ``rows`` (ROWS) in its rhythm, until cancelled, whenever this process's clock has the turn.
 
-    A row that fails is logged and done again in its rhythm; it holds no other row up.
+    A row that fails, or hangs for LONGEST, is logged and done again in its rhythm; it holds no other row up.
     """
-    ours = asyncio.Event()
+    ours, told = asyncio.Event(), activity or Activity()
     async with Turn(desk.settings) as turn, asyncio.TaskGroup() as group:
         group.create_task(_keep(turn, ours))
         for row in ROWS if rows is None else rows:
-            group.create_task(_repeat(desk, row, ours))
+            group.create_task(_repeat(desk, row, ours, told))
 
 
 async def _keep(turn: Turn, ours: asyncio.Event) -> None:
@@ -171,10 +174,12 @@ async def _keep(turn: Turn, ours: asyncio.Event) -> None:
         await asyncio.sleep(LOOK)
 
 
-async def _repeat(desk: Desk, row: Row, ours: asyncio.Event) -> None:
+async def _repeat(desk: Desk, row: Row, ours: asyncio.Event, activity: Activity) -> None:
     while await ours.wait():
         try:
-            await row.work(desk, await database.now())
+            with activity.doing(row.name):
+                async with asyncio.timeout(LONGEST):
+                    await row.work(desk, await database.now())
         except Exception as error:  # noqa: BLE001 - the database may be away; the next round finds what this one missed
             log.warning(
                 "the clock could not do its work", row=row.name, reason=type(error).__name__, text=str(error)[:200]

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from otae.errors import (
+    DatabaseAway,
     DirectoryUnavailable,
     InputRefused,
     InvitationExpired,
@@ -31,7 +32,6 @@ from otae.errors import (
     TooLarge,
     Unreadable,
 )
-from otae.store.outage import OUTAGES
 from otae.store.records import new_support_code, say_refused
 from otae.web.addresses import Caller, caller
 from otae.web.pages import render
@@ -128,8 +128,8 @@ def answer(request: Request, error: Exception) -> Response:
         error = from_router(error)
     if isinstance(error, Refusal):
         return refused(request, error)
-    if isinstance(error, OUTAGES):
-        log.error("database away", path=request.url.path, exc_info=error)
+    if isinstance(error, DatabaseAway):
+        log.error("database away", path=request.url.path, reason=str(error))
         error = Failure(
             503, _("The service is busy for a moment. Please try again."), "unavailable", {"Retry-After": COME_BACK}
         )

@@ -15,13 +15,13 @@ import httpx2
 
 from otae.accounts.administrators import create_administrator
 from otae.delivery import batch
+from otae.errors import DatabaseAway
 from otae.invitations import pins
 from otae.settings import Settings
 from otae.store import database, keyring
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Heartbeat, Invitation, Person, Pin
-from otae.store.outage import OUTAGES
 from otae.tasks import runtime
 from tests.ledger import check_ledger
 from tests.servers.ports import free_port, listens, wait_until
@@ -232,7 +232,7 @@ async def until_at_rest(count: int, seconds: float = 1800) -> None:
             await hurry_retries()
             if await at_rest() >= count:
                 return True
-        except OUTAGES:
+        except DatabaseAway:
             await asyncio.sleep(0.2)
         await asyncio.sleep(0.3)
         return False

@@ -11,7 +11,7 @@ from tests.house.tree import ROOT
 
 EDGES = ("web", "tasks", "rehearsal", "overview", "mdm", "enrollment", "invitations")
 ROOMS = ("accounts", "directory", "delivery", "authority", "store", "signing", "apple")
-MODULES = ("__main__", "cli", "app", "outgoing", "words", "text", "settings", "errors")
+MODULES = ("__main__", "cli", "app", "outgoing", "words", "text", "settings", "server_urls", "errors")
 NAMED = ("rehearsal/mac", "rehearsal/run", "store/vault", "store/models")
 
 BREAKS = {

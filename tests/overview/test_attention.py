@@ -1,4 +1,4 @@
-"""The first page: what is counted, what is stuck and why, and who is silent."""
+"""The first page: what is counted, what is stuck and why."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
 from otae.overview import attention
 from otae.overview.progress import progress_of
-from otae.store import database, heartbeats
+from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Delivery, EnrollmentSession, Invitation, Person
 
@@ -99,14 +99,6 @@ async def test_what_one_server_said_of_many_is_shown_once(desk: Desk) -> None:
     shown = [(each.invitation.person.name, each.alike) for each in board.needy]
     assert shown == [("guest09", 0), ("guest03", 3), ("ida", 0), ("ole", 0)]
     assert board.stuck == 7
-
-
-async def test_worker_and_clock_are_silent_until_they_are_heard(desk: Desk) -> None:
-    now = await database.now()
-    assert await attention.silent(now=now) == ["worker", "clock"]
-    await heartbeats.beat("worker:here:1", "worker", now=now)
-    assert await attention.silent(now=now) == ["clock"]
-    assert await attention.silent(now=now + timedelta(minutes=1)) == ["worker", "clock"]
 
 
 async def test_certificates_are_shown_thirty_days_before_their_end(desk: Desk) -> None:

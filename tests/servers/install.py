@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from tests.servers.browser import find_chromium
+from tests.servers.pgbouncer import pgbouncer_program
 from tests.servers.postgres import system_binaries
 from tests.servers.slapd import SLAPD
 
@@ -23,6 +24,7 @@ def missing_packages() -> list[str]:
     """Name the Debian packages whose programs are not here yet."""
     present = {
         "postgresql": system_binaries() is not None,
+        "pgbouncer": pgbouncer_program() is not None,
         "redis-server": any(Path(folder, "redis-server").exists() for folder in ("/usr/bin", "/usr/local/bin")),
         "chromium": find_chromium() is not None,
         "scep": shutil.which("scepclient") is not None,

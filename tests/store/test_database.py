@@ -13,8 +13,9 @@ from uuid import uuid4
 
 import pytest
 from tortoise.connection import get_connection
-from tortoise.exceptions import IntegrityError, OperationalError
+from tortoise.exceptions import IntegrityError
 
+from otae.errors import DatabaseAway
 from otae.settings import Settings
 from otae.store import database
 from otae.store.desk import Desk
@@ -155,7 +156,7 @@ async def test_a_writer_elsewhere_past_the_timeout_leaves_us_able_to_answer(sqli
         await get_connection("default").execute_query("PRAGMA busy_timeout=50")
         other.execute("BEGIN IMMEDIATE")
         for _ in range(5):
-            with pytest.raises(OperationalError):
+            with pytest.raises(DatabaseAway):
                 async with database.transaction():
                     raise AssertionError("the lock was not ours")
         other.execute("ROLLBACK")

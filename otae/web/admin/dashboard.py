@@ -29,10 +29,16 @@ PURPOSES: Final = {
     "tls": "TLS",
     "push": "Push",
 }
-#: Processes, and what stands still without them.
-PROCESSES: Final = {
-    "worker": "The worker has not been heard of for a while: no mail is sent and no job is done.",
-    "clock": "The clock has not been heard of for a while: nothing expires, is renewed or is tried again.",
+#: What is wrong with a process, and what follows.
+TROUBLES: Final = {
+    ("worker", "none"): "The worker has not been heard of for a while: no mail is sent and no job is done.",
+    ("clock", "none"): "The clock has not been heard of for a while: nothing expires, is renewed or is tried again.",
+    ("worker", "dead"): "A worker (%(process)s) has ended without a word; the others do its work. Start it again.",
+    ("clock", "dead"): "A clock (%(process)s) has ended without a word; another does its work. Start it again.",
+    ("worker", "stuck"): "A worker (%(process)s) has got stuck with %(what)s. End it and start it again.",
+    ("clock", "stuck"): "The clock (%(process)s) has got stuck with %(what)s. End it and start it again.",
+    ("clock", "idle"): "The clock lives and does nothing: nothing expires, is renewed or is tried again. "
+    "End %(process)s and start it again.",
 }
 
 
@@ -54,7 +60,9 @@ async def index(visit: Console) -> Response:
             *((name, words, board.invitations[name]) for name, words in STATUSES.items() if name != "pending"),
         ],
         "steps": await _first_steps(board),
-        "warnings": [_(PROCESSES[role]) for role in board.silent if role in PROCESSES],
+        "warnings": [
+            _(TROUBLES[each.role, each.kind]) % {"process": each.process, "what": each.what} for each in board.processes
+        ],
         "silent": [row for row in await directories.list_directories() if row.trouble],
         "troubles": await server_refusals.troubles(visit.now),
         "push_missing": await push.show_push(now=visit.now) is None,

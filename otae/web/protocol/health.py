@@ -4,8 +4,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from otae.errors import DatabaseAway
 from otae.store.database import now
-from otae.store.outage import OUTAGES
 from otae.web.failures import COME_BACK
 from otae.web.protocol import bearer
 
@@ -21,7 +21,7 @@ async def ready(request: Request) -> Response:
     del request
     try:
         await now()
-    except OUTAGES:
+    except DatabaseAway:
         return PlainTextResponse("database\n", 503, {"Retry-After": COME_BACK})
     return PlainTextResponse("ok\n")
 

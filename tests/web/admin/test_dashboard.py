@@ -1,6 +1,7 @@
 """The dashboard: what is wrong, what needs somebody, and the rehearsal."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx2
 import pytest
@@ -60,6 +61,23 @@ async def test_silent_processes_and_ending_certificates_are_named(console: httpx
     for role in ("worker", "clock"):
         await Heartbeat.create(name=f"{role} 1", role=role, at=await database_now())
     assert "has not been heard of" not in (await console.get("/admin")).text
+
+
+async def test_what_is_wrong_with_a_process_is_named(console: httpx2.AsyncClient, now: datetime) -> None:
+    long_ago = now - timedelta(hours=1)
+    started: dict[str, Any] = {"started_at": long_ago, "done": "deliveries"}
+    await Heartbeat.create(name="worker:a:1", role="worker", at=now, done_at=now, **started)
+    await Heartbeat.create(name="worker:b:2", role="worker", at=long_ago, done_at=long_ago, **started)
+    await Heartbeat.create(name="clock:c:3", role="clock", at=now, done_at=long_ago, **started)
+    page = (await console.get("/admin")).text
+    assert "A worker (worker:b:2) has ended without a word" in page
+    assert "The clock lives and does nothing" in page
+    assert "clock:c:3" in page
+    await Heartbeat.filter(role="clock").update(done_at=now, doing="directories", doing_since=long_ago)
+    await Heartbeat.create(name="worker:d:4", role="worker", at=now, started_at=now - timedelta(minutes=5))
+    page = (await console.get("/admin")).text
+    assert "has ended without a word" not in page
+    assert "The clock (clock:c:3) has got stuck with directories" in page
 
 
 async def test_a_rehearsal_is_ordered_once_and_followed(

@@ -1,0 +1,93 @@
+"""Behind PgBouncer in transaction mode, as many platforms hand it out: everything works that works without."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from otae import app
+from otae.overview import doctor
+from otae.settings import Settings
+from otae.store import database, schema_check
+from otae.store.engine_asyncpg import Connector
+from otae.store.models import Counter
+from otae.store.turns import Turn
+from tests.desks import RecordingBell, make_settings, opened
+from tests.servers.postgres import PostgresServer
+
+pytestmark = pytest.mark.anyio
+
+
+def behind(url: str, port: int) -> str:
+    return f"{url.rpartition(':')[0]}:{port}/{url.rpartition('/')[2]}"
+
+
+@pytest.fixture
+def pooled(postgres: PostgresServer, pristine_postgres: str, pgbouncer_port: int, tmp_path: Path) -> Iterator[Settings]:
+    url = postgres.fresh(pristine_postgres)
+    yield make_settings(tmp_path, DATABASE_URL=behind(url, pgbouncer_port), PUBLIC_URL="https://localhost:8443")
+    postgres.drop(url)
+
+
+async def test_an_empty_database_becomes_an_installation(
+    postgres_url: str, pgbouncer_port: int, tmp_path: Path
+) -> None:
+    url = behind(postgres_url, pgbouncer_port)
+    settings = make_settings(tmp_path, DATABASE_URL=url, PUBLIC_URL="https://localhost:8443")
+    await app.prepare(settings)
+    async with app.opened(settings, role="command") as desk:
+        assert (await schema_check.compare()).missing == ()
+        found = {check.name: check.state for check in await doctor.examine(desk, now=await database.now())}
+    assert found["database tables"] in {"ok", "warning"}
+    assert found["master key"] == "ok"
+
+
+async def test_transactions_at_once_lose_nothing(pooled: Settings) -> None:
+    async with opened(pooled, RecordingBell()):
+        now = await database.now()
+        await Counter(key="shared", window_start=now).save()
+
+        async def count(number: int) -> None:
+            async with database.transaction():
+                row = await Counter.select_for_update().get(key="shared")
+                await Counter.filter(key="shared").update(failures=row.failures + 1)
+            assert await Counter.filter(window_start__lt=now + timedelta(seconds=number + 1)).count() == 1
+
+        await asyncio.gather(*[count(number) for number in range(60)])
+        assert (await Counter.get(key="shared")).failures == 60
+        async with database.snapshot():
+            assert await Counter.all().count() == 1
+
+
+async def test_one_clock_has_the_turn_and_gives_it_back(pooled: Settings) -> None:
+    async with Turn(pooled) as other:
+        async with Turn(pooled) as first:
+            assert await first.mine()
+            assert await first.mine()
+            assert not await other.mine()
+        assert await other.mine()
+
+
+async def test_one_process_at_a_time_is_let_in(pooled: Settings) -> None:
+    inside = 0
+
+    async def enter() -> None:
+        nonlocal inside
+        async with database.exclusive(pooled):
+            inside += 1
+            await asyncio.sleep(0.01)
+            assert inside == 1
+            inside -= 1
+
+    await asyncio.gather(enter(), enter(), enter())
+
+
+async def test_a_pooler_is_told_from_the_database(pooled: Settings, postgres_settings: Settings) -> None:
+    for settings, expected in ((pooled, True), (postgres_settings, False)):
+        connector = Connector()
+        given = database.credentials(settings)
+        names = ("host", "port", "user", "password", "database", "ssl")
+        await (await connector(**{name: given[name] for name in names})).close()
+        assert connector.pooled is expected
