@@ -29,7 +29,7 @@
         │   ├── InvitationFailed · InvitationUnknown
         │   ├── TopicMismatch · KeyRefused · MessageTypeRefused
         │   ├── InvitationOnly · NotReady · ModeOff · AddressRefused
-        │   ├── SigninFailed · SlowDown · SetupLinkUnknown · PasswordLinkUnknown
+        │   ├── SigninFailed · SlowDown · Busy · SetupLinkUnknown · PasswordLinkUnknown
         │   ├── BounceUnknown
         │   ├── DirectoryUnavailable · PersonAmbiguous · GroupAmbiguous
         │   └── BeyondRole · OwnRole · LastAdministrator
@@ -431,12 +431,20 @@ class SlowDown(NotAllowed):
 
     code = "slow-down"
     words = "Too many attempts. Please wait a little and try again."
-    advice = "Failures are counted per person and network; the wait ends by itself."
+    advice = "Failures count per account and network; the wait ends by itself, or by Unlock on the user's page."
     again = True
 
     def __init__(self, seconds: int, detail: str = "") -> None:
         super().__init__(detail)
         self.seconds = seconds
+
+
+class Busy(SlowDown):
+    """Too many sign-ins at this moment, from this network or altogether; nothing was looked at or counted."""
+
+    code = "busy"
+    words = "Many people are signing in right now. Please try again in a few seconds."
+    advice = "It passes by itself; a flood comes from one network, which the access log names."
 
 
 class SetupLinkUnknown(NotAllowed):

@@ -8,7 +8,7 @@ from tortoise.exceptions import IntegrityError
 from otae.accounts import directory_sign_in, strength, throttle
 from otae.accounts.addresses import checked_address
 from otae.accounts.roles import ADMIN, find_role
-from otae.directory import facts, registry
+from otae.directory import facts, registry, servers
 from otae.directory.local import has_shape, secret, user_name
 from otae.errors import DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed
 from otae.store import audit, passwords, tries
@@ -16,10 +16,15 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Administrator, SetupLink
 from otae.store.passwords import hash_token
+from otae.text import folded
 
 SETUP_LINK_LIFE = timedelta(hours=24)
 #: Page that a setup link opens; the link's secret follows as `?s=`.
 SETUP_PATH = "/admin/setup"
+#: Failures an hour at the console's sign-in from one network, over all names.
+SHARE = 100
+#: How often a name was entered that no administrator has.
+MADE_UP = "console.made-up"
 
 
 async def create_administrator(
@@ -108,32 +113,40 @@ async def _use_up(link: SetupLink, now: datetime) -> None:
 
 
 async def sign_in(desk: Desk, name: str, password: str, network: str, *, now: datetime) -> Administrator:
-    r"""Return the administrator whose name and password these are; ``network``: the browser's address.
+    r"""Return the administrator whose name and password these are; ``network``: the browser's.
 
     DOMAIN\\NAME is asked of that directory, as `directory_sign_in` says. Raises SigninFailed, never saying which, at
     the same cost whether the name exists or not; SlowDown after several; DirectoryUnavailable, which counts as no try.
     """
-    passwords.check_not_crowded()
-    domain, bare = registry.split(name)
-    here = domain in {"", facts.DOMAIN}
-    name = user_name(bare) if here else f"{domain}\\{user_name(bare)}"
-    key = throttle.key_of("admin", name, network)
-    await throttle.count_try(key, now)
-    if here:
-        row = await _with_password_here(name, password)
-    else:
-        try:
-            row = await directory_sign_in.sign_in(desk, domain, bare, password, now=now)
-        except DirectoryUnavailable:
-            await throttle.give_back(key)
-            raise
-    if row is None:
-        if name.isprintable() and await Administrator.exists(name=name):
-            await audit.record(name, "administrator.sign-in-failed", now=now, subject=name, detail=f"from {network}")
-        raise SigninFailed("console")
-    await tries.forget(key)
+    with passwords.place(network):
+        domain, bare = registry.split(name)
+        domain = "" if domain == facts.DOMAIN else domain
+        server = await servers.find_directory(domain)
+        domain = server.domain if server else domain
+        attempt = await throttle.begin(desk, throttle.CONSOLE, network, now)
+        await throttle.count_at_the_door(attempt, throttle.account_named(domain, folded(bare)), {"": SHARE})
+        if domain:
+            try:
+                row = await directory_sign_in.sign_in(desk, server, bare, password, attempt)
+            except DirectoryUnavailable:
+                await attempt.give_back()
+                raise
+        else:
+            row = await _with_password_here(user_name(bare), password)
+        if row is None:
+            await _note_failure(throttle.account_named(domain, user_name(bare)), network, now)
+            raise SigninFailed("console")
+        await attempt.succeed()
     await audit.record(row.name, "administrator.signed-in", now=now, subject=row.name, detail=f"from {network}")
     return row
+
+
+async def _note_failure(name: str, network: str, now: datetime) -> None:
+    """Record who of the administrators somebody failed to sign in as; a name that none has is only counted."""
+    if name.isprintable() and await Administrator.exists(name=name):
+        await audit.record(name, "administrator.sign-in-failed", now=now, subject=name, detail=f"from {network}")
+    else:
+        await tries.tally(MADE_UP, now)
 
 
 async def _with_password_here(name: str, password: str) -> Administrator | None:

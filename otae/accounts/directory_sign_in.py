@@ -9,47 +9,42 @@ from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
 
-from otae.accounts import browsers, lockout
+from otae.accounts import browsers
 from otae.accounts.roles import USER, find_role
+from otae.accounts.throttle import Attempt
 from otae.directory import Directory, Found, registry, servers
-from otae.directory.facts import user_name
 from otae.directory.local import secret
-from otae.errors import DirectoryUnavailable, GroupAmbiguous, PersonAmbiguous
-from otae.store import audit, passwords, tries
+from otae.errors import GroupAmbiguous, PersonAmbiguous
+from otae.store import audit, passwords
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import Administrator, RoleAssignment
+from otae.store.models import Administrator, DirectoryServer, RoleAssignment
+from otae.text import folded
 
-#: Under which an administrator's account of a directory is left alone for a while, apart from the portal's doors.
-DOOR = "console"
 _LONGEST = 100
 
 
-async def sign_in(desk: Desk, domain: str, name: str, password: str, *, now: datetime) -> Administrator | None:
-    r"""Return whoever signs in as DOMAIN\\NAME, brought up to date; None when they are not let in.
+async def sign_in(
+    desk: Desk, server: DirectoryServer | None, name: str, password: str, attempt: Attempt
+) -> Administrator | None:
+    """Return whoever signs in as ``name`` of a directory, brought up to date; None when they are not let in.
 
-    A directory whose groups give nobody a role is not asked at all. Whether a name exists in one that is, costs the
-    same. Raises DirectoryUnavailable; SlowDown while the account is left alone.
+    ``server``: None where the domain named is nobody's. A directory whose groups give nobody a role is not asked at
+    all. Whether a name exists in one that is, costs the same. Raises DirectoryUnavailable; SlowDown while the account
+    is left alone.
     """
-    server = await servers.find_directory(domain)
     assigned = await _assigned(server.domain) if server else []
     if server is None or not assigned:
         await passwords.verify_secret(secret(password), None)
         return None
-    key = lockout.key_of(DOOR, server.domain, user_name(name))
-    await lockout.count_try(key, server.lockout_limit, server.lockout_minutes, now)
+    await attempt.count_named(server, folded(name))
     directory = await registry.directory_of(desk, server.domain)
-    try:
-        found = await _found(directory, name, now)
-        right = await directory.check_password(found, password)
-        role = await _role(directory, assigned, found) if found and right else USER
-    except DirectoryUnavailable:
-        await lockout.give_back(key, server.lockout_limit)
-        raise
+    found = await _found(directory, name, attempt.now)
+    await attempt.count_found(server, found.directory_id if found else None, folded(name))
+    right = await directory.check_password(found, password)
     if found is None or not right:
         return None
-    await tries.forget(key)
-    return await _kept(found, role, now)
+    return await _kept(found, await _role(directory, assigned, found), attempt.now)
 
 
 async def look_again(desk: Desk, row: Administrator, *, now: datetime) -> None:
@@ -91,7 +86,7 @@ async def _found(directory: Directory, name: str, now: datetime) -> Found | None
         found = await directory.find_person(name)
     except PersonAmbiguous:
         return None
-    return None if found is None or found.is_disabled(now) else found
+    return found if found and found.is_called(name) and not found.is_disabled(now) else None
 
 
 async def _role(directory: Directory, assigned: Iterable[RoleAssignment], found: Found) -> str:

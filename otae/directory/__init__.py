@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from otae.text import folded
+
 
 @dataclass(frozen=True)
 class Found:
@@ -13,6 +15,7 @@ class Found:
     them by for good (entryUUID, objectGUID in hex; our row's id for local people). ``name``: the user name, in lower
     case. ``disabled``: the directory lets them in nowhere; ``expires_at``: from when on it will not. ``must_change``:
     they have to choose a new password before the old one lets them in. ``dn``: where they stand, "" for local people.
+    ``further_names``: other user names of theirs, where the attribute holds several.
     """
 
     domain: str
@@ -25,6 +28,14 @@ class Found:
     must_change: bool = False
     dn: str = field(default="", compare=False)
     expires_at: datetime | None = None
+    further_names: tuple[str, ...] = field(default=(), compare=False)
+
+    def is_called(self, name: str) -> bool:
+        """Tell whether ``name``, as somebody typed it, is a user name of theirs.
+
+        Directories compare more loosely than that: by sounds, without spaces, as their language sorts.
+        """
+        return folded(name) in {folded(each) for each in (self.name, *self.further_names)}
 
     @property
     def address(self) -> str:

@@ -102,6 +102,7 @@ class Shape:
             or entry.text("pwdReset").upper() == "TRUE",
             dn=entry.dn,
             expires_at=_expiry(_number(entry.text("accountExpires"))),
+            further_names=tuple(entry.texts(self.search_by)[1:]),
         )
 
     def all_found(self, entries: Sequence[Entry]) -> list[Found]:

@@ -4,35 +4,42 @@ What is asked depends on what was entered alone, never on whether there is such 
 search and one bind more in each directory that the name may belong to.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
-from otae.accounts import lockout, throttle
+from otae.accounts import throttle
+from otae.accounts.throttle import Attempt
 from otae.directory import Found, local, registry
 from otae.directory.ldap import LdapDirectory, ldap_directory
 from otae.errors import DirectoryUnavailable, PersonAmbiguous, SlowDown
-from otae.store import tries
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, Person
+from otae.text import folded
+
+#: Why, where there is no such person.
+NOBODY: Final = "nobody has this user name"
 
 
 @dataclass(frozen=True)
 class Proof:
-    """Who it is, as far as we have a row of them, whether the password was theirs, and why not, for administrators."""
+    """Who it is, as far as we have a row of them, whether the password was theirs, and why not, for administrators.
+
+    ``nobody``: the name is made up, as far as anybody knows who was asked.
+    """
 
     person: Person | None
     right: bool = False
     reason: str = ""
+    nobody: bool = False
 
 
 async def counted_as(name: str) -> str:
     """Return what tries under ``name`` are counted as: one account, however many ways there are to write it."""
     named = await registry.names_in(name)
     for row, text in named.names:
-        if not named.local and not row.is_default:
-            return f"{row.domain}\\{local.user_name(text)}"
-        return local.user_name(text)
-    return local.user_name(named.local or name)
+        return throttle.account_named("" if named.local or row.is_default else row.domain, folded(text))
+    return folded(named.local or name)
 
 
 async def known_by_name(name: str) -> Proof:
@@ -43,36 +50,36 @@ async def known_by_name(name: str) -> Proof:
         wanted = local.user_name(text)
         if ours is None and 0 < len(wanted) <= 100 and wanted.isprintable():
             ours = await Person.get_or_none(domain=row.domain, name=wanted)
-    return Proof(None if ours and ours.disabled else ours)
+    return Proof(None if ours and ours.disabled else ours, nobody=ours is None)
 
 
-async def at_the_bare_page(desk: Desk, name: str, password: str, network: str, *, now: datetime) -> Proof:
+async def at_the_bare_page(desk: Desk, name: str, password: str, attempt: Attempt, *, now: datetime) -> Proof:
     """Look at a name and a password as anybody may enter them.
 
     Our own people come first; whoever they are, the directory is asked about somebody. Raises DirectoryUnavailable when
     it is away, and SlowDown while it leaves this account alone, to everybody whose password ours is not.
     """
     named = await registry.names_in(name)
-    ours = await local.find_person(named.local) if named.local else None
-    ours = None if ours and (ours.disabled or ours.removed_at) else ours
+    known = await local.find_person(named.local) if named.local else None
+    ours = None if known and not _is_let_in(known) else known
     right = await local.check_password(ours, password)
-    proof = Proof(ours, right, "" if right else "wrong password")
+    proof = Proof(ours, right, "" if right else "wrong password", nobody=known is None)
     for row, text in named.names:
         try:
-            theirs = await _in_directory(desk, row, text, None if ours else password, now)
+            theirs = await _in_directory(desk, row, text, None if ours else password, attempt, now)
         except SlowDown:
             if not right:
                 raise
         except DirectoryUnavailable as refusal:
-            if not await _right_during_an_outage(name, network, right=right, now=now):
+            if not await _right_during_an_outage(desk, name, attempt, right=right):
                 raise refusal from None
         else:
-            proof = proof if ours else theirs
+            proof = proof if ours else replace(theirs, nobody=theirs.nobody and proof.nobody)
     return proof
 
 
 async def through_the_link(
-    desk: Desk, person: Person, name: str | None, password: str | None, *, now: datetime
+    desk: Desk, person: Person, name: str | None, password: str | None, attempt: Attempt, *, now: datetime
 ) -> Proof:
     """Look at what somebody entered who holds ``person``'s link; ``name``: None where the mode asks for none.
 
@@ -86,44 +93,34 @@ async def through_the_link(
         return Proof(person if known else None, right, "" if right else "wrong password")
     directory = await registry.directory_of(desk, person.domain)
     row = await DirectoryServer.get(domain=person.domain)
-    key = lockout.key_of("link", person.domain, str(person.id))
-    await lockout.count_try(key, row.lockout_limit, row.lockout_minutes, now)
-    try:
-        found = await directory.person_of(person.directory_id or "")
-        if found:
-            person = await registry.keep(found, now)
-        known = found is not None and _is_let_in(person) and (name is None or await _is_called(person, name, before))
-        answer = await directory.answer_password(found if known else None, password)
-    except DirectoryUnavailable:
-        await lockout.give_back(key, row.lockout_limit)
-        raise
-    if answer.right:
-        await tries.forget(key)
+    await attempt.count_found(row, person.directory_id, "")
+    found = await directory.person_of(person.directory_id or "")
+    if found:
+        person = await registry.keep(found, now)
+    known = found is not None and _is_let_in(person) and (name is None or await _is_called(person, name, before))
+    answer = await directory.answer_password(found if known else None, password)
     return Proof(person if known else None, answer.right, answer.reason)
 
 
-async def _in_directory(desk: Desk, row: DirectoryServer, name: str, password: str | None, now: datetime) -> Proof:
+async def _in_directory(
+    desk: Desk, row: DirectoryServer, name: str, password: str | None, attempt: Attempt, now: datetime
+) -> Proof:
     """Ask a directory for one search and one bind; ``password`` None: about nobody."""
-    key = lockout.key_of("bare", row.domain, local.user_name(name))
-    await lockout.count_try(key, row.lockout_limit, row.lockout_minutes, now)
+    await attempt.count_named(row, folded(name))
     directory = await ldap_directory(desk, row)
-    try:
-        found, why = await _found(directory, name, now)
-        asked = found if password is not None else None
-        answer = await directory.answer_password(asked, password or "nobody's password")
-    except DirectoryUnavailable:
-        await lockout.give_back(key, row.lockout_limit)
-        raise
+    found, why = await _found(directory, name, now)
+    asked = found if password is not None else None
+    await attempt.count_found(row, asked.directory_id if asked else None, folded(name))
+    answer = await directory.answer_password(asked, password or "nobody's password")
     if asked is None:
         seen = None
     elif answer.right:
-        await tries.forget(key)
         seen = await registry.keep(asked, now)
     else:
         seen = await Person.get_or_none(domain=row.domain, directory_id=asked.directory_id)
     if seen and not _is_let_in(seen):
         return Proof(None, reason="the person is disabled")
-    return Proof(seen, answer.right, why or answer.reason)
+    return Proof(seen, answer.right, why or answer.reason, nobody=why == NOBODY)
 
 
 async def _found(directory: LdapDirectory, name: str, now: datetime) -> tuple[Found | None, str]:
@@ -131,24 +128,26 @@ async def _found(directory: LdapDirectory, name: str, now: datetime) -> tuple[Fo
         found = await directory.find_person(name)
     except PersonAmbiguous as refusal:
         return None, refusal.detail
+    if found and not found.is_called(name):
+        return None, f"the directory takes it for {found.name}"
     if found and found.is_disabled(now):
         return None, "the directory has disabled the account"
-    return found, "" if found else "nobody has this user name"
+    return found, "" if found else NOBODY
 
 
-async def _right_during_an_outage(name: str, network: str, *, right: bool, now: datetime) -> bool:
+async def _right_during_an_outage(desk: Desk, name: str, attempt: Attempt, *, right: bool) -> bool:
     """Tell whether one of our own people is let in while the directory that others come from is away.
 
     Nobody else's try counts then, so that everybody's is counted here, apart: what an outage must not become is a way
     to guess our own people's passwords as fast as one likes.
     """
-    key = throttle.key_of("outage", local.user_name(name), network)
+    outage = await throttle.begin(desk, throttle.OUTAGE, attempt.network, attempt.now)
     try:
-        await throttle.count_try(key, now)
+        await outage.count(folded(name))
     except SlowDown:
         return False
     if right:
-        await tries.forget(key)
+        await outage.succeed()
     return right
 
 
@@ -158,10 +157,10 @@ def _is_let_in(person: Person) -> bool:
 
 async def _is_called(person: Person, entered: str, before: str) -> bool:
     """Tell whether ``entered`` is this person's user name, as it is or was, alone or with the domain."""
-    names = {person.name, before}
-    if local.user_name(entered) in names:
+    names = {folded(person.name), folded(before)}
+    if folded(entered) in names:
         return True
     named = await registry.names_in(entered)
     if person.domain == local.DOMAIN:
-        return local.user_name(named.local) in names
-    return any(row.domain == person.domain and local.user_name(text) in names for row, text in named.names)
+        return folded(named.local) in names
+    return any(row.domain == person.domain and folded(text) in names for row, text in named.names)

@@ -9,17 +9,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from otae.accounts import throttle
+from otae.accounts.throttle import Attempt
 from otae.enrollment import pin_tries, proving
 from otae.enrollment.pin_tries import Counted
 from otae.enrollment.proving import Proof
 from otae.enrollment.sessions import open_session
-from otae.errors import DirectoryUnavailable, InputRefused, InvitationOnly, ModeOff, NotAllowed, SigninFailed, SlowDown
+from otae.errors import DirectoryUnavailable, InputRefused, InvitationOnly, ModeOff, NotAllowed, SigninFailed
 from otae.invitations import lifecycle, pins
 from otae.invitations.modes import Mode, all_modes, known_mode
 from otae.store import passwords, properties, tries
@@ -31,8 +33,10 @@ from otae.store.states import InvitationStatus
 
 #: The one mode that needs no invitation.
 SELF_START = "username_password"
-#: Failures at the bare page, over everybody, in each window; their number is the property enrollment.guess.budget.
-BUDGET, BUDGET_WINDOW = "enrollment.guess", timedelta(hours=1)
+#: Failures an hour at the bare page, over everybody; their number is the property enrollment.guess.budget.
+BUDGET: Final = "enrollment.guess"
+#: How often a name was entered that nobody has.
+MADE_UP: Final = "signin.made-up"
 #: The same refusal of the same invitation within this time is recorded once.
 SAME_REFUSAL = timedelta(minutes=1)
 
@@ -52,10 +56,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Miss:
-    """What was wrong, by the invitation concerned (None: none is), for administrators alone."""
+    """What was wrong, by the invitation concerned (None: none is), for administrators alone.
+
+    ``nobody``: the name is made up, and nothing is kept of it.
+    """
 
     lines: list[tuple[Invitation | None, str]]
     person: Person | None = None
+    nobody: bool = False
 
 
 async def sign_in(desk: Desk, entry: Entry, *, now: datetime) -> EnrollmentSession:
@@ -65,29 +73,29 @@ async def sign_in(desk: Desk, entry: Entry, *, now: datetime) -> EnrollmentSessi
     at the bare page; and what `lifecycle.check_usable` raises for a link. All but InputRefused and InvitationOnly are
     recorded and carry their support code.
     """
-    passwords.check_not_crowded()
-    if entry.invitation is None:
-        return await _at_the_bare_page(desk, entry, now)
-    await entry.invitation.refresh_from_db()
-    return await _through_the_link(desk, entry, entry.invitation, now)
+    with passwords.place(entry.network):
+        if entry.invitation is None:
+            return await _at_the_bare_page(desk, entry, now)
+        await entry.invitation.refresh_from_db()
+        return await _through_the_link(desk, entry, entry.invitation, now)
 
 
 async def _through_the_link(desk: Desk, entry: Entry, invitation: Invitation, now: datetime) -> EnrollmentSession:
     person = await Person.get(id=invitation.person_id)
+    attempt = await throttle.begin(desk, throttle.LINK, entry.network, now)
     async with _recorded(invitation, now):
         lifecycle.check_usable(invitation, now=now)
         mode = await known_mode(invitation.mode)
         _refuse_gaps(entry, mode)
-        name = await proving.counted_as(entry.name) or person.name
-        key = throttle.key_of("password", name, entry.network) if mode.authentication else None
-        if key:
-            await throttle.count_try(key, now)
-        async with _given_back(key):
+        if mode.authentication:
+            await attempt.count(str(person.id), over=str(invitation.id))
+        async with _given_back(attempt):
             proof = await proving.through_the_link(
                 desk,
                 person,
                 entry.name if mode.identification else None,
                 entry.password if mode.authentication else None,
+                attempt,
                 now=now,
             )
     # Under another name, or for somebody disabled, nothing can be right: looked at as ever, and no PIN is used up.
@@ -96,10 +104,10 @@ async def _through_the_link(desk: Desk, entry: Entry, invitation: Invitation, no
     pin_right = not mode.secret or await pins.verify(desk, counted.pin if counted else None, entry.pin)
     if counted and pin_right:
         pin_right = await pin_tries.give_back(counted, "link_tries")
-    if key and password_right:
-        await throttle.give_back(key)
+    if password_right:
+        await attempt.password_was_right()
     if known and password_right and pin_right:
-        return await _welcome(desk, person, invitation, mode, key, now)
+        return await _welcome(desk, person, invitation, mode, attempt, now)
     wrong = [] if password_right else [_password_told(proof)]
     wrong += [] if pin_right else [pin_tries.told(counted)]
     line = " and ".join(wrong) if known else "another user name, or the person is disabled"
@@ -114,36 +122,38 @@ async def _at_the_bare_page(desk: Desk, entry: Entry, now: datetime) -> Enrollme
         raise InvitationOnly
     if not entry.name.strip() or not (entry.password or entry.pin):
         raise InputRefused({"password" if entry.name.strip() else "name": "please fill this in"})
-    name = await proving.counted_as(entry.name)
-    key = throttle.key_of("password", name, entry.network) if entry.password else None
+    account = await proving.counted_as(entry.name) if entry.password else ""
+    attempt = await throttle.begin(desk, throttle.BARE, entry.network, now)
     async with _recorded(None, now):
-        await _count_at_the_bare_page(key, now)
-    async with _recorded(None, now), _given_back(key, BUDGET):
-        proof = await _proof(desk, entry, now)
+        budget = await properties.number("enrollment.guess.budget")
+        share = await properties.number("enrollment.guess.network")
+        await throttle.count_at_the_door(attempt, account, {"": share, BUDGET: budget})
+    async with _recorded(None, now), _given_back(attempt):
+        proof = await _proof(desk, entry, attempt, now)
     person, password_right = proof.person, proof.right
     counted = await _count_pins(person, now) if person and entry.pin else []
     found = await pin_tries.fitting(desk, counted, entry.pin) if entry.pin else None
     if found:
         active = {each: await pin_tries.give_back(each, "bare_tries") for each in counted}
         found = found if active[found] else None
-    if key and password_right:
-        await throttle.give_back(key)
+    if password_right:
+        await attempt.password_was_right()
     outcome = await _judge(proof, entry, counted, found, now=now)
     if isinstance(outcome, Miss) or person is None:
         raise await _missed(outcome if isinstance(outcome, Miss) else Miss([]), entry, now)
-    await tries.take_back(BUDGET)
+    await attempt.take_back_spent()
     mode, invitation = outcome
     if invitation is None and not mode.enabled:
         async with _recorded(None, now):
             raise ModeOff(f"{mode.title} is off: nobody starts without an invitation")
-    return await _welcome(desk, person, invitation, mode, key if password_right else None, now)
+    return await _welcome(desk, person, invitation, mode, attempt if password_right else None, now)
 
 
-async def _proof(desk: Desk, entry: Entry, now: datetime) -> Proof:
+async def _proof(desk: Desk, entry: Entry, attempt: Attempt, now: datetime) -> Proof:
     """Say who it is; with a PIN alone no directory is asked, so that it is good while one is away."""
     if not entry.password:
         return await proving.known_by_name(entry.name)
-    return await proving.at_the_bare_page(desk, entry.name, entry.password, entry.network, now=now)
+    return await proving.at_the_bare_page(desk, entry.name, entry.password, attempt, now=now)
 
 
 async def _judge(
@@ -152,7 +162,7 @@ async def _judge(
     """Decide what was entered at the bare page: the mode and invitation that it opens, or what was wrong."""
     person, password_right = proof.person, proof.right
     if person is None:
-        return Miss([(None, proof.reason or "nobody has this user name, or the person is disabled")])
+        return Miss([(None, proof.reason or "the person is disabled")], nobody=proof.nobody)
     if entry.pin and found is None:
         lines: list[tuple[Invitation | None, str]] = [
             (each.invitation, f"{pin_tries.told(each)} at the login page") for each in counted
@@ -169,7 +179,7 @@ async def _judge(
 
 
 async def _welcome(
-    desk: Desk, person: Person, invitation: Invitation | None, mode: Mode, key: str | None, now: datetime
+    desk: Desk, person: Person, invitation: Invitation | None, mode: Mode, attempt: Attempt | None, now: datetime
 ) -> EnrollmentSession:
     """Open the session; an invitation that ended while its factors were looked at opens none."""
     if invitation:
@@ -179,8 +189,8 @@ async def _welcome(
         ownership = invitation.ownership
     else:
         ownership = await properties.word("enrollment.selfstart.ownership")
-    if key:
-        await tries.forget(key)
+    if attempt:
+        await attempt.succeed()
     await Person.filter(id=person.id).update(signed_in_at=now)
     return await open_session(desk, person=person, invitation=invitation, mode=mode.name, ownership=ownership, now=now)
 
@@ -194,18 +204,6 @@ def _refuse_gaps(entry: Entry, mode: Mode) -> None:
     )
     if gaps := {name: "please fill this in" for name, needed, given in asked if needed and not given.strip()}:
         raise InputRefused(gaps)
-
-
-async def _count_at_the_bare_page(key: str | None, now: datetime) -> None:
-    """Count a failure, for now, on the budget and on the password; SlowDown when either has none left."""
-    await tries.spend(BUDGET, await properties.number("enrollment.guess.budget"), now, BUDGET_WINDOW)
-    if key is None:
-        return
-    try:
-        await throttle.count_try(key, now)
-    except SlowDown:
-        await tries.take_back(BUDGET)
-        raise
 
 
 async def _count_pins(person: Person, now: datetime) -> list[Counted]:
@@ -244,9 +242,16 @@ def _password_told(proof: Proof) -> str:
 
 
 async def _missed(miss: Miss, entry: Entry, now: datetime) -> SigninFailed:
-    """Record what was wrong, once for each invitation concerned, and return the refusal that says nothing of it."""
+    """Record what was wrong, once for each invitation concerned, and return the refusal that says nothing of it.
+
+    A name that is made up is counted and logged: strangers do not fill the timeline.
+    """
     refusal = SigninFailed()
     refusal.support_code = new_support_code()
+    if miss.nobody:
+        await tries.tally(MADE_UP, now)
+        log.info("nobody has the user name entered", network=entry.network, support_code=refusal.support_code)
+        return refusal
     async with transaction():
         for invitation, line in miss.lines:
             whom = about(invitation) if invitation else About(person_id=miss.person.id if miss.person else None)
@@ -262,16 +267,13 @@ async def _missed(miss: Miss, entry: Entry, now: datetime) -> SigninFailed:
 
 
 @asynccontextmanager
-async def _given_back(key: str | None, *budgets: str) -> AsyncIterator[None]:
+async def _given_back(attempt: Attempt) -> AsyncIterator[None]:
     """Give counted tries back when the block could not look at the password: then it was no failure."""
     try:
         yield
     except DirectoryUnavailable as refusal:
         log.warning("a directory is not available", reason=refusal.detail)
-        for budget in budgets:
-            await tries.take_back(budget)
-        if key:
-            await throttle.give_back(key)
+        await attempt.give_back()
         raise
 
 

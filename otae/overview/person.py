@@ -11,6 +11,7 @@ from otae.directory.reach import EVERYBODY, Reach
 from otae.mdm.devices import DeviceRecord, find_device
 from otae.overview.progress import Progress, progress_of
 from otae.overview.removal import Removed, consequences
+from otae.store.desk import Desk
 from otae.store.models import (
     AuditEntry,
     Delivery,
@@ -50,7 +51,7 @@ class PersonDetails:
     files: list[PeopleImportLine] = field(default_factory=list)
 
 
-async def read(person: Person, *, now: datetime, audited: bool, reach: Reach = EVERYBODY) -> PersonDetails:
+async def read(desk: Desk, person: Person, *, now: datetime, audited: bool, reach: Reach = EVERYBODY) -> PersonDetails:
     """Return everything about ``person`` but groups out of ``reach``; ``audited``: with what administrators did."""
     invitations = await Invitation.filter(person_id=person.id, rehearsal=False).order_by("-created_at").limit(MOST)
     mine = Delivery.filter(invitation__person_id=person.id, invitation__rehearsal=False)
@@ -58,7 +59,7 @@ async def read(person: Person, *, now: datetime, audited: bool, reach: Reach = E
     return PersonDetails(
         person=person,
         groups=(await lookup.groups_of_people([person], reach=reach)).get(person.id, []),
-        locked_until=(await unlocking.locked_among([person], now=now)).get(person.id),
+        locked_until=(await unlocking.locked_among(desk, [person], now=now)).get(person.id),
         link=await password_links.waiting(person, now=now),
         ends=await consequences(person),
         invitations=invitations,

@@ -1,13 +1,17 @@
 """How secrets are kept: what people choose under argon2id, what we draw at random under SHA-256.
 
-argon2id stands behind a semaphore: a few hashes at a time, in threads, so that a flood of sign-ins leaves pages alive.
+argon2id is worked out a few hashes at a time, in threads, so that a flood of sign-ins leaves pages alive. Who waits is
+served network by network in turn, and one network has few places: a flood from one address holds up nobody else.
 """
 
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import TypeVar
 from weakref import WeakKeyDictionary
@@ -15,7 +19,7 @@ from weakref import WeakKeyDictionary
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from otae.errors import SlowDown
+from otae.errors import Busy
 
 Result = TypeVar("Result")
 
@@ -24,37 +28,77 @@ MEMORY_KIB, PASSES, LANES, LENGTH = 19 * 1024, 2, 1, 32
 AT_ONCE = 4
 #: Threads that do nothing else: what a hash needs stays with its thread, and further threads would keep as much again.
 _THREADS = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
-#: How many may wait before a flood is told to come back.
-WAITING = 200
+#: Sign-ins at work at a time: from one network, and altogether (a network that has none yet gets one all the same).
+PLACES, PLACES_ALTOGETHER = 24, 200
+#: Seconds after which somebody who found no place comes back.
+COME_BACK = 5
 
 #: A valid hash of nothing anybody knows: verified in place of one that does not exist, so that both cost the same.
 DECOY = "$argon2id$v=19$m=19456,t=2,p=1$b3RhZWRlY295c2FsdDAwMQ$" + "A" * 43
 
 
 class _Gate:
-    """Who hashes now and who waits, on one event loop."""
+    """Who hashes now, who waits for it, and who is signing in, on one event loop."""
 
     def __init__(self) -> None:
-        self.places = asyncio.Semaphore(AT_ONCE)
-        self.waiting = 0
+        self.hashing = 0
+        self.waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self.signing_in: Counter[str] = Counter()
 
     async def pass_through(self, work: Callable[[], Result]) -> Result:
         """Do ``work`` in a thread when it is its turn."""
-        self.waiting += 1
+        await self._enter(_network.get())
         try:
-            async with self.places:
-                return await asyncio.get_running_loop().run_in_executor(_THREADS, work)
+            return await asyncio.get_running_loop().run_in_executor(_THREADS, work)
         finally:
-            self.waiting -= 1
+            self._leave()
+
+    async def _enter(self, network: str) -> None:
+        if self.hashing < AT_ONCE:
+            self.hashing += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self.waiting.setdefault(network, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self._leave()  # its turn had come already: the next one's then
+            raise
+
+    def _leave(self) -> None:
+        """Give the place to whoever waits: the network that was served longest ago, and of its people the first."""
+        while self.waiting:
+            network, queue = self.waiting.popitem(last=False)
+            turn = queue.popleft()
+            if queue:
+                self.waiting[network] = queue
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self.hashing -= 1
 
 
 _gates: "WeakKeyDictionary[asyncio.AbstractEventLoop, _Gate]" = WeakKeyDictionary()
+#: Where the sign-in at work comes from; "" for work of our own, such as the PINs of a group.
+_network: "ContextVar[str]" = ContextVar("network", default="")
 
 
-def check_not_crowded() -> None:
-    """Raise SlowDown when a flood of sign-ins waits already; asked before a try is counted or anything is looked at."""
-    if _gate().waiting >= WAITING:
-        raise SlowDown(5, "too many sign-ins at once")
+@contextmanager
+def place(network: str) -> Iterator[None]:
+    """Hold one of the places that ``network`` has for sign-ins; Busy when it has none, before anything is counted."""
+    signing_in = _gate().signing_in
+    if signing_in[network] >= PLACES or (signing_in[network] and signing_in.total() >= PLACES_ALTOGETHER):
+        raise Busy(COME_BACK, "too many sign-ins at once")
+    signing_in[network] += 1
+    before = _network.set(network)
+    try:
+        yield
+    finally:
+        _network.reset(before)
+        signing_in[network] -= 1
+        if not signing_in[network]:
+            del signing_in[network]
 
 
 def hash_token(token: str) -> str:

@@ -152,6 +152,12 @@ PROPERTIES: tuple[PropertyRow, ...] = (
         parse=_number(10, 100_000),
     ),
     PropertyRow(
+        "enrollment.guess.network",
+        default=100,
+        help="Failures an hour at the login page, from one network, before it asks that network to wait.",
+        parse=_number(10, 100_000),
+    ),
+    PropertyRow(
         "reminder.days",
         default=0,
         help="Days without enrollment after which the link is mailed once more; 0: never.",

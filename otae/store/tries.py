@@ -1,36 +1,81 @@
-"""Counters of failures, each changed by one statement, so that no two processes ever miss one another."""
+"""Counters of failures: a try is counted before it is looked at, and given back when it was no failure.
 
+A counter is changed by conditional statements alone, so that of twenty tries sent at the same moment no more get
+through than one after the other would, whatever the process.
+"""
+
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
+from typing import Final
 
-from tortoise.expressions import F
+from tortoise.expressions import F, Q
 
 from otae.errors import SlowDown
+from otae.store import old_algorithms
 from otae.store.models import Counter
 
-#: A person and network wait this long after the n-th failure in a row; the last value stays.
-DELAYS = (0, 0, 0, 1, 2, 4, 8, 15, 30, 60, 120, 300, 600, 900)
+#: A statement that another process beat is tried again this often; by then as many others have been counted.
+ROUNDS: Final = 50
+#: Counters that say where they came from end this long after their last failure, and one place has so many; the oldest
+#: go first. Others are kept for two days.
+FROM_A_NETWORK, MOST_FROM_A_NETWORK, KEPT = timedelta(hours=1), 1000, timedelta(days=2)
+#: What keys of one network's share begin with; they end after an hour as well.
+SHARE: Final = "share:"
+#: Marks that are no counters begin so, and are kept this long after they were last confirmed.
+MARK, MARK_KEPT = "known:", timedelta(days=90)
 
 
-async def check_not_blocked(key: str, now: datetime) -> None:
-    """Raise SlowDown while ``key`` has to wait."""
-    row = await Counter.get_or_none(key=key)
-    if row and row.blocked_until and row.blocked_until > now:
-        raise SlowDown(int((row.blocked_until - now).total_seconds()) + 1)
+@dataclass(frozen=True)
+class Waits:
+    """How failures under one key slow the next try down.
+
+    ``seconds``: how long the next try waits after the n-th failure in a row, from 0 on; the last value stays.
+    ``memory``: failures are forgotten this long after the newest. ``afresh``: they are once a wait is over.
+    """
+
+    seconds: tuple[int, ...]
+    memory: timedelta
+    afresh: bool = False
+
+    def after(self, failures: int) -> timedelta | None:
+        """Return how long the next try waits after so many failures in a row, None for not at all."""
+        seconds = self.seconds[min(failures, len(self.seconds) - 1)]
+        return timedelta(seconds=seconds) if seconds else None
 
 
-async def count(key: str, now: datetime, window: timedelta) -> int:
-    """Count one failure under ``key`` and return how many there are in the running window."""
-    await Counter.get_or_create(defaults={"window_start": now}, key=key)
-    await Counter.filter(key=key, window_start__lte=now - window).update(failures=0, window_start=now)
-    await Counter.filter(key=key).update(failures=F("failures") + 1)
-    return (await Counter.get(key=key)).failures
+async def count_try(key: str, waits: Waits, now: datetime, *, network: str | None = None) -> None:
+    """Count a try under ``key`` as failed, for now, and let the next one wait; SlowDown when this one has to wait.
+
+    ``network``: where it came from, for counters of what strangers make up.
+    """
+    row, made = await Counter.get_or_create(defaults={"window_start": now, "network": network}, key=key)
+    if made and network is not None:
+        await _drop_oldest(network)
+    seen: Counter | None = row
+    for _ in range(ROUNDS):
+        if seen is None:
+            return  # somebody signed in at this very moment: there is nothing left to wait for
+        if seen.blocked_until and seen.blocked_until > now:
+            raise SlowDown(ceil((seen.blocked_until - now).total_seconds()))
+        over = seen.window_start <= now - waits.memory or (waits.afresh and seen.blocked_until is not None)
+        failures = 1 if over else seen.failures + 1
+        wait = waits.after(failures)
+        unchanged = Counter.filter(key=key, failures=seen.failures, blocked_until=seen.blocked_until)
+        until = now + wait if wait else None
+        if await unchanged.update(failures=failures, window_start=now, blocked_until=until) == 1:
+            return
+        seen = await Counter.get_or_none(key=key)
+    raise SlowDown(1)
 
 
-async def delay(key: str, failures: int, now: datetime) -> None:
-    """Let ``key`` wait as long as its ``failures`` in a row ask for."""
-    seconds = DELAYS[min(failures, len(DELAYS) - 1)]
-    if seconds:
-        await Counter.filter(key=key).update(blocked_until=now + timedelta(seconds=seconds))
+async def give_back(key: str, waits: Waits) -> None:
+    """Take one counted try back, with the wait that it began: it was no failure."""
+    await take_back(key)
+    begun = (
+        Counter.filter(key=key) if not waits.afresh else Counter.filter(key=key, failures__lt=len(waits.seconds) - 1)
+    )
+    await begun.update(blocked_until=None)
 
 
 async def spent_until(key: str, limit: int, now: datetime, window: timedelta) -> datetime | None:
@@ -40,7 +85,7 @@ async def spent_until(key: str, limit: int, now: datetime, window: timedelta) ->
 
 
 async def take_back(key: str) -> None:
-    """Give one counted try back: it was not a failure after all."""
+    """Take one try back that `spend` counted."""
     await Counter.filter(key=key, failures__gt=0).update(failures=F("failures") - 1)
 
 
@@ -56,3 +101,35 @@ async def spend(key: str, limit: int, now: datetime, window: timedelta) -> None:
     if await Counter.filter(key=key, failures__lt=limit).update(failures=F("failures") + 1) != 1:
         row = await Counter.get(key=key)
         raise SlowDown(max(1, int((row.window_start + window - now).total_seconds())))
+
+
+async def tally(key: str, now: datetime) -> None:
+    """Count one under ``key`` without any limit."""
+    await Counter.get_or_create(defaults={"window_start": now}, key=key)
+    await Counter.filter(key=key).update(failures=F("failures") + 1, window_start=now)
+
+
+async def mark(key: str, now: datetime) -> None:
+    """Remember ``key`` (which begins with `MARK`), until it was not marked again for a long time."""
+    await Counter.get_or_create(defaults={"window_start": now}, key=key)
+    await Counter.filter(key=key).update(window_start=now)
+
+
+async def is_marked(key: str, now: datetime) -> bool:
+    """Tell whether ``key`` is remembered."""
+    return await Counter.exists(key=key, window_start__gt=now - MARK_KEPT)
+
+
+async def forget_old(now: datetime) -> int:
+    """Remove counters that no longer count; return how many."""
+    from_a_network = Q(network__not_isnull=True) | Q(key__startswith=SHARE)
+    ended = Q(from_a_network, window_start__lte=now - FROM_A_NETWORK) | Q(window_start__lte=now - KEPT)
+    kept = Q(key__startswith=old_algorithms.PREFIX) | Q(key__startswith=MARK, window_start__gt=now - MARK_KEPT)
+    return await Counter.filter(ended).exclude(kept).delete()
+
+
+async def _drop_oldest(network: str) -> None:
+    """Keep what one network can make us count within bounds."""
+    newest_first = Counter.filter(network=network).order_by("-window_start", "key")
+    if over := await newest_first.offset(MOST_FROM_A_NETWORK).limit(MOST_FROM_A_NETWORK).values_list("key", flat=True):
+        await Counter.filter(key__in=list(over)).delete()

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from otae.accounts import browsers, limits, look_again, throttle
+from otae.accounts import browsers, limits, look_again
 from otae.authority import rotation
 from otae.delivery import outbox
 from otae.directory import password_links, provisioning, watching
@@ -16,7 +16,7 @@ from otae.invitations import groups, lifecycle, reminders
 from otae.mdm import renewal
 from otae.overview import retention
 from otae.rehearsal import run as rehearsal
-from otae.store import database, jobs
+from otae.store import database, jobs, tries
 from otae.store.desk import Desk
 from otae.store.heartbeats import Activity
 from otae.store.turns import Turn
@@ -31,7 +31,7 @@ LONGEST: float = 1200
 async def forget_old(desk: Desk, now: datetime) -> None:
     """Remove what has run out: signed-in browsers, links for passwords, counters and files nobody waits for."""
     await browsers.forget_old(now)
-    await throttle.forget_old(now)
+    await tries.forget_old(now)
     await password_links.forget_old(now)
     await provisioning.cancel_forgotten(desk, now=now)
 

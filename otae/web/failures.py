@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from otae.errors import (
+    Busy,
     DatabaseAway,
     DirectoryUnavailable,
     InputRefused,
@@ -72,6 +73,7 @@ class SignInFirst(OtaeError):
 PAGE_STATUS: tuple[tuple[type[Exception], int], ...] = (
     (TooLarge, 413),
     (Unreadable, 400),
+    (Busy, 503),
     (SlowDown, 429),
     (InvitationUnknown, 404),
     (InvitationExpired, 410),

@@ -16,7 +16,7 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from otae.accounts import arrivals
-from otae.errors import DirectoryUnavailable, SigninFailed, SlowDown
+from otae.errors import Busy, DirectoryUnavailable, SigninFailed, SlowDown
 from otae.store import browser_seals
 from otae.web.addresses import CONSOLE_CONFIRM, UPLOAD_CAP
 from otae.web.pages import go
@@ -67,7 +67,7 @@ async def sign_in(visit: "Console", password: str, browser: arrivals.Browser) ->
     """Sign the browser in again; return who arrived and "", or None and why not."""
     try:
         return await arrivals.sign_in(visit.desk, visit.administrator.name, password, browser, now=visit.now), ""
-    except DirectoryUnavailable as refusal:
+    except (Busy, DirectoryUnavailable) as refusal:
         return None, _(refusal.words)
     except (SigninFailed, SlowDown):
         return None, _("This did not match. Wait a moment, then try again.")

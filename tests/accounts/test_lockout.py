@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from otae.accounts import assignments, directory_sign_in, lockout
+from otae.accounts import assignments, directory_sign_in, throttle
 from otae.accounts.roles import By
 from otae.errors import SlowDown
 from otae.settings import Settings
-from otae.store import database, keyring
+from otae.store import database, keyring, tries
 from otae.store.desk import Desk
-from otae.store.models import Counter
+from otae.store.models import Counter, DirectoryServer
+from otae.store.tries import Waits
 from tests.desks import RecordingBell
 from tests.directory.ldap_desk import add, entry_for
 from tests.servers.ldap_trees import PASSWORD
@@ -20,8 +21,9 @@ from tests.servers.slapd import LdapServer
 
 pytestmark = pytest.mark.anyio
 
-KEY = lockout.key_of("bare", "corp", "ben")
-OTHER = lockout.key_of("bare", "corp", "cleo")
+KEY, OTHER = "lockout:ben", "lockout:cleo"
+#: Five wrong passwords, ten minutes.
+FIVE = Waits((0, 0, 0, 0, 0, 600), timedelta(days=1), afresh=True)
 
 
 @pytest.fixture
@@ -33,8 +35,8 @@ async def sqlite_desk(sqlite_settings: Settings, anyio_backend: str) -> AsyncIte
 
 async def test_fifty_tries_at_once_count_exactly_to_the_limit(desk: Desk) -> None:
     now = await database.now()
-    await lockout.count_try(OTHER, 5, 10, now)
-    results = await asyncio.gather(*(lockout.count_try(KEY, 5, 10, now) for _ in range(50)), return_exceptions=True)
+    await tries.count_try(OTHER, FIVE, now)
+    results = await asyncio.gather(*(tries.count_try(KEY, FIVE, now) for _ in range(50)), return_exceptions=True)
     assert sorted(type(result).__name__ for result in results) == ["NoneType"] * 5 + ["SlowDown"] * 45
     row = await Counter.get(key=KEY)
     assert (row.failures, row.blocked_until) == (5, now + timedelta(minutes=10))
@@ -45,12 +47,12 @@ async def test_fifty_tries_at_once_count_exactly_to_the_limit(desk: Desk) -> Non
 async def test_after_the_lockout_fifty_at_once_count_to_the_limit_again(desk: Desk) -> None:
     now = await database.now()
     for _ in range(5):
-        await lockout.count_try(KEY, 5, 10, now)
+        await tries.count_try(KEY, FIVE, now)
     with pytest.raises(SlowDown) as caught:
-        await lockout.count_try(KEY, 5, 10, now + timedelta(minutes=10) - timedelta(seconds=1))
+        await tries.count_try(KEY, FIVE, now + timedelta(minutes=10) - timedelta(seconds=1))
     assert caught.value.seconds == 1
     later = now + timedelta(minutes=10)
-    results = await asyncio.gather(*(lockout.count_try(KEY, 5, 10, later) for _ in range(50)), return_exceptions=True)
+    results = await asyncio.gather(*(tries.count_try(KEY, FIVE, later) for _ in range(50)), return_exceptions=True)
     assert results.count(None) == 5
     assert (await Counter.get(key=KEY)).blocked_until == later + timedelta(minutes=10)
 
@@ -59,8 +61,8 @@ async def test_what_was_no_wrong_password_is_given_back_at_once_too(desk: Desk) 
     now = await database.now()
 
     async def away() -> None:
-        await lockout.count_try(KEY, 5, 10, now)
-        await lockout.give_back(KEY, 5)
+        await tries.count_try(KEY, FIVE, now)
+        await tries.give_back(KEY, FIVE)
 
     await asyncio.gather(*(away() for _ in range(50)), return_exceptions=True)
     row = await Counter.get(key=KEY)
@@ -75,15 +77,20 @@ async def test_the_directory_is_asked_no_more_often_and_a_right_password_waits_a
     now = await database.now()
     await assignments.assign(desk, "corp/round", "SUPPORT", by=By("ada"), now=now)
 
+    server = await DirectoryServer.get(domain="corp")
+
+    async def sign_in(name: str, password: str, network: str) -> object:
+        attempt = await throttle.begin(desk, throttle.CONSOLE, network, now)
+        return await directory_sign_in.sign_in(desk, server, name, password, attempt)
+
     async def fifty(name: str, password: str) -> tuple[int, int]:
         before = crowded_ldap.binds()
-        tries = (directory_sign_in.sign_in(desk, "corp", name, password, now=now) for _ in range(50))
-        results = await asyncio.gather(*tries, return_exceptions=True)
+        sent = (sign_in(name, password, f"198.51.{number}.0/24") for number in range(50))
+        results = await asyncio.gather(*sent, return_exceptions=True)
         assert all(isinstance(each, SlowDown) or each is None for each in results)
         return results.count(None), crowded_ldap.binds() - before
 
     assert await fifty("ben", "wrong") == (5, 5)
     assert await fifty("ben", PASSWORD) == (0, 0), "locked, whatever the password"
     assert await fifty("nobody", "wrong") == (5, 5), "nobody is left alone like somebody"
-    cleo = await directory_sign_in.sign_in(desk, "corp", "cleo", PASSWORD, now=now)
-    assert cleo is not None
+    assert await sign_in("cleo", PASSWORD, "198.51.100.0/24") is not None

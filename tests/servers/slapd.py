@@ -116,8 +116,12 @@ class LdapServer:
         return self.process is None or self.process.poll() is not None
 
 
-def with_matching(schema: str) -> str:
-    """Let what an Active Directory finds people by be searched for: the schema that comes with slapd only names it."""
+def with_matching(schema: str, *, loosely: bool = False) -> str:
+    """Let what an Active Directory finds people by be searched for: the schema that comes with slapd only names it.
+
+    ``loosely``: user names are compared as telephone numbers are, without spaces and hyphens, as an Active Directory
+    compares without accents.
+    """
     rules = {
         "sAMAccountName": "EQUALITY caseIgnoreMatch SUBSTR caseIgnoreSubstringsMatch",
         "userPrincipalName": "EQUALITY caseIgnoreMatch SUBSTR caseIgnoreSubstringsMatch",
@@ -126,11 +130,22 @@ def with_matching(schema: str) -> str:
     }
     for name, rule in rules.items():
         schema = re.sub(rf"(NAME '{name}'\s)", rf"\1 {rule} ", schema)
+    if loosely:
+        exact, loose = "caseIgnoreMatch SUBSTR caseIgnoreSubstringsMatch", "telephoneNumberMatch"
+        before, found, after = schema.partition("NAME 'sAMAccountName'")
+        after = after.replace(exact, loose, 1).replace(".121.1.15'", ".121.1.50'", 1)
+        schema = before + found + after
     return schema
 
 
 def prepare(
-    folder: Path, identity: Identity, trees: Mapping[str, str], *, active_directory: bool = False, beside: str = ""
+    folder: Path,
+    identity: Identity,
+    trees: Mapping[str, str],
+    *,
+    active_directory: bool = False,
+    beside: str = "",
+    loosely: bool = False,
 ) -> LdapServer:
     """Write configuration and content of a server into ``folder``, while nothing runs."""
     server = LdapServer(folder, identity, secrets.token_urlsafe(12))
@@ -144,7 +159,7 @@ def prepare(
         where = {"suffix": suffix, "folder": folder, "name": f"tree-{number}", "password": server.secret}
         text += DATABASE.format(**where, service=SERVICE)
     (folder / "slapd.conf").write_text(text + beside)
-    (folder / "msuser.schema").write_text(with_matching((SCHEMA / "msuser.schema").read_text()))
+    (folder / "msuser.schema").write_text(with_matching((SCHEMA / "msuser.schema").read_text(), loosely=loosely))
     for suffix, content in trees.items():
         (folder / "content.ldif").write_text(content)
         command = ["/usr/sbin/slapadd", "-q", "-f", str(folder / "slapd.conf"), "-b", suffix]
@@ -163,19 +178,20 @@ def running(
     trees: Mapping[str, str] | None = None,
     active_directory: bool = False,
     beside: str = "",
+    loosely: bool = False,
     host: str = "127.0.0.1",
     port: int | None = None,
 ) -> Iterator[LdapServer]:
     """Run a server with ``crowd`` people beside those with names until the block ends.
 
     ``trees``: what it holds instead of the Active Directory's tree, by suffix. ``beside``: what its configuration says
-    at the end, about the last tree.
+    at the end, about the last tree. ``loosely``: as `with_matching`.
     """
     if not SLAPD.exists() or shutil.which("ldapmodify") is None:
         pytest.skip("no slapd and ldap-utils installed")
     held = {BASE: generic(crowd), **({CORP: corp()} if trees is None else trees)}
     with server_folder("slapd") as (folder, identity):
-        server = prepare(folder, identity, held, active_directory=active_directory, beside=beside)
+        server = prepare(folder, identity, held, active_directory=active_directory, beside=beside, loosely=loosely)
         server.host, server.port = host, port or server.port
         server.start()
         try:

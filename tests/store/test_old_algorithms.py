@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from otae.accounts import throttle
-from otae.store import database, old_algorithms
+from otae.store import database, old_algorithms, tries
 from otae.store.desk import Desk
 
 pytestmark = pytest.mark.anyio
@@ -41,5 +40,5 @@ async def test_what_is_new_is_not_counted(desk: Desk) -> None:
 async def test_the_count_outlives_the_counters_of_failures(desk: Desk) -> None:
     now = await database.now()
     await old_algorithms.count("des-ede3-cbc", now=now)
-    await throttle.forget_old(now + timedelta(days=30))
+    await tries.forget_old(now + timedelta(days=30))
     assert (await old_algorithms.uses())["scep.des3"].messages == 1

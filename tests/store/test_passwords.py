@@ -1,10 +1,11 @@
 """Hashing waits its turn, and a flood is turned away before anything is counted."""
 
 import asyncio
+from contextlib import ExitStack
 
 import pytest
 
-from otae.errors import SlowDown
+from otae.errors import Busy
 from otae.store import passwords
 
 pytestmark = pytest.mark.anyio
@@ -21,24 +22,50 @@ async def test_nothing_is_nobodys_secret() -> None:
     assert not await passwords.verify_secret(b"", None)
 
 
-async def test_a_flood_is_turned_away_and_room_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "WAITING", 8)
-    hashed = await passwords.hash_secret(b"x")
-    passwords.check_not_crowded()
-    flood = [asyncio.create_task(passwords.verify_secret(b"x", hashed)) for _ in range(8)]
-    await asyncio.sleep(0)
-    with pytest.raises(SlowDown):
-        passwords.check_not_crowded()
-    assert all(await asyncio.gather(*flood))
-    passwords.check_not_crowded()
+async def test_a_flood_is_turned_away_at_its_own_network_and_room_is_made_again() -> None:
+    with ExitStack() as held:
+        for _ in range(passwords.PLACES):
+            held.enter_context(passwords.place("203.0.113.0/24"))
+        with pytest.raises(Busy) as caught, passwords.place("203.0.113.0/24"):
+            pass
+        assert caught.value.seconds == passwords.COME_BACK
+        with passwords.place("198.51.100.0/24"):
+            pass
+    with passwords.place("203.0.113.0/24"):
+        pass
 
 
-async def test_somebody_who_leaves_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "WAITING", 8)
-    hashed = await passwords.hash_secret(b"x")
-    flood = [asyncio.create_task(passwords.verify_secret(b"x", hashed)) for _ in range(8)]
+async def test_however_many_networks_are_full_another_one_gets_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "PLACES_ALTOGETHER", 8)
+    with ExitStack() as held:
+        for number in range(8):
+            held.enter_context(passwords.place(f"198.51.{number}.0/24"))
+        with passwords.place("203.0.113.0/24"), pytest.raises(Busy), passwords.place("203.0.113.0/24"):
+            pass
+
+
+async def test_networks_hash_in_turn() -> None:
+    hashed, done = await passwords.hash_secret(b"x"), list[str]()
+
+    async def sign_in(network: str) -> None:
+        with passwords.place(network):
+            await passwords.verify_secret(b"x", hashed)
+            done.append(network)
+
+    flood = [asyncio.create_task(sign_in("flood")) for _ in range(passwords.PLACES)]
     await asyncio.sleep(0)
-    for task in flood:
+    await asyncio.gather(*(sign_in(network) for network in ("one", "other")))
+    assert len(done) < passwords.PLACES, "the flood was not waited for"
+    await asyncio.gather(*flood)
+
+
+async def test_somebody_who_leaves_makes_room() -> None:
+    hashed = await passwords.hash_secret(b"x")
+    flood = [asyncio.create_task(passwords.verify_secret(b"x", hashed)) for _ in range(12)]
+    await asyncio.sleep(0)
+    for task in flood[::2]:
         task.cancel()
-    await asyncio.gather(*flood, return_exceptions=True)
-    passwords.check_not_crowded()
+    results = await asyncio.gather(*flood, return_exceptions=True)
+    assert results.count(True) == 6
+    assert await passwords.verify_secret(b"x", hashed)
+    assert passwords._gate().hashing == 0  # noqa: SLF001 - no place is lost

@@ -61,11 +61,15 @@ class RoleAssignment(Row):
 
 
 class SetupLink(Row):
-    """A link with which one person chooses a name and a password, once."""
+    """A link with which one person chooses a name and a password, once.
+
+    `maker_id`: the administrator who made it, null for the first start's and a command's.
+    """
 
     token_hash = fields.CharField(max_length=64, unique=True)
     administrator_name = fields.CharField(max_length=100, null=True)
     role = fields.CharField(max_length=32, default="ADMIN")
+    maker_id = fields.UUIDField(null=True)
     expires_at = fields.DatetimeField()
     used_at = fields.DatetimeField(null=True)
 

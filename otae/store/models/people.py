@@ -37,13 +37,14 @@ class Person(Row):
 
 
 class PasswordLink(Row):
-    """A link with which one person chooses a password, once."""
+    """A link with which one person chooses a password, once. `maker_id`: as of a setup link."""
 
     token_hash = fields.CharField(max_length=64, unique=True)
     person_id: UUID
     person: "fields.ForeignKeyRelation[Person]" = fields.ForeignKeyField(
         "otae.Person", related_name="password_links", on_delete=fields.CASCADE
     )
+    maker_id = fields.UUIDField(null=True)
     expires_at = fields.DatetimeField()
     used_at = fields.DatetimeField(null=True)
 

@@ -74,12 +74,17 @@ class Job(Row):
 
 
 class Counter(Model):
-    """Failures under one key within one window; changed by conditional updates only."""
+    """Failures under one key; changed by conditional updates only.
+
+    `window_start`: when a window of so many failures began, or the newest of failures in a row. `network`: where they
+    came from, for counters of what strangers make up; null for all others.
+    """
 
     key = fields.CharField(max_length=200, primary_key=True)
     failures = fields.IntField(default=0)
     window_start = fields.DatetimeField()
     blocked_until = fields.DatetimeField(null=True)
+    network = fields.CharField(max_length=64, null=True)
 
     class Meta:
         table = "counter"

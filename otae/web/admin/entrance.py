@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from starlette.responses import RedirectResponse, Response
 
 from otae.accounts import addresses, administrators, arrivals, browsers, directory_sign_in, strength
-from otae.errors import DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
+from otae.errors import Busy, DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
 from otae.text import identifier
 from otae.web import cookie_check, guards, password_again, refused_forms
 from otae.web.addresses import CONSOLE, CONSOLE_CONFIRM, CONSOLE_SIGN_IN
@@ -79,6 +79,9 @@ async def enter(visit: Visit) -> Response:
     except DirectoryUnavailable as refusal:
         form.form_errors.append(_(refusal.words))
         return await _ask(visit, form, status=503)
+    except Busy as refusal:
+        form.form_errors.append(_(refusal.words))
+        return await _ask(visit, form, status=503, headers={"Retry-After": str(refusal.seconds)})
     except SlowDown as refusal:
         form.form_errors.append(_("Too many attempts. Try again in %d s.") % refusal.seconds)
         return await _ask(visit, form, status=429, headers={"Retry-After": str(refusal.seconds)})

@@ -83,7 +83,7 @@ async def enable(visit: Console) -> Response:
 async def unlock(visit: Console) -> Response:
     """Forget the person's wrong passwords."""
     person = await _person(visit)
-    held = await unlocking.unlock(person, now=visit.now, actor=visit.actor)
+    held = await unlocking.unlock(visit.desk, person, now=visit.now, actor=visit.actor)
     said = _("%s may try again at once.") if held else _("%s was not locked any more.")
     return go(f"{USERS}/{person.id}", "success", said % person.display_name)
 
@@ -121,7 +121,7 @@ async def _set(visit: Console, *, disabled: bool, said: str) -> Response:
 
 
 async def _page(visit: Console, person: PersonRow, *, url: str = "") -> Response:
-    details = await overview.read(person, now=visit.now, audited=visit.may("audit.see"), reach=visit.reach)
+    details = await overview.read(visit.desk, person, now=visit.now, audited=visit.may("audit.see"), reach=visit.reach)
     context = {
         "person": person,
         "details": details,

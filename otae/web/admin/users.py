@@ -62,14 +62,14 @@ async def index(visit: Console) -> Response:
         domain=query["domain"],
         role=query["role"],
         disabled=state == "disabled",
-        among=await unlocking.locked_ids(now=visit.now) if state == "locked" else None,
+        among=await unlocking.locked_ids(visit.desk, now=visit.now) if state == "locked" else None,
     )
     people = await lookup.narrowed(wanted, after=after, limit=PAGE + 1, reach=visit.reach)
     shown = people[:PAGE]
     context = {
         "people": shown,
         "groups": await lookup.groups_of_people(shown, reach=visit.reach),
-        "locked": await unlocking.locked_among(shown, now=visit.now),
+        "locked": await unlocking.locked_among(visit.desk, shown, now=visit.now),
         "query": query | {"state": state},
         "narrowed": bool(wanted),
         "states": STATES,

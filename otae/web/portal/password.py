@@ -5,7 +5,7 @@ from typing import Final
 from starlette.responses import RedirectResponse, Response
 
 from otae.directory import facts, password_links
-from otae.errors import InputRefused, SlowDown
+from otae.errors import InputRefused
 from otae.store import properties
 from otae.text import identifier
 from otae.web import refused_forms
@@ -46,9 +46,6 @@ async def choose(visit: Visit) -> Response:
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _refuse(visit, form)
-    except SlowDown as refusal:
-        form.form_errors.append(_(refusal.words))
-        return await _refuse(visit, form, status=429, retry_after=refusal.seconds)
     return RedirectResponse(f"{PASSWORD}?{DONE}", 303)
 
 
@@ -58,10 +55,10 @@ async def _ask(visit: Visit, form: PasswordForm) -> Response:
     return render(visit.request, TEMPLATE, context, status=form.status, headers=form.headers)
 
 
-async def _refuse(visit: Visit, form: PasswordForm, *, status: int = 422, retry_after: int = 0) -> Response:
+async def _refuse(visit: Visit, form: PasswordForm) -> Response:
     """Lead back to the page, unless its link died meanwhile."""
     await password_links.find(_token(visit), now=visit.now)
-    return await refused_forms.send_back(visit, form, status=status, retry_after=retry_after) or await _ask(visit, form)
+    return await refused_forms.send_back(visit, form) or await _ask(visit, form)
 
 
 async def _context() -> dict[str, object]:

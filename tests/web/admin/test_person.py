@@ -5,7 +5,6 @@ from datetime import datetime
 import httpx2
 import pytest
 
-from otae.accounts import throttle
 from otae.directory import local, password_links
 from otae.enrollment import signin
 from otae.enrollment.signin import Entry
@@ -14,6 +13,7 @@ from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
 from otae.store.desk import Desk
 from otae.store.models import Administrator, Counter, Invitation, PasswordLink, Person
+from tests.accounts.counted import key_of
 from tests.store.furnish import furnish
 from tests.web.conftest import PASSWORD, Invite, Site
 
@@ -74,7 +74,7 @@ async def test_somebody_is_disabled_and_enabled(console: httpx2.AsyncClient, ben
 async def test_a_locked_person_is_listed_and_unlocked(
     site: Site, console: httpx2.AsyncClient, ben: Person, now: datetime
 ) -> None:
-    key = throttle.key_of("password", "ben", HERE)
+    key = await key_of(site.desk, "bare", "ben", HERE)
     for _ in range(6):
         await Counter.filter(key=key).update(blocked_until=None)
         await wrong_password(site.desk, 1, now)

@@ -1,0 +1,167 @@
+"""Guessing passwords at every door that takes one: from many networks, from one network, all at once."""
+
+import asyncio
+import re
+from datetime import datetime, timedelta
+
+import httpx2
+import pytest
+
+from otae.accounts.throttle import Names
+from otae.invitations.mode_values import Values, set_values
+from otae.invitations.modes import known_mode
+from otae.settings import Settings
+from otae.store import passwords, properties, tries
+from otae.store.models import Counter, Event, Person
+from otae.web.addresses import INSTALL, LOGIN
+from tests.web.admin.conftest import ADA_PASSWORD, ada, console
+from tests.web.conftest import PASSWORD, Browser, Invite, Site
+from tests.web.test_login import open_link
+
+__all__ = ["ada", "console"]
+
+pytestmark = pytest.mark.anyio
+
+SIGN_IN = "/admin/sign-in"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """Give an installation on each database: counters are changed by conditional statements."""
+    made: Settings = request.getfixturevalue(f"{request.param}_settings")
+    return made
+
+
+def from_(site: Site, address: str) -> Browser:
+    """Give a browser at another address."""
+    transport = httpx2.ASGITransport(site.app, client=(address, 40_000))
+    headers = {"Sec-Fetch-Site": "same-origin", "Origin": site.origin}
+    return Browser(transport=transport, base_url=site.origin, headers=headers)
+
+
+def six(number: int) -> str:
+    """Give an address in an IPv6 network of its own."""
+    return f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::1"
+
+
+async def enter(browser: Browser, door: str, name: str, password: str = "a wrong one") -> int:
+    """Send name and password to a door; give the status, with a refusal's words looked at."""
+    answer = await browser.post(door, data={"name": name, "password": password})
+    if answer.status_code == 429:
+        assert int(answer.headers["retry-after"]) > 0
+    return answer.status_code
+
+
+# From many networks ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("door", "name"), [(SIGN_IN, "ada"), (SIGN_IN, "made-up"), (LOGIN, "ben"), (LOGIN, "made-up")])
+async def test_guesses_from_many_networks_are_slowed(site: Site, ada: None, ben: Person, door: str, name: str) -> None:
+    codes = []
+    for number in range(18):
+        async with from_(site, six(number)) as browser:
+            codes.append(await enter(browser, door, name))
+    assert codes[:10] == [422] * 10
+    assert 429 in codes[10:]
+
+
+async def test_an_administrator_is_let_in_where_they_were_before_whatever_others_do(site: Site, ada: None) -> None:
+    assert await enter(site.client, SIGN_IN, "ada", ADA_PASSWORD) == 303
+    await site.client.post("/admin/sign-out")
+    for number in range(20):
+        async with from_(site, six(number)) as browser:
+            await enter(browser, SIGN_IN, "ada")
+    async with from_(site, six(99)) as browser:
+        assert await enter(browser, SIGN_IN, "ada", ADA_PASSWORD) == 429
+    assert await enter(site.client, SIGN_IN, "ada", ADA_PASSWORD) == 303
+
+
+async def test_a_link_with_a_password_alone_is_slowed_over_all_networks_and_holds_up_nobody_else(
+    site: Site, invite: Invite, now: datetime
+) -> None:
+    await set_values("invitation_url_password", Values(enabled=True), now=now, actor="ada")
+    stolen, other = await invite("invitation_url_password"), await invite("invitation_url_password")
+    assert not (await known_mode("invitation_url_password")).secret
+    codes = []
+    for number in range(18):
+        async with from_(site, six(number)) as browser:
+            await open_link(Site(site.app, site.desk, browser, site.transport), stolen.url)
+            codes.append((await browser.post(LOGIN, data={"name": "ben", "password": "a wrong one"})).status_code)
+    assert codes[:10] == [422] * 10
+    assert 429 in codes[10:]
+    async with from_(site, six(77)) as browser:
+        await open_link(Site(site.app, site.desk, browser, site.transport), other.url)
+        answer = await browser.post(LOGIN, data={"name": "ben", "password": PASSWORD})
+        assert (answer.status_code, answer.headers["location"]) == (303, INSTALL)
+
+
+async def test_nothing_done_at_the_bare_page_holds_up_who_has_a_link(site: Site, invite: Invite) -> None:
+    made, codes = await invite("high_security"), []
+    for number in range(12):
+        async with from_(site, six(number)) as browser:
+            codes.append(await enter(browser, LOGIN, "ben"))
+    codes += [await enter(site.client, LOGIN, "ben") for _ in range(5)]
+    assert 429 in codes
+    await open_link(site, made.url)
+    answer = await site.client.post(LOGIN, data={"name": "ben", "password": PASSWORD, "pin": made.pin or ""})
+    assert answer.status_code == 303
+
+
+# From one network ----------------------------------------------------------------------------------------------------
+
+
+async def test_one_network_spends_its_share_and_nobody_elses(site: Site, ben: Person) -> None:
+    await properties.write("enrollment.guess.network", "10")
+    codes = [await enter(site.client, LOGIN, f"made-up-{number}") for number in range(14)]
+    assert codes == [422] * 10 + [429] * 4
+    assert (await Counter.get(key="enrollment.guess")).failures == 10
+    assert await enter(site.client, LOGIN, "ben", PASSWORD) == 429
+    async with from_(site, "198.51.100.7") as elsewhere:
+        assert await enter(elsewhere, LOGIN, "ben", PASSWORD) == 303
+
+
+async def test_the_budget_of_everybody_stands_behind_the_shares(site: Site, ben: Person) -> None:
+    await properties.write("enrollment.guess.network", "10")
+    await properties.write("enrollment.guess.budget", "15")
+    for number in range(15):
+        async with from_(site, f"198.51.{number // 8}.7") as browser:
+            assert await enter(browser, LOGIN, f"made-up-{number}") == 422
+    assert await enter(site.client, LOGIN, "ben", PASSWORD) == 429
+
+
+async def test_made_up_names_leave_counters_that_end_and_no_event(site: Site, ben: Person, now: datetime) -> None:
+    for name in ("made-up", "ben"):
+        for _ in range(4):
+            await enter(site.client, LOGIN, name)
+    names, seen = await Names.of(site.desk), []
+    for name in ("made-up", "ben"):
+        rows = await Counter.filter(key__startswith=f"password:{names.name('bare', name)}:")
+        seen.append(
+            sorted((row.key.rpartition(":")[2], row.failures, row.blocked_until is None, row.network) for row in rows)
+        )
+    assert seen[0] == seen[1]
+    assert {row.person_id for row in await Event.filter(kind="signin.failed")} == {ben.id}
+    await tries.forget_old(now + timedelta(hours=2))
+    assert not await Counter.filter(key__startswith="password:").exists()
+
+
+# All at once ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("door", [LOGIN, SIGN_IN])
+async def test_a_flood_from_one_address_is_told_to_come_back_and_holds_up_nobody(
+    site: Site, ada: None, ben: Person, door: str
+) -> None:
+    flood = [
+        asyncio.create_task(site.client.post(door, data={"name": f"made-up-{number}", "password": "x"}))
+        for number in range(72)
+    ]
+    async with from_(site, "198.51.100.7") as elsewhere:
+        name, password = ("ada", ADA_PASSWORD) if door == SIGN_IN else ("ben", PASSWORD)
+        assert await enter(elsewhere, door, name, password) == 303
+    answers = await asyncio.gather(*flood)
+    busy = [answer for answer in answers if answer.status_code == 503]
+    assert len(busy) >= 72 - 2 * passwords.PLACES
+    assert all(answer.headers["retry-after"] == str(passwords.COME_BACK) for answer in busy)
+    assert re.search(r"Many people are signing in right now", busy[0].text)
+    assert await enter(site.client, door, name, password) == 303, "and afterwards the address is served again"
