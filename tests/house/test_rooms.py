@@ -2,8 +2,6 @@
 
 import ast
 
-import pytest
-
 from tests.house.tree import dotted, imported, parsed, sources, texts
 
 #: Where a clock may be read although the door has read it already, and why.
@@ -27,27 +25,35 @@ def test_the_package_itself_imports_nothing() -> None:
     assert imported(parsed("otae/__init__.py")) == set()
 
 
-@pytest.mark.parametrize("name", modules("otae"))
-def test_asn1crypto_stays_in_signing(name: str) -> None:
-    if not name.startswith("otae/signing/"):
-        assert not [module for module in imported(parsed(name)) if module.split(".")[0] == "asn1crypto"]
+def calls_in(name: str) -> list[tuple[str, int]]:
+    """Return what a module calls, by its dotted name, and in which line."""
+    return [(dotted(node.func), node.lineno) for node in ast.walk(parsed(name)) if isinstance(node, ast.Call)]
 
 
-@pytest.mark.parametrize("name", modules("otae"))
-def test_the_orm_s_own_transactions_stay_in_the_database_module(name: str) -> None:
-    if name == "otae/store/database.py":
-        return
-    used = {dotted(node).rpartition(".")[2] for node in ast.walk(parsed(name)) if isinstance(node, ast.Call | ast.Name)}
-    used |= {dotted(node.func).rpartition(".")[2] for node in ast.walk(parsed(name)) if isinstance(node, ast.Call)}
-    assert not used & TRANSACTIONS, "use otae.store.database.transaction()"
+def test_asn1crypto_stays_in_signing() -> None:
+    rooms = [name for name in modules("otae") if not name.startswith("otae/signing/")]
+    packages = {name: {module.split(".")[0] for module in imported(parsed(name))} for name in rooms}
+    assert not [name for name, found in packages.items() if "asn1crypto" in found]
 
 
-@pytest.mark.parametrize("name", modules("otae"))
-def test_no_room_reads_a_clock(name: str) -> None:
-    if name in CLOCKS or name.startswith(("otae/web/", "otae/tasks/")):
-        return
-    calls = [(dotted(node.func), node.lineno) for node in ast.walk(parsed(name)) if isinstance(node, ast.Call)]
-    read = [(call, line) for call, line in calls if ".".join(call.split(".")[-2:]) in CLOCK_CALLS]
+def test_the_orm_s_own_transactions_stay_in_the_database_module() -> None:
+    found = []
+    for name in set(modules("otae")) - {"otae/store/database.py"}:
+        used = {dotted(node).rpartition(".")[2] for node in ast.walk(parsed(name)) if isinstance(node, ast.Name)}
+        used |= {call.rpartition(".")[2] for call, _ in calls_in(name)}
+        found += [name] if used & TRANSACTIONS else []
+    assert not found, "use otae.store.database.transaction()"
+
+
+def test_no_room_reads_a_clock() -> None:
+    edges = ("otae/web/", "otae/tasks/")
+    rooms = [name for name in modules("otae") if name not in CLOCKS and not name.startswith(edges)]
+    read = [
+        f"{name}:{line}"
+        for name in rooms
+        for call, line in calls_in(name)
+        if ".".join(call.split(".")[-2:]) in CLOCK_CALLS
+    ]
     assert not read, "the door reads the time from the database and passes it as now="
 
 
@@ -56,10 +62,14 @@ def test_every_allowed_clock_is_still_needed_or_an_edge() -> None:
     assert all(name.startswith("otae/") for name in CLOCKS)
 
 
-@pytest.mark.parametrize("name", modules("otae", "migrations"))
-def test_nothing_pretends(name: str) -> None:
-    names = {dotted(node) for node in ast.walk(parsed(name)) if isinstance(node, ast.Name)}
-    assert "NotImplementedError" not in names, "what is not offered raises NotOffered"
+def test_nothing_pretends() -> None:
+    found = [
+        f"{name}:{node.lineno}"
+        for name in modules("otae", "migrations")
+        for node in ast.walk(parsed(name))
+        if isinstance(node, ast.Name) and node.id == "NotImplementedError"
+    ]
+    assert not found, "what is not offered raises NotOffered"
 
 
 def handler_types(handler: ast.ExceptHandler) -> set[str]:
@@ -74,14 +84,20 @@ def says_why(name: str, handler: ast.ExceptHandler) -> bool:
     return any("#" in line for line in texts()[name].splitlines()[handler.lineno - 1 : last])
 
 
-@pytest.mark.parametrize("name", modules("otae", "migrations", "tests"))
-def test_no_exception_is_swallowed(name: str) -> None:
+def swallowed(name: str) -> list[str]:
+    """Return the places where a module lets an exception go without a word."""
+    found = []
     for node in ast.walk(parsed(name)):
         if isinstance(node, ast.ExceptHandler):
             silent = all(isinstance(line, ast.Pass | ast.Continue) for line in node.body)
             broad = bool(handler_types(node) & BROAD)
             # A test that feeds anything at all may expect one named error; code that goes on silently says why.
             explained = name.startswith("tests/") or says_why(name, node)
-            assert not silent or (explained and not broad), f"line {node.lineno}"
+            found += [f"{name}:{node.lineno}"] if silent and (broad or not explained) else []
         if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] == "suppress":
-            assert not {dotted(argument) for argument in node.args} & BROAD, f"line {node.lineno}"
+            found += [f"{name}:{node.lineno}"] if {dotted(argument) for argument in node.args} & BROAD else []
+    return found
+
+
+def test_no_exception_is_swallowed() -> None:
+    assert not [place for name in modules("otae", "migrations", "tests") for place in swallowed(name)]
