@@ -8,6 +8,8 @@ from starlette.types import Scope
 
 #: What stands for an address that is none, such as a Unix socket's.
 NOWHERE = "0.0.0.0"  # noqa: S104 - a name for nobody, nothing listens there
+#: What stands around an entry of X-Forwarded-For and is no part of it.
+_AROUND = " \t\"'"
 
 
 def client_address(scope: Scope, hops: int) -> str:
@@ -15,11 +17,13 @@ def client_address(scope: Scope, hops: int) -> str:
 
     Each proxy in front appends the address it was called from, so the entry the outermost trusted one wrote is the
     ``hops``-th from the right; everything left of it is the client's own claim. Too few entries: the leftmost there is.
+    Empty entries, as a comma at the end leaves them, are none.
     """
     peer = scope["client"][0] if scope.get("client") else NOWHERE
     if hops:
         entries = ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")
-        peer = entries[-hops:][0].strip() or peer
+        written = [entry for entry in entries if entry.strip(_AROUND)]
+        peer = written[-hops:][0] if written else peer
     try:
         return str(_plain(peer))
     except ValueError:
@@ -59,6 +63,14 @@ def system_of(user_agent: str) -> str:
 
 
 def _plain(text: str) -> IPv4Address | IPv6Address:
-    """Return the address in ``text``; an IPv4 address dressed as IPv6 without its dress."""
-    parsed = ip_address(text.partition("%")[0])
+    """Return the address in ``text``, however a proxy writes it; ValueError when there is none.
+
+    It may stand in quotes, in brackets, with a port or a zone; an IPv4 address dressed as IPv6 loses its dress.
+    """
+    bare = text.strip(_AROUND)
+    if bare.startswith("["):
+        bare = bare[1:].partition("]")[0]
+    elif bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    parsed = ip_address(bare.partition("%")[0].strip())
     return getattr(parsed, "ipv4_mapped", None) or parsed

@@ -5,7 +5,7 @@ from pathlib import Path
 FOLDER = Path(__file__).with_name("corpus")
 NAMES = (
     "der", "cms", "scep", "believed", "envelope", "csr", "plist", "checkin", "answer", "attributes", "query", "people",
-    "bounces", "lmtp",
+    "bounces", "lmtp", "forwarded",
 )  # fmt: skip
 #: The corpus is a memory, not an archive: short inputs, and few of them.
 LONGEST, MOST = 2048, 30

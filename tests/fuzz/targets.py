@@ -13,7 +13,7 @@ from otae.apple import checkin, commands, ota, plist
 from otae.apple.measure import MAX_DEPTH, MAX_ITEMS
 from otae.errors import Refusal
 from otae.signing import cms, csr, der, scep, scep_query
-from tests.fuzz import cast, mails, people
+from tests.fuzz import cast, mails, people, proxies
 from tests.signing import forge
 
 REFUSALS = contextlib.suppress(Refusal)
@@ -148,4 +148,5 @@ TARGETS: dict[str, Target] = {
     "people": Target(people.read_people, people.files),
     "bounces": Target(mails.read_bounce, mails.reports),
     "lmtp": Target(mails.read_lmtp, mails.conversations),
+    "forwarded": Target(proxies.read_header, proxies.headers),
 }

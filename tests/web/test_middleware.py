@@ -11,11 +11,12 @@ from starlette.types import Message, Scope
 from otae.app import make_app
 from otae.enrollment import ota
 from otae.store.desk import Desk
+from otae.store.models import Counter
 from otae.web import middleware
 from otae.web.addresses import INVITATION_LINK, LOGIN
 from otae.web.clients import browser_of, client_address, network_of
 from tests.desks import make_settings
-from tests.web.conftest import PASSWORD, Invite, Site
+from tests.web.conftest import PASSWORD, Browser, Invite, Site
 
 pytestmark = pytest.mark.anyio
 
@@ -38,10 +39,46 @@ def scope(peer: str, *forwarded: str) -> Scope:
         (1, ["nonsense"], "0.0.0.0"),
         (1, ["::ffff:203.0.113.9"], "203.0.113.9"),
         (1, ["fe80::1%eth0"], "fe80::1"),
+        (1, ["203.0.113.9:52122"], "203.0.113.9"),
+        (1, ["6.6.6.6:1, 203.0.113.9:52122"], "203.0.113.9"),
+        (1, ["[2001:db8::9]:443"], "2001:db8::9"),
+        (1, ["[2001:db8::9]"], "2001:db8::9"),
+        (1, ['"203.0.113.9"'], "203.0.113.9"),
+        (1, ['"[2001:db8::9]:443"'], "2001:db8::9"),
+        (1, ['6.6.6.6, "203.0.113.9:80" '], "203.0.113.9"),
+        (1, ["203.0.113.9,"], "203.0.113.9"),
+        (1, ["203.0.113.9, ", ", "], "203.0.113.9"),
+        (2, ["203.0.113.9, 198.51.100.1:80,"], "203.0.113.9"),
+        (1, ["[::ffff:203.0.113.9]:443"], "203.0.113.9"),
+        (1, ["[fe80::1%25eth0]:443"], "fe80::1"),
+        (1, [",,"], "192.0.2.1"),
+        (1, ["unknown"], "0.0.0.0"),
+        (1, ["203.0.113.9:"], "203.0.113.9"),
     ],
 )
 async def test_only_what_trusted_proxies_wrote_is_believed(hops: int, forwarded: list[str], address: str) -> None:
     assert client_address(scope("192.0.2.1", *forwarded), hops) == address
+
+
+@pytest.mark.parametrize("written", ["%s:52122", '"%s"', "%s,", "::ffff:%s", "[::ffff:%s]:443"])
+async def test_behind_a_proxy_each_network_has_tries_of_its_own_however_it_writes_addresses(
+    site: Site, desk: Desk, written: str
+) -> None:
+    behind = Desk(desk.settings.model_copy(update={"hops": 1}), desk.vault, desk.bell)
+    transport = httpx2.ASGITransport(make_app(behind), client=("192.0.2.1", 1))
+    guess = {"name": "nobody", "password": "a wrong one"}
+    async with Browser(transport=transport, base_url=site.origin, headers=site.client.headers) as browser:
+        codes = {
+            address: [
+                (await browser.post(LOGIN, data=guess, headers={"X-Forwarded-For": written % address})).status_code
+                for _ in range(times)
+            ]
+            for address, times in (("203.0.113.9", 4), ("198.51.100.7", 1))
+        }
+    assert codes["203.0.113.9"][:3] == [422] * 3
+    assert codes["198.51.100.7"] == [422]
+    networks = {row.network for row in await Counter.exclude(network=None)}
+    assert networks == {"203.0.113.0/24", "198.51.100.0/24"}
 
 
 async def test_failures_are_counted_for_networks() -> None:
