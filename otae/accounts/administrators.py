@@ -2,10 +2,11 @@
 
 import secrets
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
-from otae.accounts import directory_sign_in, strength, throttle
+from otae.accounts import directory_sign_in, look_again, made_links, strength, throttle
 from otae.accounts.addresses import checked_address
 from otae.accounts.roles import ADMIN, find_role
 from otae.directory import facts, registry, servers
@@ -48,13 +49,20 @@ async def any_administrator() -> bool:
 
 
 async def new_setup_link(
-    desk: Desk, *, now: datetime, name: str | None = None, role: str = ADMIN, replacing: bool = False
+    desk: Desk,
+    *,
+    now: datetime,
+    name: str | None = None,
+    role: str = ADMIN,
+    replacing: bool = False,
+    maker_id: UUID | None = None,
 ) -> str:
     """Return a link with which one person sets a password, once, within 24 hours.
 
     Without ``name`` it is the first start's: whoever holds it becomes the first administrator and chooses a name; it is
     worth nothing once there is one. With ``name`` it makes that administrator. ``replacing``: links of that name made
-    before end. Raises InputRefused ("name", "role").
+    before end. ``maker_id``: the administrator who makes it, with whose power it ends. Raises InputRefused ("name",
+    "role").
     """
     if name is not None:
         name = checked_name(name)
@@ -62,7 +70,8 @@ async def new_setup_link(
             raise InputRefused({"name": f"there is already an administrator called {name}"})
     await _check_role(role)
     token = secrets.token_urlsafe(32)
-    link = SetupLink(token_hash=hash_token(token), administrator_name=name, role=role, expires_at=now + SETUP_LINK_LIFE)
+    link = SetupLink(token_hash=hash_token(token), administrator_name=name, role=role, maker_id=maker_id)
+    link.expires_at = now + SETUP_LINK_LIFE
     async with transaction():
         if replacing:
             await SetupLink.filter(administrator_name=name, used_at=None).update(used_at=now)
@@ -75,7 +84,16 @@ async def find_setup_link(token: str, *, now: datetime) -> SetupLink:
     link = await SetupLink.get_or_none(token_hash=hash_token(token), used_at=None, expires_at__gt=now)
     if link is None or (link.administrator_name is None and await any_administrator()):
         raise SetupLinkUnknown
+    if not await is_backed(link, now=now):
+        raise SetupLinkUnknown
     return link
+
+
+async def is_backed(link: SetupLink, *, now: datetime) -> bool:
+    """Tell whether whoever made ``link`` may still make administrators of its role."""
+    role = await find_role(link.role)
+    leaves = {"administrator.edit", *(role.leaves if role else ())}
+    return await made_links.is_backed(link.maker_id, leaves, now=now)
 
 
 async def use_setup_link(
@@ -84,10 +102,10 @@ async def use_setup_link(
     """Make the administrator that the link is for; ``name`` counts only where the link leaves it open.
 
     ``email``: where notices to them go, "" for nowhere. Raises SetupLinkUnknown, or InputRefused ("name", "password",
-    "email") with the link still good.
+    "email") or DirectoryUnavailable (about its maker) with the link still good.
     """
-    del desk  # as in create_administrator
     link = await find_setup_link(token, now=now)
+    await look_again.look_at_maker(desk, link.maker_id, now=now)
     row = await _checked(link.administrator_name or name, password, link.role, now)
     row.email = checked_address(email)
     try:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
-from otae.accounts import browsers
+from otae.accounts import browsers, made_links
 from otae.accounts.roles import By, find_role
 from otae.directory import registry
 from otae.directory.facts import DOMAIN
@@ -67,6 +67,7 @@ async def unassign(desk: Desk, assignment_id: UUID, *, by: By, now: datetime) ->
             raise StaleState("somebody else took the role away a moment ago")
         for each in await Administrator.filter(domain=row.group.partition("/")[0], role=row.role):
             await browsers.close_all(each)
+            await made_links.end_links(each.id, now)
         await audit.record(by.name, "role.unassigned", now=now, subject=row.group, detail=row.role)
     return row.group
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
 
-from otae.accounts import browsers
+from otae.accounts import browsers, made_links
 from otae.accounts.roles import USER, find_role
 from otae.accounts.throttle import Attempt
 from otae.directory import Directory, Found, registry, servers
@@ -63,6 +63,7 @@ async def look_again(desk: Desk, row: Administrator, *, now: datetime) -> None:
             return
     async with transaction():
         await browsers.close_all(row)
+        await made_links.end_links(row.id, now)
         if await Administrator.filter(id=row.id).exclude(role=USER).update(role=USER) == 1:
             why = "disabled in the directory" if found else "gone from the directory"
             detail = f"{row.role} → {USER}: {why}"
@@ -138,6 +139,7 @@ async def _brought_up_to_date(found: Found, role: str, now: datetime) -> Adminis
             return row
         if row.role != role:
             await browsers.close_all(row)
+            await made_links.end_links(row.id, now)
             detail = f"{row.role} → {role}"
             await audit.record(found.domain, "administrator.role-changed", now=now, subject=name, detail=detail)
         await Administrator.filter(id=row.id).update(role=role, name=name, checked_at=now)

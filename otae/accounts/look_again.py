@@ -5,16 +5,33 @@ then sign in again: `browsers.find_browser` lets nobody in of whom the directory
 """
 
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 
 from otae.accounts import directory_sign_in
 from otae.directory.facts import DOMAIN
+from otae.directory.reach import BELIEVED
 from otae.errors import DirectoryUnavailable
 from otae.store.desk import Desk
 from otae.store.models import Administrator, BrowserSession
 
 log = structlog.get_logger("otae.accounts")
+
+
+async def look_at_maker(desk: Desk, maker_id: UUID | None, *, now: datetime) -> None:
+    """Ask a directory about its administrator who made a link that is about to be used, so that what they lost counts.
+
+    Raises DirectoryUnavailable when it is away and said nothing about them for longer than it is believed.
+    """
+    maker = await Administrator.exclude(domain=DOMAIN).get_or_none(id=maker_id) if maker_id else None
+    if maker is None:
+        return
+    try:
+        await directory_sign_in.look_again(desk, maker, now=now)
+    except DirectoryUnavailable:
+        if maker.checked_at is None or now >= maker.checked_at + BELIEVED:
+            raise
 
 
 async def look_again(desk: Desk, *, now: datetime) -> None:

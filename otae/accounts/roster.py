@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from otae.accounts import administrators, browsers
+from otae.accounts import administrators, browsers, made_links
 from otae.accounts.roles import ADMIN, BUILT_IN, By, find_role
 from otae.errors import InputRefused, LastAdministrator, OwnRole, StaleState
 from otae.store import audit
@@ -69,6 +69,7 @@ async def list_invited(*, now: datetime) -> list[Invited]:
     return [
         Invited(row.id, row.administrator_name or "", row.role, row.expires_at)
         for row in await rows.order_by("administrator_name", "expires_at")
+        if await administrators.is_backed(row, now=now)
     ]
 
 
@@ -80,7 +81,7 @@ async def invite(desk: Desk, name: str, role: str, *, by: By, now: datetime) -> 
     await _check_given(role, by)
     wanted = administrators.checked_name(name)
     async with transaction():
-        url = await administrators.new_setup_link(desk, now=now, name=wanted, role=role, replacing=True)
+        url = await administrators.new_setup_link(desk, now=now, name=wanted, role=role, replacing=True, maker_id=by.id)
         await audit.record(by.name, "administrator.invited", now=now, subject=wanted, detail=role)
     return url
 
@@ -101,7 +102,7 @@ async def withdraw(desk: Desk, link_id: UUID, *, by: By, now: datetime) -> str:
 
 
 async def give_role(desk: Desk, administrator_id: UUID, role: str, *, by: By, now: datetime) -> AdministratorRow:
-    """Give an administrator another role; every browser of theirs is signed out.
+    """Give an administrator another role; every browser of theirs is signed out, and the links they made end.
 
     Raises InputRefused ("role"), BeyondRole, OwnRole, LastAdministrator; StaleState when they are gone.
     """
@@ -114,6 +115,7 @@ async def give_role(desk: Desk, administrator_id: UUID, role: str, *, by: By, no
         if row.role != role:
             await Administrator.filter(id=row.id).update(role=role)
             await browsers.close_all(row)
+            await made_links.end_links(row.id, now)
             detail = f"{row.role} → {role}"
             await audit.record(by.name, "administrator.role-changed", now=now, subject=row.name, detail=detail)
         row.role = role
@@ -121,13 +123,14 @@ async def give_role(desk: Desk, administrator_id: UUID, role: str, *, by: By, no
 
 
 async def disable(desk: Desk, administrator_id: UUID, *, by: By, now: datetime) -> AdministratorRow:
-    """Let an administrator in no more, and sign every browser of theirs out; raises as `give_role`."""
+    """Let an administrator in no more, sign every browser of theirs out, end the links they made; as `give_role`."""
     del desk  # as in withdraw
     async with transaction():
         row = await _taken(administrator_id, by)
         if not row.disabled:
             await Administrator.filter(id=row.id).update(disabled=True)
             await browsers.close_all(row)
+            await made_links.end_links(row.id, now)
             await audit.record(by.name, "administrator.disabled", now=now, subject=row.name)
         row.disabled = True
     return _row(row)
@@ -146,11 +149,12 @@ async def enable(desk: Desk, administrator_id: UUID, *, by: By, now: datetime) -
 
 
 async def remove(desk: Desk, administrator_id: UUID, *, by: By, now: datetime) -> str:
-    """Forget an administrator with browsers and setup links, and return the name; raises as `give_role`."""
+    """Forget an administrator with browsers and links, theirs and made by them; return the name; as `give_role`."""
     del desk  # as in withdraw
     async with transaction():
         row = await _taken(administrator_id, by)
         await SetupLink.filter(administrator_name=row.name, used_at=None).update(used_at=now)
+        await made_links.end_links(row.id, now)
         await Administrator.filter(id=row.id).delete()
         await audit.record(by.name, "administrator.removed", now=now, subject=row.name, detail=row.role)
     return row.name

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from otae.accounts import unlocking
-from otae.directory import lookup, password_links
+from otae.accounts import password_links, unlocking
+from otae.directory import lookup
 from otae.directory.provisioning import Finding
 from otae.directory.reach import EVERYBODY, Reach
 from otae.mdm.devices import DeviceRecord, find_device

@@ -7,10 +7,10 @@ from datetime import datetime
 
 import structlog
 
-from otae.accounts import browsers, limits, look_again
+from otae.accounts import browsers, limits, look_again, password_links
 from otae.authority import rotation
 from otae.delivery import outbox
-from otae.directory import password_links, provisioning, watching
+from otae.directory import provisioning, watching
 from otae.enrollment import sessions
 from otae.invitations import groups, lifecycle, reminders
 from otae.mdm import renewal

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from otae.accounts import browsers
-from otae.directory import groups, local, password_links
+from otae.accounts import browsers, password_links
+from otae.directory import groups, local
 from otae.enrollment import sessions, signin
 from otae.enrollment.signin import Entry
 from otae.errors import PasswordLinkUnknown, SigninFailed, StaleState

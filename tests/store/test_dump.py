@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from otae.accounts import administrators, browsers
+from otae.accounts import administrators, browsers, password_links
 from otae.authority import issuers
 from otae.delivery.servers import ServerEntry, add_server, enqueue_test
 from otae.delivery.sms_servers import SmsEntry, add_sms_server
-from otae.directory import password_links, servers
+from otae.directory import servers
 from otae.directory.servers import DirectoryEntry
 from otae.enrollment import sessions
 from otae.settings import Settings

@@ -6,8 +6,8 @@ With a form of a page that says "no-referrer" such a browser writes "Origin: nul
 import httpx2
 import pytest
 
+from otae.accounts import password_links
 from otae.accounts.administrators import create_administrator
-from otae.directory import password_links
 from otae.store import database
 from otae.store.models import EnrollmentSession, Person
 from otae.web.addresses import INSTALL, LOGIN, OPENED

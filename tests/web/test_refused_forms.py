@@ -8,7 +8,7 @@ import pytest
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
-from otae.directory import password_links
+from otae.accounts import password_links
 from otae.store import browser_seals, database
 from otae.store.desk import Desk
 from otae.store.models import Person

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from otae.accounts import unlocking
+from otae.accounts import password_links, unlocking
 from otae.delivery.languages import LANGUAGES
-from otae.directory import facts, local, lookup, password_links
+from otae.directory import facts, local, lookup
 from otae.directory.lookup import PersonRow
 from otae.errors import InputRefused, StaleState
 from otae.invitations.modes import title_of
@@ -92,7 +92,9 @@ async def password_link(visit: Console) -> Response:
     """Show a new link with which the person chooses a password; this answer is the only place where it stands."""
     person = await _own(visit)
     try:
-        url = await password_links.make(visit.desk, person, now=visit.now, actor=visit.actor)
+        url = await password_links.make(
+            visit.desk, person, now=visit.now, actor=visit.actor, maker_id=visit.administrator.id
+        )
     except InputRefused as refusal:
         return go(f"{USERS}/{person.id}", "danger", _("Not done: %s.") % "; ".join(refusal.fields.values()))
     return await _page(visit, person, url=url)

@@ -4,7 +4,8 @@ from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 
-from otae.directory import facts, password_links
+from otae.accounts import password_links
+from otae.directory import facts
 from otae.errors import InputRefused
 from otae.store import properties
 from otae.text import identifier

@@ -5,7 +5,8 @@ from datetime import datetime
 import httpx2
 import pytest
 
-from otae.directory import local, password_links
+from otae.accounts import password_links
+from otae.directory import local
 from otae.enrollment import signin
 from otae.enrollment.signin import Entry
 from otae.errors import SigninFailed

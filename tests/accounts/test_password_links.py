@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from otae.directory import local, password_links
+from otae.accounts import password_links
+from otae.directory import local
 from otae.errors import InputRefused, PasswordLinkUnknown
 from otae.store import database
 from otae.store.desk import Desk

@@ -3,7 +3,9 @@
 import secrets
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
+from otae.accounts import look_again, made_links
 from otae.directory.facts import DOMAIN
 from otae.directory.local import refuse_password, secret, sign_out
 from otae.errors import InputRefused, PasswordLinkUnknown
@@ -14,24 +16,26 @@ from otae.store.models import PasswordLink, Person
 from otae.store.passwords import hash_token
 
 LIFE: Final = timedelta(hours=24)
+#: What its maker must be allowed.
+LEAVES: Final = frozenset({"person.edit"})
 #: Page that a link opens; the link's secret follows as `?s=`.
 PATH: Final = "/zdm/macos/otae/password"
 
 
-async def make(desk: Desk, person: Person, *, now: datetime, actor: str) -> str:
+async def make(desk: Desk, person: Person, *, now: datetime, actor: str, maker_id: UUID | None = None) -> str:
     """Return a link with which ``person`` chooses a password, once, within 24 hours; links made before end. Audited.
 
-    The link is all it takes, so it goes to the person alone. Raises InputRefused ("") for somebody who is disabled,
+    The link is all it takes, so it goes to the person alone. ``maker_id``: the administrator who makes it, with whose
+    power it ends; None for a command. Raises InputRefused ("") for somebody who is disabled,
     removed, or of another directory.
     """
     if person.domain != DOMAIN or person.disabled or person.removed_at is not None:
         raise InputRefused({"": "only users of our own directory who may sign in get such a link"})
     token = secrets.token_urlsafe(32)
+    link = PasswordLink(token_hash=hash_token(token), person_id=person.id, maker_id=maker_id, expires_at=now + LIFE)
     async with transaction():
         await PasswordLink.filter(person_id=person.id).delete()
-        await PasswordLink(token_hash=hash_token(token), person_id=person.id, expires_at=now + LIFE).save(
-            force_create=True
-        )
+        await link.save(force_create=True)
         await audit.record(actor, "person.password-link", now=now, subject=str(person.id))
     return f"{desk.settings.public_url}{PATH}?s={token}"
 
@@ -44,11 +48,11 @@ async def find(token: str, *, now: datetime) -> Person:
 async def use(desk: Desk, token: str, password: str, *, now: datetime) -> Person:
     """Give the link's person ``password`` and sign that person's browsers out; the link is used up.
 
-    Raises PasswordLinkUnknown, also when somebody else used it at the same moment; InputRefused ("password") with the
-    link still good.
+    Raises PasswordLinkUnknown, also when somebody else used it at the same moment; InputRefused ("password") and
+    DirectoryUnavailable (about its maker) with the link still good.
     """
-    del desk  # every room function that changes something takes it first; this one needs nothing of it
     link = await _find(token, now)
+    await look_again.look_at_maker(desk, link.maker_id, now=now)
     person = link.person
     if wrong := refuse_password(password, person.name, person.display_name, person.email) or _missing(password):
         raise InputRefused(wrong)
@@ -67,7 +71,8 @@ async def use(desk: Desk, token: str, password: str, *, now: datetime) -> Person
 
 async def waiting(person: Person, *, now: datetime) -> PasswordLink | None:
     """Return the person's link that still works, None when there is none; nobody can read the link out of it."""
-    return await PasswordLink.get_or_none(person_id=person.id, used_at=None, expires_at__gt=now)
+    link = await PasswordLink.get_or_none(person_id=person.id, used_at=None, expires_at__gt=now)
+    return link if link and await made_links.is_backed(link.maker_id, LEAVES, now=now) else None
 
 
 async def forget_old(now: datetime) -> int:
@@ -78,7 +83,7 @@ async def forget_old(now: datetime) -> int:
 async def _find(token: str, now: datetime) -> PasswordLink:
     known = PasswordLink.filter(token_hash=hash_token(token), used_at=None, expires_at__gt=now)
     link = await known.filter(person__disabled=False, person__removed_at=None).prefetch_related("person").first()
-    if link is None:
+    if link is None or not await made_links.is_backed(link.maker_id, LEAVES, now=now):
         raise PasswordLinkUnknown
     return link
 
