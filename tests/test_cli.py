@@ -253,28 +253,6 @@ def test_the_first_notification_server_is_active(command: CommandLine) -> None:
     assert command.run("notification-server", "test", "one", "--to", "ada@example.test").returncode == 1
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "169.254.169.254"])
-def test_a_mail_server_where_nothing_is_ever_sent_is_refused_behind_a_router(
-    command: CommandLine, postgres_settings: Settings, host: str
-) -> None:
-    database_url = postgres_settings.database_url
-    assert database_url is not None
-    command.environment |= {
-        "DATABASE_URL": database_url.get_secret_value(), "PUBLIC_URL": "https://desk.example.test", "PORT": "8080"
-    }  # fmt: skip
-    sender = ("--from-name", "IT", "--from-email", "it@example.test")
-    add = ("notification-server", "add", "smtp", "--name", "here", "--host", host, *sender)
-    assert "OTAE_ALLOW_PRIVATE=1" in command.refusal(*add)
-    assert command.json("notification-server", "list") == []
-    command.environment["OTAE_ALLOW_PRIVATE"] = "1"
-    if host == "169.254.169.254":
-        assert "never called" in command.refusal(*add)
-        return
-    assert command.json(*add)["active"] is True
-    del command.environment["OTAE_ALLOW_PRIVATE"]
-    assert "OTAE_ALLOW_PRIVATE=1" in command.refusal("notification-server", "activate", "here")
-
-
 def test_the_authority_is_shown_and_its_root_exported(command: CommandLine, tmp_path: Path) -> None:
     tree = command.json("ca", "show")
     assert [row["purpose"] for row in tree] == ["root", "device-ca", "ra", "profile-signer", "service-ca", "tls"]

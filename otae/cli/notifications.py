@@ -30,6 +30,11 @@ def notification_server_add() -> None:
 @click.option("--security", default="none", type=click.Choice(["none", "starttls", "tls"]), show_default=True)
 @click.option("--username")
 @click.option("--ntlm", is_flag=True, help="Sign in by NTLM (Microsoft secure password authentication).")
+@click.option("--oauth", default="", type=click.Choice(["", *servers.OAUTH]), help="Sign in by OAuth tokens (XOAUTH2).")
+@click.option("--oauth-token-url", default="", help="Where tokens come from; microsoft: the tenant is enough.")
+@click.option("--oauth-client-id", default="", help="The application's id; google: the service account's address.")
+@click.option("--oauth-scope", default="", help="What tokens are for; microsoft and google know it.")
+@click.option("--oauth-secret-stdin", is_flag=True, help="Read the client's secret, or the service account's key.")
 @click.option("--clear-sign-in", is_flag=True, help="Sign in also without encryption.")
 @click.option("--from-name", required=True)
 @click.option("--from-email", required=True)
@@ -40,9 +45,10 @@ def notification_server_add() -> None:
 @click.option("--description", default="", help="For those who look after it.")
 @password_stdin
 @as_json
-def smtp_add(*, password_stdin: bool, json_wanted: bool, **entered: str) -> None:
+def smtp_add(*, password_stdin: bool, oauth_secret_stdin: bool, json_wanted: bool, **entered: str) -> None:
     """Add an SMTP server; it is made active when none is."""
-    entry = servers.ServerEntry(password=read_password(password_stdin), **entered)  # type: ignore[arg-type]  # click's types
+    secret = sys.stdin.read().strip() if oauth_secret_stdin else read_password(password_stdin)
+    entry = servers.ServerEntry(password=secret, **entered)  # type: ignore[arg-type]  # click's types
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
         return _server_row(await servers.add_server(desk, entry, now=now, actor=ACTOR))
@@ -103,7 +109,7 @@ def _field(text: str, gateway: str) -> tuple[str, str]:
 def _server_row(row: NotificationServer) -> dict[str, object]:
     if row.kind == sms_servers.KIND:
         return {name: getattr(row, name) for name in ("name", "kind", "gateway", "active")}
-    names = ("name", "kind", "host", "port", "security", "from_email", "active")
+    names = ("name", "kind", "host", "port", "security", "oauth", "from_email", "active")
     return {name: getattr(row, name) for name in names}
 
 

@@ -9,12 +9,15 @@ from typing import Any
 import aiosmtplib
 
 from otae import outgoing
-from otae.delivery import ntlm
+from otae.delivery import ntlm, oauth, sign_in
 from otae.delivery.conversation import Conversation, TellingSMTP
+from otae.delivery.oauth import Client as OAuthClient
 from otae.delivery.refusals import signing_in
 from otae.delivery.transport import Unreachable
 from otae.errors import AddressRefused
 
+#: What a server answers to a sign-in that is not taken.
+REFUSED = 535
 #: Reaching a server never takes longer, in seconds, however slowly it drips.
 LONGEST = 40
 
@@ -23,7 +26,8 @@ LONGEST = 40
 class Dialled:
     """What it takes to reach a server; two that are equal may share a line. ``loopback``: it may be this machine.
 
-    ``ntlm``: sign in by NTLM; ``clear_sign_in``: sign in over a line without TLS, too.
+    ``ntlm``: sign in by NTLM; ``clear_sign_in``: sign in over a line without TLS, too; ``oauth``: sign in by tokens of
+    this client, not by a password.
     """
 
     host: str
@@ -36,6 +40,7 @@ class Dialled:
     password: str | None = field(default=None, repr=False)
     ntlm: bool = False
     clear_sign_in: bool = False
+    oauth: OAuthClient | None = None
 
 
 async def dial(dialled: Dialled, conversation: Conversation | None = None) -> aiosmtplib.SMTP:
@@ -51,6 +56,7 @@ async def dial(dialled: Dialled, conversation: Conversation | None = None) -> ai
 
 
 async def _dial(dialled: Dialled, conversation: Conversation | None) -> aiosmtplib.SMTP:
+    token = await _token(dialled, conversation) if dialled.oauth else ""
     context = None if dialled.security == "none" else await asyncio.to_thread(ssl.create_default_context)
     options: dict[str, Any] = {
         "hostname": dialled.host,
@@ -63,7 +69,8 @@ async def _dial(dialled: Dialled, conversation: Conversation | None) -> aiosmtpl
     }
     client = aiosmtplib.SMTP(**options) if conversation is None else TellingSMTP(conversation, **options)
     try:
-        await _greet(client, dialled)
+        await _greet(client)
+        await _sign_in(client, dialled, token, conversation)
     except BaseException:
         client.close()
         raise
@@ -76,7 +83,7 @@ def tls_agreed(client: aiosmtplib.SMTP) -> str:
     return f"{agreed.version()} {agreed.cipher()[0]}" if agreed else ""
 
 
-async def _greet(client: aiosmtplib.SMTP, dialled: Dialled) -> None:
+async def _greet(client: aiosmtplib.SMTP) -> None:
     try:
         await client.connect()
     except aiosmtplib.SMTPException as error:
@@ -85,13 +92,20 @@ async def _greet(client: aiosmtplib.SMTP, dialled: Dialled) -> None:
         raise Unreachable(f"TLS: {_tls_words(error)}") from error
     except OSError as error:
         raise Unreachable("the server hung up") from error
+
+
+async def _sign_in(client: aiosmtplib.SMTP, dialled: Dialled, token: str, conversation: Conversation | None) -> None:
+    """Sign in on a line that was greeted, where a user name was entered."""
     if dialled.username is None:
         return
     if not tls_agreed(client) and not dialled.clear_sign_in:
         raise Unreachable("TLS: not agreed, so the password was not sent")
-    sign_in = ntlm.sign_in if dialled.ntlm else aiosmtplib.SMTP.login
     try:
-        await sign_in(client, dialled.username, dialled.password or "")
+        if dialled.oauth:
+            await _by_token(client, dialled, token, conversation)
+        else:
+            by = ntlm.sign_in if dialled.ntlm else sign_in.by_password
+            await by(client, dialled.username, dialled.password or "")
     except aiosmtplib.SMTPAuthenticationError as error:
         raise Unreachable(signing_in(error.code, error.message)) from error
     except aiosmtplib.SMTPServerDisconnected as error:
@@ -100,6 +114,21 @@ async def _greet(client: aiosmtplib.SMTP, dialled: Dialled) -> None:
         raise Unreachable("sign-in: no answer in time") from error
     except aiosmtplib.SMTPException as error:
         raise Unreachable("sign-in: the server offers no way that is known here") from error
+
+
+async def _by_token(client: aiosmtplib.SMTP, dialled: Dialled, token: str, conversation: Conversation | None) -> None:
+    """Sign in by ``token``, and where it is refused once more by a new one."""
+    try:
+        await sign_in.by_token(client, dialled.username or "", token)
+    except aiosmtplib.SMTPAuthenticationError as error:
+        if error.code != REFUSED:
+            raise
+        await sign_in.by_token(client, dialled.username or "", await _token(dialled, conversation, refused=token))
+
+
+async def _token(dialled: Dialled, conversation: Conversation | None, *, refused: str = "") -> str:
+    assert dialled.oauth is not None  # noqa: S101 - callers have looked; tells the type checker
+    return await oauth.token(dialled.oauth, patience=dialled.timeout, refused=refused, conversation=conversation)
 
 
 async def _open_socket(dialled: Dialled) -> socket.socket:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tortoise.expressions import Q
 
-from otae.delivery import phones
+from otae.delivery import oauth, phones
 from otae.delivery.message import MessageRefused, check_address, check_header, short_line
 from otae.delivery.smtp import PASSWORD, may_be_here
 from otae.delivery.tryout import try_out, try_out_sms
@@ -25,6 +25,8 @@ from otae.store.models import Delivery, Job, NotificationServer, ServerRefusal
 ServerRow: TypeAlias = NotificationServer
 
 SECURITIES = ("none", "starttls", "tls")
+#: Whose OAuth tokens a server may be signed in to by.
+OAUTH = oauth.KINDS
 #: The kind of a test's job.
 TEST = "notification-server.test"
 GONE = "this notification server does not exist any more"
@@ -47,7 +49,8 @@ class ServerEntry:
     ``rate``: messages a minute, 0 for no limit; ``standby``: 0, or the order in which servers stand in for the active
     one when it cannot be reached or refuses the sign-in; ``dkim_selector``: where the sender's DKIM key is published.
     ``ntlm``: sign in by NTLM, which Microsoft calls secure password authentication; ``clear_sign_in``: sign in over a
-    line without TLS, too.
+    line without TLS, too. ``oauth``: sign in by tokens of one of `oauth.KINDS`: ``username`` is the mailbox then, and
+    ``password`` the client's secret, or a service account's key as its JSON file or as PEM.
     """
 
     name: str
@@ -58,6 +61,10 @@ class ServerEntry:
     password: str | None = None
     ntlm: bool = False
     clear_sign_in: bool = False
+    oauth: str = ""
+    oauth_token_url: str = ""
+    oauth_client_id: str = ""
+    oauth_scope: str = ""
     from_name: str
     from_email: str
     timeout: int = 30
@@ -255,11 +262,16 @@ async def _checked(desk: Desk, row: NotificationServer, entry: ServerEntry) -> d
         "username": entry.username or None,
         "ntlm": entry.ntlm,
         "clear_sign_in": entry.clear_sign_in,
+        **_oauth_columns(entry),
     }
     moved = any(getattr(row, name) != value for name, value in leads.items())
     if entry.username and not entry.password and (row.password_sealed is None or moved):
         again = "enter it again: it was given for another server, user name or way to sign in"
         fields["password"] = again if row.password_sealed else "is missing"  # - what the form says
+    secret = entry.password
+    if entry.oauth:
+        wrong, secret = await oauth.checked(entry.oauth, _oauth_columns(entry), entry.password, desk.settings)
+        fields = wrong | fields
     if "host" not in fields and "port" not in fields:
         try:
             await check_address_allowed(desk.settings, entry.host.strip(), entry.port)
@@ -268,8 +280,8 @@ async def _checked(desk: Desk, row: NotificationServer, entry: ServerEntry) -> d
     if fields:
         raise InputRefused(fields)
     sealed = row.password_sealed if entry.username else None
-    if entry.username and entry.password:
-        sealed = desk.vault.seal(entry.password.encode(), row.id, PASSWORD)
+    if entry.username and secret:
+        sealed = desk.vault.seal(secret.encode(), row.id, PASSWORD)
     return {
         **leads,
         "password_sealed": sealed,
@@ -283,6 +295,18 @@ async def _checked(desk: Desk, row: NotificationServer, entry: ServerEntry) -> d
         "rate": entry.rate,
         "standby": entry.standby,
         "dkim_selector": entry.dkim_selector.strip().lower(),
+    }
+
+
+def _oauth_columns(entry: ServerEntry) -> dict[str, str]:
+    """Return how tokens are asked for, as it is stored; nothing of it where none are."""
+    if not entry.oauth:
+        return dict.fromkeys(("oauth", "oauth_token_url", "oauth_client_id", "oauth_scope"), "")
+    return {
+        "oauth": entry.oauth,
+        "oauth_token_url": oauth.token_url(entry.oauth, entry.oauth_token_url),
+        "oauth_client_id": entry.oauth_client_id.strip(),
+        "oauth_scope": entry.oauth_scope.strip() or oauth.SCOPES.get(entry.oauth, ""),
     }
 
 
@@ -318,7 +342,10 @@ def _wrong(entry: ServerEntry) -> dict[str, str]:
             "use a selector such as mail2026, or leave it empty",
         ),
         ("username", short_line(entry.username or "", 200), "use at most 200 printable characters"),
-        ("password", short_line(entry.password or "", 500), "use at most 500 printable characters"),
+        ("password", entry.oauth or short_line(entry.password or "", 500), "use at most 500 printable characters"),
+        ("oauth", entry.oauth in {"", *oauth.KINDS}, f"choose {', '.join(oauth.KINDS)} or none"),
+        ("ntlm", not (entry.ntlm and entry.oauth), "choose NTLM or OAuth, not both"),
+        ("username", entry.username or not entry.oauth, "enter the mailbox that mail is sent from"),
         ("description", short_line(entry.description, 200), "use at most 200 printable characters"),
     )
     return fields | {field: words for field, right, words in rules if not right}
@@ -329,6 +356,6 @@ def _is_selector(text: str) -> bool:
 
 
 def _where(row: NotificationServer) -> str:
-    how = " by NTLM" if row.ntlm else ""
+    how = " by NTLM" if row.ntlm else f" by OAuth ({row.oauth_token_url})" if row.oauth else ""
     how += " in clear" if row.security == "none" else ""
     return f"{row.host}:{row.port} {row.security}" + (f", signs in{how}" if row.username else "")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import aiosmtplib
 
-from otae.delivery import lines
+from otae.delivery import lines, oauth
 from otae.delivery.conversation import Conversation
 from otae.delivery.dialing import Dialled, tls_agreed
 from otae.delivery.message import Mail
@@ -99,8 +99,23 @@ def smtp_transport(
         password=password,
         ntlm=server.ntlm,
         clear_sign_in=server.clear_sign_in,
+        oauth=_oauth_client(desk, server, password),
     )
     return SmtpTransport(dialled, sender or server.from_email)
+
+
+def _oauth_client(desk: Desk, server: NotificationServer, secret: str | None) -> oauth.Client | None:
+    if not server.oauth or secret is None or server.username is None:
+        return None
+    return oauth.Client(
+        kind=server.oauth,
+        token_url=server.oauth_token_url,
+        client_id=server.oauth_client_id,
+        scope=server.oauth_scope,
+        mailbox=server.username,
+        secret=secret,
+        private=desk.settings.allow_private,
+    )
 
 
 def may_be_here(settings: Settings) -> bool:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.servers import oidc
 from tests.servers.browser import find_chromium
 from tests.servers.pgbouncer import pgbouncer_program
 from tests.servers.postgres import system_binaries
@@ -36,6 +37,8 @@ def missing_packages() -> list[str]:
         "slapd": SLAPD.exists(),
         "ldap-utils": shutil.which("ldapmodify") is not None,
         "dbus": shutil.which("dbus-run-session") is not None,
+        "nodejs": shutil.which("node") is not None,
+        "npm": shutil.which("npm") is not None,
     }
     return [package for package, here in present.items() if not here]
 
@@ -58,6 +61,8 @@ def main() -> None:
         if not (apt_get("update") and apt_get("install", "--yes", "--no-install-recommends", *missing)):
             sys.stdout.write("apt-get did not succeed.\n")
         missing = missing_packages()
+    if why := oidc.install():
+        missing.append(f"oidc-provider ({why})")
     if missing:
         sys.stdout.write(f"Not installed, some tests will do without: {', '.join(missing)}\n")
 

@@ -7,8 +7,10 @@ the command, before the content's dot) and ``DOT`` (after the content is in hand
 import asyncio
 import email
 import email.policy
+import re
 import tempfile
-from collections.abc import Callable, Iterator
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -63,6 +65,14 @@ class SMTPServer:
     password: str | None = None
     #: Whether NTLM is the only way to sign in.
     ntlm: bool = False
+    #: The ways to sign in that are offered otherwise.
+    ways: Sequence[str] = ("LOGIN", "PLAIN")
+    #: What may come with AUTH: "any", "initial" (the response must), "asked" (it must not), "ignored" (it is not read).
+    dialect: str = "any"
+    #: What every sign-in is answered with.
+    refusal: str | None = None
+    #: Whether a mailbox is signed in to by a token (XOAUTH2).
+    takes_token: Callable[[str, str], bool] = lambda _mailbox, _token: False
     #: What NTLM is answered with instead of a challenge.
     challenge: str | None = None
     messages: list[Received] = field(default_factory=list)
@@ -98,11 +108,52 @@ class SMTPServer:
         return [received for received in self.messages if address in received.recipients]
 
 
+_XOAUTH2 = rb"user=([^\x01]+)\x01auth=Bearer ([^\x01]+)\x01\x01"
+
+
 class Handler:
     """What aiosmtpd asks at each stage."""
 
     def __init__(self, server: SMTPServer) -> None:
         self.server = server
+
+    async def auth_PLAIN(self, smtp: SMTP, args: list[str]) -> AuthResult:  # noqa: N802 - aiosmtpd finds it by this name
+        """Sign somebody in as RFC 4616 says, in the dialect this server speaks."""
+        return await self._spoken(smtp, args) or await smtp.auth_PLAIN(smtp, args)
+
+    async def auth_LOGIN(self, smtp: SMTP, args: list[str]) -> AuthResult:  # noqa: N802 - as above
+        """Sign somebody in as Microsoft's programs began to, in the dialect this server speaks."""
+        if self.server.dialect == "ignored":
+            args = args[:1]
+        return await self._spoken(smtp, args) or await smtp.auth_LOGIN(smtp, args)
+
+    async def _spoken(self, smtp: SMTP, args: list[str]) -> AuthResult | None:
+        """Refuse the form of AUTH that this server does not know, or all of them."""
+        if self.server.refusal is not None:
+            await smtp.push(self.server.refusal)
+            return AuthResult(success=False, handled=True)
+        if self.server.dialect == ("asked" if len(args) > 1 else "initial"):
+            await smtp.push("501 5.5.4 Syntax error in parameters or arguments")
+            return AuthResult(success=False, handled=True)
+        return None
+
+    async def auth_XOAUTH2(self, smtp: SMTP, args: list[str]) -> AuthResult:  # noqa: N802 - as above
+        """Sign a mailbox in by a token, as Google and Microsoft document it."""
+        if refused := await self._spoken(smtp, args):
+            return refused
+        given = b64decode(args[1]) if len(args) > 1 else await smtp.challenge_auth("")
+        said = re.fullmatch(
+            rb"user=([^\x01]+)\x01auth=Bearer ([^\x01]+)\x01\x01", given if isinstance(given, bytes) else b""
+        )
+        if said is None:
+            await smtp.push("501 5.5.2 Cannot decode response")
+            return AuthResult(success=False, handled=True)
+        mailbox, token = said[1].decode(), said[2].decode()
+        self.server.logins.append(mailbox)
+        if self.server.takes_token(mailbox, token):
+            return AuthResult(success=True)
+        assert await smtp.challenge_auth('{"status":"401","schemes":"bearer","scope":"mail"}') == b""
+        return AuthResult(success=False, handled=False)
 
     async def auth_NTLM(self, smtp: SMTP, args: list[str]) -> AuthResult:  # noqa: N802 - aiosmtpd finds it by this name
         """Sign somebody in as Microsoft's servers do (MS-SMTPNTLM), by a library of its own kind."""
@@ -221,19 +272,24 @@ def conversation(server: SMTPServer, identity: Identity) -> FaultySMTP:
         authenticator=check if server.user is not None else None,
         auth_required=server.user is not None,
         auth_require_tls=starttls is not None,
-        auth_exclude_mechanism=["LOGIN", "PLAIN"] if server.ntlm else ["NTLM"],
+        auth_exclude_mechanism={"LOGIN", "PLAIN", "NTLM", "XOAUTH2"} - set(["NTLM"] if server.ntlm else server.ways),
         timeout=60,
     )
 
 
 @contextmanager
 def running(
-    security: Security = "none", user: str | None = None, password: str | None = None, *, ntlm: bool = False
+    security: Security = "none",
+    user: str | None = None,
+    password: str | None = None,
+    *,
+    ntlm: bool = False,
+    ways: Sequence[str] = ("LOGIN", "PLAIN"),
 ) -> Iterator[SMTPServer]:
     """Run a server until the block ends; with ``user`` it takes mail only after a sign-in, with ``ntlm`` by that."""
     with tempfile.TemporaryDirectory(prefix="otae-smtp-") as folder:
         identity = make_identity(Path(folder))
-        server = SMTPServer(0, security, identity.ca_file, user=user, password=password, ntlm=ntlm)
+        server = SMTPServer(0, security, identity.ca_file, user=user, password=password, ntlm=ntlm, ways=ways)
         tls = identity.server_context() if security == "tls" else None
         conversations: list[FaultySMTP] = []
 

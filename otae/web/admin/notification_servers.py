@@ -16,6 +16,13 @@ from otae.words import gettext as _
 SERVERS: Final = "/admin/notification-servers"
 SECURITIES: Final = {"none": _("None"), "starttls": _("STARTTLS"), "tls": _("TLS")}
 NEEDED: Final = _("is missing")
+OAUTH: Final = {
+    "": _("No, by user name and password"),
+    "microsoft": _("Microsoft 365"),
+    "google": _("Google Workspace"),
+    "other": _("Another provider"),
+}
+NOT_AN_OAUTH: Final = _("choose one of the list")
 NOT_A_CHANNEL: Final = _("choose none, STARTTLS or TLS")
 
 
@@ -32,6 +39,10 @@ class ServerForm(NamedForm):
     username = StringField(_("User name"))
     password = PasswordField(_("Password"))
     ntlm = BooleanField(_("Microsoft secure password authentication (NTLM)"))
+    oauth = SelectField(_("OAuth"), choices=OAUTH, default="", invalid_choice_message=NOT_AN_OAUTH)
+    oauth_token_url = StringField(_("Token address"))
+    oauth_client_id = StringField(_("Client ID"))
+    oauth_scope = StringField(_("Scope"))
     clear_sign_in = BooleanField(_("Sign in also without encryption"))
     from_name = StringField(_("From name"), [InputRequired(NEEDED)])
     from_email = StringField(_("From e-mail"), [InputRequired(NEEDED)])

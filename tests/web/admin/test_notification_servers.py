@@ -254,8 +254,24 @@ async def test_a_server_that_refuses_everything_is_told_on_the_dashboard_and_no_
         server=office, domain="", likeness="553 5.7.1", words="553 5.7.1 <it@x>: rejected", since=now, at=now
     )
     page = (await console.get("/admin")).text
-    assert "Office refuses every message" in page
+    assert "Office refuses our mail" in page
     assert "553 5.7.1 &lt;it@x&gt;: rejected" in page
     assert f'href="{LIST}/{office.id}"' in page
     assert (await console.post(f"{LIST}/{office.id}", data=ENTRIES)).status_code == 303
-    assert "refuses every message" not in (await console.get("/admin")).text
+    assert "refuses our mail" not in (await console.get("/admin")).text
+
+
+async def test_oauth_is_entered_shown_again_and_checked(
+    console: httpx2.AsyncClient, office: NotificationServer
+) -> None:
+    tokens = {"oauth": "microsoft", "oauth_token_url": "example.test", "oauth_client_id": "4a5b", "oauth_scope": ""}
+    page = f"{LIST}/{office.id}"
+    assert (await console.post(page, data=ENTRIES | tokens)).status_code == 303
+    stored = await NotificationServer.get(id=office.id)
+    assert (stored.oauth, stored.oauth_scope) == ("microsoft", "https://outlook.office365.com/.default")
+    text = (await console.get(page)).text
+    assert 'value="https://login.microsoftonline.com/example.test/oauth2/v2.0/token"' in text
+    assert '<option value="microsoft" selected' in text or '<option selected value="microsoft"' in text
+    assert "a mail password" not in text
+    refused = await console.post(page, data=ENTRIES | tokens | {"oauth_client_id": "", "oauth": "yahoo"})
+    assert "choose one of the list" in (refused.text if refused.status_code == 422 else (await console.get(page)).text)
