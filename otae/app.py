@@ -22,7 +22,7 @@ from otae.directory import connecting
 from otae.enrollment import ota
 from otae.errors import CannotStart
 from otae.settings import Settings
-from otae.store import database, heartbeats, keyring, schema_check
+from otae.store import database, heartbeats, keyring, schema_check, search_index
 from otae.store import restore as restoring
 from otae.store.backup_file import BackupReader
 from otae.store.desk import Bell, Desk, Silence
@@ -64,6 +64,7 @@ async def prepare(settings: Settings) -> None:
     await database.migrate(settings)
     async with database.exclusive(settings), database.connected(settings, role="command"):
         await schema_check.require_tables()
+        await search_index.prepare()
         vault = await keyring.open_vault(settings, first=True)
         await hold_ceremony(settings, vault, now=await database.now())
         await ensure_templates()
@@ -79,6 +80,7 @@ async def restore(settings: Settings, file: IO[bytes]) -> Restored:
     source = BackupReader(file, vault)
     await database.migrate(settings)
     async with database.exclusive(settings), database.connected(settings, role="command"):
+        await search_index.prepare()
         return await restoring.restore(vault, source, now=await database.now())
 
 

@@ -18,7 +18,7 @@ from otae.delivery.carriers import ensure_carriers
 from otae.delivery.templates import ensure_templates
 from otae.directory import connecting
 from otae.settings import Settings
-from otae.store import database, keyring
+from otae.store import database, keyring, search_index
 from otae.store.desk import Desk
 from tests.house.tree import ROOT
 from tests.servers.postgres import PostgresServer
@@ -50,6 +50,7 @@ async def prepare(settings: Settings) -> None:
 async def furnish(settings: Settings) -> None:
     """Do what `migrate` does behind the migrations: make keys, certificates and what every installation has."""
     async with database.connected(settings):
+        await search_index.prepare()
         now = await database.now()
         vault = await keyring.open_vault(settings, first=True)
         await hold_ceremony(settings, vault, now=now)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from string import hexdigits
 from typing import Literal, cast, get_args
 from uuid import UUID
 
@@ -10,12 +11,16 @@ from tortoise.queryset import QuerySet
 
 from otae.authority.issuers import IDENTITIES
 from otae.errors import CertificateUnknown
-from otae.store.models import Certificate, Enrollment
+from otae.store.models import Certificate, Enrollment, EnrollmentSession, Person
+from otae.store.paging import older
+from otae.store.search_text import NOBODY, matches, narrowed
 
 #: "reserved": promised, not signed yet; "ended": past its end, and not revoked.
 IssuedState = Literal["issued", "ended", "revoked", "reserved"]
 STATES: tuple[IssuedState, ...] = get_args(IssuedState)
 _MOST = 500
+#: Digits that a column holds.
+_SERIAL, _SHA256 = 40, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +54,21 @@ async def list_issued(
 ) -> list[Issued]:
     """Return identities, newest first, without those of rehearsals.
 
-    ``search``: part of a user name, a Mac's serial number or UDID, or the beginning of a certificate's serial number or
-    SHA-256, whatever its case, with or without blanks or colons. ``state``: one of STATES, all without. ``after``: id
-    of the last one seen; what is no id begins at the newest.
+    ``search``: part of a person's names or e-mail address, of a Mac's serial number or UDID, or the beginning of a
+    certificate's serial number or SHA-256, whatever its case, with or without blanks or colons. ``state``: one of
+    STATES, all without. ``after``: id of the last one seen; what is no id begins at the newest.
     """
     rows = Certificate.filter(purpose__in=IDENTITIES).filter(Q(session_id__isnull=True) | Q(session__rehearsal=False))
     if state in STATES:
         rows = _in_state(rows, state, now)
     if text := search.strip():
-        digits = text.replace(":", "").replace(" ", "")
-        mac = Q(session__serial__icontains=text) | Q(session__udid__icontains=text)
-        certificate = Q(serial_number__istartswith=digits) | Q(sha256__istartswith=digits)
-        rows = rows.filter(mac | certificate | Q(session__person__name__icontains=text))
-    if last := await _find(after):
-        rows = rows.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=last.id))
-    found = await rows.order_by("-created_at", "-id").limit(min(limit, _MOST)).prefetch_related("session__person")
+        rows = rows.filter(_begins(text) | await _whose(text))
+    found = (
+        await rows.filter(older(await _find(after)))
+        .order_by("-created_at", "-id")
+        .limit(min(limit, _MOST))
+        .prefetch_related("session__person")
+    )
     pins = Enrollment.filter(certificate_id__in=[row.id for row in found]).prefetch_related("device")
     enrollments = {pin.certificate_id: pin for pin in await pins.order_by("authenticated_at")}
     return [_issued(row, enrollments.get(row.id), now) for row in found]
@@ -83,6 +88,27 @@ async def find_issued(certificate_id: UUID) -> Certificate:
     if row is None:
         raise CertificateUnknown
     return row
+
+
+def _begins(text: str) -> Q:
+    """Return the condition under which a certificate's serial number or SHA-256 begins with ``text``."""
+    digits = text.replace(":", "").replace(" ", "").lower()
+    if not digits or not set(digits) <= set(hexdigits):
+        return Q(id=NOBODY)
+    # All that begins with these digits, as an index holds it: no hexadecimal digit comes behind g.
+    number = Q(serial_number__gte=digits, serial_number__lt=f"{digits}g") if len(digits) < _SERIAL else Q(id=NOBODY)
+    digest = Q(sha256__gte=digits, sha256__lt=f"{digits}g") if len(digits) < _SHA256 else Q(sha256=digits[:_SHA256])
+    return number | digest
+
+
+async def _whose(text: str) -> Q:
+    """Return the condition under which a certificate was issued to a Mac or person that ``text`` finds."""
+    people, sessions = await matches(Person, text), await matches(EnrollmentSession, text)
+    if people is None or sessions is None:
+        mac = narrowed(sessions, text, key="session_id", path="session__")
+        return mac | narrowed(people, text, key="session__person_id", path="session__person__")
+    theirs = await EnrollmentSession.filter(person_id__in=people or [NOBODY]).values_list("id", flat=True)
+    return Q(session_id__in=[NOBODY, *sessions, *theirs])
 
 
 def _in_state(rows: QuerySet[Certificate], state: str, now: datetime) -> QuerySet[Certificate]:

@@ -21,7 +21,7 @@ def device_list(*, json_wanted: bool) -> None:
     """List the Macs."""
 
     async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
-        return [row.as_json() for row in await devices.list_devices(limit=100_000)]
+        return [row.as_json() async for row in devices.every_device()]
 
     emit(at_the_desk(work), json_wanted=json_wanted)
 

@@ -19,6 +19,7 @@ from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Group, Membership, Person
+from otae.store.paging import behind
 
 #: Most characters of a group's name, and of a domain's.
 LONGEST = 100
@@ -111,8 +112,7 @@ async def members(
     inside = Membership.filter(group_id__in=await with_subgroups(domain, name) or [UUID(int=0)])
     rows = Person.filter(id__in=Subquery(inside.values("person_id")), rehearsal=False)
     if after:
-        behind = Q(name__gt=after[0])
-        rows = rows.filter(behind | Q(name=after[0], id__gt=after[1]) if after[1] else behind)
+        rows = rows.filter(behind(("name", after[0]), ("id", after[1])) if after[1] else Q(name__gt=after[0]))
     return await rows.order_by("name", "id").limit(limit)
 
 

@@ -269,7 +269,7 @@ async def _change(each: Judged) -> None:
     """Change somebody who is there, if anything is to be changed, and say so in the line."""
     person, changes = each.person, each.columns | ({"password_hash": each.hashed} if each.hashed else {})
     if person is not None and changes and each.finding == Finding.CHANGED:
-        await Person.filter(id=person.id).update(**changes)
+        await Person.filter(id=person.id).update(**person.with_search_text(changes))
         if each.hashed or changes.get("disabled"):
             await sign_out(person.id)
     became = Finding.SAVED if each.finding == Finding.CHANGED else each.finding

@@ -6,7 +6,6 @@ from datetime import datetime
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import Q
 
 from otae.directory import facts, strength
 from otae.directory.facts import (
@@ -25,6 +24,7 @@ from otae.store import audit, passwords
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import BrowserSession, Group, Membership, PasswordLink, Person
+from otae.store.search_text import holds
 
 __all__ = [
     "DOMAIN",
@@ -150,7 +150,7 @@ async def _store(person: Person, changes: Mapping[str, object], groups: Iterable
     Names and addresses are not told: they can be forgotten, the log cannot.
     """
     if changes:
-        await Person.filter(id=person.id).update(**changes)
+        await Person.filter(id=person.id).update(**person.with_search_text(changes))
     told = [words for name, words in _FIELDS.items() if name in changes]
     if "disabled" in changes:
         told.append("disabled" if changes["disabled"] else "enabled")
@@ -175,8 +175,8 @@ async def list_people(
 ) -> list[Person]:
     """Return people by user name, those behind ``after`` (a user name) first; rehearsal people are left out."""
     rows = Person.filter(reach.people(), rehearsal=False, removed_at=None)
-    if search and printable(search):
-        rows = rows.filter(holds(search))
+    if search:
+        rows = rows.filter(await holds(Person, search))
     if after:
         rows = rows.filter(name__gt=printable(after))
     return await rows.order_by("name", "domain").limit(limit)
@@ -186,7 +186,7 @@ async def search_people(text: str, limit: int = 10, *, reach: Reach = EVERYBODY)
     """Return people within ``reach``, not disabled, whose user name, name or e-mail address holds ``text``."""
     if not printable(text):
         return []
-    rows = Person.filter(holds(text), reach.people(), rehearsal=False, disabled=False, removed_at=None)
+    rows = Person.filter(await holds(Person, text), reach.people(), rehearsal=False, disabled=False, removed_at=None)
     return await rows.order_by("name").limit(limit)
 
 
@@ -229,12 +229,6 @@ def refuse_password(password: str | None, *own: str | None) -> dict[str, str]:
 def _refuse_foreign(person: Person) -> None:
     if person.domain != DOMAIN or person.removed_at is not None:
         raise InputRefused({"": "only users of our own directory can be changed here"})
-
-
-def holds(text: str) -> Q:
-    """Return the condition under which a person's user name, name or e-mail address holds ``text``."""
-    wanted = printable(text)
-    return Q(name__icontains=user_name(wanted)) | Q(display_name__icontains=wanted) | Q(email__icontains=wanted)
 
 
 async def sign_out(person_id: UUID) -> None:

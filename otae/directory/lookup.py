@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
 
-from tortoise.expressions import Q, Subquery
+from tortoise.expressions import Subquery
 
 from otae.directory import groups
 from otae.directory.facts import DOMAIN, printable
-from otae.directory.local import address_of, find_person, holds
+from otae.directory.local import address_of, find_person
 from otae.directory.reach import EVERYBODY, Reach
 from otae.store.models import Group, Membership, Person
+from otae.store.paging import behind
+from otae.store.search_text import holds
 
 #: Name for those who show rows and may not know the tables.
 PersonRow: TypeAlias = Person
@@ -46,8 +48,8 @@ async def narrowed(wanted: Narrowing, *, after: str = "", limit: int = 50, reach
     Rehearsal people and removed ones are left out.
     """
     rows = Person.filter(reach.people(), rehearsal=False, removed_at=None)
-    if wanted.search and printable(wanted.search):
-        rows = rows.filter(holds(wanted.search))
+    if wanted.search:
+        rows = rows.filter(await holds(Person, wanted.search))
     if wanted.group:
         found = await groups.find_group(wanted.group, reach=reach)
         ids = await groups.with_subgroups(found.domain, found.name) if found else []
@@ -62,7 +64,7 @@ async def narrowed(wanted: Narrowing, *, after: str = "", limit: int = 50, reach
         rows = rows.filter(id__in=list(wanted.among) or [UUID(int=0)])
     if after:
         name, _, domain = printable(after).partition("|")
-        rows = rows.filter(Q(name__gt=name) | Q(name=name, domain__gt=domain or DOMAIN))
+        rows = rows.filter(behind(("name", name), ("domain", domain or DOMAIN)))
     return await rows.order_by("name", "domain").limit(limit)
 
 

@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import BinaryIO, Final, TypeAlias
 from uuid import UUID
 
-from tortoise.expressions import Q
 from tortoise.functions import Count
 
 from otae.directory import formats, sheets
@@ -22,6 +21,7 @@ from otae.store import audit, leases
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import PeopleImport, PeopleImportLine
+from otae.store.paging import older
 
 #: Names for those who show rows and may not know the tables.
 ImportRow: TypeAlias = PeopleImport
@@ -152,7 +152,7 @@ async def listed(before: UUID | None = None, limit: int = 50) -> list[PeopleImpo
     """Return files, newest first, those older than ``before``."""
     rows = PeopleImport.all()
     if before and (last := await find(before)):
-        rows = rows.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=last.id))
+        rows = rows.filter(older(last))
     return await rows.order_by("-created_at", "-id").limit(limit).only(*_SHOWN)
 
 

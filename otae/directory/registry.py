@@ -6,15 +6,14 @@ from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
-from tortoise.expressions import Q
-
 from otae.directory import Directory, Found, GroupFound, MembersPage, PasswordAnswer, groups, local, servers
-from otae.directory.facts import DOMAIN, printable, user_name
+from otae.directory.facts import DOMAIN, printable
 from otae.directory.ldap import LdapDirectory, ldap_directory
 from otae.errors import DirectoryUnavailable
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, Person
+from otae.store.search_text import holds
 from otae.text import identifier
 
 #: People of a local group at a time.
@@ -56,9 +55,7 @@ class LocalDirectory:
     async def search_people(self, text: str, limit: int = 10) -> list[Found]:
         """As the protocol says; without a text, whoever comes first."""
         rows = Person.filter(domain=DOMAIN, rehearsal=False, disabled=False, removed_at=None)
-        if wanted := printable(text):
-            held = Q(name__icontains=user_name(wanted))
-            rows = rows.filter(held | Q(display_name__icontains=wanted) | Q(email__icontains=wanted))
+        rows = rows.filter(await holds(Person, text))
         return [_of(row) for row in await rows.order_by("name").limit(limit)]
 
     async def search_groups(self, text: str, limit: int = 10) -> list[GroupFound]:
@@ -229,7 +226,7 @@ async def _free_names(domain: str, wanted: dict[str, Found], rows: dict[str | No
     for row in await Person.filter(domain=domain, name__in=list(names)):
         if names[row.name] != row.directory_id:
             parked = f"{row.name[:60]}~{row.id.hex}"
-            await Person.filter(id=row.id).update(name=parked)
+            await Person.filter(id=row.id).update(**row.with_search_text({"name": parked}))
             if row.directory_id in rows:
                 rows[row.directory_id].name = parked
 

@@ -252,7 +252,8 @@ async def bind(session: EnrollmentSession, *, udid: str, serial: str) -> None:
     same_mac = session.udid in {None, udid} and (not known or not serial or same_serial(known, serial))
     still = Q(udid=None) if session.udid is None else Q(udid=udid, serial=session.serial)
     kept = known or serial
-    if not same_mac or await EnrollmentSession.filter(still, id=session.id).update(udid=udid, serial=kept) != 1:
+    names = session.with_search_text({"udid": udid, "serial": kept})
+    if not same_mac or await EnrollmentSession.filter(still, id=session.id).update(**names) != 1:
         raise DeviceMismatch("the session is bound to another Mac")
     session.udid, session.serial = udid, kept
 

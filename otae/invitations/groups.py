@@ -24,6 +24,7 @@ from otae.store import audit, leases
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitation
+from otae.store.paging import older
 
 #: Name for those who show rows and may not know the tables.
 GroupInvitationRow: TypeAlias = GroupInvitation
@@ -149,7 +150,7 @@ async def listed(before: UUID | None = None, limit: int = 50, *, reach: Reach = 
     """Return group invitations of groups within ``reach``, newest first, those older than ``before``."""
     rows = GroupInvitation.filter(_of(reach))
     if before and (last := await find(before)):
-        rows = rows.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=last.id))
+        rows = rows.filter(older(last))
     return await rows.order_by("-created_at", "-id").limit(limit)
 
 

@@ -10,15 +10,16 @@ from tortoise.functions import Count
 from tortoise.queryset import QuerySet
 
 from otae.directory.groups import with_subgroups
-from otae.directory.local import printable
 from otae.directory.reach import EVERYBODY, Reach
 from otae.invitations import tokens
 from otae.invitations.lifecycle import Created
-from otae.store.models import EnrollmentSession, Event, Group, GroupInvitee, Invitation, Membership
+from otae.store.models import EnrollmentSession, Event, Group, GroupInvitee, Invitation, Membership, Person
+from otae.store.paging import older
 from otae.store.passwords import hash_token
 from otae.store.records import SUPPORT_ALPHABET
+from otae.store.search_text import holds
 from otae.store.states import InvitationStatus
-from otae.text import identifier, letters_and_digits
+from otae.text import folded, identifier, letters_and_digits
 
 MOST = 500
 #: What is in the place of a group that is none, or out of reach.
@@ -57,7 +58,7 @@ async def list_invitations(
     if status:
         rows = rows.filter(status=status)
     if last := await find_invitation(after or ""):
-        rows = rows.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=last.id))
+        rows = rows.filter(older(last))
     return await rows.order_by("-created_at", "-id").limit(min(limit, MOST)).prefetch_related("person")
 
 
@@ -67,7 +68,7 @@ async def _fitting(narrowed: Narrowed, reach: Reach) -> QuerySet[Invitation]:
         rows = rows.filter(mode=narrowed.mode)
     if narrowed.ownership:
         rows = rows.filter(ownership=narrowed.ownership)
-    if text := printable(narrowed.search):
+    if folded(text := narrowed.search.strip()):
         rows = rows.filter(await _holds(text))
     if narrowed.group:
         group = await Group.get_or_none(reach.groups(), id=narrowed.group)
@@ -85,12 +86,7 @@ async def _holds(text: str) -> Q:
     token = identifier(text).lower()
     if tokens.has_shape(token):
         return Q(token_hash=hash_token(token))
-    wanted = (
-        Q(person__name__icontains=text)
-        | Q(person__display_name__icontains=text)
-        | Q(person__email__icontains=text)
-        | Q(serial__icontains=text)
-    )
+    wanted = await holds(Person, text, key="person_id", path="person__") | await holds(Invitation, text)
     code = letters_and_digits(text).upper()
     if len(code) == 5 and set(code) <= set(SUPPORT_ALPHABET):
         ids = await Event.filter(support_code=code, invitation_id__not_isnull=True).values_list(

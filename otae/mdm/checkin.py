@@ -131,15 +131,15 @@ async def _begin(
     device, _ = await Device.get_or_create(
         defaults={"created_at": now, "seen_at": now, "rehearsal": session.rehearsal}, udid=message.udid
     )
-    await Device.filter(id=device.id).update(
-        serial=session.serial or "",
-        name=message.device_name,
-        model=message.model,
-        model_name=message.model_name,
-        os_version=message.os_version,
-        build=message.build_version,
-        seen_at=now,
-    )
+    told = {
+        "serial": session.serial or "",
+        "name": message.device_name,
+        "model": message.model,
+        "model_name": message.model_name,
+        "os_version": message.os_version,
+        "build": message.build_version,
+    }
+    await Device.filter(id=device.id).update(**device.with_search_text(told), seen_at=now)
     enrollment = Enrollment(
         device_id=device.id,
         session_id=session.id,

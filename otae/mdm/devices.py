@@ -1,12 +1,11 @@
 """The Macs that are known here, as people see them."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from tortoise.expressions import Q, Subquery
-from tortoise.queryset import QuerySet
 
 from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import DeviceUnknown
@@ -14,9 +13,12 @@ from otae.invitations.listing import stamp
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.models import Device, Enrollment, Person
+from otae.store.paging import older
 from otae.store.records import About, about, note
+from otae.store.search_text import NOBODY, matches, narrowed
+from otae.text import folded
 
-#: How many Macs are looked at together for somebody who may see only some.
+#: How many Macs are looked at together.
 _PAGE = 200
 
 
@@ -65,34 +67,58 @@ class DeviceRecord:
 
 
 async def list_devices(
-    *, search: str = "", offset: int = 0, limit: int = 100, reach: Reach = EVERYBODY
+    *, search: str = "", after: UUID | None = None, limit: int = 100, reach: Reach = EVERYBODY
 ) -> list[DeviceRecord]:
     """Return known Macs whose current enrollment is within ``reach``, newest first, without those of rehearsals.
 
-    ``search``: part of a serial number, UDID, name or user name, whatever its case.
+    ``search``: part of a serial number, UDID or name, or of a name or e-mail address of whose it is now, whatever its
+    case and diacritics. ``after``: id of the last one seen.
     """
-    found = Device.filter(rehearsal=False)
-    if search:
-        texts = Q(serial__icontains=search) | Q(udid__icontains=search) | Q(name__icontains=search)
-        found = found.filter(texts | Q(enrollments__person__name__icontains=search)).distinct()
-    found = found.order_by("-created_at", "udid")
+    found = Device.filter(await _candidates(search), rehearsal=False)
     if reach.limited:
-        return await _within(found, reach, offset, limit)
-    return await _records(await found.offset(offset).limit(limit))
-
-
-async def _within(found: QuerySet[Device], reach: Reach, offset: int, limit: int) -> list[DeviceRecord]:
-    """Return a page of Macs that are somebody's within reach now, not only once were."""
-    once = Enrollment.filter(reach.people("person_id")).values("device_id")
-    found, seen = found.filter(id__in=Subquery(once)), 0
+        found = found.filter(id__in=Subquery(Enrollment.filter(reach.people("person_id")).values("device_id")))
+    last = await Device.get_or_none(id=after) if after else None
     kept: list[DeviceRecord] = []
-    while len(kept) < offset + limit and (rows := await found.offset(seen).limit(_PAGE)):
-        seen += len(rows)
-        records = await _records(rows)
-        people = Person.filter(reach.people(), id__in={record.person_id for record in records})
-        inside = set(await people.values_list("id", flat=True))
-        kept += [record for record in records if record.person_id in inside]
-    return kept[offset : offset + limit]
+    while len(kept) < limit:
+        rows = await found.filter(older(last)).order_by("-created_at", "-id").limit(_PAGE)
+        kept += await _now(rows, folded(search), reach)
+        if len(rows) < _PAGE:
+            break
+        last = rows[-1]
+    return kept[:limit]
+
+
+async def every_device() -> AsyncIterator[DeviceRecord]:
+    """Give all known Macs, newest first, without those of rehearsals."""
+    page = await list_devices(limit=_PAGE)
+    while page:
+        for record in page:
+            yield record
+        page = await list_devices(after=page[-1].id, limit=_PAGE)
+
+
+async def _candidates(search: str) -> Q:
+    """Return the condition for Macs that hold a text themselves, or are or were somebody's who does."""
+    if not folded(search):
+        return Q()
+    macs, people = await matches(Device, search), await matches(Person, search)
+    own, theirs = narrowed(macs, search), Enrollment.filter(narrowed(people, search, key="person_id", path="person__"))
+    if people is None:
+        return own | Q(id__in=Subquery(theirs.values("device_id")))
+    return own | Q(id__in=[NOBODY, *await theirs.values_list("device_id", flat=True)])
+
+
+async def _now(rows: Sequence[Device], wanted: str, reach: Reach) -> list[DeviceRecord]:
+    """Return those of ``rows`` that are within reach now, and hold the text now, not only once."""
+    records = await _records(rows)
+    people = Person.filter(reach.people(), id__in=[record.person_id for record in records] or [NOBODY])
+    whose = {person_id: text or "" for person_id, text in await people.values_list("id", "search_text")}
+    own = {row.id: row.search_text or "" for row in rows}
+    return [
+        record
+        for record in records
+        if record.person_id in whose and (wanted in own[record.id] or wanted in whose[record.person_id])
+    ]
 
 
 async def find_device(udid: str, reach: Reach = EVERYBODY) -> DeviceRecord | None:

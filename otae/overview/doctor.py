@@ -18,7 +18,7 @@ from otae.errors import NotReady, OtaeError
 from otae.invitations.modes import mode_of
 from otae.overview.attention import WARNING
 from otae.signing.certificates import pem
-from otae.store import heartbeats, keyring, properties, schema_check
+from otae.store import database, heartbeats, keyring, properties, schema_check, search_index
 from otae.store.desk import Desk
 from otae.store.models import Certificate, Enrollment, InstallationSecret
 from otae.store.states import EnrollmentStatus
@@ -53,6 +53,7 @@ async def examine(desk: Desk, *, now: datetime, redis: Check | None = None) -> l
         ("certificates", _certificates(now)),
         ("push certificate", _push(desk)),
         ("default mode", _mode()),
+        ("search", _search()),
     )
     found = [tables]
     for name, probe in probes:
@@ -210,6 +211,15 @@ async def _mode() -> list[Check]:
     name = await properties.word("enrollment.default.mode")
     mode = await mode_of(name)
     return [Check("default mode", "ok", mode.title)]
+
+
+async def _search() -> list[Check]:
+    if not (tables := await search_index.missing()):
+        return [Check("search", "ok", "lists are searched through an index")]
+    advice = "Rebuild SQLite with FTS5, then run `otae migrate`."
+    if database.dialect() == "postgres":
+        advice = "Let the database's owner run `CREATE EXTENSION pg_trgm` in it, then run `otae migrate`."
+    return [Check("search", "warning", f"no index for {', '.join(tables)}: lists are searched slowly", advice)]
 
 
 async def _master_key(desk: Desk) -> list[Check]:

@@ -93,7 +93,9 @@ async def _forget(person: Person, now: datetime) -> None:
     places = [place for place in (person.email, person.phone) if place]
     await CaughtMail.filter(recipient__in=places).delete()
     changes = blank | {"display_name": GONE, "name": _alias(person.id), "directory_id": None, "language": ""}
-    await Person.filter(id=person.id).update(**changes, properties={}, role="USER", disabled=True, removed_at=now)
+    await Person.filter(id=person.id).update(
+        **person.with_search_text(changes), properties={}, role="USER", disabled=True, removed_at=now
+    )
 
 
 def _alias(person_id: UUID) -> str:

@@ -4,7 +4,6 @@ Invitations stay in their list with what they came to, Macs with their history, 
 a few bounded steps, so that the first one after years holds nobody up: the clock calls again.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,6 +14,7 @@ from tortoise.queryset import QuerySet
 from otae.directory.provisioning import ENDED as FILE_ENDED
 from otae.store import properties
 from otae.store.models import CaughtMail, Delivery, EnrollmentSession, Event, Job, PeopleImport, PeopleImportLine
+from otae.store.paging import behind
 from otae.store.states import DeliveryStatus, InvitationStatus, SessionStatus
 
 #: Rows removed in one statement, and statements for one kind of row in one call.
@@ -48,19 +48,19 @@ async def forget_old(*, now: datetime) -> Forgotten:
     """
     before = now - timedelta(days=await properties.number("retention.days"))
     return Forgotten(
-        events=await _remove(lambda: Event.filter(at__lt=before)),
-        deliveries=await _remove(lambda: _deliveries(before)),
-        sessions=await _remove(lambda: _sessions(before)),
-        others=await _remove(lambda: CaughtMail.filter(caught_at__lt=before))
-        + await _remove(lambda: Job.filter(finished_at__lt=before))
-        + await _remove(lambda: PeopleImportLine.filter(people_import__finished_at__lt=before))
-        + await _remove(lambda: _files(before)),
+        events=await _remove(Event.filter(at__lt=before), "at"),
+        deliveries=sum([await _remove(_deliveries(status, before), "created_at") for status in _SENT]),
+        sessions=await _remove(_sessions(before), "opened_at"),
+        others=await _remove(CaughtMail.filter(caught_at__lt=before), "caught_at")
+        + await _remove(Job.filter(finished_at__lt=before), "finished_at")
+        + await _remove(PeopleImportLine.filter(people_import__finished_at__lt=before))
+        + await _remove(_files(before)),
     )
 
 
-def _deliveries(before: datetime) -> QuerySet[Delivery]:
-    over = Delivery.filter(status__in=_SENT, created_at__lt=before)
-    return over.exclude(invitation__status=InvitationStatus.PENDING)
+def _deliveries(status: str, before: datetime) -> QuerySet[Delivery]:
+    """Return old messages of one status: those of all have no index that holds them by their age."""
+    return Delivery.filter(status=status, created_at__lt=before).exclude(invitation__status=InvitationStatus.PENDING)
 
 
 def _sessions(before: datetime) -> QuerySet[EnrollmentSession]:
@@ -73,13 +73,20 @@ def _files(before: datetime) -> QuerySet[PeopleImport]:
     return over.filter(Q(lines__id__isnull=True))
 
 
-async def _remove(old: Callable[[], QuerySet[Any]]) -> int:
-    """Remove the rows of ``old``, some at a time; return how many."""
-    removed = 0
+async def _remove(old: QuerySet[Any], column: str = "") -> int:
+    """Remove the rows of ``old``, some at a time; return how many.
+
+    ``column``: the time by which they are old. Each step then begins behind the one before: what stays is read once.
+    """
+    removed, last = 0, None
     for _ in range(STEPS):
-        ids = await old().limit(STEP).values_list("id", flat=True)
-        if ids:
-            removed += await old().model.filter(id__in=ids).delete()
-        if len(ids) < STEP:
+        rows = old.order_by(column, "id") if column else old
+        if column and last:
+            rows = rows.filter(behind((column, last[1]), ("id", last[0])))
+        page = await rows.limit(STEP).values_list("id", column or "id")
+        if page:
+            removed += await old.model.filter(id__in=[row_id for row_id, _at in page]).delete()
+            last = page[-1]
+        if len(page) < STEP:
             break
     return removed

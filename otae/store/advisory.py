@@ -1,13 +1,17 @@
 """PostgreSQL's advisory locks: one holder among all processes, gone with its connection."""
 
+import asyncio
 import contextlib
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 
 from otae.store.engine_asyncpg import Connector, patiently
 from otae.store.outage import told_apart
+
+#: Seconds between looks whether a lock is free.
+_LOOK: Final = 0.2
 
 
 class AdvisoryLock:
@@ -53,10 +57,14 @@ class AdvisoryLock:
         kind = "xact_" if pooled else ""
         if pooled:
             await connection.execute("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0")
-        if wait:
-            await connection.fetchval(f"SELECT pg_advisory_{kind}lock($1)::text", self._key)
-            return True
-        return bool(await connection.fetchval(f"SELECT pg_try_advisory_{kind}lock($1)", self._key))
+        # Asked again and again: a statement that waits for the lock would keep an index from being made CONCURRENTLY,
+        # which waits for every statement that runs, by the very process that holds the lock.
+        while True:
+            if await connection.fetchval(f"SELECT pg_try_advisory_{kind}lock($1)", self._key):
+                return True
+            if not wait:
+                return False
+            await asyncio.sleep(_LOOK)
 
     async def is_held(self) -> bool:
         """Tell whether the connection that holds the lock still stands."""

@@ -16,6 +16,7 @@ from tortoise.connection import get_connection
 from tortoise.models import Model
 
 from otae.store.database import dialect
+from otae.store.models.base import SEARCH_TEXT, Searched
 
 _Row = TypeVar("_Row", bound=Model)
 #: Column, operator, and how many values it takes; operator "": no value is wanted.
@@ -40,6 +41,8 @@ async def several(kind: type[_Row], *, lock: bool = False, **equal: object) -> l
 
 async def change(kind: type[Model], changes: Mapping[str, object], **equal: object) -> int:
     """Set ``changes`` (column → value) in every row that fulfils the conditions; return how many there were."""
+    if issubclass(kind, Searched) and kind.touches(changes) and SEARCH_TEXT not in changes:
+        raise TypeError(f"{kind.__name__} is found by what is changed here: use with_search_text")
     conditions, values = _split(kind, equal)
     fields = kind._meta.fields_map  # noqa: SLF001 - where the ORM keeps how a column's values are written
     new = [fields[name].to_db_value(value, kind) for name, value in changes.items()]

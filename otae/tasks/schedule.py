@@ -16,7 +16,7 @@ from otae.invitations import groups, lifecycle, reminders
 from otae.mdm import renewal
 from otae.overview import retention
 from otae.rehearsal import run as rehearsal
-from otae.store import database, jobs, tries
+from otae.store import database, jobs, search_index, tries
 from otae.store.desk import Desk
 from otae.store.heartbeats import Activity
 from otae.store.turns import Turn
@@ -123,6 +123,12 @@ async def keep_no_longer(desk: Desk, now: datetime) -> None:
         log.info("removed what was kept long enough", **asdict(forgotten))
 
 
+async def fill_search_texts(desk: Desk, now: datetime) -> None:
+    """Write what lists find rows by where a process of the release before wrote rows without it."""
+    del desk, now
+    await search_index.fill(limit=10_000)
+
+
 async def look_at_directories(desk: Desk, now: datetime) -> None:
     """See which directories answer, who is in the groups that roles are limited to, and who is still administrator."""
     await watching.look(desk, now=now)
@@ -143,6 +149,7 @@ ROWS: tuple[Row, ...] = (
     Row("renewals", 600, renew_identities),
     Row("forget", 600, forget_old),
     Row("retention", 600, keep_no_longer),
+    Row("search texts", 60, fill_search_texts),
     Row("certificates", 3600, renew_certificates),
 )
 

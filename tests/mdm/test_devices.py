@@ -27,11 +27,21 @@ async def test_macs_are_listed_newest_first_and_found_by_part_of_a_name(desk: De
     await enrolled(desk, LabMac(), "ben")
     await enrolled(desk, LabMac(udid="AAAABBBB-1111", serial="C02CLEO"), "cleo")
     assert [found.user for found in await devices.list_devices()] == ["cleo", "ben"]
-    for search, whose in (("c02cleo", "cleo"), ("aaaabbbb", "cleo"), ("BEN", "ben"), ("lab00", "ben")):
+    for search, whose in (("c02cleo", "cleo"), ("aaaabbbb", "cleo"), ("BÉN", "ben"), ("lab00", "ben")):
         found = await devices.list_devices(search=search)
         assert whose in [record.user for record in found]
     assert await devices.list_devices(search="%") == []
-    assert [found.user for found in await devices.list_devices(offset=1, limit=1)] == ["ben"]
+    [newest] = await devices.list_devices(limit=1)
+    assert [found.user for found in await devices.list_devices(after=newest.id, limit=1)] == ["ben"]
+    assert [found.user async for found in devices.every_device()] == ["cleo", "ben"]
+
+
+async def test_a_mac_is_not_found_by_whose_it_was(desk: Desk) -> None:
+    await enrolled(desk, LabMac(), "ben")
+    ben, cleo = await Person.get(name="ben"), await lab.person(await database.now(), "cleo")
+    await Enrollment.filter(person_id=ben.id).update(person_id=cleo.id)
+    assert await devices.list_devices(search="ben@") == []
+    assert [found.user for found in await devices.list_devices(search="CLEO")] == ["cleo"]
 
 
 async def test_within_a_reach_only_macs_that_are_its_people_s_now_are_there(
@@ -47,7 +57,7 @@ async def test_within_a_reach_only_macs_that_are_its_people_s_now_are_there(
     for search in ("", "lab00", "BEN"):
         assert [record.user for record in await devices.list_devices(search=search, reach=sales)] == ["ben"]
     assert await devices.list_devices(search="c02cleo", reach=sales) == []
-    assert await devices.list_devices(offset=1, reach=sales) == []
+    assert await devices.list_devices(after=(await Device.get(serial="C02LAB00BEN")).id, reach=sales) == []
     assert await devices.list_devices(reach=nobody) == []
     assert await devices.find_device("AAAABBBB-1111", sales) is None
     now = await database.now()

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tortoise.connection import get_connection
 
 from otae.delivery.servers import ServerEntry, add_server
 from otae.overview import doctor
@@ -33,6 +34,17 @@ async def test_a_trial_that_is_not_running_is_told_what_to_start(desk: Desk) -> 
     assert found["push certificate"].state == "warning"
     assert found["default mode"].state == "ok"
     assert found["certificate tls"].state == "ok"
+
+
+async def test_lists_that_are_searched_without_an_index_are_named(desk: Desk) -> None:
+    assert (await examined(desk))["search"].state == "ok"
+    connection = get_connection("default")
+    if database.dialect() == "postgres":
+        await connection.execute_query("DROP INDEX person_search")
+    else:
+        await connection.execute_query("ALTER TABLE person_search RENAME TO elsewhere")
+    found = (await examined(desk))["search"]
+    assert (found.state, "person" in found.words, "otae migrate" in found.advice) == ("warning", True, True)
 
 
 async def test_a_wrong_master_key_is_named(desk: Desk) -> None:

@@ -100,3 +100,4 @@ class BrowserSession(Row):
 
     class Meta:
         table = "browser_session"
+        indexes = (("administrator_id",), ("session_id",))

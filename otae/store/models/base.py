@@ -1,9 +1,20 @@
-"""What every table has in common."""
+"""What tables have in common."""
 
+from collections.abc import Collection, Generator, Iterable, Mapping
+from typing import Any, ClassVar, Self
 from uuid import UUID, uuid4
 
 from tortoise import fields
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.manager import Manager
 from tortoise.models import Model
+from tortoise.queryset import BulkCreateQuery, BulkUpdateQuery, QuerySet, UpdateQuery
+
+from otae.store.database import transaction
+from otae.text import folded
+
+#: The column that is searched.
+SEARCH_TEXT = "search_text"
 
 
 class Row(Model):
@@ -13,3 +24,130 @@ class Row(Model):
 
     class Meta:
         abstract = True
+
+
+class Searched(Row):
+    """A row that lists find by text, whatever its case and diacritics.
+
+    `searched`: the columns it is found by. `search_text`: those, folded, a line each; null in a row that an older
+    release wrote, until `search_index.fill` comes by. Whatever writes one of these columns writes this one too.
+    """
+
+    searched: ClassVar[Collection[str]] = ()
+    search_text = fields.TextField(null=True)
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def touches(cls, columns: Iterable[str]) -> bool:
+        """Tell whether writing ``columns`` changes what rows are found by."""
+        return not set(cls.searched).isdisjoint(columns)
+
+    def with_search_text(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Return ``changes`` of this row with the text that follows from them: so they are written in one statement."""
+        if not self.touches(changes):
+            return dict(changes)
+        values = (changes[name] if name in changes else getattr(self, name) for name in self.searched)
+        return {**changes, SEARCH_TEXT: _text(values)}
+
+    def fold(self) -> Self:
+        """Bring `search_text` up to date."""
+        self.search_text = _text(getattr(self, name) for name in self.searched)
+        return self
+
+    async def save(
+        self,
+        using_db: BaseDBAsyncClient | None = None,
+        update_fields: Iterable[str] | None = None,
+        force_create: bool = False,  # noqa: FBT001, FBT002 - as the ORM has it
+        force_update: bool = False,  # noqa: FBT001, FBT002 - as the ORM has it
+    ) -> None:
+        """Write the row, its text too."""
+        wanted = None if update_fields is None else {*update_fields}
+        if wanted is None or self.touches(wanted):
+            self.fold()
+            wanted = None if wanted is None else wanted | {SEARCH_TEXT}
+        await super().save(using_db, wanted, force_create, force_update)
+
+    @classmethod
+    def bulk_create(
+        cls,
+        objects: Iterable[Self],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,  # noqa: FBT001, FBT002 - as above
+        update_fields: Iterable[str] | None = None,
+        on_conflict: Iterable[str] | None = None,
+        using_db: BaseDBAsyncClient | None = None,
+    ) -> BulkCreateQuery[Self]:
+        """Write rows many at a time, their texts too."""
+        rows = [each.fold() for each in objects]
+        return super().bulk_create(rows, batch_size, ignore_conflicts, update_fields, on_conflict, using_db)
+
+    @classmethod
+    def bulk_update(
+        cls,
+        objects: Iterable[Self],
+        fields: Iterable[str],
+        batch_size: int | None = None,
+        using_db: BaseDBAsyncClient | None = None,
+    ) -> BulkUpdateQuery[Self]:
+        """Change rows many at a time, their texts too."""
+        names, rows = set(fields), list(objects)
+        if SEARCH_TEXT in names or cls.touches(names):
+            rows, names = [each.fold() for each in rows], names | {SEARCH_TEXT}
+        return super().bulk_update(rows, names, batch_size, using_db)
+
+
+def _text(values: Iterable[object]) -> str:
+    return "\n".join(text for value in values if value and (text := folded(str(value))))
+
+
+class SearchedUpdate(UpdateQuery):
+    """Changes rows, and then writes the text that follows from what they hold now, in one transaction."""
+
+    def __await__(self) -> Generator[Any, None, int]:
+        """Return how many rows were changed."""
+        return self._run().__await__()
+
+    async def _run(self) -> int:
+        kind: type[Searched] = self.model
+        async with transaction():
+            rows = QuerySet(kind).filter(*self._q_objects)
+            ids = await rows.values_list("id", flat=True)
+            self._choose_db_if_not_chosen(for_write=True)
+            self._make_query()
+            changed = await self._execute()
+            if changed:
+                # What was changed is held by this transaction: nobody writes it between reading and writing.
+                await kind.bulk_update(await kind.filter(id__in=ids), [SEARCH_TEXT], batch_size=100)
+        return changed
+
+
+class SearchedQuerySet(QuerySet[Searched]):
+    """Rows that are found by text."""
+
+    def update(self, **kwargs: Any) -> UpdateQuery:  # noqa: ANN401 - as the ORM has it
+        """Change rows; where the text of many follows from it, or was not given, each row's is written behind."""
+        kind: type[Searched] = self.model
+        plain = super().update(**kwargs)
+        if SEARCH_TEXT in kwargs or not kind.touches(kwargs):
+            return plain
+        return SearchedUpdate(
+            model=kind,
+            update_kwargs=kwargs,
+            db=self._db,
+            q_objects=self._q_objects,
+            annotations=self._annotations,
+            custom_filters=self._custom_filters,
+            limit=self._limit,
+            orderings=self._orderings,
+        )
+
+
+class SearchedManager(Manager):
+    """Gives queries that keep the text of rows up to date."""
+
+    def get_queryset(self) -> SearchedQuerySet:
+        """Return all rows."""
+        return SearchedQuerySet(self._model)

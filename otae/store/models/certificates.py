@@ -46,7 +46,10 @@ class Certificate(Row):
     class Meta:
         table = "certificate"
         unique_together = (("issuer", "serial_number"),)
-        indexes = (("issuer_id", "revoked_at"),)
+        indexes = (
+            ("issuer_id", "revoked_at"), ("session_id",), ("serial_number",), ("created_at", "id"),
+            ("state", "created_at", "id"),
+        )  # fmt: skip
 
 
 class InstallationSecret(Row):

@@ -1,11 +1,11 @@
 """Macs and their enrollments."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
 from tortoise import fields
 
-from otae.store.models.base import Row
+from otae.store.models.base import Row, Searched, SearchedManager
 
 if TYPE_CHECKING:
     from otae.store.models.certificates import Certificate
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from otae.store.models.people import Person
 
 
-class Device(Row):
+class Device(Searched):
     """One Mac, known by its UDID."""
+
+    searched: ClassVar = ("serial", "udid", "name")
 
     udid = fields.CharField(max_length=64, unique=True)
     serial = fields.CharField(max_length=64, default="", db_index=True)
@@ -25,11 +27,13 @@ class Device(Row):
     build = fields.CharField(max_length=32, default="")
     rehearsal = fields.BooleanField(default=False)
     released = fields.BooleanField(default=False)
-    created_at = fields.DatetimeField(db_index=True)
+    created_at = fields.DatetimeField()
     seen_at = fields.DatetimeField()
 
     class Meta:
         table = "device"
+        manager = SearchedManager()
+        indexes = (("rehearsal", "created_at", "id"),)
 
 
 class Enrollment(Row):
@@ -71,6 +75,10 @@ class Enrollment(Row):
 
     class Meta:
         table = "enrollment"
+        indexes = (
+            ("device_id",), ("session_id",), ("person_id",), ("certificate_id",), ("previous_certificate_id",),
+            ("status",),
+        )  # fmt: skip
 
 
 class Command(Row):

@@ -1,11 +1,11 @@
 """Enrollment sessions and the one-time challenges minted for them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
 from tortoise import fields
 
-from otae.store.models.base import Row
+from otae.store.models.base import Row, Searched, SearchedManager
 
 if TYPE_CHECKING:
     from otae.store.models.certificates import Certificate
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from otae.store.models.people import Person
 
 
-class EnrollmentSession(Row):
+class EnrollmentSession(Searched):
     """One sign-in and the way of one Mac that follows from it. `way` is "ota" or "profile"."""
+
+    searched: ClassVar = ("serial", "udid")
 
     person_id: UUID
     person: "fields.ForeignKeyRelation[Person]" = fields.ForeignKeyField(
@@ -35,13 +37,15 @@ class EnrollmentSession(Row):
     build = fields.CharField(max_length=32, null=True)
     refusal = fields.CharField(max_length=40, null=True)
     support_code = fields.CharField(max_length=8, null=True, db_index=True)
-    opened_at = fields.DatetimeField(db_index=True)
+    opened_at = fields.DatetimeField()
     expires_at = fields.DatetimeField()
     profile_fetched_at = fields.DatetimeField(null=True)
     closed_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "enrollment_session"
+        manager = SearchedManager()
+        indexes = (("person_id",), ("invitation_id", "opened_at"), ("opened_at", "id"))
 
 
 class Challenge(Row):
@@ -72,3 +76,4 @@ class Challenge(Row):
 
     class Meta:
         table = "challenge"
+        indexes = (("session_id",), ("certificate_id",))

@@ -61,7 +61,9 @@ class GroupInvitation(Row):
 
     class Meta:
         table = "group_invitation"
-        indexes = (("status", "lease_until"),)
+        indexes = (
+            ("status", "lease_until"), ("url_template_id",), ("pin_template_id",), ("confirmation_template_id",),
+        )  # fmt: skip
 
 
 class GroupInvitee(Row):
@@ -95,4 +97,4 @@ class GroupInvitee(Row):
     class Meta:
         table = "group_invitee"
         unique_together = (("group_invitation", "person"), ("group_invitation", "number"))
-        indexes = (("group_invitation_id", "status", "number"), ("invitation_id",))
+        indexes = (("group_invitation_id", "status", "number"), ("invitation_id",), ("person_id",))

@@ -1,18 +1,18 @@
 """Invitations and their PINs."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 from tortoise import fields
 
-from otae.store.models.base import Row
+from otae.store.models.base import Row, Searched, SearchedManager
 
 if TYPE_CHECKING:
     from otae.store.models.notifications import NotificationTemplate
     from otae.store.models.people import Person
 
 
-class Invitation(Row):
+class Invitation(Searched):
     """One person asked to enroll one Mac.
 
     `token_hash`: SHA-256 hex of the invitation token; `token_sealed` (purpose "invitation.token") lives as long as
@@ -22,6 +22,8 @@ class Invitation(Row):
     (to the administrator, once) or "card" (printed). `carrier`: name of the carrier that text messages go to where
     they go out as mail, "" for the one of the server.
     """
+
+    searched: ClassVar = ("serial",)
 
     person_id: UUID
     person: "fields.ForeignKeyRelation[Person]" = fields.ForeignKeyField(
@@ -61,12 +63,17 @@ class Invitation(Row):
     rehearsal = fields.BooleanField(default=False)
     rehearsal_ca = fields.BinaryField(null=True)
     created_by = fields.CharField(max_length=100)
-    created_at = fields.DatetimeField(db_index=True)
+    created_at = fields.DatetimeField()
     redeemed_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "invitation"
-        indexes = (("status", "valid_until"),)
+        manager = SearchedManager()
+        indexes = (
+            ("status", "valid_until"), ("created_at", "id"), ("status", "created_at", "id"),
+            ("mode", "created_at", "id"), ("ownership", "created_at", "id"), ("person_id", "created_at"),
+            ("url_template_id",), ("pin_template_id",), ("confirmation_template_id",),
+        )  # fmt: skip
 
 
 class ModePolicy(Row):

@@ -163,7 +163,7 @@ class Delivery(Row):
     class Meta:
         table = "delivery"
         unique_together = (("invitation", "kind", "generation"),)
-        indexes = (("status", "next_try_at"),)
+        indexes = (("status", "next_try_at"), ("status", "created_at", "id"))
 
 
 class CaughtMail(Row):

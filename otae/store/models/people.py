@@ -1,19 +1,22 @@
 """People and groups; `domain` is where they come from: "local", or a directory's."""
 
+from typing import ClassVar
 from uuid import UUID
 
 from tortoise import fields
 
-from otae.store.models.base import Row
+from otae.store.models.base import Row, Searched, SearchedManager
 
 
-class Person(Row):
+class Person(Searched):
     """Somebody who may be invited. `name` is the user name, kept in lower case.
 
     `directory_id`: what a directory knows this person by for good (entryUUID, objectGUID in hex), null for local
     people. `properties`: further facts about a local person, as provisioning files bring them. `language`: a BCP 47
     tag, "" for the installation's. `removed_at`: since when names and addresses are blank.
     """
+
+    searched: ClassVar = ("name", "display_name", "email")
 
     domain = fields.CharField(max_length=100, default="local")
     directory_id = fields.CharField(max_length=64, null=True)
@@ -27,13 +30,15 @@ class Person(Row):
     password_hash = fields.CharField(max_length=255, null=True)
     disabled = fields.BooleanField(default=False)
     rehearsal = fields.BooleanField(default=False)
-    created_at = fields.DatetimeField(db_index=True)
+    created_at = fields.DatetimeField()
     signed_in_at = fields.DatetimeField(null=True)
     removed_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "person"
+        manager = SearchedManager()
         unique_together = (("domain", "name"), ("domain", "directory_id"))
+        indexes = (("name", "domain"), ("role", "name", "domain"), ("rehearsal", "created_at"))
 
 
 class PasswordLink(Row):
@@ -50,6 +55,7 @@ class PasswordLink(Row):
 
     class Meta:
         table = "password_link"
+        indexes = (("person_id",),)
 
 
 class Group(Row):
@@ -83,3 +89,4 @@ class Membership(Row):
     class Meta:
         table = "membership"
         unique_together = (("group", "person"),)
+        indexes = (("person_id",),)

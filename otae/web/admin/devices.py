@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from otae.errors import DeviceUnknown
 from otae.mdm import devices
-from otae.web.admin.entries import address, asked, found, number
+from otae.web.admin.entries import address, asked, found, id_asked
 from otae.web.admin.statuses import OWNERSHIPS
 from otae.web.failures import NotFound
 from otae.web.guards import Console
@@ -15,8 +15,6 @@ from otae.words import gettext as _
 
 DEVICES: Final = "/admin/devices"
 PAGE: Final = 50
-#: Furthest one may page; whoever looks further searches.
-FURTHEST: Final = 1_000_000
 STATUSES: Final = {
     "authenticated": _("Checking in"),
     "enrolled": _("Enrolled"),
@@ -26,15 +24,15 @@ STATUSES: Final = {
 
 async def index(visit: Console) -> Response:
     """List Macs, newest first, a page at a time."""
-    search, offset = asked(visit.request, "q"), number(visit.request, "from", FURTHEST)
-    macs = await devices.list_devices(search=search, offset=offset, limit=PAGE + 1, reach=visit.reach)
+    search, after = asked(visit.request, "q"), id_asked(visit.request, "after")
+    macs = await devices.list_devices(search=search, after=after, limit=PAGE + 1, reach=visit.reach)
     context = {
         "macs": macs[:PAGE],
         "search": search,
         "statuses": STATUSES,
         "ownerships": OWNERSHIPS,
-        "newer": address(DEVICES, q=search, **{"from": max(offset - PAGE, 0)}) if offset else "",
-        "older": address(DEVICES, q=search, **{"from": offset + PAGE}) if len(macs) > PAGE else "",
+        "newest": address(DEVICES, q=search) if after else "",
+        "older": address(DEVICES, q=search, after=macs[PAGE - 1].id) if len(macs) > PAGE else "",
     }
     return render(visit.request, "admin/devices/index.html", context)
 

@@ -42,6 +42,14 @@ def row_id(request: Request) -> UUID:
     return found_id
 
 
+def id_asked(request: Request, name: str) -> UUID | None:
+    """Return the id that the address asks for under ``name``; None when it is no id."""
+    try:
+        return UUID(request.query_params.get(name, ""))
+    except ValueError:
+        return None
+
+
 def one_of(request: Request, name: str, known: Container[str]) -> str:
     """Return what the address asks for under ``name``, "" when nothing; Failure 400 for what is not ``known``."""
     text = request.query_params.get(name, "")
