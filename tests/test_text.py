@@ -76,6 +76,12 @@ def test_a_pin_counts_by_its_digits(pasted: str) -> None:
     assert letters_and_digits(pasted) == "12345678"
 
 
+@given(st.text("23456789ABCDEFGHJKLMNPQRSTUVWXYZ", min_size=4, max_size=16), st.data())
+def test_whatever_is_pasted_between_no_letter_of_a_pin_is_lost_or_added(pin: str, data: st.DataObject) -> None:
+    nothing = st.text(st.characters(categories=["Zs", "Zl", "Zp", "Cc", "Cf", "Pd", "Po"]), max_size=3)
+    assert letters_and_digits("".join(f"{data.draw(nothing)}{each}" for each in pin) + data.draw(nothing)) == pin
+
+
 @pytest.mark.parametrize(
     "pasted", ["ben.o", " ben.o\u00a0", "\ufeffben.o", "be\u200bn.o", "ｂｅｎ．ｏ", "ben.o\u200f", "ben\u00ad.o\r\n"]
 )

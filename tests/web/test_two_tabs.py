@@ -1,5 +1,6 @@
 """Two tabs, a reload, cookies that are off, a session that ended: a form stays that of its own invitation."""
 
+import html
 import re
 from datetime import timedelta
 
@@ -87,6 +88,25 @@ async def test_a_form_for_no_invitation_stays_one(site: Site, invite: Invite) ->
     assert "cleo" not in answer.text.lower()
     assert await tries(made) == 0
     assert (await site.client.post(LOGIN, data=bare | {"name": "ben", "pin": made.pin or ""})).status_code == 303
+
+
+async def test_a_page_follows_its_own_session_and_downloads_no_other_ones_profile(site: Site, invite: Invite) -> None:
+    first, second = await invite("username_pin"), await for_cleo(site)
+    tab_first, tab_second = await tab(site, first), await tab(site, second)
+    await site.client.post(LOGIN, data=tab_first | {"pin": first.pin or ""})
+    page = (await site.client.get(INSTALL)).text
+    asks = html.unescape(re.findall(r'hx-get="([^"]+)"', page)[0])
+    download = re.findall(rf'href="({PROFILE}[^"]*)"', page)[0]
+    assert (await site.client.get(asks, headers=PART)).status_code == 204
+    await site.client.post(LOGIN, data=tab_second | {"pin": second.pin or ""})
+    part = await site.client.get(asks, headers=PART)
+    assert "Another sign-in in this browser took the place" in part.text
+    assert "hx-get" not in part.text
+    assert "again=1" not in part.text
+    refused = await site.client.get(download)
+    assert (refused.status_code, "Another sign-in" in refused.text) == (409, True)
+    assert "cleo" not in (part.text + refused.text).lower()
+    assert (await site.client.get(INSTALL)).status_code == 200
 
 
 async def test_the_button_for_a_new_pin_is_for_its_own_invitation(site: Site, invite: Invite) -> None:
