@@ -6,6 +6,7 @@ import io
 import re
 import ssl
 import sys
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -146,14 +147,15 @@ async def test_two_hundred_slow_callers_keep_nobody_waiting(house: House, monkey
 
 async def test_a_flood_of_sign_ins_leaves_the_pages_alive(house: House) -> None:
     await house.person("ben")
-    async with house.line() as flood, house.line() as line:
-        safari = Safari(flood)
-        page = await safari.open(house.url + LOGIN)
+    async with AsyncExitStack() as lines:
+        line, *others = [await lines.enter_async_context(house.line()) for _ in range(13)]
+        floods = [Safari(other) for other in others]
+        page = await floods[0].open(house.url + LOGIN)
 
-        async def guess(number: int) -> int:
-            return (await safari.sign_in(page, name=f"nobody{number}", password="x", pin="12345678")).answer.status
+        async def guess(number: int, flood: Safari) -> int:
+            return (await flood.sign_in(page, name=f"nobody{number}", password="x", pin="12345678")).answer.status
 
-        guesses = [asyncio.create_task(guess(number)) for number in range(12)]
+        guesses = [asyncio.create_task(guess(number, flood)) for number, flood in enumerate(floods)]
         await asyncio.sleep(0.05)
         for path in ("/healthz", "/readyz", LOGIN):
             assert (await line.ask("GET", house.url + path, name="x")).status == 200
