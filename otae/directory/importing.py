@@ -18,7 +18,7 @@ from tortoise.expressions import F
 
 from otae.directory import facts, formats, lookup, provisioning
 from otae.directory.facts import DOMAIN, House
-from otae.directory.local import group_ids, refuse_password, secret, sign_out
+from otae.directory.local import DISABLED, group_ids, refuse_password, secret, shut_out, sign_out
 from otae.directory.provisioning import SEALED_FILE, SEALED_PASSWORD, Finding, Status
 from otae.errors import InputRefused, StaleState
 from otae.store import audit, leases, passwords
@@ -257,7 +257,7 @@ async def _write_people(judged: Sequence[Judged], now: datetime) -> None:
         raise StaleState("lines were written by somebody else")
     for each in judged:
         if each.finding != Finding.NEW:
-            await _change(each)
+            await _change(each, now)
 
 
 def _person(each: Judged, now: datetime) -> Person:
@@ -265,12 +265,14 @@ def _person(each: Judged, now: datetime) -> Person:
     return Person(id=each.line.id, domain=DOMAIN, name=each.line.name, created_at=now, **made)
 
 
-async def _change(each: Judged) -> None:
+async def _change(each: Judged, now: datetime) -> None:
     """Change somebody who is there, if anything is to be changed, and say so in the line."""
     person, changes = each.person, each.columns | ({"password_hash": each.hashed} if each.hashed else {})
     if person is not None and changes and each.finding == Finding.CHANGED:
         await Person.filter(id=person.id).update(**person.with_search_text(changes))
-        if each.hashed or changes.get("disabled"):
+        if changes.get("disabled"):
+            await shut_out([person.id], now=now, why=DISABLED)
+        elif each.hashed:
             await sign_out(person.id)
     became = Finding.SAVED if each.finding == Finding.CHANGED else each.finding
     seen = PeopleImportLine.filter(id=each.line.id, status=each.line.status)

@@ -1,7 +1,7 @@
 """Local people: added by an administrator, kept in our own tables."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import BrowserSession, Group, Membership, PasswordLink, Person
 from otae.store.search_text import holds
+from otae.store.session_ends import end_sessions_of
 
 __all__ = [
     "DOMAIN",
@@ -42,6 +43,7 @@ __all__ = [
     "refuse_password",
     "search_people",
     "secret",
+    "shut_out",
     "sign_out",
     "update_person",
     "user_name",
@@ -57,6 +59,8 @@ _FIELDS = {
     "properties": "properties",
     "password_hash": "password",
 }
+#: Why enrollments of somebody ended, in the timeline.
+DISABLED = "the user was disabled"
 WRONG_NAME = "use 1 to 100 letters, digits or . _ - + @ ', beginning with a letter or digit"
 
 
@@ -119,7 +123,8 @@ async def update_person(  # noqa: PLR0913 - as above
 ) -> Person:
     """Change a local person: None leaves a field as it is, an empty text clears it (not the password).
 
-    Disabling somebody, or giving a new password, signs that person's browsers out. Raises InputRefused as `add_person`,
+    Disabling somebody, or giving a new password, signs that person's browsers out; disabling ends enrollments on their
+    way, too. Raises InputRefused as `add_person`,
     and with "" for somebody of another directory, who is changed there, or who was removed.
     """
     del desk  # as in add_person
@@ -137,7 +142,9 @@ async def update_person(  # noqa: PLR0913 - as above
         changes["password_hash"] = await passwords.hash_secret(secret(password))
     async with transaction():
         changed = await _store(person, changes, wanted)
-        if disabled or password:
+        if disabled:
+            await shut_out([person.id], now=now, why=DISABLED)
+        elif password:
             await sign_out(person.id)
         if changed:
             await audit.record(actor, "person.changed", now=now, subject=str(person.id), detail=changed)
@@ -236,6 +243,13 @@ async def sign_out(person_id: UUID) -> None:
     signed_in = BrowserSession.filter(session__person_id=person_id)
     await BrowserSession.filter(id__in=await signed_in.values_list("id", flat=True)).delete()
     await PasswordLink.filter(person_id=person_id).delete()
+
+
+async def shut_out(people: Collection[UUID], *, now: datetime, why: str) -> None:
+    """End all that people who were disabled have begun: browsers, links for a password, enrollments on their way."""
+    for person_id in people:
+        await sign_out(person_id)
+    await end_sessions_of(people, now=now, why=why)
 
 
 async def join(person_id: UUID, groups: Iterable[str]) -> None:

@@ -196,7 +196,8 @@ async def keep_all(found: Iterable[Found], now: datetime) -> list[Person]:
     """Return our rows of people of one directory, in their order; who was renamed or moved keeps the row they had.
 
     A user name that went over to somebody else takes it from the row that had it, which is called otherwise until the
-    directory is seen to call it something.
+    directory is seen to call it something. Whom the directory has disabled since is signed out, and enrollments on
+    their way end.
     """
     # Of two who are called the same neither can sign in: one row is enough.
     wanted = {each.directory_id: each for each in {each.name: each for each in found}.values()}
@@ -207,10 +208,13 @@ async def keep_all(found: Iterable[Found], now: datetime) -> list[Person]:
         rows = {row.directory_id: row for row in await Person.filter(domain=domain, directory_id__in=list(wanted))}
         await _free_names(domain, wanted, rows)
         new = [_new(each, now) for key, each in wanted.items() if key not in rows]
+        let_in = {row.id for row in rows.values() if not row.disabled}
         changed = [row for key, row in rows.items() if key and _renew(row, wanted[key], now)]
         if changed:
             names = ["name", "display_name", "email", "phone", "disabled", "properties"]
             await Person.bulk_update(changed, names, batch_size=100)
+            off = [row.id for row in changed if row.disabled and row.id in let_in]
+            await local.shut_out(off, now=now, why="the directory disabled the user")
         if new:
             await Person.bulk_create(new)
     if new:

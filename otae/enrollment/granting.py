@@ -148,6 +148,7 @@ async def _check_renewable(session: EnrollmentSession, now: datetime) -> None:
     enrollment = await running.prefetch_related("certificate").first()
     if enrollment is None or session.status != SessionStatus.ENROLLED:
         raise SessionClosed("a renewal without a running enrollment")
+    await sessions.check_person(session)
     grace_days = await properties.number("identity.grace.days")
     await revocation.check_alive(enrollment.certificate.sha256 or "", now=now, grace_days=grace_days)
 

@@ -36,6 +36,7 @@ from otae.store.desk import Desk
 from otae.store.models import Certificate, EnrollmentSession, Invitation
 from otae.store.records import about as about_row
 from otae.store.records import advance, note
+from otae.store.session_ends import close_challenges
 from otae.store.states import SessionStatus
 
 MAX_BYTES: Final = 64 * 1024
@@ -121,6 +122,7 @@ async def _phase_two(desk: Desk, message: SignedMessage, known: Known, now: date
     await _check_maker(desk, message.signer, known.session)
     if known.session is None:
         raise ChallengeUnknown("" if said.challenge else "the message carries no CHALLENGE")
+    await sessions.check_directory(desk, known.session, now=now)
     made_of = await profiles.workshop(desk, generated_topic=known.session.rehearsal)
     until = await profiles.challenge_end(known.session, now=now)
     async with transaction():
@@ -166,7 +168,7 @@ async def _identify(said: DeviceAttributes, known: Known, now: datetime) -> Enro
     await macs.check_built(session, said.version, said.product)
     await sessions.check_free(said.udid, session)
     await sessions.bind(session, udid=said.udid, serial=said.serial)
-    await sessions.close_challenges(session, now=now)
+    await close_challenges(session, now=now)
     await advance(
         session,
         SessionStatus.IDENTIFIED,
@@ -216,5 +218,5 @@ async def _configure(
     else:
         known.ends_session = False
         raise SessionClosed(f"phase 3 while the session is {session.status}")
-    await sessions.close_challenges(session, now=now, purposes=(sessions.MDM_IDENTITY,))
+    await close_challenges(session, now=now, purposes=(sessions.MDM_IDENTITY,))
     return await sessions.mint_challenge(session, sessions.MDM_IDENTITY, now=now, expires_at=until)

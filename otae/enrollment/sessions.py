@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tortoise.expressions import Q
 
+from otae.directory import rechecks
 from otae.errors import (
     ChallengeExpired,
     ChallengeUnknown,
@@ -16,23 +17,21 @@ from otae.errors import (
     DeviceTaken,
     InvitationRedeemed,
     InvitationRevoked,
+    PersonDisabled,
     SessionClosed,
     SessionExpired,
-    StaleState,
 )
 from otae.store import properties, statements
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Challenge, Device, Enrollment, EnrollmentSession, Invitation, Person
 from otae.store.passwords import hash_token
-from otae.store.records import about, advance, note
+from otae.store.records import about, note
+from otae.store.session_ends import LIVE, close_challenges, end_session
 from otae.store.states import EnrollmentStatus, InvitationStatus, SessionStatus
 from otae.text import identifier
 
 OTA, OTA_IDENTITY, MDM_IDENTITY, RENEWAL = "ota", "ota-identity", "mdm-identity", "renewal"
-
-#: The states in which a session still moves.
-LIVE = (SessionStatus.OPENED, SessionStatus.IDENTIFIED, SessionStatus.CERTIFIED, SessionStatus.CONFIGURED)
 
 #: What a step that succeeds makes of the refusal before it: the person is told what is wrong now.
 NO_REFUSAL: Final[dict[str, Any]] = {"refusal": None, "support_code": None}
@@ -77,17 +76,7 @@ async def open_session(
 async def _end_older(invitation: Invitation, now: datetime) -> None:
     unjoined = Q(status=SessionStatus.OPENED) | Q(status=SessionStatus.CONFIGURED, way="profile")
     for older in await EnrollmentSession.filter(unjoined, invitation_id=invitation.id):
-        await _end(older, now, "a new sign-in took its place")
-
-
-async def _end(session: EnrollmentSession, now: datetime, why: str) -> bool:
-    """End a session with its challenges; False when it moved on meanwhile and lives."""
-    try:
-        await advance(session, SessionStatus.EXPIRED, event="session.expired", now=now, detail=why, closed_at=now)
-    except StaleState:
-        return False
-    await close_challenges(session, now=now)
-    return True
+        await end_session(older, now=now, why="a new sign-in took its place")
 
 
 async def expire_due(now: datetime) -> int:
@@ -95,16 +84,7 @@ async def expire_due(now: datetime) -> int:
     ended = 0
     for session in await EnrollmentSession.filter(status__in=LIVE, expires_at__lte=now).limit(1000):
         async with transaction():
-            ended += await _end(session, now, "its time is over")
-    return ended
-
-
-async def end_all_of(person_id: UUID, *, now: datetime, why: str) -> int:
-    """End every live session of a person with its challenges; return how many there were."""
-    ended = 0
-    for session in await EnrollmentSession.filter(person_id=person_id, status__in=LIVE):
-        async with transaction():
-            ended += await _end(session, now, why)
+            ended += await end_session(session, now=now, why="its time is over")
     return ended
 
 
@@ -112,8 +92,8 @@ async def check_live(session: EnrollmentSession, *, now: datetime) -> None:
     """Bring ``session`` up to date and see that it may take its next step.
 
     Raises SessionExpired; SessionClosed (refused, replaced by a new sign-in, or done); InvitationRevoked;
-    InvitationRedeemed when another Mac was enrolled with the invitation. An invitation that expired or failed meanwhile
-    does not stop a session.
+    PersonDisabled; InvitationRedeemed when another Mac was enrolled with the invitation. An invitation that expired or
+    failed meanwhile does not stop a session.
     """
     await session.refresh_from_db()
     await check_seen_live(session, now=now)
@@ -121,11 +101,14 @@ async def check_live(session: EnrollmentSession, *, now: datetime) -> None:
 
 async def check_seen_live(session: EnrollmentSession, *, now: datetime) -> None:
     """As ``check_live``, of a session that this transaction has locked and read already."""
-    invitation = await _invitation_status(session)
+    read = EnrollmentSession.filter(id=session.id)
+    [(invitation, disabled)] = await read.values_list("invitation__status", "person__disabled")
     if invitation == InvitationStatus.REVOKED:
         raise InvitationRevoked
+    if disabled:
+        raise PersonDisabled("the user was disabled or deleted")
     if session.status == SessionStatus.EXPIRED and session.closed_at and session.closed_at < session.expires_at:
-        raise SessionClosed("a newer sign-in took its place")
+        raise SessionClosed("a newer sign-in took its place, or the user was shut out meanwhile")
     if session.status == SessionStatus.EXPIRED or (session.status in LIVE and session.expires_at <= now):
         raise SessionExpired
     if session.status not in LIVE:
@@ -134,11 +117,16 @@ async def check_seen_live(session: EnrollmentSession, *, now: datetime) -> None:
         raise InvitationRedeemed
 
 
-async def _invitation_status(session: EnrollmentSession) -> str | None:
-    if session.invitation_id is None:
-        return None
-    (status,) = await Invitation.filter(id=session.invitation_id).values_list("status", flat=True)
-    return str(status)
+async def check_person(session: EnrollmentSession) -> None:
+    """See that the person of ``session`` is still let in. Raises PersonDisabled."""
+    if await Person.exists(id=session.person_id, disabled=True):
+        raise PersonDisabled("the user was disabled or deleted")
+
+
+async def check_directory(desk: Desk, session: EnrollmentSession, *, now: datetime) -> None:
+    """As ``check_person``, asking the person's directory; to be called outside a transaction."""
+    if not await rechecks.is_let_in(desk, session.person_id, now=now):
+        raise PersonDisabled("the user was disabled or deleted, here or in the directory")
 
 
 async def mint_challenge(session: EnrollmentSession, purpose: str, *, now: datetime, expires_at: datetime) -> str:
@@ -232,14 +220,6 @@ async def refuse_challenge(challenge: Challenge, *, now: datetime) -> NoReturn:
     if challenge.closed_at is not None:
         raise ChallengeUsed("another download of the same sign-in was used")
     raise ChallengeExpired
-
-
-async def close_challenges(
-    session: EnrollmentSession, *, now: datetime, purposes: Collection[str] | None = None
-) -> None:
-    """Close the session's unused challenges, all of them or those of ``purposes``."""
-    some = {} if purposes is None else {"purpose__in": tuple(purposes)}
-    await statements.change(Challenge, {"closed_at": now}, session_id=session.id, used_at=None, closed_at=None, **some)
 
 
 async def bind(session: EnrollmentSession, *, udid: str, serial: str) -> None:

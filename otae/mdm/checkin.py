@@ -29,6 +29,7 @@ from otae.store.desk import Desk
 from otae.store.models import Certificate, Device, Enrollment, EnrollmentSession, Invitation, UserChannel
 from otae.store.records import About, advance, note
 from otae.store.records import about as about_row
+from otae.store.session_ends import close_challenges
 from otae.store.states import EnrollmentStatus, SessionStatus
 
 #: What the sealed columns are sealed for.
@@ -78,6 +79,8 @@ async def _authenticate(
 ) -> None:
     """Begin an enrollment, pin a renewed certificate, or do nothing at all for a message seen before."""
     ours = await push.topic(desk, rehearsal=True)
+    if known.session and known.session.status in _READY:
+        await sessions.check_directory(desk, known.session, now=now)
     try:
         async with transaction():
             if certificate.session_id is None:
@@ -158,7 +161,9 @@ async def _pin_again(
     enrollment: Enrollment, certificate: Certificate, session: EnrollmentSession, now: datetime
 ) -> None:
     """Pin a new certificate of the same session to the running enrollment; nothing else of it changes."""
-    if session.status != SessionStatus.ENROLLED:
+    if session.status == SessionStatus.ENROLLED:
+        await sessions.check_person(session)
+    else:
         await sessions.check_live(session, now=now)
     if enrollment.previous_certificate_id is not None:
         await pins.revoke(enrollment.previous_certificate_id, now)
@@ -205,7 +210,7 @@ async def _enroll(desk: Desk, enrollment: Enrollment, known: Known, now: datetim
     to = EnrollmentStatus.ENROLLED
     await advance(enrollment, to, event="checkin.enrolled", now=now, to_whom=about, enrolled_at=now)
     await advance(session, SessionStatus.ENROLLED, event="session.enrolled", now=now, to_whom=about, closed_at=now)
-    await sessions.close_challenges(session, now=now)
+    await close_challenges(session, now=now)
     invitation = await Invitation.get(id=session.invitation_id) if session.invitation_id else None
     deliveries = await lifecycle.redeem(desk, invitation, now=now) if invitation else []
     await _end_older(enrollment, now)

@@ -13,6 +13,7 @@ from tortoise.expressions import Q, Subquery
 from tortoise.queryset import QuerySet
 
 from otae.apple.commands import install_profile
+from otae.directory import rechecks
 from otae.enrollment import sessions
 from otae.enrollment.profiles import workshop
 from otae.errors import StaleState
@@ -20,7 +21,7 @@ from otae.mdm import queue
 from otae.store import properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import Command, Enrollment, EnrollmentSession
+from otae.store.models import Command, Enrollment, EnrollmentSession, Person
 from otae.store.states import EnrollmentStatus
 
 #: A renewal that came to its end without a new certificate is tried again after this long.
@@ -32,19 +33,22 @@ async def renew_due(desk: Desk, *, now: datetime) -> int:
     """Queue a renewal for every Mac whose certificate ends soon; return how many were queued.
 
     Soon is server property identity.renew.days; a Mac past identity.grace.days can no longer say anything and has to be
-    enrolled again. Never two renewals of a Mac wait at once. Safe to call at any time, by several processes.
+    enrolled again, and the Mac of somebody who is disabled, here or in a directory, gets none. Never two renewals of a
+    Mac wait at once. Safe to call at any time, by several processes.
     """
-    del desk  # every room function that may come to need it takes it first
     days = await properties.read_some("identity.renew.days", "identity.grace.days")
     due = Enrollment.filter(
         status=EnrollmentStatus.ENROLLED,
         rehearsal=False,
+        person__disabled=False,
         certificate__state="issued",
         certificate__not_after__lte=now + timedelta(days=int(days["identity.renew.days"])),
         certificate__not_after__gt=now - timedelta(days=int(days["identity.grace.days"])),
         id__not_in=Subquery(_under_way(now).values("enrollment_id")),
     )
-    return sum([await _queue(enrollment, now) for enrollment in await due.limit(_AT_ONCE)])
+    found = await due.limit(_AT_ONCE)
+    let_in = await rechecks.let_in(desk, (enrollment.person_id for enrollment in found), now=now)
+    return sum([await _queue(enrollment, now) for enrollment in found if enrollment.person_id in let_in])
 
 
 def _under_way(now: datetime) -> QuerySet[Command]:
@@ -62,10 +66,14 @@ async def _queue(enrollment: Enrollment, now: datetime) -> bool:
 
 
 async def command(desk: Desk, enrollment: Enrollment, waiting: Command, *, now: datetime) -> bytes:
-    """Return the InstallProfile command with a profile made for this sending; b"" when it was closed meanwhile.
+    """Return the InstallProfile command with a profile made for this sending; b"" when it is not to be sent.
+
+    Closed meanwhile, or kept back while the Mac's person is disabled.
 
     Its challenge lives scep.challenge.minutes and works once: the first one used closes those of earlier sendings.
     """
+    if await Person.exists(id=enrollment.person_id, disabled=True):
+        return b""
     session = await EnrollmentSession.get(id=enrollment.session_id)
     made_of = await workshop(desk, generated_topic=True, topic=enrollment.topic)
     until = now + timedelta(minutes=await properties.number("scep.challenge.minutes"))

@@ -1,7 +1,7 @@
 """Deleting a person: names and addresses go, and with them every way in; what the audit log holds is an id.
 
 The row itself stays, blank, because invitations, Macs and the log point to it. Enrolled Macs stay enrolled: they are
-managed until somebody unenrolls them, and no certificate is revoked here without being named.
+managed until their certificates end, which are not renewed, and none is revoked here without being named.
 """
 
 from contextlib import suppress
@@ -10,7 +10,6 @@ from datetime import datetime
 from uuid import UUID
 
 from otae.directory.local import sign_out
-from otae.enrollment import sessions
 from otae.errors import InvitationRedeemed, InvitationRevoked, StaleState
 from otae.invitations import lifecycle
 from otae.store import audit
@@ -28,6 +27,7 @@ from otae.store.models import (
     PeopleImportLine,
     Person,
 )
+from otae.store.session_ends import LIVE, end_sessions_of
 from otae.store.states import EnrollmentStatus, InvitationStatus
 
 #: What stands where a name stood.
@@ -48,7 +48,7 @@ class Removed:
 async def consequences(person: Person) -> Removed:
     """Count what deleting ``person`` would end, and the Macs that would stay."""
     live = [InvitationStatus.PENDING, InvitationStatus.EXPIRED, InvitationStatus.FAILED]
-    moving = EnrollmentSession.filter(person_id=person.id, status__in=sessions.LIVE)
+    moving = EnrollmentSession.filter(person_id=person.id, status__in=LIVE)
     return Removed(
         await Invitation.filter(person_id=person.id, status__in=live).count(), await moving.count(), await _macs(person)
     )
@@ -66,7 +66,7 @@ async def remove_person(desk: Desk, person: Person, *, now: datetime, actor: str
         with suppress(InvitationRedeemed, InvitationRevoked, StaleState):
             await lifecycle.revoke(desk, invitation, now=now, actor=actor)
             revoked += 1
-    ended = await sessions.end_all_of(person.id, now=now, why="the user was deleted")
+    ended = await end_sessions_of([person.id], now=now, why="the user was deleted")
     removed = Removed(revoked, ended, await _macs(person))
     async with transaction():
         await _forget(person, now)

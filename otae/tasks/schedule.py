@@ -10,7 +10,7 @@ import structlog
 from otae.accounts import browsers, limits, look_again, password_links
 from otae.authority import rotation
 from otae.delivery import outbox
-from otae.directory import provisioning, watching
+from otae.directory import provisioning, rechecks, watching
 from otae.enrollment import sessions
 from otae.invitations import groups, lifecycle, reminders
 from otae.mdm import renewal
@@ -136,12 +136,18 @@ async def look_at_directories(desk: Desk, now: datetime) -> None:
     await limits.read_groups(desk, now=now)
 
 
+async def look_at_people(desk: Desk, now: datetime) -> None:
+    """See whether directories still let in everybody whose sign-in is open."""
+    await rechecks.look_again(desk, now=now)
+
+
 ROWS: tuple[Row, ...] = (
     Row("deliveries", SOON, ring_deliveries),
     Row("jobs", SOON, ring_jobs),
     Row("groups", SOON, ring_groups),
     Row("imports", SOON, ring_imports),
     Row("directories", watching.EVERY, look_at_directories),
+    Row("people", rechecks.EVERY, look_at_people),
     Row("invitations", 60, expire_invitations),
     Row("sessions", 60, expire_sessions),
     Row("rehearsals", 60, remove_rehearsals),

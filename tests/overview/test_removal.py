@@ -6,7 +6,7 @@ import pytest
 
 from otae.accounts import browsers, password_links
 from otae.directory import groups, local
-from otae.enrollment import sessions, signin
+from otae.enrollment import signin
 from otae.enrollment.signin import Entry
 from otae.errors import PasswordLinkUnknown, SigninFailed, StaleState
 from otae.overview import removal
@@ -24,6 +24,7 @@ from otae.store.models import (
     Membership,
     Person,
 )
+from otae.store.session_ends import end_sessions_of
 from tests.directory.files import imported
 from tests.invitations.guests import PASSWORD, add_person, invite
 from tests.store.furnish import furnish
@@ -101,5 +102,5 @@ async def test_a_removal_that_was_cut_off_is_done_again(desk: Desk) -> None:
     await invite(desk, "username_pin")
     ben, now = await Person.get(name="ben"), await database.now()
     await Person.filter(id=ben.id).update(disabled=True, password_hash=None)
-    await sessions.end_all_of(ben.id, now=now, why="the user was deleted")
+    await end_sessions_of([ben.id], now=now, why="the user was deleted")
     assert (await removal.remove_person(desk, ben, now=now + timedelta(minutes=1), actor="ada")).invitations == 1
