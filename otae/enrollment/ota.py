@@ -71,6 +71,7 @@ async def _fetch(session: EnrollmentSession, now: datetime) -> str:
         if session.way != "ota":
             raise SessionClosed("this sign-in goes by a single profile")
         await profiles.fetched(session, now)
+        await sessions.keep_few_challenges(session, sessions.OTA)
         return await sessions.mint_challenge(session, sessions.OTA, now=now, expires_at=session.expires_at)
 
 

@@ -22,7 +22,7 @@ from otae.store import properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession
-from otae.store.records import about, advance, note
+from otae.store.records import about, advance, note_unless_just_now
 from otae.store.states import SessionStatus
 
 #: CA ident in every SCEP payload; the server answers any.
@@ -142,6 +142,7 @@ async def _configure(session: EnrollmentSession, now: datetime) -> str:
         await fetched(session, now)
         if session.status != SessionStatus.CONFIGURED:
             await advance(session, SessionStatus.CONFIGURED, event="session.configured", now=now, **sessions.NO_REFUSAL)
+        await sessions.keep_few_challenges(session, sessions.MDM_IDENTITY)
         return await sessions.mint_challenge(session, sessions.MDM_IDENTITY, now=now, expires_at=session.expires_at)
 
 
@@ -151,7 +152,7 @@ async def fetched(session: EnrollmentSession, now: datetime) -> None:
     if await still.update(profile_fetched_at=now) != 1:
         raise StaleState(f"the session is no longer {session.status}")
     session.profile_fetched_at = now
-    await note("profile.fetched", now=now, about=about(session))
+    await note_unless_just_now("profile.fetched", now=now, about=about(session))
 
 
 async def challenge_end(session: EnrollmentSession, *, now: datetime) -> datetime:

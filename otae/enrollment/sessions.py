@@ -33,6 +33,8 @@ from otae.text import identifier
 
 OTA, OTA_IDENTITY, MDM_IDENTITY, RENEWAL = "ota", "ota-identity", "mdm-identity", "renewal"
 
+#: Downloads, or sendings of a renewal, that one session keeps at a time.
+MOST_UNUSED: Final = 20
 #: What a step that succeeds makes of the refusal before it: the person is told what is wrong now.
 NO_REFUSAL: Final[dict[str, Any]] = {"refusal": None, "support_code": None}
 
@@ -140,6 +142,14 @@ async def mint_challenge(session: EnrollmentSession, purpose: str, *, now: datet
         session_id=session.id, secret_hash=hash_token(secret), purpose=purpose, created_at=now, expires_at=expires_at
     ).save()
     return secret
+
+
+async def keep_few_challenges(session: EnrollmentSession, purpose: str) -> None:
+    """Remove unused challenges of ``purpose`` but the newest `MOST_UNUSED`: one is minted as often as somebody asks."""
+    unused = Challenge.filter(session_id=session.id, purpose=purpose, used_at=None).order_by("-created_at", "id")
+    over = await unused.offset(MOST_UNUSED).limit(MOST_UNUSED).values_list("id", flat=True)
+    if over:
+        await Challenge.filter(id__in=over).delete()
 
 
 async def find_challenge(secret: str, purposes: Collection[str]) -> tuple[Challenge, EnrollmentSession] | None:

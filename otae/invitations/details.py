@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from otae.directory.reach import EVERYBODY, Reach
@@ -16,13 +16,16 @@ InvitationRow: TypeAlias = Invitation
 EventRow: TypeAlias = Event
 SessionRow: TypeAlias = EnrollmentSession
 
+#: Events on one page.
+SHOWN: Final = 200
 _MOVING = frozenset({SessionStatus.OPENED, SessionStatus.IDENTIFIED, SessionStatus.CERTIFIED, SessionStatus.CONFIGURED})
 
 
 @dataclass(frozen=True)
 class Details:
-    """One invitation, its person fetched. `events`: oldest first. `session`: the newest of the invitation, or None.
+    """One invitation, its person fetched. `session`: the newest of the invitation, or None.
 
+    `events`: the newest `SHOWN`, or those before an older one, oldest first; `older`: whether more came before them.
     `deliveries`: the newest message of each kind, by kind. `pin_works`: a PIN exists and is not used up.
     """
 
@@ -31,6 +34,7 @@ class Details:
     session: EnrollmentSession | None
     deliveries: dict[str, Delivery]
     pin_works: bool
+    older: bool = False
 
     def is_live(self, now: datetime) -> bool:
         """Tell whether a Mac is on its way: somebody signed in, and that session still moves."""
@@ -47,19 +51,24 @@ class Details:
         return status != InvitationStatus.PENDING and not self.is_live(now)
 
 
-async def read(invitation_id: UUID, reach: Reach = EVERYBODY) -> Details | None:
-    """Return everything about one invitation; None when there is none within ``reach``, or it is a rehearsal's."""
+async def read(invitation_id: UUID, reach: Reach = EVERYBODY, *, before: int | None = None) -> Details | None:
+    """Return everything about one invitation; None when there is none within ``reach``, or it is a rehearsal's.
+
+    ``before``: the id of an event; those before it are shown instead of the newest.
+    """
     invitation = await listing.find_invitation(str(invitation_id))
     if invitation is None or invitation.rehearsal or not await reach.holds(invitation.person_id):
         return None
     session = await EnrollmentSession.filter(invitation_id=invitation_id).order_by("-opened_at").first()
     deliveries = await Delivery.filter(invitation_id=invitation_id).order_by("generation", "created_at")
+    events = await listing.timeline(invitation, before=before, limit=SHOWN + 1)
     return Details(
         invitation,
-        await listing.timeline(invitation),
+        events[-SHOWN:],
         session,
         {row.kind: row for row in deliveries},
         await Pin.exists(invitation_id=invitation_id, active=True),
+        len(events) > SHOWN,
     )
 
 

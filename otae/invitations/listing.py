@@ -112,10 +112,13 @@ async def find_invitation(text: str) -> Invitation | None:
     return await Invitation.get_or_none(id=wanted).prefetch_related("person")
 
 
-async def timeline(invitation: Invitation) -> list[Event]:
-    """Return everything that happened to ``invitation`` and its sessions, in order."""
+async def timeline(invitation: Invitation, *, before: int | None = None, limit: int | None = None) -> list[Event]:
+    """Return what happened to ``invitation`` and its sessions, in order: the newest ``limit``, those before an id."""
     sessions = await EnrollmentSession.filter(invitation_id=invitation.id).values_list("id", flat=True)
-    return await Event.filter(Q(invitation_id=invitation.id) | Q(session_id__in=sessions)).order_by("id")
+    found = Event.filter(Q(invitation_id=invitation.id) | Q(session_id__in=sessions)).order_by("-id")
+    if before is not None:
+        found = found.filter(id__lt=before)
+    return list(reversed(await (found.limit(limit) if limit else found)))
 
 
 def as_json(invitation: Invitation, *, url: str | None = None) -> dict[str, object]:

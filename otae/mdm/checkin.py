@@ -35,6 +35,9 @@ from otae.store.states import EnrollmentStatus, SessionStatus
 #: What the sealed columns are sealed for.
 PUSH_TOKEN, PUSH_MAGIC, BOOTSTRAP_TOKEN = "push_token", "push_magic", "bootstrap_token"
 
+#: User channels that are kept of one Mac: the people who use it.
+MOST_CHANNELS: Final = 50
+
 _LIVE: Final = (EnrollmentStatus.AUTHENTICATED, EnrollmentStatus.ENROLLED)
 _READY: Final = (SessionStatus.CERTIFIED, SessionStatus.CONFIGURED)
 
@@ -241,12 +244,22 @@ async def _keep_user_channel(desk: Desk, enrollment: Enrollment, message: apple.
     """Keep the push values of one person on the Mac, apart from the Mac's own."""
     _check_enrolled(enrollment)
     channel = await UserChannel.get_or_none(enrollment_id=enrollment.id, user_id=message.user_id)
-    channel = channel or UserChannel(enrollment_id=enrollment.id, user_id=message.user_id)
+    if channel is None:
+        await _make_room(enrollment)
+        channel = UserChannel(enrollment_id=enrollment.id, user_id=message.user_id)
     channel.short_name, channel.long_name = message.user_short_name, message.user_long_name
     channel.push_token_sealed = desk.vault.seal(message.token, channel.id, PUSH_TOKEN)
     channel.push_magic_sealed = desk.vault.seal(message.push_magic.encode(), channel.id, PUSH_MAGIC)
     channel.updated_at = now
     await channel.save()
+
+
+async def _make_room(enrollment: Enrollment) -> None:
+    """Forget the user channels of a Mac that were quiet for longest, so that a new one keeps within MOST_CHANNELS."""
+    known = UserChannel.filter(enrollment_id=enrollment.id).order_by("-updated_at", "id")
+    over = await known.offset(MOST_CHANNELS - 1).limit(MOST_CHANNELS).values_list("id", flat=True)
+    if over:
+        await UserChannel.filter(id__in=over).delete()
 
 
 def _check_enrolled(enrollment: Enrollment) -> None:

@@ -5,17 +5,19 @@ Nothing wakes a Mac here: it gets what waits when it connects the next time.
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from otae.apple.commands import CommandAnswer, Status
 from otae.errors import StaleState
 from otae.store.models import Command, Enrollment, EnrollmentSession
-from otae.store.records import About, about, advance, note
+from otae.store.records import About, Happening, about, advance, note
 from otae.store.states import MOVES, CommandStatus
 
 RENEWAL: Final = "renewal"
+#: A command that is sent or put off again sooner than this leaves no event.
+TOLD_AGAIN: Final = timedelta(hours=1)
 #: A command in one of these states still waits for its end.
 OPEN: Final = (CommandStatus.QUEUED, CommandStatus.SENT, CommandStatus.NOT_NOW)
 
@@ -53,10 +55,12 @@ async def waiting(enrollment: Enrollment, *, after_not_now: bool) -> Command | N
 async def sent(command: Command, enrollment: Enrollment, *, now: datetime) -> None:
     """Record that a command goes out, inside the caller's transaction. Raises StaleState when it was closed meanwhile.
 
-    Every sending of a command has the same CommandUUID, so that a Mac which did it twice says so of one command.
+    A sending soon after another leaves no event of its own. Every sending of a command has the same CommandUUID, so
+    that a Mac which did it twice says so of one command.
     """
+    event: str | list[Happening] = [] if _just_now(command.sent_at, now) else "command.sent"
     to, whom = CommandStatus.SENT, await whose(enrollment)
-    await advance(command, to, event="command.sent", now=now, detail=command.request_type, to_whom=whom, sent_at=now)
+    await advance(command, to, event=event, now=now, detail=command.request_type, to_whom=whom, sent_at=now)
 
 
 async def answered(enrollment: Enrollment, said: CommandAnswer, *, now: datetime) -> None:
@@ -69,12 +73,19 @@ async def answered(enrollment: Enrollment, said: CommandAnswer, *, now: datetime
     if to is None or command is None or to not in MOVES[Command][command.status]:
         return
     why = "; ".join(f"{link.domain} {link.code}: {link.description}" for link in said.error_chain)
-    event, detail = f"command.{to}", f"{command.request_type} {why}".strip()
+    detail = f"{command.request_type} {why}".strip()
+    again = to is CommandStatus.NOT_NOW and _just_now(command.answered_at, now)
+    event: str | list[Happening] = [] if again else f"command.{to}"
     try:
         whom = await whose(enrollment)
         await advance(command, to, event=event, now=now, detail=detail, to_whom=whom, answered_at=now)
     except StaleState:
         return  # the same answer, sent twice, was quicker
+
+
+def _just_now(before: datetime | None, now: datetime) -> bool:
+    """Tell whether the same of a command stands in the timeline already: a Mac may ask for it as often as it likes."""
+    return before is not None and before > now - TOLD_AGAIN
 
 
 async def close_renewals(enrollment: Enrollment, *, now: datetime) -> None:

@@ -81,6 +81,7 @@ async def command(desk: Desk, enrollment: Enrollment, waiting: Command, *, now: 
         async with transaction():
             await sessions.take(session.id)
             await queue.sent(waiting, enrollment, now=now)
+            await sessions.keep_few_challenges(session, sessions.RENEWAL)
             challenge = await sessions.mint_challenge(session, sessions.RENEWAL, now=now, expires_at=until)
     except StaleState:
         return b""

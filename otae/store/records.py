@@ -25,6 +25,8 @@ from otae.store.states import MOVES
 #: Letters and digits that are not mistaken for one another when read out.
 SUPPORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
+#: What is noted once in this time: see `note_unless_just_now`.
+JUST_NOW: Final = timedelta(minutes=1)
 #: The same refusal of the same session, Mac or invitation is stored once in this time.
 SAME_REFUSAL: Final = timedelta(minutes=1)
 #: After so many refusals that concern one of them, each kind of refusal is stored once in this time.
@@ -88,10 +90,10 @@ async def advance(
 ) -> None:
     """Move ``row`` to state ``to`` if it still is where we saw it, and record ``event``.
 
-    ``event``: kind, such as "delivery.sent", or several that bring their details along and are recorded in one
-    statement. ``changes``: further columns set in the same statement. ``row`` is brought up to date. Raises StaleState
-    when another process moved the row first, before anything was written, so that the caller's transaction may go on;
-    ValueError when the move is not allowed.
+    ``event``: kind, such as "delivery.sent", or several (or none) that bring their details along and are recorded in
+    one statement. ``changes``: further columns set in the same statement. ``row`` is brought up to date. Raises
+    StaleState when another process moved the row first, before anything was written, so that the caller's transaction
+    may go on; ValueError when the move is not allowed.
     """
     kind = type(row)
     if to not in MOVES[kind][row.status]:
@@ -102,7 +104,7 @@ async def advance(
             raise StaleState(f"{kind.__name__} {row.id} is no longer {row.status}")
         if isinstance(event, str):
             await note(event, now=now, about=whom, actor=actor, detail=detail, code=code)
-        else:
+        elif event:
             await Event.bulk_create([_event(each.kind, now, whom, actor=actor, detail=each.detail) for each in event])
     row.update_from_dict({"status": to, **changes})
 
@@ -156,6 +158,13 @@ async def note(
 ) -> None:
     """Record that something happened. ``detail`` never holds a secret."""
     await _event(kind, now, about, actor=actor, detail=detail, code=code, support_code=support_code).save()
+
+
+async def note_unless_just_now(kind: str, *, now: datetime, about: About) -> None:
+    """As `note`, of what a person or Mac may do as often as they like: once a minute for one session."""
+    same = Event.filter(kind=kind, session_id=about.session_id, at__gt=now - JUST_NOW)
+    if not await same.exists():
+        await note(kind, now=now, about=about)
 
 
 async def note_all(kind: str, *, now: datetime, abouts: Iterable[About], actor: str = "", detail: str = "") -> None:

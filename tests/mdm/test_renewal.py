@@ -12,7 +12,7 @@ from otae.mdm import renewal
 from otae.signing.certificates import fingerprint
 from otae.store import database
 from otae.store.desk import Desk
-from otae.store.models import Certificate, Command, Device, Enrollment, Event
+from otae.store.models import Certificate, Challenge, Command, Device, Enrollment, Event
 from tests.enrollment import lab
 from tests.enrollment.scep_talk import failed
 from tests.mdm.renewing import enrolled, first_profile, statuses
@@ -180,3 +180,17 @@ async def test_rehearsals_are_not_renewed(desk: Desk) -> None:
     one = await enrolled(desk)
     await Enrollment.all().update(rehearsal=True)
     assert await renewal.renew_due(desk, now=one.soon) == 0
+
+
+async def test_a_mac_that_fetches_and_puts_off_without_end_leaves_a_few_rows(desk: Desk) -> None:
+    ours = await enrolled(desk)
+    await renewal.renew_due(desk, now=ours.soon)
+    before = await Event.all().count()
+    now = ours.soon
+    for _ in range(sessions.MOST_UNUSED + 10):
+        now += timedelta(seconds=1)
+        uuid, _, _ = await ours.fetch(now)
+        await ours.put(now, "NotNow", CommandUUID=uuid)
+    assert await Event.all().count() == before + 2
+    assert await Challenge.filter(purpose="renewal").count() == sessions.MOST_UNUSED + 1
+    await ours.renew(now)

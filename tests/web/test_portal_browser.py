@@ -22,6 +22,9 @@ from tests.web.conftest import PASSWORD, Invite
 
 pytestmark = pytest.mark.anyio
 
+#: What Safari says on a Mac, and on an iPad that asks for pages as a Mac gets them.
+MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Safari/605"
+
 
 @pytest.fixture
 def settings(pristine_sqlite: Path, tmp_path: Path) -> Settings:
@@ -165,3 +168,17 @@ async def test_everybody_can_read_and_use_it(
 async def without_violations(page: Page) -> None:
     found = await Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize(("points", "shown"), [(5, True), (0, False)])
+async def test_an_ipad_that_calls_itself_a_mac_is_told_by_its_touch_screen(
+    served: str, page: Page, invite: Invite, complaints: list[str], points: int, *, shown: bool
+) -> None:
+    await page.add_init_script(f"Object.defineProperty(navigator, 'maxTouchPoints', {{ get: () => {points} }})")
+    note = page.get_by_text("This is for a Mac.")
+    await page.route("**/*", lambda route: route.continue_(headers={**route.request.headers, "user-agent": MAC}))
+    await page.goto(served + LOGIN)
+    await expect(note).to_be_visible(visible=shown)
+    await sign_in(page, invite)
+    await expect(note).to_be_visible(visible=shown)
+    assert complaints == []

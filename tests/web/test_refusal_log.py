@@ -2,15 +2,21 @@
 
 import asyncio
 import re
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
+from otae.apple import plist
 from otae.enrollment import ota
+from otae.enrollment.sessions import MOST_UNUSED
+from otae.errors import DeviceUnknown
+from otae.mdm.checkin import MOST_CHANNELS
 from otae.store import database
 from otae.store.desk import Desk
-from otae.store.models import EnrollmentSession, Event
-from otae.web.addresses import CHECKIN, CONNECT, DEVICE, INSTALL, LOGIN, SCEP
+from otae.store.models import Challenge, EnrollmentSession, Event, UserChannel
+from otae.store.records import MOST_REFUSALS, about, note_refusal
+from otae.web.addresses import CHECKIN, CONNECT, DEVICE, INSTALL, LOGIN, PROFILE, ROOT, SCEP
 from tests.enrollment import lab
 from tests.enrollment.lab import LabMac
 from tests.web.conftest import PASSWORD, Invite, Site
@@ -74,25 +80,64 @@ async def test_an_early_refusal_is_told_alike_in_log_timeline_and_on_the_page(
     assert "This Mac could not be recognised." in page
 
 
-async def test_a_refusal_repeated_is_stored_once_and_a_flood_no_more_than_a_hundred_times(
-    site: Site, desk: Desk
-) -> None:
-    now = await database.now()
-    session = await lab.signed_in(desk, now, way="profile")
+async def test_a_hostile_mac_leaves_no_more_than_a_few_rows(site: Site, desk: Desk) -> None:
     mac = LabMac()
-    await mac.install_profile(desk, session, now)
+    session, topic = await ready(desk, mac)
     client = site.stranger()
 
-    async def connect(udid: str) -> None:
-        body = (
-            f'<?xml version="1.0" encoding="UTF-8"?><plist version="1.0"><dict><key>UDID</key><string>{udid}</string>'
-        )
-        signed = f"{body}<key>Status</key><string>{udid}</string></dict></plist>".encode()
-        answer = await client.put(CONNECT, content=signed, headers={"Mdm-Signature": mac.sign_header(signed)})
-        assert answer.status_code == 400
+    async def put(path: str, **said: object) -> int:
+        body = plist.dumps({"UDID": mac.udid, **said})
+        return (await client.put(path, content=body, headers={"Mdm-Signature": mac.sign_header(body)})).status_code
 
     for _ in range(30):
-        await connect("AAAABBBB-1111")
-    assert await Event.filter(kind="refused").count() == 1
+        assert await put(CONNECT, Status="Idle") == 400, "not enrolled yet"
     first = await Event.get(kind="refused")
     assert (await EnrollmentSession.get()).support_code == first.support_code
+    for number in range(MOST_REFUSALS + 30):
+        assert await put(CONNECT, UDID=f"AAAABBBB-{number:04d}", Status="Idle") == 400
+        assert await put(CHECKIN, MessageType=f"Odd{number}") == 400
+    assert await Event.filter(kind="refused").count() <= MOST_REFUSALS
+    now = await database.now()
+    await mac.authenticate(desk, now, topic)
+    await mac.token_update(desk, now, topic)
+    before = await Event.all().count()
+    for number in range(MOST_CHANNELS + 20):
+        said = {"Topic": topic, "Token": b"1" * 32, "PushMagic": "magic", "UserID": f"USER-{number}"}
+        assert await put(CHECKIN, MessageType="TokenUpdate", **said) == 200
+    assert await UserChannel.filter(enrollment__session_id=session.id).count() == MOST_CHANNELS
+    assert await UserChannel.exists(user_id=f"USER-{MOST_CHANNELS + 19}"), "the newest stays"
+    assert await Event.all().count() == before
+
+
+async def ready(desk: Desk, mac: LabMac) -> tuple[EnrollmentSession, str]:
+    now = await database.now()
+    session = await lab.signed_in(desk, now, way="profile")
+    return session, await mac.install_profile(desk, session, now)
+
+
+async def test_refusals_of_one_session_are_stored_once_a_day_when_there_were_many(site: Site, desk: Desk) -> None:
+    now = await database.now()
+    session = await lab.signed_in(desk, now)
+    concerned = about(session)
+
+    async def refuse(detail: str, days: int = 0) -> str:
+        return await note_refusal(DeviceUnknown(detail), now=now + timedelta(days=days), about=concerned)
+
+    assert await refuse("a") == await refuse("a")
+    assert await refuse("a") != await refuse("b")
+    for number in range(MOST_REFUSALS):
+        await refuse(f"detail {number}")
+    assert await refuse("new") == await refuse("newer")
+    assert await refuse("tomorrow", 1) == await refuse("tomorrow too", 1)
+    assert await Event.filter(kind="refused").count() == MOST_REFUSALS + 1
+
+
+async def test_a_signed_in_browser_that_downloads_without_end_leaves_a_few_rows(site: Site, invite: Invite) -> None:
+    made = await invite("username_password", way="ota")
+    await site.client.get(f"{LOGIN}?e={made.token}")
+    await site.client.post(LOGIN, data={"name": "ben", "password": PASSWORD})
+    for _ in range(MOST_UNUSED + 15):
+        assert (await site.client.get(PROFILE)).status_code == 200
+        assert (await site.client.get(ROOT)).status_code == 200
+    assert await Challenge.all().count() <= MOST_UNUSED + 1
+    assert await Event.filter(kind__in=["profile.fetched", "root.fetched"]).count() == 2

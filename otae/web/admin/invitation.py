@@ -112,10 +112,16 @@ async def _do(visit: Console, step: Callable[[InvitationRow], Awaitable[str]]) -
 
 
 async def _details(visit: Console, wanted: UUID | None = None) -> Details:
-    found = await read(wanted or visit.request.path_params["id"], visit.reach)
+    found = await read(wanted or visit.request.path_params["id"], visit.reach, before=_before(visit))
     if found is None:
         raise NotFound
     return found
+
+
+def _before(visit: Console) -> int | None:
+    """Return before which event the timeline is to be shown; None for its end."""
+    text = visit.request.query_params.get("before", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 async def _context(visit: Console, details: Details) -> dict[str, object]:
@@ -133,6 +139,8 @@ async def _context(visit: Console, details: Details) -> dict[str, object]:
         "groups": timeline.groups(details.events),
         "waits": waits,
         "final": final,
+        "before": _before(visit),
+        "older": details.events[0].id if details.older else None,
         "mark": f"{last}.{row.status}.{messages}.{waits.minutes(visit.now) if waits else 'still'}",
         "address": _page(row),
         "status": STATUSES.get(row.status, row.status),

@@ -80,7 +80,7 @@ def _mail_help() -> str:
 
 
 def _person(details: Details, since: datetime) -> Waiting:
-    opened = any(event.kind == "link.opened" for event in details.events)
+    opened = details.older or any(event.kind == "link.opened" for event in details.events)
     if opened:
         return Waiting(_("Waiting for the person to sign in"), since, needed(details.invitation.mode))
     if not details.invitation.send:

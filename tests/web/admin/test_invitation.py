@@ -9,6 +9,7 @@ import pytest
 from otae.enrollment import sessions
 from otae.errors import ChallengeUsed
 from otae.invitations import lifecycle
+from otae.invitations.details import SHOWN
 from otae.invitations.orders import InvitationOrder
 from otae.store.models import AuditEntry, Delivery, Event, Invitation, Person
 from otae.store.records import about, note, note_refusal
@@ -168,3 +169,28 @@ async def test_every_step_of_the_way_is_told_with_its_time(
     assert places == sorted(places)
     assert len(re.findall(r'class="took">1 s<', page)) == 3
     assert await Event.filter(session_id=session.id).count() == 4
+
+
+def copiers(page: str) -> list[int]:
+    return [int(number) for number in re.findall(r"copier (\d+)", page)]
+
+
+async def test_a_long_timeline_is_shown_page_by_page(
+    console: httpx2.AsyncClient, site: Site, invite: Invite, now: datetime
+) -> None:
+    row = (await invite("two_factor")).invitation
+    for number in range(SHOWN + 150):
+        await note("link.copied", now=now, about=about(row), actor=f"copier {number}")
+    address = f"/admin/invitations/{row.id}"
+    newest = (await console.get(address)).text
+    assert copiers(newest) == list(range(150, SHOWN + 150))
+    assert len(newest) < 200_000
+    assert asked_next(newest)
+    older = re.search(r'id="older"><a href="([^"#]+)', newest)
+    assert older
+    page = (await console.get(older[1])).text
+    assert copiers(page) == list(range(150))
+    assert "Created by ada" in page
+    assert (asked_next(page), 'id="older"' in page, 'id="newest"' in page) == ("", False, True)
+    for odd in ("x", "-1", "9" * 40, "", "\u0664"):
+        assert (await console.get(address, params={"before": odd})).status_code == 200
