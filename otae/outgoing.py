@@ -11,6 +11,8 @@ import socket
 from dataclasses import dataclass
 
 from otae.errors import AddressRefused
+from otae.hostnames import HostRefused, ascii_host
+from otae.text import identifier
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -47,6 +49,15 @@ def is_host(text: str) -> bool:
     except ValueError:
         return is_host_name(text)
     return True
+
+
+def ascii_host_or_text(text: str) -> str:
+    """Return a host that was entered as it is kept and called, in A-labels; what is none as it is, for `is_host`."""
+    plain = identifier(text)
+    try:
+        return ascii_host(plain)
+    except HostRefused:
+        return plain
 
 
 async def resolve(host: str, port: int, *, private: bool, loopback: bool) -> list[Address]:

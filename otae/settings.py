@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from otae.errors import CannotStart
+from otae.hostnames import HostRefused, ascii_host
 from otae.server_urls import LOCAL_HOSTS, database_address, redis_address
 
 
@@ -154,7 +155,10 @@ class Settings(BaseSettings):
             or parts.username
         ):
             raise ValueError("must be an https:// origin without a path, such as https://mdm.example.org")
-        host = parts.hostname.encode("idna").decode() if not parts.hostname.isascii() else parts.hostname
+        try:
+            host = ascii_host(parts.hostname)
+        except HostRefused:
+            raise ValueError("its host is no name that can be registered") from None
         host = f"[{host}]" if ":" in host else host
         return f"https://{host}" + (f":{parts.port}" if parts.port not in {None, 443} else "")
 

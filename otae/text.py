@@ -45,12 +45,21 @@ def visible_line(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text.strip()
     kept = _kept(text)
-    for character in kept:
-        if character in TURNING:
-            raise TextRefused("it holds a character that turns the direction of text")
-        if unicodedata.category(character) in _BREAKING:
-            raise TextRefused("it holds a line break" if character in _LINE_BREAKS else _CONTROL)
+    if why := why_refused(kept):
+        raise TextRefused(why)
     return _finished(kept)
+
+
+def why_refused(text: str) -> str:
+    """Return why ``text`` cannot stand in one line as it is, "" when it can: the rule of `visible_line`, ends too."""
+    if text.isascii() and text.isprintable():
+        return ""
+    for character in text:
+        if character in TURNING:
+            return "it holds a character that turns the direction of text"
+        if unicodedata.category(character) in _BREAKING:
+            return "it holds a line break" if character in _LINE_BREAKS else "it holds a control character"
+    return ""
 
 
 def cleaned_line(text: str, longest: int | None = None) -> str:
@@ -94,9 +103,6 @@ def folded(text: str) -> str:
     plain = identifier(text).casefold().translate(_PLAIN)
     letters = (each for each in unicodedata.normalize("NFKD", plain) if unicodedata.combining(each) < 200)
     return " ".join(unicodedata.normalize("NFC", "".join(letters)).split())
-
-
-_CONTROL: Final = "it holds a control character"
 
 
 def _kept(text: str) -> str:

@@ -17,6 +17,8 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 from structlog.typing import Processor
 
+from otae.contacts import shown_address
+
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
 _translations = NullTranslations()
@@ -52,7 +54,7 @@ def environment(helpers: Mapping[str, object] | None = None) -> Environment:
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     made.install_gettext_translations(_translations, newstyle=True)  # type: ignore[attr-defined]  # added by jinja2.ext.i18n
-    made.filters |= {"moment": moment, "exact": exact, "span": span, "grouped": grouped}
+    made.filters |= {"moment": moment, "exact": exact, "span": span, "grouped": grouped, "mail": shown_address}
     made.globals |= helpers or {}
     return made
 

@@ -28,6 +28,14 @@ def test_a_public_name_is_listened_for_everywhere() -> None:
     assert Settings.load({"PUBLIC_URL": PUBLIC, "OTAE_HOST": "192.0.2.7"}).host == "192.0.2.7"
 
 
+def test_a_host_with_sharp_s_is_its_own_domain() -> None:
+    settings = Settings.load({"PUBLIC_URL": "https://Straße.example"})
+    assert settings.public_url == "https://xn--strae-oqa.example"
+    assert settings.public_host == "xn--strae-oqa.example"
+    with pytest.raises(CannotStart, match="PUBLIC_URL: its host"):
+        Settings.load({"PUBLIC_URL": "https://☃.example"})
+
+
 def test_behind_a_router_its_own_entry_is_believed() -> None:
     settings = Settings.load({"PUBLIC_URL": "https://localhost:8443", "PORT": "5000"})
     assert (settings.port, settings.host, settings.trusted_hops) == (5000, "0.0.0.0", 1)

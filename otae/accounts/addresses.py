@@ -1,30 +1,23 @@
 """Where an administrator is told that an invitation of theirs failed."""
 
 from datetime import datetime
-from typing import Final
 
-from otae.delivery.message import MessageRefused, check_address
+from otae.contacts import MailAddressRefused, mail_address
 from otae.errors import InputRefused
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Administrator
 
-LONGEST: Final = 254
-
 
 def checked_address(address: str) -> str | None:
-    """Return ``address`` as it is kept, "" as None; InputRefused ("email") for what is no plain mail address."""
-    address = address.strip()
-    if not address:
+    """Return ``address`` as it is kept, "" as None; InputRefused ("email") for what is no mail address."""
+    if not address.strip():
         return None
     try:
-        check_address(address, "address")
-    except MessageRefused:
-        raise InputRefused({"email": "use a plain mail address such as ada@example.org"}) from None
-    if len(address) > LONGEST:
-        raise InputRefused({"email": f"use at most {LONGEST} characters"})
-    return address
+        return mail_address(address)
+    except MailAddressRefused as refusal:
+        raise InputRefused({"email": str(refusal)}) from None
 
 
 async def address_of(name: str) -> str:

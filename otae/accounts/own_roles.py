@@ -20,6 +20,7 @@ from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Administrator, Role, RoleAssignment, SetupLink
+from otae.text import cleaned_line, why_refused
 
 LONGEST_NAME, LONGEST_WORDS, MOST_GROUPS = 32, 200, 50
 
@@ -46,10 +47,10 @@ async def add_role(desk: Desk, name: str, draft: Draft, *, by: By, now: datetime
 
     People of a directory's group are within reach when its members were read, which a worker does at once.
     """
-    name = name.strip()
+    why, name = why_refused(name), cleaned_line(name)
     columns, wrong = await _columns(desk, draft)
-    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
-        wrong["name"] = f"a role's name has 1 to {LONGEST_NAME} printable characters"
+    if why or not 1 <= len(name) <= LONGEST_NAME:
+        wrong["name"] = f"a role's name has 1 to {LONGEST_NAME} characters in one line"
     elif name.upper() in BUILT_IN or await _is_taken(name):
         wrong["name"] = f"there is already a role called {name}"
     if wrong:
@@ -133,9 +134,9 @@ async def _is_taken(name: str) -> bool:
 async def _columns(desk: Desk, draft: Draft) -> tuple[Columns, dict[str, str]]:
     """Return what to store, and what is wrong by field."""
     wrong: dict[str, str] = {}
-    words = draft.words.strip()
-    if len(words) > LONGEST_WORDS or not words.isprintable():
-        wrong["words"] = f"use up to {LONGEST_WORDS} printable characters"
+    words = cleaned_line(draft.words)
+    if len(words) > LONGEST_WORDS or why_refused(draft.words):
+        wrong["words"] = f"use up to {LONGEST_WORDS} characters in one line"
     if unknown := draft.leaves - frozenset(LEAVES):
         wrong["leaves"] = f"there is no permission {', '.join(sorted(unknown))[:100]}"
     elif not draft.leaves:

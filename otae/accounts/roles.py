@@ -10,6 +10,7 @@ from otae.accounts.permissions import ENTER, LEAVES
 from otae.directory.reach import EVERYBODY, Reach, reach_of
 from otae.errors import BeyondRole
 from otae.store.models import Role
+from otae.text import cleaned_line
 from otae.words import gettext as _
 
 ADMIN: Final = "ADMIN"
@@ -96,7 +97,7 @@ async def find_role(name: str) -> RoleRow | None:
     """Return the role called ``name``, None when there is none."""
     if name in BUILT_IN:
         return BUILT_IN[name]
-    row = await Role.get_or_none(name=name) if name.isprintable() else None
+    row = await Role.get_or_none(name=cleaned_line(name))
     return None if row is None else as_row(row)
 
 

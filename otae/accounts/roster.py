@@ -16,6 +16,7 @@ from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Administrator, BrowserSession, SetupLink
+from otae.text import cleaned_line
 
 LOCAL = "local"
 
@@ -59,8 +60,8 @@ async def find_administrator(administrator_id: UUID) -> AdministratorRow | None:
 
 async def find_by_name(name: str) -> AdministratorRow | None:
     """Return the administrator called ``name``, None when there is none."""
-    wanted = name.strip().lower()
-    return next(iter(await _rows(await Administrator.filter(name=wanted))), None) if wanted.isprintable() else None
+    wanted = cleaned_line(name).lower()
+    return next(iter(await _rows(await Administrator.filter(name=wanted))), None)
 
 
 async def list_invited(*, now: datetime) -> list[Invited]:

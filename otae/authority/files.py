@@ -1,7 +1,7 @@
-"""Certificates and keys as people hand them in: PEM, DER or PKCS#12, the key beside or inside, perhaps encrypted."""
+"""Certificates and keys as people hand them in: PEM, DER, PKCS#7 or PKCS#12, the key beside or inside it."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cryptography import x509
@@ -10,7 +10,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from otae.errors import InputRefused
+from otae.errors import InputRefused, MessageUnreadable
+from otae.signing import bundles
+from otae.signing.certificates import UNREADABLE
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -21,10 +23,17 @@ _MAX_PASSWORD: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """What was in the files, in their order; nothing of it is checked."""
+    """What was in the files, in their order; nothing of it is checked but that it can be read."""
 
     certificates: list[x509.Certificate]
     key: PrivateKey | None = field(repr=False)
+    #: What is wrong with each certificate that cannot be read and is left out.
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def no_certificate(self) -> str:
+        """Why there is no certificate of the key."""
+        return "; ".join(("the key belongs to another certificate", *self.left_out[:3]))
 
     def belonging(self) -> x509.Certificate | None:
         """Return the certificate of the key, the first one without a key; ValueError from a damaged one."""
@@ -33,18 +42,19 @@ class Handed:
 
 
 def read(data: bytes, key_data: bytes | None, password: str | None) -> Handed:
-    """Return what ``data`` (PEM, DER or PKCS#12) and ``key_data`` (PEM or DER) hold; ``password`` opens either.
+    """Return what ``data`` (PEM, DER, PKCS#7 or PKCS#12) and ``key_data`` (PEM or DER) hold; ``password`` opens either.
 
     It may take long: passwords are stretched, and how far is up to whoever made the file. Raises InputRefused (fields
     "file", "key", "password").
     """
     secret = encoded(password)
-    certificates, key = _certificates(data, secret)
+    data = bundles.plain(data)
+    handed = _certificates(data, secret)
     if key_data is not None:
-        key = read_key(key_data, secret)
+        handed = replace(handed, key=read_key(key_data, secret))
     elif b"PRIVATE KEY" in data:
-        key = read_key(data, secret)
-    return Handed(certificates, key)
+        handed = replace(handed, key=read_key(data, secret))
+    return handed
 
 
 def encoded(password: str | None) -> bytes | None:
@@ -57,6 +67,7 @@ def encoded(password: str | None) -> bytes | None:
 
 def read_key(data: bytes, password: bytes | None) -> PrivateKey:
     """Return the RSA or elliptic-curve key of a PEM or DER file. Raises InputRefused (fields "key", "password")."""
+    data = bundles.plain(data)
     block = _PRIVATE_KEY.search(data)
     try:
         key = (
@@ -78,26 +89,24 @@ def read_key(data: bytes, password: bytes | None) -> PrivateKey:
     return _usable(key)
 
 
-def _certificates(data: bytes, password: bytes | None) -> tuple[list[x509.Certificate], PrivateKey | None]:
-    if b"-----BEGIN " in data:
-        try:
-            return x509.load_pem_x509_certificates(data), None
-        except ValueError:
-            raise InputRefused({"file": "no certificate in this PEM file"}) from None
+def _certificates(data: bytes, password: bytes | None) -> Handed:
     try:
-        return [x509.load_der_x509_certificate(data)], None
-    except ValueError:
-        return _pkcs12(data, password)
+        found = bundles.read_bundle(data)
+    except MessageUnreadable as error:
+        nothing = "not a certificate: give PEM, DER, PKCS#7 or PKCS#12"
+        return _pkcs12(data, password, nothing if error.detail == bundles.NOTHING else error.detail)
+    return Handed([*found.certificates], None, found.unreadable)
 
 
-def _pkcs12(data: bytes, password: bytes | None) -> tuple[list[x509.Certificate], PrivateKey | None]:
+def _pkcs12(data: bytes, password: bytes | None, otherwise: str) -> Handed:
+    """Return what PKCS#12 holds; ``otherwise``: what is wrong with a file that is none."""
     try:
         key, certificate, others = pkcs12.load_key_and_certificates(data, password)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         if "password" in str(error).lower():
             raise InputRefused({"password": "the password does not open the file"}) from None
-        raise InputRefused({"file": "not a certificate: give PEM, DER or PKCS#12"}) from None
-    return [*([certificate] if certificate else []), *others], None if key is None else _usable(key)
+        raise InputRefused({"file": otherwise}) from None
+    return Handed([*([certificate] if certificate else []), *others], None if key is None else _usable(key))
 
 
 def _usable(key: object) -> PrivateKey:

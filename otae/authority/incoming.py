@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -16,13 +15,21 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from otae.authority import files
 from otae.authority.serving import speaks_for
 from otae.errors import InputRefused, KeyRefused, MessageUnreadable, SignerUntrusted
-from otae.signing.certificates import check_issued_by, extension, is_authority, load_certificate, names, subject_text
+from otae.signing.certificates import (
+    UNREADABLE,
+    check_issued_by,
+    extension,
+    is_authority,
+    load_certificate,
+    names,
+    subject_text,
+)
 from otae.signing.csr import check_key
 
 _DEPTH: Final = 8
 #: 20 octets, the most that RFC 5280 §4.1.2.2 allows.
 _MAX_SERIAL: Final = 1 << 160
-_DAMAGED: Final = (ValueError, UnsupportedAlgorithm, MessageUnreadable)
+_DAMAGED: Final = (*UNREADABLE, MessageUnreadable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,7 @@ class Incoming:
     certificate: x509.Certificate
     pkcs8: bytes = field(repr=False)
     chain: list[x509.Certificate]
+    left_out: tuple[str, ...] = ()
 
 
 def checked_signer(data: bytes, key_data: bytes | None, password: str | None, now: datetime) -> Incoming:
@@ -64,15 +72,15 @@ def _checked(data: bytes, key_data: bytes | None, password: str | None, now: dat
         if handed.key is None:
             raise InputRefused({"key": "the file holds no private key: give the key of the certificate"})
         if certificate is None:
-            raise InputRefused({"key": "the key belongs to another certificate"})
+            raise InputRefused({"key": handed.no_certificate})
         _check_leaf(certificate, handed.key, now)
-        chain = _chain(certificate, handed.certificates, now)
+        chain = _chain(certificate, handed, now)
     except _DAMAGED:
         raise InputRefused({"file": "a certificate in the file is damaged"}) from None
     pkcs8 = handed.key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return Incoming(certificate, pkcs8, chain)
+    return Incoming(certificate, pkcs8, chain, handed.left_out)
 
 
 def _check_leaf(certificate: x509.Certificate, key: files.PrivateKey, now: datetime) -> None:
@@ -95,7 +103,7 @@ def _check_leaf(certificate: x509.Certificate, key: files.PrivateKey, now: datet
             raise InputRefused({"key": f"the key is too weak: {refusal.detail}"}) from None
 
 
-def _chain(certificate: x509.Certificate, handed: Sequence[x509.Certificate], now: datetime) -> list[x509.Certificate]:
+def _chain(certificate: x509.Certificate, handed: files.Handed, now: datetime) -> list[x509.Certificate]:
     """Return who issued ``certificate``, up to a self-signed one or one that this system trusts, its last."""
     found: list[x509.Certificate] = []
     current, trusted = certificate, _trusted_here()
@@ -104,7 +112,7 @@ def _chain(certificate: x509.Certificate, handed: Sequence[x509.Certificate], no
         known = [load_certificate(data) for data in trusted if wanted in data]
         if above := _issuer(current, known, len(found), now):
             return [*found, above]
-        above = _issuer(current, [other for other in handed if other != current], len(found), now)
+        above = _issuer(current, [other for other in handed.certificates if other != current], len(found), now)
         if above is None:
             break
         found.append(above)
@@ -112,7 +120,8 @@ def _chain(certificate: x509.Certificate, handed: Sequence[x509.Certificate], no
             return found
         current = above
     issuer = subject_text(names(current)[0]) or "its issuer"
-    raise InputRefused({"file": f"the chain is not complete: add the certificate of {issuer}, valid today"})
+    words = f"the chain is not complete: add the certificate of {issuer}, valid today"
+    raise InputRefused({"file": "; ".join((words, *handed.left_out[:3]))})
 
 
 def _issuer(

@@ -7,20 +7,19 @@ Apple issues it, not we: a file comes in, is checked and kept. The topic is the 
 import asyncio
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from tortoise.exceptions import IntegrityError
 
 from otae.authority import files
 from otae.authority.issuers import held, root
 from otae.errors import InputRefused, NotReady
-from otae.signing.certificates import KEY_BITS, Keyed, dump_key, fingerprint, load_certificate
+from otae.signing.certificates import KEY_BITS, UNREADABLE, Keyed, dump_key, fingerprint, load_certificate
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
@@ -41,6 +40,8 @@ class PushCertificate:
     not_before: datetime
     not_after: datetime
     days_left: int
+    #: Certificates of the file that could not be read.
+    left_out: tuple[str, ...] = ()
 
 
 async def topic(desk: Desk, *, rehearsal: bool = False) -> str:
@@ -72,12 +73,12 @@ async def import_push(
 ) -> PushCertificate:
     """Take a push certificate into use, audited, and return it.
 
-    ``data``: PEM (certificate, perhaps with its key), DER, or PKCS#12. ``key_data``: the private key (PEM or DER) when
-    it is not in ``data``. ``password`` opens either. Raises InputRefused (fields "file", "key", "password") for what
-    cannot be read, a key of another certificate, a subject UID that is no topic, a certificate that is not valid now,
-    and another topic than the one that enrolled Macs use.
+    ``data``: PEM (certificate, perhaps with its key), DER, PKCS#7, or PKCS#12. ``key_data``: the private key (PEM or
+    DER) when it is not in ``data``. ``password`` opens either. Raises InputRefused (fields "file", "key", "password")
+    for what cannot be read, a key of another certificate, a subject UID that is no topic, a certificate that is not
+    valid now, and another topic than the one that enrolled Macs use.
     """
-    found, new_topic = await asyncio.to_thread(_read, data, key_data, password, now)
+    found, new_topic, left_out = await asyncio.to_thread(_read, data, key_data, password, now)
     try:
         async with transaction():
             await _check_enrolled(new_topic)
@@ -91,7 +92,7 @@ async def import_push(
     shown = await show_push(now=now)
     if shown is None:
         raise NotReady("the push certificate was taken out of use meanwhile")
-    return shown
+    return replace(shown, left_out=left_out)
 
 
 async def _keep(desk: Desk, found: Keyed, now: datetime) -> None:
@@ -131,20 +132,22 @@ def _uid(certificate: x509.Certificate) -> str:
     return str(found[0].value) if len(found) == 1 else ""
 
 
-def _read(data: bytes, key_data: bytes | None, password: str | None, now: datetime) -> tuple[Keyed, str]:
-    """Return the certificate that belongs to the key, and its topic."""
+def _read(
+    data: bytes, key_data: bytes | None, password: str | None, now: datetime
+) -> tuple[Keyed, str, tuple[str, ...]]:
+    """Return the certificate that belongs to the key, its topic, and what of the file could not be read."""
     handed = files.read(data, key_data, password)
     if handed.key is not None and not isinstance(handed.key, rsa.RSAPrivateKey):
         raise InputRefused({"key": "not an RSA key"})
     try:
         certificate = handed.belonging()
         uid = _check(certificate, now) if certificate else ""
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         raise InputRefused({"file": "the certificate is damaged"}) from None
     if handed.key is None:
         raise InputRefused({"key": "the file holds no private key: give the key that the request was made with"})
     if certificate is None:
-        raise InputRefused({"key": "the key belongs to another certificate"})
+        raise InputRefused({"key": handed.no_certificate})
     if handed.key.key_size < KEY_BITS:
         raise InputRefused({"key": f"the key has {handed.key.key_size} bits: {KEY_BITS} or more are needed"})
-    return Keyed(certificate, handed.key), uid
+    return Keyed(certificate, handed.key), uid, handed.left_out

@@ -44,6 +44,8 @@ class Uploaded:
     sha256: str
     not_after: datetime
     chain: list[str]
+    #: Certificates of the file that could not be read.
+    left_out: tuple[str, ...] = ()
 
 
 async def import_signer(
@@ -51,10 +53,10 @@ async def import_signer(
 ) -> Uploaded:
     """Sign profiles with an organization's own certificate from now on; audited.
 
-    ``data``: PEM or PKCS#12 with the certificate and its chain, in any order; ``key_data``: its RSA key, when that is
-    another file. Raises InputRefused (fields "file", "key", "password") for what cannot be read, another key, a chain
-    that leads neither to a self-signed certificate nor to one that this system trusts, a certificate that is not valid
-    now, a CA, and a key usage without digitalSignature.
+    ``data``: PEM, PKCS#7 or PKCS#12 with the certificate and its chain, in any order; ``key_data``: its RSA key, when
+    that is another file. Raises InputRefused (fields "file", "key", "password") for what cannot be read, another key, a
+    chain that leads neither to a self-signed certificate nor to one that this system trusts, a certificate that is not
+    valid now, a CA, and a key usage without digitalSignature.
     """
     found = await asyncio.to_thread(checked_signer, data, key_data, password, now)
     return await _use(desk, found, "profile-signer", now=now, actor=actor)
@@ -130,7 +132,7 @@ async def _use(desk: Desk, found: Incoming, purpose: UploadPurpose, *, now: date
     except IntegrityError as error:
         raise InputRefused({"": "another certificate is being imported right now: try again"}) from error
     above = [certificate.subject.rfc4514_string() for certificate in found.chain]
-    return Uploaded(purpose, row.subject, row.sha256 or "", row.not_after, above)
+    return Uploaded(purpose, row.subject, row.sha256 or "", row.not_after, above, found.left_out)
 
 
 async def _keep(desk: Desk, found: Incoming, purpose: UploadPurpose, now: datetime) -> Certificate:

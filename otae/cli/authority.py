@@ -19,6 +19,7 @@ from otae.cli.frame import (
     passphrase_stdin,
     password_stdin,
     read_password,
+    tell_left_out,
 )
 from otae.errors import InputRefused
 from otae.invitations import listing
@@ -37,11 +38,13 @@ def push_() -> None:
 @password_stdin
 @as_json
 def push_import(*, file: IO[bytes], key_file: IO[bytes] | None, password_stdin: bool, json_wanted: bool) -> None:
-    """Take a push certificate (PEM or PKCS#12) into use."""
+    """Take a push certificate (PEM, PKCS#7 or PKCS#12) into use."""
     data, key_data, password = file.read(), key_file.read() if key_file else None, read_password(password_stdin)
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
-        return _push_row(await push.import_push(desk, data, key_data, password, now=now, actor=ACTOR))
+        taken = await push.import_push(desk, data, key_data, password, now=now, actor=ACTOR)
+        tell_left_out(taken.left_out)
+        return _push_row(taken)
 
     emit(at_the_desk(work), json_wanted=json_wanted)
 
@@ -125,6 +128,7 @@ def ca_rotate(*, json_wanted: bool) -> None:
 def _upload(function: Callable[..., Awaitable[uploads.Uploaded]], *, json_wanted: bool, **handed: object) -> None:
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
         taken = await function(desk, *handed.values(), now=now, actor=ACTOR)
+        tell_left_out(taken.left_out)
         return {
             "purpose": taken.purpose,
             "subject": taken.subject,
@@ -142,7 +146,7 @@ def _upload(function: Callable[..., Awaitable[uploads.Uploaded]], *, json_wanted
 @password_stdin
 @as_json
 def ca_import_signer(*, file: IO[bytes], key_file: IO[bytes] | None, password_stdin: bool, json_wanted: bool) -> None:
-    """Sign profiles with an own certificate and chain (PEM or PKCS#12)."""
+    """Sign profiles with an own certificate and chain (PEM, PKCS#7 or PKCS#12)."""
     key_data = key_file.read() if key_file else None
     _upload(
         uploads.import_signer,
@@ -159,7 +163,7 @@ def ca_import_signer(*, file: IO[bytes], key_file: IO[bytes] | None, password_st
 @password_stdin
 @as_json
 def ca_import_tls(*, file: IO[bytes], key_file: IO[bytes] | None, password_stdin: bool, json_wanted: bool) -> None:
-    """Serve TLS with an own certificate and chain (PEM or PKCS#12)."""
+    """Serve TLS with an own certificate and chain (PEM, PKCS#7 or PKCS#12)."""
     key_data = key_file.read() if key_file else None
     _upload(
         uploads.import_tls,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_password
+from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_ca_file, read_password
 from otae.directory import entries, servers
 from otae.errors import InputRefused
 from otae.overview.domains import dependents
@@ -55,12 +55,13 @@ def directory_add(
     **entered: Any,  # noqa: ANN401 - whatever click made of each option
 ) -> None:
     """Add a directory; it is made the default one when none is."""
+    authorities = read_ca_file(ca_file)
     entry = servers.DirectoryEntry(
         kind=kind,
         security=security,
         port=PORTS[security] if port is None else port,
         search_by=search_by or entries.SEARCH_BY[kind][0],
-        ca_pem=ca_file.read_text(encoding="utf-8", errors="replace") if ca_file else "",
+        ca_pem=authorities,
         password=read_password(password_stdin),
         **entered,
     )

@@ -15,6 +15,7 @@ from typing import NoReturn, TypeVar
 import click
 
 from otae import __version__, app
+from otae.authority.ca_files import read_authorities
 from otae.directory.sheets import marked
 from otae.errors import InputRefused, OtaeError, StaleState
 from otae.settings import Settings
@@ -119,6 +120,19 @@ async def write_csv(file: Path, parts: AsyncIterator[str]) -> None:
     with click.open_file(str(file), "w", encoding="utf-8") as opened:
         async for part in parts if str(file) == "-" else marked(parts):
             opened.write(part.replace("\r\n", "\n"))
+
+
+def read_ca_file(file: Path | None) -> str:
+    """Return the authorities of a file as they are kept; those that cannot be read are told. Raises InputRefused."""
+    found = read_authorities(file.read_bytes() if file else b"", "ca_file")
+    tell_left_out(found.left_out)
+    return found.pem
+
+
+def tell_left_out(left_out: Sequence[str]) -> None:
+    """Say which certificates of a file were left out."""
+    for words in left_out:
+        click.echo(f"left out: {words}", err=True)
 
 
 def read_password(wanted: bool) -> str | None:  # noqa: FBT001 - the flag itself

@@ -2,15 +2,18 @@
 
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
 
-from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_password
+from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_ca_file, read_password
 from otae.delivery import servers, sms_servers
 from otae.store import jobs
 from otae.store.desk import Desk
 from otae.store.models import NotificationServer
+
+CA_FILE = "Authorities that the server's certificate must lead to; those of this machine when left out."
 
 
 @commands.group(name="notification-server")
@@ -28,6 +31,7 @@ def notification_server_add() -> None:
 @click.option("--host", required=True)
 @click.option("--port", default=25, show_default=True)
 @click.option("--security", default="none", type=click.Choice(["none", "starttls", "tls"]), show_default=True)
+@click.option("--ca-file", type=click.Path(path_type=Path, dir_okay=False, exists=True), help=CA_FILE)
 @click.option("--username")
 @click.option("--ntlm", is_flag=True, help="Sign in by NTLM (Microsoft secure password authentication).")
 @click.option("--oauth", default="", type=click.Choice(["", *servers.OAUTH]), help="Sign in by OAuth tokens (XOAUTH2).")
@@ -45,10 +49,13 @@ def notification_server_add() -> None:
 @click.option("--description", default="", help="For those who look after it.")
 @password_stdin
 @as_json
-def smtp_add(*, password_stdin: bool, oauth_secret_stdin: bool, json_wanted: bool, **entered: str) -> None:
+def smtp_add(
+    *, ca_file: Path | None, password_stdin: bool, oauth_secret_stdin: bool, json_wanted: bool, **entered: str
+) -> None:
     """Add an SMTP server; it is made active when none is."""
     secret = sys.stdin.read().strip() if oauth_secret_stdin else read_password(password_stdin)
-    entry = servers.ServerEntry(password=secret, **entered)  # type: ignore[arg-type]  # click's types
+    authorities = read_ca_file(ca_file)
+    entry = servers.ServerEntry(password=secret, ca_pem=authorities, **entered)  # type: ignore[arg-type]  # click's types
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
         return _server_row(await servers.add_server(desk, entry, now=now, actor=ACTOR))

@@ -17,6 +17,7 @@ from otae.cli.frame import (
     refuse_existing,
     write_csv,
 )
+from otae.contacts import shown_address
 from otae.directory import exporting, formats, import_preview, import_run, local, provisioning
 from otae.directory.provisioning import Progress
 from otae.store import database
@@ -61,7 +62,12 @@ def user_add(
             now=now,
             actor=ACTOR,
         )
-        return {"name": person.name, "email": person.email, "phone": person.phone, "groups": list(groups)}
+        return {
+            "name": person.name,
+            "email": shown_address(person.email) or None,
+            "phone": person.phone,
+            "groups": list(groups),
+        }
 
     emit(at_the_desk(work), json_wanted=json_wanted)
 

@@ -12,9 +12,11 @@ from otae.delivery.message import MessageRefused, check_address
 from otae.delivery.phones import country_code
 from otae.delivery.transport import RefusedForGood
 from otae.errors import InputRefused
+from otae.outgoing import ascii_host_or_text
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.models import CarrierGateway
+from otae.text import cleaned_line, why_refused
 
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
@@ -85,9 +87,9 @@ async def save_carrier(
     entry: CarrierEntry, *, now: datetime, actor: str, carrier: CarrierGateway | None = None
 ) -> CarrierGateway:
     """Change ``carrier``, or add one; InputRefused names each field that cannot be taken."""
-    name, domain = entry.name.strip(), entry.domain.strip().lower()
+    name, domain = cleaned_line(entry.name), ascii_host_or_text(entry.domain).lower()
     rules = (
-        ("name", 0 < len(name) <= 100 and name.isprintable(), "use 1 to 100 printable characters"),
+        ("name", 0 < len(name) <= 100 and not why_refused(entry.name), "use 1 to 100 characters in one line"),
         (
             "domain",
             len(domain) <= 253 and _DOMAIN.fullmatch(domain) is not None,

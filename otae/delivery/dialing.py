@@ -28,6 +28,7 @@ class Dialled:
 
     ``ntlm``: sign in by NTLM; ``clear_sign_in``: sign in over a line without TLS, too; ``oauth``: sign in by tokens of
     this client, not by a password.
+    ``ca_pem``: the authorities that the server's certificate must lead to, "" for those this machine trusts.
     """
 
     host: str
@@ -41,6 +42,7 @@ class Dialled:
     ntlm: bool = False
     clear_sign_in: bool = False
     oauth: OAuthClient | None = None
+    ca_pem: str = ""
 
 
 async def dial(dialled: Dialled, conversation: Conversation | None = None) -> aiosmtplib.SMTP:
@@ -57,7 +59,9 @@ async def dial(dialled: Dialled, conversation: Conversation | None = None) -> ai
 
 async def _dial(dialled: Dialled, conversation: Conversation | None) -> aiosmtplib.SMTP:
     token = await _token(dialled, conversation) if dialled.oauth else ""
-    context = None if dialled.security == "none" else await asyncio.to_thread(ssl.create_default_context)
+    context = None
+    if dialled.security != "none":
+        context = await asyncio.to_thread(ssl.create_default_context, cadata=dialled.ca_pem or None)
     options: dict[str, Any] = {
         "hostname": dialled.host,
         "sock": await _open_socket(dialled),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from otae.contacts import MailAddressRefused, mail_address
 from otae.delivery import phones
 from otae.delivery.catcher import Catcher, TextCatcher
 from otae.delivery.compose import (
@@ -21,7 +22,7 @@ from otae.delivery.compose import (
 from otae.delivery.default_texts import DEFAULTS, Wording
 from otae.delivery.languages import MAIN
 from otae.delivery.macros import MACROS
-from otae.delivery.message import MessageRefused, build, check_address
+from otae.delivery.message import MessageRefused, build
 from otae.delivery.servers import active_server, ways
 from otae.delivery.sms import CARRIER, CarrierTransport, gateway_transport
 from otae.delivery.sms_parts import Measure, foreign, measure
@@ -208,10 +209,9 @@ async def _recipient(kind: str, entered: str, channel: str) -> str:
     """Return where a draft goes; InputRefused beside the field it was entered in."""
     if channel != "sms":
         try:
-            check_address(entered.strip(), "address")
-        except MessageRefused as error:
-            raise InputRefused({"recipient": str(error).partition(": ")[2]}) from None
-        return entered.strip()
+            return mail_address(entered)
+        except MailAddressRefused as error:
+            raise InputRefused({"recipient": str(error)}) from None
     if not DEFAULTS[kind].sms:
         raise InputRefused({"phone": "this message is sent by mail alone"})
     try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from otae.delivery.kinds import ADMINISTRATIVE, AFTERWARDS, KINDS, LINKING
 from otae.errors import InputRefused
+from otae.text import why_refused
 
 _EVERYWHERE = frozenset(KINDS)
 _LINKING = frozenset(LINKING)
@@ -102,7 +103,7 @@ def _read(inside: str) -> Macro | None:
 def _wrong(kind: str, field: str, value: str) -> str | None:
     if not value.strip():
         return "is missing"
-    if field == "subject" and (len(value) > 300 or not value.isprintable()):
+    if field == "subject" and (len(value) > 300 or why_refused(value)):
         return "use one line of at most 300 characters"
     if len(value.encode("utf-8", "surrogatepass")) > LONGEST:
         return "is longer than 64 KiB"

@@ -9,7 +9,6 @@ import base64
 import binascii
 import re
 import secrets
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from email.utils import format_datetime
 from typing import Final
 
 from otae.errors import OtaeError
+from otae.text import cleaned_line, why_refused
 
 #: Longest text of a header.
 LONGEST = 300
@@ -24,10 +24,6 @@ LONGEST = 300
 LINE: Final = 76
 #: A plain address: no quoting, no comments, no groups, nothing beyond ASCII.
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-#: Control characters, line and paragraph separators, lone surrogates.
-_BREAKING = frozenset({"Cc", "Zl", "Zp", "Cs"})
-#: Characters that turn the direction of what follows: they make one name look like another.
-_TURNING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C)))
 #: What may stand in a header as it is.
 _VISIBLE = re.compile(r"[ -~]*")
 #: A display name that needs no quotes: words of atoms (RFC 5322 §3.2.3).
@@ -58,29 +54,24 @@ class Mail:
 def one_line(value: str) -> str:
     """Return what somebody is called, or entered, as one line that is safe to put into a header or a message.
 
-    Breaks become a space, characters that turn the direction go, and "=?" loses its meaning. Joiners stay: names and
-    emoji need them.
+    As `cleaned_line`, with single spaces; "=?" loses its meaning.
     """
-    if value.isascii() and value.isprintable():
-        return " ".join(value.replace("=?", "= ?").split())
-    kept = (" " if unicodedata.category(one) in _BREAKING else one for one in value if one not in _TURNING)
-    return " ".join("".join(kept).replace("=?", "= ?").split())
+    return " ".join(cleaned_line(value).replace("=?", "= ?").split())
 
 
 def check_header(text: str, what: str) -> None:
     """Raise MessageRefused when ``text`` may not stand in a header; ``what`` names it."""
     if not text.strip() or len(text) > LONGEST:
         raise MessageRefused(f"{what}: use 1 to {LONGEST} characters")
-    visible = text.isascii() and text.isprintable()
-    if not visible and any(unicodedata.category(one) in _BREAKING or one in _TURNING for one in text):
-        raise MessageRefused(f"{what}: holds a control character or a line break")
+    if why := why_refused(text):
+        raise MessageRefused(f"{what}: {why}")
     if "=?" in text:
         raise MessageRefused(f"{what}: holds =?, which mail programs would decode")
 
 
 def short_line(text: str, length: int) -> bool:
-    """Tell whether ``text`` is one line of at most ``length`` printable characters."""
-    return len(text) <= length and text.isprintable()
+    """Tell whether ``text`` is one line of at most ``length`` characters that hides and turns nothing."""
+    return len(text) <= length and not why_refused(text)
 
 
 def check_address(text: str, what: str) -> None:

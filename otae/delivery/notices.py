@@ -1,9 +1,10 @@
 """Telling the administrator who invited: that an invitation failed, or that a mail server refuses to send any."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
-from otae.delivery.message import MessageRefused, check_address
+from otae.contacts import MailAddressRefused, mail_address
 from otae.store import properties
 from otae.store.models import Administrator, Delivery, Invitation
 from otae.store.records import about, note
@@ -51,14 +52,6 @@ async def _tell(invitation: Invitation, kind: str, now: datetime) -> None:
 async def _address_of(name: str) -> str | None:
     administrator = await Administrator.get_or_none(name=name)
     for address in (administrator.email if administrator else None, await properties.word("support.contact")):
-        if address and _is_plain(address):
-            return address
+        with suppress(MailAddressRefused):
+            return mail_address(address or "")
     return None
-
-
-def _is_plain(address: str) -> bool:
-    try:
-        check_address(address, "address")
-    except MessageRefused:
-        return False
-    return True

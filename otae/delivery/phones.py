@@ -1,20 +1,35 @@
 """Phone numbers: whatever people write, kept and compared in E.164 form ("+491512345678").
 
-Whoever stores or uses a number may import this: it knows no table.
+Whoever stores or uses a number may import this: it knows no table. What may be two numbers, or one of a place nobody
+named, is refused: a text message with a PIN never goes to a guess.
 """
 
 import re
+from typing import Final
 
 import phonenumbers
 
 from otae.errors import OtaeError
 from otae.store import properties
+from otae.text import TextRefused, identifier, visible_line
 
 #: Server property: the country that numbers without "+" belong to.
 REGION = "phone.region"
 #: Longest text that is looked at.
-LONGEST = 40
+LONGEST = 60
 _WRITTEN = re.compile(r"\+?[0-9(][0-9 ()/.-]*")
+_DASHES: Final = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63"), "-")
+#: How spreadsheets keep digits as text: ="+49…", or with ' in front.
+_KEPT_AS_TEXT = re.compile(r"""="(.*)"|'(.*)""")
+#: How spreadsheets show a long number that they took for an amount: 4.91512E+11.
+_SHORTENED = re.compile(r"[0-9]+(?:[.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
+_EXTENSION = re.compile(
+    r"[0-9)]\s*(?:[#~]|,+|;(?:ext=)?|(?:x|ext|extn|extension|dw|durchwahl|poste|anexo|int)[.:]*)\s*[0-9]{1,7}$",
+    re.IGNORECASE,
+)
+#: Most digits of an area code: what stands before a / and is longer is a number of its own.
+_AREA_CODE: Final = 5
+_TWO: Final = "this may be two numbers: enter one of them, without / and brackets"
 
 
 class NumberRefused(OtaeError):
@@ -31,15 +46,19 @@ def e164(text: str, *, region: str) -> str:
 
     The number must be possible: of a length that its country has. Whether it is in use nobody can tell from here.
     """
-    text = text.strip().replace("\u00a0", " ")
+    text = _cleaned(text)
+    if _SHORTENED.fullmatch(text):
+        raise NumberRefused("a spreadsheet shortened this number: format its column as text and enter the digits again")
+    if len(text) <= LONGEST and _EXTENSION.search(text):
+        raise NumberRefused(
+            "text messages reach no extension: enter a number that is called directly, such as a mobile"
+        )
     if len(text) > LONGEST or not _WRITTEN.fullmatch(text):
         raise NumberRefused("use digits, spaces and hyphens, such as +49 151 2345678")
     if not text.startswith("+") and not region:
         raise NumberRefused("begin with + and the country's code, such as +49")
-    try:
-        number = phonenumbers.parse(text, region or None)
-    except phonenumbers.NumberParseException:
-        raise NumberRefused("no country has this code: use a number such as +49 151 2345678") from None
+    _refuse_two(text, region)
+    number = _parsed(text, region)
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise NumberRefused("this number is too long or too short for its country")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
@@ -48,3 +67,48 @@ def e164(text: str, *, region: str) -> str:
 def country_code(number: str) -> str:
     """Return the digits of the country of a number in E.164 form: "49"."""
     return str(phonenumbers.parse(number).country_code)
+
+
+def _cleaned(text: str) -> str:
+    """Return ``text`` in plain characters, without what programs put around a number."""
+    try:
+        plain = identifier(visible_line(text[:1000].strip())).translate(_DASHES)
+    except TextRefused as refusal:
+        raise NumberRefused(f"{refusal}: use digits, spaces and hyphens") from None
+    if kept := _KEPT_AS_TEXT.fullmatch(plain):
+        plain = (kept[1] or kept[2] or "").strip()
+    return plain[4:].strip() if plain[:4].lower() == "tel:" else plain
+
+
+def _parsed(text: str, region: str) -> phonenumbers.PhoneNumber:
+    try:
+        number = phonenumbers.parse(text, region or None)
+    except phonenumbers.NumberParseException:
+        raise NumberRefused("no country has this code: use a number such as +49 151 2345678") from None
+    if not text.startswith("+") and _begins_with_0(region) and not _digits(text).startswith("0"):
+        raise NumberRefused("begin with 0, or with + and the country's code: without it this may be a local number")
+    return number
+
+
+def _refuse_two(text: str, region: str) -> None:
+    """Refuse a / or ( behind more than an area code: it may stand before another number, or another ending."""
+    for sign in re.finditer("[/(]", text):
+        before = text[: sign.start()].strip()
+        area = _digits(before)
+        if before.startswith("+"):
+            codes = (size for size in (1, 2, 3) if int(area[:size] or 0) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
+            area = area[next(codes, 0) :]
+        elif sign[0] == "/" and _begins_with_0(region) and not area.startswith("0"):
+            raise NumberRefused(_TWO)
+        if len(area.lstrip("0")) > _AREA_CODE:
+            raise NumberRefused(_TWO)
+
+
+def _begins_with_0(region: str) -> bool:
+    """Tell whether numbers with an area code begin with 0 in this country."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region) if region else None
+    return metadata is not None and metadata.national_prefix == "0"
+
+
+def _digits(text: str) -> str:
+    return "".join(each for each in text if each.isdigit())

@@ -9,12 +9,14 @@ from uuid import UUID
 
 from tortoise.expressions import Q
 
+from otae.authority.ca_files import read_authorities
+from otae.contacts import MailAddressRefused, mail_address
 from otae.delivery import oauth, phones
-from otae.delivery.message import MessageRefused, check_address, check_header, short_line
+from otae.delivery.message import MessageRefused, check_header, short_line
 from otae.delivery.smtp import PASSWORD, may_be_here
 from otae.delivery.tryout import try_out, try_out_sms
 from otae.errors import AddressRefused, InputRefused
-from otae.outgoing import is_host, is_host_name, resolve
+from otae.outgoing import ascii_host_or_text, is_host, is_host_name, resolve
 from otae.settings import Settings
 from otae.store import audit, jobs, tries
 from otae.store.database import transaction
@@ -51,6 +53,7 @@ class ServerEntry:
     ``ntlm``: sign in by NTLM, which Microsoft calls secure password authentication; ``clear_sign_in``: sign in over a
     line without TLS, too. ``oauth``: sign in by tokens of one of `oauth.KINDS`: ``username`` is the mailbox then, and
     ``password`` the client's secret, or a service account's key as its JSON file or as PEM.
+    ``ca_pem``: authorities that the server's certificate must lead to, "" for those of this machine.
     """
 
     name: str
@@ -65,6 +68,7 @@ class ServerEntry:
     oauth_token_url: str = ""
     oauth_client_id: str = ""
     oauth_scope: str = ""
+    ca_pem: str = ""
     from_name: str
     from_email: str
     timeout: int = 30
@@ -192,10 +196,9 @@ async def check_recipient(server: NotificationServer, recipient: str) -> str:
     try:
         if server.kind == "sms":
             return phones.e164(recipient, region=await phones.own_region())
-        check_address(recipient.strip(), "address")
-    except (MessageRefused, phones.NumberRefused) as error:
+        return mail_address(recipient)
+    except (MailAddressRefused, phones.NumberRefused) as error:
         raise InputRefused({"recipient": str(error)}) from None
-    return recipient.strip()
 
 
 async def enqueue_test(desk: Desk, server: NotificationServer, recipient: str, *, now: datetime, actor: str) -> Job:
@@ -251,18 +254,23 @@ async def check_address_allowed(settings: Settings, host: str, port: int) -> Non
 
 async def _checked(desk: Desk, row: NotificationServer, entry: ServerEntry) -> dict[str, object]:
     """Return the columns that ``entry`` gives ``row``; InputRefused."""
-    fields = _wrong(entry)
+    fields, authorities = _wrong(entry), ""
+    try:
+        authorities = read_authorities(entry.ca_pem.encode("utf-8", "replace")).pem
+    except InputRefused as refusal:
+        fields |= refusal.fields
     same = await NotificationServer.get_or_none(name=entry.name.strip())
     if same is not None and same.id != row.id:
         fields["name"] = "another notification server has this name"
     leads = {
-        "host": entry.host.strip().lower(),
+        "host": ascii_host_or_text(entry.host).lower(),
         "port": entry.port,
         "security": entry.security,
         "username": entry.username or None,
         "ntlm": entry.ntlm,
         "clear_sign_in": entry.clear_sign_in,
         **_oauth_columns(entry),
+        "ca_pem": authorities,
     }
     moved = any(getattr(row, name) != value for name, value in leads.items())
     if entry.username and not entry.password and (row.password_sealed is None or moved):
@@ -274,7 +282,7 @@ async def _checked(desk: Desk, row: NotificationServer, entry: ServerEntry) -> d
         fields = wrong | fields
     if "host" not in fields and "port" not in fields:
         try:
-            await check_address_allowed(desk.settings, entry.host.strip(), entry.port)
+            await check_address_allowed(desk.settings, ascii_host_or_text(entry.host), entry.port)
         except InputRefused as refusal:
             fields |= refusal.fields
     if fields:
@@ -288,7 +296,7 @@ async def _checked(desk: Desk, row: NotificationServer, entry: ServerEntry) -> d
         "name": entry.name.strip(),
         "description": entry.description.strip(),
         "from_name": entry.from_name.strip(),
-        "from_email": entry.from_email.strip(),
+        "from_email": mail_address(entry.from_email),
         "timeout": entry.timeout,
         "retries": entry.retries,
         "connections": entry.connections,
@@ -315,15 +323,18 @@ def _wrong(entry: ServerEntry) -> dict[str, str]:
     for field, value, check in (
         ("name", entry.name, check_header),
         ("from_name", entry.from_name, check_header),
-        ("from_email", entry.from_email.strip(), check_address),
     ):
         try:
             check(value, "this")
         except MessageRefused as error:
             fields[field] = str(error).partition(": ")[2]
+    try:
+        mail_address(entry.from_email)
+    except MailAddressRefused as error:
+        fields["from_email"] = str(error)
     rules = (
         ("name", len(entry.name.strip()) <= 100, "use at most 100 characters"),
-        ("host", is_host(entry.host.strip()), "use a host name such as mail.example.org, without a port"),
+        ("host", is_host(ascii_host_or_text(entry.host)), "use a host name such as mail.example.org, without a port"),
         ("port", 1 <= entry.port <= 65535, "use a number from 1 to 65535"),
         ("security", entry.security in SECURITIES, "choose none, starttls or tls"),
         (

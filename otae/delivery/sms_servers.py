@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -14,10 +15,12 @@ from otae.delivery.gateways import GATEWAYS, Field, Gateway, Values
 from otae.delivery.message import MessageRefused, check_header, short_line
 from otae.delivery.sms import CARRIER, SECRETS, values_of
 from otae.errors import InputRefused
+from otae.hostnames import HostRefused, ascii_url
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import NotificationServer
+from otae.text import why_refused
 from otae.words import N_
 
 KIND: Final = "sms"
@@ -135,6 +138,9 @@ def _entered(each: Field, values: Mapping[str, str], kept: Values) -> str:
         return kept.get(each.name, "")
     if not text and (each.required or each.choices):
         return each.default
+    if each.name in ADDRESSES:
+        with suppress(HostRefused):
+            return ascii_url(text)
     return text
 
 
@@ -168,8 +174,8 @@ def _wrong_value(each: Field, text: str) -> str:
         return f"use at most {each.longest} characters"
     if each.choices and text not in each.choices:
         return f"choose {' or '.join(each.choices)}"
-    if not text.isprintable() and not (each.lines and text.replace("\n", "").replace("\t", "").isprintable()):
-        return "holds a control character" if each.lines else "holds a control character or a line break"
+    if why := why_refused(text.replace("\n", "").replace("\t", "") if each.lines else text):
+        return why
     # What is put into a header or a sign-in as it is.
     return "" if each.lines or not each.secret or text.isascii() else "use letters, digits and signs of ASCII"
 

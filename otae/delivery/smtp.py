@@ -100,6 +100,7 @@ def smtp_transport(
         ntlm=server.ntlm,
         clear_sign_in=server.clear_sign_in,
         oauth=_oauth_client(desk, server, password),
+        ca_pem=server.ca_pem,
     )
     return SmtpTransport(dialled, sender or server.from_email)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from otae.errors import OtaeError
+from otae.text import cleaned_line
 
 Message_contra = TypeVar("Message_contra", contravariant=True)
 
@@ -72,5 +73,4 @@ class Transport(Protocol[Message_contra]):
 
 def plain(words: str) -> str:
     """Return words that others chose as one printable line of bounded length."""
-    kept = "".join(character if character.isprintable() else " " for character in words[: WORDS * 2])
-    return " ".join(kept.split())[:WORDS]
+    return " ".join(cleaned_line(words[: WORDS * 2]).split())[:WORDS]

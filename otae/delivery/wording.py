@@ -18,6 +18,7 @@ from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import NotificationTemplate, TemplateTranslation
+from otae.text import cleaned_line, why_refused
 
 #: What no mail may hold, and no database would keep: control characters other than tab and line feed.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -185,8 +186,8 @@ async def _still(template: NotificationTemplate) -> bool:
 
 
 async def _free_name(name: str) -> str:
-    name = name.strip()
-    if not name or len(name) > 100 or not name.isprintable():
+    name, why = cleaned_line(name), why_refused(name)
+    if why or not 0 < len(name) <= 100:
         raise InputRefused({"name": "use one line of at most 100 characters"})
     if await NotificationTemplate.filter(name=name).exists():
         raise InputRefused({"name": "another template has this name"})

@@ -4,13 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from otae.contacts import spellings
 from otae.directory import Found
 from otae.directory.connecting import ask
 from otae.directory.facts import user_name
 from otae.directory.ldap import LONGEST_WALK, LdapDirectory
 from otae.directory.line import Line
 from otae.directory.names import LONGEST, both, either, equal
-from otae.directory.shapes import PERSON
+from otae.directory.shapes import PERSON, mailed
+from otae.text import why_refused
 
 #: Names asked for in one search.
 AT_ONCE: Final = 100
@@ -32,7 +34,7 @@ async def find_among(directory: LdapDirectory, names: Sequence[str], addresses: 
     """
     shape = directory.shape
     asked = [equal(shape.search_by, user_name(name)) for name in names if _can_be(name)]
-    asked += [equal("mail", address.strip()) for address in addresses if _can_be(address)]
+    asked += [mailed(address.strip()) for address in addresses if _can_be(address)]
     if not asked:
         return []
 
@@ -41,7 +43,8 @@ async def find_among(directory: LdapDirectory, names: Sequence[str], addresses: 
         for part in _parts(asked):
             for entry in line.search(directory.people_base, both(shape.people, either(part)), PERSON):
                 if person := shape.found(entry):
-                    mails = frozenset(mail.strip().lower() for mail in entry.texts("mail"))
+                    written = (each for mail in entry.texts("mail") for each in spellings(mail.strip()))
+                    mails = frozenset(mail.lower() for mail in written)
                     found[person.directory_id] = Among(person, mails)
         return list(found.values())
 
@@ -54,5 +57,5 @@ def _parts(filters: list[str]) -> Iterator[list[str]]:
 
 
 def _can_be(text: str) -> bool:
-    """Tell whether a server is asked about ``text``: servers leave out characters that cannot be seen."""
-    return 0 < len(text.strip()) <= LONGEST and text.isprintable()
+    """Tell whether a server is asked about ``text``, which is cleaned then: servers leave out what cannot be seen."""
+    return 0 < len(text.strip()) <= LONGEST and not why_refused(text.strip())

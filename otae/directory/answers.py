@@ -9,6 +9,8 @@ from typing import Any, Final
 from ldap3.core.exceptions import LDAPExceptionError
 from pyasn1.error import PyAsn1Error
 
+from otae.text import cleaned_line
+
 #: RFC 4511 appendix A.1: what a search may end with, and when it ended early because enough was found.
 SUCCESS, SIZE_LIMIT, INVALID_CREDENTIALS = 0, 4, 49
 #: What a bind is answered with when it is the server that cannot, whatever the password.
@@ -73,7 +75,7 @@ def result_of(result: Mapping[str, Any]) -> tuple[int, str]:
     meant = SUBCODES.get(found[1].lower(), "") if found else ""
     code = result.get("result")
     words = meant or message.strip("\0 ") or str(result.get("description") or "no result")
-    return (code if isinstance(code, int) else 80), "".join(each for each in words if each.isprintable())[:200]
+    return (code if isinstance(code, int) else 80), cleaned_line(words, 200)
 
 
 def words_of(error: Exception) -> str:

@@ -5,11 +5,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cryptography import x509
-
 from otae.directory.facts import DOMAIN
 from otae.directory.names import is_dn
-from otae.outgoing import is_host
+from otae.outgoing import ascii_host_or_text, is_host
+from otae.text import why_refused
 
 KINDS: Final = ("ldap", "active-directory")
 SECURITIES: Final = ("none", "starttls", "ldaps")
@@ -19,7 +18,6 @@ SEARCH_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "active-directory": ("sAMAccountName", "userPrincipalName", "mail"),
 }
 #: What a CA file may hold at most, in characters.
-LONGEST_PEM: Final = 100_000
 
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?")
 _WORDS: Final = {
@@ -32,8 +30,10 @@ _WORDS: Final = {
 def tidied(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of an entry as they are kept: no outer spaces, names and hosts in lower case."""
     values = {name: value.strip() if isinstance(value, str) else value for name, value in fields.items()}
-    for name in ("domain", "alias", "primary_host", "secondary_host"):
+    for name in ("domain", "alias"):
         values[name] = values[name].lower()
+    for name in ("primary_host", "secondary_host"):
+        values[name] = ascii_host_or_text(values[name]).lower()
     values["password"] = fields["password"]
     return values
 
@@ -69,8 +69,6 @@ def wrong_fields(values: Mapping[str, Any]) -> dict[str, str]:
     offered = SEARCH_BY.get(values["kind"])
     if offered and values["search_by"] not in offered:
         wrong["search_by"] = f"choose {', '.join(offered[:-1])} or {offered[-1]}"
-    if values["ca_pem"] and not _is_pem(values["ca_pem"]):
-        wrong["ca_pem"] = "this holds no certificate in PEM form, or one that cannot be read"
     return wrong
 
 
@@ -93,7 +91,7 @@ def _is_this_machine(host: str) -> bool:
 
 def _is_bind_name(values: Mapping[str, Any]) -> bool:
     name = values["bind_name"]
-    if len(name) > 500 or not name.isprintable():
+    if len(name) > 500 or why_refused(name):
         return False
     return not name or is_dn(name) or (values["kind"] == "active-directory" and ("@" in name or "\\" in name))
 
@@ -103,11 +101,4 @@ def _is_base(text: str) -> bool:
 
 
 def _is_secret(text: str | None) -> bool:
-    return text is None or (len(text) <= 500 and text.isprintable())
-
-
-def _is_pem(text: str) -> bool:
-    try:
-        return len(text) <= LONGEST_PEM and "\0" not in text and bool(x509.load_pem_x509_certificates(text.encode()))
-    except ValueError:
-        return False
+    return text is None or (len(text) <= 500 and not why_refused(text))

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
+from otae.contacts import shown_address
 from otae.directory import formats, lookup, sheets
 from otae.directory.facts import DOMAIN
 from otae.store.models import Person
@@ -41,7 +42,7 @@ async def listed() -> AsyncIterator[dict[str, object]]:
             yield {
                 "name": person.name,
                 "display_name": person.display_name,
-                "email": person.email,
+                "email": shown_address(person.email) or None,
                 "phone": person.phone,
                 "language": person.language,
                 "role": person.role,
@@ -67,12 +68,19 @@ async def _property_names() -> list[str]:
 
 def _row(person: Person, groups: list[str], names: list[str]) -> list[str]:
     disabled = "true" if person.disabled else "false"
-    known = [person.name, person.display_name, person.email or "", person.phone or "", person.language, person.role]
+    known = [
+        person.name,
+        person.display_name,
+        shown_address(person.email),
+        person.phone or "",
+        person.language,
+        person.role,
+    ]
     return [*known, disabled, "|".join(groups), *(person.properties.get(name, "") for name in names)]
 
 
 def _properties(person: Person) -> list[str]:
-    said = {"displayname": person.display_name, "email": person.email, "mobile": person.phone}
+    said = {"displayname": person.display_name, "email": shown_address(person.email), "mobile": person.phone}
     said |= {"language": person.language, **person.properties}
     return [person.name, *(cell for name, text in said.items() if text for cell in (name, text))]
 

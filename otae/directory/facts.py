@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from otae.contacts import MailAddressRefused, mail_address
 from otae.delivery import phones
 from otae.errors import InputRefused
 from otae.store.models import Role
@@ -19,8 +20,6 @@ MOST_PROPERTIES, LONGEST_VALUE = 50, 500
 ROLES: Final = ("USER", "SUPPORT", "DEVICE_PROVISIONING", "ADMIN")
 
 _NAME = re.compile(r"[^\W_][\w.@+'-]{0,99}")
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_EMAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@(?:{_LABEL}\.)*{_LABEL}")
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:-([A-Za-z]{4}))?(?:-([A-Za-z]{2}|[0-9]{3}))?")
 _PROPERTY = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
 
@@ -69,11 +68,6 @@ def has_shape(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def is_email(text: str) -> bool:
-    """Tell whether ``text`` is an e-mail address that mail can be sent to."""
-    return len(text) <= 254 and _EMAIL.fullmatch(text) is not None
-
-
 def printable(text: str) -> str:
     """Return 100 characters of ``text`` at most that can be seen: what may be looked for, or kept in any database."""
     return cleaned_line(text, 100)
@@ -111,9 +105,11 @@ def _texts(facts: Facts, name: str, made: Columns, wrong: Wrong) -> None:
         if len(shown) > 200:
             wrong["display_name"] = "use up to 200 characters"
     if facts.email is not None:
-        made["email"] = facts.email.strip() or None
-        if made["email"] and not is_email(facts.email.strip()):
-            wrong["email"] = "this is no e-mail address"
+        made["email"] = None
+        try:
+            made["email"] = mail_address(facts.email) if facts.email.strip() else None
+        except MailAddressRefused as refusal:
+            wrong["email"] = str(refusal)
 
 
 def group_names(names: Iterable[str]) -> list[str]:

@@ -20,6 +20,7 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Group, Membership, Person
 from otae.store.paging import behind
+from otae.text import cleaned_line
 
 #: Most characters of a group's name, and of a domain's.
 LONGEST = 100
@@ -85,12 +86,12 @@ async def group_of(group_id: UUID, reach: Reach = EVERYBODY) -> GroupRow | None:
 
 async def find_group(text: str, *, reach: Reach = EVERYBODY) -> GroupRow | None:
     """Return the group called "[DOMAIN/]NAME" within ``reach``, None for none; without a domain it is a local one."""
-    wanted = text.strip()
+    wanted = cleaned_line(text)
     domain, _, name = wanted.partition("/")
     places = [(DOMAIN, wanted), (domain, name)]
     asked = [Q(domain=where, name=what) for where, what in places if max(len(where), len(what)) <= LONGEST and what]
     named = Group.filter(reach.groups(), Q(*asked, join_type="OR"))
-    row = await named.first() if asked and wanted.isprintable() else None
+    row = await named.first() if asked else None
     return None if row is None else await group_of(row.id)
 
 

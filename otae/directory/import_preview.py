@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from otae.contacts import shown_address
 from otae.directory import facts, formats
 from otae.directory.provisioning import Finding, LineRow
 
@@ -25,6 +26,8 @@ def _preview(line: LineRow, house: facts.House) -> dict[str, str]:
     is_new = line.status in {Finding.NEW, Finding.ADDED}
     columns, _ = facts.columns(formats.facts_of(line.given), house, line.name)
     columns = ({"display_name": line.name} if is_new else {}) | columns
+    if "email" in columns:
+        columns["email"] = shown_address(str(columns["email"] or ""))
     if "disabled" in line.given:
         columns["disabled"] = line.given["disabled"]
     told = {name: _text(columns[name]) for name in _FIELDS if name in columns and (is_new or name in line.changes)}

@@ -18,6 +18,7 @@ from otae.directory.shapes import GROUP, PERSON, Shape
 from otae.errors import GroupAmbiguous, PersonAmbiguous
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer
+from otae.text import cleaned_line, why_refused
 
 #: Longest password that a server is asked about, in bytes.
 LONGEST_PASSWORD: Final = 1024
@@ -57,7 +58,7 @@ class LdapDirectory:
         """As the protocol says; who is disabled comes last."""
         if not _asked_about(text):
             return []
-        what = self.shape.people_holding(text.strip())
+        what = self.shape.people_holding(cleaned_line(text))
         found = await ask(self.people_at, lambda line: line.search(self.people_base, what, PERSON, limit=limit))
         return sorted(self.shape.all_found(found), key=lambda person: person.disabled)
 
@@ -65,13 +66,13 @@ class LdapDirectory:
         """As the protocol says."""
         if not _asked_about(text):
             return []
-        return await self._groups(self.shape.groups_holding(text.strip()), limit)
+        return await self._groups(self.shape.groups_holding(cleaned_line(text)), limit)
 
     async def find_group(self, name: str) -> GroupFound | None:
         """As the protocol says."""
         if not name.strip() or not _asked_about(name):
             return None
-        found = await self._groups(self.shape.group_called(name.strip()), 5)
+        found = await self._groups(self.shape.group_called(cleaned_line(name)), 5)
         if len(found) > 1:
             raise GroupAmbiguous(f"{name} is {' and '.join(group.id for group in found)}"[:500])
         return found[0] if found else None
@@ -139,8 +140,8 @@ async def ldap_directory(desk: Desk, row: DirectoryServer) -> LdapDirectory:
 
 
 def _asked_about(text: str) -> bool:
-    """Tell whether a server is asked about ``text``: servers leave out characters that cannot be seen."""
-    return len(text) <= LONGEST and text.isprintable()
+    """Tell whether a server is asked about ``text``, which is cleaned then: servers leave out what cannot be seen."""
+    return len(text) <= LONGEST and not why_refused(text.strip())
 
 
 def _read_one(line: Line, *, dn: str, what: str) -> list[Entry]:

@@ -8,6 +8,8 @@ import re
 from ldap3.core.exceptions import LDAPInvalidDnError
 from ldap3.utils.dn import parse_dn
 
+from otae.text import why_refused
+
 #: No name that anybody has is longer; a longer one is nobody's, and no server is asked about it.
 LONGEST = 256
 
@@ -15,7 +17,7 @@ LONGEST = 256
 def is_dn(text: str) -> bool:
     """Tell whether ``text`` is a distinguished name with something in it."""
     try:
-        return text.isprintable() and bool(parse_dn(text))
+        return not why_refused(text) and bool(parse_dn(text))
     except LDAPInvalidDnError:
         return False
 

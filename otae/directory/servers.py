@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 from uuid import UUID
 
+from otae.authority.ca_files import read_authorities
 from otae.directory import entries
 from otae.directory.connecting import PASSWORD
 from otae.directory.tryout import steps_of
@@ -13,6 +14,7 @@ from otae.store import audit, jobs, tries
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, Job, Person
+from otae.text import identifier
 
 #: Name for those who show rows and may not know the tables.
 DirectoryRow: TypeAlias = DirectoryServer
@@ -110,8 +112,8 @@ async def list_directories() -> list[DirectoryServer]:
 
 async def find_directory(name: str) -> DirectoryServer | None:
     """Return the directory with this domain or alias (case does not matter), None when there is none."""
-    wanted = name.strip().lower()
-    if not wanted or not wanted.isprintable():
+    wanted = identifier(name).lower()
+    if not wanted:
         return None
     return await DirectoryServer.get_or_none(domain=wanted) or await DirectoryServer.filter(alias=wanted).first()
 
@@ -186,6 +188,10 @@ async def _take(desk: Desk, row: DirectoryServer, entry: DirectoryEntry) -> None
     """Check an entry against the rules and the other directories, and write it into ``row``."""
     values = entries.tidied(vars(entry))
     wrong = entries.wrong_fields(values)
+    try:
+        values["ca_pem"] = read_authorities(values["ca_pem"].encode("utf-8", "replace")).pem
+    except InputRefused as refusal:
+        wrong |= refusal.fields
     names = {"domain": values["domain"], "alias": values["alias"]}
     async for other in DirectoryServer.exclude(id=row.id):
         for name, text in names.items():

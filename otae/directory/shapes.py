@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from otae.contacts import MailAddressRefused, mail_address, spellings
 from otae.delivery import phones
 from otae.directory import Found, GroupFound
 from otae.directory.answers import Entry
-from otae.directory.facts import is_email, user_name
+from otae.directory.facts import user_name
 from otae.directory.names import both, either, equal, holds
 from otae.text import cleaned_line
 
@@ -60,7 +61,7 @@ class Shape:
 
     def person_mailed(self, address: str) -> str:
         """Return the filter for people with this e-mail address."""
-        return both(self.people, equal("mail", address))
+        return both(self.people, mailed(address))
 
     def person_known_by(self, directory_id: str) -> str:
         """Return the filter for the person that the directory knows by this id."""
@@ -94,7 +95,7 @@ class Shape:
             directory_id=_id(entry),
             name=name,
             display_name=cleaned_line(entry.text("displayName", "cn"), 200) or name,
-            email=next((each for each in map(str.strip, entry.texts("mail")) if is_email(each)), None),
+            email=_email(entry.texts("mail")),
             phone=_phone(entry.texts("mobile") + entry.texts("telephoneNumber"), self.region),
             disabled=bool(control & _DISABLED) or bool(entry.text("pwdAccountLockedTime")),
             must_change=entry.text("pwdLastSet") == "0"
@@ -114,6 +115,11 @@ class Shape:
         """Return the group an entry describes; None when it has no name that can be shown."""
         name = cleaned_line(entry.text("cn"), 200)
         return GroupFound(self.domain, name, entry.dn) if name else None
+
+
+def mailed(address: str) -> str:
+    """Return the filter for entries with this e-mail address, however the directory writes its domain."""
+    return either([equal("mail", each) for each in spellings(address)])
 
 
 def _id(entry: Entry) -> str:
@@ -138,6 +144,13 @@ def _expiry(ticks: int) -> datetime | None:
         return _WINDOWS_EPOCH + timedelta(microseconds=ticks // 10)
     except OverflowError:
         return None
+
+
+def _email(addresses: list[str]) -> str | None:
+    for address in addresses:
+        with contextlib.suppress(MailAddressRefused):
+            return mail_address(address)
+    return None
 
 
 def _phone(numbers: list[str], region: str) -> str | None:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+import structlog
 from cryptography import x509
 
 from otae.apple.ota import DeviceAttributes, claimed_challenge, parse_device_attributes
@@ -28,7 +29,8 @@ from otae.errors import (
     Unreadable,
 )
 from otae.signing.apple_device_ca import check_apple_device
-from otae.signing.certificates import check_issued_by, fingerprint, load_certificate, load_pem
+from otae.signing.bundles import Bundle, read_bundle
+from otae.signing.certificates import check_issued_by, fingerprint, load_certificate
 from otae.signing.cms import Policy, SignedMessage, claimed_content, verify
 from otae.store import old_algorithms, properties
 from otae.store.database import transaction
@@ -149,14 +151,21 @@ async def _check_maker(desk: Desk, signer: x509.Certificate, session: Enrollment
 
 @lru_cache(maxsize=8)
 def lab_authorities(path: Path | None) -> tuple[x509.Certificate, ...]:
-    """Return the certificates of OTAE_EXTRA_DEVICE_CA_FILE (PEM), none without one; read once for a process's life.
+    """Return the certificates of OTAE_EXTRA_DEVICE_CA_FILE, none without one; read once for a process's life.
 
     Raises CannotStart when the file cannot be read or holds none: to be called at start, too.
     """
     try:
-        return load_pem(path.read_bytes()) if path else ()
-    except (OSError, MessageUnreadable) as error:
-        raise CannotStart(f"OTAE_EXTRA_DEVICE_CA_FILE: {path} holds no certificate in PEM that can be read") from error
+        found = read_bundle(path.read_bytes()) if path else Bundle((), ())
+    except OSError as error:
+        raise CannotStart(f"OTAE_EXTRA_DEVICE_CA_FILE: {path} cannot be read ({error.strerror})") from error
+    except MessageUnreadable as error:
+        raise CannotStart(f"OTAE_EXTRA_DEVICE_CA_FILE: {path}: {error.detail}") from error
+    if found.unreadable:
+        structlog.get_logger("otae.enrollment").warning(
+            "certificates-left-out", file=str(path), words="; ".join(found.unreadable)
+        )
+    return found.certificates
 
 
 async def _identify(said: DeviceAttributes, known: Known, now: datetime) -> EnrollmentSession:

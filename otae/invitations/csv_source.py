@@ -1,11 +1,13 @@
 """People to invite from a CSV file: read a line at a time, in whatever spreadsheets write, bad lines told by number."""
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import BinaryIO, Final
 
+from otae.contacts import LONGEST as LONGEST_ADDRESS
+from otae.contacts import MailAddressRefused, mail_address
 from otae.directory import registry, sheets
 from otae.directory.local import DOMAIN, has_shape, printable, user_name
 from otae.errors import InputRefused
@@ -115,7 +117,9 @@ def _invitee(row: GroupInvitation, number: int, cells: list[str] | None, at: _Pl
     except TextRefused:
         listed.name, listed.reason = printable(at.of(cells)[0]), "hidden"
         return listed
-    mail = mail if len(mail) <= 254 else ""
+    with suppress(MailAddressRefused):
+        mail = mail_address(mail)
+    mail = mail if len(mail) <= LONGEST_ADDRESS else ""
     if domain and name and not registry.split(name)[0]:
         name = f"{domain.lower()}/{name}"
     if cells is None:

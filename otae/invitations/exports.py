@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Final
 
+from otae.contacts import shown_address
 from otae.directory.reach import EVERYBODY, Reach
 from otae.directory.sheets import written
 from otae.invitations import listing, results
@@ -27,7 +28,10 @@ async def invitations(status: str | None = None) -> AsyncIterator[str]:
     yield written([INVITATION])
     after: str | None = None
     while page := await listing.list_invitations(status=status, after=after, limit=listing.MOST):
-        rows = [listing.as_json(row) | {"name": row.person.display_name, "email": row.person.email} for row in page]
+        rows = [
+            listing.as_json(row) | {"name": row.person.display_name, "email": shown_address(row.person.email)}
+            for row in page
+        ]
         for each, row in zip(rows, page, strict=True):
             each["created_by"] = row.created_by
         yield written([str(each[name] or "") for name in INVITATION] for each in rows)

@@ -25,6 +25,7 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitation
 from otae.store.paging import older
+from otae.text import why_refused
 
 #: Name for those who show rows and may not know the tables.
 GroupInvitationRow: TypeAlias = GroupInvitation
@@ -124,8 +125,8 @@ async def drafted(
     if terms and (words := await _channel_wrong(terms, sending=wanted.send, seen=seen)):
         wrong["pin_channel"] = words
     key = (wanted.key or "").strip() or str(uuid4())
-    if len(key) > 100 or not key.isprintable():
-        wrong["key"] = "use up to 100 printable characters"
+    if len(key) > 100 or why_refused(key):
+        wrong["key"] = "use up to 100 characters in one line"
     return (_row(wanted, terms, key, now, actor) if terms else None), wrong
 
 

@@ -17,6 +17,7 @@ from otae.invitations.modes import Mode, first_values, known_mode
 from otae.store import audit, properties
 from otae.store.database import transaction
 from otae.store.models import Invitation, ModePolicy, NotificationTemplate
+from otae.text import cleaned_line
 
 #: The bounds: shorter than an hour nobody makes it, longer than a year nobody remembers it.
 SHORTEST, LONGEST = timedelta(hours=1), timedelta(days=365)
@@ -175,7 +176,7 @@ async def _template(kind: str, text: str) -> NotificationTemplate | None:
     try:
         return await NotificationTemplate.get_or_none(kind=kind, id=UUID(text))
     except ValueError:
-        return await NotificationTemplate.get_or_none(kind=kind, name=text) if text.isprintable() else None
+        return await NotificationTemplate.get_or_none(kind=kind, name=cleaned_line(text))
 
 
 def _first(first: Mode, key: str) -> object:

@@ -13,7 +13,7 @@ from otae.invitations import channels, recipients
 from otae.invitations.modes import Mode, default_mode, mode_of
 from otae.store.desk import Desk
 from otae.store.models import NotificationTemplate, Person
-from otae.text import identifier
+from otae.text import identifier, why_refused
 
 OWNERSHIPS = ("corporate", "employee")
 PLATFORMS = ("macos",)
@@ -108,8 +108,8 @@ async def check_terms(order: InvitationOrder) -> tuple[Terms | None, dict[str, s
         wrong["way"] = "choose ota or profile"
     if order.carrier and await find_carrier(local.printable(order.carrier)) is None:
         wrong["carrier"] = "there is no carrier with this name"
-    if len(order.note) > LONGEST_NOTE or not order.note.replace("\r", "").replace("\n", "").isprintable():
-        wrong["note"] = f"use at most {LONGEST_NOTE} printable characters"
+    if len(order.note) > LONGEST_NOTE or why_refused(order.note.replace("\r", "").replace("\n", "")):
+        wrong["note"] = f"use at most {LONGEST_NOTE} characters, none that hides or turns text"
     url = await _template("url", order.url_template, mode, wrong)
     pin = await _template("pin", order.pin_template, mode, wrong)
     confirmation = await _template("confirmation", order.confirmation_template, mode, wrong)

@@ -9,6 +9,7 @@ from uuid import UUID
 from tortoise.functions import Count
 from tortoise.queryset import QuerySet
 
+from otae.contacts import shown_address
 from otae.delivery import compose
 from otae.delivery.compose import Preview
 from otae.directory.reach import EVERYBODY, Reach
@@ -196,7 +197,7 @@ def cells(row: GroupInvitation, result: Result) -> list[str]:
     return [
         person.name,
         person.display_name,
-        person.email or "",
+        shown_address(person.email),
         person.status,
         person.reason,
         str(person.invitation_id or ""),

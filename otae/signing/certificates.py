@@ -16,7 +16,7 @@ from otae.signing.der import INTEGER, SEQUENCE, Fields, explicit, sequence
 KEY_BITS: Final = 2048
 _MAX_NAME: Final = 64
 #: What ``cryptography`` raises for what it cannot read in a certificate; the last, where warnings are errors.
-_UNREADABLE: Final = (
+UNREADABLE: Final = (
     ValueError,
     TypeError,
     AssertionError,
@@ -54,16 +54,8 @@ def load_certificate(data: bytes) -> x509.Certificate:
     """
     try:
         return x509.load_der_x509_certificate(data)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise MessageUnreadable("not a certificate") from error
-
-
-def load_pem(text: bytes) -> tuple[x509.Certificate, ...]:
-    """Every certificate of a PEM text, in its order, at least one. Raises MessageUnreadable."""
-    try:
-        return tuple(x509.load_pem_x509_certificates(text))
-    except _UNREADABLE as error:
-        raise MessageUnreadable("no certificate in PEM") from error
 
 
 def load_key(pkcs8: bytes) -> rsa.RSAPrivateKey:
@@ -135,7 +127,7 @@ def check_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> 
     """
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, *_UNREADABLE) as error:
+    except (InvalidSignature, *UNREADABLE) as error:
         raise SignerUntrusted("issued by somebody else") from error
     if not is_authority(issuer):
         raise SignerUntrusted("the issuer is no certificate authority")
@@ -147,7 +139,7 @@ def extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extensi
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise MessageUnreadable("the extensions of a certificate cannot be read") from error
 
 
@@ -155,7 +147,7 @@ def subject_text(name_der: bytes) -> str:
     """A Name from DER as RFC 4514 text, for the log alone; empty when it cannot be read."""
     try:
         return x509.Name.from_bytes(name_der).rfc4514_string()
-    except _UNREADABLE:
+    except UNREADABLE:
         return ""
 
 

@@ -14,6 +14,7 @@ import phonenumbers
 from otae.errors import InputRefused
 from otae.store import statements
 from otae.store.models import Property
+from otae.text import cleaned_line, why_refused
 
 Value = bool | int | str
 
@@ -56,9 +57,10 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 
 def _name(text: str) -> str:
-    if not text or len(text) > 100 or not text.isprintable():
-        raise ValueError("use 1 to 100 printable characters")
-    return text
+    line = cleaned_line(text)
+    if why_refused(text) or not 0 < len(line) <= 100:
+        raise ValueError("use 1 to 100 characters in one line")
+    return line
 
 
 def _domain(text: str) -> str:

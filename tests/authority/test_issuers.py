@@ -12,7 +12,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from otae.authority import issuers
 from otae.authority.revocation import revoke
 from otae.errors import CertificateMismatch, CertificateRevoked, NotReady
-from otae.signing.certificates import fingerprint, load_certificate, load_pem
+from otae.signing.bundles import read_bundle
+from otae.signing.certificates import fingerprint, load_certificate
 from otae.store import database, properties
 from otae.store.desk import Desk
 from otae.store.keyring import open_vault
@@ -44,7 +45,7 @@ async def test_chains_go_from_the_issuer_up_to_the_root_without_it(desk: Desk) -
 
 
 async def test_the_root_is_exported_as_pem(desk: Desk) -> None:
-    assert load_pem(await issuers.root_pem()) == (await issuers.root(),)
+    assert read_bundle(await issuers.root_pem()).certificates == (await issuers.root(),)
 
 
 async def test_what_is_not_there_says_so(desk: Desk) -> None:

@@ -12,7 +12,8 @@ from otae.authority.crl import crl
 from otae.authority.root import bring_root_key_back, check_export, export_root_key, remove_root_key
 from otae.authority.rotation import rotate_device_ca
 from otae.errors import InputRefused, NotReady
-from otae.signing.certificates import load_pem, new_key
+from otae.signing.bundles import read_bundle
+from otae.signing.certificates import new_key
 from otae.signing.encrypted_key import encrypted_pem
 from otae.store import database
 from otae.store.desk import Desk
@@ -46,7 +47,7 @@ async def test_openssl_opens_the_export_with_the_passphrase_and_with_no_other(de
     assert opened == openssl("x509", "-in", "root.pem", "-noout", "-pubkey", folder=tmp_path)
     assert not openssl("pkey", "-in", "root.pem", "-passin", "pass:correct horse batterz", folder=tmp_path)
     assert "PBKDF2" in openssl("asn1parse", "-in", "root.pem", folder=tmp_path)
-    assert load_pem(data) == (await issuers.root(),)
+    assert read_bundle(data).certificates == (await issuers.root(),)
     assert await AuditEntry.filter(action="root-key.exported", actor="ada").count() == 1
 
 

@@ -136,7 +136,7 @@ async def test_a_signer_is_refused_for_what_is_wrong_with_it(desk: Desk, now: da
     )
     cannot = other.for_encryption_alone(now)
     for data, field, words in (
-        (b"nonsense", "file", "PEM, DER or PKCS#12"),
+        (b"nonsense", "file", "PEM, DER, PKCS#7 or PKCS#12"),
         (pem(good.certificate, *other.chain), "key", "no private key"),
         (key_pem(key("Example root")) + pem(good.certificate, other.chain[0]), "key", "another certificate"),
         (bundle(late, *other.chain), "file", "ended on"),

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from otae.rehearsal.mac import Answer, Facts, Line, Mac, build_hardware
-from otae.signing.certificates import load_pem
+from otae.signing.bundles import read_bundle
 from tests.flow.house import PROFILE_TYPE, write_maker
 from tests.flow.processes import Processes, environment, link_in, pin_in
 from tests.servers.ports import free_port, wait_until
@@ -90,7 +90,7 @@ async def test_from_the_setup_link_to_enrolled(page: Page, tmp_path: Path, smtp_
         words = "\n".join(body.get_content() for body in bodies if body)
         portal = await page.context.new_page()
         profile = await download(portal, words, origin)
-        root = load_pem((await asyncio.to_thread(otae.run, "ca", "export-root")).encode())[0]
+        root = read_bundle((await asyncio.to_thread(otae.run, "ca", "export-root")).encode()).certificates[0]
         async with Line(origin, [root]) as line:
             mac = Mac(line, [root], await build_hardware(maker, datetime.now(UTC)), Facts.invented())
             await mac.install(profile)

@@ -15,6 +15,23 @@ from otae.delivery.phones import NumberRefused, country_code, e164
         ("0049 151 12345678", "DE", "+4915112345678"),
         ("(201) 555-0123", "US", "+12015550123"),
         ("+1\u00a0201.555.0123", "DE", "+12015550123"),
+        ("+49 (0) 151 2345678", "", "+491512345678"),
+        ("+49 (0)30/1234567", "", "+49301234567"),
+        ("030/1234567", "DE", "+49301234567"),
+        ("06131 / 234567", "DE", "+496131234567"),
+        ("+49/151/2345678", "", "+491512345678"),
+        ("201/555-0123", "US", "+12015550123"),
+        ("+49 151\u20132345678", "", "+491512345678"),
+        ("+49 151\u22122345678", "", "+491512345678"),
+        ("\u202a+49 151 2345678\u202c", "", "+491512345678"),
+        ("\u2068+49 151 2345678\u2069", "", "+491512345678"),
+        ("tel:+491512345678", "", "+491512345678"),
+        ("TEL: +49-151-2345678", "", "+491512345678"),
+        ("\uff0b49 151 2345678", "", "+491512345678"),
+        ("+49\u202f151\u202f2345678", "", "+491512345678"),
+        ('="+491512345678"', "", "+491512345678"),
+        ("'+491512345678", "", "+491512345678"),
+        (" \u00a0+49.151.2345678\ufeff\n", "", "+491512345678"),
     ],
 )
 def test_a_number_is_kept_as_it_is_dialled_from_everywhere(written: str, region: str, number: str) -> None:
@@ -31,9 +48,12 @@ def test_a_number_is_kept_as_it_is_dialled_from_everywhere(written: str, region:
         ("1-800-FLOWERS", "US"),
         ("+4915112345678\nBcc: x", "DE"),
         ("+4915112345678,+4915112345679", "DE"),
-        ("\uff0b4915112345678", "DE"),
+        ("4915112345678", "DE"),
+        ("15112345678", "DE"),
+        ("12345678", "DE"),
+        ("[+49] 151 2345678", "DE"),
+        ("+49 30 1234567\n68", "DE"),
         ("٠١٥١١٢٣٤٥٦٧٨", "DE"),
-        ("+49 151 12345678 ext. 5", "DE"),
         ("+49\u202e15112345678", "DE"),
         ("\U0001f4de 15112345678", "DE"),
         ("+49" + "1" * 10_000, "DE"),
@@ -43,6 +63,43 @@ def test_a_number_is_kept_as_it_is_dialled_from_everywhere(written: str, region:
 def test_what_could_not_be_called_is_refused(written: str, region: str) -> None:
     with pytest.raises(NumberRefused):
         e164(written, region=region)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "+49 30 1234567 / 68",
+        "030 1234567/68",
+        "+49 151 234567 / 8",
+        "+49 30 1234567 (68)",
+        "0151 2345678/0151 2345679",
+        "5551 / 5552",
+    ],
+)
+def test_two_numbers_never_become_one(written: str) -> None:
+    with pytest.raises(NumberRefused, match="two numbers"):
+        e164(written, region="DE")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "+1 212-555-0100 x12",
+        "+1 212-555-0100 ext. 12",
+        "tel:+12125550100;ext=12",
+        "+12125550100,,12",
+        "+12125550100#12",
+    ],
+)
+def test_an_extension_is_refused_with_what_to_say(written: str) -> None:
+    with pytest.raises(NumberRefused, match="no extension"):
+        e164(written, region="DE")
+
+
+@pytest.mark.parametrize("written", ["4.91512E+11", "4,91512E+11", "4.91512e11"])
+def test_a_number_that_a_spreadsheet_shortened_says_so(written: str) -> None:
+    with pytest.raises(NumberRefused, match="spreadsheet"):
+        e164(written, region="DE")
 
 
 @given(st.text(max_size=60))

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from otae.contacts import mail_address
 from otae.delivery import claims, lines, outbox, outcomes, rounds
 from otae.delivery.outcomes import Accepted, Claimed
 from otae.store.database import transaction
@@ -40,6 +41,16 @@ async def standing() -> dict[str, int]:
     for status in await Delivery.all().values_list("status", flat=True):
         found[str(status)] = found.get(str(status), 0) + 1
     return found
+
+
+async def test_a_domain_beyond_ascii_is_sent_to_in_its_a_label_and_names_as_they_are(
+    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
+) -> None:
+    await use_server(smtp_server)
+    mia = await invite("url", email=mail_address("mia@müller.example"), display_name="山田\u3000太郎 علی\u200cرضا")
+    await rounds.deliver_all(desk, ids([mia]), now=NOW)
+    assert [mail.recipients for mail in smtp_server.messages] == [("mia@xn--mller-kva.example",)]
+    await check_ledger([smtp_server], recipients=1)
 
 
 async def test_a_list_is_sent_each_message_once_and_every_pin_is_forgotten(

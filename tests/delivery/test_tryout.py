@@ -18,6 +18,7 @@ from otae.delivery import deliverability
 from otae.delivery.conversation import BLANK, Conversation
 from otae.delivery.tryout import try_out
 from otae.store.desk import Desk
+from otae.store.models import NotificationServer
 from tests.delivery.conftest import NOW, UseServer
 from tests.servers.smtp import SMTPServer, StartSMTP
 
@@ -115,6 +116,22 @@ async def test_a_silent_dns_leaves_it_open(names: NameServer) -> None:
     names.silent = True
     found = await deliverability.look("example.test", "house")
     assert states(found) == {"SPF": "unknown", "DKIM": "unknown", "DMARC": "unknown"}
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_a_private_authority_is_trusted_for_its_server_alone(
+    desk: Desk, use_server: UseServer, start_smtp: StartSMTP, names: NameServer, security: str
+) -> None:
+    smtp = start_smtp(security)
+    ours = smtp.ca_file.read_text()
+    server = await use_server(smtp, host="localhost", ca_pem="Söhne\n" + ours)
+    assert server.ca_pem == ours
+    outcome = await try_out(desk, server, "ada@example.test", message_id=ID, now=NOW)
+    assert outcome["ok"] is True, outcome
+    await NotificationServer.all().update(ca_pem="")
+    refused = await try_out(desk, await NotificationServer.get(), "ada@example.test", message_id=ID, now=NOW)
+    assert refused["ok"] is False
+    assert "not trusted" in str(refused["words"])
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])

@@ -72,6 +72,16 @@ async def test_missing_attributes_are_missing_and_no_more(people: LdapDirectory)
     assert (bad.email, bad.phone) == (None, None)
 
 
+async def test_a_name_keeps_its_spaces_and_joiners_and_a_domain_is_found_as_written(
+    people: LdapDirectory,
+) -> None:
+    anna = await people.find_by_mail("anna@müller.example")
+    assert anna is not None
+    assert anna.display_name == "Anna Käfer علی\u200cرضا"
+    assert (anna.email, anna.phone) == ("anna@xn--mller-kva.example", None), "two numbers are none"
+    assert [each.name for each in await people.search_people("Anna\u00a0Käfer")] == ["anna"]
+
+
 async def test_the_first_of_several_addresses_is_taken(people: LdapDirectory) -> None:
     cleo = await people.find_person("cleo")
     assert cleo is not None

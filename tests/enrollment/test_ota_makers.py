@@ -1,5 +1,6 @@
 """Whose device certificates are believed in phase 2, and whose in a rehearsal."""
 
+import ssl
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ from otae.errors import (
     SignerUntrusted,
 )
 from otae.signing import cms
-from otae.signing.certificates import der
+from otae.signing.certificates import der, new_key, pem
 from otae.store import database
 from otae.store.desk import Desk
 from tests.enrollment import lab
 from tests.enrollment.lab import LabMac
 from tests.enrollment.phases import certified, refused, started, state
+from tests.signing import spoiled
 
 pytestmark = pytest.mark.anyio
 
@@ -83,3 +85,15 @@ async def test_a_file_of_makers_that_cannot_be_read_stops_the_start(tmp_path: Pa
         with pytest.raises(CannotStart, match="OTAE_EXTRA_DEVICE_CA_FILE"):
             ota.lab_authorities(path)
     assert ota.lab_authorities(None) == ()
+
+
+def test_a_file_of_makers_is_read_as_it_comes_and_the_bad_ones_are_left_out(tmp_path: Path) -> None:
+    key = new_key()
+    good, bad = spoiled.certificate(key, "Lab"), ssl.DER_cert_to_PEM_cert(spoiled.version_4(key)).encode()
+    path = tmp_path / "makers.pem"
+    path.write_bytes(b"\xef\xbb\xbfS\xf6hne\n" + bad + pem(good))
+    assert ota.lab_authorities(path) == (good,)
+    path = tmp_path / "bad.pem"
+    path.write_bytes(bad)
+    with pytest.raises(CannotStart, match="its version is 4"):
+        ota.lab_authorities(path)

@@ -11,7 +11,8 @@ import pytest
 from cryptography import x509
 
 from otae.rehearsal.mac import Facts, Line, Mac, Safari, build_hardware
-from otae.signing.certificates import Keyed, load_pem
+from otae.signing.bundles import read_bundle
+from otae.signing.certificates import Keyed
 from tests.flow.house import PASSWORD, write_maker
 from tests.flow.processes import Processes, environment, link_in, pin_in
 from tests.servers.ports import free_port
@@ -73,7 +74,9 @@ def deployed(folder: Path, database_url: str, redis: RedisServer, smtp: SMTPServ
         otae.run(*server, "--from-name", "Example IT", "--from-email", "desk@example.test")
         with otae.started("serve", "worker", "clock"):
             otae.wait(port)
-            yield Deployed(otae, port, router, maker, smtp, load_pem(otae.run("ca", "export-root").encode())[0])
+            yield Deployed(
+                otae, port, router, maker, smtp, read_bundle(otae.run("ca", "export-root").encode()).certificates[0]
+            )
         assert router.timeouts == 0
 
 
@@ -90,7 +93,7 @@ async def enroll(house: Deployed, mode: str, name: str) -> str:
     invited = await asyncio.to_thread(house.otae.json, "invite", "--user", name, "--mode", mode)
     words = await house.mails(to, 1 + has_pin)
     assert link_in(words) == invited["url"]
-    async with Line(house.router.url, load_pem(house.router.ca_file.read_bytes())) as line:
+    async with Line(house.router.url, read_bundle(house.router.ca_file.read_bytes()).certificates) as line:
         safari = Safari(line)
         page = await safari.sign_in(
             await safari.open(invited["url"]),

@@ -11,7 +11,19 @@ from tests.house.tree import ROOT
 
 EDGES = ("web", "tasks", "rehearsal", "overview", "mdm", "enrollment", "invitations")
 ROOMS = ("accounts", "directory", "delivery", "authority", "store", "signing", "apple")
-MODULES = ("__main__", "cli", "app", "outgoing", "words", "text", "settings", "server_urls", "errors")
+MODULES = (
+    "__main__",
+    "cli",
+    "app",
+    "outgoing",
+    "words",
+    "contacts",
+    "settings",
+    "server_urls",
+    "hostnames",
+    "text",
+    "errors",
+)
 NAMED = ("rehearsal/mac", "rehearsal/run", "store/vault", "store/models")
 
 BREAKS = {

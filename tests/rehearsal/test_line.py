@@ -12,7 +12,8 @@ from cryptography import x509
 from otae.rehearsal.line import Line
 from otae.rehearsal.safari import Safari
 from otae.rehearsal.steps import MacRefuses
-from otae.signing.certificates import Keyed, load_pem
+from otae.signing.bundles import read_bundle
+from otae.signing.certificates import Keyed
 from tests.servers.ports import Identity, make_identity
 
 pytestmark = pytest.mark.anyio
@@ -54,7 +55,7 @@ def identity(tmp_path: Path) -> Identity:
 
 
 def roots(identity: Identity) -> list[x509.Certificate]:
-    return list(load_pem(identity.ca_file.read_bytes()))
+    return list(read_bundle(identity.ca_file.read_bytes()).certificates)
 
 
 async def test_elsewhere_everything_but_the_address_stays_the_public_origin_s(identity: Identity) -> None:

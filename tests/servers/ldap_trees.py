@@ -83,6 +83,12 @@ def generic(crowd: int) -> str:
         person("twin2", mail="twins@example.test"),
         person("same", dn=f"cn=Same One,{PEOPLE}", cn="Same One"),
         person("same", dn=f"cn=Same Two,{PEOPLE}", cn="Same Two"),
+        person(
+            "anna",
+            displayName="Anna\u00a0Käfer\u3000علی\u200cرضا",
+            mail="anna@xn--mller-kva.example",
+            telephoneNumber="+49 30 1234567 / 68",
+        ),
         person("bad", mail="not an address", telephoneNumber="call me"),
         *(person(f"u{number:05}") for number in range(1, crowd + 1)),
     ]

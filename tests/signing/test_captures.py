@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives import serialization
 from otae.errors import KeyRefused, MessageUnreadable, Refusal, SignatureInvalid, SignerUntrusted
 from otae.signing import cms, csr, envelopes, scep, scep_client
 from otae.signing.apple_device_ca import check_apple_device
-from otae.signing.certificates import Keyed, dump_key, load_key, load_pem
+from otae.signing.bundles import read_bundle
+from otae.signing.certificates import Keyed, dump_key, load_key
 from tests.reference import reference
 from tests.signing import openssl
 
@@ -46,7 +47,7 @@ def authority_2016(tmp_path_factory: pytest.TempPathFactory) -> Keyed:
     pkcs8 = loaded.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    certificate = load_pem(reference("captures/scep/macos-2016-ca.crt").read_bytes())[0]
+    certificate = read_bundle(reference("captures/scep/macos-2016-ca.crt").read_bytes()).certificates[0]
     key_again = load_key(pkcs8)
     assert dump_key(key_again) == pkcs8
     return Keyed(certificate, key_again)
@@ -116,11 +117,11 @@ def test_a_recorded_message_with_one_bit_changed_says_nothing_else(path: str) ->
 
 @pytest.mark.parametrize("leaf", ["appleca_signed.pem", "appleca_signed_newer.pem"])
 def test_apples_device_leafs_are_apples(leaf: str) -> None:
-    check_apple_device(load_pem(reference(f"captures/apple-device-leafs/{leaf}").read_bytes())[0])
+    check_apple_device(read_bundle(reference(f"captures/apple-device-leafs/{leaf}").read_bytes()).certificates[0])
 
 
 def test_somebody_elses_certificate_is_not_apples() -> None:
-    certificate = load_pem(reference("captures/push-certificates/mock_push_cert.pem").read_bytes())[0]
+    certificate = read_bundle(reference("captures/push-certificates/mock_push_cert.pem").read_bytes()).certificates[0]
     with pytest.raises(SignerUntrusted):
         check_apple_device(certificate)
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from otae.errors import MessageUnreadable, Refusal, SignerUntrusted
 from otae.signing import certificates, der
+from otae.signing.bundles import read_bundle
 from otae.signing.certificates import Keyed
 from tests.signing.conftest import Tree
 from tests.signing.forge import Signer
@@ -45,14 +46,14 @@ def test_a_key_behind_a_pass_phrase_is_refused(tree: Tree) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200))
 def test_noise_is_refused_by_name(noise: bytes) -> None:
-    for load in (certificates.load_certificate, certificates.load_key, certificates.load_pem):
+    for load in (certificates.load_certificate, certificates.load_key, read_bundle):
         with pytest.raises(MessageUnreadable):
             load(noise)
 
 
 def test_pem_comes_back_in_its_order(tree: Tree) -> None:
     text = certificates.pem(tree.ra.certificate, tree.device_ca.certificate)
-    assert certificates.load_pem(text) == (tree.ra.certificate, tree.device_ca.certificate)
+    assert read_bundle(text).certificates == (tree.ra.certificate, tree.device_ca.certificate)
 
 
 def test_a_fingerprint_is_sha256_in_lower_case_hex(tree: Tree) -> None:

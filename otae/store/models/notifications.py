@@ -23,6 +23,7 @@ class NotificationServer(Row):
     NTLM; `clear_sign_in`: also over a line without TLS. `oauth`: "", or whose tokens sign in instead of a password:
     `password_sealed` is the client's secret or key then. `told_at`: when an administrator was last told by mail that it
     refuses everything.
+    `ca_pem`: the authorities that the server's certificate must lead to, "" for those this machine trusts.
     """
 
     kind = fields.CharField(max_length=10, default="smtp")
@@ -39,6 +40,7 @@ class NotificationServer(Row):
     oauth_token_url = fields.CharField(max_length=500, default="", db_default="")
     oauth_client_id = fields.CharField(max_length=200, default="", db_default="")
     oauth_scope = fields.CharField(max_length=500, default="", db_default="")
+    ca_pem = fields.TextField(default="", db_default="")
     from_name = fields.CharField(max_length=200)
     from_email = fields.CharField(max_length=254)
     timeout = fields.IntField(default=30)

@@ -6,6 +6,7 @@ from uuid import UUID
 from starlette.responses import Response
 
 from otae.accounts import addresses, own_account, strength
+from otae.contacts import LONGEST, shown_address
 from otae.directory.facts import DOMAIN
 from otae.errors import InputRefused, SigninFailed, SlowDown
 from otae.web import guards, refused_forms
@@ -22,7 +23,7 @@ ACCOUNT: Final = "/admin/account"
 class AccountForm(NamedForm):
     """An administrator's own settings."""
 
-    email = StringField(_("Mail address"), [Length(max=addresses.LONGEST)])
+    email = StringField(_("Mail address"), [Length(max=LONGEST)], filters=[shown_address])
 
 
 class PasswordForm(NamedForm):

@@ -10,6 +10,7 @@ from otae.authority import uploads
 from otae.authority.uploads import Uploaded, UploadPurpose
 from otae.errors import InputRefused
 from otae.web.addresses import UPLOAD_CAP
+from otae.web.admin.authorities_form import told_left_out
 from otae.web.admin.entries import NamedForm
 from otae.web.admin.tree import CERTIFICATES
 from otae.web.forms import FileField, PasswordField, upload
@@ -83,13 +84,13 @@ def take(kind: Kind) -> Page:
             form = await UploadForm.read(visit.request)
             data, key = await upload(visit.request, "file"), await upload(visit.request, "key")
         try:
-            await kind.take(
+            taken = await kind.take(
                 visit.desk, chosen(data), key or None, form.password.data or None, now=visit.now, actor=visit.actor
             )
         except InputRefused as refusal:
             form.refuse(refusal)
             return _form(visit, kind, form, status=422)
-        return go(CERTIFICATES, "success", _("The certificate is in use from now on."))
+        return go(CERTIFICATES, "success", _("The certificate is in use from now on.") + told_left_out(taken.left_out))
 
     return page
 

@@ -1,6 +1,5 @@
 """Settings → LDAP: the directories that people and groups come from, and a test that goes the whole way."""
 
-import ssl
 from typing import Final
 
 from starlette.responses import Response
@@ -8,19 +7,19 @@ from starlette.responses import Response
 from otae.directory import entries, servers
 from otae.directory.servers import DirectoryEntry, DirectoryRow, DirectoryTest
 from otae.errors import InputRefused, SlowDown
+from otae.hostnames import shown_host
 from otae.overview.domains import Dependents, dependents
 from otae.web.addresses import UPLOAD_CAP
 from otae.web.admin import connection_steps
-from otae.web.admin.entries import NamedForm, found, row_id
+from otae.web.admin.authorities_form import AuthoritiesForm
+from otae.web.admin.entries import found, row_id
 from otae.web.forms import (
-    FileField,
     InputRequired,
     IntegerField,
     Optional,
     PasswordField,
     SelectField,
     StringField,
-    TextAreaField,
     upload,
 )
 from otae.web.guards import Console
@@ -56,21 +55,19 @@ CHOOSE: Final = _("choose one of these")
 FIELDS: Final = 30
 
 
-class DirectoryForm(NamedForm):
+class DirectoryForm(AuthoritiesForm):
     """A directory. ``password``: only ever written; empty keeps the stored one. ``port``: empty for the usual one."""
 
     kind = SelectField(_("Type"), choices=KINDS, default="ldap", invalid_choice_message=CHOOSE)
     domain = StringField(_("Domain"), [InputRequired(NEEDED)])
     alias = StringField(_("Domain alias"))
-    primary_host = StringField(_("Primary server"), [InputRequired(NEEDED)])
-    secondary_host = StringField(_("Secondary server"))
+    primary_host = StringField(_("Primary server"), [InputRequired(NEEDED)], filters=[shown_host])
+    secondary_host = StringField(_("Secondary server"), filters=[shown_host])
     security = SelectField(
         _("Secure connection"), choices=SECURITIES, default="starttls", invalid_choice_message=CHOOSE
     )
     port = IntegerField(_("Port"), [Optional()])
     timeout = IntegerField(_("Timeout in seconds"), [InputRequired(_("use 1 to 15 seconds"))], default=5)
-    ca_pem = TextAreaField(_("Certificates"))
-    ca_file = FileField(_("Certificate file"))
     bind_name = StringField(_("Bind name"))
     password = PasswordField(_("Bind password"))
     user_base = StringField(_("User base DN"), [InputRequired(NEEDED)])
@@ -86,7 +83,7 @@ class DirectoryForm(NamedForm):
         return self.entered(
             DirectoryEntry,
             port=PORTS[self.security.data] if self.port.data is None else self.port.data,
-            ca_pem=_pem(ca_file) if ca_file else (self.ca_pem.data or ""),
+            ca_pem=self.read_authorities(ca_file),
             global_catalog_port=self.global_catalog_port.data or 0,
         )
 
@@ -119,7 +116,7 @@ async def add(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return await _saved(visit, row, tested, _("%s was added.") % row.domain)
+            return await _saved(visit, row, tested, (_("%s was added.") % row.domain) + form.left_out)
     return _ask(visit, form, status=422)
 
 
@@ -143,7 +140,7 @@ async def change(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return await _saved(visit, row, tested, _("%s was saved.") % row.domain)
+            return await _saved(visit, row, tested, (_("%s was saved.") % row.domain) + form.left_out)
     return await _page(visit, row, form=form, status=422)
 
 
@@ -240,13 +237,6 @@ def _losses(row: DirectoryRow, hanging: Dependents) -> str:
         )
         told.append(words % {"num": hanging.pending})
     return " ".join(told)
-
-
-def _pem(data: bytes) -> str:
-    """Return a certificate file as PEM; what is neither PEM nor DER is left for the room to refuse."""
-    if b"-----BEGIN" in data:
-        return data.decode("utf-8-sig", "replace")
-    return ssl.DER_cert_to_PEM_cert(data)
 
 
 def _mark(last: DirectoryTest | None) -> str:

@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
-from otae.accounts import addresses, administrators, arrivals, browsers, directory_sign_in, strength
+from otae.accounts import administrators, arrivals, browsers, directory_sign_in, strength
+from otae.contacts import LONGEST, shown_address
 from otae.errors import Busy, DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
 from otae.text import identifier
 from otae.web import cookie_check, guards, password_again, refused_forms
@@ -43,7 +44,7 @@ class SetupForm(Form):
     """Who the new administrator is. ``again``: the password a second time."""
 
     name = StringField(_("Name"), [InputRequired(_("Choose a name.")), Length(max=100)])
-    email = StringField(_("Mail address"), [Length(max=addresses.LONGEST)])
+    email = StringField(_("Mail address"), [Length(max=LONGEST)], filters=[shown_address])
     password = PasswordField(_("Password"), [InputRequired(_("Choose a password."))])
     again = PasswordField(_("The same password again"), [InputRequired(_("Enter the password a second time."))])
 

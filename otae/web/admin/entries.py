@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from otae.directory.sheets import marked
+from otae.text import cleaned_line
 from otae.web.failures import Failure, NotFound
 from otae.web.forms import Form
 from otae.words import gettext as _
@@ -61,7 +62,7 @@ def one_of(request: Request, name: str, known: Container[str]) -> str:
 def asked(request: Request, name: str) -> str:
     """Return what the address asks for under ``name``: one printable line, without outer spaces, "" when nothing."""
     text = request.query_params.get(name, "")
-    return "".join(one for one in text if one.isprintable()).strip()[:LONGEST]
+    return cleaned_line(text, LONGEST)
 
 
 def number(request: Request, name: str, most: int) -> int:

@@ -5,10 +5,23 @@ from typing import Final
 
 from starlette.responses import Response
 
+from otae.contacts import shown_address
 from otae.delivery import servers, sms_servers, tested
 from otae.errors import InputRefused, SlowDown
+from otae.hostnames import shown_host
+from otae.web.addresses import UPLOAD_CAP
+from otae.web.admin.authorities_form import AuthoritiesForm
 from otae.web.admin.entries import NamedForm, found, row_id
-from otae.web.forms import BooleanField, InputRequired, IntegerField, PasswordField, SelectField, StringField
+from otae.web.forms import (
+    MAX_FIELDS,
+    BooleanField,
+    InputRequired,
+    IntegerField,
+    PasswordField,
+    SelectField,
+    StringField,
+    upload,
+)
 from otae.web.guards import Console
 from otae.web.pages import go, render, wants_part
 from otae.words import gettext as _
@@ -26,12 +39,12 @@ NOT_AN_OAUTH: Final = _("choose one of the list")
 NOT_A_CHANNEL: Final = _("choose none, STARTTLS or TLS")
 
 
-class ServerForm(NamedForm):
+class ServerForm(AuthoritiesForm):
     """An SMTP server. ``password``: only ever written; empty keeps the stored one."""
 
     name = StringField(_("Name"), [InputRequired(NEEDED)])
     description = StringField(_("Description"))
-    host = StringField(_("SMTP server"), [InputRequired(NEEDED)])
+    host = StringField(_("SMTP server"), [InputRequired(NEEDED)], filters=[shown_host])
     port = IntegerField(_("Port"), [InputRequired(_("use a number from 1 to 65535"))], default=25)
     security = SelectField(
         _("Secure channel"), choices=SECURITIES, default="none", invalid_choice_message=NOT_A_CHANNEL
@@ -45,7 +58,7 @@ class ServerForm(NamedForm):
     oauth_scope = StringField(_("Scope"))
     clear_sign_in = BooleanField(_("Sign in also without encryption"))
     from_name = StringField(_("From name"), [InputRequired(NEEDED)])
-    from_email = StringField(_("From e-mail"), [InputRequired(NEEDED)])
+    from_email = StringField(_("From e-mail"), [InputRequired(NEEDED)], filters=[shown_address])
     timeout = IntegerField(_("Timeout in seconds"), [InputRequired(_("use 5 to 60 seconds"))], default=30)
     retries = IntegerField(_("Retries"), [InputRequired(_("use a number from 0 to 20"))], default=5)
     connections = IntegerField(_("Connections"), default=4)
@@ -53,9 +66,11 @@ class ServerForm(NamedForm):
     standby = IntegerField(_("Standby order"), default=0)
     dkim_selector = StringField(_("DKIM selector"))
 
+    file: bytes = b""
+
     def entry(self) -> servers.ServerEntry:
-        """Return what was entered, as the room takes it."""
-        return self.entered(servers.ServerEntry)
+        """Return what was entered, as the room takes it; a chosen file counts instead of pasted certificates."""
+        return self.entered(servers.ServerEntry, ca_pem=self.read_authorities(self.file))
 
 
 class RecipientForm(NamedForm):
@@ -85,14 +100,15 @@ async def blank(visit: Console) -> Response:
 
 async def add(visit: Console) -> Response:
     """Add a server and go where it can be tested."""
-    form = await ServerForm.read(visit.request)
+    form = await _read(visit)
     if form.validate():
         try:
-            server = await servers.add_server(visit.desk, form.entry(), now=visit.now, actor=visit.actor)
+            entry = form.entry()
+            server = await servers.add_server(visit.desk, entry, now=visit.now, actor=visit.actor)
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            text = _("%s was added. Test it now.") % server.name
+            text = _("%s was added. Test it now.") % server.name + form.left_out
             return go(f"{SERVERS}/{server.id}", "success", text)
     context = {"form": form, "stored": False}
     return render(visit.request, "admin/notification-servers/add.html", context, status=422)
@@ -117,9 +133,9 @@ async def news(visit: Console, base: str, template: str) -> Response:
 
 async def change(visit: Console) -> Response:
     """Change a server."""
-    server, form = await _find(visit), await ServerForm.read(visit.request)
+    server, form = await _find(visit), await _read(visit)
     if await _saved(visit, server, form):
-        return go(f"{SERVERS}/{server.id}", "success", _("%s was saved.") % server.name)
+        return go(f"{SERVERS}/{server.id}", "success", _("%s was saved.") % server.name + form.left_out)
     return await _page(visit, form=form, status=422)
 
 
@@ -142,7 +158,7 @@ async def remove(visit: Console) -> Response:
 
 async def test(visit: Console) -> Response:
     """Save what is on the screen and order a test mail with it; the page follows it."""
-    server, form = await _find(visit), await ServerForm.read(visit.request)
+    server, form = await _find(visit), await _read(visit)
     recipient = await RecipientForm.read(visit.request)
     begun = await save_and_test(visit, server, recipient, lambda: _saved(visit, server, form), SERVERS)
     if not form.all_errors:
@@ -169,6 +185,16 @@ async def save_and_test(
     else:
         return go(f"{base}/{server.id}#test", "success", _("%s is saved as shown, and tested with it.") % server.name)
     return None
+
+
+async def _read(visit: Console) -> ServerForm:
+    """Return the form with the file that came with it."""
+    async with visit.request.form(
+        max_files=1, max_fields=MAX_FIELDS, max_part_size=UPLOAD_CAP
+    ):  # what follows reads it
+        form = await ServerForm.read(visit.request)
+        form.file = await upload(visit.request, "ca_file")
+    return form
 
 
 async def _saved(visit: Console, server: servers.ServerRow, form: ServerForm) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
 
+from otae.contacts import shown_address
 from otae.directory import Found, GroupFound, groups, local, registry, servers
 from otae.directory.facts import DOMAIN
 from otae.errors import DirectoryUnavailable
@@ -125,7 +126,7 @@ async def _of_all(places: Sequence[str], ask: Callable[[str], Awaitable[list[Eac
 
 def _person(name: str, display_name: str, email: str | None, domain: str) -> Hit:
     ours = domain == DOMAIN
-    told = [display_name, email or _("no e-mail address"), "" if ours else domain]
+    told = [display_name, shown_address(email) or _("no e-mail address"), "" if ours else domain]
     return Hit(name if ours else f"{domain}/{name}", " · ".join(part for part in told if part))
 
 

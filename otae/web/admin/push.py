@@ -7,6 +7,7 @@ from starlette.responses import Response
 from otae.authority import push
 from otae.errors import InputRefused
 from otae.web.addresses import UPLOAD_CAP
+from otae.web.admin.authorities_form import told_left_out
 from otae.web.admin.entries import NamedForm
 from otae.web.forms import FileField, PasswordField, upload
 from otae.web.guards import Console
@@ -46,7 +47,7 @@ async def take(visit: Console) -> Response:
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, form, status=422)
-    return go(PUSH, "success", _("Macs enroll under %s from now on.") % taken.topic)
+    return go(PUSH, "success", (_("Macs enroll under %s from now on.") % taken.topic) + told_left_out(taken.left_out))
 
 
 async def _page(visit: Console, form: PushForm, *, status: int = 200) -> Response:

@@ -5,6 +5,7 @@ from typing import Final
 from starlette.responses import Response
 
 from otae.accounts import unlocking
+from otae.contacts import shown_address
 from otae.delivery.languages import LANGUAGES
 from otae.directory import facts, local, lookup
 from otae.directory.lookup import Narrowing
@@ -25,7 +26,7 @@ class UserForm(NamedForm):
     """What is known of a person. ``password``: only ever written, never shown again."""
 
     display_name = StringField(_("Name"))
-    email = StringField(_("E-mail"))
+    email = StringField(_("E-mail"), filters=[shown_address])
     phone = StringField(_("Phone"))
     language = SelectField(_("Language"), validate_choice=False)
     role = SelectField(_("Role"), validate_choice=False)

@@ -147,10 +147,9 @@ async def test_an_authority_is_taken_from_a_file_in_either_form(
         assert answer.status_code == 303
         assert (await DirectoryServer.get()).ca_pem.strip() == text.strip()
         await DirectoryServer.all().update(ca_pem="")
-    for data in (b"\x00\xff no certificate", text.encode() + b"\x00"):
-        answer = await console.post(page, data=ENTRIES, files={"ca_file": ("ca.pem", data)})
-        assert answer.status_code == 422
-        assert 'id="ca_pem-errors"' in answer.text
+    answer = await console.post(page, data=ENTRIES, files={"ca_file": ("ca.pem", b"\x00\xff no certificate")})
+    assert answer.status_code == 422
+    assert 'id="ca_file-errors"' in answer.text
     assert (await DirectoryServer.get()).ca_pem == ""
 
 

@@ -83,7 +83,8 @@ async def nothing(_desk: Desk, _now: datetime) -> object:
 async def mail_server(desk: Desk, now: datetime) -> UUID:
     entry = servers.ServerEntry(
         name="Office", host="mail.example.test", port=2525, username="otae", password="a mail password", ntlm=True,
-        clear_sign_in=True, from_name="Example GmbH", from_email="it@example.test", timeout=11, retries=2,
+        clear_sign_in=True, ca_pem=pem(await issuers.root()).decode(), from_name="Example GmbH",
+        from_email="it@example.test", timeout=11, retries=2,
         connections=3, rate=60, standby=1, dkim_selector="mail2026", description="of the cellar",
     )  # fmt: skip
     return (await servers.add_server(desk, entry, now=now, actor="ada")).id
@@ -161,7 +162,8 @@ EDITS: Final = {
     "notification server": Edit(
         "/admin/notification-servers/{id}", mail_server,
         {"host": ["mail2.example.test"], "from_email": ["help@example.test"], "dkim_selector": ["mail2027"],
-         "password": ["another password"]},
+         "password": ["another password"], "ca_pem": [""],
+         "oauth_token_url": ["https://login.example.test/token"]},
         apart=("recipient",),
     ),
     "sms gateway": Edit(

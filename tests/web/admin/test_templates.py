@@ -139,7 +139,7 @@ async def test_what_cannot_be_sent_is_told_and_kept_on_the_page(
     wrong = WORDS | {"recipient": "nobody", "text": "no number"}
     answer = await console.post(f"{page}/send", data=wrong, headers=headers)
     assert answer.status_code == 422
-    assert "is no plain mail address" in answer.text
+    assert "this is no e-mail address" in answer.text
     assert "does not say ${enrollment.pin}" in answer.text
     assert await Job.filter(kind=drafts.SEND).count() == 0
 

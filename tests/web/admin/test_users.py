@@ -71,6 +71,44 @@ async def test_refused_entries_stand_beside_their_fields_and_what_was_typed_stay
     assert await Person.all().count() == 0
 
 
+async def test_an_address_is_shown_as_it_was_written_and_kept_as_it_is_sent_to(console: httpx2.AsyncClient) -> None:
+    entries = {
+        "name": "mia",
+        "display_name": "Mia\u00a0Käfer\u3000太郎 علی\u200cرضا",
+        "email": "\u00a0mia@müller.example ",
+    }
+    answer = await console.post("/admin/users/add", data=entries | {"phone": "\u202a+49 151\u20132345678\u202c"})
+    assert answer.status_code == 303
+    mia = await Person.get(name="mia")
+    assert (mia.display_name, mia.email) == ("Mia Käfer 太郎 علی\u200cرضا", "mia@xn--mller-kva.example")
+    assert mia.phone == "+491512345678"
+    for page in ("/admin/users", f"/admin/users/{mia.id}", f"/admin/users/{mia.id}/edit"):
+        text = (await console.get(page)).text
+        assert "mia@müller.example" in text
+        assert "xn--" not in text
+    assert "mia@müller.example" in (await console.get("/admin/users/export/csv")).text
+
+
+@pytest.mark.parametrize(
+    ("field", "entered", "words"),
+    [
+        ("phone", "+49 30 1234567 / 68", "this may be two numbers"),
+        ("phone", "+1 212-555-0100 x12", "text messages reach no extension"),
+        ("phone", "4.91512E+11", "a spreadsheet shortened this number"),
+        ("email", "jürgen@example.test", "needs SMTPUTF8"),
+        ("email", "a..b@example.test", "no e-mail address"),
+        ("display_name", "Ada\u202ecalevoL\u202cx", "turns the direction"),
+    ],
+)
+async def test_what_would_be_a_guess_is_refused_with_what_to_say(
+    console: httpx2.AsyncClient, field: str, entered: str, words: str
+) -> None:
+    answer = await console.post("/admin/users/add", data={"name": "mia", field: entered})
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert await Person.all().count() == 0
+
+
 async def test_a_user_name_is_asked_for_and_taken_once(console: httpx2.AsyncClient, ben: Person) -> None:
     assert "enter a user name" in (await console.post("/admin/users/add", data={})).text
     again = await console.post("/admin/users/add", data={"name": "BEN"})
