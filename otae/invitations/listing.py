@@ -11,7 +11,7 @@ from tortoise.queryset import QuerySet
 
 from otae.directory.groups import with_subgroups
 from otae.directory.reach import EVERYBODY, Reach
-from otae.invitations import tokens
+from otae.invitations import groups, tokens
 from otae.invitations.lifecycle import Created
 from otae.store.models import EnrollmentSession, Event, Group, GroupInvitee, Invitation, Membership, Person
 from otae.store.paging import older
@@ -76,7 +76,9 @@ async def _fitting(narrowed: Narrowed, reach: Reach) -> QuerySet[Invitation]:
         members: Any = Subquery(Membership.filter(group_id__in=within).values("person_id"))
         rows = rows.filter(person_id__in=members)
     if narrowed.group_invitation:
-        invited = GroupInvitee.filter(group_invitation_id=narrowed.group_invitation, invitation_id__not_isnull=True)
+        order = await groups.find(narrowed.group_invitation, reach)
+        number = order.id if order else NOBODY
+        invited = GroupInvitee.filter(group_invitation_id=number, invitation_id__not_isnull=True)
         made: Any = Subquery(invited.values("invitation_id"))
         rows = rows.filter(id__in=made)
     return rows

@@ -1,6 +1,7 @@
 """A role limited to a group: its administrator sees and changes that group's people, and nobody else exists."""
 
 import re
+from datetime import timedelta
 from uuid import UUID
 
 import httpx2
@@ -191,6 +192,26 @@ async def test_a_mac_that_went_to_somebody_else_goes_out_of_sight(site: Site, li
     assert (await limited.get(f"/admin/devices/{BEN}")).status_code == 404
     assert BEN not in (await limited.get("/admin/devices")).text
     assert (await limited.post(f"/admin/devices/{BEN}/release")).status_code == 404
+
+
+async def test_a_search_for_somebody_out_of_reach_finds_no_mac_that_was_theirs(limited: httpx2.AsyncClient) -> None:
+    mine, theirs = await Enrollment.get(device__udid=BEN), await Enrollment.get(device__udid=CLEO)
+    before = mine.authenticated_at - timedelta(days=1)
+    earlier = Enrollment(device_id=mine.device_id, person_id=theirs.person_id, session_id=theirs.session_id)
+    earlier.update_from_dict({"certificate_id": theirs.certificate_id, "topic": mine.topic, "ownership": "corporate"})
+    earlier.update_from_dict({"status": "unenrolled", "authenticated_at": before, "enrolled_at": before})
+    await earlier.save(force_create=True)
+    assert BEN in (await limited.get("/admin/devices?q=ben")).text
+    assert BEN not in (await limited.get("/admin/devices?q=cleo")).text
+    assert BEN not in (await limited.get("/admin/devices?q=cleo%40example.test")).text
+
+
+async def test_a_list_is_narrowed_by_no_group_invitation_out_of_reach(limited: httpx2.AsyncClient) -> None:
+    other, ben = await GroupInvitation.get(name="legal"), await Person.get(name="ben")
+    invitation = await Invitation.filter(person_id=ben.id).first()
+    given = {"name": "ben", "display_name": "ben", "number": 1, "invitation": invitation}
+    await GroupInvitee(group_invitation=other, person=ben, **given).save(force_create=True)
+    assert "ben@example.test" not in (await limited.get(f"/admin/invitations?order={other.id}")).text
 
 
 async def test_who_joins_or_leaves_the_group_counts_from_the_next_click(limited: httpx2.AsyncClient) -> None:
