@@ -24,6 +24,8 @@ SHARED = ipaddress.ip_network("100.64.0.0/10")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
+#: Seconds for looking up what somebody entered.
+LOOK_UP = 3
 #: One label of a host name (RFC 1035 §2.3.4); underscores inside, as some networks use them.
 _LABEL = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.IGNORECASE | re.ASCII)
@@ -79,6 +81,18 @@ async def resolve(host: str, port: int, *, private: bool, loopback: bool) -> lis
     if not allowed:
         raise AddressRefused(f"{host}: no address that may be called")
     return allowed
+
+
+async def is_called(host: str, port: int, *, private: bool, loopback: bool) -> bool:
+    """Tell whether `resolve` would give an address of what is entered; a name that does not resolve may do so later."""
+    try:
+        async with asyncio.timeout(LOOK_UP):
+            await resolve(host, port, private=private, loopback=loopback)
+    except AddressRefused:
+        return False
+    except (OSError, TimeoutError):
+        return True
+    return True
 
 
 def _may_call(text: str, *, private: bool, loopback: bool) -> bool:

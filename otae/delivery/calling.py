@@ -62,6 +62,12 @@ async def call(request: HttpRequest, *, private: bool, patience: float, before_e
         raise Unreachable(_words(error)) from error
 
 
+def host_and_port(url: str) -> tuple[str, int]:
+    """Return where a call to ``url`` goes; ValueError for what is no address."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
 async def _resolve(url: str, *, private: bool) -> list[outgoing.Address]:
     try:
         parts = urlsplit(url)
@@ -69,8 +75,7 @@ async def _resolve(url: str, *, private: bool) -> list[outgoing.Address]:
             raise Unreachable("only https addresses are called")
         if not parts.hostname:
             raise Unreachable("the address names no host")
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        return await outgoing.resolve(parts.hostname, port, private=private, loopback=private)
+        return await outgoing.resolve(*host_and_port(url), private=private, loopback=private)
     except AddressRefused as error:
         raise Unreachable(error.words) from error
     except (OSError, ValueError) as error:

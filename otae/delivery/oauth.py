@@ -22,7 +22,6 @@ from otae.delivery import calling
 from otae.delivery.conversation import BLANK, Conversation
 from otae.delivery.message import short_line
 from otae.delivery.transport import NotSent, Unreachable
-from otae.errors import AddressRefused
 from otae.settings import Settings
 from otae.store import database
 
@@ -39,8 +38,6 @@ SCOPES: Final[Mapping[str, str]] = {
 }
 #: A token is renewed so many seconds before it ends, and taken to live so long where nobody says how long.
 BEFORE_END, LIVES = 120, 300
-#: Seconds for looking up where tokens come from.
-LOOK_UP = 3
 #: Seconds an assertion is good for; most characters of a token; most tokens that are kept.
 ASSERTION, LONGEST, KEPT = 600, 16_384, 100
 
@@ -206,14 +203,14 @@ async def checked(
     kind: str, columns: Mapping[str, str], secret: str | None, settings: Settings
 ) -> tuple[dict[str, str], str | None]:
     """Return what is wrong with how tokens are to be asked for, by field, and ``secret`` as it is stored."""
-    url, wrong = columns["oauth_token_url"], dict[str, str]()
+    url, private, wrong = columns["oauth_token_url"], settings.allow_private, dict[str, str]()
     for name, most in (("oauth_token_url", 500), ("oauth_client_id", 200), ("oauth_scope", 500)):
         if not short_line(columns[name], most):
             wrong[name] = f"use at most {most} printable characters"
-    if not is_token_url(url, private=settings.allow_private):
+    if not is_token_url(url, private=private):
         tenant = ", or the tenant alone" if kind == MICROSOFT else ""
         wrong["oauth_token_url"] = f"use an address such as https://login.example.org/token{tenant}"
-    elif not await _may_be_called(url, private=settings.allow_private):
+    elif not await outgoing.is_called(*calling.host_and_port(url), private=private, loopback=private):
         wrong["oauth_token_url"] = "is an address that is never called; see OTAE_ALLOW_PRIVATE"  # noqa: S105 - as above
     if not columns["oauth_client_id"]:
         wrong["oauth_client_id"] = "is missing"
@@ -224,19 +221,6 @@ async def checked(
     elif secret and not short_line(secret, 500):
         wrong["password"] = "use at most 500 printable characters"  # noqa: S105 - as above
     return wrong, secret
-
-
-async def _may_be_called(url: str, *, private: bool) -> bool:
-    """Tell whether tokens would be asked for there; what does not resolve now may do so later."""
-    parts = urlsplit(url)
-    try:
-        async with asyncio.timeout(LOOK_UP):
-            await outgoing.resolve(parts.hostname or "", parts.port or 443, private=private, loopback=private)
-    except AddressRefused:
-        return False
-    except (OSError, TimeoutError):
-        return True
-    return True
 
 
 def _blanked(words: str, client: Client) -> str:

@@ -102,8 +102,8 @@ async def _tell(server: NotificationServer, claimed: Claimed, now: datetime) -> 
     if server.told_at is None:
         seen = NotificationServer.filter(id=server.id, told_at__isnull=True)
     async with transaction():
-        if await seen.update(told_at=now) == 1:
-            invitation = await Invitation.filter(id=claimed.invitation.id).select_for_update().get()
+        invitation = await Invitation.filter(id=claimed.invitation.id).select_for_update().first()
+        if invitation is not None and await seen.update(told_at=now) == 1:
             await tell_of_trouble(invitation, now=now)
 
 

@@ -1,6 +1,5 @@
 """Notification servers: where messages leave the house. One of each kind is active; else the catcher takes them."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,8 +14,8 @@ from otae.delivery import oauth, phones
 from otae.delivery.message import MessageRefused, check_header, short_line
 from otae.delivery.smtp import PASSWORD, may_be_here
 from otae.delivery.tryout import try_out, try_out_sms
-from otae.errors import AddressRefused, InputRefused
-from otae.outgoing import ascii_host_or_text, is_host, is_host_name, resolve
+from otae.errors import InputRefused
+from otae.outgoing import ascii_host_or_text, is_called, is_host, is_host_name
 from otae.settings import Settings
 from otae.store import audit, jobs, tries
 from otae.store.database import transaction
@@ -34,8 +33,6 @@ TEST = "notification-server.test"
 GONE = "this notification server does not exist any more"
 #: Tests an hour and administrator.
 TESTS = 30
-#: Seconds for looking up where a server is.
-LOOK_UP = 3
 NEVER_CALLED = (
     "is this machine or an address that is never called, so that every message would wait: name another server, or set "
     "OTAE_ALLOW_PRIVATE=1 where the mail server runs on this machine"
@@ -119,15 +116,24 @@ async def change_server(
         if await NotificationServer.filter(id=server.id).update(**entered) != 1:
             raise InputRefused({"": GONE})
         if told := audit.changes(before[0], entered):
-            await _try_anew(server, now)
+            await _forget_refusals(server)
             await audit.record(actor, "notification-server.change", now=now, subject=server.name, detail=told)
     server.update_from_dict(dict(entered))
+    if told:
+        await _try_anew(server, now)
+
+
+async def _forget_refusals(server: NotificationServer) -> None:
+    """Forget what ``server`` refused, which was set up anew; call inside the transaction that does that."""
+    await ServerRefusal.filter(server_id=server.id).delete()
+    await NotificationServer.filter(id=server.id).update(told_at=None)
 
 
 async def _try_anew(server: NotificationServer, now: datetime) -> None:
-    """Forget what ``server`` refused, and let what waits for a further try have it now; call inside a transaction."""
-    await ServerRefusal.filter(server_id=server.id).delete()
-    await NotificationServer.filter(id=server.id).update(told_at=None)
+    """Let what waits for a further try have it now.
+
+    Call outside of transactions: a worker that claims messages locks them before its server, the other way round.
+    """
     channel = "mail" if server.kind == "smtp" else "sms"
     await Delivery.filter(status="queued", channel=channel, next_try_at__gt=now).update(next_try_at=now)
 
@@ -176,9 +182,10 @@ async def activate(desk: Desk, server: NotificationServer, *, now: datetime, act
     async with transaction():
         await NotificationServer.filter(kind=server.kind, active=True).update(active=False)
         await NotificationServer.filter(id=server.id).update(active=True)
-        await _try_anew(server, now)
+        await _forget_refusals(server)
         await audit.record(actor, "notification-server.activate", now=now, subject=server.name)
     server.active = True
+    await _try_anew(server, now)
 
 
 async def remove_server(server: NotificationServer, *, now: datetime, actor: str) -> None:
@@ -239,17 +246,9 @@ async def run_test(desk: Desk, job: Job, *, now: datetime) -> None:
 
 
 async def check_address_allowed(settings: Settings, host: str, port: int) -> None:
-    """Raise InputRefused when no message would ever be given to ``host``, as the addresses it has now are not called.
-
-    What does not resolve now may do so later.
-    """
-    try:
-        async with asyncio.timeout(LOOK_UP):
-            await resolve(host, port, private=True, loopback=may_be_here(settings))
-    except AddressRefused:
-        raise InputRefused({"host": NEVER_CALLED}) from None
-    except (OSError, TimeoutError):
-        return
+    """Raise InputRefused when no message would ever be given to ``host``: the addresses it has are not called."""
+    if not await is_called(host, port, private=True, loopback=may_be_here(settings)):
+        raise InputRefused({"host": NEVER_CALLED})
 
 
 async def _checked(desk: Desk, row: NotificationServer, entry: ServerEntry) -> dict[str, object]:

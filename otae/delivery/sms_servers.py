@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from otae.delivery import servers
+from otae import outgoing
+from otae.delivery import calling, servers
 from otae.delivery.carriers import find_carrier
 from otae.delivery.gateways import GATEWAYS, Field, Gateway, Values
 from otae.delivery.message import MessageRefused, check_header, short_line
@@ -186,10 +187,15 @@ async def _wrong_together(desk: Desk, name: str, values: Values) -> dict[str, st
         unknown = values["carrier"] and await find_carrier(values["carrier"]) is None
         return {"carrier": "there is no carrier with this name"} if unknown else {}
     gateway: Gateway = GATEWAYS[name]
+    private = desk.settings.allow_private
     wrong = gateway.check(values)
     for field_name in ADDRESSES:
         if values.get(field_name) and field_name not in wrong:
-            wrong |= _wrong_url(field_name, values[field_name], clear=desk.settings.allow_private)
+            wrong |= _wrong_url(field_name, values[field_name], clear=private)
+        if values.get(field_name) and field_name not in wrong:
+            where = calling.host_and_port(values[field_name])
+            if not await outgoing.is_called(*where, private=private, loopback=private):
+                wrong[field_name] = "is an address that is never called; see OTAE_ALLOW_PRIVATE"
     return wrong
 
 

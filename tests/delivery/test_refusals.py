@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from otae.accounts import administrators
-from otae.delivery import lines, outbox, server_refusals
+from otae.delivery import lines, outbox, rounds, server_refusals
 from otae.delivery.notices import TROUBLE
 from otae.delivery.servers import ServerEntry, update_server
 from otae.store.desk import Desk
-from otae.store.models import Administrator, Delivery, Invitation, NotificationServer
+from otae.store.models import Administrator, Delivery, Invitation, NotificationServer, ServerRefusal
 from tests.delivery.conftest import NOW, PIN, TOKEN, Invite, UseServer
 from tests.servers.smtp import SMTPServer, Stage, StartSMTP
 
@@ -179,3 +179,18 @@ async def test_what_a_kept_line_refuses_at_mail_is_the_servers_trouble_too(
         await outbox.deliver(desk, second.deliveries["url"].id, now=NOW)
     assert ((await first.reload()).status, (await second.reload()).status) == ("sent", "queued")
     assert len(await server_refusals.troubles(NOW)) == 1
+
+
+async def test_many_messages_refused_at_once_are_one_trouble_and_one_notice(
+    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
+) -> None:
+    await use_server(smtp_server, connections=10)
+    await administrators.create_administrator(desk, name="ada", password="four quiet words here", now=NOW, actor="ada")
+    await Administrator.filter(name="ada").update(email="ada@example.test")
+    smtp_server.answer("MAIL", "553 5.7.1 sender address rejected", times=99)
+    rows = [(await invite("url", name=f"p{number}")).deliveries["url"].id for number in range(20)]
+    async with lines.kept_open():
+        await rounds.deliver_all(desk, rows, now=NOW)
+    assert await Delivery.filter(kind="url", status="queued", attempt=1).count() == 20
+    assert await ServerRefusal.all().count() == 1
+    assert await Delivery.filter(kind=TROUBLE).count() == 1

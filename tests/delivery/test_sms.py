@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from otae.delivery import caught, outbox
+from otae.delivery import caught, outbox, server_refusals
 from otae.delivery.sms_servers import add_sms_server
 from otae.settings import Settings
 from otae.store.database import transaction
@@ -141,6 +141,36 @@ async def test_a_standby_stands_in_for_a_gateway_that_refuses_the_key(
     row = await invited.reload("pin")
     assert (row.status, len(first.asked), len(second.asked)) == ("sent", 1, 1)
     assert any("standby Other (Texts: status 4 Bad Credentials)" in detail for _, detail in await invited.events())
+
+
+@pytest.mark.parametrize(
+    ("gateway", "values", "answer"),
+    [
+        ("vonage", KEYS, (200, {"messages": [{"status": "15", "error-text": "Invalid sender address"}]})),
+        (
+            "twilio",
+            {"account_sid": sms.ACCOUNT, "auth_token": "t0k3n", "sender": "+4930123456"},
+            (400, {"code": 21606, "message": "The 'From' phone number is not a valid, SMS-capable number."}),
+        ),
+    ],
+)
+async def test_a_sender_that_a_provider_refuses_is_the_gateways_trouble_and_costs_no_pin(
+    desk: Desk,
+    text_ben: TextBen,
+    use_gateway: UseGateway,
+    start_provider: StartProvider,
+    gateway: str,
+    values: dict[str, str],
+    answer: tuple[int, object],
+) -> None:
+    provider = start_provider(lambda _asked: answer)
+    await use_gateway(provider, gateway=gateway, values=values)
+    invited = await text_ben()
+    await outbox.deliver(desk, invited.deliveries["pin"].id, now=NOW)
+    assert (await invited.reload("pin")).status == "queued"
+    assert await invited.sealed_pin() is not None
+    [trouble] = await server_refusals.troubles(NOW)
+    assert trouble.server.name == "Texts"
 
 
 @pytest.mark.parametrize(("phase", "copies"), [("", 1), ("data", 2)])

@@ -118,3 +118,11 @@ async def _outcome_of(desk: Desk, server: NotificationServer, number: str) -> di
     assert claimed is not None
     await servers.run_test(desk, claimed, now=NOW)
     return dict(await jobs.outcome(job.id))
+
+
+@pytest.mark.parametrize("where", ["https://127.0.0.1", "https://10.0.0.5:8443/sms", "https://169.254.169.254"])
+async def test_a_gateway_where_nothing_is_ever_asked_is_refused_beside_its_field(desk: Desk, where: str) -> None:
+    strict = Desk(desk.settings.model_copy(update={"allow_private": False}), desk.vault, desk.bell)
+    with pytest.raises(InputRefused, match="OTAE_ALLOW_PRIVATE") as refused:
+        await add_sms_server(strict, entry(values=KEYS | {"base_url": where}), now=NOW, actor="ada")
+    assert list(refused.value.fields) == ["base_url"]

@@ -20,10 +20,12 @@ from otae.delivery.gateways.gateway import (
     shortly,
     unclear,
 )
-from otae.delivery.transport import RefusedForGood
+from otae.delivery.transport import RefusedForGood, ServerRefused
 from otae.words import N_
 
 URL: Final = "https://api.twilio.com"
+#: Codes that speak of the sender: not a number of the account's, not one for text messages, no such service.
+ABOUT_SENDER: Final = frozenset({21212, 21603, 21606, 21611, 21659, 21660, 21703, 21704, 21705})
 _ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
@@ -43,7 +45,10 @@ def request(values: Values, message: TextMessage) -> HttpRequest:
 def judge(_values: Values, answer: HttpAnswer) -> str:
     """Return the message's status and id."""
     said = parsed(answer)
-    settled(answer, shortly(at(said, "code"), at(said, "message")))
+    words = shortly(at(said, "code"), at(said, "message"))
+    if answer.status >= 400 and at(said, "code") in ABOUT_SENDER:
+        raise ServerRefused(f"{answer.status} {words}")
+    settled(answer, words)
     if not at(said, "sid"):
         raise unclear(answer)
     if at(said, "error_code") or at(said, "status") in {"failed", "undelivered"}:

@@ -19,13 +19,14 @@ from otae.delivery.gateways.gateway import (
     shortly,
     unclear,
 )
-from otae.delivery.transport import NotYet, OutcomeUnknown, RefusedForGood, Unreachable
+from otae.delivery.transport import NotYet, OutcomeUnknown, RefusedForGood, ServerRefused, Unreachable
 from otae.words import N_
 
 URL: Final = "https://rest.nexmo.com"
-#: Statuses of a part: taken; too fast, or the provider's own trouble; the account or the key.
+#: Statuses of a part: taken; too fast, or the provider's own trouble; the account or the key; the sender.
 TAKEN: Final = "0"
 LATER: Final = frozenset({"1", "5", "10"})
+SENDER: Final = "15"
 ACCOUNT: Final = frozenset({"4", "8", "9", "11", "14"})
 
 
@@ -58,6 +59,8 @@ def judge(_values: Values, answer: HttpAnswer) -> str:
         raise OutcomeUnknown(f"a part was not taken: {words}")
     if statuses[wrong] in LATER:
         raise NotYet(words)
+    if statuses[wrong] == SENDER:
+        raise ServerRefused(words)
     raise (Unreachable if statuses[wrong] in ACCOUNT else RefusedForGood)(words)
 
 
