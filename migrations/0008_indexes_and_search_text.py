@@ -67,6 +67,16 @@ async def index_what_is_to_be_filled(_apps: StateApps, editor: BaseSchemaEditor)
         await make_index(editor, f"ix_{table}_unfolded", table, ["id"], "WHERE search_text IS NULL")
 
 
+async def index_what_may_be_stuck(_apps: StateApps, editor: BaseSchemaEditor) -> None:
+    """Index the messages that did not arrive, and the sign-ins that led to no Mac: few beside all the others."""
+    trouble = "kind = 'url' AND (status IN ('failed', 'bounced') OR (status = 'queued' AND attempt > 0))"
+    unfinished = "status <> 'enrolled' AND invitation_id IS NOT NULL"
+    await make_index(editor, "ix_delivery_trouble", "delivery", ["invitation_id"], f"WHERE {trouble}")
+    await make_index(
+        editor, "ix_enrollment_session_unfinished", "enrollment_session", ["invitation_id"], f"WHERE {unfinished}"
+    )
+
+
 class AddField(ops.AddField):
     """Adds a column, unless it is there."""
 
@@ -130,4 +140,5 @@ class Migration(migrations.Migration):
         *(AddIndex(name, Index(fields=columns)) for name, lists in INDEXES.items() for columns in lists),
         *(DropIndex(name, Index(fields=columns)) for name, columns in SUPERSEDED.items()),
         ops.RunPython(index_what_is_to_be_filled),
+        ops.RunPython(index_what_may_be_stuck),
     ]

@@ -54,7 +54,14 @@ def environment(helpers: Mapping[str, object] | None = None) -> Environment:
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     made.install_gettext_translations(_translations, newstyle=True)  # type: ignore[attr-defined]  # added by jinja2.ext.i18n
-    made.filters |= {"moment": moment, "exact": exact, "span": span, "grouped": grouped, "mail": shown_address}
+    made.filters |= {
+        "moment": moment,
+        "exact": exact,
+        "span": span,
+        "grouped": grouped,
+        "mail": shown_address,
+        "tally": tally,
+    }
     made.globals |= helpers or {}
     return made
 
@@ -89,6 +96,11 @@ def span(length: timedelta) -> str:
         if length >= unit:
             return f"{length // unit} {sign}"
     return f"{length.total_seconds():.1f} s"
+
+
+def tally(number: int, most: int = 10_000) -> str:
+    """Put a count in groups of three digits; one that was not counted to its end as "10 000+"."""
+    return f"{min(number, most):,}".replace(",", "\N{NARROW NO-BREAK SPACE}") + ("+" if number > most else "")
 
 
 def grouped(text: str, size: int = 2, between: str = ":") -> str:

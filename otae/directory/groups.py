@@ -74,6 +74,11 @@ async def list_groups(
     ]
 
 
+async def choices(limit: int, *, reach: Reach = EVERYBODY) -> list[Group]:
+    """Return local groups within ``reach`` to choose from, by name; nobody counts their people."""
+    return await Group.filter(reach.groups(), domain=DOMAIN).order_by("name").limit(limit)
+
+
 async def group_of(group_id: UUID, reach: Reach = EVERYBODY) -> GroupRow | None:
     """Return the group with this id, None when there is none within ``reach``."""
     row = await Group.get_or_none(reach.groups(), id=group_id)

@@ -99,9 +99,13 @@ async def group_names(limit: int = 200, *, reach: Reach = EVERYBODY) -> list[str
 
 async def domains(*, reach: Reach = EVERYBODY) -> list[str]:
     """Return where the people within ``reach`` come from, sorted: "local", and the directories of those we know."""
-    known = Person.filter(reach.people(), rehearsal=False, removed_at=None)
-    rows = await known.distinct().values_list("domain", flat=True)
-    return sorted({str(name) for name in rows} | {DOMAIN})
+    there = Person.filter(reach.people(), rehearsal=False, removed_at=None).order_by("domain", "name")
+    last, found = "", {DOMAIN}
+    # One look at an index for each domain, in place of one at each person.
+    while row := await there.filter(domain__gt=last).first().only("domain"):
+        last = row.domain
+        found.add(last)
+    return sorted(found)
 
 
 async def id_meant(text: str) -> str:

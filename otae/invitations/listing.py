@@ -6,15 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from tortoise.expressions import Q, Subquery
-from tortoise.functions import Count
 from tortoise.queryset import QuerySet
 
 from otae.directory.groups import with_subgroups
 from otae.directory.reach import EVERYBODY, Reach
 from otae.invitations import groups, tokens
 from otae.invitations.lifecycle import Created
+from otae.store import stuck
 from otae.store.models import EnrollmentSession, Event, Group, GroupInvitee, Invitation, Membership, Person
-from otae.store.paging import older
+from otae.store.paging import counted, older
 from otae.store.passwords import hash_token
 from otae.store.records import SUPPORT_ALPHABET
 from otae.store.search_text import holds
@@ -32,7 +32,7 @@ class Narrowed:
 
     ``search``: part of a user name, name, e-mail address or serial number, a whole invitation token, or a support code.
     ``group``: id of a group, its people and those of its sub-groups as they are now; ``group_invitation``: id of an
-    order, whom it invited.
+    order, whom it invited. ``stuck_since``: those alone that are stuck, and have been since before then.
     """
 
     mode: str = ""
@@ -40,6 +40,7 @@ class Narrowed:
     search: str = ""
     group: UUID | None = None
     group_invitation: UUID | None = None
+    stuck_since: datetime | None = None
 
 
 async def list_invitations(
@@ -81,6 +82,8 @@ async def _fitting(narrowed: Narrowed, reach: Reach) -> QuerySet[Invitation]:
         invited = GroupInvitee.filter(group_invitation_id=number, invitation_id__not_isnull=True)
         made: Any = Subquery(invited.values("invitation_id"))
         rows = rows.filter(id__in=made)
+    if narrowed.stuck_since:
+        rows = rows.filter(id__in=stuck.ids(narrowed.stuck_since))
     return rows
 
 
@@ -99,10 +102,14 @@ async def _holds(text: str) -> Q:
 
 
 async def counts(reach: Reach = EVERYBODY, narrowed: Narrowed = Narrowed()) -> dict[str, int]:
-    """Return how many invitations there are in each status, every status named; rehearsals are left out."""
-    rows = (await _fitting(narrowed, reach)).annotate(number=Count("id")).group_by("status")
-    found = {row["status"]: row["number"] for row in await rows.values("status", "number")}
-    return {status.value: int(found.get(status.value, 0)) for status in InvitationStatus}
+    """Return how many invitations there are in each status, each counted as `counted` does; rehearsals are left out."""
+    rows = await _fitting(narrowed, reach)
+    return {status.value: await counted(rows.filter(status=status)) for status in InvitationStatus}
+
+
+async def any_invitation(reach: Reach = EVERYBODY) -> bool:
+    """Tell whether there is any invitation, apart from rehearsals'."""
+    return await Invitation.filter(reach.people("person_id"), rehearsal=False).exists()
 
 
 async def find_invitation(text: str) -> Invitation | None:

@@ -1,6 +1,7 @@
 """The first page: what is counted, what is stuck and why."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import product
 
 import pytest
 
@@ -8,8 +9,8 @@ from otae.enrollment import sessions
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
 from otae.overview import attention
-from otae.overview.progress import progress_of
-from otae.store import database
+from otae.overview.progress import PATIENCE, progress_of
+from otae.store import database, paging, stuck
 from otae.store.desk import Desk
 from otae.store.models import Delivery, EnrollmentSession, Invitation, Person
 
@@ -97,8 +98,77 @@ async def test_what_one_server_said_of_many_is_shown_once(desk: Desk) -> None:
         await signed_in(desk, await invited(desk, name))
     board = await attention.dashboard(now=await database.now() + timedelta(minutes=40))
     shown = [(each.invitation.person.name, each.alike) for each in board.needy]
-    assert shown == [("guest09", 0), ("guest03", 3), ("ida", 0), ("ole", 0)]
+    assert shown == [("guest03", 3), ("guest09", 0), ("ida", 0), ("ole", 0)]
     assert board.stuck == 7
+
+
+async def test_what_waits_is_counted_however_many_there_are(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = await invited(desk)
+    now, ben = await database.now(), await Person.get(name="ben")
+    rows = [
+        Invitation(person_id=ben.id, mode="username_pin", ownership="corporate", token_hash=f"{number:064}")
+        for number in range(250)
+    ]
+    for row in rows:
+        row.created_by, row.created_at = "ada", now
+    await Invitation.bulk_create(rows)
+    waiting = [Delivery(invitation_id=row.id, kind="url", message_id=str(row.id), recipient="x") for row in rows]
+    for each in waiting:
+        each.attempt, each.created_at = 1, now
+        each.answer = "mail.example.test port 25: connection refused"
+    await Delivery.bulk_create(waiting)
+    # Sent anew since, and taken.
+    await Delivery(
+        invitation_id=rows[0].id, kind="url", generation=2, message_id="2", recipient="x", status="sent", created_at=now
+    ).save(force_create=True)
+    board = await attention.dashboard(now=now)
+    assert (board.stuck, [each.alike for each in board.needy]) == (249, [248])
+    assert board.needy[0].progress.problem == "Mail not taken yet: mail.example.test port 25: connection refused"
+    monkeypatch.setattr(paging, "MOST_COUNTED", 100)
+    monkeypatch.setattr(attention, "MOST_COUNTED", 100)
+    board = await attention.dashboard(now=now)
+    assert (board.stuck, board.needy[0].alike, board.invitations["pending"]) == (101, 100, 101)
+    assert first.id not in {each.invitation.id for each in board.needy}
+
+
+async def test_what_is_stuck_is_what_its_words_say(desk: Desk) -> None:
+    """Every mixture of a message and a sign-in, newer or older, is counted as it is put into words."""
+    now = await database.now()
+    made: list[Invitation] = []
+    for index, (delivery, session, status, resent) in enumerate(
+        product(
+            (None, "sent", "failed", "queued", "bounced"),
+            (None, "opened", "old", "expired", "refused", "enrolled"),
+            ("pending", "redeemed", "expired"),
+            (False, True),
+        )
+    ):
+        row = Invitation(person=await _somebody(now), mode="username_pin", ownership="corporate", status=status)
+        row.token_hash, row.created_by, row.created_at = f"{index:064}", "ada", now
+        await row.save(force_create=True)
+        made.append(row)
+        at = now - timedelta(minutes=5)
+        if session:
+            since = at - timedelta(hours=1) if session == "old" else at
+            await EnrollmentSession(
+                person_id=row.person_id, invitation=row, mode=row.mode, ownership="corporate", way="ota",
+                status="opened" if session in {"old", "refused"} else session, opened_at=since, expires_at=since,
+                refusal="device-taken" if session == "refused" else None,
+            ).save(force_create=True)  # fmt: skip
+        if delivery:
+            await Delivery(
+                invitation=row, kind="url", message_id=str(row.id), recipient="x", status=delivery,
+                answer=f"no {index}", attempt=1, created_at=at + timedelta(minutes=1 if resent else -90),
+            ).save(force_create=True)  # fmt: skip
+    words = await progress_of(made, now=now)
+    said = {row.id for row in made if row.status == "pending" and words[row.id].problem}
+    found = await Invitation.filter(id__in=stuck.ids(now - PATIENCE)).values_list("id", flat=True)
+    assert set(found) == said
+    assert len(said) > 20
+
+
+async def _somebody(now: datetime) -> Person:
+    return (await Person.get_or_create({"display_name": "Ben", "created_at": now}, name="ben"))[0]
 
 
 async def test_certificates_are_shown_thirty_days_before_their_end(desk: Desk) -> None:

@@ -12,8 +12,9 @@ pytestmark = pytest.mark.anyio
 #: Made by hand: what a model cannot say. Table → columns, in what a migration made with a condition.
 CONDITIONAL = {
     "certificate": {("purpose",)},
+    "delivery": {("invitation_id",)},
     "device": {("id",)},
-    "enrollment_session": {("id",)},
+    "enrollment_session": {("id",), ("invitation_id",)},
     "invitation": {("id",)},
     "notification_server": {("kind",)},
     "person": {("id",)},

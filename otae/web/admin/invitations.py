@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, Self
 from urllib.parse import urlencode
@@ -19,10 +19,9 @@ from otae.directory.reach import Reach
 from otae.errors import InputRefused, StaleState
 from otae.invitations import channels, lifecycle, listing, orders, submissions
 from otae.invitations import groups as group_invitations
-from otae.invitations.details import InvitationRow
 from otae.invitations.modes import MODES, Mode, default_mode, enabled_modes, title_of
-from otae.overview import attention
-from otae.overview.progress import STEPS, progress_of
+from otae.overview.progress import PATIENCE, STEPS, progress_of
+from otae.store.paging import MOST_COUNTED
 from otae.web.admin import invitation, picker
 from otae.web.admin.statuses import OWNERSHIPS, PLATFORMS, STATUSES
 from otae.web.admin.waiting import factors
@@ -148,11 +147,12 @@ async def _by_carrier() -> bool:
 async def index(visit: Console) -> Response:
     """Show the list, or only its changing part."""
     wanted = Filter.read(visit.request.query_params)
-    candidates = await attention.needy(now=visit.now, reach=visit.reach)
-    stuck = [each.invitation for each in candidates]
-    narrowed = wanted.narrowed()
+    narrowed, status = wanted.narrowed(), wanted.status
     counts = await listing.counts(visit.reach, narrowed)
-    rows, older = await _rows(wanted, stuck, visit.reach)
+    if status == STUCK:
+        narrowed, status = replace(narrowed, stuck_since=visit.now - PATIENCE), ""
+    found = await listing.list_invitations(status, wanted.after, limit=PAGE + 1, narrowed=narrowed, reach=visit.reach)
+    rows, older = found[:PAGE], len(found) > PAGE
     context = {
         "wanted": wanted,
         "rows": rows,
@@ -160,35 +160,27 @@ async def index(visit: Console) -> Response:
         "total": len(STEPS),
         "older": wanted.query(after=str(rows[-1].id)) if older else "",
         "tabs": [
-            ("", _("All"), sum(counts.values())),
+            ("", _("All"), _sum(counts.values())),
             ("pending", STATUSES["pending"], counts["pending"]),
-            (STUCK, _("Stuck"), len(stuck)),
+            (STUCK, _("Stuck"), None),
             *((name, words, counts[name]) for name, words in STATUSES.items() if name != "pending"),
         ],
         "modes": MODES,
         "ownerships": OWNERSHIPS,
         "statuses": STATUSES,
         "title_of": title_of,
-        "groups": await directory.list_groups(limit=CHOICES, reach=visit.reach),
+        "groups": await directory.choices(limit=CHOICES, reach=visit.reach),
         "group_orders": await group_invitations.listed(limit=CHOICES, reach=visit.reach),
-        "any_invitation": bool(rows) or any((await listing.counts(visit.reach)).values()),
+        "any_invitation": bool(rows) or await listing.any_invitation(visit.reach),
         "any_person": len(await picker.domains()) > 1 or bool(await local.list_people(limit=1, reach=visit.reach)),
     }
     part = "list" if wants_part(visit.request) else None
     return render(visit.request, "admin/invitations/index.html", context, block=part)
 
 
-async def _rows(wanted: Filter, stuck: list[InvitationRow], reach: Reach) -> tuple[list[InvitationRow], bool]:
-    """Return a page of the list, and whether there are older ones."""
-    narrowed = wanted.narrowed()
-    if wanted.status == STUCK:
-        if narrowed == listing.Narrowed():
-            return stuck, False
-        fitting = await listing.list_invitations(narrowed=narrowed, limit=listing.MOST, reach=reach)
-        kept = {row.id for row in fitting}
-        return [row for row in stuck if row.id in kept], False
-    found = await listing.list_invitations(wanted.status, wanted.after, limit=PAGE + 1, narrowed=narrowed, reach=reach)
-    return found[:PAGE], len(found) > PAGE
+def _sum(numbers: Iterable[int]) -> int:
+    """Add counts up; where one of them was not counted to its end, the sum is not either."""
+    return min(sum(numbers), MOST_COUNTED + 1)
 
 
 async def blank(visit: Console) -> Response:

@@ -1,0 +1,91 @@
+"""Which invitations are stuck, as the database finds them: the one place that says it, for counts, lists and causes.
+
+Stuck is whatever failed and, of those that are pending, whatever has its newest message refused, returned or put off,
+or its newest sign-in refused, ended, or without a further step for a while. How that is put into words says
+`overview.progress`. The texts hold a moment and ids, and nothing that anybody entered.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from tortoise.connection import get_connection
+from tortoise.expressions import RawSQL
+
+from otae.store.database import dialect
+from otae.store.search_text import NOBODY
+
+#: What a message that did not arrive looks like; an index holds these alone.
+TROUBLE: Final = "kind = 'url' AND (status IN ('failed', 'bounced') OR (status = 'queued' AND attempt > 0))"
+#: What a sign-in without an enrolled Mac looks like; an index holds these alone.
+UNFINISHED: Final = "status <> 'enrolled' AND invitation_id IS NOT NULL"
+
+_MAIL: Final = f"""
+    FROM (SELECT * FROM delivery WHERE {TROUBLE}) d JOIN invitation i ON i.id = d.invitation_id
+    WHERE i.status IN ('pending', 'failed') AND NOT i.rehearsal
+      AND NOT EXISTS (SELECT 1 FROM delivery later
+                      WHERE later.invitation_id = i.id AND later.kind = 'url' AND later.generation > d.generation)
+      AND NOT EXISTS (SELECT 1 FROM enrollment_session s WHERE s.invitation_id = i.id AND s.opened_at >= d.created_at)
+"""  # noqa: S608 - made of the texts above
+_SIGN_IN: Final = f"""
+    FROM (SELECT * FROM enrollment_session WHERE {UNFINISHED}) s JOIN invitation i ON i.id = s.invitation_id
+    WHERE i.status IN ('pending', 'failed') AND NOT i.rehearsal
+      AND (s.refusal IS NOT NULL OR s.status = 'expired' OR coalesce(s.profile_fetched_at, s.opened_at) < %(before)s)
+      AND NOT EXISTS (SELECT 1 FROM enrollment_session later
+                      WHERE later.invitation_id = i.id AND later.opened_at > s.opened_at)
+      AND NOT EXISTS (SELECT 1 FROM delivery d
+                      WHERE d.invitation_id = i.id AND d.kind = 'url' AND d.created_at > s.opened_at)
+"""  # noqa: S608 - as above
+_FAILED: Final = "FROM invitation i WHERE i.status = 'failed' AND NOT i.rehearsal"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Messages that got the very same answer. ``number``: at most one more than counted; ``oldest``: the first."""
+
+    status: str
+    answer: str
+    number: int
+    oldest: UUID
+
+
+def ids(before: datetime) -> RawSQL:
+    """Return the ids of all stuck invitations, for `id__in`; ``before``: since when a sign-in stands still."""
+    moment = _moment(before)
+    return RawSQL(
+        f"(SELECT i.id {_FAILED} UNION SELECT i.id {_MAIL} UNION SELECT i.id {_SIGN_IN % {'before': moment}})"
+    )
+
+
+def ids_without_mail(before: datetime) -> RawSQL:
+    """Return the ids of those that are stuck by something else than a message."""
+    other = f"SELECT i.id {_SIGN_IN % {'before': _moment(before)}} UNION SELECT i.id {_FAILED}"
+    return RawSQL(f"({other} EXCEPT SELECT i.id {_MAIL})")
+
+
+async def causes(group_ids: Collection[UUID] | None, *, most: int, limit: int) -> list[Cause]:
+    """Return what keeps messages from arriving, the most frequent first, among ``most`` of them.
+
+    ``group_ids``: of the people in these groups alone; None: of everybody.
+    """
+    reach = ""
+    if group_ids is not None:
+        listed = ", ".join(f"'{each}'" for each in group_ids or [NOBODY])
+        reach = f"AND i.person_id IN (SELECT person_id FROM membership WHERE group_id IN ({listed}))"  # noqa: S608 - ids
+    rows = await get_connection("default").execute_query_dict(
+        f"WITH troubled AS (SELECT d.status, d.answer, d.created_at, CAST(i.id AS CHAR(36)) AS id {_MAIL} {reach} "  # noqa: S608 - as above
+        f"LIMIT {int(most) + 1}), "
+        "numbered AS (SELECT *, count(*) OVER (PARTITION BY status, answer) AS number, "
+        "row_number() OVER (PARTITION BY status, answer ORDER BY created_at, id) AS place FROM troubled) "
+        "SELECT status, answer, number, id AS oldest FROM numbered WHERE place = 1 "
+        f"ORDER BY number DESC, created_at, id LIMIT {int(limit)}"
+    )
+    return [Cause(row["status"], row["answer"], row["number"], UUID(row["oldest"])) for row in rows]
+
+
+def _moment(at: datetime) -> str:
+    """Return a time as the text of a query holds it."""
+    text = at.astimezone(UTC).isoformat(" ")  # as SQLite holds it
+    return f"'{text}'::timestamptz" if dialect() == "postgres" else f"'{text}'"
