@@ -28,7 +28,7 @@ from otae.store import passwords, properties, tries
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession, Event, Invitation, Person, Pin
-from otae.store.records import About, about, new_support_code, note, note_refusal
+from otae.store.records import About, about, new_support_code, note, note_refusal, say_refused
 from otae.store.states import InvitationStatus
 
 #: The one mode that needs no invitation.
@@ -248,9 +248,9 @@ async def _missed(miss: Miss, entry: Entry, now: datetime) -> SigninFailed:
     """
     refusal = SigninFailed()
     refusal.support_code = new_support_code()
+    say_refused(refusal.code, refusal.support_code, "; ".join(line for _invitation, line in miss.lines))
     if miss.nobody:
         await tries.tally(MADE_UP, now)
-        log.info("nobody has the user name entered", network=entry.network, support_code=refusal.support_code)
         return refusal
     async with transaction():
         for invitation, line in miss.lines:
