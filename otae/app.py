@@ -5,7 +5,7 @@ import logging
 import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import IO
 
@@ -13,7 +13,7 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 
-from otae.accounts.administrators import any_administrator, new_setup_link
+from otae.accounts.administrators import any_administrator, first_setup_link
 from otae.authority import serving
 from otae.authority.ceremony import check_names, hold_ceremony
 from otae.delivery.carriers import ensure_carriers
@@ -27,8 +27,11 @@ from otae.store import restore as restoring
 from otae.store.backup_file import BackupReader
 from otae.store.desk import Bell, Desk, Silence
 from otae.store.restore import Restored
+from otae.store.turns import only_server
+from otae.store.writable import Readiness
 from otae.tasks import runtime
 from otae.web import failures, middleware, routes
+from otae.web.connections import raise_file_limit, secured_by
 from otae.web.heads import TimedHeads
 from otae.words import configure_logging
 
@@ -109,13 +112,16 @@ def make_app(desk: Desk) -> Starlette:
         routes=routes.routes(), middleware=middleware.stack(desk.settings), exception_handlers=failures.handlers()
     )
     app.state.desk = desk
+    app.state.readiness = Readiness()
     return app
 
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM; embedded, also migrate first and run worker and clock inside."""
     configure_logging(settings.log_level)
-    asyncio.run(_serve(settings))
+    raise_file_limit()
+    with only_server(settings):
+        asyncio.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:
@@ -128,24 +134,32 @@ async def _serve(settings: Settings) -> None:
             await beside.enter_async_context(runtime.alive(heartbeats.WEB, desk, heartbeats.Activity()))
             if settings.inline_worker:
                 await beside.enter_async_context(runtime.embedded(desk))
-            context = None if settings.port else await beside.enter_async_context(_fresh_tls(desk))
+            context = None if settings.port else await beside.enter_async_context(fresh_tls(desk))
             await Server(_server_config(desk, context)).serve()
 
 
 async def _where_to_go(desk: Desk) -> str:
-    """Return what the operator reads at every start: the addresses, and at the first one the setup link."""
+    """Return what the operator reads at every start: the addresses, and at the first one of all the setup link."""
     url = desk.settings.public_url
     lines = [f"console  {url}/admin", f"portal   {url}/zdm/macos/otae/login"]
     if not await any_administrator():
-        link = await new_setup_link(desk, now=await database.now())
-        lines += ["", "Become the first administrator (this link works once, for 24 hours):", link]
+        link = await first_setup_link(desk, now=await database.now())
+        if link:
+            lines += ["", "Become the first administrator (this link works once, for 24 hours):", link]
+        else:
+            lines += [
+                "",
+                "The link for the first administrator was printed before; `otae admin setup-link` makes another.",
+            ]
     return "\n" + "".join(f"  {line}\n" if line else "\n" for line in lines) + "\n"
 
 
 @asynccontextmanager
-async def _fresh_tls(desk: Desk) -> AsyncIterator[ssl.SSLContext]:
+async def fresh_tls(desk: Desk) -> AsyncIterator[ssl.SSLContext]:
     """Give the TLS context to serve with, and keep its leaf renewed for the length of the block."""
-    await check_names(desk, now=await database.now())
+    now = await database.now()
+    await check_names(desk, now=now)
+    await serving.renew_leaf(desk, now=now)
     context = await serving.tls_context(desk)
 
     async def keep_fresh() -> None:
@@ -166,18 +180,11 @@ async def _fresh_tls(desk: Desk) -> AsyncIterator[ssl.SSLContext]:
 
 def _server_config(desk: Desk, context: ssl.SSLContext | None) -> uvicorn.Config:
     settings = desk.settings
-    factory: Callable[[uvicorn.Config, Callable[[], ssl.SSLContext]], ssl.SSLContext] | None = None
-    if context is not None:
-
-        def factory(_config: uvicorn.Config, _default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-            return context
-
     return uvicorn.Config(
         make_app(desk),
         host=settings.host,
         port=settings.port or settings.public_port,
-        ssl_context_factory=factory,
-        http=TimedHeads,
+        http=TimedHeads if context is None else secured_by(context, bounded=settings.trusted_hops == 0),
         proxy_headers=False,
         server_header=False,
         access_log=False,
@@ -192,6 +199,7 @@ def _server_config(desk: Desk, context: ssl.SSLContext | None) -> uvicorn.Config
 def work(settings: Settings) -> None:
     """Run the worker until SIGTERM."""
     configure_logging(settings.log_level)
+    raise_file_limit()
     runtime.run_worker(settings)
 
 

@@ -16,8 +16,15 @@ from otae.text import identifier
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-#: Metadata services outside the link-local block, as their clouds document them.
-METADATA = frozenset(ipaddress.ip_address(text) for text in ("100.100.100.200", "168.63.129.16", "fd00:ec2::254"))
+#: Metadata services outside the link-local block, as their clouds document them: Alibaba, Azure, Oracle, Google.
+METADATA = frozenset(
+    ipaddress.ip_address(text) for text in ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd20:ce::254")
+)
+#: Blocks that are never called: Amazon's services inside a machine's network, site-local addresses (RFC 3879), and
+#: tunnels whose inner IPv4 address nobody sees here (Teredo, and NAT64 under a prefix of one's own, RFC 8215).
+NEVER = tuple(ipaddress.ip_network(text) for text in ("fd00:ec2::/32", "fec0::/10", "2001::/32", "64:ff9b:1::/48"))
+#: What stands before an IPv4 address in the lower half of an ISATAP address (RFC 5214).
+ISATAP = (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")
 #: Address blocks that Python's `is_private` leaves out: carrier-grade NAT (RFC 6598).
 SHARED = ipaddress.ip_network("100.64.0.0/10")
 #: NAT64 (RFC 6052): the last four bytes are an IPv4 address.
@@ -101,7 +108,7 @@ def _may_call(text: str, *, private: bool, loopback: bool) -> bool:
         return loopback
     if address.is_link_local or address in METADATA or address.is_multicast or address.is_unspecified:
         return False
-    if address.is_reserved:
+    if address.is_reserved or any(address in block for block in NEVER):
         return False
     if address.version == 4 and address in SHARED:
         return private
@@ -114,6 +121,6 @@ def _may_call(text: str, *, private: bool, loopback: bool) -> bool:
 def _meant(address: IPAddress) -> IPAddress:
     if isinstance(address, ipaddress.IPv4Address):
         return address
-    if address in NAT64:
+    if address in NAT64 or address.packed[8:12] in ISATAP:
         return ipaddress.IPv4Address(address.packed[12:])
     return address.ipv4_mapped or address.sixtofour or address

@@ -13,7 +13,7 @@ from otae.directory import facts, registry, servers
 from otae.directory.local import has_shape, secret, user_name
 from otae.errors import DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed
 from otae.store import audit, passwords, tries
-from otae.store.database import transaction
+from otae.store.database import exclusive, transaction
 from otae.store.desk import Desk
 from otae.store.models import Administrator, SetupLink
 from otae.store.passwords import hash_token
@@ -77,6 +77,20 @@ async def new_setup_link(
             await SetupLink.filter(administrator_name=name, used_at=None).update(used_at=now)
         await link.save(force_create=True)
     return f"{desk.settings.public_url}{SETUP_PATH}?s={token}"
+
+
+async def first_setup_link(desk: Desk, *, now: datetime) -> str | None:
+    """Return the first administrator's setup link, once for all processes and starts; None when it was given before."""
+    async with exclusive(desk.settings):
+        live = SetupLink.filter(administrator_name=None, used_at=None, expires_at__gt=now)
+        return None if await live.exists() else await new_setup_link(desk, now=now)
+
+
+async def another_setup_link(desk: Desk, *, now: datetime) -> str:
+    """Return a new link for the first administrator, and end those made before. InputRefused when there is one."""
+    if await any_administrator():
+        raise InputRefused({"": "there is an administrator already: use `otae admin create NAME --setup-link`"})
+    return await new_setup_link(desk, now=now, replacing=True)
 
 
 async def find_setup_link(token: str, *, now: datetime) -> SetupLink:

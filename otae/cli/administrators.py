@@ -44,6 +44,17 @@ def admin_create(*, name: str, role: str, setup_link: bool, password_stdin: bool
     emit(at_the_desk(work), json_wanted=json_wanted)
 
 
+@admin.command(name="setup-link")
+@as_json
+def admin_setup_link(*, json_wanted: bool) -> None:
+    """Print a link for the first administrator; one that was printed before ends."""
+
+    async def work(desk: Desk, now: datetime) -> dict[str, object]:
+        return {"setup_link": await administrators.another_setup_link(desk, now=now)}
+
+    emit(at_the_desk(work), json_wanted=json_wanted)
+
+
 @admin.command(name="list")
 @as_json
 def admin_list(*, json_wanted: bool) -> None:

@@ -87,8 +87,11 @@ def backup_(*, file: Path, json_wanted: bool) -> None:
         if to_output:
             header, counts = await backup.back_up(desk, sys.stdout.buffer, now=now, actor=ACTOR)
         else:
-            with backup_file.whole(file) as opened:
-                header, counts = await backup.back_up(desk, opened, now=now, actor=ACTOR)
+            try:
+                with backup_file.whole(file) as opened:
+                    header, counts = await backup.back_up(desk, opened, now=now, actor=ACTOR)
+            except OSError as error:
+                raise InputRefused({"": f"{file} cannot be written ({error.strerror})"}) from error
         return {
             "file": str(file),
             "id": str(header.id),

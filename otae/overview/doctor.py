@@ -18,7 +18,7 @@ from otae.errors import NotReady, OtaeError
 from otae.invitations.modes import mode_of
 from otae.overview.attention import WARNING
 from otae.signing.certificates import pem
-from otae.store import database, heartbeats, keyring, properties, schema_check, search_index
+from otae.store import database, heartbeats, keyring, properties, schema_check, search_index, writable
 from otae.store.desk import Desk
 from otae.store.models import Certificate, Enrollment, InstallationSecret
 from otae.store.states import EnrollmentStatus
@@ -38,7 +38,10 @@ class Check:
 
 
 async def examine(desk: Desk, *, now: datetime, redis: Check | None = None) -> list[Check]:
-    """Run every check; none changes anything. ``redis``: what the caller, who knows the queue, found there."""
+    """Run every check; none changes anything but the one row that is written to see whether it can be.
+
+    ``redis``: what the caller, who knows the queue, found there.
+    """
     tables = await _tables()
     if tables.state == "failed":
         return [tables]  # every other look would only show the same
@@ -47,6 +50,7 @@ async def examine(desk: Desk, *, now: datetime, redis: Check | None = None) -> l
         ("PUBLIC_URL", _public_url(desk)),
         ("trusted hops", _hops(desk)),
         ("clock skew", _clock_skew(now)),
+        ("writing", _writing(desk)),
         ("processes", _processes(desk, now)),
         ("mail", _mail(desk, now)),
         ("directories", _directories(desk)),
@@ -115,6 +119,18 @@ async def _clock_skew(now: datetime) -> list[Check]:
         words = f"this machine and the database differ by {int(skew.total_seconds())} s"
         return [Check("clock skew", "failed", words, advice)]
     return [Check("clock skew", "ok", "this machine and the database agree")]
+
+
+async def _writing(desk: Desk) -> list[Check]:
+    await writable.try_to_write()
+    free = writable.free_space(desk.settings)
+    if free is None:
+        return [Check("writing", "ok", "the database takes what is written")]
+    words = f"{free // writable.MIB} MiB are left on the disk of {desk.settings.home}"
+    if free >= writable.LITTLE:
+        return [Check("writing", "ok", words)]
+    state = "failed" if free < writable.LEAST else "warning"
+    return [Check("writing", state, words, "Make room: nothing works on a full disk, and no page is shown.")]
 
 
 async def _processes(desk: Desk, now: datetime) -> list[Check]:

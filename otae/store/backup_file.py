@@ -5,6 +5,9 @@ missed at its end: the last chunk says that it is the last.
 """
 
 import base64
+import contextlib
+import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -25,6 +28,8 @@ from otae.store.vault import SealBroken, Vault
 MAGIC: Final = b"otae backup 1\n"
 #: Bytes of text in one chunk, the last one excepted; all that is in memory at once beside one line.
 CHUNK: Final = 64 * 1024
+#: How the name of a file ends that is not whole yet, where it needs a name.
+DRAFT: Final = ".part"
 #: What the key of the file is sealed for.
 PURPOSE: Final = "backup"
 #: A line is one row, and no row comes near this.
@@ -162,18 +167,56 @@ class BackupReader:
 
 @contextmanager
 def whole(path: Path) -> Iterator[IO[bytes]]:
-    """Open a new file that only its owner reads; it gets its name when the block ends well, else nothing is left."""
-    draft = path.with_name(f"{path.name}.part")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """Open a new file that only its owner reads; it gets its name when the block ends well, else nothing is left.
+
+    A process that is killed leaves nothing either where the file system knows files without a name; elsewhere what it
+    leaves is removed by the next backup into the same folder. FileExistsError when ``path`` is taken by then.
+    """
+    _remove_abandoned(path.parent)
+    descriptor, draft = _open_draft(path)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
             yield file
             file.flush()
             os.fsync(file.fileno())
-        draft.rename(path)
+            _name(file.fileno(), draft, path)
     finally:
-        draft.unlink(missing_ok=True)
+        if draft is not None:
+            draft.unlink(missing_ok=True)
+
+
+def _name(descriptor: int, draft: Path | None, path: Path) -> None:
+    """Give a whole file its name; FileExistsError when somebody has taken it."""
+    if draft is None:
+        opened = os.open("/proc/self/fd", os.O_RDONLY)
+        try:  # the folder's descriptor makes this the call that follows the link there
+            os.link(str(descriptor), path, src_dir_fd=opened, follow_symlinks=True)
+        finally:
+            os.close(opened)
+    elif path.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    else:
+        draft.rename(path)
+
+
+def _open_draft(path: Path) -> tuple[int, Path | None]:
+    """Return a new file beside ``path``, and its name; None where it has none until it is whole."""
+    if Path("/proc/self/fd").exists() and hasattr(os, "O_TMPFILE"):
+        with contextlib.suppress(OSError):
+            return os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, 0o600), None
+    draft = path.with_name(f"{path.name}{DRAFT}")
+    draft.unlink(missing_ok=True)
+    return os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), draft
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove drafts of backups that nobody writes any more: a running one keeps its file locked."""
+    for draft in folder.glob(f"*{DRAFT}"):
+        with contextlib.suppress(OSError), draft.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if file.read(len(MAGIC)) == MAGIC:
+                draft.unlink()
 
 
 def _nonce(number: int, *, last: bool) -> bytes:

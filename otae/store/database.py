@@ -107,12 +107,12 @@ def most_connections(settings: Settings, role: Role) -> int:
 
 async def connect(settings: Settings, *, role: Role = "web") -> None:
     """Open the database for this process; the schema must be there (`migrate`)."""
-    _make_home(settings)
+    make_home(settings)
     EXECUTOR_CACHE.clear()  # keyed without the dialect: stale after a switch from SQLite to PostgreSQL
     await Tortoise.init(config=config(settings, role=role), _enable_global_fallback=True)
 
 
-def _make_home(settings: Settings) -> None:
+def make_home(settings: Settings) -> None:
     """Make the folder and the database's file, for its owner alone whatever the folder and the umask allow.
 
     SQLite gives the files beside it the same mode. Raises CannotStart.
@@ -147,7 +147,7 @@ async def connected(settings: Settings, *, role: Role = "web") -> AsyncIterator[
 
 async def migrate(settings: Settings) -> None:
     """Bring the schema up to date; safe to call by several processes at once, and when there is nothing to do."""
-    _make_home(settings)
+    make_home(settings)
     EXECUTOR_CACHE.clear()
     async with exclusive(settings):
         try:

@@ -140,5 +140,5 @@ def _idle_clock(rows: Sequence[Heartbeat], alive: Sequence[Heartbeat], now: date
 
 async def lacking_key(key_id: str, *, now: datetime) -> list[str]:
     """Return the running processes that were started without the master key ``key_id``; those that do not say count."""
-    rows = await Heartbeat.filter(at__gte=now - SILENCE).order_by("name")
+    rows = await Heartbeat.filter(at__gte=now - SILENCE, role__in=(WEB, WORKER, CLOCK)).order_by("name")
     return [row.name for row in rows if key_id not in row.key_ids.split(",")]

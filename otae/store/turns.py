@@ -1,13 +1,16 @@
 """One at a time among several processes: whoever holds the turn does the work, the others look again later."""
 
 import fcntl
-from contextlib import AsyncExitStack
+import os
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from types import TracebackType
 from typing import IO, Self
 
+from otae.errors import CannotStart
 from otae.settings import Settings
 from otae.store.advisory import AdvisoryLock
-from otae.store.database import credentials
+from otae.store.database import credentials, make_home
 
 #: Key of the clock's advisory lock; another one than the migrations'.
 CLOCK_LOCK = 0x6F746163
@@ -54,3 +57,28 @@ class Turn:
             return False
         self._file = file
         return True
+
+
+@contextmanager
+def only_server(settings: Settings) -> Iterator[None]:
+    """Be the one `serve` of an OTAE_HOME for the length of the block; CannotStart, naming the other, when there is one.
+
+    On a platform any number may serve.
+    """
+    if not settings.embedded:
+        yield
+        return
+    make_home(settings)
+    with (settings.home / "otae.serve").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            other = file.read(20).strip() or "unknown"
+            raise CannotStart(
+                f"another `otae serve` (process {other}) runs on OTAE_HOME {settings.home}: end it first"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield

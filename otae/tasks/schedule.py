@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 
 from otae.accounts import browsers, limits, look_again, password_links
-from otae.authority import rotation
+from otae.authority import rotation, serving
 from otae.delivery import outbox
 from otae.directory import provisioning, rechecks, watching
 from otae.enrollment import sessions
@@ -108,6 +108,8 @@ async def renew_certificates(desk: Desk, now: datetime) -> None:
     """Renew those of our own certificates that end soon."""
     for purpose in await rotation.renew_due(desk, now=now):
         log.info("a certificate was renewed", purpose=purpose)
+    if await serving.renew_leaf(desk, now=now):
+        log.info("a certificate was renewed", purpose="tls")
 
 
 async def renew_identities(desk: Desk, now: datetime) -> None:

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from otae import app
 from otae.authority import issuers, serving
 from otae.signing.certificates import fingerprint, load_certificate
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Certificate
+from otae.tasks import schedule
 
 pytestmark = pytest.mark.anyio
 
@@ -122,3 +124,17 @@ async def test_the_key_is_never_on_disk_in_clear(desk: Desk, tmp_path: Path, mon
     assert b"BEGIN ENCRYPTED PRIVATE KEY" in stored
     assert b"BEGIN PRIVATE KEY" not in stored
     assert list(folder.iterdir()) == []
+
+
+async def test_a_leaf_near_its_end_is_renewed_before_anything_is_served(sqlite_desk: Desk) -> None:
+    before = await issuers.active_row("tls")
+    await Certificate.filter(id=before.id).update(not_after=await database.now() + timedelta(days=2))
+    async with app.fresh_tls(sqlite_desk):
+        assert (await issuers.active_row("tls")).id != before.id
+
+
+async def test_the_clock_renews_the_leaf_where_no_web_process_has_started(sqlite_desk: Desk) -> None:
+    before, now = await issuers.active_row("tls"), await database.now()
+    await Certificate.filter(id=before.id).update(not_after=now + timedelta(days=2))
+    await schedule.renew_certificates(sqlite_desk, now)
+    assert (await issuers.active_row("tls")).id != before.id

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -37,7 +36,7 @@ from otae.store import database, keyring
 from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession, Event, Invitation, Person
 from otae.tasks import runtime
-from otae.web.heads import TimedHeads
+from otae.web.connections import secured_by
 from tests.servers.ports import free_port
 from tests.servers.smtp import SMTPServer
 
@@ -144,16 +143,11 @@ async def browse(
 async def serving_tls(desk: Desk) -> AsyncIterator[None]:
     """Serve the pages on PUBLIC_URL's port until the block ends."""
     context = await serving.tls_context(desk)
-
-    def factory(_config: uvicorn.Config, _default: object) -> ssl.SSLContext:
-        return context
-
     port = desk.settings.public_port
     config = uvicorn.Config(
         make_app(desk),
         port=port,
-        ssl_context_factory=factory,
-        http=TimedHeads,
+        http=secured_by(context, bounded=True),
         proxy_headers=False,
         access_log=False,
         log_config=None,

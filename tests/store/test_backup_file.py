@@ -1,7 +1,10 @@
 """The file itself: written in small pieces, and unreadable after any change."""
 
+import contextlib
 import io
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,6 +120,40 @@ def test_a_file_is_there_whole_or_not_at_all_and_only_its_owner_reads_it(tmp_pat
     finally:
         os.umask(before)
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"all of it", 0o600)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from otae.store import backup_file
+
+if sys.argv[2] == "named":
+    del os.O_TMPFILE
+with backup_file.whole(Path(sys.argv[1])) as file:
+    file.write(backup_file.MAGIC * 10000)
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("kind", ["nameless", "named"])
+def test_a_killed_backup_leaves_nothing_behind_the_next_one(tmp_path: Path, kind: str) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "first"), kind], check=False)
+    left = [path.name for path in tmp_path.iterdir()]
+    assert left == ([] if kind == "nameless" else ["first.part"])
+    (tmp_path / "mine.part").write_text("somebody's own")
+    with backup_file.whole(tmp_path / "second") as file:
+        file.write(b"x")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.part", "second"]
+
+
+def test_a_name_that_was_taken_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "otae.backup"
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(pytest.raises(FileExistsError))
+        stack.enter_context(backup_file.whole(path)).write(b"x")
+        path.write_text("another")
+    assert [each.read_text() for each in tmp_path.iterdir()] == ["another"]
 
 
 def write_half(path: Path) -> None:

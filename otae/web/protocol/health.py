@@ -4,8 +4,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from otae.errors import DatabaseAway
-from otae.store.database import now
+from otae.errors import DatabaseAway, DatabaseDamaged
 from otae.web.failures import COME_BACK
 from otae.web.protocol import bearer
 
@@ -18,11 +17,13 @@ async def alive(request: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """Answer ``GET /readyz``: 200, or 503 with the name of the part that fails and nothing else."""
-    del request
+    state = request.app.state
     try:
-        await now()
-    except DatabaseAway:
-        return PlainTextResponse("database\n", 503, {"Retry-After": COME_BACK})
+        failing = await state.readiness.failing_part(state.desk.settings)
+    except (DatabaseAway, DatabaseDamaged):
+        failing = "database"
+    if failing:
+        return PlainTextResponse(f"{failing}\n", 503, {"Retry-After": COME_BACK})
     return PlainTextResponse("ok\n")
 
 
