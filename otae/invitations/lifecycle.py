@@ -25,8 +25,8 @@ from otae.errors import (
     InvitationRevoked,
     StaleState,
 )
-from otae.invitations import afresh, endings, handing, orders, pins, tokens
-from otae.invitations.modes import Mode, all_modes, mode_of
+from otae.invitations import afresh, endings, handing, mode_values, orders, pins, tokens
+from otae.invitations.modes import Mode, all_modes, known_mode, mode_of
 from otae.invitations.orders import InvitationOrder
 from otae.store import audit
 from otae.store.database import transaction
@@ -36,6 +36,8 @@ from otae.store.passwords import hash_token
 from otae.store.records import about, advance, note
 from otae.store.states import InvitationStatus as Status
 
+#: Furthest end that may be asked for.
+LONGEST = mode_values.LONGEST
 #: A page that says "opened" again within this time says nothing new.
 SAME_OPENING = timedelta(minutes=10)
 
@@ -131,10 +133,9 @@ async def extend(
     """Give a pending invitation more time, by default its mode's whole time from now; link and PIN stay.
 
     One that failed or expired is renewed as by `resend`, and sent if it was to be. Raises as `resend`, and InputRefused
-    ("valid_until") for an end that is past.
+    ("valid_until") as `check_end`.
     """
-    if until is not None and until <= now:
-        raise InputRefused({"valid_until": "this time is past"})
+    check_end(until, now=now)
     if invitation.status != Status.PENDING or _is_over(invitation, now):
         _refuse_ended(invitation)
         step = _Renewal("invitation.extended", invitation.send, show_pin, until)
@@ -149,6 +150,18 @@ async def extend(
         told = f"{invitation.person_id}, until {valid_until:%Y-%m-%d %H:%M} UTC" if valid_until else _whom(invitation)
         await audit.record(actor, "invitation.extended", now=now, subject=str(invitation.id), detail=told)
     return _created(desk, invitation, tokens.reveal(desk, invitation), None, ())
+
+
+def check_end(until: datetime | None, *, now: datetime) -> None:
+    """Raise InputRefused ("valid_until") for an end that is past, or too far away."""
+    if until is not None and not now < until <= now + LONGEST:
+        far = f"use a time within {LONGEST.days} days"
+        raise InputRefused({"valid_until": "this time is past" if until <= now else far})
+
+
+async def usual_end(invitation: Invitation, *, now: datetime) -> datetime | None:
+    """Return until when the invitation works if it is extended now and no other end is asked for; None for no end."""
+    return _valid_until(await known_mode(invitation.mode), now)
 
 
 async def revoke(desk: Desk, invitation: Invitation, *, now: datetime, actor: str) -> None:

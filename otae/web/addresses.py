@@ -22,6 +22,8 @@ BOUNCE = "/mail/bounce"
 CONSOLE = "/admin"
 CONSOLE_SIGN_IN = f"{CONSOLE}/sign-in"
 CONSOLE_CONFIRM = f"{CONSOLE}/confirm"
+#: Every other address below the console's.
+CONSOLE_ELSEWHERE = f"{CONSOLE}/{{path:path}}"
 STATIC = "/static"
 
 KIB = 1024

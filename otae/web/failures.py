@@ -61,6 +61,13 @@ class NotFound(Failure):
         super().__init__(404, _("There is nothing at this address."), "not-found")
 
 
+class WrongMethod(Failure):
+    """The address takes other kinds of requests. ``headers``: which, under Allow."""
+
+    def __init__(self, headers: Mapping[str, str] | None) -> None:
+        super().__init__(405, _("This address does not take this kind of request."), "wrong-method", headers)
+
+
 class SignInFirst(OtaeError):
     """A page for signed-in people only. ``where``: the page where they sign in."""
 
@@ -151,7 +158,7 @@ def from_router(error: HTTPException) -> Failure:
     if error.status_code == 404:
         return NotFound()
     if error.status_code == 405:
-        return Failure(405, _("This address does not take this kind of request."), "wrong-method", error.headers)
+        return WrongMethod(error.headers)
     return Failure(error.status_code, _("The request could not be read."), "unreadable", error.headers)
 
 

@@ -23,7 +23,7 @@ from otae.errors import OtaeError
 from otae.store.database import now as database_now
 from otae.store.desk import Desk
 from otae.web import cookie_check, password_again
-from otae.web.addresses import CONSOLE, CONSOLE_CONFIRM, CONSOLE_SIGN_IN, LOGIN
+from otae.web.addresses import CONSOLE, CONSOLE_CONFIRM, CONSOLE_ELSEWHERE, CONSOLE_SIGN_IN, LOGIN
 from otae.web.clients import browser_at
 from otae.web.failures import Failure, SignInFirst, answer
 from otae.web.pages import wants_part
@@ -193,9 +193,16 @@ def confirm_for(request: Request) -> str:
 def page_of(request: Request) -> str:
     """Return the page that shows the form which was sent to the address of ``request``."""
     path = request.url.path
-    while path != CONSOLE and not any(route.matches(_asked_for(path))[0] is Match.FULL for route in request.app.routes):
+    while path != CONSOLE and match_of(request, path) is not Match.FULL:
         path = path.rpartition("/")[0]
     return path
+
+
+def match_of(request: Request, path: str) -> Match:
+    """Tell whether ``path`` is a page (FULL), takes forms alone (PARTIAL), or is no address of ours (NONE)."""
+    routes = (route for route in request.app.routes if getattr(route, "path", "") != CONSOLE_ELSEWHERE)
+    matches: list[Match] = [route.matches(_asked_for(path))[0] for route in routes]
+    return max(matches, key=lambda match: match.value)
 
 
 def _asked_for(path: str) -> dict[str, object]:

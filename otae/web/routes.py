@@ -15,6 +15,7 @@ from otae.web.addresses import (
     CHECKIN,
     CONNECT,
     CONSOLE_CONFIRM,
+    CONSOLE_ELSEWHERE,
     DEVICE,
     INSTALL,
     INVITATION_LINK,
@@ -84,6 +85,7 @@ def routes() -> list[BaseRoute]:
         *certificate_routes(),
         *administrator_routes(),
         *role_routes(),
+        console(CONSOLE_ELSEWHERE, ENTER, within=True, GET=entrance.elsewhere, POST=entrance.elsewhere),
         Mount(STATIC, StaticFiles(directory=STATIC_FOLDER), name="static"),
     ]
 
@@ -145,7 +147,13 @@ def console_routes() -> list[Route]:
         console("/admin/invitations/{id:uuid}", "invitation.see", within=True, GET=invitation.show),
         console("/admin/invitations/{id:uuid}/changes", "invitation.see", within=True, GET=since.show),
         console("/admin/invitations/{id:uuid}/resend", "invitation.notify", within=True, POST=invitation.resend),
-        console("/admin/invitations/{id:uuid}/extend", "invitation.notify", within=True, POST=invitation.extend),
+        console(
+            "/admin/invitations/{id:uuid}/extend",
+            "invitation.notify",
+            within=True,
+            GET=invitation.ask_extend,
+            POST=invitation.extend,
+        ),
         console("/admin/invitations/{id:uuid}/link", "invitation.secret", within=True, POST=invitation.link),
         console("/admin/invitations/{id:uuid}/revoke", "invitation.revoke", within=True, POST=invitation.revoke),
     ]

@@ -5,6 +5,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
 
 from otae.accounts import administrators, arrivals, browsers, directory_sign_in, strength
 from otae.contacts import LONGEST, shown_address
@@ -12,7 +13,7 @@ from otae.errors import Busy, DirectoryUnavailable, InputRefused, SetupLinkUnkno
 from otae.text import identifier
 from otae.web import cookie_check, guards, password_again, refused_forms
 from otae.web.addresses import CONSOLE, CONSOLE_CONFIRM, CONSOLE_SIGN_IN
-from otae.web.failures import Failure
+from otae.web.failures import Failure, NotFound, WrongMethod
 from otae.web.forms import Form, InputRequired, Length, PasswordField, StringField
 from otae.web.guards import Console, Visit
 from otae.web.pages import go, render
@@ -104,6 +105,16 @@ async def confirm(visit: Console) -> Response:
         return go(f"{CONSOLE_CONFIRM}?{urlencode({'next': after(visit)})}", "danger", words)
     note = _("Thank you. Go on here: nothing has been done yet.")
     return guards.let_in(arrival, go(after(visit), "info", note))
+
+
+async def elsewhere(visit: Console) -> Response:
+    """Lead an address that only takes forms to the page which shows the form; for any other there is nothing."""
+    match = guards.match_of(visit.request, visit.request.url.path)
+    if match is Match.NONE:
+        raise NotFound
+    if visit.request.method == "POST":
+        raise WrongMethod({"Allow": "GET, HEAD"})
+    return RedirectResponse(guards.page_of(visit.request), 303)
 
 
 async def leave(visit: Visit) -> Response:

@@ -1,11 +1,12 @@
 """The page of one invitation: where it stands, what was done, what can be done."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 from uuid import UUID
 
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from otae.errors import InputRefused, Refusal
 from otae.invitations import afresh, changes, channels, lifecycle
@@ -15,16 +16,32 @@ from otae.invitations.modes import MODES, title_of
 from otae.mdm.devices import find_device
 from otae.overview.progress import progress_of
 from otae.web.admin import cards, since, timeline
+from otae.web.admin.entries import NamedForm
 from otae.web.admin.statuses import OWNERSHIPS, PLATFORMS, STATUSES
 from otae.web.admin.waiting import waiting
 from otae.web.failures import NotFound
-from otae.web.forms import sent_fields
+from otae.web.forms import StringField, sent_fields
 from otae.web.guards import Console
 from otae.web.pages import go, render, wants_part
+from otae.words import exact, span
 from otae.words import gettext as _
 
 WHERE: Final = "/admin/invitations"
 TEMPLATE: Final = "admin/invitations/show.html"
+
+
+class ExtendForm(NamedForm):
+    """Until when an invitation is to work, in UTC; empty for its mode's whole time."""
+
+    until = StringField(_("Works until"))
+
+    def time(self) -> datetime | None:
+        """Return what was entered; InputRefused for what is no time."""
+        text = (self.until.data or "").strip()
+        try:
+            return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
+        except ValueError:
+            raise InputRefused({"until": _("use a date and a time, such as 2026-12-24 18:00")}) from None
 
 
 async def show(visit: Console) -> Response:
@@ -58,25 +75,69 @@ async def resend(visit: Console) -> Response:
         if not found.gone and any(each.field in afresh.REACHED_BY for each in found.changes):
             return since.ask(visit, row, found)
     step = partial(lifecycle.resend, address=chosen or afresh.NEW)
-    return await _again(visit, step, _("The invitation is being sent again."))
+    return await _again(visit, step, lambda _row: _("The invitation is being sent again."))
+
+
+async def ask_extend(visit: Console) -> Response:
+    """Ask until when the invitation is to work: by default its mode's whole time from now."""
+    details = await _details(visit)
+    end = await lifecycle.usual_end(details.invitation, now=visit.now)
+    return await _ask_extend(visit, details, ExtendForm(data={"until": _minute(end) if end else ""}))
 
 
 async def extend(visit: Console) -> Response:
-    """Give the invitation its mode's whole time again; one that had ended may get a PIN that is shown here."""
-    return await _again(visit, lifecycle.extend, _("The invitation has more time."))
+    """Give the invitation more time; one that had ended may get a PIN that is shown here."""
+    form = await ExtendForm.read(visit.request)
+    details = await _details(visit)
+    try:
+        until = form.time()
+        lifecycle.check_end(until, now=visit.now)
+    except InputRefused as refusal:
+        form.refuse(InputRefused({"until": "; ".join(refusal.fields.values())}))
+        return await _ask_extend(visit, details, form, status=422)
+    step = partial(lifecycle.extend, until=until)
+    return await _again(visit, step, lambda row: _until(row.valid_until))
 
 
-async def _again(visit: Console, step: Callable[..., Awaitable[lifecycle.Created]], words: str) -> Response:
+async def _ask_extend(visit: Console, details: Details, form: ExtendForm, *, status: int = 200) -> Response:
+    row = details.invitation
+    end = await lifecycle.usual_end(row, now=visit.now)
+    context = {
+        "form": form,
+        "invitation": row,
+        "person": row.person,
+        "address": _page(row),
+        "works": _works(row, visit.now),
+        "lasts": span(end - visit.now) if end else "",
+        "soonest": _minute(visit.now),
+        "latest": _minute(visit.now + lifecycle.LONGEST),
+    }
+    return render(visit.request, "admin/invitations/extend.html", context, status=status)
+
+
+def _until(end: datetime | None) -> str:
+    return _("The invitation works until %s.") % exact(end) if end else _("The invitation works until it is used.")
+
+
+def _minute(at: datetime) -> str:
+    """Return a time as a field of the type datetime-local takes it, in UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M}"
+
+
+async def _again(
+    visit: Console, step: Callable[..., Awaitable[lifecycle.Created]], said: Callable[[InvitationRow], str]
+) -> Response:
     row = (await _details(visit)).invitation
     seen = visit.may("invitation.secret") and await channels.next_is_by_hand(row)
     made: list[lifecycle.Created] = []
 
     async def do(row: InvitationRow) -> str:
         made.append(await step(visit.desk, row, now=visit.now, actor=visit.actor, show_pin=seen))
+        words = said(made[0].invitation)
         return f"{words} {_('Note: %s.') % made[0].words}" if made[0].words else words
 
     answer = await _do(visit, do)
-    return await show_once(visit, made[0], words) if made and made[0].pin else answer
+    return await show_once(visit, made[0], said(made[0].invitation)) if made and made[0].pin else answer
 
 
 async def revoke(visit: Console) -> Response:
@@ -90,12 +151,17 @@ async def revoke(visit: Console) -> Response:
 
 
 async def link(visit: Console) -> Response:
-    """Show the link to be passed on; that it was asked for stands in the timeline and the audit log."""
+    """Give the link to be passed on: as text for the script that copies it, else on the page.
+
+    That it was asked for stands in the timeline and the audit log.
+    """
     details = await _details(visit)
     try:
         url = await lifecycle.copy_link(visit.desk, details.invitation, now=visit.now, actor=visit.actor)
     except Refusal as refusal:
         return go(_page(details.invitation), "danger", _(refusal.words))
+    if visit.request.headers.get("accept") == "text/plain":
+        return PlainTextResponse(url)
     context = await _context(visit, await _details(visit))
     return render(visit.request, TEMPLATE, context | {"url": url})
 
@@ -148,7 +214,7 @@ async def _context(visit: Console, details: Details) -> dict[str, object]:
         "ownership": OWNERSHIPS.get(row.ownership, row.ownership),
         "platform": PLATFORMS.get(row.platform, row.platform),
         "ended": row.status in {"redeemed", "revoked"},
-        "usable": row.status == "pending" and (row.valid_until is None or row.valid_until > visit.now),
+        "usable": _works(row, visit.now),
         "extendable": row.status != "pending" or row.valid_until is not None,
         "pin_state": _pin_state(details),
         "pin_way": _(channels.WORDS.get(row.pin_channel, row.pin_channel)),
@@ -166,6 +232,10 @@ def _pin_state(details: Details) -> str:
     if details.pin_works and message and message.status in {"failed", "bounced", "cancelled"}:
         return _("did not reach the person")
     return _("works") if details.pin_works else _("none that works")
+
+
+def _works(row: InvitationRow, now: datetime) -> bool:
+    return row.status == "pending" and (row.valid_until is None or row.valid_until > now)
 
 
 def _page(row: InvitationRow) -> str:

@@ -40,7 +40,11 @@ async def change(visit: Console) -> Response:
 def _words(what: str, outcome: Outcome) -> str:
     done = {
         "resend": ngettext("%d invitation was sent again.", "%d invitations were sent again.", outcome.done),
-        "extend": ngettext("%d invitation was extended.", "%d invitations were extended.", outcome.done),
+        "extend": ngettext(
+            "%d invitation has its mode's whole time again.",
+            "%d invitations have their mode's whole time again.",
+            outcome.done,
+        ),
         "revoke": ngettext("%d invitation was revoked.", "%d invitations were revoked.", outcome.done),
     }[what] % outcome.done
     told = [_("Not %(name)s: %(why)s") % {"name": name, "why": why} for name, why in outcome.refused[:TOLD]]

@@ -39,11 +39,37 @@ document.addEventListener("htmx:after:swap", (event) => {
   if (!event.detail.ctx?.sourceElement?.matches("[data-poll]")) focusSummary();
 });
 
-// <button data-confirm="What is lost"> asks before it sends its form.
+// <button data-confirm="What is lost"> asks before it sends its form; with data-confirm-if="name" only when a check box
+// of that name is checked, for there is nothing to lose otherwise.
 document.addEventListener("submit", (event) => {
-  const question = event.submitter?.dataset.confirm;
-  if (question && !window.confirm(question)) event.preventDefault();
+  const { confirm: question, confirmIf: name } = event.submitter?.dataset ?? {};
+  if (!question || (name && !event.target.querySelector(`[name="${name}"]:checked`))) return;
+  if (!window.confirm(question)) event.preventDefault();
 }, true);
+
+// <form data-copies> puts what its address answers on the clipboard; when that fails it is sent, and shows it. The text
+// is promised to the clipboard at once: some browsers take nothing after the click is over.
+document.addEventListener("submit", async (event) => {
+  const form = event.target.closest("form[data-copies]");
+  if (!form || !navigator.clipboard) return;
+  event.preventDefault();
+  const button = event.submitter;
+  const text = fetch(form.action, { method: "POST", headers: { Accept: "text/plain" } }).then((answer) => {
+    if (!answer.ok || !answer.headers.get("Content-Type").startsWith("text/plain")) throw new Error("no text");
+    return answer.text();
+  });
+  try {
+    if (window.ClipboardItem) {
+      const blob = text.then((copied) => new Blob([copied], { type: "text/plain" }));
+      await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
+    } else {
+      await navigator.clipboard.writeText(await text);
+    }
+    button.textContent = button.dataset.copied;
+  } catch {
+    form.submit();
+  }
+});
 
 // <button data-copy="text"> puts its text on the clipboard and says so.
 document.addEventListener("click", async (event) => {

@@ -218,3 +218,24 @@ async def test_who_found_a_console_open_guesses_its_password_no_faster(
     elsewhere = await site.client.post("/admin/sign-in", data={"name": "ada", "password": ADA_PASSWORD})
     assert elsewhere.status_code in {422, 429}
     assert len(hashes) == 3
+
+
+async def test_an_address_of_the_console_that_does_not_exist_stays_in_the_console(
+    site: Site, console: httpx2.AsyncClient
+) -> None:
+    for path in ("/admin/nothing", "/admin/users/nobody/at/all", "/admin/invitations/nothing"):
+        answer = await console.get(path)
+        assert answer.status_code == 404, path
+        for shown in ("There is nothing at this address.", "To the dashboard", 'href="/admin/invitations"', "Sign out"):
+            assert shown in answer.text, path
+    for path, page in (("/admin/account/password", "/admin/account"), ("/admin/sign-out", "/admin")):
+        assert (await console.get(path)).headers["location"] == page, (
+            "an address that takes forms alone leads to its page"
+        )
+    assert (await console.post("/admin/nothing")).status_code == 404
+    wrong = await console.post("/admin/audit")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, HEAD")
+    assert 'href="/admin/invitations"' in wrong.text
+    async with site.stranger() as stranger:
+        answer = await stranger.get("/admin/nothing")
+        assert answer.headers["location"] == "/admin/sign-in?next=%2Fadmin%2Fnothing"

@@ -115,6 +115,47 @@ async def test_extending_gives_more_time(console: httpx2.AsyncClient, site: Site
     assert row.valid_until > now + timedelta(hours=23)
 
 
+async def test_extending_says_until_when_and_lets_one_choose(
+    console: httpx2.AsyncClient, invite: Invite, now: datetime
+) -> None:
+    created = await invite("username_pin")
+    address = f"/admin/invitations/{created.invitation.id}"
+    page = (await console.get(f"{address}/extend")).text
+    assert "It works until" in page
+    assert "Its mode gives 1 d from now" in page
+    assert f'value="{now + timedelta(hours=24):%Y-%m-%dT%H:}' in page
+    chosen = now.replace(second=0, microsecond=0) + timedelta(days=3)
+    answer = await console.post(f"{address}/extend", data={"until": f"{chosen:%Y-%m-%dT%H:%M}"})
+    assert (await Invitation.get(id=created.invitation.id)).valid_until == chosen
+    assert (
+        f"The invitation works until {chosen:%Y-%m-%d %H:%M}:00 UTC."
+        in (await console.get(answer.headers["location"])).text
+    )
+    for wrong, said in (
+        (now - timedelta(hours=1), "this time is past"),
+        (now + timedelta(days=400), "within 365 days"),
+    ):
+        refused = await console.post(f"{address}/extend", data={"until": f"{wrong:%Y-%m-%dT%H:%M}"})
+        assert refused.status_code == 422
+        assert said in refused.text
+    refused = await console.post(f"{address}/extend", data={"until": "<b>soon</b>"})
+    assert "use a date and a time" in refused.text
+    assert "&lt;b&gt;soon&lt;/b&gt;" in refused.text
+    assert (await Invitation.get(id=created.invitation.id)).valid_until == chosen
+
+
+async def test_extending_what_has_ended_says_what_comes_of_it(
+    console: httpx2.AsyncClient, invite: Invite, now: datetime
+) -> None:
+    created = await invite("username_pin")
+    await Invitation.filter(id=created.invitation.id).update(valid_until=now - timedelta(hours=1))
+    page = (await console.get(f"/admin/invitations/{created.invitation.id}/extend")).text
+    assert "It does not work any more." in page
+    free = await invite("username_password")
+    page = (await console.get(f"/admin/invitations/{free.invitation.id}/extend")).text
+    assert "Left empty, it works until it is used or revoked." in page
+
+
 async def test_the_link_is_shown_on_demand_and_that_is_recorded(
     console: httpx2.AsyncClient, site: Site, invite: Invite
 ) -> None:
@@ -127,7 +168,18 @@ async def test_the_link_is_shown_on_demand_and_that_is_recorded(
     assert "Link copied by ada" in answer.text
     assert await AuditEntry.filter(action="invitation.link-copied", subject=str(created.invitation.id)).exists()
     assert created.token not in (await console.get(address)).text
-    assert (await console.get(f"{address}/link")).status_code == 405
+    assert (await console.get(f"{address}/link")).headers["location"] == address, "it takes a form alone"
+
+
+async def test_the_link_is_copied_at_once_by_the_script_and_that_is_recorded(
+    console: httpx2.AsyncClient, invite: Invite
+) -> None:
+    created = await invite("two_factor")
+    address = f"/admin/invitations/{created.invitation.id}"
+    answer = await console.post(f"{address}/link", headers={"Accept": "text/plain"})
+    assert (answer.text, answer.headers["content-type"]) == (created.url, "text/plain; charset=utf-8")
+    assert "Link copied by ada" in (await console.get(address)).text
+    assert await AuditEntry.filter(action="invitation.link-copied", subject=str(created.invitation.id)).exists()
 
 
 async def test_the_link_of_an_ended_invitation_is_not_shown(
