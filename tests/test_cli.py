@@ -195,6 +195,7 @@ def test_an_invitation_prints_what_scripts_rely_on(ben: CommandLine) -> None:
 def test_a_pin_is_printed_only_when_asked_for(ben: CommandLine) -> None:
     noted = ("--note", "Please before Friday")
     assert "pin" not in ben.json("invite", "--user", "ben", "--mode", "username_pin", "--no-send", *noted)
+    assert "note: ben has an invitation that works until" in ben.run("invite", "--user", "ben", "--no-send").stderr
     assert "otae: note" in ben.refusal("invite", "--user", "ben", "--no-send", "--note", "x" * 501)
 
 

@@ -72,6 +72,9 @@ def invite(  # noqa: PLR0913 - an argument for each option
     )  # fmt: skip
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
+        for row in await lifecycle.live_of(desk, one, now=now):
+            until = f"until {listing.stamp(row.valid_until)}" if row.valid_until else "until it is used or revoked"
+            click.echo(f"note: {row.person.name} has an invitation that works {until}: {row.id}", err=True)
         return listing.created_as_json(await lifecycle.create(desk, one, now=now, actor=ACTOR))
 
     emit(at_the_desk(work), json_wanted=json_wanted)

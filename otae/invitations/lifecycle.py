@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from tortoise.expressions import Q
+
 from otae.delivery import outbox
 from otae.delivery.compose import invitation_url
 from otae.delivery.notices import tell_of_failure
@@ -95,6 +97,14 @@ async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: st
         whom = str(checked.person.id)
         await audit.record(actor, "invitation.created", now=now, subject=str(invitation.id), detail=whom)
     return _created(desk, invitation, token, handed.clear, deliveries)
+
+
+async def live_of(desk: Desk, order: InvitationOrder, *, now: datetime) -> list[Invitation]:
+    """Return the invitations that work already of whom ``order`` means, newest first; raises as `create`."""
+    checked = await orders.check(desk, order, now=now)
+    rows = Invitation.filter(person_id=checked.person.id, status=Status.PENDING, rehearsal=False)
+    live = rows.filter(Q(valid_until=None) | Q(valid_until__gt=now))
+    return await live.order_by("-created_at").prefetch_related("person")
 
 
 async def resend(

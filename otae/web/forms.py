@@ -4,7 +4,7 @@ A page's form subclasses `Form` with WTForms fields; templates draw it with the 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 import wtforms  # type: ignore[import-untyped]  # ships no types; pages take what they need of it from here
@@ -39,18 +39,27 @@ NEVER_SHOWN = (PasswordField, FileField)
 Entry = TypeVar("Entry", bound="DataclassInstance")
 
 
+@dataclass(frozen=True)
+class Remedy:
+    """A link to where what is missing can be set. ``href``: a path of ours, or a place on the page."""
+
+    href: str
+    words: str
+
+
 class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
     """A form of ours. ``await MyForm.read(request)`` gives what was sent, ``MyForm(data={…})`` one filled in.
 
     ``never_kept``: fields that hold a secret besides password fields. The rest is set by `read` and by
     `refused_forms.take`. ``sent``: the texts a browser sent; ``enter_again``: labels of passwords and files that came
     with it, which no page shows again; ``status``, ``headers`` and ``support_code``: what the page that shows it
-    answers with.
+    answers with. ``remedies``: links to what helps, below what was refused.
     """
 
     never_kept: ClassVar[frozenset[str]] = frozenset()
     sent: FormData = FormData()
     enter_again: Sequence[str] = ()
+    remedies: Sequence[Remedy] = ()
     status: int = 200
     headers: Mapping[str, str] = {}
     support_code: str = ""

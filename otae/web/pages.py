@@ -86,14 +86,15 @@ def wants_part(request: Request) -> bool:
     return request.headers.get("hx-request") == "true" and request.headers.get("hx-request-type") != "full"
 
 
-def go(where: str, kind: str = "", text: str = "") -> Response:
+def go(where: str, kind: str = "", text: str = "", *, link: tuple[str, str] | None = None) -> Response:
     """Answer a form that did its work: 303 to ``where``, with a note to show there.
 
-    ``where``: a path of ours. ``kind``: "success", "warning", "danger" or "info". ``text``: never a secret.
+    ``where``: a path of ours. ``kind``: "success", "warning", "danger" or "info". ``text``: never a secret. ``link``: a
+    path of the console that helps, and what it is called.
     """
     response = RedirectResponse(where, 303)
     if text:
-        note = base64.urlsafe_b64encode(json.dumps([kind, text[:500]]).encode()).decode()
+        note = base64.urlsafe_b64encode(json.dumps([kind, text[:500], *(link or ("", ""))]).encode()).decode()
         response.set_cookie(FLASH_COOKIE, note, max_age=60, path="/", secure=True, httponly=True, samesite="lax")
     return response
 
@@ -101,7 +102,8 @@ def go(where: str, kind: str = "", text: str = "") -> Response:
 def take_flash(request: Request) -> dict[str, str] | None:
     """Return the note that the page before left, if it can be read."""
     try:
-        kind, text = json.loads(base64.urlsafe_b64decode(request.cookies.get(FLASH_COOKIE, "")))
+        kind, text, href, words = map(str, json.loads(base64.urlsafe_b64decode(request.cookies.get(FLASH_COOKIE, ""))))
     except (binascii.Error, ValueError, TypeError):
         return None
-    return {"kind": str(kind), "text": str(text)} if str(kind) in KINDS else None
+    link = {"href": href, "words": words} if href.startswith("/admin/") else {}
+    return {"kind": kind, "text": text, **link} if kind in KINDS else None

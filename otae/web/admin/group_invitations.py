@@ -14,7 +14,7 @@ from otae.invitations.groups import GroupInvitationRow, GroupOrder, Status
 from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.invitations.results import Progress
 from otae.web.addresses import UPLOAD_CAP
-from otae.web.admin import picker
+from otae.web.admin import picker, remedies
 from otae.web.admin.entries import address, asked, download, found, number, one_of, row_id
 from otae.web.admin.invitations import CHOOSE, PIN_CHANNELS, InvitationForm, sentence
 from otae.web.admin.statuses import OWNERSHIPS, STATUSES
@@ -68,6 +68,7 @@ MAILS: Final = {
 class GroupInvitationForm(InvitationForm):
     """Which group to invite, and how; everything else as for one person."""
 
+    despite = None
     recipient = None
     serial = None
     show_pin = None
@@ -137,6 +138,7 @@ async def add(visit: Console) -> Response:
             row = await groups.order(visit.desk, order, now=visit.now, actor=visit.actor, reach=visit.reach)
         except InputRefused as refusal:
             form.refuse(refusal)
+            form.remedies = remedies.of_terms(visit, refusal.fields)
         else:
             return go(f"{WHERE}/{row.id}")
     return await _ask(visit, form, status=422)

@@ -1,21 +1,21 @@
 """The page of one invitation: where it stands, what was done, what can be done."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
 
 from starlette.responses import PlainTextResponse, Response
 
-from otae.errors import InputRefused, Refusal
+from otae.errors import InputRefused, ModeOff, Refusal
 from otae.invitations import afresh, changes, channels, lifecycle
 from otae.invitations.channels import CARD
 from otae.invitations.details import Details, InvitationRow, read
 from otae.invitations.modes import MODES, title_of
 from otae.mdm.devices import find_device
 from otae.overview.progress import progress_of
-from otae.web.admin import cards, since, timeline
+from otae.web.admin import cards, remedies, since, timeline
 from otae.web.admin.entries import NamedForm
 from otae.web.admin.statuses import OWNERSHIPS, PLATFORMS, STATUSES
 from otae.web.admin.waiting import waiting
@@ -82,7 +82,9 @@ async def ask_extend(visit: Console) -> Response:
     """Ask until when the invitation is to work: by default its mode's whole time from now."""
     details = await _details(visit)
     end = await lifecycle.usual_end(details.invitation, now=visit.now)
-    return await _ask_extend(visit, details, ExtendForm(data={"until": _minute(end) if end else ""}))
+    return await _ask_extend(
+        visit, details, ExtendForm(data={"until": _minute(end + timedelta(seconds=59)) if end else ""})
+    )
 
 
 async def extend(visit: Console) -> Response:
@@ -171,7 +173,17 @@ async def _do(visit: Console, step: Callable[[InvitationRow], Awaitable[str]]) -
     try:
         done = await step(details.invitation)
     except InputRefused as refusal:
-        return go(_page(details.invitation), "danger", _("Not done: %s.") % "; ".join(refusal.fields.values()))
+        row = details.invitation
+        helps = (
+            remedies.of_person(visit, row.person, row.mode)
+            if {"recipient", "pin_channel"} & set(refusal.fields)
+            else []
+        )
+        link = next(((each.href, each.words) for each in helps), None)
+        return go(_page(row), "danger", _("Not done: %s.") % "; ".join(refusal.fields.values()), link=link)
+    except ModeOff as refusal:
+        link = remedies.PAGES["mode"][:2] if visit.may("setting.see") else None
+        return go(_page(details.invitation), "danger", _(refusal.words), link=link)
     except Refusal as refusal:
         return go(_page(details.invitation), "danger", _(refusal.words))
     return go(_page(details.invitation), "success", done)

@@ -1,7 +1,7 @@
 """Enrollment invitations: the list with its filters, and the form that invites somebody."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, Self
@@ -19,10 +19,11 @@ from otae.directory.reach import Reach
 from otae.errors import InputRefused, StaleState
 from otae.invitations import channels, lifecycle, listing, orders, submissions
 from otae.invitations import groups as group_invitations
+from otae.invitations.details import InvitationRow
 from otae.invitations.modes import MODES, Mode, default_mode, enabled_modes, title_of
 from otae.overview.progress import PATIENCE, STEPS, progress_of
 from otae.store.paging import MOST_COUNTED
-from otae.web.admin import invitation, picker
+from otae.web.admin import invitation, picker, remedies
 from otae.web.admin.statuses import OWNERSHIPS, PLATFORMS, STATUSES
 from otae.web.admin.waiting import factors
 from otae.web.failures import Failure
@@ -104,9 +105,13 @@ class Filter:
 
 
 class InvitationForm(Form):
-    """Whom to invite, and how. ``form_id``: spent when the form is taken, so that it is taken once."""
+    """Whom to invite, and how. ``form_id``: spent when the form is taken, so that it is taken once.
+
+    ``despite``: id of the person who is to be invited although an invitation of theirs works already.
+    """
 
     form_id = HiddenField()
+    despite = HiddenField()
     domain = SelectField(_("Look in"), default="", invalid_choice_message=CHOOSE)
     recipient = StringField(_("User name"), [InputRequired(_("Enter a user name.")), Length(max=201)])
     platform = SelectField(_("Platform"), invalid_choice_message=CHOOSE, choices=PLATFORMS, default="macos")
@@ -196,13 +201,17 @@ async def add(visit: Console) -> Response:
     form = await (await InvitationForm.read(visit.request)).prepare()
     if not visit.may("invitation.secret") and (form.show_pin.data or await _is_by_hand(form)):
         raise wrong_role()
+    live: list[InvitationRow] = []
     if form.validate():
+        order = _order(form, visit.reach)
         try:
             async with submissions.once(_form_id(form), now=visit.now):
-                order = _order(form, visit.reach)
+                live = await lifecycle.live_of(visit.desk, order, now=visit.now)
+                _refuse_second(live, form)
                 created = await lifecycle.create(visit.desk, order, now=visit.now, actor=visit.actor)
         except InputRefused as refusal:
             form.refuse(refusal)
+            form.remedies = await remedies.of_invitation(visit, order, refusal.fields)
         except StaleState:
             return go(WHERE, "info", _("This form was sent already; here is what came of it."))
         else:
@@ -210,7 +219,13 @@ async def add(visit: Console) -> Response:
             if created.pin:
                 return await invitation.show_once(visit, created, _("The invitation was created."))
             return go(where, "success", _("The invitation was created."))
-    return await _show(visit, form, status=422)
+    return await _show(visit, form, live=live, status=422)
+
+
+def _refuse_second(live: Sequence[InvitationRow], form: InvitationForm) -> None:
+    """Refuse, and leave the form good, while nobody said that somebody is to have another invitation."""
+    if live and form.despite.data != str(live[0].person_id):
+        raise InputRefused({})
 
 
 async def _is_by_hand(form: InvitationForm) -> bool:
@@ -224,13 +239,22 @@ async def people(visit: Console) -> Response:
     return await _show(visit, await InvitationForm().prepare(), block="people")
 
 
-async def _show(visit: Console, form: InvitationForm, *, status: int = 200, block: str | None = None) -> Response:
+async def _show(
+    visit: Console,
+    form: InvitationForm,
+    *,
+    live: Sequence[InvitationRow] = (),
+    status: int = 200,
+    block: str | None = None,
+) -> Response:
     if not visit.may("invitation.secret"):
         form.pin_channel.choices = {name: words for name, words in PIN_CHANNELS.items() if name not in channels.BY_HAND}
     asked = visit.request.query_params if block else {"recipient": form.recipient.data, "domain": form.domain.data}
     people = await picker.people(visit, asked.get("recipient") or "", asked.get("domain") or "")
     context = {
         "form": form,
+        "live": live,
+        "title_of": title_of,
         "people": people,
         "sentences": {mode.name: sentence(mode) for mode in await enabled_modes()},
         "any_person": len(form.domain.choices) > 1 or bool(await local.list_people(limit=1, reach=visit.reach)),

@@ -17,6 +17,7 @@ from otae.store.models import Delivery, Event, Invitation, Person
 from otae.store.records import about, note
 from otae.web.admin import invitations
 from tests.web.conftest import Invite, Site
+from tests.web.page_forms import form_of
 
 pytestmark = pytest.mark.anyio
 
@@ -219,6 +220,64 @@ async def test_a_form_sent_twice_invites_once(console: httpx2.AsyncClient, ben: 
     assert first.headers["location"] != second.headers["location"] == "/admin/invitations"
     assert await Invitation.all().count() == 1
     assert "sent already" in (await console.get("/admin/invitations")).text
+
+
+async def test_inviting_somebody_who_has_a_live_invitation_says_so_before_anything_is_done(
+    console: httpx2.AsyncClient, invite: Invite, ben: Person
+) -> None:
+    first = (await invite("username_pin")).invitation
+    sent = await form(console, note="for the second Mac")
+    asked = await console.post("/admin/invitations/add", data=sent)
+    assert asked.status_code == 422
+    for shown in ("has an invitation that works already", f"/admin/invitations/{first.id}", "for the second Mac"):
+        assert shown in asked.text
+    assert await Invitation.all().count() == 1
+    again = form_of(asked.text, "/admin/invitations/add")
+    assert again.sent["form_id"] == [sent["form_id"]], "the same form goes on"
+    other = await console.post("/admin/invitations/add", data=sent | {"despite": str(uuid4())})
+    assert other.status_code == 422, "said of somebody else it counts for nothing"
+    answer = await console.post("/admin/invitations/add", data=sent | {"despite": str(ben.id)})
+    assert answer.status_code == 303
+    assert await Invitation.all().count() == 2
+    assert f'name="despite" value="{ben.id}"' in asked.text
+
+
+async def test_an_invitation_that_works_no_more_is_not_asked_about(
+    console: httpx2.AsyncClient, invite: Invite, ben: Person, now: datetime
+) -> None:
+    over = (await invite("username_pin")).invitation
+    await Invitation.filter(id=over.id).update(valid_until=now - timedelta(minutes=1))
+    answer = await console.post("/admin/invitations/add", data=await form(console))
+    assert answer.status_code == 303
+
+
+async def test_an_error_names_its_remedy_with_a_link(console: httpx2.AsyncClient, site: Site, now: datetime) -> None:
+    cleo = await local.add_person(site.desk, name="cleo", now=now, actor="ada")
+
+    async def links(**changes: str) -> list[str]:
+        answer = await console.post(
+            "/admin/invitations/add", data=await form(console, **({"recipient": "cleo"} | changes))
+        )
+        assert answer.status_code == 422
+        return re.findall(r'otae-remedy" href="([^"]+)"', answer.text)
+
+    assert await links() == [f"/admin/users/{cleo.id}/edit", "#how"], "set a password, or choose a mode without"
+    assert await links(mode="username_pin") == [f"/admin/users/{cleo.id}/edit"]
+    assert await links(recipient="nobody") == ["/admin/users/add"]
+    assert await links(recipient="corp/nobody") == [], "a directory's people are made there"
+    await local.update_person(site.desk, cleo, disabled=True, now=now, actor="ada")
+    assert (await links(mode="username_pin"))[0] == f"/admin/users/{cleo.id}"
+
+
+async def test_what_keeps_an_invitation_from_being_sent_again_names_its_remedy(
+    console: httpx2.AsyncClient, invite: Invite, ben: Person
+) -> None:
+    created = await invite("two_factor")
+    await Person.filter(id=ben.id).update(password_hash=None)
+    answer = await console.post(f"/admin/invitations/{created.invitation.id}/resend", data={"address": "new"})
+    page = (await console.get(answer.headers["location"])).text
+    assert "lacks a password" in page
+    assert f'class="alert-link" href="/admin/users/{ben.id}/edit"' in page
 
 
 async def test_a_mended_form_is_taken(console: httpx2.AsyncClient, ben: Person) -> None:

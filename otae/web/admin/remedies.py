@@ -1,0 +1,61 @@
+"""What helps when something is refused, as links: the page where the missing thing is set."""
+
+from collections.abc import Container
+from typing import Final
+
+from otae.directory import local, registry
+from otae.directory.facts import DOMAIN
+from otae.directory.lookup import PersonRow
+from otae.invitations import orders
+from otae.invitations.modes import MODES
+from otae.invitations.orders import InvitationOrder
+from otae.web.forms import Remedy
+from otae.web.guards import Console
+from otae.words import gettext as _
+
+USERS: Final = "/admin/users"
+#: Where the modes stand on the page that invites.
+MODE: Final = "#how"
+#: Field that was refused → the page that mends it, what it is called, and the permission that opens it.
+PAGES: Final = {
+    "mode": ("/admin/enrollment-modes", _("Switch a mode on under Enrollment modes"), "setting.see"),
+    "carrier": ("/admin/notification-servers/carriers", _("See the carriers"), "setting.see"),
+    "pin_channel": ("/admin/notification-servers", _("See the SMS gateways"), "setting.see"),
+    "templates": ("/admin/templates", _("See the templates"), "setting.see"),
+}
+
+
+async def of_invitation(visit: Console, order: InvitationOrder, refused: Container[str]) -> list[Remedy]:
+    """Return what helps when inviting was refused. ``refused``: the fields that were."""
+    found = of_terms(visit, refused)
+    if "recipient" in refused or "pin_channel" in refused:
+        domain, name = registry.split(order.user)
+        person = await local.find_person(name) if domain in {"", DOMAIN} else None
+        if person is not None and not await visit.reach.holds(person.id):
+            person = None
+        if person is not None or domain in {"", DOMAIN}:
+            found += of_person(visit, person, order.mode or "")
+    return found
+
+
+def of_terms(visit: Console, refused: Container[str]) -> list[Remedy]:
+    """Return what helps when what was asked for, whoever is invited, was refused."""
+    return [Remedy(page, words) for name, (page, words, leaf) in PAGES.items() if name in refused and visit.may(leaf)]
+
+
+def of_person(visit: Console, person: PersonRow | None, mode_name: str) -> list[Remedy]:
+    """Return what helps when somebody of ours cannot be invited in a mode; nothing for a directory's people."""
+    may = visit.may("person.edit")
+    if person is None:
+        return [Remedy(f"{USERS}/add", _("Add a user"))] if may else []
+    if person.domain != DOMAIN:
+        return []
+    found, told = [], {"name": person.display_name or person.name}
+    if may and person.disabled:
+        found.append(Remedy(f"{USERS}/{person.id}", _("Enable %(name)s") % told))
+    elif may:
+        found.append(Remedy(f"{USERS}/{person.id}/edit", _("Set what is missing for %(name)s") % told))
+    needed = any(mode.name == mode_name and mode.authentication for mode in MODES)
+    if needed and orders.lacks_password(person):
+        found.append(Remedy(MODE, _("Choose a mode without a password")))
+    return found
