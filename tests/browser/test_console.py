@@ -105,11 +105,40 @@ async def test_the_first_administrator_comes_in_by_the_setup_link(served: Served
     await expect(page.get_by_text("First steps")).to_be_visible()
 
 
+async def test_the_link_is_copied_at_once_and_nothing_asks_where_nothing_is_selected(
+    served: Served, console: Page, invited: lifecycle.Created
+) -> None:
+    await console.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await console.goto(f"{served.origin}/admin/invitations/{invited.invitation.id}")
+    await console.click("#copy-link")
+    await expect(console.locator("#copy-link")).to_have_text("Copied")
+    assert await console.evaluate("navigator.clipboard.readText()") == invited.url
+    await expect(console.get_by_text("Link copied by ada")).to_be_visible()
+
+    asked: list[str] = []
+
+    async def dismiss(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        await dialog.dismiss()
+
+    console.on("dialog", dismiss)
+    await console.goto(f"{served.origin}/admin/invitations")
+    await console.click("button[value=revoke]")
+    await expect(console.get_by_text("Nothing was selected.")).to_be_visible()
+    assert asked == []
+    await console.check("input[name=id]")
+    await console.click("button[value=resend]")
+    await console.click("button[value=revoke]")
+    assert [question[:10] for question in asked] == ["Send those", "Links and "]
+    assert (await Invitation.get(id=invited.invitation.id)).generation == 1
+
+
 async def test_a_step_appears_by_itself_and_focus_stays(
     served: Served, console: Page, invited: lifecycle.Created, ben: Person, now: datetime
 ) -> None:
     await console.goto(f"{served.origin}/admin/invitations/{invited.invitation.id}")
-    await console.click("#copy-link")
+    await console.locator("#copy-link").evaluate("button => button.form.submit()")  # as without script: it is shown
+    await console.wait_for_url("**/link")
     await console.evaluate("window.neverLeft = true")
     field = console.locator("#link")
     await expect(field).to_be_focused()
@@ -192,6 +221,8 @@ async def test_everything_works_without_script(
     await page.goto(f"{served.origin}/admin/invitations/add")
     await page.fill("#recipient", "ben")
     await page.click("button:has-text('Invite')")
+    await expect(page.get_by_text("has an invitation that works already")).to_be_visible()
+    await page.click("button:has-text('Invite all the same')")
     await expect(page.get_by_text("The invitation was created.")).to_be_visible()
     await page.click("#revoke")
     await expect(page.get_by_text("Revoked by ada")).to_be_visible()

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from otae.accounts import addresses, own_account, strength
 from otae.contacts import LONGEST, shown_address
 from otae.directory.facts import DOMAIN
-from otae.errors import InputRefused, SigninFailed, SlowDown
+from otae.errors import Busy, InputRefused, SigninFailed, SlowDown
 from otae.web import guards, refused_forms
 from otae.web.admin.entries import NamedForm, row_id
 from otae.web.forms import InputRequired, Length, PasswordField, StringField
@@ -68,6 +68,8 @@ async def change_password(visit: Console) -> Response:
             form.refuse(refusal)
         except SigninFailed:
             form.current.errors = [_("this is not your password")]
+        except Busy as refusal:
+            form.form_errors, status = [_(refusal.words)], 503
         except SlowDown as refusal:
             form.current.errors, status = [_("too many attempts: try again in %d s") % refusal.seconds], 429
         else:

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from otae.accounts import roles, roster
 from otae.accounts.roster import AdministratorRow
 from otae.errors import InputRefused, Refusal
-from otae.web.admin.entries import NamedForm, found
-from otae.web.forms import InputRequired, Length, SelectField, StringField
+from otae.web.admin.entries import SENT_ALREADY, NamedForm, found, is_sent_again, new_form_id
+from otae.web.forms import HiddenField, InputRequired, Length, SelectField, StringField
 from otae.web.guards import Console
 from otae.web.pages import go, render
 from otae.words import gettext as _
@@ -33,6 +33,7 @@ class InviteForm(RoleForm):
     """A new administrator."""
 
     name = StringField(_("Name"), [InputRequired(_("enter a name")), Length(max=100)])
+    form_id = HiddenField(default=new_form_id)
 
 
 async def index(visit: Console) -> Response:
@@ -47,6 +48,9 @@ async def invite(visit: Console) -> Response:
     form = await InviteForm.read(visit.request)
     await form.prepare(visit)
     if form.validate():
+        if await is_sent_again(visit):
+            return go(ADMINISTRATORS, "info", SENT_ALREADY)
+        form.form_id.data = new_form_id()
         try:
             link = await roster.invite(visit.desk, form.name.data, form.role.data, by=visit.by, now=visit.now)
         except InputRefused as refusal:

@@ -57,16 +57,18 @@ async def home(_visit: Visit) -> Response:
 
 async def blank(visit: Visit) -> Response:
     """Ask for name and password; who is signed in already goes on."""
-    if await browsers.find_browser(_came_with(visit) or "", browsers.CONSOLE, now=visit.now, touch=False):
+    refused = await refused_forms.take(visit, SignInForm)
+    came_with = _came_with(visit) or ""
+    if not refused and await browsers.find_browser(came_with, browsers.CONSOLE, now=visit.now, touch=False):
         return RedirectResponse(after(visit), 303)
-    return await _ask(visit, SignInForm())
+    return await _ask(visit, refused or SignInForm())
 
 
 async def enter(visit: Visit) -> Response:
     """Sign in: a new secret for the browser, whatever it came with."""
     form = await SignInForm.read(visit.request)
     if not form.validate():
-        return await _ask(visit, form, status=422)
+        return await _refuse(visit, form)
     try:
         arrival = await arrivals.sign_in(
             visit.desk,
@@ -77,16 +79,16 @@ async def enter(visit: Visit) -> Response:
         )
     except SigninFailed:
         form.form_errors.append(_("Name and password do not match."))
-        return await _ask(visit, form, status=422)
+        return await _refuse(visit, form)
     except DirectoryUnavailable as refusal:
         form.form_errors.append(_(refusal.words))
-        return await _ask(visit, form, status=503)
+        return await _refuse(visit, form, status=503)
     except Busy as refusal:
         form.form_errors.append(_(refusal.words))
-        return await _ask(visit, form, status=503, headers={"Retry-After": str(refusal.seconds)})
+        return await _refuse(visit, form, status=503, retry_after=refusal.seconds)
     except SlowDown as refusal:
         form.form_errors.append(_("Too many attempts. Try again in %d s.") % refusal.seconds)
-        return await _ask(visit, form, status=429, headers={"Retry-After": str(refusal.seconds)})
+        return await _refuse(visit, form, status=429, retry_after=refusal.seconds)
     return guards.let_in(arrival, cookie_check.lead(visit.request, after(visit)))
 
 
@@ -168,10 +170,15 @@ def _came_with(visit: Visit) -> str | None:
     return visit.request.cookies.get(guards.CONSOLE_COOKIE)
 
 
-async def _ask(visit: Visit, form: SignInForm, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+async def _refuse(visit: Visit, form: SignInForm, *, status: int = 422, retry_after: int = 0) -> Response:
+    sent_back = await refused_forms.send_back(visit, form, status=status, retry_after=retry_after)
+    return sent_back or await _ask(visit, form)
+
+
+async def _ask(visit: Visit, form: SignInForm) -> Response:
     context = {"form": form, "first": not await administrators.any_administrator()}
     context["directories"] = await directory_sign_in.any_assignment()
-    return render(visit.request, "admin/sign-in.html", context, status=status, headers=headers)
+    return render(visit.request, "admin/sign-in.html", context, status=form.status, headers=form.headers)
 
 
 async def _confirm(visit: Console, form: ConfirmForm, *, status: int = 200) -> Response:

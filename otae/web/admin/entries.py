@@ -1,20 +1,25 @@
 """What the console's pages have in common: a row or 404, texts from the address, forms that name their fields."""
 
 from collections.abc import AsyncIterator, Container
-from typing import TypeVar
+from typing import Final, TypeVar
 from urllib.parse import urlencode
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from otae.directory.sheets import marked
+from otae.errors import StaleState
+from otae.invitations import submissions
 from otae.text import cleaned_line
 from otae.web.failures import Failure, NotFound
-from otae.web.forms import Form
+from otae.web.forms import Form, sent_fields
+from otae.web.guards import Visit
 from otae.words import gettext as _
 
 Row = TypeVar("Row")
+
+SENT_ALREADY: Final = _("This was done already. What was shown then is not shown a second time.")
 
 #: Longest text that is searched for.
 LONGEST = 100
@@ -49,6 +54,26 @@ def id_asked(request: Request, name: str) -> UUID | None:
         return UUID(request.query_params.get(name, ""))
     except ValueError:
         return None
+
+
+def new_form_id() -> str:
+    """Return what tells a form from every other: it goes along in its hidden field ``form_id``."""
+    return str(uuid4())
+
+
+async def is_sent_again(visit: Visit) -> bool:
+    """Tell whether this very form was sent before, as a reload does; one that does not say which it is never was.
+
+    For forms whose answer is shown once, so that it cannot be a redirect.
+    """
+    try:
+        form = UUID(str((await sent_fields(visit.request)).get("form_id")))
+        async with submissions.once(form, now=visit.now):
+            return False
+    except ValueError:
+        return False
+    except StaleState:
+        return True
 
 
 def one_of(request: Request, name: str, known: Container[str]) -> str:

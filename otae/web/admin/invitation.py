@@ -16,7 +16,7 @@ from otae.invitations.modes import MODES, title_of
 from otae.mdm.devices import find_device
 from otae.overview.progress import progress_of
 from otae.web.admin import cards, remedies, since, timeline
-from otae.web.admin.entries import NamedForm
+from otae.web.admin.entries import SENT_ALREADY, NamedForm, is_sent_again, new_form_id
 from otae.web.admin.statuses import OWNERSHIPS, PLATFORMS, STATUSES
 from otae.web.admin.waiting import waiting
 from otae.web.failures import NotFound
@@ -109,6 +109,7 @@ async def _ask_extend(visit: Console, details: Details, form: ExtendForm, *, sta
         "invitation": row,
         "person": row.person,
         "address": _page(row),
+        "form_id": new_form_id(),
         "works": _works(row, visit.now),
         "lasts": span(end - visit.now) if end else "",
         "soonest": _minute(visit.now),
@@ -130,6 +131,8 @@ async def _again(
     visit: Console, step: Callable[..., Awaitable[lifecycle.Created]], said: Callable[[InvitationRow], str]
 ) -> Response:
     row = (await _details(visit)).invitation
+    if await is_sent_again(visit):
+        return go(_page(row), "info", SENT_ALREADY)
     seen = visit.may("invitation.secret") and await channels.next_is_by_hand(row)
     made: list[lifecycle.Created] = []
 
@@ -221,6 +224,7 @@ async def _context(visit: Console, details: Details) -> dict[str, object]:
         "older": details.events[0].id if details.older else None,
         "mark": f"{last}.{row.status}.{messages}.{waits.minutes(visit.now) if waits else 'still'}",
         "address": _page(row),
+        "form_id": new_form_id(),
         "status": STATUSES.get(row.status, row.status),
         "mode": title_of(row.mode),
         "ownership": OWNERSHIPS.get(row.ownership, row.ownership),

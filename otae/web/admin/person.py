@@ -15,7 +15,7 @@ from otae.overview import person as overview
 from otae.overview import removal
 from otae.web.admin import timeline
 from otae.web.admin.actions import words_of
-from otae.web.admin.entries import found
+from otae.web.admin.entries import SENT_ALREADY, found, is_sent_again, new_form_id
 from otae.web.admin.group_invitations import MAILS
 from otae.web.admin.statuses import STATUSES
 from otae.web.admin.users import USERS, UserForm
@@ -91,6 +91,8 @@ async def unlock(visit: Console) -> Response:
 async def password_link(visit: Console) -> Response:
     """Show a new link with which the person chooses a password; this answer is the only place where it stands."""
     person = await _own(visit)
+    if await is_sent_again(visit):
+        return go(f"{USERS}/{person.id}", "info", SENT_ALREADY)
     try:
         url = await password_links.make(
             visit.desk, person, now=visit.now, actor=visit.actor, maker_id=visit.administrator.id
@@ -138,6 +140,7 @@ async def _page(visit: Console, person: PersonRow, *, url: str = "") -> Response
         "words_of": words_of,
         "language": LANGUAGES.get(person.language, person.language),
         "url": url,
+        "form_id": new_form_id(),
         "lost": _lost(person, details.ends),
     }
     return render(visit.request, "admin/users/show.html", context)

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from otae.invitations import changes
 from otae.invitations.details import InvitationRow, read
-from otae.web.admin.entries import found
+from otae.web.admin.entries import found, new_form_id
 from otae.web.guards import Console
 from otae.web.pages import render, wants_part
 from otae.words import gettext as _
@@ -37,4 +37,5 @@ def _context(row: InvitationRow, found: changes.Since) -> dict[str, object]:
         "new": {each.field: each.now for each in found.changes},
         "address": f"/admin/invitations/{row.id}",
         "choose": False,
+        "form_id": new_form_id(),
     }

@@ -10,7 +10,7 @@ from otae.delivery.kinds import CHOSEN, KINDS
 from otae.delivery.languages import LANGUAGES, MAIN
 from otae.delivery.spoken import default_in
 from otae.errors import InputRefused, SlowDown
-from otae.web.admin.entries import address, found, row_id
+from otae.web.admin.entries import address, found, is_sent_again, new_form_id, row_id
 from otae.web.admin.mail import POLICY
 from otae.web.admin.template_forms import (
     COPY,
@@ -98,6 +98,8 @@ async def _send(visit: Console, channel: str) -> Response:
     form = await TemplateForm.read(visit.request)
     block = "sent" if wants_part(visit.request) else None
     to = form.phone if channel == "sms" else form.recipient
+    if block is None and await is_sent_again(visit):
+        return await _page(visit, form)
     try:
         given = (form.wording(), to.data or "")
         spoken = await _language(visit) or MAIN
@@ -284,5 +286,6 @@ async def _page(
             visit.desk, template.kind, form.wording(), now=visit.now, language=language or MAIN
         ),
         "sent": sent,
+        "form_id": new_form_id(),
     }
     return render(visit.request, "admin/templates/edit.html", context, block=block, status=status)

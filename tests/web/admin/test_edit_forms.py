@@ -164,8 +164,9 @@ EDITS: Final = {
     "notification server": Edit(
         "/admin/notification-servers/{id}", mail_server,
         {"host": ["mail2.example.test"], "from_email": ["help@example.test"], "dkim_selector": ["mail2027"],
-         "password": ["another password"], "ca_pem": [""],
-         "oauth_token_url": ["https://login.example.test/token"]},
+         "password": ["another password"], "oauth": ["other"], "oauth_client_id": ["the client"],
+         "oauth_token_url": ["https://login.example.test/token"], "oauth_scope": ["mail"], "security": ["tls"],
+         "ca_pem": [""]},
         apart=("recipient",),
     ),
     "sms gateway": Edit(
@@ -263,6 +264,7 @@ def otherwise(edit: Edit, form: PageForm) -> dict[str, list[str]]:
     for name, kind in form.kinds.items():
         was, choices = form.sent.get(name, []), form.choices.get(name, [])
         if name in edit.apart or kind == "hidden":
+            changed.pop("form_id", None)
             continue
         if name in edit.values:
             changed[name] = edit.values[name]
