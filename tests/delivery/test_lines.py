@@ -120,7 +120,7 @@ async def test_a_message_beyond_the_pace_waits_untouched(
     assert len(smtp_server.messages) == 1
     waiting = await Delivery.filter(status="queued")
     assert [(row.attempt, row.next_try_at) for row in waiting] == [(0, None)] * 3
-    later = NOW + timedelta(seconds=32)
+    later = NOW + timedelta(seconds=45)
     assert len(await outbox.sweep(later)) == 1
     for row in rows:
         await outbox.deliver(desk, row.id, now=later)

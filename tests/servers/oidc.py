@@ -64,17 +64,18 @@ def install() -> str:
     if npm is None or shutil.which("node") is None:
         return "node and npm are not installed"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
-        for name in PARTS:
-            shutil.copy(HERE / name, beside)
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        done = subprocess.run(command, cwd=beside, check=False, capture_output=True, text=True)
-        if done.returncode != 0:
-            return "npm could not install oidc-provider"
-        # Another process that installed it meanwhile was first: what it made is the same.
-        if not folder.exists():
-            shutil.copytree(beside, folder, symlinks=True, dirs_exist_ok=True)
-    return ""
+    beside = tempfile.mkdtemp(dir=folder.parent)
+    for name in PARTS:
+        shutil.copy(HERE / name, beside)
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    done = subprocess.run(command, cwd=beside, check=False, capture_output=True, text=True)
+    try:
+        if done.returncode == 0:
+            Path(beside).rename(folder)
+    except OSError:
+        assert folder.exists(), "another process installed the same meanwhile, or nothing did"
+    shutil.rmtree(beside, ignore_errors=True)
+    return "" if folder.exists() else "npm could not install oidc-provider"
 
 
 @contextmanager
