@@ -98,7 +98,6 @@ def challenges(line: Line) -> set[str]:
         ("SerialNumber", "' OR ''='"),
         ("SerialNumber", "S" * 300),
         ("Topic", "com.apple.mgmt' --"),
-        ("OSVersion", "15'; DELETE FROM person; --"),
         ("MessageType", "Authenticate' OR 1=1"),
     ],
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from otae.rehearsal.mac import Answer, Line, Mac, Shape
 from otae.rehearsal.profiles import ProfileService, SCEPPayload, open_profile, read_profile_service
 from otae.store import database
-from otae.store.models import EnrollmentSession, Invitation
+from otae.store.models import EnrollmentSession, Event, Invitation
 from tests.flow.house import House
 
 
@@ -54,14 +54,18 @@ async def service(house: House, mac: Mac, session: EnrollmentSession) -> Profile
     return read_profile_service(open_profile(download, mac.roots, await database.now(), what="profile"))
 
 
-async def told(house: House, answer: Answer, status: int, code: str) -> None:
-    """See the refusal in the answer, and its record."""
+async def told(house: House, answer: Answer, status: int, code: str, *, stored: bool = True) -> None:
+    """See the refusal in the answer, and its record: one that concerns nobody is not stored."""
     assert (answer.status, answer.code) == (status, code), answer.content
     assert answer.content.count(b"\n") == 1
     assert answer.content_type == "text/plain"
-    await recorded(house, code)
+    await recorded(house, code if stored else "")
 
 
 async def recorded(house: House, code: str) -> None:
+    """See that the last refusal has this code; "": that nothing was stored, for it concerned nobody."""
+    if not code:
+        assert not await Event.exists(kind="refused")
+        return
     event = await house.last_refusal()
     assert (event.code, len(event.support_code)) == (code, 5)
