@@ -108,6 +108,20 @@ async def test_user_name_and_password_never_expires(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
+    ("entered", "kept"),
+    [
+        ("VM5vodXXsc+k", "VM5vodXXsc+k"),
+        (" VMFMKqgI+/CJ\u200b", "VMFMKqgI+/CJ"),
+        ("Parallels-1F 3E 0B\u00a01A 2C 3D 4E 5F", "Parallels-1F 3E 0B 1A 2C 3D 4E 5F"),
+        ("Ｃ０２ＸＫ０ＡＡＡＪＧ５", "C02XK0AAAJG5"),
+    ],
+)
+async def test_an_invitation_may_be_for_a_virtual_machine(desk: Desk, entered: str, kept: str) -> None:
+    created = await invite(desk, "two_factor", now=await database.now(), serial=entered)
+    assert (await Invitation.get(id=created.invitation.id)).serial == kept
+
+
+@pytest.mark.parametrize(
     ("field", "order"),
     [
         ("recipient", {"user": "cleo"}),

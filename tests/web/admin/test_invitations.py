@@ -172,6 +172,14 @@ async def test_an_invitation_is_added_and_sent(console: httpx2.AsyncClient, ben:
     assert sorted(delivery.kind for delivery in await Delivery.all()) == ["pin", "url"]
 
 
+async def test_a_virtual_machines_serial_number_is_taken(console: httpx2.AsyncClient, ben: Person) -> None:
+    serial = "Parallels-1F 3E 0B 1A 2C 3D 4E 5F 60 71 82 93 A4 B5 C6 D7"
+    answer = await console.post("/admin/invitations/add", data=await form(console, serial=f" {serial}\u00a0"))
+    assert answer.status_code == 303
+    assert (await Invitation.get()).serial == serial
+    assert serial in (await console.get(answer.headers["location"])).text
+
+
 async def test_without_sending_nothing_is_queued(console: httpx2.AsyncClient, ben: Person) -> None:
     answer = await console.post("/admin/invitations/add", data=await form(console, send=None))
     assert answer.status_code == 303
