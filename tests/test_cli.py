@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import ssl
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ import pytest
 
 from otae.cli import main
 from otae.settings import Settings
-from otae.signing.certificates import pem
+from otae.signing.certificates import new_key, pem
 from otae.store import database, heartbeats
 from otae.store.vault import Vault
 from tests.authority.outside import as_pkcs12, key_pem, outside
@@ -28,6 +29,7 @@ from tests.desks import MASTER_KEY, make_settings
 from tests.flow.processes import environment
 from tests.reference import reference
 from tests.servers.ports import free_port
+from tests.signing import spoiled
 
 PASSWORD = "correct horse battery\n"
 
@@ -269,6 +271,22 @@ def test_a_push_certificate_without_its_key_is_refused(command: CommandLine) -> 
     assert "no push certificate" in command.refusal("push", "show")
     file = reference("captures/push-certificates/mock_push_cert.pem")
     assert "key" in command.refusal("push", "import", str(file))
+
+
+def test_a_certificate_that_cannot_be_read_is_one_clear_line(command: CommandLine, tmp_path: Path) -> None:
+    key = new_key()
+    good, bad = tmp_path / "good.pem", tmp_path / "bad.pem"
+    bad.write_bytes(ssl.DER_cert_to_PEM_cert(spoiled.version_4(key)).encode())
+    good.write_bytes("Käfer\n".encode("latin-1") + bad.read_bytes() + pem(spoiled.certificate(key, "House CA")))
+    for door in (("push", "import"), ("ca", "import-signer"), ("ca", "import-tls")):
+        assert "its version is 4" in command.refusal(*door, str(bad))
+    smtp = [*("notification-server", "add", "smtp", "--name", "House", "--host", "mäil.example.test")]
+    smtp += ["--security", "tls", "--from-name", "IT", "--from-email", "it@müller.example", "--ca-file"]
+    assert "its version is 4" in command.refusal(*smtp, str(bad))
+    added = command.run(*smtp, str(good), "--json")
+    assert "left out: certificate 1 of the file cannot be read: its version is 4" in added.stderr
+    row = json.loads(added.stdout)
+    assert (row["host"], row["from_email"]) == ("mäil.example.test", "it@müller.example"), "as it was written"
 
 
 def test_there_are_no_macs_at_first(command: CommandLine) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_ca_file, read_password
+from otae.contacts import shown_address
 from otae.delivery import servers, sms_servers
+from otae.hostnames import shown_host
 from otae.store import jobs
 from otae.store.desk import Desk
 from otae.store.models import NotificationServer
@@ -117,7 +119,8 @@ def _server_row(row: NotificationServer) -> dict[str, object]:
     if row.kind == sms_servers.KIND:
         return {name: getattr(row, name) for name in ("name", "kind", "gateway", "active")}
     names = ("name", "kind", "host", "port", "security", "oauth", "from_email", "active")
-    return {name: getattr(row, name) for name in names}
+    shown = {"host": shown_host(row.host), "from_email": shown_address(row.from_email)}
+    return {name: getattr(row, name) for name in names} | shown
 
 
 @notification_server.command(name="list")

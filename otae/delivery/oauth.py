@@ -10,6 +10,7 @@ import binascii
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlencode, urlsplit
@@ -22,6 +23,7 @@ from otae.delivery import calling
 from otae.delivery.conversation import BLANK, Conversation
 from otae.delivery.message import short_line
 from otae.delivery.transport import NotSent, Unreachable
+from otae.hostnames import HostRefused, ascii_url
 from otae.settings import Settings
 from otae.store import database
 
@@ -179,6 +181,8 @@ def _private_key_in(entered: str) -> str:
 def token_url(kind: str, entered: str) -> str:
     """Return the address of tokens: for MICROSOFT the tenant alone is enough, for GOOGLE nothing at all."""
     entered = entered.strip()
+    with suppress(HostRefused):
+        entered = ascii_url(entered)
     if kind == MICROSOFT and entered and "/" not in entered:
         return TOKEN_URLS[MICROSOFT].format(entered)
     return entered or (TOKEN_URLS[GOOGLE] if kind == GOOGLE else "")

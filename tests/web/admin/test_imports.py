@@ -56,7 +56,7 @@ async def test_a_file_goes_from_upload_to_result(site: Site, console: httpx2.Asy
     await work(site)
     page = (await console.get(where)).text
     assert "Import 1 user" in page
-    assert page.index("sets the password of 1 user") < page.index("Nothing has been written yet")
+    assert page.index("sets the password of 1 user") < page.index("Import 1 user")
     assert "gets a password" in page
     assert "sales.north" in page
     assert "every 2s" not in page
