@@ -26,7 +26,7 @@ run: install
 # What the system lacks is installed where that is possible; else the bundled servers stand in.
 test: .venv/.installed-tests
 	$(BIN)/python -m tests.servers.install
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder --durations=40
 
 check: check-format check-lint check-types check-imports check-templates check-house
 
