@@ -26,6 +26,9 @@ GROUP_CLASSES: Final = ("groupOfNames", "groupOfUniqueNames", "posixGroup", "gro
 
 #: Bits of userAccountControl: the account is disabled, its password has expired.
 _DISABLED, _PASSWORD_EXPIRED = 0x2, 0x800000
+#: What OpenLDAP's password policy writes for a lock that no time ends; any other value is a lock for a while, which
+#: whoever enters wrong passwords can bring about.
+_LOCKED_FOR_GOOD = "000001010000Z"
 #: Windows counts time in 100 ns from here; both 0 and the largest number mean never.
 _WINDOWS_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 _NEVER = 0x7FFFFFFFFFFFFFFF
@@ -97,7 +100,7 @@ class Shape:
             display_name=cleaned_line(entry.text("displayName", "cn"), 200) or name,
             email=_email(entry.texts("mail")),
             phone=_phone(entry.texts("mobile") + entry.texts("telephoneNumber"), self.region),
-            disabled=bool(control & _DISABLED) or bool(entry.text("pwdAccountLockedTime")),
+            disabled=bool(control & _DISABLED) or entry.text("pwdAccountLockedTime") == _LOCKED_FOR_GOOD,
             must_change=entry.text("pwdLastSet") == "0"
             or bool(control & _PASSWORD_EXPIRED)
             or entry.text("pwdReset").upper() == "TRUE",
