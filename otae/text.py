@@ -86,6 +86,17 @@ def identifier(text: str) -> str:
     return re.sub(" +", " ", "".join(each for each in spaced if not _is_invisible(each))).strip()
 
 
+def word_of_link(text: str) -> str:
+    """Return what a link says as it counts, without the marks of the sentence that it stood in.
+
+    Mail programs take the full stop or bracket behind a link for a part of it; our words end in none but "-" and "_".
+    """
+    word = identifier(text)
+    first = next((at for at, each in enumerate(word) if not _is_mark(each)), len(word))
+    last = next((at for at in range(len(word), first, -1) if not _is_mark(word[at - 1])), first)
+    return word[first:last]
+
+
 def letters_and_digits(text: str) -> str:
     """Return the letters and digits of a PIN or code, in form NFKC; whatever stands around or between them goes.
 
@@ -131,6 +142,10 @@ def _is_space(character: str) -> bool:
 
 def _is_formatting(character: str) -> bool:
     return unicodedata.category(character) == "Cf" and character not in _DRAWN
+
+
+def _is_mark(character: str) -> bool:
+    return character not in "-_" and (unicodedata.category(character)[0] == "P" or character in "<>")
 
 
 def _is_invisible(character: str) -> bool:

@@ -17,6 +17,8 @@ from otae.errors import PlistUnreadable, Refusal, TooLarge
 
 MAX_BYTES = 1024 * 1024
 
+#: Bytes that XML has no place for, in UTF-8: Macs put them into texts that people or other programs gave them.
+_NOT_XML_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -26,7 +28,8 @@ def loads(data: bytes, *, max_bytes: int = MAX_BYTES, binary: bool = False) -> d
     ``data``: XML that begins with its declaration, in UTF-8; with ``binary`` also Apple's ``bplist00``. Values come
     back as dict, list, str, bytes, int (64 bits), finite float, bool and naive datetime (UTC), nothing else.
     Raises TooLarge over ``max_bytes``, 16 levels or 5000 values; PlistUnreadable for everything else that is not
-    strictly well-formed: an entity declaration, a foreign DOCTYPE, equal keys twice, NUL in a text, …
+    strictly well-formed: an entity declaration, a foreign DOCTYPE, equal keys twice, … Characters that XML has no place
+    for are read as spaces in XML, and refused in a binary property list.
     Format: PropertyList-1.0.dtd; https://developer.apple.com/documentation/foundation/propertylistserialization
     """
     value = _load(data, max_bytes, binary=binary)
@@ -70,6 +73,7 @@ def _load(data: bytes, max_bytes: int, *, binary: bool) -> object:
         if is_binary:
             measure_binary(data)
         else:
+            data = _NOT_XML_BYTES.sub(b" ", data)
             measure_xml(data)
         fmt = plistlib.FMT_BINARY if is_binary else plistlib.FMT_XML
         return _Walk().copy(plistlib.loads(data, fmt=fmt, dict_type=_KeysOnce), 1)

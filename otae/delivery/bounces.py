@@ -110,11 +110,16 @@ async def take(delivery_id: UUID, content: bytes, *, now: datetime) -> None:
 
 
 def read(content: bytes) -> Report | None:
-    """Return what a mail says about a message that failed; None when it is no report of failure."""
+    """Return what a mail says about a message that failed; None when it is no report of failure.
+
+    Some servers call the whole no report; of such a mail its own parts are looked at, and none of a mail inside it.
+    """
     message = BytesParser(policy=policy.compat32).parsebytes(_head(content))
-    if message.get_content_type() != "multipart/report":
+    held = message.get_payload()
+    parts = message.walk() if message.get_content_type() == "multipart/report" else held
+    if message.get_content_maintype() != "multipart" or isinstance(parts, str):
         return None
-    for part in islice(message.walk(), PARTS):
+    for part in islice(parts, PARTS):
         if part.get_content_type() in STATUSES:
             return _failure(part)
     return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from otae.directory.facts import DOMAIN
-from otae.directory.names import is_dn
+from otae.directory.names import is_dn, without_spaces
 from otae.outgoing import ascii_host_or_text, is_host
 from otae.text import why_refused
 
@@ -34,6 +34,8 @@ def tidied(fields: Mapping[str, Any]) -> dict[str, Any]:
         values[name] = values[name].lower()
     for name in ("primary_host", "secondary_host"):
         values[name] = ascii_host_or_text(values[name]).lower()
+    for name in ("user_base", "group_base", "global_catalog_base", "bind_name"):
+        values[name] = without_spaces(values[name])
     values["password"] = fields["password"]
     return values
 

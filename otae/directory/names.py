@@ -4,12 +4,15 @@ RFC 4514 for names, RFC 4515 for filters.
 """
 
 import re
+from typing import Final
 
 from ldap3.core.exceptions import LDAPInvalidDnError
 from ldap3.utils.dn import parse_dn
 
 from otae.text import why_refused
 
+#: What parts the values of a name from one another, and what escapes.
+_SEPARATES: Final = re.compile(r"[\\,+]")
 #: No name that anybody has is longer; a longer one is nobody's, and no server is asked about it.
 LONGEST = 256
 
@@ -20,6 +23,22 @@ def is_dn(text: str) -> bool:
         return not why_refused(text) and bool(parse_dn(text))
     except LDAPInvalidDnError:
         return False
+
+
+def without_spaces(text: str) -> str:
+    """Return a distinguished name without the spaces that people write around its separators, any other text as it is.
+
+    Of two names that mean the same, servers and the library take the one without.
+    """
+    try:
+        parts = parse_dn(text, strip=True)
+    except LDAPInvalidDnError:
+        return text
+    return (
+        text
+        if why_refused(text) or is_dn(text)
+        else "".join(f"{attribute}={value}{separator}" for attribute, value, separator in parts)
+    )
 
 
 def parent_and_rdn(dn: str) -> tuple[str, list[tuple[str, str]]] | None:
@@ -51,8 +70,11 @@ def domain_of(dn: str) -> str:
 
 
 def same(dn: str) -> str:
-    """Return a form of ``dn`` to compare by: case and spaces around separators say nothing."""
-    return re.sub(r"\s*([,+=])\s*", r"\1", dn.strip()).casefold()
+    """Return a form of ``dn`` to compare by: case, spaces around separators and how a sign is escaped say nothing.
+
+    One server escapes a comma in a name by a backslash alone, another as its number, and an administrator either way.
+    """
+    return re.sub(r"\s*([,+=])\s*", r"\1", _plainly(dn) if "\\" in dn else dn).strip().casefold()
 
 
 def is_below(dn: str, base: str) -> bool:
@@ -85,6 +107,20 @@ def either(filters: list[str]) -> str:
 def both(*filters: str) -> str:
     """Return the filter for entries that each of ``filters`` fits."""
     return f"(&{''.join(filters)})"
+
+
+def _plainly(dn: str) -> str:
+    """Return ``dn`` with no more escaped than must be, each as a backslash and its number; as it is when it is none."""
+    try:
+        parts = parse_dn(dn, escape=False, strip=True)
+    except LDAPInvalidDnError:
+        return dn
+    written = [(attribute, _SEPARATES.sub(_number_of, _unescaped(value)), after) for attribute, value, after in parts]
+    return "".join(f"{attribute}={value}{after}" for attribute, value, after in written)
+
+
+def _number_of(sign: re.Match[str]) -> str:
+    return f"\\{ord(sign[0]):02x}"
 
 
 def _unescaped(value: str) -> str:

@@ -18,11 +18,14 @@ from otae.signing.algorithms import SHA256_WITH_RSA, check_signature, hash_of
 from otae.signing.certificates import KEY_BITS, subject_text
 from otae.signing.der import (
     BIT_STRING,
+    BMP_STRING,
     BOOLEAN,
+    IA5_STRING,
     INTEGER,
     PRINTABLE_STRING,
     SEQUENCE,
     SET,
+    TELETEX_STRING,
     UTF8_STRING,
     Fields,
     Value,
@@ -41,6 +44,14 @@ from otae.signing.der import (
 _CHALLENGE_PASSWORD: Final = "1.2.840.113549.1.9.7"  # noqa: S105 - the name of the attribute
 _EXTENSION_REQUEST: Final = "1.2.840.113549.1.9.14"
 _KEY_USAGE: Final = "2.5.29.15"
+#: Types of text → how it is encoded. Our challenges are ASCII, so what TeletexString makes of other bytes is no matter.
+_STRINGS: Final = {
+    PRINTABLE_STRING: "ascii",
+    UTF8_STRING: "utf-8",
+    IA5_STRING: "ascii",
+    TELETEX_STRING: "latin-1",
+    BMP_STRING: "utf-16-be",
+}
 _MAX_KEY_BITS: Final = 8192
 #: Factors up to here are looked for; a key from a broken generator has one.
 _PRIMES: Final = tuple(n for n in range(3, 752) if all(n % d for d in range(2, math.isqrt(n) + 1)))
@@ -158,11 +169,11 @@ def _challenge(attributes: Value | None) -> str | None:
 
 
 def _text(value: Value) -> str:
-    """A DirectoryString as the two types in which challenges are met."""
-    if value.tag not in (PRINTABLE_STRING, UTF8_STRING):
-        raise RequestUnreadable("a challenge of another string type")
+    """A challenge in any string type that a client of some age may write it in (RFC 2985 §5.4.1)."""
+    if value.tag not in _STRINGS:
+        raise RequestUnreadable("a challenge of another type than text")
     try:
-        return value.content.decode("ascii" if value.tag == PRINTABLE_STRING else "utf-8")
+        return value.content.decode(_STRINGS[value.tag])
     except UnicodeDecodeError as error:
         raise RequestUnreadable("a challenge that is no text") from error
 

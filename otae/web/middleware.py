@@ -1,13 +1,14 @@
 """What every request passes on its way in and every answer on its way out, outermost first; pure ASGI.
 
-`Journal` (request id, access log, metrics) · `Headers` (security headers) · `Failures` (answers what is raised) ·
-`Gate` (paths, Host, cross-site requests) · `Caps` (size and time of bodies).
+`Targets` (requests for a whole address) · `Journal` (request id, access log, metrics) · `Headers` (security headers) ·
+`Failures` (answers what is raised) · `Gate` (paths, Host, cross-site requests) · `Caps` (size and time of bodies).
 """
 
 import asyncio
 import re
 import secrets
 import time
+from urllib.parse import unquote
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -34,6 +35,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"}
 
 #: Every address of ours is made of these; dots only inside names. Anything else tries to be two addresses at once.
 PLAIN_PATH = re.compile(rb"(?:/|/admin/|(?:/[A-Za-z0-9_~@-][A-Za-z0-9_~@.-]*)+)")
+WHOLE_ADDRESS = re.compile(rb"https?://([^/]*)(/.*)?", re.IGNORECASE)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Seconds in which a whole body has to arrive.
 BODY_SECONDS = 15
@@ -56,12 +58,37 @@ ALWAYS = {
 def stack(settings: Settings) -> list[Middleware]:
     """Return what stands between the server and the routes, outermost first."""
     return [
+        Middleware(Targets),
         Middleware(Journal, settings=settings),
         Middleware(Headers, settings=settings),
         Middleware(Failures),
         Middleware(Gate, settings=settings),
         Middleware(Caps),
     ]
+
+
+class Targets:
+    """ASGI: reads a request for a whole address as one for its path, whose Host is the address's (RFC 9112 §3.2.2).
+
+    Proxies ask so. The Host beside it counts no longer, so that nobody reads the two differently.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, for its path."""
+        whole = WHOLE_ADDRESS.fullmatch(scope.get("raw_path") or b"") if scope["type"] == "http" else None
+        if whole is not None:
+            path = whole[2] or b"/"
+            headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
+            scope = {
+                **scope,
+                "path": unquote(path.decode("ascii", "replace")),
+                "raw_path": path,
+                "headers": [(b"host", whole[1]), *headers],
+            }
+        await self.app(scope, receive, send)
 
 
 class Journal:

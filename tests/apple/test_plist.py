@@ -97,7 +97,8 @@ UNREADABLE: dict[str, bytes] = {
     "not a number": one(b"<real>nan</real>"),
     "infinity": one(b"<real>1e999</real>"),
     "bad Base64": one(b"<data>a</data>"),
-    "a NUL byte": one(b"<string>a\x00b</string>"),
+    "a NUL byte in a tag": one(b"<str\x00ing>a</string>"),
+    "a key twice, once with a NUL byte": xml(b"<dict><key>a\x00</key><true/><key>a </key><true/></dict>"),
     "a NUL reference": one(b"<string>&#0;</string>"),
     "a control reference": one(b"<string>&#7;</string>"),
     "a surrogate reference": one(b"<string>&#xD800;</string>"),
@@ -210,6 +211,11 @@ def test_every_kind_of_value_comes_through_as_a_plain_value() -> None:
 )
 def test_the_prologues_of_macs_are_read(doctype: bytes) -> None:
     assert plist.loads(xml(b"<dict/>", doctype)) == {}
+
+
+@pytest.mark.parametrize("sign", [b"\x00", b"\x0b", b"\x1f", b"\xef\xbf\xbe", b"\xef\xbf\xbf"])
+def test_what_xml_has_no_place_for_is_a_space(sign: bytes) -> None:
+    assert plist.loads(one(b"<string>a" + sign + b"b</string>")) == {"a": "a b"}
 
 
 def test_a_shared_binary_value_is_read_twice_and_no_longer_shared() -> None:

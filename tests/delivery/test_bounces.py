@@ -131,6 +131,7 @@ ENCODED = (
         (GLOBAL, "5.1.1 550 5.1.1 niemand: jürgen@müller.example"),
         (GLOBAL.replace(b"Action: failed", b"Action: failed (x)"), "5.1.1 550 5.1.1 niemand: jürgen@müller.example"),
         (ENCODED, "5.1.1 550 5.1.1 nobody here"),
+        (report().replace(b"multipart/report", b"multipart/mixed"), "5.1.1 550 5.1.1 nobody here"),
         (
             report().replace(
                 b"--b--", b"--b\r\nContent-Type: message/rfc822\r\n\r\n" + b"Content-Type: multipart/x\r\n" * 99
@@ -165,6 +166,10 @@ async def test_a_report_is_found_however_a_mail_server_writes_it(
         GLOBAL.replace(b"Action: failed", b"Action: relayed (failed)"),
         behind(b"x\n" * 200_000),
         report(action="delivered"),
+        b"Content-Type: multipart/mixed; boundary=f\r\n\r\n--f\r\nContent-Type: message/rfc822\r\n\r\n"
+        + report()
+        + b"\r\n--f--\r\n",
+        report().replace(b"multipart/report", b"text/plain"),
         b"Subject: I am away\r\n\r\nUntil Monday.\r\n",
         b"Content-Type: multipart/report\r\n\r\nno parts",
         b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n",

@@ -74,6 +74,16 @@ async def test_a_mac_is_enrolled_with_token_update_not_before(desk: Desk, bell: 
     }
 
 
+async def test_a_name_with_characters_that_xml_has_no_place_for_keeps_no_mac_out(desk: Desk) -> None:
+    mac = LabMac()
+    topic, now = await ready(desk, mac)
+    said = {"MessageType": "Authenticate", "UDID": mac.udid, "Topic": topic, "SerialNumber": mac.serial}
+    body = plist.dumps(said | {"DeviceName": "Ben?s Mac", "ProductName": "VirtualMac2,1", "OSVersion": "13.0"})
+    body = body.replace(b"Ben?s", b"Ben\x00s")
+    assert await checkin.answer(desk, body, mac.sign_header(body), now=now) == Reply()
+    assert (await Device.get(udid=mac.udid)).name == "Ben s Mac"
+
+
 async def test_push_values_lie_sealed(desk: Desk) -> None:
     mac = LabMac()
     await enroll(desk, mac)

@@ -41,6 +41,15 @@ async def test_the_answer_to_a_command_nobody_sent_is_taken(desk: Desk) -> None:
     assert await put(desk, mac, Status="Acknowledged", CommandUUID="0D1E") == b""
 
 
+async def test_characters_that_xml_has_no_place_for_keep_no_answer_out(desk: Desk) -> None:
+    """Macs put what other programs gave them into answers as it is, NUL included."""
+    mac = LabMac()
+    await enrolled(desk, mac)
+    said = {"UDID": mac.udid, "Status": "Acknowledged", "CommandUUID": "0D1E", "ProfileList": [{"a": "Network?"}]}
+    body = plist.dumps(said).replace(b"?</string>", b"\x00\x0b\xef\xbf\xbf</string>")
+    assert await commands.answer(desk, body, mac.sign_header(body), now=await database.now()) == b""
+
+
 @pytest.mark.parametrize(
     ("said", "refusal"), [({"UDID": "AAAABBBB-1111"}, DeviceMismatch), ({"Status": "Dancing"}, CheckinUnreadable)]
 )

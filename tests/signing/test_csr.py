@@ -92,12 +92,27 @@ def test_a_changed_challenge_is_refused(mac_key: rsa.RSAPrivateKey) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        (b"one", der.PRINTABLE_STRING),
+        (b"one", der.UTF8_STRING),
+        (b"one", der.IA5_STRING),
+        (b"one", der.TELETEX_STRING),
+        (b"\0o\0n\0e", der.BMP_STRING),
+    ],
+)
+def test_a_challenge_is_read_in_every_string_type(mac_key: rsa.RSAPrivateKey, text: bytes, tag: int) -> None:
+    assert csr.parse(request(mac_key, [challenge(text, tag)])).challenge == "one"
+
+
+@pytest.mark.parametrize(
     "attributes",
     [
         [challenge(b"one"), challenge(b"two")],
         [forge.attribute(CHALLENGE, der.encode(0x13, b"one"), der.encode(0x13, b"two"))],
         [challenge(b"one", der.INTEGER)],
-        [challenge(b"\0o\0n", 0x1E)],
+        [challenge(b"\0o\0n\0", der.BMP_STRING)],
+        [challenge(b"\xff", der.IA5_STRING)],
         [challenge(b"\xff", der.UTF8_STRING)],
         [challenge(b"\xff")],
         [der.octets(b"no attribute")],

@@ -10,7 +10,7 @@ from starlette.routing import Match
 from otae.accounts import administrators, arrivals, browsers, directory_sign_in, strength
 from otae.contacts import LONGEST, shown_address
 from otae.errors import Busy, DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
-from otae.text import identifier
+from otae.text import identifier, word_of_link
 from otae.web import cookie_check, guards, password_again, refused_forms
 from otae.web.addresses import CONSOLE, CONSOLE_CONFIRM, CONSOLE_SIGN_IN
 from otae.web.failures import Failure, NotFound, WrongMethod
@@ -187,7 +187,7 @@ async def _confirm(visit: Console, form: ConfirmForm, *, status: int = 200) -> R
 
 
 def _token(visit: Visit) -> str:
-    return identifier(visit.request.query_params.get("s", ""))
+    return word_of_link(visit.request.query_params.get("s", ""))
 
 
 async def _fixed_name(visit: Visit) -> str | None:

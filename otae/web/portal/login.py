@@ -21,7 +21,7 @@ from otae.enrollment.signin import Entry, sign_in
 from otae.errors import InputRefused, InvitationOnly, InvitationUnknown, Refusal, SigninFailed
 from otae.invitations import lifecycle
 from otae.store import properties
-from otae.text import identifier, letters_and_digits
+from otae.text import identifier, letters_and_digits, word_of_link
 from otae.web import cookie_check, refused_forms
 from otae.web.addresses import INSTALL, LOGIN
 from otae.web.clients import browser_of, system_of
@@ -76,7 +76,7 @@ async def show(visit: Visit) -> Response:
     query = visit.request.query_params
     await name_the_house(visit)
     if "e" in query:
-        token = identifier(query["e"])
+        token = word_of_link(query["e"])
         if await lifecycle.by_token(token) is None:
             await lifecycle.refuse_replaced(token)
             raise InvitationUnknown

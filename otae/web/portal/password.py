@@ -8,7 +8,7 @@ from otae.accounts import password_links
 from otae.directory import facts
 from otae.errors import InputRefused
 from otae.store import properties
-from otae.text import identifier
+from otae.text import word_of_link
 from otae.web import refused_forms
 from otae.web.addresses import PASSWORD
 from otae.web.forms import Form, InputRequired, PasswordField
@@ -67,4 +67,4 @@ async def _context() -> dict[str, object]:
 
 
 def _token(visit: Visit) -> str:
-    return identifier(visit.request.query_params.get("s", ""))
+    return word_of_link(visit.request.query_params.get("s", ""))
