@@ -24,7 +24,7 @@ INDEXES = {
     "Enrollment": [
         ["device_id"], ["session_id"], ["person_id"], ["certificate_id"], ["previous_certificate_id"], ["status"],
     ],
-    "EnrollmentSession": [["person_id"], ["invitation_id", "opened_at"], ["opened_at", "id"]],
+    "EnrollmentSession": [["person_id"], ["invitation_id", "opened_at"], ["status", "opened_at", "id"]],
     "GroupInvitation": [["url_template_id"], ["pin_template_id"], ["confirmation_template_id"]],
     "GroupInvitee": [["person_id"]],
     "Invitation": [

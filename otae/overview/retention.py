@@ -22,7 +22,8 @@ STEP: Final = 500
 STEPS: Final = 20
 
 _SENT: Final = (DeliveryStatus.SENT, DeliveryStatus.BOUNCED, DeliveryStatus.FAILED, DeliveryStatus.CANCELLED)
-_FINISHED: Final = (SessionStatus.ENROLLED, SessionStatus.REFUSED, SessionStatus.EXPIRED)
+#: Those that led to an enrolled Mac are its history: nobody looks at them again and again.
+_ENDED: Final = (SessionStatus.REFUSED, SessionStatus.EXPIRED)
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ async def forget_old(*, now: datetime) -> Forgotten:
     return Forgotten(
         events=await _remove(Event.filter(at__lt=before), "at"),
         deliveries=sum([await _remove(_deliveries(status, before), "created_at") for status in _SENT]),
-        sessions=await _remove(_sessions(before), "opened_at"),
+        sessions=sum([await _remove(_sessions(status, before), "opened_at") for status in _ENDED]),
         others=await _remove(CaughtMail.filter(caught_at__lt=before), "caught_at")
         + await _remove(Job.filter(finished_at__lt=before), "finished_at")
         + await _remove(PeopleImportLine.filter(people_import__finished_at__lt=before))
@@ -63,8 +64,8 @@ def _deliveries(status: str, before: datetime) -> QuerySet[Delivery]:
     return Delivery.filter(status=status, created_at__lt=before).exclude(invitation__status=InvitationStatus.PENDING)
 
 
-def _sessions(before: datetime) -> QuerySet[EnrollmentSession]:
-    over = EnrollmentSession.filter(status__in=_FINISHED, opened_at__lt=before, expires_at__lt=before)
+def _sessions(status: str, before: datetime) -> QuerySet[EnrollmentSession]:
+    over = EnrollmentSession.filter(status=status, opened_at__lt=before, expires_at__lt=before)
     return over.filter(Q(enrollments__id__isnull=True))
 
 

@@ -15,7 +15,7 @@ RELEASED = {
     "0005_longer_serial_numbers": "256c7c99cdfff9638db301e6d4931bfa99545aca194c46c09c386b7a4e37d40c",
     "0006_mail_servers": "7ad6ad45dd48746eba8292128dd64180e384cdde0c81273652df76993e46b0bb",
     "0007_failures_and_makers": "1d320a12f9efbc488aec3ab8b472165d91be69e70160f18097886f9451e052df",
-    "0008_indexes_and_search_text": "c782f42eef52900193f10f0c48a6c7ac98c983a681f3d9d53a25a36197d5f0e6",
+    "0008_indexes_and_search_text": "7d25940e0e250fb675bfdcf798e7c9a5c6ee7c87a6674811ae4ad8011d3c03ce",
     "0009_mail_authorities": "710ebdc9f963357a002543b448996fa05f62d6821b9adfbe986b4c21c464cda2",
 }
 

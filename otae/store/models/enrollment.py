@@ -45,7 +45,7 @@ class EnrollmentSession(Searched):
     class Meta:
         table = "enrollment_session"
         manager = SearchedManager()
-        indexes = (("person_id",), ("invitation_id", "opened_at"), ("opened_at", "id"))
+        indexes = (("person_id",), ("invitation_id", "opened_at"), ("status", "opened_at", "id"))
 
 
 class Challenge(Row):

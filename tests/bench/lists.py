@@ -1,0 +1,80 @@
+"""What lists, searches and the dashboard cost with very many rows: `python -m tests.bench.lists --people 100000`."""
+
+import argparse
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from uuid import UUID
+
+from otae.directory import lookup
+from otae.directory.lookup import Narrowing
+from otae.invitations import lifecycle, listing
+from otae.invitations.listing import Narrowed
+from otae.mdm import devices
+from otae.overview import attention, retention
+from otae.settings import Settings
+from otae.store import database, keyring
+from otae.store.desk import Desk
+from tests import many_rows
+from tests.desks import RecordingBell, make_settings, prepare
+from tests.servers.postgres import running, system_binaries
+
+ROUNDS = 7
+
+
+async def measure(settings: Settings, name: str, people: int) -> None:
+    """Fill an installation and print the median time of each thing that is asked."""
+    await prepare(settings)
+    async with database.connected(settings):
+        await many_rows.populate(Desk(settings, await keyring.open_vault(settings), RecordingBell()), people)
+        now, last = await database.now(), UUID(f"00000000-0000-4000-8000-{people - 200:012}")
+
+        async def unknown_link() -> None:
+            await lifecycle.by_token(f"ep-{last}")
+            await lifecycle.refuse_replaced(f"ep-{last}")
+
+        async def first_page() -> None:
+            await listing.list_invitations(limit=51)
+            await listing.counts()
+
+        asked: dict[str, Callable[[], Awaitable[object]]] = {
+            "unknown link": unknown_link,
+            "invitations with their counts": first_page,
+            "a deep page of 500": lambda: listing.list_invitations(after=str(last), limit=500),
+            "search of invitations": lambda: listing.list_invitations(limit=51, narrowed=Narrowed(search="lukasz")),
+            "search of people": lambda: lookup.narrowed(Narrowing(search="lukasz")),
+            "search of devices": lambda: devices.list_devices(search="c0299999", limit=51),
+            "dashboard": lambda: attention.dashboard(now=now),
+            "retention, nothing to remove": lambda: retention.forget_old(now=now),
+        }
+        for what, ask in asked.items():
+            await ask()
+            times = []
+            for _ in range(ROUNDS):
+                began = time.perf_counter()
+                await ask()
+                times.append((time.perf_counter() - began) * 1000)
+            sys.stdout.write(f"| {name} | {what} | {statistics.median(times):.1f} ms |\n")
+            sys.stdout.flush()
+
+
+def main() -> None:
+    """Measure on both databases."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--people", type=int, default=100_000)
+    people = parser.parse_args().people
+    with tempfile.TemporaryDirectory() as home:
+        asyncio.run(measure(make_settings(Path(home)), "SQLite", people))
+    binaries = system_binaries()
+    assert binaries is not None
+    with running(binaries) as server, tempfile.TemporaryDirectory() as home:
+        where = {"DATABASE_URL": server.url(), "PUBLIC_URL": "https://localhost:8443"}
+        asyncio.run(measure(make_settings(Path(home), **where), "PostgreSQL", people))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""No list, search or count reads a big table: what the pages ask at a hundred thousand rows is asked again, measured.
+
+PostgreSQL tells how many rows it looked at; SQLite how many steps its machine took. Both are the same on every run.
+"""
+
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from tortoise.connection import get_connection
+
+from otae.authority import listing as certificates
+from otae.delivery import outbox
+from otae.directory import exporting, groups, lookup, reach
+from otae.directory.local import list_people, search_people
+from otae.directory.lookup import Narrowing
+from otae.directory.reach import Reach
+from otae.invitations import lifecycle, listing
+from otae.invitations.listing import Narrowed
+from otae.mdm import devices
+from otae.overview import attention, retention
+from otae.store import database
+from otae.store.desk import Desk
+from otae.store.models import Group, Membership
+from tests.many_rows import RARE, populate
+
+pytestmark = pytest.mark.anyio
+
+COUNT = 100_000
+#: Most rows that one statement may look at, all tables together: a bounded count looks at ten thousand in an index.
+ROWS = 40_000
+#: Most steps of SQLite's machine: reading and comparing every one of COUNT rows takes a million and more.
+STEPS = 900_000
+DEEP = UUID(f"00000000-0000-4000-8000-{COUNT - 200:012}")
+
+Ask = Callable[[], Awaitable[object]]
+
+
+async def narrow(desk: Desk) -> Reach:
+    """Return the reach of a role that is limited to fifty people."""
+    group = await Group.create(name="few")
+    ids = [UUID(f"00000000-0000-4000-8000-{number:012}") for number in range(RARE, COUNT + 1, RARE)]
+    await Membership.bulk_create([Membership(group_id=group.id, person_id=person_id) for person_id in ids])
+    return await reach.reach_of(["local/few"], now=await database.now())
+
+
+def asks(few: Reach, now: Any) -> dict[str, Ask]:  # noqa: ANN401 - the database's time
+    """Return what pages, commands and the clock ask, by what it is."""
+    everybody = reach.EVERYBODY
+
+    def invitations(after: UUID | None = None, status: str = "", within: Reach = everybody, **narrowed: Any) -> Ask:  # noqa: ANN401 - as Narrowed has them
+        wanted, last = Narrowed(**narrowed), str(after) if after else None
+        return lambda: listing.list_invitations(status, last, limit=51, narrowed=wanted, reach=within)
+
+    def people(after: str = "", within: Reach = everybody, **narrowed: Any) -> Ask:  # noqa: ANN401 - as Narrowing has them
+        return lambda: lookup.narrowed(Narrowing(**narrowed), after=after, reach=within)
+
+    stuck = {"stuck_since": now - timedelta(minutes=15)}
+    return {
+        "dashboard": lambda: attention.dashboard(now=now),
+        "dashboard of a limited role": lambda: attention.dashboard(now=now, reach=few),
+        "unknown link": lambda: lifecycle.by_token(f"ep-{DEEP}"),
+        "unknown link, perhaps replaced": lambda: lifecycle.refuse_replaced(f"ep-{DEEP}"),
+        "invitations": invitations(),
+        "invitations, deep": invitations(DEEP),
+        "invitations of a status": invitations(status="pending"),
+        "invitations of a status, deep": invitations(DEEP, status="pending"),
+        "invitations of a status nobody has": invitations(status="revoked"),
+        "invitations of a rare mode": invitations(mode="username_pin"),
+        "invitations of a rare ownership": invitations(ownership="employee"),
+        "invitations that are stuck": invitations(**stuck),
+        "invitations that are stuck, deep": invitations(DEEP, **stuck),
+        "invitations, by a name": invitations(search="ŁUKASZ"),
+        "invitations, by a serial number": invitations(search="C0299999"),
+        "invitations, by what many hold": invitations(search="example"),
+        "invitations, by what many hold, deep": invitations(DEEP, search="example"),
+        "invitations, by what nobody holds": invitations(search="nobody at all"),
+        "invitations of a limited role": invitations(within=few),
+        "invitations of a limited role, by a name": invitations(within=few, search="lukasz"),
+        "counts": listing.counts,
+        "counts of a mode": lambda: listing.counts(narrowed=Narrowed(mode="username_pin")),
+        "counts of a search": lambda: listing.counts(narrowed=Narrowed(search="lukasz")),
+        "people": people(),
+        "people, deep": people("person90000"),
+        "people of a role": people(role="ADMIN"),
+        "people of a domain": people(domain="nowhere"),
+        "people, by a name": people(search="lukasz"),
+        "people, by what many hold": people("person90000", search="person"),
+        "people, by two letters": people(search="on"),
+        "people of a limited role": people(within=few),
+        "people to choose from": lambda: search_people("ukas"),
+        "people, by user name": lambda: list_people(limit=50),
+        "people, exported": lambda: exporting._page("person90000"),  # noqa: SLF001 - a page of the export
+        "domains": lookup.domains,
+        "members of a group": lambda: groups.members("local", "few", after=("person9", None)),
+    }
+
+
+def further_asks(few: Reach, now: Any) -> dict[str, Ask]:  # noqa: ANN401 - the database's time
+    """Return the same for Macs, certificates and the clock."""
+
+    def macs(**asked: Any) -> Ask:  # noqa: ANN401 - as list_devices has them
+        return lambda: devices.list_devices(limit=51, **asked)
+
+    def issued(**asked: Any) -> Ask:  # noqa: ANN401 - as list_issued has them
+        return lambda: certificates.list_issued(now=now, **asked)
+
+    return {
+        "devices": macs(),
+        "devices, deep": macs(after=DEEP),
+        "devices, by a serial number": macs(search="c0299999"),
+        "devices, by a name of somebody": macs(search="lukasz"),
+        "devices of a limited role": macs(reach=few),
+        "certificates": issued(),
+        "certificates, deep": issued(after=str(DEEP)),
+        "certificates, by a Mac": issued(search="u-99999"),
+        "certificates, by a name": issued(search="lukasz"),
+        "certificates, by their number": issued(search=f"{4711:020x}"),
+        "certificates that were revoked": issued(state="revoked"),
+        "messages that wait": lambda: outbox.sweep(now),
+        "retention": lambda: retention.forget_old(now=now + timedelta(days=2 * 365)),
+    }
+
+
+@asynccontextmanager
+async def heard(caplog: pytest.LogCaptureFixture) -> AsyncIterator[list[tuple[str, list[object]]]]:
+    """Give what was asked in the block, when it is over."""
+    found: list[tuple[str, list[object]]] = []
+    with caplog.at_level(logging.DEBUG, logger="tortoise.db_client"):
+        caplog.clear()
+        yield found
+    for record in caplog.records:
+        if record.name == "tortoise.db_client" and isinstance(record.args, tuple) and len(record.args) == 2:
+            text, values = record.args
+            if str(text).lstrip().startswith(("SELECT", "WITH")):
+                found.append((str(text), list(values) if isinstance(values, list | tuple) else []))
+
+
+def looked_at(plan: dict[str, Any]) -> int:
+    """Return how many rows PostgreSQL looked at for a plan."""
+    skipped = sum(plan.get(f"Rows Removed by {why}", 0) for why in ("Filter", "Index Recheck", "Join Filter"))
+    own = (plan["Actual Rows"] + skipped) * plan["Actual Loops"] if "Relation Name" in plan else 0
+    return int(own) + sum(looked_at(each) for each in plan.get("Plans", []))
+
+
+async def cost(text: str, values: list[object]) -> int:
+    """Return what a statement costs, in rows or steps."""
+    connection = get_connection("default")
+    if database.dialect() == "postgres":
+        rows = await connection.execute_query_dict(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}", values)
+        told = rows[0]["QUERY PLAN"]
+        return looked_at((json.loads(told) if isinstance(told, str) else told)[0]["Plan"])
+    steps = [0]
+
+    def count() -> int:
+        steps[0] += 1000
+        return 0
+
+    driver = connection._connection  # noqa: SLF001 - the driver's own connection
+    await driver._execute(driver._conn.set_progress_handler, count, 1000)  # noqa: SLF001 - as above
+    await connection.execute_query_dict(text, values)
+    await driver._execute(driver._conn.set_progress_handler, None, 0)  # noqa: SLF001 - as above
+    return steps[0]
+
+
+async def test_no_list_reads_a_big_table(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    await populate(desk, COUNT)
+    few, now = await narrow(desk), await database.now()
+    most = ROWS if database.dialect() == "postgres" else STEPS
+    dear: dict[str, list[tuple[int, str]]] = {}
+    for name, ask in (asks(few, now) | further_asks(few, now)).items():
+        async with heard(caplog) as statements:
+            await ask()
+        assert statements, name
+        costs = [(await cost(*each), each[0]) for each in statements]
+        if over := [(number, text) for number, text in costs if number > most]:
+            dear[name] = over
+    caplog.clear()  # a failure shows what was too dear, and nothing else
+    assert not dear
