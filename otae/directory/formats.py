@@ -51,6 +51,7 @@ _TRUTHS: Final = {
 _SECRET: Final = re.compile("passw|passphrase|kennwort|motdepasse|contrase|^pwd$|^pass$|^secret$")
 _SEPARATOR: Final = re.compile(r"(?<!\\);")
 UNREADABLE: Final = "this line cannot be read"
+UNCLOSED: Final = "a quotation mark is not closed: the lines below were taken for the same cell and are not imported"
 #: Says of a line that it holds a password that is not taken.
 LEFT_OUT: Final = "password_left_out"
 
@@ -154,6 +155,8 @@ def _checked(
     if cells is None or any("\ufffd" in cell for cell in cells):
         return Line(number, "", reason=UNREADABLE)
     name = printable(user_name(cells[0][:LONGEST_CELL]))
+    if any(len(cell) > LONGEST_CELL and "\n" in cell for cell in cells):
+        return Line(number, name, reason=UNCLOSED)
     if len(cells) > MOST_CELLS or any(len(cell) > LONGEST_CELL for cell in cells):
         return Line(number, name, reason=f"a line has up to {MOST_CELLS} cells of {LONGEST_CELL} characters")
     read: list[str] = []

@@ -130,6 +130,12 @@ def test_what_is_no_line_is_told_with_its_number_and_reason(text: str | bytes, k
     assert len(line.name) <= 100
 
 
+def test_a_quotation_mark_that_is_not_closed_is_named() -> None:
+    [good, bad] = read("name,mail\nben,ben@x.example\n" + '"cleo,c@x.example\n' + "dora,d@x.example\n" * 100, "csv")
+    assert (good.name, good.reason) == ("ben", "")
+    assert (bad.number, bad.reason) == (3, formats.UNCLOSED)
+
+
 CELLS = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=20)
 
 
