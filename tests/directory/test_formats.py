@@ -131,7 +131,7 @@ def test_what_is_no_line_is_told_with_its_number_and_reason(text: str | bytes, k
 
 
 def test_a_quotation_mark_that_is_not_closed_is_named() -> None:
-    [good, bad] = read("name,mail\nben,ben@x.example\n" + '"cleo,c@x.example\n' + "dora,d@x.example\n" * 100, "csv")
+    [good, bad] = read("user,mail\nben,ben@x.example\n" + '"cleo,c@x.example\n' + "dora,d@x.example\n" * 100, "csv")
     assert (good.name, good.reason) == ("ben", "")
     assert (bad.number, bad.reason) == (3, formats.UNCLOSED)
 
