@@ -4,16 +4,27 @@ Invitations stay in their list with what they came to, Macs with their history, 
 a few bounded steps, so that the first one after years holds nobody up: the clock calls again.
 """
 
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+from uuid import UUID
 
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from otae.directory.provisioning import ENDED as FILE_ENDED
 from otae.store import properties
-from otae.store.models import CaughtMail, Delivery, EnrollmentSession, Event, Job, PeopleImport, PeopleImportLine
+from otae.store.models import (
+    CaughtMail,
+    Delivery,
+    Enrollment,
+    EnrollmentSession,
+    Event,
+    Job,
+    PeopleImport,
+    PeopleImportLine,
+)
 from otae.store.paging import behind
 from otae.store.states import DeliveryStatus, InvitationStatus, SessionStatus
 
@@ -24,6 +35,9 @@ STEPS: Final = 20
 _SENT: Final = (DeliveryStatus.SENT, DeliveryStatus.BOUNCED, DeliveryStatus.FAILED, DeliveryStatus.CANCELLED)
 #: Those that led to an enrolled Mac are its history: nobody looks at them again and again.
 _ENDED: Final = (SessionStatus.REFUSED, SessionStatus.EXPIRED)
+
+
+Kept: TypeAlias = Callable[[Collection[UUID]], Awaitable[set[UUID]]]
 
 
 @dataclass(frozen=True)
@@ -51,7 +65,7 @@ async def forget_old(*, now: datetime) -> Forgotten:
     return Forgotten(
         events=await _remove(Event.filter(at__lt=before), "at"),
         deliveries=sum([await _remove(_deliveries(status, before), "created_at") for status in _SENT]),
-        sessions=sum([await _remove(_sessions(status, before), "opened_at") for status in _ENDED]),
+        sessions=sum([await _remove(_sessions(status, before), "opened_at", _with_mac) for status in _ENDED]),
         others=await _remove(CaughtMail.filter(caught_at__lt=before), "caught_at")
         + await _remove(Job.filter(finished_at__lt=before), "finished_at")
         + await _remove(PeopleImportLine.filter(people_import__finished_at__lt=before))
@@ -65,8 +79,13 @@ def _deliveries(status: str, before: datetime) -> QuerySet[Delivery]:
 
 
 def _sessions(status: str, before: datetime) -> QuerySet[EnrollmentSession]:
-    over = EnrollmentSession.filter(status=status, opened_at__lt=before, expires_at__lt=before)
-    return over.filter(Q(enrollments__id__isnull=True))
+    return EnrollmentSession.filter(status=status, opened_at__lt=before, expires_at__lt=before)
+
+
+async def _with_mac(ids: Collection[UUID]) -> set[UUID]:
+    """Return which of these sign-ins a Mac's history names."""
+    rows = await Enrollment.filter(session_id__in=list(ids)).only("id", "session_id")
+    return {row.session_id for row in rows}
 
 
 def _files(before: datetime) -> QuerySet[PeopleImport]:
@@ -74,19 +93,22 @@ def _files(before: datetime) -> QuerySet[PeopleImport]:
     return over.filter(Q(lines__id__isnull=True))
 
 
-async def _remove(old: QuerySet[Any], column: str = "") -> int:
+async def _remove(old: QuerySet[Any], column: str = "", kept: Kept | None = None) -> int:
     """Remove the rows of ``old``, some at a time; return how many.
 
     ``column``: the time by which they are old. Each step then begins behind the one before: what stays is read once.
+    ``kept``: tells which of some rows, by id, stay all the same.
     """
     removed, last = 0, None
-    for _ in range(STEPS):
+    while removed < STEP * STEPS:
         rows = old.order_by(column, "id") if column else old
         if column and last:
             rows = rows.filter(behind((column, last[1]), ("id", last[0])))
         page = await rows.limit(STEP).values_list("id", column or "id")
         if page:
-            removed += await old.model.filter(id__in=[row_id for row_id, _at in page]).delete()
+            ids = {row_id for row_id, _at in page}
+            ids -= await kept(ids) if kept else set()
+            removed += await old.model.filter(id__in=list(ids)).delete() if ids else 0
             last = page[-1]
         if len(page) < STEP:
             break

@@ -72,6 +72,20 @@ async def test_a_failed_invitation_whose_messages_are_gone_says_so(desk: Desk) -
     assert shown[row.id].problem == "Failed; its messages are no longer kept"
 
 
+async def test_an_ended_sign_in_that_a_mac_s_history_names_keeps_no_other_from_going(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "STEP", 1)
+    monkeypatch.setattr(retention, "STEPS", 1)
+    await furnish(desk)
+    await EnrollmentSession.all().update(status="expired")
+    named = (await Enrollment.get()).session_id
+    await aged(366)
+    await EnrollmentSession.filter(id=named).update(opened_at=await database.now() - timedelta(days=400))
+    assert (await retention.forget_old(now=await database.now())).sessions == 1
+    assert [row.id for row in await EnrollmentSession.all()] == [named]
+
+
 async def test_each_call_is_bounded_and_the_next_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "STEP", 3)
     monkeypatch.setattr(retention, "STEPS", 2)
