@@ -8,6 +8,7 @@ import asyncio
 import ipaddress
 import re
 import socket
+import unicodedata
 from dataclasses import dataclass
 
 from otae.errors import AddressRefused
@@ -62,6 +63,8 @@ def is_host(text: str) -> bool:
 
 def ascii_host_or_text(text: str) -> str:
     """Return a host that was entered as it is kept and called, in A-labels; what is none as it is, for `is_host`."""
+    if any(unicodedata.category(each) == "Cc" for each in text.strip()):
+        return text  # nobody pastes one into a name: what is left without it may be another host
     plain = identifier(text)
     try:
         return ascii_host(plain)

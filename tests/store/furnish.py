@@ -36,6 +36,7 @@ from otae.store.models import (
     Property,
     Role,
     RoleAssignment,
+    ServerRefusal,
     TemplateTranslation,
     UserChannel,
 )
@@ -101,6 +102,8 @@ async def _people_and_servers(desk: Desk) -> None:
     )
     server.password_sealed = desk.vault.seal(b"server secret", server.id, "notification-server.password")
     await server.save(force_create=True)
+    refusal = ServerRefusal(server=server, domain="", likeness="553", words="553 sender refused", since=now, at=now)
+    await refusal.save(force_create=True)
     mail = CaughtMail(recipient="ben@example.test", subject="Your Mac", caught_at=now)
     mail.message_sealed = desk.vault.seal(bytes(range(256)) * 1000, mail.id, "caught-mail.message")
     await mail.save(force_create=True)

@@ -17,7 +17,7 @@ from otae.settings import Settings
 from otae.signing.certificates import dump_key
 from otae.store import database, keyring
 from otae.store.desk import Desk, Silence
-from otae.store.models import Person
+from otae.store.models import Person, ServerRefusal
 from otae.store.sealed import COLUMNS
 from tests.store.furnish import furnish
 from tests.web.dump import dump
@@ -68,7 +68,10 @@ async def _systems_beside(desk: Desk, secrets: Mapping[str, str]) -> None:
         from_name="IT",
         from_email="it@example.test",
     )
-    await enqueue_test(desk, await add_server(desk, mail, now=now, actor="ada"), "a@example.test", now=now, actor="ada")
+    server = await add_server(desk, mail, now=now, actor="ada")
+    await enqueue_test(desk, server, "a@example.test", now=now, actor="ada")
+    refusal = ServerRefusal(server=server, domain="", likeness="553", words="553 sender refused", since=now, at=now)
+    await refusal.save(force_create=True)
     values = {"api_key": "k", "api_secret": secrets["SMS gateway's secret"], "sender": "IT"}
     await add_sms_server(desk, SmsEntry(name="Texts", gateway="vonage", values=values), now=now, actor="ada")
     directory = DirectoryEntry(
