@@ -102,7 +102,7 @@ def letters_and_digits(text: str) -> str:
 
     Digits of other scripts, as keyboards of that language enter them, become those from 0 to 9.
     """
-    plain = (each for each in unicodedata.normalize("NFKC", text) if each.isalnum())
+    plain = (each for each in unicodedata.normalize("NFKC", text) if each.isalnum() and each not in _BLANK)
     return "".join(str(unicodedata.decimal(each)) if each.isdecimal() else each for each in plain)
 
 

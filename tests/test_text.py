@@ -68,6 +68,7 @@ def test_what_hides_or_turns_text_is_refused_or_goes(text: str, says: str, clean
         "\ufeff12345678\u200b",
         "1234\u20605678",
         "\u202a12345678\u202c",
+        "\u31641234\uffa05678\u115f",
         "١٢٣٤٥٦٧٨",
         "१२३४५६७८",
     ],

@@ -106,9 +106,12 @@ async def find_own(role_id: UUID) -> RoleRow | None:
 
 
 async def users_of(name: str, *, now: datetime) -> list[str]:
-    """Return who has the role called ``name``: administrators, open setup links and groups, in words."""
+    """Return who has the role called ``name``: administrators, open setup links and groups, in words.
+
+    The first administrator's link, which names nobody, is none of them: it ends with the first administrator.
+    """
     people = await Administrator.filter(role=name).order_by("name").values_list("name", flat=True)
-    open_links = SetupLink.filter(role=name, used_at=None, expires_at__gt=now)
+    open_links = SetupLink.filter(administrator_name__not_isnull=True, role=name, used_at=None, expires_at__gt=now)
     links = await open_links.order_by("administrator_name").values_list("administrator_name", flat=True)
     assigned = await RoleAssignment.filter(role=name).order_by("group").values_list("group", flat=True)
     invited = [f"{each} (setup link)" for each in links]

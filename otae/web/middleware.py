@@ -15,6 +15,7 @@ from prometheus_client import Counter, Histogram
 from starlette.datastructures import Headers as RequestHeaders
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from otae.errors import TooLarge
@@ -34,7 +35,7 @@ REFUSED = ("refusal", "support_code", "refusal_detail")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 
 #: Every address of ours is made of these; dots only inside names. Anything else tries to be two addresses at once.
-PLAIN_PATH = re.compile(rb"(?:/|/admin/|(?:/[A-Za-z0-9_~@-][A-Za-z0-9_~@.-]*)+)")
+PLAIN_PATH = re.compile(rb"/|(?:/[A-Za-z0-9_~@-][A-Za-z0-9_~@.-]*)+")
 WHOLE_ADDRESS = re.compile(rb"https?://([^/]*)(/.*)?", re.IGNORECASE)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Seconds in which a whole body has to arrive.
@@ -178,7 +179,10 @@ class Headers:
 
 
 class Gate:
-    """ASGI: refuses addresses that could be read in two ways, foreign Hosts and requests of other sites."""
+    """ASGI: refuses addresses that could be read in two ways, foreign Hosts and requests of other sites.
+
+    A page's address with a slash at its end, as people type it, leads to the one without.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app, self.public_url = app, settings.public_url
@@ -186,16 +190,18 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may pass; raise Failure otherwise."""
+        app = self.app
         if scope["type"] == "http":
-            if PLAIN_PATH.fullmatch(scope.get("raw_path") or scope["path"].encode()) is None:
-                raise NotFound
+            path = scope.get("raw_path") or scope["path"].encode()
+            if PLAIN_PATH.fullmatch(path) is None:
+                app = RedirectResponse(without_slash(scope, path), 303)
             if caller(scope["path"]) not in {Caller.DEVICE, Caller.PROBE}:
                 headers = RequestHeaders(scope=scope)
                 if caller(scope["path"]) is not Caller.STATIC:  # the page that says "not this name" needs them as well
                     self.check_host(headers)
                 if scope["method"] not in SAFE_METHODS:
                     self.check_site(headers)
-        await self.app(scope, receive, send)
+        await app(scope, receive, send)
 
     def check_host(self, headers: RequestHeaders) -> None:
         """Raise Failure 421 unless the one Host is PUBLIC_URL's."""
@@ -216,6 +222,15 @@ class Gate:
             raise Failure(
                 403, _("This request came from another page. Open the page here and try again."), "cross-site"
             )
+
+
+def without_slash(scope: Scope, path: bytes) -> str:
+    """Return the page that ``path`` names but for one slash at its end; NotFound when it does not."""
+    asked = scope["method"] in {"GET", "HEAD"} and caller(scope["path"]) in {Caller.CONSOLE, Caller.PORTAL}
+    if not asked or PLAIN_PATH.fullmatch(path.removesuffix(b"/")) is None:
+        raise NotFound
+    query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+    return path.removesuffix(b"/").decode("ascii") + query
 
 
 class Caps:

@@ -136,7 +136,6 @@ def console_routes() -> list[Route]:
         console("/admin/account/browsers/end", ENTER, within=True, POST=account.end_others),
         console("/admin/account/browsers/{id:uuid}/end", ENTER, within=True, POST=account.end_session),
         console(CONSOLE_CONFIRM, ENTER, within=True, GET=entrance.ask_again, POST=entrance.confirm),
-        anyone("/admin/", GET=entrance.home),
         console("/admin/rehearsal", "rehearsal.run", POST=dashboard.rehearse),
         console("/admin/invitations", "invitation.see", within=True, GET=invitations.index),
         console(

@@ -136,3 +136,9 @@ async def test_a_role_that_somebody_has_stays(desk: Desk, now: datetime) -> None
     (invited,) = await roster.list_invited(now=now)
     await roster.withdraw(desk, invited.id, by=CHIEF, now=now)
     await own_roles.remove_role(desk, row.id, by=CHIEF, now=now)
+
+
+async def test_the_link_of_the_first_start_is_nobody_who_has_a_role(desk: Desk, now: datetime) -> None:
+    assert await administrators.first_setup_link(desk, now=now)
+    await administrators.create_administrator(desk, name="ada", password="four quiet words here", now=now, actor="cli")
+    assert await own_roles.users_of("ADMIN", now=now) == ["ada"]

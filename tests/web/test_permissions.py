@@ -41,7 +41,7 @@ def test_every_console_page_names_a_permission_that_exists() -> None:
     for route, method in WAYS:
         assert route.needed[method] in {ENTER, *LEAVES}, route.path
     others = {each.path for each in routes.routes() if isinstance(each, Route) and not isinstance(each, ConsoleRoute)}
-    open_to_all = {"/admin/", "/admin/setup", "/admin/sign-in", "/admin/sign-out"}
+    open_to_all = {"/admin/setup", "/admin/sign-in", "/admin/sign-out"}
     assert {path for path in others if path.startswith("/admin")} == open_to_all
 
 

@@ -50,11 +50,6 @@ class SetupForm(Form):
     again = PasswordField(_("The same password again"), [InputRequired(_("Enter the password a second time."))])
 
 
-async def home(_visit: Visit) -> Response:
-    """Lead the address with a slash at its end to the one without."""
-    return RedirectResponse(CONSOLE, 303)
-
-
 async def blank(visit: Visit) -> Response:
     """Ask for name and password; who is signed in already goes on."""
     refused = await refused_forms.take(visit, SignInForm)

@@ -232,6 +232,9 @@ async def test_an_address_of_the_console_that_does_not_exist_stays_in_the_consol
         assert (await console.get(path)).headers["location"] == page, (
             "an address that takes forms alone leads to its page"
         )
+    for path, page in (("/admin/", "/admin"), ("/admin/users/?q=ben%2F", "/admin/users?q=ben%2F")):
+        assert (await console.get(path)).headers["location"] == page, "a slash at the end leads to the page without"
+    assert (await console.post("/admin/users/add/")).status_code == 404
     assert (await console.post("/admin/nothing")).status_code == 404
     wrong = await console.post("/admin/audit")
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, HEAD")
