@@ -283,6 +283,9 @@ def test_a_certificate_that_cannot_be_read_is_one_clear_line(command: CommandLin
     smtp = [*("notification-server", "add", "smtp", "--name", "House", "--host", "mäil.example.test")]
     smtp += ["--security", "tls", "--from-name", "IT", "--from-email", "it@müller.example", "--ca-file"]
     assert "its version is 4" in command.refusal(*smtp, str(bad))
+    empty = tmp_path / "empty.pem"
+    empty.write_bytes(b"\r\n")
+    assert "ca_file: the file is empty" in command.refusal(*smtp, str(empty))
     added = command.run(*smtp, str(good), "--json")
     assert "left out: certificate 1 of the file cannot be read: its version is 4" in added.stderr
     row = json.loads(added.stdout)

@@ -10,6 +10,8 @@ from otae.signing.certificates import pem
 
 #: Most characters that are kept.
 LONGEST: Final = 100_000
+#: What is said of a file that holds nothing: without authorities, those of this machine would count instead.
+EMPTY: Final = "the file is empty"
 
 
 @dataclass(frozen=True)

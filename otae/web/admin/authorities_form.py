@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from otae.authority.ca_files import read_authorities
+from otae.authority.ca_files import EMPTY, read_authorities
 from otae.errors import InputRefused
 from otae.web.admin.entries import NamedForm
 from otae.web.forms import FileField, TextAreaField
@@ -27,6 +27,8 @@ class AuthoritiesForm(NamedForm):
         rest.
         """
         pasted = self.ca_pem.data or ""
+        if self.ca_file.data and not file.strip():
+            raise InputRefused({"ca_file": EMPTY})
         try:
             found = read_authorities(file or pasted.encode("utf-8", "replace"), "ca_file")
         except InputRefused:

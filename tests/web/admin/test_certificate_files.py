@@ -49,6 +49,20 @@ async def test_a_certificate_that_cannot_be_read_is_refused_beside_its_field(
     assert not await NotificationServer.exists()
 
 
+@pytest.mark.parametrize("data", [b"", b"\r\n"])
+@pytest.mark.parametrize("door", ["directory", "mail"])
+async def test_an_empty_file_of_authorities_is_refused_and_does_not_stand_for_those_of_this_machine(
+    console: httpx2.AsyncClient, door: str, data: bytes
+) -> None:
+    where, entries, field = DOORS[door]
+    answer = await console.post(where, data=entries, files={field: ("ca.pem", data)})
+    assert answer.status_code == 422
+    assert f'id="{field}-errors"' in answer.text
+    assert "the file is empty" in answer.text
+    assert not await DirectoryServer.exists()
+    assert not await NotificationServer.exists()
+
+
 @pytest.mark.parametrize("door", ["directory", "mail"])
 async def test_the_others_of_a_bundle_are_taken_made_anew_and_the_one_is_named(
     console: httpx2.AsyncClient, door: str
