@@ -46,32 +46,29 @@ async def dashboard(*, now: datetime, reach: Reach = EVERYBODY) -> Dashboard:
     whose = reach.people("person_id")
     rows, macs = Invitation.filter(whose, rehearsal=False), Enrollment.filter(whose, rehearsal=False)
     alive = (EnrollmentStatus.ENROLLED, EnrollmentStatus.UNENROLLED)
+    found = await stuck.find(now - PATIENCE, reach.group_ids, most=MOST_COUNTED, limit=CANDIDATES)
     return Dashboard(
         invitations={str(status): await counted(rows.filter(status=status)) for status in InvitationStatus},
         devices={str(status): await counted(macs.filter(status=status)) for status in alive},
-        needy=(await needy(now=now, reach=reach))[:SHOWN],
-        stuck=await counted(rows.filter(id__in=stuck.ids(now - PATIENCE))),
+        needy=(await needy(found, now=now, reach=reach))[:SHOWN],
+        stuck=found.number,
         certificates=await ending(now=now),
         rehearsal=await Job.filter(kind="rehearsal").order_by("-created_at").first(),
         processes=await heartbeats.troubles(now=now),
     )
 
 
-async def needy(*, now: datetime, reach: Reach = EVERYBODY) -> list[Needy]:
+async def needy(found: stuck.Stuck, *, now: datetime, reach: Reach = EVERYBODY) -> list[Needy]:
     """Return what most needs somebody: what keeps many messages back, the most first, then one by one, oldest first.
 
-    Of the single ones those are looked at that were made last.
+    ``found``: all that is stuck. Of the single ones those are looked at that were made last.
     """
-    causes = await stuck.causes(reach.group_ids, most=MOST_COUNTED, limit=CANDIDATES)
-    alike = {cause.oldest: cause.number - 1 for cause in causes}
-    others = Invitation.filter(
-        reach.people("person_id"), id__in=stuck.ids_without_mail(now - PATIENCE), rehearsal=False
-    ).order_by("-created_at", "-id").limit(CANDIDATES)  # fmt: skip
-    ids = {*alike, *await others.values_list("id", flat=True)}
+    alike = {cause.oldest: cause.number - 1 for cause in found.causes}
+    ids = {*alike, *found.others}
     rows = await Invitation.filter(reach.people("person_id"), id__in=ids).prefetch_related("person")
     progress = await progress_of(rows, now=now)
-    found = [Needy(row, progress[row.id], alike.get(row.id, 0)) for row in rows if progress[row.id].problem]
-    return sorted(found, key=lambda item: (-item.alike, item.progress.since))
+    listed = [Needy(row, progress[row.id], alike.get(row.id, 0)) for row in rows if progress[row.id].problem]
+    return sorted(listed, key=lambda item: (-item.alike, item.progress.since))
 
 
 async def ending(*, now: datetime) -> list[Certificate]:

@@ -51,6 +51,15 @@ class Cause:
     oldest: UUID
 
 
+@dataclass(frozen=True)
+class Stuck:
+    """What is stuck. ``number``: at most one more than counted; ``others``: by something else, newest first."""
+
+    number: int
+    causes: list[Cause]
+    others: list[UUID]
+
+
 def ids(before: datetime) -> RawSQL:
     """Return the ids of all stuck invitations, for `id__in`; ``before``: since when a sign-in stands still."""
     moment = _moment(before)
@@ -59,30 +68,36 @@ def ids(before: datetime) -> RawSQL:
     )
 
 
-def ids_without_mail(before: datetime) -> RawSQL:
-    """Return the ids of those that are stuck by something else than a message."""
-    other = f"SELECT i.id {_SIGN_IN % {'before': _moment(before)}} UNION SELECT i.id {_FAILED}"
-    return RawSQL(f"({other} EXCEPT SELECT i.id {_MAIL})")
+async def find(before: datetime, group_ids: Collection[UUID] | None, *, most: int, limit: int) -> Stuck:
+    """Read what is stuck; ``before``: since when a sign-in stands still.
 
-
-async def causes(group_ids: Collection[UUID] | None, *, most: int, limit: int) -> list[Cause]:
-    """Return what keeps messages from arriving, the most frequent first, among ``most`` of them.
-
-    ``group_ids``: of the people in these groups alone; None: of everybody.
+    ``group_ids``: of the people in these groups alone; None: of everybody. ``limit``: how many causes and others.
     """
     reach = ""
     if group_ids is not None:
         listed = ", ".join(f"'{each}'" for each in group_ids or [NOBODY])
         reach = f"AND i.person_id IN (SELECT person_id FROM membership WHERE group_id IN ({listed}))"  # noqa: S608 - ids
-    rows = await get_connection("default").execute_query_dict(
+    ask = get_connection("default").execute_query_dict
+    messages = await ask(
         f"WITH troubled AS (SELECT d.status, d.answer, d.created_at, CAST(i.id AS CHAR(36)) AS id {_MAIL} {reach} "  # noqa: S608 - as above
         f"LIMIT {int(most) + 1}), "
         "numbered AS (SELECT *, count(*) OVER (PARTITION BY status, answer) AS number, "
         "row_number() OVER (PARTITION BY status, answer ORDER BY created_at, id) AS place FROM troubled) "
-        "SELECT status, answer, number, id AS oldest FROM numbered WHERE place = 1 "
+        "SELECT status, answer, number, id AS oldest, sum(number) OVER () AS everything FROM numbered WHERE place = 1 "
         f"ORDER BY number DESC, created_at, id LIMIT {int(limit)}"
     )
-    return [Cause(row["status"], row["answer"], row["number"], UUID(row["oldest"])) for row in rows]
+    sign_in = _SIGN_IN % {"before": _moment(before)}
+    others = await ask(
+        "SELECT CAST(id AS CHAR(36)) AS id, count(*) OVER () AS everything FROM ("  # noqa: S608 - as above
+        f"SELECT i.id, i.created_at {sign_in} {reach} UNION SELECT i.id, i.created_at {_FAILED} {reach} "
+        f"EXCEPT SELECT i.id, i.created_at {_MAIL}) AS waiting ORDER BY created_at DESC, id DESC LIMIT {int(limit)}"
+    )
+    number = sum(int(rows[0]["everything"]) for rows in (messages, others) if rows)
+    return Stuck(
+        number=min(number, most + 1),
+        causes=[Cause(row["status"], row["answer"], row["number"], UUID(row["oldest"])) for row in messages],
+        others=[UUID(row["id"]) for row in others],
+    )
 
 
 def _moment(at: datetime) -> str:

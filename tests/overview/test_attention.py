@@ -42,12 +42,12 @@ async def test_counts_name_every_status_and_leave_rehearsals_out(desk: Desk) -> 
 
 async def test_nothing_needs_anybody_at_first(desk: Desk) -> None:
     await invited(desk)
-    assert await attention.needy(now=await database.now()) == []
+    assert (await attention.dashboard(now=await database.now())).needy == []
 
 
 async def test_a_sign_in_without_a_next_step_is_stuck_since_then(desk: Desk) -> None:
     session = await signed_in(desk, await invited(desk))
-    [found] = await attention.needy(now=session.opened_at + timedelta(minutes=40))
+    [found] = (await attention.dashboard(now=session.opened_at + timedelta(minutes=40))).needy
     assert found.progress.problem == "No download for 40 min"
     assert found.progress.since == session.opened_at
 
@@ -55,21 +55,21 @@ async def test_a_sign_in_without_a_next_step_is_stuck_since_then(desk: Desk) -> 
 async def test_a_refused_mail_is_shown_with_the_servers_words(desk: Desk) -> None:
     invitation = await invited(desk)
     await Delivery.filter(invitation_id=invitation.id, kind="url").update(status="failed", answer="550 no such user")
-    [found] = await attention.needy(now=await database.now())
+    [found] = (await attention.dashboard(now=await database.now())).needy
     assert found.progress.problem == "Mail not sent: 550 no such user"
 
 
 async def test_a_deferred_mail_is_shown_before_it_fails(desk: Desk) -> None:
     invitation = await invited(desk)
     await Delivery.filter(invitation_id=invitation.id, kind="url").update(attempt=2, answer="450 later")
-    [found] = await attention.needy(now=await database.now())
+    [found] = (await attention.dashboard(now=await database.now())).needy
     assert found.progress.problem == "Mail not taken yet: 450 later"
 
 
 async def test_a_refusal_is_shown_with_its_support_code(desk: Desk) -> None:
     session = await signed_in(desk, await invited(desk))
     await EnrollmentSession.filter(id=session.id).update(refusal="device-taken", support_code="K7QXM")
-    [found] = await attention.needy(now=await database.now())
+    [found] = (await attention.dashboard(now=await database.now())).needy
     assert found.progress.problem == "Refused: This Mac is enrolled for somebody else."
     assert found.progress.support_code == "K7QXM"
 
@@ -84,7 +84,7 @@ async def undelivered(desk: Desk, number: int, answer: str) -> None:
 async def test_the_oldest_problem_comes_first_and_ten_are_enough(desk: Desk) -> None:
     for number in range(12):
         await undelivered(desk, number, f"550 no such user guest{number}")
-    found = await attention.needy(now=await database.now())
+    found = (await attention.dashboard(now=await database.now())).needy
     assert [item.progress.since for item in found] == sorted(item.progress.since for item in found)
     board = await attention.dashboard(now=await database.now())
     assert (board.needy, board.stuck) == (found[:10], 12)

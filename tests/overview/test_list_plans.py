@@ -36,6 +36,8 @@ COUNT = 100_000
 ROWS = 40_000
 #: Most steps of SQLite's machine: reading and comparing every one of COUNT rows takes a million and more.
 STEPS = 900_000
+#: Most rows or steps for what strangers may ask: one place in an index.
+FEW = 1000
 DEEP = UUID(f"00000000-0000-4000-8000-{COUNT - 200:012}")
 
 Ask = Callable[[], Awaitable[object]]
@@ -178,7 +180,8 @@ async def test_no_list_reads_a_big_table(desk: Desk, caplog: pytest.LogCaptureFi
             await ask()
         assert statements, name
         costs = [(await cost(*each), each[0]) for each in statements]
-        if over := [(number, text) for number, text in costs if number > most]:
+        allowed = FEW if name.startswith("unknown link") else most
+        if over := [(number, text) for number, text in costs if number > allowed]:
             dear[name] = over
     caplog.clear()  # a failure shows what was too dear, and nothing else
     assert not dear

@@ -77,7 +77,7 @@ class Enrollment(Row):
         table = "enrollment"
         indexes = (
             ("device_id",), ("session_id",), ("person_id",), ("certificate_id",), ("previous_certificate_id",),
-            ("status",),
+            ("status", "rehearsal", "id"),
         )  # fmt: skip
 
 

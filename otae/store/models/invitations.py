@@ -36,7 +36,7 @@ class Invitation(Searched):
     status = fields.CharField(max_length=16, default="pending")
     token_hash = fields.CharField(max_length=64, unique=True)
     token_sealed = fields.BinaryField(null=True)
-    replaced_token_hash = fields.CharField(max_length=64, null=True, db_index=True)
+    replaced_token_hash = fields.CharField(max_length=64, null=True)
     generation = fields.IntField(default=1)
     valid_until = fields.DatetimeField(null=True)
     way = fields.CharField(max_length=10, null=True)
@@ -70,7 +70,7 @@ class Invitation(Searched):
         table = "invitation"
         manager = SearchedManager()
         indexes = (
-            ("status", "valid_until"), ("created_at", "id"), ("status", "created_at", "id"),
+            ("status", "valid_until"), ("created_at", "id"), ("status", "rehearsal", "created_at", "id"),
             ("mode", "created_at", "id"), ("ownership", "created_at", "id"), ("person_id", "created_at"),
             ("url_template_id",), ("pin_template_id",), ("confirmation_template_id",),
         )  # fmt: skip
