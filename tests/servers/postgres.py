@@ -117,6 +117,15 @@ class PostgresServer:
         """Remove a database made by ``fresh``, cutting whoever is still connected."""
         self._tell(f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')
 
+    @contextmanager
+    def limited(self, url: str, most: int) -> Iterator[str]:
+        """Give the address of the same database for a role that may have so many connections, until the block ends."""
+        name, role, password = url.rpartition("/")[2], f"r{secrets.token_hex(6)}", secrets.token_hex(8)
+        grants = "; ".join(f"GRANT ALL ON ALL {kind} IN SCHEMA public TO {role}" for kind in ("TABLES", "SEQUENCES"))
+        self.run_sql(f"CREATE ROLE {role} LOGIN PASSWORD '{password}' CONNECTION LIMIT {most}; {grants}", name)
+        yield f"postgres://{role}:{password}@127.0.0.1:{self.port}/{name}"
+        self.run_sql(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}", name)
+
     @cached_property
     def copying(self) -> str:
         """How a database is copied: by its files, which takes half the time, where the server lets one choose."""

@@ -5,6 +5,7 @@ Plain HTTP goes on behind it. One request a connection keeps it small; nothing i
 
 import asyncio
 import functools
+import itertools
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,9 +27,12 @@ UNAVAILABLE = (
 
 @dataclass
 class TLSRouter:
-    """A running router. ``timeouts`` counts the requests it gave up on; a test of ours expects none."""
+    """A running router; several upstreams take turns.
 
-    upstream_port: int
+    ``timeouts`` counts the requests it gave up on; a test of ours expects none.
+    """
+
+    upstreams: Iterator[int]
     identity: Identity
     first_byte_seconds: float = 30
     idle_seconds: float = 55
@@ -86,7 +90,7 @@ class TLSRouter:
     async def carry(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Send the request on and bring the answer back, within the two limits."""
         try:
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.upstream_port)
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", next(self.upstreams))
         except OSError:
             writer.write(UNAVAILABLE)
             await writer.drain()
@@ -119,10 +123,11 @@ class TLSRouter:
 
 
 @contextmanager
-def running(upstream_port: int, first_byte_seconds: float = 30, idle_seconds: float = 55) -> Iterator[TLSRouter]:
-    """Run a router in front of 127.0.0.1:upstream_port, in its own thread, until the block ends."""
+def running(*upstream_ports: int, first_byte_seconds: float = 30, idle_seconds: float = 55) -> Iterator[TLSRouter]:
+    """Run a router in front of these ports of 127.0.0.1, in its own thread, until the block ends."""
     with tempfile.TemporaryDirectory(prefix="otae-router-") as folder:
-        router = TLSRouter(upstream_port, make_identity(Path(folder)), first_byte_seconds, idle_seconds)
+        upstreams = itertools.cycle(upstream_ports)
+        router = TLSRouter(upstreams, make_identity(Path(folder)), first_byte_seconds, idle_seconds)
         context = router.identity.server_context()
         listen = functools.partial(asyncio.start_server, router.serve, "127.0.0.1", 0, ssl=context, limit=HEAD_LIMIT)
         with in_thread(listen, "router") as router.port:
@@ -134,6 +139,6 @@ StartRouter = Callable[..., TLSRouter]
 
 @pytest.fixture
 def tls_router() -> Iterator[StartRouter]:
-    """Give ``start(upstream_port, first_byte_seconds=30, idle_seconds=55)``; every router ends with the test."""
+    """Give ``start(upstream_port, …, first_byte_seconds=30, idle_seconds=55)``; every router ends with the test."""
     with ExitStack() as stack:
         yield lambda *args, **options: stack.enter_context(running(*args, **options))

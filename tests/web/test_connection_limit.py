@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import secrets
 import sys
 from collections.abc import Iterator
 
@@ -23,12 +22,8 @@ pytestmark = pytest.mark.anyio
 def few(postgres: PostgresServer, postgres_settings: Settings) -> Iterator[Settings]:
     """Give an installation whose role may have three connections."""
     around = environment(postgres_settings)
-    name, role, password = around["DATABASE_URL"].rpartition("/")[2], f"r{secrets.token_hex(6)}", secrets.token_hex(8)
-    grants = "; ".join(f"GRANT ALL ON ALL {kind} IN SCHEMA public TO {role}" for kind in ("TABLES", "SEQUENCES"))
-    postgres.run_sql(f"CREATE ROLE {role} LOGIN PASSWORD '{password}' CONNECTION LIMIT 3; {grants}", name)
-    url = f"postgres://{role}:{password}@127.0.0.1:{postgres.port}/{name}"
-    yield Settings.load(around | {"DATABASE_URL": url, "OTAE_DATABASE_CONNECTIONS": "3"})
-    postgres.run_sql(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}", name)
+    with postgres.limited(around["DATABASE_URL"], 3) as url:
+        yield Settings.load(around | {"DATABASE_URL": url, "OTAE_DATABASE_CONNECTIONS": "3"})
 
 
 async def browse(settings: Settings) -> set[int]:
