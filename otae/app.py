@@ -31,7 +31,7 @@ from otae.store.turns import only_server
 from otae.store.writable import Readiness
 from otae.tasks import runtime
 from otae.web import failures, middleware, routes
-from otae.web.connections import raise_file_limit, secured_by
+from otae.web.connections import listening, raise_file_limit, secured_by
 from otae.web.heads import TimedHeads
 from otae.words import configure_logging
 
@@ -128,6 +128,7 @@ async def _serve(settings: Settings) -> None:
     ota.lab_authorities(settings.extra_device_ca_file)
     if settings.embedded:
         await prepare(settings)
+    sockets = listening(settings.host, settings.port or settings.public_port)
     async with runtime.bell_for(settings) as bell, opened(settings, bell=bell) as desk:
         sys.stderr.write(await _where_to_go(desk))
         async with AsyncExitStack() as beside:
@@ -135,7 +136,7 @@ async def _serve(settings: Settings) -> None:
             if settings.inline_worker:
                 await beside.enter_async_context(runtime.embedded(desk))
             context = None if settings.port else await beside.enter_async_context(fresh_tls(desk))
-            await Server(_server_config(desk, context)).serve()
+            await Server(_server_config(desk, context)).serve(sockets)
 
 
 async def _where_to_go(desk: Desk) -> str:

@@ -5,12 +5,15 @@ connection is the router's, and none is counted.
 """
 
 import asyncio
+import errno
 import resource
+import socket
 import ssl
 from asyncio.sslproto import SSLProtocol
 from collections import Counter
 from typing import Any, Final
 
+from otae.errors import CannotStart
 from otae.web.clients import client_address, network_of
 from otae.web.heads import TimedHeads
 
@@ -30,6 +33,32 @@ def raise_file_limit() -> int:
         return FILES if soft == resource.RLIM_INFINITY else soft
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return wanted
+
+
+def listening(host: str, port: int) -> list[socket.socket]:
+    """Take ``port`` of every address of ``host``, for the server to listen on; CannotStart where that is not to be had.
+
+    Done before the setup link is printed: that happens once, and a server that then cannot start would waste it.
+    """
+    taken: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            taken.append(sock := socket.socket(family, kind, protocol))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind(address)
+    except OSError as error:
+        for sock in taken:
+            sock.close()
+        why = {
+            errno.EADDRINUSE: "another program listens there; end it, or choose another port",
+            errno.EACCES: "this user may not listen there; choose a port from 1024 on",
+        }.get(error.errno or 0, error.strerror)
+        raise CannotStart(f"port {port} of {host} cannot be opened: {why}") from None
+    return taken
 
 
 class Places:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import resource
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from otae import app
+from otae.errors import CannotStart
+from otae.settings import Settings
 from otae.web import connections
 from tests.flow.house import serving_by
 from tests.servers.ports import Identity, free_port, make_identity
@@ -112,3 +116,21 @@ def test_the_file_limit_is_raised() -> None:
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 256
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_port_that_is_taken_is_said_in_one_line_before_the_setup_link_is_spent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        settings = Settings.load({"OTAE_HOME": str(tmp_path), "PUBLIC_URL": f"https://localhost:{port}"})
+        with pytest.raises(
+            CannotStart, match=rf"port {port} of 127\.0\.0\.1 cannot be opened: another program listens"
+        ):
+            app.serve(settings)
+    assert "/admin/setup" not in capsys.readouterr().err
+
+
+def test_an_address_that_is_none_is_said_in_one_line() -> None:
+    with pytest.raises(CannotStart, match=r"port 8443 of 999\.1\.1\.1 cannot be opened: "):
+        connections.listening("999.1.1.1", 8443)
