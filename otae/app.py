@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import signal
+import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from typing import IO
 
 import structlog
@@ -128,7 +129,14 @@ async def _serve(settings: Settings) -> None:
     ota.lab_authorities(settings.extra_device_ca_file)
     if settings.embedded:
         await prepare(settings)
-    sockets = listening(settings.host, settings.port or settings.public_port)
+    with ExitStack() as held:
+        sockets = listening(settings.host, settings.port or settings.public_port)
+        for each in sockets:
+            held.enter_context(each)
+        await _serve_on(sockets, settings)
+
+
+async def _serve_on(sockets: list[socket.socket], settings: Settings) -> None:
     async with runtime.bell_for(settings) as bell, opened(settings, bell=bell) as desk:
         sys.stderr.write(await _where_to_go(desk))
         async with AsyncExitStack() as beside:

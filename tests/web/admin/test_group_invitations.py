@@ -59,7 +59,7 @@ async def test_the_same_form_sent_twice_is_one_order(console: httpx2.AsyncClient
     assert await GroupInvitation.all().count() == 1
 
 
-@pytest.mark.parametrize("wrong", [{"group": "nowhere"}, {"group": ""}, {"mode": "odd"}, {"group": "sales\x00"}])
+@pytest.mark.parametrize("wrong", [{"group": "nowhere"}, {"group": ""}, {"mode": "odd"}, {"group": "sales\x00x"}])
 async def test_what_is_wrong_with_an_order_stands_beside_its_field(
     console: httpx2.AsyncClient, wrong: dict[str, str]
 ) -> None:
