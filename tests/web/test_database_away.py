@@ -37,7 +37,7 @@ DOORS = (
 async def client(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     """Give a browser of a server whose database is that of ``settings``, in whatever state it is."""
     async with database.connected(settings):
-        transport = httpx2.ASGITransport(make_app(Desk(settings, Vault([b"k" * 32]), RecordingBell())))
+        transport = httpx2.ASGITransport(make_app(Desk(settings, Vault(settings.sealing_keys()), RecordingBell())))
         headers = {"Sec-Fetch-Site": "same-origin"}
         async with httpx2.AsyncClient(transport=transport, base_url=settings.public_url, headers=headers) as browser:
             yield browser

@@ -122,10 +122,10 @@ async def test_naming_somebody_out_of_reach_asks_no_directory_and_makes_no_row(
 
 
 async def test_an_address_that_several_have_names_those_within_reach_alone(limited: httpx2.AsyncClient) -> None:
-    await Person.filter(name__in=["ben", "dora"]).update(email="desk@example.test")
-    assert (await post_invitation(limited, "desk@example.test")).status_code == 303, "Ben alone is within reach"
-    await Person.filter(name__in=["ben", "cleo", "dora"]).update(email="desk@example.test")
-    page = (await post_invitation(limited, "desk@example.test")).text
+    await Person.filter(name="dora").update(email="ben@example.test")
+    assert (await post_invitation(limited, "ben@example.test")).status_code == 303, "Ben alone is within reach"
+    await Person.filter(name__in=["cleo", "dora"]).update(email="ben@example.test")
+    page = (await post_invitation(limited, "ben@example.test")).text
     assert "ben, cleo: say which, by user name" in page
     assert "dora" not in page
 
