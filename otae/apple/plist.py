@@ -18,7 +18,8 @@ from otae.errors import PlistUnreadable, Refusal, TooLarge
 MAX_BYTES = 1024 * 1024
 
 #: Bytes that XML has no place for, in UTF-8: Macs put them into texts that people or other programs gave them.
-_NOT_XML_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
+_CONTROLS = bytes({*range(32)} - {9, 10, 13})
+_NOT_XML_BYTES = bytes.maketrans(_CONTROLS, b" " * len(_CONTROLS))
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -73,7 +74,7 @@ def _load(data: bytes, max_bytes: int, *, binary: bool) -> object:
         if is_binary:
             measure_binary(data)
         else:
-            data = _NOT_XML_BYTES.sub(b" ", data)
+            data = data.translate(_NOT_XML_BYTES).replace(b"\xef\xbf\xbe", b" ").replace(b"\xef\xbf\xbf", b" ")
             measure_xml(data)
         fmt = plistlib.FMT_BINARY if is_binary else plistlib.FMT_XML
         return _Walk().copy(plistlib.loads(data, fmt=fmt, dict_type=_KeysOnce), 1)
