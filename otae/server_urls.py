@@ -59,6 +59,8 @@ def database_address(url: str) -> DatabaseAddress:
         raise ValueError("sslmode is not known; use require, verify-ca or verify-full")
     if root == SYSTEM and mode != "verify-full":
         raise ValueError("sslrootcert=system needs sslmode=verify-full: everybody can get a certificate for some name")
+    if root and mode == "require":
+        mode = "verify-ca"  # as libpq has it: who names authorities wants the certificate looked at
     address = DatabaseAddress(
         host=parts.hostname,
         port=_port(parts, 5432),
@@ -68,6 +70,8 @@ def database_address(url: str) -> DatabaseAddress:
         tls=mode,
         root=root,
     )
+    if root:
+        _context(root)  # also where the mode asks for no look at the certificate
     address.tls_context()
     return address
 

@@ -124,12 +124,27 @@ class Settings(BaseSettings):
         try:
             settings = cls(**values)  # type: ignore[arg-type]  # pydantic parses the strings
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
+            first = error.errors(include_url=False)[0]
+            name = str(first["loc"][0]) if first["loc"] else ""
             words = first["msg"].removeprefix("Value error, ")
-            raise CannotStart(f"{first['loc'][0]}: {words}" if first["loc"] else words) from None
+            if first["type"] != "value_error":  # the library's own words; the value of a file may be a secret
+                words = f"must be {cls._taken_by(name)}"
+                words += "" if environ.get(f"{name}_FILE") else f", not {str(first['input'])[:40]!r}"
+            raise CannotStart(f"{name}: {words}" if name else words) from None
         if "PUBLIC_URL" not in values and (settings.port or settings.database_url):
             raise CannotStart("PUBLIC_URL is required with PORT or DATABASE_URL: set it to the address people open")
         return settings
+
+    @classmethod
+    def _taken_by(cls, name: str) -> str:
+        """Return what the variable ``name`` may be set to, in words."""
+        field = next(each for each in cls.model_fields.values() if each.validation_alias == name)
+        if field.annotation is bool:
+            return "1 (yes) or 0 (no)"
+        least, most = ([getattr(each, word) for each in field.metadata if hasattr(each, word)] for word in ("ge", "le"))
+        if least and most:
+            return f"a whole number from {least[0]} to {most[0]}"
+        return str(field.description).rstrip(".")
 
     @field_validator("database_url")
     @classmethod
@@ -146,7 +161,11 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _origin(cls, value: str) -> str:
-        parts = urlsplit(value)
+        form = "must be an https:// origin without a path, such as https://mdm.example.org"
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            raise ValueError(form) from None
         if (
             parts.scheme != "https"
             or not parts.hostname
@@ -154,13 +173,17 @@ class Settings(BaseSettings):
             or parts.query
             or parts.username
         ):
-            raise ValueError("must be an https:// origin without a path, such as https://mdm.example.org")
+            raise ValueError(form)
+        try:
+            port = parts.port
+        except ValueError:
+            raise ValueError("its port must be a whole number from 1 to 65535") from None
         try:
             host = ascii_host(parts.hostname)
         except HostRefused:
             raise ValueError("its host is no name that can be registered") from None
         host = f"[{host}]" if ":" in host else host
-        return f"https://{host}" + (f":{parts.port}" if parts.port not in {None, 443} else "")
+        return f"https://{host}" + (f":{port}" if port not in {None, 443} else "")
 
     @model_validator(mode="after")
     def _queue_needs_database(self) -> Self:

@@ -1,6 +1,7 @@
 """Addresses of servers as people paste them: what can be meant works, all else is one line that tells no secret."""
 
 import os
+import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,6 +35,11 @@ DATABASES = [
         "postgres://otae@127.0.0.1/otae?sslmode=verify-full&sslrootcert=/nonexistent.pem",
         "sslrootcert: /nonexistent.pem cannot be read (No such file or directory)",
     ),
+    (
+        "postgres://otae@db.example.test/otae?sslrootcert=/nonexistent.pem",
+        "sslrootcert: /nonexistent.pem cannot be read",
+    ),
+    ("postgres://otae@127.0.0.1/otae?sslmode=disable&sslrootcert=/nonexistent.pem", "cannot be read"),
     ("postgres://otae@127.0.0.1/otae?sslmode=verify-ca&sslrootcert=/etc/hostname", "holds no certificate in PEM"),
     ("postgres://otae@127.0.0.1/otae?sslmode=verify-ca&sslrootcert=/etc", "cannot be read"),
 ]
@@ -86,6 +92,16 @@ def test_the_addresses_somebody_tried_are_one_line_or_work(command: CommandLine)
         command.environment |= given
         assert len(command.refusal("user", "list")) < 300
         command.environment.pop("REDIS_URL", None)
+
+
+def test_authorities_that_are_named_are_asked_also_where_tls_is_only_required(tmp_path: Path) -> None:
+    file = tmp_path / "roots.pem"
+    file.write_text(ssl.DER_cert_to_PEM_cert(ssl.create_default_context().get_ca_certs(binary_form=True)[0]))
+    for mode in ("", "&sslmode=require"):
+        address = database_address(f"postgres://otae@db.example.test/otae?sslrootcert={file}{mode}")
+        assert address.tls == "verify-ca"
+        assert not isinstance(address.tls_context(), str)
+    assert database_address("postgres://otae@db.example.test/otae?sslmode=require").tls == "require"
 
 
 def test_what_can_be_meant_works() -> None:

@@ -10,6 +10,7 @@ from otae.store.keyring import new_master_key
 
 DATABASE = "postgres://otae:secret@db.example.test/otae"
 PUBLIC = "https://mdm.example.test"
+ORIGIN = "must be an https:// origin without a path, such as https://mdm.example.org"
 
 
 def test_alone_on_one_machine_nothing_needs_to_be_said() -> None:
@@ -74,13 +75,31 @@ def test_any_name_may_be_given_by_a_file(tmp_path: Path) -> None:
         ),
         (
             {"PUBLIC_URL": "http://mdm.example.test"},
-            "PUBLIC_URL: must be an https:// origin without a path, such as https://mdm.example.org",
+            f"PUBLIC_URL: {ORIGIN}",
         ),
         (
             {"PUBLIC_URL": "https://mdm.example.test/otae"},
-            "PUBLIC_URL: must be an https:// origin without a path, such as https://mdm.example.org",
+            f"PUBLIC_URL: {ORIGIN}",
         ),
-        ({"OTAE_LOG_LEVEL": "loud"}, "OTAE_LOG_LEVEL: Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ({"PUBLIC_URL": "https://[::1"}, f"PUBLIC_URL: {ORIGIN}"),
+        (
+            {"PUBLIC_URL": "https://mdm.example.test:http"},
+            "PUBLIC_URL: its port must be a whole number from 1 to 65535",
+        ),
+        ({"OTAE_LOG_LEVEL": "loud"}, "OTAE_LOG_LEVEL: must be DEBUG, INFO, WARNING or ERROR, not 'loud'"),
+        ({"PORT": "abc"}, "PORT: must be a whole number from 1 to 65535, not 'abc'"),
+        ({"PORT": "5000.5"}, "PORT: must be a whole number from 1 to 65535, not '5000.5'"),
+        ({"PORT": "0"}, "PORT: must be a whole number from 1 to 65535, not '0'"),
+        (
+            {"OTAE_DATABASE_CONNECTIONS": "many"},
+            "OTAE_DATABASE_CONNECTIONS: must be a whole number from 2 to 200, not 'many'",
+        ),
+        (
+            {"OTAE_DATABASE_CONNECTIONS": "1"},
+            "OTAE_DATABASE_CONNECTIONS: must be a whole number from 2 to 200, not '1'",
+        ),
+        ({"OTAE_TRUSTED_HOPS": "-1"}, "OTAE_TRUSTED_HOPS: must be a whole number from 0 to 8, not '-1'"),
+        ({"OTAE_ALLOW_PRIVATE": "maybe"}, "OTAE_ALLOW_PRIVATE: must be 1 (yes) or 0 (no), not 'maybe'"),
     ],
     ids=str,
 )
@@ -88,6 +107,14 @@ def test_what_cannot_work_is_refused_with_one_clear_line(environ: dict[str, str]
     with pytest.raises(CannotStart) as refused:
         Settings.load(environ)
     assert str(refused.value) == words
+
+
+def test_what_a_file_holds_is_not_repeated(tmp_path: Path) -> None:
+    file = tmp_path / "port"
+    file.write_text("a secret in the wrong place")
+    with pytest.raises(CannotStart) as refused:
+        Settings.load({"PORT_FILE": str(file), "PUBLIC_URL": PUBLIC})
+    assert str(refused.value) == "PORT: must be a whole number from 1 to 65535"
 
 
 @pytest.mark.parametrize("keys", ["abc", "!" * 43, f"{'A' * 43},short"])

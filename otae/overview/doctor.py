@@ -156,7 +156,9 @@ def _trouble(each: heartbeats.Trouble) -> Check:
     if each.kind == "stuck":
         words = f"{each.process} has been at {each.what} since {since}"
         return Check(each.role, "failed", words, "End that process and start it again; its log says what it waits for.")
-    words = f"does nothing, though it lives: last was {each.what or 'nothing'}, by {each.process}, {since}"
+    words = f"{each.process} has done nothing since {since}" + (
+        f", when it ended with {each.what}" if each.what else ""
+    )
     return Check(each.role, "failed", words, f"End {each.process}: it keeps the others from taking their turn.")
 
 

@@ -3,11 +3,14 @@
 import asyncio
 import random
 import signal
+from datetime import timedelta
 
 import pytest
 
+from otae.overview import attention, doctor
 from otae.store import database
-from otae.store.models import Delivery
+from otae.store.models import Delivery, Heartbeat
+from otae.store.turns import Turn
 from tests.chaos.house import (
     DIE_ACCEPTED,
     DIE_COMMITTED,
@@ -19,6 +22,7 @@ from tests.chaos.house import (
     until_at_work,
     until_sent,
 )
+from tests.tasks.conftest import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -117,3 +121,29 @@ async def test_f17_a_paused_workers_result_overwrites_nobody(house: House, seed:
     await house.check(kills=pauses)
     assert {row.id: (row.attempt, row.status) for row in await Delivery.all()} == before
     assert house.reached() == house.everybody()
+
+
+async def test_a_clock_that_hangs_while_it_has_the_turn_is_told_though_another_lives(house: House, seed: int) -> None:
+    async def at_work() -> bool:
+        return await Heartbeat.filter(role="clock").exclude(done="").exists()
+
+    clock = house.start("clock")
+    await eventually(at_work)
+    clock.tell(signal.SIGSTOP)
+    async with Turn(house.desk.settings) as turn:
+        assert not await turn.mine()
+        now = await database.now()
+        ago = now - timedelta(minutes=3)
+        # what the next three minutes do: the one gives no sign of life, the other gives its own
+        await Heartbeat.filter(role="clock").update(at=ago, started_at=ago, done_at=ago, doing="")
+        await Heartbeat.create(name="clock:other:2", role="clock", at=now, started_at=ago)
+        hung = await Heartbeat.get(name__endswith=f":{clock.popen.pid}")
+        checks = [each for each in await doctor.examine(house.desk, now=now) if each.name == "clock"]
+        idle = next(each for each in checks if each.state == "failed")
+        since = f"{ago:%Y-%m-%d %H:%M:%S} UTC"
+        assert idle.words == f"{hung.name} has done nothing since {since}, when it ended with {hung.done}"
+        assert idle.advice == f"End {hung.name}: it keeps the others from taking their turn."
+        told = [each for each in (await attention.dashboard(now=now)).processes if each.role == "clock"]
+        assert ("idle", hung.name) in [(each.kind, each.process) for each in told]
+        clock.tell(signal.SIGKILL)
+        await eventually(turn.mine)

@@ -14,6 +14,7 @@ from otae.settings import Settings
 from otae.store import database, passwords, properties, tries
 from otae.store.models import Counter, Event, Person
 from otae.web.addresses import INSTALL, LOGIN
+from otae.web.portal.login import LINK_COOKIE
 from tests.web.admin.conftest import ADA_PASSWORD, ada, console
 from tests.web.conftest import PASSWORD, Browser, Invite, Site
 from tests.web.test_login import open_link
@@ -68,6 +69,27 @@ async def test_guesses_from_many_networks_are_slowed(site: Site, ada: None, ben:
             codes.append(await enter(browser, door, name))
     assert codes[:10] == [422] * 10
     assert 429 in codes[10:]
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)  # the other tests count on both
+@pytest.mark.parametrize("door", [SIGN_IN, LOGIN])
+async def test_of_two_hundred_networks_few_have_a_password_looked_at(
+    site: Site, ada: None, invite: Invite, now: datetime, door: str
+) -> None:
+    await set_values("invitation_url_password", Values(enabled=True), now=now, actor="ada")
+    stolen = await invite("invitation_url_password")
+    async with from_(site, six(0)) as browser:
+        await open_link(Site(site.app, site.desk, browser, site.transport), stolen.url)
+        link = browser.cookies[LINK_COOKIE]
+    cookies = {"Cookie": f"{LINK_COOKIE}={link}"} if door == LOGIN else {}
+    entered = {"name": "ada" if door == SIGN_IN else "ben", "password": "a wrong one"}
+    for number in range(200):
+        async with from_(site, six(number)) as browser:
+            # what a refused form leads to is looked at elsewhere
+            await httpx2.AsyncClient.post(browser, door, data=entered, headers=cookies)
+    over_all = await Counter.get(key__contains=":*")
+    # ten are looked at; then there are one second, two, four … between one and the next
+    assert 10 <= over_all.failures <= 20
 
 
 async def test_an_administrator_is_let_in_where_they_were_before_whatever_others_do(site: Site, ada: None) -> None:
