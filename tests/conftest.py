@@ -2,7 +2,10 @@
 
 import logging
 import os
+import shutil
+import tempfile
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -19,6 +22,12 @@ pytest_plugins = [
     "tests.servers.smtp",
     "tests.desks",
 ]
+
+#: Where Linux keeps files in memory, and how many bytes must be free there for the tests to use it.
+MEMORY, ENOUGH = Path("/dev/shm"), 4 << 30  # noqa: S108 - each test makes a folder of its own below it
+# Thousands of small databases are made and thrown away: in memory that takes a tenth of the time.
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 # A busy machine is no failure: examples are judged by what happens, not by how long it takes.
 settings.register_profile("otae", deadline=None, suppress_health_check=[HealthCheck.too_slow])

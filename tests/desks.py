@@ -1,11 +1,11 @@
 """An installation for each test: a migrated database with its keys, on SQLite and on PostgreSQL."""
 
 import asyncio
+import fcntl
 import hashlib
-import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -58,25 +58,33 @@ async def furnish(settings: Settings) -> None:
         await ensure_carriers()
 
 
-def kept_schema(config: pytest.Config, kind: str) -> Path:
-    """Return where the migrated, empty database of ``kind`` is kept between runs, as long as no migration changes."""
+@contextmanager
+def kept_schema(config: pytest.Config, kind: str) -> Iterator[Path]:
+    """Give where the migrated, empty database of ``kind`` is kept between runs, as long as no migration changes.
+
+    One process at a time is in the block: it makes what the others find.
+    """
     read = hashlib.sha256(version("tortoise-orm").encode())
     for migration in sorted((ROOT / "migrations").glob("*.py")):
         read.update(migration.read_bytes())
-    return config.cache.mkdir("migrated") / f"{read.hexdigest()[:16]}.{kind}"
+    kept = config.cache.mkdir("migrated") / f"{read.hexdigest()[:16]}.{kind}"
+    with kept.with_suffix(f".{kind}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield kept
 
 
 @pytest.fixture(scope="session")
 def pristine_sqlite(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
     """Migrate one SQLite installation; tests work on copies."""
     settings = make_settings(tmp_path_factory.mktemp("pristine"))
-    made, kept = settings.home / "otae.sqlite3", kept_schema(pytestconfig, "sqlite3")
-    if kept.exists():
-        shutil.copy(kept, made)
-    else:
-        asyncio.run(database.migrate(settings))
-        shutil.copy(made, kept.with_suffix(f".{os.getpid()}"))
-        kept.with_suffix(f".{os.getpid()}").replace(kept)
+    made = settings.home / "otae.sqlite3"
+    with kept_schema(pytestconfig, "sqlite3") as kept:
+        if kept.exists():
+            shutil.copy(kept, made)
+        else:
+            asyncio.run(database.migrate(settings))
+            shutil.copy(made, kept.with_suffix(".draft"))
+            kept.with_suffix(".draft").replace(kept)
     asyncio.run(furnish(settings))
     return made
 
@@ -90,14 +98,14 @@ def pristine_postgres(
     name = url.rpartition("/")[2]
     home = tmp_path_factory.mktemp("pristine-postgres")
     settings = make_settings(home, DATABASE_URL=url, PUBLIC_URL="https://localhost:8443")
-    kept = kept_schema(pytestconfig, "sql")
-    if kept.exists():
-        postgres.run("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-f", str(kept), database=name)
-    else:
-        asyncio.run(database.migrate(settings))
-        draft = kept.with_suffix(f".{os.getpid()}")
-        postgres.run("pg_dump", "--no-owner", "-f", str(draft), database=name)
-        draft.replace(kept)
+    with kept_schema(pytestconfig, "sql") as kept:
+        if kept.exists():
+            postgres.run("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-f", str(kept), database=name)
+        else:
+            asyncio.run(database.migrate(settings))
+            draft = kept.with_suffix(".draft")
+            postgres.run("pg_dump", "--no-owner", "-f", str(draft), database=name)
+            draft.replace(kept)
     asyncio.run(furnish(settings))
     return name
 

@@ -16,7 +16,7 @@ from tests.tasks.conftest import eventually
 
 pytestmark = pytest.mark.anyio
 
-PEOPLE = 20_000 if FULL else 600
+PEOPLE = 20_000 if FULL else 240
 KILLS = 10 if FULL else 2
 #: A lease that no test has to wait a minute for.
 HURRY = (

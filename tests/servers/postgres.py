@@ -28,6 +28,8 @@ fsync = off
 full_page_writes = off
 synchronous_commit = off
 max_connections = 100
+max_wal_size = 96MB
+min_wal_size = 32MB
 timezone = 'UTC'
 """
 TLS_SETTINGS = "ssl = on\nssl_cert_file = '{certificate}'\nssl_key_file = '{key}'\n"
