@@ -24,7 +24,7 @@ pytest_plugins = [
 ]
 
 #: Where Linux keeps files in memory, and how many bytes must be free there for the tests to use it.
-MEMORY, ENOUGH = Path("/dev/shm"), 4 << 30  # noqa: S108 - each test makes a folder of its own below it
+MEMORY, ENOUGH = Path("/dev/shm"), 4 << 30
 # Thousands of small databases are made and thrown away: in memory that takes a tenth of the time.
 if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
