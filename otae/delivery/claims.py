@@ -55,7 +55,7 @@ async def _to_be_sent(claimed: Claimed, now: datetime) -> bool:
         if why := _pointless(row, invitation.status, invitation.generation):
             await cancelled(claimed, why, now)
         elif row.kind == TROUBLE and not await troubles(now):
-            await cancelled(claimed, "the mail server takes mail again", now)
+            await cancelled(claimed, "the notification server takes messages again", now)
         elif _out_of_time(row, invitation, now):
             await give_up(claimed, now)
         else:

@@ -11,7 +11,7 @@ from tortoise.expressions import Q
 
 from otae.delivery import languages
 from otae.delivery.default_texts import DEFAULTS, Wording
-from otae.delivery.kinds import ADMINISTRATIVE, LINKING, template_kind
+from otae.delivery.kinds import ADMINISTRATIVE, LINKING, NEEDED, template_kind
 from otae.delivery.macros import SECRET, fill
 from otae.delivery.message import Mail, MessageRefused, build, one_line
 from otae.delivery.server_refusals import troubles
@@ -38,6 +38,11 @@ MOST_PARTS: Final = 6
 LONGEST_VALUE: Final = 100
 #: What ended an invitation stands in the newest of these.
 _FAILURES: Final = ("invitation.failed", "delivery.failed", "delivery.bounced")
+#: What a notice says of a PIN that was not delivered, before the server's words.
+_PIN_NOT_SENT: Final = {
+    "delivery.failed": "the message with the PIN was not sent",
+    "delivery.bounced": "the message with the PIN came back",
+}
 
 
 def invitation_url(settings: Settings, token: str) -> str:
@@ -280,12 +285,13 @@ async def _trouble(messages: Sequence[tuple[Delivery, Invitation]], now: datetim
 
 
 async def _reason(invitation: Invitation) -> str:
-    """Return why an invitation failed, as its timeline says it."""
-    event = await Event.filter(invitation_id=invitation.id, kind__in=_FAILURES).order_by("-id").first()
-    if event is None:
-        return ""
-    about_message = event.kind.startswith("delivery.")
-    return one_line(event.detail.partition(": ")[2] if about_message else event.detail)
+    """Return why an invitation failed, as its timeline says it; a message of another kind is no reason."""
+    told = Q(kind="invitation.failed") | Q(*(Q(detail__startswith=f"{kind}: ") for kind in NEEDED), join_type="OR")
+    event = await Event.filter(told, invitation_id=invitation.id, kind__in=_FAILURES).order_by("-id").first()
+    if event is None or event.kind == "invitation.failed":
+        return one_line(event.detail) if event else ""
+    kind, _, words = event.detail.partition(": ")
+    return one_line(f"{_PIN_NOT_SENT[event.kind]}: {words}" if kind == "pin" else words)
 
 
 def _invitation_token(desk: Desk, invitation: Invitation) -> str:

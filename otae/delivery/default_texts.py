@@ -253,8 +253,8 @@ DEFAULTS: Final = {
         _to_administrator("An invitation failed", _NOTICE_HTML),
     ),
     "trouble": Wording(
-        "${server.name}: the mail server refuses every message",
+        "${server.name}: a notification server refuses every message",
         _TROUBLE_TEXT,
-        _to_administrator("The mail server refuses every message", _TROUBLE_HTML),
+        _to_administrator("A notification server refuses every message", _TROUBLE_HTML),
     ),
 }

@@ -1,4 +1,4 @@
-"""Telling the administrator who invited: that an invitation failed, or that a mail server refuses to send any."""
+"""Telling the administrator who invited: that link or PIN did not arrive, or that a server refuses every message."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -16,17 +16,18 @@ MOST, HOUR = 20, timedelta(hours=1)
 
 
 async def tell_of_failure(invitation: Invitation, *, now: datetime) -> None:
-    """Queue the notice that ``invitation`` failed; call inside the transaction that fails it, its row locked.
+    """Queue the notice that ``invitation`` failed, or its PIN did not arrive.
 
-    It goes to the mail address of who invited, else to the server property support.contact where that is one; to nobody
-    for a rehearsal, while the server property notification.failure is off, and after twenty to one address in an hour.
-    The sweep finds it: nothing needs to be rung.
+    Call it inside the transaction that records so, the invitation's row locked. The notice goes to the mail address of
+    who invited, else to the server property support.contact where that is one; to nobody for a rehearsal, while the
+    server property notification.failure is off, and after twenty to one address in an hour. The sweep finds it: nothing
+    needs to be rung.
     """
     await _tell(invitation, NOTICE, now)
 
 
 async def tell_of_trouble(invitation: Invitation, *, now: datetime) -> None:
-    """Queue the notice that a mail server refuses everything, as it refused a message of ``invitation``.
+    """Queue the notice that a notification server refuses everything, as it refused a message of ``invitation``.
 
     As `tell_of_failure`: to the same address, and from the same kind of place.
     """

@@ -16,7 +16,7 @@ from tortoise.expressions import Q
 from otae.delivery import pace
 from otae.delivery.claims import unless_locked
 from otae.delivery.dispatch import KINDS, MAIL
-from otae.delivery.kinds import AFTERWARDS
+from otae.delivery.kinds import AFTERWARDS, NEEDED
 from otae.delivery.outcomes import DATA, NEAR, Claimed, cancelled, deferred, unknown
 from otae.delivery.rounds import deliver_all
 from otae.delivery.servers import active_server
@@ -55,7 +55,7 @@ async def enqueue(
     return row
 
 
-async def cancel(invitation: Invitation, *, now: datetime, kinds: Iterable[str] = ("url", "pin")) -> None:
+async def cancel(invitation: Invitation, *, now: datetime, kinds: Iterable[str] = NEEDED) -> None:
     """Take back what waits to be sent for ``invitation``; call inside the transaction that makes it pointless.
 
     A message on its way cannot be taken back: what comes of it is recorded, and a further try is cancelled.

@@ -14,12 +14,12 @@ from uuid import UUID
 
 from tortoise.expressions import Case, Q, When
 
-from otae.delivery.kinds import AFTERWARDS
+from otae.delivery.kinds import AFTERWARDS, NEEDED
 from otae.delivery.notices import tell_of_failure
 from otae.delivery.transport import Receipt
 from otae.errors import StaleState
 from otae.store.database import transaction
-from otae.store.models import Delivery, Invitation, Pin
+from otae.store.models import Delivery, EnrollmentSession, Invitation, Pin
 from otae.store.records import about, advance, advance_all
 
 #: How long after its n-th try a message is tried again; the last value stays for all the retries the server asks for.
@@ -153,9 +153,13 @@ async def unknown(claimed: Claimed, words: str, now: datetime, *, at_once: bool 
 
 
 async def failed(claimed: Claimed, words: str, now: datetime, *, may_have_arrived: bool = False) -> None:
-    """Give the message up. An invitation whose link cannot reach anybody fails with it."""
+    """Give the message up. An invitation whose link cannot reach anybody fails with it.
+
+    One whose PIN cannot stays pending, as the link works and a new PIN can be sent; whoever invited is told of either.
+    """
     row, words = claimed.row, without_secrets(claimed.row, words)
     async with _in_order(row), _held(row):
+        await _forget_pins([row])
         detail = f"{row.kind}: {words}"
         await advance(
             row,
@@ -166,8 +170,8 @@ async def failed(claimed: Claimed, words: str, now: datetime, *, may_have_arrive
             to_whom=about(claimed.invitation),
             answer=words,
         )
-        if row.kind == "url" and not may_have_arrived:
-            await _fail_invitation(claimed.invitation.id, words, now)
+        if not may_have_arrived:
+            await _undelivered(row, words, now)
 
 
 @asynccontextmanager
@@ -176,6 +180,22 @@ async def _in_order(row: Delivery) -> AsyncIterator[None]:
     async with transaction():
         await Invitation.filter(id=row.invitation_id).select_for_update().first()
         yield
+
+
+async def _undelivered(row: Delivery, words: str, now: datetime) -> None:
+    """Do what follows from a message that was given up; call inside the transaction of `_in_order`."""
+    if row.kind == "url":
+        await _fail_invitation(row.invitation_id, words, now)
+    elif row.kind in NEEDED:
+        await _tell_while_it_matters(row, now)
+
+
+async def _tell_while_it_matters(row: Delivery, now: datetime) -> None:
+    """Tell whoever invited that a message did not arrive, unless it was sent anew since or the person has signed in."""
+    invitation = await Invitation.get(id=row.invitation_id)
+    signed_in = EnrollmentSession.filter(invitation_id=invitation.id, opened_at__gte=row.created_at)
+    if invitation.status == "pending" and row.generation == invitation.generation and not await signed_in.exists():
+        await tell_of_failure(invitation, now=now)
 
 
 async def _fail_invitation(invitation_id: UUID, words: str, now: datetime) -> None:
@@ -205,8 +225,8 @@ async def give_up(claimed: Claimed, now: datetime) -> None:
             to_whom=about(claimed.invitation),
             answer=words[:500],
         )
-        if row.kind == "url" and claimed.invitation.valid_until is None:
-            await _fail_invitation(claimed.invitation.id, words, now)
+        if claimed.invitation.valid_until is None:
+            await _undelivered(row, words, now)
 
 
 async def cancelled(claimed: Claimed, why: str, now: datetime) -> None:
@@ -231,7 +251,7 @@ async def cancelled(claimed: Claimed, why: str, now: datetime) -> None:
 async def bounced(row: Delivery, invitation: Invitation, words: str, now: datetime) -> None:
     """A message that was sent came back; StaleState when the row is not "sent" any more.
 
-    Whoever invited is told when it was the link of an invitation that still waits.
+    Whoever invited is told when it was link or PIN of an invitation that still waits.
     """
     words = without_secrets(row, words)[:500]
     async with _in_order(row):
@@ -244,8 +264,8 @@ async def bounced(row: Delivery, invitation: Invitation, words: str, now: dateti
             to_whom=about(invitation),
             answer=words,
         )
-        if row.kind == "url" and invitation.status == "pending" and row.generation == invitation.generation:
-            await tell_of_failure(invitation, now=now)
+        if row.kind in NEEDED:
+            await _tell_while_it_matters(row, now)
 
 
 async def _forget_pins(rows: Iterable[Delivery]) -> None:

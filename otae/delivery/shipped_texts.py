@@ -16,7 +16,7 @@ MAILS: Final[Mapping[str, tuple[str, ...]]] = {
     "revoked": ("3949bb45c92b306e6171e462fb8ed2bd",),
     "expired": ("eb47efadeb78055a2e99df7086ed636e",),
     "notice": ("db77044ab6279f5552b4dae723516146", "0ffe746043f84442bd6dbb62910a92d7"),
-    "trouble": ("3aa0aa15d3dc2bdefac28a1e60dcdfc5",),
+    "trouble": ("3aa0aa15d3dc2bdefac28a1e60dcdfc5", "478b5682c68b8bbb9b87dd99ce6361ab"),
 }
 #: The same for text messages.
 TEXTS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -11,6 +11,7 @@ from uuid import UUID
 from tortoise.expressions import Q
 
 from otae.delivery import outbox
+from otae.delivery.kinds import NEEDED
 from otae.store import properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
@@ -47,10 +48,10 @@ async def _candidates(before: datetime, now: datetime, after: UUID | None) -> li
 
 
 async def _said(invitation_ids: list[UUID]) -> dict[UUID, list[Delivery]]:
-    """Return the messages with the link of each invitation."""
-    link = Q(kind="url") | Q(kind__startswith="reminder-")
+    """Return the messages of each invitation that a reminder comes after: link, PIN and earlier reminders."""
+    before = Q(kind__in=NEEDED) | Q(kind__startswith="reminder-")
     found: dict[UUID, list[Delivery]] = {}
-    for row in await Delivery.filter(link, invitation_id__in=invitation_ids):
+    for row in await Delivery.filter(before, invitation_id__in=invitation_ids):
         found.setdefault(row.invitation_id, []).append(row)
     return found
 
@@ -59,7 +60,7 @@ async def _remind(
     desk: Desk, row: Invitation, messages: list[Delivery], *, before: datetime, most: int, now: datetime
 ) -> bool:
     """Queue the next reminder of one invitation, when all before it went out long enough ago."""
-    number = sum(each.kind != "url" for each in messages) + 1
+    number = sum(each.kind not in NEEDED for each in messages) + 1
     link = next((each for each in messages if each.kind == "url"), None)
     if link is None or number > most:
         return False

@@ -12,10 +12,12 @@ from tortoise.queryset import QuerySet
 from otae.contacts import shown_address
 from otae.delivery import compose
 from otae.delivery.compose import Preview
+from otae.delivery.kinds import NEEDED
 from otae.directory.reach import EVERYBODY, Reach
 from otae.invitations.channels import BY_HAND
 from otae.invitations.groups import ENDED, Status
 from otae.invitations.modes import MODES, known_mode, title_of
+from otae.store import stuck
 from otae.store.desk import Desk
 from otae.store.models import Delivery, GroupInvitation, GroupInvitee, Invitation
 from otae.store.states import DeliveryStatus
@@ -90,13 +92,16 @@ class Progress:
 class Result:
     """One person's row, and what its invitation and its mail came to. ``invitation``: its status, "" without one.
 
-    ``mail``: the status of the message with the link, "" without one; ``answer``: what the server said.
+    ``mail``: the status of the message with the link, "" without one; ``answer``: what the server said. ``pin`` and
+    ``pin_answer``: the same of the message with the PIN.
     """
 
     invitee: GroupInvitee
     invitation: str
     mail: str
     answer: str
+    pin: str
+    pin_answer: str
 
     @property
     def title(self) -> str:
@@ -151,11 +156,12 @@ async def results(
     elif show == "redeemed":
         people = people.filter(invitation__status="redeemed")
     elif show == "failed":
-        ended = [DeliveryStatus.FAILED, DeliveryStatus.BOUNCED]
-        people = people.filter(invitation__deliveries__status__in=ended, invitation__deliveries__kind="url")
+        people = people.filter(invitation_id__in=stuck.given_up())
     found = await people.order_by("number").limit(limit).prefetch_related("invitation")
-    mails = await _mails([each.invitation_id for each in found if each.invitation_id])
-    return [_result(each, mails) for each in found]
+    ids = [each.invitation_id for each in found if each.invitation_id]
+    messages = await Delivery.filter(invitation_id__in=ids, kind__in=NEEDED)
+    sent = {(each.invitation_id, each.generation, each.kind): each for each in messages}
+    return [_result(each, sent) for each in found]
 
 
 async def every_result(
@@ -205,27 +211,26 @@ def cells(row: GroupInvitation, result: Result) -> list[str]:
         result.invitation,
         result.mail,
         result.answer,
+        result.pin,
+        result.pin_answer,
     ]
 
 
 #: Names of what `cells` returns.
 HEADINGS: Final = (
-    "user", "name", "email", "result", "reason", "invitation", "mode", "invitation_status", "mail", "server_answer"
+    "user", "name", "email", "result", "reason", "invitation", "mode", "invitation_status", "mail", "server_answer",
+    "pin_message", "pin_answer",
 )  # fmt: skip
 
 
-def _result(invitee: GroupInvitee, mails: dict[UUID, Delivery]) -> Result:
-    mail = mails.get(invitee.invitation_id) if invitee.invitation_id else None
-    status = invitee.invitation.status if invitee.invitation else ""
-    return Result(invitee, status, mail.status if mail else "", mail.answer if mail else "")
-
-
-async def _mails(invitation_ids: list[UUID]) -> dict[UUID, Delivery]:
-    """Return the newest message with the link, by invitation."""
-    rows = await Delivery.filter(invitation_id__in=invitation_ids, kind="url").order_by("generation")
-    return {row.invitation_id: row for row in rows}
+def _result(invitee: GroupInvitee, sent: dict[tuple[UUID, int, str], Delivery]) -> Result:
+    invitation, told = invitee.invitation, []
+    for kind in NEEDED:
+        message = sent.get((invitation.id, invitation.generation, kind)) if invitation else None
+        told += [message.status, message.answer] if message else ["", ""]
+    return Result(invitee, invitation.status if invitation else "", *told)
 
 
 def _messages(row: GroupInvitation) -> QuerySet[Delivery]:
-    first = Delivery.filter(kind__in=["url", "pin"], generation=1)
+    first = Delivery.filter(kind__in=NEEDED, generation=1)
     return first.filter(invitation__invitees__group_invitation_id=row.id)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from otae.delivery.kinds import NEEDED
 from otae.delivery.phones import own_region
 from otae.directory import groups as directory
 from otae.errors import DirectoryUnavailable, ModeOff, StaleState
@@ -213,7 +214,7 @@ async def unsent(row: GroupInvitation) -> int:
 async def end_when_sent(row: GroupInvitation, *, now: datetime) -> None:
     """Call an order done when none of its messages is on its way any more."""
     moving = Delivery.filter(invitation__invitees__group_invitation_id=row.id, status__in=["queued", "sending"])
-    if not await moving.filter(kind__in=["url", "pin"]).exists():
+    if not await moving.filter(kind__in=NEEDED).exists():
         await groups.move(row, Status.DONE, now=now, actor=row.created_by, what="done", finished_at=now)
 
 

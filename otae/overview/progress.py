@@ -1,17 +1,18 @@
 """How far an invitation has come, in one line: for lists, the dashboard and the head of its page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Final
 from uuid import UUID
 
+from otae.delivery.kinds import NEEDED
 from otae.errors import Refusal
 from otae.invitations.details import refusal_of
 from otae.store.models import Delivery, EnrollmentSession, Invitation
 from otae.store.states import DeliveryStatus, InvitationStatus, SessionStatus
+from otae.words import N_, span
 from otae.words import gettext as _
-from otae.words import span
 
 #: After this long without a step, somebody should look.
 PATIENCE = timedelta(minutes=15)
@@ -31,8 +32,19 @@ _REACHED = {
     SessionStatus.ENROLLED: 7,
 }
 
-
-OfInvitation = TypeVar("OfInvitation", Delivery, EnrollmentSession)
+#: What is said of a message that did not arrive: kind → status → words, the answer behind them.
+_TROUBLE: Final[Mapping[str, Mapping[str, str]]] = {
+    "url": {
+        DeliveryStatus.FAILED: N_("Mail not sent: %s"),
+        DeliveryStatus.BOUNCED: N_("Mail came back: %s"),
+        DeliveryStatus.QUEUED: N_("Mail not taken yet: %s"),
+    },
+    "pin": {
+        DeliveryStatus.FAILED: N_("PIN not sent: %s"),
+        DeliveryStatus.BOUNCED: N_("PIN came back: %s"),
+        DeliveryStatus.QUEUED: N_("PIN not taken yet: %s"),
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -48,26 +60,35 @@ class Progress:
 
 
 async def progress_of(invitations: Sequence[Invitation], *, now: datetime) -> dict[UUID, Progress]:
-    """Return how far each of ``invitations`` is, in three queries however many there are."""
+    """Return how far each of ``invitations`` is, in two queries however many there are."""
     ids = [row.id for row in invitations]
-    deliveries = _newest(await Delivery.filter(invitation_id__in=ids, kind="url").order_by("generation"))
-    sessions = _newest(await EnrollmentSession.filter(invitation_id__in=ids).order_by("opened_at"))
-    return {row.id: _one(row, deliveries.get(row.id), sessions.get(row.id), now) for row in invitations}
+    messages = await Delivery.filter(invitation_id__in=ids, kind__in=NEEDED)
+    sent = {(each.invitation_id, each.generation, each.kind): each for each in messages}
+    sessions = {each.invitation_id: each for each in await _sign_ins(ids)}
+    found = {}
+    for row in invitations:
+        link, pin = (sent.get((row.id, row.generation, kind)) for kind in NEEDED)
+        found[row.id] = _one(row, link, pin, sessions.get(row.id), now)
+    return found
 
 
-def _newest(rows: Iterable[OfInvitation]) -> dict[UUID, OfInvitation]:
-    return {row.invitation_id: row for row in rows if row.invitation_id is not None}
+async def _sign_ins(invitation_ids: list[UUID]) -> list[EnrollmentSession]:
+    return await EnrollmentSession.filter(invitation_id__in=invitation_ids).order_by("opened_at")
 
 
 def _one(
-    invitation: Invitation, delivery: Delivery | None, session: EnrollmentSession | None, now: datetime
+    invitation: Invitation,
+    link: Delivery | None,
+    pin: Delivery | None,
+    session: EnrollmentSession | None,
+    now: datetime,
 ) -> Progress:
     if invitation.status == InvitationStatus.REDEEMED:
         return Progress(7, STEPS[6], invitation.redeemed_at or invitation.created_at)
-    resent = session is not None and delivery is not None and delivery.created_at > session.opened_at
+    resent = session is not None and link is not None and link.created_at > session.opened_at
     if session is not None and not resent:
         return _session_progress(session, now)
-    return _mail_progress(invitation, delivery)
+    return _message_progress(invitation, link, pin)
 
 
 def _session_progress(session: EnrollmentSession, now: datetime) -> Progress:
@@ -89,20 +110,24 @@ def _session_progress(session: EnrollmentSession, now: datetime) -> Progress:
     return Progress(reached, words, since)
 
 
-def _mail_progress(invitation: Invitation, delivery: Delivery | None) -> Progress:
-    if invitation.status == InvitationStatus.FAILED and (
-        delivery.status != DeliveryStatus.FAILED if delivery else not invitation.send
-    ):
+def _message_progress(invitation: Invitation, link: Delivery | None, pin: Delivery | None) -> Progress:
+    failed = invitation.status == InvitationStatus.FAILED
+    if failed and (link.status != DeliveryStatus.FAILED if link else not invitation.send):
         return Progress(2, STEPS[1], invitation.created_at, _("Too many wrong entries"))
-    if delivery is None:
-        unkept = invitation.status == InvitationStatus.FAILED
-        said = _("Failed; its messages are no longer kept") if unkept else ""
+    if link is None:
+        said = _("Failed; its messages are no longer kept") if failed else ""
         return Progress(INVITED, STEPS[0], invitation.created_at, said)
-    if delivery.status == DeliveryStatus.SENT:
-        return Progress(2, STEPS[1], delivery.sent_at or delivery.created_at)
-    if delivery.status in {DeliveryStatus.FAILED, DeliveryStatus.BOUNCED}:
-        said = _("Mail came back: %s") if delivery.status == DeliveryStatus.BOUNCED else _("Mail not sent: %s")
-        return Progress(INVITED, STEPS[0], delivery.created_at, said % delivery.answer)
-    if delivery.status == DeliveryStatus.QUEUED and delivery.attempt:
-        return Progress(INVITED, STEPS[0], delivery.created_at, _("Mail not taken yet: %s") % delivery.answer)
-    return Progress(INVITED, STEPS[0], delivery.created_at)
+    if said := _undelivered(link):
+        return Progress(INVITED, STEPS[0], link.created_at, said)
+    said = _undelivered(pin) if pin else ""
+    if link.status == DeliveryStatus.SENT:
+        return Progress(2, STEPS[1], link.sent_at or link.created_at, said)
+    return Progress(INVITED, STEPS[0], link.created_at, said)
+
+
+def _undelivered(message: Delivery) -> str:
+    """Return what is wrong with a message, "" while nothing is."""
+    words = _TROUBLE[message.kind]
+    if message.status == DeliveryStatus.QUEUED and not message.attempt:
+        return ""
+    return _(words[message.status]) % message.answer if message.status in words else ""

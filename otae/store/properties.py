@@ -184,7 +184,10 @@ PROPERTIES: tuple[PropertyRow, ...] = (
         "notification.expired", default=False, help="Tell people when their invitation has expired.", parse=_boolean
     ),
     PropertyRow(
-        "notification.failure", default=True, help="Mail who invited when an invitation fails.", parse=_boolean
+        "notification.failure",
+        default=True,
+        help="Mail who invited when an invitation fails or its PIN does not arrive.",
+        parse=_boolean,
     ),
     PropertyRow(
         "enrollment.newlink",

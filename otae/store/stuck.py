@@ -1,8 +1,8 @@
 """Which invitations are stuck, as the database finds them: the one place that says it, for counts, lists and causes.
 
-Stuck is whatever failed and, of those that are pending, whatever has its newest message refused, returned or put off,
-or its newest sign-in refused, ended, or without a further step for a while. How that is put into words says
-`overview.progress`. The texts hold a moment and ids, and nothing that anybody entered.
+Stuck is whatever failed and, of those that are pending, whatever has the link or the PIN that was sent last refused,
+returned or put off, or its newest sign-in refused, ended, or without a further step for a while. How that is put into
+words says `overview.progress`. The texts hold a moment and ids, and nothing that anybody entered.
 """
 
 from collections.abc import Collection
@@ -18,17 +18,24 @@ from otae.store.database import dialect
 from otae.store.search_text import NOBODY
 
 #: What a message that did not arrive looks like; an index holds these alone.
-TROUBLE: Final = "kind = 'url' AND (status IN ('failed', 'bounced') OR (status = 'queued' AND attempt > 0))"
+TROUBLE: Final = "kind IN ('url', 'pin') AND (status IN ('failed', 'bounced') OR (status = 'queued' AND attempt > 0))"
 #: What a sign-in without an enrolled Mac looks like; an index holds these alone.
 UNFINISHED: Final = "status <> 'enrolled' AND invitation_id IS NOT NULL"
 
-_MAIL: Final = f"""
+#: Of an invitation whose link and PIN both did not arrive, the link counts.
+_MESSAGE: Final = f"""
     FROM (SELECT * FROM delivery WHERE {TROUBLE}) d JOIN invitation i ON i.id = d.invitation_id
-    WHERE i.status IN ('pending', 'failed') AND NOT i.rehearsal
-      AND NOT EXISTS (SELECT 1 FROM delivery later
-                      WHERE later.invitation_id = i.id AND later.kind = 'url' AND later.generation > d.generation)
+    WHERE (i.status = 'pending' OR (i.status = 'failed' AND d.kind = 'url')) AND NOT i.rehearsal
+      AND d.generation = i.generation
       AND NOT EXISTS (SELECT 1 FROM enrollment_session s WHERE s.invitation_id = i.id AND s.opened_at >= d.created_at)
+      AND (d.kind = 'url' OR NOT EXISTS (
+            SELECT 1 FROM (SELECT * FROM delivery WHERE {TROUBLE}) link
+            WHERE link.invitation_id = i.id AND link.kind = 'url' AND link.generation = d.generation))
 """  # noqa: S608 - made of the texts above
+_GIVEN_UP: Final = f"""
+    SELECT d.invitation_id FROM (SELECT * FROM delivery WHERE {TROUBLE} AND status <> 'queued') d
+    JOIN invitation i ON i.id = d.invitation_id AND i.generation = d.generation
+"""  # noqa: S608 - as above
 _SIGN_IN: Final = f"""
     FROM (SELECT * FROM enrollment_session WHERE {UNFINISHED}) s JOIN invitation i ON i.id = s.invitation_id
     WHERE i.status IN ('pending', 'failed') AND NOT i.rehearsal
@@ -43,8 +50,9 @@ _FAILED: Final = "FROM invitation i WHERE i.status = 'failed' AND NOT i.rehearsa
 
 @dataclass(frozen=True)
 class Cause:
-    """Messages that got the very same answer. ``number``: at most one more than counted; ``oldest``: the first."""
+    """Messages of a kind with the same answer. ``number``: at most one more than counted; ``oldest``: the first."""
 
+    kind: str
     status: str
     answer: str
     number: int
@@ -64,8 +72,13 @@ def ids(before: datetime) -> RawSQL:
     """Return the ids of all stuck invitations, for `id__in`; ``before``: since when a sign-in stands still."""
     moment = _moment(before)
     return RawSQL(
-        f"(SELECT i.id {_FAILED} UNION SELECT i.id {_MAIL} UNION SELECT i.id {_SIGN_IN % {'before': moment}})"
+        f"(SELECT i.id {_FAILED} UNION SELECT i.id {_MESSAGE} UNION SELECT i.id {_SIGN_IN % {'before': moment}})"
     )
+
+
+def given_up() -> RawSQL:
+    """Return the ids of all invitations whose link or PIN, as it was sent last, was refused or came back."""
+    return RawSQL(f"({_GIVEN_UP})")
 
 
 async def find(before: datetime, group_ids: Collection[UUID] | None, *, most: int, limit: int) -> Stuck:
@@ -79,23 +92,25 @@ async def find(before: datetime, group_ids: Collection[UUID] | None, *, most: in
         reach = f"AND i.person_id IN (SELECT person_id FROM membership WHERE group_id IN ({listed}))"  # noqa: S608 - ids
     ask = get_connection("default").execute_query_dict
     messages = await ask(
-        f"WITH troubled AS (SELECT d.status, d.answer, d.created_at, CAST(i.id AS CHAR(36)) AS id {_MAIL} {reach} "  # noqa: S608 - as above
-        f"LIMIT {int(most) + 1}), "
-        "numbered AS (SELECT *, count(*) OVER (PARTITION BY status, answer) AS number, "
-        "row_number() OVER (PARTITION BY status, answer ORDER BY created_at, id) AS place FROM troubled) "
-        "SELECT status, answer, number, id AS oldest, sum(number) OVER () AS everything FROM numbered WHERE place = 1 "
-        f"ORDER BY number DESC, created_at, id LIMIT {int(limit)}"
+        f"WITH troubled AS (SELECT d.kind, d.status, d.answer, d.created_at, CAST(i.id AS CHAR(36)) AS id {_MESSAGE} "  # noqa: S608 - as above
+        f"{reach} LIMIT {int(most) + 1}), "
+        "numbered AS (SELECT *, count(*) OVER (PARTITION BY kind, status, answer) AS number, "
+        "row_number() OVER (PARTITION BY kind, status, answer ORDER BY created_at, id) AS place FROM troubled) "
+        "SELECT kind, status, answer, number, id AS oldest, sum(number) OVER () AS everything FROM numbered "
+        f"WHERE place = 1 ORDER BY number DESC, created_at, id LIMIT {int(limit)}"
     )
     sign_in = _SIGN_IN % {"before": _moment(before)}
     others = await ask(
         "SELECT CAST(id AS CHAR(36)) AS id, count(*) OVER () AS everything FROM ("  # noqa: S608 - as above
         f"SELECT i.id, i.created_at {sign_in} {reach} UNION SELECT i.id, i.created_at {_FAILED} {reach} "
-        f"EXCEPT SELECT i.id, i.created_at {_MAIL}) AS waiting ORDER BY created_at DESC, id DESC LIMIT {int(limit)}"
+        f"EXCEPT SELECT i.id, i.created_at {_MESSAGE}) AS waiting ORDER BY created_at DESC, id DESC LIMIT {int(limit)}"
     )
     number = sum(int(rows[0]["everything"]) for rows in (messages, others) if rows)
     return Stuck(
         number=min(number, most + 1),
-        causes=[Cause(row["status"], row["answer"], row["number"], UUID(row["oldest"])) for row in messages],
+        causes=[
+            Cause(row["kind"], row["status"], row["answer"], row["number"], UUID(row["oldest"])) for row in messages
+        ],
         others=[UUID(row["id"]) for row in others],
     )
 

@@ -88,6 +88,17 @@ async def test_the_list_is_narrowed_and_paged(desk: Desk) -> None:
     assert await names(desk, row, "redeemed") == ["p0002"]
     (failed,) = await results.results(row, show="failed")
     assert (failed.invitee.name, failed.mail, failed.answer) == ("p0003", "failed", "550 no")
+    # A PIN that came back counts as well, a message that was sent anew since no more, and each person once.
+    await Delivery.filter(invitation__person_id__in=[people[2].id, people[3].id], kind="pin").update(
+        status="bounced", answer="551 gone"
+    )
+    await Delivery.filter(invitation__person_id=people[4].id).update(status="failed")
+    await Invitation.filter(person_id=people[4].id).update(generation=2)
+    shown = await results.results(row, show="failed")
+    assert [(each.invitee.name, each.pin, each.pin_answer) for each in shown] == [
+        ("p0003", "bounced", "551 gone"),
+        ("p0004", "bounced", "551 gone"),
+    ]
     first = await results.results(row, limit=2)
     second = await results.results(row, after=first[-1].invitee.number, limit=2)
     assert [each.invitee.name for each in first + second] == ["p0001", "p0002", "p0003", "p0004"]

@@ -121,6 +121,7 @@ async def test_what_waits_is_counted_however_many_there_are(desk: Desk, monkeypa
     await Delivery(
         invitation_id=rows[0].id, kind="url", generation=2, message_id="2", recipient="x", status="sent", created_at=now
     ).save(force_create=True)
+    await Invitation.filter(id=rows[0].id).update(generation=2)
     board = await attention.dashboard(now=now)
     assert (board.stuck, [each.alike for each in board.needy]) == (249, [248])
     assert board.needy[0].progress.problem == "Mail not taken yet: mail.example.test port 25: connection refused"
@@ -132,39 +133,50 @@ async def test_what_waits_is_counted_however_many_there_are(desk: Desk, monkeypa
 
 
 async def test_what_is_stuck_is_what_its_words_say(desk: Desk) -> None:
-    """Every mixture of a message and a sign-in, newer or older, is counted as it is put into words."""
+    """Every mixture of link, PIN and a sign-in, newer or older, is counted as it is put into words."""
     now = await database.now()
     made: list[Invitation] = []
-    for index, (delivery, session, status, resent) in enumerate(
+    sign_ins: list[EnrollmentSession] = []
+    messages: list[Delivery] = []
+    for index, (delivery, pin, session, status, resent) in enumerate(
         product(
             (None, "sent", "failed", "queued", "bounced"),
+            (None, "sent", "failed", "queued"),
             (None, "opened", "old", "expired", "refused", "enrolled"),
             ("pending", "redeemed", "expired"),
             (False, True),
         )
     ):
+        if pin and not delivery:
+            continue
         row = Invitation(person=await _somebody(now), mode="username_pin", ownership="corporate", status=status)
         row.token_hash, row.created_by, row.created_at = f"{index:064}", "ada", now
-        await row.save(force_create=True)
         made.append(row)
         at = now - timedelta(minutes=5)
         if session:
             since = at - timedelta(hours=1) if session == "old" else at
-            await EnrollmentSession(
-                person_id=row.person_id, invitation=row, mode=row.mode, ownership="corporate", way="ota",
+            sign_ins.append(EnrollmentSession(
+                person_id=row.person_id, invitation_id=row.id, mode=row.mode, ownership="corporate", way="ota",
                 status="opened" if session in {"old", "refused"} else session, opened_at=since, expires_at=since,
                 refusal="device-taken" if session == "refused" else None,
-            ).save(force_create=True)  # fmt: skip
-        if delivery:
-            await Delivery(
-                invitation=row, kind="url", message_id=str(row.id), recipient="x", status=delivery,
-                answer=f"no {index}", attempt=1, created_at=at + timedelta(minutes=1 if resent else -90),
-            ).save(force_create=True)  # fmt: skip
+            ))  # fmt: skip
+        for kind, sent in (("url", delivery), ("pin", pin)):
+            if sent:
+                messages.append(Delivery(
+                    invitation_id=row.id, kind=kind, message_id=f"{kind}{row.id}", recipient="x", status=sent,
+                    answer=f"no {index}", attempt=1, created_at=at + timedelta(minutes=1 if resent else -90),
+                ))  # fmt: skip
+    await Invitation.bulk_create(made)
+    await EnrollmentSession.bulk_create(sign_ins)
+    await Delivery.bulk_create(messages)
     words = await progress_of(made, now=now)
     said = {row.id for row in made if row.status == "pending" and words[row.id].problem}
     found = await Invitation.filter(id__in=stuck.ids(now - PATIENCE)).values_list("id", flat=True)
     assert set(found) == said
     assert len(said) > 20
+    board = await stuck.find(now - PATIENCE, None, most=1000, limit=1000)
+    assert board.number == len(said)
+    assert sum(each.number for each in board.causes) + len(board.others) == len(said)
 
 
 async def _somebody(now: datetime) -> Person:

@@ -109,8 +109,8 @@ page :
 @failed-page""",
         ),
         "trouble": Said(
-            subject="${server.name} : le serveur de messagerie refuse tous les messages",
-            title="Un serveur de messagerie refuse tous les messages",
+            subject="${server.name} : un serveur de notification refuse tous les messages",
+            title="Un serveur de notification refuse tous les messages",
             words="""
 Le serveur de notification refuse ce que ${server.name} lui envoie : ${failure.reason}
 

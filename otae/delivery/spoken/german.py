@@ -118,8 +118,8 @@ Einladung dann auf ihrer Seite erneut:
 @failed-page""",
         ),
         "trouble": Said(
-            subject="${server.name}: Der Mailserver nimmt keine Nachrichten an",
-            title="Ein Mailserver nimmt keine Nachrichten an",
+            subject="${server.name}: Ein Benachrichtigungsserver nimmt keine Nachrichten an",
+            title="Ein Benachrichtigungsserver nimmt keine Nachrichten an",
             words="""
 Der Benachrichtigungsserver lehnt ab, was ${server.name} ihm schickt: ${failure.reason}
 

@@ -101,8 +101,8 @@ página:
 @failed-page""",
         ),
         "trouble": Said(
-            subject="${server.name}: el servidor de correo rechaza todos los mensajes",
-            title="Un servidor de correo rechaza todos los mensajes",
+            subject="${server.name}: un servidor de notificaciones rechaza todos los mensajes",
+            title="Un servidor de notificaciones rechaza todos los mensajes",
             words="""
 El servidor de notificaciones rechaza lo que ${server.name} le envía: ${failure.reason}
 

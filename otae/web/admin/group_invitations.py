@@ -52,7 +52,7 @@ SHOWN: Final = {
     "waiting": _("Waiting"),
     "invited": _("Invited"),
     "skipped": _("Not invited"),
-    "failed": _("Mail failed"),
+    "failed": _("Not delivered"),
     "redeemed": _("Redeemed"),
 }
 MAILS: Final = {

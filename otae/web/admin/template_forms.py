@@ -18,7 +18,7 @@ TITLES: Final = {
     "revoked": _("Withdrawn"),
     "expired": _("Expired"),
     "notice": _("Notice to the administrator"),
-    "trouble": _("Notice about a mail server"),
+    "trouble": _("Notice about a notification server"),
 }
 #: When messages go out that nobody chooses for an invitation.
 OCCASIONS: Final = {

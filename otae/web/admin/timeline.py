@@ -80,7 +80,7 @@ MESSAGES: Final = {
     "revoked": "Message about the withdrawal",
     "expired": "Message about the expiry",
     "notice": "Notice to the administrator",
-    "trouble": "Notice about the mail server",
+    "trouble": "Notice about the notification server",
     "confirmation": "Confirmation mail",
 }
 CERTIFICATES: Final = {"ota-identity": "Identity certificate", "mdm-identity": "Management certificate"}

@@ -45,6 +45,11 @@ DOWNLOAD: Final = (
     "Waiting for the profile to be downloaded",
     "The page after sign-in has a button for it; signing in once more shows it again.",
 )
+#: What is to be sent before anybody can sign in.
+MESSAGES: Final = {
+    "url": "Waiting for the invitation mail to be sent",
+    "pin": "Waiting for the message with the PIN to be sent",
+}
 INSTALL: Final = (
     "Waiting for the profile to be installed",
     "On the Mac: System Settings, search for “Device Management”, double-click the profile, then Install.",
@@ -61,12 +66,13 @@ def waiting(details: Details, now: datetime) -> Waiting | None:
         confirmation = details.deliveries.get("confirmation")
         if confirmation is None or details.is_final(now):
             return None
-        return Waiting(_("Waiting for the confirmation mail to be sent"), confirmation.created_at, _mail_help())
+        return Waiting(_("Waiting for the confirmation mail to be sent"), confirmation.created_at, _sending_help())
     if invitation.status != "pending":
         return None
-    mail = details.deliveries.get("url")
-    if mail is not None and mail.status in {"queued", "sending"}:
-        return Waiting(_("Waiting for the invitation mail to be sent"), mail.created_at, _mail_help())
+    for kind, words in MESSAGES.items():
+        message = details.deliveries.get(kind)
+        if message is not None and message.status in {"queued", "sending"}:
+            return Waiting(_(words), message.created_at, _sending_help())
     return _person(details, since)
 
 
@@ -75,8 +81,8 @@ def _session(session: SessionRow, since: datetime) -> Waiting:
     return Waiting(_(found[0]), since, _(found[1]))
 
 
-def _mail_help() -> str:
-    return _("Usually seconds. If not: see whether the worker runs, and what the mail server answered above.")
+def _sending_help() -> str:
+    return _("Usually seconds. If not: see whether the worker runs, and what the notification server answered above.")
 
 
 def _person(details: Details, since: datetime) -> Waiting:

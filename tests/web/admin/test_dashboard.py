@@ -8,9 +8,11 @@ import pytest
 
 from otae.enrollment import sessions
 from otae.errors import DeviceMismatch
+from otae.invitations import lifecycle
+from otae.invitations.orders import InvitationOrder
 from otae.store import jobs
 from otae.store.database import now as database_now
-from otae.store.models import Certificate, Heartbeat, Job, Person
+from otae.store.models import Certificate, Delivery, Heartbeat, Job, Person
 from otae.store.records import about, note_refusal
 from tests.desks import RecordingBell
 from tests.web.conftest import Invite, Site
@@ -50,6 +52,19 @@ async def test_what_is_stuck_is_shown_with_the_reason(
     assert f"/admin/invitations/{created.invitation.id}" in page
     assert "Refused: This enrollment belongs to another Mac." in page
     assert code in page
+
+
+async def test_a_pin_that_did_not_arrive_is_stuck_on_every_page(
+    console: httpx2.AsyncClient, site: Site, ben: Person, now: datetime
+) -> None:
+    created = await lifecycle.create(site.desk, InvitationOrder(user=ben.name, mode="two_factor"), now=now, actor="ada")
+    undelivered = Delivery.filter(invitation_id=created.invitation.id, kind="pin")
+    assert await undelivered.update(status="failed", answer="550 5.1.1 no such mailbox") == 1
+    here = f"/admin/invitations/{created.invitation.id}"
+    for address in ("/admin", "/admin/invitations?status=stuck", here):
+        page = (await console.get(address)).text
+        assert "PIN not sent: 550 5.1.1 no such mailbox" in page, address
+        assert here in page
 
 
 async def test_silent_processes_and_ending_certificates_are_named(console: httpx2.AsyncClient, now: datetime) -> None:

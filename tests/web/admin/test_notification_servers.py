@@ -254,11 +254,11 @@ async def test_a_server_that_refuses_everything_is_told_on_the_dashboard_and_no_
         server=office, domain="", likeness="553 5.7.1", words="553 5.7.1 <it@x>: rejected", since=now, at=now
     )
     page = (await console.get("/admin")).text
-    assert "Office refuses our mail" in page
+    assert "Office refuses our messages" in page
     assert "553 5.7.1 &lt;it@x&gt;: rejected" in page
     assert f'href="{LIST}/{office.id}"' in page
     assert (await console.post(f"{LIST}/{office.id}", data=ENTRIES)).status_code == 303
-    assert "refuses our mail" not in (await console.get("/admin")).text
+    assert "refuses our messages" not in (await console.get("/admin")).text
 
 
 async def test_oauth_is_entered_shown_again_and_checked(
