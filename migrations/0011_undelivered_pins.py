@@ -1,4 +1,6 @@
-"""An index over the links and PINs that did not arrive, in place of the one over links alone.
+"""Indexes of links and PINs that did not arrive, in place of links alone, and of what lists are narrowed to.
+
+Those lists are certificates by their end, who is disabled, and who has to wait because of wrong passwords.
 
 Not one transaction, and may be begun anew, as 0008 is.
 """
@@ -8,6 +10,7 @@ Not one transaction, and may be begun anew, as 0008 is.
 from importlib import import_module
 
 from tortoise import migrations
+from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 from tortoise.migrations.schema_generator.state_apps import StateApps
@@ -28,4 +31,9 @@ class Migration(migrations.Migration):
     initial = False
     atomic = False
 
-    operations = [ops.RunPython(index_what_did_not_arrive)]
+    operations = [
+        ops.RunPython(index_what_did_not_arrive),
+        earlier.AddIndex("Certificate", Index(fields=["state", "not_after", "id"])),
+        earlier.AddIndex("Person", Index(fields=["disabled", "name", "domain"])),
+        earlier.AddIndex("Counter", Index(fields=["blocked_until"])),
+    ]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from tortoise.connection import get_connection
 from tortoise.models import Model
 
-from otae.store import database, models
+from otae.store import database, models, query_statistics
 from otae.store.desk import Desk
 from otae.store.models import Device, Person
 from tests.enrollment import lab
@@ -52,7 +52,7 @@ async def populate(desk: Desk, count: int) -> None:
     await copy.make(
         models.EnrollmentSession, "serial IS NOT NULL", person_id=copy.uid, invitation_id=copy.uid, opened_at=copy.ago,
         udid="'U-' || n", serial="'C02' || n", search_text="'c02' || n || '\nu-' || n",
-        status="CASE WHEN n % 20 = 0 THEN 'expired' ELSE 'enrolled' END", support_code="NULL",
+        status="CASE WHEN n % 100 = 0 THEN 'expired' ELSE 'enrolled' END", support_code="NULL",
     )  # fmt: skip
     await copy.make(
         models.Certificate, "purpose = 'mdm-identity'", session_id=copy.uid, serial_number=copy.hashed_short,
@@ -67,9 +67,33 @@ async def populate(desk: Desk, count: int) -> None:
         certificate_id=copy.uid, authenticated_at=copy.ago, enrolled_at=copy.ago,
     )  # fmt: skip
     await copy.make(models.Event, "kind = 'checkin.authenticate'", at=copy.ago)
-    await get_connection("default").execute_script("ANALYZE")
+    await _group_and_order(copy, now)
+    await copy.make(
+        models.AuditEntry, "id = (SELECT min(id) FROM audit_entry)", id="1000 + n", at=copy.ago, mac=copy.hashed,
+        actor="'ada'", subject=f"CASE WHEN {rare} THEN 'Lukasz' ELSE 'subject' END || n",
+    )  # fmt: skip
+    if postgres:
+        await get_connection("default").execute_script("ANALYZE")
+    else:
+        await query_statistics.refresh()
     assert await Person.all().count() > count
     assert await Device.all().count() > count
+
+
+async def _group_and_order(copy: "Copies", now: datetime) -> None:
+    """Put everybody into one group, and invite them by one order."""
+    group, person = models.Group(name="everybody"), await Person.get(name="template")
+    await group.save(force_create=True)
+    await models.Membership(group_id=group.id, person_id=person.id).save(force_create=True)
+    await copy.make(models.Membership, f"group_id = '{group.id}'", person_id=copy.uid)
+    order = models.GroupInvitation(key="many", name="everybody", mode="two_factor", ownership="corporate")
+    order.created_by, order.created_at = "ada", now
+    await order.save(force_create=True)
+    first = models.GroupInvitee(group_invitation_id=order.id, number=0, person_id=person.id, name="template")
+    await first.save(force_create=True)
+    await copy.make(
+        models.GroupInvitee, "number = 0", number="n", person_id=copy.uid, invitation_id=copy.uid, status="'invited'"
+    )
 
 
 class Copies:

@@ -42,7 +42,12 @@ async def locked_among(desk: Desk, people: Iterable[Person], *, now: datetime) -
 
 
 async def locked_ids(desk: Desk, *, now: datetime) -> set[UUID]:
-    """Return the ids of all people who have to wait. Counters hold no names, so everybody is compared with them."""
+    """Return the ids of all people who have to wait.
+
+    Counters hold no names, so everybody is compared with them, while anybody has to wait at all: no index can find
+    whom a counter means, and a column that names them would tell whoever reads the database. It is read by its key, a
+    page at a time, so that nobody is kept waiting.
+    """
     blocked, found, after = await _blocked(now), set[UUID](), UUID(int=0)
     counted = await _Counted.of(desk)
     while blocked:

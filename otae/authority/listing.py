@@ -52,7 +52,7 @@ class Issued:
 async def list_issued(
     *, search: str = "", state: str = "", after: str = "", limit: int = 50, now: datetime
 ) -> list[Issued]:
-    """Return identities, newest first, without those of rehearsals.
+    """Return identities, newest first, without those of rehearsals; issued and ended ones by their end, last first.
 
     ``search``: part of a person's names or e-mail address, of a Mac's serial number or UDID, or the beginning of a
     certificate's serial number or SHA-256, whatever its case, with or without blanks or colons. ``state``: one of
@@ -63,9 +63,11 @@ async def list_issued(
         rows = _in_state(rows, state, now)
     if text := search.strip():
         rows = rows.filter(_begins(text) | await _whose(text))
+    # An index finds those whose time is over, or not yet; newest first it would meet them behind all the others.
+    order = "not_after" if state in {"issued", "ended"} else "created_at"
     found = (
-        await rows.filter(older(await _find(after)))
-        .order_by("-created_at", "-id")
+        await rows.filter(older(await _find(after), order))
+        .order_by(f"-{order}", "-id")
         .limit(min(limit, _MOST))
         .prefetch_related("session__person")
     )

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
 
-from tortoise.expressions import Subquery
-
 from otae.directory import groups
 from otae.directory.facts import DOMAIN, printable
 from otae.directory.local import address_of, find_person
-from otae.directory.reach import EVERYBODY, Reach
+from otae.directory.reach import EVERYBODY, Reach, members_of
 from otae.store.models import Group, Membership, Person
 from otae.store.paging import behind
 from otae.store.search_text import holds
@@ -47,14 +45,13 @@ async def narrowed(wanted: Narrowing, *, after: str = "", limit: int = 50, reach
 
     Rehearsal people and removed ones are left out.
     """
-    rows = Person.filter(reach.people(), rehearsal=False, removed_at=None)
+    rows = Person.filter(reach.people(listed=Person), rehearsal=False, removed_at=None)
     if wanted.search:
         rows = rows.filter(await holds(Person, wanted.search))
     if wanted.group:
         found = await groups.find_group(wanted.group, reach=reach)
         ids = await groups.with_subgroups(found.domain, found.name) if found else []
-        inside = Membership.filter(group_id__in=ids or [UUID(int=0)])
-        rows = rows.filter(id__in=Subquery(inside.values("person_id")))
+        rows = rows.filter(await members_of(ids, listed=Person))
     for field, text in (("domain", wanted.domain), ("role", wanted.role)):
         if text:
             rows = rows.filter(**{field: printable(text)})

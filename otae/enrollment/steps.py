@@ -47,7 +47,8 @@ _DONE: Final[dict[str, dict[str, int]]] = {
 class Standing:
     """`done`: how many of `steps` are. `end`: None while the session lives. `refusal`: words of the last one, or "".
 
-    `again`: whether the same device may try again by itself. `mark` changes when anything of it does.
+    `again`: whether the same device may try again by itself. `halted`: the next step was refused, and does not go on by
+    itself. `mark` changes when anything of it does.
     """
 
     steps: tuple[Step, ...]
@@ -57,6 +58,7 @@ class Standing:
     support_code: str
     mark: str
     again: bool = True
+    halted: bool = False
 
 
 def standing(session: Session, *, now: datetime) -> Standing:
@@ -69,7 +71,9 @@ def standing(session: Session, *, now: datetime) -> Standing:
         done = _refused_after(session) if end is End.REFUSED else _DONE[session.way].get(session.status, fetched)
         refusal, code = words_of(session.refusal), session.support_code or ""
     again = session.refusal != PlatformRefused.code
-    return Standing(steps, done, end, refusal, code, f"{session.status}-{done}-{end or 'live'}-{code}", again)
+    # Before the profile was installed, a refusal leaves the person at the step that they do themselves.
+    halted = bool(refusal) and end is None and (not again or done > 1)
+    return Standing(steps, done, end, refusal, code, f"{session.status}-{done}-{end or 'live'}-{code}", again, halted)
 
 
 def _refused_after(session: Session) -> int:

@@ -9,11 +9,11 @@ from tortoise.expressions import Q, Subquery
 from tortoise.queryset import QuerySet
 
 from otae.directory.groups import with_subgroups
-from otae.directory.reach import EVERYBODY, Reach
+from otae.directory.reach import EVERYBODY, Reach, members_of
 from otae.invitations import groups, tokens
 from otae.invitations.lifecycle import Created
 from otae.store import stuck
-from otae.store.models import EnrollmentSession, Event, Group, GroupInvitee, Invitation, Membership, Person
+from otae.store.models import EnrollmentSession, Event, Group, GroupInvitee, Invitation, Person
 from otae.store.paging import counted, older
 from otae.store.passwords import hash_token
 from otae.store.records import SUPPORT_ALPHABET
@@ -64,7 +64,7 @@ async def list_invitations(
 
 
 async def _fitting(narrowed: Narrowed, reach: Reach) -> QuerySet[Invitation]:
-    rows = Invitation.filter(reach.people("person_id"), rehearsal=False)
+    rows = Invitation.filter(reach.people("person_id", listed=Invitation), rehearsal=False)
     if narrowed.mode:
         rows = rows.filter(mode=narrowed.mode)
     if narrowed.ownership:
@@ -74,8 +74,7 @@ async def _fitting(narrowed: Narrowed, reach: Reach) -> QuerySet[Invitation]:
     if narrowed.group:
         group = await Group.get_or_none(reach.groups(), id=narrowed.group)
         within = await with_subgroups(group.domain, group.name) if group else [NOBODY]
-        members: Any = Subquery(Membership.filter(group_id__in=within).values("person_id"))
-        rows = rows.filter(person_id__in=members)
+        rows = rows.filter(await members_of(within, "person_id", listed=Invitation))
     if narrowed.group_invitation:
         order = await groups.find(narrowed.group_invitation, reach)
         number = order.id if order else NOBODY

@@ -43,8 +43,9 @@ class Dashboard:
 
 async def dashboard(*, now: datetime, reach: Reach = EVERYBODY) -> Dashboard:
     """Read the dashboard; its counts and invitations are of the people within ``reach``."""
-    whose = reach.people("person_id")
-    rows, macs = Invitation.filter(whose, rehearsal=False), Enrollment.filter(whose, rehearsal=False)
+    rows, macs = (
+        kind.filter(reach.people("person_id", listed=kind), rehearsal=False) for kind in (Invitation, Enrollment)
+    )
     alive = (EnrollmentStatus.ENROLLED, EnrollmentStatus.UNENROLLED)
     found = await stuck.find(now - PATIENCE, reach.group_ids, most=MOST_COUNTED, limit=CANDIDATES)
     return Dashboard(
@@ -65,7 +66,8 @@ async def needy(found: stuck.Stuck, *, now: datetime, reach: Reach = EVERYBODY) 
     """
     alike = {cause.oldest: cause.number - 1 for cause in found.causes}
     ids = {*alike, *found.others}
-    rows = await Invitation.filter(reach.people("person_id"), id__in=ids).prefetch_related("person")
+    within = reach.people("person_id", listed=Invitation)
+    rows = await Invitation.filter(within, id__in=ids).prefetch_related("person")
     progress = await progress_of(rows, now=now)
     listed = [Needy(row, progress[row.id], alike.get(row.id, 0)) for row in rows if progress[row.id].problem]
     return sorted(listed, key=lambda item: (-item.alike, item.progress.since))

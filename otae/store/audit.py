@@ -27,6 +27,8 @@ ORIGIN: Final = "0" * 64
 HEAD_BROKEN: Final = "audit.head-broken"
 #: The same of the log's key: nothing before this entry can be verified any more.
 KEY_LOST: Final = "audit.key-lost"
+#: No index holds what entries say: a page looks through so many of them for a text, and goes on with the next.
+LOOKED_THROUGH: Final = 10_000
 _HEAD: Final = 1
 _PAGE: Final = 500
 #: "entry" and "head" → their keys, in this process.
@@ -193,10 +195,16 @@ def _in_words(value: object) -> str | None:
     return text if len(text) <= 60 and "\n" not in text else None
 
 
+async def last_entry() -> int:
+    """Return the number of the newest entry, 0 without any."""
+    newest = await AuditEntry.all().order_by("-id").first().only("id")
+    return newest.id if newest else 0
+
+
 async def list_entries(
-    *, search: str = "", about: str = "", before: int | None = None, limit: int = 100
+    *, search: str = "", about: str = "", before: int | None = None, since: int = 0, limit: int = 100
 ) -> list[AuditEntry]:
-    """Return entries, newest first; ``before``: only those before this entry.
+    """Return entries, newest first; ``before``: only those before this entry; ``since``: and not before this one.
 
     ``search``: only those that hold this in any text, and those that name ``about``, the id of whom the text means.
     """
@@ -208,6 +216,8 @@ async def list_entries(
         found = found.filter(Q(*held, *named, join_type="OR"))
     if before is not None:
         found = found.filter(id__lt=before)
+    if since:
+        found = found.filter(id__gte=since)
     return await found.order_by("-id").limit(limit)
 
 

@@ -1,8 +1,9 @@
 """The condition under which rows are found by a part of their text, whatever its case and diacritics.
 
 Few matches are looked up through the text index first, and the list then takes them by their ids. A text that many rows
-hold needs no index: a list that is walked in its own order meets a page of them soon. Whatever else narrows the list,
-reach above all, stands beside the condition in the list's own query.
+hold needs no index: a list that is walked in its own order meets a page of them soon. Two letters stand in no index of
+three: who searches for two that nobody's text holds has every row read (0.3 s of 100 000), as names of two letters must
+be found. Whatever else narrows the list, reach above all, stands beside the condition in the list's own query.
 """
 
 from collections.abc import Sequence

@@ -89,7 +89,8 @@ async def find(before: datetime, group_ids: Collection[UUID] | None, *, most: in
     reach = ""
     if group_ids is not None:
         listed = ", ".join(f"'{each}'" for each in group_ids or [NOBODY])
-        reach = f"AND i.person_id IN (SELECT person_id FROM membership WHERE group_id IN ({listed}))"  # noqa: S608 - ids
+        member = f"SELECT 1 FROM membership m WHERE m.person_id = i.person_id AND m.group_id IN ({listed})"  # noqa: S608 - ids
+        reach = f"AND EXISTS ({member})"
     ask = get_connection("default").execute_query_dict
     messages = await ask(
         f"WITH troubled AS (SELECT d.kind, d.status, d.answer, d.created_at, CAST(i.id AS CHAR(36)) AS id {_MESSAGE} "  # noqa: S608 - as above

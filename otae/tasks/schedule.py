@@ -16,7 +16,7 @@ from otae.invitations import groups, lifecycle, reminders
 from otae.mdm import renewal
 from otae.overview import retention
 from otae.rehearsal import run as rehearsal
-from otae.store import database, jobs, search_index, tries
+from otae.store import database, jobs, query_statistics, search_index, tries
 from otae.store.desk import Desk
 from otae.store.heartbeats import Activity
 from otae.store.turns import Turn
@@ -80,6 +80,12 @@ async def ring_imports(desk: Desk, now: datetime) -> None:
     if not await _holds(desk, MOST):
         for row in await provisioning.waiting(now):
             desk.bell.ring(provisioning.BELL, row)
+
+
+async def count_tables(desk: Desk, now: datetime) -> None:
+    """Let SQLite know how large its tables have become."""
+    del desk, now
+    await query_statistics.refresh()
 
 
 async def expire_invitations(desk: Desk, now: datetime) -> None:
@@ -157,6 +163,7 @@ ROWS: tuple[Row, ...] = (
     Row("renewals", 600, renew_identities),
     Row("forget", 600, forget_old),
     Row("retention", 600, keep_no_longer),
+    Row("statistics", 600, count_tables),
     Row("search texts", 60, fill_search_texts),
     Row("certificates", 3600, renew_certificates),
 )

@@ -85,12 +85,21 @@ async def test_pages_follow_one_another_without_gap_or_repetition(
     desk: Desk, session: EnrollmentSession, now: datetime
 ) -> None:
     made = [await issuers.reserve("mdm-identity", common_name="x", session=session, now=now) for _ in range(7)]
-    seen: list[object] = []
-    after = ""
-    while page := await listing.list_issued(after=after, limit=3, now=now):
-        seen += [row.id for row in page]
-        after = str(page[-1].id)
-    assert sorted(map(str, seen)) == sorted(str(row.id) for row in made)
+
+    async def paged(state: str, at: datetime) -> list[str]:
+        seen: list[str] = []
+        while page := await listing.list_issued(state=state, after=seen[-1] if seen else "", limit=3, now=at):
+            seen += [str(row.id) for row in page]
+        return seen
+
+    assert sorted(await paged("", now)) == sorted(str(row.id) for row in made)
+    for number, row in enumerate(made):
+        # Two at a time end at the same moment.
+        await Certificate.filter(id=row.id).update(state="issued", not_after=now + timedelta(days=number // 2))
+    ended = await paged("ended", now + timedelta(days=2, hours=1))
+    assert sorted(ended) == sorted(str(row.id) for row in made[:6])
+    assert ended[0] in {str(row.id) for row in made[4:6]}
+    assert await paged("issued", now + timedelta(days=2, hours=1)) == [str(made[6].id)]
 
 
 async def test_rehearsals_and_our_own_are_left_out(desk: Desk, session: EnrollmentSession, now: datetime) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from otae.directory import groups, local
+from otae.directory import groups, local, lookup, reach
+from otae.directory.lookup import Narrowing
 from otae.errors import InputRefused
 from otae.store import audit, database
 from otae.store.desk import Desk
@@ -117,3 +118,31 @@ async def test_dots_in_a_group_of_another_directory_mean_nothing(desk: Desk) -> 
 async def test_a_sub_group_has_a_name_of_its_own(desk: Desk, name: str) -> None:
     with pytest.raises(InputRefused):
         await groups.add_group(desk, name, now=await database.now(), actor="ada")
+
+
+async def test_a_large_group_is_paged_in_order_and_counted_to_its_bound(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = await database.now()
+    people = [Person(name=f"p{number:02}", display_name="P", created_at=now) for number in range(30)]
+    await Person.bulk_create(people)
+    for name, members in (("all", people[:20]), ("all.some", people[10:25])):
+        group = await groups.add_group(desk, name, now=now, actor="ada")
+        await Membership.bulk_create([Membership(group_id=group.id, person_id=each.id) for each in members])
+    names = [each.name for each in people[:25]]
+    for wide in (1000, 5):
+        monkeypatch.setattr(reach, "WIDE", wide)
+        first = await groups.members("local", "all", limit=15)
+        rest = await groups.members("local", "all", after=(first[-1].name, first[-1].id))
+        assert [each.name for each in first + rest] == names
+        limited = await reach.reach_of(["local/all"], now=now)
+        assert limited.wide is (wide == 5)
+        listed = await lookup.narrowed(Narrowing(group="all"), reach=limited)
+        assert [each.name for each in listed] == names
+        some = await lookup.narrowed(Narrowing(group="all.some", search="p1"), reach=limited)
+        assert [each.name for each in some] == names[10:20]
+    shown = {row.name: (row.members, row.own) for row in await groups.list_groups()}
+    assert shown == {"all": (25, 20), "all.some": (15, 15)}
+    monkeypatch.setattr(groups, "MOST_COUNTED", 12)
+    shown = {row.name: (row.members, row.own) for row in await groups.list_groups()}
+    assert shown == {"all": (13, 13), "all.some": (13, 13)}

@@ -18,7 +18,7 @@ RELEASED = {
     "0008_indexes_and_search_text": "7d25940e0e250fb675bfdcf798e7c9a5c6ee7c87a6674811ae4ad8011d3c03ce",
     "0009_mail_authorities": "710ebdc9f963357a002543b448996fa05f62d6821b9adfbe986b4c21c464cda2",
     "0010_counts_and_earlier_links": "41814e963c44966bfc2365aad2f30b4f42156afcb7c81a24372d4cb16f3328cf",
-    "0011_undelivered_pins": "4a13ef27ea09effb6f3694dc1b53215a72d5374ea704afbc4b1567d8d273b967",
+    "0011_undelivered_pins": "f910f3a47565417a99c61e0441d3fe84c9d4aefa7955e49331795cddf1ddab5e",
 }
 
 

@@ -141,3 +141,24 @@ async def test_fetching_the_root_stands_in_the_timeline_of_who_is_signed_in(site
     await site.client.get(ROOT)
     await site.client.head(ROOT)
     assert await Event.filter(kind="root.fetched", session_id=session.id).count() == 1
+
+
+@pytest.mark.parametrize("way", ["ota", "profile"])
+@pytest.mark.parametrize(("refusal", "again"), [("platform-refused", False), ("scep-challenge", True)])
+async def test_a_refused_way_shows_no_step_under_way(
+    site: Site, invite: Invite, way: str, refusal: str, *, again: bool
+) -> None:
+    session = await signed_in(site, invite, way)
+    refused = {"status": "certified", "refusal": refusal, "support_code": "K7QXM"}
+    await EnrollmentSession.filter(id=session.id).update(**refused)
+    page = (await site.client.get(INSTALL)).text
+    assert "K7QXM" in page
+    assert "This takes a few seconds" not in page
+    assert '<li class="current"' not in page
+    assert '<li class="failed" id="step-enrolled">' in page
+    assert ("Download again" in page) is ("download the profile once more" in page) is again
+    # It goes on by itself as soon as the device gets on.
+    await EnrollmentSession.filter(id=session.id).update(refusal=None, support_code=None)
+    page = (await site.client.get(INSTALL)).text
+    assert 'id="step-enrolled" aria-current="step"' in page
+    assert "This takes a few seconds" in page

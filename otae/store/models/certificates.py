@@ -48,7 +48,7 @@ class Certificate(Row):
         unique_together = (("issuer", "serial_number"),)
         indexes = (
             ("issuer_id", "revoked_at"), ("session_id",), ("serial_number",), ("created_at", "id"),
-            ("state", "created_at", "id"),
+            ("state", "created_at", "id"), ("state", "not_after", "id"),
         )  # fmt: skip
 
 

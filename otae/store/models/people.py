@@ -38,7 +38,12 @@ class Person(Searched):
         table = "person"
         manager = SearchedManager()
         unique_together = (("domain", "name"), ("domain", "directory_id"))
-        indexes = (("name", "domain"), ("role", "name", "domain"), ("rehearsal", "created_at"))
+        indexes = (
+            ("name", "domain"),
+            ("role", "name", "domain"),
+            ("disabled", "name", "domain"),
+            ("rehearsal", "created_at"),
+        )
 
 
 class PasswordLink(Row):

@@ -88,6 +88,7 @@ class Counter(Model):
 
     class Meta:
         table = "counter"
+        indexes = (("blocked_until",),)
 
 
 class Property(Model):

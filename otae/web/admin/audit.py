@@ -20,9 +20,13 @@ LAST: Final = 999_999_999
 async def index(visit: Console) -> Response:
     """List entries, a page at a time: each page begins before the entry that ended the one before."""
     search, before = asked(visit.request, "q"), number(visit.request, "before", LAST)
+    first = min(before or LAST, await audit.last_entry() + 1)
+    since = max(first - audit.LOOKED_THROUGH, 1) if search else 0
     entries = await audit.list_entries(
-        search=search, about=await lookup.id_meant(search), before=before or None, limit=PAGE + 1
+        search=search, about=await lookup.id_meant(search), before=before or None, since=since, limit=PAGE + 1
     )
+    # What was not looked through yet is older; what was found and has no room here is newer than that.
+    older = entries[PAGE - 1].id if len(entries) > PAGE else since if since > 1 else 0
     context = {
         "entries": entries[:PAGE],
         "names": await lookup.names_in(text for each in entries for text in (each.actor, each.subject, each.detail)),
@@ -31,6 +35,7 @@ async def index(visit: Console) -> Response:
         "place_of": place_of,
         "search": search,
         "newest": address(AUDIT, q=search) if before else "",
-        "older": address(AUDIT, q=search, before=entries[PAGE - 1].id) if len(entries) > PAGE else "",
+        "older": address(AUDIT, q=search, before=older) if older else "",
+        "since": since if len(entries) <= PAGE else 0,
     }
     return render(visit.request, "admin/audit/index.html", context)

@@ -12,7 +12,7 @@ from otae.directory.facts import DOMAIN
 from otae.errors import DirectoryUnavailable
 from otae.web.guards import Console
 from otae.words import gettext as _
-from otae.words import ngettext
+from otae.words import ngettext, tally
 
 Each = TypeVar("Each", Found, GroupFound)
 
@@ -85,7 +85,10 @@ async def groups_of(visit: Console, typed: str, domain: str) -> Hits:
     """Return groups within reach that fit; our own with how many people are in them."""
     asked = await _asked(typed, domain)
     rows = await groups.list_groups(asked.text, limit=OFFERED, reach=visit.reach) if asked.ours else []
-    count = {row.name: ngettext("%(num)d person", "%(num)d people", row.members) % {"num": row.members} for row in rows}
+    count = {
+        row.name: ngettext("%(count)s person", "%(count)s people", row.members) % {"count": tally(row.members)}
+        for row in rows
+    }
     hits = [Hit(name, words) for name, words in count.items()]
     distant, silent = await _of_all(
         asked.places, lambda place: registry.search_groups(visit.desk, asked.text, domain=place, limit=OFFERED)

@@ -51,6 +51,26 @@ async def test_pages_follow_one_another_and_keep_the_search(
     assert (await console.get("/admin/audit?before=x")).status_code == 200
 
 
+async def test_a_search_goes_through_the_log_a_part_at_a_time(
+    site: Site, console: httpx2.AsyncClient, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "LOOKED_THROUGH", 5)
+    await audit.record("cleo", "thing.done", now=now, subject="ben")
+    for _ in range(7):
+        await audit.record("ada", "thing.seen", now=now)
+    address, pages = "/admin/audit?q=cleo", 0
+    text = (await console.get(address)).text
+    assert "No entry found yet" in text
+    while "thing.done" not in text:
+        found = re.search(r'href="(/admin/audit\?q=cleo&amp;before=\d+)"', text)
+        assert found
+        assert pages < 3
+        address, pages = found[1].replace("&amp;", "&"), pages + 1
+        text = (await console.get(address)).text
+    assert pages
+    assert "Looked through down to entry" in text or "before=" not in text
+
+
 async def test_the_log_is_for_administrators(site: Site) -> None:
     answer = await site.client.get("/admin/audit")
     assert answer.status_code == 303
