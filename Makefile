@@ -7,7 +7,7 @@ WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: install run test chaos bench fuzz lock
+.PHONY: install run quick test chaos bench fuzz lock
 .PHONY: check check-format check-lint check-types check-imports check-templates check-house
 
 install: .venv/.installed
@@ -29,6 +29,10 @@ run: install
 test: .venv/.installed-tests
 	$(BIN)/python -m tests.servers.install
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder --durations=40
+
+# The loop while one writes: SQLite alone, no browser, no other programs.
+quick: .venv/.installed-tests
+	$(BIN)/python -m pytest --quick --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder -q
 
 check: check-format check-lint check-types check-imports check-templates check-house
 

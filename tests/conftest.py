@@ -25,6 +25,9 @@ pytest_plugins = [
 
 #: Where Linux keeps files in memory, and how many bytes must be free there for the tests to use it.
 MEMORY, ENOUGH = Path("/dev/shm"), 4 << 30
+#: What `make quick` leaves out: whoever asks for one of these starts a program, or waits for one.
+PROGRAMS = {"chromium", "crowded_ldap", "ldap_server", "pgbouncer_port", "postgres", "redis_server", "tls_router"}
+FOLDERS = {"bench", "browser", "chaos", "clients", "flow", "fuzz", "house"}
 # Thousands of small databases are made and thrown away: in memory that takes a tenth of the time.
 if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
@@ -50,6 +53,30 @@ def log_as_found() -> Iterator[None]:
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
     structlog.reset_defaults()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer `--quick`, for the loop while one writes."""
+    parser.addoption("--quick", action="store_true", help="SQLite alone; no browser, no chaos, no other programs")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what `--quick` has no time for."""
+    if not config.getoption("--quick"):
+        return
+    slow = [item for item in items if is_slow(item)]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in set(slow)]
+
+
+def is_slow(item: pytest.Item) -> bool:
+    """Say whether a test needs another program than Python."""
+    asked = set(getattr(item, "fixturenames", ()))
+    chosen = getattr(item, "callspec", None)
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    on_postgres = chosen is not None and "postgres" in map(str, chosen.params.values())
+    return folder in FOLDERS or on_postgres or not asked.isdisjoint(PROGRAMS)
 
 
 def skip_is_failure(report: pytest.TestReport | pytest.CollectReport) -> None:
