@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from otae.cli.frame import ACTOR, Work, as_json, at_the_desk, commands, emit, fail, refuse_existing, write_csv
+from otae.cli.terms_options import terms_options
 from otae.enrollment import profiles, sessions
 from otae.errors import InvitationUnknown
 from otae.invitations import afresh, exports, group_run, lifecycle, listing
-from otae.invitations.channels import CHANNELS
 from otae.invitations.groups import GroupOrder
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.rehearsal import run as rehearsal
 from otae.store import audit, database
 from otae.store.desk import Desk
@@ -24,31 +25,17 @@ from otae.store.states import InvitationStatus
 @commands.command()
 @click.option("--user", "user_name", help="User name of the person; DOMAIN/NAME of somebody in a directory.")
 @click.option("--group", help="[DOMAIN/]NAME of a group: everybody in it.")
-@click.option("--mode", help="Enrollment mode; the server property's default when left out.")
-@click.option("--ownership", default="corporate", type=click.Choice(["corporate", "employee"]), show_default=True)
-@click.option("--platform", default="macos", type=click.Choice(["macos"]), show_default=True)
-@click.option("--serial", help="Serial number of the one Mac this invitation is for.")
-@click.option("--no-send", is_flag=True, help="Send nothing.")
+@terms_options
 @click.option("--show-pin", is_flag=True, help="Print the PIN, this once.")
-@click.option("--note", default="", help="A sentence for the people invited; it stands in the messages.")
-@click.option(
-    "--pin-channel", type=click.Choice(CHANNELS), help="How the PIN goes out; as the mode has it when left out."
-)
 @click.option("--dry-run", is_flag=True, help="Group: only tell who would be invited, and who not.")
 @click.option("--key", help="Group: the same key again is the same order and invites nobody twice.")
 @as_json
-def invite(  # noqa: PLR0913 - an argument for each option
+def invite(
     *,
     user_name: str | None,
     group: str | None,
-    mode: str | None,
-    ownership: str,
-    platform: str,
-    serial: str | None,
-    no_send: bool,
+    terms: InvitationTerms,
     show_pin: bool,
-    pin_channel: str | None,
-    note: str,
     dry_run: bool,
     key: str | None,
     json_wanted: bool,
@@ -57,19 +44,14 @@ def invite(  # noqa: PLR0913 - an argument for each option
     if (user_name is None) == (group is None):
         raise click.UsageError("choose one of --user and --group")
     if group is not None:
-        if serial:
+        if terms.serial:
             raise click.UsageError("--serial is for one Mac: use it with --user")
-        order = GroupOrder(
-            group, key, mode, ownership, platform, send=not no_send, pin_channel=pin_channel, note=note
-        )  # fmt: skip
+        order = GroupOrder(group, terms, key)
         at_the_desk(_inviting(order, dry_run=dry_run, show_pin=show_pin, json_wanted=json_wanted))
         return
     if dry_run or key:
         raise click.UsageError("--dry-run and --key are for groups: use them with --group")
-    one = InvitationOrder(
-        user_name or "", mode, ownership, platform, serial=serial, send=not no_send, show_pin=show_pin,
-        pin_channel=pin_channel, note=note,
-    )  # fmt: skip
+    one = InvitationOrder(user_name or "", terms, show_pin)
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
         for row in await lifecycle.live_of(desk, one, now=now):

@@ -12,8 +12,8 @@ from otae.invitations import groups, listing, results, tokens, waves
 from otae.invitations.channels import BY_HAND
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.lifecycle import Created
-from otae.invitations.making import Made
 from otae.invitations.results import Result
+from otae.invitations.waves import Made
 from otae.store import leases
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitation

@@ -17,9 +17,9 @@ from tortoise.expressions import Q
 
 from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import InputRefused, StaleState
-from otae.invitations import orders, recipients
+from otae.invitations import recipients, terms
 from otae.invitations.channels import BY_HAND, WORDS, lacking_here
-from otae.invitations.orders import InvitationOrder, Terms
+from otae.invitations.terms import CheckedTerms, InvitationTerms
 from otae.store import audit, leases
 from otae.store.database import transaction
 from otae.store.desk import Desk
@@ -62,27 +62,21 @@ MOVES: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
+#: What may differ between an order and the same one again: words, and templates, which may be gone by then.
+NOT_COMPARED: Final = frozenset({"note", *terms.TEMPLATES})
+
+
 @dataclass(frozen=True)
 class GroupOrder:
     """A group invitation as it is asked for.
 
     ``group``: "[DOMAIN/]GROUP". ``key``: the same key again is the same order, None for one of its own.
-    ``include_pending``, ``include_enrolled``: invite also who has an invitation that waits, or an enrolled Mac. The
-    rest as in `orders.InvitationOrder`.
+    ``include_pending``, ``include_enrolled``: invite also who has an invitation that waits, or an enrolled Mac.
     """
 
     group: str
+    terms: InvitationTerms
     key: str | None = None
-    mode: str | None = None
-    ownership: str = "corporate"
-    platform: str = "macos"
-    send: bool = True
-    way: str | None = None
-    url_template: str | None = None
-    pin_template: str | None = None
-    confirmation_template: str | None = None
-    pin_channel: str | None = None
-    note: str = ""
     include_pending: bool = False
     include_enrolled: bool = False
 
@@ -94,8 +88,7 @@ async def order(
 
     A key that was used returns the order made with it. ``hold``: keep workers away for a lease, to work on it oneself;
     with a key that was used, StaleState while a worker has that order. ``reach``: a group out of it is none.
-    Raises InputRefused with the fields "group", "key", "mode", "ownership", "platform", "templates", "way",
-    "pin_channel" or "note".
+    Raises InputRefused with the fields "group", "key" or those of `terms.check_terms`.
     """
     group, why = await recipients.find_group(desk, wanted.group, reach=reach)
     row, wrong = await drafted(wanted, now=now, actor=actor, seen=hold)
@@ -121,13 +114,24 @@ async def drafted(
 
     ``seen``: somebody waits for what is made, and can be shown PINs.
     """
-    terms, wrong = await orders.check_terms(_as_order(wanted))
-    if terms and (words := await _channel_wrong(terms, sending=wanted.send, seen=seen)):
+    checked, wrong = await terms.check_terms(wanted.terms, now=now)
+    if checked and (words := await _channel_wrong(checked, seen=seen)):
         wrong["pin_channel"] = words
+    wrong |= {name: "this is for one person alone" for name in terms.OF_ONE_PERSON if getattr(wanted.terms, name)}
     key = (wanted.key or "").strip() or str(uuid4())
     if len(key) > 100 or why_refused(key):
         wrong["key"] = "use up to 100 characters in one line"
-    return (_row(wanted, terms, key, now, actor) if terms else None), wrong
+    if checked is None:
+        return None, wrong
+    row = GroupInvitation(
+        key=key,
+        created_by=actor[:100],
+        created_at=now,
+        include_pending=wanted.include_pending,
+        include_enrolled=wanted.include_enrolled,
+        **terms.columns(checked.terms, GroupInvitation),
+    )
+    return row, wrong
 
 
 async def stored(row: GroupInvitation, *, now: datetime, actor: str) -> GroupInvitation | None:
@@ -209,54 +213,18 @@ def _of(reach: Reach) -> Q:
     return Q(*each, join_type="OR") if each else Q(source="")
 
 
-def _as_order(wanted: GroupOrder) -> InvitationOrder:
-    return InvitationOrder(
-        user="",
-        mode=wanted.mode,
-        ownership=wanted.ownership,
-        platform=wanted.platform,
-        send=wanted.send,
-        url_template=wanted.url_template,
-        pin_template=wanted.pin_template,
-        confirmation_template=wanted.confirmation_template,
-        way=wanted.way,
-        pin_channel=wanted.pin_channel,
-        note=wanted.note,
-    )
-
-
-async def _channel_wrong(terms: Terms, *, sending: bool, seen: bool) -> str:
+async def _channel_wrong(checked: CheckedTerms, *, seen: bool) -> str:
     """Say why the PINs of many people cannot go out as they are to; "" when they can."""
-    if not terms.mode.secret:
+    if not checked.mode.secret:
         return ""
-    if terms.pin_channel in BY_HAND and not seen:
-        return f"a PIN of {terms.mode.title} is to be {WORDS[terms.pin_channel]}: invite people one at a time"
-    return "; ".join(await lacking_here(terms.pin_channel)) if sending else ""
-
-
-def _row(wanted: GroupOrder, terms: Terms, key: str, now: datetime, actor: str) -> GroupInvitation:
-    return GroupInvitation(
-        key=key,
-        created_by=actor[:100],
-        created_at=now,
-        mode=terms.mode.name,
-        ownership=wanted.ownership,
-        platform=wanted.platform,
-        way=wanted.way,
-        send=wanted.send,
-        pin_channel=terms.pin_channel,
-        note=wanted.note.strip(),
-        include_pending=wanted.include_pending,
-        include_enrolled=wanted.include_enrolled,
-        url_template_id=terms.url_template_id,
-        pin_template_id=terms.pin_template_id,
-        confirmation_template_id=terms.confirmation_template_id,
-    )
+    if checked.channel in BY_HAND and not seen:
+        return f"a PIN of {checked.mode.title} is to be {WORDS[checked.channel]}: invite people one at a time"
+    return "; ".join(await lacking_here(checked.channel)) if checked.terms.send else ""
 
 
 def _same(known: GroupInvitation, wanted: GroupInvitation) -> GroupInvitation:
     """Return the order that a key stands for; InputRefused when it is now asked for something else."""
-    names = ("source", "domain", "name", "mode", "ownership", "platform", "way", "send", "pin_channel")
+    names = {"source", "domain", "name", *terms.names_in(GroupInvitation)} - NOT_COMPARED
     if any(getattr(known, name) != getattr(wanted, name) for name in names):
         raise InputRefused({"key": "this key was used for another order"})
     return known

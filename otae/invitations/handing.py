@@ -1,13 +1,14 @@
 """Handing an invitation over: its PIN made, whom it is for written down, its messages queued by their channels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from otae.delivery import outbox
+from otae.delivery import batch
 from otae.errors import InputRefused
 from otae.invitations import channels, pins
-from otae.invitations.channels import BY_HAND, SMS, number_of
+from otae.invitations.channels import BY_HAND, MAIL, SMS, number_of
 from otae.invitations.modes import Mode
 from otae.store.desk import Desk
 from otae.store.models import Invitation, Person, Pin
@@ -74,14 +75,18 @@ async def hand_out(invitation: Invitation, pin: Pin | None, *, send: bool, now: 
     """Save the PIN and queue its message and the link's; inside the step's transaction. Returns deliveries to ring."""
     if pin:
         await pin.save(force_create=True)
-    if not send:
-        return ()
-    wanted = [("url", "mail", invitation.email)]
-    if pin and invitation.pin_channel not in BY_HAND:
-        by_text = invitation.pin_channel == SMS
-        wanted.append(("pin", SMS, invitation.phone) if by_text else ("pin", "mail", invitation.email))
-    return tuple([
-        (await outbox.enqueue(invitation, kind, invitation.generation, to, now=now, channel=channel)).id
-        for kind, channel, to in wanted
-        if to
-    ])  # fmt: skip
+    return tuple(await queue([(invitation, pin)], now=now)) if send else ()
+
+
+async def queue(made: Sequence[tuple[Invitation, Pin | None]], *, now: datetime) -> list[UUID]:
+    """Queue the link of invitations, and their PINs by their channels, in the transaction that makes both.
+
+    Returns deliveries to ring for.
+    """
+    mails = [(each, each.email) for each, _ in made if each.email]
+    deliveries = await batch.enqueue_all(mails, "url", now=now)
+    for channel, column in ((SMS, "phone"), (MAIL, "email")):
+        theirs = [each for each, pin in made if pin and each.pin_channel == channel]
+        pins_to = [(each, to) for each in theirs if (to := getattr(each, column))]
+        deliveries += await batch.enqueue_all(pins_to, "pin", now=now, channel=channel)
+    return [each.id for each in deliveries]

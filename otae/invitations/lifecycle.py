@@ -27,9 +27,10 @@ from otae.errors import (
     InvitationRevoked,
     StaleState,
 )
-from otae.invitations import afresh, endings, handing, mode_values, orders, pins, tokens
-from otae.invitations.modes import Mode, all_modes, known_mode, mode_of
+from otae.invitations import afresh, endings, handing, orders, pins, tokens
+from otae.invitations.modes import all_modes, known_mode, mode_of
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import new_invitation, why_no_end
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
@@ -38,8 +39,6 @@ from otae.store.passwords import hash_token
 from otae.store.records import about, advance, note
 from otae.store.states import InvitationStatus as Status
 
-#: Furthest end that may be asked for.
-LONGEST = mode_values.LONGEST
 #: A page that says "opened" again within this time says nothing new.
 SAME_OPENING = timedelta(minutes=10)
 
@@ -65,44 +64,26 @@ async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: st
 
     A PIN that is shown or printed is in the answer alone. Raises InputRefused naming every field (see `orders.check`).
     """
-    checked = await orders.check(desk, order, now=now)
-    mode = checked.mode
-    invitation = Invitation(
-        person=checked.person,
-        mode=mode.name,
-        ownership=order.ownership,
-        platform=order.platform,
-        serial=checked.serial,
-        valid_until=_valid_until(mode, now),
-        way=order.way,
-        send=order.send,
-        url_template_id=checked.url_template_id,
-        pin_template_id=checked.pin_template_id,
-        confirmation_template_id=checked.confirmation_template_id,
-        pin_channel=checked.pin_channel,
-        carrier=order.carrier,
-        note=order.note.strip(),
-        rehearsal=order.rehearsal,
-        created_by=actor[:100],
-        created_at=now,
+    person, checked = await orders.check(desk, order, now=now)
+    mode, region = checked.mode, await own_region()
+    invitation, token = new_invitation(
+        desk, checked, person, region=region, now=now, actor=actor, rehearsal=order.rehearsal
     )
-    token, columns = tokens.mint(desk, invitation)
-    invitation.update_from_dict(columns | handing.snapshot(checked.person, await own_region()))
-    channel, send, show = checked.pin_channel, order.send, order.show_pin
+    channel, send, show = invitation.pin_channel, invitation.send, order.show_pin
     handed = await handing.make_pin(desk, invitation, mode, channel=channel, now=now, send=send, show=show)
     async with transaction():
         await invitation.save(force_create=True)
         await note("invitation.created", now=now, about=about(invitation), actor=actor, detail=mode.title)
         deliveries = await handing.hand_out(invitation, handed.pin, send=send, now=now)
-        whom = str(checked.person.id)
-        await audit.record(actor, "invitation.created", now=now, subject=str(invitation.id), detail=whom)
+        subject, whom = str(invitation.id), _whom(invitation)
+        await audit.record(actor, "invitation.created", now=now, subject=subject, detail=whom)
     return _created(desk, invitation, token, handed.clear, deliveries)
 
 
 async def live_of(desk: Desk, order: InvitationOrder, *, now: datetime) -> list[Invitation]:
     """Return the invitations that work already of whom ``order`` means, newest first; raises as `create`."""
-    checked = await orders.check(desk, order, now=now)
-    rows = Invitation.filter(person_id=checked.person.id, status=Status.PENDING, rehearsal=False)
+    person, _ = await orders.check(desk, order, now=now)
+    rows = Invitation.filter(person_id=person.id, status=Status.PENDING, rehearsal=False)
     live = rows.filter(Q(valid_until=None) | Q(valid_until__gt=now))
     return await live.order_by("-created_at").prefetch_related("person")
 
@@ -153,7 +134,7 @@ async def extend(
         return await _renew(desk, invitation, whom or await afresh.as_known(invitation), step, now=now, actor=actor)
     async with transaction():
         await _take(invitation, status=Status.PENDING)
-        valid_until = until or _valid_until(await mode_of(invitation.mode), now)
+        valid_until = until or (await mode_of(invitation.mode)).end(now)
         await advance(
             invitation, Status.PENDING, event="invitation.extended", now=now, actor=actor, valid_until=valid_until
         )
@@ -164,14 +145,13 @@ async def extend(
 
 def check_end(until: datetime | None, *, now: datetime) -> None:
     """Raise InputRefused ("valid_until") for an end that is past, or too far away."""
-    if until is not None and not now < until <= now + LONGEST:
-        far = f"use a time within {LONGEST.days} days"
-        raise InputRefused({"valid_until": "this time is past" if until <= now else far})
+    if words := why_no_end(until, now=now):
+        raise InputRefused({"valid_until": words})
 
 
 async def usual_end(invitation: Invitation, *, now: datetime) -> datetime | None:
     """Return until when the invitation works if it is extended now and no other end is asked for; None for no end."""
-    return _valid_until(await known_mode(invitation.mode), now)
+    return (await known_mode(invitation.mode)).end(now)
 
 
 async def revoke(desk: Desk, invitation: Invitation, *, now: datetime, actor: str) -> None:
@@ -314,7 +294,7 @@ async def _renew(
     if missing := orders.what_is_missing(person, mode, sending=step.send):
         raise InputRefused({"recipient": missing})
     channel = await handing.channel_again(invitation, mode, person, send=step.send, show_pin=step.show_pin)
-    changes: dict[str, Any] = {"generation": seen + 1, "valid_until": step.until or _valid_until(mode, now)}
+    changes: dict[str, Any] = {"generation": seen + 1, "valid_until": step.until or mode.end(now)}
     changes |= {"send": step.send, "pin_channel": channel, **whom.columns}
     if invitation.token_sealed is None or _is_over(invitation, now):
         token, columns = tokens.mint(desk, invitation)
@@ -362,7 +342,3 @@ def _refuse_ended(invitation: Invitation) -> None:
 
 def _is_over(invitation: Invitation, now: datetime) -> bool:
     return invitation.valid_until is not None and invitation.valid_until <= now
-
-
-def _valid_until(mode: Mode, now: datetime) -> datetime | None:
-    return now + mode.valid_for if mode.valid_for else None

@@ -4,7 +4,7 @@ What a mode asks for is fixed; its values are those below until an administrator
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from otae.errors import ModeOff
@@ -39,6 +39,10 @@ class Mode:
     enabled: bool = True
     defaultable: bool = False
     templates: dict[str, str] = field(default_factory=dict, hash=False)
+
+    def end(self, now: datetime) -> datetime | None:
+        """Return until when an invitation works that is made now; None for no end."""
+        return now + self.valid_for if self.valid_for else None
 
 
 MODES: tuple[Mode, ...] = (

@@ -17,6 +17,7 @@ from otae.directory.reach import EVERYBODY, Reach
 from otae.invitations.channels import BY_HAND
 from otae.invitations.groups import ENDED, Status
 from otae.invitations.modes import MODES, known_mode, title_of
+from otae.invitations.terms import columns, terms_of
 from otae.store import stuck
 from otae.store.desk import Desk
 from otae.store.models import Delivery, GroupInvitation, GroupInvitee, Invitation
@@ -188,14 +189,7 @@ async def previews(
     mode = await known_mode(row.mode)
     if invitee is None or invitee.person is None or not row.send:
         return []
-    invitation = Invitation(
-        person=invitee.person,
-        mode=row.mode,
-        valid_until=now + mode.valid_for if mode.valid_for else None,
-        url_template_id=row.url_template_id,
-        pin_template_id=row.pin_template_id,
-        note=row.note,
-    )
+    invitation = Invitation(person=invitee.person, **columns(terms_of(row)) | {"valid_until": mode.end(now)})
     shown = [await compose.preview(desk, invitation, "url")]
     if mode.secret and row.pin_channel not in BY_HAND:
         shown.append(await compose.preview(desk, invitation, "pin", channel=row.pin_channel))

@@ -6,7 +6,7 @@ stay answered. Nothing here ever holds more people than one page.
 
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -15,12 +15,13 @@ from otae.delivery.kinds import NEEDED
 from otae.delivery.phones import own_region
 from otae.directory import groups as directory
 from otae.errors import DirectoryUnavailable, ModeOff, StaleState
-from otae.invitations import csv_people, csv_source, distant, groups, orders
-from otae.invitations.channels import SMS, number_of
+from otae.invitations import csv_people, csv_source, distant, groups, orders, pins
+from otae.invitations.channels import BY_HAND, SMS, number_of
 from otae.invitations.groups import Status
-from otae.invitations.making import Made, make, queue, wants_pins
+from otae.invitations.handing import queue
 from otae.invitations.modes import Mode, mode_of
 from otae.invitations.pins import Ahead, Drawn
+from otae.invitations.terms import CheckedTerms, new_invitation, terms_of
 from otae.store import leases
 from otae.store.database import transaction
 from otae.store.desk import Desk
@@ -34,6 +35,15 @@ WAVE: Final = 100
 STEP: Final = 4
 #: With so many messages of one order still to be sent, no further wave is made: a pause then means something.
 UNSENT: Final = 1000
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a wave made for one person, for whoever started it and nobody else."""
+
+    invitation: Invitation
+    pin: Pin | None
+    clear: str | None = field(default=None, repr=False)
 
 
 async def step(desk: Desk, group_invitation_id: UUID, *, now: datetime) -> bool:
@@ -176,17 +186,19 @@ async def invite_wave(
         return []
     chosen = await _look_again(row, wave, now=now)
     drawn: list[Drawn | None] = [None] * len(chosen)
-    if wants_pins(row, mode, show_pin=show_pin):
+    by_message = row.send and row.pin_channel not in BY_HAND
+    if mode.secret and (show_pin or by_message):
         ahead = ahead or Ahead(desk)
         drawn = [*await ahead.take(mode, len(chosen))]
         if ahead.further:
             waiting = GroupInvitee.filter(group_invitation_id=row.id, status="waiting")
             ahead.begin(mode, min(WAVE, await waiting.count() - len(wave)))
-    region = await own_region()
-    made = [
-        make(desk, row, each, person, mode=mode, drawn=pin, region=region, now=now)
-        for (each, person), pin in zip(chosen, drawn, strict=True)
-    ]
+    terms, region, made = CheckedTerms(terms_of(row), mode), await own_region(), []
+    for (each, person), pin in zip(chosen, drawn, strict=True):
+        invitation, _ = new_invitation(desk, terms, person, region=region, now=now, actor=row.created_by)
+        each.invitation_id = invitation.id
+        given = pins.give(desk, invitation, pin, now=now, sealed=by_message) if pin else None
+        made.append(Made(invitation, given, pin.clear if pin else None))
     deliveries = await _save(row, wave, made, mode, now=now)
     desk.bell.ring("delivery", *deliveries)
     return made if show_pin else [replace(each, clear=None) for each in made]
@@ -240,7 +252,7 @@ async def _save(
             await note_all("invitation.created", now=now, abouts=abouts, actor=row.created_by, detail=mode.title)
         if minted := [each.pin for each in made if each.pin]:
             await Pin.bulk_create(minted)
-        deliveries = await queue(row, invitations, mode, now=now) if row.send else []
+        deliveries = await queue([(each.invitation, each.pin) for each in made], now=now) if row.send else []
         await GroupInvitee.bulk_update(wave, ["status", "reason", "invitation_id"])
     return deliveries
 

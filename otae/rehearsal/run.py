@@ -20,6 +20,7 @@ from otae.errors import InputRefused, ModeOff, OtaeError
 from otae.invitations import lifecycle, pins
 from otae.invitations.modes import Mode, mode_of
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.rehearsal import remains
 from otae.rehearsal.mac import (
     Answer,
@@ -209,7 +210,8 @@ class _Rehearsal:
         return person
 
     async def _invite(self, person: Person) -> Invitation:
-        order = InvitationOrder(user=person.name, mode=self.mode.name, way=self.way, rehearsal=True)
+        terms = InvitationTerms(mode=self.mode.name, way=self.way)
+        order = InvitationOrder(person.name, terms, rehearsal=True)
         created = await lifecycle.create(self.desk, order, now=await self.clock(), actor=ACTOR)
         return created.invitation
 

@@ -27,6 +27,7 @@ from otae.delivery.compose import gather
 from otae.delivery.servers import ServerEntry, active_server, add_server
 from otae.invitations import groups
 from otae.invitations.groups import GroupOrder, Status
+from otae.invitations.terms import InvitationTerms
 from otae.settings import Settings
 from otae.store import database, keyring, passwords
 from otae.store.desk import Desk
@@ -186,7 +187,7 @@ async def bulk(house: Deployed, mode: str, people: int) -> Measured:
     memory, cpu, begin = [house.memory()], house.cpu(), time.monotonic()
     with somebody_looking(house.port) as pages:
         now = await database.now()
-        row = await groups.order(house.desk, GroupOrder(mode, mode=mode), now=now, actor="ada")
+        row = await groups.order(house.desk, GroupOrder(mode, InvitationTerms(mode=mode)), now=now, actor="ada")
         await until(row, Status.READY)
         row = await GroupInvitation.get(id=row.id)
         await groups.start(house.desk, row, now=await database.now(), actor="ada")

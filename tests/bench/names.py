@@ -16,6 +16,7 @@ from otae.enrollment.signin import Entry, sign_in
 from otae.errors import SigninFailed
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store import database, keyring, properties
 from otae.store.desk import Desk, Silence
 from otae.store.models import Person
@@ -54,7 +55,7 @@ async def fill(desk: Desk) -> None:
     for name in ("olga", "otto"):
         await local.add_person(desk, name=name, password="correct horse battery", now=now, actor="bench")
     await Person.filter(name="otto").update(disabled=True)
-    order = InvitationOrder(user="ben", mode="two_factor", send=False)
+    order = InvitationOrder("ben", InvitationTerms(mode="two_factor", send=False))
     await lifecycle.create(desk, order, now=now, actor="bench")
 
 

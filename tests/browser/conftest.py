@@ -12,6 +12,7 @@ from otae.accounts.administrators import create_administrator
 from otae.directory import local
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.settings import Settings
 from otae.store import database
 from otae.store.desk import Desk
@@ -83,5 +84,5 @@ async def ben(desk: Desk, now: datetime) -> Person:
 @pytest.fixture
 async def invited(desk: Desk, ben: Person, now: datetime) -> lifecycle.Created:
     """Invite Ben, without a mail."""
-    order = InvitationOrder("ben", mode="username_pin", send=False, show_pin=True)
+    order = InvitationOrder("ben", InvitationTerms(mode="username_pin", send=False), show_pin=True)
     return await lifecycle.create(desk, order, now=now, actor="ada")

@@ -6,6 +6,7 @@ from playwright.async_api import Page, expect
 from otae.delivery import templates, wording
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store import database
 from otae.store.models import Invitation, Person
 from tests.browser.conftest import Served
@@ -19,7 +20,9 @@ async def test_its_pages_are_usable_by_everybody(served: Served, console: Page, 
     now, pin = await database.now(), await templates.default_template("pin")
     await wording.translate(served.desk, pin, "ar", now=now, actor="ada")
     mine = await wording.clone(served.desk, pin, LONG[:100], now=now, actor="ada")
-    made = await lifecycle.create(served.desk, InvitationOrder(user=ben.name, mode="two_factor"), now=now, actor="ada")
+    made = await lifecycle.create(
+        served.desk, InvitationOrder(ben.name, InvitationTerms(mode="two_factor")), now=now, actor="ada"
+    )
     await Invitation.filter(id=made.invitation.id).update(valid_until=now)
     for path in (
         "/admin/templates",

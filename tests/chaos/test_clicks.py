@@ -8,6 +8,7 @@ import pytest
 from otae.errors import Refusal, StaleState
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store import database
 from otae.store.models import Delivery, Invitation, Pin
 from tests.chaos.house import House, console, invitation_form, until_at_rest, until_sent
@@ -44,7 +45,9 @@ async def test_f14_sent_again_a_hundred_times_while_it_is_redeemed_leaves_no_pin
     now = await database.now()
     ben, cleo = [
         (
-            await lifecycle.create(house.desk, InvitationOrder(name, mode="username_pin"), now=now, actor="ada")
+            await lifecycle.create(
+                house.desk, InvitationOrder(name, InvitationTerms(mode="username_pin")), now=now, actor="ada"
+            )
         ).invitation
         for name in ("ben0", "ben1")
     ]

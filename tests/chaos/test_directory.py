@@ -13,6 +13,7 @@ from otae.errors import DirectoryUnavailable
 from otae.invitations import groups, lifecycle, waves
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Counter, GroupInvitation, GroupInvitee, Pin
@@ -62,7 +63,7 @@ async def invited(desk: Desk) -> dict[str, Entry]:
     await local.add_person(desk, name="olga", password=OURS, now=now, actor="ada")
     made = []
     for mode in ("two_factor", "username_pin"):
-        order = InvitationOrder(user="corp/ben", mode=mode, send=False, show_pin=True)
+        order = InvitationOrder("corp/ben", InvitationTerms(mode=mode, send=False), show_pin=True)
         made.append(await lifecycle.create(desk, order, now=now, actor="ada"))
     two, pin = made
     return {
@@ -90,7 +91,7 @@ async def test_nobody_is_lost_locked_out_or_told_a_wrong_password(desk: Desk, se
     with running(crowd=CROWD if FULL else NESTED) as server:
         await add(desk, entry_for(server, timeout=1))
         entries = await invited(desk)
-        order = GroupOrder(GROUP, mode="two_factor", send=False)
+        order = GroupOrder(GROUP, InvitationTerms(mode="two_factor", send=False))
         row = await groups.order(desk, order, now=await database.now(), actor="ada")
         breaking = asyncio.create_task(break_it(server, dice))
         people = [again_and_again(desk, who, entry, told, breaking) for who, entry in entries.items()]

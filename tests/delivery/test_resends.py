@@ -10,6 +10,7 @@ from otae.directory import local
 from otae.errors import Refusal, StaleState
 from otae.invitations import lifecycle, pins
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Invitation, Pin
@@ -32,7 +33,9 @@ async def test_however_often_it_is_sent_again_the_last_pin_works_and_no_other(
     await use_server(smtp_server)
     now = await database.now()
     await local.add_person(desk, name="ben", email="ben@example.test", now=now, actor="ada")
-    made = await lifecycle.create(desk, InvitationOrder("ben", mode="username_pin"), now=now, actor="ada")
+    made = await lifecycle.create(
+        desk, InvitationOrder("ben", InvitationTerms(mode="username_pin")), now=now, actor="ada"
+    )
 
     async def send_again() -> None:
         try:

@@ -11,6 +11,7 @@ from otae.enrollment.signin import BUDGET, MADE_UP, Entry, sign_in
 from otae.errors import DirectoryUnavailable, SigninFailed, SlowDown
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Counter, DirectoryServer, Event
@@ -104,7 +105,7 @@ async def test_through_the_link_it_is_a_wrong_password_and_the_invitation_says_w
 ) -> None:
     seen = set()
     for name, (_, words) in REFUSED.items():
-        order = InvitationOrder(user=f"ad\\{name}", mode="two_factor", show_pin=True)
+        order = InvitationOrder(f"ad\\{name}", InvitationTerms(mode="two_factor"), show_pin=True)
         made = await lifecycle.create(desk, order, now=await database.now(), actor="ada")
         entry = Entry(name, PASSWORD, made.pin or "", made.invitation, "203.0.113.9")
         refusal, detail = await refused(desk, entry)

@@ -16,6 +16,7 @@ from otae.errors import DirectoryUnavailable, Refusal, SigninFailed, SlowDown
 from otae.invitations import lifecycle
 from otae.invitations.lifecycle import Created
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store import database, passwords
 from otae.store.desk import Desk
 from otae.store.models import Counter, DirectoryServer, EnrollmentSession, Event, Invitation, Person, Pin
@@ -56,7 +57,7 @@ async def own_ldap(desk: Desk, ldap_server: LdapServer) -> LdapServer:
 
 
 async def invite(desk: Desk, mode: str, user: str = "CORP\\ben") -> Created:
-    wanted = InvitationOrder(user=user, mode=mode, show_pin=True)
+    wanted = InvitationOrder(user, InvitationTerms(mode=mode), show_pin=True)
     return await lifecycle.create(desk, wanted, now=await database.now(), actor="ada")
 
 

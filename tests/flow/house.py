@@ -19,6 +19,7 @@ from otae.directory import local
 from otae.enrollment import ota, sessions
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.rehearsal.mac import (
     Answer,
     Facts,
@@ -75,7 +76,7 @@ class House:
     async def invite(
         self, name: str, mode: str, *, send: bool = True, way: str | None = None, serial: str | None = None
     ) -> lifecycle.Created:
-        wanted = InvitationOrder(user=name, mode=mode, send=send, way=way, serial=serial)
+        wanted = InvitationOrder(name, InvitationTerms(mode=mode, send=send, way=way, serial=serial))
         return await lifecycle.create(self.desk, wanted, now=await database.now(), actor="ada")
 
     async def mail(self, to: str, holds: str) -> str:

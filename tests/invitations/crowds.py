@@ -8,6 +8,7 @@ from otae.invitations.groups import GroupOrder, Status
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Group, GroupInvitation, GroupInvitee, Membership, Person
+from tests.invitations.guests import split
 
 
 async def crowd(number: int, group: str = "sales") -> list[Person]:
@@ -28,10 +29,10 @@ async def join(people: list[Person], group: str = "sales") -> None:
     await Membership.bulk_create([Membership(group_id=row.id, person_id=person.id) for person in people])
 
 
-async def ordered(desk: Desk, **given: Any) -> GroupInvitation:  # noqa: ANN401 - a test gives what it needs by name
+async def ordered(desk: Desk, group: str = "sales", **given: Any) -> GroupInvitation:  # noqa: ANN401 - a test gives what it needs by name
     """Order an invitation of the group "sales"."""
-    order = GroupOrder(**{"group": "sales", "mode": "username_pin", **given})
-    return await groups.order(desk, order, now=await database.now(), actor="ada")
+    terms, rest = split({"mode": "username_pin", **given})
+    return await groups.order(desk, GroupOrder(group, terms, **rest), now=await database.now(), actor="ada")
 
 
 async def work(desk: Desk, row: GroupInvitation, steps: int = 1000) -> GroupInvitation:

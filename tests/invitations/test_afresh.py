@@ -10,6 +10,7 @@ from otae.errors import InputRefused
 from otae.invitations import lifecycle, many
 from otae.invitations.lifecycle import Created
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Delivery, DirectoryServer, Event, Invitation, Person
@@ -39,7 +40,7 @@ def desk(sqlite_desk: Desk) -> Desk:
 async def invited(desk: Desk, server: LdapServer, now: datetime, user: str = "corp/ben") -> Created:
     if not await DirectoryServer.exists():
         await add(desk, entry_for(server, timeout=2))
-    order = InvitationOrder(user, mode="username_password")
+    order = InvitationOrder(user, InvitationTerms(mode="username_password"))
     return await lifecycle.create(desk, order, now=now, actor="ada")
 
 

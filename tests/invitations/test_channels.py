@@ -11,6 +11,7 @@ from otae.invitations import channels, groups, lifecycle, many, pins
 from otae.invitations.groups import GroupOrder
 from otae.invitations.lifecycle import Created
 from otae.invitations.modes import mode_of
+from otae.invitations.terms import InvitationTerms
 from otae.settings import Settings
 from otae.store import database, leases, properties
 from otae.store.desk import Desk
@@ -201,7 +202,7 @@ async def test_a_group_cannot_be_shown_its_pins(desk: Desk, channel: str) -> Non
 
 async def test_a_command_that_waits_can_be_shown_the_pins_of_a_group(desk: Desk) -> None:
     await crowd(1)
-    wanted = GroupOrder(group="sales", mode="username_pin", pin_channel="shown")
+    wanted = GroupOrder("sales", InvitationTerms(mode="username_pin", pin_channel="shown"))
     row = await groups.order(desk, wanted, now=await database.now(), actor="ada", hold=True)
     await leases.let_go(row)
     assert (await work(desk, await GroupInvitation.get(id=row.id))).pin_channel == "shown"

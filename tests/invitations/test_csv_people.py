@@ -11,6 +11,7 @@ from otae.directory.line import Line
 from otae.invitations import csv_source, waves
 from otae.invitations.csv_source import Columns
 from otae.invitations.groups import GroupOrder, Status
+from otae.invitations.terms import InvitationTerms
 from otae.store import database, leases
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, GroupInvitation, GroupInvitee, Person
@@ -30,7 +31,7 @@ def desk(sqlite_desk: Desk) -> Desk:
 
 
 async def taken(desk: Desk, data: str, columns: Columns | None = None) -> GroupInvitation:
-    wanted, now = GroupOrder("macs.csv", mode="username_pin"), await database.now()
+    wanted, now = GroupOrder("macs.csv", InvitationTerms(mode="username_pin")), await database.now()
     return await csv_source.take(
         desk, wanted, io.BytesIO(data.encode()), columns or Columns(), now=now, actor="ada"
     )  # fmt: skip

@@ -8,6 +8,7 @@ from otae.errors import InputRefused
 from otae.invitations import csv_source, groups
 from otae.invitations.csv_source import Columns
 from otae.invitations.groups import GroupOrder, Status
+from otae.invitations.terms import InvitationTerms
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitation, GroupInvitee, Invitation, Person
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def taken(desk: Desk, data: bytes, columns: Columns | None = None, key: str | None = None) -> GroupInvitation:
-    wanted, now = GroupOrder("macs.csv", key, mode="username_pin"), await database.now()
+    wanted, now = GroupOrder("macs.csv", InvitationTerms(mode="username_pin"), key=key), await database.now()
     return await csv_source.take(desk, wanted, io.BytesIO(data), columns or Columns(), now=now, actor="ada")
 
 

@@ -7,6 +7,7 @@ import pytest
 from otae.errors import DirectoryUnavailable, InputRefused
 from otae.invitations import group_run, groups, waves
 from otae.invitations.groups import GroupOrder, Status
+from otae.invitations.terms import InvitationTerms
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, GroupInvitation, GroupInvitee, Invitation, Person
@@ -24,12 +25,12 @@ def desk(sqlite_desk: Desk) -> Desk:
 
 
 async def run(desk: Desk, group: str, **more: Any) -> list[dict[str, object]]:  # noqa: ANN401 - fields of an order
-    order = GroupOrder(group, mode="two_factor", send=False)
+    order = GroupOrder(group, InvitationTerms(mode="two_factor", send=False))
     return [each async for each in group_run.run(desk, order, clock=database.now, actor="ada", **more)]
 
 
 async def ordered(desk: Desk, group: str = "CORP/nested") -> GroupInvitation:
-    order = GroupOrder(group, mode="username_password", send=False)
+    order = GroupOrder(group, InvitationTerms(mode="username_password", send=False))
     return await groups.order(desk, order, now=await database.now(), actor="ada")
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from otae.invitations import group_run, groups, waves
 from otae.invitations.groups import GroupOrder, Status
+from otae.invitations.terms import InvitationTerms
 from otae.store import database, leases
 from otae.store.desk import Desk
 from otae.store.models import Delivery, GroupInvitation, Invitation
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.anyio
 async def run(
     desk: Desk, clock: Callable[[], Awaitable[datetime]] = database.now, *, show_pin: bool = False
 ) -> list[dict[str, object]]:
-    order = GroupOrder("sales", key="autumn", mode="username_pin")
+    order = GroupOrder("sales", InvitationTerms(mode="username_pin"), key="autumn")
     return [each async for each in group_run.run(desk, order, clock=clock, actor="ada", show_pin=show_pin)]
 
 
@@ -87,7 +88,9 @@ async def test_a_worker_holds_its_order_from_wave_to_wave(desk: Desk, monkeypatc
     monkeypatch.setattr(waves, "WAVE", 2)
     await crowd(4)
     now = await database.now()
-    row = await work(desk, await groups.order(desk, GroupOrder("sales", mode="username_pin"), now=now, actor="ada"))
+    row = await work(
+        desk, await groups.order(desk, GroupOrder("sales", InvitationTerms(mode="username_pin")), now=now, actor="ada")
+    )
     await groups.start(desk, row, now=now, actor="ada")
     real, rivals, ticks = waves.invite_wave, [], iter(range(0, 1000, 50))
     monkeypatch.setattr(waves, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
@@ -106,7 +109,7 @@ async def test_a_worker_holds_its_order_from_wave_to_wave(desk: Desk, monkeypatc
 async def test_a_row_that_is_held_on_to_is_nobody_elses_for_a_lease_from_then(desk: Desk) -> None:
     await crowd(1)
     now = await database.now()
-    row = await groups.order(desk, GroupOrder("sales", mode="username_pin"), now=now, actor="ada")
+    row = await groups.order(desk, GroupOrder("sales", InvitationTerms(mode="username_pin")), now=now, actor="ada")
     held = await leases.claim(GroupInvitation, row.id, groups.MOVING, now)
     assert held is not None
     later = now + leases.LEASE - timedelta(seconds=1)

@@ -7,6 +7,7 @@ import pytest
 from otae.errors import InputRefused, StaleState
 from otae.invitations import groups, waves
 from otae.invitations.groups import GroupOrder, Status
+from otae.invitations.terms import InvitationTerms
 from otae.store import audit, database, leases
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Enrollment, GroupInvitation, GroupInvitee, Invitation, Person
@@ -101,7 +102,9 @@ async def test_a_key_is_not_taken_for_another_order(desk: Desk) -> None:
 
 
 async def test_everything_that_is_wrong_with_an_order_is_named(desk: Desk) -> None:
-    wrong = GroupOrder("nowhere", key="k" * 101, mode="odd", ownership="odd", platform="odd", way="odd")
+    wrong = GroupOrder(
+        "nowhere", InvitationTerms(mode="odd", ownership="odd", platform="odd", way="odd"), key="k" * 101
+    )
     with pytest.raises(InputRefused) as refused:
         await groups.order(desk, wrong, now=await database.now(), actor="ada")
     assert set(refused.value.fields) == {"group", "key", "mode", "ownership", "platform", "way"}

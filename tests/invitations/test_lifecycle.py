@@ -19,14 +19,13 @@ from otae.errors import (
     StaleState,
 )
 from otae.invitations import lifecycle, pins
-from otae.invitations.orders import InvitationOrder
 from otae.store import database
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import AuditEntry, Delivery, Event, Invitation, Pin
 from otae.store.passwords import hash_token
 from tests.desks import RecordingBell
-from tests.invitations.guests import add_person, invite
+from tests.invitations.guests import add_person, invite, order_of
 
 pytestmark = pytest.mark.anyio
 
@@ -145,7 +144,7 @@ async def test_what_is_missing_is_named(desk: Desk, field: str, order: dict[str,
     disabled = await add_person(desk, "disabled")
     disabled.disabled = True
     await disabled.save()
-    wanted = InvitationOrder(**{"user": "ben", "mode": "two_factor"} | order)  # type: ignore[arg-type]  # texts, by name
+    wanted = order_of(**{"user": "ben", "mode": "two_factor"} | order)
     with pytest.raises(InputRefused) as refused:
         await lifecycle.create(desk, wanted, now=await database.now(), actor="ada")
     assert set(refused.value.fields) == {field}

@@ -11,6 +11,7 @@ from otae.enrollment.sessions import open_session
 from otae.invitations import groups as group_invitations
 from otae.invitations import lifecycle, listing
 from otae.invitations.groups import GroupOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitee, Invitation, Person
@@ -103,7 +104,9 @@ async def test_lists_are_narrowed_to_a_group_with_its_sub_groups_and_to_a_group_
     assert await names(listing.Narrowed(group=other.id)) == ["eve"]
     assert await names(listing.Narrowed(group=uuid4())) == []
     assert await names(listing.Narrowed(group=other.id), Reach(frozenset({sales.id}))) == []
-    order = await group_invitations.order(desk, GroupOrder("sales", mode="two_factor"), now=now, actor="ada")
+    order = await group_invitations.order(
+        desk, GroupOrder("sales", InvitationTerms(mode="two_factor")), now=now, actor="ada"
+    )
     cleo = await Invitation.get(person__name="cleo")
     found = GroupInvitee(group_invitation_id=order.id, number=1, name="cleo", status="invited")
     found.person_id, found.invitation_id = cleo.person_id, cleo.id

@@ -6,6 +6,7 @@ import pytest
 
 from otae.invitations import lifecycle, new_links
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Event, Invitation, Pin
@@ -17,7 +18,9 @@ pytestmark = pytest.mark.anyio
 async def test_asked_for_twenty_times_at_once_it_is_sent_once(desk: Desk) -> None:
     now = await database.now()
     await add_person(desk, "ben")
-    made = await lifecycle.create(desk, InvitationOrder(user="ben", mode="two_factor"), now=now, actor="ada")
+    made = await lifecycle.create(
+        desk, InvitationOrder("ben", InvitationTerms(mode="two_factor")), now=now, actor="ada"
+    )
     await Invitation.filter(id=made.invitation.id).update(valid_until=now)
     await lifecycle.expire_due(now)
 
@@ -38,7 +41,9 @@ async def test_nine_wrong_entries_over_all_pins_and_doors_end_it(
 ) -> None:
     now = await database.now()
     await add_person(desk, "ben")
-    made = await lifecycle.create(desk, InvitationOrder(user="ben", mode="username_pin"), now=now, actor="ada")
+    made = await lifecycle.create(
+        desk, InvitationOrder("ben", InvitationTerms(mode="username_pin")), now=now, actor="ada"
+    )
     await Pin.all().update(link_tries=link, bare_tries=bare)
     await lifecycle.resend(desk, made.invitation, now=now, actor="ada")
     await Pin.filter(active=True).update(link_tries=3)

@@ -8,6 +8,7 @@ import pytest
 from otae.enrollment import sessions
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.overview import attention
 from otae.overview.progress import PATIENCE, progress_of
 from otae.store import database, paging, stuck
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.anyio
 async def invited(desk: Desk, name: str = "ben", *, rehearsal: bool = False) -> Invitation:
     now = await database.now()
     await Person(name=name, display_name=name.title(), email=f"{name}@example.test", created_at=now).save()
-    order = InvitationOrder(user=name, mode="username_pin", rehearsal=rehearsal)
+    order = InvitationOrder(name, InvitationTerms(mode="username_pin"), rehearsal=rehearsal)
     return (await lifecycle.create(desk, order, now=now, actor="ada")).invitation
 
 

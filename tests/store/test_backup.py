@@ -17,6 +17,7 @@ from otae.enrollment.signin import Entry
 from otae.errors import CannotStart, ChallengeUsed, Refusal, SetupLinkUnknown, SigninFailed
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.settings import Settings
 from otae.store import audit, backup, database, keyring
 from otae.store.backup_file import BackupReader, BackupUnreadable, BackupWriter
@@ -159,7 +160,7 @@ async def test_messages_with_a_dead_pin_are_cancelled_and_others_still_wait(desk
     now = await database.now()
     with_pin = await furnish(desk)
     await add_person(desk, "dora")
-    order = InvitationOrder(user="dora", mode="username_password")
+    order = InvitationOrder("dora", InvitationTerms(mode="username_password"))
     without = await lifecycle.create(desk, order, now=now, actor="ada")
     data = await taken(desk)
     await database.disconnect()
@@ -191,7 +192,7 @@ async def test_browsers_are_signed_out_and_links_and_jobs_are_over(restored: Des
 async def test_the_restored_installation_goes_on_numbering_and_working(restored: Desk, house: House) -> None:
     highest = max(event.id for event in await Event.all())
     await add_person(restored, "dora")
-    order = InvitationOrder(user="dora", mode="username_password")
+    order = InvitationOrder("dora", InvitationTerms(mode="username_password"))
     await lifecycle.create(restored, order, now=await database.now(), actor="ada")
     assert max(event.id for event in await Event.all()) > highest
     await audit.verify()

@@ -14,6 +14,7 @@ from otae.app import make_app
 from otae.directory import local
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.settings import Settings
 from otae.store import database
 from otae.store.desk import Desk
@@ -106,7 +107,7 @@ def invite(desk: Desk, ben: Person, now: datetime) -> Invite:
     """Give a function that invites Ben; his invitation comes back as its maker sees it, with link and PIN."""
 
     async def order(mode: str, *, way: str | None = None) -> lifecycle.Created:
-        asked = InvitationOrder(user=ben.name, mode=mode, send=False, show_pin=True, way=way)
+        asked = InvitationOrder(ben.name, InvitationTerms(mode=mode, send=False, way=way), show_pin=True)
         return await lifecycle.create(desk, asked, now=now, actor="ada")
 
     return order

@@ -6,6 +6,7 @@ import pytest
 
 from otae.invitations import lifecycle, new_links
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store import database, properties
 from otae.store.desk import Desk
 from otae.store.models import Counter, Delivery, Event, Invitation, Person, Pin
@@ -20,7 +21,7 @@ BUTTON = "Send me a new link"
 async def ended(desk: Desk, how: str = "expired", *, send: bool = True, mode: str = "two_factor") -> lifecycle.Created:
     """Invite Ben, and let the invitation end."""
     now = await database.now()
-    order = InvitationOrder(user="ben", mode=mode, send=send, show_pin=True)
+    order = InvitationOrder("ben", InvitationTerms(mode=mode, send=send), show_pin=True)
     made = await lifecycle.create(desk, order, now=now, actor="ada")
     if how == "failed":
         await lifecycle.fail(made.invitation, now=now, why="the tries are used up")

@@ -7,6 +7,7 @@ import pytest
 from otae.invitations import lifecycle
 from otae.invitations.mode_values import Values, set_values
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store import database, properties
 from otae.store.models import Counter, Delivery, EnrollmentSession, Event, Invitation, Pin
 from otae.web.addresses import INSTALL, LOGIN, NEW_LINK
@@ -55,7 +56,7 @@ async def send_again(site: Site, made: lifecycle.Created) -> str:
 
 async def sent(site: Site, mode: str = "username_pin", *, channel: str | None = None) -> lifecycle.Created:
     """Invite Ben by mail."""
-    order = InvitationOrder(user="ben", mode=mode, show_pin=True, pin_channel=channel)
+    order = InvitationOrder("ben", InvitationTerms(mode=mode, pin_channel=channel), show_pin=True)
     return await lifecycle.create(site.desk, order, now=await database.now(), actor="ada")
 
 

@@ -16,6 +16,7 @@ from otae.invitations import groups as group_invitations
 from otae.invitations import lifecycle
 from otae.invitations.groups import GroupOrder
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store import database
 from otae.store.models import (
     Delivery,
@@ -61,11 +62,13 @@ async def limited(site: Site) -> httpx2.AsyncClient:
         group = await Group.get_or_none(name="sales" if name == "ben" else "legal")
         group = group or await Group.create(name="sales.north" if name == "ben" else "legal")
         await Membership.create(group=group, person=person)
-        order = InvitationOrder(user=name, mode="username_pin", send=False)
+        order = InvitationOrder(name, InvitationTerms(mode="username_pin", send=False))
         await lifecycle.create(desk, order, now=now, actor="ada")
     await Group.create(name="sales")
     for group_name in ("sales", "legal"):
-        await group_invitations.order(desk, GroupOrder(group_name, mode="username_pin"), now=now, actor="ada")
+        await group_invitations.order(
+            desk, GroupOrder(group_name, InvitationTerms(mode="username_pin")), now=now, actor="ada"
+        )
     await add_role(desk, "sales desk", Draft(leaves=BOUNDED, groups=("sales",)), by=By("ada"), now=now)
     given = {"name": "sara", "password": PASSWORD, "role": "sales desk"}
     await administrators.create_administrator(desk, **given, now=now, actor="ada")

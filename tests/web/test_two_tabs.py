@@ -10,6 +10,7 @@ import pytest
 from otae.directory import local
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store import database
 from otae.store.models import BrowserSession, EnrollmentSession, Event, Invitation, Pin
 from otae.web.addresses import INSTALL, LOGIN, NEW_LINK, PROFILE
@@ -48,7 +49,7 @@ async def for_cleo(site: Site) -> lifecycle.Created:
         now=now,
         actor="a",
     )
-    order = InvitationOrder(user="cleo", mode="username_pin", send=False, show_pin=True)
+    order = InvitationOrder("cleo", InvitationTerms(mode="username_pin", send=False), show_pin=True)
     return await lifecycle.create(site.desk, order, now=now, actor="ada")
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from tortoise import fields
 
 from otae.store.models.base import Row
+from otae.store.models.terms import Terms
 
 if TYPE_CHECKING:
     from otae.store.models.invitations import Invitation
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from otae.store.models.people import Person
 
 
-class GroupInvitation(Row):
+class GroupInvitation(Terms):
     """One order to invite many people; its key is spent once, so that the same order invites nobody twice.
 
     `source`: "group" (then `domain` and `name` are the group's) or "csv" (then `name` is the file's).
@@ -29,13 +30,6 @@ class GroupInvitation(Row):
     source = fields.CharField(max_length=10, default="group")
     domain = fields.CharField(max_length=100, default="local")
     name = fields.CharField(max_length=200)
-    mode = fields.CharField(max_length=32)
-    ownership = fields.CharField(max_length=16)
-    platform = fields.CharField(max_length=16, default="macos")
-    way = fields.CharField(max_length=10, null=True)
-    send = fields.BooleanField(default=True)
-    note = fields.CharField(max_length=500, default="")
-    pin_channel = fields.CharField(max_length=10, default="mail")
     include_pending = fields.BooleanField(default=False)
     include_enrolled = fields.BooleanField(default=False)
     url_template_id: UUID | None

@@ -6,20 +6,20 @@ from uuid import UUID
 from tortoise import fields
 
 from otae.store.models.base import Row, Searched, SearchedManager
+from otae.store.models.terms import Terms
 
 if TYPE_CHECKING:
     from otae.store.models.notifications import NotificationTemplate
     from otae.store.models.people import Person
 
 
-class Invitation(Searched):
+class Invitation(Terms, Searched):
     """One person asked to enroll one Mac.
 
     `token_hash`: SHA-256 hex of the invitation token; `token_sealed` (purpose "invitation.token") lives as long as
     the invitation can still be used; `replaced_token_hash`: of the token before it, which opens nothing.
     `rehearsal_ca`: DER of the one-off device CA of a rehearsal, null otherwise. `display_name`, `email`, `phone`,
-    `language`: the person's as they were when invited. `pin_channel`: how the PIN goes out: "mail", "sms", "shown"
-    (to the administrator, once) or "card" (printed). `carrier`: name of the carrier that text messages go to where
+    `language`: the person's as they were when invited. `carrier`: name of the carrier that text messages go to where
     they go out as mail, "" for the one of the server.
     """
 
@@ -29,9 +29,6 @@ class Invitation(Searched):
     person: "fields.ForeignKeyRelation[Person]" = fields.ForeignKeyField(
         "otae.Person", related_name="invitations", on_delete=fields.CASCADE
     )
-    mode = fields.CharField(max_length=32)
-    ownership = fields.CharField(max_length=16)
-    platform = fields.CharField(max_length=16, default="macos")
     serial = fields.CharField(max_length=64, null=True)
     status = fields.CharField(max_length=16, default="pending")
     token_hash = fields.CharField(max_length=64, unique=True)
@@ -39,14 +36,10 @@ class Invitation(Searched):
     replaced_token_hash = fields.CharField(max_length=64, null=True)
     generation = fields.IntField(default=1)
     valid_until = fields.DatetimeField(null=True)
-    way = fields.CharField(max_length=10, null=True)
-    send = fields.BooleanField(default=True)
     display_name = fields.CharField(max_length=200, default="")
     email = fields.CharField(max_length=254, null=True)
     phone = fields.CharField(max_length=32, null=True)
     language = fields.CharField(max_length=20, default="")
-    note = fields.CharField(max_length=500, default="")
-    pin_channel = fields.CharField(max_length=10, default="mail")
     carrier = fields.CharField(max_length=100, default="")
     url_template_id: UUID | None
     url_template: "fields.ForeignKeyNullableRelation[NotificationTemplate]" = fields.ForeignKeyField(

@@ -9,15 +9,16 @@ from starlette.responses import Response
 
 from otae.directory import groups as directory
 from otae.errors import InputRefused, StaleState
-from otae.invitations import channels, csv_source, exports, groups, results
+from otae.invitations import csv_source, exports, groups, results
 from otae.invitations.groups import GroupInvitationRow, GroupOrder, Status
 from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.invitations.results import Progress
 from otae.web.addresses import UPLOAD_CAP
 from otae.web.admin import picker, remedies
 from otae.web.admin.entries import address, asked, download, found, number, one_of, row_id
-from otae.web.admin.invitations import CHOOSE, PIN_CHANNELS, InvitationForm, sentence
+from otae.web.admin.invitations import sentence
 from otae.web.admin.statuses import OWNERSHIPS, STATUSES
+from otae.web.admin.terms_form import CHOOSE, PIN_CHANNELS_SENT, TermsForm
 from otae.web.forms import BooleanField, FileField, InputRequired, Length, SelectField, StringField
 from otae.web.guards import Console
 from otae.web.pages import go, render, wants_part
@@ -42,8 +43,6 @@ STANDS: Final = {
     "done": _("Done"),
     "cancelled": _("Cancelled"),
 }
-#: How the PINs of many go out: nobody could be shown them.
-PIN_CHANNELS_OF_MANY: Final = {name: words for name, words in PIN_CHANNELS.items() if name not in channels.BY_HAND}
 #: Why somebody is not invited → what stands in the list.
 REASONS: Final = {code: _(words) for code, words in results.WHY.items()}
 #: What the list of people can be narrowed to → its word.
@@ -65,36 +64,20 @@ MAILS: Final = {
 }
 
 
-class GroupInvitationForm(InvitationForm):
+class GroupInvitationForm(TermsForm):
     """Which group to invite, and how; everything else as for one person."""
 
-    despite = None
     recipient = None
     serial = None
-    show_pin = None
     carrier = None
-    pin_channel = SelectField(_("PIN by"), invalid_choice_message=CHOOSE, choices=PIN_CHANNELS_OF_MANY, default="")
+    pin_channel = SelectField(_("PIN by"), invalid_choice_message=CHOOSE, choices=PIN_CHANNELS_SENT, default="")
     group = StringField(_("Group"), [InputRequired(_("Enter a group.")), Length(max=201)])
     include_pending = BooleanField(_("Invite also who has an invitation that waits"))
     include_enrolled = BooleanField(_("Invite also who has an enrolled Mac"))
 
     def order(self, name: str) -> GroupOrder:
         """Return what was entered, as the room takes it; the form's own id is the key. ``name``: of group or file."""
-        return GroupOrder(
-            name,
-            key=self.form_id.data,
-            mode=self.mode.data,
-            ownership=self.ownership.data,
-            platform=self.platform.data,
-            send=self.send.data,
-            url_template=self.url_template.data,
-            pin_template=self.pin_template.data,
-            confirmation_template=self.confirmation_template.data,
-            pin_channel=self.pin_channel.data or None,
-            note=self.note.data or "",
-            include_pending=self.include_pending.data,
-            include_enrolled=self.include_enrolled.data,
-        )
+        return self.entered(GroupOrder, group=name, key=self.form_id.data, terms=self.terms())
 
 
 class CSVForm(GroupInvitationForm):

@@ -9,7 +9,7 @@ from uuid import UUID
 from starlette.responses import PlainTextResponse, Response
 
 from otae.errors import InputRefused, ModeOff, Refusal
-from otae.invitations import afresh, changes, channels, lifecycle
+from otae.invitations import afresh, changes, channels, lifecycle, terms
 from otae.invitations.channels import CARD
 from otae.invitations.details import Details, InvitationRow, read
 from otae.invitations.modes import MODES, title_of
@@ -113,7 +113,7 @@ async def _ask_extend(visit: Console, details: Details, form: ExtendForm, *, sta
         "works": _works(row, visit.now),
         "lasts": span(end - visit.now) if end else "",
         "soonest": _minute(visit.now),
-        "latest": _minute(visit.now + lifecycle.LONGEST),
+        "latest": _minute(visit.now + terms.LONGEST),
     }
     return render(visit.request, "admin/invitations/extend.html", context, status=status)
 

@@ -11,8 +11,6 @@ from uuid import UUID, uuid4
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
-from otae.delivery import carriers, servers, templates
-from otae.delivery.sms import CARRIER
 from otae.directory import groups as directory
 from otae.directory import local
 from otae.directory.reach import Reach
@@ -24,21 +22,11 @@ from otae.invitations.modes import MODES, Mode, default_mode, enabled_modes, tit
 from otae.overview.progress import PATIENCE, STEPS, progress_of
 from otae.store.paging import MOST_COUNTED
 from otae.web.admin import invitation, picker, remedies
-from otae.web.admin.statuses import OWNERSHIPS, PLATFORMS, STATUSES
+from otae.web.admin.statuses import OWNERSHIPS, STATUSES
+from otae.web.admin.terms_form import PIN_CHANNELS_SENT, TermsForm
 from otae.web.admin.waiting import factors
 from otae.web.failures import Failure
-from otae.web.forms import (
-    BooleanField,
-    Form,
-    HiddenField,
-    InputRequired,
-    Length,
-    Optional,
-    RadioField,
-    SelectField,
-    StringField,
-    TextAreaField,
-)
+from otae.web.forms import BooleanField, HiddenField
 from otae.web.guards import Console, wrong_role
 from otae.web.pages import go, render, wants_part
 from otae.words import gettext as _
@@ -46,16 +34,6 @@ from otae.words import gettext as _
 WHERE: Final = "/admin/invitations"
 PAGE: Final = 50
 STUCK: Final = "stuck"
-CHOOSE: Final = _("Choose one of these.")
-AS_THE_MODE: Final = _("As the mode has it")
-#: How the PIN goes out → its words; those that show it stand last.
-PIN_CHANNELS: Final = {
-    "": _("As the mode has it, usually mail"),
-    channels.MAIL: _("Mail"),
-    channels.SMS: _("Text message"),
-    channels.SHOWN: _("Shown to me once"),
-    channels.CARD: _("Printed card"),
-}
 HOUR: Final = timedelta(hours=1)
 #: What an address may name a row by, or nothing.
 ID: Final = re.compile(r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?")
@@ -104,49 +82,14 @@ class Filter:
         return listing.Narrowed(self.mode, self.ownership, self.q, group, order)
 
 
-class InvitationForm(Form):
-    """Whom to invite, and how. ``form_id``: spent when the form is taken, so that it is taken once.
+class InvitationForm(TermsForm):
+    """The form for one person.
 
     ``despite``: id of the person who is to be invited although an invitation of theirs works already.
     """
 
-    form_id = HiddenField()
     despite = HiddenField()
-    domain = SelectField(_("Look in"), default="", invalid_choice_message=CHOOSE)
-    recipient = StringField(_("User name"), [InputRequired(_("Enter a user name.")), Length(max=201)])
-    platform = SelectField(_("Platform"), invalid_choice_message=CHOOSE, choices=PLATFORMS, default="macos")
-    ownership = RadioField(
-        _("Device ownership"), invalid_choice_message=CHOOSE, choices=OWNERSHIPS, default="corporate"
-    )
-    serial = StringField(_("Serial number"), [Optional(), Length(max=100)])
-    mode = RadioField(_("Enrollment mode"), invalid_choice_message=CHOOSE)
-    url_template = SelectField(_("Invitation mail"), invalid_choice_message=CHOOSE, default="")
-    pin_template = SelectField(_("PIN mail"), invalid_choice_message=CHOOSE, default="")
-    confirmation_template = SelectField(_("Confirmation mail"), invalid_choice_message=CHOOSE, default="")
-    note = TextAreaField(_("Note"), [Length(max=orders.LONGEST_NOTE)])
-    pin_channel = SelectField(_("PIN by"), invalid_choice_message=CHOOSE, choices=PIN_CHANNELS, default="")
-    carrier = SelectField(_("Mobile carrier"), invalid_choice_message=CHOOSE, default="")
-    send = BooleanField(_("Send invitation"), default=True)
     show_pin = BooleanField(_("Show me the PIN once"))
-
-    async def prepare(self) -> Self:
-        """Fill in what can be chosen."""
-        if self.domain is not None:
-            self.domain.choices = await picker.domains()
-        self.mode.choices = {mode.name: mode.title for mode in await enabled_modes()}
-        for kind in ("url", "pin", "confirmation"):
-            rows = await templates.list_templates(kind)
-            self[f"{kind}_template"].choices = {"": AS_THE_MODE} | {str(row.id): row.name for row in rows}
-        if "carrier" in self:
-            names = [row.name for row in await carriers.list_carriers()] if await _by_carrier() else []
-            self.carrier.choices = {"": _("As the gateway has it")} | {name: name for name in names}
-        return self
-
-
-async def _by_carrier() -> bool:
-    """Tell whether text messages go out as mail to carriers."""
-    active = await servers.active_server("sms")
-    return active is not None and active.gateway == CARRIER
 
 
 async def index(visit: Console) -> Response:
@@ -248,7 +191,7 @@ async def _show(
     block: str | None = None,
 ) -> Response:
     if not visit.may("invitation.secret"):
-        form.pin_channel.choices = {name: words for name, words in PIN_CHANNELS.items() if name not in channels.BY_HAND}
+        form.pin_channel.choices = PIN_CHANNELS_SENT
     asked = visit.request.query_params if block else {"recipient": form.recipient.data, "domain": form.domain.data}
     people = await picker.people(visit, asked.get("recipient") or "", asked.get("domain") or "")
     context = {
@@ -282,22 +225,8 @@ def _and(words: Iterable[str]) -> str:
 
 
 def _order(form: InvitationForm, reach: Reach) -> orders.InvitationOrder:
-    return orders.InvitationOrder(
-        picker.named(form.recipient.data, form.domain.data),
-        reach=reach,
-        mode=form.mode.data,
-        ownership=form.ownership.data,
-        platform=form.platform.data,
-        serial=form.serial.data or None,
-        send=form.send.data,
-        show_pin=form.show_pin.data,
-        url_template=form.url_template.data,
-        pin_template=form.pin_template.data,
-        confirmation_template=form.confirmation_template.data,
-        pin_channel=form.pin_channel.data or None,
-        carrier=form.carrier.data or "",
-        note=form.note.data or "",
-    )
+    user = picker.named(form.recipient.data, form.domain.data)
+    return orders.InvitationOrder(user, form.terms(), form.show_pin.data, reach=reach)
 
 
 def _form_id(form: InvitationForm) -> UUID:

@@ -34,7 +34,7 @@ async def of_invitation(visit: Console, order: InvitationOrder, refused: Contain
         if person is not None and not await visit.reach.holds(person.id):
             person = None
         if person is not None or domain in {"", DOMAIN}:
-            found += of_person(visit, person, order.mode or "")
+            found += of_person(visit, person, order.terms.mode or "")
     return found
 
 

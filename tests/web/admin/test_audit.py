@@ -9,6 +9,7 @@ import pytest
 from otae.directory import local
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store import audit
 from otae.store.models import AuditEntry, Person
 from otae.web.admin.audit import PAGE
@@ -80,7 +81,7 @@ async def test_entries_about_an_invitation_name_its_person_and_what_was_given(
     site: Site, console: httpx2.AsyncClient, now: datetime
 ) -> None:
     ben = await local.add_person(site.desk, name="ben", email="ben@example.test", now=now, actor="ada")
-    order = InvitationOrder(user="ben", mode="username_pin")
+    order = InvitationOrder("ben", InvitationTerms(mode="username_pin"))
     one = (await lifecycle.create(site.desk, order, now=now, actor="ada")).invitation
     for what in ("extend", "link", "resend", "revoke"):
         assert (await console.post(f"/admin/invitations/{one.id}/{what}")).status_code in {200, 303}, what

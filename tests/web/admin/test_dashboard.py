@@ -10,6 +10,7 @@ from otae.enrollment import sessions
 from otae.errors import DeviceMismatch
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store import jobs
 from otae.store.database import now as database_now
 from otae.store.models import Certificate, Delivery, Heartbeat, Job, Person
@@ -57,7 +58,9 @@ async def test_what_is_stuck_is_shown_with_the_reason(
 async def test_a_pin_that_did_not_arrive_is_stuck_on_every_page(
     console: httpx2.AsyncClient, site: Site, ben: Person, now: datetime
 ) -> None:
-    created = await lifecycle.create(site.desk, InvitationOrder(user=ben.name, mode="two_factor"), now=now, actor="ada")
+    created = await lifecycle.create(
+        site.desk, InvitationOrder(ben.name, InvitationTerms(mode="two_factor")), now=now, actor="ada"
+    )
     undelivered = Delivery.filter(invitation_id=created.invitation.id, kind="pin")
     assert await undelivered.update(status="failed", answer="550 5.1.1 no such mailbox") == 1
     here = f"/admin/invitations/{created.invitation.id}"

@@ -11,6 +11,7 @@ from otae.errors import ChallengeUsed
 from otae.invitations import lifecycle
 from otae.invitations.details import SHOWN
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store.models import AuditEntry, Delivery, Event, Invitation, Person
 from otae.store.records import about, note, note_refusal
 from tests.web.conftest import Invite, Site
@@ -69,7 +70,7 @@ async def test_a_refusal_is_told_with_reason_code_and_advice(
 async def test_a_pin_that_never_went_out_is_not_said_to_work(
     console: httpx2.AsyncClient, site: Site, ben: Person, now: datetime
 ) -> None:
-    order = InvitationOrder(user=ben.name, mode="two_factor")
+    order = InvitationOrder(ben.name, InvitationTerms(mode="two_factor"))
     created = await lifecycle.create(site.desk, order, now=now, actor="ada")
     address = f"/admin/invitations/{created.invitation.id}"
     assert "did not reach the person" not in (await console.get(address)).text
@@ -107,7 +108,7 @@ async def test_sending_again_makes_a_new_pin(console: httpx2.AsyncClient, site: 
 
 
 async def test_extending_gives_more_time(console: httpx2.AsyncClient, site: Site, ben: Person, now: datetime) -> None:
-    order = InvitationOrder("ben", mode="username_pin", send=False)
+    order = InvitationOrder("ben", InvitationTerms(mode="username_pin", send=False))
     created = await lifecycle.create(site.desk, order, now=now - timedelta(hours=10), actor="ada")
     await console.post(f"/admin/invitations/{created.invitation.id}/extend")
     row = await Invitation.get(id=created.invitation.id)
@@ -201,7 +202,7 @@ async def test_what_is_no_invitation_is_not_found(console: httpx2.AsyncClient, p
 async def test_a_rehearsals_invitation_is_not_shown(
     console: httpx2.AsyncClient, site: Site, ben: Person, now: datetime
 ) -> None:
-    order = InvitationOrder("ben", mode="username_pin", send=False, rehearsal=True)
+    order = InvitationOrder("ben", InvitationTerms(mode="username_pin", send=False), rehearsal=True)
     created = await lifecycle.create(site.desk, order, now=now, actor="rehearsal")
     assert (await console.get(f"/admin/invitations/{created.invitation.id}")).status_code == 404
 

@@ -13,6 +13,7 @@ from otae.invitations import groups as group_orders
 from otae.invitations import lifecycle
 from otae.invitations.groups import GroupOrder
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store.models import Delivery, Event, Invitation, Person
 from otae.store.records import about, note
 from otae.web.admin import invitations
@@ -65,10 +66,14 @@ async def test_the_list_is_narrowed_to_a_group_or_a_group_invitation_and_its_cou
         site.desk, name="cleo", password=None, email="c@x.test", groups=["Sales"], now=now, actor="a"
     )
     for name in ("ben", "cleo"):
-        await lifecycle.create(site.desk, InvitationOrder(user=name, mode="username_pin"), now=now, actor="ada")
+        await lifecycle.create(
+            site.desk, InvitationOrder(name, InvitationTerms(mode="username_pin")), now=now, actor="ada"
+        )
     sales = await groups.find_group("Sales")
     assert sales is not None
-    order = await group_orders.order(site.desk, GroupOrder("Sales", mode="username_pin"), now=now, actor="ada")
+    order = await group_orders.order(
+        site.desk, GroupOrder("Sales", InvitationTerms(mode="username_pin")), now=now, actor="ada"
+    )
     everybody = (await console.get("/admin/invitations")).text
     assert f'<option value="{sales.id}">Sales</option>' in everybody
     assert f'<option value="{order.id}">' in everybody
@@ -111,7 +116,7 @@ async def test_older_invitations_follow_without_gap(
     console: httpx2.AsyncClient, site: Site, ben: Person, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(invitations, "PAGE", 2)
-    order = InvitationOrder("ben", mode="username_password", send=False)
+    order = InvitationOrder("ben", InvitationTerms(mode="username_password", send=False))
     made = [
         (await lifecycle.create(site.desk, order, now=now - timedelta(hours=hour), actor="ada")).invitation.id
         for hour in range(5)
@@ -149,7 +154,7 @@ async def test_the_list_alone_is_a_part_of_the_page(console: httpx2.AsyncClient,
 
 async def test_hostile_names_stay_text(console: httpx2.AsyncClient, site: Site, now: datetime) -> None:
     await local.add_person(site.desk, name="cleo", display_name=HOSTILE, email="c@example.test", now=now, actor="ada")
-    order = InvitationOrder("cleo", mode="username_pin", send=False)
+    order = InvitationOrder("cleo", InvitationTerms(mode="username_pin", send=False))
     created = await lifecycle.create(site.desk, order, now=now, actor=HOSTILE)
     await lifecycle.link_opened(created.invitation, now=now, browser=HOSTILE)
     for address in (

@@ -12,6 +12,7 @@ from otae.enrollment.signin import Entry
 from otae.errors import SigninFailed
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store.desk import Desk
 from otae.store.models import Administrator, Counter, Invitation, PasswordLink, Person
 from tests.accounts.counted import key_of
@@ -186,7 +187,7 @@ async def test_the_list_narrows_by_group_role_and_state(site: Site, console: htt
 
 
 async def test_who_was_invited_and_renamed_is_still_one_person(site: Site, ben: Person, now: datetime) -> None:
-    asked = InvitationOrder(user="ben", mode="username_pin", send=False)
+    asked = InvitationOrder("ben", InvitationTerms(mode="username_pin", send=False))
     created = await lifecycle.create(site.desk, asked, now=now, actor="ada")
     changed = await local.update_person(site.desk, ben, display_name="Ben Stone", now=now, actor="ada")
     assert created.invitation.person_id == changed.id

@@ -8,6 +8,7 @@ import pytest
 from otae.directory import local
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.settings import Settings
 from tests.web.conftest import Site
 
@@ -45,7 +46,7 @@ async def test_neither_case_nor_diacritics_decide(site: Site, console: httpx2.As
         await local.add_person(
             site.desk, name=name, display_name=shown, email=f"{name}@example.test", now=now, actor="ada"
         )
-        order = InvitationOrder(user=name, mode="username_pin", send=False)
+        order = InvitationOrder(name, InvitationTerms(mode="username_pin", send=False))
         await lifecycle.create(site.desk, order, now=now, actor="ada")
     for path in ("/admin/users", "/admin/invitations"):
         for typed, shown in FOUND:

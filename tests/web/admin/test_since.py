@@ -8,6 +8,7 @@ import pytest
 from otae.directory import servers
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.store import database
 from otae.store.models import DirectoryServer, Invitation, Person
 from tests.servers import ldap_trees, slapd
@@ -43,7 +44,9 @@ async def invited(site: Site, server: LdapServer) -> None:
     )  # fmt: skip
     now = await database.now()
     await servers.add_directory(site.desk, entry, now=now, actor="ada")
-    await lifecycle.create(site.desk, InvitationOrder("example.test/ben", mode="two_factor"), now=now, actor="ada")
+    await lifecycle.create(
+        site.desk, InvitationOrder("example.test/ben", InvitationTerms(mode="two_factor")), now=now, actor="ada"
+    )
 
 
 async def test_of_our_own_people_it_is_told_too_and_nothing_while_nothing_changed(

@@ -1,0 +1,40 @@
+"""The options of a command that fill the terms of an invitation."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from functools import wraps
+from typing import Final
+
+import click
+
+from otae.invitations.channels import CHANNELS
+from otae.invitations.terms import OWNERSHIPS, PLATFORMS, InvitationTerms
+
+#: Each fills the field of its name.
+OPTIONS: Final[Sequence[Callable[[Callable[..., None]], Callable[..., None]]]] = (
+    click.option("--mode", help="Enrollment mode; the server property's default when left out."),
+    click.option("--ownership", default="corporate", type=click.Choice(OWNERSHIPS), show_default=True),
+    click.option("--platform", default="macos", type=click.Choice(PLATFORMS), show_default=True),
+    click.option("--serial", help="Serial number of the one Mac this invitation is for."),
+    click.option(
+        "--no-send", "send", is_flag=True, callback=lambda _context, _option, given: not given, help="Send nothing."
+    ),
+    click.option("--note", default="", help="A sentence for the people invited; it stands in the messages."),
+    click.option(
+        "--pin-channel", type=click.Choice(CHANNELS), help="How the PIN goes out; as the mode has it when left out."
+    ),
+)
+
+
+def terms_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give ``command`` the options, and what was given with them as one argument ``terms``."""
+
+    @wraps(command)
+    def with_terms(**given: object) -> None:
+        names = [each.name for each in fields(InvitationTerms) if each.name in given]
+        terms = InvitationTerms(**{name: given.pop(name) for name in names})  # type: ignore[arg-type]  # options have the fields' types
+        command(terms=terms, **given)
+
+    for option in reversed(OPTIONS):
+        with_terms = option(with_terms)
+    return with_terms

@@ -1,0 +1,193 @@
+"""The terms of an invitation: everything that is asked for apart from whom to invite.
+
+One value for one person and for a group, for forms, commands and tables. A new field has its place here, in the columns
+(`store.models.terms`), in the form (`web.admin.terms_form`) and in the options of the command (`cli.terms_options`).
+"""
+
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from otae.apple.fields import SERIAL
+from otae.delivery.carriers import find_carrier
+from otae.directory import local
+from otae.errors import InputRefused, ModeOff
+from otae.invitations import channels, mode_values, tokens
+from otae.invitations.handing import snapshot
+from otae.invitations.modes import Mode, default_mode, mode_of
+from otae.store.desk import Desk
+from otae.store.models import GroupInvitation, Invitation, NotificationTemplate, Person
+from otae.text import identifier, why_refused
+
+OWNERSHIPS: Final = ("corporate", "employee")
+PLATFORMS: Final = ("macos",)
+WAYS: Final = ("ota", "profile")
+LONGEST_NOTE: Final = 500
+#: Apple's oldest serial numbers have eight characters; fewer are a slip.
+SHORTEST_SERIAL: Final = 8
+#: Furthest end that may be asked for.
+LONGEST: Final[timedelta] = mode_values.LONGEST
+#: Fields that name a template; their columns end in `_id`.
+TEMPLATES: Final = ("url_template", "pin_template", "confirmation_template")
+#: Fields that only an invitation of one person has.
+OF_ONE_PERSON: Final = frozenset({"serial", "carrier", "valid_until"})
+
+
+@dataclass(frozen=True)
+class InvitationTerms:
+    """How somebody is invited, as it is asked for, or as `check_terms` made it complete.
+
+    ``mode``: None for the default one. ``serial``: bind to this Mac. ``way``: "ota" or "profile", None for the server
+    property. The templates: name or id of the one to use, None for the mode's, else the default. ``pin_channel``: one
+    of `channels.CHANNELS`, None for as the mode has it. ``carrier``: whose text messages go out as mail, "" for the
+    gateway's own. ``note``: for the person, in the messages. ``valid_until``: None for the mode's whole time. ``send``:
+    mail link and PIN.
+    """
+
+    mode: str | None = None
+    ownership: str = "corporate"
+    platform: str = "macos"
+    serial: str | None = None
+    way: str | None = None
+    url_template: str | None = None
+    pin_template: str | None = None
+    confirmation_template: str | None = None
+    pin_channel: str | None = None
+    carrier: str = ""
+    note: str = ""
+    valid_until: datetime | None = None
+    send: bool = True
+
+
+@dataclass(frozen=True)
+class CheckedTerms:
+    """Terms in which nothing is left open, templates by their ids, with their mode as it is in force."""
+
+    terms: InvitationTerms
+    mode: Mode
+
+    @property
+    def channel(self) -> str:
+        """How the PIN goes out."""
+        return self.terms.pin_channel or channels.MAIL
+
+
+async def check_terms(
+    asked: InvitationTerms, *, now: datetime, shown_too: bool = False, by_mail: bool = False
+) -> tuple[CheckedTerms | None, dict[str, str]]:
+    """Return the terms, complete, with what is wrong with them: words by field, the templates under "templates".
+
+    ``shown_too``: the PIN is also to be shown, else "show_pin" may be wrong; ``by_mail``: it goes by mail, whatever the
+    policy of its mode. None for the terms when the mode is not known, or off.
+    """
+    wrong: dict[str, str] = {}
+    mode = await _mode(asked.mode, wrong)
+    if asked.ownership not in OWNERSHIPS:
+        wrong["ownership"] = "choose corporate or employee"
+    if asked.platform not in PLATFORMS:
+        wrong["platform"] = "only macos is offered"
+    if asked.way is not None and asked.way not in WAYS:
+        wrong["way"] = "choose ota or profile"
+    if asked.carrier and await find_carrier(local.printable(asked.carrier)) is None:
+        wrong["carrier"] = "there is no carrier with this name"
+    if len(asked.note) > LONGEST_NOTE or why_refused(asked.note.replace("\r", "").replace("\n", "")):
+        wrong["note"] = f"use at most {LONGEST_NOTE} characters, none that hides or turns text"
+    if words := why_no_end(asked.valid_until, now=now):
+        wrong["valid_until"] = words
+    serial = identifier(asked.serial or "")
+    serial = serial.upper() if serial.islower() else serial  # base64 of a virtual machine stays as it is
+    if serial and (len(serial) < SHORTEST_SERIAL or not SERIAL.fullmatch(serial)):
+        wrong["serial"] = "a serial number has 8 to 64 letters and digits; a virtual machine's may hold + / and spaces"
+    templates: dict[str, Any] = {name: await _template(name, getattr(asked, name), mode, wrong) for name in TEMPLATES}
+    channel = await _channel(asked.pin_channel, mode, wrong, shown_too=shown_too) if not by_mail else channels.MAIL
+    if mode is None:
+        return None, wrong
+    terms = replace(
+        asked, mode=mode.name, serial=serial or None, note=asked.note.strip(), pin_channel=channel, **templates
+    )
+    return CheckedTerms(terms, mode), wrong
+
+
+def why_no_end(until: datetime | None, *, now: datetime) -> str:
+    """Say why an invitation cannot end then: it is past, or too far away; "" when it can."""
+    if until is None or now < until <= now + LONGEST:
+        return ""
+    return "this time is past" if until <= now else f"use a time within {LONGEST.days} days"
+
+
+def columns(terms: InvitationTerms, table: type[Invitation | GroupInvitation] = Invitation) -> dict[str, Any]:
+    """Return the columns of ``table`` that hold ``terms``, which `check_terms` made complete."""
+    values = {name: getattr(terms, name) for name in names_in(table)}
+    for name in TEMPLATES:
+        chosen = values.pop(name)
+        values[f"{name}_id"] = UUID(chosen) if chosen else None
+    return values
+
+
+def terms_of(row: Invitation | GroupInvitation) -> InvitationTerms:
+    """Return the terms that a row holds, as `columns` wrote them."""
+    values = {name: getattr(row, f"{name}_id" if name in TEMPLATES else name) for name in names_in(type(row))}
+    return InvitationTerms(**values | {name: str(values[name]) for name in TEMPLATES if values[name]})
+
+
+def names_in(table: type[Invitation | GroupInvitation]) -> list[str]:
+    """Return the names of the terms that ``table`` has columns for."""
+    left_out = OF_ONE_PERSON if table is GroupInvitation else frozenset()
+    return [each.name for each in fields(InvitationTerms) if each.name not in left_out]
+
+
+def new_invitation(
+    desk: Desk,
+    checked: CheckedTerms,
+    person: Person,
+    *,
+    region: str,
+    now: datetime,
+    actor: str,
+    rehearsal: bool = False,
+) -> tuple[Invitation, str]:
+    """Return the invitation of ``person``, not saved yet, with its token.
+
+    ``region``: as `phones.own_region` gives it.
+    """
+    invitation = Invitation(
+        person=person, rehearsal=rehearsal, created_by=actor[:100], created_at=now, **columns(checked.terms)
+    )
+    token, held = tokens.mint(desk, invitation)
+    end = checked.terms.valid_until or checked.mode.end(now)
+    invitation.update_from_dict(held | snapshot(person, region) | {"valid_until": end})
+    return invitation, token
+
+
+async def _mode(name: str | None, wrong: dict[str, str]) -> Mode | None:
+    try:
+        return await mode_of(name) if name else await default_mode()
+    except ModeOff as refusal:
+        wrong["mode"] = refusal.detail
+        return None
+
+
+async def _channel(wanted: str | None, mode: Mode | None, wrong: dict[str, str], *, shown_too: bool) -> str:
+    try:
+        return await channels.choose(mode, wanted, shown_too=shown_too) if mode else channels.MAIL
+    except InputRefused as refusal:
+        wrong.update(refusal.fields)
+        return channels.MAIL
+
+
+async def _template(field: str, wanted: str | None, mode: Mode | None, wrong: dict[str, str]) -> str | None:
+    """Return the id of the template that is asked for, else of the one that the mode names, if it still exists."""
+    kind = field.removesuffix("_template")
+    if not wanted:
+        named = mode.templates.get(kind) if mode else None
+        row = await NotificationTemplate.get_or_none(kind=kind, id=UUID(named)) if named else None
+        return str(row.id) if row else None
+    try:
+        found = await NotificationTemplate.get_or_none(kind=kind, id=UUID(wanted))
+    except ValueError:
+        found = await NotificationTemplate.get_or_none(kind=kind, name=local.printable(wanted))
+    if found is None:
+        wrong["templates"] = f"there is no {kind} template {wanted[:100]!r}"
+        return None
+    return str(found.id)

@@ -1,0 +1,85 @@
+"""What the forms that invite one person, a group, and the people of a file have in common."""
+
+from typing import Final, Self
+
+from otae.delivery import carriers, servers, templates
+from otae.delivery.sms import CARRIER
+from otae.invitations import channels
+from otae.invitations.modes import enabled_modes
+from otae.invitations.terms import LONGEST_NOTE, TEMPLATES, InvitationTerms
+from otae.web.admin import picker
+from otae.web.admin.statuses import OWNERSHIPS, PLATFORMS
+from otae.web.forms import (
+    BooleanField,
+    Form,
+    HiddenField,
+    InputRequired,
+    Length,
+    Optional,
+    RadioField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from otae.words import gettext as _
+
+CHOOSE: Final = _("Choose one of these.")
+AS_THE_MODE: Final = _("As the mode has it")
+#: How the PIN goes out → its words; those that show it stand last.
+PIN_CHANNELS: Final = {
+    "": _("As the mode has it, usually mail"),
+    channels.MAIL: _("Mail"),
+    channels.SMS: _("Text message"),
+    channels.SHOWN: _("Shown to me once"),
+    channels.CARD: _("Printed card"),
+}
+#: The same without those that show it.
+PIN_CHANNELS_SENT: Final = {name: words for name, words in PIN_CHANNELS.items() if name not in channels.BY_HAND}
+
+
+class TermsForm(Form):
+    """Whom to invite, and how: what forms for one person, for a group and for a file have in common.
+
+    ``form_id``: spent when the form is taken, so that it is taken once. Each field of `InvitationTerms` is asked for by
+    the field of its name; a form without one sets it to None.
+    """
+
+    form_id = HiddenField()
+    domain = SelectField(_("Look in"), default="", invalid_choice_message=CHOOSE)
+    recipient = StringField(_("User name"), [InputRequired(_("Enter a user name.")), Length(max=201)])
+    platform = SelectField(_("Platform"), invalid_choice_message=CHOOSE, choices=PLATFORMS, default="macos")
+    ownership = RadioField(
+        _("Device ownership"), invalid_choice_message=CHOOSE, choices=OWNERSHIPS, default="corporate"
+    )
+    serial = StringField(_("Serial number"), [Optional(), Length(max=100)])
+    mode = RadioField(_("Enrollment mode"), invalid_choice_message=CHOOSE)
+    url_template = SelectField(_("Invitation mail"), invalid_choice_message=CHOOSE, default="")
+    pin_template = SelectField(_("PIN mail"), invalid_choice_message=CHOOSE, default="")
+    confirmation_template = SelectField(_("Confirmation mail"), invalid_choice_message=CHOOSE, default="")
+    note = TextAreaField(_("Note"), [Length(max=LONGEST_NOTE)])
+    pin_channel = SelectField(_("PIN by"), invalid_choice_message=CHOOSE, choices=PIN_CHANNELS, default="")
+    carrier = SelectField(_("Mobile carrier"), invalid_choice_message=CHOOSE, default="")
+    send = BooleanField(_("Send invitation"), default=True)
+
+    async def prepare(self) -> Self:
+        """Fill in what can be chosen."""
+        if self.domain is not None:
+            self.domain.choices = await picker.domains()
+        self.mode.choices = {mode.name: mode.title for mode in await enabled_modes()}
+        for name in TEMPLATES:
+            rows = await templates.list_templates(name.removesuffix("_template"))
+            self[name].choices = {"": AS_THE_MODE} | {str(row.id): row.name for row in rows}
+        if self.carrier is not None:
+            names = [row.name for row in await carriers.list_carriers()] if await _by_carrier() else []
+            self.carrier.choices = {"": _("As the gateway has it")} | {name: name for name in names}
+        return self
+
+    def terms(self) -> InvitationTerms:
+        """Return the terms as they were entered."""
+        return self.entered(InvitationTerms)
+
+
+async def _by_carrier() -> bool:
+    """Tell whether text messages go out as mail to carriers."""
+    active = await servers.active_server("sms")
+    return active is not None and active.gateway == CARRIER
