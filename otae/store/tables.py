@@ -13,8 +13,9 @@ from tortoise.models import Model
 
 from otae.store import models
 
-#: Nothing that ends with the installation it was made in: signed-in browsers, signs of life, what mail servers refuse.
-LEFT_OUT: Final = frozenset({"BrowserSession", "Heartbeat", "ServerRefusal"})
+#: Nothing that ends with the installation it was made in: signed-in browsers and what is kept for them, signs of life,
+#: what mail servers refuse.
+LEFT_OUT: Final = frozenset({"BrowserSession", "Heartbeat", "KeptText", "ServerRefusal"})
 _PAGE: Final = 200
 
 

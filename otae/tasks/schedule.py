@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from otae.accounts import browsers, limits, look_again, password_links
+from otae.accounts import browsers, kept_texts, limits, look_again, password_links
 from otae.authority import rotation, serving
 from otae.delivery import outbox
 from otae.directory import provisioning, rechecks, watching
@@ -31,6 +31,7 @@ LONGEST: float = 1200
 async def forget_old(desk: Desk, now: datetime) -> None:
     """Remove what has run out: signed-in browsers, links for passwords, counters and files nobody waits for."""
     await browsers.forget_old(now)
+    await kept_texts.forget_old(now)
     await tries.forget_old(now)
     await password_links.forget_old(now)
     await provisioning.cancel_forgotten(desk, now=now)

@@ -22,11 +22,11 @@ from otae.enrollment.steps import Session
 from otae.errors import OtaeError
 from otae.store.database import now as database_now
 from otae.store.desk import Desk
-from otae.web import cookie_check, password_again
+from otae.web import cookie_check, password_again, refused_pages
 from otae.web.addresses import CONSOLE, CONSOLE_CONFIRM, CONSOLE_ELSEWHERE, CONSOLE_SIGN_IN, LOGIN
 from otae.web.clients import browser_at
 from otae.web.failures import Failure, SignInFirst, answer
-from otae.web.pages import wants_part
+from otae.web.pages import address_of, wants_part
 from otae.words import gettext as _
 
 CONSOLE_COOKIE: Final = "__Host-otae-console"
@@ -120,17 +120,21 @@ def administrators(
         browser = await browsers.find_browser(secret, browsers.CONSOLE, now=entered.now, touch=touch)
         if browser is None or browser.administrator is None:
             raise SignInFirst(sign_in_for(request))
+        if request.method == "GET" and touch and (refused := await refused_pages.take(entered, secret)):
+            return refused
         request.state.administrator = administrator = browser.administrator
         request.state.powers = powers = await roles.powers_of(administrator.role, now=entered.now)
         if not powers.may(permission) or (powers.reach.limited and not within):
             raise wrong_role()
         console = Console(entered.request, entered.desk, entered.now, administrator, powers)
         if not fresh or browsers.is_fresh(browser, now=entered.now):
-            return await page(console)
+            return await _answered(page, console, secret)
         if request.method != "POST":
             raise SignInFirst(confirm_for(request))
         arrival = await password_again.confirm(console, page_of(request), browser_of(entered))
-        return arrival if isinstance(arrival, Response) else let_in(arrival, await _answered(page, console))
+        if isinstance(arrival, Response):
+            return arrival
+        return let_in(arrival, await _answered(page, console, arrival.secret))
 
     return endpoint
 
@@ -141,12 +145,20 @@ def browser_of(visit: Visit) -> arrivals.Browser:
     return arrivals.Browser(request.state.network, browser_at(request), request.cookies.get(CONSOLE_COOKIE))
 
 
-async def _answered(page: Callable[[Console], Awaitable[Response]], console: Console) -> Response:
-    """Return the page's answer, also when it raises one: it has to carry the browser's new secret."""
-    try:
+async def _answered(page: Callable[[Console], Awaitable[Response]], console: Console, secret: str) -> Response:
+    """Return the page's answer; of a form that was refused, also by raising, where the page shows it.
+
+    ``secret``: of the browser that is signed in now.
+    """
+    request = console.request
+    if request.method != "POST":
         return await page(console)
+    try:
+        answered = await page(console)
     except OtaeError as error:
-        return answer(console.request, error)
+        answered = answer(request, error)
+    where = f"{page_of(request)}?{request.url.query}" if request.url.query else page_of(request)
+    return await refused_pages.lead_back(console, answered, where, secret)
 
 
 def let_in(arrival: arrivals.Arrival, response: Response) -> Response:
@@ -181,8 +193,7 @@ def sign_in_for(request: Request) -> str:
     """Return the console's sign-in page, which leads back to a page that was only to be read."""
     if request.method != "GET" or wants_part(request) or request.url.path == CONSOLE:
         return CONSOLE_SIGN_IN
-    wanted = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
-    return f"{CONSOLE_SIGN_IN}?{urlencode({'next': wanted})}"
+    return f"{CONSOLE_SIGN_IN}?{urlencode({'next': address_of(request)})}"
 
 
 def confirm_for(request: Request) -> str:

@@ -19,7 +19,7 @@ from otae.words import environment
 
 STATIC_FOLDER: Final = Path(__file__).parent / "static"
 FLASH_COOKIE: Final = "__Host-otae-flash"
-#: What `refused_forms` keeps for one page.
+#: What `refused_forms` keeps for one page, or the id of what `refused_pages` does.
 REFUSED_COOKIE: Final = "__Host-otae-refused"
 KINDS: Final = frozenset({"success", "warning", "danger", "info"})
 
@@ -84,6 +84,11 @@ def _nothing(_leaf: str) -> bool:
 def wants_part(request: Request) -> bool:
     """Tell whether htmx asks for a part of the page rather than a person for the page."""
     return request.headers.get("hx-request") == "true" and request.headers.get("hx-request-type") != "full"
+
+
+def address_of(request: Request) -> str:
+    """Return path and query of a request."""
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
 def go(where: str, kind: str = "", text: str = "", *, link: tuple[str, str] | None = None) -> Response:

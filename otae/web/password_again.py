@@ -1,12 +1,11 @@
 """The password once more before what cannot be undone: a form that was sent meanwhile is kept, and goes on with it.
 
-The page that asks carries what was sent, sealed, in its own address: no row is written, and a reload asks again and
-nothing else. It sends the form to where it was going, with the password beside it. Passwords and files of the form are
-not kept; the page that takes the form asks for them.
+What was sent is kept, sealed, in a row of the browser's session, and the page that asks names it in its address: a
+reload asks again and nothing else. It sends the form to where it was going, with the password beside it. Passwords and
+files of the form are not kept; the page that takes the form asks for them.
 """
 
 import json
-import zlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -15,9 +14,8 @@ from urllib.parse import urlencode
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from otae.accounts import arrivals
+from otae.accounts import arrivals, kept_texts
 from otae.errors import Busy, DirectoryUnavailable, SigninFailed, SlowDown
-from otae.store import browser_seals
 from otae.web.addresses import CONSOLE_CONFIRM, UPLOAD_CAP
 from otae.web.pages import go
 from otae.words import gettext as _
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
 
 PURPOSE: Final = "otae kept form"
 KEPT_FOR: Final = timedelta(minutes=10)
-#: Longest sealed form that goes into an address.
-LONGEST: Final = 8000
 #: The field beside the fields of a form that was kept.
 FIELD: Final = "password_again"
 #: Names of fields that are not kept: those that hold passwords.
@@ -57,8 +53,8 @@ async def confirm(visit: "Console", back: str, browser: arrivals.Browser) -> arr
         if arrival is not None:
             return arrival
     query = {"next": back}
-    kept = await _seal(visit, sent)
-    if len(kept) <= LONGEST:
+    told, until = _told(visit, sent), visit.now + KEPT_FOR
+    if kept := await kept_texts.keep(visit.desk, browser.secret or "", PURPOSE, told, until=until):
         query["kept"] = kept
     return go(f"{CONSOLE_CONFIRM}?{urlencode(query)}", "danger" if words else "", words)
 
@@ -73,25 +69,21 @@ async def sign_in(visit: "Console", password: str, browser: arrivals.Browser) ->
         return None, _("This did not match. Wait a moment, then try again.")
 
 
-async def kept(visit: "Console") -> KeptForm | None:
-    """Return the form that the address of this page carries, when it is this administrator's and not too old."""
-    sealed = visit.request.query_params.get("kept", "")
-    packed = await browser_seals.open_sealed(visit.desk, PURPOSE, sealed, now=visit.now) if sealed else None
-    if packed is None:
+async def kept(visit: "Console", secret: str) -> KeptForm | None:
+    """Return the form that the address of this page names, when it is of the browser of ``secret`` and not too old."""
+    text_id = visit.request.query_params.get("kept", "")
+    text = await kept_texts.read(visit.desk, secret, PURPOSE, text_id, now=visit.now) if text_id else None
+    if text is None:
         return None
-    told = json.loads(zlib.decompress(packed))
-    if told["by"] != str(visit.administrator.id):
-        return None
+    told = json.loads(text)
     return KeptForm(told["to"], [(name, value) for name, value in told["sent"]], lost=told["lost"])
 
 
-async def _seal(visit: "Console", sent: FormData) -> str:
+def _told(visit: "Console", sent: FormData) -> str:
     items = sent.multi_items()
     told = {
-        "by": str(visit.administrator.id),
         "to": visit.request.url.path,
         "sent": [[name, value] for name, value in items if isinstance(value, str) and name not in SECRETS],
         "lost": any(value if name in SECRETS else not isinstance(value, str) for name, value in items if name != FIELD),
     }
-    packed = zlib.compress(json.dumps(told).encode())
-    return await browser_seals.seal(visit.desk, PURPOSE, packed, until=visit.now + KEPT_FOR)
+    return json.dumps(told)

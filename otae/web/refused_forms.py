@@ -1,7 +1,7 @@
-"""Answering a form that was refused: back to the page that shows it, so that a reload sends nothing again.
+"""Answering a form that was refused to somebody who is not signed in: back to its page, so that a reload sends nothing.
 
 What was typed, but no password, PIN or file, and what was wrong with it go along in a sealed cookie. It is good for a
-minute and shown once, on the page it is for. A page uses it so:
+minute and shown once, on the page it is for. (In the console, `refused_pages` sees to all this.) A page uses it so:
 
     async def blank(visit):
         return _page(visit, await refused_forms.take(visit, ThingForm) or ThingForm())
@@ -9,10 +9,10 @@ minute and shown once, on the page it is for. A page uses it so:
     async def save(visit):
         form = await ThingForm.read(visit.request)
         if not form.validate():
-            return await refused_forms.send_back(visit, form) or _page(visit, form)
+            return await refused_forms.send_back(visit, form)
 
 with ``status=form.status, headers=form.headers`` where ``_page`` renders, so that the page answers as the form would
-have been. What does not fit a cookie (`send_back` returns None) is answered at once.
+have been. Of more than fits a cookie only what was wrong goes along.
 """
 
 import json
@@ -21,14 +21,14 @@ from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from starlette.datastructures import FormData
-from starlette.requests import Request
 from starlette.responses import Response
 
 from otae.store import browser_seals
+from otae.store.passwords import hash_token
 from otae.web import cookie_check
 from otae.web.forms import Form
 from otae.web.guards import Visit, set_cookie
-from otae.web.pages import REFUSED_COOKIE
+from otae.web.pages import REFUSED_COOKIE, address_of
 
 PURPOSE: Final = "otae refused form"
 GOOD_FOR: Final = timedelta(minutes=1)
@@ -40,29 +40,28 @@ Kind = TypeVar("Kind", bound=Form)
 
 async def send_back(
     visit: Visit, form: Form, *, status: int = 422, code: str = "", retry_after: int = 0, where: str = ""
-) -> Response | None:
-    """Answer a refused ``form`` with 303 to the page that shows it again; None when it does not fit a cookie.
+) -> Response:
+    """Answer a refused ``form`` with 303 to the page that shows it again.
 
     ``status``: what that page answers with; ``code``: the support code it shows; ``retry_after``: seconds until the
     form may be sent again; ``where``: that page (path and query), by default the address the form was sent to.
     """
     form.status, form.support_code, form.headers = status, code, _headers(retry_after)
-    where = where or _address(visit.request)
+    where = where or address_of(visit.request)
     secret = {field.name for field in form if form.is_secret(field)}
     names = {field.name for field in form} - secret
     sent = form.sent.multi_items()
     told = {
-        "form": [where, type(form).__qualname__],
+        "form": [hash_token(where), type(form).__qualname__],
         "sent": [[name, value] for name, value in sent if name in names],
         "errors": {name: [str(text) for text in field.errors] for name, field in form._fields.items() if field.errors},
         "above": [str(text) for text in form.form_errors],
         "again": [name for name, value in sent if name in secret and value],
         "answer": [status, code, retry_after],
     }
-    packed = zlib.compress(json.dumps(told).encode())
-    sealed = await browser_seals.seal(visit.desk, PURPOSE, packed, until=visit.now + GOOD_FOR)
+    sealed = await _sealed(visit, told)
     if len(sealed) > LONGEST:
-        return None
+        sealed = await _sealed(visit, told | {"sent": []})
     response = cookie_check.lead(visit.request, where)
     set_cookie(response, REFUSED_COOKIE, sealed, seconds=int(GOOD_FOR.total_seconds()))
     return response
@@ -74,7 +73,7 @@ async def take(visit: Visit, kind: type[Kind], **choices: object) -> Kind | None
     ``choices`` go to the constructor. The page that shows it takes the cookie back.
     """
     told = await _told(visit)
-    if told is None or told["form"] != [_address(visit.request), kind.__qualname__]:
+    if told is None or told["form"] != [hash_token(address_of(visit.request)), kind.__qualname__]:
         return None
     form = kind(FormData([(name, value) for name, value in told["sent"]]), **choices)
     for name, texts in told["errors"].items():
@@ -88,6 +87,11 @@ async def take(visit: Visit, kind: type[Kind], **choices: object) -> Kind | None
     return form
 
 
+async def _sealed(visit: Visit, told: dict[str, Any]) -> str:
+    packed = zlib.compress(json.dumps(told).encode())
+    return await browser_seals.seal(visit.desk, PURPOSE, packed, until=visit.now + GOOD_FOR)
+
+
 async def _told(visit: Visit) -> dict[str, Any] | None:
     value = visit.request.cookies.get(REFUSED_COOKIE)
     packed = await browser_seals.open_sealed(visit.desk, PURPOSE, value, now=visit.now) if value else None
@@ -99,7 +103,3 @@ async def _told(visit: Visit) -> dict[str, Any] | None:
 
 def _headers(retry_after: int) -> dict[str, str]:
     return {"Retry-After": str(retry_after)} if retry_after else {}
-
-
-def _address(request: Request) -> str:
-    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path

@@ -10,6 +10,7 @@ Leaves stand in otae/accounts/permissions.py; a name that does not, or none, kee
 closed to roles that are limited to some groups until it says `within=True`, and it may say so once everything it
 shows and takes goes through room functions that were handed `visit.reach` (a row out of reach is NotFound). In a
 template `may("thing.edit")` tells whether to draw a button; the server asks again in any case.
+A page answers a refused form as if it were shown at once; `refused_pages` makes a redirect of it.
 `fresh=True`: what takes more than seeing asks for the password again when it was entered more than ten minutes ago.
 """
 

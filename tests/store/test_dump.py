@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from otae.accounts import administrators, browsers, password_links
+from otae.accounts import administrators, browsers, kept_texts, password_links
 from otae.authority import issuers
 from otae.delivery.servers import ServerEntry, add_server, enqueue_test
 from otae.delivery.sms_servers import SmsEntry, add_sms_server
@@ -49,6 +49,9 @@ async def used(desk: Desk) -> dict[str, str | bytes]:
     grace = await administrators.create_administrator(desk, **given, now=now, actor="ada")
     secrets["console cookie"] = await browsers.open_browser(browsers.CONSOLE, grace, now=now)
     secrets["portal cookie"] = await browsers.open_browser(browsers.PORTAL, house.session, now=now)
+    secrets["page of a refused form"] = "canary on a refused page"
+    page = str(secrets["page of a refused form"])
+    await kept_texts.keep(desk, str(secrets["console cookie"]), "otae test", page, until=until)
     link = await password_links.make(desk, await Person.get(name="cleo"), now=now, actor="ada")
     secrets["password link"] = link.rpartition("/")[2].rpartition("=")[2]
     await _systems_beside(desk, {name: str(secret) for name, secret in secrets.items()})

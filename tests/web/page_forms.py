@@ -6,9 +6,15 @@ from html.parser import HTMLParser
 
 @dataclass
 class PageForm:
-    """A form. ``sent``: what its untouched fields send, by name; ``choices``: the values of selects and check boxes."""
+    """A form. ``sent``: what its untouched fields send, by name; ``choices``: the values of selects and check boxes.
+
+    ``files``: names of fields that take a file; ``others``: where its further buttons send it.
+    """
 
     action: str
+    method: str = "get"
+    files: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
     sent: dict[str, list[str]] = field(default_factory=dict)
     choices: dict[str, list[str]] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
@@ -34,11 +40,13 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         has = {name: value or "" for name, value in attributes}
         if tag == "form":
-            self.inside = PageForm(has.get("action", ""))
+            self.inside = PageForm(has.get("action", ""), has.get("method", "get"))
             self.forms.append(self.inside)
             self.named[has.get("id", "")] = self.inside
             return
         form, name = self.named[has["form"]] if "form" in has else self.inside, has.get("name", "")
+        if form is not None and "formaction" in has:
+            form.others.append(has["formaction"].partition("#")[0])
         if tag == "option" and self.select[0] is not None:
             self.select[0].add(self.select[1], "select", has.get("value", ""), on="selected" in has)
         elif form is None or not name or "disabled" in has:
@@ -46,6 +54,7 @@ class _Reader(HTMLParser):
         elif tag == "input":
             kind = has.get("type", "text")
             if kind == "file":
+                form.files.append(name)
                 return
             form.add(name, kind, has.get("value", "on" if kind == "checkbox" else ""), on=_sends(kind, has))
         elif tag == "select":

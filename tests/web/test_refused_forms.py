@@ -2,6 +2,7 @@
 
 import zlib
 from datetime import timedelta
+from secrets import token_hex
 
 import httpx2
 import pytest
@@ -50,7 +51,6 @@ def sent(**values: str) -> ThingForm:
 async def refused(desk: Desk, form: ThingForm) -> str:
     before = await visit(desk, cookie="of another form")
     answer = await refused_forms.send_back(before, form, status=429, code="ABCDE", retry_after=7)
-    assert answer
     assert (answer.status_code, answer.headers["location"]) == (303, f"{PATH}?a=1")
     return answer.headers["set-cookie"].partition(";")[0].partition("=")[2]
 
@@ -88,10 +88,16 @@ async def test_the_cookie_holds_no_secret_even_unsealed(desk: Desk) -> None:
     assert "12345678" not in told
 
 
-async def test_what_fits_no_cookie_is_answered_at_once(desk: Desk) -> None:
-    long = "".join(chr(0x4E00 + number) for number in range(2000))
-    assert await refused_forms.send_back(await visit(desk), sent(name="", note=long)) is None
-    assert await refused_forms.send_back(await visit(desk), sent(name="", note="a" * 20_000))
+@pytest.mark.parametrize(("note", "kept"), [(token_hex(4000), None), ("a" * 20_000, "a" * 20_000)])
+async def test_of_more_than_fits_a_cookie_only_what_was_wrong_goes_along(
+    desk: Desk, note: str, kept: str | None
+) -> None:
+    cookie = await refused(desk, sent(name="", note=note, password="geheim"))
+    assert len(cookie) <= refused_forms.LONGEST
+    back = await refused_forms.take(await visit(desk, cookie=cookie), ThingForm)
+    assert back
+    assert (back.note.data, back.all_errors) == (kept, [("name", "Please enter a name.")])
+    assert back.enter_again == ["Password"]
 
 
 async def test_reloading_after_a_refused_password_sends_nothing_again(site: Site, ben: Person) -> None:

@@ -1,6 +1,6 @@
 """The tables, a file a noun."""
 
-from otae.store.models.accounts import Administrator, BrowserSession, Role, RoleAssignment, SetupLink
+from otae.store.models.accounts import Administrator, BrowserSession, KeptText, Role, RoleAssignment, SetupLink
 from otae.store.models.certificates import Certificate, InstallationSecret
 from otae.store.models.devices import Command, Device, Enrollment, UserChannel
 from otae.store.models.directories import DirectoryServer
@@ -44,6 +44,7 @@ __all__ = [
     "InstallationSecret",
     "Invitation",
     "Job",
+    "KeptText",
     "Membership",
     "ModePolicy",
     "NotificationServer",

@@ -101,3 +101,18 @@ class BrowserSession(Row):
     class Meta:
         table = "browser_session"
         indexes = (("administrator_id",), ("session_id",))
+
+
+class KeptText(Row):
+    """A text that a signed-in browser of the console gets back within minutes, sealed (`browser_seals`)."""
+
+    browser_id: UUID
+    browser: "fields.ForeignKeyRelation[BrowserSession]" = fields.ForeignKeyField(
+        "otae.BrowserSession", related_name="kept_texts", on_delete=fields.CASCADE
+    )
+    sealed = fields.TextField()
+    expires_at = fields.DatetimeField(db_index=True)
+
+    class Meta:
+        table = "kept_text"
+        indexes = (("browser_id",),)

@@ -9,7 +9,7 @@ from otae.accounts import addresses, own_account, strength
 from otae.contacts import LONGEST, shown_address
 from otae.directory.facts import DOMAIN
 from otae.errors import Busy, InputRefused, SigninFailed, SlowDown
-from otae.web import guards, refused_forms
+from otae.web import guards
 from otae.web.admin.entries import NamedForm, row_id
 from otae.web.forms import InputRequired, Length, PasswordField, StringField
 from otae.web.guards import Console
@@ -36,8 +36,7 @@ class PasswordForm(NamedForm):
 
 async def show(visit: Console) -> Response:
     """Show one's own account."""
-    notices, password = await refused_forms.take(visit, AccountForm), await refused_forms.take(visit, PasswordForm)
-    return await _page(visit, notices, password)
+    return await _page(visit)
 
 
 async def change(visit: Console) -> Response:
@@ -51,7 +50,7 @@ async def change(visit: Console) -> Response:
             form.refuse(refusal)
         else:
             return go(ACCOUNT, "success", _("Your settings were saved."))
-    return await refused_forms.send_back(visit, form) or await _page(visit, form, None)
+    return await _page(visit, form, status=422)
 
 
 async def change_password(visit: Console) -> Response:
@@ -75,8 +74,7 @@ async def change_password(visit: Console) -> Response:
         else:
             done = _("Your password was changed, and every other browser signed out.")
             return guards.let_in(arrival, go(ACCOUNT, "success", done))
-    sent_back = await refused_forms.send_back(visit, form, status=status, where=ACCOUNT)
-    return sent_back or await _page(visit, None, form)
+    return await _page(visit, password=form, status=status)
 
 
 async def end_session(visit: Console) -> Response:
@@ -98,8 +96,9 @@ async def _end(visit: Console, only: UUID | None = None) -> Response:
     return go(ACCOUNT, "success", said % {"num": ended})
 
 
-async def _page(visit: Console, notices: AccountForm | None, password: PasswordForm | None) -> Response:
-    refused = next((form for form in (notices, password) if form is not None), AccountForm())
+async def _page(
+    visit: Console, notices: AccountForm | None = None, *, password: PasswordForm | None = None, status: int = 200
+) -> Response:
     browsers = await own_account.signed_in(visit.administrator.id, this=_secret(visit), now=visit.now)
     context = {
         "form": notices or AccountForm(data={"email": await addresses.address_of(visit.actor)}),
@@ -109,7 +108,7 @@ async def _page(visit: Console, notices: AccountForm | None, password: PasswordF
         "own": visit.administrator.domain == DOMAIN,
         "shortest": strength.SHORTEST,
     }
-    return render(visit.request, "admin/account.html", context, status=refused.status, headers=refused.headers)
+    return render(visit.request, "admin/account.html", context, status=status)
 
 
 def _secret(visit: Console) -> str:

@@ -63,7 +63,7 @@ async def enter(visit: Visit) -> Response:
     """Sign in: a new secret for the browser, whatever it came with."""
     form = await SignInForm.read(visit.request)
     if not form.validate():
-        return await _refuse(visit, form)
+        return await refused_forms.send_back(visit, form)
     try:
         arrival = await arrivals.sign_in(
             visit.desk,
@@ -74,16 +74,16 @@ async def enter(visit: Visit) -> Response:
         )
     except SigninFailed:
         form.form_errors.append(_("Name and password do not match."))
-        return await _refuse(visit, form)
+        return await refused_forms.send_back(visit, form)
     except DirectoryUnavailable as refusal:
         form.form_errors.append(_(refusal.words))
-        return await _refuse(visit, form, status=503)
+        return await refused_forms.send_back(visit, form, status=503)
     except Busy as refusal:
         form.form_errors.append(_(refusal.words))
-        return await _refuse(visit, form, status=503, retry_after=refusal.seconds)
+        return await refused_forms.send_back(visit, form, status=503, retry_after=refusal.seconds)
     except SlowDown as refusal:
         form.form_errors.append(_("Too many attempts. Try again in %d s.") % refusal.seconds)
-        return await _refuse(visit, form, status=429, retry_after=refusal.seconds)
+        return await refused_forms.send_back(visit, form, status=429, retry_after=refusal.seconds)
     return guards.let_in(arrival, cookie_check.lead(visit.request, after(visit)))
 
 
@@ -130,12 +130,12 @@ async def welcome(visit: Visit) -> Response:
 
 async def set_up(visit: Visit) -> Response:
     """Make the administrator of the setup link and sign the browser in."""
-    fixed = await _fixed_name(visit)
+    await _fixed_name(visit)
     form = await SetupForm.read(visit.request)
     if form.validate() and form.password.data != form.again.data:
         form.again.errors = [_("The two passwords differ.")]
     if form.all_errors:
-        return await refused_forms.send_back(visit, form) or _offer(visit, form, fixed)
+        return await refused_forms.send_back(visit, form)
     try:
         arrival = await arrivals.set_up(
             visit.desk,
@@ -148,7 +148,10 @@ async def set_up(visit: Visit) -> Response:
         )
     except InputRefused as refusal:
         form.refuse(refusal)
-        return await refused_forms.send_back(visit, form) or _offer(visit, form, fixed)
+        return await refused_forms.send_back(visit, form)
+    except DirectoryUnavailable as refusal:
+        form.form_errors.append(_(refusal.words))
+        return await refused_forms.send_back(visit, form, status=503)
     except SetupLinkUnknown as refusal:
         raise _unknown(refusal) from None
     response = go(CONSOLE, "success", _("Welcome, %s. You are signed in.") % arrival.name)
@@ -165,11 +168,6 @@ def _came_with(visit: Visit) -> str | None:
     return visit.request.cookies.get(guards.CONSOLE_COOKIE)
 
 
-async def _refuse(visit: Visit, form: SignInForm, *, status: int = 422, retry_after: int = 0) -> Response:
-    sent_back = await refused_forms.send_back(visit, form, status=status, retry_after=retry_after)
-    return sent_back or await _ask(visit, form)
-
-
 async def _ask(visit: Visit, form: SignInForm) -> Response:
     context = {"form": form, "first": not await administrators.any_administrator()}
     context["directories"] = await directory_sign_in.any_assignment()
@@ -177,7 +175,7 @@ async def _ask(visit: Visit, form: SignInForm) -> Response:
 
 
 async def _confirm(visit: Console, form: ConfirmForm, *, status: int = 200) -> Response:
-    context = {"form": form, "kept": await password_again.kept(visit), "back": after(visit)}
+    context = {"form": form, "kept": await password_again.kept(visit, _came_with(visit) or ""), "back": after(visit)}
     return render(visit.request, "admin/confirm.html", context, status=status)
 
 

@@ -170,7 +170,7 @@ async def back(
     """Lead back to the form of the invitation that the refused one was for."""
     code, wait = (refusal.support_code, getattr(refusal, "seconds", 0)) if refusal else ("", 0)
     led = await refused_forms.send_back(visit, form, status=status, code=code, retry_after=wait, where=LOGIN)
-    return await remember(visit, led or await page(visit, form, await known(visit, token)), token)
+    return await remember(visit, led, token)
 
 
 async def page(visit: Visit, form: SignInForm, link: Link | None) -> Response:

@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 
 from otae.accounts import password_links
 from otae.directory import facts
-from otae.errors import InputRefused
+from otae.errors import DirectoryUnavailable, InputRefused
 from otae.store import properties
 from otae.text import word_of_link
 from otae.web import refused_forms
@@ -47,6 +47,9 @@ async def choose(visit: Visit) -> Response:
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _refuse(visit, form)
+    except DirectoryUnavailable as refusal:
+        form.form_errors.append(_(refusal.words))
+        return await _refuse(visit, form, status=503)
     return RedirectResponse(f"{PASSWORD}?{DONE}", 303)
 
 
@@ -56,10 +59,10 @@ async def _ask(visit: Visit, form: PasswordForm) -> Response:
     return render(visit.request, TEMPLATE, context, status=form.status, headers=form.headers)
 
 
-async def _refuse(visit: Visit, form: PasswordForm) -> Response:
+async def _refuse(visit: Visit, form: PasswordForm, *, status: int = 422) -> Response:
     """Lead back to the page, unless its link died meanwhile."""
     await password_links.find(_token(visit), now=visit.now)
-    return await refused_forms.send_back(visit, form) or await _ask(visit, form)
+    return await refused_forms.send_back(visit, form, status=status)
 
 
 async def _context() -> dict[str, object]:

@@ -153,6 +153,7 @@ async def test_a_directorys_administrator_who_lost_the_group_backs_no_link(
     async with site.stranger(**{"Sec-Fetch-Site": "same-origin"}) as mallory:
         assert (await mallory.post(paths[1], data=SETUP)).status_code == 404, "a newer link took its place"
         await Administrator.filter(domain="corp").update(checked_at=now - timedelta(hours=2))
-        assert (await mallory.post(paths[2], data=SETUP)).status_code == 503
+        away = await mallory.post(paths[2], data=SETUP)
+        assert (away.status_code, away.request.method, 'value="mallory"' in away.text) == (503, "GET", True)
         await Administrator.filter(domain="corp").update(checked_at=now)
         assert (await mallory.post(paths[2], data=SETUP)).status_code == 303
