@@ -198,6 +198,7 @@ async def _phase_three(desk: Desk, message: SignedMessage, issued: Certificate, 
         raise SignerUntrusted(f"a {issued.purpose} certificate does not speak in this phase")
     await revocation.check_alive(fingerprint(message.signer), now=now)
     said = parse_device_attributes(message.content)
+    await sessions.check_directory(desk, known.session, now=now)
     made_of = await profiles.workshop(desk, generated_topic=known.session.rehearsal)
     encrypted = await properties.flag("enrollment.encrypt")
     until = await profiles.challenge_end(known.session, now=now)

@@ -8,6 +8,7 @@ https://developer.apple.com/documentation/devicemanagement/install-profile-comma
 
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from tortoise.expressions import Q, Subquery
 from tortoise.queryset import QuerySet
@@ -21,7 +22,7 @@ from otae.mdm import queue
 from otae.store import properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import Command, Enrollment, EnrollmentSession, Person
+from otae.store.models import Command, Enrollment, EnrollmentSession
 from otae.store.states import EnrollmentStatus
 
 #: A renewal that came to its end without a new certificate is tried again after this long.
@@ -46,9 +47,13 @@ async def renew_due(desk: Desk, *, now: datetime) -> int:
         certificate__not_after__gt=now - timedelta(days=int(days["identity.grace.days"])),
         id__not_in=Subquery(_under_way(now).values("enrollment_id")),
     )
-    found = await due.limit(_AT_ONCE)
-    let_in = await rechecks.let_in(desk, (enrollment.person_id for enrollment in found), now=now)
-    return sum([await _queue(enrollment, now) for enrollment in found if enrollment.person_id in let_in])
+    queued, last = 0, UUID(int=0)
+    # Those of whom a directory no longer has stay due until their certificate ends: they hold nobody else up.
+    while queued < _AT_ONCE and (found := await due.filter(id__gt=last).order_by("id").limit(_AT_ONCE)):
+        let_in = await rechecks.let_in(desk, (enrollment.person_id for enrollment in found), now=now)
+        queued += sum([await _queue(enrollment, now) for enrollment in found if enrollment.person_id in let_in])
+        last = found[-1].id
+    return queued
 
 
 def _under_way(now: datetime) -> QuerySet[Command]:
@@ -68,11 +73,11 @@ async def _queue(enrollment: Enrollment, now: datetime) -> bool:
 async def command(desk: Desk, enrollment: Enrollment, waiting: Command, *, now: datetime) -> bytes:
     """Return the InstallProfile command with a profile made for this sending; b"" when it is not to be sent.
 
-    Closed meanwhile, or kept back while the Mac's person is disabled.
+    Closed meanwhile, or kept back while the Mac's person is disabled, here or in a directory.
 
     Its challenge lives scep.challenge.minutes and works once: the first one used closes those of earlier sendings.
     """
-    if await Person.exists(id=enrollment.person_id, disabled=True):
+    if not await rechecks.is_let_in(desk, enrollment.person_id, now=now):
         return b""
     session = await EnrollmentSession.get(id=enrollment.session_id)
     made_of = await workshop(desk, generated_topic=True, topic=enrollment.topic)

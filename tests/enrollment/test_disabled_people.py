@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,7 @@ from tests.enrollment.lab import LabMac
 from tests.enrollment.phases import state
 from tests.enrollment.scep_talk import failed
 from tests.mdm.renewing import enrolled
+from tests.mdm.talk import enroll
 from tests.servers.ldap_trees import CORP, PEOPLE
 from tests.servers.slapd import LdapServer
 
@@ -211,3 +212,40 @@ async def test_a_directory_that_is_away_stops_no_mac(corps: Desk, ldap_server: L
     assert (await state(session))[0] == "identified"
     with pytest.raises(Refusal):
         await registry.find(corps, "CORP\\ben")
+
+
+@pytest.mark.parametrize("before", ["phase 3", "Authenticate"])
+async def test_who_leaves_the_directory_on_the_way_enrolls_no_mac(
+    corps: Desk, ldap_server: LdapServer, before: str
+) -> None:
+    now = await database.now()
+    session, mac, topic = await of_corp(corps, now), LabMac(), ""
+    first = lab.challenge_of(await ota.phase_one(corps, session, now=now))
+    second = lab.challenge_of(await mac.phase_two(corps, first, now))
+    mac.ota = await mac.identity(corps, second, now, of="first identity")
+    if before == "Authenticate":
+        final = await mac.phase_three(corps, now)
+        mac.mdm = await mac.identity(corps, lab.challenge_of(final), now)
+        topic = str(lab.payload(lab.read_profile(final), "com.apple.mdm")["Topic"])
+    ldap_server.change(f"dn: uid=ben,{PEOPLE}\nchangetype: delete\n")
+    with pytest.raises(PersonDisabled):
+        await (mac.authenticate(corps, now, topic) if topic else mac.phase_three(corps, now))
+    assert (await state(session))[0] == "expired"
+    assert not await Enrollment.exists()
+
+
+async def test_who_left_the_directory_gets_no_new_certificate_and_holds_up_nobody(
+    corps: Desk, ldap_server: LdapServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal, "_AT_ONCE", 1)
+    await of_corp(corps, await database.now())
+    bens, soon = await enrolled(corps), (await database.now()) + timedelta(days=345)
+    await enroll(corps, LabMac(udid="5C0D5B0E-1A5E-4B0C-8F0E-7D1C0D9E8F7A", serial="C02LAB0CLEO"), "cleo")
+    queued = [await renewal.renew_due(corps, now=soon) for _ in range(3)]
+    assert queued == [1, 1, 0]
+    ldap_server.change(f"dn: uid=ben,{PEOPLE}\nchangetype: delete\n")
+    assert await bens.put(soon) == b"", "the command waits"
+    await Command.all().delete()
+    assert [await renewal.renew_due(corps, now=soon) for _ in range(2)] == [1, 0]
+    waiting = await Command.get().prefetch_related("enrollment__person")
+    assert waiting.enrollment.person.name == "cleo"

@@ -84,10 +84,10 @@ async def show(visit: Visit) -> Response:
     if "bare" in query:
         return await remember(visit, RedirectResponse(LOGIN, 303), None)
     if "again" in query:
-        token = await of_the_session(visit)
+        back_to = await of_the_session(visit)
         # A page left open for long: the cookies that lead back are over, and the bare form alone would not say so.
-        over = token is None and PORTAL_COOKIE not in visit.request.cookies
-        return await remember(visit, RedirectResponse(f"{LOGIN}?ended=1" if over else LOGIN, 303), token)
+        over = back_to is None and PORTAL_COOKIE not in visit.request.cookies
+        return await remember(visit, RedirectResponse(f"{LOGIN}?ended=1" if over else LOGIN, 303), back_to)
     form = await refused_forms.take(visit, SignInForm) or SignInForm()
     link = await known(visit, await carried(visit))
     if link is not None and link.page.refusal is not None:
