@@ -51,14 +51,15 @@ class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
     """A form of ours. ``await MyForm.read(request)`` gives what was sent, ``MyForm(data={…})`` one filled in.
 
     ``never_kept``: fields that hold a secret besides password fields. The rest is set by `read` and by
-    `refused_forms.take`. ``sent``: the texts a browser sent; ``enter_again``: labels of passwords and files that came
-    with it, which no page shows again; ``status``, ``headers`` and ``support_code``: what the page that shows it
-    answers with. ``remedies``: links to what helps, below what was refused.
+    `refused_forms.take`. ``sent``: the texts a browser sent; ``enter_again`` and ``choose_again``: labels of secrets
+    and of files that came with it, which no page shows again; ``status``, ``headers`` and ``support_code``: what the
+    page that shows it answers with. ``remedies``: links to what helps, below what was refused.
     """
 
     never_kept: ClassVar[frozenset[str]] = frozenset()
     sent: FormData = FormData()
     enter_again: Sequence[str] = ()
+    choose_again: Sequence[str] = ()
     remedies: Sequence[Remedy] = ()
     status: int = 200
     headers: Mapping[str, str] = {}
@@ -71,7 +72,9 @@ class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
         texts = FormData([(name, _text(value)) for name, value in sent.multi_items()])
         form = cls(texts, **choices)
         form.sent = texts
-        form.enter_again = [field.label.text for field in form if form.is_secret(field) and field.data]
+        gone = [field for field in form if form.is_secret(field) and field.data]
+        form.enter_again = [field.label.text for field in gone if not isinstance(field, FileField)]
+        form.choose_again = [field.label.text for field in gone if isinstance(field, FileField)]
         return form
 
     @classmethod

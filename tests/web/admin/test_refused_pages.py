@@ -88,6 +88,7 @@ async def look(browser: httpx2.AsyncClient, form: PageForm) -> str:
     for secret in (SECRET, FILE.decode()):
         assert secret not in told + page.text, form.action
     assert TYPED not in told
+    assert ("Please choose the file again" in page.text) == bool(files), form.action
     shown = next(each for each in forms_of(page.text) if set(each.kinds) >= set(form.kinds))
     for name, texts in typed.items():
         if form.kinds[name] in {"text", "textarea", "email", "tel", "number", "url", "search"}:
