@@ -26,14 +26,16 @@ def mail_address(text: str) -> str:
     offered.
     """
     try:
-        local, sign, domain = identifier(visible_line(text.strip())).removeprefix("mailto:").rpartition("@")
+        typed = visible_line(text.strip())
+        local, sign, domain = identifier(typed).removeprefix("mailto:").rpartition("@")
     except TextRefused as refusal:
         raise MailAddressRefused(f"this is no e-mail address: {refusal}") from None
     if not sign or not local or " " in local:
         raise MailAddressRefused(NO_ADDRESS)
     if not local.isascii():
+        shown = typed.removeprefix("mailto:").rpartition("@")[0] or local
         raise MailAddressRefused(
-            f"“{local[:60]}” before the @ needs SMTPUTF8, which is not offered: use an address of letters from a to z"
+            f"“{shown[:60]}” before the @ needs SMTPUTF8, which is not offered: use an address of letters from a to z"
         )
     try:
         known = domain if domain.isascii() and "xn--" not in domain.lower() else ascii_host(domain)

@@ -62,6 +62,12 @@ def test_letters_before_the_at_say_what_they_need() -> None:
         mail_address("jürgen@example.test")
 
 
+@pytest.mark.parametrize("written", ["¼x@example.test", "mailto:Ａ¼@example.test"])
+def test_what_was_entered_is_named_as_it_was_entered(written: str) -> None:
+    with pytest.raises(MailAddressRefused, match=f"“{written.removeprefix('mailto:').partition('@')[0]}”"):
+        mail_address(written)
+
+
 @given(st.text(max_size=60))
 def test_whatever_is_written_comes_out_as_ascii_or_not_at_all(written: str) -> None:
     try:

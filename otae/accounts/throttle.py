@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from otae.errors import SlowDown
-from otae.store import tries
+from otae.store import tries, under_way
 from otae.store.desk import Desk
 from otae.store.keyring import installation_secret
 from otae.store.models import DirectoryServer
@@ -122,6 +122,7 @@ class Attempt:
         """Give back what was counted under an account."""
         for key, waits in self._counted:
             await tries.give_back(key, waits)
+            under_way.end(key)
         self._counted.clear()
 
     async def take_back_spent(self) -> None:
@@ -147,7 +148,15 @@ class Attempt:
 
     async def _count(self, key: str, waits: Waits, *, own: bool = False) -> None:
         network = None if self.door == LINK else self.network
-        await tries.count_try(key, waits, self.now, network=network)
+        while True:
+            try:
+                await tries.count_try(key, waits, self.now, network=network)
+                break
+            except SlowDown:
+                # Of those that are looked at now some may be right, and given back.
+                if not await under_way.another_ends(key):
+                    raise
+        under_way.begin(key)
         self._counted.append((key, waits))
         if own:
             self._own.append(key)

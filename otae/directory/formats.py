@@ -154,7 +154,7 @@ def _checked(
     """Return what a line says, or why it is not taken; ``columns`` and ``headings``: what its cells are called."""
     if cells is None or any("\ufffd" in cell for cell in cells):
         return Line(number, "", reason=UNREADABLE)
-    name = printable(user_name(cells[0][:LONGEST_CELL]))
+    name = printable(cells[0][:LONGEST_CELL])
     if any(len(cell) > LONGEST_CELL and "\n" in cell for cell in cells):
         return Line(number, name, reason=UNCLOSED)
     if len(cells) > MOST_CELLS or any(len(cell) > LONGEST_CELL for cell in cells):
@@ -171,7 +171,9 @@ def _checked(
         read.append(cell if is_password else sheets.unguarded(shown))
     line = said(read)
     wrong = "there is no user name that can be one" if not facts.has_shape(user_name(line.name)) else line.reason
-    return Line(number, printable(user_name(line.name)), {} if wrong else line.given, line.password, wrong)
+    # What is refused is named as it stands in the file.
+    shown = printable(line.name if wrong else user_name(line.name))
+    return Line(number, shown, {} if wrong else line.given, line.password, wrong)
 
 
 def _user(cells: list[str]) -> Line:

@@ -7,6 +7,7 @@ from tortoise.expressions import F
 
 from otae.invitations import pins
 from otae.invitations.modes import Mode
+from otae.store import under_way
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Invitation, Pin
@@ -28,10 +29,24 @@ class Counted:
 
 
 async def count(invitation: Invitation, door: Door, mode: Mode) -> Counted | None:
-    """Count a try on the invitation's PIN, in a transaction of its own; None when there is no PIN, or no try left."""
-    pin = await pins.active_pin(invitation)
-    if pin is None:
-        return None
+    """Count a try on the invitation's PIN, in a transaction of its own; None when there is no PIN, or no try left.
+
+    While others are looked at that may be given back, none left is not the last word.
+    """
+    while (pin := await pins.active_pin(invitation)) is not None:
+        if counted := await _count(pin, invitation, door, mode):
+            under_way.begin(_key(pin))
+            return counted
+        if not await under_way.another_ends(_key(pin)):
+            break
+    return None
+
+
+def _key(pin: Pin) -> str:
+    return f"pin:{pin.id}"
+
+
+async def _count(pin: Pin, invitation: Invitation, door: Door, mode: Mode) -> Counted | None:
     left = Pin.filter(**{"id": pin.id, "active": True, "link_tries__lt": mode.max_tries, f"{door}__lt": mode.max_tries})
     async with transaction():
         if await left.update(**{door: F(door) + 1}) != 1:
@@ -42,7 +57,9 @@ async def count(invitation: Invitation, door: Door, mode: Mode) -> Counted | Non
 
 async def give_back(counted: Counted, door: Door) -> bool:
     """Take the try back: the PIN was right. False when the PIN was replaced while it was looked at."""
-    return await Pin.filter(id=counted.pin.id, active=True).update(**{door: F(door) - 1}) == 1
+    given = await Pin.filter(id=counted.pin.id, active=True).update(**{door: F(door) - 1}) == 1
+    under_way.end(_key(counted.pin))
+    return given
 
 
 async def fitting(desk: Desk, counted: list[Counted], clear: str) -> Counted | None:

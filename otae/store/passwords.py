@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from otae.errors import Busy
+from otae.store import under_way
 
 Result = TypeVar("Result")
 
@@ -93,7 +94,8 @@ def place(network: str) -> Iterator[None]:
     signing_in[network] += 1
     before = _network.set(network)
     try:
-        yield
+        with under_way.one_sign_in():
+            yield
     finally:
         _network.reset(before)
         signing_in[network] -= 1

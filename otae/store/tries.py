@@ -49,10 +49,12 @@ async def count_try(key: str, waits: Waits, now: datetime, *, network: str | Non
 
     ``network``: where it came from, for counters of what strangers make up.
     """
-    row, made = await Counter.get_or_create(defaults={"window_start": now, "network": network}, key=key)
-    if made and network is not None:
-        await _drop_oldest(network)
-    seen: Counter | None = row
+    seen = await Counter.get_or_none(key=key)
+    if seen is None:
+        await _make(key, now, network)
+        if network is not None:
+            await _drop_oldest(network)
+        seen = await Counter.get_or_none(key=key)
     for _ in range(ROUNDS):
         if seen is None:
             return  # somebody signed in at this very moment: there is nothing left to wait for
@@ -96,22 +98,22 @@ async def forget(key: str) -> None:
 
 async def spend(key: str, limit: int, now: datetime, window: timedelta) -> None:
     """Take one of ``limit`` failures that ``key`` has in each window; SlowDown when none is left."""
-    await Counter.get_or_create(defaults={"window_start": now}, key=key)
+    await _make(key, now)
     await Counter.filter(key=key, window_start__lte=now - window).update(failures=0, window_start=now)
     if await Counter.filter(key=key, failures__lt=limit).update(failures=F("failures") + 1) != 1:
-        row = await Counter.get(key=key)
-        raise SlowDown(max(1, int((row.window_start + window - now).total_seconds())))
+        row = await Counter.get_or_none(key=key)
+        raise SlowDown(max(1, int((row.window_start + window - now).total_seconds())) if row else 1)
 
 
 async def tally(key: str, now: datetime) -> None:
     """Count one under ``key`` without any limit."""
-    await Counter.get_or_create(defaults={"window_start": now}, key=key)
+    await _make(key, now)
     await Counter.filter(key=key).update(failures=F("failures") + 1, window_start=now)
 
 
 async def mark(key: str, now: datetime) -> None:
     """Remember ``key`` (which begins with `MARK`), until it was not marked again for a long time."""
-    await Counter.get_or_create(defaults={"window_start": now}, key=key)
+    await _make(key, now)
     await Counter.filter(key=key).update(window_start=now)
 
 
@@ -126,6 +128,11 @@ async def forget_old(now: datetime) -> int:
     ended = Q(from_a_network, window_start__lte=now - FROM_A_NETWORK) | Q(window_start__lte=now - KEPT)
     kept = Q(key__startswith=old_algorithms.PREFIX) | Q(key__startswith=MARK, window_start__gt=now - MARK_KEPT)
     return await Counter.filter(ended).exclude(kept).delete()
+
+
+async def _make(key: str, now: datetime, network: str | None = None) -> None:
+    """See that there is a counter, in one statement: somebody else may make it, or forget it, at this very moment."""
+    await Counter.bulk_create([Counter(key=key, window_start=now, network=network)], ignore_conflicts=True)
 
 
 async def _drop_oldest(network: str) -> None:

@@ -216,6 +216,15 @@ def test_spreadsheets_say_true_and_false_in_their_own_language(word: str, disabl
     assert read(f"user,disabled\nben,{word}", "csv")[0].given == {"disabled": disabled}
 
 
+@pytest.mark.parametrize("name", ["Team ¼", "½ Ⅷ", "ﬁn!", "Ａnna#"])
+@pytest.mark.parametrize("file", ["user,role\n{},USER", "{};secret;USER"])
+def test_a_refused_name_is_shown_as_it_stands_in_the_file(name: str, file: str) -> None:
+    line = read(file.format(name), "csv" if "," in file else "users")[-1]
+    assert (line.name, bool(line.reason)) == (name, True)
+    kept = read(file.format("Ａnna"), "csv" if "," in file else "users")[-1]
+    assert (kept.name, kept.reason) == ("anna", "")
+
+
 @given(st.binary(max_size=300), st.sampled_from(formats.KINDS))
 def test_any_bytes_are_lines_or_refused_ones(data: bytes, kind: str) -> None:
     file = io.BytesIO(data)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 
 import httpx2
@@ -12,7 +13,7 @@ from otae.invitations.mode_values import Values, set_values
 from otae.invitations.modes import known_mode
 from otae.settings import Settings
 from otae.store import database, passwords, properties, tries
-from otae.store.models import Counter, Event, Person
+from otae.store.models import Counter, Event, Person, Pin
 from otae.web.addresses import INSTALL, LOGIN
 from otae.web.portal.login import LINK_COOKIE
 from tests.web.admin.conftest import ADA_PASSWORD, ada, console
@@ -193,3 +194,35 @@ async def test_a_flood_from_one_address_is_told_to_come_back_and_holds_up_nobody
     assert all(answer.headers["retry-after"] == str(passwords.COME_BACK) for answer in busy)
     assert re.search(r"Many people are signing in right now", busy[0].text)
     assert await enter(site.client, door, name, password) == 303, "and afterwards the address is served again"
+
+
+@pytest.mark.parametrize("door", [LOGIN, SIGN_IN])
+@pytest.mark.parametrize("networks", [1, 12])
+async def test_right_passwords_sent_at_once_are_all_let_in(
+    site: Site, ada: None, ben: Person, door: str, networks: int
+) -> None:
+    name, password = ("ada", ADA_PASSWORD) if door == SIGN_IN else ("ben", PASSWORD)
+    async with AsyncExitStack() as open_ones:
+        browsers = [
+            await open_ones.enter_async_context(from_(site, f"198.51.{number % networks}.7")) for number in range(12)
+        ]
+        answers = await asyncio.gather(*(enter(each, door, name, password) for each in browsers))
+    assert answers == [303] * 12
+    left = await Counter.filter(key__startswith="password:", failures__gt=0)
+    assert [(row.key, row.failures) for row in left] == []
+
+
+async def test_a_right_pin_sent_several_times_at_once_is_let_in_and_costs_no_try(
+    site: Site, ben: Person, invite: Invite
+) -> None:
+    made = await invite("username_pin")
+    await open_link(site, made.url)
+    form = {"name": "ben", "pin": made.pin}
+    answers = await asyncio.gather(*(site.client.post(LOGIN, data=form) for _ in range(6)))
+    assert {(answer.status_code, answer.headers.get("location")) for answer in answers} == {(303, INSTALL)}
+    assert [row.link_tries for row in await Pin.filter(invitation_id=made.invitation.id)] == [0]
+
+
+async def test_wrong_passwords_sent_at_once_are_let_through_no_more_than_in_turn(site: Site, ada: None) -> None:
+    wrong = await asyncio.gather(*(enter(site.client, SIGN_IN, "ada") for _ in range(12)))
+    assert sorted(wrong) == [422] * 3 + [429] * 9
