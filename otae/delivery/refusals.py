@@ -37,8 +37,8 @@ ABOUT_SENDER: Final = frozenset({
 ABOUT_SERVER: Final = frozenset({(3, 2), (3, 5)})
 #: "Other address status": does not say whose address.
 OTHER_ADDRESS: Final = (1, 0)
-#: Microsoft's answer where a tenant no longer takes passwords.
-NO_PASSWORDS: Final = (7, 30)
+#: Microsoft's answers where a tenant no longer takes passwords; the second is also that to a wrong one.
+NO_PASSWORDS, NOT_SIGNED_IN = (7, 30), (7, 139)
 
 _STATUS = re.compile(r"(?:^[\[(]?|#)([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])", re.MULTILINE)
 _SENDER_WORDS = re.compile(
@@ -85,7 +85,8 @@ def _for_good(command: Command, code: int, message: str) -> type[NotSent]:
 
 def signing_in(code: int, message: str) -> str:
     """Return what to say of a refused sign-in."""
-    if _status(message)[1] == NO_PASSWORDS:
+    status = _status(message)[1]
+    if status == NO_PASSWORDS or (status == NOT_SIGNED_IN and "basic authentication is disabled" in message.lower()):
         return f"sign-in: this tenant no longer takes passwords: use OAuth ({code} {message})"
     return f"sign-in: {code} {message}"
 

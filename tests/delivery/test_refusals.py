@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from otae.accounts import administrators
-from otae.delivery import lines, outbox, rounds, server_refusals
+from otae.delivery import lines, outbox, refusals, rounds, server_refusals
 from otae.delivery.notices import TROUBLE
 from otae.delivery.servers import ServerEntry, update_server
 from otae.store.desk import Desk
@@ -194,3 +194,16 @@ async def test_many_messages_refused_at_once_are_one_trouble_and_one_notice(
     assert await Delivery.filter(kind="url", status="queued", attempt=1).count() == 20
     assert await ServerRefusal.all().count() == 1
     assert await Delivery.filter(kind=TROUBLE).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("5.7.30 Basic authentication is not supported for Client Submission.", True),
+        ("5.7.139 Authentication unsuccessful, basic authentication is disabled. [AM0PR01CA0001.example]", True),
+        ("5.7.139 Authentication unsuccessful, the user credentials were incorrect.", False),
+        ("5.7.8 Error: authentication failed", False),
+    ],
+)
+def test_a_tenant_that_takes_no_passwords_is_told_to_use_oauth(said: str, told: bool) -> None:
+    assert ("takes passwords: use OAuth" in refusals.signing_in(535, said)) is told
