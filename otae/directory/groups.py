@@ -12,7 +12,7 @@ from tortoise.connection import get_connection
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 
-from otae.directory.facts import DOMAIN, has_shape, printable, user_name, why_no_group
+from otae.directory.facts import DOMAIN, has_shape, user_name, why_no_group
 from otae.directory.reach import EVERYBODY, Reach, members_of
 from otae.errors import InputRefused
 from otae.store import audit
@@ -20,7 +20,7 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Group, Membership, Person
 from otae.store.paging import MOST_COUNTED, behind
-from otae.text import cleaned_line
+from otae.text import cleaned_line, folded
 from otae.words import tally
 
 #: Most characters of a group's name, and of a domain's.
@@ -59,10 +59,9 @@ async def list_groups(
 
     ``after``: a name, the list begins behind it.
     """
-    rows = Group.filter(reach.groups(), domain=DOMAIN)
-    if search and (text := printable(search)):
-        rows = rows.filter(name__icontains=text)
-    names = sorted((str(name) for name in await rows.values_list("name", flat=True)), key=_order)
+    rows, text = Group.filter(reach.groups(), domain=DOMAIN), folded(search)
+    every = [str(name) for name in await rows.values_list("name", flat=True)]
+    names = sorted((name for name in every if text in folded(name)), key=_order)
     wanted = [name for name in names if not after or _order(name) > _order(after)][:limit]
     found = {row.name: row for row in await Group.filter(domain=DOMAIN, name__in=wanted)}
     below, listed = await _below(wanted), []

@@ -1,4 +1,4 @@
-"""Searching the lists of users and invitations, as an administrator types a name."""
+"""Searching the lists of users, invitations and groups, as an administrator types a name."""
 
 from datetime import datetime
 
@@ -54,3 +54,11 @@ async def test_neither_case_nor_diacritics_decide(site: Site, console: httpx2.As
             assert [each for each in PEOPLE if each in page] == [shown], f"{typed} in {path}"
         page = (await console.get(path, params={"q": "mullerin"})).text
         assert not any(each in page for each in PEOPLE)
+
+
+async def test_groups_are_found_alike(site: Site, console: httpx2.AsyncClient, now: datetime) -> None:
+    names = ("Vertrieb München", "Łódź Straße")
+    await local.add_person(site.desk, name="p", groups=names, now=now, actor="ada")
+    for typed, name in (("MÜNCHEN", names[0]), ("munchen", names[0]), ("lodz", names[1]), ("STRASSE", names[1])):
+        page = (await console.get("/admin/groups", params={"q": typed})).text
+        assert [each for each in names if each in page] == [name]
