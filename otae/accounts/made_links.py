@@ -9,7 +9,7 @@ from otae.store.models import Administrator, PasswordLink, SetupLink
 
 
 async def end_links(maker_id: UUID, now: datetime) -> None:
-    """End the links that an administrator made: removed, disabled, or given another role.
+    """End the links that an administrator made: removed, disabled, or given another role or password.
 
     Called inside the transaction of that change, so that a link used at the same moment comes before it or not at all.
     """

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from otae.accounts import administrators, arrivals, browsers, strength
+from otae.accounts import administrators, arrivals, browsers, made_links, strength
 from otae.accounts.arrivals import Arrival, Browser
 from otae.directory.facts import DOMAIN
 from otae.directory.local import secret
@@ -33,6 +33,8 @@ class SignedIn:
 async def change_password(desk: Desk, name: str, current: str, new: str, browser: Browser, *, now: datetime) -> Arrival:
     """Give the administrator called ``name`` another password, sign all browsers out and this one in again.
 
+    Links that the administrator made end.
+
     Raises InputRefused ("password", "") for what cannot be the new one, else as `administrators.sign_in` for a wrong
     ``current`` one, which counts as a try to sign in.
     """
@@ -47,6 +49,8 @@ async def change_password(desk: Desk, name: str, current: str, new: str, browser
 
 async def set_password(desk: Desk, name: str, new: str, *, now: datetime, actor: str) -> None:
     """Give the administrator called ``name`` another password and sign every browser of theirs out; audited.
+
+    Links that the administrator made end.
 
     Raises InputRefused ("name", "password", "").
     """
@@ -91,6 +95,7 @@ async def _store(row: Administrator, new: str, *, now: datetime, actor: str) -> 
         if await seen.update(password_hash=hashed) != 1:
             raise StaleState("the password was changed meanwhile")
         await browsers.close_all(row)
+        await made_links.end_links(row.id, now)  # whoever knew the old one may have made them
         await audit.record(actor, "administrator.password-changed", now=now, subject=row.name)
 
 

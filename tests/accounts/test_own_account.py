@@ -5,13 +5,14 @@ from datetime import datetime
 
 import pytest
 
-from otae.accounts import own_account
-from otae.accounts.administrators import create_administrator, sign_in
+from otae.accounts import own_account, password_links
+from otae.accounts.administrators import create_administrator, find_setup_link, new_setup_link, sign_in
 from otae.accounts.arrivals import Browser
-from otae.errors import InputRefused, SigninFailed
+from otae.directory import local
+from otae.errors import InputRefused, PasswordLinkUnknown, SetupLinkUnknown, SigninFailed
 from otae.store import database
 from otae.store.desk import Desk
-from otae.store.models import AuditEntry, BrowserSession
+from otae.store.models import Administrator, AuditEntry, BrowserSession
 
 pytestmark = pytest.mark.anyio
 
@@ -45,3 +46,22 @@ async def test_a_name_and_a_password_that_cannot_be_are_refused(desk: Desk, now:
     for name, new in (("eve", PASSWORD), ("ada", "short"), ("a b\x00", PASSWORD)):
         with pytest.raises(InputRefused):
             await own_account.set_password(desk, name, new, now=now, actor="command line")
+
+
+@pytest.mark.parametrize("by", ["themselves", "the command line"])
+async def test_links_that_were_made_under_the_old_password_end(desk: Desk, now: datetime, by: str) -> None:
+    ada = await Administrator.get(name="ada")
+    ben = await local.add_person(desk, name="ben", now=now, actor="ada")
+    setup = await new_setup_link(desk, now=now, name="ghost", maker_id=ada.id)
+    password = await password_links.make(desk, ben, now=now, actor="ada", maker_id=ada.id)
+    other = await new_setup_link(desk, now=now, name="carla")
+    if by == "themselves":
+        await own_account.change_password(desk, "ada", PASSWORD, f"{PASSWORD} more", HERE, now=now)
+    else:
+        await own_account.set_password(desk, "ada", f"{PASSWORD} more", now=now, actor=by)
+    with pytest.raises(SetupLinkUnknown):
+        await find_setup_link(setup.partition("?s=")[2], now=now)
+    with pytest.raises(PasswordLinkUnknown):
+        await password_links.find(password.partition("?s=")[2], now=now)
+    kept = await find_setup_link(other.partition("?s=")[2], now=now)
+    assert kept.administrator_name == "carla", "a command made this one"
