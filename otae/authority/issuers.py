@@ -20,7 +20,6 @@ from otae.settings import Settings
 from otae.signing.certificates import Keyed, der, dump_key, fingerprint, load_certificate, name, new_serial, pem
 from otae.signing.issuing import build_identity
 from otae.store import properties, statements
-from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Certificate, EnrollmentSession
 from otae.store.vault import Vault
@@ -274,21 +273,6 @@ async def keep(row: Certificate, made: x509.Certificate | None, public_key: rsa.
     if _certificate(row).public_key() != public_key:
         raise CertificateMismatch("the certificate was issued for another key")
     return False
-
-
-async def issue_identity(
-    desk: Desk,
-    *,
-    public_key: rsa.RSAPublicKey,
-    purpose: IdentityPurpose,
-    common_name: str,
-    session: EnrollmentSession,
-    now: datetime,
-) -> Certificate:
-    """Reserve and sign in one call, for callers with nothing else to store; see ``reserve`` and ``sign``."""
-    async with transaction():
-        row = await reserve(purpose, common_name=common_name, session=session, now=now)
-    return await sign(desk, row, public_key)
 
 
 def fitted(text: str, tail: str = "") -> str:

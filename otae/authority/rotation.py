@@ -112,11 +112,6 @@ class AtWork(NamedTuple):
     device_ca: Certificate
 
 
-async def ra_candidates(desk: Desk, *, now: datetime) -> list[Keyed]:
-    """Return the registration authorities that may still open a request: the one in use, then former ones not ended."""
-    return _candidates(desk, await _at_work(now))
-
-
 async def for_envelope(desk: Desk, envelope: bytes, *, now: datetime) -> AtWork:
     """Return the registration authority that ``envelope`` (EnvelopedData) is for, by issuer and serial number.
 

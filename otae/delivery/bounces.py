@@ -54,13 +54,8 @@ class Report:
     words: str
 
 
-async def return_address(desk: Desk, delivery_id: UUID) -> str | None:
-    """Return where mail of this delivery comes back to; None while the server property mail.bounce.domain is empty."""
-    return (await return_addresses(desk, [delivery_id])).get(delivery_id)
-
-
 async def return_addresses(desk: Desk, delivery_ids: Iterable[UUID]) -> dict[UUID, str]:
-    """Return where mail of each of these deliveries comes back to; empty while the server property is."""
+    """Return where mail of each of these deliveries comes back to; empty while mail.bounce.domain is."""
     domain = await properties.word("mail.bounce.domain")
     if not domain:
         return {}

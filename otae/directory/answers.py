@@ -12,7 +12,7 @@ from pyasn1.error import PyAsn1Error
 from otae.text import cleaned_line
 
 #: RFC 4511 appendix A.1: what a search may end with, and when it ended early because enough was found.
-SUCCESS, SIZE_LIMIT, INVALID_CREDENTIALS = 0, 4, 49
+SUCCESS, SIZE_LIMIT = 0, 4
 #: What a bind is answered with when it is the server that cannot, whatever the password.
 NOT_ABLE: Final = frozenset({1, 2, 3, 8, 13, 51, 52, 80})
 #: Busy, unavailable: the server's own trouble.

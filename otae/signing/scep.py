@@ -211,11 +211,6 @@ def _request(data: bytes) -> csr.CertificationRequest:
         raise RequestUnreadable(error.detail) from error
 
 
-def parse_request(data: bytes, ra: Keyed, *, allow_sha1: bool, allow_des3: bool, allow_des: bool = False) -> PKIMessage:
-    """:func:`open_message` and :func:`unwrap` in one, for callers that answer no refusal in the protocol."""
-    return unwrap(open_message(data), ra, allow_sha1=allow_sha1, allow_des3=allow_des3, allow_des=allow_des)
-
-
 def fail_info_for(refusal: Refusal, message_type: int = MessageType.PKCS_REQ) -> FailInfo:
     """What a refusal of a message of this type is called in the reply.
 

@@ -17,13 +17,14 @@ from otae.signing.certificates import load_certificate
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Certificate, EnrollmentSession
+from tests.authority.identities import issue_identity
 from tests.authority.openssl import verify
 
 pytestmark = pytest.mark.anyio
 
 
 async def issue(desk: Desk, session: EnrollmentSession, key: rsa.RSAPrivateKey) -> Certificate:
-    return await issuers.issue_identity(
+    return await issue_identity(
         desk,
         public_key=key.public_key(),
         purpose="mdm-identity",

@@ -18,6 +18,7 @@ from otae.store import database, properties
 from otae.store.desk import Desk
 from otae.store.keyring import open_vault
 from otae.store.models import Certificate, EnrollmentSession
+from tests.authority.identities import issue_identity
 from tests.authority.openssl import verify
 
 pytestmark = pytest.mark.anyio
@@ -82,7 +83,7 @@ async def test_an_identity_is_what_we_decided_and_openssl_agrees(
     desk: Desk, session: EnrollmentSession, mac_key: rsa.RSAPrivateKey, tmp_path: Path
 ) -> None:
     await properties.write("organization.name", "Example, Inc. + Söhne")
-    row = await issuers.issue_identity(
+    row = await issue_identity(
         desk,
         public_key=mac_key.public_key(),
         purpose="mdm-identity",
@@ -172,7 +173,7 @@ async def test_an_identity_ends_with_its_issuer_at_the_latest(
     desk: Desk, session: EnrollmentSession, mac_key: rsa.RSAPrivateKey
 ) -> None:
     end = (await issuers.active_row("device-ca")).not_after
-    row = await issuers.issue_identity(
+    row = await issue_identity(
         desk,
         public_key=mac_key.public_key(),
         purpose="mdm-identity",
@@ -196,7 +197,7 @@ async def test_a_long_name_is_cut_to_what_a_subject_takes(
     cut: list[str],
 ) -> None:
     await properties.write("organization.name", organization)
-    row = await issuers.issue_identity(
+    row = await issue_identity(
         desk,
         public_key=mac_key.public_key(),
         purpose="mdm-identity",

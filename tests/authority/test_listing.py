@@ -11,6 +11,7 @@ from otae.errors import CertificateUnknown
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Certificate, Device, Enrollment, EnrollmentSession
+from tests.authority.identities import issue_identity
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +22,7 @@ async def now(desk: Desk) -> datetime:
 
 
 async def issue(desk: Desk, session: EnrollmentSession, key: rsa.RSAPrivateKey, now: datetime) -> Certificate:
-    return await issuers.issue_identity(
+    return await issue_identity(
         desk,
         public_key=key.public_key(),
         purpose="mdm-identity",

@@ -19,6 +19,7 @@ from otae.signing.certificates import load_certificate, pem
 from otae.store import database, keyring
 from otae.store.desk import Desk, Silence
 from otae.store.models import EnrollmentSession, Person
+from tests.authority.identities import issue_identity
 
 pytestmark = pytest.mark.anyio
 
@@ -52,7 +53,7 @@ async def issue(desk: Desk, key: rsa.RSAPrivateKey) -> bytes:
         person_id=ben.id, mode="two_factor", ownership="corporate", way="ota", opened_at=now, expires_at=now
     )
     await session.save()
-    row = await issuers.issue_identity(
+    row = await issue_identity(
         desk,
         public_key=key.public_key(),
         purpose="mdm-identity",

@@ -9,12 +9,12 @@ from typing import cast
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from otae.authority import issuers
 from otae.authority.revocation import Reason, check_alive, revoke
 from otae.errors import CertificateRevoked, InputRefused, SignerUntrusted
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import AuditEntry, Certificate, EnrollmentSession
+from tests.authority.identities import issue_identity
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +41,7 @@ asyncio.run(main())
 @pytest.fixture
 async def identity(desk: Desk, session: EnrollmentSession, mac_key: rsa.RSAPrivateKey) -> Certificate:
     """Give the MDM identity of Ben's Mac."""
-    return await issuers.issue_identity(
+    return await issue_identity(
         desk,
         public_key=mac_key.public_key(),
         purpose="mdm-identity",

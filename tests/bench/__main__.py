@@ -109,7 +109,7 @@ async def scep_row(desk: Desk) -> Row:
         return await issuance.answer(desk, waiting.pop(), now=later)
 
     async def bare() -> bytes:
-        message = scep.parse_request(same, ra, allow_sha1=True, allow_des3=True)
+        message = scep.unwrap(scep.open_message(same), ra, allow_sha1=True, allow_des3=True)
         subject = temporary.certificate.subject
         leaf = issuing.build_identity(identity.public_key(), subject, device_ca, serial=1, **lab.TERM)
         return scep.cert_rep_success(message, leaf, ra)

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,11 @@ from tests.servers.ports import free_port
 from tests.servers.smtp import SMTPServer
 
 pytestmark = pytest.mark.anyio
+
+
+async def return_address(desk: Desk, delivery_id: UUID) -> str | None:
+    """Give where mail of a delivery comes back to."""
+    return (await bounces.return_addresses(desk, [delivery_id])).get(delivery_id)
 
 
 def report(action: str = "failed", diagnostic: str = "smtp; 550 5.1.1 nobody here", status: str = "5.1.1") -> bytes:
@@ -65,7 +71,7 @@ async def test_mail_names_a_return_address_that_was_signed_for_it(
     desk: Desk, sent: Invited, smtp_server: SMTPServer
 ) -> None:
     [mail] = smtp_server.messages
-    assert mail.sender == await bounces.return_address(desk, sent.deliveries["url"].id)
+    assert mail.sender == await return_address(desk, sent.deliveries["url"].id)
     assert mail.sender.endswith("@bounce.example.test")
     assert str(mail.message["From"]) == "Example GmbH <it@example.test>"
     assert await bounces.delivery_of(desk, mail.sender) == sent.deliveries["url"].id
@@ -74,7 +80,7 @@ async def test_mail_names_a_return_address_that_was_signed_for_it(
 
 @pytest.mark.parametrize("at", [7, 38, 40, 59])
 async def test_an_address_that_was_not_signed_here_is_refused(desk: Desk, sent: Invited, at: int) -> None:
-    address = await bounces.return_address(desk, sent.deliveries["url"].id)
+    address = await return_address(desk, sent.deliveries["url"].id)
     assert address is not None
     other = address[:at] + ("0" if address[at] != "0" else "1") + address[at + 1 :]
     for wrong in (other, "bounce+@bounce.example.test", "it@example.test", "", "bounce+" + "é" * 32):
@@ -144,7 +150,7 @@ async def test_a_report_is_found_however_a_mail_server_writes_it(
     desk: Desk, sent: Invited, content: bytes, answer: str
 ) -> None:
     """Each by the door that mail servers speak to."""
-    address = await bounces.return_address(desk, sent.deliveries["url"].id)
+    address = await return_address(desk, sent.deliveries["url"].id)
     port = free_port()
     await properties.write("mail.bounce.lmtp", f"127.0.0.1:{port}")
     async with lmtp.listening(desk):
@@ -226,7 +232,7 @@ async def talk(desk: Desk, anyio_backend: str) -> AsyncIterator[Talk]:
 
 
 async def test_a_report_comes_in_by_lmtp(desk: Desk, sent: Invited, talk: Talk) -> None:
-    address = await bounces.return_address(desk, sent.deliveries["url"].id)
+    address = await return_address(desk, sent.deliveries["url"].id)
     assert address is not None
     assert await talk.say(b"LHLO mail.example.test") == "250"
     assert await talk.say(b"MAIL FROM:<>") == "250"
@@ -242,7 +248,7 @@ async def test_a_report_comes_in_by_lmtp(desk: Desk, sent: Invited, talk: Talk) 
 async def test_what_is_no_lmtp_or_too_large_is_refused_and_the_door_stays_open(
     desk: Desk, sent: Invited, talk: Talk
 ) -> None:
-    address = await bounces.return_address(desk, sent.deliveries["url"].id)
+    address = await return_address(desk, sent.deliveries["url"].id)
     assert address is not None
     assert await talk.say(b"EHLO mail.example.test") == "500"
     assert await talk.say(b"RCPT TO:<x@example.test>") == "503"
@@ -304,7 +310,7 @@ def test_any_bytes_are_read_or_are_no_report(content: bytes) -> None:
 
 @pytest.mark.parametrize("header", bounces.ARRIVED)
 async def test_a_whole_mail_says_by_its_headers_whose_it_is(desk: Desk, sent: Invited, header: str) -> None:
-    address = await bounces.return_address(desk, sent.deliveries["url"].id)
+    address = await return_address(desk, sent.deliveries["url"].id)
     content = f"{header}: <{address}>\r\n".encode() + report()
     assert await bounces.delivery_in(desk, content) == sent.deliveries["url"].id
     forged = f"{header}: bounce+{'0' * 32}.{'0' * 20}@bounce.example.test, {address}\r\n".encode() + report()

@@ -30,12 +30,6 @@ def calls_in(name: str) -> list[tuple[str, int]]:
     return [(dotted(node.func), node.lineno) for node in ast.walk(parsed(name)) if isinstance(node, ast.Call)]
 
 
-def test_asn1crypto_stays_in_signing() -> None:
-    rooms = [name for name in modules("otae") if not name.startswith("otae/signing/")]
-    packages = {name: {module.split(".")[0] for module in imported(parsed(name))} for name in rooms}
-    assert not [name for name, found in packages.items() if "asn1crypto" in found]
-
-
 def test_the_orm_s_own_transactions_stay_in_the_database_module() -> None:
     found = []
     for name in set(modules("otae")) - {"otae/store/database.py"}:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from otae.apple import plist
-from otae.authority import issuers
 from otae.enrollment import sessions
 from otae.errors import (
     CertificateRevoked,
@@ -30,6 +29,7 @@ from otae.store.models import (
     Invitation,
     UserChannel,
 )
+from tests.authority.identities import issue_identity
 from tests.desks import RecordingBell
 from tests.enrollment import lab
 from tests.enrollment.lab import LabMac
@@ -133,7 +133,7 @@ async def test_one_token_update_sent_many_times_at_once_redeems_once(desk: Desk)
 async def renewed(desk: Desk, mac: LabMac, now: datetime) -> Keyed:
     """Issue a further identity of the session, as a renewal does."""
     key = lab.key(f"renewed for {mac.serial}")
-    row = await issuers.issue_identity(
+    row = await issue_identity(
         desk,
         public_key=key.public_key(),
         purpose="mdm-identity",

@@ -55,7 +55,7 @@ class Office(Line):
             return answer(packed, kind=self.kinds.get(operation, BAG))
         self.methods.append(method)
         data = content or scep_query.message_from_query(urlsplit(url).query.encode())
-        request = scep.parse_request(data, self.server.ra, allow_sha1=True, allow_des3=True)
+        request = scep.unwrap(scep.open_message(data), self.server.ra, allow_sha1=True, allow_des3=True)
         made = self.reply(self, request) if self.reply else self.success(request)
         return answer(made, kind=self.kinds.get(operation, REPLY))
 

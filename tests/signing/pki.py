@@ -34,7 +34,7 @@ def pki_message(
 
 
 def parse(data: bytes, tree: Tree) -> scep.PKIMessage:
-    return scep.parse_request(data, tree.ra, allow_sha1=True, allow_des3=True)
+    return scep.unwrap(scep.open_message(data), tree.ra, allow_sha1=True, allow_des3=True)
 
 
 def refused(tree: Tree, data: bytes, **allowed: bool) -> Refusal:

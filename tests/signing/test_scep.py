@@ -93,7 +93,7 @@ def test_the_reply_never_falls_below_triple_des_and_sha256(
     tree: Tree, request_der: bytes, identity: x509.Certificate
 ) -> None:
     sent = scep_client.build_request(request_der, tree.mac_signer, tree.bag, digest="sha1", cipher="des-cbc")
-    read = scep.parse_request(sent.data, tree.ra, allow_sha1=True, allow_des3=False, allow_des=True)
+    read = scep.unwrap(scep.open_message(sent.data), tree.ra, allow_sha1=True, allow_des3=False, allow_des=True)
     reply = scep.cert_rep_success(read, identity, tree.ra)
     assert scep_client.read_reply(reply, sent, tree.mac_signer, tree.bag).certificate == identity
 

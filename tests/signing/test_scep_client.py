@@ -17,7 +17,7 @@ def exchange(
     tree: Tree, request_der: bytes, identity: x509.Certificate
 ) -> tuple[scep_client.ClientRequest, scep.PKIMessage, bytes]:
     sent = scep_client.build_request(request_der, tree.mac_signer, tree.bag)
-    read = scep.parse_request(sent.data, tree.ra, allow_sha1=True, allow_des3=True)
+    read = scep.unwrap(scep.open_message(sent.data), tree.ra, allow_sha1=True, allow_des3=True)
     return sent, read, scep.cert_rep_success(read, identity, tree.ra)
 
 

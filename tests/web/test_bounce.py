@@ -30,7 +30,7 @@ async def sent(site: Site, invite: Invite) -> Delivery:
 
 
 async def mail(site: Site, row: Delivery) -> bytes:
-    address = await bounces.return_address(site.desk, row.id)
+    address = (await bounces.return_addresses(site.desk, [row.id]))[row.id]
     return f"Delivered-To: {address}\r\n".encode() + report()
 
 
