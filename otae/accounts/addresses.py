@@ -6,7 +6,6 @@ from otae.contacts import MailAddressRefused, mail_address
 from otae.errors import InputRefused
 from otae.store import audit
 from otae.store.database import transaction
-from otae.store.desk import Desk
 from otae.store.models import Administrator
 
 
@@ -26,12 +25,11 @@ async def address_of(name: str) -> str:
     return (row.email or "") if row else ""
 
 
-async def set_address(desk: Desk, name: str, address: str, *, now: datetime, actor: str) -> None:
+async def set_address(name: str, address: str, *, now: datetime, actor: str) -> None:
     """Let notices to the administrator called ``name`` go to ``address`` from now on, "" for none; audited.
 
     Raises InputRefused ("email") for what is no plain mail address, ("name") when there is nobody of this name.
     """
-    del desk  # every room function that changes something takes it first; this one needs nothing of it
     kept = checked_address(address)
     async with transaction():
         if not await Administrator.filter(name=name).update(email=kept):

@@ -51,12 +51,11 @@ async def assign(desk: Desk, group: str, role: str, *, by: By, now: datetime) ->
     return Assignment(row.id, row.group, row.role)
 
 
-async def unassign(desk: Desk, assignment_id: UUID, *, by: By, now: datetime) -> str:
+async def unassign(assignment_id: UUID, *, by: By, now: datetime) -> str:
     """Take a role away from the members of a group, and sign those of its directory who have it out; return the group.
 
     Raises StaleState when it is gone, BeyondRole.
     """
-    del desk  # every room function that changes something takes it first; this one needs nothing of it
     row = await RoleAssignment.get_or_none(id=assignment_id)
     if row is None:
         raise StaleState("these members have no such role any more")

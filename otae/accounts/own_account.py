@@ -47,14 +47,13 @@ async def change_password(desk: Desk, name: str, current: str, new: str, browser
     return await arrivals.let_in(row, browser, now=now)
 
 
-async def set_password(desk: Desk, name: str, new: str, *, now: datetime, actor: str) -> None:
+async def set_password(name: str, new: str, *, now: datetime, actor: str) -> None:
     """Give the administrator called ``name`` another password and sign every browser of theirs out; audited.
 
     Links that the administrator made end.
 
     Raises InputRefused ("name", "password", "").
     """
-    del desk  # every room function that changes something takes it first; this one needs nothing of it
     name = administrators.checked_name(name)
     row = await Administrator.get_or_none(name=name)
     if row is None:
@@ -76,10 +75,9 @@ async def signed_in(administrator_id: UUID, *, this: str, now: datetime) -> list
 
 
 async def end_sessions(
-    desk: Desk, administrator_id: UUID, *, this: str, only: UUID | None = None, now: datetime, actor: str
+    administrator_id: UUID, *, this: str, only: UUID | None = None, now: datetime, actor: str
 ) -> int:
     """Sign out every browser of an administrator but the asker's own, or ``only`` one of them; return how many."""
-    del desk  # as in set_password
     others = BrowserSession.filter(administrator_id=administrator_id).exclude(secret_hash=hash_token(this))
     async with transaction():
         ended = await (others.filter(id=only) if only else others).delete()

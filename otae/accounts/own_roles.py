@@ -88,9 +88,8 @@ async def change_role(desk: Desk, role_id: UUID, draft: Draft, *, by: By, now: d
     return as_row(row)
 
 
-async def remove_role(desk: Desk, role_id: UUID, *, by: By, now: datetime) -> None:
+async def remove_role(role_id: UUID, *, by: By, now: datetime) -> None:
     """Forget a role; InputRefused ("") while somebody has it, the rest as `change_role`."""
-    del desk  # every room function that changes something takes it first; this one needs nothing of it
     async with transaction():
         row = await _taken(role_id, by)
         if in_use := await users_of(row.name, now=now):

@@ -87,9 +87,8 @@ async def invite(desk: Desk, name: str, role: str, *, by: By, now: datetime) -> 
     return url
 
 
-async def withdraw(desk: Desk, link_id: UUID, *, by: By, now: datetime) -> str:
+async def withdraw(link_id: UUID, *, by: By, now: datetime) -> str:
     """End a setup link and return whose it was. Raises StaleState when it works no more, BeyondRole."""
-    del desk  # every room function that changes something takes it first; this one needs nothing of it
     link = await SetupLink.get_or_none(id=link_id, administrator_name__not_isnull=True)
     if link is None:
         raise StaleState("there is no such setup link any more")
@@ -102,12 +101,11 @@ async def withdraw(desk: Desk, link_id: UUID, *, by: By, now: datetime) -> str:
     return name
 
 
-async def give_role(desk: Desk, administrator_id: UUID, role: str, *, by: By, now: datetime) -> AdministratorRow:
+async def give_role(administrator_id: UUID, role: str, *, by: By, now: datetime) -> AdministratorRow:
     """Give an administrator another role; every browser of theirs is signed out, and the links they made end.
 
     Raises InputRefused ("role"), BeyondRole, OwnRole, LastAdministrator; StaleState when they are gone.
     """
-    del desk  # as in withdraw
     await _check_given(role, by)
     async with transaction():
         row = await _taken(administrator_id, by, stays=role == ADMIN)
@@ -123,9 +121,8 @@ async def give_role(desk: Desk, administrator_id: UUID, role: str, *, by: By, no
     return _row(row)
 
 
-async def disable(desk: Desk, administrator_id: UUID, *, by: By, now: datetime) -> AdministratorRow:
+async def disable(administrator_id: UUID, *, by: By, now: datetime) -> AdministratorRow:
     """Let an administrator in no more, sign every browser of theirs out, end the links they made; as `give_role`."""
-    del desk  # as in withdraw
     async with transaction():
         row = await _taken(administrator_id, by)
         if not row.disabled:
@@ -137,9 +134,8 @@ async def disable(desk: Desk, administrator_id: UUID, *, by: By, now: datetime) 
     return _row(row)
 
 
-async def enable(desk: Desk, administrator_id: UUID, *, by: By, now: datetime) -> AdministratorRow:
+async def enable(administrator_id: UUID, *, by: By, now: datetime) -> AdministratorRow:
     """Let a disabled administrator in again; raises as `give_role`."""
-    del desk  # as in withdraw
     async with transaction():
         row = await _taken(administrator_id, by, stays=True)
         if row.disabled:
@@ -149,9 +145,8 @@ async def enable(desk: Desk, administrator_id: UUID, *, by: By, now: datetime) -
     return _row(row)
 
 
-async def remove(desk: Desk, administrator_id: UUID, *, by: By, now: datetime) -> str:
+async def remove(administrator_id: UUID, *, by: By, now: datetime) -> str:
     """Forget an administrator with browsers and links, theirs and made by them; return the name; as `give_role`."""
-    del desk  # as in withdraw
     async with transaction():
         row = await _taken(administrator_id, by)
         await SetupLink.filter(administrator_name=row.name, used_at=None).update(used_at=now)

@@ -38,7 +38,7 @@ def admin_create(*, name: str, role: str, setup_link: bool, password_stdin: bool
             link = await roster.invite(desk, name, role, by=BY, now=now)
             return {"name": name, "role": role, "setup_link": link}
         given = {"name": name, "password": password, "role": role}
-        made = await administrators.create_administrator(desk, **given, now=now, actor=ACTOR)
+        made = await administrators.create_administrator(**given, now=now, actor=ACTOR)
         return {"name": made.name, "role": made.role}
 
     emit(at_the_desk(work), json_wanted=json_wanted)
@@ -72,8 +72,8 @@ def admin_list(*, json_wanted: bool) -> None:
 def admin_email(*, name: str, address: str) -> None:
     """Set where an administrator is told of invitations that failed; without ADDRESS: nowhere."""
 
-    async def work(desk: Desk, now: datetime) -> None:
-        await addresses.set_address(desk, name, address, now=now, actor=ACTOR)
+    async def work(_desk: Desk, now: datetime) -> None:
+        await addresses.set_address(name, address, now=now, actor=ACTOR)
 
     at_the_desk(work)
 
@@ -87,8 +87,8 @@ def admin_password(*, name: str, password_stdin: bool) -> None:
     if password is None:
         raise click.UsageError("give the new password with --password-stdin")
 
-    async def work(desk: Desk, now: datetime) -> None:
-        await own_account.set_password(desk, name, password, now=now, actor=ACTOR)
+    async def work(_desk: Desk, now: datetime) -> None:
+        await own_account.set_password(name, password, now=now, actor=ACTOR)
 
     at_the_desk(work)
 
@@ -99,8 +99,8 @@ def admin_password(*, name: str, password_stdin: bool) -> None:
 def admin_disable(*, name: str, json_wanted: bool) -> None:
     """Let an administrator in no more, and sign every browser of theirs out."""
 
-    async def work(desk: Desk, now: datetime) -> dict[str, object]:
-        return _administrator(await roster.disable(desk, (await _named(name)).id, by=BY, now=now))
+    async def work(_desk: Desk, now: datetime) -> dict[str, object]:
+        return _administrator(await roster.disable((await _named(name)).id, by=BY, now=now))
 
     emit(at_the_desk(work), json_wanted=json_wanted)
 
@@ -111,8 +111,8 @@ def admin_disable(*, name: str, json_wanted: bool) -> None:
 def admin_enable(*, name: str, json_wanted: bool) -> None:
     """Let a disabled administrator in again."""
 
-    async def work(desk: Desk, now: datetime) -> dict[str, object]:
-        return _administrator(await roster.enable(desk, (await _named(name)).id, by=BY, now=now))
+    async def work(_desk: Desk, now: datetime) -> dict[str, object]:
+        return _administrator(await roster.enable((await _named(name)).id, by=BY, now=now))
 
     emit(at_the_desk(work), json_wanted=json_wanted)
 

@@ -107,8 +107,8 @@ def directory_test(*, name: str, json_wanted: bool) -> None:
 def directory_default(*, name: str) -> None:
     """Look names without a domain up in this directory from now on."""
 
-    async def work(desk: Desk, now: datetime) -> None:
-        await servers.make_default(desk, await _named(name), now=now, actor=ACTOR)
+    async def work(_desk: Desk, now: datetime) -> None:
+        await servers.make_default(await _named(name), now=now, actor=ACTOR)
 
     at_the_desk(work)
 
@@ -119,10 +119,10 @@ def directory_default(*, name: str) -> None:
 def directory_remove(*, name: str, json_wanted: bool) -> None:
     """Forget a directory, and say whom that leaves without a password: people, and their pending invitations."""
 
-    async def work(desk: Desk, now: datetime) -> dict[str, object]:
+    async def work(_desk: Desk, now: datetime) -> dict[str, object]:
         row = await _named(name)
         hanging = await dependents(row.domain)
-        await servers.remove_directory(desk, row, now=now, actor=ACTOR)
+        await servers.remove_directory(row, now=now, actor=ACTOR)
         return {"domain": row.domain, "people": hanging.people, "pending_invitations": hanging.pending}
 
     emit(at_the_desk(work), json_wanted=json_wanted)

@@ -197,7 +197,7 @@ def profile(*, invitation_token: str, unsigned: bool) -> None:
         subject, whom = str(found.id), str(found.person_id)
         await audit.record(ACTOR, "profile.written", now=now, subject=subject, detail=whom)
         session = await sessions.open_session(
-            desk, person=await found.person, invitation=found, mode=found.mode, ownership=found.ownership,
+            person=await found.person, invitation=found, mode=found.mode, ownership=found.ownership,
             way="profile", now=now,
         )  # fmt: skip
         return await profiles.single_profile(desk, session, now=now, signed=not unsigned, generated_topic=True)

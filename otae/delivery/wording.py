@@ -16,7 +16,6 @@ from otae.delivery.templates import Words, shipped, translations, wording_of
 from otae.errors import InputRefused
 from otae.store import audit
 from otae.store.database import transaction
-from otae.store.desk import Desk
 from otae.store.models import NotificationTemplate, TemplateTranslation
 from otae.text import cleaned_line, why_refused
 
@@ -42,14 +41,13 @@ def check_wording(kind: str, wording: Wording) -> None:
 
 
 async def reword(
-    desk: Desk, template: NotificationTemplate, wording: Wording, *, now: datetime, actor: str, language: str = ""
+    template: NotificationTemplate, wording: Wording, *, now: datetime, actor: str, language: str = ""
 ) -> None:
     """Let ``template``, or its translation into ``language``, say this from now on, audited.
 
     Raises InputRefused ("subject", "text", "html", "sms") naming the macro and its position when a message could not
     be sent as it is written, and ("") when there is no such template or translation.
     """
-    del desk  # every room function that changes something takes it first; this one needs nothing of it
     check_wording(template.kind, wording)
     said = asdict(wording)
     async with transaction():
@@ -72,14 +70,11 @@ async def reword(
             await audit.record(actor, "template.changed", now=now, subject=template.name, detail=told)
 
 
-async def translate(
-    desk: Desk, template: NotificationTemplate, language: str, *, now: datetime, actor: str
-) -> TemplateTranslation:
+async def translate(template: NotificationTemplate, language: str, *, now: datetime, actor: str) -> TemplateTranslation:
     """Give ``template`` words for one more language; audited. InputRefused ("language").
 
     At first they are what the product says by default in that language, else the template's own.
     """
-    del desk  # as above
     if language not in LANGUAGES:
         raise InputRefused({"language": "choose a language from the list"})
     own = wording_of(template)
@@ -96,25 +91,19 @@ async def translate(
     return row
 
 
-async def drop_translation(
-    desk: Desk, template: NotificationTemplate, language: str, *, now: datetime, actor: str
-) -> None:
+async def drop_translation(template: NotificationTemplate, language: str, *, now: datetime, actor: str) -> None:
     """Forget the words of ``template`` in ``language``, audited; InputRefused ("") when there are none."""
-    del desk  # as above
     async with transaction():
         if not await TemplateTranslation.filter(template_id=template.id, language=language).delete():
             raise InputRefused({"": GONE})
         await audit.record(actor, "template.translation-removed", now=now, subject=template.name, detail=language)
 
 
-async def clone(
-    desk: Desk, template: NotificationTemplate, name: str, *, now: datetime, actor: str
-) -> NotificationTemplate:
+async def clone(template: NotificationTemplate, name: str, *, now: datetime, actor: str) -> NotificationTemplate:
     """Store what ``template`` says, in every language, a second time under another name; audited.
 
     Raises InputRefused ("name"), and ("") for a kind that no invitation can name a template of.
     """
-    del desk  # as above
     if template.kind not in CHOSEN:
         raise InputRefused({"": "messages of this kind always use the template of the system"})
     name = await _free_name(name)
@@ -129,9 +118,8 @@ async def clone(
     return copy
 
 
-async def rename(desk: Desk, template: NotificationTemplate, name: str, *, now: datetime, actor: str) -> None:
+async def rename(template: NotificationTemplate, name: str, *, now: datetime, actor: str) -> None:
     """Call ``template`` otherwise from now on, audited; InputRefused ("name"), or when it is one of the system's."""
-    del desk  # as above
     _check_own(template)
     if name.strip() == template.name:
         return
@@ -143,12 +131,11 @@ async def rename(desk: Desk, template: NotificationTemplate, name: str, *, now: 
     template.name = name
 
 
-async def remove(desk: Desk, template: NotificationTemplate, *, now: datetime, actor: str) -> None:
+async def remove(template: NotificationTemplate, *, now: datetime, actor: str) -> None:
     """Forget ``template``, audited; invitations that used it say what the system's says.
 
     Raises InputRefused when it is one of the system's.
     """
-    del desk  # as above
     _check_own(template)
     async with transaction():
         if not await NotificationTemplate.filter(id=template.id, system=False).delete():
@@ -156,7 +143,7 @@ async def remove(desk: Desk, template: NotificationTemplate, *, now: datetime, a
         await audit.record(actor, "template.removed", now=now, subject=template.name)
 
 
-async def restore(desk: Desk, template: NotificationTemplate, *, now: datetime, actor: str, language: str = "") -> None:
+async def restore(template: NotificationTemplate, *, now: datetime, actor: str, language: str = "") -> None:
     """Let ``template``, or its translation into ``language``, say again what it says by default, audited.
 
     Its other languages stay. InputRefused ("") where the product says nothing by default.
@@ -164,7 +151,7 @@ async def restore(desk: Desk, template: NotificationTemplate, *, now: datetime, 
     default = default_in(template.kind, language) if language else DEFAULTS[template.kind]
     if default is None or not template.system:
         raise InputRefused({"": "there is no default wording to restore"})
-    await reword(desk, template, default, now=now, actor=actor, language=language)
+    await reword(template, default, now=now, actor=actor, language=language)
 
 
 def is_default(row: Words, kind: str, language: str = "") -> bool:

@@ -17,7 +17,6 @@ from otae.directory.reach import EVERYBODY, Reach, members_of
 from otae.errors import InputRefused
 from otae.store import audit
 from otae.store.database import transaction
-from otae.store.desk import Desk
 from otae.store.models import Group, Membership, Person
 from otae.store.paging import MOST_COUNTED, behind
 from otae.text import cleaned_line, folded
@@ -128,9 +127,8 @@ async def subgroups(group: GroupRow) -> list[tuple[str, UUID]]:
     return sorted(((row.name, row.id) for row in rows), key=lambda row: _order(row[0]))
 
 
-async def add_group(desk: Desk, name: str, *, now: datetime, actor: str) -> GroupRow:
+async def add_group(name: str, *, now: datetime, actor: str) -> GroupRow:
     """Make an empty local group, and those above it that are missing; InputRefused ("name")."""
-    del desk  # every room function that changes something takes it first; this one needs nothing of it
     wanted = name.strip()
     if why := why_no_group(wanted):
         raise InputRefused({"name": why})
@@ -146,9 +144,8 @@ async def add_group(desk: Desk, name: str, *, now: datetime, actor: str) -> Grou
     return GroupRow(group.id, group.domain, group.name, 0)
 
 
-async def remove_group(desk: Desk, group: GroupRow, *, now: datetime, actor: str) -> None:
+async def remove_group(group: GroupRow, *, now: datetime, actor: str) -> None:
     """Forget a group with its sub-groups; their people stay."""
-    del desk  # as in add_group
     ids = await with_subgroups(group.domain, group.name)
     async with transaction():
         await Group.filter(id__in=ids or [group.id]).delete()
@@ -156,9 +153,8 @@ async def remove_group(desk: Desk, group: GroupRow, *, now: datetime, actor: str
         await audit.record(actor, "group.removed", now=now, subject=group.name, detail=told)
 
 
-async def add_member(desk: Desk, group: GroupRow, name: str, *, now: datetime, actor: str) -> Person:
+async def add_member(group: GroupRow, name: str, *, now: datetime, actor: str) -> Person:
     """Put the local person with user name ``name`` into a group; InputRefused ("name") when there is none."""
-    del desk  # as in add_group
     wanted = user_name(name)
     known = Person.filter(domain=DOMAIN, name=wanted, rehearsal=False, removed_at=None)
     person = await known.first() if has_shape(wanted) else None
@@ -170,9 +166,8 @@ async def add_member(desk: Desk, group: GroupRow, name: str, *, now: datetime, a
     return person
 
 
-async def remove_member(desk: Desk, group: GroupRow, person_id: UUID, *, now: datetime, actor: str) -> None:
+async def remove_member(group: GroupRow, person_id: UUID, *, now: datetime, actor: str) -> None:
     """Take somebody out of a group, sub-groups stay as they are; nothing happens to those who are not in it."""
-    del desk  # as in add_group
     async with transaction():
         removed = await Membership.filter(group_id=group.id, person_id=person_id).delete()
         if removed:

@@ -31,7 +31,7 @@ async def run(
             await leases.hold_on(row, await clock())
         checked(await provisioning.progress(row))
         if dry_run:
-            await provisioning.cancel(desk, row, now=await clock(), actor=actor)
+            await provisioning.cancel(row, now=await clock(), actor=actor)
             return
         await provisioning.start(desk, row, now=await clock(), actor=actor)
         while row.status == Status.IMPORTING:

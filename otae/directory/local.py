@@ -22,7 +22,6 @@ from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import InputRefused
 from otae.store import audit, passwords
 from otae.store.database import transaction
-from otae.store.desk import Desk
 from otae.store.models import BrowserSession, Group, Membership, PasswordLink, Person
 from otae.store.search_text import holds
 from otae.store.session_ends import end_sessions_of
@@ -65,7 +64,6 @@ WRONG_NAME = "use 1 to 100 letters, digits or . _ - + @ ', beginning with a lett
 
 
 async def add_person(  # noqa: PLR0913 - an argument for each field of the form
-    desk: Desk,
     *,
     name: str,
     display_name: str = "",
@@ -84,7 +82,6 @@ async def add_person(  # noqa: PLR0913 - an argument for each field of the form
     Raises InputRefused with the fields "name", "display_name", "email", "phone", "language", "role", "properties",
     "password" or "groups".
     """
-    del desk  # every room function that changes something takes it first; this one needs nothing of it
     name, wanted = user_name(name), group_names(groups)
     said = Facts(display_name, email or "", phone or "", language, role, properties or {})
     columns, wrong = facts.columns(said, await facts.house(), name)
@@ -106,7 +103,6 @@ async def add_person(  # noqa: PLR0913 - an argument for each field of the form
 
 
 async def update_person(  # noqa: PLR0913 - as above
-    desk: Desk,
     person: Person,
     *,
     display_name: str | None = None,
@@ -127,7 +123,6 @@ async def update_person(  # noqa: PLR0913 - as above
     way, too. Raises InputRefused as `add_person`,
     and with "" for somebody of another directory, who is changed there, or who was removed.
     """
-    del desk  # as in add_person
     _refuse_foreign(person)
     wanted = None if groups is None else group_names(groups)
     said = Facts(display_name, email, phone, language, role, properties)

@@ -162,18 +162,17 @@ async def start(desk: Desk, row: PeopleImport, *, now: datetime, actor: str) -> 
     desk.bell.ring(BELL, row.id)
 
 
-async def cancel(desk: Desk, row: PeopleImport, *, now: datetime, actor: str) -> None:
+async def cancel(row: PeopleImport, *, now: datetime, actor: str) -> None:
     """Write nothing further, for good, and forget the file's passwords; what was written stays. Raises as `start`."""
-    del desk  # every room function that changes something takes it first; this one needs nothing of it
     await move(row, Status.CANCELLED, now=now, actor=actor, what="cancelled", finished_at=now, file_sealed=None)
     await PeopleImportLine.filter(people_import_id=row.id).update(password_sealed=None)
 
 
-async def cancel_forgotten(desk: Desk, *, now: datetime) -> int:
+async def cancel_forgotten(*, now: datetime) -> int:
     """Cancel files that nobody imported within WAITS, and return how many."""
     rows = await PeopleImport.filter(status=Status.READY, created_at__lte=now - WAITS).limit(_PAGE)
     for row in rows:
-        await cancel(desk, row, now=now, actor="clock")
+        await cancel(row, now=now, actor="clock")
     return len(rows)
 
 

@@ -87,17 +87,15 @@ async def update_directory(
     return row
 
 
-async def remove_directory(desk: Desk, row: DirectoryServer, *, now: datetime, actor: str) -> None:
+async def remove_directory(row: DirectoryServer, *, now: datetime, actor: str) -> None:
     """Forget a directory; its people stay as they were last seen, and none of them can sign in by password."""
-    del desk  # every room function that changes something takes it first; this one needs nothing of it
     async with transaction():
         await DirectoryServer.filter(id=row.id).delete()
         await audit.record(actor, "directory.removed", now=now, subject=row.domain)
 
 
-async def make_default(desk: Desk, row: DirectoryServer, *, now: datetime, actor: str) -> None:
+async def make_default(row: DirectoryServer, *, now: datetime, actor: str) -> None:
     """Look names that say no domain up in this directory from now on."""
-    del desk  # as in remove_directory
     async with transaction():
         await DirectoryServer.filter(is_default=True).update(is_default=False)
         await DirectoryServer.filter(id=row.id).update(is_default=True)

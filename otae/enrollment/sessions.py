@@ -40,7 +40,6 @@ NO_REFUSAL: Final[dict[str, Any]] = {"refusal": None, "support_code": None}
 
 
 async def open_session(
-    desk: Desk,
     *,
     person: Person,
     invitation: Invitation | None,
@@ -54,7 +53,6 @@ async def open_session(
     ``ownership``: "corporate" or "employee". ``way``: "ota" or "profile"; by default the invitation's, else that of the
     server property enrollment.delivery. The session inherits the invitation's rehearsal mark.
     """
-    del desk  # every room function that may come to need it takes it first
     way = way or (invitation.way if invitation else None) or await properties.word("enrollment.delivery")
     minutes = await properties.number("enrollment.session.minutes")
     session = EnrollmentSession(

@@ -107,7 +107,7 @@ async def _through_the_link(desk: Desk, entry: Entry, invitation: Invitation, no
     if password_right:
         await attempt.password_was_right()
     if known and password_right and pin_right:
-        return await _welcome(desk, person, invitation, mode, attempt, now)
+        return await _welcome(person, invitation, mode, attempt, now)
     wrong = [] if password_right else [_password_told(proof)]
     wrong += [] if pin_right else [pin_tries.told(counted)]
     line = " and ".join(wrong) if known else "another user name, or the person is disabled"
@@ -146,7 +146,7 @@ async def _at_the_bare_page(desk: Desk, entry: Entry, now: datetime) -> Enrollme
     if invitation is None and not mode.enabled:
         async with _recorded(None, now):
             raise ModeOff(f"{mode.title} is off: nobody starts without an invitation")
-    return await _welcome(desk, person, invitation, mode, attempt if password_right else None, now)
+    return await _welcome(person, invitation, mode, attempt if password_right else None, now)
 
 
 async def _proof(desk: Desk, entry: Entry, attempt: Attempt, now: datetime) -> Proof:
@@ -179,7 +179,7 @@ async def _judge(
 
 
 async def _welcome(
-    desk: Desk, person: Person, invitation: Invitation | None, mode: Mode, attempt: Attempt | None, now: datetime
+    person: Person, invitation: Invitation | None, mode: Mode, attempt: Attempt | None, now: datetime
 ) -> EnrollmentSession:
     """Open the session; an invitation that ended while its factors were looked at opens none."""
     if invitation:
@@ -192,7 +192,7 @@ async def _welcome(
     if attempt:
         await attempt.succeed()
     await Person.filter(id=person.id).update(signed_in_at=now)
-    return await open_session(desk, person=person, invitation=invitation, mode=mode.name, ownership=ownership, now=now)
+    return await open_session(person=person, invitation=invitation, mode=mode.name, ownership=ownership, now=now)
 
 
 def _refuse_gaps(entry: Entry, mode: Mode) -> None:

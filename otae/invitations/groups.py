@@ -165,9 +165,8 @@ async def start(desk: Desk, row: GroupInvitation, *, now: datetime, actor: str) 
     desk.bell.ring("group", row.id)
 
 
-async def pause(desk: Desk, row: GroupInvitation, *, now: datetime, actor: str) -> None:
+async def pause(row: GroupInvitation, *, now: datetime, actor: str) -> None:
     """Invite nobody further for now; what is queued already is still sent. Raises as `start`."""
-    del desk  # every room function that changes something takes it first; this one needs nothing of it
     await move(row, Status.PAUSED, now=now, actor=actor, what="paused")
 
 
@@ -177,9 +176,8 @@ async def resume(desk: Desk, row: GroupInvitation, *, now: datetime, actor: str)
     desk.bell.ring("group", row.id)
 
 
-async def cancel(desk: Desk, row: GroupInvitation, *, now: datetime, actor: str) -> None:
+async def cancel(row: GroupInvitation, *, now: datetime, actor: str) -> None:
     """Invite nobody further, for good; invitations made already stay as they are. Raises as `start`."""
-    del desk  # as in pause
     await move(row, Status.CANCELLED, now=now, actor=actor, what="cancelled", finished_at=now)
 
 

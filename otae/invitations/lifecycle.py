@@ -201,13 +201,12 @@ async def fail(invitation: Invitation, *, now: datetime, why: str) -> bool:
     return True
 
 
-async def redeem(desk: Desk, invitation: Invitation, *, now: datetime) -> list[UUID]:
+async def redeem(invitation: Invitation, *, now: datetime) -> list[UUID]:
     """Use the invitation up, once, inside the transaction that enrolls its Mac; a live session redeems what expired.
 
     Forgets link and PIN, cancels what is queued and queues the confirmation. Returns deliveries to ring for after the
     commit. Raises InvitationRedeemed or InvitationRevoked.
     """
-    del desk  # every room function that changes something takes it first; this one needs nothing of it
     async with transaction():
         await _take(invitation)
         _refuse_ended(invitation)

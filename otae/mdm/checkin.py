@@ -198,13 +198,13 @@ async def _token_update(
             push_magic_sealed=desk.vault.seal(message.push_magic.encode(), enrollment.id, PUSH_MAGIC),
         )
         if enrollment.status == EnrollmentStatus.AUTHENTICATED:
-            return await _enroll(desk, enrollment, known, now)
+            return await _enroll(enrollment, known, now)
         if certificate.id == enrollment.certificate_id:
             await pins.forget_previous(enrollment, now)
         return []
 
 
-async def _enroll(desk: Desk, enrollment: Enrollment, known: Known, now: datetime) -> list[UUID]:
+async def _enroll(enrollment: Enrollment, known: Known, now: datetime) -> list[UUID]:
     session = await EnrollmentSession.get(id=enrollment.session_id)
     await sessions.check_live(session, now=now)
     known.ends_session = True
@@ -215,7 +215,7 @@ async def _enroll(desk: Desk, enrollment: Enrollment, known: Known, now: datetim
     await advance(session, SessionStatus.ENROLLED, event="session.enrolled", now=now, to_whom=about, closed_at=now)
     await close_challenges(session, now=now)
     invitation = await Invitation.get(id=session.invitation_id) if session.invitation_id else None
-    deliveries = await lifecycle.redeem(desk, invitation, now=now) if invitation else []
+    deliveries = await lifecycle.redeem(invitation, now=now) if invitation else []
     await _end_older(enrollment, now)
     await pins.forget_previous(enrollment, now)
     await pins.revoke_spares(enrollment, now)

@@ -9,7 +9,6 @@ from tortoise.expressions import Q
 
 from otae.authority import revocation
 from otae.store.database import transaction
-from otae.store.desk import Desk
 from otae.store.models import CaughtMail, Certificate, Device, Enrollment, EnrollmentSession, Event, Invitation, Person
 from otae.store.states import InvitationStatus
 
@@ -24,9 +23,8 @@ class Trail:
     person_id: UUID | None = None
 
 
-async def sweep(desk: Desk, *, now: datetime) -> int:
+async def sweep(*, now: datetime) -> int:
     """Remove every rehearsal older than ten minutes and return how many there were. Safe to run anywhere, twice."""
-    del desk  # every room function that changes something takes it first; this one needs nothing of it
     old = await Person.filter(rehearsal=True, created_at__lte=now - LEFT_BEHIND).limit(100)
     for person in old:
         await remove(Trail(person.id), now=now, actor="clock")

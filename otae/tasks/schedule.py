@@ -28,13 +28,13 @@ LOOK: float = 5
 LONGEST: float = 1200
 
 
-async def forget_old(desk: Desk, now: datetime) -> None:
+async def forget_old(_desk: Desk, now: datetime) -> None:
     """Remove what has run out: signed-in browsers, links for passwords, counters and files nobody waits for."""
     await browsers.forget_old(now)
     await kept_texts.forget_old(now)
     await tries.forget_old(now)
     await password_links.forget_old(now)
-    await provisioning.cancel_forgotten(desk, now=now)
+    await provisioning.cancel_forgotten(now=now)
 
 
 #: What a command queued while a server runs is seen within two seconds.
@@ -83,15 +83,13 @@ async def ring_imports(desk: Desk, now: datetime) -> None:
             desk.bell.ring(provisioning.BELL, row)
 
 
-async def count_tables(desk: Desk, now: datetime) -> None:
+async def count_tables(_desk: Desk, _now: datetime) -> None:
     """Let SQLite know how large its tables have become."""
-    del desk, now
     await query_statistics.refresh()
 
 
-async def expire_invitations(desk: Desk, now: datetime) -> None:
+async def expire_invitations(_desk: Desk, now: datetime) -> None:
     """End the invitations whose time is over."""
-    del desk
     await lifecycle.expire_due(now)
 
 
@@ -100,15 +98,14 @@ async def send_reminders(desk: Desk, now: datetime) -> None:
     await reminders.send_due(desk, now=now)
 
 
-async def expire_sessions(desk: Desk, now: datetime) -> None:
+async def expire_sessions(_desk: Desk, now: datetime) -> None:
     """End the enrollment sessions whose time is over."""
-    del desk
     await sessions.expire_due(now)
 
 
-async def remove_rehearsals(desk: Desk, now: datetime) -> None:
+async def remove_rehearsals(_desk: Desk, now: datetime) -> None:
     """Remove what rehearsals left behind whose process died."""
-    await rehearsal.sweep(desk, now=now)
+    await rehearsal.sweep(now=now)
 
 
 async def renew_certificates(desk: Desk, now: datetime) -> None:
@@ -124,17 +121,15 @@ async def renew_identities(desk: Desk, now: datetime) -> None:
     await renewal.renew_due(desk, now=now)
 
 
-async def keep_no_longer(desk: Desk, now: datetime) -> None:
+async def keep_no_longer(_desk: Desk, now: datetime) -> None:
     """Remove what is older than this installation keeps."""
-    del desk
     forgotten = await retention.forget_old(now=now)
     if forgotten.anything:
         log.info("removed what was kept long enough", **asdict(forgotten))
 
 
-async def fill_search_texts(desk: Desk, now: datetime) -> None:
+async def fill_search_texts(_desk: Desk, _now: datetime) -> None:
     """Write what lists find rows by where a process of the release before wrote rows without it."""
-    del desk, now
     await search_index.fill(limit=10_000)
 
 

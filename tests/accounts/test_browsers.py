@@ -17,15 +17,13 @@ pytestmark = pytest.mark.anyio
 
 async def add_ada(desk: Desk, now: datetime) -> Administrator:
     return await administrators.create_administrator(
-        desk, name="ada", password="correct horse battery", now=now, actor="command line"
+        name="ada", password="correct horse battery", now=now, actor="command line"
     )
 
 
 async def open_ben(desk: Desk, now: datetime) -> EnrollmentSession:
-    ben = await local.add_person(desk, name="ben", now=now, actor="ada")
-    return await open_session(
-        desk, person=ben, invitation=None, mode="username_password", ownership="employee", now=now
-    )
+    ben = await local.add_person(name="ben", now=now, actor="ada")
+    return await open_session(person=ben, invitation=None, mode="username_password", ownership="employee", now=now)
 
 
 async def test_a_browser_is_found_by_its_secret_alone(desk: Desk) -> None:

@@ -132,13 +132,13 @@ async def test_taking_the_role_away_signs_them_out_and_lets_nobody_in(desk: Desk
     (held,) = await assignments.list_assignments()
     small = By("cleo", Powers("small", frozenset({"administrator.edit"})))
     with pytest.raises(BeyondRole):
-        await assignments.unassign(desk, held.id, by=small, now=now)
-    assert await assignments.unassign(desk, held.id, by=BY, now=now) == "corp/round"
+        await assignments.unassign(held.id, by=small, now=now)
+    assert await assignments.unassign(held.id, by=BY, now=now) == "corp/round"
     assert not await BrowserSession.exists()
     with pytest.raises(SigninFailed):
         await sign_in(desk, "corp\\ben")
     with pytest.raises(StaleState):
-        await assignments.unassign(desk, held.id, by=BY, now=now)
+        await assignments.unassign(held.id, by=BY, now=now)
 
 
 async def test_somebody_disabled_here_or_renamed_there_is_treated_so(desk: Desk, changing: LdapServer) -> None:
@@ -150,7 +150,7 @@ async def test_somebody_disabled_here_or_renamed_there_is_treated_so(desk: Desk,
     )
     renamed = await sign_in(desk, "corp\\benjamin")
     assert (renamed.id, renamed.name) == (ben.id, "corp\\benjamin")
-    await roster.disable(desk, ben.id, by=BY, now=now)
+    await roster.disable(ben.id, by=BY, now=now)
     with pytest.raises(SigninFailed):
         await sign_in(desk, "corp\\benjamin")
 
@@ -159,7 +159,7 @@ async def test_a_directory_that_is_away_counts_no_try_and_keeps_nobody_else_out(
     desk: Desk, changing: LdapServer
 ) -> None:
     await administrators.create_administrator(
-        desk, name="ada", password="four quiet words here", now=await database.now(), actor="command line"
+        name="ada", password="four quiet words here", now=await database.now(), actor="command line"
     )
     await DirectoryServer.all().update(timeout=1, lockout_limit=3)
     changing.kill()

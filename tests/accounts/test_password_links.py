@@ -67,12 +67,12 @@ async def test_a_link_ends_by_time_by_a_newer_one_and_with_its_person(desk: Desk
         await password_links.find(first, now=now)
     with pytest.raises(PasswordLinkUnknown):
         await password_links.find(second, now=now + password_links.LIFE + timedelta(minutes=1))
-    await local.update_person(desk, ben, disabled=True, now=now, actor="ada")
+    await local.update_person(ben, disabled=True, now=now, actor="ada")
     with pytest.raises(PasswordLinkUnknown):
         await password_links.use(desk, second, CHOSEN, now=now)
     with pytest.raises(InputRefused):
         await password_links.make(desk, await Person.get(id=ben.id), now=now, actor="ada")
-    await local.update_person(desk, ben, disabled=False, now=now, actor="ada")
+    await local.update_person(ben, disabled=False, now=now, actor="ada")
     await link_for(desk, await Person.get(id=ben.id))
     assert await password_links.forget_old(now) == 0
     assert await password_links.forget_old(now + password_links.LIFE * 2) == 1

@@ -48,7 +48,7 @@ async def test_a_role_allows_what_was_ticked_and_nothing_when_it_is_gone(desk: D
     assert row.id
     await own_roles.change_role(desk, row.id, Draft(leaves=frozenset({"audit.see"})), by=CHIEF, now=now)
     assert (await roles.powers_of("Help desk", now=now)).leaves == {"audit.see"}
-    await own_roles.remove_role(desk, row.id, by=CHIEF, now=now)
+    await own_roles.remove_role(row.id, by=CHIEF, now=now)
     gone = await roles.powers_of("Help desk", now=now)
     assert not gone.leaves
     assert not gone.may(ENTER)
@@ -56,7 +56,7 @@ async def test_a_role_allows_what_was_ticked_and_nothing_when_it_is_gone(desk: D
     entries = await AuditEntry.filter(subject="Help desk").order_by("id")
     assert [entry.action for entry in entries] == ["role.added", "role.changed", "role.removed"]
     with pytest.raises(StaleState):
-        await own_roles.remove_role(desk, row.id, by=CHIEF, now=now)
+        await own_roles.remove_role(row.id, by=CHIEF, now=now)
 
 
 async def test_a_leaf_that_no_longer_exists_allows_nothing(desk: Desk, now: datetime) -> None:
@@ -83,7 +83,7 @@ REFUSED = [
 
 
 async def test_what_is_no_role_is_refused_beside_its_field(desk: Desk, now: datetime) -> None:
-    await groups.add_group(desk, "sales", now=now, actor="ada")
+    await groups.add_group("sales", now=now, actor="ada")
     await own_roles.add_role(desk, "Taken", Draft(leaves=SEES), by=CHIEF, now=now)
     for name, draft, field in REFUSED:
         with pytest.raises(InputRefused) as caught:
@@ -93,7 +93,7 @@ async def test_what_is_no_role_is_refused_beside_its_field(desk: Desk, now: date
 
 
 async def test_a_role_is_limited_to_groups_by_their_whole_names(desk: Desk, now: datetime) -> None:
-    await groups.add_group(desk, "sales", now=now, actor="ada")
+    await groups.add_group("sales", now=now, actor="ada")
     draft = Draft(leaves=SEES, groups=("sales", " local/sales ", ""))
     assert (await own_roles.add_role(desk, "limited", draft, by=CHIEF, now=now)).groups == ("local/sales",)
     assert (await roles.powers_of("limited", now=now)).reach.limited
@@ -115,10 +115,10 @@ async def test_nobody_makes_or_changes_a_role_beyond_their_own(desk: Desk, now: 
         with pytest.raises(BeyondRole):
             await own_roles.change_role(desk, stronger.id, draft, by=SMALL, now=now)
     with pytest.raises(BeyondRole):
-        await own_roles.remove_role(desk, stronger.id, by=SMALL, now=now)
+        await own_roles.remove_role(stronger.id, by=SMALL, now=now)
     for change in (
         own_roles.change_role(desk, own.id, within, by=SMALL, now=now),
-        own_roles.remove_role(desk, own.id, by=SMALL, now=now),
+        own_roles.remove_role(own.id, by=SMALL, now=now),
     ):
         with pytest.raises(OwnRole):
             await change
@@ -128,17 +128,17 @@ async def test_a_role_that_somebody_has_stays(desk: Desk, now: datetime) -> None
     row = await own_roles.add_role(desk, "desk", Draft(leaves=SEES), by=CHIEF, now=now)
     assert row.id
     given = {"name": "cleo", "password": "four quiet words here", "role": "desk"}
-    cleo = await administrators.create_administrator(desk, **given, now=now, actor="ada")
+    cleo = await administrators.create_administrator(**given, now=now, actor="ada")
     await roster.invite(desk, "dora", "desk", by=CHIEF, now=now)
     with pytest.raises(InputRefused, match=r"cleo, dora \(setup link\)"):
-        await own_roles.remove_role(desk, row.id, by=CHIEF, now=now)
-    await roster.give_role(desk, cleo.id, "SUPPORT", by=CHIEF, now=now)
+        await own_roles.remove_role(row.id, by=CHIEF, now=now)
+    await roster.give_role(cleo.id, "SUPPORT", by=CHIEF, now=now)
     (invited,) = await roster.list_invited(now=now)
-    await roster.withdraw(desk, invited.id, by=CHIEF, now=now)
-    await own_roles.remove_role(desk, row.id, by=CHIEF, now=now)
+    await roster.withdraw(invited.id, by=CHIEF, now=now)
+    await own_roles.remove_role(row.id, by=CHIEF, now=now)
 
 
 async def test_the_link_of_the_first_start_is_nobody_who_has_a_role(desk: Desk, now: datetime) -> None:
     assert await administrators.first_setup_link(desk, now=now)
-    await administrators.create_administrator(desk, name="ada", password="four quiet words here", now=now, actor="cli")
+    await administrators.create_administrator(name="ada", password="four quiet words here", now=now, actor="cli")
     assert await own_roles.users_of("ADMIN", now=now) == ["ada"]

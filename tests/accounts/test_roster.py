@@ -56,11 +56,11 @@ async def test_a_newer_link_and_withdrawing_end_an_older_one(desk: Desk, now: da
     with pytest.raises(SetupLinkUnknown):
         await administrators.find_setup_link(links[0], now=now)
     (waiting,) = await roster.list_invited(now=now)
-    assert await roster.withdraw(desk, waiting.id, by=COMMAND, now=now) == "cleo"
+    assert await roster.withdraw(waiting.id, by=COMMAND, now=now) == "cleo"
     with pytest.raises(SetupLinkUnknown):
         await administrators.find_setup_link(links[1], now=now)
     with pytest.raises(StaleState):
-        await roster.withdraw(desk, waiting.id, by=COMMAND, now=now)
+        await roster.withdraw(waiting.id, by=COMMAND, now=now)
 
 
 async def test_only_a_role_with_a_console_can_be_given(desk: Desk, now: datetime) -> None:
@@ -68,8 +68,8 @@ async def test_only_a_role_with_a_console_can_be_given(desk: Desk, now: datetime
     for role in ("USER", "NOBODY", "", "support", "\0"):
         for change in (
             roster.invite(desk, "cleo", role, by=COMMAND, now=now),
-            roster.give_role(desk, ada.id, role, by=COMMAND, now=now),
-            administrators.create_administrator(desk, name="eve", password=PASSWORD, role=role, now=now, actor="ada"),
+            roster.give_role(ada.id, role, by=COMMAND, now=now),
+            administrators.create_administrator(name="eve", password=PASSWORD, role=role, now=now, actor="ada"),
         ):
             with pytest.raises(InputRefused) as caught:
                 await change
@@ -80,7 +80,7 @@ async def test_another_role_signs_every_browser_out_and_counts_at_once(desk: Des
     await add("ada")
     cleo = await add("cleo", "SUPPORT")
     secret = await browsers.open_browser(browsers.CONSOLE, cleo, now=now)
-    changed = await roster.give_role(desk, cleo.id, "DEVICE_PROVISIONING", by=COMMAND, now=now)
+    changed = await roster.give_role(cleo.id, "DEVICE_PROVISIONING", by=COMMAND, now=now)
     assert changed.role == "DEVICE_PROVISIONING"
     assert await browsers.find_browser(secret, browsers.CONSOLE, now=now) is None
     entry = await AuditEntry.get(action="administrator.role-changed")
@@ -89,14 +89,14 @@ async def test_another_role_signs_every_browser_out_and_counts_at_once(desk: Des
 
 async def test_a_disabled_administrator_is_signed_out_and_stays_out(desk: Desk, now: datetime) -> None:
     await add("ada")
-    cleo = await administrators.create_administrator(desk, name="cleo", password=PASSWORD, now=now, actor="ada")
+    cleo = await administrators.create_administrator(name="cleo", password=PASSWORD, now=now, actor="ada")
     secret = await browsers.open_browser(browsers.CONSOLE, cleo, now=now)
-    await roster.disable(desk, cleo.id, by=COMMAND, now=now)
+    await roster.disable(cleo.id, by=COMMAND, now=now)
     assert not await BrowserSession.filter(administrator_id=cleo.id).exists()
     assert await browsers.find_browser(secret, browsers.CONSOLE, now=now) is None
     with pytest.raises(SigninFailed):
         await administrators.sign_in(desk, "cleo", PASSWORD, "203.0.113.9", now=now)
-    await roster.enable(desk, cleo.id, by=COMMAND, now=now)
+    await roster.enable(cleo.id, by=COMMAND, now=now)
     later = now + timedelta(minutes=1)
     assert (await administrators.sign_in(desk, "cleo", PASSWORD, "203.0.113.9", now=later)).id == cleo.id
     actions = await AuditEntry.filter(subject="cleo", action__startswith="administrator.").values_list(
@@ -110,12 +110,12 @@ async def test_a_removed_administrator_is_forgotten_with_the_links_of_that_name(
     link = (await roster.invite(desk, "cleo", "ADMIN", by=COMMAND, now=now)).partition("?s=")[2]
     cleo = await add("cleo")
     await browsers.open_browser(browsers.CONSOLE, cleo, now=now)
-    assert await roster.remove(desk, cleo.id, by=COMMAND, now=now) == "cleo"
+    assert await roster.remove(cleo.id, by=COMMAND, now=now) == "cleo"
     assert not await BrowserSession.exists()
     with pytest.raises(SetupLinkUnknown):
         await administrators.use_setup_link(desk, link, "cleo", PASSWORD, now=now)
     with pytest.raises(StaleState):
-        await roster.remove(desk, cleo.id, by=COMMAND, now=now)
+        await roster.remove(cleo.id, by=COMMAND, now=now)
 
 
 async def test_nobody_changes_themselves(desk: Desk, now: datetime) -> None:
@@ -123,10 +123,10 @@ async def test_nobody_changes_themselves(desk: Desk, now: datetime) -> None:
     await add("dora")
     me = await by(ada)
     for change in (
-        roster.give_role(desk, ada.id, "ADMIN", by=me, now=now),
-        roster.disable(desk, ada.id, by=me, now=now),
-        roster.enable(desk, ada.id, by=me, now=now),
-        roster.remove(desk, ada.id, by=me, now=now),
+        roster.give_role(ada.id, "ADMIN", by=me, now=now),
+        roster.disable(ada.id, by=me, now=now),
+        roster.enable(ada.id, by=me, now=now),
+        roster.remove(ada.id, by=me, now=now),
     ):
         with pytest.raises(OwnRole):
             await change
@@ -145,34 +145,34 @@ async def test_nobody_gives_or_touches_what_goes_beyond_them(desk: Desk, now: da
     for change in (
         roster.invite(desk, "finn", "ADMIN", by=me, now=now),
         roster.invite(desk, "finn", "SUPPORT", by=me, now=now),
-        roster.give_role(desk, dora.id, "ADMIN", by=me, now=now),
-        roster.give_role(desk, ada.id, "smaller", by=me, now=now),
-        roster.disable(desk, ada.id, by=me, now=now),
-        roster.remove(desk, ada.id, by=me, now=now),
-        roster.withdraw(desk, waiting.id, by=me, now=now),
+        roster.give_role(dora.id, "ADMIN", by=me, now=now),
+        roster.give_role(ada.id, "smaller", by=me, now=now),
+        roster.disable(ada.id, by=me, now=now),
+        roster.remove(ada.id, by=me, now=now),
+        roster.withdraw(waiting.id, by=me, now=now),
     ):
         with pytest.raises(BeyondRole):
             await change
     assert link
-    await roster.give_role(desk, dora.id, "small", by=me, now=now)
-    await roster.remove(desk, dora.id, by=me, now=now)
+    await roster.give_role(dora.id, "small", by=me, now=now)
+    await roster.remove(dora.id, by=me, now=now)
 
 
 async def test_the_last_one_who_may_do_everything_stays(desk: Desk, now: datetime) -> None:
     ada, dora = await add("ada"), await add("dora")
     await add(r"corp\finn", domain="corp")
-    await roster.disable(desk, dora.id, by=COMMAND, now=now)
+    await roster.disable(dora.id, by=COMMAND, now=now)
     for change in (
-        roster.give_role(desk, ada.id, "SUPPORT", by=COMMAND, now=now),
-        roster.disable(desk, ada.id, by=COMMAND, now=now),
-        roster.remove(desk, ada.id, by=COMMAND, now=now),
+        roster.give_role(ada.id, "SUPPORT", by=COMMAND, now=now),
+        roster.disable(ada.id, by=COMMAND, now=now),
+        roster.remove(ada.id, by=COMMAND, now=now),
     ):
         with pytest.raises(LastAdministrator):
             await change
-    await roster.remove(desk, dora.id, by=COMMAND, now=now)
-    assert (await roster.give_role(desk, ada.id, "ADMIN", by=COMMAND, now=now)).role == "ADMIN"
+    await roster.remove(dora.id, by=COMMAND, now=now)
+    assert (await roster.give_role(ada.id, "ADMIN", by=COMMAND, now=now)).role == "ADMIN"
     with pytest.raises(StaleState):
-        await roster.disable(desk, uuid4(), by=COMMAND, now=now)
+        await roster.disable(uuid4(), by=COMMAND, now=now)
 
 
 async def test_of_two_who_end_each_other_at_once_one_stays(desk: Desk, now: datetime) -> None:
@@ -180,8 +180,8 @@ async def test_of_two_who_end_each_other_at_once_one_stays(desk: Desk, now: date
         await Administrator.all().delete()
         ada, dora = await add("ada"), await add("dora")
         results = await asyncio.gather(
-            change(desk, dora.id, by=await by(ada), now=now),
-            change(desk, ada.id, by=await by(dora), now=now),
+            change(dora.id, by=await by(ada), now=now),
+            change(ada.id, by=await by(dora), now=now),
             return_exceptions=True,
         )
         assert [isinstance(each, LastAdministrator) for each in results].count(True) == 1, results
@@ -192,8 +192,8 @@ async def test_a_directory_gives_its_administrators_their_roles(desk: Desk, now:
     await add("ada")
     finn = await add(r"corp\finn", "SUPPORT", domain="corp")
     with pytest.raises(InputRefused, match="comes from a group of corp"):
-        await roster.give_role(desk, finn.id, "ADMIN", by=COMMAND, now=now)
-    assert (await roster.disable(desk, finn.id, by=COMMAND, now=now)).disabled
+        await roster.give_role(finn.id, "ADMIN", by=COMMAND, now=now)
+    assert (await roster.disable(finn.id, by=COMMAND, now=now)).disabled
 
 
 async def test_the_list_says_who_is_signed_in(desk: Desk, now: datetime) -> None:

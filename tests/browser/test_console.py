@@ -43,9 +43,7 @@ async def nothing_is_blocked(served: Served, page: Page) -> AsyncIterator[None]:
 async def refused_session(served: Served, invited: lifecycle.Created, ben: Person, now: datetime) -> None:
     """Let Ben sign in and his Mac be refused."""
     row = invited.invitation
-    session = await sessions.open_session(
-        served.desk, person=ben, invitation=row, mode=row.mode, ownership=row.ownership, now=now
-    )
+    session = await sessions.open_session(person=ben, invitation=row, mode=row.mode, ownership=row.ownership, now=now)
     await note("profile.fetched", now=now, about=about(session))
     await note_refusal(DeviceMismatch("another serial number"), now=now, about=about(session))
 
@@ -205,7 +203,7 @@ async def test_people_are_offered_while_one_types_and_a_refused_form_keeps_what_
 async def test_everything_works_without_script(
     served: Served, browser: Browser, invited: lifecycle.Created, now: datetime
 ) -> None:
-    await administrators.create_administrator(served.desk, name="ada", password=ADA_PASSWORD, now=now, actor="test")
+    await administrators.create_administrator(name="ada", password=ADA_PASSWORD, now=now, actor="test")
     context = await browser.new_context(ignore_https_errors=True, java_script_enabled=False)
     page = await context.new_page()
     await page.goto(f"{served.origin}/admin/sign-in")

@@ -61,7 +61,7 @@ async def test_f14_sent_again_a_hundred_times_while_it_is_redeemed_leaves_no_pin
 
     async def redeem() -> None:
         await asyncio.sleep(dice.uniform(0.2, 1))
-        await lifecycle.redeem(house.desk, await Invitation.get(id=ben.id), now=await database.now())
+        await lifecycle.redeem(await Invitation.get(id=ben.id), now=await database.now())
 
     each = [send_again(whose) for _ in range(RESENDS) for whose in (ben, cleo)]
     await asyncio.gather(redeem(), *each)

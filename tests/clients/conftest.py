@@ -37,7 +37,7 @@ class Office:
         now = await database.now()
         await properties.write("enrollment.delivery", "profile")
         session = await sessions.open_session(
-            self.desk, person=self.ben, invitation=None, mode="username_password", ownership="employee", now=now
+            person=self.ben, invitation=None, mode="username_password", ownership="employee", now=now
         )
         content = await ota.download(self.desk, session, now=now)
         profile = open_profile(Answer(200, PROFILE_TYPE, content, "", {}), [await issuers.root()], now, what="profile")
@@ -76,6 +76,6 @@ async def office(pristine_sqlite: Path, tmp_path: Path, anyio_backend: str) -> A
     async with database.connected(settings):
         desk = Desk(settings, await keyring.open_vault(settings), Silence())
         now = await database.now()
-        ben = await local.add_person(desk, name="ben", email="ben@example.test", now=now, actor="ada")
+        ben = await local.add_person(name="ben", email="ben@example.test", now=now, actor="ada")
         async with serving_plain(desk) as base:
             yield Office(desk, ben, f"{base}/scep", folder)

@@ -85,34 +85,34 @@ async def test_a_person_gets_their_language_until_the_template_says_something_el
     await properties.write("notification.language", "es")
     assert await templates.said_in(row, "it") == (SPOKEN["es"]["url"], "es")
     own = Wording("Ours", "${enrollment.url}", "${enrollment.url}")
-    await wording.reword(desk, row, own, now=now, actor="ada")
+    await wording.reword(row, own, now=now, actor="ada")
     row = await templates.default_template("url")
     assert (await templates.said_in(row, "fr"))[0].subject == "Ours"
-    await wording.translate(desk, row, "fr", now=now, actor="ada")
+    await wording.translate(row, "fr", now=now, actor="ada")
     assert await templates.said_in(row, "fr") == (SPOKEN["fr"]["url"], "fr")
 
 
 async def test_one_language_is_changed_and_restored_by_itself(desk: Desk) -> None:
     now, row = await database.now(), await templates.default_template("pin")
     own = Wording("Ihre PIN", "${enrollment.pin}", "${enrollment.pin}")
-    await wording.reword(desk, row, own, now=now, actor="ada", language="de")
+    await wording.reword(row, own, now=now, actor="ada", language="de")
     said, _ = await templates.said_in(row, "de")
     assert (said.subject, said.sms) == ("Ihre PIN", SPOKEN["de"]["pin"].sms)
     stored = await TemplateTranslation.get(template_id=row.id, language="de")
     assert not wording.is_default(stored, "pin", "de")
-    await wording.restore(desk, row, now=now, actor="ada", language="de")
+    await wording.restore(row, now=now, actor="ada", language="de")
     assert await templates.said_in(row, "de") == (SPOKEN["de"]["pin"], "de")
     assert await TemplateTranslation.filter(template_id=row.id).count() == 1
     with pytest.raises(InputRefused):
-        await wording.reword(desk, row, own, now=now, actor="ada", language="nl")
+        await wording.reword(row, own, now=now, actor="ada", language="nl")
     with pytest.raises(InputRefused):
-        await wording.restore(desk, row, now=now, actor="ada", language="nl")
+        await wording.restore(row, now=now, actor="ada", language="nl")
 
 
 async def test_a_clone_says_what_it_says_in_every_language(desk: Desk) -> None:
     now, row = await database.now(), await templates.default_template("url")
-    copy = await wording.clone(desk, row, "Contractors", now=now, actor="ada")
+    copy = await wording.clone(row, "Contractors", now=now, actor="ada")
     assert [each.language for each in await templates.translations(copy.id)] == ["de", "es", "fr"]
     assert await templates.said_in(copy, "de") == (SPOKEN["de"]["url"], "de")
     with pytest.raises(InputRefused):
-        await wording.restore(desk, copy, now=now, actor="ada")
+        await wording.restore(copy, now=now, actor="ada")

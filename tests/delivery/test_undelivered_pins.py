@@ -26,7 +26,7 @@ BOTH = ("url", "pin")
 @pytest.fixture(autouse=True)
 async def ada(desk: Desk) -> None:
     """Ada, who invites, has a mail address."""
-    await administrators.create_administrator(desk, name="ada", password="four quiet words here", now=NOW, actor="ada")
+    await administrators.create_administrator(name="ada", password="four quiet words here", now=NOW, actor="ada")
     await Administrator.filter(name="ada").update(email="ada@example.test")
 
 
@@ -86,7 +86,7 @@ async def test_a_pin_that_comes_back_needs_somebody_until_the_person_signed_in(d
     for each in (ben, cleo):
         await send(desk, each, *BOTH)
     await sessions.open_session(
-        desk, person=cleo.person, invitation=cleo.invitation, mode="two_factor", ownership="corporate", now=NOW
+        person=cleo.person, invitation=cleo.invitation, mode="two_factor", ownership="corporate", now=NOW
     )
     for each in (ben, cleo):
         await bounces.take(each.deliveries["pin"].id, report(), now=NOW)

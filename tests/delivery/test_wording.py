@@ -18,12 +18,12 @@ async def test_a_message_is_reworded_and_restored(desk: Desk) -> None:
     now, row = await database.now(), await templates.default_template("url")
     assert wording.is_default(row, "url")
     said = Wording.of(" Hi ", "a\r\n${enrollment.url}", "${enrollment.url}", " Go: ${enrollment.url}\r\n")
-    await wording.reword(desk, row, said, now=now, actor="ada")
+    await wording.reword(row, said, now=now, actor="ada")
     changed = await wording.template_of(row.id)
     assert changed is not None
     assert (changed.subject, changed.text, changed.sms) == ("Hi", "a\n${enrollment.url}", "Go: ${enrollment.url}")
     assert not wording.is_default(changed, "url")
-    await wording.restore(desk, changed, now=now, actor="ada")
+    await wording.restore(changed, now=now, actor="ada")
     restored = await wording.template_of(row.id)
     assert restored is not None
     assert wording.is_default(restored, "url")
@@ -33,7 +33,7 @@ async def test_a_message_is_reworded_and_restored(desk: Desk) -> None:
 async def test_an_unknown_macro_changes_nothing(desk: Desk) -> None:
     row = await templates.default_template("confirmation")
     with pytest.raises(InputRefused) as refused:
-        await wording.reword(desk, row, Wording("Hi", "${enrollment.pin}", "x"), now=await database.now(), actor="ada")
+        await wording.reword(row, Wording("Hi", "${enrollment.pin}", "x"), now=await database.now(), actor="ada")
     assert "at line 1, column 1" in refused.value.fields["text"]
     assert await NotificationTemplate.get(id=row.id) == row
     assert await AuditEntry.filter(action="template.changed").count() == 0
@@ -42,7 +42,7 @@ async def test_an_unknown_macro_changes_nothing(desk: Desk) -> None:
 async def test_a_control_character_is_refused(desk: Desk) -> None:
     row, now = await templates.default_template("confirmation"), await database.now()
     with pytest.raises(InputRefused) as refused:
-        await wording.reword(desk, row, Wording("Hi", "a\tb\x00", "<p>\n</p>"), now=now, actor="ada")
+        await wording.reword(row, Wording("Hi", "a\tb\x00", "<p>\n</p>"), now=now, actor="ada")
     assert list(refused.value.fields) == ["text"]
 
 
@@ -51,22 +51,22 @@ async def test_a_removed_template_is_told(desk: Desk) -> None:
     await NotificationTemplate.filter(id=row.id).delete()
     assert await wording.template_of(uuid4()) is None
     with pytest.raises(InputRefused):
-        await wording.restore(desk, row, now=await database.now(), actor="ada")
+        await wording.restore(row, now=await database.now(), actor="ada")
 
 
 async def test_a_template_is_cloned_renamed_and_removed(desk: Desk) -> None:
     now, system = await database.now(), await templates.default_template("pin")
-    mine = await wording.clone(desk, system, " PIN for Macs of one's own ", now=now, actor="ada")
+    mine = await wording.clone(system, " PIN for Macs of one's own ", now=now, actor="ada")
     assert (mine.name, mine.kind, mine.system, mine.text) == ("PIN for Macs of one's own", "pin", False, system.text)
     assert mine.sms == system.sms != ""
-    await wording.rename(desk, mine, "BYOD PIN", now=now, actor="ada")
-    await wording.rename(desk, mine, " BYOD PIN ", now=now, actor="ada")
+    await wording.rename(mine, "BYOD PIN", now=now, actor="ada")
+    await wording.rename(mine, " BYOD PIN ", now=now, actor="ada")
     assert [row.name for row in await templates.list_templates("pin")] == [system.name, "BYOD PIN"]
-    await wording.remove(desk, mine, now=now, actor="ada")
+    await wording.remove(mine, now=now, actor="ada")
     assert await wording.template_of(mine.id) is None
     for again in (
-        wording.remove(desk, mine, now=now, actor="ada"),
-        wording.rename(desk, mine, "x", now=now, actor="a"),
+        wording.remove(mine, now=now, actor="ada"),
+        wording.rename(mine, "x", now=now, actor="a"),
     ):
         with pytest.raises(InputRefused):
             await again
@@ -77,10 +77,10 @@ async def test_a_template_is_cloned_renamed_and_removed(desk: Desk) -> None:
 @pytest.mark.parametrize("name", ["", "  ", "x" * 101, "one\ntwo", DEFAULT_NAMES["url"]])
 async def test_a_name_that_cannot_be_used_is_refused(desk: Desk, name: str) -> None:
     now, system = await database.now(), await templates.default_template("url")
-    mine = await wording.clone(desk, system, "mine", now=now, actor="ada")
+    mine = await wording.clone(system, "mine", now=now, actor="ada")
     for change in (wording.clone, wording.rename):
         with pytest.raises(InputRefused) as refused:
-            await change(desk, mine, name, now=now, actor="ada")
+            await change(mine, name, now=now, actor="ada")
         assert list(refused.value.fields) == ["name"]
     assert (await NotificationTemplate.get(id=mine.id)).name == "mine"
 
@@ -88,9 +88,9 @@ async def test_a_name_that_cannot_be_used_is_refused(desk: Desk, name: str) -> N
 async def test_the_templates_of_the_system_keep_their_names_and_stay(desk: Desk) -> None:
     now, system = await database.now(), await templates.default_template("url")
     with pytest.raises(InputRefused, match="belongs to the system"):
-        await wording.rename(desk, system, "mine", now=now, actor="ada")
+        await wording.rename(system, "mine", now=now, actor="ada")
     with pytest.raises(InputRefused, match="belongs to the system"):
-        await wording.remove(desk, system, now=now, actor="ada")
+        await wording.remove(system, now=now, actor="ada")
     assert await templates.default_template("url") == system
 
 

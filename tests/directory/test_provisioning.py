@@ -98,7 +98,6 @@ async def test_properties_join_those_that_are_there_and_some_are_fields(desk: De
 async def test_what_is_exported_can_be_imported_and_changes_nothing(desk: Desk) -> None:
     now = await database.now()
     await local.add_person(
-        desk,
         name="ben",
         display_name="=Ben; the \\first",
         email="ben@example.test",
@@ -110,8 +109,8 @@ async def test_what_is_exported_can_be_imported_and_changes_nothing(desk: Desk) 
         now=now,
         actor="ada",
     )
-    await local.add_person(desk, name="cleo", now=now, actor="ada")
-    await local.update_person(desk, await Person.get(name="cleo"), disabled=True, now=now, actor="ada")
+    await local.add_person(name="cleo", now=now, actor="ada")
+    await local.update_person(await Person.get(name="cleo"), disabled=True, now=now, actor="ada")
     before = await Person.all().order_by("name").values()
     for kind in ("users", "properties", "csv"):
         text = "".join([part async for part in exporting.people(kind)])
@@ -174,7 +173,7 @@ async def test_who_was_deleted_or_added_since_the_file_was_shown_is_written_as_t
     row = await checked(desk, "ben;;SUPPORT\ncleo;four quiet words;USER;crew\n")
     assert [finding for _, finding, _ in await findings(row)] == ["changed", "new"]
     await Person.filter(name="ben").delete()
-    await local.add_person(desk, name="cleo", email="cleo@example.test", now=now, actor="ada")
+    await local.add_person(name="cleo", email="cleo@example.test", now=now, actor="ada")
     await provisioning.start(desk, row, now=now, actor="ada")
     assert (await work(desk, row)).status == Status.DONE
     assert [finding for _, finding, _ in await findings(row)] == ["added", "saved"]
@@ -186,7 +185,7 @@ async def test_who_was_deleted_or_added_since_the_file_was_shown_is_written_as_t
 
 async def test_a_cancelled_file_writes_nothing_further_and_forgets_its_passwords(desk: Desk) -> None:
     row = await checked(desk, BOTH, "users")
-    await provisioning.cancel(desk, row, now=await database.now(), actor="ada")
+    await provisioning.cancel(row, now=await database.now(), actor="ada")
     assert await PeopleImportLine.filter(password_sealed__not_isnull=True).count() == 0
     assert not await importing.step(desk, row.id, now=await database.now())
     with pytest.raises(StaleState):
@@ -196,8 +195,8 @@ async def test_a_cancelled_file_writes_nothing_further_and_forgets_its_passwords
 
 async def test_a_file_that_nobody_imports_is_cancelled_after_a_day(desk: Desk) -> None:
     row, now = await checked(desk, BOTH, "users"), await database.now()
-    assert await provisioning.cancel_forgotten(desk, now=now) == 0
-    assert await provisioning.cancel_forgotten(desk, now=now + provisioning.WAITS) == 1
+    assert await provisioning.cancel_forgotten(now=now) == 0
+    assert await provisioning.cancel_forgotten(now=now + provisioning.WAITS) == 1
     assert (await PeopleImport.get(id=row.id)).status == Status.CANCELLED
     assert await PeopleImportLine.filter(password_sealed__not_isnull=True).count() == 0
 

@@ -151,7 +151,7 @@ async def test_a_domain_that_people_came_from_keeps_its_name(desk: Desk) -> None
 async def test_there_is_one_default_and_names_are_found_without_case(desk: Desk) -> None:
     first, second = await add(desk, entry()), await add(desk, entry(domain="two", alias=""))
     assert not second.is_default
-    await servers.make_default(desk, second, now=await database.now(), actor="ada")
+    await servers.make_default(second, now=await database.now(), actor="ada")
     assert [row.domain for row in await servers.list_directories()] == ["two", "corp"]
     for name in ("CORP", " corp.test "):
         found = await servers.find_directory(name)
@@ -159,7 +159,7 @@ async def test_there_is_one_default_and_names_are_found_without_case(desk: Desk)
         assert found.id == first.id
     for name in ("", "nowhere", "\0"):
         assert await servers.find_directory(name) is None
-    await servers.remove_directory(desk, second, now=await database.now(), actor="ada")
+    await servers.remove_directory(second, now=await database.now(), actor="ada")
     assert [row.is_default for row in await servers.list_directories()] == [False]
 
 
@@ -234,7 +234,7 @@ async def test_thirty_tests_an_hour_are_enough(desk: Desk) -> None:
 async def test_a_directory_removed_before_its_test_says_so(desk: Desk) -> None:
     row = await add(desk, entry())
     job = await servers.enqueue_test(desk, row, now=await database.now(), actor="ada")
-    await servers.remove_directory(desk, row, now=await database.now(), actor="ada")
+    await servers.remove_directory(row, now=await database.now(), actor="ada")
     await Job.filter(id=job.id).update(status="running")
     await servers.run_test(desk, job, now=await database.now())
     last = await servers.last_test(row.id)

@@ -99,7 +99,6 @@ async def signed_in(
     """Open a session with an invitation: ``of``, or a new one with these ``columns``."""
     invited = of or await invitation(now, who, **(columns or {}))
     return await sessions.open_session(
-        desk,
         person=await person(now, who),
         invitation=invited,
         mode=invited.mode,

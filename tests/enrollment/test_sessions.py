@@ -37,7 +37,6 @@ async def test_a_session_follows_property_invitation_and_caller_in_its_way(desk:
     ways = []
     for way, column in ((None, None), (None, "profile"), ("ota", "profile")):
         session = await sessions.open_session(
-            desk,
             person=ben,
             invitation=await lab.invitation(now, way=column),
             mode="username_password",
@@ -49,7 +48,7 @@ async def test_a_session_follows_property_invitation_and_caller_in_its_way(desk:
     assert ways == ["ota", "profile", "ota"]
     await properties.write("enrollment.delivery", "profile")
     alone = await sessions.open_session(
-        desk, person=ben, invitation=None, mode="username_password", ownership="employee", now=now
+        person=ben, invitation=None, mode="username_password", ownership="employee", now=now
     )
     assert (alone.way, alone.rehearsal, alone.expires_at - now) == ("profile", False, timedelta(minutes=60))
     assert await lab.events(alone) == ["session.opened"]

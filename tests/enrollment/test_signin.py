@@ -109,7 +109,7 @@ async def test_a_pin_stays_good_until_the_invitation_is_redeemed(desk: Desk) -> 
     second = await sign_in(desk, bare(password=PASSWORD, pin=created.pin), now=now)
     await first.refresh_from_db()
     assert (first.status, second.status) == ("expired", "opened")
-    await lifecycle.redeem(desk, created.invitation, now=now)
+    await lifecycle.redeem(created.invitation, now=now)
     with pytest.raises(InvitationRedeemed):
         await sign_in(desk, linked(created), now=now)
     await refused(desk, bare(password=PASSWORD, pin=created.pin))

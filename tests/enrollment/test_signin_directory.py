@@ -119,7 +119,7 @@ async def test_people_of_another_domain_than_the_default_say_it(desk: Desk, shar
 
 async def test_a_directory_that_was_removed_lets_nobody_in(desk: Desk, corp: DirectoryServer) -> None:
     created = await invite(desk, "two_factor")
-    await servers.remove_directory(desk, corp, now=await database.now(), actor="ada")
+    await servers.remove_directory(corp, now=await database.now(), actor="ada")
     with pytest.raises(DirectoryUnavailable):
         await enter(desk, created)
     with pytest.raises(SigninFailed):

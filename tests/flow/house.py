@@ -64,7 +64,6 @@ class House:
 
     async def person(self, name: str) -> Person:
         return await local.add_person(
-            self.desk,
             name=name,
             display_name=name.title(),
             email=f"{name}@example.test",
@@ -105,7 +104,6 @@ class House:
             await Invitation.filter(id=invitation.id).update(way=way)
             await invitation.refresh_from_db()
         return await sessions.open_session(
-            self.desk,
             person=person,
             invitation=invitation,
             mode=invitation.mode if invitation else "username_password",

@@ -164,10 +164,10 @@ async def test_what_a_dead_process_left_is_swept_after_ten_minutes(house: House)
     await Person.all().update(disabled=False)
     ordinary = await house.person("ben")
     now = await database.now()
-    assert await remains.sweep(house.desk, now=now + timedelta(minutes=9)) == 0
+    assert await remains.sweep(now=now + timedelta(minutes=9)) == 0
     assert await Enrollment.all().count() == 1
-    assert await remains.sweep(house.desk, now=now + timedelta(minutes=11)) == 1
-    assert await remains.sweep(house.desk, now=now + timedelta(minutes=11)) == 0
+    assert await remains.sweep(now=now + timedelta(minutes=11)) == 1
+    assert await remains.sweep(now=now + timedelta(minutes=11)) == 0
     assert [row.id for row in await Person.all()] == [ordinary.id]
     await ordinary.delete()
     await see_nothing_left()
@@ -177,7 +177,7 @@ async def test_ordinary_rows_are_never_swept(house: House) -> None:
     await house.person("ben")
     created = await house.invite("ben", "two_factor", send=False)
     later = await database.now() + timedelta(days=1)
-    await remains.sweep(house.desk, now=later)
+    await remains.sweep(now=later)
     await remains.remove(remains.Trail(created.invitation.person_id), now=later, actor="clock")
     assert await Invitation.all().count() == 1
     assert await servers.active_server() is not None

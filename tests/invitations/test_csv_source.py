@@ -150,7 +150,7 @@ async def test_a_file_that_broke_off_while_it_came_in_is_no_order(desk: Desk) ->
     assert await groups.waiting(await database.now()) == []
     half = await groups.find(row.id)
     assert half is not None
-    await groups.cancel(desk, half, now=await database.now(), actor="ada")
+    await groups.cancel(half, now=await database.now(), actor="ada")
 
 
 async def test_the_people_of_a_file_are_invited_once(desk: Desk) -> None:

@@ -30,7 +30,7 @@ async def test_everything_about_one_invitation_is_read(desk: Desk) -> None:
     row = (await invite(desk)).invitation
     ben = await Person.get(name="ben")
     _, newest = [
-        await open_session(desk, person=ben, invitation=row, mode=row.mode, ownership="corporate", now=at)
+        await open_session(person=ben, invitation=row, mode=row.mode, ownership="corporate", now=at)
         for at in (now, now + timedelta(minutes=1))
     ]
     found = await read(row)
@@ -49,7 +49,7 @@ async def test_nothing_is_final_while_a_message_waits_or_a_mac_is_on_its_way(des
     row = (await invite(desk, send=False)).invitation
     assert not (await read(row)).is_final(now)
     ben = await Person.get(name="ben")
-    await open_session(desk, person=ben, invitation=row, mode=row.mode, ownership="corporate", now=now)
+    await open_session(person=ben, invitation=row, mode=row.mode, ownership="corporate", now=now)
     await lifecycle.fail(row, now=now, why="the tries are used up")
     assert not (await read(row)).is_final(now)
     assert (await read(row)).is_final(now + timedelta(days=1))

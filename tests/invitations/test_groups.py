@@ -1,6 +1,7 @@
 """A group invitation: ordered, looked up, started, paused, cancelled."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -119,7 +120,7 @@ async def test_a_paused_order_makes_no_further_wave_and_goes_on_where_it_stopped
     row, now = await looked_up(desk), await database.now()
     await groups.start(desk, row, now=now, actor="ada")
     row = await work(desk, row, steps=1)
-    await groups.pause(desk, row, now=now, actor="ada")
+    await groups.pause(row, now=now, actor="ada")
     await work(desk, row)
     assert await Invitation.all().count() == 2
     await groups.resume(desk, row, now=now, actor="ada")
@@ -137,7 +138,7 @@ async def test_an_order_paused_while_a_step_makes_wave_after_wave_stops_before_t
 
     async def pausing(_: GroupInvitation) -> int:
         if await Invitation.all().count() == 2:
-            await groups.pause(desk, await GroupInvitation.get(id=row.id), now=now, actor="ada")
+            await groups.pause(await GroupInvitation.get(id=row.id), now=now, actor="ada")
         return 0
 
     monkeypatch.setattr(waves, "unsent", pausing)
@@ -150,7 +151,7 @@ async def test_a_wave_under_way_when_it_is_cancelled_invites_nobody(desk: Desk) 
     row, now = await looked_up(desk), await database.now()
     await groups.start(desk, row, now=now, actor="ada")
     seen = await GroupInvitation.get(id=row.id)
-    await groups.cancel(desk, row, now=now, actor="ada")
+    await groups.cancel(row, now=now, actor="ada")
     with pytest.raises(StaleState):
         await waves.invite_wave(desk, seen, now=now)
     assert not await Invitation.exists()
@@ -160,19 +161,19 @@ async def test_a_wave_under_way_when_it_is_cancelled_invites_nobody(desk: Desk) 
 async def test_what_has_ended_cannot_be_moved(desk: Desk) -> None:
     await crowd(1)
     row, now = await looked_up(desk), await database.now()
-    await groups.cancel(desk, row, now=now, actor="ada")
-    for change in (groups.start, groups.pause, groups.resume, groups.cancel):
+    await groups.cancel(row, now=now, actor="ada")
+    for change in (partial(groups.start, desk), groups.pause, partial(groups.resume, desk), groups.cancel):
         with pytest.raises(StaleState):
-            await change(desk, row, now=now, actor="ada")
+            await change(row, now=now, actor="ada")
 
 
 async def test_who_did_what_is_in_the_audit_log(desk: Desk) -> None:
     await crowd(1)
     row, now = await looked_up(desk), await database.now()
     await groups.start(desk, row, now=now, actor="ada")
-    await groups.pause(desk, row, now=now, actor="ada")
+    await groups.pause(row, now=now, actor="ada")
     await groups.resume(desk, row, now=now, actor="ada")
-    await groups.cancel(desk, row, now=now, actor="ada")
+    await groups.cancel(row, now=now, actor="ada")
     told = [entry.action.partition(".")[2] for entry in await audit.list_entries(search=str(row.id))]
     assert told == ["cancelled", "resumed", "paused", "started", "ordered"]
 

@@ -248,20 +248,20 @@ async def test_revoking_ends_everything(desk: Desk) -> None:
     with pytest.raises(InvitationRevoked):
         await lifecycle.resend(desk, row, now=now, actor="ada")
     with pytest.raises(InvitationRevoked):
-        await lifecycle.redeem(desk, row, now=now)
+        await lifecycle.redeem(row, now=now)
 
 
 async def test_redeeming_forgets_the_secrets_and_confirms_once(desk: Desk) -> None:
     created, now = await invite(desk), await database.now()
     async with transaction():
-        deliveries = await lifecycle.redeem(desk, created.invitation, now=now)
+        deliveries = await lifecycle.redeem(created.invitation, now=now)
     row = await Invitation.get(id=created.invitation.id)
     assert (row.status, row.token_sealed, row.redeemed_at) == ("redeemed", None, now)
     assert await queued(row) == {("confirmation", 1)}
     assert [delivery.id for delivery in await Delivery.filter(kind="confirmation")] == deliveries
     assert await active_pins(row) == []
     with pytest.raises(InvitationRedeemed):
-        await lifecycle.redeem(desk, row, now=now)
+        await lifecycle.redeem(row, now=now)
     with pytest.raises(InvitationRedeemed):
         await lifecycle.resend(desk, row, now=now, actor="ada")
     assert await Delivery.filter(kind="confirmation").count() == 1
@@ -271,7 +271,7 @@ async def test_redeeming_forgets_the_secrets_and_confirms_once(desk: Desk) -> No
 async def test_a_live_session_redeems_what_failed_or_expired_meanwhile(desk: Desk, status: str) -> None:
     created, now = await invite(desk), await database.now()
     await Invitation.filter(id=created.invitation.id).update(status=status)
-    await lifecycle.redeem(desk, created.invitation, now=now)
+    await lifecycle.redeem(created.invitation, now=now)
     assert created.invitation.status == "redeemed"
 
 
@@ -280,7 +280,7 @@ async def test_what_rolls_back_redeems_nothing(desk: Desk) -> None:
 
     async def enrolling_that_fails() -> None:
         async with transaction():
-            await lifecycle.redeem(desk, created.invitation, now=now)
+            await lifecycle.redeem(created.invitation, now=now)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -328,7 +328,7 @@ async def test_opening_the_link_is_recorded_once_in_a_while(desk: Desk) -> None:
 async def test_twenty_redemptions_at_once_have_one_winner(desk: Desk) -> None:
     created, now = await invite(desk), await database.now()
     rows = [await Invitation.get(id=created.invitation.id) for _ in range(20)]
-    results = await asyncio.gather(*(lifecycle.redeem(desk, row, now=now) for row in rows), return_exceptions=True)
+    results = await asyncio.gather(*(lifecycle.redeem(row, now=now) for row in rows), return_exceptions=True)
     assert len([result for result in results if isinstance(result, list)]) == 1
     assert len([result for result in results if isinstance(result, InvitationRedeemed)]) == 19
     assert await Event.filter(kind="invitation.redeemed").count() == 1
@@ -374,7 +374,7 @@ async def test_resends_racing_with_redemption_leave_no_pin(desk: Desk) -> None:
         return await lifecycle.resend(desk, row, now=now, actor="ada")
 
     tasks = [resend() for _ in range(20)]
-    redeemed = lifecycle.redeem(desk, await Invitation.get(id=created.invitation.id), now=now)
+    redeemed = lifecycle.redeem(await Invitation.get(id=created.invitation.id), now=now)
     results = await asyncio.gather(*tasks[:10], redeemed, *tasks[10:], return_exceptions=True)
     allowed = (lifecycle.Created, StaleState, InvitationRedeemed, list)
     assert all(isinstance(result, allowed) for result in results), results

@@ -63,7 +63,7 @@ async def test_the_timeline_holds_what_happened_to_its_sessions(desk: Desk) -> N
     created, now = await invite(desk, send=False), await database.now()
     ben = await Person.get(name="ben")
     session = await open_session(
-        desk, person=ben, invitation=created.invitation, mode="two_factor", ownership="corporate", now=now
+        person=ben, invitation=created.invitation, mode="two_factor", ownership="corporate", now=now
     )
     await note("root.fetched", now=now, about=About(session_id=session.id))
     await note("root.fetched", now=now, about=About())

@@ -29,7 +29,7 @@ async def signed_in(desk: Desk, invitation: Invitation) -> EnrollmentSession:
     person = await Person.get(id=invitation.person_id)
     now = await database.now()
     return await sessions.open_session(
-        desk, person=person, invitation=invitation, mode=invitation.mode, ownership="corporate", now=now
+        person=person, invitation=invitation, mode=invitation.mode, ownership="corporate", now=now
     )
 
 

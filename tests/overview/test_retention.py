@@ -51,9 +51,7 @@ async def test_what_is_old_and_finished_goes_and_the_rest_stays(desk: Desk) -> N
 async def test_a_message_on_its_way_and_a_running_sign_in_stay_however_old(desk: Desk) -> None:
     await invite(desk, "username_pin")
     ben, now = await Person.get(name="ben"), await database.now()
-    await sessions.open_session(
-        desk, person=ben, invitation=None, mode="username_password", ownership="employee", now=now
-    )
+    await sessions.open_session(person=ben, invitation=None, mode="username_password", ownership="employee", now=now)
     await Delivery.all().update(status="queued")
     await aged(4000)
     gone = await retention.forget_old(now=now)

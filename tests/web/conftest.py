@@ -92,7 +92,7 @@ async def now(desk: Desk) -> datetime:
 async def ben(desk: Desk, now: datetime) -> Person:
     """Add Ben, who may be invited."""
     return await local.add_person(
-        desk, name="ben", display_name="Ben Okafor", email="ben@example.test", password=PASSWORD, now=now, actor="ada"
+        name="ben", display_name="Ben Okafor", email="ben@example.test", password=PASSWORD, now=now, actor="ada"
     )
 
 

@@ -161,7 +161,7 @@ async def test_a_dead_link_says_what_to_do(site: Site, desk: Desk, invite: Invit
     elif what == "revoked":
         await lifecycle.revoke(desk, made.invitation, now=now, actor="ada")
     elif what == "redeemed":
-        await lifecycle.redeem(desk, made.invitation, now=now)
+        await lifecycle.redeem(made.invitation, now=now)
     elif what == "failed":
         await lifecycle.fail(made.invitation, now=now, why="the tries are used up")
     else:

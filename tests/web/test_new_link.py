@@ -28,7 +28,7 @@ async def ended(desk: Desk, how: str = "expired", *, send: bool = True, mode: st
     elif how == "revoked":
         await lifecycle.revoke(desk, made.invitation, now=now, actor="ada")
     elif how == "redeemed":
-        await lifecycle.redeem(desk, made.invitation, now=now)
+        await lifecycle.redeem(made.invitation, now=now)
     elif how == "expired":
         await Invitation.filter(id=made.invitation.id).update(valid_until=now)
         await lifecycle.expire_due(now)

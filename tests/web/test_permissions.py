@@ -75,7 +75,7 @@ async def answers(site: Site, role: str) -> dict[tuple[str, str], int]:
     await Administrator.all().delete()
     now = await database.now()
     await administrators.create_administrator(
-        site.desk, name="ada", password=PASSWORD, role="ADMIN", now=now, actor="command line"
+        name="ada", password=PASSWORD, role="ADMIN", now=now, actor="command line"
     )
     await site.client.post("/admin/sign-in", data={"name": "ada", "password": PASSWORD})
     await Administrator.filter(name="ada").update(role=role)
@@ -87,7 +87,7 @@ async def answers(site: Site, role: str) -> dict[tuple[str, str], int]:
 async def roles_of_the_test(site: Site) -> dict[str, tuple[frozenset[str], bool]]:
     """Return every role to walk with: what it allows, and whether it is limited."""
     now = await database.now()
-    await groups.add_group(site.desk, "sales", now=now, actor="ada")
+    await groups.add_group("sales", now=now, actor="ada")
     await add_role(site.desk, "one leaf", Draft(leaves=ONE_LEAF), by=BY, now=now)
     await add_role(site.desk, "limited", Draft(leaves=BOUNDED, groups=("sales",)), by=BY, now=now)
     built_in = {role.name: (role.leaves, False) for role in BUILT_IN.values()}
@@ -108,7 +108,7 @@ async def test_every_role_reaches_exactly_the_pages_it_names(site: Site) -> None
 async def test_a_refused_page_is_kind_and_says_why(site: Site) -> None:
     await roles_of_the_test(site)
     await administrators.create_administrator(
-        site.desk, name="cleo", password=PASSWORD, role="SUPPORT", now=await database.now(), actor="ada"
+        name="cleo", password=PASSWORD, role="SUPPORT", now=await database.now(), actor="ada"
     )
     await site.client.post("/admin/sign-in", data={"name": "cleo", "password": PASSWORD})
     answer = await site.client.get("/admin/properties")

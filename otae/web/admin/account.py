@@ -45,7 +45,7 @@ async def change(visit: Console) -> Response:
     if form.validate():
         try:
             text = form.email.data or ""
-            await addresses.set_address(visit.desk, visit.actor, text, now=visit.now, actor=visit.actor)
+            await addresses.set_address(visit.actor, text, now=visit.now, actor=visit.actor)
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
@@ -89,7 +89,7 @@ async def end_others(visit: Console) -> Response:
 
 async def _end(visit: Console, only: UUID | None = None) -> Response:
     whose, this = visit.administrator.id, _secret(visit)
-    ended = await own_account.end_sessions(visit.desk, whose, this=this, only=only, now=visit.now, actor=visit.actor)
+    ended = await own_account.end_sessions(whose, this=this, only=only, now=visit.now, actor=visit.actor)
     if not ended:
         return go(ACCOUNT, "info", _("No other browser was signed in any more."))
     said = ngettext("%(num)d browser was signed out.", "%(num)d browsers were signed out.", ended)

@@ -65,7 +65,7 @@ async def invite(visit: Console) -> Response:
 
 async def withdraw(visit: Console) -> Response:
     """End a setup link that was not used."""
-    name = await roster.withdraw(visit.desk, visit.request.path_params["id"], by=visit.by, now=visit.now)
+    name = await roster.withdraw(visit.request.path_params["id"], by=visit.by, now=visit.now)
     return go(ADMINISTRATORS, "success", _("The setup link of %s no longer works.") % name)
 
 
@@ -83,7 +83,7 @@ async def change(visit: Console) -> Response:
     await form.prepare(visit)
     if form.validate():
         try:
-            changed = await roster.give_role(visit.desk, row.id, form.role.data, by=visit.by, now=visit.now)
+            changed = await roster.give_role(row.id, form.role.data, by=visit.by, now=visit.now)
         except InputRefused as refusal:
             form.refuse(refusal)
         except Refusal as refusal:
@@ -98,7 +98,7 @@ async def disable(visit: Console) -> Response:
     """Let somebody in no more."""
 
     async def do(row: AdministratorRow) -> Response:
-        await roster.disable(visit.desk, row.id, by=visit.by, now=visit.now)
+        await roster.disable(row.id, by=visit.by, now=visit.now)
         return go(_page(row), "success", _("%s is disabled and signed out.") % row.name)
 
     return await _do(visit, do)
@@ -108,7 +108,7 @@ async def enable(visit: Console) -> Response:
     """Let somebody in again."""
 
     async def do(row: AdministratorRow) -> Response:
-        await roster.enable(visit.desk, row.id, by=visit.by, now=visit.now)
+        await roster.enable(row.id, by=visit.by, now=visit.now)
         return go(_page(row), "success", _("%s may sign in again.") % row.name)
 
     return await _do(visit, do)
@@ -118,7 +118,7 @@ async def remove(visit: Console) -> Response:
     """Forget somebody."""
 
     async def do(row: AdministratorRow) -> Response:
-        await roster.remove(visit.desk, row.id, by=visit.by, now=visit.now)
+        await roster.remove(row.id, by=visit.by, now=visit.now)
         return go(ADMINISTRATORS, "success", _("%s was removed.") % row.name)
 
     return await _do(visit, do)

@@ -157,14 +157,14 @@ async def test(visit: Console) -> Response:
 async def make_default(visit: Console) -> Response:
     """Look up names without a domain in this directory from now on."""
     row = await _find(visit)
-    await servers.make_default(visit.desk, row, now=visit.now, actor=visit.actor)
+    await servers.make_default(row, now=visit.now, actor=visit.actor)
     return go(f"{WHERE}/{row.id}", "success", _("%s is the default directory from now on.") % row.domain)
 
 
 async def remove(visit: Console) -> Response:
     """Forget this directory."""
     row = await _find(visit)
-    await servers.remove_directory(visit.desk, row, now=visit.now, actor=visit.actor)
+    await servers.remove_directory(row, now=visit.now, actor=visit.actor)
     return go(WHERE, "success", _("%s was removed.") % row.domain)
 
 

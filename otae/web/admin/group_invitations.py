@@ -1,6 +1,7 @@
 """Group invitations: the order, its dry run, how far it is, and what became of each person."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -206,7 +207,7 @@ async def export(visit: Console) -> Response:
 
 async def start(visit: Console) -> Response:
     """Begin to invite."""
-    return await _do(visit, groups.start)
+    return await _do(visit, partial(groups.start, visit.desk))
 
 
 async def pause(visit: Console) -> Response:
@@ -216,7 +217,7 @@ async def pause(visit: Console) -> Response:
 
 async def resume(visit: Console) -> Response:
     """Go on."""
-    return await _do(visit, groups.resume)
+    return await _do(visit, partial(groups.resume, visit.desk))
 
 
 async def cancel(visit: Console) -> Response:
@@ -231,7 +232,7 @@ STEPS: Final = {"start": start, "pause": pause, "resume": resume, "cancel": canc
 async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Response:
     row = found(await groups.find(row_id(visit.request), visit.reach))
     try:
-        await change(visit.desk, row, now=visit.now, actor=visit.actor)
+        await change(row, now=visit.now, actor=visit.actor)
     except StaleState:
         return go(f"{WHERE}/{row.id}", "warning", _("It had moved on meanwhile; here is where it stands."))
     return go(f"{WHERE}/{row.id}")

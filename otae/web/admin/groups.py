@@ -40,7 +40,7 @@ async def add(visit: Console) -> Response:
     form = await GroupForm.read(visit.request)
     if form.validate():
         try:
-            group = await groups.add_group(visit.desk, form.name.data, now=visit.now, actor=visit.actor)
+            group = await groups.add_group(form.name.data, now=visit.now, actor=visit.actor)
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
@@ -56,7 +56,7 @@ async def show(visit: Console) -> Response:
 async def remove(visit: Console) -> Response:
     """Forget a group; its people stay."""
     group = await _group(visit)
-    await groups.remove_group(visit.desk, group, now=visit.now, actor=visit.actor)
+    await groups.remove_group(group, now=visit.now, actor=visit.actor)
     return go(GROUPS, "success", _("%s was removed.") % group.name)
 
 
@@ -65,7 +65,7 @@ async def join(visit: Console) -> Response:
     group, form = await _group(visit), await MemberForm.read(visit.request)
     if form.validate():
         try:
-            person = await groups.add_member(visit.desk, group, form.name.data, now=visit.now, actor=visit.actor)
+            person = await groups.add_member(group, form.name.data, now=visit.now, actor=visit.actor)
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
@@ -76,7 +76,7 @@ async def join(visit: Console) -> Response:
 async def leave(visit: Console) -> Response:
     """Take somebody out of a group."""
     group, person = await _group(visit), visit.request.path_params["person"]
-    await groups.remove_member(visit.desk, group, person, now=visit.now, actor=visit.actor)
+    await groups.remove_member(group, person, now=visit.now, actor=visit.actor)
     return go(f"{GROUPS}/{group.id}", "success", _("One person fewer is in this group."))
 
 

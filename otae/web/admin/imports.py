@@ -1,6 +1,7 @@
 """Manage → Users → import and export: a file, what it would change, how far it is, and what became of each line."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from starlette.datastructures import UploadFile
@@ -147,7 +148,7 @@ async def show(visit: Console) -> Response:
 
 async def start(visit: Console) -> Response:
     """Begin to write what was found."""
-    return await _do(visit, provisioning.start)
+    return await _do(visit, partial(provisioning.start, visit.desk))
 
 
 async def cancel(visit: Console) -> Response:
@@ -187,7 +188,7 @@ async def _results(row: ImportRow, show: str) -> AsyncIterator[str]:
 async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Response:
     row = found(await provisioning.find(row_id(visit.request)))
     try:
-        await change(visit.desk, row, now=visit.now, actor=visit.actor)
+        await change(row, now=visit.now, actor=visit.actor)
     except StaleState:
         return go(f"{WHERE}/{row.id}", "warning", _("It had moved on meanwhile; here is where it stands."))
     return go(f"{WHERE}/{row.id}")

@@ -50,7 +50,6 @@ async def change(visit: Console) -> Response:
     person, form = await _own(visit), await UserForm.read(visit.request)
     try:
         changed = await local.update_person(
-            visit.desk,
             person,
             display_name=form.display_name.data or "",
             email=form.email.data or "",
@@ -120,7 +119,7 @@ async def remove(visit: Console) -> Response:
 
 async def _set(visit: Console, *, disabled: bool, said: str) -> Response:
     person = await _own(visit)
-    await local.update_person(visit.desk, person, disabled=disabled, now=visit.now, actor=visit.actor)
+    await local.update_person(person, disabled=disabled, now=visit.now, actor=visit.actor)
     return go(f"{USERS}/{person.id}", "success", said % person.display_name)
 
 

@@ -90,7 +90,7 @@ async def assign(visit: Console) -> Response:
 
 async def unassign(visit: Console) -> Response:
     """Take the role away from the members of a group."""
-    group = await assignments.unassign(visit.desk, row_id(visit.request), by=visit.by, now=visit.now)
+    group = await assignments.unassign(row_id(visit.request), by=visit.by, now=visit.now)
     return go(ROLES, "success", _("Members of %s have no role from there any more.") % group)
 
 
@@ -169,7 +169,7 @@ async def remove(visit: Console) -> Response:
     """Forget a role that nobody has."""
     row = await _row(visit)
     try:
-        await own_roles.remove_role(visit.desk, row_id(visit.request), by=visit.by, now=visit.now)
+        await own_roles.remove_role(row_id(visit.request), by=visit.by, now=visit.now)
     except InputRefused as refusal:
         return go(f"{ROLES}/{row.id}", "danger", _("Not removed: %s.") % "; ".join(refusal.fields.values()))
     except Refusal as refusal:

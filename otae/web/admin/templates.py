@@ -54,7 +54,7 @@ async def change(visit: Console) -> Response:
     if form.wording() == templates.wording_of(await _row(visit)):
         return go(_here(visit, language), "success", said)
     try:
-        await wording.reword(visit.desk, template, form.wording(), now=visit.now, actor=visit.actor, language=language)
+        await wording.reword(template, form.wording(), now=visit.now, actor=visit.actor, language=language)
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, form, status=422)
@@ -130,7 +130,7 @@ async def restore(visit: Console) -> Response:
     """Let a template, or its translation, say again what it says by default."""
     template, language = found(await wording.template_of(row_id(visit.request))), await _language(visit)
     try:
-        await wording.restore(visit.desk, template, now=visit.now, actor=visit.actor, language=language)
+        await wording.restore(template, now=visit.now, actor=visit.actor, language=language)
     except InputRefused as refusal:
         form = await _stored(visit)
         form.refuse(refusal)
@@ -144,7 +144,7 @@ async def clone(visit: Console) -> Response:
     template = found(await wording.template_of(row_id(visit.request)))
     form = await CopyForm.read(visit.request, prefix=COPY)
     try:
-        copy = await wording.clone(visit.desk, template, form.name.data or "", now=visit.now, actor=visit.actor)
+        copy = await wording.clone(template, form.name.data or "", now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, await _stored(visit), copy=form, status=422)
@@ -157,7 +157,7 @@ async def translate(visit: Console) -> Response:
     form = await LanguageForm.read(visit.request)
     try:
         chosen = form.language.data or ""
-        await wording.translate(visit.desk, template, chosen, now=visit.now, actor=visit.actor)
+        await wording.translate(template, chosen, now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, await _stored(visit), spoken=form, status=422)
@@ -170,7 +170,7 @@ async def drop_translation(visit: Console) -> Response:
     template = found(await wording.template_of(row_id(visit.request)))
     language = await _language(visit)
     try:
-        await wording.drop_translation(visit.desk, template, language, now=visit.now, actor=visit.actor)
+        await wording.drop_translation(template, language, now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
         form = await _stored(visit)
         form.refuse(refusal)
@@ -183,7 +183,7 @@ async def rename(visit: Console) -> Response:
     template = found(await wording.template_of(row_id(visit.request)))
     form = await NameForm.read(visit.request)
     try:
-        await wording.rename(visit.desk, template, form.name.data or "", now=visit.now, actor=visit.actor)
+        await wording.rename(template, form.name.data or "", now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, await _stored(visit), name=form, status=422)
@@ -194,7 +194,7 @@ async def remove(visit: Console) -> Response:
     """Forget a template of one's own."""
     template = found(await wording.template_of(row_id(visit.request)))
     try:
-        await wording.remove(visit.desk, template, now=visit.now, actor=visit.actor)
+        await wording.remove(template, now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
         form = await _stored(visit)
         form.refuse(refusal)

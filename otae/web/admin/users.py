@@ -94,7 +94,6 @@ async def add(visit: Console) -> Response:
     if form.validate():
         try:
             person = await local.add_person(
-                visit.desk,
                 name=form.name.data,
                 display_name=form.display_name.data or "",
                 email=form.email.data,

@@ -80,9 +80,7 @@ async def test_a_setup_link_is_withdrawn(site: Site, console: httpx2.AsyncClient
 
 
 async def test_a_role_is_changed_and_signs_out(site: Site, console: httpx2.AsyncClient, now: datetime) -> None:
-    cleo = await administrators.create_administrator(
-        site.desk, name="cleo", password=ADA_PASSWORD, now=now, actor="ada"
-    )
+    cleo = await administrators.create_administrator(name="cleo", password=ADA_PASSWORD, now=now, actor="ada")
     async with site.stranger(**{"Sec-Fetch-Site": "same-origin"}) as hers:
         await hers.post("/admin/sign-in", data={"name": "cleo", "password": ADA_PASSWORD})
         assert (await hers.get("/admin/audit")).status_code == 200
@@ -134,7 +132,7 @@ async def test_one_of_a_directory_gets_the_role_there(console: httpx2.AsyncClien
 
 
 async def test_a_role_is_made_changed_and_removed(site: Site, console: httpx2.AsyncClient, now: datetime) -> None:
-    await groups.add_group(site.desk, "sales", now=now, actor="ada")
+    await groups.add_group("sales", now=now, actor="ada")
     made = {"name": "Desk", "words": "Helps", "leaves": ["device.see", "invitation.see"], "groups": "sales\r\n"}
     assert "The role Desk was made." in await flash(console, await console.post(f"{ROLES}/add", data=made))
     row = await Role.get()
@@ -327,7 +325,7 @@ async def test_a_kept_form_is_shown_to_who_sent_it_alone(
 ) -> None:
     await hours_later(site)
     where = (await console.post(f"{ROLES}/add", data={"name": "desk"})).headers["location"]
-    await create_administrator(site.desk, name="cleo", password=ADA_PASSWORD, now=now, actor="ada")
+    await create_administrator(name="cleo", password=ADA_PASSWORD, now=now, actor="ada")
     await console.post("/admin/sign-in", data={"name": "cleo", "password": ADA_PASSWORD})
     assert 'value="desk"' not in (await console.get(where)).text
     assert (await console.get(where[:-3] + "AAA")).status_code == 200

@@ -46,7 +46,7 @@ async def test_what_is_stuck_is_shown_with_the_reason(
 ) -> None:
     created = await invite("two_factor")
     session = await sessions.open_session(
-        site.desk, person=ben, invitation=created.invitation, mode="two_factor", ownership="corporate", now=now
+        person=ben, invitation=created.invitation, mode="two_factor", ownership="corporate", now=now
     )
     code = await note_refusal(DeviceMismatch(), now=now, about=about(session))
     page = (await console.get("/admin")).text

@@ -123,7 +123,7 @@ async def directory(desk: Desk, now: datetime) -> UUID:
 
 async def own_template(desk: Desk, now: datetime) -> UUID:
     system = await templates.default_template("url")
-    return (await wording.clone(desk, system, "Ours", now=now, actor="ada")).id
+    return (await wording.clone(system, "Ours", now=now, actor="ada")).id
 
 
 async def system_template(_desk: Desk, _now: datetime) -> UUID:
@@ -131,24 +131,22 @@ async def system_template(_desk: Desk, _now: datetime) -> UUID:
 
 
 async def role(desk: Desk, now: datetime) -> object:
-    await groups.add_group(desk, "sales", now=now, actor="ada")
+    await groups.add_group("sales", now=now, actor="ada")
     draft = Draft("For the front desk", frozenset({"device.see", "invitation.see"}), ("sales",))
     return (await add_role(desk, "desk", draft, by=BY, now=now)).id
 
 
 async def person(desk: Desk, now: datetime) -> UUID:
     row = await local.add_person(
-        desk, name="ben", display_name="Ben Okafor", email="ben@example.test", phone="+4915112345678", language="de",
+        name="ben", display_name="Ben Okafor", email="ben@example.test", phone="+4915112345678", language="de",
         role="USER", properties={"floor": "2", "desk": "a = b"}, password="ben's own password", groups=["sales.south"],
         now=now, actor="ada",
     )  # fmt: skip
-    return (await local.update_person(desk, row, disabled=True, now=now, actor="ada")).id
+    return (await local.update_person(row, disabled=True, now=now, actor="ada")).id
 
 
 async def administrator(desk: Desk, now: datetime) -> UUID:
-    made = await create_administrator(
-        desk, name="cleo", password=ADA_PASSWORD, role="SUPPORT", now=now, actor="command line"
-    )
+    made = await create_administrator(name="cleo", password=ADA_PASSWORD, role="SUPPORT", now=now, actor="command line")
     return made.id
 
 

@@ -192,7 +192,7 @@ async def test_orders_are_listed_newest_first(console: httpx2.AsyncClient, site:
     assert "No group has been invited yet" in (await console.get(WHERE)).text
     await crowd(1)
     row = await ordered(site.desk)
-    await groups.cancel(site.desk, row, now=await database.now(), actor="ada")
+    await groups.cancel(row, now=await database.now(), actor="ada")
     page = (await console.get(WHERE)).text
     assert f"{WHERE}/{row.id}" in page
     assert "Cancelled" in page

@@ -58,7 +58,7 @@ async def test_a_refusal_is_told_with_reason_code_and_advice(
 ) -> None:
     created = await invite("two_factor")
     session = await sessions.open_session(
-        site.desk, person=ben, invitation=created.invitation, mode="two_factor", ownership="corporate", now=now
+        person=ben, invitation=created.invitation, mode="two_factor", ownership="corporate", now=now
     )
     code = await note_refusal(ChallengeUsed("answered at 10:02"), now=now, about=about(session))
     page = (await console.get(f"/admin/invitations/{created.invitation.id}")).text
@@ -212,7 +212,7 @@ async def test_every_step_of_the_way_is_told_with_its_time(
 ) -> None:
     created = await invite("two_factor")
     session = await sessions.open_session(
-        site.desk, person=ben, invitation=created.invitation, mode="two_factor", ownership="corporate", now=now
+        person=ben, invitation=created.invitation, mode="two_factor", ownership="corporate", now=now
     )
     for seconds, kind in enumerate(("profile.fetched", "session.identified", "session.configured"), 1):
         await note(kind, now=now + timedelta(seconds=seconds), about=about(session))

@@ -41,7 +41,7 @@ async def eve(site: Site, ada: None, now: datetime) -> Browser:
     """Eve, who may invite administrators and give passwords by a role of its own, in her browser."""
     await own_roles.add_role(site.desk, "desk", Draft("", LEAVES), by=BY, now=now)
     given = {"name": "eve", "password": EVE_PASSWORD, "role": "desk"}
-    await administrators.create_administrator(site.desk, **given, now=now, actor="ada")
+    await administrators.create_administrator(**given, now=now, actor="ada")
     answer = await site.client.post("/admin/sign-in", data={"name": "eve", "password": EVE_PASSWORD})
     assert answer.status_code == 303
     return site.client
@@ -60,20 +60,20 @@ async def made(browser: Browser, ben: Person | None = None, role: str = "desk") 
 
 
 async def removed(site: Site, eve: Administrator, now: datetime) -> None:
-    await roster.remove(site.desk, eve.id, by=BY, now=now)
+    await roster.remove(eve.id, by=BY, now=now)
 
 
 async def disabled(site: Site, eve: Administrator, now: datetime) -> None:
-    await roster.disable(site.desk, eve.id, by=BY, now=now)
+    await roster.disable(eve.id, by=BY, now=now)
 
 
 async def disabled_for_a_while(site: Site, eve: Administrator, now: datetime) -> None:
-    await roster.disable(site.desk, eve.id, by=BY, now=now)
-    await roster.enable(site.desk, eve.id, by=BY, now=now)
+    await roster.disable(eve.id, by=BY, now=now)
+    await roster.enable(eve.id, by=BY, now=now)
 
 
 async def demoted(site: Site, eve: Administrator, now: datetime) -> None:
-    await roster.give_role(site.desk, eve.id, "SUPPORT", by=BY, now=now)
+    await roster.give_role(eve.id, "SUPPORT", by=BY, now=now)
 
 
 async def allowed_less(site: Site, eve: Administrator, now: datetime) -> None:
@@ -108,7 +108,7 @@ async def test_links_of_somebody_who_stays_and_of_commands_work(
     setup, choice = await made(eve, ben)
     by_command = urlsplit(await roster.invite(site.desk, "cleo", "ADMIN", by=BY, now=now)).query
     await HOW["removed"](site, await administrators.create_administrator(
-        site.desk, name="other", password=EVE_PASSWORD, now=now, actor="ada"), now)  # fmt: skip
+        name="other", password=EVE_PASSWORD, now=now, actor="ada"), now)  # fmt: skip
     async with site.stranger(**{"Sec-Fetch-Site": "same-origin"}) as mallory:
         assert (await mallory.post(choice, data=CHOICE)).status_code == 303
         assert (await mallory.post(setup, data=SETUP)).status_code == 303
@@ -123,9 +123,7 @@ async def test_used_while_its_maker_is_removed_a_link_comes_before_it_or_not_at_
     setup, _ = await made(eve)
     maker = await Administrator.get(name="eve")
     async with site.stranger(**{"Sec-Fetch-Site": "same-origin"}) as mallory:
-        answer, _ = await asyncio.gather(
-            mallory.post(setup, data=SETUP), roster.remove(site.desk, maker.id, by=BY, now=now)
-        )
+        answer, _ = await asyncio.gather(mallory.post(setup, data=SETUP), roster.remove(maker.id, by=BY, now=now))
         assert answer.status_code == (303 if await Administrator.exists(name="mallory") else 404)
         assert (await mallory.post(setup, data=SETUP)).status_code == 404
     assert not await SetupLink.filter(used_at=None).exists()

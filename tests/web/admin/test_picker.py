@@ -151,7 +151,7 @@ async def test_two_with_one_address_are_told_apart(console: httpx2.AsyncClient, 
 async def test_groups_of_a_directory_are_found_as_ours_are(
     site: Site, console: httpx2.AsyncClient, corp: DirectoryServer, now: datetime
 ) -> None:
-    await groups.add_group(site.desk, "Nested here", now=now, actor="ada")
+    await groups.add_group("Nested here", now=now, actor="ada")
     found = (await console.get(GROUPS, params={"group": "nested"}, headers=PART)).text
     assert '<option value="Nested here">0 people</option>' in found
     assert '<option value="example.test/nested-3">example.test</option>' in found
@@ -226,7 +226,7 @@ async def test_a_group_of_the_domain_is_ordered(console: httpx2.AsyncClient, cor
 async def test_who_is_limited_to_a_group_finds_its_people_alone(
     site: Site, console: httpx2.AsyncClient, corp: DirectoryServer, ldap: LdapServer, ben: Person, now: datetime
 ) -> None:
-    await local.add_person(site.desk, name="benita", email="b@x.test", groups=["Sales"], now=now, actor="ada")
+    await local.add_person(name="benita", email="b@x.test", groups=["Sales"], now=now, actor="ada")
     leaves = ["invitation.create", "group-invitation.create"]
     await Role(name="SELLS", permissions=leaves, groups=["local/Sales"], created_at=now).save()
     await Administrator.filter(name="ada").update(role="SELLS")

@@ -106,8 +106,8 @@ async def forms_to_refuse(site: Site, browser: httpx2.AsyncClient, now: datetime
     for edit in EDITS.values():
         if edit.make not in rows:
             rows[edit.make] = await edit.make(site.desk, now)
-    group = await groups.add_group(site.desk, "finance", now=now, actor="ada")
-    erin = await local.add_person(site.desk, name="erin", email="erin@example.test", now=now, actor="ada")
+    group = await groups.add_group("finance", now=now, actor="ada")
+    erin = await local.add_person(name="erin", email="erin@example.test", now=now, actor="ada")
     order = InvitationOrder(erin.name, InvitationTerms(mode="username_pin", send=False))
     row = (await lifecycle.create(site.desk, order, now=now, actor="ada")).invitation
     pages = {edit.page.format(id=rows[edit.make]): edit.apart for edit in EDITS.values()}

@@ -30,7 +30,7 @@ async def test_people_are_listed_with_a_way_to_invite_them(console: httpx2.Async
 
 async def test_the_list_goes_on_behind_its_last_name(site: Site, console: httpx2.AsyncClient, now: datetime) -> None:
     for number in range(53):
-        await local.add_person(site.desk, name=f"person{number:02}", now=now, actor="ada")
+        await local.add_person(name=f"person{number:02}", now=now, actor="ada")
     first = (await console.get("/admin/users")).text
     assert "/admin/users?after=person49" in first
     assert ">person50<" not in first
@@ -155,7 +155,7 @@ async def test_nobody_has_this_id(console: httpx2.AsyncClient) -> None:
 
 
 async def test_a_hostile_name_is_only_ever_text(site: Site, console: httpx2.AsyncClient, now: datetime) -> None:
-    person = await local.add_person(site.desk, name="mallory", display_name=HOSTILE, now=now, actor="ada")
+    person = await local.add_person(name="mallory", display_name=HOSTILE, now=now, actor="ada")
     for path in ("/admin/users", f"/admin/users/{person.id}", f"/admin/users/{person.id}/edit"):
         text = (await console.get(path)).text
         assert HOSTILE not in text
