@@ -73,7 +73,7 @@ def waiting(details: Details, now: datetime) -> Waiting | None:
         message = details.deliveries.get(kind)
         if message is not None and message.status in {"queued", "sending"}:
             return Waiting(_(words), message.created_at, _sending_help())
-    return _person(details, since)
+    return _pin(details) or _person(details, since)
 
 
 def _session(session: SessionRow, since: datetime) -> Waiting:
@@ -83,6 +83,17 @@ def _session(session: SessionRow, since: datetime) -> Waiting:
 
 def _sending_help() -> str:
     return _("Usually seconds. If not: see whether the worker runs, and what the notification server answered above.")
+
+
+def _pin(details: Details) -> Waiting | None:
+    """Return what a person waits for whose PIN did not arrive; None where it did, or they had signed in before."""
+    pin, session = details.deliveries.get("pin"), details.session
+    if pin is None or pin.status not in {"failed", "bounced"} or pin.generation != details.invitation.generation:
+        return None
+    if session is not None and session.opened_at >= pin.created_at:
+        return None
+    helped = _("The PIN did not reach the person. Correct the address or number, then “Notify again” sends a new one.")
+    return Waiting(_("Waiting for the invitation to be sent again"), pin.created_at, helped)
 
 
 def _person(details: Details, since: datetime) -> Waiting:

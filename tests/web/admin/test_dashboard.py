@@ -63,11 +63,13 @@ async def test_a_pin_that_did_not_arrive_is_stuck_on_every_page(
     )
     undelivered = Delivery.filter(invitation_id=created.invitation.id, kind="pin")
     assert await undelivered.update(status="failed", answer="550 5.1.1 no such mailbox") == 1
+    await Delivery.filter(invitation_id=created.invitation.id, kind="url").update(status="sent", sent_at=now)
     here = f"/admin/invitations/{created.invitation.id}"
     for address in ("/admin", "/admin/invitations?status=stuck", here):
         page = (await console.get(address)).text
         assert "PIN not sent: 550 5.1.1 no such mailbox" in page, address
         assert here in page
+    assert "The PIN did not reach the person. Correct the address or number" in (await console.get(here)).text
 
 
 async def test_silent_processes_and_ending_certificates_are_named(console: httpx2.AsyncClient, now: datetime) -> None:
