@@ -17,9 +17,9 @@ from starlette.applications import Starlette
 from otae.accounts.administrators import any_administrator, first_setup_link
 from otae.authority import serving
 from otae.authority.ceremony import check_names, hold_ceremony
-from otae.delivery.carriers import ensure_carriers
-from otae.delivery.templates import ensure_templates
-from otae.directory import connecting
+from otae.delivery.sms.carriers import ensure_carriers
+from otae.delivery.texts.templates import ensure_templates
+from otae.directory.ldap import pool
 from otae.enrollment import ota
 from otae.errors import CannotStart
 from otae.settings import Settings
@@ -28,12 +28,12 @@ from otae.store import restore as restoring
 from otae.store.backup_file import BackupReader
 from otae.store.desk import Bell, Desk, Silence
 from otae.store.restore import Restored
-from otae.store.turns import only_server
+from otae.store.single_holder import only_server
 from otae.store.writable import Readiness
 from otae.tasks import runtime
 from otae.web import failures, middleware, routes
 from otae.web.connections import listening, raise_file_limit, secured_by
-from otae.web.heads import TimedHeads
+from otae.web.request_timeouts import TimedHeads
 from otae.words import configure_logging
 
 #: Seconds that open requests may take after SIGTERM; the whole process ends within 25.
@@ -104,7 +104,7 @@ async def opened(
         try:
             yield Desk(settings, await keyring.open_vault(settings), bell or Silence())
         finally:
-            connecting.hang_up()
+            pool.hang_up()
 
 
 def make_app(desk: Desk) -> Starlette:

@@ -14,9 +14,9 @@ from uuid import UUID
 import pytest
 
 from otae.authority.ceremony import hold_ceremony
-from otae.delivery.carriers import ensure_carriers
-from otae.delivery.templates import ensure_templates
-from otae.directory import connecting
+from otae.delivery.sms.carriers import ensure_carriers
+from otae.delivery.texts.templates import ensure_templates
+from otae.directory.ldap import pool
 from otae.settings import Settings
 from otae.store import database, keyring, search_index
 from otae.store.desk import Desk
@@ -145,7 +145,7 @@ async def opened(settings: Settings, bell: RecordingBell) -> AsyncIterator[Desk]
     """Open an installation; no line to a directory stays open behind it."""
     async with database.connected(settings):
         yield Desk(settings, await keyring.open_vault(settings), bell)
-    connecting.hang_up()
+    pool.hang_up()
 
 
 @pytest.fixture

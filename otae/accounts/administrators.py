@@ -6,13 +6,14 @@ from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
-from otae.accounts import directory_sign_in, look_again, made_links, strength, throttle
-from otae.accounts.addresses import checked_address
+from otae.accounts import directory_sign_in, made_links, password_strength, recheck, throttle
+from otae.accounts.notice_addresses import checked_address
 from otae.accounts.roles import ADMIN, find_role
-from otae.directory import facts, registry, servers
+from otae.directory import person_fields, registry
+from otae.directory.ldap import servers
 from otae.directory.local import has_shape, secret, user_name
 from otae.errors import DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed
-from otae.store import audit, passwords, tries
+from otae.store import audit, failure_counters, passwords
 from otae.store.database import exclusive, transaction
 from otae.store.desk import Desk
 from otae.store.models import Administrator, SetupLink
@@ -118,7 +119,7 @@ async def use_setup_link(
     "email") or DirectoryUnavailable (about its maker) with the link still good.
     """
     link = await find_setup_link(token, now=now)
-    await look_again.look_at_maker(desk, link.maker_id, now=now)
+    await recheck.look_at_maker(desk, link.maker_id, now=now)
     row = await _checked(link.administrator_name or name, password, link.role, now)
     row.email = checked_address(email)
     try:
@@ -151,7 +152,7 @@ async def sign_in(desk: Desk, name: str, password: str, network: str, *, now: da
     """
     with passwords.place(network):
         domain, bare = registry.split(name)
-        domain = "" if domain == facts.DOMAIN else domain
+        domain = "" if domain == person_fields.DOMAIN else domain
         server = await servers.find_directory(domain)
         domain = server.domain if server else domain
         attempt = await throttle.begin(desk, throttle.CONSOLE, network, now)
@@ -177,19 +178,19 @@ async def _note_failure(name: str, network: str, now: datetime) -> None:
     if name.isprintable() and await Administrator.exists(name=name):
         await audit.record(name, "administrator.sign-in-failed", now=now, subject=name, detail=f"from {network}")
     else:
-        await tries.tally(MADE_UP, now)
+        await failure_counters.tally(MADE_UP, now)
 
 
 async def _with_password_here(name: str, password: str) -> Administrator | None:
     """Return the administrator with this password of ours; nobody, somebody disabled and others cost the same."""
-    asked = Administrator.filter(name=name, disabled=False, domain=facts.DOMAIN)
+    asked = Administrator.filter(name=name, disabled=False, domain=person_fields.DOMAIN)
     row = await asked.first() if has_shape(name) else None
     return row if await passwords.verify_secret(secret(password), row.password_hash if row else None) else None
 
 
 async def _checked(name: str, password: str, role: str, now: datetime) -> Administrator:
     name = checked_name(name)
-    strength.check_password(name, password)
+    password_strength.check_password(name, password)
     await _check_role(role)
     hashed = await passwords.hash_secret(secret(password))
     return Administrator(name=name, role=role, password_hash=hashed, created_at=now)

@@ -12,7 +12,8 @@ from tortoise.exceptions import IntegrityError
 from otae.accounts import browsers, made_links
 from otae.accounts.roles import USER, find_role
 from otae.accounts.throttle import Attempt
-from otae.directory import Directory, Found, registry, servers
+from otae.directory import Directory, Found, registry
+from otae.directory.ldap import servers
 from otae.directory.local import secret
 from otae.errors import GroupAmbiguous, PersonAmbiguous
 from otae.store import audit, passwords

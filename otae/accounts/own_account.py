@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from otae.accounts import administrators, arrivals, browsers, made_links, strength
-from otae.accounts.arrivals import Arrival, Browser
-from otae.directory.facts import DOMAIN
+from otae.accounts import administrators, browsers, console_sign_in, made_links, password_strength
+from otae.accounts.console_sign_in import Arrival, Browser
 from otae.directory.local import secret
+from otae.directory.person_fields import DOMAIN
 from otae.errors import InputRefused, StaleState
 from otae.store import audit, passwords
 from otae.store.database import transaction
@@ -39,12 +39,12 @@ async def change_password(desk: Desk, name: str, current: str, new: str, browser
     ``current`` one, which counts as a try to sign in.
     """
     await _refuse_foreign(name)
-    strength.check_password(name, new)
+    password_strength.check_password(name, new)
     if new == current:
         raise InputRefused({"password": SAME})
     row = await administrators.sign_in(desk, name, current, browser.network, now=now)
     await _store(row, new, now=now, actor=name)
-    return await arrivals.let_in(row, browser, now=now)
+    return await console_sign_in.let_in(row, browser, now=now)
 
 
 async def set_password(name: str, new: str, *, now: datetime, actor: str) -> None:
@@ -59,7 +59,7 @@ async def set_password(name: str, new: str, *, now: datetime, actor: str) -> Non
     if row is None:
         raise InputRefused({"name": f"there is no administrator called {name}"})
     await _refuse_foreign(name)
-    strength.check_password(name, new)
+    password_strength.check_password(name, new)
     await _store(row, new, now=now, actor=actor)
 
 

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
-from otae.accounts.limits import read_groups_soon
 from otae.accounts.permissions import LEAVES
+from otae.accounts.role_groups import read_groups_soon
 from otae.accounts.roles import BUILT_IN, By, RoleRow, as_row
 from otae.directory import registry
 from otae.errors import DirectoryUnavailable, GroupAmbiguous, InputRefused, OwnRole, StaleState

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from otae.accounts import look_again, made_links
-from otae.directory.facts import DOMAIN
+from otae.accounts import made_links, recheck
 from otae.directory.local import refuse_password, secret, sign_out
+from otae.directory.person_fields import DOMAIN
 from otae.errors import InputRefused, PasswordLinkUnknown
 from otae.store import audit, passwords
 from otae.store.database import transaction
@@ -52,7 +52,7 @@ async def use(desk: Desk, token: str, password: str, *, now: datetime) -> Person
     DirectoryUnavailable (about its maker) with the link still good.
     """
     link = await _find(token, now)
-    await look_again.look_at_maker(desk, link.maker_id, now=now)
+    await recheck.look_at_maker(desk, link.maker_id, now=now)
     person = link.person
     if wrong := refuse_password(password, person.name, person.display_name, person.email) or _missing(password):
         raise InputRefused(wrong)

@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from otae.errors import SlowDown
-from otae.store import tries, under_way
+from otae.store import failure_counters, under_way
 from otae.store.desk import Desk
+from otae.store.failure_counters import Waits
 from otae.store.keyring import installation_secret
 from otae.store.models import DirectoryServer
-from otae.store.tries import Waits
 
 #: The doors that take a password: a mailed link, the bare login page, the console, and the bare page for our own people
 #: while the directory of others is away.
@@ -86,8 +86,8 @@ class Attempt:
         what is counted over all networks, if not the account.
         """
         name = self.names.name(self.door, account)
-        self._mark = f"{tries.MARK}{name}:{self.network}"
-        self.known = await tries.is_marked(self._mark, self.now)
+        self._mark = f"{failure_counters.MARK}{name}:{self.network}"
+        self.known = await failure_counters.is_marked(self._mark, self.now)
         kind = DURING_OUTAGE if self.door == OUTAGE else FAILURES
         await self._count(f"{kind}:{name}:{self.network}", self._waits(FROM_ONE), own=True)
         if not self.known:
@@ -109,8 +109,8 @@ class Attempt:
 
     async def spend(self, limit: int, key: str = "") -> None:
         """Take one of ``limit`` failures an hour that this network has at this door, or that ``key`` stands for."""
-        key = key or f"{tries.SHARE}{self.door}:{self.network}"
-        await tries.spend(key, limit, self.now, HOUR)
+        key = key or f"{failure_counters.SHARE}{self.door}:{self.network}"
+        await failure_counters.spend(key, limit, self.now, HOUR)
         self._spent.append(key)
 
     async def give_back(self) -> None:
@@ -121,23 +121,23 @@ class Attempt:
     async def password_was_right(self) -> None:
         """Give back what was counted under an account."""
         for key, waits in self._counted:
-            await tries.give_back(key, waits)
+            await failure_counters.give_back(key, waits)
             under_way.end(key)
         self._counted.clear()
 
     async def take_back_spent(self) -> None:
         """Give back what was taken of the failures of networks and of everybody."""
         for key in self._spent:
-            await tries.take_back(key)
+            await failure_counters.take_back(key)
         self._spent.clear()
 
     async def succeed(self) -> None:
         """Somebody was let in by password: their failures from here are forgotten, and the network is known."""
         await self.give_back()
         for key in self._own:
-            await tries.forget(key)
+            await failure_counters.forget(key)
         if self._mark:
-            await tries.mark(self._mark, self.now)
+            await failure_counters.mark(self._mark, self.now)
 
     async def _count_lockout(self, server: DirectoryServer, account: str) -> None:
         if not server.lockout_limit:
@@ -150,7 +150,7 @@ class Attempt:
         network = None if self.door == LINK else self.network
         while True:
             try:
-                await tries.count_try(key, waits, self.now, network=network)
+                await failure_counters.count_try(key, waits, self.now, network=network)
                 break
             except SlowDown:
                 # Of those that are looked at now some may be right, and given back.

@@ -19,7 +19,7 @@ from otae.accounts.throttle import (
     account_in,
     account_named,
 )
-from otae.directory.facts import DOMAIN
+from otae.directory.person_fields import DOMAIN
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk

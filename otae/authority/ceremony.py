@@ -15,8 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from tortoise.exceptions import IntegrityError
 
+from otae.authority.certificate_terms import make_device_ca, make_ra, make_root, make_service_ca, make_signer
 from otae.authority.issuers import Purpose, active_row, fitted, held, is_uploaded, keyed, replace
-from otae.authority.making import make_device_ca, make_ra, make_root, make_service_ca, make_signer
 from otae.authority.serving import RENEW_WITHIN, make_leaf, serve_own_leaf, served_names, speaks_for
 from otae.errors import CannotStart, NotReady, StaleState
 from otae.settings import Settings

@@ -12,8 +12,8 @@ from typing import Final, Literal, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from otae.authority.certificate_terms import make_device_ca, make_ra, make_signer
 from otae.authority.issuers import active_row, held, is_uploaded, keyed, open_row, replace
-from otae.authority.making import make_device_ca, make_ra, make_signer
 from otae.authority.serving import LAST_DAY, RENEW_WITHIN
 from otae.authority.uploads import sign_ourselves
 from otae.errors import EnvelopeUnreadable, StaleState

@@ -12,7 +12,7 @@ from typing import Literal
 from cryptography import x509
 from tortoise.exceptions import IntegrityError
 
-from otae.authority.incoming import Incoming, checked_signer, checked_tls
+from otae.authority.certificate_terms import make_signer
 from otae.authority.issuers import (
     IMPORTED_ISSUER,
     active_row,
@@ -23,8 +23,8 @@ from otae.authority.issuers import (
     open_row,
     root,
 )
-from otae.authority.making import make_signer
 from otae.authority.serving import serve_own_leaf
+from otae.authority.upload_checks import Incoming, checked_signer, checked_tls
 from otae.errors import InputRefused
 from otae.signing.certificates import fingerprint, load_certificate, new_key
 from otae.store import audit

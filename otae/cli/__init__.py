@@ -17,7 +17,7 @@ from otae.cli import (
     properties,
     records,
 )
-from otae.cli.frame import main
+from otae.cli.command import main
 
 __all__ = [
     "administrators",

@@ -4,10 +4,10 @@ from datetime import datetime
 
 import click
 
-from otae.accounts import addresses, administrators, own_account, roles, roster
+from otae.accounts import administrator_list, administrators, notice_addresses, own_account, roles
+from otae.accounts.administrator_list import AdministratorRow
 from otae.accounts.roles import By, RoleRow
-from otae.accounts.roster import AdministratorRow
-from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_password
+from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_password
 from otae.errors import InputRefused
 from otae.invitations.listing import stamp
 from otae.store.desk import Desk
@@ -35,7 +35,7 @@ def admin_create(*, name: str, role: str, setup_link: bool, password_stdin: bool
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
         if password is None:
-            link = await roster.invite(desk, name, role, by=BY, now=now)
+            link = await administrator_list.invite(desk, name, role, by=BY, now=now)
             return {"name": name, "role": role, "setup_link": link}
         given = {"name": name, "password": password, "role": role}
         made = await administrators.create_administrator(**given, now=now, actor=ACTOR)
@@ -61,7 +61,7 @@ def admin_list(*, json_wanted: bool) -> None:
     """List administrators with their roles."""
 
     async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
-        return [_administrator(row) for row in await roster.list_administrators()]
+        return [_administrator(row) for row in await administrator_list.list_administrators()]
 
     emit(at_the_desk(work), json_wanted=json_wanted)
 
@@ -73,7 +73,7 @@ def admin_email(*, name: str, address: str) -> None:
     """Set where an administrator is told of invitations that failed; without ADDRESS: nowhere."""
 
     async def work(_desk: Desk, now: datetime) -> None:
-        await addresses.set_address(name, address, now=now, actor=ACTOR)
+        await notice_addresses.set_address(name, address, now=now, actor=ACTOR)
 
     at_the_desk(work)
 
@@ -100,7 +100,7 @@ def admin_disable(*, name: str, json_wanted: bool) -> None:
     """Let an administrator in no more, and sign every browser of theirs out."""
 
     async def work(_desk: Desk, now: datetime) -> dict[str, object]:
-        return _administrator(await roster.disable((await _named(name)).id, by=BY, now=now))
+        return _administrator(await administrator_list.disable((await _named(name)).id, by=BY, now=now))
 
     emit(at_the_desk(work), json_wanted=json_wanted)
 
@@ -112,7 +112,7 @@ def admin_enable(*, name: str, json_wanted: bool) -> None:
     """Let a disabled administrator in again."""
 
     async def work(_desk: Desk, now: datetime) -> dict[str, object]:
-        return _administrator(await roster.enable((await _named(name)).id, by=BY, now=now))
+        return _administrator(await administrator_list.enable((await _named(name)).id, by=BY, now=now))
 
     emit(at_the_desk(work), json_wanted=json_wanted)
 
@@ -163,7 +163,7 @@ def role_show(*, name: str, json_wanted: bool) -> None:
 
 
 async def _named(name: str) -> AdministratorRow:
-    row = await roster.find_by_name(name)
+    row = await administrator_list.find_by_name(name)
     if row is None:
         raise InputRefused({"": f"there is no administrator called {name}"})
     return row

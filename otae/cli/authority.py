@@ -9,7 +9,7 @@ from typing import IO
 import click
 
 from otae.authority import issuers, push, root, rotation, uploads
-from otae.cli.frame import (
+from otae.cli.command import (
     ACTOR,
     _passphrase,
     as_json,

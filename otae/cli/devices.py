@@ -4,7 +4,7 @@ from datetime import datetime
 
 import click
 
-from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit
+from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit
 from otae.errors import DeviceUnknown
 from otae.mdm import devices
 from otae.store.desk import Desk

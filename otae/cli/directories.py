@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_ca_file, read_password
-from otae.directory import entries, servers
+from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_ca_file, read_password
+from otae.directory.ldap import server_fields, servers
 from otae.errors import InputRefused
 from otae.overview.domains import dependents
 from otae.store import jobs
@@ -26,11 +26,11 @@ def directory() -> None:
 @directory.command(name="add")
 @click.option("--domain", required=True, help="How the directory is called here, such as example.org.")
 @click.option("--alias", default="", help="A second name that people may sign in with.")
-@click.option("--kind", default="ldap", type=click.Choice(entries.KINDS), show_default=True)
+@click.option("--kind", default="ldap", type=click.Choice(server_fields.KINDS), show_default=True)
 @click.option("--host", "primary_host", required=True)
 @click.option("--secondary-host", default="", help="Asked when the first does not answer.")
 @click.option("--port", type=int, help="389, or 636 with ldaps, unless given.")
-@click.option("--security", default="starttls", type=click.Choice(entries.SECURITIES), show_default=True)
+@click.option("--security", default="starttls", type=click.Choice(server_fields.SECURITIES), show_default=True)
 @click.option("--ca-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM; else the system's.")
 @click.option("--bind-name", default="", help="Who looks people up.")
 @click.option("--user-base", required=True)
@@ -60,7 +60,7 @@ def directory_add(
         kind=kind,
         security=security,
         port=PORTS[security] if port is None else port,
-        search_by=search_by or entries.SEARCH_BY[kind][0],
+        search_by=search_by or server_fields.SEARCH_BY[kind][0],
         ca_pem=authorities,
         password=read_password(password_stdin),
         **entered,

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from otae.cli.frame import ACTOR, Work, as_json, at_the_desk, commands, emit, fail, refuse_existing, write_csv
+from otae.cli.command import ACTOR, Work, as_json, at_the_desk, commands, emit, fail, refuse_existing, write_csv
 from otae.cli.terms_options import terms_options
 from otae.enrollment import profiles, sessions
 from otae.errors import InvitationUnknown
-from otae.invitations import afresh, exports, group_run, lifecycle, listing
+from otae.invitations import exports, group_run, lifecycle, listing, resend_recipient
 from otae.invitations.groups import GroupOrder
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
@@ -153,8 +153,8 @@ def invitation_show(*, invitation_id: str, json_wanted: bool) -> None:
 @click.option("--show-pin", is_flag=True, help="Print the new PIN, this once.")
 @click.option(
     "--address",
-    type=click.Choice(afresh.ADDRESSES),
-    default=afresh.NEW,
+    type=click.Choice(resend_recipient.ADDRESSES),
+    default=resend_recipient.NEW,
     show_default=True,
     help="Where to, when the person's address or number changed since.",
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, fail
+from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit, fail
 from otae.errors import InputRefused
 from otae.store import heartbeats, keyring, sealed
 from otae.store.desk import Desk

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import click
 
-from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit
+from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit
 from otae.invitations import mode_values
 from otae.invitations.mode_values import Values
 from otae.invitations.modes import Mode, all_modes, known_mode

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_ca_file, read_password
+from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_ca_file, read_password
 from otae.contacts import shown_address
-from otae.delivery import servers, sms_servers
+from otae.delivery import servers
+from otae.delivery.sms import servers as sms_servers
 from otae.hostnames import shown_host
 from otae.store import jobs
 from otae.store.desk import Desk

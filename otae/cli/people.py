@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from otae.cli.frame import (
+from otae.cli.command import (
     ACTOR,
     as_json,
     at_the_desk,
@@ -18,8 +18,9 @@ from otae.cli.frame import (
     write_csv,
 )
 from otae.contacts import shown_address
-from otae.directory import exporting, formats, import_preview, import_run, local, provisioning
-from otae.directory.provisioning import Progress
+from otae.directory import local
+from otae.directory.files import export, formats, import_preview, import_run, provisioning
+from otae.directory.files.provisioning import Progress
 from otae.store import database
 from otae.store.desk import Desk
 
@@ -77,7 +78,7 @@ def user_list(*, json_wanted: bool) -> None:
     """List the local people."""
 
     async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
-        return [row async for row in exporting.listed()]
+        return [row async for row in export.listed()]
 
     emit(at_the_desk(work), json_wanted=json_wanted)
 
@@ -141,6 +142,6 @@ def user_export(*, file: Path, kind: str) -> None:
     refuse_existing(file)
 
     async def work(_desk: Desk, _now: datetime) -> None:
-        await write_csv(file, exporting.people(kind))
+        await write_csv(file, export.people(kind))
 
     at_the_desk(work)

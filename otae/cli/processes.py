@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from otae import app
-from otae.cli.frame import as_json, at_the_desk, commands, emit, settings
+from otae.cli.command import as_json, at_the_desk, commands, emit, settings
 from otae.overview import doctor as overview_doctor
 from otae.store.desk import Desk
 from otae.tasks import broker

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import click
 
-from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, in_words
+from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit, in_words
 from otae.store import properties, property_changes
 from otae.store.desk import Desk
 

@@ -9,7 +9,7 @@ from typing import IO
 import click
 
 from otae import app
-from otae.cli.frame import ACTOR, as_json, at_the_desk, commands, emit, settings
+from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit, settings
 from otae.directory import lookup
 from otae.errors import InputRefused
 from otae.invitations import listing

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from uuid import UUID
 
-from otae.delivery.message import Mail
+from otae.delivery.mail.mime import Mail
 from otae.delivery.transport import BeforeEnd, Receipt
 from otae.errors import InputRefused
 from otae.store.database import transaction

@@ -12,9 +12,9 @@ from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
+from otae.delivery.mail.refusals import alike
 from otae.delivery.notices import TROUBLE, tell_of_trouble
-from otae.delivery.outcomes import Claimed, without_secrets
-from otae.delivery.refusals import alike
+from otae.delivery.queue.outcomes import Claimed, without_secrets
 from otae.store.database import transaction
 from otae.store.models import Delivery, Invitation, NotificationServer, ServerRefusal
 

@@ -10,14 +10,15 @@ from tortoise.expressions import Q
 
 from otae.authority.ca_files import read_authorities
 from otae.contacts import MailAddressRefused, mail_address
-from otae.delivery import oauth, phones
-from otae.delivery.message import MessageRefused, check_header, short_line
-from otae.delivery.smtp import PASSWORD, may_be_here
-from otae.delivery.tryout import try_out, try_out_sms
+from otae.delivery import phones
+from otae.delivery.connection_test import try_out, try_out_sms
+from otae.delivery.mail import oauth
+from otae.delivery.mail.mime import MessageRefused, check_header, short_line
+from otae.delivery.mail.smtp import PASSWORD, may_be_here
 from otae.errors import InputRefused
 from otae.outgoing import ascii_host_or_text, is_called, is_host, is_host_name
 from otae.settings import Settings
-from otae.store import audit, jobs, tries
+from otae.store import audit, failure_counters, jobs
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Job, NotificationServer, ServerRefusal
@@ -214,7 +215,7 @@ async def enqueue_test(desk: Desk, server: NotificationServer, recipient: str, *
     Raises InputRefused when `check_recipient` does, SlowDown after thirty tests in an hour.
     """
     recipient = await check_recipient(server, recipient)
-    await tries.spend(f"notification-server.test:{actor}"[:200], TESTS, now, timedelta(hours=1))
+    await failure_counters.spend(f"notification-server.test:{actor}"[:200], TESTS, now, timedelta(hours=1))
     async with transaction():
         order: dict[str, object] = {"server": str(server.id), "recipient": recipient}
         job = await jobs.enqueue(TEST, order, created_by=actor, now=now)

@@ -12,7 +12,7 @@ from tortoise.connection import get_connection
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 
-from otae.directory.facts import DOMAIN, has_shape, user_name, why_no_group
+from otae.directory.person_fields import DOMAIN, has_shape, user_name, why_no_group
 from otae.directory.reach import EVERYBODY, Reach, members_of
 from otae.errors import InputRefused
 from otae.store import audit

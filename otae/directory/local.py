@@ -7,8 +7,8 @@ from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
-from otae.directory import facts, strength
-from otae.directory.facts import (
+from otae.directory import password_strength, person_fields
+from otae.directory.person_fields import (
     DOMAIN,
     LONGEST_PASSWORD,
     SHORTEST_PASSWORD,
@@ -84,7 +84,7 @@ async def add_person(  # noqa: PLR0913 - an argument for each field of the form
     """
     name, wanted = user_name(name), group_names(groups)
     said = Facts(display_name, email or "", phone or "", language, role, properties or {})
-    columns, wrong = facts.columns(said, await facts.house(), name)
+    columns, wrong = person_fields.columns(said, await person_fields.house(), name)
     if not has_shape(name):
         wrong["name"] = WRONG_NAME
     wrong |= refuse_password(password, name, display_name, email)
@@ -126,7 +126,7 @@ async def update_person(  # noqa: PLR0913 - as above
     _refuse_foreign(person)
     wanted = None if groups is None else group_names(groups)
     said = Facts(display_name, email, phone, language, role, properties)
-    changes, wrong = facts.columns(said, await facts.house(), person.name)
+    changes, wrong = person_fields.columns(said, await person_fields.house(), person.name)
     wrong |= refuse_password(password, person.name, display_name or person.display_name, email or person.email)
     if wrong:
         raise InputRefused(wrong)
@@ -220,8 +220,8 @@ def refuse_password(password: str | None, *own: str | None) -> dict[str, str]:
         return {}
     names = [each for each in own if each]
     try:
-        strength.refuse_obvious(
-            password, shortest=SHORTEST_PASSWORD, longest=LONGEST_PASSWORD, score=strength.PERSON, own=names
+        password_strength.refuse_obvious(
+            password, shortest=SHORTEST_PASSWORD, longest=LONGEST_PASSWORD, score=password_strength.PERSON, own=names
         )
     except InputRefused as refusal:
         return dict(refusal.fields)

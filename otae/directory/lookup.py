@@ -7,8 +7,8 @@ from typing import TypeAlias
 from uuid import UUID
 
 from otae.directory import groups
-from otae.directory.facts import DOMAIN, printable
 from otae.directory.local import address_of, find_person
+from otae.directory.person_fields import DOMAIN, printable
 from otae.directory.reach import EVERYBODY, Reach, members_of
 from otae.store.models import Group, Membership, Person
 from otae.store.paging import behind

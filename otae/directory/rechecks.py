@@ -13,8 +13,8 @@ from uuid import UUID
 import structlog
 
 from otae.directory import registry
-from otae.directory.facts import DOMAIN
 from otae.directory.local import shut_out
+from otae.directory.person_fields import DOMAIN
 from otae.errors import Refusal
 from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession, Person

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
-from otae.directory import Directory, Found, GroupFound, MembersPage, PasswordAnswer, groups, local, servers
-from otae.directory.facts import DOMAIN, printable
-from otae.directory.ldap import LdapDirectory, ldap_directory
+from otae.directory import Directory, Found, GroupFound, MembersPage, PasswordAnswer, groups, local
+from otae.directory.ldap import servers
+from otae.directory.ldap.directory import LdapDirectory, ldap_directory
+from otae.directory.person_fields import DOMAIN, printable
 from otae.errors import DirectoryUnavailable
 from otae.store.database import transaction
 from otae.store.desk import Desk

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from otae.authority import issuers, rotation
 from otae.authority.rotation import AtWork
-from otae.enrollment import granting, lookups
+from otae.enrollment import issuance_policy, scep_lookups
 from otae.enrollment.support import Known, recorded
 from otae.errors import MessageTypeRefused, Refusal
 from otae.signing import scep, scep_query
@@ -57,7 +57,7 @@ async def answer(desk: Desk, message: bytes, *, now: datetime) -> bytes:
 async def _reply(desk: Desk, opened: scep.OpenedMessage, at_work: AtWork, known: Known, now: datetime) -> bytes:
     ra, renewer = at_work.ra, None
     if opened.message_type == MessageType.RENEWAL_REQ:
-        renewer = await granting.check_renewer(opened.signer, now=now)
+        renewer = await issuance_policy.check_renewer(opened.signer, now=now)
     values = await properties.read_some("mac.sha1", "scep.des3", *issuers.TERMS)
     request = scep.unwrap(
         opened,
@@ -67,14 +67,14 @@ async def _reply(desk: Desk, opened: scep.OpenedMessage, at_work: AtWork, known:
         allow_des=desk.settings.scep_allow_des,
     )
     if request.message_type is MessageType.GET_CRL:
-        return scep.cert_rep_crl(request, await lookups.revocation_list(desk, request, now=now), ra)
+        return scep.cert_rep_crl(request, await scep_lookups.revocation_list(desk, request, now=now), ra)
     if request.message_type is MessageType.GET_CERT:
-        row = await lookups.certificate(request, known, now=now)
+        row = await scep_lookups.certificate(request, known, now=now)
     elif request.message_type is MessageType.GET_CERT_INITIAL:
-        row = await lookups.poll(request, known)
+        row = await scep_lookups.poll(request, known)
     elif request.message_type in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ):
-        terms = granting.Terms(at_work.device_ca, values, renewer)
-        row = await granting.grant(desk, request, known, terms, now=now)
+        terms = issuance_policy.Terms(at_work.device_ca, values, renewer)
+        row = await issuance_policy.grant(desk, request, known, terms, now=now)
     else:
         raise MessageTypeRefused(f"messageType {request.message_type}")
     await old_algorithms.count(opened.digest, request.cipher, now=now)

@@ -14,7 +14,7 @@ from cryptography import x509
 
 from otae.apple.ota import DeviceAttributes, claimed_challenge, parse_device_attributes
 from otae.authority import revocation
-from otae.enrollment import macs, profiles, sessions
+from otae.enrollment import allowed_devices, profiles, sessions
 from otae.enrollment.profiles import Workshop
 from otae.enrollment.support import Known, recorded
 from otae.errors import (
@@ -121,7 +121,7 @@ async def _phase_two(desk: Desk, message: SignedMessage, known: Known, now: date
     said = parse_device_attributes(message.content)
     found = await sessions.find_challenge(said.challenge, (sessions.OTA,)) if said.challenge else None
     known.session = found[1] if found else None
-    macs.check_platform(said.product)
+    allowed_devices.check_platform(said.product)
     await _check_maker(desk, message.signer, known.session)
     if known.session is None:
         raise ChallengeUnknown("" if said.challenge else "the message carries no CHALLENGE")
@@ -175,7 +175,7 @@ async def _identify(said: DeviceAttributes, known: Known, now: datetime) -> Enro
     # A second Mac must not be able to end the session of the first.
     known.ends_session = session.udid is None
     await sessions.check_serial(session, said.serial)
-    await macs.check_built(session, said.version, said.product)
+    await allowed_devices.check_built(session, said.version, said.product)
     await sessions.check_free(said.udid, session)
     await sessions.bind(session, udid=said.udid, serial=said.serial)
     await close_challenges(session, now=now)

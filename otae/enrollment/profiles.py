@@ -12,7 +12,7 @@ from otae.apple import payloads
 from otae.apple.payloads import MDM, SCEP, Issuing
 from otae.authority import issuers, push
 from otae.enrollment import sessions
-from otae.enrollment.granting import common_name
+from otae.enrollment.issuance_policy import common_name
 from otae.enrollment.support import recorded
 from otae.errors import SessionClosed, StaleState
 from otae.signing import cms

@@ -17,14 +17,14 @@ from tortoise.queryset import QuerySet
 
 from otae.accounts import throttle
 from otae.accounts.throttle import Attempt
-from otae.enrollment import pin_tries, proving
+from otae.enrollment import credentials, pin_tries
+from otae.enrollment.credentials import Proof
 from otae.enrollment.pin_tries import Counted
-from otae.enrollment.proving import Proof
 from otae.enrollment.sessions import open_session
 from otae.errors import DirectoryUnavailable, InputRefused, InvitationOnly, ModeOff, NotAllowed, SigninFailed
 from otae.invitations import lifecycle, pins
 from otae.invitations.modes import Mode, all_modes, known_mode
-from otae.store import passwords, properties, tries
+from otae.store import failure_counters, passwords, properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession, Event, Invitation, Person, Pin
@@ -90,7 +90,7 @@ async def _through_the_link(desk: Desk, entry: Entry, invitation: Invitation, no
         if mode.authentication:
             await attempt.count(str(person.id), over=str(invitation.id))
         async with _given_back(attempt):
-            proof = await proving.through_the_link(
+            proof = await credentials.through_the_link(
                 desk,
                 person,
                 entry.name if mode.identification else None,
@@ -122,7 +122,7 @@ async def _at_the_bare_page(desk: Desk, entry: Entry, now: datetime) -> Enrollme
         raise InvitationOnly
     if not entry.name.strip() or not (entry.password or entry.pin):
         raise InputRefused({"password" if entry.name.strip() else "name": "please fill this in"})
-    account = await proving.counted_as(entry.name) if entry.password else ""
+    account = await credentials.counted_as(entry.name) if entry.password else ""
     attempt = await throttle.begin(desk, throttle.BARE, entry.network, now)
     async with _recorded(None, now):
         budget = await properties.number("enrollment.guess.budget")
@@ -152,8 +152,8 @@ async def _at_the_bare_page(desk: Desk, entry: Entry, now: datetime) -> Enrollme
 async def _proof(desk: Desk, entry: Entry, attempt: Attempt, now: datetime) -> Proof:
     """Say who it is; with a PIN alone no directory is asked, so that it is good while one is away."""
     if not entry.password:
-        return await proving.known_by_name(entry.name)
-    return await proving.at_the_bare_page(desk, entry.name, entry.password, attempt, now=now)
+        return await credentials.known_by_name(entry.name)
+    return await credentials.at_the_bare_page(desk, entry.name, entry.password, attempt, now=now)
 
 
 async def _judge(
@@ -250,7 +250,7 @@ async def _missed(miss: Miss, entry: Entry, now: datetime) -> SigninFailed:
     refusal.support_code = new_support_code()
     say_refused(refusal.code, refusal.support_code, "; ".join(line for _invitation, line in miss.lines))
     if miss.nobody:
-        await tries.tally(MADE_UP, now)
+        await failure_counters.tally(MADE_UP, now)
         return refusal
     async with transaction():
         for invitation, line in miss.lines:

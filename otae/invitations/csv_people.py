@@ -12,10 +12,11 @@ from uuid import UUID
 
 from tortoise.functions import Lower
 
-from otae.directory import Found, registry, servers
-from otae.directory.among import find_among
-from otae.directory.facts import DOMAIN, user_name
-from otae.directory.ldap import ldap_directory
+from otae.directory import Found, registry
+from otae.directory.csv_matching import find_among
+from otae.directory.ldap import servers
+from otae.directory.ldap.directory import ldap_directory
+from otae.directory.person_fields import DOMAIN, user_name
 from otae.invitations.groups import LISTED
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, GroupInvitation, GroupInvitee, Person

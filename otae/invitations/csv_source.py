@@ -8,7 +8,8 @@ from typing import BinaryIO, Final
 
 from otae.contacts import LONGEST as LONGEST_ADDRESS
 from otae.contacts import MailAddressRefused, mail_address
-from otae.directory import registry, sheets
+from otae.directory import registry
+from otae.directory.files import spreadsheets
 from otae.directory.local import DOMAIN, has_shape, printable, user_name
 from otae.errors import InputRefused
 from otae.invitations import groups
@@ -32,11 +33,11 @@ class Columns:
     email: str = ""
     domain: str = ""
 
-    def are_named_by(self, cells: list[str], first: bool) -> bool:  # noqa: FBT001 - as `sheets.head` asks
+    def are_named_by(self, cells: list[str], first: bool) -> bool:  # noqa: FBT001 - as `spreadsheets.head` asks
         """Tell whether cells name the column of user names, or that of addresses; below a title beside another one."""
-        known = {sheets.plain(cell) for cell in cells}
-        usual = known & {*sheets.USER_COLUMNS, *sheets.EMAIL_COLUMNS}
-        told = known & {sheets.plain(name) for name in (self.user, self.email) if name.strip()}
+        known = {spreadsheets.plain(cell) for cell in cells}
+        usual = known & {*spreadsheets.USER_COLUMNS, *spreadsheets.EMAIL_COLUMNS}
+        told = known & {spreadsheets.plain(name) for name in (self.user, self.email) if name.strip()}
         filled = [cell for cell in cells if cell.strip()]
         return bool(told or usual) and (first or len(filled) > 1) and (len(cells) == 1 or len(filled) > 1)
 
@@ -46,17 +47,17 @@ async def take(
 ) -> GroupInvitation:
     """Store an order for the people of a file, to be looked up by a worker; ``wanted.group`` is the file's name.
 
-    The file is read as `otae.directory.sheets` reads those of spreadsheets. Raises InputRefused with "file",
-    "user_column", "email_column", "domain_column", or as `groups.order`.
+    The file is read as `otae.directory.files.spreadsheets` reads it. Raises InputRefused with "file", "user_column",
+    "email_column", "domain_column", or as `groups.order`.
     """
-    encoding, lines = sheets.measure(file)
+    encoding, lines = spreadsheets.measure(file)
     row, wrong = await groups.drafted(wanted, now=now, actor=actor)
     if lines > MOST_LINES:
         wrong["file"] = f"a file may have {MOST_LINES} lines: split it"
-    if not sheets.is_text(file):
+    if not spreadsheets.is_text(file):
         wrong["file"] = "this is no text file: save the table as CSV (UTF-8)"
-    start = sheets.head(file, encoding, columns.are_named_by)
-    with closing(sheets.below(file, encoding, start)) as rows:
+    start = spreadsheets.head(file, encoding, columns.are_named_by)
+    with closing(spreadsheets.below(file, encoding, start)) as rows:
         if not start.headings:
             wrong["file"] = "this file has no line that can be read"
         at = _places(start.headings, columns, wrong)
@@ -84,7 +85,7 @@ class _Places:
     def of(self, cells: list[str] | None) -> tuple[str, str, str]:
         """Return user name, e-mail address and domain of a line, "" where there is none."""
         user, email, domain = (
-            sheets.unguarded(cells[place].strip()) if cells and place is not None and place < len(cells) else ""
+            spreadsheets.unguarded(cells[place].strip()) if cells and place is not None and place < len(cells) else ""
             for place in (self.user, self.email, self.domain)
         )
         return user, email, domain
@@ -92,14 +93,14 @@ class _Places:
 
 def _places(headings: list[str], columns: Columns, wrong: dict[str, str]) -> _Places:
     """Return where user name, e-mail address and domain stand; what is not found goes into ``wrong``."""
-    known = [sheets.plain(heading) for heading in headings]
+    known = [spreadsheets.plain(heading) for heading in headings]
     places: list[int | None] = []
     for field, told, usual in (
-        ("user", columns.user, sheets.USER_COLUMNS),
-        ("email", columns.email, sheets.EMAIL_COLUMNS),
+        ("user", columns.user, spreadsheets.USER_COLUMNS),
+        ("email", columns.email, spreadsheets.EMAIL_COLUMNS),
         ("domain", columns.domain, DOMAIN_COLUMNS),
     ):
-        names = [sheets.plain(told)] if told.strip() else list(usual)
+        names = [spreadsheets.plain(told)] if told.strip() else list(usual)
         at = next((known.index(name) for name in names if name in known), None)
         if at is None and told.strip():
             wrong[f"{field}_column"] = f"the file has only these columns: {', '.join(headings)[:300]}"

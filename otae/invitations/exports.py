@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from otae.contacts import shown_address
+from otae.directory.files.spreadsheets import written
 from otae.directory.reach import EVERYBODY, Reach
-from otae.directory.sheets import written
 from otae.invitations import listing, results
 from otae.store.models import GroupInvitation
 

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from otae.delivery.compose import invitation_url
+from otae.delivery.texts.compose import invitation_url
 from otae.errors import StaleState
-from otae.invitations import groups, listing, results, tokens, waves
+from otae.invitations import group_worker, groups, listing, results, tokens
 from otae.invitations.channels import BY_HAND
+from otae.invitations.group_worker import Made
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.lifecycle import Created
 from otae.invitations.results import Result
-from otae.invitations.waves import Made
 from otae.store import leases
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitation
@@ -44,7 +44,7 @@ async def run(
     pins: dict[UUID, str] = {}
     try:
         while row.status == Status.DRY_RUN:
-            await waves.look_up(desk, row, now=await clock())
+            await group_worker.look_up(desk, row, now=await clock())
             await leases.hold_on(row, await clock())
         if row.status == Status.READY and not dry_run:
             await leases.hold_on(row, await clock())
@@ -73,8 +73,8 @@ async def _wave(
     desk: Desk, row: GroupInvitation, clock: Callable[[], Awaitable[datetime]], *, show_pin: bool
 ) -> list[Made] | None:
     """Invite the next wave, nobody yet while as many messages wait as may; None when a worker can go on as well."""
-    if await waves.unsent(row) < waves.UNSENT:
-        return await waves.invite_wave(desk, row, now=await clock(), show_pin=show_pin)
+    if await group_worker.unsent(row) < group_worker.UNSENT:
+        return await group_worker.invite_wave(desk, row, now=await clock(), show_pin=show_pin)
     if not show_pin:
         return None
     await asyncio.sleep(PAUSE)  # PINs to be shown are known here alone

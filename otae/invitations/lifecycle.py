@@ -13,10 +13,10 @@ from uuid import UUID
 
 from tortoise.expressions import Q
 
-from otae.delivery import outbox
-from otae.delivery.compose import invitation_url
 from otae.delivery.notices import tell_of_failure
 from otae.delivery.phones import own_region
+from otae.delivery.queue import outbox
+from otae.delivery.texts.compose import invitation_url
 from otae.directory.local import printable
 from otae.errors import (
     InputRefused,
@@ -27,7 +27,7 @@ from otae.errors import (
     InvitationRevoked,
     StaleState,
 )
-from otae.invitations import afresh, endings, handing, orders, pins, tokens
+from otae.invitations import end_notices, orders, pin_delivery, pins, resend_recipient, tokens
 from otae.invitations.modes import all_modes, known_mode, mode_of
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import new_invitation, why_no_end
@@ -47,7 +47,7 @@ SAME_OPENING = timedelta(minutes=10)
 class Created:
     """An invitation with what only its maker gets to see. ``deliveries``: rung for already.
 
-    ``words`` and ``away``: as `afresh.Recipient` has them, for one that was sent again.
+    ``words`` and ``away``: as `resend_recipient.Recipient` has them, for one that was sent again.
     """
 
     invitation: Invitation
@@ -70,11 +70,11 @@ async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: st
         desk, checked, person, region=region, now=now, actor=actor, rehearsal=order.rehearsal
     )
     channel, send, show = invitation.pin_channel, invitation.send, order.show_pin
-    handed = await handing.make_pin(desk, invitation, mode, channel=channel, now=now, send=send, show=show)
+    handed = await pin_delivery.make_pin(desk, invitation, mode, channel=channel, now=now, send=send, show=show)
     async with transaction():
         await invitation.save(force_create=True)
         await note("invitation.created", now=now, about=about(invitation), actor=actor, detail=mode.title)
-        deliveries = await handing.hand_out(invitation, handed.pin, send=send, now=now)
+        deliveries = await pin_delivery.hand_out(invitation, handed.pin, send=send, now=now)
         subject, whom = str(invitation.id), _whom(invitation)
         await audit.record(actor, "invitation.created", now=now, subject=subject, detail=whom)
     return _created(desk, invitation, token, handed.clear, deliveries)
@@ -95,18 +95,18 @@ async def resend(
     now: datetime,
     actor: str,
     show_pin: bool = False,
-    address: str = afresh.NEW,
+    address: str = resend_recipient.NEW,
     look: bool = True,
 ) -> Created:
     """Send link and PIN again: a new PIN kills the older one, messages still queued are cancelled, time starts anew.
 
     The token stays while the invitation is pending or failed; an expired one gets a new token. The PIN goes out as the
     last one did, unless its mode's policy changed; one that is shown or printed needs ``show_pin``. The person is
-    looked up anew; ``address`` and ``look``: as in `afresh.recipient`. Raises InputRefused ("recipient", "address",
-    "pin_channel", "show_pin") or as `revoke`; StaleState when somebody else did the same just before.
+    looked up anew; ``address`` and ``look``: as in `resend_recipient.recipient`. Raises InputRefused ("recipient",
+    "address", "pin_channel", "show_pin") or as `revoke`; StaleState when somebody else did the same just before.
     """
     _refuse_ended(invitation)
-    whom = await afresh.recipient(desk, invitation, address=address, look=look, now=now)
+    whom = await resend_recipient.recipient(desk, invitation, address=address, look=look, now=now)
     step = _Renewal("invitation.resent", send=True, show_pin=show_pin)
     return await _renew(desk, invitation, whom, step, now=now, actor=actor)
 
@@ -130,8 +130,10 @@ async def extend(
     if invitation.status != Status.PENDING or _is_over(invitation, now):
         _refuse_ended(invitation)
         step = _Renewal("invitation.extended", invitation.send, show_pin, until)
-        whom = await afresh.recipient(desk, invitation, look=look, now=now) if step.send else None
-        return await _renew(desk, invitation, whom or await afresh.as_known(invitation), step, now=now, actor=actor)
+        whom = await resend_recipient.recipient(desk, invitation, look=look, now=now) if step.send else None
+        return await _renew(
+            desk, invitation, whom or await resend_recipient.as_known(invitation), step, now=now, actor=actor
+        )
     async with transaction():
         await _take(invitation, status=Status.PENDING)
         valid_until = until or (await mode_of(invitation.mode)).end(now)
@@ -162,7 +164,7 @@ async def revoke(desk: Desk, invitation: Invitation, *, now: datetime, actor: st
         was = invitation.status
         await advance(invitation, Status.REVOKED, event="invitation.revoked", now=now, actor=actor, token_sealed=None)
         await _forget(invitation, now)
-        told = None if was == Status.EXPIRED else await endings.tell(invitation, endings.REVOKED, now=now)
+        told = None if was == Status.EXPIRED else await end_notices.tell(invitation, end_notices.REVOKED, now=now)
         await audit.record(actor, "invitation.revoked", now=now, subject=str(invitation.id), detail=_whom(invitation))
     if told:
         desk.bell.ring("delivery", told)
@@ -179,7 +181,7 @@ async def expire_due(now: datetime) -> int:
                 continue  # resent, redeemed or revoked a moment ago: no longer ours to expire
             await advance(row, Status.EXPIRED, event="invitation.expired", now=now, token_sealed=None)
             await _forget(row, now)
-            await endings.tell(row, endings.EXPIRED, now=now)
+            await end_notices.tell(row, end_notices.EXPIRED, now=now)
             ended += 1
     for mode in [each for each in await all_modes() if each.secret]:
         spent = Pin.filter(active=True, link_tries__gte=mode.max_tries, invitation__mode=mode.name)
@@ -287,12 +289,12 @@ class _Renewal:
 
 
 async def _renew(
-    desk: Desk, invitation: Invitation, whom: afresh.Recipient, step: _Renewal, *, now: datetime, actor: str
+    desk: Desk, invitation: Invitation, whom: resend_recipient.Recipient, step: _Renewal, *, now: datetime, actor: str
 ) -> Created:
     mode, seen, person = await mode_of(invitation.mode), invitation.generation, whom.person
     if missing := orders.what_is_missing(person, mode, sending=step.send):
         raise InputRefused({"recipient": missing})
-    channel = await handing.channel_again(invitation, mode, person, send=step.send, show_pin=step.show_pin)
+    channel = await pin_delivery.channel_again(invitation, mode, person, send=step.send, show_pin=step.show_pin)
     changes: dict[str, Any] = {"generation": seen + 1, "valid_until": step.until or mode.end(now)}
     changes |= {"send": step.send, "pin_channel": channel, **whom.columns}
     if invitation.token_sealed is None or _is_over(invitation, now):
@@ -300,14 +302,14 @@ async def _renew(
         changes |= {**columns, "replaced_token_hash": invitation.token_hash}
     else:
         token = tokens.reveal(desk, invitation)
-    handed = await handing.make_pin(
+    handed = await pin_delivery.make_pin(
         desk, invitation, mode, channel=channel, now=now, send=step.send, show=step.show_pin, generation=seen + 1
     )
     async with transaction():
         await _take(invitation, generation=seen, status=invitation.status)
         await advance(invitation, Status.PENDING, event=step.event, now=now, actor=actor, detail=whom.words, **changes)
         await _forget(invitation, now)
-        deliveries = await handing.hand_out(invitation, handed.pin, send=step.send, now=now)
+        deliveries = await pin_delivery.hand_out(invitation, handed.pin, send=step.send, now=now)
         await audit.record(actor, step.event, now=now, subject=str(invitation.id), detail=str(person.id))
     made = _created(desk, invitation, token, handed.clear, deliveries)
     return replace(made, words=whom.words, away=whom.away)

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from otae.errors import InputRefused, ModeOff, NotAllowed, NotOffered, SlowDown, StaleState
-from otae.invitations import afresh, channels, lifecycle, pins
+from otae.invitations import channels, lifecycle, pins, resend_recipient
 from otae.invitations.modes import mode_of
-from otae.store import properties, tries
+from otae.store import failure_counters, properties
 from otae.store.desk import Desk
 from otae.store.models import Invitation
 from otae.store.records import about, note
@@ -56,7 +56,7 @@ async def offer(invitation: Invitation, *, now: datetime) -> Offer | None:
     by_hand = mode.secret and await channels.again(mode, invitation.pin_channel) in channels.BY_HAND
     if by_hand or await pins.wrong_entries(invitation) >= MOST_WRONG or not await properties.flag("enrollment.newlink"):
         return None
-    waits = [await tries.spent_until(key, limit, now, window) for key, limit, window in _limits(invitation)]
+    waits = [await failure_counters.spent_until(key, limit, now, window) for key, limit, window in _limits(invitation)]
     return Offer(pin=mode.secret and not expired, after=max((wait for wait in waits if wait), default=None))
 
 
@@ -74,15 +74,15 @@ async def ask(desk: Desk, invitation: Invitation | None, *, network: str, now: d
     if not await properties.flag("enrollment.newlink"):
         raise NotOffered
     try:
-        await tries.spend(f"new-link:{network}", ASKED, now, HOUR)
+        await failure_counters.spend(f"new-link:{network}", ASKED, now, HOUR)
         if invitation is None or await offer(invitation, now=now) is None:
             return
         for key, limit, window in _limits(invitation):
-            await tries.spend(key, limit, now, window)
+            await failure_counters.spend(key, limit, now, window)
     except SlowDown:
         return
     try:
-        await lifecycle.resend(desk, invitation, now=now, actor=ACTOR, address=afresh.OLD)
+        await lifecycle.resend(desk, invitation, now=now, actor=ACTOR, address=resend_recipient.OLD)
     except (InputRefused, NotAllowed, StaleState) as refusal:
         why = "; ".join(refusal.fields.values()) if isinstance(refusal, InputRefused) else str(refusal)
         await note("link.requested", now=now, about=about(invitation), detail=f"not sent: {why}"[:500])

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from otae.directory import groups, local, registry, servers
-from otae.directory.facts import DOMAIN, user_name
+from otae.directory import groups, local, registry
+from otae.directory.ldap import servers
+from otae.directory.person_fields import DOMAIN, user_name
 from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import DirectoryUnavailable, GroupAmbiguous, PersonAmbiguous
 from otae.store.desk import Desk

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from tortoise.expressions import Q
 
-from otae.delivery import outbox
-from otae.delivery.kinds import NEEDED
+from otae.delivery.queue import outbox
+from otae.delivery.texts.kinds import NEEDED
 from otae.store import properties
 from otae.store.database import transaction
 from otae.store.desk import Desk

@@ -10,9 +10,9 @@ from tortoise.functions import Count
 from tortoise.queryset import QuerySet
 
 from otae.contacts import shown_address
-from otae.delivery import compose
-from otae.delivery.compose import Preview
-from otae.delivery.kinds import NEEDED
+from otae.delivery.texts import compose
+from otae.delivery.texts.compose import Preview
+from otae.delivery.texts.kinds import NEEDED
 from otae.directory.reach import EVERYBODY, Reach
 from otae.invitations.channels import BY_HAND
 from otae.invitations.groups import ENDED, Status

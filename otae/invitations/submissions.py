@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from otae.errors import Refusal, SlowDown, StaleState
-from otae.store import tries
+from otae.store import failure_counters
 
 #: A form left open for longer than this is taken for a new one.
 KEPT = timedelta(hours=24)
@@ -20,11 +20,11 @@ async def once(form: UUID, *, now: datetime) -> AsyncIterator[None]:
     """
     key = f"form:{form}"
     try:
-        await tries.spend(key, 1, now, KEPT)
+        await failure_counters.spend(key, 1, now, KEPT)
     except SlowDown:
         raise StaleState("this form was sent already") from None
     try:
         yield
     except Refusal:
-        await tries.forget(key)
+        await failure_counters.forget(key)
         raise

@@ -10,12 +10,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from otae.apple.fields import SERIAL
-from otae.delivery.carriers import find_carrier
+from otae.delivery.sms.carriers import find_carrier
 from otae.directory import local
 from otae.errors import InputRefused, ModeOff
 from otae.invitations import channels, mode_values, tokens
-from otae.invitations.handing import snapshot
 from otae.invitations.modes import Mode, default_mode, mode_of
+from otae.invitations.pin_delivery import snapshot
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitation, Invitation, NotificationTemplate, Person
 from otae.text import identifier, why_refused

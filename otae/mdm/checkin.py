@@ -11,7 +11,7 @@ from uuid import UUID
 
 from otae.apple import checkin as apple
 from otae.authority import push, revocation
-from otae.enrollment import macs, sessions
+from otae.enrollment import allowed_devices, sessions
 from otae.enrollment.support import Known, recorded
 from otae.errors import (
     CheckinUnreadable,
@@ -22,8 +22,8 @@ from otae.errors import (
     StaleState,
 )
 from otae.invitations import lifecycle
-from otae.mdm import pins
-from otae.mdm.senders import check_topic, enrollment_of, pinned, sender
+from otae.mdm import identities
+from otae.mdm.signatures import check_topic, enrollment_of, pinned, sender
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Certificate, Device, Enrollment, EnrollmentSession, Invitation, UserChannel
@@ -96,9 +96,9 @@ async def _authenticate(
             enrollment = await _running(session, message.udid)
             if enrollment is None:
                 check_topic(message.topic, ours)
-                macs.check_platform(message.product_name, message.model, message.model_name)
+                allowed_devices.check_platform(message.product_name, message.model, message.model_name)
                 known.ends_session = True  # bound by now: it is this Mac that breaks the rule
-                await macs.check_reported(session, message.os_version, (message.product_name, message.model))
+                await allowed_devices.check_reported(session, message.os_version, (message.product_name, message.model))
                 known.ends_session = free  # a second Mac must not be able to end the session of the first
                 await _begin(certificate, session, message, now)
             else:
@@ -169,7 +169,7 @@ async def _pin_again(
     else:
         await sessions.check_live(session, now=now)
     if enrollment.previous_certificate_id is not None:
-        await pins.revoke(enrollment.previous_certificate_id, now)
+        await identities.revoke(enrollment.previous_certificate_id, now)
     old = enrollment.certificate_id
     same = Enrollment.filter(id=enrollment.id, certificate_id=old, status=enrollment.status)
     if await same.update(certificate_id=certificate.id, previous_certificate_id=old) != 1:
@@ -181,7 +181,7 @@ async def _pin_again(
 async def _take_back(certificate: Certificate, now: datetime) -> None:
     """Revoke a certificate that turned up on the wrong device, unless a Mac lives by it."""
     if await pinned(certificate) is None:
-        await revocation.revoke(certificate, "privilegeWithdrawn", now=now, actor=pins.ACTOR)
+        await revocation.revoke(certificate, "privilegeWithdrawn", now=now, actor=identities.ACTOR)
 
 
 async def _token_update(
@@ -200,7 +200,7 @@ async def _token_update(
         if enrollment.status == EnrollmentStatus.AUTHENTICATED:
             return await _enroll(enrollment, known, now)
         if certificate.id == enrollment.certificate_id:
-            await pins.forget_previous(enrollment, now)
+            await identities.forget_previous(enrollment, now)
         return []
 
 
@@ -217,8 +217,8 @@ async def _enroll(enrollment: Enrollment, known: Known, now: datetime) -> list[U
     invitation = await Invitation.get(id=session.invitation_id) if session.invitation_id else None
     deliveries = await lifecycle.redeem(invitation, now=now) if invitation else []
     await _end_older(enrollment, now)
-    await pins.forget_previous(enrollment, now)
-    await pins.revoke_spares(enrollment, now)
+    await identities.forget_previous(enrollment, now)
+    await identities.revoke_spares(enrollment, now)
     await Device.filter(id=enrollment.device_id).update(released=False)
     return deliveries
 
@@ -236,8 +236,8 @@ async def _unenroll(enrollment: Enrollment, why: str, now: datetime) -> None:
     await advance(
         enrollment, EnrollmentStatus.UNENROLLED, event=event, now=now, detail=why, to_whom=about, ended_at=now
     )
-    await pins.forget_previous(enrollment, now)
-    await pins.revoke(enrollment.certificate_id, now, "cessationOfOperation")
+    await identities.forget_previous(enrollment, now)
+    await identities.revoke(enrollment.certificate_id, now, "cessationOfOperation")
 
 
 async def _keep_user_channel(desk: Desk, enrollment: Enrollment, message: apple.TokenUpdate, now: datetime) -> None:

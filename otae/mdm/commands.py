@@ -8,8 +8,8 @@ from datetime import datetime
 from otae.apple.commands import Status, parse_status
 from otae.enrollment.support import recorded
 from otae.errors import DeviceUnknown
-from otae.mdm import pins, queue, renewal
-from otae.mdm.senders import enrollment_of, sender
+from otae.mdm import identities, queue, renewal
+from otae.mdm.signatures import enrollment_of, sender
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.states import EnrollmentStatus
@@ -32,6 +32,6 @@ async def answer(desk: Desk, body: bytes, signature: str | None, *, now: datetim
                 return b""  # commands here are for Macs, not for people on them
             await queue.answered(enrollment, said, now=now)
             if certificate.id == enrollment.certificate_id:
-                await pins.forget_previous(enrollment, now)
+                await identities.forget_previous(enrollment, now)
             waiting = await queue.waiting(enrollment, after_not_now=said.status is Status.NOT_NOW)
         return await renewal.command(desk, enrollment, waiting, now=now) if waiting else b""

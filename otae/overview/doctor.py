@@ -10,10 +10,10 @@ import httpx2
 
 from otae.authority import issuers, push, uploads
 from otae.delivery import server_refusals, servers
-from otae.delivery.smtp import smtp_transport
+from otae.delivery.mail.smtp import smtp_transport
 from otae.delivery.transport import NotSent
-from otae.directory.servers import list_directories
-from otae.directory.tryout import steps_of
+from otae.directory.ldap.connection_test import steps_of
+from otae.directory.ldap.servers import list_directories
 from otae.errors import NotReady, OtaeError
 from otae.invitations.modes import mode_of
 from otae.overview.attention import WARNING

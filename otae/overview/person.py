@@ -6,7 +6,7 @@ from uuid import UUID
 
 from otae.accounts import password_links, unlocking
 from otae.directory import lookup
-from otae.directory.provisioning import Finding
+from otae.directory.files.provisioning import Finding
 from otae.directory.reach import EVERYBODY, Reach
 from otae.mdm.devices import DeviceRecord, find_device
 from otae.overview.progress import Progress, progress_of

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from otae.delivery.kinds import NEEDED
+from otae.delivery.texts.kinds import NEEDED
 from otae.errors import Refusal
 from otae.invitations.details import refusal_of
 from otae.store.models import Delivery, EnrollmentSession, Invitation

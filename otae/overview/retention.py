@@ -13,7 +13,7 @@ from uuid import UUID
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from otae.directory.provisioning import ENDED as FILE_ENDED
+from otae.directory.files.provisioning import ENDED as FILE_ENDED
 from otae.store import properties
 from otae.store.models import (
     CaughtMail,

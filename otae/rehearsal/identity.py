@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from otae.errors import Refusal
+from otae.rehearsal.connection import Answer, Line, ServerRefuses
 from otae.rehearsal.hardware import Shape
-from otae.rehearsal.line import Answer, Line, ServerRefuses
 from otae.rehearsal.profiles import SCEPPayload
-from otae.rehearsal.steps import MacRefuses
+from otae.rehearsal.report import MacRefuses
 from otae.signing import csr, scep_client
 from otae.signing.algorithms import Digest
 from otae.signing.certificates import Keyed, check_issued_by, load_certificate, new_key

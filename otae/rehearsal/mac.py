@@ -18,9 +18,9 @@ from cryptography import x509
 
 from otae.apple import plist
 from otae.errors import Refusal
+from otae.rehearsal.connection import Answer, Line, Message, ServerRefuses, trust
 from otae.rehearsal.hardware import Facts, Hardware, Shape, device_leaf, make_device_ca, sign_as_mac
 from otae.rehearsal.identity import Client
-from otae.rehearsal.line import Answer, Line, Message, ServerRefuses, trust
 from otae.rehearsal.profiles import (
     Configuration,
     MDMPayload,
@@ -30,8 +30,8 @@ from otae.rehearsal.profiles import (
     read_configuration,
     read_profile_service,
 )
+from otae.rehearsal.report import MacRefuses, Note, Step, Walk
 from otae.rehearsal.safari import Page, Safari
-from otae.rehearsal.steps import MacRefuses, Note, Step, Walk
 from otae.signing.certificates import Keyed
 
 __all__ = [

@@ -14,8 +14,8 @@ from cryptography import x509
 
 from otae.apple import plist
 from otae.errors import Refusal
-from otae.rehearsal.line import Answer, ServerRefuses
-from otae.rehearsal.steps import MacRefuses
+from otae.rehearsal.connection import Answer, ServerRefuses
+from otae.rehearsal.report import MacRefuses
 from otae.signing import cms
 from otae.signing.certificates import Keyed, check_issued_by, load_certificate
 from otae.signing.envelopes import decrypt

@@ -21,7 +21,8 @@ from otae.invitations import lifecycle, pins
 from otae.invitations.modes import Mode, mode_of
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
-from otae.rehearsal import remains
+from otae.rehearsal import cleanup
+from otae.rehearsal.cleanup import Trail, sweep
 from otae.rehearsal.mac import (
     Answer,
     Facts,
@@ -35,7 +36,6 @@ from otae.rehearsal.mac import (
     build_hardware,
     make_device_ca,
 )
-from otae.rehearsal.remains import Trail, sweep
 from otae.signing.certificates import Keyed, der
 from otae.store import database, jobs, passwords, properties
 from otae.store.desk import Desk
@@ -185,14 +185,14 @@ class _Rehearsal:
 
     async def told(self, error: OtaeError) -> str:
         """Why the rehearsal stopped, what the server recorded of it, and where to look."""
-        recorded = await remains.last_refusal(self.trail)
+        recorded = await cleanup.last_refusal(self.trail)
         look_at = self.walk.steps[-1].look_at if self.walk.steps else ""
         why = f"{error} ({recorded})" if recorded else str(error)
         return f"{why}; look at {look_at}" if look_at else why
 
     async def clean_up(self) -> None:
         """Revoke and remove everything; a cancelled rehearsal still does."""
-        await asyncio.shield(remains.remove(self.trail, now=await self.clock(), actor=ACTOR))
+        await asyncio.shield(cleanup.remove(self.trail, now=await self.clock(), actor=ACTOR))
 
     async def _person(self) -> Person:
         name = f"rehearsal-{secrets.token_hex(6)}"

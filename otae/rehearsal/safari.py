@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from otae.rehearsal.line import Answer, Line, ServerRefuses
-from otae.rehearsal.steps import MacRefuses
+from otae.rehearsal.connection import Answer, Line, ServerRefuses
+from otae.rehearsal.report import MacRefuses
 
 _AGENT: Final = (
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "

@@ -8,12 +8,14 @@ from uuid import UUID
 import dramatiq
 import structlog
 
-from otae.accounts import limits
-from otae.delivery import drafts, rounds, servers
-from otae.directory import importing
-from otae.directory import servers as directories
+from otae.accounts import role_groups
+from otae.delivery import servers
+from otae.delivery.queue import worker
+from otae.delivery.texts import template_preview
+from otae.directory.files import import_steps
+from otae.directory.ldap import servers as directories
 from otae.errors import DatabaseAway
-from otae.invitations import waves
+from otae.invitations import group_worker
 from otae.rehearsal import run
 from otae.store import database, jobs
 from otae.store.desk import Desk
@@ -24,8 +26,8 @@ Actor = Callable[[Any], Awaitable[None]]
 JOBS: Mapping[str, Callable[..., Awaitable[None]]] = {
     servers.TEST: servers.run_test,
     directories.TEST: directories.run_test,
-    limits.READ: limits.run_job,
-    drafts.SEND: drafts.run_draft,
+    role_groups.READ: role_groups.run_job,
+    template_preview.SEND: template_preview.run_draft,
     "rehearsal": run.run_job,
 }
 #: Jobs at a time in one process: a job may wait for a mail, so threads must be left for deliveries.
@@ -42,7 +44,7 @@ def declare_actors(broker: dramatiq.Broker, desk: Desk, activity: Activity) -> N
     async def deliver(delivery_ids: list[str] | str) -> None:
         # A single id is what earlier releases put into the queue.
         ids = [delivery_ids] if isinstance(delivery_ids, str) else delivery_ids
-        await rounds.deliver_all(desk, [UUID(each) for each in ids], now=await database.now())
+        await worker.deliver_all(desk, [UUID(each) for each in ids], now=await database.now())
 
     places = asyncio.Semaphore(JOBS_AT_ONCE)
 
@@ -58,7 +60,7 @@ def declare_actors(broker: dramatiq.Broker, desk: Desk, activity: Activity) -> N
         # One wave at a time in one process, whatever waits: the other threads are for deliveries.
         if not turn.locked():
             async with turn:
-                more = await waves.step(desk, UUID(group_invitation_id), now=await database.now())
+                more = await group_worker.step(desk, UUID(group_invitation_id), now=await database.now())
             if more:
                 desk.bell.ring("group", UUID(group_invitation_id))
 
@@ -68,7 +70,7 @@ def declare_actors(broker: dramatiq.Broker, desk: Desk, activity: Activity) -> N
         # As above: one page at a time, for each one is full of hashes.
         if not place.locked():
             async with place:
-                more = await importing.step(desk, UUID(import_id), now=await database.now())
+                more = await import_steps.step(desk, UUID(import_id), now=await database.now())
             if more:
                 desk.bell.ring("import", UUID(import_id))
 

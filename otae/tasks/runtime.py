@@ -15,7 +15,7 @@ import dramatiq
 import structlog
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 
-from otae.delivery import lines, lmtp
+from otae.delivery.mail import lmtp, smtp_pool
 from otae.errors import CannotStart, DatabaseAway
 from otae.settings import Settings
 from otae.store import database, heartbeats, keyring, schema_check
@@ -78,13 +78,13 @@ async def working(desk: Desk, threads: int, grace: int) -> AsyncIterator[None]:
     set_event_loop_thread(HostLoop(asyncio.get_running_loop()))
     worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=200)
     try:
-        async with lmtp.listening(desk), lines.kept_open():
+        async with lmtp.listening(desk), smtp_pool.kept_open():
             worker.start()
             try:
                 async with alive(heartbeats.WORKER, desk, activity):
                     yield
             finally:
-                lines.close_soon()
+                smtp_pool.close_soon()
                 await asyncio.to_thread(worker.stop, grace)
     finally:
         set_event_loop_thread(None)

@@ -7,19 +7,20 @@ from datetime import datetime
 
 import structlog
 
-from otae.accounts import browsers, kept_texts, limits, look_again, password_links
+from otae.accounts import browsers, kept_texts, password_links, recheck, role_groups
 from otae.authority import rotation, serving
-from otae.delivery import outbox
-from otae.directory import provisioning, rechecks, watching
+from otae.delivery.queue import outbox
+from otae.directory import rechecks, scheduled_checks
+from otae.directory.files import provisioning
 from otae.enrollment import sessions
 from otae.invitations import groups, lifecycle, reminders
 from otae.mdm import renewal
 from otae.overview import retention
 from otae.rehearsal import run as rehearsal
-from otae.store import database, jobs, query_statistics, search_index, tries
+from otae.store import database, failure_counters, jobs, query_statistics, search_index
 from otae.store.desk import Desk
 from otae.store.heartbeats import Activity
-from otae.store.turns import Turn
+from otae.store.single_holder import Turn
 from otae.tasks.broker import QueueBell
 
 #: Seconds between looks at whose turn it is.
@@ -32,7 +33,7 @@ async def forget_old(_desk: Desk, now: datetime) -> None:
     """Remove what has run out: signed-in browsers, links for passwords, counters and files nobody waits for."""
     await browsers.forget_old(now)
     await kept_texts.forget_old(now)
-    await tries.forget_old(now)
+    await failure_counters.forget_old(now)
     await password_links.forget_old(now)
     await provisioning.cancel_forgotten(now=now)
 
@@ -135,9 +136,9 @@ async def fill_search_texts(_desk: Desk, _now: datetime) -> None:
 
 async def look_at_directories(desk: Desk, now: datetime) -> None:
     """See which directories answer, who is in the groups that roles are limited to, and who is still administrator."""
-    await watching.look(desk, now=now)
-    await look_again.look_again(desk, now=now)
-    await limits.read_groups(desk, now=now)
+    await scheduled_checks.look(desk, now=now)
+    await recheck.look_again(desk, now=now)
+    await role_groups.read_groups(desk, now=now)
 
 
 async def look_at_people(desk: Desk, now: datetime) -> None:
@@ -150,7 +151,7 @@ ROWS: tuple[Row, ...] = (
     Row("jobs", SOON, ring_jobs),
     Row("groups", SOON, ring_groups),
     Row("imports", SOON, ring_imports),
-    Row("directories", watching.EVERY, look_at_directories),
+    Row("directories", scheduled_checks.EVERY, look_at_directories),
     Row("people", rechecks.EVERY, look_at_people),
     Row("invitations", 60, expire_invitations),
     Row("sessions", 60, expire_sessions),

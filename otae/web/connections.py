@@ -14,8 +14,8 @@ from collections import Counter
 from typing import Any, Final
 
 from otae.errors import CannotStart
-from otae.web.clients import client_address, network_of
-from otae.web.heads import TimedHeads
+from otae.web.client_address import client_address, network_of
+from otae.web.request_timeouts import TimedHeads
 
 #: Seconds in which a handshake has to be done.
 HANDSHAKE_SECONDS = 10

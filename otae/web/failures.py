@@ -34,8 +34,8 @@ from otae.errors import (
     Unreadable,
 )
 from otae.store.records import new_support_code, say_refused
-from otae.web.addresses import Caller, caller
 from otae.web.pages import render
+from otae.web.paths import Caller, caller
 from otae.words import gettext as _
 
 log = structlog.get_logger("otae.web")

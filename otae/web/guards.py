@@ -15,18 +15,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from otae.accounts import arrivals, browsers, roles
+from otae.accounts import browsers, console_sign_in, roles
 from otae.accounts.roles import By, Powers
 from otae.directory.reach import Reach
-from otae.enrollment.steps import Session
+from otae.enrollment.progress import Session
 from otae.errors import OtaeError
 from otae.store.database import now as database_now
 from otae.store.desk import Desk
 from otae.web import cookie_check, password_again, refused_pages
-from otae.web.addresses import CONSOLE, CONSOLE_CONFIRM, CONSOLE_ELSEWHERE, CONSOLE_SIGN_IN, LOGIN
-from otae.web.clients import browser_at
+from otae.web.client_address import browser_at
 from otae.web.failures import Failure, SignInFirst, answer
 from otae.web.pages import address_of, wants_part
+from otae.web.paths import CONSOLE, CONSOLE_CONFIRM, CONSOLE_ELSEWHERE, CONSOLE_SIGN_IN, LOGIN
 from otae.words import gettext as _
 
 CONSOLE_COOKIE: Final = "__Host-otae-console"
@@ -139,10 +139,10 @@ def administrators(
     return endpoint
 
 
-def browser_of(visit: Visit) -> arrivals.Browser:
+def browser_of(visit: Visit) -> console_sign_in.Browser:
     """Return the browser that asks, with the console's secret that it came with."""
     request = visit.request
-    return arrivals.Browser(request.state.network, browser_at(request), request.cookies.get(CONSOLE_COOKIE))
+    return console_sign_in.Browser(request.state.network, browser_at(request), request.cookies.get(CONSOLE_COOKIE))
 
 
 async def _answered(page: Callable[[Console], Awaitable[Response]], console: Console, secret: str) -> Response:
@@ -161,7 +161,7 @@ async def _answered(page: Callable[[Console], Awaitable[Response]], console: Con
     return await refused_pages.lead_back(console, answered, where, secret)
 
 
-def let_in(arrival: arrivals.Arrival, response: Response) -> Response:
+def let_in(arrival: console_sign_in.Arrival, response: Response) -> Response:
     """Give the browser the secret of who arrived."""
     set_cookie(response, CONSOLE_COOKIE, arrival.secret, seconds=int(browsers.LIFE.total_seconds()))
     return response

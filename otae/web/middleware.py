@@ -20,9 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from otae.errors import TooLarge
 from otae.settings import Settings
-from otae.web.addresses import STATIC, Caller, body_cap, caller
-from otae.web.clients import client_address, network_of
+from otae.web.client_address import client_address, network_of
 from otae.web.failures import Failure, Failures, NotFound
+from otae.web.paths import STATIC, Caller, body_cap, caller
 from otae.words import gettext as _
 
 log = structlog.get_logger("otae.access")

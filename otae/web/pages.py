@@ -14,7 +14,7 @@ from jinja2_fragments import render_block
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from otae.web.addresses import STATIC
+from otae.web.paths import STATIC
 from otae.words import environment
 
 STATIC_FOLDER: Final = Path(__file__).parent / "static"

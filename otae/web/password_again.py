@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from otae.accounts import arrivals, kept_texts
+from otae.accounts import console_sign_in, kept_texts
 from otae.errors import Busy, DirectoryUnavailable, SigninFailed, SlowDown
-from otae.web.addresses import CONSOLE_CONFIRM, UPLOAD_CAP
 from otae.web.pages import go
+from otae.web.paths import CONSOLE_CONFIRM, UPLOAD_CAP
 from otae.words import gettext as _
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class KeptForm:
     lost: bool
 
 
-async def confirm(visit: "Console", back: str, browser: arrivals.Browser) -> arrivals.Arrival | Response:
+async def confirm(visit: "Console", back: str, browser: console_sign_in.Browser) -> console_sign_in.Arrival | Response:
     """Take the password that came with a form; without one, or with a wrong one, lead to the page that asks for it.
 
     ``back``: the page of the form.
@@ -59,10 +59,12 @@ async def confirm(visit: "Console", back: str, browser: arrivals.Browser) -> arr
     return go(f"{CONSOLE_CONFIRM}?{urlencode(query)}", "danger" if words else "", words)
 
 
-async def sign_in(visit: "Console", password: str, browser: arrivals.Browser) -> tuple[arrivals.Arrival | None, str]:
+async def sign_in(
+    visit: "Console", password: str, browser: console_sign_in.Browser
+) -> tuple[console_sign_in.Arrival | None, str]:
     """Sign the browser in again; return who arrived and "", or None and why not."""
     try:
-        return await arrivals.sign_in(visit.desk, visit.administrator.name, password, browser, now=visit.now), ""
+        return await console_sign_in.sign_in(visit.desk, visit.administrator.name, password, browser, now=visit.now), ""
     except (Busy, DirectoryUnavailable) as refusal:
         return None, _(refusal.words)
     except (SigninFailed, SlowDown):

@@ -10,7 +10,41 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from otae.accounts.permissions import ENTER
-from otae.web.addresses import (
+from otae.web.admin import dashboard
+from otae.web.admin.account import own_account, sign_in
+from otae.web.admin.manage import (
+    bulk_actions,
+    devices,
+    group_invitations,
+    groups,
+    imports,
+    invitation,
+    invitations,
+    person,
+    recipient_changes,
+    users,
+)
+from otae.web.admin.settings import (
+    administrators,
+    audit,
+    carriers,
+    catcher,
+    directories,
+    issued_certificates,
+    mode,
+    modes,
+    notification_servers,
+    own_certificates,
+    properties,
+    push,
+    roles,
+    root_key,
+    sms_servers,
+    templates,
+)
+from otae.web.admin.settings.uploaded_certificates import SIGNER, TLS, blank, remove, take
+from otae.web.pages import STATIC_FOLDER
+from otae.web.paths import (
     BOUNCE,
     CHECKIN,
     CONNECT,
@@ -28,39 +62,6 @@ from otae.web.addresses import (
     SCEP,
     STATIC,
 )
-from otae.web.admin import (
-    account,
-    administrators,
-    audit,
-    carriers,
-    dashboard,
-    devices,
-    directories,
-    entrance,
-    group_invitations,
-    groups,
-    imports,
-    invitation,
-    invitations,
-    issued,
-    mail,
-    many,
-    mode,
-    modes,
-    notification_servers,
-    person,
-    properties,
-    push,
-    roles,
-    root_key,
-    since,
-    sms_servers,
-    templates,
-    tree,
-    users,
-)
-from otae.web.admin.brought import SIGNER, TLS, blank, remove, take
-from otae.web.pages import STATIC_FOLDER
 from otae.web.portal import install, login, new_link, password, trust
 from otae.web.protocol import certificates, health, mdm, ota, scep
 from otae.web.protocol import mail as mail_back
@@ -85,7 +86,7 @@ def routes() -> list[BaseRoute]:
         *certificate_routes(),
         *administrator_routes(),
         *role_routes(),
-        console(CONSOLE_ELSEWHERE, ENTER, within=True, GET=entrance.elsewhere, POST=entrance.elsewhere),
+        console(CONSOLE_ELSEWHERE, ENTER, within=True, GET=sign_in.elsewhere, POST=sign_in.elsewhere),
         Mount(STATIC, StaticFiles(directory=STATIC_FOLDER), name="static"),
     ]
 
@@ -127,24 +128,24 @@ def portal_routes() -> list[Route]:
 def console_routes() -> list[Route]:
     """Return the pages of administrators."""
     return [
-        anyone("/admin/setup", GET=entrance.welcome, POST=entrance.set_up),
-        anyone("/admin/sign-in", GET=entrance.blank, POST=entrance.enter),
-        anyone("/admin/sign-out", POST=entrance.leave),
+        anyone("/admin/setup", GET=sign_in.welcome, POST=sign_in.set_up),
+        anyone("/admin/sign-in", GET=sign_in.blank, POST=sign_in.enter),
+        anyone("/admin/sign-out", POST=sign_in.leave),
         console("/admin", ENTER, within=True, GET=dashboard.index),
-        console("/admin/account", ENTER, within=True, GET=account.show, POST=account.change),
-        console("/admin/account/password", ENTER, within=True, POST=account.change_password),
-        console("/admin/account/browsers/end", ENTER, within=True, POST=account.end_others),
-        console("/admin/account/browsers/{id:uuid}/end", ENTER, within=True, POST=account.end_session),
-        console(CONSOLE_CONFIRM, ENTER, within=True, GET=entrance.ask_again, POST=entrance.confirm),
+        console("/admin/account", ENTER, within=True, GET=own_account.show, POST=own_account.change),
+        console("/admin/account/password", ENTER, within=True, POST=own_account.change_password),
+        console("/admin/account/browsers/end", ENTER, within=True, POST=own_account.end_others),
+        console("/admin/account/browsers/{id:uuid}/end", ENTER, within=True, POST=own_account.end_session),
+        console(CONSOLE_CONFIRM, ENTER, within=True, GET=sign_in.ask_again, POST=sign_in.confirm),
         console("/admin/rehearsal", "rehearsal.run", POST=dashboard.rehearse),
         console("/admin/invitations", "invitation.see", within=True, GET=invitations.index),
         console(
             "/admin/invitations/add", "invitation.create", within=True, GET=invitations.blank, POST=invitations.add
         ),
         console("/admin/invitations/people", "invitation.create", within=True, GET=invitations.people),
-        console("/admin/invitations/many", "invitation.see", within=True, POST=many.change),
+        console("/admin/invitations/many", "invitation.see", within=True, POST=bulk_actions.change),
         console("/admin/invitations/{id:uuid}", "invitation.see", within=True, GET=invitation.show),
-        console("/admin/invitations/{id:uuid}/changes", "invitation.see", within=True, GET=since.show),
+        console("/admin/invitations/{id:uuid}/changes", "invitation.see", within=True, GET=recipient_changes.show),
         console("/admin/invitations/{id:uuid}/resend", "invitation.notify", within=True, POST=invitation.resend),
         console(
             "/admin/invitations/{id:uuid}/extend",
@@ -212,9 +213,9 @@ def manage_routes() -> list[Route]:
         console("/admin/devices", "device.see", within=True, GET=devices.index),
         console("/admin/devices/{udid}", "device.see", within=True, GET=devices.show),
         console("/admin/devices/{udid}/release", "device.release", within=True, POST=devices.release),
-        console("/admin/mail", "mail.see", GET=mail.index),
-        console("/admin/mail/{id:uuid}", "mail.see", GET=mail.show),
-        console("/admin/mail/{id:uuid}/html", "mail.see", GET=mail.html),
+        console("/admin/mail", "mail.see", GET=catcher.index),
+        console("/admin/mail/{id:uuid}", "mail.see", GET=catcher.show),
+        console("/admin/mail/{id:uuid}/html", "mail.see", GET=catcher.html),
     ]
 
 
@@ -373,11 +374,11 @@ def template_routes() -> list[Route]:
 def certificate_routes() -> list[Route]:
     """Return the console's pages of certificates."""
     return [
-        console("/admin/certificates", "certificate.see", GET=tree.index),
-        console("/admin/certificates/rotate", "certificate.edit", POST=tree.rotate),
-        console("/admin/certificates/issued", "certificate.see", GET=issued.index),
-        console("/admin/certificates/issued/{id:uuid}", "certificate.see", GET=issued.show),
-        console("/admin/certificates/issued/{id:uuid}/revoke", "certificate.revoke", POST=issued.revoke),
+        console("/admin/certificates", "certificate.see", GET=own_certificates.index),
+        console("/admin/certificates/rotate", "certificate.edit", POST=own_certificates.rotate),
+        console("/admin/certificates/issued", "certificate.see", GET=issued_certificates.index),
+        console("/admin/certificates/issued/{id:uuid}", "certificate.see", GET=issued_certificates.show),
+        console("/admin/certificates/issued/{id:uuid}/revoke", "certificate.revoke", POST=issued_certificates.revoke),
         console("/admin/certificates/root-key", "certificate.edit", fresh=True, GET=root_key.index),
         console("/admin/certificates/root-key/export", "certificate.edit", fresh=True, POST=root_key.export),
         console(

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from otae.accounts import administrators
-from otae.accounts.strength import check_password
+from otae.accounts.password_strength import check_password
 from otae.errors import InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
 from otae.store import database, passwords
 from otae.store.desk import Desk

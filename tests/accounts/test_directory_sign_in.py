@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from otae.accounts import administrators, assignments, browsers, roster
+from otae.accounts import administrator_list, administrators, assignments, browsers
 from otae.accounts.roles import By, Powers
 from otae.errors import BeyondRole, DirectoryUnavailable, InputRefused, SigninFailed, SlowDown, StaleState
 from otae.store import database, passwords
@@ -150,7 +150,7 @@ async def test_somebody_disabled_here_or_renamed_there_is_treated_so(desk: Desk,
     )
     renamed = await sign_in(desk, "corp\\benjamin")
     assert (renamed.id, renamed.name) == (ben.id, "corp\\benjamin")
-    await roster.disable(ben.id, by=BY, now=now)
+    await administrator_list.disable(ben.id, by=BY, now=now)
     with pytest.raises(SigninFailed):
         await sign_in(desk, "corp\\benjamin")
 

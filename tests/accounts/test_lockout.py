@@ -10,10 +10,10 @@ from otae.accounts import assignments, directory_sign_in, throttle
 from otae.accounts.roles import By
 from otae.errors import SlowDown
 from otae.settings import Settings
-from otae.store import database, keyring, tries
+from otae.store import database, failure_counters, keyring
 from otae.store.desk import Desk
+from otae.store.failure_counters import Waits
 from otae.store.models import Counter, DirectoryServer
-from otae.store.tries import Waits
 from tests.desks import RecordingBell
 from tests.directory.ldap_desk import add, entry_for
 from tests.servers.ldap_trees import PASSWORD
@@ -35,8 +35,10 @@ async def sqlite_desk(sqlite_settings: Settings, anyio_backend: str) -> AsyncIte
 
 async def test_fifty_tries_at_once_count_exactly_to_the_limit(desk: Desk) -> None:
     now = await database.now()
-    await tries.count_try(OTHER, FIVE, now)
-    results = await asyncio.gather(*(tries.count_try(KEY, FIVE, now) for _ in range(50)), return_exceptions=True)
+    await failure_counters.count_try(OTHER, FIVE, now)
+    results = await asyncio.gather(
+        *(failure_counters.count_try(KEY, FIVE, now) for _ in range(50)), return_exceptions=True
+    )
     assert sorted(type(result).__name__ for result in results) == ["NoneType"] * 5 + ["SlowDown"] * 45
     row = await Counter.get(key=KEY)
     assert (row.failures, row.blocked_until) == (5, now + timedelta(minutes=10))
@@ -47,12 +49,14 @@ async def test_fifty_tries_at_once_count_exactly_to_the_limit(desk: Desk) -> Non
 async def test_after_the_lockout_fifty_at_once_count_to_the_limit_again(desk: Desk) -> None:
     now = await database.now()
     for _ in range(5):
-        await tries.count_try(KEY, FIVE, now)
+        await failure_counters.count_try(KEY, FIVE, now)
     with pytest.raises(SlowDown) as caught:
-        await tries.count_try(KEY, FIVE, now + timedelta(minutes=10) - timedelta(seconds=1))
+        await failure_counters.count_try(KEY, FIVE, now + timedelta(minutes=10) - timedelta(seconds=1))
     assert caught.value.seconds == 1
     later = now + timedelta(minutes=10)
-    results = await asyncio.gather(*(tries.count_try(KEY, FIVE, later) for _ in range(50)), return_exceptions=True)
+    results = await asyncio.gather(
+        *(failure_counters.count_try(KEY, FIVE, later) for _ in range(50)), return_exceptions=True
+    )
     assert results.count(None) == 5
     assert (await Counter.get(key=KEY)).blocked_until == later + timedelta(minutes=10)
 
@@ -61,8 +65,8 @@ async def test_what_was_no_wrong_password_is_given_back_at_once_too(desk: Desk) 
     now = await database.now()
 
     async def away() -> None:
-        await tries.count_try(KEY, FIVE, now)
-        await tries.give_back(KEY, FIVE)
+        await failure_counters.count_try(KEY, FIVE, now)
+        await failure_counters.give_back(KEY, FIVE)
 
     await asyncio.gather(*(away() for _ in range(50)), return_exceptions=True)
     row = await Counter.get(key=KEY)

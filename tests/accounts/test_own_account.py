@@ -1,4 +1,4 @@
-"""An administrator's own password, on both databases; the page is tested in tests/web/admin/test_account.py."""
+"""An administrator's own password, on both databases; the page is tested in tests/web/admin/test_own_account.py."""
 
 import asyncio
 from datetime import datetime
@@ -7,7 +7,7 @@ import pytest
 
 from otae.accounts import own_account, password_links
 from otae.accounts.administrators import create_administrator, find_setup_link, new_setup_link, sign_in
-from otae.accounts.arrivals import Browser
+from otae.accounts.console_sign_in import Browser
 from otae.directory import local
 from otae.errors import InputRefused, PasswordLinkUnknown, SetupLinkUnknown, SigninFailed
 from otae.store import database

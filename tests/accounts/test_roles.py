@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from otae.accounts import administrators, own_roles, roles, roster
+from otae.accounts import administrator_list, administrators, own_roles, roles
 from otae.accounts.own_roles import Draft
 from otae.accounts.permissions import ENTER, LEAVES
 from otae.accounts.roles import BUILT_IN, By, Powers
@@ -129,12 +129,12 @@ async def test_a_role_that_somebody_has_stays(desk: Desk, now: datetime) -> None
     assert row.id
     given = {"name": "cleo", "password": "four quiet words here", "role": "desk"}
     cleo = await administrators.create_administrator(**given, now=now, actor="ada")
-    await roster.invite(desk, "dora", "desk", by=CHIEF, now=now)
+    await administrator_list.invite(desk, "dora", "desk", by=CHIEF, now=now)
     with pytest.raises(InputRefused, match=r"cleo, dora \(setup link\)"):
         await own_roles.remove_role(row.id, by=CHIEF, now=now)
-    await roster.give_role(cleo.id, "SUPPORT", by=CHIEF, now=now)
-    (invited,) = await roster.list_invited(now=now)
-    await roster.withdraw(invited.id, by=CHIEF, now=now)
+    await administrator_list.give_role(cleo.id, "SUPPORT", by=CHIEF, now=now)
+    (invited,) = await administrator_list.list_invited(now=now)
+    await administrator_list.withdraw(invited.id, by=CHIEF, now=now)
     await own_roles.remove_role(row.id, by=CHIEF, now=now)
 
 

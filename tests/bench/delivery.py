@@ -23,8 +23,8 @@ from pathlib import Path
 
 import aiosmtplib
 
-from otae.delivery.compose import gather
 from otae.delivery.servers import ServerEntry, active_server, add_server
+from otae.delivery.texts.compose import gather
 from otae.invitations import groups
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.terms import InvitationTerms

@@ -11,7 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from otae.directory import connecting, local
+from otae.directory import local
+from otae.directory.ldap import pool
 from otae.enrollment.signin import Entry, sign_in
 from otae.errors import SigninFailed
 from otae.invitations import lifecycle
@@ -77,7 +78,7 @@ async def main() -> None:
                 turn = number % len(NAMES)  # nobody is always first
                 for at, name in enumerate([*NAMES][turn:] + [*NAMES][:turn]):
                     took[name].append(await one(desk, name, number * len(NAMES) + at))
-        connecting.hang_up()
+        pool.hang_up()
     sys.stdout.write(
         "| a wrong password for | median | quartiles | beside nobody, in the same round |\n|---|---|---|---|\n"
     )

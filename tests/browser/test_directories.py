@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from otae.directory import servers
+from otae.directory.ldap import servers
 from otae.store import database, jobs
 from otae.store.models import DirectoryServer, Job, Person
 from tests.browser.conftest import ADA_PASSWORD, Served

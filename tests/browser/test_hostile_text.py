@@ -8,7 +8,7 @@ from playwright.async_api import ConsoleMessage, Page, Response
 from starlette.routing import Route
 
 from otae.delivery.catcher import Catcher
-from otae.delivery.message import build
+from otae.delivery.mail.mime import build
 from otae.invitations import lifecycle
 from otae.store import properties
 from otae.store.models import (

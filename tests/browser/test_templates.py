@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from otae.delivery import templates, wording
+from otae.delivery.texts import template_editing, templates
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_its_pages_are_usable_by_everybody(served: Served, console: Page, ben: Person, theme: Theme) -> None:
     now, pin = await database.now(), await templates.default_template("pin")
-    await wording.translate(pin, "ar", now=now, actor="ada")
-    mine = await wording.clone(pin, LONG[:100], now=now, actor="ada")
+    await template_editing.translate(pin, "ar", now=now, actor="ada")
+    mine = await template_editing.clone(pin, LONG[:100], now=now, actor="ada")
     made = await lifecycle.create(
         served.desk, InvitationOrder(ben.name, InvitationTerms(mode="two_factor")), now=now, actor="ada"
     )

@@ -5,7 +5,7 @@ from playwright.async_api import Page, expect
 
 from otae.delivery import servers
 from otae.delivery.catcher import TextCatcher
-from otae.delivery.sms_servers import SmsEntry, add_sms_server
+from otae.delivery.sms.servers import SmsEntry, add_sms_server
 from otae.store import database, jobs
 from otae.store.models import CaughtMail, Job, Person
 from tests.browser.conftest import Served

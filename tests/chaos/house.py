@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2
 
 from otae.accounts.administrators import create_administrator
-from otae.delivery import batch
+from otae.delivery.queue import bulk_enqueue
 from otae.errors import DatabaseAway
 from otae.invitations import pins
 from otae.settings import Settings
@@ -138,8 +138,10 @@ class House:
         async with transaction():
             await Invitation.bulk_create(made)
             await Pin.bulk_create(minted)
-            rows = await batch.enqueue_all([(each, addresses[each.person_id]) for each in made], "url", now=now)
-            rows += await batch.enqueue_all([(each, addresses[each.person_id]) for each in with_pin], "pin", now=now)
+            rows = await bulk_enqueue.enqueue_all([(each, addresses[each.person_id]) for each in made], "url", now=now)
+            rows += await bulk_enqueue.enqueue_all(
+                [(each, addresses[each.person_id]) for each in with_pin], "pin", now=now
+            )
         self.messages += len(rows)
         return rows
 

@@ -10,7 +10,7 @@ import pytest
 from otae.directory import local
 from otae.enrollment.signin import Entry, sign_in
 from otae.errors import DirectoryUnavailable
-from otae.invitations import groups, lifecycle, waves
+from otae.invitations import group_worker, groups, lifecycle
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
@@ -52,7 +52,7 @@ async def look_up(desk: Desk, row: GroupInvitation) -> None:
     """Do what workers do, without waiting for leases to end."""
     while row.status == Status.DRY_RUN:
         await GroupInvitation.filter(id=row.id).update(lease_until=None)
-        await waves.step(desk, row.id, now=await database.now())
+        await group_worker.step(desk, row.id, now=await database.now())
         await row.refresh_from_db()
         await asyncio.sleep(0.01)
 

@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from otae.directory import provisioning
-from otae.directory.provisioning import Finding, Status
+from otae.directory.files import provisioning
+from otae.directory.files.provisioning import Finding, Status
 from otae.store import database
 from otae.store.models import AuditEntry, Membership, PeopleImport, Person
 from tests.chaos.house import FULL, House

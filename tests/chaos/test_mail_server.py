@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from otae.delivery.outcomes import DISTANCES, NOT_IN_TIME
+from otae.delivery.queue.outcomes import DISTANCES, NOT_IN_TIME
 from otae.store import database
 from otae.store.models import Delivery, Event, Invitation
 from tests.chaos.house import MAILS, House, until_at_rest

@@ -10,7 +10,7 @@ import pytest
 from otae.overview import attention, doctor
 from otae.store import database
 from otae.store.models import Delivery, Heartbeat
-from otae.store.turns import Turn
+from otae.store.single_holder import Turn
 from tests.chaos.house import (
     DIE_ACCEPTED,
     DIE_COMMITTED,

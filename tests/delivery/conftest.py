@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from otae.delivery import outbox
+from otae.delivery.queue import outbox
 from otae.delivery.servers import ServerEntry, add_server
-from otae.delivery.sms_servers import add_sms_server
+from otae.delivery.sms.servers import add_sms_server
 from otae.settings import Settings
 from otae.store.database import transaction
 from otae.store.desk import Desk

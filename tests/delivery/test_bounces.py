@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otae.delivery import bounces, lmtp, outbox
+from otae.delivery.mail import bounces, lmtp
+from otae.delivery.queue import outbox
 from otae.delivery.transport import plain
 from otae.errors import InputRefused
 from otae.store import properties

@@ -2,8 +2,8 @@
 
 import pytest
 
-from otae.delivery import carriers
-from otae.delivery.carriers import USUAL, CarrierEntry, address_at, save_carrier
+from otae.delivery.sms import carriers
+from otae.delivery.sms.carriers import USUAL, CarrierEntry, address_at, save_carrier
 from otae.delivery.transport import RefusedForGood
 from otae.errors import InputRefused
 from otae.settings import Settings

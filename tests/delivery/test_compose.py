@@ -6,12 +6,12 @@ from email.parser import BytesParser
 
 import pytest
 
-from otae.delivery import templates, wording
-from otae.delivery.compose import MOST_PARTS, gather, preview
-from otae.delivery.default_texts import DEFAULTS, Wording
-from otae.delivery.kinds import ADMINISTRATIVE
-from otae.delivery.message import MessageRefused
-from otae.delivery.sms_parts import measure
+from otae.delivery.mail.mime import MessageRefused
+from otae.delivery.sms.parts import measure
+from otae.delivery.texts import template_editing, templates
+from otae.delivery.texts.compose import MOST_PARTS, gather, preview
+from otae.delivery.texts.default_texts import DEFAULTS, Wording
+from otae.delivery.texts.kinds import ADMINISTRATIVE
 from otae.settings import Settings
 from otae.store import properties
 from otae.store.desk import Desk
@@ -48,10 +48,10 @@ async def texts(desk: Desk, delivery: Delivery) -> tuple[str, str]:
 
 async def translated(desk: Desk, kind: str, language: str, said: str) -> NotificationTemplate:
     row = await templates.default_template(kind)
-    await wording.translate(row, language, now=NOW, actor="ada")
+    await template_editing.translate(row, language, now=NOW, actor="ada")
     needed = "${enrollment.url}" if kind == "url" else ""
     wanted = Wording(said, f"{said} {needed}", f"{said} {needed}", f"{said} {needed}")
-    await wording.reword(row, wanted, now=NOW, actor="ada", language=language)
+    await template_editing.reword(row, wanted, now=NOW, actor="ada", language=language)
     return row
 
 
@@ -156,7 +156,7 @@ async def test_each_person_is_written_to_in_the_language_that_fits_best(
 async def test_what_the_product_says_itself_follows_the_language(desk: Desk, invite: Invite) -> None:
     row = await translated(desk, "url", "de", "Hallo")
     said = Wording("Hallo", "${enrollment.url}|${enrollment.mode}|${enrollment.expires}", "${enrollment.url}")
-    await wording.reword(row, said, now=NOW, actor="ada", language="de")
+    await template_editing.reword(row, said, now=NOW, actor="ada", language="de")
     ben = await invite("url")
     await Person.all().update(language="de")
     text = (await texts(desk, ben.deliveries["url"]))[1]
@@ -165,13 +165,13 @@ async def test_what_the_product_says_itself_follows_the_language(desk: Desk, inv
 
 async def test_a_template_of_ones_own_has_languages_of_its_own(desk: Desk, invite: Invite) -> None:
     system = await translated(desk, "url", "de", "Hallo")
-    mine = await wording.clone(system, "mine", now=NOW, actor="ada")
+    mine = await template_editing.clone(system, "mine", now=NOW, actor="ada")
     await TemplateTranslation.filter(template_id=mine.id).update(subject="Moin")
     ben = await invite("url")
     await Invitation.filter(id=ben.invitation.id).update(language="de", url_template_id=mine.id)
     assert (await texts(desk, ben.deliveries["url"]))[0] == "Moin"
     assert (await TemplateTranslation.get(template_id=system.id)).subject == "Hallo"
-    await wording.remove(mine, now=NOW, actor="ada")
+    await template_editing.remove(mine, now=NOW, actor="ada")
     assert (await texts(desk, ben.deliveries["url"]))[0] == "Hallo"
 
 

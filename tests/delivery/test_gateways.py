@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from otae.delivery.calling import HttpAnswer
-from otae.delivery.conversation import BLANK, Conversation
-from otae.delivery.gateways import GATEWAYS, TextMessage, Values, generic
-from otae.delivery.sms import GatewayTransport
+from otae.delivery.http_client import HttpAnswer
+from otae.delivery.mail.transcript import BLANK, Conversation
+from otae.delivery.sms.gateways import GATEWAYS, TextMessage, Values, generic
+from otae.delivery.sms.sender import GatewayTransport
 from otae.delivery.transport import NotSent, NotYet, OutcomeUnknown, Receipt, RefusedForGood, Unreachable
 from tests.servers import sms
 from tests.servers.sms import ACCOUNT, DROP, HANG, Answer, Asked, Provider, StartProvider

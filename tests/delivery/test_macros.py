@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otae.delivery.default_texts import DEFAULTS
-from otae.delivery.macros import LONGEST, MACROS, check_template, fill
+from otae.delivery.texts.default_texts import DEFAULTS
+from otae.delivery.texts.macros import LONGEST, MACROS, check_template, fill
 from otae.errors import InputRefused
 
 VALUES = {"user.displayname": "${enrollment.pin} <Ben>", "enrollment.pin": "40719362"}

@@ -3,7 +3,9 @@
 import pytest
 
 from otae.accounts import administrators
-from otae.delivery import bounces, caught, notices, outbox
+from otae.delivery import caught_messages, notices
+from otae.delivery.mail import bounces
+from otae.delivery.queue import outbox
 from otae.store import properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
@@ -59,7 +61,7 @@ async def test_the_notice_says_what_happened_and_where_to_mend_it(desk: Desk, in
     notice = await Delivery.get(kind=notices.NOTICE)
     await outbox.deliver(desk, notice.id, now=NOW)
     mail = await CaughtMail.get(recipient="ada@example.test")
-    shown = await caught.read_caught(desk, mail.id, now=NOW, actor="ada")
+    shown = await caught_messages.read_caught(desk, mail.id, now=NOW, actor="ada")
     assert shown is not None
     assert "the invitation of ben failed" in mail.subject
     assert "Ben Example (ben)" in shown.text

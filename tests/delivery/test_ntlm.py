@@ -8,7 +8,7 @@ import aiosmtplib
 import pytest
 import spnego
 
-from otae.delivery import ntlm
+from otae.delivery.mail import ntlm
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from otae.delivery import oauth, outbox
+from otae.delivery.mail import oauth
+from otae.delivery.queue import outbox
 from otae.delivery.servers import add_server, update_server
 from otae.errors import InputRefused
 from otae.store.desk import Desk

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from otae.delivery import claims, outbox, outcomes, rounds
 from otae.delivery.catcher import list_caught, open_caught
-from otae.delivery.outcomes import Accepted
+from otae.delivery.queue import claims, outbox, outcomes, worker
+from otae.delivery.queue.outcomes import Accepted
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Event, Invitation, NotificationServer
@@ -236,7 +236,7 @@ async def test_a_paused_workers_late_result_changes_nothing(
         await Delivery.filter(id=ben.deliveries["url"].id).update(attempt=2)
         return await outcomes.sent_all(accepted, now)
 
-    monkeypatch.setattr(rounds, "sent_all", late)
+    monkeypatch.setattr(worker, "sent_all", late)
     await outbox.deliver(desk, ben.deliveries["url"].id, now=NOW)
     row = await ben.reload()
     assert (row.status, row.attempt) == ("sending", 2)

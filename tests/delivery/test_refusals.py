@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 
 from otae.accounts import administrators
-from otae.delivery import lines, outbox, refusals, rounds, server_refusals
+from otae.delivery import server_refusals
+from otae.delivery.mail import refusals, smtp_pool
 from otae.delivery.notices import TROUBLE
+from otae.delivery.queue import outbox, worker
 from otae.delivery.servers import ServerEntry, update_server
 from otae.store.desk import Desk
 from otae.store.models import Administrator, Delivery, Invitation, NotificationServer, ServerRefusal
@@ -173,7 +175,7 @@ async def test_what_a_kept_line_refuses_at_mail_is_the_servers_trouble_too(
 ) -> None:
     await use_server(smtp_server)
     first, second = await invite("url"), await invite("url", name="cleo", email="cleo@example.test")
-    async with lines.kept_open():
+    async with smtp_pool.kept_open():
         await outbox.deliver(desk, first.deliveries["url"].id, now=NOW)
         smtp_server.answer("MAIL", "550 5.1.0 sender rejected")
         await outbox.deliver(desk, second.deliveries["url"].id, now=NOW)
@@ -189,8 +191,8 @@ async def test_many_messages_refused_at_once_are_one_trouble_and_one_notice(
     await Administrator.filter(name="ada").update(email="ada@example.test")
     smtp_server.answer("MAIL", "553 5.7.1 sender address rejected", times=99)
     rows = [(await invite("url", name=f"p{number}")).deliveries["url"].id for number in range(20)]
-    async with lines.kept_open():
-        await rounds.deliver_all(desk, rows, now=NOW)
+    async with smtp_pool.kept_open():
+        await worker.deliver_all(desk, rows, now=NOW)
     assert await Delivery.filter(kind="url", status="queued", attempt=1).count() == 20
     assert await ServerRefusal.all().count() == 1
     assert await Delivery.filter(kind=TROUBLE).count() == 1

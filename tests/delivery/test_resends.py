@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from otae.delivery import outbox
+from otae.delivery.queue import outbox
 from otae.directory import local
 from otae.errors import Refusal, StaleState
 from otae.invitations import lifecycle, pins

@@ -4,10 +4,10 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from otae.delivery import templates, wording
-from otae.delivery.default_texts import DEFAULTS, Wording
-from otae.delivery.shipped_texts import MAILS, TEXTS, fingerprint, mail_fingerprint
-from otae.delivery.spoken import SPOKEN
+from otae.delivery.texts import template_editing, templates
+from otae.delivery.texts.default_texts import DEFAULTS, Wording
+from otae.delivery.texts.shipped_texts import MAILS, TEXTS, fingerprint, mail_fingerprint
+from otae.delivery.texts.translations import SPOKEN
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import NotificationTemplate, TemplateTranslation
@@ -50,8 +50,8 @@ async def test_an_upgrade_leaves_alone_what_was_edited(desk: Desk, better: Wordi
     now = await database.now()
     row = await templates.default_template("url")
     own = Wording("Ours", "${enrollment.url}", "<p>${enrollment.url}</p>", "${enrollment.url}")
-    await wording.reword(row, own, now=now, actor="ada")
-    copy = await wording.clone(await templates.default_template("pin"), "Ours", now=now, actor="ada")
+    await template_editing.reword(row, own, now=now, actor="ada")
+    copy = await template_editing.clone(await templates.default_template("pin"), "Ours", now=now, actor="ada")
     await templates.ensure_templates()
     row = await NotificationTemplate.get(id=row.id)
     assert templates.wording_of(row) == own != better
@@ -62,7 +62,7 @@ async def test_an_upgrade_leaves_alone_what_was_edited(desk: Desk, better: Wordi
 async def test_an_edited_translation_stays_beside_a_renewed_template(desk: Desk, better: Wording) -> None:
     now, row = await database.now(), await templates.default_template("url")
     own = Wording("Unser", "${enrollment.url}", "<p>${enrollment.url}</p>", "${enrollment.url}")
-    await wording.reword(row, own, now=now, actor="ada", language="de")
+    await template_editing.reword(row, own, now=now, actor="ada", language="de")
     await templates.ensure_templates()
     row = await templates.default_template("url")
     assert templates.wording_of(row) == better

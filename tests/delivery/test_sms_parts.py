@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otae.delivery.sms_parts import foreign, measure
+from otae.delivery.sms.parts import foreign, measure
 
 
 @pytest.mark.parametrize(

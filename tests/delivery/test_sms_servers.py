@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from otae.delivery import servers, sms_servers
-from otae.delivery.sms import values_of
-from otae.delivery.sms_servers import add_sms_server, update_sms_server
+from otae.delivery import servers
+from otae.delivery.sms import servers as sms_servers
+from otae.delivery.sms.sender import values_of
+from otae.delivery.sms.servers import add_sms_server, update_sms_server
 from otae.errors import InputRefused
 from otae.settings import Settings
 from otae.store import jobs

@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 
 from otae.accounts import administrators
-from otae.delivery import bounces, caught, notices, outbox
+from otae.delivery import caught_messages, notices
+from otae.delivery.mail import bounces
+from otae.delivery.queue import outbox
 from otae.enrollment import sessions
 from otae.invitations import lifecycle, reminders
 from otae.overview.attention import dashboard
@@ -96,7 +98,7 @@ async def test_a_pin_that_comes_back_needs_somebody_until_the_person_signed_in(d
     assert [row.invitation_id for row in await Delivery.filter(kind=notices.NOTICE)] == [ben.invitation.id]
     await outbox.deliver(desk, (await Delivery.get(kind=notices.NOTICE)).id, now=NOW)
     mail = await CaughtMail.get(recipient="ada@example.test")
-    shown = await caught.read_caught(desk, mail.id, now=NOW, actor="ada")
+    shown = await caught_messages.read_caught(desk, mail.id, now=NOW, actor="ada")
     assert shown is not None
     assert "the message with the PIN came back: 5.1.1 550 5.1.1 nobody here" in " ".join(shown.text.split())
 

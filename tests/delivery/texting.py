@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from otae.delivery.sms_servers import SmsEntry
+from otae.delivery.sms.servers import SmsEntry
 from otae.store.models import NotificationServer
 from tests.servers.sms import Provider
 

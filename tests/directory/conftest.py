@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from otae.directory import connecting
+from otae.directory.ldap import pool
 
 
 @pytest.fixture(autouse=True)
 def lines_hung_up() -> Iterator[None]:
     """Leave no line to a directory open behind a test."""
     yield
-    connecting.hang_up()
+    pool.hang_up()

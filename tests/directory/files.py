@@ -3,8 +3,8 @@
 import io
 from typing import Any
 
-from otae.directory import importing, provisioning
-from otae.directory.provisioning import Status
+from otae.directory.files import import_steps, provisioning
+from otae.directory.files.provisioning import Status
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import PeopleImport, PeopleImportLine
@@ -20,7 +20,7 @@ async def taken(desk: Desk, text: str | bytes, kind: str = "", **given: Any) -> 
 async def work(desk: Desk, row: PeopleImport, steps: int = 1000) -> PeopleImport:
     """Be the worker until nothing is left to do at once, for ``steps`` at most; return the row as it is then."""
     for _ in range(steps):
-        if not await importing.step(desk, row.id, now=await database.now()):
+        if not await import_steps.step(desk, row.id, now=await database.now()):
             break
     return await PeopleImport.get(id=row.id)
 

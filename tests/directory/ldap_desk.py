@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from otae.directory import servers
-from otae.directory.ldap import LdapDirectory, ldap_directory
-from otae.directory.servers import DirectoryEntry
+from otae.directory.ldap import servers
+from otae.directory.ldap.directory import LdapDirectory, ldap_directory
+from otae.directory.ldap.servers import DirectoryEntry
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from otae.directory.ldap import LdapDirectory
-from otae.directory.names import is_below, same
+from otae.directory.ldap.directory import LdapDirectory
+from otae.directory.ldap.names import is_below, same
 from otae.store.desk import Desk
 from tests.directory.ldap_desk import directory
 from tests.servers.ldap_trees import BASE, entry, person

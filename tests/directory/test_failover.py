@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from otae.directory import GroupFound, connecting, registry
-from otae.directory.ldap import LdapDirectory
+from otae.directory import GroupFound, registry
+from otae.directory.ldap import pool
+from otae.directory.ldap.directory import LdapDirectory
 from otae.errors import DirectoryUnavailable
 from otae.store.desk import Desk
 from tests.directory.ldap_desk import directory
@@ -52,7 +53,7 @@ async def people(sqlite_desk: Desk, pair: Pair) -> LdapDirectory:
 
 def time_passes() -> None:
     """Let the minute be over for which a server that was away is asked last."""
-    connecting._KEPT.avoided.clear()  # noqa: SLF001 - what a minute would do
+    pool._KEPT.avoided.clear()  # noqa: SLF001 - what a minute would do
 
 
 @pytest.mark.parametrize("how", ["killed", "paused"])

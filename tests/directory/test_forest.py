@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from otae.directory.ldap import LdapDirectory, ldap_directory
-from otae.directory.names import domain_of
+from otae.directory.ldap.directory import LdapDirectory, ldap_directory
+from otae.directory.ldap.names import domain_of
 from otae.errors import DirectoryUnavailable, PersonAmbiguous
 from otae.store import database
 from otae.store.desk import Desk

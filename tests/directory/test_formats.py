@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otae.directory import formats, sheets
-from otae.directory.formats import Line
+from otae.directory.files import formats, spreadsheets
+from otae.directory.files.formats import Line
 from otae.text import cleaned_line
 
 USERS = "user01;pwd\\;01;USER;myGroup.users01;myGroup.users02"
@@ -17,7 +17,7 @@ USERS = "user01;pwd\\;01;USER;myGroup.users01;myGroup.users02"
 
 def read(text: str | bytes, kind: str) -> list[Line]:
     file = io.BytesIO(text.encode() if isinstance(text, str) else text)
-    return list(formats.read(file, sheets.measure(file)[0], kind))
+    return list(formats.read(file, spreadsheets.measure(file)[0], kind))
 
 
 def test_a_line_of_users_has_a_password_a_role_and_groups() -> None:
@@ -145,23 +145,23 @@ def test_cells_come_back_as_they_were_written(cells: list[str]) -> None:
 
 
 @given(CELLS)
-@pytest.mark.parametrize("kept", [sheets.guarded, sheets.kept_as_text])
+@pytest.mark.parametrize("kept", [spreadsheets.guarded, spreadsheets.kept_as_text])
 def test_what_is_guarded_comes_back(kept: Callable[[str], str], cell: str) -> None:
     guarded = kept(cell)
-    assert not guarded.startswith(sheets.FORMULA)
+    assert not guarded.startswith(spreadsheets.FORMULA)
     if not cell.startswith("'"):
-        assert sheets.unguarded(guarded) == cell
+        assert spreadsheets.unguarded(guarded) == cell
 
 
 @pytest.mark.parametrize("cell", ["0042", "3-4", "12e5", "1/2", "mar3", "3. März", "123456789012", "1.50", "12:30"])
 def test_what_a_spreadsheet_would_turn_into_something_else_is_kept_as_text(cell: str) -> None:
-    assert sheets.kept_as_text(cell) == f"'{cell}"
-    assert sheets.unguarded(f'="{cell}"') == cell
+    assert spreadsheets.kept_as_text(cell) == f"'{cell}"
+    assert spreadsheets.unguarded(f'="{cell}"') == cell
 
 
 @pytest.mark.parametrize("cell", ["42", "0", "ben", "ben2", "marta", "4711a", "", "2. Stock links"])
 def test_what_it_leaves_alone_is_left_alone(cell: str) -> None:
-    assert sheets.kept_as_text(cell) == cell
+    assert spreadsheets.kept_as_text(cell) == cell
 
 
 TABLE = [
@@ -197,8 +197,8 @@ def table(separator: str, end: str = "\r\n") -> str:
 )  # fmt: skip
 def test_what_spreadsheets_save_is_read(data: bytes) -> None:
     file = io.BytesIO(data)
-    assert sheets.is_text(file)
-    assert formats.detect(file, sheets.measure(file)[0]) == "csv"
+    assert spreadsheets.is_text(file)
+    assert formats.detect(file, spreadsheets.measure(file)[0]) == "csv"
     lines = read(data, "csv")
     assert [(line.name, line.given["display_name"], line.reason) for line in lines] == [
         ("anna.k", "Anna Käfer", ""),
@@ -228,7 +228,7 @@ def test_a_refused_name_is_shown_as_it_stands_in_the_file(name: str, file: str) 
 @given(st.binary(max_size=300), st.sampled_from(formats.KINDS))
 def test_any_bytes_are_lines_or_refused_ones(data: bytes, kind: str) -> None:
     file = io.BytesIO(data)
-    encoding, _ = sheets.measure(file)
+    encoding, _ = spreadsheets.measure(file)
     numbers = [line.number for line in formats.read(file, encoding, kind)]
     assert numbers == sorted(set(numbers))
     for line in formats.read(file, encoding, kind):

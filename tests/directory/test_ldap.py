@@ -3,8 +3,8 @@
 import pytest
 
 from otae.directory import Found
-from otae.directory.ldap import LdapDirectory, ldap_directory
-from otae.directory.membership import inside_group
+from otae.directory.ldap.directory import LdapDirectory, ldap_directory
+from otae.directory.ldap.membership import inside_group
 from otae.errors import DirectoryUnavailable, GroupAmbiguous, PersonAmbiguous
 from otae.store import database
 from otae.store.desk import Desk

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from otae.directory import exporting, groups, importing, local, provisioning
-from otae.directory.provisioning import Finding, Status
+from otae.directory import groups, local
+from otae.directory.files import export, import_steps, provisioning
+from otae.directory.files.provisioning import Finding, Status
 from otae.errors import InputRefused, StaleState
 from otae.store import audit, database, leases, passwords
 from otae.store.desk import Desk
@@ -113,7 +114,7 @@ async def test_what_is_exported_can_be_imported_and_changes_nothing(desk: Desk) 
     await local.update_person(await Person.get(name="cleo"), disabled=True, now=now, actor="ada")
     before = await Person.all().order_by("name").values()
     for kind in ("users", "properties", "csv"):
-        text = "".join([part async for part in exporting.people(kind)])
+        text = "".join([part async for part in export.people(kind)])
         assert not [cell for line in text.splitlines() for cell in line.split(",") if cell.startswith(("=", "+", "-"))]
         row = await checked(desk, text, kind)
         assert [finding for _, finding, _ in await findings(row)] == ["unchanged"] * row.rows
@@ -123,8 +124,8 @@ async def test_what_is_exported_can_be_imported_and_changes_nothing(desk: Desk) 
 async def test_a_worker_that_died_is_followed_by_another_wherever_it_stood(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "BATCH", 2)
-    monkeypatch.setattr(importing, "PAGE", 2)
+    monkeypatch.setattr(import_steps, "BATCH", 2)
+    monkeypatch.setattr(import_steps, "PAGE", 2)
     text = "".join(f"user{number};;USER;sales\n" for number in range(7))
     row, now = await taken(desk, text), await database.now()
     held = await provisioning.claim(row.id, now)
@@ -139,15 +140,15 @@ async def test_a_worker_that_died_is_followed_by_another_wherever_it_stood(
 
     monkeypatch.setattr(PeopleImportLine, "bulk_create", dies_at_the_second)
     with pytest.raises(asyncio.CancelledError):
-        await importing.advance(desk, held, now=now)
+        await import_steps.advance(desk, held, now=now)
     assert await PeopleImportLine.all().count() == 2
-    assert not await importing.step(desk, row.id, now=now), "the dead worker's lease still runs"
+    assert not await import_steps.step(desk, row.id, now=now), "the dead worker's lease still runs"
     later = now + leases.LEASE + timedelta(seconds=1)
-    assert await importing.step(desk, row.id, now=later)
+    assert await import_steps.step(desk, row.id, now=later)
     assert await PeopleImportLine.filter(people_import_id=row.id).count() == 7
     row = await work(desk, row)
     await provisioning.start(desk, row, now=now, actor="ada")
-    assert await importing.step(desk, row.id, now=now)
+    assert await import_steps.step(desk, row.id, now=now)
     assert await Person.all().count() == 2
     row = await work(desk, row)
     assert (row.status, await Person.all().count()) == (Status.DONE, 7)
@@ -187,7 +188,7 @@ async def test_a_cancelled_file_writes_nothing_further_and_forgets_its_passwords
     row = await checked(desk, BOTH, "users")
     await provisioning.cancel(row, now=await database.now(), actor="ada")
     assert await PeopleImportLine.filter(password_sealed__not_isnull=True).count() == 0
-    assert not await importing.step(desk, row.id, now=await database.now())
+    assert not await import_steps.step(desk, row.id, now=await database.now())
     with pytest.raises(StaleState):
         await provisioning.start(desk, row, now=await database.now(), actor="ada")
     assert await Person.all().count() == 0

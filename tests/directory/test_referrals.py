@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from otae.directory.ldap import LdapDirectory
+from otae.directory.ldap.directory import LdapDirectory
 from otae.errors import DirectoryUnavailable
 from otae.store.desk import Desk
 from tests.directory.ldap_desk import directory

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from otae.directory import entries, servers
-from otae.directory.servers import DirectoryEntry
+from otae.directory.ldap import server_fields, servers
+from otae.directory.ldap.servers import DirectoryEntry
 from otae.errors import InputRefused, SlowDown
 from otae.store import database
 from otae.store.desk import Desk
@@ -76,10 +76,10 @@ async def test_a_directory_is_kept_with_its_password_sealed(desk: Desk) -> None:
     ],
 )  # fmt: skip
 def test_each_field_that_cannot_be_taken_is_named(field: str, value: object) -> None:
-    values = entries.tidied(vars(entry(**{field: value})))
+    values = server_fields.tidied(vars(entry(**{field: value})))
     if field == "password" and not value:
         return
-    assert field in entries.wrong_fields(values)
+    assert field in server_fields.wrong_fields(values)
 
 
 async def test_nothing_is_stored_when_something_is_wrong(desk: Desk) -> None:

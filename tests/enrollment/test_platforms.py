@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from otae.enrollment import steps
+from otae.enrollment import progress
 from otae.errors import PlatformRefused
 from otae.store import database
 from otae.store.desk import Desk
@@ -29,7 +29,7 @@ async def test_phase_two_refuses_what_is_no_mac_and_spends_nothing(desk: Desk) -
     assert (await Challenge.get()).used_at is None
     assert (await Invitation.get()).status == "pending"
     seen = await EnrollmentSession.get(id=session.id).prefetch_related("invitation")
-    told = steps.standing(seen, now=await database.now())
+    told = progress.standing(seen, now=await database.now())
     assert (told.end, told.refusal, told.again, bool(told.support_code)) == (None, PlatformRefused.words, False, True)
     await LabMac().phase_two(desk, challenge, await database.now())
     assert await state(session) == ("identified", LabMac().udid, None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from otae.authority import issuers
-from otae.enrollment import granting, ota, profiles
+from otae.enrollment import issuance_policy, ota, profiles
 from otae.errors import InvitationRevoked, NotReady, SessionClosed, SessionExpired
 from otae.signing.certificates import der, load_certificate, pem
 from otae.store import database, properties
@@ -115,4 +115,4 @@ async def test_without_a_push_certificate_only_trial_and_rehearsal_get_a_profile
 
 async def test_the_name_of_a_certificate_is_the_sessions(desk: Desk) -> None:
     session = await lab.signed_in(desk, await database.now())
-    assert granting.common_name(session) == f"otae {session.id}"
+    assert issuance_policy.common_name(session) == f"otae {session.id}"

@@ -6,7 +6,7 @@ import pytest
 
 from otae.accounts import administrators, assignments
 from otae.accounts.roles import By
-from otae.directory.ldap import ldap_directory
+from otae.directory.ldap.directory import ldap_directory
 from otae.enrollment.signin import BUDGET, MADE_UP, Entry, sign_in
 from otae.errors import DirectoryUnavailable, SigninFailed, SlowDown
 from otae.invitations import lifecycle

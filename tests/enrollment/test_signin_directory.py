@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from otae.directory import registry, servers
+from otae.directory import registry
+from otae.directory.ldap import servers
 from otae.enrollment.signin import BUDGET, Entry, sign_in
 from otae.errors import DirectoryUnavailable, Refusal, SigninFailed, SlowDown
 from otae.invitations import lifecycle
@@ -160,18 +161,18 @@ async def test_a_name_that_went_over_to_somebody_else_takes_nothing_with_it(desk
 
 
 async def test_an_invitation_shows_what_changed_since(desk: Desk, own_ldap: LdapServer) -> None:
-    from otae.invitations import changes  # noqa: PLC0415 - beside its only test
+    from otae.invitations import recipient_changes  # noqa: PLC0415 - beside its only test
 
     created = await invite(desk, "two_factor")
     now = await database.now()
-    assert await changes.since(desk, created.invitation, now=now) == changes.Since(())
+    assert await recipient_changes.since(desk, created.invitation, now=now) == recipient_changes.Since(())
     own_ldap.change(f"dn: uid=ben,{PEOPLE}\nchangetype: modify\nreplace: mail\nmail: benjamin@example.test\n")
-    told = await changes.since(desk, created.invitation, now=now)
-    assert told.changes == (changes.Change("email", "ben@example.test", "benjamin@example.test"),)
+    told = await recipient_changes.since(desk, created.invitation, now=now)
+    assert told.changes == (recipient_changes.Change("email", "ben@example.test", "benjamin@example.test"),)
     own_ldap.change(f"dn: uid=ben,{PEOPLE}\nchangetype: delete\n")
-    assert (await changes.since(desk, created.invitation, now=now)).gone
+    assert (await recipient_changes.since(desk, created.invitation, now=now)).gone
     own_ldap.kill()
-    assert not (await changes.since(desk, created.invitation, now=now)).asked
+    assert not (await recipient_changes.since(desk, created.invitation, now=now)).asked
 
 
 # Away -----------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from otae.directory import connecting
+from otae.directory.ldap import pool
 from otae.rehearsal.mac import Safari
 from otae.store.models import Device, EnrollmentSession, Person
 from tests.directory.ldap_desk import add, entry_for
@@ -21,7 +21,7 @@ async def corp(house: House, crowded_ldap: LdapServer) -> AsyncIterator[House]:
     """Give the installation a directory of 12 000 people, over StartTLS."""
     await add(house.desk, entry_for(crowded_ldap))
     yield house
-    connecting.hang_up()
+    pool.hang_up()
 
 
 @pytest.mark.parametrize(

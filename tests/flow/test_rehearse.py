@@ -8,7 +8,7 @@ import pytest
 from otae.delivery import servers
 from otae.errors import InputRefused
 from otae.invitations.modes import mode_of
-from otae.rehearsal import remains, run
+from otae.rehearsal import cleanup, run
 from otae.rehearsal.mac import Mac, Shape, Step, Walk
 from otae.rehearsal.profiles import Configuration
 from otae.store import database, jobs, properties
@@ -164,10 +164,10 @@ async def test_what_a_dead_process_left_is_swept_after_ten_minutes(house: House)
     await Person.all().update(disabled=False)
     ordinary = await house.person("ben")
     now = await database.now()
-    assert await remains.sweep(now=now + timedelta(minutes=9)) == 0
+    assert await cleanup.sweep(now=now + timedelta(minutes=9)) == 0
     assert await Enrollment.all().count() == 1
-    assert await remains.sweep(now=now + timedelta(minutes=11)) == 1
-    assert await remains.sweep(now=now + timedelta(minutes=11)) == 0
+    assert await cleanup.sweep(now=now + timedelta(minutes=11)) == 1
+    assert await cleanup.sweep(now=now + timedelta(minutes=11)) == 0
     assert [row.id for row in await Person.all()] == [ordinary.id]
     await ordinary.delete()
     await see_nothing_left()
@@ -177,7 +177,7 @@ async def test_ordinary_rows_are_never_swept(house: House) -> None:
     await house.person("ben")
     created = await house.invite("ben", "two_factor", send=False)
     later = await database.now() + timedelta(days=1)
-    await remains.sweep(now=later)
-    await remains.remove(remains.Trail(created.invitation.person_id), now=later, actor="clock")
+    await cleanup.sweep(now=later)
+    await cleanup.remove(cleanup.Trail(created.invitation.person_id), now=later, actor="clock")
     assert await Invitation.all().count() == 1
     assert await servers.active_server() is not None

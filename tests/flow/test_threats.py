@@ -13,7 +13,7 @@ import pytest
 from otae import words
 from otae.rehearsal.mac import Line, Safari
 from otae.store.models import Device, Enrollment
-from otae.web import heads, middleware
+from otae.web import middleware, request_timeouts
 from tests.flow.conftest import ON_BOTH
 from tests.flow.house import PASSWORD, House, browse
 from tests.flow.visits import recorded, visit
@@ -126,7 +126,9 @@ async def slow_caller(house: House, context: ssl.SSLContext, words: bytes) -> as
 
 
 async def test_two_hundred_slow_callers_keep_nobody_waiting(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heads, "HEAD_SECONDS", 600)  # all of them are still there when the others are answered
+    monkeypatch.setattr(
+        request_timeouts, "HEAD_SECONDS", 600
+    )  # all of them are still there when the others are answered
     monkeypatch.setattr(middleware, "BODY_SECONDS", 600)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -77,10 +77,10 @@ def fuzz(name: str, options: list[str]) -> None:
             "otae.apple",
             "otae.errors",
             "plistlib",
-            "otae.directory.formats",
-            "otae.directory.sheets",
-            "otae.delivery.bounces",
-            "otae.delivery.lmtp",
+            "otae.directory.files.formats",
+            "otae.directory.files.spreadsheets",
+            "otae.delivery.mail.bounces",
+            "otae.delivery.mail.lmtp",
             "email",
         ]
     ):

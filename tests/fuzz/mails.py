@@ -8,7 +8,7 @@ from uuid import UUID
 
 from structlog.testing import capture_logs
 
-from otae.delivery import bounces, lmtp
+from otae.delivery.mail import bounces, lmtp
 from otae.store import database
 
 if TYPE_CHECKING:

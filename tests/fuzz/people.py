@@ -3,11 +3,12 @@
 import io
 import json
 
-from otae.directory import facts, formats, sheets
-from otae.directory.facts import House
+from otae.directory import person_fields
+from otae.directory.files import formats, spreadsheets
+from otae.directory.person_fields import House
 from otae.text import cleaned_line
 
-HOUSE = House(frozenset(facts.ROLES), "DE")
+HOUSE = House(frozenset(person_fields.ROLES), "DE")
 #: What a line may say, by name.
 SAID = {"display_name", "email", "phone", "language", "role", "groups", "properties", "disabled"}
 
@@ -15,9 +16,9 @@ SAID = {"display_name", "email", "phone", "language", "role", "groups", "propert
 def read_people(data: bytes) -> None:
     """Lines come in order, their names can be stored, what they say is JSON, and a refused line says nothing."""
     file = io.BytesIO(data)
-    if not sheets.is_text(file):
+    if not spreadsheets.is_text(file):
         return
-    encoding, most = sheets.measure(file)
+    encoding, most = spreadsheets.measure(file)
     kind = formats.detect(file, encoding)
     assert kind in {None, formats.CSV, formats.PROPERTIES, formats.NO_PASSWORDS}, "a guess never takes passwords"
     for each in formats.IMPORTED:
@@ -34,10 +35,10 @@ def check(line: formats.Line) -> None:
     assert line.name == cleaned_line(line.name)
     assert len(line.name) <= 100
     assert set(line.given) <= {*SAID, formats.LEFT_OUT}
-    assert bool(line.reason) or facts.has_shape(line.name)
+    assert bool(line.reason) or person_fields.has_shape(line.name)
     assert not (line.reason and line.given)
     json.dumps(line.given).encode()
-    columns, wrong = facts.columns(formats.facts_of(line.given), HOUSE, line.name)
+    columns, wrong = person_fields.columns(formats.facts_of(line.given), HOUSE, line.name)
     assert set(columns) | set(wrong) <= SAID
     line.password.encode()
 

@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from otae.web.clients import NOWHERE, client_address, network_of
+from otae.web.client_address import NOWHERE, client_address, network_of
 
 PROXY = "192.0.2.1"
 

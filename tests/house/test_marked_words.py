@@ -2,8 +2,8 @@
 
 import ast
 
-from otae.delivery.gateways import GATEWAYS
-from otae.delivery.sms_servers import CARRIER_FIELDS
+from otae.delivery.sms.gateways import GATEWAYS
+from otae.delivery.sms.servers import CARRIER_FIELDS
 from otae.invitations.channels import WORDS
 from otae.invitations.modes import MODES
 from otae.invitations.results import WHY

@@ -9,7 +9,7 @@ CLOCKS = {
     "otae/rehearsal/mac.py": "a Mac brings its own clock, which is the point of simulating one",
     "otae/overview/doctor.py": "compares this machine's clock with the database's",
     "otae/__main__.py": "an edge",
-    "otae/cli/frame.py": "an edge",
+    "otae/cli/command.py": "an edge",
     "otae/app.py": "an edge",
 }
 CLOCK_CALLS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"}

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from otae.invitations import groups, waves
+from otae.invitations import group_worker, groups
 from otae.invitations.groups import GroupOrder, Status
 from otae.store import database
 from otae.store.desk import Desk
@@ -38,7 +38,7 @@ async def ordered(desk: Desk, group: str = "sales", **given: Any) -> GroupInvita
 async def work(desk: Desk, row: GroupInvitation, steps: int = 1000) -> GroupInvitation:
     """Be the worker until nothing is left to do at once, for ``steps`` at most; return the row as it is then."""
     for _ in range(steps):
-        if not await waves.step(desk, row.id, now=await database.now()):
+        if not await group_worker.step(desk, row.id, now=await database.now()):
             break
     return await GroupInvitation.get(id=row.id)
 

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from otae.delivery.servers import ServerEntry, add_server
-from otae.delivery.sms_servers import SmsEntry, add_sms_server
+from otae.delivery.sms.servers import SmsEntry, add_sms_server
 from otae.errors import InputRefused, StaleState
-from otae.invitations import channels, groups, lifecycle, many, pins
+from otae.invitations import bulk_actions, channels, groups, lifecycle, pins
 from otae.invitations.groups import GroupOrder
 from otae.invitations.lifecycle import Created
 from otae.invitations.modes import mode_of
@@ -90,7 +90,7 @@ async def test_sending_again_makes_a_new_pin_by_the_same_way_and_the_older_one_d
 async def test_who_sends_again_from_afar_cannot_lose_a_pin_that_nobody_would_see(desk: Desk) -> None:
     created = await invite(desk, pin_channel="shown", show_pin=False)
     now = await database.now()
-    outcome = await many.change(desk, "resend", [created.invitation.id], now=now, actor="ada")
+    outcome = await bulk_actions.change(desk, "resend", [created.invitation.id], now=now, actor="ada")
     assert (outcome.done, len(outcome.refused)) == (0, 1)
     assert "from its own page" in outcome.refused[0][1]
     again = await lifecycle.resend(desk, created.invitation, now=now, actor="ada", show_pin=True)

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from otae.directory import connecting, servers
-from otae.directory.line import Line
-from otae.invitations import csv_source, waves
+from otae.directory.ldap import pool, servers
+from otae.directory.ldap.connection import Line
+from otae.invitations import csv_source, group_worker
 from otae.invitations.csv_source import Columns
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.terms import InvitationTerms
@@ -116,15 +116,15 @@ async def test_a_directory_that_is_away_loses_nothing_and_is_asked_again(desk: D
     await add(desk, entry_for(crowded_ldap, port=1))
     row = await taken(desk, "user\ncorp\\ben\n")
     now = await database.now()
-    assert not await waves.step(desk, row.id, now=now)
+    assert not await group_worker.step(desk, row.id, now=now)
     await row.refresh_from_db()
     assert (row.status, row.found, row.lease_until) == (Status.DRY_RUN, 0, now + leases.LEASE)
     assert await GroupInvitee.filter(group_invitation_id=row.id, status="listed").count() == 1
     corp = await servers.find_directory("corp")
     assert corp is not None
     await DirectoryServer.filter(id=corp.id).update(port=crowded_ldap.port)
-    connecting.hang_up()
-    await waves.step(desk, row.id, now=now + leases.LEASE + timedelta(seconds=1))
+    pool.hang_up()
+    await group_worker.step(desk, row.id, now=now + leases.LEASE + timedelta(seconds=1))
     await row.refresh_from_db()
     assert (row.status, row.found) == (Status.READY, 1)
     assert (await GroupInvitee.get(group_invitation_id=row.id)).name == "corp/ben"

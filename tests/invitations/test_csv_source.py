@@ -131,7 +131,7 @@ async def test_a_cell_of_enormous_size_spoils_its_line_alone(desk: Desk) -> None
 
 async def test_lines_come_in_batches_and_are_looked_up_in_pages(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_source, "BATCH", 3)
-    monkeypatch.setattr("otae.invitations.waves.PAGE", 4)
+    monkeypatch.setattr("otae.invitations.group_worker.PAGE", 4)
     await crowd(10)
     names = [f"p{at:04}" for at in range(1, 11)]
     data = "\n".join(["user", *names, "p0001", "P0002"]).encode()

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from otae.delivery.outbox import enqueue
+from otae.delivery.queue.outbox import enqueue
 from otae.enrollment.sessions import open_session
 from otae.errors import DeviceTaken, Refusal
 from otae.invitations import details, lifecycle

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from otae.invitations import group_run, groups, waves
+from otae.invitations import group_run, group_worker, groups
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.terms import InvitationTerms
 from otae.store import database, leases
@@ -29,8 +29,8 @@ async def run(
 async def test_no_further_wave_is_made_while_as_many_messages_wait_as_may_and_a_worker_goes_on(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waves, "WAVE", 2)
-    monkeypatch.setattr(waves, "UNSENT", 4)
+    monkeypatch.setattr(group_worker, "WAVE", 2)
+    monkeypatch.setattr(group_worker, "UNSENT", 4)
     await crowd(6)
     told = await run(desk)
     assert [member["status"] for member in told] == ["pending", "pending", "waiting", "waiting", "waiting", "waiting"]
@@ -45,8 +45,8 @@ async def test_no_further_wave_is_made_while_as_many_messages_wait_as_may_and_a_
 async def test_where_pins_are_shown_it_waits_until_messages_were_sent(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waves, "WAVE", 2)
-    monkeypatch.setattr(waves, "UNSENT", 4)
+    monkeypatch.setattr(group_worker, "WAVE", 2)
+    monkeypatch.setattr(group_worker, "UNSENT", 4)
     monkeypatch.setattr(group_run, "PAUSE", 0)
     await crowd(4)
     seen: list[int] = []
@@ -65,8 +65,8 @@ async def test_where_pins_are_shown_it_waits_until_messages_were_sent(
 
 async def test_a_command_holds_its_order_however_long_it_takes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of it takes several leases; a worker that looks in between finds nothing to take."""
-    monkeypatch.setattr(waves, "WAVE", 1)
-    monkeypatch.setattr(waves, "PAGE", 2)
+    monkeypatch.setattr(group_worker, "WAVE", 1)
+    monkeypatch.setattr(group_worker, "PAGE", 2)
     await crowd(5)
     began, asked = await database.now(), 0
 
@@ -85,23 +85,23 @@ async def test_a_command_holds_its_order_however_long_it_takes(desk: Desk, monke
 
 async def test_a_worker_holds_its_order_from_wave_to_wave(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second wave begins when the lease of the step is over, and no other worker may begin it too."""
-    monkeypatch.setattr(waves, "WAVE", 2)
+    monkeypatch.setattr(group_worker, "WAVE", 2)
     await crowd(4)
     now = await database.now()
     row = await work(
         desk, await groups.order(desk, GroupOrder("sales", InvitationTerms(mode="username_pin")), now=now, actor="ada")
     )
     await groups.start(desk, row, now=now, actor="ada")
-    real, rivals, ticks = waves.invite_wave, [], iter(range(0, 1000, 50))
-    monkeypatch.setattr(waves, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
-    monkeypatch.setattr(waves, "STEP", 1000)
+    real, rivals, ticks = group_worker.invite_wave, [], iter(range(0, 1000, 50))
+    monkeypatch.setattr(group_worker, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    monkeypatch.setattr(group_worker, "STEP", 1000)
 
     async def beside(*args: Any, now: datetime, **more: Any) -> object:  # noqa: ANN401 - passed through
         rivals.append(await groups.claim(row.id, now))
         return await real(*args, now=now, **more)
 
-    monkeypatch.setattr(waves, "invite_wave", beside)
-    await waves.step(desk, row.id, now=now)
+    monkeypatch.setattr(group_worker, "invite_wave", beside)
+    await group_worker.step(desk, row.id, now=now)
     assert rivals == [None] * 3
     assert await Invitation.all().count() == 4
 

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from otae.errors import InputRefused, StaleState
-from otae.invitations import groups, waves
+from otae.invitations import group_worker, groups
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.terms import InvitationTerms
 from otae.store import audit, database, leases
@@ -63,7 +63,7 @@ async def test_a_dry_run_invites_and_mails_nobody(desk: Desk) -> None:
 
 
 async def test_a_group_larger_than_a_page_is_looked_up_whole(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waves, "PAGE", 4)
+    monkeypatch.setattr(group_worker, "PAGE", 4)
     await crowd(10)
     row = await looked_up(desk)
     found = await GroupInvitee.filter(group_invitation_id=row.id).order_by("number").values_list("number", "name")
@@ -74,9 +74,9 @@ async def test_two_workers_look_a_page_up_once(desk: Desk) -> None:
     await crowd(3)
     seen = await ordered(desk)
     slow = await GroupInvitation.get(id=seen.id)
-    await waves.look_up(desk, seen, now=await database.now())
+    await group_worker.look_up(desk, seen, now=await database.now())
     with pytest.raises(StaleState):
-        await waves.look_up(desk, slow, now=await database.now())
+        await group_worker.look_up(desk, slow, now=await database.now())
     assert await GroupInvitee.all().count() == 3
 
 
@@ -114,8 +114,8 @@ async def test_everything_that_is_wrong_with_an_order_is_named(desk: Desk) -> No
 async def test_a_paused_order_makes_no_further_wave_and_goes_on_where_it_stopped(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waves, "WAVE", 2)
-    monkeypatch.setattr(waves, "STEP", 0)  # a wave a step
+    monkeypatch.setattr(group_worker, "WAVE", 2)
+    monkeypatch.setattr(group_worker, "STEP", 0)  # a wave a step
     await crowd(5)
     row, now = await looked_up(desk), await database.now()
     await groups.start(desk, row, now=now, actor="ada")
@@ -131,7 +131,7 @@ async def test_a_paused_order_makes_no_further_wave_and_goes_on_where_it_stopped
 async def test_an_order_paused_while_a_step_makes_wave_after_wave_stops_before_the_next(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waves, "WAVE", 2)
+    monkeypatch.setattr(group_worker, "WAVE", 2)
     await crowd(5)
     row, now = await looked_up(desk), await database.now()
     await groups.start(desk, row, now=now, actor="ada")
@@ -141,7 +141,7 @@ async def test_an_order_paused_while_a_step_makes_wave_after_wave_stops_before_t
             await groups.pause(await GroupInvitation.get(id=row.id), now=now, actor="ada")
         return 0
 
-    monkeypatch.setattr(waves, "unsent", pausing)
+    monkeypatch.setattr(group_worker, "unsent", pausing)
     row = await work(desk, row)
     assert (row.status, await Invitation.all().count()) == (Status.PAUSED, 2)
 
@@ -153,7 +153,7 @@ async def test_a_wave_under_way_when_it_is_cancelled_invites_nobody(desk: Desk) 
     seen = await GroupInvitation.get(id=row.id)
     await groups.cancel(row, now=now, actor="ada")
     with pytest.raises(StaleState):
-        await waves.invite_wave(desk, seen, now=now)
+        await group_worker.invite_wave(desk, seen, now=now)
     assert not await Invitation.exists()
     assert await rows_of(row.id) == {"p0001": ("waiting", ""), "p0002": ("waiting", "")}
 

@@ -9,7 +9,7 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from otae.delivery import outbox
+from otae.delivery.queue import outbox
 from otae.errors import (
     InputRefused,
     InvitationExpired,

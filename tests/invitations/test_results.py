@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from otae.delivery import outbox
-from otae.directory import sheets
+from otae.delivery.queue import outbox
+from otae.directory.files import spreadsheets
 from otae.invitations import exports, groups, results
 from otae.store import database
 from otae.store.desk import Desk
@@ -117,7 +117,7 @@ async def test_the_export_holds_everybody_and_no_formula(desk: Desk) -> None:
     assert rows[1][1] == '\'-2+3, "quoted"\nÅsa'
     assert rows[2][3] == "invited"
     assert rows[2][7:9] == ["pending", "queued"]
-    assert not [cell for each in rows for cell in each if cell.startswith(sheets.FORMULA)]
+    assert not [cell for each in rows for cell in each if cell.startswith(spreadsheets.FORMULA)]
 
 
 async def test_all_invitations_are_exported_newest_first(desk: Desk) -> None:
@@ -132,9 +132,9 @@ async def test_all_invitations_are_exported_newest_first(desk: Desk) -> None:
 
 @pytest.mark.parametrize("cell", ["=1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "\0x"])
 def test_a_cell_that_would_be_calculated_is_text(cell: str) -> None:
-    assert sheets.guarded(cell) == f"'{cell}"
+    assert spreadsheets.guarded(cell) == f"'{cell}"
 
 
 @pytest.mark.parametrize("cell", ["", "ben", "1-2", "a=b", "ben@example.test", "'=1"])
 def test_other_cells_stay_as_they_are(cell: str) -> None:
-    assert sheets.guarded(cell) == cell
+    assert spreadsheets.guarded(cell) == cell

@@ -17,8 +17,9 @@ from tortoise.connection import get_connection
 
 from otae.accounts import unlocking
 from otae.authority import listing as certificates
-from otae.delivery import outbox
-from otae.directory import exporting, groups, lookup, reach
+from otae.delivery.queue import outbox
+from otae.directory import groups, lookup, reach
+from otae.directory.files import export
 from otae.directory.local import list_people, search_people
 from otae.directory.lookup import Narrowing
 from otae.directory.reach import Reach
@@ -119,7 +120,7 @@ def asks(few: Reach, now: Any) -> dict[str, Ask]:  # noqa: ANN401 - the database
         "people of a limited role": people(within=few),
         "people to choose from": lambda: search_people("ukas"),
         "people, by user name": lambda: list_people(limit=50),
-        "people, exported": lambda: exporting._page("person90000"),  # noqa: SLF001 - a page of the export
+        "people, exported": lambda: export._page("person90000"),  # noqa: SLF001 - a page of the export
         "domains": lookup.domains,
         "members of a group": lambda: groups.members("local", "few", after=("person9", None)),
     }

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from otae.apple.payloads import MDM, SCEP, Issuing
-from otae.rehearsal.line import Answer
+from otae.rehearsal.connection import Answer
 from otae.signing import cms, issuing
 from otae.signing.certificates import Keyed, name, new_key
 

@@ -9,11 +9,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
+from otae.rehearsal.connection import Answer, Line, Message, ServerRefuses
 from otae.rehearsal.hardware import Shape
 from otae.rehearsal.identity import Client
-from otae.rehearsal.line import Answer, Line, Message, ServerRefuses
 from otae.rehearsal.profiles import SCEPPayload
-from otae.rehearsal.steps import MacRefuses
+from otae.rehearsal.report import MacRefuses
 from otae.signing import issuing, scep, scep_query
 from otae.signing.certificates import Keyed, der, name, new_key, new_serial
 from tests.rehearsal.conftest import NOW, TERM, Server, answer

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from otae.apple import payloads
-from otae.rehearsal.line import ServerRefuses
+from otae.rehearsal.connection import ServerRefuses
 from otae.rehearsal.profiles import open_profile, read_configuration, read_profile_service
-from otae.rehearsal.steps import MacRefuses
+from otae.rehearsal.report import MacRefuses
 from otae.signing import cms
 from otae.signing.certificates import Keyed, der
 from otae.signing.envelopes import encrypt

@@ -9,9 +9,9 @@ import pytest
 from otae.accounts import administrators, browsers, kept_texts, password_links
 from otae.authority import issuers
 from otae.delivery.servers import ServerEntry, add_server, enqueue_test
-from otae.delivery.sms_servers import SmsEntry, add_sms_server
-from otae.directory import servers
-from otae.directory.servers import DirectoryEntry
+from otae.delivery.sms.servers import SmsEntry, add_sms_server
+from otae.directory.ldap import servers
+from otae.directory.ldap.servers import DirectoryEntry
 from otae.enrollment import sessions
 from otae.settings import Settings
 from otae.signing.certificates import dump_key

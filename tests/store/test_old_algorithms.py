@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from otae.store import database, old_algorithms, tries
+from otae.store import database, failure_counters, old_algorithms
 from otae.store.desk import Desk
 
 pytestmark = pytest.mark.anyio
@@ -40,5 +40,5 @@ async def test_what_is_new_is_not_counted(desk: Desk) -> None:
 async def test_the_count_outlives_the_counters_of_failures(desk: Desk) -> None:
     now = await database.now()
     await old_algorithms.count("des-ede3-cbc", now=now)
-    await tries.forget_old(now + timedelta(days=30))
+    await failure_counters.forget_old(now + timedelta(days=30))
     assert (await old_algorithms.uses())["scep.des3"].messages == 1

@@ -13,7 +13,7 @@ from otae.settings import Settings
 from otae.store import database, schema_check
 from otae.store.engine_asyncpg import Connector
 from otae.store.models import Counter
-from otae.store.turns import Turn
+from otae.store.single_holder import Turn
 from tests.desks import RecordingBell, make_settings, opened
 from tests.servers.postgres import PostgresServer
 

@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 from tortoise import fields
 
-from otae.delivery import catcher, smtp
+from otae.delivery import catcher
+from otae.delivery.mail import smtp
 from otae.invitations import pins, tokens
 from otae.mdm import checkin
 from otae.settings import Settings

@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from otae.delivery import outbox
+from otae.delivery.queue import outbox
 from otae.delivery.servers import ServerEntry, add_server
 from otae.settings import Settings
 from otae.store import database

@@ -13,7 +13,7 @@ import pytest
 from tortoise.connection import get_connection
 
 from otae.app import make_app
-from otae.cli.frame import commands
+from otae.cli.command import commands
 from otae.settings import Settings
 from otae.store import database, engine_asyncpg
 from otae.store.desk import Desk

@@ -12,9 +12,9 @@ from otae.accounts.throttle import Names
 from otae.invitations.mode_values import Values, set_values
 from otae.invitations.modes import known_mode
 from otae.settings import Settings
-from otae.store import database, passwords, properties, tries
+from otae.store import database, failure_counters, passwords, properties
 from otae.store.models import Counter, Event, Person, Pin
-from otae.web.addresses import INSTALL, LOGIN
+from otae.web.paths import INSTALL, LOGIN
 from otae.web.portal.login import LINK_COOKIE
 from tests.web.admin.conftest import ADA_PASSWORD, ada, console
 from tests.web.conftest import PASSWORD, Browser, Invite, Site
@@ -170,7 +170,7 @@ async def test_made_up_names_leave_counters_that_end_and_no_event(site: Site, be
         )
     assert seen[0] == seen[1]
     assert {row.person_id for row in await Event.filter(kind="signin.failed")} == {ben.id}
-    await tries.forget_old(now + timedelta(hours=2))
+    await failure_counters.forget_old(now + timedelta(hours=2))
     assert not await Counter.filter(key__startswith="password:").exists()
 
 

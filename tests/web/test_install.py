@@ -10,8 +10,8 @@ from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Challenge, EnrollmentSession, Event
 from otae.store.records import advance
-from otae.web.addresses import INSTALL, LOGIN, PROFILE, ROOT
 from otae.web.guards import PORTAL_COOKIE
+from otae.web.paths import INSTALL, LOGIN, PROFILE, ROOT
 from tests.web.conftest import PASSWORD, Invite, Site
 from tests.web.dump import dump
 

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from otae.enrollment import links
+from otae.enrollment import link_cookie
 from otae.invitations import lifecycle
 from otae.store import database, properties
 from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession, Event
-from otae.web.addresses import INSTALL, INVITATION_LINK, LOGIN, OPENED
+from otae.web.paths import INSTALL, INVITATION_LINK, LOGIN, OPENED
 from otae.web.portal.login import LINK_COOKIE
 from tests.web.conftest import PASSWORD, Invite, Site
 from tests.web.dump import dump
@@ -189,7 +189,7 @@ async def test_a_form_sent_after_the_invitation_was_withdrawn_is_recorded(
 
 async def test_a_page_left_open_too_long_asks_for_the_link_again(site: Site, invite: Invite) -> None:
     token, now = (await invite("username_password")).token, await database.now()
-    old = await links.seal(site.desk, token, now=now - timedelta(minutes=61), place=links.Place.FORM)
+    old = await link_cookie.seal(site.desk, token, now=now - timedelta(minutes=61), place=link_cookie.Place.FORM)
     answer = await site.client.post(LOGIN, data={"name": "ben", "password": PASSWORD, "link": old})
     assert answer.status_code == 410
     assert "open the link" in answer.text

@@ -13,8 +13,8 @@ from otae.enrollment import ota
 from otae.store.desk import Desk
 from otae.store.models import Counter
 from otae.web import middleware
-from otae.web.addresses import INVITATION_LINK, LOGIN
-from otae.web.clients import browser_of, client_address, network_of
+from otae.web.client_address import browser_of, client_address, network_of
+from otae.web.paths import INVITATION_LINK, LOGIN
 from tests.desks import make_settings
 from tests.web.conftest import PASSWORD, Browser, Invite, Site
 

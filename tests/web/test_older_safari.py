@@ -10,7 +10,7 @@ from otae.accounts import password_links
 from otae.accounts.administrators import create_administrator
 from otae.store import database
 from otae.store.models import EnrollmentSession, Person
-from otae.web.addresses import INSTALL, LOGIN, OPENED
+from otae.web.paths import INSTALL, LOGIN, OPENED
 from tests.web.conftest import PASSWORD, Invite, Site
 
 pytestmark = pytest.mark.anyio

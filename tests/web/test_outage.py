@@ -9,7 +9,7 @@ import pytest
 from otae.app import make_app, prepare
 from otae.store import database, keyring
 from otae.store.desk import Desk
-from otae.web.addresses import BOUNCE, Caller, caller
+from otae.web.paths import BOUNCE, Caller, caller
 from tests.desks import RecordingBell, make_settings
 from tests.servers.postgres import bundled_binaries, running, system_binaries
 from tests.web.test_walks import WAYS

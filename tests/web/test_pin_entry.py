@@ -10,7 +10,7 @@ from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.store import database, properties
 from otae.store.models import Counter, Delivery, EnrollmentSession, Event, Invitation, Pin
-from otae.web.addresses import INSTALL, LOGIN, NEW_LINK
+from otae.web.paths import INSTALL, LOGIN, NEW_LINK
 from tests.web.conftest import PASSWORD, Invite, Site
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,7 @@ from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession, Event, Pin
 from otae.store.records import advance
-from otae.web.addresses import INSTALL, LOGIN
+from otae.web.paths import INSTALL, LOGIN
 from tests.desks import make_settings
 from tests.flow.house import serving_tls
 from tests.servers.ports import free_port

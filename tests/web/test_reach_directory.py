@@ -7,11 +7,12 @@ from datetime import timedelta
 import httpx2
 import pytest
 
-from otae.accounts import administrators, limits, own_roles
+from otae.accounts import administrators, own_roles, role_groups
 from otae.accounts.own_roles import Draft
 from otae.accounts.permissions import LEAVES
 from otae.accounts.roles import By
-from otae.directory import connecting, registry, watching
+from otae.directory import registry, scheduled_checks
+from otae.directory.ldap import pool
 from otae.directory.reach import BELIEVED
 from otae.store import database
 from otae.store.models import DirectoryServer, Group, Invitation, Membership, Person, Role
@@ -35,7 +36,7 @@ def ldap() -> Iterator[LdapServer]:
 @pytest.fixture(autouse=True)
 def lines_hung_up() -> Iterator[None]:
     yield
-    connecting.hang_up()
+    pool.hang_up()
 
 
 async def signed_in(site: Site, role: str) -> httpx2.AsyncClient:
@@ -58,7 +59,7 @@ async def limited(site: Site, ldap: LdapServer) -> httpx2.AsyncClient:
         await registry.keep(found, now)
     draft = Draft(leaves=BOUNDED, groups=("corp/round",))
     await own_roles.add_role(desk, "round desk", draft, by=By("ada"), now=now)
-    await limits.read_groups(desk, now=now)
+    await role_groups.read_groups(desk, now=now)
     return await signed_in(site, "round desk")
 
 
@@ -153,7 +154,7 @@ async def test_nobody_is_within_reach_when_the_directory_was_away_for_too_long(
     now = await database.now()
     ben = await Person.get(name="ben")
     await DirectoryServer.all().update(port=1, timeout=1)
-    await limits.read_groups(site.desk, now=now)
+    await role_groups.read_groups(site.desk, now=now)
     assert (await limited.get(f"/admin/users/{ben.id}")).status_code == 200
     await Group.filter(domain="corp").update(checked_at=now - BELIEVED - timedelta(seconds=1))
     assert (await limited.get(f"/admin/users/{ben.id}")).status_code == 404
@@ -182,10 +183,10 @@ async def test_the_role_page_finds_groups_of_directories_while_one_types(site: S
 async def test_the_dashboard_warns_of_a_directory_that_does_not_answer(site: Site, ldap: LdapServer) -> None:
     row = await add(site.desk, entry_for(ldap, timeout=1))
     console, now = await signed_in(site, "ADMIN"), await database.now()
-    await watching.look(site.desk, now=now)
+    await scheduled_checks.look(site.desk, now=now)
     assert "The directory corp" not in (await console.get("/admin")).text
     await DirectoryServer.all().update(port=1)
-    await watching.look(site.desk, now=now)
+    await scheduled_checks.look(site.desk, now=now)
     page = (await console.get("/admin")).text
     assert "The directory corp does not answer (connect: the connection was refused). It last did" in page
     assert f"/admin/directories/{row.id}" in page

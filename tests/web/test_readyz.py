@@ -15,7 +15,7 @@ from otae.settings import Settings
 from otae.store import database, writable
 from otae.store.desk import Desk
 from otae.store.models import Heartbeat
-from otae.store.turns import only_server
+from otae.store.single_holder import only_server
 from tests.desks import RecordingBell, opened
 from tests.servers.ports import free_port
 from tests.tasks.conftest import environment

@@ -16,7 +16,7 @@ from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Challenge, EnrollmentSession, Event, UserChannel
 from otae.store.records import MOST_REFUSALS, about, note_refusal
-from otae.web.addresses import CHECKIN, CONNECT, DEVICE, INSTALL, LOGIN, PROFILE, ROOT, SCEP
+from otae.web.paths import CHECKIN, CONNECT, DEVICE, INSTALL, LOGIN, PROFILE, ROOT, SCEP
 from tests.enrollment import lab
 from tests.enrollment.lab import LabMac
 from tests.web.conftest import PASSWORD, Invite, Site

@@ -9,8 +9,8 @@ import uvicorn
 
 from otae.accounts.administrators import new_setup_link
 from otae.store import database
-from otae.web.addresses import INVITATION_LINK, LOGIN
-from otae.web.heads import TimedHeads
+from otae.web.paths import INVITATION_LINK, LOGIN
+from otae.web.request_timeouts import TimedHeads
 from tests.flow.house import serving_by
 from tests.servers.ports import free_port
 from tests.web.conftest import Invite, Site

@@ -13,8 +13,8 @@ from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.store import database
 from otae.store.models import BrowserSession, EnrollmentSession, Event, Invitation, Pin
-from otae.web.addresses import INSTALL, LOGIN, NEW_LINK, PROFILE
 from otae.web.guards import PORTAL_COOKIE
+from otae.web.paths import INSTALL, LOGIN, NEW_LINK, PROFILE
 from otae.web.portal.login import LINK_COOKIE, SESSION_LINK_COOKIE
 from tests.web.conftest import PASSWORD, Invite, Site
 

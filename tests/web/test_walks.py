@@ -9,8 +9,8 @@ from starlette.routing import Route
 from starlette.types import Message, Scope
 
 from otae.web import routes
-from otae.web.addresses import Caller, body_cap, caller
 from otae.web.pages import static
+from otae.web.paths import Caller, body_cap, caller
 from tests.web.conftest import Site
 
 pytestmark = pytest.mark.anyio
@@ -142,7 +142,7 @@ async def test_other_methods_are_refused(site: Site) -> None:
                 answer = await site.client.request(method, path)
                 if method == "POST" and path.startswith("/admin/"):
                     assert (answer.headers["location"], path) == ("/admin/sign-in", path)
-                    continue  # the console tells more to who is signed in: tests/web/admin/test_entrance.py
+                    continue  # the console tells more to who is signed in: tests/web/admin/test_sign_in.py
                 assert (answer.status_code, path) == (405, path)
                 assert answer.headers["allow"]
 

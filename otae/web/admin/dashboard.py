@@ -8,15 +8,15 @@ from starlette.responses import Response
 from otae.authority import push
 from otae.delivery import server_refusals, servers
 from otae.directory import local
-from otae.directory import servers as directories
+from otae.directory.ldap import servers as directories
 from otae.errors import InputRefused
 from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.overview import attention, rehearsals
-from otae.web.addresses import CONSOLE
-from otae.web.admin.statuses import OWNERSHIPS, STATUSES
+from otae.web.admin.manage.statuses import OWNERSHIPS, STATUSES
 from otae.web.forms import sent_fields
 from otae.web.guards import Console
 from otae.web.pages import go, render, wants_part
+from otae.web.paths import CONSOLE
 from otae.words import gettext as _
 
 #: What the installation's own certificates are for.

@@ -4,8 +4,8 @@ from collections.abc import Container
 from typing import Final
 
 from otae.directory import local, registry
-from otae.directory.facts import DOMAIN
 from otae.directory.lookup import PersonRow
+from otae.directory.person_fields import DOMAIN
 from otae.invitations import orders
 from otae.invitations.modes import MODES
 from otae.invitations.orders import InvitationOrder

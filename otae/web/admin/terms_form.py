@@ -2,13 +2,15 @@
 
 from typing import Final, Self
 
-from otae.delivery import carriers, servers, templates
-from otae.delivery.sms import CARRIER
+from otae.delivery import servers
+from otae.delivery.sms import carriers
+from otae.delivery.sms.sender import CARRIER
+from otae.delivery.texts import templates
 from otae.invitations import channels
 from otae.invitations.modes import enabled_modes
 from otae.invitations.terms import LONGEST_NOTE, TEMPLATES, InvitationTerms
-from otae.web.admin import picker
-from otae.web.admin.statuses import OWNERSHIPS, PLATFORMS
+from otae.web.admin.manage import picker
+from otae.web.admin.manage.statuses import OWNERSHIPS, PLATFORMS
 from otae.web.forms import (
     BooleanField,
     Form,

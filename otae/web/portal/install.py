@@ -5,9 +5,9 @@ from dataclasses import replace
 from starlette.responses import Response
 
 from otae.enrollment import ota
-from otae.enrollment.steps import End, standing
+from otae.enrollment.progress import End, standing
 from otae.store import properties
-from otae.web.clients import system_of
+from otae.web.client_address import system_of
 from otae.web.failures import Failure
 from otae.web.guards import Portal
 from otae.web.pages import render, wants_part

@@ -14,21 +14,21 @@ from starlette.responses import RedirectResponse, Response
 
 from otae.accounts import browsers
 from otae.authority import push
-from otae.enrollment import link_page, links
+from otae.enrollment import link_cookie, link_page
+from otae.enrollment.link_cookie import Place
 from otae.enrollment.link_page import LinkPage
-from otae.enrollment.links import Place
 from otae.enrollment.signin import Entry, sign_in
 from otae.errors import InputRefused, InvitationOnly, InvitationUnknown, Refusal, SigninFailed
 from otae.invitations import lifecycle
 from otae.store import properties
 from otae.text import identifier, letters_and_digits, word_of_link
 from otae.web import cookie_check, refused_forms
-from otae.web.addresses import INSTALL, LOGIN
-from otae.web.clients import browser_of, system_of
+from otae.web.client_address import browser_of, system_of
 from otae.web.failures import page_status
 from otae.web.forms import Form, HiddenField, InputRequired, Length, PasswordField, StringField
 from otae.web.guards import PORTAL_COOKIE, Visit, drop_cookie, set_cookie
 from otae.web.pages import render
+from otae.web.paths import INSTALL, LOGIN
 from otae.web.portal.trust import fingerprint
 from otae.words import gettext as _
 from otae.words import ngettext
@@ -193,18 +193,18 @@ async def page(visit: Visit, form: SignInForm, link: Link | None) -> Response:
 async def carried(visit: Visit) -> str | None:
     """Return the invitation token in the browser's cookie."""
     value = visit.request.cookies.get(LINK_COOKIE)
-    return await links.open_sealed(visit.desk, value, now=visit.now) if value else None
+    return await link_cookie.open_sealed(visit.desk, value, now=visit.now) if value else None
 
 
 async def meant(visit: Visit, sealed: str | None) -> str | None:
     """Return the invitation token in a form; None when it is for none, or was shown too long ago."""
-    return await links.open_sealed(visit.desk, sealed, now=visit.now, place=Place.FORM) if sealed else None
+    return await link_cookie.open_sealed(visit.desk, sealed, now=visit.now, place=Place.FORM) if sealed else None
 
 
 async def of_the_session(visit: Visit) -> str | None:
     """Return the token of the invitation that the browser's session came from, if it came by a link."""
     value = visit.request.cookies.get(SESSION_LINK_COOKIE)
-    return await links.open_sealed(visit.desk, value, now=visit.now, place=Place.SESSION) if value else None
+    return await link_cookie.open_sealed(visit.desk, value, now=visit.now, place=Place.SESSION) if value else None
 
 
 async def remember(visit: Visit, response: Response, token: str | None, *, until: datetime | None = None) -> Response:
@@ -213,10 +213,10 @@ async def remember(visit: Visit, response: Response, token: str | None, *, until
     ``until``: it signed in, and is led back to this invitation until then.
     """
     lasting = [(LINK_COOKIE, Place.COOKIE)] + ([(SESSION_LINK_COOKIE, Place.SESSION)] if until else [])
-    end = until or visit.now + links.GOOD_FOR
+    end = until or visit.now + link_cookie.GOOD_FOR
     for cookie, place in lasting:
         if token:
-            sealed = await links.seal(visit.desk, token, now=visit.now, place=place, until=end)
+            sealed = await link_cookie.seal(visit.desk, token, now=visit.now, place=place, until=end)
             set_cookie(response, cookie, sealed, seconds=int((end - visit.now).total_seconds()))
         elif cookie in visit.request.cookies:
             drop_cookie(response, cookie)
@@ -233,7 +233,7 @@ async def known(visit: Visit, token: str | None) -> Link | None:
         await lifecycle.refuse_replaced(token)
     if token is None or invitation is None:
         return None
-    sealed = await links.seal(visit.desk, token, now=visit.now, place=Place.FORM)
+    sealed = await link_cookie.seal(visit.desk, token, now=visit.now, place=Place.FORM)
     visit.request.state.link = link = Link(token, await link_page.read(invitation, now=visit.now), sealed)
     return link
 

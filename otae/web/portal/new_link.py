@@ -3,10 +3,10 @@
 from starlette.responses import RedirectResponse, Response
 
 from otae.invitations import lifecycle, new_links
-from otae.web.addresses import NEW_LINK
 from otae.web.forms import sent_fields
 from otae.web.guards import Visit
 from otae.web.pages import render
+from otae.web.paths import NEW_LINK
 from otae.web.portal.login import carried, meant, name_the_house
 
 

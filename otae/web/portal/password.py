@@ -5,15 +5,15 @@ from typing import Final
 from starlette.responses import RedirectResponse, Response
 
 from otae.accounts import password_links
-from otae.directory import facts
+from otae.directory import person_fields
 from otae.errors import DirectoryUnavailable, InputRefused
 from otae.store import properties
 from otae.text import word_of_link
 from otae.web import refused_forms
-from otae.web.addresses import PASSWORD
 from otae.web.forms import Form, InputRequired, PasswordField
 from otae.web.guards import Visit
 from otae.web.pages import render
+from otae.web.paths import PASSWORD
 from otae.words import gettext as _
 
 TEMPLATE: Final = "portal/password.html"
@@ -66,7 +66,7 @@ async def _refuse(visit: Visit, form: PasswordForm, *, status: int = 422) -> Res
 
 
 async def _context() -> dict[str, object]:
-    return {"organization": await properties.word("organization.name"), "shortest": facts.SHORTEST_PASSWORD}
+    return {"organization": await properties.word("organization.name"), "shortest": person_fields.SHORTEST_PASSWORD}
 
 
 def _token(visit: Visit) -> str:

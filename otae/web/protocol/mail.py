@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from otae.delivery import bounces
+from otae.delivery.mail import bounces
 from otae.errors import BounceUnknown
 from otae.store.database import now
 from otae.web.failures import Failure

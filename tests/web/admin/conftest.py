@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from otae.accounts.administrators import create_administrator
-from otae.delivery import templates
+from otae.delivery.texts import templates
 from otae.store.models import NotificationTemplate
 from tests.web.conftest import Site
 

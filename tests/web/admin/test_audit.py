@@ -12,7 +12,7 @@ from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.store import audit
 from otae.store.models import AuditEntry, Person
-from otae.web.admin.audit import PAGE
+from otae.web.admin.settings.audit import PAGE
 from tests.web.conftest import Site
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ import pytest
 
 from otae.authority import issuers, root
 from otae.store.models import AuditEntry, Certificate, EnrollmentSession, Person
-from otae.web.admin import issued
+from otae.web.admin.settings import issued_certificates
 from tests.authority.outside import as_pkcs12, bundle, outside
 from tests.web.conftest import Site
 
@@ -149,7 +149,7 @@ async def test_the_list_goes_on_on_a_next_page(
 ) -> None:
     session = await EnrollmentSession.get(id=certificate.session_id)
     other = await issuers.reserve("ota-identity", common_name="x", session=session, now=now + timedelta(seconds=1))
-    monkeypatch.setattr(issued, "PAGE", 1)
+    monkeypatch.setattr(issued_certificates, "PAGE", 1)
     first = (await console.get(f"{PAGE}/issued")).text
     assert (str(other.id) in first, f"issued/{certificate.id}" in first) == (True, False)
     assert f"after={other.id}" in first

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from otae.authority import issuers
-from otae.directory import servers
+from otae.directory.ldap import servers
 from otae.signing.certificates import pem
 from otae.store import database, jobs
 from otae.store.models import Administrator, AuditEntry, DirectoryServer, Job, Person, Role

@@ -14,14 +14,16 @@ from otae.accounts.administrators import create_administrator
 from otae.accounts.own_roles import Draft, add_role
 from otae.accounts.roles import By
 from otae.authority import issuers
-from otae.delivery import servers, sms_servers, templates, wording
+from otae.delivery import servers
+from otae.delivery.sms import servers as sms_servers
+from otae.delivery.texts import template_editing, templates
 from otae.directory import groups, local
-from otae.directory import servers as directories
+from otae.directory.ldap import servers as directories
 from otae.signing.certificates import pem
 from otae.store.desk import Desk
 from otae.store.models import CarrierGateway
 from otae.web import routes
-from otae.web.addresses import CONSOLE_ELSEWHERE
+from otae.web.paths import CONSOLE_ELSEWHERE
 from otae.web.routing import ConsoleRoute
 from tests.web.admin.conftest import ADA_PASSWORD
 from tests.web.conftest import Site
@@ -123,7 +125,7 @@ async def directory(desk: Desk, now: datetime) -> UUID:
 
 async def own_template(desk: Desk, now: datetime) -> UUID:
     system = await templates.default_template("url")
-    return (await wording.clone(system, "Ours", now=now, actor="ada")).id
+    return (await template_editing.clone(system, "Ours", now=now, actor="ada")).id
 
 
 async def system_template(_desk: Desk, _now: datetime) -> UUID:

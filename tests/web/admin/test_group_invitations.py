@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx2
 import pytest
 
-from otae.invitations import groups, waves
+from otae.invitations import group_worker, groups
 from otae.store import database
 from otae.store.models import Delivery, Group, GroupInvitation, Invitation, Membership, Person
 from tests.invitations.crowds import crowd, invited, looked_up, ordered, work
@@ -72,8 +72,8 @@ async def test_what_is_wrong_with_an_order_stands_beside_its_field(
 async def test_an_order_is_started_paused_resumed_and_cancelled(
     console: httpx2.AsyncClient, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waves, "WAVE", 1)
-    monkeypatch.setattr(waves, "STEP", 0)
+    monkeypatch.setattr(group_worker, "WAVE", 1)
+    monkeypatch.setattr(group_worker, "STEP", 0)
     await crowd(4)
     here, page = f"{WHERE}/{(await looked_up(site.desk)).id}", ""
     for change, stands, offered in (
@@ -122,7 +122,7 @@ async def test_the_bar_is_true_and_asks_for_news_only_while_there_are_some(
 async def test_people_are_listed_in_pages_and_narrowed(
     console: httpx2.AsyncClient, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("otae.web.admin.group_invitations.PAGE", 2)
+    monkeypatch.setattr("otae.web.admin.manage.group_invitations.PAGE", 2)
     people = await crowd(5)
     await Person.filter(id=people[0].id).update(email=None)
     here, shown = f"{WHERE}/{(await looked_up(site.desk)).id}", []

@@ -7,7 +7,7 @@ import io
 import httpx2
 import pytest
 
-from otae.directory import importing
+from otae.directory.files import import_steps
 from otae.store import database
 from otae.store.models import PeopleImport, Person
 from tests.web.conftest import Site
@@ -31,7 +31,7 @@ async def upload(console: httpx2.AsyncClient, text: str | bytes, kind: str = "")
 async def work(site: Site) -> None:
     row = await PeopleImport.all().order_by("-created_at").first()
     assert row is not None
-    while await importing.step(site.desk, row.id, now=await database.now()):
+    while await import_steps.step(site.desk, row.id, now=await database.now()):
         pass
 
 

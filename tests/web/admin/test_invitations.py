@@ -16,7 +16,7 @@ from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.store.models import Delivery, Event, Invitation, Person
 from otae.store.records import about, note
-from otae.web.admin import invitations
+from otae.web.admin.manage import invitations
 from tests.web.conftest import Invite, Site
 from tests.web.page_forms import form_of
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from otae.accounts import administrators, assignments, own_roles, roles, roster
+from otae.accounts import administrator_list, administrators, assignments, own_roles, roles
 from otae.accounts.own_roles import Draft
 from otae.accounts.roles import By
 from otae.settings import Settings
@@ -60,20 +60,20 @@ async def made(browser: Browser, ben: Person | None = None, role: str = "desk") 
 
 
 async def removed(site: Site, eve: Administrator, now: datetime) -> None:
-    await roster.remove(eve.id, by=BY, now=now)
+    await administrator_list.remove(eve.id, by=BY, now=now)
 
 
 async def disabled(site: Site, eve: Administrator, now: datetime) -> None:
-    await roster.disable(eve.id, by=BY, now=now)
+    await administrator_list.disable(eve.id, by=BY, now=now)
 
 
 async def disabled_for_a_while(site: Site, eve: Administrator, now: datetime) -> None:
-    await roster.disable(eve.id, by=BY, now=now)
-    await roster.enable(eve.id, by=BY, now=now)
+    await administrator_list.disable(eve.id, by=BY, now=now)
+    await administrator_list.enable(eve.id, by=BY, now=now)
 
 
 async def demoted(site: Site, eve: Administrator, now: datetime) -> None:
-    await roster.give_role(eve.id, "SUPPORT", by=BY, now=now)
+    await administrator_list.give_role(eve.id, "SUPPORT", by=BY, now=now)
 
 
 async def allowed_less(site: Site, eve: Administrator, now: datetime) -> None:
@@ -99,14 +99,14 @@ async def test_links_end_with_their_maker(site: Site, eve: Browser, ben: Person,
             assert (await mallory.post(path, data=form)).status_code in {403, 404}
     assert not await Administrator.exists(name="mallory")
     assert (await Person.get(id=ben.id)).password_hash == ben.password_hash
-    assert await roster.list_invited(now=now) == []
+    assert await administrator_list.list_invited(now=now) == []
 
 
 async def test_links_of_somebody_who_stays_and_of_commands_work(
     site: Site, eve: Browser, ben: Person, now: datetime
 ) -> None:
     setup, choice = await made(eve, ben)
-    by_command = urlsplit(await roster.invite(site.desk, "cleo", "ADMIN", by=BY, now=now)).query
+    by_command = urlsplit(await administrator_list.invite(site.desk, "cleo", "ADMIN", by=BY, now=now)).query
     await HOW["removed"](site, await administrators.create_administrator(
         name="other", password=EVE_PASSWORD, now=now, actor="ada"), now)  # fmt: skip
     async with site.stranger(**{"Sec-Fetch-Site": "same-origin"}) as mallory:
@@ -123,7 +123,9 @@ async def test_used_while_its_maker_is_removed_a_link_comes_before_it_or_not_at_
     setup, _ = await made(eve)
     maker = await Administrator.get(name="eve")
     async with site.stranger(**{"Sec-Fetch-Site": "same-origin"}) as mallory:
-        answer, _ = await asyncio.gather(mallory.post(setup, data=SETUP), roster.remove(maker.id, by=BY, now=now))
+        answer, _ = await asyncio.gather(
+            mallory.post(setup, data=SETUP), administrator_list.remove(maker.id, by=BY, now=now)
+        )
         assert answer.status_code == (303 if await Administrator.exists(name="mallory") else 404)
         assert (await mallory.post(setup, data=SETUP)).status_code == 404
     assert not await SetupLink.filter(used_at=None).exists()

@@ -7,7 +7,8 @@ from datetime import datetime
 import httpx2
 import pytest
 
-from otae.directory import groups, local, servers
+from otae.directory import groups, local
+from otae.directory.ldap import servers
 from otae.store import database, jobs
 from otae.store.models import Administrator, DirectoryServer, GroupInvitation, Invitation, Job, Person, Role
 from tests.servers import ldap_trees, slapd

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from otae.delivery import templates
+from otae.delivery.texts import templates
 from otae.directory import groups, local
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder

@@ -5,7 +5,7 @@ from datetime import datetime
 import httpx2
 import pytest
 
-from otae.delivery import drafts, templates
+from otae.delivery.texts import template_preview, templates
 from otae.store.models import AuditEntry, Counter, Invitation, Job, Person, Pin
 from tests.web.conftest import Invite, Site
 from tests.web.page_forms import PageForm, form_of
@@ -90,4 +90,4 @@ async def test_a_template_is_sent_once_without_script(console: httpx2.AsyncClien
     data: dict[str, object] = {**sent.sent, "recipient": "ada@example.test"}
     for _ in range(2):
         assert (await console.post(f"{page}/send", data=data)).status_code == 200
-    assert await Job.filter(kind=drafts.SEND).count() == 1
+    assert await Job.filter(kind=template_preview.SEND).count() == 1

@@ -5,8 +5,8 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from otae.delivery.gateways import GATEWAYS
-from otae.delivery.sms_servers import TITLES
+from otae.delivery.sms.gateways import GATEWAYS
+from otae.delivery.sms.servers import TITLES
 from otae.store import database, jobs
 from otae.store.models import AuditEntry, CarrierGateway, Job, NotificationServer
 from tests.web.conftest import Site

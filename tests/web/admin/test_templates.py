@@ -5,8 +5,9 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from otae.delivery import catcher, drafts, templates
-from otae.delivery.default_texts import DEFAULT_NAMES
+from otae.delivery import catcher
+from otae.delivery.texts import template_preview, templates
+from otae.delivery.texts.default_texts import DEFAULT_NAMES
 from otae.store.models import AuditEntry, Job, NotificationTemplate
 from otae.tasks.actors import run_job
 from tests.web.conftest import Invite, Site
@@ -69,7 +70,7 @@ async def test_what_is_written_is_shown_with_values_and_not_saved(
     for answer in (whole, part):
         assert answer.status_code == 200
         assert "Draft ada" in answer.text
-        assert f"It is {drafts.SAMPLE_PIN}" in answer.text
+        assert f"It is {template_preview.SAMPLE_PIN}" in answer.text
     assert "It is ${enrollment.pin}</textarea>" in whole.text
     assert "<textarea" not in part.text
     assert await NotificationTemplate.get(id=pin_mail.id) == pin_mail
@@ -92,7 +93,7 @@ async def test_the_html_is_shown_in_a_frame_that_can_do_nothing(
     written = WORDS | {"html": "<script>alert(1)</script><b>${enrollment.pin}</b>"}
     for answer in (await console.get(f"{page}/preview/html"), await console.post(f"{page}/preview/html", data=written)):
         assert answer.status_code == 200
-        assert drafts.SAMPLE_PIN in answer.text
+        assert template_preview.SAMPLE_PIN in answer.text
         assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
         assert answer.headers["x-frame-options"] == "SAMEORIGIN"
 
@@ -118,7 +119,7 @@ async def test_a_draft_is_sent_and_followed(
     answer = await console.post(f"{page}/send", data=WORDS | {"recipient": "ada@example.test"})
     assert answer.status_code == 200
     assert "It is ${enrollment.pin}</textarea>" in answer.text
-    job = await Job.get(kind=drafts.SEND)
+    job = await Job.get(kind=template_preview.SEND)
     follow = f"{page}/sent/{job.id}"
     assert f'hx-get="{follow}?seen=queued"' in answer.text
     assert (await console.get(f"{follow}?seen=queued", headers=HTMX)).status_code == 204
@@ -141,13 +142,13 @@ async def test_what_cannot_be_sent_is_told_and_kept_on_the_page(
     assert answer.status_code == 422
     assert "this is no e-mail address" in answer.text
     assert "does not say ${enrollment.pin}" in answer.text
-    assert await Job.filter(kind=drafts.SEND).count() == 0
+    assert await Job.filter(kind=template_preview.SEND).count() == 0
 
 
 async def test_too_many_drafts_in_an_hour_are_told(
     console: httpx2.AsyncClient, pin_mail: NotificationTemplate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drafts, "SENT", 0)
+    monkeypatch.setattr(template_preview, "SENT", 0)
     sent = WORDS | {"recipient": "ada@example.test"}
     answer = await console.post(f"/admin/templates/{pin_mail.id}/send", data=sent)
     assert answer.status_code == 422
@@ -232,7 +233,7 @@ async def test_a_draft_is_sent_in_the_language_it_is_written_for(
     await console.post(f"{page}/languages", data={"language": "de"})
     words = WORDS | {"subject": "${enrollment.mode}", "recipient": "ada@example.test"}
     await console.post(f"{page}/send?language=de", data=words)
-    await run_job(site.desk, (await Job.get(kind=drafts.SEND)).id)
+    await run_job(site.desk, (await Job.get(kind=template_preview.SEND)).id)
     assert [mail.subject for mail in await catcher.list_caught()] == [
         "Benutzername, Passwort und PIN, über den Link in der Einladung"
     ]

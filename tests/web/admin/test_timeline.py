@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from otae.accounts.permissions import LEAVES
-from otae.delivery.macros import MACROS
+from otae.delivery.texts.macros import MACROS
 from otae.store.models import Event
-from otae.web.admin import timeline
+from otae.web.admin.manage import timeline
 from tests.house.tree import sources
 
 AT = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)

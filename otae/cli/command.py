@@ -1,0 +1,156 @@
+"""What every command is made of: the desk it works at, how it prints, how it refuses.
+
+Exit status: 0 done, 1 refused with one clear line on standard error, 2 wrong usage.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import click
+
+from otae import __version__, app
+from otae.authority.ca_files import EMPTY, read_authorities
+from otae.directory.files.spreadsheets import marked
+from otae.errors import InputRefused, OtaeError, StaleState
+from otae.settings import Settings
+from otae.store import database
+from otae.store.desk import Desk
+
+ACTOR = "command line"
+#: Commands that run on: what they end by belongs whole into their log.
+PROCESSES = (["serve"], ["worker"], ["clock"])
+
+
+Result = TypeVar("Result")
+
+
+Work = Callable[[Desk, datetime], Awaitable[Result]]
+
+
+as_json = click.option("--json", "json_wanted", is_flag=True, help="Print JSON instead of a table.")
+
+
+password_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+
+
+passphrase_stdin = click.option("--passphrase-stdin", is_flag=True, help="Read the passphrase from standard input.")
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and exit."""
+    try:
+        code = commands.main(prog_name="otae", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except StaleState:
+        fail("somebody else changed this a moment ago: look again, then decide")
+    except OtaeError as error:
+        fail(str(error))
+    except Exception as error:
+        if os.environ.get("OTAE_LOG_LEVEL") == "DEBUG" or sys.argv[1:2] in PROCESSES:
+            raise
+        fail(f"internal error, and not yours: {type(error).__name__}: {error} (OTAE_LOG_LEVEL=DEBUG shows where)")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def fail(words: str) -> NoReturn:
+    """Refuse with one line and exit with 1."""
+    click.echo(f"otae: {' '.join(words.split())}", err=True)
+    sys.exit(1)
+
+
+def settings() -> Settings:
+    """Read this process's environment."""
+    return Settings.load(os.environ)
+
+
+def at_the_desk(work: Work[Result], *, examining: bool = False) -> Result:
+    """Open the installation, do ``work``, close it; a server that runs beside finds what was queued by its sweep.
+
+    ``examining``: also when its tables are not those of this release.
+    """
+
+    async def opened() -> Result:
+        async with app.opened(settings(), role="command", examining=examining) as desk:
+            return await work(desk, await database.now())
+
+    return asyncio.run(opened())
+
+
+def emit(rows: Sequence[dict[str, object]] | dict[str, object], *, json_wanted: bool) -> None:
+    """Print a result: JSON for scripts, aligned columns or "name: value" lines for people."""
+    if json_wanted:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False, default=str))
+    elif isinstance(rows, dict):
+        for name, value in rows.items():
+            click.echo(f"{name}: {in_words(value)}")
+    elif rows:
+        names = list(rows[0])
+        widths = [max(len(name), *(len(in_words(row[name])) for row in rows)) for name in names]
+        click.echo("  ".join(name.ljust(width) for name, width in zip(names, widths, strict=True)).rstrip())
+        for row in rows:
+            cells = (in_words(row[name]).ljust(width) for name, width in zip(names, widths, strict=True))
+            click.echo("  ".join(cells).rstrip())
+
+
+def in_words(value: object) -> str:
+    """Return a value as people read it; a dash for none."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "-" if value is None or value == "" else str(value)
+
+
+def refuse_existing(file: Path) -> None:
+    """Raise InputRefused for a file that would be written over; "-" is standard output."""
+    if file.exists() and str(file) != "-":
+        raise InputRefused({"": f"{file} exists already: name a file that does not"})
+
+
+async def write_csv(file: Path, parts: AsyncIterator[str]) -> None:
+    """Write a file for spreadsheets; standard output gets no mark in front."""
+    with click.open_file(str(file), "w", encoding="utf-8") as opened:
+        async for part in parts if str(file) == "-" else marked(parts):
+            opened.write(part.replace("\r\n", "\n"))
+
+
+def read_ca_file(file: Path | None) -> str:
+    """Return the authorities of a file as they are kept; those that cannot be read are told. Raises InputRefused."""
+    data = file.read_bytes() if file else b""
+    if file and not data.strip():
+        raise InputRefused({"ca_file": EMPTY})
+    found = read_authorities(data, "ca_file")
+    tell_left_out(found.left_out)
+    return found.pem
+
+
+def tell_left_out(left_out: Sequence[str]) -> None:
+    """Say which certificates of a file were left out."""
+    for words in left_out:
+        click.echo(f"left out: {words}", err=True)
+
+
+def read_password(wanted: bool) -> str | None:  # noqa: FBT001 - the flag itself
+    """Return the first line of standard input if it is ``wanted``."""
+    return sys.stdin.readline().rstrip("\r\n") if wanted else None
+
+
+def _passphrase(wanted: bool) -> str:  # noqa: FBT001 - the flag itself
+    """Return a passphrase from standard input; nothing secret is ever an argument, where everybody reads it."""
+    if not wanted:
+        raise click.UsageError("give --passphrase-stdin and the passphrase on standard input")
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+@click.group(name="otae", context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="otae")
+def commands() -> None:
+    """The enrollment desk for Macs."""

@@ -1,0 +1,1 @@
+"""Text messages: provider APIs, carriers that take mail, and how long a message is."""

@@ -1,0 +1,1 @@
+"""What messages say: kinds, templates with macros, translations, and editing them."""

@@ -1,0 +1,186 @@
+"""Changing what the messages say."""
+
+import re
+from dataclasses import asdict, replace
+from datetime import datetime
+from uuid import UUID
+
+from tortoise.exceptions import IntegrityError
+
+from otae.delivery.texts.default_texts import DEFAULTS, Wording
+from otae.delivery.texts.kinds import CHOSEN
+from otae.delivery.texts.languages import LANGUAGES, direction
+from otae.delivery.texts.macros import MACROS, SECRET, check_template
+from otae.delivery.texts.templates import Words, shipped, translations, wording_of
+from otae.delivery.texts.translations import default_in
+from otae.errors import InputRefused
+from otae.store import audit
+from otae.store.database import transaction
+from otae.store.models import NotificationTemplate, TemplateTranslation
+from otae.text import cleaned_line, why_refused
+
+#: What no mail may hold, and no database would keep: control characters other than tab and line feed.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+GONE = "this template does not exist any more"
+
+
+async def template_of(template_id: UUID) -> NotificationTemplate | None:
+    """Return the template with this id, None when there is none."""
+    return await NotificationTemplate.get_or_none(id=template_id)
+
+
+def check_wording(kind: str, wording: Wording) -> None:
+    """Raise InputRefused when a message of ``kind`` could not be sent as it is written.
+
+    Its fields: "subject", "text", "html", "sms".
+    """
+    check_template(kind, **asdict(wording))
+    texts = {"text": wording.text, "html": wording.html, "sms": wording.sms}
+    if fields := {name: "holds a control character" for name, value in texts.items() if _CONTROL.search(value)}:
+        raise InputRefused(fields)
+
+
+async def reword(
+    template: NotificationTemplate, wording: Wording, *, now: datetime, actor: str, language: str = ""
+) -> None:
+    """Let ``template``, or its translation into ``language``, say this from now on, audited.
+
+    Raises InputRefused ("subject", "text", "html", "sms") naming the macro and its position when a message could not
+    be sent as it is written, and ("") when there is no such template or translation.
+    """
+    check_wording(template.kind, wording)
+    said = asdict(wording)
+    async with transaction():
+        if language:
+            rows = TemplateTranslation.filter(template_id=template.id, language=language)
+            before = await rows.values(*said)
+            changed = await rows.update(**asdict(wording))
+            if not changed and language in shipped(template) and await _still(template):
+                await _new_translation(template, language, wording).save(force_create=True)
+                changed = 1
+        else:
+            own = NotificationTemplate.filter(id=template.id)
+            before = await own.values(*said)
+            changed = await own.update(**said)
+        if not changed:
+            raise InputRefused({"": GONE})
+        parts = [name for name, text in said.items() if not before or before[0][name] != text]
+        if parts:
+            told = ", ".join([*([language] if language else []), *parts])
+            await audit.record(actor, "template.changed", now=now, subject=template.name, detail=told)
+
+
+async def translate(template: NotificationTemplate, language: str, *, now: datetime, actor: str) -> TemplateTranslation:
+    """Give ``template`` words for one more language; audited. InputRefused ("language").
+
+    At first they are what the product says by default in that language, else the template's own.
+    """
+    if language not in LANGUAGES:
+        raise InputRefused({"language": "choose a language from the list"})
+    own = wording_of(template)
+    html = own.html.replace('<html lang="en">', f'<html lang="{language}" dir="{direction(language)}">', 1)
+    row = _new_translation(template, language, default_in(template.kind, language) or replace(own, html=html))
+    async with transaction():
+        if await TemplateTranslation.exists(template_id=template.id, language=language):
+            raise InputRefused({"language": "this language is there already"})
+        try:
+            await row.save(force_create=True)
+        except IntegrityError:
+            raise InputRefused({"language": "this language is there already, or the template is gone"}) from None
+        await audit.record(actor, "template.translated", now=now, subject=template.name, detail=language)
+    return row
+
+
+async def drop_translation(template: NotificationTemplate, language: str, *, now: datetime, actor: str) -> None:
+    """Forget the words of ``template`` in ``language``, audited; InputRefused ("") when there are none."""
+    async with transaction():
+        if not await TemplateTranslation.filter(template_id=template.id, language=language).delete():
+            raise InputRefused({"": GONE})
+        await audit.record(actor, "template.translation-removed", now=now, subject=template.name, detail=language)
+
+
+async def clone(template: NotificationTemplate, name: str, *, now: datetime, actor: str) -> NotificationTemplate:
+    """Store what ``template`` says, in every language, a second time under another name; audited.
+
+    Raises InputRefused ("name"), and ("") for a kind that no invitation can name a template of.
+    """
+    if template.kind not in CHOSEN:
+        raise InputRefused({"": "messages of this kind always use the template of the system"})
+    name = await _free_name(name)
+    copy = NotificationTemplate(kind=template.kind, name=name, **asdict(wording_of(template)))
+    spoken = {tag: said for tag in shipped(template) if (said := default_in(template.kind, tag))}
+    spoken |= {row.language: wording_of(row) for row in await translations(template.id)}
+    async with transaction():
+        await copy.save(force_create=True)
+        for language, said in spoken.items():
+            await _new_translation(copy, language, said).save(force_create=True)
+        await audit.record(actor, "template.cloned", now=now, subject=name, detail=template.name)
+    return copy
+
+
+async def rename(template: NotificationTemplate, name: str, *, now: datetime, actor: str) -> None:
+    """Call ``template`` otherwise from now on, audited; InputRefused ("name"), or when it is one of the system's."""
+    _check_own(template)
+    if name.strip() == template.name:
+        return
+    name = await _free_name(name)
+    async with transaction():
+        if not await NotificationTemplate.filter(id=template.id, system=False).update(name=name):
+            raise InputRefused({"": GONE})
+        await audit.record(actor, "template.renamed", now=now, subject=name, detail=template.name)
+    template.name = name
+
+
+async def remove(template: NotificationTemplate, *, now: datetime, actor: str) -> None:
+    """Forget ``template``, audited; invitations that used it say what the system's says.
+
+    Raises InputRefused when it is one of the system's.
+    """
+    _check_own(template)
+    async with transaction():
+        if not await NotificationTemplate.filter(id=template.id, system=False).delete():
+            raise InputRefused({"": GONE})
+        await audit.record(actor, "template.removed", now=now, subject=template.name)
+
+
+async def restore(template: NotificationTemplate, *, now: datetime, actor: str, language: str = "") -> None:
+    """Let ``template``, or its translation into ``language``, say again what it says by default, audited.
+
+    Its other languages stay. InputRefused ("") where the product says nothing by default.
+    """
+    default = default_in(template.kind, language) if language else DEFAULTS[template.kind]
+    if default is None or not template.system:
+        raise InputRefused({"": "there is no default wording to restore"})
+    await reword(template, default, now=now, actor=actor, language=language)
+
+
+def is_default(row: Words, kind: str, language: str = "") -> bool:
+    """Tell whether a template, or its translation into ``language``, says what it says by default."""
+    return wording_of(row) == (default_in(kind, language) if language else DEFAULTS[kind])
+
+
+def macros_of(kind: str, *, subject: bool = False) -> list[str]:
+    """Return the macros that a message of ``kind`` (or its subject) may hold, as they are written."""
+    return [f"${{{name}}}" for name, kinds in MACROS.items() if kind in kinds and not (subject and name in SECRET)]
+
+
+def _new_translation(template: NotificationTemplate, language: str, said: Wording) -> TemplateTranslation:
+    return TemplateTranslation(template_id=template.id, language=language, **asdict(said))
+
+
+async def _still(template: NotificationTemplate) -> bool:
+    return await NotificationTemplate.exists(id=template.id)
+
+
+async def _free_name(name: str) -> str:
+    name, why = cleaned_line(name), why_refused(name)
+    if why or not 0 < len(name) <= 100:
+        raise InputRefused({"name": "use one line of at most 100 characters"})
+    if await NotificationTemplate.filter(name=name).exists():
+        raise InputRefused({"name": "another template has this name"})
+    return name
+
+
+def _check_own(template: NotificationTemplate) -> None:
+    if template.system:
+        raise InputRefused({"": "this template belongs to the system: clone it instead"})

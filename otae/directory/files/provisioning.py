@@ -1,0 +1,229 @@
+"""Files of people as orders: taken, looked through, shown line by line, and imported when somebody says so.
+
+reading → checking → ready → importing → done, and cancelled from everywhere before done. Whoever works on a file holds
+it by a lease; a line leaves its state in the transaction that writes its person, so that a worker that died, and the
+same file a second time, change nothing twice. The steps themselves stand in `otae.directory.files.import_steps`.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import BinaryIO, Final, TypeAlias
+from uuid import UUID
+
+from tortoise.functions import Count
+
+from otae.directory.files import formats, spreadsheets
+from otae.directory.person_fields import printable
+from otae.errors import InputRefused, StaleState
+from otae.store import audit, leases
+from otae.store.database import transaction
+from otae.store.desk import Desk
+from otae.store.models import PeopleImport, PeopleImportLine
+from otae.store.paging import older
+
+#: Names for those who show rows and may not know the tables.
+ImportRow: TypeAlias = PeopleImport
+LineRow: TypeAlias = PeopleImportLine
+
+#: What the bell rings.
+BELL: Final = "import"
+SEALED_FILE, SEALED_PASSWORD = "people-import.file", "people-import.password"
+#: Most bytes of a file.
+MOST_BYTES: Final = 10 * 1024 * 1024
+#: A file that nobody imported within this time is cancelled, and its passwords are forgotten.
+WAITS: Final = timedelta(hours=24)
+NO_HEADINGS: Final = "no heading says which column holds the user names: call one user, or choose the format"
+_PAGE: Final = 500
+#: All that pages show of a file; its bytes stay away.
+_SHOWN: Final = (
+    "id", "kind", "file_name", "encoding", "status", "rows", "created_by", "created_at", "started_at", "finished_at",
+)  # fmt: skip
+
+
+class Status(StrEnum):
+    """Where a file stands."""
+
+    READING = "reading"
+    CHECKING = "checking"
+    READY = "ready"
+    IMPORTING = "importing"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+#: Those in which a worker has something to do.
+MOVING: Final = (Status.READING, Status.CHECKING, Status.IMPORTING)
+ENDED: Final = (Status.DONE, Status.CANCELLED)
+MOVES: Final[Mapping[str, frozenset[str]]] = {
+    Status.READING: frozenset({Status.CHECKING, Status.CANCELLED}),
+    Status.CHECKING: frozenset({Status.READY, Status.CANCELLED}),
+    Status.READY: frozenset({Status.IMPORTING, Status.CANCELLED}),
+    Status.IMPORTING: frozenset({Status.DONE, Status.CANCELLED}),
+    Status.DONE: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+
+
+class Finding(StrEnum):
+    """What a line comes to; ``added`` and ``saved`` are what became of ``new`` and ``changed``."""
+
+    LISTED = "listed"
+    NEW = "new"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+    ADDED = "added"
+    SAVED = "saved"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a file is: how many lines were read, how many came to each finding, how many passwords it would set."""
+
+    rows: int
+    findings: Mapping[str, int]
+    passwords: int
+
+    @property
+    def checked(self) -> int:
+        """How many lines were compared with who is there."""
+        return sum(self.findings.values()) - self.findings[Finding.LISTED]
+
+    @property
+    def wanted(self) -> int:
+        """How many lines change something, imported or not yet."""
+        return self.waiting + self.done
+
+    @property
+    def waiting(self) -> int:
+        """How many lines are still to be imported."""
+        return self.findings[Finding.NEW] + self.findings[Finding.CHANGED]
+
+    @property
+    def done(self) -> int:
+        """How many people were added or changed."""
+        return self.findings[Finding.ADDED] + self.findings[Finding.SAVED]
+
+
+async def take(
+    desk: Desk, file: BinaryIO, name: str, *, kind: str = "", now: datetime, actor: str, hold: bool = False
+) -> PeopleImport:
+    """Store a file, sealed, to be looked through by a worker; nobody is added before `start`.
+
+    ``kind``: one of `formats.IMPORTED`, "" to be told by the file itself. ``hold``: keep workers away for a lease, to
+    work on it oneself. Raises InputRefused ("file", "kind").
+    """
+    file.seek(0)
+    if len(data := file.read(MOST_BYTES + 1)) > MOST_BYTES:
+        raise InputRefused({"file": "a file may have 10 MiB: split it"})
+    if not spreadsheets.is_text(file):
+        raise InputRefused({"file": "this is no text file: save the table as CSV (UTF-8)"})
+    encoding, lines = spreadsheets.measure(file)
+    if lines > formats.MOST_LINES + 1:
+        raise InputRefused({"file": f"a file may have {formats.MOST_LINES} lines: split it"})
+    if not data.strip() or not lines:
+        raise InputRefused({"file": "this file has no line that names a user"})
+    if (kind or formats.USERS) not in formats.IMPORTED:
+        raise InputRefused({"kind": f"choose one of {', '.join(formats.IMPORTED)}"})
+    chosen = kind or formats.detect(file, encoding)
+    if chosen is None or (chosen == formats.CSV and not formats.has_headings(file, encoding)):
+        raise InputRefused({"file": NO_HEADINGS})
+    if chosen == formats.CSV and (secret := formats.password_columns(file, encoding)):
+        raise InputRefused({"file": f"call the column {secret[0][:40]} password, or take it out of the file"})
+    row = PeopleImport(kind=chosen, file_name=printable(name) or "file", encoding=encoding)
+    row.file_sealed = desk.vault.seal(data, row.id, SEALED_FILE)
+    row.created_by, row.created_at, row.lease_until = actor[:100], now, now + leases.LEASE if hold else None
+    async with transaction():
+        await row.save(force_create=True)
+        await _record(row, "taken", now=now, actor=actor)
+    if not hold:
+        desk.bell.ring(BELL, row.id)
+    return row
+
+
+async def find(import_id: UUID) -> PeopleImport | None:
+    """Return the file with this id, without its bytes; None when there is none."""
+    return await PeopleImport.filter(id=import_id).only(*_SHOWN).first()
+
+
+async def listed(before: UUID | None = None, limit: int = 50) -> list[PeopleImport]:
+    """Return files, newest first, those older than ``before``."""
+    rows = PeopleImport.all()
+    if before and (last := await find(before)):
+        rows = rows.filter(older(last))
+    return await rows.order_by("-created_at", "-id").limit(limit).only(*_SHOWN)
+
+
+async def start(desk: Desk, row: PeopleImport, *, now: datetime, actor: str) -> None:
+    """Begin to write what was found; StaleState when somebody else decided just before."""
+    await move(row, Status.IMPORTING, now=now, actor=actor, what="started", started_at=now)
+    desk.bell.ring(BELL, row.id)
+
+
+async def cancel(row: PeopleImport, *, now: datetime, actor: str) -> None:
+    """Write nothing further, for good, and forget the file's passwords; what was written stays. Raises as `start`."""
+    await move(row, Status.CANCELLED, now=now, actor=actor, what="cancelled", finished_at=now, file_sealed=None)
+    await PeopleImportLine.filter(people_import_id=row.id).update(password_sealed=None)
+
+
+async def cancel_forgotten(*, now: datetime) -> int:
+    """Cancel files that nobody imported within WAITS, and return how many."""
+    rows = await PeopleImport.filter(status=Status.READY, created_at__lte=now - WAITS).limit(_PAGE)
+    for row in rows:
+        await cancel(row, now=now, actor="clock")
+    return len(rows)
+
+
+async def move(row: PeopleImport, to: Status, *, now: datetime, actor: str, what: str, **changes: object) -> None:
+    """Move ``row`` from where we saw it, and record who did it; StaleState when it is no longer there."""
+    if to not in MOVES[row.status]:
+        raise StaleState(f"an import that is {row.status} cannot become {to}")
+    async with transaction():
+        if await PeopleImport.filter(id=row.id, status=row.status).update(status=to, **changes) != 1:
+            raise StaleState(f"import {row.id} is no longer {row.status}")
+        if what:
+            await _record(row, what, now=now, actor=actor)
+    row.update_from_dict({"status": to, **changes})
+
+
+async def claim(import_id: UUID, now: datetime) -> PeopleImport | None:
+    """Take a file for one step; None when somebody else has it or there is nothing to do."""
+    return await leases.claim(PeopleImport, import_id, MOVING, now)
+
+
+async def waiting(now: datetime) -> list[UUID]:
+    """Return the files that a worker should be hinted at."""
+    return await leases.waiting(PeopleImport, MOVING, now)
+
+
+async def progress(row: PeopleImport) -> Progress:
+    """Count how far a file is."""
+    lines = PeopleImportLine.filter(people_import_id=row.id).annotate(total=Count("id"))
+    counted = {each["status"]: each["total"] for each in await lines.group_by("status").values("status", "total")}
+    sets = PeopleImportLine.filter(people_import_id=row.id, status__in=[Finding.NEW, Finding.CHANGED])
+    passwords = await sets.filter(password_sealed__not_isnull=True).count()
+    return Progress(row.rows, {finding: counted.get(finding, 0) for finding in Finding}, passwords)
+
+
+async def lines(row: PeopleImport, *, show: str = "", after: int = 0, limit: int = 50) -> list[PeopleImportLine]:
+    """Return lines by number, those behind ``after``; ``show``: a finding, "" for all. Their passwords stay away."""
+    found = PeopleImportLine.filter(people_import_id=row.id, number__gt=after)
+    if show:
+        done = {Finding.NEW: Finding.ADDED, Finding.CHANGED: Finding.SAVED}
+        found = found.filter(status__in=[each for each in (show, done.get(Finding(show))) if each])
+    names = ("id", "number", "name", "given", "status", "changes", "reason", "person_id")
+    return await found.order_by("number").limit(limit).only(*names)
+
+
+async def every_line(row: PeopleImport, show: str = "") -> AsyncIterator[list[PeopleImportLine]]:
+    """Give all lines of a file, a page at a time."""
+    after = 0
+    while page := await lines(row, show=show, after=after, limit=_PAGE):
+        yield page
+        after = page[-1].number
+
+
+async def _record(row: PeopleImport, what: str, *, now: datetime, actor: str) -> None:
+    await audit.record(actor, f"people-import.{what}", now=now, subject=str(row.id), detail=row.file_name)

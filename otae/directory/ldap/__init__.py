@@ -1,0 +1,1 @@
+"""LDAP servers and Active Directory: connections, searches, schemas, groups."""

@@ -1,0 +1,35 @@
+"""Telling people that their invitation ended, if they were sent it: withdrawn, or expired."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from tortoise.expressions import Q
+
+from otae.delivery.queue import outbox
+from otae.delivery.queue.outcomes import DATA
+from otae.store import properties
+from otae.store.models import Delivery, Invitation, Person
+
+REVOKED: Final = "revoked"
+EXPIRED: Final = "expired"
+#: What may have reached somebody: sent, on its way past its last word, or nobody knows.
+_MAY_HAVE_ARRIVED: Final = Q(status="sent") | Q(phase=DATA) | Q(outcome_unknown=True)
+
+
+async def tell(invitation: Invitation, kind: str, *, now: datetime) -> UUID | None:
+    """Queue the message that ``invitation`` is REVOKED or EXPIRED and return its id; call inside that transaction.
+
+    It goes where the link went last. None, and nothing queued, while the server property notification.revoked or
+    notification.expired is off, when the link was never sent, for a rehearsal, and for a person who is disabled.
+    """
+    if invitation.rehearsal or not await properties.flag(f"notification.{kind}"):
+        return None
+    link = Q(kind="url") | Q(kind__startswith="reminder-")
+    sent = await Delivery.filter(link, _MAY_HAVE_ARRIVED, invitation_id=invitation.id).order_by("-created_at").first()
+    if sent is None or await Person.exists(id=invitation.person_id, disabled=True):
+        return None
+    delivery = await outbox.enqueue(
+        invitation, kind, invitation.generation, sent.recipient, now=now, channel=sent.channel
+    )
+    return delivery.id

@@ -1,0 +1,178 @@
+"""The Mac's line to the server: TLS as a Mac believes it, another address when told, and a record of what went over it.
+
+``connect_to`` works like curl's option of that name: wherever the public origin is met, the connection goes to another
+base URL, while the URL, the Host header, the name in TLS and the cookies stay the public origin's.
+"""
+
+import ssl
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx2
+from cryptography import x509
+
+from otae.rehearsal.report import MacRefuses
+from otae.signing.certificates import pem
+
+#: Seconds for one request; a router in front gives up after 30.
+PATIENCE = 40
+
+
+class ServerRefuses(MacRefuses):
+    """The server said no. ``answer`` is what it said; ``code`` the first word of it."""
+
+    def __init__(self, what: str, answer: "Answer") -> None:
+        self.answer = answer
+        said = answer.content[:300].decode("utf-8", "replace").strip() if answer.is_text else answer.content_type
+        super().__init__(f"{what}: the server answered {answer.status} {said}")
+
+    @property
+    def code(self) -> str:
+        """The stable code in the answer, "" when it is no line of text."""
+        return self.answer.code
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer. ``content_type``: without parameters, in lower case; ``url``: where it came from in the end."""
+
+    status: int
+    content_type: str
+    content: bytes = field(repr=False)
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the content is a line for people."""
+        return self.content_type == "text/plain"
+
+    @property
+    def code(self) -> str:
+        """The first word of a line of text, "" for anything else."""
+        return self.content.decode("utf-8", "replace").partition(" ")[0].strip() if self.is_text else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One body that went over the line. ``name`` ends in ".sent" or ".received"."""
+
+    name: str
+    content: bytes = field(repr=False)
+
+
+class Elsewhere(httpx2.AsyncBaseTransport):
+    """Carries requests for one origin to another base URL, with everything else about them unchanged."""
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport, public_url: str, connect_to: str) -> None:
+        self._inner = inner
+        self._public, self._actual = httpx2.URL(public_url), httpx2.URL(connect_to)
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send ``request``, to the other address when it is for the public origin."""
+        if _origin(request.url) != _origin(self._public):
+            return await self._inner.handle_async_request(request)
+        url = request.url.copy_with(scheme=self._actual.scheme, host=self._actual.host, port=self._actual.port)
+        extensions = {**request.extensions, "sni_hostname": self._public.host}
+        stream = request.stream
+        if not isinstance(stream, AsyncIterable):
+            raise TypeError("an async client streams asynchronously")
+        moved = httpx2.Request(request.method, url, headers=request.headers, stream=stream, extensions=extensions)
+        return await self._inner.handle_async_request(moved)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._inner.aclose()
+
+
+def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port or {"https": 443, "http": 80}.get(url.scheme)
+
+
+def trust(roots: Iterable[x509.Certificate], *, system: bool) -> ssl.SSLContext:
+    """A client's TLS context (1.2 and later) that believes ``roots``, and with ``system`` this machine's store too."""
+    context = ssl.create_default_context() if system else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cadata=pem(*roots).decode("ascii"))
+    return context
+
+
+class Line:
+    """An HTTP client that keeps cookies and records bodies. Use it as an async context manager.
+
+    ``public_url``: the origin the server calls itself; ``roots``: whom TLS believes; ``system``: this machine's store
+    as well, for a server behind somebody else's router.
+    """
+
+    def __init__(
+        self, public_url: str, roots: Sequence[x509.Certificate], *, system: bool = False, connect_to: str | None = None
+    ) -> None:
+        self.public_url = public_url
+        self.messages: list[Message] = []
+        inner = httpx2.AsyncHTTPTransport(verify=trust(roots, system=system), trust_env=False)
+        transport = Elsewhere(inner, public_url, connect_to) if connect_to else inner
+        self._client = httpx2.AsyncClient(transport=transport, timeout=PATIENCE, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.__aexit__(kind, error, trace)
+
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        name: str,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request and return its answer; redirects are the caller's to follow.
+
+        Raises MacRefuses when the server cannot be reached or its certificate is not believed.
+        """
+        try:
+            response = await self._client.request(method, url, content=content, headers=headers)
+        except httpx2.HTTPError as error:
+            where, cause = url.partition("?")[0], _tls_fault(error)  # a query may hold an invitation token
+            if cause is not None:
+                raise MacRefuses(f"the certificate of {where} is not trusted: {cause}") from error
+            raise MacRefuses(f"{where} cannot be reached: {str(error) or type(error).__name__}") from error
+        except httpx2.InvalidURL as error:
+            raise MacRefuses("an address that is none") from error
+        if content:
+            self.messages.append(Message(f"{name}.sent", content))
+        self.messages.append(Message(f"{name}.received", response.content))
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return Answer(response.status_code, kind, response.content, str(response.url), response.headers)
+
+    def last(self, name: str) -> bytes:
+        """The newest body recorded under ``name``; KeyError without one."""
+        for message in reversed(self.messages):
+            if message.name == name:
+                return message.content
+        raise KeyError(name)
+
+    def write_to(self, folder: Path) -> list[Path]:
+        """Write every recorded body into ``folder``, numbered in order, and return the files."""
+        folder.mkdir(parents=True, exist_ok=True)
+        files = [folder / f"{number:03d}-{message.name}" for number, message in enumerate(self.messages)]
+        for file, message in zip(files, self.messages, strict=True):
+            file.write_bytes(message.content)
+        return files
+
+
+def _tls_fault(error: BaseException | None) -> str | None:
+    """The reason of a failed certificate check somewhere under ``error``, None for another failure."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message
+        error = error.__cause__ or error.__context__
+    return None

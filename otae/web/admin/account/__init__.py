@@ -1,0 +1,1 @@
+"""Console → the administrator's own account, signing in and out."""

@@ -1,0 +1,117 @@
+"""An administrator's own account: where notices go, the password, and the browsers that are signed in."""
+
+from typing import Final
+from uuid import UUID
+
+from starlette.responses import Response
+
+from otae.accounts import notice_addresses, own_account, password_strength
+from otae.contacts import LONGEST, shown_address
+from otae.directory.person_fields import DOMAIN
+from otae.errors import Busy, InputRefused, SigninFailed, SlowDown
+from otae.web import guards
+from otae.web.admin.page_parts import NamedForm, row_id
+from otae.web.forms import InputRequired, Length, PasswordField, StringField
+from otae.web.guards import Console
+from otae.web.pages import go, render
+from otae.words import gettext as _
+from otae.words import ngettext
+
+ACCOUNT: Final = "/admin/account"
+
+
+class AccountForm(NamedForm):
+    """An administrator's own settings."""
+
+    email = StringField(_("Mail address"), [Length(max=LONGEST)], filters=[shown_address])
+
+
+class PasswordForm(NamedForm):
+    """The password that holds, and the next one, twice."""
+
+    current = PasswordField(
+        _("Your password now"), [InputRequired(_("is missing")), Length(max=password_strength.LONGEST)]
+    )
+    password = PasswordField(_("The new one"), [InputRequired(_("is missing")), Length(max=password_strength.LONGEST)])
+    again = PasswordField(_("The new one again"), [InputRequired(_("is missing"))])
+
+
+async def show(visit: Console) -> Response:
+    """Show one's own account."""
+    return await _page(visit)
+
+
+async def change(visit: Console) -> Response:
+    """Change where notices go."""
+    form = await AccountForm.read(visit.request)
+    if form.validate():
+        try:
+            text = form.email.data or ""
+            await notice_addresses.set_address(visit.actor, text, now=visit.now, actor=visit.actor)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        else:
+            return go(ACCOUNT, "success", _("Your settings were saved."))
+    return await _page(visit, form, status=422)
+
+
+async def change_password(visit: Console) -> Response:
+    """Take another password; every other browser is signed out."""
+    form = await PasswordForm.read(visit.request)
+    status = 422
+    if form.validate() and form.password.data != form.again.data:
+        form.again.errors = [_("the two passwords differ")]
+    if not form.all_errors:
+        given = (form.current.data, form.password.data, guards.browser_of(visit))
+        try:
+            arrival = await own_account.change_password(visit.desk, visit.actor, *given, now=visit.now)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        except SigninFailed:
+            form.current.errors = [_("this is not your password")]
+        except Busy as refusal:
+            form.form_errors, status = [_(refusal.words)], 503
+        except SlowDown as refusal:
+            form.current.errors, status = [_("too many attempts: try again in %d s") % refusal.seconds], 429
+        else:
+            done = _("Your password was changed, and every other browser signed out.")
+            return guards.let_in(arrival, go(ACCOUNT, "success", done))
+    return await _page(visit, password=form, status=status)
+
+
+async def end_session(visit: Console) -> Response:
+    """Sign one other browser out."""
+    return await _end(visit, only=row_id(visit.request))
+
+
+async def end_others(visit: Console) -> Response:
+    """Sign every other browser out."""
+    return await _end(visit)
+
+
+async def _end(visit: Console, only: UUID | None = None) -> Response:
+    whose, this = visit.administrator.id, _secret(visit)
+    ended = await own_account.end_sessions(whose, this=this, only=only, now=visit.now, actor=visit.actor)
+    if not ended:
+        return go(ACCOUNT, "info", _("No other browser was signed in any more."))
+    said = ngettext("%(num)d browser was signed out.", "%(num)d browsers were signed out.", ended)
+    return go(ACCOUNT, "success", said % {"num": ended})
+
+
+async def _page(
+    visit: Console, notices: AccountForm | None = None, *, password: PasswordForm | None = None, status: int = 200
+) -> Response:
+    browsers = await own_account.signed_in(visit.administrator.id, this=_secret(visit), now=visit.now)
+    context = {
+        "form": notices or AccountForm(data={"email": await notice_addresses.address_of(visit.actor)}),
+        "password": password or PasswordForm(),
+        "browsers": browsers,
+        "elsewhere": len([each for each in browsers if not each.is_this]),
+        "own": visit.administrator.domain == DOMAIN,
+        "shortest": password_strength.SHORTEST,
+    }
+    return render(visit.request, "admin/account/account.html", context, status=status)
+
+
+def _secret(visit: Console) -> str:
+    return visit.request.cookies.get(guards.CONSOLE_COOKIE, "")

@@ -1,0 +1,1 @@
+"""Console → Manage: invitations, people, groups and Macs."""

@@ -1,0 +1,213 @@
+"""Manage → Users → import and export: a file, what it would change, how far it is, and what became of each line."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Final
+
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+
+from otae.directory.files import export as exporting
+from otae.directory.files import formats, provisioning
+from otae.directory.files.import_preview import previews
+from otae.directory.files.provisioning import Finding, ImportRow, LineRow, Progress, Status
+from otae.directory.files.spreadsheets import written
+from otae.errors import InputRefused, StaleState
+from otae.web.admin.manage.users import USERS
+from otae.web.admin.page_parts import NamedForm, address, download, found, number, one_of, row_id
+from otae.web.failures import NotFound
+from otae.web.forms import FileField, SelectField
+from otae.web.guards import Console
+from otae.web.pages import go, render, wants_part
+from otae.web.paths import UPLOAD_CAP
+from otae.words import gettext as _
+
+WHERE: Final = f"{USERS}/imports"
+#: Where a file is sent to.
+UPLOAD: Final = f"{USERS}/import/upload"
+PAGE: Final = 50
+#: Imports that are listed under the form.
+LISTED: Final = 20
+#: The highest line an address may name.
+MOST: Final = 10_000_000
+
+#: Where a file stands → its word.
+STANDS: Final = {
+    "reading": _("Reading the file"),
+    "checking": _("Comparing it with who is there"),
+    "ready": _("Ready, nothing written yet"),
+    "importing": _("Importing"),
+    "done": _("Done"),
+    "cancelled": _("Cancelled"),
+}
+KINDS: Final = {
+    "users": _("Provisioning file of users"),
+    "properties": _("Provisioning file of properties"),
+    "csv": _("CSV with headings"),
+    "no-passwords": _("Provisioning file of users, passwords left out"),
+}
+#: What a line comes to → its word.
+FINDINGS: Final = {
+    "listed": _("not looked at yet"),
+    "new": _("new"),
+    "changed": _("changes"),
+    "unchanged": _("unchanged"),
+    "refused": _("refused"),
+    "added": _("added"),
+    "saved": _("changed"),
+}
+#: What the list of lines can be narrowed to → its word.
+SHOWN: Final = {
+    "": _("All lines"),
+    "new": _("New"),
+    "changed": _("Changes"),
+    "unchanged": _("Unchanged"),
+    "refused": _("Refused"),
+}
+#: What is written of a person → its word.
+CHANGES: Final = {
+    "display_name": _("Name"),
+    "email": _("E-mail"),
+    "phone": _("Phone"),
+    "language": _("Language"),
+    "role": _("Role"),
+    "properties": _("Properties"),
+    "groups": _("Groups"),
+    "disabled": _("Disabled"),
+}
+
+
+class ImportForm(NamedForm):
+    """Which file, and of which format."""
+
+    file = FileField(_("File"))
+    kind = SelectField(_("Format"), choices={"": _("Told by the file itself"), **KINDS})
+
+
+async def blank(visit: Console) -> Response:
+    """Ask for a file, and list those that came before."""
+    return await _ask(visit, ImportForm())
+
+
+async def take(visit: Console) -> Response:
+    """Take a file and begin to look it through."""
+    async with visit.request.form(max_files=1, max_fields=10, max_part_size=UPLOAD_CAP) as sent:
+        form, chosen = await ImportForm.read(visit.request), sent.get("file")
+        if not isinstance(chosen, UploadFile) or not chosen.filename:
+            form.refuse(InputRefused({"file": _("choose a file")}))
+        elif form.validate():
+            try:
+                row = await provisioning.take(
+                    visit.desk,
+                    chosen.file,
+                    chosen.filename,
+                    kind=form.kind.data or "",
+                    now=visit.now,
+                    actor=visit.actor,
+                )
+            except InputRefused as refusal:
+                form.refuse(refusal)
+            else:
+                return go(f"{WHERE}/{row.id}")
+    return await _ask(visit, form, status=422)
+
+
+async def show(visit: Console) -> Response:
+    """Show how far a file is, and its lines; both as a block when it asks for news."""
+    row = found(await provisioning.find(row_id(visit.request)))
+    counted, here = await provisioning.progress(row), f"{WHERE}/{row.id}"
+    context = {
+        "row": row,
+        "counted": counted,
+        "mark": _mark(row, counted),
+        "stands": STANDS,
+        "kinds": KINDS,
+        "here": here,
+        "final": row.status in provisioning.ENDED or row.status == Status.READY,
+    }
+    part = wants_part(visit.request)
+    if part and visit.request.query_params.get("seen") == context["mark"]:
+        return Response(status_code=204)
+    wanted, after = one_of(visit.request, "show", SHOWN), number(visit.request, "after", MOST)
+    lines = await provisioning.lines(row, show=wanted, after=after, limit=PAGE + 1)
+    shown = lines[:PAGE]
+    writes = await previews(shown)
+    context |= {
+        "lines": list(zip(shown, writes, strict=True)),
+        "wanted": wanted,
+        "shown": SHOWN,
+        "findings": FINDINGS,
+        "changes": CHANGES,
+    }
+    context |= {
+        "first": address(here, show=wanted) if after else "",
+        "more": address(here, show=wanted, after=shown[-1].number) if len(lines) > PAGE else "",
+        "again": address(here, show=wanted, after=after, seen=context["mark"]),
+    }
+    return render(visit.request, "admin/manage/imports/show.html", context, block="news" if part else None)
+
+
+async def start(visit: Console) -> Response:
+    """Begin to write what was found."""
+    return await _do(visit, partial(provisioning.start, visit.desk))
+
+
+async def cancel(visit: Console) -> Response:
+    """Write nothing further."""
+    return await _do(visit, provisioning.cancel)
+
+
+async def result(visit: Console) -> Response:
+    """Hand out what became of each line, as CSV; it is written while it is read."""
+    row, wanted = found(await provisioning.find(row_id(visit.request))), one_of(visit.request, "show", SHOWN)
+    return download(_results(row, wanted), f"import-{row.id}.csv")
+
+
+async def export(visit: Console) -> Response:
+    """Hand out all local people, in one of the formats that can be imported."""
+    kind = visit.request.path_params["kind"]
+    if kind not in formats.KINDS:
+        raise NotFound
+    return download(exporting.people(kind), "users.csv" if kind == formats.CSV else f"users-{kind}.csv")
+
+
+def cells(line: LineRow) -> list[str]:
+    """Return one line's result as HEADINGS name its cells."""
+    return [str(line.number), line.name, line.status, " ".join(line.changes), line.reason]
+
+
+#: Names of what `cells` returns.
+HEADINGS: Final = ("line", "user", "result", "changes", "reason")
+
+
+async def _results(row: ImportRow, show: str) -> AsyncIterator[str]:
+    yield written([HEADINGS])
+    async for page in provisioning.every_line(row, show):
+        yield written(cells(line) for line in page)
+
+
+async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Response:
+    row = found(await provisioning.find(row_id(visit.request)))
+    try:
+        await change(row, now=visit.now, actor=visit.actor)
+    except StaleState:
+        return go(f"{WHERE}/{row.id}", "warning", _("It had moved on meanwhile; here is where it stands."))
+    return go(f"{WHERE}/{row.id}")
+
+
+async def _ask(visit: Console, form: ImportForm, *, status: int = 200) -> Response:
+    context = {
+        "form": form,
+        "rows": await provisioning.listed(limit=LISTED),
+        "stands": STANDS,
+        "kinds": KINDS,
+        "where": WHERE,
+        "upload": UPLOAD,
+        "most_lines": formats.MOST_LINES,
+    }
+    return render(visit.request, "admin/manage/imports/add.html", context, status=status)
+
+
+def _mark(row: ImportRow, counted: Progress) -> str:
+    """Return a text that changes when what is shown changes."""
+    return f"{row.status}-{row.rows}-" + "-".join(str(counted.findings[each]) for each in Finding)

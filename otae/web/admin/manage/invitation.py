@@ -1,0 +1,261 @@
+"""The page of one invitation: where it stands, what was done, what can be done."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from starlette.responses import PlainTextResponse, Response
+
+from otae.errors import InputRefused, ModeOff, Refusal
+from otae.invitations import channels, lifecycle, resend_recipient, terms
+from otae.invitations import recipient_changes as changes
+from otae.invitations.channels import CARD
+from otae.invitations.details import Details, InvitationRow, read
+from otae.invitations.modes import MODES, title_of
+from otae.mdm.devices import find_device
+from otae.overview.progress import progress_of
+from otae.web.admin import remedies
+from otae.web.admin.manage import pin_card, timeline
+from otae.web.admin.manage import recipient_changes as since
+from otae.web.admin.manage.statuses import OWNERSHIPS, PLATFORMS, STATUSES
+from otae.web.admin.manage.waiting_for import waiting
+from otae.web.admin.page_parts import SENT_ALREADY, NamedForm, is_sent_again, new_form_id
+from otae.web.failures import NotFound
+from otae.web.forms import StringField, sent_fields
+from otae.web.guards import Console
+from otae.web.pages import go, render, wants_part
+from otae.words import exact, span
+from otae.words import gettext as _
+
+WHERE: Final = "/admin/invitations"
+TEMPLATE: Final = "admin/manage/invitations/show.html"
+
+
+class ExtendForm(NamedForm):
+    """Until when an invitation is to work, in UTC; empty for its mode's whole time."""
+
+    until = StringField(_("Works until"))
+
+    def time(self) -> datetime | None:
+        """Return what was entered; InputRefused for what is no time."""
+        text = (self.until.data or "").strip()
+        try:
+            return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
+        except ValueError:
+            raise InputRefused({"until": _("use a date and a time, such as 2026-12-24 18:00")}) from None
+
+
+async def show(visit: Console) -> Response:
+    """Show the page, or only what changes while a Mac is on its way; 204 when nothing has."""
+    details = await _details(visit)
+    context = await _context(visit, details)
+    if not wants_part(visit.request):
+        return render(visit.request, TEMPLATE, context)
+    if visit.request.query_params.get("seen") == context["mark"]:
+        return Response(status_code=204)
+    return render(visit.request, TEMPLATE, context, block="progress")
+
+
+async def show_once(visit: Console, created: lifecycle.Created, words: str) -> Response:
+    """Show the page with the PIN just made, or its card: this answer is the only place where it ever stands."""
+    details = await _details(visit, created.invitation.id)
+    context = await _context(visit, details) | {"pin": created.pin, "flash": {"kind": "success", "text": words}}
+    if details.invitation.pin_channel == CARD:
+        way = await pin_card.way_of(visit.desk.settings.public_url, created)
+        context |= {"way": way, "code": pin_card.code_of(way.url) if way.url else None}
+        return render(visit.request, "admin/manage/invitations/card.html", context)
+    return render(visit.request, TEMPLATE, context)
+
+
+async def resend(visit: Console) -> Response:
+    """Send link and PIN again, once it is said to which address when that changed; a PIN by hand is shown here."""
+    chosen = str((await sent_fields(visit.request)).get("address", ""))
+    if not chosen:
+        row = (await _details(visit)).invitation
+        found = await changes.since(visit.desk, row, now=visit.now)
+        if not found.gone and any(each.field in resend_recipient.REACHED_BY for each in found.changes):
+            return since.ask(visit, row, found)
+    step = partial(lifecycle.resend, address=chosen or resend_recipient.NEW)
+    return await _again(visit, step, lambda _row: _("The invitation is being sent again."))
+
+
+async def ask_extend(visit: Console) -> Response:
+    """Ask until when the invitation is to work: by default its mode's whole time from now."""
+    details = await _details(visit)
+    end = await lifecycle.usual_end(details.invitation, now=visit.now)
+    return await _ask_extend(
+        visit, details, ExtendForm(data={"until": _minute(end + timedelta(seconds=59)) if end else ""})
+    )
+
+
+async def extend(visit: Console) -> Response:
+    """Give the invitation more time; one that had ended may get a PIN that is shown here."""
+    form = await ExtendForm.read(visit.request)
+    details = await _details(visit)
+    try:
+        until = form.time()
+        lifecycle.check_end(until, now=visit.now)
+    except InputRefused as refusal:
+        form.refuse(InputRefused({"until": "; ".join(refusal.fields.values())}))
+        return await _ask_extend(visit, details, form, status=422)
+    step = partial(lifecycle.extend, until=until)
+    return await _again(visit, step, lambda row: _until(row.valid_until))
+
+
+async def _ask_extend(visit: Console, details: Details, form: ExtendForm, *, status: int = 200) -> Response:
+    row = details.invitation
+    end = await lifecycle.usual_end(row, now=visit.now)
+    context = {
+        "form": form,
+        "invitation": row,
+        "person": row.person,
+        "address": _page(row),
+        "form_id": new_form_id(),
+        "works": _works(row, visit.now),
+        "lasts": span(end - visit.now) if end else "",
+        "soonest": _minute(visit.now),
+        "latest": _minute(visit.now + terms.LONGEST),
+    }
+    return render(visit.request, "admin/manage/invitations/extend.html", context, status=status)
+
+
+def _until(end: datetime | None) -> str:
+    return _("The invitation works until %s.") % exact(end) if end else _("The invitation works until it is used.")
+
+
+def _minute(at: datetime) -> str:
+    """Return a time as a field of the type datetime-local takes it, in UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M}"
+
+
+async def _again(
+    visit: Console, step: Callable[..., Awaitable[lifecycle.Created]], said: Callable[[InvitationRow], str]
+) -> Response:
+    row = (await _details(visit)).invitation
+    if await is_sent_again(visit):
+        return go(_page(row), "info", SENT_ALREADY)
+    seen = visit.may("invitation.secret") and await channels.next_is_by_hand(row)
+    made: list[lifecycle.Created] = []
+
+    async def do(row: InvitationRow) -> str:
+        made.append(await step(visit.desk, row, now=visit.now, actor=visit.actor, show_pin=seen))
+        words = said(made[0].invitation)
+        return f"{words} {_('Note: %s.') % made[0].words}" if made[0].words else words
+
+    answer = await _do(visit, do)
+    return await show_once(visit, made[0], said(made[0].invitation)) if made and made[0].pin else answer
+
+
+async def revoke(visit: Console) -> Response:
+    """Withdraw the invitation."""
+
+    async def do(row: InvitationRow) -> str:
+        await lifecycle.revoke(visit.desk, row, now=visit.now, actor=visit.actor)
+        return _("The invitation is revoked.")
+
+    return await _do(visit, do)
+
+
+async def link(visit: Console) -> Response:
+    """Give the link to be passed on: as text for the script that copies it, else on the page.
+
+    That it was asked for stands in the timeline and the audit log.
+    """
+    details = await _details(visit)
+    try:
+        url = await lifecycle.copy_link(visit.desk, details.invitation, now=visit.now, actor=visit.actor)
+    except Refusal as refusal:
+        return go(_page(details.invitation), "danger", _(refusal.words))
+    if visit.request.headers.get("accept") == "text/plain":
+        return PlainTextResponse(url)
+    context = await _context(visit, await _details(visit))
+    return render(visit.request, TEMPLATE, context | {"url": url})
+
+
+async def _do(visit: Console, step: Callable[[InvitationRow], Awaitable[str]]) -> Response:
+    details = await _details(visit)
+    try:
+        done = await step(details.invitation)
+    except InputRefused as refusal:
+        row = details.invitation
+        helps = (
+            remedies.of_person(visit, row.person, row.mode)
+            if {"recipient", "pin_channel"} & set(refusal.fields)
+            else []
+        )
+        link = next(((each.href, each.words) for each in helps), None)
+        return go(_page(row), "danger", _("Not done: %s.") % "; ".join(refusal.fields.values()), link=link)
+    except ModeOff as refusal:
+        link = remedies.PAGES["mode"][:2] if visit.may("setting.see") else None
+        return go(_page(details.invitation), "danger", _(refusal.words), link=link)
+    except Refusal as refusal:
+        return go(_page(details.invitation), "danger", _(refusal.words))
+    return go(_page(details.invitation), "success", done)
+
+
+async def _details(visit: Console, wanted: UUID | None = None) -> Details:
+    found = await read(wanted or visit.request.path_params["id"], visit.reach, before=_before(visit))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _before(visit: Console) -> int | None:
+    """Return before which event the timeline is to be shown; None for its end."""
+    text = visit.request.query_params.get("before", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+async def _context(visit: Console, details: Details) -> dict[str, object]:
+    row, session = details.invitation, details.session
+    final, waits = details.is_final(visit.now), waiting(details, visit.now)
+    last = details.events[-1].id if details.events else 0
+    messages = "-".join(f"{kind}:{each.status}" for kind, each in sorted(details.deliveries.items()))
+    return {
+        "details": details,
+        "invitation": row,
+        "person": row.person,
+        "session": session,
+        "device": await find_device(session.udid, visit.reach) if session and session.udid else None,
+        "progress": (await progress_of([row], now=visit.now))[row.id],
+        "groups": timeline.groups(details.events),
+        "waits": waits,
+        "final": final,
+        "before": _before(visit),
+        "older": details.events[0].id if details.older else None,
+        "mark": f"{last}.{row.status}.{messages}.{waits.minutes(visit.now) if waits else 'still'}",
+        "address": _page(row),
+        "form_id": new_form_id(),
+        "status": STATUSES.get(row.status, row.status),
+        "mode": title_of(row.mode),
+        "ownership": OWNERSHIPS.get(row.ownership, row.ownership),
+        "platform": PLATFORMS.get(row.platform, row.platform),
+        "ended": row.status in {"redeemed", "revoked"},
+        "usable": _works(row, visit.now),
+        "extendable": row.status != "pending" or row.valid_until is not None,
+        "pin_state": _pin_state(details),
+        "pin_way": _(channels.WORDS.get(row.pin_channel, row.pin_channel)),
+        "pin": None,
+        "url": None,
+    }
+
+
+def _pin_state(details: Details) -> str:
+    """Say whether a PIN can be entered; nothing where the mode asks for none, or all is over."""
+    row = details.invitation
+    if row.status in {"redeemed", "revoked"} or not any(mode.name == row.mode and mode.secret for mode in MODES):
+        return ""
+    message = details.deliveries.get("pin")
+    if details.pin_works and message and message.status in {"failed", "bounced", "cancelled"}:
+        return _("did not reach the person")
+    return _("works") if details.pin_works else _("none that works")
+
+
+def _works(row: InvitationRow, now: datetime) -> bool:
+    return row.status == "pending" and (row.valid_until is None or row.valid_until > now)
+
+
+def _page(row: InvitationRow) -> str:
+    return f"{WHERE}/{row.id}"

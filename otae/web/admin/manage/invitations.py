@@ -1,0 +1,238 @@
+"""Enrollment invitations: the list with its filters, and the form that invites somebody."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final, Self
+from urllib.parse import urlencode
+from uuid import UUID, uuid4
+
+from starlette.datastructures import QueryParams
+from starlette.responses import Response
+
+from otae.directory import groups as directory
+from otae.directory import local
+from otae.directory.reach import Reach
+from otae.errors import InputRefused, StaleState
+from otae.invitations import channels, lifecycle, listing, orders, submissions
+from otae.invitations import groups as group_invitations
+from otae.invitations.details import InvitationRow
+from otae.invitations.modes import MODES, Mode, default_mode, enabled_modes, title_of
+from otae.overview.progress import PATIENCE, STEPS, progress_of
+from otae.store.paging import MOST_COUNTED
+from otae.web.admin import remedies
+from otae.web.admin.manage import invitation, picker
+from otae.web.admin.manage.statuses import OWNERSHIPS, STATUSES
+from otae.web.admin.manage.waiting_for import factors
+from otae.web.admin.terms_form import PIN_CHANNELS_SENT, TermsForm
+from otae.web.failures import Failure
+from otae.web.forms import BooleanField, HiddenField
+from otae.web.guards import Console, wrong_role
+from otae.web.pages import go, render, wants_part
+from otae.words import gettext as _
+
+WHERE: Final = "/admin/invitations"
+PAGE: Final = 50
+STUCK: Final = "stuck"
+HOUR: Final = timedelta(hours=1)
+#: What an address may name a row by, or nothing.
+ID: Final = re.compile(r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?")
+#: Groups and group invitations that one can choose from to narrow the list.
+CHOICES: Final = 200
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What the list is narrowed to; everything else that an address may ask for is refused."""
+
+    status: str = ""
+    mode: str = ""
+    ownership: str = ""
+    group: str = ""
+    order: str = ""
+    q: str = ""
+    after: str = ""
+
+    @classmethod
+    def read(cls, query: QueryParams) -> Self:
+        """Read an address; Failure 400 for an unknown name or value: nothing else can be filtered or sorted by."""
+        allowed = {
+            "status": {"", STUCK, *STATUSES},
+            "mode": {"", *(mode.name for mode in MODES)},
+            "ownership": {"", *OWNERSHIPS},
+        }
+        ids = {"group", "order"}
+        known = {"q", "after", *ids, *allowed}
+        unknown = set(query) - known
+        wrong = [name for name, values in allowed.items() if query.get(name, "") not in values]
+        wrong += [name for name in ids if not ID.fullmatch(query.get(name, ""))]
+        if unknown or wrong:
+            raise Failure(400, _("This list knows no such filter or order."), "filter-unknown")
+        return cls(**{name: query.get(name, "")[:100] for name in known})
+
+    def query(self, **changes: str) -> str:
+        """Return the address of the list with ``changes``; a changed filter begins at the newest again."""
+        values = {name: value for name, value in vars(self).items() if name != "after"} | changes
+        text = urlencode({name: value for name, value in values.items() if value})
+        return f"{WHERE}?{text}" if text else WHERE
+
+    def narrowed(self) -> listing.Narrowed:
+        """Return what the list is narrowed to, as the room takes it."""
+        group, order = (UUID(text) if text else None for text in (self.group, self.order))
+        return listing.Narrowed(self.mode, self.ownership, self.q, group, order)
+
+
+class InvitationForm(TermsForm):
+    """The form for one person.
+
+    ``despite``: id of the person who is to be invited although an invitation of theirs works already.
+    """
+
+    despite = HiddenField()
+    show_pin = BooleanField(_("Show me the PIN once"))
+
+
+async def index(visit: Console) -> Response:
+    """Show the list, or only its changing part."""
+    wanted = Filter.read(visit.request.query_params)
+    narrowed, status = wanted.narrowed(), wanted.status
+    counts = await listing.counts(visit.reach, narrowed)
+    if status == STUCK:
+        narrowed, status = replace(narrowed, stuck_since=visit.now - PATIENCE), ""
+    found = await listing.list_invitations(status, wanted.after, limit=PAGE + 1, narrowed=narrowed, reach=visit.reach)
+    rows, older = found[:PAGE], len(found) > PAGE
+    context = {
+        "wanted": wanted,
+        "rows": rows,
+        "progress": await progress_of(rows, now=visit.now),
+        "total": len(STEPS),
+        "older": wanted.query(after=str(rows[-1].id)) if older else "",
+        "tabs": [
+            ("", _("All"), _sum(counts.values())),
+            ("pending", STATUSES["pending"], counts["pending"]),
+            (STUCK, _("Stuck"), None),
+            *((name, words, counts[name]) for name, words in STATUSES.items() if name != "pending"),
+        ],
+        "modes": MODES,
+        "ownerships": OWNERSHIPS,
+        "statuses": STATUSES,
+        "title_of": title_of,
+        "groups": await directory.choices(limit=CHOICES, reach=visit.reach),
+        "group_orders": await group_invitations.listed(limit=CHOICES, reach=visit.reach),
+        "any_invitation": bool(rows) or await listing.any_invitation(visit.reach),
+        "any_person": len(await picker.domains()) > 1 or bool(await local.list_people(limit=1, reach=visit.reach)),
+    }
+    part = "list" if wants_part(visit.request) else None
+    return render(visit.request, "admin/manage/invitations/index.html", context, block=part)
+
+
+def _sum(numbers: Iterable[int]) -> int:
+    """Add counts up; where one of them was not counted to its end, the sum is not either."""
+    return min(sum(numbers), MOST_COUNTED + 1)
+
+
+async def blank(visit: Console) -> Response:
+    """Show an empty form; an address may name the recipient."""
+    recipient = visit.request.query_params.get("recipient", "")[:201]
+    chosen = {"form_id": str(uuid4()), "mode": (await default_mode()).name, "recipient": recipient}
+    form = await InvitationForm(data=chosen).prepare()
+    return await _show(visit, form)
+
+
+async def add(visit: Console) -> Response:
+    """Invite; the same form sent twice invites once."""
+    form = await (await InvitationForm.read(visit.request)).prepare()
+    if not visit.may("invitation.secret") and (form.show_pin.data or await _is_by_hand(form)):
+        raise wrong_role()
+    live: list[InvitationRow] = []
+    if form.validate():
+        order = _order(form, visit.reach)
+        try:
+            async with submissions.once(_form_id(form), now=visit.now):
+                live = await lifecycle.live_of(visit.desk, order, now=visit.now)
+                _refuse_second(live, form)
+                created = await lifecycle.create(visit.desk, order, now=visit.now, actor=visit.actor)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+            form.remedies = await remedies.of_invitation(visit, order, refusal.fields)
+        except StaleState:
+            return go(WHERE, "info", _("This form was sent already; here is what came of it."))
+        else:
+            where = f"{WHERE}/{created.invitation.id}"
+            if created.pin:
+                return await invitation.show_once(visit, created, _("The invitation was created."))
+            return go(where, "success", _("The invitation was created."))
+    return await _show(visit, form, live=live, status=422)
+
+
+def _refuse_second(live: Sequence[InvitationRow], form: InvitationForm) -> None:
+    """Refuse, and leave the form good, while nobody said that somebody is to have another invitation."""
+    if live and form.despite.data != str(live[0].person_id):
+        raise InputRefused({})
+
+
+async def _is_by_hand(form: InvitationForm) -> bool:
+    """Tell whether the PIN would be shown to whoever sends this form."""
+    policy = (await channels.policies()).get(form.mode.data or "", "")
+    return (policy or form.pin_channel.data) in channels.BY_HAND
+
+
+async def people(visit: Console) -> Response:
+    """Return people that fit what is being typed, as choices for the field."""
+    return await _show(visit, await InvitationForm().prepare(), block="people")
+
+
+async def _show(
+    visit: Console,
+    form: InvitationForm,
+    *,
+    live: Sequence[InvitationRow] = (),
+    status: int = 200,
+    block: str | None = None,
+) -> Response:
+    if not visit.may("invitation.secret"):
+        form.pin_channel.choices = PIN_CHANNELS_SENT
+    asked = visit.request.query_params if block else {"recipient": form.recipient.data, "domain": form.domain.data}
+    people = await picker.people(visit, asked.get("recipient") or "", asked.get("domain") or "")
+    context = {
+        "form": form,
+        "live": live,
+        "title_of": title_of,
+        "people": people,
+        "sentences": {mode.name: sentence(mode) for mode in await enabled_modes()},
+        "any_person": len(form.domain.choices) > 1 or bool(await local.list_people(limit=1, reach=visit.reach)),
+    }
+    return render(visit.request, "admin/manage/invitations/add.html", context, status=status, block=block)
+
+
+def sentence(mode: Mode) -> str:
+    """Return what the person needs with ``mode``, and how long the invitation lasts."""
+    needs = _("The person needs %s.") % _and(factors(mode))
+    lasts = (
+        _("Valid for %d hours") % (mode.valid_for // HOUR) if mode.valid_for else _("Valid until it is used or revoked")
+    )
+    values = {"tries": mode.max_tries, "length": mode.pin_length}
+    if mode.pin_letters:
+        tries = _("; %(tries)d tries for a PIN of %(length)d letters and digits") % values
+    else:
+        tries = _("; %(tries)d tries for a PIN of %(length)d digits") % values
+    return f"{needs} {lasts}{tries if mode.secret else ''}."
+
+
+def _and(words: Iterable[str]) -> str:
+    *first, last = words
+    return _("%(first)s and %(last)s") % {"first": ", ".join(first), "last": last} if first else last
+
+
+def _order(form: InvitationForm, reach: Reach) -> orders.InvitationOrder:
+    user = picker.named(form.recipient.data, form.domain.data)
+    return orders.InvitationOrder(user, form.terms(), form.show_pin.data, reach=reach)
+
+
+def _form_id(form: InvitationForm) -> UUID:
+    """Return the form's own id; one made up by whoever left it out is as good as any."""
+    try:
+        return UUID(form.form_id.data or "")
+    except ValueError:
+        return uuid4()

@@ -1,0 +1,189 @@
+"""The page of one person: everything about them, and what can be done."""
+
+from typing import Final
+from uuid import UUID
+
+from starlette.responses import Response
+
+from otae.accounts import password_links, unlocking
+from otae.delivery.texts.languages import LANGUAGES
+from otae.directory import local, lookup, person_fields
+from otae.directory.lookup import PersonRow
+from otae.errors import InputRefused, StaleState
+from otae.invitations.modes import title_of
+from otae.overview import person as overview
+from otae.overview import removal
+from otae.web.admin.manage import timeline
+from otae.web.admin.manage.group_invitations import MAILS
+from otae.web.admin.manage.statuses import STATUSES
+from otae.web.admin.manage.users import USERS, UserForm
+from otae.web.admin.page_parts import SENT_ALREADY, found, is_sent_again, new_form_id
+from otae.web.admin.settings.audit_words import words_of
+from otae.web.failures import NotFound
+from otae.web.guards import Console
+from otae.web.pages import go, render
+from otae.words import gettext as _
+from otae.words import ngettext
+
+#: Status of a Mac → its word.
+DEVICES: Final = {
+    "authenticated": _("Checking in"),
+    "enrolled": _("Enrolled"),
+    "unenrolled": _("Not enrolled any more"),
+}
+
+
+async def show(visit: Console) -> Response:
+    """Show everything about a person."""
+    return await _page(visit, await _person(visit))
+
+
+async def blank(visit: Console) -> Response:
+    """Show a person as a form."""
+    person = await _own(visit)
+    names, lines = "\n".join(await local.groups_of(person)), person_fields.lines_of(person.properties)
+    return await _edit(visit, person, UserForm.filled(person, groups=names, properties=lines))
+
+
+async def change(visit: Console) -> Response:
+    """Change a person."""
+    person, form = await _own(visit), await UserForm.read(visit.request)
+    try:
+        changed = await local.update_person(
+            person,
+            display_name=form.display_name.data or "",
+            email=form.email.data or "",
+            phone=form.phone.data or "",
+            language=form.language.data or "",
+            role=form.role.data or None,
+            properties=person_fields.from_lines(form.properties.data or ""),
+            password=form.password.data or None,
+            groups=(form.groups.data or "").splitlines(),
+            disabled=form.disabled.data,
+            now=visit.now,
+            actor=visit.actor,
+        )
+    except InputRefused as refusal:
+        form.refuse(refusal)
+        return await _edit(visit, person, form, status=422)
+    return go(f"{USERS}/{person.id}", "success", _("%s was saved.") % changed.display_name)
+
+
+async def disable(visit: Console) -> Response:
+    """Let the person in nowhere."""
+    return await _set(visit, disabled=True, said=_("%s is disabled and signed out."))
+
+
+async def enable(visit: Console) -> Response:
+    """Let the person in again."""
+    return await _set(visit, disabled=False, said=_("%s may sign in again."))
+
+
+async def unlock(visit: Console) -> Response:
+    """Forget the person's wrong passwords."""
+    person = await _person(visit)
+    held = await unlocking.unlock(visit.desk, person, now=visit.now, actor=visit.actor)
+    said = _("%s may try again at once.") if held else _("%s was not locked any more.")
+    return go(f"{USERS}/{person.id}", "success", said % person.display_name)
+
+
+async def password_link(visit: Console) -> Response:
+    """Show a new link with which the person chooses a password; this answer is the only place where it stands."""
+    person = await _own(visit)
+    if await is_sent_again(visit):
+        return go(f"{USERS}/{person.id}", "info", SENT_ALREADY)
+    try:
+        url = await password_links.make(
+            visit.desk, person, now=visit.now, actor=visit.actor, maker_id=visit.administrator.id
+        )
+    except InputRefused as refusal:
+        return go(f"{USERS}/{person.id}", "danger", _("Not done: %s.") % "; ".join(refusal.fields.values()))
+    return await _page(visit, person, url=url)
+
+
+async def remove(visit: Console) -> Response:
+    """Delete the person and say what ended with it."""
+    person = await _person(visit)
+    if person.removed_at is not None:
+        raise NotFound
+    try:
+        removed = await removal.remove_person(visit.desk, person, now=visit.now, actor=visit.actor)
+    except StaleState:
+        return go(USERS, "warning", _("Somebody else deleted this user a moment ago."))
+    ended = removed.invitations
+    told = [_("%s was deleted.") % person.display_name]
+    told += [ngettext("%d invitation was revoked.", "%d invitations were revoked.", ended) % ended] if ended else []
+    macs = ngettext("%d Mac stays enrolled.", "%d Macs stay enrolled.", removed.macs) % removed.macs
+    return go(USERS, "success", " ".join([*told, *([macs] if removed.macs else [])]))
+
+
+async def _set(visit: Console, *, disabled: bool, said: str) -> Response:
+    person = await _own(visit)
+    await local.update_person(person, disabled=disabled, now=visit.now, actor=visit.actor)
+    return go(f"{USERS}/{person.id}", "success", said % person.display_name)
+
+
+async def _page(visit: Console, person: PersonRow, *, url: str = "") -> Response:
+    details = await overview.read(visit.desk, person, now=visit.now, audited=visit.may("audit.see"), reach=visit.reach)
+    context = {
+        "person": person,
+        "details": details,
+        "attempts": [timeline.entry_of(event) for event in details.attempts],
+        "own": person.domain == person_fields.DOMAIN,
+        "here": f"{USERS}/{person.id}",
+        "statuses": STATUSES,
+        "mails": MAILS,
+        "devices": DEVICES,
+        "messages": timeline.MESSAGES,
+        "title_of": title_of,
+        "words_of": words_of,
+        "language": LANGUAGES.get(person.language, person.language),
+        "url": url,
+        "form_id": new_form_id(),
+        "lost": _lost(person, details.ends),
+    }
+    return render(visit.request, "admin/manage/users/show.html", context)
+
+
+def _lost(person: PersonRow, ends: removal.Removed) -> str:
+    """Say what deleting would end, for whoever is about to."""
+    told = [_("Delete %s? Name, addresses, groups and properties are gone for good.") % person.display_name]
+    if ends.invitations:
+        told.append(
+            ngettext("%d invitation stops working.", "%d invitations stop working.", ends.invitations)
+            % ends.invitations
+        )
+    if ends.macs:
+        told.append(
+            ngettext(
+                "%d Mac stays enrolled and managed, without a name beside it.",
+                "%d Macs stay enrolled and managed, without a name beside them.",
+                ends.macs,
+            )
+            % ends.macs
+        )
+    return " ".join(told)
+
+
+async def _edit(visit: Console, person: PersonRow, form: UserForm, *, status: int = 200) -> Response:
+    context = {
+        "form": await form.prepare(),
+        "person": person,
+        "known_groups": await lookup.group_names(),
+        "shortest": person_fields.SHORTEST_PASSWORD,
+        "here": f"{USERS}/{person.id}",
+    }
+    return render(visit.request, "admin/manage/users/edit.html", context, status=status)
+
+
+async def _person(visit: Console) -> PersonRow:
+    person_id: UUID = visit.request.path_params["id"]
+    return found(await lookup.person_of(person_id, reach=visit.reach))
+
+
+async def _own(visit: Console) -> PersonRow:
+    """Return the person when it is one of our own directory who is still there; others are changed elsewhere."""
+    person = await _person(visit)
+    if person.domain != person_fields.DOMAIN or person.removed_at is not None:
+        raise NotFound
+    return person

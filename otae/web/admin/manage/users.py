@@ -1,0 +1,122 @@
+"""Manage → Users: the list of people, and adding one."""
+
+from typing import Final
+
+from starlette.responses import Response
+
+from otae.accounts import unlocking
+from otae.contacts import shown_address
+from otae.delivery.texts.languages import LANGUAGES
+from otae.directory import local, lookup, person_fields
+from otae.directory.lookup import Narrowing
+from otae.errors import InputRefused
+from otae.web.admin.page_parts import NamedForm, address, asked
+from otae.web.forms import BooleanField, InputRequired, PasswordField, SelectField, StringField, TextAreaField
+from otae.web.guards import Console
+from otae.web.pages import go, render
+from otae.words import gettext as _
+
+USERS: Final = "/admin/users"
+PAGE: Final = 50
+#: What the list can be narrowed to → its word.
+STATES: Final = {"": _("Everybody"), "disabled": _("Disabled"), "locked": _("Locked")}
+
+
+class UserForm(NamedForm):
+    """What is known of a person. ``password``: only ever written, never shown again."""
+
+    display_name = StringField(_("Name"))
+    email = StringField(_("E-mail"), filters=[shown_address])
+    phone = StringField(_("Phone"))
+    language = SelectField(_("Language"), validate_choice=False)
+    role = SelectField(_("Role"), validate_choice=False)
+    password = PasswordField(_("Password"))
+    groups = TextAreaField(_("Groups"))
+    properties = TextAreaField(_("Properties"))
+    disabled = BooleanField(_("Disabled"))
+
+    async def prepare(self) -> "UserForm":
+        """Fill in what can be chosen."""
+        offered = {"": _("As the installation"), **LANGUAGES}
+        # What was chosen before and is not offered any more stays, so that saving does not change it.
+        chosen = self.language.data or ""
+        self.language.choices = offered | {chosen: offered.get(chosen, chosen)}
+        roles = [*sorted((await person_fields.house()).roles), *([self.role.data] if self.role.data else [])]
+        self.role.choices = {role: role for role in roles}
+        return self
+
+
+class NewUserForm(UserForm):
+    """A new person. ``name``: the user name, which stays."""
+
+    name = StringField(_("User name"), [InputRequired(_("enter a user name"))])
+
+
+async def index(visit: Console) -> Response:
+    """List people by user name, a page at a time."""
+    names = ("q", "group", "domain", "role", "state")
+    query = {name: asked(visit.request, name) for name in names}
+    after, state = asked(visit.request, "after"), query["state"] if query["state"] in STATES else ""
+    wanted = Narrowing(
+        search=query["q"],
+        group=query["group"],
+        domain=query["domain"],
+        role=query["role"],
+        disabled=state == "disabled",
+        among=await unlocking.locked_ids(visit.desk, now=visit.now) if state == "locked" else None,
+    )
+    people = await lookup.narrowed(wanted, after=after, limit=PAGE + 1, reach=visit.reach)
+    shown = people[:PAGE]
+    context = {
+        "people": shown,
+        "groups": await lookup.groups_of_people(shown, reach=visit.reach),
+        "locked": await unlocking.locked_among(visit.desk, shown, now=visit.now),
+        "query": query | {"state": state},
+        "narrowed": bool(wanted),
+        "states": STATES,
+        "known_groups": await lookup.group_names(reach=visit.reach),
+        "domains": await lookup.domains(reach=visit.reach),
+        "roles": sorted((await person_fields.house()).roles),
+        "first": address(USERS, **query) if after else "",
+        "more": address(USERS, **query, after=lookup.cursor(shown[-1])) if len(people) > PAGE else "",
+    }
+    return render(visit.request, "admin/manage/users/index.html", context)
+
+
+async def blank(visit: Console) -> Response:
+    """Ask for a new person."""
+    return await _ask(visit, NewUserForm(data={"role": "USER"}))
+
+
+async def add(visit: Console) -> Response:
+    """Add a person."""
+    form = await NewUserForm.read(visit.request)
+    if form.validate():
+        try:
+            person = await local.add_person(
+                name=form.name.data,
+                display_name=form.display_name.data or "",
+                email=form.email.data,
+                phone=form.phone.data,
+                language=form.language.data or "",
+                role=form.role.data or "USER",
+                properties=person_fields.from_lines(form.properties.data or ""),
+                password=form.password.data,
+                groups=(form.groups.data or "").splitlines(),
+                now=visit.now,
+                actor=visit.actor,
+            )
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        else:
+            return go(f"{USERS}/{person.id}", "success", _("%s was added.") % person.display_name)
+    return await _ask(visit, form, status=422)
+
+
+async def _ask(visit: Console, form: NewUserForm, *, status: int = 200) -> Response:
+    context = {
+        "form": await form.prepare(),
+        "known_groups": await lookup.group_names(),
+        "shortest": person_fields.SHORTEST_PASSWORD,
+    }
+    return render(visit.request, "admin/manage/users/add.html", context, status=status)

@@ -1,0 +1,1 @@
+"""Console → Settings: servers, directories, modes, templates, certificates, roles and properties."""

@@ -1,0 +1,176 @@
+"""Settings → Administrators: who may use the console, and inviting, disabling and removing them."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+from uuid import UUID
+
+from starlette.responses import Response
+
+from otae.accounts import administrator_list, roles
+from otae.accounts.administrator_list import AdministratorRow
+from otae.errors import InputRefused, Refusal
+from otae.web.admin.page_parts import SENT_ALREADY, NamedForm, found, is_sent_again, new_form_id
+from otae.web.forms import HiddenField, InputRequired, Length, SelectField, StringField
+from otae.web.guards import Console
+from otae.web.pages import go, render
+from otae.words import gettext as _
+
+ADMINISTRATORS: Final = "/admin/administrators"
+CHOOSE: Final = _("choose one of these roles")
+
+
+class RoleForm(NamedForm):
+    """Which role somebody is to have: one of those that who asks may give."""
+
+    role = SelectField(_("Role"), invalid_choice_message=CHOOSE, default=roles.SUPPORT)
+
+    async def prepare(self, visit: Console) -> None:
+        """Fill in the roles that can be chosen."""
+        self.role.choices = [role.name for role in await _givable(visit)]
+
+
+class InviteForm(RoleForm):
+    """A new administrator."""
+
+    name = StringField(_("Name"), [InputRequired(_("enter a name")), Length(max=100)])
+    form_id = HiddenField(default=new_form_id)
+
+
+async def index(visit: Console) -> Response:
+    """List administrators and those invited, with a form to invite another."""
+    form = InviteForm()
+    await form.prepare(visit)
+    return await _list(visit, form)
+
+
+async def invite(visit: Console) -> Response:
+    """Make a setup link: this answer is the only place where it ever stands."""
+    form = await InviteForm.read(visit.request)
+    await form.prepare(visit)
+    if form.validate():
+        if await is_sent_again(visit):
+            return go(ADMINISTRATORS, "info", SENT_ALREADY)
+        form.form_id.data = new_form_id()
+        try:
+            link = await administrator_list.invite(
+                visit.desk, form.name.data, form.role.data, by=visit.by, now=visit.now
+            )
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        else:
+            made = {"link": link, "invited_name": form.name.data.strip().lower()}
+            blank = InviteForm()
+            await blank.prepare(visit)
+            return await _list(visit, blank, made)
+    return await _list(visit, form, status=422)
+
+
+async def withdraw(visit: Console) -> Response:
+    """End a setup link that was not used."""
+    name = await administrator_list.withdraw(visit.request.path_params["id"], by=visit.by, now=visit.now)
+    return go(ADMINISTRATORS, "success", _("The setup link of %s no longer works.") % name)
+
+
+async def show(visit: Console) -> Response:
+    """Show one administrator, and what can be done about them."""
+    row = await _row(visit)
+    form = RoleForm.filled(row)
+    await form.prepare(visit)
+    return await _show(visit, row, form)
+
+
+async def change(visit: Console) -> Response:
+    """Give an administrator another role."""
+    row, form = await _row(visit), await RoleForm.read(visit.request)
+    await form.prepare(visit)
+    if form.validate():
+        try:
+            changed = await administrator_list.give_role(row.id, form.role.data, by=visit.by, now=visit.now)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        except Refusal as refusal:
+            return go(_page(row), "danger", _(refusal.words))
+        else:
+            told = {"name": changed.name, "role": changed.role}
+            return go(_page(row), "success", _("%(name)s has the role %(role)s, and signs in again.") % told)
+    return await _show(visit, row, form, status=422)
+
+
+async def disable(visit: Console) -> Response:
+    """Let somebody in no more."""
+
+    async def do(row: AdministratorRow) -> Response:
+        await administrator_list.disable(row.id, by=visit.by, now=visit.now)
+        return go(_page(row), "success", _("%s is disabled and signed out.") % row.name)
+
+    return await _do(visit, do)
+
+
+async def enable(visit: Console) -> Response:
+    """Let somebody in again."""
+
+    async def do(row: AdministratorRow) -> Response:
+        await administrator_list.enable(row.id, by=visit.by, now=visit.now)
+        return go(_page(row), "success", _("%s may sign in again.") % row.name)
+
+    return await _do(visit, do)
+
+
+async def remove(visit: Console) -> Response:
+    """Forget somebody."""
+
+    async def do(row: AdministratorRow) -> Response:
+        await administrator_list.remove(row.id, by=visit.by, now=visit.now)
+        return go(ADMINISTRATORS, "success", _("%s was removed.") % row.name)
+
+    return await _do(visit, do)
+
+
+async def _do(visit: Console, change: Callable[[AdministratorRow], Awaitable[Response]]) -> Response:
+    row = await _row(visit)
+    try:
+        return await change(row)
+    except Refusal as refusal:
+        return go(_page(row), "danger", _(refusal.words))
+
+
+async def _row(visit: Console) -> AdministratorRow:
+    administrator_id: UUID = visit.request.path_params["id"]
+    return found(await administrator_list.find_administrator(administrator_id))
+
+
+def _page(row: AdministratorRow) -> str:
+    return f"{ADMINISTRATORS}/{row.id}"
+
+
+async def _givable(visit: Console) -> list[roles.RoleRow]:
+    """Return the roles with a console that go no further than one's own."""
+    return [role for role in await roles.list_roles() if role.leaves and role.leaves <= visit.powers.leaves]
+
+
+async def _list(visit: Console, form: InviteForm, made: dict[str, str] | None = None, *, status: int = 200) -> Response:
+    context = {
+        "form": form,
+        "rows": await administrator_list.list_administrators(),
+        "invited": await administrator_list.list_invited(now=visit.now),
+        "roles": {role.name: role for role in await roles.list_roles()},
+        "me": visit.administrator.id,
+        "link": "",
+        **(made or {}),
+    }
+    return render(visit.request, "admin/settings/administrators/index.html", context, status=status)
+
+
+async def _show(visit: Console, row: AdministratorRow, form: RoleForm, *, status: int = 200) -> Response:
+    role = await roles.find_role(row.role)
+    mine = row.id == visit.administrator.id
+    within = (role.leaves if role else frozenset()) <= visit.powers.leaves
+    context = {
+        "row": row,
+        "form": form,
+        "role": role,
+        "mine": mine,
+        "may_change": visit.may("administrator.edit") and within and not mine,
+        "here": _page(row),
+    }
+    return render(visit.request, "admin/settings/administrators/show.html", context, status=status)

@@ -1,0 +1,93 @@
+"""Settings → Notification servers → Carriers: who takes mail and sends it on as a text message."""
+
+from typing import Final
+
+from starlette.responses import Response
+
+from otae.delivery.sms import carriers
+from otae.errors import InputRefused
+from otae.web.admin.page_parts import NamedForm, found
+from otae.web.forms import InputRequired, StringField
+from otae.web.guards import Console
+from otae.web.pages import go, render
+from otae.words import gettext as _
+from otae.words import ngettext
+
+WHERE: Final = "/admin/notification-servers/carriers"
+NEEDED: Final = _("is missing")
+
+
+class CarrierForm(NamedForm):
+    """One carrier."""
+
+    name = StringField(_("Carrier"), [InputRequired(NEEDED)])
+    domain = StringField(_("Mail domain"), [InputRequired(NEEDED)])
+    country_code = StringField(_("Country code"))
+    prefix = StringField(_("Prefix"))
+
+    def entry(self) -> carriers.CarrierEntry:
+        """Return what was entered, as the room takes it."""
+        code = (self.country_code.data or "").removeprefix("+")
+        return self.entered(carriers.CarrierEntry, country_code=code)
+
+
+async def index(visit: Console) -> Response:
+    """List the carriers, with a form for another."""
+    return await _list(visit, CarrierForm())
+
+
+async def add(visit: Console) -> Response:
+    """Add a carrier."""
+    form = await CarrierForm.read(visit.request)
+    if form.validate():
+        try:
+            row = await carriers.save_carrier(form.entry(), now=visit.now, actor=visit.actor)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        else:
+            return go(WHERE, "success", _("%s was added.") % row.name)
+    return await _list(visit, form, status=422)
+
+
+async def restore(visit: Console) -> Response:
+    """Add those of the usual carriers that are missing."""
+    added = await carriers.restore_usual(now=visit.now, actor=visit.actor)
+    words = ngettext("%(num)d carrier was added.", "%(num)d carriers were added.", added) % {"num": added}
+    return go(WHERE, "success", words)
+
+
+async def show(visit: Console) -> Response:
+    """Show a carrier as a form."""
+    row = found(await carriers.carrier_of(visit.request.path_params["id"]))
+    return _one(visit, row, CarrierForm.filled(row))
+
+
+async def change(visit: Console) -> Response:
+    """Change a carrier."""
+    row = found(await carriers.carrier_of(visit.request.path_params["id"]))
+    form = await CarrierForm.read(visit.request)
+    if form.validate():
+        try:
+            await carriers.save_carrier(form.entry(), now=visit.now, actor=visit.actor, carrier=row)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        else:
+            return go(WHERE, "success", _("%s was saved.") % form.name.data)
+    return _one(visit, found(await carriers.carrier_of(row.id)), form, status=422)
+
+
+async def remove(visit: Console) -> Response:
+    """Forget a carrier."""
+    row = found(await carriers.carrier_of(visit.request.path_params["id"]))
+    await carriers.remove_carrier(row, now=visit.now, actor=visit.actor)
+    return go(WHERE, "success", _("%s was removed.") % row.name)
+
+
+async def _list(visit: Console, form: CarrierForm, *, status: int = 200) -> Response:
+    context = {"carriers": await carriers.list_carriers(), "form": form, "where": WHERE}
+    return render(visit.request, "admin/settings/notification-servers/carriers.html", context, status=status)
+
+
+def _one(visit: Console, row: carriers.CarrierRow, form: CarrierForm, *, status: int = 200) -> Response:
+    context = {"carrier": row, "form": form, "where": WHERE}
+    return render(visit.request, "admin/settings/notification-servers/carrier.html", context, status=status)

@@ -1,0 +1,97 @@
+"""The steps of a connection test as the page shows them: what was done, what the server said, what helps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from otae.directory.ldap.servers import DirectoryTest
+from otae.words import gettext as _
+
+#: What is tried on each server, in order → what it is called.
+TITLES: Final = {
+    "settings": _("Read the settings"),
+    "resolve": _("Find the server's address"),
+    "connect": _("Connect"),
+    "tls": _("Secure the line"),
+    "bind": _("Sign in with the bind name"),
+    "user-base": _("Look at the user base"),
+    "group-base": _("Look at the group base"),
+    "search": _("Read a few people"),
+}
+#: What usually helps when a step fails.
+ADVICE: Final = {
+    "resolve": _("Check the server's name, and that this machine asks a name server that knows it."),
+    "connect": _("Check the port, and that no firewall stands between this machine and the server."),
+    "tls": _(
+        "Check that the server speaks what was chosen on this port, that its certificate is for the server name "
+        "entered here, and that the certificate authority it leads to is given."
+    ),
+    "bind": _("Check the bind name and enter the bind password again; the account must not be disabled or locked."),
+    "user-base": _("Check the user base DN for typing errors, and that the account may read it."),
+    "group-base": _("Check the group base DN for typing errors, and that the account may read it."),
+    "search": _("Check what user names are searched by, and that the account may read it of people there."),
+}
+#: What is tried on every server, and on one that is asked for people and groups.
+ALWAYS: Final = ("resolve", "connect", "tls", "bind", "search")
+WHOLE: Final = ("resolve", "connect", "tls", "bind", "user-base", "group-base", "search")
+
+
+@dataclass(frozen=True)
+class ShownStep:
+    """One line. ``mark``: "done", "failed", "now" (under way) or "open" (not reached); ``words``: what was answered."""
+
+    title: str
+    mark: str
+    words: str = ""
+    advice: str = ""
+
+
+@dataclass
+class ShownServer:
+    """What was tried on one server. ``behind``: what stands behind the names of its steps, "" for the first server."""
+
+    behind: str
+    steps: list[ShownStep] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)
+    failed: bool = False
+
+    @property
+    def name(self) -> str:
+        """What tells it from the first one."""
+        return _("Global catalog") if self.behind == "global catalog" else self.behind
+
+    def take(self, name: str, *, ok: bool, words: str) -> None:
+        """Show a step that was tried."""
+        advice = "" if ok else ADVICE.get(name, "")
+        self.steps.append(ShownStep(TITLES.get(name, name), "done" if ok else "failed", words, advice))
+        self.taken.append(name)
+        self.failed |= not ok
+
+    def leave_open(self, *, moving: bool) -> None:
+        """Show the steps that were not tried; ``moving``: the first of them is under way."""
+        expected = ALWAYS if self.behind == "global catalog" else WHOLE
+        for name in (each for each in expected if each not in self.taken):
+            self.steps.append(ShownStep(TITLES[name], "now" if moving else "open"))
+            moving = False
+
+
+def failed(test: DirectoryTest) -> str:
+    """Return what the first step that failed is called, "" when none did."""
+    names = [str(step.get("step", "")).partition(" ")[0] for step in test.steps if not step.get("ok")]
+    return TITLES.get(names[0], names[0]) if names else ""
+
+
+def shown(test: DirectoryTest) -> Sequence[ShownServer]:
+    """Return what ``test`` did, server by server, and what it did not come to."""
+    servers: dict[str, ShownServer] = {"": ShownServer("")}
+    for step in test.steps:
+        name, _space, behind = str(step.get("step", "")).partition(" ")
+        server = servers.setdefault(behind, ShownServer(behind.strip("()")))
+        server.take(name, ok=bool(step.get("ok")), words=str(step.get("words", "")))
+    *before, last = servers.values()
+    for server in before:
+        if server.failed:
+            server.leave_open(moving=False)
+    if last.failed or test.is_running:
+        last.leave_open(moving=test.status == "running" and not last.failed)
+    return list(servers.values())

@@ -1,0 +1,247 @@
+"""Settings → LDAP: the directories that people and groups come from, and a test that goes the whole way."""
+
+from typing import Final
+
+from starlette.responses import Response
+
+from otae.directory.ldap import server_fields, servers
+from otae.directory.ldap.servers import DirectoryEntry, DirectoryRow, DirectoryTest
+from otae.errors import InputRefused, SlowDown
+from otae.hostnames import shown_host
+from otae.overview.domains import Dependents, dependents
+from otae.web.admin.page_parts import found, row_id
+from otae.web.admin.settings import connection_steps
+from otae.web.admin.settings.authorities_form import AuthoritiesForm
+from otae.web.forms import (
+    InputRequired,
+    IntegerField,
+    Optional,
+    PasswordField,
+    SelectField,
+    StringField,
+    upload,
+)
+from otae.web.guards import Console
+from otae.web.pages import go, render, wants_part
+from otae.web.paths import UPLOAD_CAP
+from otae.words import gettext as _
+from otae.words import ngettext
+
+WHERE: Final = "/admin/directories"
+KINDS: Final = {"ldap": _("LDAP"), "active-directory": _("Active Directory")}
+#: What to expect of each kind, for somebody who has to choose.
+EXPLAINED: Final = {
+    "ldap": _(
+        "OpenLDAP, 389 Directory Server and their kin. People are known by their entryUUID, and groups are entries "
+        "that list their members."
+    ),
+    "active-directory": _(
+        "Microsoft Active Directory and Samba. People sign in with the name they log on with, nested groups count, and "
+        "disabled or expired accounts stay out."
+    ),
+}
+SECURITIES: Final = {"none": _("None"), "starttls": _("StartTLS"), "ldaps": _("LDAPS")}
+SEARCH_BY: Final = {
+    "uid": _("User ID (uid)"),
+    "cn": _("Common name (cn)"),
+    "sAMAccountName": _("Logon name (sAMAccountName)"),
+    "userPrincipalName": _("User principal name (userPrincipalName)"),
+    "mail": _("E-mail address (mail)"),
+}
+PORTS: Final = {"none": 389, "starttls": 389, "ldaps": 636}
+NEEDED: Final = _("is missing")
+CHOOSE: Final = _("choose one of these")
+#: Most fields of the form, its buttons among them.
+FIELDS: Final = 30
+
+
+class DirectoryForm(AuthoritiesForm):
+    """A directory. ``password``: only ever written; empty keeps the stored one. ``port``: empty for the usual one."""
+
+    kind = SelectField(_("Type"), choices=KINDS, default="ldap", invalid_choice_message=CHOOSE)
+    domain = StringField(_("Domain"), [InputRequired(NEEDED)])
+    alias = StringField(_("Domain alias"))
+    primary_host = StringField(_("Primary server"), [InputRequired(NEEDED)], filters=[shown_host])
+    secondary_host = StringField(_("Secondary server"), filters=[shown_host])
+    security = SelectField(
+        _("Secure connection"), choices=SECURITIES, default="starttls", invalid_choice_message=CHOOSE
+    )
+    port = IntegerField(_("Port"), [Optional()])
+    timeout = IntegerField(_("Timeout in seconds"), [InputRequired(_("use 1 to 15 seconds"))], default=5)
+    bind_name = StringField(_("Bind name"))
+    password = PasswordField(_("Bind password"))
+    user_base = StringField(_("User base DN"), [InputRequired(NEEDED)])
+    group_base = StringField(_("Group base DN"), [InputRequired(NEEDED)])
+    search_by = SelectField(_("Search user by"), choices=SEARCH_BY, default="uid", invalid_choice_message=CHOOSE)
+    lockout_limit = IntegerField(_("Lockout limit"), [InputRequired(_("use a number from 0 to 999"))], default=0)
+    lockout_minutes = IntegerField(_("Lockout minutes"), [InputRequired(_("use a number from 1"))], default=1)
+    global_catalog_port = IntegerField(_("Global catalog port"), [Optional()], default=0)
+    global_catalog_base = StringField(_("Global catalog root context"))
+
+    def entry(self, ca_file: bytes) -> DirectoryEntry:
+        """Return what was entered, as the room takes it; a chosen file counts instead of pasted certificates."""
+        return self.entered(
+            DirectoryEntry,
+            port=PORTS[self.security.data] if self.port.data is None else self.port.data,
+            ca_pem=self.read_authorities(ca_file),
+            global_catalog_port=self.global_catalog_port.data or 0,
+        )
+
+
+async def index(visit: Console) -> Response:
+    """List the directories with what their last tests said, or explain what one is for."""
+    rows = []
+    for row in await servers.list_directories():
+        test = await servers.last_test(row.id)
+        rows.append((row, test, connection_steps.failed(test) if test else ""))
+    context = {"rows": rows, "kinds": KINDS, "explained": EXPLAINED, "securities": SECURITIES}
+    return render(visit.request, "admin/settings/directories/index.html", context)
+
+
+async def blank(visit: Console) -> Response:
+    """Ask for a directory of the kind that the address names, with what is usual for it."""
+    if visit.request.query_params.get("kind") == "active-directory":
+        form = DirectoryForm(data={"kind": "active-directory", "security": "ldaps", "search_by": "sAMAccountName"})
+    else:
+        form = DirectoryForm()
+    return _ask(visit, form)
+
+
+async def add(visit: Console) -> Response:
+    """Add a directory and go where it can be tested."""
+    form, ca_file, tested = await _read(visit)
+    if form.validate():
+        try:
+            row = await servers.add_directory(visit.desk, form.entry(ca_file), now=visit.now, actor=visit.actor)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        else:
+            return await _saved(visit, row, tested, (_("%s was added.") % row.domain) + form.left_out)
+    return _ask(visit, form, status=422)
+
+
+async def show(visit: Console) -> Response:
+    """Show a directory as a form, with its last test; or only the test when its block asks for news."""
+    if not wants_part(visit.request):
+        return await _page(visit, await _find(visit))
+    test = await servers.last_test(row_id(visit.request))
+    if visit.request.query_params.get("seen") == _mark(test):
+        return Response(status_code=204)
+    return render(visit.request, "admin/settings/directories/edit.html", _followed(visit, test), block="test")
+
+
+async def change(visit: Console) -> Response:
+    """Change a directory."""
+    row = await _find(visit)
+    form, ca_file, tested = await _read(visit)
+    if form.validate():
+        try:
+            await servers.update_directory(visit.desk, row, form.entry(ca_file), now=visit.now, actor=visit.actor)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        else:
+            return await _saved(visit, row, tested, (_("%s was saved.") % row.domain) + form.left_out)
+    return await _page(visit, row, form=form, status=422)
+
+
+async def test(visit: Console) -> Response:
+    """Order a test of the connection; the page follows it."""
+    row = await _find(visit)
+    try:
+        await servers.enqueue_test(visit.desk, row, now=visit.now, actor=visit.actor)
+    except SlowDown:
+        return await _page(visit, row, slow=_("Enough tests for this hour: wait a little."), status=429)
+    return go(f"{WHERE}/{row.id}#test")
+
+
+async def make_default(visit: Console) -> Response:
+    """Look up names without a domain in this directory from now on."""
+    row = await _find(visit)
+    await servers.make_default(row, now=visit.now, actor=visit.actor)
+    return go(f"{WHERE}/{row.id}", "success", _("%s is the default directory from now on.") % row.domain)
+
+
+async def remove(visit: Console) -> Response:
+    """Forget this directory."""
+    row = await _find(visit)
+    await servers.remove_directory(row, now=visit.now, actor=visit.actor)
+    return go(WHERE, "success", _("%s was removed.") % row.domain)
+
+
+async def _read(visit: Console) -> tuple[DirectoryForm, bytes, bool]:
+    """Return the form, the file that came with it, and whether it is to be tested at once."""
+    async with visit.request.form(max_files=1, max_fields=FIELDS, max_part_size=UPLOAD_CAP) as sent:
+        form = await DirectoryForm.read(visit.request)
+        return form, await upload(visit.request, "ca_file"), sent.get("then") == "test"
+
+
+async def _saved(visit: Console, row: DirectoryRow, tested: bool, text: str) -> Response:  # noqa: FBT001 - a button
+    """Lead on to the directory's page; a test it asks for too often is told there as not begun."""
+    if tested:
+        try:
+            await servers.enqueue_test(visit.desk, row, now=visit.now, actor=visit.actor)
+        except SlowDown:
+            return go(f"{WHERE}/{row.id}", "warning", f"{text} {_('Enough tests for this hour: wait a little.')}")
+    return go(f"{WHERE}/{row.id}#test" if tested else f"{WHERE}/{row.id}", "success", text)
+
+
+def _ask(visit: Console, form: DirectoryForm, *, status: int = 200) -> Response:
+    form.kind.data = form.kind.data if form.kind.data in KINDS else "ldap"
+    form.search_by.choices = {name: SEARCH_BY[name] for name in server_fields.SEARCH_BY[form.kind.data]}
+    context = {"form": form, "stored": False, "chosen": True, "kinds": KINDS, "explained": EXPLAINED}
+    return render(visit.request, "admin/settings/directories/add.html", context, status=status)
+
+
+async def _page(
+    visit: Console, row: DirectoryRow, *, form: DirectoryForm | None = None, slow: str = "", status: int = 200
+) -> Response:
+    context = {
+        "form": form or _filled(row),
+        "server": row,
+        "stored": row.bind_password_sealed is not None,
+        "chosen": False,
+        "kinds": KINDS,
+        "losses": _losses(row, await dependents(row.domain)),
+        "slow": slow,
+    }
+    context |= _followed(visit, await servers.last_test(row.id))
+    return render(visit.request, "admin/settings/directories/edit.html", context, status=status)
+
+
+def _filled(row: DirectoryRow) -> DirectoryForm:
+    """Return the form of a directory; its usual port stays empty, so that it goes along with the security chosen."""
+    return DirectoryForm.filled(row, port=None if row.port == PORTS.get(row.security) else row.port)
+
+
+def _followed(visit: Console, last: DirectoryTest | None) -> dict[str, object]:
+    """Return what the block of the test shows."""
+    tried = connection_steps.shown(last) if last else ()
+    return {"test": last, "tried": tried, "mark": _mark(last), "here": f"{WHERE}/{row_id(visit.request)}"}
+
+
+def _losses(row: DirectoryRow, hanging: Dependents) -> str:
+    """Say what removing a directory breaks."""
+    told = [_("Removed, its settings and its bind password are lost.")]
+    if hanging.people:
+        words = ngettext(
+            "%(num)d person came from %(domain)s and stays listed, but can no longer sign in with a password.",
+            "%(num)d people came from %(domain)s; they stay listed, but can no longer sign in with a password.",
+            hanging.people,
+        )
+        told.append(words % {"num": hanging.people, "domain": row.domain})
+    if hanging.pending:
+        words = ngettext(
+            "%(num)d pending invitation of theirs stops working where its mode asks for the password.",
+            "%(num)d pending invitations of theirs stop working where their mode asks for the password.",
+            hanging.pending,
+        )
+        told.append(words % {"num": hanging.pending})
+    return " ".join(told)
+
+
+def _mark(last: DirectoryTest | None) -> str:
+    return f"{last.id}-{last.status}-{len(last.steps)}" if last else "none"
+
+
+async def _find(visit: Console) -> DirectoryRow:
+    return found(next((row for row in await servers.list_directories() if row.id == row_id(visit.request)), None))

@@ -1,0 +1,85 @@
+"""Settings → Certificates → of Macs: which were issued, to which Mac, and taking one back."""
+
+from typing import Final, cast
+
+from starlette.responses import Response
+
+from otae.authority import listing, revocation
+from otae.authority.revocation import Reason
+from otae.errors import CertificateUnknown, InputRefused
+from otae.web.admin.page_parts import address, asked, found
+from otae.web.admin.settings.own_certificates import CERTIFICATES
+from otae.web.failures import NotFound
+from otae.web.forms import Form, SelectField
+from otae.web.guards import Console
+from otae.web.pages import go, render
+from otae.words import gettext as _
+
+ISSUED: Final = f"{CERTIFICATES}/issued"
+PAGE: Final = 50
+STATES: Final = {
+    "issued": _("Valid"),
+    "ended": _("Ended"),
+    "revoked": _("Revoked"),
+    "reserved": _("Never fetched"),
+}
+PURPOSES: Final = {"ota-identity": _("Over the air, first"), "mdm-identity": _("Check-in")}
+REASONS: Final = {
+    "unspecified": _("No reason given"),
+    "keyCompromise": _("The Mac or its key was lost or stolen"),
+    "affiliationChanged": _("The person left"),
+    "superseded": _("Replaced by another"),
+    "cessationOfOperation": _("The Mac is out of use"),
+    "privilegeWithdrawn": _("No longer allowed"),
+}
+
+
+class RevokeForm(Form):
+    """Why a certificate is taken back."""
+
+    reason = SelectField(_("Reason"), choices=REASONS, invalid_choice_message=_("choose one of these reasons"))
+
+
+async def index(visit: Console) -> Response:
+    """List the certificates of Macs, newest first, a page at a time."""
+    search, state, after = (asked(visit.request, name) for name in ("q", "state", "after"))
+    rows = await listing.list_issued(search=search, state=state, after=after, limit=PAGE + 1, now=visit.now)
+    context = {
+        "rows": rows[:PAGE],
+        "search": search,
+        "state": state if state in STATES else "",
+        "states": STATES,
+        "purposes": PURPOSES,
+        "links": {name: address(ISSUED, q=search, state=name) for name in ("", *STATES)},
+        "newest": address(ISSUED, q=search, state=state) if after else "",
+        "older": address(ISSUED, q=search, state=state, after=rows[PAGE - 1].id) if len(rows) > PAGE else "",
+    }
+    return render(visit.request, "admin/settings/certificates/issued.html", context)
+
+
+async def show(visit: Console) -> Response:
+    """Show one certificate and the form to revoke it."""
+    return await _page(visit, RevokeForm())
+
+
+async def revoke(visit: Console) -> Response:
+    """Take a certificate back: the Mac is refused at its next request."""
+    form = await RevokeForm.read(visit.request)
+    if form.validate():
+        try:
+            row = await listing.find_issued(visit.request.path_params["id"])
+            await revocation.revoke(row, cast("Reason", form.reason.data), now=visit.now, actor=visit.actor)
+        except CertificateUnknown:
+            raise NotFound from None
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        else:
+            where = f"{ISSUED}/{visit.request.path_params['id']}"
+            return go(where, "success", _("The certificate is revoked: its Mac is refused from now on."))
+    return await _page(visit, form, status=422)
+
+
+async def _page(visit: Console, form: RevokeForm, *, status: int = 200) -> Response:
+    row = found(await listing.show_issued(visit.request.path_params["id"], now=visit.now))
+    context = {"row": row, "form": form, "states": STATES, "purposes": PURPOSES, "reasons": REASONS}
+    return render(visit.request, "admin/settings/certificates/show.html", context, status=status)

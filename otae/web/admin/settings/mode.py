@@ -1,0 +1,141 @@
+"""The page of one enrollment mode: how long, how often, which PIN, which messages, and whether it is offered."""
+
+from typing import Final
+
+from starlette.responses import Response
+
+from otae.delivery.texts import templates
+from otae.errors import InputRefused, ModeOff
+from otae.invitations import mode_values
+from otae.invitations.mode_values import KINDS, PIN_LENGTHS, TRIES, Values
+from otae.invitations.modes import Mode, first_values, known_mode
+from otae.store import properties
+from otae.web.admin.manage.waiting_for import factors
+from otae.web.admin.page_parts import NamedForm
+from otae.web.failures import NotFound
+from otae.web.forms import BooleanField, SelectField, StringField
+from otae.web.guards import Console
+from otae.web.pages import go, render
+from otae.words import gettext as _
+
+WHERE: Final = "/admin/enrollment-modes"
+#: How a length of time is counted → its word; "never" only where nothing of it lies about.
+UNITS: Final = {"h": _("hours"), "d": _("days"), mode_values.NEVER: _("no limit")}
+CHOOSE: Final = _("choose one of these")
+
+
+class ModeForm(NamedForm):
+    """The values of a mode."""
+
+    enabled = BooleanField(_("On: invitations may be made in this mode"))
+    default = BooleanField(_("Offered first when somebody is invited"))
+    valid_for = StringField(_("Valid for"))
+    unit = SelectField(_("Unit"), choices=UNITS, invalid_choice_message=CHOOSE)
+    max_tries = StringField(_("Tries"))
+    pin_length = StringField(_("Length of the PIN"))
+    pin_letters = SelectField(
+        _("PIN of"), choices={"": _("digits"), "yes": _("letters and digits")}, invalid_choice_message=CHOOSE
+    )
+    url_template = SelectField(_("Invitation mail"), invalid_choice_message=CHOOSE)
+    pin_template = SelectField(_("PIN mail"), invalid_choice_message=CHOOSE)
+    confirmation_template = SelectField(_("Confirmation mail"), invalid_choice_message=CHOOSE)
+
+    async def fit(self, mode: Mode) -> "ModeForm":
+        """Leave out what this mode has not, and offer what can be chosen; return the form."""
+        if mode.token or mode.secret:
+            self.unit.choices = {key: words for key, words in UNITS.items() if key != mode_values.NEVER}
+        if not mode.secret:
+            for name in ("max_tries", "pin_length", "pin_letters", "pin_template"):
+                del self[name]
+        if not mode.defaultable:
+            del self.default
+        for kind in KINDS:
+            if f"{kind}_template" in self:
+                rows = await templates.list_templates(kind)
+                own = {str(row.id): row.name for row in rows if not row.system}
+                self[f"{kind}_template"].choices = {"": next(row.name for row in rows if row.system)} | own
+        return self
+
+    def values(self) -> Values:
+        """Return what was entered, as the room takes it; InputRefused for what is no number."""
+        wrong: dict[str, str] = {}
+        unit, number = self.unit.data, (self.valid_for.data or "").strip()
+        chosen = Values(
+            enabled=self.enabled.data,
+            valid_for=mode_values.NEVER if unit == mode_values.NEVER else f"{number}{unit}",
+            max_tries=self._number("max_tries", TRIES, wrong),
+            pin_length=self._number("pin_length", PIN_LENGTHS, wrong),
+            pin_letters=bool(self.pin_letters.data) if "pin_letters" in self else None,
+            templates={kind: self[f"{kind}_template"].data or "" for kind in KINDS if f"{kind}_template" in self},
+            default=bool("default" in self and self.default.data),
+        )
+        if wrong:
+            raise InputRefused(wrong)
+        return chosen
+
+    def _number(self, name: str, bounds: range, wrong: dict[str, str]) -> int | None:
+        if name not in self:
+            return None
+        text = (self[name].data or "").strip()
+        if not text.isascii() or not text.isdigit() or len(text) > 4:
+            wrong[name] = _("use a whole number from %(low)d to %(high)d") % {"low": bounds[0], "high": bounds[-1]}
+            return None
+        return int(text)
+
+
+async def show(visit: Console) -> Response:
+    """Show the values in force."""
+    mode = await _mode(visit)
+    return await _page(visit, mode, await _filled(mode).fit(mode))
+
+
+async def change(visit: Console) -> Response:
+    """Keep what was entered."""
+    mode = await _mode(visit)
+    form = await (await ModeForm.read(visit.request)).fit(mode)
+    if form.validate():
+        try:
+            await mode_values.set_values(mode.name, form.values(), now=visit.now, actor=visit.actor)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        else:
+            return go(WHERE, "success", _("%s was saved.") % _(mode.title))
+    return await _page(visit, mode, form, status=422)
+
+
+def _filled(mode: Mode) -> ModeForm:
+    span = mode_values.span_of(mode.valid_for)
+    never = span == mode_values.NEVER
+    values: dict[str, object] = {
+        "enabled": mode.enabled,
+        "valid_for": "" if never else span[:-1],
+        "unit": span if never else span[-1],
+        "max_tries": str(mode.max_tries),
+        "pin_length": str(mode.pin_length),
+        "pin_letters": "yes" if mode.pin_letters else "",
+    }
+    return ModeForm(data=values | {f"{kind}_template": mode.templates.get(kind, "") for kind in KINDS})
+
+
+async def _mode(visit: Console) -> Mode:
+    try:
+        return await known_mode(visit.request.path_params["name"])
+    except ModeOff:
+        raise NotFound from None
+
+
+async def _page(visit: Console, mode: Mode, form: ModeForm, *, status: int = 200) -> Response:
+    first = first_values(mode.name)
+    context = {
+        "form": form,
+        "mode": mode,
+        "asks": factors(mode),
+        "first": first,
+        "is_default": await properties.word("enrollment.default.mode") == mode.name,
+        "out": await mode_values.still_out(mode.name, now=visit.now),
+        "here": f"{WHERE}/{mode.name}",
+        "where": WHERE,
+        "tries": TRIES,
+        "lengths": PIN_LENGTHS,
+    }
+    return render(visit.request, "admin/settings/modes/edit.html", context, status=status)

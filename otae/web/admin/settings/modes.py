@@ -1,0 +1,69 @@
+"""Settings → Enrollment modes: what each mode asks for, its values, and which way its PINs may go out."""
+
+from typing import Final
+
+from starlette.responses import Response
+
+from otae.errors import InputRefused
+from otae.invitations import channels
+from otae.invitations.modes import MODES, all_modes
+from otae.store import properties
+from otae.web.admin.manage.waiting_for import factors
+from otae.web.forms import Form, SelectField
+from otae.web.guards import Console
+from otae.web.pages import go, render
+from otae.words import gettext as _
+
+WHERE: Final = "/admin/enrollment-modes"
+#: What a policy may ask for → its words.
+POLICIES: Final = {
+    "": _("Any way, by mail unless chosen otherwise"),
+    channels.SMS: _("Only as a text message"),
+    channels.SHOWN: _("Only shown to the administrator"),
+    channels.CARD: _("Only on a printed card"),
+}
+
+
+class PoliciesForm(Form):
+    """A policy for each mode with a PIN; `form_of` makes its fields."""
+
+
+async def index(visit: Console) -> Response:
+    """Show the modes."""
+    return await _page(visit, _form()(data=await channels.policies()))
+
+
+async def save(visit: Console) -> Response:
+    """Keep the policies that were chosen, those that changed."""
+    form, known = await _form().read(visit.request), await channels.policies()
+    if form.validate():
+        try:
+            for field in form:
+                if (field.data or "") != known.get(field.name, ""):
+                    await channels.set_policy(field.name, field.data or "", now=visit.now, actor=visit.actor)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        else:
+            return go(WHERE, "success", _("Saved. It holds for every PIN made from now on."))
+    return await _page(visit, form, status=422)
+
+
+def _form() -> type[PoliciesForm]:
+    fields = {
+        mode.name: SelectField(_(mode.title), choices=POLICIES, default="", invalid_choice_message=_("choose one"))
+        for mode in MODES
+        if mode.secret
+    }
+    return type("Policies", (PoliciesForm,), fields)
+
+
+async def _page(visit: Console, form: PoliciesForm, *, status: int = 200) -> Response:
+    context = {
+        "form": form,
+        "modes": await all_modes(),
+        "factors": {mode.name: factors(mode) for mode in MODES},
+        "default": await properties.word("enrollment.default.mode"),
+        "lacking": await channels.lacking_here(channels.SMS),
+        "where": WHERE,
+    }
+    return render(visit.request, "admin/settings/modes/index.html", context, status=status)

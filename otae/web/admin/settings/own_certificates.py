@@ -1,0 +1,54 @@
+"""Settings → Certificates: our own, who issued which, and how long each lasts."""
+
+from typing import Final
+
+from starlette.responses import Response
+
+from otae.authority import issuers, rotation
+from otae.errors import NotReady
+from otae.web.guards import Console
+from otae.web.pages import go, render
+from otae.words import gettext as _
+
+CERTIFICATES: Final = "/admin/certificates"
+
+#: Days before its end from which a certificate is shown as a warning.
+SOON: Final = 30
+#: What each is for, in the order of the tree: purpose, how deep it stands, title, what it does.
+PURPOSES: Final = (
+    ("root", 0, _("Root"), _("Trusted by Macs; its key signed the two authorities below.")),
+    ("device-ca", 1, _("Device authority"), _("Issues the certificates of Macs.")),
+    ("ra", 2, _("Registration authority"), _("Reads and answers certificate requests (SCEP).")),
+    ("profile-signer", 2, _("Profile signer"), _("Signs the profiles that Macs install.")),
+    ("service-ca", 1, _("Service authority"), _("Issues the certificate of this server, for its own names alone.")),
+    ("tls", 2, _("TLS"), _("Proves this server to browsers and Macs; renewed by itself.")),
+    ("push", 0, _("Push"), _("Issued by Apple; names the topic under which Macs enroll.")),
+)
+#: Those that sign a list of what they revoked.
+AUTHORITIES: Final = frozenset({"root", "device-ca", "service-ca"})
+
+
+async def index(visit: Console) -> Response:
+    """Show the tree, and below it those that were replaced."""
+    rows = await issuers.tree(visit.now)
+    in_use = {row["purpose"]: row for row in rows if row["active"]}
+    context = {
+        "tree": [(depth, title, use, in_use[name]) for name, depth, title, use in PURPOSES if name in in_use],
+        "replaced": [row for row in rows if not row["active"]],
+        "titles": {name: title for name, _depth, title, _use in PURPOSES},
+        "soon": SOON,
+        "due": [row for row in rows if row["active"] and row["days_left"] <= SOON],
+        "lists": AUTHORITIES,
+    }
+    return render(visit.request, "admin/settings/certificates/index.html", context)
+
+
+async def rotate(visit: Console) -> Response:
+    """Put a new device authority in use."""
+    try:
+        done = await rotation.rotate_device_ca(visit.desk, now=visit.now, actor=visit.actor)
+    except NotReady:
+        return go(
+            f"{CERTIFICATES}/root-key", "danger", _("Bring the root’s key back first: it signs the new authority.")
+        )
+    return go(CERTIFICATES, "success", _("Macs get their certificates from %s from now on.") % done.subject)

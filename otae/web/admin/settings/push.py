@@ -1,0 +1,55 @@
+"""Settings → Push certificate: under which topic Macs enroll."""
+
+from typing import Final
+
+from starlette.responses import Response
+
+from otae.authority import push
+from otae.errors import InputRefused
+from otae.web.admin.page_parts import NamedForm
+from otae.web.admin.settings.authorities_form import told_left_out
+from otae.web.forms import FileField, PasswordField, upload
+from otae.web.guards import Console
+from otae.web.pages import go, render
+from otae.web.paths import UPLOAD_CAP
+from otae.words import gettext as _
+
+PUSH: Final = "/admin/push"
+#: Days before its end from which a certificate is shown as a matter of urgency.
+SOON: Final = 30
+
+
+class PushForm(NamedForm):
+    """The certificate, its key when that is another file, and the password that opens either."""
+
+    file = FileField(_("Certificate"))
+    key = FileField(_("Private key"))
+    password = PasswordField(_("Password"))
+
+
+async def index(visit: Console) -> Response:
+    """Show the certificate in use, or what it means that there is none."""
+    return await _page(visit, PushForm())
+
+
+async def take(visit: Console) -> Response:
+    """Take a certificate into use."""
+    async with visit.request.form(max_files=2, max_fields=10, max_part_size=UPLOAD_CAP):  # what follows reads from it
+        form = await PushForm.read(visit.request)
+        certificate, key = await upload(visit.request, "file"), await upload(visit.request, "key")
+    if not certificate:
+        form.refuse(InputRefused({"file": _("choose a file")}))
+        return await _page(visit, form, status=422)
+    try:
+        taken = await push.import_push(
+            visit.desk, certificate, key or None, form.password.data or None, now=visit.now, actor=visit.actor
+        )
+    except InputRefused as refusal:
+        form.refuse(refusal)
+        return await _page(visit, form, status=422)
+    return go(PUSH, "success", (_("Macs enroll under %s from now on.") % taken.topic) + told_left_out(taken.left_out))
+
+
+async def _page(visit: Console, form: PushForm, *, status: int = 200) -> Response:
+    context = {"form": form, "push": await push.show_push(now=visit.now), "soon": SOON}
+    return render(visit.request, "admin/settings/push/index.html", context, status=status)

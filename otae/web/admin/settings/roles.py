@@ -1,0 +1,215 @@
+"""Settings → Roles: what each role allows, and roles of one's own."""
+
+from typing import Final, Self
+
+from starlette.responses import Response
+
+from otae.accounts import assignments, own_roles, permissions, roles
+from otae.accounts.own_roles import Draft
+from otae.accounts.permissions import LEAVES, NOUNS, Leaf
+from otae.accounts.roles import RoleRow
+from otae.directory.ldap import servers
+from otae.errors import InputRefused, Refusal
+from otae.web.admin.manage import picker
+from otae.web.admin.page_parts import NamedForm, found, row_id
+from otae.web.forms import (
+    InputRequired,
+    Length,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+    sent_fields,
+)
+from otae.web.guards import Console
+from otae.web.pages import go, render
+from otae.words import gettext as _
+
+ROLES: Final = "/admin/roles"
+
+
+class RoleForm(NamedForm):
+    """What a role allows. ``groups``: one a line, whose people it is limited to; ``group``: a further one."""
+
+    words = StringField(_("Whom it is for"), [Length(max=own_roles.LONGEST_WORDS)])
+    leaves = SelectMultipleField(_("Permissions"), choices=list(LEAVES))
+    groups = TextAreaField(_("Only people of these groups"))
+    group = StringField(_("Find a group"), [Length(max=picker.LONGEST)])
+
+    def draft(self) -> Draft:
+        """Return what was entered, as the room takes it; a group that was found and not added yet counts as one."""
+        typed = [*(self.groups.data or "").splitlines(), self.group.data or ""]
+        lines = tuple(line for line in typed if line.strip())
+        return Draft(self.words.data or "", frozenset(self.leaves.data or ()), lines)
+
+    def add_found(self) -> None:
+        """Put the group that was found among the others."""
+        typed = [*(self.groups.data or "").splitlines(), self.group.data or ""]
+        self.groups.data, self.group.data = "\n".join(dict.fromkeys(line.strip() for line in typed if line.strip())), ""
+
+
+class NewRoleForm(RoleForm):
+    """A new role. ``name``: it stays."""
+
+    name = StringField(_("Name"), [InputRequired(_("enter a name")), Length(max=own_roles.LONGEST_NAME)])
+
+
+class AssignmentForm(NamedForm):
+    """Whose members are to have which role: one of those that who asks may give."""
+
+    group = StringField(_("Group"), [InputRequired(_("enter a group")), Length(max=201)])
+    role = SelectField(_("Role"), invalid_choice_message=_("choose one of these roles"))
+
+    async def prepare(self, visit: Console) -> Self:
+        """Fill in the roles that can be chosen."""
+        givable = [role for role in await roles.list_roles() if role.leaves and role.leaves <= visit.powers.leaves]
+        self.role.choices = [role.name for role in givable]
+        return self
+
+
+async def index(visit: Console) -> Response:
+    """List roles with what they allow and who has them, and which groups of directories give them."""
+    return await _list(visit, await AssignmentForm().prepare(visit))
+
+
+async def assign(visit: Console) -> Response:
+    """Give the members of a directory's group a role."""
+    form = await (await AssignmentForm.read(visit.request)).prepare(visit)
+    if form.validate():
+        try:
+            made = await assignments.assign(
+                visit.desk, form.group.data, form.role.data, by=visit.by, now=visit.now
+            )  # fmt: skip
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        else:
+            told = {"group": made.group, "role": made.role}
+            return go(ROLES, "success", _("Members of %(group)s have the role %(role)s when they sign in.") % told)
+    return await _list(visit, form, status=422)
+
+
+async def unassign(visit: Console) -> Response:
+    """Take the role away from the members of a group."""
+    group = await assignments.unassign(row_id(visit.request), by=visit.by, now=visit.now)
+    return go(ROLES, "success", _("Members of %s have no role from there any more.") % group)
+
+
+async def _list(visit: Console, form: AssignmentForm, *, status: int = 200) -> Response:
+    listed = await roles.list_roles()
+    context = {
+        "form": form,
+        "rows": listed,
+        "used": {role.name: await own_roles.users_of(role.name, now=visit.now) for role in listed},
+        "all": len(LEAVES),
+        "assigned": await assignments.list_assignments(),
+        "directories": await servers.list_directories(),
+    }
+    return render(visit.request, "admin/settings/roles/index.html", context, status=status)
+
+
+async def find_groups(visit: Console) -> Response:
+    """Offer the groups, ours and every directory's, that fit what is typed: a part of the form."""
+    hits = await picker.groups_of(visit, visit.request.query_params.get("group", ""), "")
+    return render(visit.request, "admin/settings/roles/edit.html", {"hits": hits}, block="found")
+
+
+async def blank(visit: Console) -> Response:
+    """Ask for a new role; an address may name another whose permissions it begins with."""
+    like = await roles.find_role(visit.request.query_params.get("like", "")[:100])
+    kept = sorted(like.leaves & visit.powers.leaves) if like else []
+    return await _ask(visit, NewRoleForm(data={"leaves": kept}))
+
+
+async def add(visit: Console) -> Response:
+    """Make a role."""
+    form = await NewRoleForm.read(visit.request)
+    if await _only_finds(visit, form):
+        return await _ask(visit, form)
+    if form.validate():
+        try:
+            row = await own_roles.add_role(visit.desk, form.name.data, form.draft(), by=visit.by, now=visit.now)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        else:
+            return go(ROLES, "success", _("The role %s was made.") % row.name)
+    return await _ask(visit, form, status=422)
+
+
+async def show(visit: Console) -> Response:
+    """Show a role of one's own as a form."""
+    row = await _row(visit)
+    form = RoleForm.filled(row, leaves=sorted(row.leaves), groups="\n".join(row.groups), group="")
+    return await _ask(visit, form, row)
+
+
+async def show_built_in(visit: Console) -> Response:
+    """Show what a built-in role allows."""
+    row = found(roles.BUILT_IN.get(visit.request.path_params["name"]))
+    return await _ask(visit, RoleForm(data={"leaves": sorted(row.leaves)}), row)
+
+
+async def change(visit: Console) -> Response:
+    """Change a role, from everybody's next request on."""
+    row, form = await _row(visit), await RoleForm.read(visit.request)
+    if await _only_finds(visit, form):
+        return await _ask(visit, form, row)
+    if form.validate():
+        try:
+            await own_roles.change_role(visit.desk, row_id(visit.request), form.draft(), by=visit.by, now=visit.now)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        except Refusal as refusal:
+            return go(f"{ROLES}/{row.id}", "danger", _(refusal.words))
+        else:
+            return go(ROLES, "success", _("The role %s was saved; it counts from the next click on.") % row.name)
+    return await _ask(visit, form, row, status=422)
+
+
+async def remove(visit: Console) -> Response:
+    """Forget a role that nobody has."""
+    row = await _row(visit)
+    try:
+        await own_roles.remove_role(row_id(visit.request), by=visit.by, now=visit.now)
+    except InputRefused as refusal:
+        return go(f"{ROLES}/{row.id}", "danger", _("Not removed: %s.") % "; ".join(refusal.fields.values()))
+    except Refusal as refusal:
+        return go(f"{ROLES}/{row.id}", "danger", _(refusal.words))
+    return go(ROLES, "success", _("The role %s was removed.") % row.name)
+
+
+async def _only_finds(visit: Console, form: RoleForm) -> bool:
+    """Tell whether the button was the one that adds the group that was found; nothing is saved then.
+
+    It is the form's first: the return key presses it wherever one types, and saves where no group was typed.
+    """
+    if (await sent_fields(visit.request)).get("then") != "add-group" or not (form.group.data or "").strip():
+        return False
+    form.add_found()
+    return True
+
+
+async def _row(visit: Console) -> RoleRow:
+    return found(await own_roles.find_own(row_id(visit.request)))
+
+
+async def _ask(visit: Console, form: RoleForm, row: RoleRow | None = None, *, status: int = 200) -> Response:
+    beyond = row is not None and not row.leaves <= visit.powers.leaves
+    own = row is not None and row.name == visit.powers.role
+    context = {
+        "form": form,
+        "row": row,
+        "chosen": set(form.leaves.data or ()),
+        "nouns": {words: _of(noun) for noun, words in NOUNS.items()},
+        "mine": visit.powers.leaves,
+        "own": own,
+        "hits": await picker.groups_of(visit, form.group.data or "", ""),
+        "still": (row is not None and row.built_in) or beyond or own or not visit.may("administrator.edit"),
+        "beyond": beyond,
+        "used": await own_roles.users_of(row.name, now=visit.now) if row else [],
+        "here": f"{ROLES}/{row.id}" if row else f"{ROLES}/add",
+    }
+    return render(visit.request, "admin/settings/roles/edit.html", context, status=status)
+
+
+def _of(noun: str) -> list[Leaf]:
+    return [leaf for leaf in permissions.LEAVES.values() if leaf.noun == noun]

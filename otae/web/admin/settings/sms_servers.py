@@ -1,0 +1,208 @@
+"""Settings → Notification servers: SMS gateways. First which one, then its fields; afterwards a test."""
+
+from typing import Final
+
+from starlette.responses import Response
+
+from otae.delivery import connection_test_results, servers
+from otae.delivery.sms import carriers
+from otae.delivery.sms import servers as sms_servers
+from otae.delivery.sms.gateways import GATEWAYS, Field
+from otae.delivery.sms.sender import CARRIER
+from otae.errors import InputRefused
+from otae.web.admin.page_parts import NamedForm, found, row_id
+from otae.web.admin.settings.notification_servers import RecipientForm, news, save_and_test
+from otae.web.failures import NotFound
+from otae.web.forms import InputRequired, IntegerField, PasswordField, SelectField, StringField, TextAreaField
+from otae.web.guards import Console
+from otae.web.pages import go, render, wants_part
+from otae.words import gettext as _
+
+HERE: Final = "/admin/notification-servers"
+SMS: Final = f"{HERE}/sms"
+NEEDED: Final = _("is missing")
+CARRIER_ABOUT: Final = _(
+    "A mail to the recipient's mobile carrier, which sends it on; free, and slower than a gateway."
+)
+
+
+class SmsForm(NamedForm):
+    """What every gateway is asked for; `form_of` adds the fields of one."""
+
+    name = StringField(_("Name"), [InputRequired(NEEDED)])
+    description = StringField(_("Description"))
+    timeout = IntegerField(_("Timeout in seconds"), [InputRequired(_("use 5 to 60 seconds"))], default=20)
+    retries = IntegerField(_("Retries"), [InputRequired(_("use a number from 0 to 20"))], default=5)
+    connections = IntegerField(_("Requests at a time"), default=4)
+    rate = IntegerField(_("Messages a minute"), default=0)
+    standby = IntegerField(_("Standby order"), default=0)
+
+    def entry(self, gateway: str) -> sms_servers.SmsEntry:
+        """Return what was entered, as the room takes it."""
+        values = {each.name: self[each.name].data or "" for each in sms_servers.fields_of(gateway)}
+        return self.entered(sms_servers.SmsEntry, gateway=gateway, values=values)
+
+
+class NumberForm(RecipientForm):
+    """Where a test goes."""
+
+    recipient = StringField(_("Send a test text message to"))
+
+
+async def choose(visit: Console) -> Response:
+    """Show what can be set up."""
+    choices = [(name, gateway.title, _(gateway.about)) for name, gateway in GATEWAYS.items()]
+    context = {"choices": [*choices, (CARRIER, _(sms_servers.TITLES[CARRIER]), CARRIER_ABOUT)]}
+    return render(visit.request, "admin/settings/notification-servers/sms-choose.html", context)
+
+
+async def blank(visit: Console) -> Response:
+    """Ask for the fields of one gateway."""
+    gateway = _gateway(visit)
+    form = (await form_of(gateway))(data={"name": _(sms_servers.TITLES[gateway])})
+    return _add_page(visit, gateway, form)
+
+
+async def add(visit: Console) -> Response:
+    """Add a gateway and go where it can be tested."""
+    gateway = _gateway(visit)
+    form = await (await form_of(gateway)).read(visit.request)
+    if form.validate():
+        try:
+            entry = form.entry(gateway)
+            server = await sms_servers.add_sms_server(visit.desk, entry, now=visit.now, actor=visit.actor)
+        except InputRefused as refusal:
+            form.refuse(refusal)
+        else:
+            return go(f"{SMS}/{server.id}", "success", _("%s was added. Test it now.") % server.name)
+    return _add_page(visit, gateway, form, status=422)
+
+
+async def show(visit: Console) -> Response:
+    """Show a gateway as a form, with its last test; or only the test when its block asks for news."""
+    if not wants_part(visit.request):
+        return await _page(visit)
+    return await news(visit, SMS, "admin/settings/notification-servers/sms-edit.html")
+
+
+async def change(visit: Console) -> Response:
+    """Change a gateway."""
+    server = await _found(visit)
+    form = await (await form_of(server.gateway)).read(visit.request)
+    if await _saved(visit, server, form):
+        return go(f"{SMS}/{server.id}", "success", _("%s was saved.") % server.name)
+    return await _page(visit, form=form, status=422)
+
+
+async def activate(visit: Console) -> Response:
+    """Send text messages through this gateway from now on."""
+    server = await _found(visit)
+    await servers.activate(visit.desk, server, now=visit.now, actor=visit.actor)
+    text = _("Text messages go out through %s from now on.") % server.name
+    return go(f"{SMS}/{server.id}", "success", text)
+
+
+async def remove(visit: Console) -> Response:
+    """Forget this gateway."""
+    server = await _found(visit)
+    await servers.remove_server(server, now=visit.now, actor=visit.actor)
+    return go(HERE, "success", _("%s was removed.") % server.name)
+
+
+async def test(visit: Console) -> Response:
+    """Save what is on the screen and order a test text message with it; the page follows it."""
+    server, recipient = await _found(visit), await NumberForm.read(visit.request)
+    form = await (await form_of(server.gateway)).read(visit.request)
+    begun = await save_and_test(visit, server, recipient, lambda: _saved(visit, server, form), SMS)
+    if not form.all_errors:
+        recipient.enter_again = form.enter_again
+    return begun or await _page(visit, form=form, recipient=recipient, status=422)
+
+
+async def _saved(visit: Console, server: servers.ServerRow, form: SmsForm) -> bool:
+    """Save what was entered; False when the form says what cannot be taken."""
+    if not form.validate():
+        return False
+    try:
+        entry = form.entry(server.gateway)
+        await sms_servers.update_sms_server(visit.desk, server, entry, now=visit.now, actor=visit.actor)
+    except InputRefused as refusal:
+        form.refuse(refusal)
+        return False
+    return True
+
+
+async def form_of(gateway: str) -> type[SmsForm]:
+    """Return the form of a gateway: a field for each of its own."""
+    fields = {each.name: _input(each) for each in sms_servers.fields_of(gateway)}
+    if gateway == CARRIER:
+        names = [row.name for row in await carriers.list_carriers()]
+        choices = {"": _("None")} | {name: name for name in names}
+        fields["carrier"] = SelectField(_("Usual carrier"), choices=choices, default="", validate_choice=False)
+    return type("GatewayForm", (SmsForm,), fields)
+
+
+def _input(each: Field) -> object:
+    label = _(each.label)
+    if each.choices:
+        choices = {value: _(words) for value, words in each.choices.items()}
+        return SelectField(label, choices=choices, default=each.default, validate_choice=False)
+    if each.secret:
+        return PasswordField(label)
+    needed = [InputRequired(NEEDED)] if each.required else []
+    return (TextAreaField if each.lines else StringField)(label, needed, default=each.default)
+
+
+def _add_page(visit: Console, gateway: str, form: SmsForm, *, status: int = 200) -> Response:
+    context = {
+        "form": form,
+        "fields": _shown(gateway, stored=False),
+        "gateway": gateway,
+        "gateway_title": _(sms_servers.TITLES[gateway]),
+        "about": _(GATEWAYS[gateway].about) if gateway in GATEWAYS else CARRIER_ABOUT,
+    }
+    return render(visit.request, "admin/settings/notification-servers/sms-add.html", context, status=status)
+
+
+async def _page(
+    visit: Console, *, form: SmsForm | None = None, recipient: NumberForm | None = None, status: int = 200
+) -> Response:
+    server = await _found(visit)
+    last = await connection_test_results.last_test(server.id)
+    kind = await form_of(server.gateway)
+    context = {
+        "form": form or kind.filled(server, **sms_servers.open_values(server)),
+        "fields": _shown(server.gateway, stored=server.secrets_sealed is not None),
+        "gateway": server.gateway,
+        "gateway_title": _(sms_servers.TITLES[server.gateway]),
+        "recipient": recipient or NumberForm(data={"recipient": last.recipient if last else ""}),
+        "server": server,
+        "here": f"{SMS}/{server.id}",
+        "test": last,
+        "mark": connection_test_results.mark_of(last),
+    }
+    return render(visit.request, "admin/settings/notification-servers/sms-edit.html", context, status=status)
+
+
+def _shown(gateway: str, *, stored: bool) -> list[tuple[Field, str]]:
+    """Return a gateway's fields with what stands below each."""
+    kept = _("One is stored and never shown. Leave this empty to keep it.")
+
+    def below(each: Field) -> str:
+        hint = _(each.hint) if each.hint else ""
+        usual = _("Left empty: %s.") % each.usual if each.usual else ""
+        return " ".join(filter(None, (hint, usual, kept if stored and each.secret else "")))
+
+    return [(each, below(each)) for each in sms_servers.fields_of(gateway)]
+
+
+async def _found(visit: Console) -> servers.ServerRow:
+    listed = await servers.list_servers(sms_servers.KIND)
+    return found(next((server for server in listed if server.id == row_id(visit.request)), None))
+
+
+def _gateway(visit: Console) -> str:
+    name: str = visit.request.path_params["gateway"]
+    if name not in sms_servers.TITLES:
+        raise NotFound
+    return name

@@ -1,0 +1,86 @@
+"""What the pages of the templates ask for, and what they call the messages."""
+
+from collections.abc import Iterable
+from typing import Final, Protocol, Self
+from uuid import UUID
+
+from otae.delivery.texts.default_texts import Wording
+from otae.delivery.texts.languages import LANGUAGES
+from otae.web.admin.page_parts import NamedForm
+from otae.web.forms import SelectField, StringField, TextAreaField
+from otae.words import gettext as _
+
+TITLES: Final = {
+    "url": _("Invitation"),
+    "pin": _("PIN"),
+    "confirmation": _("Confirmation"),
+    "reminder": _("Reminder"),
+    "revoked": _("Withdrawn"),
+    "expired": _("Expired"),
+    "notice": _("Notice to the administrator"),
+    "trouble": _("Notice about a notification server"),
+}
+#: When messages go out that nobody chooses for an invitation.
+OCCASIONS: Final = {
+    "reminder": _("Goes out as the server properties reminder.days and reminder.most say."),
+    "revoked": _("Goes out when an invitation that was sent is revoked; server property notification.revoked."),
+    "expired": _("Goes out when an invitation that was sent expires; server property notification.expired."),
+    "notice": _("Goes to who invited when an invitation fails; server property notification.failure."),
+    "trouble": _("Goes to who invited when a server refuses every message; server property notification.failure."),
+}
+#: Begins the names of the fields of the form that clones: another form on the page has the same.
+COPY: Final = "copy-"
+
+
+class Template(Protocol):
+    """What the page shows of a template."""
+
+    id: UUID
+    kind: str
+    name: str
+    system: bool
+    subject: str
+    text: str
+    html: str
+    sms: str
+
+
+class TemplateForm(NamedForm):
+    """What a message says: ``text`` and ``html`` are the same mail twice.
+
+    ``recipient`` or ``phone`` gets it to look at.
+    """
+
+    subject = StringField(_("Subject"))
+    text = TextAreaField(_("Text"))
+    html = TextAreaField(_("HTML"))
+    sms = TextAreaField(_("Text message"))
+    recipient = StringField(_("Mail address"))
+    phone = StringField(_("Phone number"))
+
+    def wording(self) -> Wording:
+        """Return what was written, as the room takes it."""
+        return Wording.of(*(part.data or "" for part in (self.subject, self.text, self.html, self.sms)))
+
+
+class LanguageForm(NamedForm):
+    """A language to add."""
+
+    language = SelectField(_("Another language"), choices=dict(LANGUAGES))
+
+    def without(self, there: Iterable[str]) -> Self:
+        """Offer the languages that are not there yet, and return the form."""
+        self.language.choices = {tag: name for tag, name in LANGUAGES.items() if tag not in set(there)}
+        return self
+
+
+class NameForm(NamedForm):
+    """What a template is called."""
+
+    name = StringField(_("Name"))
+
+
+class CopyForm(NamedForm):
+    """What a clone is called."""
+
+    name = StringField(_("Name of the clone"))

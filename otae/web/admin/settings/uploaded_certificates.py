@@ -1,0 +1,119 @@
+"""Settings → Certificates → own certificates: a profile signer or a TLS certificate from another authority."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.responses import Response
+
+from otae.authority import uploads
+from otae.authority.uploads import Uploaded, UploadPurpose
+from otae.errors import InputRefused
+from otae.web.admin.page_parts import NamedForm
+from otae.web.admin.settings.authorities_form import told_left_out
+from otae.web.admin.settings.own_certificates import CERTIFICATES
+from otae.web.forms import FileField, PasswordField, upload
+from otae.web.guards import Console
+from otae.web.pages import go, render
+from otae.web.paths import UPLOAD_CAP
+from otae.words import gettext as _
+
+Page = Callable[[Console], Awaitable[Response]]
+
+
+class UploadForm(NamedForm):
+    """The certificate with its chain, its key when that is another file, and the password that opens either."""
+
+    file = FileField(_("Certificate and chain"))
+    key = FileField(_("Private key"))
+    password = PasswordField(_("Password"))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One thing that may be brought. ``where``: its address; ``wanted``: what is checked."""
+
+    purpose: UploadPurpose
+    where: str
+    take: Callable[..., Awaitable[Uploaded]]
+    title: str
+    lead: str
+    wanted: tuple[str, ...]
+
+
+_ALIKE: Final = (
+    _("a chain of issuers that ends with one that signed itself, or that this system trusts"),
+    _("valid today, no authority itself, and allowed to sign (digitalSignature)"),
+)
+SIGNER: Final = Kind(
+    "profile-signer",
+    f"{CERTIFICATES}/signer",
+    uploads.import_signer,
+    _("Own profile signer"),
+    _("Profiles signed under an authority that Macs know already are shown as Verified at once."),
+    (_("an RSA key of 2048 bits or more that belongs to the certificate"), *_ALIKE),
+)
+TLS: Final = Kind(
+    "tls",
+    f"{CERTIFICATES}/tls",
+    uploads.import_tls,
+    _("Own TLS certificate"),
+    _("Served instead of our own; you renew it. On its last day our own takes over."),
+    (
+        _("an RSA or elliptic-curve key that belongs to the certificate"),
+        *_ALIKE,
+        _("for servers (serverAuth), and for the host of PUBLIC_URL"),
+    ),
+)
+
+
+def blank(kind: Kind) -> Page:
+    """Return the page with the form to bring one of ``kind``."""
+
+    async def page(visit: Console) -> Response:
+        return _form(visit, kind, UploadForm())
+
+    return page
+
+
+def take(kind: Kind) -> Page:
+    """Return what takes an upload of ``kind`` into use."""
+
+    async def page(visit: Console) -> Response:
+        async with visit.request.form(max_files=2, max_fields=10, max_part_size=UPLOAD_CAP):  # what follows reads it
+            form = await UploadForm.read(visit.request)
+            data, key = await upload(visit.request, "file"), await upload(visit.request, "key")
+        try:
+            taken = await kind.take(
+                visit.desk, chosen(data), key or None, form.password.data or None, now=visit.now, actor=visit.actor
+            )
+        except InputRefused as refusal:
+            form.refuse(refusal)
+            return _form(visit, kind, form, status=422)
+        return go(CERTIFICATES, "success", _("The certificate is in use from now on.") + told_left_out(taken.left_out))
+
+    return page
+
+
+def remove(kind: Kind) -> Page:
+    """Return what goes back from an upload of ``kind`` to our own."""
+
+    async def page(visit: Console) -> Response:
+        try:
+            await uploads.remove_upload(visit.desk, kind.purpose, now=visit.now, actor=visit.actor)
+        except InputRefused as refusal:
+            return go(CERTIFICATES, "danger", str(refusal))
+        return go(CERTIFICATES, "success", _("Our own certificate is in use again."))
+
+    return page
+
+
+def chosen(data: bytes) -> bytes:
+    """Return the file that was chosen; InputRefused when none was."""
+    if not data:
+        raise InputRefused({"file": _("choose a file")})
+    return data
+
+
+def _form(visit: Console, kind: Kind, form: UploadForm, *, status: int = 200) -> Response:
+    return render(visit.request, "admin/settings/certificates/upload.html", {"form": form, "kind": kind}, status=status)
