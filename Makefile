@@ -2,8 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --quiet --require-hashes
-# One process more than cores: some of the tests wait for what other programs do.
-WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links
 
@@ -28,11 +26,11 @@ run: install
 # What the system lacks is installed where that is possible; else the bundled servers stand in.
 test: .venv/.installed-tests
 	$(BIN)/python -m tests.servers.install
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder --durations=40
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder --durations=40
 
 # The loop while one writes: SQLite alone, no browser, no other programs.
 quick: .venv/.installed-tests
-	$(BIN)/python -m pytest --quick --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder -q
+	$(BIN)/python -m pytest --quick --numprocesses=auto --dist=loadfile --no-loadscope-reorder -q
 
 check: check-format check-lint check-types check-imports check-templates check-house
 

@@ -21,7 +21,8 @@ pytestmark = pytest.mark.anyio
 
 Theme = Literal["light", "dark"]
 WIDTHS = (1280, 390)
-WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+WCAG = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"]}
 LONG = "Wolfeschlegelsteinhausenbergerdorff" * 3
 
 

@@ -36,11 +36,11 @@ MAILS = int(os.environ.get("CHAOS_MAILS", "3000" if FULL else "300"))
 #: Seconds for which Redis and PostgreSQL stay away.
 REDIS_AWAY, POSTGRES_AWAY = (30, 10) if FULL else (4, 3)
 #: What a process is told first: a lease no test has to wait two minutes for.
-HURRY = "from datetime import timedelta; from otae.delivery import claims; claims.LEASE = timedelta(seconds=10)"
+HURRY = "from datetime import timedelta; from otae.delivery.queue import claims; claims.LEASE = timedelta(seconds=10)"
 #: … and: die when the server has accepted, before that is recorded.
 DIE_ACCEPTED = (
-    HURRY + "; from otae.delivery import rounds; import os, signal\n"
-    "rounds.sent_all = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
+    HURRY + "; from otae.delivery.queue import worker; import os, signal\n"
+    "worker.sent_all = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
 )
 #: Die when the invitation is stored, before anybody is told.
 DIE_COMMITTED = (
