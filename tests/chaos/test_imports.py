@@ -19,7 +19,10 @@ pytestmark = pytest.mark.anyio
 PEOPLE = 20_000 if FULL else 240
 KILLS = 10 if FULL else 2
 #: A lease that no test has to wait a minute for.
-HURRY = "from datetime import timedelta; from otae.directory.files import provisioning; provisioning.LEASE = timedelta(seconds=3)"
+HURRY = (
+    "from datetime import timedelta; from otae.directory.files import provisioning\n"
+    "provisioning.LEASE = timedelta(seconds=3)"
+)
 
 
 def written() -> bytes:
