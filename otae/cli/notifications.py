@@ -9,7 +9,7 @@ import click
 
 from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_ca_file, read_password
 from otae.contacts import shown_address
-from otae.delivery import servers
+from otae.delivery import connection_test, servers
 from otae.delivery.sms import servers as sms_servers
 from otae.hostnames import shown_host
 from otae.store import jobs
@@ -37,7 +37,9 @@ def notification_server_add() -> None:
 @click.option("--ca-file", type=click.Path(path_type=Path, dir_okay=False, exists=True), help=CA_FILE)
 @click.option("--username")
 @click.option("--ntlm", is_flag=True, help="Sign in by NTLM (Microsoft secure password authentication).")
-@click.option("--oauth", default="", type=click.Choice(["", *servers.OAUTH]), help="Sign in by OAuth tokens (XOAUTH2).")
+@click.option(
+    "--oauth", default="", type=click.Choice(["", *servers.OAUTH_KINDS]), help="Sign in by OAuth tokens (XOAUTH2)."
+)
 @click.option("--oauth-token-url", default="", help="Where tokens come from; microsoft: the tenant is enough.")
 @click.option("--oauth-client-id", default="", help="The application's id; google: the service account's address.")
 @click.option("--oauth-scope", default="", help="What tokens are for; microsoft and google know it.")
@@ -155,9 +157,9 @@ def server_test(*, name: str, recipient: str, json_wanted: bool) -> None:
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
         server = await servers.find_server(name)
-        job = await servers.enqueue_test(desk, server, recipient, now=now, actor=ACTOR)
+        job = await connection_test.enqueue_test(desk, server, recipient, now=now, actor=ACTOR)
         if claimed := await jobs.claim(job.id, now):
-            await servers.run_test(desk, claimed, now=now)
+            await connection_test.run_test(desk, claimed, now=now)
         return dict(await jobs.outcome(job.id))
 
     output = at_the_desk(work)

@@ -1,1 +1,1 @@
-"""Messages to people: what they say, which way they go, and the ledger that loses none."""
+"""Messages to people: their texts, the queue they are sent from, and the mail and SMS servers they are sent through."""

@@ -1,4 +1,7 @@
-"""The built-in catcher: takes all messages of a channel that has no notification server, and a rehearsal's always."""
+"""The catcher: keeps the messages of a channel without a notification server, and every message of a rehearsal.
+
+Kept messages are encrypted. As one may hold a PIN, opening it in the console is audited (`read_caught`).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,25 +13,28 @@ from uuid import UUID
 from otae.delivery.mail.mime import Mail
 from otae.delivery.transport import BeforeEnd, Receipt
 from otae.errors import InputRefused
+from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import CaughtMail
 
-#: Purpose of the sealed message.
-MESSAGE = "caught-mail.message"
-#: How many mails are kept; older ones go.
-KEPT = 500
+#: The vault's purpose for a kept message.
+MESSAGE_PURPOSE = "caught-mail.message"
+#: Most messages that are kept; older ones are deleted.
+MAX_KEPT = 500
+#: Headers of a mail that are shown, in this order.
+HEADERS = ("From", "To", "Subject", "Date", "Message-ID")
 
 
 @dataclass(frozen=True)
-class _Keeping:
+class _Catcher:
     desk: Desk
     now: datetime
     rehearsal: bool = False
     name: str = "the mail catcher"
 
     async def keep(self, channel: str, recipient: str, subject: str, content: bytes) -> Receipt:
-        """Keep a message, sealed; the oldest ones go."""
+        """Store a message encrypted, and delete the oldest beyond MAX_KEPT."""
         row = CaughtMail(
             channel=channel,
             recipient=recipient,
@@ -36,50 +42,109 @@ class _Keeping:
             rehearsal=self.rehearsal,
             caught_at=self.now,
         )
-        row.message_sealed = self.desk.vault.seal(content, row.id, MESSAGE)
+        row.message_sealed = self.desk.vault.seal(content, row.id, MESSAGE_PURPOSE)
         async with transaction():
             await row.save(force_create=True)
             newest = CaughtMail.all().order_by("-caught_at", "-id")
-            if surplus := await newest.offset(KEPT).limit(1000).values_list("id", flat=True):
+            if surplus := await newest.offset(MAX_KEPT).limit(1000).values_list("id", flat=True):
                 await CaughtMail.filter(id__in=surplus).delete()
         return Receipt("kept here, sent nowhere")
 
 
-class Catcher(_Keeping):
-    """A transport that keeps the mail, sealed, instead of sending it."""
+class MailCatcher(_Catcher):
+    """A transport that keeps mails instead of sending them."""
 
     async def send(self, message: Mail, recipient: str, before_end: BeforeEnd) -> Receipt:
-        """Keep ``message``; it either is there afterwards or is not, so its end needs no announcement."""
+        """Keep ``message``; ``before_end`` is not awaited, as the outcome of a database write is never unknown."""
         del before_end
         return await self.keep("mail", recipient, message.subject, message.content)
 
 
-class TextCatcher(_Keeping):
-    """The same for text messages."""
+class TextCatcher(_Catcher):
+    """A transport that keeps text messages instead of sending them."""
 
     async def send(self, message: str, recipient: str, before_end: BeforeEnd) -> Receipt:
-        """Keep ``message``, as `Catcher.send`. It has no subject: all there is of a text message may be secret."""
+        """Keep ``message``, without a subject: any part of a text message may be secret."""
         del before_end
         return await self.keep("sms", recipient, "", message.encode("utf-8", "replace"))
 
 
 async def list_caught(*, limit: int = 100, rehearsal: bool | None = False) -> list[CaughtMail]:
-    """Return the newest caught mails; ``rehearsal`` None lists those of rehearsals too, True those alone."""
+    """Return the newest caught messages; ``rehearsal``: True for those of rehearsals only, None for both."""
     rows = CaughtMail.all() if rehearsal is None else CaughtMail.filter(rehearsal=rehearsal)
     return await rows.order_by("-caught_at").limit(limit)
 
 
 async def open_caught(desk: Desk, mail_id: UUID) -> EmailMessage:
-    """Return one caught mail as it would have gone out; InputRefused when it is not there any more."""
+    """Return one caught mail as it would have been sent; InputRefused when it is not kept any more."""
     row = await CaughtMail.get_or_none(id=mail_id)
     if row is None or row.channel != "mail":
         raise InputRefused({"": "this mail is not kept any more"})
-    sealed = desk.vault.open(row.message_sealed, row.id, MESSAGE)
-    message = BytesParser(policy=policy.default).parsebytes(sealed)
-    assert isinstance(message, EmailMessage)  # noqa: S101 - the policy decides the class; tells the type checker
+    content = desk.vault.open(row.message_sealed, row.id, MESSAGE_PURPOSE)
+    message = BytesParser(policy=policy.default).parsebytes(content)
+    assert isinstance(message, EmailMessage)  # noqa: S101 - the policy decides the class; for the type checker
     return message
 
 
 def open_text(desk: Desk, row: CaughtMail) -> str:
     """Return the text of one caught text message."""
-    return desk.vault.open(row.message_sealed, row.id, MESSAGE).decode()
+    return desk.vault.open(row.message_sealed, row.id, MESSAGE_PURPOSE).decode()
+
+
+@dataclass(frozen=True)
+class CaughtMessage:
+    """One caught message, decrypted.
+
+    Attributes:
+        channel: "mail" or "sms"; a text message has no subject, headers or HTML.
+        headers: Name and value of each of HEADERS that the mail has.
+        html: "" for a mail of text alone.
+    """
+
+    id: UUID
+    channel: str
+    recipient: str
+    subject: str
+    caught_at: datetime
+    rehearsal: bool
+    headers: list[tuple[str, str]]
+    text: str
+    html: str
+
+    def __repr__(self) -> str:
+        return f"<CaughtMessage {self.id}>"
+
+
+async def read_caught(desk: Desk, mail_id: UUID, *, now: datetime, actor: str) -> CaughtMessage | None:
+    """Return a caught message and audit that ``actor`` opened it; None when it is not kept."""
+    row = await CaughtMail.get_or_none(id=mail_id)
+    if row is None:
+        return None
+    if row.channel == "sms":
+        opened = _caught_message(row, [], open_text(desk, row), "")
+    else:
+        opened = await _read_mail(desk, row)
+    await audit.record(actor, "mail.opened", now=now, subject=str(row.id), detail=row.recipient)
+    return opened
+
+
+async def _read_mail(desk: Desk, row: CaughtMail) -> CaughtMessage:
+    message = await open_caught(desk, row.id)
+    parts = {kind: message.get_body(preferencelist=(kind,)) for kind in ("plain", "html")}
+    texts = {kind: str(part.get_content()) if part is not None else "" for kind, part in parts.items()}
+    headers = [(name, str(message[name])) for name in HEADERS if message[name] is not None]
+    return _caught_message(row, headers, texts["plain"], texts["html"])
+
+
+def _caught_message(row: CaughtMail, headers: list[tuple[str, str]], text: str, html: str) -> CaughtMessage:
+    return CaughtMessage(
+        id=row.id,
+        channel=row.channel,
+        recipient=row.recipient,
+        subject=row.subject,
+        caught_at=row.caught_at,
+        rehearsal=row.rehearsal,
+        headers=headers,
+        text=text,
+        html=html,
+    )

@@ -1,7 +1,7 @@
-"""One HTTP request to a service of somebody else's: guarded, bounded, and clear about what may have happened.
+"""An HTTP client for third-party services, guarded against private addresses, DNS rebinding and oversized responses.
 
-The name is resolved once and the connection goes to what it resolved to; TLS still proves the name. Redirects are not
-followed, proxies and cookies of the machine's environment not used, answers not unpacked.
+The host name is resolved once and the connection goes to the resolved address; TLS still verifies the name. Redirects
+are not followed, proxies and credentials in the environment not used, responses not decompressed.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ from otae import outgoing
 from otae.delivery.transport import BeforeEnd, NotSent, OutcomeUnknown, Unreachable
 from otae.errors import AddressRefused
 
-#: Longest answer that is read, in bytes.
-LONGEST = 64 * 1024
-#: Seconds for a connection to one address.
-CONNECT = 10
+#: Largest response body that is read, in bytes.
+MAX_BODY = 64 * 1024
+#: Seconds for connecting to one address.
+CONNECT_TIMEOUT = 10
 
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """What is asked for. Only the method prints: everything else may hold a secret, a PIN or a number."""
+    """A request. Its repr shows the method alone: everything else may hold a secret, a PIN or a number."""
 
     method: str
     url: str = field(repr=False)
@@ -33,37 +33,42 @@ class HttpRequest:
 
 
 @dataclass(frozen=True)
-class HttpAnswer:
-    """What was answered. ``tls``: version and cipher, "" in clear."""
+class HttpResponse:
+    """A response. ``tls``: version and cipher, "" without TLS."""
 
     status: int
     text: str = field(repr=False)
     tls: str = ""
 
 
-async def call(request: HttpRequest, *, private: bool, patience: float, before_end: BeforeEnd) -> HttpAnswer:
-    """Make one request and return its answer, whatever its status; ``patience``: seconds for all of it.
+async def call(request: HttpRequest, *, private: bool, time_limit: float, before_end: BeforeEnd) -> HttpResponse:
+    """Make one request and return its response, whatever its status.
 
-    ``private``: whether private networks, this machine and http without TLS are allowed. ``before_end`` is awaited when
-    the connection stands and nothing was said on it. Raises Unreachable when nothing was said, OutcomeUnknown when no
-    whole answer came after that, and what ``before_end`` raises.
+    Args:
+        private: Allow private networks, this machine, and http without TLS.
+        time_limit: Seconds for all of it.
+        before_end: Awaited when the connection is made, before anything is sent; what it raises is passed on.
+
+    Raises:
+        Unreachable: Nothing was sent.
+        OutcomeUnknown: The request was sent, but no complete response came.
     """
     addresses = await _resolve(request.url, private=private)
     context = await asyncio.to_thread(_context, ssl.get_default_verify_paths())
-    said = _Said(before_end)
+    request_start = _RequestStart(before_end)
     try:
-        async with asyncio.timeout(patience):
-            return await _first(request, addresses, context, said)
+        async with asyncio.timeout(time_limit):
+            return await _first_reachable(request, addresses, context, request_start)
     except NotSent:
         raise
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, TimeoutError) as error:
-        if said.anything:
+        if request_start.sent:
             raise OutcomeUnknown("no whole answer came after the request was sent") from error
-        raise Unreachable(_words(error)) from error
+        raise Unreachable(_error_words(error)) from error
 
 
 def host_and_port(url: str) -> tuple[str, int]:
-    """Return where a call to ``url`` goes; ValueError for what is no address."""
+    """Return host and port of ``url``; ValueError when it is no URL."""
     parts = urlsplit(url)
     return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
@@ -83,75 +88,80 @@ async def _resolve(url: str, *, private: bool) -> list[outgoing.Address]:
 
 
 @dataclass
-class _Said:
-    """Whether anything was said on the line; asked at the first byte of a request."""
+class _RequestStart:
+    """Awaits ``before_end`` before the first byte of a request. ``sent``: whether sending has begun."""
 
     before_end: BeforeEnd
-    anything: bool = False
+    sent: bool = False
 
     async def trace(self, event: str, _info: object) -> None:
         if event == "http11.send_request_headers.started":
             await self.before_end()
-            self.anything = True
+            self.sent = True
 
 
-async def _first(
-    request: HttpRequest, addresses: list[outgoing.Address], context: ssl.SSLContext, said: _Said
-) -> HttpAnswer:
-    """Ask the first address that can be reached."""
+async def _first_reachable(
+    request: HttpRequest, addresses: list[outgoing.Address], context: ssl.SSLContext, request_start: _RequestStart
+) -> HttpResponse:
+    """Send the request to the first address that can be reached."""
     for at, address in enumerate(addresses):
         try:
-            return await _ask(request, str(address.where[0]), context, said)
+            return await _request(request, str(address.where[0]), context, request_start)
         except (httpx2.ConnectError, httpx2.ConnectTimeout):
             if at == len(addresses) - 1:
                 raise
     raise Unreachable("no address")
 
 
-async def _ask(request: HttpRequest, address: str, context: ssl.SSLContext, said: _Said) -> HttpAnswer:
+async def _request(
+    request: HttpRequest, address: str, context: ssl.SSLContext, request_start: _RequestStart
+) -> HttpResponse:
     named = httpx2.URL(request.url)
     headers = {"Host": named.netloc.decode("ascii"), "Accept-Encoding": "identity", "User-Agent": "otae"}
     transport = httpx2.AsyncHTTPTransport(verify=context, trust_env=False)
     async with httpx2.AsyncClient(
-        transport=transport, trust_env=False, timeout=httpx2.Timeout(None, connect=CONNECT), follow_redirects=False
+        transport=transport,
+        trust_env=False,
+        timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT),
+        follow_redirects=False,
     ) as client:
         built = client.build_request(
             request.method,
             named.copy_with(host=address),
             headers=[*headers.items(), *request.headers],
             content=request.content or None,
-            extensions={"sni_hostname": named.raw_host.decode("ascii"), "trace": said.trace},
+            extensions={"sni_hostname": named.raw_host.decode("ascii"), "trace": request_start.trace},
         )
-        answer = await client.send(built, stream=True)
+        response = await client.send(built, stream=True)
         try:
-            text = await _bounded(answer)
-            return HttpAnswer(answer.status_code, text, _tls(answer))
+            text = await _read_body(response)
+            return HttpResponse(response.status_code, text, _tls(response))
         finally:
-            await answer.aclose()
+            await response.aclose()
 
 
-async def _bounded(answer: httpx2.Response) -> str:
+async def _read_body(response: httpx2.Response) -> str:
     kept = bytearray()
-    async for piece in answer.aiter_raw():
+    async for piece in response.aiter_raw():
         kept += piece
-        if len(kept) > LONGEST:
+        if len(kept) > MAX_BODY:
             raise OutcomeUnknown("the answer is longer than allowed")
     return kept.decode("utf-8", "replace")
 
 
-def _tls(answer: httpx2.Response) -> str:
-    stream = answer.extensions.get("network_stream")
+def _tls(response: httpx2.Response) -> str:
+    stream = response.extensions.get("network_stream")
     agreed = stream.get_extra_info("ssl_object") if stream is not None else None
     return f"{agreed.version()} {agreed.cipher()[0]}" if agreed else ""
 
 
 @cache
 def _context(_paths: ssl.DefaultVerifyPaths) -> ssl.SSLContext:
-    """Return what trusts the machine's own authorities; reading them takes a while."""
+    """Return a context that trusts this machine's CAs; cached, as reading them is slow."""
     return ssl.create_default_context()
 
 
-def _words(error: Exception) -> str:
+def _error_words(error: Exception) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):

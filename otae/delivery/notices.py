@@ -1,4 +1,4 @@
-"""Telling the administrator who invited: that link or PIN did not arrive, or that a server refuses every message."""
+"""Notices to the administrator who invited: link or PIN did not arrive, or a server refuses every message."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -11,30 +11,30 @@ from otae.store.records import about, note
 
 NOTICE: Final = "notice"
 TROUBLE: Final = "trouble"
-#: Most notices an address gets in an hour: when a whole group fails, its page tells the rest.
-MOST, HOUR = 20, timedelta(hours=1)
+#: Most notices of a kind that an address gets in an hour: when a whole group fails, its page shows the rest.
+MAX_PER_HOUR, HOUR = 20, timedelta(hours=1)
 
 
-async def tell_of_failure(invitation: Invitation, *, now: datetime) -> None:
-    """Queue the notice that ``invitation`` failed, or its PIN did not arrive.
+async def notify_failure(invitation: Invitation, *, now: datetime) -> None:
+    """Enqueue the notice that ``invitation`` failed, or that its PIN did not arrive.
 
-    Call it inside the transaction that records so, the invitation's row locked. The notice goes to the mail address of
-    who invited, else to the server property support.contact where that is one; to nobody for a rehearsal, while the
-    server property notification.failure is off, and after twenty to one address in an hour. The sweep finds it: nothing
-    needs to be rung.
+    Call it inside the transaction that records the failure, with the invitation's row locked. The notice goes to the
+    mail address of the administrator who invited, else to the server property support.contact if that is one. None is
+    sent for a rehearsal, while the server property notification.failure is off, or beyond MAX_PER_HOUR. The sweep
+    finds the delivery: nothing needs to be rung.
     """
-    await _tell(invitation, NOTICE, now)
+    await _enqueue_notice(invitation, NOTICE, now)
 
 
-async def tell_of_trouble(invitation: Invitation, *, now: datetime) -> None:
-    """Queue the notice that a notification server refuses everything, as it refused a message of ``invitation``.
+async def notify_refusing_server(invitation: Invitation, *, now: datetime) -> None:
+    """Enqueue the notice that a notification server refuses every message, one of ``invitation`` among them.
 
-    As `tell_of_failure`: to the same address, and from the same kind of place.
+    Recipient, limits and transaction as for `notify_failure`.
     """
-    await _tell(invitation, TROUBLE, now)
+    await _enqueue_notice(invitation, TROUBLE, now)
 
 
-async def _tell(invitation: Invitation, kind: str, now: datetime) -> None:
+async def _enqueue_notice(invitation: Invitation, kind: str, now: datetime) -> None:
     if invitation.rehearsal or not await properties.flag("notification.failure"):
         return
     recipient = await _address_of(invitation.created_by)
@@ -42,7 +42,7 @@ async def _tell(invitation: Invitation, kind: str, now: datetime) -> None:
         return
     same = Delivery.filter(invitation_id=invitation.id, kind=kind, generation=invitation.generation)
     lately = Delivery.filter(kind=kind, recipient=recipient, created_at__gt=now - HOUR)
-    if await same.exists() or await lately.count() >= MOST:
+    if await same.exists() or await lately.count() >= MAX_PER_HOUR:
         return
     row = Delivery(invitation_id=invitation.id, kind=kind, generation=invitation.generation, created_at=now)
     row.recipient, row.message_id = recipient, f"{row.id}.{row.generation}"

@@ -1,7 +1,7 @@
-"""Phone numbers: whatever people write, kept and compared in E.164 form ("+491512345678").
+"""Phone numbers: parsed from what people write, stored and compared in E.164 form ("+491512345678").
 
-Whoever stores or uses a number may import this: it knows no table. What may be two numbers, or one of a place nobody
-named, is refused: a text message with a PIN never goes to a guess.
+This module imports no table, so that any room may use it. Input that could be two numbers, or a number without a known
+country, is refused: a text message with a PIN is never sent to a guess.
 """
 
 import re
@@ -13,38 +13,45 @@ from otae.errors import OtaeError
 from otae.store import properties
 from otae.text import TextRefused, identifier, visible_line
 
-#: Server property: the country that numbers without "+" belong to.
+#: Server property: the default country, for numbers without "+".
 REGION = "phone.region"
-#: Longest text that is looked at.
+#: Longest input that is parsed, in characters.
 LONGEST = 60
 _WRITTEN = re.compile(r"\+?[0-9(][0-9 ()/.-]*")
 _DASHES: Final = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63"), "-")
-#: How spreadsheets keep digits as text: ="+49…", or with ' in front.
+#: How spreadsheets mark digits as text: ="+49…", or with ' in front.
 _KEPT_AS_TEXT = re.compile(r"""="(.*)"|'(.*)""")
-#: How spreadsheets show a long number that they took for an amount: 4.91512E+11.
+#: How spreadsheets show a long number in scientific notation: 4.91512E+11.
 _SHORTENED = re.compile(r"[0-9]+(?:[.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 _EXTENSION = re.compile(
     r"[0-9)]\s*(?:[#~]|,+|;(?:ext=)?|(?:x|ext|extn|extension|dw|durchwahl|poste|anexo|int)[.:]*)\s*[0-9]{1,7}$",
     re.IGNORECASE,
 )
-#: Most digits of an area code: what stands before a / and is longer is a number of its own.
+#: Most digits of an area code: more digits before a / are a number of their own.
 _AREA_CODE: Final = 5
-_TWO: Final = "this may be two numbers: enter one of them, without / and brackets"
+_TWO_NUMBERS: Final = "this may be two numbers: enter one of them, without / and brackets"
 
 
 class NumberRefused(OtaeError):
-    """This is no phone number that can be called from everywhere; the text says what would be right."""
+    """The input is no valid international phone number; the text says what to enter instead."""
 
 
-async def own_region() -> str:
-    """Return the country that numbers without "+" belong to, "" when the installation names none."""
+async def default_region() -> str:
+    """Return the default country for numbers without "+", "" when none is set."""
     return await properties.word(REGION)
 
 
 def e164(text: str, *, region: str) -> str:
-    """Return ``text`` as E.164 writes it; ``region`` as `own_region` gives it. Raises NumberRefused.
+    """Return a phone number in E.164 form.
 
-    The number must be possible: of a length that its country has. Whether it is in use nobody can tell from here.
+    The number must have a length that its country uses; whether it is assigned is not checked.
+
+    Args:
+        text: The number as it was entered.
+        region: The default country, as `default_region` returns it.
+
+    Raises:
+        NumberRefused: With what to enter instead.
     """
     text = _cleaned(text)
     if _SHORTENED.fullmatch(text):
@@ -65,12 +72,12 @@ def e164(text: str, *, region: str) -> str:
 
 
 def country_code(number: str) -> str:
-    """Return the digits of the country of a number in E.164 form: "49"."""
+    """Return the country code of a number in E.164 form, such as "49"."""
     return str(phonenumbers.parse(number).country_code)
 
 
 def _cleaned(text: str) -> str:
-    """Return ``text`` in plain characters, without what programs put around a number."""
+    """Return ``text`` in plain characters, without spreadsheet marks and "tel:"."""
     try:
         plain = identifier(visible_line(text[:1000].strip())).translate(_DASHES)
     except TextRefused as refusal:
@@ -91,7 +98,7 @@ def _parsed(text: str, region: str) -> phonenumbers.PhoneNumber:
 
 
 def _refuse_two(text: str, region: str) -> None:
-    """Refuse a / or ( behind more than an area code: it may stand before another number, or another ending."""
+    """Refuse a / or ( after more digits than an area code has: a second number or ending may follow it."""
     for sign in re.finditer("[/(]", text):
         before = text[: sign.start()].strip()
         area = _digits(before)
@@ -99,13 +106,13 @@ def _refuse_two(text: str, region: str) -> None:
             codes = (size for size in (1, 2, 3) if int(area[:size] or 0) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
             area = area[next(codes, 0) :]
         elif sign[0] == "/" and _begins_with_0(region) and not area.startswith("0"):
-            raise NumberRefused(_TWO)
+            raise NumberRefused(_TWO_NUMBERS)
         if len(area.lstrip("0")) > _AREA_CODE:
-            raise NumberRefused(_TWO)
+            raise NumberRefused(_TWO_NUMBERS)
 
 
 def _begins_with_0(region: str) -> bool:
-    """Tell whether numbers with an area code begin with 0 in this country."""
+    """Return whether national numbers begin with 0 in this country."""
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(region) if region else None
     return metadata is not None and metadata.national_prefix == "0"
 

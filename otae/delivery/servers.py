@@ -1,8 +1,8 @@
-"""Notification servers: where messages leave the house. One of each kind is active; else the catcher takes them."""
+"""Notification servers: adding, changing and activating them. While none of a kind is active, the catcher is used."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
@@ -10,30 +10,24 @@ from tortoise.expressions import Q
 
 from otae.authority.ca_files import read_authorities
 from otae.contacts import MailAddressRefused, mail_address
-from otae.delivery import phones
-from otae.delivery.connection_test import try_out, try_out_sms
 from otae.delivery.mail import oauth
 from otae.delivery.mail.mime import MessageRefused, check_header, short_line
-from otae.delivery.mail.smtp import PASSWORD, may_be_here
+from otae.delivery.mail.smtp import PASSWORD_PURPOSE, loopback_allowed
 from otae.errors import InputRefused
 from otae.outgoing import ascii_host_or_text, is_called, is_host, is_host_name
 from otae.settings import Settings
-from otae.store import audit, failure_counters, jobs
+from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import Delivery, Job, NotificationServer, ServerRefusal
+from otae.store.models import Delivery, NotificationServer, ServerRefusal
 
-#: Name for those who show rows and may not know the tables.
+#: The type of a server, for rooms that may not import the tables.
 ServerRow: TypeAlias = NotificationServer
 
 SECURITIES = ("none", "starttls", "tls")
-#: Whose OAuth tokens a server may be signed in to by.
-OAUTH = oauth.KINDS
-#: The kind of a test's job.
-TEST = "notification-server.test"
+#: The kinds of OAuth clients.
+OAUTH_KINDS = oauth.KINDS
 GONE = "this notification server does not exist any more"
-#: Tests an hour and administrator.
-TESTS = 30
 NEVER_CALLED = (
     "is this machine or an address that is never called, so that every message would wait: name another server, or set "
     "OTAE_ALLOW_PRIVATE=1 where the mail server runs on this machine"
@@ -42,16 +36,24 @@ NEVER_CALLED = (
 
 @dataclass(frozen=True, kw_only=True)
 class ServerEntry:
-    """What an administrator enters. ``timeout``: seconds an answer may take; ``password`` None keeps the stored one.
+    """What an administrator enters for a mail server.
 
-    ``retries``: how often a message that could not go out is tried again at growing distance (1, 5, 15, then 60
-    minutes); after that every four hours until its invitation expires. ``connections``: open at a time in each worker;
-    ``rate``: messages a minute, 0 for no limit; ``standby``: 0, or the order in which servers stand in for the active
-    one when it cannot be reached or refuses the sign-in; ``dkim_selector``: where the sender's DKIM key is published.
-    ``ntlm``: sign in by NTLM, which Microsoft calls secure password authentication; ``clear_sign_in``: sign in over a
-    line without TLS, too. ``oauth``: sign in by tokens of one of `oauth.KINDS`: ``username`` is the mailbox then, and
-    ``password`` the client's secret, or a service account's key as its JSON file or as PEM.
-    ``ca_pem``: authorities that the server's certificate must lead to, "" for those of this machine.
+    Attributes:
+        security: One of SECURITIES.
+        username: With ``oauth`` the mailbox that mail is sent from.
+        password: None keeps the stored one. With ``oauth`` the client's secret, or a service account's key as its
+            JSON file or as PEM.
+        ntlm: Sign in by NTLM, which Microsoft calls secure password authentication.
+        clear_sign_in: Sign in without TLS, too.
+        oauth: Sign in by tokens of a client of this kind, one of `oauth.KINDS`; "" for a password.
+        ca_pem: CA certificates that the server's certificate must chain to, "" for those this machine trusts.
+        timeout: Seconds an answer may take.
+        retries: Attempts that are followed by a retry after 1, 5, 15, then 60 minutes; further retries follow every
+            four hours until the invitation expires.
+        connections: Open at a time in each worker.
+        rate: Messages a minute, 0 for no limit.
+        standby: 0, or the order in which servers replace an active one that cannot be reached or refuses the sign-in.
+        dkim_selector: Where the sender's DKIM key is published.
     """
 
     name: str
@@ -82,23 +84,23 @@ class ServerEntry:
 
 
 async def add_server(desk: Desk, entry: ServerEntry, *, now: datetime, actor: str) -> NotificationServer:
-    """Store a server and make it active when none is; InputRefused names each field that cannot be taken."""
+    """Store a server and activate it when none is active; InputRefused names each invalid field."""
     row = NotificationServer(name=entry.name.strip(), created_at=now)
     row.update_from_dict(await _checked(desk, row, entry))
     async with transaction():
         row.active = not await NotificationServer.filter(kind="smtp", active=True).exists()
         await row.save(force_create=True)
-        await audit.record(actor, "notification-server.add", now=now, subject=row.name, detail=_where(row))
+        await audit.record(actor, "notification-server.add", now=now, subject=row.name, detail=_audit_detail(row))
     return row
 
 
 async def update_server(
     desk: Desk, server: NotificationServer, entry: ServerEntry, *, now: datetime, actor: str
 ) -> NotificationServer:
-    """Change a server; InputRefused names each field that cannot be taken.
+    """Change a server; InputRefused names each invalid field.
 
-    The password is only ever sent to the server it was entered for: with another host, port, security, way to sign in
-    or user name it has to be entered again.
+    The password is only ever sent to the server it was entered for: with another host, port, security, sign-in method
+    or user name it must be entered again.
     """
     entered = await _checked(desk, server, entry)
     await change_server(server, entered, now=now, actor=actor)
@@ -108,45 +110,45 @@ async def update_server(
 async def change_server(
     server: NotificationServer, entered: Mapping[str, object], *, now: datetime, actor: str
 ) -> None:
-    """Store what was entered for ``server``, all of it together, and nothing else; InputRefused when it was removed.
+    """Update the columns ``entered`` of ``server``; InputRefused when it was removed.
 
-    The audit log is told what that changes, and nothing where it changes nothing. What waits has its next try at once.
+    Changes are audited, and waiting messages are retried at once.
     """
     async with transaction():
         before = await NotificationServer.filter(id=server.id).values()
         if await NotificationServer.filter(id=server.id).update(**entered) != 1:
             raise InputRefused({"": GONE})
-        if told := audit.changes(before[0], entered):
+        if changes := audit.changes(before[0], entered):
             await _forget_refusals(server)
-            await audit.record(actor, "notification-server.change", now=now, subject=server.name, detail=told)
+            await audit.record(actor, "notification-server.change", now=now, subject=server.name, detail=changes)
     server.update_from_dict(dict(entered))
-    if told:
-        await _try_anew(server, now)
+    if changes:
+        await _retry_waiting(server, now)
 
 
 async def _forget_refusals(server: NotificationServer) -> None:
-    """Forget what ``server`` refused, which was set up anew; call inside the transaction that does that."""
+    """Delete the refusals of ``server``, whose settings changed; call inside the transaction that changes them."""
     await ServerRefusal.filter(server_id=server.id).delete()
     await NotificationServer.filter(id=server.id).update(told_at=None)
 
 
-async def _try_anew(server: NotificationServer, now: datetime) -> None:
-    """Let what waits for a further try have it now.
+async def _retry_waiting(server: NotificationServer, now: datetime) -> None:
+    """Make the messages that wait for a retry due now.
 
-    Call outside of transactions: a worker that claims messages locks them before its server, the other way round.
+    Call outside of transactions: a worker locks messages before its server, and the opposite order would deadlock.
     """
     channel = "mail" if server.kind == "smtp" else "sms"
     await Delivery.filter(status="queued", channel=channel, next_try_at__gt=now).update(next_try_at=now)
 
 
 async def list_servers(kind: str | None = None) -> list[NotificationServer]:
-    """Return every server, or those of ``kind``: of each kind the active one first."""
+    """Return every server, or those of ``kind``; of each kind the active one first."""
     rows = NotificationServer.all() if kind is None else NotificationServer.filter(kind=kind)
     return await rows.order_by("-kind", "-active", "name")
 
 
 async def find_server(name: str) -> NotificationServer:
-    """Return the server called ``name``; InputRefused when there is none."""
+    """Return the server named ``name``; InputRefused when there is none."""
     found = await NotificationServer.get_or_none(name=name.strip())
     if found is None:
         raise InputRefused({"name": f"there is no notification server {name[:60]!r}"})
@@ -162,14 +164,14 @@ async def server_of(server_id: UUID) -> NotificationServer:
 
 
 async def active_server(kind: str = "smtp") -> NotificationServer | None:
-    """Return the server of ``kind`` that messages go out through; None while the catcher takes them."""
+    """Return the active server of ``kind``; None while messages go to the catcher."""
     return await NotificationServer.filter(kind=kind, active=True).first()
 
 
-async def ways(kind: str = "smtp") -> list[NotificationServer]:
-    """Return the servers of ``kind`` that messages may go out through: the active one, then its standbys in order.
+async def servers_in_order(kind: str = "smtp") -> list[NotificationServer]:
+    """Return the servers of ``kind`` in the order to try: the active one, then the standbys.
 
-    Empty while none is active: the catcher takes them then, and no standby stands in for it.
+    Empty while none is active: messages go to the catcher then, not to a standby.
     """
     rows = await NotificationServer.filter(Q(active=True) | Q(standby__gt=0), kind=kind).order_by("standby", "name")
     active = [row for row in rows if row.active]
@@ -177,7 +179,7 @@ async def ways(kind: str = "smtp") -> list[NotificationServer]:
 
 
 async def activate(desk: Desk, server: NotificationServer, *, now: datetime, actor: str) -> None:
-    """Send through ``server`` from now on; InputRefused when it is where nothing is ever sent."""
+    """Make ``server`` the active one of its kind; InputRefused when its address is never called."""
     if server.kind == "smtp":
         await check_address_allowed(desk.settings, server.host, server.port)
     async with transaction():
@@ -186,75 +188,25 @@ async def activate(desk: Desk, server: NotificationServer, *, now: datetime, act
         await _forget_refusals(server)
         await audit.record(actor, "notification-server.activate", now=now, subject=server.name)
     server.active = True
-    await _try_anew(server, now)
+    await _retry_waiting(server, now)
 
 
 async def remove_server(server: NotificationServer, *, now: datetime, actor: str) -> None:
-    """Forget ``server``; when it was the active one, the catcher takes mail until another is activated."""
+    """Delete ``server``; if it was the active one, messages go to the catcher until another is activated."""
     async with transaction():
         await NotificationServer.filter(id=server.id).delete()
         await audit.record(actor, "notification-server.remove", now=now, subject=server.name)
 
 
-async def check_recipient(server: NotificationServer, recipient: str) -> str:
-    """Return where a test through ``server`` goes, as it is sent there.
-
-    Raises InputRefused when ``recipient`` is no mail address, or no phone number where ``server`` is an SMS gateway.
-    """
-    try:
-        if server.kind == "sms":
-            return phones.e164(recipient, region=await phones.own_region())
-        return mail_address(recipient)
-    except (MailAddressRefused, phones.NumberRefused) as error:
-        raise InputRefused({"recipient": str(error)}) from None
-
-
-async def enqueue_test(desk: Desk, server: NotificationServer, recipient: str, *, now: datetime, actor: str) -> Job:
-    """Order a test message through ``server`` and return the job to follow.
-
-    Raises InputRefused when `check_recipient` does, SlowDown after thirty tests in an hour.
-    """
-    recipient = await check_recipient(server, recipient)
-    await failure_counters.spend(f"notification-server.test:{actor}"[:200], TESTS, now, timedelta(hours=1))
-    async with transaction():
-        order: dict[str, object] = {"server": str(server.id), "recipient": recipient}
-        job = await jobs.enqueue(TEST, order, created_by=actor, now=now)
-        await audit.record(actor, "notification-server.test", now=now, subject=server.name, detail=recipient)
-    desk.bell.ring("job", job.id)
-    return job
-
-
-async def run_test(desk: Desk, job: Job, *, now: datetime) -> None:
-    """Send the test message of ``job`` and store what came of it.
-
-    The job's output: ``server`` (its name) and what `tryout.try_out` returns.
-    """
-    outcome: dict[str, object] = {"ok": False, "server": "", "words": "", "tls": ""}
-    try:
-        server = await server_of(UUID(str(job.input["server"])))
-    except InputRefused as error:
-        outcome["words"] = str(error)
-    else:
-        message_id = f"<{job.id}.test@{desk.settings.public_host}>"
-        outcome |= {"server": server.name}
-        recipient = str(job.input["recipient"])
-        if server.kind == "sms":
-            mail = next(iter(await ways()), None)
-            outcome |= await try_out_sms(desk, server, recipient, mail=mail, message_id=message_id, now=now)
-        else:
-            outcome |= await try_out(desk, server, recipient, message_id=message_id, now=now)
-    await jobs.finish(job.id, outcome, now=now, failed=not outcome["ok"])
-
-
 async def check_address_allowed(settings: Settings, host: str, port: int) -> None:
-    """Raise InputRefused when no message would ever be given to ``host``: the addresses it has are not called."""
-    if not await is_called(host, port, private=True, loopback=may_be_here(settings)):
+    """Raise InputRefused when ``host`` resolves only to addresses that are never called (see `outgoing`)."""
+    if not await is_called(host, port, private=True, loopback=loopback_allowed(settings)):
         raise InputRefused({"host": NEVER_CALLED})
 
 
 async def _checked(desk: Desk, row: NotificationServer, entry: ServerEntry) -> dict[str, object]:
-    """Return the columns that ``entry`` gives ``row``; InputRefused."""
-    fields, authorities = _wrong(entry), ""
+    """Return the columns of ``row`` that ``entry`` sets; InputRefused names each invalid field."""
+    fields, authorities = _field_errors(entry), ""
     try:
         authorities = read_authorities(entry.ca_pem.encode("utf-8", "replace")).pem
     except InputRefused as refusal:
@@ -262,7 +214,7 @@ async def _checked(desk: Desk, row: NotificationServer, entry: ServerEntry) -> d
     same = await NotificationServer.get_or_none(name=entry.name.strip())
     if same is not None and same.id != row.id:
         fields["name"] = "another notification server has this name"
-    leads = {
+    connection = {
         "host": ascii_host_or_text(entry.host).lower(),
         "port": entry.port,
         "security": entry.security,
@@ -272,13 +224,13 @@ async def _checked(desk: Desk, row: NotificationServer, entry: ServerEntry) -> d
         **_oauth_columns(entry),
         "ca_pem": authorities,
     }
-    moved = any(getattr(row, name) != value for name, value in leads.items())
+    moved = any(getattr(row, name) != value for name, value in connection.items())
     if entry.username and not entry.password and (row.password_sealed is None or moved):
         again = "enter it again: it was given for another server, user name or way to sign in"
         fields["password"] = again if row.password_sealed else "is missing"  # - what the form says
     secret = entry.password
     if entry.oauth:
-        wrong, secret = await oauth.checked(entry.oauth, _oauth_columns(entry), entry.password, desk.settings)
+        wrong, secret = await oauth.check_settings(entry.oauth, _oauth_columns(entry), entry.password, desk.settings)
         fields = wrong | fields
     if "host" not in fields and "port" not in fields:
         try:
@@ -289,9 +241,9 @@ async def _checked(desk: Desk, row: NotificationServer, entry: ServerEntry) -> d
         raise InputRefused(fields)
     sealed = row.password_sealed if entry.username else None
     if entry.username and secret:
-        sealed = desk.vault.seal(secret.encode(), row.id, PASSWORD)
+        sealed = desk.vault.seal(secret.encode(), row.id, PASSWORD_PURPOSE)
     return {
-        **leads,
+        **connection,
         "password_sealed": sealed,
         "name": entry.name.strip(),
         "description": entry.description.strip(),
@@ -307,7 +259,7 @@ async def _checked(desk: Desk, row: NotificationServer, entry: ServerEntry) -> d
 
 
 def _oauth_columns(entry: ServerEntry) -> dict[str, str]:
-    """Return how tokens are asked for, as it is stored; nothing of it where none are."""
+    """Return the OAuth columns, all empty when the server does not use OAuth."""
     if not entry.oauth:
         return dict.fromkeys(("oauth", "oauth_token_url", "oauth_client_id", "oauth_scope"), "")
     return {
@@ -318,7 +270,7 @@ def _oauth_columns(entry: ServerEntry) -> dict[str, str]:
     }
 
 
-def _wrong(entry: ServerEntry) -> dict[str, str]:
+def _field_errors(entry: ServerEntry) -> dict[str, str]:
     fields: dict[str, str] = {}
     for field, value, check in (
         ("name", entry.name, check_header),
@@ -366,7 +318,7 @@ def _is_selector(text: str) -> bool:
     return not text or (len(text) <= 63 and is_host_name(text))
 
 
-def _where(row: NotificationServer) -> str:
+def _audit_detail(row: NotificationServer) -> str:
     how = " by NTLM" if row.ntlm else f" by OAuth ({row.oauth_token_url})" if row.oauth else ""
     how += " in clear" if row.security == "none" else ""
     return f"{row.host}:{row.port} {row.security}" + (f", signs in{how}" if row.username else "")

@@ -1,4 +1,4 @@
-"""The ways a message can leave the house, and the ways it can fail to."""
+"""The transport interface: sending a message, its receipt, and the errors by which sending fails."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,68 +9,68 @@ from otae.text import cleaned_line
 
 Message_contra = TypeVar("Message_contra", contravariant=True)
 
-#: Longest answer of a server that is kept.
-WORDS = 300
+#: Longest server answer that is kept, in characters.
+MAX_WORDS = 300
 
 
 class NotSent(OtaeError):
-    """A message did not go out. The text is for administrators: the server's own words where it gave some."""
+    """A message was not sent. The text is for administrators: the server's own words if it gave some."""
 
     def __init__(self, words: str) -> None:
         super().__init__(plain(words))
 
 
-class RefusedForGood(NotSent):
-    """The server refused this very message or its recipient; trying again cannot help."""
+class PermanentlyRefused(NotSent):
+    """The server refused this message or its recipient; a retry cannot help."""
 
 
-class NotYet(NotSent):
-    """Temporary, or the fault of the server's settings rather than of the message: it is tried again later."""
+class TemporaryFailure(NotSent):
+    """A temporary error, or one in the server's settings; the message is retried later."""
 
 
-class Unreachable(NotYet):
-    """The server cannot be reached, or does not let us in: another one might."""
+class Unreachable(TemporaryFailure):
+    """The server cannot be reached or refuses the sign-in; a standby may do."""
 
 
 class ServerRefused(Unreachable):
-    """The server refuses whatever we send as it is set up, its sender for one: its administrators are told."""
+    """The server refuses every message with its present settings, such as the sender; administrators are notified."""
 
 
 class PolicyRefused(NotSent):
-    """The server's policy refuses this recipient, or everybody: what it says to a recipient elsewhere decides."""
+    """The server's policy refuses this recipient or every one; its answer for another domain decides which."""
 
 
 class Superseded(NotSent):
-    """The message lost its point while it was on its way, and was not ended."""
+    """The message became obsolete while it was being sent, and its end was not sent."""
 
 
 class OutcomeUnknown(NotSent):
-    """The line broke after the whole message was handed over: it may have arrived."""
+    """The connection was lost after the whole message was sent: it may have arrived."""
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """The server's words when it took the message, and the TLS that was agreed ("" when the line was in clear)."""
+    """The server's words when it accepted the message. ``tls``: version and cipher, "" without TLS."""
 
     words: str
     tls: str = ""
 
 
-#: Awaited when the content is on its way and its end is not: from then on the outcome may stay unknown.
+#: Awaited before the end of a message is sent: from then on the outcome may stay unknown.
 BeforeEnd = Callable[[], Awaitable[None]]
 
 
 class Transport(Protocol[Message_contra]):
-    """One way out, for mail (Mail) or for text messages (str)."""
+    """Sends messages: of type Mail, or str for text messages."""
 
     @property
     def name(self) -> str:
-        """What the timeline calls it."""
+        """Its name in the timeline."""
 
     async def send(self, message: Message_contra, recipient: str, before_end: BeforeEnd) -> Receipt:
-        """Hand ``message`` over for ``recipient``; raises NotSent's children, nothing else."""
+        """Send ``message`` to ``recipient``; raises subclasses of NotSent and nothing else."""
 
 
 def plain(words: str) -> str:
-    """Return words that others chose as one printable line of bounded length."""
-    return " ".join(cleaned_line(words[: WORDS * 2]).split())[:WORDS]
+    """Return words from elsewhere as one printable line of at most MAX_WORDS characters."""
+    return " ".join(cleaned_line(words[: MAX_WORDS * 2]).split())[:MAX_WORDS]

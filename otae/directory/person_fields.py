@@ -55,7 +55,7 @@ class House:
 async def house() -> House:
     """Read what checks need to know."""
     own = await Role.all().values_list("name", flat=True)
-    return House(frozenset([*ROLES, *(str(name) for name in own)]), await phones.own_region())
+    return House(frozenset([*ROLES, *(str(name) for name in own)]), await phones.default_region())
 
 
 def user_name(text: str) -> str:

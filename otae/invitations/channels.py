@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from otae.delivery import servers
-from otae.delivery.phones import NumberRefused, e164, own_region
+from otae.delivery.phones import NumberRefused, default_region, e164
 from otae.errors import InputRefused
 from otae.invitations.modes import MODES, Mode
 from otae.store import audit
@@ -91,7 +91,7 @@ async def _policy(mode: Mode, *, shown_too: bool) -> str:
 async def lacking(channel: str, person: Person) -> str:
     """Say what keeps a PIN from reaching ``person`` by ``channel``; "" when nothing does."""
     missing = await lacking_here(channel)
-    if channel == SMS and not number_of(person, await own_region()):
+    if channel == SMS and not number_of(person, await default_region()):
         had = "a phone number that text messages reach" if person.phone else "a phone number"
         missing = [*missing, f"{person.display_name or person.name} lacks {had}, which the PIN goes to"]
     return "; ".join(missing)

@@ -7,14 +7,14 @@ from uuid import UUID
 from tortoise.expressions import Q
 
 from otae.delivery.queue import outbox
-from otae.delivery.queue.outcomes import DATA
+from otae.delivery.queue.outcomes import DATA_PHASE
 from otae.store import properties
 from otae.store.models import Delivery, Invitation, Person
 
 REVOKED: Final = "revoked"
 EXPIRED: Final = "expired"
 #: What may have reached somebody: sent, on its way past its last word, or nobody knows.
-_MAY_HAVE_ARRIVED: Final = Q(status="sent") | Q(phase=DATA) | Q(outcome_unknown=True)
+_MAY_HAVE_ARRIVED: Final = Q(status="sent") | Q(phase=DATA_PHASE) | Q(outcome_unknown=True)
 
 
 async def tell(invitation: Invitation, kind: str, *, now: datetime) -> UUID | None:

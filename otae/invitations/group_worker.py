@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from otae.delivery.phones import own_region
+from otae.delivery.phones import default_region
 from otae.delivery.texts.kinds import NEEDED
 from otae.directory import groups as directory
 from otae.errors import DirectoryUnavailable, ModeOff, StaleState
@@ -154,7 +154,7 @@ async def reasons(row: GroupInvitation, people: Iterable[Person], *, now: dateti
     if not row.include_enrolled:
         macs = Enrollment.filter(person_id__in=list(asked), status="enrolled", rehearsal=False)
         found |= dict.fromkeys(await macs.values_list("person_id", flat=True), "enrolled")
-    numbers = await own_region() if row.send and mode.secret and row.pin_channel == SMS else None
+    numbers = await default_region() if row.send and mode.secret and row.pin_channel == SMS else None
     for person in asked.values():
         if reason := _lacking(person, mode, sending=row.send, numbers=numbers):
             found[person.id] = reason
@@ -193,7 +193,7 @@ async def invite_wave(
         if ahead.further:
             waiting = GroupInvitee.filter(group_invitation_id=row.id, status="waiting")
             ahead.begin(mode, min(WAVE, await waiting.count() - len(wave)))
-    terms, region, made = CheckedTerms(terms_of(row), mode), await own_region(), []
+    terms, region, made = CheckedTerms(terms_of(row), mode), await default_region(), []
     for (each, person), pin in zip(chosen, drawn, strict=True):
         invitation, _ = new_invitation(desk, terms, person, region=region, now=now, actor=row.created_by)
         each.invitation_id = invitation.id

@@ -13,8 +13,8 @@ from uuid import UUID
 
 from tortoise.expressions import Q
 
-from otae.delivery.notices import tell_of_failure
-from otae.delivery.phones import own_region
+from otae.delivery.notices import notify_failure
+from otae.delivery.phones import default_region
 from otae.delivery.queue import outbox
 from otae.delivery.texts.compose import invitation_url
 from otae.directory.local import printable
@@ -65,7 +65,7 @@ async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: st
     A PIN that is shown or printed is in the answer alone. Raises InputRefused naming every field (see `orders.check`).
     """
     person, checked = await orders.check(desk, order, now=now)
-    mode, region = checked.mode, await own_region()
+    mode, region = checked.mode, await default_region()
     invitation, token = new_invitation(
         desk, checked, person, region=region, now=now, actor=actor, rehearsal=order.rehearsal
     )
@@ -199,7 +199,7 @@ async def fail(invitation: Invitation, *, now: datetime, why: str) -> bool:
             return False
         await advance(invitation, Status.FAILED, event="invitation.failed", now=now, detail=why)
         await _forget(invitation, now)
-        await tell_of_failure(invitation, now=now)
+        await notify_failure(invitation, now=now)
     return True
 
 

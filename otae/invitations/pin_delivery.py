@@ -28,7 +28,7 @@ class Handed:
 def snapshot(person: Person, region: str) -> dict[str, str | None]:
     """Return the columns that keep whom an invitation is for, as the person is now; a number as it is dialled.
 
-    ``region``: as `phones.own_region` gives it.
+    ``region``: as `phones.default_region` gives it.
     """
     return {
         "display_name": person.display_name,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from otae.delivery.phones import own_region
+from otae.delivery.phones import default_region
 from otae.directory import registry
 from otae.directory.person_fields import DOMAIN
 from otae.errors import DirectoryUnavailable, PersonAmbiguous
@@ -55,7 +55,7 @@ async def since(desk: Desk, invitation: Invitation, *, now: datetime) -> Since:
         else:
             gone = found is None
             person = await registry.keep(found, now) if found else person
-    today = snapshot(person, await own_region())
+    today = snapshot(person, await default_region())
     then = {name: str(getattr(invitation, name) or "") for name in COMPARED}
     changed = [Change(name, then[name], today[name] or "") for name in COMPARED if then[name] != (today[name] or "")]
     return Since(tuple(changed), gone=gone, asked=asked)

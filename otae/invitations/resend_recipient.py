@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from otae.delivery.phones import own_region
+from otae.delivery.phones import default_region
 from otae.errors import InputRefused
 from otae.invitations.pin_delivery import snapshot
 from otae.invitations.recipient_changes import Since, since
@@ -35,7 +35,7 @@ class Recipient:
 async def as_known(invitation: Invitation) -> Recipient:
     """Return the person of ``invitation`` as last known, without asking anybody: nothing is sent."""
     person = await Person.get(id=invitation.person_id)
-    return Recipient(person, snapshot(person, await own_region()), "", away=False)
+    return Recipient(person, snapshot(person, await default_region()), "", away=False)
 
 
 async def recipient(
@@ -52,7 +52,7 @@ async def recipient(
     person = await Person.get(id=invitation.person_id)
     if found.gone:
         raise InputRefused({"recipient": f"{person.name} is no longer in the directory {person.domain}"})
-    columns, words = snapshot(person, await own_region()), []
+    columns, words = snapshot(person, await default_region()), []
     if not found.asked:
         words.append(f"the directory {person.domain} did not answer: {person.name} as last known")
     for name in REACHED_BY:

@@ -149,7 +149,7 @@ def new_invitation(
 ) -> tuple[Invitation, str]:
     """Return the invitation of ``person``, not saved yet, with its token.
 
-    ``region``: as `phones.own_region` gives it.
+    ``region``: as `phones.default_region` gives it.
     """
     invitation = Invitation(
         person=person, rehearsal=rehearsal, created_by=actor[:100], created_at=now, **columns(checked.terms)

@@ -164,11 +164,11 @@ def _trouble(each: heartbeats.Trouble) -> Check:
 
 async def _mail(desk: Desk, now: datetime) -> list[Check]:
     """Try every server that mail may go out through as a worker would, up to the sender; no message is sent."""
-    ways = await servers.ways()
+    ways = await servers.servers_in_order()
     if not ways:
         advice = "Add a notification server under Settings; until then the built-in catcher takes all mail."
         return [Check("mail", "warning", "no notification server: mail goes to the catcher", advice)]
-    refusals = {each.server.id: each.words for each in await server_refusals.troubles(now)}
+    refusals = {each.server.id: each.words for each in await server_refusals.refusing_servers(now)}
     checks = []
     for server in ways:
         name = "mail" if server.active else f"mail standby {server.name}"

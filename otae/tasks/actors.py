@@ -9,7 +9,7 @@ import dramatiq
 import structlog
 
 from otae.accounts import role_groups
-from otae.delivery import servers
+from otae.delivery import connection_test
 from otae.delivery.queue import worker
 from otae.delivery.texts import template_preview
 from otae.directory.files import import_steps
@@ -24,10 +24,10 @@ from otae.store.heartbeats import Activity
 Actor = Callable[[Any], Awaitable[None]]
 #: Kind of job → who does it: ``(desk, job, now=…)``, storing its own result.
 JOBS: Mapping[str, Callable[..., Awaitable[None]]] = {
-    servers.TEST: servers.run_test,
+    connection_test.TEST: connection_test.run_test,
     directories.TEST: directories.run_test,
     role_groups.READ: role_groups.run_job,
-    template_preview.SEND: template_preview.run_draft,
+    template_preview.JOB_KIND: template_preview.run_draft,
     "rehearsal": run.run_job,
 }
 #: Jobs at a time in one process: a job may wait for a mail, so threads must be left for deliveries.

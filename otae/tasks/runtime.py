@@ -78,7 +78,7 @@ async def working(desk: Desk, threads: int, grace: int) -> AsyncIterator[None]:
     set_event_loop_thread(HostLoop(asyncio.get_running_loop()))
     worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=200)
     try:
-        async with lmtp.listening(desk), smtp_pool.kept_open():
+        async with lmtp.lmtp_listener(desk), smtp_pool.keep_connections():
             worker.start()
             try:
                 async with alive(heartbeats.WORKER, desk, activity):

@@ -24,7 +24,7 @@ from pathlib import Path
 import aiosmtplib
 
 from otae.delivery.servers import ServerEntry, active_server, add_server
-from otae.delivery.texts.compose import gather
+from otae.delivery.texts.compose import load_message_data
 from otae.invitations import groups
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.terms import InvitationTerms
@@ -204,7 +204,7 @@ async def bare(desk: Desk, port: int, count: int) -> float:
     server = await active_server()
     ready = []
     rows = await Delivery.filter(kind="url").limit(READY).select_related("invitation__person")
-    material = await gather(desk, [(row, row.invitation) for row in rows], await database.now())
+    material = await load_message_data(desk, [(row, row.invitation) for row in rows], await database.now())
     for row in rows:
         message = material.mail(row, row.invitation, now=await database.now(), server=server)
         ready.append((row.recipient, message.content))

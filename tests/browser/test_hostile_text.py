@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import ConsoleMessage, Page, Response
 from starlette.routing import Route
 
-from otae.delivery.catcher import Catcher
+from otae.delivery.catcher import MailCatcher
 from otae.delivery.mail.mime import build
 from otae.invitations import lifecycle
 from otae.store import properties
@@ -82,7 +82,7 @@ async def poison(served: Served, invited: lifecycle.Created, now: datetime, payl
         message_id=f"<{uuid4()}@example.test>",
         now=now,
     )
-    await Catcher(served.desk, now, False).send(message, "ben@example.test", nothing)  # noqa: FBT003 - positional there
+    await MailCatcher(served.desk, now, False).send(message, "ben@example.test", nothing)  # noqa: FBT003 - positional there
 
 
 #: Pages with such a cage on them.

@@ -40,7 +40,7 @@ HURRY = "from datetime import timedelta; from otae.delivery.queue import claims;
 #: … and: die when the server has accepted, before that is recorded.
 DIE_ACCEPTED = (
     HURRY + "; from otae.delivery.queue import worker; import os, signal\n"
-    "worker.sent_all = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
+    "worker.record_sent = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
 )
 #: Die when the invitation is stored, before anybody is told.
 DIE_COMMITTED = (

@@ -75,7 +75,7 @@ async def test_mail_names_a_return_address_that_was_signed_for_it(
     assert mail.sender == await return_address(desk, sent.deliveries["url"].id)
     assert mail.sender.endswith("@bounce.example.test")
     assert str(mail.message["From"]) == "Example GmbH <it@example.test>"
-    assert await bounces.delivery_of(desk, mail.sender) == sent.deliveries["url"].id
+    assert await bounces.delivery_for_address(desk, mail.sender) == sent.deliveries["url"].id
     assert len(mail.sender.partition("@")[0]) <= 64
 
 
@@ -85,16 +85,16 @@ async def test_an_address_that_was_not_signed_here_is_refused(desk: Desk, sent: 
     assert address is not None
     other = address[:at] + ("0" if address[at] != "0" else "1") + address[at + 1 :]
     for wrong in (other, "bounce+@bounce.example.test", "it@example.test", "", "bounce+" + "é" * 32):
-        with pytest.raises(bounces.NoSuchAddress):
-            await bounces.delivery_of(desk, wrong)
+        with pytest.raises(bounces.UnknownReturnAddress):
+            await bounces.delivery_for_address(desk, wrong)
 
 
 async def test_a_report_of_failure_marks_the_delivery_bounced_with_the_words(
     desk: Desk, sent: Invited, smtp_server: SMTPServer
 ) -> None:
     content = report(diagnostic=f"smtp; 550 5.1.1 nobody here, {TOKEN}")
-    await bounces.take(sent.deliveries["url"].id, content, now=NOW)
-    await bounces.take(sent.deliveries["url"].id, content, now=NOW)
+    await bounces.process_report(sent.deliveries["url"].id, content, now=NOW)
+    await bounces.process_report(sent.deliveries["url"].id, content, now=NOW)
     row = await sent.reload()
     assert (row.status, row.answer) == ("bounced", "5.1.1 550 5.1.1 nobody here, …")
     assert [event.detail for event in await Event.filter(kind="delivery.bounced")] == [f"url: {row.answer}"]
@@ -104,7 +104,7 @@ async def test_a_report_of_failure_marks_the_delivery_bounced_with_the_words(
 
 async def test_one_report_handed_in_twenty_times_at_once_is_one_event(desk: Desk, sent: Invited) -> None:
     delivery = sent.deliveries["url"].id
-    await asyncio.gather(*(bounces.take(delivery, report(), now=NOW) for _ in range(20)))
+    await asyncio.gather(*(bounces.process_report(delivery, report(), now=NOW) for _ in range(20)))
     assert (await sent.reload()).status == "bounced"
     assert await Event.filter(kind="delivery.bounced").count() == 1
 
@@ -154,7 +154,7 @@ async def test_a_report_is_found_however_a_mail_server_writes_it(
     address = await return_address(desk, sent.deliveries["url"].id)
     port = free_port()
     await properties.write("mail.bounce.lmtp", f"127.0.0.1:{port}")
-    async with lmtp.listening(desk):
+    async with lmtp.lmtp_listener(desk):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         said = f"LHLO mx\r\nMAIL FROM:<>\r\nRCPT TO:<{address}>\r\nDATA\r\n".encode()
         writer.write(said + content + b"\r\n.\r\nQUIT\r\n")
@@ -185,14 +185,14 @@ async def test_a_report_is_found_however_a_mail_server_writes_it(
     ],
 )
 async def test_other_mail_changes_nothing(desk: Desk, sent: Invited, content: bytes) -> None:
-    await bounces.take(sent.deliveries["url"].id, content, now=NOW)
+    await bounces.process_report(sent.deliveries["url"].id, content, now=NOW)
     assert (await sent.reload()).status == "sent"
 
 
 async def test_a_report_that_overtakes_its_message_has_to_come_again(desk: Desk, sent: Invited) -> None:
     await Delivery.all().update(status="sending")
     with pytest.raises(bounces.TooEarly):
-        await bounces.take(sent.deliveries["url"].id, report(), now=NOW)
+        await bounces.process_report(sent.deliveries["url"].id, report(), now=NOW)
 
 
 @pytest.mark.parametrize("place", ["0.0.0.0:25", "8.8.8.8:25", "mail:25", "127.0.0.1", "127.0.0.1:0", "169.254.1.1:25"])
@@ -223,7 +223,7 @@ async def talk(desk: Desk, anyio_backend: str) -> AsyncIterator[Talk]:
     """Listen as a worker does, and call in."""
     port = free_port()
     await properties.write("mail.bounce.lmtp", f"127.0.0.1:{port}")
-    async with lmtp.listening(desk):
+    async with lmtp.lmtp_listener(desk):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         talk = Talk(reader, writer)
         assert await talk.answer() == "220"
@@ -267,7 +267,7 @@ async def test_what_is_no_lmtp_or_too_large_is_refused_and_the_door_stays_open(
 async def test_a_place_that_is_taken_is_no_reason_to_stop(
     desk: Desk, talk: Talk, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with lmtp.listening(desk):
+    async with lmtp.lmtp_listener(desk):
         assert await talk.say(b"NOOP") == "250"
     assert "nobody listens for bounces in this process" in capsys.readouterr().out
 
@@ -294,28 +294,28 @@ HOSTILE = {
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
 def test_a_mail_made_to_keep_a_reader_busy_is_no_report(content: bytes) -> None:
-    assert bounces.read(content) is None
+    assert bounces.parse_report(content) is None
 
 
 async def test_a_mail_made_to_keep_a_reader_busy_came_to_nobody(desk: Desk) -> None:
     for content in HOSTILE.values():
-        with pytest.raises(bounces.NoSuchAddress):
-            await bounces.delivery_in(desk, content)
+        with pytest.raises(bounces.UnknownReturnAddress):
+            await bounces.delivery_for_mail(desk, content)
 
 
 @given(st.binary(max_size=2000) | st.lists(st.sampled_from(report().splitlines(keepends=True))).map(b"".join))
 def test_any_bytes_are_read_or_are_no_report(content: bytes) -> None:
-    found = bounces.read(content)
+    found = bounces.parse_report(content)
     assert found is None or found.words == plain(found.words)
 
 
-@pytest.mark.parametrize("header", bounces.ARRIVED)
+@pytest.mark.parametrize("header", bounces.RECIPIENT_HEADERS)
 async def test_a_whole_mail_says_by_its_headers_whose_it_is(desk: Desk, sent: Invited, header: str) -> None:
     address = await return_address(desk, sent.deliveries["url"].id)
     content = f"{header}: <{address}>\r\n".encode() + report()
-    assert await bounces.delivery_in(desk, content) == sent.deliveries["url"].id
+    assert await bounces.delivery_for_mail(desk, content) == sent.deliveries["url"].id
     forged = f"{header}: bounce+{'0' * 32}.{'0' * 20}@bounce.example.test, {address}\r\n".encode() + report()
-    assert await bounces.delivery_in(desk, forged) == sent.deliveries["url"].id
+    assert await bounces.delivery_for_mail(desk, forged) == sent.deliveries["url"].id
     for other in (f"Subject: {address}\r\n".encode() + report(), report() + f"\r\n{header}: {address}".encode()):
-        with pytest.raises(bounces.NoSuchAddress):
-            await bounces.delivery_in(desk, other)
+        with pytest.raises(bounces.UnknownReturnAddress):
+            await bounces.delivery_for_mail(desk, other)

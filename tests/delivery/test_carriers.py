@@ -3,8 +3,8 @@
 import pytest
 
 from otae.delivery.sms import carriers
-from otae.delivery.sms.carriers import USUAL, CarrierEntry, address_at, save_carrier
-from otae.delivery.transport import RefusedForGood
+from otae.delivery.sms.carriers import DEFAULT_CARRIERS, CarrierEntry, address_at, save_carrier
+from otae.delivery.transport import PermanentlyRefused
 from otae.errors import InputRefused
 from otae.settings import Settings
 from otae.store.desk import Desk
@@ -31,23 +31,23 @@ def test_a_number_becomes_an_address_as_the_carrier_wants_it() -> None:
 
 
 def test_a_number_of_another_country_is_refused() -> None:
-    with pytest.raises(RefusedForGood, match=r"none of Example's country \(\+1\)"):
+    with pytest.raises(PermanentlyRefused, match=r"none of Example's country \(\+1\)"):
         address_at(carrier(), "+33612345678")
 
 
 def test_a_country_whose_code_begins_like_another_is_told_apart() -> None:
-    with pytest.raises(RefusedForGood):
+    with pytest.raises(PermanentlyRefused):
         address_at(carrier(code="4"), "+4915112345678")
 
 
 async def test_a_new_installation_knows_the_usual_carriers_and_keeps_what_was_changed(desk: Desk) -> None:
     known = await carriers.list_carriers()
-    assert [row.name for row in known] == sorted(name for name, *_ in USUAL)
+    assert [row.name for row in known] == sorted(name for name, *_ in DEFAULT_CARRIERS)
     await save_carrier(CarrierEntry(name="Verizon", domain="new.example.test"), now=NOW, actor="ada", carrier=known[-2])
     await carriers.remove_carrier(known[0], now=NOW, actor="ada")
     await carriers.ensure_carriers()
-    assert len(await carriers.list_carriers()) == len(USUAL) - 1
-    assert await carriers.restore_usual(now=NOW, actor="ada") == 1
+    assert len(await carriers.list_carriers()) == len(DEFAULT_CARRIERS) - 1
+    assert await carriers.restore_defaults(now=NOW, actor="ada") == 1
     changed = await carriers.find_carrier("Verizon")
     assert changed is not None
     assert changed.domain == "new.example.test"

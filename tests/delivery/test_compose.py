@@ -9,7 +9,7 @@ import pytest
 from otae.delivery.mail.mime import MessageRefused
 from otae.delivery.sms.parts import measure
 from otae.delivery.texts import template_editing, templates
-from otae.delivery.texts.compose import MOST_PARTS, gather, preview
+from otae.delivery.texts.compose import MOST_PARTS, load_message_data, preview
 from otae.delivery.texts.default_texts import DEFAULTS, Wording
 from otae.delivery.texts.kinds import ADMINISTRATIVE
 from otae.settings import Settings
@@ -32,13 +32,13 @@ HOSTILE = ["Ben\r\nBcc: cleo@example.test", "\u202enimda\u202c", "👩‍💻" *
 
 async def sms(desk: Desk, delivery: Delivery) -> str:
     invitation = await Invitation.get(id=delivery.invitation_id).select_related("person")
-    return (await gather(desk, [(delivery, invitation)], NOW)).sms(delivery, invitation)
+    return (await load_message_data(desk, [(delivery, invitation)], NOW)).sms(delivery, invitation)
 
 
 async def texts(desk: Desk, delivery: Delivery) -> tuple[str, str]:
     """Return subject and text of the mail."""
     invitation = await Invitation.get(id=delivery.invitation_id).select_related("person")
-    mail = (await gather(desk, [(delivery, invitation)], NOW)).mail(delivery, invitation, now=NOW)
+    mail = (await load_message_data(desk, [(delivery, invitation)], NOW)).mail(delivery, invitation, now=NOW)
     read = BytesParser(policy=policy.default).parsebytes(mail.content)
     assert isinstance(read, EmailMessage)
     body = read.get_body(("plain",))

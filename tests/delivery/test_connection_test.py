@@ -14,9 +14,9 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from otae.delivery.connection_test import try_out
+from otae.delivery.connection_test import send_test_mail
 from otae.delivery.mail import deliverability
-from otae.delivery.mail.transcript import BLANK, Conversation
+from otae.delivery.mail.transcript import REDACTED, Transcript
 from otae.store.desk import Desk
 from otae.store.models import NotificationServer
 from tests.delivery.conftest import NOW, UseServer
@@ -63,7 +63,7 @@ async def names(monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> AsyncIte
     resolver = dns.asyncresolver.Resolver(configure=False)
     resolver.nameservers = ["127.0.0.1"]
     resolver.port = transport.get_extra_info("sockname")[1]
-    monkeypatch.setattr(deliverability, "PATIENCE", 1)
+    monkeypatch.setattr(deliverability, "DNS_TIMEOUT", 1)
     monkeypatch.setattr(dns.asyncresolver, "Resolver", lambda: resolver)
     yield server
     transport.close()
@@ -81,13 +81,13 @@ async def test_a_sender_that_says_everything_is_fine(names: NameServer) -> None:
         "house._domainkey.mail.example.test": ["v=DKIM1; k=rsa; p=" + "A" * 392],
         "_dmarc.example.test": ["v=DMARC1; p=reject"],
     }
-    found = await deliverability.look("mail.example.test", "house")
+    found = await deliverability.check_sender_domain("mail.example.test", "house")
     assert states(found) == {"SPF": "ok", "DKIM": "ok", "DMARC": "ok"}
     assert "ip4:192.0.2.1" in found[0]["words"]
 
 
 async def test_a_sender_that_says_nothing_is_told_what_is_missing(names: NameServer) -> None:
-    found = await deliverability.look("example.test", "house")
+    found = await deliverability.check_sender_domain("example.test", "house")
     assert states(found) == {"SPF": "missing", "DKIM": "missing", "DMARC": "missing"}
     assert set(names.asked) == {"example.test", "house._domainkey.example.test", "_dmarc.example.test"}
 
@@ -104,17 +104,17 @@ async def test_a_sender_that_says_nothing_is_told_what_is_missing(names: NameSer
 )
 async def test_what_is_said_and_helps_nobody_is_weak(names: NameServer, name: str, texts: list[str], what: str) -> None:
     names.texts[name] = texts
-    assert states(await deliverability.look("example.test", "house"))[what] == "weak"
+    assert states(await deliverability.check_sender_domain("example.test", "house"))[what] == "weak"
 
 
 async def test_without_a_selector_no_key_is_guessed(names: NameServer) -> None:
-    assert states(await deliverability.look("example.test", ""))["DKIM"] == "unknown"
+    assert states(await deliverability.check_sender_domain("example.test", ""))["DKIM"] == "unknown"
     assert not [name for name in names.asked if "_domainkey" in name]
 
 
 async def test_a_silent_dns_leaves_it_open(names: NameServer) -> None:
     names.silent = True
-    found = await deliverability.look("example.test", "house")
+    found = await deliverability.check_sender_domain("example.test", "house")
     assert states(found) == {"SPF": "unknown", "DKIM": "unknown", "DMARC": "unknown"}
 
 
@@ -126,10 +126,10 @@ async def test_a_private_authority_is_trusted_for_its_server_alone(
     ours = smtp.ca_file.read_text()
     server = await use_server(smtp, host="localhost", ca_pem="Söhne\n" + ours)
     assert server.ca_pem == ours
-    outcome = await try_out(desk, server, "ada@example.test", message_id=ID, now=NOW)
+    outcome = await send_test_mail(desk, server, "ada@example.test", message_id=ID, now=NOW)
     assert outcome["ok"] is True, outcome
     await NotificationServer.all().update(ca_pem="")
-    refused = await try_out(desk, await NotificationServer.get(), "ada@example.test", message_id=ID, now=NOW)
+    refused = await send_test_mail(desk, await NotificationServer.get(), "ada@example.test", message_id=ID, now=NOW)
     assert refused["ok"] is False
     assert "not trusted" in str(refused["words"])
 
@@ -146,7 +146,7 @@ async def test_the_whole_conversation_is_shown_and_no_secret_in_it(
     smtp = start_smtp(security, user="otae", password="sesame-street")
     monkeypatch.setenv("SSL_CERT_FILE", str(smtp.ca_file))
     server = await use_server(smtp, host="localhost", username="otae", password="sesame-street")
-    outcome = await try_out(desk, server, "ada@example.test", message_id=ID, now=NOW)
+    outcome = await send_test_mail(desk, server, "ada@example.test", message_id=ID, now=NOW)
     assert outcome["ok"] is True, outcome
     said = outcome["said"]
     assert isinstance(said, list)
@@ -154,7 +154,7 @@ async def test_the_whole_conversation_is_shown_and_no_secret_in_it(
     for secret in ("sesame-street", base64.b64encode(b"sesame-street").decode()):
         assert secret not in text
     assert base64.b64encode(b"\0otae\0sesame-street").decode() not in text
-    assert f"> AUTH PLAIN {BLANK}" in said or f"> {BLANK}" in said
+    assert f"> AUTH PLAIN {REDACTED}" in said or f"> {REDACTED}" in said
     order = ["220 ", "agreed", "> EHLO", "> AUTH", "> MAIL FROM:<it@example.test>", "> RCPT", "> DATA", "< 250 2.0.0"]
     if security == "tls":
         order[:2] = order[1::-1]
@@ -172,7 +172,7 @@ async def test_a_refusal_is_shown_where_it_happened(
 ) -> None:
     server = await use_server(smtp_server)
     smtp_server.answer("RCPT", "550 5.1.1 nobody here")
-    outcome = await try_out(desk, server, "ada@example.test", message_id=ID, now=NOW)
+    outcome = await send_test_mail(desk, server, "ada@example.test", message_id=ID, now=NOW)
     assert (outcome["ok"], outcome["words"]) == (False, "550 5.1.1 nobody here")
     said = outcome["said"]
     assert isinstance(said, list)
@@ -181,8 +181,8 @@ async def test_a_refusal_is_shown_where_it_happened(
 
 
 async def test_a_server_that_talks_without_end_is_cut(desk: Desk) -> None:
-    conversation = Conversation(secrets=("sesame",))
+    transcript = Transcript(secrets=("sesame",))
     for at in range(1000):
-        conversation.add("<", f"{at} the password is sesame\x1b[31m")
-    assert len(conversation.said) == 120
-    assert conversation.said[0] == f"< 0 the password is {BLANK} [31m"
+        transcript.add("<", f"{at} the password is sesame\x1b[31m")
+    assert len(transcript.lines) == 120
+    assert transcript.lines[0] == f"< 0 the password is {REDACTED} [31m"

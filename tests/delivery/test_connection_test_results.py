@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from otae.delivery import connection_test_results, servers
+from otae.delivery import connection_test
 from otae.store import database, jobs
 from otae.store.desk import Desk
 
@@ -14,15 +14,15 @@ pytestmark = pytest.mark.anyio
 
 async def test_the_newest_test_of_this_server_is_shown(desk: Desk) -> None:
     now, office, other = await database.now(), uuid4(), uuid4()
-    assert await connection_test_results.last_test(office) is None
+    assert await connection_test.last_test(office) is None
     for seconds, server in enumerate((office, office, other)):
         order: dict[str, object] = {"server": str(server), "recipient": f"r{seconds}@example.test"}
-        await jobs.enqueue(servers.TEST, order, created_by="ada", now=now + timedelta(seconds=seconds))
-    last = await connection_test_results.last_test(office)
+        await jobs.enqueue(connection_test.TEST, order, created_by="ada", now=now + timedelta(seconds=seconds))
+    last = await connection_test.last_test(office)
     assert last is not None
     assert (last.recipient, last.status, last.is_running, last.words) == ("r1@example.test", "queued", True, "")
     await jobs.claim(last.id, now)
     await jobs.finish(last.id, {"ok": True, "words": "250 ok", "tls": "TLSv1.3"}, now=now)
-    done = await connection_test_results.last_test(office)
+    done = await connection_test.last_test(office)
     assert done is not None
     assert (done.status, done.is_running, done.words, done.tls) == ("done", False, "250 ok", "TLSv1.3")

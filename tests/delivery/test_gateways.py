@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from otae.delivery.http_client import HttpAnswer
-from otae.delivery.mail.transcript import BLANK, Conversation
+from otae.delivery.http_client import HttpResponse
+from otae.delivery.mail.transcript import REDACTED, Transcript
 from otae.delivery.sms.gateways import GATEWAYS, TextMessage, Values, generic
 from otae.delivery.sms.sender import GatewayTransport
-from otae.delivery.transport import NotSent, NotYet, OutcomeUnknown, Receipt, RefusedForGood, Unreachable
+from otae.delivery.transport import NotSent, OutcomeUnknown, PermanentlyRefused, Receipt, TemporaryFailure, Unreachable
 from tests.servers import sms
 from tests.servers.sms import ACCOUNT, DROP, HANG, Answer, Asked, Provider, StartProvider
 
@@ -35,9 +35,9 @@ TOLD: dict[str, Callable[[Asked], tuple[str, str]]] = {
 }
 
 
-def way(name: str, values: Values, *, private: bool = True, patience: float = 10) -> GatewayTransport:
+def way(name: str, values: Values, *, private: bool = True, timeout: float = 10) -> GatewayTransport:
     whole = {each.name: each.default for each in GATEWAYS[name].fields} | dict(values)
-    return GatewayTransport("Texts", GATEWAYS[name], whole, private, patience)
+    return GatewayTransport("Texts", GATEWAYS[name], whole, private, timeout)
 
 
 async def nothing() -> None:
@@ -93,12 +93,12 @@ async def test_a_wrong_key_waits_for_the_administrator_and_never_shows(
 ) -> None:
     name, provider, values = preset
     [secret] = GATEWAYS[name].secrets
-    conversation = Conversation(way(name, values | {secret: "wr0ng/key="}).secret_forms())
+    transcript = Transcript(way(name, values | {secret: "wr0ng/key="}).secret_forms())
     with pytest.raises(Unreachable) as refused:
-        await way(name, values | {secret: "wr0ng/key="}).send(SAID, BEN, nothing, conversation)
-    told = str(refused.value) + "\n".join(conversation.said)
+        await way(name, values | {secret: "wr0ng/key="}).send(SAID, BEN, nothing, transcript)
+    told = str(refused.value) + "\n".join(transcript.lines)
     assert "wr0ng" not in told
-    assert BLANK in told
+    assert REDACTED in told
     assert len(provider.asked) == 1
 
 
@@ -107,7 +107,7 @@ async def test_a_refused_number_is_failed_for_good_with_the_providers_words(
     preset: tuple[str, Provider, dict[str, str]],
 ) -> None:
     name, _, values = preset
-    with pytest.raises(RefusedForGood) as refused:
+    with pytest.raises(PermanentlyRefused) as refused:
         await way(name, values).send(SAID, "12-34", nothing)
     words = {"vonage": "Invalid", "twilio": "21211", "clickatell": "Invalid destination", "bulksms": "invalid"}
     assert words[name] in str(refused.value)
@@ -117,9 +117,9 @@ async def test_a_refused_number_is_failed_for_good_with_the_providers_words(
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [
-        ((429, {"title": "slow down"}), NotYet),
-        ((500, "oops"), NotYet),
-        ((503, ""), NotYet),
+        ((429, {"title": "slow down"}), TemporaryFailure),
+        ((500, "oops"), TemporaryFailure),
+        ((503, ""), TemporaryFailure),
         ((504, "upstream"), OutcomeUnknown),
         ((302, ""), Unreachable),
         ((200, "<html>a captive portal</html>"), OutcomeUnknown),
@@ -143,22 +143,29 @@ async def test_silence_after_the_request_leaves_the_outcome_unknown(start_provid
     provider = start_provider(sms.vonage)
     provider.faults.append(HANG)
     with pytest.raises(OutcomeUnknown):
-        await hand_over(way("vonage", PRESETS["vonage"][1] | {"base_url": provider.base_url}, patience=0.5))
+        await hand_over(way("vonage", PRESETS["vonage"][1] | {"base_url": provider.base_url}, timeout=0.5))
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [("1", NotYet), ("5", NotYet), ("9", Unreachable), ("6", RefusedForGood), ("7", RefusedForGood)]
+    ("status", "kind"),
+    [
+        ("1", TemporaryFailure),
+        ("5", TemporaryFailure),
+        ("9", Unreachable),
+        ("6", PermanentlyRefused),
+        ("7", PermanentlyRefused),
+    ],
 )
 def test_vonages_states_are_told_apart(status: str, kind: type[NotSent]) -> None:
     said = {"messages": [{"status": status, "error-text": "why"}]}
     with pytest.raises(kind, match="why"):
-        GATEWAYS["vonage"].judge({}, HttpAnswer(200, json.dumps(said)))
+        GATEWAYS["vonage"].interpret({}, HttpResponse(200, json.dumps(said)))
 
 
 def test_a_message_of_which_a_part_was_taken_is_not_simply_sent_again() -> None:
     said = {"messages": [{"status": "0"}, {"status": "1", "error-text": "Throttled"}]}
     with pytest.raises(OutcomeUnknown):
-        GATEWAYS["vonage"].judge({}, HttpAnswer(200, json.dumps(said)))
+        GATEWAYS["vonage"].interpret({}, HttpResponse(200, json.dumps(said)))
 
 
 def test_a_messaging_service_of_twilio_is_named_as_one() -> None:
@@ -242,27 +249,27 @@ def test_a_gateway_that_cannot_work_is_refused_before_it_is_used(field: str, val
 @pytest.mark.parametrize(
     ("rule", "answer", "kind"),
     [
-        ({}, HttpAnswer(204, ""), None),
-        ({"ok_status": "200"}, HttpAnswer(202, ""), RefusedForGood),
-        ({"ok_field": "r.0.ok", "ok_value": "true"}, HttpAnswer(200, '{"r": [{"ok": true}]}'), None),
-        ({"ok_field": "r.0.ok", "ok_value": "true"}, HttpAnswer(200, '{"r": [{"ok": false}]}'), RefusedForGood),
-        ({"ok_field": "r.0.ok", "ok_value": "true"}, HttpAnswer(200, '{"r": []}'), RefusedForGood),
-        ({"ok_field": "status", "ok_value": "0"}, HttpAnswer(200, '{"status": 0}'), None),
-        ({"ok_field": "status", "ok_value": "0"}, HttpAnswer(200, "no JSON"), OutcomeUnknown),
-        ({"ok_value": "OK"}, HttpAnswer(200, "OK 17"), None),
-        ({"ok_value": "OK"}, HttpAnswer(200, "ERR 17"), RefusedForGood),
-        ({"ok_status": "200-599"}, HttpAnswer(500, ""), None),
-        ({}, HttpAnswer(401, "key"), Unreachable),
-        ({}, HttpAnswer(404, "gone"), RefusedForGood),
+        ({}, HttpResponse(204, ""), None),
+        ({"ok_status": "200"}, HttpResponse(202, ""), PermanentlyRefused),
+        ({"ok_field": "r.0.ok", "ok_value": "true"}, HttpResponse(200, '{"r": [{"ok": true}]}'), None),
+        ({"ok_field": "r.0.ok", "ok_value": "true"}, HttpResponse(200, '{"r": [{"ok": false}]}'), PermanentlyRefused),
+        ({"ok_field": "r.0.ok", "ok_value": "true"}, HttpResponse(200, '{"r": []}'), PermanentlyRefused),
+        ({"ok_field": "status", "ok_value": "0"}, HttpResponse(200, '{"status": 0}'), None),
+        ({"ok_field": "status", "ok_value": "0"}, HttpResponse(200, "no JSON"), OutcomeUnknown),
+        ({"ok_value": "OK"}, HttpResponse(200, "OK 17"), None),
+        ({"ok_value": "OK"}, HttpResponse(200, "ERR 17"), PermanentlyRefused),
+        ({"ok_status": "200-599"}, HttpResponse(500, ""), None),
+        ({}, HttpResponse(401, "key"), Unreachable),
+        ({}, HttpResponse(404, "gone"), PermanentlyRefused),
     ],
 )
-def test_a_success_rule_says_what_a_yes_is(rule: Values, answer: HttpAnswer, kind: type[NotSent] | None) -> None:
+def test_a_success_rule_says_what_a_yes_is(rule: Values, answer: HttpResponse, kind: type[NotSent] | None) -> None:
     whole = {each.name: each.default for each in generic.GATEWAY.fields} | GENERIC | dict(rule)
     if kind is None:
-        generic.judge(whole, answer)
+        generic.interpret(whole, answer)
         return
     with pytest.raises(NotSent) as raised:
-        generic.judge(whole, answer)
+        generic.interpret(whole, answer)
     assert type(raised.value) is kind
 
 
@@ -291,9 +298,9 @@ async def test_the_line_stands_and_nothing_is_said_before_it_is_noted(start_prov
 
     async def note() -> None:
         seen.append(len(provider.asked))
-        raise NotYet("taken over")
+        raise TemporaryFailure("taken over")
 
     transport = way("generic", {"url": f"{provider.base_url}/x", "body": GENERIC["body"]})
-    with pytest.raises(NotYet, match="taken over"):
+    with pytest.raises(TemporaryFailure, match="taken over"):
         await transport.send(SAID, BEN, note)
     assert (seen, provider.asked) == ([0], [])

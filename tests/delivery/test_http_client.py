@@ -18,7 +18,7 @@ async def nothing() -> None:
 
 
 async def ask(url: str, *, private: bool = False) -> int:
-    return (await call(HttpRequest("POST", url), private=private, patience=10, before_end=nothing)).status
+    return (await call(HttpRequest("POST", url), private=private, time_limit=10, before_end=nothing)).status
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ async def test_a_proxy_of_the_environment_is_not_asked(provider: Provider, monke
 async def test_an_answer_is_read_up_to_its_limit_and_not_a_byte_further(start_provider: StartProvider) -> None:
     """The service sends without end; what came is not kept, and the line is cut."""
     exact = start_provider(lambda _asked: (200, "x" * 65536))
-    answer = await call(HttpRequest("POST", exact.base_url), private=True, patience=10, before_end=nothing)
+    answer = await call(HttpRequest("POST", exact.base_url), private=True, time_limit=10, before_end=nothing)
     assert len(answer.text) == 65536
     longer = start_provider(lambda _asked: (200, "x" * 65537))
     with pytest.raises(OutcomeUnknown, match="longer than allowed"):

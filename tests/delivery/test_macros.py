@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otae.delivery.texts.default_texts import DEFAULTS
-from otae.delivery.texts.macros import LONGEST, MACROS, check_template, fill
+from otae.delivery.texts.macros import MACROS, MAX_BYTES, check_template, fill
 from otae.errors import InputRefused
 
 VALUES = {"user.displayname": "${enrollment.pin} <Ben>", "enrollment.pin": "40719362"}
@@ -92,7 +92,7 @@ def test_whatever_is_written_is_taken_or_refused_with_words(kind: str, text: str
 
 @pytest.mark.parametrize("piece", ["${", "${a", "${user.phone ", "${user.phone '", "''", " ", "${firstnotnull(a.b ,"])
 def test_the_longest_text_is_read_at_once(piece: str) -> None:
-    text = piece * (LONGEST // len(piece))
+    text = piece * (MAX_BYTES // len(piece))
     assert fill(text, {"user.phone": "1"}) == text
     assert fill("${user.phone " + text, {"user.phone": "1"}) == "${user.phone " + text
 

@@ -3,7 +3,7 @@
 import pytest
 
 from otae.accounts import administrators
-from otae.delivery import caught_messages, notices
+from otae.delivery import catcher, notices
 from otae.delivery.mail import bounces
 from otae.delivery.queue import outbox
 from otae.store import properties
@@ -56,12 +56,12 @@ async def test_a_link_that_cannot_be_sent_is_told_to_who_invited(
 async def test_the_notice_says_what_happened_and_where_to_mend_it(desk: Desk, invite: Invite) -> None:
     ben = await invite("url")
     await outbox.deliver(desk, ben.deliveries["url"].id, now=NOW)
-    await bounces.take(ben.deliveries["url"].id, REPORT, now=NOW)
-    await bounces.take(ben.deliveries["url"].id, REPORT, now=NOW)
+    await bounces.process_report(ben.deliveries["url"].id, REPORT, now=NOW)
+    await bounces.process_report(ben.deliveries["url"].id, REPORT, now=NOW)
     notice = await Delivery.get(kind=notices.NOTICE)
     await outbox.deliver(desk, notice.id, now=NOW)
     mail = await CaughtMail.get(recipient="ada@example.test")
-    shown = await caught_messages.read_caught(desk, mail.id, now=NOW, actor="ada")
+    shown = await catcher.read_caught(desk, mail.id, now=NOW, actor="ada")
     assert shown is not None
     assert "the invitation of ben failed" in mail.subject
     assert "Ben Example (ben)" in shown.text
@@ -74,32 +74,32 @@ async def test_the_notice_says_what_happened_and_where_to_mend_it(desk: Desk, in
 async def test_without_an_address_the_contact_is_told_or_nobody(desk: Desk, invite: Invite) -> None:
     ben = await invite("url")
     async with transaction():
-        await notices.tell_of_failure(ben.invitation, now=NOW)
+        await notices.notify_failure(ben.invitation, now=NOW)
     assert await noticed() == []
     await properties.write("support.contact", "desk@example.test")
     await properties.write("notification.failure", "false")
     async with transaction():
-        await notices.tell_of_failure(ben.invitation, now=NOW)
+        await notices.notify_failure(ben.invitation, now=NOW)
     assert await noticed() == []
     await properties.write("notification.failure", "true")
     for _ in range(2):
         async with transaction():
-            await notices.tell_of_failure(ben.invitation, now=NOW)
+            await notices.notify_failure(ben.invitation, now=NOW)
     assert await noticed() == ["desk@example.test"]
 
 
 @pytest.mark.usefixtures("ada")
 async def test_twenty_notices_an_hour_are_enough_and_a_rehearsal_gives_none(desk: Desk, invite: Invite) -> None:
     rehearsal = await invite("url", name="mac", rehearsal=True)
-    guests = [await invite("url", name=f"ben{number}") for number in range(notices.MOST + 1)]
+    guests = [await invite("url", name=f"ben{number}") for number in range(notices.MAX_PER_HOUR + 1)]
     async with transaction():
-        await notices.tell_of_failure(rehearsal.invitation, now=NOW)
+        await notices.notify_failure(rehearsal.invitation, now=NOW)
         for ben in guests:
-            await notices.tell_of_failure(ben.invitation, now=NOW)
-    assert len(await noticed()) == notices.MOST
+            await notices.notify_failure(ben.invitation, now=NOW)
+    assert len(await noticed()) == notices.MAX_PER_HOUR
     async with transaction():
-        await notices.tell_of_failure(guests[-1].invitation, now=NOW + notices.HOUR)
-    assert len(await noticed()) == notices.MOST + 1
+        await notices.notify_failure(guests[-1].invitation, now=NOW + notices.HOUR)
+    assert len(await noticed()) == notices.MAX_PER_HOUR + 1
 
 
 @pytest.mark.usefixtures("ada")

@@ -234,9 +234,9 @@ async def test_a_paused_workers_late_result_changes_nothing(
 
     async def late(accepted: Sequence[Accepted], now: datetime) -> list[Exception | None]:
         await Delivery.filter(id=ben.deliveries["url"].id).update(attempt=2)
-        return await outcomes.sent_all(accepted, now)
+        return await outcomes.record_sent(accepted, now)
 
-    monkeypatch.setattr(worker, "sent_all", late)
+    monkeypatch.setattr(worker, "record_sent", late)
     await outbox.deliver(desk, ben.deliveries["url"].id, now=NOW)
     row = await ben.reload()
     assert (row.status, row.attempt) == ("sending", 2)

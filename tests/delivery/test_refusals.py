@@ -71,12 +71,12 @@ async def test_the_refused_command_and_its_status_decide_whose_trouble_it_is(
         wanted = {MESSAGE: "failed", YES: "sent"}.get(whose, "queued")
         assert {row.status for row in rows} == {wanted}, (stage, reply)
         assert {row.policy_refused for row in rows} == {whose == POLICY}, (stage, reply)
-        assert bool(await server_refusals.troubles(NOW)) is (whose == SERVER), (stage, reply)
+        assert bool(await server_refusals.refusing_servers(NOW)) is (whose == SERVER), (stage, reply)
         invitation = await Invitation.get(id=ben.invitation.id)
         assert invitation.status == ("failed" if whose == MESSAGE else "pending"), (stage, reply)
         assert (await ben.sealed_pin() is None) is (whose in {YES, MESSAGE}), (stage, reply)
         await Delivery.filter(status="queued").update(status="cancelled")
-        await server_refusals.taken(server, rows[0])
+        await server_refusals.clear_refusals(server, rows[0])
         smtp_server.faults.clear()
 
 
@@ -96,7 +96,7 @@ async def test_a_wrong_sender_costs_no_invitation_and_mending_it_sends_everythin
     last = NOW + timedelta(hours=8)
     assert {(await ben.reload(kind)).status for kind in ("url", "pin")} == {"queued"}
     assert (await Invitation.get(id=ben.invitation.id)).status == "pending"
-    [trouble] = await server_refusals.troubles(last)
+    [trouble] = await server_refusals.refusing_servers(last)
     assert trouble.server.name == "House mail"
     assert NOW <= trouble.since < NOW + timedelta(minutes=1)
     assert trouble.words == "553 5.7.1 it@example.test: sender address rejected, …"
@@ -113,7 +113,7 @@ async def test_a_wrong_sender_costs_no_invitation_and_mending_it_sends_everythin
         await outbox.deliver(desk, each, now=last)
     assert {mail.sender for mail in smtp_server.messages} == {"right@example.test"}
     assert [PIN.encode() in mail.raw or TOKEN.encode() in mail.raw for mail in smtp_server.messages] == [True, True]
-    assert await server_refusals.troubles(last) == []
+    assert await server_refusals.refusing_servers(last) == []
     assert (await Delivery.get(kind=TROUBLE)).status == "cancelled"
 
 
@@ -155,19 +155,19 @@ async def test_two_recipients_of_different_domains_refused_alike_make_it_the_ser
 
     assert [await deliver("ann@one.test", minute) for minute in (0, 1)] == ["queued", "failed"], "one further try"
     assert await deliver("bob@one.test", 2) == "queued"
-    assert await server_refusals.troubles(NOW) == [], "two of one domain say nothing of the server"
+    assert await server_refusals.refusing_servers(NOW) == [], "two of one domain say nothing of the server"
     assert [await deliver("cleo@two.test", minute) for minute in (3, 4, 5)] == ["queued"] * 3
     assert await deliver("bob@one.test", 6) == "queued"
-    assert len(await server_refusals.troubles(NOW)) == 1
+    assert len(await server_refusals.refusing_servers(NOW)) == 1
     assert (await Invitation.get(id=people["bob@one.test"].invitation.id)).status == "pending"
 
     near = await invite("url")
     await outbox.deliver(desk, near.deliveries["url"].id, now=NOW)
     assert (await near.reload()).status == "sent"
-    assert len(await server_refusals.troubles(NOW)) == 1, "what it takes for others says nothing of these"
+    assert len(await server_refusals.refusing_servers(NOW)) == 1, "what it takes for others says nothing of these"
     smtp_server.faults.clear()
     assert await deliver("cleo@two.test", 7) == "sent"
-    assert await server_refusals.troubles(NOW) == []
+    assert await server_refusals.refusing_servers(NOW) == []
 
 
 async def test_what_a_kept_line_refuses_at_mail_is_the_servers_trouble_too(
@@ -175,12 +175,12 @@ async def test_what_a_kept_line_refuses_at_mail_is_the_servers_trouble_too(
 ) -> None:
     await use_server(smtp_server)
     first, second = await invite("url"), await invite("url", name="cleo", email="cleo@example.test")
-    async with smtp_pool.kept_open():
+    async with smtp_pool.keep_connections():
         await outbox.deliver(desk, first.deliveries["url"].id, now=NOW)
         smtp_server.answer("MAIL", "550 5.1.0 sender rejected")
         await outbox.deliver(desk, second.deliveries["url"].id, now=NOW)
     assert ((await first.reload()).status, (await second.reload()).status) == ("sent", "queued")
-    assert len(await server_refusals.troubles(NOW)) == 1
+    assert len(await server_refusals.refusing_servers(NOW)) == 1
 
 
 async def test_many_messages_refused_at_once_are_one_trouble_and_one_notice(
@@ -191,7 +191,7 @@ async def test_many_messages_refused_at_once_are_one_trouble_and_one_notice(
     await Administrator.filter(name="ada").update(email="ada@example.test")
     smtp_server.answer("MAIL", "553 5.7.1 sender address rejected", times=99)
     rows = [(await invite("url", name=f"p{number}")).deliveries["url"].id for number in range(20)]
-    async with smtp_pool.kept_open():
+    async with smtp_pool.keep_connections():
         await worker.deliver_all(desk, rows, now=NOW)
     assert await Delivery.filter(kind="url", status="queued", attempt=1).count() == 20
     assert await ServerRefusal.all().count() == 1
@@ -208,4 +208,4 @@ async def test_many_messages_refused_at_once_are_one_trouble_and_one_notice(
     ],
 )
 def test_a_tenant_that_takes_no_passwords_is_told_to_use_oauth(said: str, told: bool) -> None:
-    assert ("takes passwords: use OAuth" in refusals.signing_in(535, said)) is told
+    assert ("takes passwords: use OAuth" in refusals.sign_in_refusal(535, said)) is told

@@ -5,15 +5,14 @@ from typing import get_args
 
 import pytest
 
+from otae.delivery.connection_test import enqueue_test, run_test
 from otae.delivery.servers import (
     ServerEntry,
     activate,
     active_server,
     add_server,
-    enqueue_test,
     list_servers,
     remove_server,
-    run_test,
     update_server,
 )
 from otae.errors import InputRefused, SlowDown

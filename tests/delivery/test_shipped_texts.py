@@ -7,7 +7,7 @@ import pytest
 from otae.delivery.texts import template_editing, templates
 from otae.delivery.texts.default_texts import DEFAULTS, Wording
 from otae.delivery.texts.shipped_texts import MAILS, TEXTS, fingerprint, mail_fingerprint
-from otae.delivery.texts.translations import SPOKEN
+from otae.delivery.texts.translations import SHIPPED_TRANSLATIONS
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import NotificationTemplate, TemplateTranslation
@@ -36,14 +36,16 @@ def better(monkeypatch: pytest.MonkeyPatch) -> Wording:
 async def test_an_upgrade_renews_what_nobody_edited_and_every_language_still_speaks(better: Wording) -> None:
     before = await templates.default_template("url")
     assert templates.wording_of(before) != better
-    assert await templates.said_in(before, "de") == (SPOKEN["de"]["url"], "de"), "before the first start, too"
+    assert await templates.wording_for(before, "de") == (SHIPPED_TRANSLATIONS["de"]["url"], "de"), (
+        "before the first start, too"
+    )
     await templates.ensure_templates()
     row = await templates.default_template("url")
     assert (row.id, templates.wording_of(row)) == (before.id, better)
-    for language in SPOKEN:
-        assert await templates.said_in(row, language) == (SPOKEN[language]["url"], language)
-    assert await templates.said_in(row, "en") == (better, "en")
-    assert templates.shipped(row) == sorted(SPOKEN)
+    for language in SHIPPED_TRANSLATIONS:
+        assert await templates.wording_for(row, language) == (SHIPPED_TRANSLATIONS[language]["url"], language)
+    assert await templates.wording_for(row, "en") == (better, "en")
+    assert templates.shipped_languages(row) == sorted(SHIPPED_TRANSLATIONS)
 
 
 async def test_an_upgrade_leaves_alone_what_was_edited(desk: Desk, better: Wording) -> None:
@@ -55,7 +57,7 @@ async def test_an_upgrade_leaves_alone_what_was_edited(desk: Desk, better: Wordi
     await templates.ensure_templates()
     row = await NotificationTemplate.get(id=row.id)
     assert templates.wording_of(row) == own != better
-    assert await templates.said_in(row, "de") == (own, "en"), "what is written there holds"
+    assert await templates.wording_for(row, "de") == (own, "en"), "what is written there holds"
     assert templates.wording_of(await NotificationTemplate.get(id=copy.id)) == DEFAULTS["pin"]
 
 
@@ -66,8 +68,8 @@ async def test_an_edited_translation_stays_beside_a_renewed_template(desk: Desk,
     await templates.ensure_templates()
     row = await templates.default_template("url")
     assert templates.wording_of(row) == better
-    assert await templates.said_in(row, "de") == (own, "de")
-    assert await templates.said_in(row, "fr") == (SPOKEN["fr"]["url"], "fr")
+    assert await templates.wording_for(row, "de") == (own, "de")
+    assert await templates.wording_for(row, "fr") == (SHIPPED_TRANSLATIONS["fr"]["url"], "fr")
 
 
 @pytest.mark.usefixtures("desk", "better")
@@ -77,7 +79,7 @@ async def test_an_edited_text_message_alone_is_an_edited_template() -> None:
     await templates.ensure_templates()
     row = await templates.default_template("url")
     assert templates.wording_of(row) == before
-    assert templates.shipped(row) == []
+    assert templates.shipped_languages(row) == []
 
 
 @pytest.mark.usefixtures("desk")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otae.delivery.sms.parts import foreign, measure
+from otae.delivery.sms.parts import measure, unicode_letters
 
 
 @pytest.mark.parametrize(
@@ -38,14 +38,14 @@ def test_places_and_parts_of_a_text(text: str, length: int, parts: int, unicode:
 
 
 def test_the_letters_that_cost_most_are_named_once() -> None:
-    assert foreign("Grüße “Ben” – ç €") == "“”–ç"
+    assert unicode_letters("Grüße “Ben” – ç €") == "“”–ç"
 
 
 @given(st.text(max_size=700))
 def test_any_text_has_as_many_parts_as_it_needs(text: str) -> None:
     found = measure(text)
     whole, part = (70, 67) if found.unicode else (160, 153)
-    assert found.unicode == bool(foreign(text))
+    assert found.unicode == bool(unicode_letters(text))
     assert (found.parts <= 1) == (found.length <= whole)
     if found.parts > 1:
         assert found.length / part <= found.parts <= found.length // (part - 1) + 1

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from otae.delivery import caught_messages, server_refusals
+from otae.delivery import catcher, server_refusals
 from otae.delivery.queue import outbox
 from otae.delivery.sms.servers import add_sms_server
 from otae.settings import Settings
@@ -82,7 +82,7 @@ async def test_without_a_gateway_the_catcher_takes_the_text_and_whoever_opens_it
     [kept] = await CaughtMail.all()
     assert (kept.channel, kept.recipient, kept.subject) == ("sms", BEN, "")
     assert PIN.encode() not in kept.message_sealed
-    opened = await caught_messages.read_caught(desk, kept.id, now=NOW, actor="ada")
+    opened = await catcher.read_caught(desk, kept.id, now=NOW, actor="ada")
     assert opened is not None
     assert PIN in opened.text
     assert PIN not in repr(opened)
@@ -170,7 +170,7 @@ async def test_a_sender_that_a_provider_refuses_is_the_gateways_trouble_and_cost
     await outbox.deliver(desk, invited.deliveries["pin"].id, now=NOW)
     assert (await invited.reload("pin")).status == "queued"
     assert await invited.sealed_pin() is not None
-    [trouble] = await server_refusals.troubles(NOW)
+    [trouble] = await server_refusals.refusing_servers(NOW)
     assert trouble.server.name == "Texts"
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from otae.delivery import servers
+from otae.delivery import connection_test, servers
 from otae.delivery.sms import servers as sms_servers
-from otae.delivery.sms.sender import values_of
+from otae.delivery.sms.sender import gateway_values
 from otae.delivery.sms.servers import add_sms_server, update_sms_server
 from otae.errors import InputRefused
 from otae.settings import Settings
@@ -32,14 +32,14 @@ async def test_keys_are_sealed_kept_when_left_empty_and_never_shown(desk: Desk) 
     assert row.active
     assert "api_secret" not in row.options
     assert b"s3cr3t" not in (row.secrets_sealed or b"")
-    assert "s3cr3t" not in repr(entry()) + repr(row) + str(sms_servers.open_values(row))
+    assert "s3cr3t" not in repr(entry()) + repr(row) + str(sms_servers.public_values(row))
     await update_sms_server(desk, row, entry(values=KEYS | {"api_secret": ""}), now=NOW, actor="ada")
-    assert values_of(desk, row)["api_secret"] == "s3cr3t"
+    assert gateway_values(desk, row)["api_secret"] == "s3cr3t"
     assert "s3cr3t" not in str([each.detail for each in await AuditEntry.all()])
     second = await add_sms_server(desk, entry(name="Other"), now=NOW, actor="ada")
     assert not second.active
     await servers.activate(desk, second, now=NOW, actor="ada")
-    assert [each.name for each in await servers.ways("sms")] == ["Other"]
+    assert [each.name for each in await servers.servers_in_order("sms")] == ["Other"]
 
 
 async def test_a_secret_is_only_sent_to_the_address_it_was_entered_for(desk: Desk) -> None:
@@ -51,7 +51,7 @@ async def test_a_secret_is_only_sent_to_the_address_it_was_entered_for(desk: Des
     await update_sms_server(desk, row, entry(values=elsewhere), now=NOW, actor="ada")
     again = elsewhere | {"base_url": "https://EVIL.example.test/eu", "api_secret": ""}
     await update_sms_server(desk, row, entry(values=again), now=NOW, actor="ada")
-    assert values_of(desk, row)["api_secret"] == "s3cr3t"
+    assert gateway_values(desk, row)["api_secret"] == "s3cr3t"
 
 
 @pytest.mark.parametrize(
@@ -110,14 +110,14 @@ async def test_a_test_needs_a_number(desk: Desk, use_gateway: UseGateway, start_
     server = await use_gateway(start_provider(sms.vonage))
     for wrong in ("ada@example.test", "0151 1234567", ""):
         with pytest.raises(InputRefused, match="recipient"):
-            await servers.enqueue_test(desk, server, wrong, now=NOW, actor="ada")
+            await connection_test.enqueue_test(desk, server, wrong, now=NOW, actor="ada")
 
 
 async def _outcome_of(desk: Desk, server: NotificationServer, number: str) -> dict[str, object]:
-    job = await servers.enqueue_test(desk, server, number, now=NOW, actor="ada")
+    job = await connection_test.enqueue_test(desk, server, number, now=NOW, actor="ada")
     claimed = await jobs.claim(job.id, NOW)
     assert claimed is not None
-    await servers.run_test(desk, claimed, now=NOW)
+    await connection_test.run_test(desk, claimed, now=NOW)
     return dict(await jobs.outcome(job.id))
 
 

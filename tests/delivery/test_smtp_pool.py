@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from otae.delivery.mail import smtp_pool
-from otae.delivery.mail.smtp_connect import Dialled, dial
+from otae.delivery.mail.smtp_connect import Endpoint, connect
 from otae.delivery.queue import dispatch, outbox, rate_limit
-from otae.delivery.servers import ways
-from otae.delivery.texts.compose import Material, gather
+from otae.delivery.servers import servers_in_order
+from otae.delivery.texts.compose import MessageData, load_message_data
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Invitation, NotificationServer
 from tests.delivery.conftest import NOW, Invite, UseServer
@@ -31,7 +31,7 @@ async def test_messages_share_a_line_and_the_last_one_hangs_up(
     desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
 ) -> None:
     await use_server(smtp_server)
-    async with smtp_pool.kept_open():
+    async with smtp_pool.keep_connections():
         for row in await invite_many(invite, 3):
             await outbox.deliver(desk, row.id, now=NOW)
     assert smtp_server.connections == 1
@@ -40,8 +40,8 @@ async def test_messages_share_a_line_and_the_last_one_hangs_up(
 
 
 async def test_what_is_said_on_a_line_is_sent_at_once(smtp_server: SMTPServer) -> None:
-    dialled = Dialled("127.0.0.1", smtp_server.port, "none", "localhost", loopback=True, timeout=10)
-    client = await dial(dialled)
+    endpoint = Endpoint("127.0.0.1", smtp_server.port, "none", "localhost", loopback=True, timeout=10)
+    client = await connect(endpoint)
     assert client.transport is not None
     assert client.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     await client.quit()
@@ -52,7 +52,7 @@ async def test_a_refused_recipient_costs_no_line(
 ) -> None:
     await use_server(smtp_server)
     smtp_server.answer("RCPT", "550 5.1.1 nobody here")
-    async with smtp_pool.kept_open():
+    async with smtp_pool.keep_connections():
         first, second = await invite_many(invite, 2)
         await outbox.deliver(desk, first.id, now=NOW)
         await outbox.deliver(desk, second.id, now=NOW)
@@ -64,7 +64,7 @@ async def test_a_kept_line_that_died_is_replaced_without_a_word(
     desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
 ) -> None:
     await use_server(smtp_server)
-    async with smtp_pool.kept_open():
+    async with smtp_pool.keep_connections():
         first, second = await invite_many(invite, 2)
         await outbox.deliver(desk, first.id, now=NOW)
         smtp_server.hang_up()
@@ -77,7 +77,7 @@ async def test_a_line_left_in_the_middle_of_a_message_is_not_used_again(
     desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
 ) -> None:
     await use_server(smtp_server)
-    async with smtp_pool.kept_open():
+    async with smtp_pool.keep_connections():
         first, second = await invite_many(invite, 2)
         smtp_server.answer("DOT", DROP)
         await outbox.deliver(desk, first.id, now=NOW)
@@ -89,9 +89,9 @@ async def test_a_line_left_in_the_middle_of_a_message_is_not_used_again(
 async def test_idle_lines_are_closed(
     desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(smtp_pool, "IDLE", 0.1)
+    monkeypatch.setattr(smtp_pool, "IDLE_SECONDS", 0.1)
     await use_server(smtp_server)
-    async with smtp_pool.kept_open():
+    async with smtp_pool.keep_connections():
         first, second = await invite_many(invite, 2)
         await outbox.deliver(desk, first.id, now=NOW)
         await asyncio.sleep(1)
@@ -103,7 +103,7 @@ async def test_a_server_gets_no_more_lines_than_it_was_given(
     desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
 ) -> None:
     await use_server(smtp_server, connections=2)
-    async with smtp_pool.kept_open():
+    async with smtp_pool.keep_connections():
         rows = await invite_many(invite, 8)
         await asyncio.gather(*(outbox.deliver(desk, row.id, now=NOW) for row in rows))
     assert smtp_server.connections <= 2
@@ -155,9 +155,9 @@ async def test_standbys_stand_in_their_order_and_only_for_an_active_one(
     active = await use_server(smtp_server)
     for at, name in ((2, "second"), (1, "first"), (0, "none")):
         await use_server(smtp_server, name=name, standby=at)
-    assert [server.name for server in await ways()] == ["House mail", "first", "second"]
+    assert [server.name for server in await servers_in_order()] == ["House mail", "first", "second"]
     await NotificationServer.filter(id=active.id).update(active=False)
-    assert await ways() == []
+    assert await servers_in_order() == []
 
 
 async def test_a_standby_takes_over_when_the_active_server_cannot_be_reached(
@@ -166,7 +166,7 @@ async def test_a_standby_takes_over_when_the_active_server_cannot_be_reached(
     active = await use_server(smtp_server, name="Down")
     await NotificationServer.filter(id=active.id).update(port=free_port())
     await use_server(smtp_server, name="Spare", standby=1, from_email="spare@example.test")
-    async with smtp_pool.kept_open():
+    async with smtp_pool.keep_connections():
         first, second = await invite_many(invite, 2)
         await outbox.deliver(desk, first.id, now=NOW)
         assert smtp_pool.is_avoided("Down")
@@ -225,13 +225,13 @@ async def test_what_was_revoked_while_it_was_on_its_way_is_never_ended(
     await use_server(smtp_server)
     ben = await invite("pin")
 
-    async def slow(*args: Any) -> Material:  # noqa: ANN401 - passed through
-        material = await gather(*args)
+    async def slow(*args: Any) -> MessageData:  # noqa: ANN401 - passed through
+        material = await load_message_data(*args)
         await Invitation.all().update(generation=2)
         return material
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dispatch, "gather", slow)
+        patch.setattr(dispatch, "load_message_data", slow)
         await outbox.deliver(desk, ben.deliveries["pin"].id, now=NOW)
     row = await ben.reload("pin")
     assert (row.status, row.answer, row.lease_until) == ("cancelled", "a newer message took its place", None)

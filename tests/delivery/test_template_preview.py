@@ -28,7 +28,7 @@ async def pending(invite: Invite) -> Invitation:
     return (await invite("url", "pin")).invitation
 
 
-async def do(desk: Desk, job: Job) -> template_preview.DraftSent:
+async def do(desk: Desk, job: Job) -> template_preview.DraftStatus:
     """Do the job as a worker would."""
     claimed = await jobs.claim(job.id, NOW)
     assert claimed is not None
@@ -123,7 +123,7 @@ async def test_a_draft_that_could_not_be_saved_is_not_sent(desk: Desk) -> None:
 
 async def test_thirty_drafts_an_hour_are_enough(desk: Desk) -> None:
     template = await templates.default_template("pin")
-    for _ in range(template_preview.SENT):
+    for _ in range(template_preview.DRAFTS_PER_HOUR):
         await order(desk, template)
     with pytest.raises(SlowDown):
         await order(desk, template)
@@ -184,7 +184,7 @@ async def test_a_text_message_that_cannot_go_out_is_refused_beside_its_field(
 
 async def test_drafts_by_mail_and_by_text_share_their_limit(desk: Desk) -> None:
     template = await templates.default_template("pin")
-    for number in range(template_preview.SENT):
+    for number in range(template_preview.DRAFTS_PER_HOUR):
         await (order(desk, template) if number % 2 else order_text(desk, BEN))
     with pytest.raises(SlowDown):
         await order_text(desk, BEN)

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 import pytest
 
 from otae.delivery.mail.mime import build
-from otae.delivery.sms.parts import foreign, measure
+from otae.delivery.sms.parts import measure, unicode_letters
 from otae.delivery.texts import template_editing, templates
-from otae.delivery.texts.compose import filled_mail, filled_sms
+from otae.delivery.texts.compose import fill_mail, fill_sms
 from otae.delivery.texts.default_texts import DEFAULTS, Wording
 from otae.delivery.texts.kinds import ADMINISTRATIVE
 from otae.delivery.texts.languages import LANGUAGES
 from otae.delivery.texts.macros import MACROS, check_template
-from otae.delivery.texts.translations import SPOKEN, default_in
+from otae.delivery.texts.translations import SHIPPED_TRANSLATIONS, default_in
 from otae.errors import InputRefused
 from otae.store import database, properties
 from otae.store.desk import Desk
@@ -22,7 +22,7 @@ from otae.store.models import TemplateTranslation
 
 pytestmark = pytest.mark.anyio
 
-EACH = [(language, kind) for language in SPOKEN for kind in DEFAULTS]
+EACH = [(language, kind) for language in SHIPPED_TRANSLATIONS for kind in DEFAULTS]
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 MACRO = re.compile(r"\$\{[^}]*\}")
 URL = "https://enroll.example.test/zdm/su?e=ep-00000000-0000-4000-8000-000000000000"
@@ -40,7 +40,7 @@ def macros(said: Wording) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize(("language", "kind"), EACH)
 async def test_each_language_says_each_message_with_the_macros_of_english(language: str, kind: str) -> None:
-    said = SPOKEN[language][kind]
+    said = SHIPPED_TRANSLATIONS[language][kind]
     check_template(kind, **asdict(said))
     assert macros(said) == macros(DEFAULTS[kind])
     assert language in LANGUAGES
@@ -51,8 +51,8 @@ async def test_each_language_says_each_message_with_the_macros_of_english(langua
 
 @pytest.mark.parametrize(("language", "kind"), EACH)
 async def test_each_message_is_built_and_its_text_message_takes_two_parts_at_most(language: str, kind: str) -> None:
-    said = SPOKEN[language][kind]
-    filled = filled_mail(said, VALUES)
+    said = SHIPPED_TRANSLATIONS[language][kind]
+    filled = fill_mail(said, VALUES)
     message = build(
         sender=("Example GmbH", "enrollment@example.test"),
         recipient="ben@example.test",
@@ -64,44 +64,44 @@ async def test_each_message_is_built_and_its_text_message_takes_two_parts_at_mos
     )
     assert len(message.content) < 30_000
     if kind not in ADMINISTRATIVE:
-        text = filled_sms(kind, said, VALUES)
-        assert not foreign(text)
+        text = fill_sms(kind, said, VALUES)
+        assert not unicode_letters(text)
         assert 1 <= measure(text).parts <= 2
-        assert text != filled_sms(kind, DEFAULTS[kind], VALUES)
+        assert text != fill_sms(kind, DEFAULTS[kind], VALUES)
 
 
 async def test_the_kinds_are_those_of_english_and_a_region_gets_its_language() -> None:
-    assert set(SPOKEN) == {"de", "es", "fr"}
-    assert all(set(kinds) == set(DEFAULTS) for kinds in SPOKEN.values())
-    assert default_in("url", "de-AT") == SPOKEN["de"]["url"]
+    assert set(SHIPPED_TRANSLATIONS) == {"de", "es", "fr"}
+    assert all(set(kinds) == set(DEFAULTS) for kinds in SHIPPED_TRANSLATIONS.values())
+    assert default_in("url", "de-AT") == SHIPPED_TRANSLATIONS["de"]["url"]
     assert default_in("url", "nl") is None
 
 
 async def test_a_person_gets_their_language_until_the_template_says_something_else(desk: Desk) -> None:
     now, row = await database.now(), await templates.default_template("url")
-    assert await templates.said_in(row, "fr-CH") == (SPOKEN["fr"]["url"], "fr")
-    assert await templates.said_in(row, "it") == (DEFAULTS["url"], "en")
-    assert (await templates.said_in(row, "en"))[1] == "en"
+    assert await templates.wording_for(row, "fr-CH") == (SHIPPED_TRANSLATIONS["fr"]["url"], "fr")
+    assert await templates.wording_for(row, "it") == (DEFAULTS["url"], "en")
+    assert (await templates.wording_for(row, "en"))[1] == "en"
     await properties.write("notification.language", "es")
-    assert await templates.said_in(row, "it") == (SPOKEN["es"]["url"], "es")
+    assert await templates.wording_for(row, "it") == (SHIPPED_TRANSLATIONS["es"]["url"], "es")
     own = Wording("Ours", "${enrollment.url}", "${enrollment.url}")
     await template_editing.reword(row, own, now=now, actor="ada")
     row = await templates.default_template("url")
-    assert (await templates.said_in(row, "fr"))[0].subject == "Ours"
+    assert (await templates.wording_for(row, "fr"))[0].subject == "Ours"
     await template_editing.translate(row, "fr", now=now, actor="ada")
-    assert await templates.said_in(row, "fr") == (SPOKEN["fr"]["url"], "fr")
+    assert await templates.wording_for(row, "fr") == (SHIPPED_TRANSLATIONS["fr"]["url"], "fr")
 
 
 async def test_one_language_is_changed_and_restored_by_itself(desk: Desk) -> None:
     now, row = await database.now(), await templates.default_template("pin")
     own = Wording("Ihre PIN", "${enrollment.pin}", "${enrollment.pin}")
     await template_editing.reword(row, own, now=now, actor="ada", language="de")
-    said, _ = await templates.said_in(row, "de")
-    assert (said.subject, said.sms) == ("Ihre PIN", SPOKEN["de"]["pin"].sms)
+    said, _ = await templates.wording_for(row, "de")
+    assert (said.subject, said.sms) == ("Ihre PIN", SHIPPED_TRANSLATIONS["de"]["pin"].sms)
     stored = await TemplateTranslation.get(template_id=row.id, language="de")
     assert not template_editing.is_default(stored, "pin", "de")
     await template_editing.restore(row, now=now, actor="ada", language="de")
-    assert await templates.said_in(row, "de") == (SPOKEN["de"]["pin"], "de")
+    assert await templates.wording_for(row, "de") == (SHIPPED_TRANSLATIONS["de"]["pin"], "de")
     assert await TemplateTranslation.filter(template_id=row.id).count() == 1
     with pytest.raises(InputRefused):
         await template_editing.reword(row, own, now=now, actor="ada", language="nl")
@@ -113,6 +113,6 @@ async def test_a_clone_says_what_it_says_in_every_language(desk: Desk) -> None:
     now, row = await database.now(), await templates.default_template("url")
     copy = await template_editing.clone(row, "Contractors", now=now, actor="ada")
     assert [each.language for each in await templates.translations(copy.id)] == ["de", "es", "fr"]
-    assert await templates.said_in(copy, "de") == (SPOKEN["de"]["url"], "de")
+    assert await templates.wording_for(copy, "de") == (SHIPPED_TRANSLATIONS["de"]["url"], "de")
     with pytest.raises(InputRefused):
         await template_editing.restore(copy, now=now, actor="ada")

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from otae.accounts import administrators
-from otae.delivery import caught_messages, notices
+from otae.delivery import catcher, notices
 from otae.delivery.mail import bounces
 from otae.delivery.queue import outbox
 from otae.enrollment import sessions
@@ -91,14 +91,14 @@ async def test_a_pin_that_comes_back_needs_somebody_until_the_person_signed_in(d
         person=cleo.person, invitation=cleo.invitation, mode="two_factor", ownership="corporate", now=NOW
     )
     for each in (ben, cleo):
-        await bounces.take(each.deliveries["pin"].id, report(), now=NOW)
+        await bounces.process_report(each.deliveries["pin"].id, report(), now=NOW)
         assert (await each.reload("pin")).status == "bounced"
     assert await problem(ben) == "PIN came back: 5.1.1 550 5.1.1 nobody here"
     assert await problem(cleo) == ""
     assert [row.invitation_id for row in await Delivery.filter(kind=notices.NOTICE)] == [ben.invitation.id]
     await outbox.deliver(desk, (await Delivery.get(kind=notices.NOTICE)).id, now=NOW)
     mail = await CaughtMail.get(recipient="ada@example.test")
-    shown = await caught_messages.read_caught(desk, mail.id, now=NOW, actor="ada")
+    shown = await catcher.read_caught(desk, mail.id, now=NOW, actor="ada")
     assert shown is not None
     assert "the message with the PIN came back: 5.1.1 550 5.1.1 nobody here" in " ".join(shown.text.split())
 

@@ -59,7 +59,7 @@ async def test_a_list_is_sent_each_message_once_and_every_pin_is_forgotten(
 ) -> None:
     await use_server(smtp_server)
     people = await invite_many(invite, 10, "url", "pin")
-    async with smtp_pool.kept_open():
+    async with smtp_pool.keep_connections():
         await worker.deliver_all(desk, [*ids(people), *ids(people)], now=NOW)
     assert len(smtp_server.messages) == 20
     assert await check_ledger([smtp_server], recipients=20) == {"sent": 20}
@@ -135,9 +135,9 @@ async def test_one_that_was_taken_over_while_all_were_recorded_loses_alone(
 
     async def late(accepted: Sequence[Accepted], now: datetime) -> list[Exception | None]:
         await Delivery.filter(id=lost).update(attempt=2)
-        return await outcomes.sent_all(accepted, now)
+        return await outcomes.record_sent(accepted, now)
 
-    monkeypatch.setattr(worker, "sent_all", late)
+    monkeypatch.setattr(worker, "record_sent", late)
     await worker.deliver_all(desk, ids(people), now=NOW)
     assert [(await one.reload("pin")).status for one in people] == ["sent", "sending", "sent", "sent"]
     assert [await one.sealed_pin() is None for one in people] == [True, False, True, True]
@@ -154,7 +154,7 @@ async def test_marks_tell_apart_what_is_ours_what_was_taken_over_and_what_lost_i
     await Invitation.filter(id=people[2].invitation.id).update(status="revoked")
     held = [Claimed(await one.reload(), one.invitation) for one in people]
     held[1].row.attempt = 1
-    ours, taken, pointless = await claims.mark_all(held)
+    ours, taken, pointless = await claims.mark_data_phase(held)
     assert ours is None
     assert "another worker took over" in str(taken)
     assert str(pointless) == "the invitation was revoked"
@@ -171,8 +171,8 @@ async def test_a_worker_that_died_between_mark_and_record_leaves_outcomes_unknow
         raise asyncio.CancelledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(worker, "sent_all", killed)
-        async with smtp_pool.kept_open():
+        patch.setattr(worker, "record_sent", killed)
+        async with smtp_pool.keep_connections():
             dying = asyncio.create_task(worker.deliver_all(desk, ids(people), now=NOW))
             while len(smtp_server.messages) < 3:  # noqa: ASYNC110 - what is waited for happens in the server's thread
                 await asyncio.sleep(0.01)
@@ -195,7 +195,7 @@ async def test_a_message_that_hangs_takes_one_place_and_no_more(
     await use_server(smtp_server, connections=2)
     smtp_server.answer("MAIL", HANG)
     people = await invite_many(invite, 12)
-    async with smtp_pool.kept_open():
+    async with smtp_pool.keep_connections():
         slow = asyncio.create_task(worker.deliver_all(desk, ids(people), now=NOW))
         while await Delivery.filter(status="sent").count() < 11:  # noqa: ASYNC110 - rows say it, and no event does
             await asyncio.sleep(0.01)
@@ -216,7 +216,7 @@ async def test_refusals_and_broken_lines_stay_with_their_own_message(
     smtp_server.answer("RCPT", "550 5.1.1 nobody here")
     smtp_server.answer("RCPT", "450 4.2.0 greylisted")
     smtp_server.answer("DOT", DROP)
-    async with smtp_pool.kept_open():
+    async with smtp_pool.keep_connections():
         await worker.deliver_all(desk, ids(await invite_many(invite, 12)), now=NOW)
     assert await check_ledger([smtp_server], recipients=12) == {"failed": 1, "queued": 2, "sent": 9}
     assert await Delivery.filter(outcome_unknown=True).count() == 1
@@ -227,7 +227,7 @@ async def test_a_paced_server_is_given_no_more_than_its_share_of_a_list(
 ) -> None:
     await use_server(smtp_server, rate=63)  # a message a second, and three may go out together
     people = await invite_many(invite, 9)
-    async with smtp_pool.kept_open():
+    async with smtp_pool.keep_connections():
         for second in (0, 10):
             await worker.deliver_all(desk, ids(people), now=NOW + timedelta(seconds=second))
     assert len(smtp_server.messages) == 1 + 4
@@ -242,7 +242,7 @@ async def test_a_list_goes_by_the_standby_when_the_active_server_cannot_be_reach
     active = await use_server(spare, name="Down", host="localhost")
     await NotificationServer.filter(id=active.id).update(port=free_port())
     await use_server(spare, name="Spare", standby=1)
-    async with smtp_pool.kept_open():
+    async with smtp_pool.keep_connections():
         await worker.deliver_all(desk, ids(await invite_many(invite, 8)), now=NOW)
     assert len(spare.messages) == 8
     assert {(row.status, row.attempt, row.server_name) for row in await Delivery.all()} == {("sent", 1, "127.0.0.1")}
@@ -288,7 +288,7 @@ async def test_a_worker_that_is_told_to_end_takes_nothing_further(
 ) -> None:
     await use_server(smtp_server)
     people = await invite_many(invite, 3)
-    async with smtp_pool.kept_open():
+    async with smtp_pool.keep_connections():
         smtp_pool.close_soon()
         await worker.deliver_all(desk, ids(people), now=NOW)
     assert await standing() == {"queued": 3}
@@ -301,7 +301,7 @@ async def test_a_hundred_messages_cost_a_few_statements_each(
     await use_server(smtp_server, connections=8)
     people = await invite_many(invite, 50, "url", "pin")
     with caplog.at_level(logging.DEBUG, logger="tortoise.db_client"):
-        async with smtp_pool.kept_open():
+        async with smtp_pool.keep_connections():
             await worker.deliver_all(desk, ids(people), now=NOW)
         statements = [record for record in caplog.records if record.name == "tortoise.db_client"]
     assert await standing() == {"sent": 100}

@@ -23,7 +23,7 @@ REPLY = re.compile(r"(?:[2-5][0-9]{2}[ -][\x20-\x7e]+\r\n)*")
 
 def read_bounce(data: bytes) -> None:
     """A report has a status of RFC 3463 or none, and words that stand on one line of the timeline."""
-    report = bounces.read(data)
+    report = bounces.parse_report(data)
     if report is not None:
         assert STATUS.fullmatch(report.status)
         assert report.words.isprintable()
@@ -44,13 +44,13 @@ async def _talk(data: bytes) -> None:
 
     async def delivery_of(_desk: object, address: str) -> UUID:
         if address != ADDRESS:
-            raise bounces.NoSuchAddress
+            raise bounces.UnknownReturnAddress
         return DELIVERY
 
     async def now() -> None:
         return None
 
-    loop, reader, line = asyncio.get_running_loop(), asyncio.StreamReader(limit=lmtp.LINE), Line()
+    loop, reader, line = asyncio.get_running_loop(), asyncio.StreamReader(limit=lmtp.MAX_LINE), Line()
     protocol = asyncio.StreamReaderProtocol(reader)
     line.protocol = protocol
     protocol.connection_made(line)
@@ -59,15 +59,15 @@ async def _talk(data: bytes) -> None:
     reader.feed_eof()
     with (
         capture_logs(),
-        patch.object(bounces, "take", take),
-        patch.object(bounces, "delivery_of", delivery_of),
+        patch.object(bounces, "process_report", take),
+        patch.object(bounces, "delivery_for_address", delivery_of),
         patch.object(database, "now", now),
     ):
-        await lmtp.Door(cast("Desk", None)).answer(reader, writer)
+        await lmtp.LmtpServer(cast("Desk", None)).serve(reader, writer)
     assert REPLY.fullmatch(line.said.decode("ascii"))
     assert line.closed
-    assert all(len(mail) <= lmtp.LARGEST for mail in taken)
-    assert sum(map(len, taken)) <= len(data) * lmtp.RECIPIENTS
+    assert all(len(mail) <= lmtp.MAX_MAIL for mail in taken)
+    assert sum(map(len, taken)) <= len(data) * lmtp.MAX_RECIPIENTS
 
 
 class Line(asyncio.Transport):

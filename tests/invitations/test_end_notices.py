@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from otae.delivery import caught_messages
+from otae.delivery import catcher
 from otae.delivery.queue import outbox
 from otae.invitations import end_notices, lifecycle
 from otae.invitations.lifecycle import Created
@@ -45,7 +45,7 @@ async def test_a_withdrawal_is_told_to_who_was_invited(desk: Desk, bell: Recordi
     assert ("delivery", message.id) in bell.rung
     await outbox.deliver(desk, message.id, now=now)
     mail = await CaughtMail.get(subject__icontains="withdrawn")
-    shown = await caught_messages.read_caught(desk, mail.id, now=now, actor="ada")
+    shown = await catcher.read_caught(desk, mail.id, now=now, actor="ada")
     assert shown is not None
     assert "There is nothing for you to do" in " ".join(shown.text.split())
     assert made.token not in shown.text

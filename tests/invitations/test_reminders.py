@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from otae.delivery import caught_messages
+from otae.delivery import catcher
 from otae.delivery.queue import outbox
 from otae.invitations import lifecycle, reminders
 from otae.invitations.lifecycle import Created
@@ -58,7 +58,7 @@ async def test_the_link_comes_once_more_after_so_many_days_and_so_many_times(des
     assert await reminders.send_due(desk, now=now + 30 * DAY) == 0
     assert await kinds() == ["reminder-1", "reminder-2", "url"]
     for mail in await CaughtMail.all():
-        shown = await caught_messages.read_caught(desk, mail.id, now=now, actor="ada")
+        shown = await catcher.read_caught(desk, mail.id, now=now, actor="ada")
         assert shown is not None
         assert made.url in shown.text
 

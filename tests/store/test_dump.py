@@ -8,7 +8,8 @@ import pytest
 
 from otae.accounts import administrators, browsers, kept_texts, password_links
 from otae.authority import issuers
-from otae.delivery.servers import ServerEntry, add_server, enqueue_test
+from otae.delivery.connection_test import enqueue_test
+from otae.delivery.servers import ServerEntry, add_server
 from otae.delivery.sms.servers import SmsEntry, add_sms_server
 from otae.directory.ldap import servers
 from otae.directory.ldap.servers import DirectoryEntry

@@ -35,7 +35,7 @@ async def mails(vault: Vault, count: int, now: datetime) -> list[CaughtMail]:
     made = []
     for number in range(count):
         row = CaughtMail(recipient="ben@example.test", subject=f"{number}", caught_at=now)
-        row.message_sealed = vault.seal(str(number).encode(), row.id, catcher.MESSAGE)
+        row.message_sealed = vault.seal(str(number).encode(), row.id, catcher.MESSAGE_PURPOSE)
         await row.save()
         made.append(row)
     return made
@@ -66,8 +66,8 @@ def test_every_sealed_column_of_every_table_has_a_purpose() -> None:
 
 
 def test_the_purposes_are_those_the_rooms_seal_with() -> None:
-    assert purpose_of(models.CaughtMail, "message_sealed") == catcher.MESSAGE
-    assert purpose_of(models.NotificationServer, "password_sealed") == smtp.PASSWORD
+    assert purpose_of(models.CaughtMail, "message_sealed") == catcher.MESSAGE_PURPOSE
+    assert purpose_of(models.NotificationServer, "password_sealed") == smtp.PASSWORD_PURPOSE
     assert purpose_of(models.Pin, "pin_sealed") == pins.SEAL
     assert purpose_of(models.Invitation, "token_sealed") == tokens.SEAL
     for table in (models.Enrollment, models.UserChannel):
@@ -88,7 +88,7 @@ async def test_after_a_rotation_the_old_key_opens_nothing_and_the_new_one_all(de
     new = Vault([NEW])
     for row in made:
         await row.refresh_from_db()
-        assert new.open(row.message_sealed, row.id, catcher.MESSAGE) == row.subject.encode()
+        assert new.open(row.message_sealed, row.id, catcher.MESSAGE_PURPOSE) == row.subject.encode()
     assert await AuditEntry.filter(action="keys.rotated", actor="ada").count() == 1
 
 
@@ -102,7 +102,7 @@ async def test_a_rotation_twice_and_in_parallel_does_no_harm(desk: Desk, only_ma
     assert (again.resealed, again.current, again.moved) == (0, 60, 0)
     for row in made:
         await row.refresh_from_db()
-        assert Vault([NEW]).open(row.message_sealed, row.id, catcher.MESSAGE) == row.subject.encode()
+        assert Vault([NEW]).open(row.message_sealed, row.id, catcher.MESSAGE_PURPOSE) == row.subject.encode()
 
 
 async def test_what_changed_meanwhile_is_not_overwritten(
@@ -111,7 +111,7 @@ async def test_what_changed_meanwhile_is_not_overwritten(
     now = await database.now()
     (row,) = await mails(Vault([OLD]), 1, now)
     both = Vault([NEW, OLD])
-    fresh = both.seal(b"newer", row.id, catcher.MESSAGE)
+    fresh = both.seal(b"newer", row.id, catcher.MESSAGE_PURPOSE)
     values = sealed._values  # noqa: SLF001 - where somebody may come between reading and writing
 
     async def then_somebody_writes() -> AsyncIterator[tuple[sealed.SealedColumn, UUID, bytes]]:
@@ -131,7 +131,7 @@ async def test_values_of_a_key_that_is_not_given_are_counted_and_kept(desk: Desk
     (row,) = await mails(Vault([OLD]), 1, now)
     (moved,) = await mails(Vault([NEW]), 1, now)
     await CaughtMail.filter(id=moved.id).update(
-        message_sealed=Vault([NEW]).seal(b"another row's", row.id, catcher.MESSAGE)
+        message_sealed=Vault([NEW]).seal(b"another row's", row.id, catcher.MESSAGE_PURPOSE)
     )
     alone = Vault([NEW])
     assert (await sealed.reseal(alone, now=now, actor="ada")).unopened == 1

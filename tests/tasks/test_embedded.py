@@ -7,7 +7,8 @@ from datetime import datetime
 import anyio
 import pytest
 
-from otae.delivery.servers import enqueue_test, find_server
+from otae.delivery.connection_test import enqueue_test
+from otae.delivery.servers import find_server
 from otae.settings import Settings
 from otae.store import database, jobs, keyring
 from otae.store.desk import Desk

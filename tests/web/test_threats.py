@@ -11,7 +11,7 @@ import pytest
 from otae.accounts import browsers
 from otae.accounts.administrators import create_administrator
 from otae.app import make_app
-from otae.delivery.caught_messages import read_caught
+from otae.delivery.catcher import read_caught
 from otae.delivery.queue import outbox
 from otae.directory import local
 from otae.store import database, passwords

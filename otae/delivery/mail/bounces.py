@@ -1,4 +1,4 @@
-"""Mail that comes back: a return address signed for one delivery, and the report (RFC 3464) that arrives there."""
+"""Bounces: return addresses, each signed for one delivery, and the reports (RFC 3464) that arrive there."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from email.parser import BytesHeaderParser, BytesParser
 from itertools import islice
 from uuid import UUID
 
-from otae.delivery.queue.outcomes import bounced
+from otae.delivery.queue.outcomes import record_bounced
 from otae.delivery.transport import plain
 from otae.errors import OtaeError, StaleState
 from otae.store import properties
@@ -22,40 +22,40 @@ from otae.store.desk import Desk
 from otae.store.keyring import installation_secret
 from otae.store.models import Delivery
 
-#: Most parts of a report that are looked at, and most parts that may hold others, bytes and lines that are read: what a
-#: report says comes before what it brings back, which may be large, or made to keep a reader busy.
-PARTS, NESTED, LOOKED_AT, LINES = 50, 20, 512 * 1024, 20_000
-#: Most bytes of the headers that say where a mail arrived.
+#: Most parts of a report that are read, nested parts, bytes and lines. The status comes before the returned mail, which
+#: may be large, or made to keep a parser busy.
+PARTS, NESTED, MAX_BYTES, LINES = 50, 20, 512 * 1024, 20_000
+#: Most bytes that are searched for the headers of a mail.
 HEADERS = 64 * 1024
-#: What the part is called that says what became of a message (RFC 3464, and RFC 6533 for addresses beyond ASCII).
+#: Content types of a delivery status (RFC 3464; RFC 6533 for addresses beyond ASCII).
 STATUSES = frozenset({"message/delivery-status", "message/global-delivery-status"})
-#: Headers in which a mail server says where a mail arrived, and most addresses in them that are looked at.
-ARRIVED, ADDRESSES = ("Delivered-To", "X-Original-To", "Envelope-To", "To"), 20
+#: Headers that hold the address at which a mail arrived, and most addresses in them that are checked.
+RECIPIENT_HEADERS, ADDRESSES = ("Delivered-To", "X-Original-To", "Envelope-To", "To"), 20
 _ADDRESS = re.compile(r"bounce\+([0-9a-f]{32})\.([0-9a-f]{20})@([^@]+)", re.IGNORECASE)
 _HOLDS_MORE = re.compile(rb"(?:^|[\r\n])content-type:\s*(?:multipart|message)/", re.IGNORECASE)
 _LINE_END = re.compile(rb"\r\n?|\n")
 _EMPTY_LINE = re.compile(rb"(?:\r\n[ \t]*\r\n|\n[ \t]*\n|\r[ \t]*\r)+")
-_ANYWHERE = re.compile(r"bounce\+[0-9a-f]{32}\.[0-9a-f]{20}@[a-z0-9.-]{1,253}", re.IGNORECASE)
+_ADDRESS_ANYWHERE = re.compile(r"bounce\+[0-9a-f]{32}\.[0-9a-f]{20}@[a-z0-9.-]{1,253}", re.IGNORECASE)
 
 
-class NoSuchAddress(OtaeError):
-    """This house has signed no such return address."""
+class UnknownReturnAddress(OtaeError):
+    """This installation has signed no such return address."""
 
 
 class TooEarly(OtaeError):
-    """The message it is about is still being sent: the report has to come again later."""
+    """The delivery is still being sent: the report has to be delivered again later."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """That a message was not delivered. ``status``: such as 5.1.1 (RFC 3463); ``words``: what the server there said."""
+    """The report of a failed delivery. ``status``: such as 5.1.1 (RFC 3463); ``words``: the remote server's answer."""
 
     status: str
     words: str
 
 
 async def return_addresses(desk: Desk, delivery_ids: Iterable[UUID]) -> dict[UUID, str]:
-    """Return where mail of each of these deliveries comes back to; empty while mail.bounce.domain is."""
+    """Return the return address of each delivery; no addresses while the property mail.bounce.domain is empty."""
     domain = await properties.word("mail.bounce.domain")
     if not domain:
         return {}
@@ -63,34 +63,44 @@ async def return_addresses(desk: Desk, delivery_ids: Iterable[UUID]) -> dict[UUI
     return {each: f"bounce+{each.hex}.{_signed(secret, each)}@{domain}" for each in delivery_ids}
 
 
-async def delivery_of(desk: Desk, address: str) -> UUID:
-    """Return the delivery that a return address was signed for; NoSuchAddress when it was not, whatever its domain."""
+async def delivery_for_address(desk: Desk, address: str) -> UUID:
+    """Return the id of the delivery that a return address was signed for, whatever the address's domain.
+
+    Raises:
+        UnknownReturnAddress: It was signed for none.
+    """
     found = _ADDRESS.fullmatch(address)
     if found is None:
-        raise NoSuchAddress
+        raise UnknownReturnAddress
     delivery_id = UUID(found[1])
     if not hmac.compare_digest(found[2].lower(), await _signature(desk, delivery_id)):
-        raise NoSuchAddress
+        raise UnknownReturnAddress
     return delivery_id
 
 
-async def delivery_in(desk: Desk, content: bytes) -> UUID:
-    """Return the delivery to whose return address a whole mail came, by its headers; NoSuchAddress when to none."""
-    headers = BytesHeaderParser(policy=policy.compat32).parsebytes(content[:HEADERS])
-    arrived = (str(value) for name in ARRIVED for value in headers.get_all(name, []))
-    for address in islice((found[0] for value in arrived for found in _ANYWHERE.finditer(value)), ADDRESSES):
-        with contextlib.suppress(NoSuchAddress):
-            return await delivery_of(desk, address)
-    raise NoSuchAddress
+async def delivery_for_mail(desk: Desk, content: bytes) -> UUID:
+    """Return the id of the delivery to whose return address a mail came, by its headers.
 
-
-async def take(delivery_id: UUID, content: bytes, *, now: datetime) -> None:
-    """Take a mail that came to the return address of ``delivery_id``; a report of failure marks it bounced.
-
-    What is no such report (a delay, somebody's absence) changes nothing. Raises TooEarly while the delivery is not
-    known to be sent: the sender of the report tries again.
+    Raises:
+        UnknownReturnAddress: It came to none.
     """
-    report = await asyncio.to_thread(read, content)
+    headers = BytesHeaderParser(policy=policy.compat32).parsebytes(content[:HEADERS])
+    arrived = (str(value) for name in RECIPIENT_HEADERS for value in headers.get_all(name, []))
+    for address in islice((found[0] for value in arrived for found in _ADDRESS_ANYWHERE.finditer(value)), ADDRESSES):
+        with contextlib.suppress(UnknownReturnAddress):
+            return await delivery_for_address(desk, address)
+    raise UnknownReturnAddress
+
+
+async def process_report(delivery_id: UUID, content: bytes, *, now: datetime) -> None:
+    """Process a mail to the return address of ``delivery_id``; a failure report marks the delivery bounced.
+
+    Any other mail (a delay, an absence notice) changes nothing.
+
+    Raises:
+        TooEarly: The delivery is not known to be sent yet; the sender of the report tries again.
+    """
+    report = await asyncio.to_thread(parse_report, content)
     row = await Delivery.get_or_none(id=delivery_id).select_related("invitation")
     if report is None or row is None:
         return
@@ -99,15 +109,16 @@ async def take(delivery_id: UUID, content: bytes, *, now: datetime) -> None:
     if row.status != "sent":
         return
     try:
-        await bounced(row, row.invitation, f"{report.status} {report.words}".strip(), now)
+        await record_bounced(row, row.invitation, f"{report.status} {report.words}".strip(), now)
     except StaleState:
         return  # the same report came twice at once
 
 
-def read(content: bytes) -> Report | None:
-    """Return what a mail says about a message that failed; None when it is no report of failure.
+def parse_report(content: bytes) -> Report | None:
+    """Parse a failure report; None when the mail is none.
 
-    Some servers call the whole no report; of such a mail its own parts are looked at, and none of a mail inside it.
+    Some servers do not label the mail as multipart/report; then only its own parts are read, not those of a mail that
+    is attached to it.
     """
     message = BytesParser(policy=policy.compat32).parsebytes(_head(content))
     held = message.get_payload()
@@ -121,8 +132,8 @@ def read(content: bytes) -> Report | None:
 
 
 def _head(content: bytes) -> bytes:
-    """Return the part of a mail that is read: neither so long nor so deep that reading it would take long."""
-    head = content[:LOOKED_AT]
+    """Return the start of a mail, bounded in bytes, lines and nested parts, so that parsing it is quick."""
+    head = content[:MAX_BYTES]
     for ends, most in ((_HOLDS_MORE, NESTED), (_LINE_END, LINES)):
         if found := next(islice(ends.finditer(head), most, None), None):
             head = head[: found.start()]
@@ -130,7 +141,7 @@ def _head(content: bytes) -> bytes:
 
 
 def _failure(part: Message) -> Report | None:
-    """Find the first recipient that failed: the block about the message comes first, then one for each recipient."""
+    """Return the first failed recipient of a status: a block for the message, then one for each recipient."""
     for block in islice(_blocks(part), PARTS):
         if _value(block, "Action").partition("(")[0].strip().lower() == "failed":
             diagnostic = _value(block, "Diagnostic-Code").partition(";")[2]
@@ -140,7 +151,7 @@ def _failure(part: Message) -> Report | None:
 
 
 def _blocks(part: Message) -> Iterator[Message]:
-    """Give the blocks of headers of a status, which the parser takes apart in one of the two kinds alone."""
+    """Yield the header blocks of a status; the parser splits them for only one of the two content types."""
     held = part.get_payload()
     inside = [each.as_bytes() for each in held if isinstance(each, Message)] if isinstance(held, list) else []
     text = Message()
@@ -152,7 +163,7 @@ def _blocks(part: Message) -> Iterator[Message]:
 
 
 def _value(block: Message, name: str) -> str:
-    """Return a header, "" without it, as UTF-8 where it is that."""
+    """Return the value of a header, decoded as UTF-8 where it is valid; "" without it."""
     for key, value in block.raw_items():
         if key.lower() == name.lower():
             return str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,6 +1,6 @@
-"""What the mail world looks up about a sender before it believes it: SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 7489).
+"""DNS records that receivers check about a sender: SPF (RFC 7208), DKIM (RFC 6376) and DMARC (RFC 7489).
 
-Nothing here decides anything: it shows an administrator what others will see.
+The findings are shown to an administrator and decide nothing here.
 """
 
 import asyncio
@@ -14,29 +14,38 @@ import dns.resolver
 
 from otae.delivery.transport import plain
 
-#: Seconds one question may take, over all name servers.
-PATIENCE = 4
-#: A subdomain asks its parents for a DMARC policy, this many at most.
-PARENTS = 3
+#: Seconds one DNS query may take, over all name servers.
+DNS_TIMEOUT = 4
+#: Most names at which a DMARC policy is looked up: the domain's own, then its parents'.
+MAX_DMARC_LOOKUPS = 3
 
 
 @dataclass(frozen=True)
 class Finding:
-    """``name``: "SPF", "DKIM" or "DMARC"; ``state``: "ok", "weak", "missing" or "unknown"; ``words``: for people."""
+    """The result of one check.
+
+    ``name``: "SPF", "DKIM" or "DMARC"; ``state``: "ok", "weak", "missing" or "unknown"; ``words``: for people.
+    """
 
     name: str
     state: str
     words: str
 
 
-class _Unanswered(Exception):
+class _DnsFailed(Exception):
     """DNS did not answer."""
 
 
-async def look(domain: str, selector: str, resolver: dns.asyncresolver.Resolver | None = None) -> list[dict[str, str]]:
-    """Return what DNS says about mail from ``domain``, as `Finding` fields; ``selector``: of DKIM, "" when not known.
+async def check_sender_domain(
+    domain: str, selector: str, resolver: dns.asyncresolver.Resolver | None = None
+) -> list[dict[str, str]]:
+    """Look up SPF, DKIM and DMARC of ``domain`` and return the fields of each `Finding`.
 
-    ``resolver``: whom to ask, the system's own when None. Never raises: what DNS does not answer is "unknown".
+    Never raises: when DNS does not answer, the state is "unknown".
+
+    Args:
+        selector: The DKIM selector, "" when it is not known.
+        resolver: The resolver to use, the system's own when None.
     """
     try:
         resolver = resolver or dns.asyncresolver.Resolver()
@@ -51,7 +60,7 @@ async def look(domain: str, selector: str, resolver: dns.asyncresolver.Resolver 
 async def _spf(domain: str, resolver: dns.asyncresolver.Resolver) -> Finding:
     try:
         texts = await _texts(domain, resolver)
-    except _Unanswered as error:
+    except _DnsFailed as error:
         return Finding("SPF", "unknown", str(error))
     records = [text for text in texts if re.match(r"v=spf1(\s|$)", text, re.IGNORECASE)]
     if not records:
@@ -69,7 +78,7 @@ async def _dkim(domain: str, selector: str, resolver: dns.asyncresolver.Resolver
     name = f"{selector}._domainkey.{domain}"
     try:
         texts = await _texts(name, resolver)
-    except _Unanswered as error:
+    except _DnsFailed as error:
         return Finding("DKIM", "unknown", str(error))
     keys = [match[1] for text in texts if (match := re.search(r"(?:^|;)\s*p\s*=\s*([^;]*)", text))]
     if not keys:
@@ -81,17 +90,17 @@ async def _dkim(domain: str, selector: str, resolver: dns.asyncresolver.Resolver
 
 async def _dmarc(domain: str, resolver: dns.asyncresolver.Resolver) -> Finding:
     asked = domain
-    for _ in range(PARENTS):
+    for _ in range(MAX_DMARC_LOOKUPS):
         try:
             texts = await _texts(f"_dmarc.{asked}", resolver)
-        except _Unanswered as error:
+        except _DnsFailed as error:
             return Finding("DMARC", "unknown", str(error))
         records = [text for text in texts if re.match(r"v=DMARC1\s*(;|$)", text)]
         if records:
             policy = re.search(r"(?:^|;)\s*p\s*=\s*(\w+)", records[0])
             weak = policy is None or policy[1].lower() == "none"
-            said = f"_dmarc.{asked}: {records[0]}"
-            return Finding("DMARC", "weak" if weak else "ok", plain(f"asks for nothing: {said}" if weak else said))
+            record = f"_dmarc.{asked}: {records[0]}"
+            return Finding("DMARC", "weak" if weak else "ok", plain(f"asks for nothing: {record}" if weak else record))
         asked = asked.partition(".")[2]
         if "." not in asked:
             break
@@ -103,9 +112,9 @@ async def _dmarc(domain: str, resolver: dns.asyncresolver.Resolver) -> Finding:
 async def _texts(name: str, resolver: dns.asyncresolver.Resolver) -> list[str]:
     """Return the TXT records of ``name``, none when it does not exist."""
     try:
-        answer = await resolver.resolve(f"{name}.", dns.rdatatype.TXT, lifetime=PATIENCE)
+        answer = await resolver.resolve(f"{name}.", dns.rdatatype.TXT, lifetime=DNS_TIMEOUT)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return []
     except (dns.exception.DNSException, OSError, ValueError) as error:
-        raise _Unanswered(f"DNS does not answer for {name}") from error
+        raise _DnsFailed(f"DNS does not answer for {name}") from error
     return [b"".join(record.strings).decode(errors="replace") for record in answer]

@@ -1,8 +1,8 @@
-"""Building a mail that is exactly what it should be, whatever people are called and whichever Python runs this.
+"""Building mails (RFC 5322, MIME) that no value can add a header or a recipient to.
 
-The interpreter's own mail classes turn encoded words in a display name back into line breaks in some versions
-(CVE-2024-6923) and take a hundred times as long, so the header is written here, from values that may stand in one, and
-the finished bytes are looked at once more: exactly the headers that were asked for, exactly one recipient.
+Python's own mail classes turn encoded words in a display name back into line breaks in some versions (CVE-2024-6923)
+and take a hundred times as long. So the header is written here, from checked values, and the finished bytes are
+verified: exactly the expected headers, exactly one recipient.
 """
 
 import base64
@@ -18,26 +18,26 @@ from typing import Final
 from otae.errors import OtaeError
 from otae.text import cleaned_line, why_refused
 
-#: Longest text of a header.
-LONGEST = 300
-#: Longest line of a header that is not one long word, without its end.
+#: Longest text of a header, in characters.
+MAX_HEADER_TEXT = 300
+#: Longest header line that can be folded, without its line end.
 LINE: Final = 76
 #: A plain address: no quoting, no comments, no groups, nothing beyond ASCII.
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-#: What may stand in a header as it is.
+#: Text that needs no encoding in a header.
 _VISIBLE = re.compile(r"[ -~]*")
 #: A display name that needs no quotes: words of atoms (RFC 5322 §3.2.3).
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-#: Bytes of text in one encoded word: it stays under 75 characters (RFC 2047 §2).
+#: Bytes of text in one encoded word, which must not exceed 75 characters (RFC 2047 §2).
 _WORD: Final = 42
 _HEADERS = (b"Subject", b"From", b"To", b"Date", b"Message-ID", b"Auto-Submitted", b"MIME-Version", b"Content-Type")
 _ENCODING = b"Content-Transfer-Encoding"
-#: A line of a finished header: a name and what it says, or more of what the line before says.
+#: A line of a finished header: name and value, or the continuation of the value before.
 _HEADER_LINE = re.compile(rb"(?:([A-Za-z-]+):)? [!-~][ -~]*")
 
 
 class MessageRefused(OtaeError):
-    """A mail cannot be built from these values; the text says which one and why."""
+    """A mail cannot be built from these values; the text names the value and the reason."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +52,17 @@ class Mail:
 
 
 def one_line(value: str) -> str:
-    """Return what somebody is called, or entered, as one line that is safe to put into a header or a message.
+    """Return entered text as one line that is safe in a header or a message.
 
-    As `cleaned_line`, with single spaces; "=?" loses its meaning.
+    As `text.cleaned_line`, with single spaces; "=?" is broken up so that no mail program decodes it.
     """
     return " ".join(cleaned_line(value).replace("=?", "= ?").split())
 
 
 def check_header(text: str, what: str) -> None:
-    """Raise MessageRefused when ``text`` may not stand in a header; ``what`` names it."""
-    if not text.strip() or len(text) > LONGEST:
-        raise MessageRefused(f"{what}: use 1 to {LONGEST} characters")
+    """Raise MessageRefused when ``text`` is not allowed in a header; ``what`` names it in the refusal."""
+    if not text.strip() or len(text) > MAX_HEADER_TEXT:
+        raise MessageRefused(f"{what}: use 1 to {MAX_HEADER_TEXT} characters")
     if why := why_refused(text):
         raise MessageRefused(f"{what}: {why}")
     if "=?" in text:
@@ -70,12 +70,12 @@ def check_header(text: str, what: str) -> None:
 
 
 def short_line(text: str, length: int) -> bool:
-    """Tell whether ``text`` is one line of at most ``length`` characters that hides and turns nothing."""
+    """Return whether ``text`` is one line of at most ``length`` characters, none of them invisible or reordering."""
     return len(text) <= length and not why_refused(text)
 
 
 def check_address(text: str, what: str) -> None:
-    """Raise MessageRefused when ``text`` is no plain mail address, as RFC 5321 writes one without quoting."""
+    """Raise MessageRefused when ``text`` is no plain mail address (RFC 5321, unquoted)."""
     if not _ADDRESS.fullmatch(text) or ".." in text or text.startswith(".") or ".@" in text or "@." in text:
         raise MessageRefused(f"{what}: is no plain mail address")
 
@@ -90,16 +90,22 @@ def build(
     message_id: str,
     now: datetime,
 ) -> Mail:
-    """Return a mail to one recipient. ``sender``: name and address; ``message_id`` with its angle brackets.
+    """Build a mail to one recipient.
 
-    Raises MessageRefused when a value may not stand where it would have to.
+    Args:
+        sender: Name and address.
+        html: The HTML alternative; None for a mail of text alone.
+        message_id: With its angle brackets.
+
+    Raises:
+        MessageRefused: A value is not allowed in its header.
     """
     check_header(sender[0], "sender's name")
     check_address(sender[1], "sender's address")
     check_address(recipient, "recipient's address")
     check_header(subject, "subject")
     lines = [
-        f"Subject: {_words(subject, len('Subject: '))}",
+        f"Subject: {_header_text(subject, len('Subject: '))}",
         f"From: {_mailbox(*sender)}",
         f"To: {recipient}",
         f"Date: {format_datetime(now)}",
@@ -112,18 +118,18 @@ def build(
     else:
         mark = f"=_{secrets.token_hex(12)}"  # "=_" stands nowhere in quoted-printable text
         between = f"--{mark}\r\n".encode()
-        parts = [between + _part(kind, said) + b"\r\n" for kind, said in (("plain", text), ("html", html))]
+        parts = [between + _part(kind, body) + b"\r\n" for kind, body in (("plain", text), ("html", html))]
         lines.append(f'Content-Type: multipart/alternative; boundary="{mark}"')
         content = _ascii(lines) + b"\r\n".join((b"", b"", b"".join(parts) + f"--{mark}--".encode(), b""))
-    _look_again(content, sender[1], recipient, expected=_HEADERS if html is not None else (*_HEADERS, _ENCODING))
+    _verify_header(content, sender[1], recipient, expected=_HEADERS if html is not None else (*_HEADERS, _ENCODING))
     return Mail(subject, content)
 
 
 def _part(kind: str, text: str, lines: Sequence[str] = ()) -> bytes:
-    """Return a text in quoted-printable under its header, which begins with ``lines``."""
+    """Return a text part in quoted-printable, its header beginning with ``lines``."""
     head = [*lines, f'Content-Type: text/{kind}; charset="utf-8"', "Content-Transfer-Encoding: quoted-printable"]
-    said = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").replace("\n", "\r\n") + "\r\n"
-    return _ascii(head) + b"\r\n\r\n" + binascii.b2a_qp(said.encode("utf-8", "replace"))
+    body = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").replace("\n", "\r\n") + "\r\n"
+    return _ascii(head) + b"\r\n\r\n" + binascii.b2a_qp(body.encode("utf-8", "replace"))
 
 
 def _ascii(lines: Sequence[str]) -> bytes:
@@ -131,7 +137,7 @@ def _ascii(lines: Sequence[str]) -> bytes:
 
 
 def _mailbox(name: str, address: str) -> str:
-    """Return a name as atoms, in quotes or as encoded words, and its address."""
+    """Return display name and address, the name as atoms, quoted or as encoded words."""
     shown = name
     if not _ATOMS.fullmatch(name):
         shown = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
@@ -140,14 +146,14 @@ def _mailbox(name: str, address: str) -> str:
     return f"{shown} <{address}>" if len(address) <= room else f"{shown}\r\n <{address}>"
 
 
-def _words(text: str, used: int) -> str:
-    """Return ``text`` as it is where it may stand so after ``used`` characters of a line, else as encoded words."""
+def _header_text(text: str, used: int) -> str:
+    """Return ``text`` as it is if it fits a header line after ``used`` characters, else as encoded words."""
     plain = _VISIBLE.fullmatch(text) and text == text.strip() and used + len(text) <= LINE
     return text if plain else _encoded(text)
 
 
 def _encoded(text: str) -> str:
-    """Return ``text`` as encoded words (RFC 2047), a line for each, none of which ends within a character."""
+    """Return ``text`` as encoded words (RFC 2047), one a line, each of whole characters."""
     words: list[bytes] = []
     word = b""
     for one in (each.encode() for each in text):
@@ -157,8 +163,8 @@ def _encoded(text: str) -> str:
     return "\r\n ".join(f"=?utf-8?b?{base64.b64encode(each).decode()}?=" for each in (*words, word))
 
 
-def _look_again(content: bytes, sender: str, recipient: str, *, expected: Sequence[bytes]) -> None:
-    """Raise MessageRefused unless the header reads line by line as it was meant, as a mail server reads it."""
+def _verify_header(content: bytes, sender: str, recipient: str, *, expected: Sequence[bytes]) -> None:
+    """Raise MessageRefused unless the finished header holds exactly the expected headers, sender and recipient."""
     lines = content.partition(b"\r\n\r\n")[0].split(b"\r\n")
     read = [_HEADER_LINE.fullmatch(line) for line in lines]
     names = [match[1] for match in read if match is not None and match[1] is not None]

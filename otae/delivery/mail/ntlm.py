@@ -5,15 +5,21 @@ import base64
 import aiosmtplib
 import spnego
 
-#: The server waits for the next token, or took the last one (RFC 4954 §4, §6).
+#: The server expects the next token, or accepted the last one (RFC 4954 §4, §6).
 NEXT, DONE = 334, 235
 
 
 async def sign_in(client: aiosmtplib.SMTP, username: str, password: str) -> None:
-    r"""Sign in on a line that was greeted. ``username``: "NAME", "DOMAIN\NAME" or "NAME@DOMAIN".
+    r"""Sign in on a connection that was greeted.
 
-    Raises SMTPAuthenticationError with the server's answer, and SMTPException when it offers no NTLM or answers with
-    something else. Neither end sends the password; what is sent can be guessed at, so that TLS is wanted all the same.
+    NTLM does not send the password, but what it sends can be attacked by guessing: use TLS all the same.
+
+    Args:
+        username: "NAME", "DOMAIN\NAME" or "NAME@DOMAIN".
+
+    Raises:
+        SMTPAuthenticationError: The server refused; with its answer.
+        SMTPException: The server offers no NTLM, or its answer is none.
     """
     if client.is_ehlo_or_helo_needed:
         await client.ehlo()
@@ -31,17 +37,21 @@ async def sign_in(client: aiosmtplib.SMTP, username: str, password: str) -> None
 
 
 def begin(username: str, password: str) -> spnego.ContextProxy:
-    """Return one sign-in, from its first token to its last."""
+    """Return the context that makes the tokens of one sign-in."""
     options = spnego.NegotiateOptions.use_ntlm
     return spnego.client(username, password, protocol="ntlm", service="smtp", options=options)
 
 
-def next_token(context: spnego.ContextProxy, told: str | None) -> bytes:
-    """Return our next token, given the one that the server ``told`` in base64, None at first.
+def next_token(context: spnego.ContextProxy, challenge: str | None) -> bytes:
+    """Return the next token to send.
 
-    Raises SMTPException for what is no token.
+    Args:
+        challenge: The server's last token in base64, None at first.
+
+    Raises:
+        SMTPException: The challenge is no NTLM token.
     """
     try:
-        return context.step(None if told is None else base64.b64decode(told, validate=True)) or b""
+        return context.step(None if challenge is None else base64.b64decode(challenge, validate=True)) or b""
     except Exception as error:  # the library lets KeyError, OverflowError and struct.error out of what it cannot read
         raise aiosmtplib.SMTPException("the server's NTLM cannot be read") from error

@@ -1,7 +1,7 @@
-"""OAuth 2.0 for mail servers: a token for the client that this installation is, kept until shortly before its end.
+"""OAuth 2.0 access tokens for mail servers, cached until shortly before they expire.
 
-Microsoft 365 and most others know client credentials (RFC 6749 §4.4). Google Workspace does not: there a service
-account with domain-wide delegation speaks for a mailbox by an assertion that it signs (RFC 7523).
+Microsoft 365 and most others support client credentials (RFC 6749 §4.4). Google Workspace does not: there a service
+account with domain-wide delegation acts for a mailbox by an assertion that it signs (RFC 7523).
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from otae import outgoing
 from otae.delivery import http_client
 from otae.delivery.mail.mime import short_line
-from otae.delivery.mail.transcript import BLANK, Conversation
+from otae.delivery.mail.transcript import REDACTED, Transcript
 from otae.delivery.transport import NotSent, Unreachable
 from otae.hostnames import HostRefused, ascii_url
 from otae.settings import Settings
@@ -29,7 +29,7 @@ from otae.store import database
 
 MICROSOFT, GOOGLE, OTHER = "microsoft", "google", "other"
 KINDS: Final = (MICROSOFT, GOOGLE, OTHER)
-#: Where tokens come from and what they are for, where the kind says it; {} is the tenant.
+#: Token endpoint and scope of the kinds that have fixed ones; {} is the tenant.
 TOKEN_URLS: Final[Mapping[str, str]] = {
     MICROSOFT: "https://login.microsoftonline.com/{}/oauth2/v2.0/token",
     GOOGLE: "https://oauth2.googleapis.com/token",
@@ -38,17 +38,21 @@ SCOPES: Final[Mapping[str, str]] = {
     MICROSOFT: "https://outlook.office365.com/.default",
     GOOGLE: "https://mail.google.com/",
 }
-#: A token is renewed so many seconds before it ends, and taken to live so long where nobody says how long.
-BEFORE_END, LIVES = 120, 300
-#: Seconds an assertion is good for; most characters of a token; most tokens that are kept.
-ASSERTION, LONGEST, KEPT = 600, 16_384, 100
+#: Seconds before its expiry at which a token is renewed; lifetime in seconds where the answer gives none.
+RENEW_BEFORE, DEFAULT_LIFETIME = 120, 300
+#: Lifetime of an assertion in seconds; most characters of a token; most cached tokens.
+ASSERTION_LIFETIME, MAX_TOKEN, MAX_CACHED = 600, 16_384, 100
 
 
 @dataclass(frozen=True)
 class Client:
-    """Who asks for tokens. ``kind``: one of KINDS; ``secret``: the client's secret, for GOOGLE its private key (PEM).
+    """An OAuth client.
 
-    ``mailbox``: whom an assertion speaks for; ``private``: the token address may be in a private network.
+    Attributes:
+        kind: One of KINDS.
+        mailbox: The mailbox that an assertion acts for.
+        secret: The client's secret, for GOOGLE its private key (PEM).
+        private: The token endpoint may be in a private network.
     """
 
     kind: str
@@ -61,70 +65,77 @@ class Client:
 
 
 @dataclass
-class _Kept:
-    """A token and when it is to be renewed, on the clock that only goes forward."""
+class _CachedToken:
+    """A token and when to renew it, as `time.monotonic` gives it."""
 
     token: str = ""
     until: float = 0
     fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-_TOKENS: dict[tuple[int, Client], _Kept] = {}
+_TOKENS: dict[tuple[int, Client], _CachedToken] = {}
 
 
-async def token(client: Client, *, patience: float, refused: str = "", conversation: Conversation | None = None) -> str:
-    """Return a token that is good for now, kept or new; Unreachable with the reason when none is to be had.
+async def token(client: Client, *, time_limit: float, refused: str = "", transcript: Transcript | None = None) -> str:
+    """Return a valid access token, cached or new; call outside of transactions.
 
-    ``refused``: one that a server did not take, which is never returned again; ``patience``: seconds for fetching.
-    Call outside of transactions. With ``conversation`` a new one is asked for, and what is said is written down.
+    Args:
+        time_limit: Seconds for fetching one.
+        refused: A token that a server refused; it is not returned again.
+        transcript: If given, a new token is fetched and the exchange is recorded there.
+
+    Raises:
+        Unreachable: No token was given; with the reason.
     """
     key = (id(asyncio.get_running_loop()), client)
-    if key not in _TOKENS and len(_TOKENS) >= KEPT:
+    if key not in _TOKENS and len(_TOKENS) >= MAX_CACHED:
         _TOKENS.clear()
-    kept = _TOKENS.setdefault(key, _Kept())
-    async with kept.fetching:
-        usable = kept.token and kept.token != refused and time.monotonic() < kept.until and conversation is None
+    cached = _TOKENS.setdefault(key, _CachedToken())
+    async with cached.fetching:
+        usable = cached.token and cached.token != refused and time.monotonic() < cached.until and transcript is None
         if not usable:
-            kept.token, lives = await _fetch(client, patience, conversation)
-            kept.until = time.monotonic() + max(lives - BEFORE_END, lives / 2)
-        return kept.token
+            cached.token, lives = await _fetch(client, time_limit, transcript)
+            cached.until = time.monotonic() + max(lives - RENEW_BEFORE, lives / 2)
+        return cached.token
 
 
-async def _fetch(client: Client, patience: float, conversation: Conversation | None) -> tuple[str, float]:
-    """Ask for a token; return it and for how many seconds it is good."""
+async def _fetch(client: Client, time_limit: float, transcript: Transcript | None) -> tuple[str, float]:
+    """Fetch a token; return it and its lifetime in seconds."""
     now = int((await database.now()).timestamp())
     request = http_client.HttpRequest(
         "POST",
         client.token_url,
         (("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json")),
-        urlencode(await asyncio.to_thread(_asked, client, now)).encode(),
+        urlencode(await asyncio.to_thread(_token_request, client, now)).encode(),
     )
-    if conversation is not None:
-        conversation.add(">", f"POST {client.token_url} client {client.client_id}, scope {client.scope}, {BLANK}")
+    if transcript is not None:
+        transcript.add(">", f"POST {client.token_url} client {client.client_id}, scope {client.scope}, {REDACTED}")
     try:
-        answer = await http_client.call(request, private=client.private, patience=patience, before_end=_nothing_to_note)
+        answer = await http_client.call(
+            request, private=client.private, time_limit=time_limit, before_end=_nothing_to_note
+        )
     except NotSent as error:
         raise Unreachable(f"OAuth token: {error}") from error
     try:
-        said = json.loads(answer.text)
+        document = json.loads(answer.text)
     except (ValueError, RecursionError):
-        said = None
-    said = said if isinstance(said, dict) else {}
-    got = said.get("access_token")
-    if answer.status != 200 or not isinstance(got, str) or not got.isprintable() or not 0 < len(got) <= LONGEST:
-        words = " ".join(str(said[name]) for name in ("error", "error_description") if said.get(name))
-        words = _blanked(words or "no token in the answer", client)
-        if conversation is not None:
-            conversation.add("<", f"{answer.status} {words}")
+        document = None
+    document = document if isinstance(document, dict) else {}
+    got = document.get("access_token")
+    if answer.status != 200 or not isinstance(got, str) or not got.isprintable() or not 0 < len(got) <= MAX_TOKEN:
+        words = " ".join(str(document[name]) for name in ("error", "error_description") if document.get(name))
+        words = _redacted(words or "no token in the answer", client)
+        if transcript is not None:
+            transcript.add("<", f"{answer.status} {words}")
         raise Unreachable(f"OAuth token: {answer.status} {words}")
-    lives = _seconds(said.get("expires_in"))
-    if conversation is not None:
-        conversation.secrets = (*conversation.secrets, got)
-        conversation.add("<", f"{answer.status} a token, good for {lives:.0f} seconds")
+    lives = _lifetime(document.get("expires_in"))
+    if transcript is not None:
+        transcript.secrets = (*transcript.secrets, got)
+        transcript.add("<", f"{answer.status} a token, good for {lives:.0f} seconds")
     return got, lives
 
 
-def _asked(client: Client, now: int) -> dict[str, str]:
+def _token_request(client: Client, now: int) -> dict[str, str]:
     if client.kind == GOOGLE:
         grant = "urn:ietf:params:oauth:grant-type:jwt-bearer"
         return {"grant_type": grant, "assertion": _assertion(client, now)}
@@ -133,14 +144,14 @@ def _asked(client: Client, now: int) -> dict[str, str]:
 
 
 def _assertion(client: Client, now: int) -> str:
-    """Return what says, signed by the service account, that it speaks for the mailbox (RFC 7523 §3, RS256)."""
+    """Return the assertion that the service account acts for the mailbox, signed with RS256 (RFC 7523 §3)."""
     claims = {
         "iss": client.client_id,
         "sub": client.mailbox,
         "aud": client.token_url,
         "scope": client.scope,
         "iat": now,
-        "exp": now + ASSERTION,
+        "exp": now + ASSERTION_LIFETIME,
     }
     parts = [
         _url64(json.dumps(part, separators=(",", ":")).encode()) for part in ({"alg": "RS256", "typ": "JWT"}, claims)
@@ -153,9 +164,9 @@ def _assertion(client: Client, now: int) -> str:
 
 
 def service_account_key(entered: str) -> str | None:
-    """Return the RSA key of a service account as PEM, read from its JSON file or from PEM; None for what is neither.
+    """Return the RSA key of a service account as PEM, read from its JSON file or from PEM; None when it is neither.
 
-    Line breaks do not count: a browser's field for one line drops them.
+    Line breaks are ignored: a single-line form field drops them.
     """
     begin, end = "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"
     inside = _private_key_in(entered).replace("\\n", "\n").partition(begin)[2].partition(end)[0]
@@ -170,16 +181,16 @@ def service_account_key(entered: str) -> str | None:
 
 
 def _private_key_in(entered: str) -> str:
-    """Return the private key in the JSON file of a service account; of anything else itself."""
+    """Return the private key in the JSON file of a service account; any other text unchanged."""
     try:
-        said = json.loads(entered)
+        document = json.loads(entered)
     except (ValueError, RecursionError):
         return entered
-    return str(said.get("private_key", "")) if isinstance(said, dict) else ""
+    return str(document.get("private_key", "")) if isinstance(document, dict) else ""
 
 
 def token_url(kind: str, entered: str) -> str:
-    """Return the address of tokens: for MICROSOFT the tenant alone is enough, for GOOGLE nothing at all."""
+    """Return the token endpoint: for MICROSOFT the tenant alone may be entered, for GOOGLE nothing."""
     entered = entered.strip()
     with suppress(HostRefused):
         entered = ascii_url(entered)
@@ -189,7 +200,7 @@ def token_url(kind: str, entered: str) -> str:
 
 
 def is_token_url(url: str, *, private: bool) -> bool:
-    """Tell whether tokens can be asked for there; ``private``: also without TLS."""
+    """Return whether ``url`` can be a token endpoint; ``private``: http without TLS is allowed, too."""
     try:
         parts = urlsplit(url)
         usable = bool(parts.hostname) and (parts.port or 1) > 0 and "@" not in parts.netloc and not parts.fragment
@@ -203,10 +214,10 @@ def is_token_url(url: str, *, private: bool) -> bool:
     )
 
 
-async def checked(
+async def check_settings(
     kind: str, columns: Mapping[str, str], secret: str | None, settings: Settings
 ) -> tuple[dict[str, str], str | None]:
-    """Return what is wrong with how tokens are to be asked for, by field, and ``secret`` as it is stored."""
+    """Check OAuth settings; return the errors by field, and ``secret`` in the form to store."""
     url, private, wrong = columns["oauth_token_url"], settings.allow_private, dict[str, str]()
     for name, most in (("oauth_token_url", 500), ("oauth_client_id", 200), ("oauth_scope", 500)):
         if not short_line(columns[name], most):
@@ -227,16 +238,16 @@ async def checked(
     return wrong, secret
 
 
-def _blanked(words: str, client: Client) -> str:
-    return words.replace(client.secret, BLANK)
+def _redacted(words: str, client: Client) -> str:
+    return words.replace(client.secret, REDACTED)
 
 
-def _seconds(said: object) -> float:
+def _lifetime(expires_in: object) -> float:
     try:
-        lives = float(str(said))
+        lives = float(str(expires_in))
     except ValueError:
-        return LIVES
-    return min(lives, 86_400) if lives > 0 else LIVES
+        return DEFAULT_LIFETIME
+    return min(lives, 86_400) if lives > 0 else DEFAULT_LIFETIME
 
 
 def _url64(data: bytes) -> str:
@@ -244,4 +255,4 @@ def _url64(data: bytes) -> str:
 
 
 async def _nothing_to_note() -> None:
-    """A request for a token that breaks off is simply repeated."""
+    """Note nothing: a token request that fails midway is simply repeated."""

@@ -1,4 +1,4 @@
-"""Signing in to a mail server by a password or an OAuth token (RFC 4954, RFC 4616), in the dialects servers speak."""
+"""SMTP AUTH by password or OAuth token (RFC 4954, RFC 4616), including variants that servers require."""
 
 import base64
 import json
@@ -6,25 +6,27 @@ from collections.abc import Sequence
 
 import aiosmtplib
 
-#: The server waits for the next response, took the last one, or knows no such form of the command.
+#: The server expects the next response, accepted the last one, or does not know this form of the command.
 NEXT, DONE, SYNTAX = 334, 235, 501
-#: Ways to sign in by a password, the first that a server offers first.
-WAYS = ("cram-md5", "plain", "login")
+#: Mechanisms for a password, in the order in which they are tried.
+MECHANISMS = ("cram-md5", "plain", "login")
 
 
 async def by_password(client: aiosmtplib.SMTP, username: str, password: str) -> None:
-    """Sign in on a line that was greeted, by each way that the server offers until one succeeds.
+    """Sign in on a connection that was greeted, by each of MECHANISMS that the server offers until one succeeds.
 
-    Raises SMTPAuthenticationError with the server's last answer, and SMTPException when it offers none of WAYS.
+    Raises:
+        SMTPAuthenticationError: All of them were refused; with the server's last answer.
+        SMTPException: The server offers none of them.
     """
-    await _greet(client)
-    plain = _coded(f"\0{username}\0{password}")
+    await _ehlo(client)
+    plain = _encode(f"\0{username}\0{password}")
     answer = None
-    for way in (way for way in WAYS if way in client.server_auth_methods):
-        if way == "plain":
-            answer = await _either_form(client, b"PLAIN", [plain])
-        elif way == "login":
-            answer = await _either_form(client, b"LOGIN", [_coded(username), _coded(password)])
+    for mechanism in (each for each in MECHANISMS if each in client.server_auth_methods):
+        if mechanism == "plain":
+            answer = await _auth_with_retry(client, b"PLAIN", [plain])
+        elif mechanism == "login":
+            answer = await _auth_with_retry(client, b"LOGIN", [_encode(username), _encode(password)])
         else:
             answer = await _by_cram_md5(client, username, password)
         if answer.code == DONE:
@@ -35,19 +37,19 @@ async def by_password(client: aiosmtplib.SMTP, username: str, password: str) -> 
 
 
 async def by_token(client: aiosmtplib.SMTP, username: str, token: str) -> None:
-    """Sign in by XOAUTH2, as Google and Microsoft have it; raises as `by_password`.
+    """Sign in by XOAUTH2, as Google and Microsoft define it; raises as `by_password`.
 
-    What the server says is wrong with the token, a line of JSON, stands behind its answer.
+    The status in the server's JSON challenge about a refused token is appended to its answer.
     """
-    await _greet(client)
+    await _ehlo(client)
     if "xoauth2" not in client.server_auth_methods:
         raise aiosmtplib.SMTPException("the server offers no XOAUTH2")
-    said = _coded(f"user={username}\1auth=Bearer {token}\1\1")
-    answer = await client.execute_command(b"AUTH", b"XOAUTH2", said)
+    response = _encode(f"user={username}\1auth=Bearer {token}\1\1")
+    answer = await client.execute_command(b"AUTH", b"XOAUTH2", response)
     if answer.code == SYNTAX:
         answer = await client.execute_command(b"AUTH", b"XOAUTH2")
         if answer.code == NEXT:
-            answer = await client.execute_command(said)
+            answer = await client.execute_command(response)
     why = ""
     if answer.code == NEXT:
         why = _status_in(answer.message)
@@ -56,7 +58,7 @@ async def by_token(client: aiosmtplib.SMTP, username: str, token: str) -> None:
         raise aiosmtplib.SMTPAuthenticationError(answer.code, f"{answer.message} {why}".strip())
 
 
-async def _greet(client: aiosmtplib.SMTP) -> None:
+async def _ehlo(client: aiosmtplib.SMTP) -> None:
     if client.is_ehlo_or_helo_needed:
         await client.ehlo()
 
@@ -68,14 +70,14 @@ async def _by_cram_md5(client: aiosmtplib.SMTP, username: str, password: str) ->
         return aiosmtplib.SMTPResponse(error.code, error.message)
 
 
-async def _either_form(
+async def _auth_with_retry(
     client: aiosmtplib.SMTP, mechanism: bytes, responses: Sequence[bytes]
 ) -> aiosmtplib.SMTPResponse:
-    """Give ``responses`` one after the other, the first with the command; on 501 once more, each when asked for."""
+    """Send AUTH with the first of ``responses``, then the others; on 501 again, without an initial response."""
     answer = await client.execute_command(b"AUTH", mechanism, responses[0])
     left = list(responses[1:])
     if answer.code == SYNTAX or (answer.code == NEXT and _asks_for_name(answer.message)):
-        # The second kind of server ignores what comes with the command and asks for the name all the same.
+        # Some servers ignore the initial response and ask for the user name all the same.
         if answer.code == SYNTAX:
             answer = await client.execute_command(b"AUTH", mechanism)
         left = list(responses)
@@ -87,23 +89,23 @@ async def _either_form(
 
 
 def _asks_for_name(challenge: str) -> bool:
-    return _decoded(challenge).lower().startswith("user")
+    return _decode(challenge).lower().startswith("user")
 
 
 def _status_in(challenge: str) -> str:
-    """Return the status in what a server says of a token, "" where there is none."""
+    """Return the status in a server's JSON challenge about a token, "" without one."""
     try:
-        said = json.loads(_decoded(challenge))
+        details = json.loads(_decode(challenge))
     except (ValueError, RecursionError):
         return ""
-    return f"(status {str(said['status'])[:40]})" if isinstance(said, dict) and "status" in said else ""
+    return f"(status {str(details['status'])[:40]})" if isinstance(details, dict) and "status" in details else ""
 
 
-def _coded(text: str) -> bytes:
+def _encode(text: str) -> bytes:
     return base64.b64encode(text.encode())
 
 
-def _decoded(challenge: str) -> str:
+def _decode(challenge: str) -> str:
     try:
         return base64.b64decode(challenge).decode("utf-8", "replace")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Reaching a notification server: address, TLS, greeting and sign-in, up to a line that takes mail (RFC 5321, 3207)."""
+"""Connecting to a mail server: address, TLS, greeting and sign-in (RFC 5321, RFC 3207, RFC 4954)."""
 
 import asyncio
 import socket
@@ -11,24 +11,30 @@ import aiosmtplib
 from otae import outgoing
 from otae.delivery.mail import ntlm, oauth, smtp_auth
 from otae.delivery.mail.oauth import Client as OAuthClient
-from otae.delivery.mail.refusals import signing_in
-from otae.delivery.mail.transcript import Conversation, TellingSMTP
+from otae.delivery.mail.refusals import sign_in_refusal
+from otae.delivery.mail.transcript import RecordingSMTP, Transcript
 from otae.delivery.transport import Unreachable
 from otae.errors import AddressRefused
 
-#: What a server answers to a sign-in that is not taken.
-REFUSED = 535
-#: Reaching a server never takes longer, in seconds, however slowly it drips.
-LONGEST = 40
+#: A server's answer to invalid credentials (RFC 4954 §6).
+AUTHENTICATION_FAILED = 535
+#: Seconds for connecting, up to the end of the sign-in, however slowly the server sends.
+CONNECT_TIMEOUT = 40
 
 
 @dataclass(frozen=True)
-class Dialled:
-    """What it takes to reach a server; two that are equal may share a line. ``loopback``: it may be this machine.
+class Endpoint:
+    """A mail server's address and how to sign in there; equal endpoints may share a connection.
 
-    ``ntlm``: sign in by NTLM; ``clear_sign_in``: sign in over a line without TLS, too; ``oauth``: sign in by tokens of
-    this client, not by a password.
-    ``ca_pem``: the authorities that the server's certificate must lead to, "" for those this machine trusts.
+    Attributes:
+        security: "none", "starttls" or "tls".
+        greeting_name: The host name that EHLO gives.
+        loopback: The server may be on this machine.
+        timeout: Seconds one answer may take.
+        ntlm: Sign in by NTLM.
+        clear_sign_in: Sign in without TLS, too.
+        oauth: Sign in by tokens of this client instead of a password.
+        ca_pem: The CA certificates that the server's certificate must chain to, "" for those this machine trusts.
     """
 
     host: str
@@ -45,44 +51,48 @@ class Dialled:
     ca_pem: str = ""
 
 
-async def dial(dialled: Dialled, conversation: Conversation | None = None) -> aiosmtplib.SMTP:
-    """Return a line that takes mail: greeted, encrypted and signed in as asked for; Unreachable with the reason.
+async def connect(endpoint: Endpoint, transcript: Transcript | None = None) -> aiosmtplib.SMTP:
+    """Return a connection that is ready for mail: greeted, encrypted and signed in as ``endpoint`` says.
 
-    ``conversation``: where what is said on the line is written down, if anywhere.
+    Args:
+        transcript: Where the conversation is recorded, if anywhere.
+
+    Raises:
+        Unreachable: With the reason.
     """
     try:
-        async with asyncio.timeout(LONGEST):
-            return await _dial(dialled, conversation)
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            return await _connect(endpoint, transcript)
     except TimeoutError as error:
         raise Unreachable("no answer in time") from error
 
 
-async def _dial(dialled: Dialled, conversation: Conversation | None) -> aiosmtplib.SMTP:
-    token = await _token(dialled, conversation) if dialled.oauth else ""
+async def _connect(endpoint: Endpoint, transcript: Transcript | None) -> aiosmtplib.SMTP:
+    token = await _token(endpoint, transcript) if endpoint.oauth else ""
     context = None
-    if dialled.security != "none":
-        context = await asyncio.to_thread(ssl.create_default_context, cadata=dialled.ca_pem or None)
+    if endpoint.security != "none":
+        context = await asyncio.to_thread(ssl.create_default_context, cadata=endpoint.ca_pem or None)
     options: dict[str, Any] = {
-        "hostname": dialled.host,
-        "sock": await _open_socket(dialled),
-        "local_hostname": dialled.greeting_name,
-        "timeout": dialled.timeout,
-        "use_tls": dialled.security == "tls",
-        "start_tls": dialled.security == "starttls",
+        "hostname": endpoint.host,
+        "sock": await _open_socket(endpoint),
+        "local_hostname": endpoint.greeting_name,
+        "timeout": endpoint.timeout,
+        "use_tls": endpoint.security == "tls",
+        "start_tls": endpoint.security == "starttls",
         "tls_context": context,
     }
-    client = aiosmtplib.SMTP(**options) if conversation is None else TellingSMTP(conversation, **options)
+    client = aiosmtplib.SMTP(**options) if transcript is None else RecordingSMTP(transcript, **options)
     try:
         await _greet(client)
-        await _sign_in(client, dialled, token, conversation)
+        await _sign_in(client, endpoint, token, transcript)
     except BaseException:
         client.close()
         raise
     return client
 
 
-def tls_agreed(client: aiosmtplib.SMTP) -> str:
-    """Return version and cipher of the line, "" when it is in clear."""
+def negotiated_tls(client: aiosmtplib.SMTP) -> str:
+    """Return TLS version and cipher of a connection, "" without TLS."""
     agreed = client.get_transport_info("ssl_object")
     return f"{agreed.version()} {agreed.cipher()[0]}" if agreed else ""
 
@@ -98,20 +108,20 @@ async def _greet(client: aiosmtplib.SMTP) -> None:
         raise Unreachable("the server hung up") from error
 
 
-async def _sign_in(client: aiosmtplib.SMTP, dialled: Dialled, token: str, conversation: Conversation | None) -> None:
-    """Sign in on a line that was greeted, where a user name was entered."""
-    if dialled.username is None:
+async def _sign_in(client: aiosmtplib.SMTP, endpoint: Endpoint, token: str, transcript: Transcript | None) -> None:
+    """Sign in on a connection that was greeted, if the endpoint has a user name."""
+    if endpoint.username is None:
         return
-    if not tls_agreed(client) and not dialled.clear_sign_in:
+    if not negotiated_tls(client) and not endpoint.clear_sign_in:
         raise Unreachable("TLS: not agreed, so the password was not sent")
     try:
-        if dialled.oauth:
-            await _by_token(client, dialled, token, conversation)
+        if endpoint.oauth:
+            await _sign_in_by_token(client, endpoint, token, transcript)
         else:
-            by = ntlm.sign_in if dialled.ntlm else smtp_auth.by_password
-            await by(client, dialled.username, dialled.password or "")
+            by = ntlm.sign_in if endpoint.ntlm else smtp_auth.by_password
+            await by(client, endpoint.username, endpoint.password or "")
     except aiosmtplib.SMTPAuthenticationError as error:
-        raise Unreachable(signing_in(error.code, error.message)) from error
+        raise Unreachable(sign_in_refusal(error.code, error.message)) from error
     except aiosmtplib.SMTPServerDisconnected as error:
         raise Unreachable("sign-in: the server hung up") from error
     except aiosmtplib.SMTPTimeoutError as error:
@@ -120,35 +130,37 @@ async def _sign_in(client: aiosmtplib.SMTP, dialled: Dialled, token: str, conver
         raise Unreachable("sign-in: the server offers no way that is known here") from error
 
 
-async def _by_token(client: aiosmtplib.SMTP, dialled: Dialled, token: str, conversation: Conversation | None) -> None:
-    """Sign in by ``token``, and where it is refused once more by a new one."""
+async def _sign_in_by_token(
+    client: aiosmtplib.SMTP, endpoint: Endpoint, token: str, transcript: Transcript | None
+) -> None:
+    """Sign in by ``token``; when it is refused, once more by a new one."""
     try:
-        await smtp_auth.by_token(client, dialled.username or "", token)
+        await smtp_auth.by_token(client, endpoint.username or "", token)
     except aiosmtplib.SMTPAuthenticationError as error:
-        if error.code != REFUSED:
+        if error.code != AUTHENTICATION_FAILED:
             raise
-        await smtp_auth.by_token(client, dialled.username or "", await _token(dialled, conversation, refused=token))
+        await smtp_auth.by_token(client, endpoint.username or "", await _token(endpoint, transcript, refused=token))
 
 
-async def _token(dialled: Dialled, conversation: Conversation | None, *, refused: str = "") -> str:
-    assert dialled.oauth is not None  # noqa: S101 - callers have looked; tells the type checker
-    return await oauth.token(dialled.oauth, patience=dialled.timeout, refused=refused, conversation=conversation)
+async def _token(endpoint: Endpoint, transcript: Transcript | None, *, refused: str = "") -> str:
+    assert endpoint.oauth is not None  # noqa: S101 - callers have checked; for the type checker
+    return await oauth.token(endpoint.oauth, time_limit=endpoint.timeout, refused=refused, transcript=transcript)
 
 
-async def _open_socket(dialled: Dialled) -> socket.socket:
+async def _open_socket(endpoint: Endpoint) -> socket.socket:
     try:
-        addresses = await outgoing.resolve(dialled.host, dialled.port, private=True, loopback=dialled.loopback)
+        addresses = await outgoing.resolve(endpoint.host, endpoint.port, private=True, loopback=endpoint.loopback)
     except AddressRefused as error:
         raise Unreachable(error.words) from error
     except OSError as error:
         raise Unreachable("the server's name does not resolve") from error
     reason = "no address"
     for address in addresses:
-        # The protocol is named: without it the event loop leaves Nagle on, and each end of a content waits 40 ms.
+        # The protocol is named: without it the event loop leaves Nagle on, and the end of each mail waits 40 ms.
         opened = socket.socket(address.family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         opened.setblocking(False)  # noqa: FBT003 - the standard library takes it by position
         try:
-            async with asyncio.timeout(min(dialled.timeout, 10)):
+            async with asyncio.timeout(min(endpoint.timeout, 10)):
                 await asyncio.get_running_loop().sock_connect(opened, address.where)
         except TimeoutError:
             reason = "no answer"
@@ -164,7 +176,7 @@ async def _open_socket(dialled: Dialled) -> socket.socket:
 
 
 def _greeting_words(error: aiosmtplib.SMTPException) -> str:
-    """Fixed words, so that a test against some other service shows nothing of what that service said."""
+    """Describe a failed greeting in fixed words, so that a test shows nothing of what another service answered."""
     cause = error.__cause__
     if isinstance(cause, ssl.SSLError):
         return f"TLS: {_tls_words(cause)}"

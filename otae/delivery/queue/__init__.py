@@ -1,1 +1,1 @@
-"""The queue of messages in the database: stored, claimed by a worker, attempted, and what came of each attempt."""
+"""The queue of messages in the database: stored, claimed by a worker, sent, and their outcomes recorded."""

@@ -1,7 +1,7 @@
-"""Writing together what many wait for at once, without anybody waiting for company.
+"""Batching of writes that are requested at the same time, without a timer.
 
-While one write is under way, what comes next gathers, and is written in one go when that is over: alone, something is
-written at once; in a crowd, a statement serves as many as there are.
+While one write is under way, further items are collected and then written by one statement. A single item is written
+at once.
 """
 
 import asyncio
@@ -11,10 +11,13 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class Together(Generic[Item]):
-    """One writer. ``write``: stores its items and returns for each, in their order, None or why it could not be.
+class BatchWriter(Generic[Item]):
+    """Collects items and stores them in batches.
 
-    Give to it outside of transactions only: the write runs in a task of its own.
+    Submit outside of transactions only: the write runs in a task of its own.
+
+    Args:
+        write: Stores a batch and returns for each item, in order, None or the error that kept it from being stored.
     """
 
     def __init__(self, write: Callable[[Sequence[Item]], Awaitable[Sequence[Exception | None]]]) -> None:
@@ -22,8 +25,8 @@ class Together(Generic[Item]):
         self._waiting: list[tuple[Item, asyncio.Future[Exception | None]]] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def give(self, item: Item) -> None:
-        """Return when ``item`` is stored; raises what it could not be stored for, or what the whole write failed of."""
+    async def submit(self, item: Item) -> None:
+        """Return once ``item`` is stored; raise its own error, or that of the whole batch."""
         future: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._writing is None or self._writing.done():
@@ -33,12 +36,12 @@ class Together(Generic[Item]):
 
     async def _write_all(self) -> None:
         while self._waiting:
-            taken, self._waiting = self._waiting, []
+            batch, self._waiting = self._waiting, []
             outcomes: Sequence[Exception | None]
             try:
-                outcomes = await self._write([item for item, _ in taken])
-            except Exception as error:  # noqa: BLE001 - whatever it is, each of those who wait is told
-                outcomes = [error] * len(taken)
-            for (_, future), outcome in zip(taken, outcomes, strict=True):
+                outcomes = await self._write([item for item, _ in batch])
+            except Exception as error:  # noqa: BLE001 - every caller that waits gets the error
+                outcomes = [error] * len(batch)
+            for (_, future), outcome in zip(batch, outcomes, strict=True):
                 if not future.done():
                     future.set_result(outcome)

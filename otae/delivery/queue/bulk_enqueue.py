@@ -1,4 +1,4 @@
-"""Many messages into the ledger at once: what `outbox.enqueue` does for one, for the whole wave of a group."""
+"""Enqueueing many messages at once, for the invitations of a group; `outbox.enqueue` does it for one."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,20 +8,20 @@ from otae.store.records import about, note_all
 
 
 async def enqueue_all(
-    wanted: Sequence[tuple[Invitation, str]], kind: str, *, now: datetime, channel: str = "mail"
+    recipients: Sequence[tuple[Invitation, str]], kind: str, *, now: datetime, channel: str = "mail"
 ) -> list[Delivery]:
-    """Store a message of ``kind`` for each new (invitation, recipient) and return them, as `outbox.enqueue` does.
+    """Enqueue a message of ``kind`` for each (invitation, recipient) and return the deliveries.
 
-    Call inside the transaction that makes the invitations: they are new, so that nothing of theirs can be there yet.
-    Ring ("delivery", id) for each after the transaction.
+    Call inside the transaction that creates the invitations: as they are new, no delivery of theirs exists that would
+    have to be looked for. Ring ("delivery", id) for each after the transaction.
     """
     rows = []
-    for invitation, recipient in wanted:
+    for invitation, recipient in recipients:
         row = Delivery(invitation_id=invitation.id, kind=kind, generation=invitation.generation, created_at=now)
         row.channel = channel
         row.recipient, row.message_id = recipient, f"{row.id}.{invitation.generation}"
         rows.append(row)
     if rows:
         await Delivery.bulk_create(rows)
-        await note_all("delivery.queued", now=now, abouts=[about(each) for each, _ in wanted], detail=kind)
+        await note_all("delivery.queued", now=now, abouts=[about(each) for each, _ in recipients], detail=kind)
     return rows

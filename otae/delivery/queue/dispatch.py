@@ -1,4 +1,4 @@
-"""Which way a message goes out: through a server of its channel, or into the catcher."""
+"""Preparing a claimed message to be sent: through a server of its channel, or to the catcher."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from otae.delivery.catcher import Catcher, TextCatcher
+from otae.delivery.catcher import MailCatcher, TextCatcher
 from otae.delivery.mail import smtp_pool
 from otae.delivery.mail.bounces import return_addresses
 from otae.delivery.mail.smtp import smtp_transport
 from otae.delivery.queue.outcomes import Claimed
-from otae.delivery.servers import ways
+from otae.delivery.servers import servers_in_order
 from otae.delivery.sms.sender import CARRIER, CarrierTransport, TextTransport, gateway_transport
-from otae.delivery.texts.compose import Material, gather
+from otae.delivery.texts.compose import MessageData, load_message_data
 from otae.delivery.transport import BeforeEnd, Receipt
 from otae.store.desk import Desk
 from otae.store.models import NotificationServer
@@ -25,86 +25,90 @@ KINDS: Final[Mapping[str, str]] = {MAIL: "smtp", SMS: "sms"}
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way for one message. ``name``: what the timeline calls it; ``send``: composes the message and sends it."""
+class PreparedMessage:
+    """One message bound to one transport. ``name``: the transport's in the timeline; ``send`` composes and sends."""
 
     name: str
     send: Callable[[BeforeEnd], Awaitable[Receipt]]
 
 
 @dataclass(frozen=True, repr=False)
-class Load:
-    """What a handful of claimed messages needs to be sent, read once for all of them."""
+class BatchData:
+    """What a batch of claimed messages is sent with, read once for all of them. ``addresses``: return addresses."""
 
     desk: Desk
-    material: Material
+    message_data: MessageData
     addresses: Mapping[UUID, str]
 
 
-async def load(desk: Desk, claimed: Sequence[Claimed], now: datetime) -> Load:
-    """Read what ``claimed`` are made from, and where what bounces of them comes back to."""
-    material = await gather(desk, [(each.row, each.invitation) for each in claimed], now)
-    return Load(desk, material, await return_addresses(desk, [each.row.id for each in claimed]))
+async def load_batch_data(desk: Desk, claimed: Sequence[Claimed], now: datetime) -> BatchData:
+    """Read what the messages of ``claimed`` are composed from, and their return addresses."""
+    message_data = await load_message_data(desk, [(each.row, each.invitation) for each in claimed], now)
+    return BatchData(desk, message_data, await return_addresses(desk, [each.row.id for each in claimed]))
 
 
 async def servers_for(channel: str) -> list[NotificationServer]:
-    """Return the servers that a message of ``channel`` may go out through, first those that could be reached lately."""
-    return sorted(await ways(KINDS[channel]), key=lambda server: smtp_pool.is_avoided(server.name))
+    """Return the servers for ``channel`` in the order to try; those that were unreachable a moment ago come last."""
+    return sorted(await servers_in_order(KINDS[channel]), key=lambda server: smtp_pool.is_avoided(server.name))
 
 
-def called(channel: str, server: NotificationServer | None) -> str:
-    """Return what the timeline calls the way through ``server``, or into the catcher without one."""
+def transport_name(channel: str, server: NotificationServer | None) -> str:
+    """Return the timeline's name for ``server``, or for the catcher without one."""
     if server is None:
-        return TextCatcher.name if channel == SMS else Catcher.name
+        return TextCatcher.name if channel == SMS else MailCatcher.name
     return server.name if channel == SMS else server.host
 
 
-def by_catcher(load: Load, claimed: Claimed, now: datetime) -> Way:
-    """Return the way into the catcher."""
+def prepare_for_catcher(data: BatchData, claimed: Claimed, now: datetime) -> PreparedMessage:
+    """Return a message bound to the catcher."""
     row, invitation = claimed.row, claimed.invitation
     if row.channel == SMS:
-        texts = TextCatcher(load.desk, now, invitation.rehearsal)
-        return _by_text(load, claimed, texts)
-    mails = Catcher(load.desk, now, invitation.rehearsal)
+        texts = TextCatcher(data.desk, now, invitation.rehearsal)
+        return _prepare_text(data, claimed, texts)
+    mails = MailCatcher(data.desk, now, invitation.rehearsal)
 
     async def send(before_end: BeforeEnd) -> Receipt:
-        return await mails.send(load.material.mail(row, invitation, now=now), row.recipient, before_end)
+        return await mails.send(data.message_data.mail(row, invitation, now=now), row.recipient, before_end)
 
-    return Way(mails.name, send)
+    return PreparedMessage(mails.name, send)
 
 
-async def by_server(load: Load, claimed: Claimed, server: NotificationServer, now: datetime) -> Way:
-    """Return the way through ``server``."""
+async def prepare_for_server(
+    data: BatchData, claimed: Claimed, server: NotificationServer, now: datetime
+) -> PreparedMessage:
+    """Return a message bound to ``server``."""
     row = claimed.row
     if row.channel == SMS:
-        return _by_text(load, claimed, await _texts(load, claimed, server, now))
-    mails = smtp_transport(load.desk, server, sender=load.addresses.get(row.id))
+        return _prepare_text(data, claimed, await _text_transport(data, claimed, server, now))
+    mails = smtp_transport(data.desk, server, sender=data.addresses.get(row.id))
 
     async def send(before_end: BeforeEnd) -> Receipt:
-        mail = load.material.mail(row, claimed.invitation, now=now, server=server)
+        mail = data.message_data.mail(row, claimed.invitation, now=now, server=server)
         return await mails.send(mail, row.recipient, before_end)
 
-    return Way(mails.name, send)
+    return PreparedMessage(mails.name, send)
 
 
-def _by_text(load: Load, claimed: Claimed, texts: TextTransport | TextCatcher) -> Way:
+def _prepare_text(data: BatchData, claimed: Claimed, texts: TextTransport | TextCatcher) -> PreparedMessage:
     async def send(before_end: BeforeEnd) -> Receipt:
-        text = load.material.sms(claimed.row, claimed.invitation)
+        text = data.message_data.sms(claimed.row, claimed.invitation)
         return await texts.send(text, claimed.row.recipient, before_end)
 
-    return Way(texts.name, send)
+    return PreparedMessage(texts.name, send)
 
 
-async def _texts(load: Load, claimed: Claimed, server: NotificationServer, now: datetime) -> TextTransport:
+async def _text_transport(
+    data: BatchData, claimed: Claimed, server: NotificationServer, now: datetime
+) -> TextTransport:
     if server.gateway != CARRIER:
-        return gateway_transport(load.desk, server)
+        return gateway_transport(data.desk, server)
     mail = await servers_for(MAIL)
     return CarrierTransport(
-        load.desk,
+        data.desk,
         server.name,
         claimed.invitation.carrier or str(server.options.get("carrier", "")),
         mail[0] if mail else None,
-        f"<{claimed.row.message_id}@{load.desk.settings.public_host}>",
+        f"<{claimed.row.message_id}@{data.desk.settings.public_host}>",
         now,
-        sender=load.addresses.get(claimed.row.id),
+        sender=data.addresses.get(claimed.row.id),
     )

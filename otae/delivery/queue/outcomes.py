@@ -1,7 +1,7 @@
-"""What came of an attempt to send, written only by whoever made that very attempt.
+"""Recording the outcome of an attempt to send: sent, deferred, failed, cancelled or bounced.
 
-Each function is one transaction and raises StaleState, changing nothing, when the row has been taken over meanwhile;
-`sent_all`, which most messages end with, records many in one.
+Only the worker that made the attempt may record it. Each function is one transaction and raises StaleState, changing
+nothing, when another worker has taken the row over; `record_sent`, the usual outcome, takes many rows at once.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from uuid import UUID
 
 from tortoise.expressions import Case, Q, When
 
-from otae.delivery.notices import tell_of_failure
+from otae.delivery.notices import notify_failure
 from otae.delivery.texts.kinds import AFTERWARDS, NEEDED
 from otae.delivery.transport import Receipt
 from otae.errors import StaleState
@@ -22,14 +22,14 @@ from otae.store.database import transaction
 from otae.store.models import Delivery, EnrollmentSession, Invitation, Pin
 from otae.store.records import about, advance, advance_all
 
-#: How long after its n-th try a message is tried again; the last value stays for all the retries the server asks for.
-DISTANCES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
-#: How long after that.
-FAR = timedelta(hours=4)
-#: Retries at growing distance where no server says how many.
-NEAR = 5
-#: The phase from which on the outcome may stay unknown.
-DATA = "data"
+#: The delay after the n-th attempt; the last value applies to all further retries that the server's settings allow.
+RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
+#: The delay after each attempt beyond those.
+LATE_RETRY_DELAY = timedelta(hours=4)
+#: Retries at RETRY_DELAYS where no server sets their number.
+DEFAULT_RETRIES = 5
+#: The phase of a row whose content may have been ended: from then on the outcome may stay unknown.
+DATA_PHASE = "data"
 NOT_IN_TIME = "not sent before the invitation expired"
 
 
@@ -43,15 +43,15 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Accepted:
-    """A message that a server took; ``by``: what the timeline calls the way."""
+    """A message that a server accepted. ``by``: the server's name in the timeline."""
 
     claimed: Claimed
     receipt: Receipt
     by: str
 
 
-def ours(rows: Iterable[Delivery]) -> Q:
-    """Return the condition under which rows are still held by the attempts that ``rows`` were claimed for."""
+def still_claimed(rows: Iterable[Delivery]) -> Q:
+    """Return the condition that ``rows`` are still "sending" in the attempts they were claimed for."""
     attempts: dict[int, list[UUID]] = {}
     for row in rows:
         attempts.setdefault(row.attempt, []).append(row.id)
@@ -60,31 +60,31 @@ def ours(rows: Iterable[Delivery]) -> Q:
 
 
 @asynccontextmanager
-async def _held(row: Delivery) -> AsyncIterator[None]:
-    """Open a transaction that begins by locking the row for this very attempt; StaleState when it is another's."""
+async def _claim_locked(row: Delivery) -> AsyncIterator[None]:
+    """Open a transaction that first locks the row; StaleState when another worker has taken it over."""
     async with transaction():
-        if await Delivery.filter(ours([row])).update(lease_until=None) != 1:
+        if await Delivery.filter(still_claimed([row])).update(lease_until=None) != 1:
             raise StaleState(f"delivery {row.id}, attempt {row.attempt}: another worker took over")
         yield
 
 
-async def sent_all(accepted: Sequence[Accepted], now: datetime) -> list[Exception | None]:
-    """Servers took these messages; the readable copies of their PINs go in the same transaction.
+async def record_sent(accepted: Sequence[Accepted], now: datetime) -> list[Exception | None]:
+    """Record that servers accepted these messages, and wipe the sealed PINs they carried in the same transaction.
 
-    Returns for each None, or StaleState when the row has been taken over meanwhile: what it takes from one, the others
-    keep.
+    Returns:
+        For each message None, or StaleState when another worker has taken its row over; the others are recorded.
     """
     try:
-        await _sent(accepted, now)
+        await _record_sent_together(accepted, now)
     except StaleState as error:
         if len(accepted) == 1:
             return [error]
-        return [outcome for each in accepted for outcome in await sent_all([each], now)]
+        return [outcome for each in accepted for outcome in await record_sent([each], now)]
     return [None] * len(accepted)
 
 
-async def _sent(accepted: Sequence[Accepted], now: datetime) -> None:
-    """Record all of ``accepted`` in one transaction, or, with StaleState, none: one of them is another's."""
+async def _record_sent_together(accepted: Sequence[Accepted], now: datetime) -> None:
+    """Record all of ``accepted`` in one transaction; StaleState, and none recorded, when one row was taken over."""
     rows = [each.claimed.row for each in accepted]
     answers = {each.claimed.row.id: without_secrets(each.claimed.row, each.receipt.words) for each in accepted}
     async with transaction():
@@ -95,40 +95,44 @@ async def _sent(accepted: Sequence[Accepted], now: datetime) -> None:
             now=now,
             details=[f"{each.claimed.row.kind}: accepted by {each.by}" for each in accepted],
             to_whom=[about(each.claimed.invitation) for each in accepted],
-            still=ours(rows),
+            still=still_claimed(rows),
             sent_at=now,
-            answer=_each_its_own(answers),
+            answer=_value_per_row(answers),
             phase="",
             lease_until=None,
         )
         await _forget_pins(rows)
 
 
-def _each_its_own(values: Mapping[UUID, str]) -> str | Case:
-    """Return what sets a column to the value of each row, by its id, in one statement."""
+def _value_per_row(values: Mapping[UUID, str]) -> str | Case:
+    """Return an expression that sets a column to a value of its own for each row id, in one statement."""
     different = set(values.values())
     if len(different) == 1:
         return different.pop()
     return Case(*(When(id=one, then=value) for one, value in values.items()))
 
 
-async def deferred(
+async def record_deferred(
     claimed: Claimed,
     words: str,
     retries: int,
     now: datetime,
     *,
-    at_once: bool = False,
+    retry_now: bool = False,
     may_have_arrived: bool = False,
     by_policy: bool = False,
 ) -> None:
-    """The message waits for its next try: ``retries`` tries at growing distance, then far ones.
+    """Put a message back into the queue for another attempt.
 
-    ``by_policy``: a policy refused it that may be about its recipient.
+    Args:
+        retries: Attempts that are followed by RETRY_DELAYS; later ones are followed by LATE_RETRY_DELAY.
+        retry_now: Make the message due at once.
+        may_have_arrived: The outcome of this attempt is unknown.
+        by_policy: The refusal may be about the recipient or about everybody (see `transport.PolicyRefused`).
     """
     row, words = claimed.row, without_secrets(claimed.row, words)
-    distance = FAR if row.attempt > retries else DISTANCES[min(row.attempt, len(DISTANCES)) - 1]
-    async with _held(row):
+    delay = LATE_RETRY_DELAY if row.attempt > retries else RETRY_DELAYS[min(row.attempt, len(RETRY_DELAYS)) - 1]
+    async with _claim_locked(row):
         await advance(
             row,
             "queued",
@@ -136,7 +140,7 @@ async def deferred(
             now=now,
             detail=f"{row.kind}: {words}",
             to_whom=about(claimed.invitation),
-            next_try_at=now if at_once else now + distance,
+            next_try_at=now if retry_now else now + delay,
             answer=words,
             phase="",
             outcome_unknown=may_have_arrived or row.outcome_unknown,
@@ -144,21 +148,24 @@ async def deferred(
         )
 
 
-async def unknown(claimed: Claimed, words: str, now: datetime, *, at_once: bool = False) -> None:
-    """Try once more with the same Message-ID, which lets the receiver drop a second copy; then leave it open."""
+async def record_outcome_unknown(claimed: Claimed, words: str, now: datetime, *, retry_now: bool = False) -> None:
+    """Queue one more attempt with the same Message-ID, so that the receiver can drop a copy; fail at the second."""
     if not claimed.row.outcome_unknown:
-        await deferred(claimed, f"outcome unknown: {words}", NEAR, now, at_once=at_once, may_have_arrived=True)
+        await record_deferred(
+            claimed, f"outcome unknown: {words}", DEFAULT_RETRIES, now, retry_now=retry_now, may_have_arrived=True
+        )
         return
-    await failed(claimed, f"outcome unknown, twice: {words}; it may have arrived", now, may_have_arrived=True)
+    await record_failed(claimed, f"outcome unknown, twice: {words}; it may have arrived", now, may_have_arrived=True)
 
 
-async def failed(claimed: Claimed, words: str, now: datetime, *, may_have_arrived: bool = False) -> None:
-    """Give the message up. An invitation whose link cannot reach anybody fails with it.
+async def record_failed(claimed: Claimed, words: str, now: datetime, *, may_have_arrived: bool = False) -> None:
+    """Record that a message failed for good, and notify the administrator who invited.
 
-    One whose PIN cannot stays pending, as the link works and a new PIN can be sent; whoever invited is told of either.
+    An invitation fails with its link. With its PIN it stays pending: the link works, and a new PIN can be sent. A
+    message that may have arrived has neither consequence.
     """
     row, words = claimed.row, without_secrets(claimed.row, words)
-    async with _in_order(row), _held(row):
+    async with _invitation_locked(row), _claim_locked(row):
         await _forget_pins([row])
         detail = f"{row.kind}: {words}"
         await advance(
@@ -171,31 +178,31 @@ async def failed(claimed: Claimed, words: str, now: datetime, *, may_have_arrive
             answer=words,
         )
         if not may_have_arrived:
-            await _undelivered(row, words, now)
+            await _handle_undelivered(row, words, now)
 
 
 @asynccontextmanager
-async def _in_order(row: Delivery) -> AsyncIterator[None]:
-    """Open a transaction that takes the rows as a resend or revoke takes them: the invitation before the delivery."""
+async def _invitation_locked(row: Delivery) -> AsyncIterator[None]:
+    """Open a transaction that locks the invitation first, as resend and revoke do, so that none deadlocks with it."""
     async with transaction():
         await Invitation.filter(id=row.invitation_id).select_for_update().first()
         yield
 
 
-async def _undelivered(row: Delivery, words: str, now: datetime) -> None:
-    """Do what follows from a message that was given up; call inside the transaction of `_in_order`."""
+async def _handle_undelivered(row: Delivery, words: str, now: datetime) -> None:
+    """Fail the invitation or notify after a message failed; call inside the transaction of `_invitation_locked`."""
     if row.kind == "url":
         await _fail_invitation(row.invitation_id, words, now)
     elif row.kind in NEEDED:
-        await _tell_while_it_matters(row, now)
+        await _notify_if_still_pending(row, now)
 
 
-async def _tell_while_it_matters(row: Delivery, now: datetime) -> None:
-    """Tell whoever invited that a message did not arrive, unless it was sent anew since or the person has signed in."""
+async def _notify_if_still_pending(row: Delivery, now: datetime) -> None:
+    """Notify that a message did not arrive, unless a newer one was sent or the person has signed in since."""
     invitation = await Invitation.get(id=row.invitation_id)
     signed_in = EnrollmentSession.filter(invitation_id=invitation.id, opened_at__gte=row.created_at)
     if invitation.status == "pending" and row.generation == invitation.generation and not await signed_in.exists():
-        await tell_of_failure(invitation, now=now)
+        await notify_failure(invitation, now=now)
 
 
 async def _fail_invitation(invitation_id: UUID, words: str, now: datetime) -> None:
@@ -205,16 +212,16 @@ async def _fail_invitation(invitation_id: UUID, words: str, now: datetime) -> No
             await advance(
                 invitation, "failed", event="invitation.failed", now=now, detail=f"the message failed: {words}"
             )
-            await tell_of_failure(invitation, now=now)
+            await notify_failure(invitation, now=now)
 
 
-async def give_up(claimed: Claimed, now: datetime) -> None:
-    """Give up a queued row whose time is over, and the PIN it would have carried; StaleState when somebody took it."""
+async def record_expired(claimed: Claimed, now: datetime) -> None:
+    """Fail a queued row that is out of time and wipe its PIN; StaleState when another worker has taken it."""
     row = claimed.row
     by_invitation = claimed.invitation.valid_until is not None and row.kind not in AFTERWARDS
     words = NOT_IN_TIME if by_invitation else "not sent within five days"
     words = f"{words}; last answer: {row.answer}" if row.answer else words
-    async with _in_order(row):
+    async with _invitation_locked(row):
         await _forget_pins([row])
         await advance(
             row,
@@ -226,14 +233,14 @@ async def give_up(claimed: Claimed, now: datetime) -> None:
             answer=words[:500],
         )
         if claimed.invitation.valid_until is None:
-            await _undelivered(row, words, now)
+            await _handle_undelivered(row, words, now)
 
 
-async def cancelled(claimed: Claimed, why: str, now: datetime) -> None:
-    """Take a row back, and with it the PIN it would have carried; StaleState when somebody took it first."""
+async def record_cancelled(claimed: Claimed, why: str, now: datetime) -> None:
+    """Cancel a row and wipe the PIN it carries; StaleState when another worker has taken it."""
     row = claimed.row
     detail = f"{row.kind}: {why}" if why else row.kind
-    async with _held(row) if row.status == "sending" else transaction():
+    async with _claim_locked(row) if row.status == "sending" else transaction():
         await advance(
             row,
             "cancelled",
@@ -248,13 +255,13 @@ async def cancelled(claimed: Claimed, why: str, now: datetime) -> None:
         await _forget_pins([row])
 
 
-async def bounced(row: Delivery, invitation: Invitation, words: str, now: datetime) -> None:
-    """A message that was sent came back; StaleState when the row is not "sent" any more.
+async def record_bounced(row: Delivery, invitation: Invitation, words: str, now: datetime) -> None:
+    """Record that a message came back; StaleState when the row is not "sent" any more.
 
-    Whoever invited is told when it was link or PIN of an invitation that still waits.
+    The administrator who invited is notified when it was the link or PIN of an invitation that is still pending.
     """
     words = without_secrets(row, words)[:500]
-    async with _in_order(row):
+    async with _invitation_locked(row):
         await advance(
             row,
             "bounced",
@@ -265,11 +272,11 @@ async def bounced(row: Delivery, invitation: Invitation, words: str, now: dateti
             answer=words,
         )
         if row.kind in NEEDED:
-            await _tell_while_it_matters(row, now)
+            await _notify_if_still_pending(row, now)
 
 
 async def _forget_pins(rows: Iterable[Delivery]) -> None:
-    """Wipe the readable copies of the PINs that ``rows`` carry, if they carry any; call inside a transaction."""
+    """Wipe the sealed PINs of those of ``rows`` that carry one; call inside a transaction."""
     carried: dict[int, list[UUID]] = {}
     for row in rows:
         if row.kind == "pin":
@@ -279,6 +286,6 @@ async def _forget_pins(rows: Iterable[Delivery]) -> None:
 
 
 def without_secrets(row: Delivery, words: str) -> str:
-    """Blank what a server may have quoted back at us: a link's token, a PIN."""
+    """Return a server's answer without the invitation token or PIN that it may have quoted."""
     secret = r"ep-[A-Za-z0-9_-]{6,}" + (r"|\d{6,}" if row.kind == "pin" else "")
     return re.sub(secret, "…", words)

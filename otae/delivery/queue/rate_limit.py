@@ -1,4 +1,4 @@
-"""How fast mail may go through a notification server: so many messages a minute, counted over every process."""
+"""The rate limit of a notification server: messages a minute, counted over all processes."""
 
 from datetime import datetime, timedelta
 
@@ -9,25 +9,25 @@ BURST = 3
 
 
 async def take_slot(server: NotificationServer, now: datetime) -> bool:
-    """Take the next message's slot at ``server``; False when it is not due yet, which changes nothing."""
+    """Take a slot at ``server`` for one message; False, and no change, when none is due yet."""
     return await take_slots(server, 1, now) == 1
 
 
-async def take_slots(server: NotificationServer, wanted: int, now: datetime) -> int:
-    """Take the slots of the next messages at ``server``, ``wanted`` at most; return how many were due and are taken.
+async def take_slots(server: NotificationServer, count: int, now: datetime) -> int:
+    """Take up to ``count`` slots that are due at ``server`` and return how many were taken.
 
     No minute ever sees more than ``server.rate`` messages: slots lie a little further apart than a minute divided by
-    the rate, by as much as BURST may give in advance.
+    the rate, to make up for the BURST that may be taken at once.
     """
     if server.rate <= 0:
-        return wanted
+        return count
     while True:
         row = await NotificationServer.get_or_none(id=server.id).only("id", "next_slot_at")
         if row is None:
-            return wanted
+            return count
         due, taken = max(row.next_slot_at or now, now - timedelta(seconds=BURST)), 0
-        while due <= now and taken < wanted:
-            due, taken = due + apart(server.rate), taken + 1
+        while due <= now and taken < count:
+            due, taken = due + slot_interval(server.rate), taken + 1
         if taken == 0:
             return 0
         seen = NotificationServer.filter(id=server.id, next_slot_at=row.next_slot_at)
@@ -38,13 +38,13 @@ async def take_slots(server: NotificationServer, wanted: int, now: datetime) -> 
 
 
 def free_slots(server: NotificationServer, now: datetime) -> int | None:
-    """Return how many messages may go out through ``server`` right now; None when nobody counts."""
+    """Return how many messages ``server`` may be given right now; None when it has no rate limit."""
     if server.rate <= 0:
         return None
     due = max(server.next_slot_at or now, now - timedelta(seconds=BURST))
-    return 0 if due > now else int((now - due) / apart(server.rate)) + 1
+    return 0 if due > now else int((now - due) / slot_interval(server.rate)) + 1
 
 
-def apart(rate: int) -> timedelta:
+def slot_interval(rate: int) -> timedelta:
     """Return the distance between two slots at ``rate`` messages a minute."""
     return timedelta(seconds=(60 + BURST) / rate)

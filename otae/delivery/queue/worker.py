@@ -1,7 +1,7 @@
-"""How messages that were rung for are worked off: a handful claimed at a time, sent over as many lines as there are.
+"""The delivery worker: claims queued messages in batches and sends them over several connections at a time.
 
-In each process one round a channel claims; further rings only lengthen its list, so that they cost no thread and a
-message rung for twice is looked at once. What is on that list is a hint and no more: the sweep finds it again.
+In each process one task a channel claims messages. Further rings only add to its backlog, so that they cost no thread,
+and a message that is rung for twice is looked at once. The backlog is a hint: the sweep finds again what is lost.
 """
 
 import asyncio
@@ -15,36 +15,36 @@ from uuid import UUID
 from otae.delivery import server_refusals
 from otae.delivery.mail import smtp_pool
 from otae.delivery.queue import claims
-from otae.delivery.queue.attempt import Handful, attempt
-from otae.delivery.queue.batch_writer import Together
-from otae.delivery.queue.dispatch import called, load, servers_for
-from otae.delivery.queue.outcomes import Accepted, Claimed, sent_all
+from otae.delivery.queue.attempt import Batch, attempt
+from otae.delivery.queue.batch_writer import BatchWriter
+from otae.delivery.queue.dispatch import load_batch_data, servers_for, transport_name
+from otae.delivery.queue.outcomes import Accepted, Claimed, record_sent
 from otae.store.desk import Desk
 from otae.store.models import NotificationServer
 
-#: Messages claimed at a time for each place that a server has: claiming many together is what makes claiming cheap.
-AHEAD: Final = 4
-#: Messages on their way into the catcher at a time.
-CAUGHT: Final = 4
-#: Most ids that wait in a process; the sweep comes back to further ones.
-WAITING: Final = 5000
+#: Messages claimed at a time for each permit of a server: claiming many at once is what makes claiming cheap.
+CLAIM_AHEAD: Final = 4
+#: Messages handed to the catcher at a time.
+CATCHER_PERMITS: Final = 4
+#: Most ids in a backlog; the sweep comes back to further ones.
+MAX_WAITING: Final = 5000
 
 
-class Round:
-    """What waits for one channel in this process, and whether somebody is claiming from it."""
+class ChannelBacklog:
+    """The ids of one channel that wait in this process, and whether a task is claiming them."""
 
     def __init__(self) -> None:
         self.waiting: dict[UUID, None] = {}
         self.claiming = False
 
     def add(self, delivery_ids: Iterable[UUID]) -> None:
-        """Put ids behind those that wait."""
+        """Append ids; those that are there already keep their position."""
         for delivery_id in delivery_ids:
-            if len(self.waiting) < WAITING:
+            if len(self.waiting) < MAX_WAITING:
                 self.waiting[delivery_id] = None
 
     def take(self, count: int) -> list[UUID]:
-        """Take the first ``count`` ids."""
+        """Remove and return the first ``count`` ids."""
         taken = list(self.waiting)[:count] if count < len(self.waiting) else list(self.waiting)
         for delivery_id in taken:
             del self.waiting[delivery_id]
@@ -52,94 +52,105 @@ class Round:
 
 
 async def deliver_all(desk: Desk, delivery_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Send those of these messages that wait, are due and nobody else has; record what came of each.
+    """Send those of these messages that are queued, due and not claimed elsewhere, and record the outcome of each.
 
-    First a row says "sending", then a server is spoken to. A result that comes after another worker took the row over
-    changes nothing. When this process is at work on the channel already, they are left to it.
+    A row is set to "sending" before a server is contacted. A result that comes after another worker took the row over
+    changes nothing. When a task of this process is sending for the channel already, the ids are left to it.
     """
     started = time.monotonic()
 
     def clock() -> datetime:
         return now + timedelta(seconds=time.monotonic() - started)
 
-    found = await claims.channels(delivery_ids)
-    await asyncio.gather(*(_hand_over(desk, channel, ids, clock) for channel, ids in found.items()))
+    queued = await claims.queued_by_channel(delivery_ids)
+    await asyncio.gather(*(_deliver_channel(desk, channel, ids, clock) for channel, ids in queued.items()))
 
 
-async def _hand_over(desk: Desk, channel: str, delivery_ids: Sequence[UUID], clock: Callable[[], datetime]) -> None:
-    ours = smtp_pool.kept(channel, Round)
-    ours.add(delivery_ids)
-    if ours.claiming:
+async def _deliver_channel(
+    desk: Desk, channel: str, delivery_ids: Sequence[UUID], clock: Callable[[], datetime]
+) -> None:
+    backlog = smtp_pool.worker_state(channel, ChannelBacklog)
+    backlog.add(delivery_ids)
+    if backlog.claiming:
         return
-    ours.claiming = True
+    backlog.claiming = True
     sending: set[asyncio.Task[None]] = set()
     try:
-        await _work_off(desk, channel, ours, clock, sending)
+        await _drain(desk, channel, backlog, clock, sending)
     finally:
-        ours.claiming = False
+        backlog.claiming = False
         await asyncio.gather(*sending)
 
 
-async def _work_off(
-    desk: Desk, channel: str, ours: Round, clock: Callable[[], datetime], sending: set[asyncio.Task[None]]
+async def _drain(
+    desk: Desk, channel: str, backlog: ChannelBacklog, clock: Callable[[], datetime], sending: set[asyncio.Task[None]]
 ) -> None:
-    """Claim a handful whenever the lines are about to have nothing to do, until nothing waits; send it meanwhile."""
-    # Two writers, each with a connection of its own: a mark, which a line waits for, never waits for the records.
-    marks = Together(claims.mark_all)
-    records: Together[Accepted] = Together(lambda accepted: sent_all(accepted, clock()))
-    unplaced = _Unplaced()
-    while ours.waiting:
+    """Claim and start one batch after the other until the backlog is empty, each when the last is nearly started."""
+    # Two writers, each with a database connection of its own: sending waits for the first, and that not for the second.
+    data_phase_writer = BatchWriter(claims.mark_data_phase)
+    accepted_writer: BatchWriter[Accepted] = BatchWriter(lambda accepted: record_sent(accepted, clock()))
+    without_permit = _WithoutPermit()
+    while backlog.waiting:
         servers = await servers_for(channel)
-        places = servers[0].connections if servers else CAUGHT
-        paced = bool(servers) and servers[0].rate > 0
-        await unplaced.at_most(0 if paced else places)
+        permits = servers[0].connections if servers else CATCHER_PERMITS
+        rate_limited = bool(servers) and servers[0].rate > 0
+        await without_permit.wait_for_at_most(0 if rate_limited else permits)
         if smtp_pool.is_closing():
             return
-        wanted = ours.take(places if paced else places * AHEAD)
-        since, seen = time.monotonic(), await claims.look(wanted, clock())
-        if not seen:
+        delivery_ids = backlog.take(permits if rate_limited else permits * CLAIM_AHEAD)
+        claimed_at, found = time.monotonic(), await claims.find_due(delivery_ids, clock())
+        if not found:
             continue
         first = servers[0] if servers else None
-        taken = await claims.claim(seen, first, clock(), through=called(channel, first))
-        if paced and len(taken) < len(seen):
-            ours.waiting.clear()  # the server may not be given more yet
+        taken = await claims.claim(found, first, clock(), through=transport_name(channel, first))
+        if rate_limited and len(taken) < len(found):
+            backlog.waiting.clear()  # the server may not be given more yet
         if not taken:
             continue
-        refusing = await server_refusals.refusing(servers)
-        handful = Handful(await load(desk, taken, clock()), servers, refusing, clock, since, marks, records)
+        refusing = await server_refusals.servers_with_refusals(servers)
+        batch = Batch(
+            await load_batch_data(desk, taken, clock()),
+            servers,
+            refusing,
+            clock,
+            claimed_at,
+            data_phase_writer,
+            accepted_writer,
+        )
         for claimed in taken:
-            unplaced.count += 1
-            task = asyncio.create_task(_one(handful, claimed, _place(servers), unplaced))
+            without_permit.count += 1
+            task = asyncio.create_task(_send_one(batch, claimed, _permit(servers), without_permit))
             sending.add(task)
             task.add_done_callback(sending.discard)
 
 
-async def _one(
-    handful: Handful, claimed: Claimed, place: AbstractAsyncContextManager[None], unplaced: "_Unplaced"
+async def _send_one(
+    batch: Batch, claimed: Claimed, permit: AbstractAsyncContextManager[None], without_permit: "_WithoutPermit"
 ) -> None:
-    """Send one message in a place that is held until its outcome is recorded: so many may be in doubt, and no more."""
-    async with place:
-        unplaced.one_less()
-        await attempt(handful, claimed)
+    """Send one message; its permit is held until the outcome is recorded, which bounds how many may be in doubt."""
+    async with permit:
+        without_permit.decrement()
+        await attempt(batch, claimed)
 
 
-def _place(servers: Sequence[NotificationServer]) -> AbstractAsyncContextManager[None]:
-    return smtp_pool.place(servers[0].name, servers[0].connections) if servers else smtp_pool.place("", CAUGHT)
+def _permit(servers: Sequence[NotificationServer]) -> AbstractAsyncContextManager[None]:
+    name, permits = (servers[0].name, servers[0].connections) if servers else ("", CATCHER_PERMITS)
+    return smtp_pool.send_permit(name, permits)
 
 
-class _Unplaced:
-    """How many claimed messages have no place yet."""
+class _WithoutPermit:
+    """Counts the claimed messages that have no permit yet."""
 
     def __init__(self) -> None:
         self.count = 0
         self._fewer = asyncio.Event()
 
-    def one_less(self) -> None:
+    def decrement(self) -> None:
         self.count -= 1
         self._fewer.set()
 
-    async def at_most(self, count: int) -> None:
-        """Wait until no more than ``count`` are without a place."""
+    async def wait_for_at_most(self, count: int) -> None:
+        """Wait until no more than ``count`` messages are without a permit."""
         while self.count > count:
             self._fewer.clear()
             await self._fewer.wait()

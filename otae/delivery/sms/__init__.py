@@ -1,1 +1,1 @@
-"""Text messages: provider APIs, carriers that take mail, and how long a message is."""
+"""Text messages: provider APIs, carriers that are reached by mail, and the length of a message."""

@@ -1,4 +1,4 @@
-"""Mobile carriers that take a mail to NUMBER@DOMAIN and send it on as a text message: rows an administrator edits."""
+"""Mobile carriers that forward a mail to NUMBER@DOMAIN as a text message; administrators edit the list."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tortoise.exceptions import IntegrityError
 
 from otae.delivery.mail.mime import MessageRefused, check_address
 from otae.delivery.phones import country_code
-from otae.delivery.transport import RefusedForGood
+from otae.delivery.transport import PermanentlyRefused
 from otae.errors import InputRefused
 from otae.outgoing import ascii_host_or_text
 from otae.store import audit
@@ -20,11 +20,11 @@ from otae.text import cleaned_line, why_refused
 
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
-#: Name for those who show rows and may not know the tables.
+#: The type of a carrier, for rooms that may not import the tables.
 CarrierRow: TypeAlias = CarrierGateway
 
-#: Carriers to begin with: name, domain, country code, prefix. Several have ended this service since.
-USUAL: Final = (
+#: Carriers of a new installation: name, domain, country code, prefix. Several have ended this service since.
+DEFAULT_CARRIERS: Final = (
     ("Alltel", "message.alltel.com", "1", ""),
     ("AT&T", "txt.att.net", "1", ""),
     ("Boost Mobile", "myboostmobile.com", "1", ""),
@@ -46,7 +46,7 @@ USUAL: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class CarrierEntry:
-    """What an administrator enters, as `CarrierGateway` has it."""
+    """What an administrator enters for a carrier; the fields are columns of `CarrierGateway`."""
 
     name: str
     domain: str
@@ -60,23 +60,23 @@ async def list_carriers() -> list[CarrierGateway]:
 
 
 async def find_carrier(name: str) -> CarrierGateway | None:
-    """Return the carrier called ``name``, None when there is none."""
+    """Return the carrier named ``name``, or None."""
     return await CarrierGateway.get_or_none(name=name)
 
 
 async def carrier_of(carrier_id: UUID) -> CarrierGateway | None:
-    """Return the carrier with this id, None when there is none."""
+    """Return the carrier with this id, or None."""
     return await CarrierGateway.get_or_none(id=carrier_id)
 
 
 async def ensure_carriers() -> None:
-    """Give a new installation the usual carriers."""
+    """Store the default carriers if there are none."""
     if not await CarrierGateway.exists():
         await _add_missing()
 
 
-async def restore_usual(*, now: datetime, actor: str) -> int:
-    """Add those of the usual carriers that are not there and return how many; the others stay as they are."""
+async def restore_defaults(*, now: datetime, actor: str) -> int:
+    """Add the missing default carriers and return how many; existing ones are not changed."""
     async with transaction():
         added = await _add_missing()
         await audit.record(actor, "carrier.restore", now=now, subject="the usual carriers", detail=str(added))
@@ -86,7 +86,7 @@ async def restore_usual(*, now: datetime, actor: str) -> int:
 async def save_carrier(
     entry: CarrierEntry, *, now: datetime, actor: str, carrier: CarrierGateway | None = None
 ) -> CarrierGateway:
-    """Change ``carrier``, or add one; InputRefused names each field that cannot be taken."""
+    """Change ``carrier``, or add one; InputRefused names each invalid field."""
     name, domain = cleaned_line(entry.name), ascii_host_or_text(entry.domain).lower()
     rules = (
         ("name", 0 < len(name) <= 100 and not why_refused(entry.name), "use 1 to 100 characters in one line"),
@@ -107,46 +107,46 @@ async def save_carrier(
         "country_code": entry.country_code.strip(),
         "prefix": entry.prefix.strip(),
     }
-    told = audit.changes({each: getattr(row, each) for each in entered}, entered)
+    changes = audit.changes({each: getattr(row, each) for each in entered}, entered)
     row.update_from_dict(entered)
     try:
         async with transaction():
             await row.save(force_create=carrier is None)
             if carrier is None:
                 await audit.record(actor, "carrier.add", now=now, subject=name, detail=domain)
-            elif told:
-                await audit.record(actor, "carrier.change", now=now, subject=name, detail=told)
+            elif changes:
+                await audit.record(actor, "carrier.change", now=now, subject=name, detail=changes)
     except IntegrityError:
         raise InputRefused({"name": "another carrier has this name"}) from None
     return row
 
 
 async def remove_carrier(carrier: CarrierGateway, *, now: datetime, actor: str) -> None:
-    """Forget a carrier; a message that would go through it waits until its server or its invitation names another."""
+    """Delete a carrier; messages that would use it wait until their server or invitation names another."""
     async with transaction():
         await CarrierGateway.filter(id=carrier.id).delete()
         await audit.record(actor, "carrier.remove", now=now, subject=carrier.name)
 
 
 def address_at(carrier: CarrierGateway, number: str) -> str:
-    """Return the mail address of ``number`` (E.164) at a carrier; RefusedForGood for one of another country."""
+    """Return the mail address of ``number`` (E.164) at a carrier; PermanentlyRefused for another country's number."""
     digits = number.removeprefix("+")
     if carrier.country_code:
         if country_code(number) != carrier.country_code:
-            raise RefusedForGood(f"the number is none of {carrier.name}'s country (+{carrier.country_code})")
+            raise PermanentlyRefused(f"the number is none of {carrier.name}'s country (+{carrier.country_code})")
         digits = digits.removeprefix(carrier.country_code)
     address = f"{carrier.prefix}{digits}@{carrier.domain}"
     try:
         check_address(address, "the address at the carrier")
     except MessageRefused as error:
-        raise RefusedForGood(str(error)) from None
+        raise PermanentlyRefused(str(error)) from None
     return address
 
 
 async def _add_missing() -> int:
     known = {row.name for row in await CarrierGateway.all().only("id", "name")}
     names = ("name", "domain", "country_code", "prefix")
-    rows = [CarrierGateway(**dict(zip(names, each, strict=True))) for each in USUAL if each[0] not in known]
+    rows = [CarrierGateway(**dict(zip(names, each, strict=True))) for each in DEFAULT_CARRIERS if each[0] not in known]
     if rows:
         await CarrierGateway.bulk_create(rows)
     return len(rows)

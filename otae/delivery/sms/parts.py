@@ -1,23 +1,23 @@
-"""How long a text message is: networks carry it in parts, in the 7-bit alphabet of GSM 03.38, else in UCS-2."""
+"""The length of a text message in parts: networks encode it in the 7-bit alphabet of GSM 03.38, else in UCS-2."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-#: The alphabet of which 160 letters fit into one message; `_EXTENSION` takes two places each.
+#: The basic GSM 03.38 alphabet; each character of `_EXTENSION` takes two places.
 _BASIC: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENSION: Final = frozenset("\f^{}\\[~]|€")
-#: Places in a message that stands alone, and in each part of a longer one, whose header takes the rest.
+#: Places in a message of one part, and in each part of a longer one, where a header takes the rest.
 GSM, GSM_PART = 160, 153
 UCS2, UCS2_PART = 70, 67
 
 
 @dataclass(frozen=True)
 class Measure:
-    """``length``: places taken; ``parts``: messages it is carried in; ``unicode``: some letter is not in GSM 03.38."""
+    """The length of a text. ``length``: in places; ``unicode``: a character is not in GSM 03.38, so it takes UCS-2."""
 
     length: int
     parts: int
@@ -25,7 +25,7 @@ class Measure:
 
 
 def measure(text: str) -> Measure:
-    """Return how long ``text`` is as a text message; an empty one has no part."""
+    """Measure ``text`` as a text message; an empty one has no parts."""
     unicode = not _BASIC.issuperset(set(text) - _EXTENSION)
     places = [_units(letter) for letter in text] if unicode else [1 + (letter in _EXTENSION) for letter in text]
     whole, part = (UCS2, UCS2_PART) if unicode else (GSM, GSM_PART)
@@ -33,8 +33,8 @@ def measure(text: str) -> Measure:
     return Measure(length, _parts(places, part) if length > whole else int(length > 0), unicode)
 
 
-def foreign(text: str) -> str:
-    """Return the letters of ``text`` that make it Unicode, each once, in their order."""
+def unicode_letters(text: str) -> str:
+    """Return the characters of ``text`` that are not in GSM 03.38, each once, in order."""
     return "".join(dict.fromkeys(letter for letter in text if letter not in _BASIC and letter not in _EXTENSION))
 
 
@@ -43,7 +43,7 @@ def _units(letter: str) -> int:
 
 
 def _parts(places: Iterable[int], most: int) -> int:
-    """Fill one part after the other; a letter of two places is never cut in two."""
+    """Return the number of parts of ``most`` places; a character of two places is never split."""
     parts, taken = 1, 0
     for wide in places:
         if taken + wide > most:

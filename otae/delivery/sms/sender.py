@@ -1,4 +1,4 @@
-"""Text messages on their way: through a provider's HTTP API, or as a mail to the recipient's carrier."""
+"""Sending text messages: through a provider's HTTP API, or as a mail to the recipient's carrier."""
 
 import json
 from dataclasses import dataclass, field
@@ -9,74 +9,74 @@ from urllib.parse import quote, quote_plus
 from otae.delivery import http_client
 from otae.delivery.mail.mime import build
 from otae.delivery.mail.smtp import smtp_transport
-from otae.delivery.mail.transcript import Conversation
+from otae.delivery.mail.transcript import Transcript
 from otae.delivery.queue import rate_limit
 from otae.delivery.sms.carriers import address_at, find_carrier
 from otae.delivery.sms.gateways import GATEWAYS, Gateway, TextMessage, Values
-from otae.delivery.texts.compose import house_sender
-from otae.delivery.transport import BeforeEnd, NotSent, NotYet, Receipt, Unreachable
+from otae.delivery.texts.compose import default_sender
+from otae.delivery.transport import BeforeEnd, NotSent, Receipt, TemporaryFailure, Unreachable
 from otae.store.desk import Desk
 from otae.store.models import NotificationServer
 
 #: Purpose of a server's sealed secrets.
-SECRETS: Final = "notification-server.secrets"  # a purpose, not a secret
-#: The kind of gateway that is no HTTP API: a mail to the recipient's carrier.
+SECRETS_PURPOSE: Final = "notification-server.secrets"  # a purpose, not a secret
+#: The gateway that sends mail to the recipient's carrier instead of calling an HTTP API.
 CARRIER: Final = "carrier"
 #: Longest text that is sent, in characters: ten parts.
-LONGEST: Final = 1530
-#: What stands where a secret stood in the words of a provider.
-BLANK: Final = "••••••"
+MAX_CHARACTERS: Final = 1530
+#: The replacement for a secret in a provider's answer.
+REDACTED: Final = "••••••"
 
 
 @dataclass(frozen=True)
 class GatewayTransport:
-    """The way out through a provider's HTTP API. ``private``: it may be in a private network, and without TLS."""
+    """Sends through a provider's HTTP API. ``private``: it may be in a private network, and without TLS."""
 
     name: str
     gateway: Gateway
     values: Values = field(repr=False)
     private: bool
-    patience: float
+    timeout: float
 
     async def send(
-        self, message: str, recipient: str, before_end: BeforeEnd, conversation: Conversation | None = None
+        self, message: str, recipient: str, before_end: BeforeEnd, transcript: Transcript | None = None
     ) -> Receipt:
-        """Hand a text over for ``recipient`` (E.164); raises NotSent's children.
+        """Send a text to ``recipient`` (E.164); raises NotSent's subclasses.
 
-        With ``conversation`` what is said is written down there.
+        ``transcript``: where request and response are recorded, if anywhere.
         """
-        request = self.gateway.request(self.values, TextMessage(recipient, message[:LONGEST]))
-        if conversation is not None:
-            _tell_request(conversation, request)
+        request = self.gateway.request(self.values, TextMessage(recipient, message[:MAX_CHARACTERS]))
+        if transcript is not None:
+            _record_request(transcript, request)
         try:
-            answer = await http_client.call(
-                request, private=self.private, patience=self.patience, before_end=before_end
+            response = await http_client.call(
+                request, private=self.private, time_limit=self.timeout, before_end=before_end
             )  # fmt: skip
-            if conversation is not None:
-                _tell_answer(conversation, answer)
-            return Receipt(self._blanked(self.gateway.judge(self.values, answer)), answer.tls)
+            if transcript is not None:
+                _record_response(transcript, response)
+            return Receipt(self._redacted(self.gateway.interpret(self.values, response)), response.tls)
         except NotSent as error:
-            raise type(error)(self._blanked(str(error))) from error
+            raise type(error)(self._redacted(str(error))) from error
 
     def secret_forms(self) -> tuple[str, ...]:
-        """Return the secrets in every form in which they travel, to be blanked."""
+        """Return the secrets in every encoding in which a request holds them, to blank them in transcripts."""
         secrets = [self.values[name] for name in self.gateway.secrets if self.values[name]]
         users = [self.values[name] for name in ("username", "account_sid", "token_id") if self.values.get(name)]
         pairs = [f"{user}:{secret}" for user in users for secret in secrets]
         written = [form for one in secrets for form in (quote(one, safe=""), quote_plus(one), json.dumps(one)[1:-1])]
         return tuple(dict.fromkeys((*secrets, *pairs, *written)))
 
-    def _blanked(self, words: str) -> str:
+    def _redacted(self, words: str) -> str:
         for secret in sorted(self.secret_forms(), key=len, reverse=True):
-            words = words.replace(secret, BLANK)
+            words = words.replace(secret, REDACTED)
         return words
 
 
 @dataclass(frozen=True)
 class CarrierTransport:
-    """The way out as a mail to the carrier of the recipient, through the mail server ``mail``.
+    """Sends a text as a mail to the recipient's carrier, through the mail server ``mail``.
 
-    ``sender``: who gets what bounces, the server's own sender when None.
+    ``sender``: the envelope sender, to which bounces are returned; that of the mail server when None.
     """
 
     desk: Desk
@@ -86,67 +86,67 @@ class CarrierTransport:
     message_id: str
     now: datetime
     sender: str | None = None
-    patience: float | None = None
+    timeout: float | None = None
 
     async def send(
-        self, message: str, recipient: str, before_end: BeforeEnd, conversation: Conversation | None = None
+        self, message: str, recipient: str, before_end: BeforeEnd, transcript: Transcript | None = None
     ) -> Receipt:
-        """Hand a text over as a mail; raises as `GatewayTransport.send`."""
+        """Send a text as a mail; as `GatewayTransport.send`."""
         if self.mail is None:
             raise Unreachable("no mail server is active, which carriers are reached by")
         carrier = await find_carrier(self.carrier)
         if carrier is None:
             raise Unreachable(f"there is no carrier {self.carrier!r}" if self.carrier else "no carrier is chosen")
         address = address_at(carrier, recipient)
-        name, _ = await house_sender(self.desk)
+        name, _ = await default_sender(self.desk)
         mail = build(
             sender=(self.mail.from_name, self.mail.from_email),
             recipient=address,
             subject=name,
-            text=message[:LONGEST],
+            text=message[:MAX_CHARACTERS],
             html=None,
             message_id=self.message_id,
             now=self.now,
         )
         if not await rate_limit.take_slot(self.mail, self.now):
-            raise NotYet("the mail server may not be given more this minute")
-        transport = smtp_transport(self.desk, self.mail, timeout=self.patience, sender=self.sender)
-        return await transport.send(mail, address, before_end, conversation)
+            raise TemporaryFailure("the mail server may not be given more this minute")
+        transport = smtp_transport(self.desk, self.mail, timeout=self.timeout, sender=self.sender)
+        return await transport.send(mail, address, before_end, transcript)
 
 
 TextTransport = GatewayTransport | CarrierTransport
 
 
-def gateway_transport(desk: Desk, server: NotificationServer, *, patience: float | None = None) -> GatewayTransport:
-    """Return the way out through the HTTP gateway ``server``; ``patience`` overrides its own timeout."""
+def gateway_transport(desk: Desk, server: NotificationServer, *, timeout: float | None = None) -> GatewayTransport:
+    """Return the transport for the HTTP gateway ``server``; ``timeout`` in seconds overrides the server's own."""
     gateway = GATEWAYS[server.gateway]
     return GatewayTransport(
         name=server.name,
         gateway=gateway,
-        values=values_of(desk, server),
+        values=gateway_values(desk, server),
         private=desk.settings.allow_private,
-        patience=patience or server.timeout,
+        timeout=timeout or server.timeout,
     )
 
 
-def values_of(desk: Desk, server: NotificationServer) -> dict[str, str]:
-    """Return what ``server`` is set up with, its secrets opened; every field of its gateway is there."""
+def gateway_values(desk: Desk, server: NotificationServer) -> dict[str, str]:
+    """Return the value of every field of ``server``'s gateway, its secrets decrypted."""
     values = {each.name: "" for each in GATEWAYS[server.gateway].fields} if server.gateway in GATEWAYS else {}
     values |= {name: str(value) for name, value in server.options.items()}
     if server.secrets_sealed is not None:
-        values |= json.loads(desk.vault.open(server.secrets_sealed, server.id, SECRETS))
+        values |= json.loads(desk.vault.open(server.secrets_sealed, server.id, SECRETS_PURPOSE))
     return values
 
 
-def _tell_request(conversation: Conversation, request: http_client.HttpRequest) -> None:
-    conversation.add(">", f"{request.method} {request.url}")
+def _record_request(transcript: Transcript, request: http_client.HttpRequest) -> None:
+    transcript.add(">", f"{request.method} {request.url}")
     for name, value in request.headers:
-        conversation.add(">", f"{name}: {value}")
-    conversation.add(">", request.content.decode("utf-8", "replace"))
+        transcript.add(">", f"{name}: {value}")
+    transcript.add(">", request.content.decode("utf-8", "replace"))
 
 
-def _tell_answer(conversation: Conversation, answer: http_client.HttpAnswer) -> None:
-    if answer.tls:
-        conversation.add("*", f"{answer.tls} agreed")
-    conversation.add("<", str(answer.status))
-    conversation.add("<", answer.text)
+def _record_response(transcript: Transcript, response: http_client.HttpResponse) -> None:
+    if response.tls:
+        transcript.add("*", f"{response.tls} agreed")
+    transcript.add("<", str(response.status))
+    transcript.add("<", response.text)

@@ -1,4 +1,4 @@
-"""SMS gateways as notification servers: what an administrator enters for one, and everything that may be wrong."""
+"""SMS gateways as notification servers: adding and changing them, and checking what was entered."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from otae.delivery import http_client, servers
 from otae.delivery.mail.mime import MessageRefused, check_header, short_line
 from otae.delivery.sms.carriers import find_carrier
 from otae.delivery.sms.gateways import GATEWAYS, Field, Gateway, Values
-from otae.delivery.sms.sender import CARRIER, SECRETS, values_of
+from otae.delivery.sms.sender import CARRIER, SECRETS_PURPOSE, gateway_values
 from otae.errors import InputRefused
 from otae.hostnames import HostRefused, ascii_url
 from otae.store import audit
@@ -25,14 +25,14 @@ from otae.text import why_refused
 from otae.words import N_
 
 KIND: Final = "sms"
-#: Titles of everything that can be chosen, by what a server keeps in `gateway`.
+#: Title of each gateway that can be chosen, by the value of a server's `gateway` column.
 TITLES: Final[Mapping[str, str]] = {
     **{name: gateway.title for name, gateway in GATEWAYS.items()},
     CARRIER: "Carrier, by mail",
 }
-#: Fields that say where a gateway's requests go.
+#: Fields that hold the address of a gateway's requests.
 ADDRESSES: Final = ("base_url", "url")
-#: What a carrier's gateway is set up with.
+#: The fields of the carrier gateway.
 CARRIER_FIELDS: Final = (
     Field("carrier", N_("Usual carrier"), N_("For invitations that name none of their own."), required=False),
 )
@@ -40,9 +40,9 @@ CARRIER_FIELDS: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class SmsEntry:
-    """What an administrator enters. ``values``: of the gateway's fields, by name; an empty secret keeps the stored one.
+    """What an administrator enters for an SMS gateway; the fields without a comment as in `servers.ServerEntry`.
 
-    The rest as in `servers.ServerEntry`.
+    ``values``: of the gateway's fields, by name; an empty secret keeps the stored one.
     """
 
     name: str
@@ -57,7 +57,7 @@ class SmsEntry:
 
 
 def fields_of(gateway: str) -> tuple[Field, ...]:
-    """Return what the gateway called so is set up with; InputRefused for one that is not known."""
+    """Return the fields of the gateway with this name; InputRefused when there is none."""
     if gateway == CARRIER:
         return CARRIER_FIELDS
     if gateway not in GATEWAYS:
@@ -66,7 +66,7 @@ def fields_of(gateway: str) -> tuple[Field, ...]:
 
 
 async def add_sms_server(desk: Desk, entry: SmsEntry, *, now: datetime, actor: str) -> NotificationServer:
-    """Store a gateway and make it active when none is; InputRefused names each field that cannot be taken."""
+    """Store a gateway and activate it when none is active; InputRefused names each invalid field."""
     row = NotificationServer(kind=KIND, name=entry.name.strip(), gateway=entry.gateway, created_at=now)
     row.update_from_dict({"host": "", "port": 0, "security": "", "from_name": "", "from_email": ""})
     row.update_from_dict(await _checked(desk, row, entry))
@@ -80,41 +80,41 @@ async def add_sms_server(desk: Desk, entry: SmsEntry, *, now: datetime, actor: s
 async def update_sms_server(
     desk: Desk, server: NotificationServer, entry: SmsEntry, *, now: datetime, actor: str
 ) -> NotificationServer:
-    """Change a gateway, whose kind stays; InputRefused names each field that cannot be taken.
+    """Change a gateway; InputRefused names each invalid field. The provider cannot be changed.
 
-    Its secrets are only ever sent to the address they were entered for: with another one they have to be entered again.
+    Secrets are only ever sent to the address they were entered for: with another address they must be entered again.
     """
     entered = await _checked(desk, server, entry)
     await servers.change_server(server, entered, now=now, actor=actor)
     return server
 
 
-def open_values(server: NotificationServer) -> dict[str, str]:
-    """Return what ``server`` is set up with and may be shown: everything but its secrets."""
+def public_values(server: NotificationServer) -> dict[str, str]:
+    """Return the values of ``server``'s fields that may be shown: all but its secrets."""
     kept = {each.name: each.default for each in fields_of(server.gateway) if not each.secret}
     return kept | {name: str(value) for name, value in server.options.items()}
 
 
 async def _checked(desk: Desk, row: NotificationServer, entry: SmsEntry) -> dict[str, object]:
-    """Return the columns that ``entry`` gives ``row``; InputRefused."""
+    """Return the columns of ``row`` that ``entry`` sets; InputRefused names each invalid field."""
     fields = fields_of(row.gateway)
-    kept = values_of(desk, row)
+    kept = gateway_values(desk, row)
     values = {each.name: _entered(each, entry.values, kept) for each in fields}
-    wrong = await _wrong_name(row, entry) | _wrong_others(entry)
-    wrong |= {each.name: words for each in fields if (words := _wrong_value(each, values[each.name]))}
+    wrong = await _name_error(row, entry) | _limit_errors(entry)
+    wrong |= {each.name: words for each in fields if (words := _value_error(each, values[each.name]))}
     if any(_origin(values.get(name, "")) != _origin(kept.get(name, "")) for name in ADDRESSES):
         again = [
             each.name for each in fields if each.secret and kept.get(each.name) and not entry.values.get(each.name)
         ]
         wrong |= dict.fromkeys(again, "enter it again: it was given for another address")
     if not wrong:
-        wrong = await _wrong_together(desk, row.gateway, values)
+        wrong = await _gateway_errors(desk, row.gateway, values)
     if wrong:
         raise InputRefused(wrong)
     secrets, stored = ({name: held[name] for name in _secrets(row) if held.get(name)} for held in (values, kept))
     sealed = row.secrets_sealed
     if secrets != stored:
-        sealed = desk.vault.seal(json.dumps(secrets).encode(), row.id, SECRETS)
+        sealed = desk.vault.seal(json.dumps(secrets).encode(), row.id, SECRETS_PURPOSE)
     return {
         "name": entry.name.strip(),
         "description": entry.description.strip(),
@@ -133,7 +133,7 @@ def _secrets(server: NotificationServer) -> list[str]:
 
 
 def _entered(each: Field, values: Mapping[str, str], kept: Values) -> str:
-    """Return the value of a field: what was entered, a stored secret, or what it is when left alone."""
+    """Return the value of a field: what was entered, else the stored secret or the default."""
     text = (values.get(each.name) or "").replace("\r\n", "\n").strip()
     if each.secret and not text:
         return kept.get(each.name, "")
@@ -145,7 +145,7 @@ def _entered(each: Field, values: Mapping[str, str], kept: Values) -> str:
     return text
 
 
-async def _wrong_name(row: NotificationServer, entry: SmsEntry) -> dict[str, str]:
+async def _name_error(row: NotificationServer, entry: SmsEntry) -> dict[str, str]:
     try:
         check_header(entry.name, "this")
     except MessageRefused as error:
@@ -156,7 +156,7 @@ async def _wrong_name(row: NotificationServer, entry: SmsEntry) -> dict[str, str
     return {"name": "another notification server has this name"} if same is not None and same.id != row.id else {}
 
 
-def _wrong_others(entry: SmsEntry) -> dict[str, str]:
+def _limit_errors(entry: SmsEntry) -> dict[str, str]:
     rules = (
         ("timeout", 5 <= entry.timeout <= 60, "use 5 to 60 seconds"),
         ("retries", 0 <= entry.retries <= 20, "use a number from 0 to 20"),
@@ -168,7 +168,7 @@ def _wrong_others(entry: SmsEntry) -> dict[str, str]:
     return {name: words for name, right, words in rules if not right}
 
 
-def _wrong_value(each: Field, text: str) -> str:
+def _value_error(each: Field, text: str) -> str:
     if not text:
         return "is missing" if each.required else ""
     if len(text) > each.longest:
@@ -181,8 +181,8 @@ def _wrong_value(each: Field, text: str) -> str:
     return "" if each.lines or not each.secret or text.isascii() else "use letters, digits and signs of ASCII"
 
 
-async def _wrong_together(desk: Desk, name: str, values: Values) -> dict[str, str]:
-    """Return what is wrong with values that each are well formed."""
+async def _gateway_errors(desk: Desk, name: str, values: Values) -> dict[str, str]:
+    """Return the errors of values that are each valid by themselves, by field."""
     if name == CARRIER:
         unknown = values["carrier"] and await find_carrier(values["carrier"]) is None
         return {"carrier": "there is no carrier with this name"} if unknown else {}
@@ -191,7 +191,7 @@ async def _wrong_together(desk: Desk, name: str, values: Values) -> dict[str, st
     wrong = gateway.check(values)
     for field_name in ADDRESSES:
         if values.get(field_name) and field_name not in wrong:
-            wrong |= _wrong_url(field_name, values[field_name], clear=private)
+            wrong |= _url_error(field_name, values[field_name], clear=private)
         if values.get(field_name) and field_name not in wrong:
             where = http_client.host_and_port(values[field_name])
             if not await outgoing.is_called(*where, private=private, loopback=private):
@@ -200,13 +200,13 @@ async def _wrong_together(desk: Desk, name: str, values: Values) -> dict[str, st
 
 
 def _origin(url: str) -> str:
-    """Return an address up to the end of its host and port."""
+    """Return scheme, host and port of a URL."""
     before, found, behind = url.partition("://")
     return f"{before}{found}{re.split(r'[/?#]', behind, maxsplit=1)[0]}".lower()
 
 
-def _wrong_url(name: str, url: str, *, clear: bool) -> dict[str, str]:
-    """Look at an address; ``clear``: whether http without TLS is allowed."""
+def _url_error(name: str, url: str, *, clear: bool) -> dict[str, str]:
+    """Return what is wrong with a URL, by field; ``clear``: http without TLS is allowed."""
     try:
         parts = urlsplit(url)
         usable = bool(parts.hostname) and (parts.port or 1) > 0

@@ -1,1 +1,1 @@
-"""What messages say: kinds, templates with macros, translations, and editing them."""
+"""The texts of messages: kinds, templates with macros, translations, and editing them."""

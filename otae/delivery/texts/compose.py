@@ -1,4 +1,4 @@
-"""From a delivery to the message itself: the template of its kind, filled with the values of its invitation."""
+"""Composing a message for a delivery: the template of its kind, filled with the values of its invitation."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,13 @@ from uuid import UUID
 from tortoise.expressions import Q
 
 from otae.delivery.mail.mime import Mail, MessageRefused, build, one_line
-from otae.delivery.server_refusals import troubles
+from otae.delivery.server_refusals import refusing_servers
 from otae.delivery.sms.parts import measure
 from otae.delivery.texts import languages
 from otae.delivery.texts.default_texts import DEFAULTS, Wording
 from otae.delivery.texts.kinds import ADMINISTRATIVE, LINKING, NEEDED, template_kind
 from otae.delivery.texts.macros import SECRET, fill
-from otae.delivery.texts.templates import default_template, said_among, said_in
+from otae.delivery.texts.templates import default_template, select_wording, wording_for
 from otae.settings import Settings
 from otae.store import properties
 from otae.store.desk import Desk
@@ -32,13 +32,13 @@ from otae.store.models import (
     TemplateTranslation,
 )
 
-#: Most parts of a text message: what is longer says nothing better.
+#: Most parts of a text message; a longer one is refused.
 MOST_PARTS: Final = 6
-#: Most characters of one value in a subject or a text message; a link and a PIN are never cut.
+#: Most characters of one value in a subject or a text message; a link and a PIN are never shortened.
 LONGEST_VALUE: Final = 100
-#: What ended an invitation stands in the newest of these.
+#: The events of which the newest says why an invitation failed.
 _FAILURES: Final = ("invitation.failed", "delivery.failed", "delivery.bounced")
-#: What a notice says of a PIN that was not delivered, before the server's words.
+#: How a notice introduces the server's words about a PIN that was not delivered.
 _PIN_NOT_SENT: Final = {
     "delivery.failed": "the message with the PIN was not sent",
     "delivery.bounced": "the message with the PIN came back",
@@ -46,24 +46,24 @@ _PIN_NOT_SENT: Final = {
 
 
 def invitation_url(settings: Settings, token: str) -> str:
-    """Return the address an invited person opens; ``token`` is the invitation token, "ep-…".
+    """Return the link of an invitation; ``token`` is the invitation token, "ep-…".
 
-    Built from PUBLIC_URL alone, never from a request.
+    It is built from PUBLIC_URL, never from a request, so that no forged Host header gets into a mail.
     """
     return f"{settings.public_url}/zdm/su?e={token}"
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What a message will say, as text. ``subject``: "" for a text message."""
+    """A message before it is sent, as text. ``subject``: "" for a text message."""
 
     subject: str
     text: str
 
 
 @dataclass(frozen=True)
-class House:
-    """What this house says of itself in every message: its name, whom to ask, its root certificate's fingerprint."""
+class Organization:
+    """What every message may say about the sender: name, support contact, and root certificate's fingerprint."""
 
     name: str
     support: str
@@ -71,40 +71,51 @@ class House:
 
 
 @dataclass(frozen=True, repr=False)
-class Material:
-    """What a few messages are made from, read once for all of them; it is dropped when they are on their way.
+class MessageData:
+    """What a batch of messages is composed from, read once for all of them and dropped with the batch.
 
-    ``templates``: by id, and by kind the default ones; ``translations``: by template and language; ``pins``: by
-    invitation and generation; ``reasons``: why invitations failed, for those a notice is about; ``trouble``: what mail
-    servers refuse; ``opened``: the PINs that messages were made with.
+    Attributes:
+        language: The server property notification.language.
+        templates: By id; the default ones by kind.
+        translations: By template and language.
+        pins: By invitation and generation.
+        reasons: Why invitations failed that a notice is about.
+        refusals: What notification servers refuse, for a notice about it.
+        opened: The PINs that were put into messages, by delivery.
     """
 
     desk: Desk
-    house: House
+    organization: Organization
     language: str
     templates: Mapping[UUID | str, NotificationTemplate]
     translations: Mapping[UUID, Mapping[str, TemplateTranslation]]
     pins: Mapping[tuple[UUID, int], Pin]
     reasons: Mapping[UUID, str]
-    trouble: str
+    refusals: str
     opened: dict[UUID, str] = field(default_factory=dict)
 
-    def blanked(self, delivery: Delivery, words: str) -> str:
-        """Return what a server said of ``delivery``, without the PIN that it may have quoted back at us."""
+    def without_pin(self, delivery: Delivery, words: str) -> str:
+        """Return a server's words about ``delivery`` without the PIN that it may have quoted."""
         pin = self.opened.get(delivery.id)
         return words.replace(pin, "…") if pin else words
 
     def mail(
         self, delivery: Delivery, invitation: Invitation, *, now: datetime, server: NotificationServer | None = None
     ) -> Mail:
-        """Return the mail of ``delivery``, from the sender of ``server``, or from this house without one.
+        """Compose the mail of ``delivery``; its Message-ID is the same at every attempt.
 
-        Its Message-ID is the same at every try. Raises MessageRefused when it cannot be built: a secret that was wiped,
-        an address or a name that may not stand in a mail. ``invitation`` comes with its person.
+        Args:
+            invitation: With its person loaded.
+            server: Gives the sender; without one it is the default sender.
+
+        Raises:
+            MessageRefused: A secret was wiped, or an address or name is not allowed in a mail.
         """
-        filled = filled_mail(*self._said(delivery, invitation))
+        filled = fill_mail(*self._wording(delivery, invitation))
         return build(
-            sender=(server.from_name, server.from_email) if server else _house_sender(self.desk, self.house.name),
+            sender=(server.from_name, server.from_email)
+            if server
+            else _default_sender(self.desk, self.organization.name),
             recipient=delivery.recipient,
             subject=filled.subject,
             text=filled.text,
@@ -114,29 +125,29 @@ class Material:
         )
 
     def sms(self, delivery: Delivery, invitation: Invitation) -> str:
-        """Return the text message of ``delivery``: one line, or several where the template has them.
+        """Compose the text message of ``delivery``, from the default text when the template has none.
 
-        The template's text message, or the default one where it has none. Raises MessageRefused for a secret that was
-        wiped, for a kind that is sent by mail alone and for a text of more than six parts.
+        Raises:
+            MessageRefused: A secret was wiped, the kind is sent by mail only, or the text has more than MOST_PARTS.
         """
-        text = filled_sms(template_kind(delivery.kind), *self._said(delivery, invitation))
+        text = fill_sms(template_kind(delivery.kind), *self._wording(delivery, invitation))
         if not text:
             raise MessageRefused(f"text message: there is none of the kind {delivery.kind}")
         if measure(text).parts > MOST_PARTS:
             raise MessageRefused(f"text message: is longer than {MOST_PARTS} parts")
         return text
 
-    def _said(self, delivery: Delivery, invitation: Invitation) -> tuple[Wording, dict[str, str]]:
-        """Return what a delivery says, in its person's language, and the values to put in."""
+    def _wording(self, delivery: Delivery, invitation: Invitation) -> tuple[Wording, dict[str, str]]:
+        """Return the wording of a delivery in its person's language, and the values to insert."""
         kind = template_kind(delivery.kind)
-        template = self.templates.get(_chosen(kind, invitation) or kind) or self.templates[kind]
-        wanted = "" if kind in ADMINISTRATIVE else language_of(invitation)
-        said, language = said_among(template, self.translations.get(template.id, {}), wanted, self.language)
-        values = values_among(self.house, invitation, invitation.person, language)
-        return said, values | self._further(kind, delivery, invitation)
+        template = self.templates.get(_chosen_template(kind, invitation) or kind) or self.templates[kind]
+        requested = "" if kind in ADMINISTRATIVE else language_of(invitation)
+        wording, language = select_wording(template, self.translations.get(template.id, {}), requested, self.language)
+        values = macro_values_from(self.organization, invitation, invitation.person, language)
+        return wording, values | self._special_values(kind, delivery, invitation)
 
-    def _further(self, kind: str, delivery: Delivery, invitation: Invitation) -> dict[str, str]:
-        """Return what only this kind of message knows."""
+    def _special_values(self, kind: str, delivery: Delivery, invitation: Invitation) -> dict[str, str]:
+        """Return the values that only messages of this kind have."""
         if kind in LINKING:
             return {"enrollment.url": invitation_url(self.desk.settings, _invitation_token(self.desk, invitation))}
         if kind == "pin":
@@ -150,14 +161,14 @@ class Material:
             return {"invitation.page": page, "failure.reason": self.reasons.get(invitation.id, "")}
         if kind == "trouble":
             page = f"{self.desk.settings.public_url}/admin/notification-servers"
-            return {"failure.page": page, "failure.reason": self.trouble}
+            return {"failure.page": page, "failure.reason": self.refusals}
         return {}
 
 
-async def gather(desk: Desk, messages: Sequence[tuple[Delivery, Invitation]], now: datetime) -> Material:
-    """Read what ``messages`` are made from; their number does not matter for how often the database is asked."""
+async def load_message_data(desk: Desk, messages: Sequence[tuple[Delivery, Invitation]], now: datetime) -> MessageData:
+    """Read what ``messages`` are composed from, by a number of queries that does not grow with them."""
     kinds = {template_kind(delivery.kind) for delivery, _ in messages}
-    chosen = {_chosen(template_kind(delivery.kind), invitation) for delivery, invitation in messages} - {None}
+    chosen = {_chosen_template(template_kind(delivery.kind), invitation) for delivery, invitation in messages} - {None}
     rows = await NotificationTemplate.filter(Q(id__in=list(chosen)) | Q(kind__in=list(kinds), system=True))
     templates: dict[UUID | str, NotificationTemplate] = {row.id: row for row in rows}
     templates |= {row.kind: row for row in rows if row.system}
@@ -167,20 +178,20 @@ async def gather(desk: Desk, messages: Sequence[tuple[Delivery, Invitation]], no
         translations.setdefault(translation.template_id, {})[translation.language] = translation
     carrying = [delivery.invitation_id for delivery, _ in messages if delivery.kind == "pin"]
     pins = await Pin.filter(invitation_id__in=carrying) if carrying else []
-    return Material(
+    return MessageData(
         desk=desk,
-        house=await house(),
+        organization=await load_organization(),
         language=await properties.word("notification.language") if translations else "",
         templates=templates,
         translations=translations,
         pins={(pin.invitation_id, pin.generation): pin for pin in pins},
-        trouble=await _trouble(messages, now),
-        reasons={each.id: await _reason(each) for delivery, each in messages if delivery.kind == "notice"},
+        refusals=await _refusals_text(messages, now),
+        reasons={each.id: await _failure_reason(each) for delivery, each in messages if delivery.kind == "notice"},
     )
 
 
-def _chosen(kind: str, invitation: Invitation) -> UUID | None:
-    """Return the template that an invitation names for messages of ``kind``."""
+def _chosen_template(kind: str, invitation: Invitation) -> UUID | None:
+    """Return the id of the template that an invitation names for ``kind``, or None."""
     return {
         "url": invitation.url_template_id,
         "pin": invitation.pin_template_id,
@@ -188,106 +199,108 @@ def _chosen(kind: str, invitation: Invitation) -> UUID | None:
     }.get(kind)
 
 
-def filled_mail(said: Wording, values: Mapping[str, str]) -> Wording:
-    """Return what a mail says with ``values`` put in; a paragraph that became empty leaves no gap in the text."""
+def fill_mail(wording: Wording, values: Mapping[str, str]) -> Wording:
+    """Return a mail with ``values`` inserted; a paragraph that becomes empty leaves no gap in the text."""
     return Wording(
-        subject=fill(said.subject, _cut(values)),
-        text=re.sub(r"\n{3,}", "\n\n", fill(said.text, values)),
-        html=fill(said.html, values, escape=True),
+        subject=fill(wording.subject, _shortened(values)),
+        text=re.sub(r"\n{3,}", "\n\n", fill(wording.text, values)),
+        html=fill(wording.html, values, escape=True),
     )
 
 
-def filled_sms(kind: str, said: Wording, values: Mapping[str, str]) -> str:
-    """Return what a text message of ``kind`` says; "" for a kind that has none."""
-    return fill(said.sms or DEFAULTS[kind].sms, _cut(values)).strip()
+def fill_sms(kind: str, wording: Wording, values: Mapping[str, str]) -> str:
+    """Return a text message with ``values`` inserted; "" for a kind without one."""
+    return fill(wording.sms or DEFAULTS[kind].sms, _shortened(values)).strip()
 
 
-def _cut(values: Mapping[str, str]) -> dict[str, str]:
-    """Shorten what somebody entered to what a subject or a text message has room for."""
+def _shortened(values: Mapping[str, str]) -> dict[str, str]:
+    """Shorten values to LONGEST_VALUE, except the secrets."""
     return {
         name: value if name in SECRET or len(value) <= LONGEST_VALUE else f"{value[: LONGEST_VALUE - 1]}…"
         for name, value in values.items()
     }
 
 
-async def house_sender(desk: Desk) -> tuple[str, str]:
-    """Return name and address that mail comes from while there is no notification server."""
-    return _house_sender(desk, await properties.word("organization.name"))
+async def default_sender(desk: Desk) -> tuple[str, str]:
+    """Return sender name and address of mail while there is no notification server."""
+    return _default_sender(desk, await properties.word("organization.name"))
 
 
-def _house_sender(desk: Desk, name: str) -> tuple[str, str]:
+def _default_sender(desk: Desk, name: str) -> tuple[str, str]:
     return name, f"enrollment@{desk.settings.public_host}"
 
 
 async def preview(desk: Desk, invitation: Invitation, kind: str, *, channel: str = "mail") -> Preview:
-    """Return what a message of ``kind`` ("url", "pin" or "confirmation") will say, link and PIN left open.
+    """Return what a message of ``kind`` ("url", "pin" or "confirmation") will say, without link and PIN.
 
     ``invitation`` need not be stored; its person must be set.
     """
     hidden = {"enrollment.url": invitation_url(desk.settings, "ep-…"), "enrollment.pin": "••••••••"}
-    chosen = _chosen(kind, invitation)
+    chosen = _chosen_template(kind, invitation)
     template = await NotificationTemplate.get_or_none(id=chosen) if chosen else None
-    said, language = await said_in(template or await default_template(kind), language_of(invitation))
-    values = await values_of(invitation, invitation.person, language) | hidden
+    wording, language = await wording_for(template or await default_template(kind), language_of(invitation))
+    values = await macro_values(invitation, invitation.person, language) | hidden
     if channel == "sms":
-        return Preview("", filled_sms(kind, said, values))
-    filled = filled_mail(said, values)
+        return Preview("", fill_sms(kind, wording, values))
+    filled = fill_mail(wording, values)
     return Preview(filled.subject, filled.text)
 
 
 def language_of(invitation: Invitation) -> str:
-    """Return the language of who is invited, as it was then, else as it is now; "" when it is not known."""
+    """Return the language of the invited person, as stored with the invitation or else now; "" when not known."""
     return invitation.language or invitation.person.language
 
 
-async def values_of(invitation: Invitation, person: Person, language: str) -> dict[str, str]:
-    """Return the value of every macro but the secrets and what a notice knows, as a message in ``language`` says it.
+async def macro_values(invitation: Invitation, person: Person, language: str) -> dict[str, str]:
+    """Return the values of the macros that every message has, in ``language``.
 
-    Name and addresses are the invitation's, as they were when it was made, else the person's as they are; each value
-    is one line (see `one_line`). Neither need be stored.
+    Secrets and the values of single kinds are not among them. Name and addresses are those stored with the invitation,
+    else the person's present ones; each value is one line (see `one_line`). Neither row need be stored.
     """
-    return values_among(await house(), invitation, person, language)
+    return macro_values_from(await load_organization(), invitation, person, language)
 
 
-async def house() -> House:
-    """Return what this house says of itself."""
+async def load_organization() -> Organization:
+    """Read the organization's name, support contact and root fingerprint."""
     words = await properties.read_some("organization.name", "support.contact")
-    return House(str(words["organization.name"]), str(words["support.contact"]), await root_fingerprint())
+    return Organization(str(words["organization.name"]), str(words["support.contact"]), await root_fingerprint())
 
 
-def values_among(house: House, invitation: Invitation, person: Person, language: str) -> dict[str, str]:
-    """Return what `values_of` does."""
+def macro_values_from(
+    organization: Organization, invitation: Invitation, person: Person, language: str
+) -> dict[str, str]:
+    """As `macro_values`, for an organization that was read before."""
     values = {
-        "enrollment.expires": languages.put_end(invitation.valid_until, language),
-        "enrollment.mode": languages.signs_in_with(invitation.mode, language),
+        "enrollment.expires": languages.format_expiry(invitation.valid_until, language),
+        "enrollment.mode": languages.sign_in_words(invitation.mode, language),
         "user.displayname": invitation.display_name or person.display_name or person.name,
         "user.loginname": person.name,
         "user.mail": invitation.email or person.email or "",
         "user.phone": invitation.phone or person.phone or "",
         "invitation.note": invitation.note,
-        "server.name": house.name,
-        "support.contact": house.support,
-        "root.fingerprint": house.fingerprint,
+        "server.name": organization.name,
+        "support.contact": organization.support,
+        "root.fingerprint": organization.fingerprint,
     }
     return {name: one_line(value) for name, value in values.items()}
 
 
 def invitation_page(settings: Settings, invitation: Invitation) -> str:
-    """Return the console's page of an invitation."""
+    """Return the URL of an invitation's page in the console."""
     return f"{settings.public_url}/admin/invitations/{invitation.id}"
 
 
-async def _trouble(messages: Sequence[tuple[Delivery, Invitation]], now: datetime) -> str:
-    """Return what servers refuse, for a notice about it among ``messages``."""
+async def _refusals_text(messages: Sequence[tuple[Delivery, Invitation]], now: datetime) -> str:
+    """Return what servers refuse, if there is a notice about it among ``messages``, else ""."""
     if all(delivery.kind != "trouble" for delivery, _ in messages):
         return ""
-    return one_line("; ".join(f"{each.server.name}: {each.words}" for each in await troubles(now)))
+    return one_line("; ".join(f"{each.server.name}: {each.words}" for each in await refusing_servers(now)))
 
 
-async def _reason(invitation: Invitation) -> str:
-    """Return why an invitation failed, as its timeline says it; a message of another kind is no reason."""
-    told = Q(kind="invitation.failed") | Q(*(Q(detail__startswith=f"{kind}: ") for kind in NEEDED), join_type="OR")
-    event = await Event.filter(told, invitation_id=invitation.id, kind__in=_FAILURES).order_by("-id").first()
+async def _failure_reason(invitation: Invitation) -> str:
+    """Return why an invitation failed, from its timeline; only messages of the kinds NEEDED count."""
+    relevant = Q(kind="invitation.failed") | Q(*(Q(detail__startswith=f"{kind}: ") for kind in NEEDED), join_type="OR")
+    event = await Event.filter(relevant, invitation_id=invitation.id, kind__in=_FAILURES).order_by("-id").first()
     if event is None or event.kind == "invitation.failed":
         return one_line(event.detail) if event else ""
     kind, _, words = event.detail.partition(": ")

@@ -1,4 +1,4 @@
-"""What the messages say until an administrator says it differently: as text, as HTML and as a text message."""
+"""The default texts of messages in English: as text, as HTML and as a text message."""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -20,7 +20,7 @@ DEFAULT_NAMES: Final = {
 
 @dataclass(frozen=True)
 class Wording:
-    """What a message says, with its macros: ``text`` and ``html`` are the same mail twice, ``sms`` a text message."""
+    """The texts of a message, with macros: ``text`` and ``html`` of the same mail, and ``sms`` of the text message."""
 
     subject: str
     text: str
@@ -29,7 +29,7 @@ class Wording:
 
     @classmethod
     def of(cls, subject: str, text: str, html: str, sms: str = "") -> Self:
-        """Return what a browser sent, its line ends made LF."""
+        """Return the wording that a browser sent, with line ends as LF."""
         return cls(subject.strip(), _lines(text), _lines(html), _lines(sms).strip())
 
 
@@ -209,7 +209,7 @@ def _to_administrator(title: str, body: str) -> str:
     return _framed(title, body, "", "You get this message because you sent the invitation.")
 
 
-#: Kind → what its default template says.
+#: Kind → the wording of its default template.
 DEFAULTS: Final = {
     "url": Wording(
         "${server.name}: enroll your Mac",

@@ -1,12 +1,12 @@
-"""The languages in which people may be written to, and what the product itself says in a message of each."""
+"""The languages of messages, and the translations of the values that macros insert."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-#: The language that a template's own text counts as; translations stand beside it.
+#: The language of a template's own text.
 MAIN: Final = "en"
-#: BCP 47 tag → how the language calls itself.
+#: BCP 47 tag → the name of the language in itself.
 LANGUAGES: Final[Mapping[str, str]] = {
     "ar": "العربية",
     "bg": "Български",
@@ -60,9 +60,9 @@ LANGUAGES: Final[Mapping[str, str]] = {
     "zh-Hans": "简体中文",
     "zh-Hant": "繁體中文",
 }
-_FROM_RIGHT: Final = frozenset({"ar", "fa", "he", "ur"})
+_RIGHT_TO_LEFT: Final = frozenset({"ar", "fa", "he", "ur"})
 
-#: What a person signs in with, by enrollment mode, in the languages the product says it in.
+#: Language → enrollment mode → what a person signs in with.
 _SIGNS_IN_WITH: Final[Mapping[str, Mapping[str, str]]] = {
     "en": {
         "username_password": "your user name and password",
@@ -102,7 +102,7 @@ _SIGNS_IN_WITH: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 
-#: What stands for the end of an invitation that has none.
+#: Language → the expiry of an invitation that never expires.
 _UNTIL_USED: Final[Mapping[str, str]] = {
     "en": "it has been used",
     "de": "zur Benutzung",
@@ -116,23 +116,23 @@ def base_of(tag: str) -> str:
     return tag.partition("-")[0]
 
 
-def wanted(*tags: str) -> list[str]:
-    """Return what to look for, in order: each of ``tags`` that is not empty, then its base language."""
+def with_fallbacks(*tags: str) -> list[str]:
+    """Return the languages to try, in order: each of ``tags`` that is not empty, followed by its base language."""
     return list(dict.fromkeys(each for tag in tags if tag for each in (tag, base_of(tag))))
 
 
 def direction(tag: str) -> str:
     """Return "rtl" for a language written from the right, else "ltr"."""
-    return "rtl" if base_of(tag) in _FROM_RIGHT else "ltr"
+    return "rtl" if base_of(tag) in _RIGHT_TO_LEFT else "ltr"
 
 
-def signs_in_with(mode: str, tag: str) -> str:
-    """Return what a person signs in with, in that language or English; a mode not known is named as it is stored."""
+def sign_in_words(mode: str, tag: str) -> str:
+    """Return what a person signs in with in ``mode``, in the language of ``tag`` or in English."""
     return _SIGNS_IN_WITH.get(base_of(tag), _SIGNS_IN_WITH[MAIN]).get(mode, mode)
 
 
-def put_end(end: datetime | None, tag: str) -> str:
-    """Return until when an invitation works: a time in UTC, in words in English and in digits elsewhere."""
+def format_expiry(end: datetime | None, tag: str) -> str:
+    """Return an expiry as text: in UTC, the month as a word in English and as digits elsewhere."""
     if end is None:
         return _UNTIL_USED.get(base_of(tag), _UNTIL_USED[MAIN])
     return f"{end:%-d %B %Y, %H:%M} UTC" if base_of(tag) == MAIN else f"{end:%Y-%m-%d %H:%M} UTC"

@@ -1,9 +1,9 @@
-"""``${…}`` macros: the only thing that admin-edited text may hold besides itself.
+"""``${…}`` macros: the placeholders of message templates.
 
-``${user.displayname}``; with what stands there when the value is empty, ``${user.phone 'none'}`` (a quote in it is
-written twice); and the first of several that is not empty, ``${firstnotnull(user.displayname,user.loginname)}``, which
-may have a default as well. One scan, left to right; what a macro puts in is never looked at again, so no value can
-bring in another macro. There is no expression, no filter and no attribute access, hence nothing to execute.
+``${user.displayname}`` is a value; ``${user.phone 'none'}`` has a default for an empty value (a quote in it is
+doubled); ``${firstnotnull(user.displayname,user.loginname)}`` is the first value that is not empty, and may have a
+default, too. Text is scanned once, left to right: inserted values are not scanned again, so that no value can bring
+in a macro. There are no expressions, filters or attributes, hence nothing to execute.
 """
 
 import html
@@ -18,7 +18,7 @@ from otae.text import why_refused
 _EVERYWHERE = frozenset(KINDS)
 _LINKING = frozenset(LINKING)
 _NOTICE = frozenset({"notice"})
-#: Name of each macro and the kinds of message that know its value.
+#: Name of each macro → the kinds of message in which it has a value.
 MACROS: Mapping[str, frozenset[str]] = {
     "enrollment.url": _LINKING,
     "enrollment.pin": frozenset({"pin"}),
@@ -36,14 +36,14 @@ MACROS: Mapping[str, frozenset[str]] = {
     "root.fingerprint": _EVERYWHERE,
     "support.contact": _EVERYWHERE,
 }
-#: Never in a subject: subjects show on locked screens and in the logs of every mail server on the way.
+#: Macros not allowed in a subject: subjects show on locked screens and in the logs of mail servers.
 SECRET = frozenset({"enrollment.url", "enrollment.pin"})
 #: Most bytes of one text, in UTF-8.
-LONGEST = 64 * 1024
-#: Most characters of a text message, before values are put in.
-LONGEST_SMS = 1000
-#: Most macros in one text: what it becomes stays bounded however long the values are.
-MOST = 200
+MAX_BYTES = 64 * 1024
+#: Most characters of a text message, before values are inserted.
+MAX_SMS = 1000
+#: Most macros in one text, so that the filled text stays bounded.
+MAX_MACROS = 200
 
 _MACRO = re.compile(r"\$\{([^{}]*)\}")
 _NAME = r"[a-z]+\.[a-z]+"
@@ -51,22 +51,25 @@ _GRAMMAR = re.compile(
     rf"\s*(?:(?P<name>{_NAME})|firstnotnull\(\s*(?P<names>{_NAME}(?:\s*,\s*{_NAME})*)\s*\))"
     r"(?:\s+'(?P<default>(?:[^'{}]|'')*)')?\s*"
 )
-#: What a macro looks like that was meant to be one, for the name in a refusal.
-_MEANT = re.compile(r"\s*([A-Za-z0-9_.]+)\s*")
+#: Matches the name in an invalid macro, to quote it in the refusal.
+_INTENDED = re.compile(r"\s*([A-Za-z0-9_.]+)\s*")
 
 
 @dataclass(frozen=True)
 class Macro:
-    """One macro as it is written: the first of ``names`` that has a value, else ``default``."""
+    """A parsed macro: the first of ``names`` with a value, else ``default``."""
 
     names: tuple[str, ...]
     default: str
 
 
 def fill(text: str, values: Mapping[str, str], *, escape: bool = False) -> str:
-    """Return ``text`` with each macro replaced, HTML-escaped where ``escape``.
+    """Return ``text`` with each macro replaced by its value.
 
-    What is no macro, or names one that ``values`` does not hold, stays as it is written.
+    Invalid macros, and those without an entry in ``values``, are left as they are.
+
+    Args:
+        escape: HTML-escape the values.
     """
 
     def put(match: re.Match[str]) -> str:
@@ -80,14 +83,17 @@ def fill(text: str, values: Mapping[str, str], *, escape: bool = False) -> str:
 
 
 def check_template(kind: str, *, subject: str, text: str, html: str, sms: str = "") -> None:
-    """Refuse a template that could not be sent as it is written: InputRefused names field, macro, line and column.
+    """Check a template of ``kind``.
 
-    A text message may be left empty: the default one is sent then.
+    ``sms`` may be empty: the default text message is sent then.
+
+    Raises:
+        InputRefused: Names each invalid field, with macro, line and column.
     """
     if kind not in KINDS:
         raise InputRefused({"kind": f"choose {', '.join(KINDS[:-1])} or {KINDS[-1]}"})
     parts = {"subject": subject, "text": text, "html": html} | ({"sms": sms} if sms else {})
-    fields = {name: wrong for name, value in parts.items() if (wrong := _wrong(kind, name, value))}
+    fields = {name: wrong for name, value in parts.items() if (wrong := _text_error(kind, name, value))}
     if fields:
         raise InputRefused(fields)
 
@@ -100,55 +106,55 @@ def _read(inside: str) -> Macro | None:
     return Macro(tuple(name.strip() for name in names), (match["default"] or "").replace("''", "'"))
 
 
-def _wrong(kind: str, field: str, value: str) -> str | None:
+def _text_error(kind: str, field: str, value: str) -> str | None:
     if not value.strip():
         return "is missing"
     if field == "subject" and (len(value) > 300 or why_refused(value)):
         return "use one line of at most 300 characters"
-    if len(value.encode("utf-8", "surrogatepass")) > LONGEST:
+    if len(value.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         return "is longer than 64 KiB"
-    if field == "sms" and len(value) > LONGEST_SMS:
-        return f"is longer than {LONGEST_SMS} characters"
-    return _wrong_macro(kind, field, value) or _unsaid(kind, field, value)
+    if field == "sms" and len(value) > MAX_SMS:
+        return f"is longer than {MAX_SMS} characters"
+    return _macro_error(kind, field, value) or _missing_macro(kind, field, value)
 
 
-def _unsaid(kind: str, field: str, value: str) -> str | None:
-    if field != "subject" and (needed := _needed(kind)) and not _says(needed, value):
+def _missing_macro(kind: str, field: str, value: str) -> str | None:
+    if field != "subject" and (needed := _required_macro(kind)) and not _contains(needed, value):
         return f"does not say ${{{needed}}}"
     return None
 
 
-def _needed(kind: str) -> str:
-    """Return the macro without which a message of ``kind`` is of no use."""
+def _required_macro(kind: str) -> str:
+    """Return the macro that a message of ``kind`` must hold, "" for none."""
     return "enrollment.pin" if kind == "pin" else "enrollment.url" if kind in LINKING else ""
 
 
-def _says(name: str, text: str) -> bool:
+def _contains(name: str, text: str) -> bool:
     return any(macro.names == (name,) for match in _MACRO.finditer(text) if (macro := _read(match[1])))
 
 
-def _wrong_macro(kind: str, field: str, text: str) -> str | None:
+def _macro_error(kind: str, field: str, text: str) -> str | None:
     starts = [match.start() for match in re.finditer(r"\$\{", text)]
-    if len(starts) > MOST:
-        return f"holds more than {MOST} macros"
+    if len(starts) > MAX_MACROS:
+        return f"holds more than {MAX_MACROS} macros"
     for start in starts:
         line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
-        if wrong := _refusal(kind, field, _MACRO.match(text, start), f"at line {line}, column {column}"):
+        if wrong := _syntax_error(kind, field, _MACRO.match(text, start), f"at line {line}, column {column}"):
             return wrong
     return None
 
 
-def _refusal(kind: str, field: str, match: re.Match[str] | None, where: str) -> str | None:
+def _syntax_error(kind: str, field: str, match: re.Match[str] | None, where: str) -> str | None:
     if match is None:
         return f"the macro {where} has no end: write }} after its name"
     if macro := _read(match[1]):
-        return next(filter(None, (_unfit(kind, field, name, where) for name in macro.names)), None)
-    if meant := _MEANT.fullmatch(match[1]):
+        return next(filter(None, (_name_error(kind, field, name, where) for name in macro.names)), None)
+    if meant := _INTENDED.fullmatch(match[1]):
         return f"${{{meant[1][:40]}}} {where} is not known"
     return f"the macro {where} cannot be read: write ${{user.phone}} or ${{user.phone 'none'}}"
 
 
-def _unfit(kind: str, field: str, name: str, where: str) -> str | None:
+def _name_error(kind: str, field: str, name: str, where: str) -> str | None:
     if name not in MACROS:
         return f"${{{name[:40]}}} {where} is not known"
     if kind not in MACROS[name]:

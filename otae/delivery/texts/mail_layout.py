@@ -1,7 +1,7 @@
-"""How a mail of the product looks as HTML, whatever it says.
+"""The HTML layout of the default mails.
 
-No style sheet is honoured by every mail reader, so each element carries its own style; the colours hold on light and
-on dark.
+Not every mail program supports style sheets, so each element has a style attribute; the colours work on light and dark
+backgrounds.
 """
 
 from typing import Final
@@ -31,7 +31,7 @@ style="max-width:560px;width:100%;table-layout:fixed">
 </html>
 """
 
-#: Short names for what the bodies repeat.
+#: Placeholders for repeated parts of the bodies.
 _PARTS: Final = {
     "@NOTE@": '<p style="margin:0 0 16px;white-space:pre-line">${invitation.note}</p>',
     "@BUTTON@": """<p style="margin:24px 0"><a href="${enrollment.url}" style="display:inline-block;padding:12px 28px;\
@@ -56,11 +56,15 @@ def page(
     language: str = "en",
     direction: str = "",
 ) -> str:
-    """Return a mail as HTML from what it says. ``greeting``: "" for none; ``button``: its words, and what if it fails.
+    """Return a mail as HTML.
 
-    ``body`` may hold the short names above.
+    Args:
+        body: May hold the placeholders above.
+        greeting: "" for none.
+        button: Its label, and the sentence for when it does not work.
+        direction: "rtl", or "" for left to right.
     """
-    said = {
+    values = {
         "@TITLE@": title,
         "@LANGUAGE@": language,
         "@DIRECTION@": f' dir="{direction}"' if direction else "",
@@ -71,7 +75,7 @@ def page(
         "@PRESS@": button[0],
         "@UNPRESSED@": button[1],
     }
-    made = _FRAME
-    for short, long in said.items():
-        made = made.replace(short, long)
-    return made.replace("@P@", _PARTS["@P@"])
+    html = _FRAME
+    for short, long in values.items():
+        html = html.replace(short, long)
+    return html.replace("@P@", _PARTS["@P@"])

@@ -1,4 +1,4 @@
-"""Which texts the product itself has ever shipped: a template that says one of them was edited by nobody."""
+"""Fingerprints of every default text that a release has shipped: a template with one of them was never edited."""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,8 +6,8 @@ from typing import Final
 
 from otae.delivery.texts.default_texts import DEFAULTS, Wording
 
-#: Kind → the fingerprints of what its default mail has said, oldest first. Whoever changes a default text adds its
-#: fingerprint and keeps the others: `fingerprint` tells it, and a house test asks for it.
+#: Kind → the fingerprints of its default mails, oldest first. A change of a default text adds its fingerprint, as
+#: `fingerprint` returns it, and keeps the others; a test checks that it is there.
 MAILS: Final[Mapping[str, tuple[str, ...]]] = {
     "url": ("51c8cfdc41f0728ca22ef9551192c261", "181f084f227ffce51a2f5fb8b7c283f7"),
     "pin": ("b312e4729717f5c9787055e3e5b73e5c", "b03b1f9fa8799b71fd27f053045433a9"),
@@ -30,17 +30,17 @@ TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def was_shipped(kind: str, wording: Wording) -> bool:
-    """Tell whether the product has ever said ``wording`` by default in English; one without a text message counts."""
+    """Return whether ``wording`` is or was the English default of ``kind``, even if it has no text message."""
     texts = {"", DEFAULTS[kind].sms} if kind in DEFAULTS else {""}
-    said = wording.sms in texts or fingerprint(wording.sms) in TEXTS.get(kind, ())
-    return said and (wording == DEFAULTS.get(kind) or mail_fingerprint(wording) in MAILS.get(kind, ()))
+    sms_shipped = wording.sms in texts or fingerprint(wording.sms) in TEXTS.get(kind, ())
+    return sms_shipped and (wording == DEFAULTS.get(kind) or mail_fingerprint(wording) in MAILS.get(kind, ()))
 
 
 def mail_fingerprint(wording: Wording) -> str:
-    """Return the fingerprint of the mail of a wording."""
+    """Return the fingerprint of a wording's subject, text and HTML."""
     return fingerprint(wording.subject, wording.text, wording.html)
 
 
 def fingerprint(*parts: str) -> str:
-    """Return a fingerprint of texts in their order."""
+    """Return a fingerprint of texts: 128 bits of SHA-256 in hexadecimal digits."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Changing what the messages say."""
+"""Editing templates and their translations."""
 
 import re
 from dataclasses import asdict, replace
@@ -11,7 +11,7 @@ from otae.delivery.texts.default_texts import DEFAULTS, Wording
 from otae.delivery.texts.kinds import CHOSEN
 from otae.delivery.texts.languages import LANGUAGES, direction
 from otae.delivery.texts.macros import MACROS, SECRET, check_template
-from otae.delivery.texts.templates import Words, shipped, translations, wording_of
+from otae.delivery.texts.templates import TextRow, shipped_languages, translations, wording_of
 from otae.delivery.texts.translations import default_in
 from otae.errors import InputRefused
 from otae.store import audit
@@ -19,21 +19,18 @@ from otae.store.database import transaction
 from otae.store.models import NotificationTemplate, TemplateTranslation
 from otae.text import cleaned_line, why_refused
 
-#: What no mail may hold, and no database would keep: control characters other than tab and line feed.
+#: Control characters other than tab and line feed: not allowed in mails, nor stored by every database.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 GONE = "this template does not exist any more"
 
 
 async def template_of(template_id: UUID) -> NotificationTemplate | None:
-    """Return the template with this id, None when there is none."""
+    """Return the template with this id, or None."""
     return await NotificationTemplate.get_or_none(id=template_id)
 
 
 def check_wording(kind: str, wording: Wording) -> None:
-    """Raise InputRefused when a message of ``kind`` could not be sent as it is written.
-
-    Its fields: "subject", "text", "html", "sms".
-    """
+    """Raise InputRefused ("subject", "text", "html", "sms") when a message of ``kind`` cannot have this wording."""
     check_template(kind, **asdict(wording))
     texts = {"text": wording.text, "html": wording.html, "sms": wording.sms}
     if fields := {name: "holds a control character" for name, value in texts.items() if _CONTROL.search(value)}:
@@ -43,37 +40,37 @@ def check_wording(kind: str, wording: Wording) -> None:
 async def reword(
     template: NotificationTemplate, wording: Wording, *, now: datetime, actor: str, language: str = ""
 ) -> None:
-    """Let ``template``, or its translation into ``language``, say this from now on, audited.
+    """Change the wording of ``template``, or of its translation into ``language``; audited.
 
-    Raises InputRefused ("subject", "text", "html", "sms") naming the macro and its position when a message could not
-    be sent as it is written, and ("") when there is no such template or translation.
+    Raises InputRefused as `check_wording` (naming the macro and its position), and ("") when there is no such template
+    or translation.
     """
     check_wording(template.kind, wording)
-    said = asdict(wording)
+    columns = asdict(wording)
     async with transaction():
         if language:
             rows = TemplateTranslation.filter(template_id=template.id, language=language)
-            before = await rows.values(*said)
+            before = await rows.values(*columns)
             changed = await rows.update(**asdict(wording))
-            if not changed and language in shipped(template) and await _still(template):
+            if not changed and language in shipped_languages(template) and await _exists(template):
                 await _new_translation(template, language, wording).save(force_create=True)
                 changed = 1
         else:
             own = NotificationTemplate.filter(id=template.id)
-            before = await own.values(*said)
-            changed = await own.update(**said)
+            before = await own.values(*columns)
+            changed = await own.update(**columns)
         if not changed:
             raise InputRefused({"": GONE})
-        parts = [name for name, text in said.items() if not before or before[0][name] != text]
+        parts = [name for name, text in columns.items() if not before or before[0][name] != text]
         if parts:
-            told = ", ".join([*([language] if language else []), *parts])
-            await audit.record(actor, "template.changed", now=now, subject=template.name, detail=told)
+            detail = ", ".join([*([language] if language else []), *parts])
+            await audit.record(actor, "template.changed", now=now, subject=template.name, detail=detail)
 
 
 async def translate(template: NotificationTemplate, language: str, *, now: datetime, actor: str) -> TemplateTranslation:
-    """Give ``template`` words for one more language; audited. InputRefused ("language").
+    """Add a translation of ``template``; audited. InputRefused ("language") when it exists or the language is unknown.
 
-    At first they are what the product says by default in that language, else the template's own.
+    It begins as the default wording in that language, else as a copy of the template's own.
     """
     if language not in LANGUAGES:
         raise InputRefused({"language": "choose a language from the list"})
@@ -92,7 +89,7 @@ async def translate(template: NotificationTemplate, language: str, *, now: datet
 
 
 async def drop_translation(template: NotificationTemplate, language: str, *, now: datetime, actor: str) -> None:
-    """Forget the words of ``template`` in ``language``, audited; InputRefused ("") when there are none."""
+    """Delete the translation of ``template`` into ``language``, audited; InputRefused ("") when there is none."""
     async with transaction():
         if not await TemplateTranslation.filter(template_id=template.id, language=language).delete():
             raise InputRefused({"": GONE})
@@ -100,27 +97,27 @@ async def drop_translation(template: NotificationTemplate, language: str, *, now
 
 
 async def clone(template: NotificationTemplate, name: str, *, now: datetime, actor: str) -> NotificationTemplate:
-    """Store what ``template`` says, in every language, a second time under another name; audited.
+    """Copy ``template``, in every language, under another name; audited.
 
-    Raises InputRefused ("name"), and ("") for a kind that no invitation can name a template of.
+    Raises InputRefused ("name"), and ("") for a kind of which an invitation cannot choose the template.
     """
     if template.kind not in CHOSEN:
         raise InputRefused({"": "messages of this kind always use the template of the system"})
     name = await _free_name(name)
     copy = NotificationTemplate(kind=template.kind, name=name, **asdict(wording_of(template)))
-    spoken = {tag: said for tag in shipped(template) if (said := default_in(template.kind, tag))}
-    spoken |= {row.language: wording_of(row) for row in await translations(template.id)}
+    wordings = {tag: default for tag in shipped_languages(template) if (default := default_in(template.kind, tag))}
+    wordings |= {row.language: wording_of(row) for row in await translations(template.id)}
     async with transaction():
         await copy.save(force_create=True)
-        for language, said in spoken.items():
-            await _new_translation(copy, language, said).save(force_create=True)
+        for language, wording in wordings.items():
+            await _new_translation(copy, language, wording).save(force_create=True)
         await audit.record(actor, "template.cloned", now=now, subject=name, detail=template.name)
     return copy
 
 
 async def rename(template: NotificationTemplate, name: str, *, now: datetime, actor: str) -> None:
-    """Call ``template`` otherwise from now on, audited; InputRefused ("name"), or when it is one of the system's."""
-    _check_own(template)
+    """Rename ``template``, audited; InputRefused ("name"), or ("") for a default template."""
+    _refuse_system(template)
     if name.strip() == template.name:
         return
     name = await _free_name(name)
@@ -132,11 +129,11 @@ async def rename(template: NotificationTemplate, name: str, *, now: datetime, ac
 
 
 async def remove(template: NotificationTemplate, *, now: datetime, actor: str) -> None:
-    """Forget ``template``, audited; invitations that used it say what the system's says.
+    """Delete ``template``, audited; invitations that named it use the default template.
 
-    Raises InputRefused when it is one of the system's.
+    Raises InputRefused ("") for a default template.
     """
-    _check_own(template)
+    _refuse_system(template)
     async with transaction():
         if not await NotificationTemplate.filter(id=template.id, system=False).delete():
             raise InputRefused({"": GONE})
@@ -144,9 +141,9 @@ async def remove(template: NotificationTemplate, *, now: datetime, actor: str) -
 
 
 async def restore(template: NotificationTemplate, *, now: datetime, actor: str, language: str = "") -> None:
-    """Let ``template``, or its translation into ``language``, say again what it says by default, audited.
+    """Restore the default wording of ``template``, or of its translation into ``language``; audited.
 
-    Its other languages stay. InputRefused ("") where the product says nothing by default.
+    Its other languages are not changed. InputRefused ("") when there is no default wording.
     """
     default = default_in(template.kind, language) if language else DEFAULTS[template.kind]
     if default is None or not template.system:
@@ -154,21 +151,21 @@ async def restore(template: NotificationTemplate, *, now: datetime, actor: str, 
     await reword(template, default, now=now, actor=actor, language=language)
 
 
-def is_default(row: Words, kind: str, language: str = "") -> bool:
-    """Tell whether a template, or its translation into ``language``, says what it says by default."""
+def is_default(row: TextRow, kind: str, language: str = "") -> bool:
+    """Return whether a template, or its translation into ``language``, has its default wording."""
     return wording_of(row) == (default_in(kind, language) if language else DEFAULTS[kind])
 
 
 def macros_of(kind: str, *, subject: bool = False) -> list[str]:
-    """Return the macros that a message of ``kind`` (or its subject) may hold, as they are written."""
+    """Return the macros that a message of ``kind``, or its subject, may hold, as ``${name}``."""
     return [f"${{{name}}}" for name, kinds in MACROS.items() if kind in kinds and not (subject and name in SECRET)]
 
 
-def _new_translation(template: NotificationTemplate, language: str, said: Wording) -> TemplateTranslation:
-    return TemplateTranslation(template_id=template.id, language=language, **asdict(said))
+def _new_translation(template: NotificationTemplate, language: str, wording: Wording) -> TemplateTranslation:
+    return TemplateTranslation(template_id=template.id, language=language, **asdict(wording))
 
 
-async def _still(template: NotificationTemplate) -> bool:
+async def _exists(template: NotificationTemplate) -> bool:
     return await NotificationTemplate.exists(id=template.id)
 
 
@@ -181,6 +178,6 @@ async def _free_name(name: str) -> str:
     return name
 
 
-def _check_own(template: NotificationTemplate) -> None:
+def _refuse_system(template: NotificationTemplate) -> None:
     if template.system:
         raise InputRefused({"": "this template belongs to the system: clone it instead"})

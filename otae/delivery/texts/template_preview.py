@@ -1,6 +1,6 @@
-"""A wording that is not saved yet: what it would say to somebody, and sending it to oneself.
+"""Drafts of templates: previewing a wording that is not saved, and sending it to oneself.
 
-Neither ever shows a PIN or a link that works: samples stand in their place.
+Neither ever shows a working PIN or link: samples are inserted instead.
 """
 
 from dataclasses import dataclass, replace
@@ -9,20 +9,20 @@ from uuid import UUID
 
 from otae.contacts import MailAddressRefused, mail_address
 from otae.delivery import phones
-from otae.delivery.catcher import Catcher, TextCatcher
+from otae.delivery.catcher import MailCatcher, TextCatcher
 from otae.delivery.mail.mime import MessageRefused, build
 from otae.delivery.mail.smtp import smtp_transport
-from otae.delivery.servers import active_server, ways
-from otae.delivery.sms.parts import Measure, foreign, measure
+from otae.delivery.servers import active_server, servers_in_order
+from otae.delivery.sms.parts import Measure, measure, unicode_letters
 from otae.delivery.sms.sender import CARRIER, CarrierTransport, gateway_transport
 from otae.delivery.texts.compose import (
     MOST_PARTS,
-    filled_mail,
-    filled_sms,
-    house_sender,
+    default_sender,
+    fill_mail,
+    fill_sms,
     invitation_page,
     invitation_url,
-    values_of,
+    macro_values,
 )
 from otae.delivery.texts.default_texts import DEFAULTS, Wording
 from otae.delivery.texts.languages import MAIN
@@ -37,11 +37,11 @@ from otae.store.desk import Desk
 from otae.store.models import Invitation, Job, NotificationServer, NotificationTemplate, Person
 
 #: The kind of the job that sends a draft.
-SEND = "notification-template.send"
-#: Drafts sent an hour and administrator.
-SENT = 30
-#: Seconds an answer may take: somebody is watching.
-PATIENCE = 10
+JOB_KIND = "notification-template.send"
+#: Most drafts that an administrator may send in an hour.
+DRAFTS_PER_HOUR = 30
+#: Seconds a server may take to answer: an administrator is watching.
+TIMEOUT = 10
 SAMPLE_PIN = "12345678"
 SAMPLE_NOTE = "Please do this before Friday."
 SAMPLE_REASON = "550 5.1.1 ben@example.test: there is no such mailbox"
@@ -51,9 +51,9 @@ SAMPLE_TOKEN = "ep-00000000-0000-4000-8000-000000000000"  # noqa: S105 - opens n
 
 @dataclass(frozen=True)
 class Draft:
-    """What a wording says with values put in. ``person``: whose values they are, "" for made-up ones.
+    """A wording with values inserted.
 
-    ``sms``: "" for a kind without; ``measure`` says how long it is, ``foreign`` which letters make it Unicode.
+    ``sms``: "" for a kind without a text message; ``person``: whose values were inserted, "" for sample values.
     """
 
     subject: str
@@ -64,18 +64,18 @@ class Draft:
 
     @property
     def measure(self) -> Measure:
-        """How long the text message is."""
+        """The length of the text message."""
         return measure(self.sms)
 
     @property
-    def foreign(self) -> str:
-        """The letters that only a Unicode text message can carry."""
-        return foreign(self.sms)
+    def unicode_letters(self) -> str:
+        """The characters that make the text message Unicode."""
+        return unicode_letters(self.sms)
 
 
 @dataclass(frozen=True)
-class DraftSent:
-    """A draft on its way. ``status``: "queued", "running", "done" or "failed"; ``words``: the server's, or ours."""
+class DraftStatus:
+    """A draft being sent. ``status``: "queued", "running", "done" or "failed"; ``words``: the server's, or why not."""
 
     id: UUID
     status: str
@@ -85,31 +85,30 @@ class DraftSent:
 
     @property
     def is_running(self) -> bool:
-        """Tell whether it still waits or runs."""
+        """Whether it is queued or running."""
         return self.status in {"queued", "running"}
 
 
 async def preview(desk: Desk, kind: str, wording: Wording, *, now: datetime, language: str = MAIN) -> Draft:
-    """Return what a ``wording`` of ``kind`` says in ``language`` to the person of the newest pending invitation.
+    """Fill a ``wording`` of ``kind`` with the values of the newest pending invitation, or with sample values.
 
-    Without any, to somebody made up. Macros without a value in such a message are left as they are written, so that
-    they show.
+    Macros without a value in this kind are left as they are, so that they show.
     """
     newest = Invitation.filter(status="pending", rehearsal=False).order_by("-created_at").select_related("person")
     found = await newest.first()
-    invitation, person = (found, found.person) if found else _made_up(now)
-    values = await values_of(invitation, person, language)
+    invitation, person = (found, found.person) if found else _sample(now)
+    values = await macro_values(invitation, person, language)
     values |= {"enrollment.url": invitation_url(desk.settings, SAMPLE_TOKEN), "enrollment.pin": SAMPLE_PIN}
     values |= {"invitation.page": invitation_page(desk.settings, invitation), "failure.reason": SAMPLE_REASON}
     if kind == "trouble":
         values |= {"failure.page": f"{desk.settings.public_url}/admin/notification-servers"}
         values |= {"failure.reason": SAMPLE_TROUBLE}
     values = {name: value for name, value in values.items() if kind in MACROS[name]}
-    spoken = default_in(kind, language)
-    if spoken and not wording.sms:
-        wording = replace(wording, sms=spoken.sms)
-    filled = filled_mail(wording, values)
-    sms = filled_sms(kind, wording, values)
+    default = default_in(kind, language)
+    if default and not wording.sms:
+        wording = replace(wording, sms=default.sms)
+    filled = fill_mail(wording, values)
+    sms = fill_sms(kind, wording, values)
     return Draft(filled.subject, filled.text, filled.html, sms, found.person.name if found else "")
 
 
@@ -124,10 +123,14 @@ async def enqueue_draft(
     language: str = MAIN,
     channel: str = "mail",
 ) -> Job:
-    """Order ``wording`` to be sent to ``recipient`` with sample values and return the job to follow; audited.
+    """Order ``wording`` to be sent to ``recipient`` and return the job; audited.
 
-    ``channel``: "mail", or "sms" to a phone number. Raises InputRefused ("recipient" or "phone", "subject", "text",
-    "html", "sms") for what cannot be sent, SlowDown after thirty in an hour, mails and text messages together.
+    Args:
+        recipient: A mail address, or a phone number where ``channel`` is "sms".
+
+    Raises:
+        InputRefused: Names "recipient" or "phone", "subject", "text", "html" or "sms".
+        SlowDown: After DRAFTS_PER_HOUR, mails and text messages together.
     """
     fields: dict[str, str] = {}
     try:
@@ -144,19 +147,19 @@ async def enqueue_draft(
             fields["sms"] = f"is longer than {MOST_PARTS} parts"
     if fields:
         raise InputRefused(fields)
-    await failure_counters.spend(f"{SEND}:{actor}"[:200], SENT, now, timedelta(hours=1))
+    await failure_counters.spend(f"{JOB_KIND}:{actor}"[:200], DRAFTS_PER_HOUR, now, timedelta(hours=1))
     async with transaction():
         order: dict[str, object] = {"template": str(template.id), "kind": template.kind, "recipient": recipient}
         order |= {"subject": wording.subject, "text": wording.text, "html": wording.html, "sms": wording.sms}
         order |= {"language": language, "channel": channel}
-        job = await jobs.enqueue(SEND, order, created_by=actor, now=now)
+        job = await jobs.enqueue(JOB_KIND, order, created_by=actor, now=now)
         await audit.record(actor, "template.sent", now=now, subject=template.name, detail=recipient)
     desk.bell.ring("job", job.id)
     return job
 
 
 async def run_draft(desk: Desk, job: Job, *, now: datetime) -> None:
-    """Send the draft of ``job`` through the active server of its channel, to the catcher without one, and store it.
+    """Send the draft of ``job`` through the active server of its channel, or to the catcher, and store the result.
 
     The job's output: ``ok``, ``through`` (the server's name, "" for the catcher) and ``words``.
     """
@@ -180,7 +183,7 @@ async def _mail(
     desk: Desk, server: NotificationServer | None, draft: Draft, recipient: str, message_id: str, now: datetime
 ) -> Receipt:
     message = build(
-        sender=(server.from_name, server.from_email) if server else await house_sender(desk),
+        sender=(server.from_name, server.from_email) if server else await default_sender(desk),
         recipient=recipient,
         subject=draft.subject,
         text=draft.text,
@@ -188,8 +191,8 @@ async def _mail(
         message_id=message_id,
         now=now,
     )
-    way = smtp_transport(desk, server, timeout=min(server.timeout, PATIENCE)) if server else Catcher(desk, now)
-    return await way.send(message, recipient, _nothing_to_note)
+    transport = smtp_transport(desk, server, timeout=min(server.timeout, TIMEOUT)) if server else MailCatcher(desk, now)
+    return await transport.send(message, recipient, _nothing_to_note)
 
 
 async def _text(
@@ -198,15 +201,15 @@ async def _text(
     if server is None:
         return await TextCatcher(desk, now).send(draft.sms, recipient, _nothing_to_note)
     if server.gateway == CARRIER:
-        carrier, mail = str(server.options.get("carrier", "")), next(iter(await ways()), None)
-        carried = CarrierTransport(desk, server.name, carrier, mail, message_id, now, patience=PATIENCE)
-        return await carried.send(draft.sms, recipient, _nothing_to_note)
-    through = gateway_transport(desk, server, patience=min(server.timeout, PATIENCE))
-    return await through.send(draft.sms, recipient, _nothing_to_note)
+        carrier, mail = str(server.options.get("carrier", "")), next(iter(await servers_in_order()), None)
+        by_carrier = CarrierTransport(desk, server.name, carrier, mail, message_id, now, timeout=TIMEOUT)
+        return await by_carrier.send(draft.sms, recipient, _nothing_to_note)
+    transport = gateway_transport(desk, server, timeout=min(server.timeout, TIMEOUT))
+    return await transport.send(draft.sms, recipient, _nothing_to_note)
 
 
 async def _recipient(kind: str, entered: str, channel: str) -> str:
-    """Return where a draft goes; InputRefused beside the field it was entered in."""
+    """Return a draft's recipient in the form it is sent to; InputRefused ("recipient" or "phone")."""
     if channel != "sms":
         try:
             return mail_address(entered)
@@ -215,7 +218,7 @@ async def _recipient(kind: str, entered: str, channel: str) -> str:
     if not DEFAULTS[kind].sms:
         raise InputRefused({"phone": "this message is sent by mail alone"})
     try:
-        number = phones.e164(entered, region=await phones.own_region())
+        number = phones.e164(entered, region=await phones.default_region())
     except phones.NumberRefused as error:
         raise InputRefused({"phone": str(error)}) from None
     if await active_server("sms") is None and await active_server() is not None:
@@ -223,19 +226,19 @@ async def _recipient(kind: str, entered: str, channel: str) -> str:
     return number
 
 
-async def sent_draft(template_id: UUID, job_id: UUID) -> DraftSent | None:
-    """Return how far sending a draft of this template is, None when there is no such job."""
-    job = await Job.get_or_none(id=job_id, kind=SEND)
+async def sent_draft(template_id: UUID, job_id: UUID) -> DraftStatus | None:
+    """Return the status of a draft of this template; None when there is no such job."""
+    job = await Job.get_or_none(id=job_id, kind=JOB_KIND)
     if job is None or job.input.get("template") != str(template_id):
         return None
     words, through = str(job.output.get("words", "")), str(job.output.get("through", ""))
-    return DraftSent(job.id, job.status, str(job.input["recipient"]), through, words)
+    return DraftStatus(job.id, job.status, str(job.input["recipient"]), through, words)
 
 
-def _made_up(now: datetime) -> tuple[Invitation, Person]:
+def _sample(now: datetime) -> tuple[Invitation, Person]:
     ada = Person(name="ada", display_name="Ada Example", email="ada@example.test", phone=None, created_at=now)
     return Invitation(mode="high_security", valid_until=now + timedelta(days=1), note=SAMPLE_NOTE), ada
 
 
 async def _nothing_to_note() -> None:
-    """A draft that breaks off is simply not sent."""
+    """Note nothing: a draft that fails midway is simply not sent."""

@@ -29,7 +29,7 @@ async def steps_of(desk: Desk, row: DirectoryServer) -> AsyncIterator[Step]:
     The steps: "resolve", "connect", "tls", "bind", "user-base", "group-base", "search"; for a second server, and a
     global catalog, the same with " (host)" and " (global catalog)" behind. ``words`` is what the server answered.
     """
-    directory = LdapDirectory(desk, row, await phones.own_region())
+    directory = LdapDirectory(desk, row, await phones.default_region())
     where = dialled(desk, row)
     asked = [(host, where, "" if host == where.hosts[0] else f" ({host})") for host in where.hosts]
     if row.global_catalog_port:

@@ -136,7 +136,7 @@ class LdapDirectory:
 
 async def ldap_directory(desk: Desk, row: DirectoryServer) -> LdapDirectory:
     """Return the directory that ``row`` sets up."""
-    return LdapDirectory(desk, row, await phones.own_region())
+    return LdapDirectory(desk, row, await phones.default_region())
 
 
 def _asked_about(text: str) -> bool:

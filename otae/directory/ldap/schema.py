@@ -38,7 +38,7 @@ _NEVER = 0x7FFFFFFFFFFFFFFF
 class Shape:
     """How to look for people and groups. ``search_by``: the attribute that holds user names.
 
-    ``region``: the country that phone numbers without "+" belong to, as `phones.own_region` gives it.
+    ``region``: the country that phone numbers without "+" belong to, as `phones.default_region` gives it.
     """
 
     domain: str

@@ -64,7 +64,7 @@ async def index(visit: Console) -> Response:
             _(TROUBLES[each.role, each.kind]) % {"process": each.process, "what": each.what} for each in board.processes
         ],
         "silent": [row for row in await directories.list_directories() if row.trouble],
-        "troubles": await server_refusals.troubles(visit.now),
+        "troubles": await server_refusals.refusing_servers(visit.now),
         "push_missing": await push.show_push(now=visit.now) is None,
         "server": await servers.active_server(),
         "modes": await enabled_modes(),

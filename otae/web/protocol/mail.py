@@ -20,8 +20,8 @@ async def bounce(request: Request) -> Response:
     bearer.check(request, desk.settings.bounce_token)
     content = await request.body()
     try:
-        await bounces.take(await bounces.delivery_in(desk, content), content, now=await now())
-    except bounces.NoSuchAddress:
+        await bounces.process_report(await bounces.delivery_for_mail(desk, content), content, now=await now())
+    except bounces.UnknownReturnAddress:
         raise BounceUnknown from None
     except bounces.TooEarly:
         words = "The message is still being sent."

@@ -6,7 +6,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from otae.delivery.catcher import Catcher
+from otae.delivery.catcher import MailCatcher
 from otae.delivery.mail.mime import build
 from otae.store.models import AuditEntry, CaughtMail
 from tests.web.conftest import Site
@@ -32,7 +32,7 @@ async def catch(
         message_id=f"<{uuid4()}@example.test>",
         now=now,
     )
-    await Catcher(site.desk, now, rehearsal).send(message, "ben@example.test", nothing)
+    await MailCatcher(site.desk, now, rehearsal).send(message, "ben@example.test", nothing)
     return await CaughtMail.all().order_by("-caught_at").get(subject=subject)
 
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from otae.delivery import servers
+from otae.delivery import connection_test, servers
 from otae.store import database, jobs
 from otae.store.models import AuditEntry, Job, NotificationServer, ServerRefusal
 from tests.desks import RecordingBell
@@ -106,7 +106,7 @@ async def test_a_test_is_ordered_and_followed_to_its_end(
     page = f"{LIST}/{office.id}"
     answer = await console.post(f"{page}/test", data=TESTED)
     assert answer.headers["location"] == f"{page}#test"
-    job = await Job.get(kind=servers.TEST)
+    job = await Job.get(kind=connection_test.TEST)
     assert ("job", job.id) in bell.rung
     waiting = (await console.get(page)).text
     assert "Waiting for its turn" in waiting
@@ -132,7 +132,7 @@ async def test_an_accepted_test_says_how_the_line_was_encrypted(
     page = f"{LIST}/{office.id}"
     for tls, words in (("TLSv1.3 AES", "Encrypted: TLSv1.3 AES"), ("", "The line was not encrypted.")):
         await console.post(f"{page}/test", data=TESTED)
-        job = await Job.filter(kind=servers.TEST, status="queued").get()
+        job = await Job.filter(kind=connection_test.TEST, status="queued").get()
         await jobs.claim(job.id, await database.now())
         await jobs.finish(job.id, {"ok": True, "words": "250 ok", "tls": tls}, now=await database.now())
         text = (await console.get(page)).text
@@ -147,7 +147,7 @@ async def test_a_test_wants_an_address_and_has_its_measure(
     refused = await console.post(f"{page}/test", data=TESTED | {"recipient": "ada@example.test\r\nBcc: x@y.test"})
     assert refused.status_code == 422
     assert 'id="recipient-errors"' in refused.text
-    for _ in range(servers.TESTS):
+    for _ in range(connection_test.TESTS_PER_HOUR):
         await console.post(f"{page}/test", data=TESTED)
     over = await console.post(f"{page}/test", data=TESTED)
     assert over.status_code == 422
@@ -214,7 +214,7 @@ async def test_a_test_shows_conversation_certificate_and_what_dns_says(
 ) -> None:
     page = f"{LIST}/{office.id}"
     await console.post(f"{page}/test", data=TESTED)
-    job = await Job.get(kind=servers.TEST)
+    job = await Job.get(kind=connection_test.TEST)
     await jobs.claim(job.id, await database.now())
     outcome: dict[str, object] = {
         "ok": True,

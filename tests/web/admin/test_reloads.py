@@ -90,4 +90,4 @@ async def test_a_template_is_sent_once_without_script(console: httpx2.AsyncClien
     data: dict[str, object] = {**sent.sent, "recipient": "ada@example.test"}
     for _ in range(2):
         assert (await console.post(f"{page}/send", data=data)).status_code == 200
-    assert await Job.filter(kind=template_preview.SEND).count() == 1
+    assert await Job.filter(kind=template_preview.JOB_KIND).count() == 1

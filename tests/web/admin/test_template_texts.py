@@ -47,7 +47,7 @@ async def test_a_text_message_is_sent_to_a_number_of_ones_own(
     assert (wrong.status_code, "Phone number" in wrong.text) == (422, True)
     answer = await console.post(f"{page}/send/sms?language=de", data=WORDS | {"phone": "+49 151 12345678", "sms": ""})
     assert "On its way" in answer.text
-    await run_job(site.desk, (await Job.get(kind=template_preview.SEND)).id)
+    await run_job(site.desk, (await Job.get(kind=template_preview.JOB_KIND)).id)
     (caught,) = await catcher.list_caught()
     assert "Ihre PIN" in catcher.open_text(site.desk, caught)
 
@@ -69,7 +69,7 @@ async def test_a_text_message_goes_to_one_number_alone(
     answer = await console.post(f"/admin/templates/{pin_mail.id}/send/sms", data=WORDS | {"phone": phone}, headers=HTMX)
     assert answer.status_code == 422
     assert "Phone number: " in answer.text
-    assert await Job.filter(kind=template_preview.SEND).count() == 0
+    assert await Job.filter(kind=template_preview.JOB_KIND).count() == 0
 
 
 async def test_fifty_text_messages_at_once_are_as_many_as_an_hour_allows(
@@ -78,4 +78,4 @@ async def test_fifty_text_messages_at_once_are_as_many_as_an_hour_allows(
     page, words = f"/admin/templates/{pin_mail.id}/send/sms", WORDS | {"phone": "+49 151 12345678"}
     answers = await asyncio.gather(*(console.post(page, data=words, headers=HTMX) for _ in range(50)))
     assert [answer.status_code for answer in answers].count(200) == 30
-    assert await Job.filter(kind=template_preview.SEND).count() == 30
+    assert await Job.filter(kind=template_preview.JOB_KIND).count() == 30

@@ -119,7 +119,7 @@ async def test_a_draft_is_sent_and_followed(
     answer = await console.post(f"{page}/send", data=WORDS | {"recipient": "ada@example.test"})
     assert answer.status_code == 200
     assert "It is ${enrollment.pin}</textarea>" in answer.text
-    job = await Job.get(kind=template_preview.SEND)
+    job = await Job.get(kind=template_preview.JOB_KIND)
     follow = f"{page}/sent/{job.id}"
     assert f'hx-get="{follow}?seen=queued"' in answer.text
     assert (await console.get(f"{follow}?seen=queued", headers=HTMX)).status_code == 204
@@ -142,13 +142,13 @@ async def test_what_cannot_be_sent_is_told_and_kept_on_the_page(
     assert answer.status_code == 422
     assert "this is no e-mail address" in answer.text
     assert "does not say ${enrollment.pin}" in answer.text
-    assert await Job.filter(kind=template_preview.SEND).count() == 0
+    assert await Job.filter(kind=template_preview.JOB_KIND).count() == 0
 
 
 async def test_too_many_drafts_in_an_hour_are_told(
     console: httpx2.AsyncClient, pin_mail: NotificationTemplate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(template_preview, "SENT", 0)
+    monkeypatch.setattr(template_preview, "DRAFTS_PER_HOUR", 0)
     sent = WORDS | {"recipient": "ada@example.test"}
     answer = await console.post(f"/admin/templates/{pin_mail.id}/send", data=sent)
     assert answer.status_code == 422
@@ -233,7 +233,7 @@ async def test_a_draft_is_sent_in_the_language_it_is_written_for(
     await console.post(f"{page}/languages", data={"language": "de"})
     words = WORDS | {"subject": "${enrollment.mode}", "recipient": "ada@example.test"}
     await console.post(f"{page}/send?language=de", data=words)
-    await run_job(site.desk, (await Job.get(kind=template_preview.SEND)).id)
+    await run_job(site.desk, (await Job.get(kind=template_preview.JOB_KIND)).id)
     assert [mail.subject for mail in await catcher.list_caught()] == [
         "Benutzername, Passwort und PIN, über den Link in der Einladung"
     ]

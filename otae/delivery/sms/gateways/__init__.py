@@ -1,4 +1,4 @@
-"""The SMS gateways that can be set up: a generic one, and providers whose public APIs are known."""
+"""The SMS gateways that can be set up: providers with a documented API, and a generic HTTP gateway."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,7 +8,7 @@ from otae.delivery.sms.gateways.gateway import Field, Gateway, TextMessage, Valu
 
 __all__ = ["GATEWAYS", "Field", "Gateway", "TextMessage", "Values"]
 
-#: In the order in which they are offered.
+#: The gateways by name, in the order in which they are offered.
 GATEWAYS: Final[Mapping[str, Gateway]] = {
     each.name: each for each in (vonage.GATEWAY, twilio.GATEWAY, clickatell.GATEWAY, bulksms.GATEWAY, generic.GATEWAY)
 }

@@ -1,26 +1,26 @@
-"""BulkSMS: the messages of its JSON API, with an API token."""
+"""BulkSMS: the messages resource of its JSON API, with an API token."""
 
 from typing import Final
 
-from otae.delivery.http_client import HttpAnswer, HttpRequest
+from otae.delivery.http_client import HttpRequest, HttpResponse
 from otae.delivery.sms.gateways.gateway import (
     Field,
     Gateway,
     TextMessage,
     Values,
-    as_json,
-    at,
-    base_url,
-    based,
-    basic,
+    api_url,
+    base_url_field,
+    basic_auth,
     check_sender,
+    check_status,
     is_plain,
-    parsed,
-    settled,
-    shortly,
-    unclear,
+    joined,
+    json_at,
+    json_request,
+    parse_json,
+    unreadable,
 )
-from otae.delivery.transport import RefusedForGood
+from otae.delivery.transport import PermanentlyRefused
 from otae.words import N_
 
 URL: Final = "https://api.bulksms.com"
@@ -31,20 +31,22 @@ def request(values: Values, message: TextMessage) -> HttpRequest:
     one = {"to": message.to, "body": message.text, "encoding": "TEXT" if is_plain(message.text) else "UNICODE"}
     if values["sender"]:
         one["from"] = values["sender"]
-    return as_json("POST", f"{based(values, URL)}/v1/messages", one, basic(values["token_id"], values["token_secret"]))
+    return json_request(
+        "POST", f"{api_url(values, URL)}/v1/messages", one, basic_auth(values["token_id"], values["token_secret"])
+    )
 
 
-def judge(_values: Values, answer: HttpAnswer) -> str:
-    """Return the message's state and id."""
-    said = parsed(answer)
-    settled(answer, shortly(at(said, "title"), at(said, "detail")))
-    one = at(said, 0)
-    state = at(one, "status", "type")
-    if not at(one, "id") or not state:
-        raise unclear(answer)
+def interpret(_values: Values, response: HttpResponse) -> str:
+    """Return state and id of the accepted message; raises as `gateway.check_status`."""
+    document = parse_json(response)
+    check_status(response, joined(json_at(document, "title"), json_at(document, "detail")))
+    one = json_at(document, 0)
+    state = json_at(one, "status", "type")
+    if not json_at(one, "id") or not state:
+        raise unreadable(response)
     if state == "FAILED":
-        raise RefusedForGood(shortly(state, at(one, "status", "subtype")))
-    return shortly(state, at(one, "id"))
+        raise PermanentlyRefused(joined(state, json_at(one, "status", "subtype")))
+    return joined(state, json_at(one, "id"))
 
 
 GATEWAY: Final = Gateway(
@@ -55,9 +57,9 @@ GATEWAY: Final = Gateway(
         Field("token_id", N_("Token ID")),
         Field("token_secret", N_("Token secret"), secret=True),
         Field("sender", N_("From"), N_("A sender that is set up there; empty for the account's own."), required=False),
-        base_url(URL),
+        base_url_field(URL),
     ),
     request,
-    judge,
+    interpret,
     check_sender,
 )

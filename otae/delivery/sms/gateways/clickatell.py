@@ -1,50 +1,50 @@
-"""Clickatell: the message call of its platform, which carries one message here."""
+"""Clickatell: the message call of its platform API, with one message a request."""
 
 from typing import Final
 
-from otae.delivery.http_client import HttpAnswer, HttpRequest
+from otae.delivery.http_client import HttpRequest, HttpResponse
 from otae.delivery.sms.gateways.gateway import (
     Field,
     Gateway,
     TextMessage,
     Values,
-    as_json,
-    at,
-    base_url,
-    based,
+    api_url,
+    base_url_field,
     check_sender,
-    parsed,
-    settled,
-    shortly,
-    unclear,
+    check_status,
+    joined,
+    json_at,
+    json_request,
+    parse_json,
+    unreadable,
 )
-from otae.delivery.transport import RefusedForGood
+from otae.delivery.transport import PermanentlyRefused
 from otae.words import N_
 
 URL: Final = "https://platform.clickatell.com"
 
 
 def request(values: Values, message: TextMessage) -> HttpRequest:
-    """Return the request that sends ``message``; numbers go without their plus sign."""
+    """Return the request that sends ``message``; this API takes numbers without a plus sign."""
     one = {"channel": "sms", "to": message.to.removeprefix("+"), "content": message.text}
     if values["sender"]:
         one["from"] = values["sender"].removeprefix("+")
     headers = (("Authorization", values["api_key"]), ("Accept", "application/json"))
-    return as_json("POST", f"{based(values, URL)}/v1/message", {"messages": [one]}, *headers)
+    return json_request("POST", f"{api_url(values, URL)}/v1/message", {"messages": [one]}, *headers)
 
 
-def judge(_values: Values, answer: HttpAnswer) -> str:
-    """Return the message's id."""
-    said = parsed(answer)
-    one = at(said, "messages", 0)
-    why = at(one, "error") or at(said, "error")
-    words = shortly(at(why, "code"), at(why, "description")) if isinstance(why, dict) else shortly(why)
-    settled(answer, words)
-    if at(one, "accepted") is True:
-        return shortly("accepted", at(one, "apiMessageId"))
-    if at(one, "accepted") is False or why:
-        raise RefusedForGood(words or "not accepted")
-    raise unclear(answer)
+def interpret(_values: Values, response: HttpResponse) -> str:
+    """Return the id of the accepted message; raises as `gateway.check_status`."""
+    document = parse_json(response)
+    one = json_at(document, "messages", 0)
+    why = json_at(one, "error") or json_at(document, "error")
+    words = joined(json_at(why, "code"), json_at(why, "description")) if isinstance(why, dict) else joined(why)
+    check_status(response, words)
+    if json_at(one, "accepted") is True:
+        return joined("accepted", json_at(one, "apiMessageId"))
+    if json_at(one, "accepted") is False or why:
+        raise PermanentlyRefused(words or "not accepted")
+    raise unreadable(response)
 
 
 GATEWAY: Final = Gateway(
@@ -59,9 +59,9 @@ GATEWAY: Final = Gateway(
             N_("A two-way number of yours there; empty when the integration has none."),
             required=False,
         ),
-        base_url(URL),
+        base_url_field(URL),
     ),
     request,
-    judge,
+    interpret,
     check_sender,
 )

@@ -1,4 +1,4 @@
-"""What a gateway is: the fields it is set up with, the request it wants, and what its answer means."""
+"""The gateway interface: its form fields, the request that sends a message, and the meaning of the response."""
 
 import json
 import re
@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from otae.delivery.http_client import HttpAnswer, HttpRequest
-from otae.delivery.transport import NotYet, OutcomeUnknown, RefusedForGood, Unreachable, plain
+from otae.delivery.http_client import HttpRequest, HttpResponse
+from otae.delivery.transport import OutcomeUnknown, PermanentlyRefused, TemporaryFailure, Unreachable, plain
 from otae.words import N_
 
-#: What a gateway is set up with: the value of each of its fields by name, "" for one left empty.
+#: The settings of a gateway: the value of each field by name, "" for an empty one.
 Values = Mapping[str, str]
 
-#: Statuses that speak of the account or the settings, whichever message is asked for.
+#: Statuses about the account or the settings, whatever the message.
 ABOUT_SETTINGS: Final = frozenset({401, 402, 403, 407})
 TOO_MANY: Final = 429
-#: The service behind the one that answered did not answer in time: it may have taken the message.
+#: A service behind the one that responded timed out: it may have accepted the message.
 GATEWAY_TIMEOUT: Final = 504
 
 _SENDER = re.compile(r"\+?[0-9]{3,15}|[A-Za-z0-9 .&_-]{1,11}")
@@ -26,10 +26,14 @@ _SENDER = re.compile(r"\+?[0-9]{3,15}|[A-Za-z0-9 .&_-]{1,11}")
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a gateway.
+    """One form field of a gateway; its label, hint and choices are marked for translation.
 
-    ``secret``: sealed, never shown again; ``lines``: more than one line; ``choices``: its only values with their words;
-    ``usual``: what stands for it when it is left empty. Label, hint and words are marked for the catalogue.
+    Attributes:
+        secret: Stored encrypted and never shown again.
+        lines: May have more than one line.
+        longest: Most characters.
+        usual: The value that applies when it is left empty, for its hint.
+        choices: Allowed values with their labels; empty for free text.
     """
 
     name: str
@@ -56,8 +60,10 @@ class TextMessage:
 class Gateway:
     """One kind of gateway.
 
-    ``request``: what carries a message, secrets and all. ``judge`` returns the service's words, or raises as `settled`.
-    ``check`` returns what is wrong with values that each are well formed, by field.
+    Attributes:
+        request: Returns the request that sends a message, secrets included.
+        interpret: Returns the service's words when it accepted the message, else raises as `check_status`.
+        check: Returns the errors of values that are each valid by themselves, by field.
     """
 
     name: str
@@ -65,7 +71,7 @@ class Gateway:
     about: str
     fields: tuple[Field, ...]
     request: Callable[[Values, TextMessage], HttpRequest]
-    judge: Callable[[Values, HttpAnswer], str]
+    interpret: Callable[[Values, HttpResponse], str]
     check: Callable[[Values], dict[str, str]] = lambda _values: {}
 
     @property
@@ -74,41 +80,47 @@ class Gateway:
         return frozenset(each.name for each in self.fields if each.secret)
 
 
-def settled(answer: HttpAnswer, words: str = "") -> None:
-    """Return when the status says that the request was carried out, else raise what it means for the message.
+def check_status(response: HttpResponse, words: str = "") -> None:
+    """Return if the response has a 2xx status, else raise the error for the message.
 
-    ``words``: what the service said. Account and settings: Unreachable; too many or its own trouble: NotYet; no answer
-    from behind it: OutcomeUnknown; everything else is the message's fault: RefusedForGood.
+    Args:
+        words: The service's own words for the error, the response's text when empty.
+
+    Raises:
+        Unreachable: The account or the settings are wrong, or it is a redirect.
+        TemporaryFailure: Too many requests, or an error of the service.
+        OutcomeUnknown: A service behind it timed out.
+        PermanentlyRefused: Any other status: the message is at fault.
     """
-    said = f"{answer.status} {words or answer.text}".strip()
-    if 200 <= answer.status < 300:
+    reason = f"{response.status} {words or response.text}".strip()
+    if 200 <= response.status < 300:
         return
-    if answer.status in ABOUT_SETTINGS:
-        raise Unreachable(said)
-    if 300 <= answer.status < 400:
-        raise Unreachable(f"{answer.status}: it points elsewhere, which is not followed; enter the address it means")
-    if answer.status == GATEWAY_TIMEOUT:
-        raise OutcomeUnknown(said)
-    if answer.status == TOO_MANY or answer.status >= 500:
-        raise NotYet(said)
-    raise RefusedForGood(said)
+    if response.status in ABOUT_SETTINGS:
+        raise Unreachable(reason)
+    if 300 <= response.status < 400:
+        raise Unreachable(f"{response.status}: it points elsewhere, which is not followed; enter the address it means")
+    if response.status == GATEWAY_TIMEOUT:
+        raise OutcomeUnknown(reason)
+    if response.status == TOO_MANY or response.status >= 500:
+        raise TemporaryFailure(reason)
+    raise PermanentlyRefused(reason)
 
 
-def unclear(answer: HttpAnswer) -> OutcomeUnknown:
-    """Return what to raise for an answer that says "done" and not what was done."""
-    return OutcomeUnknown(f"{answer.status}, and an answer that cannot be read: {answer.text}")
+def unreadable(response: HttpResponse) -> OutcomeUnknown:
+    """Return the error for a successful status with a body that cannot be read."""
+    return OutcomeUnknown(f"{response.status}, and an answer that cannot be read: {response.text}")
 
 
-def parsed(answer: HttpAnswer) -> Any:  # noqa: ANN401 - whatever a stranger's JSON holds
-    """Return an answer's JSON, None when it is none."""
+def parse_json(response: HttpResponse) -> Any:  # noqa: ANN401 - whatever a stranger's JSON holds
+    """Return the JSON of a response, None when it is invalid."""
     try:
-        return json.loads(answer.text)
+        return json.loads(response.text)
     except (ValueError, RecursionError):
         return None
 
 
-def at(value: Any, *path: str | int) -> Any:  # noqa: ANN401 - as above
-    """Return what stands in JSON at ``path``, None when nothing does."""
+def json_at(value: Any, *path: str | int) -> Any:  # noqa: ANN401 - as above
+    """Return the JSON value at ``path`` (keys and indexes), None when there is none."""
     for step in path:
         if isinstance(step, str) and isinstance(value, dict):
             value = value.get(step)
@@ -119,50 +131,50 @@ def at(value: Any, *path: str | int) -> Any:  # noqa: ANN401 - as above
     return value
 
 
-def as_json(method: str, url: str, document: object, *headers: tuple[str, str]) -> HttpRequest:
-    """Return a request whose body is ``document`` in JSON."""
+def json_request(method: str, url: str, document: object, *headers: tuple[str, str]) -> HttpRequest:
+    """Return a request with ``document`` as its JSON body."""
     content = json.dumps(document).encode()
     return HttpRequest(method, url, (("Content-Type", "application/json"), *headers), content)
 
 
-def as_form(url: str, fields: Mapping[str, str], *headers: tuple[str, str]) -> HttpRequest:
-    """Return a POST whose body is ``fields`` as a form."""
+def form_request(url: str, fields: Mapping[str, str], *headers: tuple[str, str]) -> HttpRequest:
+    """Return a POST request with ``fields`` as its form body."""
     encoded = ("Content-Type", "application/x-www-form-urlencoded")
     return HttpRequest("POST", url, (encoded, *headers), urlencode(fields).encode())
 
 
-def basic(user: str, password: str) -> tuple[str, str]:
-    """Return the header of HTTP Basic (RFC 7617)."""
+def basic_auth(user: str, password: str) -> tuple[str, str]:
+    """Return the Authorization header of HTTP Basic (RFC 7617)."""
     return "Authorization", f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
-def base_url(default: str) -> Field:
-    """Return the field for where a provider's API is."""
+def base_url_field(default: str) -> Field:
+    """Return the field for the base URL of a provider's API."""
     return Field(
         "base_url", N_("API address"), N_("Only for another region."), required=False, default="", usual=default
     )
 
 
-def based(values: Values, default: str) -> str:
-    """Return where the API is, without a slash at its end."""
+def api_url(values: Values, default: str) -> str:
+    """Return the base URL of the API without a trailing slash."""
     return (values.get("base_url") or default).rstrip("/")
 
 
-def sender_wrong(sender: str) -> str:
-    """Say what is wrong with a sender; "" when nothing is."""
+def sender_error(sender: str) -> str:
+    """Return what is wrong with a sender, "" when it is valid."""
     return "" if not sender or _SENDER.fullmatch(sender) else "use a number, or up to 11 letters and digits"
 
 
 def check_sender(values: Values) -> dict[str, str]:
-    """Return what is wrong, by field, where the sender alone can be."""
-    return {"sender": wrong} if (wrong := sender_wrong(values["sender"])) else {}
+    """Return the errors by field, for a gateway of which only the sender can be invalid."""
+    return {"sender": wrong} if (wrong := sender_error(values["sender"])) else {}
 
 
 def is_plain(text: str) -> bool:
-    """Tell whether a text is in the default alphabet of text messages, as far as every gateway agrees: ASCII."""
+    """Return whether a text is ASCII, the part of the default SMS alphabet that every gateway agrees on."""
     return text.isascii()
 
 
-def shortly(*parts: object) -> str:
-    """Return the parts that say something, as one line."""
+def joined(*parts: object) -> str:
+    """Return the parts that are not empty, joined to one line."""
     return plain(" ".join(str(part) for part in parts if part not in (None, "")))

@@ -1,7 +1,7 @@
-"""Any provider with an HTTP API: method, address, headers and body with placeholders, and what its "yes" looks like.
+"""The generic HTTP gateway: method, URL, headers and body with placeholders, and how to recognise success.
 
-Values are put where a placeholder stands as what they are there: into a JSON string, a form's value, an XML text, a
-part of an address. None of them can end the string, add a field or reach another host.
+Each value is escaped for its place: a JSON string, a form value, XML text or a part of a URL. No value can end a
+string, add a field or reach another host.
 """
 
 import json
@@ -11,25 +11,25 @@ from html import escape
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from otae.delivery.http_client import HttpAnswer, HttpRequest
+from otae.delivery.http_client import HttpRequest, HttpResponse
 from otae.delivery.sms.gateways.gateway import (
     Field,
     Gateway,
     TextMessage,
     Values,
-    at,
-    basic,
-    parsed,
-    sender_wrong,
-    settled,
-    shortly,
-    unclear,
+    basic_auth,
+    check_status,
+    joined,
+    json_at,
+    parse_json,
+    sender_error,
+    unreadable,
 )
-from otae.delivery.transport import RefusedForGood
+from otae.delivery.transport import PermanentlyRefused
 from otae.words import N_
 
 METHODS: Final = ("POST", "PUT", "GET")
-#: Kinds of bodies → what a Content-Type header says when none is entered.
+#: Kind of body → its default Content-Type.
 BODIES: Final[Mapping[str, str]] = {
     "json": "application/json",
     "form": "application/x-www-form-urlencoded",
@@ -37,20 +37,20 @@ BODIES: Final[Mapping[str, str]] = {
     "text": "text/plain; charset=utf-8",
 }
 PLACEHOLDERS: Final = ("sms.to", "sms.digits", "sms.text", "sms.from", "sms.secret")
-#: A text may hold line breaks, which no header can.
+#: Placeholders allowed in headers: a text may hold line breaks.
 IN_HEADERS: Final = ("sms.to", "sms.digits", "sms.from", "sms.secret")
 
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 _HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]{1,60}):[ \t]*([\x20-\x7e]{0,300})")
-#: Headers that say how a request travels; they are ours.
+#: Headers of the transport, which may not be set.
 _OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "upgrade"})
 _STATUSES = re.compile(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?")
-#: What XML cannot hold, whatever stands for it.
+#: Characters that XML cannot hold, not even escaped.
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def request(values: Values, message: TextMessage) -> HttpRequest:
-    """Return the request that sends ``message``, each value written as its place asks for."""
+    """Return the request that sends ``message``, each value escaped for its place."""
     known = {
         "sms.to": message.to,
         "sms.digits": message.to.removeprefix("+"),
@@ -65,40 +65,40 @@ def request(values: Values, message: TextMessage) -> HttpRequest:
         if not any(name.lower() == "content-type" for name, _ in headers):
             headers.append(("Content-Type", BODIES[values["body_type"]]))
     if values["username"]:
-        headers.append(basic(values["username"], values["secret"]))
+        headers.append(basic_auth(values["username"], values["secret"]))
     return HttpRequest(values["method"], _url(values["url"], known), tuple(headers), content)
 
 
-def judge(values: Values, answer: HttpAnswer) -> str:
-    """Return what the service said, when it said yes as the rule has it."""
+def interpret(values: Values, response: HttpResponse) -> str:
+    """Return the service's words if the response meets the success rule."""
     low, high = _statuses(values["ok_status"])
-    if not low <= answer.status <= high:
-        settled(answer)
-        raise RefusedForGood(f"{answer.status} {answer.text}")
+    if not low <= response.status <= high:
+        check_status(response)
+        raise PermanentlyRefused(f"{response.status} {response.text}")
     if values["ok_field"]:
-        said = parsed(answer)
-        if said is None:
-            raise unclear(answer)
-        found = at(said, *(int(step) if step.isdigit() else step for step in values["ok_field"].split(".")))
-        if _written(found) != values["ok_value"]:
-            raise RefusedForGood(f"{values['ok_field']} is {_written(found) or 'missing'}: {answer.text}")
-    elif values["ok_value"] and values["ok_value"] not in answer.text:
-        raise RefusedForGood(f"{answer.status} {answer.text}")
-    return shortly(answer.status, answer.text)
+        document = parse_json(response)
+        if document is None:
+            raise unreadable(response)
+        found = json_at(document, *(int(step) if step.isdigit() else step for step in values["ok_field"].split(".")))
+        if _entered_form(found) != values["ok_value"]:
+            raise PermanentlyRefused(f"{values['ok_field']} is {_entered_form(found) or 'missing'}: {response.text}")
+    elif values["ok_value"] and values["ok_value"] not in response.text:
+        raise PermanentlyRefused(f"{response.status} {response.text}")
+    return joined(response.status, response.text)
 
 
 def check(values: Values) -> dict[str, str]:
-    """Return what is wrong, by field: before anything is sent, and with its place."""
+    """Return the errors by field, each with its position."""
     wrong: dict[str, str] = {}
-    if words := _url_wrong(values["url"]):
+    if words := _url_error(values["url"]):
         wrong["url"] = words
-    if words := _headers_wrong(values["headers"]):
+    if words := _headers_error(values["headers"]):
         wrong["headers"] = words
-    if values["method"] != "GET" and (words := _body_wrong(values["body_type"], values["body"])):
+    if values["method"] != "GET" and (words := _body_error(values["body_type"], values["body"])):
         wrong["body"] = words
     if not _STATUSES.fullmatch(values["ok_status"]):
         wrong["ok_status"] = "use a status or a range, such as 200 or 200-299"
-    if words := sender_wrong(values["sender"]):
+    if words := sender_error(values["sender"]):
         wrong["sender"] = words
     everything = values["url"] + values["headers"] + (values["body"] if values["method"] != "GET" else "")
     if not wrong and "${sms.text}" not in everything:
@@ -124,7 +124,7 @@ def _body(kind: str, template: str, known: Mapping[str, str]) -> bytes:
 
 
 def _filled(value: Any, known: Mapping[str, str]) -> Any:  # noqa: ANN401 - whatever an administrator's JSON holds
-    """Return JSON with its strings filled in."""
+    """Return a JSON value with the placeholders in its strings filled."""
     if isinstance(value, str):
         return _fill(value, known, str)
     if isinstance(value, list):
@@ -139,7 +139,7 @@ def _as_xml(text: str) -> str:
 
 
 def _one_line(form: str) -> str:
-    """Return a form that may have been written a field a line."""
+    """Join a form body that was entered with one field a line."""
     return "&".join(line.strip().strip("&") for line in form.splitlines() if line.strip())
 
 
@@ -158,21 +158,21 @@ def _statuses(text: str) -> tuple[int, int]:
     return int(low), int(high)
 
 
-def _written(value: object) -> str:
-    """Return a JSON value as somebody would enter it."""
+def _entered_form(value: object) -> str:
+    """Return a JSON value in the form in which it is entered in the success rule."""
     if value is None or isinstance(value, dict | list):
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _unknown(text: str, allowed: tuple[str, ...] = PLACEHOLDERS) -> str:
+def _placeholder_error(text: str, allowed: tuple[str, ...] = PLACEHOLDERS) -> str:
     for match in _PLACEHOLDER.finditer(text):
         if match[1] not in allowed:
             return f"there is no {match[0][:40]} here: use {', '.join(f'${{{name}}}' for name in allowed)}"
     return ""
 
 
-def _url_wrong(url: str) -> str:
+def _url_error(url: str) -> str:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in {"https", "http"} and bool(parts.hostname) and (parts.port or 1) > 0
@@ -182,23 +182,23 @@ def _url_wrong(url: str) -> str:
         return "use an address that begins with https://"
     if "@" in parts.netloc or "$" in parts.netloc:
         return "the host has to be written out, without a user name"
-    return _unknown(url)
+    return _placeholder_error(url)
 
 
-def _headers_wrong(text: str) -> str:
+def _headers_error(text: str) -> str:
     for number, line in enumerate(filter(None, (line.strip() for line in text.splitlines())), 1):
         match = _HEADER.fullmatch(line)
         if match is None:
             return f"line {number}: write Name: value"
         if match[1].lower() in _OURS:
             return f"line {number}: {match[1]} cannot be set"
-        if words := _unknown(match[2], IN_HEADERS):
+        if words := _placeholder_error(match[2], IN_HEADERS):
             return f"line {number}: {words}"
     return ""
 
 
-def _body_wrong(kind: str, template: str) -> str:
-    if words := _unknown(template):
+def _body_error(kind: str, template: str) -> str:
+    if words := _placeholder_error(template):
         return words
     if kind == "json":
         try:
@@ -241,6 +241,6 @@ GATEWAY: Final = Gateway(
               required=False),
     ),
     request,
-    judge,
+    interpret,
     check,
 )  # fmt: skip

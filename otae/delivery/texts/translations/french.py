@@ -1,10 +1,10 @@
-"""French: formal address, as business mail has it; text messages without letters that would make them Unicode."""
+"""French, with formal address; text messages use only characters of GSM 03.38, so that they do not become Unicode."""
 
 from typing import Final
 
-from otae.delivery.texts.translations.phrases import Said, Speech
+from otae.delivery.texts.translations.phrases import LanguagePhrases, MessagePhrases
 
-SPEECH: Final = Speech(
+PHRASES: Final = LanguagePhrases(
     language="fr",
     greeting="Bonjour ${user.displayname},",
     foot="Une question, ou vous n’attendiez pas ce message ? Adressez-vous à ${support.contact}.",
@@ -16,7 +16,7 @@ SPEECH: Final = Speech(
     check="Pour vous assurer que vous êtes au bon endroit, comparez l’empreinte (SHA-256) du certificat racine :",
     fingerprint="Empreinte (SHA-256) du certificat racine :",
     kinds={
-        "url": Said(
+        "url": MessagePhrases(
             subject="${server.name} : inscrivez votre Mac",
             title="Inscrivez votre Mac",
             words="""
@@ -30,7 +30,7 @@ ${enrollment.expires}.
 @check""",
             sms="${server.name} : inscrivez votre Mac. Ouvrez ce lien sur le Mac : ${enrollment.url}",
         ),
-        "pin": Said(
+        "pin": MessagePhrases(
             subject="${server.name} : votre code PIN pour inscrire votre Mac",
             title="Votre code PIN",
             words="""
@@ -47,7 +47,7 @@ ${enrollment.expires}. Personne ne vous demandera jamais ce code, ni par télép
                 "vous le demandera jamais."
             ),
         ),
-        "confirmation": Said(
+        "confirmation": MessagePhrases(
             subject="${server.name} : votre Mac est inscrit",
             title="Votre Mac est inscrit",
             words="""
@@ -61,7 +61,7 @@ Si vous n’avez pas inscrit de Mac, signalez-le tout de suite : ${support.conta
                 "${support.contact}"
             ),
         ),
-        "reminder": Said(
+        "reminder": MessagePhrases(
             subject="${server.name} : votre Mac n’est pas encore inscrit",
             title="Votre Mac attend encore",
             words="""
@@ -76,7 +76,7 @@ vous connecter reste valable. Fin de validité : ${enrollment.expires}.
 @check""",
             sms=("${server.name} : votre Mac n'est pas encore inscrit. Ouvrez ce lien sur le Mac : ${enrollment.url}"),
         ),
-        "revoked": Said(
+        "revoked": MessagePhrases(
             subject="${server.name} : votre invitation a été annulée",
             title="Invitation annulée",
             words="""
@@ -84,7 +84,7 @@ Votre invitation à inscrire un Mac auprès de ${server.name} a été annulée. 
 plus valables. Vous n’avez rien à faire.""",
             sms=("${server.name} : votre invitation à inscrire un Mac a été annulée. Questions : ${support.contact}"),
         ),
-        "expired": Said(
+        "expired": MessagePhrases(
             subject="${server.name} : votre invitation a expiré",
             title="Invitation expirée",
             words="""
@@ -95,7 +95,7 @@ Si vous souhaitez toujours inscrire votre Mac, ouvrez encore une fois le lien de
 indique comment en obtenir un nouveau.""",
             sms="${server.name} : votre invitation à inscrire un Mac a expiré. Questions : ${support.contact}",
         ),
-        "notice": Said(
+        "notice": MessagePhrases(
             subject="${server.name} : l’invitation de ${user.loginname} a échoué",
             title="Une invitation a échoué",
             words="""
@@ -108,7 +108,7 @@ page :
 
 @failed-page""",
         ),
-        "trouble": Said(
+        "trouble": MessagePhrases(
             subject="${server.name} : un serveur de notification refuse tous les messages",
             title="Un serveur de notification refuse tous les messages",
             words="""

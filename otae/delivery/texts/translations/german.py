@@ -1,10 +1,10 @@
-"""German: formal address, as business mail has it."""
+"""German, with formal address."""
 
 from typing import Final
 
-from otae.delivery.texts.translations.phrases import Said, Speech
+from otae.delivery.texts.translations.phrases import LanguagePhrases, MessagePhrases
 
-SPEECH: Final = Speech(
+PHRASES: Final = LanguagePhrases(
     language="de",
     greeting="Guten Tag ${user.displayname},",
     foot=(
@@ -21,7 +21,7 @@ SPEECH: Final = Speech(
     ),
     fingerprint="Fingerabdruck (SHA-256) des Stammzertifikats:",
     kinds={
-        "url": Said(
+        "url": MessagePhrases(
             subject="${server.name}: Bitte registrieren Sie Ihren Mac",
             title="Registrieren Sie Ihren Mac",
             words="""
@@ -35,7 +35,7 @@ ${enrollment.expires}.
 @check""",
             sms=("${server.name}: Bitte registrieren Sie Ihren Mac. Öffnen Sie dies auf dem Mac: ${enrollment.url}"),
         ),
-        "pin": Said(
+        "pin": MessagePhrases(
             subject="${server.name}: Ihre PIN für die Registrierung Ihres Mac",
             title="Ihre PIN",
             words="""
@@ -52,7 +52,7 @@ ${enrollment.expires}. Niemand wird Sie je am Telefon oder per E-Mail danach fra
                 "Sie je danach fragen."
             ),
         ),
-        "confirmation": Said(
+        "confirmation": MessagePhrases(
             subject="${server.name}: Ihr Mac ist registriert",
             title="Ihr Mac ist registriert",
             words="""
@@ -66,7 +66,7 @@ Falls Sie keinen Mac registriert haben, sagen Sie bitte sofort Bescheid: ${suppo
                 "${support.contact}"
             ),
         ),
-        "reminder": Said(
+        "reminder": MessagePhrases(
             subject="${server.name}: Ihr Mac ist noch nicht registriert",
             title="Ihr Mac wartet noch",
             words="""
@@ -81,7 +81,7 @@ haben, gilt weiter. Diese Einladung gilt bis ${enrollment.expires}.
 @check""",
             sms=("${server.name}: Ihr Mac ist noch nicht registriert. Öffnen Sie dies auf dem Mac: ${enrollment.url}"),
         ),
-        "revoked": Said(
+        "revoked": MessagePhrases(
             subject="${server.name}: Ihre Einladung wurde zurückgezogen",
             title="Einladung zurückgezogen",
             words="""
@@ -92,7 +92,7 @@ mehr. Sie müssen nichts tun.""",
                 "${support.contact}"
             ),
         ),
-        "expired": Said(
+        "expired": MessagePhrases(
             subject="${server.name}: Ihre Einladung ist abgelaufen",
             title="Einladung abgelaufen",
             words="""
@@ -104,7 +104,7 @@ steht, wie Sie einen neuen erhalten.""",
                 "${server.name}: Ihre Einladung, einen Mac zu registrieren, ist abgelaufen. Fragen: ${support.contact}"
             ),
         ),
-        "notice": Said(
+        "notice": MessagePhrases(
             subject="${server.name}: Die Einladung von ${user.loginname} ist fehlgeschlagen",
             title="Eine Einladung ist fehlgeschlagen",
             words="""
@@ -117,7 +117,7 @@ Einladung dann auf ihrer Seite erneut:
 
 @failed-page""",
         ),
-        "trouble": Said(
+        "trouble": MessagePhrases(
             subject="${server.name}: Ein Benachrichtigungsserver nimmt keine Nachrichten an",
             title="Ein Benachrichtigungsserver nimmt keine Nachrichten an",
             words="""

@@ -1,4 +1,4 @@
-"""How a language is written down: its words once, from which a mail is made as text and as HTML."""
+"""The form of a translation: each phrase once, from which the text and HTML of the mails are built."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,17 +10,20 @@ from otae.delivery.texts.kinds import ADMINISTRATIVE
 from otae.delivery.texts.languages import direction
 from otae.delivery.texts.mail_layout import page
 
-#: Paragraphs that stand for what text and HTML say each in its way.
+#: Placeholder paragraphs, which differ between text and HTML.
 LINK, PIN, CHECK, FINGERPRINT = "@link", "@pin", "@check", "@fingerprint"
 FAILED_PAGE, SETTINGS_PAGE = "@failed-page", "@settings-page"
 _WIDTH: Final = 78
 
 
 @dataclass(frozen=True)
-class Said:
-    """One message. ``title``: its heading; ``sms``: the same as a text message.
+class MessagePhrases:
+    """The phrases of one message.
 
-    ``words``: its paragraphs with an empty line between them, each broken anywhere, or one of the names above.
+    Attributes:
+        title: The heading of the HTML mail.
+        words: Paragraphs separated by an empty line, wrapped anywhere; a paragraph may be a placeholder above.
+        sms: The text message.
     """
 
     subject: str
@@ -30,13 +33,13 @@ class Said:
 
     @property
     def paragraphs(self) -> list[str]:
-        """The paragraphs, each in one line."""
+        """The paragraphs, each on one line."""
         return [" ".join(part.split()) for part in self.words.strip().split("\n\n")]
 
 
 @dataclass(frozen=True)
-class Speech:
-    """One language. ``foot`` ends every message to a person, ``to_administrator`` a notice."""
+class LanguagePhrases:
+    """The phrases of one language. ``foot`` ends every message to a person, ``to_administrator`` every notice."""
 
     language: str
     greeting: str
@@ -48,30 +51,30 @@ class Speech:
     no_button: str
     check: str
     fingerprint: str
-    kinds: Mapping[str, Said]
+    kinds: Mapping[str, MessagePhrases]
 
 
-def worded(speech: Speech) -> dict[str, Wording]:
-    """Return every message of a language, as templates hold them."""
+def build_wordings(phrases: LanguagePhrases) -> dict[str, Wording]:
+    """Return the wording of every message of a language, by kind."""
     return {
-        kind: Wording(said.subject, _text(speech, kind, said), _html(speech, kind, said), said.sms)
-        for kind, said in speech.kinds.items()
+        kind: Wording(message.subject, _text(phrases, kind, message), _html(phrases, kind, message), message.sms)
+        for kind, message in phrases.kinds.items()
     }
 
 
-def _text(speech: Speech, kind: str, said: Said) -> str:
+def _text(phrases: LanguagePhrases, kind: str, message: MessagePhrases) -> str:
     notice = kind in ADMINISTRATIVE
-    parts = [] if notice else [speech.greeting]
-    for line in said.paragraphs:
+    parts = [] if notice else [phrases.greeting]
+    for line in message.paragraphs:
         parts += {
-            LINK: [speech.open_address, "${enrollment.url}", "${invitation.note}"],
+            LINK: [phrases.open_address, "${enrollment.url}", "${invitation.note}"],
             PIN: ["    ${enrollment.pin}"],
-            CHECK: [f"{speech.check}\n${{root.fingerprint}}"],
-            FINGERPRINT: [f"{speech.fingerprint}\n${{root.fingerprint}}"],
+            CHECK: [f"{phrases.check}\n${{root.fingerprint}}"],
+            FINGERPRINT: [f"{phrases.fingerprint}\n${{root.fingerprint}}"],
             FAILED_PAGE: ["${invitation.page}"],
             SETTINGS_PAGE: ["${failure.page}"],
         }.get(line, [line])
-    parts.append(speech.to_administrator if notice else speech.foot)
+    parts.append(phrases.to_administrator if notice else phrases.foot)
     return "\n\n".join(_wrapped(part) for part in parts) + "\n"
 
 
@@ -85,25 +88,25 @@ def _wrapped(part: str) -> str:
     )
 
 
-def _html(speech: Speech, kind: str, said: Said) -> str:
+def _html(phrases: LanguagePhrases, kind: str, message: MessagePhrases) -> str:
     links = 'style="color:#3b82f6;word-break:break-all"'
     body = []
-    for line in said.paragraphs:
+    for line in message.paragraphs:
         body += {
-            LINK: [f"@P@{speech.open_message}</p>", "@NOTE@", "@BUTTON@"],
+            LINK: [f"@P@{phrases.open_message}</p>", "@NOTE@", "@BUTTON@"],
             PIN: ["@PIN@"],
-            CHECK: [f"@SMALL@{speech.check}<br>\n@FINGERPRINT@</p>"],
-            FINGERPRINT: [f"@SMALL@{speech.fingerprint}<br>\n@FINGERPRINT@</p>"],
+            CHECK: [f"@SMALL@{phrases.check}<br>\n@FINGERPRINT@</p>"],
+            FINGERPRINT: [f"@SMALL@{phrases.fingerprint}<br>\n@FINGERPRINT@</p>"],
             SETTINGS_PAGE: [f'@P@<a href="${{failure.page}}" {links}>${{failure.page}}</a></p>'],
             FAILED_PAGE: [f'@P@<a href="${{invitation.page}}" {links}>${{invitation.page}}</a></p>'],
         }.get(line, [f"@P@{line}</p>"])
     notice = kind in ADMINISTRATIVE
     return page(
-        said.title,
+        message.title,
         "\n".join(body),
-        greeting="" if notice else speech.greeting,
-        foot=speech.to_administrator if notice else speech.foot,
-        button=(speech.button, speech.no_button),
-        language=speech.language,
-        direction=direction(speech.language),
+        greeting="" if notice else phrases.greeting,
+        foot=phrases.to_administrator if notice else phrases.foot,
+        button=(phrases.button, phrases.no_button),
+        language=phrases.language,
+        direction=direction(phrases.language),
     )

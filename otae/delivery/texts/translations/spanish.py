@@ -1,10 +1,10 @@
-"""Spanish: formal address, as business mail has it; text messages without letters that would make them Unicode."""
+"""Spanish, with formal address; text messages use only characters of GSM 03.38, so that they do not become Unicode."""
 
 from typing import Final
 
-from otae.delivery.texts.translations.phrases import Said, Speech
+from otae.delivery.texts.translations.phrases import LanguagePhrases, MessagePhrases
 
-SPEECH: Final = Speech(
+PHRASES: Final = LanguagePhrases(
     language="es",
     greeting="Hola, ${user.displayname}:",
     foot="¿Tiene alguna pregunta o no esperaba este mensaje? Diríjase a ${support.contact}.",
@@ -16,7 +16,7 @@ SPEECH: Final = Speech(
     check=("Para comprobar que está en el lugar correcto, compare la huella digital (SHA-256) del certificado raíz:"),
     fingerprint="Huella digital (SHA-256) del certificado raíz:",
     kinds={
-        "url": Said(
+        "url": MessagePhrases(
             subject="${server.name}: inscriba su Mac",
             title="Inscriba su Mac",
             words="""
@@ -30,7 +30,7 @@ ${enrollment.expires}.
 @check""",
             sms="${server.name}: inscriba su Mac. Abra este enlace en el Mac: ${enrollment.url}",
         ),
-        "pin": Said(
+        "pin": MessagePhrases(
             subject="${server.name}: su PIN para inscribir su Mac",
             title="Su PIN",
             words="""
@@ -44,7 +44,7 @@ Nadie se lo pedirá nunca por teléfono ni por correo.
 @fingerprint""",
             sms="${server.name}: su PIN para inscribir su Mac es ${enrollment.pin}. Nadie debe pedirle este PIN.",
         ),
-        "confirmation": Said(
+        "confirmation": MessagePhrases(
             subject="${server.name}: su Mac está inscrito",
             title="Su Mac está inscrito",
             words="""
@@ -55,7 +55,7 @@ Si no ha inscrito ningún Mac, avise de inmediato: ${support.contact}.
 @fingerprint""",
             sms="${server.name}: su Mac se ha inscrito. ¿No fue usted? Avise de inmediato: ${support.contact}",
         ),
-        "reminder": Said(
+        "reminder": MessagePhrases(
             subject="${server.name}: su Mac aún no está inscrito",
             title="Su Mac sigue esperando",
             words="""
@@ -69,7 +69,7 @@ siendo válido. Esta invitación es válida hasta ${enrollment.expires}.
 @check""",
             sms=("${server.name}: su Mac sigue pendiente de inscribir. Abra este enlace en el Mac: ${enrollment.url}"),
         ),
-        "revoked": Said(
+        "revoked": MessagePhrases(
             subject="${server.name}: su invitación se ha anulado",
             title="Invitación anulada",
             words="""
@@ -77,7 +77,7 @@ Su invitación para inscribir un Mac en ${server.name} se ha anulado. El enlace 
 tiene que hacer nada.""",
             sms="${server.name}: se ha anulado el enlace para inscribir un Mac. Preguntas: ${support.contact}",
         ),
-        "expired": Said(
+        "expired": MessagePhrases(
             subject="${server.name}: su invitación ha caducado",
             title="Invitación caducada",
             words="""
@@ -87,7 +87,7 @@ Si todavía desea inscribir su Mac, vuelva a abrir el enlace de la invitación: 
 uno nuevo.""",
             sms="${server.name}: el enlace para inscribir su Mac ha caducado. Preguntas: ${support.contact}",
         ),
-        "notice": Said(
+        "notice": MessagePhrases(
             subject="${server.name}: la invitación de ${user.loginname} ha fallado",
             title="Una invitación ha fallado",
             words="""
@@ -100,7 +100,7 @@ página:
 
 @failed-page""",
         ),
-        "trouble": Said(
+        "trouble": MessagePhrases(
             subject="${server.name}: un servidor de notificaciones rechaza todos los mensajes",
             title="Un servidor de notificaciones rechaza todos los mensajes",
             words="""

@@ -51,7 +51,7 @@ async def add(visit: Console) -> Response:
 
 async def restore(visit: Console) -> Response:
     """Add those of the usual carriers that are missing."""
-    added = await carriers.restore_usual(now=visit.now, actor=visit.actor)
+    added = await carriers.restore_defaults(now=visit.now, actor=visit.actor)
     words = ngettext("%(num)d carrier was added.", "%(num)d carriers were added.", added) % {"num": added}
     return go(WHERE, "success", words)
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.responses import HTMLResponse, Response
 
-from otae.delivery import catcher, caught_messages, servers
+from otae.delivery import catcher, servers
 from otae.web.admin.page_parts import found
 from otae.web.failures import NotFound
 from otae.web.guards import Console
@@ -19,13 +19,13 @@ async def index(visit: Console) -> Response:
     """List the caught mail, newest first; that of rehearsals only when asked for."""
     query = visit.request.query_params
     everything, rehearsal = query.get("all") == "1", query.get("rehearsal") == "1"
-    limit = catcher.KEPT if everything else PAGE
+    limit = catcher.MAX_KEPT if everything else PAGE
     mails = await catcher.list_caught(limit=limit + 1, rehearsal=None if rehearsal else False)
     context = {
         "mails": mails[:limit],
         "more": len(mails) > limit,
         "rehearsal": rehearsal,
-        "kept": catcher.KEPT,
+        "kept": catcher.MAX_KEPT,
         "server": await servers.active_server(),
     }
     return render(visit.request, "admin/settings/mail/index.html", context)
@@ -35,7 +35,7 @@ async def show(visit: Console) -> Response:
     """Show one mail as text, or with ``?part=html`` as a mail program would; recorded."""
     as_html = visit.request.query_params.get("part") == "html"
     mail = found(
-        await caught_messages.read_caught(visit.desk, visit.request.path_params["id"], now=visit.now, actor=visit.actor)
+        await catcher.read_caught(visit.desk, visit.request.path_params["id"], now=visit.now, actor=visit.actor)
     )
     return render(
         visit.request, "admin/settings/mail/show.html", {"mail": mail, "as_html": as_html and bool(mail.html)}
@@ -45,7 +45,7 @@ async def show(visit: Console) -> Response:
 async def html(visit: Console) -> Response:
     """Give the HTML part for the frame on the mail's page; recorded as well."""
     mail = found(
-        await caught_messages.read_caught(visit.desk, visit.request.path_params["id"], now=visit.now, actor=visit.actor)
+        await catcher.read_caught(visit.desk, visit.request.path_params["id"], now=visit.now, actor=visit.actor)
     )
     if not mail.html:
         raise NotFound

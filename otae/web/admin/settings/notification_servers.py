@@ -6,7 +6,7 @@ from typing import Final
 from starlette.responses import Response
 
 from otae.contacts import shown_address
-from otae.delivery import connection_test_results, servers
+from otae.delivery import connection_test, servers
 from otae.delivery.sms import servers as sms_servers
 from otae.errors import InputRefused, SlowDown
 from otae.hostnames import shown_host
@@ -126,8 +126,8 @@ async def show(visit: Console) -> Response:
 
 async def news(visit: Console, base: str, template: str) -> Response:
     """Return the block of the last test of the server under ``base``; 204 while it is the one that is ``seen``."""
-    test = await connection_test_results.last_test(row_id(visit.request))
-    mark = connection_test_results.mark_of(test)
+    test = await connection_test.last_test(row_id(visit.request))
+    mark = connection_test.change_mark(test)
     if visit.request.query_params.get("seen") == mark:
         return Response(status_code=204)
     context = {"test": test, "mark": mark, "here": f"{base}/{row_id(visit.request)}"}
@@ -177,10 +177,10 @@ async def save_and_test(
     What cannot get a test keeps anything from being saved.
     """
     try:
-        recipient = await servers.check_recipient(server, form.recipient.data or "")
+        recipient = await connection_test.check_recipient(server, form.recipient.data or "")
         if not await save():
             return None
-        await servers.enqueue_test(visit.desk, server, recipient, now=visit.now, actor=visit.actor)
+        await connection_test.enqueue_test(visit.desk, server, recipient, now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
         form.refuse(refusal)
     except SlowDown:
@@ -216,7 +216,7 @@ async def _page(
     visit: Console, *, form: ServerForm | None = None, recipient: RecipientForm | None = None, status: int = 200
 ) -> Response:
     server = await _find(visit)
-    last = await connection_test_results.last_test(server.id)
+    last = await connection_test.last_test(server.id)
     context = {
         "form": form or ServerForm.filled(server),
         "recipient": recipient or RecipientForm(data={"recipient": last.recipient if last else ""}),
@@ -224,7 +224,7 @@ async def _page(
         "stored": server.password_sealed is not None,
         "here": f"{SERVERS}/{server.id}",
         "test": last,
-        "mark": connection_test_results.mark_of(last),
+        "mark": connection_test.change_mark(last),
     }
     return render(visit.request, "admin/settings/notification-servers/edit.html", context, status=status)
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from otae.delivery import connection_test_results, servers
+from otae.delivery import connection_test, servers
 from otae.delivery.sms import carriers
 from otae.delivery.sms import servers as sms_servers
 from otae.delivery.sms.gateways import GATEWAYS, Field
@@ -168,10 +168,10 @@ async def _page(
     visit: Console, *, form: SmsForm | None = None, recipient: NumberForm | None = None, status: int = 200
 ) -> Response:
     server = await _found(visit)
-    last = await connection_test_results.last_test(server.id)
+    last = await connection_test.last_test(server.id)
     kind = await form_of(server.gateway)
     context = {
-        "form": form or kind.filled(server, **sms_servers.open_values(server)),
+        "form": form or kind.filled(server, **sms_servers.public_values(server)),
         "fields": _shown(server.gateway, stored=server.secrets_sealed is not None),
         "gateway": server.gateway,
         "gateway_title": _(sms_servers.TITLES[server.gateway]),
@@ -179,7 +179,7 @@ async def _page(
         "server": server,
         "here": f"{SMS}/{server.id}",
         "test": last,
-        "mark": connection_test_results.mark_of(last),
+        "mark": connection_test.change_mark(last),
     }
     return render(visit.request, "admin/settings/notification-servers/sms-edit.html", context, status=status)
 

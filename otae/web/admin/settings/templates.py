@@ -32,9 +32,13 @@ TEMPLATES: Final = "/admin/templates"
 async def index(visit: Console) -> Response:
     """List the templates, in the order in which their messages go out."""
     rows = sorted(await templates.list_templates(), key=lambda row: KINDS.index(row.kind))
-    spoken = await templates.languages_of_all()
+    spoken = await templates.languages_by_template()
     listed = [
-        (row, template_editing.is_default(row, row.kind), sorted({*spoken.get(row.id, []), *templates.shipped(row)}))
+        (
+            row,
+            template_editing.is_default(row, row.kind),
+            sorted({*spoken.get(row.id, []), *templates.shipped_languages(row)}),
+        )
         for row in rows
     ]
     return render(visit.request, "admin/settings/templates/index.html", {"templates": listed, "kinds": TITLES})
@@ -206,14 +210,14 @@ async def _stored(visit: Console) -> TemplateForm:
     return TemplateForm.filled(templates.wording_of(await _row(visit)), recipient="", phone="")
 
 
-async def _row(visit: Console) -> templates.Words:
+async def _row(visit: Console) -> templates.TextRow:
     """Return the template, or its words in the language that the address names, stored or shipped."""
     template = found(await template_editing.template_of(row_id(visit.request)))
     language = visit.request.query_params.get("language", "")
     if not language:
         return template
     stored = (row for row in await templates.translations(template.id) if row.language == language)
-    return found(next(stored, None) or templates.as_shipped(template, language))
+    return found(next(stored, None) or templates.shipped_translation(template, language))
 
 
 async def _language(visit: Console) -> str:
@@ -257,7 +261,7 @@ async def _page(
     *,
     status: int = 200,
     block: str | None = None,
-    sent: template_preview.DraftSent | None = None,
+    sent: template_preview.DraftStatus | None = None,
     copy: CopyForm | None = None,
     name: NameForm | None = None,
     spoken: LanguageForm | None = None,
@@ -266,7 +270,7 @@ async def _page(
     template: Template = row
     language = await _language(visit)
     stored = [each.language for each in await templates.translations(row.id)]
-    there = sorted({*stored, *templates.shipped(row)})
+    there = sorted({*stored, *templates.shipped_languages(row)})
     context = _known(template) | {
         "form": form,
         "copy": copy or CopyForm(prefix=COPY, data={"name": _("Copy of %s") % template.name}),

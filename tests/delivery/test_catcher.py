@@ -4,8 +4,8 @@ from uuid import uuid4
 
 import pytest
 
-from otae.delivery import caught_messages
-from otae.delivery.catcher import Catcher
+from otae.delivery import catcher
+from otae.delivery.catcher import MailCatcher
 from otae.delivery.mail.mime import build
 from otae.store import database
 from otae.store.desk import Desk
@@ -29,8 +29,8 @@ async def test_headers_and_both_parts_are_read_and_the_reader_is_recorded(desk: 
         message_id="<1@example.test>",
         now=now,
     )
-    await Catcher(desk, now).send(message, "ben@example.test", nothing)
-    mail = await caught_messages.read_caught(desk, (await CaughtMail.get()).id, now=now, actor="ada")
+    await MailCatcher(desk, now).send(message, "ben@example.test", nothing)
+    mail = await catcher.read_caught(desk, (await CaughtMail.get()).id, now=now, actor="ada")
     assert mail is not None
     assert mail.text.strip() == "Your PIN: 91736450"
     assert mail.html.strip() == "<p>Your PIN: 91736450</p>"
@@ -40,5 +40,5 @@ async def test_headers_and_both_parts_are_read_and_the_reader_is_recorded(desk: 
 
 
 async def test_a_mail_that_is_not_kept_leaves_no_entry(desk: Desk) -> None:
-    assert await caught_messages.read_caught(desk, uuid4(), now=await database.now(), actor="ada") is None
+    assert await catcher.read_caught(desk, uuid4(), now=await database.now(), actor="ada") is None
     assert await AuditEntry.filter(action="mail.opened").count() == 0
