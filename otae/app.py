@@ -104,7 +104,7 @@ async def opened(
         try:
             yield Desk(settings, await keyring.open_vault(settings), bell or Silence())
         finally:
-            pool.hang_up()
+            pool.close_idle()
 
 
 def make_app(desk: Desk) -> Starlette:

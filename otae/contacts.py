@@ -1,4 +1,4 @@
-"""Mail addresses as people write them, and as mail servers are asked for them."""
+"""Mail addresses: the form that is stored and sent to, and the form that people read."""
 
 import re
 from typing import Final
@@ -16,14 +16,17 @@ NO_ADDRESS: Final = "this is no e-mail address: use one such as ada@example.org"
 
 
 class MailAddressRefused(OtaeError):
-    """Mail cannot be sent to this address; the text says why."""
+    """Mail cannot be sent to this address; the message says why."""
 
 
 def mail_address(text: str) -> str:
-    """Return an address as it is kept and sent to: nothing invisible, A-labels. Raises MailAddressRefused.
+    """Return an address as it is stored and sent to: without hidden characters, its domain in A-labels.
 
-    No quoting, no comments. Letters beyond ASCII before the @ need SMTPUTF8 from every server on the way, which is not
-    offered.
+    Quoted local parts and comments are refused, and so are letters beyond ASCII before the @: they need SMTPUTF8 from
+    every server on the path.
+
+    Raises:
+        MailAddressRefused: with the reason for the person who entered the address.
     """
     try:
         typed = visible_line(text.strip())
@@ -48,7 +51,7 @@ def mail_address(text: str) -> str:
 
 
 def spellings(text: str) -> list[str]:
-    """Return an address in each form that a directory may hold it in: as it was entered, kept and shown."""
+    """Return the forms in which a directory may hold an address: as entered, as stored and as shown."""
     try:
         kept = mail_address(text)
     except MailAddressRefused:
@@ -57,6 +60,6 @@ def spellings(text: str) -> list[str]:
 
 
 def shown_address(address: str | None) -> str:
-    """Return an address as people write it, with the letters of its domain; "" for none."""
+    """Return a stored address for people, its domain in Unicode instead of A-labels; "" for none."""
     local, sign, domain = (address or "").rpartition("@")
     return f"{local}{sign}{shown_host(domain)}"

@@ -1,9 +1,9 @@
-"""Everything that can go wrong on purpose, drawn once.
+"""Every error that this product raises on purpose, as one tree.
 
     OtaeError
     ├── CannotStart                 a process refuses to run and says why
     ├── NotOffered                  known to the field, deliberately not built
-    ├── StaleState                  somebody else moved the row first
+    ├── StaleState                  the row has left the expected state
     ├── DatabaseAway                the database cannot answer at the moment; asking again helps
     ├── DatabaseDamaged             what the database holds cannot be read any more
     └── Refusal                     one clear "no", with a stable code
@@ -18,7 +18,7 @@
         │   ├── SignatureInvalid
         │   ├── SignerUntrusted
         │   ├── AlgorithmRefused
-        │   └── EnvelopeUnreadable  one face for every failed decryption
+        │   └── EnvelopeUnreadable  the same for every failed decryption
         ├── NotAllowed              believed, and against the rules
         │   ├── ChallengeUnknown · ChallengeUsed · ChallengeExpired
         │   ├── DeviceMismatch · DeviceTaken · DeviceUnknown · PlatformRefused · MacTooOld
@@ -35,9 +35,9 @@
         │   └── BeyondRole · OwnRole · LastAdministrator
         └── InputRefused            an administrator's form or command, field by field
 
-A refusal is raised where it is noticed and caught once, at the door. ``code`` never changes meaning: it is what a Mac
-gets as the first word of its answer, what the timeline records and what docs/operations.md explains. The module is
-longer than 450 lines because every refusal stands here, its words and its advice beside it.
+A refusal is raised where it is noticed and caught once, at the door. A ``code`` never changes its meaning: it is the
+first word of a Mac's answer, it is recorded in the timeline, and docs/operations.md explains it. The module is longer
+than 450 lines because it holds every refusal with its words and its advice.
 """
 
 from collections.abc import Mapping
@@ -49,11 +49,11 @@ class OtaeError(Exception):
 
 
 class CannotStart(OtaeError):
-    """A process refuses to run. The text names the cause and the mend; it goes to standard error."""
+    """A process refuses to run. The message names cause and remedy, and is printed to standard error."""
 
 
 class NotOffered(OtaeError):
-    """Asked for something the field knows and this product does not do."""
+    """A feature known in the field that this product deliberately does not have."""
 
 
 class StaleState(OtaeError):
@@ -61,20 +61,23 @@ class StaleState(OtaeError):
 
 
 class DatabaseAway(OtaeError):
-    """The database cannot answer at the moment, and no code is at fault. The text is one line and holds no secret."""
+    """The database cannot answer at the moment, for reasons outside this code. The message is one line, no secret."""
 
 
 class DatabaseDamaged(OtaeError):
-    """What the database holds cannot be read any more. The text is one line that says what to do."""
+    """The content of the database cannot be read any more. The message is one line that says what to do."""
 
 
 class Refusal(OtaeError):
-    """One clear "no".
+    """A request is refused, with a stable code.
 
-    ``code``: stable, lower case, hyphens. ``words``: one sentence for people, no protocol word, no secret.
-    ``advice``: what an administrator does about it. ``again``: whether trying the same thing again can help.
-    ``detail`` (the argument): for the timeline and the log; never a secret, never more than 500 characters.
-    ``support_code``: set by whoever recorded the refusal; "" until then.
+    Attributes:
+        code: stable, lower case with hyphens.
+        words: one sentence for the person, without protocol terms and secrets.
+        advice: what an administrator can do about it.
+        again: whether repeating the same request can help.
+        detail: for the timeline and the log; never a secret, cut to 500 characters.
+        support_code: set where the refusal is recorded; "" until then.
     """
 
     code: ClassVar[str] = "refused"
@@ -89,7 +92,7 @@ class Refusal(OtaeError):
 
 
 class Unreadable(Refusal):
-    """The bytes cannot be understood; nothing in them was looked at further."""
+    """The bytes cannot be parsed; nothing in them was used."""
 
     code = "unreadable"
     words = "The message could not be read."
@@ -97,7 +100,7 @@ class Unreadable(Refusal):
 
 
 class TooLarge(Unreadable):
-    """More bytes, depth or items than this door takes."""
+    """More bytes, depth or items than this door accepts."""
 
     code = "too-large"
     words = "The message is larger than allowed."
@@ -129,7 +132,7 @@ class CheckinUnreadable(Unreadable):
 
 
 class Untrusted(Refusal):
-    """Understood, and not believed."""
+    """The message was parsed, and its origin is not proven."""
 
     code = "untrusted"
     words = "This Mac could not be recognised."
@@ -144,14 +147,14 @@ class SignatureMissing(Untrusted):
 
 
 class SignatureInvalid(Untrusted):
-    """The signature, or a digest under it, does not fit the content."""
+    """The signature, or a digest that it covers, does not match the content."""
 
     code = "signature-invalid"
     advice = "Something between the Mac and the server changes the message, or it was forged."
 
 
 class SignerUntrusted(Untrusted):
-    """The signature fits; its certificate is not one this step accepts."""
+    """The signature is valid, and made with a certificate that this step does not accept."""
 
     code = "signer-untrusted"
     advice = "Only Apple's device certificate (first) and the certificate issued here (then) may speak for a Mac."
@@ -165,20 +168,20 @@ class AlgorithmRefused(Untrusted):
 
 
 class EnvelopeUnreadable(Untrusted):
-    """The envelope could not be opened: one face for every reason, so that none can be told from another."""
+    """The envelope could not be decrypted; the same for every reason, so that an attacker cannot tell them apart."""
 
     code = "envelope-unreadable"
     advice = "The Mac used an older certificate of this server: start again from the invitation link."
 
 
 class NotAllowed(Refusal):
-    """Understood, believed, and against the rules of this step."""
+    """The message is parsed and authentic, and against the rules of this step."""
 
     code = "not-allowed"
 
 
 class ChallengeUnknown(NotAllowed):
-    """No such challenge was minted for this purpose, or none was given."""
+    """No such challenge was issued for this purpose, or the message has none."""
 
     code = "challenge-unknown"
     words = "This profile does not belong to an open sign-in."
@@ -194,7 +197,7 @@ class ChallengeUsed(NotAllowed):
 
 
 class ChallengeExpired(NotAllowed):
-    """The challenge is past its end."""
+    """The challenge has expired."""
 
     code = "challenge-expired"
     words = "This profile is too old."
@@ -210,7 +213,7 @@ class DeviceMismatch(NotAllowed):
 
 
 class DeviceTaken(NotAllowed):
-    """The Mac is enrolled to somebody else."""
+    """The Mac is enrolled for another person."""
 
     code = "device-taken"
     words = "This Mac is enrolled for somebody else."
@@ -218,7 +221,7 @@ class DeviceTaken(NotAllowed):
 
 
 class DeviceUnknown(NotAllowed):
-    """No enrollment of such a device."""
+    """There is no enrollment of this device."""
 
     code = "device-unknown"
     words = "This Mac is not enrolled here."
@@ -226,7 +229,7 @@ class DeviceUnknown(NotAllowed):
 
 
 class PlatformRefused(NotAllowed):
-    """The device calls itself an iPhone, an iPad or another product that is no Mac."""
+    """The device identifies itself as an iPhone, an iPad or another product that is not a Mac."""
 
     code = "platform-refused"
     words = "This is for a Mac. Open the invitation link in Safari on the Mac that is to be enrolled."
@@ -250,7 +253,7 @@ class ModelRefused(NotAllowed):
 
 
 class PersonDisabled(NotAllowed):
-    """The person was disabled or deleted here, or the directory lets them in no more."""
+    """The person was disabled or deleted, here or in their directory."""
 
     code = "person-disabled"
     words = "This account may not enroll a Mac any more."
@@ -258,7 +261,7 @@ class PersonDisabled(NotAllowed):
 
 
 class CertificateRevoked(NotAllowed):
-    """Issued here, and revoked since, or past its end by more than the grace."""
+    """The certificate was issued here, and is revoked or expired for longer than the grace period."""
 
     code = "certificate-revoked"
     words = "The certificate of this Mac is no longer valid."
@@ -266,7 +269,7 @@ class CertificateRevoked(NotAllowed):
 
 
 class CertificateMismatch(NotAllowed):
-    """Issued here, for another session, purpose or Mac."""
+    """The certificate was issued here for another session, purpose or Mac."""
 
     code = "certificate-mismatch"
     words = "The certificate belongs to another enrollment."
@@ -282,7 +285,7 @@ class AuthorityUnknown(NotAllowed):
 
 
 class CertificateUnknown(NotAllowed):
-    """Asked for a certificate that was not issued to who asks, or is not handed out."""
+    """A certificate was asked for that was not issued to the sender, or is never given out."""
 
     code = "certificate-unknown"
     words = "There is no such certificate."
@@ -290,7 +293,7 @@ class CertificateUnknown(NotAllowed):
 
 
 class SessionExpired(NotAllowed):
-    """The enrollment session is past its end."""
+    """The enrollment session has expired."""
 
     code = "session-expired"
     words = "The sign-in was too long ago."
@@ -298,7 +301,7 @@ class SessionExpired(NotAllowed):
 
 
 class SessionClosed(NotAllowed):
-    """The enrollment session was ended, or is past the step asked for."""
+    """The enrollment session was ended, or has already passed the requested step."""
 
     code = "session-closed"
     words = "This enrollment has ended."
@@ -314,7 +317,7 @@ class InvitationRevoked(NotAllowed):
 
 
 class InvitationExpired(NotAllowed):
-    """The invitation is past its end."""
+    """The invitation has expired."""
 
     code = "invitation-expired"
     words = "This invitation has expired."
@@ -330,7 +333,7 @@ class InvitationRedeemed(NotAllowed):
 
 
 class InvitationFailed(NotAllowed):
-    """The tries of the invitation are used up."""
+    """The invitation's failed attempts are used up."""
 
     code = "invitation-failed"
     words = "This invitation no longer works after too many wrong entries."
@@ -338,7 +341,7 @@ class InvitationFailed(NotAllowed):
 
 
 class InvitationReplaced(NotAllowed):
-    """The link is that of an earlier mail; a newer one was sent since."""
+    """The link is from an earlier mail; a newer link has replaced it."""
 
     code = "invitation-replaced"
     words = "A newer link has taken the place of this one."
@@ -346,7 +349,7 @@ class InvitationReplaced(NotAllowed):
 
 
 class InvitationUnknown(NotAllowed):
-    """No such invitation."""
+    """There is no such invitation."""
 
     code = "invitation-unknown"
     words = "This link is not known here."
@@ -362,7 +365,7 @@ class TopicMismatch(NotAllowed):
 
 
 class KeyRefused(NotAllowed):
-    """The key in the certification request is too weak or of the wrong kind."""
+    """The key in the certification request is too weak or of the wrong type."""
 
     code = "key-refused"
     words = "The key of this Mac is not accepted."
@@ -386,7 +389,7 @@ class InvitationOnly(NotAllowed):
 
 
 class NotReady(NotAllowed):
-    """No push certificate outside a trial."""
+    """There is no push certificate, and this is not a trial installation."""
 
     code = "not-ready"
     words = "Enrollment is not ready yet. Please ask your IT department."
@@ -402,7 +405,7 @@ class ModeOff(NotAllowed):
 
 
 class AddressRefused(NotAllowed):
-    """The host resolves to addresses that this server does not call for anybody."""
+    """The host resolves only to addresses that this server never connects to, or not with these settings."""
 
     code = "address-refused"
     words = "This server does not connect to that address."
@@ -410,7 +413,7 @@ class AddressRefused(NotAllowed):
 
 
 class BounceUnknown(NotAllowed):
-    """A mail came back to no return address that was signed here."""
+    """A bounced mail was sent to an address that is not a return address signed here."""
 
     code = "bounce-unknown"
     words = "This mail came to no return address of this server."
@@ -418,7 +421,7 @@ class BounceUnknown(NotAllowed):
 
 
 class SigninFailed(NotAllowed):
-    """Name, password or PIN did not fit; never says which."""
+    """Name, password or PIN is wrong; the refusal never says which."""
 
     code = "signin-failed"
     words = "That did not match. Check what you entered and try again."
@@ -427,7 +430,7 @@ class SigninFailed(NotAllowed):
 
 
 class SlowDown(NotAllowed):
-    """Too many failures from here for now."""
+    """Too many failures: the attempt has to wait. ``seconds``: for how long."""
 
     code = "slow-down"
     words = "Too many attempts. Please wait a little and try again."
@@ -440,7 +443,7 @@ class SlowDown(NotAllowed):
 
 
 class Busy(SlowDown):
-    """Too many sign-ins at this moment, from this network or altogether; nothing was looked at or counted."""
+    """Too many sign-ins at this moment, from this network or altogether; nothing was checked or counted."""
 
     code = "busy"
     words = "Many people are signing in right now. Please try again in a few seconds."
@@ -448,7 +451,7 @@ class Busy(SlowDown):
 
 
 class SetupLinkUnknown(NotAllowed):
-    """No setup link that still works."""
+    """The setup link does not work, or not any more."""
 
     code = "setup-link-unknown"
     words = "This setup link no longer works."
@@ -456,7 +459,7 @@ class SetupLinkUnknown(NotAllowed):
 
 
 class DirectoryUnavailable(NotAllowed):
-    """A directory does not answer, or not as it must; nothing was decided, and nothing is counted."""
+    """A directory does not answer, or not correctly; nothing was decided, and nothing counts as a failure."""
 
     code = "directory-unavailable"
     words = "The directory is not available right now. Please try again in a few minutes."
@@ -465,7 +468,7 @@ class DirectoryUnavailable(NotAllowed):
 
 
 class PersonAmbiguous(NotAllowed):
-    """A name or an address means several people of a directory."""
+    """Several people of a directory have this name or address."""
 
     code = "person-ambiguous"
     words = "Several people are called this."
@@ -473,7 +476,7 @@ class PersonAmbiguous(NotAllowed):
 
 
 class GroupAmbiguous(NotAllowed):
-    """A name means several groups of a directory."""
+    """Several groups of a directory have this name."""
 
     code = "group-ambiguous"
     words = "Several groups are called this."
@@ -481,7 +484,7 @@ class GroupAmbiguous(NotAllowed):
 
 
 class PasswordLinkUnknown(NotAllowed):
-    """No link for a password that still works."""
+    """The password link does not work, or not any more."""
 
     code = "password-link-unknown"
     words = "This link no longer works."
@@ -489,7 +492,7 @@ class PasswordLinkUnknown(NotAllowed):
 
 
 class BeyondRole(NotAllowed):
-    """Somebody gives, takes or changes what goes beyond their own role."""
+    """An administrator tries to give, take or change more than their own role allows."""
 
     code = "beyond-role"
     words = "Your role does not allow as much as this takes or gives."
@@ -497,7 +500,7 @@ class BeyondRole(NotAllowed):
 
 
 class OwnRole(NotAllowed):
-    """Somebody changes their own role, or removes themselves."""
+    """An administrator tries to change their own role, or to disable or remove themselves."""
 
     code = "own-role"
     words = "Nobody changes their own role, and nobody disables or removes themselves."
@@ -505,7 +508,7 @@ class OwnRole(NotAllowed):
 
 
 class LastAdministrator(NotAllowed):
-    """Without this one nobody with a password of ours could do everything."""
+    """The change would leave no administrator with a local password and the role ADMIN."""
 
     code = "last-administrator"
     words = "This is the last administrator with a password of this server who may do everything."
@@ -513,7 +516,7 @@ class LastAdministrator(NotAllowed):
 
 
 class InputRefused(Refusal):
-    """An entry cannot be taken; ``fields`` maps field name → what to do about it ("" is the whole form)."""
+    """Entries are refused. ``fields``: what to do about each, by field name; "" is the whole form."""
 
     code = "input-refused"
     words = "Please check the entries."

@@ -1,6 +1,6 @@
-"""Host names as people write them and as the network knows them: IDNA 2008 (RFC 5891) with the mapping of UTS 46.
+"""Host names in Unicode and in A-labels: IDNA 2008 (RFC 5891) with the mapping of UTS 46.
 
-Python's own "idna" codec is IDNA 2003, by which ß and others lead to another domain.
+Python's own "idna" codec is IDNA 2003, which maps ß and some other letters to a different domain.
 """
 
 import ipaddress
@@ -13,13 +13,16 @@ from otae.errors import OtaeError
 
 
 class HostRefused(OtaeError):
-    """This is no host name; the text says what is wrong with it."""
+    """This is not a host name; the message says why."""
 
 
 def ascii_host(text: str) -> str:
-    """Return a host name as DNS and TLS know it: A-labels, lower case; an IP address as it is. Raises HostRefused.
+    """Return a host name for DNS and TLS, in A-labels and lower case; an IP address in its canonical form.
 
-    What ASCII alone may hold is the caller's to check: some networks use underscores.
+    The characters of an ASCII name are not checked, because some networks use underscores: callers do that.
+
+    Raises:
+        HostRefused: the name is not valid under IDNA 2008.
     """
     text = text.strip()
     with suppress(ValueError):
@@ -35,7 +38,7 @@ def ascii_host(text: str) -> str:
 
 
 def shown_host(name: str | None) -> str:
-    """Return a host name as people write it; one that cannot be decoded stays as it is, "" for none."""
+    """Return a host name in Unicode; unchanged when it cannot be decoded, "" for none."""
     name = name or ""
     try:
         return idna.decode(name) if "xn--" in name else name
@@ -44,7 +47,7 @@ def shown_host(name: str | None) -> str:
 
 
 def ascii_url(url: str) -> str:
-    """Return an address with its host in A-labels; what cannot be taken apart stays as it is. Raises HostRefused."""
+    """Return a URL with its host in A-labels; unchanged when it cannot be parsed. Raises HostRefused."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

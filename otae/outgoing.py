@@ -1,7 +1,8 @@
-"""Which addresses we may call on somebody's behalf: a name is resolved once, and what it resolved to is what is called.
+"""The addresses that this server may connect to for an administrator: protection against server-side request forgery.
 
-Never link-local or a cloud's metadata service, whatever a setting says. An IPv4 address inside an IPv6 one counts as
-what it is. The answer holds addresses, not the name: a second look-up could answer differently.
+A name is resolved once, and the connection goes to the checked address: a second lookup could answer differently.
+Link-local addresses and the metadata services of clouds are never allowed, whatever the settings. An IPv4 address
+embedded in an IPv6 address is checked as the IPv4 address.
 """
 
 import asyncio
@@ -21,10 +22,10 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 METADATA = frozenset(
     ipaddress.ip_address(text) for text in ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd20:ce::254")
 )
-#: Blocks that are never called: Amazon's services inside a machine's network, site-local addresses (RFC 3879), and
-#: tunnels whose inner IPv4 address nobody sees here (Teredo, and NAT64 under a prefix of one's own, RFC 8215).
+#: Blocks that are never allowed: Amazon's services within a machine's network, site-local addresses (RFC 3879), and
+#: tunnels whose inner IPv4 address is not visible here (Teredo, and NAT64 under a local prefix, RFC 8215).
 NEVER = tuple(ipaddress.ip_network(text) for text in ("fd00:ec2::/32", "fec0::/10", "2001::/32", "64:ff9b:1::/48"))
-#: What stands before an IPv4 address in the lower half of an ISATAP address (RFC 5214).
+#: What precedes the IPv4 address in the lower half of an ISATAP address (RFC 5214).
 ISATAP = (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")
 #: Address blocks that Python's `is_private` leaves out: carrier-grade NAT (RFC 6598).
 SHARED = ipaddress.ip_network("100.64.0.0/10")
@@ -32,7 +33,7 @@ SHARED = ipaddress.ip_network("100.64.0.0/10")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
-#: Seconds for looking up what somebody entered.
+#: Seconds for resolving a name that was entered in a form.
 LOOK_UP = 3
 #: One label of a host name (RFC 1035 §2.3.4); underscores inside, as some networks use them.
 _LABEL = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
@@ -41,19 +42,19 @@ _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.IGNORECASE | re.ASCII)
 
 @dataclass(frozen=True)
 class Address:
-    """One resolved address. ``where`` is what a socket of ``family`` connects to."""
+    """One resolved address. ``sockaddr``: what a socket of ``family`` connects to."""
 
     family: socket.AddressFamily
-    where: tuple[str, int] | tuple[str, int, int, int]
+    sockaddr: tuple[str, int] | tuple[str, int, int, int]
 
 
 def is_host_name(text: str) -> bool:
-    """Tell whether ``text`` is written as a host name is: labels and dots, no port, no address."""
+    """Return whether ``text`` has the form of a host name: labels and dots, without a port."""
     return len(text) <= 254 and _HOST.fullmatch(text) is not None
 
 
 def is_host(text: str) -> bool:
-    """Tell whether ``text`` is written as a host name or an IP address is; nothing is looked up."""
+    """Return whether ``text`` has the form of a host name or an IP address; nothing is resolved."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -62,9 +63,9 @@ def is_host(text: str) -> bool:
 
 
 def ascii_host_or_text(text: str) -> str:
-    """Return a host that was entered as it is kept and called, in A-labels; what is none as it is, for `is_host`."""
+    """Return an entered host as it is stored, in A-labels; any other text unchanged, for `is_host` to refuse."""
     if any(unicodedata.category(each) == "Cc" for each in text.strip()):
-        return text  # nobody pastes one into a name: what is left without it may be another host
+        return text  # without the control character it might name another host
     plain = identifier(text)
     try:
         return ascii_host(plain)
@@ -73,20 +74,28 @@ def ascii_host_or_text(text: str) -> str:
 
 
 async def resolve(host: str, port: int, *, private: bool, loopback: bool) -> list[Address]:
-    """Return the addresses of ``host`` that may be called, in the resolver's order.
+    """Return the addresses of ``host`` that this server may connect to, in the resolver's order.
 
-    ``private``: whether private networks are allowed; ``loopback``: whether this machine is. Raises AddressRefused when
-    the name has addresses and none may be called, OSError when it does not resolve.
+    Args:
+        host: a host name or an IP address.
+        port: the port to connect to.
+        private: whether private networks are allowed.
+        loopback: whether this machine is allowed.
+
+    Raises:
+        AddressRefused: the name has addresses, and none is allowed.
+        OSError: the name does not resolve.
     """
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError:
-        # A part is empty or longer than 63 characters: Python finds no way to ask for such a name.
+        # A label is empty or longer than 63 characters: Python cannot encode such a name.
         raise socket.gaierror(socket.EAI_NONAME, "no such name") from None
     allowed = [
-        Address(family, where)  # type: ignore[arg-type]  # the stubs also know address families that TCP does not have
-        for family, _, _, _, where in found
-        if family in {socket.AF_INET, socket.AF_INET6} and _may_call(str(where[0]), private=private, loopback=loopback)
+        Address(family, sockaddr)  # type: ignore[arg-type]  # the stubs also know address families that TCP does not have
+        for family, _, _, _, sockaddr in found
+        if family in {socket.AF_INET, socket.AF_INET6}
+        and _may_call(str(sockaddr[0]), private=private, loopback=loopback)
     ]
     if not allowed:
         raise AddressRefused(f"{host}: no address that may be called")
@@ -94,7 +103,7 @@ async def resolve(host: str, port: int, *, private: bool, loopback: bool) -> lis
 
 
 async def is_called(host: str, port: int, *, private: bool, loopback: bool) -> bool:
-    """Tell whether `resolve` would give an address of what is entered; a name that does not resolve may do so later."""
+    """Return whether an entered host may be connected to; True if it does not resolve, which may change later."""
     try:
         async with asyncio.timeout(LOOK_UP):
             await resolve(host, port, private=private, loopback=loopback)
@@ -106,7 +115,7 @@ async def is_called(host: str, port: int, *, private: bool, loopback: bool) -> b
 
 
 def _may_call(text: str, *, private: bool, loopback: bool) -> bool:
-    address = _meant(ipaddress.ip_address(text.partition("%")[0]))
+    address = _embedded_ipv4(ipaddress.ip_address(text.partition("%")[0]))
     if address.is_loopback:
         return loopback
     if address.is_link_local or address in METADATA or address.is_multicast or address.is_unspecified:
@@ -121,7 +130,7 @@ def _may_call(text: str, *, private: bool, loopback: bool) -> bool:
     return True
 
 
-def _meant(address: IPAddress) -> IPAddress:
+def _embedded_ipv4(address: IPAddress) -> IPAddress:
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address in NAT64 or address.packed[8:12] in ISATAP:

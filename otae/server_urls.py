@@ -1,6 +1,6 @@
-"""DATABASE_URL and REDIS_URL as they are written: each read once, and what is wrong with one said in a line.
+"""Parsing DATABASE_URL and REDIS_URL, with one line of text for what is wrong.
 
-The words never repeat a value: a password with a character that is not percent-encoded could be any part of it.
+The text never repeats a value: with a character that is not percent-encoded, any part could belong to the password.
 """
 
 import ssl
@@ -9,20 +9,23 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
-#: libpq's, without the one that means the machine's own authorities.
+#: The values of libpq's sslmode.
 TLS_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-#: What libraries for Redis call the three ways to look at a certificate.
+#: The values of ssl_cert_reqs in Redis libraries: how the server's certificate is checked.
 CHECKS: Final = {"none": "none", "optional": "optional", "required": "required"}
-#: `sslrootcert=system`: the authorities that this machine trusts, as libpq 16 has it.
+#: `sslrootcert=system`: the authorities that this machine trusts, as in libpq 16.
 SYSTEM: Final = "system"
 
-#: This machine.
+#: Host names of this machine.
 LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True)
 class DatabaseAddress:
-    """Where a PostgreSQL is. ``tls``: one of TLS_MODES; ``root``: file of authorities, SYSTEM, or None (the same)."""
+    """The address of a PostgreSQL database. ``tls``: one of TLS_MODES.
+
+    ``root``: the path of a file of authorities, SYSTEM, or None, which means the same as SYSTEM.
+    """
 
     host: str
     port: int
@@ -36,7 +39,7 @@ class DatabaseAddress:
         return f"<database {self.name} at {self.host}:{self.port}>"
 
     def tls_context(self) -> ssl.SSLContext | str:
-        """Return what the driver takes for libpq's sslmode; ValueError when the authorities cannot be read."""
+        """Return the driver's equivalent of libpq's sslmode. Raises ValueError when the authorities cannot be read."""
         if self.tls not in {"verify-ca", "verify-full"}:
             return self.tls
         context = _context(self.root)
@@ -45,14 +48,14 @@ class DatabaseAddress:
 
 
 def database_address(url: str) -> DatabaseAddress:
-    """Return what ``url`` says; ValueError with one line of words when it is no address of a PostgreSQL."""
+    """Parse DATABASE_URL. Raises ValueError with one line of text when it is not a PostgreSQL address."""
     parts = _split(url, "postgres://user:password@host:5432/name")
     name = unquote(parts.path.strip("/"))
     if parts.scheme not in {"postgres", "postgresql"} or not parts.hostname or not name or "," in parts.netloc:
         raise ValueError("must look like postgres://user:password@host:5432/name")
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     root = query.get("sslrootcert") or None
-    # On one machine nobody stands between the two, and TLS was a quarter of what the pages' processes had to do.
+    # On one machine nobody can listen in between, and TLS took a quarter of the web processes' time.
     usual = "allow" if parts.hostname in LOCAL_HOSTS else "require"
     mode = query.get("sslmode") or ("verify-full" if root == SYSTEM else usual)
     if mode not in TLS_MODES:
@@ -71,16 +74,16 @@ def database_address(url: str) -> DatabaseAddress:
         root=root,
     )
     if root:
-        _context(root)  # also where the mode asks for no look at the certificate
+        _context(root)  # also where the mode does not check the certificate: the file must be readable
     address.tls_context()
     return address
 
 
 def redis_address(url: str) -> str:
-    """Return ``url`` as the driver takes it; ValueError with one line of words when it is no address of a Redis.
+    """Check REDIS_URL and return it in the driver's form. Raises ValueError with one line of text.
 
-    A PaaS hands out rediss:// addresses whose certificate is self-signed and says nothing of it; so the certificate is
-    checked only when the address asks for it (`?ssl_cert_reqs=required`). Redis is told ids and nothing else.
+    A PaaS gives out rediss:// addresses of servers with self-signed certificates. So the certificate is only checked
+    when the address asks for it (`?ssl_cert_reqs=required`). Redis only receives ids.
     """
     parts = _split(url, "redis://:password@host:6379/0")
     if parts.scheme not in {"redis", "rediss"} or not parts.hostname:

@@ -1,7 +1,7 @@
-"""The environment, read once and frozen.
+"""The settings, read once from environment variables and frozen.
 
-Every name may be given as ``NAME_FILE`` instead: the value is then the content of that file, without the last line end.
-docs/operations.md lists the same rows; a test holds the two together.
+Every variable may be given as ``NAME_FILE`` instead: its value is then the content of that file, without the last line
+end. docs/operations.md lists the same variables; a test compares the two.
 """
 
 import base64
@@ -20,7 +20,7 @@ from otae.server_urls import LOCAL_HOSTS, database_address, redis_address
 
 
 class Settings(BaseSettings):
-    """What the operator decides."""
+    """The settings of an installation, as its operator sets them."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -104,13 +104,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take values from `load` alone, so that a test's environment is what it says."""
+        """Take values only from `load`, and not from the process's environment, so that tests are isolated."""
         del settings_cls, env_settings, dotenv_settings, file_secret_settings
         return (init_settings,)
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
-        """Read ``environ``; raises CannotStart with one line that names the variable and the mend."""
+        """Read the settings from ``environ``. Raises CannotStart with a line that names the variable and the mend."""
         names = {str(field.validation_alias) for field in cls.model_fields.values()}
         values = {name: environ[name] for name in names if environ.get(name)}
         for name in names:
@@ -137,7 +137,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def _taken_by(cls, name: str) -> str:
-        """Return what the variable ``name`` may be set to, in words."""
+        """Return a description of the values that the variable ``name`` may have."""
         field = next(each for each in cls.model_fields.values() if each.validation_alias == name)
         if field.annotation is bool:
             return "1 (yes) or 0 (no)"
@@ -193,7 +193,7 @@ class Settings(BaseSettings):
 
     @property
     def embedded(self) -> bool:
-        """Whether everything lives in one process on SQLite."""
+        """Whether everything runs in one process on SQLite."""
         return self.database_url is None
 
     @property
@@ -213,7 +213,7 @@ class Settings(BaseSettings):
 
     @property
     def trial(self) -> bool:
-        """Whether PUBLIC_URL is this machine: a trial, with a generated push topic."""
+        """Whether PUBLIC_URL is this machine: a trial installation, with a generated push topic."""
         return self.public_host in LOCAL_HOSTS
 
     @property
@@ -225,11 +225,18 @@ class Settings(BaseSettings):
 
     @property
     def trusted_hops(self) -> int:
-        """Proxies in front whose X-Forwarded-For entry is believed."""
+        """How many proxies in front are trusted with their entry in X-Forwarded-For."""
         return self.hops if self.hops is not None else (1 if self.port else 0)
 
     def sealing_keys(self) -> list[bytes]:
-        """Return the master keys of the environment, the first seals; empty when absent, CannotStart when malformed."""
+        """Return the master keys of the environment; the first one seals, all open.
+
+        Returns:
+            The keys, 32 bytes each; empty when the variable is not set.
+
+        Raises:
+            CannotStart: a key is malformed.
+        """
         if self.master_keys is None:
             return []
         try:

@@ -1,8 +1,8 @@
-"""How text is cleaned and compared that people type, paste, import, or keep in a directory.
+"""Cleaning and comparing text that people type, paste or import, or that comes from a directory.
 
-One line that is shown (names, titles): `visible_line`, or `cleaned_line` where nobody could correct it. Something that
-identifies (user names, mail addresses, serial numbers): `identifier`. A PIN or a code: `letters_and_digits`. Whatever
-is only looked for or counted under: `folded`. What cannot be seen never decides.
+Use `visible_line` for one line that is shown, such as a name or title, and `cleaned_line` where nobody is there to
+correct it; `identifier` for user names, mail addresses and serial numbers; `letters_and_digits` for PINs and codes;
+`folded` for text that is only searched for or counted under. Characters that cannot be seen never make a difference.
 """
 
 import re
@@ -11,47 +11,49 @@ from typing import Final
 
 from otae.errors import OtaeError
 
-#: They turn the direction of the text around them, which makes one name look like another (Unicode TR 9).
+#: Characters that change the direction of the text around them, which makes one name look like another (UAX 9).
 TURNING: Final = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C)))
-#: Between letters they decide how a name is written (Persian, Sinhala, Mongolian); between emoji they make them one.
+#: Joiners: between letters they decide how a name is written (Persian, Sinhala, Mongolian), and they combine emoji.
 _JOINERS: Final = "\u200c\u200d\u180e"
 _JOINED = re.compile(rf"(?<=([^\s{_JOINERS}]))[{_JOINERS}](?=([^\s{_JOINERS}]))")
-#: First words of the names of characters whose script knows no joiners: there one would only be hidden.
+#: First words of the names of characters whose scripts have no joiners: there a joiner would be a hidden character.
 _UNJOINED: Final = frozenset({"LATIN", "GREEK", "CYRILLIC", "HEBREW", "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "DIGIT"})
-#: Format characters that are drawn: number signs and the like of Arabic, Syriac and Kaithi script.
+#: Format characters that are visible: number signs and similar ones of the Arabic, Syriac and Kaithi scripts.
 _DRAWN: Final = frozenset(map(chr, (*range(0x0600, 0x0606), 0x06DD, 0x070F, 0x0890, 0x0891, 0x08E2, 0x110BD, 0x110CD)))
-#: Letters that are drawn as nothing at all: a name of these alone is none.
+#: Letters without a visible shape: a text of these alone counts as empty.
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 #: Control characters, line and paragraph separators, lone surrogates.
 _BREAKING: Final = frozenset({"Cc", "Zl", "Zp", "Cs"})
 _LINE_BREAKS: Final = frozenset("\r\n\v\f\x85\u2028\u2029")
-#: Letters whose stroke or shape no decomposition takes away.
+#: Letters that Unicode decomposition does not reduce to ASCII.
 _PLAIN: Final = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "\u0131": "i", "ŧ": "t", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"}
 )
 
 
 class TextRefused(OtaeError):
-    """A line holds what would hide or turn text; the message says what, for the person who entered it."""
+    """A line holds a character that would hide or reverse text; the message says which, for whoever entered it."""
 
 
 def visible_line(text: str) -> str:
-    """Return ``text`` as one line that shows all it holds.
+    """Return ``text`` as one line without hidden characters, in form NFC; it may be empty.
 
-    Every kind of space is a space, runs of spaces stay, joiners stay between what they join, format characters without
-    a shape go, and the form is NFC. The result may be empty. Raises TextRefused for a line break, a control character,
-    or one that turns the direction of text (dropped, where it stands at an end).
+    Every kind of space becomes a space, and runs of spaces stay. Joiners stay where they join. Other invisible
+    format characters are removed, and at both ends also characters that change the direction of text.
+
+    Raises:
+        TextRefused: for a line break, a control character, or a change of direction within the line.
     """
     if text.isascii() and text.isprintable():
         return text.strip()
-    kept = _kept(text)
-    if why := why_refused(kept):
+    cleaned = _without_format_characters(text)
+    if why := why_refused(cleaned):
         raise TextRefused(why)
-    return _finished(kept)
+    return _normalized(cleaned)
 
 
 def why_refused(text: str) -> str:
-    """Return why ``text`` cannot stand in one line as it is, "" when it can: the rule of `visible_line`, ends too."""
+    """Return why `visible_line` refuses ``text``, "" when it does not; here the ends are checked as well."""
     if text.isascii() and text.isprintable():
         return ""
     for character in text:
@@ -63,23 +65,24 @@ def why_refused(text: str) -> str:
 
 
 def cleaned_line(text: str, longest: int | None = None) -> str:
-    """Return ``text`` as `visible_line` does; what that would refuse goes, a line break becomes a space.
+    """Return ``text`` as `visible_line` does, with line breaks as spaces and without what that would refuse.
 
-    At most ``longest`` characters, and none at the end that joined what is no longer there.
+    ``longest``: most characters of the result; a joiner is not left over at the cut.
     """
     if text.isascii() and text.isprintable():
         return text.strip()[:longest].strip()
-    kept = _kept(text)
-    made = (" " if unicodedata.category(each) in _BREAKING - {"Cs"} else each for each in kept if each not in TURNING)
-    line = _finished("".join(each for each in made if unicodedata.category(each) != "Cs")).strip()
-    return line if longest is None or len(line) <= longest else _finished(_kept(line[:longest]))
+    cleaned = _without_format_characters(text)
+    made = (
+        " " if unicodedata.category(each) in _BREAKING - {"Cs"} else each for each in cleaned if each not in TURNING
+    )
+    line = _normalized("".join(each for each in made if unicodedata.category(each) != "Cs")).strip()
+    return line if longest is None or len(line) <= longest else _normalized(_without_format_characters(line[:longest]))
 
 
 def identifier(text: str) -> str:
-    """Return what identifies somebody or something as it counts: form NFKC, nothing invisible, no outer spaces.
+    """Return an identifier as it is compared: in form NFKC, without hidden characters and outer spaces; case stays.
 
-    Full-width letters and digits become plain ones; every kind of space and line break inside becomes one space. Case
-    stays.
+    Full-width letters and digits become ASCII; each run of spaces and line breaks becomes one space.
     """
     plain = unicodedata.normalize("NFKC", text)
     spaced = (" " if _is_space(each) or each in _LINE_BREAKS else each for each in plain)
@@ -87,9 +90,9 @@ def identifier(text: str) -> str:
 
 
 def word_of_link(text: str) -> str:
-    """Return what a link says as it counts, without the marks of the sentence that it stood in.
+    """Return a value from a link as an `identifier`, without surrounding punctuation.
 
-    Mail programs take the full stop or bracket behind a link for a part of it; our words end in none but "-" and "_".
+    Mail programs include a full stop or bracket behind a link; our values begin and end with none except "-" and "_".
     """
     word = identifier(text)
     first = next((at for at, each in enumerate(word) if not _is_mark(each)), len(word))
@@ -98,32 +101,32 @@ def word_of_link(text: str) -> str:
 
 
 def letters_and_digits(text: str) -> str:
-    """Return the letters and digits of a PIN or code, in form NFKC; whatever stands around or between them goes.
+    """Return only the letters and digits of a PIN or code, in form NFKC.
 
-    Digits of other scripts, as keyboards of that language enter them, become those from 0 to 9.
+    Digits of other scripts, which some keyboards enter, become 0 to 9.
     """
     plain = (each for each in unicodedata.normalize("NFKC", text) if each.isalnum() and each not in _BLANK)
     return "".join(str(unicodedata.decimal(each)) if each.isdecimal() else each for each in plain)
 
 
 def folded(text: str) -> str:
-    """Return ``text`` as it is looked for and counted under: no case, no diacritics, nothing invisible, single spaces.
+    """Return ``text`` for searching and counting: without case, diacritics and hidden characters, with single spaces.
 
-    Two texts that a directory may take for one another fold to the same; the result is only compared, never shown.
+    Texts that a directory may treat as equal have the same result. It is only compared, never shown.
     """
     plain = identifier(text).casefold().translate(_PLAIN)
     letters = (each for each in unicodedata.normalize("NFKD", plain) if unicodedata.combining(each) < 200)
     return " ".join(unicodedata.normalize("NFC", "".join(letters)).split())
 
 
-def _kept(text: str) -> str:
-    """Map spaces, and drop format characters: all at the ends; inside those that neither join, turn nor are drawn."""
+def _without_format_characters(text: str) -> str:
+    """Map spaces to " ", and drop format characters: all at the ends, else all but joiners, turning, visible ones."""
     spaced = "".join(" " if _is_space(each) else each for each in text).strip(" ")
     joined = {found.start() for found in _JOINED.finditer(spaced) if _may_join(found[1]) and _may_join(found[2])}
-    kept = "".join(
+    cleaned = "".join(
         each for at, each in enumerate(spaced) if at in joined or each in TURNING or not _is_formatting(each)
     )
-    return kept.strip("".join(TURNING) + " ")
+    return cleaned.strip("".join(TURNING) + " ")
 
 
 def _may_join(character: str) -> bool:
@@ -131,8 +134,8 @@ def _may_join(character: str) -> bool:
     return not character.isascii() and name.partition(" ")[0] not in _UNJOINED
 
 
-def _finished(kept: str) -> str:
-    made = unicodedata.normalize("NFC", kept)
+def _normalized(cleaned: str) -> str:
+    made = unicodedata.normalize("NFC", cleaned)
     return made if any(each not in _BLANK and not each.isspace() for each in made) else ""
 
 

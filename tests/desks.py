@@ -145,7 +145,7 @@ async def opened(settings: Settings, bell: RecordingBell) -> AsyncIterator[Desk]
     """Open an installation; no line to a directory stays open behind it."""
     async with database.connected(settings):
         yield Desk(settings, await keyring.open_vault(settings), bell)
-    pool.hang_up()
+    pool.close_idle()
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ async def test_private_networks_are_called_only_when_allowed(host: str) -> None:
 @pytest.mark.parametrize("host", ["8.8.8.8", "2001:4860:4860::8888"])
 async def test_public_addresses_are_called_as_they_are(host: str) -> None:
     [address] = await resolve(host, 587, private=False, loopback=False)
-    assert address.where[:2] == (host, 587)
+    assert address.sockaddr[:2] == (host, 587)
 
 
 async def test_a_name_that_does_not_resolve_is_the_networks_error() -> None:

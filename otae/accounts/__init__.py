@@ -1,1 +1,1 @@
-"""Administrators, and the browsers in which somebody is signed in."""
+"""Administrators, their roles and links; sign-in, its throttling, and the browsers that are signed in."""

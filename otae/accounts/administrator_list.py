@@ -1,8 +1,8 @@
-"""Who may use the console: the list of administrators, inviting, disabling, and giving them another role.
+"""The list of administrators: inviting, disabling, removing them, and giving them another role.
 
-Nobody gives or takes what goes beyond their own role, nobody changes themselves, and one administrator with a password
-of ours and the role ADMIN always stays: `LAST` rows are locked in one order, so that two who remove each other do not
-both succeed.
+Nobody gives or takes permissions beyond their own role, and nobody changes themselves. One enabled administrator with a
+local password and the role ADMIN always remains: all of these rows are locked in one order, so that two who remove each
+other cannot both succeed.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from otae.accounts import administrators, browsers, made_links
-from otae.accounts.roles import ADMIN, BUILT_IN, By, find_role
+from otae.accounts.roles import ADMIN, BUILT_IN, Grantor, find_role
 from otae.errors import InputRefused, LastAdministrator, OwnRole, StaleState
 from otae.store import audit
 from otae.store.database import transaction
@@ -23,9 +23,10 @@ LOCAL = "local"
 
 @dataclass(frozen=True)
 class AdministratorRow:
-    """An administrator as lists show it. ``domain``: "local", or the directory that checks the password.
+    """An administrator as lists show it.
 
-    ``signed_in``: how many browsers are signed in; ``seen_at``: when one of them last did something, None for none.
+    ``domain``: "local", or the directory that checks the password. ``signed_in``: how many browsers are signed in.
+    ``seen_at``: the last activity of any of them, None without one.
     """
 
     id: UUID
@@ -39,8 +40,8 @@ class AdministratorRow:
 
 
 @dataclass(frozen=True)
-class Invited:
-    """Somebody who has a setup link and has not used it yet."""
+class PendingAdministrator:
+    """An invited administrator, whose setup link is not used yet."""
 
     id: UUID
     name: str
@@ -49,7 +50,7 @@ class Invited:
 
 
 async def list_administrators() -> list[AdministratorRow]:
-    """Return everybody who may, or once might, use the console, by name."""
+    """Return all administrators, disabled ones included, by name."""
     return await _rows(await Administrator.all().order_by("name"))
 
 
@@ -64,22 +65,26 @@ async def find_by_name(name: str) -> AdministratorRow | None:
     return next(iter(await _rows(await Administrator.filter(name=wanted))), None)
 
 
-async def list_invited(*, now: datetime) -> list[Invited]:
-    """Return those whose setup links still work, by name."""
+async def list_pending(*, now: datetime) -> list[PendingAdministrator]:
+    """Return the invited administrators whose setup links still work, by name."""
     rows = SetupLink.filter(administrator_name__not_isnull=True, used_at=None, expires_at__gt=now)
     return [
-        Invited(row.id, row.administrator_name or "", row.role, row.expires_at)
+        PendingAdministrator(row.id, row.administrator_name or "", row.role, row.expires_at)
         for row in await rows.order_by("administrator_name", "expires_at")
-        if await administrators.is_backed(row, now=now)
+        if await administrators.maker_may_invite(row, now=now)
     ]
 
 
-async def invite(desk: Desk, name: str, role: str, *, by: By, now: datetime) -> str:
-    """Return a setup link for an administrator to be, as `administrators.new_setup_link`; audited.
+async def invite(desk: Desk, name: str, role: str, *, by: Grantor, now: datetime) -> str:
+    """Invite an administrator: return a setup link (see `administrators.new_setup_link`); audited.
 
-    An older link of the same name ends. Raises InputRefused ("name", "role"), BeyondRole.
+    An older link of the same name ends.
+
+    Raises:
+        InputRefused: ("name", "role").
+        BeyondRole: the role allows more than ``by`` may do.
     """
-    await _check_given(role, by)
+    await _check_new_role(role, by)
     wanted = administrators.checked_name(name)
     async with transaction():
         url = await administrators.new_setup_link(desk, now=now, name=wanted, role=role, replacing=True, maker_id=by.id)
@@ -87,12 +92,17 @@ async def invite(desk: Desk, name: str, role: str, *, by: By, now: datetime) -> 
     return url
 
 
-async def withdraw(link_id: UUID, *, by: By, now: datetime) -> str:
-    """End a setup link and return whose it was. Raises StaleState when it works no more, BeyondRole."""
+async def withdraw_setup_link(link_id: UUID, *, by: Grantor, now: datetime) -> str:
+    """End a setup link and return the name of its administrator.
+
+    Raises:
+        StaleState: the link is used or gone.
+        BeyondRole: the link's role allows more than ``by`` may do.
+    """
     link = await SetupLink.get_or_none(id=link_id, administrator_name__not_isnull=True)
     if link is None:
         raise StaleState("there is no such setup link any more")
-    await _check_had(link.role, by)
+    await _check_current_role(link.role, by)
     async with transaction():
         if await SetupLink.filter(id=link.id, used_at=None).update(used_at=now) != 1:
             raise StaleState("the setup link was used a moment ago")
@@ -101,14 +111,19 @@ async def withdraw(link_id: UUID, *, by: By, now: datetime) -> str:
     return name
 
 
-async def give_role(administrator_id: UUID, role: str, *, by: By, now: datetime) -> AdministratorRow:
-    """Give an administrator another role; every browser of theirs is signed out, and the links they made end.
+async def give_role(administrator_id: UUID, role: str, *, by: Grantor, now: datetime) -> AdministratorRow:
+    """Give an administrator another role, sign their browsers out, and end the links they made.
 
-    Raises InputRefused ("role"), BeyondRole, OwnRole, LastAdministrator; StaleState when they are gone.
+    Raises:
+        InputRefused: ("role") for a role without a console, or when a directory's group gives the role.
+        BeyondRole: the present or the new role allows more than ``by`` may do.
+        OwnRole: ``by`` is this administrator.
+        LastAdministrator: nobody else may do everything.
+        StaleState: the administrator is gone.
     """
-    await _check_given(role, by)
+    await _check_new_role(role, by)
     async with transaction():
-        row = await _taken(administrator_id, by, stays=role == ADMIN)
+        row = await _lock(administrator_id, by, stays=role == ADMIN)
         if row.domain != LOCAL:
             raise InputRefused({"role": f"the role of {row.name} comes from a group of {row.domain}"})
         if row.role != role:
@@ -121,10 +136,10 @@ async def give_role(administrator_id: UUID, role: str, *, by: By, now: datetime)
     return _row(row)
 
 
-async def disable(administrator_id: UUID, *, by: By, now: datetime) -> AdministratorRow:
-    """Let an administrator in no more, sign every browser of theirs out, end the links they made; as `give_role`."""
+async def disable(administrator_id: UUID, *, by: Grantor, now: datetime) -> AdministratorRow:
+    """Disable an administrator, sign their browsers out, and end the links they made. Raises as `give_role`."""
     async with transaction():
-        row = await _taken(administrator_id, by)
+        row = await _lock(administrator_id, by)
         if not row.disabled:
             await Administrator.filter(id=row.id).update(disabled=True)
             await browsers.close_all(row)
@@ -134,10 +149,10 @@ async def disable(administrator_id: UUID, *, by: By, now: datetime) -> Administr
     return _row(row)
 
 
-async def enable(administrator_id: UUID, *, by: By, now: datetime) -> AdministratorRow:
-    """Let a disabled administrator in again; raises as `give_role`."""
+async def enable(administrator_id: UUID, *, by: Grantor, now: datetime) -> AdministratorRow:
+    """Enable a disabled administrator. Raises as `give_role`."""
     async with transaction():
-        row = await _taken(administrator_id, by, stays=True)
+        row = await _lock(administrator_id, by, stays=True)
         if row.disabled:
             await Administrator.filter(id=row.id).update(disabled=False)
             await audit.record(by.name, "administrator.enabled", now=now, subject=row.name, detail=row.role)
@@ -145,10 +160,10 @@ async def enable(administrator_id: UUID, *, by: By, now: datetime) -> Administra
     return _row(row)
 
 
-async def remove(administrator_id: UUID, *, by: By, now: datetime) -> str:
-    """Forget an administrator with browsers and links, theirs and made by them; return the name; as `give_role`."""
+async def remove(administrator_id: UUID, *, by: Grantor, now: datetime) -> str:
+    """Remove an administrator with browsers and links, and return the name. Raises as `give_role`."""
     async with transaction():
-        row = await _taken(administrator_id, by)
+        row = await _lock(administrator_id, by)
         await SetupLink.filter(administrator_name=row.name, used_at=None).update(used_at=now)
         await made_links.end_links(row.id, now)
         await Administrator.filter(id=row.id).delete()
@@ -156,36 +171,36 @@ async def remove(administrator_id: UUID, *, by: By, now: datetime) -> str:
     return row.name
 
 
-async def _taken(administrator_id: UUID, by: By, *, stays: bool = False) -> Administrator:
-    """Take the administrator's row for this transaction, if ``by`` may change it.
+async def _lock(administrator_id: UUID, by: Grantor, *, stays: bool = False) -> Administrator:
+    """Lock an administrator's row for this transaction, after checking that ``by`` may change it.
 
-    ``stays``: the change leaves somebody who may do everything as able as before; else another one has to be left.
+    ``stays``: the change does not take the role ADMIN away; else another administrator with it must remain.
     """
     if administrator_id == by.id:
         raise OwnRole
-    chiefs = Administrator.filter(role=ADMIN, disabled=False, domain=LOCAL).select_for_update()
-    able = {row.id for row in await chiefs.order_by("id")}
+    admins = Administrator.filter(role=ADMIN, disabled=False, domain=LOCAL).select_for_update()
+    admin_ids = {row.id for row in await admins.order_by("id")}
     row = await Administrator.filter(id=administrator_id).select_for_update().first()
     if row is None:
         raise StaleState("there is no such administrator any more")
-    await _check_had(row.role, by)
-    if not stays and able <= {row.id} and row.id in able:
+    await _check_current_role(row.role, by)
+    if not stays and admin_ids <= {row.id} and row.id in admin_ids:
         raise LastAdministrator
     return row
 
 
-async def _check_given(role: str, by: By) -> None:
-    """Refuse a role that does not exist, opens no console, or allows more than ``by`` may do."""
+async def _check_new_role(role: str, by: Grantor) -> None:
+    """Refuse a new role that does not exist, gives no access to the console, or allows more than ``by`` may do."""
     found = await find_role(role)
-    if found is None or not found.leaves:
+    if found is None or not found.permissions:
         raise InputRefused({"role": "choose a role that has a console"})
-    by.check_may_give(found.leaves)
+    by.check_may_give(found.permissions)
 
 
-async def _check_had(role: str, by: By) -> None:
-    """Refuse to touch somebody who may do more than ``by``."""
+async def _check_current_role(role: str, by: Grantor) -> None:
+    """Refuse to change an administrator whose present role allows more than ``by`` may do."""
     found = BUILT_IN.get(role) or await find_role(role)
-    by.check_may_give(found.leaves if found else ())
+    by.check_may_give(found.permissions if found else ())
 
 
 async def _rows(found: list[Administrator]) -> list[AdministratorRow]:

@@ -1,4 +1,4 @@
-"""Administrators: how the first and every other one comes to be, and how they sign in."""
+"""Administrators: creating the first and further ones, setup links, and signing in with name and password."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from otae.accounts.notice_addresses import checked_address
 from otae.accounts.roles import ADMIN, find_role
 from otae.directory import person_fields, registry
 from otae.directory.ldap import servers
-from otae.directory.local import has_shape, secret, user_name
+from otae.directory.local import is_user_name, password_bytes, user_name
 from otae.errors import DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed
 from otae.store import audit, failure_counters, passwords
 from otae.store.database import exclusive, transaction
@@ -23,10 +23,10 @@ from otae.text import folded
 SETUP_LINK_LIFE = timedelta(hours=24)
 #: Page that a setup link opens; the link's secret follows as `?s=`.
 SETUP_PATH = "/admin/setup"
-#: Failures an hour at the console's sign-in from one network, over all names.
-SHARE = 100
-#: How often a name was entered that no administrator has.
-MADE_UP = "console.made-up"
+#: Most failures in an hour at the console's sign-in from one network, over all names.
+FAILURES_PER_NETWORK = 100
+#: Counter of sign-ins with a name that no administrator has.
+UNKNOWN_NAME_COUNTER = "console.made-up"
 
 
 async def create_administrator(
@@ -44,7 +44,7 @@ async def create_administrator(
 
 
 async def any_administrator() -> bool:
-    """Tell whether somebody can sign in to the console; until then a setup link is needed."""
+    """Return whether there is an administrator; until then a setup link is needed."""
     return await Administrator.exists()
 
 
@@ -57,12 +57,19 @@ async def new_setup_link(
     replacing: bool = False,
     maker_id: UUID | None = None,
 ) -> str:
-    """Return a link with which one person sets a password, once, within 24 hours.
+    """Return a one-time link with which an administrator chooses a password within SETUP_LINK_LIFE.
 
-    Without ``name`` it is the first start's: whoever holds it becomes the first administrator and chooses a name; it is
-    worth nothing once there is one. With ``name`` it makes that administrator. ``replacing``: links of that name made
-    before end. ``maker_id``: the administrator who makes it, with whose power it ends. Raises InputRefused ("name",
-    "role").
+    Args:
+        desk: the installation.
+        now: the current time.
+        name: the administrator's name. None is for the first administrator, who chooses the name; that link stops
+            working once there is an administrator.
+        role: the role that the link gives.
+        replacing: end earlier links of the same name.
+        maker_id: the administrator who makes it; the link ends when they may no longer make it. None for a command.
+
+    Raises:
+        InputRefused: ("name", "role").
     """
     if name is not None:
         name = checked_name(name)
@@ -80,46 +87,60 @@ async def new_setup_link(
 
 
 async def first_setup_link(desk: Desk, *, now: datetime) -> str | None:
-    """Return the first administrator's setup link, once for all processes and starts; None when it was given before."""
+    """Return a setup link for the first administrator; None while one of any process or earlier start works."""
     async with exclusive(desk.settings):
         live = SetupLink.filter(administrator_name=None, used_at=None, expires_at__gt=now)
         return None if await live.exists() else await new_setup_link(desk, now=now)
 
 
-async def another_setup_link(desk: Desk, *, now: datetime) -> str:
-    """Return a new link for the first administrator, and end those made before. InputRefused when there is one."""
+async def replace_first_setup_link(desk: Desk, *, now: datetime) -> str:
+    """Return a new setup link for the first administrator, and end the earlier ones.
+
+    Raises:
+        InputRefused: there is an administrator already.
+    """
     if await any_administrator():
         raise InputRefused({"": "there is an administrator already: use `otae admin create NAME --setup-link`"})
     return await new_setup_link(desk, now=now, replacing=True)
 
 
 async def find_setup_link(token: str, *, now: datetime) -> SetupLink:
-    """Return the link that still works; SetupLinkUnknown for every other, one face for every reason."""
+    """Return the setup link with this token. Raises SetupLinkUnknown, whatever the reason that it does not work."""
     link = await SetupLink.get_or_none(token_hash=hash_token(token), used_at=None, expires_at__gt=now)
     if link is None or (link.administrator_name is None and await any_administrator()):
         raise SetupLinkUnknown
-    if not await is_backed(link, now=now):
+    if not await maker_may_invite(link, now=now):
         raise SetupLinkUnknown
     return link
 
 
-async def is_backed(link: SetupLink, *, now: datetime) -> bool:
-    """Tell whether whoever made ``link`` may still make administrators of its role."""
+async def maker_may_invite(link: SetupLink, *, now: datetime) -> bool:
+    """Return whether the administrator who made ``link`` may still make administrators with its role."""
     role = await find_role(link.role)
-    leaves = {"administrator.edit", *(role.leaves if role else ())}
-    return await made_links.is_backed(link.maker_id, leaves, now=now)
+    permissions = {"administrator.edit", *(role.permissions if role else ())}
+    return await made_links.maker_still_may(link.maker_id, permissions, now=now)
 
 
 async def use_setup_link(
     desk: Desk, token: str, name: str, password: str, *, email: str = "", now: datetime
 ) -> Administrator:
-    """Make the administrator that the link is for; ``name`` counts only where the link leaves it open.
+    """Create the administrator that a setup link is for, and use the link up.
 
-    ``email``: where notices to them go, "" for nowhere. Raises SetupLinkUnknown, or InputRefused ("name", "password",
-    "email") or DirectoryUnavailable (about its maker) with the link still good.
+    Args:
+        desk: the installation.
+        token: the link's secret.
+        name: the chosen name; ignored where the link fixes it.
+        password: the chosen password.
+        email: the address for notices, "" for none.
+        now: the current time.
+
+    Raises:
+        SetupLinkUnknown: the link does not work.
+        InputRefused: ("name", "password", "email"); the link still works.
+        DirectoryUnavailable: the directory of the link's maker does not answer; the link still works.
     """
     link = await find_setup_link(token, now=now)
-    await recheck.look_at_maker(desk, link.maker_id, now=now)
+    await recheck.recheck_maker(desk, link.maker_id, now=now)
     row = await _checked(link.administrator_name or name, password, link.role, now)
     row.email = checked_address(email)
     try:
@@ -133,7 +154,7 @@ async def use_setup_link(
 
 
 async def _use_up(link: SetupLink, now: datetime) -> None:
-    """Use the link, once; the first administrator's ends all others of its kind, locked in one order."""
+    """Mark the link as used; the first administrator's ends all others of its kind, which are locked in one order."""
     if link.administrator_name is None:
         await SetupLink.filter(administrator_name=None).select_for_update().order_by("id")
         if await any_administrator():
@@ -145,18 +166,25 @@ async def _use_up(link: SetupLink, now: datetime) -> None:
 
 
 async def sign_in(desk: Desk, name: str, password: str, network: str, *, now: datetime) -> Administrator:
-    r"""Return the administrator whose name and password these are; ``network``: the browser's.
+    r"""Return the administrator with this name and password; ``network``: that of the browser, for the throttle.
 
-    DOMAIN\\NAME is asked of that directory, as `directory_sign_in` says. Raises SigninFailed, never saying which, at
-    the same cost whether the name exists or not; SlowDown after several; DirectoryUnavailable, which counts as no try.
+    The password of DOMAIN\NAME is checked by that directory, see `directory_sign_in`. A failure takes the same time
+    whether the name exists or not.
+
+    Raises:
+        SigninFailed: name or password is wrong, without saying which.
+        SlowDown: too many failures.
+        DirectoryUnavailable: the directory does not answer; this does not count as a failure.
     """
     with passwords.place(network):
-        domain, bare = registry.split(name)
+        domain, bare = registry.split_domain(name)
         domain = "" if domain == person_fields.DOMAIN else domain
         server = await servers.find_directory(domain)
         domain = server.domain if server else domain
         attempt = await throttle.begin(desk, throttle.CONSOLE, network, now)
-        await throttle.count_at_the_door(attempt, throttle.account_named(domain, folded(bare)), {"": SHARE})
+        await throttle.count_public_attempt(
+            attempt, throttle.account_by_name(domain, folded(bare)), {"": FAILURES_PER_NETWORK}
+        )
         if domain:
             try:
                 row = await directory_sign_in.sign_in(desk, server, bare, password, attempt)
@@ -164,9 +192,9 @@ async def sign_in(desk: Desk, name: str, password: str, network: str, *, now: da
                 await attempt.give_back()
                 raise
         else:
-            row = await _with_password_here(user_name(bare), password)
+            row = await _with_local_password(user_name(bare), password)
         if row is None:
-            await _note_failure(throttle.account_named(domain, user_name(bare)), network, now)
+            await _note_failure(throttle.account_by_name(domain, user_name(bare)), network, now)
             raise SigninFailed("console")
         await attempt.succeed()
     await audit.record(row.name, "administrator.signed-in", now=now, subject=row.name, detail=f"from {network}")
@@ -174,37 +202,37 @@ async def sign_in(desk: Desk, name: str, password: str, network: str, *, now: da
 
 
 async def _note_failure(name: str, network: str, now: datetime) -> None:
-    """Record who of the administrators somebody failed to sign in as; a name that none has is only counted."""
+    """Record a failed sign-in in the audit log if ``name`` is an administrator's, else only count it."""
     if name.isprintable() and await Administrator.exists(name=name):
         await audit.record(name, "administrator.sign-in-failed", now=now, subject=name, detail=f"from {network}")
     else:
-        await failure_counters.tally(MADE_UP, now)
+        await failure_counters.tally(UNKNOWN_NAME_COUNTER, now)
 
 
-async def _with_password_here(name: str, password: str) -> Administrator | None:
-    """Return the administrator with this password of ours; nobody, somebody disabled and others cost the same."""
+async def _with_local_password(name: str, password: str) -> Administrator | None:
+    """Return the administrator with this name and local password, else None; every failure takes the same time."""
     asked = Administrator.filter(name=name, disabled=False, domain=person_fields.DOMAIN)
-    row = await asked.first() if has_shape(name) else None
-    return row if await passwords.verify_secret(secret(password), row.password_hash if row else None) else None
+    row = await asked.first() if is_user_name(name) else None
+    return row if await passwords.verify_secret(password_bytes(password), row.password_hash if row else None) else None
 
 
 async def _checked(name: str, password: str, role: str, now: datetime) -> Administrator:
     name = checked_name(name)
     password_strength.check_password(name, password)
     await _check_role(role)
-    hashed = await passwords.hash_secret(secret(password))
+    hashed = await passwords.hash_secret(password_bytes(password))
     return Administrator(name=name, role=role, password_hash=hashed, created_at=now)
 
 
 async def _check_role(role: str) -> None:
     found = await find_role(role)
-    if found is None or not found.leaves:
+    if found is None or not found.permissions:
         raise InputRefused({"role": "choose a role that has a console"})
 
 
 def checked_name(text: str) -> str:
-    """Return an administrator's name as it is kept; InputRefused ("name") for what cannot be one."""
+    """Return an administrator's name as it is stored. Raises InputRefused ("name") for an invalid one."""
     name = user_name(text)
-    if not has_shape(name):
+    if not is_user_name(name):
         raise InputRefused({"name": "use 1 to 100 letters, digits or . _ - + @ ', beginning with a letter or digit"})
     return name

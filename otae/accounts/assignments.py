@@ -1,4 +1,4 @@
-"""Which groups of directories make their members administrators, and of which role."""
+"""Roles assigned to groups of directories: the members of such a group are administrators with its role."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from uuid import UUID
 from tortoise.exceptions import IntegrityError
 
 from otae.accounts import browsers, made_links
-from otae.accounts.roles import By, find_role
+from otae.accounts.roles import Grantor, find_role
 from otae.directory import registry
 from otae.directory.person_fields import DOMAIN
 from otae.errors import DirectoryUnavailable, GroupAmbiguous, InputRefused, StaleState
@@ -19,7 +19,7 @@ from otae.store.models import Administrator, RoleAssignment
 
 @dataclass(frozen=True)
 class Assignment:
-    """Members of ``group`` ("DOMAIN/NAME") have ``role``."""
+    """A role assigned to the members of ``group`` ("DOMAIN/NAME")."""
 
     id: UUID
     group: str
@@ -27,20 +27,22 @@ class Assignment:
 
 
 async def list_assignments() -> list[Assignment]:
-    """Return what groups give, by group."""
+    """Return all assignments, by group."""
     return [Assignment(row.id, row.group, row.role) for row in await RoleAssignment.all().order_by("group")]
 
 
-async def assign(desk: Desk, group: str, role: str, *, by: By, now: datetime) -> Assignment:
-    """Give the members of a directory's group a role, from their next sign-in on.
+async def assign(desk: Desk, group: str, role: str, *, by: Grantor, now: datetime) -> Assignment:
+    """Assign a role to the members of a directory's group, from their next sign-in on.
 
-    Raises InputRefused ("group", "role"), BeyondRole.
+    Raises:
+        InputRefused: ("group", "role").
+        BeyondRole: the role allows more than ``by`` may do.
     """
-    name = await _whole_name(desk, group)
+    name = await _full_name(desk, group)
     found = await find_role(role)
-    if found is None or not found.leaves:
+    if found is None or not found.permissions:
         raise InputRefused({"role": "choose a role that has a console"})
-    by.check_may_give(found.leaves)
+    by.check_may_give(found.permissions)
     row = RoleAssignment(group=name, role=found.name, created_at=now)
     try:
         async with transaction():
@@ -51,16 +53,18 @@ async def assign(desk: Desk, group: str, role: str, *, by: By, now: datetime) ->
     return Assignment(row.id, row.group, row.role)
 
 
-async def unassign(assignment_id: UUID, *, by: By, now: datetime) -> str:
-    """Take a role away from the members of a group, and sign those of its directory who have it out; return the group.
+async def unassign(assignment_id: UUID, *, by: Grantor, now: datetime) -> str:
+    """Remove an assignment, sign the directory's administrators with its role out, and return the group.
 
-    Raises StaleState when it is gone, BeyondRole.
+    Raises:
+        StaleState: the assignment is gone.
+        BeyondRole: the role allows more than ``by`` may do.
     """
     row = await RoleAssignment.get_or_none(id=assignment_id)
     if row is None:
         raise StaleState("these members have no such role any more")
     found = await find_role(row.role)
-    by.check_may_give(found.leaves if found else ())
+    by.check_may_give(found.permissions if found else ())
     async with transaction():
         if await RoleAssignment.filter(id=row.id).delete() != 1:
             raise StaleState("somebody else took the role away a moment ago")
@@ -71,8 +75,8 @@ async def unassign(assignment_id: UUID, *, by: By, now: datetime) -> str:
     return row.group
 
 
-async def _whole_name(desk: Desk, text: str) -> str:
-    """Return "DOMAIN/NAME" of a directory's group; InputRefused ("group") for anything else."""
+async def _full_name(desk: Desk, text: str) -> str:
+    """Return "DOMAIN/NAME" of the directory's group that ``text`` names. Raises InputRefused ("group") for others."""
     try:
         group = await registry.find_group(desk, text)
     except (DirectoryUnavailable, GroupAmbiguous) as refusal:

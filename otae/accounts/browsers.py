@@ -1,20 +1,20 @@
-"""Signed-in browsers of console and portal: rows here, a random id in a cookie there, and nothing to be guessed."""
+"""Signed-in browsers of console and portal: a random secret in a cookie, and a row with its hash."""
 
 import secrets
 from datetime import datetime, timedelta
 
 from otae.directory.person_fields import DOMAIN
-from otae.directory.reach import BELIEVED
+from otae.directory.reach import STALE_AFTER
 from otae.store.models import Administrator, BrowserSession, EnrollmentSession
 from otae.store.passwords import hash_token
 
 CONSOLE, PORTAL = "console", "portal"
-#: A console left alone this long signs itself out; used or not, it does after `LIFE`.
+#: A console is signed out after this time without activity, and in any case after `LIFE`.
 IDLE, LIFE = timedelta(minutes=30), timedelta(hours=12)
-#: How long after the password was entered the console does what cannot be undone without asking for it again.
-FRESH = timedelta(minutes=10)
-#: How long after its end the portal still shows what became of a session, and leads back to its invitation.
-AFTERGLOW = timedelta(minutes=60)
+#: For this time after a sign-in the console does not ask for the password again, before what cannot be undone.
+PASSWORD_FRESH_FOR = timedelta(minutes=10)
+#: For this time after a session's end the portal shows its result and leads back to its invitation.
+RESULT_SHOWN_FOR = timedelta(minutes=60)
 #: `seen_at` is written no more often than this.
 SEEN_EVERY = timedelta(minutes=1)
 
@@ -27,11 +27,14 @@ async def open_browser(
     replacing: str | None = None,
     opened_from: str = "",
 ) -> str:
-    """Sign a browser in and return its secret (256 bits, for a cookie); only its hash is kept.
+    """Sign a browser in and return its secret for a cookie (256 bits); only the hash is stored.
 
-    ``kind``: "console" with an administrator, "portal" with an enrollment session. ``replacing``: the secret that the
-    browser came with; it ends, so that nobody can give somebody else a session of his own. ``opened_from``: what an
-    administrator knows the browser by.
+    Args:
+        kind: CONSOLE for an administrator, PORTAL for an enrollment session.
+        owner: the administrator or enrollment session.
+        now: the current time.
+        replacing: the secret that the browser sent; it stops working, against session fixation.
+        opened_from: how the administrator recognises the browser in a list.
     """
     if replacing:
         await close_browser(replacing)
@@ -51,9 +54,10 @@ async def open_browser(
 
 
 async def find_browser(secret: str, kind: str, *, now: datetime, touch: bool = True) -> BrowserSession | None:
-    """Return the signed-in browser, its administrator or session (with person and invitation) fetched; else None.
+    """Return the signed-in browser with this secret, else None.
 
-    ``touch``: False for what a page asks for by itself, so that a page left open signs itself out all the same.
+    Its administrator, or its session with person and invitation, is fetched. ``touch``: False for requests that a page
+    makes by itself, so that they do not count as activity.
     """
     row = await BrowserSession.get_or_none(secret_hash=hash_token(secret), kind=kind)
     if row is None:
@@ -61,10 +65,10 @@ async def find_browser(secret: str, kind: str, *, now: datetime, touch: bool = T
     if kind == CONSOLE:
         await row.fetch_related("administrator")
         alive = now < row.expires_at and now < row.seen_at + IDLE
-        alive = alive and row.administrator is not None and _is_vouched_for(row.administrator, now)
+        alive = alive and row.administrator is not None and _is_still_allowed(row.administrator, now)
     else:
         await row.fetch_related("session__person", "session__invitation")
-        alive = row.session is not None and not row.session.person.disabled and now < row.expires_at + AFTERGLOW
+        alive = row.session is not None and not row.session.person.disabled and now < row.expires_at + RESULT_SHOWN_FOR
     if not alive:
         return None
     if touch and row.seen_at <= now - SEEN_EVERY:
@@ -72,13 +76,13 @@ async def find_browser(secret: str, kind: str, *, now: datetime, touch: bool = T
     return row
 
 
-def is_fresh(row: BrowserSession, *, now: datetime) -> bool:
-    """Tell whether the password was entered in this browser a short while ago."""
-    return now < row.created_at + FRESH
+def has_fresh_password(row: BrowserSession, *, now: datetime) -> bool:
+    """Return whether the password was entered in this browser within PASSWORD_FRESH_FOR."""
+    return now < row.created_at + PASSWORD_FRESH_FOR
 
 
 async def close_browser(secret: str) -> None:
-    """Sign a browser out; nothing happens when it was not signed in."""
+    """Sign a browser out; does nothing when it is not signed in."""
     await BrowserSession.filter(secret_hash=hash_token(secret)).delete()
 
 
@@ -88,12 +92,12 @@ async def close_all(administrator: Administrator) -> None:
 
 
 async def forget_old(now: datetime) -> int:
-    """Remove rows of browsers that were signed out by time; return how many."""
-    return await BrowserSession.filter(expires_at__lte=now - AFTERGLOW).delete()
+    """Delete the rows of expired browsers; return how many."""
+    return await BrowserSession.filter(expires_at__lte=now - RESULT_SHOWN_FOR).delete()
 
 
-def _is_vouched_for(administrator: Administrator, now: datetime) -> bool:
-    """Tell whether somebody may be in the console: not disabled, and if a directory's, it said so not long ago."""
+def _is_still_allowed(administrator: Administrator, now: datetime) -> bool:
+    """Return whether an administrator may use the console: enabled, and confirmed by their directory recently."""
     if administrator.disabled or administrator.domain == DOMAIN:
         return not administrator.disabled
-    return administrator.checked_at is not None and now < administrator.checked_at + BELIEVED
+    return administrator.checked_at is not None and now < administrator.checked_at + STALE_AFTER

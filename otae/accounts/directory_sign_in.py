@@ -1,7 +1,7 @@
-"""Administrators who are in a group of a directory: the directory knows the password, the group gives the role.
+"""Administrators from a directory: the directory checks the password, and a group's assignment gives the role.
 
-They have a row from their first sign-in on, without a password; at every sign-in, and every few minutes while they are
-signed in, its role becomes what their groups give them then. Who is in none of those groups is let in no more.
+Their row is created at the first sign-in, without a password. At every sign-in, and every few minutes while they are
+signed in, the role is taken from their groups again. Without a group that gives a role they cannot sign in.
 """
 
 from collections.abc import Iterable
@@ -12,9 +12,9 @@ from tortoise.exceptions import IntegrityError
 from otae.accounts import browsers, made_links
 from otae.accounts.roles import USER, find_role
 from otae.accounts.throttle import Attempt
-from otae.directory import Directory, Found, registry
+from otae.directory import Directory, DirectoryPerson, registry
 from otae.directory.ldap import servers
-from otae.directory.local import secret
+from otae.directory.local import password_bytes
 from otae.errors import GroupAmbiguous, PersonAmbiguous
 from otae.store import audit, passwords
 from otae.store.database import transaction
@@ -28,39 +28,50 @@ _LONGEST = 100
 async def sign_in(
     desk: Desk, server: DirectoryServer | None, name: str, password: str, attempt: Attempt
 ) -> Administrator | None:
-    """Return whoever signs in as ``name`` of a directory, brought up to date; None when they are not let in.
+    """Check a password with a directory, and return the updated administrator; None when they may not sign in.
 
-    ``server``: None where the domain named is nobody's. A directory whose groups give nobody a role is not asked at
-    all. Whether a name exists in one that is, costs the same. Raises DirectoryUnavailable; SlowDown while the account
-    is left alone.
+    A directory without role assignments is not contacted. In any other, a failure takes the same time whether the name
+    exists or not.
+
+    Args:
+        desk: the installation.
+        server: the directory, None for an unknown domain.
+        name: the user name without the domain.
+        password: the password as entered.
+        attempt: the attempt, to be counted under what the directory finds.
+
+    Raises:
+        DirectoryUnavailable: the directory does not answer.
+        SlowDown: the account is locked out for a while.
     """
-    assigned = await _assigned(server.domain) if server else []
+    assigned = await _assignments(server.domain) if server else []
     if server is None or not assigned:
-        await passwords.verify_secret(secret(password), None)
+        await passwords.verify_secret(password_bytes(password), None)
         return None
     await attempt.count_named(server, folded(name))
     directory = await registry.directory_of(desk, server.domain)
-    found = await _found(directory, name, attempt.now)
+    found = await _find(directory, name, attempt.now)
     await attempt.count_found(server, found.directory_id if found else None, folded(name))
     right = await directory.check_password(found, password)
     if found is None or not right:
         return None
-    return await _kept(found, await _role(directory, assigned, found), attempt.now)
+    return await _save(found, await _role(directory, assigned, found), attempt.now)
 
 
-async def look_again(desk: Desk, row: Administrator, *, now: datetime) -> None:
-    """Bring a row up to what the directory says now; who is gone, disabled or in no such group is signed out.
+async def recheck(desk: Desk, row: Administrator, *, now: datetime) -> None:
+    """Update an administrator from their directory; sign them out when they are gone, disabled or without a role.
 
-    Raises DirectoryUnavailable, and then nothing changed.
+    Raises:
+        DirectoryUnavailable: the directory does not answer; nothing is changed.
     """
     server = await servers.find_directory(row.domain)
-    assigned = await _assigned(row.domain) if server else []
+    assigned = await _assignments(row.domain) if server else []
     found = None
     if server is not None and assigned:
         directory = await registry.directory_of(desk, row.domain)
-        found = await directory.person_of(row.directory_id or "")
+        found = await directory.find_by_id(row.directory_id or "")
         if found is not None and not found.is_disabled(now):
-            await _brought_up_to_date(found, await _role(directory, assigned, found), now)
+            await _update_row(found, await _role(directory, assigned, found), now)
             return
     async with transaction():
         await browsers.close_all(row)
@@ -72,18 +83,18 @@ async def look_again(desk: Desk, row: Administrator, *, now: datetime) -> None:
 
 
 async def any_assignment() -> bool:
-    """Tell whether the groups of some directory give roles."""
+    """Return whether any group of a directory has a role assigned."""
     return await RoleAssignment.exists()
 
 
-async def _assigned(domain: str) -> list[RoleAssignment]:
-    """Return what the groups of a directory give, the role that allows most first."""
+async def _assignments(domain: str) -> list[RoleAssignment]:
+    """Return the role assignments of a directory's groups, the role with most permissions first."""
     rows = [row for row in await RoleAssignment.all().order_by("group") if row.group.partition("/")[0] == domain]
-    strength = {row.role: len(role.leaves) if (role := await find_role(row.role)) else 0 for row in rows}
+    strength = {row.role: len(role.permissions) if (role := await find_role(row.role)) else 0 for row in rows}
     return sorted((row for row in rows if strength[row.role]), key=lambda row: -strength[row.role])
 
 
-async def _found(directory: Directory, name: str, now: datetime) -> Found | None:
+async def _find(directory: Directory, name: str, now: datetime) -> DirectoryPerson | None:
     try:
         found = await directory.find_person(name)
     except PersonAmbiguous:
@@ -91,15 +102,15 @@ async def _found(directory: Directory, name: str, now: datetime) -> Found | None
     return found if found and found.is_called(name) and not found.is_disabled(now) else None
 
 
-async def _role(directory: Directory, assigned: Iterable[RoleAssignment], found: Found) -> str:
-    """Return the first of ``assigned`` roles whose group holds the person, USER for none."""
+async def _role(directory: Directory, assigned: Iterable[RoleAssignment], found: DirectoryPerson) -> str:
+    """Return the role of the first of ``assigned`` whose group has the person as a member, USER for none."""
     for each in assigned:
         if await _is_member(directory, each.group.partition("/")[2], found):
             return each.role
     return USER
 
 
-async def _is_member(directory: Directory, name: str, found: Found) -> bool:
+async def _is_member(directory: Directory, name: str, found: DirectoryPerson) -> bool:
     try:
         group = await directory.find_group(name)
     except GroupAmbiguous:
@@ -115,23 +126,23 @@ async def _is_member(directory: Directory, name: str, found: Found) -> bool:
     return False
 
 
-async def _kept(found: Found, role: str, now: datetime) -> Administrator | None:
-    """Return the row, made or brought up to date; None for somebody disabled here, or without a role."""
+async def _save(found: DirectoryPerson, role: str, now: datetime) -> Administrator | None:
+    """Create or update the administrator's row and return it; None when they are disabled here or have no role."""
     try:
-        row = await _brought_up_to_date(found, role, now)
+        row = await _update_row(found, role, now)
     except IntegrityError:  # the same person's first sign-in at the same moment
-        row = await _brought_up_to_date(found, role, now)
+        row = await _update_row(found, role, now)
     return None if row is None or row.disabled or row.role == USER else row
 
 
-async def _brought_up_to_date(found: Found, role: str, now: datetime) -> Administrator | None:
-    name = _called(found)
+async def _update_row(found: DirectoryPerson, role: str, now: datetime) -> Administrator | None:
+    name = _name_here(found)
     async with transaction():
         mine = Administrator.filter(domain=found.domain, directory_id=found.directory_id)
         row = await mine.select_for_update().first()
         if row is None and role == USER:
             return None
-        await _free(name, row, now)
+        await _free_name(name, row, now)
         if row is None:
             row = Administrator(name=name, domain=found.domain, directory_id=found.directory_id, role=role)
             row.password_hash, row.created_at, row.checked_at = "", now, now
@@ -148,8 +159,8 @@ async def _brought_up_to_date(found: Found, role: str, now: datetime) -> Adminis
     return row
 
 
-async def _free(name: str, row: Administrator | None, now: datetime) -> None:
-    """Take the name from somebody else who had it in the directory before, and sign their browsers out."""
+async def _free_name(name: str, row: Administrator | None, now: datetime) -> None:
+    """Rename another administrator whose row still has this name, and sign their browsers out."""
     other = await Administrator.get_or_none(name=name)
     if other is not None and (row is None or other.id != row.id):
         await Administrator.filter(id=other.id).update(name=f"{name[:60]}~{other.id.hex}")
@@ -157,6 +168,6 @@ async def _free(name: str, row: Administrator | None, now: datetime) -> None:
         await audit.record(other.domain, "administrator.renamed", now=now, subject=name, detail="the name went on")
 
 
-def _called(found: Found) -> str:
-    r"""Return what an administrator of a directory is called here: DOMAIN\\NAME, as long as fits."""
+def _name_here(found: DirectoryPerson) -> str:
+    r"""Return the name of a directory's administrator in our table: DOMAIN\NAME, cut to the column's length."""
     return f"{found.domain}\\{found.name}"[:_LONGEST]

@@ -1,4 +1,4 @@
-"""Texts that wait for the next page of a browser of the console: sealed, for minutes, gone when it is signed out."""
+"""Texts kept for the next page of a console's browser: sealed, for some minutes, deleted when it is signed out."""
 
 import zlib
 from datetime import datetime
@@ -13,7 +13,7 @@ from otae.store.passwords import hash_token
 
 
 async def keep(desk: Desk, secret: str, purpose: str, text: str, *, until: datetime) -> str:
-    """Keep ``text`` for the browser of ``secret``; return the text's id, "" when that browser is signed out."""
+    """Store ``text`` for the browser with this secret; return the text's id, "" when that browser is signed out."""
     browser = await BrowserSession.get_or_none(secret_hash=hash_token(secret))
     if browser is None:
         return ""
@@ -26,8 +26,8 @@ async def keep(desk: Desk, secret: str, purpose: str, text: str, *, until: datet
     return str(row.id)
 
 
-async def read(desk: Desk, secret: str, purpose: str, text_id: str, *, now: datetime) -> str | None:
-    """Return what was kept for the browser of ``secret`` under ``text_id``; None when there is no such, or no more."""
+async def find(desk: Desk, secret: str, purpose: str, text_id: str, *, now: datetime) -> str | None:
+    """Return the text with this id that was stored for the browser with this secret; None when there is none."""
     try:
         wanted = UUID(text_id)
     except ValueError:
@@ -38,10 +38,10 @@ async def read(desk: Desk, secret: str, purpose: str, text_id: str, *, now: date
 
 
 async def forget(text_id: str) -> bool:
-    """Forget the text that was kept under ``text_id``; tell whether it was there."""
+    """Delete the text with this id; return whether it was there."""
     return await KeptText.filter(id=UUID(text_id)).delete() == 1
 
 
 async def forget_old(now: datetime) -> int:
-    """Remove what is kept no longer; return how many."""
+    """Delete the expired texts; return how many."""
     return await KeptText.filter(expires_at__lte=now).delete()

@@ -1,4 +1,4 @@
-"""Links that administrators make: setup links and password links know their maker, and end with the maker's power."""
+"""Setup links and password links by their maker: a link stops working when its maker may no longer make it."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,18 +9,18 @@ from otae.store.models import Administrator, PasswordLink, SetupLink
 
 
 async def end_links(maker_id: UUID, now: datetime) -> None:
-    """End the links that an administrator made: removed, disabled, or given another role or password.
+    """End the links that an administrator made, because they are removed, disabled, or get another role or password.
 
-    Called inside the transaction of that change, so that a link used at the same moment comes before it or not at all.
+    Call it inside the transaction of that change: a link used at the same moment is then used before it or not at all.
     """
     await SetupLink.filter(maker_id=maker_id, used_at=None).update(used_at=now)
     await PasswordLink.filter(maker_id=maker_id, used_at=None).update(used_at=now)
 
 
-async def is_backed(maker_id: UUID | None, leaves: Iterable[str], *, now: datetime) -> bool:
-    """Tell whether whoever made a link may still do what it does, ``leaves``, with anybody.
+async def maker_still_may(maker_id: UUID | None, permissions: Iterable[str], *, now: datetime) -> bool:
+    """Return whether a link's maker still has ``permissions``, without a limit to groups.
 
-    ``maker_id``: None for a link of the first start or of a command.
+    ``maker_id``: None for a link of the first start or of a command, which always works.
     """
     if maker_id is None:
         return True
@@ -28,4 +28,4 @@ async def is_backed(maker_id: UUID | None, leaves: Iterable[str], *, now: dateti
     if maker is None:
         return False
     powers = await powers_of(maker.role, now=now)
-    return frozenset(leaves) <= powers.leaves and not powers.reach.limited
+    return frozenset(permissions) <= powers.permissions and not powers.reach.limited

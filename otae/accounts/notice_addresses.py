@@ -1,4 +1,4 @@
-"""Where an administrator is told that an invitation of theirs failed."""
+"""The mail addresses of administrators for notices, such as that an invitation of theirs failed."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from otae.store.models import Administrator
 
 
 def checked_address(address: str) -> str | None:
-    """Return ``address`` as it is kept, "" as None; InputRefused ("email") for what is no mail address."""
+    """Return ``address`` as it is stored, None for "". Raises InputRefused ("email") for an invalid one."""
     if not address.strip():
         return None
     try:
@@ -26,9 +26,10 @@ async def address_of(name: str) -> str:
 
 
 async def set_address(name: str, address: str, *, now: datetime, actor: str) -> None:
-    """Let notices to the administrator called ``name`` go to ``address`` from now on, "" for none; audited.
+    """Set the address for notices to the administrator called ``name``, "" for none; audited.
 
-    Raises InputRefused ("email") for what is no plain mail address, ("name") when there is nobody of this name.
+    Raises:
+        InputRefused: ("email") for an invalid address, ("name") when there is no such administrator.
     """
     kept = checked_address(address)
     async with transaction():

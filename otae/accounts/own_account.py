@@ -1,4 +1,4 @@
-"""An administrator's own account: another password, and the browsers that are signed in."""
+"""An administrator's own account: changing the password, listing and signing out their browsers."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,8 +6,8 @@ from typing import Final
 from uuid import UUID
 
 from otae.accounts import administrators, browsers, console_sign_in, made_links, password_strength
-from otae.accounts.console_sign_in import Arrival, Browser
-from otae.directory.local import secret
+from otae.accounts.console_sign_in import Browser, SignInResult
+from otae.directory.local import password_bytes
 from otae.directory.person_fields import DOMAIN
 from otae.errors import InputRefused, StaleState
 from otae.store import audit, passwords
@@ -16,12 +16,12 @@ from otae.store.desk import Desk
 from otae.store.models import Administrator, BrowserSession
 from otae.store.passwords import hash_token
 
-SAME: Final = "this is the password you have: choose another"
+UNCHANGED: Final = "this is the password you have: choose another"
 
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A signed-in browser. ``opened_from``: browser, system and network, "" for one of which that was not kept."""
+    """A signed-in browser. ``opened_from``: browser, system and network, "" where not stored."""
 
     id: UUID
     opened_from: str
@@ -30,29 +30,29 @@ class SignedIn:
     is_this: bool
 
 
-async def change_password(desk: Desk, name: str, current: str, new: str, browser: Browser, *, now: datetime) -> Arrival:
-    """Give the administrator called ``name`` another password, sign all browsers out and this one in again.
+async def change_password(
+    desk: Desk, name: str, current: str, new: str, browser: Browser, *, now: datetime
+) -> SignInResult:
+    """Change the administrator's password, sign all their browsers out and this one in again, end the links they made.
 
-    Links that the administrator made end.
-
-    Raises InputRefused ("password", "") for what cannot be the new one, else as `administrators.sign_in` for a wrong
-    ``current`` one, which counts as a try to sign in.
+    Raises:
+        InputRefused: ("password", "") when the new password is refused.
+        SigninFailed, SlowDown: as `administrators.sign_in`; a wrong ``current`` password counts as a failed sign-in.
     """
     await _refuse_foreign(name)
     password_strength.check_password(name, new)
     if new == current:
-        raise InputRefused({"password": SAME})
+        raise InputRefused({"password": UNCHANGED})
     row = await administrators.sign_in(desk, name, current, browser.network, now=now)
     await _store(row, new, now=now, actor=name)
-    return await console_sign_in.let_in(row, browser, now=now)
+    return await console_sign_in.open_session(row, browser, now=now)
 
 
 async def set_password(name: str, new: str, *, now: datetime, actor: str) -> None:
-    """Give the administrator called ``name`` another password and sign every browser of theirs out; audited.
+    """Set the administrator's password, sign all their browsers out, and end the links they made; audited.
 
-    Links that the administrator made end.
-
-    Raises InputRefused ("name", "password", "").
+    Raises:
+        InputRefused: ("name", "password", "").
     """
     name = administrators.checked_name(name)
     row = await Administrator.get_or_none(name=name)
@@ -64,7 +64,7 @@ async def set_password(name: str, new: str, *, now: datetime, actor: str) -> Non
 
 
 async def signed_in(administrator_id: UUID, *, this: str, now: datetime) -> list[SignedIn]:
-    """Return the browsers in which an administrator is signed in, the last used first. ``this``: the asker's secret."""
+    """Return an administrator's signed-in browsers, last used first. ``this``: the secret of the asking browser."""
     rows = BrowserSession.filter(administrator_id=administrator_id, expires_at__gt=now, seen_at__gt=now - browsers.IDLE)
     mine = hash_token(this)
     names = ("id", "opened_from", "created_at", "seen_at")
@@ -77,7 +77,7 @@ async def signed_in(administrator_id: UUID, *, this: str, now: datetime) -> list
 async def end_sessions(
     administrator_id: UUID, *, this: str, only: UUID | None = None, now: datetime, actor: str
 ) -> int:
-    """Sign out every browser of an administrator but the asker's own, or ``only`` one of them; return how many."""
+    """Sign out all browsers of an administrator but the asking one, or just that with id ``only``; return how many."""
     others = BrowserSession.filter(administrator_id=administrator_id).exclude(secret_hash=hash_token(this))
     async with transaction():
         ended = await (others.filter(id=only) if only else others).delete()
@@ -87,7 +87,7 @@ async def end_sessions(
 
 
 async def _store(row: Administrator, new: str, *, now: datetime, actor: str) -> None:
-    hashed = await passwords.hash_secret(secret(new))
+    hashed = await passwords.hash_secret(password_bytes(new))
     async with transaction():
         seen = Administrator.filter(id=row.id, password_hash=row.password_hash)
         if await seen.update(password_hash=hashed) != 1:

@@ -1,6 +1,6 @@
-"""Roles that administrators make: what they allow, with whose people, and how they change.
+"""Roles that administrators make: adding, changing and removing them.
 
-Nobody makes or changes a role beyond what their own allows, and nobody changes the role they have.
+Nobody makes or changes a role that allows more than their own, and nobody changes the role they have.
 """
 
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
-from otae.accounts.permissions import LEAVES
+from otae.accounts.permissions import PERMISSIONS
 from otae.accounts.role_groups import read_groups_soon
-from otae.accounts.roles import BUILT_IN, By, RoleRow, as_row
+from otae.accounts.roles import BUILT_IN, Grantor, RoleRow, to_row
 from otae.directory import registry
 from otae.errors import DirectoryUnavailable, GroupAmbiguous, InputRefused, OwnRole, StaleState
 from otae.store import audit
@@ -26,26 +26,28 @@ LONGEST_NAME, LONGEST_WORDS, MOST_GROUPS = 32, 200, 50
 
 
 @dataclass(frozen=True)
-class Draft:
-    """What an own role is to be. ``groups``: "[DOMAIN/]NAME" of those whose people it is limited to, none: no limit."""
+class RoleDraft:
+    """The values of an own role. ``groups``: "[DOMAIN/]NAME" of the groups it is limited to, none for no limit."""
 
     words: str = ""
-    leaves: frozenset[str] = frozenset()
+    permissions: frozenset[str] = frozenset()
     groups: tuple[str, ...] = ()
 
 
 class Columns(TypedDict):
-    """What is stored of a draft."""
+    """The columns of a role."""
 
     description: str
     permissions: list[str]
     groups: list[str]
 
 
-async def add_role(desk: Desk, name: str, draft: Draft, *, by: By, now: datetime) -> RoleRow:
-    """Make a role. Raises InputRefused ("name", "words", "leaves", "groups"), BeyondRole.
+async def add_role(desk: Desk, name: str, draft: RoleDraft, *, by: Grantor, now: datetime) -> RoleRow:
+    """Add a role. A directory's group is within its reach once a worker has read its members, which is enqueued.
 
-    People of a directory's group are within reach when its members were read, which a worker does at once.
+    Raises:
+        InputRefused: ("name", "words", "leaves", "groups").
+        BeyondRole: the role allows more than ``by`` may do.
     """
     why, name = why_refused(name), cleaned_line(name)
     columns, wrong = await _columns(desk, draft)
@@ -55,43 +57,46 @@ async def add_role(desk: Desk, name: str, draft: Draft, *, by: By, now: datetime
         wrong["name"] = f"there is already a role called {name}"
     if wrong:
         raise InputRefused(wrong)
-    by.check_may_give(draft.leaves)
+    by.check_may_give(draft.permissions)
     row = Role(name=name, created_at=now, **columns)
     try:
         async with transaction():
             await row.save(force_create=True)
-            await audit.record(by.name, "role.added", now=now, subject=name, detail=_told(row))
+            await audit.record(by.name, "role.added", now=now, subject=name, detail=_describe(row))
     except IntegrityError:
         raise InputRefused({"name": f"there is already a role called {name}"}) from None
     await read_groups_soon(desk, row.groups, by=by.name, now=now)
-    return as_row(row)
+    return to_row(row)
 
 
-async def change_role(desk: Desk, role_id: UUID, draft: Draft, *, by: By, now: datetime) -> RoleRow:
-    """Change what a role allows, from everybody's next request on; its name stays.
+async def change_role(desk: Desk, role_id: UUID, draft: RoleDraft, *, by: Grantor, now: datetime) -> RoleRow:
+    """Change a role's permissions, groups and description, from everybody's next request on; its name stays.
 
-    Raises InputRefused as `add_role`; BeyondRole when it allows, or is to allow, more than one's own; OwnRole;
-    StaleState when it is gone.
+    Raises:
+        InputRefused: as `add_role`.
+        BeyondRole: the role allows, or would allow, more than ``by`` may do.
+        OwnRole: ``by`` has this role.
+        StaleState: the role is gone.
     """
     columns, wrong = await _columns(desk, draft)
     if wrong:
         raise InputRefused(wrong)
     async with transaction():
-        row = await _taken(role_id, by)
-        by.check_may_give(draft.leaves)
-        told = _changes(row, columns)
+        row = await _lock(role_id, by)
+        by.check_may_give(draft.permissions)
+        detail = _changes(row, columns)
         await Role.filter(id=row.id).update(**columns)
         row.update_from_dict(dict(columns))
-        if told:
-            await audit.record(by.name, "role.changed", now=now, subject=row.name, detail=told)
+        if detail:
+            await audit.record(by.name, "role.changed", now=now, subject=row.name, detail=detail)
     await read_groups_soon(desk, row.groups, by=by.name, now=now)
-    return as_row(row)
+    return to_row(row)
 
 
-async def remove_role(role_id: UUID, *, by: By, now: datetime) -> None:
-    """Forget a role; InputRefused ("") while somebody has it, the rest as `change_role`."""
+async def remove_role(role_id: UUID, *, by: Grantor, now: datetime) -> None:
+    """Remove a role. Raises InputRefused ("") while it is in use, else as `change_role`."""
     async with transaction():
-        row = await _taken(role_id, by)
+        row = await _lock(role_id, by)
         if in_use := await users_of(row.name, now=now):
             raise InputRefused({"": f"{row.name} is in use: {', '.join(in_use)}"})
         await Role.filter(id=row.id).delete()
@@ -101,13 +106,13 @@ async def remove_role(role_id: UUID, *, by: By, now: datetime) -> None:
 async def find_own(role_id: UUID) -> RoleRow | None:
     """Return the own role with this id, None when there is none."""
     row = await Role.get_or_none(id=role_id)
-    return None if row is None else as_row(row)
+    return None if row is None else to_row(row)
 
 
 async def users_of(name: str, *, now: datetime) -> list[str]:
-    """Return who has the role called ``name``: administrators, open setup links and groups, in words.
+    """Return what uses the role called ``name``, as texts: administrators, open setup links and groups.
 
-    The first administrator's link, which names nobody, is none of them: it ends with the first administrator.
+    The setup link of the first administrator is left out: it ends once there is an administrator.
     """
     people = await Administrator.filter(role=name).order_by("name").values_list("name", flat=True)
     open_links = SetupLink.filter(administrator_name__not_isnull=True, role=name, used_at=None, expires_at__gt=now)
@@ -117,41 +122,43 @@ async def users_of(name: str, *, now: datetime) -> list[str]:
     return [*map(str, people), *invited, *(f"members of {each}" for each in assigned)]
 
 
-async def _taken(role_id: UUID, by: By) -> Role:
-    """Take the role's row for this transaction, if ``by`` may change it as it is."""
+async def _lock(role_id: UUID, by: Grantor) -> Role:
+    """Lock the role's row for this transaction, after checking that ``by`` may change it."""
     row = await Role.filter(id=role_id).select_for_update().first()
     if row is None:
         raise StaleState(f"there is no role {role_id} any more")
     if row.name == by.powers.role:
         raise OwnRole
-    by.check_may_give(as_row(row).leaves)
+    by.check_may_give(to_row(row).permissions)
     return row
 
 
 async def _is_taken(name: str) -> bool:
-    """Tell whether a role is called so, whatever the letters' case."""
+    """Return whether a role has this name, in any case."""
     return name.casefold() in {str(each).casefold() for each in await Role.all().values_list("name", flat=True)}
 
 
-async def _columns(desk: Desk, draft: Draft) -> tuple[Columns, dict[str, str]]:
-    """Return what to store, and what is wrong by field."""
+async def _columns(desk: Desk, draft: RoleDraft) -> tuple[Columns, dict[str, str]]:
+    """Return the columns to store, and what is wrong, by field."""
     wrong: dict[str, str] = {}
     words = cleaned_line(draft.words)
     if len(words) > LONGEST_WORDS or why_refused(draft.words):
         wrong["words"] = f"use up to {LONGEST_WORDS} characters in one line"
-    if unknown := draft.leaves - frozenset(LEAVES):
+    if unknown := draft.permissions - frozenset(PERMISSIONS):
         wrong["leaves"] = f"there is no permission {', '.join(sorted(unknown))[:100]}"
-    elif not draft.leaves:
+    elif not draft.permissions:
         wrong["leaves"] = "choose at least one permission"
     groups = await _groups(desk, draft.groups, wrong)
-    unbounded = sorted(leaf for leaf in draft.leaves & frozenset(LEAVES) if not LEAVES[leaf].bounded)
+    unbounded = sorted(
+        permission for permission in draft.permissions & frozenset(PERMISSIONS) if not PERMISSIONS[permission].bounded
+    )
     if (groups or draft.groups) and unbounded and "leaves" not in wrong:
         wrong["leaves"] = f"a role limited to groups cannot have: {', '.join(unbounded)}"
-    return {"description": words, "permissions": sorted(draft.leaves), "groups": groups}, wrong
+    return {"description": words, "permissions": sorted(draft.permissions), "groups": groups}, wrong
 
 
 async def _groups(desk: Desk, names: Iterable[str], wrong: dict[str, str]) -> list[str]:
-    """Return the groups' whole names, ours and directories'; what is none stands in ``wrong``."""
+    """Return the full names of local and directories' groups; add what is not found to ``wrong``."""
     wanted = [name.strip() for name in names if name.strip()]
     if len(wanted) > MOST_GROUPS:
         wrong["groups"] = f"name up to {MOST_GROUPS} groups"
@@ -171,16 +178,18 @@ async def _groups(desk: Desk, names: Iterable[str], wrong: dict[str, str]) -> li
 
 
 def _changes(row: Role, columns: Columns) -> str:
-    """Return what ``columns`` change of a role, for the audit log."""
-    told = audit.changes({"description": row.description}, {"description": columns["description"]})
+    """Return the changes of a role that ``columns`` make, for the audit log."""
+    described = audit.changes({"description": row.description}, {"description": columns["description"]})
     kept = {*row.permissions, *(f"only {name}" for name in row.groups)}
     new = {*columns["permissions"], *(f"only {name}" for name in columns["groups"])}
     return ", ".join(
-        [told] * bool(told) + [f"+{each}" for each in sorted(new - kept)] + [f"-{each}" for each in sorted(kept - new)]
+        [described] * bool(described)
+        + [f"+{each}" for each in sorted(new - kept)]
+        + [f"-{each}" for each in sorted(kept - new)]
     )
 
 
-def _told(row: Role) -> str:
-    """Return what an own role allows, for the audit log."""
+def _describe(row: Role) -> str:
+    """Return a role's permissions and groups, for the audit log."""
     limits = f"; only {', '.join(row.groups)}" if row.groups else ""
     return f"{', '.join(row.permissions)}{limits}"

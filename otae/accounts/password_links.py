@@ -1,4 +1,4 @@
-"""One-time links with which people choose their password themselves: 256 random bits, kept as a hash, for a day."""
+"""One-time links with which local people choose their password: 256 random bits, stored as a hash, for 24 hours."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from otae.accounts import made_links, recheck
-from otae.directory.local import refuse_password, secret, sign_out
+from otae.directory.local import password_bytes, refuse_password, sign_out
 from otae.directory.person_fields import DOMAIN
 from otae.errors import InputRefused, PasswordLinkUnknown
 from otae.store import audit, passwords
@@ -16,18 +16,20 @@ from otae.store.models import PasswordLink, Person
 from otae.store.passwords import hash_token
 
 LIFE: Final = timedelta(hours=24)
-#: What its maker must be allowed.
-LEAVES: Final = frozenset({"person.edit"})
+#: The permissions that a link's maker needs.
+NEEDED_PERMISSIONS: Final = frozenset({"person.edit"})
 #: Page that a link opens; the link's secret follows as `?s=`.
 PATH: Final = "/zdm/macos/otae/password"
 
 
 async def make(desk: Desk, person: Person, *, now: datetime, actor: str, maker_id: UUID | None = None) -> str:
-    """Return a link with which ``person`` chooses a password, once, within 24 hours; links made before end. Audited.
+    """Return a link with which ``person`` chooses a password, once, within 24 hours; earlier links end. Audited.
 
-    The link is all it takes, so it goes to the person alone. ``maker_id``: the administrator who makes it, with whose
-    power it ends; None for a command. Raises InputRefused ("") for somebody who is disabled,
-    removed, or of another directory.
+    Whoever has the link can set the password: send it to the person only. ``maker_id``: the administrator who makes it;
+    the link ends when they may no longer make it. None for a command.
+
+    Raises:
+        InputRefused: ("") for a person who is disabled, removed, or of another directory.
     """
     if person.domain != DOMAIN or person.disabled or person.removed_at is not None:
         raise InputRefused({"": "only users of our own directory who may sign in get such a link"})
@@ -41,22 +43,24 @@ async def make(desk: Desk, person: Person, *, now: datetime, actor: str, maker_i
 
 
 async def find(token: str, *, now: datetime) -> Person:
-    """Return the person whose link still works; PasswordLinkUnknown for every other, one face for every reason."""
+    """Return the person of the link with this token. Raises PasswordLinkUnknown, whatever is wrong with it."""
     return (await _find(token, now)).person
 
 
 async def use(desk: Desk, token: str, password: str, *, now: datetime) -> Person:
-    """Give the link's person ``password`` and sign that person's browsers out; the link is used up.
+    """Set the password of a link's person, sign their browsers out, and use the link up.
 
-    Raises PasswordLinkUnknown, also when somebody else used it at the same moment; InputRefused ("password") and
-    DirectoryUnavailable (about its maker) with the link still good.
+    Raises:
+        PasswordLinkUnknown: the link does not work, or was used at the same moment.
+        InputRefused: ("password"); the link still works.
+        DirectoryUnavailable: the directory of the link's maker does not answer; the link still works.
     """
     link = await _find(token, now)
-    await recheck.look_at_maker(desk, link.maker_id, now=now)
+    await recheck.recheck_maker(desk, link.maker_id, now=now)
     person = link.person
     if wrong := refuse_password(password, person.name, person.display_name, person.email) or _missing(password):
         raise InputRefused(wrong)
-    hashed = await passwords.hash_secret(secret(password))
+    hashed = await passwords.hash_secret(password_bytes(password))
     async with transaction():
         unused = PasswordLink.filter(id=link.id, used_at=None, expires_at__gt=now)
         if await unused.update(used_at=now) != 1:
@@ -70,20 +74,20 @@ async def use(desk: Desk, token: str, password: str, *, now: datetime) -> Person
 
 
 async def waiting(person: Person, *, now: datetime) -> PasswordLink | None:
-    """Return the person's link that still works, None when there is none; nobody can read the link out of it."""
+    """Return the row of the person's working link, None when there is none. The link cannot be read from it."""
     link = await PasswordLink.get_or_none(person_id=person.id, used_at=None, expires_at__gt=now)
-    return link if link and await made_links.is_backed(link.maker_id, LEAVES, now=now) else None
+    return link if link and await made_links.maker_still_may(link.maker_id, NEEDED_PERMISSIONS, now=now) else None
 
 
 async def forget_old(now: datetime) -> int:
-    """Remove links that no longer work; return how many."""
+    """Delete the expired links; return how many."""
     return await PasswordLink.filter(expires_at__lte=now).delete()
 
 
 async def _find(token: str, now: datetime) -> PasswordLink:
     known = PasswordLink.filter(token_hash=hash_token(token), used_at=None, expires_at__gt=now)
     link = await known.filter(person__disabled=False, person__removed_at=None).prefetch_related("person").first()
-    if link is None or not await made_links.is_backed(link.maker_id, LEAVES, now=now):
+    if link is None or not await made_links.maker_still_may(link.maker_id, NEEDED_PERMISSIONS, now=now):
         raise PasswordLinkUnknown
     return link
 

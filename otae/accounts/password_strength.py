@@ -1,14 +1,14 @@
-"""Which passwords an administrator may not have: the check that people have, with more asked of it."""
+"""The check of administrators' passwords: `otae.directory.password_strength` with stricter limits."""
 
 from typing import Final
 
 from otae.directory import password_strength
 
 SHORTEST, LONGEST = 12, 256
-#: On zxcvbn's scale from 0 to 4: hard to guess even for who has the hash.
+#: The least strength, on zxcvbn's scale from 0 to 4: hard to guess even with the hash at hand.
 SCORE: Final = 3
 
 
 def check_password(name: str, password: str) -> None:
-    """Refuse what is too short, the administrator's own name, or guessed first; InputRefused ("password")."""
-    password_strength.refuse_obvious(password, shortest=SHORTEST, longest=LONGEST, score=SCORE, own=[name])
+    """Refuse a password that is too short, the administrator's name, or easy to guess. Raises InputRefused."""
+    password_strength.refuse_weak(password, shortest=SHORTEST, longest=LONGEST, score=SCORE, own=[name])

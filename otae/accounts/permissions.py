@@ -1,7 +1,7 @@
-"""What a role may allow: every leaf, what it is about and what it says to whoever ticks it.
+"""All permissions that a role can have, with their headings and descriptions.
 
-A page of the console names the leaf that opens it (`otae/web/routes.py`); a name that does not stand here keeps the
-server from starting.
+Each page of the console names the permission that it takes (`otae/web/routes.py`); the server refuses to start with a
+name that is not listed here.
 """
 
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from typing import Final
 
 from otae.words import gettext as _
 
-#: What every role with a leaf may do: enter the console and see its own dashboard.
+#: The permission that every role with any permission has: to enter the console and see the dashboard.
 ENTER: Final = "console.enter"
 
 
 @dataclass(frozen=True)
-class Leaf:
-    """One thing that a role may allow. ``name``: "noun.verb"; ``words``: for whoever ticks it.
+class Permission:
+    """A permission. ``name``: "noun.verb"; ``words``: its description in the form for roles.
 
-    ``bounded``: it is about people, so that a role may be limited to those of some groups and still have it. A role
-    with limits has no other leaves: whoever may change the settings or read the audit log sees everybody.
+    ``bounded``: it is about people, so that a role limited to groups can have it. Such a role can have no other
+    permission: whoever may change settings or read the audit log sees everybody.
     """
 
     name: str
@@ -27,11 +27,11 @@ class Leaf:
 
     @property
     def noun(self) -> str:
-        """What it is about."""
+        """The first part of the name, a key of NOUNS."""
         return self.name.partition(".")[0]
 
 
-#: What leaves are about → its heading.
+#: The nouns of permissions → their headings.
 NOUNS: Final = {
     "invitation": _("Invitations"),
     "group-invitation": _("Group invitations"),
@@ -47,35 +47,35 @@ NOUNS: Final = {
     "rehearsal": _("Rehearsal"),
 }
 
-#: Every leaf, by name.
-LEAVES: Final = {
-    leaf.name: leaf
-    for leaf in (
-        Leaf("invitation.see", _("See invitations and how far each has come"), bounded=True),
-        Leaf("invitation.create", _("Invite people"), bounded=True),
-        Leaf("invitation.notify", _("Send again, remind, and give more time"), bounded=True),
-        Leaf("invitation.revoke", _("Revoke invitations"), bounded=True),
-        Leaf("invitation.secret", _("Take out links and PINs: copy, show once, print"), bounded=True),
-        Leaf("group-invitation.see", _("See group invitations and their results"), bounded=True),
-        Leaf("group-invitation.create", _("Invite groups: prepare, start, pause, cancel"), bounded=True),
-        Leaf("device.see", _("See Macs"), bounded=True),
-        Leaf("device.release", _("Release a Mac, so that somebody else may enroll it"), bounded=True),
-        Leaf("person.see", _("See users"), bounded=True),
-        Leaf("person.edit", _("Add, change, disable and delete users; give passwords")),
-        Leaf("person.import", _("Import and export files of users")),
-        Leaf("group.see", _("See groups and who is in them"), bounded=True),
-        Leaf("group.edit", _("Make groups, and change who is in them")),
-        Leaf("setting.see", _("See settings: notification servers, templates, properties, push")),
-        Leaf("setting.edit", _("Change settings: they decide where links and PINs are sent")),
-        Leaf("directory.see", _("See which directories are connected")),
-        Leaf("directory.edit", _("Connect directories: they decide whose password is right")),
-        Leaf("certificate.see", _("See certificates")),
-        Leaf("certificate.revoke", _("Revoke the certificate of a Mac")),
-        Leaf("certificate.edit", _("Renew and bring certificates; take out the root key")),
-        Leaf("mail.see", _("Read what the mail catcher took, links and PINs included")),
-        Leaf("audit.see", _("Read who did what")),
-        Leaf("administrator.see", _("See administrators and roles")),
-        Leaf("administrator.edit", _("Invite, change and remove administrators; make roles")),
-        Leaf("rehearsal.run", _("Run a rehearsal")),
+#: All permissions, by name.
+PERMISSIONS: Final = {
+    permission.name: permission
+    for permission in (
+        Permission("invitation.see", _("See invitations and how far each has come"), bounded=True),
+        Permission("invitation.create", _("Invite people"), bounded=True),
+        Permission("invitation.notify", _("Send again, remind, and give more time"), bounded=True),
+        Permission("invitation.revoke", _("Revoke invitations"), bounded=True),
+        Permission("invitation.secret", _("Take out links and PINs: copy, show once, print"), bounded=True),
+        Permission("group-invitation.see", _("See group invitations and their results"), bounded=True),
+        Permission("group-invitation.create", _("Invite groups: prepare, start, pause, cancel"), bounded=True),
+        Permission("device.see", _("See Macs"), bounded=True),
+        Permission("device.release", _("Release a Mac, so that somebody else may enroll it"), bounded=True),
+        Permission("person.see", _("See users"), bounded=True),
+        Permission("person.edit", _("Add, change, disable and delete users; give passwords")),
+        Permission("person.import", _("Import and export files of users")),
+        Permission("group.see", _("See groups and who is in them"), bounded=True),
+        Permission("group.edit", _("Make groups, and change who is in them")),
+        Permission("setting.see", _("See settings: notification servers, templates, properties, push")),
+        Permission("setting.edit", _("Change settings: they decide where links and PINs are sent")),
+        Permission("directory.see", _("See which directories are connected")),
+        Permission("directory.edit", _("Connect directories: they decide whose password is right")),
+        Permission("certificate.see", _("See certificates")),
+        Permission("certificate.revoke", _("Revoke the certificate of a Mac")),
+        Permission("certificate.edit", _("Renew and bring certificates; take out the root key")),
+        Permission("mail.see", _("Read what the mail catcher took, links and PINs included")),
+        Permission("audit.see", _("Read who did what")),
+        Permission("administrator.see", _("See administrators and roles")),
+        Permission("administrator.edit", _("Invite, change and remove administrators; make roles")),
+        Permission("rehearsal.run", _("Run a rehearsal")),
     )
 }

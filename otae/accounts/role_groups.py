@@ -1,4 +1,4 @@
-"""Groups of directories that roles are limited to: who is in them is read by workers, and no page waits for that."""
+"""Reading the members of the directories' groups that roles are limited to, in workers and never for a page."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,27 +10,27 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Job, Role
 
-#: The kind of the job that reads them.
-READ = "role.groups"
+#: Kind of the job that reads the members.
+READ_JOB = "role.groups"
 
 
 async def read_groups(desk: Desk, *, now: datetime) -> None:
-    """Read who is in the groups that roles are limited to, as `scheduled_checks.read_members` says."""
+    """Read the members of all groups that roles are limited to; see `scheduled_checks.read_members`."""
     named = [name for groups in await Role.all().values_list("groups", flat=True) for name in _names(groups)]
     await scheduled_checks.read_members(desk, named, now=now)
 
 
 async def read_groups_soon(desk: Desk, groups: Iterable[str], *, by: str, now: datetime) -> None:
-    """Let a worker read them at once; nothing when all of ``groups`` are our own."""
+    """Enqueue a job that reads the members at once; nothing when all of ``groups`` are local."""
     if all(name.partition("/")[0] == DOMAIN for name in groups):
         return
     async with transaction():
-        job = await jobs.enqueue(READ, {}, created_by=by, now=now)
+        job = await jobs.enqueue(READ_JOB, {}, created_by=by, now=now)
     desk.bell.ring("job", job.id)
 
 
 async def run_job(desk: Desk, job: Job, *, now: datetime) -> None:
-    """Do what `read_groups_soon` ordered."""
+    """Run the job of `read_groups_soon`."""
     await read_groups(desk, now=now)
     await jobs.finish(job.id, {"ok": True}, now=now)
 

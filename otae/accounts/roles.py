@@ -1,4 +1,4 @@
-"""Roles: the built-in ones, those that administrators make, and what somebody of a role may do right now."""
+"""Roles, built-in and made by administrators, and the powers that a role gives at the moment."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from otae.accounts.permissions import ENTER, LEAVES
+from otae.accounts.permissions import ENTER, PERMISSIONS
 from otae.directory.reach import EVERYBODY, Reach, reach_of
 from otae.errors import BeyondRole
 from otae.store.models import Role
@@ -21,28 +21,28 @@ USER: Final = "USER"
 
 @dataclass(frozen=True)
 class RoleRow:
-    """A role. ``words``: whom it is for; ``groups``: "DOMAIN/NAME" of those it is limited to; ``id``: an own role's."""
+    """A role. ``words``: its description; ``groups``: "DOMAIN/NAME" it is limited to; ``id``: None if built in."""
 
     name: str
     words: str
-    leaves: frozenset[str]
+    permissions: frozenset[str]
     groups: tuple[str, ...] = ()
     id: UUID | None = None
 
     @property
     def built_in(self) -> bool:
-        """Tell whether it is always there and never changes."""
+        """Whether the role always exists and cannot be changed."""
         return self.id is None
 
 
 _SEES = frozenset({"invitation.see", "group-invitation.see", "device.see", "person.see", "group.see"})
 _PROVISIONS = frozenset({"invitation.create", "invitation.notify", "invitation.revoke"})
 
-#: By name, the strongest first.
+#: The built-in roles by name, the one with most permissions first.
 BUILT_IN: Final = {
     role.name: role
     for role in (
-        RoleRow(ADMIN, _("May do everything."), frozenset(LEAVES)),
+        RoleRow(ADMIN, _("May do everything."), frozenset(PERMISSIONS)),
         RoleRow(SUPPORT, _("Helps people enroll: sees where each stands, sends again."), _SEES | {"invitation.notify"}),
         RoleRow(
             DEVICE_PROVISIONING,
@@ -56,41 +56,41 @@ BUILT_IN: Final = {
 
 @dataclass(frozen=True)
 class Powers:
-    """What somebody of a role may do, and with whom."""
+    """What an administrator with a role may do, and with which people."""
 
     role: str
-    leaves: frozenset[str]
+    permissions: frozenset[str]
     reach: Reach = EVERYBODY
 
-    def may(self, leaf: str) -> bool:
-        """Tell whether this is allowed."""
-        return bool(self.leaves) if leaf == ENTER else leaf in self.leaves
+    def may(self, permission: str) -> bool:
+        """Return whether this permission is given; ENTER is given with any other."""
+        return bool(self.permissions) if permission == ENTER else permission in self.permissions
 
 
-#: What whoever runs commands on this machine may do.
-ALL: Final = Powers(ADMIN, frozenset(LEAVES))
+#: The powers of whoever runs commands on this machine.
+ALL_POWERS: Final = Powers(ADMIN, frozenset(PERMISSIONS))
 
 
 @dataclass(frozen=True)
-class By:
-    """Who changes administrators or roles. ``id``: of that administrator, None for a command."""
+class Grantor:
+    """Who changes administrators or roles. ``id``: the administrator's, None for a command."""
 
     name: str
-    powers: Powers = ALL
+    powers: Powers = ALL_POWERS
     id: UUID | None = None
 
-    def check_may_give(self, leaves: Iterable[str]) -> None:
-        """Refuse to give or take what oneself may not do; BeyondRole."""
-        if self.powers.reach.limited or not frozenset(leaves) <= self.powers.leaves:
+    def check_may_give(self, permissions: Iterable[str]) -> None:
+        """Check that they may give or take ``permissions``. Raises BeyondRole if they go beyond their own."""
+        if self.powers.reach.limited or not frozenset(permissions) <= self.powers.permissions:
             raise BeyondRole
 
 
 async def powers_of(role: str, *, now: datetime) -> Powers:
-    """Return what somebody of ``role`` may do now; nothing, when there is no such role any more."""
+    """Return the powers that ``role`` gives now; none when there is no such role any more."""
     row = await find_role(role)
     if row is None:
         return Powers(role, frozenset())
-    return Powers(role, row.leaves, await reach_of(row.groups, now=now))
+    return Powers(role, row.permissions, await reach_of(row.groups, now=now))
 
 
 async def find_role(name: str) -> RoleRow | None:
@@ -98,14 +98,16 @@ async def find_role(name: str) -> RoleRow | None:
     if name in BUILT_IN:
         return BUILT_IN[name]
     row = await Role.get_or_none(name=cleaned_line(name))
-    return None if row is None else as_row(row)
+    return None if row is None else to_row(row)
 
 
 async def list_roles() -> list[RoleRow]:
-    """Return every role: the built-in ones, then those that administrators made, by name."""
-    return [*BUILT_IN.values(), *(as_row(row) for row in await Role.all().order_by("name"))]
+    """Return all roles: the built-in ones, then those that administrators made, by name."""
+    return [*BUILT_IN.values(), *(to_row(row) for row in await Role.all().order_by("name"))]
 
 
-def as_row(row: Role) -> RoleRow:
-    """Return an own role; a leaf that no longer exists allows nothing."""
-    return RoleRow(row.name, row.description, frozenset(row.permissions) & frozenset(LEAVES), tuple(row.groups), row.id)
+def to_row(row: Role) -> RoleRow:
+    """Return an own role; permissions that no longer exist are left out."""
+    return RoleRow(
+        row.name, row.description, frozenset(row.permissions) & frozenset(PERMISSIONS), tuple(row.groups), row.id
+    )

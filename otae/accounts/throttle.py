@@ -1,9 +1,9 @@
-"""How fast passwords may be guessed: what a sign-in is counted under, and how long the next one waits (ADR 0019).
+"""Throttling of password guesses: under which keys a sign-in is counted, and how long the next one waits (ADR 0019).
 
-Each try counts under the name as it was typed, without case, accents and what cannot be seen: beside the network it
-came from, and over all networks. Once it is known whom a directory means, it counts under that person as well. Each
-door counts by itself, so that nothing done at a page that anybody can open holds up who holds a mailed link. Whether
-there is such a person makes no difference, neither to what is counted nor to when that is forgotten.
+Each attempt counts under the typed name, without case, accents and hidden characters: once together with the network it
+came from, and once over all networks. When a directory has found the person, it counts under that person as well. Each
+door counts for itself, so that attempts at a page that anybody can open do not slow down the holder of a mailed link.
+Whether such a person exists changes neither what is counted nor when that expires.
 """
 
 import hashlib
@@ -22,57 +22,58 @@ from otae.store.failure_counters import Waits
 from otae.store.keyring import installation_secret
 from otae.store.models import DirectoryServer
 
-#: The doors that take a password: a mailed link, the bare login page, the console, and the bare page for our own people
-#: while the directory of others is away.
+#: The doors, places that take a password: a mailed link, the bare login page, the console, and the bare login page for
+#: local people while the default directory does not answer.
 LINK, BARE, CONSOLE, OUTAGE = "link", "bare", "console", "outage"
-#: What keys of counters begin with: failures (during an outage apart), and the lockouts that directories ask for.
+#: Prefixes of counters: failures, those during an outage of a directory, and the lockouts that directories configure.
 FAILURES, DURING_OUTAGE, LOCKOUT = "password", "outage", "lockout"
-#: Failures of one account from one network, and from all of them; the link's are remembered for its usual life.
+#: How long failures are remembered: those at the door LINK for a day, all others for an hour.
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-FROM_ONE: Final = (0, 0, 0, 1, 2, 4, 8, 15, 30, 60, 120, 300, 600, 900)
-FROM_ALL: Final = (0,) * 10 + (1, 2, 4, 8, 15, 30, 60, 120, 300)
+#: Seconds to wait after each further failure of one account: from one network, and over all.
+WAITS_PER_NETWORK: Final = (0, 0, 0, 1, 2, 4, 8, 15, 30, 60, 120, 300, 600, 900)
+WAITS_OVER_ALL: Final = (0,) * 10 + (1, 2, 4, 8, 15, 30, 60, 120, 300)
 
 
-class Names:
-    """What accounts are called in counters: a keyed hash, for what was typed may be a password in the wrong field."""
+class AccountKeys:
+    """The keys of accounts in counters: a keyed hash, because the typed name may be a password in the wrong field."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     @classmethod
-    async def of(cls, desk: Desk) -> "Names":
-        """Return the names of this installation."""
+    async def of(cls, desk: Desk) -> "AccountKeys":
+        """Return the keys of this installation."""
         secret = await installation_secret(desk.vault, "pepper")
         return cls(HKDF(SHA256(), 32, None, b"otae failure counters").derive(secret))
 
-    def name(self, door: str, account: str) -> str:
-        """Return what ``account`` is called at ``door``."""
+    def key(self, door: str, account: str) -> str:
+        """Return the key of ``account`` at ``door``: 32 hex digits."""
         text = f"{door}\0{account}".encode("utf-8", "surrogatepass")
         return hmac.new(self._key, text, hashlib.sha256).hexdigest()[:32]
 
 
-def account_in(domain: str, directory_id: str) -> str:
-    """Return what somebody is counted under whom the directory ``domain`` knows by ``directory_id``."""
+def account_by_id(domain: str, directory_id: str) -> str:
+    """Return the account of a person that the directory ``domain`` has found."""
     return f"{domain}#{directory_id}"
 
 
-def account_named(domain: str, folded: str) -> str:
-    """Return what a name of ``domain`` is counted under that nobody was found by yet; "" for no domain."""
+def account_by_name(domain: str, folded: str) -> str:
+    """Return the account of a typed name, which is not looked up yet. ``domain``: "" for none."""
     return f"{domain}\\{folded}" if domain else folded
 
 
 @dataclass
 class Attempt:
-    """One sign-in at one door, and what it was counted under so far; made by `begin`.
+    """One sign-in at one door, and the counters it was counted in so far; made by `begin`.
 
-    ``network``: where it comes from. ``known``: the account signed in from there before. Each ``count…`` raises
-    SlowDown when the try has to wait.
+    ``network``: where it comes from. ``known``: the account has signed in from this network before. Each ``count…``
+    method raises SlowDown when the attempt has to wait.
     """
 
     door: str
     network: str
     now: datetime
-    names: Names
+    keys: AccountKeys
     known: bool = False
     _own: list[str] = field(default_factory=list)
     _counted: list[tuple[str, Waits]] = field(default_factory=list)
@@ -80,59 +81,59 @@ class Attempt:
     _mark: str = ""
 
     async def count(self, account: str, *, over: str = "") -> None:
-        """Count the try under ``account`` beside its network, and over all networks.
+        """Count the attempt under ``account`` with its network, and over all networks.
 
-        Where ``account`` signed in before, others from elsewhere hold nobody up: only the network counts. ``over``:
-        what is counted over all networks, if not the account.
+        From a network where ``account`` has signed in before, only the former counts, so that failures from elsewhere
+        do not slow it down. ``over``: suffix of the key over all networks, to count there under more than the account.
         """
-        name = self.names.name(self.door, account)
+        name = self.keys.key(self.door, account)
         self._mark = f"{failure_counters.MARK}{name}:{self.network}"
         self.known = await failure_counters.is_marked(self._mark, self.now)
         kind = DURING_OUTAGE if self.door == OUTAGE else FAILURES
-        await self._count(f"{kind}:{name}:{self.network}", self._waits(FROM_ONE), own=True)
+        await self._count(f"{kind}:{name}:{self.network}", self._waits(WAITS_PER_NETWORK), own=True)
         if not self.known:
-            await self._count(f"{kind}:{name}:*{over}", self._waits(FROM_ALL))
+            await self._count(f"{kind}:{name}:*{over}", self._waits(WAITS_OVER_ALL))
 
     async def count_named(self, server: DirectoryServer, folded: str) -> None:
-        """Count the try under a name that a directory is about to be asked for."""
-        await self._count_lockout(server, account_named(server.domain, folded))
+        """Count the attempt under the typed name, before the directory is searched for it."""
+        await self._count_lockout(server, account_by_name(server.domain, folded))
 
     async def count_found(self, server: DirectoryServer, directory_id: str | None, folded: str) -> None:
-        """Count the try under whom the directory found, before it is asked whether the password is right.
+        """Count the attempt under the person that the directory found, before it checks the password.
 
-        ``directory_id``: None for nobody, who is counted like somebody, under the name.
+        ``directory_id``: None when nobody was found, which is counted in the same way, under the name.
         """
-        account = account_in(server.domain, directory_id or f"nobody {folded}")
+        account = account_by_id(server.domain, directory_id or f"nobody {folded}")
         if not self.known:
-            await self._count(f"{FAILURES}:{self.names.name(self.door, account)}:*", self._waits(FROM_ALL))
+            await self._count(f"{FAILURES}:{self.keys.key(self.door, account)}:*", self._waits(WAITS_OVER_ALL))
         await self._count_lockout(server, account)
 
     async def spend(self, limit: int, key: str = "") -> None:
-        """Take one of ``limit`` failures an hour that this network has at this door, or that ``key`` stands for."""
+        """Count against the limit of failures an hour of this network at this door, or of the counter ``key``."""
         key = key or f"{failure_counters.SHARE}{self.door}:{self.network}"
         await failure_counters.spend(key, limit, self.now, HOUR)
         self._spent.append(key)
 
     async def give_back(self) -> None:
-        """Give every counted try back: the password could not be looked at, or the try had to wait."""
+        """Uncount the attempt everywhere: the password could not be checked, or the attempt had to wait."""
         await self.password_was_right()
         await self.take_back_spent()
 
     async def password_was_right(self) -> None:
-        """Give back what was counted under an account."""
+        """Uncount the attempt under accounts."""
         for key, waits in self._counted:
             await failure_counters.give_back(key, waits)
             under_way.end(key)
         self._counted.clear()
 
     async def take_back_spent(self) -> None:
-        """Give back what was taken of the failures of networks and of everybody."""
+        """Uncount the attempt against the limits of networks and of everybody."""
         for key in self._spent:
             await failure_counters.take_back(key)
         self._spent.clear()
 
     async def succeed(self) -> None:
-        """Somebody was let in by password: their failures from here are forgotten, and the network is known."""
+        """Record a successful sign-in: delete the account's failures from here, and remember the network."""
         await self.give_back()
         for key in self._own:
             await failure_counters.forget(key)
@@ -143,7 +144,7 @@ class Attempt:
         if not server.lockout_limit:
             return
         seconds = (0,) * server.lockout_limit + (server.lockout_minutes * 60,)
-        name = self.names.name(self.door, account)
+        name = self.keys.key(self.door, account)
         await self._count(f"{LOCKOUT}:{name}", Waits(seconds, DAY, afresh=True), own=True)
 
     async def _count(self, key: str, waits: Waits, *, own: bool = False) -> None:
@@ -153,7 +154,7 @@ class Attempt:
                 await failure_counters.count_try(key, waits, self.now, network=network)
                 break
             except SlowDown:
-                # Of those that are looked at now some may be right, and given back.
+                # Some of the attempts that are being checked now may be right, and be uncounted.
                 if not await under_way.another_ends(key):
                     raise
         under_way.begin(key)
@@ -166,15 +167,18 @@ class Attempt:
 
 
 async def begin(desk: Desk, door: str, network: str, now: datetime) -> Attempt:
-    """Return a sign-in of which nothing is counted yet."""
-    return Attempt(door, network[:64], now, await Names.of(desk))
+    """Return an attempt that is not counted anywhere yet."""
+    return Attempt(door, network[:64], now, await AccountKeys.of(desk))
 
 
-async def count_at_the_door(attempt: Attempt, account: str, limits: dict[str, int]) -> None:
-    """Count a try that anybody may make: under ``account`` ("" for none), then on the shares of failures.
+async def count_public_attempt(attempt: Attempt, account: str, limits: dict[str, int]) -> None:
+    """Count an attempt at a door that anybody can reach: under ``account`` ("" for none), then against ``limits``.
 
-    ``limits``: failures an hour by key, "" for this network's; an administrator who signed in from it before is held up
-    by none of them. A try that has to wait is counted nowhere.
+    ``limits``: failures an hour by counter key, "" for this network's. They do not apply to an administrator who has
+    signed in from this network before. An attempt that has to wait is counted nowhere.
+
+    Raises:
+        SlowDown: the attempt has to wait.
     """
     try:
         if account:

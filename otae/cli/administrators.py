@@ -6,14 +6,14 @@ import click
 
 from otae.accounts import administrator_list, administrators, notice_addresses, own_account, roles
 from otae.accounts.administrator_list import AdministratorRow
-from otae.accounts.roles import By, RoleRow
+from otae.accounts.roles import Grantor, RoleRow
 from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_password
 from otae.errors import InputRefused
 from otae.invitations.listing import stamp
 from otae.store.desk import Desk
 
 #: Whoever runs commands on this machine may do everything.
-BY = By(ACTOR)
+BY = Grantor(ACTOR)
 
 
 @commands.group()
@@ -50,7 +50,7 @@ def admin_setup_link(*, json_wanted: bool) -> None:
     """Print a link for the first administrator; one that was printed before ends."""
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
-        return {"setup_link": await administrators.another_setup_link(desk, now=now)}
+        return {"setup_link": await administrators.replace_first_setup_link(desk, now=now)}
 
     emit(at_the_desk(work), json_wanted=json_wanted)
 
@@ -134,7 +134,7 @@ def role_list(*, json_wanted: bool) -> None:
         return [
             {
                 "role": row.name,
-                "permissions": len(row.leaves),
+                "permissions": len(row.permissions),
                 "limited_to": ", ".join(row.groups),
                 "for": row.words,
             }
@@ -157,7 +157,7 @@ def role_show(*, name: str, json_wanted: bool) -> None:
         found = _role(row)
         if json_wanted:
             return found
-        return found | {"permissions": " ".join(sorted(row.leaves)), "groups": ", ".join(row.groups)}
+        return found | {"permissions": " ".join(sorted(row.permissions)), "groups": ", ".join(row.groups)}
 
     emit(at_the_desk(work), json_wanted=json_wanted)
 
@@ -184,7 +184,7 @@ def _role(row: RoleRow) -> dict[str, object]:
     return {
         "role": row.name,
         "built_in": row.built_in,
-        "permissions": sorted(row.leaves),
+        "permissions": sorted(row.permissions),
         "groups": list(row.groups),
         "for": row.words,
     }

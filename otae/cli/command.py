@@ -16,7 +16,7 @@ import click
 
 from otae import __version__, app
 from otae.authority.ca_files import EMPTY, read_authorities
-from otae.directory.files.spreadsheets import marked
+from otae.directory.files.spreadsheets import with_byte_order_mark
 from otae.errors import InputRefused, OtaeError, StaleState
 from otae.settings import Settings
 from otae.store import database
@@ -118,7 +118,7 @@ def refuse_existing(file: Path) -> None:
 async def write_csv(file: Path, parts: AsyncIterator[str]) -> None:
     """Write a file for spreadsheets; standard output gets no mark in front."""
     with click.open_file(str(file), "w", encoding="utf-8") as opened:
-        async for part in parts if str(file) == "-" else marked(parts):
+        async for part in parts if str(file) == "-" else with_byte_order_mark(parts):
             opened.write(part.replace("\r\n", "\n"))
 
 

@@ -78,7 +78,7 @@ def user_list(*, json_wanted: bool) -> None:
     """List the local people."""
 
     async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
-        return [row async for row in export.listed()]
+        return [row async for row in export.list_for_json()]
 
     emit(at_the_desk(work), json_wanted=json_wanted)
 
@@ -86,7 +86,7 @@ def user_list(*, json_wanted: bool) -> None:
 _format = click.option(
     "--format",
     "kind",
-    type=click.Choice(formats.IMPORTED),
+    type=click.Choice(formats.IMPORT_KINDS),
     help="Told by the file when left out; then no second cell is taken for a password.",
 )
 
@@ -101,8 +101,8 @@ def user_import(*, file: Path, kind: str | None, dry_run: bool, json_wanted: boo
 
     async def work(desk: Desk, now: datetime) -> None:
         with file.open("rb") as opened:
-            row = await provisioning.take(desk, opened, file.name, kind=kind or "", now=now, actor=ACTOR, hold=True)
-        await import_run.run(desk, row, clock=database.now, actor=ACTOR, dry_run=dry_run, checked=_tell_passwords)
+            row = await provisioning.upload(desk, opened, file.name, kind=kind or "", now=now, actor=ACTOR, hold=True)
+        await import_run.run(desk, row, clock=database.now, actor=ACTOR, dry_run=dry_run, on_checked=_tell_passwords)
         before, left_out = "[", False
         async for page in provisioning.every_line(row):
             for line, writes in zip(page, await import_preview.previews(page), strict=True):

@@ -30,7 +30,7 @@ def audit_list(*, search: str, limit: int, json_wanted: bool) -> None:
     """List the audit log, newest first."""
 
     async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
-        rows = await audit.list_entries(search=search, about=await lookup.id_meant(search), limit=limit)
+        rows = await audit.list_entries(search=search, about=await lookup.id_of_user_name(search), limit=limit)
         names = await lookup.names_in(text for row in rows for text in (row.actor, row.subject, row.detail))
         return [
             {

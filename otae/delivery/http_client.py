@@ -106,7 +106,7 @@ async def _first_reachable(
     """Send the request to the first address that can be reached."""
     for at, address in enumerate(addresses):
         try:
-            return await _request(request, str(address.where[0]), context, request_start)
+            return await _request(request, str(address.sockaddr[0]), context, request_start)
         except (httpx2.ConnectError, httpx2.ConnectTimeout):
             if at == len(addresses) - 1:
                 raise

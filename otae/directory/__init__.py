@@ -1,4 +1,7 @@
-"""People and groups, wherever they are kept: our own tables, an LDAP directory, an Active Directory."""
+"""People and groups of every source: our own tables, an LDAP server, an Active Directory.
+
+Here are the `Directory` protocol that each source implements, and the values that it returns.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,14 +11,18 @@ from otae.text import folded
 
 
 @dataclass(frozen=True)
-class Found:
-    """Somebody as a directory describes them now.
+class DirectoryPerson:
+    """A person as a directory describes them at the moment.
 
-    ``domain``: the directory's, in lower case, "local" for our own people. ``directory_id``: what the directory knows
-    them by for good (entryUUID, objectGUID in hex; our row's id for local people). ``name``: the user name, in lower
-    case. ``disabled``: the directory lets them in nowhere; ``expires_at``: from when on it will not. ``must_change``:
-    they have to choose a new password before the old one lets them in. ``dn``: where they stand, "" for local people.
-    ``further_names``: other user names of theirs, where the attribute holds several.
+    Attributes:
+        domain: the directory's domain in lower case, "local" for our own people.
+        directory_id: the permanent id (entryUUID, objectGUID in hex; the row's id for local people).
+        name: the user name, in lower case.
+        disabled: the account is disabled in the directory.
+        must_change: a new password has to be chosen before the old one is accepted again.
+        dn: the distinguished name, "" for local people.
+        expires_at: the time from which the account is disabled.
+        further_names: further user names, where the attribute holds several.
     """
 
     domain: str
@@ -31,25 +38,25 @@ class Found:
     further_names: tuple[str, ...] = field(default=(), compare=False)
 
     def is_called(self, name: str) -> bool:
-        """Tell whether ``name``, as somebody typed it, is a user name of theirs.
+        """Return whether ``name``, as typed, is one of the person's user names.
 
-        Directories compare more loosely than that: by sounds, without spaces, as their language sorts.
+        A directory's own comparison may be looser (phonetic, without spaces, by collation) and find somebody else.
         """
         return folded(name) in {folded(each) for each in (self.name, *self.further_names)}
 
     @property
     def address(self) -> str:
-        """What names this person wherever a user name is asked for: "ben", or "corp/ben"."""
+        """The name by which this person can be entered in every form: "ben", or "corp/ben"."""
         return self.name if self.domain == "local" else f"{self.domain}/{self.name}"
 
     def is_disabled(self, now: datetime) -> bool:
-        """Tell whether the directory lets them in nowhere at ``now``."""
+        """Return whether the account is disabled or has expired at ``now``."""
         return self.disabled or (self.expires_at is not None and self.expires_at <= now)
 
 
 @dataclass(frozen=True)
-class GroupFound:
-    """A group as a directory has it. ``id``: what it is walked by there (a DN; a row's id for local groups)."""
+class DirectoryGroup:
+    """A group of a directory. ``id``: its DN; the row's id for local groups."""
 
     domain: str
     name: str
@@ -57,56 +64,64 @@ class GroupFound:
 
     @property
     def address(self) -> str:
-        """What names this group wherever one is asked for: "sales", or "corp/sales"."""
+        """The name by which this group can be entered in every form: "sales", or "corp/sales"."""
         return self.name if self.domain == "local" else f"{self.domain}/{self.name}"
 
 
 @dataclass(frozen=True)
 class MembersPage:
-    """Some members of a group. ``after``: what the next page is asked for with, "" when this was the last."""
+    """A page of a group's members. ``after``: the cursor for the next page, "" when this is the last one."""
 
-    people: list[Found]
+    people: list[DirectoryPerson]
     after: str = ""
 
 
 @dataclass(frozen=True)
-class PasswordAnswer:
-    """Whether a password was right, and for administrators alone why it did not let anybody in."""
+class PasswordCheck:
+    """The result of a password check. ``reason``: why it failed, to be shown to administrators only."""
 
     right: bool
     reason: str = ""
 
 
 class Directory(Protocol):
-    """Where people come from. Whatever talks to another machine raises DirectoryUnavailable when that is away."""
+    """A source of people. Every method that contacts a server may raise DirectoryUnavailable."""
 
     @property
     def domain(self) -> str:
-        """What it is called: "local", or the name given to it."""
+        """The directory's domain: "local", or the one that an administrator entered."""
 
-    async def find_person(self, name: str) -> Found | None:
-        """Return whom the user name ``name`` means (case does not matter), None for nobody; PersonAmbiguous."""
+    async def find_person(self, name: str) -> DirectoryPerson | None:
+        """Return the person with this user name (case does not matter), None when there is none.
 
-    async def person_of(self, directory_id: str) -> Found | None:
-        """Return whom the directory knows by this id, None when it has nobody any more."""
-
-    async def search_people(self, text: str, limit: int = 10) -> list[Found]:
-        """Return people whose user name, name or e-mail address holds ``text``, for looking up while typing.
-
-        A directory's people may be disabled: pages say so. Our own are left out then.
+        Raises:
+            PersonAmbiguous: when several people have it.
         """
 
-    async def search_groups(self, text: str, limit: int = 10) -> list[GroupFound]:
-        """Return groups whose name holds ``text``."""
+    async def find_by_id(self, directory_id: str) -> DirectoryPerson | None:
+        """Return the person with this permanent id, None when there is none any more."""
 
-    async def find_group(self, name: str) -> GroupFound | None:
-        """Return the group called ``name``, None when there is none; GroupAmbiguous when there are several."""
+    async def search_people(self, text: str, limit: int = 10) -> list[DirectoryPerson]:
+        """Return people whose user name, name or e-mail address contains ``text``, for suggestions while typing.
 
-    async def members(self, group: GroupFound, after: str = "") -> MembersPage:
-        """Return the next people of ``group`` and of the groups in it, each once, those behind ``after``."""
+        Disabled people of an LDAP directory are included, and pages mark them; disabled local people are not.
+        """
 
-    async def answer_password(self, found: Found | None, password: str) -> PasswordAnswer:
-        """Say whether ``password`` is this person's; nobody costs the same as somebody."""
+    async def search_groups(self, text: str, limit: int = 10) -> list[DirectoryGroup]:
+        """Return groups whose name contains ``text``."""
 
-    async def check_password(self, found: Found | None, password: str) -> bool:
-        """Tell whether ``password`` is this person's; as `answer_password`."""
+    async def find_group(self, name: str) -> DirectoryGroup | None:
+        """Return the group called ``name``, None when there is none.
+
+        Raises:
+            GroupAmbiguous: when several groups have this name.
+        """
+
+    async def members(self, group: DirectoryGroup, after: str = "") -> MembersPage:
+        """Return the page of members behind ``after``, nested groups included, each person once."""
+
+    async def try_password(self, found: DirectoryPerson | None, password: str) -> PasswordCheck:
+        """Check a password. Without a person it takes as long, so that nobody learns which user names exist."""
+
+    async def check_password(self, found: DirectoryPerson | None, password: str) -> bool:
+        """Return whether the password is right; see `try_password`."""

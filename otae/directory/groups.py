@@ -1,6 +1,7 @@
-"""Groups of local people and their sub-groups: who is in them, and changing that.
+"""Local groups and their sub-groups: listing them, adding and removing groups and members.
 
-A dot in a name makes a sub-group: who is in "sales.north" is in "sales" too, wherever members are counted or walked.
+A dot in a name makes a sub-group: the members of "sales.north" are members of "sales" too, wherever members are counted
+or listed.
 """
 
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from tortoise.connection import get_connection
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 
-from otae.directory.person_fields import DOMAIN, has_shape, user_name, why_no_group
+from otae.directory.person_fields import DOMAIN, is_user_name, user_name, why_no_group
 from otae.directory.reach import EVERYBODY, Reach, members_of
 from otae.errors import InputRefused
 from otae.store import audit
@@ -23,14 +24,14 @@ from otae.text import cleaned_line, folded
 from otae.words import tally
 
 #: Most characters of a group's name, and of a domain's.
-LONGEST = 100
+LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
 class GroupRow:
-    """A group as lists show it. ``members``: people in it and in its sub-groups; ``own``: in it alone.
+    """A group as lists show it. ``members``: how many people, sub-groups included; ``own``: without sub-groups.
 
-    Both are counted to MOST_COUNTED, and one more stands for any number beyond.
+    Both are counted up to MOST_COUNTED; MOST_COUNTED + 1 stands for any greater number.
     """
 
     id: UUID
@@ -42,7 +43,7 @@ class GroupRow:
 
     @property
     def depth(self) -> int:
-        """How many groups it is below."""
+        """How many groups are above this one."""
         return self.name.count(".") if self.domain == DOMAIN else 0
 
     @property
@@ -54,17 +55,17 @@ class GroupRow:
 async def list_groups(
     search: str = "", after: str = "", limit: int = 50, *, reach: Reach = EVERYBODY
 ) -> list[GroupRow]:
-    """Return local groups by name, sub-groups behind their group, with how many people are in each.
+    """Return local groups with their numbers of members, by name, each followed by its sub-groups.
 
-    ``after``: a name, the list begins behind it.
+    ``after``: the name of the last group of the page before.
     """
     rows, text = Group.filter(reach.groups(), domain=DOMAIN), folded(search)
     every = [str(name) for name in await rows.values_list("name", flat=True)]
     names = sorted((name for name in every if text in folded(name)), key=_order)
-    wanted = [name for name in names if not after or _order(name) > _order(after)][:limit]
-    found = {row.name: row for row in await Group.filter(domain=DOMAIN, name__in=wanted)}
-    below, listed = await _below(wanted), []
-    for row in (found[name] for name in wanted if name in found):
+    page = [name for name in names if not after or _order(name) > _order(after)][:limit]
+    found = {row.name: row for row in await Group.filter(domain=DOMAIN, name__in=page)}
+    below, listed = await _below(page), []
+    for row in (found[name] for name in page if name in found):
         own, ids = await _count([row.id]), below[row.name]
         members = await _count([row.id, *ids]) if ids else own
         listed.append(GroupRow(row.id, row.domain, row.name, members, own, len(ids)))
@@ -72,7 +73,7 @@ async def list_groups(
 
 
 async def choices(limit: int, *, reach: Reach = EVERYBODY) -> list[Group]:
-    """Return local groups within ``reach`` to choose from, by name; nobody counts their people."""
+    """Return local groups within ``reach``, by name, for a choice; without the cost of counting members."""
     return await Group.filter(reach.groups(), domain=DOMAIN).order_by("name").limit(limit)
 
 
@@ -88,18 +89,20 @@ async def group_of(group_id: UUID, reach: Reach = EVERYBODY) -> GroupRow | None:
 
 
 async def find_group(text: str, *, reach: Reach = EVERYBODY) -> GroupRow | None:
-    """Return the group called "[DOMAIN/]NAME" within ``reach``, None for none; without a domain it is a local one."""
-    wanted = cleaned_line(text)
-    domain, _, name = wanted.partition("/")
-    places = [(DOMAIN, wanted), (domain, name)]
-    asked = [Q(domain=where, name=what) for where, what in places if max(len(where), len(what)) <= LONGEST and what]
-    named = Group.filter(reach.groups(), Q(*asked, join_type="OR"))
-    row = await named.first() if asked else None
+    """Return the group "[DOMAIN/]NAME" within ``reach``, None when there is none; without a domain a local one."""
+    typed = cleaned_line(text)
+    domain, _, name = typed.partition("/")
+    places = [(DOMAIN, typed), (domain, name)]
+    conditions = [
+        Q(domain=where, name=what) for where, what in places if max(len(where), len(what)) <= LONGEST_NAME and what
+    ]
+    named = Group.filter(reach.groups(), Q(*conditions, join_type="OR"))
+    row = await named.first() if conditions else None
     return None if row is None else await group_of(row.id)
 
 
 async def with_subgroups(domain: str, name: str) -> list[UUID]:
-    """Return the ids of a group and of all groups below it; of other directories, whose dots mean nothing, its own."""
+    """Return the ids of a group and of all its sub-groups; in other domains, where dots mean nothing, only its own."""
     rows = Group.filter(Q(name=name) | Q(name__startswith=f"{name}."), domain=domain)
     # Not every database compares the letters' case here.
     found = [row for row in await rows.order_by("name") if row.name == name or row.name.startswith(f"{name}.")]
@@ -109,9 +112,9 @@ async def with_subgroups(domain: str, name: str) -> list[UUID]:
 async def members(
     domain: str, name: str, *, after: tuple[str, UUID | None] | None = None, limit: int = 50
 ) -> list[Person]:
-    """Return the people of a group and its sub-groups by user name, each once.
+    """Return the members of a group and its sub-groups by user name, each person once.
 
-    ``after``: user name and id of the last one seen; those behind come.
+    ``after``: user name and id of the last person of the page before.
     """
     ids = await with_subgroups(domain, name)
     rows = Person.filter(await members_of(ids, listed=Person), rehearsal=False)
@@ -121,14 +124,14 @@ async def members(
 
 
 async def subgroups(group: GroupRow) -> list[tuple[str, UUID]]:
-    """Return name and id of the groups below ``group``, in the order of the list."""
+    """Return name and id of the sub-groups of ``group``, in the order of `list_groups`."""
     ids = await with_subgroups(group.domain, group.name)
     rows = await Group.filter(id__in=ids).exclude(id=group.id)
     return sorted(((row.name, row.id) for row in rows), key=lambda row: _order(row[0]))
 
 
 async def add_group(name: str, *, now: datetime, actor: str) -> GroupRow:
-    """Make an empty local group, and those above it that are missing; InputRefused ("name")."""
+    """Add an empty local group, and the missing groups above it. Raises InputRefused ("name")."""
     wanted = name.strip()
     if why := why_no_group(wanted):
         raise InputRefused({"name": why})
@@ -145,19 +148,19 @@ async def add_group(name: str, *, now: datetime, actor: str) -> GroupRow:
 
 
 async def remove_group(group: GroupRow, *, now: datetime, actor: str) -> None:
-    """Forget a group with its sub-groups; their people stay."""
+    """Remove a group and its sub-groups; their members remain as people."""
     ids = await with_subgroups(group.domain, group.name)
     async with transaction():
         await Group.filter(id__in=ids or [group.id]).delete()
-        told = f"{tally(group.members)} members" + (f", {len(ids) - 1} sub-groups" if len(ids) > 1 else "")
-        await audit.record(actor, "group.removed", now=now, subject=group.name, detail=told)
+        detail = f"{tally(group.members)} members" + (f", {len(ids) - 1} sub-groups" if len(ids) > 1 else "")
+        await audit.record(actor, "group.removed", now=now, subject=group.name, detail=detail)
 
 
 async def add_member(group: GroupRow, name: str, *, now: datetime, actor: str) -> Person:
-    """Put the local person with user name ``name`` into a group; InputRefused ("name") when there is none."""
+    """Add the local person with user name ``name`` to a group. Raises InputRefused ("name") when there is none."""
     wanted = user_name(name)
     known = Person.filter(domain=DOMAIN, name=wanted, rehearsal=False, removed_at=None)
-    person = await known.first() if has_shape(wanted) else None
+    person = await known.first() if is_user_name(wanted) else None
     if person is None:
         raise InputRefused({"name": "there is nobody with this user name"})
     async with transaction():
@@ -167,26 +170,26 @@ async def add_member(group: GroupRow, name: str, *, now: datetime, actor: str) -
 
 
 async def remove_member(group: GroupRow, person_id: UUID, *, now: datetime, actor: str) -> None:
-    """Take somebody out of a group, sub-groups stay as they are; nothing happens to those who are not in it."""
+    """Remove a person from a group, not from its sub-groups; does nothing when they are not a member."""
     async with transaction():
         removed = await Membership.filter(group_id=group.id, person_id=person_id).delete()
         if removed:
             await audit.record(actor, "group.member-removed", now=now, subject=str(person_id), detail=group.name)
 
 
-async def in_itself(group: GroupRow, people: Iterable[Person]) -> set[UUID]:
-    """Return the ids of those of ``people`` who are in ``group`` itself, not only in a sub-group."""
+async def direct_members(group: GroupRow, people: Iterable[Person]) -> set[UUID]:
+    """Return the ids of those of ``people`` who are members of ``group`` itself, not only of a sub-group."""
     rows = Membership.filter(group_id=group.id, person_id__in=[person.id for person in people])
     return {row.person_id for row in await rows}
 
 
 def _order(name: str) -> list[str]:
-    """Sort sub-groups right behind their group, whatever characters follow the dot elsewhere."""
+    """Return the sort key that puts sub-groups right behind their group, whatever other names contain."""
     return name.split(".")
 
 
 async def _below(names: list[str]) -> dict[str, list[UUID]]:
-    """Return the groups below each of ``names``, asked for at once."""
+    """Return the ids of the sub-groups of each of ``names``, in one query."""
     tops = {name.partition(".")[0] for name in names}
     asked = Q(*(Q(name__startswith=f"{top}.") for top in tops), join_type="OR")
     rows = await Group.filter(asked, domain=DOMAIN).only("id", "name") if tops else []
@@ -194,7 +197,7 @@ async def _below(names: list[str]) -> dict[str, list[UUID]]:
 
 
 async def _count(group_ids: list[UUID]) -> int:
-    """Return how many people are in these groups, each once, and one more than MOST_COUNTED for any number beyond."""
+    """Return how many people are in these groups, each counted once, at most MOST_COUNTED + 1."""
     listed = ", ".join(f"'{each}'" for each in group_ids)
     some = f"SELECT DISTINCT person_id FROM membership WHERE group_id IN ({listed}) LIMIT {MOST_COUNTED + 1}"  # noqa: S608 - ids
     rows = await get_connection("default").execute_query_dict(f"SELECT count(*) AS number FROM ({some}) AS counted")  # noqa: S608 - as above

@@ -1,4 +1,4 @@
-"""Local people: added by an administrator, kept in our own tables."""
+"""Local people, those of our own tables: adding, changing and finding them, their passwords and groups."""
 
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
@@ -12,9 +12,9 @@ from otae.directory.person_fields import (
     DOMAIN,
     LONGEST_PASSWORD,
     SHORTEST_PASSWORD,
-    Facts,
+    PersonFields,
     group_names,
-    has_shape,
+    is_user_name,
     printable,
     user_name,
 )
@@ -35,21 +35,21 @@ __all__ = [
     "find_person",
     "group_ids",
     "groups_of",
-    "has_shape",
+    "is_user_name",
     "join",
     "list_people",
+    "password_bytes",
     "printable",
     "refuse_password",
     "search_people",
-    "secret",
     "shut_out",
     "sign_out",
     "update_person",
     "user_name",
 ]
 
-#: What the audit log calls a person's fields.
-_FIELDS = {
+#: The names of a person's columns in the audit log.
+_AUDIT_NAMES = {
     "display_name": "name",
     "email": "e-mail address",
     "phone": "phone number",
@@ -58,7 +58,7 @@ _FIELDS = {
     "properties": "properties",
     "password_hash": "password",
 }
-#: Why enrollments of somebody ended, in the timeline.
+#: Reason in the timeline for the end of a disabled person's enrollments.
 DISABLED = "the user was disabled"
 WRONG_NAME = "use 1 to 100 letters, digits or . _ - + @ ', beginning with a letter or digit"
 
@@ -77,25 +77,26 @@ async def add_person(  # noqa: PLR0913 - an argument for each field of the form
     now: datetime,
     actor: str,
 ) -> Person:
-    """Add a local person; groups that do not exist yet are made.
+    """Add a local person, and the groups that do not exist yet.
 
-    Raises InputRefused with the fields "name", "display_name", "email", "phone", "language", "role", "properties",
-    "password" or "groups".
+    Raises:
+        InputRefused: with the fields "name", "display_name", "email", "phone", "language", "role", "properties",
+            "password" or "groups".
     """
-    name, wanted = user_name(name), group_names(groups)
-    said = Facts(display_name, email or "", phone or "", language, role, properties or {})
-    columns, wrong = person_fields.columns(said, await person_fields.house(), name)
-    if not has_shape(name):
+    name, wanted_groups = user_name(name), group_names(groups)
+    fields = PersonFields(display_name, email or "", phone or "", language, role, properties or {})
+    columns, wrong = person_fields.columns(fields, await person_fields.field_context(), name)
+    if not is_user_name(name):
         wrong["name"] = WRONG_NAME
     wrong |= refuse_password(password, name, display_name, email)
     if wrong:
         raise InputRefused(wrong)
-    hashed = await passwords.hash_secret(secret(password)) if password else None
+    hashed = await passwords.hash_secret(password_bytes(password)) if password else None
     person = Person(domain=DOMAIN, name=name, password_hash=hashed, created_at=now, **columns)
     try:
         async with transaction():
             await person.save(force_create=True)
-            await join(person.id, wanted)
+            await join(person.id, wanted_groups)
             await audit.record(actor, "person.added", now=now, subject=str(person.id))
     except IntegrityError:
         raise InputRefused({"name": f"there is already somebody called {name}"}) from None
@@ -119,14 +120,15 @@ async def update_person(  # noqa: PLR0913 - as above
 ) -> Person:
     """Change a local person: None leaves a field as it is, an empty text clears it (not the password).
 
-    Disabling somebody, or giving a new password, signs that person's browsers out; disabling ends enrollments on their
-    way, too. Raises InputRefused as `add_person`,
-    and with "" for somebody of another directory, who is changed there, or who was removed.
+    Disabling and a new password sign the person's browsers out; disabling ends unfinished enrollments, too.
+
+    Raises:
+        InputRefused: as `add_person`; with "" for a person of another directory, or one who was removed.
     """
     _refuse_foreign(person)
-    wanted = None if groups is None else group_names(groups)
-    said = Facts(display_name, email, phone, language, role, properties)
-    changes, wrong = person_fields.columns(said, await person_fields.house(), person.name)
+    wanted_groups = None if groups is None else group_names(groups)
+    fields = PersonFields(display_name, email, phone, language, role, properties)
+    changes, wrong = person_fields.columns(fields, await person_fields.field_context(), person.name)
     wrong |= refuse_password(password, person.name, display_name or person.display_name, email or person.email)
     if wrong:
         raise InputRefused(wrong)
@@ -134,9 +136,9 @@ async def update_person(  # noqa: PLR0913 - as above
         changes["disabled"] = disabled
     changes = {name: value for name, value in changes.items() if value != getattr(person, name)}
     if password:
-        changes["password_hash"] = await passwords.hash_secret(secret(password))
+        changes["password_hash"] = await passwords.hash_secret(password_bytes(password))
     async with transaction():
-        changed = await _store(person, changes, wanted)
+        changed = await _store(person, changes, wanted_groups)
         if disabled:
             await shut_out([person.id], now=now, why=DISABLED)
         elif password:
@@ -147,35 +149,35 @@ async def update_person(  # noqa: PLR0913 - as above
 
 
 async def _store(person: Person, changes: Mapping[str, object], groups: Iterable[str] | None) -> str:
-    """Store ``changes``, and the groups unless None; return in words what that changes.
+    """Store ``changes``, and the groups unless None; return the audit log's description of the change.
 
-    Names and addresses are not told: they can be forgotten, the log cannot.
+    It names the changed fields, not their values: personal data can be deleted, the log cannot.
     """
     if changes:
         await Person.filter(id=person.id).update(**person.with_search_text(changes))
-    told = [words for name, words in _FIELDS.items() if name in changes]
+    parts = [words for name, words in _AUDIT_NAMES.items() if name in changes]
     if "disabled" in changes:
-        told.append("disabled" if changes["disabled"] else "enabled")
+        parts.append("disabled" if changes["disabled"] else "enabled")
     if groups is not None:
         mine = Membership.filter(person_id=person.id, group__domain=DOMAIN)
         before = {str(name) for name in await mine.values_list("group__name", flat=True)}
         await mine.exclude(group__name__in=[*groups, ""]).delete()
         await join(person.id, groups)
-        told += [f"into {name}" for name in sorted(set(groups) - before)]
-        told += [f"out of {name}" for name in sorted(before - set(groups))]
-    return ", ".join(told)
+        parts += [f"into {name}" for name in sorted(set(groups) - before)]
+        parts += [f"out of {name}" for name in sorted(before - set(groups))]
+    return ", ".join(parts)
 
 
 async def find_person(name: str) -> Person | None:
     """Return the local person with user name ``name`` (case does not matter), None when there is none."""
-    wanted = user_name(name)
-    return await Person.get_or_none(domain=DOMAIN, name=wanted) if has_shape(wanted) else None
+    stored_name = user_name(name)
+    return await Person.get_or_none(domain=DOMAIN, name=stored_name) if is_user_name(stored_name) else None
 
 
 async def list_people(
     search: str | None = None, after: str | None = None, limit: int = 50, *, reach: Reach = EVERYBODY
 ) -> list[Person]:
-    """Return people by user name, those behind ``after`` (a user name) first; rehearsal people are left out."""
+    """Return people by user name, beginning behind the user name ``after``; rehearsal people are left out."""
     rows = Person.filter(reach.people(), rehearsal=False, removed_at=None)
     if search:
         rows = rows.filter(await holds(Person, search))
@@ -185,7 +187,7 @@ async def list_people(
 
 
 async def search_people(text: str, limit: int = 10, *, reach: Reach = EVERYBODY) -> list[Person]:
-    """Return people within ``reach``, not disabled, whose user name, name or e-mail address holds ``text``."""
+    """Return people within ``reach``, not disabled, whose user name, name or e-mail address contains ``text``."""
     if not printable(text):
         return []
     rows = Person.filter(await holds(Person, text), reach.people(), rehearsal=False, disabled=False, removed_at=None)
@@ -193,35 +195,45 @@ async def search_people(text: str, limit: int = 10, *, reach: Reach = EVERYBODY)
 
 
 async def groups_of(person: Person) -> list[str]:
-    """Return the groups ``person`` is in, sorted, by what names them: "sales", or "corp/sales" of a directory."""
+    """Return the names of a person's groups, sorted: "sales", or "corp/sales" for a directory's."""
     rows = await Membership.filter(person_id=person.id).prefetch_related("group")
     return sorted(address_of(row.group) for row in rows)
 
 
 def address_of(group: Group) -> str:
-    """Return what names ``group`` wherever one is asked for."""
+    """Return the name by which ``group`` can be entered in every form: "sales", or "corp/sales"."""
     return group.name if group.domain == DOMAIN else f"{group.domain}/{group.name}"
 
 
 async def check_password(person: Person | None, password: str) -> bool:
-    """Tell whether ``password`` is this person's; nobody, somebody disabled and somebody without one cost the same."""
+    """Return whether ``password`` is this person's.
+
+    It takes as long for None, for disabled people and for those without a password, so that nobody can tell them apart.
+    """
     known = person is not None and not person.disabled
-    return await passwords.verify_secret(secret(password), person.password_hash if known and person else None)
+    return await passwords.verify_secret(password_bytes(password), person.password_hash if known and person else None)
 
 
-def secret(password: str) -> bytes:
-    """Return the bytes that are hashed: Unicode form C, so that every keyboard types the same password."""
+def password_bytes(password: str) -> bytes:
+    """Return the bytes of a password that are hashed: form NFC in UTF-8, so that all keyboards give the same."""
     return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
 
 
 def refuse_password(password: str | None, *own: str | None) -> dict[str, str]:
-    """Return what is wrong with a password, by field, nothing for none; ``own``: names that it may not be."""
+    """Return what is wrong with a person's new password, by field; empty for an accepted or absent one.
+
+    ``own``: the person's names and addresses, which the password must not be.
+    """
     if not password:
         return {}
     names = [each for each in own if each]
     try:
-        password_strength.refuse_obvious(
-            password, shortest=SHORTEST_PASSWORD, longest=LONGEST_PASSWORD, score=password_strength.PERSON, own=names
+        password_strength.refuse_weak(
+            password,
+            shortest=SHORTEST_PASSWORD,
+            longest=LONGEST_PASSWORD,
+            score=password_strength.PERSON_SCORE,
+            own=names,
         )
     except InputRefused as refusal:
         return dict(refusal.fields)
@@ -234,27 +246,27 @@ def _refuse_foreign(person: Person) -> None:
 
 
 async def sign_out(person_id: UUID) -> None:
-    """End the portal's browsers of a person, and the links with which a password may be chosen."""
+    """Sign a person's browsers out of the portal, and delete their password link."""
     signed_in = BrowserSession.filter(session__person_id=person_id)
     await BrowserSession.filter(id__in=await signed_in.values_list("id", flat=True)).delete()
     await PasswordLink.filter(person_id=person_id).delete()
 
 
 async def shut_out(people: Collection[UUID], *, now: datetime, why: str) -> None:
-    """End all that people who were disabled have begun: browsers, links for a password, enrollments on their way."""
+    """End the browsers, password links and unfinished enrollments of people who were disabled."""
     for person_id in people:
         await sign_out(person_id)
     await end_sessions_of(people, now=now, why=why)
 
 
 async def join(person_id: UUID, groups: Iterable[str]) -> None:
-    """Put a person into local groups; those that are missing are made, with the groups above them."""
+    """Add a person to local groups; missing groups are created, with the groups above them."""
     for group_id in (await group_ids(groups)).values():
         await Membership.get_or_create(group_id=group_id, person_id=person_id)
 
 
 async def group_ids(names: Iterable[str]) -> dict[str, UUID]:
-    """Return the ids of local groups by name; those that are missing are made, with the groups above them."""
+    """Return the ids of local groups by name; missing groups are created, with the groups above them."""
     found: dict[str, UUID] = {}
     for name in sorted(set(names)):
         parts = name.split(".")

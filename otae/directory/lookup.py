@@ -1,4 +1,4 @@
-"""Finding people the way pages name them: by id, by what a list is narrowed to, and with the groups they are in."""
+"""Finding people for pages and commands: by id or by a list's filters, with their groups; names for logged ids."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -14,17 +14,17 @@ from otae.store.models import Group, Membership, Person
 from otae.store.paging import behind
 from otae.store.search_text import holds
 
-#: Name for those who show rows and may not know the tables.
+#: Name of the table's rows for rooms that may not import models.
 PersonRow: TypeAlias = Person
 _ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 
 @dataclass(frozen=True)
-class Narrowing:
-    """What a list of people is narrowed to; what is empty narrows nothing.
+class PeopleFilter:
+    """The filters of a list of people; empty ones have no effect.
 
     ``search``: part of a user name, name or e-mail address. ``group``: "[DOMAIN/]NAME", sub-groups included.
-    ``among``: only these, by id.
+    ``ids``: only the people with these ids.
     """
 
     search: str = ""
@@ -32,33 +32,35 @@ class Narrowing:
     domain: str = ""
     role: str = ""
     disabled: bool = False
-    among: Collection[UUID] | None = None
+    ids: Collection[UUID] | None = None
 
     def __bool__(self) -> bool:
-        """Tell whether anything is narrowed."""
+        """Return whether any filter is set."""
         asked = (self.search, self.group, self.domain, self.role)
-        return any(asked) or self.disabled or self.among is not None
+        return any(asked) or self.disabled or self.ids is not None
 
 
-async def narrowed(wanted: Narrowing, *, after: str = "", limit: int = 50, reach: Reach = EVERYBODY) -> list[Person]:
-    """Return people by user name, those behind ``after`` (as `cursor` names the last one seen).
+async def filter_people(
+    filters: PeopleFilter, *, after: str = "", limit: int = 50, reach: Reach = EVERYBODY
+) -> list[Person]:
+    """Return the people that match all filters, by user name; rehearsal people and removed ones are left out.
 
-    Rehearsal people and removed ones are left out.
+    ``after``: the `cursor` of the last person of the page before.
     """
     rows = Person.filter(reach.people(listed=Person), rehearsal=False, removed_at=None)
-    if wanted.search:
-        rows = rows.filter(await holds(Person, wanted.search))
-    if wanted.group:
-        found = await groups.find_group(wanted.group, reach=reach)
+    if filters.search:
+        rows = rows.filter(await holds(Person, filters.search))
+    if filters.group:
+        found = await groups.find_group(filters.group, reach=reach)
         ids = await groups.with_subgroups(found.domain, found.name) if found else []
         rows = rows.filter(await members_of(ids, listed=Person))
-    for field, text in (("domain", wanted.domain), ("role", wanted.role)):
+    for field, text in (("domain", filters.domain), ("role", filters.role)):
         if text:
             rows = rows.filter(**{field: printable(text)})
-    if wanted.disabled:
+    if filters.disabled:
         rows = rows.filter(disabled=True)
-    if wanted.among is not None:
-        rows = rows.filter(id__in=list(wanted.among) or [UUID(int=0)])
+    if filters.ids is not None:
+        rows = rows.filter(id__in=list(filters.ids) or [UUID(int=0)])
     if after:
         name, _, domain = printable(after).partition("|")
         rows = rows.filter(behind(("name", name), ("domain", domain or DOMAIN)))
@@ -66,19 +68,19 @@ async def narrowed(wanted: Narrowing, *, after: str = "", limit: int = 50, reach
 
 
 def cursor(person: Person) -> str:
-    """Return what names ``person`` as the last one seen of a list."""
+    """Return the cursor for the page behind ``person``, see `filter_people`."""
     return person.name if person.domain == DOMAIN else f"{person.name}|{person.domain}"
 
 
-async def person_of(person_id: UUID, *, reach: Reach = EVERYBODY) -> Person | None:
-    """Return the person with this id, None when there is none within reach; rehearsal people are left out."""
+async def person_with_id(person_id: UUID, *, reach: Reach = EVERYBODY) -> Person | None:
+    """Return the person with this id within ``reach``, else None; rehearsal people are left out."""
     return await Person.get_or_none(reach.people(), id=person_id, rehearsal=False)
 
 
 async def groups_of_people(people: Iterable[Person], *, reach: Reach = EVERYBODY) -> dict[UUID, list[str]]:
-    """Return for the id of each of ``people`` who is in a group what names the groups, sorted, as `local.groups_of`.
+    """Return the sorted names of each person's groups by person id, as `local.groups_of`; people without are left out.
 
-    Groups out of ``reach`` are left out.
+    Groups outside ``reach`` are left out.
     """
     found: dict[UUID, list[str]] = {}
     ids = [person.id for person in people]
@@ -95,26 +97,26 @@ async def group_names(limit: int = 200, *, reach: Reach = EVERYBODY) -> list[str
 
 
 async def domains(*, reach: Reach = EVERYBODY) -> list[str]:
-    """Return where the people within ``reach`` come from, sorted: "local", and the directories of those we know."""
+    """Return the domains of the people within ``reach``, sorted; "local" is always one of them."""
     there = Person.filter(reach.people(), rehearsal=False, removed_at=None).order_by("domain", "name")
     last, found = "", {DOMAIN}
-    # One look at an index for each domain, in place of one at each person.
+    # One index lookup for each domain, instead of one row for each person.
     while row := await there.filter(domain__gt=last).first().only("domain"):
         last = row.domain
         found.add(last)
     return sorted(found)
 
 
-async def id_meant(text: str) -> str:
-    """Return the id of the local person with user name ``text``, as logs hold it; "" when it is nobody's."""
+async def id_of_user_name(text: str) -> str:
+    """Return the id of the local person with user name ``text``, in the form of logs; "" when there is none."""
     person = await find_person(text) if text else None
     return str(person.id) if person else ""
 
 
 async def names_in(texts: Iterable[str]) -> dict[str, str]:
-    """Return the user names of the people whose ids stand in ``texts``, by id, of those who are still there.
+    """Return the user names, by id, of the people whose ids occur in ``texts``; removed people are left out.
 
-    Logs hold ids, so that names can be forgotten.
+    Logs hold ids, so that names can be deleted.
     """
     ids = {found for text in texts for found in _ID.findall(text)}
     rows = await Person.filter(id__in=[UUID(text) for text in ids], removed_at=None).values_list("id", "name")
@@ -122,5 +124,5 @@ async def names_in(texts: Iterable[str]) -> dict[str, str]:
 
 
 def with_names(text: str, names: Mapping[str, str]) -> str:
-    """Return ``text`` with ``names``, as `names_in` gives them, in the place of the ids."""
+    """Return ``text`` with each id replaced by its name; ``names``: from `names_in`."""
     return _ID.sub(lambda found: names.get(found[0], found[0]), text)

@@ -1,6 +1,6 @@
-"""Which passwords anybody may have: long enough, and none that is guessed first; nothing about kinds of characters.
+"""The check of new passwords: long enough and not easy to guess; no rules about kinds of characters (NIST SP 800-63B).
 
-People and administrators are held to the same check with other numbers (NIST SP 800-63B: a length and a block list).
+People and administrators have the same check with different limits.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ import zxcvbn
 
 from otae.errors import InputRefused
 
-#: Long enough, and among the first that anybody tries. Compared without case, spaces, and ending digits or signs.
+#: Common passwords that are long enough. Compared without case, spaces, and trailing digits or signs.
 BLOCKED: Final = frozenset(
     """
     administrator administration adminadmin adminadminadmin administratorpassword adminpassword changeme changemenow
@@ -22,18 +22,21 @@ BLOCKED: Final = frozenset(
     thisisapassword thisismypassword trustno1 welcome welcomewelcome welcomepassword 1q2w3e4r5t6y 1qaz2wsx3edc zaq12wsx
 """.split()  # noqa: SIM905 - a list of words reads as words
 )
-#: How hard to guess a person's password has to be, on zxcvbn's scale from 0 to 4; tries are counted and slowed.
-PERSON: Final = 2
-#: What zxcvbn looks at: its time grows faster than the password, and what is hard to guess by then stays so.
-LOOKED_AT: Final = 64
-#: Why, where zxcvbn found no single thing to name.
-GUESSED: Final = "this is among the first that anybody would try"
+#: The least strength of a person's password, on zxcvbn's scale from 0 to 4; tries are counted and slowed.
+PERSON_SCORE: Final = 2
+#: Most characters that zxcvbn sees: its time grows faster than the length, and more cannot make a password weaker.
+LONGEST_SCORED: Final = 64
+#: The reason where zxcvbn names none.
+EASY_TO_GUESS: Final = "this is among the first that anybody would try"
 
 
-def refuse_obvious(password: str, *, shortest: int, longest: int, score: int, own: Iterable[str] = ()) -> None:
-    """Refuse what is too short or too long, one's ``own`` name, or guessed first; InputRefused ("password") with why.
+def refuse_weak(password: str, *, shortest: int, longest: int, score: int, own: Iterable[str] = ()) -> None:
+    """Refuse a password that is too short, too long, one of the ``own`` names, or easy to guess.
 
-    ``score``: the least that is taken on zxcvbn's scale. The refusal never holds the password or a part of it.
+    ``score``: the least strength on zxcvbn's scale from 0 to 4.
+
+    Raises:
+        InputRefused: ("password") with the reason, which never contains any part of the password.
     """
     if not shortest <= len(password) <= longest:
         raise InputRefused({"password": f"use {shortest} to {longest} characters; a few words are easy to remember"})
@@ -43,14 +46,14 @@ def refuse_obvious(password: str, *, shortest: int, longest: int, score: int, ow
     if not {plain, bare, plain[::-1]}.isdisjoint(names):
         raise InputRefused({"password": "the password may not be the name"})
     if plain in BLOCKED or bare in BLOCKED:
-        raise InputRefused({"password": GUESSED})
-    found = zxcvbn.zxcvbn(password[:LOOKED_AT], user_inputs=[*names, "otae"])
+        raise InputRefused({"password": EASY_TO_GUESS})
+    found = zxcvbn.zxcvbn(password[:LONGEST_SCORED], user_inputs=[*names, "otae"])
     if found["score"] < score:
         raise InputRefused({"password": _why(found["feedback"]["warning"], found["feedback"]["suggestions"])})
 
 
 def _why(warning: str, hints: Sequence[str]) -> str:
-    """Return what zxcvbn found, as a field says it: "this is a very common password"; of its hints, the first."""
+    """Return zxcvbn's warning and its first hint as one text: "this is a very common password: add another word"."""
     warning, hint = warning.rstrip("."), hints[0].partition(". ")[0].rstrip(".") if hints else ""
-    told = f"{warning[:1].lower()}{warning[1:]}" if warning else GUESSED
-    return f"{told}: {hint[:1].lower()}{hint[1:]}" if hint else told
+    reason = f"{warning[:1].lower()}{warning[1:]}" if warning else EASY_TO_GUESS
+    return f"{reason}: {hint[:1].lower()}{hint[1:]}" if hint else reason

@@ -1,4 +1,4 @@
-"""What may be said of a local person, and how each fact is kept: checked here, whoever says it and wherever."""
+"""The fields of a local person: one check and one stored form for forms, files, commands and the API."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,11 +12,11 @@ from otae.store.models import Role
 from otae.text import TextRefused, cleaned_line, identifier, visible_line
 
 DOMAIN: Final = "local"
-#: People prove themselves with this together with what the mode adds; administrators need more.
+#: Lengths of a person's password; the enrollment mode may ask for a PIN as well. Administrators need a longer one.
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 256
-#: Most properties of one person, and the most characters of one's value.
+#: Most properties of one person, and most characters of a property's value.
 MOST_PROPERTIES, LONGEST_VALUE = 50, 500
-#: What a local person may be beside the roles that administrators make; nobody enters the console by it.
+#: Built-in roles of local people; they give no access to the console.
 ROLES: Final = ("USER", "SUPPORT", "DEVICE_PROVISIONING", "ADMIN")
 
 _NAME = re.compile(r"[^\W_][\w.@+'-]{0,99}")
@@ -28,11 +28,10 @@ Wrong = dict[str, str]
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is said of a person; None is not said and stays as it is, an empty text clears.
+class PersonFields:
+    """New values of a person's fields; None leaves a field as it is, an empty text clears it.
 
-    ``properties`` are those that are there afterwards, unless ``merge``: then they join those that are there, and an
-    empty value takes one away.
+    ``properties`` replaces all properties. With ``merge`` it is added to them, and an empty value removes a property.
     """
 
     display_name: str | None = None
@@ -45,75 +44,90 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class House:
-    """What checks need to know of the installation, read once for however many people."""
+class FieldContext:
+    """The installation's settings that the checks need, read once for many people.
+
+    ``roles``: the names of all roles. ``region``: the country of phone numbers without "+".
+    """
 
     roles: frozenset[str]
     region: str
 
 
-async def house() -> House:
-    """Read what checks need to know."""
+async def field_context() -> FieldContext:
+    """Read the settings that `columns` needs."""
     own = await Role.all().values_list("name", flat=True)
-    return House(frozenset([*ROLES, *(str(name) for name in own)]), await phones.default_region())
+    return FieldContext(frozenset([*ROLES, *(str(name) for name in own)]), await phones.default_region())
 
 
 def user_name(text: str) -> str:
-    """Return ``text`` as user names are kept and compared: an identifier in lower case."""
+    """Return ``text`` as user names are stored and compared: an identifier (`text.identifier`) in lower case."""
     return identifier(text).lower()
 
 
-def has_shape(name: str) -> bool:
-    """Tell whether ``name`` can be a user name; what cannot is looked up nowhere, not every database takes it."""
+def is_user_name(name: str) -> bool:
+    """Return whether ``name`` can be a user name. Look up no other text: some databases refuse certain characters."""
     return _NAME.fullmatch(name) is not None
 
 
 def printable(text: str) -> str:
-    """Return 100 characters of ``text`` at most that can be seen: what may be looked for, or kept in any database."""
+    """Return up to 100 visible characters of ``text``, which every database can search for and store."""
     return cleaned_line(text, 100)
 
 
-def columns(facts: Facts, known: House, name: str, before: Mapping[str, str] | None = None) -> tuple[Columns, Wrong]:
-    """Return what to store, by column, and what cannot be, by field. ``before``: the properties there are."""
+def columns(
+    fields: PersonFields, context: FieldContext, name: str, before: Mapping[str, str] | None = None
+) -> tuple[Columns, Wrong]:
+    """Check a person's fields.
+
+    Args:
+        fields: the new values.
+        context: from `field_context`.
+        name: the user name, which stands in for an empty display name.
+        before: the person's present properties.
+
+    Returns:
+        The values to store, by column, and what is wrong, by field.
+    """
     made: Columns = {}
     wrong: Wrong = {}
-    _texts(facts, name, made, wrong)
-    if facts.phone is not None:
+    _texts(fields, name, made, wrong)
+    if fields.phone is not None:
         try:
-            made["phone"] = phones.e164(facts.phone, region=known.region) if facts.phone.strip() else None
+            made["phone"] = phones.e164(fields.phone, region=context.region) if fields.phone.strip() else None
         except phones.NumberRefused as refusal:
             wrong["phone"] = str(refusal)
-    if facts.language is not None:
-        made["language"] = _language(facts.language, wrong)
-    if facts.role is not None:
-        made["role"] = facts.role.strip() or "USER"
-        if made["role"] not in known.roles:
+    if fields.language is not None:
+        made["language"] = _language(fields.language, wrong)
+    if fields.role is not None:
+        made["role"] = fields.role.strip() or "USER"
+        if made["role"] not in context.roles:
             wrong["role"] = "there is no such role"
-    if facts.properties is not None:
-        given = _properties(facts.properties, wrong)
-        whole = {**(before or {}), **given} if facts.merge else given
+    if fields.properties is not None:
+        given = _properties(fields.properties, wrong)
+        whole = {**(before or {}), **given} if fields.merge else given
         made["properties"] = {key: value for key, value in sorted(whole.items()) if value}
         if len(whole) > MOST_PROPERTIES:
             wrong["properties"] = f"a user has {MOST_PROPERTIES} properties at most"
     return made, wrong
 
 
-def _texts(facts: Facts, name: str, made: Columns, wrong: Wrong) -> None:
-    if facts.display_name is not None:
-        shown = _line("display_name", facts.display_name, wrong)
+def _texts(fields: PersonFields, name: str, made: Columns, wrong: Wrong) -> None:
+    if fields.display_name is not None:
+        shown = _line("display_name", fields.display_name, wrong)
         made["display_name"] = shown or name
         if len(shown) > 200:
             wrong["display_name"] = "use up to 200 characters"
-    if facts.email is not None:
+    if fields.email is not None:
         made["email"] = None
         try:
-            made["email"] = mail_address(facts.email) if facts.email.strip() else None
+            made["email"] = mail_address(fields.email) if fields.email.strip() else None
         except MailAddressRefused as refusal:
             wrong["email"] = str(refusal)
 
 
 def group_names(names: Iterable[str]) -> list[str]:
-    """Return the names of groups, sorted, each once; InputRefused ("groups") when one cannot be a group's name."""
+    """Return names of groups, sorted and without duplicates. Raises InputRefused ("groups") for an invalid name."""
     try:
         wanted = sorted({visible_line(name) for name in names} - {""})
     except TextRefused as refusal:
@@ -125,7 +139,7 @@ def group_names(names: Iterable[str]) -> list[str]:
 
 
 def why_no_group(name: str) -> str:
-    """Return why no group can be called so, "" when one can. Dots stand between a group and its sub-groups."""
+    """Return why ``name`` cannot be a group's name, "" when it can. Dots separate a group from its sub-groups."""
     if not 1 <= len(name) <= 100 or name != cleaned_line(name):
         return "a group's name has 1 to 100 characters, and nothing hidden"
     if any(not part.strip() or part != part.strip() for part in name.split(".")):
@@ -134,12 +148,12 @@ def why_no_group(name: str) -> str:
 
 
 def lines_of(properties: Mapping[str, str]) -> str:
-    """Return properties as people edit them: a line each, "name = value"."""
+    """Return properties as the text of a form field, one "name = value" a line."""
     return "\n".join(f"{name} = {value}" for name, value in sorted(properties.items()))
 
 
 def from_lines(text: str) -> dict[str, str]:
-    """Return properties as people typed them; InputRefused ("properties") for a line without "="."""
+    """Parse the text of `lines_of` as people edited it. Raises InputRefused ("properties") for a line without "="."""
     found: dict[str, str] = {}
     for line in text.splitlines():
         name, sign, value = (part.strip() for part in line.partition("="))
@@ -151,7 +165,7 @@ def from_lines(text: str) -> dict[str, str]:
 
 
 def _language(text: str, wrong: Wrong) -> str:
-    """Return a BCP 47 tag as it is written: "pt-BR", "zh-Hant"."""
+    """Return a BCP 47 tag in its usual spelling, "pt-BR" or "zh-Hant"; for another text "", and why in ``wrong``."""
     if not text.strip():
         return ""
     found = _LANGUAGE.fullmatch(text.strip().replace("_", "-"))

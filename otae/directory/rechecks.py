@@ -1,7 +1,7 @@
-"""Whether a directory still lets somebody in, asked again while their Mac is on its way or its certificate is renewed.
+"""Asking directories again whether people are still enabled, during an enrollment and before a certificate's renewal.
 
-Nobody tells us when a directory disables somebody: it is asked at the steps that bind a Mac and before a renewal, and
-by the clock about everybody whose sign-in is open.
+Directories do not notify us when they disable somebody. So they are asked at the steps that bind a Mac, before a
+renewal, and by the clock about everybody with an open enrollment session.
 """
 
 import asyncio
@@ -20,25 +20,25 @@ from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession, Person
 from otae.store.session_ends import LIVE
 
-#: Seconds between the clock's looks.
-EVERY: Final = 60
-#: Seconds that a step of a Mac waits for a directory: one that is silent changes nothing.
-PATIENCE: Final = 3.0
+#: Seconds between the clock's checks.
+INTERVAL: Final = 60
+#: Seconds that a Mac's step waits for a directory; without an answer the person stays as last known.
+LONGEST_WAIT: Final = 3.0
 GONE: Final = "the directory no longer has the user"
 
 log = structlog.get_logger("otae.directory")
 
 
-async def is_let_in(desk: Desk, person_id: UUID, *, now: datetime) -> bool:
-    """Tell whether somebody may go on; as `let_in`."""
-    return person_id in await let_in(desk, [person_id], now=now)
+async def is_still_allowed(desk: Desk, person_id: UUID, *, now: datetime) -> bool:
+    """Return whether one person may go on; see `still_allowed`."""
+    return person_id in await still_allowed(desk, [person_id], now=now)
 
 
-async def let_in(desk: Desk, people: Iterable[UUID], *, now: datetime) -> set[UUID]:
-    """Return those of ``people`` who may go on, asking their directories; call it outside a transaction.
+async def still_allowed(desk: Desk, people: Iterable[UUID], *, now: datetime) -> set[UUID]:
+    """Ask the directories about ``people`` and return those who may go on; call it outside a transaction.
 
-    Whom a directory has disabled, or no longer has, is signed out and their open sessions end. They are as last known
-    where a directory does not answer in time; our own people are as our table says.
+    People who were disabled or deleted in their directory are signed out, and their open sessions end. When a directory
+    does not answer in time, its people stay as last known. Local people are not asked about.
     """
     inside: set[UUID] = set()
     away: set[str] = set()
@@ -53,20 +53,20 @@ async def let_in(desk: Desk, people: Iterable[UUID], *, now: datetime) -> set[UU
     return inside
 
 
-async def look_again(desk: Desk, *, now: datetime) -> None:
-    """Ask the directories about everybody whose sign-in is open."""
+async def recheck_open_sign_ins(desk: Desk, *, now: datetime) -> None:
+    """Ask the directories about everybody with an open enrollment session."""
     moving = EnrollmentSession.filter(status__in=LIVE, rehearsal=False).exclude(person__domain=DOMAIN)
     found: set[UUID] = {row.person_id for row in await moving.only("id", "person_id")}
-    await let_in(desk, found, now=now)
+    await still_allowed(desk, found, now=now)
 
 
 async def _ask(desk: Desk, person: Person, now: datetime) -> bool:
     if person.domain == DOMAIN:
         return True
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(LONGEST_WAIT):
         directory = await registry.directory_of(desk, person.domain)
-        found = await directory.person_of(person.directory_id or "")
+        found = await directory.find_by_id(person.directory_id or "")
     if found is None:
         await shut_out([person.id], now=now, why=GONE)
         return False
-    return not (await registry.keep(found, now)).disabled
+    return not (await registry.save_person(found, now)).disabled

@@ -1,4 +1,4 @@
-"""Every directory there is behind one door: looked up by domain, searched as one, and its people kept as ours."""
+"""All directories together: finding one by domain, searching all, resolving typed names, and storing found people."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
-from otae.directory import Directory, Found, GroupFound, MembersPage, PasswordAnswer, groups, local
+from otae.directory import Directory, DirectoryGroup, DirectoryPerson, MembersPage, PasswordCheck, groups, local
 from otae.directory.ldap import servers
 from otae.directory.ldap.directory import LdapDirectory, ldap_directory
 from otae.directory.person_fields import DOMAIN, printable
@@ -17,19 +17,20 @@ from otae.store.models import DirectoryServer, Person
 from otae.store.search_text import holds
 from otae.text import identifier
 
-#: People of a local group at a time.
+#: Members of a local group on one page.
 PAGE: Final = 500
-#: Marks, among a person's properties, that it was the directory that disabled them: it may enable them again.
+#: Property of people whom their directory disabled: only these are enabled again when the directory does so.
 BY_DIRECTORY: Final = "disabled-in-directory"
 
-Answer = TypeVar("Answer", Found, GroupFound)
+Item = TypeVar("Item", DirectoryPerson, DirectoryGroup)
 
 
 @dataclass(frozen=True)
-class Named:
-    """What somebody typed as a user name. ``rows``: the directories it may be looked up in besides our own people.
+class NameCandidates:
+    """Where a typed user name may be found.
 
-    ``local``: the name among our own people, "" when another domain was named.
+    ``local``: the user name among local people, "" when another domain was named. ``names``: the directories to look
+    in, each with the user name to look for.
     """
 
     local: str
@@ -37,50 +38,50 @@ class Named:
 
 
 class LocalDirectory:
-    """Our own people and groups, as the Directory protocol has them."""
+    """Local people and groups as a `Directory`."""
 
     domain = DOMAIN
 
-    async def find_person(self, name: str) -> Found | None:
-        """As the protocol says."""
-        return _described(await local.find_person(name))
+    async def find_person(self, name: str) -> DirectoryPerson | None:
+        """See `Directory.find_person`."""
+        return _to_person_or_none(await local.find_person(name))
 
-    async def person_of(self, directory_id: str) -> Found | None:
-        """As the protocol says; the id is our row's."""
+    async def find_by_id(self, directory_id: str) -> DirectoryPerson | None:
+        """See `Directory.find_by_id`; the id is the row's."""
         try:
-            wanted = UUID(directory_id)
+            row_id = UUID(directory_id)
         except ValueError:
             return None
-        return _described(await Person.get_or_none(domain=DOMAIN, id=wanted, rehearsal=False))
+        return _to_person_or_none(await Person.get_or_none(domain=DOMAIN, id=row_id, rehearsal=False))
 
-    async def search_people(self, text: str, limit: int = 10) -> list[Found]:
-        """As the protocol says; without a text, whoever comes first."""
+    async def search_people(self, text: str, limit: int = 10) -> list[DirectoryPerson]:
+        """See `Directory.search_people`; without a text, the first by user name."""
         rows = Person.filter(domain=DOMAIN, rehearsal=False, disabled=False, removed_at=None)
         rows = rows.filter(await holds(Person, text))
-        return [_of(row) for row in await rows.order_by("name").limit(limit)]
+        return [_to_person(row) for row in await rows.order_by("name").limit(limit)]
 
-    async def search_groups(self, text: str, limit: int = 10) -> list[GroupFound]:
-        """As the protocol says."""
+    async def search_groups(self, text: str, limit: int = 10) -> list[DirectoryGroup]:
+        """See `Directory.search_groups`."""
         found = await groups.list_groups(search=text, limit=limit)
-        return [GroupFound(DOMAIN, row.name, str(row.id)) for row in found]
+        return [DirectoryGroup(DOMAIN, row.name, str(row.id)) for row in found]
 
-    async def find_group(self, name: str) -> GroupFound | None:
-        """As the protocol says."""
+    async def find_group(self, name: str) -> DirectoryGroup | None:
+        """See `Directory.find_group`."""
         row = await groups.find_group(name)
-        return GroupFound(DOMAIN, row.name, str(row.id)) if row and row.domain == DOMAIN else None
+        return DirectoryGroup(DOMAIN, row.name, str(row.id)) if row and row.domain == DOMAIN else None
 
-    async def members(self, group: GroupFound, after: str = "") -> MembersPage:
-        """As the protocol says, by user name."""
+    async def members(self, group: DirectoryGroup, after: str = "") -> MembersPage:
+        """See `Directory.members`; people come by user name."""
         people = await groups.members(DOMAIN, group.name, after=(after, None) if after else None, limit=PAGE)
-        return MembersPage([_of(row) for row in people], people[-1].name if len(people) == PAGE else "")
+        return MembersPage([_to_person(row) for row in people], people[-1].name if len(people) == PAGE else "")
 
-    async def answer_password(self, found: Found | None, password: str) -> PasswordAnswer:
-        """As the protocol says."""
+    async def try_password(self, found: DirectoryPerson | None, password: str) -> PasswordCheck:
+        """See `Directory.try_password`."""
         right = await self.check_password(found, password)
-        return PasswordAnswer(right, "" if right else "wrong password")
+        return PasswordCheck(right, "" if right else "wrong password")
 
-    async def check_password(self, found: Found | None, password: str) -> bool:
-        """As the protocol says."""
+    async def check_password(self, found: DirectoryPerson | None, password: str) -> bool:
+        """See `Directory.check_password`."""
         person = await Person.get_or_none(domain=DOMAIN, id=UUID(found.directory_id)) if found else None
         return await local.check_password(person, password)
 
@@ -89,7 +90,7 @@ LOCAL: Final = LocalDirectory()
 
 
 async def directory_of(desk: Desk, domain: str) -> Directory:
-    """Return the directory of this domain or alias; DirectoryUnavailable when it is not set up (any more)."""
+    """Return the directory of this domain or alias. Raises DirectoryUnavailable when none is configured."""
     if domain.strip().lower() == DOMAIN:
         return LOCAL
     row = await servers.find_directory(domain)
@@ -99,118 +100,124 @@ async def directory_of(desk: Desk, domain: str) -> Directory:
 
 
 async def domains() -> list[str]:
-    """Return the domains people may come from: our own, the default directory's, then the others."""
+    """Return the domains of all directories: "local", the default directory's, then the others."""
     return [DOMAIN, *(row.domain for row in await servers.list_directories())]
 
 
-async def search_people(desk: Desk, text: str, domain: str | None = None, limit: int = 10) -> list[Found]:
-    """Return people of ``domain``, None for everywhere, whose user name, name or e-mail address holds ``text``.
+async def search_people(desk: Desk, text: str, domain: str | None = None, limit: int = 10) -> list[DirectoryPerson]:
+    """Return people of ``domain``, None for all, whose user name, name or e-mail address contains ``text``.
 
-    With None, a directory that is not available is left out; with its own domain it raises DirectoryUnavailable.
+    For all domains, unavailable directories are left out; for one, DirectoryUnavailable is raised.
     """
     return await _search(desk, domain, lambda directory: directory.search_people(text, limit), limit)
 
 
-async def search_groups(desk: Desk, text: str, domain: str | None = None, limit: int = 10) -> list[GroupFound]:
-    """Return groups of ``domain``, None for everywhere, whose name holds ``text``; as `search_people`."""
+async def search_groups(desk: Desk, text: str, domain: str | None = None, limit: int = 10) -> list[DirectoryGroup]:
+    """Return groups of ``domain``, None for all, whose name contains ``text``; see `search_people`."""
     return await _search(desk, domain, lambda directory: directory.search_groups(text, limit), limit)
 
 
 async def _search(
-    desk: Desk, domain: str | None, ask: Callable[[Directory], Awaitable[list[Answer]]], limit: int
-) -> list[Answer]:
+    desk: Desk, domain: str | None, ask: Callable[[Directory], Awaitable[list[Item]]], limit: int
+) -> list[Item]:
     if domain is not None:
         return await ask(await directory_of(desk, domain))
-    found: list[Answer] = []
+    found: list[Item] = []
     for directory in await _all(desk):
         try:
             found += await ask(directory)
         except DirectoryUnavailable:
-            continue  # the others are shown meanwhile
+            continue  # the others are shown all the same
     return found[:limit]
 
 
-async def find_group(desk: Desk, text: str) -> GroupFound | None:
-    r"""Return the group called "[DOMAIN/]NAME" or "DOMAIN\NAME", None for none; without a domain one of our own.
+async def find_group(desk: Desk, text: str) -> DirectoryGroup | None:
+    r"""Return the group "[DOMAIN/]NAME" or "DOMAIN\NAME", None when there is none; without a domain a local one.
 
-    Raises DirectoryUnavailable, GroupAmbiguous.
+    Raises:
+        DirectoryUnavailable: the named directory does not answer.
+        GroupAmbiguous: several of its groups have this name.
     """
     if (known := await groups.find_group(text)) is not None and known.domain == DOMAIN:
-        return GroupFound(known.domain, known.name, str(known.id))
-    domain, name = split(text)
+        return DirectoryGroup(known.domain, known.name, str(known.id))
+    domain, name = split_domain(text)
     row = await servers.find_directory(domain) if domain else None
     return await (await ldap_directory(desk, row)).find_group(name) if row else None
 
 
-async def find(desk: Desk, text: str) -> Found | None:
-    r"""Return whom ``text`` means: "NAME" or "NAME@ALIAS" as at sign-in, "DOMAIN\NAME", "DOMAIN/NAME", an address.
+async def find(desk: Desk, text: str) -> DirectoryPerson | None:
+    r"""Return the person that ``text`` names: "NAME", "NAME@ALIAS", "DOMAIN\NAME", "DOMAIN/NAME" or an e-mail address.
 
-    Our own people come first; then the default directory. Raises DirectoryUnavailable, PersonAmbiguous.
+    Local people come first, then the default directory.
+
+    Raises:
+        DirectoryUnavailable: a directory does not answer.
+        PersonAmbiguous: several people of a directory have this name or address.
     """
-    named = await names_in(text)
+    named = await resolve_name(text)
     if named.local and (ours := await LOCAL.find_person(named.local)):
         return ours
     for row, name in named.names:
         directory = await ldap_directory(desk, row)
         found = await directory.find_person(name)
         if found is None and "@" in text:
-            found = await directory.find_by_mail(split(text)[1])
+            found = await directory.find_by_mail(split_domain(text)[1])
         if found:
             return found
     return None
 
 
-async def names_in(text: str) -> Named:
-    """Return where a user name as it was typed is looked up, and as what; it depends on the text alone."""
-    domain, name = split(text)
+async def resolve_name(text: str) -> NameCandidates:
+    """Return where a typed user name may be found. Depends on the text and the settings alone; searches nothing."""
+    domain, name = split_domain(text)
     if domain:
         if domain == DOMAIN:
-            return Named(name, ())
+            return NameCandidates(name, ())
         row = await servers.find_directory(domain)
-        return Named("", ((row, name),) if row else ())
+        return NameCandidates("", ((row, name),) if row else ())
     before, _, behind = name.rpartition("@")
     if before and (row := await servers.find_directory(behind)):
         whole = row.search_by in {"userPrincipalName", "mail"}
-        return Named("", ((row, name if whole else before),))
+        return NameCandidates("", ((row, name if whole else before),))
     default = await DirectoryServer.filter(is_default=True).first()
-    return Named(name, ((default, name),) if default else ())
+    return NameCandidates(name, ((default, name),) if default else ())
 
 
-def split(text: str) -> tuple[str, str]:
-    r"""Return domain and name of "DOMAIN\NAME" or "DOMAIN/NAME"; without a domain "" and the name."""
-    wanted = identifier(text)
+def split_domain(text: str) -> tuple[str, str]:
+    r"""Split "DOMAIN\NAME" or "DOMAIN/NAME" into domain, in lower case, and name; the domain may be ""."""
+    typed = identifier(text)
     for separator in ("\\", "/"):
-        domain, found, name = wanted.partition(separator)
+        domain, found, name = typed.partition(separator)
         if found:
             return domain.strip().lower(), name.strip()
-    return "", wanted
+    return "", typed
 
 
-async def keep(found: Found, now: datetime) -> Person:
-    """Return our row of somebody in a directory, made or brought up to date; local people stay as they are."""
+async def save_person(found: DirectoryPerson, now: datetime) -> Person:
+    """Store a person of a directory, and return their new or updated row; local people's rows stay as they are."""
     if found.domain == DOMAIN:
         return await Person.get(domain=DOMAIN, id=UUID(found.directory_id))
-    return (await keep_all([found], now))[0]
+    return (await save_people([found], now))[0]
 
 
-async def keep_all(found: Iterable[Found], now: datetime) -> list[Person]:
-    """Return our rows of people of one directory, in their order; who was renamed or moved keeps the row they had.
+async def save_people(found: Iterable[DirectoryPerson], now: datetime) -> list[Person]:
+    """Store people of one directory, and return their new or updated rows in the same order.
 
-    A user name that went over to somebody else takes it from the row that had it, which is called otherwise until the
-    directory is seen to call it something. Whom the directory has disabled since is signed out, and enrollments on
-    their way end.
+    Rows are matched by the permanent id: a renamed person keeps their row. When a user name now belongs to somebody
+    else, the row that had it gets a placeholder name until that person is found again. People whom the directory has
+    disabled are signed out, and their unfinished enrollments end.
     """
-    # Of two who are called the same neither can sign in: one row is enough.
-    wanted = {each.directory_id: each for each in {each.name: each for each in found}.values()}
-    if not wanted:
+    # Of two people with the same user name neither can sign in: one row is enough.
+    by_id = {each.directory_id: each for each in {each.name: each for each in found}.values()}
+    if not by_id:
         return []
-    domain = next(iter(wanted.values())).domain
+    domain = next(iter(by_id.values())).domain
     async with transaction():
-        rows = {row.directory_id: row for row in await Person.filter(domain=domain, directory_id__in=list(wanted))}
-        await _free_names(domain, wanted, rows)
-        new = [_new(each, now) for key, each in wanted.items() if key not in rows]
+        rows = {row.directory_id: row for row in await Person.filter(domain=domain, directory_id__in=list(by_id))}
+        await _free_names(domain, by_id, rows)
+        new = [_new(each, now) for key, each in by_id.items() if key not in rows]
         let_in = {row.id for row in rows.values() if not row.disabled}
-        changed = [row for key, row in rows.items() if key and _renew(row, wanted[key], now)]
+        changed = [row for key, row in rows.items() if key and _update(row, by_id[key], now)]
         if changed:
             names = ["name", "display_name", "email", "phone", "disabled", "properties"]
             await Person.bulk_update(changed, names, batch_size=100)
@@ -219,15 +226,15 @@ async def keep_all(found: Iterable[Found], now: datetime) -> list[Person]:
         if new:
             await Person.bulk_create(new)
     if new:
-        # Read again: what was made many at a time does not know that it is stored.
+        # Read again: bulk_create does not mark its instances as stored.
         made = await Person.filter(id__in=[row.id for row in new])
         rows |= {row.directory_id: row for row in made}
-    return [rows[key] for key in wanted]
+    return [rows[key] for key in by_id]
 
 
-async def _free_names(domain: str, wanted: dict[str, Found], rows: dict[str | None, Person]) -> None:
-    """Give whoever has a name that somebody else has now another one that nobody can enter."""
-    names = {each.name: each.directory_id for each in wanted.values()}
+async def _free_names(domain: str, by_id: dict[str, DirectoryPerson], rows: dict[str | None, Person]) -> None:
+    """Rename rows whose user name now belongs to somebody else, to a placeholder that nobody can enter."""
+    names = {each.name: each.directory_id for each in by_id.values()}
     for row in await Person.filter(domain=domain, name__in=list(names)):
         if names[row.name] != row.directory_id:
             parked = f"{row.name[:60]}~{row.id.hex}"
@@ -236,14 +243,14 @@ async def _free_names(domain: str, wanted: dict[str, Found], rows: dict[str | No
                 rows[row.directory_id].name = parked
 
 
-def _new(found: Found, now: datetime) -> Person:
+def _new(found: DirectoryPerson, now: datetime) -> Person:
     person = Person(domain=found.domain, directory_id=found.directory_id, name="", display_name="", created_at=now)
-    _renew(person, found, now)
+    _update(person, found, now)
     return person
 
 
-def _renew(row: Person, found: Found, now: datetime) -> bool:
-    """Bring a row up to date; tell whether anything changed. Whom an administrator disabled stays so."""
+def _update(row: Person, found: DirectoryPerson, now: datetime) -> bool:
+    """Update a row from the directory, and return whether it changed. A person disabled here stays disabled."""
     off = found.is_disabled(now)
     marked = BY_DIRECTORY in row.properties
     properties = {key: value for key, value in row.properties.items() if key != BY_DIRECTORY}
@@ -268,12 +275,12 @@ async def _all(desk: Desk) -> list[Directory]:
     return [*found, *ldap]
 
 
-def _described(person: Person | None) -> Found | None:
-    return None if person is None or person.rehearsal else _of(person)
+def _to_person_or_none(person: Person | None) -> DirectoryPerson | None:
+    return None if person is None or person.rehearsal else _to_person(person)
 
 
-def _of(person: Person) -> Found:
-    return Found(
+def _to_person(person: Person) -> DirectoryPerson:
+    return DirectoryPerson(
         domain=person.domain,
         directory_id=str(person.id),
         name=person.name,

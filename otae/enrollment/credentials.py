@@ -10,7 +10,7 @@ from typing import Final
 
 from otae.accounts import throttle
 from otae.accounts.throttle import Attempt
-from otae.directory import Found, local, registry
+from otae.directory import DirectoryPerson, local, registry
 from otae.directory.ldap.directory import LdapDirectory, ldap_directory
 from otae.errors import DirectoryUnavailable, PersonAmbiguous, SlowDown
 from otae.store.desk import Desk
@@ -36,15 +36,15 @@ class Proof:
 
 async def counted_as(name: str) -> str:
     """Return what tries under ``name`` are counted as: one account, however many ways there are to write it."""
-    named = await registry.names_in(name)
+    named = await registry.resolve_name(name)
     for row, text in named.names:
-        return throttle.account_named("" if named.local or row.is_default else row.domain, folded(text))
+        return throttle.account_by_name("" if named.local or row.is_default else row.domain, folded(text))
     return folded(named.local or name)
 
 
 async def known_by_name(name: str) -> Proof:
     """Return who has this user name among those we know, without a password and without asking any directory."""
-    named = await registry.names_in(name)
+    named = await registry.resolve_name(name)
     ours = await local.find_person(named.local) if named.local else None
     for row, text in named.names:
         wanted = local.user_name(text)
@@ -59,7 +59,7 @@ async def at_the_bare_page(desk: Desk, name: str, password: str, attempt: Attemp
     Our own people come first; whoever they are, the directory is asked about somebody. Raises DirectoryUnavailable when
     it is away, and SlowDown while it leaves this account alone, to everybody whose password ours is not.
     """
-    named = await registry.names_in(name)
+    named = await registry.resolve_name(name)
     known = await local.find_person(named.local) if named.local else None
     ours = None if known and not _is_let_in(known) else known
     right = await local.check_password(ours, password)
@@ -94,11 +94,11 @@ async def through_the_link(
     directory = await registry.directory_of(desk, person.domain)
     row = await DirectoryServer.get(domain=person.domain)
     await attempt.count_found(row, person.directory_id, "")
-    found = await directory.person_of(person.directory_id or "")
+    found = await directory.find_by_id(person.directory_id or "")
     if found:
-        person = await registry.keep(found, now)
+        person = await registry.save_person(found, now)
     known = found is not None and _is_let_in(person) and (name is None or await _is_called(person, name, before))
-    answer = await directory.answer_password(found if known else None, password)
+    answer = await directory.try_password(found if known else None, password)
     return Proof(person if known else None, answer.right, answer.reason)
 
 
@@ -111,11 +111,11 @@ async def _in_directory(
     found, why = await _found(directory, name, now)
     asked = found if password is not None else None
     await attempt.count_found(row, asked.directory_id if asked else None, folded(name))
-    answer = await directory.answer_password(asked, password or "nobody's password")
+    answer = await directory.try_password(asked, password or "nobody's password")
     if asked is None:
         seen = None
     elif answer.right:
-        seen = await registry.keep(asked, now)
+        seen = await registry.save_person(asked, now)
     else:
         seen = await Person.get_or_none(domain=row.domain, directory_id=asked.directory_id)
     if seen and not _is_let_in(seen):
@@ -123,7 +123,7 @@ async def _in_directory(
     return Proof(seen, answer.right, why or answer.reason, nobody=why == NOBODY)
 
 
-async def _found(directory: LdapDirectory, name: str, now: datetime) -> tuple[Found | None, str]:
+async def _found(directory: LdapDirectory, name: str, now: datetime) -> tuple[DirectoryPerson | None, str]:
     try:
         found = await directory.find_person(name)
     except PersonAmbiguous as refusal:
@@ -160,7 +160,7 @@ async def _is_called(person: Person, entered: str, before: str) -> bool:
     names = {folded(person.name), folded(before)}
     if folded(entered) in names:
         return True
-    named = await registry.names_in(entered)
+    named = await registry.resolve_name(entered)
     if person.domain == local.DOMAIN:
         return folded(named.local) in names
     return any(row.domain == person.domain and folded(text) in names for row, text in named.names)

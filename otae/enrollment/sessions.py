@@ -125,7 +125,7 @@ async def check_person(session: EnrollmentSession) -> None:
 
 async def check_directory(desk: Desk, session: EnrollmentSession, *, now: datetime) -> None:
     """As ``check_person``, asking the person's directory; to be called outside a transaction."""
-    if not await rechecks.is_let_in(desk, session.person_id, now=now):
+    if not await rechecks.is_still_allowed(desk, session.person_id, now=now):
         raise PersonDisabled("the user was disabled or deleted, here or in the directory")
 
 

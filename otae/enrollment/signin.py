@@ -127,7 +127,7 @@ async def _at_the_bare_page(desk: Desk, entry: Entry, now: datetime) -> Enrollme
     async with _recorded(None, now):
         budget = await properties.number("enrollment.guess.budget")
         share = await properties.number("enrollment.guess.network")
-        await throttle.count_at_the_door(attempt, account, {"": share, BUDGET: budget})
+        await throttle.count_public_attempt(attempt, account, {"": share, BUDGET: budget})
     async with _recorded(None, now), _given_back(attempt):
         proof = await _proof(desk, entry, attempt, now)
     person, password_right = proof.person, proof.right

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from tortoise.functions import Lower
 
-from otae.directory import Found, registry
-from otae.directory.csv_matching import find_among
+from otae.directory import DirectoryPerson, registry
+from otae.directory.csv_matching import find_matches
 from otae.directory.ldap import servers
 from otae.directory.ldap.directory import ldap_directory
 from otae.directory.person_fields import DOMAIN, user_name
@@ -71,7 +71,7 @@ async def _ours(lines: Sequence[GroupInvitee]) -> tuple[dict[UUID, Person], set[
     """Return our own people by the line's id, and the lines whose address several of them have."""
     names: dict[UUID, str] = {}
     for line in lines:
-        domain, name = registry.split(line.name)
+        domain, name = registry.split_domain(line.name)
         if name and domain in {"", DOMAIN}:
             names[line.id] = user_name(name)
     mails = {line.id: (line.email or "").lower() for line in lines if not line.name}
@@ -97,7 +97,7 @@ async def _asked(lines: Sequence[GroupInvitee]) -> dict[UUID, _Asked]:
 
     asked: dict[UUID, _Asked] = {}
     for line in lines:
-        domain, name = registry.split(line.name)
+        domain, name = registry.split_domain(line.name)
         if domain == DOMAIN:
             continue
         before, _, behind = name.rpartition("@")
@@ -119,9 +119,9 @@ async def _asked(lines: Sequence[GroupInvitee]) -> dict[UUID, _Asked]:
 async def _theirs(desk: Desk, asked: _Asked, now: datetime) -> tuple[dict[UUID, Person], set[UUID]]:
     """Return people of one directory by the line's id, and the lines that several of them fit."""
     directory = await ldap_directory(desk, asked.server)
-    people = await find_among(directory, sorted(set(asked.names.values())), sorted(set(asked.mails.values())))
-    named: dict[str, list[Found]] = {}
-    mailed: dict[str, list[Found]] = {}
+    people = await find_matches(directory, sorted(set(asked.names.values())), sorted(set(asked.mails.values())))
+    named: dict[str, list[DirectoryPerson]] = {}
+    mailed: dict[str, list[DirectoryPerson]] = {}
     for each in people:
         named.setdefault(each.person.name, []).append(each.person)
         for mail in each.addresses:
@@ -131,6 +131,6 @@ async def _theirs(desk: Desk, asked: _Asked, now: datetime) -> tuple[dict[UUID, 
         for key in {**asked.names, **asked.mails}
     }
     one = {key: found[0] for key, found in fitting.items() if len(found) == 1}
-    kept = {person.directory_id: person for person in await registry.keep_all(one.values(), now)}
+    kept = {person.directory_id: person for person in await registry.save_people(one.values(), now)}
     found = {key: kept[each.directory_id] for key, each in one.items() if each.directory_id in kept}
     return found, {key for key, each in fitting.items() if len(each) > 1}

@@ -10,7 +10,7 @@ from otae.contacts import LONGEST as LONGEST_ADDRESS
 from otae.contacts import MailAddressRefused, mail_address
 from otae.directory import registry
 from otae.directory.files import spreadsheets
-from otae.directory.local import DOMAIN, has_shape, printable, user_name
+from otae.directory.local import DOMAIN, is_user_name, printable, user_name
 from otae.errors import InputRefused
 from otae.invitations import groups
 from otae.invitations.groups import LISTED, GroupOrder, Status
@@ -33,11 +33,11 @@ class Columns:
     email: str = ""
     domain: str = ""
 
-    def are_named_by(self, cells: list[str], first: bool) -> bool:  # noqa: FBT001 - as `spreadsheets.head` asks
+    def are_named_by(self, cells: list[str], first: bool) -> bool:  # noqa: FBT001 - as `spreadsheets.find_headings` asks
         """Tell whether cells name the column of user names, or that of addresses; below a title beside another one."""
-        known = {spreadsheets.plain(cell) for cell in cells}
+        known = {spreadsheets.normalized_heading(cell) for cell in cells}
         usual = known & {*spreadsheets.USER_COLUMNS, *spreadsheets.EMAIL_COLUMNS}
-        told = known & {spreadsheets.plain(name) for name in (self.user, self.email) if name.strip()}
+        told = known & {spreadsheets.normalized_heading(name) for name in (self.user, self.email) if name.strip()}
         filled = [cell for cell in cells if cell.strip()]
         return bool(told or usual) and (first or len(filled) > 1) and (len(cells) == 1 or len(filled) > 1)
 
@@ -50,14 +50,14 @@ async def take(
     The file is read as `otae.directory.files.spreadsheets` reads it. Raises InputRefused with "file", "user_column",
     "email_column", "domain_column", or as `groups.order`.
     """
-    encoding, lines = spreadsheets.measure(file)
+    encoding, lines = spreadsheets.detect_encoding(file)
     row, wrong = await groups.drafted(wanted, now=now, actor=actor)
     if lines > MOST_LINES:
         wrong["file"] = f"a file may have {MOST_LINES} lines: split it"
     if not spreadsheets.is_text(file):
         wrong["file"] = "this is no text file: save the table as CSV (UTF-8)"
-    start = spreadsheets.head(file, encoding, columns.are_named_by)
-    with closing(spreadsheets.below(file, encoding, start)) as rows:
+    start = spreadsheets.find_headings(file, encoding, columns.are_named_by)
+    with closing(spreadsheets.rows_below(file, encoding, start)) as rows:
         if not start.headings:
             wrong["file"] = "this file has no line that can be read"
         at = _places(start.headings, columns, wrong)
@@ -85,7 +85,7 @@ class _Places:
     def of(self, cells: list[str] | None) -> tuple[str, str, str]:
         """Return user name, e-mail address and domain of a line, "" where there is none."""
         user, email, domain = (
-            spreadsheets.unguarded(cells[place].strip()) if cells and place is not None and place < len(cells) else ""
+            spreadsheets.unescape(cells[place].strip()) if cells and place is not None and place < len(cells) else ""
             for place in (self.user, self.email, self.domain)
         )
         return user, email, domain
@@ -93,14 +93,14 @@ class _Places:
 
 def _places(headings: list[str], columns: Columns, wrong: dict[str, str]) -> _Places:
     """Return where user name, e-mail address and domain stand; what is not found goes into ``wrong``."""
-    known = [spreadsheets.plain(heading) for heading in headings]
+    known = [spreadsheets.normalized_heading(heading) for heading in headings]
     places: list[int | None] = []
     for field, told, usual in (
         ("user", columns.user, spreadsheets.USER_COLUMNS),
         ("email", columns.email, spreadsheets.EMAIL_COLUMNS),
         ("domain", columns.domain, DOMAIN_COLUMNS),
     ):
-        names = [spreadsheets.plain(told)] if told.strip() else list(usual)
+        names = [spreadsheets.normalized_heading(told)] if told.strip() else list(usual)
         at = next((known.index(name) for name in names if name in known), None)
         if at is None and told.strip():
             wrong[f"{field}_column"] = f"the file has only these columns: {', '.join(headings)[:300]}"
@@ -121,11 +121,13 @@ def _invitee(row: GroupInvitation, number: int, cells: list[str] | None, at: _Pl
     with suppress(MailAddressRefused):
         mail = mail_address(mail)
     mail = mail if len(mail) <= LONGEST_ADDRESS else ""
-    if domain and name and not registry.split(name)[0]:
+    if domain and name and not registry.split_domain(name)[0]:
         name = f"{domain.lower()}/{name}"
     if cells is None:
         listed.reason = "unreadable"
-    elif len(name) > 100 or (name and not has_shape(user_name(registry.split(name)[1]))) or not (name or mail):
+    elif (
+        len(name) > 100 or (name and not is_user_name(user_name(registry.split_domain(name)[1]))) or not (name or mail)
+    ):
         listed.reason = "unknown"
     listed.name, listed.email = printable(name), mail or None
     return listed

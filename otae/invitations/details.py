@@ -57,7 +57,7 @@ async def read(invitation_id: UUID, reach: Reach = EVERYBODY, *, before: int | N
     ``before``: the id of an event; those before it are shown instead of the newest.
     """
     invitation = await listing.find_invitation(str(invitation_id))
-    if invitation is None or invitation.rehearsal or not await reach.holds(invitation.person_id):
+    if invitation is None or invitation.rehearsal or not await reach.includes(invitation.person_id):
         return None
     session = await EnrollmentSession.filter(invitation_id=invitation_id).order_by("-opened_at").first()
     deliveries = await Delivery.filter(invitation_id=invitation_id).order_by("generation", "created_at")

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from otae.contacts import shown_address
-from otae.directory.files.spreadsheets import written
+from otae.directory.files.spreadsheets import to_csv
 from otae.directory.reach import EVERYBODY, Reach
 from otae.invitations import listing, results
 from otae.store.models import GroupInvitation
@@ -18,14 +18,14 @@ INVITATION: Final = (
 
 async def group_results(row: GroupInvitation, show: str = "", *, reach: Reach = EVERYBODY) -> AsyncIterator[str]:
     """Give the people of a group invitation as CSV, a page at a time; ``show`` as in `results.results`."""
-    yield written([results.HEADINGS])
+    yield to_csv([results.HEADINGS])
     async for page in results.every_result(row, show, reach=reach):
-        yield written(results.cells(row, each) for each in page)
+        yield to_csv(results.cells(row, each) for each in page)
 
 
 async def invitations(status: str | None = None) -> AsyncIterator[str]:
     """Give all invitations, or those of one status, as CSV, newest first, a page at a time."""
-    yield written([INVITATION])
+    yield to_csv([INVITATION])
     after: str | None = None
     while page := await listing.list_invitations(status=status, after=after, limit=listing.MOST):
         rows = [
@@ -34,5 +34,5 @@ async def invitations(status: str | None = None) -> AsyncIterator[str]:
         ]
         for each, row in zip(rows, page, strict=True):
             each["created_by"] = row.created_by
-        yield written([str(each[name] or "") for name in INVITATION] for each in rows)
+        yield to_csv([str(each[name] or "") for name in INVITATION] for each in rows)
         after = str(page[-1].id)

@@ -92,7 +92,7 @@ async def order(
     """
     group, why = await recipients.find_group(desk, wanted.group, reach=reach)
     row, wrong = await drafted(wanted, now=now, actor=actor, seen=hold)
-    if group is None or not reach.has_group(group[0], group[1]):
+    if group is None or not reach.includes_group(group[0], group[1]):
         wrong["group"] = why or recipients.NO_GROUP
     if wrong or group is None or row is None:
         raise InputRefused(wrong)

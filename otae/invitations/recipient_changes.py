@@ -49,12 +49,12 @@ async def since(desk: Desk, invitation: Invitation, *, now: datetime) -> Since:
         try:
             async with asyncio.timeout(PATIENCE):
                 directory = await registry.directory_of(desk, person.domain)
-                found = await directory.person_of(person.directory_id or "")
+                found = await directory.find_by_id(person.directory_id or "")
         except (DirectoryUnavailable, PersonAmbiguous, TimeoutError):
             asked = False
         else:
             gone = found is None
-            person = await registry.keep(found, now) if found else person
+            person = await registry.save_person(found, now) if found else person
     today = snapshot(person, await default_region())
     then = {name: str(getattr(invitation, name) or "") for name in COMPARED}
     changed = [Change(name, then[name], today[name] or "") for name in COMPARED if then[name] != (today[name] or "")]

@@ -33,12 +33,12 @@ async def find(
         return None, f"{refusal.detail}: say which, by user name"
     except DirectoryUnavailable as refusal:
         return None, _away(refusal)
-    return (await registry.keep(found, now), "") if found else (None, NOBODY)
+    return (await registry.save_person(found, now), "") if found else (None, NOBODY)
 
 
 async def _find_within(desk: Desk, name: str, reach: Reach, now: datetime) -> tuple[Person | None, str]:
     """Look among the people of our tables within reach; a directory is asked only about the one found."""
-    named = await registry.names_in(name)
+    named = await registry.resolve_name(name)
     known = Person.filter(reach.people(), rehearsal=False, removed_at=None)
     ours = known.filter(domain=DOMAIN, name=user_name(local.printable(named.local)))
     if named.local and (person := await ours.first()):
@@ -48,7 +48,9 @@ async def _find_within(desk: Desk, name: str, reach: Reach, now: datetime) -> tu
         found = await theirs.filter(name=user_name(local.printable(text))).limit(1)
         if not found and "@" in name:
             found = (
-                await theirs.filter(email__iexact=local.printable(registry.split(name)[1])).order_by("name").limit(10)
+                await theirs.filter(email__iexact=local.printable(registry.split_domain(name)[1]))
+                .order_by("name")
+                .limit(10)
             )
         if len(found) > 1:
             return None, f"{', '.join(each.name for each in found)}: say which, by user name"
@@ -61,10 +63,10 @@ async def _asked_again(desk: Desk, person: Person, now: datetime) -> tuple[Perso
     """Return a directory's person as the directory has them now."""
     try:
         directory = await registry.directory_of(desk, person.domain)
-        found = await directory.person_of(person.directory_id or "")
+        found = await directory.find_by_id(person.directory_id or "")
     except DirectoryUnavailable as refusal:
         return None, _away(refusal)
-    return (await registry.keep(found, now), "") if found else (None, NOBODY)
+    return (await registry.save_person(found, now), "") if found else (None, NOBODY)
 
 
 async def find_group(desk: Desk, name: str, *, reach: Reach = EVERYBODY) -> tuple[tuple[str, str, str] | None, str]:
@@ -90,7 +92,7 @@ async def find_group(desk: Desk, name: str, *, reach: Reach = EVERYBODY) -> tupl
 
 async def _group_within(text: str, reach: Reach) -> str:
     """Return "DOMAIN/NAME" of the directory's group within reach that ``text`` means, "" when it means none."""
-    domain, name = registry.split(text)
+    domain, name = registry.split_domain(text)
     row = await servers.find_directory(domain) if domain else None
     meant = (row.domain, name.casefold()) if row else None
     return next((f"{where}/{what}" for where, what in sorted(reach.names) if (where, what.casefold()) == meant), "")

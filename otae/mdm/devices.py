@@ -124,7 +124,7 @@ async def _now(rows: Sequence[Device], wanted: str, reach: Reach) -> list[Device
 async def find_device(udid: str, reach: Reach = EVERYBODY) -> DeviceRecord | None:
     """Return the Mac with this UDID, also a rehearsal's; None when it is not known, or not within ``reach`` now."""
     records = await _records(await Device.filter(udid=udid))
-    return records[0] if records and await reach.holds(records[0].person_id) else None
+    return records[0] if records and await reach.includes(records[0].person_id) else None
 
 
 async def release(udid: str, *, now: datetime, actor: str) -> DeviceRecord:

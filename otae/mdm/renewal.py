@@ -50,7 +50,7 @@ async def renew_due(desk: Desk, *, now: datetime) -> int:
     queued, last = 0, UUID(int=0)
     # Those of whom a directory no longer has stay due until their certificate ends: they hold nobody else up.
     while queued < _AT_ONCE and (found := await due.filter(id__gt=last).order_by("id").limit(_AT_ONCE)):
-        let_in = await rechecks.let_in(desk, (enrollment.person_id for enrollment in found), now=now)
+        let_in = await rechecks.still_allowed(desk, (enrollment.person_id for enrollment in found), now=now)
         queued += sum([await _queue(enrollment, now) for enrollment in found if enrollment.person_id in let_in])
         last = found[-1].id
     return queued
@@ -77,7 +77,7 @@ async def command(desk: Desk, enrollment: Enrollment, waiting: Command, *, now: 
 
     Its challenge lives scep.challenge.minutes and works once: the first one used closes those of earlier sendings.
     """
-    if not await rechecks.is_let_in(desk, enrollment.person_id, now=now):
+    if not await rechecks.is_still_allowed(desk, enrollment.person_id, now=now):
         return b""
     session = await EnrollmentSession.get(id=enrollment.session_id)
     made_of = await workshop(desk, generated_topic=True, topic=enrollment.topic)

@@ -12,7 +12,7 @@ from otae.authority import issuers, push, uploads
 from otae.delivery import server_refusals, servers
 from otae.delivery.mail.smtp import smtp_transport
 from otae.delivery.transport import NotSent
-from otae.directory.ldap.connection_test import steps_of
+from otae.directory.ldap.connection_test import run_steps
 from otae.directory.ldap.servers import list_directories
 from otae.errors import NotReady, OtaeError
 from otae.invitations.modes import mode_of
@@ -191,7 +191,7 @@ async def _directories(desk: Desk) -> list[Check]:
     checks = []
     for row in await list_directories():
         name = f"directory {row.domain}"
-        failed = [step async for step in steps_of(desk, row) if not step["ok"]]
+        failed = [step async for step in run_steps(desk, row) if not step["ok"]]
         if failed:
             advice = f"Mend it, then `otae directory test {row.domain}` or Test connection under Settings, LDAP."
             checks.append(Check(name, "failed", f"{failed[0]['step']}: {failed[0]['words']}", advice))

@@ -201,7 +201,7 @@ class _Rehearsal:
             name=name,
             display_name="Rehearsal",
             email=f"{name}@rehearsal.invalid",
-            password_hash=await passwords.hash_secret(local.secret(self.password)),
+            password_hash=await passwords.hash_secret(local.password_bytes(self.password)),
             rehearsal=True,
             created_at=await self.clock(),
         )

@@ -25,8 +25,8 @@ Actor = Callable[[Any], Awaitable[None]]
 #: Kind of job → who does it: ``(desk, job, now=…)``, storing its own result.
 JOBS: Mapping[str, Callable[..., Awaitable[None]]] = {
     connection_test.TEST: connection_test.run_test,
-    directories.TEST: directories.run_test,
-    role_groups.READ: role_groups.run_job,
+    directories.TEST_JOB: directories.run_test,
+    role_groups.READ_JOB: role_groups.run_job,
     template_preview.JOB_KIND: template_preview.run_draft,
     "rehearsal": run.run_job,
 }

@@ -35,7 +35,7 @@ async def forget_old(_desk: Desk, now: datetime) -> None:
     await kept_texts.forget_old(now)
     await failure_counters.forget_old(now)
     await password_links.forget_old(now)
-    await provisioning.cancel_forgotten(now=now)
+    await provisioning.cancel_expired(now=now)
 
 
 #: What a command queued while a server runs is seen within two seconds.
@@ -136,14 +136,14 @@ async def fill_search_texts(_desk: Desk, _now: datetime) -> None:
 
 async def look_at_directories(desk: Desk, now: datetime) -> None:
     """See which directories answer, who is in the groups that roles are limited to, and who is still administrator."""
-    await scheduled_checks.look(desk, now=now)
-    await recheck.look_again(desk, now=now)
+    await scheduled_checks.check_directories(desk, now=now)
+    await recheck.recheck_signed_in(desk, now=now)
     await role_groups.read_groups(desk, now=now)
 
 
 async def look_at_people(desk: Desk, now: datetime) -> None:
     """See whether directories still let in everybody whose sign-in is open."""
-    await rechecks.look_again(desk, now=now)
+    await rechecks.recheck_open_sign_ins(desk, now=now)
 
 
 ROWS: tuple[Row, ...] = (
@@ -151,8 +151,8 @@ ROWS: tuple[Row, ...] = (
     Row("jobs", SOON, ring_jobs),
     Row("groups", SOON, ring_groups),
     Row("imports", SOON, ring_imports),
-    Row("directories", scheduled_checks.EVERY, look_at_directories),
-    Row("people", rechecks.EVERY, look_at_people),
+    Row("directories", scheduled_checks.INTERVAL, look_at_directories),
+    Row("people", rechecks.INTERVAL, look_at_people),
     Row("invitations", 60, expire_invitations),
     Row("sessions", 60, expire_sessions),
     Row("rehearsals", 60, remove_rehearsals),

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from otae.accounts import browsers, console_sign_in, roles
-from otae.accounts.roles import By, Powers
+from otae.accounts.roles import Grantor, Powers
 from otae.directory.reach import Reach
 from otae.enrollment.progress import Session
 from otae.errors import OtaeError
@@ -64,9 +64,9 @@ class Console(Visit):
         return self.administrator.name
 
     @property
-    def by(self) -> By:
+    def by(self) -> Grantor:
         """Who changes administrators or roles, and how far that may go."""
-        return By(self.administrator.name, self.powers, self.administrator.id)
+        return Grantor(self.administrator.name, self.powers, self.administrator.id)
 
     @property
     def reach(self) -> Reach:
@@ -127,7 +127,7 @@ def administrators(
         if not powers.may(permission) or (powers.reach.limited and not within):
             raise wrong_role()
         console = Console(entered.request, entered.desk, entered.now, administrator, powers)
-        if not fresh or browsers.is_fresh(browser, now=entered.now):
+        if not fresh or browsers.has_fresh_password(browser, now=entered.now):
             return await _answered(page, console, secret)
         if request.method != "POST":
             raise SignInFirst(confirm_for(request))
@@ -161,7 +161,7 @@ async def _answered(page: Callable[[Console], Awaitable[Response]], console: Con
     return await refused_pages.lead_back(console, answered, where, secret)
 
 
-def let_in(arrival: console_sign_in.Arrival, response: Response) -> Response:
+def let_in(arrival: console_sign_in.SignInResult, response: Response) -> Response:
     """Give the browser the secret of who arrived."""
     set_cookie(response, CONSOLE_COOKIE, arrival.secret, seconds=int(browsers.LIFE.total_seconds()))
     return response

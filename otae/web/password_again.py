@@ -40,7 +40,9 @@ class KeptForm:
     lost: bool
 
 
-async def confirm(visit: "Console", back: str, browser: console_sign_in.Browser) -> console_sign_in.Arrival | Response:
+async def confirm(
+    visit: "Console", back: str, browser: console_sign_in.Browser
+) -> console_sign_in.SignInResult | Response:
     """Take the password that came with a form; without one, or with a wrong one, lead to the page that asks for it.
 
     ``back``: the page of the form.
@@ -61,7 +63,7 @@ async def confirm(visit: "Console", back: str, browser: console_sign_in.Browser)
 
 async def sign_in(
     visit: "Console", password: str, browser: console_sign_in.Browser
-) -> tuple[console_sign_in.Arrival | None, str]:
+) -> tuple[console_sign_in.SignInResult | None, str]:
     """Sign the browser in again; return who arrived and "", or None and why not."""
     try:
         return await console_sign_in.sign_in(visit.desk, visit.administrator.name, password, browser, now=visit.now), ""
@@ -74,7 +76,7 @@ async def sign_in(
 async def kept(visit: "Console", secret: str) -> KeptForm | None:
     """Return the form that the address of this page names, when it is of the browser of ``secret`` and not too old."""
     text_id = visit.request.query_params.get("kept", "")
-    text = await kept_texts.read(visit.desk, secret, PURPOSE, text_id, now=visit.now) if text_id else None
+    text = await kept_texts.find(visit.desk, secret, PURPOSE, text_id, now=visit.now) if text_id else None
     if text is None:
         return None
     told = json.loads(text)

@@ -53,7 +53,7 @@ async def lead_back(visit: "Visit", answer: Response, where: str, secret: str) -
 async def take(visit: "Visit", secret: str) -> Response | None:
     """Return the answer that waits for the page which is asked for, once; None without one."""
     text_id = visit.request.cookies.get(REFUSED_COOKIE, "")
-    told = await kept_texts.read(visit.desk, secret, PURPOSE, text_id, now=visit.now) if text_id else None
+    told = await kept_texts.find(visit.desk, secret, PURPOSE, text_id, now=visit.now) if text_id else None
     if told is None:
         return None
     where, status, headers, body = json.loads(told)

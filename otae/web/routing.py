@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from otae.accounts.permissions import ENTER, LEAVES
+from otae.accounts.permissions import ENTER, PERMISSIONS
 from otae.errors import CannotStart
 from otae.web import guards
 from otae.web.guards import Console, Endpoint, Portal, Visit
@@ -66,7 +66,7 @@ def console(
     """Route a page for administrators whose role has ``permission``; ``pages`` by method. See above."""
     needed = {method: permission if method == "GET" else changes or permission for method in pages}
     for leaf in (permission, changes or permission):
-        if leaf != ENTER and leaf not in LEAVES:
+        if leaf != ENTER and leaf not in PERMISSIONS:
             raise CannotStart(f"the console page {path} names the permission {leaf!r}, which does not exist")
     guarded = {
         method: guards.administrators(

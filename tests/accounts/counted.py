@@ -1,13 +1,13 @@
 """What sign-ins are counted under, as the throttle calls it."""
 
-from otae.accounts.throttle import Names
+from otae.accounts.throttle import AccountKeys
 from otae.store.desk import Desk
 from otae.store.models import Counter
 
 
 async def key_of(desk: Desk, door: str, account: str, network: str) -> str:
     """Give the key of an account's failures from one network, "*" for all of them."""
-    return f"password:{(await Names.of(desk)).name(door, account)}:{network}"
+    return f"password:{(await AccountKeys.of(desk)).key(door, account)}:{network}"
 
 
 async def failures_of(desk: Desk, door: str, account: str, network: str) -> int:

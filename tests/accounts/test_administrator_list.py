@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from otae.accounts import administrator_list, administrators, browsers
-from otae.accounts.roles import By, powers_of
+from otae.accounts.roles import Grantor, powers_of
 from otae.errors import BeyondRole, InputRefused, LastAdministrator, OwnRole, SetupLinkUnknown, SigninFailed, StaleState
 from otae.store import database
 from otae.store.desk import Desk
@@ -16,7 +16,7 @@ from otae.store.models import Administrator, AuditEntry, BrowserSession, Role
 pytestmark = pytest.mark.anyio
 
 PASSWORD = "four quiet words here"
-COMMAND = By("command line")
+COMMAND = Grantor("command line")
 
 
 @pytest.fixture
@@ -31,18 +31,18 @@ async def add(name: str, role: str = "ADMIN", *, domain: str = "local") -> Admin
     return row
 
 
-async def by(row: Administrator) -> By:
-    return By(row.name, await powers_of(row.role, now=await database.now()), row.id)
+async def by(row: Administrator) -> Grantor:
+    return Grantor(row.name, await powers_of(row.role, now=await database.now()), row.id)
 
 
 async def test_an_administrator_is_invited_with_a_role_by_a_link_that_works_once(desk: Desk, now: datetime) -> None:
     url = await administrator_list.invite(desk, " Cleo ", "SUPPORT", by=COMMAND, now=now)
     token = url.partition("?s=")[2]
-    (waiting,) = await administrator_list.list_invited(now=now)
+    (waiting,) = await administrator_list.list_pending(now=now)
     assert (waiting.name, waiting.role) == ("cleo", "SUPPORT")
     made = await administrators.use_setup_link(desk, token, "somebody else", PASSWORD, now=now)
     assert (made.name, made.role) == ("cleo", "SUPPORT")
-    assert await administrator_list.list_invited(now=now) == []
+    assert await administrator_list.list_pending(now=now) == []
     with pytest.raises(SetupLinkUnknown):
         await administrators.use_setup_link(desk, token, "", PASSWORD, now=now)
     entry = await AuditEntry.get(action="administrator.invited")
@@ -58,12 +58,12 @@ async def test_a_newer_link_and_withdrawing_end_an_older_one(desk: Desk, now: da
     ]
     with pytest.raises(SetupLinkUnknown):
         await administrators.find_setup_link(links[0], now=now)
-    (waiting,) = await administrator_list.list_invited(now=now)
-    assert await administrator_list.withdraw(waiting.id, by=COMMAND, now=now) == "cleo"
+    (waiting,) = await administrator_list.list_pending(now=now)
+    assert await administrator_list.withdraw_setup_link(waiting.id, by=COMMAND, now=now) == "cleo"
     with pytest.raises(SetupLinkUnknown):
         await administrators.find_setup_link(links[1], now=now)
     with pytest.raises(StaleState):
-        await administrator_list.withdraw(waiting.id, by=COMMAND, now=now)
+        await administrator_list.withdraw_setup_link(waiting.id, by=COMMAND, now=now)
 
 
 async def test_only_a_role_with_a_console_can_be_given(desk: Desk, now: datetime) -> None:
@@ -138,12 +138,12 @@ async def test_nobody_changes_themselves(desk: Desk, now: datetime) -> None:
 
 async def test_nobody_gives_or_touches_what_goes_beyond_them(desk: Desk, now: datetime) -> None:
     ada = await add("ada")
-    leaves = ["administrator.see", "administrator.edit", "device.see"]
-    await Role.create(name="small", permissions=leaves, created_at=now)
+    permissions = ["administrator.see", "administrator.edit", "device.see"]
+    await Role.create(name="small", permissions=permissions, created_at=now)
     await Role.create(name="smaller", permissions=["device.see"], created_at=now)
     cleo, dora = await add("cleo", "small"), await add("dora", "smaller")
     link = await administrator_list.invite(desk, "eve", "ADMIN", by=COMMAND, now=now)
-    (waiting,) = await administrator_list.list_invited(now=now)
+    (waiting,) = await administrator_list.list_pending(now=now)
     me = await by(cleo)
     for change in (
         administrator_list.invite(desk, "finn", "ADMIN", by=me, now=now),
@@ -152,7 +152,7 @@ async def test_nobody_gives_or_touches_what_goes_beyond_them(desk: Desk, now: da
         administrator_list.give_role(ada.id, "smaller", by=me, now=now),
         administrator_list.disable(ada.id, by=me, now=now),
         administrator_list.remove(ada.id, by=me, now=now),
-        administrator_list.withdraw(waiting.id, by=me, now=now),
+        administrator_list.withdraw_setup_link(waiting.id, by=me, now=now),
     ):
         with pytest.raises(BeyondRole):
             await change

@@ -165,11 +165,11 @@ async def test_processes_that_start_at_once_print_one_link_and_later_ones_none(d
     given = await asyncio.gather(*(administrators.first_setup_link(desk, now=now) for _ in range(4)))
     [link] = [each for each in given if each]
     assert await administrators.first_setup_link(desk, now=now) is None
-    another = await administrators.another_setup_link(desk, now=now)
+    another = await administrators.replace_first_setup_link(desk, now=now)
     with pytest.raises(SetupLinkUnknown):
         await administrators.find_setup_link(token_of(link), now=now)
     later = await administrators.first_setup_link(desk, now=now + timedelta(hours=25))
     assert later, "one that has ended is worth nothing"
     await administrators.use_setup_link(desk, token_of(another), "ada", PASSWORD, now=now)
     with pytest.raises(InputRefused, match="administrator already"):
-        await administrators.another_setup_link(desk, now=now)
+        await administrators.replace_first_setup_link(desk, now=now)

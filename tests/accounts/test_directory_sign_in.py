@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from otae.accounts import administrator_list, administrators, assignments, browsers
-from otae.accounts.roles import By, Powers
+from otae.accounts.roles import Grantor, Powers
 from otae.errors import BeyondRole, DirectoryUnavailable, InputRefused, SigninFailed, SlowDown, StaleState
 from otae.store import database, passwords
 from otae.store.desk import Desk
@@ -18,7 +18,7 @@ from tests.servers.slapd import LdapServer
 pytestmark = pytest.mark.anyio
 
 HERE = "203.0.113.9"
-BY = By("ada")
+BY = Grantor("ada")
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ async def test_taking_the_role_away_signs_them_out_and_lets_nobody_in(desk: Desk
     now = await database.now()
     await browsers.open_browser(browsers.CONSOLE, await sign_in(desk, "corp\\ben"), now=now)
     (held,) = await assignments.list_assignments()
-    small = By("cleo", Powers("small", frozenset({"administrator.edit"})))
+    small = Grantor("cleo", Powers("small", frozenset({"administrator.edit"})))
     with pytest.raises(BeyondRole):
         await assignments.unassign(held.id, by=small, now=now)
     assert await assignments.unassign(held.id, by=BY, now=now) == "corp/round"
@@ -192,6 +192,6 @@ async def test_only_a_group_of_a_directory_can_give_a_role(desk: Desk, corp: Lda
         with pytest.raises(InputRefused) as caught:
             await assignments.assign(desk, group, role, by=BY, now=now)
         assert list(caught.value.fields) == [field]
-    small = By("cleo", Powers("small", frozenset({"administrator.edit"})))
+    small = Grantor("cleo", Powers("small", frozenset({"administrator.edit"})))
     with pytest.raises(BeyondRole):
         await assignments.assign(desk, "corp/nested", "SUPPORT", by=small, now=now)

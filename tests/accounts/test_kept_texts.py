@@ -31,11 +31,11 @@ async def signed_in(desk: Desk, now: datetime) -> str:
 async def test_a_text_is_for_its_browser_and_purpose_and_for_a_while(desk: Desk, now: datetime) -> None:
     secret, other = await signed_in(desk, now), await signed_in(desk, now)
     kept = await kept_texts.keep(desk, secret, PURPOSE, "Größe " * 20_000, until=now + MINUTE)
-    assert await kept_texts.read(desk, secret, PURPOSE, kept, now=now) == "Größe " * 20_000
-    assert await kept_texts.read(desk, other, PURPOSE, kept, now=now) is None
-    assert await kept_texts.read(desk, secret, "otae other", kept, now=now) is None
-    assert await kept_texts.read(desk, secret, PURPOSE, "no id", now=now) is None
-    assert await kept_texts.read(desk, secret, PURPOSE, kept, now=now + 2 * MINUTE) is None
+    assert await kept_texts.find(desk, secret, PURPOSE, kept, now=now) == "Größe " * 20_000
+    assert await kept_texts.find(desk, other, PURPOSE, kept, now=now) is None
+    assert await kept_texts.find(desk, secret, "otae other", kept, now=now) is None
+    assert await kept_texts.find(desk, secret, PURPOSE, "no id", now=now) is None
+    assert await kept_texts.find(desk, secret, PURPOSE, kept, now=now + 2 * MINUTE) is None
     await kept_texts.forget_old(now)
     assert await KeptText.exists()
     await kept_texts.forget_old(now + MINUTE)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from otae.accounts import assignments, directory_sign_in, throttle
-from otae.accounts.roles import By
+from otae.accounts.roles import Grantor
 from otae.errors import SlowDown
 from otae.settings import Settings
 from otae.store import database, failure_counters, keyring
@@ -79,7 +79,7 @@ async def test_the_directory_is_asked_no_more_often_and_a_right_password_waits_a
     desk = sqlite_desk
     await add(desk, entry_for(crowded_ldap, lockout_limit=5, lockout_minutes=10))
     now = await database.now()
-    await assignments.assign(desk, "corp/round", "SUPPORT", by=By("ada"), now=now)
+    await assignments.assign(desk, "corp/round", "SUPPORT", by=Grantor("ada"), now=now)
 
     server = await DirectoryServer.get(domain="corp")
 

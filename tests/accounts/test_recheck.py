@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from otae.accounts import administrators, assignments, browsers, recheck
-from otae.accounts.roles import By
-from otae.directory.reach import BELIEVED
+from otae.accounts.roles import Grantor
+from otae.directory.reach import STALE_AFTER
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Administrator, AuditEntry, BrowserSession
@@ -32,7 +32,7 @@ async def now(desk: Desk, ldap_server: LdapServer) -> datetime:
     await add(desk, entry_for(ldap_server, timeout=1))
     await add(desk, active_entry(ldap_server, timeout=1))
     for group in ("corp/round", "ad/sales"):
-        await assignments.assign(desk, group, "SUPPORT", by=By("ada"), now=began)
+        await assignments.assign(desk, group, "SUPPORT", by=Grantor("ada"), now=began)
     return began
 
 
@@ -53,7 +53,7 @@ async def test_who_leaves_the_group_is_signed_out_and_the_others_stay(
     ben, cleo = [await signed_in(desk, name, now) for name in ("corp\\ben", "corp\\cleo")]
     for group in ("round", "round-2"):
         ldap_server.change(f"dn: cn={group},{GROUPS}\nchangetype: modify\ndelete: member\nmember: uid=ben,{PEOPLE}\n")
-    await recheck.look_again(desk, now=now + SOON)
+    await recheck.recheck_signed_in(desk, now=now + SOON)
     assert (await inside(ben, now + SOON), await inside(cleo, now + SOON)) == (False, True)
     entry = await AuditEntry.get(action="administrator.role-changed")
     assert (entry.actor, entry.subject, entry.detail) == ("corp", "corp\\ben", "SUPPORT → USER")
@@ -68,7 +68,7 @@ async def test_who_is_disabled_or_gone_there_is_signed_out(
     off = f"{dn}changetype: modify\nreplace: userAccountControl\nuserAccountControl: 514\n"
     ldap_server.change(off if how == "disabled" else f"{dn}changetype: delete\n", CORP)
     for _ in range(2):
-        await recheck.look_again(desk, now=now + SOON)
+        await recheck.recheck_signed_in(desk, now=now + SOON)
     assert not await inside(ben, now + SOON)
     entry = await AuditEntry.get(action="administrator.role-changed")
     assert entry.detail.startswith("SUPPORT → USER: ")
@@ -84,20 +84,20 @@ async def test_while_the_directory_is_away_they_stay_for_an_hour_and_then_sign_i
     )
     ada = await browsers.open_browser(browsers.CONSOLE, await Administrator.get(name="ada"), now=now)
     ben = await signed_in(desk, "corp\\ben", now)
-    await recheck.look_again(desk, now=now + SOON)
+    await recheck.recheck_signed_in(desk, now=now + SOON)
     ldap_server.kill()
-    last = now + SOON + BELIEVED
-    await recheck.look_again(desk, now=last - timedelta(seconds=1))
+    last = now + SOON + STALE_AFTER
+    await recheck.recheck_signed_in(desk, now=last - timedelta(seconds=1))
     assert await inside(ben, last - timedelta(seconds=1))
     assert not await inside(ben, last)
     assert await inside(ada, last), "our own administrators need no directory"
     ldap_server.start()
-    await recheck.look_again(desk, now=last)
+    await recheck.recheck_signed_in(desk, now=last)
     assert await inside(ben, last), "the same browser, when the directory says so again"
 
 
 async def test_who_is_not_signed_in_is_not_asked_about(desk: Desk, ldap_server: LdapServer, now: datetime) -> None:
     await administrators.sign_in(desk, "corp\\ben", PASSWORD, "203.0.113.9", now=now)
     before = ldap_server.searches()
-    await recheck.look_again(desk, now=now + SOON)
+    await recheck.recheck_signed_in(desk, now=now + SOON)
     assert ldap_server.searches() == before

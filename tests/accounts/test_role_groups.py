@@ -3,8 +3,8 @@
 import pytest
 
 from otae.accounts import own_roles, role_groups, roles
-from otae.accounts.own_roles import Draft
-from otae.accounts.roles import By
+from otae.accounts.own_roles import RoleDraft
+from otae.accounts.roles import Grantor
 from otae.directory import registry
 from otae.errors import InputRefused
 from otae.store import database
@@ -18,7 +18,7 @@ from tests.servers.slapd import LdapServer
 pytestmark = pytest.mark.anyio
 
 SEES = frozenset({"person.see", "invitation.create"})
-BY = By("ada")
+BY = Grantor("ada")
 
 
 @pytest.fixture
@@ -35,11 +35,11 @@ async def people_of(role: str) -> list[str]:
 async def test_a_role_may_be_limited_to_a_directorys_group(desk: Desk, crowded_ldap: LdapServer) -> None:
     await add(desk, entry_for(crowded_ldap))
     now = await database.now()
-    draft = Draft(leaves=SEES, groups=("CORP\\round", "corp/posix"))
+    draft = RoleDraft(permissions=SEES, groups=("CORP\\round", "corp/posix"))
     row = await own_roles.add_role(desk, "round", draft, by=BY, now=now)
     assert row.groups == ("corp/round", "corp/posix")
     assert await people_of("round") == []
-    job = await Job.get(kind=role_groups.READ)
+    job = await Job.get(kind=role_groups.READ_JOB)
     assert isinstance(desk.bell, RecordingBell)
     assert ("job", job.id) in desk.bell.rung
     await run_job(desk, job.id)
@@ -50,7 +50,7 @@ async def test_a_role_may_be_limited_to_a_directorys_group(desk: Desk, crowded_l
     assert group is not None
     assert group.id.startswith("cn=round,"), "what is kept of it does not stand in the way of walking it there"
     assert row.id
-    await own_roles.change_role(desk, row.id, Draft(leaves=SEES, groups=("corp/posix",)), by=BY, now=now)
+    await own_roles.change_role(desk, row.id, RoleDraft(permissions=SEES, groups=("corp/posix",)), by=BY, now=now)
     assert await people_of("round") == ["ben"]
 
 
@@ -66,8 +66,8 @@ async def test_a_group_that_is_not_there_or_cannot_be_asked_for_limits_nothing(
         ("away/round", "The directory is not available right now."),
     ):
         with pytest.raises(InputRefused) as caught:
-            await own_roles.add_role(desk, "role", Draft(leaves=SEES, groups=(name,)), by=BY, now=now)
+            await own_roles.add_role(desk, "role", RoleDraft(permissions=SEES, groups=(name,)), by=BY, now=now)
         assert caught.value.fields["groups"].startswith(words)
     assert not await Job.exists()
-    await own_roles.add_role(desk, "role", Draft(leaves=SEES), by=BY, now=now)
+    await own_roles.add_role(desk, "role", RoleDraft(permissions=SEES), by=BY, now=now)
     assert not await Job.exists(), "our own groups need no reading"

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from otae.accounts import throttle
-from otae.accounts.throttle import Names
+from otae.accounts.throttle import AccountKeys
 from otae.errors import SlowDown
 from otae.store import database, failure_counters
 from otae.store.desk import Desk
@@ -16,15 +16,15 @@ from tests.accounts.counted import failures_of
 
 pytestmark = pytest.mark.anyio
 
-WAITS = Waits(throttle.FROM_ONE, throttle.HOUR)
+WAITS = Waits(throttle.WAITS_PER_NETWORK, throttle.HOUR)
 HERE = "203.0.113.0/24"
 
 
 async def test_a_name_is_kept_as_a_hash_under_a_key_of_this_installation(sqlite_desk: Desk) -> None:
-    names = await Names.of(sqlite_desk)
-    assert "ben" not in names.name("bare", "ben")
-    assert len({names.name("bare", "ben"), names.name("bare", "cleo"), names.name("link", "ben")}) == 3
-    assert Names(b"another installation's").name("bare", "ben") != names.name("bare", "ben")
+    keys = await AccountKeys.of(sqlite_desk)
+    assert "ben" not in keys.key("bare", "ben")
+    assert len({keys.key("bare", "ben"), keys.key("bare", "cleo"), keys.key("link", "ben")}) == 3
+    assert AccountKeys(b"another installation's").key("bare", "ben") != keys.key("bare", "ben")
 
 
 async def test_twenty_tries_at_once_count_like_tries_in_turn(desk: Desk) -> None:
@@ -101,11 +101,11 @@ async def test_where_somebody_signed_in_before_others_elsewhere_hold_nobody_up(d
 async def test_a_try_that_has_to_wait_at_the_door_counts_nowhere(desk: Desk) -> None:
     now = await database.now()
     for _ in range(3):
-        await throttle.count_at_the_door(
+        await throttle.count_public_attempt(
             await throttle.begin(desk, throttle.BARE, HERE, now), "ben", {"": 100, "all": 100}
         )
     with pytest.raises(SlowDown):
-        await throttle.count_at_the_door(
+        await throttle.count_public_attempt(
             await throttle.begin(desk, throttle.BARE, HERE, now), "ben", {"": 100, "all": 100}
         )
     assert {row.failures for row in await Counter.all()} == {3}

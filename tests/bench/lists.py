@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 from otae.directory import lookup
-from otae.directory.lookup import Narrowing
+from otae.directory.lookup import PeopleFilter
 from otae.invitations import lifecycle, listing
 from otae.invitations.listing import Narrowed
 from otae.mdm import devices
@@ -46,7 +46,7 @@ async def measure(settings: Settings, name: str, people: int) -> None:
             "invitations with their counts": first_page,
             "a deep page of 500": lambda: listing.list_invitations(after=str(last), limit=500),
             "search of invitations": lambda: listing.list_invitations(limit=51, narrowed=Narrowed(search="lukasz")),
-            "search of people": lambda: lookup.narrowed(Narrowing(search="lukasz")),
+            "search of people": lambda: lookup.filter_people(PeopleFilter(search="lukasz")),
             "search of devices": lambda: devices.list_devices(search="c0299999", limit=51),
             "dashboard": lambda: attention.dashboard(now=now),
             "retention, nothing to remove": lambda: retention.forget_old(now=now),

@@ -78,7 +78,7 @@ async def main() -> None:
                 turn = number % len(NAMES)  # nobody is always first
                 for at, name in enumerate([*NAMES][turn:] + [*NAMES][:turn]):
                     took[name].append(await one(desk, name, number * len(NAMES) + at))
-        pool.hang_up()
+        pool.close_idle()
     sys.stdout.write(
         "| a wrong password for | median | quartiles | beside nobody, in the same round |\n|---|---|---|---|\n"
     )

@@ -45,7 +45,7 @@ async def fill(page: Page, server: LdapServer) -> None:
 
 async def claimed() -> Job:
     """Take the test that was ordered, as a worker does."""
-    job = await jobs.claim((await Job.get(kind=servers.TEST)).id, await database.now())
+    job = await jobs.claim((await Job.get(kind=servers.TEST_JOB)).id, await database.now())
     assert job is not None
     return job
 

@@ -40,7 +40,7 @@ async def test_a_file_outlives_the_workers_that_import_it(house: House, seed: in
     house.start("clock", first=HURRY)
     worker = house.worker(HURRY)
     file, now = io.BytesIO(written()), await database.now()
-    row = await provisioning.take(house.desk, file, "people.csv", now=now, actor="ada")
+    row = await provisioning.upload(house.desk, file, "people.csv", now=now, actor="ada")
 
     async def kill() -> None:
         nonlocal worker

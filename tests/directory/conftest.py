@@ -11,4 +11,4 @@ from otae.directory.ldap import pool
 def lines_hung_up() -> Iterator[None]:
     """Leave no line to a directory open behind a test."""
     yield
-    pool.hang_up()
+    pool.close_idle()

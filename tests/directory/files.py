@@ -14,7 +14,7 @@ async def taken(desk: Desk, text: str | bytes, kind: str = "", **given: Any) -> 
     """Take a file."""
     data = text.encode() if isinstance(text, str) else text
     now = await database.now()
-    return await provisioning.take(desk, io.BytesIO(data), "people.csv", kind=kind, now=now, actor="ada", **given)
+    return await provisioning.upload(desk, io.BytesIO(data), "people.csv", kind=kind, now=now, actor="ada", **given)
 
 
 async def work(desk: Desk, row: PeopleImport, steps: int = 1000) -> PeopleImport:

@@ -113,7 +113,7 @@ async def test_the_second_server_takes_over_and_the_first_is_asked_again(desk: D
     people = await directory(desk, ldap_server, primary_host="127.0.0.9", secondary_host="localhost", timeout=1)
     assert await people.find_person("ben")
     assert await people.check_password(await people.find_person("ben"), PASSWORD)
-    avoided = pool._by_hope(people.where)  # noqa: SLF001 - what a minute would show
+    avoided = pool._by_reachability(people.endpoint)  # noqa: SLF001 - what a minute would show
     assert avoided == ["localhost", "127.0.0.9"]
 
 
@@ -153,7 +153,7 @@ async def test_a_directory_that_hangs_keeps_nobody_else_waiting(
         assert not any(task.done() for task in hanging), "the other one answered before anybody gave up"
         ended = await asyncio.gather(*hanging, return_exceptions=True)
         assert {type(each) for each in ended} == {DirectoryUnavailable}
-        assert asyncio.get_running_loop().time() - began < pool.LONGEST
+        assert asyncio.get_running_loop().time() - began < pool.LONGEST_QUERY
     finally:
         ldap_server.tell(signal.SIGCONT)
     assert await slow.find_person("ben")
@@ -179,11 +179,11 @@ async def test_an_answer_that_drips_is_given_up_and_its_thread_ends(desk: Desk, 
     with in_thread(start, "dripping-directory") as port:
         people = await directory(desk, ldap_server, security="none", port=port, timeout=1)
         assert await why(people) == "no answer in time"
-        gate = next(iter(pool._GATES[asyncio.get_running_loop()].values()))  # noqa: SLF001 - who still waits
+        gate = next(iter(pool._SEMAPHORES[asyncio.get_running_loop()].values()))  # noqa: SLF001 - who still waits
         async with asyncio.timeout(10):
-            for _ in range(pool.AT_ONCE):
+            for _ in range(pool.CONCURRENCY):
                 await gate.acquire()  # nobody holds a place any more
-        for _ in range(pool.AT_ONCE):
+        for _ in range(pool.CONCURRENCY):
             gate.release()
 
 

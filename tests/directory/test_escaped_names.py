@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from otae.directory.ldap.directory import LdapDirectory
-from otae.directory.ldap.names import is_below, same
+from otae.directory.ldap.names import comparable, is_below
 from otae.store.desk import Desk
 from tests.directory.ldap_desk import directory
 from tests.servers.ldap_trees import BASE, entry, person
@@ -57,8 +57,8 @@ async def test_everybody_in_a_group_is_found_however_their_place_is_written(
 
 
 def test_what_is_escaped_parts_no_names() -> None:
-    assert same("CN=a\\, b, DC=x") == same("cn=a\\2C b,dc=x") == same("cn=a\\2c b,dc=X")
-    assert same("cn=a\\, b,dc=x") != same("cn=a,cn=b,dc=x")
+    assert comparable("CN=a\\, b, DC=x") == comparable("cn=a\\2C b,dc=x") == comparable("cn=a\\2c b,dc=X")
+    assert comparable("cn=a\\, b,dc=x") != comparable("cn=a,cn=b,dc=x")
     assert not is_below(f"cn=a\\2C{BASE}", BASE)
     assert not is_below(f"cn=a\\,{BASE.replace(',', chr(92) + ',')},dc=other", BASE)
-    assert same("no name at all") == "no name at all"
+    assert comparable("no name at all") == "no name at all"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from otae.directory import GroupFound, registry
+from otae.directory import DirectoryGroup, registry
 from otae.directory.ldap import pool
 from otae.directory.ldap.directory import LdapDirectory
 from otae.errors import DirectoryUnavailable
@@ -53,7 +53,7 @@ async def people(sqlite_desk: Desk, pair: Pair) -> LdapDirectory:
 
 def time_passes() -> None:
     """Let the minute be over for which a server that was away is asked last."""
-    pool._KEPT.avoided.clear()  # noqa: SLF001 - what a minute would do
+    pool._STATE.avoided.clear()  # noqa: SLF001 - what a minute would do
 
 
 @pytest.mark.parametrize("how", ["killed", "paused"])
@@ -107,7 +107,7 @@ async def test_both_silent_end_in_time(sqlite_desk: Desk, people: LdapDirectory,
     assert await registry.search_people(sqlite_desk, "ben") == [], "everybody else's people are shown meanwhile"
 
 
-async def group(people: LdapDirectory) -> GroupFound:
+async def group(people: LdapDirectory) -> DirectoryGroup:
     found = await people.find_group("round")
     assert found is not None
     return found

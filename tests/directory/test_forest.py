@@ -93,7 +93,7 @@ async def test_who_the_catalog_finds_is_read_and_proven_in_their_own_domain(
     assert dora is not None
     assert erin is not None
     assert (dora.must_change, erin.is_disabled(now)) == (True, True), "no catalog knows that"
-    assert await people.person_of(guid(1).hex()) == ben
+    assert await people.find_by_id(guid(1).hex()) == ben
 
 
 async def test_another_domain_that_is_connected_answers_for_its_own(

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otae.directory.files import formats, spreadsheets
-from otae.directory.files.formats import Line
+from otae.directory.files.formats import ParsedLine
 from otae.text import cleaned_line
 
 USERS = "user01;pwd\\;01;USER;myGroup.users01;myGroup.users02"
 
 
-def read(text: str | bytes, kind: str) -> list[Line]:
+def read(text: str | bytes, kind: str) -> list[ParsedLine]:
     file = io.BytesIO(text.encode() if isinstance(text, str) else text)
-    return list(formats.read(file, spreadsheets.measure(file)[0], kind))
+    return list(formats.parse(file, spreadsheets.detect_encoding(file)[0], kind))
 
 
 def test_a_line_of_users_has_a_password_a_role_and_groups() -> None:
@@ -133,7 +133,7 @@ def test_what_is_no_line_is_told_with_its_number_and_reason(text: str | bytes, k
 def test_a_quotation_mark_that_is_not_closed_is_named() -> None:
     [good, bad] = read("user,mail\nben,ben@x.example\n" + '"cleo,c@x.example\n' + "dora,d@x.example\n" * 100, "csv")
     assert (good.name, good.reason) == ("ben", "")
-    assert (bad.number, bad.reason) == (3, formats.UNCLOSED)
+    assert (bad.number, bad.reason) == (3, formats.UNCLOSED_QUOTE)
 
 
 CELLS = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=20)
@@ -141,27 +141,27 @@ CELLS = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs
 
 @given(st.lists(CELLS.filter(lambda cell: not cell.endswith("\\")), min_size=1, max_size=8))
 def test_cells_come_back_as_they_were_written(cells: list[str]) -> None:
-    assert formats.split(formats.joined(cells)) == cells
+    assert formats.split_cells(formats.join_cells(cells)) == cells
 
 
 @given(CELLS)
-@pytest.mark.parametrize("kept", [spreadsheets.guarded, spreadsheets.kept_as_text])
+@pytest.mark.parametrize("kept", [spreadsheets.escape_formula, spreadsheets.escape_as_text])
 def test_what_is_guarded_comes_back(kept: Callable[[str], str], cell: str) -> None:
     guarded = kept(cell)
     assert not guarded.startswith(spreadsheets.FORMULA)
     if not cell.startswith("'"):
-        assert spreadsheets.unguarded(guarded) == cell
+        assert spreadsheets.unescape(guarded) == cell
 
 
 @pytest.mark.parametrize("cell", ["0042", "3-4", "12e5", "1/2", "mar3", "3. März", "123456789012", "1.50", "12:30"])
 def test_what_a_spreadsheet_would_turn_into_something_else_is_kept_as_text(cell: str) -> None:
-    assert spreadsheets.kept_as_text(cell) == f"'{cell}"
-    assert spreadsheets.unguarded(f'="{cell}"') == cell
+    assert spreadsheets.escape_as_text(cell) == f"'{cell}"
+    assert spreadsheets.unescape(f'="{cell}"') == cell
 
 
 @pytest.mark.parametrize("cell", ["42", "0", "ben", "ben2", "marta", "4711a", "", "2. Stock links"])
 def test_what_it_leaves_alone_is_left_alone(cell: str) -> None:
-    assert spreadsheets.kept_as_text(cell) == cell
+    assert spreadsheets.escape_as_text(cell) == cell
 
 
 TABLE = [
@@ -198,7 +198,7 @@ def table(separator: str, end: str = "\r\n") -> str:
 def test_what_spreadsheets_save_is_read(data: bytes) -> None:
     file = io.BytesIO(data)
     assert spreadsheets.is_text(file)
-    assert formats.detect(file, spreadsheets.measure(file)[0]) == "csv"
+    assert formats.detect(file, spreadsheets.detect_encoding(file)[0]) == "csv"
     lines = read(data, "csv")
     assert [(line.name, line.given["display_name"], line.reason) for line in lines] == [
         ("anna.k", "Anna Käfer", ""),
@@ -228,10 +228,10 @@ def test_a_refused_name_is_shown_as_it_stands_in_the_file(name: str, file: str) 
 @given(st.binary(max_size=300), st.sampled_from(formats.KINDS))
 def test_any_bytes_are_lines_or_refused_ones(data: bytes, kind: str) -> None:
     file = io.BytesIO(data)
-    encoding, _ = spreadsheets.measure(file)
-    numbers = [line.number for line in formats.read(file, encoding, kind)]
+    encoding, _ = spreadsheets.detect_encoding(file)
+    numbers = [line.number for line in formats.parse(file, encoding, kind)]
     assert numbers == sorted(set(numbers))
-    for line in formats.read(file, encoding, kind):
+    for line in formats.parse(file, encoding, kind):
         assert line.name == cleaned_line(line.name)
         assert line.reason or line.name
 
@@ -242,7 +242,7 @@ def test_a_long_file_is_read_a_line_at_a_time() -> None:
     data = "".join(f"user{number};a long password {number};USER;sales.north\n" for number in range(50_000)).encode()
     file = io.BytesIO(data)
     tracemalloc.start()
-    assert sum(1 for _ in formats.read(file, "utf-8-sig", "users")) == 50_000
+    assert sum(1 for _ in formats.parse(file, "utf-8-sig", "users")) == 50_000
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2_000_000

@@ -3,7 +3,7 @@
 import pytest
 
 from otae.directory import groups, local, lookup, reach
-from otae.directory.lookup import Narrowing
+from otae.directory.lookup import PeopleFilter
 from otae.errors import InputRefused
 from otae.store import audit, database
 from otae.store.desk import Desk
@@ -95,7 +95,7 @@ async def test_a_group_holds_the_people_of_its_sub_groups_each_once(desk: Desk) 
     assert (sales.members, sales.own, sales.subgroups) == (2, 1, 2)
     assert [name for name, _ in await groups.subgroups(sales)] == ["sales.north", "sales.north.coast"]
     ann, bob = await Person.get(name="ann"), await Person.get(name="bob")
-    assert await groups.in_itself(sales, [ann, bob]) == {ann.id}
+    assert await groups.direct_members(sales, [ann, bob]) == {ann.id}
 
 
 async def test_a_removed_group_takes_its_sub_groups_along_and_no_other(desk: Desk) -> None:
@@ -131,15 +131,15 @@ async def test_a_large_group_is_paged_in_order_and_counted_to_its_bound(
         await Membership.bulk_create([Membership(group_id=group.id, person_id=each.id) for each in members])
     names = [each.name for each in people[:25]]
     for wide in (1000, 5):
-        monkeypatch.setattr(reach, "WIDE", wide)
+        monkeypatch.setattr(reach, "MANY_MEMBERS", wide)
         first = await groups.members("local", "all", limit=15)
         rest = await groups.members("local", "all", after=(first[-1].name, first[-1].id))
         assert [each.name for each in first + rest] == names
         limited = await reach.reach_of(["local/all"], now=now)
         assert limited.wide is (wide == 5)
-        listed = await lookup.narrowed(Narrowing(group="all"), reach=limited)
+        listed = await lookup.filter_people(PeopleFilter(group="all"), reach=limited)
         assert [each.name for each in listed] == names
-        some = await lookup.narrowed(Narrowing(group="all.some", search="p1"), reach=limited)
+        some = await lookup.filter_people(PeopleFilter(group="all.some", search="p1"), reach=limited)
         assert [each.name for each in some] == names[10:20]
     shown = {row.name: (row.members, row.own) for row in await groups.list_groups()}
     assert shown == {"all": (25, 20), "all.some": (15, 15)}

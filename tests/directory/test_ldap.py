@@ -2,7 +2,7 @@
 
 import pytest
 
-from otae.directory import Found
+from otae.directory import DirectoryPerson
 from otae.directory.ldap.directory import LdapDirectory, ldap_directory
 from otae.directory.ldap.membership import inside_group
 from otae.errors import DirectoryUnavailable, GroupAmbiguous, PersonAmbiguous
@@ -40,7 +40,7 @@ async def people(desk: Desk, crowded_ldap: LdapServer) -> LdapDirectory:
     return await directory(desk, crowded_ldap)
 
 
-async def ben_of(people: LdapDirectory) -> Found:
+async def ben_of(people: LdapDirectory) -> DirectoryPerson:
     found = await people.find_person("ben")
     assert found is not None
     return found
@@ -60,7 +60,7 @@ async def test_a_person_is_found_with_everything_an_invitation_needs(
     assert (ben.domain, ben.name, ben.display_name) == ("corp", "ben", "Ben Example")
     assert (ben.email, ben.phone, ben.disabled, ben.must_change) == ("ben@example.test", "+491512345678", False, False)
     assert len(ben.directory_id) == 36
-    assert await people.person_of(ben.directory_id) == ben
+    assert await people.find_by_id(ben.directory_id) == ben
     assert ben.address == "corp/ben"
 
 
@@ -150,7 +150,7 @@ async def test_a_base_that_is_not_there_is_no_wrong_password(desk: Desk, crowded
 async def test_a_password_is_right_or_wrong(people: LdapDirectory) -> None:
     ben = await ben_of(people)
     assert await people.check_password(ben, PASSWORD)
-    answer = await people.answer_password(ben, "wrong")
+    answer = await people.try_password(ben, "wrong")
     assert (answer.right, answer.reason) == (False, "invalidCredentials")
     assert not await people.check_password(None, PASSWORD)
 
@@ -205,7 +205,7 @@ async def test_active_directory_says_who_is_disabled_expired_or_must_change(
     ben = found["ben"]
     assert ben is not None
     assert (ben.directory_id, ben.name, ben.display_name) == (guid(1).hex(), "ben", "Ben of Corp")
-    assert await people.person_of(guid(1).hex()) == ben
+    assert await people.find_by_id(guid(1).hex()) == ben
     assert [each.name for each in await people.search_people("of corp")] == ["ben", "dora", "erin", "cleo"]
 
 

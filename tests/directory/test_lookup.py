@@ -16,8 +16,8 @@ async def test_people_are_found_by_id_with_their_groups(desk: Desk) -> None:
     now = await database.now()
     ben = await local.add_person(name="ben", groups=["Sales", "Design"], now=now, actor="ada")
     cleo = await local.add_person(name="cleo", now=now, actor="ada")
-    assert await lookup.person_of(ben.id) == ben
-    assert await lookup.person_of(uuid4()) is None
+    assert await lookup.person_with_id(ben.id) == ben
+    assert await lookup.person_with_id(uuid4()) is None
     assert await lookup.groups_of_people([ben, cleo]) == {ben.id: ["Design", "Sales"]}
     assert await lookup.groups_of_people([]) == {}
     assert await lookup.group_names() == ["Design", "Sales"]
@@ -27,4 +27,4 @@ async def test_people_of_rehearsals_are_not_found(desk: Desk) -> None:
     now = await database.now()
     person = await local.add_person(name="rehearsal", now=now, actor="ada")
     await Person.filter(id=person.id).update(rehearsal=True)
-    assert await lookup.person_of(person.id) is None
+    assert await lookup.person_with_id(person.id) is None

@@ -36,4 +36,4 @@ def test_others_are_taken(password: str | None) -> None:
 
 def test_what_is_looked_at_is_bounded() -> None:
     with pytest.raises(InputRefused):
-        password_strength.refuse_obvious("1a" * 128, shortest=8, longest=256, score=4)
+        password_strength.refuse_weak("1a" * 128, shortest=8, longest=256, score=4)

@@ -196,8 +196,8 @@ async def test_a_cancelled_file_writes_nothing_further_and_forgets_its_passwords
 
 async def test_a_file_that_nobody_imports_is_cancelled_after_a_day(desk: Desk) -> None:
     row, now = await checked(desk, BOTH, "users"), await database.now()
-    assert await provisioning.cancel_forgotten(now=now) == 0
-    assert await provisioning.cancel_forgotten(now=now + provisioning.WAITS) == 1
+    assert await provisioning.cancel_expired(now=now) == 0
+    assert await provisioning.cancel_expired(now=now + provisioning.EXPIRES_AFTER) == 1
     assert (await PeopleImport.get(id=row.id)).status == Status.CANCELLED
     assert await PeopleImportLine.filter(password_sealed__not_isnull=True).count() == 0
 

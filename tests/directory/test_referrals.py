@@ -51,7 +51,7 @@ async def people(sqlite_desk: Desk, referring_ldap: LdapServer) -> LdapDirectory
 async def test_references_among_the_results_leave_the_rest_of_them(people: LdapDirectory, stranger: Strangers) -> None:
     ben = await people.find_person("ben")
     assert ben is not None
-    assert await people.person_of(ben.directory_id) == ben
+    assert await people.find_by_id(ben.directory_id) == ben
     assert await people.check_password(ben, PASSWORD)
     assert [each.name for each in await people.search_people("ben")] == ["ben"]
     assert [each.name for each in await people.search_groups("round")] == ["round", "round-2"]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from otae.directory import Found, GroupFound, groups, local, registry
+from otae.directory import DirectoryGroup, DirectoryPerson, groups, local, registry
 from otae.errors import DirectoryUnavailable
 from otae.store import database
 from otae.store.desk import Desk
@@ -15,8 +15,8 @@ from tests.servers.slapd import LdapServer
 
 pytestmark = pytest.mark.anyio
 
-BEN = Found("corp", "id-1", "ben", "Ben Example", "ben@example.test", "+491512345678")
-CLEO = Found("corp", "id-2", "cleo", "Cleo", None, None)
+BEN = DirectoryPerson("corp", "id-1", "ben", "Ben Example", "ben@example.test", "+491512345678")
+CLEO = DirectoryPerson("corp", "id-2", "cleo", "Cleo", None, None)
 
 
 async def named() -> dict[str, str]:
@@ -25,8 +25,8 @@ async def named() -> dict[str, str]:
 
 async def test_somebody_is_kept_once_and_brought_up_to_date(desk: Desk) -> None:
     now = await database.now()
-    first = await registry.keep(BEN, now)
-    again = await registry.keep(replace(BEN, name="benjamin", email=None, dn="elsewhere"), now)
+    first = await registry.save_person(BEN, now)
+    again = await registry.save_person(replace(BEN, name="benjamin", email=None, dn="elsewhere"), now)
     assert again.id == first.id
     stored = await Person.get(domain="corp")
     assert (stored.name, stored.email, stored.phone) == ("benjamin", None, "+491512345678")
@@ -34,39 +34,39 @@ async def test_somebody_is_kept_once_and_brought_up_to_date(desk: Desk) -> None:
 
 async def test_names_that_changed_hands_make_no_twins(desk: Desk) -> None:
     now = await database.now()
-    ben, cleo = await registry.keep_all([BEN, CLEO], now)
-    swapped = await registry.keep_all([replace(BEN, name="cleo"), replace(CLEO, name="ben")], now)
+    ben, cleo = await registry.save_people([BEN, CLEO], now)
+    swapped = await registry.save_people([replace(BEN, name="cleo"), replace(CLEO, name="ben")], now)
     assert [row.id for row in swapped] == [ben.id, cleo.id]
     assert await named() == {"id-1": "cleo", "id-2": "ben"}
 
 
 async def test_a_name_that_went_to_somebody_new_is_taken_from_who_had_it(desk: Desk) -> None:
     now = await database.now()
-    old = await registry.keep(BEN, now)
-    new = await registry.keep(replace(BEN, directory_id="id-9"), now)
+    old = await registry.save_person(BEN, now)
+    new = await registry.save_person(replace(BEN, directory_id="id-9"), now)
     names = await named()
     assert (new.id != old.id, names["id-9"]) == (True, "ben")
     assert names["id-1"].startswith("ben~")
-    back = await registry.keep(replace(BEN, name="ben.old"), now)
+    back = await registry.save_person(replace(BEN, name="ben.old"), now)
     assert (back.id, back.name) == (old.id, "ben.old")
 
 
 async def test_of_two_with_one_name_one_is_kept(desk: Desk) -> None:
-    rows = await registry.keep_all([BEN, replace(BEN, directory_id="id-9")], await database.now())
+    rows = await registry.save_people([BEN, replace(BEN, directory_id="id-9")], await database.now())
     assert [row.name for row in rows] == ["ben"]
-    assert await registry.keep_all([], await database.now()) == []
+    assert await registry.save_people([], await database.now()) == []
 
 
 async def test_the_directory_disables_and_enables_what_it_disabled_alone(desk: Desk) -> None:
     now = await database.now()
-    assert (await registry.keep(replace(BEN, disabled=True), now)).disabled
-    assert not (await registry.keep(BEN, now)).disabled
-    assert (await registry.keep(replace(BEN, expires_at=datetime(2020, 1, 1, tzinfo=UTC)), now)).disabled
-    assert not (await registry.keep(BEN, now)).disabled
+    assert (await registry.save_person(replace(BEN, disabled=True), now)).disabled
+    assert not (await registry.save_person(BEN, now)).disabled
+    assert (await registry.save_person(replace(BEN, expires_at=datetime(2020, 1, 1, tzinfo=UTC)), now)).disabled
+    assert not (await registry.save_person(BEN, now)).disabled
     await Person.filter(domain="corp").update(disabled=True)
-    assert (await registry.keep(BEN, now)).disabled, "an administrator's decision"
-    assert (await registry.keep(replace(BEN, disabled=True), now)).disabled
-    assert (await registry.keep(BEN, now)).disabled, "still the administrator's"
+    assert (await registry.save_person(BEN, now)).disabled, "an administrator's decision"
+    assert (await registry.save_person(replace(BEN, disabled=True), now)).disabled
+    assert (await registry.save_person(BEN, now)).disabled, "still the administrator's"
 
 
 async def test_local_people_are_a_directory_too(desk: Desk) -> None:
@@ -75,14 +75,14 @@ async def test_local_people_are_a_directory_too(desk: Desk) -> None:
     ours = await registry.directory_of(desk, "LOCAL")
     found = await ours.find_person("Ben")
     assert found is not None
-    assert (found.address, await ours.person_of(str(ben.id))) == ("ben", found)
-    assert await ours.person_of("no id") is None
+    assert (found.address, await ours.find_by_id(str(ben.id))) == ("ben", found)
+    assert await ours.find_by_id("no id") is None
     assert await ours.check_password(found, "correct horse battery")
-    assert not (await ours.answer_password(None, "correct horse battery")).right
+    assert not (await ours.try_password(None, "correct horse battery")).right
     group = await ours.find_group("sales")
     assert group is not None
     assert (await ours.members(group)).people == [found]
-    assert (await registry.keep(found, now)).id == ben.id
+    assert (await registry.save_person(found, now)).id == ben.id
     assert await registry.search_groups(desk, "sal") == [group]
 
 
@@ -107,7 +107,7 @@ async def test_everywhere_is_searched_as_one(sqlite_desk: Desk, crowded_ldap: Ld
         "corp/round",
         "corp/round-2",
     ]
-    assert await registry.find_group(desk, "CORP\\posix") == GroupFound(
+    assert await registry.find_group(desk, "CORP\\posix") == DirectoryGroup(
         "corp", "posix", "cn=posix,ou=groups,dc=example,dc=test"
     )
     assert await registry.find_group(desk, "nowhere/posix") is None

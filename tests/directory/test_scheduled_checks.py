@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from otae.directory import scheduled_checks
-from otae.directory.reach import BELIEVED, Reach, reach_of
+from otae.directory.reach import STALE_AFTER, Reach, reach_of
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, Group, Membership, Person
@@ -40,17 +40,17 @@ async def test_whether_each_answers_is_noted_and_none_waits_for_another(
 ) -> None:
     await add(desk, entry_for(ldap_server))
     await add(desk, active_entry(ldap_server, port=1, timeout=1))
-    await scheduled_checks.look(desk, now=now)
+    await scheduled_checks.check_directories(desk, now=now)
     corp, ad = [await DirectoryServer.get(domain=domain) for domain in ("corp", "ad")]
     assert (corp.answered_at, corp.trouble) == (now, "")
     assert (ad.answered_at, ad.trouble) == (None, "connect: the connection was refused")
     ldap_server.kill()
     later = now + timedelta(minutes=5)
-    await scheduled_checks.look(desk, now=later)
+    await scheduled_checks.check_directories(desk, now=later)
     await corp.refresh_from_db()
     assert (corp.answered_at, bool(corp.trouble)) == (now, True)
     ldap_server.start()
-    await scheduled_checks.look(desk, now=later)
+    await scheduled_checks.check_directories(desk, now=later)
     await corp.refresh_from_db()
     assert (corp.answered_at, corp.trouble) == (later, "")
 
@@ -64,7 +64,7 @@ async def test_who_is_in_a_group_and_the_groups_in_it_is_within_reach_until_they
     assert await reached("corp/round", now=now) == ["ben", "cleo"]
     assert await reached("corp/rou", "corp/round-2", "local/round", now=now) == []
     ben = await Person.get(domain="corp", name="ben")
-    assert await (await reach_of(["corp/round"], now=now)).holds(ben.id)
+    assert await (await reach_of(["corp/round"], now=now)).includes(ben.id)
     for group in ("round", "round-2"):
         ldap_server.change(f"dn: cn={group},{GROUPS}\nchangetype: modify\ndelete: member\nmember: uid=ben,{PEOPLE}\n")
     await scheduled_checks.read_members(desk, ["corp/round"], now=now)
@@ -81,11 +81,11 @@ async def test_a_directory_that_is_away_is_believed_for_an_hour_and_no_longer(
     await add(desk, entry_for(ldap_server, timeout=1))
     await scheduled_checks.read_members(desk, ["corp/round"], now=now)
     ldap_server.kill()
-    almost, over = now + BELIEVED - timedelta(seconds=1), now + BELIEVED
+    almost, over = now + STALE_AFTER - timedelta(seconds=1), now + STALE_AFTER
     await scheduled_checks.read_members(desk, ["corp/round"], now=almost)
     assert await reached("corp/round", now=almost) == ["ben", "cleo"]
     assert await reached("corp/round", now=over) == []
-    assert not (await reach_of(["corp/round"], now=over)).has_group("corp", "round")
+    assert not (await reach_of(["corp/round"], now=over)).includes_group("corp", "round")
     ldap_server.start()
     await scheduled_checks.read_members(desk, ["corp/round"], now=over)
     assert await reached("corp/round", now=over) == ["ben", "cleo"]

@@ -76,7 +76,7 @@ async def test_a_directory_is_kept_with_its_password_sealed(desk: Desk) -> None:
     ],
 )  # fmt: skip
 def test_each_field_that_cannot_be_taken_is_named(field: str, value: object) -> None:
-    values = server_fields.tidied(vars(entry(**{field: value})))
+    values = server_fields.normalized(vars(entry(**{field: value})))
     if field == "password" and not value:
         return
     assert field in server_fields.wrong_fields(values)
@@ -225,7 +225,7 @@ async def test_a_second_server_and_a_global_catalog_are_tested_too(desk: Desk, c
 async def test_thirty_tests_an_hour_are_enough(desk: Desk) -> None:
     row = await add(desk, entry())
     now = await database.now()
-    for _ in range(servers.TESTS):
+    for _ in range(servers.TESTS_PER_HOUR):
         await servers.enqueue_test(desk, row, now=now, actor="ada")
     with pytest.raises(SlowDown):
         await servers.enqueue_test(desk, row, now=now, actor="ada")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from otae.accounts import browsers
-from otae.directory import Found, local, rechecks, registry
+from otae.directory import DirectoryPerson, local, rechecks, registry
 from otae.enrollment import ota, profiles
 from otae.errors import PersonDisabled, Refusal
 from otae.mdm import renewal
@@ -37,7 +37,7 @@ from tests.servers.slapd import LdapServer
 
 pytestmark = pytest.mark.anyio
 
-CORP_BEN = Found("corp", "entry-1", "ben", "Ben Okafor", "ben@corp.test")
+CORP_BEN = DirectoryPerson("corp", "entry-1", "ben", "Ben Okafor", "ben@corp.test")
 
 
 async def let_in(ben: Person, *, really: bool = True) -> None:
@@ -113,7 +113,7 @@ async def delete(desk: Desk, ben: Person, now: datetime) -> None:
 async def disable_in_directory(desk: Desk, ben: Person, now: datetime) -> None:
     del desk
     await Person.filter(id=ben.id).update(domain="corp", directory_id=CORP_BEN.directory_id)
-    await registry.keep(replace(CORP_BEN, disabled=True), now)
+    await registry.save_person(replace(CORP_BEN, disabled=True), now)
 
 
 @pytest.mark.parametrize("how", [disable, disable_by_file, delete, disable_in_directory])
@@ -172,7 +172,7 @@ async def corps(sqlite_desk: Desk, ldap_server: LdapServer, tmp_path: Path) -> D
 async def of_corp(desk: Desk, now: datetime, domain: str = "CORP") -> EnrollmentSession:
     found = await registry.find(desk, f"{domain}\\ben")
     assert found is not None
-    await registry.keep(found, now)
+    await registry.save_person(found, now)
     return await lab.signed_in(desk, now)
 
 
@@ -195,10 +195,10 @@ async def test_the_clock_ends_the_sessions_of_whom_a_directory_no_longer_has(
 ) -> None:
     now = await database.now()
     session = await of_corp(corps, now)
-    await rechecks.look_again(corps, now=now)
+    await rechecks.recheck_open_sign_ins(corps, now=now)
     assert (await state(session))[0] == "opened"
     ldap_server.change(f"dn: uid=ben,{PEOPLE}\nchangetype: delete\n")
-    await rechecks.look_again(corps, now=now)
+    await rechecks.recheck_open_sign_ins(corps, now=now)
     assert (await state(session))[0] == "expired"
     assert (await Event.filter(kind="session.expired").get()).detail == rechecks.GONE
 

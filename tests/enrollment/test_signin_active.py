@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from otae.accounts import administrators, assignments
-from otae.accounts.roles import By
+from otae.accounts.roles import Grantor
 from otae.directory.ldap.directory import ldap_directory
 from otae.enrollment.signin import BUDGET, MADE_UP, Entry, sign_in
 from otae.errors import DirectoryUnavailable, SigninFailed, SlowDown
@@ -77,9 +77,9 @@ async def test_each_reason_is_told_in_words(desk: Desk, corp: DirectoryServer) -
     for name, (_, words) in REFUSED.items():
         found = await people.find_person(name)
         assert found is not None
-        answer = await people.answer_password(found, PASSWORD)
+        answer = await people.try_password(found, PASSWORD)
         assert (answer.right, answer.reason) == (False, words)
-        assert (await people.answer_password(found, "wrong")).reason == "wrong password"
+        assert (await people.try_password(found, "wrong")).reason == "wrong password"
     assert await people.check_password(await people.find_person("ben"), PASSWORD)
 
 
@@ -128,7 +128,7 @@ async def test_a_refused_account_is_left_alone_like_any_other(desk: Desk, corp: 
 
 async def test_an_administrator_is_refused_alike(desk: Desk, corp: DirectoryServer) -> None:
     now = await database.now()
-    await assignments.assign(desk, "ad/sales", "SUPPORT", by=By("ada"), now=now)
+    await assignments.assign(desk, "ad/sales", "SUPPORT", by=Grantor("ada"), now=now)
     said = set()
     for name in (*REFUSED, "nobody"):
         with pytest.raises(SigninFailed) as caught:

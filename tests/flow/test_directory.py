@@ -21,7 +21,7 @@ async def corp(house: House, crowded_ldap: LdapServer) -> AsyncIterator[House]:
     """Give the installation a directory of 12 000 people, over StartTLS."""
     await add(house.desk, entry_for(crowded_ldap))
     yield house
-    pool.hang_up()
+    pool.close_idle()
 
 
 @pytest.mark.parametrize(

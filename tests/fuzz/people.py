@@ -5,10 +5,10 @@ import json
 
 from otae.directory import person_fields
 from otae.directory.files import formats, spreadsheets
-from otae.directory.person_fields import House
+from otae.directory.person_fields import FieldContext
 from otae.text import cleaned_line
 
-HOUSE = House(frozenset(person_fields.ROLES), "DE")
+HOUSE = FieldContext(frozenset(person_fields.ROLES), "DE")
 #: What a line may say, by name.
 SAID = {"display_name", "email", "phone", "language", "role", "groups", "properties", "disabled"}
 
@@ -18,27 +18,29 @@ def read_people(data: bytes) -> None:
     file = io.BytesIO(data)
     if not spreadsheets.is_text(file):
         return
-    encoding, most = spreadsheets.measure(file)
+    encoding, most = spreadsheets.detect_encoding(file)
     kind = formats.detect(file, encoding)
-    assert kind in {None, formats.CSV, formats.PROPERTIES, formats.NO_PASSWORDS}, "a guess never takes passwords"
-    for each in formats.IMPORTED:
+    assert kind in {None, formats.CSV, formats.PROPERTIES, formats.USERS_WITHOUT_PASSWORDS}, (
+        "a guess never takes passwords"
+    )
+    for each in formats.IMPORT_KINDS:
         last = 0
-        for line in formats.read(file, encoding, each):
+        for line in formats.parse(file, encoding, each):
             assert last < line.number <= most + 1
             last = line.number
             check(line)
             assert not line.password or each in {formats.CSV, formats.USERS}
 
 
-def check(line: formats.Line) -> None:
+def check(line: formats.ParsedLine) -> None:
     """Hold what is promised of a line."""
     assert line.name == cleaned_line(line.name)
     assert len(line.name) <= 100
     assert set(line.given) <= {*SAID, formats.LEFT_OUT}
-    assert bool(line.reason) or person_fields.has_shape(line.name)
+    assert bool(line.reason) or person_fields.is_user_name(line.name)
     assert not (line.reason and line.given)
     json.dumps(line.given).encode()
-    columns, wrong = person_fields.columns(formats.facts_of(line.given), HOUSE, line.name)
+    columns, wrong = person_fields.columns(formats.fields_of(line.given), HOUSE, line.name)
     assert set(columns) | set(wrong) <= SAID
     line.password.encode()
 

@@ -3,7 +3,7 @@
 import re
 
 from otae import errors
-from otae.accounts.permissions import LEAVES
+from otae.accounts.permissions import PERMISSIONS
 from otae.accounts.roles import BUILT_IN
 from otae.settings import Settings
 from otae.store.properties import PROPERTIES
@@ -48,12 +48,13 @@ def test_every_server_property_is_documented_and_nothing_else() -> None:
 
 def test_every_permission_is_documented_with_the_roles_that_have_it() -> None:
     rows = table("Administrators and roles")
-    assert list(rows) == list(LEAVES)
-    for leaf in LEAVES.values():
+    assert list(rows) == list(PERMISSIONS)
+    for permission in PERMISSIONS.values():
         has = [
-            "yes" if leaf.name in BUILT_IN[role].leaves else "–" for role in ("ADMIN", "SUPPORT", "DEVICE_PROVISIONING")
+            "yes" if permission.name in BUILT_IN[role].permissions else "–"
+            for role in ("ADMIN", "SUPPORT", "DEVICE_PROVISIONING")
         ]
-        assert rows[leaf.name] == [leaf.words, *has, "yes" if leaf.bounded else "–"], leaf.name
+        assert rows[permission.name] == [permission.words, *has, "yes" if permission.bounded else "–"], permission.name
 
 
 def test_every_refusal_has_a_code_of_its_own_that_is_documented() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from otae.directory.ldap import pool, servers
-from otae.directory.ldap.connection import Line
+from otae.directory.ldap.connection import Connection
 from otae.invitations import csv_source, group_worker
 from otae.invitations.csv_source import Columns
 from otae.invitations.groups import GroupOrder, Status
@@ -103,7 +103,7 @@ async def test_hundreds_of_lines_take_a_few_searches_on_one_line(
     desk: Desk, crowded_ldap: LdapServer, count_calls: Watch
 ) -> None:
     await add(desk, entry_for(crowded_ldap))
-    searches, binds = count_calls(Line, "search"), count_calls(Line, "bind")
+    searches, binds = count_calls(Connection, "search"), count_calls(Connection, "bind")
     data = "user\n" + "".join(f"corp\\u{number:05}\n" for number in range(1, 701))
     row = await work(desk, await taken(desk, data))
     assert (row.status, row.found) == (Status.READY, 700)
@@ -123,7 +123,7 @@ async def test_a_directory_that_is_away_loses_nothing_and_is_asked_again(desk: D
     corp = await servers.find_directory("corp")
     assert corp is not None
     await DirectoryServer.filter(id=corp.id).update(port=crowded_ldap.port)
-    pool.hang_up()
+    pool.close_idle()
     await group_worker.step(desk, row.id, now=now + leases.LEASE + timedelta(seconds=1))
     await row.refresh_from_db()
     assert (row.status, row.found) == (Status.READY, 1)

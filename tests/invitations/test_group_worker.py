@@ -138,7 +138,7 @@ async def test_two_thousand_people_pass_through_in_pages_and_waves(desk: Desk, m
         await real(rows)
 
     people = await crowd(2000)
-    secret = local.secret("correct horse battery")
+    secret = local.password_bytes("correct horse battery")
     await Person.all().update(password_hash=await passwords.hash_secret(secret))
     monkeypatch.setattr(Invitation, "bulk_create", watched)
     monkeypatch.setattr(group_worker, "UNSENT", 10_000)

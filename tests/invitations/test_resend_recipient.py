@@ -46,7 +46,7 @@ async def invited(desk: Desk, server: LdapServer, now: datetime, user: str = "co
 
 async def moved_out() -> None:
     """Let the directory answer nobody any more."""
-    pool.hang_up()
+    pool.close_idle()
     await DirectoryServer.all().update(port=1)
 
 

@@ -132,9 +132,9 @@ async def test_all_invitations_are_exported_newest_first(desk: Desk) -> None:
 
 @pytest.mark.parametrize("cell", ["=1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "\0x"])
 def test_a_cell_that_would_be_calculated_is_text(cell: str) -> None:
-    assert spreadsheets.guarded(cell) == f"'{cell}"
+    assert spreadsheets.escape_formula(cell) == f"'{cell}"
 
 
 @pytest.mark.parametrize("cell", ["", "ben", "1-2", "a=b", "ben@example.test", "'=1"])
 def test_other_cells_stay_as_they_are(cell: str) -> None:
-    assert spreadsheets.guarded(cell) == cell
+    assert spreadsheets.escape_formula(cell) == cell

@@ -21,7 +21,7 @@ from otae.delivery.queue import outbox
 from otae.directory import groups, lookup, reach
 from otae.directory.files import export
 from otae.directory.local import list_people, search_people
-from otae.directory.lookup import Narrowing
+from otae.directory.lookup import PeopleFilter
 from otae.directory.reach import Reach
 from otae.invitations import lifecycle, listing, results
 from otae.invitations.listing import Narrowed
@@ -82,8 +82,8 @@ def asks(few: Reach, now: Any) -> dict[str, Ask]:  # noqa: ANN401 - the database
         wanted, last = Narrowed(**narrowed), str(after) if after else None
         return lambda: listing.list_invitations(status, last, limit=51, narrowed=wanted, reach=within)
 
-    def people(after: str = "", within: Reach = everybody, **narrowed: Any) -> Ask:  # noqa: ANN401 - as Narrowing has them
-        return lambda: lookup.narrowed(Narrowing(**narrowed), after=after, reach=within)
+    def people(after: str = "", within: Reach = everybody, **narrowed: Any) -> Ask:  # noqa: ANN401 - as PeopleFilter has them
+        return lambda: lookup.filter_people(PeopleFilter(**narrowed), after=after, reach=within)
 
     stuck = {"stuck_since": now - timedelta(minutes=15)}
     return {
@@ -130,21 +130,21 @@ def asks_of_many(asked: Asked) -> dict[str, Ask]:
     """Return what is asked of a group, a role and an order that hold everybody."""
     wide, now = asked.wide, asked.now
 
-    def people(after: str = "", **narrowed: Any) -> Ask:  # noqa: ANN401 - as Narrowing has them
-        return lambda: lookup.narrowed(Narrowing(**narrowed), after=after, reach=wide)
+    def people(after: str = "", **narrowed: Any) -> Ask:  # noqa: ANN401 - as PeopleFilter has them
+        return lambda: lookup.filter_people(PeopleFilter(**narrowed), after=after, reach=wide)
 
     return {
         "groups with their members": groups.list_groups,
         "a huge group": lambda: groups.find_group("everybody"),
         "members of a huge group": lambda: groups.members("local", "everybody"),
         "members of a huge group, deep": lambda: groups.members("local", "everybody", after=("person9", None)),
-        "people of a huge group": lambda: lookup.narrowed(Narrowing(group="everybody")),
-        "people of a small group": lambda: lookup.narrowed(Narrowing(group="few")),
+        "people of a huge group": lambda: lookup.filter_people(PeopleFilter(group="everybody")),
+        "people of a small group": lambda: lookup.filter_people(PeopleFilter(group="few")),
         "people of a wide role": people(),
         "people of a wide role, deep": people("person9"),
         "people of a wide role, by a name": people(search="lukasz"),
         "people of a wide role, by what many hold": people(search="person"),
-        "disabled people": lambda: lookup.narrowed(Narrowing(disabled=True)),
+        "disabled people": lambda: lookup.filter_people(PeopleFilter(disabled=True)),
         "invitations of a wide role": lambda: listing.list_invitations(limit=51, reach=wide),
         "invitations of a huge group": lambda: listing.list_invitations(
             limit=51, narrowed=Narrowed(group=asked.group.id)

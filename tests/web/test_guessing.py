@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import httpx2
 import pytest
 
-from otae.accounts.throttle import Names
+from otae.accounts.throttle import AccountKeys
 from otae.invitations.mode_values import Values, set_values
 from otae.invitations.modes import known_mode
 from otae.settings import Settings
@@ -162,9 +162,9 @@ async def test_made_up_names_leave_counters_that_end_and_no_event(site: Site, be
     for name in ("made-up", "ben"):
         for _ in range(3):
             await enter(site.client, LOGIN, name)
-    names, seen = await Names.of(site.desk), []
+    keys, seen = await AccountKeys.of(site.desk), []
     for name in ("made-up", "ben"):
-        rows = await Counter.filter(key__startswith=f"password:{names.name('bare', name)}:")
+        rows = await Counter.filter(key__startswith=f"password:{keys.key('bare', name)}:")
         seen.append(
             sorted((row.key.rpartition(":")[2], row.failures, row.blocked_until is None, row.network) for row in rows)
         )

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from otae.accounts import assignments
-from otae.accounts.roles import By
+from otae.accounts.roles import Grantor
 from otae.store.models import DirectoryServer, Person
 from otae.web.paths import LOGIN
 from tests.directory.ldap_desk import active_entry, add, entry_for
@@ -58,7 +58,7 @@ def spelled_ldap() -> Iterator[LdapServer]:
 async def corp(site: Site, spelled_ldap: LdapServer, now: datetime) -> LdapServer:
     """Connect that directory; its helpers are administrators."""
     await add(site.desk, entry_for(spelled_ldap))
-    await assignments.assign(site.desk, "corp/helpers", "SUPPORT", by=By("ada"), now=now)
+    await assignments.assign(site.desk, "corp/helpers", "SUPPORT", by=Grantor("ada"), now=now)
     return spelled_ldap
 
 
@@ -112,7 +112,7 @@ async def test_whom_a_directory_takes_a_name_for_is_refused_when_it_is_no_name_o
     site: Site, spelled_ldap: LdapServer, now: datetime, door: str
 ) -> None:
     row = await add(site.desk, active_entry(spelled_ldap))
-    await assignments.assign(site.desk, "ad/sales", "SUPPORT", by=By("ada"), now=now)
+    await assignments.assign(site.desk, "ad/sales", "SUPPORT", by=Grantor("ada"), now=now)
     before = spelled_ldap.binds()
     assert await enter(site.client, door, "ad\\anna-bel", LDAP_PASSWORD) == 422
     assert await enter(site.client, door, "ad\\anna bel", LDAP_PASSWORD) == 422

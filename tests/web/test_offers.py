@@ -8,7 +8,7 @@ import pytest
 from starlette.routing import Match, Route
 from tortoise.models import Model
 
-from otae.accounts.permissions import LEAVES
+from otae.accounts.permissions import PERMISSIONS
 from otae.accounts.roles import BUILT_IN, Powers
 from otae.store.models import (
     Administrator,
@@ -84,15 +84,19 @@ def opener(href: str, method: str) -> tuple[str, bool]:
 
 async def own_roles(site: Site) -> dict[str, frozenset[str]]:
     """Return roles to walk with: the built-in ones, and for each noun one that only sees."""
-    seeing = sorted({leaf for leaf in BUILT_IN["ADMIN"].leaves if leaf.endswith(".see")})
+    seeing = sorted({permission for permission in BUILT_IN["ADMIN"].permissions if permission.endswith(".see")})
     now = (await Administrator.get(name="ada")).created_at
-    for leaf in seeing:
-        await Role(name=f"only {leaf}", permissions=[leaf], created_at=now).save(force_create=True)
+    for permission in seeing:
+        await Role(name=f"only {permission}", permissions=[permission], created_at=now).save(force_create=True)
     await Role(name="sees all", permissions=seeing, created_at=now).save(force_create=True)
-    bounded = frozenset(leaf.name for leaf in LEAVES.values() if leaf.bounded)
+    bounded = frozenset(permission.name for permission in PERMISSIONS.values() if permission.bounded)
     await Role(name="limited", permissions=sorted(bounded), groups=["local/sales"], created_at=now).save()
-    found = {role.name: role.leaves for role in BUILT_IN.values() if role.leaves} | {"limited": bounded}
-    return found | {f"only {leaf}": frozenset({leaf}) for leaf in seeing} | {"sees all": frozenset(seeing)}
+    found = {role.name: role.permissions for role in BUILT_IN.values() if role.permissions} | {"limited": bounded}
+    return (
+        found
+        | {f"only {permission}": frozenset({permission}) for permission in seeing}
+        | {"sees all": frozenset(seeing)}
+    )
 
 
 async def test_no_link_and_no_button_leads_where_the_role_is_refused(site: Site) -> None:
@@ -100,8 +104,8 @@ async def test_no_link_and_no_button_leads_where_the_role_is_refused(site: Site)
     await site.client.post("/admin/sign-in", data={"name": "ada", "password": "four quiet words here"})
     ways = [(route, await address(route)) for route in ROUTES]
     wrong: set[tuple[str, str, str]] = set()
-    for role, leaves in (await own_roles(site)).items():
-        powers, limited, seen = Powers(role, leaves), role == "limited", 0
+    for role, permissions in (await own_roles(site)).items():
+        powers, limited, seen = Powers(role, permissions), role == "limited", 0
         await Administrator.filter(name="ada").update(role=role)
         for route, where in ways:
             if not powers.may(route.needed["GET"]) or (limited and not route.within):

@@ -7,9 +7,9 @@ import pytest
 from starlette.routing import Route
 
 from otae.accounts import administrators
-from otae.accounts.own_roles import Draft, add_role
-from otae.accounts.permissions import ENTER, LEAVES, NOUNS
-from otae.accounts.roles import BUILT_IN, By
+from otae.accounts.own_roles import RoleDraft, add_role
+from otae.accounts.permissions import ENTER, NOUNS, PERMISSIONS
+from otae.accounts.roles import BUILT_IN, Grantor
 from otae.directory import groups
 from otae.errors import CannotStart
 from otae.store import database
@@ -24,12 +24,12 @@ pytestmark = pytest.mark.anyio
 
 ID = "8a1d5d52-7b5e-4f0e-9d1c-3b7f0c2a9e11"
 PASSWORD = "four quiet words here"
-BY = By("command line")
+BY = Grantor("command line")
 ROUTES = [route for route in routes.routes() if isinstance(route, ConsoleRoute)]
 WAYS = [(route, method) for route in ROUTES for method in route.needed]
 #: An own role with one leaf, and one that is limited to a group.
 ONE_LEAF = frozenset({"device.see"})
-BOUNDED = frozenset(leaf.name for leaf in LEAVES.values() if leaf.bounded)
+BOUNDED = frozenset(permission.name for permission in PERMISSIONS.values() if permission.bounded)
 
 
 def address(route: Route) -> str:
@@ -39,7 +39,7 @@ def address(route: Route) -> str:
 def test_every_console_page_names_a_permission_that_exists() -> None:
     assert len(WAYS) > 100
     for route, method in WAYS:
-        assert route.needed[method] in {ENTER, *LEAVES}, route.path
+        assert route.needed[method] in {ENTER, *PERMISSIONS}, route.path
     others = {each.path for each in routes.routes() if isinstance(each, Route) and not isinstance(each, ConsoleRoute)}
     open_to_all = {"/admin/setup", "/admin/sign-in", "/admin/sign-out"}
     assert {path for path in others if path.startswith("/admin")} == open_to_all
@@ -58,15 +58,15 @@ def test_a_page_without_one_keeps_the_server_from_starting() -> None:
 def test_every_leaf_opens_something_and_stands_under_a_heading() -> None:
     opened = {permission for route, method in WAYS for permission in [route.needed[method]]}
     checked = set(re.findall(r'may\("([a-z.-]+)"\)', "".join(path.read_text() for path in TEMPLATES.rglob("*.html"))))
-    assert checked <= {ENTER, *LEAVES}, "a button that asks for a permission nobody has is never drawn"
-    assert set(LEAVES) <= opened, "a permission that opens nothing"
-    assert {leaf.noun for leaf in LEAVES.values()} == set(NOUNS)
+    assert checked <= {ENTER, *PERMISSIONS}, "a button that asks for a permission nobody has is never drawn"
+    assert set(PERMISSIONS) <= opened, "a permission that opens nothing"
+    assert {permission.noun for permission in PERMISSIONS.values()} == set(NOUNS)
 
 
 def test_only_what_is_about_people_is_open_to_a_limited_role() -> None:
     for route, method in WAYS:
         needed = route.needed[method]
-        if route.within and needed != ENTER and not LEAVES[needed].bounded:
+        if route.within and needed != ENTER and not PERMISSIONS[needed].bounded:
             assert method != "GET", f"{route.path} says it keeps to a reach that nobody with {needed} has"
 
 
@@ -88,18 +88,20 @@ async def roles_of_the_test(site: Site) -> dict[str, tuple[frozenset[str], bool]
     """Return every role to walk with: what it allows, and whether it is limited."""
     now = await database.now()
     await groups.add_group("sales", now=now, actor="ada")
-    await add_role(site.desk, "one leaf", Draft(leaves=ONE_LEAF), by=BY, now=now)
-    await add_role(site.desk, "limited", Draft(leaves=BOUNDED, groups=("sales",)), by=BY, now=now)
-    built_in = {role.name: (role.leaves, False) for role in BUILT_IN.values()}
+    await add_role(site.desk, "one leaf", RoleDraft(permissions=ONE_LEAF), by=BY, now=now)
+    await add_role(site.desk, "limited", RoleDraft(permissions=BOUNDED, groups=("sales",)), by=BY, now=now)
+    built_in = {role.name: (role.permissions, False) for role in BUILT_IN.values()}
     return built_in | {"one leaf": (ONE_LEAF, False), "limited": (BOUNDED, True), "gone": (frozenset(), False)}
 
 
 async def test_every_role_reaches_exactly_the_pages_it_names(site: Site) -> None:
-    for role, (leaves, limited) in (await roles_of_the_test(site)).items():
+    for role, (permissions, limited) in (await roles_of_the_test(site)).items():
         found = await answers(site, role)
         for route, method in WAYS:
             needed = route.needed[method]
-            allowed = (bool(leaves) if needed == ENTER else needed in leaves) and (route.within or not limited)
+            allowed = (bool(permissions) if needed == ENTER else needed in permissions) and (
+                route.within or not limited
+            )
             status = found[route.path, method]
             assert status < 500, (role, route.path, method)
             assert (status == 403) == (not allowed), (role, route.path, method, status)

@@ -8,9 +8,9 @@ import httpx2
 import pytest
 
 from otae.accounts import administrators
-from otae.accounts.own_roles import Draft, add_role
-from otae.accounts.permissions import LEAVES
-from otae.accounts.roles import By
+from otae.accounts.own_roles import RoleDraft, add_role
+from otae.accounts.permissions import PERMISSIONS
+from otae.accounts.roles import Grantor
 from otae.directory import local
 from otae.invitations import groups as group_invitations
 from otae.invitations import lifecycle
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.anyio
 BEN, CLEO = "00008110-00000000BEEF", "00008110-00000000C1E0"
 UDIDS = {"ben": BEN, "cleo": CLEO}
 PASSWORD = "four quiet words here"
-BOUNDED = frozenset(leaf.name for leaf in LEAVES.values() if leaf.bounded)
+BOUNDED = frozenset(permission.name for permission in PERMISSIONS.values() if permission.bounded)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ async def limited(site: Site) -> httpx2.AsyncClient:
         await group_invitations.order(
             desk, GroupOrder(group_name, InvitationTerms(mode="username_pin")), now=now, actor="ada"
         )
-    await add_role(desk, "sales desk", Draft(leaves=BOUNDED, groups=("sales",)), by=By("ada"), now=now)
+    await add_role(desk, "sales desk", RoleDraft(permissions=BOUNDED, groups=("sales",)), by=Grantor("ada"), now=now)
     given = {"name": "sara", "password": PASSWORD, "role": "sales desk"}
     await administrators.create_administrator(**given, now=now, actor="ada")
     answer = await site.client.post("/admin/sign-in", data={"name": "sara", "password": PASSWORD})

@@ -8,12 +8,12 @@ import httpx2
 import pytest
 
 from otae.accounts import administrators, own_roles, role_groups
-from otae.accounts.own_roles import Draft
-from otae.accounts.permissions import LEAVES
-from otae.accounts.roles import By
+from otae.accounts.own_roles import RoleDraft
+from otae.accounts.permissions import PERMISSIONS
+from otae.accounts.roles import Grantor
 from otae.directory import registry, scheduled_checks
 from otae.directory.ldap import pool
-from otae.directory.reach import BELIEVED
+from otae.directory.reach import STALE_AFTER
 from otae.store import database
 from otae.store.models import DirectoryServer, Group, Invitation, Membership, Person, Role
 from tests.directory.ldap_desk import add, entry_for
@@ -23,7 +23,7 @@ from tests.web.conftest import Site
 pytestmark = pytest.mark.anyio
 
 PASSWORD = "four quiet words here"
-BOUNDED = frozenset(leaf.name for leaf in LEAVES.values() if leaf.bounded)
+BOUNDED = frozenset(permission.name for permission in PERMISSIONS.values() if permission.bounded)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def ldap() -> Iterator[LdapServer]:
 @pytest.fixture(autouse=True)
 def lines_hung_up() -> Iterator[None]:
     yield
-    pool.hang_up()
+    pool.close_idle()
 
 
 async def signed_in(site: Site, role: str) -> httpx2.AsyncClient:
@@ -56,9 +56,9 @@ async def limited(site: Site, ldap: LdapServer) -> httpx2.AsyncClient:
     for name in ("dora", "erin"):
         found = await registry.find(desk, f"corp/{name}")
         assert found is not None
-        await registry.keep(found, now)
-    draft = Draft(leaves=BOUNDED, groups=("corp/round",))
-    await own_roles.add_role(desk, "round desk", draft, by=By("ada"), now=now)
+        await registry.save_person(found, now)
+    draft = RoleDraft(permissions=BOUNDED, groups=("corp/round",))
+    await own_roles.add_role(desk, "round desk", draft, by=Grantor("ada"), now=now)
     await role_groups.read_groups(desk, now=now)
     return await signed_in(site, "round desk")
 
@@ -156,7 +156,7 @@ async def test_nobody_is_within_reach_when_the_directory_was_away_for_too_long(
     await DirectoryServer.all().update(port=1, timeout=1)
     await role_groups.read_groups(site.desk, now=now)
     assert (await limited.get(f"/admin/users/{ben.id}")).status_code == 200
-    await Group.filter(domain="corp").update(checked_at=now - BELIEVED - timedelta(seconds=1))
+    await Group.filter(domain="corp").update(checked_at=now - STALE_AFTER - timedelta(seconds=1))
     assert (await limited.get(f"/admin/users/{ben.id}")).status_code == 404
     assert "ben@example.test" not in (await limited.get("/admin/users")).text
     assert "example.test" not in (await limited.get("/admin/invitations/people?recipient=ben")).text
@@ -183,10 +183,10 @@ async def test_the_role_page_finds_groups_of_directories_while_one_types(site: S
 async def test_the_dashboard_warns_of_a_directory_that_does_not_answer(site: Site, ldap: LdapServer) -> None:
     row = await add(site.desk, entry_for(ldap, timeout=1))
     console, now = await signed_in(site, "ADMIN"), await database.now()
-    await scheduled_checks.look(site.desk, now=now)
+    await scheduled_checks.check_directories(site.desk, now=now)
     assert "The directory corp" not in (await console.get("/admin")).text
     await DirectoryServer.all().update(port=1)
-    await scheduled_checks.look(site.desk, now=now)
+    await scheduled_checks.check_directories(site.desk, now=now)
     page = (await console.get("/admin")).text
     assert "The directory corp does not answer (connect: the connection was refused). It last did" in page
     assert f"/admin/directories/{row.id}" in page

@@ -161,7 +161,7 @@ async def _open_socket(endpoint: Endpoint) -> socket.socket:
         opened.setblocking(False)  # noqa: FBT003 - the standard library takes it by position
         try:
             async with asyncio.timeout(min(endpoint.timeout, 10)):
-                await asyncio.get_running_loop().sock_connect(opened, address.where)
+                await asyncio.get_running_loop().sock_connect(opened, address.sockaddr)
         except TimeoutError:
             reason = "no answer"
         except OSError:

@@ -1,4 +1,4 @@
-"""Local people written out as the files that can be imported again; passwords are never in them."""
+"""Exports of local people in the formats that can be imported again; they never hold passwords."""
 
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
@@ -13,20 +13,20 @@ from otae.store.models import Person
 COLUMNS: Final = ("user", "display_name", "email", "phone", "language", "role", "disabled", "groups")
 _PAGE: Final = 500
 #: Most columns of properties.
-_MOST: Final = 100
+_MOST_PROPERTIES: Final = 100
 
 
 async def people(kind: str) -> AsyncIterator[str]:
-    """Give the file of ``kind`` (one of `formats.KINDS`), a page at a time; an import of it changes nothing."""
+    """Yield the export in the format ``kind`` (one of `formats.KINDS`), page by page. Importing it changes nothing."""
     names = await _property_names() if kind == formats.CSV else []
     if kind == formats.CSV:
-        yield spreadsheets.written([[*COLUMNS, *(f"property:{name}" for name in names)]])
+        yield spreadsheets.to_csv([[*COLUMNS, *(f"property:{name}" for name in names)]])
     after = ""
     while page := await _page(after):
         groups = await lookup.groups_of_people(page)
         if kind == formats.CSV:
             rows = (_row(person, groups.get(person.id, []), names) for person in page)
-            yield spreadsheets.written(rows, spreadsheets.kept_as_text)
+            yield spreadsheets.to_csv(rows, spreadsheets.escape_as_text)
         elif kind == formats.USERS:
             yield _lines([person.name, "", person.role, *groups.get(person.id, [])] for person in page)
         else:
@@ -34,8 +34,8 @@ async def people(kind: str) -> AsyncIterator[str]:
         after = page[-1].name
 
 
-async def listed() -> AsyncIterator[dict[str, object]]:
-    """Give what `user list --json` says of each local person, by user name."""
+async def list_for_json() -> AsyncIterator[dict[str, object]]:
+    """Yield the entries of `user list --json`, one for each local person, by user name."""
     after = ""
     while page := await _page(after):
         groups = await lookup.groups_of_people(page)
@@ -64,7 +64,7 @@ async def _property_names() -> list[str]:
     while page := await _page(after):
         names |= {name for person in page for name in person.properties}
         after = page[-1].name
-    return sorted(names)[:_MOST]
+    return sorted(names)[:_MOST_PROPERTIES]
 
 
 def _row(person: Person, groups: list[str], names: list[str]) -> list[str]:
@@ -81,10 +81,10 @@ def _row(person: Person, groups: list[str], names: list[str]) -> list[str]:
 
 
 def _properties(person: Person) -> list[str]:
-    said = {"displayname": person.display_name, "email": shown_address(person.email), "mobile": person.phone}
-    said |= {"language": person.language, **person.properties}
-    return [person.name, *(cell for name, text in said.items() if text for cell in (name, text))]
+    values = {"displayname": person.display_name, "email": shown_address(person.email), "mobile": person.phone}
+    values |= {"language": person.language, **person.properties}
+    return [person.name, *(cell for name, text in values.items() if text for cell in (name, text))]
 
 
 def _lines(rows: Iterable[list[str]]) -> str:
-    return "".join(f"{formats.joined(spreadsheets.kept_as_text(cell) for cell in cells)}\r\n" for cells in rows)
+    return "".join(f"{formats.join_cells(spreadsheets.escape_as_text(cell) for cell in cells)}\r\n" for cells in rows)

@@ -1,8 +1,8 @@
-r"""Provisioning files: what a line of each format says of a person, and the same written out again.
+r"""The formats of provisioning files: detecting a format, parsing lines, and joining cells for an export.
 
 `users`: user;password;role;group1;group2 — `properties`: user;name;value;name;value — both with `\;` for a semicolon
-in a cell — and `csv`: headings, then a line a person. A password is taken only where somebody chose `users`, or a
-heading is called password. Nothing here knows a table; what cannot be taken is told by line.
+in a cell — and `csv`: headings, then one line for each person. Passwords are only read where an administrator chose
+`users`, or a heading is called password. This module uses no tables; each refused line carries its reason.
 """
 
 import re
@@ -15,26 +15,26 @@ from typing import BinaryIO, Final
 
 from otae.directory import person_fields
 from otae.directory.files import spreadsheets
-from otae.directory.person_fields import Facts, printable, user_name
+from otae.directory.person_fields import PersonFields, printable, user_name
 from otae.text import TextRefused, cleaned_line, visible_line
 
 USERS: Final = "users"
 PROPERTIES: Final = "properties"
 CSV: Final = "csv"
 KINDS: Final = (USERS, PROPERTIES, CSV)
-#: As USERS, but its passwords are left out: what a file is told to be that nobody said it of.
-NO_PASSWORDS: Final = "no-passwords"
-#: What can be imported.
-IMPORTED: Final = (*KINDS, NO_PASSWORDS)
+#: As USERS, but without its passwords: the format of a file of users that was detected and not chosen.
+USERS_WITHOUT_PASSWORDS: Final = "no-passwords"
+#: The formats that can be imported.
+IMPORT_KINDS: Final = (*KINDS, USERS_WITHOUT_PASSWORDS)
 
-#: Caps: lines of a file, cells of a line, characters of a cell.
+#: Limits: lines of a file, cells of a line, characters of a cell.
 MOST_LINES: Final = 100_000
 MOST_CELLS: Final = 120
 LONGEST_CELL: Final = 1000
-#: Lines that are looked at to tell the format.
-LOOKED_AT: Final = 50
+#: Lines that are read to detect the format.
+SAMPLED_LINES: Final = 50
 
-#: Properties that are more than that: they say who somebody is and where messages go. Name in the file → field.
+#: Names in a file of properties that mean a field of the person and not a property → the field.
 FIELDS: Final = {
     "email": "email", "mail": "email", "asuseremail": "email", "emailaddress": "email", "phone": "phone",
     "mobile": "phone", "phonenumber": "phone", "displayname": "display_name", "language": "language",
@@ -44,22 +44,24 @@ _COLUMNS: Final = {
     "role": "role", "password": "password", "disabled": "disabled",
 }  # fmt: skip
 _GROUP: Final = re.compile(r"(?:groups?|memberof)[0-9]*")
-#: Spreadsheets write true and false in their own language.
-_TRUTHS: Final = {
+#: Spreadsheets write true and false in the user's language.
+_BOOLEANS: Final = {
     **dict.fromkeys(("true", "yes", "1", "wahr", "ja", "vrai", "oui", "verdadero", "sí", "vero", "waar"), True),
     **dict.fromkeys(("false", "no", "0", "falsch", "nein", "faux", "non", "falso", "onwaar"), False),
 }
-_SECRET: Final = re.compile("passw|passphrase|kennwort|motdepasse|contrase|^pwd$|^pass$|^secret$")
+_PASSWORD_HEADING: Final = re.compile("passw|passphrase|kennwort|motdepasse|contrase|^pwd$|^pass$|^secret$")
 _SEPARATOR: Final = re.compile(r"(?<!\\);")
 UNREADABLE: Final = "this line cannot be read"
-UNCLOSED: Final = "a quotation mark is not closed: the lines below were taken for the same cell and are not imported"
-#: Says of a line that it holds a password that is not taken.
+UNCLOSED_QUOTE: Final = (
+    "a quotation mark is not closed: the lines below were taken for the same cell and are not imported"
+)
+#: Key in a line's ``given``: the line has a password that is left out.
 LEFT_OUT: Final = "password_left_out"
 
 
 @dataclass(frozen=True)
-class Line:
-    """What one line says. ``given``: by field, as JSON holds it; ``reason``: why it is not taken, "" when it may be."""
+class ParsedLine:
+    """A parsed line. ``given``: its values by field, as JSON; ``reason``: why it is refused, "" when it is not."""
 
     number: int
     name: str
@@ -69,98 +71,110 @@ class Line:
 
 
 def detect(file: BinaryIO, encoding: str) -> str | None:
-    """Tell the format of a file by its first lines; None when that would be a guess.
+    """Return the format of a file by its first lines, None when it is not certain.
 
-    A file of users is told as NO_PASSWORDS: nobody said that its second cells are passwords. One whose first line may
-    be headings is none of it.
+    A file of users is USERS_WITHOUT_PASSWORDS: nobody confirmed that its second cells are passwords. A file whose first
+    line may be headings is neither of users nor of properties.
     """
     if has_headings(file, encoding):
         return CSV
     with closing(spreadsheets.lines_of(file, encoding)) as lines:
-        rows = [split(text) for _, text in islice(lines, LOOKED_AT) if text]
+        rows = [split_cells(text) for _, text in islice(lines, SAMPLED_LINES) if text]
     if not rows:
         return None
     if rows[0][2:3] and rows[0][2].strip() in person_fields.ROLES and not any(map(_field_of, rows[0][:2])):
         roles = [cells[2].strip() for cells in rows if len(cells) > 2]
-        return NO_PASSWORDS if all(re.fullmatch(r"(?:[A-Z][A-Z0-9_ -]*)?", role) for role in roles) else None
-    return PROPERTIES if _are_properties(rows) else None
+        return USERS_WITHOUT_PASSWORDS if all(re.fullmatch(r"(?:[A-Z][A-Z0-9_ -]*)?", role) for role in roles) else None
+    return PROPERTIES if _look_like_properties(rows) else None
 
 
-def _are_properties(rows: list[list[str]]) -> bool:
-    """Tell whether rows are names in pairs with values, and the first one holds no headings."""
+def _look_like_properties(rows: list[list[str]]) -> bool:
+    """Return whether rows consist of name and value pairs, and the first one is not a line of headings."""
     if not all(len(cells) % 2 and len(cells) > 2 for cells in rows) or any(map(_field_of, rows[0][::2])):
         return False
     names = [cells[1].strip() for cells in rows]
-    known = any(spreadsheets.plain(name) in FIELDS for name in rows[0][1::2])
+    known = any(spreadsheets.normalized_heading(name) in FIELDS for name in rows[0][1::2])
     first = known or len(rows) == 1 or rows[0][1].strip() in names[1:]
     return first and all(re.fullmatch(r"[a-z][a-z0-9_.-]*", name) for name in names)
 
 
 def has_headings(file: BinaryIO, encoding: str) -> bool:
-    """Tell whether a table, or what stands below its title, begins with headings of which one names user names."""
-    return spreadsheets.head(file, encoding, _are_headings).found
+    """Return whether a table has headings, below a title or not, one of which is that of the user names."""
+    return spreadsheets.find_headings(file, encoding, _are_headings).found
 
 
 def password_columns(file: BinaryIO, encoding: str) -> list[str]:
-    """Return headings that seem to stand above passwords and are not called so: these would be kept to be read."""
-    headings = spreadsheets.head(file, encoding, _are_headings).headings[:MOST_CELLS]
-    return [cell for cell in headings if _SECRET.search(spreadsheets.plain(cell)) and _field_of(cell) != "password"]
+    """Return headings that look like passwords but are not called password: these would be stored as properties."""
+    headings = spreadsheets.find_headings(file, encoding, _are_headings).headings[:MOST_CELLS]
+    return [
+        cell
+        for cell in headings
+        if _PASSWORD_HEADING.search(spreadsheets.normalized_heading(cell)) and _field_of(cell) != "password"
+    ]
 
 
-def read(file: BinaryIO, encoding: str, kind: str) -> Iterator[Line]:
-    """Give what each line says, in order, a line in memory at a time; ``kind``: one of IMPORTED."""
-    return _from_table(file, encoding) if kind == CSV else _from_lines(file, encoding, kind)
+def parse(file: BinaryIO, encoding: str, kind: str) -> Iterator[ParsedLine]:
+    """Yield the parsed lines in order, with one line in memory at a time; ``kind``: one of IMPORT_KINDS."""
+    return _parse_table(file, encoding) if kind == CSV else _parse_lines(file, encoding, kind)
 
 
-def facts_of(given: dict[str, object]) -> Facts:
-    """Return what a line says of a person, apart from password, groups and being disabled."""
-    said = {name: str(given[name]) for name in ("display_name", "email", "phone", "language", "role") if name in given}
+def fields_of(given: dict[str, object]) -> PersonFields:
+    """Return a line's values of the person's fields; without password, groups and "disabled"."""
+    values = {
+        name: str(given[name]) for name in ("display_name", "email", "phone", "language", "role") if name in given
+    }
     properties = given.get("properties")
     known = {str(name): str(text) for name, text in properties.items()} if isinstance(properties, dict) else None
-    return Facts(**said, properties=known, merge=True)
+    return PersonFields(**values, properties=known, merge=True)
 
 
-def split(text: str) -> list[str]:
-    r"""Return the cells of a line: separated by semicolons, a semicolon in a cell written `\;`."""
+def split_cells(text: str) -> list[str]:
+    r"""Split a line at semicolons; `\;` is a semicolon within a cell."""
     return [cell.replace("\\;", ";") for cell in _SEPARATOR.split(text)]
 
 
-def joined(cells: Iterable[str]) -> str:
-    """Return cells as a line that `split` takes apart again; none may end with a backslash."""
+def join_cells(cells: Iterable[str]) -> str:
+    """Join cells to a line that `split_cells` splits again; no cell may end with a backslash."""
     return ";".join(cell.replace(";", "\\;") for cell in cells)
 
 
-def _from_lines(file: BinaryIO, encoding: str, kind: str) -> Generator[Line, None, None]:
-    said = {USERS: _user, PROPERTIES: _user_properties, NO_PASSWORDS: _user_without_password}[kind]
+def _parse_lines(file: BinaryIO, encoding: str, kind: str) -> Generator[ParsedLine, None, None]:
+    parse_row = {USERS: _user_row, PROPERTIES: _properties_row, USERS_WITHOUT_PASSWORDS: _user_row_without_password}[
+        kind
+    ]
     secret = () if kind == PROPERTIES else ("", "password")
     for number, text in spreadsheets.lines_of(file, encoding):
-        yield _checked(number, split(text) if text is not None else None, said, secret)
+        yield _parse_cells(number, split_cells(text) if text is not None else None, parse_row, secret)
 
 
-def _from_table(file: BinaryIO, encoding: str) -> Generator[Line, None, None]:
-    start = spreadsheets.head(file, encoding, _are_headings)
+def _parse_table(file: BinaryIO, encoding: str) -> Generator[ParsedLine, None, None]:
+    start = spreadsheets.find_headings(file, encoding, _are_headings)
     columns = [_column(heading) for heading in start.headings[:MOST_CELLS]]
-    said = partial(_row, columns=columns)
-    for number, cells in spreadsheets.below(file, encoding, start):
-        yield _checked(number, cells, said, columns, start.headings)
+    parse_row = partial(_table_row, columns=columns)
+    for number, cells in spreadsheets.rows_below(file, encoding, start):
+        yield _parse_cells(number, cells, parse_row, columns, start.headings)
 
 
-def _checked(
+def _parse_cells(
     number: int,
     cells: list[str] | None,
-    said: Callable[[list[str]], Line],
+    parse_row: Callable[[list[str]], ParsedLine],
     columns: Sequence[str],
     headings: Sequence[str] = (),
-) -> Line:
-    """Return what a line says, or why it is not taken; ``columns`` and ``headings``: what its cells are called."""
+) -> ParsedLine:
+    """Check and clean the cells of a line and parse them with ``parse_row``; a refused line has a ``reason``.
+
+    ``cells``: None for an unreadable line. ``columns``: the names of the cells, "password" for one that is never
+    quoted. ``headings``: the cells' headings, for the reason.
+    """
     if cells is None or any("\ufffd" in cell for cell in cells):
-        return Line(number, "", reason=UNREADABLE)
+        return ParsedLine(number, "", reason=UNREADABLE)
     name = printable(cells[0][:LONGEST_CELL])
     if any(len(cell) > LONGEST_CELL and "\n" in cell for cell in cells):
-        return Line(number, name, reason=UNCLOSED)
+        return ParsedLine(number, name, reason=UNCLOSED_QUOTE)
     if len(cells) > MOST_CELLS or any(len(cell) > LONGEST_CELL for cell in cells):
-        return Line(number, name, reason=f"a line has up to {MOST_CELLS} cells of {LONGEST_CELL} characters")
-    read: list[str] = []
+        return ParsedLine(number, name, reason=f"a line has up to {MOST_CELLS} cells of {LONGEST_CELL} characters")
+    cleaned: list[str] = []
     for at, cell in enumerate(cells):
         is_password = "password" in columns[at : at + 1]
         try:
@@ -168,42 +182,42 @@ def _checked(
         except TextRefused as refusal:
             where = spreadsheets.cell_name(at, "".join(headings[at : at + 1]))
             quoted = "" if is_password else f": “{cleaned_line(cell, 60)}”"
-            return Line(number, name, reason=f"{where}: {refusal}{quoted}")
-        read.append(cell if is_password else spreadsheets.unguarded(shown))
-    line = said(read)
+            return ParsedLine(number, name, reason=f"{where}: {refusal}{quoted}")
+        cleaned.append(cell if is_password else spreadsheets.unescape(shown))
+    line = parse_row(cleaned)
     wrong = (
-        "there is no user name that can be one" if not person_fields.has_shape(user_name(line.name)) else line.reason
+        "there is no user name that can be one" if not person_fields.is_user_name(user_name(line.name)) else line.reason
     )
-    # What is refused is named as it stands in the file.
+    # A refused name is shown as it is written in the file.
     shown = printable(line.name if wrong else user_name(line.name))
-    return Line(number, shown, {} if wrong else line.given, line.password, wrong)
+    return ParsedLine(number, shown, {} if wrong else line.given, line.password, wrong)
 
 
-def _user(cells: list[str]) -> Line:
+def _user_row(cells: list[str]) -> ParsedLine:
     given: dict[str, object] = {"role": cells[2].strip()} if len(cells) > 2 and cells[2].strip() else {}
     if groups := [cell for cell in cells[3:] if cell]:
         given["groups"] = groups
-    return Line(0, cells[0], given, cells[1] if len(cells) > 1 else "")
+    return ParsedLine(0, cells[0], given, cells[1] if len(cells) > 1 else "")
 
 
-def _user_without_password(cells: list[str]) -> Line:
-    line = _user(cells)
+def _user_row_without_password(cells: list[str]) -> ParsedLine:
+    line = _user_row(cells)
     return replace(line, password="", given=line.given | ({LEFT_OUT: True} if line.password else {}))
 
 
-def _user_properties(cells: list[str]) -> Line:
+def _properties_row(cells: list[str]) -> ParsedLine:
     if len(cells) % 2 == 0 or len(cells) < 3:
-        return Line(0, cells[0], reason="names and values do not come in pairs: user;name;value;name;value")
-    if any(_SECRET.search(spreadsheets.plain(name)) for name in cells[1::2]):
-        return Line(0, cells[0], reason="a password is no property: import it with the format of users")
+        return ParsedLine(0, cells[0], reason="names and values do not come in pairs: user;name;value;name;value")
+    if any(_PASSWORD_HEADING.search(spreadsheets.normalized_heading(name)) for name in cells[1::2]):
+        return ParsedLine(0, cells[0], reason="a password is no property: import it with the format of users")
     given: dict[str, object] = {}
     properties: dict[str, str] = {}
     for name, value in zip(cells[1::2], cells[2::2], strict=True):
-        _say(given, properties, FIELDS.get(spreadsheets.plain(name), ""), name, value)
-    return Line(0, cells[0], given | ({"properties": properties} if properties else {}))
+        _set_field(given, properties, FIELDS.get(spreadsheets.normalized_heading(name), ""), name, value)
+    return ParsedLine(0, cells[0], given | ({"properties": properties} if properties else {}))
 
 
-def _row(cells: list[str], columns: Sequence[str]) -> Line:
+def _table_row(cells: list[str], columns: Sequence[str]) -> ParsedLine:
     given: dict[str, object] = {}
     properties: dict[str, str] = {}
     groups: list[str] = []
@@ -214,28 +228,28 @@ def _row(cells: list[str], columns: Sequence[str]) -> Line:
         elif column == "password":
             password = cell
         elif column == "groups":
-            groups += [spreadsheets.unguarded(part.strip()) for part in cell.split("|") if part.strip()]
+            groups += [spreadsheets.unescape(part.strip()) for part in cell.split("|") if part.strip()]
         elif column == "disabled" and cell:
-            given["disabled"] = _TRUTHS.get(cell.casefold(), False)
-            reason = "" if cell.casefold() in _TRUTHS else "disabled is true or false"
+            given["disabled"] = _BOOLEANS.get(cell.casefold(), False)
+            reason = "" if cell.casefold() in _BOOLEANS else "disabled is true or false"
         elif column and cell:
             known = column in {"display_name", "email", "phone", "language", "role"}
-            _say(given, properties, column if known else "", column, cell)
+            _set_field(given, properties, column if known else "", column, cell)
     if len(cells) > len(columns):
         reason = "this line has more cells than there are headings"
     given |= ({"groups": groups} if groups else {}) | ({"properties": properties} if properties else {})
-    return Line(0, name, given, password, reason)
+    return ParsedLine(0, name, given, password, reason)
 
 
-def _say(given: dict[str, object], properties: dict[str, str], known: str, name: str, value: str) -> None:
+def _set_field(given: dict[str, object], properties: dict[str, str], known: str, name: str, value: str) -> None:
     if known:
         given[known] = value
     elif name:
         properties[name] = value
 
 
-def _are_headings(cells: list[str], first: bool) -> bool:  # noqa: FBT001 - as `spreadsheets.head` asks
-    """Tell whether cells name columns, one of them that with user names; below a title two must be known."""
+def _are_headings(cells: list[str], first: bool) -> bool:  # noqa: FBT001 - as `spreadsheets.find_headings` asks
+    """Return whether cells are headings, one that of the user names; below the first row, two must be known."""
     filled = [cell for cell in cells[:MOST_CELLS] if cell.strip()]
     # Further to the right, USER is the role of somebody in a provisioning file, unless it stands among headings.
     known = {_field_of(cell) for at, cell in enumerate(filled) if not at or cell.strip() != "USER"} - {""}
@@ -245,12 +259,12 @@ def _are_headings(cells: list[str], first: bool) -> bool:  # noqa: FBT001 - as `
 
 
 def _field_of(heading: str) -> str:
-    """Return what a column holds that we know, "" for one that would be a property."""
-    plain = spreadsheets.plain(heading)
+    """Return the field that a heading means, "" for a property."""
+    plain = spreadsheets.normalized_heading(heading)
     return "groups" if _GROUP.fullmatch(plain) else _COLUMNS.get(plain, "")
 
 
 def _column(heading: str) -> str:
-    """Return what a column holds: a field, "groups", or else the name of a property."""
+    """Return what a heading means: a field, "groups", or the name of a property."""
     line = cleaned_line(heading[:LONGEST_CELL])
     return _field_of(heading) or line.lower().removeprefix("property:").replace(" ", "_")

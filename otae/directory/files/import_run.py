@@ -1,4 +1,4 @@
-"""Importing a file of people in one go, for a command: what a worker does in steps."""
+"""Importing a whole provisioning file in one call, for a command; workers do it in steps (`import_steps`)."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -18,18 +18,28 @@ async def run(
     clock: Callable[[], Awaitable[datetime]],
     actor: str,
     dry_run: bool,
-    checked: Callable[[Progress], None],
+    on_checked: Callable[[Progress], None],
 ) -> None:
-    """Look a file through that one took and holds, and import it; ``dry_run``: cancel it instead. For commands.
+    """Check an uploaded file whose lease this process holds, and import it.
 
-    ``checked`` hears what was found, before anything is written. The file is held meanwhile: a server beside takes it
-    up only when this process dies. Raises StaleState when somebody cancelled it in the console.
+    The lease is renewed meanwhile: the workers of a running server continue the import only when this process dies.
+
+    Args:
+        desk: the installation.
+        row: the file, from `provisioning.upload` with ``hold``.
+        clock: returns the current time of the database.
+        actor: who imports, for the audit log.
+        dry_run: cancel the import after the check.
+        on_checked: called with the result of the check, before anything is written.
+
+    Raises:
+        StaleState: somebody cancelled the import in the console.
     """
     try:
         while row.status in {Status.READING, Status.CHECKING}:
             await advance(desk, row, now=await clock())
             await leases.hold_on(row, await clock())
-        checked(await provisioning.progress(row))
+        on_checked(await provisioning.progress(row))
         if dry_run:
             await provisioning.cancel(row, now=await clock(), actor=actor)
             return

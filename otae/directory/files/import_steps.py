@@ -1,7 +1,8 @@
-"""The steps of a worker on a file of people: read its lines, compare them with who is there, write what differs.
+"""A worker's steps of an import: read the file's lines, compare them with the people there are, write the differences.
 
-Each step does a page and can be cut off anywhere: what it did is committed with the lines it did it for, the rest is
-found again. Passwords are verified before they are hashed, two at a time, so that sign-ins always find a place.
+Each step handles a page and may be interrupted anywhere: its result is committed together with the state of its lines,
+and the other lines are found again. Passwords are verified before they are hashed, CONCURRENT_HASHES at a time, so that
+sign-ins always get a turn.
 """
 
 import asyncio
@@ -19,8 +20,8 @@ from tortoise.expressions import F
 from otae.directory import lookup, person_fields
 from otae.directory.files import formats, provisioning
 from otae.directory.files.provisioning import SEALED_FILE, SEALED_PASSWORD, Finding, Status
-from otae.directory.local import DISABLED, group_ids, refuse_password, secret, shut_out, sign_out
-from otae.directory.person_fields import DOMAIN, House
+from otae.directory.local import DISABLED, group_ids, password_bytes, refuse_password, shut_out, sign_out
+from otae.directory.person_fields import DOMAIN, FieldContext
 from otae.errors import InputRefused, StaleState
 from otae.store import audit, leases, passwords
 from otae.store.database import transaction
@@ -30,15 +31,15 @@ from otae.store.models import Membership, PeopleImport, PeopleImportLine, Person
 #: Lines stored in one statement; lines compared, or people written, in one step.
 BATCH: Final = 500
 PAGE: Final = 200
-#: Lines stored in one step: far fewer than a lease has time for.
-STORED: Final = 10_000
-#: Hashes at a time, of the few places that everybody shares.
-HASHES: Final = 2
+#: Lines stored in one step: far fewer than fit into the time of a lease.
+LINES_PER_STEP: Final = 10_000
+#: Passwords hashed at a time, so that the limit shared with sign-ins is never used up.
+CONCURRENT_HASHES: Final = 2
 
 
 @dataclass
-class Judged:
-    """A line, whom it means, and what writing it would do."""
+class CheckedLine:
+    """A line of the file, the person it is about (None: a new one), and the changes that it would make."""
 
     line: PeopleImportLine
     person: Person | None
@@ -50,12 +51,12 @@ class Judged:
 
     @property
     def changes(self) -> list[str]:
-        """What differs, by name."""
+        """The names of what differs: columns, "groups", "password"."""
         return [*sorted(self.columns), *(["groups"] if self.groups else []), *(["password"] if self.password else [])]
 
     @property
     def finding(self) -> Finding:
-        """What the line comes to."""
+        """The result of the comparison."""
         if self.reason:
             return Finding.REFUSED
         if self.person is None:
@@ -64,21 +65,25 @@ class Judged:
 
 
 async def step(desk: Desk, import_id: UUID, *, now: datetime) -> bool:
-    """Do the next page of work on a file; False when nothing is left to do at once, or somebody else has it."""
+    """Claim a file and do its next page of work.
+
+    Returns:
+        Whether more work can be done at once; False also when somebody else holds the file.
+    """
     row = await provisioning.claim(import_id, now)
     if row is None:
         return False
     try:
         await advance(desk, row, now=now)
     except StaleState:
-        return False  # cancelled meanwhile, or done by somebody whose lease had run out
+        return False  # cancelled meanwhile, or done by a worker whose lease had run out
     finally:
         await leases.let_go(row)
-    return row.status in provisioning.MOVING
+    return row.status in provisioning.WORKING
 
 
 async def advance(desk: Desk, row: PeopleImport, *, now: datetime) -> None:
-    """Do the next page of work on a file that one holds; raises StaleState when it was cancelled meanwhile."""
+    """Do the next page of work on a claimed file. Raises StaleState when it was cancelled meanwhile."""
     if row.status == Status.READING:
         await _read(desk, row, now)
     elif row.status == Status.CHECKING:
@@ -88,15 +93,15 @@ async def advance(desk: Desk, row: PeopleImport, *, now: datetime) -> None:
 
 
 async def _read(desk: Desk, row: PeopleImport, now: datetime) -> None:
-    """Store the file's lines, those that a worker before did not, and forget its bytes."""
+    """Store the file's lines that are not stored yet; after the last one, delete the file's bytes."""
     if row.file_sealed is None:
         raise StaleState(f"import {row.id} has been read")
     file = io.BytesIO(desk.vault.open(bytes(row.file_sealed), row.id, SEALED_FILE))
     mine = PeopleImportLine.filter(people_import_id=row.id)
     newest = await mine.order_by("-number").only("number").first()
     last = newest.number if newest else 0
-    found = (line for line in formats.read(file, row.encoding, row.kind) if line.number > last)
-    some = islice(found, STORED)
+    found = (line for line in formats.parse(file, row.encoding, row.kind) if line.number > last)
+    some = islice(found, LINES_PER_STEP)
     while batch := list(islice(some, BATCH)):
         if await PeopleImport.filter(id=row.id, status=Status.READING).count() != 1:
             raise StaleState(f"import {row.id} was cancelled")
@@ -107,7 +112,7 @@ async def _read(desk: Desk, row: PeopleImport, now: datetime) -> None:
     await provisioning.move(row, Status.CHECKING, now=now, actor="", what="", file_sealed=None, rows=total)
 
 
-def _stored(desk: Desk, row: PeopleImport, line: formats.Line) -> PeopleImportLine:
+def _stored(desk: Desk, row: PeopleImport, line: formats.ParsedLine) -> PeopleImportLine:
     status = Finding.REFUSED if line.reason else Finding.LISTED
     made = PeopleImportLine(people_import_id=row.id, number=line.number, name=line.name, given=line.given)
     made.status, made.reason = status, line.reason
@@ -122,26 +127,26 @@ async def _check(desk: Desk, row: PeopleImport, now: datetime) -> None:
     if not page:
         await provisioning.move(row, Status.READY, now=now, actor="", what="")
         return
-    judged = await _judge(desk, row.kind, page)
+    checked = await _compare_lines(desk, row.kind, page)
     for name, number in await _earlier(row, page):
-        for each in judged:
+        for each in checked:
             if each.line.name == name and each.line.number > number:
                 each.reason = f"line {number} is about this user already"
     outcomes: dict[tuple[Finding, str, tuple[str, ...], bool], list[UUID]] = {}
-    for each in judged:
+    for each in checked:
         keeps = bool(each.password) and each.finding in {Finding.NEW, Finding.CHANGED}
         changes = tuple(each.changes) if each.finding == Finding.CHANGED else ("password",) if keeps else ()
         outcomes.setdefault((each.finding, each.reason[:200], changes, keeps), []).append(each.line.id)
     async with transaction():
         for (finding, reason, changes, keeps), ids in outcomes.items():
-            said: dict[str, object] = {"status": finding, "reason": reason, "changes": list(changes)}
+            values: dict[str, object] = {"status": finding, "reason": reason, "changes": list(changes)}
             if not keeps:
-                said["password_sealed"] = None
-            await PeopleImportLine.filter(id__in=ids, status=Finding.LISTED).update(**said)
+                values["password_sealed"] = None
+            await PeopleImportLine.filter(id__in=ids, status=Finding.LISTED).update(**values)
 
 
 async def _earlier(row: PeopleImport, page: Sequence[PeopleImportLine]) -> Iterable[tuple[str, int]]:
-    """Return for each name of ``page`` the first line that is about it and was not refused."""
+    """Return for each user name of ``page`` the number of the first line about it that was not refused."""
     names = {line.name for line in page}
     same = PeopleImportLine.filter(people_import_id=row.id, name__in=list(names)).exclude(status=Finding.REFUSED)
     first: dict[str, int] = {}
@@ -150,25 +155,25 @@ async def _earlier(row: PeopleImport, page: Sequence[PeopleImportLine]) -> Itera
     return first.items()
 
 
-async def _judge(desk: Desk, kind: str, lines: Sequence[PeopleImportLine]) -> list[Judged]:
-    """Compare lines with the people who are there now."""
-    house, names = await person_fields.house(), [line.name for line in lines]
+async def _compare_lines(desk: Desk, kind: str, lines: Sequence[PeopleImportLine]) -> list[CheckedLine]:
+    """Compare lines with the people there are now."""
+    context, names = await person_fields.field_context(), [line.name for line in lines]
     people = {person.name: person for person in await Person.filter(domain=DOMAIN, name__in=names)}
     groups = await lookup.groups_of_people(people.values())
-    judged: list[Judged] = []
+    checked: list[CheckedLine] = []
     for line in lines:
         person = people.get(line.name)
-        judged.append(_compared(desk, kind, line, person, groups.get(person.id, []) if person else [], house))
-    for at in range(0, len(judged), HASHES):
-        await asyncio.gather(*(_look_at_password(each) for each in judged[at : at + HASHES]))
-    return judged
+        checked.append(_compare(desk, kind, line, person, groups.get(person.id, []) if person else [], context))
+    for at in range(0, len(checked), CONCURRENT_HASHES):
+        await asyncio.gather(*(_check_password(each) for each in checked[at : at + CONCURRENT_HASHES]))
+    return checked
 
 
-def _compared(
-    desk: Desk, kind: str, line: PeopleImportLine, person: Person | None, groups: list[str], house: House
-) -> Judged:
-    given = formats.facts_of(line.given)
-    columns, wrong = person_fields.columns(given, house, line.name, person.properties if person else None)
+def _compare(
+    desk: Desk, kind: str, line: PeopleImportLine, person: Person | None, groups: list[str], context: FieldContext
+) -> CheckedLine:
+    given = formats.fields_of(line.given)
+    columns, wrong = person_fields.columns(given, context, line.name, person.properties if person else None)
     wanted: list[str] = []
     try:
         named = line.given.get("groups")
@@ -186,15 +191,19 @@ def _compared(
         wrong["name"] = "a rehearsal has this user name at the moment"
     sealed = line.password_sealed
     password = desk.vault.open(bytes(sealed), line.id, SEALED_PASSWORD).decode() if sealed else None
-    return Judged(line, person, columns, wanted, password, "; ".join(wrong.values()))
+    return CheckedLine(line, person, columns, wanted, password, "; ".join(wrong.values()))
 
 
-async def _look_at_password(each: Judged) -> None:
-    """Keep a password only when it is another one than the person has, and may be one."""
+async def _check_password(each: CheckedLine) -> None:
+    """Drop a password that the person has already, and refuse one that is too weak."""
     if not each.password or each.reason:
         return
     person = each.person
-    if person and person.password_hash and await passwords.verify_secret(secret(each.password), person.password_hash):
+    if (
+        person
+        and person.password_hash
+        and await passwords.verify_secret(password_bytes(each.password), person.password_hash)
+    ):
         each.password = None
         return
     own = [each.line.name, *(str(each.columns.get(name) or "") for name in ("display_name", "email"))]
@@ -211,11 +220,11 @@ async def _import(desk: Desk, row: PeopleImport, now: datetime) -> None:
         await _write(desk, row, page, now)
     except IntegrityError:
         for line in page:
-            await _write_alone(desk, row, line, now)
+            await _write_single(desk, row, line, now)
 
 
-async def _write_alone(desk: Desk, row: PeopleImport, line: PeopleImportLine, now: datetime) -> None:
-    """Write one line; somebody added its person at the same moment: then once more, as a change."""
+async def _write_single(desk: Desk, row: PeopleImport, line: PeopleImportLine, now: datetime) -> None:
+    """Write one line; when its person was added at the same moment, write it again as a change."""
     try:
         await _write(desk, row, [line], now)
     except IntegrityError:
@@ -223,51 +232,53 @@ async def _write_alone(desk: Desk, row: PeopleImport, line: PeopleImportLine, no
 
 
 async def _write(desk: Desk, row: PeopleImport, lines: Sequence[PeopleImportLine], now: datetime) -> None:
-    """Write what lines say, compared anew: much may have happened since they were shown."""
-    judged = await _judge(desk, row.kind, lines)
-    for at in range(0, len(judged), HASHES):
-        await asyncio.gather(*(_hash(each) for each in judged[at : at + HASHES] if each.password and not each.reason))
+    """Write lines to the people, compared again: people may have changed since the check."""
+    checked = await _compare_lines(desk, row.kind, lines)
+    for at in range(0, len(checked), CONCURRENT_HASHES):
+        await asyncio.gather(
+            *(_hash(each) for each in checked[at : at + CONCURRENT_HASHES] if each.password and not each.reason)
+        )
     async with transaction():
         if await PeopleImport.filter(id=row.id, status=Status.IMPORTING).select_for_update().first() is None:
             raise StaleState(f"import {row.id} was cancelled")
-        await _write_people(judged, now)
-        written = [each for each in judged if each.finding in {Finding.NEW, Finding.CHANGED}]
+        await _write_people(checked, now)
+        written = [each for each in checked if each.finding in {Finding.NEW, Finding.CHANGED}]
         if written:
             first, last = written[0].line.number, written[-1].line.number
-            told = f"{len(written)} users, lines {first} to {last}"
-            await audit.record(row.created_by, "people-import.written", now=now, subject=str(row.id), detail=told)
+            detail = f"{len(written)} users, lines {first} to {last}"
+            await audit.record(row.created_by, "people-import.written", now=now, subject=str(row.id), detail=detail)
 
 
-async def _hash(each: Judged) -> None:
-    each.hashed = await passwords.hash_secret(secret(each.password or ""))
+async def _hash(each: CheckedLine) -> None:
+    each.hashed = await passwords.hash_secret(password_bytes(each.password or ""))
 
 
-async def _write_people(judged: Sequence[Judged], now: datetime) -> None:
-    """Write people, their groups, and what became of their lines; a new person has the id of the line."""
-    taken = [each for each in judged if not each.reason]
+async def _write_people(checked: Sequence[CheckedLine], now: datetime) -> None:
+    """Write people, their groups and the state of their lines; a new person gets the id of their line."""
+    taken = [each for each in checked if not each.reason]
     groups = await group_ids(name for each in taken for name in each.groups)
-    new = [each for each in judged if each.finding == Finding.NEW]
+    new = [each for each in checked if each.finding == Finding.NEW]
     await Person.bulk_create([_person(each, now) for each in new])
     joined = [(each.person.id if each.person else each.line.id, name) for each in taken for name in each.groups]
     members = [Membership(group_id=groups[name], person_id=person_id) for person_id, name in joined]
     await Membership.bulk_create(members, ignore_conflicts=True)
-    # One that was there when the file was looked through may have been deleted since, and is new again.
+    # A person who was there when the file was checked may have been deleted since, and is new again.
     waits = [Finding.NEW, Finding.CHANGED]
     lines = PeopleImportLine.filter(id__in=[each.line.id for each in new], status__in=waits)
     if await lines.update(status=Finding.ADDED, person_id=F("id"), password_sealed=None) != len(new):
         raise StaleState("lines were written by somebody else")
-    for each in judged:
+    for each in checked:
         if each.finding != Finding.NEW:
             await _change(each, now)
 
 
-def _person(each: Judged, now: datetime) -> Person:
+def _person(each: CheckedLine, now: datetime) -> Person:
     made = {"display_name": each.line.name, "password_hash": each.hashed} | each.columns
     return Person(id=each.line.id, domain=DOMAIN, name=each.line.name, created_at=now, **made)
 
 
-async def _change(each: Judged, now: datetime) -> None:
-    """Change somebody who is there, if anything is to be changed, and say so in the line."""
+async def _change(each: CheckedLine, now: datetime) -> None:
+    """Change an existing person if anything differs, and store the result in the line."""
     person, changes = each.person, each.columns | ({"password_hash": each.hashed} if each.hashed else {})
     if person is not None and changes and each.finding == Finding.CHANGED:
         await Person.filter(id=person.id).update(**person.with_search_text(changes))

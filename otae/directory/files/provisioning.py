@@ -1,8 +1,8 @@
-"""Files of people as orders: taken, looked through, shown line by line, and imported when somebody says so.
+"""Imports of provisioning files: uploaded, checked, previewed line by line, written when an administrator says so.
 
-reading → checking → ready → importing → done, and cancelled from everywhere before done. Whoever works on a file holds
-it by a lease; a line leaves its state in the transaction that writes its person, so that a worker that died, and the
-same file a second time, change nothing twice. The steps themselves stand in `otae.directory.files.import_steps`.
+The states are reading → checking → ready → importing → done, and cancelled from any state before done. A worker holds a
+file by a lease. A line changes its state in the transaction that writes its person, so that neither a worker's crash
+nor importing the same file again changes anything twice. The worker's steps are in `otae.directory.files.import_steps`.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -23,27 +23,27 @@ from otae.store.desk import Desk
 from otae.store.models import PeopleImport, PeopleImportLine
 from otae.store.paging import older
 
-#: Names for those who show rows and may not know the tables.
+#: Names of the tables' rows for rooms that may not import models.
 ImportRow: TypeAlias = PeopleImport
 LineRow: TypeAlias = PeopleImportLine
 
-#: What the bell rings.
+#: The bell's name for this work.
 BELL: Final = "import"
 SEALED_FILE, SEALED_PASSWORD = "people-import.file", "people-import.password"
 #: Most bytes of a file.
 MOST_BYTES: Final = 10 * 1024 * 1024
-#: A file that nobody imported within this time is cancelled, and its passwords are forgotten.
-WAITS: Final = timedelta(hours=24)
+#: A file that nobody imports within this time is cancelled, and its passwords are deleted.
+EXPIRES_AFTER: Final = timedelta(hours=24)
 NO_HEADINGS: Final = "no heading says which column holds the user names: call one user, or choose the format"
 _PAGE: Final = 500
-#: All that pages show of a file; its bytes stay away.
+#: The columns that pages show of a file, without its bytes.
 _SHOWN: Final = (
     "id", "kind", "file_name", "encoding", "status", "rows", "created_by", "created_at", "started_at", "finished_at",
 )  # fmt: skip
 
 
 class Status(StrEnum):
-    """Where a file stands."""
+    """The state of an import."""
 
     READING = "reading"
     CHECKING = "checking"
@@ -53,8 +53,8 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-#: Those in which a worker has something to do.
-MOVING: Final = (Status.READING, Status.CHECKING, Status.IMPORTING)
+#: The states in which a worker has work to do.
+WORKING: Final = (Status.READING, Status.CHECKING, Status.IMPORTING)
 ENDED: Final = (Status.DONE, Status.CANCELLED)
 MOVES: Final[Mapping[str, frozenset[str]]] = {
     Status.READING: frozenset({Status.CHECKING, Status.CANCELLED}),
@@ -67,7 +67,7 @@ MOVES: Final[Mapping[str, frozenset[str]]] = {
 
 
 class Finding(StrEnum):
-    """What a line comes to; ``added`` and ``saved`` are what became of ``new`` and ``changed``."""
+    """The state of a line: the result of the check; ``added`` and ``saved``: ``new`` and ``changed``, written."""
 
     LISTED = "listed"
     NEW = "new"
@@ -80,7 +80,7 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a file is: how many lines were read, how many came to each finding, how many passwords it would set."""
+    """The progress of an import: lines read, lines by finding, and the number of passwords that it would set."""
 
     rows: int
     findings: Mapping[str, int]
@@ -88,12 +88,12 @@ class Progress:
 
     @property
     def checked(self) -> int:
-        """How many lines were compared with who is there."""
+        """How many lines were compared with the people there are."""
         return sum(self.findings.values()) - self.findings[Finding.LISTED]
 
     @property
     def wanted(self) -> int:
-        """How many lines change something, imported or not yet."""
+        """How many lines change something, whether imported or not yet."""
         return self.waiting + self.done
 
     @property
@@ -107,26 +107,35 @@ class Progress:
         return self.findings[Finding.ADDED] + self.findings[Finding.SAVED]
 
 
-async def take(
+async def upload(
     desk: Desk, file: BinaryIO, name: str, *, kind: str = "", now: datetime, actor: str, hold: bool = False
 ) -> PeopleImport:
-    """Store a file, sealed, to be looked through by a worker; nobody is added before `start`.
+    """Store a file, sealed, for workers to check; people are written only after `start`.
 
-    ``kind``: one of `formats.IMPORTED`, "" to be told by the file itself. ``hold``: keep workers away for a lease, to
-    work on it oneself. Raises InputRefused ("file", "kind").
+    Args:
+        desk: the installation.
+        file: the file, seekable.
+        name: the name of the file.
+        kind: one of `formats.IMPORT_KINDS`, "" to detect it.
+        now: the current time.
+        actor: who uploads it.
+        hold: take the lease, so that this process does the work and no worker.
+
+    Raises:
+        InputRefused: ("file", "kind") for a file that cannot be imported.
     """
     file.seek(0)
     if len(data := file.read(MOST_BYTES + 1)) > MOST_BYTES:
         raise InputRefused({"file": "a file may have 10 MiB: split it"})
     if not spreadsheets.is_text(file):
         raise InputRefused({"file": "this is no text file: save the table as CSV (UTF-8)"})
-    encoding, lines = spreadsheets.measure(file)
+    encoding, lines = spreadsheets.detect_encoding(file)
     if lines > formats.MOST_LINES + 1:
         raise InputRefused({"file": f"a file may have {formats.MOST_LINES} lines: split it"})
     if not data.strip() or not lines:
         raise InputRefused({"file": "this file has no line that names a user"})
-    if (kind or formats.USERS) not in formats.IMPORTED:
-        raise InputRefused({"kind": f"choose one of {', '.join(formats.IMPORTED)}"})
+    if (kind or formats.USERS) not in formats.IMPORT_KINDS:
+        raise InputRefused({"kind": f"choose one of {', '.join(formats.IMPORT_KINDS)}"})
     chosen = kind or formats.detect(file, encoding)
     if chosen is None or (chosen == formats.CSV and not formats.has_headings(file, encoding)):
         raise InputRefused({"file": NO_HEADINGS})
@@ -148,8 +157,8 @@ async def find(import_id: UUID) -> PeopleImport | None:
     return await PeopleImport.filter(id=import_id).only(*_SHOWN).first()
 
 
-async def listed(before: UUID | None = None, limit: int = 50) -> list[PeopleImport]:
-    """Return files, newest first, those older than ``before``."""
+async def list_imports(before: UUID | None = None, limit: int = 50) -> list[PeopleImport]:
+    """Return files, newest first, those older than the one with the id ``before``."""
     rows = PeopleImport.all()
     if before and (last := await find(before)):
         rows = rows.filter(older(last))
@@ -157,27 +166,39 @@ async def listed(before: UUID | None = None, limit: int = 50) -> list[PeopleImpo
 
 
 async def start(desk: Desk, row: PeopleImport, *, now: datetime, actor: str) -> None:
-    """Begin to write what was found; StaleState when somebody else decided just before."""
+    """Begin to write the checked lines. Raises StaleState when the import was started or cancelled meanwhile."""
     await move(row, Status.IMPORTING, now=now, actor=actor, what="started", started_at=now)
     desk.bell.ring(BELL, row.id)
 
 
 async def cancel(row: PeopleImport, *, now: datetime, actor: str) -> None:
-    """Write nothing further, for good, and forget the file's passwords; what was written stays. Raises as `start`."""
+    """Cancel an import for good and delete its passwords; people already written stay. Raises as `start`."""
     await move(row, Status.CANCELLED, now=now, actor=actor, what="cancelled", finished_at=now, file_sealed=None)
     await PeopleImportLine.filter(people_import_id=row.id).update(password_sealed=None)
 
 
-async def cancel_forgotten(*, now: datetime) -> int:
-    """Cancel files that nobody imported within WAITS, and return how many."""
-    rows = await PeopleImport.filter(status=Status.READY, created_at__lte=now - WAITS).limit(_PAGE)
+async def cancel_expired(*, now: datetime) -> int:
+    """Cancel files that nobody imported within EXPIRES_AFTER, and return how many."""
+    rows = await PeopleImport.filter(status=Status.READY, created_at__lte=now - EXPIRES_AFTER).limit(_PAGE)
     for row in rows:
         await cancel(row, now=now, actor="clock")
     return len(rows)
 
 
 async def move(row: PeopleImport, to: Status, *, now: datetime, actor: str, what: str, **changes: object) -> None:
-    """Move ``row`` from where we saw it, and record who did it; StaleState when it is no longer there."""
+    """Move ``row`` to another state by compare-and-set, and record it in the audit log.
+
+    Args:
+        row: the import, in the state that was read.
+        to: the new state.
+        now: the current time.
+        actor: who moves it.
+        what: the audit action without its prefix, "" for none.
+        changes: further columns to write.
+
+    Raises:
+        StaleState: the import has left the state that was read.
+    """
     if to not in MOVES[row.status]:
         raise StaleState(f"an import that is {row.status} cannot become {to}")
     async with transaction():
@@ -189,17 +210,17 @@ async def move(row: PeopleImport, to: Status, *, now: datetime, actor: str, what
 
 
 async def claim(import_id: UUID, now: datetime) -> PeopleImport | None:
-    """Take a file for one step; None when somebody else has it or there is nothing to do."""
-    return await leases.claim(PeopleImport, import_id, MOVING, now)
+    """Take the lease of a file for one step; None when somebody else holds it or there is nothing to do."""
+    return await leases.claim(PeopleImport, import_id, WORKING, now)
 
 
 async def waiting(now: datetime) -> list[UUID]:
-    """Return the files that a worker should be hinted at."""
-    return await leases.waiting(PeopleImport, MOVING, now)
+    """Return the files with work to do that nobody holds, to remind workers of."""
+    return await leases.waiting(PeopleImport, WORKING, now)
 
 
 async def progress(row: PeopleImport) -> Progress:
-    """Count how far a file is."""
+    """Count the lines of a file by finding."""
     lines = PeopleImportLine.filter(people_import_id=row.id).annotate(total=Count("id"))
     counted = {each["status"]: each["total"] for each in await lines.group_by("status").values("status", "total")}
     sets = PeopleImportLine.filter(people_import_id=row.id, status__in=[Finding.NEW, Finding.CHANGED])
@@ -208,7 +229,7 @@ async def progress(row: PeopleImport) -> Progress:
 
 
 async def lines(row: PeopleImport, *, show: str = "", after: int = 0, limit: int = 50) -> list[PeopleImportLine]:
-    """Return lines by number, those behind ``after``; ``show``: a finding, "" for all. Their passwords stay away."""
+    """Return lines behind the number ``after``, without their passwords; ``show``: a finding, "" for all."""
     found = PeopleImportLine.filter(people_import_id=row.id, number__gt=after)
     if show:
         done = {Finding.NEW: Finding.ADDED, Finding.CHANGED: Finding.SAVED}
@@ -218,7 +239,7 @@ async def lines(row: PeopleImport, *, show: str = "", after: int = 0, limit: int
 
 
 async def every_line(row: PeopleImport, show: str = "") -> AsyncIterator[list[PeopleImportLine]]:
-    """Give all lines of a file, a page at a time."""
+    """Yield all lines of a file, page by page."""
     after = 0
     while page := await lines(row, show=show, after=after, limit=_PAGE):
         yield page

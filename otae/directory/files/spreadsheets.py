@@ -1,4 +1,4 @@
-"""Tables as spreadsheets write and read them: CSV of any separator and encoding, and cells that calculate nothing."""
+"""CSV as spreadsheets write and read it: any separator and encoding when reading, no formulas when writing."""
 
 import codecs
 import csv
@@ -12,24 +12,24 @@ from typing import BinaryIO, Final
 
 from otae.text import cleaned_line
 
-#: A cell that begins with one of these is calculated by a spreadsheet that opens the file (OWASP ASVS 5, 1.2.10).
+#: A spreadsheet evaluates a cell that begins with one of these as a formula (OWASP ASVS 5, 1.2.10).
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
-#: Names that the column with the user name may have, compared as `plain` puts them.
+#: Headings of the column with the user name, in the form of `normalized_heading`.
 USER_COLUMNS: Final = ("username", "user", "login", "loginname", "samaccountname")
 EMAIL_COLUMNS: Final = ("email", "emailaddress", "mail")
-#: Without it at the beginning of a file, a spreadsheet takes UTF-8 for what Windows writes.
-MARK: Final = "\ufeff"
+#: Without it at the beginning of a UTF-8 file, spreadsheets read the file in the Windows code page.
+BYTE_ORDER_MARK: Final = "\ufeff"
 SEPARATORS: Final = ",;\t|"
 _CHUNK: Final = 64 * 1024
-#: Longest line that is read as one; a longer one is told as unreadable.
+#: Longest line that is read; a longer one is unreadable.
 LONGEST_LINE: Final = 128 * 1024
-#: Rows among which headings are looked for, and the most cells that a title above them fills.
-_LOOKED_AT, _TITLE = 20, 2
-#: Longest line of those that programs put before the table: "sep=;" (spreadsheets), "#TYPE …" (PowerShell).
+#: Rows that are searched for headings, and most filled cells of a title above them.
+_SEARCHED_ROWS, _TITLE_CELLS = 20, 2
+#: Longest line that programs write before the table: "sep=;" (spreadsheets), "#TYPE …" (PowerShell).
 _LONGEST_PREFACE: Final = 1000
 _SEPARATOR = re.compile(r'"?sep=([^\s\w"]|\t)"?[,;\t]*', re.IGNORECASE)
 _TYPE = re.compile(r'"?#TYPE\b.*', re.IGNORECASE)
-#: Text that is written as a formula, so that a spreadsheet leaves it alone: ="0042".
+#: Text written as a formula, so that a spreadsheet does not convert it: ="0042".
 _TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -37,8 +37,12 @@ Row = tuple[int, list[str] | None]
 
 
 @dataclass(frozen=True)
-class Head:
-    """Where a table begins. ``line``: that of the headings; ``found``: whether they are what was looked for."""
+class TableStart:
+    """Where a table begins.
+
+    ``skipped``: lines that programs wrote before it. ``line``: the line of the headings. ``found``: whether the
+    headings are the expected ones, or only the first row.
+    """
 
     separator: str
     skipped: int
@@ -47,11 +51,11 @@ class Head:
     found: bool
 
 
-def measure(file: BinaryIO) -> tuple[str, int]:
-    """Tell what a file is written in, and how many lines it has.
+def detect_encoding(file: BinaryIO) -> tuple[str, int]:
+    """Return a file's encoding and its number of lines.
 
-    UTF-16 by its mark; UTF-8 if it is that from end to end; MacRoman when its lines end as old Macs end them; else
-    what Windows writes.
+    The encoding is UTF-16 by its byte order mark, UTF-8 if the whole file is valid UTF-8, MacRoman if lines end with CR
+    alone, else Windows-1252.
     """
     wide = _begins_as_utf16(file)
     shown = codecs.getincrementaldecoder("utf-16" if wide else "latin-1")("replace")
@@ -72,7 +76,7 @@ def measure(file: BinaryIO) -> tuple[str, int]:
 
 
 def is_text(file: BinaryIO) -> bool:
-    """Tell whether a file can be one of text: none with a NUL, as spreadsheets' own formats have them."""
+    """Return whether a file can be text: one with a NUL, such as a spreadsheet's own format, cannot."""
     decoder = codecs.getincrementaldecoder("utf-16" if _begins_as_utf16(file) else "latin-1")("replace")
     file.seek(0)
     while chunk := file.read(_CHUNK):
@@ -81,37 +85,43 @@ def is_text(file: BinaryIO) -> bool:
     return True
 
 
-def head(file: BinaryIO, encoding: str, is_headings: Callable[[list[str], bool], bool]) -> Head:
-    """Find the headings of a table, below what programs put before it and below titles.
+def find_headings(file: BinaryIO, encoding: str, is_headings: Callable[[list[str], bool], bool]) -> TableStart:
+    """Find the headings of a table, below lines that programs write before it and below titles.
 
-    ``is_headings`` is asked about the cells of a row, and told whether it is the first one. Without a row that it
-    takes, the first row stands in, and the separator is the one of SEPARATORS that it has most of.
+    Args:
+        file: the file, seekable.
+        encoding: from `detect_encoding`.
+        is_headings: called with the cells of a row and whether it is the first one.
+
+    Returns:
+        Where the table begins. Without accepted headings the first row stands in for them, split at the one of
+        SEPARATORS that gives most cells.
     """
     separator, skipped = _preface(file, encoding)
-    found: list[Head] = []
-    first = Head(separator or ",", skipped, 0, [], found=False)
+    found: list[TableStart] = []
+    first = TableStart(separator or ",", skipped, 0, [], found=False)
     for each in separator or SEPARATORS:
         with closing(_rows(file, encoding, each, skipped)) as rows:
-            for at, (number, cells) in enumerate(islice(rows, _LOOKED_AT)):
+            for at, (number, cells) in enumerate(islice(rows, _SEARCHED_ROWS)):
                 if at == 0 and len(cells or []) > len(first.headings):
-                    first = Head(each, skipped, number, cells or [], found=False)
+                    first = TableStart(each, skipped, number, cells or [], found=False)
                 if cells and is_headings(cells, at == 0):
-                    found.append(Head(each, skipped, number, cells, found=True))
+                    found.append(TableStart(each, skipped, number, cells, found=True))
                     break
-                if sum(bool(cell.strip()) for cell in cells or []) > _TITLE:
+                if sum(bool(cell.strip()) for cell in cells or []) > _TITLE_CELLS:
                     break
     return min(found, key=lambda one: (one.line, -len(one.headings)), default=first)
 
 
-def below(file: BinaryIO, encoding: str, start: Head) -> Generator[Row, None, None]:
-    """Give (number of its first line, cells) of each row below the headings; None for one that cannot be read."""
+def rows_below(file: BinaryIO, encoding: str, start: TableStart) -> Generator[Row, None, None]:
+    """Yield (number of its first line, cells) for each row below the headings; cells are None if unreadable."""
     for number, cells in _rows(file, encoding, start.separator, start.skipped):
         if number > start.line:
             yield number, cells
 
 
 def lines_of(file: BinaryIO, encoding: str) -> Generator[tuple[int, str | None], None, None]:
-    """Give (number, text without its end) of each line that is not empty; None for one that is too long."""
+    """Yield (number, text without line end) for each line that is not empty; the text is None if too long."""
     _, skipped = _preface(file, encoding)
     file.seek(0)
     text, number = io.TextIOWrapper(file, encoding, errors="replace"), 0
@@ -128,13 +138,13 @@ def lines_of(file: BinaryIO, encoding: str) -> Generator[tuple[int, str | None],
         text.detach()
 
 
-def plain(heading: str) -> str:
-    """Return the beginning of a heading as headings are compared: letters and digits alone, in lower case."""
+def normalized_heading(heading: str) -> str:
+    """Return the first 100 characters of a heading as headings are compared: only letters and digits, lower case."""
     return "".join(each for each in heading[:100].casefold() if each.isalnum())
 
 
 def cell_name(at: int, heading: str = "") -> str:
-    """Return what a spreadsheet calls the cell at ``at`` of a row, and the heading above it: "column D (notes)"."""
+    """Return a spreadsheet's name for the column with index ``at``, with its heading: "column D (notes)"."""
     letters, rest = "", at + 1
     while rest:
         rest, letter = divmod(rest - 1, 26)
@@ -143,38 +153,38 @@ def cell_name(at: int, heading: str = "") -> str:
     return f"column {letters} ({known})" if known else f"column {letters}"
 
 
-def guarded(cell: str) -> str:
-    """Return a cell that a spreadsheet shows and does not calculate: with ' in front where it would."""
+def escape_formula(cell: str) -> str:
+    """Return a cell with ' in front if a spreadsheet would evaluate it as a formula, else unchanged."""
     return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
-def kept_as_text(cell: str) -> str:
-    """Return a cell that a spreadsheet neither calculates nor takes for a number or a date: 0042, 3-4, 12e5, mar3."""
-    return f"'{cell}" if _is_converted(cell) else guarded(cell)
+def escape_as_text(cell: str) -> str:
+    """Return a cell with ' in front if a spreadsheet would evaluate or convert it: 0042, 3-4, 12e5, mar3."""
+    return f"'{cell}" if _is_converted(cell) else escape_formula(cell)
 
 
-def unguarded(cell: str) -> str:
-    """Return a cell without what `guarded` or `kept_as_text` put in front, and the text of ="0042"."""
+def unescape(cell: str) -> str:
+    """Return a cell without the ' of `escape_formula` or `escape_as_text`, and the text of ="0042"."""
     if formula := _TEXT_FORMULA.fullmatch(cell):
         cell = formula[1].replace('""', '"')
-    return cell[1:] if cell.startswith("'") and kept_as_text(cell[1:]) != cell[1:] else cell
+    return cell[1:] if cell.startswith("'") and escape_as_text(cell[1:]) != cell[1:] else cell
 
 
-def written(rows: Iterable[Sequence[str]], cell: Callable[[str], str] = guarded) -> str:
-    """Return rows as CSV (RFC 4180: commas, quotes where needed, CRLF), each cell as ``cell`` keeps it."""
+def to_csv(rows: Iterable[Sequence[str]], escape: Callable[[str], str] = escape_formula) -> str:
+    """Return rows as CSV (RFC 4180: commas, quotes where needed, CRLF), each cell escaped by ``escape``."""
     text = io.StringIO()
-    csv.writer(text).writerows([cell(each) for each in row] for row in rows)
+    csv.writer(text).writerows([escape(each) for each in row] for row in rows)
     return text.getvalue()
 
 
-async def marked(parts: AsyncIterator[str]) -> AsyncIterator[str]:
-    """Give a file that is handed out with the mark in front by which spreadsheets know UTF-8."""
-    yield MARK
+async def with_byte_order_mark(parts: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Yield a file's parts behind a byte order mark, by which spreadsheets recognise UTF-8."""
+    yield BYTE_ORDER_MARK
     async for part in parts:
         yield part
 
 
-#: Digits as spreadsheets keep them; anything else of digits and signs they show as another number, a date or a time.
+#: Numbers that spreadsheets do not change; other texts of digits and signs become another number, a date or a time.
 _KEPT_NUMBER = re.compile(r"0|[1-9][0-9]{0,10}")
 _NUMBER_OR_DATE = re.compile(r"[0-9][0-9.,:/ -]*(?:e[+-]?[0-9]+)?", re.IGNORECASE)
 _MONTH: Final = r"(?:jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-z]*\.?"
@@ -200,15 +210,15 @@ def _is_utf8(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = 
 
 
 def _preface(file: BinaryIO, encoding: str) -> tuple[str, int]:
-    """Return the separator that a file names, "" for none, and how many lines stand before its table."""
+    """Return the separator that a file declares, "" for none, and the number of lines before its table."""
     file.seek(0)
     text, separator, skipped = io.TextIOWrapper(file, encoding, errors="replace"), "", 0
     try:
-        for number in range(1, _LOOKED_AT):
+        for number in range(1, _SEARCHED_ROWS):
             line = text.readline(_LONGEST_PREFACE).rstrip("\n")
-            if told := _SEPARATOR.fullmatch(line):
-                separator = told[1]
-            if told or _TYPE.fullmatch(line):
+            if declared := _SEPARATOR.fullmatch(line):
+                separator = declared[1]
+            if declared or _TYPE.fullmatch(line):
                 skipped = number
             elif line.strip():
                 break
@@ -218,7 +228,7 @@ def _preface(file: BinaryIO, encoding: str) -> tuple[str, int]:
 
 
 def _rows(file: BinaryIO, encoding: str, separator: str, skipped: int) -> Generator[Row, None, None]:
-    """Give (number of its first line, cells) of each row that is not empty; None for one that cannot be read."""
+    """Yield (number of its first line, cells) for each row that is not empty; cells are None if unreadable."""
     file.seek(0)
     text = io.TextIOWrapper(file, encoding, errors="replace", newline="")
     try:

@@ -1,7 +1,7 @@
-"""One line to one LDAP server: opened with TLS as asked for, signed in, asked, closed (RFC 4511, 4513).
+"""One connection to one LDAP server: connect, negotiate TLS, bind, search, close (RFC 4511, RFC 4513).
 
-Everything here waits, and is called in threads alone. The server's certificate is checked by Python's own TLS against
-the host that was configured; referrals are never followed.
+Every function here blocks and must run in a thread (see `otae.directory.ldap.pool`). Python's `ssl` verifies the
+server's certificate against the configured host name. Referrals are never followed.
 """
 
 import contextlib
@@ -14,17 +14,31 @@ from typing import Any, Final, Literal
 import ldap3
 from ldap3.core.exceptions import LDAPExceptionError, LDAPStartTLSError
 
-from otae.directory.ldap.results import AWAY, BROKEN, SILENT, SIZE_LIMIT, SUCCESS, Entry, Unreached, result_of, words_of
+from otae.directory.ldap.results import (
+    CONNECTION_ERRORS,
+    SIZE_LIMIT,
+    SUCCESS,
+    TIMED_OUT,
+    UNAVAILABLE,
+    Entry,
+    LdapError,
+    error_text,
+    result_of,
+)
 
 Scope = Literal["BASE", "LEVEL", "SUBTREE"]
 
-#: Entries that are asked for at a time.
+#: Entries per page of a search.
 PAGE: Final = 500
 
 
 @dataclass(frozen=True)
-class Dialled:
-    """What it takes to reach a directory; two that are equal may share lines. ``loopback``: it may be this machine."""
+class Endpoint:
+    """Where a directory's servers are and how to connect and bind to them. Equal endpoints share pooled connections.
+
+    ``security``: "none", "starttls" or "ldaps". ``ca_pem``: the authorities to trust, "" for this machine's.
+    ``timeout``: seconds for connecting and for each response. ``loopback``: whether a host may be this machine.
+    """
 
     hosts: tuple[str, ...]
     port: int
@@ -37,17 +51,17 @@ class Dialled:
 
 
 class _Tls(ldap3.Tls):
-    """TLS as Python does it: chain and host name checked in the handshake, the name asked for (SNI)."""
+    """TLS by Python's `ssl`: sends the host name (SNI), and verifies chain and host name in the handshake."""
 
-    def __init__(self, where: Dialled, host: str) -> None:
+    def __init__(self, endpoint: Endpoint, host: str) -> None:
         super().__init__(validate=ssl.CERT_REQUIRED)
-        self.context = ssl.create_default_context(cadata=where.ca_pem or None)
+        self.context = ssl.create_default_context(cadata=endpoint.ca_pem or None)
         self.host = host
         self.error: Exception | None = None
 
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:  # noqa: FBT001, FBT002, ANN401 - ldap3's
-        """Put TLS on the line and remember what was wrong: ldap3 keeps only its words."""
-        del do_handshake  # always: a line that was not checked is none
+        """Wrap the socket in TLS, and keep the exception if that fails: ldap3 passes on only its text."""
+        del do_handshake  # always: a connection that was not verified is not used
         try:
             connection.socket = self.context.wrap_socket(connection.socket, server_hostname=self.host)
         except Exception as error:
@@ -55,96 +69,109 @@ class _Tls(ldap3.Tls):
             raise
 
 
-class Line:
-    """A connection to a server. ``host``: which of a directory's."""
+class Connection:
+    """A connection to one server of a directory. ``host``: the configured name of that server."""
 
-    def __init__(self, connection: ldap3.Connection, host: str) -> None:
-        self._connection = connection
+    def __init__(self, raw: ldap3.Connection, host: str) -> None:
+        self._raw = raw
         self.host = host
 
     @property
     def certificate(self) -> Mapping[str, Any]:
-        """The server's certificate as `ssl` tells it, empty without TLS."""
-        opened = self._connection.socket
+        """The server's certificate, as `ssl.SSLSocket.getpeercert` returns it; empty without TLS."""
+        opened = self._raw.socket
         return opened.getpeercert() or {} if isinstance(opened, ssl.SSLSocket) else {}
 
     @property
-    def agreed(self) -> str:
-        """TLS version and cipher, "" in clear."""
-        opened = self._connection.socket
+    def negotiated_tls(self) -> str:
+        """TLS version and cipher, such as "TLSv1.3 TLS_AES_256_GCM_SHA384"; "" without TLS."""
+        opened = self._raw.socket
         if not isinstance(opened, ssl.SSLSocket):
             return ""
         cipher = opened.cipher()
         return f"{opened.version()} {cipher[0] if cipher else ''}"
 
     def sign_in(self, name: str, password: bytes) -> None:
-        """Sign in, or ask as nobody when no name is given; Unreached ("bind")."""
+        """Bind as ``name``; without a name the connection stays anonymous.
+
+        Raises:
+            LdapError: with step "bind" when the server refuses, "answer" when it is unavailable.
+        """
         if not name:
             return
         code, words = self.bind(name, password)
         if code != SUCCESS:
-            raise Unreached("answer" if code in AWAY else "bind", words)
+            raise LdapError("answer" if code in UNAVAILABLE else "bind", words)
 
     def bind(self, name: str, password: bytes) -> tuple[int, str]:
-        """Bind as ``name``; return the server's result code and what it means. Never with an empty password."""
+        """Bind as ``name`` and return the server's result code and its meaning.
+
+        Raises:
+            ValueError: for an empty name or password, which would be an unauthenticated bind.
+            LdapError: with step "answer" when the connection breaks.
+        """
         if not name or not password:
             # RFC 4513 §5.1.2: an empty password asks for an unauthenticated bind, which many servers call a success.
             raise ValueError("a bind needs a name and a password")
-        connection = self._connection
-        connection.user, connection.password, connection.authentication = name, password, ldap3.SIMPLE
+        raw = self._raw
+        raw.user, raw.password, raw.authentication = name, password, ldap3.SIMPLE
         try:
-            connection.bind(read_server_info=False)
-        except BROKEN as error:
-            raise Unreached("answer", words_of(error)) from None
+            raw.bind(read_server_info=False)
+        except CONNECTION_ERRORS as error:
+            raise LdapError("answer", error_text(error)) from None
         finally:
-            connection.password = None
+            raw.password = None
         return self._result()
 
     def search(
-        self, base: str, what: str, attributes: Sequence[str], *, scope: Scope = "SUBTREE", limit: int = 0
+        self, base: str, search_filter: str, attributes: Sequence[str], *, scope: Scope = "SUBTREE", limit: int = 0
     ) -> list[Entry]:
-        """Return the entries that the filter ``what`` fits, ``limit`` at most (0: all, a page at a time); Unreached."""
+        """Return the entries that match ``search_filter``, at most ``limit`` of them (0: all, page by page).
+
+        Raises:
+            LdapError: with step "search" when the server refuses, "answer" when it is unavailable.
+        """
         if not limit:
-            return [entry for page in self.pages(base, what, attributes, scope=scope) for entry in page]
-        found, code, words = self._search(base, what, attributes, scope, size_limit=limit)
+            return [entry for page in self.pages(base, search_filter, attributes, scope=scope) for entry in page]
+        found, code, words = self._search(base, search_filter, attributes, scope, size_limit=limit)
         if code not in {SUCCESS, SIZE_LIMIT}:
             raise self._refused(base, code, words)
         return found[:limit]
 
     def pages(
-        self, base: str, what: str, attributes: Sequence[str], *, scope: Scope = "SUBTREE"
+        self, base: str, search_filter: str, attributes: Sequence[str], *, scope: Scope = "SUBTREE"
     ) -> Iterator[list[Entry]]:
-        """Give the entries that the filter ``what`` fits, a page at a time (RFC 2696); Unreached."""
+        """Yield the entries that match ``search_filter``, page by page (RFC 2696); raises as `search`."""
         cookie: bytes | None = b""
         while cookie is not None:
             options: dict[str, Any] = {"paged_size": PAGE, "paged_cookie": cookie or None}
-            found, code, words = self._search(base, what, attributes, scope, **options)
+            found, code, words = self._search(base, search_filter, attributes, scope, **options)
             if code != SUCCESS:
                 raise self._refused(base, code, words)
             yield found
-            control = (self._connection.result.get("controls") or {}).get("1.2.840.113556.1.4.319", {})
+            control = (self._raw.result.get("controls") or {}).get("1.2.840.113556.1.4.319", {})
             cookie = control.get("value", {}).get("cookie") or None
 
     def root(self) -> Entry:
-        """Return what the server says about itself (RFC 4512 §5.1)."""
+        """Return the root DSE, the server's description of itself (RFC 4512 §5.1)."""
         found = self.search("", "(objectClass=*)", ["+", "*", "supportedCapabilities"], scope="BASE", limit=1)
         return found[0] if found else Entry("", {})
 
     def close(self) -> None:
-        """Say goodbye and hang up; a server that does not listen loses nothing."""
+        """Unbind and close the socket; errors are ignored."""
         with contextlib.suppress(LDAPExceptionError, OSError, AttributeError):
-            self._connection.unbind()
-        self._hang_up()
+            self._raw.unbind()
+        self._close_socket()
 
-    def cut(self) -> None:
-        """End whatever waits for an answer, from another thread."""
-        opened = self._connection.socket
+    def abort(self) -> None:
+        """Shut the socket down from another thread, which ends a blocked read at once."""
+        opened = self._raw.socket
         if opened is not None:
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
-    def _hang_up(self) -> None:
-        opened = self._connection.socket
+    def _close_socket(self) -> None:
+        opened = self._raw.socket
         if opened is not None:
             with contextlib.suppress(OSError):
                 opened.close()
@@ -152,82 +179,89 @@ class Line:
     def _search(
         self,
         base: str,
-        what: str,
+        search_filter: str,
         attributes: Sequence[str],
         scope: Scope,
         **options: Any,  # noqa: ANN401 - ldap3's
     ) -> tuple[list[Entry], int, str]:
-        connection = self._connection
+        raw = self._raw
         try:
-            connection.search(base, what, scope, attributes=list(attributes), **options)
-        except BROKEN as error:
-            raise Unreached("answer", words_of(error)) from None
-        given = [each for each in connection.response or [] if each.get("type") == "searchResEntry"]
+            raw.search(base, search_filter, scope, attributes=list(attributes), **options)
+        except CONNECTION_ERRORS as error:
+            raise LdapError("answer", error_text(error)) from None
+        given = [each for each in raw.response or [] if each.get("type") == "searchResEntry"]
         return [_entry(each) for each in given], *self._result()
 
     def _result(self) -> tuple[int, str]:
-        return result_of(self._connection.result or {})
+        return result_of(self._raw.result or {})
 
-    def _refused(self, base: str, code: int, words: str) -> Unreached:
+    def _refused(self, base: str, code: int, words: str) -> LdapError:
         known = {32: "there is no such entry", 10: "the server refers to another one, which is not followed"}
-        told = f"{base or 'the root'}: {known[code]}" if code in known else words
-        return Unreached("answer" if code in AWAY else "search", told)
+        detail = f"{base or 'the root'}: {known[code]}" if code in known else words
+        return LdapError("answer" if code in UNAVAILABLE else "search", detail)
 
 
-def open_line(where: Dialled, host: str, address: str, hold: Callable[[Line], None]) -> Line:
-    """Connect to ``address``, whose certificate must be ``host``'s, and agree on TLS; Unreached ("connect", "tls").
+def open_connection(endpoint: Endpoint, host: str, address: str, register: Callable[[Connection], None]) -> Connection:
+    """Connect to ``address`` and negotiate TLS as ``endpoint`` asks for.
 
-    ``hold`` is told of the line before anything waits, so that somebody else can cut it.
+    Args:
+        endpoint: port, security, authorities and timeout.
+        host: the name that the server's certificate must be issued for.
+        address: the IP address to connect to.
+        register: called with the connection before anything blocks, so that another thread can abort it.
+
+    Raises:
+        LdapError: with step "connect" or "tls".
     """
     tls = None
-    if where.security != "none":
+    if endpoint.security != "none":
         try:
-            tls = _Tls(where, host)
+            tls = _Tls(endpoint, host)
         except ssl.SSLError:
-            raise Unreached("tls", "the certificates to trust cannot be read") from None
+            raise LdapError("tls", "the certificates to trust cannot be read") from None
     server = ldap3.Server(
         address,
-        where.port,
-        use_ssl=where.security == "ldaps",
+        endpoint.port,
+        use_ssl=endpoint.security == "ldaps",
         tls=tls,
         get_info=ldap3.NONE,
-        connect_timeout=where.timeout,
+        connect_timeout=endpoint.timeout,
     )
-    connection = ldap3.Connection(
+    raw = ldap3.Connection(
         server,
         client_strategy=ldap3.SYNC,
         auto_bind=False,
         auto_referrals=False,
         check_names=False,
         auto_range=True,
-        receive_timeout=where.timeout,
+        receive_timeout=endpoint.timeout,
         return_empty_attributes=False,
     )
-    line = Line(connection, host)
-    hold(line)
+    connection = Connection(raw, host)
+    register(connection)
     try:
-        connection.open(read_server_info=False)
-        if where.security == "starttls":
-            connection.start_tls(read_server_info=False)
-    except BROKEN as error:
-        line._hang_up()  # noqa: SLF001 - this module's own
-        raise _not_opened(error, tls) from None
-    return line
+        raw.open(read_server_info=False)
+        if endpoint.security == "starttls":
+            raw.start_tls(read_server_info=False)
+    except CONNECTION_ERRORS as error:
+        connection._close_socket()  # noqa: SLF001 - this module's own
+        raise _open_error(error, tls) from None
+    return connection
 
 
-def _not_opened(error: Exception, tls: _Tls | None) -> Unreached:
+def _open_error(error: Exception, tls: _Tls | None) -> LdapError:
     if tls is not None and tls.error is not None:
-        return Unreached("tls", _tls_words(tls.error))
+        return LdapError("tls", _tls_error_text(tls.error))
     if isinstance(error, LDAPStartTLSError):
-        return Unreached("tls", "the server does not offer StartTLS")
-    return Unreached("connect", words_of(error))
+        return LdapError("tls", "the server does not offer StartTLS")
+    return LdapError("connect", error_text(error))
 
 
-def _tls_words(error: Exception) -> str:
+def _tls_error_text(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the server's certificate is not trusted ({error.verify_message})"
     if isinstance(error, TimeoutError):
-        return SILENT
+        return TIMED_OUT
     return "no agreement with the server; does it speak TLS on this port?"
 
 

@@ -1,4 +1,4 @@
-"""Trying a directory out, a step at a time, each with what works or what was answered instead."""
+"""The connection test of a directory: resolve, connect, TLS, bind and searches, each reported as a step."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -6,11 +6,11 @@ from functools import partial
 
 from otae import outgoing
 from otae.delivery import phones
-from otae.directory.ldap.connection import Dialled, Line, open_line
+from otae.directory.ldap.connection import Connection, Endpoint, open_connection
 from otae.directory.ldap.directory import LdapDirectory
 from otae.directory.ldap.membership import ACTIVE_DIRECTORY
-from otae.directory.ldap.pool import dialled
-from otae.directory.ldap.results import Unreached
+from otae.directory.ldap.pool import endpoint_of
+from otae.directory.ldap.results import LdapError
 from otae.directory.ldap.schema import GROUP, PERSON
 from otae.errors import AddressRefused
 from otae.outgoing import Address
@@ -19,121 +19,129 @@ from otae.store.models import DirectoryServer
 
 Step = dict[str, object]
 
-#: How many people and groups the searches at the end show.
+#: Most people, and most groups, that the last steps name.
 SHOWN = 3
 
 
-async def steps_of(desk: Desk, row: DirectoryServer) -> AsyncIterator[Step]:
-    """Give each step as it is done: {"step", "ok", "words"}; nothing further on a server after one that failed.
+async def run_steps(desk: Desk, row: DirectoryServer) -> AsyncIterator[Step]:
+    """Test the directory of ``row`` and yield each step once it is done, as {"step", "ok", "words"}.
 
-    The steps: "resolve", "connect", "tls", "bind", "user-base", "group-base", "search"; for a second server, and a
-    global catalog, the same with " (host)" and " (global catalog)" behind. ``words`` is what the server answered.
+    The steps are "resolve", "connect", "tls", "bind", "user-base", "group-base" and "search". Those of the second
+    server end with " (HOST)", those of the global catalog with " (global catalog)". A server whose connection or bind
+    fails is not tested further. ``words`` holds the server's answer.
     """
     directory = LdapDirectory(desk, row, await phones.default_region())
-    where = dialled(desk, row)
-    asked = [(host, where, "" if host == where.hosts[0] else f" ({host})") for host in where.hosts]
+    endpoint = endpoint_of(desk, row)
+    targets = [(host, endpoint, "" if host == endpoint.hosts[0] else f" ({host})") for host in endpoint.hosts]
     if row.global_catalog_port:
-        asked.append((where.hosts[0], dialled(desk, row, port=row.global_catalog_port), " (global catalog)"))
-    for host, at, behind in asked:
-        async for step, ok, words in _of_server(directory, at, host, catalog=at.port != where.port):
-            yield {"step": step + behind, "ok": ok, "words": words}
+        targets.append((endpoint.hosts[0], endpoint_of(desk, row, port=row.global_catalog_port), " (global catalog)"))
+    for host, at, suffix in targets:
+        async for step, ok, words in _test_server(directory, at, host, catalog=at.port != endpoint.port):
+            yield {"step": step + suffix, "ok": ok, "words": words}
 
 
-async def _of_server(
-    directory: LdapDirectory, where: Dialled, host: str, *, catalog: bool
+async def _test_server(
+    directory: LdapDirectory, endpoint: Endpoint, host: str, *, catalog: bool
 ) -> AsyncIterator[tuple[str, bool, str]]:
     try:
-        addresses = await outgoing.resolve(host, where.port, private=True, loopback=where.loopback)
+        addresses = await outgoing.resolve(host, endpoint.port, private=True, loopback=endpoint.loopback)
     except AddressRefused as error:
         yield "resolve", False, error.words
         return
     except OSError:
         yield "resolve", False, f"{host} does not resolve"
         return
-    yield "resolve", True, f"{host} is {', '.join(str(address.where[0]) for address in addresses)}"
-    line, tried = await asyncio.to_thread(_opened, where, host, addresses)
+    yield "resolve", True, f"{host} is {', '.join(str(address.sockaddr[0]) for address in addresses)}"
+    connection, tried = await asyncio.to_thread(_connect, endpoint, host, addresses)
     for step in tried:
         yield step
-    if line is None:
+    if connection is None:
         return
     try:
-        for name, look in _looks(directory, where, catalog=catalog):
-            ok, words = await asyncio.to_thread(_looked, line, look)
+        for name, check in _checks(directory, endpoint, catalog=catalog):
+            ok, words = await asyncio.to_thread(_run_check, connection, check)
             yield name, ok, words
             if not ok and name == "bind":
                 return
     finally:
-        await asyncio.to_thread(line.close)
+        await asyncio.to_thread(connection.close)
 
 
-def _opened(where: Dialled, host: str, addresses: list[Address]) -> tuple[Line | None, list[tuple[str, bool, str]]]:
-    """Connect to the first address that answers and tell how far that went."""
-    failure = Unreached("connect", "no address")
+def _connect(
+    endpoint: Endpoint, host: str, addresses: list[Address]
+) -> tuple[Connection | None, list[tuple[str, bool, str]]]:
+    """Connect to the first address that answers; return the connection, None for none, and the steps done."""
+    failure = LdapError("connect", "no address")
     for address in addresses:
-        place = f"{address.where[0]}, port {where.port}"
+        place = f"{address.sockaddr[0]}, port {endpoint.port}"
         try:
-            line = open_line(where, host, str(address.where[0]), lambda _line: None)
-        except Unreached as error:
+            connection = open_connection(endpoint, host, str(address.sockaddr[0]), lambda _connection: None)
+        except LdapError as error:
             failure = error
             if error.step == "tls":
                 return None, [("connect", True, place), ("tls", False, str(error))]
         else:
-            words = _certificate(line) if where.security != "none" else "none: what is sent stays on this machine"
-            return line, [("connect", True, place), ("tls", True, words)]
+            words = (
+                _certificate(connection) if endpoint.security != "none" else "none: what is sent stays on this machine"
+            )
+            return connection, [("connect", True, place), ("tls", True, words)]
     return None, [("connect", False, str(failure))]
 
 
-def _looks(directory: LdapDirectory, where: Dialled, *, catalog: bool) -> list[tuple[str, Callable[[Line], str]]]:
+def _checks(
+    directory: LdapDirectory, endpoint: Endpoint, *, catalog: bool
+) -> list[tuple[str, Callable[[Connection], str]]]:
     base = directory.people_base if catalog else directory.user_base
-    looks: list[tuple[str, Callable[[Line], str]]] = [("bind", partial(_sign_in, where))]
+    checks: list[tuple[str, Callable[[Connection], str]]] = [("bind", partial(_sign_in, endpoint))]
     if base:
-        looks.append(("user-base", partial(_base, base)))
+        checks.append(("user-base", partial(_base, base)))
     if not catalog:
-        looks.append(("group-base", partial(_groups, directory)))
-    return [*looks, ("search", partial(_people, directory, base))]
+        checks.append(("group-base", partial(_groups, directory)))
+    return [*checks, ("search", partial(_people, directory, base))]
 
 
-def _looked(line: Line, look: Callable[[Line], str]) -> tuple[bool, str]:
+def _run_check(connection: Connection, check: Callable[[Connection], str]) -> tuple[bool, str]:
     try:
-        return True, look(line)
-    except Unreached as error:
+        return True, check(connection)
+    except LdapError as error:
         return False, str(error)
 
 
-def _sign_in(where: Dialled, line: Line) -> str:
-    line.sign_in(where.bind_name, where.password.encode())
-    active = ACTIVE_DIRECTORY in line.root().texts("supportedCapabilities")
+def _sign_in(endpoint: Endpoint, connection: Connection) -> str:
+    connection.sign_in(endpoint.bind_name, endpoint.password.encode())
+    active = ACTIVE_DIRECTORY in connection.root().texts("supportedCapabilities")
     kind = "an Active Directory" if active else "a generic LDAP server"
-    return f"{where.bind_name or 'signed in as nobody'}; it says it is {kind}"
+    return f"{endpoint.bind_name or 'signed in as nobody'}; it says it is {kind}"
 
 
-def _base(base: str, line: Line) -> str:
-    found = line.search(base, "(objectClass=*)", ["1.1"], scope="BASE", limit=1)
+def _base(base: str, connection: Connection) -> str:
+    found = connection.search(base, "(objectClass=*)", ["1.1"], scope="BASE", limit=1)
     if not found:
-        raise Unreached("search", f"{base}: there is no such entry, or it may not be seen")
+        raise LdapError("search", f"{base}: there is no such entry, or it may not be seen")
     return base
 
 
-def _groups(directory: LdapDirectory, line: Line) -> str:
-    _base(directory.group_base, line)
-    found = line.search(directory.group_base, directory.shape.groups, GROUP[:1], limit=SHOWN)
-    names = [group.name for entry in found if (group := directory.shape.group(entry))]
+def _groups(directory: LdapDirectory, connection: Connection) -> str:
+    _base(directory.group_base, connection)
+    found = connection.search(directory.group_base, directory.schema.groups_filter, GROUP[:1], limit=SHOWN)
+    names = [group.name for entry in found if (group := directory.schema.to_group(entry))]
     return f"{directory.group_base}: {', '.join(names) if names else 'no group stands there'}"
 
 
-def _people(directory: LdapDirectory, base: str, line: Line) -> str:
-    found = line.search(base, directory.shape.people, PERSON, limit=SHOWN)
-    people = directory.shape.all_found(found)
+def _people(directory: LdapDirectory, base: str, connection: Connection) -> str:
+    found = connection.search(base, directory.schema.people_filter, PERSON, limit=SHOWN)
+    people = directory.schema.to_people(found)
     if not people:
-        raise Unreached("search", f"nobody with {directory.shape.search_by} stands there, or they may not be seen")
+        raise LdapError("search", f"nobody with {directory.schema.search_by} stands there, or they may not be seen")
     return ", ".join(
         f"{person.name} ({person.display_name}, {person.email or 'no e-mail address'})" for person in people
     )
 
 
-def _certificate(line: Line) -> str:
-    """Name whose certificate it is, who vouches for it and until when."""
-    shown = line.certificate
+def _certificate(connection: Connection) -> str:
+    """Return the TLS version, and the server certificate's names, issuer and end, as one line."""
+    shown = connection.certificate
     names = [str(value) for kind, value in shown.get("subjectAltName", ()) if kind in {"DNS", "IP Address"}]
     issuer = [str(value) for part in shown.get("issuer", ()) for _, value in part]
-    return f"{line.agreed}; {', '.join(names)}; issued by {', '.join(issuer)}; until {shown.get('notAfter', '')}"
+    until = shown.get("notAfter", "")
+    return f"{connection.negotiated_tls}; {', '.join(names)}; issued by {', '.join(issuer)}; until {until}"

@@ -1,4 +1,4 @@
-"""An LDAP directory or an Active Directory, as the Directory protocol has it."""
+"""An LDAP server or an Active Directory as a `Directory`: finding people and groups, checking passwords by a bind."""
 
 import secrets
 import unicodedata
@@ -6,157 +6,173 @@ from functools import partial
 from typing import Final
 
 from otae.delivery import phones
-from otae.directory import Found, GroupFound, MembersPage, PasswordAnswer
-from otae.directory.ldap import membership as walking
-from otae.directory.ldap.connection import Dialled, Line
+from otae.directory import DirectoryGroup, DirectoryPerson, MembersPage, PasswordCheck
+from otae.directory.ldap import membership
+from otae.directory.ldap.connection import Connection, Endpoint
 from otae.directory.ldap.forest import Forest
-from otae.directory.ldap.names import LONGEST, parent_and_rdn
-from otae.directory.ldap.pool import ask, dialled
-from otae.directory.ldap.results import NOT_ABLE, SUCCESS, Entry, Unreached
-from otae.directory.ldap.schema import GROUP, PERSON, Shape
+from otae.directory.ldap.names import LONGEST_NAME, parent_and_rdn
+from otae.directory.ldap.pool import ask, endpoint_of
+from otae.directory.ldap.results import SERVER_FAULTS, SUCCESS, Entry, LdapError
+from otae.directory.ldap.schema import GROUP, PERSON, Schema
 from otae.directory.person_fields import user_name
 from otae.errors import GroupAmbiguous, PersonAmbiguous
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer
 from otae.text import cleaned_line, why_refused
 
-#: Longest password that a server is asked about, in bytes.
+#: Longest password that is sent to a server, in bytes.
 LONGEST_PASSWORD: Final = 1024
-#: Seconds that finding everybody in a group may take; each answer has the directory's own time limit.
+#: Seconds for finding all members of a group; each response also has the directory's own time limit.
 LONGEST_WALK: Final = 45.0
 
 
 class LdapDirectory:
-    """One directory; made anew for each use, its lines are kept elsewhere."""
+    """One configured directory. Created for each use: `otae.directory.ldap.pool` keeps the connections."""
 
     def __init__(self, desk: Desk, row: DirectoryServer, region: str) -> None:
-        self.shape = Shape(row.domain, row.kind == "active-directory", row.search_by, region)
-        self.where: Dialled = dialled(desk, row)
+        self.schema = Schema(row.domain, row.kind == "active-directory", row.search_by, region)
+        self.endpoint: Endpoint = endpoint_of(desk, row)
         self.user_base, self.group_base = row.user_base, row.group_base
         self.forest = Forest(desk, row) if row.global_catalog_port else None
-        self.people_at = self.forest.catalog if self.forest else self.where
+        self.people_endpoint = self.forest.catalog if self.forest else self.endpoint
         self.people_base = self.forest.base if self.forest else row.user_base
 
     @property
     def domain(self) -> str:
-        """What it is called."""
-        return self.shape.domain
+        """The directory's domain, as an administrator named it."""
+        return self.schema.domain
 
-    async def find_person(self, name: str) -> Found | None:
-        """As the protocol says; a name that nobody can have is looked up nowhere."""
-        return await self._one(self.shape.person_called(user_name(name)), name)
+    async def find_person(self, name: str) -> DirectoryPerson | None:
+        """See `Directory.find_person`; a name that nobody can have is not sent to the server."""
+        return await self._find_one(self.schema.person_with_name(user_name(name)), name)
 
-    async def find_by_mail(self, address: str) -> Found | None:
-        """Return who has this e-mail address, None for nobody; PersonAmbiguous names everybody who has it."""
-        return await self._one(self.shape.person_mailed(address.strip()), address)
+    async def find_by_mail(self, address: str) -> DirectoryPerson | None:
+        """Return the person with this e-mail address, None when there is none.
 
-    async def person_of(self, directory_id: str) -> Found | None:
-        """As the protocol says."""
-        return await self._one(self.shape.person_known_by(directory_id), directory_id)
+        Raises:
+            PersonAmbiguous: when several people have it; the text names them.
+        """
+        return await self._find_one(self.schema.person_with_mail(address.strip()), address)
 
-    async def search_people(self, text: str, limit: int = 10) -> list[Found]:
-        """As the protocol says; who is disabled comes last."""
-        if not _asked_about(text):
+    async def find_by_id(self, directory_id: str) -> DirectoryPerson | None:
+        """See `Directory.find_by_id`."""
+        return await self._find_one(self.schema.person_with_id(directory_id), directory_id)
+
+    async def search_people(self, text: str, limit: int = 10) -> list[DirectoryPerson]:
+        """See `Directory.search_people`; disabled people come last."""
+        if not _is_searchable(text):
             return []
-        what = self.shape.people_holding(cleaned_line(text))
-        found = await ask(self.people_at, lambda line: line.search(self.people_base, what, PERSON, limit=limit))
-        return sorted(self.shape.all_found(found), key=lambda person: person.disabled)
+        search_filter = self.schema.people_matching(cleaned_line(text))
+        found = await ask(
+            self.people_endpoint,
+            lambda connection: connection.search(self.people_base, search_filter, PERSON, limit=limit),
+        )
+        return sorted(self.schema.to_people(found), key=lambda person: person.disabled)
 
-    async def search_groups(self, text: str, limit: int = 10) -> list[GroupFound]:
-        """As the protocol says."""
-        if not _asked_about(text):
+    async def search_groups(self, text: str, limit: int = 10) -> list[DirectoryGroup]:
+        """See `Directory.search_groups`."""
+        if not _is_searchable(text):
             return []
-        return await self._groups(self.shape.groups_holding(cleaned_line(text)), limit)
+        return await self._search_groups(self.schema.groups_matching(cleaned_line(text)), limit)
 
-    async def find_group(self, name: str) -> GroupFound | None:
-        """As the protocol says."""
-        if not name.strip() or not _asked_about(name):
+    async def find_group(self, name: str) -> DirectoryGroup | None:
+        """See `Directory.find_group`."""
+        if not name.strip() or not _is_searchable(name):
             return None
-        found = await self._groups(self.shape.group_called(cleaned_line(name)), 5)
+        found = await self._search_groups(self.schema.group_with_name(cleaned_line(name)), 5)
         if len(found) > 1:
             raise GroupAmbiguous(f"{name} is {' and '.join(group.id for group in found)}"[:500])
         return found[0] if found else None
 
-    async def members(self, group: GroupFound, after: str = "") -> MembersPage:
-        """As the protocol says, by the place where people stand; a group that is gone has nobody."""
-        walk = walking.Walk(self.shape, self.user_base, group.id)
-        return await ask(self.where, lambda line: walk.page(line, after), longest=LONGEST_WALK)
+    async def members(self, group: DirectoryGroup, after: str = "") -> MembersPage:
+        """See `Directory.members`; people come in the order of their names, and a deleted group has none."""
+        walk = membership.Walk(self.schema, self.user_base, group.id)
+        return await ask(self.endpoint, lambda connection: walk.page(connection, after), time_limit=LONGEST_WALK)
 
-    async def answer_password(self, found: Found | None, password: str) -> PasswordAnswer:
-        """As the protocol says: a bind on a line of its own, for nobody as somebody whom there is not."""
+    async def try_password(self, found: DirectoryPerson | None, password: str) -> PasswordCheck:
+        """See `Directory.try_password`: binds on a dedicated connection.
+
+        Without a person it binds as one that does not exist, so that both take the server the same time.
+        """
         try:
             secret = unicodedata.normalize("NFC", password).encode()
         except UnicodeEncodeError:
             secret = b""
         if not secret or b"\0" in secret or len(secret) > LONGEST_PASSWORD:
-            return PasswordAnswer(right=False, reason="a password that nobody can have")
-        dn = found.dn if found and found.dn else self._nobody()
-        where = await self.forest.place_of(dn) if self.forest else self.where
-        code, words = await ask(where, lambda line: _bind(line, dn, secret), fresh=True)
+            return PasswordCheck(right=False, reason="a password that nobody can have")
+        dn = found.dn if found and found.dn else self._nonexistent_dn()
+        endpoint = await self.forest.endpoint_of(dn) if self.forest else self.endpoint
+        code, words = await ask(endpoint, lambda connection: _bind(connection, dn, secret), dedicated=True)
         if found is None:
-            return PasswordAnswer(right=False, reason="nobody has this user name")
-        return PasswordAnswer(right=code == SUCCESS, reason="" if code == SUCCESS else words)
+            return PasswordCheck(right=False, reason="nobody has this user name")
+        return PasswordCheck(right=code == SUCCESS, reason="" if code == SUCCESS else words)
 
-    async def check_password(self, found: Found | None, password: str) -> bool:
-        """As the protocol says."""
-        return (await self.answer_password(found, password)).right
+    async def check_password(self, found: DirectoryPerson | None, password: str) -> bool:
+        """See `Directory.check_password`."""
+        return (await self.try_password(found, password)).right
 
-    async def _one(self, what: str, asked: str) -> Found | None:
-        if not asked.strip() or not _asked_about(asked.strip()):
+    async def _find_one(self, search_filter: str, asked: str) -> DirectoryPerson | None:
+        if not asked.strip() or not _is_searchable(asked.strip()):
             return None
-        found = self.shape.all_found(
-            await ask(self.people_at, lambda line: line.search(self.people_base, what, PERSON, limit=5))
+        found = self.schema.to_people(
+            await ask(
+                self.people_endpoint,
+                lambda connection: connection.search(self.people_base, search_filter, PERSON, limit=5),
+            )
         )
         if len(found) > 1:
             who = ", ".join(f"{person.name} ({person.display_name})" for person in found)
             raise PersonAmbiguous(f"{asked} is {who}"[:500])
         one = found[0] if found else None
-        return await self._in_full(one) if self.forest else one
+        return await self._read_from_own_domain(one) if self.forest else one
 
-    async def _in_full(self, found: Found | None) -> Found | None:
-        """Return somebody of the catalog as their own domain has them; for nobody, it is asked all the same.
+    async def _read_from_own_domain(self, found: DirectoryPerson | None) -> DirectoryPerson | None:
+        """Read a person that the global catalog found from their own domain; without one, search there all the same.
 
-        A catalog holds a part of everybody: not until when an account is good, nor whether the password must change.
+        The catalog holds only some attributes: neither the account's end nor whether the password must change. The
+        search for nobody makes both cases take the same time.
         """
         if self.forest is None:
             return found
-        dn = found.dn if found else self._nobody()
-        where = await self.forest.place_of(dn)
-        entries = await ask(where, partial(_read_one, dn=dn, what=self.shape.people))
-        return next(iter(self.shape.all_found(entries)), None) if found else None
+        dn = found.dn if found else self._nonexistent_dn()
+        endpoint = await self.forest.endpoint_of(dn)
+        entries = await ask(endpoint, partial(_read_one, dn=dn, search_filter=self.schema.people_filter))
+        return next(iter(self.schema.to_people(entries)), None) if found else None
 
-    def _nobody(self) -> str:
+    def _nonexistent_dn(self) -> str:
         return f"cn=nobody-{secrets.token_hex(8)},{self.user_base}"
 
-    async def _groups(self, what: str, limit: int) -> list[GroupFound]:
-        found = await ask(self.where, lambda line: line.search(self.group_base, what, GROUP[:1], limit=limit))
-        groups = [group for entry in found if (group := self.shape.group(entry))]
+    async def _search_groups(self, search_filter: str, limit: int) -> list[DirectoryGroup]:
+        found = await ask(
+            self.endpoint, lambda connection: connection.search(self.group_base, search_filter, GROUP[:1], limit=limit)
+        )
+        groups = [group for entry in found if (group := self.schema.to_group(entry))]
         return sorted(groups, key=lambda group: (group.name.casefold(), group.id))
 
 
 async def ldap_directory(desk: Desk, row: DirectoryServer) -> LdapDirectory:
-    """Return the directory that ``row`` sets up."""
+    """Return the directory that ``row`` configures."""
     return LdapDirectory(desk, row, await phones.default_region())
 
 
-def _asked_about(text: str) -> bool:
-    """Tell whether a server is asked about ``text``, which is cleaned then: servers leave out what cannot be seen."""
-    return len(text) <= LONGEST and not why_refused(text.strip())
+def _is_searchable(text: str) -> bool:
+    """Return whether ``text`` may be sent to a server: short, and without hidden characters, which servers ignore."""
+    return len(text) <= LONGEST_NAME and not why_refused(text.strip())
 
 
-def _read_one(line: Line, *, dn: str, what: str) -> list[Entry]:
+def _read_one(connection: Connection, *, dn: str, search_filter: str) -> list[Entry]:
     try:
-        return line.search(dn, what, PERSON, scope="BASE", limit=1)
-    except Unreached as error:
+        return connection.search(dn, search_filter, PERSON, scope="BASE", limit=1)
+    except LdapError as error:
         if error.step != "search":
             raise
-        return []  # gone since the catalog was told
+        return []  # deleted, and not yet from the catalog
 
 
-def _bind(line: Line, dn: str, secret: bytes) -> tuple[int, str]:
+def _bind(connection: Connection, dn: str, secret: bytes) -> tuple[int, str]:
     if parent_and_rdn(dn) is None:
-        raise Unreached("bind", "this place in the directory has no name to bind as")
-    code, words = line.bind(dn, secret)
-    if code in NOT_ABLE:
-        raise Unreached("answer", words)
+        raise LdapError("bind", "this place in the directory has no name to bind as")
+    code, words = connection.bind(dn, secret)
+    if code in SERVER_FAULTS:
+        raise LdapError("answer", words)
     return code, words

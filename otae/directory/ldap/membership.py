@@ -1,7 +1,7 @@
-"""Everybody in a group of an LDAP directory, the groups in it included, each once.
+"""The members of a group in an LDAP directory, nested groups included, each once.
 
-An Active Directory, known by what its root says, is asked by its own rule; elsewhere groups are opened one after the
-other, breadth first, each once, however they hold one another. People are read a page at a time.
+An Active Directory, recognised by the capabilities in its root DSE, resolves nested groups by its own matching
+rule. Elsewhere groups are read breadth first, each once, so that circular groups end. People are read page by page.
 """
 
 import secrets
@@ -13,27 +13,27 @@ from itertools import islice
 from typing import Final
 
 from otae.directory import MembersPage
-from otae.directory.ldap.connection import PAGE, Line
-from otae.directory.ldap.names import both, domain_of, either, equal, escaped, is_below, parent_and_rdn, same
-from otae.directory.ldap.results import Entry, Unreached
-from otae.directory.ldap.schema import GROUP, PERSON, Shape
+from otae.directory.ldap.connection import PAGE, Connection
+from otae.directory.ldap.names import all_of, any_of, comparable, domain_of, equals, escaped, is_below, parent_and_rdn
+from otae.directory.ldap.results import Entry, LdapError
+from otae.directory.ldap.schema import GROUP, PERSON, Schema
 
-#: What the root of an Active Directory names among its capabilities, and the rule by which it walks nested groups.
+#: The capability by which an Active Directory is recognised, and its matching rule for nested groups.
 ACTIVE_DIRECTORY: Final = "1.2.840.113556.1.4.800"
 IN_CHAIN: Final = "1.2.840.113556.1.4.1941"
-#: Entries asked for by name in one search.
-AT_ONCE: Final = 100
-#: Groups that one group may hold, at whatever depth.
+#: Most entries that one search asks for by name.
+BATCH: Final = 100
+#: Most groups nested in one group, at any depth.
 MOST_GROUPS: Final = 10_000
-#: Walks whose people are remembered between pages.
-REMEMBERED: Final = 4
+#: Most walks whose members are cached between pages.
+CACHED_WALKS: Final = 4
 
 
 @dataclass
-class Everybody:
-    """Whom a group holds: places by a form to compare by, and user names that say no place (posixGroup)."""
+class Members:
+    """The members of a group: DNs by their comparable form, and user names where it lists only those (posixGroup)."""
 
-    places: dict[str, str] = field(default_factory=dict)
+    dns_by_form: dict[str, str] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
 
 
@@ -43,134 +43,144 @@ _WALKS: "Final[OrderedDict[str, list[str]]]" = OrderedDict()
 
 @dataclass(frozen=True)
 class Walk:
-    """Walking one group, ``group``: its DN. People outside ``user_base`` are not invited from here."""
+    """Reads the members of one group. ``group``: its DN; people outside ``user_base`` are left out."""
 
-    shape: Shape
+    schema: Schema
     user_base: str
     group: str
 
-    def page(self, line: Line, after: str) -> MembersPage:
-        """Return the next people behind ``after``, what an earlier page gave."""
+    def page(self, connection: Connection, after: str) -> MembersPage:
+        """Return the page that follows ``after``, the cursor of an earlier page; "" for the first page."""
         walk, _, last = after.partition("|")
-        keys = _recall(walk) or self._keys(line)
+        keys = _cached(walk) or self._keys(connection)
         walk = walk or secrets.token_hex(8)
-        ahead = list(islice((key for key in keys if key > last), PAGE))
-        people = {person.directory_id: person for person in self.shape.all_found(self._read(line, ahead))}
-        more = bool(ahead) and ahead[-1] != keys[-1]
+        remaining = list(islice((key for key in keys if key > last), PAGE))
+        people = {
+            person.directory_id: person for person in self.schema.to_people(self._read_people(connection, remaining))
+        }
+        more = bool(remaining) and remaining[-1] != keys[-1]
         if more:
-            _remember(walk, keys)
-        return MembersPage(list(people.values()), f"{walk}|{ahead[-1]}" if more else "")
+            _cache(walk, keys)
+        return MembersPage(list(people.values()), f"{walk}|{remaining[-1]}" if more else "")
 
-    def _keys(self, line: Line) -> list[str]:
-        """Return what each member is read by, in an order that stays: "dn:…" or "name:…"."""
-        everybody = self._everybody(line)
-        return sorted([f"dn:{dn}" for dn in everybody.places.values()] + [f"name:{name}" for name in everybody.names])
+    def _keys(self, connection: Connection) -> list[str]:
+        """Return a key for each member, "dn:…" or "name:…", in an order that does not change between pages."""
+        members = self._read_members(connection)
+        return sorted([f"dn:{dn}" for dn in members.dns_by_form.values()] + [f"name:{name}" for name in members.names])
 
-    def _everybody(self, line: Line) -> Everybody:
-        if ACTIVE_DIRECTORY in line.root().texts("supportedCapabilities"):
-            inside = both(self.shape.people, inside_group(self.group))
-            found = line.search(self.user_base, inside, ["1.1"]) + self._by_primary_group(line)
-            return Everybody({same(entry.dn): entry.dn for entry in found})
-        everybody, seen = Everybody(), {same(self.group)}
-        level = self._groups_among(line, [self.group])
+    def _read_members(self, connection: Connection) -> Members:
+        if ACTIVE_DIRECTORY in connection.root().texts("supportedCapabilities"):
+            inside = all_of(self.schema.people_filter, inside_group(self.group))
+            found = connection.search(self.user_base, inside, ["1.1"]) + self._by_primary_group(connection)
+            return Members({comparable(entry.dn): entry.dn for entry in found})
+        members, seen = Members(), {comparable(self.group)}
+        level = self._read_groups(connection, [self.group])
         while level:
             named: dict[str, str] = {}
             for entry in level:
-                everybody.names.update(name.strip().lower() for name in entry.texts("memberUid") if name.strip())
-                named |= {same(dn): dn for dn in _members(entry)}
-            new = {key: dn for key, dn in named.items() if key not in everybody.places and key not in seen}
-            level = self._groups_among(line, new.values())
-            groups = {same(entry.dn) for entry in level}
+                members.names.update(name.strip().lower() for name in entry.texts("memberUid") if name.strip())
+                named |= {comparable(dn): dn for dn in _listed_dns(entry)}
+            new = {key: dn for key, dn in named.items() if key not in members.dns_by_form and key not in seen}
+            level = self._read_groups(connection, new.values())
+            groups = {comparable(entry.dn) for entry in level}
             seen |= groups
-            everybody.places |= {key: dn for key, dn in new.items() if key not in groups}
+            members.dns_by_form |= {key: dn for key, dn in new.items() if key not in groups}
             if len(seen) > MOST_GROUPS:
-                raise Unreached("search", f"the group holds more than {MOST_GROUPS} groups")
-        return everybody
+                raise LdapError("search", f"the group holds more than {MOST_GROUPS} groups")
+        return members
 
-    def _by_primary_group(self, line: Line) -> list[Entry]:
-        """Find those whose primary group is this group or one in it: an Active Directory counts them nowhere else."""
-        own = _by_name(line, [self.group], self.shape.groups, ("objectSid",))
-        groups = [entry for some in own for entry in some]
-        groups += line.search(domain_of(self.group), both(self.shape.groups, inside_group(self.group)), ("objectSid",))
+    def _by_primary_group(self, connection: Connection) -> list[Entry]:
+        """Find the people whose primary group is this group or one nested in it: no member attribute lists them."""
+        own = _read_by_dn(connection, [self.group], self.schema.groups_filter, ("objectSid",))
+        groups = [entry for batch in own for entry in batch]
+        groups += connection.search(
+            domain_of(self.group), all_of(self.schema.groups_filter, inside_group(self.group)), ("objectSid",)
+        )
         domains: dict[str, set[bytes]] = {}
         for sid in (group.raw("objectSid") for group in groups):
             domains.setdefault(str(int.from_bytes(sid[-4:], "little")), set()).add(sid[:-4])
         found: list[Entry] = []
-        ahead = iter(domains)
-        while some := list(islice(ahead, AT_ONCE)):
-            primary = either([equal("primaryGroupID", number) for number in some])
-            people = line.search(self.user_base, both(self.shape.people, primary), ("objectSid", "primaryGroupID"))
-            # A number counts within its domain: there may be another domain's people below the same base.
+        remaining = iter(domains)
+        while batch := list(islice(remaining, BATCH)):
+            primary = any_of([equals("primaryGroupID", number) for number in batch])
+            people = connection.search(
+                self.user_base, all_of(self.schema.people_filter, primary), ("objectSid", "primaryGroupID")
+            )
+            # The number is unique within a domain only: another domain's people may be below the same base.
             found += [each for each in people if each.raw("objectSid")[:-4] in domains[each.text("primaryGroupID")]]
         return found
 
-    def _groups_among(self, line: Line, dns: Iterable[str]) -> list[Entry]:
-        """Read those of ``dns`` that are groups; a place where no group stands at all is looked at once."""
-        beside: dict[str, list[str]] = {}
+    def _read_groups(self, connection: Connection, dns: Iterable[str]) -> list[Entry]:
+        """Read those of ``dns`` that are groups; a parent entry without any group below it costs one search."""
+        by_parent: dict[str, list[str]] = {}
         for dn in dns:
             if split := parent_and_rdn(dn):
-                beside.setdefault(split[0], []).append(dn)
-        likely = [dn for parent, some in beside.items() if self._holds_groups(line, parent) for dn in some]
-        return [entry for found in _by_name(line, likely, self.shape.groups, GROUP) for entry in found]
+                by_parent.setdefault(split[0], []).append(dn)
+        likely = [dn for parent, batch in by_parent.items() if self._holds_groups(connection, parent) for dn in batch]
+        return [entry for found in _read_by_dn(connection, likely, self.schema.groups_filter, GROUP) for entry in found]
 
-    def _holds_groups(self, line: Line, parent: str) -> bool:
+    def _holds_groups(self, connection: Connection, parent: str) -> bool:
         try:
-            return bool(line.search(parent, self.shape.groups, ["1.1"], scope="LEVEL", limit=1))
-        except Unreached as error:
+            return bool(connection.search(parent, self.schema.groups_filter, ["1.1"], scope="LEVEL", limit=1))
+        except LdapError as error:
             if error.step != "search":
                 raise
             return False
 
-    def _read(self, line: Line, keys: list[str]) -> list[Entry]:
+    def _read_people(self, connection: Connection, keys: list[str]) -> list[Entry]:
         dns = [key[3:] for key in keys if key.startswith("dn:")]
         inside = [dn for dn in dns if is_below(dn, self.user_base)]
-        found = [entry for some in _by_name(line, inside, self.shape.people, PERSON) for entry in some]
+        found = [
+            entry for batch in _read_by_dn(connection, inside, self.schema.people_filter, PERSON) for entry in batch
+        ]
         names = iter([key[5:] for key in keys if key.startswith("name:")])
-        while some := list(islice(names, AT_ONCE)):
-            called = both(self.shape.people, either([equal("uid", name) for name in some]))
-            found += line.search(self.user_base, called, PERSON)
+        while batch := list(islice(names, BATCH)):
+            called = all_of(self.schema.people_filter, any_of([equals("uid", name) for name in batch]))
+            found += connection.search(self.user_base, called, PERSON)
         return found
 
 
 def inside_group(dn: str) -> str:
-    """Return the filter by which an Active Directory finds everybody in a group and in the groups in it."""
+    """Return the filter with which an Active Directory finds all members of the group ``dn``, nested ones included."""
     return f"(memberOf:{IN_CHAIN}:={escaped(dn)})"
 
 
-def _by_name(line: Line, dns: Iterable[str], what: str, attributes: tuple[str, ...]) -> Iterator[list[Entry]]:
-    """Give the entries with these names that ``what`` fits, asking for a hundred that stand beside one another."""
-    beside: dict[str, list[str]] = {}
+def _read_by_dn(
+    connection: Connection, dns: Iterable[str], search_filter: str, attributes: tuple[str, ...]
+) -> Iterator[list[Entry]]:
+    """Yield the entries named by ``dns`` that match ``search_filter``, up to BATCH of one parent in each search."""
+    by_parent: dict[str, list[str]] = {}
     for dn in dns:
         if split := parent_and_rdn(dn):
             parent, own = split
-            named = [equal(attribute, value) for attribute, value in own]
-            beside.setdefault(parent, []).append(both(*named) if len(named) > 1 else named[0])
-    for parent, filters in beside.items():
-        ahead = iter(filters)
-        while some := list(islice(ahead, AT_ONCE)):
+            named = [equals(attribute, value) for attribute, value in own]
+            by_parent.setdefault(parent, []).append(all_of(*named) if len(named) > 1 else named[0])
+    for parent, filters in by_parent.items():
+        remaining = iter(filters)
+        while batch := list(islice(remaining, BATCH)):
             try:
-                yield line.search(parent, both(what, either(some)), attributes, scope="LEVEL")
-            except Unreached as error:
+                yield connection.search(parent, all_of(search_filter, any_of(batch)), attributes, scope="LEVEL")
+            except LdapError as error:
                 if error.step != "search":
                     raise
-                # A place that is gone, or that this server does not hold: whoever is named there is nobody here.
+                # The parent was deleted, or is not on this server: its entries do not exist here.
 
 
-def _members(entry: Entry) -> list[str]:
-    """Return the places a group names; a uniqueMember may end with a number in bits that tells namesakes apart."""
+def _listed_dns(entry: Entry) -> list[str]:
+    """Return the DNs that a group lists; a uniqueMember may end with "#" and a bit string (RFC 4517 §3.3.21)."""
     unique = [text.rpartition("#")[0] if text.endswith("'B") and "#'" in text else text
               for text in entry.texts("uniqueMember")]  # fmt: skip
     return [dn for dn in entry.texts("member") + unique if dn.strip()]
 
 
-def _remember(walk: str, keys: list[str]) -> None:
+def _cache(walk: str, keys: list[str]) -> None:
     with _LOCK:
         _WALKS[walk] = keys
         _WALKS.move_to_end(walk)
-        while len(_WALKS) > REMEMBERED:
+        while len(_WALKS) > CACHED_WALKS:
             _WALKS.popitem(last=False)
 
 
-def _recall(walk: str) -> list[str] | None:
+def _cached(walk: str) -> list[str] | None:
     with _LOCK:
         return _WALKS.get(walk)

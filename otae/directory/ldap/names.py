@@ -1,7 +1,4 @@
-"""Distinguished names and filters: taken apart and put together so that nothing in a value is ever read as syntax.
-
-RFC 4514 for names, RFC 4515 for filters.
-"""
+"""Distinguished names (RFC 4514) and search filters (RFC 4515): parsed, and built with every value escaped."""
 
 import re
 from typing import Final
@@ -11,14 +8,14 @@ from ldap3.utils.dn import parse_dn
 
 from otae.text import why_refused
 
-#: What parts the values of a name from one another, and what escapes.
+#: The characters of a DN that separate or escape values.
 _SEPARATES: Final = re.compile(r"[\\,+]")
-#: No name that anybody has is longer; a longer one is nobody's, and no server is asked about it.
-LONGEST = 256
+#: Longest name that is sent to a server; nobody has a longer one.
+LONGEST_NAME = 256
 
 
 def is_dn(text: str) -> bool:
-    """Tell whether ``text`` is a distinguished name with something in it."""
+    """Return whether ``text`` is a distinguished name, and not the empty one."""
     try:
         return not why_refused(text) and bool(parse_dn(text))
     except LDAPInvalidDnError:
@@ -26,9 +23,9 @@ def is_dn(text: str) -> bool:
 
 
 def without_spaces(text: str) -> str:
-    """Return a distinguished name without the spaces that people write around its separators, any other text as it is.
+    """Return a distinguished name without the spaces around its separators, which servers may refuse.
 
-    Of two names that mean the same, servers and the library take the one without.
+    Any other text is returned unchanged.
     """
     try:
         parts = parse_dn(text, strip=True)
@@ -42,7 +39,7 @@ def without_spaces(text: str) -> str:
 
 
 def parent_and_rdn(dn: str) -> tuple[str, list[tuple[str, str]]] | None:
-    """Return where an entry stands and what it is called there, (attribute, value) pairs; None for no such name."""
+    """Split a DN into its parent and its RDN, a list of (attribute, value); None when ``dn`` cannot be split."""
     try:
         parts = parse_dn(dn, escape=False, strip=True)
     except LDAPInvalidDnError:
@@ -56,7 +53,7 @@ def parent_and_rdn(dn: str) -> tuple[str, list[tuple[str, str]]] | None:
 
 
 def domain_of(dn: str) -> str:
-    """Return the domain that an entry stands in: the end of its name that is made of domain components (RFC 2247)."""
+    """Return the domain of an entry: the trailing "dc=" components of its DN (RFC 2247), or ``dn`` without any."""
     try:
         parts = parse_dn(dn, strip=True)
     except LDAPInvalidDnError:
@@ -69,62 +66,62 @@ def domain_of(dn: str) -> str:
     return ",".join(own) or dn
 
 
-def same(dn: str) -> str:
-    """Return a form of ``dn`` to compare by: case, spaces around separators and how a sign is escaped say nothing.
+def comparable(dn: str) -> str:
+    r"""Return ``dn`` in a form to compare by, equal for DNs that differ only in case, spaces or escapes.
 
-    One server escapes a comma in a name by a backslash alone, another as its number, and an administrator either way.
+    One server escapes a comma as ``\,`` and another as ``\2c``; administrators write either.
     """
-    return re.sub(r"\s*([,+=])\s*", r"\1", _plainly(dn) if "\\" in dn else dn).strip().casefold()
+    return re.sub(r"\s*([,+=])\s*", r"\1", _minimally_escaped(dn) if "\\" in dn else dn).strip().casefold()
 
 
 def is_below(dn: str, base: str) -> bool:
-    """Tell whether the entry ``dn`` is ``base`` or stands somewhere below it."""
-    below, above = same(dn), same(base)
+    """Return whether the entry ``dn`` is ``base`` or somewhere below it."""
+    below, above = comparable(dn), comparable(base)
     return below == above or below.endswith("," + above)
 
 
 def escaped(value: str | bytes) -> str:
-    """Return ``value`` for a filter, every byte that is no letter or digit as a backslash and its number."""
+    r"""Return ``value`` escaped for a filter: every byte except ASCII letters and digits as ``\xx`` (RFC 4515 §3)."""
     raw = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
     return "".join(chr(byte) if chr(byte).isalnum() and byte < 128 else f"\\{byte:02x}" for byte in raw)
 
 
-def equal(attribute: str, value: str | bytes) -> str:
+def equals(attribute: str, value: str | bytes) -> str:
     """Return the filter for entries whose ``attribute`` is ``value``."""
     return f"({attribute}={escaped(value)})"
 
 
-def holds(attribute: str, text: str) -> str:
-    """Return the filter for entries whose ``attribute`` holds ``text`` somewhere; for no text, that have it at all."""
+def contains(attribute: str, text: str) -> str:
+    """Return the filter for entries whose ``attribute`` contains ``text``; without a text, that have the attribute."""
     return f"({attribute}=*{escaped(text)}*)" if text else f"({attribute}=*)"
 
 
-def either(filters: list[str]) -> str:
-    """Return the filter for entries that one of ``filters`` fits."""
+def any_of(filters: list[str]) -> str:
+    """Return the filter for entries that match at least one of ``filters``."""
     return filters[0] if len(filters) == 1 else f"(|{''.join(filters)})"
 
 
-def both(*filters: str) -> str:
-    """Return the filter for entries that each of ``filters`` fits."""
+def all_of(*filters: str) -> str:
+    """Return the filter for entries that match all of ``filters``."""
     return f"(&{''.join(filters)})"
 
 
-def _plainly(dn: str) -> str:
-    """Return ``dn`` with no more escaped than must be, each as a backslash and its number; as it is when it is none."""
+def _minimally_escaped(dn: str) -> str:
+    r"""Return ``dn`` with only the necessary characters escaped, each as ``\xx``; any other text unchanged."""
     try:
         parts = parse_dn(dn, escape=False, strip=True)
     except LDAPInvalidDnError:
         return dn
-    written = [(attribute, _SEPARATES.sub(_number_of, _unescaped(value)), after) for attribute, value, after in parts]
+    written = [(attribute, _SEPARATES.sub(_hex_escape, _unescaped(value)), after) for attribute, value, after in parts]
     return "".join(f"{attribute}={value}{after}" for attribute, value, after in written)
 
 
-def _number_of(sign: re.Match[str]) -> str:
+def _hex_escape(sign: re.Match[str]) -> str:
     return f"\\{ord(sign[0]):02x}"
 
 
 def _unescaped(value: str) -> str:
-    """Return the value that stands in a name with escapes (RFC 4514 §2.4)."""
+    """Return a DN's attribute value without its escapes (RFC 4514 §2.4)."""
     raw = bytearray()
     at = 0
     data = value.encode("utf-8", "surrogatepass")

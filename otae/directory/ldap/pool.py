@@ -1,7 +1,7 @@
-"""Lines to a directory's servers: reached, encrypted, signed in, kept between questions, and given up when they hang.
+"""A pool of bound connections to each directory: opened on demand, reused, failed over, and aborted when they hang.
 
-ldap3 waits for answers, so that every question is asked in a thread. A directory has eight of them at most: one that is
-slow keeps neither another nor any other request waiting.
+ldap3 blocks, so that every query runs in a thread. A directory may use CONCURRENCY threads at a time, so that a slow
+one delays neither another directory nor any other request.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
 
 from otae import outgoing
-from otae.directory.ldap.connection import Dialled, Line, open_line
-from otae.directory.ldap.results import SILENT, Unreached
+from otae.directory.ldap.connection import Connection, Endpoint, open_connection
+from otae.directory.ldap.results import TIMED_OUT, LdapError
 from otae.errors import AddressRefused, DirectoryUnavailable
 from otae.outgoing import Address
 from otae.store.desk import Desk
@@ -26,55 +26,55 @@ Result = TypeVar("Result")
 
 #: Purpose of a directory's sealed bind password.
 PASSWORD: Final = "directory.password"  # noqa: S105 - a purpose, not a password
-#: Questions that one directory is asked at a time, in this process; and all directories together.
-AT_ONCE: Final = 8
+#: Most queries at a time in this process: to one directory, and to all together.
+CONCURRENCY: Final = 8
 THREADS: Final = 32
-#: A question takes as many of the directory's time limits, servers that do not answer included; never more seconds.
-LIMITS, LONGEST = 3, 18.0
-#: Seconds an idle line is kept for the next question, and how many of them.
-IDLE, KEPT = 30.0, 4
-#: Seconds for which a server that could not be reached is asked last.
-AVOIDED = 60.0
-#: What is the server's own trouble: another one may do better.
+#: The time limit of a query, failover included: this many timeouts of the directory, and at most so many seconds.
+TIMEOUTS_PER_QUERY, LONGEST_QUERY = 3, 18.0
+#: Seconds for which an idle connection is kept, and most idle connections of one server.
+IDLE_SECONDS, IDLE_CONNECTIONS = 30.0, 4
+#: Seconds for which a server that could not be reached is tried last.
+AVOID_SECONDS = 60.0
+#: Steps that fail because of one server: the next server is tried.
 SERVER_TROUBLE: Final = frozenset({"resolve", "connect", "tls", "answer"})
 
 
 @dataclass
-class _Kept:
-    """What this process keeps: idle lines with since when, and servers to be asked last with until when."""
+class _State:
+    """The pool of this process: idle connections with their time of return, and unreachable servers with an end."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    idle: dict[tuple[Dialled, str], list[tuple[float, Line]]] = field(default_factory=dict)
+    idle: dict[tuple[Endpoint, str], list[tuple[float, Connection]]] = field(default_factory=dict)
     avoided: dict[tuple[str, int], float] = field(default_factory=dict)
 
 
 @dataclass
-class _Held:
-    """The line that a thread uses now, for whoever gives up waiting for it."""
+class _InUse:
+    """The connection that a thread is using, so that a cancelled caller can abort it."""
 
-    line: Line | None = None
-    given_up: bool = False
+    connection: Connection | None = None
+    abandoned: bool = False
 
-    def hold(self, line: Line) -> None:
-        self.line = line
-        if self.given_up:
-            line.cut()
+    def attach(self, connection: Connection) -> None:
+        self.connection = connection
+        if self.abandoned:
+            connection.abort()
 
-    def give_up(self) -> None:
-        self.given_up = True
-        if self.line:
-            self.line.cut()
+    def abandon(self) -> None:
+        self.abandoned = True
+        if self.connection:
+            self.connection.abort()
 
 
-_KEPT: Final = _Kept()
+_STATE: Final = _State()
 _THREADS: Final = ThreadPoolExecutor(THREADS, thread_name_prefix="directory")
-_GATES: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Dialled, asyncio.Semaphore]]" = WeakKeyDictionary()
+_SEMAPHORES: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Endpoint, asyncio.Semaphore]]" = WeakKeyDictionary()
 
 
-def dialled(desk: Desk, row: DirectoryServer, *, port: int | None = None) -> Dialled:
-    """Return what it takes to reach the directory of ``row``; ``port``: another one than its own."""
+def endpoint_of(desk: Desk, row: DirectoryServer, *, port: int | None = None) -> Endpoint:
+    """Return the endpoint of the directory ``row``, bind password unsealed; ``port`` replaces the configured one."""
     sealed = row.bind_password_sealed
-    return Dialled(
+    return Endpoint(
         hosts=tuple(host for host in (row.primary_host, row.secondary_host) if host),
         port=port or row.port,
         security=row.security,
@@ -87,184 +87,205 @@ def dialled(desk: Desk, row: DirectoryServer, *, port: int | None = None) -> Dia
 
 
 async def ask(
-    where: Dialled, work: Callable[[Line], Result], *, fresh: bool = False, longest: float | None = None
+    endpoint: Endpoint,
+    work: Callable[[Connection], Result],
+    *,
+    dedicated: bool = False,
+    time_limit: float | None = None,
 ) -> Result:
-    """Do ``work`` in a thread with a signed-in line and return what it returns; DirectoryUnavailable.
+    """Run ``work`` in a thread with a bound connection and return its result.
 
-    A kept line that died, and a server that cannot be reached, are replaced by the next without a word. ``fresh``: on a
-    line of its own that is signed in nowhere and hung up afterwards. ``longest``: seconds, instead of the usual limit.
+    Broken idle connections and unreachable servers are replaced by the next one.
+
+    Args:
+        endpoint: the directory to connect to.
+        work: called with the connection, possibly more than once; blocks.
+        dedicated: use a new connection that is not bound, and close it afterwards.
+        time_limit: seconds for everything, instead of the usual limit.
+
+    Raises:
+        DirectoryUnavailable: no server answered in time, or a server refused.
     """
-    limit = longest or min(LONGEST, where.timeout * LIMITS)
+    limit = time_limit or min(LONGEST_QUERY, endpoint.timeout * TIMEOUTS_PER_QUERY)
     try:
         async with asyncio.timeout(limit):
-            return await _ask(where, work, fresh=fresh)
+            return await _ask(endpoint, work, dedicated=dedicated)
     except TimeoutError:
-        reason = SILENT
-    except Unreached as error:
+        reason = TIMED_OUT
+    except LdapError as error:
         reason = f"{error.step}: {error}"
     raise DirectoryUnavailable(reason)
 
 
-def hang_up(where: Dialled | None = None) -> None:
-    """Close the lines that are kept idle: all, or those to one directory; and forget which servers were away."""
-    with _KEPT.lock:
-        keys = [key for key in _KEPT.idle if where in {None, key[0]}]
-        lines = [line for key in keys for _, line in _KEPT.idle.pop(key, [])]
-        _KEPT.avoided.clear()
-    for line in lines:
-        line.close()
+def close_idle(endpoint: Endpoint | None = None) -> None:
+    """Close the idle connections of ``endpoint``, None for all, and forget which servers were unreachable."""
+    with _STATE.lock:
+        keys = [key for key in _STATE.idle if endpoint in {None, key[0]}]
+        connections = [connection for key in keys for _, connection in _STATE.idle.pop(key, [])]
+        _STATE.avoided.clear()
+    for connection in connections:
+        connection.close()
 
 
-async def _ask(where: Dialled, work: Callable[[Line], Result], *, fresh: bool) -> Result:
-    failure = Unreached("resolve", "no host")
-    for host in _by_hope(where):
+async def _ask(endpoint: Endpoint, work: Callable[[Connection], Result], *, dedicated: bool) -> Result:
+    failure = LdapError("resolve", "no host")
+    for host in _by_reachability(endpoint):
         try:
-            return await _ask_host(where, host, work, fresh=fresh)
-        except Unreached as error:
+            return await _ask_host(endpoint, host, work, dedicated=dedicated)
+        except LdapError as error:
             if error.step not in SERVER_TROUBLE:
                 raise
             failure = error
-            with _KEPT.lock:
-                _KEPT.avoided[host, where.port] = time.monotonic() + AVOIDED
+            with _STATE.lock:
+                _STATE.avoided[host, endpoint.port] = time.monotonic() + AVOID_SECONDS
     raise failure
 
 
-async def _ask_host(where: Dialled, host: str, work: Callable[[Line], Result], *, fresh: bool) -> Result:
-    """Work with a kept line to ``host``, else with a new one.
+async def _ask_host(endpoint: Endpoint, host: str, work: Callable[[Connection], Result], *, dedicated: bool) -> Result:
+    """Run ``work`` on an idle connection to ``host``, else on a new one.
 
-    Lines that died are thrown away. One that is silent costs its time once: there is enough left for another server,
-    or, where there is none, for a new line, because a firewall may have forgotten the old one.
+    Broken connections are discarded. A silent one costs its timeout once: the time limit leaves enough for the other
+    server or, without one, for a new connection, because a firewall may have dropped the idle one.
     """
-    while not fresh and (kept := _take(where, host)) is not None:
+    while not dedicated and (kept := _take_idle(endpoint, host)) is not None:
         try:
-            return await _in_thread(where, partial(_use, where, kept, work))
-        except Unreached as error:
+            return await _in_thread(endpoint, partial(_with_connection, endpoint, kept, work))
+        except LdapError as error:
             if error.step not in SERVER_TROUBLE:
                 raise
-            if str(error) == SILENT:
-                _throw_away(where, host)
-                if len(where.hosts) > 1:
+            if str(error) == TIMED_OUT:
+                _discard_idle(endpoint, host)
+                if len(endpoint.hosts) > 1:
                     raise
-    addresses = await _resolve(where, host)
-    return await _in_thread(where, partial(_fresh, where, (host, addresses), work, unsigned=fresh))
+    addresses = await _resolve(endpoint, host)
+    return await _in_thread(
+        endpoint, partial(_with_new_connection, endpoint, (host, addresses), work, dedicated=dedicated)
+    )
 
 
-async def _resolve(where: Dialled, host: str) -> list[Address]:
+async def _resolve(endpoint: Endpoint, host: str) -> list[Address]:
     try:
-        return await outgoing.resolve(host, where.port, private=True, loopback=where.loopback)
+        return await outgoing.resolve(host, endpoint.port, private=True, loopback=endpoint.loopback)
     except AddressRefused as error:
-        raise Unreached("resolve", f"{host}: {error.words}") from None
+        raise LdapError("resolve", f"{host}: {error.words}") from None
     except OSError:
-        raise Unreached("resolve", f"{host}: the name does not resolve") from None
+        raise LdapError("resolve", f"{host}: the name does not resolve") from None
 
 
-async def _in_thread(where: Dialled, work: Callable[[_Held], Result]) -> Result:
-    """Do ``work`` in a thread when it is its turn; whoever gives up cuts the line, which ends the thread's waiting."""
+async def _in_thread(endpoint: Endpoint, work: Callable[[_InUse], Result]) -> Result:
+    """Run ``work`` in a thread once the directory has one free; cancelling aborts its connection and so ends it."""
     loop = asyncio.get_running_loop()
-    gate = _GATES.setdefault(loop, {}).setdefault(where, asyncio.Semaphore(AT_ONCE))
-    await gate.acquire()
-    held = _Held()
-    future = loop.run_in_executor(_THREADS, work, held)
+    semaphore = _SEMAPHORES.setdefault(loop, {}).setdefault(endpoint, asyncio.Semaphore(CONCURRENCY))
+    await semaphore.acquire()
+    in_use = _InUse()
+    future = loop.run_in_executor(_THREADS, work, in_use)
 
     def done(ended: "asyncio.Future[Result]") -> None:
-        gate.release()
+        semaphore.release()
         if not ended.cancelled():
-            ended.exception()  # looked at, so that nobody is told that nobody did
+            ended.exception()  # retrieved, so that asyncio does not log that it never was
 
     future.add_done_callback(done)
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
-        held.give_up()
+        in_use.abandon()
         raise
 
 
-def _fresh(
-    where: Dialled,
+def _with_new_connection(
+    endpoint: Endpoint,
     server: tuple[str, list[Address]],
-    work: Callable[[Line], Result],
-    held: _Held,
+    work: Callable[[Connection], Result],
+    in_use: _InUse,
     *,
-    unsigned: bool,
+    dedicated: bool,
 ) -> Result:
-    """Work with a new line to one server; ``unsigned``: nobody signs in on it, and it is not kept."""
+    """Run ``work`` on a new connection to one server; ``dedicated``: it is not bound and not kept."""
     host, addresses = server
-    line = None
-    failure = Unreached("connect", "no address")
+    connection = None
+    failure = LdapError("connect", "no address")
     for address in addresses:
         try:
-            line = open_line(where, host, str(address.where[0]), held.hold)
+            connection = open_connection(endpoint, host, str(address.sockaddr[0]), in_use.attach)
             break
-        except Unreached as error:
+        except LdapError as error:
             failure = error
-            if error.step == "tls" or held.given_up:
+            if error.step == "tls" or in_use.abandoned:
                 break
-    if line is None:
+    if connection is None:
         raise failure
     try:
-        if not unsigned:
-            line.sign_in(where.bind_name, where.password.encode())
+        if not dedicated:
+            connection.sign_in(endpoint.bind_name, endpoint.password.encode())
     except BaseException:
-        line.close()
+        connection.close()
         raise
-    return _use(where, line, work, held, keep=not unsigned)
+    return _with_connection(endpoint, connection, work, in_use, keep=not dedicated)
 
 
-def _use(where: Dialled, line: Line, work: Callable[[Line], Result], held: _Held, *, keep: bool = True) -> Result:
-    """Work with a line; it is kept afterwards unless it broke, is not to be, or nobody waits any more."""
-    held.hold(line)
+def _with_connection(
+    endpoint: Endpoint,
+    connection: Connection,
+    work: Callable[[Connection], Result],
+    in_use: _InUse,
+    *,
+    keep: bool = True,
+) -> Result:
+    """Run ``work`` on a connection, and return that to the pool unless ``keep`` is off, it broke or was abandoned."""
+    in_use.attach(connection)
     broken = False
     try:
-        return work(line)
-    except Unreached as error:
+        return work(connection)
+    except LdapError as error:
         broken = error.step in SERVER_TROUBLE
         raise
     except BaseException:
         broken = True
         raise
     finally:
-        if keep and not broken and not held.given_up:
-            _put_back(where, line)
+        if keep and not broken and not in_use.abandoned:
+            _put_back(endpoint, connection)
         else:
-            line.close()
+            connection.close()
 
 
-def _take(where: Dialled, host: str) -> Line | None:
-    """Take the line to ``host`` that was used last, and close what has been idle for too long, whichever server's."""
+def _take_idle(endpoint: Endpoint, host: str) -> Connection | None:
+    """Take the connection to ``host`` that was used last, and close those of all hosts that were idle for too long."""
     now = time.monotonic()
-    old: list[Line] = []
-    with _KEPT.lock:
-        for each in where.hosts:
-            idle = _KEPT.idle.get((where, each), [])
-            old += [line for since, line in idle if since + IDLE <= now]
-            idle[:] = [kept for kept in idle if kept[0] + IDLE > now]
-        ready = _KEPT.idle.get((where, host))
+    old: list[Connection] = []
+    with _STATE.lock:
+        for each in endpoint.hosts:
+            idle = _STATE.idle.get((endpoint, each), [])
+            old += [connection for since, connection in idle if since + IDLE_SECONDS <= now]
+            idle[:] = [kept for kept in idle if kept[0] + IDLE_SECONDS > now]
+        ready = _STATE.idle.get((endpoint, host))
         taken = ready.pop()[1] if ready else None
-    for line in old:
-        line.close()
+    for connection in old:
+        connection.close()
     return taken
 
 
-def _throw_away(where: Dialled, host: str) -> None:
-    with _KEPT.lock:
-        lines = [line for _, line in _KEPT.idle.pop((where, host), [])]
-    for line in lines:
-        line.cut()
-        line.close()
+def _discard_idle(endpoint: Endpoint, host: str) -> None:
+    with _STATE.lock:
+        connections = [connection for _, connection in _STATE.idle.pop((endpoint, host), [])]
+    for connection in connections:
+        connection.abort()
+        connection.close()
 
 
-def _put_back(where: Dialled, line: Line) -> None:
-    with _KEPT.lock:
-        idle = _KEPT.idle.setdefault((where, line.host), [])
-        room = len(idle) < KEPT
+def _put_back(endpoint: Endpoint, connection: Connection) -> None:
+    with _STATE.lock:
+        idle = _STATE.idle.setdefault((endpoint, connection.host), [])
+        room = len(idle) < IDLE_CONNECTIONS
         if room:
-            idle.append((time.monotonic(), line))
+            idle.append((time.monotonic(), connection))
     if not room:
-        line.close()
+        connection.close()
 
 
-def _by_hope(where: Dialled) -> list[str]:
-    """Return the hosts, those that could not be reached a moment ago last."""
+def _by_reachability(endpoint: Endpoint) -> list[str]:
+    """Return the hosts, those that were recently unreachable last."""
     now = time.monotonic()
-    with _KEPT.lock:
-        return sorted(where.hosts, key=lambda host: _KEPT.avoided.get((host, where.port), 0) > now)
+    with _STATE.lock:
+        return sorted(endpoint.hosts, key=lambda host: _STATE.avoided.get((host, endpoint.port), 0) > now)

@@ -1,4 +1,4 @@
-"""What an LDAP server answers: entries, result codes and what they mean, and the words for lines that break."""
+"""What an LDAP server answers: entries, result codes and their meaning, and the text for broken connections."""
 
 import contextlib
 import re
@@ -11,13 +11,13 @@ from pyasn1.error import PyAsn1Error
 
 from otae.text import cleaned_line
 
-#: RFC 4511 appendix A.1: what a search may end with, and when it ended early because enough was found.
+#: Result codes of a finished search, and of one that ended at the size limit (RFC 4511 appendix A.1).
 SUCCESS, SIZE_LIMIT = 0, 4
-#: What a bind is answered with when it is the server that cannot, whatever the password.
-NOT_ABLE: Final = frozenset({1, 2, 3, 8, 13, 51, 52, 80})
-#: Busy, unavailable: the server's own trouble.
-AWAY: Final = frozenset({51, 52})
-#: What an Active Directory means by "data NNN" in a refused bind.
+#: Result codes of a bind that the server could not decide, whatever the password.
+SERVER_FAULTS: Final = frozenset({1, 2, 3, 8, 13, 51, 52, 80})
+#: Result codes busy and unavailable: another server may answer.
+UNAVAILABLE: Final = frozenset({51, 52})
+#: The meaning of "data NNN" in an Active Directory's answer to a refused bind.
 SUBCODES: Final[Mapping[str, str]] = {
     "525": "no such user",
     "52e": "wrong password",
@@ -29,15 +29,26 @@ SUBCODES: Final[Mapping[str, str]] = {
     "773": "the password must be changed first",
     "775": "the account is locked in the directory",
 }
-#: Of a server that was asked and said nothing.
-SILENT: Final = "no answer in time"
-#: What a line that breaks, is cut, or carries something else than LDAP raises from inside of ldap3.
-BROKEN: Final = (LDAPExceptionError, PyAsn1Error, OSError, ValueError, TypeError, LookupError, AttributeError)
+#: The text for a server that did not answer within the time limit.
+TIMED_OUT: Final = "no answer in time"
+#: What ldap3 raises when a connection breaks, is aborted, or the peer does not speak LDAP.
+CONNECTION_ERRORS: Final = (
+    LDAPExceptionError,
+    PyAsn1Error,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+)
 _SUBCODE = re.compile(r"data ([0-9a-fA-F]{3}),")
 
 
-class Unreached(Exception):
-    """A server did not do what it was asked. ``step``: "resolve", "connect", "tls", "bind", "search" or "answer"."""
+class LdapError(Exception):
+    """A server did not do what it was asked to.
+
+    ``step``: what failed, one of "resolve", "connect", "tls", "bind", "search", or "answer" when no response came.
+    """
 
     def __init__(self, step: str, words: str) -> None:
         super().__init__(words)
@@ -46,13 +57,13 @@ class Unreached(Exception):
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry: where it stands, and the values of its attributes by name in lower case."""
+    """One entry of a directory. ``values``: the attributes' values, by attribute name in lower case."""
 
     dn: str
     values: Mapping[str, Sequence[bytes]]
 
     def texts(self, name: str) -> list[str]:
-        """Return the values of an attribute, those that are no UTF-8 left out."""
+        """Return the values of an attribute that are valid UTF-8."""
         found = []
         for value in self.values.get(name.lower(), ()):
             with contextlib.suppress(UnicodeDecodeError):
@@ -60,16 +71,16 @@ class Entry:
         return found
 
     def text(self, *names: str) -> str:
-        """Return the first value of the first of these attributes that has one, "" when none has."""
+        """Return the first value that is not blank of the first of these attributes that has one, else ""."""
         return next((text for name in names for text in self.texts(name) if text.strip()), "").strip()
 
     def raw(self, name: str) -> bytes:
-        """Return the first value of an attribute as it stands, b"" when there is none."""
+        """Return the first value of an attribute as bytes, b"" when there is none."""
         return next(iter(self.values.get(name.lower(), ())), b"")
 
 
 def result_of(result: Mapping[str, Any]) -> tuple[int, str]:
-    """Return the code of a result and what it means, in the server's words where it has some."""
+    """Return the code of a result, and its meaning in the server's words where there are any."""
     message = str(result.get("message") or "")
     found = _SUBCODE.search(message)
     meant = SUBCODES.get(found[1].lower(), "") if found else ""
@@ -78,11 +89,14 @@ def result_of(result: Mapping[str, Any]) -> tuple[int, str]:
     return (code if isinstance(code, int) else 80), cleaned_line(words, 200)
 
 
-def words_of(error: Exception) -> str:
-    """Fixed words, so that a test against some other service shows nothing of what that service said."""
+def error_text(error: Exception) -> str:
+    """Return a fixed text for a broken connection.
+
+    The exception's own text could show what some other service answered to a connection test.
+    """
     text = str(error).lower()
     if "timed out" in text or "temporarily unavailable" in text:
-        return SILENT
+        return TIMED_OUT
     if "refused" in text:
         return "the connection was refused"
     if "unreachable" in text or "no route" in text:

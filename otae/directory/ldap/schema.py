@@ -1,4 +1,4 @@
-"""How directories describe people and groups: a generic LDAP server, and an Active Directory."""
+"""How a generic LDAP server and an Active Directory describe people and groups: filters, attributes, conversion."""
 
 import contextlib
 import hashlib
@@ -9,13 +9,13 @@ from typing import Final
 
 from otae.contacts import MailAddressRefused, mail_address, spellings
 from otae.delivery import phones
-from otae.directory import Found, GroupFound
-from otae.directory.ldap.names import both, either, equal, holds
+from otae.directory import DirectoryGroup, DirectoryPerson
+from otae.directory.ldap.names import all_of, any_of, contains, equals
 from otae.directory.ldap.results import Entry
 from otae.directory.person_fields import user_name
 from otae.text import cleaned_line
 
-#: What people are read with, whatever the server is; what it does not know it leaves out.
+#: Attributes that people are read with, of every kind of server; a server ignores those it does not know.
 PERSON: Final = (
     "entryUUID", "objectGUID", "nsUniqueId", "uid", "cn", "sAMAccountName", "userPrincipalName", "displayName", "mail",
     "mobile", "telephoneNumber", "userAccountControl", "accountExpires", "pwdLastSet", "pwdReset",
@@ -24,21 +24,21 @@ PERSON: Final = (
 GROUP: Final = ("cn", "member", "uniqueMember", "memberUid")
 GROUP_CLASSES: Final = ("groupOfNames", "groupOfUniqueNames", "posixGroup", "group")
 
-#: Bits of userAccountControl: the account is disabled, its password has expired.
+#: Bits of userAccountControl: account disabled, password expired.
 _DISABLED, _PASSWORD_EXPIRED = 0x2, 0x800000
-#: What OpenLDAP's password policy writes for a lock that no time ends; any other value is a lock for a while, which
-#: whoever enters wrong passwords can bring about.
+#: pwdAccountLockedTime of a lock without an end (OpenLDAP's password policy). Any other value is a temporary lock,
+#: which anybody can cause by entering wrong passwords.
 _LOCKED_FOR_GOOD = "000001010000Z"
-#: Windows counts time in 100 ns from here; both 0 and the largest number mean never.
+#: Windows counts time in units of 100 ns from here; both 0 and the largest number mean never.
 _WINDOWS_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 _NEVER = 0x7FFFFFFFFFFFFFFF
 
 
 @dataclass(frozen=True)
-class Shape:
-    """How to look for people and groups. ``search_by``: the attribute that holds user names.
+class Schema:
+    """The filters and the conversion of entries for one directory. ``search_by``: the attribute with the user name.
 
-    ``region``: the country that phone numbers without "+" belong to, as `phones.default_region` gives it.
+    ``region``: the country of phone numbers without "+", from `phones.default_region`.
     """
 
     domain: str
@@ -47,53 +47,55 @@ class Shape:
     region: str = ""
 
     @property
-    def people(self) -> str:
-        """The filter for people: computers and contacts are none."""
+    def people_filter(self) -> str:
+        """The filter for people; computers and contacts do not match."""
         if self.active_directory:
-            return both("(objectClass=user)", "(!(objectClass=computer))", f"({self.search_by}=*)")
-        return both("(objectClass=person)", f"({self.search_by}=*)")
+            return all_of("(objectClass=user)", "(!(objectClass=computer))", f"({self.search_by}=*)")
+        return all_of("(objectClass=person)", f"({self.search_by}=*)")
 
     @property
-    def groups(self) -> str:
+    def groups_filter(self) -> str:
         """The filter for groups of every kind."""
-        return either([f"(objectClass={name})" for name in GROUP_CLASSES])
+        return any_of([f"(objectClass={name})" for name in GROUP_CLASSES])
 
-    def person_called(self, name: str) -> str:
+    def person_with_name(self, name: str) -> str:
         """Return the filter for people with this user name."""
-        return both(self.people, equal(self.search_by, name))
+        return all_of(self.people_filter, equals(self.search_by, name))
 
-    def person_mailed(self, address: str) -> str:
+    def person_with_mail(self, address: str) -> str:
         """Return the filter for people with this e-mail address."""
-        return both(self.people, mailed(address))
+        return all_of(self.people_filter, has_mail(address))
 
-    def person_known_by(self, directory_id: str) -> str:
-        """Return the filter for the person that the directory knows by this id."""
+    def person_with_id(self, directory_id: str) -> str:
+        """Return the filter for the person with this permanent id (see `_id`)."""
         if self.active_directory:
-            return both(self.people, equal("objectGUID", bytes.fromhex(directory_id)))
-        return both(self.people, either([equal("entryUUID", directory_id), equal("nsUniqueId", directory_id)]))
+            return all_of(self.people_filter, equals("objectGUID", bytes.fromhex(directory_id)))
+        return all_of(
+            self.people_filter, any_of([equals("entryUUID", directory_id), equals("nsUniqueId", directory_id)])
+        )
 
-    def people_holding(self, text: str) -> str:
-        """Return the filter for people whose user name, name or e-mail address holds ``text``."""
+    def people_matching(self, text: str) -> str:
+        """Return the filter for people whose user name, name or e-mail address contains ``text``."""
         if not text:
-            return self.people
-        named = [holds(name, text) for name in dict.fromkeys((self.search_by, "cn", "displayName", "mail"))]
-        return both(self.people, either(named))
+            return self.people_filter
+        named = [contains(name, text) for name in dict.fromkeys((self.search_by, "cn", "displayName", "mail"))]
+        return all_of(self.people_filter, any_of(named))
 
-    def groups_holding(self, text: str) -> str:
-        """Return the filter for groups whose name holds ``text``."""
-        return both(self.groups, holds("cn", text))
+    def groups_matching(self, text: str) -> str:
+        """Return the filter for groups whose name contains ``text``."""
+        return all_of(self.groups_filter, contains("cn", text))
 
-    def group_called(self, name: str) -> str:
+    def group_with_name(self, name: str) -> str:
         """Return the filter for groups with this name."""
-        return both(self.groups, equal("cn", name))
+        return all_of(self.groups_filter, equals("cn", name))
 
-    def found(self, entry: Entry) -> Found | None:
-        """Return the person an entry describes; None when it has no name that a person can be called by here."""
+    def to_person(self, entry: Entry) -> DirectoryPerson | None:
+        """Return the person that an entry describes, None when it has no usable user name (1 to 100 characters)."""
         name = user_name(entry.text(self.search_by))
         if not name or len(name) > 100:
             return None
         control = _number(entry.text("userAccountControl"))
-        return Found(
+        return DirectoryPerson(
             domain=self.domain,
             directory_id=_id(entry),
             name=name,
@@ -109,24 +111,24 @@ class Shape:
             further_names=tuple(entry.texts(self.search_by)[1:]),
         )
 
-    def all_found(self, entries: Sequence[Entry]) -> list[Found]:
-        """Return the people that entries describe, by user name."""
-        people = [person for entry in entries if (person := self.found(entry))]
+    def to_people(self, entries: Sequence[Entry]) -> list[DirectoryPerson]:
+        """Return the people that entries describe, sorted by user name."""
+        people = [person for entry in entries if (person := self.to_person(entry))]
         return sorted(people, key=lambda person: (person.name, person.directory_id))
 
-    def group(self, entry: Entry) -> GroupFound | None:
-        """Return the group an entry describes; None when it has no name that can be shown."""
+    def to_group(self, entry: Entry) -> DirectoryGroup | None:
+        """Return the group that an entry describes, None when it has no visible name."""
         name = cleaned_line(entry.text("cn"), 200)
-        return GroupFound(self.domain, name, entry.dn) if name else None
+        return DirectoryGroup(self.domain, name, entry.dn) if name else None
 
 
-def mailed(address: str) -> str:
-    """Return the filter for entries with this e-mail address, however the directory writes its domain."""
-    return either([equal("mail", each) for each in spellings(address)])
+def has_mail(address: str) -> str:
+    """Return the filter for entries with this e-mail address, in every spelling of its domain."""
+    return any_of([equals("mail", each) for each in spellings(address)])
 
 
 def _id(entry: Entry) -> str:
-    """Return what stays when somebody is renamed or moved; where a server tells nothing of the kind, the place."""
+    """Return an id that a rename or move does not change; a hash of the DN where the server provides none."""
     if guid := entry.raw("objectGUID"):
         return guid.hex()[:64]
     known = entry.text("entryUUID", "nsUniqueId")

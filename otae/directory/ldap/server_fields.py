@@ -1,4 +1,4 @@
-"""What a directory may be set up with, field by field."""
+"""The rules for a directory's settings, field by field."""
 
 import ipaddress
 import re
@@ -12,12 +12,11 @@ from otae.text import why_refused
 
 KINDS: Final = ("ldap", "active-directory")
 SECURITIES: Final = ("none", "starttls", "ldaps")
-#: What a user name may be looked for in, by kind; the first is the usual one.
+#: The attributes that may hold the user name, by kind of directory; the first is the default.
 SEARCH_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "ldap": ("uid", "mail", "cn"),
     "active-directory": ("sAMAccountName", "userPrincipalName", "mail"),
 }
-#: What a CA file may hold at most, in characters.
 
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?")
 _WORDS: Final = {
@@ -27,8 +26,8 @@ _WORDS: Final = {
 }
 
 
-def tidied(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of an entry as they are kept: no outer spaces, names and hosts in lower case."""
+def normalized(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields as they are stored: stripped, domains and hosts in lower case, hosts in A-labels."""
     values = {name: value.strip() if isinstance(value, str) else value for name, value in fields.items()}
     for name in ("domain", "alias"):
         values[name] = values[name].lower()
@@ -41,7 +40,7 @@ def tidied(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def wrong_fields(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return what cannot be taken, by field; empty when everything can."""
+    """Return what is wrong with each refused field; empty when all are accepted."""
     rules = (
         ("domain", _is_domain(values["domain"]), "use letters, digits, dots and hyphens, such as corp or example.org"),
         ("domain", values["domain"] != DOMAIN, "our own people have this name"),
@@ -52,7 +51,11 @@ def wrong_fields(values: Mapping[str, Any]) -> dict[str, str]:
         ("secondary_host", not values["secondary_host"] or is_host(values["secondary_host"]), _WORDS["host"]),
         ("port", 1 <= values["port"] <= 65535, _WORDS["port"]),
         ("security", values["security"] in SECURITIES, "choose none, starttls or ldaps"),
-        ("security", _is_guarded(values), "passwords are only ever sent over StartTLS or LDAPS: choose one of them"),
+        (
+            "security",
+            _protects_passwords(values),
+            "passwords are only ever sent over StartTLS or LDAPS: choose one of them",
+        ),
         ("bind_name", _is_bind_name(values), "use a distinguished name, or for an Active Directory name@example.org"),
         ("password", _is_secret(values["password"]), "use at most 500 printable characters"),
         ("user_base", _is_base(values["user_base"]), _WORDS["dn"]),
@@ -78,8 +81,8 @@ def _is_domain(text: str) -> bool:
     return _DOMAIN.fullmatch(text) is not None
 
 
-def _is_guarded(values: Mapping[str, Any]) -> bool:
-    """Tell whether nobody on the way can read passwords: without TLS they must not leave this machine."""
+def _protects_passwords(values: Mapping[str, Any]) -> bool:
+    """Return whether passwords cannot be read on the network: without TLS, only this machine may be the server."""
     hosts = {values["primary_host"], values["secondary_host"] or values["primary_host"]}
     return values["security"] != "none" or all(_is_this_machine(host) for host in hosts)
 

@@ -1,4 +1,4 @@
-"""Directories as they are set up: LDAP servers and Active Directory domains that people come from."""
+"""The configured directories, LDAP servers and Active Directory domains: adding, changing, testing, removing them."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from uuid import UUID
 
 from otae.authority.ca_files import read_authorities
 from otae.directory.ldap import server_fields
-from otae.directory.ldap.connection_test import steps_of
+from otae.directory.ldap.connection_test import run_steps
 from otae.directory.ldap.pool import PASSWORD
 from otae.errors import InputRefused
 from otae.store import audit, failure_counters, jobs
@@ -16,25 +16,33 @@ from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, Job, Person
 from otae.text import identifier
 
-#: Name for those who show rows and may not know the tables.
+#: Name of the table's rows for rooms that may not import models.
 DirectoryRow: TypeAlias = DirectoryServer
 
 GONE: Final = "this directory does not exist any more"
-#: The kind of a test's job.
-TEST: Final = "directory.test"
-#: Tests an hour and administrator.
-TESTS: Final = 30
-#: What says where the bind password goes: with any of these changed it has to be entered again.
-ADDRESS: Final = ("primary_host", "secondary_host", "port", "security", "ca_pem", "bind_name", "global_catalog_port")
+#: Kind of the job that runs a connection test.
+TEST_JOB: Final = "directory.test"
+#: Most connection tests of one administrator in an hour.
+TESTS_PER_HOUR: Final = 30
+#: The fields that decide where the bind password is sent: when one changes, the password has to be entered again.
+BIND_TARGET: Final = (
+    "primary_host",
+    "secondary_host",
+    "port",
+    "security",
+    "ca_pem",
+    "bind_name",
+    "global_catalog_port",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DirectoryEntry:
-    """What an administrator enters; the fields are the table's.
+    """A directory's settings as an administrator enters them; the fields are the table's columns.
 
-    ``password``: the bind password, None keeps the stored one. ``bind_name``: a DN, or for an Active Directory also a
-    user principal name; "" asks without signing in. ``lockout_limit``: 0 to 999, 0 for never. ``global_catalog_port``:
-    0 for no global catalog; people are then looked for there, below ``global_catalog_base`` ("" is everywhere).
+    ``password``: the bind password, None keeps the stored one. ``bind_name``: a DN, for an Active Directory also a
+    user principal name; "" searches anonymously. ``lockout_limit``: 0 to 999, 0 for never. ``global_catalog_port``: 0
+    for no global catalog; with one, people are searched for there, below ``global_catalog_base`` ("" is everywhere).
     """
 
     domain: str
@@ -58,9 +66,9 @@ class DirectoryEntry:
 
 
 async def add_directory(desk: Desk, entry: DirectoryEntry, *, now: datetime, actor: str) -> DirectoryServer:
-    """Store a directory, the default one when there is none yet; InputRefused names each field that cannot be taken."""
+    """Add a directory; the first one becomes the default. Raises InputRefused with each refused field."""
     row = DirectoryServer(created_at=now)
-    await _take(desk, row, entry)
+    await _apply(desk, row, entry)
     async with transaction():
         row.is_default = not await DirectoryServer.filter(is_default=True).exists()
         await row.save(force_create=True)
@@ -71,31 +79,31 @@ async def add_directory(desk: Desk, entry: DirectoryEntry, *, now: datetime, act
 async def update_directory(
     desk: Desk, row: DirectoryServer, entry: DirectoryEntry, *, now: datetime, actor: str
 ) -> DirectoryServer:
-    """Change a directory; InputRefused names each field that cannot be taken.
+    """Change a directory. Raises InputRefused with each refused field.
 
-    The bind password is only ever sent to the server it was entered for: with another host, port, security, authority
-    or name to bind as, it has to be entered again. A domain that people came from keeps its name.
+    The bind password is only sent to the server it was entered for: with another host, port, security, authority or
+    bind name it has to be entered again. A domain cannot be renamed while people of it are known here.
     """
     before = dict(vars(row))
-    await _take(desk, row, entry)
+    await _apply(desk, row, entry)
     entered = {name: value for name, value in vars(row).items() if name[0] != "_" and value != before[name]}
     async with transaction():
         if entered and await DirectoryServer.filter(id=row.id).update(**entered) != 1:
             raise InputRefused({"": GONE})
-        if told := audit.changes(before, entered):
-            await audit.record(actor, "directory.changed", now=now, subject=row.domain, detail=told)
+        if detail := audit.changes(before, entered):
+            await audit.record(actor, "directory.changed", now=now, subject=row.domain, detail=detail)
     return row
 
 
 async def remove_directory(row: DirectoryServer, *, now: datetime, actor: str) -> None:
-    """Forget a directory; its people stay as they were last seen, and none of them can sign in by password."""
+    """Remove a directory; its people stay as last seen, and cannot sign in by password any more."""
     async with transaction():
         await DirectoryServer.filter(id=row.id).delete()
         await audit.record(actor, "directory.removed", now=now, subject=row.domain)
 
 
 async def make_default(row: DirectoryServer, *, now: datetime, actor: str) -> None:
-    """Look names that say no domain up in this directory from now on."""
+    """Make this the directory in which user names without a domain are looked up."""
     async with transaction():
         await DirectoryServer.filter(is_default=True).update(is_default=False)
         await DirectoryServer.filter(id=row.id).update(is_default=True)
@@ -125,19 +133,19 @@ async def directory_with_id(directory_id: UUID) -> DirectoryServer:
 
 
 async def enqueue_test(desk: Desk, row: DirectoryServer, *, now: datetime, actor: str) -> Job:
-    """Order a test of the connection and return the job to follow; SlowDown after thirty tests in an hour."""
-    await failure_counters.spend(f"directory.test:{actor}"[:200], TESTS, now, timedelta(hours=1))
+    """Enqueue a connection test and return its job. Raises SlowDown after TESTS_PER_HOUR tests of one actor."""
+    await failure_counters.spend(f"directory.test:{actor}"[:200], TESTS_PER_HOUR, now, timedelta(hours=1))
     async with transaction():
-        job = await jobs.enqueue(TEST, {"directory": str(row.id)}, created_by=actor, now=now)
+        job = await jobs.enqueue(TEST_JOB, {"directory": str(row.id)}, created_by=actor, now=now)
         await audit.record(actor, "directory.test", now=now, subject=row.domain)
     desk.bell.ring("job", job.id)
     return job
 
 
 async def run_test(desk: Desk, job: Job, *, now: datetime) -> None:
-    """Try the directory of ``job`` out and store what came of it.
+    """Run the connection test of ``job`` and store its result.
 
-    The job's output: ``ok``, ``domain``, and ``steps``, each {"step", "ok", "words"}, as `tryout.steps_of` tells them.
+    The job's output holds ``ok``, ``domain`` and ``steps``, those of `connection_test.run_steps`.
     """
     steps: list[dict[str, object]] = []
     domain = ""
@@ -147,7 +155,7 @@ async def run_test(desk: Desk, job: Job, *, now: datetime) -> None:
         steps.append({"step": "settings", "ok": False, "words": str(error)})
     else:
         domain = row.domain
-        async for step in steps_of(desk, row):
+        async for step in run_steps(desk, row):
             steps.append(step)
             await jobs.progress(job.id, {"ok": False, "domain": domain, "steps": steps})
     ok = all(step["ok"] for step in steps)
@@ -156,7 +164,7 @@ async def run_test(desk: Desk, job: Job, *, now: datetime) -> None:
 
 @dataclass(frozen=True)
 class DirectoryTest:
-    """One test. ``status``: "queued", "running", "done" or "failed"; ``steps``: as `run_test` stores them."""
+    """A connection test. ``status``: "queued", "running", "done" or "failed"; ``steps``: see `run_test`."""
 
     id: UUID
     status: str
@@ -167,13 +175,13 @@ class DirectoryTest:
 
     @property
     def is_running(self) -> bool:
-        """Tell whether it still waits or runs."""
+        """Whether the test is queued or running."""
         return self.status in {"queued", "running"}
 
 
 async def last_test(directory_id: UUID) -> DirectoryTest | None:
-    """Return the newest test of the directory with this id, None when there was none lately."""
-    recent = await Job.filter(kind=TEST).order_by("-created_at").limit(200)
+    """Return the newest test of the directory with this id, None when it is not among the last 200 tests."""
+    recent = await Job.filter(kind=TEST_JOB).order_by("-created_at").limit(200)
     job = next((job for job in recent if job.input.get("directory") == str(directory_id)), None)
     if job is None:
         return None
@@ -182,9 +190,9 @@ async def last_test(directory_id: UUID) -> DirectoryTest | None:
     return DirectoryTest(job.id, job.status, kept, job.created_by, job.created_at, job.finished_at)
 
 
-async def _take(desk: Desk, row: DirectoryServer, entry: DirectoryEntry) -> None:
-    """Check an entry against the rules and the other directories, and write it into ``row``."""
-    values = server_fields.tidied(vars(entry))
+async def _apply(desk: Desk, row: DirectoryServer, entry: DirectoryEntry) -> None:
+    """Check an entry against the rules and the other directories, and copy it to ``row``."""
+    values = server_fields.normalized(vars(entry))
     wrong = server_fields.wrong_fields(values)
     try:
         values["ca_pem"] = read_authorities(values["ca_pem"].encode("utf-8", "replace")).pem
@@ -199,7 +207,7 @@ async def _take(desk: Desk, row: DirectoryServer, entry: DirectoryEntry) -> None
     if stored and row.domain != values["domain"] and await Person.filter(domain=row.domain).exists():
         wrong["domain"] = "people came from this domain: it keeps its name"
     password = values.pop("password")
-    moved = stored and any(getattr(row, name) != values[name] for name in ADDRESS)
+    moved = stored and any(getattr(row, name) != values[name] for name in BIND_TARGET)
     if values["bind_name"] and not password and (row.bind_password_sealed is None or moved):
         again = "enter it again: it is only sent to the server and for the name it was entered for"
         wrong["password"] = again if row.bind_password_sealed else "is missing"  # - what the form says

@@ -36,7 +36,7 @@ class Administrator(Row):
 class Role(Row):
     """What administrators of one role may do: an own role; the built-in ones stand in `otae.accounts.roles`.
 
-    `permissions`: names of leaves. `groups`: "DOMAIN/NAME" of the groups whose people it is limited to, none: no limit.
+    `permissions`: their names. `groups`: "DOMAIN/NAME" of the groups whose people it is limited to, none: no limit.
     """
 
     name = fields.CharField(max_length=32, unique=True)

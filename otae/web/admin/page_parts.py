@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from otae.directory.files.spreadsheets import marked
+from otae.directory.files.spreadsheets import with_byte_order_mark
 from otae.errors import StaleState
 from otae.invitations import submissions
 from otae.text import cleaned_line
@@ -105,4 +105,4 @@ def address(path: str, **wanted: object) -> str:
 def download(parts: AsyncIterator[str], name: str) -> Response:
     """Return a file for spreadsheets, written while it is read."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(marked(parts), media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(with_byte_order_mark(parts), media_type="text/csv; charset=utf-8", headers=headers)

@@ -29,9 +29,9 @@ async def of_invitation(visit: Console, order: InvitationOrder, refused: Contain
     """Return what helps when inviting was refused. ``refused``: the fields that were."""
     found = of_terms(visit, refused)
     if "recipient" in refused or "pin_channel" in refused:
-        domain, name = registry.split(order.user)
+        domain, name = registry.split_domain(order.user)
         person = await local.find_person(name) if domain in {"", DOMAIN} else None
-        if person is not None and not await visit.reach.holds(person.id):
+        if person is not None and not await visit.reach.includes(person.id):
             person = None
         if person is not None or domain in {"", DOMAIN}:
             found += of_person(visit, person, order.terms.mode or "")

@@ -21,7 +21,7 @@ from otae.enrollment.signin import Entry, sign_in
 from otae.errors import InputRefused, InvitationOnly, InvitationUnknown, Refusal, SigninFailed
 from otae.invitations import lifecycle
 from otae.store import properties
-from otae.text import identifier, letters_and_digits, word_of_link
+from otae.text import identifier, letters_and_digits, link_value
 from otae.web import cookie_check, refused_forms
 from otae.web.client_address import browser_of, system_of
 from otae.web.failures import page_status
@@ -76,7 +76,7 @@ async def show(visit: Visit) -> Response:
     query = visit.request.query_params
     await name_the_house(visit)
     if "e" in query:
-        token = word_of_link(query["e"])
+        token = link_value(query["e"])
         if await lifecycle.by_token(token) is None:
             await lifecycle.refuse_replaced(token)
             raise InvitationUnknown
@@ -153,7 +153,7 @@ async def let_in(visit: Visit, form: SignInForm, token: str | None) -> Response:
     before = visit.request.cookies.get(PORTAL_COOKIE)
     secret = await browsers.open_browser(browsers.PORTAL, session, now=visit.now, replacing=before)
     response = cookie_check.lead(visit.request, INSTALL)
-    until = session.expires_at + browsers.AFTERGLOW
+    until = session.expires_at + browsers.RESULT_SHOWN_FOR
     set_cookie(response, PORTAL_COOKIE, secret, seconds=int((until - visit.now).total_seconds()))
     return await remember(visit, response, token, until=until)
 

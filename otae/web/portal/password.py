@@ -8,7 +8,7 @@ from otae.accounts import password_links
 from otae.directory import person_fields
 from otae.errors import DirectoryUnavailable, InputRefused
 from otae.store import properties
-from otae.text import word_of_link
+from otae.text import link_value
 from otae.web import refused_forms
 from otae.web.forms import Form, InputRequired, PasswordField
 from otae.web.guards import Visit
@@ -70,4 +70,4 @@ async def _context() -> dict[str, object]:
 
 
 def _token(visit: Visit) -> str:
-    return word_of_link(visit.request.query_params.get("s", ""))
+    return link_value(visit.request.query_params.get("s", ""))

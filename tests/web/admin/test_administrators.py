@@ -11,7 +11,7 @@ import pytest
 
 from otae.accounts import administrator_list, administrators
 from otae.accounts.administrators import create_administrator
-from otae.accounts.roles import By
+from otae.accounts.roles import Grantor
 from otae.directory import groups
 from otae.store.models import Administrator, AuditEntry, BrowserSession, DirectoryServer, Role, SetupLink
 from otae.web.forms import Form, PasswordField
@@ -72,8 +72,8 @@ async def test_what_cannot_be_invited_stands_beside_its_field(console: httpx2.As
 
 
 async def test_a_setup_link_is_withdrawn(site: Site, console: httpx2.AsyncClient, now: datetime) -> None:
-    await administrator_list.invite(site.desk, "cleo", "SUPPORT", by=By("ada"), now=now)
-    (waiting,) = await administrator_list.list_invited(now=now)
+    await administrator_list.invite(site.desk, "cleo", "SUPPORT", by=Grantor("ada"), now=now)
+    (waiting,) = await administrator_list.list_pending(now=now)
     page = await flash(console, await console.post(f"{LIST}/links/{waiting.id}/withdraw"))
     assert "The setup link of cleo no longer works." in page
     assert (await console.post(f"{LIST}/links/{waiting.id}/withdraw")).status_code == 409

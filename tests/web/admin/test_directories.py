@@ -57,7 +57,7 @@ async def corp(console: httpx2.AsyncClient) -> DirectoryServer:
 
 async def finished(steps: list[dict[str, object]], *, ok: bool) -> None:
     """Let the test that was ordered end with these steps."""
-    job = await Job.filter(kind=servers.TEST).order_by("-created_at").first()
+    job = await Job.filter(kind=servers.TEST_JOB).order_by("-created_at").first()
     assert job is not None
     await jobs.claim(job.id, await database.now())
     await jobs.finish(job.id, {"ok": ok, "steps": steps}, now=await database.now(), failed=not ok)
@@ -196,7 +196,7 @@ async def test_a_test_is_ordered_and_followed_step_by_step(
     page = f"{LIST}/{corp.id}"
     answer = await console.post(f"{page}/test")
     assert answer.headers["location"] == f"{page}#test"
-    job = await Job.get(kind=servers.TEST)
+    job = await Job.get(kind=servers.TEST_JOB)
     assert ("job", job.id) in bell.rung
     waiting = (await console.get(page)).text
     assert "Waiting for its turn" in waiting
@@ -246,11 +246,11 @@ async def test_a_second_server_and_the_global_catalog_are_told_apart(
 async def test_saving_may_order_the_test_at_once(console: httpx2.AsyncClient, corp: DirectoryServer) -> None:
     answer = await send(console, f"{LIST}/{corp.id}/upload", then="test")
     assert answer.headers["location"] == f"{LIST}/{corp.id}#test"
-    assert await Job.filter(kind=servers.TEST).count() == 1
+    assert await Job.filter(kind=servers.TEST_JOB).count() == 1
 
 
 async def test_tests_have_their_measure(console: httpx2.AsyncClient, corp: DirectoryServer, now: datetime) -> None:
-    for _ in range(servers.TESTS):
+    for _ in range(servers.TESTS_PER_HOUR):
         await console.post(f"{LIST}/{corp.id}/test")
     over = await console.post(f"{LIST}/{corp.id}/test")
     assert over.status_code == 429

@@ -11,8 +11,8 @@ import httpx2
 import pytest
 
 from otae.accounts.administrators import create_administrator
-from otae.accounts.own_roles import Draft, add_role
-from otae.accounts.roles import By
+from otae.accounts.own_roles import RoleDraft, add_role
+from otae.accounts.roles import Grantor
 from otae.authority import issuers
 from otae.delivery import servers
 from otae.delivery.sms import servers as sms_servers
@@ -32,7 +32,7 @@ from tests.web.page_forms import PageForm, form_of
 
 pytestmark = pytest.mark.anyio
 
-BY = By("command line")
+BY = Grantor("command line")
 #: Tables in which every request leaves something.
 ALONGSIDE = {"audit_entry", "audit_head", "browser", "lease"}
 #: Pages with a form that makes something new or does something, and changes nothing that is shown in it.
@@ -134,7 +134,7 @@ async def system_template(_desk: Desk, _now: datetime) -> UUID:
 
 async def role(desk: Desk, now: datetime) -> object:
     await groups.add_group("sales", now=now, actor="ada")
-    draft = Draft("For the front desk", frozenset({"device.see", "invitation.see"}), ("sales",))
+    draft = RoleDraft("For the front desk", frozenset({"device.see", "invitation.see"}), ("sales",))
     return (await add_role(desk, "desk", draft, by=BY, now=now)).id
 
 

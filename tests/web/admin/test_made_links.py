@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from otae.accounts import administrator_list, administrators, assignments, own_roles, roles
-from otae.accounts.own_roles import Draft
-from otae.accounts.roles import By
+from otae.accounts.own_roles import RoleDraft
+from otae.accounts.roles import Grantor
 from otae.settings import Settings
 from otae.store.models import Administrator, Person, SetupLink
 from tests.directory.ldap_desk import add, entry_for
@@ -23,7 +23,7 @@ from tests.web.conftest import PASSWORD, Browser, Site
 pytestmark = pytest.mark.anyio
 
 EVE_PASSWORD, CHOSEN = "five quiet words of eve", "another four quiet words"
-BY = By("ada")
+BY = Grantor("ada")
 LEAVES: Final = frozenset({"administrator.see", "administrator.edit", "person.see", "person.edit"})
 SETUP = {"name": "mallory", "password": CHOSEN, "again": CHOSEN}
 CHOICE = {"password": CHOSEN, "again": CHOSEN}
@@ -39,7 +39,7 @@ def settings(request: pytest.FixtureRequest) -> Settings:
 @pytest.fixture
 async def eve(site: Site, ada: None, now: datetime) -> Browser:
     """Eve, who may invite administrators and give passwords by a role of its own, in her browser."""
-    await own_roles.add_role(site.desk, "desk", Draft("", LEAVES), by=BY, now=now)
+    await own_roles.add_role(site.desk, "desk", RoleDraft("", LEAVES), by=BY, now=now)
     given = {"name": "eve", "password": EVE_PASSWORD, "role": "desk"}
     await administrators.create_administrator(**given, now=now, actor="ada")
     answer = await site.client.post("/admin/sign-in", data={"name": "eve", "password": EVE_PASSWORD})
@@ -79,7 +79,7 @@ async def demoted(site: Site, eve: Administrator, now: datetime) -> None:
 async def allowed_less(site: Site, eve: Administrator, now: datetime) -> None:
     role = next(row for row in (await roles.list_roles()) if row.name == "desk")
     assert role.id is not None
-    less = Draft("", frozenset({"administrator.see", "person.see"}))
+    less = RoleDraft("", frozenset({"administrator.see", "person.see"}))
     await own_roles.change_role(site.desk, role.id, less, by=BY, now=now)
 
 
@@ -99,7 +99,7 @@ async def test_links_end_with_their_maker(site: Site, eve: Browser, ben: Person,
             assert (await mallory.post(path, data=form)).status_code in {403, 404}
     assert not await Administrator.exists(name="mallory")
     assert (await Person.get(id=ben.id)).password_hash == ben.password_hash
-    assert await administrator_list.list_invited(now=now) == []
+    assert await administrator_list.list_pending(now=now) == []
 
 
 async def test_links_of_somebody_who_stays_and_of_commands_work(

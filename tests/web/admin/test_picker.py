@@ -63,7 +63,7 @@ async def connect(console: httpx2.AsyncClient, given: dict[str, str]) -> httpx2.
 
 async def outcome(site: Site, console: httpx2.AsyncClient) -> str:
     """Do the test that was ordered, and give the page with what came of it."""
-    job = await Job.get(kind=servers.TEST)
+    job = await Job.get(kind=servers.TEST_JOB)
     claimed = await jobs.claim(job.id, await database.now())
     assert claimed is not None
     await servers.run_test(site.desk, claimed, now=await database.now())

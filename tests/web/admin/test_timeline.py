@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from otae.accounts.permissions import LEAVES
+from otae.accounts.permissions import PERMISSIONS
 from otae.delivery.texts.macros import MACROS
 from otae.store.models import Event
 from otae.web.admin.manage import timeline
@@ -14,7 +14,7 @@ AT = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 SESSION = uuid4()
 NAMED = re.compile(r'"((?:invitation|link|delivery|signin|session|root|profile|certificate|checkin|device)\.[a-z]+)"')
 #: What looks like an event in the rooms and is an entry of the audit log, a permission, a macro or something else.
-OTHERS = {"invitation.token"} | set(LEAVES) | set(MACROS)
+OTHERS = {"invitation.token"} | set(PERMISSIONS) | set(MACROS)
 
 
 def event(number: int, kind: str, *, seconds: float = 0, **more: object) -> Event:

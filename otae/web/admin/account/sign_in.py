@@ -10,7 +10,7 @@ from starlette.routing import Match
 from otae.accounts import administrators, browsers, console_sign_in, directory_sign_in, password_strength
 from otae.contacts import LONGEST, shown_address
 from otae.errors import Busy, DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
-from otae.text import identifier, word_of_link
+from otae.text import identifier, link_value
 from otae.web import cookie_check, guards, password_again, refused_forms
 from otae.web.failures import Failure, NotFound, WrongMethod
 from otae.web.forms import Form, InputRequired, Length, PasswordField, StringField
@@ -139,7 +139,7 @@ async def set_up(visit: Visit) -> Response:
     if form.all_errors:
         return await refused_forms.send_back(visit, form)
     try:
-        arrival = await console_sign_in.set_up(
+        arrival = await console_sign_in.use_setup_link(
             visit.desk,
             _token(visit),
             identifier(form.name.data),
@@ -182,12 +182,12 @@ async def _confirm(visit: Console, form: ConfirmForm, *, status: int = 200) -> R
 
 
 def _token(visit: Visit) -> str:
-    return word_of_link(visit.request.query_params.get("s", ""))
+    return link_value(visit.request.query_params.get("s", ""))
 
 
 async def _fixed_name(visit: Visit) -> str | None:
     try:
-        return await console_sign_in.name_for(_token(visit), now=visit.now)
+        return await console_sign_in.name_of_setup_link(_token(visit), now=visit.now)
     except SetupLinkUnknown as refusal:
         raise _unknown(refusal) from None
 

@@ -108,7 +108,7 @@ async def _show(visit: Console, form: MemberForm, *, status: int = 200) -> Respo
         "form": form,
         "group": group,
         "people": shown,
-        "direct": await groups.in_itself(group, shown),
+        "direct": await groups.direct_members(group, shown),
         "below": await groups.subgroups(group),
         "here": here,
         "first": here if after else "",

@@ -11,7 +11,7 @@ from otae.directory.files import export as exporting
 from otae.directory.files import formats, provisioning
 from otae.directory.files.import_preview import previews
 from otae.directory.files.provisioning import Finding, ImportRow, LineRow, Progress, Status
-from otae.directory.files.spreadsheets import written
+from otae.directory.files.spreadsheets import to_csv
 from otae.errors import InputRefused, StaleState
 from otae.web.admin.manage.users import USERS
 from otae.web.admin.page_parts import NamedForm, address, download, found, number, one_of, row_id
@@ -97,7 +97,7 @@ async def take(visit: Console) -> Response:
             form.refuse(InputRefused({"file": _("choose a file")}))
         elif form.validate():
             try:
-                row = await provisioning.take(
+                row = await provisioning.upload(
                     visit.desk,
                     chosen.file,
                     chosen.filename,
@@ -181,9 +181,9 @@ HEADINGS: Final = ("line", "user", "result", "changes", "reason")
 
 
 async def _results(row: ImportRow, show: str) -> AsyncIterator[str]:
-    yield written([HEADINGS])
+    yield to_csv([HEADINGS])
     async for page in provisioning.every_line(row, show):
-        yield written(cells(line) for line in page)
+        yield to_csv(cells(line) for line in page)
 
 
 async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Response:
@@ -198,7 +198,7 @@ async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Respons
 async def _ask(visit: Console, form: ImportForm, *, status: int = 200) -> Response:
     context = {
         "form": form,
-        "rows": await provisioning.listed(limit=LISTED),
+        "rows": await provisioning.list_imports(limit=LISTED),
         "stands": STANDS,
         "kinds": KINDS,
         "where": WHERE,

@@ -178,7 +178,7 @@ async def _edit(visit: Console, person: PersonRow, form: UserForm, *, status: in
 
 async def _person(visit: Console) -> PersonRow:
     person_id: UUID = visit.request.path_params["id"]
-    return found(await lookup.person_of(person_id, reach=visit.reach))
+    return found(await lookup.person_with_id(person_id, reach=visit.reach))
 
 
 async def _own(visit: Console) -> PersonRow:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from otae.contacts import shown_address
-from otae.directory import Found, GroupFound, groups, local, registry
+from otae.directory import DirectoryGroup, DirectoryPerson, groups, local, registry
 from otae.directory.ldap import servers
 from otae.directory.person_fields import DOMAIN
 from otae.errors import DirectoryUnavailable
@@ -15,7 +15,7 @@ from otae.web.guards import Console
 from otae.words import gettext as _
 from otae.words import ngettext, tally
 
-Each = TypeVar("Each", Found, GroupFound)
+Each = TypeVar("Each", DirectoryPerson, DirectoryGroup)
 
 #: How many of each directory are offered.
 OFFERED: Final = 20
@@ -61,7 +61,7 @@ async def domains() -> dict[str, str]:
 
 def named(typed: str, domain: str) -> str:
     """Return what names whom or what was typed after ``domain`` was chosen."""
-    return f"{domain}/{typed.strip()}" if domain and not registry.split(typed)[0] else typed
+    return f"{domain}/{typed.strip()}" if domain and not registry.split_domain(typed)[0] else typed
 
 
 async def people(visit: Console, typed: str, domain: str) -> Hits:
@@ -94,14 +94,14 @@ async def groups_of(visit: Console, typed: str, domain: str) -> Hits:
     distant, silent = await _of_all(
         asked.places, lambda place: registry.search_groups(visit.desk, asked.text, domain=place, limit=OFFERED)
     )
-    hits += [Hit(each.address, each.domain) for each in distant if visit.reach.has_group(each.domain, each.name)]
+    hits += [Hit(each.address, each.domain) for each in distant if visit.reach.includes_group(each.domain, each.name)]
     return _hits(hits, asked, silent)
 
 
 async def _asked(typed: str, domain: str) -> Asked:
     """Return what to look for and where; a domain before the name narrows the search as one that was chosen."""
     whole = typed[:LONGEST].strip()
-    before, name = registry.split(whole)
+    before, name = registry.split_domain(whole)
     if before == DOMAIN:
         return Asked(name, name, ours=True)
     if before and (row := await servers.find_directory(before)):
@@ -134,7 +134,7 @@ def _person(name: str, display_name: str, email: str | None, domain: str) -> Hit
     return Hit(name if ours else f"{domain}/{name}", " · ".join(part for part in told if part))
 
 
-def _found(each: Found, now: datetime) -> Hit:
+def _found(each: DirectoryPerson, now: datetime) -> Hit:
     hit = _person(each.name, each.display_name, each.email, each.domain)
     return Hit(hit.value, f"{hit.words} · {_('disabled there')}") if each.is_disabled(now) else hit
 

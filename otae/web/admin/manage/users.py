@@ -8,7 +8,7 @@ from otae.accounts import unlocking
 from otae.contacts import shown_address
 from otae.delivery.texts.languages import LANGUAGES
 from otae.directory import local, lookup, person_fields
-from otae.directory.lookup import Narrowing
+from otae.directory.lookup import PeopleFilter
 from otae.errors import InputRefused
 from otae.web.admin.page_parts import NamedForm, address, asked
 from otae.web.forms import BooleanField, InputRequired, PasswordField, SelectField, StringField, TextAreaField
@@ -41,7 +41,7 @@ class UserForm(NamedForm):
         # What was chosen before and is not offered any more stays, so that saving does not change it.
         chosen = self.language.data or ""
         self.language.choices = offered | {chosen: offered.get(chosen, chosen)}
-        roles = [*sorted((await person_fields.house()).roles), *([self.role.data] if self.role.data else [])]
+        roles = [*sorted((await person_fields.field_context()).roles), *([self.role.data] if self.role.data else [])]
         self.role.choices = {role: role for role in roles}
         return self
 
@@ -57,15 +57,15 @@ async def index(visit: Console) -> Response:
     names = ("q", "group", "domain", "role", "state")
     query = {name: asked(visit.request, name) for name in names}
     after, state = asked(visit.request, "after"), query["state"] if query["state"] in STATES else ""
-    wanted = Narrowing(
+    wanted = PeopleFilter(
         search=query["q"],
         group=query["group"],
         domain=query["domain"],
         role=query["role"],
         disabled=state == "disabled",
-        among=await unlocking.locked_ids(visit.desk, now=visit.now) if state == "locked" else None,
+        ids=await unlocking.locked_ids(visit.desk, now=visit.now) if state == "locked" else None,
     )
-    people = await lookup.narrowed(wanted, after=after, limit=PAGE + 1, reach=visit.reach)
+    people = await lookup.filter_people(wanted, after=after, limit=PAGE + 1, reach=visit.reach)
     shown = people[:PAGE]
     context = {
         "people": shown,
@@ -76,7 +76,7 @@ async def index(visit: Console) -> Response:
         "states": STATES,
         "known_groups": await lookup.group_names(reach=visit.reach),
         "domains": await lookup.domains(reach=visit.reach),
-        "roles": sorted((await person_fields.house()).roles),
+        "roles": sorted((await person_fields.field_context()).roles),
         "first": address(USERS, **query) if after else "",
         "more": address(USERS, **query, after=lookup.cursor(shown[-1])) if len(people) > PAGE else "",
     }

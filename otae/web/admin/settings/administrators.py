@@ -67,7 +67,7 @@ async def invite(visit: Console) -> Response:
 
 async def withdraw(visit: Console) -> Response:
     """End a setup link that was not used."""
-    name = await administrator_list.withdraw(visit.request.path_params["id"], by=visit.by, now=visit.now)
+    name = await administrator_list.withdraw_setup_link(visit.request.path_params["id"], by=visit.by, now=visit.now)
     return go(ADMINISTRATORS, "success", _("The setup link of %s no longer works.") % name)
 
 
@@ -145,14 +145,16 @@ def _page(row: AdministratorRow) -> str:
 
 async def _givable(visit: Console) -> list[roles.RoleRow]:
     """Return the roles with a console that go no further than one's own."""
-    return [role for role in await roles.list_roles() if role.leaves and role.leaves <= visit.powers.leaves]
+    return [
+        role for role in await roles.list_roles() if role.permissions and role.permissions <= visit.powers.permissions
+    ]
 
 
 async def _list(visit: Console, form: InviteForm, made: dict[str, str] | None = None, *, status: int = 200) -> Response:
     context = {
         "form": form,
         "rows": await administrator_list.list_administrators(),
-        "invited": await administrator_list.list_invited(now=visit.now),
+        "invited": await administrator_list.list_pending(now=visit.now),
         "roles": {role.name: role for role in await roles.list_roles()},
         "me": visit.administrator.id,
         "link": "",
@@ -164,7 +166,7 @@ async def _list(visit: Console, form: InviteForm, made: dict[str, str] | None = 
 async def _show(visit: Console, row: AdministratorRow, form: RoleForm, *, status: int = 200) -> Response:
     role = await roles.find_role(row.role)
     mine = row.id == visit.administrator.id
-    within = (role.leaves if role else frozenset()) <= visit.powers.leaves
+    within = (role.permissions if role else frozenset()) <= visit.powers.permissions
     context = {
         "row": row,
         "form": form,

@@ -23,7 +23,7 @@ async def index(visit: Console) -> Response:
     first = min(before or LAST, await audit.last_entry() + 1)
     since = max(first - audit.LOOKED_THROUGH, 1) if search else 0
     entries = await audit.list_entries(
-        search=search, about=await lookup.id_meant(search), before=before or None, since=since, limit=PAGE + 1
+        search=search, about=await lookup.id_of_user_name(search), before=before or None, since=since, limit=PAGE + 1
     )
     # What was not looked through yet is older; what was found and has no room here is newer than that.
     older = entries[PAGE - 1].id if len(entries) > PAGE else since if since > 1 else 0

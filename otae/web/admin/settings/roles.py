@@ -5,8 +5,8 @@ from typing import Final, Self
 from starlette.responses import Response
 
 from otae.accounts import assignments, own_roles, permissions, roles
-from otae.accounts.own_roles import Draft
-from otae.accounts.permissions import LEAVES, NOUNS, Leaf
+from otae.accounts.own_roles import RoleDraft
+from otae.accounts.permissions import NOUNS, PERMISSIONS, Permission
 from otae.accounts.roles import RoleRow
 from otae.directory.ldap import servers
 from otae.errors import InputRefused, Refusal
@@ -32,15 +32,15 @@ class RoleForm(NamedForm):
     """What a role allows. ``groups``: one a line, whose people it is limited to; ``group``: a further one."""
 
     words = StringField(_("Whom it is for"), [Length(max=own_roles.LONGEST_WORDS)])
-    leaves = SelectMultipleField(_("Permissions"), choices=list(LEAVES))
+    leaves = SelectMultipleField(_("Permissions"), choices=list(PERMISSIONS))
     groups = TextAreaField(_("Only people of these groups"))
     group = StringField(_("Find a group"), [Length(max=picker.LONGEST)])
 
-    def draft(self) -> Draft:
+    def draft(self) -> RoleDraft:
         """Return what was entered, as the room takes it; a group that was found and not added yet counts as one."""
         typed = [*(self.groups.data or "").splitlines(), self.group.data or ""]
         lines = tuple(line for line in typed if line.strip())
-        return Draft(self.words.data or "", frozenset(self.leaves.data or ()), lines)
+        return RoleDraft(self.words.data or "", frozenset(self.leaves.data or ()), lines)
 
     def add_found(self) -> None:
         """Put the group that was found among the others."""
@@ -62,7 +62,11 @@ class AssignmentForm(NamedForm):
 
     async def prepare(self, visit: Console) -> Self:
         """Fill in the roles that can be chosen."""
-        givable = [role for role in await roles.list_roles() if role.leaves and role.leaves <= visit.powers.leaves]
+        givable = [
+            role
+            for role in await roles.list_roles()
+            if role.permissions and role.permissions <= visit.powers.permissions
+        ]
         self.role.choices = [role.name for role in givable]
         return self
 
@@ -100,7 +104,7 @@ async def _list(visit: Console, form: AssignmentForm, *, status: int = 200) -> R
         "form": form,
         "rows": listed,
         "used": {role.name: await own_roles.users_of(role.name, now=visit.now) for role in listed},
-        "all": len(LEAVES),
+        "all": len(PERMISSIONS),
         "assigned": await assignments.list_assignments(),
         "directories": await servers.list_directories(),
     }
@@ -116,7 +120,7 @@ async def find_groups(visit: Console) -> Response:
 async def blank(visit: Console) -> Response:
     """Ask for a new role; an address may name another whose permissions it begins with."""
     like = await roles.find_role(visit.request.query_params.get("like", "")[:100])
-    kept = sorted(like.leaves & visit.powers.leaves) if like else []
+    kept = sorted(like.permissions & visit.powers.permissions) if like else []
     return await _ask(visit, NewRoleForm(data={"leaves": kept}))
 
 
@@ -138,14 +142,14 @@ async def add(visit: Console) -> Response:
 async def show(visit: Console) -> Response:
     """Show a role of one's own as a form."""
     row = await _row(visit)
-    form = RoleForm.filled(row, leaves=sorted(row.leaves), groups="\n".join(row.groups), group="")
+    form = RoleForm.filled(row, leaves=sorted(row.permissions), groups="\n".join(row.groups), group="")
     return await _ask(visit, form, row)
 
 
 async def show_built_in(visit: Console) -> Response:
     """Show what a built-in role allows."""
     row = found(roles.BUILT_IN.get(visit.request.path_params["name"]))
-    return await _ask(visit, RoleForm(data={"leaves": sorted(row.leaves)}), row)
+    return await _ask(visit, RoleForm(data={"leaves": sorted(row.permissions)}), row)
 
 
 async def change(visit: Console) -> Response:
@@ -193,14 +197,14 @@ async def _row(visit: Console) -> RoleRow:
 
 
 async def _ask(visit: Console, form: RoleForm, row: RoleRow | None = None, *, status: int = 200) -> Response:
-    beyond = row is not None and not row.leaves <= visit.powers.leaves
+    beyond = row is not None and not row.permissions <= visit.powers.permissions
     own = row is not None and row.name == visit.powers.role
     context = {
         "form": form,
         "row": row,
         "chosen": set(form.leaves.data or ()),
         "nouns": {words: _of(noun) for noun, words in NOUNS.items()},
-        "mine": visit.powers.leaves,
+        "mine": visit.powers.permissions,
         "own": own,
         "hits": await picker.groups_of(visit, form.group.data or "", ""),
         "still": (row is not None and row.built_in) or beyond or own or not visit.may("administrator.edit"),
@@ -211,5 +215,5 @@ async def _ask(visit: Console, form: RoleForm, row: RoleRow | None = None, *, st
     return render(visit.request, "admin/settings/roles/edit.html", context, status=status)
 
 
-def _of(noun: str) -> list[Leaf]:
-    return [leaf for leaf in permissions.LEAVES.values() if leaf.noun == noun]
+def _of(noun: str) -> list[Permission]:
+    return [each for each in permissions.PERMISSIONS.values() if each.noun == noun]
