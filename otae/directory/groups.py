@@ -104,7 +104,7 @@ async def find_group(text: str, *, reach: Reach = EVERYBODY) -> GroupRow | None:
 async def with_subgroups(domain: str, name: str) -> list[UUID]:
     """Return the ids of a group and of all its sub-groups; in other domains, where dots mean nothing, only its own."""
     rows = Group.filter(Q(name=name) | Q(name__startswith=f"{name}."), domain=domain)
-    # Not every database compares the letters' case here.
+    # Some databases ignore case when they compare a prefix.
     found = [row for row in await rows.order_by("name") if row.name == name or row.name.startswith(f"{name}.")]
     return [row.id for row in found if domain == DOMAIN or row.name == name]
 

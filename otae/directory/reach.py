@@ -123,7 +123,7 @@ async def reach_of(names: Iterable[str], *, now: datetime) -> Reach:
         rows = Group.filter(Q(name=name) | Q(name__startswith=below), domain=domain)
         if domain != DOMAIN:
             rows = rows.filter(checked_at__gt=now - STALE_AFTER)
-        # Not every database compares the letters' case here.
+        # Some databases ignore case when they compare a prefix.
         found = [row for row in await rows if row.name == name or (below != name and row.name.startswith(below))]
         within |= {row.id: (row.domain, row.name) for row in found}
     return Reach(frozenset(within), frozenset(within.values()), await _is_wide(within))

@@ -23,6 +23,6 @@ class Forest:
         """Return the endpoint that holds every attribute of the entry ``dn``; the catalog where none is configured."""
         rows = [row async for row in DirectoryServer.filter(kind=self._row.kind).order_by("domain")]
         near = [row for row in rows if is_below(dn, domain_of(row.user_base))]
-        # The domain that is named most exactly, this directory before another one for the same domain.
+        # The most specific domain wins; for the same domain, this directory before another one.
         near.sort(key=lambda row: (len(domain_of(row.user_base)), row.id == self._row.id))
         return endpoint_of(self._desk, near[-1]) if near else self.catalog
