@@ -61,8 +61,8 @@ async def find_administrator(administrator_id: UUID) -> AdministratorRow | None:
 
 async def find_by_name(name: str) -> AdministratorRow | None:
     """Return the administrator called ``name``, None when there is none."""
-    wanted = cleaned_line(name).lower()
-    return next(iter(await _rows(await Administrator.filter(name=wanted))), None)
+    stored_name = cleaned_line(name).lower()
+    return next(iter(await _rows(await Administrator.filter(name=stored_name))), None)
 
 
 async def list_pending(*, now: datetime) -> list[PendingAdministrator]:
@@ -85,10 +85,10 @@ async def invite(desk: Desk, name: str, role: str, *, by: Grantor, now: datetime
         BeyondRole: the role allows more than ``by`` may do.
     """
     await _check_new_role(role, by)
-    wanted = administrators.checked_name(name)
+    name = administrators.checked_name(name)
     async with transaction():
-        url = await administrators.new_setup_link(desk, now=now, name=wanted, role=role, replacing=True, maker_id=by.id)
-        await audit.record(by.name, "administrator.invited", now=now, subject=wanted, detail=role)
+        url = await administrators.new_setup_link(desk, now=now, name=name, role=role, replacing=True, maker_id=by.id)
+        await audit.record(by.name, "administrator.invited", now=now, subject=name, detail=role)
     return url
 
 

@@ -29,10 +29,10 @@ async def keep(desk: Desk, secret: str, purpose: str, text: str, *, until: datet
 async def find(desk: Desk, secret: str, purpose: str, text_id: str, *, now: datetime) -> str | None:
     """Return the text with this id that was stored for the browser with this secret; None when there is none."""
     try:
-        wanted = UUID(text_id)
+        row_id = UUID(text_id)
     except ValueError:
         return None
-    row = await KeptText.get_or_none(id=wanted, browser__secret_hash=hash_token(secret))
+    row = await KeptText.get_or_none(id=row_id, browser__secret_hash=hash_token(secret))
     packed = await browser_seals.open_sealed(desk, purpose, row.sealed, now=now) if row else None
     return zlib.decompress(packed).decode() if packed is not None else None
 

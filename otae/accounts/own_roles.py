@@ -159,12 +159,12 @@ async def _columns(desk: Desk, draft: RoleDraft) -> tuple[Columns, dict[str, str
 
 async def _groups(desk: Desk, names: Iterable[str], wrong: dict[str, str]) -> list[str]:
     """Return the full names of local and directories' groups; add what is not found to ``wrong``."""
-    wanted = [name.strip() for name in names if name.strip()]
-    if len(wanted) > MOST_GROUPS:
+    given = [name.strip() for name in names if name.strip()]
+    if len(given) > MOST_GROUPS:
         wrong["groups"] = f"name up to {MOST_GROUPS} groups"
         return []
     found: list[str] = []
-    for name in wanted:
+    for name in given:
         try:
             group = await registry.find_group(desk, name)
         except (DirectoryUnavailable, GroupAmbiguous) as refusal:

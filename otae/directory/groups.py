@@ -132,18 +132,18 @@ async def subgroups(group: GroupRow) -> list[tuple[str, UUID]]:
 
 async def add_group(name: str, *, now: datetime, actor: str) -> GroupRow:
     """Add an empty local group, and the missing groups above it. Raises InputRefused ("name")."""
-    wanted = name.strip()
-    if why := why_no_group(wanted):
+    name = name.strip()
+    if why := why_no_group(name):
         raise InputRefused({"name": why})
-    group, parts = Group(domain=DOMAIN, name=wanted), wanted.split(".")
+    group, parts = Group(domain=DOMAIN, name=name), name.split(".")
     try:
         async with transaction():
             for depth in range(1, len(parts)):
                 await Group.get_or_create(domain=DOMAIN, name=".".join(parts[:depth]))
             await group.save(force_create=True)
-            await audit.record(actor, "group.added", now=now, subject=wanted)
+            await audit.record(actor, "group.added", now=now, subject=name)
     except IntegrityError:
-        raise InputRefused({"name": f"there is already a group called {wanted}"}) from None
+        raise InputRefused({"name": f"there is already a group called {name}"}) from None
     return GroupRow(group.id, group.domain, group.name, 0)
 
 
@@ -158,9 +158,9 @@ async def remove_group(group: GroupRow, *, now: datetime, actor: str) -> None:
 
 async def add_member(group: GroupRow, name: str, *, now: datetime, actor: str) -> Person:
     """Add the local person with user name ``name`` to a group. Raises InputRefused ("name") when there is none."""
-    wanted = user_name(name)
-    known = Person.filter(domain=DOMAIN, name=wanted, rehearsal=False, removed_at=None)
-    person = await known.first() if is_user_name(wanted) else None
+    stored_name = user_name(name)
+    known = Person.filter(domain=DOMAIN, name=stored_name, rehearsal=False, removed_at=None)
+    person = await known.first() if is_user_name(stored_name) else None
     if person is None:
         raise InputRefused({"name": "there is nobody with this user name"})
     async with transaction():

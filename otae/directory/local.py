@@ -32,6 +32,7 @@ __all__ = [
     "SHORTEST_PASSWORD",
     "add_person",
     "check_password",
+    "end_access",
     "find_person",
     "group_ids",
     "groups_of",
@@ -42,7 +43,6 @@ __all__ = [
     "printable",
     "refuse_password",
     "search_people",
-    "shut_out",
     "sign_out",
     "update_person",
     "user_name",
@@ -140,7 +140,7 @@ async def update_person(  # noqa: PLR0913 - as above
     async with transaction():
         changed = await _store(person, changes, wanted_groups)
         if disabled:
-            await shut_out([person.id], now=now, why=DISABLED)
+            await end_access([person.id], now=now, why=DISABLED)
         elif password:
             await sign_out(person.id)
         if changed:
@@ -252,7 +252,7 @@ async def sign_out(person_id: UUID) -> None:
     await PasswordLink.filter(person_id=person_id).delete()
 
 
-async def shut_out(people: Collection[UUID], *, now: datetime, why: str) -> None:
+async def end_access(people: Collection[UUID], *, now: datetime, why: str) -> None:
     """End the browsers, password links and unfinished enrollments of people who were disabled."""
     for person_id in people:
         await sign_out(person_id)

@@ -129,13 +129,13 @@ def _texts(fields: PersonFields, name: str, made: Columns, wrong: Wrong) -> None
 def group_names(names: Iterable[str]) -> list[str]:
     """Return names of groups, sorted and without duplicates. Raises InputRefused ("groups") for an invalid name."""
     try:
-        wanted = sorted({visible_line(name) for name in names} - {""})
+        found = sorted({visible_line(name) for name in names} - {""})
     except TextRefused as refusal:
         raise InputRefused({"groups": f"a group's name: {refusal}"}) from None
-    for name in wanted:
+    for name in found:
         if why := why_no_group(name):
             raise InputRefused({"groups": why})
-    return wanted
+    return found
 
 
 def why_no_group(name: str) -> str:

@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from otae.directory import registry
-from otae.directory.local import shut_out
+from otae.directory.local import end_access
 from otae.directory.person_fields import DOMAIN
 from otae.errors import Refusal
 from otae.store.desk import Desk
@@ -67,6 +67,6 @@ async def _ask(desk: Desk, person: Person, now: datetime) -> bool:
         directory = await registry.directory_of(desk, person.domain)
         found = await directory.find_by_id(person.directory_id or "")
     if found is None:
-        await shut_out([person.id], now=now, why=GONE)
+        await end_access([person.id], now=now, why=GONE)
         return False
     return not (await registry.save_person(found, now)).disabled

@@ -222,7 +222,7 @@ async def save_people(found: Iterable[DirectoryPerson], now: datetime) -> list[P
             names = ["name", "display_name", "email", "phone", "disabled", "properties"]
             await Person.bulk_update(changed, names, batch_size=100)
             off = [row.id for row in changed if row.disabled and row.id in let_in]
-            await local.shut_out(off, now=now, why="the directory disabled the user")
+            await local.end_access(off, now=now, why="the directory disabled the user")
         if new:
             await Person.bulk_create(new)
     if new:

@@ -39,11 +39,11 @@ async def read_members(desk: Desk, groups: Iterable[str], *, now: datetime) -> N
     While its directory does not answer, a group keeps its members; after `reach.STALE_AFTER` they no longer count. A
     group that was deleted, or whose name is ambiguous, has no members.
     """
-    wanted = {(domain, name) for domain, _, name in (each.partition("/") for each in groups) if domain != DOMAIN}
+    kept = {(domain, name) for domain, _, name in (each.partition("/") for each in groups) if domain != DOMAIN}
     for row in await Group.exclude(domain=DOMAIN):
-        if (row.domain, row.name) not in wanted:
+        if (row.domain, row.name) not in kept:
             await Group.filter(id=row.id).delete()
-    for domain, name in sorted(wanted):
+    for domain, name in sorted(kept):
         try:
             await _store_members(domain, name, await _members(desk, domain, name, now), now)
         except DirectoryUnavailable as refusal:

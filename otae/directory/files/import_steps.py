@@ -20,7 +20,7 @@ from tortoise.expressions import F
 from otae.directory import lookup, person_fields
 from otae.directory.files import formats, provisioning
 from otae.directory.files.provisioning import SEALED_FILE, SEALED_PASSWORD, Finding, Status
-from otae.directory.local import DISABLED, group_ids, password_bytes, refuse_password, shut_out, sign_out
+from otae.directory.local import DISABLED, end_access, group_ids, password_bytes, refuse_password, sign_out
 from otae.directory.person_fields import DOMAIN, FieldContext
 from otae.errors import InputRefused, StaleState
 from otae.store import audit, leases, passwords
@@ -174,24 +174,24 @@ def _compare(
 ) -> CheckedLine:
     given = formats.fields_of(line.given)
     columns, wrong = person_fields.columns(given, context, line.name, person.properties if person else None)
-    wanted: list[str] = []
+    groups_to_join: list[str] = []
     try:
         named = line.given.get("groups")
-        wanted = person_fields.group_names(str(name) for name in (named if isinstance(named, list) else []))
+        groups_to_join = person_fields.group_names(str(name) for name in (named if isinstance(named, list) else []))
     except InputRefused as refusal:
         wrong |= refusal.fields
     if "disabled" in line.given:
         columns["disabled"] = bool(line.given["disabled"])
     if person is not None:
         columns = {name: value for name, value in columns.items() if value != getattr(person, name)}
-        wanted = [name for name in wanted if name not in groups]
+        groups_to_join = [name for name in groups_to_join if name not in groups]
     elif kind == formats.PROPERTIES:
         wrong["name"] = "there is nobody with this user name: import the file of users first"
     if person is not None and person.rehearsal:
         wrong["name"] = "a rehearsal has this user name at the moment"
     sealed = line.password_sealed
     password = desk.vault.open(bytes(sealed), line.id, SEALED_PASSWORD).decode() if sealed else None
-    return CheckedLine(line, person, columns, wanted, password, "; ".join(wrong.values()))
+    return CheckedLine(line, person, columns, groups_to_join, password, "; ".join(wrong.values()))
 
 
 async def _check_password(each: CheckedLine) -> None:
@@ -283,7 +283,7 @@ async def _change(each: CheckedLine, now: datetime) -> None:
     if person is not None and changes and each.finding == Finding.CHANGED:
         await Person.filter(id=person.id).update(**person.with_search_text(changes))
         if changes.get("disabled"):
-            await shut_out([person.id], now=now, why=DISABLED)
+            await end_access([person.id], now=now, why=DISABLED)
         elif each.hashed:
             await sign_out(person.id)
     became = Finding.SAVED if each.finding == Finding.CHANGED else each.finding

@@ -118,10 +118,10 @@ async def list_directories() -> list[DirectoryServer]:
 
 async def find_directory(name: str) -> DirectoryServer | None:
     """Return the directory with this domain or alias (case does not matter), None when there is none."""
-    wanted = identifier(name).lower()
-    if not wanted:
+    label = identifier(name).lower()
+    if not label:
         return None
-    return await DirectoryServer.get_or_none(domain=wanted) or await DirectoryServer.filter(alias=wanted).first()
+    return await DirectoryServer.get_or_none(domain=label) or await DirectoryServer.filter(alias=label).first()
 
 
 async def directory_with_id(directory_id: UUID) -> DirectoryServer:
