@@ -89,7 +89,7 @@ def identifier(text: str) -> str:
     return re.sub(" +", " ", "".join(each for each in spaced if not _is_invisible(each))).strip()
 
 
-def word_of_link(text: str) -> str:
+def link_value(text: str) -> str:
     """Return a value from a link as an `identifier`, without surrounding punctuation.
 
     Mail programs include a full stop or bracket behind a link; our values begin and end with none except "-" and "_".
