@@ -9,7 +9,7 @@ from otae.accounts.administrator_list import AdministratorRow
 from otae.accounts.roles import Grantor, RoleRow
 from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_password
 from otae.errors import InputRefused
-from otae.invitations.listing import stamp
+from otae.invitations.listing import rfc3339
 from otae.store.desk import Desk
 
 #: Whoever runs commands on this machine may do everything.
@@ -175,8 +175,8 @@ def _administrator(row: AdministratorRow) -> dict[str, object]:
         "domain": row.domain,
         "role": row.role,
         "disabled": row.disabled,
-        "created_at": stamp(row.created_at),
-        "seen_at": stamp(row.seen_at),
+        "created_at": rfc3339(row.created_at),
+        "seen_at": rfc3339(row.seen_at),
     }
 
 

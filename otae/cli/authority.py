@@ -68,7 +68,7 @@ def _push_row(found: push.PushCertificate) -> dict[str, object]:
         "topic": found.topic,
         "subject": found.subject,
         "sha256": found.sha256,
-        "not_after": listing.stamp(found.not_after),
+        "not_after": listing.rfc3339(found.not_after),
         "days_left": found.days_left,
     }
 
@@ -84,7 +84,7 @@ def ca_show(*, json_wanted: bool) -> None:
     """Show the tree of certificates."""
 
     async def work(_desk: Desk, now: datetime) -> list[dict[str, object]]:
-        return [{**row, "not_after": listing.stamp(row["not_after"])} for row in await issuers.tree(now)]
+        return [{**row, "not_after": listing.rfc3339(row["not_after"])} for row in await issuers.tree(now)]
 
     emit(at_the_desk(work), json_wanted=json_wanted)
 
@@ -117,9 +117,9 @@ def ca_rotate(*, json_wanted: bool) -> None:
         return {
             "subject": done.subject,
             "sha256": done.sha256,
-            "not_after": listing.stamp(done.not_after),
+            "not_after": listing.rfc3339(done.not_after),
             "former_sha256": done.former_sha256,
-            "former_until": listing.stamp(done.former_until),
+            "former_until": listing.rfc3339(done.former_until),
         }
 
     emit(at_the_desk(work), json_wanted=json_wanted)
@@ -133,7 +133,7 @@ def _upload(function: Callable[..., Awaitable[uploads.Uploaded]], *, json_wanted
             "purpose": taken.purpose,
             "subject": taken.subject,
             "sha256": taken.sha256,
-            "not_after": listing.stamp(taken.not_after),
+            "not_after": listing.rfc3339(taken.not_after),
             "chain": taken.chain,
         }
 

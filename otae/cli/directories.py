@@ -10,7 +10,7 @@ import click
 from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_ca_file, read_password
 from otae.directory.ldap import server_fields, servers
 from otae.errors import InputRefused
-from otae.overview.domains import dependents
+from otae.overview.domains import domain_usage
 from otae.store import jobs
 from otae.store.desk import Desk
 
@@ -121,7 +121,7 @@ def directory_remove(*, name: str, json_wanted: bool) -> None:
 
     async def work(_desk: Desk, now: datetime) -> dict[str, object]:
         row = await _named(name)
-        hanging = await dependents(row.domain)
+        hanging = await domain_usage(row.domain)
         await servers.remove_directory(row, now=now, actor=ACTOR)
         return {"domain": row.domain, "people": hanging.people, "pending_invitations": hanging.pending}
 

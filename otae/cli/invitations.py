@@ -54,8 +54,8 @@ def invite(
     one = InvitationOrder(user_name or "", terms, show_pin)
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
-        for row in await lifecycle.live_of(desk, one, now=now):
-            until = f"until {listing.stamp(row.valid_until)}" if row.valid_until else "until it is used or revoked"
+        for row in await lifecycle.live_invitations(desk, one, now=now):
+            until = f"until {listing.rfc3339(row.valid_until)}" if row.valid_until else "until it is used or revoked"
             click.echo(f"note: {row.person.name} has an invitation that works {until}: {row.id}", err=True)
         return listing.created_as_json(await lifecycle.create(desk, one, now=now, actor=ACTOR))
 
@@ -133,7 +133,7 @@ def invitation_show(*, invitation_id: str, json_wanted: bool) -> None:
         row = await _invitation(invitation_id)
         names = ("kind", "detail", "code", "support_code", "actor")
         events = [
-            {"at": listing.stamp(event.at), **{name: getattr(event, name) for name in names}}
+            {"at": listing.rfc3339(event.at), **{name: getattr(event, name) for name in names}}
             for event in await listing.timeline(row)
         ]
         return {**listing.as_json(row), "timeline": events}
@@ -190,7 +190,7 @@ def profile(*, invitation_token: str, unsigned: bool) -> None:
     """Write the single enrollment profile of an invitation to standard output; it works once."""
 
     async def work(desk: Desk, now: datetime) -> bytes:
-        found = await lifecycle.by_token(invitation_token)
+        found = await lifecycle.find_by_token(invitation_token)
         if found is None:
             raise InvitationUnknown("there is no invitation with this token")
         lifecycle.check_usable(found, now=now)

@@ -6,7 +6,7 @@ import click
 
 from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit
 from otae.invitations import mode_values
-from otae.invitations.mode_values import Values
+from otae.invitations.mode_values import ModeValues
 from otae.invitations.modes import Mode, all_modes, known_mode
 from otae.store import properties
 from otae.store.desk import Desk
@@ -76,7 +76,7 @@ def mode_set(  # noqa: PLR0913 - an argument for each option
     """Change values of one mode; what is left out stays as it is."""
     named = {"url": url_template, "pin": pin_template, "confirmation": confirmation_template}
     chosen = {kind: text for kind, text in named.items() if text is not None}
-    values = Values(
+    values = ModeValues(
         enabled, valid_for, max_tries, pin_length, pin_letters, templates=chosen or None, default=default
     )  # fmt: skip
 

@@ -35,7 +35,7 @@ def audit_list(*, search: str, limit: int, json_wanted: bool) -> None:
         return [
             {
                 "entry": row.id,
-                "at": listing.stamp(row.at),
+                "at": listing.rfc3339(row.at),
                 "actor": names.get(row.actor, row.actor),
                 "action": row.action,
                 "subject": names.get(row.subject, row.subject),
@@ -95,7 +95,7 @@ def backup_(*, file: Path, json_wanted: bool) -> None:
         return {
             "file": str(file),
             "id": str(header.id),
-            "taken_at": listing.stamp(header.taken_at),
+            "taken_at": listing.rfc3339(header.taken_at),
             "schema": header.schema,
             "rows": sum(counts.values()),
         }
@@ -111,7 +111,7 @@ def backup_(*, file: Path, json_wanted: bool) -> None:
 def restore_(*, file: IO[bytes], json_wanted: bool) -> None:
     """Bring a backup up on an empty installation that has the same master keys."""
     done = asyncio.run(app.restore(settings(), file))
-    taken_at = listing.stamp(done.header.taken_at)
+    taken_at = listing.rfc3339(done.header.taken_at)
     names = ("rows", "pins", "deliveries", "challenges", "sessions", "setup_links", "jobs", "group_invitations")
     result = {"taken_at": taken_at, **{name: getattr(done, name) for name in names}}
     emit(result, json_wanted=json_wanted)

@@ -1,1 +1,1 @@
-"""From signing in to the identity of a Mac: sessions, challenges, profiles, the phases over the air, SCEP."""
+"""From signing in to a Mac's identity: sessions, challenges, profiles, over-the-air phases, SCEP."""

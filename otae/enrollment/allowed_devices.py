@@ -1,8 +1,8 @@
 """Which devices may enroll: Macs, within the server properties macos.minimum.version and macos.refused.models.
 
-In phase 2 a Mac names its build, which tells the major version alone; at Authenticate it names the version. Both are
-claims: a Mac that lies about them only gets what it could have had anyway. A simulated Mac has no macOS: rehearsals are
-let through.
+In phase 2 a Mac names its build, which gives the major version only; at Authenticate it names the version. Both are
+claims: a Mac that lies about them gets nothing that it could not have had anyway. A simulated Mac has no macOS, so
+rehearsals are exempt.
 """
 
 import re
@@ -17,25 +17,24 @@ from otae.store.properties import MODEL
 _BUILD: Final = re.compile(r"([0-9]{1,3})[A-Z]")
 _VERSION: Final = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}")
 #: Darwin 20 came with macOS 11, Darwin 24 with 15; with Darwin 25 macOS was named for its year, 26.
-_FIRST_OF_ELEVEN, _FIRST_OF_TWENTY_SIX = 20, 25
-#: How the products begin that Apple makes and that are no Macs, in lower case; whatever else there is counts as a Mac.
-_OTHERS: Final = ("iphone", "ipad", "ipod", "appletv", "watch", "realitydevice", "audioaccessory")
+_DARWIN_OF_MACOS_11, _DARWIN_OF_MACOS_26 = 20, 25
+#: Prefixes, in lower case, of Apple products that are no Macs; every other product counts as a Mac.
+_OTHER_PREFIXES: Final = ("iphone", "ipad", "ipod", "appletv", "watch", "realitydevice", "audioaccessory")
 
 
 def check_platform(*products: str) -> None:
-    """See that a device which is called by ``products`` is a Mac; nothing and unknown names will do.
-
-    Raises PlatformRefused.
-    """
+    """Raise PlatformRefused if a product name belongs to a device that is no Mac; unknown and empty names pass."""
     for product in products:
-        if product.lower().startswith(_OTHERS):
+        if product.lower().startswith(_OTHER_PREFIXES):
             raise PlatformRefused(f"product {product}")
 
 
 async def check_built(session: EnrollmentSession, build: str, product: str) -> None:
-    """See that a Mac which names its ``build`` ("22A380") and ``product`` may enroll.
+    """Check a Mac by its ``build`` ("22A380") and ``product``.
 
-    Raises MacTooOld, also for a build that says nothing when a version is asked for, or ModelRefused.
+    Raises:
+        MacTooOld: The build is too old, or not a build while a minimum version is set.
+        ModelRefused: The model is refused.
     """
     if session.rehearsal:
         return
@@ -46,7 +45,7 @@ async def check_built(session: EnrollmentSession, build: str, product: str) -> N
 
 
 async def check_reported(session: EnrollmentSession, os_version: str, products: Iterable[str]) -> None:
-    """See that a Mac which names its version ("13.6.1") and what it is called may enroll; raises as ``check_built``."""
+    """Check a Mac by its version ("13.6.1") and product names. Raises as `check_built`."""
     if session.rehearsal:
         return
     minimum = await _rules(products)
@@ -56,14 +55,14 @@ async def check_reported(session: EnrollmentSession, os_version: str, products: 
 
 
 def major_of(build: str) -> int | None:
-    """Return the macOS version that a build belongs to, 10 for all before macOS 11; None when it is no build."""
+    """Return the major macOS version of a build, 10 for all before macOS 11; None when it is not a build."""
     found = _BUILD.match(build)
     if found is None:
         return None
     darwin = int(found[1])
-    if darwin < _FIRST_OF_ELEVEN:
+    if darwin < _DARWIN_OF_MACOS_11:
         return 10
-    return darwin + 1 if darwin >= _FIRST_OF_TWENTY_SIX else darwin - 9
+    return darwin + 1 if darwin >= _DARWIN_OF_MACOS_26 else darwin - 9
 
 
 async def _rules(products: Iterable[str]) -> tuple[int, ...]:
@@ -77,7 +76,7 @@ async def _rules(products: Iterable[str]) -> tuple[int, ...]:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """Return the parts of a version without trailing zeros, so that 14 and 14.0 are one."""
+    """Return the parts of a version without trailing zeros, so that 14 and 14.0 are equal."""
     parts = [int(part) for part in version.split(".")]
     while parts and parts[-1] == 0:
         parts.pop()

@@ -1,7 +1,7 @@
-"""Whose password it is, asked of whoever keeps it: our own tables, or the directory that somebody comes from.
+"""Checks user names and passwords against the local tables, or the directory that a person comes from.
 
-What is asked depends on what was entered alone, never on whether there is such a person: one hash for every name; one
-search and one bind more in each directory that the name may belong to.
+The work done depends only on what was entered, never on whether there is such a person, so that the time taken tells
+nothing: one hash for every name; one search and one bind more in each directory that the name may belong to.
 """
 
 from dataclasses import dataclass, replace
@@ -17,15 +17,16 @@ from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, Person
 from otae.text import folded
 
-#: Why, where there is no such person.
+#: The reason when there is no such person.
 NOBODY: Final = "nobody has this user name"
 
 
 @dataclass(frozen=True)
-class Proof:
-    """Who it is, as far as we have a row of them, whether the password was theirs, and why not, for administrators.
+class CredentialCheck:
+    """Result of checking a name and a password.
 
-    ``nobody``: the name is made up, as far as anybody knows who was asked.
+    ``person``: None when there is no row of such a person. ``right``: whether the password is theirs. ``reason``: why
+    not, for administrators. ``nobody``: the name belongs to nobody, as far as the directories asked know.
     """
 
     person: Person | None
@@ -34,36 +35,41 @@ class Proof:
     nobody: bool = False
 
 
-async def counted_as(name: str) -> str:
-    """Return what tries under ``name`` are counted as: one account, however many ways there are to write it."""
+async def throttle_account(name: str) -> str:
+    """Return the account under which tries with ``name`` are counted: one, however the name is written."""
     named = await registry.resolve_name(name)
     for row, text in named.names:
         return throttle.account_by_name("" if named.local or row.is_default else row.domain, folded(text))
     return folded(named.local or name)
 
 
-async def known_by_name(name: str) -> Proof:
-    """Return who has this user name among those we know, without a password and without asking any directory."""
+async def find_known_person(name: str) -> CredentialCheck:
+    """Return the person with this user name among the local rows, without a password and without asking a directory."""
     named = await registry.resolve_name(name)
     ours = await local.find_person(named.local) if named.local else None
     for row, text in named.names:
         wanted = local.user_name(text)
         if ours is None and 0 < len(wanted) <= 100 and wanted.isprintable():
             ours = await Person.get_or_none(domain=row.domain, name=wanted)
-    return Proof(None if ours and ours.disabled else ours, nobody=ours is None)
+    return CredentialCheck(None if ours and ours.disabled else ours, nobody=ours is None)
 
 
-async def at_the_bare_page(desk: Desk, name: str, password: str, attempt: Attempt, *, now: datetime) -> Proof:
-    """Look at a name and a password as anybody may enter them.
+async def check_at_login_page(
+    desk: Desk, name: str, password: str, attempt: Attempt, *, now: datetime
+) -> CredentialCheck:
+    """Check a name and a password from the login page, which anybody can open.
 
-    Our own people come first; whoever they are, the directory is asked about somebody. Raises DirectoryUnavailable when
-    it is away, and SlowDown while it leaves this account alone, to everybody whose password ours is not.
+    Local people come first; for every name the directory is asked as well, if need be about nobody.
+
+    Raises:
+        DirectoryUnavailable: The directory did not answer.
+        SlowDown: Too many tries on the account in its directory, and the password is not that of a local person.
     """
     named = await registry.resolve_name(name)
     known = await local.find_person(named.local) if named.local else None
-    ours = None if known and not _is_let_in(known) else known
+    ours = None if known and not _may_sign_in(known) else known
     right = await local.check_password(ours, password)
-    proof = Proof(ours, right, "" if right else "wrong password", nobody=known is None)
+    proof = CredentialCheck(ours, right, "" if right else "wrong password", nobody=known is None)
     for row, text in named.names:
         try:
             theirs = await _in_directory(desk, row, text, None if ours else password, attempt, now)
@@ -78,37 +84,44 @@ async def at_the_bare_page(desk: Desk, name: str, password: str, attempt: Attemp
     return proof
 
 
-async def through_the_link(
+async def check_through_link(
     desk: Desk, person: Person, name: str | None, password: str | None, attempt: Attempt, *, now: datetime
-) -> Proof:
-    """Look at what somebody entered who holds ``person``'s link; ``name``: None where the mode asks for none.
+) -> CredentialCheck:
+    """Check what the holder of ``person``'s link entered.
 
-    ``password``: None where the mode asks for none; then no directory is asked. ``person`` of the proof is None when
-    nothing can be right: another name, or somebody disabled. Raises DirectoryUnavailable, SlowDown.
+    ``person`` of the result is None when nothing can be right: another name was entered, or the person is disabled.
+
+    Args:
+        name: None where the mode asks for none.
+        password: None where the mode asks for none; no directory is asked then.
+
+    Raises:
+        DirectoryUnavailable: The directory did not answer.
+        SlowDown: Too many tries.
     """
     before = person.name
     if password is None or person.domain == local.DOMAIN:
-        known = _is_let_in(person) and (name is None or await _is_called(person, name, before))
+        known = _may_sign_in(person) and (name is None or await _is_called(person, name, before))
         right = password is None or await local.check_password(person if known else None, password)
-        return Proof(person if known else None, right, "" if right else "wrong password")
+        return CredentialCheck(person if known else None, right, "" if right else "wrong password")
     directory = await registry.directory_of(desk, person.domain)
     row = await DirectoryServer.get(domain=person.domain)
     await attempt.count_found(row, person.directory_id, "")
     found = await directory.find_by_id(person.directory_id or "")
     if found:
         person = await registry.save_person(found, now)
-    known = found is not None and _is_let_in(person) and (name is None or await _is_called(person, name, before))
+    known = found is not None and _may_sign_in(person) and (name is None or await _is_called(person, name, before))
     answer = await directory.try_password(found if known else None, password)
-    return Proof(person if known else None, answer.right, answer.reason)
+    return CredentialCheck(person if known else None, answer.right, answer.reason)
 
 
 async def _in_directory(
     desk: Desk, row: DirectoryServer, name: str, password: str | None, attempt: Attempt, now: datetime
-) -> Proof:
-    """Ask a directory for one search and one bind; ``password`` None: about nobody."""
+) -> CredentialCheck:
+    """Check a name and a password in a directory with one search and one bind; ``password`` None binds as nobody."""
     await attempt.count_named(row, folded(name))
     directory = await ldap_directory(desk, row)
-    found, why = await _found(directory, name, now)
+    found, why = await _find_candidate(directory, name, now)
     asked = found if password is not None else None
     await attempt.count_found(row, asked.directory_id if asked else None, folded(name))
     answer = await directory.try_password(asked, password or "nobody's password")
@@ -118,12 +131,12 @@ async def _in_directory(
         seen = await registry.save_person(asked, now)
     else:
         seen = await Person.get_or_none(domain=row.domain, directory_id=asked.directory_id)
-    if seen and not _is_let_in(seen):
-        return Proof(None, reason="the person is disabled")
-    return Proof(seen, answer.right, why or answer.reason, nobody=why == NOBODY)
+    if seen and not _may_sign_in(seen):
+        return CredentialCheck(None, reason="the person is disabled")
+    return CredentialCheck(seen, answer.right, why or answer.reason, nobody=why == NOBODY)
 
 
-async def _found(directory: LdapDirectory, name: str, now: datetime) -> tuple[DirectoryPerson | None, str]:
+async def _find_candidate(directory: LdapDirectory, name: str, now: datetime) -> tuple[DirectoryPerson | None, str]:
     try:
         found = await directory.find_person(name)
     except PersonAmbiguous as refusal:
@@ -136,10 +149,10 @@ async def _found(directory: LdapDirectory, name: str, now: datetime) -> tuple[Di
 
 
 async def _right_during_an_outage(desk: Desk, name: str, attempt: Attempt, *, right: bool) -> bool:
-    """Tell whether one of our own people is let in while the directory that others come from is away.
+    """Return whether a local person may sign in while the directory for other people is unavailable.
 
-    Nobody else's try counts then, so that everybody's is counted here, apart: what an outage must not become is a way
-    to guess our own people's passwords as fast as one likes.
+    Other people's tries are not counted then, so everybody's tries are counted here under a limit of their own: an
+    outage must not allow unlimited guessing at local people's passwords.
     """
     outage = await throttle.begin(desk, throttle.OUTAGE, attempt.network, attempt.now)
     try:
@@ -151,12 +164,12 @@ async def _right_during_an_outage(desk: Desk, name: str, attempt: Attempt, *, ri
     return right
 
 
-def _is_let_in(person: Person) -> bool:
+def _may_sign_in(person: Person) -> bool:
     return not person.disabled and person.removed_at is None
 
 
 async def _is_called(person: Person, entered: str, before: str) -> bool:
-    """Tell whether ``entered`` is this person's user name, as it is or was, alone or with the domain."""
+    """Return whether ``entered`` is the person's current or earlier user name, alone or with the domain."""
     names = {folded(person.name), folded(before)}
     if folded(entered) in names:
         return True

@@ -1,7 +1,8 @@
-"""SCEP (RFC 8894) at its door: which message is answered by whom, and what a refusal is called.
+"""SCEP (RFC 8894): dispatches messages and turns refusals into CertReps.
 
-Whatever can be answered in the protocol is a signed CertRep; only a message that nobody signed leaves here as a
-refusal. ``granting`` decides who gets a certificate, ``lookups`` answers what asks for something that is there already.
+Whatever can be answered in the protocol is answered with a signed CertRep; only a message without a valid signature
+leaves here as a refusal. `issuance_policy` decides who gets a certificate, `scep_lookups` answers queries for existing
+certificates and CRLs.
 """
 
 from datetime import datetime
@@ -9,7 +10,7 @@ from datetime import datetime
 from otae.authority import issuers, rotation
 from otae.authority.rotation import AtWork
 from otae.enrollment import issuance_policy, scep_lookups
-from otae.enrollment.support import Known, recorded
+from otae.enrollment.support import RefusalContext, record_refusals
 from otae.errors import MessageTypeRefused, Refusal
 from otae.signing import scep, scep_query
 from otae.signing.certificates import load_certificate
@@ -19,42 +20,52 @@ from otae.store.desk import Desk
 
 
 def message_from_query(query_string: bytes) -> bytes:
-    """Return the pkiMessage of a PKIOperation by GET, from the raw query; raises TooLarge or MessageUnreadable."""
+    """Return the pkiMessage of a PKIOperation by GET from the raw query; raises TooLarge or MessageUnreadable."""
     return scep_query.message_from_query(query_string)
 
 
 def capabilities() -> bytes:
-    """Return the answer to GetCACaps: one keyword a line, LF, without a blank (text/plain)."""
+    """Return the answer to GetCACaps (text/plain): one keyword a line, separated by LF, no blanks."""
     return scep.CAPABILITIES.encode()
 
 
 async def ca_certificates(desk: Desk) -> bytes:
     """Return the answer to GetCACert: RA, device CA and root, certs-only (application/x-x509-ca-ra-cert).
 
-    The root is there because certmonger and strongSwan accept no chain that ends before it. Raises NotReady before the
-    ceremony.
+    The root is included because certmonger and strongSwan accept no chain that ends before it.
+
+    Raises:
+        NotReady: The ceremony has not taken place.
     """
     ra, chain = await issuers.keyed_with_chain(desk, "ra")
     return scep.certs_only([ra.certificate, *chain, await issuers.root()])
 
 
 async def answer(desk: Desk, message: bytes, *, now: datetime) -> bytes:
-    """Answer a PKIOperation; returns a CertRep as DER (application/x-pki-message, HTTP 200), also when it says no.
+    """Answer a PKIOperation with a CertRep as DER (application/x-pki-message, HTTP 200), also for a failure.
 
-    ``message``: the pkiMessage, BER or DER, at most 64 KiB. Raises Unreadable or Untrusted when its outer signature
-    cannot be read or does not fit, and NotReady before there are keys: there is nothing signed to answer to (HTTP 400).
+    Args:
+        message: The pkiMessage, BER or DER, at most 64 KiB.
+
+    Raises:
+        Unreadable, Untrusted: The outer signature cannot be read or does not verify; nothing signed can be answered to
+            (HTTP 400).
+        NotReady: There are no keys yet.
     """
-    async with recorded(now):
+    async with record_refusals(now):
         opened = scep.open_message(message)
         at_work = await rotation.for_envelope(desk, opened.envelope, now=now)
     try:
-        async with recorded(now) as known:
-            return await _reply(desk, opened, at_work, known, now)
+        async with record_refusals(now) as context:
+            return await _reply(desk, opened, at_work, context, now)
     except Refusal as refusal:
         return scep.cert_rep_failure(opened, scep.fail_info_for(refusal, opened.message_type), at_work.ra)
 
 
-async def _reply(desk: Desk, opened: scep.OpenedMessage, at_work: AtWork, known: Known, now: datetime) -> bytes:
+async def _reply(
+    desk: Desk, opened: scep.OpenedMessage, at_work: AtWork, context: RefusalContext, now: datetime
+) -> bytes:
+    """Return the CertRep for a message whose outer signature verified; raises the refusal to answer with."""
     ra, renewer = at_work.ra, None
     if opened.message_type == MessageType.RENEWAL_REQ:
         renewer = await issuance_policy.check_renewer(opened.signer, now=now)
@@ -69,12 +80,12 @@ async def _reply(desk: Desk, opened: scep.OpenedMessage, at_work: AtWork, known:
     if request.message_type is MessageType.GET_CRL:
         return scep.cert_rep_crl(request, await scep_lookups.revocation_list(desk, request, now=now), ra)
     if request.message_type is MessageType.GET_CERT:
-        row = await scep_lookups.certificate(request, known, now=now)
+        row = await scep_lookups.certificate(request, context, now=now)
     elif request.message_type is MessageType.GET_CERT_INITIAL:
-        row = await scep_lookups.poll(request, known)
+        row = await scep_lookups.poll(request, context)
     elif request.message_type in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ):
-        terms = issuance_policy.Terms(at_work.device_ca, values, renewer)
-        row = await issuance_policy.grant(desk, request, known, terms, now=now)
+        inputs = issuance_policy.IssuanceContext(at_work.device_ca, values, renewer)
+        row = await issuance_policy.grant(desk, request, context, inputs, now=now)
     else:
         raise MessageTypeRefused(f"messageType {request.message_type}")
     await old_algorithms.count(opened.digest, request.cipher, now=now)

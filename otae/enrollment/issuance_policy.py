@@ -1,8 +1,8 @@
-"""Who gets a certificate over SCEP, and what stands in it.
+"""Decides who gets a certificate over SCEP, and what it contains.
 
-A request is worth what its challenge is worth: the challenge names the session and the purpose, and the subject is
-made from the session; nothing else of the request but its key is looked at. The challenge is used and the serial number
-reserved in one transaction; the certificate is signed after it.
+Only the challenge of a request is trusted: it names the session and the purpose, and the subject is made from the
+session; of the request itself nothing but the key is used. The challenge is used and the serial number reserved in one
+transaction; the certificate is signed after it.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from otae.authority import issuers, revocation
 from otae.authority.issuers import IdentityPurpose
 from otae.enrollment import sessions
-from otae.enrollment.support import Known
+from otae.enrollment.support import RefusalContext
 from otae.errors import CertificateMismatch, ChallengeUnknown, SessionClosed, StaleState
 from otae.signing.certificates import fingerprint
 from otae.signing.scep import MessageType, PKIMessage
@@ -31,7 +31,7 @@ from otae.store.models import Certificate, Challenge, Enrollment, EnrollmentSess
 from otae.store.records import Happening, about, advance, note
 from otae.store.states import EnrollmentStatus, SessionStatus
 
-#: How long the same request, sent again, gets the same certificate.
+#: How long a retransmitted request gets the same certificate.
 RETRANSMISSION: Final = timedelta(minutes=10)
 
 PURPOSES: Final = (sessions.OTA_IDENTITY, sessions.MDM_IDENTITY, sessions.RENEWAL)
@@ -43,9 +43,12 @@ def common_name(session: EnrollmentSession) -> str:
 
 
 async def check_renewer(signer: x509.Certificate, *, now: datetime) -> Certificate:
-    """Return the identity of a Mac that signed a RenewalReq; its envelope need not be opened for anybody else.
+    """Return the identity that signed a RenewalReq, before its envelope is opened.
 
-    Raises SignerUntrusted, CertificateRevoked (here the grace does not count) or CertificateMismatch.
+    Raises:
+        SignerUntrusted: It was not issued here.
+        CertificateRevoked: It was revoked or has expired; the grace period does not apply here.
+        CertificateMismatch: It is not an MDM identity.
     """
     identity = await revocation.check_alive(fingerprint(signer), now=now)
     if identity.purpose != sessions.MDM_IDENTITY:
@@ -54,50 +57,61 @@ async def check_renewer(signer: x509.Certificate, *, now: datetime) -> Certifica
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What a request is granted by: the device CA in use, the server properties (``issuers.TERMS`` among them).
+class IssuanceContext:
+    """What a request is granted with.
 
-    ``renewer``: who signed a RenewalReq.
+    ``device_ca``: the device CA in use. ``property_values``: server properties, those of ``issuers.TERMS`` among them.
+    ``renewer``: the identity that signed a RenewalReq.
     """
 
     device_ca: Certificate
-    wanted: Mapping[str, properties.Value]
+    property_values: Mapping[str, properties.Value]
     renewer: Certificate | None = None
 
 
-async def grant(desk: Desk, request: PKIMessage, known: Known, terms: Terms, *, now: datetime) -> Certificate:
-    """Return the certificate for a PKCSReq or RenewalReq: a new one, or for a retransmission the one it got.
+async def grant(
+    desk: Desk, request: PKIMessage, context: RefusalContext, inputs: IssuanceContext, *, now: datetime
+) -> Certificate:
+    """Return the certificate for a PKCSReq or RenewalReq: a new one, or for a retransmission the same as before.
 
-    A RenewalReq takes a renewal challenge of its signer's own Mac. A PKCSReq may carry one too: that is how Macs renew.
-    Raises ChallengeUnknown, ChallengeUsed, ChallengeExpired, what ``sessions.check_live`` raises, SessionClosed for a
-    request out of turn, CertificateRevoked when the Mac has no identity left to renew, and CertificateMismatch.
+    A RenewalReq needs a renewal challenge of the Mac that signed it. A PKCSReq may carry one too: that is how Macs
+    renew.
+
+    Raises:
+        ChallengeUnknown, ChallengeUsed, ChallengeExpired: The challenge cannot be used.
+        SessionClosed: The session is in another state, or the Mac is not enrolled by it.
+        NotAllowed: As `sessions.check_live`.
+        CertificateRevoked: The Mac has no identity left to renew.
+        CertificateMismatch: The challenge is another Mac's.
     """
     if request.csr is None or not request.csr.challenge:
         raise ChallengeUnknown("the request carries no challenge")
     is_renewal = request.message_type is MessageType.RENEWAL_REQ
-    challenge = await sessions.named_challenge(request.csr.challenge, (sessions.RENEWAL,) if is_renewal else PURPOSES)
+    challenge = await sessions.find_challenge_row(
+        request.csr.challenge, (sessions.RENEWAL,) if is_renewal else PURPOSES
+    )
     if challenge is None:
         raise ChallengeUnknown
-    if is_renewal and (terms.renewer is None or terms.renewer.session_id != challenge.session_id):
-        known.session = await EnrollmentSession.get(id=challenge.session_id)
+    if is_renewal and (inputs.renewer is None or inputs.renewer.session_id != challenge.session_id):
+        context.session = await EnrollmentSession.get(id=challenge.session_id)
         raise CertificateMismatch("the renewal challenge of another Mac")
-    row = await _reserved(request, challenge, now)
+    row = await _earlier_reservation(request, challenge, now)
     if row is None:
-        row, session = await _reserve(request, challenge, known, terms, now)
+        row, session = await _reserve(request, challenge, context, inputs, now)
     else:
-        session = known.session = await EnrollmentSession.get(id=challenge.session_id)
+        session = context.session = await EnrollmentSession.get(id=challenge.session_id)
         if challenge.purpose == sessions.RENEWAL:
             await _check_renewable(session, now)
         else:
-            await sessions.check_seen_live(session, now=now)
+            await sessions.check_locked_session(session, now=now)
     key = request.csr.public_key
     made = await issuers.make(desk, row, key) if row.state == "reserved" else None
-    await _keep(session, row, made, key, challenge.purpose, now)
+    await _store_issued(session, row, made, key, challenge.purpose, now)
     return row
 
 
-async def _reserved(request: PKIMessage, challenge: Challenge, now: datetime) -> Certificate | None:
-    """Return what this very request was promised before, at most ten minutes ago (RFC 8894 §4.3)."""
+async def _earlier_reservation(request: PKIMessage, challenge: Challenge, now: datetime) -> Certificate | None:
+    """Return the certificate reserved for this very request at most ten minutes ago (RFC 8894 §4.3), else None."""
     if challenge.used_at is None or challenge.used_at <= now - RETRANSMISSION:
         return None
     if (challenge.transaction_id, challenge.key_hash) != (request.transaction_id, _requested_key(request)):
@@ -106,13 +120,13 @@ async def _reserved(request: PKIMessage, challenge: Challenge, now: datetime) ->
 
 
 async def _reserve(
-    request: PKIMessage, named: Challenge, known: Known, terms: Terms, now: datetime
+    request: PKIMessage, named: Challenge, context: RefusalContext, inputs: IssuanceContext, now: datetime
 ) -> tuple[Certificate, EnrollmentSession]:
-    """Store serial number and intent, and use the challenge for them; all of it, or nothing."""
+    """Use the challenge and reserve the certificate with its serial number, in one transaction."""
     purpose = named.purpose
     kind = sessions.MDM_IDENTITY if purpose == sessions.RENEWAL else purpose
     async with transaction():
-        session = known.session = await sessions.take(named.session_id)
+        session = context.session = await sessions.lock_session(named.session_id)
         if named.used_at is not None:
             await sessions.refuse_challenge(named, now=now)
         row = await issuers.reserve(
@@ -121,29 +135,29 @@ async def _reserve(
             session=session,
             now=now,
             serial_number=session.serial,
-            wanted=terms.wanted,
-            issuer=terms.device_ca,
+            wanted=inputs.property_values,
+            issuer=inputs.device_ca,
         )
-        await sessions.use_named(
+        await sessions.use_found_challenge(
             named,
             session,
             now=now,
             transaction_id=request.transaction_id,
             key_hash=_requested_key(request),
-            signer_hash=hash_of(request.signer.public_key()),
+            signer_hash=key_hash_of(request.signer.public_key()),
             certificate_id=row.id,
         )
         if purpose == sessions.RENEWAL:
             await _check_renewable(session, now)
         else:
-            await sessions.check_seen_live(session, now=now)
+            await sessions.check_locked_session(session, now=now)
             if session.status != _status_before(purpose):
                 raise SessionClosed(f"a certificate for {purpose} while the session is {session.status}")
     return row, session
 
 
 async def _check_renewable(session: EnrollmentSession, now: datetime) -> None:
-    """See that the Mac of ``session`` is enrolled by it and has an identity that lives, or ended within the grace."""
+    """Check that the session's Mac is enrolled and its identity is valid, or expired within the grace period."""
     running = Enrollment.filter(session_id=session.id, status=EnrollmentStatus.ENROLLED)
     enrollment = await running.prefetch_related("certificate").first()
     if enrollment is None or session.status != SessionStatus.ENROLLED:
@@ -154,11 +168,11 @@ async def _check_renewable(session: EnrollmentSession, now: datetime) -> None:
 
 
 def _status_before(purpose: str) -> SessionStatus:
-    """Return where a session stands when it asks for its first certificate of ``purpose``."""
+    """Return the status of a session that may request its first certificate of ``purpose``."""
     return SessionStatus.IDENTIFIED if purpose == sessions.OTA_IDENTITY else SessionStatus.CONFIGURED
 
 
-async def _keep(
+async def _store_issued(
     session: EnrollmentSession,
     row: Certificate,
     made: x509.Certificate | None,
@@ -166,10 +180,13 @@ async def _keep(
     purpose: str,
     now: datetime,
 ) -> None:
-    """Store the certificate, record it and move the session on, unless an earlier copy of the request did.
+    """Store the certificate, record it, and move the session on unless an earlier copy of the request did.
 
-    ``made``: None when it is stored already. Over the air the MDM identity moves no state: the session was certified
-    with the first one. A renewal never does. The session comes before the certificate, as in every other step.
+    Over the air the MDM identity moves no state: the session was certified with its first certificate. Nor does a
+    renewal. The session is locked before the certificate, as in every other step.
+
+    Args:
+        made: None when the certificate is stored already.
     """
     moves = purpose == sessions.OTA_IDENTITY or (purpose == sessions.MDM_IDENTITY and session.way == "profile")
     issued = Happening("certificate.issued", row.purpose)
@@ -185,10 +202,10 @@ async def _keep(
 def _requested_key(request: PKIMessage) -> str:
     if request.csr is None:
         raise ChallengeUnknown("the message carries no request")
-    return hash_of(request.csr.public_key)
+    return key_hash_of(request.csr.public_key)
 
 
-def hash_of(key: PublicKeyTypes) -> str:
+def key_hash_of(key: PublicKeyTypes) -> str:
     """Return the SHA-256 of a public key (SubjectPublicKeyInfo, DER) as hex."""
     info = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(info).hexdigest()

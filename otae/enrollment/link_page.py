@@ -1,4 +1,4 @@
-"""What the page behind an invitation's link knows, and how much of it a link holder is told (docs/adr/0014)."""
+"""What the page behind an invitation's link shows, and how much of it the holder of a link may see (docs/adr/0014)."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,10 +16,10 @@ from otae.store.states import InvitationStatus
 class LinkPage:
     """An invitation as the page behind its link shows it.
 
-    ``refusal``: why the link can not be used, if so; then ``mode`` is None, ``pin_used_up`` tells whether too many
-    wrong PINs are why, and ``offer`` what may be asked for. ``tries_left``: of the PIN through the link, where it is
-    the only secret. ``last_try``: whether the PIN has one left. ``new_pin_at``: when a PIN was made that took an
-    earlier one's place; ``new_pin_sent``: whether it was sent.
+    ``refusal``: why the link cannot be used, if so; then ``mode`` is None, ``pin_used_up`` says whether too many wrong
+    PINs are the reason, and ``offer`` what may be requested. ``tries_left``: tries of the PIN through the link, where
+    it is the only secret. ``last_try``: whether the PIN has one left. ``new_pin_at``: when the PIN replaced an earlier
+    one; ``new_pin_sent``: whether it was sent.
     """
 
     invitation: Invitation
@@ -37,7 +37,7 @@ class LinkPage:
 
 
 async def read(invitation: Invitation, *, now: datetime) -> LinkPage:
-    """Return what the page of ``invitation``, its person fetched, has to say; writes nothing."""
+    """Return what the page of ``invitation`` shows; its person must be fetched. Writes nothing."""
     page = LinkPage(invitation, about(invitation), invitation.person.name, None, invitation.rehearsal)
     try:
         lifecycle.check_usable(invitation, now=now)

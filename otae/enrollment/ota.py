@@ -1,7 +1,7 @@
 """Over-the-air delivery in three phases (Apple archive, "Over-the-Air Profile Delivery and Configuration").
 
-Phase 1 hands out the Profile Service profile. What a Mac then posts is phase 2 or phase 3 by who issued its signer's
-certificate, never by what its body says: the makers of Macs speak in phase 2, an identity issued here in phase 3.
+Phase 1 returns the Profile Service profile. A Mac's post after that is phase 2 or phase 3 depending on who issued its
+signer's certificate, never on its body: a certificate by Apple in phase 2, an identity issued here in phase 3.
 """
 
 from datetime import datetime
@@ -15,8 +15,8 @@ from cryptography import x509
 from otae.apple.ota import DeviceAttributes, claimed_challenge, parse_device_attributes
 from otae.authority import revocation
 from otae.enrollment import allowed_devices, profiles, sessions
-from otae.enrollment.profiles import Workshop
-from otae.enrollment.support import Known, recorded
+from otae.enrollment.profiles import ProfileBuilder
+from otae.enrollment.support import RefusalContext, record_refusals
 from otae.errors import (
     CannotStart,
     ChallengeUnknown,
@@ -45,70 +45,78 @@ MAX_BYTES: Final = 64 * 1024
 
 
 async def download(desk: Desk, session: EnrollmentSession, *, now: datetime) -> bytes:
-    """Return what a signed-in person downloads, by the session's way: ``phase_one`` or the single profile."""
+    """Return what a signed-in person downloads: the profile of `phase_one` or the single one, by ``session.way``."""
     if session.way == "ota":
         return await phase_one(desk, session, now=now)
     return await profiles.single_profile(desk, session, now=now)
 
 
 async def phase_one(desk: Desk, session: EnrollmentSession, *, now: datetime) -> bytes:
-    """Return the signed Profile Service profile (application/x-apple-aspen-config) with a Challenge minted for it.
+    """Return the signed Profile Service profile (application/x-apple-aspen-config) with a new Challenge.
 
-    The Challenge is good as long as the session; the first of several downloads that is used closes the others. Raises
-    NotReady, and SessionExpired, SessionClosed, InvitationRevoked or InvitationRedeemed, recorded with a support code.
+    The Challenge is valid as long as the session; the first of several downloads that is used closes the others.
+
+    Raises:
+        NotReady: There are no keys or no topic yet.
+        SessionExpired, SessionClosed, InvitationRevoked, InvitationRedeemed: Recorded with a support code.
     """
-    async with recorded(now) as known:
-        known.session = session
-        made_of = await profiles.workshop(desk, generated_topic=session.rehearsal)
+    async with record_refusals(now) as context:
+        context.session = session
+        builder = await profiles.profile_builder(desk, generated_topic=session.rehearsal)
         try:
-            challenge = await _fetch(session, now)
+            challenge = await _mint_download_challenge(session, now)
         except StaleState:
             raise SessionClosed("the session moved on meanwhile") from None
-    return made_of.sign(made_of.profile_service(challenge))
+    return builder.sign(builder.profile_service(challenge))
 
 
-async def _fetch(session: EnrollmentSession, now: datetime) -> str:
+async def _mint_download_challenge(session: EnrollmentSession, now: datetime) -> str:
     async with transaction():
         await sessions.check_live(session, now=now)
         if session.way != "ota":
             raise SessionClosed("this sign-in goes by a single profile")
-        await profiles.fetched(session, now)
-        await sessions.keep_few_challenges(session, sessions.OTA)
+        await profiles.record_download(session, now)
+        await sessions.prune_challenges(session, sessions.OTA)
         return await sessions.mint_challenge(session, sessions.OTA, now=now, expires_at=session.expires_at)
 
 
 async def answer(desk: Desk, body: bytes, *, now: datetime) -> bytes:
     """Answer a Mac's post of phase 2 or 3 with a signed profile (CMS, DER).
 
-    ``body``: CMS SignedData, BER or DER, at most 64 KiB, whose content is the property list of DeviceAttributes. Raises
-    Unreadable (400), and Untrusted or NotAllowed (403), each recorded with a support code; nothing is changed then but,
-    when a message that verified breaks a policy, the session: it is refused. A message that is refused before that is
-    recorded with the session whose Challenge it carries, and does not end it.
+    A refusal changes nothing, except that a message that verified and breaks a policy ends its session as refused. A
+    message that is refused before that is recorded with the session whose Challenge it carries, and does not end it.
+
+    Args:
+        body: CMS SignedData, BER or DER, at most 64 KiB; its content is the property list of DeviceAttributes.
+
+    Raises:
+        Unreadable: HTTP 400. Recorded with a support code.
+        Untrusted, NotAllowed: HTTP 403. Recorded with a support code.
     """
-    async with recorded(now) as known:
+    async with record_refusals(now) as context:
         try:
-            return await _answer(desk, body, known, now)
+            return await _answer(desk, body, context, now)
         except StaleState:
             raise SessionClosed("the session moved on meanwhile") from None
         except Refusal:
-            known.session = known.session or await _claimed_session(body)
+            context.session = context.session or await _claimed_session(body)
             raise
 
 
-async def _answer(desk: Desk, body: bytes, known: Known, now: datetime) -> bytes:
+async def _answer(desk: Desk, body: bytes, context: RefusalContext, now: datetime) -> bytes:
     policy = Policy(allow_sha1=await properties.flag("mac.sha1"), attributes="optional", max_bytes=MAX_BYTES)
     message = verify(body, policy=policy)
     issued = await Certificate.get_or_none(sha256=fingerprint(message.signer))
     if issued is None:
-        profile = await _phase_two(desk, message, known, now)
+        profile = await _phase_two(desk, message, context, now)
     else:
-        profile = await _phase_three(desk, message, issued, known, now)
+        profile = await _phase_three(desk, message, issued, context, now)
     await old_algorithms.count(message.digest, now=now)
     return profile
 
 
 async def _claimed_session(body: bytes) -> EnrollmentSession | None:
-    """Return the session whose Challenge a message carries of which nothing was verified, for its timeline alone."""
+    """Return the session of the Challenge in an unverified message; use it for the timeline only."""
     try:
         challenge = claimed_challenge(claimed_content(body, max_bytes=MAX_BYTES))
     except Unreadable:
@@ -117,28 +125,29 @@ async def _claimed_session(body: bytes) -> EnrollmentSession | None:
     return found[1] if found else None
 
 
-async def _phase_two(desk: Desk, message: SignedMessage, known: Known, now: datetime) -> bytes:
-    said = parse_device_attributes(message.content)
-    found = await sessions.find_challenge(said.challenge, (sessions.OTA,)) if said.challenge else None
-    known.session = found[1] if found else None
-    allowed_devices.check_platform(said.product)
-    await _check_maker(desk, message.signer, known.session)
-    if known.session is None:
-        raise ChallengeUnknown("" if said.challenge else "the message carries no CHALLENGE")
-    await sessions.check_directory(desk, known.session, now=now)
-    made_of = await profiles.workshop(desk, generated_topic=known.session.rehearsal)
-    until = await profiles.challenge_end(known.session, now=now)
+async def _phase_two(desk: Desk, message: SignedMessage, context: RefusalContext, now: datetime) -> bytes:
+    """Bind the Challenge's session to the Mac, and return the profile with the SCEP payload for its first identity."""
+    attributes = parse_device_attributes(message.content)
+    found = await sessions.find_challenge(attributes.challenge, (sessions.OTA,)) if attributes.challenge else None
+    context.session = found[1] if found else None
+    allowed_devices.check_platform(attributes.product)
+    await _check_maker(desk, message.signer, context.session)
+    if context.session is None:
+        raise ChallengeUnknown("" if attributes.challenge else "the message carries no CHALLENGE")
+    await sessions.check_directory(desk, context.session, now=now)
+    builder = await profiles.profile_builder(desk, generated_topic=context.session.rehearsal)
+    until = await profiles.challenge_end(context.session, now=now)
     async with transaction():
-        session = await _identify(said, known, now)
+        session = await _identify(attributes, context, now)
         challenge = await sessions.mint_challenge(session, sessions.OTA_IDENTITY, now=now, expires_at=until)
-    return made_of.sign(made_of.identity(session, challenge))
+    return builder.sign(builder.identity(session, challenge))
 
 
 async def _check_maker(desk: Desk, signer: x509.Certificate, session: EnrollmentSession | None) -> None:
-    """See that ``signer`` is the device certificate of a Mac: Apple's, or a lab's.
+    """Raise SignerUntrusted unless ``signer`` is a device certificate by Apple or a lab authority.
 
-    In a rehearsal it must come from the one-off CA that the session's own invitation carries, and from nowhere else;
-    in no other session is that CA believed. Raises SignerUntrusted.
+    In a rehearsal it must come from the one-off CA of the session's own invitation, and no other session accepts that
+    CA.
     """
     if session is None or not session.rehearsal:
         check_apple_device(signer, lab_authorities(desk.settings.extra_device_ca_file))
@@ -151,9 +160,10 @@ async def _check_maker(desk: Desk, signer: x509.Certificate, session: Enrollment
 
 @lru_cache(maxsize=8)
 def lab_authorities(path: Path | None) -> tuple[x509.Certificate, ...]:
-    """Return the certificates of OTAE_EXTRA_DEVICE_CA_FILE, none without one; read once for a process's life.
+    """Return the certificates of OTAE_EXTRA_DEVICE_CA_FILE, none without one; read once in a process's life.
 
-    Raises CannotStart when the file cannot be read or holds none: to be called at start, too.
+    Raises:
+        CannotStart: The file cannot be read or holds no certificate; call this at start, too.
     """
     try:
         found = read_bundle(path.read_bytes()) if path else Bundle((), ())
@@ -168,66 +178,71 @@ def lab_authorities(path: Path | None) -> tuple[x509.Certificate, ...]:
     return found.certificates
 
 
-async def _identify(said: DeviceAttributes, known: Known, now: datetime) -> EnrollmentSession:
+async def _identify(attributes: DeviceAttributes, context: RefusalContext, now: datetime) -> EnrollmentSession:
     """Use the Challenge and bind the session to the Mac, inside the step's transaction."""
-    _, session = await sessions.use_challenge(said.challenge, sessions.OTA, now=now)
+    _, session = await sessions.use_challenge(attributes.challenge, sessions.OTA, now=now)
     await sessions.check_live(session, now=now)
     # A second Mac must not be able to end the session of the first.
-    known.ends_session = session.udid is None
-    await sessions.check_serial(session, said.serial)
-    await allowed_devices.check_built(session, said.version, said.product)
-    await sessions.check_free(said.udid, session)
-    await sessions.bind(session, udid=said.udid, serial=said.serial)
+    context.ends_session = session.udid is None
+    await sessions.check_serial(session, attributes.serial)
+    await allowed_devices.check_built(session, attributes.version, attributes.product)
+    await sessions.check_device_free(attributes.udid, session)
+    await sessions.bind(session, udid=attributes.udid, serial=attributes.serial)
     await close_challenges(session, now=now)
     await advance(
         session,
         SessionStatus.IDENTIFIED,
         event="session.identified",
         now=now,
-        detail=f"{said.product} {said.serial}",
-        product=said.product,
-        build=said.version,
+        detail=f"{attributes.product} {attributes.serial}",
+        product=attributes.product,
+        build=attributes.version,
         **sessions.NO_REFUSAL,
     )
     return session
 
 
-async def _phase_three(desk: Desk, message: SignedMessage, issued: Certificate, known: Known, now: datetime) -> bytes:
-    known.session = await EnrollmentSession.get_or_none(id=issued.session_id)
-    if issued.purpose != sessions.OTA_IDENTITY or known.session is None:
+async def _phase_three(
+    desk: Desk, message: SignedMessage, issued: Certificate, context: RefusalContext, now: datetime
+) -> bytes:
+    """Return the enrollment profile for a Mac that signed with its first identity; encrypted to it if configured."""
+    context.session = await EnrollmentSession.get_or_none(id=issued.session_id)
+    if issued.purpose != sessions.OTA_IDENTITY or context.session is None:
         raise SignerUntrusted(f"a {issued.purpose} certificate does not speak in this phase")
     await revocation.check_alive(fingerprint(message.signer), now=now)
-    said = parse_device_attributes(message.content)
-    await sessions.check_directory(desk, known.session, now=now)
-    made_of = await profiles.workshop(desk, generated_topic=known.session.rehearsal)
+    attributes = parse_device_attributes(message.content)
+    await sessions.check_directory(desk, context.session, now=now)
+    builder = await profiles.profile_builder(desk, generated_topic=context.session.rehearsal)
     encrypted = await properties.flag("enrollment.encrypt")
-    until = await profiles.challenge_end(known.session, now=now)
+    until = await profiles.challenge_end(context.session, now=now)
     async with transaction():
-        challenge = await _configure(said, known.session, known, until, now)
-    return made_of.sign(_final(made_of, known.session, challenge, message.signer if encrypted else None))
+        challenge = await _configure(attributes, context.session, context, until, now)
+    return builder.sign(_final_profile(builder, context.session, challenge, message.signer if encrypted else None))
 
 
-def _final(made_of: Workshop, session: EnrollmentSession, challenge: str, to: x509.Certificate | None) -> bytes:
+def _final_profile(
+    builder: ProfileBuilder, session: EnrollmentSession, challenge: str, to: x509.Certificate | None
+) -> bytes:
     if to is None:
-        return made_of.enrollment(session, challenge)
-    return made_of.encrypted_enrollment(session, challenge, to)
+        return builder.enrollment(session, challenge)
+    return builder.encrypted_enrollment(session, challenge, to)
 
 
 async def _configure(
-    said: DeviceAttributes, session: EnrollmentSession, known: Known, until: datetime, now: datetime
+    attributes: DeviceAttributes, session: EnrollmentSession, context: RefusalContext, until: datetime, now: datetime
 ) -> str:
     """Move the session on and mint the challenge of the final SCEP payload, inside the step's transaction."""
     await sessions.check_live(session, now=now)
-    known.ends_session = True
-    if said.udid != session.udid or not sessions.same_serial(said.serial, session.serial or ""):
+    context.ends_session = True
+    if attributes.udid != session.udid or not sessions.same_serial(attributes.serial, session.serial or ""):
         raise DeviceMismatch("another Mac than in phase 2")
-    await sessions.check_free(said.udid, session)
+    await sessions.check_device_free(attributes.udid, session)
     if session.status == SessionStatus.CERTIFIED:
         await advance(session, SessionStatus.CONFIGURED, event="session.configured", now=now, **sessions.NO_REFUSAL)
     elif session.status == SessionStatus.CONFIGURED:  # the answer was lost, or the Mac starts again from here
         await note("session.configured", now=now, about=about_row(session), detail="again")
     else:
-        known.ends_session = False
+        context.ends_session = False
         raise SessionClosed(f"phase 3 while the session is {session.status}")
     await close_challenges(session, now=now, purposes=(sessions.MDM_IDENTITY,))
     return await sessions.mint_challenge(session, sessions.MDM_IDENTITY, now=now, expires_at=until)

@@ -1,4 +1,4 @@
-"""Tries on PINs: counted and committed before a PIN is looked at, given back when it was right."""
+"""Tries on PINs: counted and committed before a PIN is checked, given back when it was right."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,15 +12,15 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Invitation, Pin
 
-#: How many invitations of one person a PIN at the bare page is tried against; as many hashes are always spent.
+#: How many invitations of one person a PIN at the login page is checked against; as many hashes are always computed.
 BARE_PINS = 5
 
-Door = Literal["link_tries", "bare_tries"]
+TryColumn = Literal["link_tries", "bare_tries"]
 
 
 @dataclass(frozen=True)
-class Counted:
-    """A PIN with a try counted on it: the how-manieth, of how many."""
+class CountedTry:
+    """A PIN with a try counted on it: try ``number`` of ``limit``."""
 
     pin: Pin
     invitation: Invitation
@@ -28,13 +28,13 @@ class Counted:
     limit: int
 
 
-async def count(invitation: Invitation, door: Door, mode: Mode) -> Counted | None:
-    """Count a try on the invitation's PIN, in a transaction of its own; None when there is no PIN, or no try left.
+async def count(invitation: Invitation, column: TryColumn, mode: Mode) -> CountedTry | None:
+    """Count a try on the invitation's PIN, in a transaction of its own; None when it has no PIN, or no try left.
 
-    While others are looked at that may be given back, none left is not the last word.
+    While other tries are being checked it waits for them to end: one of them may be given back.
     """
     while (pin := await pins.active_pin(invitation)) is not None:
-        if counted := await _count(pin, invitation, door, mode):
+        if counted := await _count(pin, invitation, column, mode):
             under_way.begin(_key(pin))
             return counted
         if not await under_way.another_ends(_key(pin)):
@@ -46,24 +46,26 @@ def _key(pin: Pin) -> str:
     return f"pin:{pin.id}"
 
 
-async def _count(pin: Pin, invitation: Invitation, door: Door, mode: Mode) -> Counted | None:
-    left = Pin.filter(**{"id": pin.id, "active": True, "link_tries__lt": mode.max_tries, f"{door}__lt": mode.max_tries})
+async def _count(pin: Pin, invitation: Invitation, column: TryColumn, mode: Mode) -> CountedTry | None:
+    left = Pin.filter(
+        **{"id": pin.id, "active": True, "link_tries__lt": mode.max_tries, f"{column}__lt": mode.max_tries}
+    )
     async with transaction():
-        if await left.update(**{door: F(door) + 1}) != 1:
+        if await left.update(**{column: F(column) + 1}) != 1:
             return None
         await pin.refresh_from_db()
-    return Counted(pin, invitation, getattr(pin, door), mode.max_tries)
+    return CountedTry(pin, invitation, getattr(pin, column), mode.max_tries)
 
 
-async def give_back(counted: Counted, door: Door) -> bool:
-    """Take the try back: the PIN was right. False when the PIN was replaced while it was looked at."""
-    given = await Pin.filter(id=counted.pin.id, active=True).update(**{door: F(door) - 1}) == 1
+async def give_back(counted: CountedTry, column: TryColumn) -> bool:
+    """Give the try back because the PIN was right; False when the PIN was replaced meanwhile."""
+    given = await Pin.filter(id=counted.pin.id, active=True).update(**{column: F(column) - 1}) == 1
     under_way.end(_key(counted.pin))
     return given
 
 
-async def fitting(desk: Desk, counted: list[Counted], clear: str) -> Counted | None:
-    """Return the one whose PIN ``clear`` is; spends as many hashes for none as for five."""
+async def find_match(desk: Desk, counted: list[CountedTry], clear: str) -> CountedTry | None:
+    """Return the try whose PIN is ``clear``; it always computes `BARE_PINS` hashes, so that the time tells nothing."""
     found = None
     for number in range(BARE_PINS):
         each = counted[number] if number < len(counted) else None
@@ -72,6 +74,6 @@ async def fitting(desk: Desk, counted: list[Counted], clear: str) -> Counted | N
     return found
 
 
-def told(counted: Counted | None) -> str:
-    """Say which try on the PIN it was, for administrators."""
+def describe(counted: CountedTry | None) -> str:
+    """Return which try on the PIN it was, for administrators."""
     return f"PIN {counted.number} of {counted.limit}" if counted else "PIN, and none works any more"

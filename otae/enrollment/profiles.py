@@ -1,4 +1,4 @@
-"""The profiles a Mac gets from us, and the second way: everything in one signed enrollment profile."""
+"""The profiles that a Mac gets, and delivery by a single signed enrollment profile instead of over the air."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from otae.apple.payloads import MDM, SCEP, Issuing
 from otae.authority import issuers, push
 from otae.enrollment import sessions
 from otae.enrollment.issuance_policy import common_name
-from otae.enrollment.support import recorded
+from otae.enrollment.support import record_refusals
 from otae.errors import SessionClosed, StaleState
 from otae.signing import cms
 from otae.signing.certificates import Keyed, der
@@ -31,8 +31,8 @@ DEVICE_PATH, SCEP_PATH, CHECKIN_PATH, CONNECT_PATH = "/zdm/macos/otae/device", "
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """All that profiles are made of, read before a step's transaction, so that nothing can fail after it."""
+class ProfileBuilder:
+    """Everything needed to build profiles, read before a step's transaction so that nothing can fail after it."""
 
     issuing: Issuing
     public_url: str
@@ -43,7 +43,7 @@ class Workshop:
     topic: str
 
     def sign(self, profile: bytes) -> bytes:
-        """Return ``profile`` inside a CMS message of the profile signer, as DER."""
+        """Return ``profile`` in a CMS message signed by the profile signer, as DER."""
         return cms.sign(profile, self.signer, self.chain)
 
     def profile_service(self, challenge: str) -> bytes:
@@ -51,7 +51,7 @@ class Workshop:
         return payloads.profile_service(self.issuing, url=self.public_url + DEVICE_PATH, challenge=challenge)
 
     def identity(self, session: EnrollmentSession, challenge: str) -> bytes:
-        """Return the answer to phase 2."""
+        """Return the profile that answers phase 2."""
         return payloads.identity_profile(self.issuing, self._scep(session, challenge))
 
     def enrollment(self, session: EnrollmentSession, challenge: str) -> bytes:
@@ -59,7 +59,7 @@ class Workshop:
         return payloads.enrollment_profile(self.issuing, [der(self.root)], self._scep(session, challenge), self._mdm())
 
     def encrypted_enrollment(self, session: EnrollmentSession, challenge: str, to: x509.Certificate) -> bytes:
-        """Return the same with its content encrypted to ``to``, a certificate of the Mac."""
+        """Return the enrollment profile with its content encrypted to ``to``, a certificate of the Mac."""
         content = payloads.enrollment_content(
             self.issuing, [der(self.root)], self._scep(session, challenge), self._mdm()
         )
@@ -78,14 +78,18 @@ class Workshop:
         return MDM(self.topic, self.public_url + CONNECT_PATH, self.public_url + CHECKIN_PATH)
 
 
-async def workshop(desk: Desk, *, generated_topic: bool, topic: str | None = None) -> Workshop:
-    """Return what profiles are made of now.
+async def profile_builder(desk: Desk, *, generated_topic: bool, topic: str | None = None) -> ProfileBuilder:
+    """Return a builder with the current keys and settings.
 
-    ``generated_topic``: the installation's generated topic will do where there is no push certificate; ``topic``: this
-    one is to be named whatever the push certificate says. Raises NotReady when there is no topic, or no keys yet.
+    Args:
+        generated_topic: Fall back to the installation's generated topic where there is no push certificate.
+        topic: Use this topic, whatever the push certificate says.
+
+    Raises:
+        NotReady: There is no topic, or no keys yet.
     """
     signer, chain = await issuers.keyed_with_chain(desk, "profile-signer")
-    return Workshop(
+    return ProfileBuilder(
         issuing=await _issuing(desk),
         public_url=desk.settings.public_url,
         signer=signer,
@@ -109,7 +113,7 @@ async def root_certificate() -> bytes:
 
 
 async def trust_profile(desk: Desk) -> bytes:
-    """Return the signed profile that lets a Mac trust this server (application/x-apple-aspen-config)."""
+    """Return the signed profile that makes a Mac trust this server (application/x-apple-aspen-config)."""
     profile = payloads.trust_profile(await _issuing(desk), await root_certificate())
     return cms.sign(profile, *await issuers.keyed_with_chain(desk, "profile-signer"))
 
@@ -117,21 +121,26 @@ async def trust_profile(desk: Desk) -> bytes:
 async def single_profile(
     desk: Desk, session: EnrollmentSession, *, now: datetime, signed: bool = True, generated_topic: bool = False
 ) -> bytes:
-    """Return the enrollment profile of a session of the profile way, its SCEP challenge good as long as the session.
+    """Return the enrollment profile of a session that enrolls by a single profile.
 
-    Each call mints a challenge of its own; the first one used closes the others. ``generated_topic``: see ``workshop``
-    (a rehearsal may always). Raises NotReady, and SessionExpired, SessionClosed, InvitationRevoked or
-    InvitationRedeemed, recorded with a support code.
+    Each call mints a SCEP challenge that is valid as long as the session; the first one used closes the others.
+
+    Args:
+        generated_topic: As in `profile_builder`; always allowed for a rehearsal.
+
+    Raises:
+        NotReady: There are no keys or no topic yet.
+        SessionExpired, SessionClosed, InvitationRevoked, InvitationRedeemed: Recorded with a support code.
     """
-    async with recorded(now) as known:
-        known.session = session
-        made_of = await workshop(desk, generated_topic=generated_topic or session.rehearsal)
+    async with record_refusals(now) as context:
+        context.session = session
+        builder = await profile_builder(desk, generated_topic=generated_topic or session.rehearsal)
         try:
             challenge = await _configure(session, now)
         except StaleState:
             raise SessionClosed("the session moved on meanwhile") from None
-    profile = made_of.enrollment(session, challenge)
-    return made_of.sign(profile) if signed else profile
+    profile = builder.enrollment(session, challenge)
+    return builder.sign(profile) if signed else profile
 
 
 async def _configure(session: EnrollmentSession, now: datetime) -> str:
@@ -139,15 +148,15 @@ async def _configure(session: EnrollmentSession, now: datetime) -> str:
         await sessions.check_live(session, now=now)
         if session.way != "profile":
             raise SessionClosed("this sign-in goes over the air")
-        await fetched(session, now)
+        await record_download(session, now)
         if session.status != SessionStatus.CONFIGURED:
             await advance(session, SessionStatus.CONFIGURED, event="session.configured", now=now, **sessions.NO_REFUSAL)
-        await sessions.keep_few_challenges(session, sessions.MDM_IDENTITY)
+        await sessions.prune_challenges(session, sessions.MDM_IDENTITY)
         return await sessions.mint_challenge(session, sessions.MDM_IDENTITY, now=now, expires_at=session.expires_at)
 
 
-async def fetched(session: EnrollmentSession, now: datetime) -> None:
-    """Record a download, inside its transaction. Raises StaleState when the session has moved meanwhile."""
+async def record_download(session: EnrollmentSession, now: datetime) -> None:
+    """Record a download, inside its transaction. Raises StaleState when the session has changed meanwhile."""
     still = EnrollmentSession.filter(id=session.id, status=session.status)
     if await still.update(profile_fetched_at=now) != 1:
         raise StaleState(f"the session is no longer {session.status}")
@@ -156,5 +165,5 @@ async def fetched(session: EnrollmentSession, now: datetime) -> None:
 
 
 async def challenge_end(session: EnrollmentSession, *, now: datetime) -> datetime:
-    """Return the end of a SCEP challenge over the air: after scep.challenge.minutes, or with the session."""
+    """Return the end of a SCEP challenge over the air: scep.challenge.minutes from now, at most the session's end."""
     return min(session.expires_at, now + timedelta(minutes=await properties.number("scep.challenge.minutes")))

@@ -1,4 +1,4 @@
-"""How far a session has come, as the person before the Mac is told it."""
+"""The progress of a session, as shown to the person in front of the Mac."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ Session: TypeAlias = EnrollmentSession
 
 
 class Step(StrEnum):
-    """What happens one after another; the single profile leaves `ANSWER` out."""
+    """The steps of an enrollment in order; the single profile has no `ANSWER`."""
 
     DOWNLOAD = "download"
     INSTALL = "install"
@@ -22,7 +22,7 @@ class Step(StrEnum):
     ENROLLED = "enrolled"
 
 
-class End(StrEnum):
+class SessionEnd(StrEnum):
     """Why a session goes no further."""
 
     ENROLLED = "enrolled"
@@ -36,7 +36,7 @@ _STEPS: Final = {
     "ota": (Step.DOWNLOAD, Step.INSTALL, Step.ANSWER, Step.IDENTITY, Step.ENROLLED),
     "profile": (Step.DOWNLOAD, Step.INSTALL, Step.IDENTITY, Step.ENROLLED),
 }
-#: How many steps are done in each state; the download counts once it was made.
+#: How many steps are done in each state; a download counts as soon as it was made.
 _DONE: Final[dict[str, dict[str, int]]] = {
     "ota": {SessionStatus.IDENTIFIED: 3, SessionStatus.CERTIFIED: 4, SessionStatus.CONFIGURED: 4},
     "profile": {SessionStatus.CONFIGURED: 1, SessionStatus.CERTIFIED: 3},
@@ -44,47 +44,50 @@ _DONE: Final[dict[str, dict[str, int]]] = {
 
 
 @dataclass(frozen=True)
-class Standing:
-    """`done`: how many of `steps` are. `end`: None while the session lives. `refusal`: words of the last one, or "".
+class SessionProgress:
+    """Progress of a session.
 
-    `again`: whether the same device may try again by itself. `halted`: the next step was refused, and does not go on by
-    itself. `mark` changes when anything of it does.
+    ``done``: how many of ``steps`` are done. ``end``: None while the session lives. ``refusal``: words of the last
+    refusal, or "". ``can_retry``: whether the same device may try again. ``halted``: whether the next step was refused
+    and will not continue by itself. ``mark`` changes whenever another field does.
     """
 
     steps: tuple[Step, ...]
     done: int
-    end: End | None
+    end: SessionEnd | None
     refusal: str
     support_code: str
     mark: str
-    again: bool = True
+    can_retry: bool = True
     halted: bool = False
 
 
-def standing(session: Session, *, now: datetime) -> Standing:
-    """Return how far ``session`` has come at ``now``; its invitation must be fetched."""
+def session_progress(session: Session, *, now: datetime) -> SessionProgress:
+    """Return the progress of ``session``; its invitation must be fetched."""
     steps, end = _STEPS[session.way], _end(session, now)
-    if end is End.ENROLLED:
+    if end is SessionEnd.ENROLLED:
         done, refusal, code = len(steps), "", ""
     else:
         fetched = 1 if session.profile_fetched_at else 0
-        done = _refused_after(session) if end is End.REFUSED else _DONE[session.way].get(session.status, fetched)
-        refusal, code = words_of(session.refusal), session.support_code or ""
-    again = session.refusal != PlatformRefused.code
+        done = _refused_after(session) if end is SessionEnd.REFUSED else _DONE[session.way].get(session.status, fetched)
+        refusal, code = refusal_phrase(session.refusal), session.support_code or ""
+    can_retry = session.refusal != PlatformRefused.code
     # Before the profile was installed, a refusal leaves the person at the step that they do themselves.
-    halted = bool(refusal) and end is None and (not again or done > 1)
-    return Standing(steps, done, end, refusal, code, f"{session.status}-{done}-{end or 'live'}-{code}", again, halted)
+    halted = bool(refusal) and end is None and (not can_retry or done > 1)
+    return SessionProgress(
+        steps, done, end, refusal, code, f"{session.status}-{done}-{end or 'live'}-{code}", can_retry, halted
+    )
 
 
 def _refused_after(session: Session) -> int:
-    """Only what a Mac signed ends a session, so it got at least as far as to speak: at phase 2, or at check-in."""
+    """Return how many steps precede a refusal: only a Mac's signed message ends a session, so phase 2 was reached."""
     if session.way == "profile":
         return 3
     return 3 if session.udid else 2
 
 
-def words_of(code: str | None) -> str:
-    """Return what the person is told about a refusal of this code; "" for none."""
+def refusal_phrase(code: str | None) -> str:
+    """Return the words for the person about a refusal with this code, "" for None."""
     return _words(Refusal).get(code, Refusal.words) if code else ""
 
 
@@ -95,13 +98,13 @@ def _words(kind: type[Refusal]) -> dict[str, str]:
     return found
 
 
-def _end(session: Session, now: datetime) -> End | None:
+def _end(session: Session, now: datetime) -> SessionEnd | None:
     if session.status == SessionStatus.ENROLLED:
-        return End.ENROLLED
+        return SessionEnd.ENROLLED
     if session.invitation is not None and session.invitation.status == InvitationStatus.REVOKED:
-        return End.REVOKED
+        return SessionEnd.REVOKED
     if session.status == SessionStatus.REFUSED:
-        return End.REFUSED
+        return SessionEnd.REFUSED
     if session.status == SessionStatus.EXPIRED and session.closed_at and session.closed_at < session.expires_at:
-        return End.REPLACED
-    return End.EXPIRED if session.status == SessionStatus.EXPIRED or session.expires_at <= now else None
+        return SessionEnd.REPLACED
+    return SessionEnd.EXPIRED if session.status == SessionStatus.EXPIRED or session.expires_at <= now else None

@@ -1,15 +1,15 @@
-"""What is there already, asked for over SCEP: GetCertInitial, GetCert and GetCRL. Nothing here ever issues.
+"""SCEP queries for existing certificates and CRLs: GetCertInitial, GetCert and GetCRL. Nothing is issued here.
 
-A CRL is public. A certificate goes to whoever holds its key, or to the Mac it belongs to: the serial numbers of revoked
-ones stand in the CRL for everybody to read, and what stands in a certificate, a Mac's serial number, is nobody else's.
+A CRL is public. A certificate goes only to whoever holds its key, or to the Mac it belongs to: everybody can read the
+serial numbers of revoked ones in the CRL, but a certificate contains a Mac's serial number.
 """
 
 from datetime import datetime
 
 from otae.authority import crl, revocation
 from otae.authority.issuers import IDENTITIES
-from otae.enrollment.issuance_policy import PURPOSES, hash_of
-from otae.enrollment.support import Known
+from otae.enrollment.issuance_policy import PURPOSES, key_hash_of
+from otae.enrollment.support import RefusalContext
 from otae.errors import AuthorityUnknown, CertificateUnknown, Refusal
 from otae.signing.certificates import fingerprint, load_certificate
 from otae.signing.scep import PKIMessage
@@ -20,25 +20,28 @@ from otae.store.models import Certificate, Challenge, EnrollmentSession
 _AUTHORITIES = ("device-ca", "root", "service-ca")
 
 
-async def poll(request: PKIMessage, known: Known) -> Certificate:
-    """Return the certificate that GetCertInitial asks for: the one of this transactionID, asked by the same signer.
+async def poll(request: PKIMessage, context: RefusalContext) -> Certificate:
+    """Return the certificate for GetCertInitial: the one of this transactionID, requested by the same signer.
 
-    Raises CertificateUnknown.
+    Raises:
+        CertificateUnknown: There is none.
     """
     challenge = await Challenge.filter(
-        transaction_id=request.transaction_id, signer_hash=hash_of(request.signer.public_key()), purpose__in=PURPOSES
+        transaction_id=request.transaction_id,
+        signer_hash=key_hash_of(request.signer.public_key()),
+        purpose__in=PURPOSES,
     ).first()
     if challenge is None:
         raise CertificateUnknown("no certificate was issued to this transactionID and signer")
-    known.session = await EnrollmentSession.get(id=challenge.session_id)
+    context.session = await EnrollmentSession.get(id=challenge.session_id)
     row = await Certificate.get_or_none(id=challenge.certificate_id, state="issued")
     if row is None:
         raise CertificateUnknown("the certificate was revoked, or never signed")
     return row
 
 
-async def certificate(request: PKIMessage, known: Known, *, now: datetime) -> Certificate:
-    """Return the identity that GetCert names, also a revoked one (RFC 8894 §4.5). Raises CertificateUnknown."""
+async def certificate(request: PKIMessage, context: RefusalContext, *, now: datetime) -> Certificate:
+    """Return the identity named by GetCert, also a revoked one (RFC 8894 §4.5). Raises CertificateUnknown."""
     if request.wanted is None:
         raise CertificateUnknown("the message names no certificate")
     serial = f"{request.wanted.serial:x}"
@@ -46,7 +49,7 @@ async def certificate(request: PKIMessage, known: Known, *, now: datetime) -> Ce
         row = await Certificate.get_or_none(issuer_id=issuer.id, serial_number=serial, purpose__in=IDENTITIES)
         if row is not None and row.der is not None:
             await _check_may_have(request, row, row.der, now)
-            known.session = await EnrollmentSession.get_or_none(id=row.session_id)
+            context.session = await EnrollmentSession.get_or_none(id=row.session_id)
             return row
     raise CertificateUnknown("no such certificate was issued here")
 
@@ -66,8 +69,11 @@ async def _check_may_have(request: PKIMessage, row: Certificate, der: bytes, now
 async def revocation_list(desk: Desk, request: PKIMessage, *, now: datetime) -> bytes:
     """Return the CRL (DER) of the authority that issued the certificate named by GetCRL (RFC 8894 §4.6).
 
-    Two authorities may bear one name; the one that issued the certificate counts, else the newest. Raises
-    AuthorityUnknown, NotReady when its key is not on this server.
+    Two authorities may share a name; the one that issued the certificate counts, else the newest.
+
+    Raises:
+        AuthorityUnknown: No authority here has that name.
+        NotReady: Its key is not on this server.
     """
     if request.wanted is None:
         raise AuthorityUnknown("the message names no certificate")
@@ -82,6 +88,6 @@ async def revocation_list(desk: Desk, request: PKIMessage, *, now: datetime) -> 
 
 
 async def _named(subject: bytes) -> list[Certificate]:
-    """Return our authorities with this name (DER), the newest first."""
+    """Return the authorities of this installation with this name (DER), newest first."""
     rows = await Certificate.filter(purpose__in=_AUTHORITIES).order_by("-created_at")
     return [row for row in rows if row.der and load_certificate(row.der).subject.public_bytes() == subject]

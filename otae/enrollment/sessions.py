@@ -1,4 +1,4 @@
-"""Enrollment sessions: one sign-in and the one Mac that follows from it, with the one-time challenges minted for it."""
+"""Enrollment sessions: one sign-in, the one Mac that is enrolled by it, and the one-time challenges minted for it."""
 
 import secrets
 from collections.abc import Collection
@@ -33,9 +33,9 @@ from otae.text import identifier
 
 OTA, OTA_IDENTITY, MDM_IDENTITY, RENEWAL = "ota", "ota-identity", "mdm-identity", "renewal"
 
-#: Downloads, or sendings of a renewal, that one session keeps at a time.
-MOST_UNUSED: Final = 20
-#: What a step that succeeds makes of the refusal before it: the person is told what is wrong now.
+#: Unused challenges of one purpose that a session keeps: one for each download, or sending of a renewal.
+MAX_UNUSED: Final = 20
+#: Columns that a successful step resets, so that the person sees only what is wrong now.
 NO_REFUSAL: Final[dict[str, Any]] = {"refusal": None, "support_code": None}
 
 
@@ -48,10 +48,13 @@ async def open_session(
     now: datetime,
     way: str | None = None,
 ) -> EnrollmentSession:
-    """Open a session for somebody who has just signed in, and end the invitation's older ones that no Mac has joined.
+    """Open a session after a successful sign-in, and end the invitation's older ones that no Mac has joined.
 
-    ``ownership``: "corporate" or "employee". ``way``: "ota" or "profile"; by default the invitation's, else that of the
-    server property enrollment.delivery. The session inherits the invitation's rehearsal mark.
+    A session of a rehearsal's invitation is marked as a rehearsal.
+
+    Args:
+        ownership: "corporate" or "employee".
+        way: "ota" or "profile"; by default the invitation's, else the server property enrollment.delivery.
     """
     way = way or (invitation.way if invitation else None) or await properties.word("enrollment.delivery")
     minutes = await properties.number("enrollment.session.minutes")
@@ -80,7 +83,7 @@ async def _end_older(invitation: Invitation, now: datetime) -> None:
 
 
 async def expire_due(now: datetime) -> int:
-    """End every session past its end and return how many there were. Safe to run anywhere, at any time, twice."""
+    """End every session past its end and return how many; safe to repeat, and to run in several processes."""
     ended = 0
     for session in await EnrollmentSession.filter(status__in=LIVE, expires_at__lte=now).limit(1000):
         async with transaction():
@@ -89,18 +92,22 @@ async def expire_due(now: datetime) -> int:
 
 
 async def check_live(session: EnrollmentSession, *, now: datetime) -> None:
-    """Bring ``session`` up to date and see that it may take its next step.
+    """Refresh ``session`` and check that it may take its next step.
 
-    Raises SessionExpired; SessionClosed (refused, replaced by a new sign-in, or done); InvitationRevoked;
-    PersonDisabled; InvitationRedeemed when another Mac was enrolled with the invitation. An invitation that expired or
-    failed meanwhile does not stop a session.
+    An invitation that expired or failed meanwhile does not stop a session.
+
+    Raises:
+        SessionExpired: Its time is over.
+        SessionClosed: It was refused, replaced by a new sign-in, or is finished.
+        InvitationRevoked, PersonDisabled: They ended meanwhile.
+        InvitationRedeemed: Another Mac was enrolled with the invitation.
     """
     await session.refresh_from_db()
-    await check_seen_live(session, now=now)
+    await check_locked_session(session, now=now)
 
 
-async def check_seen_live(session: EnrollmentSession, *, now: datetime) -> None:
-    """As ``check_live``, of a session that this transaction has locked and read already."""
+async def check_locked_session(session: EnrollmentSession, *, now: datetime) -> None:
+    """Check a session that this transaction has locked and read already. Raises as `check_live`."""
     read = EnrollmentSession.filter(id=session.id)
     [(invitation, disabled)] = await read.values_list("invitation__status", "person__disabled")
     if invitation == InvitationStatus.REVOKED:
@@ -118,22 +125,24 @@ async def check_seen_live(session: EnrollmentSession, *, now: datetime) -> None:
 
 
 async def check_person(session: EnrollmentSession) -> None:
-    """See that the person of ``session`` is still let in. Raises PersonDisabled."""
+    """Raise PersonDisabled when the person of ``session`` was disabled or deleted."""
     if await Person.exists(id=session.person_id, disabled=True):
         raise PersonDisabled("the user was disabled or deleted")
 
 
 async def check_directory(desk: Desk, session: EnrollmentSession, *, now: datetime) -> None:
-    """As ``check_person``, asking the person's directory; to be called outside a transaction."""
+    """Check the person as `check_person` does, and ask their directory; call it outside of a transaction."""
     if not await rechecks.is_still_allowed(desk, session.person_id, now=now):
         raise PersonDisabled("the user was disabled or deleted, here or in the directory")
 
 
 async def mint_challenge(session: EnrollmentSession, purpose: str, *, now: datetime, expires_at: datetime) -> str:
-    """Mint a one-time challenge for ``session`` and return it; only its SHA-256 is kept.
+    """Mint a one-time challenge for ``session`` and return it; only its SHA-256 is stored.
 
-    ``purpose``: "ota", "ota-identity", "mdm-identity" or "renewal". 160 random bits in hexadecimal digits, which every
-    client can carry in a PrintableString.
+    It is 160 random bits in hexadecimal digits, which every client can carry in a PrintableString.
+
+    Args:
+        purpose: `OTA`, `OTA_IDENTITY`, `MDM_IDENTITY` or `RENEWAL`.
     """
     secret = secrets.token_hex(20)
     await Challenge(
@@ -142,22 +151,22 @@ async def mint_challenge(session: EnrollmentSession, purpose: str, *, now: datet
     return secret
 
 
-async def keep_few_challenges(session: EnrollmentSession, purpose: str) -> None:
-    """Remove unused challenges of ``purpose`` but the newest `MOST_UNUSED`: one is minted as often as somebody asks."""
+async def prune_challenges(session: EnrollmentSession, purpose: str) -> None:
+    """Delete unused challenges of ``purpose`` except the newest `MAX_UNUSED`: every download mints one."""
     unused = Challenge.filter(session_id=session.id, purpose=purpose, used_at=None).order_by("-created_at", "id")
-    over = await unused.offset(MOST_UNUSED).limit(MOST_UNUSED).values_list("id", flat=True)
+    over = await unused.offset(MAX_UNUSED).limit(MAX_UNUSED).values_list("id", flat=True)
     if over:
         await Challenge.filter(id__in=over).delete()
 
 
 async def find_challenge(secret: str, purposes: Collection[str]) -> tuple[Challenge, EnrollmentSession] | None:
-    """Return the challenge minted for one of ``purposes`` with its session, whatever became of it; None if none was."""
-    challenge = await named_challenge(secret, purposes)
+    """Return the challenge and its session, in whatever state; None when none was minted for one of ``purposes``."""
+    challenge = await find_challenge_row(secret, purposes)
     return None if challenge is None else (challenge, await EnrollmentSession.get(id=challenge.session_id))
 
 
-async def named_challenge(secret: str, purposes: Collection[str]) -> Challenge | None:
-    """As ``find_challenge``, of the challenge alone: for who is about to take the session."""
+async def find_challenge_row(secret: str, purposes: Collection[str]) -> Challenge | None:
+    """Return the challenge as `find_challenge`, without reading its session; for callers that lock the session next."""
     challenge = await statements.one(Challenge, secret_hash=hash_token(secret))
     return challenge if challenge is not None and challenge.purpose in purposes else None
 
@@ -170,18 +179,22 @@ async def use_challenge(
 ) -> tuple[Challenge, EnrollmentSession]:
     """Use a challenge, once, and close its session's others of the same purpose; call it inside the step's transaction.
 
-    The session comes back locked, as it is now. Raises ChallengeUnknown, or as ``use_named``.
+    Returns:
+        The challenge, and its session, locked and current.
+
+    Raises:
+        ChallengeUnknown: None was minted for one of ``purposes``; else as `use_found_challenge`.
     """
     wanted = (purposes,) if isinstance(purposes, str) else tuple(purposes)
-    named = await named_challenge(secret, wanted)
+    named = await find_challenge_row(secret, wanted)
     if named is None:
         raise ChallengeUnknown
-    session = await take(named.session_id)
-    await use_named(named, session, now=now)
+    session = await lock_session(named.session_id)
+    await use_found_challenge(named, session, now=now)
     return named, session
 
 
-async def use_named(
+async def use_found_challenge(
     named: Challenge,
     session: EnrollmentSession,
     *,
@@ -191,11 +204,16 @@ async def use_named(
     signer_hash: str | None = None,
     certificate_id: UUID | None = None,
 ) -> None:
-    """As ``use_challenge``, of a challenge found before, whose ``session`` this transaction has taken.
+    """Use a challenge that was found before; this transaction must hold the lock on its ``session``.
 
-    ``transaction_id``, ``key_hash`` and ``signer_hash`` name the SCEP request that uses it, ``certificate_id`` the row
-    it is promised. One statement decides; why it changed no row is found out afterwards. Raises ChallengeUsed,
-    ChallengeExpired, or as ``check_live`` when the challenge ended with its session.
+    One conditional update decides; why it changed no row is found out afterwards.
+
+    Args:
+        transaction_id: With ``key_hash`` and ``signer_hash``: identifies the SCEP request that uses it.
+        certificate_id: Id of the certificate row reserved for it.
+
+    Raises:
+        ChallengeUsed, ChallengeExpired: It cannot be used; as `check_live` when it ended with its session.
     """
     used: dict[str, object] = {"used_at": now, "transaction_id": transaction_id, "key_hash": key_hash}
     used |= {"signer_hash": signer_hash, "certificate_id": certificate_id}
@@ -205,11 +223,13 @@ async def use_named(
     await close_challenges(session, now=now, purposes=(named.purpose,))
 
 
-async def take(session_id: UUID) -> EnrollmentSession:
+async def lock_session(session_id: UUID) -> EnrollmentSession:
     """Lock a session's row until the transaction ends, and return it as it is now.
 
-    Every step takes the session before its challenges, its Mac and its invitation, so that no two steps wait for one
-    another in a ring. Raises SessionClosed when there is none any more.
+    Every step locks the session before its challenges, its Mac and its invitation, so that no two steps deadlock.
+
+    Raises:
+        SessionClosed: The session was removed.
     """
     session = await statements.one(EnrollmentSession, lock=True, id=session_id)
     if session is None:
@@ -218,12 +238,12 @@ async def take(session_id: UUID) -> EnrollmentSession:
 
 
 async def refuse_challenge(challenge: Challenge, *, now: datetime) -> NoReturn:
-    """Say why ``challenge`` is not to be used: raises as ``use_named``."""
+    """Raise the reason why ``challenge`` cannot be used, as `use_found_challenge` does."""
     await challenge.refresh_from_db()
     if challenge.used_at is not None:
         raise ChallengeUsed
     if challenge.purpose != RENEWAL:
-        # the better reason, if it is one
+        # says more than the reasons below, if it raises
         await check_live(await EnrollmentSession.get(id=challenge.session_id), now=now)
     if challenge.closed_at is not None:
         raise ChallengeUsed("another download of the same sign-in was used")
@@ -231,10 +251,13 @@ async def refuse_challenge(challenge: Challenge, *, now: datetime) -> NoReturn:
 
 
 async def bind(session: EnrollmentSession, *, udid: str, serial: str) -> None:
-    """Bind ``session``, taken by this transaction, to one Mac for good; nothing happens when it is bound to it already.
+    """Bind ``session``, locked by this transaction, to one Mac for good; does nothing when it is bound to it already.
 
-    ``serial``: "" for a Mac that names none; a session keeps the first that was named. One compare-and-set on both.
-    Raises DeviceMismatch when the session belongs to another Mac.
+    Args:
+        serial: "" for a Mac that names none; a session keeps the first that was named.
+
+    Raises:
+        DeviceMismatch: The session belongs to another Mac.
     """
     known = session.serial or ""
     same_mac = session.udid in {None, udid} and (not known or not serial or same_serial(known, serial))
@@ -247,24 +270,22 @@ async def bind(session: EnrollmentSession, *, udid: str, serial: str) -> None:
 
 
 def same_serial(one: str, other: str) -> bool:
-    """Tell whether two serial numbers are one: what cannot be seen, and upper or lower case, do not decide."""
+    """Return whether two serial numbers are equal, ignoring case and invisible characters."""
     return identifier(one).casefold() == identifier(other).casefold()
 
 
 async def check_serial(session: EnrollmentSession, serial: str) -> None:
-    """See that the Mac with ``serial`` is the one the invitation was sent for, if it names one.
-
-    Raises DeviceMismatch, also for a Mac that names none.
-    """
+    """Raise DeviceMismatch unless the Mac has the serial number that the invitation names, if it names one."""
     invitation = await Invitation.get(id=session.invitation_id) if session.invitation_id else None
     if invitation and invitation.serial and not same_serial(invitation.serial, serial):
         raise DeviceMismatch(f"serial {serial or 'not named'}, invited is {invitation.serial}")
 
 
-async def check_free(udid: str, session: EnrollmentSession) -> None:
-    """See that the Mac may be enrolled by the person of ``session``.
+async def check_device_free(udid: str, session: EnrollmentSession) -> None:
+    """Check that the person of ``session`` may enroll the Mac.
 
-    Raises DeviceTaken when its current enrollment is somebody else's and no administrator released it.
+    Raises:
+        DeviceTaken: It is enrolled by somebody else, and no administrator released it.
     """
     device = await Device.get_or_none(udid=udid)
     if device is None or device.released:

@@ -1,8 +1,8 @@
-"""Signing in at the portal: through the mailed link, or at the bare login page that anybody can open.
+"""Signing in at the portal: through the mailed link, or at the login page that anybody can open.
 
-Every try is counted and committed before the factor is looked at, and given back when it was right, so that tries sent
-at the same moment count like tries sent in turn. What was given is always looked at in full: neither the answer nor its
-number of hashes says which entry was wrong, or whether there is such a person.
+Every try is counted and committed before the factor is checked, and given back when it was right, so that tries sent at
+the same moment count like tries sent in turn. All factors are always checked: neither the answer nor its number of
+hashes reveals which entry was wrong, or whether there is such a person.
 """
 
 from collections.abc import AsyncIterator
@@ -18,8 +18,8 @@ from tortoise.queryset import QuerySet
 from otae.accounts import throttle
 from otae.accounts.throttle import Attempt
 from otae.enrollment import credentials, pin_tries
-from otae.enrollment.credentials import Proof
-from otae.enrollment.pin_tries import Counted
+from otae.enrollment.credentials import CredentialCheck
+from otae.enrollment.pin_tries import CountedTry
 from otae.enrollment.sessions import open_session
 from otae.errors import DirectoryUnavailable, InputRefused, InvitationOnly, ModeOff, NotAllowed, SigninFailed
 from otae.invitations import lifecycle, pins
@@ -31,12 +31,12 @@ from otae.store.models import EnrollmentSession, Event, Invitation, Person, Pin
 from otae.store.records import About, about, new_support_code, note, note_refusal, say_refused
 from otae.store.states import InvitationStatus
 
-#: The one mode that needs no invitation.
+#: The only mode that needs no invitation.
 SELF_START = "username_password"
-#: Failures an hour at the bare page, over everybody; their number is the property enrollment.guess.budget.
+#: Counter of failures at the login page in an hour, over everybody; its limit is enrollment.guess.budget.
 BUDGET: Final = "enrollment.guess"
-#: How often a name was entered that nobody has.
-MADE_UP: Final = "signin.made-up"
+#: Counter of names entered that belong to nobody.
+UNKNOWN_NAMES: Final = "signin.made-up"
 #: The same refusal of the same invitation within this time is recorded once.
 SAME_REFUSAL = timedelta(minutes=1)
 
@@ -44,8 +44,8 @@ log = structlog.get_logger("otae.enrollment")
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What somebody entered. ``invitation``: the one whose link was followed. ``network``: the browser's address."""
+class SignInEntry:
+    """What somebody entered. ``invitation``: the one whose link was followed; ``network``: the browser's IP address."""
 
     name: str
     password: str = field(default="", repr=False)
@@ -55,10 +55,10 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Miss:
-    """What was wrong, by the invitation concerned (None: none is), for administrators alone.
+class FailedSignIn:
+    """What was wrong, by the invitation concerned (None: no invitation), for administrators only.
 
-    ``nobody``: the name is made up, and nothing is kept of it.
+    ``nobody``: the name belongs to nobody; it is then not stored.
     """
 
     lines: list[tuple[Invitation | None, str]]
@@ -66,31 +66,38 @@ class Miss:
     nobody: bool = False
 
 
-async def sign_in(desk: Desk, entry: Entry, *, now: datetime) -> EnrollmentSession:
-    """Let somebody in and open an enrollment session.
+async def sign_in(desk: Desk, entry: SignInEntry, *, now: datetime) -> EnrollmentSession:
+    """Check what was entered and open an enrollment session.
 
-    Raises SigninFailed or SlowDown; InputRefused ("name", "password", "pin") where nothing was entered; InvitationOnly
-    at the bare page; and what `lifecycle.check_usable` raises for a link. All but InputRefused and InvitationOnly are
-    recorded and carry their support code.
+    Every refusal but InputRefused and InvitationOnly is recorded and carries its support code.
+
+    Raises:
+        SigninFailed, SlowDown: Something was wrong, or there were too many tries.
+        InputRefused: "name", "password" or "pin" was left empty.
+        InvitationOnly: At the login page, when it is switched off.
+        NotAllowed: For a link, as `lifecycle.check_usable`.
     """
     with passwords.place(entry.network):
         if entry.invitation is None:
-            return await _at_the_bare_page(desk, entry, now)
+            return await _sign_in_at_login_page(desk, entry, now)
         await entry.invitation.refresh_from_db()
-        return await _through_the_link(desk, entry, entry.invitation, now)
+        return await _sign_in_through_link(desk, entry, entry.invitation, now)
 
 
-async def _through_the_link(desk: Desk, entry: Entry, invitation: Invitation, now: datetime) -> EnrollmentSession:
+async def _sign_in_through_link(
+    desk: Desk, entry: SignInEntry, invitation: Invitation, now: datetime
+) -> EnrollmentSession:
+    """Sign in with the factors of the invitation's mode, for the person whom the link was sent to."""
     person = await Person.get(id=invitation.person_id)
     attempt = await throttle.begin(desk, throttle.LINK, entry.network, now)
-    async with _recorded(invitation, now):
+    async with _record_refusals(invitation, now):
         lifecycle.check_usable(invitation, now=now)
         mode = await known_mode(invitation.mode)
-        _refuse_gaps(entry, mode)
+        _require_fields(entry, mode)
         if mode.authentication:
             await attempt.count(str(person.id), over=str(invitation.id))
-        async with _given_back(attempt):
-            proof = await credentials.through_the_link(
+        async with _give_back_on_outage(attempt):
+            proof = await credentials.check_through_link(
                 desk,
                 person,
                 entry.name if mode.identification else None,
@@ -98,7 +105,7 @@ async def _through_the_link(desk: Desk, entry: Entry, invitation: Invitation, no
                 attempt,
                 now=now,
             )
-    # Under another name, or for somebody disabled, nothing can be right: looked at as ever, and no PIN is used up.
+    # With another name, or for somebody disabled, nothing can be right: all is checked alike, but no PIN try is used.
     known, password_right = proof.person is not None, proof.right
     counted = await pin_tries.count(invitation, "link_tries", mode) if mode.secret and known else None
     pin_right = not mode.secret or await pins.verify(desk, counted.pin if counted else None, entry.pin)
@@ -107,67 +114,68 @@ async def _through_the_link(desk: Desk, entry: Entry, invitation: Invitation, no
     if password_right:
         await attempt.password_was_right()
     if known and password_right and pin_right:
-        return await _welcome(person, invitation, mode, attempt, now)
-    wrong = [] if password_right else [_password_told(proof)]
-    wrong += [] if pin_right else [pin_tries.told(counted)]
+        return await _open_session(person, invitation, mode, attempt, now)
+    wrong = [] if password_right else [_describe_password(proof)]
+    wrong += [] if pin_right else [pin_tries.describe(counted)]
     line = " and ".join(wrong) if known else "another user name, or the person is disabled"
-    refusal = await _missed(Miss([(invitation, line)], person), entry, now)
+    refusal = await _record_failure(FailedSignIn([(invitation, line)], person), entry, now)
     if counted and not pin_right:
         await _fail_when_spent(counted, now)
     raise refusal
 
 
-async def _at_the_bare_page(desk: Desk, entry: Entry, now: datetime) -> EnrollmentSession:
+async def _sign_in_at_login_page(desk: Desk, entry: SignInEntry, now: datetime) -> EnrollmentSession:
+    """Sign in with a user name and a password or PIN; the invitation, if one is needed, is found by them."""
     if not await properties.flag("macos.otae.enable"):
         raise InvitationOnly
     if not entry.name.strip() or not (entry.password or entry.pin):
         raise InputRefused({"password" if entry.name.strip() else "name": "please fill this in"})
-    account = await credentials.counted_as(entry.name) if entry.password else ""
+    account = await credentials.throttle_account(entry.name) if entry.password else ""
     attempt = await throttle.begin(desk, throttle.BARE, entry.network, now)
-    async with _recorded(None, now):
+    async with _record_refusals(None, now):
         budget = await properties.number("enrollment.guess.budget")
         share = await properties.number("enrollment.guess.network")
         await throttle.count_public_attempt(attempt, account, {"": share, BUDGET: budget})
-    async with _recorded(None, now), _given_back(attempt):
-        proof = await _proof(desk, entry, attempt, now)
+    async with _record_refusals(None, now), _give_back_on_outage(attempt):
+        proof = await _check_credentials(desk, entry, attempt, now)
     person, password_right = proof.person, proof.right
     counted = await _count_pins(person, now) if person and entry.pin else []
-    found = await pin_tries.fitting(desk, counted, entry.pin) if entry.pin else None
+    found = await pin_tries.find_match(desk, counted, entry.pin) if entry.pin else None
     if found:
         active = {each: await pin_tries.give_back(each, "bare_tries") for each in counted}
         found = found if active[found] else None
     if password_right:
         await attempt.password_was_right()
-    outcome = await _judge(proof, entry, counted, found, now=now)
-    if isinstance(outcome, Miss) or person is None:
-        raise await _missed(outcome if isinstance(outcome, Miss) else Miss([]), entry, now)
+    outcome = await _decide(proof, entry, counted, found, now=now)
+    if isinstance(outcome, FailedSignIn) or person is None:
+        raise await _record_failure(outcome if isinstance(outcome, FailedSignIn) else FailedSignIn([]), entry, now)
     await attempt.take_back_spent()
     mode, invitation = outcome
     if invitation is None and not mode.enabled:
-        async with _recorded(None, now):
+        async with _record_refusals(None, now):
             raise ModeOff(f"{mode.title} is off: nobody starts without an invitation")
-    return await _welcome(person, invitation, mode, attempt if password_right else None, now)
+    return await _open_session(person, invitation, mode, attempt if password_right else None, now)
 
 
-async def _proof(desk: Desk, entry: Entry, attempt: Attempt, now: datetime) -> Proof:
-    """Say who it is; with a PIN alone no directory is asked, so that it is good while one is away."""
+async def _check_credentials(desk: Desk, entry: SignInEntry, attempt: Attempt, now: datetime) -> CredentialCheck:
+    """Check name and password; with a PIN alone no directory is asked, so that it works while one is unavailable."""
     if not entry.password:
-        return await credentials.known_by_name(entry.name)
-    return await credentials.at_the_bare_page(desk, entry.name, entry.password, attempt, now=now)
+        return await credentials.find_known_person(entry.name)
+    return await credentials.check_at_login_page(desk, entry.name, entry.password, attempt, now=now)
 
 
-async def _judge(
-    proof: Proof, entry: Entry, counted: list[Counted], found: Counted | None, *, now: datetime
-) -> Miss | tuple[Mode, Invitation | None]:
-    """Decide what was entered at the bare page: the mode and invitation that it opens, or what was wrong."""
+async def _decide(
+    proof: CredentialCheck, entry: SignInEntry, counted: list[CountedTry], found: CountedTry | None, *, now: datetime
+) -> FailedSignIn | tuple[Mode, Invitation | None]:
+    """Decide on what was entered at the login page: the mode and invitation that it opens, or what was wrong."""
     person, password_right = proof.person, proof.right
     if person is None:
-        return Miss([(None, proof.reason or "the person is disabled")], nobody=proof.nobody)
+        return FailedSignIn([(None, proof.reason or "the person is disabled")], nobody=proof.nobody)
     if entry.pin and found is None:
         lines: list[tuple[Invitation | None, str]] = [
-            (each.invitation, f"{pin_tries.told(each)} at the login page") for each in counted
+            (each.invitation, f"{pin_tries.describe(each)} at the login page") for each in counted
         ]
-        return Miss(lines or [(None, "no invitation takes a PIN at the login page")], person)
+        return FailedSignIn(lines or [(None, "no invitation takes a PIN at the login page")], person)
     invitation: Invitation | None
     if found:
         mode, invitation = await known_mode(found.invitation.mode), found.invitation
@@ -175,16 +183,20 @@ async def _judge(
     else:
         mode, right = await known_mode(SELF_START), password_right
         invitation = await _live(person, [mode], now).first()
-    return (mode, invitation) if right else Miss([(invitation, f"{_password_told(proof)} at the login page")], person)
+    return (
+        (mode, invitation)
+        if right
+        else FailedSignIn([(invitation, f"{_describe_password(proof)} at the login page")], person)
+    )
 
 
-async def _welcome(
+async def _open_session(
     person: Person, invitation: Invitation | None, mode: Mode, attempt: Attempt | None, now: datetime
 ) -> EnrollmentSession:
-    """Open the session; an invitation that ended while its factors were looked at opens none."""
+    """Open the session, unless the invitation ended while its factors were checked."""
     if invitation:
         await invitation.refresh_from_db()
-        async with _recorded(invitation, now):
+        async with _record_refusals(invitation, now):
             lifecycle.check_usable(invitation, now=now)
         ownership = invitation.ownership
     else:
@@ -195,8 +207,8 @@ async def _welcome(
     return await open_session(person=person, invitation=invitation, mode=mode.name, ownership=ownership, now=now)
 
 
-def _refuse_gaps(entry: Entry, mode: Mode) -> None:
-    """Refuse a form that lacks what the mode asks for: nothing was tried, nothing is counted."""
+def _require_fields(entry: SignInEntry, mode: Mode) -> None:
+    """Raise InputRefused for a form that lacks what the mode asks for; nothing is tried or counted."""
     asked = (
         ("name", mode.identification, entry.name),
         ("password", mode.authentication, entry.password),
@@ -206,10 +218,10 @@ def _refuse_gaps(entry: Entry, mode: Mode) -> None:
         raise InputRefused(gaps)
 
 
-async def _count_pins(person: Person, now: datetime) -> list[Counted]:
-    """Count a try on each PIN that the bare page takes of this person, the oldest five."""
+async def _count_pins(person: Person, now: datetime) -> list[CountedTry]:
+    """Count a try on each PIN of this person that the login page accepts, for the oldest `BARE_PINS` invitations."""
     modes = {mode.name: mode for mode in await all_modes() if mode.secret and not mode.token}
-    counted: list[Counted] = []
+    counted: list[CountedTry] = []
     async for invitation in _live(person, list(modes.values()), now):
         if len(counted) < pin_tries.BARE_PINS and (
             one := await pin_tries.count(invitation, "bare_tries", modes[invitation.mode])
@@ -218,7 +230,7 @@ async def _count_pins(person: Person, now: datetime) -> list[Counted]:
     return counted
 
 
-async def _fail_when_spent(counted: Counted, now: datetime) -> None:
+async def _fail_when_spent(counted: CountedTry, now: datetime) -> None:
     if counted.number < counted.limit:
         return
     pin = await Pin.get(id=counted.pin.id)
@@ -235,30 +247,30 @@ def _live(person: Person, modes: list[Mode], now: datetime) -> QuerySet[Invitati
     ).order_by("created_at", "id")
 
 
-def _password_told(proof: Proof) -> str:
-    """Say "password", and why where a directory said more than that it was wrong."""
+def _describe_password(proof: CredentialCheck) -> str:
+    """Return "password", with the directory's reason if it gave one."""
     more = "" if proof.reason in {"", "wrong password", "invalidCredentials"} else f" ({proof.reason})"
     return f"password{more}"
 
 
-async def _missed(miss: Miss, entry: Entry, now: datetime) -> SigninFailed:
-    """Record what was wrong, once for each invitation concerned, and return the refusal that says nothing of it.
+async def _record_failure(miss: FailedSignIn, entry: SignInEntry, now: datetime) -> SigninFailed:
+    """Record what was wrong, once for each invitation concerned, and return the refusal, which reveals none of it.
 
-    A name that is made up is counted and logged: strangers do not fill the timeline.
+    A name that belongs to nobody is counted and logged only: strangers must not fill the timeline.
     """
     refusal = SigninFailed()
     refusal.support_code = new_support_code()
     say_refused(refusal.code, refusal.support_code, "; ".join(line for _invitation, line in miss.lines))
     if miss.nobody:
-        await failure_counters.tally(MADE_UP, now)
+        await failure_counters.tally(UNKNOWN_NAMES, now)
         return refusal
     async with transaction():
         for invitation, line in miss.lines:
-            whom = about(invitation) if invitation else About(person_id=miss.person.id if miss.person else None)
+            subject = about(invitation) if invitation else About(person_id=miss.person.id if miss.person else None)
             await note(
                 "signin.failed",
                 now=now,
-                about=whom,
+                about=subject,
                 detail=f"{line}, from {entry.network or 'an unknown address'}",
                 code=refusal.code,
                 support_code=refusal.support_code,
@@ -267,8 +279,8 @@ async def _missed(miss: Miss, entry: Entry, now: datetime) -> SigninFailed:
 
 
 @asynccontextmanager
-async def _given_back(attempt: Attempt) -> AsyncIterator[None]:
-    """Give counted tries back when the block could not look at the password: then it was no failure."""
+async def _give_back_on_outage(attempt: Attempt) -> AsyncIterator[None]:
+    """Give counted tries back when the block could not check the password because a directory was unavailable."""
     try:
         yield
     except DirectoryUnavailable as refusal:
@@ -278,8 +290,8 @@ async def _given_back(attempt: Attempt) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _recorded(invitation: Invitation | None, now: datetime) -> AsyncIterator[None]:
-    """Record a refusal of the block, unless the same was recorded a moment ago, and give it that support code."""
+async def _record_refusals(invitation: Invitation | None, now: datetime) -> AsyncIterator[None]:
+    """Record a refusal raised in the block, once within `SAME_REFUSAL`, and set its support code."""
     try:
         yield
     except NotAllowed as refusal:

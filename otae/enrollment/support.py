@@ -1,4 +1,4 @@
-"""Support codes: a refused step is recorded with all that is known of it, and its code goes to the person."""
+"""Support codes: a refused step is recorded with all that is known of it, and its code is shown to the person."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,10 +13,10 @@ from otae.store.states import MOVES, SessionStatus
 
 
 @dataclass
-class Known:
-    """What a step has found out about its sender; the step fills it in as it goes.
+class RefusalContext:
+    """What a step knows about the sender of a message; the step fills it in as it goes.
 
-    ``ends_session``: a refusal from here on breaks a policy with a message that verified, and ends ``session``.
+    ``ends_session``: a refusal from now on is a policy broken by a verified message, and ends ``session``.
     """
 
     session: EnrollmentSession | None = None
@@ -30,25 +30,25 @@ class Known:
 
 
 @asynccontextmanager
-async def recorded(now: datetime) -> AsyncIterator[Known]:
+async def record_refusals(now: datetime) -> AsyncIterator[RefusalContext]:
     """Record a refusal raised in the block, in a transaction of its own, and let it pass with its ``support_code`` set.
 
-    To be entered outside every transaction: what the refused step wrote is rolled back before.
+    Enter it outside of every transaction, so that what the refused step wrote is rolled back before.
     """
-    known = Known()
+    context = RefusalContext()
     try:
-        yield known
+        yield context
     except Refusal as refusal:
-        await record(refusal, known, now=now)
+        await record(refusal, context, now=now)
         raise
 
 
-async def record(refusal: Refusal, known: Known, *, now: datetime) -> None:
+async def record(refusal: Refusal, context: RefusalContext, *, now: datetime) -> None:
     """Record ``refusal`` and set its support code, which an administrator can search for."""
-    refusal.support_code = await note_refusal(refusal, now=now, about=known.about())
-    if known.session is None or not known.ends_session:
+    refusal.support_code = await note_refusal(refusal, now=now, about=context.about())
+    if context.session is None or not context.ends_session:
         return
-    session = await EnrollmentSession.get(id=known.session.id)
+    session = await EnrollmentSession.get(id=context.session.id)
     if SessionStatus.REFUSED not in MOVES[EnrollmentSession][session.status]:
         return
     try:
@@ -63,4 +63,4 @@ async def record(refusal: Refusal, known: Known, *, now: datetime) -> None:
             closed_at=now,
         )
     except StaleState:
-        return  # another request of the same session was quicker, and it knew more
+        return  # another request of the same session moved it first

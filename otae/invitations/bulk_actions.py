@@ -1,4 +1,4 @@
-"""One change to many invitations, each in its own transaction: what cannot be changed keeps nobody else waiting."""
+"""One action on many invitations, each in a transaction of its own, so that a refusal stops none of the others."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from otae.invitations import lifecycle
 from otae.store.desk import Desk
 from otae.store.models import Invitation
 
-#: What can be done to many: each as in `lifecycle`.
+#: The bulk actions, by name; each does what it does in `lifecycle`.
 CHANGES: Final[Mapping[str, Callable[..., Awaitable[object]]]] = {
     "resend": lifecycle.resend,
     "extend": lifecycle.extend,
@@ -22,24 +22,32 @@ CHANGES: Final[Mapping[str, Callable[..., Awaitable[object]]]] = {
 
 @dataclass
 class Outcome:
-    """How many were changed, and who was not: user name and why. ``away``: directories that did not answer."""
+    """Result of a bulk action.
+
+    ``done``: how many invitations were changed. ``refused``: user name and reason of each that was not.
+    ``unreachable``: domains whose directory did not answer.
+    """
 
     done: int = 0
     refused: list[tuple[str, str]] = field(default_factory=list)
-    away: list[str] = field(default_factory=list)
+    unreachable: list[str] = field(default_factory=list)
 
 
 async def change(
-    desk: Desk, what: str, invitation_ids: Iterable[UUID], *, now: datetime, actor: str, reach: Reach = EVERYBODY
+    desk: Desk, action: str, invitation_ids: Iterable[UUID], *, now: datetime, actor: str, reach: Reach = EVERYBODY
 ) -> Outcome:
-    """Do ``what`` (a name of CHANGES, else KeyError) to each invitation; those not within ``reach`` are left out."""
-    work, outcome, away = CHANGES[what], Outcome(), set[str]()
-    wanted = Invitation.filter(reach.people("person_id"), id__in=list(invitation_ids), rehearsal=False)
-    for invitation in await wanted.order_by("created_at").prefetch_related("person"):
+    """Apply one of `CHANGES` to each invitation of a person within ``reach``; others are skipped.
+
+    Raises:
+        KeyError: ``action`` is not a name of `CHANGES`.
+    """
+    apply, outcome, unreachable = CHANGES[action], Outcome(), set[str]()
+    selected = Invitation.filter(reach.people("person_id"), id__in=list(invitation_ids), rehearsal=False)
+    for invitation in await selected.order_by("created_at").prefetch_related("person"):
         # A directory that did not answer once is not waited for again.
-        more = {} if what == "revoke" else {"look": invitation.person.domain not in away}
+        more = {} if action == "revoke" else {"ask_directory": invitation.person.domain not in unreachable}
         try:
-            made = await work(desk, invitation, now=now, actor=actor, **more)
+            result = await apply(desk, invitation, now=now, actor=actor, **more)
         except InputRefused as refusal:
             outcome.refused.append((invitation.person.name, "; ".join(refusal.fields.values())))
         except Refusal as refusal:
@@ -48,7 +56,7 @@ async def change(
             outcome.refused.append((invitation.person.name, "it had moved on meanwhile"))
         else:
             outcome.done += 1
-            if isinstance(made, lifecycle.Created) and made.away:
-                away.add(invitation.person.domain)
-    outcome.away = sorted(away)
+            if isinstance(result, lifecycle.Created) and result.unreachable:
+                unreachable.add(invitation.person.domain)
+    outcome.unreachable = sorted(unreachable)
     return outcome

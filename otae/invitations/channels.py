@@ -1,6 +1,6 @@
 """How a PIN reaches the person: by mail, as a text message, shown to the administrator once, or on a printed card.
 
-Link and PIN in one mailbox are one factor; a policy of an enrollment mode keeps them apart.
+Link and PIN in one mailbox are one factor; a mode's policy can require that they go by different channels.
 """
 
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ SMS: Final = "sms"
 SHOWN: Final = "shown"
 CARD: Final = "card"
 CHANNELS: Final = (MAIL, SMS, SHOWN, CARD)
-#: Those that an administrator sees the PIN for: nothing is sealed, and it stands nowhere afterwards.
+#: Channels on which the administrator sees the PIN: nothing is sealed, and it is stored nowhere afterwards.
 BY_HAND: Final = frozenset({SHOWN, CARD})
-#: What a policy may ask for; "" for any.
+#: What a policy may require; "" for any channel.
 POLICIES: Final = ("", SMS, SHOWN, CARD)
-#: How each is said.
-WORDS: Final[Mapping[str, str]] = {
+#: Each channel in words, as part of a sentence.
+CHANNEL_PHRASES: Final[Mapping[str, str]] = {
     MAIL: N_("by mail"),
     SMS: N_("as a text message"),
     SHOWN: N_("shown to the administrator once"),
@@ -35,14 +35,18 @@ WORDS: Final[Mapping[str, str]] = {
 
 
 async def policies() -> dict[str, str]:
-    """Return the policy of every mode whose PINs may only go out one way, by the mode's name."""
+    """Return the required PIN channel by the name of each mode that has one."""
     return {row.mode: row.pin_channel for row in await ModePolicy.all() if row.pin_channel}
 
 
 async def set_policy(mode_name: str, channel: str, *, now: datetime, actor: str) -> None:
-    """Let PINs of a mode only go out by ``channel`` ("": any way) from now on, also when an invitation is sent again.
+    """Require ``channel`` for the PINs of a mode from now on, also for invitations that are sent again.
 
-    InputRefused with the mode's name for a mode without PIN, or a channel that is no policy.
+    Args:
+        channel: One of `POLICIES`; "" allows every channel.
+
+    Raises:
+        InputRefused: With the mode's name as field: the mode has no PIN, or ``channel`` is not one of `POLICIES`.
     """
     if channel not in POLICIES or mode_name not in {mode.name for mode in MODES if mode.secret}:
         raise InputRefused({mode_name[:40]: "choose one of these"})
@@ -54,53 +58,61 @@ async def set_policy(mode_name: str, channel: str, *, now: datetime, actor: str)
             await audit.record(actor, "mode.pin-channel", now=now, subject=mode_name, detail=detail)
 
 
-async def choose(mode: Mode, wanted: str | None, *, shown_too: bool = False) -> str:
-    """Return how a PIN of ``mode`` goes out; ``wanted``: as asked for, None or "" for as the mode has it.
+async def channel_for(mode: Mode, requested: str | None, *, show_pin: bool = False) -> str:
+    """Return the channel for a PIN of ``mode``.
 
-    ``shown_too``: the PIN is also to be shown. Raises InputRefused ("pin_channel", "show_pin") for what the mode's
-    policy does not allow.
+    Args:
+        requested: One of `CHANNELS`; None or "" for the policy's, else mail.
+        show_pin: Whether the PIN is also shown to the administrator.
+
+    Raises:
+        InputRefused: "pin_channel" or "show_pin" for what the mode's policy does not allow.
     """
-    if wanted and wanted not in CHANNELS:
+    if requested and requested not in CHANNELS:
         raise InputRefused({"pin_channel": f"choose one of {', '.join(CHANNELS)}"})
     if not mode.secret:
         return MAIL
-    policy = await _policy(mode, shown_too=shown_too)
-    if policy and wanted and wanted != policy:
-        raise InputRefused({"pin_channel": f"a PIN of {mode.title} may only go out {WORDS[policy]}"})
-    return policy or wanted or MAIL
+    policy = await _policy(mode, show_pin=show_pin)
+    if policy and requested and requested != policy:
+        raise InputRefused({"pin_channel": f"a PIN of {mode.title} may only go out {CHANNEL_PHRASES[policy]}"})
+    return policy or requested or MAIL
 
 
-async def again(mode: Mode, channel: str, *, shown_too: bool = False) -> str:
-    """Return how a new PIN of an invitation goes out whose last one went out by ``channel``. Raises as `choose`."""
-    return await _policy(mode, shown_too=shown_too) or channel if mode.secret else channel
+async def channel_for_new_pin(mode: Mode, channel: str, *, show_pin: bool = False) -> str:
+    """Return the channel for another PIN of an invitation, whose last PIN used ``channel``.
+
+    Raises:
+        InputRefused: "show_pin", as `channel_for`.
+    """
+    return await _policy(mode, show_pin=show_pin) or channel if mode.secret else channel
 
 
-async def next_is_by_hand(invitation: Invitation) -> bool:
-    """Tell whether a new PIN of ``invitation`` is shown or printed."""
+async def new_pin_is_by_hand(invitation: Invitation) -> bool:
+    """Return whether a new PIN of ``invitation`` would be shown or printed rather than sent."""
     mode = next((mode for mode in MODES if mode.name == invitation.mode), None)
-    return mode is not None and mode.secret and await again(mode, invitation.pin_channel) in BY_HAND
+    return mode is not None and mode.secret and await channel_for_new_pin(mode, invitation.pin_channel) in BY_HAND
 
 
-async def _policy(mode: Mode, *, shown_too: bool) -> str:
+async def _policy(mode: Mode, *, show_pin: bool) -> str:
     policy = (await policies()).get(mode.name, "")
-    if shown_too and policy == SMS:
-        raise InputRefused({"show_pin": f"a PIN of {mode.title} may only go out {WORDS[policy]}"})
+    if show_pin and policy == SMS:
+        raise InputRefused({"show_pin": f"a PIN of {mode.title} may only go out {CHANNEL_PHRASES[policy]}"})
     return policy
 
 
-async def lacking(channel: str, person: Person) -> str:
-    """Say what keeps a PIN from reaching ``person`` by ``channel``; "" when nothing does."""
-    missing = await lacking_here(channel)
+async def why_undeliverable(channel: str, person: Person) -> str:
+    """Return why a PIN cannot reach ``person`` by ``channel``, "" when it can."""
+    missing = await missing_servers(channel)
     if channel == SMS and not number_of(person, await default_region()):
         had = "a phone number that text messages reach" if person.phone else "a phone number"
         missing = [*missing, f"{person.display_name or person.name} lacks {had}, which the PIN goes to"]
     return "; ".join(missing)
 
 
-async def lacking_here(channel: str) -> list[str]:
-    """Say what this installation lacks for ``channel``.
+async def missing_servers(channel: str) -> list[str]:
+    """Return what this installation lacks to send by ``channel``, nothing when it lacks nothing.
 
-    While no mail goes out either the catcher takes text messages too; where mail goes out they need a server.
+    Without an SMS server the mail catcher takes text messages, but only as long as no mail server is active either.
     """
     if channel != SMS or await servers.active_server("sms") or not await servers.active_server("smtp"):
         return []
@@ -108,7 +120,7 @@ async def lacking_here(channel: str) -> list[str]:
 
 
 def number_of(person: Person, region: str) -> str | None:
-    """Return the person's number in E.164 form, None when there is none that can be used."""
+    """Return the person's phone number in E.164 form, None without a usable one."""
     try:
         return e164(person.phone, region=region) if person.phone else None
     except NumberRefused:

@@ -1,7 +1,7 @@
-r"""Whom the lines of a file mean: our own people first, then those of directories, a page of lines at a time.
+r"""Matches the lines of a CSV file with people: local ones first, then those of directories; a page at a time.
 
-A name may say its domain ("CORP\ben", "corp/ben", "ben@corp.example") or stand beside it in a column of its own. What
-says none is one of ours, or somebody in the default directory.
+A name may carry its domain ("CORP\ben", "corp/ben", "ben@corp.example") or have it in a column of its own. A name
+without a domain is a local person's, or somebody's in the default directory.
 """
 
 from collections import Counter
@@ -23,52 +23,56 @@ from otae.store.models import DirectoryServer, GroupInvitation, GroupInvitee, Pe
 
 
 @dataclass
-class _Asked:
-    """What is asked of one directory, by the line's id."""
+class _DirectoryQuery:
+    """The names and e-mail addresses to look up in one directory, by the line's id."""
 
     server: DirectoryServer
     names: dict[UUID, str] = field(default_factory=dict)
     mails: dict[UUID, str] = field(default_factory=dict)
 
 
-async def people_of(
+async def match_lines(
     desk: Desk, row: GroupInvitation, lines: Sequence[GroupInvitee], *, now: datetime
 ) -> dict[UUID, Person]:
-    """Find whom lines mean: by user name, else by e-mail address; return them by the line's id.
+    """Return the person that each line names, by user name, else by e-mail address; keyed by the line's id.
 
-    A line that means nobody, several people, or somebody an earlier line means already, gets its ``reason``. Raises
-    DirectoryUnavailable, with no line touched: they can be looked up again.
+    A line that matches nobody, several people, or somebody already matched by an earlier line gets its ``reason`` set.
+
+    Raises:
+        DirectoryUnavailable: No line was changed; they can be looked up again.
     """
     open_lines = [line for line in lines if not line.reason]
-    found, several = await _ours(open_lines)
-    asked = await _asked([line for line in open_lines if line.id not in found and line.id not in several])
-    for each in asked.values():
-        theirs, more = await _theirs(desk, each, now)
+    found, ambiguous = await _local_matches(open_lines)
+    queries = await _directory_queries(
+        [line for line in open_lines if line.id not in found and line.id not in ambiguous]
+    )
+    for each in queries.values():
+        theirs, more = await _directory_matches(desk, each, now)
         found |= theirs
-        several |= more
-    before = GroupInvitee.filter(group_invitation_id=row.id, person_id__not_isnull=True).exclude(status=LISTED)
+        ambiguous |= more
+    looked_up = GroupInvitee.filter(group_invitation_id=row.id, person_id__not_isnull=True).exclude(status=LISTED)
     candidates = list({person.id for person in found.values()})
-    seen = {line.person_id for line in await before.filter(person_id__in=candidates).only("id", "person_id")}
-    meant: dict[UUID, Person] = {}
+    seen = {line.person_id for line in await looked_up.filter(person_id__in=candidates).only("id", "person_id")}
+    matched: dict[UUID, Person] = {}
     for line in open_lines:
         person = found.get(line.id)
         if person is None:
-            line.reason = "ambiguous" if line.id in several else "unknown"
+            line.reason = "ambiguous" if line.id in ambiguous else "unknown"
         elif person.id in seen:
             line.reason = "duplicate"
         else:
             seen.add(person.id)
-            meant[line.id] = person
-    return meant
+            matched[line.id] = person
+    return matched
 
 
-def called(person: Person) -> str:
-    """Return what a person is called in a list of several domains: "ben", or "corp/ben"."""
+def qualified_name(person: Person) -> str:
+    """Return the person's name for a list of several domains: "ben" for a local person, else "corp/ben"."""
     return person.name if person.domain == DOMAIN else f"{person.domain}/{person.name}"[:100]
 
 
-async def _ours(lines: Sequence[GroupInvitee]) -> tuple[dict[UUID, Person], set[UUID]]:
-    """Return our own people by the line's id, and the lines whose address several of them have."""
+async def _local_matches(lines: Sequence[GroupInvitee]) -> tuple[dict[UUID, Person], set[UUID]]:
+    """Return the local people by the line's id, and the ids of lines whose address several of them share."""
     names: dict[UUID, str] = {}
     for line in lines:
         domain, name = registry.split_domain(line.name)
@@ -85,8 +89,8 @@ async def _ours(lines: Sequence[GroupInvitee]) -> tuple[dict[UUID, Person], set[
     return found, {key for key, mail in mails.items() if count[mail] > 1}
 
 
-async def _asked(lines: Sequence[GroupInvitee]) -> dict[UUID, _Asked]:
-    """Sort lines by the directory that may have their people; who can be in none stands in no list."""
+async def _directory_queries(lines: Sequence[GroupInvitee]) -> dict[UUID, _DirectoryQuery]:
+    """Return one query for each directory that may know people of ``lines``, by the directory's id."""
     default = await DirectoryServer.filter(is_default=True).first()
     known: dict[str, DirectoryServer | None] = {}
 
@@ -95,31 +99,31 @@ async def _asked(lines: Sequence[GroupInvitee]) -> dict[UUID, _Asked]:
             known[domain] = await servers.find_directory(domain)
         return known[domain]
 
-    asked: dict[UUID, _Asked] = {}
+    queries: dict[UUID, _DirectoryQuery] = {}
     for line in lines:
         domain, name = registry.split_domain(line.name)
         if domain == DOMAIN:
             continue
-        before, _, behind = name.rpartition("@")
-        server = await directory(domain) if domain else await directory(behind) if before else None
+        local_part, _, mail_domain = name.rpartition("@")
+        server = await directory(domain) if domain else await directory(mail_domain) if local_part else None
         if server is None and not domain:
             server = default
         elif server and not domain and server.search_by not in {"userPrincipalName", "mail"}:
-            name = before
+            name = local_part
         if server is None:
             continue
-        each = asked.setdefault(server.id, _Asked(server))
+        each = queries.setdefault(server.id, _DirectoryQuery(server))
         if name:
             each.names[line.id] = user_name(name)
         if mail := name if "@" in name else (not name and line.email) or "":
             each.mails[line.id] = mail.lower()
-    return asked
+    return queries
 
 
-async def _theirs(desk: Desk, asked: _Asked, now: datetime) -> tuple[dict[UUID, Person], set[UUID]]:
-    """Return people of one directory by the line's id, and the lines that several of them fit."""
-    directory = await ldap_directory(desk, asked.server)
-    people = await find_matches(directory, sorted(set(asked.names.values())), sorted(set(asked.mails.values())))
+async def _directory_matches(desk: Desk, query: _DirectoryQuery, now: datetime) -> tuple[dict[UUID, Person], set[UUID]]:
+    """Return the people found in one directory by the line's id, and the ids of lines that match several of them."""
+    directory = await ldap_directory(desk, query.server)
+    people = await find_matches(directory, sorted(set(query.names.values())), sorted(set(query.mails.values())))
     named: dict[str, list[DirectoryPerson]] = {}
     mailed: dict[str, list[DirectoryPerson]] = {}
     for each in people:
@@ -127,8 +131,8 @@ async def _theirs(desk: Desk, asked: _Asked, now: datetime) -> tuple[dict[UUID, 
         for mail in each.addresses:
             mailed.setdefault(mail, []).append(each.person)
     fitting = {
-        key: named.get(asked.names.get(key, ""), []) or mailed.get(asked.mails.get(key, "-"), [])
-        for key in {**asked.names, **asked.mails}
+        key: named.get(query.names.get(key, ""), []) or mailed.get(query.mails.get(key, "-"), [])
+        for key in {**query.names, **query.mails}
     }
     one = {key: found[0] for key, found in fitting.items() if len(found) == 1}
     kept = {person.directory_id: person for person in await registry.save_people(one.values(), now)}

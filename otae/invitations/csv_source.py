@@ -1,4 +1,8 @@
-"""People to invite from a CSV file: read a line at a time, in whatever spreadsheets write, bad lines told by number."""
+"""Group invitations for the people in a CSV file.
+
+The file is read line by line, in the encodings and separators that spreadsheets write; a bad line is reported by its
+number.
+"""
 
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -20,52 +24,59 @@ from otae.text import TextRefused, visible_line
 
 SOURCE: Final = "csv"
 DOMAIN_COLUMNS: Final = ("domain", "domainname", "directory")
-#: Lines stored in one statement, and the most that a file may have.
+#: Lines stored in one statement, and the largest number of lines in a file.
 BATCH: Final = 500
-MOST_LINES: Final = 50_000
+MAX_LINES: Final = 50_000
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns hold what, by their headings; "" for whichever is called as usual."""
+    """The headings of the columns to read; "" for the usual ones (see `spreadsheets` and `DOMAIN_COLUMNS`)."""
 
     user: str = ""
     email: str = ""
     domain: str = ""
 
     def are_named_by(self, cells: list[str], first: bool) -> bool:  # noqa: FBT001 - as `spreadsheets.find_headings` asks
-        """Tell whether cells name the column of user names, or that of addresses; below a title beside another one."""
+        """Return whether ``cells`` is the heading line: it names a user name or address column.
+
+        A single filled cell is a heading only in the first line of a table with one column; elsewhere it is a title.
+        """
         known = {spreadsheets.normalized_heading(cell) for cell in cells}
         usual = known & {*spreadsheets.USER_COLUMNS, *spreadsheets.EMAIL_COLUMNS}
-        told = known & {spreadsheets.normalized_heading(name) for name in (self.user, self.email) if name.strip()}
+        given = known & {spreadsheets.normalized_heading(name) for name in (self.user, self.email) if name.strip()}
         filled = [cell for cell in cells if cell.strip()]
-        return bool(told or usual) and (first or len(filled) > 1) and (len(cells) == 1 or len(filled) > 1)
+        return bool(given or usual) and (first or len(filled) > 1) and (len(cells) == 1 or len(filled) > 1)
 
 
-async def take(
-    desk: Desk, wanted: GroupOrder, file: BinaryIO, columns: Columns, *, now: datetime, actor: str
+async def order_from_file(
+    desk: Desk, group_order: GroupOrder, file: BinaryIO, columns: Columns, *, now: datetime, actor: str
 ) -> GroupInvitation:
-    """Store an order for the people of a file, to be looked up by a worker; ``wanted.group`` is the file's name.
+    """Store an order for the people of a file, to be looked up by a worker.
 
-    The file is read as `otae.directory.files.spreadsheets` reads it. Raises InputRefused with "file", "user_column",
-    "email_column", "domain_column", or as `groups.order`.
+    Args:
+        group_order: Its ``group`` is the name of the file.
+        file: Read as `otae.directory.files.spreadsheets` reads it.
+
+    Raises:
+        InputRefused: "file", "user_column", "email_column", "domain_column", or as `groups.order`.
     """
     encoding, lines = spreadsheets.detect_encoding(file)
-    row, wrong = await groups.drafted(wanted, now=now, actor=actor)
-    if lines > MOST_LINES:
-        wrong["file"] = f"a file may have {MOST_LINES} lines: split it"
+    row, wrong = await groups.draft_order(group_order, now=now, actor=actor)
+    if lines > MAX_LINES:
+        wrong["file"] = f"a file may have {MAX_LINES} lines: split it"
     if not spreadsheets.is_text(file):
         wrong["file"] = "this is no text file: save the table as CSV (UTF-8)"
     start = spreadsheets.find_headings(file, encoding, columns.are_named_by)
     with closing(spreadsheets.rows_below(file, encoding, start)) as rows:
         if not start.headings:
             wrong["file"] = "this file has no line that can be read"
-        at = _places(start.headings, columns, wrong)
+        at = _column_indexes(start.headings, columns, wrong)
         if wrong or row is None:
             raise InputRefused(wrong)
         row.source, row.domain, row.status = SOURCE, DOMAIN, Status.READING
-        row.name = printable(wanted.group) or "CSV"
-        if known := await groups.stored(row, now=now, actor=actor):
+        row.name = printable(group_order.group) or "CSV"
+        if known := await groups.store_or_reuse(row, now=now, actor=actor):
             return known
         while batch := list(islice(rows, BATCH)):
             await GroupInvitee.bulk_create([_invitee(row, number, cells, at) for number, cells in batch])
@@ -75,15 +86,15 @@ async def take(
 
 
 @dataclass(frozen=True)
-class _Places:
-    """Where in a line stands what, None for nowhere."""
+class _ColumnIndexes:
+    """Index of each column in a line, None for a column that the file does not have."""
 
     user: int | None
     email: int | None
     domain: int | None
 
     def of(self, cells: list[str] | None) -> tuple[str, str, str]:
-        """Return user name, e-mail address and domain of a line, "" where there is none."""
+        """Return user name, e-mail address and domain of a line, "" for each that is missing."""
         user, email, domain = (
             spreadsheets.unescape(cells[place].strip()) if cells and place is not None and place < len(cells) else ""
             for place in (self.user, self.email, self.domain)
@@ -91,27 +102,27 @@ class _Places:
         return user, email, domain
 
 
-def _places(headings: list[str], columns: Columns, wrong: dict[str, str]) -> _Places:
-    """Return where user name, e-mail address and domain stand; what is not found goes into ``wrong``."""
+def _column_indexes(headings: list[str], columns: Columns, wrong: dict[str, str]) -> _ColumnIndexes:
+    """Return the indexes of the columns; adds what is missing to ``wrong``, by field."""
     known = [spreadsheets.normalized_heading(heading) for heading in headings]
     places: list[int | None] = []
-    for field, told, usual in (
+    for field, given, usual in (
         ("user", columns.user, spreadsheets.USER_COLUMNS),
         ("email", columns.email, spreadsheets.EMAIL_COLUMNS),
         ("domain", columns.domain, DOMAIN_COLUMNS),
     ):
-        names = [spreadsheets.normalized_heading(told)] if told.strip() else list(usual)
+        names = [spreadsheets.normalized_heading(given)] if given.strip() else list(usual)
         at = next((known.index(name) for name in names if name in known), None)
-        if at is None and told.strip():
+        if at is None and given.strip():
             wrong[f"{field}_column"] = f"the file has only these columns: {', '.join(headings)[:300]}"
         places.append(at)
     if headings and places[:2] == [None, None] and not wrong:
         wrong["user_column"] = f"say which of these columns holds the user name: {', '.join(headings)[:300]}"
-    return _Places(*places)
+    return _ColumnIndexes(*places)
 
 
-def _invitee(row: GroupInvitation, number: int, cells: list[str] | None, at: _Places) -> GroupInvitee:
-    """Return a line as it is listed; a domain of its own stands before the user name, as in "corp/ben"."""
+def _invitee(row: GroupInvitation, number: int, cells: list[str] | None, at: _ColumnIndexes) -> GroupInvitee:
+    """Return the row for one line; a domain from its own column is put before the user name, as in "corp/ben"."""
     listed = GroupInvitee(group_invitation_id=row.id, number=number, status=LISTED)
     try:
         name, mail, domain = map(visible_line, at.of(cells))

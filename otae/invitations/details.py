@@ -1,4 +1,4 @@
-"""What the page of one invitation shows: the invitation, what happened, the newest session and its messages."""
+"""Everything that the page of one invitation shows: its events, its newest session and its messages."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,22 +11,23 @@ from otae.invitations import listing
 from otae.store.models import Delivery, EnrollmentSession, Event, Invitation, Pin
 from otae.store.states import DeliveryStatus, InvitationStatus, SessionStatus
 
-#: Names for those who show rows and may not know the tables.
+#: Names for the web, which shows rows and may not import the tables.
 InvitationRow: TypeAlias = Invitation
 EventRow: TypeAlias = Event
 SessionRow: TypeAlias = EnrollmentSession
 
-#: Events on one page.
-SHOWN: Final = 200
-_MOVING = frozenset({SessionStatus.OPENED, SessionStatus.IDENTIFIED, SessionStatus.CERTIFIED, SessionStatus.CONFIGURED})
+#: Number of events on one page.
+EVENTS_PER_PAGE: Final = 200
+_ACTIVE = frozenset({SessionStatus.OPENED, SessionStatus.IDENTIFIED, SessionStatus.CERTIFIED, SessionStatus.CONFIGURED})
 
 
 @dataclass(frozen=True)
 class Details:
-    """One invitation, its person fetched. `session`: the newest of the invitation, or None.
+    """One invitation with its person fetched.
 
-    `events`: the newest `SHOWN`, or those before an older one, oldest first; `older`: whether more came before them.
-    `deliveries`: the newest message of each kind, by kind. `pin_works`: a PIN exists and is not used up.
+    ``session``: the newest one, or None. ``events``: `EVENTS_PER_PAGE` of them, the newest or those before a given one,
+    oldest first; ``older``: whether there are earlier ones. ``deliveries``: the newest message of each kind, by kind.
+    ``pin_works``: whether there is a PIN that is not used up.
     """
 
     invitation: Invitation
@@ -37,12 +38,12 @@ class Details:
     older: bool = False
 
     def is_live(self, now: datetime) -> bool:
-        """Tell whether a Mac is on its way: somebody signed in, and that session still moves."""
+        """Return whether a Mac is being enrolled: the newest session is neither finished nor expired."""
         session = self.session
-        return session is not None and session.status in _MOVING and session.expires_at > now
+        return session is not None and session.status in _ACTIVE and session.expires_at > now
 
     def is_final(self, now: datetime) -> bool:
-        """Tell whether nothing more happens by itself."""
+        """Return whether nothing more will change without somebody's action."""
         if any(row.status in {DeliveryStatus.QUEUED, DeliveryStatus.SENDING} for row in self.deliveries.values()):
             return False
         status = self.invitation.status
@@ -52,28 +53,32 @@ class Details:
 
 
 async def read(invitation_id: UUID, reach: Reach = EVERYBODY, *, before: int | None = None) -> Details | None:
-    """Return everything about one invitation; None when there is none within ``reach``, or it is a rehearsal's.
+    """Return everything about one invitation.
 
-    ``before``: the id of an event; those before it are shown instead of the newest.
+    Args:
+        before: Id of an event; the events before it are returned instead of the newest.
+
+    Returns:
+        None when there is no such invitation, its person is not within ``reach``, or it is a rehearsal's.
     """
     invitation = await listing.find_invitation(str(invitation_id))
     if invitation is None or invitation.rehearsal or not await reach.includes(invitation.person_id):
         return None
     session = await EnrollmentSession.filter(invitation_id=invitation_id).order_by("-opened_at").first()
     deliveries = await Delivery.filter(invitation_id=invitation_id).order_by("generation", "created_at")
-    events = await listing.timeline(invitation, before=before, limit=SHOWN + 1)
+    events = await listing.timeline(invitation, before=before, limit=EVENTS_PER_PAGE + 1)
     return Details(
         invitation,
-        events[-SHOWN:],
+        events[-EVENTS_PER_PAGE:],
         session,
         {row.kind: row for row in deliveries},
         await Pin.exists(invitation_id=invitation_id, active=True),
-        len(events) > SHOWN,
+        len(events) > EVENTS_PER_PAGE,
     )
 
 
 def refusal_of(code: str) -> type[Refusal]:
-    """Return the refusal with this stable code, for its words and advice; `Refusal` itself for one not known."""
+    """Return the refusal class with this stable code, `Refusal` itself for an unknown code."""
     return _by_code(Refusal).get(code, Refusal)
 
 

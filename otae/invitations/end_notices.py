@@ -1,4 +1,4 @@
-"""Telling people that their invitation ended, if they were sent it: withdrawn, or expired."""
+"""Messages to people whose invitation was withdrawn or has expired after it had been sent."""
 
 from datetime import datetime
 from typing import Final
@@ -13,15 +13,16 @@ from otae.store.models import Delivery, Invitation, Person
 
 REVOKED: Final = "revoked"
 EXPIRED: Final = "expired"
-#: What may have reached somebody: sent, on its way past its last word, or nobody knows.
+#: Messages that may have arrived: sent, interrupted after their data, or of unknown outcome.
 _MAY_HAVE_ARRIVED: Final = Q(status="sent") | Q(phase=DATA_PHASE) | Q(outcome_unknown=True)
 
 
-async def tell(invitation: Invitation, kind: str, *, now: datetime) -> UUID | None:
-    """Queue the message that ``invitation`` is REVOKED or EXPIRED and return its id; call inside that transaction.
+async def enqueue(invitation: Invitation, kind: str, *, now: datetime) -> UUID | None:
+    """Queue the message that ``invitation`` is `REVOKED` or `EXPIRED`, and return its id; call inside that transaction.
 
-    It goes where the link went last. None, and nothing queued, while the server property notification.revoked or
-    notification.expired is off, when the link was never sent, for a rehearsal, and for a person who is disabled.
+    It goes to where the link went last. Nothing is queued, and None returned, while the server property
+    notification.revoked or notification.expired is off, when the link was never sent, for a rehearsal, and for a
+    disabled person.
     """
     if invitation.rehearsal or not await properties.flag(f"notification.{kind}"):
         return None

@@ -1,4 +1,4 @@
-"""CSV for spreadsheets: written as one reads, and no cell ever begins a formula."""
+"""CSV exports of invitations and of the results of a group invitation; no cell can start a spreadsheet formula."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -9,7 +9,7 @@ from otae.directory.reach import EVERYBODY, Reach
 from otae.invitations import listing, results
 from otae.store.models import GroupInvitation
 
-#: What `otae invitation export` writes of each invitation.
+#: Columns of `otae invitation export`.
 INVITATION: Final = (
     "id", "user", "name", "email", "mode", "status", "ownership", "platform", "serial", "valid_until", "created_at",
     "created_by", "redeemed_at",
@@ -17,17 +17,17 @@ INVITATION: Final = (
 
 
 async def group_results(row: GroupInvitation, show: str = "", *, reach: Reach = EVERYBODY) -> AsyncIterator[str]:
-    """Give the people of a group invitation as CSV, a page at a time; ``show`` as in `results.results`."""
+    """Yield the people of a group invitation as CSV, one page at a time; ``show`` as in `results.results`."""
     yield to_csv([results.HEADINGS])
     async for page in results.every_result(row, show, reach=reach):
         yield to_csv(results.cells(row, each) for each in page)
 
 
 async def invitations(status: str | None = None) -> AsyncIterator[str]:
-    """Give all invitations, or those of one status, as CSV, newest first, a page at a time."""
+    """Yield all invitations, or those with ``status``, as CSV, newest first, one page at a time."""
     yield to_csv([INVITATION])
     after: str | None = None
-    while page := await listing.list_invitations(status=status, after=after, limit=listing.MOST):
+    while page := await listing.list_invitations(status=status, after=after, limit=listing.MAX_LIMIT):
         rows = [
             listing.as_json(row) | {"name": row.person.display_name, "email": shown_address(row.person.email)}
             for row in page

@@ -1,4 +1,4 @@
-"""The people of a group in a directory, a page at a time, as rows of ours."""
+"""Reads the members of a directory's group, one page at a time, and keeps them as local rows."""
 
 from datetime import datetime
 
@@ -7,10 +7,14 @@ from otae.store.desk import Desk
 from otae.store.models import GroupInvitation, GroupInvitee, Person
 
 
-async def page(desk: Desk, row: GroupInvitation, *, now: datetime) -> tuple[list[Person], str]:
-    """Return the next people of an order's group, and the order's new place, "" after the last; DirectoryUnavailable.
+async def next_page(desk: Desk, row: GroupInvitation, *, now: datetime) -> tuple[list[Person], str]:
+    """Return the next members of the order's group, and the position after them, "" after the last page.
 
-    Who was found before is left out: a group is walked anew where a worker died, and may change meanwhile.
+    Members that the order has already are left out: the walk starts again after a worker died, and the group may
+    change.
+
+    Raises:
+        DirectoryUnavailable: The directory did not answer.
     """
     dn, _, after = row.place.partition("\n")
     directory = await registry.directory_of(desk, row.domain)

@@ -1,7 +1,7 @@
-"""What a worker does with a group invitation, a step at a time: look up a page of people, or invite a wave of them.
+"""A worker's steps for a group invitation: look up a page of people, or invite a batch of them.
 
-PINs are made and hashed before a wave's transaction, one after the other: at most one core is busy with them, and pages
-stay answered. Nothing here ever holds more people than one page.
+PINs are generated and hashed before a batch's transaction, one after the other: at most one core is busy with them, and
+pages stay answered. No step holds more people in memory than one page.
 """
 
 import time
@@ -19,8 +19,8 @@ from otae.invitations import csv_people, csv_source, group_members, groups, orde
 from otae.invitations.channels import BY_HAND, SMS, number_of
 from otae.invitations.groups import Status
 from otae.invitations.modes import Mode, mode_of
-from otae.invitations.pin_delivery import queue
-from otae.invitations.pins import Ahead, Drawn
+from otae.invitations.pin_delivery import queue_messages
+from otae.invitations.pins import GeneratedPin, PinPrefetch
 from otae.invitations.terms import CheckedTerms, new_invitation, terms_of
 from otae.store import leases
 from otae.store.database import transaction
@@ -28,18 +28,18 @@ from otae.store.desk import Desk
 from otae.store.models import Delivery, Enrollment, GroupInvitation, GroupInvitee, Invitation, Person, Pin
 from otae.store.records import about, note_all
 
-#: People looked up at a time, and invited at a time.
+#: Number of people looked up, and invited, at a time.
 PAGE: Final = 500
-WAVE: Final = 100
-#: Seconds for which a step makes waves: shorter than a worker has to end, and long enough to hash one wave ahead.
-STEP: Final = 4
-#: With so many messages of one order still to be sent, no further wave is made: a pause then means something.
+BATCH: Final = 100
+#: Seconds for which a step makes batches: less than a worker has to end, and enough to hash one batch in advance.
+STEP_SECONDS: Final = 4
+#: While so many messages of one order are unsent no further batch is made, so that a pause takes effect soon.
 UNSENT: Final = 1000
 
 
 @dataclass(frozen=True)
-class Made:
-    """What a wave made for one person, for whoever started it and nobody else."""
+class NewInvitation:
+    """An invitation made for one person of a batch. ``clear``: the PIN, only for whoever started the batch."""
 
     invitation: Invitation
     pin: Pin | None
@@ -47,31 +47,31 @@ class Made:
 
 
 async def step(desk: Desk, group_invitation_id: UUID, *, now: datetime) -> bool:
-    """Do the next piece of work of an order that nobody else has; tell whether more can be done at once."""
+    """Do the next step of an order that nobody else has claimed; return whether more can be done at once."""
     row = await groups.claim(group_invitation_id, now)
     if row is None:
         return False
-    away = False
+    unreachable = False
     try:
         if row.status == Status.DRY_RUN:
             await look_up(desk, row, now=now)
             return row.status == Status.DRY_RUN
         if row.status == Status.EXPANDING:
-            return await _make_waves(desk, row, now=now)
+            return await _invite_batches(desk, row, now=now)
         await end_when_sent(row, now=now)
     except StaleState:
         pass  # paused, cancelled, or taken over by another worker after a lease: no longer ours to go on with
     except DirectoryUnavailable:
-        away = True  # the lease stays: it is asked again when that ends
+        unreachable = True  # the lease stays: the directory is asked again when it ends
     finally:
-        if not away:
+        if not unreachable:
             await leases.let_go(row)
     return False
 
 
-async def _make_waves(desk: Desk, row: GroupInvitation, *, now: datetime) -> bool:
-    """Make waves for a few seconds, each one's PINs hashed while the one before is stored; tell whether more can be."""
-    began, ahead = time.monotonic(), Ahead(desk)
+async def _invite_batches(desk: Desk, row: GroupInvitation, *, now: datetime) -> bool:
+    """Invite batches for `STEP_SECONDS`, hashing the next one's PINs meanwhile; return whether more are left."""
+    began, prefetch = time.monotonic(), PinPrefetch(desk)
     try:
         while row.status == Status.EXPANDING:
             if await unsent(row) >= UNSENT:
@@ -79,61 +79,69 @@ async def _make_waves(desk: Desk, row: GroupInvitation, *, now: datetime) -> boo
             took = time.monotonic() - began
             at = now + timedelta(seconds=took)
             await leases.hold_on(row, at)
-            ahead.further = took < STEP
-            await invite_wave(desk, row, now=at, ahead=ahead)
-            if not ahead.further:
+            prefetch.more_needed = took < STEP_SECONDS
+            await invite_batch(desk, row, now=at, prefetch=prefetch)
+            if not prefetch.more_needed:
                 return row.status == Status.EXPANDING
     finally:
-        ahead.end()
+        prefetch.cancel()
     return False
 
 
 async def look_up(desk: Desk, row: GroupInvitation, *, now: datetime) -> None:
-    """Look up the next page of an order's people; after the last it is ready. StaleState: somebody else did.
+    """Look up the next page of an order's people; after the last page the order is ready.
 
-    Raises DirectoryUnavailable, with nothing looked up.
+    Raises:
+        StaleState: Another worker looked up the same page.
+        DirectoryUnavailable: Nothing was looked up.
     """
     if row.source == csv_source.SOURCE:
         await _look_up_lines(desk, row, now=now)
         return
     if row.place:
-        people, place = await group_members.page(desk, row, now=now)
-        await _take_in(row, people, more=bool(place), place=place, now=now)
+        people, place = await group_members.next_page(desk, row, now=now)
+        await _store_people(row, people, more=bool(place), place=place, now=now)
         return
     last = await GroupInvitee.filter(group_invitation_id=row.id).order_by("-number").first()
     after = (last.name, last.person_id) if last else None
     people = await directory.members(row.domain, row.name, after=after, limit=PAGE)
-    await _take_in(row, people, more=len(people) == PAGE, now=now)
+    await _store_people(row, people, more=len(people) == PAGE, now=now)
 
 
-async def _take_in(row: GroupInvitation, people: list[Person], *, more: bool, place: str = "", now: datetime) -> None:
-    why = await reasons(row, people, now=now)
+async def _store_people(
+    row: GroupInvitation, people: list[Person], *, more: bool, place: str = "", now: datetime
+) -> None:
+    why = await skip_reasons(row, people, now=now)
     made = [_invitee(row, row.found + number, person, why) for number, person in enumerate(people, 1)]
     async with transaction():
-        await _count(row, len(made), more=more, place=place)
+        await _advance_lookup(row, len(made), more=more, place=place)
         await GroupInvitee.bulk_create(made)
 
 
 async def _look_up_lines(desk: Desk, row: GroupInvitation, *, now: datetime) -> None:
-    """Look up the next lines of a file, as `look_up`."""
+    """Look up the next lines of a file; see `look_up`."""
     listed = GroupInvitee.filter(group_invitation_id=row.id, status=groups.LISTED)
     lines = await listed.order_by("number").limit(PAGE)
-    people = await csv_people.people_of(desk, row, lines, now=now)
-    why = await reasons(row, people.values(), now=now)
+    people = await csv_people.match_lines(desk, row, lines, now=now)
+    why = await skip_reasons(row, people.values(), now=now)
     for line in lines:
         if person := people.get(line.id):
-            line.person_id, line.name, line.display_name = person.id, csv_people.called(person), person.display_name
+            line.person_id, line.name, line.display_name = (
+                person.id,
+                csv_people.qualified_name(person),
+                person.display_name,
+            )
             line.email, line.phone, line.reason = person.email, person.phone, why.get(person.id, "")
         line.status = "skipped" if line.reason else "waiting"
     async with transaction():
-        await _count(row, len(lines), more=len(lines) == PAGE)
+        await _advance_lookup(row, len(lines), more=len(lines) == PAGE)
         if lines:
             names = ["person_id", "name", "display_name", "email", "phone", "status", "reason"]
             await GroupInvitee.bulk_update(lines, names)
 
 
-async def _count(row: GroupInvitation, number: int, *, more: bool, place: str = "") -> None:
-    """Count a page of people in, inside the transaction that stores it; StaleState when somebody else just did."""
+async def _advance_lookup(row: GroupInvitation, number: int, *, more: bool, place: str = "") -> None:
+    """Count a page of people in, inside the transaction that stores them; StaleState when another worker just did."""
     found, status = row.found + number, Status.DRY_RUN if more else Status.READY
     seen = GroupInvitation.filter(id=row.id, status=Status.DRY_RUN, found=row.found, place=row.place)
     if await seen.update(found=found, status=status, place=place) != 1:
@@ -141,109 +149,120 @@ async def _count(row: GroupInvitation, number: int, *, more: bool, place: str = 
     row.update_from_dict({"found": found, "status": status, "place": place})
 
 
-async def reasons(row: GroupInvitation, people: Iterable[Person], *, now: datetime) -> dict[UUID, str]:
-    """Return why people are not to be invited, by their id; who can be is not in it."""
-    asked = {person.id: person for person in people}
+async def skip_reasons(row: GroupInvitation, people: Iterable[Person], *, now: datetime) -> dict[UUID, str]:
+    """Return why people are not invited, by their id; people who can be invited are left out."""
+    people_by_id = {person.id: person for person in people}
     mode = await mode_of(row.mode)
     found: dict[UUID, str] = {}
     if not row.include_pending:
-        open_ones = Invitation.filter(person_id__in=list(asked), status="pending", rehearsal=False)
+        open_ones = Invitation.filter(person_id__in=list(people_by_id), status="pending", rehearsal=False)
         for person_id, until in await open_ones.values_list("person_id", "valid_until"):
             if until is None or until > now:
                 found[person_id] = "pending"
     if not row.include_enrolled:
-        macs = Enrollment.filter(person_id__in=list(asked), status="enrolled", rehearsal=False)
+        macs = Enrollment.filter(person_id__in=list(people_by_id), status="enrolled", rehearsal=False)
         found |= dict.fromkeys(await macs.values_list("person_id", flat=True), "enrolled")
     numbers = await default_region() if row.send and mode.secret and row.pin_channel == SMS else None
-    for person in asked.values():
-        if reason := _lacking(person, mode, sending=row.send, numbers=numbers):
+    for person in people_by_id.values():
+        if reason := _skip_reason(person, mode, sending=row.send, numbers=numbers):
             found[person.id] = reason
     return found
 
 
-async def invite_wave(
+async def invite_batch(
     desk: Desk,
     row: GroupInvitation,
     *,
     now: datetime,
     show_pin: bool = False,
-    ahead: Ahead | None = None,
-) -> list[Made]:
-    """Invite the next hundred who wait, all of them or none, and ring for their messages; after the last go on.
+    prefetch: PinPrefetch | None = None,
+) -> list[NewInvitation]:
+    """Invite the next `BATCH` people who wait, all or none; after the last, move the order on. Rings for the messages.
 
-    People are looked at once more: who got an invitation meanwhile is left out. ``show_pin``: make PINs even when
-    nothing is sent. ``ahead``: where PINs may have been drawn already, and those of a next wave are. Returns what was
-    made. StaleState: it was paused or cancelled meanwhile, and nothing was done.
+    People are checked again first: whoever got an invitation meanwhile is skipped.
+
+    Args:
+        show_pin: Make PINs even when nothing is sent, and return them.
+        prefetch: Holds PINs generated in advance, and generates those of the next batch.
+
+    Raises:
+        StaleState: The order was paused or cancelled meanwhile, and nobody was invited.
     """
     try:
         mode = await mode_of(row.mode)
     except ModeOff:
         await groups.move(row, Status.PAUSED, now=now, actor="otae", what="paused, its mode is off")
         return []
-    wave = await GroupInvitee.filter(group_invitation_id=row.id, status="waiting").order_by("number").limit(WAVE)
-    if not wave:
-        await _go_on_to_sending(row, now=now)
+    batch = await GroupInvitee.filter(group_invitation_id=row.id, status="waiting").order_by("number").limit(BATCH)
+    if not batch:
+        await _finish_inviting(row, now=now)
         return []
-    chosen = await _look_again(row, wave, now=now)
-    drawn: list[Drawn | None] = [None] * len(chosen)
+    chosen = await _recheck(row, batch, now=now)
+    new_pins: list[GeneratedPin | None] = [None] * len(chosen)
     by_message = row.send and row.pin_channel not in BY_HAND
     if mode.secret and (show_pin or by_message):
-        ahead = ahead or Ahead(desk)
-        drawn = [*await ahead.take(mode, len(chosen))]
-        if ahead.further:
+        prefetch = prefetch or PinPrefetch(desk)
+        new_pins = [*await prefetch.take(mode, len(chosen))]
+        if prefetch.more_needed:
             waiting = GroupInvitee.filter(group_invitation_id=row.id, status="waiting")
-            ahead.begin(mode, min(WAVE, await waiting.count() - len(wave)))
+            prefetch.start(mode, min(BATCH, await waiting.count() - len(batch)))
     terms, region, made = CheckedTerms(terms_of(row), mode), await default_region(), []
-    for (each, person), pin in zip(chosen, drawn, strict=True):
+    for (each, person), pin in zip(chosen, new_pins, strict=True):
         invitation, _ = new_invitation(desk, terms, person, region=region, now=now, actor=row.created_by)
         each.invitation_id = invitation.id
-        given = pins.give(desk, invitation, pin, now=now, sealed=by_message) if pin else None
-        made.append(Made(invitation, given, pin.clear if pin else None))
-    deliveries = await _save(row, wave, made, mode, now=now)
+        given = pins.pin_row(desk, invitation, pin, now=now, sealed=by_message) if pin else None
+        made.append(NewInvitation(invitation, given, pin.clear if pin else None))
+    deliveries = await _store_batch(row, batch, made, mode, now=now)
     desk.bell.ring("delivery", *deliveries)
     return made if show_pin else [replace(each, clear=None) for each in made]
 
 
-async def _look_again(
-    row: GroupInvitation, wave: list[GroupInvitee], *, now: datetime
+async def _recheck(
+    row: GroupInvitation, batch: list[GroupInvitee], *, now: datetime
 ) -> list[tuple[GroupInvitee, Person]]:
-    """Say of each of a wave what becomes of them, and return those who are invited."""
-    people = {person.id: person for person in await Person.filter(id__in=[each.person_id for each in wave])}
-    why = await reasons(row, people.values(), now=now)
-    for each in wave:
+    """Set the status of each person in a batch anew, and return those who are invited."""
+    people = {person.id: person for person in await Person.filter(id__in=[each.person_id for each in batch])}
+    why = await skip_reasons(row, people.values(), now=now)
+    for each in batch:
         person = people.get(each.person_id) if each.person_id else None
         each.reason = why.get(person.id, "") if person else "gone"
         each.status = "skipped" if each.reason else "invited"
-    return [(each, people[each.person_id]) for each in wave if not each.reason and each.person_id]
+    return [(each, people[each.person_id]) for each in batch if not each.reason and each.person_id]
 
 
 async def unsent(row: GroupInvitation) -> int:
-    """Return how many messages of the order wait to be sent; those that were deferred wait for something else."""
+    """Return how many of the order's messages are due to be sent; deferred ones are not counted."""
     queued = Delivery.filter(invitation__invitees__group_invitation_id=row.id)
     return await queued.filter(status__in=["queued", "sending"], next_try_at=None).count()
 
 
 async def end_when_sent(row: GroupInvitation, *, now: datetime) -> None:
-    """Call an order done when none of its messages is on its way any more."""
+    """Mark an order as done once none of its messages is queued or being sent."""
     moving = Delivery.filter(invitation__invitees__group_invitation_id=row.id, status__in=["queued", "sending"])
     if not await moving.filter(kind__in=NEEDED).exists():
         await groups.move(row, Status.DONE, now=now, actor=row.created_by, what="done", finished_at=now)
 
 
-async def _save(
+async def _store_batch(
     row: GroupInvitation,
-    wave: list[GroupInvitee],
-    made: list[Made],
+    batch: list[GroupInvitee],
+    made: list[NewInvitation],
     mode: Mode,
     *,
     now: datetime,
 ) -> list[UUID]:
-    """Store a wave: it waits for no other, for the order's own row is taken first. StaleState as `invite_wave`."""
+    """Store a batch and queue its messages; return the deliveries to ring for.
+
+    The order's row is locked first, so that its batches do not deadlock.
+
+    Raises:
+        StaleState: As `invite_batch`.
+    """
     async with transaction():
         if await GroupInvitation.filter(id=row.id, status=Status.EXPANDING).select_for_update().first() is None:
             raise StaleState(f"group invitation {row.id} is no longer being expanded")
-        still = GroupInvitee.filter(id__in=[each.id for each in wave], status="waiting")
-        if await still.count() != len(wave):
+        still = GroupInvitee.filter(id__in=[each.id for each in batch], status="waiting")
+        if await still.count() != len(batch):
             raise StaleState(f"a wave of group invitation {row.id} was made by another worker")
         invitations = [each.invitation for each in made]
         if made:
@@ -252,21 +271,25 @@ async def _save(
             await note_all("invitation.created", now=now, abouts=abouts, actor=row.created_by, detail=mode.title)
         if minted := [each.pin for each in made if each.pin]:
             await Pin.bulk_create(minted)
-        deliveries = await queue([(each.invitation, each.pin) for each in made], now=now) if row.send else []
-        await GroupInvitee.bulk_update(wave, ["status", "reason", "invitation_id"])
+        deliveries = await queue_messages([(each.invitation, each.pin) for each in made], now=now) if row.send else []
+        await GroupInvitee.bulk_update(batch, ["status", "reason", "invitation_id"])
     return deliveries
 
 
-async def _go_on_to_sending(row: GroupInvitation, *, now: datetime) -> None:
-    """Everybody was looked at: wait for the messages, or be done at once when none goes out."""
+async def _finish_inviting(row: GroupInvitation, *, now: datetime) -> None:
+    """Move an order on after its last person: to sending, or to done when no message goes out."""
     if row.send:
         await groups.move(row, Status.SENDING, now=now, actor=row.created_by, what="expanded")
     else:
         await groups.move(row, Status.DONE, now=now, actor=row.created_by, what="done", finished_at=now)
 
 
-def _lacking(person: Person, mode: Mode, *, sending: bool, numbers: str | None) -> str:
-    """Say why ``person`` cannot be invited; ``numbers``: the region of numbers where PINs go out as text messages."""
+def _skip_reason(person: Person, mode: Mode, *, sending: bool, numbers: str | None) -> str:
+    """Return the code of why ``person`` cannot be invited, "" when nothing prevents it.
+
+    Args:
+        numbers: Region of phone numbers where PINs go out as text messages, else None.
+    """
     if person.disabled:
         return "disabled"
     if sending and not person.email:

@@ -1,7 +1,7 @@
 """The life of an invitation: created, sent again, extended, revoked, expired, failed, redeemed.
 
-Each step is one transaction with its event; secrets are made and hashed before it, bells rung after it. The row of the
-invitation is taken first, so that two steps on one invitation wait for one another.
+Each step is one transaction with its event; secrets are made and hashed before it, bells rung after it. The
+invitation's row is locked first, so that two steps on one invitation wait for one another.
 
 It is longer than 300 lines because every step of that life stands here, with what all of them share.
 """
@@ -30,7 +30,7 @@ from otae.errors import (
 from otae.invitations import end_notices, orders, pin_delivery, pins, resend_recipient, tokens
 from otae.invitations.modes import all_modes, known_mode, mode_of
 from otae.invitations.orders import InvitationOrder
-from otae.invitations.terms import new_invitation, why_no_end
+from otae.invitations.terms import end_problem, new_invitation
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
@@ -39,15 +39,16 @@ from otae.store.passwords import hash_token
 from otae.store.records import about, advance, note
 from otae.store.states import InvitationStatus as Status
 
-#: A page that says "opened" again within this time says nothing new.
-SAME_OPENING = timedelta(minutes=10)
+#: Opening the link again within this time is not recorded again.
+REOPENING_INTERVAL = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class Created:
-    """An invitation with what only its maker gets to see. ``deliveries``: rung for already.
+    """An invitation with its secrets, which only its maker gets to see.
 
-    ``words`` and ``away``: as `resend_recipient.Recipient` has them, for one that was sent again.
+    ``deliveries``: queued messages; the bell was rung for them. ``words`` and ``unreachable``: as in
+    `resend_recipient.Recipient`, for an invitation that was sent again.
     """
 
     invitation: Invitation
@@ -56,13 +57,16 @@ class Created:
     pin: str | None = field(default=None, repr=False)
     deliveries: tuple[UUID, ...] = ()
     words: str = ""
-    away: bool = False
+    unreachable: bool = False
 
 
 async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: str) -> Created:
-    """Invite somebody: the invitation, its PIN, its messages and its event, all or nothing.
+    """Create an invitation with its PIN, its messages and its event, all or nothing.
 
-    A PIN that is shown or printed is in the answer alone. Raises InputRefused naming every field (see `orders.check`).
+    A PIN that is shown or printed exists in clear in the return value alone.
+
+    Raises:
+        InputRefused: Names every wrong field, as `orders.check`.
     """
     person, checked = await orders.check(desk, order, now=now)
     mode, region = checked.mode, await default_region()
@@ -70,18 +74,18 @@ async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: st
         desk, checked, person, region=region, now=now, actor=actor, rehearsal=order.rehearsal
     )
     channel, send, show = invitation.pin_channel, invitation.send, order.show_pin
-    handed = await pin_delivery.make_pin(desk, invitation, mode, channel=channel, now=now, send=send, show=show)
+    new_pin = await pin_delivery.make_pin(desk, invitation, mode, channel=channel, now=now, send=send, show=show)
     async with transaction():
         await invitation.save(force_create=True)
         await note("invitation.created", now=now, about=about(invitation), actor=actor, detail=mode.title)
-        deliveries = await pin_delivery.hand_out(invitation, handed.pin, send=send, now=now)
-        subject, whom = str(invitation.id), _whom(invitation)
-        await audit.record(actor, "invitation.created", now=now, subject=subject, detail=whom)
-    return _created(desk, invitation, token, handed.clear, deliveries)
+        deliveries = await pin_delivery.save_and_queue(invitation, new_pin.pin, send=send, now=now)
+        subject, person_id = str(invitation.id), _audit_name(invitation)
+        await audit.record(actor, "invitation.created", now=now, subject=subject, detail=person_id)
+    return _created(desk, invitation, token, new_pin.clear, deliveries)
 
 
-async def live_of(desk: Desk, order: InvitationOrder, *, now: datetime) -> list[Invitation]:
-    """Return the invitations that work already of whom ``order`` means, newest first; raises as `create`."""
+async def live_invitations(desk: Desk, order: InvitationOrder, *, now: datetime) -> list[Invitation]:
+    """Return the pending, unexpired invitations of the person named in ``order``, newest first; raises as `create`."""
     person, _ = await orders.check(desk, order, now=now)
     rows = Invitation.filter(person_id=person.id, status=Status.PENDING, rehearsal=False)
     live = rows.filter(Q(valid_until=None) | Q(valid_until__gt=now))
@@ -96,19 +100,27 @@ async def resend(
     actor: str,
     show_pin: bool = False,
     address: str = resend_recipient.NEW,
-    look: bool = True,
+    ask_directory: bool = True,
 ) -> Created:
-    """Send link and PIN again: a new PIN kills the older one, messages still queued are cancelled, time starts anew.
+    """Send link and PIN again: older PINs stop working, queued messages are cancelled, and the validity starts anew.
 
-    The token stays while the invitation is pending or failed; an expired one gets a new token. The PIN goes out as the
-    last one did, unless its mode's policy changed; one that is shown or printed needs ``show_pin``. The person is
-    looked up anew; ``address`` and ``look``: as in `resend_recipient.recipient`. Raises InputRefused ("recipient",
-    "address", "pin_channel", "show_pin") or as `revoke`; StaleState when somebody else did the same just before.
+    The token stays while the invitation is pending or failed; an expired one gets a new token. The PIN uses the last
+    one's channel unless the mode's policy changed; a PIN that is shown or printed needs ``show_pin``. The person is
+    looked up again first.
+
+    Args:
+        address: As in `resend_recipient.look_up`.
+        ask_directory: As in `resend_recipient.look_up`.
+
+    Raises:
+        InputRefused: "recipient", "address", "pin_channel" or "show_pin".
+        InvitationRevoked, InvitationRedeemed: The invitation has ended.
+        StaleState: Another step changed the invitation meanwhile.
     """
     _refuse_ended(invitation)
-    whom = await resend_recipient.recipient(desk, invitation, address=address, look=look, now=now)
+    recipient = await resend_recipient.look_up(desk, invitation, address=address, ask_directory=ask_directory, now=now)
     step = _Renewal("invitation.resent", send=True, show_pin=show_pin)
-    return await _renew(desk, invitation, whom, step, now=now, actor=actor)
+    return await _renew(desk, invitation, recipient, step, now=now, actor=actor)
 
 
 async def extend(
@@ -119,69 +131,83 @@ async def extend(
     actor: str,
     until: datetime | None = None,
     show_pin: bool = False,
-    look: bool = True,
+    ask_directory: bool = True,
 ) -> Created:
-    """Give a pending invitation more time, by default its mode's whole time from now; link and PIN stay.
+    """Move the end of a pending invitation, by default to its mode's full validity from now; link and PIN stay.
 
-    One that failed or expired is renewed as by `resend`, and sent if it was to be. Raises as `resend`, and InputRefused
-    ("valid_until") as `check_end`.
+    A failed or expired invitation is renewed as by `resend`, and its messages sent if it was to be sent.
+
+    Raises:
+        InputRefused: As `resend`, or "valid_until" as `check_end`.
     """
     check_end(until, now=now)
     if invitation.status != Status.PENDING or _is_over(invitation, now):
         _refuse_ended(invitation)
         step = _Renewal("invitation.extended", invitation.send, show_pin, until)
-        whom = await resend_recipient.recipient(desk, invitation, look=look, now=now) if step.send else None
-        return await _renew(
-            desk, invitation, whom or await resend_recipient.as_known(invitation), step, now=now, actor=actor
-        )
+        if step.send:
+            recipient = await resend_recipient.look_up(desk, invitation, ask_directory=ask_directory, now=now)
+        else:
+            recipient = await resend_recipient.last_known(invitation)
+        return await _renew(desk, invitation, recipient, step, now=now, actor=actor)
     async with transaction():
-        await _take(invitation, status=Status.PENDING)
+        await _lock(invitation, status=Status.PENDING)
         valid_until = until or (await mode_of(invitation.mode)).end(now)
         await advance(
             invitation, Status.PENDING, event="invitation.extended", now=now, actor=actor, valid_until=valid_until
         )
-        told = f"{invitation.person_id}, until {valid_until:%Y-%m-%d %H:%M} UTC" if valid_until else _whom(invitation)
-        await audit.record(actor, "invitation.extended", now=now, subject=str(invitation.id), detail=told)
+        end = f", until {valid_until:%Y-%m-%d %H:%M} UTC" if valid_until else ""
+        detail = f"{_audit_name(invitation)}{end}"
+        await audit.record(actor, "invitation.extended", now=now, subject=str(invitation.id), detail=detail)
     return _created(desk, invitation, tokens.reveal(desk, invitation), None, ())
 
 
 def check_end(until: datetime | None, *, now: datetime) -> None:
-    """Raise InputRefused ("valid_until") for an end that is past, or too far away."""
-    if words := why_no_end(until, now=now):
+    """Raise InputRefused ("valid_until") for an end that is past or too far away."""
+    if words := end_problem(until, now=now):
         raise InputRefused({"valid_until": words})
 
 
-async def usual_end(invitation: Invitation, *, now: datetime) -> datetime | None:
-    """Return until when the invitation works if it is extended now and no other end is asked for; None for no end."""
+async def default_end(invitation: Invitation, *, now: datetime) -> datetime | None:
+    """Return the end that the invitation gets if it is extended now without asking for one; None for no end."""
     return (await known_mode(invitation.mode)).end(now)
 
 
 async def revoke(desk: Desk, invitation: Invitation, *, now: datetime, actor: str) -> None:
-    """End link, PIN, messages and live sessions, and tell who had a link that worked. InvitationRedeemed if used."""
+    """End link, PIN, messages and live sessions, and notify the person if the link still worked.
+
+    Raises:
+        InvitationRevoked, InvitationRedeemed: The invitation has ended already.
+    """
     async with transaction():
-        await _take(invitation)
+        await _lock(invitation)
         _refuse_ended(invitation)
         was = invitation.status
         await advance(invitation, Status.REVOKED, event="invitation.revoked", now=now, actor=actor, token_sealed=None)
-        await _forget(invitation, now)
-        told = None if was == Status.EXPIRED else await end_notices.tell(invitation, end_notices.REVOKED, now=now)
-        await audit.record(actor, "invitation.revoked", now=now, subject=str(invitation.id), detail=_whom(invitation))
-    if told:
-        desk.bell.ring("delivery", told)
+        await _cancel_messages(invitation, now)
+        worked = was != Status.EXPIRED
+        notice = await end_notices.enqueue(invitation, end_notices.REVOKED, now=now) if worked else None
+        await audit.record(
+            actor, "invitation.revoked", now=now, subject=str(invitation.id), detail=_audit_name(invitation)
+        )
+    if notice:
+        desk.bell.ring("delivery", notice)
 
 
 async def expire_due(now: datetime) -> int:
-    """Expire what is past its end, and fail what has no try left; return how many. Safe to run anywhere, twice."""
+    """Expire invitations past their end, fail those whose PIN has no try left, and return how many.
+
+    Idempotent, and safe to run in several processes at once.
+    """
     ended = 0
     for row in await Invitation.filter(status=Status.PENDING, valid_until__lte=now).order_by("valid_until").limit(500):
         async with transaction():
             try:
-                await _take(row, status=Status.PENDING, valid_until__lte=now)
+                await _lock(row, status=Status.PENDING, valid_until__lte=now)
             except StaleState:
                 continue  # resent, redeemed or revoked a moment ago: no longer ours to expire
             await advance(row, Status.EXPIRED, event="invitation.expired", now=now, token_sealed=None)
-            await _forget(row, now)
-            await end_notices.tell(row, end_notices.EXPIRED, now=now)
+            await _cancel_messages(row, now)
+            await end_notices.enqueue(row, end_notices.EXPIRED, now=now)
             ended += 1
     for mode in [each for each in await all_modes() if each.secret]:
         spent = Pin.filter(active=True, link_tries__gte=mode.max_tries, invitation__mode=mode.name)
@@ -191,31 +217,37 @@ async def expire_due(now: datetime) -> int:
 
 
 async def fail(invitation: Invitation, *, now: datetime, why: str) -> bool:
-    """Let a pending invitation fail until it is sent again, and tell who invited; False when it is not pending."""
+    """Mark a pending invitation as failed until it is sent again, and notify who invited; False when not pending."""
     async with transaction():
         try:
-            await _take(invitation, status=Status.PENDING)
+            await _lock(invitation, status=Status.PENDING)
         except StaleState:
             return False
         await advance(invitation, Status.FAILED, event="invitation.failed", now=now, detail=why)
-        await _forget(invitation, now)
+        await _cancel_messages(invitation, now)
         await notify_failure(invitation, now=now)
     return True
 
 
 async def redeem(invitation: Invitation, *, now: datetime) -> list[UUID]:
-    """Use the invitation up, once, inside the transaction that enrolls its Mac; a live session redeems what expired.
+    """Use the invitation up, once, inside the transaction that enrolls its Mac.
 
-    Forgets link and PIN, cancels what is queued and queues the confirmation. Returns deliveries to ring for after the
-    commit. Raises InvitationRedeemed or InvitationRevoked.
+    Link and PIN stop working, queued messages are cancelled, and the confirmation is queued. An expired invitation can
+    still be redeemed by a session that was opened in time.
+
+    Returns:
+        Deliveries to ring for after the commit.
+
+    Raises:
+        InvitationRedeemed, InvitationRevoked: The invitation has ended.
     """
     async with transaction():
-        await _take(invitation)
+        await _lock(invitation)
         _refuse_ended(invitation)
         await advance(
             invitation, Status.REDEEMED, event="invitation.redeemed", now=now, redeemed_at=now, token_sealed=None
         )
-        await _forget(invitation, now)
+        await _cancel_messages(invitation, now)
         person = await Person.get(id=invitation.person_id)
         if not person.email:
             return []
@@ -224,27 +256,29 @@ async def redeem(invitation: Invitation, *, now: datetime) -> list[UUID]:
 
 
 async def copy_link(desk: Desk, invitation: Invitation, *, now: datetime, actor: str) -> str:
-    """Return the link for an administrator to pass on; who asked is recorded. Raises as `check_usable`."""
+    """Return the link for an administrator to pass on; the copy is recorded and audited. Raises as `check_usable`."""
     check_usable(invitation, now=now)
     url = invitation_url(desk.settings, tokens.reveal(desk, invitation))
     async with transaction():
         await note("link.copied", now=now, about=about(invitation), actor=actor)
-        subject, whom = str(invitation.id), _whom(invitation)
-        await audit.record(actor, "invitation.link-copied", now=now, subject=subject, detail=whom)
+        subject, person_id = str(invitation.id), _audit_name(invitation)
+        await audit.record(actor, "invitation.link-copied", now=now, subject=subject, detail=person_id)
     return url
 
 
-async def by_token(token: str) -> Invitation | None:
-    """Return the invitation of an invitation token, with its person; None when there is none."""
+async def find_by_token(token: str) -> Invitation | None:
+    """Return the invitation with this token, its person fetched; None when there is none."""
     if not tokens.has_shape(token):
         return None
     return await Invitation.get_or_none(token_hash=hash_token(token)).prefetch_related("person")
 
 
 async def refuse_replaced(token: str) -> None:
-    """Raise what became of the invitation that this was an earlier token of; return when it never was one.
+    """Raise the matching refusal when ``token`` is an invitation's earlier token; return when it never was one.
 
-    InvitationReplaced while the invitation may still be used, else InvitationRevoked or InvitationRedeemed.
+    Raises:
+        InvitationReplaced: The invitation may still be used, with its newer link.
+        InvitationRevoked, InvitationRedeemed: The invitation has ended.
     """
     if not tokens.has_shape(token):
         return
@@ -255,9 +289,10 @@ async def refuse_replaced(token: str) -> None:
 
 
 def check_usable(invitation: Invitation, *, now: datetime) -> None:
-    """See that the invitation can be signed in with.
+    """Raise unless somebody can sign in with the invitation.
 
-    Raises InvitationRevoked, InvitationRedeemed, InvitationFailed or InvitationExpired.
+    Raises:
+        InvitationRevoked, InvitationRedeemed, InvitationFailed, InvitationExpired: Its state.
     """
     _refuse_ended(invitation)
     if invitation.status == Status.FAILED:
@@ -266,21 +301,25 @@ def check_usable(invitation: Invitation, *, now: datetime) -> None:
         raise InvitationExpired
 
 
-async def link_opened(invitation: Invitation, *, now: datetime, browser: str) -> None:
-    """Record that the person's browser shows the page behind the link. ``browser``: its name and system, for people."""
-    seen = Event.filter(invitation_id=invitation.id, kind="link.opened", at__gt=now - SAME_OPENING)
+async def record_link_opened(invitation: Invitation, *, now: datetime, browser: str) -> None:
+    """Record that the page behind the link was opened, at most once within `REOPENING_INTERVAL`.
+
+    Args:
+        browser: Name and system of the browser, as shown to people.
+    """
+    seen = Event.filter(invitation_id=invitation.id, kind="link.opened", at__gt=now - REOPENING_INTERVAL)
     if not await seen.exists():
         await note("link.opened", now=now, about=about(invitation), detail=printable(browser))
 
 
-def _whom(invitation: Invitation) -> str:
-    """Return whom an invitation is for, as the audit log names people: by id, so that the name can be forgotten."""
+def _audit_name(invitation: Invitation) -> str:
+    """Return the person's id: the audit log keeps ids, so that a name can be erased."""
     return str(invitation.person_id)
 
 
 @dataclass(frozen=True)
 class _Renewal:
-    """How an invitation begins anew. ``until``: None for its mode's whole time."""
+    """How an invitation is renewed. ``until``: its new end, None for the mode's full validity."""
 
     event: str
     send: bool
@@ -289,30 +328,39 @@ class _Renewal:
 
 
 async def _renew(
-    desk: Desk, invitation: Invitation, whom: resend_recipient.Recipient, step: _Renewal, *, now: datetime, actor: str
+    desk: Desk,
+    invitation: Invitation,
+    recipient: resend_recipient.Recipient,
+    step: _Renewal,
+    *,
+    now: datetime,
+    actor: str,
 ) -> Created:
-    mode, seen, person = await mode_of(invitation.mode), invitation.generation, whom.person
+    """Make the invitation pending again with a new generation, PIN and end; queue its messages if ``step.send``."""
+    mode, seen, person = await mode_of(invitation.mode), invitation.generation, recipient.person
     if missing := orders.what_is_missing(person, mode, sending=step.send):
         raise InputRefused({"recipient": missing})
-    channel = await pin_delivery.channel_again(invitation, mode, person, send=step.send, show_pin=step.show_pin)
+    channel = await pin_delivery.channel_for_next_pin(invitation, mode, person, send=step.send, show_pin=step.show_pin)
     changes: dict[str, Any] = {"generation": seen + 1, "valid_until": step.until or mode.end(now)}
-    changes |= {"send": step.send, "pin_channel": channel, **whom.columns}
+    changes |= {"send": step.send, "pin_channel": channel, **recipient.columns}
     if invitation.token_sealed is None or _is_over(invitation, now):
         token, columns = tokens.mint(desk, invitation)
         changes |= {**columns, "replaced_token_hash": invitation.token_hash}
     else:
         token = tokens.reveal(desk, invitation)
-    handed = await pin_delivery.make_pin(
+    new_pin = await pin_delivery.make_pin(
         desk, invitation, mode, channel=channel, now=now, send=step.send, show=step.show_pin, generation=seen + 1
     )
     async with transaction():
-        await _take(invitation, generation=seen, status=invitation.status)
-        await advance(invitation, Status.PENDING, event=step.event, now=now, actor=actor, detail=whom.words, **changes)
-        await _forget(invitation, now)
-        deliveries = await pin_delivery.hand_out(invitation, handed.pin, send=step.send, now=now)
+        await _lock(invitation, generation=seen, status=invitation.status)
+        await advance(
+            invitation, Status.PENDING, event=step.event, now=now, actor=actor, detail=recipient.words, **changes
+        )
+        await _cancel_messages(invitation, now)
+        deliveries = await pin_delivery.save_and_queue(invitation, new_pin.pin, send=step.send, now=now)
         await audit.record(actor, step.event, now=now, subject=str(invitation.id), detail=str(person.id))
-    made = _created(desk, invitation, token, handed.clear, deliveries)
-    return replace(made, words=whom.words, away=whom.away)
+    made = _created(desk, invitation, token, new_pin.clear, deliveries)
+    return replace(made, words=recipient.words, unreachable=recipient.unreachable)
 
 
 def _created(desk: Desk, invitation: Invitation, token: str, pin: str | None, deliveries: tuple[UUID, ...]) -> Created:
@@ -321,17 +369,17 @@ def _created(desk: Desk, invitation: Invitation, token: str, pin: str | None, de
     return Created(invitation, token, invitation_url(desk.settings, token), pin, deliveries)
 
 
-async def _take(invitation: Invitation, **expected: object) -> None:
-    """Lock the row until the transaction ends and bring ``invitation`` up to date; StaleState when not ``expected``."""
+async def _lock(invitation: Invitation, **expected: object) -> None:
+    """Lock the row until the transaction ends and refresh ``invitation``; StaleState when it is not as ``expected``."""
     if await Invitation.filter(id=invitation.id, **expected).select_for_update().first() is None:
         raise StaleState(f"invitation {invitation.id} is no longer as it was seen: {sorted(expected)}")
     await invitation.refresh_from_db()
 
 
-async def _forget(invitation: Invitation, now: datetime) -> None:
-    """Let queued messages and PINs of the invitation end, in the order in which the outbox takes their rows."""
+async def _cancel_messages(invitation: Invitation, now: datetime) -> None:
+    """Cancel queued messages and invalidate PINs, in the order in which the outbox locks their rows."""
     await outbox.cancel(invitation, now=now)
-    await pins.kill(invitation)
+    await pins.invalidate(invitation)
 
 
 def _refuse_ended(invitation: Invitation) -> None:

@@ -1,4 +1,4 @@
-"""Reading invitations: lists, counts, timelines, and what scripts get."""
+"""Reading invitations: lists, counts, timelines, and their JSON for scripts."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,18 +21,19 @@ from otae.store.search_text import holds
 from otae.store.states import InvitationStatus
 from otae.text import folded, identifier, letters_and_digits
 
-MOST = 500
-#: What is in the place of a group that is none, or out of reach.
+MAX_LIMIT = 500
+#: Stands for a group that does not exist or is not within reach: no row has this id.
 NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True)
-class Narrowed:
-    """What a list is narrowed to besides a status; what is empty narrows nothing.
+class Filters:
+    """What a list of invitations is filtered by besides the status; an empty field filters nothing.
 
     ``search``: part of a user name, name, e-mail address or serial number, a whole invitation token, or a support code.
-    ``group``: id of a group, its people and those of its sub-groups as they are now; ``group_invitation``: id of an
-    order, whom it invited. ``stuck_since``: those alone that are stuck, and have been since before then.
+    ``group``: id of a group; its people and those of its sub-groups as they are now. ``group_invitation``: id of an
+    order; the people that it invited. ``stuck_since``: only invitations that are stuck, and have been since before
+    then.
     """
 
     mode: str = ""
@@ -48,45 +49,47 @@ async def list_invitations(
     after: str | None = None,
     limit: int = 50,
     *,
-    narrowed: Narrowed = Narrowed(),
+    filters: Filters = Filters(),
     reach: Reach = EVERYBODY,
 ) -> list[Invitation]:
-    """Return invitations of people within ``reach`` with their person, newest first; rehearsals are left out.
+    """Return invitations of people within ``reach``, their person fetched, newest first; without rehearsals.
 
-    ``after``: id of the last one seen; what is no id begins at the newest.
+    Args:
+        after: Id of the last one seen; anything else starts at the newest.
+        limit: At most `MAX_LIMIT` are returned.
     """
-    rows = await _fitting(narrowed, reach)
+    rows = await _matching(filters, reach)
     if status:
         rows = rows.filter(status=status)
     if last := await find_invitation(after or ""):
         rows = rows.filter(older(last))
-    return await rows.order_by("-created_at", "-id").limit(min(limit, MOST)).prefetch_related("person")
+    return await rows.order_by("-created_at", "-id").limit(min(limit, MAX_LIMIT)).prefetch_related("person")
 
 
-async def _fitting(narrowed: Narrowed, reach: Reach) -> QuerySet[Invitation]:
+async def _matching(filters: Filters, reach: Reach) -> QuerySet[Invitation]:
     rows = Invitation.filter(reach.people("person_id", listed=Invitation), rehearsal=False)
-    if narrowed.mode:
-        rows = rows.filter(mode=narrowed.mode)
-    if narrowed.ownership:
-        rows = rows.filter(ownership=narrowed.ownership)
-    if folded(text := narrowed.search.strip()):
-        rows = rows.filter(await _holds(text))
-    if narrowed.group:
-        group = await Group.get_or_none(reach.groups(), id=narrowed.group)
+    if filters.mode:
+        rows = rows.filter(mode=filters.mode)
+    if filters.ownership:
+        rows = rows.filter(ownership=filters.ownership)
+    if folded(text := filters.search.strip()):
+        rows = rows.filter(await _search_condition(text))
+    if filters.group:
+        group = await Group.get_or_none(reach.groups(), id=filters.group)
         within = await with_subgroups(group.domain, group.name) if group else [NOBODY]
         rows = rows.filter(await members_of(within, "person_id", listed=Invitation))
-    if narrowed.group_invitation:
-        order = await groups.find(narrowed.group_invitation, reach)
+    if filters.group_invitation:
+        order = await groups.find(filters.group_invitation, reach)
         number = order.id if order else NOBODY
         invited = GroupInvitee.filter(group_invitation_id=number, invitation_id__not_isnull=True)
         made: Any = Subquery(invited.values("invitation_id"))
         rows = rows.filter(id__in=made)
-    if narrowed.stuck_since:
-        rows = rows.filter(id__in=stuck.ids(narrowed.stuck_since))
+    if filters.stuck_since:
+        rows = rows.filter(id__in=stuck.ids(filters.stuck_since))
     return rows
 
 
-async def _holds(text: str) -> Q:
+async def _search_condition(text: str) -> Q:
     token = identifier(text).lower()
     if tokens.has_shape(token):
         return Q(token_hash=hash_token(token))
@@ -100,19 +103,19 @@ async def _holds(text: str) -> Q:
     return wanted
 
 
-async def counts(reach: Reach = EVERYBODY, narrowed: Narrowed = Narrowed()) -> dict[str, int]:
-    """Return how many invitations there are in each status, each counted as `counted` does; rehearsals are left out."""
-    rows = await _fitting(narrowed, reach)
+async def counts(reach: Reach = EVERYBODY, filters: Filters = Filters()) -> dict[str, int]:
+    """Return the number of invitations in each status, bounded as by `counted`; without rehearsals."""
+    rows = await _matching(filters, reach)
     return {status.value: await counted(rows.filter(status=status)) for status in InvitationStatus}
 
 
 async def any_invitation(reach: Reach = EVERYBODY) -> bool:
-    """Tell whether there is any invitation, apart from rehearsals'."""
+    """Return whether there is any invitation of people within ``reach``, apart from rehearsals'."""
     return await Invitation.filter(reach.people("person_id"), rehearsal=False).exists()
 
 
 async def find_invitation(text: str) -> Invitation | None:
-    """Return the invitation with id ``text``, with its person; None when there is none, or it is no id."""
+    """Return the invitation with id ``text``, its person fetched; None when there is none, or ``text`` is no id."""
     try:
         wanted = UUID(text)
     except ValueError:
@@ -121,7 +124,12 @@ async def find_invitation(text: str) -> Invitation | None:
 
 
 async def timeline(invitation: Invitation, *, before: int | None = None, limit: int | None = None) -> list[Event]:
-    """Return what happened to ``invitation`` and its sessions, in order: the newest ``limit``, those before an id."""
+    """Return the events of ``invitation`` and its sessions, oldest first.
+
+    Args:
+        before: Only events with a smaller id.
+        limit: Only the newest of them.
+    """
     sessions = await EnrollmentSession.filter(invitation_id=invitation.id).values_list("id", flat=True)
     found = Event.filter(Q(invitation_id=invitation.id) | Q(session_id__in=sessions)).order_by("-id")
     if before is not None:
@@ -130,7 +138,7 @@ async def timeline(invitation: Invitation, *, before: int | None = None, limit: 
 
 
 def as_json(invitation: Invitation, *, url: str | None = None) -> dict[str, object]:
-    """Return what `otae invitation list` and `show` print; the person must have been fetched. Times are RFC 3339."""
+    """Return what `otae invitation list` and `show` print; the person must be fetched. Times are RFC 3339."""
     return {
         "id": str(invitation.id),
         **({"url": url} if url else {}),
@@ -140,9 +148,9 @@ def as_json(invitation: Invitation, *, url: str | None = None) -> dict[str, obje
         "platform": invitation.platform,
         "serial": invitation.serial,
         "user": invitation.person.name,
-        "valid_until": stamp(invitation.valid_until),
-        "created_at": stamp(invitation.created_at),
-        "redeemed_at": stamp(invitation.redeemed_at),
+        "valid_until": rfc3339(invitation.valid_until),
+        "created_at": rfc3339(invitation.created_at),
+        "redeemed_at": rfc3339(invitation.redeemed_at),
     }
 
 
@@ -154,11 +162,11 @@ def created_as_json(created: Created) -> dict[str, object]:
         "url": created.url,
         "mode": created.invitation.mode,
         "status": created.invitation.status,
-        "valid_until": stamp(created.invitation.valid_until),
+        "valid_until": rfc3339(created.invitation.valid_until),
         **({"pin": created.pin} if created.pin else {}),
     }
 
 
-def stamp(moment: datetime | None) -> str | None:
-    """Return a time as RFC 3339 in UTC, None for none."""
+def rfc3339(moment: datetime | None) -> str | None:
+    """Return a time as RFC 3339 in UTC, None for None."""
     return None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

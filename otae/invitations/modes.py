@@ -1,6 +1,6 @@
-"""Enrollment modes: what somebody has to show before a Mac may be enrolled, and for how long an invitation lasts.
+"""Enrollment modes: which factors a person must present before a Mac may be enrolled, and how long invitations last.
 
-What a mode asks for is fixed; its values are those below until an administrator decides otherwise (`mode_values`).
+The factors of a mode are fixed; its values are those below unless an administrator changed them (`mode_values`).
 """
 
 from dataclasses import dataclass, field, replace
@@ -19,11 +19,11 @@ _DAY, _MINUTE = timedelta(hours=24), timedelta(minutes=1)
 class Mode:
     """One enrollment mode.
 
-    ``token``: only through the invitation's link. ``identification``: user name. ``authentication``: password.
-    ``secret``: PIN of ``pin_length`` digits, or letters and digits (``pin_letters``), wrong at most ``max_tries`` times
-    at each door. ``valid_for``: life of an invitation, None for ever. ``enabled``: invitations may be made in it.
-    ``defaultable``: may be the mode that the form offers first. ``templates``: id of the template by kind, for
-    invitations that name none.
+    ``token``: usable only through the invitation's link. ``identification``: asks for the user name.
+    ``authentication``: asks for the password. ``secret``: asks for a PIN of ``pin_length`` digits, or letters and
+    digits (``pin_letters``); ``max_tries`` wrong ones are allowed through the link, and as many at the login page.
+    ``valid_for``: validity of an invitation, None for no end. ``enabled``: invitations may be made in it.
+    ``defaultable``: may be the default mode. ``templates``: id of the template by kind, for invitations that name none.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Mode:
     templates: dict[str, str] = field(default_factory=dict, hash=False)
 
     def end(self, now: datetime) -> datetime | None:
-        """Return until when an invitation works that is made now; None for no end."""
+        """Return the end of an invitation that is made now, None for no end."""
         return now + self.valid_for if self.valid_for else None
 
 
@@ -113,13 +113,13 @@ _BY_NAME = {mode.name: mode for mode in MODES}
 
 
 async def all_modes() -> list[Mode]:
-    """Return every mode with its values in force, on or off."""
+    """Return every mode, on or off, with its current values."""
     decided = {row.mode: row.options or {} for row in await ModePolicy.all()}
     return [_in_force(mode, decided.get(mode.name, {})) for mode in MODES]
 
 
 async def known_mode(name: str) -> Mode:
-    """Return the mode called ``name`` with its values in force, on or off; ModeOff when there is none."""
+    """Return the mode called ``name``, on or off, with its current values; ModeOff when there is none."""
     mode = _BY_NAME.get(name)
     if mode is None:
         raise ModeOff(f"enrollment mode {name[:40]!r} is not known")
@@ -128,7 +128,7 @@ async def known_mode(name: str) -> Mode:
 
 
 async def mode_of(name: str) -> Mode:
-    """Return the mode called ``name`` with its values in force; ModeOff when it is switched off or there is none."""
+    """Return the mode called ``name`` with its current values; ModeOff when it is off or there is none."""
     mode = await known_mode(name)
     if not mode.enabled:
         raise ModeOff(f"enrollment mode {name[:40]!r} is off")
@@ -136,23 +136,23 @@ async def mode_of(name: str) -> Mode:
 
 
 def title_of(name: str) -> str:
-    """Return the title of the mode called ``name``, on or off; the name itself when it is not known."""
+    """Return the title of the mode called ``name``, on or off; ``name`` itself when it is unknown."""
     mode = _BY_NAME.get(name)
     return mode.title if mode else name
 
 
 async def enabled_modes() -> list[Mode]:
-    """Return the modes that invitations may use."""
+    """Return the modes in which invitations may be made."""
     return [mode for mode in await all_modes() if mode.enabled]
 
 
 async def default_mode() -> Mode:
-    """Return the mode that an invitation gets when none is asked for (server property enrollment.default.mode)."""
+    """Return the mode of an invitation that names none (server property enrollment.default.mode)."""
     return await mode_of(await properties.word("enrollment.default.mode"))
 
 
-def first_values(name: str) -> Mode:
-    """Return the mode called ``name`` as it is before anybody decides otherwise; ModeOff when there is none."""
+def default_values(name: str) -> Mode:
+    """Return the mode called ``name`` with its default values; ModeOff when there is none."""
     if name not in _BY_NAME:
         raise ModeOff(f"enrollment mode {name[:40]!r} is not known")
     return _BY_NAME[name]

@@ -1,7 +1,7 @@
-"""A new link or PIN for somebody whose invitation expired or failed: sent to where it was sent, and nowhere else.
+"""A new link or PIN on request of a person whose invitation expired or failed, sent to the address on file only.
 
-Whoever holds the old link may ask. What is answered is the same whatever comes of it, and says no address; asking often
-brings no more mail than asking seldom.
+Whoever holds the old link may ask. The answer is the same whether something is sent or not, and names no address; rate
+limits keep the number of messages small.
 """
 
 from dataclasses import dataclass
@@ -17,29 +17,29 @@ from otae.store.models import Invitation
 from otae.store.records import about, note
 from otae.store.states import InvitationStatus as Status
 
-#: Who, the timeline says, sent the invitation again.
+#: Actor in the timeline when an invitation is sent again on request.
 ACTOR: Final = "the invited person"
-#: New links of one invitation, and how often one network may ask for any.
-SOON, DAILY, DAY = timedelta(minutes=15), 3, timedelta(days=1)
-ASKED, HOUR = 20, timedelta(hours=1)
-#: Wrong entries, over all PINs of an invitation, after which only an administrator can send another.
-MOST_WRONG: Final = 9
+#: Rate limits: new links of one invitation, and requests from one network.
+MIN_INTERVAL, MAX_PER_DAY, DAY = timedelta(minutes=15), 3, timedelta(days=1)
+REQUESTS_PER_NETWORK, HOUR = 20, timedelta(hours=1)
+#: Wrong PINs, over all PINs of an invitation, after which only an administrator can send another.
+MAX_WRONG_PINS: Final = 9
 
 
 @dataclass(frozen=True)
 class Offer:
-    """Something new may be asked for. ``pin``: a PIN for the same link, else a link; ``after``: not before, if set."""
+    """What may be requested. ``pin``: a PIN for the same link, else a new link; ``after``: not before then."""
 
     pin: bool
     after: datetime | None = None
 
 
 async def offer(invitation: Invitation, *, now: datetime) -> Offer | None:
-    """Return what may be asked for; None when only an administrator can send something.
+    """Return what the holder of the link may request; None when only an administrator can send something.
 
     Offered while the server property enrollment.newlink is on, for an invitation that was sent, and that has expired or
-    failed or whose PIN has no try left. Not once it is redeemed or revoked, not while it still works, not where a new
-    PIN would need an administrator, and not after as many wrong PINs as `MOST_WRONG`.
+    failed or whose PIN has no try left. Not offered once it is redeemed or revoked, while it still works, where a new
+    PIN would need an administrator, or after `MAX_WRONG_PINS` wrong PINs.
     """
     try:
         mode = await mode_of(invitation.mode)
@@ -53,28 +53,37 @@ async def offer(invitation: Invitation, *, now: datetime) -> Offer | None:
     )
     if not (expired or failed) or not invitation.send or invitation.rehearsal:
         return None
-    by_hand = mode.secret and await channels.again(mode, invitation.pin_channel) in channels.BY_HAND
-    if by_hand or await pins.wrong_entries(invitation) >= MOST_WRONG or not await properties.flag("enrollment.newlink"):
+    by_hand = mode.secret and await channels.channel_for_new_pin(mode, invitation.pin_channel) in channels.BY_HAND
+    if (
+        by_hand
+        or await pins.wrong_entries(invitation) >= MAX_WRONG_PINS
+        or not await properties.flag("enrollment.newlink")
+    ):
         return None
     waits = [await failure_counters.spent_until(key, limit, now, window) for key, limit, window in _limits(invitation)]
     return Offer(pin=mode.secret and not expired, after=max((wait for wait in waits if wait), default=None))
 
 
 def _limits(invitation: Invitation) -> tuple[tuple[str, int, timedelta], ...]:
-    return (f"new-link-soon:{invitation.id}", 1, SOON), (f"new-link-daily:{invitation.id}", DAILY, DAY)
+    return (f"new-link-soon:{invitation.id}", 1, MIN_INTERVAL), (f"new-link-daily:{invitation.id}", MAX_PER_DAY, DAY)
 
 
-async def ask(desk: Desk, invitation: Invitation | None, *, network: str, now: datetime) -> None:
-    """Send ``invitation`` again, if that is offered and was not done too often; nothing tells the caller which.
+async def request(desk: Desk, invitation: Invitation | None, *, network: str, now: datetime) -> None:
+    """Send ``invitation`` again if that is offered and within the rate limits; the caller cannot tell whether it was.
 
-    Once in fifteen minutes and three times a day for an invitation, twenty times an hour from a network. ``None``: the
-    caller holds no link that is known. What was asked stands in the timeline. Raises NotOffered while the server
-    property enrollment.newlink is off.
+    Once in fifteen minutes and three times a day for an invitation, twenty times an hour from a network. A request is
+    recorded in the timeline.
+
+    Args:
+        invitation: None when the caller's link is not known.
+
+    Raises:
+        NotOffered: The server property enrollment.newlink is off.
     """
     if not await properties.flag("enrollment.newlink"):
         raise NotOffered
     try:
-        await failure_counters.spend(f"new-link:{network}", ASKED, now, HOUR)
+        await failure_counters.spend(f"new-link:{network}", REQUESTS_PER_NETWORK, now, HOUR)
         if invitation is None or await offer(invitation, now=now) is None:
             return
         for key, limit, window in _limits(invitation):

@@ -1,4 +1,4 @@
-"""What an administrator asks for when inviting somebody, and everything that may be wrong with it."""
+"""An invitation as an administrator requests it, and the checks of that request."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,11 +15,11 @@ from otae.store.models import Person
 
 @dataclass(frozen=True)
 class InvitationOrder:
-    """An invitation as it is asked for.
+    """An invitation as it is requested.
 
-    ``user``: user name, of somebody in a directory as "DOMAIN/NAME". ``show_pin``: mint the PIN now, even when nothing
-    is sent, and hand it back once. ``rehearsal``: set by rehearsals alone, reachable by no form. ``reach``: who is out
-    of it is nobody.
+    ``user``: user name, "DOMAIN/NAME" for somebody in a directory. ``show_pin``: make the PIN now, even when nothing is
+    sent, and return it once. ``rehearsal``: set by rehearsals alone, never by a form. ``reach``: people outside of it
+    are treated as unknown.
     """
 
     user: str
@@ -30,11 +30,13 @@ class InvitationOrder:
 
 
 async def check(desk: Desk, order: InvitationOrder, *, now: datetime) -> tuple[Person, CheckedTerms]:
-    """See that nothing is missing, and return who is invited, and how; InputRefused names all that is, by field.
+    """Return the person to invite and the complete terms.
 
-    The fields: "recipient", "show_pin", and those of `check_terms`.
+    Raises:
+        InputRefused: Names everything that is missing or wrong: "recipient", "show_pin", and the fields of
+            `check_terms`.
     """
-    checked, wrong = await check_terms(order.terms, now=now, shown_too=order.show_pin, by_mail=order.rehearsal)
+    checked, wrong = await check_terms(order.terms, now=now, show_pin=order.show_pin, by_mail=order.rehearsal)
     person, nobody = await recipients.find(desk, order.user, now=now, rehearsal=order.rehearsal, reach=order.reach)
     mode, sending = checked.mode if checked else None, order.terms.send
     if missing := nobody or what_is_missing(person, mode, sending=sending):
@@ -47,13 +49,13 @@ async def check(desk: Desk, order: InvitationOrder, *, now: datetime) -> tuple[P
 
 
 async def _unreachable(checked: CheckedTerms, person: Person) -> str:
-    """Say why the PIN's message would not reach ``person``; "" when it would, or when there is none."""
+    """Return why the message with the PIN would not reach ``person``, "" when it would, or when there is none."""
     by_message = checked.mode.secret and checked.channel not in channels.BY_HAND
-    return await channels.lacking(checked.channel, person) if by_message else ""
+    return await channels.why_undeliverable(checked.channel, person) if by_message else ""
 
 
 def what_is_missing(person: Person | None, mode: Mode | None, *, sending: bool) -> str:
-    """Say what keeps ``person`` from being invited in ``mode``; "" when nothing does."""
+    """Return why ``person`` cannot be invited in ``mode``, "" when nothing prevents it."""
     if person is None:
         return "there is nobody with this user name"
     called = person.display_name or person.name
@@ -68,5 +70,5 @@ def what_is_missing(person: Person | None, mode: Mode | None, *, sending: bool) 
 
 
 def lacks_password(person: Person) -> bool:
-    """Tell whether ``person`` has no password anywhere; a directory has one for each of its people."""
+    """Return whether ``person`` has no password at all; people of a directory always have one there."""
     return person.domain == local.DOMAIN and not person.password_hash

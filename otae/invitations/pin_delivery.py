@@ -1,4 +1,4 @@
-"""Handing an invitation over: its PIN made, whom it is for written down, its messages queued by their channels."""
+"""Makes the PIN of an invitation, stores to whom the invitation goes, and queues its messages by their channels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,20 +15,21 @@ from otae.store.models import Invitation, Person, Pin
 
 
 @dataclass(frozen=True)
-class Handed:
-    """A PIN that was made, if any; ``clear`` only when its maker is to see it."""
+class NewPin:
+    """A PIN that was made, None if there is none; ``clear`` only when the administrator is to see it."""
 
     pin: Pin | None
     clear: str | None
 
     def __repr__(self) -> str:
-        return f"<Handed {'with' if self.pin else 'without'} a PIN>"
+        return f"<NewPin {'with' if self.pin else 'without'} a PIN>"
 
 
 def snapshot(person: Person, region: str) -> dict[str, str | None]:
-    """Return the columns that keep whom an invitation is for, as the person is now; a number as it is dialled.
+    """Return the columns that store the recipient as the person is now; phone numbers in E.164 form where possible.
 
-    ``region``: as `phones.default_region` gives it.
+    Args:
+        region: As returned by `phones.default_region`.
     """
     return {
         "display_name": person.display_name,
@@ -38,15 +39,22 @@ def snapshot(person: Person, region: str) -> dict[str, str | None]:
     }
 
 
-async def channel_again(invitation: Invitation, mode: Mode, person: Person, *, send: bool, show_pin: bool) -> str:
-    """Return how the next PIN of ``invitation`` goes out; InputRefused when it cannot, or nobody would see it."""
+async def channel_for_next_pin(
+    invitation: Invitation, mode: Mode, person: Person, *, send: bool, show_pin: bool
+) -> str:
+    """Return the channel for the next PIN of ``invitation``.
+
+    Raises:
+        InputRefused: The PIN cannot be delivered, or would be shown to nobody.
+    """
     if invitation.rehearsal or not mode.secret:
         return invitation.pin_channel
-    channel = await channels.again(mode, invitation.pin_channel, shown_too=show_pin)
+    channel = await channels.channel_for_new_pin(mode, invitation.pin_channel, show_pin=show_pin)
     if channel in BY_HAND and not show_pin:
-        words = f"the PIN is {channels.WORDS[channel]}: an administrator has to send this invitation from its own page"
+        how = channels.CHANNEL_PHRASES[channel]
+        words = f"the PIN is {how}: an administrator has to send this invitation from its own page"
         raise InputRefused({"pin_channel": words})
-    if send and channel not in BY_HAND and (missing := await channels.lacking(channel, person)):
+    if send and channel not in BY_HAND and (missing := await channels.why_undeliverable(channel, person)):
         raise InputRefused({"pin_channel": missing})
     return channel
 
@@ -61,27 +69,28 @@ async def make_pin(
     send: bool,
     show: bool,
     generation: int = 1,
-) -> Handed:
-    """Make the PIN when the mode has one and somebody is to get it by ``channel``; sealed only for a message."""
+) -> NewPin:
+    """Make a PIN if the mode has one and somebody is to get it; it is sealed only when a message carries it."""
     by_hand = channel in BY_HAND
     if not mode.secret or not (send or show or by_hand):
-        return Handed(None, None)
+        return NewPin(None, None)
     sealed = send and not by_hand
     pin, clear = await pins.mint(desk, invitation, now=now, generation=generation, sealed=sealed, mode=mode)
-    return Handed(pin, clear if show or by_hand else None)
+    return NewPin(pin, clear if show or by_hand else None)
 
 
-async def hand_out(invitation: Invitation, pin: Pin | None, *, send: bool, now: datetime) -> tuple[UUID, ...]:
-    """Save the PIN and queue its message and the link's; inside the step's transaction. Returns deliveries to ring."""
+async def save_and_queue(invitation: Invitation, pin: Pin | None, *, send: bool, now: datetime) -> tuple[UUID, ...]:
+    """Save the PIN and queue its messages, inside the step's transaction; return the deliveries to ring for."""
     if pin:
         await pin.save(force_create=True)
-    return tuple(await queue([(invitation, pin)], now=now)) if send else ()
+    return tuple(await queue_messages([(invitation, pin)], now=now)) if send else ()
 
 
-async def queue(made: Sequence[tuple[Invitation, Pin | None]], *, now: datetime) -> list[UUID]:
-    """Queue the link of invitations, and their PINs by their channels, in the transaction that makes both.
+async def queue_messages(made: Sequence[tuple[Invitation, Pin | None]], *, now: datetime) -> list[UUID]:
+    """Queue the links of invitations and their PINs by their channels, in the transaction that creates both.
 
-    Returns deliveries to ring for.
+    Returns:
+        Ids of the deliveries to ring for.
     """
     mails = [(each, each.email) for each, _ in made if each.email]
     deliveries = await bulk_enqueue.enqueue_all(mails, "url", now=now)

@@ -1,4 +1,4 @@
-"""What has changed about a person since they were invited: an invitation keeps whom it was made out to."""
+"""Compares the recipient stored in an invitation with the person as they are now."""
 
 import asyncio
 from dataclasses import dataclass
@@ -13,41 +13,41 @@ from otae.invitations.pin_delivery import snapshot
 from otae.store.desk import Desk
 from otae.store.models import Invitation, Person
 
-#: Seconds that a directory is waited for: a page is not to hang on it.
-PATIENCE: Final = 3
-#: What is compared, by column.
+#: Seconds to wait for a directory, so that a page does not hang on it.
+DIRECTORY_TIMEOUT: Final = 3
+#: Columns that are compared.
 COMPARED: Final = ("display_name", "email", "phone")
 
 
 @dataclass(frozen=True)
 class Change:
-    """One fact that is another now. ``field``: "display_name", "email" or "phone"; "" where there was or is none."""
+    """One field that changed: "display_name", "email" or "phone"; a value is "" where there was or is none."""
 
     field: str
-    then: str
-    now: str
+    before: str
+    after: str
 
 
 @dataclass(frozen=True)
-class Since:
-    """What changed since somebody was invited.
+class RecipientChanges:
+    """What changed since the invitation.
 
-    ``changes``: fact by fact. ``gone``: the directory has nobody any more whom it knew as this person. ``asked``:
-    whether the directory answered; if not, the changes are those up to when it was last asked.
+    ``gone``: the directory no longer has this person. ``directory_answered``: if False, the changes are those known
+    from when the directory was last asked.
     """
 
     changes: tuple[Change, ...]
     gone: bool = False
-    asked: bool = True
+    directory_answered: bool = True
 
 
-async def since(desk: Desk, invitation: Invitation, *, now: datetime) -> Since:
-    """Compare an invitation with its person as the directory has them now, for at most three seconds."""
+async def compare(desk: Desk, invitation: Invitation, *, now: datetime) -> RecipientChanges:
+    """Compare an invitation with its person, asking the person's directory for at most `DIRECTORY_TIMEOUT` seconds."""
     person = await Person.get(id=invitation.person_id)
     asked, gone = True, False
     if person.domain != DOMAIN:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(DIRECTORY_TIMEOUT):
                 directory = await registry.directory_of(desk, person.domain)
                 found = await directory.find_by_id(person.directory_id or "")
         except (DirectoryUnavailable, PersonAmbiguous, TimeoutError):
@@ -58,4 +58,4 @@ async def since(desk: Desk, invitation: Invitation, *, now: datetime) -> Since:
     today = snapshot(person, await default_region())
     then = {name: str(getattr(invitation, name) or "") for name in COMPARED}
     changed = [Change(name, then[name], today[name] or "") for name in COMPARED if then[name] != (today[name] or "")]
-    return Since(tuple(changed), gone=gone, asked=asked)
+    return RecipientChanges(tuple(changed), gone=gone, directory_answered=asked)

@@ -1,4 +1,4 @@
-"""Whom an order means: one of our own people, or somebody in a directory, who gets a row here when first named."""
+"""Finds the person or group that an order names, locally or in a directory; people of a directory get a local row."""
 
 from datetime import datetime
 
@@ -10,34 +10,35 @@ from otae.errors import DirectoryUnavailable, GroupAmbiguous, PersonAmbiguous
 from otae.store.desk import Desk
 from otae.store.models import Person
 
-NOBODY = "there is nobody with this user name"
+NO_PERSON = "there is nobody with this user name"
 NO_GROUP = "there is no group with this name"
 
 
 async def find(
     desk: Desk, name: str, *, now: datetime, rehearsal: bool = False, reach: Reach = EVERYBODY
 ) -> tuple[Person | None, str]:
-    r"""Return whom ``name`` means, and why nobody else: "ben", "CORP\ben", "corp/ben", "ben@corp", an address.
+    r"""Return the person that ``name`` means, else None and why.
 
-    Of several people with one address none is taken: the words say who they are. A rehearsal's are ours. Whoever is
-    out of ``reach`` is nobody: neither named nor looked up in a directory, and no row is made for them.
+    ``name``: "ben", "CORP\ben", "corp/ben", "ben@corp" or an e-mail address; of several people with one address none is
+    taken. People outside of ``reach`` are treated as unknown: no directory is asked about them and no row is made. A
+    rehearsal looks for local people only.
     """
     if reach.limited:
         return await _find_within(desk, name, reach, now)
     ours = await local.find_person(name)
     if ours or rehearsal:
-        return ours, "" if ours else NOBODY
+        return ours, "" if ours else NO_PERSON
     try:
         found = await registry.find(desk, name)
     except PersonAmbiguous as refusal:
         return None, f"{refusal.detail}: say which, by user name"
     except DirectoryUnavailable as refusal:
-        return None, _away(refusal)
-    return (await registry.save_person(found, now), "") if found else (None, NOBODY)
+        return None, _unavailable(refusal)
+    return (await registry.save_person(found, now), "") if found else (None, NO_PERSON)
 
 
 async def _find_within(desk: Desk, name: str, reach: Reach, now: datetime) -> tuple[Person | None, str]:
-    """Look among the people of our tables within reach; a directory is asked only about the one found."""
+    """Find a person among the local rows within ``reach``; a directory is asked only about the person found."""
     named = await registry.resolve_name(name)
     known = Person.filter(reach.people(), rehearsal=False, removed_at=None)
     ours = known.filter(domain=DOMAIN, name=user_name(local.printable(named.local)))
@@ -55,24 +56,24 @@ async def _find_within(desk: Desk, name: str, reach: Reach, now: datetime) -> tu
         if len(found) > 1:
             return None, f"{', '.join(each.name for each in found)}: say which, by user name"
         if found:
-            return await _asked_again(desk, found[0], now)
-    return None, NOBODY
+            return await _refreshed(desk, found[0], now)
+    return None, NO_PERSON
 
 
-async def _asked_again(desk: Desk, person: Person, now: datetime) -> tuple[Person | None, str]:
-    """Return a directory's person as the directory has them now."""
+async def _refreshed(desk: Desk, person: Person, now: datetime) -> tuple[Person | None, str]:
+    """Return a directory's person with current data from the directory, else None and why."""
     try:
         directory = await registry.directory_of(desk, person.domain)
         found = await directory.find_by_id(person.directory_id or "")
     except DirectoryUnavailable as refusal:
-        return None, _away(refusal)
-    return (await registry.save_person(found, now), "") if found else (None, NOBODY)
+        return None, _unavailable(refusal)
+    return (await registry.save_person(found, now), "") if found else (None, NO_PERSON)
 
 
 async def find_group(desk: Desk, name: str, *, reach: Reach = EVERYBODY) -> tuple[tuple[str, str, str] | None, str]:
-    r"""Return (domain, name, where it is walked from) of the group that "[DOMAIN/]NAME" or "DOMAIN\NAME" means.
+    r"""Return (domain, name, place to read it from) of the group "[DOMAIN/]NAME" or "DOMAIN\NAME", else None and why.
 
-    None with why when there is none within ``reach``; no directory is asked about a group out of it.
+    A group outside of ``reach`` is treated as unknown: no directory is asked about it.
     """
     ours = await groups.find_group(name, reach=reach)
     if ours and ours.domain == DOMAIN:
@@ -84,20 +85,20 @@ async def find_group(desk: Desk, name: str, *, reach: Reach = EVERYBODY) -> tupl
     except GroupAmbiguous as refusal:
         return None, f"{refusal.words} {refusal.detail}"
     except DirectoryUnavailable as refusal:
-        return None, _away(refusal)
+        return None, _unavailable(refusal)
     if found is None:
         return None, NO_GROUP
     return (found.domain, found.name, "" if found.domain == DOMAIN else found.id), ""
 
 
 async def _group_within(text: str, reach: Reach) -> str:
-    """Return "DOMAIN/NAME" of the directory's group within reach that ``text`` means, "" when it means none."""
+    """Return "DOMAIN/NAME" of the directory's group within ``reach`` that ``text`` names, "" when there is none."""
     domain, name = registry.split_domain(text)
     row = await servers.find_directory(domain) if domain else None
     meant = (row.domain, name.casefold()) if row else None
     return next((f"{where}/{what}" for where, what in sorted(reach.names) if (where, what.casefold()) == meant), "")
 
 
-def _away(refusal: DirectoryUnavailable) -> str:
-    """Say that a directory is away, to an administrator: also what it answered."""
+def _unavailable(refusal: DirectoryUnavailable) -> str:
+    """Return the message for administrators that a directory is unavailable, with the directory's own answer."""
     return f"{refusal.words} ({refusal.detail})" if refusal.detail else refusal.words

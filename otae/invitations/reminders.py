@@ -1,8 +1,8 @@
-"""Reminders: the link once more to whom it was mailed and who has not enrolled, so many times at most.
+"""Reminders: the link sent again to people who were mailed it and have not enrolled, a limited number of times.
 
-A reminder is a delivery like any other, named "reminder-1", "reminder-2" and so on, with a template of its own. It goes
-where the link went, and only while the invitation is pending; sending the invitation again begins the count anew. The
-PIN stays the one that was sent.
+A reminder is a delivery with the kind "reminder-1", "reminder-2" and so on, and a template of its own. It goes to where
+the link went, and only while the invitation is pending; sending the invitation again restarts the count. The PIN stays
+the same.
 """
 
 from datetime import datetime, timedelta
@@ -17,21 +17,21 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Invitation
 
-#: Invitations looked at in one go.
+#: Number of invitations read at a time.
 PAGE = 200
 
 
 async def send_due(desk: Desk, *, now: datetime) -> int:
-    """Queue every reminder that is due and return how many; safe to run anywhere, twice."""
+    """Queue every reminder that is due and return how many; safe to repeat, and to run in several processes."""
     days, most = await properties.number("reminder.days"), await properties.number("reminder.most")
     if not days:
         return 0
     before, sent = now - timedelta(days=days), 0
     after: UUID | None = None
     while page := await _candidates(before, now, after):
-        said = await _said([row.id for row in page])
+        messages_by_invitation = await _earlier_messages([row.id for row in page])
         for row in page:
-            messages = [each for each in said.get(row.id, []) if each.generation == row.generation]
+            messages = [each for each in messages_by_invitation.get(row.id, []) if each.generation == row.generation]
             sent += await _remind(desk, row, messages, before=before, most=most, now=now)
         after = page[-1].id
     return sent
@@ -47,8 +47,8 @@ async def _candidates(before: datetime, now: datetime, after: UUID | None) -> li
     return await rows.order_by("id").limit(PAGE)
 
 
-async def _said(invitation_ids: list[UUID]) -> dict[UUID, list[Delivery]]:
-    """Return the messages of each invitation that a reminder comes after: link, PIN and earlier reminders."""
+async def _earlier_messages(invitation_ids: list[UUID]) -> dict[UUID, list[Delivery]]:
+    """Return the link, PIN and reminder messages of each invitation."""
     before = Q(kind__in=NEEDED) | Q(kind__startswith="reminder-")
     found: dict[UUID, list[Delivery]] = {}
     for row in await Delivery.filter(before, invitation_id__in=invitation_ids):
@@ -59,7 +59,7 @@ async def _said(invitation_ids: list[UUID]) -> dict[UUID, list[Delivery]]:
 async def _remind(
     desk: Desk, row: Invitation, messages: list[Delivery], *, before: datetime, most: int, now: datetime
 ) -> bool:
-    """Queue the next reminder of one invitation, when all before it went out long enough ago."""
+    """Queue the next reminder if all earlier messages were sent before ``before``; return whether it was queued."""
     number = sum(each.kind not in NEEDED for each in messages) + 1
     link = next((each for each in messages if each.kind == "url"), None)
     if link is None or number > most:

@@ -1,4 +1,4 @@
-"""What became of a group invitation: how far it is, and what each person's row says."""
+"""Results of a group invitation: its progress, and the result of each person."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from otae.store.models import Delivery, GroupInvitation, GroupInvitee, Invitatio
 from otae.store.states import DeliveryStatus
 from otae.words import N_
 
-#: Why somebody is not invited, in words that follow the name.
+#: Why somebody is not invited, as words that follow the name.
 WHY: Final = {
     "gone": N_("is no longer a user"),
     "unknown": N_("is no user here"),
@@ -39,9 +39,9 @@ WHY: Final = {
     "enrolled": N_("has an enrolled Mac already"),
     "pending": N_("has an invitation that waits already"),
 }
-#: What the list can be narrowed to.
+#: What the list can be filtered by.
 FILTERS: Final = ("waiting", "invited", "skipped", "failed", "redeemed")
-#: The speed is that of the last minute.
+#: The time over which the rate of sending is measured.
 RECENT: Final = timedelta(seconds=60)
 _PAGE: Final = 500
 _WITH_PIN: Final = frozenset(mode.name for mode in MODES if mode.secret)
@@ -49,11 +49,13 @@ _WITH_PIN: Final = frozenset(mode.name for mode in MODES if mode.secret)
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an order is. ``reasons``: why people are skipped → how many. ``messages``: delivery status → how many.
+    """Progress of an order.
 
-    ``expected``: messages in the end, should all who wait be invited. ``put_off``: queued messages that a server did
-    not take yet; the first of them is tried again at ``next_try``. ``rate``: messages sent a second, over the last
-    minute; ``left``: how long the rest, those put off left out, takes at this rate, None when there is no telling.
+    ``reasons``: number of people skipped, by reason. ``messages``: number of messages, by delivery status.
+    ``expected``: number of messages once everybody who waits is invited. ``deferred``: queued messages that a server
+    did not take yet; the first of them is tried again at ``next_try``. ``rate``: messages sent a second, over the last
+    minute. ``time_left``: how long the remaining messages take at this rate, deferred ones not counted; None when
+    unknown.
     """
 
     found: int
@@ -62,19 +64,19 @@ class Progress:
     reasons: dict[str, int]
     messages: dict[str, int]
     expected: int
-    put_off: int
+    deferred: int
     next_try: datetime | None
     rate: float
-    left: timedelta | None
+    time_left: timedelta | None
 
     @property
     def skipped(self) -> int:
-        """How many are not invited."""
+        """How many people are not invited."""
         return sum(self.reasons.values())
 
     @property
     def finished(self) -> int:
-        """How many messages are not on their way any more, whatever became of them."""
+        """How many messages are neither queued nor being sent, whatever their result."""
         moving = (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
         return sum(number for status, number in self.messages.items() if status not in moving)
 
@@ -85,16 +87,16 @@ class Progress:
 
     @property
     def sent(self) -> int:
-        """How many messages a server accepted, also when they bounced later."""
+        """How many messages a server accepted, including those that bounced later."""
         return self.messages[DeliveryStatus.SENT] + self.messages[DeliveryStatus.BOUNCED]
 
 
 @dataclass(frozen=True)
 class Result:
-    """One person's row, and what its invitation and its mail came to. ``invitation``: its status, "" without one.
+    """The result of one person.
 
-    ``mail``: the status of the message with the link, "" without one; ``answer``: what the server said. ``pin`` and
-    ``pin_answer``: the same of the message with the PIN.
+    ``invitation``: status of the invitation, "" without one. ``mail``: status of the message with the link, "" without
+    one; ``answer``: the server's reply to it. ``pin`` and ``pin_answer``: the same for the message with the PIN.
     """
 
     invitee: GroupInvitee
@@ -106,16 +108,16 @@ class Result:
 
     @property
     def title(self) -> str:
-        """What the person is called, as far as is known."""
+        """The person's display name, else user name, else address."""
         return self.invitee.display_name or self.invitee.name or self.invitee.email or "–"
 
 
 async def progress(row: GroupInvitation, *, now: datetime) -> Progress:
-    """Count how far an order is.
+    """Return the progress of an order.
 
-    All its people and messages are counted, 200 000 rows of an order of 100 000: "10 000+ sent" would tell nothing of
-    how far it is, and counts kept in its row would have every message wait for every other one's row. The page asks
-    every two seconds, and only until the order has ended.
+    All its people and messages are counted, 200 000 rows of an order of 100 000: a bounded count ("10 000+ sent") would
+    hide the progress, and counters in the order's row would make every message wait for the others' row lock. The page
+    asks every two seconds, and only until the order has ended.
     """
     people = GroupInvitee.filter(group_invitation_id=row.id).annotate(number=Count("id"))
     counted = await people.group_by("status", "reason").values("status", "reason", "number")
@@ -142,19 +144,22 @@ async def progress(row: GroupInvitation, *, now: datetime) -> Progress:
         reasons={each["reason"]: each["number"] for each in counted if each["status"] == "skipped"},
         messages=messages,
         expected=expected,
-        put_off=put_off,
+        deferred=put_off,
         next_try=first.next_try_at if first else None,
         rate=rate if row.status not in ENDED else 0,
-        left=timedelta(seconds=round(rest / rate)) if moving else None,
+        time_left=timedelta(seconds=round(rest / rate)) if moving else None,
     )
 
 
 async def results(
     row: GroupInvitation, *, show: str = "", after: int = 0, limit: int = 50, reach: Reach = EVERYBODY
 ) -> list[Result]:
-    """Return people of an order by their number, those behind ``after``; ``show``: one of FILTERS, "" for all.
+    """Return people of an order by their number.
 
-    Who left the group meanwhile may be out of ``reach``, and is left out then.
+    Args:
+        show: One of `FILTERS`, "" for all.
+        after: Only people with a greater number.
+        reach: People outside of it are left out; they may have left the group since.
     """
     people = GroupInvitee.filter(reach.people("person_id"), group_invitation_id=row.id, number__gt=after)
     if show in FILTERS[:3]:
@@ -173,7 +178,7 @@ async def results(
 async def every_result(
     row: GroupInvitation, show: str = "", *, reach: Reach = EVERYBODY
 ) -> AsyncIterator[list[Result]]:
-    """Give all people of an order, a page at a time, as `results`."""
+    """Yield all people of an order, one page at a time; arguments as in `results`."""
     after = 0
     while page := await results(row, show=show, after=after, limit=_PAGE, reach=reach):
         yield page
@@ -183,7 +188,7 @@ async def every_result(
 async def previews(
     desk: Desk, row: GroupInvitation, number: int, *, now: datetime, reach: Reach = EVERYBODY
 ) -> list[Preview]:
-    """Return the messages that one person of an order gets, link and PIN left open; none when nobody is to get any."""
+    """Return the messages that one person of an order would get, link and PIN left blank; empty when there is none."""
     people = GroupInvitee.filter(reach.people("person_id"), group_invitation_id=row.id, number=number)
     invitee = await people.first().prefetch_related("person")
     mode = await known_mode(row.mode)
@@ -197,7 +202,7 @@ async def previews(
 
 
 def cells(row: GroupInvitation, result: Result) -> list[str]:
-    """Return one person's row as HEADINGS name its cells."""
+    """Return one person's result as cells, in the order of `HEADINGS`."""
     person = result.invitee
     return [
         person.name,
@@ -223,11 +228,11 @@ HEADINGS: Final = (
 
 
 def _result(invitee: GroupInvitee, sent: dict[tuple[UUID, int, str], Delivery]) -> Result:
-    invitation, told = invitee.invitation, []
+    invitation, fields = invitee.invitation, []
     for kind in NEEDED:
         message = sent.get((invitation.id, invitation.generation, kind)) if invitation else None
-        told += [message.status, message.answer] if message else ["", ""]
-    return Result(invitee, invitation.status if invitation else "", *told)
+        fields += [message.status, message.answer] if message else ["", ""]
+    return Result(invitee, invitation.status if invitation else "", *fields)
 
 
 def _messages(row: GroupInvitation) -> QuerySet[Delivery]:

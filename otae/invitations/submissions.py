@@ -1,4 +1,4 @@
-"""A form is taken once, however often its button is pressed: each carries an id of its own, spent when it is sent."""
+"""Makes a form idempotent: each carries an id that can be spent once, however often its button is pressed."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,19 +8,20 @@ from uuid import UUID
 from otae.errors import Refusal, SlowDown, StaleState
 from otae.store import failure_counters
 
-#: A form left open for longer than this is taken for a new one.
-KEPT = timedelta(hours=24)
+#: How long the id of a sent form is remembered.
+FORM_LIFETIME = timedelta(hours=24)
 
 
 @asynccontextmanager
 async def once(form: UUID, *, now: datetime) -> AsyncIterator[None]:
-    """Spend ``form`` for the block; a refusal raised in the block gives it back, so that it can be sent again mended.
+    """Spend the id of a form for the block; a Refusal raised in it releases the id, so that the form can be sent again.
 
-    Raises StaleState when the form was sent before: of twenty sent at the same moment one gets in.
+    Raises:
+        StaleState: The form was sent before; of several sent at the same moment one is taken.
     """
     key = f"form:{form}"
     try:
-        await failure_counters.spend(key, 1, now, KEPT)
+        await failure_counters.spend(key, 1, now, FORM_LIFETIME)
     except SlowDown:
         raise StaleState("this form was sent already") from None
     try:

@@ -1,4 +1,4 @@
-"""The terms of an invitation: everything that is asked for apart from whom to invite.
+"""The terms of an invitation: everything that is requested apart from whom to invite.
 
 One value for one person and for a group, for forms, commands and tables. A new field has its place here, in the columns
 (`store.models.terms`), in the form (`web.admin.terms_form`) and in the options of the command (`cli.terms_options`).
@@ -24,25 +24,25 @@ OWNERSHIPS: Final = ("corporate", "employee")
 PLATFORMS: Final = ("macos",)
 WAYS: Final = ("ota", "profile")
 LONGEST_NOTE: Final = 500
-#: Apple's oldest serial numbers have eight characters; fewer are a slip.
+#: Apple's oldest serial numbers have eight characters; fewer are a typing error.
 SHORTEST_SERIAL: Final = 8
-#: Furthest end that may be asked for.
+#: The latest end that may be requested, from now.
 LONGEST: Final[timedelta] = mode_values.LONGEST
 #: Fields that name a template; their columns end in `_id`.
 TEMPLATES: Final = ("url_template", "pin_template", "confirmation_template")
 #: Fields that only an invitation of one person has.
-OF_ONE_PERSON: Final = frozenset({"serial", "carrier", "valid_until"})
+SINGLE_PERSON_FIELDS: Final = frozenset({"serial", "carrier", "valid_until"})
 
 
 @dataclass(frozen=True)
 class InvitationTerms:
-    """How somebody is invited, as it is asked for, or as `check_terms` made it complete.
+    """How somebody is invited, as requested, or as completed by `check_terms`.
 
     ``mode``: None for the default one. ``serial``: bind to this Mac. ``way``: "ota" or "profile", None for the server
-    property. The templates: name or id of the one to use, None for the mode's, else the default. ``pin_channel``: one
-    of `channels.CHANNELS`, None for as the mode has it. ``carrier``: whose text messages go out as mail, "" for the
-    gateway's own. ``note``: for the person, in the messages. ``valid_until``: None for the mode's whole time. ``send``:
-    mail link and PIN.
+    property. The templates: name or id, None for the mode's, else the default. ``pin_channel``: one of
+    `channels.CHANNELS`, None for the mode's. ``carrier``: whose text messages go out as mail, "" for the gateway's own.
+    ``note``: for the person, in the messages. ``valid_until``: None for the mode's full validity. ``send``: mail link
+    and PIN.
     """
 
     mode: str | None = None
@@ -62,63 +62,69 @@ class InvitationTerms:
 
 @dataclass(frozen=True)
 class CheckedTerms:
-    """Terms in which nothing is left open, templates by their ids, with their mode as it is in force."""
+    """Complete terms, templates given by id, with their mode and its current values."""
 
     terms: InvitationTerms
     mode: Mode
 
     @property
     def channel(self) -> str:
-        """How the PIN goes out."""
+        """The channel of the PIN."""
         return self.terms.pin_channel or channels.MAIL
 
 
 async def check_terms(
-    asked: InvitationTerms, *, now: datetime, shown_too: bool = False, by_mail: bool = False
+    requested: InvitationTerms, *, now: datetime, show_pin: bool = False, by_mail: bool = False
 ) -> tuple[CheckedTerms | None, dict[str, str]]:
-    """Return the terms, complete, with what is wrong with them: words by field, the templates under "templates".
+    """Return the completed terms and the errors by field, wrong templates under "templates".
 
-    ``shown_too``: the PIN is also to be shown, else "show_pin" may be wrong; ``by_mail``: it goes by mail, whatever the
-    policy of its mode. None for the terms when the mode is not known, or off.
+    Args:
+        show_pin: Whether the PIN is also shown to the administrator; "show_pin" is wrong where the policy forbids it.
+        by_mail: Send the PIN by mail, whatever the policy of its mode.
+
+    Returns:
+        None instead of the terms when the mode is unknown or off.
     """
     wrong: dict[str, str] = {}
-    mode = await _mode(asked.mode, wrong)
-    if asked.ownership not in OWNERSHIPS:
+    mode = await _mode(requested.mode, wrong)
+    if requested.ownership not in OWNERSHIPS:
         wrong["ownership"] = "choose corporate or employee"
-    if asked.platform not in PLATFORMS:
+    if requested.platform not in PLATFORMS:
         wrong["platform"] = "only macos is offered"
-    if asked.way is not None and asked.way not in WAYS:
+    if requested.way is not None and requested.way not in WAYS:
         wrong["way"] = "choose ota or profile"
-    if asked.carrier and await find_carrier(local.printable(asked.carrier)) is None:
+    if requested.carrier and await find_carrier(local.printable(requested.carrier)) is None:
         wrong["carrier"] = "there is no carrier with this name"
-    if len(asked.note) > LONGEST_NOTE or why_refused(asked.note.replace("\r", "").replace("\n", "")):
+    if len(requested.note) > LONGEST_NOTE or why_refused(requested.note.replace("\r", "").replace("\n", "")):
         wrong["note"] = f"use at most {LONGEST_NOTE} characters, none that hides or turns text"
-    if words := why_no_end(asked.valid_until, now=now):
+    if words := end_problem(requested.valid_until, now=now):
         wrong["valid_until"] = words
-    serial = identifier(asked.serial or "")
+    serial = identifier(requested.serial or "")
     serial = serial.upper() if serial.islower() else serial  # base64 of a virtual machine stays as it is
     if serial and (len(serial) < SHORTEST_SERIAL or not SERIAL.fullmatch(serial)):
         wrong["serial"] = "a serial number has 8 to 64 letters and digits; a virtual machine's may hold + / and spaces"
-    templates: dict[str, Any] = {name: await _template(name, getattr(asked, name), mode, wrong) for name in TEMPLATES}
-    channel = await _channel(asked.pin_channel, mode, wrong, shown_too=shown_too) if not by_mail else channels.MAIL
+    templates: dict[str, Any] = {
+        name: await _template(name, getattr(requested, name), mode, wrong) for name in TEMPLATES
+    }
+    channel = await _channel(requested.pin_channel, mode, wrong, show_pin=show_pin) if not by_mail else channels.MAIL
     if mode is None:
         return None, wrong
     terms = replace(
-        asked, mode=mode.name, serial=serial or None, note=asked.note.strip(), pin_channel=channel, **templates
+        requested, mode=mode.name, serial=serial or None, note=requested.note.strip(), pin_channel=channel, **templates
     )
     return CheckedTerms(terms, mode), wrong
 
 
-def why_no_end(until: datetime | None, *, now: datetime) -> str:
-    """Say why an invitation cannot end then: it is past, or too far away; "" when it can."""
+def end_problem(until: datetime | None, *, now: datetime) -> str:
+    """Return why an invitation cannot end at ``until`` (past, or too far away), "" when it can."""
     if until is None or now < until <= now + LONGEST:
         return ""
     return "this time is past" if until <= now else f"use a time within {LONGEST.days} days"
 
 
 def columns(terms: InvitationTerms, table: type[Invitation | GroupInvitation] = Invitation) -> dict[str, Any]:
-    """Return the columns of ``table`` that hold ``terms``, which `check_terms` made complete."""
-    values = {name: getattr(terms, name) for name in names_in(table)}
+    """Return the columns of ``table`` that store ``terms``, which must be completed by `check_terms`."""
+    values = {name: getattr(terms, name) for name in field_names(table)}
     for name in TEMPLATES:
         chosen = values.pop(name)
         values[f"{name}_id"] = UUID(chosen) if chosen else None
@@ -126,14 +132,14 @@ def columns(terms: InvitationTerms, table: type[Invitation | GroupInvitation] = 
 
 
 def terms_of(row: Invitation | GroupInvitation) -> InvitationTerms:
-    """Return the terms that a row holds, as `columns` wrote them."""
-    values = {name: getattr(row, f"{name}_id" if name in TEMPLATES else name) for name in names_in(type(row))}
+    """Return the terms stored in a row; the inverse of `columns`."""
+    values = {name: getattr(row, f"{name}_id" if name in TEMPLATES else name) for name in field_names(type(row))}
     return InvitationTerms(**values | {name: str(values[name]) for name in TEMPLATES if values[name]})
 
 
-def names_in(table: type[Invitation | GroupInvitation]) -> list[str]:
+def field_names(table: type[Invitation | GroupInvitation]) -> list[str]:
     """Return the names of the terms that ``table`` has columns for."""
-    left_out = OF_ONE_PERSON if table is GroupInvitation else frozenset()
+    left_out = SINGLE_PERSON_FIELDS if table is GroupInvitation else frozenset()
     return [each.name for each in fields(InvitationTerms) if each.name not in left_out]
 
 
@@ -147,9 +153,10 @@ def new_invitation(
     actor: str,
     rehearsal: bool = False,
 ) -> tuple[Invitation, str]:
-    """Return the invitation of ``person``, not saved yet, with its token.
+    """Return an invitation of ``person``, not saved yet, and its token.
 
-    ``region``: as `phones.default_region` gives it.
+    Args:
+        region: As returned by `phones.default_region`.
     """
     invitation = Invitation(
         person=person, rehearsal=rehearsal, created_by=actor[:100], created_at=now, **columns(checked.terms)
@@ -168,16 +175,16 @@ async def _mode(name: str | None, wrong: dict[str, str]) -> Mode | None:
         return None
 
 
-async def _channel(wanted: str | None, mode: Mode | None, wrong: dict[str, str], *, shown_too: bool) -> str:
+async def _channel(wanted: str | None, mode: Mode | None, wrong: dict[str, str], *, show_pin: bool) -> str:
     try:
-        return await channels.choose(mode, wanted, shown_too=shown_too) if mode else channels.MAIL
+        return await channels.channel_for(mode, wanted, show_pin=show_pin) if mode else channels.MAIL
     except InputRefused as refusal:
         wrong.update(refusal.fields)
         return channels.MAIL
 
 
 async def _template(field: str, wanted: str | None, mode: Mode | None, wrong: dict[str, str]) -> str | None:
-    """Return the id of the template that is asked for, else of the one that the mode names, if it still exists."""
+    """Return the id of the requested template, else of the mode's if it still exists."""
     kind = field.removesuffix("_template")
     if not wanted:
         named = mode.templates.get(kind) if mode else None

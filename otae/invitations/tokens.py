@@ -1,4 +1,4 @@
-"""Invitation tokens: 128 random bits in a link, kept as a hash for look-up and sealed for as long as they work."""
+"""Invitation tokens: 128 random bits in a link, stored as a hash for look-up, and sealed for as long as they work."""
 
 import re
 import secrets
@@ -15,9 +15,9 @@ _SHAPE = re.compile(r"ep-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def mint(desk: Desk, invitation: Invitation) -> tuple[str, dict[str, object]]:
-    """Make a token for ``invitation``; return it with the columns that hold it: `token_hash` and `token_sealed`.
+    """Make a token for ``invitation``; return it with the columns that store it: `token_hash` and `token_sealed`.
 
-    Shaped as a UUID, and random in all of its 128 bits: those of a version-4 UUID that are fixed are not fixed here.
+    It has the shape of a UUID with all 128 bits random; the version bits of a version-4 UUID are not fixed.
     """
     token = f"ep-{UUID(bytes=secrets.token_bytes(16))}"
     return token, {
@@ -27,12 +27,12 @@ def mint(desk: Desk, invitation: Invitation) -> tuple[str, dict[str, object]]:
 
 
 def reveal(desk: Desk, invitation: Invitation) -> str:
-    """Return the invitation's token; InvitationUnknown when it has been forgotten."""
+    """Return the invitation's token; InvitationUnknown when it was erased."""
     if invitation.token_sealed is None:
         raise InvitationUnknown("the link of this invitation has been forgotten")
     return desk.vault.open(invitation.token_sealed, invitation.id, SEAL).decode()
 
 
 def has_shape(text: str) -> bool:
-    """Tell whether ``text`` is written as an invitation token is; nothing else needs to be looked up."""
+    """Return whether ``text`` has the form of an invitation token; nothing else needs to be looked up."""
     return _SHAPE.fullmatch(text) is not None

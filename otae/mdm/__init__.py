@@ -1,1 +1,1 @@
-"""Macs under management: what they say at CheckInURL and ServerURL, and what is known of them."""
+"""Macs under management: check-in and commands, renewal of their certificates, and the list of known Macs."""

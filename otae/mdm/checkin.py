@@ -1,7 +1,7 @@
-"""What a Mac says at CheckInURL, and what becomes of it.
+"""Answers the messages that a Mac sends to CheckInURL.
 
-https://developer.apple.com/documentation/devicemanagement/check-in
-Every refusal is for HTTP 400: a Mac may take 401 for the end of its enrollment.
+https://developer.apple.com/documentation/devicemanagement/check-in Every refusal is for HTTP 400: a Mac may take 401
+for the end of its enrollment.
 """
 
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ from uuid import UUID
 from otae.apple import checkin as apple
 from otae.authority import push, revocation
 from otae.enrollment import allowed_devices, sessions
-from otae.enrollment.support import Known, recorded
+from otae.enrollment.support import RefusalContext, record_refusals
 from otae.errors import (
     CheckinUnreadable,
     DeviceMismatch,
@@ -23,7 +23,7 @@ from otae.errors import (
 )
 from otae.invitations import lifecycle
 from otae.mdm import identities
-from otae.mdm.signatures import check_topic, enrollment_of, pinned, sender
+from otae.mdm.signatures import check_topic, enrollment_of, find_pinned_enrollment, verified_sender
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Certificate, Device, Enrollment, EnrollmentSession, Invitation, UserChannel
@@ -32,11 +32,11 @@ from otae.store.records import about as about_row
 from otae.store.session_ends import close_challenges
 from otae.store.states import EnrollmentStatus, SessionStatus
 
-#: What the sealed columns are sealed for.
+#: Purposes under which the push values and the bootstrap token are sealed.
 PUSH_TOKEN, PUSH_MAGIC, BOOTSTRAP_TOKEN = "push_token", "push_magic", "bootstrap_token"
 
-#: User channels that are kept of one Mac: the people who use it.
-MOST_CHANNELS: Final = 50
+#: Most user channels (one per user of the Mac) that are kept of a Mac.
+MAX_USER_CHANNELS: Final = 50
 
 _LIVE: Final = (EnrollmentStatus.AUTHENTICATED, EnrollmentStatus.ENROLLED)
 _READY: Final = (SessionStatus.CERTIFIED, SessionStatus.CONFIGURED)
@@ -44,7 +44,7 @@ _READY: Final = (SessionStatus.CERTIFIED, SessionStatus.CONFIGURED)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes back to the Mac: HTTP status, body and Content-Type."""
+    """The response to the Mac: HTTP status, body and Content-Type."""
 
     status: int = 200
     body: bytes = field(default=b"", repr=False)
@@ -54,66 +54,72 @@ class Reply:
 async def answer(desk: Desk, body: bytes, signature: str | None, *, now: datetime) -> Reply:
     """Answer a check-in.
 
-    ``body``: the raw bytes of the request (XML property list, at most 1 MiB); ``signature``: its Mdm-Signature header.
-    Raises Refusal, recorded with a support code, for whatever is not answered here: HTTP 400, and nothing has changed.
+    Args:
+        body: The raw bytes of the request (XML property list, at most 1 MiB).
+        signature: The value of its Mdm-Signature header.
+
+    Raises:
+        Refusal: HTTP 400, recorded with a support code; nothing was changed.
     """
-    async with recorded(now) as known:
-        certificate = await sender(body, signature, known, now)
+    async with record_refusals(now) as context:
+        certificate = await verified_sender(body, signature, context, now)
         message = apple.parse(body)
         try:
             if isinstance(message, apple.Authenticate):
-                await _authenticate(desk, certificate, message, known, now)
+                await _authenticate(desk, certificate, message, context, now)
                 return Reply()
             if isinstance(message, apple.TokenUpdate):
-                deliveries = await _token_update(desk, certificate, message, known, now)
+                deliveries = await _token_update(desk, certificate, message, context, now)
                 for delivery in deliveries:
                     desk.bell.ring("delivery", delivery)
                 return Reply()
             if isinstance(message, apple.CheckOut):
-                await _check_out(certificate, message, known, now)
+                await _check_out(certificate, message, context, now)
                 return Reply()
-            return await _of_an_enrolled_mac(desk, certificate, message, known, now)
+            return await _answer_enrolled_mac(desk, certificate, message, context, now)
         except StaleState:
             raise SessionClosed("the enrollment moved on meanwhile") from None
 
 
 async def _authenticate(
-    desk: Desk, certificate: Certificate, message: apple.Authenticate, known: Known, now: datetime
+    desk: Desk, certificate: Certificate, message: apple.Authenticate, context: RefusalContext, now: datetime
 ) -> None:
-    """Begin an enrollment, pin a renewed certificate, or do nothing at all for a message seen before."""
+    """Begin an enrollment, or pin a renewed certificate; a repeated message changes nothing."""
     ours = await push.topic(desk, rehearsal=True)
-    if known.session and known.session.status in _READY:
-        await sessions.check_directory(desk, known.session, now=now)
+    if context.session and context.session.status in _READY:
+        await sessions.check_directory(desk, context.session, now=now)
     try:
         async with transaction():
             if certificate.session_id is None:
                 raise DeviceUnknown("the session of the certificate was removed")
-            session = await sessions.take(certificate.session_id)  # copies of one message wait for one another here
+            # Copies of one message wait for one another here.
+            session = await sessions.lock_session(certificate.session_id)
             free = session.udid is None
             await sessions.bind(session, udid=message.udid, serial=message.serial_number)
-            if await _seen_before(certificate, message, known):
+            if await _seen_before(certificate, message, context):
                 return
-            enrollment = await _running(session, message.udid)
+            enrollment = await _running_enrollment(session, message.udid)
             if enrollment is None:
                 check_topic(message.topic, ours)
                 allowed_devices.check_platform(message.product_name, message.model, message.model_name)
-                known.ends_session = True  # bound by now: it is this Mac that breaks the rule
+                context.ends_session = True  # bound by now: it is this Mac that breaks the rule
                 await allowed_devices.check_reported(session, message.os_version, (message.product_name, message.model))
-                known.ends_session = free  # a second Mac must not be able to end the session of the first
-                await _begin(certificate, session, message, now)
+                context.ends_session = free  # a second Mac must not be able to end the session of the first
+                await _begin_enrollment(certificate, session, message, now)
             else:
                 check_topic(message.topic, enrollment.topic)
-                await _pin_again(enrollment, certificate, session, now)
+                await _pin_renewed(enrollment, certificate, session, now)
     except (DeviceMismatch, PlatformRefused):
-        await _take_back(certificate, now)
+        await _revoke_misplaced(certificate, now)
         raise
 
 
-async def _seen_before(certificate: Certificate, message: apple.Authenticate, known: Known) -> bool:
-    enrollment = await pinned(certificate)
+async def _seen_before(certificate: Certificate, message: apple.Authenticate, context: RefusalContext) -> bool:
+    """Return whether the certificate is pinned already, so that this message is a repeated one."""
+    enrollment = await find_pinned_enrollment(certificate)
     if enrollment is None:
         return False
-    known.device_id = enrollment.device_id
+    context.device_id = enrollment.device_id
     if (await Device.get(id=enrollment.device_id)).udid != message.udid:
         raise DeviceMismatch("the certificate belongs to another Mac")
     if enrollment.status == EnrollmentStatus.UNENROLLED:
@@ -122,22 +128,23 @@ async def _seen_before(certificate: Certificate, message: apple.Authenticate, kn
     return True
 
 
-async def _running(session: EnrollmentSession, udid: str) -> Enrollment | None:
+async def _running_enrollment(session: EnrollmentSession, udid: str) -> Enrollment | None:
     return await Enrollment.filter(session_id=session.id, device__udid=udid, status__in=_LIVE).first()
 
 
-async def _begin(
+async def _begin_enrollment(
     certificate: Certificate, session: EnrollmentSession, message: apple.Authenticate, now: datetime
 ) -> None:
+    """Store the Mac as it reports itself, and its enrollment with the certificate pinned to it."""
     await sessions.check_live(session, now=now)
     if session.status not in _READY:
         raise SessionClosed(f"Authenticate while the session is {session.status}")
     await sessions.check_serial(session, session.serial or "")
-    await sessions.check_free(message.udid, session)
+    await sessions.check_device_free(message.udid, session)
     device, _ = await Device.get_or_create(
         defaults={"created_at": now, "seen_at": now, "rehearsal": session.rehearsal}, udid=message.udid
     )
-    told = {
+    reported = {
         "serial": session.serial or "",
         "name": message.device_name,
         "model": message.model,
@@ -145,7 +152,7 @@ async def _begin(
         "os_version": message.os_version,
         "build": message.build_version,
     }
-    await Device.filter(id=device.id).update(**device.with_search_text(told), seen_at=now)
+    await Device.filter(id=device.id).update(**device.with_search_text(reported), seen_at=now)
     enrollment = Enrollment(
         device_id=device.id,
         session_id=session.id,
@@ -160,10 +167,10 @@ async def _begin(
     await note("checkin.authenticate", now=now, about=_about(session, device.id))
 
 
-async def _pin_again(
+async def _pin_renewed(
     enrollment: Enrollment, certificate: Certificate, session: EnrollmentSession, now: datetime
 ) -> None:
-    """Pin a new certificate of the same session to the running enrollment; nothing else of it changes."""
+    """Pin a new certificate of the same session to the running enrollment, and change nothing else of it."""
     if session.status == SessionStatus.ENROLLED:
         await sessions.check_person(session)
     else:
@@ -178,18 +185,18 @@ async def _pin_again(
     await note("checkin.authenticate", now=now, about=about, detail="with a new certificate")
 
 
-async def _take_back(certificate: Certificate, now: datetime) -> None:
-    """Revoke a certificate that turned up on the wrong device, unless a Mac lives by it."""
-    if await pinned(certificate) is None:
+async def _revoke_misplaced(certificate: Certificate, now: datetime) -> None:
+    """Revoke a certificate that turned up on the wrong device, unless an enrollment is pinned to it."""
+    if await find_pinned_enrollment(certificate) is None:
         await revocation.revoke(certificate, "privilegeWithdrawn", now=now, actor=identities.ACTOR)
 
 
 async def _token_update(
-    desk: Desk, certificate: Certificate, message: apple.TokenUpdate, known: Known, now: datetime
+    desk: Desk, certificate: Certificate, message: apple.TokenUpdate, context: RefusalContext, now: datetime
 ) -> list[UUID]:
-    """Keep the push values; the first time, this enrolls the Mac. Returns deliveries to ring for."""
+    """Store the push values; the first time, this enrolls the Mac. Returns deliveries to ring for."""
     async with transaction():
-        enrollment, _ = await enrollment_of(certificate, message.udid, known, now=now, topic=message.topic)
+        enrollment, _ = await enrollment_of(certificate, message.udid, context, now=now, topic=message.topic)
         if message.is_user_channel:
             await _keep_user_channel(desk, enrollment, message, now)
             return []
@@ -198,17 +205,18 @@ async def _token_update(
             push_magic_sealed=desk.vault.seal(message.push_magic.encode(), enrollment.id, PUSH_MAGIC),
         )
         if enrollment.status == EnrollmentStatus.AUTHENTICATED:
-            return await _enroll(enrollment, known, now)
+            return await _enroll(enrollment, context, now)
         if certificate.id == enrollment.certificate_id:
-            await identities.forget_previous(enrollment, now)
+            await identities.revoke_previous(enrollment, now)
         return []
 
 
-async def _enroll(enrollment: Enrollment, known: Known, now: datetime) -> list[UUID]:
+async def _enroll(enrollment: Enrollment, context: RefusalContext, now: datetime) -> list[UUID]:
+    """Enroll the Mac: redeem the invitation, end its older enrollments, and revoke identities that are not used."""
     session = await EnrollmentSession.get(id=enrollment.session_id)
     await sessions.check_live(session, now=now)
-    known.ends_session = True
-    await sessions.check_free((await Device.get(id=enrollment.device_id)).udid, session)
+    context.ends_session = True
+    await sessions.check_device_free((await Device.get(id=enrollment.device_id)).udid, session)
     about = _about(session, enrollment.device_id)
     to = EnrollmentStatus.ENROLLED
     await advance(enrollment, to, event="checkin.enrolled", now=now, to_whom=about, enrolled_at=now)
@@ -217,14 +225,14 @@ async def _enroll(enrollment: Enrollment, known: Known, now: datetime) -> list[U
     invitation = await Invitation.get(id=session.invitation_id) if session.invitation_id else None
     deliveries = await lifecycle.redeem(invitation, now=now) if invitation else []
     await _end_older(enrollment, now)
-    await identities.forget_previous(enrollment, now)
-    await identities.revoke_spares(enrollment, now)
+    await identities.revoke_previous(enrollment, now)
+    await identities.revoke_unused(enrollment, now)
     await Device.filter(id=enrollment.device_id).update(released=False)
     return deliveries
 
 
 async def _end_older(enrollment: Enrollment, now: datetime) -> None:
-    """End the Mac's other enrollments with their certificates: a Mac has one at a time."""
+    """End the Mac's other enrollments and revoke their certificates: a Mac has one at a time."""
     for older in await Enrollment.filter(device_id=enrollment.device_id, status__in=_LIVE).exclude(id=enrollment.id):
         await _unenroll(older, "the Mac was enrolled again", now)
 
@@ -236,16 +244,16 @@ async def _unenroll(enrollment: Enrollment, why: str, now: datetime) -> None:
     await advance(
         enrollment, EnrollmentStatus.UNENROLLED, event=event, now=now, detail=why, to_whom=about, ended_at=now
     )
-    await identities.forget_previous(enrollment, now)
+    await identities.revoke_previous(enrollment, now)
     await identities.revoke(enrollment.certificate_id, now, "cessationOfOperation")
 
 
 async def _keep_user_channel(desk: Desk, enrollment: Enrollment, message: apple.TokenUpdate, now: datetime) -> None:
-    """Keep the push values of one person on the Mac, apart from the Mac's own."""
+    """Store the push values of one user of the Mac, apart from the Mac's own."""
     _check_enrolled(enrollment)
     channel = await UserChannel.get_or_none(enrollment_id=enrollment.id, user_id=message.user_id)
     if channel is None:
-        await _make_room(enrollment)
+        await _prune_user_channels(enrollment)
         channel = UserChannel(enrollment_id=enrollment.id, user_id=message.user_id)
     channel.short_name, channel.long_name = message.user_short_name, message.user_long_name
     channel.push_token_sealed = desk.vault.seal(message.token, channel.id, PUSH_TOKEN)
@@ -254,10 +262,10 @@ async def _keep_user_channel(desk: Desk, enrollment: Enrollment, message: apple.
     await channel.save()
 
 
-async def _make_room(enrollment: Enrollment) -> None:
-    """Forget the user channels of a Mac that were quiet for longest, so that a new one keeps within MOST_CHANNELS."""
-    known = UserChannel.filter(enrollment_id=enrollment.id).order_by("-updated_at", "id")
-    over = await known.offset(MOST_CHANNELS - 1).limit(MOST_CHANNELS).values_list("id", flat=True)
+async def _prune_user_channels(enrollment: Enrollment) -> None:
+    """Delete the Mac's user channels that were idle longest, so that a new one stays within `MAX_USER_CHANNELS`."""
+    channels = UserChannel.filter(enrollment_id=enrollment.id).order_by("-updated_at", "id")
+    over = await channels.offset(MAX_USER_CHANNELS - 1).limit(MAX_USER_CHANNELS).values_list("id", flat=True)
     if over:
         await UserChannel.filter(id__in=over).delete()
 
@@ -267,17 +275,18 @@ def _check_enrolled(enrollment: Enrollment) -> None:
         raise DeviceUnknown(f"the enrollment is {enrollment.status}")
 
 
-async def _check_out(certificate: Certificate, message: apple.CheckOut, known: Known, now: datetime) -> None:
+async def _check_out(certificate: Certificate, message: apple.CheckOut, context: RefusalContext, now: datetime) -> None:
     async with transaction():
-        enrollment, _ = await enrollment_of(certificate, message.udid, known, now=now, topic=message.topic)
+        enrollment, _ = await enrollment_of(certificate, message.udid, context, now=now, topic=message.topic)
         await _unenroll(enrollment, "the profile was removed on the Mac", now)
 
 
-async def _of_an_enrolled_mac(
-    desk: Desk, certificate: Certificate, message: apple.Checkin, known: Known, now: datetime
+async def _answer_enrolled_mac(
+    desk: Desk, certificate: Certificate, message: apple.Checkin, context: RefusalContext, now: datetime
 ) -> Reply:
+    """Answer the messages that only an enrolled Mac may send; raises CheckinUnreadable for those not offered here."""
     async with transaction():
-        enrollment, _ = await enrollment_of(certificate, message.udid, known, now=now)
+        enrollment, _ = await enrollment_of(certificate, message.udid, context, now=now)
         _check_enrolled(enrollment)
         if isinstance(message, apple.SetBootstrapToken):
             token = message.bootstrap_token

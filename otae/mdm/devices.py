@@ -1,4 +1,4 @@
-"""The Macs that are known here, as people see them."""
+"""The list of known Macs, for the console and the command line."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from tortoise.expressions import Q, Subquery
 
 from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import DeviceUnknown
-from otae.invitations.listing import stamp
+from otae.invitations.listing import rfc3339
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.models import Device, Enrollment, Person
@@ -18,7 +18,7 @@ from otae.store.records import About, about, note
 from otae.store.search_text import NOBODY, matches, narrowed
 from otae.text import folded
 
-#: How many Macs are looked at together.
+#: Number of Macs read at a time.
 _PAGE = 200
 
 
@@ -27,7 +27,7 @@ class DeviceRecord:
     """One Mac with its current enrollment: the newest that reached TokenUpdate, else the newest.
 
     ``user``: the person's user name; ``status``: "authenticated", "enrolled" or "unenrolled"; ``invitation``: its id,
-    None when the person started alone; texts are "" when the Mac did not say. Times are aware, UTC.
+    None when the person started without one; texts are "" when the Mac did not report them. Times are aware, UTC.
     """
 
     id: UUID
@@ -62,7 +62,7 @@ class DeviceRecord:
             "model": self.model,
             "invitation": str(self.invitation) if self.invitation else None,
             "certificate_sha256": self.certificate_sha256,
-            "enrolled_at": stamp(self.enrolled_at),
+            "enrolled_at": rfc3339(self.enrolled_at),
         }
 
 
@@ -71,8 +71,10 @@ async def list_devices(
 ) -> list[DeviceRecord]:
     """Return known Macs whose current enrollment is within ``reach``, newest first, without those of rehearsals.
 
-    ``search``: part of a serial number, UDID or name, or of a name or e-mail address of whose it is now, whatever its
-    case and diacritics. ``after``: id of the last one seen.
+    Args:
+        search: Part of a serial number, UDID or name, or of the name or e-mail address of the Mac's current person,
+            whatever its case and diacritics.
+        after: Id of the last one seen.
     """
     found = Device.filter(await _candidates(search), rehearsal=False)
     if reach.limited:
@@ -81,7 +83,7 @@ async def list_devices(
     kept: list[DeviceRecord] = []
     while len(kept) < limit:
         rows = await found.filter(older(last)).order_by("-created_at", "-id").limit(_PAGE)
-        kept += await _now(rows, folded(search), reach)
+        kept += await _current_matches(rows, folded(search), reach)
         if len(rows) < _PAGE:
             break
         last = rows[-1]
@@ -89,7 +91,7 @@ async def list_devices(
 
 
 async def every_device() -> AsyncIterator[DeviceRecord]:
-    """Give all known Macs, newest first, without those of rehearsals."""
+    """Yield all known Macs, newest first, without those of rehearsals."""
     page = await list_devices(limit=_PAGE)
     while page:
         for record in page:
@@ -98,7 +100,7 @@ async def every_device() -> AsyncIterator[DeviceRecord]:
 
 
 async def _candidates(search: str) -> Q:
-    """Return the condition for Macs that hold a text themselves, or are or were somebody's who does."""
+    """Return the condition for Macs that match the text themselves, or are or were a matching person's."""
     if not folded(search):
         return Q()
     macs, people = await matches(Device, search), await matches(Person, search)
@@ -108,29 +110,30 @@ async def _candidates(search: str) -> Q:
     return own | Q(id__in=[NOBODY, *await theirs.values_list("device_id", flat=True)])
 
 
-async def _now(rows: Sequence[Device], wanted: str, reach: Reach) -> list[DeviceRecord]:
-    """Return those of ``rows`` that are within reach now, and hold the text now, not only once."""
+async def _current_matches(rows: Sequence[Device], wanted: str, reach: Reach) -> list[DeviceRecord]:
+    """Return the records whose current person is within ``reach``, and that match the text by Mac or current person."""
     records = await _records(rows)
     people = Person.filter(reach.people(), id__in=[record.person_id for record in records] or [NOBODY])
-    whose = {person_id: text or "" for person_id, text in await people.values_list("id", "search_text")}
+    texts = {person_id: text or "" for person_id, text in await people.values_list("id", "search_text")}
     own = {row.id: row.search_text or "" for row in rows}
     return [
         record
         for record in records
-        if record.person_id in whose and (wanted in own[record.id] or wanted in whose[record.person_id])
+        if record.person_id in texts and (wanted in own[record.id] or wanted in texts[record.person_id])
     ]
 
 
 async def find_device(udid: str, reach: Reach = EVERYBODY) -> DeviceRecord | None:
-    """Return the Mac with this UDID, also a rehearsal's; None when it is not known, or not within ``reach`` now."""
+    """Return the Mac with this UDID, also a rehearsal's; None when it is unknown, or not within ``reach`` now."""
     records = await _records(await Device.filter(udid=udid))
     return records[0] if records and await reach.includes(records[0].person_id) else None
 
 
 async def release(udid: str, *, now: datetime, actor: str) -> DeviceRecord:
-    """Let the Mac be enrolled by somebody else; its running enrollment stays until then. Audited.
+    """Allow the Mac to be enrolled by somebody else; its running enrollment stays until then. Audited.
 
-    Raises DeviceUnknown when there is no such Mac.
+    Raises:
+        DeviceUnknown: There is no such Mac.
     """
     device = await Device.get_or_none(udid=udid)
     if device is None:
@@ -139,10 +142,10 @@ async def release(udid: str, *, now: datetime, actor: str) -> DeviceRecord:
         changed = await Device.filter(id=device.id, released=False).update(released=True)
         if changed:
             enrollment = await Enrollment.filter(device_id=device.id).order_by("-authenticated_at").first()
-            whose = about(enrollment) if enrollment else About(device_id=device.id)
-            await note("device.released", now=now, about=whose, actor=actor)
-            whom = str(enrollment.person_id) if enrollment else ""
-            await audit.record(actor, "device.released", now=now, subject=udid, detail=whom)
+            subject = about(enrollment) if enrollment else About(device_id=device.id)
+            await note("device.released", now=now, about=subject, actor=actor)
+            person_id = str(enrollment.person_id) if enrollment else ""
+            await audit.record(actor, "device.released", now=now, subject=udid, detail=person_id)
     record = await find_device(udid)
     if record is None:
         raise DeviceUnknown("the device was never enrolled")
@@ -155,12 +158,12 @@ async def _records(devices: Iterable[Device]) -> list[DeviceRecord]:
         "person", "session", "certificate"
     )
     current: dict[UUID, Enrollment] = {}
-    for enrollment in sorted(enrollments, key=_newness):
+    for enrollment in sorted(enrollments, key=_recency):
         current[enrollment.device_id] = enrollment
     return [_record(device, current[device.id]) for device in devices if device.id in current]
 
 
-def _newness(enrollment: Enrollment) -> tuple[bool, datetime, bool]:
+def _recency(enrollment: Enrollment) -> tuple[bool, datetime, bool]:
     reached = enrollment.enrolled_at or enrollment.authenticated_at
     return enrollment.enrolled_at is not None, reached, enrollment.ended_at is None
 

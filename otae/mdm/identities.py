@@ -1,4 +1,4 @@
-"""Which certificates speak for a Mac: one, and while it is renewed the one before it, until the new one was used."""
+"""The certificates of a Mac: one, and during a renewal the one before it too, until the new one was used."""
 
 from datetime import datetime
 from typing import Final
@@ -9,14 +9,14 @@ from otae.enrollment import sessions
 from otae.mdm import queue
 from otae.store.models import Certificate, Enrollment
 
-#: Who revokes, in the audit log.
+#: Actor of these revocations in the audit log.
 ACTOR: Final = "check-in"
 
 
-async def forget_previous(enrollment: Enrollment, now: datetime) -> None:
-    """Revoke what the pinned certificate took the place of; call it inside a transaction, when the new one was used.
+async def revoke_previous(enrollment: Enrollment, now: datetime) -> None:
+    """Revoke the certificate that the pinned one replaced; call it inside a transaction, once the new one was used.
 
-    With it go identities that an earlier renewal brought and the Mac never used, and the renewal that waits is done.
+    Unused identities of earlier renewals are revoked too, and the pending renewal is closed.
     """
     if enrollment.previous_certificate_id is None:
         return
@@ -30,8 +30,8 @@ async def forget_previous(enrollment: Enrollment, now: datetime) -> None:
     enrollment.previous_certificate_id = None
 
 
-async def revoke_spares(enrollment: Enrollment, now: datetime) -> None:
-    """Revoke the session's MDM identities of downloads that led nowhere: none of them may check in any more."""
+async def revoke_unused(enrollment: Enrollment, now: datetime) -> None:
+    """Revoke the session's MDM identities from downloads that were not installed, so that none of them can check in."""
     spares = Certificate.filter(session_id=enrollment.session_id, purpose=sessions.MDM_IDENTITY, revoked_at=None)
     for spare in await spares.exclude(id=enrollment.certificate_id):
         await revoke(spare.id, now)

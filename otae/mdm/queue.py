@@ -1,7 +1,7 @@
-"""Commands that wait for a Mac: kept in the database until the Mac said what became of them.
+"""Commands for Macs: stored in the database until the Mac has answered them.
 
-https://developer.apple.com/documentation/devicemanagement/commands-and-queries
-Nothing wakes a Mac here: it gets what waits when it connects the next time.
+https://developer.apple.com/documentation/devicemanagement/commands-and-queries Nothing wakes a Mac here: it gets its
+commands when it connects the next time.
 """
 
 from dataclasses import replace
@@ -16,12 +16,12 @@ from otae.store.records import About, Happening, about, advance, note
 from otae.store.states import MOVES, CommandStatus
 
 RENEWAL: Final = "renewal"
-#: A command that is sent or put off again sooner than this leaves no event.
-TOLD_AGAIN: Final = timedelta(hours=1)
-#: A command in one of these states still waits for its end.
+#: A command that is sent or put off again within this time records no event.
+EVENT_INTERVAL: Final = timedelta(hours=1)
+#: States of a command that is not finished.
 OPEN: Final = (CommandStatus.QUEUED, CommandStatus.SENT, CommandStatus.NOT_NOW)
 
-_BECOMES: Final = {
+_STATUS_FOR: Final = {
     Status.ACKNOWLEDGED: CommandStatus.ACKNOWLEDGED,
     Status.ERROR: CommandStatus.ERROR,
     Status.COMMAND_FORMAT_ERROR: CommandStatus.ERROR,
@@ -29,68 +29,72 @@ _BECOMES: Final = {
 }
 
 
-async def whose(enrollment: Enrollment) -> About:
+async def event_subject(enrollment: Enrollment) -> About:
     """Return what an event about a command of ``enrollment`` belongs to."""
     session = await EnrollmentSession.get(id=enrollment.session_id)
     return replace(about(session), device_id=enrollment.device_id)
 
 
 async def enqueue(enrollment: Enrollment, request_type: str, purpose: str, *, now: datetime) -> Command:
-    """Queue a command, inside the caller's transaction; ``purpose`` says what it is made from when it is sent."""
+    """Queue a command, inside the caller's transaction; ``purpose`` names what builds it when it is sent."""
     command = Command(enrollment_id=enrollment.id, request_type=request_type, purpose=purpose, created_at=now)
     await command.save()
-    await note("command.queued", now=now, about=await whose(enrollment), detail=f"{request_type} for {purpose}")
+    await note("command.queued", now=now, about=await event_subject(enrollment), detail=f"{request_type} for {purpose}")
     return command
 
 
-async def waiting(enrollment: Enrollment, *, after_not_now: bool) -> Command | None:
-    """Return the oldest command to send now, also one whose answer never came.
+async def next_command(enrollment: Enrollment, *, after_not_now: bool) -> Command | None:
+    """Return the oldest command to send now, also one that was sent and never answered.
 
-    ``after_not_now``: the Mac has just said that it has no time; what it put off waits for another connection.
+    Args:
+        after_not_now: The Mac has just answered NotNow: commands that it put off wait for another connection.
     """
     statuses = OPEN[:2] if after_not_now else OPEN
     return await Command.filter(enrollment_id=enrollment.id, status__in=statuses).order_by("created_at").first()
 
 
-async def sent(command: Command, enrollment: Enrollment, *, now: datetime) -> None:
-    """Record that a command goes out, inside the caller's transaction. Raises StaleState when it was closed meanwhile.
+async def record_sent(command: Command, enrollment: Enrollment, *, now: datetime) -> None:
+    """Record that a command is sent, inside the caller's transaction.
 
-    A sending soon after another leaves no event of its own. Every sending of a command has the same CommandUUID, so
-    that a Mac which did it twice says so of one command.
+    Sending it again within `EVENT_INTERVAL` records no event. Every sending of a command has the same CommandUUID, so
+    that a Mac that executes it twice reports on one command.
+
+    Raises:
+        StaleState: It was closed meanwhile.
     """
     event: str | list[Happening] = [] if _just_now(command.sent_at, now) else "command.sent"
-    to, whom = CommandStatus.SENT, await whose(enrollment)
-    await advance(command, to, event=event, now=now, detail=command.request_type, to_whom=whom, sent_at=now)
+    to, subject = CommandStatus.SENT, await event_subject(enrollment)
+    await advance(command, to, event=event, now=now, detail=command.request_type, to_whom=subject, sent_at=now)
 
 
-async def answered(enrollment: Enrollment, said: CommandAnswer, *, now: datetime) -> None:
-    """Keep what became of a command. A second answer, or one to a command nobody sent, changes nothing."""
-    to = _BECOMES.get(said.status)
+async def record_answer(enrollment: Enrollment, report: CommandAnswer, *, now: datetime) -> None:
+    """Store a Mac's answer to a command; a second answer, or one to a command that was never sent, changes nothing."""
+    to = _STATUS_FOR.get(report.status)
     try:
-        command = await Command.get_or_none(id=UUID(said.command_uuid), enrollment_id=enrollment.id)
+        command = await Command.get_or_none(id=UUID(report.command_uuid), enrollment_id=enrollment.id)
     except ValueError:
         return
     if to is None or command is None or to not in MOVES[Command][command.status]:
         return
-    why = "; ".join(f"{link.domain} {link.code}: {link.description}" for link in said.error_chain)
+    why = "; ".join(f"{link.domain} {link.code}: {link.description}" for link in report.error_chain)
     detail = f"{command.request_type} {why}".strip()
     again = to is CommandStatus.NOT_NOW and _just_now(command.answered_at, now)
     event: str | list[Happening] = [] if again else f"command.{to}"
     try:
-        whom = await whose(enrollment)
-        await advance(command, to, event=event, now=now, detail=detail, to_whom=whom, answered_at=now)
+        subject = await event_subject(enrollment)
+        await advance(command, to, event=event, now=now, detail=detail, to_whom=subject, answered_at=now)
     except StaleState:
-        return  # the same answer, sent twice, was quicker
+        return  # the same answer, sent twice, was stored first
 
 
 def _just_now(before: datetime | None, now: datetime) -> bool:
-    """Tell whether the same of a command stands in the timeline already: a Mac may ask for it as often as it likes."""
-    return before is not None and before > now - TOLD_AGAIN
+    """Return whether the timeline has the same event already: a Mac may ask for a command as often as it likes."""
+    return before is not None and before > now - EVENT_INTERVAL
 
 
 async def close_renewals(enrollment: Enrollment, *, now: datetime) -> None:
-    """Close what waits to renew a certificate that was renewed, inside the caller's transaction."""
-    whom = await whose(enrollment)
+    """Close pending renewals of a certificate that has been renewed, inside the caller's transaction."""
+    subject = await event_subject(enrollment)
     for command in await Command.filter(enrollment_id=enrollment.id, purpose=RENEWAL, status__in=OPEN):
         to = CommandStatus.ACKNOWLEDGED
-        await advance(command, to, event="command.acknowledged", now=now, to_whom=whom, answered_at=now)
+        await advance(command, to, event="command.acknowledged", now=now, to_whom=subject, answered_at=now)

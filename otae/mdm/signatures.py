@@ -1,7 +1,7 @@
-"""Who speaks: from the Mdm-Signature header to the enrollment whose pinned certificate made it.
+"""Authenticates a Mac: from the Mdm-Signature header to the enrollment whose pinned certificate made it.
 
-The header is the only thing that identifies a Mac here; a router that ends TLS leaves nothing else. So everything at
-CheckInURL and ServerURL passes through these functions first.
+The header is the only thing that identifies a Mac here; behind a router that ends TLS there is no client certificate.
+Everything at CheckInURL and ServerURL passes through these functions first.
 """
 
 import base64
@@ -13,7 +13,7 @@ from tortoise.expressions import Q
 
 from otae.authority import revocation
 from otae.enrollment import sessions
-from otae.enrollment.support import Known
+from otae.enrollment.support import RefusalContext
 from otae.errors import (
     CertificateMismatch,
     DeviceMismatch,
@@ -29,17 +29,23 @@ from otae.store import old_algorithms, properties
 from otae.store.models import Certificate, Device, Enrollment, EnrollmentSession
 from otae.store.states import EnrollmentStatus
 
-#: Real headers have two kilobytes.
+#: In characters; real headers have about two thousand.
 MAX_SIGNATURE: Final = 10 * 1024
 
 
-async def sender(body: bytes, signature: str | None, known: Known, now: datetime) -> Certificate:
-    """Return the identity whose signature over the raw ``body`` stands in the header.
+async def verified_sender(body: bytes, signature: str | None, context: RefusalContext, now: datetime) -> Certificate:
+    """Return the identity whose signature over the raw ``body`` is in the header.
 
-    ``signature``: the value of Mdm-Signature, base64 of a detached CMS message, BER or DER. An identity just past its
-    end may speak for server property identity.grace.days, to renew. Raises SignatureMissing, TooLarge, what
-    ``signing.cms.verify`` raises, SignerUntrusted or CertificateRevoked, and CertificateMismatch for an identity that
-    was not issued for this.
+    An expired identity is accepted for the server property identity.grace.days, so that it can be renewed.
+
+    Args:
+        signature: The value of Mdm-Signature: base64 of a detached CMS message, BER or DER.
+
+    Raises:
+        SignatureMissing, TooLarge: There is no header, or it is too long.
+        Unreadable, Untrusted: As `signing.cms.verify`.
+        SignerUntrusted, CertificateRevoked: The identity was not issued here, was revoked or has expired.
+        CertificateMismatch: The certificate is not an MDM identity.
     """
     if not signature:
         raise SignatureMissing("no Mdm-Signature header")
@@ -54,7 +60,7 @@ async def sender(body: bytes, signature: str | None, known: Known, now: datetime
     verified = verify(message, detached=body, policy=policy)
     issued = await Certificate.get_or_none(sha256=fingerprint(verified.signer))
     if issued is not None:
-        known.session = await EnrollmentSession.get_or_none(id=issued.session_id)
+        context.session = await EnrollmentSession.get_or_none(id=issued.session_id)
     certificate = revocation.check_row(issued, now=now, grace_days=int(values["identity.grace.days"]))
     if certificate.purpose != sessions.MDM_IDENTITY:
         raise CertificateMismatch(f"a {certificate.purpose} certificate does not check in")
@@ -62,29 +68,35 @@ async def sender(body: bytes, signature: str | None, known: Known, now: datetime
     return certificate
 
 
-async def pinned(certificate: Certificate) -> Enrollment | None:
+async def find_pinned_enrollment(certificate: Certificate) -> Enrollment | None:
     """Return the enrollment that ``certificate`` is pinned to, as its current or, during a renewal, previous one."""
     either = Q(certificate_id=certificate.id) | Q(previous_certificate_id=certificate.id)
     return await Enrollment.filter(either).first()
 
 
 async def enrollment_of(
-    certificate: Certificate, udid: str, known: Known, *, now: datetime, topic: str | None = None
+    certificate: Certificate, udid: str, context: RefusalContext, *, now: datetime, topic: str | None = None
 ) -> tuple[Enrollment, Device]:
-    """Return the live enrollment that ``certificate`` speaks for, and note that its Mac was seen.
+    """Return the live enrollment that ``certificate`` authenticates, and record that its Mac was seen.
 
-    Inside a transaction, two messages of one Mac wait for one another from here on. Raises
-    DeviceUnknown when there is no such enrollment or it has ended, DeviceMismatch for another ``udid``, TopicMismatch
-    when ``topic`` (given for messages that name one) is not the enrollment's.
+    Inside a transaction, other messages of the same Mac wait from here on.
+
+    Args:
+        topic: For messages that name one.
+
+    Raises:
+        DeviceUnknown: There is no such enrollment, or it has ended.
+        DeviceMismatch: The enrollment is of a Mac with another ``udid``.
+        TopicMismatch: ``topic`` is not the enrollment's.
     """
-    enrollment = await pinned(certificate)
+    enrollment = await find_pinned_enrollment(certificate)
     if enrollment is None:
         raise DeviceUnknown("the certificate is not pinned to a Mac")
     device = await Device.get(id=enrollment.device_id)
-    known.device_id = device.id
+    context.device_id = device.id
     if device.udid != udid:
         raise DeviceMismatch("the certificate belongs to another Mac")
-    await sessions.take(enrollment.session_id)
+    await sessions.lock_session(enrollment.session_id)
     await Device.filter(id=device.id).update(seen_at=now)
     await enrollment.refresh_from_db()
     if enrollment.status == EnrollmentStatus.UNENROLLED:
@@ -94,6 +106,6 @@ async def enrollment_of(
 
 
 def check_topic(topic: str | None, ours: str) -> None:
-    """See that a message which names a topic names ours. Raises TopicMismatch."""
+    """Raise TopicMismatch when a message names another topic than ours; None passes."""
     if topic is not None and topic != ours:
         raise TopicMismatch

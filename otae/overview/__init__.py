@@ -1,1 +1,1 @@
-"""What an administrator sees first: how far each Mac is, what is stuck, and whether the installation is well."""
+"""The overview: progress of each invitation, what is stuck, the state of the installation, and all about one person."""

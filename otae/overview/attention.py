@@ -1,40 +1,43 @@
-"""The dashboard: counts, the ten that most need somebody, certificates near their end, and the last rehearsal."""
+"""The dashboard: counts, the ten invitations that most need attention, expiring certificates, the last rehearsal."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from otae.directory.reach import EVERYBODY, Reach
-from otae.overview.progress import PATIENCE, Progress, progress_of
+from otae.overview.progress import STALLED_AFTER, Progress, progress_of
 from otae.store import heartbeats, stuck
 from otae.store.models import Certificate, Enrollment, Invitation, Job
 from otae.store.paging import MOST_COUNTED, counted
 from otae.store.states import EnrollmentStatus, InvitationStatus
 
-#: Certificates are shown this long before their end.
+#: How long before their end certificates are shown.
 WARNING = timedelta(days=30)
-#: How many candidates of each kind are looked at to find those that need somebody most, and how many are shown.
+#: How many stuck invitations of each kind are examined, and how many of them are shown.
 CANDIDATES, SHOWN = 100, 10
 
 
 @dataclass(frozen=True)
-class Needy:
-    """An invitation that somebody should look at, and why. ``alike``: how many further ones wait for the same cause."""
+class AttentionItem:
+    """An invitation that needs attention, with its progress.
+
+    ``similar``: how many further ones are stuck for the same reason.
+    """
 
     invitation: Invitation
     progress: Progress
-    alike: int = 0
+    similar: int = 0
 
 
 @dataclass(frozen=True)
 class Dashboard:
-    """Everything the first page shows. `devices`: enrolled and unenrolled Macs; `stuck`: how many are stuck.
+    """Everything on the first page of the console; counts are bounded by MOST_COUNTED.
 
-    A count ends behind MOST_COUNTED.
+    ``devices``: number of enrolled and of unenrolled Macs; ``stuck``: number of invitations that are stuck.
     """
 
     invitations: dict[str, int]
     devices: dict[str, int]
-    needy: list[Needy]
+    attention_items: list[AttentionItem]
     stuck: int
     certificates: list[Certificate]
     rehearsal: Job | None
@@ -42,37 +45,41 @@ class Dashboard:
 
 
 async def dashboard(*, now: datetime, reach: Reach = EVERYBODY) -> Dashboard:
-    """Read the dashboard; its counts and invitations are of the people within ``reach``."""
+    """Return the dashboard; its counts and invitations are of people within ``reach``."""
     rows, macs = (
         kind.filter(reach.people("person_id", listed=kind), rehearsal=False) for kind in (Invitation, Enrollment)
     )
     alive = (EnrollmentStatus.ENROLLED, EnrollmentStatus.UNENROLLED)
-    found = await stuck.find(now - PATIENCE, reach.group_ids, most=MOST_COUNTED, limit=CANDIDATES)
+    found = await stuck.find(now - STALLED_AFTER, reach.group_ids, most=MOST_COUNTED, limit=CANDIDATES)
     return Dashboard(
         invitations={str(status): await counted(rows.filter(status=status)) for status in InvitationStatus},
         devices={str(status): await counted(macs.filter(status=status)) for status in alive},
-        needy=(await needy(found, now=now, reach=reach))[:SHOWN],
+        attention_items=(await attention_items(found, now=now, reach=reach))[:SHOWN],
         stuck=found.number,
-        certificates=await ending(now=now),
+        certificates=await expiring_certificates(now=now),
         rehearsal=await Job.filter(kind="rehearsal").order_by("-created_at").first(),
         processes=await heartbeats.troubles(now=now),
     )
 
 
-async def needy(found: stuck.Stuck, *, now: datetime, reach: Reach = EVERYBODY) -> list[Needy]:
-    """Return what most needs somebody: what keeps many messages back, the most first, then one by one, oldest first.
+async def attention_items(found: stuck.Stuck, *, now: datetime, reach: Reach = EVERYBODY) -> list[AttentionItem]:
+    """Return the invitations that most need attention.
 
-    ``found``: all that is stuck. Of the single ones those are looked at that were made last.
+    First the causes that hold back many messages, the most first; then single invitations, oldest first, chosen among
+    those that were made last.
+
+    Args:
+        found: Everything that is stuck.
     """
     alike = {cause.oldest: cause.number - 1 for cause in found.causes}
     ids = {*alike, *found.others}
     within = reach.people("person_id", listed=Invitation)
     rows = await Invitation.filter(within, id__in=ids).prefetch_related("person")
     progress = await progress_of(rows, now=now)
-    listed = [Needy(row, progress[row.id], alike.get(row.id, 0)) for row in rows if progress[row.id].problem]
-    return sorted(listed, key=lambda item: (-item.alike, item.progress.since))
+    listed = [AttentionItem(row, progress[row.id], alike.get(row.id, 0)) for row in rows if progress[row.id].problem]
+    return sorted(listed, key=lambda item: (-item.similar, item.progress.since))
 
 
-async def ending(*, now: datetime) -> list[Certificate]:
+async def expiring_certificates(*, now: datetime) -> list[Certificate]:
     """Return the installation's own certificates in use that end within WARNING, soonest first."""
     return await Certificate.filter(active=True, not_after__lt=now + WARNING).order_by("not_after")

@@ -1,4 +1,4 @@
-"""What an operator checks first when something is odd: each check says what was found and what to do."""
+"""The checks of `otae doctor`: each reports what was found and what to do about it."""
 
 import asyncio
 import socket
@@ -23,13 +23,13 @@ from otae.store.desk import Desk
 from otae.store.models import Certificate, Enrollment, InstallationSecret
 from otae.store.states import EnrollmentStatus
 
-SECONDS = 8
-SKEW = timedelta(seconds=30)
+TIMEOUT_SECONDS = 8
+MAX_SKEW = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
 class Check:
-    """One finding. `state` is "ok", "warning" or "failed"; `advice` is empty when there is nothing to do."""
+    """One finding. ``state``: "ok", "warning" or "failed"; ``advice``: what to do, "" for nothing."""
 
     name: str
     state: str
@@ -38,13 +38,14 @@ class Check:
 
 
 async def examine(desk: Desk, *, now: datetime, redis: Check | None = None) -> list[Check]:
-    """Run every check; none changes anything but the one row that is written to see whether it can be.
+    """Run every check. They change nothing, apart from one row that is written to see whether writing works.
 
-    ``redis``: what the caller, who knows the queue, found there.
+    Args:
+        redis: The caller's finding about the queue.
     """
     tables = await _tables()
     if tables.state == "failed":
-        return [tables]  # every other look would only show the same
+        return [tables]  # every other check would only fail for the same reason
     probes = (
         ("master key", _master_key(desk)),
         ("PUBLIC_URL", _public_url(desk)),
@@ -90,7 +91,7 @@ async def _public_url(desk: Desk) -> list[Check]:
     if settings.port is None:
         context = ssl.create_default_context(cadata=pem(*await uploads.anchors()).decode())
     try:
-        async with httpx2.AsyncClient(verify=context, timeout=SECONDS, trust_env=False) as client:
+        async with httpx2.AsyncClient(verify=context, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
             answer = await client.get(f"{settings.public_url}/healthz")
     except httpx2.HTTPError as error:
         advice = "Start `otae serve`; then check port, firewall and that the certificate chain is ours or the router's."
@@ -114,7 +115,7 @@ async def _hops(desk: Desk) -> list[Check]:
 
 async def _clock_skew(now: datetime) -> list[Check]:
     skew = abs(datetime.now(UTC) - now)
-    if skew > SKEW:
+    if skew > MAX_SKEW:
         advice = "Run a time service on this machine and on the database's."
         words = f"this machine and the database differ by {int(skew.total_seconds())} s"
         return [Check("clock skew", "failed", words, advice)]
@@ -163,7 +164,7 @@ def _trouble(each: heartbeats.Trouble) -> Check:
 
 
 async def _mail(desk: Desk, now: datetime) -> list[Check]:
-    """Try every server that mail may go out through as a worker would, up to the sender; no message is sent."""
+    """Try every active and standby mail server as a worker would, up to the sender's address; no message is sent."""
     ways = await servers.servers_in_order()
     if not ways:
         advice = "Add a notification server under Settings; until then the built-in catcher takes all mail."
@@ -173,7 +174,7 @@ async def _mail(desk: Desk, now: datetime) -> list[Check]:
     for server in ways:
         name = "mail" if server.active else f"mail standby {server.name}"
         try:
-            await smtp_transport(desk, server, timeout=min(server.timeout, SECONDS)).probe()
+            await smtp_transport(desk, server, timeout=min(server.timeout, TIMEOUT_SECONDS)).probe()
         except NotSent as error:
             advice = "Check host, port, firewall, sign-in and sender; use Test configuration."
             words = f"{server.name} ({server.host}:{server.port}) takes no mail from us: {error}"
@@ -187,7 +188,7 @@ async def _mail(desk: Desk, now: datetime) -> list[Check]:
 
 
 async def _directories(desk: Desk) -> list[Check]:
-    """Ask each directory; without any there is nothing to say."""
+    """Connect to each directory and read its people; no check without a directory."""
     checks = []
     for row in await list_directories():
         name = f"directory {row.domain}"

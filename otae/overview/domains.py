@@ -1,4 +1,4 @@
-"""What hangs on a directory: how many people came from its domain, and how many of them still have to enroll."""
+"""What depends on a directory: the people of its domain, and their pending invitations."""
 
 from dataclasses import dataclass
 
@@ -6,16 +6,16 @@ from otae.store.models import Invitation, Person
 
 
 @dataclass(frozen=True)
-class Dependents:
-    """``people``: who came from a domain; ``pending``: invitations of theirs that wait to be used."""
+class DomainUsage:
+    """``people``: number of people of a domain; ``pending``: number of their pending invitations."""
 
     people: int
     pending: int
 
 
-async def dependents(domain: str) -> Dependents:
-    """Count who came from ``domain``, those who were removed left out."""
-    return Dependents(
+async def domain_usage(domain: str) -> DomainUsage:
+    """Count the people of ``domain``, without removed ones, and their pending invitations."""
+    return DomainUsage(
         people=await Person.filter(domain=domain, removed_at=None).count(),
         pending=await Invitation.filter(person__domain=domain, status="pending").count(),
     )

@@ -1,4 +1,4 @@
-"""Everything about one person, for the person's page: invitations, Macs, messages, sign-ins, and who did what."""
+"""Everything about one person, for the person's page: invitations, Macs, messages, sign-ins, and the audit log."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,18 +23,19 @@ from otae.store.models import (
     Person,
 )
 
-#: Rows of each kind that are shown; the whole stands elsewhere.
-MOST = 20
-#: Events that tell of a way in, or of one that was refused.
+#: Most rows of each kind that are shown; other pages show all.
+MAX_ROWS = 20
+#: Events about sign-ins, successful and refused.
 _SIGN_INS = ("signin.failed", "session.opened", "session.expired", "session.enrolled", "refused")
 
 
 @dataclass(frozen=True)
 class PersonDetails:
-    """What the page shows; lists are newest first. ``locked_until``: wrong passwords make the person wait until then.
+    """What the page shows; lists are newest first.
 
-    ``link``: a link for a password that still works. ``ends``: what deleting the person would end. ``audit``, and
-    ``files``: lines of files that added or changed the person, are empty for whoever may not read them.
+    ``locked_until``: end of a lock after wrong passwords. ``link``: a password link that still works. ``ends``: what
+    deleting the person would end. ``audit``, and ``files`` (lines of files that added or changed the person), are empty
+    for administrators who may not read them.
     """
 
     person: Person
@@ -52,8 +53,12 @@ class PersonDetails:
 
 
 async def read(desk: Desk, person: Person, *, now: datetime, audited: bool, reach: Reach = EVERYBODY) -> PersonDetails:
-    """Return everything about ``person`` but groups out of ``reach``; ``audited``: with what administrators did."""
-    invitations = await Invitation.filter(person_id=person.id, rehearsal=False).order_by("-created_at").limit(MOST)
+    """Return everything about ``person`` except groups outside of ``reach``.
+
+    Args:
+        audited: Include what administrators did.
+    """
+    invitations = await Invitation.filter(person_id=person.id, rehearsal=False).order_by("-created_at").limit(MAX_ROWS)
     mine = Delivery.filter(invitation__person_id=person.id, invitation__rehearsal=False)
     events = Event.filter(person_id=person.id, kind__in=_SIGN_INS, rehearsal=False)
     return PersonDetails(
@@ -65,28 +70,28 @@ async def read(desk: Desk, person: Person, *, now: datetime, audited: bool, reac
         invitations=invitations,
         progress=await progress_of(invitations, now=now),
         devices=await _devices(person),
-        deliveries=await mine.order_by("-created_at").limit(MOST),
-        attempts=await events.order_by("-id").limit(MOST),
+        deliveries=await mine.order_by("-created_at").limit(MAX_ROWS),
+        attempts=await events.order_by("-id").limit(MAX_ROWS),
         audit=await _audited(person, invitations) if audited else [],
         files=await _files(person) if audited else [],
     )
 
 
 async def _devices(person: Person) -> list[DeviceRecord]:
-    """Return the Macs that are this person's now."""
-    rows = Enrollment.filter(person_id=person.id, rehearsal=False).order_by("-authenticated_at").limit(MOST)
+    """Return the Macs that belong to this person now."""
+    rows = Enrollment.filter(person_id=person.id, rehearsal=False).order_by("-authenticated_at").limit(MAX_ROWS)
     udids = dict.fromkeys([str(udid) for udid in await rows.values_list("device__udid", flat=True)])
     found = [await find_device(udid) for udid in udids]
     return [each for each in found if each is not None and each.person_id == person.id]
 
 
 async def _audited(person: Person, invitations: list[Invitation]) -> list[AuditEntry]:
-    """Return what administrators did about the person and these invitations."""
+    """Return the audit entries about the person and these invitations."""
     about = [str(person.id), *(str(row.id) for row in invitations)]
-    return await AuditEntry.filter(subject__in=about).order_by("-id").limit(MOST)
+    return await AuditEntry.filter(subject__in=about).order_by("-id").limit(MAX_ROWS)
 
 
 async def _files(person: Person) -> list[PeopleImportLine]:
     """Return the lines of imported files that added or changed the person, with their file."""
     lines = PeopleImportLine.filter(person_id=person.id, status__in=[Finding.ADDED, Finding.SAVED])
-    return await lines.order_by("-people_import__started_at").limit(MOST).prefetch_related("people_import")
+    return await lines.order_by("-people_import__started_at").limit(MAX_ROWS).prefetch_related("people_import")

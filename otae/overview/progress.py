@@ -1,4 +1,4 @@
-"""How far an invitation has come, in one line: for lists, the dashboard and the head of its page."""
+"""The progress of an invitation in one line: for lists, the dashboard and the head of its page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from otae.store.states import DeliveryStatus, InvitationStatus, SessionStatus
 from otae.words import N_, span
 from otae.words import gettext as _
 
-#: After this long without a step, somebody should look.
-PATIENCE = timedelta(minutes=15)
+#: After this time without a step, an invitation needs attention.
+STALLED_AFTER = timedelta(minutes=15)
 
-#: The steps of the way, in order; a page draws one dot each.
+#: The steps in order; a page draws one dot for each.
 STEPS = ("invited", "mail sent", "signed in", "profile downloaded", "Mac answered", "profile installed", "enrolled")
-#: How many are reached while the message is still on its way.
+#: How many steps are done while the message is not sent yet.
 INVITED = 1
-#: What is missing while a step is waited for.
+#: What is missing while each step is waited for.
 AWAITED = ("mail", "mail", "sign-in", "download", "answer from the Mac", "installed profile", "check-in")
 
 _REACHED = {
@@ -32,7 +32,7 @@ _REACHED = {
     SessionStatus.ENROLLED: 7,
 }
 
-#: What is said of a message that did not arrive: kind → status → words, the answer behind them.
+#: Words for a message that did not arrive, by kind and status; %s is the server's answer.
 _TROUBLE: Final[Mapping[str, Mapping[str, str]]] = {
     "url": {
         DeliveryStatus.FAILED: N_("Mail not sent: %s"),
@@ -49,7 +49,10 @@ _TROUBLE: Final[Mapping[str, Mapping[str, str]]] = {
 
 @dataclass(frozen=True)
 class Progress:
-    """`reached`: how many of STEPS are done. `problem`: what is wrong, or ""; `since`: when the last step was."""
+    """Progress of an invitation.
+
+    ``reached``: how many of STEPS are done. ``problem``: what is wrong, or ""; ``since``: when the last step was done.
+    """
 
     reached: int
     words: str
@@ -60,7 +63,7 @@ class Progress:
 
 
 async def progress_of(invitations: Sequence[Invitation], *, now: datetime) -> dict[UUID, Progress]:
-    """Return how far each of ``invitations`` is, in two queries however many there are."""
+    """Return the progress of each invitation, by its id, in two queries however many there are."""
     ids = [row.id for row in invitations]
     messages = await Delivery.filter(invitation_id__in=ids, kind__in=NEEDED)
     sent = {(each.invitation_id, each.generation, each.kind): each for each in messages}
@@ -68,7 +71,7 @@ async def progress_of(invitations: Sequence[Invitation], *, now: datetime) -> di
     found = {}
     for row in invitations:
         link, pin = (sent.get((row.id, row.generation, kind)) for kind in NEEDED)
-        found[row.id] = _one(row, link, pin, sessions.get(row.id), now)
+        found[row.id] = _progress_of_one(row, link, pin, sessions.get(row.id), now)
     return found
 
 
@@ -76,7 +79,7 @@ async def _sign_ins(invitation_ids: list[UUID]) -> list[EnrollmentSession]:
     return await EnrollmentSession.filter(invitation_id__in=invitation_ids).order_by("opened_at")
 
 
-def _one(
+def _progress_of_one(
     invitation: Invitation,
     link: Delivery | None,
     pin: Delivery | None,
@@ -100,11 +103,11 @@ def _session_progress(session: EnrollmentSession, now: datetime) -> Progress:
     if session.refusal and session.status != SessionStatus.ENROLLED:
         code = session.support_code or ""
         refusal = refusal_of(session.refusal)
-        said = _("Refused: %s") % _(refusal.words) if refusal is not Refusal else _("Refused: %s") % session.refusal
-        return Progress(reached, words, since, said, session.refusal, code)
+        problem = _("Refused: %s") % _(refusal.words) if refusal is not Refusal else _("Refused: %s") % session.refusal
+        return Progress(reached, words, since, problem, session.refusal, code)
     if session.status == SessionStatus.EXPIRED:
         return Progress(reached, words, since, _("The sign-in ended before the Mac was enrolled"))
-    if reached < 7 and now - since > PATIENCE:
+    if reached < 7 and now - since > STALLED_AFTER:
         missed = _("No %(step)s for %(time)s") % {"step": _(AWAITED[reached]), "time": span(now - since)}
         return Progress(reached, words, since, missed)
     return Progress(reached, words, since)
@@ -115,18 +118,18 @@ def _message_progress(invitation: Invitation, link: Delivery | None, pin: Delive
     if failed and (link.status != DeliveryStatus.FAILED if link else not invitation.send):
         return Progress(2, STEPS[1], invitation.created_at, _("Too many wrong entries"))
     if link is None:
-        said = _("Failed; its messages are no longer kept") if failed else ""
-        return Progress(INVITED, STEPS[0], invitation.created_at, said)
-    if said := _undelivered(link):
-        return Progress(INVITED, STEPS[0], link.created_at, said)
-    said = _undelivered(pin) if pin else ""
+        problem = _("Failed; its messages are no longer kept") if failed else ""
+        return Progress(INVITED, STEPS[0], invitation.created_at, problem)
+    if problem := _undelivered(link):
+        return Progress(INVITED, STEPS[0], link.created_at, problem)
+    problem = _undelivered(pin) if pin else ""
     if link.status == DeliveryStatus.SENT:
-        return Progress(2, STEPS[1], link.sent_at or link.created_at, said)
-    return Progress(INVITED, STEPS[0], link.created_at, said)
+        return Progress(2, STEPS[1], link.sent_at or link.created_at, problem)
+    return Progress(INVITED, STEPS[0], link.created_at, problem)
 
 
 def _undelivered(message: Delivery) -> str:
-    """Return what is wrong with a message, "" while nothing is."""
+    """Return why a message did not arrive, "" when nothing is wrong with it."""
     words = _TROUBLE[message.kind]
     if message.status == DeliveryStatus.QUEUED and not message.attempt:
         return ""

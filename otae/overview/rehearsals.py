@@ -1,4 +1,4 @@
-"""Rehearsals from the dashboard: ordered as a job, one at a time, the last one shown until the next."""
+"""Rehearsals started from the dashboard: queued as a job, one at a time; the last one is shown."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ KIND = "rehearsal"
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a rehearsal, as the simulated Mac told it."""
+    """One step of a rehearsal, as reported by the simulated Mac."""
 
     name: str
     length: timedelta | None
@@ -26,7 +26,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """The last rehearsal. `status`: "queued", "running", "done" or "failed". `words`: what went wrong, or ""."""
+    """The last rehearsal. ``status``: "queued", "running", "done" or "failed". ``words``: what went wrong, or ""."""
 
     id: UUID
     mode: str
@@ -41,7 +41,7 @@ class Rehearsal:
 
     @property
     def is_running(self) -> bool:
-        """Tell whether it still waits or runs."""
+        """Whether it is queued or running."""
         return self.status in {"queued", "running"}
 
 
@@ -52,7 +52,7 @@ async def last() -> Rehearsal | None:
 
 
 async def start(desk: Desk, mode: str, *, now: datetime, actor: str) -> None:
-    """Order a rehearsal of ``mode``; InputRefused ("mode") when it is off, or while another one runs."""
+    """Queue a rehearsal of ``mode``; InputRefused ("mode") when the mode is off, or while another rehearsal runs."""
     if mode not in {each.name for each in await enabled_modes()}:
         raise InputRefused({"mode": "choose one of the modes that are on"})
     async with transaction():

@@ -1,7 +1,7 @@
-"""Deleting a person: names and addresses go, and with them every way in; what the audit log holds is an id.
+"""Deletes a person: erases names and addresses, ends invitations, sessions and links; the audit log keeps an id.
 
-The row itself stays, blank, because invitations, Macs and the log point to it. Enrolled Macs stay enrolled: they are
-managed until their certificates end, which are not renewed, and none is revoked here without being named.
+The row itself stays, blank, because invitations, Macs and the log refer to it. Enrolled Macs stay enrolled: they are
+managed until their certificates end, which are not renewed; none is revoked here without being named.
 """
 
 from contextlib import suppress
@@ -30,15 +30,15 @@ from otae.store.models import (
 from otae.store.session_ends import LIVE, end_sessions_of
 from otae.store.states import EnrollmentStatus, InvitationStatus
 
-#: What stands where a name stood.
-GONE = "(removed)"
-#: Events whose details are a mail server's words, which may name the address.
+#: Replaces the display name of a removed person.
+REMOVED_NAME = "(removed)"
+#: Events whose detail is a mail server's answer, which may contain the address.
 _SERVERS_WORDS = ("delivery.deferred", "delivery.failed", "delivery.bounced")
 
 
 @dataclass(frozen=True)
 class Removed:
-    """What deleting somebody ended, and how many Macs of the person stay enrolled."""
+    """What deleting a person ended, and how many of the person's Macs stay enrolled."""
 
     invitations: int
     sessions: int
@@ -50,14 +50,19 @@ async def consequences(person: Person) -> Removed:
     live = [InvitationStatus.PENDING, InvitationStatus.EXPIRED, InvitationStatus.FAILED]
     moving = EnrollmentSession.filter(person_id=person.id, status__in=LIVE)
     return Removed(
-        await Invitation.filter(person_id=person.id, status__in=live).count(), await moving.count(), await _macs(person)
+        await Invitation.filter(person_id=person.id, status__in=live).count(),
+        await moving.count(),
+        await _count_macs(person),
     )
 
 
 async def remove_person(desk: Desk, person: Person, *, now: datetime, actor: str) -> Removed:
-    """Delete somebody: invitations are revoked, sessions, browsers and links end, names and addresses are blank.
+    """Delete a person: invitations are revoked, sessions, browsers and links end, names and addresses are erased.
 
-    Safe to do again when it was cut off in the middle. Raises StaleState when the person was removed already.
+    Safe to repeat when it was interrupted.
+
+    Raises:
+        StaleState: The person was removed already.
     """
     if await Person.filter(id=person.id, removed_at=None).update(disabled=True, password_hash=None) != 1:
         raise StaleState(f"person {person.id} was removed")
@@ -67,20 +72,20 @@ async def remove_person(desk: Desk, person: Person, *, now: datetime, actor: str
             await lifecycle.revoke(desk, invitation, now=now, actor=actor)
             revoked += 1
     ended = await end_sessions_of([person.id], now=now, why="the user was deleted")
-    removed = Removed(revoked, ended, await _macs(person))
+    removed = Removed(revoked, ended, await _count_macs(person))
     async with transaction():
-        await _forget(person, now)
-        told = f"{removed.invitations} invitations revoked, {removed.macs} Macs stay enrolled"
-        await audit.record(actor, "person.removed", now=now, subject=str(person.id), detail=told)
+        await _erase(person, now)
+        detail = f"{removed.invitations} invitations revoked, {removed.macs} Macs stay enrolled"
+        await audit.record(actor, "person.removed", now=now, subject=str(person.id), detail=detail)
     return removed
 
 
-async def _macs(person: Person) -> int:
+async def _count_macs(person: Person) -> int:
     return await Enrollment.filter(person_id=person.id, status=EnrollmentStatus.ENROLLED, rehearsal=False).count()
 
 
-async def _forget(person: Person, now: datetime) -> None:
-    """Blank whatever names the person or says where messages go."""
+async def _erase(person: Person, now: datetime) -> None:
+    """Erase everything that names the person or an address for messages."""
     blank = {"display_name": "", "email": None, "phone": None}
     await sign_out(person.id)
     await Membership.filter(person_id=person.id).delete()
@@ -92,12 +97,12 @@ async def _forget(person: Person, now: datetime) -> None:
     await PeopleImportLine.filter(name=person.name).update(name=_alias(person.id), given={}, password_sealed=None)
     places = [place for place in (person.email, person.phone) if place]
     await CaughtMail.filter(recipient__in=places).delete()
-    changes = blank | {"display_name": GONE, "name": _alias(person.id), "directory_id": None, "language": ""}
+    changes = blank | {"display_name": REMOVED_NAME, "name": _alias(person.id), "directory_id": None, "language": ""}
     await Person.filter(id=person.id).update(
         **person.with_search_text(changes), properties={}, role="USER", disabled=True, removed_at=now
     )
 
 
 def _alias(person_id: UUID) -> str:
-    """Return the user name that a removed person has: nobody's, and no other's."""
+    """Return the user name of a removed person: unique, and nobody else's."""
     return f"removed-{person_id.hex}"

@@ -1,7 +1,7 @@
-"""What is kept no longer than the server property `retention.days` says: events, messages, finished sign-ins, files.
+"""Removes what is older than the server property `retention.days`: events, messages, finished sign-ins, imported files.
 
-Invitations stay in their list with what they came to, Macs with their history, and the audit log whole. Each call does
-a few bounded steps, so that the first one after years holds nobody up: the clock calls again.
+Invitations, Macs with their history and the audit log are kept. Each call does a few bounded steps, so that the first
+one after years blocks nobody: the clock calls again.
 """
 
 from collections.abc import Awaitable, Callable, Collection
@@ -29,19 +29,19 @@ from otae.store.paging import behind
 from otae.store.states import DeliveryStatus, InvitationStatus, SessionStatus
 
 #: Rows removed in one statement, and statements for one kind of row in one call.
-STEP: Final = 500
-STEPS: Final = 20
+ROWS_PER_STEP: Final = 500
+MAX_STEPS: Final = 20
 
 _SENT: Final = (DeliveryStatus.SENT, DeliveryStatus.BOUNCED, DeliveryStatus.FAILED, DeliveryStatus.CANCELLED)
-#: Those that led to an enrolled Mac are its history: nobody looks at them again and again.
+#: Sessions that led to an enrolled Mac are its history, and are not read again in every call.
 _ENDED: Final = (SessionStatus.REFUSED, SessionStatus.EXPIRED)
 
 
-Kept: TypeAlias = Callable[[Collection[UUID]], Awaitable[set[UUID]]]
+KeepFilter: TypeAlias = Callable[[Collection[UUID]], Awaitable[set[UUID]]]
 
 
 @dataclass(frozen=True)
-class Forgotten:
+class RemovedRows:
     """How many rows of each kind one call removed."""
 
     events: int
@@ -51,18 +51,18 @@ class Forgotten:
 
     @property
     def anything(self) -> bool:
-        """Tell whether there was something to remove."""
+        """Whether any row was removed."""
         return any((self.events, self.deliveries, self.sessions, self.others))
 
 
-async def forget_old(*, now: datetime) -> Forgotten:
-    """Remove what is older than `retention.days`; return how much. Safe to run anywhere, twice.
+async def forget_old(*, now: datetime) -> RemovedRows:
+    """Remove what is older than `retention.days`; return how much. Safe to repeat, and to run in several processes.
 
-    A message is kept while its invitation is pending: it says that it was sent. A sign-in is kept while a Mac's
-    history names it.
+    A message is kept while its invitation is pending, as proof that it was sent. A session is kept while a Mac's
+    history refers to it.
     """
     before = now - timedelta(days=await properties.number("retention.days"))
-    return Forgotten(
+    return RemovedRows(
         events=await _remove(Event.filter(at__lt=before), "at"),
         deliveries=sum([await _remove(_deliveries(status, before), "created_at") for status in _SENT]),
         sessions=sum([await _remove(_sessions(status, before), "opened_at", _with_mac) for status in _ENDED]),
@@ -74,7 +74,7 @@ async def forget_old(*, now: datetime) -> Forgotten:
 
 
 def _deliveries(status: str, before: datetime) -> QuerySet[Delivery]:
-    """Return old messages of one status: those of all have no index that holds them by their age."""
+    """Return old messages of one status; only with a status is there an index by age."""
     return Delivery.filter(status=status, created_at__lt=before).exclude(invitation__status=InvitationStatus.PENDING)
 
 
@@ -83,7 +83,7 @@ def _sessions(status: str, before: datetime) -> QuerySet[EnrollmentSession]:
 
 
 async def _with_mac(ids: Collection[UUID]) -> set[UUID]:
-    """Return which of these sign-ins a Mac's history names."""
+    """Return which of these sessions a Mac's history refers to."""
     rows = await Enrollment.filter(session_id__in=list(ids)).only("id", "session_id")
     return {row.session_id for row in rows}
 
@@ -93,23 +93,25 @@ def _files(before: datetime) -> QuerySet[PeopleImport]:
     return over.filter(Q(lines__id__isnull=True))
 
 
-async def _remove(old: QuerySet[Any], column: str = "", kept: Kept | None = None) -> int:
-    """Remove the rows of ``old``, some at a time; return how many.
+async def _remove(old: QuerySet[Any], column: str = "", keep: KeepFilter | None = None) -> int:
+    """Remove the rows of ``old`` in steps; return how many.
 
-    ``column``: the time by which they are old. Each step then begins behind the one before: what stays is read once.
-    ``kept``: tells which of some rows, by id, stay all the same.
+    Args:
+        column: The time by which they are old. Each step then starts after the one before, so that kept rows are read
+            once.
+        keep: Returns which of the given ids are to be kept.
     """
     removed, last = 0, None
-    while removed < STEP * STEPS:
+    while removed < ROWS_PER_STEP * MAX_STEPS:
         rows = old.order_by(column, "id") if column else old
         if column and last:
             rows = rows.filter(behind((column, last[1]), ("id", last[0])))
-        page = await rows.limit(STEP).values_list("id", column or "id")
+        page = await rows.limit(ROWS_PER_STEP).values_list("id", column or "id")
         if page:
             ids = {row_id for row_id, _at in page}
-            ids -= await kept(ids) if kept else set()
+            ids -= await keep(ids) if keep else set()
             removed += await old.model.filter(id__in=list(ids)).delete() if ids else 0
             last = page[-1]
-        if len(page) < STEP:
+        if len(page) < ROWS_PER_STEP:
             break
     return removed

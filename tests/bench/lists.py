@@ -13,7 +13,7 @@ from uuid import UUID
 from otae.directory import lookup
 from otae.directory.lookup import PeopleFilter
 from otae.invitations import lifecycle, listing
-from otae.invitations.listing import Narrowed
+from otae.invitations.listing import Filters
 from otae.mdm import devices
 from otae.overview import attention, retention
 from otae.settings import Settings
@@ -34,7 +34,7 @@ async def measure(settings: Settings, name: str, people: int) -> None:
         now, last = await database.now(), UUID(f"00000000-0000-4000-8000-{people - 200:012}")
 
         async def unknown_link() -> None:
-            await lifecycle.by_token(f"ep-{last}")
+            await lifecycle.find_by_token(f"ep-{last}")
             await lifecycle.refuse_replaced(f"ep-{last}")
 
         async def first_page() -> None:
@@ -45,7 +45,7 @@ async def measure(settings: Settings, name: str, people: int) -> None:
             "unknown link": unknown_link,
             "invitations with their counts": first_page,
             "a deep page of 500": lambda: listing.list_invitations(after=str(last), limit=500),
-            "search of invitations": lambda: listing.list_invitations(limit=51, narrowed=Narrowed(search="lukasz")),
+            "search of invitations": lambda: listing.list_invitations(limit=51, filters=Filters(search="lukasz")),
             "search of people": lambda: lookup.filter_people(PeopleFilter(search="lukasz")),
             "search of devices": lambda: devices.list_devices(search="c0299999", limit=51),
             "dashboard": lambda: attention.dashboard(now=now),

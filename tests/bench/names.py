@@ -13,7 +13,7 @@ from pathlib import Path
 
 from otae.directory import local
 from otae.directory.ldap import pool
-from otae.enrollment.signin import Entry, sign_in
+from otae.enrollment.signin import SignInEntry, sign_in
 from otae.errors import SigninFailed
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
@@ -43,7 +43,7 @@ async def one(desk: Desk, name: str, number: int) -> float:
     network = str(ipaddress.ip_address("10.0.0.1") + number * 256)
     begin = time.perf_counter()
     try:
-        await sign_in(desk, Entry(name, "wrong", network=network), now=await database.now())
+        await sign_in(desk, SignInEntry(name, "wrong", network=network), now=await database.now())
     except SigninFailed:
         return time.perf_counter() - begin
     raise AssertionError(name)

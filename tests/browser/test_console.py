@@ -142,7 +142,7 @@ async def test_a_step_appears_by_itself_and_focus_stays(
     field = console.locator("#link")
     await expect(field).to_be_focused()
     await field.evaluate("field => field.setSelectionRange(3, 12)")
-    await lifecycle.link_opened(invited.invitation, now=now, browser="Safari on macOS")
+    await lifecycle.record_link_opened(invited.invitation, now=now, browser="Safari on macOS")
     await expect(console.get_by_text("Link opened in Safari on macOS")).to_be_visible()
     await expect(field).to_be_focused()
     assert await field.evaluate("field => [field.selectionStart, field.selectionEnd]") == [3, 12]

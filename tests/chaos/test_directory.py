@@ -8,7 +8,7 @@ from collections import Counter as Tally
 import pytest
 
 from otae.directory import local
-from otae.enrollment.signin import Entry, sign_in
+from otae.enrollment.signin import SignInEntry, sign_in
 from otae.errors import DirectoryUnavailable
 from otae.invitations import group_worker, groups, lifecycle
 from otae.invitations.groups import GroupOrder, Status
@@ -57,7 +57,7 @@ async def look_up(desk: Desk, row: GroupInvitation) -> None:
         await asyncio.sleep(0.01)
 
 
-async def invited(desk: Desk) -> dict[str, Entry]:
+async def invited(desk: Desk) -> dict[str, SignInEntry]:
     """Invite Ben twice, add Olga to our own people, and give what each of them enters, by how."""
     now = await database.now()
     await local.add_person(name="olga", password=OURS, now=now, actor="ada")
@@ -67,14 +67,16 @@ async def invited(desk: Desk) -> dict[str, Entry]:
         made.append(await lifecycle.create(desk, order, now=now, actor="ada"))
     two, pin = made
     return {
-        "link": Entry("ben", PASSWORD, two.pin or "", two.invitation, "192.0.2.1"),
-        "bare": Entry("corp\\ben", PASSWORD, network="192.0.2.2"),
-        "pin": Entry("ben", "", pin.pin or "", pin.invitation, "192.0.2.3"),
-        "ours": Entry("olga", OURS, network="192.0.2.4"),
+        "link": SignInEntry("ben", PASSWORD, two.pin or "", two.invitation, "192.0.2.1"),
+        "bare": SignInEntry("corp\\ben", PASSWORD, network="192.0.2.2"),
+        "pin": SignInEntry("ben", "", pin.pin or "", pin.invitation, "192.0.2.3"),
+        "ours": SignInEntry("olga", OURS, network="192.0.2.4"),
     }
 
 
-async def again_and_again(desk: Desk, who: str, entry: Entry, told: Tally[str], until: "asyncio.Task[None]") -> None:
+async def again_and_again(
+    desk: Desk, who: str, entry: SignInEntry, told: Tally[str], until: "asyncio.Task[None]"
+) -> None:
     """Sign in until a task is done, and count what came of it."""
     while not until.done():
         try:

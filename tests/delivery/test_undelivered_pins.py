@@ -38,7 +38,7 @@ async def problem(ben: Invited) -> str:
     said = (await progress_of([row], now=NOW))[row.id].problem
     listed = await Invitation.filter(id__in=stuck.ids(NOW)).values_list("id", flat=True)
     board = await dashboard(now=NOW)
-    assert (row.id in listed) == (row.id in {each.invitation.id for each in board.needy}) == bool(said)
+    assert (row.id in listed) == (row.id in {each.invitation.id for each in board.attention_items}) == bool(said)
     assert board.stuck == len(listed)
     return said
 
@@ -135,7 +135,7 @@ async def test_an_invitation_whose_link_and_pin_are_lost_counts_once_and_is_told
     smtp_server.answer("RCPT", REFUSED)
     await send(desk, guests[2], "pin")
     board = await dashboard(now=NOW)
-    assert [(each.progress.problem, each.alike) for each in board.needy] == [
+    assert [(each.progress.problem, each.similar) for each in board.attention_items] == [
         (f"PIN not sent: {REFUSED}", 1),
         (f"Mail not sent: {REFUSED}", 0),
     ]

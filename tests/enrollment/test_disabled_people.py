@@ -237,7 +237,7 @@ async def test_who_leaves_the_directory_on_the_way_enrolls_no_mac(
 async def test_who_left_the_directory_gets_no_new_certificate_and_holds_up_nobody(
     corps: Desk, ldap_server: LdapServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(renewal, "_AT_ONCE", 1)
+    monkeypatch.setattr(renewal, "_BATCH", 1)
     await of_corp(corps, await database.now())
     bens, soon = await enrolled(corps), (await database.now()) + timedelta(days=345)
     await enroll(corps, LabMac(udid="5C0D5B0E-1A5E-4B0C-8F0E-7D1C0D9E8F7A", serial="C02LAB0CLEO"), "cleo")

@@ -45,7 +45,7 @@ async def test_an_early_refusal_stands_in_the_timeline_and_on_the_persons_page(
     event = await Event.get(kind="refused")
     assert (event.session_id, event.invitation_id) == (session.id, session.invitation_id)
     seen = await EnrollmentSession.get(id=session.id).prefetch_related("invitation")
-    told = progress.standing(seen, now=await database.now())
+    told = progress.session_progress(seen, now=await database.now())
     assert (told.end, told.refusal, told.support_code) == (None, refusal.words, said.support_code)
     # Nobody was believed, so nothing ended, and the right Mac goes on.
     assert (await Challenge.get()).used_at is None

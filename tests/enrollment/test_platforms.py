@@ -29,8 +29,13 @@ async def test_phase_two_refuses_what_is_no_mac_and_spends_nothing(desk: Desk) -
     assert (await Challenge.get()).used_at is None
     assert (await Invitation.get()).status == "pending"
     seen = await EnrollmentSession.get(id=session.id).prefetch_related("invitation")
-    told = progress.standing(seen, now=await database.now())
-    assert (told.end, told.refusal, told.again, bool(told.support_code)) == (None, PlatformRefused.words, False, True)
+    told = progress.session_progress(seen, now=await database.now())
+    assert (told.end, told.refusal, told.can_retry, bool(told.support_code)) == (
+        None,
+        PlatformRefused.words,
+        False,
+        True,
+    )
     await LabMac().phase_two(desk, challenge, await database.now())
     assert await state(session) == ("identified", LabMac().udid, None)
 

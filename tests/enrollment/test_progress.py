@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from otae.enrollment.progress import End, Step, standing, words_of
+from otae.enrollment.progress import SessionEnd, Step, refusal_phrase, session_progress
 from otae.errors import DeviceTaken, SlowDown
 from otae.store.models import EnrollmentSession, Invitation
 
@@ -41,35 +41,35 @@ def session(
     ],
 )
 def test_steps_are_done_in_the_order_of_the_way(way: str, status: str, done: int) -> None:
-    assert standing(session(way, status), now=NOW).done == done
+    assert session_progress(session(way, status), now=NOW).done == done
 
 
 def test_the_single_profile_has_no_step_where_the_mac_answers() -> None:
-    assert Step.ANSWER not in standing(session("profile"), now=NOW).steps
+    assert Step.ANSWER not in session_progress(session("profile"), now=NOW).steps
 
 
 def test_a_download_is_a_step_of_its_own() -> None:
-    assert standing(session(profile_fetched_at=NOW), now=NOW).done == 1
+    assert session_progress(session(profile_fetched_at=NOW), now=NOW).done == 1
 
 
 @pytest.mark.parametrize(
     ("row", "end"),
     [
         (session(), None),
-        (session(status="enrolled"), End.ENROLLED),
-        (session(status="refused"), End.REFUSED),
-        (session(status="expired", closed_at=NOW), End.REPLACED),
-        (session(status="expired", closed_at=NOW + timedelta(hours=2)), End.EXPIRED),
-        (session(expires_at=NOW), End.EXPIRED),
+        (session(status="enrolled"), SessionEnd.ENROLLED),
+        (session(status="refused"), SessionEnd.REFUSED),
+        (session(status="expired", closed_at=NOW), SessionEnd.REPLACED),
+        (session(status="expired", closed_at=NOW + timedelta(hours=2)), SessionEnd.EXPIRED),
+        (session(expires_at=NOW), SessionEnd.EXPIRED),
     ],
     ids=str,
 )
-def test_a_session_ends_for_one_reason(row: EnrollmentSession, end: End | None) -> None:
-    assert standing(row, now=NOW).end is end
+def test_a_session_ends_for_one_reason(row: EnrollmentSession, end: SessionEnd | None) -> None:
+    assert session_progress(row, now=NOW).end is end
 
 
 def test_a_withdrawn_invitation_ends_the_session() -> None:
-    assert standing(session(invitation=Invitation(status="revoked")), now=NOW).end is End.REVOKED
+    assert session_progress(session(invitation=Invitation(status="revoked")), now=NOW).end is SessionEnd.REVOKED
 
 
 def test_the_mark_changes_with_every_step_and_with_every_refusal() -> None:
@@ -81,11 +81,11 @@ def test_the_mark_changes_with_every_step_and_with_every_refusal() -> None:
         session(status="refused"),
         session(expires_at=NOW),
     ]
-    assert len({standing(row, now=NOW).mark for row in rows}) == len(rows)
+    assert len({session_progress(row, now=NOW).mark for row in rows}) == len(rows)
 
 
 def test_every_code_has_its_words() -> None:
-    assert words_of(DeviceTaken.code) == DeviceTaken.words
-    assert words_of(SlowDown.code) == SlowDown.words
-    assert words_of(None) == ""
-    assert words_of("no-such-code")
+    assert refusal_phrase(DeviceTaken.code) == DeviceTaken.words
+    assert refusal_phrase(SlowDown.code) == SlowDown.words
+    assert refusal_phrase(None) == ""
+    assert refusal_phrase("no-such-code")

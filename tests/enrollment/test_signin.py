@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from otae.enrollment import signin
-from otae.enrollment.signin import Entry, sign_in
+from otae.enrollment.signin import SignInEntry, sign_in
 from otae.errors import (
     InputRefused,
     InvitationExpired,
@@ -41,16 +41,16 @@ def other(pin: str | None) -> str:
     return str((int(pin) + 1) % 10**8).zfill(8)
 
 
-def linked(created: Created, **given: Any) -> Entry:  # noqa: ANN401 - fields of an entry
+def linked(created: Created, **given: Any) -> SignInEntry:  # noqa: ANN401 - fields of an entry
     wanted = {"name": "ben", "password": PASSWORD, "pin": created.pin or "", "network": HERE} | given
-    return Entry(invitation=created.invitation, **wanted)
+    return SignInEntry(invitation=created.invitation, **wanted)
 
 
-def bare(name: str = "ben", *, password: str = "", pin: str | None = "", network: str = HERE) -> Entry:
-    return Entry(name=name, password=password, pin=pin or "", network=network)
+def bare(name: str = "ben", *, password: str = "", pin: str | None = "", network: str = HERE) -> SignInEntry:
+    return SignInEntry(name=name, password=password, pin=pin or "", network=network)
 
 
-async def refused(desk: Desk, entry: Entry) -> SigninFailed:
+async def refused(desk: Desk, entry: SignInEntry) -> SigninFailed:
     with pytest.raises(SigninFailed) as caught:
         await sign_in(desk, entry, now=await database.now())
     return caught.value
@@ -324,7 +324,7 @@ async def test_a_try_that_has_to_wait_costs_no_budget(desk: Desk) -> None:
 async def test_twenty_wrong_pins_at_once_are_three_tries(desk: Desk) -> None:
     created, now = await invite(desk, "username_pin"), await database.now()
     rows = [await Invitation.get(id=created.invitation.id) for _ in range(20)]
-    entries = [Entry(name="ben", pin=other(created.pin), invitation=row, network=HERE) for row in rows]
+    entries = [SignInEntry(name="ben", pin=other(created.pin), invitation=row, network=HERE) for row in rows]
     results = await asyncio.gather(*(sign_in(desk, entry, now=now) for entry in entries), return_exceptions=True)
     assert all(isinstance(result, SigninFailed | InvitationFailed) for result in results), results
     assert await tries_of(created) == (3, 0)
@@ -338,7 +338,7 @@ async def test_twenty_right_sign_ins_at_once_leave_every_try(desk: Desk) -> None
     created, now = await invite(desk, "username_pin"), await database.now()
     await Pin.filter(invitation_id=created.invitation.id).update(link_tries=2)
     rows = [await Invitation.get(id=created.invitation.id) for _ in range(20)]
-    entries = [Entry(name="ben", pin=created.pin or "", invitation=row, network=HERE) for row in rows]
+    entries = [SignInEntry(name="ben", pin=created.pin or "", invitation=row, network=HERE) for row in rows]
     results = await asyncio.gather(*(sign_in(desk, entry, now=now) for entry in entries), return_exceptions=True)
     assert all(isinstance(result, EnrollmentSession | SigninFailed) for result in results), results
     assert [result for result in results if isinstance(result, EnrollmentSession)]

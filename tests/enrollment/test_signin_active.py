@@ -7,7 +7,7 @@ import pytest
 from otae.accounts import administrators, assignments
 from otae.accounts.roles import Grantor
 from otae.directory.ldap.directory import ldap_directory
-from otae.enrollment.signin import BUDGET, MADE_UP, Entry, sign_in
+from otae.enrollment.signin import BUDGET, UNKNOWN_NAMES, SignInEntry, sign_in
 from otae.errors import DirectoryUnavailable, SigninFailed, SlowDown
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
@@ -56,7 +56,7 @@ async def corp(desk: Desk, strict_ldap: LdapServer) -> DirectoryServer:
     return await add(desk, active_entry(strict_ldap, lockout_limit=9))
 
 
-async def refused(desk: Desk, entry: Entry) -> tuple[SigninFailed, str]:
+async def refused(desk: Desk, entry: SignInEntry) -> tuple[SigninFailed, str]:
     """Give the refusal and what was written down of it, "" where nobody has the name."""
     with pytest.raises(SigninFailed) as caught:
         await sign_in(desk, entry, now=await database.now())
@@ -67,7 +67,9 @@ async def refused(desk: Desk, entry: Entry) -> tuple[SigninFailed, str]:
 
 async def failures() -> dict[str, int]:
     """Give how often each kind of counter counts a failure now, and forget them."""
-    counted = {row.key.split(":")[0]: row.failures for row in await Counter.filter(failures__gt=0).exclude(key=MADE_UP)}
+    counted = {
+        row.key.split(":")[0]: row.failures for row in await Counter.filter(failures__gt=0).exclude(key=UNKNOWN_NAMES)
+    }
     await Counter.all().delete()
     return counted
 
@@ -90,7 +92,7 @@ async def test_at_the_bare_page_nobody_learns_that_a_password_was_right(
     seen, told = set(), {}
     for name, password in (*((name, PASSWORD) for name in REFUSED), ("ben", "wrong"), ("nobody", PASSWORD)):
         before = strict_ldap.searches(), strict_ldap.binds()
-        refusal, detail = await refused(desk, Entry(f"ad\\{name}", password, network="203.0.113.9"))
+        refusal, detail = await refused(desk, SignInEntry(f"ad\\{name}", password, network="203.0.113.9"))
         asked = strict_ldap.searches() - before[0], strict_ldap.binds() - before[1]
         seen.add((str(refusal), refusal.code, asked, tuple(sorted((await failures()).items()))))
         told[name] = detail
@@ -107,12 +109,12 @@ async def test_through_the_link_it_is_a_wrong_password_and_the_invitation_says_w
     for name, (_, words) in REFUSED.items():
         order = InvitationOrder(f"ad\\{name}", InvitationTerms(mode="two_factor"), show_pin=True)
         made = await lifecycle.create(desk, order, now=await database.now(), actor="ada")
-        entry = Entry(name, PASSWORD, made.pin or "", made.invitation, "203.0.113.9")
+        entry = SignInEntry(name, PASSWORD, made.pin or "", made.invitation, "203.0.113.9")
         refusal, detail = await refused(desk, entry)
         assert await Event.exists(invitation_id=made.invitation.id, support_code=refusal.support_code)
         assert detail.startswith(f"password ({words})")
         seen.add((str(refusal), refusal.code, *sorted((await failures()).items())))
-        wrong, _ = await refused(desk, Entry(name, "wrong", made.pin or "", made.invitation, "203.0.113.9"))
+        wrong, _ = await refused(desk, SignInEntry(name, "wrong", made.pin or "", made.invitation, "203.0.113.9"))
         seen.add((str(wrong), wrong.code, *sorted((await failures()).items())))
     assert len(seen) == 1, seen
 
@@ -121,9 +123,9 @@ async def test_a_refused_account_is_left_alone_like_any_other(desk: Desk, corp: 
     """Were it not counted, that it goes on for ever would tell that the password is right."""
     await DirectoryServer.all().update(lockout_limit=3, lockout_minutes=5)
     for number in range(3):
-        await refused(desk, Entry("ad\\must", PASSWORD, network=f"198.51.{number}.1"))
+        await refused(desk, SignInEntry("ad\\must", PASSWORD, network=f"198.51.{number}.1"))
     with pytest.raises(SlowDown):
-        await sign_in(desk, Entry("ad\\must", PASSWORD, network="192.0.2.1"), now=await database.now())
+        await sign_in(desk, SignInEntry("ad\\must", PASSWORD, network="192.0.2.1"), now=await database.now())
 
 
 async def test_an_administrator_is_refused_alike(desk: Desk, corp: DirectoryServer) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from otae.directory import registry
 from otae.directory.ldap import servers
-from otae.enrollment.signin import BUDGET, Entry, sign_in
+from otae.enrollment.signin import BUDGET, SignInEntry, sign_in
 from otae.errors import DirectoryUnavailable, Refusal, SigninFailed, SlowDown
 from otae.invitations import lifecycle
 from otae.invitations.lifecycle import Created
@@ -64,7 +64,7 @@ async def invite(desk: Desk, mode: str, user: str = "CORP\\ben") -> Created:
 
 async def enter(desk: Desk, created: Created | None = None, **given: Any) -> EnrollmentSession:  # noqa: ANN401 - fields of an entry
     wanted = {"name": "ben", "password": PASSWORD, "pin": (created and created.pin) or "", "network": HERE} | given
-    entry = Entry(invitation=created.invitation if created else None, **wanted)
+    entry = SignInEntry(invitation=created.invitation if created else None, **wanted)
     return await sign_in(desk, entry, now=await database.now())
 
 
@@ -165,14 +165,14 @@ async def test_an_invitation_shows_what_changed_since(desk: Desk, own_ldap: Ldap
 
     created = await invite(desk, "two_factor")
     now = await database.now()
-    assert await recipient_changes.since(desk, created.invitation, now=now) == recipient_changes.Since(())
+    assert await recipient_changes.compare(desk, created.invitation, now=now) == recipient_changes.RecipientChanges(())
     own_ldap.change(f"dn: uid=ben,{PEOPLE}\nchangetype: modify\nreplace: mail\nmail: benjamin@example.test\n")
-    told = await recipient_changes.since(desk, created.invitation, now=now)
+    told = await recipient_changes.compare(desk, created.invitation, now=now)
     assert told.changes == (recipient_changes.Change("email", "ben@example.test", "benjamin@example.test"),)
     own_ldap.change(f"dn: uid=ben,{PEOPLE}\nchangetype: delete\n")
-    assert (await recipient_changes.since(desk, created.invitation, now=now)).gone
+    assert (await recipient_changes.compare(desk, created.invitation, now=now)).gone
     own_ldap.kill()
-    assert not (await recipient_changes.since(desk, created.invitation, now=now)).asked
+    assert not (await recipient_changes.compare(desk, created.invitation, now=now)).directory_answered
 
 
 # Away -----------------------------------------------------------------------------------------------------------------
@@ -222,9 +222,9 @@ async def test_an_account_is_left_alone_after_too_many_wrong_passwords(desk: Des
     now = await database.now()
     for number in range(3):
         with pytest.raises(SigninFailed):
-            await sign_in(desk, Entry("ben", "wrong", network=f"198.51.{number}.1"), now=now)
+            await sign_in(desk, SignInEntry("ben", "wrong", network=f"198.51.{number}.1"), now=now)
     before = own_ldap.binds()
-    right = Entry("ben", PASSWORD, network="192.0.2.7")
+    right = SignInEntry("ben", PASSWORD, network="192.0.2.7")
     with pytest.raises(SlowDown) as caught:
         await sign_in(desk, right, now=now + timedelta(minutes=1))
     assert 500 < caught.value.seconds <= 540
@@ -256,9 +256,9 @@ async def test_one_account_is_counted_once_however_its_name_is_written(desk: Des
     now = await database.now()
     for name in ("ben", "CORP\\ben", "corp/BEN"):
         with pytest.raises(SigninFailed):
-            await sign_in(desk, Entry(name, "wrong", network=HERE), now=now)
+            await sign_in(desk, SignInEntry(name, "wrong", network=HERE), now=now)
     with pytest.raises(SlowDown):
-        await sign_in(desk, Entry("ben@corp.test", "wrong", network=HERE), now=now)
+        await sign_in(desk, SignInEntry("ben@corp.test", "wrong", network=HERE), now=now)
 
 
 # Telling nobody apart -------------------------------------------------------------------------------------------------

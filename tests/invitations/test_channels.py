@@ -167,7 +167,7 @@ async def test_a_policy_that_makes_no_sense_is_refused(desk: Desk, mode: str, ch
 
 
 async def test_a_mode_without_pin_has_no_channel(desk: Desk) -> None:
-    assert await channels.choose(await mode_of("username_password"), "card") == "mail"
+    assert await channels.channel_for(await mode_of("username_password"), "card") == "mail"
     created = await invite(desk, "username_password", pin_channel="card")
     assert created.pin is None
 

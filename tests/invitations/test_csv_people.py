@@ -32,7 +32,7 @@ def desk(sqlite_desk: Desk) -> Desk:
 
 async def taken(desk: Desk, data: str, columns: Columns | None = None) -> GroupInvitation:
     wanted, now = GroupOrder("macs.csv", InvitationTerms(mode="username_pin")), await database.now()
-    return await csv_source.take(
+    return await csv_source.order_from_file(
         desk, wanted, io.BytesIO(data.encode()), columns or Columns(), now=now, actor="ada"
     )  # fmt: skip
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 async def taken(desk: Desk, data: bytes, columns: Columns | None = None, key: str | None = None) -> GroupInvitation:
     wanted, now = GroupOrder("macs.csv", InvitationTerms(mode="username_pin"), key=key), await database.now()
-    return await csv_source.take(desk, wanted, io.BytesIO(data), columns or Columns(), now=now, actor="ada")
+    return await csv_source.order_from_file(desk, wanted, io.BytesIO(data), columns or Columns(), now=now, actor="ada")
 
 
 async def told(desk: Desk, data: bytes, columns: Columns | None = None) -> list[tuple[int, str, str]]:
@@ -117,7 +117,7 @@ async def test_a_file_of_nothing_is_refused_and_spends_no_key(desk: Desk, data: 
 async def test_a_file_longer_than_allowed_is_refused_before_anything_is_stored(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csv_source, "MOST_LINES", 3)
+    monkeypatch.setattr(csv_source, "MAX_LINES", 3)
     with pytest.raises(InputRefused):
         await taken(desk, b"user\n" + b"p0001\n" * 4)
     assert not await GroupInvitation.exists()

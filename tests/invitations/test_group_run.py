@@ -29,7 +29,7 @@ async def run(
 async def test_no_further_wave_is_made_while_as_many_messages_wait_as_may_and_a_worker_goes_on(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_worker, "WAVE", 2)
+    monkeypatch.setattr(group_worker, "BATCH", 2)
     monkeypatch.setattr(group_worker, "UNSENT", 4)
     await crowd(6)
     told = await run(desk)
@@ -45,9 +45,9 @@ async def test_no_further_wave_is_made_while_as_many_messages_wait_as_may_and_a_
 async def test_where_pins_are_shown_it_waits_until_messages_were_sent(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_worker, "WAVE", 2)
+    monkeypatch.setattr(group_worker, "BATCH", 2)
     monkeypatch.setattr(group_worker, "UNSENT", 4)
-    monkeypatch.setattr(group_run, "PAUSE", 0)
+    monkeypatch.setattr(group_run, "POLL_SECONDS", 0)
     await crowd(4)
     seen: list[int] = []
 
@@ -65,7 +65,7 @@ async def test_where_pins_are_shown_it_waits_until_messages_were_sent(
 
 async def test_a_command_holds_its_order_however_long_it_takes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of it takes several leases; a worker that looks in between finds nothing to take."""
-    monkeypatch.setattr(group_worker, "WAVE", 1)
+    monkeypatch.setattr(group_worker, "BATCH", 1)
     monkeypatch.setattr(group_worker, "PAGE", 2)
     await crowd(5)
     began, asked = await database.now(), 0
@@ -85,22 +85,22 @@ async def test_a_command_holds_its_order_however_long_it_takes(desk: Desk, monke
 
 async def test_a_worker_holds_its_order_from_wave_to_wave(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second wave begins when the lease of the step is over, and no other worker may begin it too."""
-    monkeypatch.setattr(group_worker, "WAVE", 2)
+    monkeypatch.setattr(group_worker, "BATCH", 2)
     await crowd(4)
     now = await database.now()
     row = await work(
         desk, await groups.order(desk, GroupOrder("sales", InvitationTerms(mode="username_pin")), now=now, actor="ada")
     )
     await groups.start(desk, row, now=now, actor="ada")
-    real, rivals, ticks = group_worker.invite_wave, [], iter(range(0, 1000, 50))
+    real, rivals, ticks = group_worker.invite_batch, [], iter(range(0, 1000, 50))
     monkeypatch.setattr(group_worker, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
-    monkeypatch.setattr(group_worker, "STEP", 1000)
+    monkeypatch.setattr(group_worker, "STEP_SECONDS", 1000)
 
     async def beside(*args: Any, now: datetime, **more: Any) -> object:  # noqa: ANN401 - passed through
         rivals.append(await groups.claim(row.id, now))
         return await real(*args, now=now, **more)
 
-    monkeypatch.setattr(group_worker, "invite_wave", beside)
+    monkeypatch.setattr(group_worker, "invite_batch", beside)
     await group_worker.step(desk, row.id, now=now)
     assert rivals == [None] * 3
     assert await Invitation.all().count() == 4

@@ -46,9 +46,9 @@ async def test_a_made_invitation_is_one_like_any_other(desk: Desk) -> None:
     await crowd(1)
     row = await looked_up(desk)
     await groups.start(desk, row, now=await database.now(), actor="ada")
-    (made,) = await group_worker.invite_wave(desk, row, now=await database.now(), show_pin=True)
+    (made,) = await group_worker.invite_batch(desk, row, now=await database.now(), show_pin=True)
     token = tokens.reveal(desk, made.invitation)
-    found = await lifecycle.by_token(token)
+    found = await lifecycle.find_by_token(token)
     assert found is not None
     assert invitation_url(desk.settings, token).endswith(token)
     assert await pins.verify(desk, await pins.active_pin(found), made.clear or "")
@@ -63,7 +63,7 @@ async def test_two_workers_with_one_wave_invite_everybody_once(desk: Desk) -> No
     await groups.start(desk, row, now=now, actor="ada")
     both = [await GroupInvitation.get(id=row.id) for _ in range(2)]
     came = await asyncio.gather(
-        *(group_worker.invite_wave(desk, each, now=now) for each in both), return_exceptions=True
+        *(group_worker.invite_batch(desk, each, now=now) for each in both), return_exceptions=True
     )
     assert [len(each) for each in came if not isinstance(each, BaseException)] == [4]
     assert [type(each) for each in came if isinstance(each, BaseException)] == [StaleState]
@@ -96,7 +96,7 @@ async def test_who_is_gone_since_the_dry_run_is_left_out(desk: Desk) -> None:
 
 
 async def test_no_further_wave_while_too_many_messages_wait(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_worker, "WAVE", 2)
+    monkeypatch.setattr(group_worker, "BATCH", 2)
     monkeypatch.setattr(group_worker, "UNSENT", 4)
     await crowd(6)
     row = await invited(desk)
@@ -143,6 +143,6 @@ async def test_two_thousand_people_pass_through_in_pages_and_waves(desk: Desk, m
     monkeypatch.setattr(Invitation, "bulk_create", watched)
     monkeypatch.setattr(group_worker, "UNSENT", 10_000)
     row = await invited(desk, mode="username_password")
-    assert sizes == [group_worker.WAVE] * (len(people) // group_worker.WAVE)
+    assert sizes == [group_worker.BATCH] * (len(people) // group_worker.BATCH)
     assert await Invitation.all().count() == await Delivery.all().count() == len(people)
     assert row.status == Status.SENDING

@@ -114,8 +114,8 @@ async def test_everything_that_is_wrong_with_an_order_is_named(desk: Desk) -> No
 async def test_a_paused_order_makes_no_further_wave_and_goes_on_where_it_stopped(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_worker, "WAVE", 2)
-    monkeypatch.setattr(group_worker, "STEP", 0)  # a wave a step
+    monkeypatch.setattr(group_worker, "BATCH", 2)
+    monkeypatch.setattr(group_worker, "STEP_SECONDS", 0)  # a batch a step
     await crowd(5)
     row, now = await looked_up(desk), await database.now()
     await groups.start(desk, row, now=now, actor="ada")
@@ -131,7 +131,7 @@ async def test_a_paused_order_makes_no_further_wave_and_goes_on_where_it_stopped
 async def test_an_order_paused_while_a_step_makes_wave_after_wave_stops_before_the_next(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_worker, "WAVE", 2)
+    monkeypatch.setattr(group_worker, "BATCH", 2)
     await crowd(5)
     row, now = await looked_up(desk), await database.now()
     await groups.start(desk, row, now=now, actor="ada")
@@ -153,7 +153,7 @@ async def test_a_wave_under_way_when_it_is_cancelled_invites_nobody(desk: Desk) 
     seen = await GroupInvitation.get(id=row.id)
     await groups.cancel(row, now=now, actor="ada")
     with pytest.raises(StaleState):
-        await group_worker.invite_wave(desk, seen, now=now)
+        await group_worker.invite_batch(desk, seen, now=now)
     assert not await Invitation.exists()
     assert await rows_of(row.id) == {"p0001": ("waiting", ""), "p0002": ("waiting", "")}
 

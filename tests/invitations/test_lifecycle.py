@@ -65,11 +65,11 @@ async def test_the_token_is_random_hashed_and_sealed(desk: Desk) -> None:
     assert row.token_hash == hash_token(created.token)
     assert row.token_sealed is not None
     assert created.token.encode() not in row.token_sealed
-    found = await lifecycle.by_token(created.token)
+    found = await lifecycle.find_by_token(created.token)
     assert found is not None
     assert (found.id, found.person.name) == (row.id, "ben")
     for wrong in (created.token[:-1], created.token.upper(), "", "ep-", other.token[:-1] + "\n"):
-        assert await lifecycle.by_token(wrong) is None
+        assert await lifecycle.find_by_token(wrong) is None
 
 
 async def test_neither_token_nor_pin_is_printed(desk: Desk) -> None:
@@ -199,8 +199,8 @@ async def test_an_expired_invitation_comes_back_with_a_new_link(desk: Desk, swep
         lifecycle.check_usable(created.invitation, now=later)
     again = await lifecycle.resend(desk, created.invitation, now=later, actor="ada")
     assert again.token != created.token
-    assert await lifecycle.by_token(created.token) is None
-    found = await lifecycle.by_token(again.token)
+    assert await lifecycle.find_by_token(created.token) is None
+    found = await lifecycle.find_by_token(again.token)
     assert found is not None
     lifecycle.check_usable(found, now=later)
 
@@ -320,7 +320,9 @@ async def test_copying_the_link_is_recorded(desk: Desk) -> None:
 async def test_opening_the_link_is_recorded_once_in_a_while(desk: Desk) -> None:
     created, now = await invite(desk), await database.now()
     for minutes in (0, 1, 30):
-        await lifecycle.link_opened(created.invitation, now=now + timedelta(minutes=minutes), browser="Safari on macOS")
+        await lifecycle.record_link_opened(
+            created.invitation, now=now + timedelta(minutes=minutes), browser="Safari on macOS"
+        )
     opened = await Event.filter(invitation_id=created.invitation.id, kind="link.opened")
     assert [event.detail for event in opened] == ["Safari on macOS"] * 2
 

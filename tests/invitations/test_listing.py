@@ -39,17 +39,17 @@ async def test_lists_are_narrowed_by_filter_and_search(desk: Desk) -> None:
     await lifecycle.revoke(desk, cleo.invitation, now=now, actor="ada")
     await note("refused", now=now, about=About(invitation_id=ben.invitation.id), support_code="K7QX2")
 
-    async def names(narrowed: listing.Narrowed) -> list[str]:
-        return [row.person.name for row in await listing.list_invitations(narrowed=narrowed)]
+    async def names(filters: listing.Filters) -> list[str]:
+        return [row.person.name for row in await listing.list_invitations(filters=filters)]
 
     assert [row.person.name for row in await listing.list_invitations("pending")] == ["ben"]
-    assert await names(listing.Narrowed(mode="username_password")) == ["cleo"]
-    assert await names(listing.Narrowed(ownership="employee")) == ["cleo"]
+    assert await names(listing.Filters(mode="username_password")) == ["cleo"]
+    assert await names(listing.Filters(ownership="employee")) == ["cleo"]
     for search in ("BEN", "ben@example", "c02xk0", ben.token, "k7qx2"):
-        assert await names(listing.Narrowed(search=search)) == ["ben"], search
-    assert await names(listing.Narrowed(search="%")) == []
-    found = listing.Narrowed(mode="two_factor", search="ben")
-    assert await listing.counts(narrowed=found) == {
+        assert await names(listing.Filters(search=search)) == ["ben"], search
+    assert await names(listing.Filters(search="%")) == []
+    found = listing.Filters(mode="two_factor", search="ben")
+    assert await listing.counts(filters=found) == {
         "pending": 1,
         "redeemed": 0,
         "expired": 0,
@@ -96,14 +96,14 @@ async def test_lists_are_narrowed_to_a_group_with_its_sub_groups_and_to_a_group_
     assert sales is not None
     assert other is not None
 
-    async def names(narrowed: listing.Narrowed, reach: Reach = EVERYBODY) -> list[str]:
-        rows = await listing.list_invitations(narrowed=narrowed, reach=reach)
+    async def names(filters: listing.Filters, reach: Reach = EVERYBODY) -> list[str]:
+        rows = await listing.list_invitations(filters=filters, reach=reach)
         return sorted(row.person.name for row in rows)
 
-    assert await names(listing.Narrowed(group=sales.id)) == ["ben", "cleo"]
-    assert await names(listing.Narrowed(group=other.id)) == ["eve"]
-    assert await names(listing.Narrowed(group=uuid4())) == []
-    assert await names(listing.Narrowed(group=other.id), Reach(frozenset({sales.id}))) == []
+    assert await names(listing.Filters(group=sales.id)) == ["ben", "cleo"]
+    assert await names(listing.Filters(group=other.id)) == ["eve"]
+    assert await names(listing.Filters(group=uuid4())) == []
+    assert await names(listing.Filters(group=other.id), Reach(frozenset({sales.id}))) == []
     order = await group_invitations.order(
         desk, GroupOrder("sales", InvitationTerms(mode="two_factor")), now=now, actor="ada"
     )
@@ -111,7 +111,7 @@ async def test_lists_are_narrowed_to_a_group_with_its_sub_groups_and_to_a_group_
     found = GroupInvitee(group_invitation_id=order.id, number=1, name="cleo", status="invited")
     found.person_id, found.invitation_id = cleo.person_id, cleo.id
     await found.save(force_create=True)
-    assert await names(listing.Narrowed(group_invitation=order.id)) == ["cleo"]
-    assert await names(listing.Narrowed(group_invitation=order.id, group=other.id)) == []
-    assert await names(listing.Narrowed(group_invitation=uuid4())) == []
-    assert (await listing.counts(narrowed=listing.Narrowed(group=sales.id)))["pending"] == 2
+    assert await names(listing.Filters(group_invitation=order.id)) == ["cleo"]
+    assert await names(listing.Filters(group_invitation=order.id, group=other.id)) == []
+    assert await names(listing.Filters(group_invitation=uuid4())) == []
+    assert (await listing.counts(filters=listing.Filters(group=sales.id)))["pending"] == 2

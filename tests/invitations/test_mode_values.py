@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from otae.enrollment.signin import Entry, sign_in
+from otae.enrollment.signin import SignInEntry, sign_in
 from otae.errors import InputRefused, ModeOff
 from otae.invitations import lifecycle, mode_values, pins
-from otae.invitations.mode_values import Values, set_values
+from otae.invitations.mode_values import ModeValues, set_values
 from otae.invitations.modes import all_modes, known_mode, mode_of
 from otae.store import database, properties
 from otae.store.desk import Desk
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def decide(name: str, **values: Any) -> None:  # noqa: ANN401 - fields of the values
-    await set_values(name, Values(**values), now=await database.now(), actor="ada")
+    await set_values(name, ModeValues(**values), now=await database.now(), actor="ada")
 
 
 async def wrong(name: str, **values: Any) -> Mapping[str, str]:  # noqa: ANN401 - as above
@@ -54,7 +54,7 @@ async def test_a_pin_of_letters_is_good_however_it_is_typed(desk: Desk) -> None:
     assert len(created.pin or "") == 10
     assert set(created.pin or "") <= set(pins.LETTERS)
     typed = f"{(created.pin or '')[:5].lower()}-{(created.pin or '')[5:]}"
-    entry = Entry("ben", pin=typed, invitation=created.invitation)
+    entry = SignInEntry("ben", pin=typed, invitation=created.invitation)
     assert (await sign_in(desk, entry, now=await database.now())).mode == "username_pin"
 
 
@@ -98,23 +98,23 @@ async def test_a_mode_that_is_off_takes_nothing_new_and_lets_in_whom_it_invited(
     now = await database.now()
     created = await invite(desk, "username_pin", now=now)
     await decide("username_pin", enabled=False)
-    assert await mode_values.still_out("username_pin", now=now) == 1
+    assert await mode_values.count_pending("username_pin", now=now) == 1
     with pytest.raises(InputRefused) as refused:
         await invite(desk, "username_pin", user="cleo")
     assert set(refused.value.fields) == {"mode"}
     with pytest.raises(ModeOff):
         await lifecycle.resend(desk, created.invitation, now=now, actor="ada")
-    session = await sign_in(desk, Entry("ben", pin=created.pin or ""), now=now)
+    session = await sign_in(desk, SignInEntry("ben", pin=created.pin or ""), now=now)
     assert session.invitation_id == created.invitation.id
 
 
 async def test_nobody_starts_by_themselves_where_the_mode_for_it_is_off(desk: Desk) -> None:
     await add_person(desk, "ben")
     now = await database.now()
-    assert (await sign_in(desk, Entry("ben", PASSWORD), now=now)).mode == "username_password"
+    assert (await sign_in(desk, SignInEntry("ben", PASSWORD), now=now)).mode == "username_password"
     await decide("username_password", enabled=False)
     with pytest.raises(ModeOff):
-        await sign_in(desk, Entry("ben", PASSWORD), now=now)
+        await sign_in(desk, SignInEntry("ben", PASSWORD), now=now)
 
 
 @pytest.mark.parametrize("name", ["invitation_url", "invitation_url_pin", "invitation_url_password"])
@@ -122,7 +122,7 @@ async def test_the_modes_that_are_off_at_first_work_when_they_are_switched_on(de
     await decide(name, enabled=True)
     created, mode = await invite(desk, name), await mode_of(name)
     password = PASSWORD if mode.authentication else ""
-    entry = Entry("", password, created.pin or "", invitation=created.invitation)
+    entry = SignInEntry("", password, created.pin or "", invitation=created.invitation)
     assert (await sign_in(desk, entry, now=await database.now())).mode == name
     assert (created.pin is not None) == mode.secret
 

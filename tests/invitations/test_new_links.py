@@ -26,7 +26,7 @@ async def test_asked_for_twenty_times_at_once_it_is_sent_once(desk: Desk) -> Non
 
     async def ask() -> None:
         row = await Invitation.get(id=made.invitation.id).prefetch_related("person")
-        await new_links.ask(desk, row, network="192.0.2.0/24", now=now)
+        await new_links.request(desk, row, network="192.0.2.0/24", now=now)
 
     await asyncio.gather(*(ask() for _ in range(20)))
     again = Delivery.filter(invitation_id=made.invitation.id, generation__gt=1)
@@ -50,7 +50,7 @@ async def test_nine_wrong_entries_over_all_pins_and_doors_end_it(
     row = await Invitation.get(id=made.invitation.id).prefetch_related("person")
     assert row.status == "pending", "nobody has noticed yet that the tries are used up"
     assert (await new_links.offer(row, now=now) == new_links.Offer(pin=True)) is offered
-    await new_links.ask(desk, row, network="192.0.2.0/24", now=now)
+    await new_links.request(desk, row, network="192.0.2.0/24", now=now)
     assert await Delivery.filter(generation=3).exists() is offered
     later = await new_links.offer(row, now=now)
     assert later is None, "sent, or only an administrator can"

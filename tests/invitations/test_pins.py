@@ -60,7 +60,7 @@ async def test_the_database_holds_one_active_pin_for_each_invitation(desk: Desk)
     second, _ = await pins.mint(desk, invitation, now=now, generation=2)
     with pytest.raises(IntegrityError):
         await second.save(force_create=True)
-    await pins.kill(invitation)
+    await pins.invalidate(invitation)
     await second.save(force_create=True)
     active = await Pin.filter(invitation_id=invitation.id, active=True)
     assert [pin.generation for pin in active] == [2]

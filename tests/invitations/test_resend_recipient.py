@@ -75,7 +75,7 @@ async def test_a_changed_address_is_told_and_used_or_the_old_one_where_that_is_c
     finally:
         ldap.change(f"{WHERE}ben@example.test\n")
     assert await last_address(made) == "new@example.test"
-    assert (again.words, again.away) == ("new@example.test, not ben@example.test", False)
+    assert (again.words, again.unreachable) == ("new@example.test, not ben@example.test", False)
     assert (await Invitation.get(id=made.invitation.id)).email == "new@example.test"
 
 
@@ -100,10 +100,10 @@ async def test_a_directory_that_is_away_keeps_nobody_waiting_and_is_told(desk: D
     ids = [(await invited(desk, ldap, now, f"corp/{name}")).invitation.id for name in ("ben", "cleo")]
     await moved_out()
     made = await lifecycle.resend(desk, await Invitation.get(id=ids[0]), now=now, actor="ada")
-    assert (made.away, made.words) == (True, "the directory corp did not answer: ben as last known")
+    assert (made.unreachable, made.words) == (True, "the directory corp did not answer: ben as last known")
     assert await last_address(made) == "ben@example.test"
     outcome = await bulk_actions.change(desk, "resend", ids, now=now, actor="ada")
-    assert (outcome.done, outcome.away) == (2, ["corp"])
+    assert (outcome.done, outcome.unreachable) == (2, ["corp"])
 
 
 async def test_of_our_own_people_nothing_is_told_while_nothing_changed(desk: Desk) -> None:

@@ -32,7 +32,7 @@ async def test_what_is_counted_adds_up_at_every_step(desk: Desk) -> None:
     row, now = await looked_up(desk), await database.now()
     before = await results.progress(row, now=now)
     assert (before.found, before.waiting, before.invited, before.reasons) == (3, 2, 0, {"no-email": 1})
-    assert (before.expected, before.finished, before.left) == (4, 0, None)
+    assert (before.expected, before.finished, before.time_left) == (4, 0, None)
     await groups.start(desk, row, now=now, actor="ada")
     row = await work(desk, row)
     one = await Delivery.filter(kind="url").first()
@@ -42,11 +42,11 @@ async def test_what_is_counted_adds_up_at_every_step(desk: Desk) -> None:
     assert (during.waiting, during.invited, during.skipped) == (0, 2, 1)
     assert (during.expected, during.finished, during.sent, during.messages["queued"]) == (4, 1, 1, 3)
     assert during.rate > 0
-    assert during.left is not None
+    assert during.time_left is not None
     for each in await Delivery.filter(status="queued"):
         await outbox.deliver(desk, each.id, now=await database.now())
     after = await results.progress(await work(desk, row), now=await database.now())
-    assert (after.finished, after.sent, after.left) == (4, 4, None)
+    assert (after.finished, after.sent, after.time_left) == (4, 4, None)
 
 
 async def test_what_a_server_put_off_does_not_hold_the_time_left(desk: Desk) -> None:
@@ -57,10 +57,10 @@ async def test_what_a_server_put_off_does_not_hold_the_time_left(desk: Desk) -> 
     at = now + timedelta(minutes=5)
     await Delivery.filter(id=second.id).update(next_try_at=at, attempt=1)
     counted = await results.progress(row, now=await database.now())
-    assert (counted.put_off, counted.next_try, counted.messages["queued"]) == (1, at, 5)
-    assert counted.left is not None
+    assert (counted.deferred, counted.next_try, counted.messages["queued"]) == (1, at, 5)
+    assert counted.time_left is not None
     await Delivery.filter(status="queued").update(next_try_at=at, attempt=1)
-    assert (await results.progress(row, now=await database.now())).left is None
+    assert (await results.progress(row, now=await database.now())).time_left is None
 
 
 async def test_a_pin_that_is_handed_over_is_no_message(desk: Desk) -> None:

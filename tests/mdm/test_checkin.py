@@ -12,7 +12,7 @@ from otae.errors import (
     CertificateRevoked,
     SessionClosed,
 )
-from otae.invitations.listing import stamp
+from otae.invitations.listing import rfc3339
 from otae.mdm import checkin, devices
 from otae.mdm.checkin import Reply
 from otae.signing.certificates import Keyed, dump_key, fingerprint
@@ -70,7 +70,7 @@ async def test_a_mac_is_enrolled_with_token_update_not_before(desk: Desk, bell: 
         "model": "VirtualMac2,1",
         "invitation": str(invited.id),
         "certificate_sha256": fingerprint(mac.mdm.certificate),
-        "enrolled_at": stamp(now),
+        "enrolled_at": rfc3339(now),
     }
 
 

@@ -187,10 +187,10 @@ async def test_a_mac_that_fetches_and_puts_off_without_end_leaves_a_few_rows(des
     await renewal.renew_due(desk, now=ours.soon)
     before = await Event.all().count()
     now = ours.soon
-    for _ in range(sessions.MOST_UNUSED + 10):
+    for _ in range(sessions.MAX_UNUSED + 10):
         now += timedelta(seconds=1)
         uuid, _, _ = await ours.fetch(now)
         await ours.put(now, "NotNow", CommandUUID=uuid)
     assert await Event.all().count() == before + 2
-    assert await Challenge.filter(purpose="renewal").count() == sessions.MOST_UNUSED + 1
+    assert await Challenge.filter(purpose="renewal").count() == sessions.MAX_UNUSED + 1
     await ours.renew(now)

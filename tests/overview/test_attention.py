@@ -10,7 +10,7 @@ from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.overview import attention
-from otae.overview.progress import PATIENCE, progress_of
+from otae.overview.progress import STALLED_AFTER, progress_of
 from otae.store import database, paging, stuck
 from otae.store.desk import Desk
 from otae.store.models import Delivery, EnrollmentSession, Invitation, Person
@@ -43,12 +43,12 @@ async def test_counts_name_every_status_and_leave_rehearsals_out(desk: Desk) -> 
 
 async def test_nothing_needs_anybody_at_first(desk: Desk) -> None:
     await invited(desk)
-    assert (await attention.dashboard(now=await database.now())).needy == []
+    assert (await attention.dashboard(now=await database.now())).attention_items == []
 
 
 async def test_a_sign_in_without_a_next_step_is_stuck_since_then(desk: Desk) -> None:
     session = await signed_in(desk, await invited(desk))
-    [found] = (await attention.dashboard(now=session.opened_at + timedelta(minutes=40))).needy
+    [found] = (await attention.dashboard(now=session.opened_at + timedelta(minutes=40))).attention_items
     assert found.progress.problem == "No download for 40 min"
     assert found.progress.since == session.opened_at
 
@@ -56,21 +56,21 @@ async def test_a_sign_in_without_a_next_step_is_stuck_since_then(desk: Desk) -> 
 async def test_a_refused_mail_is_shown_with_the_servers_words(desk: Desk) -> None:
     invitation = await invited(desk)
     await Delivery.filter(invitation_id=invitation.id, kind="url").update(status="failed", answer="550 no such user")
-    [found] = (await attention.dashboard(now=await database.now())).needy
+    [found] = (await attention.dashboard(now=await database.now())).attention_items
     assert found.progress.problem == "Mail not sent: 550 no such user"
 
 
 async def test_a_deferred_mail_is_shown_before_it_fails(desk: Desk) -> None:
     invitation = await invited(desk)
     await Delivery.filter(invitation_id=invitation.id, kind="url").update(attempt=2, answer="450 later")
-    [found] = (await attention.dashboard(now=await database.now())).needy
+    [found] = (await attention.dashboard(now=await database.now())).attention_items
     assert found.progress.problem == "Mail not taken yet: 450 later"
 
 
 async def test_a_refusal_is_shown_with_its_support_code(desk: Desk) -> None:
     session = await signed_in(desk, await invited(desk))
     await EnrollmentSession.filter(id=session.id).update(refusal="device-taken", support_code="K7QXM")
-    [found] = (await attention.dashboard(now=await database.now())).needy
+    [found] = (await attention.dashboard(now=await database.now())).attention_items
     assert found.progress.problem == "Refused: This Mac is enrolled for somebody else."
     assert found.progress.support_code == "K7QXM"
 
@@ -85,10 +85,10 @@ async def undelivered(desk: Desk, number: int, answer: str) -> None:
 async def test_the_oldest_problem_comes_first_and_ten_are_enough(desk: Desk) -> None:
     for number in range(12):
         await undelivered(desk, number, f"550 no such user guest{number}")
-    found = (await attention.dashboard(now=await database.now())).needy
+    found = (await attention.dashboard(now=await database.now())).attention_items
     assert [item.progress.since for item in found] == sorted(item.progress.since for item in found)
     board = await attention.dashboard(now=await database.now())
-    assert (board.needy, board.stuck) == (found[:10], 12)
+    assert (board.attention_items, board.stuck) == (found[:10], 12)
 
 
 async def test_what_one_server_said_of_many_is_shown_once(desk: Desk) -> None:
@@ -98,7 +98,7 @@ async def test_what_one_server_said_of_many_is_shown_once(desk: Desk) -> None:
     for name in ("ida", "ole"):
         await signed_in(desk, await invited(desk, name))
     board = await attention.dashboard(now=await database.now() + timedelta(minutes=40))
-    shown = [(each.invitation.person.name, each.alike) for each in board.needy]
+    shown = [(each.invitation.person.name, each.similar) for each in board.attention_items]
     assert shown == [("guest03", 3), ("guest09", 0), ("ida", 0), ("ole", 0)]
     assert board.stuck == 7
 
@@ -124,13 +124,15 @@ async def test_what_waits_is_counted_however_many_there_are(desk: Desk, monkeypa
     ).save(force_create=True)
     await Invitation.filter(id=rows[0].id).update(generation=2)
     board = await attention.dashboard(now=now)
-    assert (board.stuck, [each.alike for each in board.needy]) == (249, [248])
-    assert board.needy[0].progress.problem == "Mail not taken yet: mail.example.test port 25: connection refused"
+    assert (board.stuck, [each.similar for each in board.attention_items]) == (249, [248])
+    assert (
+        board.attention_items[0].progress.problem == "Mail not taken yet: mail.example.test port 25: connection refused"
+    )
     monkeypatch.setattr(paging, "MOST_COUNTED", 100)
     monkeypatch.setattr(attention, "MOST_COUNTED", 100)
     board = await attention.dashboard(now=now)
-    assert (board.stuck, board.needy[0].alike, board.invitations["pending"]) == (101, 100, 101)
-    assert first.id not in {each.invitation.id for each in board.needy}
+    assert (board.stuck, board.attention_items[0].similar, board.invitations["pending"]) == (101, 100, 101)
+    assert first.id not in {each.invitation.id for each in board.attention_items}
 
 
 async def test_what_is_stuck_is_what_its_words_say(desk: Desk) -> None:
@@ -172,10 +174,10 @@ async def test_what_is_stuck_is_what_its_words_say(desk: Desk) -> None:
     await Delivery.bulk_create(messages)
     words = await progress_of(made, now=now)
     said = {row.id for row in made if row.status == "pending" and words[row.id].problem}
-    found = await Invitation.filter(id__in=stuck.ids(now - PATIENCE)).values_list("id", flat=True)
+    found = await Invitation.filter(id__in=stuck.ids(now - STALLED_AFTER)).values_list("id", flat=True)
     assert set(found) == said
     assert len(said) > 20
-    board = await stuck.find(now - PATIENCE, None, most=1000, limit=1000)
+    board = await stuck.find(now - STALLED_AFTER, None, most=1000, limit=1000)
     assert board.number == len(said)
     assert sum(each.number for each in board.causes) + len(board.others) == len(said)
 
@@ -186,8 +188,8 @@ async def _somebody(now: datetime) -> Person:
 
 async def test_certificates_are_shown_thirty_days_before_their_end(desk: Desk) -> None:
     now = await database.now()
-    assert await attention.ending(now=now) == []
-    assert [row.purpose for row in await attention.ending(now=now + timedelta(days=380))][:1] == ["tls"]
+    assert await attention.expiring_certificates(now=now) == []
+    assert [row.purpose for row in await attention.expiring_certificates(now=now + timedelta(days=380))][:1] == ["tls"]
 
 
 async def test_progress_is_read_in_two_queries_however_many_there_are(desk: Desk) -> None:

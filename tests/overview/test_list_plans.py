@@ -24,7 +24,7 @@ from otae.directory.local import list_people, search_people
 from otae.directory.lookup import PeopleFilter
 from otae.directory.reach import Reach
 from otae.invitations import lifecycle, listing, results
-from otae.invitations.listing import Narrowed
+from otae.invitations.listing import Filters
 from otae.mdm import devices
 from otae.overview import attention, retention
 from otae.store import audit, database
@@ -78,18 +78,18 @@ def asks(few: Reach, now: Any) -> dict[str, Ask]:  # noqa: ANN401 - the database
     """Return what pages, commands and the clock ask, by what it is."""
     everybody = reach.EVERYBODY
 
-    def invitations(after: UUID | None = None, status: str = "", within: Reach = everybody, **narrowed: Any) -> Ask:  # noqa: ANN401 - as Narrowed has them
-        wanted, last = Narrowed(**narrowed), str(after) if after else None
-        return lambda: listing.list_invitations(status, last, limit=51, narrowed=wanted, reach=within)
+    def invitations(after: UUID | None = None, status: str = "", within: Reach = everybody, **filters: Any) -> Ask:  # noqa: ANN401 - as Narrowed has them
+        wanted, last = Filters(**filters), str(after) if after else None
+        return lambda: listing.list_invitations(status, last, limit=51, filters=wanted, reach=within)
 
-    def people(after: str = "", within: Reach = everybody, **narrowed: Any) -> Ask:  # noqa: ANN401 - as PeopleFilter has them
-        return lambda: lookup.filter_people(PeopleFilter(**narrowed), after=after, reach=within)
+    def people(after: str = "", within: Reach = everybody, **filters: Any) -> Ask:  # noqa: ANN401 - as PeopleFilter has them
+        return lambda: lookup.filter_people(PeopleFilter(**filters), after=after, reach=within)
 
     stuck = {"stuck_since": now - timedelta(minutes=15)}
     return {
         "dashboard": lambda: attention.dashboard(now=now),
         "dashboard of a limited role": lambda: attention.dashboard(now=now, reach=few),
-        "unknown link": lambda: lifecycle.by_token(f"ep-{DEEP}"),
+        "unknown link": lambda: lifecycle.find_by_token(f"ep-{DEEP}"),
         "unknown link, perhaps replaced": lambda: lifecycle.refuse_replaced(f"ep-{DEEP}"),
         "invitations": invitations(),
         "invitations, deep": invitations(DEEP),
@@ -108,8 +108,8 @@ def asks(few: Reach, now: Any) -> dict[str, Ask]:  # noqa: ANN401 - the database
         "invitations of a limited role": invitations(within=few),
         "invitations of a limited role, by a name": invitations(within=few, search="lukasz"),
         "counts": listing.counts,
-        "counts of a mode": lambda: listing.counts(narrowed=Narrowed(mode="username_pin")),
-        "counts of a search": lambda: listing.counts(narrowed=Narrowed(search="lukasz")),
+        "counts of a mode": lambda: listing.counts(filters=Filters(mode="username_pin")),
+        "counts of a search": lambda: listing.counts(filters=Filters(search="lukasz")),
         "people": people(),
         "people, deep": people("person90000"),
         "people of a role": people(role="ADMIN"),
@@ -130,8 +130,8 @@ def asks_of_many(asked: Asked) -> dict[str, Ask]:
     """Return what is asked of a group, a role and an order that hold everybody."""
     wide, now = asked.wide, asked.now
 
-    def people(after: str = "", **narrowed: Any) -> Ask:  # noqa: ANN401 - as PeopleFilter has them
-        return lambda: lookup.filter_people(PeopleFilter(**narrowed), after=after, reach=wide)
+    def people(after: str = "", **filters: Any) -> Ask:  # noqa: ANN401 - as PeopleFilter has them
+        return lambda: lookup.filter_people(PeopleFilter(**filters), after=after, reach=wide)
 
     return {
         "groups with their members": groups.list_groups,
@@ -147,7 +147,7 @@ def asks_of_many(asked: Asked) -> dict[str, Ask]:
         "disabled people": lambda: lookup.filter_people(PeopleFilter(disabled=True)),
         "invitations of a wide role": lambda: listing.list_invitations(limit=51, reach=wide),
         "invitations of a huge group": lambda: listing.list_invitations(
-            limit=51, narrowed=Narrowed(group=asked.group.id)
+            limit=51, filters=Filters(group=asked.group.id)
         ),
         "people of an order": lambda: results.results(asked.order),
         "people of an order whose messages failed": lambda: results.results(asked.order, show="failed"),

@@ -7,7 +7,7 @@ import pytest
 from otae.accounts import browsers, password_links
 from otae.directory import groups, local
 from otae.enrollment import signin
-from otae.enrollment.signin import Entry
+from otae.enrollment.signin import SignInEntry
 from otae.errors import PasswordLinkUnknown, SigninFailed, StaleState
 from otae.overview import removal
 from otae.store import audit, database, tables
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.anyio
 async def test_every_way_in_ends_and_what_ended_is_counted(desk: Desk) -> None:
     ben, now = await add_person(desk, "ben", groups=["sales"]), await database.now()
     await invite(desk, "username_pin")
-    entry = Entry(name="ben", password=PASSWORD, network="203.0.113.9")
+    entry = SignInEntry(name="ben", password=PASSWORD, network="203.0.113.9")
     session = await signin.sign_in(desk, entry, now=now)
     await browsers.open_browser("portal", session, now=now)
     url = await password_links.make(desk, ben, now=now, actor="ada")

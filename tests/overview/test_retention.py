@@ -73,8 +73,8 @@ async def test_a_failed_invitation_whose_messages_are_gone_says_so(desk: Desk) -
 async def test_an_ended_sign_in_that_a_mac_s_history_names_keeps_no_other_from_going(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "STEP", 1)
-    monkeypatch.setattr(retention, "STEPS", 1)
+    monkeypatch.setattr(retention, "ROWS_PER_STEP", 1)
+    monkeypatch.setattr(retention, "MAX_STEPS", 1)
     await furnish(desk)
     await EnrollmentSession.all().update(status="expired")
     named = (await Enrollment.get()).session_id
@@ -85,8 +85,8 @@ async def test_an_ended_sign_in_that_a_mac_s_history_names_keeps_no_other_from_g
 
 
 async def test_each_call_is_bounded_and_the_next_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "STEP", 3)
-    monkeypatch.setattr(retention, "STEPS", 2)
+    monkeypatch.setattr(retention, "ROWS_PER_STEP", 3)
+    monkeypatch.setattr(retention, "MAX_STEPS", 2)
     now = await database.now()
     old = now - timedelta(days=400)
     await Event.bulk_create([Event(at=old, kind="link.opened") for _ in range(8)])

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from otae.accounts import administrators
 from otae.enrollment import sessions, signin
-from otae.enrollment.signin import Entry
+from otae.enrollment.signin import SignInEntry
 from otae.invitations.lifecycle import Created
 from otae.store import database, failure_counters, jobs
 from otae.store.desk import Desk
@@ -60,7 +60,7 @@ async def furnish(desk: Desk) -> House:
     now = await database.now()
     begun = await invite(desk, "two_factor")
     waiting = await invite(desk, "username_pin", user="cleo")
-    entry = Entry(
+    entry = SignInEntry(
         name="ben", password=PASSWORD, pin=begun.pin or "", network="203.0.113.9", invitation=begun.invitation
     )
     session = await signin.sign_in(desk, entry, now=now)

@@ -13,7 +13,7 @@ import pytest
 from otae import app
 from otae.accounts import administrators
 from otae.enrollment import sessions, signin
-from otae.enrollment.signin import Entry
+from otae.enrollment.signin import SignInEntry
 from otae.errors import CannotStart, ChallengeUsed, Refusal, SetupLinkUnknown, SigninFailed
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
@@ -134,13 +134,13 @@ async def test_an_open_pin_is_dead_and_a_new_one_works(restored: Desk, house: Ho
     assert not await Pin.filter(pin_sealed__not_isnull=True).exists()
     invitation = await Invitation.get(id=house.begun.invitation.id)
     assert invitation.generation == house.begun.invitation.generation + 1
-    entry = Entry(name="ben", password=PASSWORD, pin=house.begun.pin or "", network="203.0.113.9")
+    entry = SignInEntry(name="ben", password=PASSWORD, pin=house.begun.pin or "", network="203.0.113.9")
     with pytest.raises(SigninFailed):
         await signin.sign_in(restored, entry, now=now)
     with pytest.raises(Refusal):
-        await signin.sign_in(restored, Entry(**{**vars(entry), "invitation": invitation}), now=now)
+        await signin.sign_in(restored, SignInEntry(**{**vars(entry), "invitation": invitation}), now=now)
     again = await lifecycle.resend(restored, invitation, now=now, actor="ada", show_pin=True)
-    fresh = Entry(**{**vars(entry), "pin": again.pin or "", "invitation": again.invitation})
+    fresh = SignInEntry(**{**vars(entry), "pin": again.pin or "", "invitation": again.invitation})
     assert (await signin.sign_in(restored, fresh, now=now)).status == "opened"
 
 

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from otae.accounts.throttle import AccountKeys
-from otae.invitations.mode_values import Values, set_values
+from otae.invitations.mode_values import ModeValues, set_values
 from otae.invitations.modes import known_mode
 from otae.settings import Settings
 from otae.store import database, failure_counters, passwords, properties
@@ -77,7 +77,7 @@ async def test_guesses_from_many_networks_are_slowed(site: Site, ada: None, ben:
 async def test_of_two_hundred_networks_few_have_a_password_looked_at(
     site: Site, ada: None, invite: Invite, now: datetime, door: str
 ) -> None:
-    await set_values("invitation_url_password", Values(enabled=True), now=now, actor="ada")
+    await set_values("invitation_url_password", ModeValues(enabled=True), now=now, actor="ada")
     stolen = await invite("invitation_url_password")
     async with from_(site, six(0)) as browser:
         await open_link(Site(site.app, site.desk, browser, site.transport), stolen.url)
@@ -108,7 +108,7 @@ async def test_an_administrator_is_let_in_where_they_were_before_whatever_others
 async def test_a_link_with_a_password_alone_is_slowed_over_all_networks_and_holds_up_nobody_else(
     site: Site, invite: Invite, now: datetime
 ) -> None:
-    await set_values("invitation_url_password", Values(enabled=True), now=now, actor="ada")
+    await set_values("invitation_url_password", ModeValues(enabled=True), now=now, actor="ada")
     stolen, other = await invite("invitation_url_password"), await invite("invitation_url_password")
     assert not (await known_mode("invitation_url_password")).secret
     codes = []

@@ -140,7 +140,7 @@ async def renew(made: lifecycle.Created, site: Site, minutes: int) -> int:
     now = await database.now() + timedelta(minutes=minutes)
     await Invitation.filter(id=made.invitation.id).update(status="expired")
     row = await Invitation.get(id=made.invitation.id).prefetch_related("person")
-    await new_links.ask(site.desk, row, network="192.0.2.0/24", now=now)
+    await new_links.request(site.desk, row, network="192.0.2.0/24", now=now)
     return len(await mailed(made))
 
 
@@ -154,8 +154,8 @@ async def test_once_in_fifteen_minutes_and_three_times_a_day(site: Site) -> None
 @pytest.mark.usefixtures("ben")
 async def test_one_network_asks_so_often_and_no_more(site: Site) -> None:
     now = await database.now()
-    for _ in range(new_links.ASKED):
-        await new_links.ask(site.desk, None, network="192.0.2.0/24", now=now)
+    for _ in range(new_links.REQUESTS_PER_NETWORK):
+        await new_links.request(site.desk, None, network="192.0.2.0/24", now=now)
     assert await renew(await ended(site.desk), site, 0) == 0
     assert await renew(await ended(site.desk), site, 60) == 1
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from otae.invitations import lifecycle
-from otae.invitations.mode_values import Values, set_values
+from otae.invitations.mode_values import ModeValues, set_values
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.store import database, properties
@@ -88,7 +88,7 @@ async def test_a_pin_counts_by_its_letters_and_digits_whatever_was_pasted_with_i
 
 @pytest.mark.usefixtures("ben")
 async def test_letters_count_in_any_case_and_width(site: Site) -> None:
-    await set_values("username_pin", Values(pin_letters=True), now=await database.now(), actor="ada")
+    await set_values("username_pin", ModeValues(pin_letters=True), now=await database.now(), actor="ada")
     made = await sent(site)
     pin = made.pin or ""
     await site.client.get(f"{LOGIN}?e={made.token}")

@@ -9,9 +9,9 @@ from structlog.testing import capture_logs
 
 from otae.apple import plist
 from otae.enrollment import ota
-from otae.enrollment.sessions import MOST_UNUSED
+from otae.enrollment.sessions import MAX_UNUSED
 from otae.errors import DeviceUnknown
-from otae.mdm.checkin import MOST_CHANNELS
+from otae.mdm.checkin import MAX_USER_CHANNELS
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Challenge, EnrollmentSession, Event, UserChannel
@@ -101,11 +101,11 @@ async def test_a_hostile_mac_leaves_no_more_than_a_few_rows(site: Site, desk: De
     await mac.authenticate(desk, now, topic)
     await mac.token_update(desk, now, topic)
     before = await Event.all().count()
-    for number in range(MOST_CHANNELS + 20):
+    for number in range(MAX_USER_CHANNELS + 20):
         said = {"Topic": topic, "Token": b"1" * 32, "PushMagic": "magic", "UserID": f"USER-{number}"}
         assert await put(CHECKIN, MessageType="TokenUpdate", **said) == 200
-    assert await UserChannel.filter(enrollment__session_id=session.id).count() == MOST_CHANNELS
-    assert await UserChannel.exists(user_id=f"USER-{MOST_CHANNELS + 19}"), "the newest stays"
+    assert await UserChannel.filter(enrollment__session_id=session.id).count() == MAX_USER_CHANNELS
+    assert await UserChannel.exists(user_id=f"USER-{MAX_USER_CHANNELS + 19}"), "the newest stays"
     assert await Event.all().count() == before
 
 
@@ -136,8 +136,8 @@ async def test_a_signed_in_browser_that_downloads_without_end_leaves_a_few_rows(
     made = await invite("username_password", way="ota")
     await site.client.get(f"{LOGIN}?e={made.token}")
     await site.client.post(LOGIN, data={"name": "ben", "password": PASSWORD})
-    for _ in range(MOST_UNUSED + 15):
+    for _ in range(MAX_UNUSED + 15):
         assert (await site.client.get(PROFILE)).status_code == 200
         assert (await site.client.get(ROOT)).status_code == 200
-    assert await Challenge.all().count() <= MOST_UNUSED + 1
+    assert await Challenge.all().count() <= MAX_UNUSED + 1
     assert await Event.filter(kind__in=["profile.fetched", "root.fetched"]).count() == 2

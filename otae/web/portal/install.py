@@ -5,7 +5,7 @@ from dataclasses import replace
 from starlette.responses import Response
 
 from otae.enrollment import ota
-from otae.enrollment.progress import End, standing
+from otae.enrollment.progress import SessionEnd, session_progress
 from otae.store import properties
 from otae.web.client_address import system_of
 from otae.web.failures import Failure
@@ -17,13 +17,13 @@ from otae.words import gettext as _
 
 async def show(visit: Portal) -> Response:
     """Show how far the Mac has come; the page asks again by itself until there is nothing more to come."""
-    request, now = visit.request, standing(visit.session, now=visit.now)
+    request, now = visit.request, session_progress(visit.session, now=visit.now)
     part = wants_part(request)
     other = part and not is_of(visit)
     if part and not other and request.query_params.get("seen") == now.mark:
         return Response(status_code=204)
     context = {
-        "standing": replace(now, end=End.REPLACED, done=0, refusal="", support_code="") if other else now,
+        "standing": replace(now, end=SessionEnd.REPLACED, done=0, refusal="", support_code="") if other else now,
         "other": other,
         "of": name_of(visit),
         "person": visit.session.person.display_name,

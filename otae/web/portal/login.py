@@ -17,7 +17,7 @@ from otae.authority import push
 from otae.enrollment import link_cookie, link_page
 from otae.enrollment.link_cookie import Place
 from otae.enrollment.link_page import LinkPage
-from otae.enrollment.signin import Entry, sign_in
+from otae.enrollment.signin import SignInEntry, sign_in
 from otae.errors import InputRefused, InvitationOnly, InvitationUnknown, Refusal, SigninFailed
 from otae.invitations import lifecycle
 from otae.store import properties
@@ -77,7 +77,7 @@ async def show(visit: Visit) -> Response:
     await name_the_house(visit)
     if "e" in query:
         token = link_value(query["e"])
-        if await lifecycle.by_token(token) is None:
+        if await lifecycle.find_by_token(token) is None:
             await lifecycle.refuse_replaced(token)
             raise InvitationUnknown
         return await remember(visit, cookie_check.lead(visit.request, LOGIN), token)
@@ -136,12 +136,12 @@ async def name_the_house(visit: Visit) -> None:
 
 async def let_in(visit: Visit, form: SignInForm, token: str | None) -> Response:
     """Open the session and sign the browser in."""
-    invitation = await lifecycle.by_token(token) if token else None
+    invitation = await lifecycle.find_by_token(token) if token else None
     if token and invitation is None:
         await lifecycle.refuse_replaced(token)
         raise InvitationUnknown
     typed = form.name.data or ""
-    entry = Entry(
+    entry = SignInEntry(
         # the page of a link shows the name as we have it, and sends it back
         name=typed if invitation and typed == invitation.person.name else identifier(typed),
         password=form.password.data or "",
@@ -213,7 +213,7 @@ async def remember(visit: Visit, response: Response, token: str | None, *, until
     ``until``: it signed in, and is led back to this invitation until then.
     """
     lasting = [(LINK_COOKIE, Place.COOKIE)] + ([(SESSION_LINK_COOKIE, Place.SESSION)] if until else [])
-    end = until or visit.now + link_cookie.GOOD_FOR
+    end = until or visit.now + link_cookie.LIFETIME
     for cookie, place in lasting:
         if token:
             sealed = await link_cookie.seal(visit.desk, token, now=visit.now, place=place, until=end)
@@ -228,7 +228,7 @@ async def known(visit: Visit, token: str | None) -> Link | None:
 
     The request keeps it for a page that says why it can not be used.
     """
-    invitation = await lifecycle.by_token(token) if token else None
+    invitation = await lifecycle.find_by_token(token) if token else None
     if token and invitation is None:
         await lifecycle.refuse_replaced(token)
     if token is None or invitation is None:
@@ -240,8 +240,8 @@ async def known(visit: Visit, token: str | None) -> Link | None:
 
 async def note_opened(visit: Visit, token: str | None) -> None:
     """Record that the page behind the link of ``token`` is shown in somebody's browser."""
-    if token and (invitation := await lifecycle.by_token(token)):
-        await lifecycle.link_opened(invitation, now=visit.now, browser=browser_of(user_agent(visit)))
+    if token and (invitation := await lifecycle.find_by_token(token)):
+        await lifecycle.record_link_opened(invitation, now=visit.now, browser=browser_of(user_agent(visit)))
 
 
 def user_agent(visit: Visit) -> str:

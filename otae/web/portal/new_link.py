@@ -14,12 +14,12 @@ async def ask(visit: Visit) -> Response:
     """Have a new link mailed, if that may be; the answer is the same either way."""
     sent = await sent_fields(visit.request)
     token = await meant(visit, str(sent["link"])) if "link" in sent else await carried(visit)
-    invitation = await lifecycle.by_token(token) if token else None
-    await new_links.ask(visit.desk, invitation, network=visit.request.state.network, now=visit.now)
+    invitation = await lifecycle.find_by_token(token) if token else None
+    await new_links.request(visit.desk, invitation, network=visit.request.state.network, now=visit.now)
     return RedirectResponse(NEW_LINK, 303)
 
 
 async def asked(visit: Visit) -> Response:
     """Say what happens now, whatever came of it."""
     await name_the_house(visit)
-    return render(visit.request, "portal/new-link.html", {"minutes": int(new_links.SOON.total_seconds() // 60)})
+    return render(visit.request, "portal/new-link.html", {"minutes": int(new_links.MIN_INTERVAL.total_seconds() // 60)})

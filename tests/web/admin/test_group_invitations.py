@@ -72,8 +72,8 @@ async def test_what_is_wrong_with_an_order_stands_beside_its_field(
 async def test_an_order_is_started_paused_resumed_and_cancelled(
     console: httpx2.AsyncClient, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_worker, "WAVE", 1)
-    monkeypatch.setattr(group_worker, "STEP", 0)
+    monkeypatch.setattr(group_worker, "BATCH", 1)
+    monkeypatch.setattr(group_worker, "STEP_SECONDS", 0)
     await crowd(4)
     here, page = f"{WHERE}/{(await looked_up(site.desk)).id}", ""
     for change, stands, offered in (

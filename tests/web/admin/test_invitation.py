@@ -9,7 +9,7 @@ import pytest
 from otae.enrollment import sessions
 from otae.errors import ChallengeUsed
 from otae.invitations import lifecycle
-from otae.invitations.details import SHOWN
+from otae.invitations.details import EVENTS_PER_PAGE
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.store.models import AuditEntry, Delivery, Event, Invitation, Person
@@ -44,7 +44,7 @@ async def test_only_what_is_new_comes_over(
     assert following.startswith(address)
     assert (await console.get(following, headers=PART)).status_code == 204
 
-    await lifecycle.link_opened(created.invitation, now=now, browser="Safari on macOS")
+    await lifecycle.record_link_opened(created.invitation, now=now, browser="Safari on macOS")
     part = await console.get(following, headers=PART)
     assert part.status_code == 200
     assert "<html" not in part.text
@@ -232,11 +232,11 @@ async def test_a_long_timeline_is_shown_page_by_page(
     console: httpx2.AsyncClient, site: Site, invite: Invite, now: datetime
 ) -> None:
     row = (await invite("two_factor")).invitation
-    for number in range(SHOWN + 150):
+    for number in range(EVENTS_PER_PAGE + 150):
         await note("link.copied", now=now, about=about(row), actor=f"copier {number}")
     address = f"/admin/invitations/{row.id}"
     newest = (await console.get(address)).text
-    assert copiers(newest) == list(range(150, SHOWN + 150))
+    assert copiers(newest) == list(range(150, EVENTS_PER_PAGE + 150))
     assert len(newest) < 200_000
     assert asked_next(newest)
     older = re.search(r'id="older"><a href="([^"#]+)', newest)

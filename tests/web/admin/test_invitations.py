@@ -154,7 +154,7 @@ async def test_hostile_names_stay_text(console: httpx2.AsyncClient, site: Site, 
     await local.add_person(name="cleo", display_name=HOSTILE, email="c@example.test", now=now, actor="ada")
     order = InvitationOrder("cleo", InvitationTerms(mode="username_pin", send=False))
     created = await lifecycle.create(site.desk, order, now=now, actor=HOSTILE)
-    await lifecycle.link_opened(created.invitation, now=now, browser=HOSTILE)
+    await lifecycle.record_link_opened(created.invitation, now=now, browser=HOSTILE)
     for address in (
         "/admin/invitations",
         "/admin/invitations/people?recipient=cleo",

@@ -8,7 +8,7 @@ import pytest
 from otae.accounts import password_links
 from otae.directory import local
 from otae.enrollment import signin
-from otae.enrollment.signin import Entry
+from otae.enrollment.signin import SignInEntry
 from otae.errors import SigninFailed
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
@@ -27,7 +27,7 @@ HERE = "203.0.113.9"
 async def wrong_password(desk: Desk, times: int, now: datetime) -> None:
     for _ in range(times):
         with pytest.raises(SigninFailed):
-            await signin.sign_in(desk, Entry(name="ben", password="not this one", network=HERE), now=now)
+            await signin.sign_in(desk, SignInEntry(name="ben", password="not this one", network=HERE), now=now)
 
 
 async def test_a_new_person_has_every_part_empty(console: httpx2.AsyncClient, ben: Person) -> None:

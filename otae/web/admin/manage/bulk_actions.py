@@ -34,7 +34,7 @@ async def change(visit: Console) -> Response:
     if not ids:
         return go(where, "warning", _("Nothing was selected."))
     outcome = await bulk_actions.change(visit.desk, what, ids, now=visit.now, actor=visit.actor, reach=visit.reach)
-    return go(where, "warning" if outcome.refused or outcome.away else "success", _words(what, outcome))
+    return go(where, "warning" if outcome.refused or outcome.unreachable else "success", _words(what, outcome))
 
 
 def _words(what: str, outcome: Outcome) -> str:
@@ -50,7 +50,10 @@ def _words(what: str, outcome: Outcome) -> str:
     told = [_("Not %(name)s: %(why)s") % {"name": name, "why": why} for name, why in outcome.refused[:TOLD]]
     more = len(outcome.refused) - TOLD
     rest = [ngettext("And %d more.", "And %d more.", more) % more] if more > 0 else []
-    away = [_("The directory %s did not answer: its people got theirs as last known.") % each for each in outcome.away]
+    away = [
+        _("The directory %s did not answer: its people got theirs as last known.") % each
+        for each in outcome.unreachable
+    ]
     return " ".join([done, *told, *rest, *away])
 
 

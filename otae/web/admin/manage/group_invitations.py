@@ -96,7 +96,7 @@ class CSVForm(GroupInvitationForm):
 async def index(visit: Console) -> Response:
     """List group invitations, newest first."""
     text = asked(visit.request, "before")
-    rows = await groups.listed(_uuid(text), PAGE + 1, reach=visit.reach)
+    rows = await groups.list_orders(_uuid(text), PAGE + 1, reach=visit.reach)
     shown = rows[:PAGE]
     context = {
         "rows": shown,
@@ -154,7 +154,7 @@ async def take_csv(visit: Console) -> Response:
             columns = csv_source.Columns(*(field.data or "" for field in asked_for))
             order = form.order(chosen.filename)
             try:
-                row = await csv_source.take(
+                row = await csv_source.order_from_file(
                     visit.desk, order, chosen.file, columns, now=visit.now, actor=visit.actor
                 )  # fmt: skip
             except InputRefused as refusal:
@@ -258,7 +258,7 @@ def _mark(row: GroupInvitationRow, counted: Progress) -> str:
     """Return a text that changes when what is shown changes."""
     messages = "-".join(str(each) for each in counted.messages.values())
     return (
-        f"{row.status}-{row.found}-{counted.waiting}-{counted.invited}-{messages}-{counted.put_off}-{counted.rate:.1f}"
+        f"{row.status}-{row.found}-{counted.waiting}-{counted.invited}-{messages}-{counted.deferred}-{counted.rate:.1f}"
     )
 
 

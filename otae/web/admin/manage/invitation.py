@@ -74,8 +74,8 @@ async def resend(visit: Console) -> Response:
     chosen = str((await sent_fields(visit.request)).get("address", ""))
     if not chosen:
         row = (await _details(visit)).invitation
-        found = await changes.since(visit.desk, row, now=visit.now)
-        if not found.gone and any(each.field in resend_recipient.REACHED_BY for each in found.changes):
+        found = await changes.compare(visit.desk, row, now=visit.now)
+        if not found.gone and any(each.field in resend_recipient.CONTACT_FIELDS for each in found.changes):
             return since.ask(visit, row, found)
     step = partial(lifecycle.resend, address=chosen or resend_recipient.NEW)
     return await _again(visit, step, lambda _row: _("The invitation is being sent again."))
@@ -84,7 +84,7 @@ async def resend(visit: Console) -> Response:
 async def ask_extend(visit: Console) -> Response:
     """Ask until when the invitation is to work: by default its mode's whole time from now."""
     details = await _details(visit)
-    end = await lifecycle.usual_end(details.invitation, now=visit.now)
+    end = await lifecycle.default_end(details.invitation, now=visit.now)
     return await _ask_extend(
         visit, details, ExtendForm(data={"until": _minute(end + timedelta(seconds=59)) if end else ""})
     )
@@ -106,7 +106,7 @@ async def extend(visit: Console) -> Response:
 
 async def _ask_extend(visit: Console, details: Details, form: ExtendForm, *, status: int = 200) -> Response:
     row = details.invitation
-    end = await lifecycle.usual_end(row, now=visit.now)
+    end = await lifecycle.default_end(row, now=visit.now)
     context = {
         "form": form,
         "invitation": row,
@@ -136,7 +136,7 @@ async def _again(
     row = (await _details(visit)).invitation
     if await is_sent_again(visit):
         return go(_page(row), "info", SENT_ALREADY)
-    seen = visit.may("invitation.secret") and await channels.next_is_by_hand(row)
+    seen = visit.may("invitation.secret") and await channels.new_pin_is_by_hand(row)
     made: list[lifecycle.Created] = []
 
     async def do(row: InvitationRow) -> str:
@@ -236,7 +236,7 @@ async def _context(visit: Console, details: Details) -> dict[str, object]:
         "usable": _works(row, visit.now),
         "extendable": row.status != "pending" or row.valid_until is not None,
         "pin_state": _pin_state(details),
-        "pin_way": _(channels.WORDS.get(row.pin_channel, row.pin_channel)),
+        "pin_way": _(channels.CHANNEL_PHRASES.get(row.pin_channel, row.pin_channel)),
         "pin": None,
         "url": None,
     }

@@ -19,7 +19,7 @@ from otae.invitations import channels, lifecycle, listing, orders, submissions
 from otae.invitations import groups as group_invitations
 from otae.invitations.details import InvitationRow
 from otae.invitations.modes import MODES, Mode, default_mode, enabled_modes, title_of
-from otae.overview.progress import PATIENCE, STEPS, progress_of
+from otae.overview.progress import STALLED_AFTER, STEPS, progress_of
 from otae.store.paging import MOST_COUNTED
 from otae.web.admin import remedies
 from otae.web.admin.manage import invitation, picker
@@ -77,10 +77,10 @@ class Filter:
         text = urlencode({name: value for name, value in values.items() if value})
         return f"{WHERE}?{text}" if text else WHERE
 
-    def narrowed(self) -> listing.Narrowed:
+    def filters(self) -> listing.Filters:
         """Return what the list is narrowed to, as the room takes it."""
         group, order = (UUID(text) if text else None for text in (self.group, self.order))
-        return listing.Narrowed(self.mode, self.ownership, self.q, group, order)
+        return listing.Filters(self.mode, self.ownership, self.q, group, order)
 
 
 class InvitationForm(TermsForm):
@@ -96,11 +96,11 @@ class InvitationForm(TermsForm):
 async def index(visit: Console) -> Response:
     """Show the list, or only its changing part."""
     wanted = Filter.read(visit.request.query_params)
-    narrowed, status = wanted.narrowed(), wanted.status
-    counts = await listing.counts(visit.reach, narrowed)
+    filters, status = wanted.filters(), wanted.status
+    counts = await listing.counts(visit.reach, filters)
     if status == STUCK:
-        narrowed, status = replace(narrowed, stuck_since=visit.now - PATIENCE), ""
-    found = await listing.list_invitations(status, wanted.after, limit=PAGE + 1, narrowed=narrowed, reach=visit.reach)
+        filters, status = replace(filters, stuck_since=visit.now - STALLED_AFTER), ""
+    found = await listing.list_invitations(status, wanted.after, limit=PAGE + 1, filters=filters, reach=visit.reach)
     rows, older = found[:PAGE], len(found) > PAGE
     context = {
         "wanted": wanted,
@@ -119,7 +119,7 @@ async def index(visit: Console) -> Response:
         "statuses": STATUSES,
         "title_of": title_of,
         "groups": await directory.choices(limit=CHOICES, reach=visit.reach),
-        "group_orders": await group_invitations.listed(limit=CHOICES, reach=visit.reach),
+        "group_orders": await group_invitations.list_orders(limit=CHOICES, reach=visit.reach),
         "any_invitation": bool(rows) or await listing.any_invitation(visit.reach),
         "any_person": len(await picker.domains()) > 1 or bool(await local.list_people(limit=1, reach=visit.reach)),
     }
@@ -150,7 +150,7 @@ async def add(visit: Console) -> Response:
         order = _order(form, visit.reach)
         try:
             async with submissions.once(_form_id(form), now=visit.now):
-                live = await lifecycle.live_of(visit.desk, order, now=visit.now)
+                live = await lifecycle.live_invitations(visit.desk, order, now=visit.now)
                 _refuse_second(live, form)
                 created = await lifecycle.create(visit.desk, order, now=visit.now, actor=visit.actor)
         except InputRefused as refusal:

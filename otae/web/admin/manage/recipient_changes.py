@@ -18,23 +18,23 @@ FACTS: Final = {"display_name": _("Name"), "email": _("E-mail"), "phone": _("Pho
 async def show(visit: Console) -> Response:
     """Say what changed; the part alone for the invitation's page, which then needs no directory to be shown."""
     row = found(await read(visit.request.path_params["id"], visit.reach)).invitation
-    context = _context(row, await recipient_changes.since(visit.desk, row, now=visit.now))
+    context = _context(row, await recipient_changes.compare(visit.desk, row, now=visit.now))
     part = "changes" if wants_part(visit.request) else None
     return render(visit.request, "admin/manage/invitations/changes.html", context, block=part)
 
 
-def ask(visit: Console, row: InvitationRow, found: recipient_changes.Since) -> Response:
+def ask(visit: Console, row: InvitationRow, found: recipient_changes.RecipientChanges) -> Response:
     """Ask where to send an invitation again whose person is reached otherwise now."""
     return render(visit.request, "admin/manage/invitations/changes.html", _context(row, found) | {"choose": True})
 
 
-def _context(row: InvitationRow, found: recipient_changes.Since) -> dict[str, object]:
+def _context(row: InvitationRow, found: recipient_changes.RecipientChanges) -> dict[str, object]:
     return {
         "since": found,
         "facts": FACTS,
         "person": row.person,
         "invitation": row,
-        "new": {each.field: each.now for each in found.changes},
+        "new": {each.field: each.after for each in found.changes},
         "address": f"/admin/invitations/{row.id}",
         "choose": False,
         "form_id": new_form_id(),

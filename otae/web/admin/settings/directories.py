@@ -8,7 +8,7 @@ from otae.directory.ldap import server_fields, servers
 from otae.directory.ldap.servers import DirectoryEntry, DirectoryRow, DirectoryTest
 from otae.errors import InputRefused, SlowDown
 from otae.hostnames import shown_host
-from otae.overview.domains import Dependents, dependents
+from otae.overview.domains import DomainUsage, domain_usage
 from otae.web.admin.page_parts import found, row_id
 from otae.web.admin.settings import connection_steps
 from otae.web.admin.settings.authorities_form import AuthoritiesForm
@@ -201,7 +201,7 @@ async def _page(
         "stored": row.bind_password_sealed is not None,
         "chosen": False,
         "kinds": KINDS,
-        "losses": _losses(row, await dependents(row.domain)),
+        "losses": _losses(row, await domain_usage(row.domain)),
         "slow": slow,
     }
     context |= _followed(visit, await servers.last_test(row.id))
@@ -219,7 +219,7 @@ def _followed(visit: Console, last: DirectoryTest | None) -> dict[str, object]:
     return {"test": last, "tried": tried, "mark": _mark(last), "here": f"{WHERE}/{row_id(visit.request)}"}
 
 
-def _losses(row: DirectoryRow, hanging: Dependents) -> str:
+def _losses(row: DirectoryRow, hanging: DomainUsage) -> str:
     """Say what removing a directory breaks."""
     told = [_("Removed, its settings and its bind password are lost.")]
     if hanging.people:

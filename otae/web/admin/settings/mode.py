@@ -7,8 +7,8 @@ from starlette.responses import Response
 from otae.delivery.texts import templates
 from otae.errors import InputRefused, ModeOff
 from otae.invitations import mode_values
-from otae.invitations.mode_values import KINDS, PIN_LENGTHS, TRIES, Values
-from otae.invitations.modes import Mode, first_values, known_mode
+from otae.invitations.mode_values import KINDS, PIN_LENGTHS, TRIES, ModeValues
+from otae.invitations.modes import Mode, default_values, known_mode
 from otae.store import properties
 from otae.web.admin.manage.waiting_for import factors
 from otae.web.admin.page_parts import NamedForm
@@ -56,11 +56,11 @@ class ModeForm(NamedForm):
                 self[f"{kind}_template"].choices = {"": next(row.name for row in rows if row.system)} | own
         return self
 
-    def values(self) -> Values:
+    def values(self) -> ModeValues:
         """Return what was entered, as the room takes it; InputRefused for what is no number."""
         wrong: dict[str, str] = {}
         unit, number = self.unit.data, (self.valid_for.data or "").strip()
-        chosen = Values(
+        chosen = ModeValues(
             enabled=self.enabled.data,
             valid_for=mode_values.NEVER if unit == mode_values.NEVER else f"{number}{unit}",
             max_tries=self._number("max_tries", TRIES, wrong),
@@ -104,7 +104,7 @@ async def change(visit: Console) -> Response:
 
 
 def _filled(mode: Mode) -> ModeForm:
-    span = mode_values.span_of(mode.valid_for)
+    span = mode_values.format_duration(mode.valid_for)
     never = span == mode_values.NEVER
     values: dict[str, object] = {
         "enabled": mode.enabled,
@@ -125,14 +125,14 @@ async def _mode(visit: Console) -> Mode:
 
 
 async def _page(visit: Console, mode: Mode, form: ModeForm, *, status: int = 200) -> Response:
-    first = first_values(mode.name)
+    first = default_values(mode.name)
     context = {
         "form": form,
         "mode": mode,
         "asks": factors(mode),
         "first": first,
         "is_default": await properties.word("enrollment.default.mode") == mode.name,
-        "out": await mode_values.still_out(mode.name, now=visit.now),
+        "out": await mode_values.count_pending(mode.name, now=visit.now),
         "here": f"{WHERE}/{mode.name}",
         "where": WHERE,
         "tries": TRIES,

@@ -63,7 +63,7 @@ async def _page(visit: Console, form: PoliciesForm, *, status: int = 200) -> Res
         "modes": await all_modes(),
         "factors": {mode.name: factors(mode) for mode in MODES},
         "default": await properties.word("enrollment.default.mode"),
-        "lacking": await channels.lacking_here(channels.SMS),
+        "lacking": await channels.missing_servers(channels.SMS),
         "where": WHERE,
     }
     return render(visit.request, "admin/settings/modes/index.html", context, status=status)
