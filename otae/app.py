@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 
 from otae.accounts.administrators import any_administrator, first_setup_link
 from otae.authority import serving
-from otae.authority.ceremony import check_names, hold_ceremony
+from otae.authority.ceremony import ensure_service_ca, hold_ceremony
 from otae.delivery.sms.carriers import ensure_carriers
 from otae.delivery.texts.templates import ensure_templates
 from otae.directory.ldap import pool
@@ -26,9 +26,9 @@ from otae.settings import Settings
 from otae.store import database, heartbeats, keyring, schema_check, search_index
 from otae.store import restore as restoring
 from otae.store.backup_file import BackupReader
-from otae.store.desk import Bell, Desk, Silence
-from otae.store.restore import Restored
-from otae.store.single_holder import only_server
+from otae.store.desk import Bell, Desk, SilentBell
+from otae.store.restore import RestoreResult
+from otae.store.single_holder import single_server
 from otae.store.writable import Readiness
 from otae.tasks import runtime
 from otae.web import failures, middleware, routes
@@ -75,12 +75,12 @@ async def prepare(settings: Settings) -> None:
         await ensure_carriers()
 
 
-async def restore(settings: Settings, file: IO[bytes]) -> Restored:
+async def restore(settings: Settings, file: IO[bytes]) -> RestoreResult:
     """Bring a backup up on an empty installation; the master key is tried before the database is touched.
 
     Raises BackupUnreadable, RestoreRefused, or CannotStart when no master key is given.
     """
-    vault = keyring.given_vault(settings)
+    vault = keyring.vault_from_settings(settings)
     source = BackupReader(file, vault)
     await database.migrate(settings)
     async with database.exclusive(settings), database.connected(settings, role="command"):
@@ -102,7 +102,7 @@ async def opened(
         if not examining:
             await schema_check.require_tables()
         try:
-            yield Desk(settings, await keyring.open_vault(settings), bell or Silence())
+            yield Desk(settings, await keyring.open_vault(settings), bell or SilentBell())
         finally:
             pool.close_idle()
 
@@ -121,7 +121,7 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM; embedded, also migrate first and run worker and clock inside."""
     configure_logging(settings.log_level)
     raise_file_limit()
-    with only_server(settings):
+    with single_server(settings):
         asyncio.run(_serve(settings))
 
 
@@ -167,7 +167,7 @@ async def _where_to_go(desk: Desk) -> str:
 async def fresh_tls(desk: Desk) -> AsyncIterator[ssl.SSLContext]:
     """Give the TLS context to serve with, and keep its leaf renewed for the length of the block."""
     now = await database.now()
-    await check_names(desk, now=now)
+    await ensure_service_ca(desk, now=now)
     await serving.renew_leaf(desk, now=now)
     context = await serving.tls_context(desk)
 

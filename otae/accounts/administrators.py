@@ -176,7 +176,7 @@ async def sign_in(desk: Desk, name: str, password: str, network: str, *, now: da
         SlowDown: too many failures.
         DirectoryUnavailable: the directory does not answer; this does not count as a failure.
     """
-    with passwords.place(network):
+    with passwords.sign_in_slot(network):
         domain, bare = registry.split_domain(name)
         domain = "" if domain == person_fields.DOMAIN else domain
         server = await servers.find_directory(domain)
@@ -206,7 +206,7 @@ async def _note_failure(name: str, network: str, now: datetime) -> None:
     if name.isprintable() and await Administrator.exists(name=name):
         await audit.record(name, "administrator.sign-in-failed", now=now, subject=name, detail=f"from {network}")
     else:
-        await failure_counters.tally(UNKNOWN_NAME_COUNTER, now)
+        await failure_counters.increment(UNKNOWN_NAME_COUNTER, now)
 
 
 async def _with_local_password(name: str, password: str) -> Administrator | None:

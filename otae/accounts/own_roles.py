@@ -179,7 +179,7 @@ async def _groups(desk: Desk, names: Iterable[str], wrong: dict[str, str]) -> li
 
 def _changes(row: Role, columns: Columns) -> str:
     """Return the changes of a role that ``columns`` make, for the audit log."""
-    described = audit.changes({"description": row.description}, {"description": columns["description"]})
+    described = audit.describe_changes({"description": row.description}, {"description": columns["description"]})
     kept = {*row.permissions, *(f"only {name}" for name in row.groups)}
     new = {*columns["permissions"], *(f"only {name}" for name in columns["groups"])}
     return ", ".join(

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from otae.errors import SlowDown
 from otae.store import failure_counters, under_way
 from otae.store.desk import Desk
-from otae.store.failure_counters import Waits
+from otae.store.failure_counters import Backoff
 from otae.store.keyring import installation_secret
 from otae.store.models import DirectoryServer
 
@@ -76,7 +76,7 @@ class Attempt:
     keys: AccountKeys
     known: bool = False
     _own: list[str] = field(default_factory=list)
-    _counted: list[tuple[str, Waits]] = field(default_factory=list)
+    _counted: list[tuple[str, Backoff]] = field(default_factory=list)
     _spent: list[str] = field(default_factory=list)
     _mark: str = ""
 
@@ -87,7 +87,7 @@ class Attempt:
         do not slow it down. ``over``: suffix of the key over all networks, to count there under more than the account.
         """
         name = self.keys.key(self.door, account)
-        self._mark = f"{failure_counters.MARK}{name}:{self.network}"
+        self._mark = f"{failure_counters.MARK_PREFIX}{name}:{self.network}"
         self.known = await failure_counters.is_marked(self._mark, self.now)
         kind = DURING_OUTAGE if self.door == OUTAGE else FAILURES
         await self._count(f"{kind}:{name}:{self.network}", self._waits(WAITS_PER_NETWORK), own=True)
@@ -110,8 +110,8 @@ class Attempt:
 
     async def spend(self, limit: int, key: str = "") -> None:
         """Count against the limit of failures an hour of this network at this door, or of the counter ``key``."""
-        key = key or f"{failure_counters.SHARE}{self.door}:{self.network}"
-        await failure_counters.spend(key, limit, self.now, HOUR)
+        key = key or f"{failure_counters.SHARE_PREFIX}{self.door}:{self.network}"
+        await failure_counters.consume(key, limit, self.now, HOUR)
         self._spent.append(key)
 
     async def give_back(self) -> None:
@@ -122,21 +122,21 @@ class Attempt:
     async def password_was_right(self) -> None:
         """Uncount the attempt under accounts."""
         for key, waits in self._counted:
-            await failure_counters.give_back(key, waits)
+            await failure_counters.undo_attempt(key, waits)
             under_way.end(key)
         self._counted.clear()
 
     async def take_back_spent(self) -> None:
         """Uncount the attempt against the limits of networks and of everybody."""
         for key in self._spent:
-            await failure_counters.take_back(key)
+            await failure_counters.refund(key)
         self._spent.clear()
 
     async def succeed(self) -> None:
         """Record a successful sign-in: delete the account's failures from here, and remember the network."""
         await self.give_back()
         for key in self._own:
-            await failure_counters.forget(key)
+            await failure_counters.reset(key)
         if self._mark:
             await failure_counters.mark(self._mark, self.now)
 
@@ -145,25 +145,25 @@ class Attempt:
             return
         seconds = (0,) * server.lockout_limit + (server.lockout_minutes * 60,)
         name = self.keys.key(self.door, account)
-        await self._count(f"{LOCKOUT}:{name}", Waits(seconds, DAY, afresh=True), own=True)
+        await self._count(f"{LOCKOUT}:{name}", Backoff(seconds, DAY, reset_after_wait=True), own=True)
 
-    async def _count(self, key: str, waits: Waits, *, own: bool = False) -> None:
+    async def _count(self, key: str, waits: Backoff, *, own: bool = False) -> None:
         network = None if self.door == LINK else self.network
         while True:
             try:
-                await failure_counters.count_try(key, waits, self.now, network=network)
+                await failure_counters.count_attempt(key, waits, self.now, network=network)
                 break
             except SlowDown:
                 # Some of the attempts that are being checked now may be right, and be uncounted.
-                if not await under_way.another_ends(key):
+                if not await under_way.wait_for_another(key):
                     raise
         under_way.begin(key)
         self._counted.append((key, waits))
         if own:
             self._own.append(key)
 
-    def _waits(self, seconds: tuple[int, ...]) -> Waits:
-        return Waits(seconds, DAY if self.door == LINK else HOUR)
+    def _waits(self, seconds: tuple[int, ...]) -> Backoff:
+        return Backoff(seconds, DAY if self.door == LINK else HOUR)
 
 
 async def begin(desk: Desk, door: str, network: str, now: datetime) -> Attempt:

@@ -1,1 +1,1 @@
-"""Apple's vocabulary as plain values: property lists, profiles, check-ins, commands. No I/O, no clock, no settings."""
+"""Apple's formats as plain values: property lists, profiles, check-ins, commands. No I/O, no clock, no settings."""

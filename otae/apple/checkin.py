@@ -1,7 +1,7 @@
-"""What a Mac says at CheckInURL: one frozen type per MessageType, Apple's names in snake case.
+"""Reads check-in messages (CheckInURL): one frozen type per MessageType, with Apple's names in snake case.
 
-Only device enrollments are offered, so a UDID is required; keys beyond those read here are let pass, because real Macs
-send some that no page describes (Authenticate's Challenge).
+Only device enrollments are offered, so a UDID is required. Unknown keys are ignored, because real Macs send some that
+no page describes (Authenticate's Challenge).
 https://developer.apple.com/documentation/devicemanagement/check-in
 """
 
@@ -21,9 +21,9 @@ _STATUS_REPORT_BYTES = plist.MAX_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Authenticate:
-    """The Mac begins (or renews) its enrollment.
+    """The Mac begins or renews its enrollment.
 
-    ``model``: the product's name where the Mac sends none. Every text but ``topic`` and ``udid`` may be "".
+    ``model``: ProductName when the Mac sends no Model. Every text but ``topic`` and ``udid`` may be "".
     https://developer.apple.com/documentation/devicemanagement/authenticaterequest
     """
 
@@ -40,9 +40,9 @@ class Authenticate:
 
 @dataclass(frozen=True, slots=True)
 class TokenUpdate:
-    """The push values of the Mac, or of one person on it.
+    """The push token and PushMagic of the Mac, or of one user on it.
 
-    ``user_id`` is "" on the device channel; a person's values must never overwrite the device's.
+    ``user_id`` is "" on the device channel; a user's values must never overwrite the device's.
     https://developer.apple.com/documentation/devicemanagement/tokenupdaterequest
     """
 
@@ -58,7 +58,7 @@ class TokenUpdate:
 
     @property
     def is_user_channel(self) -> bool:
-        """Whether this speaks for a person on the Mac instead of the Mac."""
+        """Whether the message belongs to a user of the Mac, and not to the Mac itself."""
         return bool(self.user_id)
 
 
@@ -75,7 +75,7 @@ class CheckOut:
 
 @dataclass(frozen=True, slots=True)
 class SetBootstrapToken:
-    """The Mac deposits its bootstrap token; None takes it back.
+    """The Mac stores its bootstrap token on the server; None deletes it.
 
     https://developer.apple.com/documentation/devicemanagement/setbootstraptokenrequest
     """
@@ -111,7 +111,7 @@ class UserAuthenticate:
 
 @dataclass(frozen=True, slots=True)
 class DeclarativeManagement:
-    """Declarative management asks or reports.
+    """The Mac requests declarations or reports their status.
 
     https://developer.apple.com/documentation/devicemanagement/declarativemanagementrequest
     """
@@ -147,10 +147,12 @@ Checkin = (
 
 
 def parse(data: bytes) -> Checkin:
-    """Read the body of a check-in (XML, at most 1 MiB).
+    """Read the body of a check-in (XML, at most 1 MiB); it is not authenticated here.
 
-    Raises TooLarge, PlistUnreadable, and CheckinUnreadable for an unknown MessageType, a missing key, a wrong type or
-    a value out of form. Whether the message is believed is not decided here.
+    Raises:
+        TooLarge: as `plist.loads`.
+        PlistUnreadable: as `plist.loads`.
+        CheckinUnreadable: an unknown MessageType, a missing key, or a value of a wrong type or form.
     """
     message = plist.loads(data)
     fields = Fields(message)
@@ -161,12 +163,12 @@ def parse(data: bytes) -> Checkin:
 
 
 def bootstrap_token_answer(token: bytes | None) -> bytes:
-    """The answer to GetBootstrapToken: a property list, or nothing at all when no bootstrap token is held."""
+    """Return the answer to GetBootstrapToken: a property list, or b"" when no bootstrap token is stored."""
     return b"" if token is None else plist.dumps({"BootstrapToken": token})
 
 
 def unrecognized_device() -> tuple[bytes, str]:
-    """Body and Content-Type of the 403 that makes a Mac (macOS 14 and later) unenroll; to be sent on purpose only.
+    """Return body and Content-Type of the 403 that makes a Mac (macOS 14 and later) unenroll; never send it by default.
 
     Apple's schema mdm/errors/unrecognized.device.yaml (github.com/apple/device-management).
     """
@@ -174,16 +176,16 @@ def unrecognized_device() -> tuple[bytes, str]:
 
 
 def _authenticate(fields: Fields) -> Authenticate:
-    product_name = fields.shown("ProductName", longest=64)
+    product_name = fields.display_text("ProductName", longest=64)
     return Authenticate(
         topic=fields.required_form("Topic", TOPIC),
         udid=fields.required_form("UDID", UDID),
-        device_name=fields.shown("DeviceName", longest=200),
-        model=fields.shown("Model", longest=64) or product_name,
-        model_name=fields.shown("ModelName", longest=100),
+        device_name=fields.display_text("DeviceName", longest=200),
+        model=fields.display_text("Model", longest=64) or product_name,
+        model_name=fields.display_text("ModelName", longest=100),
         serial_number=fields.serial("SerialNumber"),
-        os_version=fields.shown("OSVersion", longest=32),
-        build_version=fields.shown("BuildVersion", longest=32),
+        os_version=fields.display_text("OSVersion", longest=32),
+        build_version=fields.display_text("BuildVersion", longest=32),
         product_name=product_name,
     )
 
@@ -196,8 +198,8 @@ def _token_update(fields: Fields) -> TokenUpdate:
         push_magic=fields.required_text("PushMagic"),
         awaiting_configuration=fields.flag("AwaitingConfiguration"),
         user_id=fields.form("UserID", USER_ID),
-        user_short_name=fields.shown("UserShortName", longest=200),
-        user_long_name=fields.shown("UserLongName", longest=200),
+        user_short_name=fields.display_text("UserShortName", longest=200),
+        user_long_name=fields.display_text("UserLongName", longest=200),
         not_on_console=fields.flag("NotOnConsole"),
     )
 

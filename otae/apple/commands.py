@@ -1,4 +1,4 @@
-"""What is said at ServerURL: commands to a Mac and its answers.
+"""MDM commands to a Mac, and its answers (ServerURL).
 
 https://developer.apple.com/documentation/devicemanagement/commands-and-queries
 """
@@ -33,7 +33,7 @@ _ANSWER_HEAD = frozenset({"Status", "UDID", "CommandUUID", "ErrorChain", "UserID
 
 
 class Status(StrEnum):
-    """How a Mac answers; everything but IDLE and NOT_NOW closes the command."""
+    """The Status of an answer; every value but IDLE and NOT_NOW ends the command."""
 
     IDLE = "Idle"
     ACKNOWLEDGED = "Acknowledged"
@@ -44,7 +44,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CommandError:
-    """One link of an ErrorChain; ``description`` is the English words when the Mac sent them."""
+    """One entry of an ErrorChain; ``description``: in English if the Mac sent that, else in its language."""
 
     code: int
     domain: str
@@ -53,9 +53,9 @@ class CommandError:
 
 @dataclass(frozen=True, slots=True)
 class CommandAnswer:
-    """What a Mac says at ServerURL: that it is idle, or what became of one command.
+    """A Mac's request to ServerURL: that it is idle, or the result of one command.
 
-    ``command_uuid`` is "" for IDLE only; ``user_id`` is "" on the device channel; ``results`` holds every further key
+    ``command_uuid``: "" for IDLE only; ``user_id``: "" on the device channel; ``results``: every further key
     (SecurityInfo, QueryResponses, ProfileList, …) as the Mac sent it.
     """
 
@@ -70,7 +70,10 @@ class CommandAnswer:
 def parse_status(data: bytes) -> CommandAnswer:
     """Read the body of a PUT to ServerURL (XML, at most 1 MiB).
 
-    Raises TooLarge, PlistUnreadable, and CheckinUnreadable for an unknown Status, a missing key or a wrong type.
+    Raises:
+        TooLarge: as `plist.loads`.
+        PlistUnreadable: as `plist.loads`.
+        CheckinUnreadable: an unknown Status, a missing key or a wrong type.
     """
     message = plist.loads(data)
     fields = Fields(message)
@@ -90,7 +93,7 @@ def parse_status(data: bytes) -> CommandAnswer:
 
 
 def user_approved(answer: CommandAnswer) -> bool | None:
-    """Whether a person approved the enrollment, out of a SecurityInfo answer; None when the Mac does not say."""
+    """Return whether a user approved the enrollment, from a SecurityInfo answer; None when it does not say."""
     security = answer.results.get("SecurityInfo")
     management = security.get("ManagementStatus") if isinstance(security, dict) else None
     approved = management.get("UserApprovedEnrollment") if isinstance(management, dict) else None
@@ -98,7 +101,7 @@ def user_approved(answer: CommandAnswer) -> bool | None:
 
 
 def profile_identifiers(answer: CommandAnswer) -> tuple[str, ...]:
-    """The top PayloadIdentifiers in a ProfileList answer, in the Mac's order."""
+    """Return the profiles' PayloadIdentifiers in a ProfileList answer, in the Mac's order."""
     profiles = answer.results.get("ProfileList")
     if not isinstance(profiles, list):
         return ()
@@ -107,37 +110,37 @@ def profile_identifiers(answer: CommandAnswer) -> tuple[str, ...]:
 
 
 def command(uuid: str, request_type: str, **keys: object) -> bytes:
-    """One command as it goes to a Mac; ``keys`` are Apple's own names and stand beside RequestType."""
+    """Return a command as a property list; ``keys``: further keys of the command, by Apple's names."""
     return plist.dumps({"CommandUUID": uuid, "Command": {"RequestType": request_type, **keys}})
 
 
 def security_info(uuid: str) -> bytes:
-    """Ask for SecurityInfo (FileVault, firewall, whether a person approved the enrollment)."""
+    """Return the command SecurityInfo: FileVault, firewall, whether a user approved the enrollment."""
     return command(uuid, "SecurityInfo")
 
 
 def device_information(uuid: str, queries: Sequence[str] = DEVICE_QUERIES) -> bytes:
-    """Ask for the facts named in ``queries``."""
+    """Return the command DeviceInformation for the values named in ``queries``."""
     return command(uuid, "DeviceInformation", Queries=list(queries))
 
 
 def profile_list(uuid: str) -> bytes:
-    """Ask which profiles are installed."""
+    """Return the command ProfileList: which profiles are installed."""
     return command(uuid, "ProfileList")
 
 
 def certificate_list(uuid: str) -> bytes:
-    """Ask which certificates are installed."""
+    """Return the command CertificateList: which certificates are installed."""
     return command(uuid, "CertificateList")
 
 
 def install_profile(uuid: str, profile: bytes) -> bytes:
-    """Install ``profile``: the bytes of a profile, signed or not."""
+    """Return the command InstallProfile; ``profile``: signed or not."""
     return command(uuid, "InstallProfile", Payload=profile)
 
 
 def remove_profile(uuid: str, identifier: str) -> bytes:
-    """Remove the profile with this top PayloadIdentifier."""
+    """Return the command RemoveProfile for the profile with this PayloadIdentifier."""
     return command(uuid, "RemoveProfile", Identifier=identifier)
 
 
@@ -154,5 +157,7 @@ def _command_error(link: object) -> CommandError:
     if not isinstance(code, int) or isinstance(code, bool):
         raise CheckinUnreadable("ErrorCode is no integer")
     fields = Fields(link)
-    words = fields.shown("USEnglishDescription", longest=500) or fields.shown("LocalizedDescription", longest=500)
-    return CommandError(code, fields.shown("ErrorDomain") or "unknown", words)
+    words = fields.display_text("USEnglishDescription", longest=500) or fields.display_text(
+        "LocalizedDescription", longest=500
+    )
+    return CommandError(code, fields.display_text("ErrorDomain") or "unknown", words)

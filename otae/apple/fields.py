@@ -1,7 +1,7 @@
-"""Reading single keys out of a Mac's message: type, length and form are checked before anything else sees the value.
+"""Reading single keys of a Mac's message, with checks of type, length and form.
 
-What identifies somebody or something is read strictly; what is only shown is cleaned and refuses no message.
-A refusal names the key, never its value: the values are a stranger's, and some are secrets.
+Values that identify somebody or something are read strictly; values for display only are cleaned and never refused.
+A refusal names the key, never its value, which is foreign and may be secret.
 """
 
 import re
@@ -20,15 +20,15 @@ TOPIC = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 USER_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 COMMAND_UUID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
-#: Characters of a serial number that are looked at, with what cannot be seen among them.
+#: Characters of a serial number that are read, before invisible ones are removed.
 _LONGEST_SERIAL = 255
 _LINE_BREAKERS = {"Cc", "Cs", "Zl", "Zp"}
 
 
 class Fields:
-    """The keys of one message. Every method reads one key and raises ``refusal`` when it is not what it should be.
+    """Reads the keys of one message. Every method reads one key, and raises ``refusal`` for a wrong type or form.
 
-    ``required`` methods refuse an absent key; the others give "" (texts), None (data) or False (booleans) for it.
+    The ``required`` methods refuse a missing key; the others return "" (texts), None (data) or False (booleans).
     """
 
     def __init__(self, message: Mapping[str, object], refusal: type[Unreadable] = CheckinUnreadable) -> None:
@@ -36,7 +36,7 @@ class Fields:
         self._refusal = refusal
 
     def text(self, key: str, *, longest: int = 255) -> str:
-        """A text of at most ``longest`` characters without control characters and line breaks; "" when absent."""
+        """Return a text of at most ``longest`` characters, without control characters or line breaks; "" if missing."""
         value = self._message.get(key, "")
         if not isinstance(value, str):
             raise self._refusal(f"{key} is no text")
@@ -47,19 +47,19 @@ class Fields:
         return value
 
     def required_text(self, key: str, *, longest: int = 255) -> str:
-        """As ``text``, and neither absent nor empty."""
+        """Return a text as :meth:`text`, neither missing nor empty."""
         value = self.text(key, longest=longest)
         if not value:
             raise self._refusal(f"{key} is missing")
         return value
 
-    def shown(self, key: str, *, longest: int = 255) -> str:
-        """A text that is only shown: one clean line cut to ``longest``, "" when absent or no text. Refuses nothing."""
+    def display_text(self, key: str, *, longest: int = 255) -> str:
+        """Return a text for display: one clean line cut to ``longest``, "" if missing or no text. Never refuses."""
         value = self._message.get(key, "")
         return cleaned_line(value[: 4 * longest])[:longest].strip() if isinstance(value, str) else ""
 
     def serial(self, key: str) -> str:
-        """A serial number as it counts (`text.identifier`), "" when absent: some virtual machines have none."""
+        """Return a normalised serial number (`text.identifier`); "" if missing: some virtual machines have none."""
         value = self._message.get(key, "")
         if not isinstance(value, str):
             raise self._refusal(f"{key} is no text")
@@ -69,19 +69,19 @@ class Fields:
         return serial
 
     def form(self, key: str, pattern: re.Pattern[str]) -> str:
-        """A text that fits ``pattern`` from end to end, or "" when absent or empty."""
+        """Return a text that matches ``pattern`` completely; "" if missing or empty."""
         value = self.text(key)
         if value and not pattern.fullmatch(value):
             raise self._refusal(f"{key} does not have its form")
         return value
 
     def required_form(self, key: str, pattern: re.Pattern[str]) -> str:
-        """As ``form``, and neither absent nor empty."""
+        """Return a text as :meth:`form`, neither missing nor empty."""
         self.required_text(key)
         return self.form(key, pattern)
 
     def data(self, key: str, *, longest: int) -> bytes | None:
-        """Data of at most ``longest`` bytes; None when absent or empty, which Apple's messages use alike."""
+        """Return data of at most ``longest`` bytes; None if missing or empty, which Apple's messages use alike."""
         value = self._message.get(key, b"")
         if not isinstance(value, bytes):
             raise self._refusal(f"{key} is no data")
@@ -90,14 +90,14 @@ class Fields:
         return value or None
 
     def required_data(self, key: str, *, longest: int) -> bytes:
-        """As ``data``, and neither absent nor empty."""
+        """Return data as :meth:`data`, neither missing nor empty."""
         value = self.data(key, longest=longest)
         if value is None:
             raise self._refusal(f"{key} is missing")
         return value
 
     def flag(self, key: str) -> bool:
-        """A boolean; False when absent."""
+        """Return a boolean; False if missing."""
         value = self._message.get(key, False)
         if not isinstance(value, bool):
             raise self._refusal(f"{key} is no boolean")

@@ -1,7 +1,7 @@
-"""Measuring a property list before anything is built from it: XML by expat's events, binary by its object table.
+"""Checks size and structure of a property list before ``plistlib`` reads it: XML by expat, binary by its object table.
 
-Both raise TooLarge over the caps and PlistUnreadable for what no Mac sends. Passing says only that ``plistlib`` can be
-let loose on the bytes; ``plist.loads`` still walks the result.
+Both raise TooLarge over the limits and PlistUnreadable for what no Mac sends. Passing means only that ``plistlib`` can
+read the bytes safely; ``plist.loads`` still checks the result.
 """
 
 import re
@@ -26,7 +26,7 @@ _MAX_COMMENT = 2048
 
 
 def measure_xml(data: bytes) -> None:
-    """Follow the XML without building anything; the grammar is PropertyList-1.0.dtd, the encoding UTF-8."""
+    """Check an XML property list against the grammar of PropertyList-1.0.dtd; the encoding is UTF-8."""
     if not data.removeprefix(b"\xef\xbb\xbf").startswith(b"<?xml"):
         raise PlistUnreadable("no XML declaration at the start")
     if b"\x00" in data:
@@ -37,7 +37,7 @@ def measure_xml(data: bytes) -> None:
 
 
 class _Grammar:
-    """The state of one pass: which elements are open, and whether the innermost dictionary waits for a key."""
+    """The state of one parse: which elements are open, and whether the innermost dictionary expects a key."""
 
     def __init__(self) -> None:
         self._path: list[str] = []
@@ -50,15 +50,15 @@ class _Grammar:
         parser.buffer_text = True
         parser.XmlDeclHandler = self._declaration
         parser.StartDoctypeDeclHandler = self._doctype
-        parser.EntityDeclHandler = _never("an entity declaration")
-        parser.SkippedEntityHandler = _never("an unknown entity")
-        parser.ProcessingInstructionHandler = _never("a processing instruction")
+        parser.EntityDeclHandler = _refuse("an entity declaration")
+        parser.SkippedEntityHandler = _refuse("an unknown entity")
+        parser.ProcessingInstructionHandler = _refuse("a processing instruction")
         parser.CommentHandler = self._comment
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._text
-        whole = True
-        parser.Parse(data, whole)
+        is_final = True
+        parser.Parse(data, is_final)
         if self._roots != 1:
             raise PlistUnreadable("not exactly one root value")
 
@@ -114,7 +114,7 @@ class _Grammar:
             raise PlistUnreadable("text between the elements")
 
 
-def _never(what: str) -> Callable[..., None]:
+def _refuse(what: str) -> Callable[..., None]:
     def refuse(*_details: object) -> None:
         raise PlistUnreadable(what)
 
@@ -122,9 +122,9 @@ def _never(what: str) -> Callable[..., None]:
 
 
 def measure_binary(data: bytes) -> None:
-    """Bound what plistlib will build: few objects, together no larger than the file, and few values when unfolded.
+    """Check the object table of a binary property list: few objects, none overlapping, few values when expanded.
 
-    Honest objects do not overlap; without that rule thousands of table entries may each name the same half megabyte.
+    Without the rule against overlaps, thousands of table entries could each name the same half megabyte.
     Layout: CFBinaryPList.c in Apple's CoreFoundation (8 bytes magic, objects, offset table, 32 bytes trailer).
     """
     if len(data) < 8 + 32:
@@ -148,7 +148,7 @@ def measure_binary(data: bytes) -> None:
 
 
 def _object(data: bytes, offset: int, reference_size: int) -> tuple[int, range]:
-    """How many bytes the object at ``offset`` claims, and where its references to others stand."""
+    """Return the size in bytes of the object at ``offset``, and the positions of its references to others."""
     if offset + 1 >= len(data):
         raise PlistUnreadable("a binary object outside the file")
     kind, count, header = data[offset] & 0xF0, data[offset] & 0x0F, 1
@@ -172,7 +172,7 @@ def _object(data: bytes, offset: int, reference_size: int) -> tuple[int, range]:
 
 
 def _unfold(data: bytes, held: list[range], top: int) -> None:
-    """Follow every reference as often as it is reached; an object inside itself ends at the cap of levels."""
+    """Count every reference as often as it is reached; an object that contains itself exceeds the limit of levels."""
     waiting, reached = [(top, 0)], 1
     while waiting:
         number, depth = waiting.pop()

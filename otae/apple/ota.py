@@ -1,4 +1,4 @@
-"""What a Mac posts in phases 2 and 3 of over-the-air delivery: its attributes, as asked for by the Profile Service.
+"""Reads the device attributes that a Mac posts in phases 2 and 3 of over-the-air enrollment.
 
 Apple archive, "Over-the-Air Profile Delivery and Configuration".
 """
@@ -14,10 +14,10 @@ MAX_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class DeviceAttributes:
-    """Who the Mac says it is. Believed only as far as the signature around it and the Challenge in it.
+    """What the Mac says about itself: only as trustworthy as the signature around it and the Challenge in it.
 
-    ``version`` is the build ("22A380"); ``challenge`` is "" in phase 3; the ``user_`` values name the local account
-    that installed the profile. All but ``udid`` are "" when the Mac did not say.
+    ``version``: the build ("22A380"); ``challenge``: "" in phase 3; ``user_id`` and the user names: the local account
+    that installed the profile. Every text but ``udid`` may be "".
     """
 
     udid: str
@@ -32,7 +32,7 @@ class DeviceAttributes:
 
 
 def claimed_challenge(data: bytes) -> str:
-    """Read the Challenge alone, whatever the other attributes are; "" where there is none, or nothing can be read."""
+    """Return the Challenge, whatever the other attributes are; "" when there is none, or the data is unreadable."""
     try:
         return Fields(plist.loads(data, max_bytes=MAX_BYTES, binary=True), PlistUnreadable).text(
             "CHALLENGE", longest=512
@@ -44,18 +44,21 @@ def claimed_challenge(data: bytes) -> str:
 def parse_device_attributes(data: bytes) -> DeviceAttributes:
     """Read the content of the signed message (XML or binary property list, at most 64 KiB).
 
-    Raises TooLarge, and PlistUnreadable also when what identifies the Mac, or its Challenge, is out of form. Unknown
-    attributes (IMEI, MEID, …) are let pass.
+    Unknown attributes (IMEI, MEID, …) are ignored.
+
+    Raises:
+        TooLarge: as `plist.loads`.
+        PlistUnreadable: no property list, or a malformed UDID, serial number or Challenge.
     """
     fields = Fields(plist.loads(data, max_bytes=MAX_BYTES, binary=True), PlistUnreadable)
     return DeviceAttributes(
         udid=fields.required_form("UDID", UDID),
         serial=fields.serial("SERIAL"),
-        product=fields.shown("PRODUCT", longest=64),
-        version=fields.shown("VERSION", longest=32),
+        product=fields.display_text("PRODUCT", longest=64),
+        version=fields.display_text("VERSION", longest=32),
         challenge=fields.text("CHALLENGE", longest=512),
         user_id=fields.form("UserID", USER_ID),
-        user_short_name=fields.shown("UserShortName"),
-        user_long_name=fields.shown("UserLongName"),
+        user_short_name=fields.display_text("UserShortName"),
+        user_long_name=fields.display_text("UserLongName"),
         not_on_console=fields.flag("NotOnConsole"),
     )

@@ -1,7 +1,7 @@
-"""Every profile a Mac gets from us, as plain dictionaries written by ``plist.dumps``; never a string template.
+"""Builds every profile for Macs, from plain dictionaries by ``plist.dumps``; never from a string template.
 
-Identifiers stay the same for one ``Issuing``: a Mac replaces a profile by its top PayloadIdentifier. UUIDs are new each
-time, and what refers to a payload (IdentityCertificateUUID) is written from the payload it means.
+Identifiers depend on the ``ProfileIssuer`` only: a Mac replaces the profile with the same top-level PayloadIdentifier.
+UUIDs are new each time; IdentityCertificateUUID is copied from the payload that it refers to.
 Keys: https://developer.apple.com/documentation/devicemanagement/toplevel and the pages of the payload types.
 """
 
@@ -22,11 +22,11 @@ _RIGHT_TO_INSPECT_PROVISIONING, _RIGHT_TO_CHANGE_PROVISIONING = 64, 128
 
 
 @dataclass(frozen=True, slots=True)
-class Issuing:
-    """Who hands out the profiles.
+class ProfileIssuer:
+    """The organization that issues the profiles.
 
-    ``identifier``: the reverse-DNS beginning of every PayloadIdentifier; changing it gives a Mac a second profile.
-    ``organization``, ``display_name``, ``description``: for people; put on one line, without control characters.
+    ``identifier``: reverse-DNS prefix of every PayloadIdentifier; after a change, Macs get a second profile.
+    ``organization``, ``display_name``, ``description``: for people; reduced to one line without control characters.
     """
 
     identifier: str
@@ -37,11 +37,15 @@ class Issuing:
 
 @dataclass(frozen=True, slots=True)
 class SCEP:
-    """One certificate request a Mac shall make (https://developer.apple.com/documentation/devicemanagement/scep).
+    """A SCEP payload: the Mac requests one certificate (https://developer.apple.com/documentation/devicemanagement/scep).
 
-    ``url``: of our SCEP server; ``name``: the CA ident; ``challenge``: the SCEP challenge, used once; ``subject``: in
-    order, pairs such as ``("CN", "…")`` or ``("2.5.4.5", "…")``; ``ca_fingerprint``: SHA-1 of the CA certificate, 20
-    bytes, the only length besides MD5 that Macs compare; ``retry_delay``: seconds.
+    Attributes:
+        url: of our SCEP server.
+        name: the CA's name in SCEP requests (CA-IDENT).
+        challenge: the SCEP challenge, used once.
+        subject: pairs such as ``("CN", "…")`` or ``("2.5.4.5", "…")``, in order.
+        ca_fingerprint: SHA-1 of the CA certificate (20 bytes), the only length besides MD5 that Macs compare.
+        retry_delay: seconds.
     """
 
     url: str
@@ -61,9 +65,9 @@ class SCEP:
 
 @dataclass(frozen=True, slots=True)
 class MDM:
-    """What binds a Mac to this server (https://developer.apple.com/documentation/devicemanagement/mdm).
+    """An MDM payload: the Mac enrolls with this server (https://developer.apple.com/documentation/devicemanagement/mdm).
 
-    None of it may change for an enrolled Mac, and rights may only be taken away: a Mac refuses the update otherwise.
+    An enrolled Mac refuses an update that changes any of it, except that rights may be taken away.
     """
 
     topic: str
@@ -85,10 +89,10 @@ class MDM:
             raise ValueError("the right to install provisioning profiles needs the right to inspect them")
 
 
-def profile_service(issuing: Issuing, *, url: str, challenge: str) -> bytes:
-    """Phase 1: where the Mac shall send its attributes, and the Challenge it returns as CHALLENGE.
+def profile_service(issuing: ProfileIssuer, *, url: str, challenge: str) -> bytes:
+    """Return the profile of phase 1: where the Mac sends its attributes, and the Challenge that it returns.
 
-    Top level is the payload itself and PayloadContent a dictionary, not an array.
+    The top level is the payload itself, and PayloadContent a dictionary, not an array.
     Apple archive, "Over-the-Air Profile Delivery and Configuration", Profile Service.
     """
     head = _payload("Profile Service", f"{issuing.identifier}.profile-service", issuing.display_name)
@@ -96,51 +100,52 @@ def profile_service(issuing: Issuing, *, url: str, challenge: str) -> bytes:
     return plist.dumps(head | _about(issuing) | {"PayloadContent": content})
 
 
-def identity_profile(issuing: Issuing, scep: SCEP) -> bytes:
-    """Phase 2's answer: one SCEP payload. The identity it brings speaks for phase 3 only."""
+def identity_profile(issuing: ProfileIssuer, scep: SCEP) -> bytes:
+    """Return the answer to phase 2: one SCEP payload, for an identity that is used in phase 3 only."""
     name = f"{issuing.identifier}.ota.identity"
     return plist.dumps(_configuration(issuing, name) | {"PayloadContent": [_scep(name, scep)]})
 
 
 def enrollment_profile(
-    issuing: Issuing, roots: Sequence[bytes], scep: SCEP, mdm: MDM, *, intermediates: Sequence[bytes] = ()
+    issuing: ProfileIssuer, roots: Sequence[bytes], scep: SCEP, mdm: MDM, *, intermediates: Sequence[bytes] = ()
 ) -> bytes:
-    """Phase 3's answer and the single enrollment profile: certificates (DER), SCEP and MDM in one.
+    """Return the enrollment profile, also the answer to phase 3: certificates (DER), SCEP payload and MDM payload.
 
-    The MDM payload names the SCEP payload as its identity; both must therefore stand in the same profile.
+    The MDM payload refers to the SCEP payload as its identity, so both must be in the same profile.
     """
     content = _enrollment(issuing, roots, scep, mdm, intermediates)
     return plist.dumps(_configuration(issuing, _enrollment_name(issuing)) | {"PayloadContent": content})
 
 
 def enrollment_content(
-    issuing: Issuing, roots: Sequence[bytes], scep: SCEP, mdm: MDM, *, intermediates: Sequence[bytes] = ()
+    issuing: ProfileIssuer, roots: Sequence[bytes], scep: SCEP, mdm: MDM, *, intermediates: Sequence[bytes] = ()
 ) -> bytes:
-    """The PayloadContent of ``enrollment_profile`` as a property list of its own (an array), to be encrypted."""
+    """Return the PayloadContent of ``enrollment_profile`` as a property list of its own (an array), to be encrypted."""
     return plist.dumps(_enrollment(issuing, roots, scep, mdm, intermediates))
 
 
-def encrypted_profile(issuing: Issuing, envelope: bytes) -> bytes:
-    """``enrollment_profile`` with its content encrypted to the Mac.
+def encrypted_profile(issuing: ProfileIssuer, envelope: bytes) -> bytes:
+    """Return the enrollment profile with its content encrypted to the Mac.
 
-    ``envelope``: DER of the CMS EnvelopedData (RFC 5652) over the bytes of ``enrollment_content``.
+    Args:
+        envelope: CMS EnvelopedData (RFC 5652, DER) of the bytes of ``enrollment_content``.
     """
     sealed = {"IsEncrypted": True, "EncryptedPayloadContent": envelope}
     return plist.dumps(_configuration(issuing, _enrollment_name(issuing)) | sealed)
 
 
-def trust_profile(issuing: Issuing, root: bytes) -> bytes:
-    """The root certificate (DER) alone, for Macs that do not trust this server yet."""
+def trust_profile(issuing: ProfileIssuer, root: bytes) -> bytes:
+    """Return a profile with only the root certificate (DER), for Macs that do not trust this server yet."""
     name = f"{issuing.identifier}.trust"
     return plist.dumps(_configuration(issuing, name) | {"PayloadContent": [_root(name, root)]})
 
 
-def _enrollment_name(issuing: Issuing) -> str:
+def _enrollment_name(issuing: ProfileIssuer) -> str:
     return f"{issuing.identifier}.enroll"
 
 
 def _enrollment(
-    issuing: Issuing, roots: Sequence[bytes], scep: SCEP, mdm: MDM, intermediates: Sequence[bytes]
+    issuing: ProfileIssuer, roots: Sequence[bytes], scep: SCEP, mdm: MDM, intermediates: Sequence[bytes]
 ) -> list[object]:
     name = _enrollment_name(issuing)
     certificates = [_root(name, der) for der in roots] + [_intermediate(name, der) for der in intermediates]
@@ -158,12 +163,12 @@ def _payload(payload_type: str, identifier: str, display_name: str) -> dict[str,
     }
 
 
-def _about(issuing: Issuing) -> dict[str, object]:
+def _about(issuing: ProfileIssuer) -> dict[str, object]:
     about = {"PayloadOrganization": issuing.organization, "PayloadDescription": issuing.description}
     return {key: plist.one_line(text) for key, text in about.items() if text}
 
 
-def _configuration(issuing: Issuing, identifier: str) -> dict[str, object]:
+def _configuration(issuing: ProfileIssuer, identifier: str) -> dict[str, object]:
     # Without PayloadScope System the identity lands in the keychain of the person who installs.
     head = _payload("Configuration", identifier, issuing.display_name)
     return head | _about(issuing) | {"PayloadScope": "System"}

@@ -1,8 +1,8 @@
-"""The one guarded door for property lists.
+"""Safe reading and writing of property lists; nothing else in this product uses ``plistlib``.
 
-``plistlib`` reads whatever it is given: it recurses as deep as the input says, follows binary references until memory
-ends, lets the last of two equal keys win and raises whatever comes along. So the bytes are measured first
-(``measure.py``), read by ``plistlib`` only within the caps, and walked once more into plain values afterwards.
+``plistlib`` is not made for hostile input: it recurses as deep as the input says, follows binary references until
+memory ends, takes the last of two equal keys and raises many kinds of exceptions. So the bytes are checked first
+(``measure``), read by ``plistlib`` only within the limits, and the result is copied into plain values.
 """
 
 import plistlib
@@ -17,7 +17,7 @@ from otae.errors import PlistUnreadable, Refusal, TooLarge
 
 MAX_BYTES = 1024 * 1024
 
-#: Bytes that XML has no place for, in UTF-8: Macs put them into texts that people or other programs gave them.
+#: Bytes that XML does not allow: Macs send them in texts that people or other programs entered.
 _CONTROLS = bytes({*range(32)} - {9, 10, 13})
 _NOT_XML_BYTES = bytes.maketrans(_CONTROLS, b" " * len(_CONTROLS))
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -26,12 +26,20 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 def loads(data: bytes, *, max_bytes: int = MAX_BYTES, binary: bool = False) -> dict[str, object]:
     """Read a property list whose root is a dictionary.
 
-    ``data``: XML that begins with its declaration, in UTF-8; with ``binary`` also Apple's ``bplist00``. Values come
-    back as dict, list, str, bytes, int (64 bits), finite float, bool and naive datetime (UTC), nothing else.
-    Raises TooLarge over ``max_bytes``, 16 levels or 5000 values; PlistUnreadable for everything else that is not
-    strictly well-formed: an entity declaration, a foreign DOCTYPE, equal keys twice, … Characters that XML has no place
-    for are read as spaces in XML, and refused in a binary property list.
+    Characters that XML does not allow are read as spaces in XML, and refused in a binary property list.
     Format: PropertyList-1.0.dtd; https://developer.apple.com/documentation/foundation/propertylistserialization
+
+    Args:
+        data: XML in UTF-8 that begins with its declaration.
+        binary: accept Apple's ``bplist00`` too.
+
+    Returns:
+        Only dict, list, str, bytes, int (64 bits), finite float, bool and naive datetime (UTC).
+
+    Raises:
+        TooLarge: more than ``max_bytes``, 16 levels or 5000 values.
+        PlistUnreadable: anything else that is not strictly well-formed, such as an entity declaration, a foreign
+            DOCTYPE or a repeated key.
     """
     value = _load(data, max_bytes, binary=binary)
     if not isinstance(value, dict):
@@ -40,7 +48,7 @@ def loads(data: bytes, *, max_bytes: int = MAX_BYTES, binary: bool = False) -> d
 
 
 def loads_array(data: bytes, *, max_bytes: int = MAX_BYTES) -> list[object]:
-    """Read a property list (XML) whose root is an array, as inside EncryptedPayloadContent. Errors as ``loads``."""
+    """Read an XML property list whose root is an array, as in EncryptedPayloadContent. Raises as ``loads``."""
     value = _load(data, max_bytes, binary=False)
     if not isinstance(value, list):
         raise PlistUnreadable("the root is no array")
@@ -48,10 +56,12 @@ def loads_array(data: bytes, *, max_bytes: int = MAX_BYTES) -> list[object]:
 
 
 def dumps(value: Mapping[str, object] | list[Any]) -> bytes:
-    """Write a property list (root: a dict or a list) as XML in UTF-8, keys sorted: equal values give equal bytes.
+    """Write a property list as XML in UTF-8 with sorted keys: equal values give equal bytes.
 
-    Raises ValueError for a text that XML 1.0 cannot carry unchanged (control characters, lone surrogates, a carriage
-    return), TypeError for a value property lists do not know, OverflowError for an integer beyond 64 bits.
+    Raises:
+        ValueError: a text that XML 1.0 cannot contain unchanged (control characters, lone surrogates, carriage return).
+        TypeError: a type that property lists do not have.
+        OverflowError: an integer beyond 64 bits.
     """
     for text in _texts(value):
         if "\r" in text or _NOT_XML.search(text):
@@ -60,7 +70,7 @@ def dumps(value: Mapping[str, object] | list[Any]) -> bytes:
 
 
 def one_line(text: str) -> str:
-    """``text`` on one line, with everything that a property list cannot carry turned into a space."""
+    """Return ``text`` on one line, with a space for every character that a property list cannot contain."""
     return " ".join(_NOT_XML.sub(" ", text).split())
 
 
@@ -77,7 +87,7 @@ def _load(data: bytes, max_bytes: int, *, binary: bool) -> object:
             data = data.translate(_NOT_XML_BYTES).replace(b"\xef\xbf\xbe", b" ").replace(b"\xef\xbf\xbf", b" ")
             measure_xml(data)
         fmt = plistlib.FMT_BINARY if is_binary else plistlib.FMT_XML
-        return _Walk().copy(plistlib.loads(data, fmt=fmt, dict_type=_KeysOnce), 1)
+        return _Copier().copy(plistlib.loads(data, fmt=fmt, dict_type=_UniqueKeyDict), 1)
     except Refusal:
         raise
     # plistlib lets AttributeError, LookupError, OverflowError, RecursionError and others escape on odd input.
@@ -85,8 +95,8 @@ def _load(data: bytes, max_bytes: int, *, binary: bool) -> object:
         raise PlistUnreadable(f"not a property list ({type(error).__name__})") from error
 
 
-class _KeysOnce(dict[str, object]):
-    """plistlib lets the later of two equal keys win; two readers of one message must never see two messages."""
+class _UniqueKeyDict(dict[str, object]):
+    """Refuses a repeated key: plistlib takes the last one, and other readers of the message may take the first."""
 
     def __setitem__(self, key: str, value: object) -> None:
         if key in self:
@@ -94,10 +104,10 @@ class _KeysOnce(dict[str, object]):
         super().__setitem__(key, value)
 
 
-class _Walk:
+class _Copier:
     """Copies what plistlib read into plain values, counting every value as often as it is reached.
 
-    The caps end it on a value that holds itself, too, should the measuring ever miss one.
+    The limits also stop it at a value that contains itself, should ``measure`` ever miss one.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,9 @@
-"""Our certificate authority as a living thing, and the push certificate held beside it.
+"""The certificate authority of this installation, and the push certificate.
 
-``ceremony`` makes the tree once, as ``making`` draws it; ``issuers`` opens its keys and issues identities;
-``revocation`` and ``crl`` take them back, ``listing`` shows them; ``serving`` keeps the TLS leaf fresh; ``rotation``
-renews what stands below the device CA, and replaces that; ``root`` lets the root's key leave and come back; ``uploads``
-puts certificates of other authorities in the place of ours, once ``incoming`` found them right; ``files`` reads what
-people hand in; ``push`` holds the push certificate. Every certificate is a row, every private key lies sealed in it.
+``ceremony`` creates the tree once, with names and lifetimes of ``certificate_terms``; ``issuers`` opens its keys and
+issues identities; ``revocation`` and ``crl`` revoke them, ``listing`` shows them; ``serving`` renews the TLS
+certificate; ``rotation`` renews RA and profile signer, and replaces the device CA; ``root`` exports, removes and
+restores the root's key; ``uploads`` uses certificates of other authorities instead of ours, after ``upload_checks``;
+``files`` reads uploaded files, ``ca_files`` those with trusted authorities; ``push`` holds the push certificate. Every
+certificate is a row, and its private key is sealed in that row.
 """

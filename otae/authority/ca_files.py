@@ -1,4 +1,4 @@
-"""Files with the authorities that a server's certificate must lead to, for the servers that we connect to."""
+"""Reading files with trusted authorities, for the TLS servers that we connect to."""
 
 import ssl
 from dataclasses import dataclass
@@ -8,22 +8,26 @@ from otae.errors import InputRefused, MessageUnreadable
 from otae.signing.bundles import read_bundle
 from otae.signing.certificates import pem
 
-#: Most characters that are kept.
-LONGEST: Final = 100_000
-#: What is said of a file that holds nothing: without authorities, those of this machine would count instead.
-EMPTY: Final = "the file is empty"
+#: Most characters of PEM that are stored.
+MAX_CHARACTERS: Final = 100_000
+#: Refusal of an empty file: without authorities, those of this system would count instead.
+EMPTY_FILE: Final = "the file is empty"
 
 
 @dataclass(frozen=True)
 class Authorities:
-    """Authorities as they are kept: PEM, made anew. ``left_out``: what is wrong with each that cannot be read."""
+    """Authorities as re-encoded PEM. ``left_out``: for each unreadable certificate, what is wrong with it."""
 
     pem: str = ""
     left_out: tuple[str, ...] = ()
 
 
 def read_authorities(data: bytes, field: str = "ca_pem") -> Authorities:
-    """Return the certificates of a file or a text, none of an empty one. Raises InputRefused (``field``)."""
+    """Return the certificates of a file (PEM, DER or PKCS#7), none for an empty one.
+
+    Raises:
+        InputRefused: the file cannot be used, in field ``field``.
+    """
     if not data.strip():
         return Authorities()
     try:
@@ -34,6 +38,6 @@ def read_authorities(data: bytes, field: str = "ca_pem") -> Authorities:
         raise InputRefused({field: error.detail}) from None
     except ssl.SSLError:
         raise InputRefused({field: "a certificate of this file cannot be used for TLS"}) from None
-    if len(text) > LONGEST:
-        raise InputRefused({field: f"use at most {LONGEST} characters"})
+    if len(text) > MAX_CHARACTERS:
+        raise InputRefused({field: f"use at most {MAX_CHARACTERS} characters"})
     return Authorities(text, found.unreadable)

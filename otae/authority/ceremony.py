@@ -1,9 +1,9 @@
-"""The first keys: the whole tree, made once, and the part of it that follows PUBLIC_URL.
+"""The key ceremony: creates the certificate tree once, and replaces the service CA when PUBLIC_URL changes.
 
-Root (its key signs the two CAs and then has nothing to do) → device CA → registration authority, profile signer; root →
-service CA → TLS leaf. The profile signer stands outside the service CA, for a verifier may apply name constraints to a
-common name. The service CA's name constraints hold it to PUBLIC_URL's host: a new host asks for a new service CA, which
-only the root's key can make.
+Root (its key signs the two CAs and is not needed afterwards) → device CA → registration authority, profile signer;
+root → service CA → TLS leaf. The profile signer is not below the service CA, because a verifier may apply name
+constraints to a common name. The service CA's name constraints limit it to PUBLIC_URL's host: a new host needs a new
+service CA, which only the root's key can sign.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tortoise.exceptions import IntegrityError
 
 from otae.authority.certificate_terms import make_device_ca, make_ra, make_root, make_service_ca, make_signer
-from otae.authority.issuers import Purpose, active_row, fitted, held, is_uploaded, keyed, replace
-from otae.authority.serving import RENEW_WITHIN, make_leaf, serve_own_leaf, served_names, speaks_for
+from otae.authority.issuers import Purpose, active_row, is_uploaded, keyed, new_row_with_key, replace, truncated
+from otae.authority.serving import RENEW_WITHIN, covers_host, make_leaf, serve_own_leaf, served_names
 from otae.errors import CannotStart, NotReady, StaleState
 from otae.settings import Settings
 from otae.signing.certificates import Keyed, load_certificate, new_key
@@ -27,7 +27,7 @@ from otae.store.desk import Desk
 from otae.store.models import Certificate
 from otae.store.vault import Vault
 
-#: Who is above whom, in the order in which the rows are written.
+#: Purpose → purpose of its issuer, in the order in which the rows are written.
 _ISSUER: Final[dict[Purpose, Purpose | None]] = {
     "root": None,
     "device-ca": "root",
@@ -39,34 +39,36 @@ _ISSUER: Final[dict[Purpose, Purpose | None]] = {
 
 
 async def hold_ceremony(settings: Settings, vault: Vault, *, now: datetime) -> None:
-    """Make the tree if this installation has none; the database must be connected.
+    """Create the certificate tree unless this installation has one; the database must be connected.
 
-    Called inside ``database.exclusive``, so that the work is done once; should two still get here, one tree wins whole.
-    Names carry the server property organization.name.
+    The caller holds ``database.exclusive``. Should two processes still get here, only one tree is stored. The subjects
+    name the server property organization.name.
     """
-    if await _held():
+    if await _tree_exists():
         return
     organization = await properties.word("organization.name")
     keys = await asyncio.gather(*(asyncio.to_thread(new_key) for _ in _ISSUER))
-    made = _tree(dict(zip(_ISSUER, keys, strict=True)), fitted(organization), settings, now)
+    made = _tree(dict(zip(_ISSUER, keys, strict=True)), truncated(organization), settings, now)
     try:
         await _store(made, vault, now)
     except IntegrityError:
-        # The one active certificate of its purpose was written by another process first.
-        if not await _held():
+        # Another process was first: a purpose has only one active certificate.
+        if not await _tree_exists():
             raise
 
 
-async def check_names(desk: Desk, *, now: datetime) -> None:
-    """See at start that the service CA may speak for PUBLIC_URL's host, and make it and its leaf anew if not.
+async def ensure_service_ca(desk: Desk, *, now: datetime) -> None:
+    """At start: replace service CA and TLS leaf when PUBLIC_URL has another host, or the CA ends within 30 days.
 
-    The same when the service CA ends within 30 days. An uploaded certificate serves as long as it fits, then gives way
-    to our own. Raises CannotStart when the root's key is not on this server to do it with, unless the old one still
-    serves or a router in front does TLS.
+    An uploaded TLS certificate stays in use while it is valid for the host, and is then replaced by our own.
+
+    Raises:
+        CannotStart: a new service CA is needed, but the root's key is not on this server. Not raised while the old one
+            still works, or when a router in front does TLS.
     """
     tls, service_ca = await active_row("tls"), await active_row("service-ca")
     uploaded = await is_uploaded(tls)
-    if uploaded and tls.not_after > now and speaks_for(load_certificate(tls.der or b""), desk.settings.public_host):
+    if uploaded and tls.not_after > now and covers_host(load_certificate(tls.der or b""), desk.settings.public_host):
         return
     covered = _covers(service_ca, desk.settings)
     if covered and service_ca.not_after - now > RENEW_WITHIN:
@@ -85,18 +87,18 @@ async def check_names(desk: Desk, *, now: datetime) -> None:
     ca_key, leaf_key = await asyncio.gather(asyncio.to_thread(new_key), asyncio.to_thread(new_key))
     made = _make_service_ca(ca_key, root, desk.settings, now)
     leaf = make_leaf(leaf_key, made, desk.settings, now)
-    ca_row = held(desk.vault, made, "service-ca", issuer=await active_row("root"), now=now)
+    ca_row = new_row_with_key(desk.vault, made, "service-ca", issuer=await active_row("root"), now=now)
     try:
         async with transaction():
             await replace(service_ca, ca_row)
-            await replace(tls, held(desk.vault, leaf, "tls", issuer=ca_row, now=now))
+            await replace(tls, new_row_with_key(desk.vault, leaf, "tls", issuer=ca_row, now=now))
             await audit.record("command line", "ca.service-ca-replaced", now=now, subject=ca_row.sha256 or "")
     except StaleState:
-        # Another process did the same meanwhile; with another PUBLIC_URL than ours it would go round and round.
+        # Another process did the same meanwhile; with another PUBLIC_URL than ours the two would never agree.
         await _check_again(desk.settings)
 
 
-async def _held() -> bool:
+async def _tree_exists() -> bool:
     return await Certificate.exists(purpose="root")
 
 
@@ -125,7 +127,9 @@ def _tree(
 async def _store(made: dict[Purpose, Keyed], vault: Vault, now: datetime) -> None:
     rows: dict[Purpose, Certificate] = {}
     for purpose, issuer in _ISSUER.items():
-        rows[purpose] = held(vault, made[purpose], purpose, issuer=rows[issuer] if issuer else None, now=now)
+        rows[purpose] = new_row_with_key(
+            vault, made[purpose], purpose, issuer=rows[issuer] if issuer else None, now=now
+        )
     async with transaction():
         for row in rows.values():
             await row.save()
@@ -141,6 +145,6 @@ def _covers(row: Certificate, settings: Settings) -> bool:
     certificate = load_certificate(row.der or b"")
     permitted = certificate.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
     names = served_names(settings)
-    wanted = [x509.DNSName(host) for host in names.dns]
+    hosts = [x509.DNSName(host) for host in names.dns]
     networks = [x509.IPAddress(ipaddress.ip_network(address)) for address in names.addresses]
-    return all(entry in permitted for entry in (*wanted, *networks))
+    return all(entry in permitted for entry in (*hosts, *networks))

@@ -1,4 +1,4 @@
-"""The list of revoked certificates of each of our CAs, for others than us: we ask the rows (``revocation``)."""
+"""The CRLs of our CAs, for other systems; our own checks read the rows (``revocation``)."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,34 +16,40 @@ from otae.store.models import Certificate
 from otae.store.vault import Vault
 
 LIFE: Final = timedelta(days=7)
-#: A list that says the same is signed again after this long at the latest.
+#: How long a signed CRL is reused while nothing is revoked.
 _FRESH: Final = timedelta(hours=1)
 
-#: How many are revoked, the last of them when: a list made for the same is still right.
-_Mark = tuple[int, object]
-_made: "WeakKeyDictionary[Vault, dict[UUID, tuple[_Mark, datetime, bytes]]]" = WeakKeyDictionary()
+#: Number of revoked certificates, and time of the last revocation: a CRL signed for the same is still right.
+_CacheKey = tuple[int, object]
+_cached_crls: "WeakKeyDictionary[Vault, dict[UUID, tuple[_CacheKey, datetime, bytes]]]" = WeakKeyDictionary()
 
 
 async def crl(desk: Desk, issuer_id: str, *, now: datetime) -> bytes:
-    """Return the CRL (RFC 5280 §5, DER, good for 7 days) of the CA whose row id is ``issuer_id``, as in /crl/<id>.crl.
+    """Return the CRL of a CA (RFC 5280 §5, DER, valid for 7 days), served as /crl/<id>.crl.
 
-    It names what the CA issued and what was revoked since, until a week past the certificate's own end. Raises
-    AuthorityUnknown when no CA of ours has this id, NotReady when its key is not on this server.
+    A revoked certificate stays in it until a week past its own end.
+
+    Args:
+        issuer_id: row id of the CA.
+
+    Raises:
+        AuthorityUnknown: no CA of ours has this id.
+        NotReady: the CA's key is not on this server.
     """
     issuer = await _authority(issuer_id)
-    lines = Certificate.filter(issuer_id=issuer.id, revoked_at__isnull=False, not_after__gt=now - LIFE)
-    found = await lines.annotate(many=Count("id"), last=Max("revoked_at")).values("many", "last")
-    mark: _Mark = (found[0]["many"], found[0]["last"]) if found else (0, None)
-    made = _made.setdefault(desk.vault, {})
-    if issuer.id in made and made[issuer.id][0] == mark and now - made[issuer.id][1] < _FRESH:
-        return made[issuer.id][2]
+    revocations = Certificate.filter(issuer_id=issuer.id, revoked_at__isnull=False, not_after__gt=now - LIFE)
+    found = await revocations.annotate(many=Count("id"), last=Max("revoked_at")).values("many", "last")
+    mark: _CacheKey = (found[0]["many"], found[0]["last"]) if found else (0, None)
+    cached = _cached_crls.setdefault(desk.vault, {})
+    if issuer.id in cached and cached[issuer.id][0] == mark and now - cached[issuer.id][1] < _FRESH:
+        return cached[issuer.id][2]
     revoked = [
         Revoked(int(row.serial_number, 16), row.revoked_at or now, x509.ReasonFlags(row.revocation_reason))
-        for row in await lines.order_by("revoked_at")
+        for row in await revocations.order_by("revoked_at")
     ]
     number = int(now.timestamp() * 1_000_000)
     data = build_crl(open_row(desk, issuer), revoked, number=number, this_update=now, next_update=now + LIFE)
-    made[issuer.id] = (mark, now, data)
+    cached[issuer.id] = (mark, now, data)
     return data
 
 

@@ -1,4 +1,4 @@
-"""Certificates and keys as people hand them in: PEM, DER, PKCS#7 or PKCS#12, the key beside or inside it."""
+"""Reading uploaded files of certificates and keys: PEM, DER, PKCS#7 or PKCS#12, the key inside or in a second file."""
 
 import re
 from dataclasses import dataclass, field, replace
@@ -22,43 +22,54 @@ _MAX_PASSWORD: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
-    """What was in the files, in their order; nothing of it is checked but that it can be read."""
+class FileContents:
+    """Certificates and key of uploaded files, in their order; readable, and not checked otherwise."""
 
     certificates: list[x509.Certificate]
     key: PrivateKey | None = field(repr=False)
-    #: What is wrong with each certificate that cannot be read and is left out.
+    #: For each unreadable certificate, what is wrong with it.
     left_out: tuple[str, ...] = ()
 
     @property
     def no_certificate(self) -> str:
-        """Why there is no certificate of the key."""
+        """Text that says why no certificate matches the key."""
         return "; ".join(("the key belongs to another certificate", *self.left_out[:3]))
 
-    def belonging(self) -> x509.Certificate | None:
-        """Return the certificate of the key, the first one without a key; ValueError from a damaged one."""
+    def matching_certificate(self) -> x509.Certificate | None:
+        """Return the certificate of the key, or the first certificate when there is no key.
+
+        Raises:
+            ValueError: a certificate is damaged; or another of `certificates.UNREADABLE`.
+        """
         own = self.key.public_key() if self.key else None
         return next((found for found in self.certificates if own is None or found.public_key() == own), None)
 
 
-def read(data: bytes, key_data: bytes | None, password: str | None) -> Handed:
-    """Return what ``data`` (PEM, DER, PKCS#7 or PKCS#12) and ``key_data`` (PEM or DER) hold; ``password`` opens either.
+def read(data: bytes, key_data: bytes | None, password: str | None) -> FileContents:
+    """Read an uploaded certificate file, and perhaps a key file.
 
-    It may take long: passwords are stretched, and how far is up to whoever made the file. Raises InputRefused (fields
-    "file", "key", "password").
+    It may take long: the file decides how far its password is stretched. Call it in a thread.
+
+    Args:
+        data: PEM, DER, PKCS#7 or PKCS#12.
+        key_data: PEM or DER of the private key, when it is not in ``data``.
+        password: of either file.
+
+    Raises:
+        InputRefused: fields "file", "key", "password".
     """
     secret = encoded(password)
-    data = bundles.plain(data)
-    handed = _certificates(data, secret)
+    data = bundles.to_utf8(data)
+    contents = _certificates(data, secret)
     if key_data is not None:
-        handed = replace(handed, key=read_key(key_data, secret))
+        contents = replace(contents, key=read_key(key_data, secret))
     elif b"PRIVATE KEY" in data:
-        handed = replace(handed, key=read_key(data, secret))
-    return handed
+        contents = replace(contents, key=read_key(data, secret))
+    return contents
 
 
 def encoded(password: str | None) -> bytes | None:
-    """Return a password as it is used, None without one. Raises InputRefused for one that is too long."""
+    """Return a password in UTF-8, None for none. Raises InputRefused (field "password") when it is too long."""
     secret = password.encode() if password else None
     if secret is not None and len(secret) > _MAX_PASSWORD:
         raise InputRefused({"password": f"use at most {_MAX_PASSWORD} bytes"})
@@ -66,8 +77,12 @@ def encoded(password: str | None) -> bytes | None:
 
 
 def read_key(data: bytes, password: bytes | None) -> PrivateKey:
-    """Return the RSA or elliptic-curve key of a PEM or DER file. Raises InputRefused (fields "key", "password")."""
-    data = bundles.plain(data)
+    """Return the RSA or elliptic-curve private key of a PEM or DER file.
+
+    Raises:
+        InputRefused: fields "key", "password".
+    """
+    data = bundles.to_utf8(data)
     block = _PRIVATE_KEY.search(data)
     try:
         key = (
@@ -89,24 +104,24 @@ def read_key(data: bytes, password: bytes | None) -> PrivateKey:
     return _usable(key)
 
 
-def _certificates(data: bytes, password: bytes | None) -> Handed:
+def _certificates(data: bytes, password: bytes | None) -> FileContents:
     try:
         found = bundles.read_bundle(data)
     except MessageUnreadable as error:
         nothing = "not a certificate: give PEM, DER, PKCS#7 or PKCS#12"
-        return _pkcs12(data, password, nothing if error.detail == bundles.NOTHING else error.detail)
-    return Handed([*found.certificates], None, found.unreadable)
+        return _pkcs12(data, password, nothing if error.detail == bundles.NO_CERTIFICATE else error.detail)
+    return FileContents([*found.certificates], None, found.unreadable)
 
 
-def _pkcs12(data: bytes, password: bytes | None, otherwise: str) -> Handed:
-    """Return what PKCS#12 holds; ``otherwise``: what is wrong with a file that is none."""
+def _pkcs12(data: bytes, password: bytes | None, otherwise: str) -> FileContents:
+    """Return the contents of a PKCS#12 file; ``otherwise``: text of the refusal when it is none."""
     try:
         key, certificate, others = pkcs12.load_key_and_certificates(data, password)
     except UNREADABLE as error:
         if "password" in str(error).lower():
             raise InputRefused({"password": "the password does not open the file"}) from None
         raise InputRefused({"file": otherwise}) from None
-    return Handed([*([certificate] if certificate else []), *others], None if key is None else _usable(key))
+    return FileContents([*([certificate] if certificate else []), *others], None if key is None else _usable(key))
 
 
 def _usable(key: object) -> PrivateKey:

@@ -1,9 +1,8 @@
-"""Who signs: the certificates whose keys are held here, opened when needed, and the identities they issue.
+"""The certificates whose keys are held here, and issuing identities with them.
 
-An identity is issued in two steps, so that a crash between them leaves no unknown certificate: ``reserve`` stores
-serial number and intent inside the caller's transaction, ``sign`` makes the certificate from that row alone. Signing
-the same row again gives the same bytes. This module is longer than 300 lines because reserving, making and storing are
-one promise and belong beside the keys that sign.
+An identity is issued in two steps, so that a crash leaves no unknown certificate: ``reserve`` stores serial number and
+subject in the caller's transaction, ``sign`` makes the certificate from that row alone. Signing the same row again
+gives the same bytes.
 """
 
 from collections.abc import Mapping
@@ -27,14 +26,14 @@ from otae.store.vault import Vault
 Purpose = Literal["root", "device-ca", "service-ca", "ra", "profile-signer", "tls", "push"]
 IdentityPurpose = Literal["ota-identity", "mdm-identity"]
 
-#: What an identity is for; everything else in the table is ours.
+#: Purposes of certificates for Macs; every other purpose is the installation's own.
 IDENTITIES: Final[tuple[IdentityPurpose, ...]] = ("ota-identity", "mdm-identity")
-#: The server properties that an identity is made by.
-TERMS: Final = ("organization.name", "identity.days")
-#: Clocks of Macs are wrong by minutes: what we issue is valid a little before it is made.
+#: The server properties that determine an identity's subject and lifetime.
+IDENTITY_PROPERTIES: Final = ("organization.name", "identity.days")
+#: Certificates are valid from this long before they are made, because clocks of Macs are wrong by minutes.
 BACKDATED: Final = timedelta(minutes=10)
 
-#: The purpose of certificates that came in with an uploaded one, for its chain: nothing here is issued by them.
+#: Purpose of the certificates in the chain of an uploaded one; nothing is issued by them here.
 IMPORTED_ISSUER: Final = "imported-issuer"
 
 _ORDER: Final = ("root", "device-ca", "ra", "profile-signer", "service-ca", "tls", "push")
@@ -43,9 +42,10 @@ _opened: "WeakKeyDictionary[Vault, dict[UUID, Keyed]]" = WeakKeyDictionary()
 
 
 class TreeRow(TypedDict):
-    """One certificate whose key is, or was, held here. ``not_after`` is aware UTC; ``days_left`` < 0: it has ended.
+    """One certificate whose key is, or was, held here.
 
-    ``uploaded``: issued by somebody else; ``key_held``: its private key is on this server now.
+    ``not_after``: aware, UTC; ``days_left``: negative when it has ended; ``uploaded``: issued by another authority;
+    ``key_held``: its private key is on this server now.
     """
 
     id: str
@@ -59,12 +59,14 @@ class TreeRow(TypedDict):
     key_held: bool
 
 
-def held(vault: Vault, keyed: Keyed, purpose: Purpose, *, issuer: Certificate | None, now: datetime) -> Certificate:
-    """Return the unsaved, active row of a certificate whose key we hold, the key sealed for it."""
-    return held_certificate(vault, keyed.certificate, dump_key(keyed.key), purpose, issuer=issuer, now=now)
+def new_row_with_key(
+    vault: Vault, keyed: Keyed, purpose: Purpose, *, issuer: Certificate | None, now: datetime
+) -> Certificate:
+    """Return the unsaved, active row of a certificate with its RSA key, sealed."""
+    return new_row_with_pkcs8(vault, keyed.certificate, dump_key(keyed.key), purpose, issuer=issuer, now=now)
 
 
-def held_certificate(
+def new_row_with_pkcs8(
     vault: Vault,
     certificate: x509.Certificate,
     pkcs8: bytes,
@@ -73,14 +75,14 @@ def held_certificate(
     issuer: Certificate | None,
     now: datetime,
 ) -> Certificate:
-    """As ``held``, for a key of any kind (unencrypted PKCS#8, DER)."""
-    row = kept(certificate, purpose, issuer=issuer, now=now)
+    """Return the unsaved, active row of a certificate with a key of any kind (unencrypted PKCS#8, DER), sealed."""
+    row = new_row(certificate, purpose, issuer=issuer, now=now)
     row.active, row.key_sealed = True, vault.seal(pkcs8, row.id, "key")
     return row
 
 
-def kept(certificate: x509.Certificate, purpose: str, *, issuer: Certificate | None, now: datetime) -> Certificate:
-    """Return the unsaved row of a certificate, without a key and not in use."""
+def new_row(certificate: x509.Certificate, purpose: str, *, issuer: Certificate | None, now: datetime) -> Certificate:
+    """Return the unsaved row of a certificate, without a key and not active."""
     return Certificate(
         purpose=purpose,
         state="issued",
@@ -96,7 +98,7 @@ def kept(certificate: x509.Certificate, purpose: str, *, issuer: Certificate | N
 
 
 async def active_row(purpose: Purpose) -> Certificate:
-    """Return the row in use for ``purpose``. Raises NotReady when there is none."""
+    """Return the active row of ``purpose``. Raises NotReady when there is none."""
     row = await statements.one(Certificate, purpose=purpose, active=True)
     if row is None:
         raise NotReady(f"there is no {purpose} certificate")
@@ -104,55 +106,61 @@ async def active_row(purpose: Purpose) -> Certificate:
 
 
 async def keyed(desk: Desk, purpose: Purpose) -> Keyed:
-    """Return the certificate in use for ``purpose`` with its private key.
+    """Return the active certificate of ``purpose`` with its private key.
 
-    Raises NotReady when there is none or its key was taken off this server, SealBroken when it does not open.
+    Raises:
+        NotReady: there is none, or its key is not on this server.
+        SealBroken: the key does not open.
     """
     return open_row(desk, await active_row(purpose))
 
 
 async def keyed_with_chain(desk: Desk, purpose: Purpose) -> tuple[Keyed, list[x509.Certificate]]:
-    """Return what ``keyed`` and ``chain`` do, of one and the same certificate also while it is being replaced."""
+    """Return the results of ``keyed`` and ``chain`` for the same certificate, even while it is being replaced."""
     row = await active_row(purpose)
     return open_row(desk, row), await chain_of(row)
 
 
 def open_row(desk: Desk, row: Certificate) -> Keyed:
-    """Return the certificate of ``row`` with its private key, also when it is no longer in use; raises as ``keyed``."""
+    """Return the certificate of ``row``, active or not, with its private key. Raises as ``keyed``."""
     if row.key_sealed is None or row.der is None:
         raise NotReady(f"the key of the {row.purpose} certificate is not on this server")
     opened = _opened.setdefault(desk.vault, {})
     found = opened.get(row.id) or Keyed.load(row.der, desk.vault.open(row.key_sealed, row.id, "key"))
-    if row.purpose != "root":  # a key that can be taken off the server is not kept in the memory of its processes
+    if row.purpose != "root":  # the root's key can be removed from the server: no process may keep it in memory
         opened[row.id] = found
     return found
 
 
 async def is_uploaded(row: Certificate) -> bool:
-    """Tell whether the profile signer or TLS certificate of ``row`` was issued by somebody else and brought in."""
+    """Return whether ``row`` is a profile signer or TLS certificate that was uploaded, and not issued by us."""
     above = {"profile-signer": "device-ca", "tls": "service-ca"}.get(row.purpose)
     return above is not None and not await Certificate.exists(id=row.issuer_id, purpose=above)
 
 
 async def replace(old: Certificate, new: Certificate) -> None:
-    """Put ``new`` in use instead of ``old``, inside a transaction. Raises StaleState when somebody else was first."""
+    """Make ``new`` active instead of ``old``, in the caller's transaction.
+
+    Raises:
+        StaleState: another process replaced ``old`` first.
+    """
     if await Certificate.filter(id=old.id, active=True).update(active=False) != 1:
         raise StaleState(f"the {old.purpose} certificate was replaced meanwhile")
     await new.save()
 
 
 async def certificate_of(purpose: Purpose) -> x509.Certificate:
-    """Return the certificate in use for ``purpose``. Raises NotReady when there is none."""
+    """Return the active certificate of ``purpose``. Raises NotReady when there is none."""
     return _certificate(await active_row(purpose))
 
 
 async def chain(purpose: Purpose) -> list[x509.Certificate]:
-    """Return who issued the certificate in use for ``purpose``, from its issuer up to, without, the root."""
+    """Return the issuers of the active certificate of ``purpose``, from its own up to but without the root."""
     return await chain_of(await active_row(purpose))
 
 
 async def chain_of(row: Certificate) -> list[x509.Certificate]:
-    """Return who issued the certificate of ``row``, in use or not, from its issuer up to, without, the root."""
+    """Return the issuers of the certificate of ``row``, active or not, from its own up to but without the root."""
     found = list[x509.Certificate]()
     while row.issuer_id is not None:
         row = await Certificate.get(id=row.issuer_id)
@@ -162,17 +170,17 @@ async def chain_of(row: Certificate) -> list[x509.Certificate]:
 
 
 async def root() -> x509.Certificate:
-    """Return the root that Macs are asked to trust. Raises NotReady before the ceremony."""
+    """Return the root certificate that Macs trust. Raises NotReady before the key ceremony."""
     return await certificate_of("root")
 
 
 async def root_pem() -> bytes:
-    """Return the root as PEM, for export."""
+    """Return the root certificate as PEM."""
     return pem(await root())
 
 
 async def tree(now: datetime) -> list[TreeRow]:
-    """Return our own certificates, root first, those in use before those replaced, newest first."""
+    """Return the installation's own certificates: active ones first, in the order of the tree, then replaced ones."""
     rows = await Certificate.filter(purpose__in=_ORDER).order_by("-not_after")
     rows.sort(key=lambda row: (not row.active, _ORDER.index(row.purpose)))
     return [
@@ -198,20 +206,26 @@ async def reserve(
     session: EnrollmentSession,
     now: datetime,
     serial_number: str | None = None,
-    wanted: Mapping[str, properties.Value] | None = None,
+    values: Mapping[str, properties.Value] | None = None,
     issuer: Certificate | None = None,
 ) -> Certificate:
-    """Store serial number and intent of an identity; call it inside the transaction that uses its challenge.
+    """Store serial number and subject of an identity, in the transaction that uses its challenge.
 
-    The subject is O (server property organization.name), CN (``common_name``) and, when the Mac's is known,
-    serialNumber, each cut to what a subject takes; nothing of it comes from a request. The life is identity.days, and
-    ends with the issuer's. ``wanted``: the values of TERMS, and ``issuer``: the device CA in use, when the same step
-    has read them with others. Raises NotReady before the ceremony.
+    The subject is O (server property organization.name), CN and, when known, serialNumber, each truncated to fit;
+    nothing of it comes from the request. The identity is valid for identity.days, but no longer than its issuer.
+
+    Args:
+        serial_number: the Mac's, None when not known.
+        values: the values of IDENTITY_PROPERTIES, when the caller has read them already.
+        issuer: the active device CA, when the caller has read it already.
+
+    Raises:
+        NotReady: before the key ceremony.
     """
     issuer = issuer or await active_row("device-ca")
-    wanted = wanted or await properties.read_some(*TERMS)
-    named = fitted(serial_number) if serial_number else None
-    subject = name(fitted(common_name), fitted(str(wanted["organization.name"])), named)
+    values = values or await properties.read_some(*IDENTITY_PROPERTIES)
+    named = truncated(serial_number) if serial_number else None
+    subject = name(truncated(common_name), truncated(str(values["organization.name"])), named)
     begin = (now - BACKDATED).replace(microsecond=0)
     row = Certificate(
         purpose=purpose,
@@ -219,7 +233,7 @@ async def reserve(
         serial_number=f"{new_serial():x}",
         subject=subject.rfc4514_string(),
         not_before=max(begin, issuer.not_before),
-        not_after=min(begin + timedelta(days=int(wanted["identity.days"])), issuer.not_after),
+        not_after=min(begin + timedelta(days=int(values["identity.days"])), issuer.not_after),
         issuer=issuer,
         session_id=session.id,
         created_at=now,
@@ -229,21 +243,30 @@ async def reserve(
 
 
 async def sign(desk: Desk, row: Certificate, public_key: rsa.RSAPublicKey) -> Certificate:
-    """Make the certificate that ``row`` reserved, for ``public_key``, and store it; call it outside a transaction.
+    """Sign and store the certificate that ``row`` reserved; call it outside a transaction.
 
-    Returns the row with ``der`` and ``sha256``, in state "issued". A row signed before keeps what it has (RFC 8894
-    §4.3: a retransmission gets the same certificate). Raises CertificateRevoked when it was revoked meanwhile,
-    CertificateMismatch when it was signed for another key.
+    A row that was signed before keeps its certificate (RFC 8894 §4.3: a retransmission gets the same one).
+
+    Returns:
+        ``row``, updated with ``der`` and ``sha256``, in state "issued".
+
+    Raises:
+        CertificateRevoked: it was revoked meanwhile.
+        CertificateMismatch: it was signed for another key.
+        NotReady: the issuer's key is not on this server.
     """
-    made = await make(desk, row, public_key) if row.state == "reserved" else None
-    await keep(row, made, public_key)
+    made = await build_reserved(desk, row, public_key) if row.state == "reserved" else None
+    await store_signed(row, made, public_key)
     return row
 
 
-async def make(desk: Desk, row: Certificate, public_key: rsa.RSAPublicKey) -> x509.Certificate:
-    """Return the certificate that ``row`` reserved, signed and not stored yet; call it outside a transaction.
+async def build_reserved(desk: Desk, row: Certificate, public_key: rsa.RSAPublicKey) -> x509.Certificate:
+    """Return the certificate that ``row`` reserved, signed but not stored; call it outside a transaction.
 
-    Nobody may get it before ``keep`` has stored it. Raises NotReady when the issuer's key is not on this server.
+    It must not be sent to anybody before ``store_signed`` has stored it.
+
+    Raises:
+        NotReady: the issuer's key is not on this server.
     """
     issuer = row.issuer if isinstance(row.issuer, Certificate) else await Certificate.get(id=row.issuer_id)
     return build_identity(
@@ -257,10 +280,18 @@ async def make(desk: Desk, row: Certificate, public_key: rsa.RSAPublicKey) -> x5
     )
 
 
-async def keep(row: Certificate, made: x509.Certificate | None, public_key: rsa.RSAPublicKey) -> bool:
-    """Store what ``make`` made of ``row``, perhaps inside the caller's transaction, and bring ``row`` up to date.
+async def store_signed(row: Certificate, made: x509.Certificate | None, public_key: rsa.RSAPublicKey) -> bool:
+    """Store the certificate of ``build_reserved`` and update ``row``; may take part in the caller's transaction.
 
-    ``made``: None for a row that was signed before. False when there was nothing to store. Raises as ``sign``.
+    Args:
+        made: None for a row that was signed before.
+
+    Returns:
+        Whether it was stored; False when the row was signed before.
+
+    Raises:
+        CertificateRevoked: it was revoked meanwhile.
+        CertificateMismatch: it was signed for another key.
     """
     if made is not None:
         signed = {"state": "issued", "der": der(made), "sha256": fingerprint(made)}
@@ -275,13 +306,13 @@ async def keep(row: Certificate, made: x509.Certificate | None, public_key: rsa.
     return False
 
 
-def fitted(text: str, tail: str = "") -> str:
-    """Return ``text`` cut so that with ``tail`` it fits a part of a subject: 64 bytes of UTF-8."""
+def truncated(text: str, tail: str = "") -> str:
+    """Return ``text`` truncated so that with ``tail`` appended it fits a part of a subject: 64 bytes of UTF-8."""
     return text.encode()[: 64 - len(tail.encode())].decode(errors="ignore") + tail
 
 
 def crl_url(settings: Settings, issuer: UUID) -> str:
-    """Return where the CRL of the issuer with this row id is served."""
+    """Return the URL of the CRL of the issuer with this row id."""
     return f"{settings.public_url}/crl/{issuer}.crl"
 
 

@@ -1,4 +1,4 @@
-"""The certificates that Macs were issued, for people."""
+"""Lists and searches of the certificates that were issued to Macs, for the console."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,23 +12,23 @@ from tortoise.queryset import QuerySet
 from otae.authority.issuers import IDENTITIES
 from otae.errors import CertificateUnknown
 from otae.store.models import Certificate, Enrollment, EnrollmentSession, Person
-from otae.store.paging import older
-from otae.store.search_text import NOBODY, matches, narrowed
+from otae.store.paging import older_than
+from otae.store.search_text import NO_ID, condition_for, matching_ids
 
-#: "reserved": promised, not signed yet; "ended": past its end, and not revoked.
+#: "reserved": not signed yet; "ended": past its end, and not revoked.
 IssuedState = Literal["issued", "ended", "revoked", "reserved"]
 STATES: tuple[IssuedState, ...] = get_args(IssuedState)
 _MOST = 500
-#: Digits that a column holds.
+#: Lengths of the columns with serial number and SHA-256, in hex digits.
 _SERIAL, _SHA256 = 40, 64
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
-    """One identity. Times are aware UTC; what is not known is "" or None.
+class IssuedIdentity:
+    """One identity. Times are aware, UTC; what is not known is "" or None.
 
-    ``udid``, ``serial``, ``device``: the Mac it was issued to, its enrollment's or, before that, its session's.
-    ``session``: the enrollment session; ``user``: whose.
+    ``udid``, ``serial``, ``device``: of the Mac it was issued to, from the enrollment, or before that from the session.
+    ``session``: id of the enrollment session; ``user``: its person's user name; ``pinned``: an enrollment uses it.
     """
 
     id: UUID
@@ -51,22 +51,26 @@ class Issued:
 
 async def list_issued(
     *, search: str = "", state: str = "", after: str = "", limit: int = 50, now: datetime
-) -> list[Issued]:
-    """Return identities, newest first, without those of rehearsals; issued and ended ones by their end, last first.
+) -> list[IssuedIdentity]:
+    """Return a page of identities, without those of rehearsals.
 
-    ``search``: part of a person's names or e-mail address, of a Mac's serial number or UDID, or the beginning of a
-    certificate's serial number or SHA-256, whatever its case, with or without blanks or colons. ``state``: one of
-    STATES, all without. ``after``: id of the last one seen; what is no id begins at the newest.
+    Newest first; with ``state`` "issued" or "ended" those that end last first.
+
+    Args:
+        search: part of a person's names or e-mail address, of a Mac's serial number or UDID, or the beginning of a
+            certificate's serial number or SHA-256, with or without blanks or colons; whatever its case.
+        state: one of STATES; anything else for all.
+        after: id of the last identity of the page before; anything else for the first page.
     """
     rows = Certificate.filter(purpose__in=IDENTITIES).filter(Q(session_id__isnull=True) | Q(session__rehearsal=False))
     if state in STATES:
         rows = _in_state(rows, state, now)
     if text := search.strip():
-        rows = rows.filter(_begins(text) | await _whose(text))
-    # An index finds those whose time is over, or not yet; newest first it would meet them behind all the others.
+        rows = rows.filter(_number_begins_with(text) | await _issued_to(text))
+    # Ordered by the column of the index that finds them; newest first would read all the others before.
     order = "not_after" if state in {"issued", "ended"} else "created_at"
     found = (
-        await rows.filter(older(await _find(after), order))
+        await rows.filter(older_than(await _find(after), order))
         .order_by(f"-{order}", "-id")
         .limit(min(limit, _MOST))
         .prefetch_related("session__person")
@@ -76,8 +80,8 @@ async def list_issued(
     return [_issued(row, enrollments.get(row.id), now) for row in found]
 
 
-async def show_issued(certificate_id: UUID, *, now: datetime) -> Issued | None:
-    """Return one identity, also a rehearsal's; None when there is none."""
+async def show_issued(certificate_id: UUID, *, now: datetime) -> IssuedIdentity | None:
+    """Return one identity, even a rehearsal's; None when there is none."""
     row = await Certificate.get_or_none(id=certificate_id, purpose__in=IDENTITIES).prefetch_related("session__person")
     if row is None:
         return None
@@ -85,32 +89,32 @@ async def show_issued(certificate_id: UUID, *, now: datetime) -> Issued | None:
 
 
 async def find_issued(certificate_id: UUID) -> Certificate:
-    """Return the row of an identity, to revoke it. Raises CertificateUnknown."""
+    """Return the row of an identity. Raises CertificateUnknown when there is none."""
     row = await Certificate.get_or_none(id=certificate_id, purpose__in=IDENTITIES)
     if row is None:
         raise CertificateUnknown
     return row
 
 
-def _begins(text: str) -> Q:
-    """Return the condition under which a certificate's serial number or SHA-256 begins with ``text``."""
+def _number_begins_with(text: str) -> Q:
+    """Return the condition for certificates whose serial number or SHA-256 begins with ``text``."""
     digits = text.replace(":", "").replace(" ", "").lower()
     if not digits or not set(digits) <= set(hexdigits):
-        return Q(id=NOBODY)
-    # All that begins with these digits, as an index holds it: no hexadecimal digit comes behind g.
-    number = Q(serial_number__gte=digits, serial_number__lt=f"{digits}g") if len(digits) < _SERIAL else Q(id=NOBODY)
+        return Q(id=NO_ID)
+    # A prefix as a range that an index can search: "g" comes after every hexadecimal digit.
+    number = Q(serial_number__gte=digits, serial_number__lt=f"{digits}g") if len(digits) < _SERIAL else Q(id=NO_ID)
     digest = Q(sha256__gte=digits, sha256__lt=f"{digits}g") if len(digits) < _SHA256 else Q(sha256=digits[:_SHA256])
     return number | digest
 
 
-async def _whose(text: str) -> Q:
-    """Return the condition under which a certificate was issued to a Mac or person that ``text`` finds."""
-    people, sessions = await matches(Person, text), await matches(EnrollmentSession, text)
+async def _issued_to(text: str) -> Q:
+    """Return the condition for certificates issued to a Mac or person that ``text`` finds."""
+    people, sessions = await matching_ids(Person, text), await matching_ids(EnrollmentSession, text)
     if people is None or sessions is None:
-        mac = narrowed(sessions, text, key="session_id", path="session__")
-        return mac | narrowed(people, text, key="session__person_id", path="session__person__")
-    theirs = await EnrollmentSession.filter(person_id__in=people or [NOBODY]).values_list("id", flat=True)
-    return Q(session_id__in=[NOBODY, *sessions, *theirs])
+        mac = condition_for(sessions, text, key="session_id", path="session__")
+        return mac | condition_for(people, text, key="session__person_id", path="session__person__")
+    theirs = await EnrollmentSession.filter(person_id__in=people or [NO_ID]).values_list("id", flat=True)
+    return Q(session_id__in=[NO_ID, *sessions, *theirs])
 
 
 def _in_state(rows: QuerySet[Certificate], state: str, now: datetime) -> QuerySet[Certificate]:
@@ -119,10 +123,10 @@ def _in_state(rows: QuerySet[Certificate], state: str, now: datetime) -> QuerySe
     return rows.filter(state="issued", not_after__gte=now) if state == "issued" else rows.filter(state=state)
 
 
-def _issued(row: Certificate, pin: Enrollment | None, now: datetime) -> Issued:
+def _issued(row: Certificate, pin: Enrollment | None, now: datetime) -> IssuedIdentity:
     session, device = row.session, pin.device if pin else None
     ended = row.state == "issued" and row.not_after < now
-    return Issued(
+    return IssuedIdentity(
         id=row.id,
         purpose=row.purpose,
         state="ended" if ended else cast("IssuedState", row.state),

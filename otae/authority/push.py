@@ -1,7 +1,7 @@
-"""The push certificate: it names the topic that every enrolled Mac keeps, and later speaks to Apple's push service.
+"""The push certificate: the credential for Apple's push service, and the topic that enrolled Macs keep.
 
-Apple issues it, not we: a file comes in, is checked and kept. The topic is the UID of its subject (OID
-0.9.2342.19200300.100.1.1) and begins with com.apple.mgmt.
+Apple issues it; an administrator uploads it here. The topic is the UID in its subject (OID 0.9.2342.19200300.100.1.1)
+and begins with com.apple.mgmt.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tortoise.exceptions import IntegrityError
 
 from otae.authority import files
-from otae.authority.issuers import held, root
+from otae.authority.issuers import new_row_with_key, root
 from otae.errors import InputRefused, NotReady
 from otae.signing.certificates import KEY_BITS, UNREADABLE, Keyed, dump_key, fingerprint, load_certificate
 from otae.store import audit
@@ -32,7 +32,7 @@ _TOPIC: Final = re.compile(r"com\.apple\.mgmt\.[A-Za-z0-9.-]{1,200}")
 
 @dataclass(frozen=True)
 class PushCertificate:
-    """The push certificate in use. Times are aware UTC; ``days_left`` < 0: it has ended."""
+    """The push certificate in use. Times are aware, UTC; ``days_left`` is negative when it has ended."""
 
     topic: str
     subject: str
@@ -40,15 +40,18 @@ class PushCertificate:
     not_before: datetime
     not_after: datetime
     days_left: int
-    #: Certificates of the file that could not be read.
+    #: For each unreadable certificate of the file, what is wrong with it.
     left_out: tuple[str, ...] = ()
 
 
 async def topic(desk: Desk, *, rehearsal: bool = False) -> str:
     """Return the push topic for a new enrollment.
 
-    Without a push certificate a trial (PUBLIC_URL is this machine) and a rehearsal get a generated one, the same for
-    the life of the installation; anybody else gets NotReady.
+    Without a push certificate, a trial (PUBLIC_URL is this machine) and a rehearsal get a generated topic, which stays
+    the same for the installation.
+
+    Raises:
+        NotReady: there is no push certificate, and this is neither trial nor rehearsal.
     """
     row = await Certificate.get_or_none(purpose="push", active=True)
     if row is not None and row.der is not None:
@@ -60,7 +63,7 @@ async def topic(desk: Desk, *, rehearsal: bool = False) -> str:
 
 
 async def show_push(*, now: datetime) -> PushCertificate | None:
-    """Return the push certificate in use, None when none was imported."""
+    """Return the push certificate in use; None when none was imported."""
     row = await Certificate.get_or_none(purpose="push", active=True)
     if row is None or row.der is None:
         return None
@@ -71,12 +74,16 @@ async def show_push(*, now: datetime) -> PushCertificate | None:
 async def import_push(
     desk: Desk, data: bytes, key_data: bytes | None, password: str | None, *, now: datetime, actor: str
 ) -> PushCertificate:
-    """Take a push certificate into use, audited, and return it.
+    """Import a push certificate, use it from now on, and return it; audited.
 
-    ``data``: PEM (certificate, perhaps with its key), DER, PKCS#7, or PKCS#12. ``key_data``: the private key (PEM or
-    DER) when it is not in ``data``. ``password`` opens either. Raises InputRefused (fields "file", "key", "password")
-    for what cannot be read, a key of another certificate, a subject UID that is no topic, a certificate that is not
-    valid now, and another topic than the one that enrolled Macs use.
+    Args:
+        data: PEM (certificate, perhaps with its key), DER, PKCS#7 or PKCS#12.
+        key_data: PEM or DER of the private key, when it is not in ``data``.
+        password: of either file.
+
+    Raises:
+        InputRefused: fields "file", "key", "password". The file cannot be read, the key belongs to another certificate,
+            the subject's UID is no topic, the certificate is not valid now, or enrolled Macs use another topic.
     """
     found, new_topic, left_out = await asyncio.to_thread(_read, data, key_data, password, now)
     try:
@@ -98,7 +105,7 @@ async def import_push(
 async def _keep(desk: Desk, found: Keyed, now: datetime) -> None:
     before = await Certificate.get_or_none(purpose="push", sha256=fingerprint(found.certificate))
     if before is None:
-        await held(desk.vault, found, "push", issuer=None, now=now).save()
+        await new_row_with_key(desk.vault, found, "push", issuer=None, now=now).save()
         return
     before.active, before.key_sealed = True, desk.vault.seal(dump_key(found.key), before.id, "key")
     await before.save()
@@ -116,7 +123,7 @@ async def _check_enrolled(new_topic: str) -> None:
 
 
 def _check(certificate: x509.Certificate, now: datetime) -> str:
-    """Return the topic of a certificate that may be used now."""
+    """Return the topic of a push certificate that is valid now. Raises InputRefused."""
     uid = _uid(certificate)
     if not _TOPIC.fullmatch(uid):
         raise InputRefused({"file": f"not a push certificate for MDM: its UID does not begin with {TOPIC_PREFIX}"})
@@ -135,19 +142,19 @@ def _uid(certificate: x509.Certificate) -> str:
 def _read(
     data: bytes, key_data: bytes | None, password: str | None, now: datetime
 ) -> tuple[Keyed, str, tuple[str, ...]]:
-    """Return the certificate that belongs to the key, its topic, and what of the file could not be read."""
-    handed = files.read(data, key_data, password)
-    if handed.key is not None and not isinstance(handed.key, rsa.RSAPrivateKey):
+    """Return certificate and key, the topic, and what is wrong with unreadable certificates. Raises InputRefused."""
+    contents = files.read(data, key_data, password)
+    if contents.key is not None and not isinstance(contents.key, rsa.RSAPrivateKey):
         raise InputRefused({"key": "not an RSA key"})
     try:
-        certificate = handed.belonging()
+        certificate = contents.matching_certificate()
         uid = _check(certificate, now) if certificate else ""
     except UNREADABLE:
         raise InputRefused({"file": "the certificate is damaged"}) from None
-    if handed.key is None:
+    if contents.key is None:
         raise InputRefused({"key": "the file holds no private key: give the key that the request was made with"})
     if certificate is None:
-        raise InputRefused({"key": handed.no_certificate})
-    if handed.key.key_size < KEY_BITS:
-        raise InputRefused({"key": f"the key has {handed.key.key_size} bits: {KEY_BITS} or more are needed"})
-    return Keyed(certificate, handed.key), uid, handed.left_out
+        raise InputRefused({"key": contents.no_certificate})
+    if contents.key.key_size < KEY_BITS:
+        raise InputRefused({"key": f"the key has {contents.key.key_size} bits: {KEY_BITS} or more are needed"})
+    return Keyed(certificate, contents.key), uid, contents.left_out

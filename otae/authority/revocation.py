@@ -1,4 +1,4 @@
-"""Taking identities back. The row is the truth: every process that asks sees a revocation at its next question."""
+"""Revoking identities, and checking that one is valid. Checks read the row: every process sees a revocation at once."""
 
 from datetime import datetime, timedelta
 from typing import Literal, get_args
@@ -9,7 +9,7 @@ from otae.store import audit
 from otae.store.database import transaction
 from otae.store.models import Certificate, EnrollmentSession
 
-#: Why an identity is taken back, in the words of RFC 5280 §5.3.1.
+#: Reasons of a revocation, in the words of RFC 5280 §5.3.1.
 Reason = Literal[
     "unspecified",
     "keyCompromise",
@@ -22,10 +22,12 @@ REASONS: tuple[str, ...] = get_args(Reason)
 
 
 async def revoke(certificate: Certificate, reason: Reason, *, now: datetime, actor: str) -> None:
-    """Revoke an identity, reserved or issued, and audit it; one that is revoked keeps its first time and reason.
+    """Revoke a reserved or issued identity and update ``certificate``; audited.
 
-    ``certificate`` is brought up to date. Raises InputRefused for another reason, and for our own certificates, which
-    are replaced and not revoked.
+    An identity that is revoked already keeps its time and reason.
+
+    Raises:
+        InputRefused: an unknown reason, or one of the installation's own certificates: those are replaced instead.
     """
     if reason not in REASONS:
         raise InputRefused({"reason": "use " + ", ".join(REASONS)})
@@ -37,24 +39,28 @@ async def revoke(certificate: Certificate, reason: Reason, *, now: datetime, act
         )
         if changed:
             subject = certificate.sha256 or certificate.serial_number
-            whose = await EnrollmentSession.get_or_none(id=certificate.session_id) if certificate.session_id else None
-            told = f"{reason}, {whose.person_id}" if whose else reason
-            await audit.record(actor, "certificate.revoked", now=now, subject=subject, detail=told)
+            session = await EnrollmentSession.get_or_none(id=certificate.session_id) if certificate.session_id else None
+            detail = f"{reason}, {session.person_id}" if session else reason
+            await audit.record(actor, "certificate.revoked", now=now, subject=subject, detail=detail)
     await certificate.refresh_from_db()
 
 
-async def check_alive(sha256: str, *, now: datetime, grace_days: int = 0) -> Certificate:
-    """Return the identity with this fingerprint (64 lower-case hex digits), if it may speak now.
+async def check_valid(sha256: str, *, now: datetime, grace_days: int = 0) -> Certificate:
+    """Return the identity with this fingerprint if it is valid now; purpose and owner are for the caller to check.
 
-    ``grace_days``: how long past its end it still may. What it is for, and for whom, is the caller's question. Raises
-    SignerUntrusted when no such identity was issued here, CertificateRevoked when it was revoked, has ended or has not
-    begun.
+    Args:
+        sha256: 64 lower-case hex digits.
+        grace_days: accept it for this many days past its end.
+
+    Raises:
+        SignerUntrusted: no such identity was issued here.
+        CertificateRevoked: it was revoked, has ended or is not valid yet.
     """
     return check_row(await Certificate.get_or_none(sha256=sha256), now=now, grace_days=grace_days)
 
 
 def check_row(row: Certificate | None, *, now: datetime, grace_days: int = 0) -> Certificate:
-    """As ``check_alive``, of a row that was read just now; None: there is none."""
+    """Return ``row`` if it is an identity that is valid now; None stands for no row. Raises as ``check_valid``."""
     if row is None or row.purpose not in IDENTITIES:
         raise SignerUntrusted("the certificate was not issued here")
     if row.state != "issued":

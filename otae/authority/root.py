@@ -1,7 +1,7 @@
-"""The root's key: taken along under a passphrase, taken off the server, brought back when it is needed.
+"""The root's private key: export under a passphrase, removal from the server, restore from an export.
 
-It signs a device CA or a service CA, which happens every few years; on the server it only waits to be stolen. It is
-removed only after an export that was seen to open, whose file somebody still has: they give its SHA-256.
+It signs a device CA or service CA every few years; in between it is only a risk on the server. It is removed only when
+an export was made and tested, and somebody proves by its SHA-256 that they still have the file.
 """
 
 import asyncio
@@ -23,26 +23,28 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import AuditEntry, Certificate
 
-PASSPHRASE: Final = 12
+MIN_PASSPHRASE: Final = 12
 _MAX_PASSPHRASE: Final = 1024
 _EXPORTED: Final = "root-key.exported"
 
 
 @dataclass(frozen=True, slots=True)
 class RootExport:
-    """The root's key, encrypted, and its certificate, as PEM. ``sha256``: of the file, 64 hex digits."""
+    """PEM of the root's encrypted key and of its certificate. ``sha256``: of that file, 64 hex digits."""
 
     data: bytes = field(repr=False)
     sha256: str
 
 
 async def export_root_key(desk: Desk, passphrase: str, *, now: datetime, actor: str) -> RootExport:
-    """Return the root's key under ``passphrase``, seen to open with it; audited.
+    """Return the root's key encrypted under ``passphrase``, after testing that it opens; audited.
 
-    Raises InputRefused (field "passphrase") for fewer than 12 characters, NotReady when the key is not here.
+    Raises:
+        InputRefused: the passphrase is shorter than 12 characters or too long (field "passphrase").
+        NotReady: the key is not on this server.
     """
-    if not PASSPHRASE <= len(passphrase) <= _MAX_PASSPHRASE:
-        raise InputRefused({"passphrase": f"use {PASSPHRASE} characters or more"})
+    if not MIN_PASSPHRASE <= len(passphrase) <= _MAX_PASSPHRASE:
+        raise InputRefused({"passphrase": f"use {MIN_PASSPHRASE} characters or more"})
     row = await active_row("root")
     root = open_row(desk, row)
     data = await asyncio.to_thread(_export, root, passphrase)
@@ -52,19 +54,26 @@ async def export_root_key(desk: Desk, passphrase: str, *, now: datetime, actor: 
 
 
 async def check_export(data: bytes, passphrase: str) -> str:
-    """See that ``data`` is an export of the root in use that ``passphrase`` opens; return its SHA-256.
+    """Check that ``data`` is an export of the current root's key that ``passphrase`` opens; return its SHA-256.
 
-    Raises InputRefused (fields "file", "passphrase").
+    Raises:
+        InputRefused: fields "file", "passphrase".
     """
     await asyncio.to_thread(_read, data, passphrase, await active_row("root"))
     return hashlib.sha256(data).hexdigest()
 
 
 async def remove_root_key(*, confirm: str, now: datetime, actor: str) -> None:
-    """Take the root's key off this server; audited. ``confirm``: SHA-256 (hex) of a file it was exported to.
+    """Remove the root's key from this server; audited.
 
-    Everything below the root is renewed without it; docs/adr/0005 says what is not. Raises InputRefused (field
-    "confirm") for a hash that no export of this root has, NotReady when the key is not here.
+    Certificates below the two CAs are renewed without it; docs/adr/0005 says what is not.
+
+    Args:
+        confirm: SHA-256 (hex) of a file that the key was exported to.
+
+    Raises:
+        InputRefused: no export of this root has this SHA-256 (field "confirm").
+        NotReady: the key is not on this server.
     """
     row = await active_row("root")
     sha256 = confirm.strip().lower()
@@ -76,11 +85,12 @@ async def remove_root_key(*, confirm: str, now: datetime, actor: str) -> None:
         await audit.record(actor, "root-key.removed", now=now, subject=row.sha256 or "", detail=sha256)
 
 
-async def bring_root_key_back(desk: Desk, data: bytes, passphrase: str, *, now: datetime, actor: str) -> None:
-    """Put the root's key back from an export; audited.
+async def restore_root_key(desk: Desk, data: bytes, passphrase: str, *, now: datetime, actor: str) -> None:
+    """Restore the root's key from an export; audited.
 
-    Raises InputRefused (fields "file", "passphrase") for what does not open, for another root's key, and when the key
-    is here already.
+    Raises:
+        InputRefused: the file does not open (fields "file", "passphrase"), holds another root's key, or the key is on
+            this server already.
     """
     row = await active_row("root")
     key = await asyncio.to_thread(_read, data, passphrase, row)

@@ -1,7 +1,7 @@
-"""New keys in good time: by the clock below the device CA, by an administrator for the device CA itself.
+"""Renewing registration authority and profile signer by the clock, and replacing the device CA by an administrator.
 
-What was issued before stays good to its own end: its row says so (``revocation``), its issuer goes on signing its list
-of revoked certificates (``crl``), and what was encrypted to the former registration authority is opened with its key.
+What was issued before stays valid to its own end (``revocation``): the former CA goes on signing its CRL (``crl``), and
+messages to the former registration authority are still opened with its key.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ from typing import Final, Literal, NamedTuple
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from otae.authority.certificate_terms import make_device_ca, make_ra, make_signer
-from otae.authority.issuers import active_row, held, is_uploaded, keyed, open_row, replace
+from otae.authority.issuers import active_row, is_uploaded, keyed, new_row_with_key, open_row, replace
 from otae.authority.serving import LAST_DAY, RENEW_WITHIN
-from otae.authority.uploads import sign_ourselves
+from otae.authority.uploads import use_own_signer
 from otae.errors import EnvelopeUnreadable, StaleState
 from otae.signing.certificates import Keyed, der, issuer_and_serial, new_key
 from otae.signing.envelopes import recipients
@@ -32,8 +32,8 @@ _MAKE: Final[dict[_Renewed, Callable[[rsa.RSAPrivateKey, Keyed, datetime], Keyed
 
 
 @dataclass(frozen=True, slots=True)
-class Rotated:
-    """The new device CA. ``former_until``: until when identities of the former one may last; aware UTC."""
+class RotationResult:
+    """The new device CA. ``former_until``: end of the former one, and latest end of its identities; aware, UTC."""
 
     subject: str
     sha256: str
@@ -42,21 +42,25 @@ class Rotated:
     former_until: datetime
 
 
-async def rotate_device_ca(desk: Desk, *, now: datetime, actor: str) -> Rotated:
-    """Put a new device CA in use, with a registration authority and a profile signer of its own; audited.
+async def rotate_device_ca(desk: Desk, *, now: datetime, actor: str) -> RotationResult:
+    """Replace the device CA, with a new registration authority and profile signer; audited.
 
-    Identities come from it from now on; those of the former one keep working to their end. An uploaded profile signer
-    stays in use. Raises NotReady when the root's key is not on this server, StaleState when somebody else rotated at
-    the same time: one of the two is done.
+    Identities of the former device CA stay valid to their end. An uploaded profile signer stays in use.
+
+    Raises:
+        NotReady: the root's key is not on this server.
+        StaleState: another rotation ran at the same time; one of the two was done.
     """
     root = await keyed(desk, "root")
     former, ra, signer = await active_row("device-ca"), await active_row("ra"), await active_row("profile-signer")
     number = await Certificate.filter(purpose="device-ca").count() + 1
     keys = await asyncio.gather(*(asyncio.to_thread(new_key) for _ in range(3)))
     device_ca = make_device_ca(keys[0], root, now, number=number)
-    ca_row = held(desk.vault, device_ca, "device-ca", issuer=await active_row("root"), now=now)
-    ra_row = held(desk.vault, make_ra(keys[1], device_ca, now), "ra", issuer=ca_row, now=now)
-    signer_row = held(desk.vault, make_signer(keys[2], device_ca, now), "profile-signer", issuer=ca_row, now=now)
+    ca_row = new_row_with_key(desk.vault, device_ca, "device-ca", issuer=await active_row("root"), now=now)
+    ra_row = new_row_with_key(desk.vault, make_ra(keys[1], device_ca, now), "ra", issuer=ca_row, now=now)
+    signer_row = new_row_with_key(
+        desk.vault, make_signer(keys[2], device_ca, now), "profile-signer", issuer=ca_row, now=now
+    )
     uploaded = await is_uploaded(signer)
     async with transaction():
         await replace(former, ca_row)
@@ -68,15 +72,15 @@ async def rotate_device_ca(desk: Desk, *, now: datetime, actor: str) -> Rotated:
             await replace(signer, signer_row)
         words = f"instead of {former.sha256}"
         await audit.record(actor, "ca.rotated", now=now, subject=ca_row.sha256 or "", detail=words)
-    return Rotated(ca_row.subject, ca_row.sha256 or "", ca_row.not_after, former.sha256 or "", former.not_after)
+    return RotationResult(ca_row.subject, ca_row.sha256 or "", ca_row.not_after, former.sha256 or "", former.not_after)
 
 
 async def renew_due(desk: Desk, *, now: datetime) -> list[str]:
-    """Renew registration authority and profile signer when they end within 30 days; return the purposes renewed.
+    """Renew registration authority and profile signer when they end within 30 days; return the renewed purposes.
 
-    The device CA issues them, the root's key is not needed. One that ends with the device CA is not made again: only a
-    rotation helps. An uploaded profile signer gives way to our own on its last day. The keys of replaced ones leave the
-    server when these have ended. Safe to call at any time, by several processes.
+    The device CA issues them; the root's key is not needed. One that ends with the device CA is not renewed, since only
+    a rotation helps. An uploaded profile signer is replaced by our own on its last day. Keys of replaced certificates
+    are deleted when those have ended. Safe to call at any time, from several processes.
     """
     renewed = [purpose for purpose in _MAKE if await _renew(desk, purpose, now)]
     ended = Certificate.filter(purpose__in=("ra", "profile-signer", "tls"), active=False, not_after__lt=now)
@@ -89,13 +93,13 @@ async def _renew(desk: Desk, purpose: _Renewed, now: datetime) -> bool:
     if await is_uploaded(row):
         due = row.not_after - now <= LAST_DAY
         if due:
-            await sign_ourselves(desk, row, now=now, actor="clock")
+            await use_own_signer(desk, row, now=now, actor="clock")
         return due
     ca_row = await active_row("device-ca")
     if row.not_after - now > RENEW_WITHIN or (row.issuer_id == ca_row.id and row.not_after >= ca_row.not_after):
         return False
     made = _MAKE[purpose](await asyncio.to_thread(new_key), open_row(desk, ca_row), now)
-    new = held(desk.vault, made, purpose, issuer=ca_row, now=now)
+    new = new_row_with_key(desk.vault, made, purpose, issuer=ca_row, now=now)
     try:
         async with transaction():
             await replace(row, new)
@@ -105,36 +109,39 @@ async def _renew(desk: Desk, purpose: _Renewed, now: datetime) -> bool:
     return True
 
 
-class AtWork(NamedTuple):
-    """Who answers a request: ``ra`` opens its envelope and signs the reply, ``device_ca`` issues what it asks for."""
+class ScepAuthorities(NamedTuple):
+    """The authorities for a SCEP request: ``ra`` opens it and signs the reply, ``device_ca`` issues the certificate."""
 
     ra: Keyed
     device_ca: Certificate
 
 
-async def for_envelope(desk: Desk, envelope: bytes, *, now: datetime) -> AtWork:
-    """Return the registration authority that ``envelope`` (EnvelopedData) is for, by issuer and serial number.
+async def for_envelope(desk: Desk, envelope: bytes, *, now: datetime) -> ScepAuthorities:
+    """Return the registration authority that an EnvelopedData names by issuer and serial number, and the device CA.
 
-    The device CA in use comes with it, of the same moment. The registration authority in use when the envelope is for
-    nobody here: opening it then fails as any other. Raises NotReady before the ceremony.
+    Both are read at the same moment. When the envelope names none of ours, it is the active one, with which opening
+    fails like any other.
+
+    Raises:
+        NotReady: before the key ceremony.
     """
-    rows = await _at_work(now)
+    rows = await _usable_rows(now)
     device_ca = next((row for row in rows if row.purpose == "device-ca" and row.active), None)
     if device_ca is None:
         device_ca = await active_row("device-ca")
     candidates = _candidates(desk, rows)
     if len(candidates) < 2:
-        return AtWork(candidates[0] if candidates else await keyed(desk, "ra"), device_ca)
+        return ScepAuthorities(candidates[0] if candidates else await keyed(desk, "ra"), device_ca)
     try:
         named = recipients(envelope)
     except EnvelopeUnreadable:
-        return AtWork(candidates[0], device_ca)
+        return ScepAuthorities(candidates[0], device_ca)
     ours = (found for found in candidates if issuer_and_serial(der(found.certificate)) in named)
-    return AtWork(next(ours, candidates[0]), device_ca)
+    return ScepAuthorities(next(ours, candidates[0]), device_ca)
 
 
-async def _at_work(now: datetime) -> list[Certificate]:
-    """Return device CAs and registration authorities that have not ended and whose keys are here, in use or former."""
+async def _usable_rows(now: datetime) -> list[Certificate]:
+    """Return current and former device CAs and registration authorities that have not ended and whose keys are here."""
     rows = await statements.several(Certificate, purpose__in=("ra", "device-ca"), not_after__gt=now)
     return [row for row in rows if row.key_sealed is not None]
 

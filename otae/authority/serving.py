@@ -1,4 +1,4 @@
-"""What we serve TLS with: the leaf below the service CA, renewed and swapped while connections are served."""
+"""The TLS certificate of this server: issued by the service CA, renewed and swapped without a restart."""
 
 import asyncio
 import ipaddress
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from otae.authority.files import read_key
-from otae.authority.issuers import BACKDATED, active_row, chain_of, held, is_uploaded, open_row, replace
+from otae.authority.issuers import BACKDATED, active_row, chain_of, is_uploaded, new_row_with_key, open_row, replace
 from otae.errors import NotReady, StaleState
 from otae.settings import Settings
 from otae.signing.certificates import Keyed, extension, load_certificate, new_key, pem
@@ -28,15 +28,15 @@ from otae.store.models import Certificate
 #: Macs refuse server certificates that live longer than 398 days (Apple, support.apple.com/en-us/102028).
 LEAF_LIFE: Final = timedelta(days=397)
 RENEW_WITHIN: Final = timedelta(days=30)
-#: An uploaded certificate is its owner's to renew; it gives way when nothing is won by waiting longer.
+#: An uploaded certificate is its owner's to renew: ours replaces it only this long before its end.
 LAST_DAY: Final = timedelta(days=1)
-#: A trial and the health check of a neighbour come by these names.
+#: Used by trials, and by health checks from the same machine.
 _LOCAL_ADDRESSES: Final = ("127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
 class ServedNames:
-    """The names a leaf carries and its issuer is held to."""
+    """The names in the TLS certificate, and in the name constraints of its issuer."""
 
     dns: tuple[str, ...]
     addresses: tuple[str, ...]
@@ -53,7 +53,7 @@ def served_names(settings: Settings) -> ServedNames:
 
 
 def make_leaf(key: rsa.RSAPrivateKey, service_ca: Keyed, settings: Settings, now: datetime) -> Keyed:
-    """Return a TLS leaf for the names of ``settings``; it ends with its issuer at the latest."""
+    """Return a new TLS certificate for the names of ``settings``, valid no longer than its issuer."""
     names, begin = served_names(settings), now - BACKDATED
     return build_tls_leaf(
         key,
@@ -65,10 +65,11 @@ def make_leaf(key: rsa.RSAPrivateKey, service_ca: Keyed, settings: Settings, now
     )
 
 
-def speaks_for(certificate: x509.Certificate, host: str) -> bool:
-    """Tell whether subjectAltName names ``host``, a DNS name or an address; a wildcard stands for one label (RFC 6125).
+def covers_host(certificate: x509.Certificate, host: str) -> bool:
+    """Return whether the subjectAltName covers ``host``, a DNS name or IP address; "*" is one label (RFC 6125).
 
-    Raises MessageUnreadable.
+    Raises:
+        MessageUnreadable: the extension cannot be read.
     """
     names = extension(certificate, x509.SubjectAlternativeName)
     if names is None:
@@ -81,9 +82,9 @@ def speaks_for(certificate: x509.Certificate, host: str) -> bool:
 
 
 async def renew_leaf(desk: Desk, *, now: datetime) -> bool:
-    """Make a new leaf when the one in use ends within 30 days, an uploaded one within a day; tell whether there is one.
+    """Renew the TLS certificate when it ends within 30 days, an uploaded one within a day; return whether it was done.
 
-    A leaf that already ends with its issuer is not made again: only a new service CA helps, which the next start makes.
+    One that ends with its issuer is not renewed: only a new service CA helps, which the next start creates.
     """
     row = await active_row("tls")
     if row.not_after - now > (LAST_DAY if await is_uploaded(row) else RENEW_WITHIN):
@@ -95,9 +96,12 @@ async def renew_leaf(desk: Desk, *, now: datetime) -> bool:
 
 
 async def serve_own_leaf(desk: Desk, instead: Certificate, *, now: datetime, actor: str = "clock") -> bool:
-    """Put a new leaf of our own in use for ``instead``, unless somebody was first; audited if that was uploaded.
+    """Replace the TLS certificate ``instead`` by a new one of our own; audited when ``instead`` was uploaded.
 
-    The key of an uploaded one leaves this server. Tells whether there is a new leaf.
+    The key of an uploaded certificate is deleted.
+
+    Returns:
+        False when another process replaced it first.
     """
     ca_row = await active_row("service-ca")
     key = await asyncio.to_thread(new_key)
@@ -105,7 +109,7 @@ async def serve_own_leaf(desk: Desk, instead: Certificate, *, now: datetime, act
     uploaded = await is_uploaded(instead)
     try:
         async with transaction():
-            await replace(instead, held(desk.vault, leaf, "tls", issuer=ca_row, now=now))
+            await replace(instead, new_row_with_key(desk.vault, leaf, "tls", issuer=ca_row, now=now))
             if uploaded:
                 await Certificate.filter(id=instead.id).update(key_sealed=None)
                 await audit.record(actor, "tls.removed", now=now, subject=instead.sha256 or "")
@@ -115,7 +119,7 @@ async def serve_own_leaf(desk: Desk, instead: Certificate, *, now: datetime, act
 
 
 async def tls_context(desk: Desk) -> ssl.SSLContext:
-    """Return a server's TLS context (1.2 and later, HTTP/1.1) with the leaf in use and its chain."""
+    """Return a server's TLS context (TLS 1.2 and later, HTTP/1.1) with the active certificate and its chain."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
@@ -124,7 +128,7 @@ async def tls_context(desk: Desk) -> ssl.SSLContext:
 
 
 async def refresh(context: ssl.SSLContext, desk: Desk, *, now: datetime) -> None:
-    """Renew the leaf when its end is near, and let new connections of ``context`` have the one in use."""
+    """Renew the certificate when its end is near, and load the active one into ``context`` for new connections."""
     await renew_leaf(desk, now=now)
     await _load(context, desk)
 
@@ -133,7 +137,7 @@ async def _load(context: ssl.SSLContext, desk: Desk) -> None:
     row = await active_row("tls")
     if row.key_sealed is None or row.der is None:
         raise NotReady("the key of the tls certificate is not on this server")
-    # Python takes keys from files alone: this one is sealed with a password that nothing but this call has seen.
+    # Python loads keys from files only: the file is encrypted with a random password that exists in this call only.
     password = secrets.token_bytes(32).hex().encode()
     sealed = read_key(desk.vault.open(row.key_sealed, row.id, "key"), None).private_bytes(
         serialization.Encoding.PEM,

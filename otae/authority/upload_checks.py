@@ -1,4 +1,4 @@
-"""What an uploaded certificate has to be: whole, valid, of an authority that ends somewhere, and fit for its use."""
+"""Checks of an uploaded certificate: readable, valid now, with a complete chain, and fit for its use."""
 
 import ssl
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from otae.authority import files
-from otae.authority.serving import speaks_for
+from otae.authority.serving import covers_host
 from otae.errors import InputRefused, KeyRefused, MessageUnreadable, SignerUntrusted
 from otae.signing.certificates import (
     UNREADABLE,
@@ -33,8 +33,8 @@ _DAMAGED: Final = (*UNREADABLE, MessageUnreadable)
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
-    """A checked certificate with its key (unencrypted PKCS#8, DER). ``chain``: from its issuer to the last one."""
+class CheckedUpload:
+    """A certificate that passed the checks, its key (unencrypted PKCS#8, DER), and its chain from its issuer up."""
 
     certificate: x509.Certificate
     pkcs8: bytes = field(repr=False)
@@ -42,20 +42,20 @@ class Incoming:
     left_out: tuple[str, ...] = ()
 
 
-def checked_signer(data: bytes, key_data: bytes | None, password: str | None, now: datetime) -> Incoming:
-    """Return what may sign profiles. Raises InputRefused as ``uploads.import_signer`` says."""
+def checked_signer(data: bytes, key_data: bytes | None, password: str | None, now: datetime) -> CheckedUpload:
+    """Return an uploaded certificate that may sign profiles. Raises InputRefused as ``uploads.import_signer``."""
     found = _checked(data, key_data, password, now)
     if not isinstance(found.certificate.public_key(), rsa.RSAPublicKey):
         raise InputRefused({"file": "profiles are signed with RSA keys: this one is of another kind"})
     return found
 
 
-def checked_tls(data: bytes, key_data: bytes | None, password: str | None, host: str, now: datetime) -> Incoming:
-    """Return what may serve TLS for ``host``. Raises InputRefused as ``uploads.import_tls`` says."""
+def checked_tls(data: bytes, key_data: bytes | None, password: str | None, host: str, now: datetime) -> CheckedUpload:
+    """Return an uploaded certificate that may serve TLS for ``host``. Raises InputRefused as ``uploads.import_tls``."""
     found = _checked(data, key_data, password, now)
     try:
         usage = extension(found.certificate, x509.ExtendedKeyUsage)
-        covered = speaks_for(found.certificate, host)
+        covered = covers_host(found.certificate, host)
     except MessageUnreadable:
         raise InputRefused({"file": "the certificate is damaged"}) from None
     if usage is None or ExtendedKeyUsageOID.SERVER_AUTH not in usage:
@@ -65,22 +65,22 @@ def checked_tls(data: bytes, key_data: bytes | None, password: str | None, host:
     return found
 
 
-def _checked(data: bytes, key_data: bytes | None, password: str | None, now: datetime) -> Incoming:
-    handed = files.read(data, key_data, password)
+def _checked(data: bytes, key_data: bytes | None, password: str | None, now: datetime) -> CheckedUpload:
+    contents = files.read(data, key_data, password)
     try:
-        certificate = handed.belonging()
-        if handed.key is None:
+        certificate = contents.matching_certificate()
+        if contents.key is None:
             raise InputRefused({"key": "the file holds no private key: give the key of the certificate"})
         if certificate is None:
-            raise InputRefused({"key": handed.no_certificate})
-        _check_leaf(certificate, handed.key, now)
-        chain = _chain(certificate, handed, now)
+            raise InputRefused({"key": contents.no_certificate})
+        _check_leaf(certificate, contents.key, now)
+        chain = _chain(certificate, contents, now)
     except _DAMAGED:
         raise InputRefused({"file": "a certificate in the file is damaged"}) from None
-    pkcs8 = handed.key.private_bytes(
+    pkcs8 = contents.key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return Incoming(certificate, pkcs8, chain, handed.left_out)
+    return CheckedUpload(certificate, pkcs8, chain, contents.left_out)
 
 
 def _check_leaf(certificate: x509.Certificate, key: files.PrivateKey, now: datetime) -> None:
@@ -103,44 +103,48 @@ def _check_leaf(certificate: x509.Certificate, key: files.PrivateKey, now: datet
             raise InputRefused({"key": f"the key is too weak: {refusal.detail}"}) from None
 
 
-def _chain(certificate: x509.Certificate, handed: files.Handed, now: datetime) -> list[x509.Certificate]:
-    """Return who issued ``certificate``, up to a self-signed one or one that this system trusts, its last."""
+def _chain(certificate: x509.Certificate, contents: files.FileContents, now: datetime) -> list[x509.Certificate]:
+    """Return the issuers of ``certificate``, up to a self-signed one or one that this system trusts.
+
+    Raises:
+        InputRefused: the chain is not complete (field "file").
+    """
     found: list[x509.Certificate] = []
-    current, trusted = certificate, _trusted_here()
+    current, trusted = certificate, _system_roots()
     while len(found) < _DEPTH:
-        wanted = names(current)[0]
-        known = [load_certificate(data) for data in trusted if wanted in data]
+        issuer_name = names(current)[0]
+        known = [load_certificate(data) for data in trusted if issuer_name in data]
         if above := _issuer(current, known, len(found), now):
             return [*found, above]
-        above = _issuer(current, [other for other in handed.certificates if other != current], len(found), now)
+        above = _issuer(current, [other for other in contents.certificates if other != current], len(found), now)
         if above is None:
             break
         found.append(above)
-        if _signed_itself(above):
+        if _is_self_signed(above):
             return found
         current = above
     issuer = subject_text(names(current)[0]) or "its issuer"
     words = f"the chain is not complete: add the certificate of {issuer}, valid today"
-    raise InputRefused({"file": "; ".join((words, *handed.left_out[:3]))})
+    raise InputRefused({"file": "; ".join((words, *contents.left_out[:3]))})
 
 
 def _issuer(
     certificate: x509.Certificate, candidates: Sequence[x509.Certificate], depth: int, now: datetime
 ) -> x509.Certificate | None:
-    wanted = names(certificate)[0]
+    issuer_name = names(certificate)[0]
     for candidate in candidates:
-        if names(candidate)[1] != wanted or not _may_issue(candidate, depth, now):
+        if names(candidate)[1] != issuer_name or not _may_issue(candidate, depth, now):
             continue
         try:
             check_issued_by(certificate, candidate)
         except SignerUntrusted:
-            continue  # a namesake with another key
+            continue  # the same name with another key
         return candidate
     return None
 
 
 def _may_issue(candidate: x509.Certificate, depth: int, now: datetime) -> bool:
-    """Whether it is valid now, may sign certificates, and may stand ``depth`` authorities above the leaf's issuer."""
+    """Return whether it is valid now, may sign certificates, and allows ``depth`` CAs between itself and the leaf."""
     if not candidate.not_valid_before_utc <= now < candidate.not_valid_after_utc:
         return False
     usage, constraints = extension(candidate, x509.KeyUsage), extension(candidate, x509.BasicConstraints)
@@ -149,18 +153,18 @@ def _may_issue(candidate: x509.Certificate, depth: int, now: datetime) -> bool:
     return constraints is None or constraints.path_length is None or constraints.path_length >= depth
 
 
-def _signed_itself(certificate: x509.Certificate) -> bool:
+def _is_self_signed(certificate: x509.Certificate) -> bool:
     issuer, subject = names(certificate)
     return issuer == subject
 
 
-def _trusted_here() -> list[bytes]:
-    """Return what this system trusts for TLS, as DER, unread: some of it is older than today's rules.
+def _system_roots() -> list[bytes]:
+    """Return the TLS authorities of this system as DER, unparsed: some are older than today's rules.
 
-    It is OpenSSL's default store, which SSL_CERT_FILE and SSL_CERT_DIR name.
+    They are those of OpenSSL's default store (SSL_CERT_FILE, SSL_CERT_DIR).
     """
     context, folder = ssl.create_default_context(), ssl.get_default_verify_paths().capath
-    if folder and not context.get_ca_certs():  # a folder alone is read by OpenSSL only when it looks for an issuer
+    if folder and not context.get_ca_certs():  # OpenSSL reads a folder only when it searches for an issuer
         for file in Path(folder).glob("*.[0-9]"):
             context.load_verify_locations(cafile=file)
     return context.get_ca_certs(binary_form=True)

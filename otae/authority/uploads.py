@@ -1,7 +1,7 @@
-"""Certificates of other authorities in the place of ours: an organization's own profile signer and TLS certificate.
+"""Uploaded certificates in place of our own: an organization's profile signer and TLS certificate.
 
-A profile signed under a public authority is "Verified" on a Mac that knows nothing of us yet. What comes in is checked
-whole before it is used; our own stay behind it and take over when it is removed or ends.
+A profile signed under a public authority is "Verified" on a Mac that does not trust our root yet. An upload is checked
+completely before it is used (``upload_checks``); our own certificate replaces it when it is removed or ends.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ from otae.authority.certificate_terms import make_signer
 from otae.authority.issuers import (
     IMPORTED_ISSUER,
     active_row,
-    held,
-    held_certificate,
     is_uploaded,
-    kept,
+    new_row,
+    new_row_with_key,
+    new_row_with_pkcs8,
     open_row,
     root,
 )
 from otae.authority.serving import serve_own_leaf
-from otae.authority.upload_checks import Incoming, checked_signer, checked_tls
+from otae.authority.upload_checks import CheckedUpload, checked_signer, checked_tls
 from otae.errors import InputRefused
 from otae.signing.certificates import fingerprint, load_certificate, new_key
 from otae.store import audit
@@ -36,27 +36,32 @@ UploadPurpose = Literal["profile-signer", "tls"]
 
 
 @dataclass(frozen=True, slots=True)
-class Uploaded:
-    """An uploaded certificate in use. Times are aware UTC; ``chain``: subjects from its issuer up."""
+class UploadedCertificate:
+    """An uploaded certificate in use. ``not_after``: aware, UTC; ``chain``: subjects from its issuer up."""
 
     purpose: str
     subject: str
     sha256: str
     not_after: datetime
     chain: list[str]
-    #: Certificates of the file that could not be read.
+    #: For each unreadable certificate of the file, what is wrong with it.
     left_out: tuple[str, ...] = ()
 
 
 async def import_signer(
     desk: Desk, data: bytes, key_data: bytes | None, password: str | None, *, now: datetime, actor: str
-) -> Uploaded:
-    """Sign profiles with an organization's own certificate from now on; audited.
+) -> UploadedCertificate:
+    """Import a certificate that signs profiles from now on; audited.
 
-    ``data``: PEM, PKCS#7 or PKCS#12 with the certificate and its chain, in any order; ``key_data``: its RSA key, when
-    that is another file. Raises InputRefused (fields "file", "key", "password") for what cannot be read, another key, a
-    chain that leads neither to a self-signed certificate nor to one that this system trusts, a certificate that is not
-    valid now, a CA, and a key usage without digitalSignature.
+    Args:
+        data: PEM, PKCS#7 or PKCS#12 with the certificate and its chain, in any order.
+        key_data: PEM or DER of its RSA key, when that is another file.
+        password: of either file.
+
+    Raises:
+        InputRefused: fields "file", "key", "password". The file cannot be read, the key does not match, the chain leads
+            neither to a self-signed certificate nor to one that this system trusts, the certificate is not valid now,
+            is a CA, or its key usage lacks digitalSignature.
     """
     found = await asyncio.to_thread(checked_signer, data, key_data, password, now)
     return await _use(desk, found, "profile-signer", now=now, actor=actor)
@@ -64,20 +69,22 @@ async def import_signer(
 
 async def import_tls(
     desk: Desk, data: bytes, key_data: bytes | None, password: str | None, *, now: datetime, actor: str
-) -> Uploaded:
-    """Serve TLS with an organization's own certificate from now on; audited, seen by ``serving.refresh``.
+) -> UploadedCertificate:
+    """Import a certificate that serves TLS, from the next ``serving.refresh`` on; audited.
 
-    As ``import_signer``, with an RSA or elliptic-curve key; it must also be for servers (extended key usage serverAuth)
-    and name PUBLIC_URL's host in subjectAltName.
+    Arguments and errors as ``import_signer``, except that the key may be RSA or elliptic-curve, and that the
+    certificate must have the extended key usage serverAuth and PUBLIC_URL's host in its subjectAltName.
     """
     found = await asyncio.to_thread(checked_tls, data, key_data, password, desk.settings.public_host, now)
     return await _use(desk, found, "tls", now=now, actor=actor)
 
 
 async def remove_upload(desk: Desk, purpose: UploadPurpose, *, now: datetime, actor: str) -> None:
-    """Go back to our own certificate; the uploaded key leaves this server. Audited.
+    """Use our own certificate again, and delete the uploaded one's key; audited.
 
-    Raises InputRefused when no uploaded one is in use, NotReady without a device or service CA.
+    Raises:
+        InputRefused: no uploaded certificate is in use.
+        NotReady: there is no device or service CA.
     """
     row = await active_row(purpose)
     if not await is_uploaded(row):
@@ -85,18 +92,20 @@ async def remove_upload(desk: Desk, purpose: UploadPurpose, *, now: datetime, ac
     if purpose == "tls":
         await serve_own_leaf(desk, row, now=now, actor=actor)
     else:
-        await sign_ourselves(desk, row, now=now, actor=actor)
+        await use_own_signer(desk, row, now=now, actor=actor)
 
 
-async def sign_ourselves(desk: Desk, instead: Certificate, *, now: datetime, actor: str) -> None:
-    """Sign profiles with our own certificate, the one used before when it still may, instead of an uploaded one."""
+async def use_own_signer(desk: Desk, instead: Certificate, *, now: datetime, actor: str) -> None:
+    """Sign profiles with our own certificate instead of an uploaded one: with the former one while it is valid."""
     ca_row = await active_row("device-ca")
     own = await Certificate.filter(
         purpose="profile-signer", issuer_id=ca_row.id, key_sealed__not_isnull=True, not_after__gt=now
     ).first()
     if own is None:
         key = await asyncio.to_thread(new_key)
-        own = held(desk.vault, make_signer(key, open_row(desk, ca_row), now), "profile-signer", issuer=ca_row, now=now)
+        own = new_row_with_key(
+            desk.vault, make_signer(key, open_row(desk, ca_row), now), "profile-signer", issuer=ca_row, now=now
+        )
         own.active = False
         await own.save()
     async with transaction():
@@ -106,10 +115,10 @@ async def sign_ourselves(desk: Desk, instead: Certificate, *, now: datetime, act
             await audit.record(actor, "profile-signer.removed", now=now, subject=instead.sha256 or "")
 
 
-async def anchors() -> list[x509.Certificate]:
-    """Return what profiles and TLS of this installation lead to: the root, and the last of each uploaded chain in use.
+async def trust_anchors() -> list[x509.Certificate]:
+    """Return the trust anchors of our profiles and TLS: our root, and the last of each active upload's chain.
 
-    A Mac that enrolls here trusts the first by our profile, the others by itself.
+    A Mac that enrolls here trusts our root because of our profile, and the others by itself.
     """
     found = [await root()]
     for row in await Certificate.filter(purpose__in=("profile-signer", "tls"), active=True):
@@ -121,7 +130,9 @@ async def anchors() -> list[x509.Certificate]:
     return list(dict.fromkeys(found))
 
 
-async def _use(desk: Desk, found: Incoming, purpose: UploadPurpose, *, now: datetime, actor: str) -> Uploaded:
+async def _use(
+    desk: Desk, found: CheckedUpload, purpose: UploadPurpose, *, now: datetime, actor: str
+) -> UploadedCertificate:
     try:
         async with transaction():
             before = await active_row(purpose)
@@ -132,22 +143,22 @@ async def _use(desk: Desk, found: Incoming, purpose: UploadPurpose, *, now: date
     except IntegrityError as error:
         raise InputRefused({"": "another certificate is being imported right now: try again"}) from error
     above = [certificate.subject.rfc4514_string() for certificate in found.chain]
-    return Uploaded(purpose, row.subject, row.sha256 or "", row.not_after, above, found.left_out)
+    return UploadedCertificate(purpose, row.subject, row.sha256 or "", row.not_after, above, found.left_out)
 
 
-async def _keep(desk: Desk, found: Incoming, purpose: UploadPurpose, now: datetime) -> Certificate:
+async def _keep(desk: Desk, found: CheckedUpload, purpose: UploadPurpose, now: datetime) -> Certificate:
     issuer: Certificate | None = None
     for certificate in reversed(found.chain):
         above = await Certificate.get_or_none(sha256=fingerprint(certificate))
         if above is None:
-            above = kept(certificate, IMPORTED_ISSUER, issuer=issuer, now=now)
+            above = new_row(certificate, IMPORTED_ISSUER, issuer=issuer, now=now)
             await above.save()
         issuer = above
     if issuer is None or issuer.purpose in {"device-ca", "service-ca"}:
         raise InputRefused({"file": "this installation issued it: an upload comes from another authority"})
     row = await Certificate.get_or_none(sha256=fingerprint(found.certificate))
     if row is None:
-        row = held_certificate(desk.vault, found.certificate, found.pkcs8, purpose, issuer=issuer, now=now)
+        row = new_row_with_pkcs8(desk.vault, found.certificate, found.pkcs8, purpose, issuer=issuer, now=now)
     elif row.purpose == purpose:
         row.active, row.key_sealed = True, desk.vault.seal(found.pkcs8, row.id, "key")
     else:

@@ -125,7 +125,9 @@ def ca_rotate(*, json_wanted: bool) -> None:
     emit(at_the_desk(work), json_wanted=json_wanted)
 
 
-def _upload(function: Callable[..., Awaitable[uploads.Uploaded]], *, json_wanted: bool, **handed: object) -> None:
+def _upload(
+    function: Callable[..., Awaitable[uploads.UploadedCertificate]], *, json_wanted: bool, **handed: object
+) -> None:
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
         taken = await function(desk, *handed.values(), now=now, actor=ACTOR)
         tell_left_out(taken.left_out)
@@ -231,7 +233,7 @@ def ca_import_root_key(*, file: IO[bytes], passphrase_stdin: bool, json_wanted: 
     data, passphrase = file.read(), _passphrase(passphrase_stdin)
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
-        await root.bring_root_key_back(desk, data, passphrase, now=now, actor=ACTOR)
+        await root.restore_root_key(desk, data, passphrase, now=now, actor=ACTOR)
         return {"returned": True}
 
     emit(at_the_desk(work), json_wanted=json_wanted)

@@ -15,7 +15,7 @@ from typing import NoReturn, TypeVar
 import click
 
 from otae import __version__, app
-from otae.authority.ca_files import EMPTY, read_authorities
+from otae.authority.ca_files import EMPTY_FILE, read_authorities
 from otae.directory.files.spreadsheets import with_byte_order_mark
 from otae.errors import InputRefused, OtaeError, StaleState
 from otae.settings import Settings
@@ -126,7 +126,7 @@ def read_ca_file(file: Path | None) -> str:
     """Return the authorities of a file as they are kept; those that cannot be read are told. Raises InputRefused."""
     data = file.read_bytes() if file else b""
     if file and not data.strip():
-        raise InputRefused({"ca_file": EMPTY})
+        raise InputRefused({"ca_file": EMPTY_FILE})
     found = read_authorities(data, "ca_file")
     tell_left_out(found.left_out)
     return found.pem

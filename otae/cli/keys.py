@@ -35,7 +35,7 @@ def keys_rotate(*, anyway: bool, json_wanted: bool) -> None:
     """
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
-        lacking = await heartbeats.lacking_key(desk.vault.key_ids[0], now=now)
+        lacking = await heartbeats.processes_without_key(desk.vault.key_ids[0], now=now)
         if lacking and not anyway:
             raise InputRefused(
                 {"": f"restart these first, they were started without the first master key: {', '.join(lacking)}"}
@@ -53,8 +53,8 @@ def keys_rotate(*, anyway: bool, json_wanted: bool) -> None:
 def keys_check(*, json_wanted: bool) -> None:
     """Show how many secrets each master key opens; one that opens none may be dropped."""
 
-    async def work(desk: Desk, _now: datetime) -> sealed.Census:
-        return await sealed.census(desk.vault)
+    async def work(desk: Desk, _now: datetime) -> sealed.SealedCounts:
+        return await sealed.count_by_key(desk.vault)
 
     found = at_the_desk(work)
     emit([dataclasses.asdict(use) for use in found.keys], json_wanted=json_wanted)

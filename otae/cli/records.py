@@ -88,7 +88,7 @@ def backup_(*, file: Path, json_wanted: bool) -> None:
             header, counts = await backup.back_up(desk, sys.stdout.buffer, now=now, actor=ACTOR)
         else:
             try:
-                with backup_file.whole(file) as opened:
+                with backup_file.atomic_file(file) as opened:
                     header, counts = await backup.back_up(desk, opened, now=now, actor=ACTOR)
             except OSError as error:
                 raise InputRefused({"": f"{file} cannot be written ({error.strerror})"}) from error

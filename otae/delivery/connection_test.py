@@ -74,7 +74,7 @@ async def enqueue_test(desk: Desk, server: NotificationServer, recipient: str, *
     Raises InputRefused when `check_recipient` does, SlowDown after TESTS_PER_HOUR.
     """
     recipient = await check_recipient(server, recipient)
-    await failure_counters.spend(f"notification-server.test:{actor}"[:200], TESTS_PER_HOUR, now, timedelta(hours=1))
+    await failure_counters.consume(f"notification-server.test:{actor}"[:200], TESTS_PER_HOUR, now, timedelta(hours=1))
     async with transaction():
         order: dict[str, object] = {"server": str(server.id), "recipient": recipient}
         job = await jobs.enqueue(TEST, order, created_by=actor, now=now)

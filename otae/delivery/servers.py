@@ -118,7 +118,7 @@ async def change_server(
         before = await NotificationServer.filter(id=server.id).values()
         if await NotificationServer.filter(id=server.id).update(**entered) != 1:
             raise InputRefused({"": GONE})
-        if changes := audit.changes(before[0], entered):
+        if changes := audit.describe_changes(before[0], entered):
             await _forget_refusals(server)
             await audit.record(actor, "notification-server.change", now=now, subject=server.name, detail=changes)
     server.update_from_dict(dict(entered))

@@ -19,7 +19,7 @@ from otae.errors import InputRefused
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.models import Group, Membership, Person
-from otae.store.paging import MOST_COUNTED, behind
+from otae.store.paging import COUNT_LIMIT, after_values
 from otae.text import cleaned_line, folded
 from otae.words import tally
 
@@ -31,7 +31,7 @@ LONGEST_NAME = 100
 class GroupRow:
     """A group as lists show it. ``members``: how many people, sub-groups included; ``own``: without sub-groups.
 
-    Both are counted up to MOST_COUNTED; MOST_COUNTED + 1 stands for any greater number.
+    Both are counted up to COUNT_LIMIT; COUNT_LIMIT + 1 stands for any greater number.
     """
 
     id: UUID
@@ -119,7 +119,7 @@ async def members(
     ids = await with_subgroups(domain, name)
     rows = Person.filter(await members_of(ids, listed=Person), rehearsal=False)
     if after:
-        rows = rows.filter(behind(("name", after[0]), ("id", after[1])) if after[1] else Q(name__gt=after[0]))
+        rows = rows.filter(after_values(("name", after[0]), ("id", after[1])) if after[1] else Q(name__gt=after[0]))
     return await rows.order_by("name", "id").limit(limit)
 
 
@@ -197,8 +197,8 @@ async def _below(names: list[str]) -> dict[str, list[UUID]]:
 
 
 async def _count(group_ids: list[UUID]) -> int:
-    """Return how many people are in these groups, each counted once, at most MOST_COUNTED + 1."""
+    """Return how many people are in these groups, each counted once, at most COUNT_LIMIT + 1."""
     listed = ", ".join(f"'{each}'" for each in group_ids)
-    some = f"SELECT DISTINCT person_id FROM membership WHERE group_id IN ({listed}) LIMIT {MOST_COUNTED + 1}"  # noqa: S608 - ids
+    some = f"SELECT DISTINCT person_id FROM membership WHERE group_id IN ({listed}) LIMIT {COUNT_LIMIT + 1}"  # noqa: S608 - ids
     rows = await get_connection("default").execute_query_dict(f"SELECT count(*) AS number FROM ({some}) AS counted")  # noqa: S608 - as above
     return int(rows[0]["number"])

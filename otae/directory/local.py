@@ -23,7 +23,7 @@ from otae.errors import InputRefused
 from otae.store import audit, passwords
 from otae.store.database import transaction
 from otae.store.models import BrowserSession, Group, Membership, PasswordLink, Person
-from otae.store.search_text import holds
+from otae.store.search_text import contains
 from otae.store.session_ends import end_sessions_of
 
 __all__ = [
@@ -180,7 +180,7 @@ async def list_people(
     """Return people by user name, beginning behind the user name ``after``; rehearsal people are left out."""
     rows = Person.filter(reach.people(), rehearsal=False, removed_at=None)
     if search:
-        rows = rows.filter(await holds(Person, search))
+        rows = rows.filter(await contains(Person, search))
     if after:
         rows = rows.filter(name__gt=printable(after))
     return await rows.order_by("name", "domain").limit(limit)
@@ -190,7 +190,7 @@ async def search_people(text: str, limit: int = 10, *, reach: Reach = EVERYBODY)
     """Return people within ``reach``, not disabled, whose user name, name or e-mail address contains ``text``."""
     if not printable(text):
         return []
-    rows = Person.filter(await holds(Person, text), reach.people(), rehearsal=False, disabled=False, removed_at=None)
+    rows = Person.filter(await contains(Person, text), reach.people(), rehearsal=False, disabled=False, removed_at=None)
     return await rows.order_by("name").limit(limit)
 
 

@@ -11,8 +11,8 @@ from otae.directory.local import address_of, find_person
 from otae.directory.person_fields import DOMAIN, printable
 from otae.directory.reach import EVERYBODY, Reach, members_of
 from otae.store.models import Group, Membership, Person
-from otae.store.paging import behind
-from otae.store.search_text import holds
+from otae.store.paging import after_values
+from otae.store.search_text import contains
 
 #: Name of the table's rows for rooms that may not import models.
 PersonRow: TypeAlias = Person
@@ -49,7 +49,7 @@ async def filter_people(
     """
     rows = Person.filter(reach.people(listed=Person), rehearsal=False, removed_at=None)
     if filters.search:
-        rows = rows.filter(await holds(Person, filters.search))
+        rows = rows.filter(await contains(Person, filters.search))
     if filters.group:
         found = await groups.find_group(filters.group, reach=reach)
         ids = await groups.with_subgroups(found.domain, found.name) if found else []
@@ -63,7 +63,7 @@ async def filter_people(
         rows = rows.filter(id__in=list(filters.ids) or [UUID(int=0)])
     if after:
         name, _, domain = printable(after).partition("|")
-        rows = rows.filter(behind(("name", name), ("domain", domain or DOMAIN)))
+        rows = rows.filter(after_values(("name", name), ("domain", domain or DOMAIN)))
     return await rows.order_by("name", "domain").limit(limit)
 
 

@@ -14,7 +14,7 @@ from otae.errors import DirectoryUnavailable
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, Person
-from otae.store.search_text import holds
+from otae.store.search_text import contains
 from otae.text import identifier
 
 #: Members of a local group on one page.
@@ -57,7 +57,7 @@ class LocalDirectory:
     async def search_people(self, text: str, limit: int = 10) -> list[DirectoryPerson]:
         """See `Directory.search_people`; without a text, the first by user name."""
         rows = Person.filter(domain=DOMAIN, rehearsal=False, disabled=False, removed_at=None)
-        rows = rows.filter(await holds(Person, text))
+        rows = rows.filter(await contains(Person, text))
         return [_to_person(row) for row in await rows.order_by("name").limit(limit)]
 
     async def search_groups(self, text: str, limit: int = 10) -> list[DirectoryGroup]:

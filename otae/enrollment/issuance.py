@@ -8,7 +8,7 @@ certificates and CRLs.
 from datetime import datetime
 
 from otae.authority import issuers, rotation
-from otae.authority.rotation import AtWork
+from otae.authority.rotation import ScepAuthorities
 from otae.enrollment import issuance_policy, scep_lookups
 from otae.enrollment.support import RefusalContext, record_refusals
 from otae.errors import MessageTypeRefused, Refusal
@@ -63,13 +63,13 @@ async def answer(desk: Desk, message: bytes, *, now: datetime) -> bytes:
 
 
 async def _reply(
-    desk: Desk, opened: scep.OpenedMessage, at_work: AtWork, context: RefusalContext, now: datetime
+    desk: Desk, opened: scep.OpenedMessage, at_work: ScepAuthorities, context: RefusalContext, now: datetime
 ) -> bytes:
     """Return the CertRep for a message whose outer signature verified; raises the refusal to answer with."""
     ra, renewer = at_work.ra, None
     if opened.message_type == MessageType.RENEWAL_REQ:
         renewer = await issuance_policy.check_renewer(opened.signer, now=now)
-    values = await properties.read_some("mac.sha1", "scep.des3", *issuers.TERMS)
+    values = await properties.read_some("mac.sha1", "scep.des3", *issuers.IDENTITY_PROPERTIES)
     request = scep.unwrap(
         opened,
         ra,
@@ -88,5 +88,5 @@ async def _reply(
         row = await issuance_policy.grant(desk, request, context, inputs, now=now)
     else:
         raise MessageTypeRefused(f"messageType {request.message_type}")
-    await old_algorithms.count(opened.digest, request.cipher, now=now)
+    await old_algorithms.count_use(opened.digest, request.cipher, now=now)
     return scep.cert_rep_success(request, load_certificate(row.der or b""), ra)

@@ -28,7 +28,7 @@ from otae.store import properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Certificate, Challenge, Enrollment, EnrollmentSession
-from otae.store.records import Happening, about, advance, note
+from otae.store.records import EventDetail, about, advance, note
 from otae.store.states import EnrollmentStatus, SessionStatus
 
 #: How long a retransmitted request gets the same certificate.
@@ -50,7 +50,7 @@ async def check_renewer(signer: x509.Certificate, *, now: datetime) -> Certifica
         CertificateRevoked: It was revoked or has expired; the grace period does not apply here.
         CertificateMismatch: It is not an MDM identity.
     """
-    identity = await revocation.check_alive(fingerprint(signer), now=now)
+    identity = await revocation.check_valid(fingerprint(signer), now=now)
     if identity.purpose != sessions.MDM_IDENTITY:
         raise CertificateMismatch(f"a {identity.purpose} certificate renews nothing")
     return identity
@@ -60,7 +60,7 @@ async def check_renewer(signer: x509.Certificate, *, now: datetime) -> Certifica
 class IssuanceContext:
     """What a request is granted with.
 
-    ``device_ca``: the device CA in use. ``property_values``: server properties, those of ``issuers.TERMS`` among them.
+    ``device_ca``: the device CA in use. ``property_values``: server properties, with ``issuers.IDENTITY_PROPERTIES``.
     ``renewer``: the identity that signed a RenewalReq.
     """
 
@@ -105,7 +105,7 @@ async def grant(
         else:
             await sessions.check_locked_session(session, now=now)
     key = request.csr.public_key
-    made = await issuers.make(desk, row, key) if row.state == "reserved" else None
+    made = await issuers.build_reserved(desk, row, key) if row.state == "reserved" else None
     await _store_issued(session, row, made, key, challenge.purpose, now)
     return row
 
@@ -135,7 +135,7 @@ async def _reserve(
             session=session,
             now=now,
             serial_number=session.serial,
-            wanted=inputs.property_values,
+            values=inputs.property_values,
             issuer=inputs.device_ca,
         )
         await sessions.use_found_challenge(
@@ -164,7 +164,7 @@ async def _check_renewable(session: EnrollmentSession, now: datetime) -> None:
         raise SessionClosed("a renewal without a running enrollment")
     await sessions.check_person(session)
     grace_days = await properties.number("identity.grace.days")
-    await revocation.check_alive(enrollment.certificate.sha256 or "", now=now, grace_days=grace_days)
+    await revocation.check_valid(enrollment.certificate.sha256 or "", now=now, grace_days=grace_days)
 
 
 def _status_before(purpose: str) -> SessionStatus:
@@ -189,13 +189,13 @@ async def _store_issued(
         made: None when the certificate is stored already.
     """
     moves = purpose == sessions.OTA_IDENTITY or (purpose == sessions.MDM_IDENTITY and session.way == "profile")
-    issued = Happening("certificate.issued", row.purpose)
-    both = (issued, Happening("session.certified"))
+    issued = EventDetail("certificate.issued", row.purpose)
+    both = (issued, EventDetail("session.certified"))
     async with transaction():
         if moves and session.status == _status_before(purpose):
             with suppress(StaleState):  # a copy of the request was quicker; what is kept below is the same
                 await advance(session, SessionStatus.CERTIFIED, event=both, now=now, **sessions.NO_REFUSAL)
-        if await issuers.keep(row, made, key) and not moves:
+        if await issuers.store_signed(row, made, key) and not moves:
             await note(issued.kind, now=now, about=about(session), detail=issued.detail)
 
 

@@ -111,7 +111,7 @@ async def _answer(desk: Desk, body: bytes, context: RefusalContext, now: datetim
         profile = await _phase_two(desk, message, context, now)
     else:
         profile = await _phase_three(desk, message, issued, context, now)
-    await old_algorithms.count(message.digest, now=now)
+    await old_algorithms.count_use(message.digest, now=now)
     return profile
 
 
@@ -209,7 +209,7 @@ async def _phase_three(
     context.session = await EnrollmentSession.get_or_none(id=issued.session_id)
     if issued.purpose != sessions.OTA_IDENTITY or context.session is None:
         raise SignerUntrusted(f"a {issued.purpose} certificate does not speak in this phase")
-    await revocation.check_alive(fingerprint(message.signer), now=now)
+    await revocation.check_valid(fingerprint(message.signer), now=now)
     attributes = parse_device_attributes(message.content)
     await sessions.check_directory(desk, context.session, now=now)
     builder = await profiles.profile_builder(desk, generated_topic=context.session.rehearsal)

@@ -37,7 +37,7 @@ async def count(invitation: Invitation, column: TryColumn, mode: Mode) -> Counte
         if counted := await _count(pin, invitation, column, mode):
             under_way.begin(_key(pin))
             return counted
-        if not await under_way.another_ends(_key(pin)):
+        if not await under_way.wait_for_another(_key(pin)):
             break
     return None
 

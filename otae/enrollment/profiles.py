@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from otae.apple import payloads
-from otae.apple.payloads import MDM, SCEP, Issuing
+from otae.apple.payloads import MDM, SCEP, ProfileIssuer
 from otae.authority import issuers, push
 from otae.enrollment import sessions
 from otae.enrollment.issuance_policy import common_name
@@ -22,7 +22,7 @@ from otae.store import properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession
-from otae.store.records import about, advance, note_unless_just_now
+from otae.store.records import about, advance, note_once_a_minute
 from otae.store.states import SessionStatus
 
 #: CA ident in every SCEP payload; the server answers any.
@@ -34,7 +34,7 @@ DEVICE_PATH, SCEP_PATH, CHECKIN_PATH, CONNECT_PATH = "/zdm/macos/otae/device", "
 class ProfileBuilder:
     """Everything needed to build profiles, read before a step's transaction so that nothing can fail after it."""
 
-    issuing: Issuing
+    issuing: ProfileIssuer
     public_url: str
     signer: Keyed = field(repr=False)
     chain: Sequence[x509.Certificate]
@@ -100,11 +100,11 @@ async def profile_builder(desk: Desk, *, generated_topic: bool, topic: str | Non
     )
 
 
-async def _issuing(desk: Desk) -> Issuing:
+async def _issuing(desk: Desk) -> ProfileIssuer:
     organization = await properties.word("organization.name")
     host = desk.settings.public_host.replace(":", "-")
     identifier = ".".join([*reversed(host.split(".")), "otae"])
-    return Issuing(identifier, organization, f"{organization} enrollment", "Enrolls this Mac.")
+    return ProfileIssuer(identifier, organization, f"{organization} enrollment", "Enrolls this Mac.")
 
 
 async def root_certificate() -> bytes:
@@ -161,7 +161,7 @@ async def record_download(session: EnrollmentSession, now: datetime) -> None:
     if await still.update(profile_fetched_at=now) != 1:
         raise StaleState(f"the session is no longer {session.status}")
     session.profile_fetched_at = now
-    await note_unless_just_now("profile.fetched", now=now, about=about(session))
+    await note_once_a_minute("profile.fetched", now=now, about=about(session))
 
 
 async def challenge_end(session: EnrollmentSession, *, now: datetime) -> datetime:

@@ -42,10 +42,10 @@ async def poll(request: PKIMessage, context: RefusalContext) -> Certificate:
 
 async def certificate(request: PKIMessage, context: RefusalContext, *, now: datetime) -> Certificate:
     """Return the identity named by GetCert, also a revoked one (RFC 8894 §4.5). Raises CertificateUnknown."""
-    if request.wanted is None:
+    if request.named is None:
         raise CertificateUnknown("the message names no certificate")
-    serial = f"{request.wanted.serial:x}"
-    for issuer in await _named(request.wanted.issuer):
+    serial = f"{request.named.serial:x}"
+    for issuer in await _named(request.named.issuer):
         row = await Certificate.get_or_none(issuer_id=issuer.id, serial_number=serial, purpose__in=IDENTITIES)
         if row is not None and row.der is not None:
             await _check_may_have(request, row, row.der, now)
@@ -59,7 +59,7 @@ async def _check_may_have(request: PKIMessage, row: Certificate, der: bytes, now
         return
     grace_days = await properties.number("identity.grace.days")
     try:
-        asking = await revocation.check_alive(fingerprint(request.signer), now=now, grace_days=grace_days)
+        asking = await revocation.check_valid(fingerprint(request.signer), now=now, grace_days=grace_days)
     except Refusal as refusal:
         raise CertificateUnknown("asked for by a stranger") from refusal
     if asking.session_id != row.session_id:
@@ -75,10 +75,10 @@ async def revocation_list(desk: Desk, request: PKIMessage, *, now: datetime) -> 
         AuthorityUnknown: No authority here has that name.
         NotReady: Its key is not on this server.
     """
-    if request.wanted is None:
+    if request.named is None:
         raise AuthorityUnknown("the message names no certificate")
-    named = await _named(request.wanted.issuer)
-    serial = f"{request.wanted.serial:x}"
+    named = await _named(request.named.issuer)
+    serial = f"{request.named.serial:x}"
     for issuer in named:
         if await Certificate.exists(issuer_id=issuer.id, serial_number=serial):
             return await crl.crl(desk, str(issuer.id), now=now)

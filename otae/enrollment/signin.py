@@ -28,7 +28,7 @@ from otae.store import failure_counters, passwords, properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession, Event, Invitation, Person, Pin
-from otae.store.records import About, about, new_support_code, note, note_refusal, say_refused
+from otae.store.records import About, about, bind_refusal, new_support_code, note, note_refusal
 from otae.store.states import InvitationStatus
 
 #: The only mode that needs no invitation.
@@ -77,7 +77,7 @@ async def sign_in(desk: Desk, entry: SignInEntry, *, now: datetime) -> Enrollmen
         InvitationOnly: At the login page, when it is switched off.
         NotAllowed: For a link, as `lifecycle.check_usable`.
     """
-    with passwords.place(entry.network):
+    with passwords.sign_in_slot(entry.network):
         if entry.invitation is None:
             return await _sign_in_at_login_page(desk, entry, now)
         await entry.invitation.refresh_from_db()
@@ -260,9 +260,9 @@ async def _record_failure(miss: FailedSignIn, entry: SignInEntry, now: datetime)
     """
     refusal = SigninFailed()
     refusal.support_code = new_support_code()
-    say_refused(refusal.code, refusal.support_code, "; ".join(line for _invitation, line in miss.lines))
+    bind_refusal(refusal.code, refusal.support_code, "; ".join(line for _invitation, line in miss.lines))
     if miss.nobody:
-        await failure_counters.tally(UNKNOWN_NAMES, now)
+        await failure_counters.increment(UNKNOWN_NAMES, now)
         return refusal
     async with transaction():
         for invitation, line in miss.lines:

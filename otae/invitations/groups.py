@@ -24,7 +24,7 @@ from otae.store import audit, leases
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitation
-from otae.store.paging import older
+from otae.store.paging import older_than
 from otae.text import why_refused
 
 #: Name for the web, which shows rows and may not import the tables.
@@ -168,7 +168,7 @@ async def list_orders(
     """Return group invitations of groups within ``reach``, newest first; with ``before`` those older than that id."""
     rows = GroupInvitation.filter(_within(reach))
     if before and (last := await find(before)):
-        rows = rows.filter(older(last))
+        rows = rows.filter(older_than(last))
     return await rows.order_by("-created_at", "-id").limit(limit)
 
 

@@ -14,10 +14,10 @@ from otae.invitations import groups, tokens
 from otae.invitations.lifecycle import Created
 from otae.store import stuck
 from otae.store.models import EnrollmentSession, Event, Group, GroupInvitee, Invitation, Person
-from otae.store.paging import counted, older
+from otae.store.paging import count_capped, older_than
 from otae.store.passwords import hash_token
 from otae.store.records import SUPPORT_ALPHABET
-from otae.store.search_text import holds
+from otae.store.search_text import contains
 from otae.store.states import InvitationStatus
 from otae.text import folded, identifier, letters_and_digits
 
@@ -62,7 +62,7 @@ async def list_invitations(
     if status:
         rows = rows.filter(status=status)
     if last := await find_invitation(after or ""):
-        rows = rows.filter(older(last))
+        rows = rows.filter(older_than(last))
     return await rows.order_by("-created_at", "-id").limit(min(limit, MAX_LIMIT)).prefetch_related("person")
 
 
@@ -93,7 +93,7 @@ async def _search_condition(text: str) -> Q:
     token = identifier(text).lower()
     if tokens.has_shape(token):
         return Q(token_hash=hash_token(token))
-    wanted = await holds(Person, text, key="person_id", path="person__") | await holds(Invitation, text)
+    wanted = await contains(Person, text, key="person_id", path="person__") | await contains(Invitation, text)
     code = letters_and_digits(text).upper()
     if len(code) == 5 and set(code) <= set(SUPPORT_ALPHABET):
         ids = await Event.filter(support_code=code, invitation_id__not_isnull=True).values_list(
@@ -104,9 +104,9 @@ async def _search_condition(text: str) -> Q:
 
 
 async def counts(reach: Reach = EVERYBODY, filters: Filters = Filters()) -> dict[str, int]:
-    """Return the number of invitations in each status, bounded as by `counted`; without rehearsals."""
+    """Return the number of invitations in each status, bounded as by `count_capped`; without rehearsals."""
     rows = await _matching(filters, reach)
-    return {status.value: await counted(rows.filter(status=status)) for status in InvitationStatus}
+    return {status.value: await count_capped(rows.filter(status=status)) for status in InvitationStatus}
 
 
 async def any_invitation(reach: Reach = EVERYBODY) -> bool:

@@ -80,7 +80,7 @@ async def set_values(name: str, values: ModeValues, *, now: datetime, actor: str
         if options != kept:
             await ModePolicy.filter(id=row.id).update(options=options or None)
             was = {key: kept.get(key, _initial_value(initial, key)) for key in chosen}
-            detail = audit.changes(was, chosen)
+            detail = audit.describe_changes(was, chosen)
             await audit.record(actor, "mode.values", now=now, subject=name, detail=detail[:500])
         elif made:
             await row.delete()

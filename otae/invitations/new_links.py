@@ -60,7 +60,9 @@ async def offer(invitation: Invitation, *, now: datetime) -> Offer | None:
         or not await properties.flag("enrollment.newlink")
     ):
         return None
-    waits = [await failure_counters.spent_until(key, limit, now, window) for key, limit, window in _limits(invitation)]
+    waits = [
+        await failure_counters.exhausted_until(key, limit, now, window) for key, limit, window in _limits(invitation)
+    ]
     return Offer(pin=mode.secret and not expired, after=max((wait for wait in waits if wait), default=None))
 
 
@@ -83,11 +85,11 @@ async def request(desk: Desk, invitation: Invitation | None, *, network: str, no
     if not await properties.flag("enrollment.newlink"):
         raise NotOffered
     try:
-        await failure_counters.spend(f"new-link:{network}", REQUESTS_PER_NETWORK, now, HOUR)
+        await failure_counters.consume(f"new-link:{network}", REQUESTS_PER_NETWORK, now, HOUR)
         if invitation is None or await offer(invitation, now=now) is None:
             return
         for key, limit, window in _limits(invitation):
-            await failure_counters.spend(key, limit, now, window)
+            await failure_counters.consume(key, limit, now, window)
     except SlowDown:
         return
     try:

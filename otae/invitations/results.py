@@ -167,7 +167,7 @@ async def results(
     elif show == "redeemed":
         people = people.filter(invitation__status="redeemed")
     elif show == "failed":
-        people = people.filter(invitation_id__in=stuck.given_up())
+        people = people.filter(invitation_id__in=stuck.failed_deliveries())
     found = await people.order_by("number").limit(limit).prefetch_related("invitation")
     ids = [each.invitation_id for each in found if each.invitation_id]
     messages = await Delivery.filter(invitation_id__in=ids, kind__in=NEEDED)

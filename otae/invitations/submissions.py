@@ -21,11 +21,11 @@ async def once(form: UUID, *, now: datetime) -> AsyncIterator[None]:
     """
     key = f"form:{form}"
     try:
-        await failure_counters.spend(key, 1, now, FORM_LIFETIME)
+        await failure_counters.consume(key, 1, now, FORM_LIFETIME)
     except SlowDown:
         raise StaleState("this form was sent already") from None
     try:
         yield
     except Refusal:
-        await failure_counters.forget(key)
+        await failure_counters.reset(key)
         raise

@@ -219,8 +219,8 @@ async def _enroll(enrollment: Enrollment, context: RefusalContext, now: datetime
     await sessions.check_device_free((await Device.get(id=enrollment.device_id)).udid, session)
     about = _about(session, enrollment.device_id)
     to = EnrollmentStatus.ENROLLED
-    await advance(enrollment, to, event="checkin.enrolled", now=now, to_whom=about, enrolled_at=now)
-    await advance(session, SessionStatus.ENROLLED, event="session.enrolled", now=now, to_whom=about, closed_at=now)
+    await advance(enrollment, to, event="checkin.enrolled", now=now, event_about=about, enrolled_at=now)
+    await advance(session, SessionStatus.ENROLLED, event="session.enrolled", now=now, event_about=about, closed_at=now)
     await close_challenges(session, now=now)
     invitation = await Invitation.get(id=session.invitation_id) if session.invitation_id else None
     deliveries = await lifecycle.redeem(invitation, now=now) if invitation else []
@@ -242,7 +242,7 @@ async def _unenroll(enrollment: Enrollment, why: str, now: datetime) -> None:
     about = _about(session, enrollment.device_id)
     event = "checkin.checkout"
     await advance(
-        enrollment, EnrollmentStatus.UNENROLLED, event=event, now=now, detail=why, to_whom=about, ended_at=now
+        enrollment, EnrollmentStatus.UNENROLLED, event=event, now=now, detail=why, event_about=about, ended_at=now
     )
     await identities.revoke_previous(enrollment, now)
     await identities.revoke(enrollment.certificate_id, now, "cessationOfOperation")

@@ -13,9 +13,9 @@ from otae.invitations.listing import rfc3339
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.models import Device, Enrollment, Person
-from otae.store.paging import older
+from otae.store.paging import older_than
 from otae.store.records import About, about, note
-from otae.store.search_text import NOBODY, matches, narrowed
+from otae.store.search_text import NO_ID, condition_for, matching_ids
 from otae.text import folded
 
 #: Number of Macs read at a time.
@@ -82,7 +82,7 @@ async def list_devices(
     last = await Device.get_or_none(id=after) if after else None
     kept: list[DeviceRecord] = []
     while len(kept) < limit:
-        rows = await found.filter(older(last)).order_by("-created_at", "-id").limit(_PAGE)
+        rows = await found.filter(older_than(last)).order_by("-created_at", "-id").limit(_PAGE)
         kept += await _current_matches(rows, folded(search), reach)
         if len(rows) < _PAGE:
             break
@@ -103,17 +103,20 @@ async def _candidates(search: str) -> Q:
     """Return the condition for Macs that match the text themselves, or are or were a matching person's."""
     if not folded(search):
         return Q()
-    macs, people = await matches(Device, search), await matches(Person, search)
-    own, theirs = narrowed(macs, search), Enrollment.filter(narrowed(people, search, key="person_id", path="person__"))
+    macs, people = await matching_ids(Device, search), await matching_ids(Person, search)
+    own, theirs = (
+        condition_for(macs, search),
+        Enrollment.filter(condition_for(people, search, key="person_id", path="person__")),
+    )
     if people is None:
         return own | Q(id__in=Subquery(theirs.values("device_id")))
-    return own | Q(id__in=[NOBODY, *await theirs.values_list("device_id", flat=True)])
+    return own | Q(id__in=[NO_ID, *await theirs.values_list("device_id", flat=True)])
 
 
 async def _current_matches(rows: Sequence[Device], wanted: str, reach: Reach) -> list[DeviceRecord]:
     """Return the records whose current person is within ``reach``, and that match the text by Mac or current person."""
     records = await _records(rows)
-    people = Person.filter(reach.people(), id__in=[record.person_id for record in records] or [NOBODY])
+    people = Person.filter(reach.people(), id__in=[record.person_id for record in records] or [NO_ID])
     texts = {person_id: text or "" for person_id, text in await people.values_list("id", "search_text")}
     own = {row.id: row.search_text or "" for row in rows}
     return [

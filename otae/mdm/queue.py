@@ -12,7 +12,7 @@ from uuid import UUID
 from otae.apple.commands import CommandAnswer, Status
 from otae.errors import StaleState
 from otae.store.models import Command, Enrollment, EnrollmentSession
-from otae.store.records import About, Happening, about, advance, note
+from otae.store.records import About, EventDetail, about, advance, note
 from otae.store.states import MOVES, CommandStatus
 
 RENEWAL: Final = "renewal"
@@ -62,9 +62,9 @@ async def record_sent(command: Command, enrollment: Enrollment, *, now: datetime
     Raises:
         StaleState: It was closed meanwhile.
     """
-    event: str | list[Happening] = [] if _just_now(command.sent_at, now) else "command.sent"
+    event: str | list[EventDetail] = [] if _just_now(command.sent_at, now) else "command.sent"
     to, subject = CommandStatus.SENT, await event_subject(enrollment)
-    await advance(command, to, event=event, now=now, detail=command.request_type, to_whom=subject, sent_at=now)
+    await advance(command, to, event=event, now=now, detail=command.request_type, event_about=subject, sent_at=now)
 
 
 async def record_answer(enrollment: Enrollment, report: CommandAnswer, *, now: datetime) -> None:
@@ -79,10 +79,10 @@ async def record_answer(enrollment: Enrollment, report: CommandAnswer, *, now: d
     why = "; ".join(f"{link.domain} {link.code}: {link.description}" for link in report.error_chain)
     detail = f"{command.request_type} {why}".strip()
     again = to is CommandStatus.NOT_NOW and _just_now(command.answered_at, now)
-    event: str | list[Happening] = [] if again else f"command.{to}"
+    event: str | list[EventDetail] = [] if again else f"command.{to}"
     try:
         subject = await event_subject(enrollment)
-        await advance(command, to, event=event, now=now, detail=detail, to_whom=subject, answered_at=now)
+        await advance(command, to, event=event, now=now, detail=detail, event_about=subject, answered_at=now)
     except StaleState:
         return  # the same answer, sent twice, was stored first
 
@@ -97,4 +97,4 @@ async def close_renewals(enrollment: Enrollment, *, now: datetime) -> None:
     subject = await event_subject(enrollment)
     for command in await Command.filter(enrollment_id=enrollment.id, purpose=RENEWAL, status__in=OPEN):
         to = CommandStatus.ACKNOWLEDGED
-        await advance(command, to, event="command.acknowledged", now=now, to_whom=subject, answered_at=now)
+        await advance(command, to, event="command.acknowledged", now=now, event_about=subject, answered_at=now)

@@ -64,7 +64,7 @@ async def verified_sender(body: bytes, signature: str | None, context: RefusalCo
     certificate = revocation.check_row(issued, now=now, grace_days=int(values["identity.grace.days"]))
     if certificate.purpose != sessions.MDM_IDENTITY:
         raise CertificateMismatch(f"a {certificate.purpose} certificate does not check in")
-    await old_algorithms.count(verified.digest, now=now)
+    await old_algorithms.count_use(verified.digest, now=now)
     return certificate
 
 

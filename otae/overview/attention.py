@@ -7,7 +7,7 @@ from otae.directory.reach import EVERYBODY, Reach
 from otae.overview.progress import STALLED_AFTER, Progress, progress_of
 from otae.store import heartbeats, stuck
 from otae.store.models import Certificate, Enrollment, Invitation, Job
-from otae.store.paging import MOST_COUNTED, counted
+from otae.store.paging import COUNT_LIMIT, count_capped
 from otae.store.states import EnrollmentStatus, InvitationStatus
 
 #: How long before their end certificates are shown.
@@ -30,7 +30,7 @@ class AttentionItem:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """Everything on the first page of the console; counts are bounded by MOST_COUNTED.
+    """Everything on the first page of the console; counts are bounded by COUNT_LIMIT.
 
     ``devices``: number of enrolled and of unenrolled Macs; ``stuck``: number of invitations that are stuck.
     """
@@ -41,7 +41,7 @@ class Dashboard:
     stuck: int
     certificates: list[Certificate]
     rehearsal: Job | None
-    processes: list[heartbeats.Trouble]
+    processes: list[heartbeats.Problem]
 
 
 async def dashboard(*, now: datetime, reach: Reach = EVERYBODY) -> Dashboard:
@@ -50,15 +50,15 @@ async def dashboard(*, now: datetime, reach: Reach = EVERYBODY) -> Dashboard:
         kind.filter(reach.people("person_id", listed=kind), rehearsal=False) for kind in (Invitation, Enrollment)
     )
     alive = (EnrollmentStatus.ENROLLED, EnrollmentStatus.UNENROLLED)
-    found = await stuck.find(now - STALLED_AFTER, reach.group_ids, most=MOST_COUNTED, limit=CANDIDATES)
+    found = await stuck.find(now - STALLED_AFTER, reach.group_ids, most=COUNT_LIMIT, limit=CANDIDATES)
     return Dashboard(
-        invitations={str(status): await counted(rows.filter(status=status)) for status in InvitationStatus},
-        devices={str(status): await counted(macs.filter(status=status)) for status in alive},
+        invitations={str(status): await count_capped(rows.filter(status=status)) for status in InvitationStatus},
+        devices={str(status): await count_capped(macs.filter(status=status)) for status in alive},
         attention_items=(await attention_items(found, now=now, reach=reach))[:SHOWN],
         stuck=found.number,
         certificates=await expiring_certificates(now=now),
         rehearsal=await Job.filter(kind="rehearsal").order_by("-created_at").first(),
-        processes=await heartbeats.troubles(now=now),
+        processes=await heartbeats.find_problems(now=now),
     )
 
 

@@ -72,7 +72,9 @@ async def examine(desk: Desk, *, now: datetime, redis: Check | None = None) -> l
 async def _tables() -> Check:
     differences = await schema_check.compare()
     if differences.missing:
-        return Check("database tables", "failed", f"missing: {', '.join(differences.missing)}", schema_check.MEND)
+        return Check(
+            "database tables", "failed", f"missing: {', '.join(differences.missing)}", schema_check.REPAIR_ADVICE
+        )
     if differences.slow:
         advice = "Everything works, and slower the more there is. Make the indexes, or restore the newest backup."
         return Check("database tables", "warning", f"missing: {', '.join(differences.slow)}", advice)
@@ -89,7 +91,7 @@ async def _public_url(desk: Desk) -> list[Check]:
         return [Check("PUBLIC_URL", "failed", f"{settings.public_host} does not resolve", advice)]
     context = ssl.create_default_context()
     if settings.port is None:
-        context = ssl.create_default_context(cadata=pem(*await uploads.anchors()).decode())
+        context = ssl.create_default_context(cadata=pem(*await uploads.trust_anchors()).decode())
     try:
         async with httpx2.AsyncClient(verify=context, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
             answer = await client.get(f"{settings.public_url}/healthz")
@@ -128,28 +130,28 @@ async def _writing(desk: Desk) -> list[Check]:
     if free is None:
         return [Check("writing", "ok", "the database takes what is written")]
     words = f"{free // writable.MIB} MiB are left on the disk of {desk.settings.home}"
-    if free >= writable.LITTLE:
+    if free >= writable.LOW_FREE:
         return [Check("writing", "ok", words)]
-    state = "failed" if free < writable.LEAST else "warning"
+    state = "failed" if free < writable.MIN_FREE else "warning"
     return [Check("writing", state, words, "Make room: nothing works on a full disk, and no page is shown.")]
 
 
 async def _processes(desk: Desk, now: datetime) -> list[Check]:
-    found = await heartbeats.troubles(now=now)
+    found = await heartbeats.find_problems(now=now)
     checks = [_trouble(each) for each in found]
     well = [role for role in (heartbeats.WORKER, heartbeats.CLOCK) if role not in {each.role for each in found}]
     checks += [Check(role, "ok", "alive, and does its work") for role in well]
-    lacking = await heartbeats.lacking_key(desk.vault.key_ids[0], now=now)
+    lacking = await heartbeats.processes_without_key(desk.vault.key_ids[0], now=now)
     if lacking:
         advice = "Restart them with the same OTAE_MASTER_KEYS before `otae keys rotate`."
         checks.append(Check("keys of processes", "warning", f"other master keys: {', '.join(lacking)}", advice))
     return checks
 
 
-def _trouble(each: heartbeats.Trouble) -> Check:
+def _trouble(each: heartbeats.Problem) -> Check:
     since = each.since.strftime("%Y-%m-%d %H:%M:%S UTC") if each.since else "its start"
     if each.kind == "none":
-        words = f"not heard of for {int(heartbeats.SILENCE.total_seconds())} s"
+        words = f"not heard of for {int(heartbeats.DEAD_AFTER.total_seconds())} s"
         return Check(each.role, "failed", words, f"Start `otae {each.role}`.")
     if each.kind == "dead":
         words = f"{each.process} has not been heard of since {since}, and none was started in its place"

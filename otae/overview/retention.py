@@ -25,7 +25,7 @@ from otae.store.models import (
     PeopleImport,
     PeopleImportLine,
 )
-from otae.store.paging import behind
+from otae.store.paging import after_values
 from otae.store.states import DeliveryStatus, InvitationStatus, SessionStatus
 
 #: Rows removed in one statement, and statements for one kind of row in one call.
@@ -105,7 +105,7 @@ async def _remove(old: QuerySet[Any], column: str = "", keep: KeepFilter | None 
     while removed < ROWS_PER_STEP * MAX_STEPS:
         rows = old.order_by(column, "id") if column else old
         if column and last:
-            rows = rows.filter(behind((column, last[1]), ("id", last[0])))
+            rows = rows.filter(after_values((column, last[1]), ("id", last[0])))
         page = await rows.limit(ROWS_PER_STEP).values_list("id", column or "id")
         if page:
             ids = {row_id for row_id, _at in page}

@@ -169,7 +169,7 @@ class _Rehearsal:
         with self.walk.step("mail", _MAIL) as note:
             url, pin = await self._read_mail(invitation, person)
             note.words = "link and PIN" if pin else "link"
-        roots = await uploads.anchors()
+        roots = await uploads.trust_anchors()
         behind_router = self.desk.settings.port is not None
         public = self.desk.settings.public_url
         async with Line(public, roots, system=behind_router, connect_to=self.connect_to) as line:

@@ -1,7 +1,7 @@
-"""The digests and signatures this room accepts, and the one place that checks a signature.
+"""The accepted digest and signature algorithms, and the only function that checks a signature.
 
-RSA PKCS #1 v1.5 and ECDSA over P-256 with SHA-1 to SHA-512; nothing else exists here, MD5 least of all. Whether SHA-1
-may be used is a policy of who calls.
+RSA PKCS #1 v1.5 and ECDSA over P-256 with SHA-1 to SHA-512; nothing else, in particular no MD5. Whether SHA-1 may be
+used is for the caller to decide.
 """
 
 from typing import Final, Literal
@@ -30,7 +30,7 @@ _DIGESTS: Final[dict[str, Digest]] = {
     "2.16.840.1.101.3.4.2.2": "sha384",
     "2.16.840.1.101.3.4.2.3": "sha512",
 }
-#: Signature algorithm → kind of key, and the digest it names (None: it leaves that to somebody else).
+#: Signature algorithm → kind of key, and the digest it names (None: named elsewhere in the message).
 _SIGNATURES: Final[dict[str, tuple[Literal["rsa", "ec"], Digest | None]]] = {
     RSA_ENCRYPTION: ("rsa", None),
     "1.2.840.113549.1.1.5": ("rsa", "sha1"),
@@ -43,22 +43,22 @@ _SIGNATURES: Final[dict[str, tuple[Literal["rsa", "ec"], Digest | None]]] = {
     "1.2.840.10045.4.3.3": ("ec", "sha384"),
     "1.2.840.10045.4.3.4": ("ec", "sha512"),
 }
-#: A device certificate of an older Mac has 1024 bits; above 8192 a check costs more than a forged message should.
+#: Older Macs have device certificates of 1024 bits; above 8192 a check costs too much for a message that may be forged.
 _RSA_BITS: Final = range(1024, 8193)
 
 
 def hash_of(digest: Digest) -> hashes.HashAlgorithm:
-    """The algorithm as ``cryptography`` knows it."""
+    """Return the digest algorithm as an object of ``cryptography``."""
     return _HASHES[digest]
 
 
 def digest_oid(digest: Digest) -> str:
-    """The dotted OID of a digest."""
+    """Return the dotted OID of a digest algorithm."""
     return next(dotted for dotted, name in _DIGESTS.items() if name == digest)
 
 
 def digest_named(dotted: str) -> Digest:
-    """The digest of a dotted OID. Raises AlgorithmRefused."""
+    """Return the digest algorithm with a dotted OID. Raises AlgorithmRefused for any other."""
     digest = _DIGESTS.get(dotted)
     if digest is None:
         raise AlgorithmRefused(f"digest algorithm {dotted}")
@@ -66,7 +66,7 @@ def digest_named(dotted: str) -> Digest:
 
 
 def digest_of(content: bytes, digest: Digest) -> bytes:
-    """The digest of ``content``."""
+    """Return the digest of ``content``."""
     calculation = hashes.Hash(_HASHES[digest])
     calculation.update(content)
     return calculation.finalize()
@@ -75,10 +75,16 @@ def digest_of(content: bytes, digest: Digest) -> bytes:
 def check_signature(
     key: PublicKeyTypes, signature: bytes, signed: bytes, dotted: str, digest: Digest | None = None
 ) -> Digest:
-    """That ``signature`` of algorithm ``dotted`` over ``signed`` was made with the private key of ``key``.
+    """Verify that the private key of ``key`` made ``signature`` over ``signed``; return the digest algorithm used.
 
-    ``digest``: the one announced elsewhere, which the algorithm must not contradict; without one the algorithm names
-    it. Returns the digest used. Raises AlgorithmRefused or SignatureInvalid.
+    Args:
+        dotted: OID of the signature algorithm.
+        digest: named elsewhere in the message; the signature algorithm must not name another one. None: the signature
+            algorithm has to name it.
+
+    Raises:
+        AlgorithmRefused: an algorithm, or a kind or size of key, that is not accepted.
+        SignatureInvalid: the signature does not match.
     """
     kind, named = _SIGNATURES.get(dotted, (None, None))
     used = named or digest

@@ -1,11 +1,11 @@
-"""Who makes Macs: the CA under every Apple device certificate.
+"""The CA that issues Apple device certificates, with which Macs sign their answer to a Profile Service profile.
 
-The "Apple iPhone Device CA" signs the certificate with which a Mac answers a Profile Service profile. Its own
-certificate ended in 2014 and it still issues today, with SHA-1 earlier and SHA-256 now; older Macs send their leaf
-alone. So its public key is pinned here, dates are not looked at, and nothing from the message's bag takes part.
+The certificate of the "Apple iPhone Device CA" ended in 2014, and it still issues today, with SHA-1 earlier and SHA-256
+now; older Macs send their own certificate without the CA's. So the CA's public key is pinned here, dates are not
+checked, and other certificates in the message are not used.
 
-The key has 1024 bits and a captured answer can be sent again: what passes here is a claim, and the one-time Challenge
-inside the message is what it hangs on.
+The key has 1024 bits, and a captured answer can be replayed: passing this check proves little. What counts is the
+one-time Challenge inside the message.
 """
 
 from collections.abc import Sequence
@@ -29,9 +29,11 @@ APPLE_DEVICE_CA_KEY: Final = rsa.RSAPublicNumbers(65537, _MODULUS).public_key()
 
 
 def check_apple_device(signer: x509.Certificate, extra: Sequence[x509.Certificate] = ()) -> None:
-    """That Apple's device CA, or one of the ``extra`` CAs (labs, rehearsals), issued ``signer``, a leaf.
+    """Verify that Apple's device CA, or one of the ``extra`` CAs (labs, rehearsals), issued ``signer``.
 
-    Raises SignerUntrusted, or MessageUnreadable for a certificate with broken extensions.
+    Raises:
+        SignerUntrusted: another CA issued it, or it is a CA itself.
+        MessageUnreadable: its extensions cannot be read.
     """
     if is_authority(signer):
         raise SignerUntrusted("a certificate authority speaks as a device")

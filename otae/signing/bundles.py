@@ -1,4 +1,4 @@
-"""Certificates in files as people have them: PEM with whatever stands around it, DER, PKCS#7; each read by itself."""
+"""Reading certificates from files: PEM with any text around it, DER or PKCS#7. An unreadable one hides no other."""
 
 import base64
 import binascii
@@ -14,53 +14,54 @@ from otae.errors import MessageUnreadable, TooLarge
 from otae.signing.certificates import UNREADABLE
 from otae.signing.der import INTEGER, SEQUENCE, SET, Fields, explicit, to_der, values
 
-#: Most certificates of one file: more than any system trusts.
-MOST: Final = 1000
+#: Most certificates in one file: more than any system trusts.
+MAX_CERTIFICATES: Final = 1000
 _BLOCK: Final = re.compile(
     rb"-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE|PKCS7|CMS)-----(.*?)-----END \1-----", re.DOTALL
 )
 _SIGNED_DATA: Final = "1.2.840.113549.1.7.2"
 _SPACE: Final = re.compile(rb"\s+")
-NOTHING: Final = "no certificate in this file: give PEM, DER or PKCS#7"
+NO_CERTIFICATE: Final = "no certificate in this file: give PEM, DER or PKCS#7"
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The certificates of a file, in their order; ``unreadable``: what is wrong with each that is left out."""
+    """The certificates of a file, in order; ``unreadable``: for each one left out, what is wrong with it."""
 
     certificates: tuple[x509.Certificate, ...]
     unreadable: tuple[str, ...]
 
 
 def read_bundle(data: bytes) -> Bundle:
-    """Return the certificates of PEM (in text of any encoding), DER or PKCS#7.
+    """Return the certificates of PEM (in UTF-8 or UTF-16 text), DER or PKCS#7.
 
-    Raises MessageUnreadable for a file without a certificate, and for one of which none can be read.
+    Raises:
+        MessageUnreadable: the file holds no readable certificate, or more than MAX_CERTIFICATES.
     """
-    data = plain(data)
+    data = to_utf8(data)
     found: list[x509.Certificate] = []
     unreadable: list[str] = []
     for number, each in enumerate(_certificates(data), 1):
-        if number > MOST:
-            raise MessageUnreadable(f"a file may hold {MOST} certificates")
+        if number > MAX_CERTIFICATES:
+            raise MessageUnreadable(f"a file may hold {MAX_CERTIFICATES} certificates")
         try:
-            found.append(_looked_at(each))
+            found.append(_load(each))
         except UNREADABLE as error:
             unreadable.append(f"certificate {number} of the file cannot be read: {_words(error)}")
     if not found:
-        raise MessageUnreadable("; ".join(unreadable[:3]) or NOTHING)
+        raise MessageUnreadable("; ".join(unreadable[:3]) or NO_CERTIFICATE)
     return Bundle(tuple(found), tuple(unreadable))
 
 
-def plain(data: bytes) -> bytes:
-    """Return a file as bytes of ASCII as far as PEM is concerned: UTF-16, which some editors save, is undone."""
+def to_utf8(data: bytes) -> bytes:
+    """Return ``data`` without byte order mark, and converted to UTF-8 if it is UTF-16, which some editors save."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace").encode("utf-8", "replace")
     return data.removeprefix(codecs.BOM_UTF8)
 
 
 def _certificates(data: bytes) -> Iterator[bytes]:
-    """Give each certificate of a file as DER, unread."""
+    """Yield each certificate of a file as DER, not parsed yet."""
     blocks = 0
     for block in _BLOCK.finditer(data):
         blocks += 1
@@ -78,7 +79,7 @@ def _certificates(data: bytes) -> Iterator[bytes]:
 
 
 def _of_pkcs7(data: bytes) -> list[bytes]:
-    """Return the certificates of a SignedData (RFC 5652 §5.1), none for anything else; BER, as Windows writes, too."""
+    """Return the certificates of a SignedData (RFC 5652 §5.1), DER or (from Windows) BER; none for anything else."""
     try:
         content = Fields.of(to_der(data, max_bytes=len(data) + 1))
         if content.oid() != _SIGNED_DATA:
@@ -93,15 +94,15 @@ def _of_pkcs7(data: bytes) -> list[bytes]:
 
 
 def _first(der: bytes) -> bytes:
-    """Return the certificate before what OpenSSL adds to a trusted one."""
+    """Return the certificate of an OpenSSL TRUSTED CERTIFICATE, without the trust settings that follow it."""
     try:
         return Fields(der).take(SEQUENCE).raw
     except MessageUnreadable:
         return der
 
 
-def _looked_at(data: bytes) -> x509.Certificate:
-    """Return a certificate whose names, dates and key can be read: ``cryptography`` looks at them when asked."""
+def _load(data: bytes) -> x509.Certificate:
+    """Load a certificate and read its names, dates and key once, since ``cryptography`` parses them on access."""
     found = x509.load_der_x509_certificate(data)
     for name in (found.subject, found.issuer):
         name.rfc4514_string()

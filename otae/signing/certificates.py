@@ -1,4 +1,4 @@
-"""Certificates and keys: load, name, check. ``issuing`` makes them."""
+"""Loading, encoding, naming and checking certificates and keys. ``issuing`` makes certificates."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from otae.signing.der import INTEGER, SEQUENCE, Fields, explicit, sequence
 
 KEY_BITS: Final = 2048
 _MAX_NAME: Final = 64
-#: What ``cryptography`` raises for what it cannot read in a certificate; the last, where warnings are errors.
+#: Exceptions of ``cryptography`` for a certificate that it cannot read; UserWarning where warnings are errors.
 UNREADABLE: Final = (
     ValueError,
     TypeError,
@@ -32,14 +32,14 @@ _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A certificate whose private key we hold."""
+    """A certificate with its private key."""
 
     certificate: x509.Certificate
     key: rsa.RSAPrivateKey = field(repr=False)
 
     @classmethod
     def load(cls, certificate_der: bytes, key_pkcs8: bytes) -> Self:
-        """From DER and unencrypted PKCS#8 DER. Raises MessageUnreadable, also when the two do not belong together."""
+        """Load DER and unencrypted PKCS#8 DER. Raises MessageUnreadable, also when the two do not match."""
         certificate, key = load_certificate(certificate_der), load_key(key_pkcs8)
         if certificate.public_key() != key.public_key():
             raise MessageUnreadable("the key belongs to another certificate")
@@ -47,10 +47,10 @@ class Keyed:
 
 
 def load_certificate(data: bytes) -> x509.Certificate:
-    """One certificate from DER. Raises MessageUnreadable.
+    """Load one certificate from DER. Raises MessageUnreadable.
 
-    Its names and extensions are not looked at yet, and ``cryptography`` raises all sorts of things for those of a
-    hostile one: read them through :func:`extension`, :func:`names` and :func:`subject_text`.
+    Names and extensions are parsed later, and those of a hostile certificate make ``cryptography`` raise many kinds of
+    exceptions: read them through :func:`extension`, :func:`names` and :func:`subject_text`.
     """
     try:
         return x509.load_der_x509_certificate(data)
@@ -59,7 +59,7 @@ def load_certificate(data: bytes) -> x509.Certificate:
 
 
 def load_key(pkcs8: bytes) -> rsa.RSAPrivateKey:
-    """An RSA private key from unencrypted PKCS#8 DER. Raises MessageUnreadable."""
+    """Load an RSA private key from unencrypted PKCS#8 DER. Raises MessageUnreadable."""
     try:
         key = serialization.load_der_private_key(pkcs8, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -70,28 +70,28 @@ def load_key(pkcs8: bytes) -> rsa.RSAPrivateKey:
 
 
 def dump_key(key: rsa.RSAPrivateKey) -> bytes:
-    """The key as unencrypted PKCS#8 DER: for the vault alone."""
+    """Return the key as unencrypted PKCS#8 DER, to be sealed by the vault."""
     plain = serialization.NoEncryption()
     return key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, plain)
 
 
 def der(certificate: x509.Certificate) -> bytes:
-    """The certificate as DER."""
+    """Return the certificate as DER."""
     return certificate.public_bytes(serialization.Encoding.DER)
 
 
 def pem(*certificates: x509.Certificate) -> bytes:
-    """The certificates as PEM, one after the other."""
+    """Return the certificates as PEM, one after the other."""
     return b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates)
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
-    """SHA-256 over the DER, 64 lower-case hex digits: what identifies a certificate everywhere in this product."""
+    """Return the SHA-256 over the DER (64 lower-case hex digits), which identifies a certificate in this product."""
     return certificate.fingerprint(hashes.SHA256()).hex()
 
 
 def issuer_and_serial(certificate_der: bytes) -> bytes:
-    """The IssuerAndSerialNumber (RFC 5652 §10.2.4) that names a certificate, as DER. Raises MessageUnreadable."""
+    """Return a certificate's IssuerAndSerialNumber (RFC 5652 §10.2.4) as DER. Raises MessageUnreadable."""
     certificate = Fields(certificate_der).inner().inner()
     certificate.maybe(explicit(0))
     serial = certificate.take(INTEGER)
@@ -100,7 +100,7 @@ def issuer_and_serial(certificate_der: bytes) -> bytes:
 
 
 def names(certificate: x509.Certificate) -> tuple[bytes, bytes]:
-    """The issuer's and the subject's Name as DER, byte for byte as they stand there. Raises MessageUnreadable."""
+    """Return the issuer's and the subject's Name as DER, byte for byte. Raises MessageUnreadable."""
     fields = Fields(der(certificate)).inner().inner()
     fields.maybe(explicit(0))
     fields.take(INTEGER)
@@ -111,19 +111,21 @@ def names(certificate: x509.Certificate) -> tuple[bytes, bytes]:
 
 
 def new_key() -> rsa.RSAPrivateKey:
-    """A fresh RSA key of 2048 bits; takes up to a second."""
+    """Return a new RSA key of 2048 bits; takes up to a second."""
     return rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
 
 
 def new_serial() -> int:
-    """128 random bits, never 0 (RFC 5280 §4.1.2.2 allows 20 octets)."""
+    """Return a serial number of 128 random bits, never 0 (RFC 5280 §4.1.2.2 allows 20 octets)."""
     return secrets.randbits(128) or 1
 
 
 def check_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
-    """That ``issuer``, a CA, signed ``certificate`` and is named in it. Times and revocation are the caller's.
+    """Verify that ``issuer`` is a CA, signed ``certificate`` and is named in it; not its validity or revocation.
 
-    Raises SignerUntrusted, or MessageUnreadable for an issuer with broken extensions.
+    Raises:
+        SignerUntrusted: ``issuer`` did not issue it, or is no CA.
+        MessageUnreadable: the issuer's extensions cannot be read.
     """
     try:
         certificate.verify_directly_issued_by(issuer)
@@ -134,7 +136,7 @@ def check_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> 
 
 
 def extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
-    """The extension of that type, None without one. Raises MessageUnreadable."""
+    """Return the extension of a type, None without one. Raises MessageUnreadable."""
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
@@ -144,7 +146,7 @@ def extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extensi
 
 
 def subject_text(name_der: bytes) -> str:
-    """A Name from DER as RFC 4514 text, for the log alone; empty when it cannot be read."""
+    """Return a Name (DER) as RFC 4514 text, for the log only; "" when it cannot be read."""
     try:
         return x509.Name.from_bytes(name_der).rfc4514_string()
     except UNREADABLE:
@@ -152,13 +154,17 @@ def subject_text(name_der: bytes) -> str:
 
 
 def is_authority(certificate: x509.Certificate) -> bool:
-    """Whether basicConstraints make it a CA. Raises MessageUnreadable."""
+    """Return whether basicConstraints make the certificate a CA. Raises MessageUnreadable."""
     constraints = extension(certificate, x509.BasicConstraints)
     return constraints is not None and constraints.ca
 
 
 def name(common_name: str, organization: str, serial_number: str | None = None) -> x509.Name:
-    """O, CN and perhaps serialNumber (OID 2.5.4.5), each of 1 to 64 characters (RFC 5280 A.1), else ValueError."""
+    """Return a Name of O, CN and perhaps serialNumber (OID 2.5.4.5).
+
+    Raises:
+        ValueError: a part does not have 1 to 64 characters (RFC 5280 A.1).
+    """
     if any(part is not None and not 1 <= len(part) <= _MAX_NAME for part in (common_name, organization, serial_number)):
         raise ValueError("a part of a name has 1 to 64 characters")
     attributes = [

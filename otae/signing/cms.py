@@ -1,15 +1,15 @@
-"""Cryptographic Message Syntax (RFC 5652): sign, verify, encrypt, decrypt.
+"""Cryptographic Message Syntax (RFC 5652): signing and verifying. ``envelopes`` encrypts and decrypts.
 
-Verifying follows one set of rules for everything a device sends, attached or detached, BER or DER:
+The same rules apply to everything a device sends, attached or detached, BER or DER:
 
-- exactly one signer, named by issuer and serial number, whose certificate lies in the message exactly once;
-- signed attributes, where there are any, name the content type and the digest of the content exactly once each, no
-  attribute comes twice, and the digest is compared with the content;
-- without signed attributes the content must be a property list, so that an attribute set signed elsewhere can never be
-  passed off as content;
-- nothing after the message, nothing left over inside it, no algorithm outside the short lists below.
+- exactly one signer, named by issuer and serial number, whose certificate is in the message exactly once;
+- signed attributes, if any, contain the content type and the digest of the content exactly once each, no attribute
+  twice, and the digest matches the content;
+- without signed attributes the content must be a property list, so that a set of attributes signed elsewhere can never
+  be passed off as content;
+- nothing after the message, nothing left over inside it, no algorithm outside the lists of ``algorithms``.
 
-Who the signer is, whether its certificate is in time and who issued it, is for the caller to decide.
+Who the signer is, whether its certificate is valid and who issued it, is for the caller to check.
 """
 
 import hmac
@@ -75,9 +75,13 @@ _MAX_CERTIFICATES: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a door takes: SHA-1, messages without signed attributes, how many bytes.
+    """Which messages `verify` accepts.
 
-    ``absent_is_empty``: a message without content is one over empty content, as SCEP failures are (RFC 8894 §3.3).
+    Attributes:
+        allow_sha1: accept SHA-1 digests.
+        attributes: "optional": accept messages without signed attributes.
+        max_bytes: longest message.
+        absent_is_empty: treat absent content as empty, as in SCEP failures (RFC 8894 §3.3).
     """
 
     allow_sha1: bool = False
@@ -88,9 +92,12 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class SignedMessage:
-    """A message whose signature fits its content. ``signer`` is proven to hold its key; nothing else is said of it.
+    """A message with a verified signature.
 
-    ``attributes``: the signed attributes, dotted OID → the DER of each value; None when the message carries none.
+    Attributes:
+        signer: proven to hold the key of its certificate; nothing else about it was checked.
+        certificates: all certificates in the message, unverified.
+        attributes: the signed attributes, dotted OID → DER of each value; None when the message has none.
     """
 
     content: bytes = field(repr=False)
@@ -101,11 +108,18 @@ class SignedMessage:
 
 
 def verify(data: bytes, *, detached: bytes | None = None, policy: Policy) -> SignedMessage:
-    """Verify a SignedData message, BER or DER.
+    """Verify the signature of a SignedData message, BER or DER.
 
-    ``detached``: the content of a message that carries none. Raises TooLarge, MessageUnreadable, AlgorithmRefused,
-    SignatureMissing (no signer, or no signed attributes where they are required), SignerUntrusted (no such certificate
-    in the message, or several) or SignatureInvalid.
+    Args:
+        detached: the content, for a message that contains none.
+
+    Raises:
+        TooLarge: more than ``policy.max_bytes``, or too many certificates.
+        MessageUnreadable: malformed, or more than one signer.
+        AlgorithmRefused: an algorithm that is not accepted.
+        SignatureMissing: no signer, or no signed attributes where they are required.
+        SignerUntrusted: the signer's certificate is not in the message exactly once.
+        SignatureInvalid: the signature does not match.
     """
     body = body_of(to_der(data, max_bytes=policy.max_bytes), SIGNED_DATA)
     body.take(INTEGER)
@@ -125,9 +139,9 @@ def verify(data: bytes, *, detached: bytes | None = None, policy: Policy) -> Sig
 
 
 def claimed_content(data: bytes, *, max_bytes: int) -> bytes:
-    """Read the content of a SignedData message, BER or DER, of which nothing was verified; b"" where it has none.
+    """Return the unverified content of a SignedData message, BER or DER; b"" without any.
 
-    To find out whom a refused message was about, and for nothing else. Raises TooLarge or MessageUnreadable.
+    Only for finding out which Mac or person a refused message was about. Raises TooLarge or MessageUnreadable.
     """
     body = body_of(to_der(data, max_bytes=max_bytes), SIGNED_DATA)
     body.take(INTEGER)
@@ -136,7 +150,7 @@ def claimed_content(data: bytes, *, max_bytes: int) -> bytes:
 
 
 def body_of(der: bytes, content_type: str) -> Fields:
-    """The fields inside a ContentInfo of the given type."""
+    """Return the fields inside a ContentInfo (RFC 5652 §3) of the given type. Raises MessageUnreadable."""
     info = Fields.of(der)
     if info.oid() != content_type:
         raise MessageUnreadable("a message of another type")
@@ -172,7 +186,7 @@ def _the_content(attached: bytes | None, detached: bytes | None, policy: Policy)
 
 
 def _certificates(bag: Value | None) -> tuple[tuple[bytes, x509.Certificate], ...]:
-    """Each different certificate of the bag with its issuerAndSerialNumber."""
+    """Return each different certificate of the bag, with its IssuerAndSerialNumber as DER."""
     found = dict.fromkeys(value.raw for value in values(bag.content)) if bag is not None else {}
     if len(found) > _MAX_CERTIFICATES:
         raise TooLarge(f"{len(found)} certificates, {_MAX_CERTIFICATES} allowed")
@@ -239,7 +253,7 @@ def _attributes(attributes: Value) -> Mapping[str, tuple[bytes, ...]]:
 
 
 def single(attributes: Mapping[str, tuple[bytes, ...]], dotted: str, tag: int) -> bytes:
-    """The content of the one value, of type ``tag``, of the attribute ``dotted``. Raises MessageUnreadable."""
+    """Return the content of an attribute's only value, which must be of type ``tag``. Raises MessageUnreadable."""
     found = attributes.get(dotted, ())
     if len(found) != 1:
         raise MessageUnreadable(f"signed attribute {dotted} has {len(found)} values")
@@ -257,10 +271,10 @@ def _check_attributes(attributes: Mapping[str, tuple[bytes, ...]], content: byte
 
 
 def sign(content: bytes, signer: Keyed, chain: Sequence[x509.Certificate]) -> bytes:
-    """``content`` byte for byte inside a SignedData with SHA-256 and signed attributes, as DER.
+    """Return a SignedData (DER) around ``content``, with SHA-256 and signed attributes.
 
-    The message carries the signer's certificate and those of ``chain`` (its issuers, without the root if the reader is
-    to trust it by itself).
+    Args:
+        chain: the signer's issuers, which are added to the message; without the root, which the reader trusts anyway.
     """
     builder = pkcs7.PKCS7SignatureBuilder().set_data(content)
     builder = builder.add_signer(signer.certificate, signer.key, hashes.SHA256())
@@ -277,10 +291,13 @@ def signed_data(
     digest: Digest,
     attributes: Mapping[str, bytes],
 ) -> bytes:
-    """A SignedData message with signed attributes of the caller's, as DER; ``content`` None: without eContent.
+    """Return a SignedData (DER) with signed attributes given by the caller.
 
-    ``attributes``: dotted OID → the DER of its one value; contentType and messageDigest are added. The signature
-    algorithm is plain rsaEncryption, the digest named apart: strongSwan reads nothing else.
+    The signature algorithm is plain rsaEncryption, with the digest named separately: strongSwan reads nothing else.
+
+    Args:
+        content: None for a message without eContent.
+        attributes: dotted OID → DER of its one value; contentType and messageDigest are added.
     """
     named = {
         CONTENT_TYPE: oid(DATA),
@@ -307,5 +324,5 @@ def signed_data(
 
 
 def content_info(content_type: str, body: bytes) -> bytes:
-    """A ContentInfo (RFC 5652 §3) around an encoded body."""
+    """Return a ContentInfo (RFC 5652 §3) around an encoded body."""
     return sequence(oid(content_type), encode(explicit(0), body))

@@ -1,7 +1,7 @@
-"""Certification requests (PKCS #10, RFC 2986): the key and the challenge, nothing else is believed.
+"""Certification requests (PKCS #10, RFC 2986): only their public key and challenge are used.
 
-Read with this room's own reader, for Macs write version 2 where the standard knows 0 alone, and other clients leave the
-attributes unsorted; the signature is checked over the bytes as they came.
+Read with ``der``, because Macs write version 2 where the standard allows 0 only, and other clients leave the attributes
+unsorted; the signature is checked over the bytes as received.
 """
 
 import math
@@ -44,7 +44,7 @@ from otae.signing.der import (
 _CHALLENGE_PASSWORD: Final = "1.2.840.113549.1.9.7"  # noqa: S105 - the name of the attribute
 _EXTENSION_REQUEST: Final = "1.2.840.113549.1.9.14"
 _KEY_USAGE: Final = "2.5.29.15"
-#: Types of text → how it is encoded. Our challenges are ASCII, so what TeletexString makes of other bytes is no matter.
+#: String type → encoding. Our challenges are ASCII, so it does not matter how TeletexString encodes other characters.
 _STRINGS: Final = {
     PRINTABLE_STRING: "ascii",
     UTF8_STRING: "utf-8",
@@ -53,23 +53,23 @@ _STRINGS: Final = {
     BMP_STRING: "utf-16-be",
 }
 _MAX_KEY_BITS: Final = 8192
-#: Factors up to here are looked for; a key from a broken generator has one.
+#: Primes that are tried as factors; a key from a broken generator may have one.
 _PRIMES: Final = tuple(n for n in range(3, 752) if all(n % d for d in range(2, math.isqrt(n) + 1)))
 _SMALL_PRIMES: Final = math.prod(_PRIMES)
-#: Prime → what powers of 65537 leave over. Chips of one maker (CVE-2017-15361) made keys that are such a power for all
-#: of these at once, and can be factored; of 10^50 other keys not one is.
-_LEFT_BY_POWERS: Final = {p: frozenset(pow(65537, n, p) for n in range(p)) for p in _PRIMES if p <= 701}
-_POWERS: Final = math.prod(_LEFT_BY_POWERS)
-#: Steps of Fermat's method: enough for two primes that were searched from one starting point.
+#: Prime → residues of the powers of 65537. Keys of the ROCA generator (CVE-2017-15361), which can be factored, are such
+#: a residue modulo all of these primes; of 10^50 other keys not one is.
+_ROCA_RESIDUES: Final = {p: frozenset(pow(65537, n, p) for n in range(p)) for p in _PRIMES if p <= 701}
+_ROCA_PRODUCT: Final = math.prod(_ROCA_RESIDUES)
+#: Steps of Fermat's method: enough for two primes that were searched from the same starting point.
 _FERMAT_STEPS: Final = 100
-#: What squares leave over when divided by this number; of twenty-six other numbers one does.
-_SIEVE: Final = 16 * 9 * 5 * 7
-_LEFT_BY_SQUARES: Final = frozenset(n * n % _SIEVE for n in range(_SIEVE))
+#: Modulus, and the residues of squares by it, which only one of twenty-six numbers has.
+_SQUARE_MODULUS: Final = 16 * 9 * 5 * 7
+_SQUARE_RESIDUES: Final = frozenset(n * n % _SQUARE_MODULUS for n in range(_SQUARE_MODULUS))
 
 
 @dataclass(frozen=True, slots=True)
 class CertificationRequest:
-    """A request whose signature its own key made. ``subject`` is what it wishes for, for the log alone."""
+    """A request signed with its own key. ``subject``: the requested one, for the log only."""
 
     public_key: rsa.RSAPublicKey
     challenge: str | None = field(repr=False)
@@ -79,10 +79,13 @@ class CertificationRequest:
 
 
 def parse(data: bytes) -> CertificationRequest:
-    """Read and verify a request, BER or DER; SHA-1 is taken.
+    """Read a request (BER or DER) and verify its signature; SHA-1 is accepted.
 
-    Raises RequestUnreadable, KeyRefused (not RSA, under 2048 bits or badly made), AlgorithmRefused (MD5 and others) or
-    SignatureInvalid.
+    Raises:
+        RequestUnreadable: malformed, or more than one challenge.
+        KeyRefused: not RSA, under 2048 bits, or weak (`check_key`).
+        AlgorithmRefused: MD5 or another algorithm that is not accepted.
+        SignatureInvalid: the signature does not match.
     """
     try:
         return _parse(to_der(data))
@@ -121,37 +124,38 @@ def _public_key(spki: bytes) -> rsa.RSAPublicKey:
 
 
 def check_key(key: rsa.RSAPublicKey) -> None:
-    """That the key is worth a certificate: 2048 to 8192 bits, a usual exponent, no factor that anybody finds.
+    """Check the strength of an RSA key: 2048 to 8192 bits, a usual exponent, no factors that are easy to find.
 
-    Raises KeyRefused.
+    Raises:
+        KeyRefused: the key is too weak or too long.
     """
     numbers = key.public_numbers()
     if not KEY_BITS <= key.key_size <= _MAX_KEY_BITS:
         raise KeyRefused(f"{key.key_size} bits, {KEY_BITS} to {_MAX_KEY_BITS} allowed")
     if numbers.e % 2 == 0 or not 65537 <= numbers.e < 1 << 32:
         raise KeyRefused("an unusual exponent")
-    if numbers.n % 2 == 0 or math.gcd(numbers.n, _SMALL_PRIMES) != 1 or _factors_lie_close(numbers.n):
+    if numbers.n % 2 == 0 or math.gcd(numbers.n, _SMALL_PRIMES) != 1 or _has_close_factors(numbers.n):
         raise KeyRefused("a key whose factors can be found")
-    if _made_of_powers(numbers.n):
+    if _is_roca_key(numbers.n):
         raise KeyRefused("a key of a faulty generator (CVE-2017-15361)")
 
 
-def _factors_lie_close(modulus: int) -> bool:
-    """Fermat's method: n = a² - b² for a small b is found in a few steps."""
+def _has_close_factors(modulus: int) -> bool:
+    """Return whether Fermat's method factors the modulus in a few steps: n = a² - b² with a small b."""
     a = math.isqrt(modulus - 1) + 1
     square = a * a - modulus
     for _ in range(_FERMAT_STEPS):
-        if square % _SIEVE in _LEFT_BY_SQUARES and math.isqrt(square) ** 2 == square:
+        if square % _SQUARE_MODULUS in _SQUARE_RESIDUES and math.isqrt(square) ** 2 == square:
             return True
         square += 2 * a + 1
         a += 1
     return False
 
 
-def _made_of_powers(modulus: int) -> bool:
-    """Whether both factors were built on powers of 65537, which shows in what the modulus leaves over."""
-    rest = modulus % _POWERS
-    return all(rest % prime in left for prime, left in _LEFT_BY_POWERS.items())
+def _is_roca_key(modulus: int) -> bool:
+    """Return whether the modulus has the fingerprint of the ROCA generator (CVE-2017-15361)."""
+    rest = modulus % _ROCA_PRODUCT
+    return all(rest % prime in left for prime, left in _ROCA_RESIDUES.items())
 
 
 def _challenge(attributes: Value | None) -> str | None:
@@ -169,7 +173,7 @@ def _challenge(attributes: Value | None) -> str | None:
 
 
 def _text(value: Value) -> str:
-    """A challenge in any string type that a client of some age may write it in (RFC 2985 §5.4.1)."""
+    """Return a challenge of any string type that clients use (RFC 2985 §5.4.1). Raises RequestUnreadable."""
     if value.tag not in _STRINGS:
         raise RequestUnreadable("a challenge of another type than text")
     try:
@@ -186,9 +190,11 @@ def build(
     version: int = 0,
     string: Literal["printable", "utf8"] = "printable",
 ) -> bytes:
-    """A request as a Mac makes it: CN, keyUsage and, if given, the challenge; signed with SHA-256, as DER.
+    """Return a request (DER) as a Mac makes it: CN, keyUsage and perhaps a challenge, signed with SHA-256.
 
-    ``version`` 2 is what Macs were seen to write.
+    Args:
+        version: Macs write 2.
+        string: type of the challenge's string.
     """
     usage = sequence(oid(_KEY_USAGE), encode(BOOLEAN, b"\xff"), octets(encode(BIT_STRING, b"\x05\xa0")))
     attributes = [sequence(oid(_EXTENSION_REQUEST), set_of([sequence(usage)]))]

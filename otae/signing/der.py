@@ -1,12 +1,12 @@
-"""BER in, DER out, and a strict reader and writer for the few ASN.1 structures this room needs.
+"""Conversion of BER to DER, and a strict reader and writer for the few ASN.1 structures used here.
 
-Every foreign message passes :func:`to_der` first. Everything after it may rely on definite, minimal lengths, on strings
-in one piece and on a bounded size and depth, and works on the exact bytes that were signed. :class:`Fields` then reads
-a structure in the order of its ASN.1 definition and refuses what is left over, so that no two parsers can see two
-different messages in the same bytes.
+Every foreign message passes :func:`to_der` first. After it, lengths are definite and minimal, strings are in one piece,
+size and depth are bounded, and the bytes are exactly those that were signed. :class:`Fields` then reads a structure in
+the order of its ASN.1 definition and refuses leftover fields, so that no two parsers can see different messages in the
+same bytes.
 
-The reader is ours because the verifier's safety hangs on it: a general ASN.1 library reads lazily and tolerantly, and
-reports what it dislikes wherever a field happens to be touched first.
+Written here because the safety of signature checks depends on it: a general ASN.1 library reads lazily and tolerantly,
+and reports an error wherever a field is first accessed.
 """
 
 from collections.abc import Iterable
@@ -15,10 +15,10 @@ from typing import Final, NamedTuple, Self
 
 from otae.errors import MessageUnreadable, TooLarge
 
-#: What SCEP and the over-the-air doors take at most.
+#: Longest message of SCEP and over-the-air enrollment.
 MAX_BYTES: Final = 64 * 1024
 MAX_DEPTH: Final = 32
-#: Values in one message. A Mac's answer with four certificates has some five hundred.
+#: Most values in one message. A Mac's answer with four certificates has some five hundred.
 MAX_ITEMS: Final = 4096
 
 BOOLEAN: Final = 0x01
@@ -45,17 +45,17 @@ _ALWAYS_CONSTRUCTED: Final = frozenset((0x08, 0x0B, 0x10, 0x11))
 
 
 def explicit(number: int) -> int:
-    """The identifier octet of context tag ``[number]``, constructed: explicit, or implicit over a SET or SEQUENCE."""
+    """Return the identifier octet of constructed context tag ``[number]``: explicit, or implicit SET or SEQUENCE."""
     return 0xA0 | number
 
 
 def implicit(number: int) -> int:
-    """The identifier octet of the primitive context tag ``[number]``."""
+    """Return the identifier octet of primitive context tag ``[number]``."""
     return 0x80 | number
 
 
 class Value(NamedTuple):
-    """One DER value: its identifier octet, its content and all of it with the header."""
+    """One DER value. ``tag``: its identifier octet; ``raw``: the content with its header."""
 
     tag: int
     content: bytes
@@ -63,14 +63,15 @@ class Value(NamedTuple):
 
 
 def to_der(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> bytes:
-    """Re-encode exactly one BER value (X.690 §8) as DER.
+    """Re-encode exactly one BER value (X.690 §8) as DER; DER is returned unchanged.
 
-    Indefinite and over-long lengths become definite and minimal, constructed strings primitive, and the constructed
-    ``[0] IMPLICIT OCTET STRING`` of an EncryptedContentInfo (RFC 5652 §6.1) one piece. The order of SET OF elements is
-    kept: signatures cover it as it was sent. DER comes back byte for byte.
+    Lengths become definite and minimal, and constructed strings primitive, also the constructed ``[0] IMPLICIT OCTET
+    STRING`` of an EncryptedContentInfo (RFC 5652 §6.1). The order of SET OF elements is kept, because signatures cover
+    it as sent.
 
-    Raises TooLarge over ``max_bytes``, ``max_depth`` or MAX_ITEMS, and MessageUnreadable for anything that is not one
-    whole BER value, trailing bytes included.
+    Raises:
+        TooLarge: more than ``max_bytes``, ``max_depth`` or MAX_ITEMS.
+        MessageUnreadable: not exactly one whole BER value.
     """
     if len(data) > max_bytes:
         raise TooLarge(f"{len(data)} bytes, {max_bytes} allowed")
@@ -81,7 +82,7 @@ def to_der(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPT
 
 
 def _header(data: bytes, start: int, stop: int) -> tuple[int, int | None, int]:
-    """Tag, length (None: indefinite) and the position of the content; the content lies inside ``stop``."""
+    """Return tag, length (None: indefinite) and position of the content, which must end before ``stop``."""
     if start + 2 > stop:
         raise MessageUnreadable("the message ends inside a header")
     tag, first, position = data[start], data[start + 1], start + 2
@@ -102,7 +103,7 @@ def _header(data: bytes, start: int, stop: int) -> tuple[int, int | None, int]:
 
 
 class _Normaliser:
-    """Walks one BER message and counts what it holds; what is DER already is taken as it stands."""
+    """Re-encodes one BER message and counts its values; parts that are DER already are kept unchanged."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -110,7 +111,7 @@ class _Normaliser:
         self._rewritten = 0
 
     def value_at(self, start: int, stop: int, depth: int) -> tuple[Value, int]:
-        """The value at ``start`` as DER, and where it ended."""
+        """Return the value at ``start`` as DER, and the position after it."""
         self._items_left -= 1
         if depth == 0 or self._items_left < 0:
             raise TooLarge("nested too deeply, or too many values")
@@ -119,30 +120,31 @@ class _Normaliser:
             if length is None or tag == 0 or tag in _ALWAYS_CONSTRUCTED:
                 raise MessageUnreadable("a primitive value of a type that is none")
             end = position + length
-            return self._kept(tag, start, position, end) or self._made(tag, self._data[position:end]), end
+            return self._unchanged(tag, start, position, end) or self._rewrite(tag, self._data[position:end]), end
         if not tag & _CLASS and tag not in (SEQUENCE, SET) and tag not in _CONSTRUCTED_STRINGS:
             raise MessageUnreadable("a constructed value of a type that is none")
         rewritten = self._rewritten
         children, end = self._children(position, stop if length is None else position + length, depth - 1, length)
         if tag in _CONSTRUCTED_STRINGS:
-            return self._made(tag & ~_CONSTRUCTED, _join(tag & ~_CONSTRUCTED, children)), end
+            return self._rewrite(tag & ~_CONSTRUCTED, _join(tag & ~_CONSTRUCTED, children)), end
         if tag == SEQUENCE and len(children) == 3 and _is_encrypted_content(children):
-            children[2] = self._made(implicit(0), b"".join(piece.content for piece in values(children[2].content)))
-        kept = self._kept(tag, start, position, end) if length is not None and rewritten == self._rewritten else None
-        return kept or self._made(tag, b"".join(child.raw for child in children)), end
+            children[2] = self._rewrite(implicit(0), b"".join(piece.content for piece in values(children[2].content)))
+        is_der = length is not None and rewritten == self._rewritten
+        unchanged = self._unchanged(tag, start, position, end) if is_der else None
+        return unchanged or self._rewrite(tag, b"".join(child.raw for child in children)), end
 
-    def _kept(self, tag: int, start: int, position: int, end: int) -> Value | None:
-        """The value whose content, DER already, is at ``position``; None when its header is longer than it need be."""
+    def _unchanged(self, tag: int, start: int, position: int, end: int) -> Value | None:
+        """Return the value unchanged, whose content is DER already; None when its header is not minimal."""
         size = end - position
         minimal = position - start == (2 if size < 0x80 else 2 + (size.bit_length() + 7) // 8)
         return Value(tag, self._data[position:end], self._data[start:end]) if minimal else None
 
-    def _made(self, tag: int, content: bytes) -> Value:
+    def _rewrite(self, tag: int, content: bytes) -> Value:
         self._rewritten += 1
         return Value(tag, content, encode(tag, content))
 
     def _children(self, position: int, end: int, depth: int, length: int | None) -> tuple[list[Value], int]:
-        """The values from ``position`` on: up to ``end``, or without a length up to the end-of-contents octets."""
+        """Return the values from ``position`` on: up to ``end``, or without length up to the end-of-contents octets."""
         children: list[Value] = []
         while True:
             if length is None and self._data[position : min(position + 2, end)] == b"\0\0":
@@ -154,7 +156,7 @@ class _Normaliser:
 
 
 def _join(tag: int, pieces: list[Value]) -> bytes:
-    """The content of one primitive string from its segments (X.690 §8.6.4, §8.7.3, §8.23.6)."""
+    """Return the content of a primitive string, joined from its segments (X.690 §8.6.4, §8.7.3, §8.23.6)."""
     segment = BIT_STRING if tag == BIT_STRING else OCTET_STRING
     if any(piece.tag != segment for piece in pieces):
         raise MessageUnreadable("a string made of something else")
@@ -166,14 +168,14 @@ def _join(tag: int, pieces: list[Value]) -> bytes:
 
 
 def _is_encrypted_content(children: list[Value]) -> bool:
-    """EncryptedContentInfo alone is an OID, an AlgorithmIdentifier and a [0] holding nothing but octet strings."""
+    """Return whether this is an EncryptedContentInfo: OID, AlgorithmIdentifier, and [0] of octet strings only."""
     if [child.tag for child in children] != [OBJECT_IDENTIFIER, SEQUENCE, explicit(0)]:
         return False
     return all(piece.tag == OCTET_STRING for piece in values(children[2].content))
 
 
 def values(content: bytes) -> list[Value]:
-    """The DER values that follow one another in ``content``. Raises MessageUnreadable."""
+    """Return the DER values in ``content``, one after the other. Raises MessageUnreadable."""
     found: list[Value] = []
     position = 0
     while position < len(content):
@@ -186,9 +188,9 @@ def values(content: bytes) -> list[Value]:
 
 
 class Fields:
-    """Reads the fields of one constructed value in the order of its definition.
+    """Reads the fields of one constructed value in the order of its ASN.1 definition.
 
-    ``take`` and ``maybe`` raise MessageUnreadable when the next field is another one; :meth:`end` when one is left.
+    :meth:`take` raises MessageUnreadable when the next field has another tag, and :meth:`end` when a field is left.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -197,48 +199,48 @@ class Fields:
 
     @classmethod
     def of(cls, data: bytes, tag: int = SEQUENCE) -> Self:
-        """The fields of the one DER value ``data``, which carries ``tag``."""
+        """Return the fields of ``data``, one DER value that must have ``tag``."""
         outer = cls(data)
         fields = cls(outer.take(tag).content)
         outer.end()
         return fields
 
     def take(self, tag: int) -> Value:
-        """The next field, which carries ``tag``."""
+        """Return the next field, which must have ``tag``."""
         value = self.maybe(tag)
         if value is None:
             raise MessageUnreadable(f"no field 0x{tag:02x} where one belongs")
         return value
 
     def maybe(self, tag: int) -> Value | None:
-        """The next field when it carries ``tag``, else None and nothing is consumed."""
+        """Return the next field if it has ``tag``; else None, and the field stays unread."""
         if self._next < len(self._values) and self._values[self._next].tag == tag:
             self._next += 1
             return self._values[self._next - 1]
         return None
 
     def inner(self, tag: int = SEQUENCE) -> "Fields":
-        """The fields inside the next field, which carries ``tag``."""
+        """Return the fields inside the next field, which must have ``tag``."""
         return Fields(self.take(tag).content)
 
     def oid(self) -> str:
-        """The next field as a dotted OBJECT IDENTIFIER."""
+        """Return the next field, an OBJECT IDENTIFIER, in dotted form."""
         return read_oid(self.take(OBJECT_IDENTIFIER).content)
 
     def rest(self) -> list[Value]:
-        """Every field not read yet."""
+        """Return all unread fields."""
         left = self._values[self._next :]
         self._next = len(self._values)
         return left
 
     def end(self) -> None:
-        """Raises MessageUnreadable when a field is left."""
+        """Check that no field is left. Raises MessageUnreadable."""
         if self._next != len(self._values):
             raise MessageUnreadable("a field too many")
 
 
 def read_oid(content: bytes) -> str:
-    """The dotted form of an OBJECT IDENTIFIER's content (X.690 §8.19). Raises MessageUnreadable."""
+    """Return the dotted form of an OBJECT IDENTIFIER's content (X.690 §8.19). Raises MessageUnreadable."""
     if not content or content[-1] & 0x80 or len(content) > 64:
         raise MessageUnreadable("an object identifier that is none")
     arcs: list[int] = []
@@ -255,7 +257,7 @@ def read_oid(content: bytes) -> str:
 
 
 def encode(tag: int, *parts: bytes) -> bytes:
-    """The DER value of ``tag`` whose content is ``parts`` one after the other."""
+    """Return the DER value with ``tag`` and the concatenated ``parts`` as content."""
     content = b"".join(parts)
     size = len(content)
     if size < 0x80:
@@ -265,28 +267,28 @@ def encode(tag: int, *parts: bytes) -> bytes:
 
 
 def sequence(*parts: bytes) -> bytes:
-    """A SEQUENCE of encoded values."""
+    """Return a SEQUENCE of encoded values."""
     return encode(SEQUENCE, *parts)
 
 
 def set_of(parts: Iterable[bytes]) -> bytes:
-    """A SET OF encoded values in DER order (X.690 §11.6)."""
+    """Return a SET OF encoded values in DER order (X.690 §11.6)."""
     return encode(SET, *sorted(parts))
 
 
 def integer(number: int) -> bytes:
-    """An INTEGER; ``number`` is not negative."""
+    """Return an INTEGER; ``number`` is not negative."""
     return encode(INTEGER, number.to_bytes(number.bit_length() // 8 + 1))
 
 
 def octets(content: bytes) -> bytes:
-    """An OCTET STRING."""
+    """Return an OCTET STRING."""
     return encode(OCTET_STRING, content)
 
 
 @lru_cache(maxsize=256)
 def oid(dotted: str) -> bytes:
-    """An OBJECT IDENTIFIER from its dotted form."""
+    """Return an OBJECT IDENTIFIER from its dotted form."""
     first, second, *others = (int(arc) for arc in dotted.split("."))
     content = bytearray()
     for arc in (40 * first + second, *others):
@@ -298,5 +300,5 @@ def oid(dotted: str) -> bytes:
 
 
 def algorithm(dotted: str, parameters: bytes = b"\x05\x00") -> bytes:
-    """An AlgorithmIdentifier (RFC 5280 §4.1.1.2), with NULL parameters unless others are given."""
+    """Return an AlgorithmIdentifier (RFC 5280 §4.1.1.2), by default with NULL parameters."""
     return sequence(oid(dotted), parameters)

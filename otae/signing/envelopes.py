@@ -1,7 +1,7 @@
 """EnvelopedData (RFC 5652 §6): content encrypted to one RSA certificate.
 
-Key transport is RSA PKCS #1 v1.5, as Macs and every SCEP client speak it. :func:`decrypt` therefore meets each failure
-with the same error and does the same work for it: a wrong recipient, a wrong key and a wrong padding look alike.
+Key transport is RSA PKCS #1 v1.5, which Macs and all SCEP clients use. Against padding oracles, :func:`decrypt` raises
+the same error after the same work for a wrong recipient, a wrong key and a wrong padding.
 """
 
 import secrets
@@ -42,39 +42,39 @@ CipherName = Literal["aes-128-cbc", "aes-192-cbc", "aes-256-cbc", "des-ede3-cbc"
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class _CipherSpec:
     dotted: str
     key_bytes: int
     block_bytes: int
 
 
-_KINDS: Final[dict[CipherName, _Kind]] = {
-    "aes-128-cbc": _Kind("2.16.840.1.101.3.4.1.2", 16, 16),
-    "aes-192-cbc": _Kind("2.16.840.1.101.3.4.1.22", 24, 16),
-    "aes-256-cbc": _Kind("2.16.840.1.101.3.4.1.42", 32, 16),
-    "des-ede3-cbc": _Kind("1.2.840.113549.3.7", 24, 8),
-    "des-cbc": _Kind("1.3.14.3.2.7", 8, 8),
+_CIPHERS: Final[dict[CipherName, _CipherSpec]] = {
+    "aes-128-cbc": _CipherSpec("2.16.840.1.101.3.4.1.2", 16, 16),
+    "aes-192-cbc": _CipherSpec("2.16.840.1.101.3.4.1.22", 24, 16),
+    "aes-256-cbc": _CipherSpec("2.16.840.1.101.3.4.1.42", 32, 16),
+    "des-ede3-cbc": _CipherSpec("1.2.840.113549.3.7", 24, 8),
+    "des-cbc": _CipherSpec("1.3.14.3.2.7", 8, 8),
 }
-_NAMES: Final = {kind.dotted: name for name, kind in _KINDS.items()}
+_NAMES: Final = {kind.dotted: name for name, kind in _CIPHERS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Decrypted:
-    """What an envelope held, and the cipher it came in."""
+    """The content of an envelope, and its cipher."""
 
     content: bytes = field(repr=False)
     cipher: CipherName
 
 
 def encrypt(content: bytes, recipient: x509.Certificate, cipher: CipherName) -> bytes:
-    """``content`` encrypted to the RSA key of ``recipient``, as a DER message. Raises KeyRefused for another key."""
+    """Return an EnvelopedData (DER) for the RSA key of ``recipient``. Raises KeyRefused for another kind of key."""
     public_key = recipient.public_key()
     if not isinstance(public_key, rsa.RSAPublicKey):
         raise KeyRefused("an envelope needs an RSA certificate")
-    kind = _KINDS[cipher]
-    key, start = secrets.token_bytes(kind.key_bytes), secrets.token_bytes(kind.block_bytes)
+    kind = _CIPHERS[cipher]
+    key, iv = secrets.token_bytes(kind.key_bytes), secrets.token_bytes(kind.block_bytes)
     padder = PKCS7(8 * kind.block_bytes).padder()
-    encryptor = Cipher(_algorithm(cipher, key), modes.CBC(start)).encryptor()
+    encryptor = Cipher(_algorithm(cipher, key), modes.CBC(iv)).encryptor()
     encrypted = encryptor.update(padder.update(content) + padder.finalize()) + encryptor.finalize()
     key_transport = sequence(
         integer(0),
@@ -82,15 +82,18 @@ def encrypt(content: bytes, recipient: x509.Certificate, cipher: CipherName) -> 
         algorithm(RSA_ENCRYPTION),
         octets(public_key.encrypt(key, padding.PKCS1v15())),
     )
-    encrypted_content = sequence(oid(DATA), algorithm(kind.dotted, octets(start)), encode(implicit(0), encrypted))
+    encrypted_content = sequence(oid(DATA), algorithm(kind.dotted, octets(iv)), encode(implicit(0), encrypted))
     return content_info(ENVELOPED_DATA, sequence(integer(0), set_of([key_transport]), encrypted_content))
 
 
 def decrypt(envelope: bytes, recipient: Keyed, *, allow_des3: bool, allow_des: bool = False) -> Decrypted:
-    """Open an envelope, BER or DER, that names ``recipient`` by issuer and serial number among its recipients.
+    """Decrypt an envelope (BER or DER) that names ``recipient`` by issuer and serial number.
 
-    AES is always taken, triple and single DES when allowed. Raises AlgorithmRefused for another cipher, which the
-    envelope shows to everybody, and EnvelopeUnreadable for every other failure.
+    AES is always accepted, triple and single DES when allowed.
+
+    Raises:
+        AlgorithmRefused: another cipher, which the envelope shows in the clear.
+        EnvelopeUnreadable: any other failure.
     """
     try:
         parts = _parts(to_der(envelope), recipient)
@@ -98,10 +101,10 @@ def decrypt(envelope: bytes, recipient: Keyed, *, allow_des3: bool, allow_des: b
         raise EnvelopeUnreadable from error
     if (parts.cipher == "des-ede3-cbc" and not allow_des3) or (parts.cipher == "des-cbc" and not allow_des):
         raise AlgorithmRefused(f"cipher {parts.cipher}")
-    kind = _KINDS[parts.cipher]
+    kind = _CIPHERS[parts.cipher]
     key = _content_key(parts.encrypted_key, recipient.key, kind.key_bytes)
     try:
-        decryptor = Cipher(_algorithm(parts.cipher, key), modes.CBC(parts.start)).decryptor()
+        decryptor = Cipher(_algorithm(parts.cipher, key), modes.CBC(parts.iv)).decryptor()
         padded = decryptor.update(parts.encrypted) + decryptor.finalize()
         unpadder = PKCS7(8 * kind.block_bytes).unpadder()
         return Decrypted(unpadder.update(padded) + unpadder.finalize(), parts.cipher)
@@ -110,9 +113,10 @@ def decrypt(envelope: bytes, recipient: Keyed, *, allow_des3: bool, allow_des: b
 
 
 def recipients(envelope: bytes) -> frozenset[bytes]:
-    """Whom an envelope, BER or DER, is for: each IssuerAndSerialNumber (RFC 5652 §10.2.4) it names, as DER.
+    """Return the recipients of an envelope (BER or DER), each as IssuerAndSerialNumber (RFC 5652 §10.2.4) in DER.
 
-    Raises EnvelopeUnreadable.
+    Raises:
+        EnvelopeUnreadable: malformed.
     """
     try:
         body = body_of(to_der(envelope), ENVELOPED_DATA)
@@ -131,7 +135,7 @@ def recipients(envelope: bytes) -> frozenset[bytes]:
 class _Parts:
     encrypted_key: bytes
     cipher: CipherName
-    start: bytes
+    iv: bytes
     encrypted: bytes
 
 
@@ -149,15 +153,15 @@ def _parts(envelope: bytes, recipient: Keyed) -> _Parts:
     name = _NAMES.get(dotted)
     if name is None:
         raise AlgorithmRefused(f"cipher {dotted}")
-    start = cipher.take(OCTET_STRING).content
+    iv = cipher.take(OCTET_STRING).content
     cipher.end()
     content = encrypted.take(implicit(0)).content
     encrypted.end()
-    return _Parts(_encrypted_key(recipients.content, recipient), name, start, content)
+    return _Parts(_encrypted_key(recipients.content, recipient), name, iv, content)
 
 
 def _encrypted_key(recipients: bytes, recipient: Keyed) -> bytes:
-    """The key as encrypted to us; none, when the envelope is for others alone."""
+    """Return the encrypted content key for ``recipient``; b"" when the envelope does not name it."""
     ours = issuer_and_serial(der(recipient.certificate))
     for entry in Fields(recipients).rest():
         if entry.tag != SEQUENCE:
@@ -173,7 +177,7 @@ def _encrypted_key(recipients: bytes, recipient: Keyed) -> bytes:
 
 
 def _content_key(encrypted: bytes, key: rsa.RSAPrivateKey, size: int) -> bytes:
-    """The content key, or a random one of its size that will lead nowhere, without telling which."""
+    """Return the content key, or a random one of the same size when it does not decrypt; the caller cannot tell."""
     substitute = secrets.token_bytes(size)
     try:
         found = key.decrypt(encrypted.rjust(key.key_size // 8, b"\0"), padding.PKCS1v15())

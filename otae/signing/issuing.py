@@ -1,9 +1,9 @@
-"""Makes the certificates of our tree.
+"""Builds the certificates and CRLs of our tree. ``authority.certificate_terms`` decides their subjects and lifetimes.
 
-Root → device CA → RA, profile signer and device identities; root → service CA → TLS leaf. Every builder takes its times
-as aware UTC datetimes, caps ``not_after`` at the issuer's own end, gives a random 128-bit serial number unless a
-reserved one is handed in, and signs with SHA-256. Extensions follow RFC 5280 §4.2. Keys are arguments: making one takes
-long, so the caller decides in which thread it happens.
+Root → device CA → RA, profile signer and device identities; root → service CA → TLS leaf. Every builder takes aware UTC
+datetimes, limits ``not_after`` to the issuer's, uses a random 128-bit serial number unless one is given, and signs with
+SHA-256. Extensions follow RFC 5280 §4.2. Keys are arguments: generating one takes long, so the caller chooses the
+thread.
 """
 
 import ipaddress
@@ -34,7 +34,7 @@ _KEY_USAGE_BITS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """One line of a CRL."""
+    """One entry of a CRL. ``at``: time of the revocation, aware, UTC."""
 
     serial: int
     at: datetime
@@ -42,14 +42,14 @@ class Revoked:
 
 
 def _key_usage(*bits: str) -> x509.KeyUsage:
-    """KeyUsage with these bits set, under cryptography's names, and every other clear."""
+    """Return a KeyUsage with only these bits set, by the names of ``cryptography``."""
     return x509.KeyUsage(**{bit: bit in bits for bit in _KEY_USAGE_BITS})
 
 
 def build_root(
     key: rsa.RSAPrivateKey, subject: x509.Name, *, not_before: datetime, not_after: datetime, serial: int | None = None
 ) -> Keyed:
-    """A self-signed root above one level of CAs (path length 1)."""
+    """Return a self-signed root, for one level of CAs below it (path length 1)."""
     builder = _builder(subject, key.public_key(), subject, serial, not_before, not_after)
     return Keyed(_as_authority(builder, path_length=1).sign(key, hashes.SHA256()), key)
 
@@ -63,7 +63,7 @@ def build_device_ca(
     not_after: datetime,
     serial: int | None = None,
 ) -> Keyed:
-    """The CA of RA, profile signer and device identities (path length 0)."""
+    """Return the CA of RA, profile signer and device identities (path length 0)."""
     builder = _below(issuer, subject, key.public_key(), serial, not_before, not_after)
     return Keyed(_as_authority(builder, path_length=0).sign(issuer.key, hashes.SHA256()), key)
 
@@ -79,10 +79,13 @@ def build_service_ca(
     not_after: datetime,
     serial: int | None = None,
 ) -> Keyed:
-    """The CA of TLS leafs, which can issue for these DNS names (and names below them) and IP addresses alone.
+    """Return the CA of TLS certificates, limited by name constraints to these addresses and DNS names with subdomains.
 
-    ``dns_names`` is not empty. Without addresses every address is excluded: a kind of name that is not mentioned at all
-    would be free (RFC 5280 §4.2.1.10).
+    Without addresses every address is excluded, because a kind of name that is not mentioned would be unconstrained
+    (RFC 5280 §4.2.1.10).
+
+    Raises:
+        ValueError: ``dns_names`` is empty.
     """
     if not dns_names:
         raise ValueError("a service CA without a DNS name would be free in all of them")
@@ -104,7 +107,7 @@ def build_ra(
     not_after: datetime,
     serial: int | None = None,
 ) -> Keyed:
-    """The registration authority: opens SCEP envelopes and signs SCEP replies."""
+    """Return the registration authority, which opens SCEP envelopes and signs SCEP replies."""
     usage = _key_usage("digital_signature", "key_encipherment")
     builder = _below(issuer, subject, key.public_key(), serial, not_before, not_after)
     return Keyed(_as_leaf(builder, usage).sign(issuer.key, hashes.SHA256()), key)
@@ -119,7 +122,7 @@ def build_profile_signer(
     not_after: datetime,
     serial: int | None = None,
 ) -> Keyed:
-    """The certificate that signs configuration profiles."""
+    """Return the certificate that signs configuration profiles."""
     builder = _below(issuer, subject, key.public_key(), serial, not_before, not_after)
     return Keyed(_as_leaf(builder, _key_usage("digital_signature")).sign(issuer.key, hashes.SHA256()), key)
 
@@ -134,9 +137,9 @@ def build_tls_leaf(
     not_after: datetime,
     serial: int | None = None,
 ) -> Keyed:
-    """A TLS server certificate for these names; the caller keeps to 397 days, the most that Macs accept.
+    """Return a TLS server certificate for these names; the caller limits it to 397 days, the most that Macs accept.
 
-    The subject stays empty and subjectAltName is critical for it (RFC 5280 §4.1.2.6): names have one place.
+    The subject is empty, and subjectAltName therefore critical (RFC 5280 §4.1.2.6).
     """
     names: list[x509.GeneralName] = [x509.DNSName(host) for host in dns_names]
     names += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
@@ -157,9 +160,12 @@ def build_identity(
     not_after: datetime,
     crl_url: str | None = None,
 ) -> x509.Certificate:
-    """A device identity: the key of a certification request under a subject of our own, with a reserved serial number.
+    """Return a device identity for the public key of a certification request; subject and serial number are ours.
 
-    keyEncipherment lets profiles be encrypted to the device. ``crl_url`` is where the issuer's CRL is served.
+    keyEncipherment allows profiles to be encrypted to the device.
+
+    Args:
+        crl_url: address of the issuer's CRL; None for no CRL distribution point.
     """
     usage = _key_usage("digital_signature", "key_encipherment")
     builder = _below(issuer, subject, public_key, serial, not_before, not_after)
@@ -173,7 +179,7 @@ def build_identity(
 def build_crl(
     issuer: Keyed, revoked: Sequence[Revoked], *, number: int, this_update: datetime, next_update: datetime
 ) -> bytes:
-    """The issuer's CRL (RFC 5280 §5) as DER; ``number`` grows with every CRL of the issuer."""
+    """Return the issuer's CRL (RFC 5280 §5) as DER; ``number`` must increase with every CRL of the issuer."""
     builder = x509.CertificateRevocationListBuilder(issuer.certificate.subject, this_update, next_update)
     builder = builder.add_extension(x509.CRLNumber(number), critical=False)
     builder = builder.add_extension(_authority_key(issuer.certificate), critical=False)
@@ -188,7 +194,7 @@ def build_crl(
 def build_scep_signer(
     key: rsa.RSAPrivateKey, *, common_name: str = "MDM SCEP SIGNER", not_before: datetime, not_after: datetime
 ) -> Keyed:
-    """The temporary self-signed certificate under which a Mac sends its SCEP request: serial number 1, own key."""
+    """Return the temporary self-signed certificate with which a Mac signs its SCEP request; serial number 1."""
     subject = x509.Name(
         [x509.NameAttribute(NameOID.COMMON_NAME, common_name), x509.NameAttribute(NameOID.COUNTRY_NAME, "US")]
     )
@@ -233,7 +239,7 @@ def _below(
 
 
 def _authority_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    """The issuer's own subjectKeyIdentifier, copied: another CA's may be computed in another way."""
+    """Return the issuer's subjectKeyIdentifier as authorityKeyIdentifier; copied, since CAs compute it differently."""
     identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier.value)
 

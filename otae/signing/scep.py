@@ -1,13 +1,13 @@
-"""The server's end of SCEP (RFC 8894): a request in, a CertRep out. ``scep_client`` is the other end.
+"""The server's side of SCEP (RFC 8894): reads requests and builds CertRep replies. ``scep_client`` is the client's.
 
-Reading takes two steps, so that a refusal can be answered in the protocol. :func:`open_message` verifies the outer
-message; what it refuses cannot be answered but by HTTP 400, for nobody has signed the question. :func:`unwrap` then
-checks the message type, opens the envelope and reads the request; each of its refusals can be answered with
-:func:`cert_rep_failure` to the opened message, with the failInfo of :func:`fail_info_for`.
+A request is read in two steps, so that a refusal can be answered in the protocol. :func:`open_message` verifies the
+outer message; what it refuses gets HTTP 400, because there is no verified signer to reply to. :func:`unwrap` then
+checks the message type, opens the envelope and reads the request; its refusals are answered with
+:func:`cert_rep_failure` and the failInfo of :func:`fail_info_for`.
 
-The layout of the replies is what Apple's client and the independent ones agree on: the registration authority (RA)
-signs and its certificate comes along, attributes are in DER order, numbers are PrintableStrings, the envelope is for
-the certificate that signed the request, and the inner bag holds the issued certificate alone.
+The layout of the replies is what both Apple's client and independent ones accept: the registration authority (RA) signs
+and its certificate is included, attributes are in DER order, numbers are PrintableStrings, the envelope is for the
+certificate that signed the request, and it contains only the issued certificate.
 """
 
 import enum
@@ -47,9 +47,9 @@ from otae.signing.der import (
     set_of,
 )
 from otae.signing.envelopes import CipherName, decrypt, encrypt
-from otae.signing.scep_lookups import Wanted, check_issuer_and_subject, issuer_and_serial
+from otae.signing.scep_lookups import IssuerAndSerial, check_issuer_and_subject, issuer_and_serial
 
-#: The answer to GetCACaps, one keyword a line, LF. SHA-384 stands there for strongSwan, which refuses AES without it.
+#: The answer to GetCACaps, one keyword a line, LF. SHA-384 is listed for strongSwan, which refuses AES without it.
 CAPABILITIES: Final = "AES\nDES3\nSHA-256\nSHA-384\nSHA-512\nPOSTPKIOperation\nSCEPStandard\nRenewal\n"
 
 MESSAGE_TYPE: Final = "2.16.840.1.113733.1.9.2"
@@ -68,7 +68,7 @@ _MAX_NONCE: Final = 64
 
 
 class MessageType(enum.IntEnum):
-    """The requests answered here (RFC 8894 §3.2.1.2); every other type is refused."""
+    """The message types that are answered (RFC 8894 §3.2.1.2); every other is refused."""
 
     RENEWAL_REQ = 17
     PKCS_REQ = 19
@@ -77,7 +77,7 @@ class MessageType(enum.IntEnum):
     GET_CRL = 22
 
 
-#: Asking for what is there already; none of these ever issues.
+#: Types that ask for an existing certificate or CRL, and never issue one.
 _LOOK_UPS: Final = (MessageType.GET_CERT_INITIAL, MessageType.GET_CERT, MessageType.GET_CRL)
 
 
@@ -93,9 +93,9 @@ class FailInfo(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class OpenedMessage:
-    """A pkiMessage whose outer signature fits. ``signer`` holds its key and is nobody yet.
+    """A pkiMessage whose outer signature was verified; its envelope has not been opened.
 
-    ``message_type`` may still be one that is not answered, and the envelope one that cannot be opened.
+    ``signer`` is proven to hold its key, and not identified yet. ``message_type`` may be one that is not answered.
     """
 
     message_type: int
@@ -108,10 +108,13 @@ class OpenedMessage:
 
 @dataclass(frozen=True, slots=True)
 class PKIMessage:
-    """A request that was read to its end.
+    """A request whose envelope was opened and read.
 
-    ``csr`` is there for PKCSReq and RenewalReq, ``wanted`` for GetCert and GetCRL; the IssuerAndSubject of a
-    GetCertInitial was read and says nothing that is needed. ``inner`` is what the envelope held.
+    Attributes:
+        csr: the certification request, of PKCSReq and RenewalReq.
+        inner: the content of the envelope.
+        named: the certificate that GetCert or GetCRL asks about. (GetCertInitial has an IssuerAndSubject, which is
+            checked but not needed.)
     """
 
     message_type: MessageType
@@ -119,30 +122,32 @@ class PKIMessage:
     csr: csr.CertificationRequest | None
     inner: bytes = field(repr=False)
     cipher: CipherName
-    wanted: Wanted | None = None
+    named: IssuerAndSerial | None = None
 
     @property
     def transaction_id(self) -> str:
-        """What the client calls this exchange, 1 to 128 characters."""
+        """The client's transactionID, 1 to 128 characters."""
         return self.opened.transaction_id
 
     @property
     def signer(self) -> x509.Certificate:
-        """The certificate that signed the request and gets the reply."""
+        """The certificate that signed the request; the reply is encrypted to it."""
         return self.opened.signer
 
     @property
     def digest(self) -> Digest:
-        """The digest the request was signed with."""
+        """The digest algorithm of the request's signature."""
         return self.opened.digest
 
 
 def open_message(data: bytes) -> OpenedMessage:
     """Verify the outer SignedData of a request, BER or DER, at most 64 KiB.
 
-    SHA-1 passes here, so that its refusal can be answered; :func:`unwrap` decides on it. Raises what
-    :func:`otae.signing.cms.verify` raises; MessageUnreadable too for SCEP attributes that are absent, doubled or of
-    another type.
+    SHA-1 is accepted here, so that its refusal by :func:`unwrap` can be answered.
+
+    Raises:
+        MessageUnreadable: also for SCEP attributes that are missing, repeated or of another type.
+        Refusal: all that :func:`otae.signing.cms.verify` raises.
     """
     message = verify(data, policy=Policy(allow_sha1=True))
     attributes = message.attributes or {}
@@ -162,7 +167,7 @@ def open_message(data: bytes) -> OpenedMessage:
 
 
 def _message_type(text: bytes) -> int:
-    """A decimal number as RFC 8894 writes it: no sign, no blank, no leading zero."""
+    """Return a decimal number in the form of RFC 8894: no sign, blank or leading zero. Raises MessageUnreadable."""
     if not text.isdigit() or len(text) > 3 or text != str(int(text)).encode():
         raise MessageUnreadable("a messageType that is no number")
     return int(text)
@@ -177,12 +182,18 @@ def _transaction_id(text: bytes) -> str:
 def unwrap(
     opened: OpenedMessage, ra: Keyed, *, allow_sha1: bool, allow_des3: bool, allow_des: bool = False
 ) -> PKIMessage:
-    """Check the type, open the envelope with the RA's key and read the request inside.
+    """Check the message type, open the envelope with the RA's key and read the request inside.
 
-    Raises MessageTypeRefused, AlgorithmRefused (SHA-1, triple or single DES when not allowed, and what never is),
-    KeyRefused (a signer to whom no reply can be encrypted, or a weak key in the request), EnvelopeUnreadable,
-    RequestUnreadable or SignatureInvalid (the request's own). Towards the client EnvelopeUnreadable, RequestUnreadable
-    and SignatureInvalid must look the same, as :func:`fail_info_for` makes them.
+    The client must not be able to tell EnvelopeUnreadable, RequestUnreadable and SignatureInvalid apart;
+    :func:`fail_info_for` maps them to the same failInfo.
+
+    Raises:
+        MessageTypeRefused: a type that is not answered.
+        AlgorithmRefused: SHA-1 or DES where it is not allowed, or an algorithm that never is.
+        KeyRefused: the signer has no RSA key to encrypt the reply to, or the requested key is weak.
+        EnvelopeUnreadable: the envelope does not open.
+        RequestUnreadable: its content is malformed.
+        SignatureInvalid: the signature of the certification request does not match.
     """
     try:
         message_type = MessageType(opened.message_type)
@@ -193,18 +204,18 @@ def unwrap(
     if not isinstance(opened.signer.public_key(), rsa.RSAPublicKey):
         raise KeyRefused("the request's signer has no RSA key to encrypt the reply to")
     decrypted = decrypt(opened.envelope, ra, allow_des3=allow_des3, allow_des=allow_des)
-    request, wanted = None, None
+    request, named = None, None
     if message_type in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ):
         request = _request(decrypted.content)
     elif message_type is MessageType.GET_CERT_INITIAL:
         check_issuer_and_subject(decrypted.content)
     else:
-        wanted = issuer_and_serial(decrypted.content)
-    return PKIMessage(message_type, opened, request, decrypted.content, decrypted.cipher, wanted)
+        named = issuer_and_serial(decrypted.content)
+    return PKIMessage(message_type, opened, request, decrypted.content, decrypted.cipher, named)
 
 
 def _request(data: bytes) -> csr.CertificationRequest:
-    """The request inside; its algorithms are hidden from everybody else, so they are no badAlg."""
+    """Return the certification request inside; badAlg must not reveal its algorithms, which were encrypted."""
     try:
         return csr.parse(data)
     except AlgorithmRefused as error:
@@ -212,12 +223,12 @@ def _request(data: bytes) -> csr.CertificationRequest:
 
 
 def fail_info_for(refusal: Refusal, message_type: int = MessageType.PKCS_REQ) -> FailInfo:
-    """What a refusal of a message of this type is called in the reply.
+    """Return the failInfo for the refusal of a message of this type.
 
-    badAlg for an algorithm that the message showed openly; badMessageCheck for a RenewalReq whose signer is no live
-    identity of ours; badCertId for whatever else a look-up meets; else badRequest. One word for all that depends on
-    what the envelope held: telling a wrong padding from a wrong request would open envelopes for whoever asks often
-    enough. badTime is never used: the clock of a Mac is no reason to leave it without a certificate.
+    badAlg for an algorithm visible in the message; badMessageCheck for a RenewalReq whose signer is no valid identity
+    of ours; badCertId for any other refusal of a look-up; else badRequest. All refusals that depend on the content of
+    the envelope get the same failInfo: a difference between wrong padding and wrong request would be a padding oracle.
+    badTime is never used: a Mac's wrong clock is no reason to refuse a certificate.
     """
     if isinstance(refusal, AlgorithmRefused):
         return FailInfo.BAD_ALG
@@ -227,15 +238,15 @@ def fail_info_for(refusal: Refusal, message_type: int = MessageType.PKCS_REQ) ->
 
 
 def cert_rep_success(request: PKIMessage, certificate: x509.Certificate, ra: Keyed) -> bytes:
-    """The CertRep that carries ``certificate``, encrypted to the request's signer and signed by the RA, as DER.
+    """Return the CertRep (DER) with ``certificate``, encrypted to the request's signer and signed by the RA.
 
-    The cipher is the request's if that is AES, else triple DES; the digest the request's, but at least SHA-256.
+    The cipher is the request's if that is AES, else triple DES; the digest is the request's, but at least SHA-256.
     """
     return _success(request, certs_only([certificate]), ra)
 
 
 def cert_rep_crl(request: PKIMessage, crl: bytes, ra: Keyed) -> bytes:
-    """The CertRep to a GetCRL (RFC 8894 §4.6): ``crl`` (DER) alone in the crls of a degenerate SignedData, as DER."""
+    """Return the CertRep (DER) to a GetCRL (RFC 8894 §4.6): a degenerate SignedData with only ``crl`` (DER)."""
     content = sequence(oid(DATA))
     body = sequence(integer(1), set_of([]), content, encode(explicit(1), crl), set_of([]))
     return _success(request, content_info(SIGNED_DATA, body), ra)
@@ -248,7 +259,7 @@ def _success(request: PKIMessage, bag: bytes, ra: Keyed) -> bytes:
 
 
 def cert_rep_failure(request: OpenedMessage, fail_info: FailInfo, ra: Keyed) -> bytes:
-    """The CertRep that says no (pkiStatus 2), signed by the RA, without content, as DER."""
+    """Return the CertRep (DER) of a failure (pkiStatus 2), signed by the RA, without content."""
     return _cert_rep(request, ra, None, {PKI_STATUS: printable(FAILURE), FAIL_INFO: printable(str(int(fail_info)))})
 
 
@@ -265,10 +276,10 @@ def _cert_rep(request: OpenedMessage, ra: Keyed, content: bytes | None, status: 
 
 
 def certs_only(certificates: Sequence[x509.Certificate]) -> bytes:
-    """A degenerate SignedData (RFC 8894 §3.4) with these certificates in DER order, as DER."""
+    """Return a degenerate SignedData (RFC 8894 §3.4) with these certificates in DER order, as DER."""
     return pkcs7.serialize_certificates(list(certificates), serialization.Encoding.DER)
 
 
 def printable(text: str) -> bytes:
-    """A PrintableString as DER."""
+    """Return a PrintableString as DER."""
     return encode(PRINTABLE_STRING, text.encode("ascii"))

@@ -1,8 +1,8 @@
-"""The client's end of SCEP (RFC 8894), as Macs speak it: for the simulated Mac and the tests.
+"""The client's side of SCEP (RFC 8894) in the manner of Macs, for the simulated Mac and the tests.
 
-A Mac signs its request with a temporary key of its own, under the self-signed certificate of
-``issuing.build_scep_signer``, takes 8 bytes for a senderNonce and the SHA-1 of the requested key for a transactionID,
-and of the certificate authority's bag it believes the registration authority alone.
+A Mac signs its request with a temporary key, under the self-signed certificate of ``issuing.build_scep_signer``. Its
+senderNonce has 8 bytes, its transactionID is the SHA-1 of the requested key, and of the certificates of GetCACert it
+uses the registration authority's only.
 """
 
 import secrets
@@ -23,7 +23,7 @@ from otae.signing.envelopes import CipherName, decrypt, encrypt
 
 @dataclass(frozen=True, slots=True)
 class ClientRequest:
-    """A pkiMessage to send, and what its reply must repeat."""
+    """A pkiMessage to send, and the values that its reply must repeat."""
 
     data: bytes = field(repr=False)
     transaction_id: str
@@ -32,7 +32,7 @@ class ClientRequest:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a verified CertRep says: a certificate or a CRL on success, a reason on failure, neither while pending."""
+    """The content of a verified CertRep: certificate or CRL on success, failInfo on failure, nothing while pending."""
 
     status: Literal["success", "failure", "pending"]
     certificate: x509.Certificate | None = None
@@ -41,7 +41,7 @@ class Reply:
 
 
 def read_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
-    """The certificates of a degenerate SignedData, such as the answer to GetCACert, in its order.
+    """Return the certificates of a degenerate SignedData, such as the answer to GetCACert, in their order.
 
     Raises TooLarge or MessageUnreadable.
     """
@@ -49,7 +49,7 @@ def read_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
 
 
 def _read_bag(data: bytes) -> tuple[tuple[x509.Certificate, ...], tuple[bytes, ...]]:
-    """The certificates, and the CRLs as DER, of a degenerate SignedData."""
+    """Return the certificates and the CRLs (DER) of a degenerate SignedData. Raises TooLarge or MessageUnreadable."""
     body = body_of(to_der(data), SIGNED_DATA)
     body.take(INTEGER)
     body.take(SET)
@@ -64,9 +64,10 @@ def _read_bag(data: bytes) -> tuple[tuple[x509.Certificate, ...], tuple[bytes, .
 
 
 def registration_authority(bag: Sequence[x509.Certificate]) -> x509.Certificate:
-    """The certificate that takes envelopes and signs replies: both usages, and no CA where there is a choice.
+    """Return the certificate for envelopes and replies: one with both key usages, preferably no CA.
 
-    Raises SignerUntrusted when the bag has none.
+    Raises:
+        SignerUntrusted: there is none in the bag.
     """
     fit = [certificate for certificate in bag if _has_both_usages(certificate)]
     fit.sort(key=is_authority)
@@ -81,7 +82,7 @@ def _has_both_usages(certificate: x509.Certificate) -> bool:
 
 
 def transaction_id_of(csr_der: bytes) -> str:
-    """The transactionID of a Mac: 40 upper-case hex digits, SHA-1 over the requested public key."""
+    """Return a Mac's transactionID: SHA-1 over the requested public key, 40 upper-case hex digits."""
     return x509.SubjectKeyIdentifier.from_public_key(csr.parse(csr_der).public_key).digest.hex().upper()
 
 
@@ -95,9 +96,10 @@ def build_request(
     transaction_id: str | None = None,
     message_type: int = scep.MessageType.PKCS_REQ,
 ) -> ClientRequest:
-    """A PKCSReq (or another ``message_type``) around a request, for the registration authority of ``ca_bag``.
+    """Return a pkiMessage with a certification request, encrypted to the registration authority in ``ca_bag``.
 
-    ``transaction_id``: by default the one a Mac takes.
+    Args:
+        transaction_id: by default as Macs choose it (`transaction_id_of`).
     """
     transaction_id = transaction_id_of(csr_der) if transaction_id is None else transaction_id
     nonce = secrets.token_bytes(8)
@@ -112,10 +114,12 @@ def build_request(
 
 
 def read_reply(data: bytes, request: ClientRequest, signer: Keyed, ca_bag: Sequence[x509.Certificate]) -> Reply:
-    """Verify a CertRep as Apple's client does, and its recipientNonce besides (RFC 8894 §3.2.1.5), and open it.
+    """Verify a CertRep as Apple's client does, and also its recipientNonce (RFC 8894 §3.2.1.5); then open it.
 
-    Raises what :func:`otae.signing.cms.verify` and :func:`otae.signing.envelopes.decrypt` raise, SignerUntrusted when
-    another than the registration authority signed, MessageUnreadable for a reply that is none or to another request.
+    Raises:
+        SignerUntrusted: not signed by the registration authority.
+        MessageUnreadable: no CertRep, or the reply to another request.
+        Refusal: all that :func:`otae.signing.cms.verify` and :func:`otae.signing.envelopes.decrypt` raise.
     """
     message = verify(data, policy=Policy(absent_is_empty=True))
     if message.signer != registration_authority(ca_bag):

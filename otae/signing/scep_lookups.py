@@ -1,4 +1,4 @@
-"""What the envelopes of GetCertInitial, GetCert and GetCRL hold (RFC 8894 §3.3.3 to §3.3.5), read strictly."""
+"""Reads the messageData of GetCertInitial, GetCert and GetCRL (RFC 8894 §3.3.3 to §3.3.5)."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,15 +10,15 @@ _MAX_SERIAL: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The certificate that GetCert or GetCRL names: the DER of its issuer's name, and its serial number."""
+class IssuerAndSerial:
+    """The certificate that GetCert or GetCRL names: its issuer's Name as DER, and its serial number."""
 
     issuer: bytes
     serial: int
 
 
 def check_issuer_and_subject(data: bytes) -> None:
-    """That the messageData of a GetCertInitial is what RFC 8894 §3.3.3 says. Raises RequestUnreadable."""
+    """Check the messageData of a GetCertInitial (RFC 8894 §3.3.3). Raises RequestUnreadable."""
     try:
         fields = Fields.of(to_der(data))
         _name(fields)
@@ -28,8 +28,8 @@ def check_issuer_and_subject(data: bytes) -> None:
         raise RequestUnreadable(error.detail) from error
 
 
-def issuer_and_serial(data: bytes) -> Wanted:
-    """The messageData of a GetCert or GetCRL (RFC 8894 §3.3.4, §3.3.5). Raises RequestUnreadable."""
+def issuer_and_serial(data: bytes) -> IssuerAndSerial:
+    """Read the messageData of a GetCert or GetCRL (RFC 8894 §3.3.4, §3.3.5). Raises RequestUnreadable."""
     try:
         fields = Fields.of(to_der(data))
         issuer, serial = _name(fields), fields.take(INTEGER).content
@@ -38,11 +38,11 @@ def issuer_and_serial(data: bytes) -> Wanted:
         raise RequestUnreadable(error.detail) from error
     if not 1 <= len(serial) <= _MAX_SERIAL or serial[0] & 0x80:
         raise RequestUnreadable("a serial number that is none")
-    return Wanted(issuer, int.from_bytes(serial))
+    return IssuerAndSerial(issuer, int.from_bytes(serial))
 
 
 def _name(fields: Fields) -> bytes:
-    """The next field, a Name (RFC 5280 §4.1.2.4): a sequence of sets."""
+    """Return the next field, a Name (RFC 5280 §4.1.2.4), as DER. Raises RequestUnreadable."""
     value = fields.take(SEQUENCE)
     if any(part.tag != SET for part in values(value.content)):
         raise RequestUnreadable("a name that is none")

@@ -1,4 +1,4 @@
-"""A PKIOperation by GET (RFC 8894 §4.1): the message stands in the query, as each client writes it there."""
+"""Reads the message of a PKIOperation by GET (RFC 8894 §4.1) from the query string, in the forms that clients use."""
 
 import base64
 import binascii
@@ -8,16 +8,19 @@ from urllib.parse import unquote_to_bytes
 from otae.errors import MessageUnreadable, TooLarge
 from otae.signing.der import MAX_BYTES
 
-#: A body of MAX_BYTES in base64, every character of it percent-encoded, and the operation beside it.
+#: MAX_BYTES in base64 with every character percent-encoded, and the operation.
 _MAX_QUERY: Final = 3 * 4 * MAX_BYTES // 3 + 1024
 
 
 def message_from_query(query_string: bytes) -> bytes:
-    """The pkiMessage in the raw query string of a PKIOperation by GET.
+    """Return the pkiMessage in the raw query string of a PKIOperation by GET.
 
-    Clients percent-encode its base64 wholly, in part (macOS: ``=`` alone) or not at all, use the URL-safe alphabet,
-    leave ``+`` to become a space, break lines or drop the padding; all of these are read. Raises TooLarge or
-    MessageUnreadable, also when there is no ``message`` or more than one.
+    Clients percent-encode the base64 completely, in part (macOS: only ``=``) or not at all, use the URL-safe alphabet,
+    let ``+`` become a space, break lines or omit the padding; all of these are read.
+
+    Raises:
+        TooLarge: longer than a message can be.
+        MessageUnreadable: not exactly one ``message``, or no base64.
     """
     if len(query_string) > _MAX_QUERY:
         raise TooLarge(f"{len(query_string)} bytes of query")

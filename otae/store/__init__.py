@@ -1,1 +1,1 @@
-"""The database: tables, states, the moves between them, and what is kept sealed."""
+"""The database: tables, states and transitions, events, audit log, server properties, sealed secrets, backups."""

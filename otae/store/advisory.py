@@ -1,4 +1,4 @@
-"""PostgreSQL's advisory locks: one holder among all processes, gone with its connection."""
+"""PostgreSQL advisory locks: held by at most one process, released when its connection closes."""
 
 import asyncio
 import contextlib
@@ -7,17 +7,21 @@ from typing import Any, Final, Self
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 
-from otae.store.engine_asyncpg import Connector, patiently
-from otae.store.outage import told_apart
+from otae.store.engine_asyncpg import Connector, retry_while_full
+from otae.store.outage import translate_driver_errors
 
-#: Seconds between looks whether a lock is free.
-_LOOK: Final = 0.2
+#: Seconds between two attempts to acquire a lock.
+_POLL_INTERVAL: Final = 0.2
 
 
 class AdvisoryLock:
-    """The lock ``key`` on a connection of its own; ``credentials``: what the driver's `connect` takes.
+    """An advisory lock on a connection of its own.
 
-    A session holds it; behind a pooler, which lends sessions, a transaction does that stays open.
+    The session holds the lock. Behind a pooler, which may change the session at any time, an open transaction holds it.
+
+    Args:
+        credentials: keyword arguments of the driver's `connect`.
+        key: number of the advisory lock.
     """
 
     def __init__(self, credentials: dict[str, Any], key: int) -> None:
@@ -37,13 +41,20 @@ class AdvisoryLock:
                 await self._connection.close(timeout=2)
             self._connection = None
 
-    async def take(self, *, wait: bool) -> bool:
-        """Take the lock and tell whether it is ours; ``wait``: as long as somebody else has it. DatabaseAway."""
+    async def acquire(self, *, wait: bool) -> bool:
+        """Acquire the lock and return whether it is held now.
+
+        Args:
+            wait: wait until the lock is free, instead of returning False.
+
+        Raises:
+            DatabaseAway: the database cannot be reached.
+        """
         connector = Connector()
-        connection = await patiently(lambda _seconds: connector(**self._options))
+        connection = await retry_while_full(lambda _seconds: connector(**self._options))
         try:
-            with told_apart():
-                taken = await self._take(connection, pooled=bool(connector.pooled), wait=wait)
+            with translate_driver_errors():
+                taken = await self._acquire(connection, pooled=bool(connector.pooled), wait=wait)
         except BaseException:
             connection.terminate()
             raise
@@ -53,21 +64,21 @@ class AdvisoryLock:
             await connection.close(timeout=2)
         return taken
 
-    async def _take(self, connection: Any, *, pooled: bool, wait: bool) -> bool:  # noqa: ANN401 - the driver's own
+    async def _acquire(self, connection: Any, *, pooled: bool, wait: bool) -> bool:  # noqa: ANN401 - the driver's own
         kind = "xact_" if pooled else ""
         if pooled:
             await connection.execute("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0")
-        # Asked again and again: a statement that waits for the lock would keep an index from being made CONCURRENTLY,
-        # which waits for every statement that runs, by the very process that holds the lock.
+        # Polled: a statement that waits for the lock would keep an index from being made CONCURRENTLY, which waits for
+        # every running statement, by the very process that holds the lock.
         while True:
             if await connection.fetchval(f"SELECT pg_try_advisory_{kind}lock($1)", self._key):
                 return True
             if not wait:
                 return False
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_POLL_INTERVAL)
 
     async def is_held(self) -> bool:
-        """Tell whether the connection that holds the lock still stands."""
+        """Return whether the connection that holds the lock is still open."""
         if self._connection is None or self._connection.is_closed():
             return False
         try:

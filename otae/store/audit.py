@@ -1,9 +1,9 @@
-"""Who did what to keys, people, invitations and settings: a log that is only added to, and shows when it was not.
+"""The audit log: who did what to keys, people, invitations and settings. Append-only and tamper-evident.
 
-Each entry carries an HMAC over itself and over the entry before; the head, one more row, says where the log ends and is
-sealed by an HMAC of its own. The keys come from an installation secret that only the master key opens, so that whoever
-writes into the database alone can break the chain, but not mend it. What one row inside the database cannot show is
-that head and tail were put back together to an earlier moment: for that, compare with a head noted elsewhere.
+Each entry carries an HMAC over itself and over the entry before. The head, one more row, holds where the log ends and
+has an HMAC of its own. The keys come from an installation secret that only the master key opens: somebody who can write
+into the database alone can break the chain, but not repair it. The database cannot show that the whole log was reset to
+an earlier state; to find that out, compare with a head noted elsewhere (`verify`).
 """
 
 import hashlib
@@ -21,14 +21,14 @@ from otae.errors import OtaeError
 from otae.store.database import transaction
 from otae.store.models import AuditEntry, AuditHead
 
-#: What stands as `previous` in the first entry.
+#: `previous` of the first entry.
 ORIGIN: Final = "0" * 64
-#: The entry that records that the head was found missing or changed; `verify` names it, for good.
+#: Action of the entry written when the head was found missing or changed; `verify` fails at it from then on.
 HEAD_BROKEN: Final = "audit.head-broken"
-#: The same of the log's key: nothing before this entry can be verified any more.
+#: Action of the entry written when the log's key was missing: nothing before this entry can be verified any more.
 KEY_LOST: Final = "audit.key-lost"
-#: No index holds what entries say: a page looks through so many of them for a text, and goes on with the next.
-LOOKED_THROUGH: Final = 10_000
+#: Entries that one page of a search reads: no index covers their texts.
+SEARCH_SPAN: Final = 10_000
 _HEAD: Final = 1
 _PAGE: Final = 500
 #: "entry" and "head" → their keys, in this process.
@@ -36,7 +36,7 @@ _keys: Final[dict[str, bytes]] = {}
 
 
 class AuditBroken(OtaeError):
-    """The audit log was changed by somebody else than this product. ``entry``: the first one that is not as written."""
+    """The audit log was changed by something other than this product. ``entry``: number of the first wrong entry."""
 
     def __init__(self, entry: int, what: str) -> None:
         super().__init__(f"audit log, entry {entry}: {what}")
@@ -45,7 +45,10 @@ class AuditBroken(OtaeError):
 
 @dataclass(frozen=True)
 class Head:
-    """Where the log ends. Noted elsewhere, it proves later that nothing was cut off."""
+    """Where the log ends: the number of entries and the last one's HMAC.
+
+    Noted outside the database, it proves later that no entry was cut off.
+    """
 
     count: int
     mac: str
@@ -54,22 +57,22 @@ class Head:
         return f"{self.count}:{self.mac}"
 
 
-def hold_key(secret: bytes) -> None:
-    """Let this process write and verify the log of the connected installation; ``secret``: 32 bytes."""
+def set_key(secret: bytes) -> None:
+    """Set the key with which this process writes and verifies the log. ``secret``: 32 bytes."""
     for name in ("entry", "head"):
         _keys[name] = HKDF(SHA256(), 32, None, f"otae audit {name}".encode()).derive(secret)
 
 
-async def begin() -> None:
-    """Make the head of a new installation's log, inside the transaction that makes the installation's keys.
+async def create_head() -> None:
+    """Create the head of a new installation's log, in the transaction that creates the installation's keys.
 
-    Called nowhere else: a log that lacks its head later was tampered with, and goes on with an entry that says so.
+    Never called later: a missing head then means tampering, and `record` writes an entry that says so.
     """
     await AuditHead(id=_HEAD, count=0, mac=ORIGIN, seal=_seal(0, ORIGIN)).save(force_create=True)
 
 
-async def go_on_without_key(now: datetime) -> None:
-    """Go on under a key made anew, behind an entry that says so, inside the transaction that makes the key."""
+async def restart_without_key(now: datetime) -> None:
+    """Continue the log under a new key, with an entry that says so, in the transaction that creates the key."""
     await AuditHead.all().delete()
     last = await AuditEntry.all().order_by("-id").first()
     head = AuditHead(id=_HEAD, count=last.id if last else 0, mac=last.mac if last else ORIGIN, seal="")
@@ -79,15 +82,20 @@ async def go_on_without_key(now: datetime) -> None:
 
 
 async def record(actor: str, action: str, *, now: datetime, subject: str = "", detail: str = "") -> None:
-    """Add an entry. ``actor``: an administrator's name or "command line"; nothing given here may be a secret.
+    """Add an entry to the log; none of its texts may be a secret.
 
-    Inside a transaction it stands or falls with it, and until its end other entries wait: record last. RuntimeError in
-    a process that never opened the vault: what cannot be recorded is not done.
+    Takes part in the caller's transaction. Other entries wait until that transaction ends, so record last.
+
+    Args:
+        actor: an administrator's name, or "command line".
+
+    Raises:
+        RuntimeError: this process never opened the vault. What cannot be recorded is not done.
     """
     async with transaction():
         head = await AuditHead.filter(id=_HEAD).select_for_update().first()
         if head is None or not hmac.compare_digest(head.seal, _seal(head.count, head.mac)):
-            head = await _go_on(head, now)
+            head = await _replace_head(head, now)
         await _append(head, actor=actor, action=action, now=now, subject=subject, detail=detail)
 
 
@@ -107,8 +115,8 @@ async def _append(head: AuditHead, *, actor: str, action: str, now: datetime, su
     await AuditHead.filter(id=_HEAD).update(count=head.count, mac=head.mac, seal=head.seal)
 
 
-async def _go_on(head: AuditHead | None, now: datetime) -> AuditHead:
-    """Go on after the last entry there is, and leave a mark that no later entry hides."""
+async def _replace_head(head: AuditHead | None, now: datetime) -> AuditHead:
+    """Return a head behind the last existing entry, after adding an entry that says the old head was wrong."""
     last = await AuditEntry.all().order_by("-id").first()
     found = AuditHead(id=_HEAD, count=last.id if last else 0, mac=last.mac if last else ORIGIN, seal="")
     if head is None:
@@ -120,10 +128,13 @@ async def _go_on(head: AuditHead | None, now: datetime) -> AuditHead:
 
 
 async def verify(noted: Head | None = None) -> Head:
-    """Walk the whole log and return its head; other processes may go on writing.
+    """Verify the whole log and return its head; other processes may write meanwhile.
 
-    ``noted``: a head kept elsewhere, which this log must still hold. Raises AuditBroken naming the first entry that was
-    edited, deleted, moved or cut off.
+    Args:
+        noted: a head noted earlier, which this log must still contain.
+
+    Raises:
+        AuditBroken: an entry was edited, deleted, moved or cut off; names the first one.
     """
     before, previous = 0, ORIGIN
     while True:
@@ -134,7 +145,7 @@ async def verify(noted: Head | None = None) -> Head:
             if noted and entry.id == noted.count and entry.mac != noted.mac:
                 raise AuditBroken(entry.id, "it is not the one that was noted")
         if head is not None and before > head.count and await AuditHead.filter(id=_HEAD, count__gte=before).exists():
-            continue  # written while we walked
+            continue  # entries were added meanwhile
         _check_end(head, before, previous)
         if noted and noted.count > before:
             raise AuditBroken(before + 1, f"it is missing, and all up to the noted entry {noted.count}")
@@ -170,23 +181,23 @@ async def _entries(after: int) -> AsyncIterator[AuditEntry]:
         after = page[-1].id
 
 
-def changes(before: Mapping[str, object], after: Mapping[str, object]) -> str:
-    """Return in words what ``after`` changes of ``before``, "port 25 → 587, password"; "" when it changes nothing.
+def describe_changes(before: Mapping[str, object], after: Mapping[str, object]) -> str:
+    """Return the difference between two sets of fields as text, such as "port 25 → 587, password"; "" without any.
 
-    Fields are called by their names. Sealed secrets, texts of several lines and other structures are only named.
+    Sealed secrets, texts of several lines and structures appear by name only, without their values.
     """
-    told = []
+    changes = []
     for name, value in after.items():
         if before.get(name) != value:
-            values = [_in_words(each) for each in (before.get(name), value)]
+            values = [_display_value(each) for each in (before.get(name), value)]
             called = name.removesuffix("_sealed").replace("_", " ")
             shown = None not in values and not name.endswith("_sealed")
-            told.append(f"{called} {values[0]} → {values[1]}" if shown else called)
-    return ", ".join(told)
+            changes.append(f"{called} {values[0]} → {values[1]}" if shown else called)
+    return ", ".join(changes)
 
 
-def _in_words(value: object) -> str | None:
-    """Return a value as an entry shows it; None for one that it only names."""
+def _display_value(value: object) -> str | None:
+    """Return a value as an entry shows it; None for one whose field is only named."""
     if isinstance(value, bool):
         return str(value).lower()
     if value is None or value == "":
@@ -196,7 +207,7 @@ def _in_words(value: object) -> str | None:
 
 
 async def last_entry() -> int:
-    """Return the number of the newest entry, 0 without any."""
+    """Return the number of the newest entry, 0 in an empty log."""
     newest = await AuditEntry.all().order_by("-id").first().only("id")
     return newest.id if newest else 0
 
@@ -204,9 +215,13 @@ async def last_entry() -> int:
 async def list_entries(
     *, search: str = "", about: str = "", before: int | None = None, since: int = 0, limit: int = 100
 ) -> list[AuditEntry]:
-    """Return entries, newest first; ``before``: only those before this entry; ``since``: and not before this one.
+    """Return entries, newest first.
 
-    ``search``: only those that hold this in any text, and those that name ``about``, the id of whom the text means.
+    Args:
+        search: only entries with this in any of their texts, whatever its case.
+        about: id of the person that ``search`` names; entries with this id are found as well.
+        before: only entries with a smaller number.
+        since: only entries with this number or a greater one.
     """
     found = AuditEntry.all()
     if search:
@@ -237,7 +252,7 @@ def _seal(count: int, mac: str) -> str:
 
 
 def _hmac(key: str, *fields: str) -> str:
-    """HMAC over the fields, each in UTF-8 behind its length in four bytes: no two lists of fields read the same."""
+    """HMAC-SHA-256 (hex) over the fields, each as its length in four bytes and UTF-8: an unambiguous encoding."""
     encoded = [field.encode() for field in fields]
     whole = b"".join(len(one).to_bytes(4, "big") + one for one in encoded)
     return hmac.new(_key(key), whole, hashlib.sha256).hexdigest()

@@ -1,4 +1,4 @@
-"""Taking a backup: every row of one moment, written as it is read. What is sealed stays sealed."""
+"""Taking a backup: a snapshot of every row, streamed into a file. Sealed values stay sealed. See `restore`."""
 
 import json
 from datetime import datetime
@@ -12,10 +12,13 @@ from otae.store.tables import tables
 
 
 async def back_up(desk: Desk, file: IO[bytes], *, now: datetime, actor: str) -> tuple[Header, dict[str, int]]:
-    """Write the installation into ``file``, encrypted under the first master key, while others go on working; audited.
+    """Write a backup of the installation into ``file``, encrypted under the first master key; audited.
 
-    Returns what the file says about itself and how many rows of each table it holds. The file is written while the
-    database shows one moment: its writes are short, and nothing else waits for them.
+    Other processes keep working. The rows are read in one snapshot of the database, which stays open while the file is
+    written; nothing waits for it.
+
+    Returns:
+        The file's header, and the number of rows by table name.
     """
     await audit.record(actor, "backup.taken", now=now)
     writer = BackupWriter(file, desk.vault, product=__version__, schema=database.schema(), taken_at=now)

@@ -1,7 +1,7 @@
-"""The file a backup is: a readable header, then lines of JSON in encrypted chunks. docs/adr/0006 describes it.
+"""The format of a backup file: a readable header, then lines of JSON in encrypted chunks (docs/adr/0006).
 
-A chunk that was changed, moved, left out or put in from another file does not open, and a file that was cut off is
-missed at its end: the last chunk says that it is the last.
+A chunk that was changed, moved, left out or inserted from another file does not decrypt. The last chunk is marked as
+such, so a truncated file is detected.
 """
 
 import base64
@@ -26,13 +26,13 @@ from otae.errors import OtaeError
 from otae.store.vault import SealBroken, Vault
 
 MAGIC: Final = b"otae backup 1\n"
-#: Bytes of text in one chunk, the last one excepted; all that is in memory at once beside one line.
+#: Bytes of text in each chunk but the last; no more than this and one line is in memory at once.
 CHUNK: Final = 64 * 1024
-#: How the name of a file ends that is not whole yet, where it needs a name.
-DRAFT: Final = ".part"
-#: What the key of the file is sealed for.
+#: Suffix of an unfinished file, where the file system knows no files without a name.
+PARTIAL_SUFFIX: Final = ".part"
+#: Purpose that the key of the file is sealed for.
 PURPOSE: Final = "backup"
-#: A line is one row, and no row comes near this.
+#: Most bytes of a line. A line is one row, and no row comes near this.
 LONGEST_LINE: Final = 64 * 1024 * 1024
 _TAG: Final = 16
 _MAX_HEADER: Final = 4096
@@ -44,7 +44,7 @@ class BackupUnreadable(OtaeError):
 
 @dataclass(frozen=True)
 class Header:
-    """What a backup says about itself. ``schema``: the newest migration; ``key_sealed``: the key of the file."""
+    """The header of a backup. ``schema``: name of the newest migration; ``key_sealed``: the file's key, sealed."""
 
     id: UUID
     product: str
@@ -53,7 +53,7 @@ class Header:
     key_sealed: bytes = field(repr=False)
 
     def encode(self) -> bytes:
-        """Return the header as it stands in the file, the magic and the length before it."""
+        """Return the header as it stands in the file, with magic and length."""
         text = json.dumps({
             "id": str(self.id),
             "product": self.product,
@@ -65,7 +65,11 @@ class Header:
 
     @classmethod
     def decode(cls, text: bytes) -> Self:
-        """Read what :meth:`encode` wrote behind magic and length; BackupUnreadable otherwise."""
+        """Read what :meth:`encode` wrote behind magic and length.
+
+        Raises:
+            BackupUnreadable: the header is damaged.
+        """
         try:
             found = json.loads(text)
             return cls(
@@ -80,39 +84,43 @@ class Header:
 
 
 class BackupWriter:
-    """Writes lines into ``file``; :meth:`close` makes it whole, and without it the file is none."""
+    """Writes a backup line by line; without :meth:`close` the file is not readable."""
 
     def __init__(self, file: IO[bytes], vault: Vault, *, product: str, schema: str, taken_at: datetime) -> None:
         key, identity = AESGCM.generate_key(256), uuid4()
         self.header = Header(identity, product, schema, taken_at, vault.seal(key, identity, PURPOSE))
         encoded = self.header.encode()
-        self._file, self._cipher, self._bound = file, AESGCM(key), hashlib.sha256(encoded).digest()
-        self._waiting, self._chunks = bytearray(), 0
+        self._file, self._cipher, self._associated_data = file, AESGCM(key), hashlib.sha256(encoded).digest()
+        self._buffer, self._chunks = bytearray(), 0
         file.write(encoded)
 
     def write(self, line: bytes) -> None:
         """Add one line; ``line`` holds no line break."""
-        self._waiting += line + b"\n"
-        while len(self._waiting) > CHUNK:
-            self._chunk(bytes(self._waiting[:CHUNK]), last=False)
-            del self._waiting[:CHUNK]
+        self._buffer += line + b"\n"
+        while len(self._buffer) > CHUNK:
+            self._chunk(bytes(self._buffer[:CHUNK]), last=False)
+            del self._buffer[:CHUNK]
 
     def close(self) -> None:
         """Write the last chunk; the file itself stays open."""
-        self._chunk(bytes(self._waiting), last=True)
+        self._chunk(bytes(self._buffer), last=True)
         self._file.flush()
 
     def _chunk(self, plain: bytes, *, last: bool) -> None:
-        sealed = self._cipher.encrypt(_nonce(self._chunks, last=last), plain, self._bound)
+        sealed = self._cipher.encrypt(_nonce(self._chunks, last=last), plain, self._associated_data)
         self._file.write(len(sealed).to_bytes(4, "big") + sealed)
         self._chunks += 1
 
 
 class BackupReader:
-    """Reads a backup: its header at once, its lines as they are asked for."""
+    """Reads a backup: the header when opened, the lines on demand."""
 
     def __init__(self, file: IO[bytes], vault: Vault) -> None:
-        """Read the header and open the key; BackupUnreadable names what is wrong."""
+        """Read the header and open the file's key.
+
+        Raises:
+            BackupUnreadable: not a backup, damaged, or of other master keys.
+        """
         if file.read(len(MAGIC)) != MAGIC:
             raise BackupUnreadable("this file is no backup of otae")
         length = file.read(4)
@@ -127,19 +135,23 @@ class BackupReader:
                 "OTAE_MASTER_KEYS or as the key file in OTAE_HOME"
             ) from error
         self._file, self._cipher = file, AESGCM(key)
-        self._bound = hashlib.sha256(MAGIC + length + text).digest()
+        self._associated_data = hashlib.sha256(MAGIC + length + text).digest()
 
     def lines(self) -> Iterator[bytes]:
-        """Give the lines, one after the other; BackupUnreadable when the file was changed or cut off."""
-        waiting = bytearray()
+        """Yield the lines in order.
+
+        Raises:
+            BackupUnreadable: the file was changed or cut off.
+        """
+        buffer = bytearray()
         for chunk in self._chunks():
-            waiting += chunk
-            *whole, rest = waiting.split(b"\n")
-            yield from (bytes(line) for line in whole)
-            waiting = bytearray(rest)
-            if len(waiting) > LONGEST_LINE:
+            buffer += chunk
+            *complete, rest = buffer.split(b"\n")
+            yield from (bytes(line) for line in complete)
+            buffer = bytearray(rest)
+            if len(buffer) > LONGEST_LINE:
                 raise BackupUnreadable("a row of this backup is longer than any row can be")
-        if waiting:
+        if buffer:
             raise BackupUnreadable("this backup ends inside a row")
 
     def _chunks(self) -> Iterator[bytes]:
@@ -159,18 +171,21 @@ class BackupReader:
     def _open(self, sealed: bytes, number: int) -> tuple[bytes, bool]:
         for last in (False, True):
             try:
-                return self._cipher.decrypt(_nonce(number, last=last), sealed, self._bound), last
+                return self._cipher.decrypt(_nonce(number, last=last), sealed, self._associated_data), last
             except InvalidTag:
-                continue  # the last chunk alone opens as the last
+                continue  # only the last chunk decrypts as the last
         raise BackupUnreadable(f"this backup was changed, in chunk {number + 1}")
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[IO[bytes]]:
-    """Open a new file that only its owner reads; it gets its name when the block ends well, else nothing is left.
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a new file (mode 0600) that appears under ``path`` only when the block ends without an error.
 
-    A process that is killed leaves nothing either where the file system knows files without a name; elsewhere what it
-    leaves is removed by the next backup into the same folder. FileExistsError when ``path`` is taken by then.
+    A killed process leaves nothing behind where the file system knows files without a name (O_TMPFILE). Elsewhere the
+    next backup into the same folder removes what it left.
+
+    Raises:
+        FileExistsError: ``path`` exists when the block ends.
     """
     _remove_abandoned(path.parent)
     descriptor, draft = _open_draft(path)
@@ -187,7 +202,7 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _name(descriptor: int, draft: Path | None, path: Path) -> None:
-    """Give a whole file its name; FileExistsError when somebody has taken it."""
+    """Put the finished file under ``path``; FileExistsError when that exists."""
     if draft is None:
         opened = os.open("/proc/self/fd", os.O_RDONLY)
         try:  # the folder's descriptor makes this the call that follows the link there
@@ -201,18 +216,18 @@ def _name(descriptor: int, draft: Path | None, path: Path) -> None:
 
 
 def _open_draft(path: Path) -> tuple[int, Path | None]:
-    """Return a new file beside ``path``, and its name; None where it has none until it is whole."""
+    """Return the descriptor of a new file in the folder of ``path``, and its name, None when it has none."""
     if Path("/proc/self/fd").exists() and hasattr(os, "O_TMPFILE"):
         with contextlib.suppress(OSError):
             return os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, 0o600), None
-    draft = path.with_name(f"{path.name}{DRAFT}")
+    draft = path.with_name(f"{path.name}{PARTIAL_SUFFIX}")
     draft.unlink(missing_ok=True)
     return os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), draft
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove drafts of backups that nobody writes any more: a running one keeps its file locked."""
-    for draft in folder.glob(f"*{DRAFT}"):
+    """Remove unfinished backups that no process writes any more: a running backup keeps its file locked."""
+    for draft in folder.glob(f"*{PARTIAL_SUFFIX}"):
         with contextlib.suppress(OSError), draft.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if file.read(len(MAGIC)) == MAGIC:

@@ -1,6 +1,6 @@
-"""Values that a browser keeps for us, in a cookie or a hidden field: sealed, and good for a while. No row is written.
+"""Sealed values with an expiry, for cookies and hidden fields. Nothing is stored in the database.
 
-AES-256-GCM under a key of its own for each purpose, derived from the installation secret "cookie".
+AES-256-GCM under one key per purpose, derived from the installation secret "cookie".
 """
 
 import base64
@@ -22,14 +22,14 @@ _TIME: Final = 8
 
 
 async def seal(desk: Desk, purpose: str, plain: bytes, *, until: datetime) -> str:
-    """Return ``plain`` sealed for ``purpose``, as base64url; it opens until ``until`` (whole seconds)."""
+    """Return ``plain`` sealed for ``purpose``, base64url without padding; opens until ``until`` (whole seconds)."""
     nonce, end = os.urandom(_NONCE), int(until.timestamp()).to_bytes(_TIME, "big")
     sealed = (await _key(desk, purpose)).encrypt(nonce, end + plain, purpose.encode())
     return base64.urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
 
 
 async def open_sealed(desk: Desk, purpose: str, value: str, *, now: datetime) -> bytes | None:
-    """Return what was sealed for ``purpose``; None when it is not ours, was changed, or its time is over."""
+    """Return what was sealed for ``purpose``; None when it was not sealed here, was changed or has expired."""
     try:
         sealed = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
         plain = (await _key(desk, purpose)).decrypt(sealed[:_NONCE], sealed[_NONCE:], purpose.encode())

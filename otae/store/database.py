@@ -1,7 +1,7 @@
-"""The database: where it is, how it is opened, what a transaction is, and what time it is.
+"""Connecting to the database, migrating it, transactions, and the time that all processes share.
 
 `transaction()` is the only way into a transaction (a house test bans the ORM's own). Inside one nothing is awaited but
-the database, and no task is started: a task born there would write into it and vanish with its rollback.
+the database, and no task is started: such a task would write into the transaction and be undone by its rollback.
 """
 
 import asyncio
@@ -28,25 +28,31 @@ from otae.settings import Settings
 from otae.store.advisory import AdvisoryLock
 from otae.store.engine_sqlite import SafeClient
 
-#: SQLite's file in OTAE_HOME.
+#: Name of SQLite's file in OTAE_HOME.
 DATABASE_FILE: Final = "otae.sqlite3"
-#: How long a statement waits for another process's write, in milliseconds.
+#: How long SQLite waits for another process's write, in milliseconds.
 BUSY_TIMEOUT = 10_000
-#: Seconds in which a connection must stand, and after which one that nobody needs is closed.
-CONNECTING: Final = 10
-IDLE: Final = 20
-#: What a process is, for its share of the database's connections.
+#: Seconds until an attempt to connect fails, and after which an unused connection is closed.
+CONNECT_TIMEOUT: Final = 10
+IDLE_LIFETIME: Final = 20
+#: Kind of process; decides how many connections it may have.
 Role = Literal["web", "worker", "clock", "command"]
-#: Key of the advisory lock that migrations and the key ceremony share.
+#: Key of the advisory lock of migrations and the key ceremony.
 ADVISORY_LOCK = 0x6F746165
 
 
 def config(
     settings: Settings, *, migrating: bool = False, busy_timeout: int = BUSY_TIMEOUT, role: Role = "web"
 ) -> dict[str, Any]:
-    """Return the ORM's configuration for ``settings``; ``migrating`` keeps SQLite's cascades out of table rebuilds."""
+    """Return the ORM's configuration.
+
+    Args:
+        migrating: switch foreign keys off in SQLite, where rebuilding a table would run its cascades.
+        busy_timeout: milliseconds, SQLite only.
+        role: decides the size of the connection pool, PostgreSQL only.
+    """
     if settings.database_url:
-        connection = _postgres(settings.database_url.get_secret_value(), most_connections(settings, role))
+        connection = _postgres(settings.database_url.get_secret_value(), pool_size(settings, role))
     else:
         credentials = {
             "file_path": str(settings.home / DATABASE_FILE),
@@ -64,11 +70,11 @@ def config(
 
 
 def _apps() -> dict[str, dict[str, Any]]:
-    """Return where the tables and their migrations are."""
+    """Return the ORM's "apps": the modules of tables and migrations."""
     return {"otae": {"models": ["otae.store.models"], "default_connection": "default", "migrations": "migrations"}}
 
 
-def _postgres(url: str, most: int) -> dict[str, Any]:
+def _postgres(url: str, max_connections: int) -> dict[str, Any]:
     try:
         address = database_address(url)
         tls = address.tls_context()
@@ -84,19 +90,19 @@ def _postgres(url: str, most: int) -> dict[str, Any]:
             "database": address.name,
             "ssl": tls,
             "minsize": 0,
-            "maxsize": most,
-            "timeout": CONNECTING,
-            "max_inactive_connection_lifetime": IDLE,
+            "maxsize": max_connections,
+            "timeout": CONNECT_TIMEOUT,
+            "max_inactive_connection_lifetime": IDLE_LIFETIME,
             "application_name": "otae",
         },
     }
 
 
-def most_connections(settings: Settings, role: Role) -> int:
-    """Return how many connections a process may have in its pool.
+def pool_size(settings: Settings, role: Role) -> int:
+    """Return the most connections in the pool of a process.
 
-    By default two web processes and two workers of 4, a clock of 2 and one for its turn, and a command of 1 come to 20;
-    so do two web processes that also work and tick.
+    The defaults add up to 20: two web processes and two workers of 4 each, a clock of 2 and its lock, a command of 1.
+    Two web processes that are also worker and clock come to 20 as well.
     """
     if role == "command":
         return 1
@@ -106,16 +112,19 @@ def most_connections(settings: Settings, role: Role) -> int:
 
 
 async def connect(settings: Settings, *, role: Role = "web") -> None:
-    """Open the database for this process; the schema must be there (`migrate`)."""
+    """Open the database for this process; it must have been migrated (`migrate`)."""
     make_home(settings)
     EXECUTOR_CACHE.clear()  # keyed without the dialect: stale after a switch from SQLite to PostgreSQL
     await Tortoise.init(config=config(settings, role=role), _enable_global_fallback=True)
 
 
 def make_home(settings: Settings) -> None:
-    """Make the folder and the database's file, for its owner alone whatever the folder and the umask allow.
+    """Create OTAE_HOME and SQLite's file with mode 0600, whatever the umask; does nothing with PostgreSQL.
 
-    SQLite gives the files beside it the same mode. Raises CannotStart.
+    SQLite gives the files beside it (-wal, -shm) the same mode.
+
+    Raises:
+        CannotStart: the folder or file cannot be opened.
     """
     if not settings.embedded:
         return
@@ -137,7 +146,7 @@ async def disconnect() -> None:
 
 @asynccontextmanager
 async def connected(settings: Settings, *, role: Role = "web") -> AsyncIterator[None]:
-    """Keep the database open for the length of the block."""
+    """Keep the database open during the block."""
     await connect(settings, role=role)
     try:
         yield
@@ -146,7 +155,7 @@ async def connected(settings: Settings, *, role: Role = "web") -> AsyncIterator[
 
 
 async def migrate(settings: Settings) -> None:
-    """Bring the schema up to date; safe to call by several processes at once, and when there is nothing to do."""
+    """Run the migrations that have not run yet; safe to call from several processes at once."""
     make_home(settings)
     EXECUTOR_CACHE.clear()
     async with exclusive(settings):
@@ -158,26 +167,30 @@ async def migrate(settings: Settings) -> None:
 
 @asynccontextmanager
 async def exclusive(settings: Settings) -> AsyncIterator[None]:
-    """Let one process at a time into the block: an advisory lock on PostgreSQL, a locked file beside SQLite."""
+    """Let one process at a time into the block: by an advisory lock on PostgreSQL, by a locked file beside SQLite."""
     if settings.embedded:
         with (settings.home / "otae.lock").open("w") as file:
             await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
             yield
         return
     async with AdvisoryLock(credentials(settings), ADVISORY_LOCK) as lock:
-        await lock.take(wait=True)
+        await lock.acquire(wait=True)
         yield
 
 
 def credentials(settings: Settings) -> dict[str, Any]:
-    """Return what PostgreSQL's driver connects with."""
+    """Return the connection parameters for PostgreSQL's driver."""
     given: dict[str, Any] = config(settings)["connections"]["default"]["credentials"]
     return given
 
 
 async def is_migrated() -> bool:
-    """Tell whether every migration of this release has been applied; raises when the database does not answer."""
-    await now()  # the executor would take a database that is away for an empty one
+    """Return whether every migration of this release has been applied.
+
+    Raises:
+        DatabaseAway: the database does not answer.
+    """
+    await now()  # the executor takes a database that does not answer for an empty one
     executor = MigrationExecutor(get_connection("default"), _apps())
     return not await executor.plan()
 
@@ -188,13 +201,13 @@ def schema() -> str:
 
 
 def transaction() -> AbstractAsyncContextManager[TransactionalDBClient]:
-    """Open a transaction (a savepoint inside another one): all of the block, or nothing of it."""
+    """Open a transaction, or a savepoint inside another one."""
     return in_transaction()
 
 
 @asynccontextmanager
 async def snapshot() -> AsyncIterator[None]:
-    """Let everything read in the block show one moment, while others go on writing; nothing is written in it."""
+    """Read from one snapshot of the database in the block, while others keep writing. Nothing may be written in it."""
     if dialect() == "postgres":
         async with transaction() as connection:
             await connection.execute_script("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -202,13 +215,13 @@ async def snapshot() -> AsyncIterator[None]:
         return
     client = get_connection("default")
     assert isinstance(client, SafeClient)  # noqa: S101 - `config` names no other engine
-    async with client.reading():
+    async with client.read_snapshot():
         yield
 
 
-async def number_on(table: str, column: str) -> None:
-    """Let the database go on numbering rows after the highest number there is; ``table``, ``column``: our own names."""
-    if dialect() == "postgres":  # SQLite looks at the highest by itself
+async def resync_sequence(table: str, column: str) -> None:
+    """Set the sequence of a numbered column to its highest value. ``table``, ``column``: never from outside."""
+    if dialect() == "postgres":  # SQLite numbers on from the highest by itself
         highest = f'SELECT setval(pg_get_serial_sequence($1, $2), (SELECT max("{column}") FROM "{table}"))'  # noqa: S608 - names of our tables
         await get_connection("default").execute_query(highest, [table, column])
 
@@ -219,7 +232,7 @@ def dialect() -> str:
 
 
 async def now() -> datetime:
-    """Return the database's time (UTC, aware): the one clock that every process shares."""
+    """Return the database's time (aware, UTC): the one clock that every process shares."""
     if dialect() == "postgres":
         rows = await get_connection("default").execute_query_dict("SELECT clock_timestamp() AS now")
         return rows[0]["now"].astimezone(UTC)  # type: ignore[no-any-return]  # a row is untyped

@@ -1,4 +1,4 @@
-"""What a room is handed: the settings, the vault, and a bell to ring when there is work for later."""
+"""The desk: settings, vault and bell of the running installation, passed to the functions that need them."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,14 +9,18 @@ from otae.store.vault import Vault
 
 
 class Bell(Protocol):
-    """Hints a worker that a row waits. Rung after commit, never inside a transaction."""
+    """Tells workers that rows wait to be processed. Rung after commit, never inside a transaction."""
 
     def ring(self, kind: str, *rows: UUID) -> None:
-        """Hint that ``rows`` of a kind ("delivery", "job", "group", "import") wait. Never raises: a sweep finds all."""
+        """Tell workers that ``rows`` wait; never raises, since a sweep finds every row that waits.
+
+        Args:
+            kind: "delivery", "job", "group" or "import".
+        """
 
 
-class Silence:
-    """A bell that nobody hears: for commands that run beside a server, whose sweep finds the row."""
+class SilentBell:
+    """A bell that does nothing: for commands that run beside a server, whose sweep finds the row."""
 
     def ring(self, kind: str, *rows: UUID) -> None:
         """Do nothing."""
@@ -24,7 +28,7 @@ class Silence:
 
 @dataclass(frozen=True)
 class Desk:
-    """One running installation, as its rooms see it."""
+    """Settings, vault and bell of one running installation."""
 
     settings: Settings
     vault: Vault

@@ -1,8 +1,8 @@
-"""The PostgreSQL engine: the ORM's own, with a small pool that waits, behind poolers too.
+"""The PostgreSQL engine: the ORM's own with a connection pool that waits, also behind a pooler such as PgBouncer.
 
-A transaction gives its connection back when it cannot begin. And a connection goes back to the pool without four
-statements that wipe a session: they cost as much as what was asked, and nothing here leaves any state in a session.
-What the driver raises is told apart by `outage`.
+Unlike the ORM's own, a transaction releases its connection when it cannot begin. A connection returns to the pool
+without the driver's four statements that reset a session: they cost as much as a query, and nothing here leaves state
+in a session. `outage` translates the driver's errors.
 """
 
 import asyncio
@@ -24,28 +24,31 @@ from tortoise.backends.base.client import (
 from tortoise.connection import get_connections
 
 from otae.errors import DatabaseAway
-from otae.store.outage import told_apart
+from otae.store.outage import translate_driver_errors
 
-#: Seconds in which a connection must be had: one of ours that is in use, or one that the server has left for us.
-PATIENCE: float = 10
-#: Seconds between two tries while the server has none left.
-PAUSE: float = 0.2
-#: Statements that the driver keeps prepared on each connection; none behind a pooler.
-PREPARED: Final = 100
-#: A process that was stopped in the middle of a transaction must not hold its rows for ever. Milliseconds.
+#: Seconds that a caller waits for a connection, of the pool or of the server.
+ACQUIRE_TIMEOUT: float = 10
+#: Seconds between two attempts while the server has no connection left.
+RETRY_INTERVAL: float = 0.2
+#: Prepared statements that the driver keeps on each connection; none behind a pooler.
+STATEMENT_CACHE_SIZE: Final = 100
+#: Milliseconds after which the server ends an idle transaction: a stopped process must not lock its rows for ever.
 IDLE_IN_TRANSACTION: Final = "30000"
-#: Seconds of silence, between probes, and how many of those until a connection counts as dead.
+#: TCP keep-alive: idle seconds before the first probe, seconds between probes, probes until a connection is dead.
 KEEP_ALIVE: Final = ((socket.TCP_KEEPIDLE, 15), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
 
 Value = TypeVar("Value")
 
 
 class Connector:
-    """Opens connections of one process. ``pooled``: whether a pooler such as PgBouncer stands between; None: not known.
+    """Opens the connections of one process, and finds out whether a pooler such as PgBouncer is in between.
 
-    A pooler may give every transaction another connection of its own: no statement stays prepared there, no setting of
-    a session lasts, and parameters at the start are refused. It is told by the number of the server's process: the one
-    that was named at the start is then none of the database's.
+    A pooler may run every transaction on another connection of its own: prepared statements and session settings do not
+    last, and startup parameters are refused. It shows in the process id: the one from the startup message is not that
+    of the backend that answers.
+
+    Attributes:
+        pooled: whether a pooler is in between; None before the first connection.
     """
 
     def __init__(self) -> None:
@@ -57,46 +60,50 @@ class Connector:
             connection = await asyncpg.connect(*arguments, **options, statement_cache_size=0)
             self.pooled = connection.get_server_pid() != await connection.fetchval("SELECT pg_backend_pid()")
             if self.pooled:
-                return _watched(connection)
+                return _with_keep_alive(connection)
             await connection.close()
         if self.pooled:
-            return _watched(await asyncpg.connect(*arguments, **options, statement_cache_size=0))
+            return _with_keep_alive(await asyncpg.connect(*arguments, **options, statement_cache_size=0))
         given = options.pop("server_settings", None) or {}
         session = given | {"idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION}
-        more = {"server_settings": session, "statement_cache_size": PREPARED}
-        return _watched(await asyncpg.connect(*arguments, **options, **more))
+        more = {"server_settings": session, "statement_cache_size": STATEMENT_CACHE_SIZE}
+        return _with_keep_alive(await asyncpg.connect(*arguments, **options, **more))
 
 
-def _watched(connection: Any) -> Any:  # noqa: ANN401 - as above
-    """Let the system notice when the other end has gone without a word."""
-    line = connection._transport.get_extra_info("socket")  # noqa: SLF001 - the driver has no public way to it
-    if line is not None and line.family in {socket.AF_INET, socket.AF_INET6}:
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+def _with_keep_alive(connection: Any) -> Any:  # noqa: ANN401 - as above
+    """Switch TCP keep-alive on, so that a peer that vanished is noticed; return the connection."""
+    peer = connection._transport.get_extra_info("socket")  # noqa: SLF001 - the driver has no public way to it
+    if peer is not None and peer.family in {socket.AF_INET, socket.AF_INET6}:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in KEEP_ALIVE:
-            line.setsockopt(socket.IPPROTO_TCP, option, value)
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000)
+            peer.setsockopt(socket.IPPROTO_TCP, option, value)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000)
     return connection
 
 
-async def patiently(take: Callable[[float], Awaitable[Value]]) -> Value:
-    """Return what ``take(seconds)`` gives; it is called again while the server has no connection left.
+async def retry_while_full(take: Callable[[float], Awaitable[Value]]) -> Value:
+    """Call ``take(seconds)`` until the server has a connection left, and return its result.
 
-    Raises DatabaseAway when none was to be had within PATIENCE.
+    Args:
+        take: gets a connection; its argument is the time left, in seconds.
+
+    Raises:
+        DatabaseAway: no connection within ACQUIRE_TIMEOUT, or the database cannot be reached.
     """
     loop = asyncio.get_running_loop()
-    end = loop.time() + PATIENCE
+    end = loop.time() + ACQUIRE_TIMEOUT
     while True:
         try:
-            with told_apart():
-                return await take(max(end - loop.time(), PAUSE))
+            with translate_driver_errors():
+                return await take(max(end - loop.time(), RETRY_INTERVAL))
         except DatabaseAway as error:
             if not isinstance(error.__cause__, asyncpg.TooManyConnectionsError) or loop.time() >= end:
                 raise
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(RETRY_INTERVAL)
 
 
-class _Line(ConnectionWrapper[Any]):
-    """The connection of a transaction, for one statement."""
+class _TransactionConnection(ConnectionWrapper[Any]):
+    """A transaction's connection, held for one statement."""
 
     __slots__ = ()
 
@@ -105,17 +112,17 @@ class _Line(ConnectionWrapper[Any]):
     ) -> None:
         await super().__aexit__(kind, error, traceback)
         if error is not None:
-            with told_apart():
+            with translate_driver_errors():
                 raise error
 
 
-class _PooledLine(PoolConnectionWrapper[Any]):
-    """A connection of the pool, for one statement."""
+class _PooledConnection(PoolConnectionWrapper[Any]):
+    """A connection of the pool, held for one statement."""
 
     __slots__ = ()
 
     async def __aenter__(self) -> Any:  # noqa: ANN401 - as above
-        with told_apart():
+        with translate_driver_errors():
             await self.ensure_connection()
         client: Any = self.client  # a SafeClient: nobody else makes these
         self.connection = await client.take()
@@ -124,45 +131,45 @@ class _PooledLine(PoolConnectionWrapper[Any]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with told_apart():
+        with translate_driver_errors():
             await super().__aexit__(kind, error, traceback)
             if error is not None:
                 raise error
 
 
 class SafeTransaction(TransactionWrapper):
-    """A transaction; what the driver raises in it is told apart."""
+    """A transaction that translates the driver's errors."""
 
     def acquire_connection(self) -> ConnectionWrapper[Any]:
         """Return the transaction's connection for one statement."""
-        return _Line(self._lock, self)
+        return _TransactionConnection(self._lock, self)
 
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(SafeTransaction(self))
 
     async def begin(self) -> None:
-        """Begin; behind a pooler, say here what a session of our own says once."""
-        with told_apart():
+        """Begin; behind a pooler, set per transaction what is otherwise set once per session."""
+        with translate_driver_errors():
             await super().begin()
             if isinstance(self._parent, SafeClient) and self._parent.connector.pooled:
                 await self._connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION}")
 
     async def commit(self) -> None:
-        """Keep what was done."""
-        with told_apart():
+        """Commit, with the driver's errors translated."""
+        with translate_driver_errors():
             await super().commit()
 
     async def rollback(self) -> None:
-        """Undo what was done."""
-        with told_apart():
+        """Roll back, with the driver's errors translated."""
+        with translate_driver_errors():
             await super().rollback()
 
 
-class ReturningContext(TransactionContextPooled):
-    """The ORM's own never returns its connection when begin fails or is cancelled; a few of those stop the process."""
+class ReleasingContext(TransactionContextPooled):
+    """Releases the connection when begin fails or is cancelled; the ORM's own leaks it until the pool is empty."""
 
     async def __aenter__(self) -> TransactionalDBClient:
-        with told_apart():
+        with translate_driver_errors():
             await self.ensure_connection()
         parent: Any = self.client._parent  # noqa: SLF001 - the ORM has no public way to its pool
         self.client._connection = await parent.take()  # noqa: SLF001 - same
@@ -175,8 +182,8 @@ class ReturningContext(TransactionContextPooled):
         return self.client
 
 
-async def _leave_as_it_is(connection: object) -> None:
-    """Do nothing: the driver itself has rolled back what was open, and locks and settings are a transaction's here."""
+async def _skip_reset(connection: object) -> None:
+    """Do not reset the session: the driver has rolled back, and locks and settings are per transaction here."""
 
 
 class SafeClient(AsyncpgDBClient):
@@ -185,23 +192,27 @@ class SafeClient(AsyncpgDBClient):
     connector: Connector
 
     async def create_pool(self, **options: Any) -> Any:  # noqa: ANN401 - as above
-        """Return the pool, opened; it connects when first asked."""
+        """Return the open pool; it connects on first use."""
         self.connector = Connector()
-        return await super().create_pool(reset=_leave_as_it_is, connect=self.connector, **options)
+        return await super().create_pool(reset=_skip_reset, connect=self.connector, **options)
 
     async def take(self) -> Any:  # noqa: ANN401 - as above
-        """Return a connection of the pool, waiting for one; DatabaseAway when there is none in time."""
+        """Return a connection of the pool, waiting up to ACQUIRE_TIMEOUT.
+
+        Raises:
+            DatabaseAway: no connection in time, or the process is ending.
+        """
         pool = self._pool
         if pool is None:
             raise DatabaseAway("the database does not answer: this process is ending")
-        return await patiently(lambda seconds: pool.acquire(timeout=seconds))
+        return await retry_while_full(lambda seconds: pool.acquire(timeout=seconds))
 
     def acquire_connection(self) -> PoolConnectionWrapper[Any]:
         """Return a connection for one statement."""
-        return _PooledLine(self, self._pool_init_lock)
+        return _PooledConnection(self, self._pool_init_lock)
 
     def _in_transaction(self) -> TransactionContext:
-        return ReturningContext(SafeTransaction(self), self._pool_init_lock)
+        return ReleasingContext(SafeTransaction(self), self._pool_init_lock)
 
 
 client_class = SafeClient

@@ -1,7 +1,7 @@
-"""The SQLite engine: the ORM's own, with transactions that take the write lock at once and always give it back.
+"""The SQLite engine: the ORM's own with transactions that take the write lock at once and always release it.
 
-The ORM's transaction begins deferred, so that two processes which read and then write find "database is locked"; and
-when its begin fails or is cancelled, its lock is never released and the process hangs. Both are closed here.
+The ORM's transaction begins deferred, so two processes that read and then write get "database is locked"; and when its
+begin fails or is cancelled, its lock is never released and the process hangs. Both are corrected here.
 """
 
 import asyncio
@@ -24,18 +24,18 @@ from tortoise.backends.sqlite.client import (
 )
 from tortoise.connection import get_connections
 
-from otae.store.outage import told_apart
+from otae.store.outage import translate_driver_errors
 
 
-class _Line(ConnectionWrapper[Any]):
-    """The connection for one statement; what the driver raises is told apart."""
+class _StatementConnection(ConnectionWrapper[Any]):
+    """The connection, held for one statement; translates the driver's errors."""
 
     __slots__ = ()
 
     async def __aenter__(self) -> Any:  # noqa: ANN401 - the driver's own
         await self._lock.acquire()
         try:
-            with told_apart():
+            with translate_driver_errors():
                 await self.ensure_connection()
         except BaseException:
             self._lock.release()
@@ -47,20 +47,20 @@ class _Line(ConnectionWrapper[Any]):
     ) -> None:
         await super().__aexit__(kind, error, traceback)
         if error is not None:
-            with told_apart():
+            with translate_driver_errors():
                 raise error
 
 
-class Counting(SqliteClient):
-    """Tells how many rows a statement changed itself; the ORM's own adds what triggers and cascades changed for it."""
+class RowCountClient(SqliteClient):
+    """Returns how many rows a statement itself changed; the ORM's own count includes triggers and cascades."""
 
     @translate_exceptions
     async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[dict[str, Any]]]:
-        """Return how many rows were changed, or else read, and what was read."""
+        """Run a statement; return the number of rows changed, or else read, and the rows read."""
         query = query.replace("\x00", "'||CHAR(0)||'")
         async with self.acquire_connection() as connection:
             self.log.debug("%s: %s", query, values)
-            # One hop to the connection's thread, as the driver's own shorthands, which tell no count.
+            # One hop to the connection's thread, as the driver's own shorthands, which return no count.
             done: tuple[int, list[Any]] = await connection._execute(_run, connection._conn, query, values or [])  # noqa: SLF001 - see above
             return done
 
@@ -71,43 +71,47 @@ def _run(raw: sqlite3.Connection, query: str, values: list[Any]) -> tuple[int, l
     return (cursor.rowcount if cursor.rowcount > 0 else len(rows)), rows
 
 
-class ImmediateWrapper(Counting, SqliteTransactionWrapper):
-    """A transaction that holds the database's write lock from its first moment."""
+class ImmediateTransaction(RowCountClient, SqliteTransactionWrapper):
+    """A transaction that takes the database's write lock when it begins."""
 
     def acquire_connection(self) -> ConnectionWrapper[Any]:
         """Return the connection for one statement."""
-        return _Line(self._lock, self)
+        return _StatementConnection(self._lock, self)
 
     def _in_transaction(self) -> TransactionContext:
-        return NestedTransactionContext(ImmediateWrapper(self))
+        return NestedTransactionContext(ImmediateTransaction(self))
 
     async def begin(self) -> None:
-        """Take the write lock; DatabaseAway when another process keeps it past busy_timeout."""
-        with told_apart():
+        """Begin with the write lock held.
+
+        Raises:
+            DatabaseAway: another process holds the lock for longer than busy_timeout.
+        """
+        with translate_driver_errors():
             await self._connection.execute("BEGIN IMMEDIATE")
 
 
-class ReadingWrapper(ImmediateWrapper):
-    """A transaction that sees one moment of the database, and keeps nobody from writing (the journal is a WAL)."""
+class SnapshotTransaction(ImmediateTransaction):
+    """A transaction that reads one snapshot of the database, while others write (the journal is a WAL)."""
 
     async def begin(self) -> None:
-        """Fix the moment: a deferred transaction begins with its first read."""
-        with told_apart():
+        """Begin, and read once: a deferred transaction takes its snapshot with the first read."""
+        with translate_driver_errors():
             await self._connection.execute("BEGIN DEFERRED")
             await self._connection.execute_fetchall("SELECT count(*) FROM sqlite_schema")
 
 
-class SettlingContext(SqliteTransactionContext):
-    """Ends every transaction in a task of its own, which a cancelled caller cannot take along."""
+class ShieldedContext(SqliteTransactionContext):
+    """Commits or rolls back in a task of its own, which goes on when the caller is cancelled."""
 
     async def __aenter__(self) -> TransactionalDBClient:
         await self._trxlock.acquire()
         try:
-            with told_apart():
+            with translate_driver_errors():
                 await self.ensure_connection()
             await self.connection.begin()
         except BaseException:
-            await self._settle(commit=False)
+            await self._end_shielded(commit=False)
             raise
         self.token = get_connections().set(self.connection_name, self.connection)
         return self.connection  # type: ignore[no-any-return]  # the base class keeps it untyped
@@ -116,9 +120,9 @@ class SettlingContext(SqliteTransactionContext):
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> None:
         get_connections().reset(self.token)
-        await self._settle(commit=exc_type is None)
+        await self._end_shielded(commit=exc_type is None)
 
-    async def _settle(self, *, commit: bool) -> None:
+    async def _end_shielded(self, *, commit: bool) -> None:
         await asyncio.shield(asyncio.ensure_future(self._finish(commit=commit)))
 
     async def _finish(self, *, commit: bool) -> None:
@@ -127,7 +131,7 @@ class SettlingContext(SqliteTransactionContext):
             if raw is None or self.connection._finalized:  # noqa: SLF001 - same
                 return
             self.connection._finalized = True  # noqa: SLF001 - same
-            with told_apart():
+            with translate_driver_errors():
                 if not commit:
                     await raw.rollback()
                     return
@@ -140,22 +144,22 @@ class SettlingContext(SqliteTransactionContext):
             self._trxlock.release()
 
 
-class SafeClient(Counting):
+class SafeClient(RowCountClient):
     """The connection of one process."""
 
     def acquire_connection(self) -> ConnectionWrapper[Any]:
         """Return the connection for one statement."""
-        return _Line(self._lock, self)
+        return _StatementConnection(self._lock, self)
 
     def _in_transaction(self) -> TransactionContext:
-        return SettlingContext(ImmediateWrapper(self), self._lock)
+        return ShieldedContext(ImmediateTransaction(self), self._lock)
 
-    def reading(self) -> TransactionContext:
-        """Open a transaction that only reads."""
-        return SettlingContext(ReadingWrapper(self), self._lock)
+    def read_snapshot(self) -> TransactionContext:
+        """Open a transaction that reads one snapshot."""
+        return ShieldedContext(SnapshotTransaction(self), self._lock)
 
     async def execute_many(self, query: str, values: list[list[Any]]) -> None:
-        """Run ``query`` for each of ``values`` in one transaction, or not at all."""
+        """Run ``query`` once for each of ``values``, in one transaction."""
         async with self._in_transaction() as connection:
             await connection.execute_many(query, values)
 

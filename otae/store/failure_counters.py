@@ -1,7 +1,7 @@
-"""Counters of failures: a try is counted before it is looked at, and given back when it was no failure.
+"""Rate limits by counting failures: an attempt is counted before it is checked, and uncounted when it succeeds.
 
-A counter is changed by conditional statements alone, so that of twenty tries sent at the same moment no more get
-through than one after the other would, whatever the process.
+Two kinds: `count_attempt` delays the next attempt (backoff), `consume` allows so many failures in a window. Counters
+change by conditional statements only: concurrent attempts, in any process, get no further than sequential ones.
 """
 
 from dataclasses import dataclass
@@ -15,39 +15,45 @@ from otae.errors import SlowDown
 from otae.store import old_algorithms
 from otae.store.models import Counter
 
-#: A statement that another process beat is tried again this often; by then as many others have been counted.
-ROUNDS: Final = 50
-#: Counters that say where they came from end this long after their last failure, and one place has so many; the oldest
-#: go first. Others are kept for two days.
-FROM_A_NETWORK, MOST_FROM_A_NETWORK, KEPT = timedelta(hours=1), 1000, timedelta(days=2)
-#: What keys of one network's share begin with; they end after an hour as well.
-SHARE: Final = "share:"
-#: Marks that are no counters begin so, and are kept this long after they were last confirmed.
-MARK, MARK_KEPT = "known:", timedelta(days=90)
+#: Retries of a conditional update that another process came before; by then as many attempts have been counted.
+MAX_RETRIES: Final = 50
+#: Life of a counter since its last failure, for counters with a network, the most of those per network (the oldest are
+#: deleted first), and the life of all other counters.
+NETWORK_RETENTION, NETWORK_LIMIT, RETENTION = timedelta(hours=1), 1000, timedelta(days=2)
+#: Prefix of keys that count the share of one network; these expire like counters with a network.
+SHARE_PREFIX: Final = "share:"
+#: Prefix of the keys of `mark`, and their life since they were last marked.
+MARK_PREFIX, MARK_RETENTION = "known:", timedelta(days=90)
 
 
 @dataclass(frozen=True)
-class Waits:
-    """How failures under one key slow the next try down.
+class Backoff:
+    """How failures under one key delay the next attempt.
 
-    ``seconds``: how long the next try waits after the n-th failure in a row, from 0 on; the last value stays.
-    ``memory``: failures are forgotten this long after the newest. ``afresh``: they are once a wait is over.
+    Attributes:
+        seconds: delay after 0, 1, 2 … failures in a row; the last value applies to all further ones.
+        memory: failures are forgotten this long after the newest.
+        reset_after_wait: failures are also forgotten when a delay is over.
     """
 
     seconds: tuple[int, ...]
     memory: timedelta
-    afresh: bool = False
+    reset_after_wait: bool = False
 
     def after(self, failures: int) -> timedelta | None:
-        """Return how long the next try waits after so many failures in a row, None for not at all."""
+        """Return the delay of the next attempt after so many failures in a row, None for no delay."""
         seconds = self.seconds[min(failures, len(self.seconds) - 1)]
         return timedelta(seconds=seconds) if seconds else None
 
 
-async def count_try(key: str, waits: Waits, now: datetime, *, network: str | None = None) -> None:
-    """Count a try under ``key`` as failed, for now, and let the next one wait; SlowDown when this one has to wait.
+async def count_attempt(key: str, waits: Backoff, now: datetime, *, network: str | None = None) -> None:
+    """Count an attempt under ``key`` as failed until `undo_attempt`, and delay the next one.
 
-    ``network``: where it came from, for counters of what strangers make up.
+    Args:
+        network: where it came from, for keys that a stranger can invent: their number is limited per network.
+
+    Raises:
+        SlowDown: this attempt comes before the delay is over.
     """
     seen = await Counter.get_or_none(key=key)
     if seen is None:
@@ -55,12 +61,12 @@ async def count_try(key: str, waits: Waits, now: datetime, *, network: str | Non
         if network is not None:
             await _drop_oldest(network)
         seen = await Counter.get_or_none(key=key)
-    for _ in range(ROUNDS):
+    for _ in range(MAX_RETRIES):
         if seen is None:
             return  # somebody signed in at this very moment: there is nothing left to wait for
         if seen.blocked_until and seen.blocked_until > now:
             raise SlowDown(ceil((seen.blocked_until - now).total_seconds()))
-        over = seen.window_start <= now - waits.memory or (waits.afresh and seen.blocked_until is not None)
+        over = seen.window_start <= now - waits.memory or (waits.reset_after_wait and seen.blocked_until is not None)
         failures = 1 if over else seen.failures + 1
         wait = waits.after(failures)
         unchanged = Counter.filter(key=key, failures=seen.failures, blocked_until=seen.blocked_until)
@@ -71,33 +77,39 @@ async def count_try(key: str, waits: Waits, now: datetime, *, network: str | Non
     raise SlowDown(1)
 
 
-async def give_back(key: str, waits: Waits) -> None:
-    """Take one counted try back, with the wait that it began: it was no failure."""
-    await take_back(key)
+async def undo_attempt(key: str, waits: Backoff) -> None:
+    """Uncount one attempt of `count_attempt` that succeeded, and end the delay that it began."""
+    await refund(key)
     begun = (
-        Counter.filter(key=key) if not waits.afresh else Counter.filter(key=key, failures__lt=len(waits.seconds) - 1)
+        Counter.filter(key=key)
+        if not waits.reset_after_wait
+        else Counter.filter(key=key, failures__lt=len(waits.seconds) - 1)
     )
     await begun.update(blocked_until=None)
 
 
-async def spent_until(key: str, limit: int, now: datetime, window: timedelta) -> datetime | None:
-    """Return until when `spend` would refuse; None when it would not. Counts nothing."""
+async def exhausted_until(key: str, limit: int, now: datetime, window: timedelta) -> datetime | None:
+    """Return until when `consume` would refuse; None when it would not. Counts nothing."""
     row = await Counter.get_or_none(key=key, failures__gte=limit, window_start__gt=now - window)
     return row.window_start + window if row else None
 
 
-async def take_back(key: str) -> None:
-    """Take one try back that `spend` counted."""
+async def refund(key: str) -> None:
+    """Uncount one failure of `consume`."""
     await Counter.filter(key=key, failures__gt=0).update(failures=F("failures") - 1)
 
 
-async def forget(key: str) -> None:
-    """Start ``key`` afresh."""
+async def reset(key: str) -> None:
+    """Delete the counter of ``key``."""
     await Counter.filter(key=key).delete()
 
 
-async def spend(key: str, limit: int, now: datetime, window: timedelta) -> None:
-    """Take one of ``limit`` failures that ``key`` has in each window; SlowDown when none is left."""
+async def consume(key: str, limit: int, now: datetime, window: timedelta) -> None:
+    """Count one failure of the ``limit`` that ``key`` has in each window.
+
+    Raises:
+        SlowDown: none is left; says how long the window lasts.
+    """
     await _make(key, now)
     await Counter.filter(key=key, window_start__lte=now - window).update(failures=0, window_start=now)
     if await Counter.filter(key=key, failures__lt=limit).update(failures=F("failures") + 1) != 1:
@@ -105,38 +117,40 @@ async def spend(key: str, limit: int, now: datetime, window: timedelta) -> None:
         raise SlowDown(max(1, int((row.window_start + window - now).total_seconds())) if row else 1)
 
 
-async def tally(key: str, now: datetime) -> None:
-    """Count one under ``key`` without any limit."""
+async def increment(key: str, now: datetime) -> None:
+    """Count one under ``key``, without a limit."""
     await _make(key, now)
     await Counter.filter(key=key).update(failures=F("failures") + 1, window_start=now)
 
 
 async def mark(key: str, now: datetime) -> None:
-    """Remember ``key`` (which begins with `MARK`), until it was not marked again for a long time."""
+    """Remember ``key``, which begins with `MARK_PREFIX`, for `MARK_RETENTION` since the last call."""
     await _make(key, now)
     await Counter.filter(key=key).update(window_start=now)
 
 
 async def is_marked(key: str, now: datetime) -> bool:
-    """Tell whether ``key`` is remembered."""
-    return await Counter.exists(key=key, window_start__gt=now - MARK_KEPT)
+    """Return whether ``key`` is remembered."""
+    return await Counter.exists(key=key, window_start__gt=now - MARK_RETENTION)
 
 
-async def forget_old(now: datetime) -> int:
-    """Remove counters that no longer count; return how many."""
-    from_a_network = Q(network__not_isnull=True) | Q(key__startswith=SHARE)
-    ended = Q(from_a_network, window_start__lte=now - FROM_A_NETWORK) | Q(window_start__lte=now - KEPT)
-    kept = Q(key__startswith=old_algorithms.PREFIX) | Q(key__startswith=MARK, window_start__gt=now - MARK_KEPT)
+async def delete_expired(now: datetime) -> int:
+    """Delete expired counters and marks; return how many."""
+    from_a_network = Q(network__not_isnull=True) | Q(key__startswith=SHARE_PREFIX)
+    ended = Q(from_a_network, window_start__lte=now - NETWORK_RETENTION) | Q(window_start__lte=now - RETENTION)
+    kept = Q(key__startswith=old_algorithms.PREFIX) | Q(
+        key__startswith=MARK_PREFIX, window_start__gt=now - MARK_RETENTION
+    )
     return await Counter.filter(ended).exclude(kept).delete()
 
 
 async def _make(key: str, now: datetime, network: str | None = None) -> None:
-    """See that there is a counter, in one statement: somebody else may make it, or forget it, at this very moment."""
+    """Create the counter unless it exists, in one statement: another process may create or delete it meanwhile."""
     await Counter.bulk_create([Counter(key=key, window_start=now, network=network)], ignore_conflicts=True)
 
 
 async def _drop_oldest(network: str) -> None:
-    """Keep what one network can make us count within bounds."""
+    """Delete the oldest counters of a network beyond NETWORK_LIMIT."""
     newest_first = Counter.filter(network=network).order_by("-window_start", "key")
-    if over := await newest_first.offset(MOST_FROM_A_NETWORK).limit(MOST_FROM_A_NETWORK).values_list("key", flat=True):
+    if over := await newest_first.offset(NETWORK_LIMIT).limit(NETWORK_LIMIT).values_list("key", flat=True):
         await Counter.filter(key__in=list(over)).delete()

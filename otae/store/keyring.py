@@ -1,7 +1,7 @@
-"""Where the master keys come from, and the proof that they are the right ones.
+"""The master keys: reading them, proving that they are the right ones, and making those of a new installation.
 
-A key check sealed in the database tells a wrong or missing master key from a new installation: keys are never silently
-made again over data that others sealed.
+A sealed key check in the database distinguishes a wrong or missing master key from a new installation: new keys are
+never made silently over data that other keys sealed.
 """
 
 import base64
@@ -20,20 +20,23 @@ from otae.store.models import Administrator, AuditEntry, AuditHead, Certificate,
 from otae.store.vault import SealBroken, Vault
 
 KEY_FILE = "master.key"
-#: The secrets every installation has; "key-check" is only ever opened to see that it opens.
+#: Names of the installation secrets; "key-check" is only opened to prove the master key.
 SECRETS = ("key-check", "pepper", "cookie", "audit")
 
 
 def new_master_key() -> str:
-    """Return a fresh master key as base64url of 32 bytes, without padding."""
+    """Return a new master key: 32 bytes in base64url without padding."""
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
 
 
 async def open_vault(settings: Settings, *, first: bool = False) -> Vault:
-    """Return the vault of this installation, and let this process write its audit log; the database is connected.
+    """Return the vault of the connected installation, and set the audit log's key for this process.
 
-    ``first``: this process may make the keys of a new installation (`migrate`, first embedded start); they are made
-    together, once. Raises CannotStart when the keys are missing, wrong, or not made yet.
+    Args:
+        first: make the keys of a new installation when there are none (`migrate`, first embedded start).
+
+    Raises:
+        CannotStart: the keys are missing, wrong, or not made yet.
     """
     check = await _key_check()
     if check is None and not first:
@@ -51,12 +54,16 @@ async def open_vault(settings: Settings, *, first: bool = False) -> Vault:
             if not first:
                 raise CannotStart("this installation lacks the key of its audit log: run `otae migrate` first")
             await _make_audit_key(vault)
-    audit.hold_key(await installation_secret(vault, "audit"))
+    audit.set_key(await installation_secret(vault, "audit"))
     return vault
 
 
-def given_vault(settings: Settings) -> Vault:
-    """Return a vault of the master keys that are given, without a look at the database; CannotStart without one."""
+def vault_from_settings(settings: Settings) -> Vault:
+    """Return a vault of the configured master keys, without checking them against the database.
+
+    Raises:
+        CannotStart: no master key is configured.
+    """
     return Vault(settings.sealing_keys() or _key_file(settings, may_create=False))
 
 
@@ -75,37 +82,37 @@ async def _key_check() -> InstallationSecret | None:
 
 
 async def _holds_data() -> bool:
-    """Tell whether there is anything that an installation has: keys are made beside nothing that others sealed."""
+    """Return whether the database holds anything of an installation: new keys are made for an empty one only."""
     tables = (InstallationSecret, AuditEntry, AuditHead, Certificate, Administrator)
     return any([await table.exists() for table in tables])
 
 
 async def _make_secrets(vault: Vault) -> None:
-    """Make the keys of a new installation and the beginning of its audit log, in one transaction.
+    """Create the keys and the audit log's head of a new installation, in one transaction.
 
-    Of processes that start at the same moment one makes them; the others find them.
+    When several processes start at once, one creates them and the others find them.
     """
     made = {name: secrets.token_bytes(32) for name in SECRETS}
     try:
         async with transaction():
             for name, value in made.items():
                 await _store(vault, name, value)
-            audit.hold_key(made["audit"])
-            await audit.begin()
+            audit.set_key(made["audit"])
+            await audit.create_head()
     except IntegrityError:
         _check(vault, await InstallationSecret.get(name="key-check"))
 
 
 async def _make_audit_key(vault: Vault) -> None:
-    """Make a key for a log that lost its own; the log says so in an entry that `audit verify` never passes."""
+    """Create a new key for an audit log that lost its own, with an entry at which `audit verify` fails for good."""
     value, now = secrets.token_bytes(32), await database.now()
     try:
         async with transaction():
             await _store(vault, "audit", value)
-            audit.hold_key(value)
-            await audit.go_on_without_key(now)
+            audit.set_key(value)
+            await audit.restart_without_key(now)
     except IntegrityError:
-        return  # another process made it at the same moment
+        return  # another process created it meanwhile
 
 
 async def _store(vault: Vault, name: str, value: bytes) -> None:
@@ -139,7 +146,7 @@ def _key_file(settings: Settings, *, may_create: bool) -> list[bytes]:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner reads, whole or not at all, and onto the disk before anything is sealed."""
+    """Write a file (mode 0600) atomically, and flush it to disk: it must be there before anything is sealed."""
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,6 +1,6 @@
-"""How often Macs still use an old algorithm that is accepted: what an administrator wants to know before refusing it.
+"""Statistics of old algorithms that Macs still use, for administrators who think of refusing them.
 
-Counted in the process and written now and then, so that counting costs a message nothing; a crash loses seconds of it.
+Counted in memory and flushed to the database every FLUSH_INTERVAL; a crash loses at most what was not flushed.
 """
 
 from collections import Counter as Tally
@@ -14,34 +14,34 @@ from otae.store.models import Counter
 #: Algorithm → the server property that refuses it.
 REFUSED_BY = {"sha1": "mac.sha1", "des-ede3-cbc": "scep.des3"}
 PREFIX = "old-algorithm:"
-#: How long a process keeps what it counted to itself.
-OFTEN = timedelta(seconds=30)
+#: Least time between two writes of one algorithm's count.
+FLUSH_INTERVAL = timedelta(seconds=30)
 
-_waiting: Tally[str] = Tally()
-_written: dict[str, datetime] = {}
+_pending: Tally[str] = Tally()
+_flushed_at: dict[str, datetime] = {}
 
 
 @dataclass(frozen=True)
-class Use:
-    """How many messages used an algorithm since the first one, and when the newest was noted."""
+class Usage:
+    """How many messages used an algorithm, and when the last of them was counted."""
 
     messages: int
     last: datetime
 
 
-async def count(*algorithms: str, now: datetime) -> None:
-    """Count a message that used these algorithms; those that are not old are left out."""
+async def count_use(*algorithms: str, now: datetime) -> None:
+    """Count one message that used these algorithms; only those of REFUSED_BY are counted."""
     for name in REFUSED_BY.keys() & algorithms:
-        _waiting[name] += 1
-        if name not in _written or now - _written[name] >= OFTEN:
-            number, _waiting[name], _written[name] = _waiting[name], 0, now
+        _pending[name] += 1
+        if name not in _flushed_at or now - _flushed_at[name] >= FLUSH_INTERVAL:
+            number, _pending[name], _flushed_at[name] = _pending[name], 0, now
             await _write(PREFIX + name, number, now)
 
 
-async def uses() -> dict[str, Use]:
-    """Return what was counted, by the server property that would refuse it."""
+async def usage() -> dict[str, Usage]:
+    """Return the counts by the name of the server property that would refuse the algorithm."""
     rows = await Counter.filter(key__startswith=PREFIX)
-    return {REFUSED_BY[row.key.removeprefix(PREFIX)]: Use(row.failures, row.window_start) for row in rows}
+    return {REFUSED_BY[row.key.removeprefix(PREFIX)]: Usage(row.failures, row.window_start) for row in rows}
 
 
 async def _write(key: str, number: int, now: datetime) -> None:

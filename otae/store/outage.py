@@ -1,7 +1,7 @@
-"""What a driver's failure means: the database is away, its data is damaged, or the mistake is ours.
+"""Translates database drivers' exceptions: the database is unreachable, its data is damaged, or our code is wrong.
 
-Decided by SQLSTATE, SQLite's result code and errno; the class of an exception says too little. What is neither away nor
-damaged is left as it is, and becomes an internal error.
+Decided by SQLSTATE, SQLite's result code and errno; the class of an exception says too little. Every other exception
+passes unchanged and becomes an internal error.
 """
 
 import re
@@ -38,26 +38,26 @@ _SQLITE_AWAY: Final = frozenset(
     }
 )
 _SQLITE_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-#: The driver tells a connection that has gone by words alone; its other complaints are about how it was called.
+#: A closed connection shows in the text of InterfaceError only; the others are about how the driver was called.
 _GONE: Final = re.compile(r"\bclos(?:ed|ing)\b")
 
 RESTORE: Final = "stop every process, keep the damaged database aside, and restore the newest backup into an empty one"
 
 
 @contextmanager
-def told_apart() -> Iterator[None]:
-    """Raise DatabaseAway or DatabaseDamaged instead of what a driver raises in the block, where it means that."""
+def translate_driver_errors() -> Iterator[None]:
+    """Raise DatabaseAway or DatabaseDamaged in place of a driver's exception from the block, where it means that."""
     try:
         yield
     except (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError) as error:
-        meant = meaning(error)
-        if meant is None:
+        translated = classify(error)
+        if translated is None:
             raise
-        raise meant from error
+        raise translated from error
 
 
-def meaning(error: Exception) -> OtaeError | None:
-    """Return what a driver's ``error`` means; None when the mistake is ours."""
+def classify(error: Exception) -> OtaeError | None:
+    """Return the error that a driver's exception stands for; None when it is a mistake of our code."""
     if isinstance(error, sqlite3.Error):
         return _of_sqlite(error)
     if isinstance(error, asyncpg.PostgresError):

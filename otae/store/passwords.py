@@ -1,7 +1,7 @@
-"""How secrets are kept: what people choose under argon2id, what we draw at random under SHA-256.
+"""Hashing of secrets: argon2id for those that people choose, SHA-256 for those that are drawn at random.
 
-argon2id is worked out a few hashes at a time, in threads, so that a flood of sign-ins leaves pages alive. Who waits is
-served network by network in turn, and one network has few places: a flood from one address holds up nobody else.
+argon2id runs in a few threads, so that pages respond during a flood of sign-ins. Waiting sign-ins are served network by
+network in turn, and each network has a limited number of slots: a flood from one network delays nobody else.
 """
 
 import asyncio
@@ -26,28 +26,28 @@ Result = TypeVar("Result")
 
 #: OWASP's first choice of parameters: 19 MiB, two passes, one lane.
 MEMORY_KIB, PASSES, LANES, LENGTH = 19 * 1024, 2, 1, 32
-AT_ONCE = 4
-#: Threads that do nothing else: what a hash needs stays with its thread, and further threads would keep as much again.
-_THREADS = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
-#: Sign-ins at work at a time: from one network, and altogether (a network that has none yet gets one all the same).
-PLACES, PLACES_ALTOGETHER = 24, 200
-#: Seconds after which somebody who found no place comes back.
-COME_BACK = 5
+CONCURRENT_HASHES = 4
+#: Threads for hashing only: each keeps the memory that a hash needs, and so would every further thread.
+_THREADS = ThreadPoolExecutor(CONCURRENT_HASHES, thread_name_prefix="argon2")
+#: Most sign-ins at a time from one network, and in total (a network without any gets one all the same).
+SLOTS_PER_NETWORK, SLOTS_IN_TOTAL = 24, 200
+#: Seconds after which a sign-in that got no slot should be retried.
+RETRY_AFTER = 5
 
-#: A valid hash of nothing anybody knows: verified in place of one that does not exist, so that both cost the same.
+#: A valid hash of an unknown secret: verified where there is no hash, so that both cases take the same time.
 DECOY = "$argon2id$v=19$m=19456,t=2,p=1$b3RhZWRlY295c2FsdDAwMQ$" + "A" * 43
 
 
-class _Gate:
-    """Who hashes now, who waits for it, and who is signing in, on one event loop."""
+class _HashQueue:
+    """The running and waiting hashes, and the sign-ins by network, of one event loop."""
 
     def __init__(self) -> None:
         self.hashing = 0
         self.waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self.signing_in: Counter[str] = Counter()
 
-    async def pass_through(self, work: Callable[[], Result]) -> Result:
-        """Do ``work`` in a thread when it is its turn."""
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """Run ``work`` in a thread when its turn comes, and return its result."""
         await self._enter(_network.get())
         try:
             return await asyncio.get_running_loop().run_in_executor(_THREADS, work)
@@ -55,7 +55,7 @@ class _Gate:
             self._leave()
 
     async def _enter(self, network: str) -> None:
-        if self.hashing < AT_ONCE:
+        if self.hashing < CONCURRENT_HASHES:
             self.hashing += 1
             return
         turn = asyncio.get_running_loop().create_future()
@@ -64,11 +64,11 @@ class _Gate:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
-                self._leave()  # its turn had come already: the next one's then
+                self._leave()  # its turn had come already: pass it on
             raise
 
     def _leave(self) -> None:
-        """Give the place to whoever waits: the network that was served longest ago, and of its people the first."""
+        """Pass the thread on to the first waiter of the network that was served longest ago."""
         while self.waiting:
             network, queue = self.waiting.popitem(last=False)
             turn = queue.popleft()
@@ -80,21 +80,25 @@ class _Gate:
         self.hashing -= 1
 
 
-_gates: "WeakKeyDictionary[asyncio.AbstractEventLoop, _Gate]" = WeakKeyDictionary()
-#: Where the sign-in at work comes from; "" for work of our own, such as the PINs of a group.
+_hash_queues: "WeakKeyDictionary[asyncio.AbstractEventLoop, _HashQueue]" = WeakKeyDictionary()
+#: Network of the current sign-in; "" for our own work, such as hashing the PINs of a group.
 _network: "ContextVar[str]" = ContextVar("network", default="")
 
 
 @contextmanager
-def place(network: str) -> Iterator[None]:
-    """Hold one of the places that ``network`` has for sign-ins; Busy when it has none, before anything is counted."""
-    signing_in = _gate().signing_in
-    if signing_in[network] >= PLACES or (signing_in[network] and signing_in.total() >= PLACES_ALTOGETHER):
-        raise Busy(COME_BACK, "too many sign-ins at once")
+def sign_in_slot(network: str) -> Iterator[None]:
+    """Hold one of the slots of ``network`` during a sign-in.
+
+    Raises:
+        Busy: no slot is free; nothing was counted yet.
+    """
+    signing_in = _hash_queue().signing_in
+    if signing_in[network] >= SLOTS_PER_NETWORK or (signing_in[network] and signing_in.total() >= SLOTS_IN_TOTAL):
+        raise Busy(RETRY_AFTER, "too many sign-ins at once")
     signing_in[network] += 1
     before = _network.set(network)
     try:
-        with under_way.one_sign_in():
+        with under_way.sign_in_scope():
             yield
     finally:
         _network.reset(before)
@@ -104,29 +108,29 @@ def place(network: str) -> Iterator[None]:
 
 
 def hash_token(token: str) -> str:
-    """Return what a secret of ours is looked up by: SHA-256 in hex, enough for one drawn with 128 bits or more.
+    """Return the SHA-256 (hex) by which a random secret of 128 bits or more is stored and looked up.
 
-    ``token``: as it came, even with half a surrogate pair in it; such a one is simply not found.
+    ``token`` may be any text, lone surrogates included; it is then simply not found.
     """
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 async def hash_secret(secret: bytes) -> str:
     """Return the PHC string of ``secret`` under argon2id."""
-    return await _gate().pass_through(partial(_hash, secret))
+    return await _hash_queue().run(partial(_hash, secret))
 
 
 async def verify_secret(secret: bytes, hashed: str | None) -> bool:
-    """Tell whether ``secret`` is the one hashed; None costs the same as a hash and is never it.
+    """Return whether ``secret`` is the hashed one; False for None, after the same time.
 
-    The one function here that returns a truth value: a wrong entry is an everyday answer that the caller must count.
+    A check that returns a truth value instead of raising: a wrong entry is an everyday result that callers count.
     """
-    fits = await _gate().pass_through(partial(_verify, secret, hashed or DECOY))
+    fits = await _hash_queue().run(partial(_verify, secret, hashed or DECOY))
     return fits and hashed is not None
 
 
-def _gate() -> _Gate:
-    return _gates.setdefault(asyncio.get_running_loop(), _Gate())
+def _hash_queue() -> _HashQueue:
+    return _hash_queues.setdefault(asyncio.get_running_loop(), _HashQueue())
 
 
 def _hash(secret: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Server properties: what an administrator may change while the product runs. The rows below are the whole list.
+"""Server properties: the settings that administrators change while the server runs; PROPERTIES lists them all.
 
 This module is longer than 300 lines because that list is one, and stands in one place.
 """
@@ -24,7 +24,7 @@ MODEL: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{1,30}[0-9]{1,3},[0-9]{1,3}(
 
 @dataclass(frozen=True)
 class PropertyRow:
-    """One server property. ``parse`` raises ValueError with what would be right."""
+    """One server property. ``parse`` raises ValueError with a text that says which values are allowed."""
 
     name: str
     default: Value
@@ -70,7 +70,7 @@ def _domain(text: str) -> str:
 
 
 def _own_place(text: str) -> str:
-    """Take an address of this machine or its private network with a port, such as 127.0.0.1:2525."""
+    """Return ``text``, "" or a loopback or private address with a port, such as 127.0.0.1:2525; else ValueError."""
     if not text:
         return text
     host, _, port = text.rpartition(":")
@@ -274,7 +274,7 @@ _BY_NAME = {row.name: row for row in PROPERTIES}
 
 
 def row_of(name: str) -> PropertyRow:
-    """Return the row called ``name``; InputRefused when there is none."""
+    """Return the definition of server property ``name``; InputRefused when there is none."""
     try:
         return _BY_NAME[name]
     except KeyError:
@@ -282,42 +282,46 @@ def row_of(name: str) -> PropertyRow:
 
 
 async def read(name: str) -> Value:
-    """Return the value in force of server property ``name``."""
+    """Return the current value of server property ``name``, its default when it was not set."""
     row = row_of(name)
     stored = await statements.one(Property, name=name)
     return row.default if stored is None else row.parse(stored.value)
 
 
 async def read_some(*names: str) -> dict[str, Value]:
-    """Return the values in force of several server properties, asked for at once."""
+    """Return the current values of several server properties, read in one query."""
     stored = {row.name: row.value for row in await statements.several(Property, name__in=names)}
     rows = [row_of(name) for name in names]
     return {row.name: row.parse(stored[row.name]) if row.name in stored else row.default for row in rows}
 
 
 async def flag(name: str) -> bool:
-    """Return a true/false server property."""
+    """Return the current value of a boolean server property."""
     return bool(await read(name))
 
 
 async def number(name: str) -> int:
-    """Return a numeric server property."""
+    """Return the current value of a numeric server property."""
     return int(await read(name))
 
 
 async def word(name: str) -> str:
-    """Return a textual server property."""
+    """Return the current value of a text server property."""
     return str(await read(name))
 
 
 async def read_all() -> dict[str, Value]:
-    """Return every server property's value in force, in the order of the list."""
+    """Return the current values of all server properties, in the order of PROPERTIES."""
     stored = {row.name: row.value for row in await Property.all()}
     return {row.name: row.parse(stored[row.name]) if row.name in stored else row.default for row in PROPERTIES}
 
 
 async def write(name: str, text: str) -> Value:
-    """Set server property ``name`` from ``text``; InputRefused with what would be right."""
+    """Set server property ``name`` from ``text`` and return its value; not audited (see `property_changes`).
+
+    Raises:
+        InputRefused: the value is not allowed (field "value"), or there is no such property (field "name").
+    """
     row = row_of(name)
     try:
         value = row.parse(text.strip())

@@ -1,4 +1,4 @@
-"""Changing server properties on the record: who set what, and which differ from their defaults."""
+"""Changing server properties, audited, and which of them are set. See `properties` for the list."""
 
 from datetime import datetime
 
@@ -8,29 +8,33 @@ from otae.store.models import Property
 
 
 async def change(name: str, text: str, *, now: datetime, actor: str) -> properties.Value:
-    """Set server property ``name`` from ``text``, audited; raises InputRefused as `properties.write` does."""
+    """Set server property ``name`` from ``text`` and return its value; audited. Raises as `properties.write`."""
     async with transaction():
         before = await properties.read(name)
         value = await properties.write(name, text)
         if value != before:
-            await audit.record(actor, "property.set", now=now, subject=name, detail=_told(before, value))
+            await audit.record(actor, "property.set", now=now, subject=name, detail=_describe(before, value))
     return value
 
 
 async def reset(name: str, *, now: datetime, actor: str) -> properties.Value:
-    """Give server property ``name`` its default again, audited, and return it; InputRefused when there is none."""
+    """Set server property ``name`` back to its default and return that; audited.
+
+    Raises:
+        InputRefused: there is no such property.
+    """
     row = properties.row_of(name)
     async with transaction():
         before = await properties.read(name)
         if await Property.filter(name=name).delete():
-            await audit.record(actor, "property.reset", now=now, subject=name, detail=_told(before, row.default))
+            await audit.record(actor, "property.reset", now=now, subject=name, detail=_describe(before, row.default))
     return row.default
 
 
-def _told(before: properties.Value, after: properties.Value) -> str:
-    return audit.changes({"value": before}, {"value": after}).removeprefix("value ")
+def _describe(before: properties.Value, after: properties.Value) -> str:
+    return audit.describe_changes({"value": before}, {"value": after}).removeprefix("value ")
 
 
 async def stored_names() -> frozenset[str]:
-    """Return the names of the server properties that somebody set, also when to the default's value."""
+    """Return the names of the server properties that were set, even to their default's value."""
     return frozenset([row.name for row in await Property.all()])

@@ -1,6 +1,6 @@
-"""The one function that moves a state, and the one that records what happened.
+"""State changes (`advance`) and events (`note`).
 
-A move is a compare-and-set with its event in the same transaction: either both are there, or neither.
+A state changes by compare-and-set in one transaction with its event: either both are stored, or neither.
 """
 
 import secrets
@@ -22,23 +22,23 @@ from otae.store.database import transaction
 from otae.store.models import Command, Delivery, Enrollment, EnrollmentSession, Event, Invitation
 from otae.store.states import MOVES
 
-#: Letters and digits that are not mistaken for one another when read out.
+#: Letters and digits that cannot be mistaken for one another when read out.
 SUPPORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-#: What is noted once in this time: see `note_unless_just_now`.
-JUST_NOW: Final = timedelta(minutes=1)
-#: The same refusal of the same session, Mac or invitation is stored once in this time.
-SAME_REFUSAL: Final = timedelta(minutes=1)
-#: After so many refusals that concern one of them, each kind of refusal is stored once in this time.
+#: Least time between two events of `note_once_a_minute`.
+NOTE_INTERVAL: Final = timedelta(minutes=1)
+#: Least time between two stored refusals of the same code and detail that concern the same session, Mac or invitation.
+REFUSAL_INTERVAL: Final = timedelta(minutes=1)
+#: After so many stored refusals of one of them, each refusal code is stored once in this time.
 MOST_REFUSALS: Final = 100
-SAME_REFUSAL_OF_MANY: Final = timedelta(days=1)
+REFUSAL_INTERVAL_OF_MANY: Final = timedelta(days=1)
 
-Movable = Invitation | Delivery | EnrollmentSession | Enrollment | Command
+StatefulRow = Invitation | Delivery | EnrollmentSession | Enrollment | Command
 
 
 @dataclass(frozen=True)
 class About:
-    """Which invitation, session, device and person an event belongs to; what is not known stays None."""
+    """The invitation, session, device and person that an event is about; None for what is not known."""
 
     invitation_id: UUID | None = None
     session_id: UUID | None = None
@@ -48,15 +48,15 @@ class About:
 
     @property
     def concerns(self) -> tuple[str, UUID] | None:
-        """The column and value of the narrowest thing that is known; None when nothing is."""
+        """Column and value of the most specific id that is known; None when none is."""
         for name in ("session_id", "device_id", "invitation_id", "person_id"):
             if value := getattr(self, name):
                 return name, value
         return None
 
 
-def about(row: Movable) -> About:
-    """Return what an event about ``row`` belongs to; a command knows its enrollment alone, so ask about that."""
+def about(row: StatefulRow) -> About:
+    """Return what an event of ``row`` is about; nothing for a command, whose enrollment has to be asked instead."""
     if isinstance(row, Invitation):
         return About(invitation_id=row.id, person_id=row.person_id, rehearsal=row.rehearsal)
     if isinstance(row, Delivery):
@@ -69,80 +69,90 @@ def about(row: Movable) -> About:
 
 
 @dataclass(frozen=True)
-class Happening:
-    """What an event says apart from whom it is about and when. ``kind``: such as "delivery.sent"."""
+class EventDetail:
+    """Kind and detail of an event to record. ``kind``: such as "delivery.sent"."""
 
     kind: str
     detail: str = ""
 
 
 async def advance(
-    row: Movable,
+    row: StatefulRow,
     to: str,
     *,
-    event: str | Sequence[Happening],
+    event: str | Sequence[EventDetail],
     now: datetime,
     actor: str = "",
     detail: str = "",
     code: str = "",
-    to_whom: About | None = None,
+    event_about: About | None = None,
     **changes: object,
 ) -> None:
-    """Move ``row`` to state ``to`` if it still is where we saw it, and record ``event``.
+    """Move ``row`` to state ``to`` by compare-and-set, update ``row``, and record the event.
 
-    ``event``: kind, such as "delivery.sent", or several (or none) that bring their details along and are recorded in
-    one statement. ``changes``: further columns set in the same statement. ``row`` is brought up to date. Raises
-    StaleState when another process moved the row first, before anything was written, so that the caller's transaction
-    may go on; ValueError when the move is not allowed.
+    Args:
+        event: kind of the event, such as "delivery.sent"; or several events (or none), recorded in one statement.
+        event_about: what the event is about, when `about` of the row does not say it.
+        changes: further columns to set in the same statement.
+
+    Raises:
+        StaleState: another process moved the row first. Nothing was written, so the caller's transaction may go on.
+        ValueError: the state machine has no such move.
     """
     kind = type(row)
     if to not in MOVES[kind][row.status]:
         raise ValueError(f"{kind.__name__}: {row.status} → {to} is not a move")
-    whom = to_whom or about(row)
+    subject = event_about or about(row)
     async with _one_transaction():
         if await statements.change(kind, {"status": to, **changes}, id=row.id, status=row.status) != 1:
             raise StaleState(f"{kind.__name__} {row.id} is no longer {row.status}")
         if isinstance(event, str):
-            await note(event, now=now, about=whom, actor=actor, detail=detail, code=code)
+            await note(event, now=now, about=subject, actor=actor, detail=detail, code=code)
         elif event:
-            await Event.bulk_create([_event(each.kind, now, whom, actor=actor, detail=each.detail) for each in event])
+            events = [_event(each.kind, now, subject, actor=actor, detail=each.detail) for each in event]
+            await Event.bulk_create(events)
     row.update_from_dict({"status": to, **changes})
 
 
 async def advance_all(
-    rows: Sequence[Movable],
+    rows: Sequence[StatefulRow],
     to: str,
     *,
     event: str,
     now: datetime,
     details: Sequence[str],
-    to_whom: Sequence[About],
-    still: Q,
+    abouts: Sequence[About],
+    condition: Q,
     **changes: object,
 ) -> None:
-    """Move ``rows``, which are of one kind and stand in one state, to state ``to``: all of them in one step, or none.
+    """Move ``rows`` of one kind and state to state ``to`` in one step, and record an event for each.
 
-    Row, detail and whom it is about stand at the same place of their lists. ``still``: what has to be true of each row
-    besides its state; ``changes`` as in `advance`, and ``rows`` are brought up to date where a change is a plain value.
-    Raises StaleState when it is not true of all: a transaction that was open already has to end with it. Raises
-    ValueError when the move is not allowed.
+    Args:
+        details: the event's detail for each row, in the order of ``rows``.
+        abouts: what the event is about for each row, in the same order.
+        condition: what must hold for each row, besides its state.
+        changes: further columns to set; ``rows`` are updated with those that are plain values.
+
+    Raises:
+        StaleState: state or condition does not hold for all rows. A transaction of the caller must end with it.
+        ValueError: the state machine has no such move.
     """
     [(kind, status)] = {(type(row), row.status) for row in rows}
     if to not in MOVES[kind][status]:
         raise ValueError(f"{kind.__name__}: {status} → {to} is not a move")
     async with _one_transaction():
-        seen = kind.filter(still, id__in=[row.id for row in rows], status=status)
-        if await seen.update(status=to, **changes) != len(rows):
+        unchanged = kind.filter(condition, id__in=[row.id for row in rows], status=status)
+        if await unchanged.update(status=to, **changes) != len(rows):
             raise StaleState(f"one of {len(rows)} rows of {kind.__name__} is no longer {status}")
-        told = zip(details, to_whom, strict=True)
-        await Event.bulk_create([_event(event, now, whom, detail=detail) for detail, whom in told])
+        events = [_event(event, now, each, detail=detail) for detail, each in zip(details, abouts, strict=True)]
+        await Event.bulk_create(events)
     plain = {name: value for name, value in changes.items() if not isinstance(value, Expression)}
     for row in rows:
         row.update_from_dict({"status": to, **plain})
 
 
 def _one_transaction() -> AbstractAsyncContextManager[object]:
-    """Return the transaction that is open, or a new one; a savepoint would keep apart what belongs together."""
+    """Join the open transaction, or open one; a savepoint could be rolled back apart from the rest."""
     return nullcontext() if isinstance(get_connection("default"), TransactionalDBClient) else transaction()
 
 
@@ -156,19 +166,19 @@ async def note(
     code: str = "",
     support_code: str = "",
 ) -> None:
-    """Record that something happened. ``detail`` never holds a secret."""
+    """Record an event. ``detail`` must not hold a secret."""
     await _event(kind, now, about, actor=actor, detail=detail, code=code, support_code=support_code).save()
 
 
-async def note_unless_just_now(kind: str, *, now: datetime, about: About) -> None:
-    """As `note`, of what a person or Mac may do as often as they like: once a minute for one session."""
-    same = Event.filter(kind=kind, session_id=about.session_id, at__gt=now - JUST_NOW)
+async def note_once_a_minute(kind: str, *, now: datetime, about: About) -> None:
+    """Record an event at most once a minute for one session: a person or Mac may repeat it as often as they like."""
+    same = Event.filter(kind=kind, session_id=about.session_id, at__gt=now - NOTE_INTERVAL)
     if not await same.exists():
         await note(kind, now=now, about=about)
 
 
 async def note_all(kind: str, *, now: datetime, abouts: Iterable[About], actor: str = "", detail: str = "") -> None:
-    """Record the same thing of many at once, in one statement; as `note`."""
+    """Record one event for each of ``abouts``, in one statement; see `note`."""
     await Event.bulk_create([_event(kind, now, each, actor=actor, detail=detail) for each in abouts])
 
 
@@ -200,12 +210,12 @@ def _event(
 async def note_refusal(refusal: Refusal, *, now: datetime, about: About, actor: str = "") -> str:
     """Record a refusal in its own transaction, after the refused step was rolled back; return its support code.
 
-    What concerns no invitation, session, Mac or person is logged alone, and what was refused alike a moment ago keeps
-    the support code it was given then: nobody fills the database by being refused.
+    A refusal that concerns no invitation, session, Mac or person is only logged, and a repeated one is not stored again
+    but gets the support code of the first: nobody can fill the database with refusals.
     """
     if about.concerns is None:
         support_code = new_support_code()
-        say_refused(refusal.code, support_code, refusal.detail)
+        bind_refusal(refusal.code, support_code, refusal.detail)
         return support_code
     seen = await _refused_before(refusal, about.concerns, now)
     support_code = seen or new_support_code()
@@ -222,28 +232,28 @@ async def note_refusal(refusal: Refusal, *, now: datetime, about: About, actor: 
             )
         if about.session_id:
             await EnrollmentSession.filter(id=about.session_id).update(refusal=refusal.code, support_code=support_code)
-    say_refused(refusal.code, support_code, refusal.detail)
+    bind_refusal(refusal.code, support_code, refusal.detail)
     return support_code
 
 
 async def _refused_before(refusal: Refusal, concerns: tuple[str, UUID], now: datetime) -> str:
-    """Return the support code of the same refusal that is stored already, "" when this one is to be stored."""
+    """Return the support code of an equal refusal stored shortly before, "" when this one is to be stored."""
     name, value = concerns
     newest = await Event.filter(kind="refused", **{name: value}).order_by("-id").limit(MOST_REFUSALS)
     if len(newest) < MOST_REFUSALS:
         same = [event for event in newest if (event.code, event.detail) == (refusal.code, refusal.detail)]
-        since = now - SAME_REFUSAL
+        since = now - REFUSAL_INTERVAL
     else:
-        same, since = [event for event in newest if event.code == refusal.code], now - SAME_REFUSAL_OF_MANY
+        same, since = [event for event in newest if event.code == refusal.code], now - REFUSAL_INTERVAL_OF_MANY
     return next((event.support_code for event in same if event.at > since), "")
 
 
-def say_refused(code: str, support_code: str, detail: str = "") -> None:
-    """Let the log line of this request say what was refused."""
-    told = {"refusal": code, "support_code": support_code, "refusal_detail": detail}
-    bind_contextvars(**{name: value for name, value in told.items() if value})
+def bind_refusal(code: str, support_code: str, detail: str = "") -> None:
+    """Add a refusal to the log line of the current request."""
+    values = {"refusal": code, "support_code": support_code, "refusal_detail": detail}
+    bind_contextvars(**{name: value for name, value in values.items() if value})
 
 
 def new_support_code() -> str:
-    """Return five letters or digits that a person reads out to the help desk."""
+    """Return a random support code: five letters or digits that a person reads out to the help desk."""
     return "".join(secrets.choice(SUPPORT_ALPHABET) for _ in range(5))

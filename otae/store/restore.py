@@ -1,7 +1,7 @@
-"""Bringing a backup up on an empty installation, so that nothing one-time that it holds works a second time.
+"""Restoring a backup into an empty installation; everything in it that works only once is ended.
 
-What happened after the backup was taken is not known here: a PIN that has been used since, a challenge that has been
-answered. So everything of that kind ends with the restore, whether it was used or not.
+What happened after the backup was taken is not known: a PIN may have been used since, a challenge answered. So PINs,
+challenges, sessions, links and unfinished work all end with the restore, used or not.
 """
 
 import json
@@ -44,8 +44,8 @@ from otae.store.states import DeliveryStatus, SessionStatus
 from otae.store.tables import Table, tables
 from otae.store.vault import Vault, key_id_of
 
-#: What a new installation holds before anybody has done anything: it is replaced by what the backup holds.
-MADE_BY_ITSELF: Final = frozenset({
+#: Tables that a new installation fills by itself; their rows are replaced by those of the backup.
+CREATED_AT_SETUP: Final = frozenset({
     "AuditEntry",
     "AuditHead",
     "CarrierGateway",
@@ -55,9 +55,9 @@ MADE_BY_ITSELF: Final = frozenset({
     "NotificationTemplate",
     "SetupLink",
 })  # fmt: skip
-#: A worker or clock that gave a sign of life within this time is still there.
-ALIVE: Final = timedelta(seconds=30)
-WHY: Final = "restored from a backup"
+#: A worker or clock with a heartbeat within this time is still running.
+ALIVE_WITHIN: Final = timedelta(seconds=30)
+REASON: Final = "restored from a backup"
 _BATCH: Final = 200
 _UNSENT: Final = (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
 _CANCELLED: Final = DeliveryStatus.CANCELLED
@@ -71,8 +71,8 @@ class RestoreRefused(OtaeError):
 
 
 @dataclass(frozen=True)
-class Restored:
-    """What was restored, and how many one-time things ended with it."""
+class RestoreResult:
+    """What was restored: the header, the number of rows, and how many rows of each one-time kind were ended."""
 
     header: Header
     rows: int
@@ -85,11 +85,14 @@ class Restored:
     group_invitations: int
 
 
-async def restore(vault: Vault, source: BackupReader, *, now: datetime) -> Restored:
-    """Put the rows of ``source`` into the connected, migrated database and end what is one-time: all of it, or nothing.
+async def restore(vault: Vault, source: BackupReader, *, now: datetime) -> RestoreResult:
+    """Load a backup into the connected, migrated database and end its one-time rows, in one transaction; audited.
 
-    The caller holds `database.exclusive`. Raises RestoreRefused when the installation is not empty, still runs or is of
-    another release, and BackupUnreadable when the file turns out to be damaged.
+    The caller holds `database.exclusive`.
+
+    Raises:
+        RestoreRefused: the installation is not empty, still runs, or is of another release.
+        BackupUnreadable: the file is damaged.
     """
     if source.header.schema != database.schema():
         raise RestoreRefused(
@@ -101,20 +104,20 @@ async def restore(vault: Vault, source: BackupReader, *, now: datetime) -> Resto
             await _check_empty(now)
             await _clear()
             rows = await _load(vault, source)
-            audit.hold_key(await keyring.installation_secret(vault, "audit"))
-            ended = await _end(now)
+            audit.set_key(await keyring.installation_secret(vault, "audit"))
+            ended = await _end_one_time_rows(now)
             words = f"taken {source.header.taken_at.isoformat()}, {rows} rows"
             await audit.record("command line", "backup.restored", now=now, subject=str(source.header.id), detail=words)
     except IntegrityError as error:
         raise BackupUnreadable("the rows of this backup contradict one another") from error
-    return Restored(source.header, rows, **ended)
+    return RestoreResult(source.header, rows, **ended)
 
 
 async def _check_empty(now: datetime) -> None:
-    if await Heartbeat.filter(at__gt=now - ALIVE).exists():
+    if await Heartbeat.filter(at__gt=now - ALIVE_WITHIN).exists():
         raise RestoreRefused("a worker or clock is running on this installation: stop every process, then restore")
     for table in tables():
-        if table.name not in MADE_BY_ITSELF and await table.model.exists():
+        if table.name not in CREATED_AT_SETUP and await table.model.exists():
             raise RestoreRefused(f"this installation is not empty ({table.name}): restore into a new one")
     if await AuditEntry.exclude(action__in=["ca.created", "ca.service-ca-replaced"]).exists():
         raise RestoreRefused("somebody has already worked on this installation: restore into a new one")
@@ -123,7 +126,7 @@ async def _check_empty(now: datetime) -> None:
 async def _clear() -> None:
     for table in (Heartbeat, BrowserSession):
         await table.all().delete()
-    await Certificate.all().update(issuer_id=None)  # an issuer cannot go before what it issued
+    await Certificate.all().update(issuer_id=None)  # an issuer cannot be deleted before what it issued
     for each in reversed(tables()):
         await each.model.all().delete()
 
@@ -136,7 +139,7 @@ async def _load(vault: Vault, source: BackupReader) -> int:
         rows += len(made)
     for table in tables():
         if table.numbered:
-            await database.number_on(table.model.describe()["table"], table.key)
+            await database.resync_sequence(table.model.describe()["table"], table.key)
     if not await InstallationSecret.exists(name="key-check") or not await AuditHead.exists():
         raise BackupUnreadable("this backup lacks the keys of its installation")
     return rows
@@ -170,27 +173,27 @@ def _row(table: Table, values: dict[str, object], vault: Vault) -> Model:
     return row
 
 
-async def _end(now: datetime) -> dict[str, int]:
-    """End everything that may have been used, cancelled or finished since the backup; return how much of each."""
+async def _end_one_time_rows(now: datetime) -> dict[str, int]:
+    """End every row that may have been used, cancelled or finished since the backup; return the number of each kind."""
     with_pin = await Invitation.filter(pins__active=True).distinct().values_list("id", flat=True)
     deliveries = 0
     for start in range(0, len(with_pin), _BATCH):
         some = with_pin[start : start + _BATCH]
-        # A new generation: the PIN that was mailed belongs to none, and neither does what still waits to be sent.
+        # A new generation: neither the PIN that was mailed nor a message that still waits belongs to it.
         await Invitation.filter(id__in=some).update(generation=F("generation") + 1)
         waiting = Delivery.filter(invitation_id__in=some, kind__in=["url", "pin"], status__in=_UNSENT)
         for row in await waiting.select_related("invitation"):
-            whose, words = about(row.invitation), f"{row.kind}: {WHY}"
+            subject, words = about(row.invitation), f"{row.kind}: {REASON}"
             await advance(
-                row, _CANCELLED, event="delivery.cancelled", now=now, detail=words, to_whom=whose, answer=WHY
+                row, _CANCELLED, event="delivery.cancelled", now=now, detail=words, event_about=subject, answer=REASON
             )  # fmt: skip
             deliveries += 1
     sessions = 0
-    async for session in _all(EnrollmentSession.filter(status__in=_LIVE)):
-        await advance(session, SessionStatus.EXPIRED, event="session.expired", now=now, detail=WHY, closed_at=now)
+    async for session in _paged(EnrollmentSession.filter(status__in=_LIVE)):
+        await advance(session, SessionStatus.EXPIRED, event="session.expired", now=now, detail=REASON, closed_at=now)
         sessions += 1
     await _end_passwords(now)
-    failure: dict[str, object] = {"ok": False, "words": WHY}
+    failure: dict[str, object] = {"ok": False, "words": REASON}
     expanding = GroupInvitation.filter(status="expanding")  # the people it still names may have been invited since
     unfinished = Job.filter(status__in=["queued", "running"])
     return {
@@ -205,15 +208,15 @@ async def _end(now: datetime) -> dict[str, int]:
 
 
 async def _end_passwords(now: datetime) -> None:
-    """End the links for passwords, and the files that would write passwords which may have been changed since."""
+    """End password links, and imports: they would overwrite passwords that may have changed since the backup."""
     await PasswordLink.filter(used_at=None).update(used_at=now)
     unfinished = PeopleImport.exclude(status__in=["done", "cancelled"])
     await unfinished.update(status="cancelled", file_sealed=None, lease_until=None, finished_at=now)
     await PeopleImportLine.filter(password_sealed__not_isnull=True).update(password_sealed=None)
 
 
-async def _all(wanted: QuerySet[AnyRow]) -> AsyncIterator[AnyRow]:
-    """Give all rows of ``wanted``, a page at a time; each leaves ``wanted`` before the next page is read."""
-    while page := await wanted.limit(_BATCH):
+async def _paged(rows: QuerySet[AnyRow]) -> AsyncIterator[AnyRow]:
+    """Yield ``rows`` a page at a time; the caller changes each so that it no longer matches the query."""
+    while page := await rows.limit(_BATCH):
         for row in page:
             yield row

@@ -1,6 +1,6 @@
-"""Whether the database's tables are those of this release: every table, column and index that the models name.
+"""Compares the database's tables, columns and indexes with those of this release's models.
 
-The list of migrations that were run does not tell: a table can be changed by hand, or restored from another release.
+The list of migrations that were run is no proof: a table can be changed by hand, or restored from another release.
 """
 
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from otae.errors import CannotStart
 from otae.store import models
 from otae.store.database import dialect
 
-#: What an operator does about a table that is not as it should be; every migration has been run by then.
-MEND = (
+#: Advice to the operator when a table differs; every migration has been run by then.
+REPAIR_ADVICE = (
     "Every migration was run, so somebody or something changed the tables afterwards: "
     "restore the newest backup into an empty database."
 )
@@ -47,14 +47,14 @@ _INDEXES = {
 
 @dataclass(frozen=True)
 class Differences:
-    """What the database lacks, each as words. ``missing``: nothing works without; ``slow``: indexes."""
+    """What the database lacks, as texts. ``missing``: required tables and columns; ``slow``: indexes."""
 
     missing: tuple[str, ...]
     slow: tuple[str, ...]
 
 
 async def compare() -> Differences:
-    """Return what the database lacks of what the models name; the database is connected and migrated."""
+    """Return what the connected, migrated database lacks of the models."""
     connection = get_connection("default")
     columns: dict[str, set[str]] = {}
     for row in await connection.execute_query_dict(_COLUMNS[dialect()]):
@@ -65,33 +65,37 @@ async def compare() -> Differences:
         indexes[key] = (*indexes.get(key, ()), row["column"])
     there = {(table, names) for (table, _), names in indexes.items()}
     missing, slow = [], []
-    for table, wanted in _tables().items():
+    for table, expected in _tables().items():
         if table not in columns:
             missing.append(f"table {table}")
             continue
-        missing += [f"column {table}.{column}" for column in wanted.columns if column not in columns[table]]
-        slow += [f"index on {table} ({', '.join(names)})" for names in wanted.indexes if (table, names) not in there]
+        missing += [f"column {table}.{column}" for column in expected.columns if column not in columns[table]]
+        slow += [f"index on {table} ({', '.join(names)})" for names in expected.indexes if (table, names) not in there]
     return Differences(tuple(missing), tuple(slow))
 
 
 async def require_tables() -> None:
-    """Raise CannotStart, naming what is missing, when the tables are not those of this release."""
+    """Check that every table and column of this release is there.
+
+    Raises:
+        CannotStart: some are missing; names them.
+    """
     missing = (await compare()).missing
     if missing:
-        raise CannotStart(f"the database lacks what this release needs: {', '.join(missing)}. {MEND}")
+        raise CannotStart(f"the database lacks what this release needs: {', '.join(missing)}. {REPAIR_ADVICE}")
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _ExpectedTable:
     columns: tuple[str, ...]
     indexes: tuple[tuple[str, ...], ...]
 
 
 @cache
-def _tables() -> dict[str, _Wanted]:
+def _tables() -> dict[str, _ExpectedTable]:
     kinds: list[type[Model]] = [getattr(models, name) for name in models.__all__]
     return {
-        kind._meta.db_table: _Wanted(  # noqa: SLF001 - where the ORM keeps it
+        kind._meta.db_table: _ExpectedTable(  # noqa: SLF001 - where the ORM keeps it
             tuple(kind._meta.fields_db_projection.values()),  # noqa: SLF001 - as above
             tuple(dict.fromkeys(_indexes(kind))),
         )
@@ -100,7 +104,7 @@ def _tables() -> dict[str, _Wanted]:
 
 
 def _indexes(kind: type[Model]) -> Iterator[tuple[str, ...]]:
-    """Give the columns of each index; an index of an expression has none, and is left to the migrations' tests."""
+    """Yield the columns of each index; an index over an expression has none and is checked by the migrations' tests."""
     meta = kind._meta  # noqa: SLF001 - as above
     for name, column in meta.fields_db_projection.items():
         field = meta.fields_map[name]
@@ -113,7 +117,7 @@ def _indexes(kind: type[Model]) -> Iterator[tuple[str, ...]]:
 
 
 def _column(kind: type[Model], name: str) -> str:
-    """Return the column of a field; a foreign key is named by itself or by its column."""
+    """Return the column of a field; an index may name a foreign key by its field or by its column."""
     meta = kind._meta  # noqa: SLF001 - as above
     return (
         str(meta.fields_map[name].source_field or name) if name in meta.fk_fields else meta.fields_db_projection[name]

@@ -1,7 +1,6 @@
-"""Every sealed column there is, and how their values move to another master key while traffic runs.
+"""The list of sealed columns, and re-sealing their values under another master key while traffic runs.
 
-A column named ``…_sealed`` has its line in COLUMNS; a test walks the tables and fails for one that is missing, for its
-values would stay behind under a key that somebody drops.
+Every column named ``…_sealed`` must be in COLUMNS, or its values would be lost with the old key; a test checks this.
 """
 
 from collections import Counter
@@ -29,13 +28,13 @@ from otae.store.models.base import Row
 from otae.store.vault import SealBroken, Vault, key_id_of
 
 _PAGE: Final = 200
-#: What a process sealed under an older key while we went through is found by going through again.
-_ROUNDS: Final = 3
+#: Passes over all values: another process may seal one under an older key meanwhile.
+_MAX_PASSES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class SealedColumn:
-    """A column of sealed values, and the purpose they are bound to."""
+    """A column of sealed values, and the purpose that they are sealed for."""
 
     table: type[Row]
     column: str
@@ -62,10 +61,14 @@ COLUMNS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Resealed:
-    """What a rotation did: how many it sealed again, how many were current before, and how many it left.
+class ResealResult:
+    """Result of a rotation, in numbers of values.
 
-    ``moved``: sealed anew or taken away by others while we looked. ``unopened``: no key that is given opens them.
+    Attributes:
+        resealed: sealed again under the first master key.
+        current: already sealed under it before.
+        moved: changed or removed by another process meanwhile.
+        unopened: not opened by any configured key.
     """
 
     resealed: int
@@ -75,8 +78,8 @@ class Resealed:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyUse:
-    """One master key: its name (never the key), whether it seals, and how many values it opens."""
+class KeyCount:
+    """One master key by its id (never the key): whether new values are sealed under it, how many values it opens."""
 
     key: str
     seals: bool
@@ -84,42 +87,45 @@ class KeyUse:
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
-    """What opens what. ``keys``: in the order given.
+class SealedCounts:
+    """How many values each master key opens.
 
-    ``foreign``: values sealed with a key that is not given; ``broken``: damaged ones, or moved from another row.
+    Attributes:
+        keys: in the order of OTAE_MASTER_KEYS.
+        foreign: values sealed under a key that is not configured.
+        broken: values that are damaged or were copied from another row.
     """
 
-    keys: tuple[KeyUse, ...]
+    keys: tuple[KeyCount, ...]
     foreign: int
     broken: int
 
 
-async def reseal(vault: Vault, *, now: datetime, actor: str) -> Resealed:
-    """Seal every value again that another than the first master key sealed; audited.
+async def reseal(vault: Vault, *, now: datetime, actor: str) -> ResealResult:
+    """Seal every value again that is not sealed under the first master key; audited.
 
-    Safe beside traffic and beside itself: a value is replaced only if it is still the one that was read, so that
-    nothing newer is lost and nothing that was wiped comes back.
+    Safe during traffic and concurrently with itself: a value is replaced only while it is still the one that was read,
+    so no newer value is lost and no wiped one comes back.
     """
     total: Counter[str] = Counter()
-    for again in range(_ROUNDS):
+    for number in range(_MAX_PASSES):
         seen: Counter[str] = Counter()
         async for column, row, sealed in _values():
-            seen[await _renewed(vault, column, row, sealed)] += 1
+            seen[await _reseal_value(vault, column, row, sealed)] += 1
         total.update(resealed=seen["resealed"], moved=seen["moved"])
         total["unopened"] = seen["unopened"]
-        if not again:
+        if number == 0:
             total["current"] = seen["current"]
         if not seen["resealed"] and not seen["moved"]:
             break
-    done = Resealed(total["resealed"], total["current"], total["moved"], total["unopened"])
+    done = ResealResult(total["resealed"], total["current"], total["moved"], total["unopened"])
     words = f"{done.resealed} sealed again, {done.current} were current, {done.unopened} do not open"
     await audit.record(actor, "keys.rotated", now=now, subject=vault.key_ids[0], detail=words)
     return done
 
 
-async def census(vault: Vault) -> Census:
-    """Open every sealed value and tell which key did it; changes nothing. A key that opens none may be dropped."""
+async def count_by_key(vault: Vault) -> SealedCounts:
+    """Open every sealed value and count by key; changes nothing. A key that opens none may be removed."""
     opened: Counter[str] = Counter()
     foreign = broken = 0
     async for column, row, sealed in _values():
@@ -131,8 +137,8 @@ async def census(vault: Vault) -> Census:
             foreign, broken = foreign + (not known), broken + known
         else:
             opened[key] += 1
-    uses = tuple(KeyUse(key, at == 0, opened[key]) for at, key in enumerate(vault.key_ids))
-    return Census(uses, foreign, broken)
+    uses = tuple(KeyCount(key, at == 0, opened[key]) for at, key in enumerate(vault.key_ids))
+    return SealedCounts(uses, foreign, broken)
 
 
 async def _values() -> AsyncIterator[tuple[SealedColumn, UUID, bytes]]:
@@ -145,7 +151,7 @@ async def _values() -> AsyncIterator[tuple[SealedColumn, UUID, bytes]]:
             page = await rows.filter(id__gt=page[-1][0]).values_list("id", column.column)
 
 
-async def _renewed(vault: Vault, column: SealedColumn, row: UUID, sealed: bytes) -> str:
+async def _reseal_value(vault: Vault, column: SealedColumn, row: UUID, sealed: bytes) -> str:
     if key_id_of(sealed) == vault.key_ids[0]:
         return "current"
     try:

@@ -1,4 +1,4 @@
-"""Ending enrollment sessions before their Mac is enrolled, each with its challenges: no step of them works any more."""
+"""Ending enrollment sessions before their Mac is enrolled, together with their challenges."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -14,12 +14,12 @@ from otae.store.states import SessionStatus
 
 #: The states in which a session still moves.
 LIVE: Final = (SessionStatus.OPENED, SessionStatus.IDENTIFIED, SessionStatus.CERTIFIED, SessionStatus.CONFIGURED)
-#: One that took a step meanwhile is found in its new state.
-_LOOKS: Final = 2
+#: Passes over the live sessions: one that changed its state meanwhile is ended in the next.
+_PASSES: Final = 2
 
 
 async def end_session(session: EnrollmentSession, *, now: datetime, why: str) -> bool:
-    """End a session with its challenges, inside the caller's transaction; False when it moved on and lives."""
+    """End a session and its challenges, in the caller's transaction; False when its state changed meanwhile."""
     try:
         await advance(session, SessionStatus.EXPIRED, event="session.expired", now=now, detail=why, closed_at=now)
     except StaleState:
@@ -29,9 +29,9 @@ async def end_session(session: EnrollmentSession, *, now: datetime, why: str) ->
 
 
 async def end_sessions_of(people: Collection[UUID], *, now: datetime, why: str) -> int:
-    """End every live session of ``people``; return how many there were. Inside a transaction of the caller's or not."""
+    """End every live session of ``people``, and return their number; needs no transaction of the caller."""
     ended = 0
-    for _ in range(_LOOKS):
+    for _ in range(_PASSES):
         for session in await EnrollmentSession.filter(person_id__in=list(people), status__in=LIVE):
             async with transaction():
                 ended += await end_session(session, now=now, why=why)
@@ -41,6 +41,6 @@ async def end_sessions_of(people: Collection[UUID], *, now: datetime, why: str) 
 async def close_challenges(
     session: EnrollmentSession, *, now: datetime, purposes: Collection[str] | None = None
 ) -> None:
-    """Close the session's unused challenges, all of them or those of ``purposes``."""
+    """Close the session's unused challenges; ``purposes``: only these, None for all."""
     some = {} if purposes is None else {"purpose__in": tuple(purposes)}
     await statements.change(Challenge, {"closed_at": now}, session_id=session.id, used_at=None, closed_at=None, **some)

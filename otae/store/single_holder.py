@@ -1,4 +1,4 @@
-"""One at a time among several processes: whoever holds the turn does the work, the others look again later."""
+"""Locks between processes: one clock works at a time, and one `serve` per OTAE_HOME."""
 
 import fcntl
 import os
@@ -12,14 +12,14 @@ from otae.settings import Settings
 from otae.store.advisory import AdvisoryLock
 from otae.store.database import credentials, make_home
 
-#: Key of the clock's advisory lock; another one than the migrations'.
+#: Key of the clock's advisory lock; differs from that of migrations.
 CLOCK_LOCK = 0x6F746163
 
 
-class Turn:
-    """The clock's turn: an advisory lock on a connection of its own, a locked file beside SQLite.
+class ClockLock:
+    """The lock of the working clock: an advisory lock on a connection of its own, or a locked file beside SQLite.
 
-    Gone with the process or its connection, so that a clock that died holds nobody up.
+    Released when the process or its connection ends, so that a crashed clock does not block the others.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -40,13 +40,17 @@ class Turn:
         if self._file is not None:
             self._file.close()
 
-    async def mine(self) -> bool:
-        """Tell whether this process has the turn, taking it when nobody has; raises DatabaseAway."""
-        if self._lock is None:
-            return self._mine_by_file()
-        return await self._lock.is_held() or await self._lock.take(wait=False)
+    async def try_acquire(self) -> bool:
+        """Return whether this process holds the lock, acquiring it when it is free.
 
-    def _mine_by_file(self) -> bool:
+        Raises:
+            DatabaseAway: the database cannot be reached.
+        """
+        if self._lock is None:
+            return self._try_acquire_file()
+        return await self._lock.is_held() or await self._lock.acquire(wait=False)
+
+    def _try_acquire_file(self) -> bool:
         if self._file is not None:
             return True
         file = (self._settings.home / "otae.clock").open("w")
@@ -60,10 +64,11 @@ class Turn:
 
 
 @contextmanager
-def only_server(settings: Settings) -> Iterator[None]:
-    """Be the one `serve` of an OTAE_HOME for the length of the block; CannotStart, naming the other, when there is one.
+def single_server(settings: Settings) -> Iterator[None]:
+    """Be the only `serve` of an OTAE_HOME during the block; with PostgreSQL any number may run.
 
-    On a platform any number may serve.
+    Raises:
+        CannotStart: another one runs; names its process id.
     """
     if not settings.embedded:
         yield

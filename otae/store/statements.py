@@ -1,11 +1,10 @@
-"""Rows read and changed by plain conditions, with SQL whose text is put together once and kept.
+"""Selecting and updating rows by simple conditions, with SQL texts that are built once and cached.
 
-The ORM puts the text of a query together each time it is asked, which costs more than asking. Where every Mac comes by
-these statements stand in its place: the same tables, the same connection, the same conversions. The names in the text
-are those of our tables' columns, and nothing else: every value travels as a parameter.
+The ORM builds a query's text at every call, which costs more than the query. On the paths that every Mac takes, these
+statements replace it, with the same tables, connection and conversions. Only the names of our tables and columns are in
+the text; every value is a parameter.
 
-A condition is a column and what it equals; None asks for no value, ``column__in`` for one of several values, and
-``column__gt`` for a later or greater one.
+A condition is ``column=value``; None means IS NULL, ``column__in`` one of a tuple, ``column__gt`` a greater value.
 """
 
 from collections.abc import Mapping
@@ -19,28 +18,33 @@ from otae.store.database import dialect
 from otae.store.models.base import SEARCH_TEXT, Searched
 
 _Row = TypeVar("_Row", bound=Model)
-#: Column, operator, and how many values it takes; operator "": no value is wanted.
+#: Column, operator, and number of values; operator "": IS NULL.
 _Condition = tuple[str, str, int]
 
 
 async def one(kind: type[_Row], *, lock: bool = False, **equal: object) -> _Row | None:
-    """Return the row of ``kind`` that fulfils the conditions, which name at most one; None when there is none.
+    """Return the one row that meets the conditions, None without any.
 
-    ``lock``: keep everybody else from changing it until the transaction ends.
+    Args:
+        lock: lock the row until the transaction ends (SELECT … FOR UPDATE).
     """
     found = await several(kind, lock=lock, **equal)
     return found[0] if found else None
 
 
 async def several(kind: type[_Row], *, lock: bool = False, **equal: object) -> list[_Row]:
-    """Return every row of ``kind`` that fulfils the conditions, in no order; ``lock`` as for ``one``."""
+    """Return the rows that meet the conditions, in no particular order; ``lock`` as in `one`."""
     conditions, values = _split(kind, equal)
     _, rows = await get_connection("default").execute_query(_select(kind, dialect(), conditions, lock), values)
     return [kind._init_from_db(**dict(row)) for row in rows]  # noqa: SLF001 - what the ORM itself makes rows with
 
 
 async def change(kind: type[Model], changes: Mapping[str, object], **equal: object) -> int:
-    """Set ``changes`` (column → value) in every row that fulfils the conditions; return how many there were."""
+    """Set columns to values in every row that meets the conditions; return the number of rows.
+
+    Raises:
+        TypeError: the change affects the row's search text, which is not among ``changes``.
+    """
     if issubclass(kind, Searched) and kind.touches(changes) and SEARCH_TEXT not in changes:
         raise TypeError(f"{kind.__name__} is found by what is changed here: use with_search_text")
     conditions, values = _split(kind, equal)
@@ -57,12 +61,12 @@ def _split(kind: type[Model], equal: Mapping[str, object]) -> tuple[tuple[_Condi
     for name, value in equal.items():
         column, _, operator = name.partition("__")
         field = kind._meta.fields_map[column]  # noqa: SLF001 - as above; KeyError for what is no column
-        wanted = list(value) if operator == "in" and isinstance(value, tuple) else [value]
+        given = list(value) if operator == "in" and isinstance(value, tuple) else [value]
         if value is None:
             conditions.append((column, "", 0))
             continue
-        conditions.append((column, {"": "=", "gt": ">", "in": "IN"}[operator], len(wanted)))
-        values += [field.to_db_value(each, kind) for each in wanted]
+        conditions.append((column, {"": "=", "gt": ">", "in": "IN"}[operator], len(given)))
+        values += [field.to_db_value(each, kind) for each in given]
     return tuple(conditions), values
 
 

@@ -1,8 +1,8 @@
-"""Which invitations are stuck, as the database finds them: the one place that says it, for counts, lists and causes.
+"""Queries for stuck invitations: the one definition, for counts, lists and causes.
 
-Stuck is whatever failed and, of those that are pending, whatever has the link or the PIN that was sent last refused,
-returned or put off, or its newest sign-in refused, ended, or without a further step for a while. How that is put into
-words says `overview.progress`. The texts hold a moment and ids, and nothing that anybody entered.
+An invitation is stuck when it failed, or when it is pending and either the link or PIN sent last was refused, returned
+or deferred, or its newest sign-in was refused, ended, or made no progress for a while. `overview.progress` puts that
+into words. The SQL texts contain times and ids only, nothing that anybody entered.
 """
 
 from collections.abc import Collection
@@ -15,25 +15,27 @@ from tortoise.connection import get_connection
 from tortoise.expressions import RawSQL
 
 from otae.store.database import dialect
-from otae.store.search_text import NOBODY
+from otae.store.search_text import NO_ID
 
-#: What a message that did not arrive looks like; an index holds these alone.
-TROUBLE: Final = "kind IN ('url', 'pin') AND (status IN ('failed', 'bounced') OR (status = 'queued' AND attempt > 0))"
-#: What a sign-in without an enrolled Mac looks like; an index holds these alone.
+#: Condition for a link or PIN that did not arrive; that of a partial index.
+UNDELIVERED: Final = (
+    "kind IN ('url', 'pin') AND (status IN ('failed', 'bounced') OR (status = 'queued' AND attempt > 0))"
+)
+#: Condition for a sign-in without an enrolled Mac; that of a partial index.
 UNFINISHED: Final = "status <> 'enrolled' AND invitation_id IS NOT NULL"
 
-#: Of an invitation whose link and PIN both did not arrive, the link counts.
+#: When neither link nor PIN arrived, only the link is counted.
 _MESSAGE: Final = f"""
-    FROM (SELECT * FROM delivery WHERE {TROUBLE}) d JOIN invitation i ON i.id = d.invitation_id
+    FROM (SELECT * FROM delivery WHERE {UNDELIVERED}) d JOIN invitation i ON i.id = d.invitation_id
     WHERE (i.status = 'pending' OR (i.status = 'failed' AND d.kind = 'url')) AND NOT i.rehearsal
       AND d.generation = i.generation
       AND NOT EXISTS (SELECT 1 FROM enrollment_session s WHERE s.invitation_id = i.id AND s.opened_at >= d.created_at)
       AND (d.kind = 'url' OR NOT EXISTS (
-            SELECT 1 FROM (SELECT * FROM delivery WHERE {TROUBLE}) link
+            SELECT 1 FROM (SELECT * FROM delivery WHERE {UNDELIVERED}) link
             WHERE link.invitation_id = i.id AND link.kind = 'url' AND link.generation = d.generation))
 """  # noqa: S608 - made of the texts above
-_GIVEN_UP: Final = f"""
-    SELECT d.invitation_id FROM (SELECT * FROM delivery WHERE {TROUBLE} AND status <> 'queued') d
+_FAILED_DELIVERY: Final = f"""
+    SELECT d.invitation_id FROM (SELECT * FROM delivery WHERE {UNDELIVERED} AND status <> 'queued') d
     JOIN invitation i ON i.id = d.invitation_id AND i.generation = d.generation
 """  # noqa: S608 - as above
 _SIGN_IN: Final = f"""
@@ -50,7 +52,12 @@ _FAILED: Final = "FROM invitation i WHERE i.status = 'failed' AND NOT i.rehearsa
 
 @dataclass(frozen=True)
 class Cause:
-    """Messages of a kind with the same answer. ``number``: at most one more than counted; ``oldest``: the first."""
+    """Undelivered messages of one kind, status and answer.
+
+    Attributes:
+        number: how many, up to one more than `find` counts.
+        oldest: id of the invitation of the oldest one.
+    """
 
     kind: str
     status: str
@@ -61,7 +68,13 @@ class Cause:
 
 @dataclass(frozen=True)
 class Stuck:
-    """What is stuck. ``number``: at most one more than counted; ``others``: by something else, newest first."""
+    """The stuck invitations.
+
+    Attributes:
+        number: how many, up to one more than `find` counts.
+        causes: those stuck by an undelivered message, by cause.
+        others: ids of those stuck by something else, newest first.
+    """
 
     number: int
     causes: list[Cause]
@@ -69,30 +82,38 @@ class Stuck:
 
 
 def ids(before: datetime) -> RawSQL:
-    """Return the ids of all stuck invitations, for `id__in`; ``before``: since when a sign-in stands still."""
+    """Return the ids of all stuck invitations, for `id__in`.
+
+    Args:
+        before: a sign-in whose last step is older than this is stuck.
+    """
     moment = _moment(before)
     return RawSQL(
         f"(SELECT i.id {_FAILED} UNION SELECT i.id {_MESSAGE} UNION SELECT i.id {_SIGN_IN % {'before': moment}})"
     )
 
 
-def given_up() -> RawSQL:
-    """Return the ids of all invitations whose link or PIN, as it was sent last, was refused or came back."""
-    return RawSQL(f"({_GIVEN_UP})")
+def failed_deliveries() -> RawSQL:
+    """Return the ids of all invitations whose link or PIN, as last sent, was refused or bounced."""
+    return RawSQL(f"({_FAILED_DELIVERY})")
 
 
 async def find(before: datetime, group_ids: Collection[UUID] | None, *, most: int, limit: int) -> Stuck:
-    """Read what is stuck; ``before``: since when a sign-in stands still.
+    """Return the stuck invitations.
 
-    ``group_ids``: of the people in these groups alone; None: of everybody. ``limit``: how many causes and others.
+    Args:
+        before: a sign-in whose last step is older than this is stuck.
+        group_ids: only invitations of people in these groups; None for all.
+        most: count no more than this many.
+        limit: most causes and most others to return.
     """
     reach = ""
     if group_ids is not None:
-        listed = ", ".join(f"'{each}'" for each in group_ids or [NOBODY])
+        listed = ", ".join(f"'{each}'" for each in group_ids or [NO_ID])
         member = f"SELECT 1 FROM membership m WHERE m.person_id = i.person_id AND m.group_id IN ({listed})"  # noqa: S608 - ids
         reach = f"AND EXISTS ({member})"
-    ask = get_connection("default").execute_query_dict
-    messages = await ask(
+    fetch = get_connection("default").execute_query_dict
+    messages = await fetch(
         f"WITH troubled AS (SELECT d.kind, d.status, d.answer, d.created_at, CAST(i.id AS CHAR(36)) AS id {_MESSAGE} "  # noqa: S608 - as above
         f"{reach} LIMIT {int(most) + 1}), "
         "numbered AS (SELECT *, count(*) OVER (PARTITION BY kind, status, answer) AS number, "
@@ -101,7 +122,7 @@ async def find(before: datetime, group_ids: Collection[UUID] | None, *, most: in
         f"WHERE place = 1 ORDER BY number DESC, created_at, id LIMIT {int(limit)}"
     )
     sign_in = _SIGN_IN % {"before": _moment(before)}
-    others = await ask(
+    others = await fetch(
         "SELECT CAST(id AS CHAR(36)) AS id, count(*) OVER () AS everything FROM ("  # noqa: S608 - as above
         f"SELECT i.id, i.created_at {sign_in} {reach} UNION SELECT i.id, i.created_at {_FAILED} {reach} "
         f"EXCEPT SELECT i.id, i.created_at {_MESSAGE}) AS waiting ORDER BY created_at DESC, id DESC LIMIT {int(limit)}"
@@ -117,6 +138,6 @@ async def find(before: datetime, group_ids: Collection[UUID] | None, *, most: in
 
 
 def _moment(at: datetime) -> str:
-    """Return a time as the text of a query holds it."""
+    """Return a time as an SQL literal."""
     text = at.astimezone(UTC).isoformat(" ")  # as SQLite holds it
     return f"'{text}'::timestamptz" if dialect() == "postgres" else f"'{text}'"

@@ -1,4 +1,4 @@
-"""All tables as a backup sees them: in which order rows can be put back, and each row as values that JSON knows."""
+"""All tables for backup and restore: the order in which rows can be inserted, and rows converted to and from JSON."""
 
 import base64
 from collections.abc import AsyncIterator
@@ -13,52 +13,60 @@ from tortoise.models import Model
 
 from otae.store import models
 
-#: Nothing that ends with the installation it was made in: signed-in browsers and what is kept for them, signs of life,
-#: what mail servers refuse.
-LEFT_OUT: Final = frozenset({"BrowserSession", "Heartbeat", "KeptText", "ServerRefusal"})
+#: Tables that mean nothing in another installation: browser sessions and the texts kept for them, heartbeats, refusals
+#: by mail servers.
+EXCLUDED: Final = frozenset({"BrowserSession", "Heartbeat", "KeptText", "ServerRefusal"})
 _PAGE: Final = 200
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table. ``columns``: attribute → kind of field; ``itself``: the foreign key that points into it, or None."""
+    """One table.
+
+    Attributes:
+        key: name of the primary key.
+        numbered: the database numbers its rows.
+        columns: attribute → class of its field.
+        references: names of the other tables that its foreign keys point to.
+        self_reference: the foreign key that points to the same table, or None.
+    """
 
     name: str
     model: type[Model]
     key: str
     numbered: bool
     columns: dict[str, type[fields.Field[Any]]]
-    above: frozenset[str]
-    itself: str | None
+    references: frozenset[str]
+    self_reference: str | None
 
     async def rows(self) -> AsyncIterator[dict[str, object]]:
-        """Give every row as values for JSON, those that others of the table point to before those others."""
+        """Yield every row as values for JSON, each row after the one of the same table that it points to."""
         depth = 0
         while True:
             found = False
             async for row in self._level(depth):
                 found = True
                 yield row
-            if not found or self.itself is None:
+            if not found or self.self_reference is None:
                 return
             depth += 1
 
     async def _level(self, depth: int) -> AsyncIterator[dict[str, object]]:
-        wanted = self.model.all()
-        if self.itself is not None:
-            path = f"{self.itself}__" * depth
-            wanted = wanted.filter(**{f"{path}{self.itself}_id__isnull": True})
+        rows = self.model.all()
+        if self.self_reference is not None:
+            path = f"{self.self_reference}__" * depth
+            rows = rows.filter(**{f"{path}{self.self_reference}_id__isnull": True})
             if depth:
-                path = f"{self.itself}__" * (depth - 1)
-                wanted = wanted.filter(**{f"{path}{self.itself}_id__isnull": False})
-        page = await wanted.order_by(self.key).limit(_PAGE)
+                path = f"{self.self_reference}__" * (depth - 1)
+                rows = rows.filter(**{f"{path}{self.self_reference}_id__isnull": False})
+        page = await rows.order_by(self.key).limit(_PAGE)
         while page:
             for row in page:
                 yield {name: to_json(getattr(row, name)) for name in self.columns}
-            page = await wanted.filter(**{f"{self.key}__gt": page[-1].pk}).order_by(self.key).limit(_PAGE)
+            page = await rows.filter(**{f"{self.key}__gt": page[-1].pk}).order_by(self.key).limit(_PAGE)
 
     def read(self, values: dict[str, Any]) -> Model:
-        """Return the row that ``values`` stand for; ValueError when they are those of another release's table."""
+        """Return the unsaved row of ``values``; ValueError when its columns are those of another release."""
         if set(values) != set(self.columns):
             raise ValueError(f"{self.name} has other columns here")
         return self.model(**{name: from_json(kind, values[name]) for name, kind in self.columns.items()})
@@ -66,11 +74,11 @@ class Table:
 
 @cache
 def tables() -> tuple[Table, ...]:
-    """Return the tables that a backup holds, each after those it points to."""
-    waiting = {name: _table(name) for name in models.__all__ if name not in LEFT_OUT}
+    """Return the tables of a backup, each after those that it references."""
+    waiting = {name: _table(name) for name in models.__all__ if name not in EXCLUDED}
     ordered: list[Table] = []
     while waiting:
-        ready = sorted(name for name, table in waiting.items() if not table.above & set(waiting))
+        ready = sorted(name for name, table in waiting.items() if not table.references & set(waiting))
         if not ready:
             raise ValueError(f"tables that point to one another in a circle: {', '.join(sorted(waiting))}")
         ordered += [waiting.pop(name) for name in ready]
@@ -79,22 +87,22 @@ def tables() -> tuple[Table, ...]:
 
 def _table(name: str) -> Table:
     model: type[Model] = getattr(models, name)
-    told = model.describe(serializable=False)
-    key = told["pk_field"]
-    pointing = {each["name"]: each["python_type"].__name__ for each in told["fk_fields"]}
+    description = model.describe(serializable=False)
+    key = description["pk_field"]
+    pointing = {each["name"]: each["python_type"].__name__ for each in description["fk_fields"]}
     return Table(
         name,
         model,
         key["name"],
         key["generated"],
-        {each["name"]: each["field_type"] for each in (key, *told["data_fields"])},
+        {each["name"]: each["field_type"] for each in (key, *description["data_fields"])},
         frozenset(pointing.values()) - {name},
         next((field for field, target in pointing.items() if target == name), None),
     )
 
 
 def to_json(value: object) -> object:
-    """Return a column's value as JSON holds it: bytes as base64, times in UTC as RFC 3339, ids as text."""
+    """Return a column's value for JSON: bytes as base64, times as RFC 3339 in UTC, ids as text."""
     if isinstance(value, bytes | memoryview):
         return base64.b64encode(value).decode()
     if isinstance(value, datetime):
@@ -103,7 +111,7 @@ def to_json(value: object) -> object:
 
 
 def from_json(kind: type[fields.Field[Any]], value: Any) -> object:  # noqa: ANN401 - whatever JSON holds
-    """Return the value of a column of ``kind`` that `to_json` made; ValueError or TypeError when it made none such."""
+    """Return the value of a column from what `to_json` made of it; ValueError or TypeError for anything else."""
     if value is None:
         return None
     if issubclass(kind, fields.BinaryField):

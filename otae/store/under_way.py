@@ -1,7 +1,7 @@
-"""Tries that were counted and are being looked at now, in this process.
+"""Attempts that were counted and are being checked now, in this process.
 
-A try counts as wrong until it turns out right. Who finds no try left while others are under way waits for them, for one
-of them may be given back: of many right passwords sent at once none is taken for a wrong one.
+An attempt counts as failed until it succeeds (`failure_counters`). Who finds no attempt left while others are being
+checked waits for them, since one of them may be uncounted: of many right passwords sent at once none is refused.
 """
 
 import asyncio
@@ -12,12 +12,12 @@ from contextvars import ContextVar
 from typing import Final
 from weakref import WeakKeyDictionary
 
-#: Seconds that somebody waits for others at most.
-LONGEST: Final = 10
+#: Most seconds to wait for the attempts of others.
+MAX_WAIT: Final = 10
 
 
 class _Tries:
-    """What is counted under which key, and who waits for an end, on one event loop."""
+    """Attempts under way by key, and those who wait for one to end, of one event loop."""
 
     def __init__(self) -> None:
         self.counted: Counter[str] = Counter()
@@ -25,7 +25,7 @@ class _Tries:
 
 
 _loops: "WeakKeyDictionary[asyncio.AbstractEventLoop, _Tries]" = WeakKeyDictionary()
-#: The keys that the sign-in at work has counted under; None outside of any.
+#: Keys that the current sign-in has counted under; None outside a sign-in.
 _mine: "ContextVar[list[str] | None]" = ContextVar("mine", default=None)
 
 
@@ -34,8 +34,8 @@ def _tries() -> _Tries:
 
 
 @contextmanager
-def one_sign_in() -> Iterator[None]:
-    """Hold what one sign-in counts; at its end all of it has been looked at."""
+def sign_in_scope() -> Iterator[None]:
+    """Collect what one sign-in counts; at its end all of its attempts have been checked."""
     mine: list[str] = []
     before = _mine.set(mine)
     try:
@@ -47,7 +47,7 @@ def one_sign_in() -> Iterator[None]:
 
 
 def begin(key: str) -> None:
-    """Say that a try was counted under ``key`` and is looked at now; outside of a sign-in nothing is kept."""
+    """Record that an attempt was counted under ``key`` and is being checked; does nothing outside a sign-in."""
     mine = _mine.get()
     if mine is not None:
         mine.append(key)
@@ -55,21 +55,21 @@ def begin(key: str) -> None:
 
 
 def end(key: str) -> None:
-    """Say that this sign-in's try under ``key`` was given back."""
+    """Record that this sign-in's attempt under ``key`` was uncounted."""
     mine = _mine.get()
     if mine is not None and key in mine:
         _end(key, mine)
 
 
-async def another_ends(key: str) -> bool:
-    """Wait until a try under ``key`` has been looked at; False when none is under way, or it takes too long."""
+async def wait_for_another(key: str) -> bool:
+    """Wait until an attempt under ``key`` has been checked; False when there is none, or after MAX_WAIT seconds."""
     tries = _tries()
     if not tries.counted[key]:
         return False
     turn = asyncio.get_running_loop().create_future()
     tries.waiting.setdefault(key, []).append(turn)
     try:
-        async with asyncio.timeout(LONGEST):
+        async with asyncio.timeout(MAX_WAIT):
             await turn
     except TimeoutError:
         return False

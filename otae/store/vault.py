@@ -1,6 +1,6 @@
-"""Sealed secrets: AES-256-GCM under a fresh key per value, that key wrapped by the first master key.
+"""Sealed secrets: AES-256-GCM under a new key per value, and that key wrapped by the first master key.
 
-A sealed value is bound to its row and purpose: moved to another row or column it does not open. Layout: version (1
+A sealed value is bound to its row and purpose: copied to another row or column it does not open. Layout: version (1
 byte), master key id (8), wrap nonce (12), wrapped key (48), nonce (12), ciphertext with tag.
 """
 
@@ -21,11 +21,11 @@ KEY_ID, NONCE, WRAPPED = 8, 12, 48
 
 
 class SealBroken(OtaeError):
-    """A sealed value does not open: another master key, another row or purpose, or changed bytes."""
+    """A sealed value does not open: wrong master key, row or purpose, or changed bytes."""
 
 
 class Vault:
-    """The key ring. ``keys``: 32 bytes each; the first seals, all open."""
+    """The master keys. ``keys``: 32 bytes each; values are sealed under the first and opened with any."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         if not keys or any(len(key) != 32 for key in keys):
@@ -38,19 +38,23 @@ class Vault:
 
     @property
     def key_ids(self) -> tuple[str, ...]:
-        """The names of the master keys that are given, hex, in their order: the first seals."""
+        """Ids (hex) of the master keys in their order: the first seals."""
         return tuple(key_id.hex() for key_id in self._keys)
 
     def seal(self, plain: bytes, row: UUID, purpose: str) -> bytes:
         """Return ``plain`` sealed for ``row`` and ``purpose``."""
-        bound = _bound(row, purpose)
+        bound = _associated_data(row, purpose)
         key, wrap_nonce, nonce = AESGCM.generate_key(256), os.urandom(NONCE), os.urandom(NONCE)
         wrapped = self._keys[self._first].encrypt(wrap_nonce, key, bound)
         return VERSION + self._first + wrap_nonce + wrapped + nonce + AESGCM(key).encrypt(nonce, plain, bound)
 
     def open(self, sealed: bytes, row: UUID, purpose: str) -> bytes:
-        """Return what was sealed for ``row`` and ``purpose``; SealBroken otherwise."""
-        bound, at = _bound(row, purpose), len(VERSION)
+        """Return the value that was sealed for ``row`` and ``purpose``.
+
+        Raises:
+            SealBroken: wrong master key, row or purpose, or changed bytes.
+        """
+        bound, at = _associated_data(row, purpose), len(VERSION)
         key_id, at = sealed[at : at + KEY_ID], at + KEY_ID
         wrap_nonce, at = sealed[at : at + NONCE], at + NONCE
         wrapped, at = sealed[at : at + WRAPPED], at + WRAPPED
@@ -65,7 +69,7 @@ class Vault:
 
 
 def key_id_of(sealed: bytes) -> str:
-    """Return the name, hex, of the master key that ``sealed`` was sealed with; "" when it is no sealed value."""
+    """Return the id (hex) of the master key that ``sealed`` was sealed under; "" when it is no sealed value."""
     at = len(VERSION)
     return sealed[at : at + KEY_ID].hex() if sealed[:at] == VERSION else ""
 
@@ -78,5 +82,5 @@ def _wrapping_key(key: bytes) -> AESGCM:
     return AESGCM(HKDF(SHA256(), 32, None, b"otae wrapping key").derive(key))
 
 
-def _bound(row: UUID, purpose: str) -> bytes:
+def _associated_data(row: UUID, purpose: str) -> bytes:
     return row.bytes + purpose.encode()

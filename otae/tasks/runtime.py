@@ -153,7 +153,7 @@ async def alive(role: str, desk: Desk, activity: heartbeats.Activity) -> AsyncIt
     async with _beside(_beat(name, role, desk, activity)):
         yield
     try:
-        await heartbeats.forget(name)
+        await heartbeats.remove(name)
     except DatabaseAway:
         log.info("the last sign of life stays: the database is away", role=role)
 

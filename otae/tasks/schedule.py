@@ -20,7 +20,7 @@ from otae.rehearsal import run as rehearsal
 from otae.store import database, failure_counters, jobs, query_statistics, search_index
 from otae.store.desk import Desk
 from otae.store.heartbeats import Activity
-from otae.store.single_holder import Turn
+from otae.store.single_holder import ClockLock
 from otae.tasks.broker import QueueBell
 
 #: Seconds between looks at whose turn it is.
@@ -33,7 +33,7 @@ async def forget_old(_desk: Desk, now: datetime) -> None:
     """Remove what has run out: signed-in browsers, links for passwords, counters and files nobody waits for."""
     await browsers.forget_old(now)
     await kept_texts.forget_old(now)
-    await failure_counters.forget_old(now)
+    await failure_counters.delete_expired(now)
     await password_links.forget_old(now)
     await provisioning.cancel_expired(now=now)
 
@@ -131,7 +131,7 @@ async def keep_no_longer(_desk: Desk, now: datetime) -> None:
 
 async def fill_search_texts(_desk: Desk, _now: datetime) -> None:
     """Write what lists find rows by where a process of the release before wrote rows without it."""
-    await search_index.fill(limit=10_000)
+    await search_index.fill_search_text(limit=10_000)
 
 
 async def look_at_directories(desk: Desk, now: datetime) -> None:
@@ -172,17 +172,17 @@ async def run_clock(desk: Desk, rows: Sequence[Row] | None = None, *, activity: 
     A row that fails, or hangs for LONGEST, is logged and done again in its rhythm; it holds no other row up.
     """
     ours, told = asyncio.Event(), activity or Activity()
-    async with Turn(desk.settings) as turn, asyncio.TaskGroup() as group:
+    async with ClockLock(desk.settings) as turn, asyncio.TaskGroup() as group:
         group.create_task(_keep(turn, ours))
         for row in ROWS if rows is None else rows:
             group.create_task(_repeat(desk, row, ours, told))
 
 
-async def _keep(turn: Turn, ours: asyncio.Event) -> None:
+async def _keep(turn: ClockLock, ours: asyncio.Event) -> None:
     """Set ``ours`` while this process has the turn; without the database nobody has it."""
     while True:
         try:
-            mine = await turn.mine()
+            mine = await turn.try_acquire()
         except Exception as error:  # noqa: BLE001 - whatever the database's trouble is, the next look shows it again
             log.warning("the clock cannot take its turn", reason=type(error).__name__)
             mine = False

@@ -33,7 +33,7 @@ from otae.errors import (
     TooLarge,
     Unreadable,
 )
-from otae.store.records import new_support_code, say_refused
+from otae.store.records import bind_refusal, new_support_code
 from otae.web.pages import render
 from otae.web.paths import Caller, caller
 from otae.words import gettext as _
@@ -165,7 +165,7 @@ def from_router(error: HTTPException) -> Failure:
 def refused(request: Request, refusal: Refusal) -> Response:
     """Return the answer for a refusal: the contract's status for a Mac, the fitting one for a browser."""
     headers = {"Retry-After": str(refusal.seconds)} if isinstance(refusal, SlowDown) else {}
-    say_refused(refusal.code, support_code(refusal))
+    bind_refusal(refusal.code, support_code(refusal))
     if caller(request.url.path) is Caller.DEVICE:
         return PlainTextResponse(f"{refusal.code} {refusal.words}\n", device_status(request.url.path, refusal), headers)
     status = page_status(refusal)
@@ -196,7 +196,7 @@ def say(
     request: Request, status: int, reason: str, words: str, *, headers: Mapping[str, str] | None = None, code: str = ""
 ) -> Response:
     """Return ``words`` as a line of text for machines, as a page for people."""
-    say_refused(reason, code)
+    bind_refusal(reason, code)
     who = caller(request.url.path)
     if who in {Caller.DEVICE, Caller.PROBE, Caller.STATIC}:
         text = f"{reason} {words}" + (f" ({code})" if code else "")

@@ -30,7 +30,7 @@ log = structlog.get_logger("otae.access")
 REQUESTS = Counter("otae_http_requests", "Answered requests", ["caller", "method", "status"])
 REFUSALS = Counter("otae_refusals", "Refused requests", ["caller", "code"])
 SECONDS = Histogram("otae_http_request_seconds", "Time to answer", ["caller"])
-#: What a refusal leaves for the log line of its request (`store.records.say_refused`).
+#: What a refusal leaves for the log line of its request (`store.records.bind_refusal`).
 REFUSED = ("refusal", "support_code", "refusal_detail")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 

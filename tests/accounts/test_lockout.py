@@ -12,7 +12,7 @@ from otae.errors import SlowDown
 from otae.settings import Settings
 from otae.store import database, failure_counters, keyring
 from otae.store.desk import Desk
-from otae.store.failure_counters import Waits
+from otae.store.failure_counters import Backoff
 from otae.store.models import Counter, DirectoryServer
 from tests.desks import RecordingBell
 from tests.directory.ldap_desk import add, entry_for
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 KEY, OTHER = "lockout:ben", "lockout:cleo"
 #: Five wrong passwords, ten minutes.
-FIVE = Waits((0, 0, 0, 0, 0, 600), timedelta(days=1), afresh=True)
+FIVE = Backoff((0, 0, 0, 0, 0, 600), timedelta(days=1), reset_after_wait=True)
 
 
 @pytest.fixture
@@ -35,9 +35,9 @@ async def sqlite_desk(sqlite_settings: Settings, anyio_backend: str) -> AsyncIte
 
 async def test_fifty_tries_at_once_count_exactly_to_the_limit(desk: Desk) -> None:
     now = await database.now()
-    await failure_counters.count_try(OTHER, FIVE, now)
+    await failure_counters.count_attempt(OTHER, FIVE, now)
     results = await asyncio.gather(
-        *(failure_counters.count_try(KEY, FIVE, now) for _ in range(50)), return_exceptions=True
+        *(failure_counters.count_attempt(KEY, FIVE, now) for _ in range(50)), return_exceptions=True
     )
     assert sorted(type(result).__name__ for result in results) == ["NoneType"] * 5 + ["SlowDown"] * 45
     row = await Counter.get(key=KEY)
@@ -49,13 +49,13 @@ async def test_fifty_tries_at_once_count_exactly_to_the_limit(desk: Desk) -> Non
 async def test_after_the_lockout_fifty_at_once_count_to_the_limit_again(desk: Desk) -> None:
     now = await database.now()
     for _ in range(5):
-        await failure_counters.count_try(KEY, FIVE, now)
+        await failure_counters.count_attempt(KEY, FIVE, now)
     with pytest.raises(SlowDown) as caught:
-        await failure_counters.count_try(KEY, FIVE, now + timedelta(minutes=10) - timedelta(seconds=1))
+        await failure_counters.count_attempt(KEY, FIVE, now + timedelta(minutes=10) - timedelta(seconds=1))
     assert caught.value.seconds == 1
     later = now + timedelta(minutes=10)
     results = await asyncio.gather(
-        *(failure_counters.count_try(KEY, FIVE, later) for _ in range(50)), return_exceptions=True
+        *(failure_counters.count_attempt(KEY, FIVE, later) for _ in range(50)), return_exceptions=True
     )
     assert results.count(None) == 5
     assert (await Counter.get(key=KEY)).blocked_until == later + timedelta(minutes=10)
@@ -65,8 +65,8 @@ async def test_what_was_no_wrong_password_is_given_back_at_once_too(desk: Desk) 
     now = await database.now()
 
     async def away() -> None:
-        await failure_counters.count_try(KEY, FIVE, now)
-        await failure_counters.give_back(KEY, FIVE)
+        await failure_counters.count_attempt(KEY, FIVE, now)
+        await failure_counters.undo_attempt(KEY, FIVE)
 
     await asyncio.gather(*(away() for _ in range(50)), return_exceptions=True)
     row = await Counter.get(key=KEY)

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otae.apple import payloads, plist
-from otae.apple.payloads import MDM, SCEP, Issuing
+from otae.apple.payloads import MDM, SCEP, ProfileIssuer
 from tests.apple import schema
 
 HARD_NAME = 'Ben & Söhne <"\'"> ]]> <!-- ${x} {{ x }} %s \U0001f4bb'
 
-ISSUING = Issuing("org.example.otae", "Example", "Example enrollment", "Brings this Mac under management.")
+ISSUING = ProfileIssuer("org.example.otae", "Example", "Example enrollment", "Brings this Mac under management.")
 ROOT, SECOND_ROOT, ISSUER = b"\x30\x03root", b"\x30\x03next", b"\x30\x03ca"
 MDM_HERE = MDM(
     "com.apple.mgmt.External.0f1e", "https://mdm.example.test/mdm/connect", "https://mdm.example.test/mdm/checkin"
@@ -29,15 +29,15 @@ def request(
     return SCEP("https://mdm.example.test/scep", "otae", challenge, subject, fingerprint)
 
 
-def enrollment(issuing: Issuing = ISSUING) -> bytes:
+def enrollment(issuing: ProfileIssuer = ISSUING) -> bytes:
     return payloads.enrollment_profile(issuing, [ROOT, SECOND_ROOT], request(), MDM_HERE, intermediates=[ISSUER])
 
 
-def phase_one(issuing: Issuing = ISSUING) -> bytes:
+def phase_one(issuing: ProfileIssuer = ISSUING) -> bytes:
     return payloads.profile_service(issuing, url="https://mdm.example.test/zdm/macos/otae/device", challenge="one-time")
 
 
-CONFIGURATIONS: dict[str, Callable[[Issuing], bytes]] = {
+CONFIGURATIONS: dict[str, Callable[[ProfileIssuer], bytes]] = {
     "identity": lambda issuing: payloads.identity_profile(issuing, request()),
     "enrollment": enrollment,
     "encrypted": lambda issuing: payloads.encrypted_profile(issuing, b"\x30\x80envelope"),
@@ -67,9 +67,9 @@ def values_of(value: object, name: str) -> list[object]:
 
 
 @configurations
-def test_every_configuration_profile_fits_the_schemas_of_apple(make: Callable[[Issuing], bytes]) -> None:
+def test_every_configuration_profile_fits_the_schemas_of_apple(make: Callable[[ProfileIssuer], bytes]) -> None:
     assert schema.profile_findings(make(ISSUING)) == []
-    assert schema.profile_findings(make(Issuing("org.example.otae", HARD_NAME, HARD_NAME))) == []
+    assert schema.profile_findings(make(ProfileIssuer("org.example.otae", HARD_NAME, HARD_NAME))) == []
 
 
 def test_the_content_to_be_encrypted_fits_the_schemas_inside_its_profile() -> None:
@@ -91,7 +91,7 @@ def test_the_profile_service_profile_has_the_documented_shape() -> None:
 
 
 @every
-def test_identifiers_stay_and_uuids_are_fresh(make: Callable[[Issuing], bytes]) -> None:
+def test_identifiers_stay_and_uuids_are_fresh(make: Callable[[ProfileIssuer], bytes]) -> None:
     first, second = plist.loads(make(ISSUING)), plist.loads(make(ISSUING))
     identifiers = values_of(first, "PayloadIdentifier")
     assert identifiers == values_of(second, "PayloadIdentifier")
@@ -110,7 +110,7 @@ def test_the_ways_of_enrollment_replace_each_other_and_nothing_else() -> None:
 
 
 @configurations
-def test_every_configuration_profile_is_for_the_system(make: Callable[[Issuing], bytes]) -> None:
+def test_every_configuration_profile_is_for_the_system(make: Callable[[ProfileIssuer], bytes]) -> None:
     profile = plist.loads(make(ISSUING))
     assert profile["PayloadScope"] == "System"
     assert profile["PayloadType"] == "Configuration"
@@ -178,8 +178,8 @@ def test_the_trust_profile_holds_the_root_alone() -> None:
 
 
 @every
-def test_a_name_full_of_markup_stays_a_name(make: Callable[[Issuing], bytes]) -> None:
-    profile = plist.loads(make(Issuing("org.example.otae", HARD_NAME, HARD_NAME, HARD_NAME)))
+def test_a_name_full_of_markup_stays_a_name(make: Callable[[ProfileIssuer], bytes]) -> None:
+    profile = plist.loads(make(ProfileIssuer("org.example.otae", HARD_NAME, HARD_NAME, HARD_NAME)))
     assert profile["PayloadOrganization"] == profile["PayloadDisplayName"] == HARD_NAME
     assert profile["PayloadDescription"] == HARD_NAME
     assert set(profile) - {"PayloadDescription"} <= set(plist.loads(make(ISSUING)))
@@ -188,7 +188,8 @@ def test_a_name_full_of_markup_stays_a_name(make: Callable[[Issuing], bytes]) ->
 @given(st.text(), st.text())
 def test_no_name_can_break_a_profile(organization: str, person: str) -> None:
     scep = request(subject=(("O", organization), ("CN", person)))
-    profile = payloads.enrollment_profile(Issuing("org.example.otae", organization, person), [ROOT], scep, MDM_HERE)
+    issuer = ProfileIssuer("org.example.otae", organization, person)
+    profile = payloads.enrollment_profile(issuer, [ROOT], scep, MDM_HERE)
     read = plist.loads(profile)
     assert read["PayloadDisplayName"] == plist.one_line(person)
     (found,) = of_type(content(profile), "com.apple.security.scep")

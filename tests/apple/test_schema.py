@@ -5,10 +5,10 @@ from typing import Any, cast
 import pytest
 
 from otae.apple import commands, payloads, plist
-from otae.apple.payloads import MDM, SCEP, Issuing
+from otae.apple.payloads import MDM, SCEP, ProfileIssuer
 from tests.apple import schema
 
-ISSUING = Issuing("org.example.otae", "Example", "Example enrollment")
+ISSUING = ProfileIssuer("org.example.otae", "Example", "Example enrollment")
 
 
 def broken(*, payload: int | None, inside: bool = False, **changes: object) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 
 from otae.authority import issuers, serving
-from otae.authority.ceremony import check_names, hold_ceremony
+from otae.authority.ceremony import ensure_service_ca, hold_ceremony
 from otae.errors import CannotStart, NotReady
 from otae.settings import Settings
 from otae.signing.certificates import Keyed, dump_key, load_certificate, new_key
@@ -184,15 +184,15 @@ async def test_the_service_ca_is_held_to_our_names(desk: Desk, tmp_path: Path) -
 
 async def test_our_public_url_needs_no_new_certificates(desk: Desk) -> None:
     before = await rows()
-    await check_names(desk, now=await database.now())
+    await ensure_service_ca(desk, now=await database.now())
     assert await rows() == before
 
 
 async def test_a_new_public_url_gets_a_new_service_ca_and_leaf(desk: Desk, tmp_path: Path) -> None:
     moved, now = with_public_url(desk, "https://mdm.example.test"), await database.now()
     before = {row.purpose: row.id for row in await Certificate.all()}
-    await check_names(moved, now=now)
-    await check_names(moved, now=now)
+    await ensure_service_ca(moved, now=now)
+    await ensure_service_ca(moved, now=now)
     after = {row.purpose: row.id for row in await Certificate.filter(active=True)}
     assert {purpose for purpose in OURS if after[purpose] != before[purpose]} == {"service-ca", "tls"}
     assert await Certificate.all().count() == len(OURS) + 2
@@ -202,13 +202,13 @@ async def test_a_new_public_url_gets_a_new_service_ca_and_leaf(desk: Desk, tmp_p
 
 async def test_two_that_see_a_new_public_url_at_once_agree_on_one(desk: Desk, tmp_path: Path) -> None:
     moved, now = with_public_url(desk, "https://mdm.example.test"), await database.now()
-    await asyncio.gather(check_names(moved, now=now), check_names(moved, now=now))
+    await asyncio.gather(ensure_service_ca(moved, now=now), ensure_service_ca(moved, now=now))
     assert await Certificate.filter(active=True).count() == len(OURS)
     assert verify(tmp_path, await issuers.certificate_of("tls"), await issuers.chain("tls"), await issuers.root()) == ""
 
 
 async def test_an_address_as_public_url_is_served_too(desk: Desk, tmp_path: Path) -> None:
-    await check_names(with_public_url(desk, "https://192.0.2.7"), now=await database.now())
+    await ensure_service_ca(with_public_url(desk, "https://192.0.2.7"), now=await database.now())
     leaf, chain, root = await issuers.certificate_of("tls"), await issuers.chain("tls"), await issuers.root()
     assert verify(tmp_path, leaf, chain, root, "-verify_ip", "192.0.2.7") == ""
 
@@ -217,8 +217,8 @@ async def test_a_new_public_url_without_the_root_key_refuses_to_start_and_change
     await Certificate.filter(purpose="root").update(key_sealed=None)
     before, now = await rows(), await database.now()
     with pytest.raises(CannotStart, match=r"mdm\.example\.test.*root's key"):
-        await check_names(with_public_url(desk, "https://mdm.example.test"), now=now)
-    await check_names(with_public_url(desk, "https://mdm.example.test", port=8000), now=now)
+        await ensure_service_ca(with_public_url(desk, "https://mdm.example.test"), now=now)
+    await ensure_service_ca(with_public_url(desk, "https://mdm.example.test", port=8000), now=now)
     assert await rows() == before
     with pytest.raises(NotReady):
         await issuers.keyed(desk, "root")
@@ -226,23 +226,23 @@ async def test_a_new_public_url_without_the_root_key_refuses_to_start_and_change
 
 async def test_a_service_ca_near_its_end_is_followed_by_another(desk: Desk) -> None:
     before = await issuers.active_row("service-ca")
-    await check_names(desk, now=before.not_after - serving.RENEW_WITHIN - timedelta(days=1))
+    await ensure_service_ca(desk, now=before.not_after - serving.RENEW_WITHIN - timedelta(days=1))
     assert (await issuers.active_row("service-ca")).id == before.id
-    await check_names(desk, now=before.not_after - serving.RENEW_WITHIN)
+    await ensure_service_ca(desk, now=before.not_after - serving.RENEW_WITHIN)
     assert (await issuers.active_row("service-ca")).id != before.id
 
 
 async def test_without_the_root_key_the_old_service_ca_serves_to_its_end(desk: Desk) -> None:
     await Certificate.filter(purpose="root").update(key_sealed=None)
     end = (await issuers.active_row("service-ca")).not_after
-    await check_names(desk, now=end - timedelta(days=1))
+    await ensure_service_ca(desk, now=end - timedelta(days=1))
     with pytest.raises(CannotStart):
-        await check_names(desk, now=end)
+        await ensure_service_ca(desk, now=end)
 
 
 async def test_nothing_outlives_its_issuer(desk: Desk) -> None:
     end = (await issuers.active_row("root")).not_after
-    await check_names(with_public_url(desk, "https://mdm.example.test"), now=end - timedelta(days=100))
+    await ensure_service_ca(with_public_url(desk, "https://mdm.example.test"), now=end - timedelta(days=100))
     for purpose in ("service-ca", "tls"):
         row = await issuers.active_row(purpose)
         assert load_certificate(row.der or b"").not_valid_after_utc == row.not_after == end

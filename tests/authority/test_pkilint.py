@@ -10,14 +10,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from otae.authority import issuers
-from otae.authority.ceremony import check_names
+from otae.authority.ceremony import ensure_service_ca
 from otae.authority.crl import crl
 from otae.authority.revocation import revoke
 from otae.authority.rotation import rotate_device_ca
 from otae.settings import Settings
 from otae.signing.certificates import load_certificate, pem
 from otae.store import database, keyring
-from otae.store.desk import Desk, Silence
+from otae.store.desk import Desk, SilentBell
 from otae.store.models import EnrollmentSession, Person
 from tests.authority.identities import issue_identity
 
@@ -70,9 +70,9 @@ async def test_everything_issued_here_is_free_of_errors(
 ) -> None:
     settings = sqlite_settings.model_copy(update={"public_url": "https://mdm.example.test"})
     async with database.connected(settings):
-        desk = Desk(settings, await keyring.open_vault(settings), Silence())
+        desk = Desk(settings, await keyring.open_vault(settings), SilentBell())
         now = await database.now()
-        await check_names(desk, now=now)
+        await ensure_service_ca(desk, now=now)
         await rotate_device_ca(desk, now=now, actor="ada")
         for purpose in OURS:
             (tmp_path / purpose).write_bytes(pem(await issuers.certificate_of(purpose)))
@@ -87,7 +87,7 @@ async def test_everything_issued_here_is_free_of_errors(
 
 async def test_the_judge_sees_an_error(tmp_path: Path, mac_key: rsa.RSAPrivateKey, sqlite_settings: Settings) -> None:
     async with database.connected(sqlite_settings):
-        desk = Desk(sqlite_settings, await keyring.open_vault(sqlite_settings), Silence())
+        desk = Desk(sqlite_settings, await keyring.open_vault(sqlite_settings), SilentBell())
         spoiled = dataclasses.replace(
             desk, settings=desk.settings.model_copy(update={"public_url": "https://not a host"})
         )

@@ -16,7 +16,7 @@ from otae.errors import InputRefused, NotReady
 from otae.settings import Settings
 from otae.signing.certificates import der, dump_key, fingerprint, pem
 from otae.store import database
-from otae.store.desk import Desk, Silence
+from otae.store.desk import Desk, SilentBell
 from otae.store.keyring import open_vault
 from otae.store.models import AuditEntry, Certificate, Device, Enrollment, EnrollmentSession
 from tests.authority.pushed import OTHER_TOPIC, TOPIC, as_pkcs12, key_pem, push_certificate
@@ -191,7 +191,7 @@ async def test_two_imports_at_once_leave_one_in_use(
 
 async def test_the_key_is_sealed(sqlite_settings: Settings, mac_key: rsa.RSAPrivateKey) -> None:
     async with database.connected(sqlite_settings):
-        desk = Desk(sqlite_settings, await open_vault(sqlite_settings), Silence())
+        desk = Desk(sqlite_settings, await open_vault(sqlite_settings), SilentBell())
         made = push_certificate(mac_key, now=await database.now())
         await take(desk, pem(made.certificate), key_pem(mac_key))
     stored = b"".join(file.read_bytes() for file in sqlite_settings.home.iterdir())

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from otae.authority.revocation import Reason, check_alive, revoke
+from otae.authority.revocation import Reason, check_valid, revoke
 from otae.errors import CertificateRevoked, InputRefused, SignerUntrusted
 from otae.store import database
 from otae.store.desk import Desk
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 ANOTHER_PROCESS = """
 import asyncio, os, sys
-from otae.authority.revocation import check_alive
+from otae.authority.revocation import check_valid
 from otae.errors import CertificateRevoked
 from otae.settings import Settings
 from otae.store import database
@@ -29,7 +29,7 @@ async def main():
     async with database.connected(Settings.load(os.environ)):
         for line in sys.stdin:
             try:
-                await check_alive(line.strip(), now=await database.now())
+                await check_valid(line.strip(), now=await database.now())
                 print("alive", flush=True)
             except CertificateRevoked as refusal:
                 print(refusal.code, flush=True)
@@ -52,18 +52,18 @@ async def identity(desk: Desk, session: EnrollmentSession, mac_key: rsa.RSAPriva
 
 
 async def test_a_live_identity_is_found_by_its_fingerprint(identity: Certificate) -> None:
-    assert (await check_alive(identity.sha256 or "", now=await database.now())).id == identity.id
+    assert (await check_valid(identity.sha256 or "", now=await database.now())).id == identity.id
 
 
 async def test_an_unknown_fingerprint_is_untrusted(desk: Desk) -> None:
     with pytest.raises(SignerUntrusted):
-        await check_alive("0" * 64, now=await database.now())
+        await check_valid("0" * 64, now=await database.now())
 
 
 async def test_our_own_certificates_are_no_identities(desk: Desk) -> None:
     for row in await Certificate.all():
         with pytest.raises(SignerUntrusted):
-            await check_alive(row.sha256 or "", now=await database.now())
+            await check_valid(row.sha256 or "", now=await database.now())
 
 
 async def test_a_revoked_identity_is_refused_at_once(identity: Certificate) -> None:
@@ -71,7 +71,7 @@ async def test_a_revoked_identity_is_refused_at_once(identity: Certificate) -> N
     await revoke(identity, "keyCompromise", now=now, actor="ada")
     assert (identity.state, identity.revocation_reason) == ("revoked", "keyCompromise")
     with pytest.raises(CertificateRevoked, match="keyCompromise"):
-        await check_alive(identity.sha256 or "", now=now)
+        await check_valid(identity.sha256 or "", now=now)
 
 
 async def test_another_process_sees_a_revocation_at_its_next_question(desk: Desk, identity: Certificate) -> None:
@@ -125,14 +125,14 @@ async def test_our_own_certificates_are_not_revoked(desk: Desk) -> None:
 
 async def test_past_its_end_an_identity_speaks_only_within_the_grace(identity: Certificate) -> None:
     sha256, end = identity.sha256 or "", identity.not_after
-    assert (await check_alive(sha256, now=end)).id == identity.id
+    assert (await check_valid(sha256, now=end)).id == identity.id
     with pytest.raises(CertificateRevoked, match="valid until"):
-        await check_alive(sha256, now=end + timedelta(seconds=1))
-    assert (await check_alive(sha256, now=end + timedelta(days=7), grace_days=7)).id == identity.id
+        await check_valid(sha256, now=end + timedelta(seconds=1))
+    assert (await check_valid(sha256, now=end + timedelta(days=7), grace_days=7)).id == identity.id
     with pytest.raises(CertificateRevoked):
-        await check_alive(sha256, now=end + timedelta(days=7, seconds=1), grace_days=7)
+        await check_valid(sha256, now=end + timedelta(days=7, seconds=1), grace_days=7)
 
 
 async def test_an_identity_that_has_not_begun_is_refused(identity: Certificate) -> None:
     with pytest.raises(CertificateRevoked):
-        await check_alive(identity.sha256 or "", now=identity.not_before - timedelta(seconds=1))
+        await check_valid(identity.sha256 or "", now=identity.not_before - timedelta(seconds=1))

@@ -9,7 +9,7 @@ import pytest
 
 from otae.authority import issuers
 from otae.authority.crl import crl
-from otae.authority.root import bring_root_key_back, check_export, export_root_key, remove_root_key
+from otae.authority.root import check_export, export_root_key, remove_root_key, restore_root_key
 from otae.authority.rotation import rotate_device_ca
 from otae.errors import InputRefused, NotReady
 from otae.signing.bundles import read_bundle
@@ -88,11 +88,11 @@ async def test_without_it_the_root_is_served_and_lists_are_signed_by_those_below
 
 async def test_brought_back_it_works_as_before_and_may_leave_again(desk: Desk) -> None:
     data, now = await removed(desk), await database.now()
-    await bring_root_key_back(desk, data, PASSPHRASE, now=now, actor="ada")
+    await restore_root_key(desk, data, PASSPHRASE, now=now, actor="ada")
     await rotate_device_ca(desk, now=now, actor="ada")
     assert await AuditEntry.filter(action="root-key.returned", actor="ada").count() == 1
     with pytest.raises(InputRefused):
-        await bring_root_key_back(desk, data, PASSPHRASE, now=now, actor="ada")
+        await restore_root_key(desk, data, PASSPHRASE, now=now, actor="ada")
     await remove_root_key(confirm=hashlib.sha256(data).hexdigest(), now=now, actor="ada")
 
 
@@ -106,7 +106,7 @@ async def test_what_is_no_export_of_this_root_is_refused_by_field(desk: Desk) ->
         (stranger, PASSPHRASE, "file"),
     ):
         with pytest.raises(InputRefused) as raised:
-            await bring_root_key_back(desk, handed, passphrase, now=now, actor="ada")
+            await restore_root_key(desk, handed, passphrase, now=now, actor="ada")
         assert list(raised.value.fields) == [field]
         with pytest.raises(InputRefused) as raised:
             await check_export(handed, passphrase)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from otae.authority import issuers, serving
 from otae.authority.crl import crl
-from otae.authority.revocation import check_alive, revoke
+from otae.authority.revocation import check_valid, revoke
 from otae.authority.rotation import for_envelope, renew_due, rotate_device_ca
 from otae.enrollment import issuance, profiles
 from otae.errors import NotReady, StaleState
@@ -144,7 +144,7 @@ async def test_each_device_ca_keeps_its_own_list_of_revoked_certificates(
             "list.pem",
         )
         assert (words in judged) if words else judged == ""
-    await check_alive(new.sha256 or "", now=now)
+    await check_valid(new.sha256 or "", now=now)
 
 
 async def test_two_rotations_at_once_are_one(desk: Desk) -> None:

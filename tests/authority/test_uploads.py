@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from otae.authority import issuers, serving, uploads
-from otae.authority.ceremony import check_names
+from otae.authority.ceremony import ensure_service_ca
 from otae.authority.rotation import renew_due, rotate_device_ca
 from otae.enrollment import profiles
 from otae.errors import InputRefused
@@ -42,7 +42,7 @@ def other(now: datetime) -> Outside:
 
 async def take_signer(
     desk: Desk, data: bytes, now: datetime, *, key_file: bytes | None = None, password: str | None = None
-) -> uploads.Uploaded:
+) -> uploads.UploadedCertificate:
     return await uploads.import_signer(desk, data, key_file, password, now=now, actor="ada")
 
 
@@ -179,7 +179,7 @@ async def test_one_certificate_has_one_use(desk: Desk, now: datetime, other: Out
 async def test_two_uploads_at_once_leave_one_in_use(desk: Desk, now: datetime, other: Outside) -> None:
     several = [bundle(other.signer(now, ends=timedelta(days=100 + n)), *other.chain) for n in range(3)]
     done = await asyncio.gather(*(take_signer(desk, data, now) for data in several), return_exceptions=True)
-    assert all(isinstance(one, uploads.Uploaded | InputRefused) for one in done), done
+    assert all(isinstance(one, uploads.UploadedCertificate | InputRefused) for one in done), done
     assert await Certificate.filter(purpose="profile-signer", active=True).count() == 1
     assert (await issuers.keyed(desk, "profile-signer")).certificate.issuer == other.authority.certificate.subject
 
@@ -211,10 +211,10 @@ async def test_an_uploaded_tls_certificate_is_served_with_its_chain(desk: Desk, 
 async def test_the_anchors_are_the_root_and_the_tops_of_uploaded_chains(
     desk: Desk, now: datetime, other: Outside
 ) -> None:
-    assert await uploads.anchors() == [await issuers.root()]
+    assert await uploads.trust_anchors() == [await issuers.root()]
     await take_signer(desk, bundle(other.signer(now), *other.chain), now)
     await uploads.import_tls(desk, bundle(other.tls(now), *other.chain), None, None, now=now, actor="ada")
-    assert await uploads.anchors() == [await issuers.root(), other.root.certificate]
+    assert await uploads.trust_anchors() == [await issuers.root(), other.root.certificate]
 
 
 async def test_an_elliptic_curve_certificate_is_served(desk: Desk, now: datetime, other: Outside) -> None:
@@ -257,7 +257,7 @@ async def test_a_tls_certificate_is_refused_for_what_is_wrong_with_it(
 )
 def test_which_hosts_a_certificate_speaks_for(name_in_it: str, host: str, speaks: bool) -> None:
     moment = datetime(2026, 11, 23, tzinfo=UTC)
-    assert serving.speaks_for(outside(moment).tls(moment, name_in_it).certificate, host) is speaks
+    assert serving.covers_host(outside(moment).tls(moment, name_in_it).certificate, host) is speaks
 
 
 async def test_an_uploaded_tls_certificate_is_its_owner_s_to_renew_until_its_last_day(
@@ -281,9 +281,9 @@ async def test_an_uploaded_tls_certificate_spares_a_new_service_ca_as_long_as_it
     await Certificate.filter(purpose="root").update(key_sealed=None)
     data = bundle(other.tls(now, "mdm.example.test", "localhost"), *other.chain)
     await uploads.import_tls(moved, data, None, None, now=now, actor="ada")
-    await check_names(moved, now=now)
+    await ensure_service_ca(moved, now=now)
     assert await issuers.is_uploaded(await issuers.active_row("tls"))
     one = bundle(other.tls(now, "mdm.example.test"), *other.chain)
     await uploads.import_tls(moved, one, None, None, now=now, actor="ada")
-    await check_names(desk, now=now)
+    await ensure_service_ca(desk, now=now)
     assert not await issuers.is_uploaded(await issuers.active_row("tls"))

@@ -22,7 +22,7 @@ from otae.enrollment import issuance, sessions
 from otae.signing import cms, csr, issuing, scep, scep_client
 from otae.signing.certificates import Keyed
 from otae.store import database, keyring
-from otae.store.desk import Desk, Silence
+from otae.store.desk import Desk, SilentBell
 from otae.store.states import SessionStatus
 from tests.bench.delivery import main as beside_a_bare_loop
 from tests.bench.names import main as beside_one_another
@@ -123,7 +123,7 @@ async def main() -> None:
         settings = make_settings(Path(folder))
         await prepare(settings)
         async with database.connected(settings):
-            desk = Desk(settings, await keyring.open_vault(settings), Silence())
+            desk = Desk(settings, await keyring.open_vault(settings), SilentBell())
             sys.stdout.write("| piece / floor | piece | floor | ratio, median (spread) |\n|---|---|---|---|\n")
             for make_row in (profile_row, scep_row):
                 sys.stdout.write(await measure(await make_row(desk)) + "\n")

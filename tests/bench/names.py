@@ -19,7 +19,7 @@ from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.store import database, keyring, properties
-from otae.store.desk import Desk, Silence
+from otae.store.desk import Desk, SilentBell
 from otae.store.models import Person
 from tests.desks import make_settings, prepare
 from tests.directory.ldap_desk import active_entry, add, entry_for
@@ -69,7 +69,7 @@ async def main() -> None:
         settings = make_settings(Path(folder))
         await prepare(settings)
         async with database.connected(settings):
-            desk = Desk(settings, await keyring.open_vault(settings), Silence())
+            desk = Desk(settings, await keyring.open_vault(settings), SilentBell())
             await add(desk, entry_for(server))
             await add(desk, active_entry(server))
             await fill(desk)

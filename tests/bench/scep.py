@@ -33,7 +33,7 @@ from otae.signing.cms import signed_data
 from otae.signing.der import octets
 from otae.signing.envelopes import encrypt
 from otae.store import database, keyring
-from otae.store.desk import Desk, Silence
+from otae.store.desk import Desk, SilentBell
 from otae.store.models import Certificate, Challenge, EnrollmentSession
 from otae.store.states import SessionStatus
 from tests.desks import make_settings, prepare
@@ -211,7 +211,7 @@ async def product(folder: Path) -> AsyncIterator[tuple[Server, Desk]]:
         for port in ports:
             wait_until(partial(listens, port), f"port {port}", 120)
         async with database.connected(settings):
-            desk = Desk(settings, await keyring.open_vault(settings), Silence())
+            desk = Desk(settings, await keyring.open_vault(settings), SilentBell())
             backend = await get_connection("default").execute_query_dict("SELECT pg_backend_pid() AS pid")
             yield Server(ports, pids, _parent(backend[0]["pid"])), desk
 

@@ -44,8 +44,8 @@ DIE_ACCEPTED = (
 )
 #: Die when the invitation is stored, before anybody is told.
 DIE_COMMITTED = (
-    "import os, signal; from otae.store.desk import Silence\n"
-    "Silence.ring = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
+    "import os, signal; from otae.store.desk import SilentBell\n"
+    "SilentBell.ring = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
 )
 #: One person in so many gets a PIN, too, and therefore two messages.
 PIN_EVERY = 10

@@ -10,7 +10,7 @@ import pytest
 from otae.overview import attention, doctor
 from otae.store import database
 from otae.store.models import Delivery, Heartbeat
-from otae.store.single_holder import Turn
+from otae.store.single_holder import ClockLock
 from tests.chaos.house import (
     DIE_ACCEPTED,
     DIE_COMMITTED,
@@ -130,8 +130,8 @@ async def test_a_clock_that_hangs_while_it_has_the_turn_is_told_though_another_l
     clock = house.start("clock")
     await eventually(at_work)
     clock.tell(signal.SIGSTOP)
-    async with Turn(house.desk.settings) as turn:
-        assert not await turn.mine()
+    async with ClockLock(house.desk.settings) as turn:
+        assert not await turn.try_acquire()
         now = await database.now()
         ago = now - timedelta(minutes=3)
         # what the next three minutes do: the one gives no sign of life, the other gives its own
@@ -146,4 +146,4 @@ async def test_a_clock_that_hangs_while_it_has_the_turn_is_told_though_another_l
         told = [each for each in (await attention.dashboard(now=now)).processes if each.role == "clock"]
         assert ("idle", hung.name) in [(each.kind, each.process) for each in told]
         clock.tell(signal.SIGKILL)
-        await eventually(turn.mine)
+        await eventually(turn.try_acquire)

@@ -16,7 +16,7 @@ from otae.rehearsal.mac import Answer
 from otae.rehearsal.profiles import open_profile, read_configuration
 from otae.signing.certificates import pem
 from otae.store import database, keyring, properties
-from otae.store.desk import Desk, Silence
+from otae.store.desk import Desk, SilentBell
 from otae.store.models import Person
 from tests.desks import make_settings
 from tests.flow.house import PROFILE_TYPE, serving_plain
@@ -74,7 +74,7 @@ async def office(pristine_sqlite: Path, tmp_path: Path, anyio_backend: str) -> A
     shutil.copy(pristine_sqlite, home)
     settings = make_settings(home, OTAE_SCEP_ALLOW_DES="1")
     async with database.connected(settings):
-        desk = Desk(settings, await keyring.open_vault(settings), Silence())
+        desk = Desk(settings, await keyring.open_vault(settings), SilentBell())
         now = await database.now()
         ben = await local.add_person(name="ben", email="ben@example.test", now=now, actor="ada")
         async with serving_plain(desk) as base:

@@ -143,6 +143,6 @@ async def test_a_large_group_is_paged_in_order_and_counted_to_its_bound(
         assert [each.name for each in some] == names[10:20]
     shown = {row.name: (row.members, row.own) for row in await groups.list_groups()}
     assert shown == {"all": (25, 20), "all.some": (15, 15)}
-    monkeypatch.setattr(groups, "MOST_COUNTED", 12)
+    monkeypatch.setattr(groups, "COUNT_LIMIT", 12)
     shown = {row.name: (row.members, row.own) for row in await groups.list_groups()}
     assert shown == {"all": (13, 13), "all.some": (13, 13)}

@@ -30,13 +30,13 @@ async def waiting(desk: Desk) -> tuple[EnrollmentSession, scep_client.Reply]:
 async def test_a_session_that_ended_while_its_certificate_was_signed_keeps_it_known(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = issuers.make
+    make = issuers.build_reserved
 
     async def meanwhile(desk: Desk, row: Certificate, key: rsa.RSAPublicKey) -> x509.Certificate:
         await EnrollmentSession.filter(id=row.session_id).update(status=SessionStatus.EXPIRED)
         return await make(desk, row, key)
 
-    monkeypatch.setattr(issuers, "make", meanwhile)
+    monkeypatch.setattr(issuers, "build_reserved", meanwhile)
     session, reply = await waiting(desk)
     assert reply.certificate is not None
     row = await Certificate.get(sha256=fingerprint(reply.certificate))
@@ -48,14 +48,14 @@ async def test_a_session_that_ended_while_its_certificate_was_signed_keeps_it_kn
 async def test_a_reservation_revoked_while_it_was_signed_is_given_to_nobody(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = issuers.make
+    make = issuers.build_reserved
 
     async def meanwhile(desk: Desk, row: Certificate, key: rsa.RSAPublicKey) -> x509.Certificate:
         again = await Certificate.get(id=row.id)
         await revocation.revoke(again, "cessationOfOperation", now=await database.now(), actor="ada")
         return await make(desk, row, key)
 
-    monkeypatch.setattr(issuers, "make", meanwhile)
+    monkeypatch.setattr(issuers, "build_reserved", meanwhile)
     session, reply = await waiting(desk)
     assert reply.certificate is None
     assert (await Certificate.get(session_id=session.id)).der is None
@@ -69,7 +69,7 @@ async def test_a_crash_after_signing_and_before_storing_leaves_a_reservation_and
     async def crash(*_: object) -> bool:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(issuers, "keep", crash)
+    monkeypatch.setattr(issuers, "store_signed", crash)
     with pytest.raises(ZeroDivisionError):
         await waiting(desk)
     row = await Certificate.get(purpose="mdm-identity")

@@ -16,7 +16,7 @@ async def test_a_stranger_s_old_signature_is_not_counted(desk: Desk, monkeypatch
     async def count(*algorithms: str, **_: object) -> None:
         counted.extend(algorithms)
 
-    monkeypatch.setattr(old_algorithms, "count", count)
+    monkeypatch.setattr(old_algorithms, "count_use", count)
     with pytest.raises(Refusal):
         await lab.LabMac().phase_two(desk, "never minted", await database.now())
     assert counted == []

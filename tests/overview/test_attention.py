@@ -128,8 +128,8 @@ async def test_what_waits_is_counted_however_many_there_are(desk: Desk, monkeypa
     assert (
         board.attention_items[0].progress.problem == "Mail not taken yet: mail.example.test port 25: connection refused"
     )
-    monkeypatch.setattr(paging, "MOST_COUNTED", 100)
-    monkeypatch.setattr(attention, "MOST_COUNTED", 100)
+    monkeypatch.setattr(paging, "COUNT_LIMIT", 100)
+    monkeypatch.setattr(attention, "COUNT_LIMIT", 100)
     board = await attention.dashboard(now=now)
     assert (board.stuck, board.attention_items[0].similar, board.invitations["pending"]) == (101, 100, 101)
     assert first.id not in {each.invitation.id for each in board.attention_items}

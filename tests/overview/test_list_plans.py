@@ -155,7 +155,7 @@ def asks_of_many(asked: Asked) -> dict[str, Ask]:
         "how far an order is": lambda: results.progress(asked.order, now=now),
         "audit log": audit.list_entries,
         "audit log, deep": lambda: audit.list_entries(before=COUNT // 2),
-        "audit log, by a text": lambda: audit.list_entries(search="nobody", since=COUNT + 1000 - audit.LOOKED_THROUGH),
+        "audit log, by a text": lambda: audit.list_entries(search="nobody", since=COUNT + 1000 - audit.SEARCH_SPAN),
         "who has to wait": lambda: unlocking.locked_among(asked.desk, [], now=now),
     }
 

@@ -9,13 +9,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from otae.apple.payloads import MDM, SCEP, Issuing
+from otae.apple.payloads import MDM, SCEP, ProfileIssuer
 from otae.rehearsal.connection import Answer
 from otae.signing import cms, issuing
 from otae.signing.certificates import Keyed, name, new_key
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-ISSUING = Issuing("test.example.otae", "Example", "Example enrollment")
+ISSUING = ProfileIssuer("test.example.otae", "Example", "Example enrollment")
 TOPIC = "com.apple.mgmt.External.00000000-0000-0000-0000-000000000000"
 
 

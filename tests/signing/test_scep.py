@@ -123,7 +123,7 @@ def test_five_message_types_and_no_other_are_answered(tree: Tree, request_der: b
             continue
         answered.add(int(read.message_type))
         assert (read.csr is not None) == (number in (17, 19))
-        assert (read.wanted is not None) == (number in (21, 22))
+        assert (read.named is not None) == (number in (21, 22))
     assert answered == {17, 19, 20, 21, 22}
 
 

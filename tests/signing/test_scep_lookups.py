@@ -40,5 +40,5 @@ def test_a_look_up_in_ber_is_read_alike(tree: Tree) -> None:
     inside = forge.indefinite(der.sequence(name, der.integer(7)))
     types = [forge.text(scep.MESSAGE_TYPE, b"21")]
     read = parse(pki_message(tree, encrypt(inside, tree.ra.certificate, "aes-128-cbc"), types=types), tree)
-    assert read.wanted is not None
-    assert (read.wanted.issuer, read.wanted.serial) == (name, 7)
+    assert read.named is not None
+    assert (read.named.issuer, read.named.serial) == (name, 7)

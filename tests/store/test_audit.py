@@ -147,7 +147,7 @@ async def test_an_entry_the_head_does_not_know_is_noticed(log: Head) -> None:
 
 
 async def test_another_installation_s_entries_are_not_ours(log: Head) -> None:
-    audit.hold_key(b"another installation's secret 32")
+    audit.set_key(b"another installation's secret 32")
     with pytest.raises(AuditBroken) as caught:
         await audit.verify()
     assert caught.value.entry == 1
@@ -261,9 +261,9 @@ async def test_a_lost_head_is_not_made_again_by_migrate(settings: Settings, log:
 def test_changes_are_told_in_words_and_secrets_only_named() -> None:
     before = {"port": 25, "security": "none", "ntlm": False, "password_sealed": b"1", "text": "a", "options": {"a": 1}}
     after = before | {"port": 587, "ntlm": True, "password_sealed": b"2", "text": "a\nb", "options": {"a": 2}}
-    assert audit.changes(before, after) == "port 25 → 587, ntlm false → true, password, text, options"
-    assert audit.changes(before, before) == ""
-    assert audit.changes({"base": ""}, {"base": "dc=x"}) == "base none → dc=x"
+    assert audit.describe_changes(before, after) == "port 25 → 587, ntlm false → true, password, text, options"
+    assert audit.describe_changes(before, before) == ""
+    assert audit.describe_changes({"base": ""}, {"base": "dc=x"}) == "base none → dc=x"
 
 
 async def test_a_process_without_the_key_records_nothing(log: Head, monkeypatch: pytest.MonkeyPatch) -> None:

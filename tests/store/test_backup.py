@@ -38,7 +38,7 @@ from otae.store.models import (
     Pin,
 )
 from otae.store.restore import RestoreRefused
-from otae.store.tables import LEFT_OUT, tables
+from otae.store.tables import EXCLUDED, tables
 from tests.desks import MASTER_KEY, RecordingBell, make_settings
 from tests.invitations.guests import PASSWORD, add_person
 from tests.servers.postgres import PostgresServer
@@ -213,7 +213,7 @@ async def test_a_new_installation_that_nobody_used_is_replaced(desk: Desk, house
 
 async def test_an_installation_in_use_is_refused_and_left_alone(desk: Desk, house: House) -> None:
     data, now = await taken(desk), await database.now()
-    vault = keyring.given_vault(desk.settings)
+    vault = keyring.vault_from_settings(desk.settings)
     await Heartbeat.all().delete()
     before = await rows()
     with pytest.raises(RestoreRefused, match="is not empty"):
@@ -260,7 +260,7 @@ async def test_the_key_it_was_taken_with_may_be_an_older_one(desk: Desk, house: 
 async def test_values_under_a_key_that_is_not_given_are_named(desk: Desk, house: House, tmp_path: Path) -> None:
     new = keyring.new_master_key()
     rotated = make_settings(tmp_path, OTAE_MASTER_KEYS=f"{new},{MASTER_KEY}")
-    data = await taken(Desk(desk.settings, keyring.given_vault(rotated), desk.bell))
+    data = await taken(Desk(desk.settings, keyring.vault_from_settings(rotated), desk.bell))
     await database.disconnect()
     with pytest.raises(RestoreRefused, match="older master key"):
         await app.restore(make_settings(tmp_path / "elsewhere", OTAE_MASTER_KEYS=new), io.BytesIO(data))
@@ -304,6 +304,6 @@ async def test_a_backup_shows_nothing_in_clear(desk: Desk, house: House) -> None
 def test_every_table_has_its_place_after_those_it_points_to() -> None:
     seen: set[str] = set()
     for table in tables():
-        assert table.above <= seen | {table.name}
+        assert table.references <= seen | {table.name}
         seen.add(table.name)
-    assert not seen & LEFT_OUT
+    assert not seen & EXCLUDED

@@ -115,7 +115,7 @@ def test_a_file_is_there_whole_or_not_at_all_and_only_its_owner_reads_it(tmp_pat
     assert not list(tmp_path.iterdir())
     before = os.umask(0)
     try:
-        with backup_file.whole(path) as file:
+        with backup_file.atomic_file(path) as file:
             file.write(b"all of it")
     finally:
         os.umask(before)
@@ -129,7 +129,7 @@ from otae.store import backup_file
 
 if sys.argv[2] == "named":
     del os.O_TMPFILE
-with backup_file.whole(Path(sys.argv[1])) as file:
+with backup_file.atomic_file(Path(sys.argv[1])) as file:
     file.write(backup_file.MAGIC * 10000)
     file.flush()
     os.kill(os.getpid(), signal.SIGKILL)
@@ -142,7 +142,7 @@ def test_a_killed_backup_leaves_nothing_behind_the_next_one(tmp_path: Path, kind
     left = [path.name for path in tmp_path.iterdir()]
     assert left == ([] if kind == "nameless" else ["first.part"])
     (tmp_path / "mine.part").write_text("somebody's own")
-    with backup_file.whole(tmp_path / "second") as file:
+    with backup_file.atomic_file(tmp_path / "second") as file:
         file.write(b"x")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.part", "second"]
 
@@ -151,12 +151,12 @@ def test_a_name_that_was_taken_meanwhile_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "otae.backup"
     with contextlib.ExitStack() as stack:
         stack.enter_context(pytest.raises(FileExistsError))
-        stack.enter_context(backup_file.whole(path)).write(b"x")
+        stack.enter_context(backup_file.atomic_file(path)).write(b"x")
         path.write_text("another")
     assert [each.read_text() for each in tmp_path.iterdir()] == ["another"]
 
 
 def write_half(path: Path) -> None:
-    with backup_file.whole(path) as file:
+    with backup_file.atomic_file(path) as file:
         file.write(b"half")
         raise ZeroDivisionError

@@ -17,7 +17,7 @@ from otae.enrollment import sessions
 from otae.settings import Settings
 from otae.signing.certificates import dump_key
 from otae.store import database, keyring
-from otae.store.desk import Desk, Silence
+from otae.store.desk import Desk, SilentBell
 from otae.store.models import Person, ServerRefusal
 from otae.store.sealed import COLUMNS
 from tests.store.furnish import furnish
@@ -101,7 +101,7 @@ def shapes(secret: str | bytes) -> set[str]:
 async def sqlite_desk(sqlite_settings: Settings, anyio_backend: str) -> AsyncIterator[Desk]:
     """What is sealed and what is hashed does not hang on the database."""
     async with database.connected(sqlite_settings):
-        yield Desk(sqlite_settings, await keyring.open_vault(sqlite_settings), Silence())
+        yield Desk(sqlite_settings, await keyring.open_vault(sqlite_settings), SilentBell())
 
 
 async def test_a_dump_of_every_table_holds_no_secret_in_clear(sqlite_desk: Desk) -> None:

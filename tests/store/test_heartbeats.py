@@ -8,7 +8,7 @@ import pytest
 
 from otae.store import database, heartbeats
 from otae.store.desk import Desk
-from otae.store.heartbeats import Activity, Trouble
+from otae.store.heartbeats import Activity, Problem
 from otae.store.models import Heartbeat
 from otae.tasks import runtime, schedule
 
@@ -26,7 +26,7 @@ async def told(**processes: dict[str, Any]) -> list[tuple[str, str, str]]:
     await Heartbeat.all().delete()
     for name, columns in processes.items():
         await Heartbeat.create(name=name, role=name.rstrip("0123456789"), **{**WELL, **columns})
-    return [(each.role, each.kind, each.process) for each in await heartbeats.troubles(now=NOW)]
+    return [(each.role, each.kind, each.process) for each in await heartbeats.find_problems(now=NOW)]
 
 
 async def test_nobody_was_ever_heard_of(desk: Desk) -> None:
@@ -79,8 +79,8 @@ async def test_the_running_clock_says_what_it_hangs_at(sqlite_desk: Desk, monkey
         async with asyncio.timeout(20):
             while not await Heartbeat.filter(doing="hangs", done="works").exists():  # noqa: ASYNC110 - written by another task
                 await asyncio.sleep(0.01)
-        monkeypatch.setattr(heartbeats, "STUCK", timedelta(0))
-        found = await heartbeats.troubles(now=await database.now())
+        monkeypatch.setattr(heartbeats, "STUCK_AFTER", timedelta(0))
+        found = await heartbeats.find_problems(now=await database.now())
         assert [(each.role, each.kind, each.what) for each in found] == [
             ("worker", "none", ""),
             ("clock", "stuck", "hangs"),
@@ -123,5 +123,5 @@ async def test_processes_without_a_key_are_named(sqlite_desk: Desk) -> None:
     await heartbeats.beat("worker:a:1", "worker", now=NOW, key_ids=["11", "22"])
     await heartbeats.beat("web:a:2", "web", now=NOW, key_ids=["22"])
     await heartbeats.beat("web:a:3", "web", now=NOW - HOUR, key_ids=["22"])
-    assert await heartbeats.lacking_key("11", now=NOW) == ["web:a:2"]
-    assert Trouble("web", "dead") not in await heartbeats.troubles(now=NOW)
+    assert await heartbeats.processes_without_key("11", now=NOW) == ["web:a:2"]
+    assert Problem("web", "dead") not in await heartbeats.find_problems(now=NOW)

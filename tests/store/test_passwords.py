@@ -24,23 +24,23 @@ async def test_nothing_is_nobodys_secret() -> None:
 
 async def test_a_flood_is_turned_away_at_its_own_network_and_room_is_made_again() -> None:
     with ExitStack() as held:
-        for _ in range(passwords.PLACES):
-            held.enter_context(passwords.place("203.0.113.0/24"))
-        with pytest.raises(Busy) as caught, passwords.place("203.0.113.0/24"):
+        for _ in range(passwords.SLOTS_PER_NETWORK):
+            held.enter_context(passwords.sign_in_slot("203.0.113.0/24"))
+        with pytest.raises(Busy) as caught, passwords.sign_in_slot("203.0.113.0/24"):
             pass
-        assert caught.value.seconds == passwords.COME_BACK
-        with passwords.place("198.51.100.0/24"):
+        assert caught.value.seconds == passwords.RETRY_AFTER
+        with passwords.sign_in_slot("198.51.100.0/24"):
             pass
-    with passwords.place("203.0.113.0/24"):
+    with passwords.sign_in_slot("203.0.113.0/24"):
         pass
 
 
 async def test_however_many_networks_are_full_another_one_gets_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "PLACES_ALTOGETHER", 8)
+    monkeypatch.setattr(passwords, "SLOTS_IN_TOTAL", 8)
     with ExitStack() as held:
         for number in range(8):
-            held.enter_context(passwords.place(f"198.51.{number}.0/24"))
-        with passwords.place("203.0.113.0/24"), pytest.raises(Busy), passwords.place("203.0.113.0/24"):
+            held.enter_context(passwords.sign_in_slot(f"198.51.{number}.0/24"))
+        with passwords.sign_in_slot("203.0.113.0/24"), pytest.raises(Busy), passwords.sign_in_slot("203.0.113.0/24"):
             pass
 
 
@@ -48,14 +48,14 @@ async def test_networks_hash_in_turn() -> None:
     hashed, done = await passwords.hash_secret(b"x"), list[str]()
 
     async def sign_in(network: str) -> None:
-        with passwords.place(network):
+        with passwords.sign_in_slot(network):
             await passwords.verify_secret(b"x", hashed)
             done.append(network)
 
-    flood = [asyncio.create_task(sign_in("flood")) for _ in range(passwords.PLACES)]
+    flood = [asyncio.create_task(sign_in("flood")) for _ in range(passwords.SLOTS_PER_NETWORK)]
     await asyncio.sleep(0)
     await asyncio.gather(*(sign_in(network) for network in ("one", "other")))
-    assert len(done) < passwords.PLACES, "the flood was not waited for"
+    assert len(done) < passwords.SLOTS_PER_NETWORK, "the flood was not waited for"
     await asyncio.gather(*flood)
 
 
@@ -68,4 +68,4 @@ async def test_somebody_who_leaves_makes_room() -> None:
     results = await asyncio.gather(*flood, return_exceptions=True)
     assert results.count(True) == 6
     assert await passwords.verify_secret(b"x", hashed)
-    assert passwords._gate().hashing == 0  # noqa: SLF001 - no place is lost
+    assert passwords._hash_queue().hashing == 0  # noqa: SLF001 - no place is lost

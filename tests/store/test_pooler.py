@@ -13,7 +13,7 @@ from otae.settings import Settings
 from otae.store import database, schema_check
 from otae.store.engine_asyncpg import Connector
 from otae.store.models import Counter
-from otae.store.single_holder import Turn
+from otae.store.single_holder import ClockLock
 from tests.desks import RecordingBell, make_settings, opened
 from tests.servers.postgres import PostgresServer
 
@@ -62,12 +62,12 @@ async def test_transactions_at_once_lose_nothing(pooled: Settings) -> None:
 
 
 async def test_one_clock_has_the_turn_and_gives_it_back(pooled: Settings) -> None:
-    async with Turn(pooled) as other:
-        async with Turn(pooled) as first:
-            assert await first.mine()
-            assert await first.mine()
-            assert not await other.mine()
-        assert await other.mine()
+    async with ClockLock(pooled) as other:
+        async with ClockLock(pooled) as first:
+            assert await first.try_acquire()
+            assert await first.try_acquire()
+            assert not await other.try_acquire()
+        assert await other.try_acquire()
 
 
 async def test_one_process_at_a_time_is_let_in(pooled: Settings) -> None:

@@ -18,12 +18,12 @@ async def add(first: int, last: int) -> None:
 
 async def test_a_table_is_counted_when_it_has_grown_to_twice_its_size(desk: Desk) -> None:
     assert await query_statistics.refresh() == []
-    await add(0, query_statistics.FEW + 10)
+    await add(0, query_statistics.MIN_ROWS + 10)
     counted = await query_statistics.refresh()
     assert await query_statistics.refresh() == []
-    await add(query_statistics.FEW + 10, query_statistics.FEW + 20)
+    await add(query_statistics.MIN_ROWS + 10, query_statistics.MIN_ROWS + 20)
     assert await query_statistics.refresh() == []
-    await add(query_statistics.FEW + 20, 2 * query_statistics.FEW + 50)
+    await add(query_statistics.MIN_ROWS + 20, 2 * query_statistics.MIN_ROWS + 50)
     assert counted == await query_statistics.refresh() == (["person"] if database.dialect() == "sqlite" else [])
 
 

@@ -8,7 +8,7 @@ from otae.errors import StaleState
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession, Event
-from otae.store.records import Happening, about, advance, note
+from otae.store.records import EventDetail, about, advance, note
 from otae.store.states import SessionStatus
 from tests.enrollment import lab
 
@@ -47,7 +47,7 @@ async def test_a_move_goes_with_the_transaction_it_was_made_in(desk: Desk) -> No
 async def test_several_events_of_one_move_stand_in_their_order_with_their_details(desk: Desk) -> None:
     now = await database.now() + timedelta(seconds=1)
     session = await lab.signed_in(desk, now)
-    both = (Happening("first", "why"), Happening("second"))
+    both = (EventDetail("first", "why"), EventDetail("second"))
     await advance(session, SessionStatus.IDENTIFIED, event=both, now=now, actor="ada")
     found = await Event.filter(session_id=session.id, actor="ada").order_by("id")
     assert [(event.kind, event.detail, event.at, event.person_id) for event in found] == [

@@ -80,11 +80,11 @@ async def test_after_a_rotation_the_old_key_opens_nothing_and_the_new_one_all(de
     now = await database.now()
     made = await mails(Vault([OLD]), 450, now)
     both = Vault([NEW, OLD])
-    before = await sealed.census(both)
+    before = await sealed.count_by_key(both)
     assert [use.opens for use in before.keys] == [0, 450]
     done = await sealed.reseal(both, now=now, actor="ada")
     assert (done.resealed, done.current, done.unopened) == (450, 0, 0)
-    assert [use.opens for use in (await sealed.census(both)).keys] == [450, 0]
+    assert [use.opens for use in (await sealed.count_by_key(both)).keys] == [450, 0]
     new = Vault([NEW])
     for row in made:
         await row.refresh_from_db()
@@ -135,7 +135,7 @@ async def test_values_of_a_key_that_is_not_given_are_counted_and_kept(desk: Desk
     )
     alone = Vault([NEW])
     assert (await sealed.reseal(alone, now=now, actor="ada")).unopened == 1
-    found = await sealed.census(alone)
+    found = await sealed.count_by_key(alone)
     assert (found.foreign, found.broken) == (1, 1)
     assert (await CaughtMail.get(id=row.id)).message_sealed == row.message_sealed
 
@@ -146,7 +146,7 @@ async def test_a_whole_installation_moves_and_drops_its_old_key(desk: Desk, sett
     done = await sealed.reseal(both.vault, now=await database.now(), actor="ada")
     assert done.resealed == len(keyring.SECRETS) + 6
     alone = Vault(_keys(settings, new))
-    assert (await sealed.census(alone)).foreign == 0
+    assert (await sealed.count_by_key(alone)).foreign == 0
     opened = await models.InstallationSecret.get(name="pepper")
     assert len(alone.open(opened.value_sealed, opened.id, "secret")) == 32
     with pytest.raises(SealBroken):

@@ -28,7 +28,7 @@ def person(name: str, display_name: str = "", email: str | None = None) -> Perso
 
 
 async def found(text: str) -> list[str]:
-    rows = await Person.filter(await search_text.holds(Person, text)).order_by("name")
+    rows = await Person.filter(await search_text.contains(Person, text)).order_by("name")
     return [row.name for row in rows]
 
 
@@ -89,25 +89,25 @@ async def test_a_text_that_many_rows_hold_is_found_in_all_of_them(
     connected: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await Person.bulk_create([person(f"person{number}") for number in range(30)])
-    monkeypatch.setattr(search_text, "COMMON", 20)
+    monkeypatch.setattr(search_text, "MATCH_LIMIT", 20)
     assert len(await found("PERSON")) == 30
     assert len(await found("person2")) == 11
 
 
 async def test_texts_that_an_older_release_did_not_write_are_written(settings: Settings) -> None:
     async with database.connected(settings):
-        rows = [person(f"person{number}", f"Żak {number}") for number in range(search_index.STEP + 2)]
+        rows = [person(f"person{number}", f"Żak {number}") for number in range(search_index.BATCH_SIZE + 2)]
         await Person.bulk_create([*rows, person("ben", "Łukasz")])
         await Device(udid="u", name="Łódź", created_at=NOW, seen_at=NOW).save()
         for kind in (Person, Device):
             await kind.all().update(search_text=None)
         assert await found("lukasz") == []
-        assert await search_index.fill(limit=search_index.STEP) == search_index.STEP + 1
-        assert await search_index.fill() == 3
-        assert await search_index.fill() == 0
+        assert await search_index.fill_search_text(limit=search_index.BATCH_SIZE) == search_index.BATCH_SIZE + 1
+        assert await search_index.fill_search_text() == 3
+        assert await search_index.fill_search_text() == 0
         assert len(await found("zak")) == len(rows)
         assert await found("lukasz") == ["ben"]
-        assert [row.udid for row in await Device.filter(await search_text.holds(Device, "LODZ"))] == ["u"]
+        assert [row.udid for row in await Device.filter(await search_text.contains(Device, "LODZ"))] == ["u"]
 
 
 async def test_without_an_index_rows_are_found_all_the_same_and_it_is_made_when_it_can(settings: Settings) -> None:

@@ -9,7 +9,7 @@ import redis
 from otae.errors import CannotStart
 from otae.settings import Settings
 from otae.store import database, keyring
-from otae.store.desk import Desk, Silence
+from otae.store.desk import Desk, SilentBell
 from otae.store.models import Delivery, Heartbeat
 from otae.tasks import runtime, schedule
 from otae.tasks.broker import QueueBell, look_at_redis, make_broker
@@ -48,7 +48,7 @@ async def test_redis_gets_ids_and_nothing_else(
     shared_settings: Settings, redis_server: RedisServer, smtp_server: SMTPServer
 ) -> None:
     async with database.connected(shared_settings), runtime.bell_for(shared_settings) as bell:
-        desk = Desk(shared_settings, await keyring.open_vault(shared_settings), Silence())
+        desk = Desk(shared_settings, await keyring.open_vault(shared_settings), SilentBell())
         [row] = await queue_mail(desk)
         bell.ring("delivery", row.id)
     client = redis.Redis.from_url(redis_server.url)

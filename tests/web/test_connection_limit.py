@@ -47,16 +47,16 @@ async def test_twenty_browsers_and_a_command_share_three(few: Settings) -> None:
 
 async def test_what_the_server_has_not_left_is_waited_for(few: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     more = few.model_copy(update={"database_connections": 12})
-    monkeypatch.setattr(engine_asyncpg, "PAUSE", 0.02)
-    assert database.most_connections(more, "web") == 11
+    monkeypatch.setattr(engine_asyncpg, "RETRY_INTERVAL", 0.02)
+    assert database.pool_size(more, "web") == 11
     assert await browse(more) == {200}
 
 
 def test_the_usual_shares_fit_into_twenty(few: Settings) -> None:
     usual = few.model_copy(update={"database_connections": None})
     queue = usual.model_copy(update={"redis_url": usual.database_url})
-    web, worker = database.most_connections(queue, "web"), database.most_connections(queue, "worker")
-    clock, command = database.most_connections(queue, "clock"), database.most_connections(queue, "command")
+    web, worker = database.pool_size(queue, "web"), database.pool_size(queue, "worker")
+    clock, command = database.pool_size(queue, "clock"), database.pool_size(queue, "command")
     assert 2 * web + 2 * worker + clock + 1 + command <= 20, "the clock holds one more for its turn"
-    alone = database.most_connections(usual, "web") + 1
+    alone = database.pool_size(usual, "web") + 1
     assert 2 * alone + command <= 20

@@ -140,8 +140,8 @@ def test_every_way_to_be_away_is_a_moment_and_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(database, "CONNECTING", 0.5)
-    monkeypatch.setattr(engine_asyncpg, "PATIENCE", 0.3)
+    monkeypatch.setattr(database, "CONNECT_TIMEOUT", 0.5)
+    monkeypatch.setattr(engine_asyncpg, "ACQUIRE_TIMEOUT", 0.3)
     for url in away(postgres.url("otae")):
         settings = make_settings(tmp_path, DATABASE_URL=url, PUBLIC_URL="https://localhost:8443")
         assert set(asyncio.run(statuses(settings)).values()) == {503}

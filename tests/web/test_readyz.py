@@ -15,7 +15,7 @@ from otae.settings import Settings
 from otae.store import database, writable
 from otae.store.desk import Desk
 from otae.store.models import Heartbeat
-from otae.store.single_holder import only_server
+from otae.store.single_holder import single_server
 from tests.desks import RecordingBell, opened
 from tests.servers.ports import free_port
 from tests.tasks.conftest import environment
@@ -53,9 +53,9 @@ async def test_little_space_is_told(sqlite_desk: Desk, monkeypatch: pytest.Monke
 
     async with asking(sqlite_desk) as client:
         assert await told() == ("ok", "ok\n")
-        monkeypatch.setattr(writable, "LITTLE", 1 << 60)
+        monkeypatch.setattr(writable, "LOW_FREE", 1 << 60)
         assert await told() == ("warning", "ok\n")
-        monkeypatch.setattr(writable, "LEAST", 1 << 60)
+        monkeypatch.setattr(writable, "MIN_FREE", 1 << 60)
         assert await told() == ("failed", "disk\n")
 
 
@@ -66,12 +66,12 @@ from otae.app import make_app
 from otae.overview import doctor
 from otae.settings import Settings
 from otae.store import database, keyring
-from otae.store.desk import Desk, Silence
+from otae.store.desk import Desk, SilentBell
 
 async def main():
     settings = Settings.load(os.environ)
     async with database.connected(settings):
-        desk = Desk(settings, await keyring.open_vault(settings), Silence())
+        desk = Desk(settings, await keyring.open_vault(settings), SilentBell())
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
         transport = httpx2.ASGITransport(make_app(desk))
@@ -99,10 +99,10 @@ def test_a_second_server_on_one_home_is_refused_with_the_first_ones_number(
 ) -> None:
     command = CommandLine(sqlite_settings, monkeypatch, capsys)
     command.environment |= {"PUBLIC_URL": f"https://localhost:{free_port()}"}
-    with only_server(sqlite_settings):
+    with single_server(sqlite_settings):
         told = command.refusal("serve")
         assert f"another `otae serve` (process {os.getpid()}) runs on OTAE_HOME" in told
-    with only_server(sqlite_settings):
+    with single_server(sqlite_settings):
         pass
 
 

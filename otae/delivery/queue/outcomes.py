@@ -94,8 +94,8 @@ async def _record_sent_together(accepted: Sequence[Accepted], now: datetime) -> 
             event="delivery.sent",
             now=now,
             details=[f"{each.claimed.row.kind}: accepted by {each.by}" for each in accepted],
-            to_whom=[about(each.claimed.invitation) for each in accepted],
-            still=still_claimed(rows),
+            abouts=[about(each.claimed.invitation) for each in accepted],
+            condition=still_claimed(rows),
             sent_at=now,
             answer=_value_per_row(answers),
             phase="",
@@ -139,7 +139,7 @@ async def record_deferred(
             event="delivery.deferred",
             now=now,
             detail=f"{row.kind}: {words}",
-            to_whom=about(claimed.invitation),
+            event_about=about(claimed.invitation),
             next_try_at=now if retry_now else now + delay,
             answer=words,
             phase="",
@@ -174,7 +174,7 @@ async def record_failed(claimed: Claimed, words: str, now: datetime, *, may_have
             event="delivery.failed",
             now=now,
             detail=detail,
-            to_whom=about(claimed.invitation),
+            event_about=about(claimed.invitation),
             answer=words,
         )
         if not may_have_arrived:
@@ -229,7 +229,7 @@ async def record_expired(claimed: Claimed, now: datetime) -> None:
             event="delivery.failed",
             now=now,
             detail=f"{row.kind}: {words}",
-            to_whom=about(claimed.invitation),
+            event_about=about(claimed.invitation),
             answer=words[:500],
         )
         if claimed.invitation.valid_until is None:
@@ -247,7 +247,7 @@ async def record_cancelled(claimed: Claimed, why: str, now: datetime) -> None:
             event="delivery.cancelled",
             now=now,
             detail=detail,
-            to_whom=about(claimed.invitation),
+            event_about=about(claimed.invitation),
             answer=why,
             phase="",
             lease_until=None,
@@ -268,7 +268,7 @@ async def record_bounced(row: Delivery, invitation: Invitation, words: str, now:
             event="delivery.bounced",
             now=now,
             detail=f"{row.kind}: {words}",
-            to_whom=about(invitation),
+            event_about=about(invitation),
             answer=words,
         )
         if row.kind in NEEDED:

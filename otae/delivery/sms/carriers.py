@@ -107,7 +107,7 @@ async def save_carrier(
         "country_code": entry.country_code.strip(),
         "prefix": entry.prefix.strip(),
     }
-    changes = audit.changes({each: getattr(row, each) for each in entered}, entered)
+    changes = audit.describe_changes({each: getattr(row, each) for each in entered}, entered)
     row.update_from_dict(entered)
     try:
         async with transaction():

@@ -21,7 +21,7 @@ from otae.store import audit, leases
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import PeopleImport, PeopleImportLine
-from otae.store.paging import older
+from otae.store.paging import older_than
 
 #: Names of the tables' rows for rooms that may not import models.
 ImportRow: TypeAlias = PeopleImport
@@ -161,7 +161,7 @@ async def list_imports(before: UUID | None = None, limit: int = 50) -> list[Peop
     """Return files, newest first, those older than the one with the id ``before``."""
     rows = PeopleImport.all()
     if before and (last := await find(before)):
-        rows = rows.filter(older(last))
+        rows = rows.filter(older_than(last))
     return await rows.order_by("-created_at", "-id").limit(limit).only(*_SHOWN)
 
 

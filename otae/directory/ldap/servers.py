@@ -90,7 +90,7 @@ async def update_directory(
     async with transaction():
         if entered and await DirectoryServer.filter(id=row.id).update(**entered) != 1:
             raise InputRefused({"": GONE})
-        if detail := audit.changes(before, entered):
+        if detail := audit.describe_changes(before, entered):
             await audit.record(actor, "directory.changed", now=now, subject=row.domain, detail=detail)
     return row
 
@@ -134,7 +134,7 @@ async def directory_with_id(directory_id: UUID) -> DirectoryServer:
 
 async def enqueue_test(desk: Desk, row: DirectoryServer, *, now: datetime, actor: str) -> Job:
     """Enqueue a connection test and return its job. Raises SlowDown after TESTS_PER_HOUR tests of one actor."""
-    await failure_counters.spend(f"directory.test:{actor}"[:200], TESTS_PER_HOUR, now, timedelta(hours=1))
+    await failure_counters.consume(f"directory.test:{actor}"[:200], TESTS_PER_HOUR, now, timedelta(hours=1))
     async with transaction():
         job = await jobs.enqueue(TEST_JOB, {"directory": str(row.id)}, created_by=actor, now=now)
         await audit.record(actor, "directory.test", now=now, subject=row.domain)

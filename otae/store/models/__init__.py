@@ -1,4 +1,4 @@
-"""The tables, a file a noun."""
+"""The tables, one module per subject."""
 
 from otae.store.models.accounts import Administrator, BrowserSession, KeptText, Role, RoleAssignment, SetupLink
 from otae.store.models.certificates import Certificate, InstallationSecret

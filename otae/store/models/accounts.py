@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 class Administrator(Row):
     """Somebody who may use the console.
 
-    `domain`: "local", or the directory that checks the password; `password_hash` is "" then, `directory_id` says who.
-    `email`: where notices go about invitations of theirs that failed. `checked_at`: when the directory last said that
-    they are who they were, null for our own.
+    `domain`: "local", or the directory that checks the password; then `password_hash` is "" and `directory_id` is the
+    entry there. `email`: where notices about their failed invitations go. `checked_at`: when the directory last
+    confirmed account and role, null for local administrators.
     """
 
     name = fields.CharField(max_length=100, unique=True)
@@ -34,9 +34,10 @@ class Administrator(Row):
 
 
 class Role(Row):
-    """What administrators of one role may do: an own role; the built-in ones stand in `otae.accounts.roles`.
+    """A role made by an administrator; the built-in ones are in `otae.accounts.roles`.
 
-    `permissions`: their names. `groups`: "DOMAIN/NAME" of the groups whose people it is limited to, none: no limit.
+    `permissions`: their names. `groups`: "DOMAIN/NAME" of the groups whose people it is limited to;
+    empty for no limit.
     """
 
     name = fields.CharField(max_length=32, unique=True)
@@ -50,7 +51,7 @@ class Role(Row):
 
 
 class RoleAssignment(Row):
-    """A directory group whose members are administrators of a role. `group`: "DOMAIN/NAME"."""
+    """A directory group whose members are administrators with a role. `group`: "DOMAIN/NAME"."""
 
     group = fields.CharField(max_length=300, unique=True)
     role = fields.CharField(max_length=32)
@@ -61,9 +62,9 @@ class RoleAssignment(Row):
 
 
 class SetupLink(Row):
-    """A link with which one person chooses a name and a password, once.
+    """A one-time link with which a new administrator chooses a name and a password.
 
-    `maker_id`: the administrator who made it, null for the first start's and a command's.
+    `maker_id`: the administrator who made it, null for the link of the first start and for those made by a command.
     """
 
     token_hash = fields.CharField(max_length=64, unique=True)
@@ -78,9 +79,9 @@ class SetupLink(Row):
 
 
 class BrowserSession(Row):
-    """A signed-in browser. `kind` is "console" (then `administrator`) or "portal" (then `session`).
+    """A signed-in browser. `kind`: "console" (then `administrator` is set) or "portal" (then `session` is).
 
-    `opened_from`: browser, system and network of a console, for its administrator to know it by.
+    `opened_from`: browser, system and network of a console, so that its administrator recognizes it.
     """
 
     secret_hash = fields.CharField(max_length=64, unique=True)
@@ -104,7 +105,7 @@ class BrowserSession(Row):
 
 
 class KeptText(Row):
-    """A text that a signed-in browser of the console gets back within minutes, sealed (`browser_seals`)."""
+    """A form's text that a browser of the console gets back after a redirect, within minutes; see `browser_seals`."""
 
     browser_id: UUID
     browser: "fields.ForeignKeyRelation[BrowserSession]" = fields.ForeignKeyField(

@@ -1,4 +1,4 @@
-"""What tables have in common."""
+"""Base classes of tables: rows with a UUID, and rows that are found by a search text."""
 
 from collections.abc import Collection, Generator, Iterable, Mapping
 from typing import Any, ClassVar, Self
@@ -13,12 +13,12 @@ from tortoise.queryset import BulkCreateQuery, BulkUpdateQuery, QuerySet, Update
 from otae.store.database import transaction
 from otae.text import folded
 
-#: The column that is searched.
+#: Name of the column that is searched.
 SEARCH_TEXT = "search_text"
 
 
 class Row(Model):
-    """A row with an id made before it is written, so that sealed values can be bound to it."""
+    """A row whose id is made before it is written, so that sealed values can be bound to it."""
 
     id: UUID = fields.UUIDField(primary_key=True, default=uuid4)
 
@@ -29,8 +29,9 @@ class Row(Model):
 class Searched(Row):
     """A row that lists find by text, whatever its case and diacritics.
 
-    `searched`: the columns it is found by. `search_text`: those, folded, a line each; null in a row that an older
-    release wrote, until `search_index.fill` comes by. Whatever writes one of these columns writes this one too.
+    `searched`: the columns that are searched. `search_text`: their values, folded, one per line; null in a row that an
+    older release wrote, until `search_index.fill_search_text` has run. Whatever writes one of these columns must write
+    `search_text` too.
     """
 
     searched: ClassVar[Collection[str]] = ()
@@ -41,18 +42,18 @@ class Searched(Row):
 
     @classmethod
     def touches(cls, columns: Iterable[str]) -> bool:
-        """Tell whether writing ``columns`` changes what rows are found by."""
+        """Return whether writing ``columns`` changes the search text."""
         return not set(cls.searched).isdisjoint(columns)
 
     def with_search_text(self, changes: Mapping[str, Any]) -> dict[str, Any]:
-        """Return ``changes`` of this row with the text that follows from them: so they are written in one statement."""
+        """Return ``changes`` of this row with the new search text added, to be written in one statement."""
         if not self.touches(changes):
             return dict(changes)
         values = (changes[name] if name in changes else getattr(self, name) for name in self.searched)
         return {**changes, SEARCH_TEXT: _text(values)}
 
     def fold(self) -> Self:
-        """Bring `search_text` up to date."""
+        """Recompute `search_text` from the row's columns; return the row."""
         self.search_text = _text(getattr(self, name) for name in self.searched)
         return self
 
@@ -63,12 +64,12 @@ class Searched(Row):
         force_create: bool = False,  # noqa: FBT001, FBT002 - as the ORM has it
         force_update: bool = False,  # noqa: FBT001, FBT002 - as the ORM has it
     ) -> None:
-        """Write the row, its text too."""
-        wanted = None if update_fields is None else {*update_fields}
-        if wanted is None or self.touches(wanted):
+        """Write the row with its search text."""
+        columns = None if update_fields is None else {*update_fields}
+        if columns is None or self.touches(columns):
             self.fold()
-            wanted = None if wanted is None else wanted | {SEARCH_TEXT}
-        await super().save(using_db, wanted, force_create, force_update)
+            columns = None if columns is None else columns | {SEARCH_TEXT}
+        await super().save(using_db, columns, force_create, force_update)
 
     @classmethod
     def bulk_create(
@@ -80,7 +81,7 @@ class Searched(Row):
         on_conflict: Iterable[str] | None = None,
         using_db: BaseDBAsyncClient | None = None,
     ) -> BulkCreateQuery[Self]:
-        """Write rows many at a time, their texts too."""
+        """Create many rows, with their search texts."""
         rows = [each.fold() for each in objects]
         return super().bulk_create(rows, batch_size, ignore_conflicts, update_fields, on_conflict, using_db)
 
@@ -92,7 +93,7 @@ class Searched(Row):
         batch_size: int | None = None,
         using_db: BaseDBAsyncClient | None = None,
     ) -> BulkUpdateQuery[Self]:
-        """Change rows many at a time, their texts too."""
+        """Update many rows, with their search texts."""
         names, rows = set(fields), list(objects)
         if SEARCH_TEXT in names or cls.touches(names):
             rows, names = [each.fold() for each in rows], names | {SEARCH_TEXT}
@@ -104,10 +105,10 @@ def _text(values: Iterable[object]) -> str:
 
 
 class SearchedUpdate(UpdateQuery):
-    """Changes rows, and then writes the text that follows from what they hold now, in one transaction."""
+    """Updates rows and then their search texts, in one transaction."""
 
     def __await__(self) -> Generator[Any, None, int]:
-        """Return how many rows were changed."""
+        """Run the update; return how many rows were changed."""
         return self._run().__await__()
 
     async def _run(self) -> int:
@@ -119,16 +120,16 @@ class SearchedUpdate(UpdateQuery):
             self._make_query()
             changed = await self._execute()
             if changed:
-                # What was changed is held by this transaction: nobody writes it between reading and writing.
+                # This transaction has locked the changed rows: nobody writes them between reading and writing.
                 await kind.bulk_update(await kind.filter(id__in=ids), [SEARCH_TEXT], batch_size=100)
         return changed
 
 
 class SearchedQuerySet(QuerySet[Searched]):
-    """Rows that are found by text."""
+    """A query whose `update` keeps search texts up to date."""
 
     def update(self, **kwargs: Any) -> UpdateQuery:  # noqa: ANN401 - as the ORM has it
-        """Change rows; where the text of many follows from it, or was not given, each row's is written behind."""
+        """Update rows; when that changes search texts and ``kwargs`` has none, each row's is written afterwards."""
         kind: type[Searched] = self.model
         plain = super().update(**kwargs)
         if SEARCH_TEXT in kwargs or not kind.touches(kwargs):
@@ -146,7 +147,7 @@ class SearchedQuerySet(QuerySet[Searched]):
 
 
 class SearchedManager(Manager):
-    """Gives queries that keep the text of rows up to date."""
+    """Makes queries that keep search texts up to date."""
 
     def get_queryset(self) -> SearchedQuerySet:
         """Return all rows."""

@@ -1,4 +1,4 @@
-"""Every certificate made or held here, and the installation's sealed secrets."""
+"""Certificates issued or imported here, and the installation's sealed secrets."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 
 class Certificate(Row):
-    """A certificate. Its identity is `sha256`, never its subject.
+    """A certificate, identified by `sha256` and never by its subject.
 
     `purpose`: "root", "device-ca", "service-ca", "ra", "profile-signer", "tls", "push", "ota-identity", "mdm-identity",
-    and "imported-issuer" for those above an uploaded profile signer or TLS certificate.
-    `state`: "reserved" (serial and intent stored, nothing signed yet), "issued", "revoked".
-    `serial_number`: hex; an issuer gives each once (imported certificates have no issuer here).
-    `active`: for those whose key is held here, the one in use for its purpose. `key_sealed`: PKCS#8 DER, purpose "key".
+    and "imported-issuer" for the chain of an uploaded profile signer or TLS certificate.
+    `state`: "reserved" (serial number and subject stored, nothing signed yet), "issued", "revoked".
+    `serial_number`: hex, unique per issuer (imported certificates have no issuer here).
+    `active`: the one in use for its purpose, among those whose key is held here.
+    `key_sealed`: PKCS#8 DER, purpose "key".
     """
 
     purpose = fields.CharField(max_length=20, db_index=True)

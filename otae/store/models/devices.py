@@ -37,9 +37,10 @@ class Device(Searched):
 
 
 class Enrollment(Row):
-    """One period of a Mac under management. `certificate` is the pinned MDM identity; push values come by TokenUpdate.
+    """One period of a Mac under management.
 
-    `bootstrap_token_sealed`, `push_token_sealed`, `push_magic_sealed`, `unlock_token_sealed`: purposes of their names.
+    `certificate`: the pinned MDM identity; `previous_certificate`: the one before its renewal. `push_token_sealed` and
+    `push_magic_sealed` come with TokenUpdate; they and `bootstrap_token_sealed` are sealed for purposes of their names.
     """
 
     device_id: UUID
@@ -82,9 +83,9 @@ class Enrollment(Row):
 
 
 class Command(Row):
-    """A command for a Mac. Its id is the CommandUUID; what it carries is made when it is sent, never stored.
+    """A command for a Mac. The id is the CommandUUID; its content is built when it is sent, and never stored.
 
-    `status`: "queued", "sent", "notnow", "acknowledged", "error". `purpose` says what it is made from: "renewal".
+    `status`: "queued", "sent", "notnow", "acknowledged", "error". `purpose`: "renewal".
     """
 
     enrollment_id: UUID

@@ -6,13 +6,13 @@ from otae.store.models.base import Row
 
 
 class DirectoryServer(Row):
-    """One directory. `domain` names it, in lower case; `alias` is a second name people may sign in with.
+    """One directory. `domain`: its name, in lower case; `alias`: a second name that people may sign in with.
 
-    `kind`: "ldap" or "active-directory". `search_by`: the attribute a user name is looked for in ("uid",
-    "sAMAccountName", "userPrincipalName", "mail"). `security`: "none", "starttls" or "ldaps"; `ca_pem`: certificates
-    that its server's must lead to, "" for the system's. `bind_password_sealed`: purpose "directory.password".
-    `lockout_limit`: wrong passwords before an account is left alone for `lockout_minutes`, 0 for never. `answered_at`:
-    when it last answered the clock's look; `trouble`: why it did not the last time, "" when it did.
+    `kind`: "ldap" or "active-directory". `search_by`: the attribute with the user name ("uid", "sAMAccountName",
+    "userPrincipalName", "mail"). `security`: "none", "starttls" or "ldaps"; `ca_pem`: the authorities that the server's
+    certificate must lead to, "" for those of the system. `bind_password_sealed`: purpose "directory.password".
+    `lockout_limit`: wrong passwords after which an account is not tried for `lockout_minutes`, 0 for no limit.
+    `answered_at`: when it last answered the clock's check; `trouble`: why the last check failed, "" when it did not.
     """
 
     domain = fields.CharField(max_length=100, unique=True)

@@ -1,4 +1,4 @@
-"""Enrollment sessions and the one-time challenges minted for them."""
+"""Enrollment sessions and their one-time challenges."""
 
 from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class EnrollmentSession(Searched):
-    """One sign-in and the way of one Mac that follows from it. `way` is "ota" or "profile"."""
+    """One sign-in and the enrollment of one Mac that follows from it. `way`: "ota" or "profile"."""
 
     searched: ClassVar = ("serial", "udid")
 
@@ -49,11 +49,11 @@ class EnrollmentSession(Searched):
 
 
 class Challenge(Row):
-    """A one-time secret inside a profile, kept as SHA-256 hex.
+    """A one-time secret inside a profile, stored as its SHA-256 (hex).
 
-    `purpose`: "ota" (phase 2), "ota-identity" (its SCEP), "mdm-identity" (the final SCEP), "renewal".
-    `transaction_id`, `key_hash` and `signer_hash` (SHA-256 hex of the request's public key and of its signer's) are set
-    by the request that used it, so that its retransmission gets the same certificate.
+    `purpose`: "ota" (phase 2), "ota-identity" (SCEP of phase 2), "mdm-identity" (SCEP of phase 3), "renewal".
+    `transaction_id`, `key_hash` and `signer_hash` (SHA-256, hex, of the request's public key and of its signer's) are
+    those of the request that used it, so that a retransmission gets the same certificate.
     """
 
     session_id: UUID

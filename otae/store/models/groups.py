@@ -1,4 +1,4 @@
-"""Group invitations: one order for many people, and what became of each of them."""
+"""Group invitations: one order for many people, and the outcome for each of them."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -15,15 +15,14 @@ if TYPE_CHECKING:
 
 
 class GroupInvitation(Terms):
-    """One order to invite many people; its key is spent once, so that the same order invites nobody twice.
+    """One order to invite many people. `key` is unique, so that the same order invites nobody twice.
 
     `source`: "group" (then `domain` and `name` are the group's) or "csv" (then `name` is the file's).
-    `status`: "reading" (a file's lines come in), "dry-run" (people are looked up), "ready" (nothing sent yet),
-    "expanding" (invitations are made, a wave at
-    a time), "paused", "sending" (all made, messages still on their way), "done", "cancelled".
-    `place`: where in a directory the look-up goes on: the group's DN, a line break, what the next page is asked for
-    with; "" for local groups and files. `found`: people looked up so far. `lease_until`: until when a worker has the
-    next step.
+    `status`: "reading" (lines of a file), "dry-run" (looking people up), "ready" (nothing sent yet), "expanding"
+    (making invitations, a batch at a time), "paused", "sending" (all made, messages still queued), "done", "cancelled".
+    `place`: where the look-up in a directory continues: the group's DN, a line break, the cookie of the next page; ""
+    for local groups and files. `found`: people looked up so far. `lease_until`: until when one worker holds the next
+    step.
     """
 
     key = fields.CharField(max_length=100, unique=True)
@@ -61,11 +60,11 @@ class GroupInvitation(Terms):
 
 
 class GroupInvitee(Row):
-    """One person of a group invitation, as found when the group was looked up: later changes of the group do not count.
+    """One person of a group invitation, as of its look-up; later changes of the group have no effect.
 
-    `number`: 1, 2, 3 in the order of user names; for a CSV file, the line. `person` is null when a line names nobody.
-    `status`: "listed" (not looked up yet), "waiting" (will be invited), "invited" (then `invitation`), "skipped"
-    (then `reason`, a short code).
+    `number`: 1, 2, 3 in the order of user names; the line number for a CSV file. `person` is null for a line that names
+    nobody. `status`: "listed" (not looked up yet), "waiting" (will be invited), "invited" (`invitation` is set),
+    "skipped" (`reason` is a short code).
     """
 
     group_invitation_id: UUID

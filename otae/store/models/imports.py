@@ -1,4 +1,4 @@
-"""Files of people: what stood in them, what would change, and what became of each line."""
+"""Imported files of people: their lines, what each would change, and its outcome."""
 
 from uuid import UUID
 
@@ -8,11 +8,11 @@ from otae.store.models.base import Row
 
 
 class PeopleImport(Row):
-    """One file. `kind`: "users", "properties" (the formats of provisioning files) or "csv" (with headings).
+    """One imported file. `kind`: "users", "properties" (the formats of provisioning files) or "csv" (with headings).
 
-    `status`: "reading" (lines come in from `file_sealed`, purpose "people-import.file", wiped afterwards), "checking"
-    (each is compared with who is there), "ready" (nothing written yet), "importing", "done", "cancelled".
-    `rows`: lines read so far. `lease_until`: until when a worker has the next step.
+    `status`: "reading" (lines of `file_sealed`, purpose "people-import.file", wiped afterwards), "checking" (comparing
+    each with the people that exist), "ready" (nothing written yet), "importing", "done", "cancelled".
+    `rows`: lines read so far. `lease_until`: until when one worker holds the next step.
     """
 
     kind = fields.CharField(max_length=12)
@@ -33,11 +33,11 @@ class PeopleImport(Row):
 
 
 class PeopleImportLine(Row):
-    """One line. `number`: where it stands in the file. `given`: what it says, apart from the password.
+    """One line of an imported file. `number`: the line number. `given`: its values, without the password.
 
-    `password_sealed` (purpose "people-import.password") lives until the password is hashed or found to be the one there
-    is. `status`: "listed" (not compared yet); "new", "changed", "unchanged", "refused" (then `reason`); after the
-    import "added" and "saved". `changes`: names of what differs.
+    `password_sealed` (purpose "people-import.password") is wiped when the password was hashed or is the current one.
+    `status`: "listed" (not compared yet); "new", "changed", "unchanged", "refused" (with `reason`); after the import
+    "added" and "saved". `changes`: names of the fields that differ.
     """
 
     people_import_id: UUID

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 class Invitation(Terms, Searched):
     """One person asked to enroll one Mac.
 
-    `token_hash`: SHA-256 hex of the invitation token; `token_sealed` (purpose "invitation.token") lives as long as
-    the invitation can still be used; `replaced_token_hash`: of the token before it, which opens nothing.
-    `rehearsal_ca`: DER of the one-off device CA of a rehearsal, null otherwise. `display_name`, `email`, `phone`,
-    `language`: the person's as they were when invited. `carrier`: name of the carrier that text messages go to where
-    they go out as mail, "" for the one of the server.
+    `token_hash`: SHA-256 (hex) of the invitation token; `token_sealed` (purpose "invitation.token") is wiped when the
+    invitation can no longer be used; `replaced_token_hash`: of the token before it, which is no longer accepted.
+    `rehearsal_ca`: DER of a rehearsal's one-off device CA, null otherwise. `display_name`, `email`, `phone`,
+    `language`: the person's at the time of the invitation. `carrier`: name of the carrier for text messages that go out
+    as mail, "" for the server's default.
     """
 
     searched: ClassVar = ("serial",)
@@ -70,11 +70,10 @@ class Invitation(Terms, Searched):
 
 
 class ModePolicy(Row):
-    """What an administrator decided about one enrollment mode.
+    """The settings of one enrollment mode.
 
-    `pin_channel`: the only way a PIN of this mode may go out ("sms", "shown", "card"), "" for any: then mail.
-    `options`: those of the mode's values that are not its first ones, by name (see `invitations.modes`);
-    null for none.
+    `pin_channel`: the only channel for PINs of this mode ("sms", "shown", "card"); "" for any, mail by default.
+    `options`: the mode's values that differ from their defaults, by name (see `invitations.modes`); null for none.
     """
 
     mode = fields.CharField(max_length=32, unique=True)
@@ -88,8 +87,8 @@ class ModePolicy(Row):
 class Pin(Row):
     """One generation of an invitation's PIN; at most one is active (a partial unique index holds that).
 
-    `pin_hash`: argon2id over the peppered PIN. `pin_sealed` (purpose "pin"): the PIN itself until its message is
-    accepted, cancelled or expired. `link_tries` and `bare_tries` count wrong entries at the two doors.
+    `pin_hash`: argon2id over the peppered PIN. `pin_sealed` (purpose "pin"): the PIN, until its message is accepted,
+    cancelled or expired. `link_tries` and `bare_tries`: wrong entries with and without the mailed link.
     """
 
     invitation_id: UUID

@@ -1,4 +1,4 @@
-"""Notification servers, carrier gateways, templates, deliveries, and what the built-in catcher took."""
+"""Notification servers, carrier gateways, templates, deliveries, and messages of the built-in catcher."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 class NotificationServer(Row):
-    """A server that messages go out through. `password_sealed`: purpose "notification-server.password".
+    """A mail server or SMS gateway that sends messages. `password_sealed`: purpose "notification-server.password".
 
-    `kind`: "smtp" or "sms"; at most one of each is active. `gateway`: which of the SMS gateways it is, "" for SMTP;
-    `options` is what that gateway is set up with, `secrets_sealed` (JSON, purpose "notification-server.secrets") what
-    of it is secret; host, port, security and sender mean nothing there.
+    `kind`: "smtp" or "sms"; at most one of each is active. `gateway`: the kind of SMS gateway, "" for SMTP; `options`
+    are that gateway's settings and `secrets_sealed` (JSON, purpose "notification-server.secrets") the secret ones;
+    host, port, security and sender are unused there.
 
-    `connections`: how many a worker process opens at most; `rate`: messages a minute, 0 for as many as there are, held
-    by `next_slot_at`; `standby`: its place among those that stand in for the active one, 0 for none. `ntlm`: sign in by
-    NTLM; `clear_sign_in`: also over a line without TLS. `oauth`: "", or whose tokens sign in instead of a password:
-    `password_sealed` is the client's secret or key then. `told_at`: when an administrator was last told by mail that it
-    refuses everything.
-    `ca_pem`: the authorities that the server's certificate must lead to, "" for those this machine trusts.
+    `connections`: the most that one worker process opens; `rate`: messages a minute, 0 for no limit, kept by
+    `next_slot_at`; `standby`: position among the servers that replace the active one when it fails, 0 for none.
+    `ntlm`: sign in by NTLM; `clear_sign_in`: sign in even without TLS. `oauth`: "", or the provider whose tokens are
+    used instead of a password; `password_sealed` is then the client's secret or key. `told_at`: when an administrator
+    was last notified that it refuses everything. `ca_pem`: the authorities that the server's certificate must lead to,
+    "" for those of this system.
     """
 
     kind = fields.CharField(max_length=10, default="smtp")
@@ -62,10 +62,10 @@ class NotificationServer(Row):
 
 
 class ServerRefusal(Row):
-    """That a server refuses mail in a way that is not, or perhaps not, the message's trouble.
+    """A refusal by a mail server that is not, or perhaps not, caused by the message.
 
-    `domain`: of the recipient, "" where everything is refused, such as the sender; `likeness`: code and status of the
-    answer. A row goes when the server takes a message for that domain.
+    `domain`: of the recipient, "" when the server refuses everything, such as the sender; `likeness`: code and status
+    of the answer. The row is deleted when the server accepts a message for that domain.
     """
 
     server_id: UUID
@@ -84,9 +84,9 @@ class ServerRefusal(Row):
 
 
 class CarrierGateway(Row):
-    """A mobile carrier that takes a mail to NUMBER@`domain` and sends it on as a text message.
+    """A mobile carrier that forwards a mail to NUMBER@`domain` as a text message.
 
-    `country_code`: digits the carrier does not want to see, "1"; `prefix`: what it wants before the number.
+    `country_code`: digits to leave out of the number, such as "1"; `prefix`: text to put before the number.
     """
 
     name = fields.CharField(max_length=100, unique=True)
@@ -99,9 +99,9 @@ class CarrierGateway(Row):
 
 
 class NotificationTemplate(Row):
-    """What a message says where no translation says it; texts hold ${…} macros, never Jinja.
+    """The text of a message, for people without a translation in their language; with ${…} macros, never Jinja.
 
-    `kind`: "url", "pin", "confirmation", "reminder", "revoked" or "expired". `sms`: the same as a text message.
+    `kind`: "url", "pin", "confirmation", "reminder", "revoked" or "expired". `sms`: the text of the text message.
     """
 
     kind = fields.CharField(max_length=20)
@@ -117,7 +117,7 @@ class NotificationTemplate(Row):
 
 
 class TemplateTranslation(Row):
-    """What a template says to people of one language. `language`: a BCP 47 tag, "de" or "pt-BR"."""
+    """A template's text in another language. `language`: a BCP 47 tag, "de" or "pt-BR"."""
 
     template_id: UUID
     template: "fields.ForeignKeyRelation[NotificationTemplate]" = fields.ForeignKeyField(
@@ -135,10 +135,10 @@ class TemplateTranslation(Row):
 
 
 class Delivery(Row):
-    """One message to one recipient; the row is the truth, a queue message only a hint.
+    """One message to one recipient. The row decides what is sent; a queue message only points to it.
 
     `channel`: "mail", or "sms" (then `recipient` is a number in E.164 form). `policy_refused`: a server's policy
-    refused it once, and nobody knew whether it was about this recipient.
+    refused it once, perhaps not because of this recipient.
     """
 
     invitation_id: UUID
@@ -169,7 +169,7 @@ class Delivery(Row):
 
 
 class CaughtMail(Row):
-    """A message that the built-in catcher took, by `channel` "mail" or "sms".
+    """A message that the built-in catcher kept instead of sending it. `channel`: "mail" or "sms".
 
     `message_sealed` (purpose "caught-mail.message") is the whole mail, or the text of the text message in UTF-8.
     """

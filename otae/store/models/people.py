@@ -1,4 +1,4 @@
-"""People and groups; `domain` is where they come from: "local", or a directory's."""
+"""People and groups; `domain`: "local", or the directory that they come from."""
 
 from typing import ClassVar
 from uuid import UUID
@@ -9,11 +9,11 @@ from otae.store.models.base import Row, Searched, SearchedManager
 
 
 class Person(Searched):
-    """Somebody who may be invited. `name` is the user name, kept in lower case.
+    """Somebody who may be invited. `name`: the user name, in lower case.
 
-    `directory_id`: what a directory knows this person by for good (entryUUID, objectGUID in hex), null for local
-    people. `properties`: further facts about a local person, as provisioning files bring them. `language`: a BCP 47
-    tag, "" for the installation's. `removed_at`: since when names and addresses are blank.
+    `directory_id`: the permanent id in a directory (entryUUID, or objectGUID in hex), null for local people.
+    `properties`: further facts about a local person, from provisioning files. `language`: a BCP 47 tag, "" for the
+    installation's. `removed_at`: when names and addresses were blanked.
     """
 
     searched: ClassVar = ("name", "display_name", "email")
@@ -47,7 +47,7 @@ class Person(Searched):
 
 
 class PasswordLink(Row):
-    """A link with which one person chooses a password, once. `maker_id`: as of a setup link."""
+    """A one-time link with which a person chooses a password. `maker_id`: as in `SetupLink`."""
 
     token_hash = fields.CharField(max_length=64, unique=True)
     person_id: UUID
@@ -64,10 +64,10 @@ class PasswordLink(Row):
 
 
 class Group(Row):
-    """A named set of people. A dot in the name makes a sub-group: "sales.north" is one of "sales".
+    """A named set of people. A dot in the name makes a sub-group: "sales.north" is a sub-group of "sales".
 
-    Of another domain than "local" it is a directory's group that roles are limited to; `checked_at`: when its members
-    were last read there.
+    With a domain other than "local" it is a directory's group that roles are limited to; `checked_at`: when its members
+    were last read from there.
     """
 
     domain = fields.CharField(max_length=100, default="local")

@@ -1,4 +1,4 @@
-"""What happened (events), who did what (audit), work for later (jobs), counters, properties, heartbeats."""
+"""Events, audit log, jobs, counters, server properties and heartbeats."""
 
 from tortoise import fields
 from tortoise.models import Model
@@ -7,7 +7,7 @@ from otae.store.models.base import Row
 
 
 class Event(Model):
-    """One thing that happened on the way of an invitation. Ids are plain values: an event outlives what it names."""
+    """One thing that happened to an invitation. Ids are plain values, not foreign keys: an event outlives its rows."""
 
     id = fields.BigIntField(primary_key=True)
     at = fields.DatetimeField(db_index=True)
@@ -27,9 +27,9 @@ class Event(Model):
 
 
 class AuditEntry(Model):
-    """Who did what to keys, people, invitations and settings. `id` is the place in the chain: 1, 2, 3, without a gap.
+    """Who did what to keys, people, invitations and settings. `id`: 1, 2, 3 without a gap.
 
-    `previous` is the `mac` of the entry before, `mac` (HMAC-SHA256, hex) covers it and everything else in the row.
+    `previous`: the `mac` of the entry before; `mac`: HMAC-SHA256 (hex) over it and everything else in the row.
     """
 
     id = fields.BigIntField(primary_key=True, generated=False)
@@ -58,7 +58,7 @@ class AuditHead(Model):
 
 
 class Job(Row):
-    """Work that may take longer than a second, followed by a page that polls."""
+    """Work that may take longer than a second; a page polls for its result."""
 
     kind = fields.CharField(max_length=40)
     status = fields.CharField(max_length=10, default="queued")
@@ -74,10 +74,10 @@ class Job(Row):
 
 
 class Counter(Model):
-    """Failures under one key; changed by conditional updates only.
+    """Failures under one key, changed by conditional updates only (`failure_counters`).
 
-    `window_start`: when a window of so many failures began, or the newest of failures in a row. `network`: where they
-    came from, for counters of what strangers make up; null for all others.
+    `window_start`: begin of the window, or time of the newest failure in a row. `network`: where the attempts came
+    from, for keys that a stranger can invent; null for all others.
     """
 
     key = fields.CharField(max_length=200, primary_key=True)
@@ -104,8 +104,8 @@ class Property(Model):
 class Heartbeat(Model):
     """When a process was last seen alive. `name`: role, machine and process id.
 
-    `done`, `done_at`: what it last finished; `doing`, `doing_since`: what it has been at the longest; `key_ids`: the
-    names of the master keys it was started with, comma-separated, the first seals.
+    `done`, `done_at`: the task it last finished; `doing`, `doing_since`: the task that has been running longest;
+    `key_ids`: ids of the master keys it was started with, comma-separated, the first seals.
     """
 
     name = fields.CharField(max_length=100, primary_key=True)

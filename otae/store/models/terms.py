@@ -1,4 +1,4 @@
-"""The columns of an invitation's terms, in the table of invitations and in that of group invitations."""
+"""The columns of an invitation's terms, shared by the tables of invitations and of group invitations."""
 
 from tortoise import fields
 
@@ -6,10 +6,10 @@ from otae.store.models.base import Row
 
 
 class Terms(Row):
-    """What `invitations.terms.InvitationTerms` holds, apart from what is for one person alone, and from templates.
+    """The fields of `invitations.terms.InvitationTerms`, without those for a single person and without templates.
 
     `pin_channel`: how the PIN goes out: "mail", "sms", "shown" (to the administrator, once) or "card" (printed).
-    A template's column stands in each of the two tables, for its relation has a name of its own there.
+    The columns of templates are in each of the two tables, because their relations need different names there.
     """
 
     mode = fields.CharField(max_length=32)

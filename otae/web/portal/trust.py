@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from otae.accounts import browsers
 from otae.enrollment import profiles
-from otae.store.records import about, note_unless_just_now
+from otae.store.records import about, note_once_a_minute
 from otae.web.guards import PORTAL_COOKIE, Visit
 
 PROFILE_TYPE = "application/x-apple-aspen-config"
@@ -28,7 +28,7 @@ async def note_fetched(visit: Visit) -> None:
     secret = visit.request.cookies.get(PORTAL_COOKIE, "")
     browser = await browsers.find_browser(secret, browsers.PORTAL, now=visit.now, touch=False)
     if browser is not None and browser.session is not None:
-        await note_unless_just_now("root.fetched", now=visit.now, about=about(browser.session))
+        await note_once_a_minute("root.fetched", now=visit.now, about=about(browser.session))
 
 
 def attached(content: bytes, media_type: str, name: str) -> Response:

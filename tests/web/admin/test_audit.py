@@ -55,7 +55,7 @@ async def test_pages_follow_one_another_and_keep_the_search(
 async def test_a_search_goes_through_the_log_a_part_at_a_time(
     site: Site, console: httpx2.AsyncClient, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "LOOKED_THROUGH", 5)
+    monkeypatch.setattr(audit, "SEARCH_SPAN", 5)
     await audit.record("cleo", "thing.done", now=now, subject="ben")
     for _ in range(7):
         await audit.record("ada", "thing.seen", now=now)

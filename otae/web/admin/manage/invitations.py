@@ -20,7 +20,7 @@ from otae.invitations import groups as group_invitations
 from otae.invitations.details import InvitationRow
 from otae.invitations.modes import MODES, Mode, default_mode, enabled_modes, title_of
 from otae.overview.progress import STALLED_AFTER, STEPS, progress_of
-from otae.store.paging import MOST_COUNTED
+from otae.store.paging import COUNT_LIMIT
 from otae.web.admin import remedies
 from otae.web.admin.manage import invitation, picker
 from otae.web.admin.manage.statuses import OWNERSHIPS, STATUSES
@@ -129,7 +129,7 @@ async def index(visit: Console) -> Response:
 
 def _sum(numbers: Iterable[int]) -> int:
     """Add counts up; where one of them was not counted to its end, the sum is not either."""
-    return min(sum(numbers), MOST_COUNTED + 1)
+    return min(sum(numbers), COUNT_LIMIT + 1)
 
 
 async def blank(visit: Console) -> Response:

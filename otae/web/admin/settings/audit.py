@@ -21,7 +21,7 @@ async def index(visit: Console) -> Response:
     """List entries, a page at a time: each page begins before the entry that ended the one before."""
     search, before = asked(visit.request, "q"), number(visit.request, "before", LAST)
     first = min(before or LAST, await audit.last_entry() + 1)
-    since = max(first - audit.LOOKED_THROUGH, 1) if search else 0
+    since = max(first - audit.SEARCH_SPAN, 1) if search else 0
     entries = await audit.list_entries(
         search=search, about=await lookup.id_of_user_name(search), before=before or None, since=since, limit=PAGE + 1
     )

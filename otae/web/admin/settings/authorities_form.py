@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from otae.authority.ca_files import EMPTY, read_authorities
+from otae.authority.ca_files import EMPTY_FILE, read_authorities
 from otae.errors import InputRefused
 from otae.web.admin.page_parts import NamedForm
 from otae.web.forms import FileField, TextAreaField
@@ -28,7 +28,7 @@ class AuthoritiesForm(NamedForm):
         """
         pasted = self.ca_pem.data or ""
         if self.ca_file.data and not file.strip():
-            raise InputRefused({"ca_file": EMPTY})
+            raise InputRefused({"ca_file": EMPTY_FILE})
         try:
             found = read_authorities(file or pasted.encode("utf-8", "replace"), "ca_file")
         except InputRefused:

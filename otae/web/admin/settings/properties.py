@@ -35,7 +35,7 @@ async def index(visit: Console) -> Response:
         "rows": properties.PROPERTIES,
         "values": {name: _shown(value) for name, value in values.items()},
         "defaults": {row.name: _shown(row.default) for row in properties.PROPERTIES},
-        "uses": await old_algorithms.uses(),
+        "uses": await old_algorithms.usage(),
     }
     return render(visit.request, "admin/settings/properties/index.html", context)
 

@@ -70,7 +70,7 @@ async def bring_back(visit: Console) -> Response:
     """Put the key back."""
     form, data = await _read(visit)
     try:
-        await root.bring_root_key_back(
+        await root.restore_root_key(
             visit.desk, chosen(data), form.passphrase.data or "", now=visit.now, actor=visit.actor
         )
     except InputRefused as refusal:

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import Response
 
 from otae.authority import uploads
-from otae.authority.uploads import Uploaded, UploadPurpose
+from otae.authority.uploads import UploadedCertificate, UploadPurpose
 from otae.errors import InputRefused
 from otae.web.admin.page_parts import NamedForm
 from otae.web.admin.settings.authorities_form import told_left_out
@@ -35,7 +35,7 @@ class Kind:
 
     purpose: UploadPurpose
     where: str
-    take: Callable[..., Awaitable[Uploaded]]
+    take: Callable[..., Awaitable[UploadedCertificate]]
     title: str
     lead: str
     wanted: tuple[str, ...]
