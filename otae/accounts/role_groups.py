@@ -32,7 +32,7 @@ async def read_groups_soon(desk: Desk, groups: Iterable[str], *, by: str, now: d
 async def run_job(desk: Desk, job: Job, *, now: datetime) -> None:
     """Run the job of `read_groups_soon`."""
     await read_groups(desk, now=now)
-    await jobs.finish(job.id, {"ok": True}, now=now)
+    await jobs.finish(job, {"ok": True}, now=now)
 
 
 def _names(groups: object) -> list[str]:

@@ -102,7 +102,7 @@ async def run_test(desk: Desk, job: Job, *, now: datetime) -> None:
             outcome |= await send_test_text(desk, server, recipient, mail=mail, message_id=message_id, now=now)
         else:
             outcome |= await send_test_mail(desk, server, recipient, message_id=message_id, now=now)
-    await jobs.finish(job.id, outcome, now=now, failed=not outcome["ok"])
+    await jobs.finish(job, outcome, now=now, failed=not outcome["ok"])
 
 
 async def last_test(server_id: UUID) -> ServerTest | None:

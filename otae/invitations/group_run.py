@@ -47,26 +47,29 @@ async def run(
     row = await groups.order(desk, group_order, now=await clock(), actor=actor, hold=True)
     show_pin = show_pin or row.pin_channel in BY_HAND
     pins: dict[UUID, str] = {}
+    held = row
     try:
         while row.status == Status.DRY_RUN:
             await group_worker.look_up(desk, row, now=await clock())
-            await leases.hold_on(row, await clock())
+            await leases.extend(row, await clock())
         if row.status == Status.READY and not dry_run:
-            await leases.hold_on(row, await clock())
+            await leases.extend(row, await clock())
             await groups.start(desk, row, now=await clock(), actor=actor)
         while row.status == Status.EXPANDING and not dry_run:
             made = await _invite_next_batch(desk, row, clock, show_pin=show_pin)
             if made is None:
                 break
             pins |= {each.invitation.id: each.clear for each in made if each.clear}
-            await leases.hold_on(row, await clock())
+            await leases.extend(row, await clock())
     except StaleState:
         found = await groups.find(row.id)
-        if found is None or found.status in groups.MOVING:
+        if found is None or (found.status in {*groups.MOVING, Status.READY} and not pins):
             raise
-        row = found  # paused or cancelled in the console: what was done until then is what there is to tell
+        # Paused or cancelled in the console, or taken over when PINs were made that are known here alone: what was
+        # done until then is what there is to tell.
+        row = found
     finally:
-        await leases.let_go(row)
+        await leases.give_back(held)
         if row.status == Status.EXPANDING:
             desk.bell.ring("group", row.id)
     async for page in results.every_result(row):

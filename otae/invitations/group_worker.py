@@ -65,7 +65,7 @@ async def step(desk: Desk, group_invitation_id: UUID, *, now: datetime) -> bool:
         unreachable = True  # the lease stays: the directory is asked again when it ends
     finally:
         if not unreachable:
-            await leases.let_go(row)
+            await leases.give_back(row)
     return False
 
 
@@ -78,7 +78,7 @@ async def _invite_batches(desk: Desk, row: GroupInvitation, *, now: datetime) ->
                 return False
             took = time.monotonic() - began
             at = now + timedelta(seconds=took)
-            await leases.hold_on(row, at)
+            await leases.extend(row, at)
             prefetch.more_needed = took < STEP_SECONDS
             await invite_batch(desk, row, now=at, prefetch=prefetch)
             if not prefetch.more_needed:

@@ -103,11 +103,17 @@ async def order(
     (row.domain, row.name, row.place), row.lease_until = group, now + leases.LEASE if hold else None
     known = await store_or_reuse(row, now=now, actor=actor)
     if known is not None:
-        if hold and known.status in MOVING and await claim(known.id, now) is None:
-            raise StaleState(f"group invitation {known.id} is being worked on")
-        return known
+        return await _held(known, now) if hold and known.status in {*MOVING, Status.READY} else known
     if not hold:
         desk.bell.ring("group", row.id)
+    return row
+
+
+async def _held(known: GroupInvitation, now: datetime) -> GroupInvitation:
+    """Claim an order that is there already; StaleState while somebody else holds it."""
+    row = await leases.claim(GroupInvitation, known.id, (*MOVING, Status.READY), now)
+    if row is None:
+        raise StaleState(f"group invitation {known.id} is being worked on")
     return row
 
 

@@ -123,7 +123,7 @@ async def run_job(desk: Desk, job: Job, *, now: datetime) -> None:
         while True:
             if len(steps) > told:
                 told = len(steps)
-                await jobs.progress(job.id, Result(mode, ok=False, words="", seconds=0, steps=tuple(steps)).as_json())
+                await jobs.progress(job, Result(mode, ok=False, words="", seconds=0, steps=tuple(steps)).as_json())
             await asyncio.sleep(_LOOK_AGAIN)
 
     telling = asyncio.create_task(tell())
@@ -136,7 +136,7 @@ async def run_job(desk: Desk, job: Job, *, now: datetime) -> None:
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)
     ended = now + timedelta(seconds=asyncio.get_running_loop().time() - started)
-    await jobs.finish(job.id, result.as_json(), now=ended, failed=not result.ok)
+    await jobs.finish(job, result.as_json(), now=ended, failed=not result.ok)
 
 
 def _no_report(report: Callable[[Step], None] | None) -> Callable[[Step], None]:

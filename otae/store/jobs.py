@@ -2,14 +2,15 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
-from tortoise.expressions import Q
-
+from otae.store import leases
 from otae.store.models import Job
 
 #: A worker that has not finished a job by then is taken for dead.
 LEASE = timedelta(minutes=5)
+_UNFINISHED: Final = ("queued", "running")
 
 
 async def enqueue(kind: str, input: dict[str, object], *, created_by: str, now: datetime) -> Job:  # noqa: A002 - its name
@@ -21,22 +22,19 @@ async def enqueue(kind: str, input: dict[str, object], *, created_by: str, now: 
 
 async def claim(job_id: UUID, now: datetime) -> Job | None:
     """Take a queued job, or one whose worker died; None when somebody else has it or it is done."""
-    free = Q(status="queued") | Q(status="running", lease_until__lt=now)
-    if await Job.filter(free, id=job_id).update(status="running", lease_until=now + LEASE) != 1:
-        return None
-    return await Job.get(id=job_id)
+    return await leases.claim(Job, job_id, _UNFINISHED, now, lease=LEASE, status="running")
 
 
-async def progress(job_id: UUID, output: dict[str, object]) -> None:
-    """Replace what a running job shows so far."""
-    await Job.filter(id=job_id, status="running").update(output=output)
+async def progress(job: Job, output: dict[str, object]) -> None:
+    """Replace what a claimed job shows so far; nothing when another worker took it over."""
+    await leases.held(job).update(output=output)
 
 
-async def finish(job_id: UUID, output: dict[str, object], *, now: datetime, failed: bool = False) -> None:
-    """Store a job's result."""
-    await Job.filter(id=job_id, status="running").update(
-        status="failed" if failed else "done", output=output, finished_at=now, lease_until=None
-    )
+async def finish(job: Job, output: dict[str, object], *, now: datetime, failed: bool = False) -> None:
+    """Store the result of a claimed job; nothing when another worker took it over."""
+    status = "failed" if failed else "done"
+    await leases.held(job).update(status=status, output=output, finished_at=now, lease_until=None)
+    job.lease_until = None
 
 
 async def outcome(job_id: UUID) -> dict[str, object]:
@@ -51,5 +49,4 @@ async def outcome(job_id: UUID) -> dict[str, object]:
 
 async def waiting(now: datetime) -> list[UUID]:
     """Return the jobs that a worker should be hinted at."""
-    free = Q(status="queued") | Q(status="running", lease_until__lt=now)
-    return [row.id for row in await Job.filter(free).order_by("created_at").limit(100)]
+    return await leases.waiting(Job, _UNFINISHED, now, limit=100)

@@ -109,4 +109,4 @@ async def run_job(desk: Desk, job_id: UUID) -> None:
     except Exception:
         log.exception("a job failed", job=str(job_id), kind=job.kind)
         failure: dict[str, object] = {"ok": False, "words": "This did not work. The server's log says why."}
-        await jobs.finish(job_id, failure, now=await database.now(), failed=True)
+        await jobs.finish(job, failure, now=await database.now(), failed=True)

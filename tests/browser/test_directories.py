@@ -70,7 +70,7 @@ async def test_its_pages_are_usable_by_everybody_whatever_stands_in_them(
         {"step": "connect", "ok": False, "words": HOSTILE},
         {"step": f"resolve ({'s' * 253})", "ok": False, "words": LONG_DN},
     ]
-    await jobs.finish(job.id, {"ok": False, "steps": steps}, now=now, failed=True)
+    await jobs.finish(job, {"ok": False, "steps": steps}, now=now, failed=True)
     for path in (LIST, f"{LIST}/{row.id}", "/admin/invitations/add"):
         await console.goto(f"{served.origin}{path}")
         await check(console, theme)

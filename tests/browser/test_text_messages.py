@@ -54,9 +54,10 @@ async def test_a_test_is_followed_without_navigation(served: Served, console: Pa
     await console.click("text=Send test message")
     await expect(console.locator("#test")).to_contain_text("Waiting for its turn")
     job, now = await Job.get(), await database.now()
-    assert await jobs.claim(job.id, now)
+    claimed = await jobs.claim(job.id, now)
+    assert claimed is not None
     words = {"ok": False, "words": "status 4 Bad Credentials", "said": ["> POST https://x", "< 200"]}
-    await jobs.finish(job.id, words, now=now, failed=True)
+    await jobs.finish(claimed, words, now=now, failed=True)
     await expect(console.locator("#test")).to_contain_text("Bad Credentials")
     assert await console.locator("#test details[open]").count() == 1
     assert [row.name for row in await servers.list_servers("sms")] == [LONG[:100]]

@@ -21,8 +21,9 @@ async def test_the_newest_test_of_this_server_is_shown(desk: Desk) -> None:
     last = await connection_test.last_test(office)
     assert last is not None
     assert (last.recipient, last.status, last.is_running, last.words) == ("r1@example.test", "queued", True, "")
-    await jobs.claim(last.id, now)
-    await jobs.finish(last.id, {"ok": True, "words": "250 ok", "tls": "TLSv1.3"}, now=now)
+    claimed = await jobs.claim(last.id, now)
+    assert claimed is not None
+    await jobs.finish(claimed, {"ok": True, "words": "250 ok", "tls": "TLSv1.3"}, now=now)
     done = await connection_test.last_test(office)
     assert done is not None
     assert (done.status, done.is_running, done.words, done.tls) == ("done", False, "250 ok", "TLSv1.3")

@@ -15,6 +15,7 @@ from otae.store.desk import Desk
 from otae.store.models import AuditEntry, BrowserSession, EnrollmentSession, PeopleImport, PeopleImportLine, Person
 from tests.desks import RecordingBell
 from tests.directory.files import checked, findings, imported, taken, work
+from tests.pauses import Pauses
 
 pytestmark = pytest.mark.anyio
 
@@ -248,3 +249,34 @@ async def test_no_password_is_anywhere_but_sealed(desk: Desk) -> None:
     assert "canary" not in repr(lines)
     assert "canary" not in repr(await AuditEntry.all().values())
     assert "canary" not in repr(await PeopleImport.all().values())
+
+
+@pytest.mark.parametrize("status", [Status.READING, Status.CHECKING, Status.IMPORTING])
+async def test_a_paused_workers_end_leaves_the_lease_of_the_one_that_followed_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, status: Status
+) -> None:
+    monkeypatch.setattr(import_steps, "PAGE", 1)
+    row = await taken(desk, BOTH)
+    if status == Status.CHECKING:
+        await work(desk, row, 1)
+    elif status == Status.IMPORTING:
+        row = await work(desk, row)
+        await provisioning.start(desk, row, now=await database.now(), actor="ada")
+    now, pauses = await database.now(), Pauses(monkeypatch, import_steps, "advance")
+    later = now + leases.LEASE + timedelta(seconds=1)
+    first = await pauses.begin(import_steps.step(desk, row.id, now=now))
+    second = await pauses.begin(import_steps.step(desk, row.id, now=later))
+    pauses.calls[0].set()
+    await first
+    seen = await PeopleImport.get(id=row.id)
+    assert (seen.status, seen.lease_until) == (status, later + leases.LEASE)
+    assert await provisioning.claim(row.id, later) is None
+    pauses.calls[1].set()
+    await second
+    assert (await PeopleImport.get(id=row.id)).lease_until is None
+    monkeypatch.setattr(import_steps, "advance", pauses.real)
+    row = await work(desk, row)
+    if row.status == Status.READY:
+        await provisioning.start(desk, row, now=await database.now(), actor="ada")
+        row = await work(desk, row)
+    assert (row.status, await Person.all().count()) == (Status.DONE, 2)

@@ -7,9 +7,9 @@ import pytest
 from otae.directory.ldap import server_fields, servers
 from otae.directory.ldap.servers import DirectoryEntry
 from otae.errors import InputRefused, SlowDown
-from otae.store import database
+from otae.store import database, jobs
 from otae.store.desk import Desk
-from otae.store.models import AuditEntry, DirectoryServer, Job, Person
+from otae.store.models import AuditEntry, DirectoryServer, Person
 from tests.desks import RecordingBell
 from tests.directory.ldap_desk import add, entry_for
 from tests.servers.slapd import LdapServer, running
@@ -171,8 +171,9 @@ async def outcome_of(desk: Desk, row: DirectoryServer) -> tuple[bool, dict[str, 
     bell = desk.bell
     assert isinstance(bell, RecordingBell)
     assert bell.rung[-1] == ("job", job.id)
-    await Job.filter(id=job.id).update(status="running")
-    await servers.run_test(desk, job, now=await database.now())
+    claimed = await jobs.claim(job.id, await database.now())
+    assert claimed is not None
+    await servers.run_test(desk, claimed, now=await database.now())
     last = await servers.last_test(row.id)
     assert last is not None
     assert not last.is_running
@@ -235,8 +236,9 @@ async def test_a_directory_removed_before_its_test_says_so(desk: Desk) -> None:
     row = await add(desk, entry())
     job = await servers.enqueue_test(desk, row, now=await database.now(), actor="ada")
     await servers.remove_directory(row, now=await database.now(), actor="ada")
-    await Job.filter(id=job.id).update(status="running")
-    await servers.run_test(desk, job, now=await database.now())
+    claimed = await jobs.claim(job.id, await database.now())
+    assert claimed is not None
+    await servers.run_test(desk, claimed, now=await database.now())
     last = await servers.last_test(row.id)
     assert last is not None
     assert (last.status, last.steps[0]["step"]) == ("failed", "settings")

@@ -204,5 +204,5 @@ async def test_a_command_that_waits_can_be_shown_the_pins_of_a_group(desk: Desk)
     await crowd(1)
     wanted = GroupOrder("sales", InvitationTerms(mode="username_pin", pin_channel="shown"))
     row = await groups.order(desk, wanted, now=await database.now(), actor="ada", hold=True)
-    await leases.let_go(row)
+    await leases.give_back(row)
     assert (await work(desk, await GroupInvitation.get(id=row.id))).pin_channel == "shown"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from otae.errors import StaleState
 from otae.invitations import group_run, group_worker, groups
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.terms import InvitationTerms
@@ -113,7 +114,7 @@ async def test_a_row_that_is_held_on_to_is_nobody_elses_for_a_lease_from_then(de
     held = await leases.claim(GroupInvitation, row.id, groups.MOVING, now)
     assert held is not None
     later = now + leases.LEASE - timedelta(seconds=1)
-    await leases.hold_on(held, later)
+    await leases.extend(held, later)
     after = now + leases.LEASE + timedelta(seconds=1)
     takers = [leases.claim(GroupInvitation, row.id, groups.MOVING, after) for _ in range(5)]
     assert await asyncio.gather(*takers) == [None] * 5
@@ -130,3 +131,27 @@ async def test_a_row_that_is_held_on_to_is_nobody_elses_for_a_lease_from_then(de
         )
         == 1
     )
+
+
+@pytest.mark.parametrize("show_pin", [True, False])
+async def test_a_command_that_inviting_was_taken_from_ends_and_tells_the_pins_it_made(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, *, show_pin: bool
+) -> None:
+    monkeypatch.setattr(group_worker, "BATCH", 2)
+    await crowd(4)
+
+    async def paused() -> datetime:
+        """Be the clock, and the worker that took over before the lease was extended behind the first wave."""
+        now = await database.now()
+        if await Invitation.all().count() == 2:
+            await GroupInvitation.all().update(lease_until=now + 2 * leases.LEASE)
+        return now
+
+    if show_pin:
+        told = await run(desk, paused, show_pin=True)
+        assert [bool(member.get("pin")) for member in told] == [True, True, False, False]
+    else:
+        with pytest.raises(StaleState):
+            await run(desk, paused)
+    assert (await GroupInvitation.get()).lease_until is not None
+    assert await Invitation.all().count() == 2

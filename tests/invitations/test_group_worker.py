@@ -11,12 +11,13 @@ from otae.directory import local
 from otae.errors import StaleState
 from otae.invitations import group_worker, groups, lifecycle, pins, tokens
 from otae.invitations.groups import Status
-from otae.store import database, passwords
+from otae.store import database, leases, passwords
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Event, GroupInvitation, GroupInvitee, Invitation, Person, Pin
 from tests.desks import RecordingBell
-from tests.invitations.crowds import crowd, invited, looked_up, rows_of, work
+from tests.invitations.crowds import crowd, invited, looked_up, ordered, rows_of, work
 from tests.invitations.guests import invite
+from tests.pauses import Pauses
 
 pytestmark = pytest.mark.anyio
 
@@ -146,3 +147,42 @@ async def test_two_thousand_people_pass_through_in_pages_and_waves(desk: Desk, m
     assert sizes == [group_worker.BATCH] * (len(people) // group_worker.BATCH)
     assert await Invitation.all().count() == await Delivery.all().count() == len(people)
     assert row.status == Status.SENDING
+
+
+async def test_a_paused_workers_end_leaves_the_lease_of_the_one_that_followed_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_worker, "PAGE", 1)
+    await crowd(3)
+    row, now = await ordered(desk), await database.now()
+    later, pauses = now + leases.LEASE + timedelta(seconds=1), Pauses(monkeypatch, group_worker, "look_up")
+    first = await pauses.begin(group_worker.step(desk, row.id, now=now))
+    second = await pauses.begin(group_worker.step(desk, row.id, now=later))
+    pauses.calls[0].set()
+    assert await first
+    seen = await GroupInvitation.get(id=row.id)
+    assert (seen.status, seen.found, seen.lease_until) == (Status.DRY_RUN, 1, later + leases.LEASE)
+    assert await groups.claim(row.id, later) is None
+    pauses.calls[1].set()
+    assert not await second, "the page that it looked up was counted already"
+    seen = await GroupInvitation.get(id=row.id)
+    assert (seen.status, seen.found, seen.lease_until) == (Status.DRY_RUN, 1, None)
+
+
+async def test_a_worker_that_was_paused_between_two_waves_makes_no_further_one(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_worker, "BATCH", 1)
+    await crowd(4)
+    row, now = await looked_up(desk), await database.now()
+    await groups.start(desk, row, now=now, actor="ada")
+    later, pauses = now + leases.LEASE + timedelta(seconds=1), Pauses(monkeypatch, group_worker, "unsent")
+    first = await pauses.begin(group_worker.step(desk, row.id, now=now))
+    second = await pauses.begin(group_worker.step(desk, row.id, now=later))
+    pauses.calls[0].set()
+    assert not await first
+    assert await Invitation.all().count() == 0
+    assert (await GroupInvitation.get(id=row.id)).lease_until == later + leases.LEASE
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
+    assert (await GroupInvitation.get(id=row.id)).lease_until is None

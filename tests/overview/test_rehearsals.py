@@ -44,7 +44,7 @@ async def test_its_steps_and_its_end_are_read(desk: Desk) -> None:
     assert job is not None
     steps = [{"name": "sign in", "seconds": 0.25, "ok": False, "words": "signin-failed"}]
     output: dict[str, object] = {"ok": False, "words": "signin-failed", "seconds": 1.5, "steps": steps}
-    await jobs.finish(job.id, output, now=now, failed=True)
+    await jobs.finish(job, output, now=now, failed=True)
     last = await rehearsals.last()
     assert last is not None
     assert (last.ok, last.status, last.total, last.is_running) == (False, "failed", timedelta(seconds=1.5), False)

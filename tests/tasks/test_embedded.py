@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import anyio
 import pytest
@@ -14,6 +15,7 @@ from otae.store import database, jobs, keyring
 from otae.store.desk import Desk
 from otae.store.models import Heartbeat, Job
 from otae.tasks import actors, runtime, schedule
+from tests.pauses import Pauses
 from tests.servers.smtp import SMTPServer
 from tests.tasks.conftest import eventually, queue_mail, send_through, until_sent
 
@@ -142,7 +144,7 @@ async def test_jobs_that_take_long_leave_threads_for_mail(
 
     async def waits(desk: Desk, job: Job, *, now: datetime) -> None:
         await ended.wait()
-        await jobs.finish(job.id, {}, now=now)
+        await jobs.finish(job, {}, now=now)
 
     async def all_done() -> bool:
         for waiting in await Job.filter(status="queued"):
@@ -168,3 +170,30 @@ async def test_the_worker_needs_the_bell_of_its_queue(desk: Desk) -> None:
     with pytest.raises(TypeError):
         async with runtime.embedded(desk):
             pass
+
+
+async def test_a_paused_workers_result_does_not_end_the_job_that_another_took_over(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(desk: Desk, job: Job, *, now: datetime) -> None:
+        await jobs.finish(job, {"lease": str(job.lease_until)}, now=now)
+
+    table = SimpleNamespace(work=work)
+    pauses = Pauses(monkeypatch, table, "work")
+    monkeypatch.setattr(actors, "JOBS", {"waits": table.work})
+    monkeypatch.setattr(jobs, "LEASE", timedelta(milliseconds=1))
+    row = await jobs.enqueue("waits", {}, created_by="ada", now=await database.now())
+    first = await pauses.begin(actors.run_job(desk, row.id))
+    monkeypatch.setattr(jobs, "LEASE", timedelta(minutes=5))
+    await asyncio.sleep(0.05)
+    second = await pauses.begin(actors.run_job(desk, row.id))
+    lease = (await Job.get(id=row.id)).lease_until
+    pauses.calls[0].set()
+    await first
+    seen = await Job.get(id=row.id)
+    assert (seen.status, seen.output, seen.lease_until) == ("running", {}, lease)
+    assert await jobs.claim(row.id, await database.now()) is None
+    pauses.calls[1].set()
+    await second
+    seen = await Job.get(id=row.id)
+    assert (seen.status, seen.output) == ("done", {"lease": str(lease)})

@@ -176,7 +176,7 @@ async def run_draft(desk: Desk, job: Job, *, now: datetime) -> None:
         outcome |= {"words": receipt.words, "ok": True}
     except (NotSent, MessageRefused) as error:
         outcome["words"] = str(error)
-    await jobs.finish(job.id, outcome, now=now, failed=not outcome["ok"])
+    await jobs.finish(job, outcome, now=now, failed=not outcome["ok"])
 
 
 async def _mail(

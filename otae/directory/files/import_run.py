@@ -38,7 +38,7 @@ async def run(
     try:
         while row.status in {Status.READING, Status.CHECKING}:
             await advance(desk, row, now=await clock())
-            await leases.hold_on(row, await clock())
+            await leases.extend(row, await clock())
         on_checked(await provisioning.progress(row))
         if dry_run:
             await provisioning.cancel(row, now=await clock(), actor=actor)
@@ -46,6 +46,6 @@ async def run(
         await provisioning.start(desk, row, now=await clock(), actor=actor)
         while row.status == Status.IMPORTING:
             await advance(desk, row, now=await clock())
-            await leases.hold_on(row, await clock())
+            await leases.extend(row, await clock())
     finally:
-        await leases.let_go(row)
+        await leases.give_back(row)

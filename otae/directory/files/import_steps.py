@@ -78,7 +78,7 @@ async def step(desk: Desk, import_id: UUID, *, now: datetime) -> bool:
     except StaleState:
         return False  # cancelled meanwhile, or done by a worker whose lease had run out
     finally:
-        await leases.let_go(row)
+        await leases.give_back(row)
     return row.status in provisioning.WORKING
 
 
@@ -103,8 +103,8 @@ async def _read(desk: Desk, row: PeopleImport, now: datetime) -> None:
     found = (line for line in formats.parse(file, row.encoding, row.kind) if line.number > last)
     some = islice(found, LINES_PER_STEP)
     while batch := list(islice(some, BATCH)):
-        if await PeopleImport.filter(id=row.id, status=Status.READING).count() != 1:
-            raise StaleState(f"import {row.id} was cancelled")
+        if not await leases.held(row).filter(status=Status.READING).exists():
+            raise StaleState(f"import {row.id} was cancelled, or another worker took over")
         await PeopleImportLine.bulk_create([_stored(desk, row, line) for line in batch])
     if next(found, None) is not None:
         return

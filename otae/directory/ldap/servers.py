@@ -157,9 +157,9 @@ async def run_test(desk: Desk, job: Job, *, now: datetime) -> None:
         domain = row.domain
         async for step in run_steps(desk, row):
             steps.append(step)
-            await jobs.progress(job.id, {"ok": False, "domain": domain, "steps": steps})
+            await jobs.progress(job, {"ok": False, "domain": domain, "steps": steps})
     ok = all(step["ok"] for step in steps)
-    await jobs.finish(job.id, {"ok": ok, "domain": domain, "steps": steps}, now=now, failed=not ok)
+    await jobs.finish(job, {"ok": ok, "domain": domain, "steps": steps}, now=now, failed=not ok)
 
 
 @dataclass(frozen=True)

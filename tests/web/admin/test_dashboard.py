@@ -115,9 +115,10 @@ async def test_a_rehearsal_is_ordered_once_and_followed(
     seen = page.partition('hx-get="')[2].partition('"')[0]
     assert (await console.get(seen, headers=PART)).status_code == 204
 
-    await jobs.claim(job.id, now)
+    claimed = await jobs.claim(job.id, now)
+    assert claimed is not None
     step = {"name": "sign in", "seconds": 0.4, "ok": True, "words": "as rehearsal"}
-    await jobs.finish(job.id, {"ok": True, "words": "", "seconds": 3.2, "steps": [step]}, now=now)
+    await jobs.finish(claimed, {"ok": True, "words": "", "seconds": 3.2, "steps": [step]}, now=now)
     part = await console.get(seen, headers=PART)
     assert part.status_code == 200
     assert "<html" not in part.text

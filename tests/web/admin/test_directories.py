@@ -59,8 +59,9 @@ async def finished(steps: list[dict[str, object]], *, ok: bool) -> None:
     """Let the test that was ordered end with these steps."""
     job = await Job.filter(kind=servers.TEST_JOB).order_by("-created_at").first()
     assert job is not None
-    await jobs.claim(job.id, await database.now())
-    await jobs.finish(job.id, {"ok": ok, "steps": steps}, now=await database.now(), failed=not ok)
+    claimed = await jobs.claim(job.id, await database.now())
+    assert claimed is not None
+    await jobs.finish(claimed, {"ok": ok, "steps": steps}, now=await database.now(), failed=not ok)
 
 
 async def test_without_a_directory_both_kinds_are_explained(console: httpx2.AsyncClient) -> None:
@@ -204,14 +205,15 @@ async def test_a_test_is_ordered_and_followed_step_by_step(
     seen = f"{page}?seen={job.id}-queued-0"
     assert (await console.get(seen, headers=PART)).status_code == 204
     assert "running" in (await console.get(LIST)).text
-    await jobs.claim(job.id, await database.now())
+    claimed = await jobs.claim(job.id, await database.now())
+    assert claimed is not None
     first: dict[str, object] = {"step": "resolve", "ok": True, "words": "ldap.example.test is 192.0.2.5"}
-    await jobs.progress(job.id, {"ok": False, "steps": [first]})
+    await jobs.progress(claimed, {"ok": False, "steps": [first]})
     moving = (await console.get(seen, headers=PART)).text
     assert "192.0.2.5" in moving
     assert moving.count("Under way:") == 1
     refused: dict[str, object] = {"step": "connect", "ok": False, "words": "<b>the connection was refused</b>"}
-    await jobs.finish(job.id, {"ok": False, "steps": [first, refused]}, now=await database.now(), failed=True)
+    await jobs.finish(claimed, {"ok": False, "steps": [first, refused]}, now=await database.now(), failed=True)
     part = (await console.get(seen, headers=PART)).text
     assert "<html" not in part
     assert "hx-trigger" not in part

@@ -117,7 +117,7 @@ async def test_a_test_is_ordered_and_followed_to_its_end(
     claimed = await jobs.claim(job.id, await database.now())
     assert claimed is not None
     outcome: dict[str, object] = {"ok": False, "words": "550 <b>no</b>", "tls": ""}
-    await jobs.finish(job.id, outcome, now=await database.now(), failed=True)
+    await jobs.finish(claimed, outcome, now=await database.now(), failed=True)
     part = await console.get(seen, headers=PART)
     assert "<html" not in part.text
     assert "Not sent" in part.text
@@ -133,8 +133,9 @@ async def test_an_accepted_test_says_how_the_line_was_encrypted(
     for tls, words in (("TLSv1.3 AES", "Encrypted: TLSv1.3 AES"), ("", "The line was not encrypted.")):
         await console.post(f"{page}/test", data=TESTED)
         job = await Job.filter(kind=connection_test.TEST, status="queued").get()
-        await jobs.claim(job.id, await database.now())
-        await jobs.finish(job.id, {"ok": True, "words": "250 ok", "tls": tls}, now=await database.now())
+        claimed = await jobs.claim(job.id, await database.now())
+        assert claimed is not None
+        await jobs.finish(claimed, {"ok": True, "words": "250 ok", "tls": tls}, now=await database.now())
         text = (await console.get(page)).text
         assert "Accepted" in text
         assert words in text
@@ -215,7 +216,8 @@ async def test_a_test_shows_conversation_certificate_and_what_dns_says(
     page = f"{LIST}/{office.id}"
     await console.post(f"{page}/test", data=TESTED)
     job = await Job.get(kind=connection_test.TEST)
-    await jobs.claim(job.id, await database.now())
+    claimed = await jobs.claim(job.id, await database.now())
+    assert claimed is not None
     outcome: dict[str, object] = {
         "ok": True,
         "words": "250 ok",
@@ -225,7 +227,7 @@ async def test_a_test_shows_conversation_certificate_and_what_dns_says(
         "certificate_until": "Nov 23 10:00:00 2027 GMT",
         "findings": [{"name": "SPF", "state": "missing", "words": "example.test does not say"}],
     }
-    await jobs.finish(job.id, outcome, now=await database.now())
+    await jobs.finish(claimed, outcome, now=await database.now())
     text = (await console.get(page)).text
     assert "&lt; 220 &lt;b&gt;mail&lt;/b&gt;\n&gt; EHLO localhost" in text
     assert "Certificate for mail.example.test" in text

@@ -100,7 +100,7 @@ async def test_a_test_is_ordered_followed_and_shown(
     claimed = await jobs.claim(job.id, now)
     assert claimed is not None
     said = {"ok": True, "words": f"accepted {HOSTILE}", "tls": "TLSv1.3 X", "said": ["> POST https://x", "< 200"]}
-    await jobs.finish(job.id, said, now=now, failed=False)
+    await jobs.finish(claimed, said, now=now, failed=False)
     part = await console.get(f"{here}?seen={job.id}-queued", headers=PART)
     assert "Accepted" in part.text
     assert "<img" not in part.text
