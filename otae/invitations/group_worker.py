@@ -26,7 +26,7 @@ from otae.store import leases
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Enrollment, GroupInvitation, GroupInvitee, Invitation, Person, Pin
-from otae.store.records import about, note_all
+from otae.store.records import about, advance, note_all
 
 #: Number of people looked up, and invited, at a time.
 PAGE: Final = 500
@@ -114,7 +114,7 @@ async def _store_people(
     why = await skip_reasons(row, people, now=now)
     made = [_invitee(row, row.found + number, person, why) for number, person in enumerate(people, 1)]
     async with transaction():
-        await _advance_lookup(row, len(made), more=more, place=place)
+        await _advance_lookup(row, len(made), more=more, place=place, now=now)
         await GroupInvitee.bulk_create(made)
 
 
@@ -134,19 +134,21 @@ async def _look_up_lines(desk: Desk, row: GroupInvitation, *, now: datetime) -> 
             line.email, line.phone, line.reason = person.email, person.phone, why.get(person.id, "")
         line.status = "skipped" if line.reason else "waiting"
     async with transaction():
-        await _advance_lookup(row, len(lines), more=len(lines) == PAGE)
+        await _advance_lookup(row, len(lines), more=len(lines) == PAGE, now=now)
         if lines:
             names = ["person_id", "name", "display_name", "email", "phone", "status", "reason"]
             await GroupInvitee.bulk_update(lines, names)
 
 
-async def _advance_lookup(row: GroupInvitation, number: int, *, more: bool, place: str = "") -> None:
+async def _advance_lookup(row: GroupInvitation, number: int, *, more: bool, place: str = "", now: datetime) -> None:
     """Count a page of people in, inside the transaction that stores them; StaleState when another worker just did."""
-    found, status = row.found + number, Status.DRY_RUN if more else Status.READY
+    found = row.found + number
     seen = GroupInvitation.filter(id=row.id, status=Status.DRY_RUN, found=row.found, place=row.place)
-    if await seen.update(found=found, status=status, place=place) != 1:
+    if await seen.update(found=found, place=place) != 1:
         raise StaleState(f"group invitation {row.id} was looked up by somebody else")
-    row.update_from_dict({"found": found, "status": status, "place": place})
+    row.update_from_dict({"found": found, "place": place})
+    if not more:
+        await advance(row, Status.READY, event=(), now=now)
 
 
 async def skip_reasons(row: GroupInvitation, people: Iterable[Person], *, now: datetime) -> dict[UUID, str]:

@@ -5,10 +5,8 @@ worker leases the order that it works on; when it dies, another continues after 
 person's row leaves "waiting" in the transaction that makes the invitation.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Final, TypeAlias
 from uuid import UUID, uuid4
 
@@ -25,43 +23,19 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitation
 from otae.store.paging import older_than
+from otae.store.records import advance_audited
+from otae.store.states import GroupInvitationStatus
 from otae.text import why_refused
 
-#: Name for the web, which shows rows and may not import the tables.
+#: Names for the web, which shows rows and may not import the tables.
 GroupInvitationRow: TypeAlias = GroupInvitation
-
-
-class Status(StrEnum):
-    """State of a group invitation; "reading" means that the lines of a file are still being stored."""
-
-    READING = "reading"
-    DRY_RUN = "dry-run"
-    READY = "ready"
-    EXPANDING = "expanding"
-    PAUSED = "paused"
-    SENDING = "sending"
-    DONE = "done"
-    CANCELLED = "cancelled"
-
+Status: TypeAlias = GroupInvitationStatus
 
 #: Status of a line of a file that was not looked up yet.
 LISTED: Final = "listed"
 #: States in which a worker has something to do.
 MOVING: Final = (Status.DRY_RUN, Status.EXPANDING, Status.SENDING)
 ENDED: Final = (Status.DONE, Status.CANCELLED)
-
-MOVES: Final[Mapping[str, frozenset[str]]] = {
-    Status.READING: frozenset({Status.DRY_RUN, Status.CANCELLED}),
-    Status.DRY_RUN: frozenset({Status.READY, Status.CANCELLED}),
-    Status.READY: frozenset({Status.EXPANDING, Status.CANCELLED}),
-    Status.EXPANDING: frozenset({Status.PAUSED, Status.SENDING, Status.DONE, Status.CANCELLED}),
-    Status.PAUSED: frozenset({Status.EXPANDING, Status.CANCELLED}),
-    Status.SENDING: frozenset({Status.DONE}),
-    Status.DONE: frozenset(),
-    Status.CANCELLED: frozenset(),
-}
-
-
 #: Terms that may differ when a key is used again: the note, and templates, which may be deleted by then.
 NOT_COMPARED: Final = frozenset({"note", *terms.TEMPLATES})
 
@@ -157,7 +131,8 @@ async def store_or_reuse(row: GroupInvitation, *, now: datetime, actor: str) -> 
         try:
             async with transaction():
                 await row.save(force_create=True)
-                await _record(row, "ordered", now=now, actor=actor)
+                subject, detail = str(row.id), _detail(row)
+                await audit.record(actor, "group-invitation.ordered", now=now, subject=subject, detail=detail)
         except IntegrityError:
             known = await GroupInvitation.get(key=row.key)  # the same key at the same moment
     return None if known is None else _check_same(known, row)
@@ -214,14 +189,8 @@ async def move(row: GroupInvitation, to: Status, *, now: datetime, actor: str, w
     Raises:
         StaleState: The move is not allowed, or the row has left the state in which it was seen.
     """
-    if to not in MOVES[row.status]:
-        raise StaleState(f"a group invitation that is {row.status} cannot become {to}")
-    async with transaction():
-        seen = GroupInvitation.filter(id=row.id, status=row.status)
-        if await seen.update(status=to, **changes) != 1:
-            raise StaleState(f"group invitation {row.id} is no longer {row.status}")
-        await _record(row, what, now=now, actor=actor)
-    row.update_from_dict({"status": to, **changes})
+    action = f"group-invitation.{what}"
+    await advance_audited(row, to, action=action, detail=_detail(row), now=now, actor=actor, **changes)
 
 
 async def claim(group_invitation_id: UUID, now: datetime) -> GroupInvitation | None:
@@ -259,6 +228,6 @@ def _check_same(known: GroupInvitation, requested: GroupInvitation) -> GroupInvi
     return known
 
 
-async def _record(row: GroupInvitation, what: str, *, now: datetime, actor: str) -> None:
-    detail = f"{row.domain}/{row.name}, {row.mode}"
-    await audit.record(actor, f"group-invitation.{what}", now=now, subject=str(row.id), detail=detail)
+def _detail(row: GroupInvitation) -> str:
+    """Return what the audit log says of an order."""
+    return f"{row.domain}/{row.name}, {row.mode}"

@@ -6,11 +6,14 @@ from typing import Final
 from uuid import UUID
 
 from otae.store import leases
+from otae.store.database import transaction
 from otae.store.models import Job
+from otae.store.records import advance
+from otae.store.states import JobStatus
 
 #: A worker that has not finished a job by then is taken for dead.
 LEASE = timedelta(minutes=5)
-_UNFINISHED: Final = ("queued", "running")
+_UNFINISHED: Final = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 async def enqueue(kind: str, input: dict[str, object], *, created_by: str, now: datetime) -> Job:  # noqa: A002 - its name
@@ -22,7 +25,7 @@ async def enqueue(kind: str, input: dict[str, object], *, created_by: str, now: 
 
 async def claim(job_id: UUID, now: datetime) -> Job | None:
     """Take a queued job, or one whose worker died; None when somebody else has it or it is done."""
-    return await leases.claim(Job, job_id, _UNFINISHED, now, lease=LEASE, status="running")
+    return await leases.claim(Job, job_id, _UNFINISHED, now, lease=LEASE, status=JobStatus.RUNNING)
 
 
 async def progress(job: Job, output: dict[str, object]) -> None:
@@ -32,9 +35,10 @@ async def progress(job: Job, output: dict[str, object]) -> None:
 
 async def finish(job: Job, output: dict[str, object], *, now: datetime, failed: bool = False) -> None:
     """Store the result of a claimed job; nothing when another worker took it over."""
-    status = "failed" if failed else "done"
-    await leases.held(job).update(status=status, output=output, finished_at=now, lease_until=None)
-    job.lease_until = None
+    to = JobStatus.FAILED if failed else JobStatus.DONE
+    async with transaction():
+        if await leases.held(job).select_for_update().first() is not None:
+            await advance(job, to, event=(), now=now, output=output, finished_at=now, lease_until=None)
 
 
 async def outcome(job_id: UUID) -> dict[str, object]:

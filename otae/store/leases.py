@@ -21,18 +21,18 @@ from otae.store.models import GroupInvitation, Job, PeopleImport
 LEASE: Final = timedelta(seconds=60)
 
 Work: TypeAlias = GroupInvitation | Job | PeopleImport
-Row = TypeVar("Row", GroupInvitation, Job, PeopleImport)
+AnyWork = TypeVar("AnyWork", GroupInvitation, Job, PeopleImport)
 
 
 async def claim(
-    kind: type[Row],
+    kind: type[AnyWork],
     row_id: UUID,
     statuses: Collection[str],
     now: datetime,
     *,
     lease: timedelta = LEASE,
     **changes: object,
-) -> Row | None:
+) -> AnyWork | None:
     """Take a row that nobody holds and that has one of ``statuses``; None when there is none.
 
     ``changes``: further columns set in the same statement.
@@ -65,7 +65,9 @@ async def give_back(row: Work) -> None:
     row.lease_until = None
 
 
-async def waiting(kind: type[Row], statuses: Collection[str], now: datetime, *, limit: int | None = None) -> list[UUID]:
+async def waiting(
+    kind: type[AnyWork], statuses: Collection[str], now: datetime, *, limit: int | None = None
+) -> list[UUID]:
     """Return the rows of these statuses that nobody holds, the oldest first."""
     free = kind.filter(_free(now), status__in=statuses).order_by("created_at").only("id")
     return [row.id for row in await (free if limit is None else free.limit(limit))]

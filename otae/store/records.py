@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from structlog.contextvars import bind_contextvars
@@ -17,9 +17,19 @@ from tortoise.connection import get_connection
 from tortoise.expressions import Expression, Q
 
 from otae.errors import Refusal, StaleState
-from otae.store import statements
+from otae.store import audit, statements
 from otae.store.database import transaction
-from otae.store.models import Command, Delivery, Enrollment, EnrollmentSession, Event, Invitation
+from otae.store.models import (
+    Command,
+    Delivery,
+    Enrollment,
+    EnrollmentSession,
+    Event,
+    GroupInvitation,
+    Invitation,
+    Job,
+    PeopleImport,
+)
 from otae.store.states import MOVES
 
 #: Letters and digits that cannot be mistaken for one another when read out.
@@ -33,7 +43,9 @@ REFUSAL_INTERVAL: Final = timedelta(minutes=1)
 MOST_REFUSALS: Final = 100
 REFUSAL_INTERVAL_OF_MANY: Final = timedelta(days=1)
 
-StatefulRow = Invitation | Delivery | EnrollmentSession | Enrollment | Command
+#: Rows whose changes are entries of the audit log; the other rows' changes are events.
+Audited = GroupInvitation | PeopleImport
+StatefulRow = Invitation | Delivery | EnrollmentSession | Enrollment | Command | Job | Audited
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,7 @@ def about(row: StatefulRow) -> About:
         return About(invitation_id=row.invitation_id)
     if isinstance(row, EnrollmentSession):
         return About(row.invitation_id, row.id, None, row.person_id, row.rehearsal)
-    if isinstance(row, Command):
+    if isinstance(row, Command | Job | Audited):
         return About()
     return About(None, row.session_id, row.device_id, row.person_id, row.rehearsal)
 
@@ -112,6 +124,30 @@ async def advance(
             events = [_event(each.kind, now, subject, actor=actor, detail=each.detail) for each in event]
             await Event.bulk_create(events)
     row.update_from_dict({"status": to, **changes})
+
+
+async def advance_audited(
+    row: Audited,
+    to: str,
+    *,
+    action: str,
+    detail: str,
+    now: datetime,
+    actor: str,
+    **changes: Any,  # noqa: ANN401 - values of columns
+) -> None:
+    """Move ``row`` as `advance` does, with an entry of the audit log in place of an event; ``action`` "": with neither.
+
+    Raises StaleState when another process moved the row first, and also when the move is not allowed: people decide by
+    what a page showed them.
+    """
+    kind = type(row)
+    if to not in MOVES[kind][row.status]:
+        raise StaleState(f"{kind.__name__} {row.id} is {row.status} and cannot become {to}")
+    async with transaction():
+        await advance(row, to, event=(), now=now, **changes)
+        if action:
+            await audit.record(actor, action, now=now, subject=str(row.id), detail=detail)
 
 
 async def advance_all(

@@ -1,9 +1,18 @@
-"""The states of the five things that move, and the moves that are allowed."""
+"""The states of everything that moves, and the moves that are allowed."""
 
 from enum import StrEnum
 from types import MappingProxyType
 
-from otae.store.models import Command, Delivery, Enrollment, EnrollmentSession, Invitation
+from otae.store.models import (
+    Command,
+    Delivery,
+    Enrollment,
+    EnrollmentSession,
+    GroupInvitation,
+    Invitation,
+    Job,
+    PeopleImport,
+)
 
 
 class InvitationStatus(StrEnum):
@@ -57,7 +66,41 @@ class CommandStatus(StrEnum):
     ERROR = "error"
 
 
+class GroupInvitationStatus(StrEnum):
+    """`reading`: the lines of a file are still being taken in. `sending`: all invitations are made."""
+
+    READING = "reading"
+    DRY_RUN = "dry-run"
+    READY = "ready"
+    EXPANDING = "expanding"
+    PAUSED = "paused"
+    SENDING = "sending"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class ImportStatus(StrEnum):
+    """`ready`: every line was compared, and nothing is written yet."""
+
+    READING = "reading"
+    CHECKING = "checking"
+    READY = "ready"
+    IMPORTING = "importing"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class JobStatus(StrEnum):
+    """`failed`: it did not work, or broke."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
 _I, _D, _S, _E, _C = InvitationStatus, DeliveryStatus, SessionStatus, EnrollmentStatus, CommandStatus
+_G, _P, _J = GroupInvitationStatus, ImportStatus, JobStatus
 
 #: From each state, the states that may follow. Anything else is a mistake of ours and raises ValueError.
 MOVES: MappingProxyType[type, dict[str, frozenset[str]]] = MappingProxyType({
@@ -98,5 +141,30 @@ MOVES: MappingProxyType[type, dict[str, frozenset[str]]] = MappingProxyType({
         _C.NOT_NOW: frozenset({_C.SENT, _C.NOT_NOW, _C.ACKNOWLEDGED, _C.ERROR}),
         _C.ACKNOWLEDGED: frozenset(),
         _C.ERROR: frozenset(),
+    },
+    GroupInvitation: {
+        _G.READING: frozenset({_G.DRY_RUN, _G.CANCELLED}),
+        _G.DRY_RUN: frozenset({_G.READY, _G.CANCELLED}),
+        _G.READY: frozenset({_G.EXPANDING, _G.CANCELLED}),
+        _G.EXPANDING: frozenset({_G.PAUSED, _G.SENDING, _G.DONE, _G.CANCELLED}),
+        _G.PAUSED: frozenset({_G.EXPANDING, _G.CANCELLED}),
+        _G.SENDING: frozenset({_G.DONE}),
+        _G.DONE: frozenset(),
+        _G.CANCELLED: frozenset(),
+    },
+    PeopleImport: {
+        _P.READING: frozenset({_P.CHECKING, _P.CANCELLED}),
+        _P.CHECKING: frozenset({_P.READY, _P.CANCELLED}),
+        _P.READY: frozenset({_P.IMPORTING, _P.CANCELLED}),
+        _P.IMPORTING: frozenset({_P.DONE, _P.CANCELLED}),
+        _P.DONE: frozenset(),
+        _P.CANCELLED: frozenset(),
+    },
+    # A job whose worker died is running again: that is a claim, and no move.
+    Job: {
+        _J.QUEUED: frozenset({_J.RUNNING}),
+        _J.RUNNING: frozenset({_J.DONE, _J.FAILED}),
+        _J.DONE: frozenset(),
+        _J.FAILED: frozenset(),
     },
 })  # fmt: skip

@@ -16,16 +16,19 @@ from tortoise.functions import Count
 
 from otae.directory.files import formats, spreadsheets
 from otae.directory.person_fields import printable
-from otae.errors import InputRefused, StaleState
+from otae.errors import InputRefused
 from otae.store import audit, leases
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import PeopleImport, PeopleImportLine
 from otae.store.paging import older_than
+from otae.store.records import advance_audited
+from otae.store.states import ImportStatus
 
 #: Names of the tables' rows for rooms that may not import models.
 ImportRow: TypeAlias = PeopleImport
 LineRow: TypeAlias = PeopleImportLine
+Status: TypeAlias = ImportStatus
 
 #: The bell's name for this work.
 BELL: Final = "import"
@@ -41,29 +44,9 @@ _SHOWN: Final = (
     "id", "kind", "file_name", "encoding", "status", "rows", "created_by", "created_at", "started_at", "finished_at",
 )  # fmt: skip
 
-
-class Status(StrEnum):
-    """The state of an import."""
-
-    READING = "reading"
-    CHECKING = "checking"
-    READY = "ready"
-    IMPORTING = "importing"
-    DONE = "done"
-    CANCELLED = "cancelled"
-
-
 #: The states in which a worker has work to do.
 WORKING: Final = (Status.READING, Status.CHECKING, Status.IMPORTING)
 ENDED: Final = (Status.DONE, Status.CANCELLED)
-MOVES: Final[Mapping[str, frozenset[str]]] = {
-    Status.READING: frozenset({Status.CHECKING, Status.CANCELLED}),
-    Status.CHECKING: frozenset({Status.READY, Status.CANCELLED}),
-    Status.READY: frozenset({Status.IMPORTING, Status.CANCELLED}),
-    Status.IMPORTING: frozenset({Status.DONE, Status.CANCELLED}),
-    Status.DONE: frozenset(),
-    Status.CANCELLED: frozenset(),
-}
 
 
 class Finding(StrEnum):
@@ -146,7 +129,7 @@ async def upload(
     row.created_by, row.created_at, row.lease_until = actor[:100], now, now + leases.LEASE if hold else None
     async with transaction():
         await row.save(force_create=True)
-        await _record(row, "taken", now=now, actor=actor)
+        await audit.record(actor, "people-import.taken", now=now, subject=str(row.id), detail=row.file_name)
     if not hold:
         desk.bell.ring(BELL, row.id)
     return row
@@ -199,14 +182,8 @@ async def move(row: PeopleImport, to: Status, *, now: datetime, actor: str, what
     Raises:
         StaleState: the import has left the state that was read.
     """
-    if to not in MOVES[row.status]:
-        raise StaleState(f"an import that is {row.status} cannot become {to}")
-    async with transaction():
-        if await PeopleImport.filter(id=row.id, status=row.status).update(status=to, **changes) != 1:
-            raise StaleState(f"import {row.id} is no longer {row.status}")
-        if what:
-            await _record(row, what, now=now, actor=actor)
-    row.update_from_dict({"status": to, **changes})
+    action = what and f"people-import.{what}"
+    await advance_audited(row, to, action=action, detail=row.file_name, now=now, actor=actor, **changes)
 
 
 async def claim(import_id: UUID, now: datetime) -> PeopleImport | None:
@@ -244,7 +221,3 @@ async def every_line(row: PeopleImport, show: str = "") -> AsyncIterator[list[Pe
     while page := await lines(row, show=show, after=after, limit=_PAGE):
         yield page
         after = page[-1].number
-
-
-async def _record(row: PeopleImport, what: str, *, now: datetime, actor: str) -> None:
-    await audit.record(actor, f"people-import.{what}", now=now, subject=str(row.id), detail=row.file_name)
