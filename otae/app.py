@@ -1,4 +1,4 @@
-"""The only place that wires: settings, database, keys, queue and pages become one running process."""
+"""Composition root: turns settings, database, keys, queue and pages into one running process."""
 
 import asyncio
 import logging
@@ -32,24 +32,24 @@ from otae.store.single_holder import single_server
 from otae.store.writable import Readiness
 from otae.tasks import runtime
 from otae.web import failures, middleware, routes
-from otae.web.connections import listening, raise_file_limit, secured_by
-from otae.web.request_timeouts import TimedHeads
+from otae.web.connections import bind_sockets, raise_file_limit, tls_protocol_factory
+from otae.web.request_timeouts import HeadTimeoutProtocol
 from otae.words import configure_logging
 
 #: Seconds that open requests may take after SIGTERM; the whole process ends within 25.
-GRACE = 10
-#: Seconds between looks at whether the TLS leaf is to be renewed, or was by another process.
-REFRESH = 600
+SHUTDOWN_SECONDS = 10
+#: Seconds between checks of whether the TLS leaf is due for renewal, or another process has renewed it.
+TLS_REFRESH_SECONDS = 600
 
 log = structlog.get_logger("otae.app")
 
 
 class Server(uvicorn.Server):
-    """Ends on SIGTERM and SIGINT as asked and with status 0; told again while ending, nothing changes."""
+    """A uvicorn server that ends on SIGTERM and SIGINT with status 0; further signals while it ends change nothing."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take the signals for the length of the block, without raising them again afterwards."""
+        """Handle SIGTERM and SIGINT inside the block, and do not raise them again afterwards as uvicorn does."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
@@ -64,7 +64,10 @@ class Server(uvicorn.Server):
 
 
 async def prepare(settings: Settings) -> None:
-    """Bring the schema up to date and make what a new installation lacks; several processes may try at once."""
+    """Migrate the schema and create what a new installation needs: keys, certificates, templates, carriers.
+
+    Safe when several processes call it at once: a lock makes them take turns.
+    """
     await database.migrate(settings)
     async with database.exclusive(settings), database.connected(settings, role="command"):
         await schema_check.require_tables()
@@ -76,9 +79,14 @@ async def prepare(settings: Settings) -> None:
 
 
 async def restore(settings: Settings, file: IO[bytes]) -> RestoreResult:
-    """Bring a backup up on an empty installation; the master key is tried before the database is touched.
+    """Restore a backup into an empty installation.
 
-    Raises BackupUnreadable, RestoreRefused, or CannotStart when no master key is given.
+    The master key is tried before the database is touched.
+
+    Raises:
+        BackupUnreadable: The file is no backup, was changed or cut off, or belongs to other master keys.
+        RestoreRefused: The installation is not empty or in use, or the backup does not fit this release.
+        CannotStart: No master key is given.
     """
     vault = keyring.vault_from_settings(settings)
     source = BackupReader(file, vault)
@@ -89,12 +97,16 @@ async def restore(settings: Settings, file: IO[bytes]) -> RestoreResult:
 
 
 @asynccontextmanager
-async def opened(
+async def open_desk(
     settings: Settings, *, bell: Bell | None = None, role: database.Role = "web", examining: bool = False
 ) -> AsyncIterator[Desk]:
-    """Open an installation that was prepared; raises CannotStart when it was not, or when the master key is wrong.
+    """Open a prepared installation for the length of the block.
 
-    ``examining``: open it also when its tables are not those of this release, for who tells what differs.
+    Args:
+        examining: Open it also when its tables differ from this release's, for a command that reports the difference.
+
+    Raises:
+        CannotStart: The installation was not prepared, or the master key is wrong.
     """
     async with database.connected(settings, role=role):
         if not await database.is_migrated():
@@ -108,7 +120,7 @@ async def opened(
 
 
 def make_app(desk: Desk) -> Starlette:
-    """Return the web application of ``desk``; who calls it keeps the database open as long as it serves."""
+    """Return the web application of ``desk``; the caller keeps the database open while the application serves."""
     app = Starlette(
         routes=routes.routes(), middleware=middleware.stack(desk.settings), exception_handlers=failures.handlers()
     )
@@ -118,7 +130,7 @@ def make_app(desk: Desk) -> Starlette:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM; embedded, also migrate first and run worker and clock inside."""
+    """Serve until SIGTERM; in embedded mode also migrate first and run worker and clock in this process."""
     configure_logging(settings.log_level)
     raise_file_limit()
     with single_server(settings):
@@ -130,25 +142,25 @@ async def _serve(settings: Settings) -> None:
     if settings.embedded:
         await prepare(settings)
     with ExitStack() as held:
-        sockets = listening(settings.host, settings.port or settings.public_port)
+        sockets = bind_sockets(settings.host, settings.port or settings.public_port)
         for each in sockets:
             held.enter_context(each)
         await _serve_on(sockets, settings)
 
 
 async def _serve_on(sockets: list[socket.socket], settings: Settings) -> None:
-    async with runtime.bell_for(settings) as bell, opened(settings, bell=bell) as desk:
-        sys.stderr.write(await _where_to_go(desk))
+    async with runtime.bell_for(settings) as bell, open_desk(settings, bell=bell) as desk:
+        sys.stderr.write(await _start_message(desk))
         async with AsyncExitStack() as beside:
-            await beside.enter_async_context(runtime.alive(heartbeats.WEB, desk, heartbeats.Activity()))
+            await beside.enter_async_context(runtime.heartbeat(heartbeats.WEB, desk, heartbeats.Activity()))
             if settings.inline_worker:
                 await beside.enter_async_context(runtime.embedded(desk))
-            context = None if settings.port else await beside.enter_async_context(fresh_tls(desk))
+            context = None if settings.port else await beside.enter_async_context(renewed_tls(desk))
             await Server(_server_config(desk, context)).serve(sockets)
 
 
-async def _where_to_go(desk: Desk) -> str:
-    """Return what the operator reads at every start: the addresses, and at the first one of all the setup link."""
+async def _start_message(desk: Desk) -> str:
+    """Return what is printed at every start: the addresses, and on a new installation the setup link."""
     url = desk.settings.public_url
     lines = [f"console  {url}/admin", f"portal   {url}/zdm/macos/otae/login"]
     if not await any_administrator():
@@ -164,22 +176,22 @@ async def _where_to_go(desk: Desk) -> str:
 
 
 @asynccontextmanager
-async def fresh_tls(desk: Desk) -> AsyncIterator[ssl.SSLContext]:
-    """Give the TLS context to serve with, and keep its leaf renewed for the length of the block."""
+async def renewed_tls(desk: Desk) -> AsyncIterator[ssl.SSLContext]:
+    """Yield the TLS context to serve with; its leaf certificate is renewed for the length of the block."""
     now = await database.now()
     await ensure_service_ca(desk, now=now)
     await serving.renew_leaf(desk, now=now)
     context = await serving.tls_context(desk)
 
-    async def keep_fresh() -> None:
+    async def refresh_forever() -> None:
         while True:
-            await asyncio.sleep(REFRESH)
+            await asyncio.sleep(TLS_REFRESH_SECONDS)
             try:
                 await serving.refresh(context, desk, now=await database.now())
             except Exception as error:  # noqa: BLE001 - the database may be away; the next round tries again
                 log.warning("the TLS certificate could not be refreshed", reason=type(error).__name__)
 
-    task = asyncio.create_task(keep_fresh())
+    task = asyncio.create_task(refresh_forever())
     try:
         yield context
     finally:
@@ -193,26 +205,28 @@ def _server_config(desk: Desk, context: ssl.SSLContext | None) -> uvicorn.Config
         make_app(desk),
         host=settings.host,
         port=settings.port or settings.public_port,
-        http=TimedHeads if context is None else secured_by(context, bounded=settings.trusted_hops == 0),
+        http=HeadTimeoutProtocol
+        if context is None
+        else tls_protocol_factory(context, bounded=settings.trusted_hops == 0),
         proxy_headers=False,
         server_header=False,
         access_log=False,
         log_config=None,
         log_level=logging.getLevelName(settings.log_level),
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         timeout_keep_alive=75,
         lifespan="off",
     )
 
 
-def work(settings: Settings) -> None:
+def run_worker(settings: Settings) -> None:
     """Run the worker until SIGTERM."""
     configure_logging(settings.log_level)
     raise_file_limit()
     runtime.run_worker(settings)
 
 
-def tick(settings: Settings) -> None:
+def run_clock(settings: Settings) -> None:
     """Run the clock until SIGTERM."""
     configure_logging(settings.log_level)
     runtime.run_clock(settings)

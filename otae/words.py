@@ -1,7 +1,7 @@
-"""Everything that is said: the template environment, gettext, how times are put, and how the log is written.
+"""Templates, translation, formatting of times and numbers, and the log.
 
-English is the source language. `gettext` stands at every sentence from the start, so that a catalogue is all another
-language needs.
+English is the source language. Every sentence goes through `gettext` from the start, so another language needs only a
+catalogue.
 """
 
 import logging
@@ -27,11 +27,11 @@ ngettext = _translations.ngettext
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name by which extractors know a text that is translated where it is shown
-    """Return ``text``: it is marked here for the catalogue, and handed to `gettext` later, by whoever shows it."""
+    """Mark ``text`` for the catalogue and return it unchanged; whoever shows it passes it to `gettext`."""
     return text
 
 
-#: Largest unit first: how long it is, and its short sign.
+#: Units of time with their signs, the largest first.
 UNITS = (
     (timedelta(days=1), "d"),
     (timedelta(hours=1), "h"),
@@ -41,9 +41,10 @@ UNITS = (
 
 
 def environment(helpers: Mapping[str, object] | None = None) -> Environment:
-    """Return the environment all templates live in: everything escaped, a missing value is an error.
+    """Return the Jinja environment of all templates: autoescaping is on, and an undefined variable is an error.
 
-    ``helpers``: further functions that templates may call.
+    Args:
+        helpers: Further functions that templates may call.
     """
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -68,7 +69,7 @@ def environment(helpers: Mapping[str, object] | None = None) -> Environment:
 
 @pass_context
 def moment(context: Context, at: datetime | None) -> Markup:
-    """Put a time relative to the page's ``now``, exact on hover; a dash for none."""
+    """Format a time relative to the page's ``now``, with the exact time in the tooltip; a dash for None."""
     if at is None:
         return Markup("<span class='text-secondary'>–</span>")
     now = context.get("now")
@@ -77,12 +78,12 @@ def moment(context: Context, at: datetime | None) -> Markup:
 
 
 def exact(at: datetime) -> str:
-    """Put a time in full, with its zone."""
+    """Format a time in full, in UTC: "2026-12-24 18:00:00 UTC"."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def relative(at: datetime, now: datetime) -> str:
-    """Put ``at`` as people say it at ``now``: "just now", "2 h ago", "in 3 d"."""
+    """Format ``at`` relative to ``now``: "just now", "2 h ago", "in 3 d"."""
     away = at - now
     if abs(away) < timedelta(seconds=1):
         return gettext("just now")
@@ -91,7 +92,7 @@ def relative(at: datetime, now: datetime) -> str:
 
 
 def span(length: timedelta) -> str:
-    """Put a length of time in its largest unit, rounded down: "40 min", "22 h"; below a second in tenths."""
+    """Format a duration in its largest unit, rounded down: "40 min", "22 h"; below a second in tenths."""
     for unit, sign in UNITS:
         if length >= unit:
             return f"{length // unit} {sign}"
@@ -99,17 +100,17 @@ def span(length: timedelta) -> str:
 
 
 def tally(number: int, most: int = 10_000) -> str:
-    """Put a count in groups of three digits; one that was not counted to its end as "10 000+"."""
+    """Format a count in groups of three digits; a count that stopped above ``most`` as "10 000+"."""
     return f"{min(number, most):,}".replace(",", "\N{NARROW NO-BREAK SPACE}") + ("+" if number > most else "")
 
 
 def grouped(text: str, size: int = 2, between: str = ":") -> str:
-    """Put ``text`` in groups of ``size``, as fingerprints are read: "AB:CD:EF"."""
+    """Format ``text`` in upper case in groups of ``size``, as fingerprints are read: "AB:CD:EF"."""
     return between.join(text[at : at + size] for at in range(0, len(text), size)).upper()
 
 
 def configure_logging(level: str) -> None:
-    """Write the log as one JSON object a line on standard error, ours and other libraries' alike, from ``level`` up."""
+    """Log from ``level`` up to standard error, one JSON object a line, for this product and its libraries."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,

@@ -1,6 +1,6 @@
-"""The `otae` command: every command of the contract, none of the logic.
+"""The `otae` command: it parses arguments, calls a room and prints; it decides nothing.
 
-A module a noun; importing it adds its commands.
+One module per noun; importing it registers its commands.
 """
 
 from otae.cli import (

@@ -7,7 +7,7 @@ import click
 from otae.accounts import administrator_list, administrators, notice_addresses, own_account, roles
 from otae.accounts.administrator_list import AdministratorRow
 from otae.accounts.roles import Grantor, RoleRow
-from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_password
+from otae.cli.command import ACTOR, as_json, commands, emit, password_stdin, read_password, run_with_desk
 from otae.errors import InputRefused
 from otae.invitations.listing import rfc3339
 from otae.store.desk import Desk
@@ -41,7 +41,7 @@ def admin_create(*, name: str, role: str, setup_link: bool, password_stdin: bool
         made = await administrators.create_administrator(**given, now=now, actor=ACTOR)
         return {"name": made.name, "role": made.role}
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @admin.command(name="setup-link")
@@ -52,7 +52,7 @@ def admin_setup_link(*, json_wanted: bool) -> None:
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
         return {"setup_link": await administrators.replace_first_setup_link(desk, now=now)}
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @admin.command(name="list")
@@ -63,7 +63,7 @@ def admin_list(*, json_wanted: bool) -> None:
     async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
         return [_administrator(row) for row in await administrator_list.list_administrators()]
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @admin.command(name="email")
@@ -75,7 +75,7 @@ def admin_email(*, name: str, address: str) -> None:
     async def work(_desk: Desk, now: datetime) -> None:
         await notice_addresses.set_address(name, address, now=now, actor=ACTOR)
 
-    at_the_desk(work)
+    run_with_desk(work)
 
 
 @admin.command(name="password")
@@ -90,7 +90,7 @@ def admin_password(*, name: str, password_stdin: bool) -> None:
     async def work(_desk: Desk, now: datetime) -> None:
         await own_account.set_password(name, password, now=now, actor=ACTOR)
 
-    at_the_desk(work)
+    run_with_desk(work)
 
 
 @admin.command(name="disable")
@@ -100,9 +100,9 @@ def admin_disable(*, name: str, json_wanted: bool) -> None:
     """Let an administrator in no more, and sign every browser of theirs out."""
 
     async def work(_desk: Desk, now: datetime) -> dict[str, object]:
-        return _administrator(await administrator_list.disable((await _named(name)).id, by=BY, now=now))
+        return _administrator(await administrator_list.disable((await _find_administrator(name)).id, by=BY, now=now))
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @admin.command(name="enable")
@@ -112,9 +112,9 @@ def admin_enable(*, name: str, json_wanted: bool) -> None:
     """Let a disabled administrator in again."""
 
     async def work(_desk: Desk, now: datetime) -> dict[str, object]:
-        return _administrator(await administrator_list.enable((await _named(name)).id, by=BY, now=now))
+        return _administrator(await administrator_list.enable((await _find_administrator(name)).id, by=BY, now=now))
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @commands.group()
@@ -141,7 +141,7 @@ def role_list(*, json_wanted: bool) -> None:
             for row in listed
         ]
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @role.command(name="show")
@@ -159,10 +159,10 @@ def role_show(*, name: str, json_wanted: bool) -> None:
             return found
         return found | {"permissions": " ".join(sorted(row.permissions)), "groups": ", ".join(row.groups)}
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
-async def _named(name: str) -> AdministratorRow:
+async def _find_administrator(name: str) -> AdministratorRow:
     row = await administrator_list.find_by_name(name)
     if row is None:
         raise InputRefused({"": f"there is no administrator called {name}"})

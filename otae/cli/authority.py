@@ -13,13 +13,13 @@ from otae.cli.command import (
     ACTOR,
     _passphrase,
     as_json,
-    at_the_desk,
     commands,
     emit,
     passphrase_stdin,
     password_stdin,
+    print_left_out,
     read_password,
-    tell_left_out,
+    run_with_desk,
 )
 from otae.errors import InputRefused
 from otae.invitations import listing
@@ -42,11 +42,11 @@ def push_import(*, file: IO[bytes], key_file: IO[bytes] | None, password_stdin: 
     data, key_data, password = file.read(), key_file.read() if key_file else None, read_password(password_stdin)
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
-        taken = await push.import_push(desk, data, key_data, password, now=now, actor=ACTOR)
-        tell_left_out(taken.left_out)
-        return _push_row(taken)
+        uploaded = await push.import_push(desk, data, key_data, password, now=now, actor=ACTOR)
+        print_left_out(uploaded.left_out)
+        return _push_row(uploaded)
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @push_.command(name="show")
@@ -60,7 +60,7 @@ def push_show(*, json_wanted: bool) -> None:
             raise InputRefused({"": "no push certificate was imported: otae push import FILE --key FILE"})
         return _push_row(found)
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 def _push_row(found: push.PushCertificate) -> dict[str, object]:
@@ -86,7 +86,7 @@ def ca_show(*, json_wanted: bool) -> None:
     async def work(_desk: Desk, now: datetime) -> list[dict[str, object]]:
         return [{**row, "not_after": listing.rfc3339(row["not_after"])} for row in await issuers.tree(now)]
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @ca.command(name="export-root")
@@ -98,7 +98,7 @@ def ca_export_root(*, output: Path | None, json_wanted: bool) -> None:
     async def work(_desk: Desk, _now: datetime) -> tuple[bytes, str]:
         return await issuers.root_pem(), fingerprint(await issuers.root())
 
-    text, sha256 = at_the_desk(work)
+    text, sha256 = run_with_desk(work)
     if output:
         output.write_bytes(text)
     if json_wanted:
@@ -122,24 +122,24 @@ def ca_rotate(*, json_wanted: bool) -> None:
             "former_until": listing.rfc3339(done.former_until),
         }
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 def _upload(
-    function: Callable[..., Awaitable[uploads.UploadedCertificate]], *, json_wanted: bool, **handed: object
+    function: Callable[..., Awaitable[uploads.UploadedCertificate]], *, json_wanted: bool, **arguments: object
 ) -> None:
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
-        taken = await function(desk, *handed.values(), now=now, actor=ACTOR)
-        tell_left_out(taken.left_out)
+        uploaded = await function(desk, *arguments.values(), now=now, actor=ACTOR)
+        print_left_out(uploaded.left_out)
         return {
-            "purpose": taken.purpose,
-            "subject": taken.subject,
-            "sha256": taken.sha256,
-            "not_after": listing.rfc3339(taken.not_after),
-            "chain": taken.chain,
+            "purpose": uploaded.purpose,
+            "subject": uploaded.subject,
+            "sha256": uploaded.sha256,
+            "not_after": listing.rfc3339(uploaded.not_after),
+            "chain": uploaded.chain,
         }
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @ca.command(name="import-signer")
@@ -184,7 +184,7 @@ def ca_remove_import(*, purpose: str) -> None:
     async def work(desk: Desk, now: datetime) -> None:
         await uploads.remove_upload(desk, "tls" if purpose == "tls" else "profile-signer", now=now, actor=ACTOR)
 
-    at_the_desk(work)
+    run_with_desk(work)
 
 
 @ca.command(name="export-root-key")
@@ -200,7 +200,7 @@ def ca_export_root_key(*, output: Path | None, passphrase_stdin: bool, json_want
     async def work(desk: Desk, now: datetime) -> root.RootExport:
         return await root.export_root_key(desk, passphrase, now=now, actor=ACTOR)
 
-    made = at_the_desk(work)
+    made = run_with_desk(work)
     if output:
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -221,7 +221,7 @@ def ca_remove_root_key(*, confirm: str, json_wanted: bool) -> None:
         await root.remove_root_key(confirm=confirm, now=now, actor=ACTOR)
         return {"removed": True}
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @ca.command(name="import-root-key")
@@ -236,4 +236,4 @@ def ca_import_root_key(*, file: IO[bytes], passphrase_stdin: bool, json_wanted: 
         await root.restore_root_key(desk, data, passphrase, now=now, actor=ACTOR)
         return {"returned": True}
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)

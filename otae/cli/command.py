@@ -1,4 +1,4 @@
-"""What every command is made of: the desk it works at, how it prints, how it refuses.
+"""What all commands share: opening the installation, printing results, reporting refusals.
 
 Exit status: 0 done, 1 refused with one clear line on standard error, 2 wrong usage.
 """
@@ -23,7 +23,7 @@ from otae.store import database
 from otae.store.desk import Desk
 
 ACTOR = "command line"
-#: Commands that run on: what they end by belongs whole into their log.
+#: Commands that run until SIGTERM: an exception that ends one belongs into its log with the traceback.
 PROCESSES = (["serve"], ["worker"], ["clock"])
 
 
@@ -63,88 +63,95 @@ def main() -> NoReturn:
 
 
 def fail(words: str) -> NoReturn:
-    """Refuse with one line and exit with 1."""
+    """Print one line on standard error and exit with 1."""
     click.echo(f"otae: {' '.join(words.split())}", err=True)
     sys.exit(1)
 
 
 def settings() -> Settings:
-    """Read this process's environment."""
+    """Return the settings in this process's environment."""
     return Settings.load(os.environ)
 
 
-def at_the_desk(work: Work[Result], *, examining: bool = False) -> Result:
-    """Open the installation, do ``work``, close it; a server that runs beside finds what was queued by its sweep.
+def run_with_desk(work: Work[Result], *, examining: bool = False) -> Result:
+    """Open the installation, await ``work`` and return its result.
 
-    ``examining``: also when its tables are not those of this release.
+    A server running at the same time finds queued rows by its sweep.
+
+    Args:
+        examining: Open it also when its tables differ from this release's.
     """
 
     async def opened() -> Result:
-        async with app.opened(settings(), role="command", examining=examining) as desk:
+        async with app.open_desk(settings(), role="command", examining=examining) as desk:
             return await work(desk, await database.now())
 
     return asyncio.run(opened())
 
 
 def emit(rows: Sequence[dict[str, object]] | dict[str, object], *, json_wanted: bool) -> None:
-    """Print a result: JSON for scripts, aligned columns or "name: value" lines for people."""
+    """Print a result: as JSON, or for people as aligned columns or "name: value" lines."""
     if json_wanted:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False, default=str))
     elif isinstance(rows, dict):
         for name, value in rows.items():
-            click.echo(f"{name}: {in_words(value)}")
+            click.echo(f"{name}: {display_text(value)}")
     elif rows:
         names = list(rows[0])
-        widths = [max(len(name), *(len(in_words(row[name])) for row in rows)) for name in names]
+        widths = [max(len(name), *(len(display_text(row[name])) for row in rows)) for name in names]
         click.echo("  ".join(name.ljust(width) for name, width in zip(names, widths, strict=True)).rstrip())
         for row in rows:
-            cells = (in_words(row[name]).ljust(width) for name, width in zip(names, widths, strict=True))
+            cells = (display_text(row[name]).ljust(width) for name, width in zip(names, widths, strict=True))
             click.echo("  ".join(cells).rstrip())
 
 
-def in_words(value: object) -> str:
-    """Return a value as people read it; a dash for none."""
+def display_text(value: object) -> str:
+    """Return a value as text for people; a dash for none."""
     if isinstance(value, bool):
         return str(value).lower()
     return "-" if value is None or value == "" else str(value)
 
 
 def refuse_existing(file: Path) -> None:
-    """Raise InputRefused for a file that would be written over; "-" is standard output."""
+    """Raise InputRefused when ``file`` exists and would be overwritten; "-" is standard output."""
     if file.exists() and str(file) != "-":
         raise InputRefused({"": f"{file} exists already: name a file that does not"})
 
 
 async def write_csv(file: Path, parts: AsyncIterator[str]) -> None:
-    """Write a file for spreadsheets; standard output gets no mark in front."""
+    """Write CSV to ``file`` with a byte order mark for spreadsheets; "-" is standard output, without the mark."""
     with click.open_file(str(file), "w", encoding="utf-8") as opened:
         async for part in parts if str(file) == "-" else with_byte_order_mark(parts):
             opened.write(part.replace("\r\n", "\n"))
 
 
 def read_ca_file(file: Path | None) -> str:
-    """Return the authorities of a file as they are kept; those that cannot be read are told. Raises InputRefused."""
+    """Return the CA certificates in a file as PEM, and print which certificates could not be read.
+
+    Raises:
+        InputRefused: The file is empty or holds no CA certificate.
+    """
     data = file.read_bytes() if file else b""
     if file and not data.strip():
         raise InputRefused({"ca_file": EMPTY_FILE})
     found = read_authorities(data, "ca_file")
-    tell_left_out(found.left_out)
+    print_left_out(found.left_out)
     return found.pem
 
 
-def tell_left_out(left_out: Sequence[str]) -> None:
-    """Say which certificates of a file were left out."""
+def print_left_out(left_out: Sequence[str]) -> None:
+    """Print on standard error which certificates of a file were left out."""
     for words in left_out:
         click.echo(f"left out: {words}", err=True)
 
 
 def read_password(wanted: bool) -> str | None:  # noqa: FBT001 - the flag itself
-    """Return the first line of standard input if it is ``wanted``."""
+    """Return the first line of standard input when ``wanted``, else None."""
     return sys.stdin.readline().rstrip("\r\n") if wanted else None
 
 
 def _passphrase(wanted: bool) -> str:  # noqa: FBT001 - the flag itself
-    """Return a passphrase from standard input; nothing secret is ever an argument, where everybody reads it."""
+    """Return a passphrase from standard input; a secret is never an argument, which every local user could read."""
     if not wanted:
         raise click.UsageError("give --passphrase-stdin and the passphrase on standard input")
     return sys.stdin.readline().rstrip("\r\n")

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import click
 
-from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit
+from otae.cli.command import ACTOR, as_json, commands, emit, run_with_desk
 from otae.errors import DeviceUnknown
 from otae.mdm import devices
 from otae.store.desk import Desk
@@ -23,7 +23,7 @@ def device_list(*, json_wanted: bool) -> None:
     async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
         return [row.as_json() async for row in devices.every_device()]
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @device.command(name="show")
@@ -38,7 +38,7 @@ def device_show(*, udid: str, json_wanted: bool) -> None:
             raise DeviceUnknown(f"there is no Mac {udid[:64]!r}")
         return found.as_json()
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @device.command(name="release")
@@ -49,4 +49,4 @@ def device_release(*, udid: str) -> None:
     async def work(_desk: Desk, now: datetime) -> None:
         await devices.release(udid, now=now, actor=ACTOR)
 
-    at_the_desk(work)
+    run_with_desk(work)

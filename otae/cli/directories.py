@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_ca_file, read_password
+from otae.cli.command import ACTOR, as_json, commands, emit, password_stdin, read_ca_file, read_password, run_with_desk
 from otae.directory.ldap import server_fields, servers
 from otae.errors import InputRefused
 from otae.overview.domains import domain_usage
@@ -69,7 +69,7 @@ def directory_add(
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
         return _row(await servers.add_directory(desk, entry, now=now, actor=ACTOR))
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @directory.command(name="list")
@@ -80,7 +80,7 @@ def directory_list(*, json_wanted: bool) -> None:
     async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
         return [_row(row) for row in await servers.list_directories()]
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @directory.command(name="test")
@@ -90,12 +90,12 @@ def directory_test(*, name: str, json_wanted: bool) -> None:
     """Go the whole way to a directory and print each step with what the server answered."""
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
-        job = await servers.enqueue_test(desk, await _named(name), now=now, actor=ACTOR)
+        job = await servers.enqueue_test(desk, await _find_directory(name), now=now, actor=ACTOR)
         if claimed := await jobs.claim(job.id, now):
             await servers.run_test(desk, claimed, now=now)
         return dict(await jobs.outcome(job.id))
 
-    output = at_the_desk(work)
+    output = run_with_desk(work)
     steps = output.get("steps")
     emit(output if json_wanted or not isinstance(steps, list) else steps, json_wanted=json_wanted)
     if not output.get("ok"):
@@ -108,9 +108,9 @@ def directory_default(*, name: str) -> None:
     """Look names without a domain up in this directory from now on."""
 
     async def work(_desk: Desk, now: datetime) -> None:
-        await servers.make_default(await _named(name), now=now, actor=ACTOR)
+        await servers.make_default(await _find_directory(name), now=now, actor=ACTOR)
 
-    at_the_desk(work)
+    run_with_desk(work)
 
 
 @directory.command(name="remove")
@@ -120,15 +120,15 @@ def directory_remove(*, name: str, json_wanted: bool) -> None:
     """Forget a directory, and say whom that leaves without a password: people, and their pending invitations."""
 
     async def work(_desk: Desk, now: datetime) -> dict[str, object]:
-        row = await _named(name)
-        hanging = await domain_usage(row.domain)
+        row = await _find_directory(name)
+        affected = await domain_usage(row.domain)
         await servers.remove_directory(row, now=now, actor=ACTOR)
-        return {"domain": row.domain, "people": hanging.people, "pending_invitations": hanging.pending}
+        return {"domain": row.domain, "people": affected.people, "pending_invitations": affected.pending}
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
-async def _named(name: str) -> servers.DirectoryRow:
+async def _find_directory(name: str) -> servers.DirectoryRow:
     found = await servers.find_directory(name)
     if found is None:
         raise InputRefused({"name": f"there is no directory {name[:60]!r}"})
@@ -137,5 +137,5 @@ async def _named(name: str) -> servers.DirectoryRow:
 
 def _row(row: servers.DirectoryRow) -> dict[str, object]:
     shown = ("domain", "alias", "kind", "primary_host", "secondary_host", "port", "security", "user_base", "group_base")
-    told = {name: getattr(row, name) for name in shown}
-    return told | {"search_by": row.search_by, "default": row.is_default}
+    row_json = {name: getattr(row, name) for name in shown}
+    return row_json | {"search_by": row.search_by, "default": row.is_default}

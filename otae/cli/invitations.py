@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from otae.cli.command import ACTOR, Work, as_json, at_the_desk, commands, emit, fail, refuse_existing, write_csv
+from otae.cli.command import ACTOR, Work, as_json, commands, emit, fail, refuse_existing, run_with_desk, write_csv
 from otae.cli.terms_options import terms_options
 from otae.enrollment import profiles, sessions
 from otae.errors import InvitationUnknown
@@ -47,7 +47,7 @@ def invite(
         if terms.serial:
             raise click.UsageError("--serial is for one Mac: use it with --user")
         order = GroupOrder(group, terms, key)
-        at_the_desk(_inviting(order, dry_run=dry_run, show_pin=show_pin, json_wanted=json_wanted))
+        run_with_desk(_group_work(order, dry_run=dry_run, show_pin=show_pin, json_wanted=json_wanted))
         return
     if dry_run or key:
         raise click.UsageError("--dry-run and --key are for groups: use them with --group")
@@ -59,16 +59,16 @@ def invite(
             click.echo(f"note: {row.person.name} has an invitation that works {until}: {row.id}", err=True)
         return listing.created_as_json(await lifecycle.create(desk, one, now=now, actor=ACTOR))
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
-def _inviting(order: GroupOrder, *, dry_run: bool, show_pin: bool, json_wanted: bool) -> Work[None]:
-    """Return the work of inviting a group: each member is printed when it is known, and none is kept."""
+def _group_work(order: GroupOrder, *, dry_run: bool, show_pin: bool, json_wanted: bool) -> Work[None]:
+    """Return the work that invites a group and prints each member as it is found, keeping none in memory."""
 
     async def work(desk: Desk, _now: datetime) -> None:
-        told = group_run.run(desk, order, clock=database.now, actor=ACTOR, dry_run=dry_run, show_pin=show_pin)
+        results = group_run.run(desk, order, clock=database.now, actor=ACTOR, dry_run=dry_run, show_pin=show_pin)
         before = "["
-        async for member in told:
+        async for member in results:
             if json_wanted:
                 click.echo(f"{before}\n  {json.dumps(member, ensure_ascii=False)}", nl=False)
                 before = ","
@@ -107,7 +107,7 @@ def invitation_list(*, status: str | None, json_wanted: bool) -> None:
             after = str(page[-1].id)
         return rows
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @invitation.command(name="export")
@@ -120,7 +120,7 @@ def invitation_export(*, file: Path, status: str | None) -> None:
     async def work(_desk: Desk, _now: datetime) -> None:
         await write_csv(file, exports.invitations(status))
 
-    at_the_desk(work)
+    run_with_desk(work)
 
 
 @invitation.command(name="show")
@@ -138,7 +138,7 @@ def invitation_show(*, invitation_id: str, json_wanted: bool) -> None:
         ]
         return {**listing.as_json(row), "timeline": events}
 
-    shown = at_the_desk(work)
+    shown = run_with_desk(work)
     if json_wanted:
         emit(shown, json_wanted=True)
         return
@@ -169,7 +169,7 @@ def invitation_resend(*, invitation_id: str, show_pin: bool, address: str, json_
             click.echo(f"note: {made.words}", err=True)
         return listing.created_as_json(made)
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @invitation.command(name="revoke")
@@ -180,7 +180,7 @@ def invitation_revoke(*, invitation_id: str) -> None:
     async def work(desk: Desk, now: datetime) -> None:
         await lifecycle.revoke(desk, await _invitation(invitation_id), now=now, actor=ACTOR)
 
-    at_the_desk(work)
+    run_with_desk(work)
 
 
 @commands.command()
@@ -194,15 +194,15 @@ def profile(*, invitation_token: str, unsigned: bool) -> None:
         if found is None:
             raise InvitationUnknown("there is no invitation with this token")
         lifecycle.check_usable(found, now=now)
-        subject, whom = str(found.id), str(found.person_id)
-        await audit.record(ACTOR, "profile.written", now=now, subject=subject, detail=whom)
+        subject, person = str(found.id), str(found.person_id)
+        await audit.record(ACTOR, "profile.written", now=now, subject=subject, detail=person)
         session = await sessions.open_session(
             person=await found.person, invitation=found, mode=found.mode, ownership=found.ownership,
             way="profile", now=now,
         )  # fmt: skip
         return await profiles.single_profile(desk, session, now=now, signed=not unsigned, generated_topic=True)
 
-    written = at_the_desk(work)
+    written = run_with_desk(work)
     sys.stdout.buffer.write(written)
     sys.stdout.buffer.flush()
 
@@ -224,7 +224,7 @@ def rehearse(*, mode: str, connect_to: str | None, json_wanted: bool) -> None:
     async def work(desk: Desk, _now: datetime) -> rehearsal.Result:
         return await rehearsal.rehearse(desk, mode, clock=database.now, connect_to=connect_to, report=report)
 
-    result = at_the_desk(work)
+    result = run_with_desk(work)
     if json_wanted:
         emit(result.as_json(), json_wanted=True)
     if not result.ok:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit, fail
+from otae.cli.command import ACTOR, as_json, commands, emit, fail, run_with_desk
 from otae.errors import InputRefused
 from otae.store import heartbeats, keyring, sealed
 from otae.store.desk import Desk
@@ -42,7 +42,7 @@ def keys_rotate(*, anyway: bool, json_wanted: bool) -> None:
             )
         return dataclasses.asdict(await sealed.reseal(desk.vault, now=now, actor=ACTOR))
 
-    done = at_the_desk(work)
+    done = run_with_desk(work)
     emit(done, json_wanted=json_wanted)
     if done["unopened"]:
         fail(f"{done['unopened']} values do not open with any key that is given: see `otae keys check`")
@@ -56,7 +56,7 @@ def keys_check(*, json_wanted: bool) -> None:
     async def work(desk: Desk, _now: datetime) -> sealed.SealedCounts:
         return await sealed.count_by_key(desk.vault)
 
-    found = at_the_desk(work)
+    found = run_with_desk(work)
     emit([dataclasses.asdict(use) for use in found.keys], json_wanted=json_wanted)
     if found.foreign or found.broken:
         fail(f"{found.foreign} values are sealed with keys that are not given, {found.broken} are damaged")

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import click
 
-from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit
+from otae.cli.command import ACTOR, as_json, commands, emit, run_with_desk
 from otae.invitations import mode_values
 from otae.invitations.mode_values import ModeValues
 from otae.invitations.modes import Mode, all_modes, known_mode
@@ -17,7 +17,7 @@ def mode_() -> None:
     """Enrollment modes."""
 
 
-async def _told(*modes: Mode) -> list[dict[str, object]]:
+async def _mode_rows(*modes: Mode) -> list[dict[str, object]]:
     default = await properties.word("enrollment.default.mode")
     return [mode_values.as_json(mode, default=mode.name == default) for mode in modes]
 
@@ -28,9 +28,9 @@ def mode_list(*, json_wanted: bool) -> None:
     """List the modes with the values in force."""
 
     async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
-        return await _told(*await all_modes())
+        return await _mode_rows(*await all_modes())
 
-    rows = at_the_desk(work)
+    rows = run_with_desk(work)
     names = ("name", "enabled", "default", "valid_for", "max_tries", "pin_length", "pin_letters")
     emit(rows if json_wanted else [{name: row[name] for name in names} for row in rows], json_wanted=json_wanted)
 
@@ -42,9 +42,9 @@ def mode_show(*, name: str, json_wanted: bool) -> None:
     """Show one mode."""
 
     async def work(_desk: Desk, _now: datetime) -> dict[str, object]:
-        return (await _told(await known_mode(name)))[0]
+        return (await _mode_rows(await known_mode(name)))[0]
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @mode_.command(name="set")
@@ -81,6 +81,6 @@ def mode_set(  # noqa: PLR0913 - an argument for each option
     )  # fmt: skip
 
     async def work(_desk: Desk, now: datetime) -> dict[str, object]:
-        return (await _told(await mode_values.set_values(name, values, now=now, actor=ACTOR)))[0]
+        return (await _mode_rows(await mode_values.set_values(name, values, now=now, actor=ACTOR)))[0]
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)

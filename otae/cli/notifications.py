@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit, password_stdin, read_ca_file, read_password
+from otae.cli.command import ACTOR, as_json, commands, emit, password_stdin, read_ca_file, read_password, run_with_desk
 from otae.contacts import shown_address
 from otae.delivery import connection_test, servers
 from otae.delivery.sms import servers as sms_servers
@@ -65,7 +65,7 @@ def smtp_add(
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
         return _server_row(await servers.add_server(desk, entry, now=now, actor=ACTOR))
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @notification_server_add.command(name="sms")
@@ -103,7 +103,7 @@ def sms_add(
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
         return _server_row(await sms_servers.add_sms_server(desk, entry, now=now, actor=ACTOR))
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 def _field(text: str, gateway: str) -> tuple[str, str]:
@@ -134,7 +134,7 @@ def server_list(*, json_wanted: bool) -> None:
     async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
         return [_server_row(row) for row in await servers.list_servers()]
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @notification_server.command(name="activate")
@@ -145,7 +145,7 @@ def server_activate(*, name: str) -> None:
     async def work(desk: Desk, now: datetime) -> None:
         await servers.activate(desk, await servers.find_server(name), now=now, actor=ACTOR)
 
-    at_the_desk(work)
+    run_with_desk(work)
 
 
 @notification_server.command(name="test")
@@ -162,7 +162,7 @@ def server_test(*, name: str, recipient: str, json_wanted: bool) -> None:
             await connection_test.run_test(desk, claimed, now=now)
         return dict(await jobs.outcome(job.id))
 
-    output = at_the_desk(work)
+    output = run_with_desk(work)
     emit(output, json_wanted=json_wanted)
     if not output.get("ok"):
         sys.exit(1)

@@ -9,12 +9,12 @@ import click
 from otae.cli.command import (
     ACTOR,
     as_json,
-    at_the_desk,
     commands,
     emit,
     password_stdin,
     read_password,
     refuse_existing,
+    run_with_desk,
     write_csv,
 )
 from otae.contacts import shown_address
@@ -69,7 +69,7 @@ def user_add(
             "groups": list(groups),
         }
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @user.command(name="list")
@@ -80,7 +80,7 @@ def user_list(*, json_wanted: bool) -> None:
     async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
         return [row async for row in export.list_for_json()]
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 _format = click.option(
@@ -102,15 +102,15 @@ def user_import(*, file: Path, kind: str | None, dry_run: bool, json_wanted: boo
     async def work(desk: Desk, now: datetime) -> None:
         with file.open("rb") as opened:
             row = await provisioning.upload(desk, opened, file.name, kind=kind or "", now=now, actor=ACTOR, hold=True)
-        await import_run.run(desk, row, clock=database.now, actor=ACTOR, dry_run=dry_run, on_checked=_tell_passwords)
+        await import_run.run(desk, row, clock=database.now, actor=ACTOR, dry_run=dry_run, on_checked=_print_passwords)
         before, left_out = "[", False
         async for page in provisioning.every_line(row):
             for line, writes in zip(page, await import_preview.previews(page), strict=True):
                 left_out |= bool(writes.pop(formats.LEFT_OUT, ""))
-                told = {"line": line.number, "user": line.name, "result": line.status, "changes": line.changes}
-                told |= {"writes": writes} | ({"reason": line.reason} if line.reason else {})
+                result = {"line": line.number, "user": line.name, "result": line.status, "changes": line.changes}
+                result |= {"writes": writes} | ({"reason": line.reason} if line.reason else {})
                 if json_wanted:
-                    click.echo(f"{before}\n  {json.dumps(told, ensure_ascii=False)}", nl=False)
+                    click.echo(f"{before}\n  {json.dumps(result, ensure_ascii=False)}", nl=False)
                     before = ","
                 else:
                     words = line.reason or _words(writes)
@@ -120,18 +120,18 @@ def user_import(*, file: Path, kind: str | None, dry_run: bool, json_wanted: boo
         if left_out:
             click.echo("Passwords in second cells were left out: choose --format users to set them.", err=True)
 
-    at_the_desk(work)
+    run_with_desk(work)
 
 
-def _tell_passwords(found: Progress) -> None:
+def _print_passwords(found: Progress) -> None:
     if found.passwords:
         click.echo(f"This file sets passwords of {found.passwords} users.", err=True)
 
 
 def _words(writes: dict[str, str]) -> str:
-    """Return what a line writes: "display_name Ben Okafor; groups sales; gets a password"."""
-    told = [f"{name} {text or '-'}" for name, text in writes.items() if name != "password"]
-    return "; ".join([*told, *(["gets a password"] if "password" in writes else [])])
+    """Describe the changes of a line: "display_name Ben Okafor; groups sales; gets a password"."""
+    changes = [f"{name} {text or '-'}" for name, text in writes.items() if name != "password"]
+    return "; ".join([*changes, *(["gets a password"] if "password" in writes else [])])
 
 
 @user.command(name="export")
@@ -144,4 +144,4 @@ def user_export(*, file: Path, kind: str) -> None:
     async def work(_desk: Desk, _now: datetime) -> None:
         await write_csv(file, export.people(kind))
 
-    at_the_desk(work)
+    run_with_desk(work)

@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from otae import app
-from otae.cli.command import as_json, at_the_desk, commands, emit, settings
+from otae.cli.command import as_json, commands, emit, run_with_desk, settings
 from otae.overview import doctor as overview_doctor
 from otae.store.desk import Desk
 from otae.tasks import broker
@@ -22,13 +22,13 @@ def serve() -> None:
 @commands.command()
 def worker() -> None:
     """Do the work that waits: mails, tests, rehearsals."""
-    app.work(settings())
+    app.run_worker(settings())
 
 
 @commands.command()
 def clock() -> None:
     """Ring for what is due."""
-    app.tick(settings())
+    app.run_clock(settings())
 
 
 @commands.command()
@@ -44,9 +44,9 @@ def doctor(*, json_wanted: bool) -> None:
     """Check this installation; exit 1 when a check failed."""
 
     async def work(desk: Desk, now: datetime) -> list[overview_doctor.Check]:
-        return await overview_doctor.examine(desk, now=now, redis=await broker.look_at_redis(desk.settings))
+        return await overview_doctor.examine(desk, now=now, redis=await broker.check_redis(desk.settings))
 
-    checks = at_the_desk(work, examining=True)
+    checks = run_with_desk(work, examining=True)
     emit(
         [{"check": row.name, "state": row.state, "words": row.words, "advice": row.advice} for row in checks],
         json_wanted=json_wanted,

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import click
 
-from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit, in_words
+from otae.cli.command import ACTOR, as_json, commands, display_text, emit, run_with_desk
 from otae.store import properties, property_changes
 from otae.store.desk import Desk
 
@@ -27,7 +27,7 @@ def property_list(*, json_wanted: bool) -> None:
             for row in properties.PROPERTIES
         ]
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @property_.command(name="get")
@@ -39,8 +39,8 @@ def property_get(*, name: str, json_wanted: bool) -> None:
     async def work(_desk: Desk, _now: datetime) -> properties.Value:
         return await properties.read(name)
 
-    value = at_the_desk(work)
-    click.echo(json.dumps({"name": name, "value": value}) if json_wanted else in_words(value))
+    value = run_with_desk(work)
+    click.echo(json.dumps({"name": name, "value": value}) if json_wanted else display_text(value))
 
 
 @property_.command(name="set")
@@ -52,4 +52,4 @@ def property_set(*, name: str, value: str) -> None:
     async def work(_desk: Desk, now: datetime) -> None:
         await property_changes.change(name, value, now=now, actor=ACTOR)
 
-    at_the_desk(work)
+    run_with_desk(work)

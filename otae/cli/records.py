@@ -9,7 +9,7 @@ from typing import IO
 import click
 
 from otae import app
-from otae.cli.command import ACTOR, as_json, at_the_desk, commands, emit, settings
+from otae.cli.command import ACTOR, as_json, commands, emit, run_with_desk, settings
 from otae.directory import lookup
 from otae.errors import InputRefused
 from otae.invitations import listing
@@ -44,7 +44,7 @@ def audit_list(*, search: str, limit: int, json_wanted: bool) -> None:
             for row in rows
         ]
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @audit_.command(name="verify")
@@ -61,10 +61,10 @@ def audit_verify(*, noted: str | None, json_wanted: bool) -> None:
         head = await audit.verify(kept)
         return {"entries": head.count, "head": str(head)}
 
-    emit(at_the_desk(work), json_wanted=json_wanted)
+    emit(run_with_desk(work), json_wanted=json_wanted)
 
 
-#: What is not in a backup, told whoever restores one; the time goes in.
+#: The note after a restore about what a backup does not contain; the time is filled in.
 SINCE_THEN = """Not known here is what happened after {taken_at}:
  - certificates issued since then: Macs that enrolled or renewed since then are refused and enroll again
  - revocations, released Macs, changed settings and passwords since then: do them again
@@ -100,7 +100,7 @@ def backup_(*, file: Path, json_wanted: bool) -> None:
             "rows": sum(counts.values()),
         }
 
-    written = at_the_desk(work)
+    written = run_with_desk(work)
     if not to_output:
         emit(written, json_wanted=json_wanted)
 

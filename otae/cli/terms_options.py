@@ -1,4 +1,4 @@
-"""The options of a command that fill the terms of an invitation."""
+"""The command line options for the terms of an invitation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -27,7 +27,7 @@ OPTIONS: Final[Sequence[Callable[[Callable[..., None]], Callable[..., None]]]] =
 
 
 def terms_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give ``command`` the options, and what was given with them as one argument ``terms``."""
+    """Add the options to ``command`` and pass their values as one argument ``terms``."""
 
     @wraps(command)
     def with_terms(**given: object) -> None:

@@ -1,1 +1,1 @@
-"""A simulated Mac that goes the whole way against a running server, and what prepares and removes its rehearsals."""
+"""A simulated Mac that enrolls with a running server from end to end, and the rehearsals that use it."""

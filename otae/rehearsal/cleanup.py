@@ -1,4 +1,4 @@
-"""What a rehearsal leaves behind, and how it goes: revoked first, then removed, safe to do twice."""
+"""Removes the rows of a rehearsal: everything is revoked first, then deleted; safe to run twice."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,38 +17,38 @@ LEFT_BEHIND: Final = timedelta(minutes=10)
 
 
 @dataclass(slots=True)
-class Trail:
-    """Whose rehearsal it is: the row of its person, as soon as there is one. Everything else hangs on it."""
+class RehearsalRef:
+    """Identifies a rehearsal by its person, once that row exists; all other rows refer to the person."""
 
     person_id: UUID | None = None
 
 
 async def sweep(*, now: datetime) -> int:
-    """Remove every rehearsal older than ten minutes and return how many there were. Safe to run anywhere, twice."""
+    """Remove every rehearsal older than ten minutes and return how many there were; safe to run anywhere, twice."""
     old = await Person.filter(rehearsal=True, created_at__lte=now - LEFT_BEHIND).limit(100)
     for person in old:
-        await remove(Trail(person.id), now=now, actor="clock")
+        await remove(RehearsalRef(person.id), now=now, actor="clock")
     await CaughtMail.filter(rehearsal=True, caught_at__lte=now - LEFT_BEHIND).delete()
     await Event.filter(rehearsal=True, at__lte=now - LEFT_BEHIND).delete()
     await Device.filter(rehearsal=True, created_at__lte=now - LEFT_BEHIND).delete()
     return len(old)
 
 
-async def last_refusal(trail: Trail) -> str:
-    """What the server recorded of the rehearsal's last refusal, code and detail; "" when it refused nothing."""
-    ours = Q(person_id=trail.person_id) & Q(rehearsal=True) & ~Q(code="")
-    event = await Event.filter(ours).order_by("-id").first() if trail.person_id else None
+async def last_refusal(ref: RehearsalRef) -> str:
+    """Return code and detail of the last refusal the server recorded for the rehearsal, "" without one."""
+    ours = Q(person_id=ref.person_id) & Q(rehearsal=True) & ~Q(code="")
+    event = await Event.filter(ours).order_by("-id").first() if ref.person_id else None
     return f"{event.code}: {event.detail}".rstrip(": ") if event else ""
 
 
-async def remove(trail: Trail, *, now: datetime, actor: str) -> None:
-    """Revoke what the rehearsal's Mac holds and remove every row of it; its certificates stay, revoked, for the CRL."""
-    if trail.person_id is None:
+async def remove(ref: RehearsalRef, *, now: datetime, actor: str) -> None:
+    """Revoke what the rehearsal's Mac holds and delete its rows; its certificates stay, revoked, for the CRL."""
+    if ref.person_id is None:
         return
-    person = await Person.get_or_none(id=trail.person_id, rehearsal=True)
+    person = await Person.get_or_none(id=ref.person_id, rehearsal=True)
     if person is None:
         return
-    # First nothing of it works any more, whatever happens next.
+    # Revoke first, so that nothing of it works even if the rest fails.
     ended = Invitation.filter(person_id=person.id, rehearsal=True).exclude(status=InvitationStatus.REVOKED)
     await ended.update(status=InvitationStatus.REVOKED, token_sealed=None, rehearsal_ca=None)
     sessions = await EnrollmentSession.filter(person_id=person.id).values_list("id", flat=True)

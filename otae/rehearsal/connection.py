@@ -1,7 +1,7 @@
-"""The Mac's line to the server: TLS as a Mac believes it, another address when told, and a record of what went over it.
+"""The simulated Mac's HTTP connection: TLS trust, redirection to another address, and a record of every body.
 
-``connect_to`` works like curl's option of that name: wherever the public origin is met, the connection goes to another
-base URL, while the URL, the Host header, the name in TLS and the cookies stay the public origin's.
+``connect_to`` works like curl's option of that name: requests for the public origin go to another base URL, while the
+URL, the Host header, the TLS server name and the cookies stay those of the public origin.
 """
 
 import ssl
@@ -18,26 +18,29 @@ from otae.rehearsal.report import MacRefuses
 from otae.signing.certificates import pem
 
 #: Seconds for one request; a router in front gives up after 30.
-PATIENCE = 40
+REQUEST_TIMEOUT = 40
 
 
 class ServerRefuses(MacRefuses):
-    """The server said no. ``answer`` is what it said; ``code`` the first word of it."""
+    """The server refused a request; ``answer`` is its response."""
 
     def __init__(self, what: str, answer: "Answer") -> None:
         self.answer = answer
-        said = answer.content[:300].decode("utf-8", "replace").strip() if answer.is_text else answer.content_type
-        super().__init__(f"{what}: the server answered {answer.status} {said}")
+        text = answer.content[:300].decode("utf-8", "replace").strip() if answer.is_text else answer.content_type
+        super().__init__(f"{what}: the server answered {answer.status} {text}")
 
     @property
     def code(self) -> str:
-        """The stable code in the answer, "" when it is no line of text."""
+        """The refusal code in the answer, "" when it is not a line of text."""
         return self.answer.code
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer. ``content_type``: without parameters, in lower case; ``url``: where it came from in the end."""
+    """An HTTP response.
+
+    ``content_type`` is in lower case and without parameters; ``url`` is the address after redirects.
+    """
 
     status: int
     content_type: str
@@ -47,25 +50,25 @@ class Answer:
 
     @property
     def is_text(self) -> bool:
-        """Whether the content is a line for people."""
+        """Whether the content is plain text."""
         return self.content_type == "text/plain"
 
     @property
     def code(self) -> str:
-        """The first word of a line of text, "" for anything else."""
+        """The first word of a plain text, "" for anything else."""
         return self.content.decode("utf-8", "replace").partition(" ")[0].strip() if self.is_text else ""
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """One body that went over the line. ``name`` ends in ".sent" or ".received"."""
+class RecordedBody:
+    """A body that was sent or received; ``name`` ends in ".sent" or ".received"."""
 
     name: str
     content: bytes = field(repr=False)
 
 
-class Elsewhere(httpx2.AsyncBaseTransport):
-    """Carries requests for one origin to another base URL, with everything else about them unchanged."""
+class ConnectToTransport(httpx2.AsyncBaseTransport):
+    """Sends requests for one origin to another base URL and leaves everything else about them unchanged."""
 
     def __init__(self, inner: httpx2.AsyncBaseTransport, public_url: str, connect_to: str) -> None:
         self._inner = inner
@@ -92,29 +95,36 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port or {"https": 443, "http": 80}.get(url.scheme)
 
 
-def trust(roots: Iterable[x509.Certificate], *, system: bool) -> ssl.SSLContext:
-    """A client's TLS context (1.2 and later) that believes ``roots``, and with ``system`` this machine's store too."""
+def tls_context(roots: Iterable[x509.Certificate], *, system: bool) -> ssl.SSLContext:
+    """Return a client's TLS context (1.2 and later) that trusts ``roots``.
+
+    Args:
+        system: Trust this machine's certificate store as well.
+    """
     context = ssl.create_default_context() if system else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(cadata=pem(*roots).decode("ascii"))
     return context
 
 
-class Line:
-    """An HTTP client that keeps cookies and records bodies. Use it as an async context manager.
+class MacConnection:
+    """An HTTP client that keeps cookies and records bodies; an async context manager.
 
-    ``public_url``: the origin the server calls itself; ``roots``: whom TLS believes; ``system``: this machine's store
-    as well, for a server behind somebody else's router.
+    Args:
+        public_url: The server's public origin.
+        roots: Certificates that TLS trusts.
+        system: Trust this machine's store as well, for a server behind somebody else's router.
+        connect_to: A base URL to connect to instead of the public origin.
     """
 
     def __init__(
         self, public_url: str, roots: Sequence[x509.Certificate], *, system: bool = False, connect_to: str | None = None
     ) -> None:
         self.public_url = public_url
-        self.messages: list[Message] = []
-        inner = httpx2.AsyncHTTPTransport(verify=trust(roots, system=system), trust_env=False)
-        transport = Elsewhere(inner, public_url, connect_to) if connect_to else inner
-        self._client = httpx2.AsyncClient(transport=transport, timeout=PATIENCE, trust_env=False)
+        self.bodies: list[RecordedBody] = []
+        inner = httpx2.AsyncHTTPTransport(verify=tls_context(roots, system=system), trust_env=False)
+        transport = ConnectToTransport(inner, public_url, connect_to) if connect_to else inner
+        self._client = httpx2.AsyncClient(transport=transport, timeout=REQUEST_TIMEOUT, trust_env=False)
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -125,7 +135,7 @@ class Line:
     ) -> None:
         await self._client.__aexit__(kind, error, trace)
 
-    async def ask(
+    async def request(
         self,
         method: str,
         url: str,
@@ -134,9 +144,10 @@ class Line:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send one request and return its answer; redirects are the caller's to follow.
+        """Send one request, record its bodies under ``name`` and return the answer; redirects are not followed.
 
-        Raises MacRefuses when the server cannot be reached or its certificate is not believed.
+        Raises:
+            MacRefuses: The server cannot be reached, or its certificate is not trusted.
         """
         try:
             response = await self._client.request(method, url, content=content, headers=headers)
@@ -148,14 +159,14 @@ class Line:
         except httpx2.InvalidURL as error:
             raise MacRefuses("an address that is none") from error
         if content:
-            self.messages.append(Message(f"{name}.sent", content))
-        self.messages.append(Message(f"{name}.received", response.content))
+            self.bodies.append(RecordedBody(f"{name}.sent", content))
+        self.bodies.append(RecordedBody(f"{name}.received", response.content))
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         return Answer(response.status_code, kind, response.content, str(response.url), response.headers)
 
     def last(self, name: str) -> bytes:
-        """The newest body recorded under ``name``; KeyError without one."""
-        for message in reversed(self.messages):
+        """Return the newest body recorded under ``name``; KeyError without one."""
+        for message in reversed(self.bodies):
             if message.name == name:
                 return message.content
         raise KeyError(name)
@@ -163,14 +174,14 @@ class Line:
     def write_to(self, folder: Path) -> list[Path]:
         """Write every recorded body into ``folder``, numbered in order, and return the files."""
         folder.mkdir(parents=True, exist_ok=True)
-        files = [folder / f"{number:03d}-{message.name}" for number, message in enumerate(self.messages)]
-        for file, message in zip(files, self.messages, strict=True):
+        files = [folder / f"{number:03d}-{message.name}" for number, message in enumerate(self.bodies)]
+        for file, message in zip(files, self.bodies, strict=True):
             file.write_bytes(message.content)
         return files
 
 
 def _tls_fault(error: BaseException | None) -> str | None:
-    """The reason of a failed certificate check somewhere under ``error``, None for another failure."""
+    """Return why a certificate check failed somewhere in the causes of ``error``, None for any other failure."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return error.verify_message

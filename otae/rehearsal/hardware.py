@@ -1,7 +1,8 @@
-"""What a Mac brings from the factory: who it is, a certificate of its maker, and its own way of signing.
+"""The simulated Mac's hardware: its identifiers, its factory certificate, and how it encodes signed messages.
 
-Real captures carry BER with indefinite lengths, content in pieces, SHA-1 and no signed attributes; :class:`Shape` says
-how much of that a simulated Mac does. Its maker is a one-off authority made here, since Apple's cannot be had.
+Captures of real Macs contain BER with indefinite lengths, content in pieces, SHA-1 and no signed attributes;
+:class:`MessageFormat` chooses how much of that a simulated Mac does. A temporary CA made here signs the factory
+certificate, since Apple's cannot be had.
 """
 
 import secrets
@@ -32,11 +33,11 @@ _LIFE: Final = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """How this Mac writes its messages.
+class MessageFormat:
+    """How a simulated Mac encodes its messages.
 
-    ``digest``, ``attributes``, ``indefinite`` and ``whole_chain`` shape its CMS; ``scep_by_get``, ``cipher`` (None: the
-    best the server offers) and ``csr_version`` its SCEP.
+    ``digest``, ``attributes``, ``indefinite`` and ``whole_chain`` are about CMS; ``scep_by_get``, ``cipher`` (None: the
+    best the server offers) and ``csr_version`` about SCEP.
     """
 
     digest: Literal["sha1", "sha256"] = "sha1"
@@ -49,8 +50,8 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """Who the Mac says it is. ``version`` is the build; the ``user_`` values name the local account."""
+class DeviceFacts:
+    """What the Mac reports about itself. ``version`` is the build; the ``user_`` values describe the local account."""
 
     udid: str
     serial: str
@@ -65,28 +66,28 @@ class Facts:
     user_long_name: str = "Rehearsal"
 
     @classmethod
-    def invented(cls, serial: str | None = None) -> "Facts":
-        """Facts of a Mac that does not exist, other ones each time; its serial number begins with "RH"."""
+    def invented(cls, serial: str | None = None) -> "DeviceFacts":
+        """Return random facts of a Mac that does not exist; its serial number begins with "RH" unless given."""
         made = "RH" + "".join(secrets.choice(_SERIAL_CHARACTERS) for _ in range(10))
         return cls(str(uuid4()).upper(), serial or made, user_id=str(uuid4()).upper())
 
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """A Mac's factory identity, and its issuers."""
+    """A Mac's factory identity and the certificates of its issuers."""
 
     identity: Keyed
     chain: tuple[x509.Certificate, ...]
 
 
 def make_device_ca(now: datetime) -> Keyed:
-    """A one-off maker of Macs, valid around ``now`` for two days; takes up to a second."""
+    """Return a temporary CA for factory certificates, valid two days before and after ``now``; takes up to a second."""
     subject = name(f"Rehearsal Device CA {secrets.token_hex(4)}", "Rehearsal")
     return build_root(new_key(), subject, not_before=now - _LIFE, not_after=now + _LIFE)
 
 
 def device_leaf(ca: Keyed, now: datetime) -> Keyed:
-    """A Mac's factory identity under ``ca``, as Apple makes them: CN a UUID, critical serverAuth and clientAuth."""
+    """Return a factory identity issued by ``ca`` in Apple's form: CN a UUID, critical serverAuth and clientAuth."""
     key = rsa.generate_private_key(65537, 1024)  # noqa: S505 - real Macs carry keys of this size, and servers must take it
     usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
     builder = (
@@ -104,12 +105,22 @@ def device_leaf(ca: Keyed, now: datetime) -> Keyed:
 
 
 def sign_as_mac(
-    content: bytes, signer: Keyed, chain: Sequence[x509.Certificate], shape: Shape, *, detached: bool = False
+    content: bytes,
+    signer: Keyed,
+    chain: Sequence[x509.Certificate],
+    message_format: MessageFormat,
+    *,
+    detached: bool = False,
 ) -> bytes:
-    """``content`` signed in the shape of real captures; ``detached``: without the content, as Mdm-Signature is."""
-    digest = shape.digest
+    """Return ``content`` as a CMS SignedData in DER or BER, encoded as ``message_format`` says.
+
+    Args:
+        chain: Issuers of the signer's certificate, to be included with it.
+        detached: Leave the content out, as in the Mdm-Signature header.
+    """
+    digest = message_format.digest
     attributes, signed = b"", content
-    if shape.attributes:
+    if message_format.attributes:
         values = {CONTENT_TYPE: oid(DATA), MESSAGE_DIGEST: octets(digest_of(content, digest))}
         pairs = sorted(sequence(oid(dotted), set_of([value])) for dotted, value in values.items())
         attributes, signed = encode(explicit(0), *pairs), encode(SET, *pairs)
@@ -121,9 +132,9 @@ def sign_as_mac(
         algorithm(_SIGNED_WITH[digest]),
         octets(signer.key.sign(signed, padding.PKCS1v15(), hash_of(digest))),
     )
-    bag = (signer.certificate, *chain) if shape.whole_chain else (signer.certificate,)
-    wrap = _indefinite if shape.indefinite else encode
-    attached = () if detached else (wrap(explicit(0), _content(content, shape)),)
+    bag = (signer.certificate, *chain) if message_format.whole_chain else (signer.certificate,)
+    wrap = _indefinite if message_format.indefinite else encode
+    attached = () if detached else (wrap(explicit(0), _content(content, message_format)),)
     body = wrap(
         SEQUENCE,
         integer(1),
@@ -135,13 +146,13 @@ def sign_as_mac(
     return wrap(SEQUENCE, oid(SIGNED_DATA), wrap(explicit(0), body))
 
 
-def _content(content: bytes, shape: Shape) -> bytes:
-    if not shape.indefinite:
+def _content(content: bytes, message_format: MessageFormat) -> bytes:
+    if not message_format.indefinite:
         return octets(content)
     pieces = [content[start : start + _PIECE] for start in range(0, len(content), _PIECE)]
     return _indefinite(_CONSTRUCTED_OCTETS, *(octets(piece) for piece in pieces))
 
 
 def _indefinite(tag: int, *parts: bytes) -> bytes:
-    """A constructed value of indefinite length (X.690 §8.1.3.6)."""
+    """Return a constructed value of indefinite length (X.690 §8.1.3.6)."""
     return bytes((tag, 0x80)) + b"".join(parts) + b"\0\0"

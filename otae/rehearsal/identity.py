@@ -1,4 +1,4 @@
-"""How a Mac obtains a certificate by SCEP (RFC 8894), as Apple's client does it."""
+"""The simulated Mac's SCEP client (RFC 8894), which does what Apple's client does."""
 
 import asyncio
 import base64
@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from otae.errors import Refusal
-from otae.rehearsal.connection import Answer, Line, ServerRefuses
-from otae.rehearsal.hardware import Shape
+from otae.rehearsal.connection import Answer, MacConnection, ServerRefuses
+from otae.rehearsal.hardware import MessageFormat
 from otae.rehearsal.profiles import SCEPPayload
 from otae.rehearsal.report import MacRefuses
 from otae.signing import csr, scep_client
@@ -27,24 +27,28 @@ _AGENT = {"User-Agent": "mdmclient/1683 CFNetwork/3826 Darwin/25.1.0"}
 _SIGNER_LIFE = timedelta(days=365)
 
 
-class Client:
-    """One Mac's SCEP client for one payload; ``name`` is what its messages are recorded under."""
+class ScepClient:
+    """Obtains the certificate of one SCEP payload; ``name`` prefixes the names of its recorded bodies."""
 
-    def __init__(self, line: Line, payload: SCEPPayload, shape: Shape, *, name: str) -> None:
-        self._line, self._payload, self._shape, self._name = line, payload, shape, name
+    def __init__(
+        self, connection: MacConnection, payload: SCEPPayload, message_format: MessageFormat, *, name: str
+    ) -> None:
+        self._connection, self._payload, self._message_format, self._name = connection, payload, message_format, name
 
     async def obtain(self, now: datetime) -> Keyed:
-        """A new key and the certificate the server issued for it.
+        """Return a new key with the certificate that the server issued for it.
 
-        Raises ServerRefuses and MacRefuses: another CA than the profile's fingerprint names, no usable algorithm, a
-        reply to another transaction or message, a failure in the protocol, a certificate for another key.
+        Raises:
+            ServerRefuses: The server answered with another status than 200.
+            MacRefuses: The CA has another fingerprint than the profile names, no algorithm fits, the reply is for
+                another transaction or message or reports a failure, or the certificate is for another key.
         """
         capabilities = await self.capabilities()
         bag = await self.ca_certificates()
         authority = self._authority(bag)
         key, signer_key = await asyncio.gather(asyncio.to_thread(new_key), asyncio.to_thread(new_key))
         signer = build_scep_signer(signer_key, not_before=now - timedelta(days=1), not_after=now + _SIGNER_LIFE)
-        request = self.request(key_request(self._payload, key, self._shape), signer, bag, capabilities)
+        request = self.request(build_csr(self._payload, key, self._message_format), signer, bag, capabilities)
         answer = await self.send(request.data, capabilities)
         certificate = self._read(answer, request, signer, bag)
         if certificate.public_key() != key.public_key():
@@ -53,14 +57,14 @@ class Client:
         return Keyed(certificate, key)
 
     async def capabilities(self) -> frozenset[str]:
-        """The keywords of GetCACaps, split at line feeds as Apple's tool does."""
+        """Return the keywords of GetCACaps, split at line feeds as Apple's client does."""
         answer = await self._get("GetCACaps")
         if answer.status != 200:
             raise ServerRefuses("GetCACaps", answer)
         return frozenset(answer.content.decode("ascii", "replace").split("\n"))
 
     async def ca_certificates(self) -> tuple[x509.Certificate, ...]:
-        """The certificates of GetCACert."""
+        """Return the certificates of GetCACert."""
         answer = await self._get("GetCACert")
         if answer.status != 200:
             raise ServerRefuses("GetCACert", answer)
@@ -76,28 +80,32 @@ class Client:
     def request(
         self, csr_der: bytes, signer: Keyed, bag: tuple[x509.Certificate, ...], capabilities: frozenset[str]
     ) -> scep_client.ClientRequest:
-        """The pkiMessage to send, in the best algorithms that ``capabilities`` name."""
+        """Return the pkiMessage to send, with the best algorithms in ``capabilities``."""
         digests: tuple[tuple[str, Digest], ...] = (("SHA-512", "sha512"), ("SHA-256", "sha256"), ("SHA-1", "sha1"))
         digest = next((found for keyword, found in digests if keyword in capabilities), None)
         if digest is None:
             raise MacRefuses("SCEP: the server offers no digest (a Mac says 22006)")
         best: CipherName = "aes-128-cbc" if "AES" in capabilities else "des-ede3-cbc"
         try:
-            return scep_client.build_request(csr_der, signer, bag, digest=digest, cipher=self._shape.cipher or best)
+            return scep_client.build_request(
+                csr_der, signer, bag, digest=digest, cipher=self._message_format.cipher or best
+            )
         except Refusal as refusal:
             raise MacRefuses(f"SCEP: {refusal}") from refusal
 
     async def send(self, message: bytes, capabilities: frozenset[str]) -> Answer:
-        """PKIOperation, by POST where the server takes it and this Mac is not made to use GET."""
+        """Send PKIOperation: by POST when the server offers it, unless this Mac's message format says GET."""
         url = self._url("PKIOperation")
-        if "POSTPKIOperation" in capabilities and not self._shape.scep_by_get:
+        if "POSTPKIOperation" in capabilities and not self._message_format.scep_by_get:
             headers = {**_AGENT, "Content-Type": _PKI_MESSAGE}
-            return await self._line.ask(
+            return await self._connection.request(
                 "POST", url, name=self._recorded("PKIOperation"), content=message, headers=headers
             )
-        # A Mac escapes the padding alone.
+        # Like a Mac, escape only the padding.
         text = base64.b64encode(message).decode("ascii").replace("=", "%3D")
-        return await self._line.ask("GET", f"{url}&message={text}", name=self._recorded("PKIOperation"), headers=_AGENT)
+        return await self._connection.request(
+            "GET", f"{url}&message={text}", name=self._recorded("PKIOperation"), headers=_AGENT
+        )
 
     def _read(
         self, answer: Answer, request: scep_client.ClientRequest, signer: Keyed, bag: tuple[x509.Certificate, ...]
@@ -116,10 +124,10 @@ class Client:
         return reply.certificate
 
     def _authority(self, bag: tuple[x509.Certificate, ...]) -> x509.Certificate:
-        """The CA of the profile's fingerprint, which must also stand above the registration authority."""
-        wanted = self._payload.ca_fingerprint
-        algorithm = hashes.SHA1() if len(wanted) == 20 else hashes.MD5()  # noqa: S303 - the two lengths a Mac compares
-        authority = next((one for one in bag if one.fingerprint(algorithm) == wanted), None)
+        """Return the CA with the profile's fingerprint, after checking that it issued the registration authority."""
+        fingerprint = self._payload.ca_fingerprint
+        algorithm = hashes.SHA1() if len(fingerprint) == 20 else hashes.MD5()  # noqa: S303 - the two lengths a Mac compares
+        authority = next((one for one in bag if one.fingerprint(algorithm) == fingerprint), None)
         if authority is None:
             raise MacRefuses("SCEP: no certificate has the fingerprint of the profile")
         try:
@@ -132,7 +140,7 @@ class Client:
 
     async def _get(self, operation: str) -> Answer:
         url = f"{self._url(operation)}&message={quote(self._payload.name, safe='')}"
-        return await self._line.ask("GET", url, name=self._recorded(operation), headers=_AGENT)
+        return await self._connection.request("GET", url, name=self._recorded(operation), headers=_AGENT)
 
     def _url(self, operation: str) -> str:
         joint = "&" if "?" in self._payload.url else "?"
@@ -142,9 +150,9 @@ class Client:
         return f"{self._name}.{operation}"
 
 
-def key_request(payload: SCEPPayload, key: rsa.RSAPrivateKey, shape: Shape) -> bytes:
-    """The certification request for ``key`` with the payload's SCEP challenge, as DER."""
-    return csr.build(key, "Rehearsal Mac", payload.challenge, version=shape.csr_version)
+def build_csr(payload: SCEPPayload, key: rsa.RSAPrivateKey, message_format: MessageFormat) -> bytes:
+    """Return the certification request for ``key`` with the payload's SCEP challenge, in DER."""
+    return csr.build(key, "Rehearsal Mac", payload.challenge, version=message_format.csr_version)
 
 
 def _check_issued(certificate: x509.Certificate, issuer: x509.Certificate, what: str) -> None:

@@ -1,4 +1,4 @@
-"""How a Mac looks at a profile before it installs it: signature, signer, and the keys of each payload.
+"""Checks a profile as a Mac does before installing it: signature, signer, and the keys of each payload.
 
 Keys: https://developer.apple.com/documentation/devicemanagement/toplevel and the pages of the payload types; the
 Profile Service: Apple archive, "Over-the-Air Profile Delivery and Configuration".
@@ -33,7 +33,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, slots=True)
 class ProfileService:
-    """Phase 1: where to send which attributes, and the Challenge to return."""
+    """The profile of phase 1: where to send which attributes, and the Challenge to return."""
 
     url: str
     attributes: tuple[str, ...]
@@ -42,7 +42,7 @@ class ProfileService:
 
 @dataclass(frozen=True, slots=True)
 class SCEPPayload:
-    """One certificate to ask for; ``uuid`` is the payload's, which others refer to."""
+    """A certificate to request; other payloads refer to it by ``uuid``."""
 
     uuid: str
     url: str
@@ -53,7 +53,7 @@ class SCEPPayload:
 
 @dataclass(frozen=True, slots=True)
 class MDMPayload:
-    """Whom to check in with. ``identity_uuid`` names a payload of the same profile."""
+    """The server to check in with; ``identity_uuid`` names the SCEP payload of the same profile."""
 
     identity_uuid: str
     topic: str
@@ -64,7 +64,7 @@ class MDMPayload:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A configuration profile, payload by payload."""
+    """The payloads of a configuration profile."""
 
     identifier: str
     certificates: tuple[x509.Certificate, ...]
@@ -75,9 +75,11 @@ class Configuration:
 def open_profile(
     answer: Answer, trusted: Sequence[x509.Certificate], now: datetime, *, what: str
 ) -> Mapping[str, object]:
-    """The property list in a downloaded profile, once content type, signature and signer are as a Mac wants them.
+    """Return the property list of a downloaded profile after checking content type, signature and signer.
 
-    Raises ServerRefuses when the answer is none, MacRefuses for everything a Mac would stop at.
+    Raises:
+        ServerRefuses: The answer is not a profile.
+        MacRefuses: A Mac would stop here.
     """
     if answer.status != 200:
         raise ServerRefuses(what, answer)
@@ -96,10 +98,7 @@ def open_profile(
 def check_chain(
     leaf: x509.Certificate, bag: Iterable[x509.Certificate], trusted: Sequence[x509.Certificate], now: datetime
 ) -> None:
-    """That ``leaf`` leads to one of ``trusted`` through certificates of ``bag``, all of them valid at ``now``.
-
-    Raises MacRefuses.
-    """
+    """Check that ``leaf`` chains to one of ``trusted`` through ``bag``, all valid at ``now``; MacRefuses otherwise."""
     current, known = leaf, [*trusted, *bag]
     for _ in range(_LONGEST_CHAIN):
         if not current.not_valid_before_utc <= now <= current.not_valid_after_utc:
@@ -122,20 +121,21 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
 
 
 def read_profile_service(profile: Mapping[str, object]) -> ProfileService:
-    """Phase 1's profile. Raises MacRefuses when it is none or lacks what a Mac needs."""
+    """Return the Profile Service in ``profile``; MacRefuses when it is none or lacks what a Mac needs."""
     if profile["PayloadType"] != "Profile Service":
         raise MacRefuses("not a Profile Service profile")
     content = _dictionary(profile.get("PayloadContent"), "PayloadContent")
-    wanted = tuple(_all(_get(content, "DeviceAttributes", list), str, "DeviceAttributes"))
-    if not wanted or not set(wanted) <= _ATTRIBUTES:
+    attributes = tuple(_all(_get(content, "DeviceAttributes", list), str, "DeviceAttributes"))
+    if not attributes or not set(attributes) <= _ATTRIBUTES:
         raise MacRefuses("DeviceAttributes asks for what Macs do not tell")
-    return ProfileService(_https(content, "URL"), wanted, _get(content, "Challenge", str))
+    return ProfileService(_https(content, "URL"), attributes, _get(content, "Challenge", str))
 
 
 def read_configuration(profile: Mapping[str, object], recipient: Keyed | None = None) -> Configuration:
-    """A configuration profile with one SCEP payload, its content decrypted for ``recipient`` where it is encrypted.
+    """Return the configuration in ``profile``, which has one SCEP payload; ``recipient`` decrypts its payloads.
 
-    Raises MacRefuses for a missing key, a wrong type, a UUID twice, or a reference that leads nowhere.
+    Raises:
+        MacRefuses: A key is missing or of the wrong type, a UUID occurs twice, or a reference leads nowhere.
     """
     if profile["PayloadType"] != "Configuration":
         raise MacRefuses(f"a profile of type {profile['PayloadType']!r} where a configuration belongs")
@@ -176,8 +176,8 @@ def _kinds(payloads: Iterable[Mapping[str, object]]) -> set[str]:
 
 def _scep(payload: Mapping[str, object]) -> SCEPPayload:
     content = _dictionary(payload.get("PayloadContent"), "PayloadContent of SCEP")
-    wanted = {"Keysize": 2048, "Key Type": "RSA", "Key Usage": 5}
-    for key, value in wanted.items():
+    required = {"Keysize": 2048, "Key Type": "RSA", "Key Usage": 5}
+    for key, value in required.items():
         if content.get(key) != value:
             raise MacRefuses(f"SCEP: {key} is {content.get(key)!r} instead of {value!r}")
     for part in _get(content, "Subject", list):

@@ -1,4 +1,4 @@
-"""What a rehearsal tells while it walks: each step by name, how long it took, and what to look at when it failed."""
+"""The steps of a rehearsal: what each is called, how long it took, and where to look when it failed."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,9 +14,9 @@ class MacRefuses(OtaeError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step that ended.
+    """A finished step.
 
-    ``words``: what came out of it, or why it failed; ``look_at``: where to look then, "" when it went well.
+    ``words`` is its result or why it failed; ``look_at`` is where to look after a failure, "" after success.
     """
 
     name: str
@@ -28,30 +28,30 @@ class Step:
 
 @dataclass(slots=True)
 class Note:
-    """What a step found out while it ran; the step sets ``words``."""
+    """The result of a running step, which the step sets."""
 
     words: str = ""
 
 
 @dataclass(slots=True)
-class Walk:
-    """The steps so far. ``report`` hears each one as it ends."""
+class StepRecorder:
+    """Records steps in order; ``report`` is called with each when it ends."""
 
     report: Callable[[Step], None] = field(default=lambda _: None)
     steps: list[Step] = field(default_factory=list)
 
     @contextmanager
     def step(self, name: str, look_at: str) -> Iterator[Note]:
-        """Time the block as step ``name``; what it raises is told as the step's failure and passes on."""
+        """Time the block as step ``name``; an exception becomes the step's failure and is raised on."""
         note, begun = Note(), time.monotonic()
         try:
             yield note
         except Exception as error:
             known = str(error) if isinstance(error, OtaeError) else f"{type(error).__name__}: {error}"
-            self._tell(Step(name, time.monotonic() - begun, ok=False, words=known, look_at=look_at))
+            self._add(Step(name, time.monotonic() - begun, ok=False, words=known, look_at=look_at))
             raise
-        self._tell(Step(name, time.monotonic() - begun, ok=True, words=note.words))
+        self._add(Step(name, time.monotonic() - begun, ok=True, words=note.words))
 
-    def _tell(self, step: Step) -> None:
+    def _add(self, step: Step) -> None:
         self.steps.append(step)
         self.report(step)

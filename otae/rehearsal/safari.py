@@ -1,6 +1,6 @@
-"""The browser on the Mac: follows redirects, keeps cookies, reads forms, and sends the headers Safari sends.
+"""The browser on the simulated Mac: follows redirects, keeps cookies, reads forms, and sends Safari's headers.
 
-It sees what a person without script sees: forms and links of the page as it came.
+It runs no script: it sees the forms and links that are in the HTML.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from otae.rehearsal.connection import Answer, Line, ServerRefuses
+from otae.rehearsal.connection import Answer, MacConnection, ServerRefuses
 from otae.rehearsal.report import MacRefuses
 
 _AGENT: Final = (
@@ -25,7 +25,7 @@ _NAMES: Final = {"name": ("name", "username", "user"), "password": ("password",)
 
 @dataclass(slots=True)
 class Form:
-    """A form of a page: where it goes, and its fields with the values they came with."""
+    """A form of a page: its target, and its fields with their initial values."""
 
     action: str
     method: str
@@ -33,14 +33,14 @@ class Form:
     kinds: dict[str, str] = field(default_factory=dict)
 
     def field_for(self, what: str) -> str | None:
-        """The name of the visible field for "name", "password" or "pin"; None without one."""
+        """Return the name of the visible field for "name", "password" or "pin"; None without one."""
         visible = [name for name, kind in self.kinds.items() if kind != "hidden"]
         return next((name for name in visible if name.lower() in _NAMES[what]), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the browser shows. ``text`` is the words of the page, in one line."""
+    """A page that the browser shows; ``text`` is its visible text in one line."""
 
     answer: Answer
     forms: tuple[Form, ...] = ()
@@ -49,7 +49,7 @@ class Page:
 
     @property
     def url(self) -> str:
-        """Where the page came from, after all redirects."""
+        """The address of the page after all redirects."""
         return self.answer.url
 
     @property
@@ -58,7 +58,7 @@ class Page:
         return urlsplit(self.url).path
 
     def link(self, ending: str) -> str:
-        """The first link whose path ends so. Raises MacRefuses without one."""
+        """Return the first link whose path ends in ``ending``; MacRefuses without one."""
         for link in self.links:
             if urlsplit(link).path.endswith(ending):
                 return urljoin(self.url, link)
@@ -66,7 +66,7 @@ class Page:
 
 
 class _Reader(HTMLParser):
-    """Collects forms, links and words."""
+    """Collects forms, links and visible text."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,21 +108,29 @@ class _Reader(HTMLParser):
 
 
 class Safari:
-    """A browser with one tab; cookies are the line's. ``fetch_metadata``: off for a Safari before 16.4."""
+    """A browser with one tab; its cookies are the connection's.
 
-    def __init__(self, line: Line, *, fetch_metadata: bool = True) -> None:
-        self._line = line
+    Args:
+        fetch_metadata: Send the Sec-Fetch headers; False for a Safari before 16.4.
+    """
+
+    def __init__(self, connection: MacConnection, *, fetch_metadata: bool = True) -> None:
+        self._connection = connection
         self._fetch_metadata = fetch_metadata
 
     async def open(self, url: str, *, name: str = "page", site: str = "none") -> Page:
-        """Go to ``url`` as by a click in a mail (``site`` "same-origin": by a link of a page); redirects are followed.
+        """Open ``url``, follow redirects and return the page, whatever its status.
 
-        Any status comes back as a page. Raises MacRefuses when there is no end of redirects, or TLS is not believed.
+        Args:
+            site: "none" for a click in a mail, "same-origin" for a link of a page.
+
+        Raises:
+            MacRefuses: The redirects do not end, or the certificate is not trusted.
         """
         return await self._go("GET", url, name=name, site=site)
 
     async def submit(self, page: Page, form: Form, values: Mapping[str, str], *, name: str = "form") -> Page:
-        """Fill in ``form`` of ``page`` and send it; what is not in ``values`` goes as it came."""
+        """Submit ``form`` of ``page`` with ``values``; fields without one keep their initial value."""
         body = urlencode({**form.fields, **values})
         url = urljoin(page.url, form.action)
         if form.method != "POST":
@@ -132,15 +140,16 @@ class Safari:
     async def sign_in(
         self, page: Page, *, name: str, password: str | None = None, pin: str | None = None, record: str = "sign-in"
     ) -> Page:
-        """Send the form of ``page`` that asks for what is given, and for nothing else if there is one such.
+        """Submit the form that asks for what is given, if possible one that asks for nothing else.
 
-        Raises MacRefuses when there is none.
+        Raises:
+            MacRefuses: The page has no such form.
         """
-        wanted = {"name": name, "password": password, "pin": pin}
-        given = {what: value for what, value in wanted.items() if value is not None}
+        values = {"name": name, "password": password, "pin": pin}
+        given = {what: value for what, value in values.items() if value is not None}
         best: tuple[int, Form, dict[str, str]] | None = None
         for form in page.forms:
-            fields = {what: found for what in wanted if (found := form.field_for(what)) is not None}
+            fields = {what: found for what in values if (found := form.field_for(what)) is not None}
             if set(given) <= set(fields) and (best is None or len(fields) < best[0]):
                 best = len(fields), form, {fields[what]: value for what, value in given.items()}
         if best is None:
@@ -148,12 +157,12 @@ class Safari:
         return await self.submit(page, best[1], best[2], name=record)
 
     async def download(self, page: Page, ending: str, *, name: str) -> Answer:
-        """Follow the link of ``page`` that ends so and return what comes, whatever it is."""
+        """Follow the link of ``page`` whose path ends in ``ending`` and return the answer, whatever it is."""
         return (await self.open(page.link(ending), name=name, site="same-origin")).answer
 
     async def _go(self, method: str, url: str, *, name: str, site: str, content: bytes | None = None) -> Page:
         for _ in range(_MOST_REDIRECTS):
-            answer = await self._line.ask(
+            answer = await self._connection.request(
                 method, url, name=name, content=content, headers=self._headers(method, url, site)
             )
             if answer.status not in _REDIRECTS:
@@ -177,7 +186,7 @@ class Safari:
 
 
 def read_page(answer: Answer) -> Page:
-    """The page in an answer; one without HTML has neither forms nor links."""
+    """Return the page in an answer; one without HTML has neither forms nor links."""
     if answer.content_type != "text/html":
         return Page(answer)
     reader = _Reader()

@@ -1,1 +1,1 @@
-"""Work for later: the queue, the actors it wakes, and what the clock rings."""
+"""Background work: the queue, the actors that it calls, and the clock that schedules periodic tasks."""

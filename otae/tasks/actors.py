@@ -1,4 +1,7 @@
-"""What the queue wakes: each gets a row's id, or a list of them, and calls the row's room with the database's time."""
+"""The actors of the queue: each takes a row's id, or a list of ids, and calls the room that owns the row.
+
+They pass on the database's time. What an actor does with a row is the room's business.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -33,43 +36,43 @@ JOBS: Mapping[str, Callable[..., Awaitable[None]]] = {
 #: Jobs at a time in one process: a job may wait for a mail, so threads must be left for deliveries.
 JOBS_AT_ONCE = 2
 #: Seconds a job may take; shorter than its lease.
-LONGEST_JOB = 240
+JOB_TIMEOUT = 240
 
 log = structlog.get_logger("otae.tasks")
 
 
 def declare_actors(broker: dramatiq.Broker, desk: Desk, activity: Activity) -> None:
-    """Let ``broker`` know the actors, working for ``desk``; their coroutines run on the loop that HostLoop borrows."""
+    """Register the actors for ``desk`` with ``broker``; their coroutines run on the loop of `runtime.HostLoop`."""
 
     async def deliver(delivery_ids: list[str] | str) -> None:
-        # A single id is what earlier releases put into the queue.
+        # Earlier releases put a single id into the queue.
         ids = [delivery_ids] if isinstance(delivery_ids, str) else delivery_ids
         await worker.deliver_all(desk, [UUID(each) for each in ids], now=await database.now())
 
-    places = asyncio.Semaphore(JOBS_AT_ONCE)
+    job_slots = asyncio.Semaphore(JOBS_AT_ONCE)
 
     async def do_job(job_id: str) -> None:
-        # Not waited for: this thread is free for deliveries meanwhile, and the clock rings again.
-        if not places.locked():
-            async with places:
+        # Do not wait for a slot: this thread stays free for deliveries, and the clock sends the hint again.
+        if not job_slots.locked():
+            async with job_slots:
                 await run_job(desk, UUID(job_id))
 
-    turn = asyncio.Semaphore(1)
+    group_slot = asyncio.Semaphore(1)
 
     async def invite_group(group_invitation_id: str) -> None:
-        # One wave at a time in one process, whatever waits: the other threads are for deliveries.
-        if not turn.locked():
-            async with turn:
+        # One step of one group invitation at a time: the other threads are for deliveries.
+        if not group_slot.locked():
+            async with group_slot:
                 more = await group_worker.step(desk, UUID(group_invitation_id), now=await database.now())
             if more:
                 desk.bell.ring("group", UUID(group_invitation_id))
 
-    place = asyncio.Semaphore(1)
+    import_slot = asyncio.Semaphore(1)
 
     async def import_people(import_id: str) -> None:
-        # As above: one page at a time, for each one is full of hashes.
-        if not place.locked():
-            async with place:
+        # One page of one import at a time: hashing its passwords takes the processor.
+        if not import_slot.locked():
+            async with import_slot:
                 more = await import_steps.step(desk, UUID(import_id), now=await database.now())
             if more:
                 desk.bell.ring("import", UUID(import_id))
@@ -79,17 +82,17 @@ def declare_actors(broker: dramatiq.Broker, desk: Desk, activity: Activity) -> N
 
 def _declare(broker: dramatiq.Broker, activity: Activity, *actors: Actor) -> None:
     for actor in actors:
-        dramatiq.actor(broker=broker, actor_name=actor.__name__)(_watched(actor, activity))
+        dramatiq.actor(broker=broker, actor_name=actor.__name__)(_tracked(actor, activity))
 
 
-def _watched(actor: Actor, activity: Activity) -> Actor:
-    """Return ``actor`` with what it does noted, and its failure told in one line or with its cause, never with ids."""
+def _tracked(actor: Actor, activity: Activity) -> Actor:
+    """Return ``actor`` wrapped: it records its activity and logs its failures, never with the ids it was given."""
 
-    async def work(given: Any) -> None:  # noqa: ANN401 - an id, or a list of them
+    async def work(argument: Any) -> None:  # noqa: ANN401 - an id, or a list of them
         name = actor.__name__
         try:
             with activity.doing(name):
-                await actor(given)
+                await actor(argument)
         except DatabaseAway as error:
             log.warning("left for the sweep to find again", what=name, reason=str(error))
         except Exception:
@@ -99,12 +102,15 @@ def _watched(actor: Actor, activity: Activity) -> Actor:
 
 
 async def run_job(desk: Desk, job_id: UUID) -> None:
-    """Do a job that waits, unless somebody else has it; what goes wrong unforeseen is the job's result."""
+    """Claim a waiting job and run it; do nothing when another worker has it.
+
+    An unforeseen error is logged and becomes the job's result.
+    """
     job = await jobs.claim(job_id, await database.now())
     if job is None:
         return
     try:
-        async with asyncio.timeout(LONGEST_JOB):
+        async with asyncio.timeout(JOB_TIMEOUT):
             await JOBS[job.kind](desk, job, now=await database.now())
     except Exception:
         log.exception("a job failed", job=str(job_id), kind=job.kind)

@@ -1,7 +1,7 @@
-"""The queue: Redis when there is one, else the process's own memory.
+"""The message queue: Redis when REDIS_URL is set, else this process's memory.
 
-The database is the store of record and a message only a hint, so nothing here is kept, retried or prefetched in depth:
-what is lost, the clock rings again.
+The database is the store of record and a message only a hint that a row waits. So nothing here is stored, retried or
+prefetched in depth: the clock sends a lost hint again.
 """
 
 import asyncio
@@ -24,27 +24,27 @@ from otae.settings import Settings
 QUEUE = "default"
 #: Kind of row → actor.
 ACTORS = {"delivery": "deliver", "job": "do_job", "group": "invite_group", "import": "import_people"}
-#: A kind and the rows of it that wait.
-Rung = tuple[str, tuple[UUID, ...]]
+#: A kind of row and the ids of those that wait.
+Hint = tuple[str, tuple[UUID, ...]]
 #: Most deliveries in one message of the queue.
-LIST = 100
+BATCH_SIZE = 100
 #: Hints older than this are dropped, in milliseconds.
-STALE = 10 * 60 * 1000
+MAX_AGE = 10 * 60 * 1000
 #: Most hints that wait in this process for a Redis that does not answer.
-WAITING = 10_000
-#: The queue's name for a client of Redis.
+MAX_PENDING = 10_000
+#: Prefix of the queue's keys in Redis.
 NAMESPACE = "otae"
 
 log = structlog.get_logger("otae.tasks")
 
 
 def make_broker(settings: Settings) -> dramatiq.Broker:
-    """Return a broker for ``settings``; it knows its queue and no actors yet, and connects when first used.
+    """Return a broker with its queue declared and without actors; it connects when first used.
 
     With Redis, a worker counts as dead after five seconds of silence and every fetch looks for the messages of dead
-    ones: by the queue's own defaults both take minutes.
+    workers: by Dramatiq's defaults both take minutes.
     """
-    middleware: list[Middleware] = [AgeLimit(max_age=STALE)]
+    middleware: list[Middleware] = [AgeLimit(max_age=MAX_AGE)]
     broker: dramatiq.Broker
     if settings.redis_url is None:
         broker = StubBroker(middleware=middleware)
@@ -61,7 +61,11 @@ def make_broker(settings: Settings) -> dramatiq.Broker:
 
 
 def _client(url: str) -> redis.Redis:
-    """Return a client of ``url``, which `Settings` has looked through; CannotStart for an option that nobody knows."""
+    """Return a Redis client for ``url``, which `Settings` has checked.
+
+    Raises:
+        CannotStart: The URL has an option that redis-py does not know.
+    """
     try:
         client = redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=5)
         client.connection_pool.make_connection()  # connects to nothing yet, and refuses what it does not know
@@ -70,8 +74,8 @@ def _client(url: str) -> redis.Redis:
     return client
 
 
-async def look_at_redis(settings: Settings) -> Check | None:
-    """Look whether Redis answers, for the doctor; None when this installation has none."""
+async def check_redis(settings: Settings) -> Check | None:
+    """Check for the doctor that Redis answers; None when this installation has none."""
     if settings.redis_url is None:
         return None
     client = _client(settings.redis_url.get_secret_value())
@@ -88,27 +92,32 @@ async def look_at_redis(settings: Settings) -> Check | None:
 
 
 class QueueBell:
-    """Rings a worker through the queue. Never blocks and never raises: a thread of its own speaks to Redis."""
+    """Wakes a worker through the queue. It never blocks and never raises: a thread of its own talks to Redis."""
 
     def __init__(self, broker: dramatiq.Broker) -> None:
         self.broker = broker
-        self._waiting: queue.Queue[Rung | None] = queue.Queue(WAITING)
+        self._waiting: queue.Queue[Hint | None] = queue.Queue(MAX_PENDING)
         self._down = False
         self._thread = threading.Thread(target=self._pass_on, name="bell", daemon=True)
         self._thread.start()
 
     def ring(self, kind: str, *rows: UUID) -> None:
-        """Hint that ``rows`` of ``kind`` ("delivery", "job", "group", "import") wait."""
+        """Send a hint that ``rows`` wait.
+
+        Args:
+            kind: "delivery", "job", "group" or "import".
+            rows: Ids of the rows.
+        """
         try:
-            for start in range(0, len(rows), LIST):
-                self._waiting.put_nowait((kind, rows[start : start + LIST]))
+            for start in range(0, len(rows), BATCH_SIZE):
+                self._waiting.put_nowait((kind, rows[start : start + BATCH_SIZE]))
         except queue.Full:
-            self._say_down("too many hints wait for the queue")
+            self._warn_once("too many hints wait for the queue")
 
-    def holds(self, count: int) -> bool:
-        """Tell whether ``count`` hints wait already, here or in the queue: more of them would help nobody.
+    def has_backlog(self, count: int) -> bool:
+        """Return whether at least ``count`` hints wait already, so that more would help nobody.
 
-        Asks the queue, so call it in a thread; a queue that does not answer holds nothing.
+        It asks the queue and blocks: call it in a thread. A queue that does not answer counts as empty.
         """
         if not self._waiting.empty():
             return True
@@ -124,7 +133,7 @@ class QueueBell:
         return int(self.broker.client.llen(f"{NAMESPACE}:{QUEUE}"))
 
     def close(self, seconds: float = 5) -> None:
-        """Pass on what still waits, for at most ``seconds``; rings after that are lost to the sweep."""
+        """Send the hints that still wait, for at most ``seconds``; later ones are lost and found by the sweep."""
         try:
             self._waiting.put(None, timeout=seconds)
         except queue.Full:
@@ -132,7 +141,7 @@ class QueueBell:
         self._thread.join(seconds)
 
     def _pass_on(self) -> None:
-        for kind, rows in self._gathered():
+        for kind, rows in self._batches():
             named = [str(row) for row in rows]
             for argument in [named] if kind == "delivery" else named:
                 message: dramatiq.Message[None] = dramatiq.Message(
@@ -141,24 +150,24 @@ class QueueBell:
                 try:
                     self.broker.enqueue(message)
                 except Exception as error:  # noqa: BLE001 - whatever the queue's trouble is, the sweep finds the row
-                    self._say_down(type(error).__name__)
+                    self._warn_once(type(error).__name__)
                 else:
                     self._down = False
 
-    def _gathered(self) -> Iterator[Rung]:
-        """Give what was rung for, until the end; the deliveries that wait here at a time as lists."""
+    def _batches(self) -> Iterator[Hint]:
+        """Yield the waiting hints until the bell is closed, with the deliveries that wait at the same time merged."""
         ended = False
         while not ended:
             taken = [self._waiting.get()]
             while not self._waiting.empty():  # nobody else takes from it
                 taken.append(self._waiting.get())
-            ended, rung = None in taken, [item for item in taken if item is not None]
-            yield from (item for item in rung if item[0] != "delivery")
-            rows = [row for kind, rows in rung if kind == "delivery" for row in rows]
-            for start in range(0, len(rows), LIST):
-                yield "delivery", tuple(rows[start : start + LIST])
+            ended, hints = None in taken, [item for item in taken if item is not None]
+            yield from (item for item in hints if item[0] != "delivery")
+            rows = [row for kind, rows in hints if kind == "delivery" for row in rows]
+            for start in range(0, len(rows), BATCH_SIZE):
+                yield "delivery", tuple(rows[start : start + BATCH_SIZE])
 
-    def _say_down(self, reason: str) -> None:
+    def _warn_once(self, reason: str) -> None:
         if not self._down:
             log.warning("the queue does not take hints; the clock will ring again", reason=reason)
         self._down = True

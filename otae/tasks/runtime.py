@@ -1,6 +1,6 @@
-"""Worker and clock, inside `serve` or as processes of their own: in both cases on one event loop.
+"""Runs worker and clock, inside `serve` or as processes of their own, in both cases on one event loop.
 
-The queue's worker threads only wait; every actor's coroutine runs on the loop that also owns the database.
+Dramatiq's worker threads only wait; every actor's coroutine runs on the loop that also owns the database.
 """
 
 import asyncio
@@ -26,16 +26,16 @@ from otae.tasks.broker import QueueBell, make_broker
 
 #: Messages worked on at a time: by a worker process, and beside the pages in `serve`.
 THREADS, THREADS_EMBEDDED = 8, 4
-#: Milliseconds that what is being done may take to end after SIGTERM.
+#: Milliseconds that messages in progress may take to finish after SIGTERM.
 GRACE, GRACE_EMBEDDED = 15_000, 8_000
-#: Seconds between signs of life.
+#: Seconds between heartbeats.
 HEARTBEAT = 5
 
 log = structlog.get_logger("otae.tasks")
 
 
 class HostLoop(EventLoopThread):
-    """Lends the running event loop to the queue's actors instead of starting another one in a thread."""
+    """Gives Dramatiq's actors the running event loop instead of starting another one in a thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(logging.getLogger(__name__))
@@ -46,12 +46,12 @@ class HostLoop(EventLoopThread):
         """Do nothing: the loop runs already."""
 
     def stop(self) -> None:
-        """Do nothing: the loop belongs to somebody else."""
+        """Do nothing: this class does not own the loop."""
 
 
 @asynccontextmanager
 async def bell_for(settings: Settings) -> AsyncIterator[QueueBell]:
-    """Give a bell that rings through this installation's queue; what still waits at the end is passed on."""
+    """Yield a bell for this installation's queue; on exit the hints that still wait are sent."""
     bell = QueueBell(make_broker(settings))
     try:
         yield bell
@@ -62,14 +62,19 @@ async def bell_for(settings: Settings) -> AsyncIterator[QueueBell]:
 
 @asynccontextmanager
 async def embedded(desk: Desk) -> AsyncIterator[None]:
-    """Run worker and clock on the running loop for the length of the block; ``desk.bell`` is of ``bell_for``."""
-    async with working(desk, THREADS_EMBEDDED, GRACE_EMBEDDED), ticking(desk):
+    """Run worker and clock on the running loop for the length of the block; ``desk.bell`` must come from `bell_for`."""
+    async with running_worker(desk, THREADS_EMBEDDED, GRACE_EMBEDDED), running_clock(desk):
         yield
 
 
 @asynccontextmanager
-async def working(desk: Desk, threads: int, grace: int) -> AsyncIterator[None]:
-    """Work off the queue that ``desk.bell`` rings; at the end, what is being done has ``grace`` milliseconds left."""
+async def running_worker(desk: Desk, threads: int, grace: int) -> AsyncIterator[None]:
+    """Run a worker on the queue of ``desk.bell`` for the length of the block.
+
+    Args:
+        threads: Messages worked on at a time.
+        grace: Milliseconds that messages in progress have to finish at the end.
+    """
     if not isinstance(desk.bell, QueueBell):
         raise TypeError("a worker needs the bell of its queue")
     broker = desk.bell.broker
@@ -81,7 +86,7 @@ async def working(desk: Desk, threads: int, grace: int) -> AsyncIterator[None]:
         async with lmtp.lmtp_listener(desk), smtp_pool.keep_connections():
             worker.start()
             try:
-                async with alive(heartbeats.WORKER, desk, activity):
+                async with heartbeat(heartbeats.WORKER, desk, activity):
                     yield
             finally:
                 smtp_pool.close_soon()
@@ -91,21 +96,21 @@ async def working(desk: Desk, threads: int, grace: int) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def ticking(desk: Desk) -> AsyncIterator[None]:
-    """Let the clock run for the length of the block."""
+async def running_clock(desk: Desk) -> AsyncIterator[None]:
+    """Run the clock for the length of the block."""
     activity = heartbeats.Activity()
-    async with alive(heartbeats.CLOCK, desk, activity), _beside(schedule.run_clock(desk, activity=activity)):
+    async with heartbeat(heartbeats.CLOCK, desk, activity), _in_background(schedule.run_clock(desk, activity=activity)):
         yield
 
 
 def run_worker(settings: Settings) -> None:
-    """Be the worker process until SIGTERM; CannotStart when there is no queue to share."""
+    """Run the worker process until SIGTERM; CannotStart without a queue to share."""
     _needs_queue(settings, "worker")
     asyncio.run(_worker(settings))
 
 
 def run_clock(settings: Settings) -> None:
-    """Be the clock process until SIGTERM; CannotStart when there is no queue to ring through."""
+    """Run the clock process until SIGTERM; CannotStart without a queue to share."""
     _needs_queue(settings, "clock")
     asyncio.run(_clock(settings))
 
@@ -116,21 +121,21 @@ def _needs_queue(settings: Settings, role: str) -> None:
 
 
 async def _worker(settings: Settings) -> None:
-    stop = _told_to_stop()
-    async with _opened(settings, "worker") as desk, working(desk, THREADS, GRACE):
+    stop = _stop_event()
+    async with _open_desk(settings, "worker") as desk, running_worker(desk, THREADS, GRACE):
         await stop.wait()
         log.info("ending")
 
 
 async def _clock(settings: Settings) -> None:
-    stop = _told_to_stop()
-    async with _opened(settings, "clock") as desk, ticking(desk):
+    stop = _stop_event()
+    async with _open_desk(settings, "clock") as desk, running_clock(desk):
         await stop.wait()
         log.info("ending")
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, role: database.Role) -> AsyncIterator[Desk]:
+async def _open_desk(settings: Settings, role: database.Role) -> AsyncIterator[Desk]:
     async with database.connected(settings, role=role), bell_for(settings) as bell:
         if not await database.is_migrated():
             raise CannotStart("the database is not set up: run `otae migrate` first")
@@ -138,8 +143,8 @@ async def _opened(settings: Settings, role: database.Role) -> AsyncIterator[Desk
         yield Desk(settings, await keyring.open_vault(settings), bell)
 
 
-def _told_to_stop() -> asyncio.Event:
-    """Return what SIGTERM and SIGINT set. Told while starting: it starts, then ends. Told twice: as once."""
+def _stop_event() -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set; set during startup, the process starts and then ends."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -147,10 +152,10 @@ def _told_to_stop() -> asyncio.Event:
 
 
 @asynccontextmanager
-async def alive(role: str, desk: Desk, activity: heartbeats.Activity) -> AsyncIterator[None]:
-    """Give signs of life for the length of the block, and say what this process does."""
+async def heartbeat(role: str, desk: Desk, activity: heartbeats.Activity) -> AsyncIterator[None]:
+    """Write this process's heartbeat, with its current activity, for the length of the block."""
     name = f"{role}:{socket.gethostname()[:60]}:{os.getpid()}"
-    async with _beside(_beat(name, role, desk, activity)):
+    async with _in_background(_beat(name, role, desk, activity)):
         yield
     try:
         await heartbeats.remove(name)
@@ -169,7 +174,7 @@ async def _beat(name: str, role: str, desk: Desk, activity: heartbeats.Activity)
 
 
 @asynccontextmanager
-async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+async def _in_background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     task = asyncio.create_task(work)
     try:
         yield

@@ -1,4 +1,7 @@
-"""What the clock rings, and how often. Everything here is safe to do twice; one clock at a time does it."""
+"""The clock's schedule: which periodic tasks there are, and how often each runs.
+
+Every task is safe to run twice. Only one clock at a time runs them.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,14 +26,14 @@ from otae.store.heartbeats import Activity
 from otae.store.single_holder import ClockLock
 from otae.tasks.broker import QueueBell
 
-#: Seconds between looks at whose turn it is.
-LOOK: float = 5
-#: Seconds that one thing may take; what hangs longer is given up until its next time.
-LONGEST: float = 1200
+#: Seconds between checks of whether this process has the turn.
+TURN_SECONDS: float = 5
+#: Seconds that one run of a task may take; a longer one is cancelled and tried again after its interval.
+TASK_TIMEOUT: float = 1200
 
 
 async def forget_old(_desk: Desk, now: datetime) -> None:
-    """Remove what has run out: signed-in browsers, links for passwords, counters and files nobody waits for."""
+    """Remove what has expired: signed-in browsers, kept forms, counters, password links and abandoned imports."""
     await browsers.forget_old(now)
     await kept_texts.forget_old(now)
     await failure_counters.delete_expired(now)
@@ -38,18 +41,18 @@ async def forget_old(_desk: Desk, now: datetime) -> None:
     await provisioning.cancel_expired(now=now)
 
 
-#: What a command queued while a server runs is seen within two seconds.
+#: Seconds: so that a running server finds what a command queued within two seconds.
 SOON = 1.5
-#: With so many hints in the queue no message is hinted at again (one hint is for up to a hundred of them), and with so
-#: many nothing at all: workers that are slow (or gone) would find each of them a hundred times over.
+#: With ENOUGH hints in the queue no delivery is hinted at again (one hint is for up to a hundred of them), with MOST
+#: nothing at all: slow or missing workers would otherwise find every row a hundred times over.
 ENOUGH, MOST = 20, 1000
 
 log = structlog.get_logger("otae.tasks")
 
 
 @dataclass(frozen=True)
-class Row:
-    """One thing the clock does: ``work`` every ``seconds``."""
+class PeriodicTask:
+    """A task of the clock: ``work`` runs every ``seconds``."""
 
     name: str
     seconds: float
@@ -57,60 +60,60 @@ class Row:
 
 
 async def ring_deliveries(desk: Desk, now: datetime) -> None:
-    """Hint the workers at every message that waits: this finds what a lost queue forgot."""
+    """Send a hint for every delivery that is due, which also finds those whose hint was lost."""
     waiting = await outbox.sweep(now)
-    if not await _holds(desk, ENOUGH):
+    if not await _has_backlog(desk, ENOUGH):
         desk.bell.ring("delivery", *waiting)
 
 
 async def ring_jobs(desk: Desk, now: datetime) -> None:
-    """Hint the workers at every job that waits."""
-    if not await _holds(desk, MOST):
+    """Send a hint for every job that waits."""
+    if not await _has_backlog(desk, MOST):
         for row in await jobs.waiting(now):
             desk.bell.ring("job", row)
 
 
 async def ring_groups(desk: Desk, now: datetime) -> None:
-    """Hint the workers at every group invitation in which something is to be done."""
-    if not await _holds(desk, MOST):
+    """Send a hint for every group invitation that has work to do."""
+    if not await _has_backlog(desk, MOST):
         for row in await groups.waiting(now):
             desk.bell.ring("group", row)
 
 
 async def ring_imports(desk: Desk, now: datetime) -> None:
-    """Hint the workers at every file of people in which something is to be done."""
-    if not await _holds(desk, MOST):
+    """Send a hint for every import that has work to do."""
+    if not await _has_backlog(desk, MOST):
         for row in await provisioning.waiting(now):
             desk.bell.ring(provisioning.BELL, row)
 
 
-async def count_tables(_desk: Desk, _now: datetime) -> None:
-    """Let SQLite know how large its tables have become."""
+async def refresh_statistics(_desk: Desk, _now: datetime) -> None:
+    """Refresh the table statistics that SQLite plans its queries by."""
     await query_statistics.refresh()
 
 
 async def expire_invitations(_desk: Desk, now: datetime) -> None:
-    """End the invitations whose time is over."""
+    """Expire the invitations whose time is over."""
     await lifecycle.expire_due(now)
 
 
 async def send_reminders(desk: Desk, now: datetime) -> None:
-    """Remind those who were invited and have not enrolled."""
+    """Send reminders to invited people who have not enrolled."""
     await reminders.send_due(desk, now=now)
 
 
 async def expire_sessions(_desk: Desk, now: datetime) -> None:
-    """End the enrollment sessions whose time is over."""
+    """Expire the enrollment sessions whose time is over."""
     await sessions.expire_due(now)
 
 
 async def remove_rehearsals(_desk: Desk, now: datetime) -> None:
-    """Remove what rehearsals left behind whose process died."""
+    """Remove the rows of rehearsals whose process died."""
     await rehearsal.sweep(now=now)
 
 
 async def renew_certificates(desk: Desk, now: datetime) -> None:
-    """Renew those of our own certificates that end soon."""
+    """Renew the server's own certificates that expire soon."""
     for purpose in await rotation.renew_due(desk, now=now):
         log.info("a certificate was renewed", purpose=purpose)
     if await serving.renew_leaf(desk, now=now):
@@ -118,93 +121,100 @@ async def renew_certificates(desk: Desk, now: datetime) -> None:
 
 
 async def renew_identities(desk: Desk, now: datetime) -> None:
-    """Queue a new certificate for every Mac whose own ends soon."""
+    """Queue a new certificate for every Mac whose certificate expires soon."""
     await renewal.renew_due(desk, now=now)
 
 
-async def keep_no_longer(_desk: Desk, now: datetime) -> None:
-    """Remove what is older than this installation keeps."""
+async def apply_retention(_desk: Desk, now: datetime) -> None:
+    """Remove records that are older than the retention periods of this installation."""
     forgotten = await retention.forget_old(now=now)
     if forgotten.anything:
         log.info("removed what was kept long enough", **asdict(forgotten))
 
 
 async def fill_search_texts(_desk: Desk, _now: datetime) -> None:
-    """Write what lists find rows by where a process of the release before wrote rows without it."""
+    """Fill the search column of rows that a process of the previous release wrote without it."""
     await search_index.fill_search_text(limit=10_000)
 
 
-async def look_at_directories(desk: Desk, now: datetime) -> None:
-    """See which directories answer, who is in the groups that roles are limited to, and who is still administrator."""
+async def check_directories(desk: Desk, now: datetime) -> None:
+    """Check which directories answer, who is in the groups that limit roles, and who is still an administrator."""
     await scheduled_checks.check_directories(desk, now=now)
     await recheck.recheck_signed_in(desk, now=now)
     await role_groups.read_groups(desk, now=now)
 
 
-async def look_at_people(desk: Desk, now: datetime) -> None:
-    """See whether directories still let in everybody whose sign-in is open."""
+async def recheck_people(desk: Desk, now: datetime) -> None:
+    """Check that directories still admit everybody who has an open enrollment session."""
     await rechecks.recheck_open_sign_ins(desk, now=now)
 
 
-ROWS: tuple[Row, ...] = (
-    Row("deliveries", SOON, ring_deliveries),
-    Row("jobs", SOON, ring_jobs),
-    Row("groups", SOON, ring_groups),
-    Row("imports", SOON, ring_imports),
-    Row("directories", scheduled_checks.INTERVAL, look_at_directories),
-    Row("people", rechecks.INTERVAL, look_at_people),
-    Row("invitations", 60, expire_invitations),
-    Row("sessions", 60, expire_sessions),
-    Row("rehearsals", 60, remove_rehearsals),
-    Row("reminders", 600, send_reminders),
-    Row("renewals", 600, renew_identities),
-    Row("forget", 600, forget_old),
-    Row("retention", 600, keep_no_longer),
-    Row("statistics", 600, count_tables),
-    Row("search texts", 60, fill_search_texts),
-    Row("certificates", 3600, renew_certificates),
+SCHEDULE: tuple[PeriodicTask, ...] = (
+    PeriodicTask("deliveries", SOON, ring_deliveries),
+    PeriodicTask("jobs", SOON, ring_jobs),
+    PeriodicTask("groups", SOON, ring_groups),
+    PeriodicTask("imports", SOON, ring_imports),
+    PeriodicTask("directories", scheduled_checks.INTERVAL, check_directories),
+    PeriodicTask("people", rechecks.INTERVAL, recheck_people),
+    PeriodicTask("invitations", 60, expire_invitations),
+    PeriodicTask("sessions", 60, expire_sessions),
+    PeriodicTask("rehearsals", 60, remove_rehearsals),
+    PeriodicTask("reminders", 600, send_reminders),
+    PeriodicTask("renewals", 600, renew_identities),
+    PeriodicTask("forget", 600, forget_old),
+    PeriodicTask("retention", 600, apply_retention),
+    PeriodicTask("statistics", 600, refresh_statistics),
+    PeriodicTask("search texts", 60, fill_search_texts),
+    PeriodicTask("certificates", 3600, renew_certificates),
 )
 
 
-async def run_clock(desk: Desk, rows: Sequence[Row] | None = None, *, activity: Activity | None = None) -> None:
-    """Do each of ``rows`` (ROWS) in its rhythm, until cancelled, whenever this process's clock has the turn.
+async def run_clock(
+    desk: Desk, tasks: Sequence[PeriodicTask] | None = None, *, activity: Activity | None = None
+) -> None:
+    """Run the periodic tasks until cancelled, each at its interval, while this process's clock has the turn.
 
-    A row that fails, or hangs for LONGEST, is logged and done again in its rhythm; it holds no other row up.
+    A task that fails or takes longer than TASK_TIMEOUT seconds is logged and runs again after its interval; it delays
+    no other task.
+
+    Args:
+        tasks: What to run instead of SCHEDULE.
+        activity: Records the task that is running.
     """
-    ours, told = asyncio.Event(), activity or Activity()
+    turn_held, activity = asyncio.Event(), activity or Activity()
     async with ClockLock(desk.settings) as turn, asyncio.TaskGroup() as group:
-        group.create_task(_keep(turn, ours))
-        for row in ROWS if rows is None else rows:
-            group.create_task(_repeat(desk, row, ours, told))
+        group.create_task(_hold_turn(turn, turn_held))
+        for task in SCHEDULE if tasks is None else tasks:
+            group.create_task(_repeat(desk, task, turn_held, activity))
 
 
-async def _keep(turn: ClockLock, ours: asyncio.Event) -> None:
-    """Set ``ours`` while this process has the turn; without the database nobody has it."""
+async def _hold_turn(turn: ClockLock, turn_held: asyncio.Event) -> None:
+    """Keep ``turn_held`` set while this process has the turn; without the database no process has it."""
     while True:
         try:
-            mine = await turn.try_acquire()
+            has_turn = await turn.try_acquire()
         except Exception as error:  # noqa: BLE001 - whatever the database's trouble is, the next look shows it again
             log.warning("the clock cannot take its turn", reason=type(error).__name__)
-            mine = False
-        if mine:
-            ours.set()
+            has_turn = False
+        if has_turn:
+            turn_held.set()
         else:
-            ours.clear()
-        await asyncio.sleep(LOOK)
+            turn_held.clear()
+        await asyncio.sleep(TURN_SECONDS)
 
 
-async def _repeat(desk: Desk, row: Row, ours: asyncio.Event, activity: Activity) -> None:
-    while await ours.wait():
+async def _repeat(desk: Desk, task: PeriodicTask, turn_held: asyncio.Event, activity: Activity) -> None:
+    while await turn_held.wait():
         try:
-            with activity.doing(row.name):
-                async with asyncio.timeout(LONGEST):
-                    await row.work(desk, await database.now())
+            with activity.doing(task.name):
+                async with asyncio.timeout(TASK_TIMEOUT):
+                    await task.work(desk, await database.now())
         except Exception as error:  # noqa: BLE001 - the database may be away; the next round finds what this one missed
             log.warning(
-                "the clock could not do its work", row=row.name, reason=type(error).__name__, text=str(error)[:200]
+                "the clock could not do its work", row=task.name, reason=type(error).__name__, text=str(error)[:200]
             )
-        await asyncio.sleep(row.seconds)
+        await asyncio.sleep(task.seconds)
 
 
-async def _holds(desk: Desk, count: int) -> bool:
-    return isinstance(desk.bell, QueueBell) and await asyncio.to_thread(desk.bell.holds, count)
+async def _has_backlog(desk: Desk, count: int) -> bool:
+    return isinstance(desk.bell, QueueBell) and await asyncio.to_thread(desk.bell.has_backlog, count)

@@ -1,1 +1,1 @@
-"""The doors: pages for people, protocol doors for Macs. What they decide is how a request is read and answered."""
+"""The HTTP interface: pages for people and protocol endpoints for Macs, with routing, guards and error responses."""

@@ -1,4 +1,4 @@
-"""Who asks: the address a request comes from, as far as it can be believed."""
+"""Determines the client's address from the connection and the trusted part of X-Forwarded-For."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -13,11 +13,11 @@ _AROUND = " \t\"'"
 
 
 def client_address(scope: Scope, hops: int) -> str:
-    """Return the address of the client, believing the rightmost ``hops`` entries of X-Forwarded-For.
+    """Return the client's address, trusting the rightmost ``hops`` entries of X-Forwarded-For.
 
-    Each proxy in front appends the address it was called from, so the entry the outermost trusted one wrote is the
-    ``hops``-th from the right; everything left of it is the client's own claim. Too few entries: the leftmost there is.
-    Empty entries, as a comma at the end leaves them, are none.
+    Each proxy appends the address it was called from, so the entry written by the outermost trusted proxy is the
+    ``hops``-th from the right; everything left of it is the client's own claim. With fewer entries the leftmost counts.
+    Empty entries, such as a trailing comma leaves, are skipped.
     """
     peer = scope["client"][0] if scope.get("client") else NOWHERE
     if hops:
@@ -31,18 +31,21 @@ def client_address(scope: Scope, hops: int) -> str:
 
 
 def network_of(address: str) -> str:
-    """Return the network that failures are counted for: /24 of IPv4, /64 of IPv6."""
+    """Return the network under which failures are counted: the /24 of an IPv4 address, the /64 of an IPv6 address."""
     parsed = ip_address(address)
     return str(ip_network((parsed, 24 if isinstance(parsed, IPv4Address) else 64), strict=False))
 
 
 def browser_at(request: Request) -> str:
-    """Return browser and system of a request."""
+    """Return browser and system of the client, as `browser_of` names them."""
     return browser_of(request.headers.get("user-agent", "")[:400])
 
 
 def browser_of(user_agent: str) -> str:
-    """Return browser and system as an administrator would say them: "Safari on macOS". Never a claim to rely on."""
+    """Return browser and system in an administrator's words: "Safari on macOS".
+
+    It is what the client claims: rely on it nowhere.
+    """
     browsers = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
     browser = next((name for mark, name in browsers if mark in user_agent), "a browser")
     system = system_of(user_agent)
@@ -50,7 +53,7 @@ def browser_of(user_agent: str) -> str:
 
 
 def system_of(user_agent: str) -> str:
-    """Return the operating system a browser claims, or nothing."""
+    """Return the operating system that a browser claims, "" when it names none we know."""
     systems = (
         ("iPhone", "iPhone"),
         ("iPad", "iPad"),
@@ -63,9 +66,9 @@ def system_of(user_agent: str) -> str:
 
 
 def _plain(text: str) -> IPv4Address | IPv6Address:
-    """Return the address in ``text``, however a proxy writes it; ValueError when there is none.
+    """Parse the address in ``text`` as proxies write it; ValueError when there is none.
 
-    It may stand in quotes, in brackets, with a port or a zone; an IPv4 address dressed as IPv6 loses its dress.
+    Quotes, brackets, a port or a zone are dropped; an IPv4-mapped IPv6 address becomes IPv4.
     """
     bare = text.strip(_AROUND)
     if bare.startswith("["):

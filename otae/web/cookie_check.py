@@ -1,7 +1,7 @@
-"""Noticing a browser that keeps no cookies, before it goes round in a circle.
+"""Detects a browser that keeps no cookies, before it is redirected in a circle.
 
-An answer that sets a cookie to a browser that has sent none leads to its page by way of an address with a mark; whoever
-arrives there without any cookie keeps none.
+When a browser that sent no cookie is given one, the redirect's address carries a mark. A browser that requests a marked
+address without any cookie keeps none.
 """
 
 from typing import Final
@@ -15,15 +15,19 @@ from otae.words import gettext as _
 MARK: Final = "cookies=1"
 
 
-def lead(request: Request, where: str) -> Response:
+def redirect(request: Request, where: str) -> Response:
     """Return 303 to ``where``, a path of ours, for an answer that sets a cookie."""
     if request.cookies:
         return RedirectResponse(where, 303)
     return RedirectResponse(f"{where}{'&' if '?' in where else '?'}{MARK}", 303)
 
 
-def arrived(request: Request) -> Response | None:
-    """Return where a marked address leads on to, None for any other; Failure when the browser kept no cookie."""
+def check_return(request: Request) -> Response | None:
+    """Return a redirect to the address without the mark; None when ``request`` is for an unmarked one.
+
+    Raises:
+        Failure: 400, the browser kept no cookie.
+    """
     if request.method not in {"GET", "HEAD"} or MARK not in request.url.query.split("&"):
         return None
     if not request.cookies:

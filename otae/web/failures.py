@@ -1,7 +1,7 @@
-"""What went wrong, as an answer: a line of text for a Mac, a page for a person, nothing leaked to either.
+"""Turns exceptions into responses: a line of text for a Mac, a page for a person, internals for neither.
 
-The one place that catches. Every refusal becomes the status that docs/operations.md lists; what nobody foresaw becomes
-a plain page with a support code, under which the log has the rest.
+The one place that catches. Every refusal gets the status that docs/operations.md lists; an unforeseen exception becomes
+a plain page with a support code, and the log has the rest under that code.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,11 +41,14 @@ from otae.words import gettext as _
 log = structlog.get_logger("otae.web")
 
 #: Seconds after which a browser or Mac may ask again when the database is away.
-COME_BACK = "5"
+RETRY_SECONDS = "5"
 
 
 class Failure(OtaeError):
-    """The request cannot be answered. ``status``: HTTP; ``words``: one sentence; ``reason``: a stable code."""
+    """The request cannot be answered.
+
+    ``status`` is the HTTP status, ``words`` one sentence for the caller, ``reason`` a stable code.
+    """
 
     def __init__(
         self, status: int, words: str, reason: str = "refused", headers: Mapping[str, str] | None = None
@@ -62,14 +65,14 @@ class NotFound(Failure):
 
 
 class WrongMethod(Failure):
-    """The address takes other kinds of requests. ``headers``: which, under Allow."""
+    """The address takes other methods; ``headers`` names them in Allow."""
 
     def __init__(self, headers: Mapping[str, str] | None) -> None:
         super().__init__(405, _("This address does not take this kind of request."), "wrong-method", headers)
 
 
 class SignInFirst(OtaeError):
-    """A page for signed-in people only. ``where``: the page where they sign in."""
+    """The page is for signed-in people; ``where`` is the page on which they sign in."""
 
     def __init__(self, where: str) -> None:
         super().__init__(where)
@@ -96,18 +99,18 @@ PAGE_STATUS: tuple[tuple[type[Exception], int], ...] = (
 
 
 def handlers() -> dict[type[Exception], Callable[[Request, Exception], Response]]:
-    """Return who answers what the router itself finds: no such address, or not with this method."""
-    return {HTTPException: answer}
+    """Return the exception handlers for what Starlette's router raises: no such address, or wrong method."""
+    return {HTTPException: error_response}
 
 
-class Failures:
-    """ASGI: nothing raised below this gets past it."""
+class ErrorResponses:
+    """ASGI middleware that answers every exception raised below it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; answer what is raised, unless an answer had begun."""
+        """Pass the request on and answer an exception, unless a response has begun."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -125,36 +128,38 @@ class Failures:
         except Exception as error:
             if started:
                 raise
-            response = answer(Request(scope), error)
+            response = error_response(Request(scope), error)
             await response(scope, receive, send)
 
 
-def answer(request: Request, error: Exception) -> Response:
-    """Return what the caller of ``request`` is told about ``error``; logs what was not foreseen."""
+def error_response(request: Request, error: Exception) -> Response:
+    """Return the response for ``error``; an unforeseen one is logged."""
     if isinstance(error, SignInFirst):
         return sign_in_first(request, error.where)
     if isinstance(error, HTTPException):
-        error = from_router(error)
+        error = failure_of(error)
     if isinstance(error, Refusal):
-        return refused(request, error)
+        return refusal_response(request, error)
     if isinstance(error, DatabaseAway):
         log.error("database away", path=request.url.path, reason=str(error))
         error = Failure(
-            503, _("The service is busy for a moment. Please try again."), "unavailable", {"Retry-After": COME_BACK}
+            503, _("The service is busy for a moment. Please try again."), "unavailable", {"Retry-After": RETRY_SECONDS}
         )
     elif isinstance(error, StaleState):
         error = Failure(409, _("Somebody else changed this meanwhile. Look at it again."), "changed-meanwhile")
     elif isinstance(error, NotOffered):
         error = Failure(404, _("This is not offered here."), "not-offered")
     if isinstance(error, Failure):
-        return say(request, error.status, error.reason, error.words, headers=error.headers)
+        return failure_response(request, error.status, error.reason, error.words, headers=error.headers)
     code = new_support_code()
     log.error("unforeseen", path=request.url.path, support_code=code, exc_info=error)
-    return say(request, 500, "internal", _("Something went wrong here. Please tell your IT department."), code=code)
+    return failure_response(
+        request, 500, "internal", _("Something went wrong here. Please tell your IT department."), code=code
+    )
 
 
-def from_router(error: HTTPException) -> Failure:
-    """Return in our words what the router or the form parser said."""
+def failure_of(error: HTTPException) -> Failure:
+    """Return the Failure for an error of the router or the form parser."""
     if error.status_code == 404:
         return NotFound()
     if error.status_code == 405:
@@ -162,19 +167,19 @@ def from_router(error: HTTPException) -> Failure:
     return Failure(error.status_code, _("The request could not be read."), "unreadable", error.headers)
 
 
-def refused(request: Request, refusal: Refusal) -> Response:
-    """Return the answer for a refusal: the contract's status for a Mac, the fitting one for a browser."""
+def refusal_response(request: Request, refusal: Refusal) -> Response:
+    """Return the response for a refusal: the contract's status for a Mac, that of PAGE_STATUS for a browser."""
     headers = {"Retry-After": str(refusal.seconds)} if isinstance(refusal, SlowDown) else {}
     bind_refusal(refusal.code, support_code(refusal))
     if caller(request.url.path) is Caller.DEVICE:
         return PlainTextResponse(f"{refusal.code} {refusal.words}\n", device_status(request.url.path, refusal), headers)
     status = page_status(refusal)
     words = "; ".join(refusal.fields.values()) if isinstance(refusal, InputRefused) else _(refusal.words)
-    return say(request, status, refusal.code, words, headers=headers, code=support_code(refusal))
+    return failure_response(request, status, refusal.code, words, headers=headers, code=support_code(refusal))
 
 
 def page_status(refusal: Refusal) -> int:
-    """Return the status of a page that says ``refusal``."""
+    """Return the status of a page that shows ``refusal``."""
     return next(status for kind, status in PAGE_STATUS if isinstance(refusal, kind))
 
 
@@ -188,11 +193,11 @@ def device_status(path: str, refusal: Refusal) -> int:
 
 
 def support_code(refusal: Refusal) -> str:
-    """Return the support code under which the room recorded ``refusal``, or nothing."""
+    """Return the support code under which the room recorded ``refusal``, "" without one."""
     return str(getattr(refusal, "support_code", ""))
 
 
-def say(
+def failure_response(
     request: Request, status: int, reason: str, words: str, *, headers: Mapping[str, str] | None = None, code: str = ""
 ) -> Response:
     """Return ``words`` as a line of text for machines, as a page for people."""
@@ -214,7 +219,7 @@ def say(
 
 
 def sign_in_first(request: Request, where: str) -> Response:
-    """Send a browser to the page where one signs in; a fragment request takes the whole page there."""
+    """Redirect a browser to the sign-in page; for a fragment request, htmx loads it as a whole page."""
     if "hx-request" in request.headers:
         response = Response(status_code=403)
         MutableHeaders(scope=None, raw=response.raw_headers)["HX-Redirect"] = where

@@ -1,4 +1,4 @@
-"""Forms: what a page asks for, read once, shown again with what was typed and what to do about it.
+"""Forms: read from the request, validated, and shown again with what was typed and what was wrong.
 
 A page's form subclasses `Form` with WTForms fields; templates draw it with the macros of ``_parts/forms.html``.
 """
@@ -33,7 +33,7 @@ NumberRange = wtforms.validators.NumberRange
 Optional = wtforms.validators.Optional
 
 MAX_FIELDS = 200
-#: What is only ever sent: no page shows it again.
+#: Fields whose values no page shows again.
 NEVER_SHOWN = (PasswordField, FileField)
 
 Entry = TypeVar("Entry", bound="DataclassInstance")
@@ -41,19 +41,22 @@ Entry = TypeVar("Entry", bound="DataclassInstance")
 
 @dataclass(frozen=True)
 class Remedy:
-    """A link to where what is missing can be set. ``href``: a path of ours, or a place on the page."""
+    """A link to the place where what is missing can be set; ``href`` is a path of ours or an anchor on the page."""
 
     href: str
     words: str
 
 
 class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
-    """A form of ours. ``await MyForm.read(request)`` gives what was sent, ``MyForm(data={…})`` one filled in.
+    """The base class of forms: ``await MyForm.read(request)`` reads one, ``MyForm(data={…})`` fills one in.
 
-    ``never_kept``: fields that hold a secret besides password fields. The rest is set by `read` and by
-    `refused_forms.take`. ``sent``: the texts a browser sent; ``enter_again`` and ``choose_again``: labels of secrets
-    and of files that came with it, which no page shows again; ``status``, ``headers`` and ``support_code``: what the
-    page that shows it answers with. ``remedies``: links to what helps, below what was refused.
+    Attributes:
+        never_kept: Names of fields that hold a secret, besides password fields.
+        sent: The texts that the browser sent.
+        enter_again: Labels of secrets that were sent; no page shows them again.
+        choose_again: Labels of files that were sent; no page shows them again.
+        remedies: Links shown below what was refused.
+        status: The status of the page that shows the form; ``headers`` and ``support_code`` belong to it.
     """
 
     never_kept: ClassVar[frozenset[str]] = frozenset()
@@ -67,7 +70,7 @@ class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
 
     @classmethod
     async def read(cls, request: Request, **choices: object) -> Self:
-        """Return the form as it was sent. ``choices`` go to the constructor (WTForms: data, obj, prefix …)."""
+        """Return the form as it was sent; ``choices`` go to the constructor (WTForms: data, obj, prefix …)."""
         sent = await sent_fields(request)
         texts = FormData([(name, _text(value)) for name, value in sent.multi_items()])
         form = cls(texts, **choices)
@@ -79,29 +82,34 @@ class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
 
     @classmethod
     def filled(cls, row: object, **shown: object) -> Self:
-        """Return the form as ``row`` has it, each field from the column of its name.
+        """Return the form filled from ``row``, each field from the column of its name.
 
-        ``shown``: what stands in a field instead of a column. A field with neither raises AttributeError, so that none
-        is forgotten; passwords and files are only ever sent and stay empty.
+        A field without column and without value in ``shown`` raises AttributeError, so that none is forgotten.
+        Passwords and files stay empty: no page shows them.
+
+        Args:
+            shown: Values of fields to use instead of a column.
         """
         names = [field.name for field in cls() if field.name not in shown and not isinstance(field, NEVER_SHOWN)]
         return cls(data={name: getattr(row, name) for name in names} | shown)
 
     def entered(self, kind: type[Entry], **instead: object) -> Entry:
-        """Return what was entered as a dataclass of ``kind``, each of its fields from the form's field of that name.
+        """Return what was entered as a dataclass of ``kind``, each of its fields from the form field of that name.
 
-        ``instead``: values that no field has as they are. A field of ``kind`` that is in neither keeps its default; a
-        password that was left empty is None.
+        A field that is neither in the form nor in ``instead`` keeps its default; a password left empty is None.
+
+        Args:
+            instead: Values that no form field holds as they are.
         """
         names = [each.name for each in fields(kind) if each.name in self and each.name not in instead]
         return kind(**{name: _value(self[name]) for name in names} | instead)
 
     def is_secret(self, field: wtforms.Field) -> bool:
-        """Tell whether what was given in ``field`` is never kept: passwords, files, and what ``never_kept`` names."""
+        """Return whether the value of ``field`` is never kept: passwords, files, and the fields in ``never_kept``."""
         return isinstance(field, NEVER_SHOWN) or field.short_name in self.never_kept
 
     def refuse(self, refusal: InputRefused) -> None:
-        """Put a room's refusal beside the fields it names; what names none of them stands above all."""
+        """Add a room's refusal to the fields it names; text for no field of this form stands above the form."""
         for name, text in refusal.fields.items():
             if name in self._fields:
                 self._fields[name].errors = [*self._fields[name].errors, text]
@@ -116,7 +124,7 @@ class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
 
 
 async def sent_fields(request: Request) -> FormData:
-    """Return the form a browser sent, urlencoded or multipart, within the caps."""
+    """Return the fields a browser sent, urlencoded or multipart, within the limits."""
     return await request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=UPLOAD_CAP)
 
 
@@ -127,12 +135,12 @@ async def upload(request: Request, name: str) -> bytes:
 
 
 def _text(value: str | UploadFile) -> str:
-    """Return what a form keeps of what was sent: text with the line ends that are stored, of a file its name."""
+    """Return the value that a form keeps: text with normalized line ends, for a file its name."""
     return value.replace("\r\n", "\n") if isinstance(value, str) else value.filename or ""
 
 
 def _value(field: wtforms.Field) -> object:
-    """Return what was entered in ``field``: text, never None; a password left empty is None."""
+    """Return what was entered in ``field``: text, never None; for a password left empty None."""
     if isinstance(field, PasswordField):
         return field.data or None
     return field.data or "" if isinstance(field, StringField) else field.data

@@ -1,4 +1,4 @@
-"""Who may see a page: every route is guarded here, by its own endpoint and never by the look of its path.
+"""Access control: every page is guarded here by its own endpoint, never by what its path looks like.
 
 A guarded endpoint takes one argument: `Visit` (anybody), `Console` (a signed-in administrator) or `Portal` (somebody
 who has signed in to enroll). Each carries the request, the desk and the one time of this request.
@@ -24,8 +24,8 @@ from otae.store.database import now as database_now
 from otae.store.desk import Desk
 from otae.web import cookie_check, password_again, refused_pages
 from otae.web.client_address import browser_at
-from otae.web.failures import Failure, SignInFirst, answer
-from otae.web.pages import address_of, wants_part
+from otae.web.failures import Failure, SignInFirst, error_response
+from otae.web.pages import address_of, is_fragment_request
 from otae.web.paths import CONSOLE, CONSOLE_CONFIRM, CONSOLE_ELSEWHERE, CONSOLE_SIGN_IN, LOGIN
 from otae.words import gettext as _
 
@@ -34,7 +34,7 @@ PORTAL_COOKIE: Final = "__Host-otae-portal"
 
 
 class Administrator(Protocol):
-    """What pages know of the signed-in administrator."""
+    """The attributes of the signed-in administrator that pages use."""
 
     id: UUID
     name: str
@@ -44,7 +44,7 @@ class Administrator(Protocol):
 
 @dataclass(frozen=True)
 class Visit:
-    """A request for a page, at one time."""
+    """A request for a page, with the desk and the one time of this request."""
 
     request: Request
     desk: Desk
@@ -53,34 +53,34 @@ class Visit:
 
 @dataclass(frozen=True)
 class Console(Visit):
-    """A signed-in administrator's request. ``powers``: what the role allows, read for this request."""
+    """A signed-in administrator's request; ``powers`` is what the role allows, read for this request."""
 
     administrator: Administrator
     powers: Powers
 
     @property
     def actor(self) -> str:
-        """The name under which rooms record what is done."""
+        """The name under which rooms record what this administrator does."""
         return self.administrator.name
 
     @property
     def by(self) -> Grantor:
-        """Who changes administrators or roles, and how far that may go."""
+        """This administrator as the one who changes administrators or roles, with the limits of doing so."""
         return Grantor(self.administrator.name, self.powers, self.administrator.id)
 
     @property
     def reach(self) -> Reach:
-        """Whose rows this administrator gets to see: hand it to every room function that takes one."""
+        """Whose rows this administrator may see: pass it to every room function that takes one."""
         return self.powers.reach
 
     def may(self, leaf: str) -> bool:
-        """Tell whether the role allows this."""
+        """Return whether the role has permission ``leaf``."""
         return self.powers.may(leaf)
 
 
 @dataclass(frozen=True)
 class Portal(Visit):
-    """The request of somebody who has signed in to enroll; the session's person and invitation are fetched."""
+    """The request of somebody who has signed in to enroll; the session comes with its person and invitation."""
 
     session: Session
 
@@ -89,16 +89,16 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 async def visit(request: Request) -> Visit:
-    """Read the time once, for everything this request does."""
+    """Return the request as a visit, at the database's time."""
     request.state.now = await database_now()
     return Visit(request, request.app.state.desk, request.state.now)
 
 
 def anybody(page: Callable[[Visit], Awaitable[Response]]) -> Endpoint:
-    """Let everybody in."""
+    """Return the endpoint of a page that is open to everybody."""
 
     async def endpoint(request: Request) -> Response:
-        return cookie_check.arrived(request) or await page(await visit(request))
+        return cookie_check.check_return(request) or await page(await visit(request))
 
     return endpoint
 
@@ -106,49 +106,56 @@ def anybody(page: Callable[[Visit], Awaitable[Response]]) -> Endpoint:
 def administrators(
     page: Callable[[Console], Awaitable[Response]], permission: str, *, within: bool = False, fresh: bool = False
 ) -> Endpoint:
-    """Let signed-in administrators in whose role has ``permission``; send others to sign in, refuse the wrong role.
+    """Return the endpoint of a page for signed-in administrators whose role has ``permission``.
 
-    ``within``: the page shows no more than the administrator's reach; without it, a role limited to some groups is
-    refused as well. ``fresh``: whoever signed in more than ten minutes ago enters the password again first.
+    Who is not signed in is sent to the sign-in page; a role without the permission is refused.
+
+    Args:
+        within: The page shows only rows within the administrator's reach. Without it, a role limited to some groups is
+            refused as well.
+        fresh: Whoever signed in more than ten minutes ago enters the password again first.
     """
 
     async def endpoint(request: Request) -> Response:
-        if led := cookie_check.arrived(request):
-            return led
-        entered = await visit(request)
-        secret, touch = request.cookies.get(CONSOLE_COOKIE, ""), by_a_person(request)
-        browser = await browsers.find_browser(secret, browsers.CONSOLE, now=entered.now, touch=touch)
+        if answer := cookie_check.check_return(request):
+            return answer
+        visited = await visit(request)
+        secret, touch = request.cookies.get(CONSOLE_COOKIE, ""), is_user_action(request)
+        browser = await browsers.find_browser(secret, browsers.CONSOLE, now=visited.now, touch=touch)
         if browser is None or browser.administrator is None:
             raise SignInFirst(sign_in_for(request))
-        if request.method == "GET" and touch and (refused := await refused_pages.take(entered, secret)):
+        if request.method == "GET" and touch and (refused := await refused_pages.take(visited, secret)):
             return refused
         request.state.administrator = administrator = browser.administrator
-        request.state.powers = powers = await roles.powers_of(administrator.role, now=entered.now)
+        request.state.powers = powers = await roles.powers_of(administrator.role, now=visited.now)
         if not powers.may(permission) or (powers.reach.limited and not within):
             raise wrong_role()
-        console = Console(entered.request, entered.desk, entered.now, administrator, powers)
-        if not fresh or browsers.has_fresh_password(browser, now=entered.now):
-            return await _answered(page, console, secret)
+        console = Console(visited.request, visited.desk, visited.now, administrator, powers)
+        if not fresh or browsers.has_fresh_password(browser, now=visited.now):
+            return await _call_page(page, console, secret)
         if request.method != "POST":
             raise SignInFirst(confirm_for(request))
-        arrival = await password_again.confirm(console, page_of(request), browser_of(entered))
+        arrival = await password_again.confirm(console, form_page_of(request), browser_of(visited))
         if isinstance(arrival, Response):
             return arrival
-        return let_in(arrival, await _answered(page, console, arrival.secret))
+        return set_console_cookie(arrival, await _call_page(page, console, arrival.secret))
 
     return endpoint
 
 
 def browser_of(visit: Visit) -> console_sign_in.Browser:
-    """Return the browser that asks, with the console's secret that it came with."""
+    """Return the requesting browser, with the secret of its console cookie."""
     request = visit.request
     return console_sign_in.Browser(request.state.network, browser_at(request), request.cookies.get(CONSOLE_COOKIE))
 
 
-async def _answered(page: Callable[[Console], Awaitable[Response]], console: Console, secret: str) -> Response:
-    """Return the page's answer; of a form that was refused, also by raising, where the page shows it.
+async def _call_page(page: Callable[[Console], Awaitable[Response]], console: Console, secret: str) -> Response:
+    """Return the page's answer; when a form was refused, a redirect to the page that shows it.
 
-    ``secret``: of the browser that is signed in now.
+    A form is refused by an answer with an error status or by an exception.
+
+    Args:
+        secret: Of the browser that is signed in now.
     """
     request = console.request
     if request.method != "POST":
@@ -156,53 +163,56 @@ async def _answered(page: Callable[[Console], Awaitable[Response]], console: Con
     try:
         answered = await page(console)
     except OtaeError as error:
-        answered = answer(request, error)
-    where = f"{page_of(request)}?{request.url.query}" if request.url.query else page_of(request)
-    return await refused_pages.lead_back(console, answered, where, secret)
+        answered = error_response(request, error)
+    where = f"{form_page_of(request)}?{request.url.query}" if request.url.query else form_page_of(request)
+    return await refused_pages.redirect_refused(console, answered, where, secret)
 
 
-def let_in(arrival: console_sign_in.SignInResult, response: Response) -> Response:
-    """Give the browser the secret of who arrived."""
+def set_console_cookie(arrival: console_sign_in.SignInResult, response: Response) -> Response:
+    """Set the cookie of the browser that signed in."""
     set_cookie(response, CONSOLE_COOKIE, arrival.secret, seconds=int(browsers.LIFE.total_seconds()))
     return response
 
 
 def wrong_role() -> Failure:
-    """Return the answer to somebody whose role does not allow this."""
+    """Return the failure for an administrator whose role does not allow this."""
     return Failure(403, _("Your role does not allow this."), "wrong-role")
 
 
 def enrolling(page: Callable[[Portal], Awaitable[Response]]) -> Endpoint:
-    """Let people in who have signed in to enroll, for a while also after that ended; send others to sign in."""
+    """Return the endpoint of a page for people who have signed in to enroll; others are sent to sign in.
+
+    The page stays open for a while after the session ended.
+    """
 
     async def endpoint(request: Request) -> Response:
-        if led := cookie_check.arrived(request):
-            return led
-        entered = await visit(request)
-        secret, touch = request.cookies.get(PORTAL_COOKIE, ""), by_a_person(request)
-        browser = await browsers.find_browser(secret, browsers.PORTAL, now=entered.now, touch=touch)
+        if answer := cookie_check.check_return(request):
+            return answer
+        visited = await visit(request)
+        secret, touch = request.cookies.get(PORTAL_COOKIE, ""), is_user_action(request)
+        browser = await browsers.find_browser(secret, browsers.PORTAL, now=visited.now, touch=touch)
         if browser is None or browser.session is None:
             # a page that asks for its part was signed in once, and so was a browser that still has the cookie
             raise SignInFirst(f"{LOGIN}?ended=1" if secret or not touch else LOGIN)
-        return await page(Portal(entered.request, entered.desk, entered.now, browser.session))
+        return await page(Portal(visited.request, visited.desk, visited.now, browser.session))
 
     return endpoint
 
 
 def sign_in_for(request: Request) -> str:
-    """Return the console's sign-in page, which leads back to a page that was only to be read."""
-    if request.method != "GET" or wants_part(request) or request.url.path == CONSOLE:
+    """Return the address of the console's sign-in page, which leads back when a page was only to be read."""
+    if request.method != "GET" or is_fragment_request(request) or request.url.path == CONSOLE:
         return CONSOLE_SIGN_IN
     return f"{CONSOLE_SIGN_IN}?{urlencode({'next': address_of(request)})}"
 
 
 def confirm_for(request: Request) -> str:
-    """Return the page that asks for the password again, and leads back to the page that was asked for."""
+    """Return the address of the page that asks for the password again and leads back to the requested page."""
     return f"{CONSOLE_CONFIRM}?{urlencode({'next': request.url.path})}"
 
 
-def page_of(request: Request) -> str:
-    """Return the page that shows the form which was sent to the address of ``request``."""
+def form_page_of(request: Request) -> str:
+    """Return the path of the page with the form that was sent to the address of ``request``."""
     path = request.url.path
     while path != CONSOLE and match_of(request, path) is not Match.FULL:
         path = path.rpartition("/")[0]
@@ -210,27 +220,27 @@ def page_of(request: Request) -> str:
 
 
 def match_of(request: Request, path: str) -> Match:
-    """Tell whether ``path`` is a page (FULL), takes forms alone (PARTIAL), or is no address of ours (NONE)."""
+    """Return whether ``path`` is a page (FULL), takes only forms (PARTIAL), or is no address of ours (NONE)."""
     routes = (route for route in request.app.routes if getattr(route, "path", "") != CONSOLE_ELSEWHERE)
-    matches: list[Match] = [route.matches(_asked_for(path))[0] for route in routes]
+    matches: list[Match] = [route.matches(_get_scope(path))[0] for route in routes]
     return max(matches, key=lambda match: match.value)
 
 
-def _asked_for(path: str) -> dict[str, object]:
-    """Return how a browser would ask for the page at ``path``."""
+def _get_scope(path: str) -> dict[str, object]:
+    """Return the ASGI scope of a GET request for ``path``."""
     return {"type": "http", "method": "GET", "path": path, "root_path": ""}
 
 
-def by_a_person(request: Request) -> bool:
-    """Tell whether somebody acted; what a page asks for by itself does not keep a browser signed in."""
-    return not wants_part(request)
+def is_user_action(request: Request) -> bool:
+    """Return whether a person made this request; a page's own polling does not keep a browser signed in."""
+    return not is_fragment_request(request)
 
 
 def set_cookie(response: Response, name: str, value: str, *, seconds: int) -> None:
-    """Set a cookie that only this host's TLS pages get back, that no script reads and no other site sends along."""
+    """Set a cookie for this host's TLS pages alone, which no script reads and no other site's request carries."""
     response.set_cookie(name, value, max_age=seconds, path="/", secure=True, httponly=True, samesite="lax")
 
 
 def drop_cookie(response: Response, name: str) -> None:
-    """Take a cookie back."""
+    """Delete a cookie."""
     response.delete_cookie(name, path="/", secure=True, httponly=True, samesite="lax")

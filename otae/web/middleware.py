@@ -1,7 +1,7 @@
-"""What every request passes on its way in and every answer on its way out, outermost first; pure ASGI.
+"""ASGI middleware, outermost first: `stack` lists the order in which each request passes it.
 
-`Targets` (requests for a whole address) · `Journal` (request id, access log, metrics) · `Headers` (security headers) ·
-`Failures` (answers what is raised) · `Gate` (paths, Host, cross-site requests) · `Caps` (size and time of bodies).
+`AbsoluteTargets` (absolute request targets) · `RequestLog` (request id, access log, metrics) · `SecurityHeaders` ·
+`ErrorResponses` (exceptions) · `RequestChecks` (paths, Host, cross-site requests) · `BodyLimits` (size and time).
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from otae.errors import TooLarge
 from otae.settings import Settings
 from otae.web.client_address import client_address, network_of
-from otae.web.failures import Failure, Failures, NotFound
+from otae.web.failures import ErrorResponses, Failure, NotFound
 from otae.web.paths import STATIC, Caller, body_cap, caller
 from otae.words import gettext as _
 
@@ -30,11 +30,11 @@ log = structlog.get_logger("otae.access")
 REQUESTS = Counter("otae_http_requests", "Answered requests", ["caller", "method", "status"])
 REFUSALS = Counter("otae_refusals", "Refused requests", ["caller", "code"])
 SECONDS = Histogram("otae_http_request_seconds", "Time to answer", ["caller"])
-#: What a refusal leaves for the log line of its request (`store.records.bind_refusal`).
+#: The log context that a refusal sets for its request (`store.records.bind_refusal`).
 REFUSED = ("refusal", "support_code", "refusal_detail")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 
-#: Every address of ours is made of these; dots only inside names. Anything else tries to be two addresses at once.
+#: The form of all our paths, with dots only inside names; anything else could be read as two different paths.
 PLAIN_PATH = re.compile(rb"/|(?:/[A-Za-z0-9_~@-][A-Za-z0-9_~@.-]*)+")
 WHOLE_ADDRESS = re.compile(rb"https?://([^/]*)(/.*)?", re.IGNORECASE)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -57,28 +57,28 @@ ALWAYS = {
 
 
 def stack(settings: Settings) -> list[Middleware]:
-    """Return what stands between the server and the routes, outermost first."""
+    """Return the middleware between server and routes, outermost first."""
     return [
-        Middleware(Targets),
-        Middleware(Journal, settings=settings),
-        Middleware(Headers, settings=settings),
-        Middleware(Failures),
-        Middleware(Gate, settings=settings),
-        Middleware(Caps),
+        Middleware(AbsoluteTargets),
+        Middleware(RequestLog, settings=settings),
+        Middleware(SecurityHeaders, settings=settings),
+        Middleware(ErrorResponses),
+        Middleware(RequestChecks, settings=settings),
+        Middleware(BodyLimits),
     ]
 
 
-class Targets:
-    """ASGI: reads a request for a whole address as one for its path, whose Host is the address's (RFC 9112 §3.2.2).
+class AbsoluteTargets:
+    """ASGI middleware that rewrites an absolute request target to its path and its Host (RFC 9112 §3.2.2).
 
-    Proxies ask so. The Host beside it counts no longer, so that nobody reads the two differently.
+    Proxies send such requests. The Host header beside it is dropped, so that no two readers can differ.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, for its path."""
+        """Pass the request on with its path."""
         whole = WHOLE_ADDRESS.fullmatch(scope.get("raw_path") or b"") if scope["type"] == "http" else None
         if whole is not None:
             path = whole[2] or b"/"
@@ -92,11 +92,11 @@ class Targets:
         await self.app(scope, receive, send)
 
 
-class Journal:
-    """ASGI: gives each request an id, tells who asks (``request.state.client``, ``.network``), logs the answer.
+class RequestLog:
+    """ASGI middleware that gives each request an id and a client address, and logs and counts its answer.
 
-    Logged are method, path, status, time and network, and of a refusal its code, support code and detail: no query, no
-    cookie, no body, no whole address.
+    It sets ``request.state.client`` and ``.network``. It logs method, path, status, time and network, and for a refusal
+    its code, support code and detail: no query, no cookie, no body, no full client address.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -125,16 +125,16 @@ class Journal:
             try:
                 await self.app(scope, receive, watch)
             finally:
-                self.note(scope, status, time.perf_counter() - began)
+                self.record(scope, status, time.perf_counter() - began)
 
-    def note(self, scope: Scope, status: int, seconds: float) -> None:
-        """Write the line and count."""
+    def record(self, scope: Scope, status: int, seconds: float) -> None:
+        """Log the request and update the metrics."""
         method = scope["method"] if scope["method"] in METHODS else "other"
         who = caller(scope["path"])
         REQUESTS.labels(who, method, str(status)).inc()
         SECONDS.labels(who).observe(seconds)
-        told = structlog.contextvars.get_contextvars()
-        refused = {name: told[name] for name in REFUSED if name in told}
+        context = structlog.contextvars.get_contextvars()
+        refused = {name: context[name] for name in REFUSED if name in context}
         if refused:
             REFUSALS.labels(who, refused["refusal"]).inc()
         log.info(
@@ -148,40 +148,40 @@ class Journal:
         )
 
 
-class Headers:
-    """ASGI: sets the headers that keep an answer from being framed, sniffed, stored or sent along."""
+class SecurityHeaders:
+    """ASGI middleware that sets the headers against framing, sniffing, caching and leaking referrers."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app, self.settings = app, settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; the answer leaves with the headers."""
+        """Pass the request on and add the headers to the answer."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
 
-        async def dress(message: Message) -> None:
+        async def add_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in ALWAYS.items():
                     headers.setdefault(name, value)  # a page that needs another policy says so itself
-                headers["Cache-Control"] = self.keep(scope, message["status"])
+                headers["Cache-Control"] = self.cache_control(scope, message["status"])
                 if not self.settings.trial:  # on localhost it would bind every other server there to TLS
                     headers["Strict-Transport-Security"] = "max-age=31536000"
             await send(message)
 
-        await self.app(scope, receive, dress)
+        await self.app(scope, receive, add_headers)
 
-    def keep(self, scope: Scope, status: int) -> str:
-        """Return how long an answer may be kept: nothing but files of ours, which carry their content's mark."""
+    def cache_control(self, scope: Scope, status: int) -> str:
+        """Return the Cache-Control of an answer: static files alone are cached, since their address carries a hash."""
         found = status in {200, 206, 304}
         return "public, max-age=31536000, immutable" if found and scope["path"].startswith(f"{STATIC}/") else "no-store"
 
 
-class Gate:
-    """ASGI: refuses addresses that could be read in two ways, foreign Hosts and requests of other sites.
+class RequestChecks:
+    """ASGI middleware that refuses ambiguous paths, foreign Hosts and cross-site requests.
 
-    A page's address with a slash at its end, as people type it, leads to the one without.
+    A page's path with a trailing slash, as people type it, is redirected to the one without.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -189,7 +189,7 @@ class Gate:
         self.ours = _origin("https", settings.public_url.removeprefix("https://"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what may pass; raise Failure otherwise."""
+        """Pass the request on, or raise Failure."""
         app = self.app
         if scope["type"] == "http":
             path = scope.get("raw_path") or scope["path"].encode()
@@ -204,14 +204,14 @@ class Gate:
         await app(scope, receive, send)
 
     def check_host(self, headers: RequestHeaders) -> None:
-        """Raise Failure 421 unless the one Host is PUBLIC_URL's."""
+        """Raise Failure 421 unless there is one Host and it is PUBLIC_URL's."""
         hosts = headers.getlist("host")
         if len(hosts) != 1 or _origin("https", hosts[0]) != self.ours:
             words = _("This server does not answer under this name. Its address is %s.") % self.public_url
             raise Failure(421, words, "wrong-host")
 
     def check_site(self, headers: RequestHeaders) -> None:
-        """Raise Failure 403 unless the browser says that a page of ours sent this (Fetch Metadata, else Origin)."""
+        """Raise Failure 403 unless a page of ours sent this request (by Fetch Metadata, else by Origin)."""
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         if site is not None:
             ours = site == "same-origin"
@@ -225,7 +225,7 @@ class Gate:
 
 
 def without_slash(scope: Scope, path: bytes) -> str:
-    """Return the page that ``path`` names but for one slash at its end; NotFound when it does not."""
+    """Return ``path`` and query without one trailing slash; NotFound when that is no plain page path."""
     asked = scope["method"] in {"GET", "HEAD"} and caller(scope["path"]) in {Caller.CONSOLE, Caller.PORTAL}
     if not asked or PLAIN_PATH.fullmatch(path.removesuffix(b"/")) is None:
         raise NotFound
@@ -233,8 +233,8 @@ def without_slash(scope: Scope, path: bytes) -> str:
     return path.removesuffix(b"/").decode("ascii") + query
 
 
-class Caps:
-    """ASGI: a body over its cap is refused before or while it is read, a slow one after a while."""
+class BodyLimits:
+    """ASGI middleware that refuses a body over its size limit, before or while reading, or slower than BODY_SECONDS."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

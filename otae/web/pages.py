@@ -1,4 +1,4 @@
-"""Rendering: a template, or one block of it when htmx asks for the part; and the note that survives one redirect."""
+"""Rendering a template or one of its blocks for htmx, and the note that survives one redirect."""
 
 import base64
 import binascii
@@ -26,14 +26,14 @@ KINDS: Final = frozenset({"success", "warning", "danger", "info"})
 
 @cache
 def static(name: str) -> str:
-    """Return the address of a file of ours or a vendor's, with its content's mark: browsers keep it for good."""
+    """Return the address of a static file with its content's hash, so that browsers may cache it for good."""
     mark = hashlib.sha256((STATIC_FOLDER / name).read_bytes()).hexdigest()[:12]
     return f"{STATIC}/{name}?v={mark}"
 
 
 @cache
 def templates() -> Environment:
-    """Return the environment with what pages may call."""
+    """Return the template environment with the functions that pages call."""
     return environment({"static": static})
 
 
@@ -48,18 +48,18 @@ def render(
 ) -> Response:
     """Render template ``name``, or only its ``block``.
 
-    Templates always have ``path`` (of the request), ``now`` (when the guard read one), ``administrator`` (in the
-    console), ``flash`` (kind and text of a note left by the page before, or None), ``trial``, ``may(leaf)``: whether
-    the administrator's role allows something, ``limited``: whether it is limited to the people of some groups, and
-    ``organization`` (whose portal this is, when the page read it). A page with a form sends its own origin along, which
-    browsers without Fetch Metadata (Safari before 16.4) would otherwise write as "null" (see `middleware.Gate`).
+    Every template has ``path`` (of the request), ``now`` (the visit's time), ``administrator`` (in the console),
+    ``flash`` (the note left before a redirect, or None), ``trial``, ``may(leaf)`` (whether the role has a permission),
+    ``limited`` (whether the role is limited to some groups) and ``organization`` (the portal's owner, when the page
+    read it). A page with a form sends its own origin along, which browsers without Fetch Metadata (Safari before 16.4)
+    would otherwise write as "null" (see `middleware.RequestChecks`).
     """
     desk, powers = getattr(request.app.state, "desk", None), getattr(request.state, "powers", None)
     values: dict[str, object] = {
         "path": request.url.path,
         "now": getattr(request.state, "now", None),
         "administrator": getattr(request.state, "administrator", None),
-        "may": powers.may if powers else _nothing,
+        "may": powers.may if powers else _allow_nothing,
         "limited": powers is not None and powers.reach.limited,
         "trial": desk is not None and desk.settings.trial,
         "organization": getattr(request.state, "organization", ""),
@@ -76,13 +76,13 @@ def render(
     return response
 
 
-def _nothing(_leaf: str) -> bool:
-    """Allow nothing to whoever is not signed in to the console."""
+def _allow_nothing(_leaf: str) -> bool:
+    """Return False: the permission check for visitors who are not signed in to the console."""
     return False
 
 
-def wants_part(request: Request) -> bool:
-    """Tell whether htmx asks for a part of the page rather than a person for the page."""
+def is_fragment_request(request: Request) -> bool:
+    """Return whether htmx asks for a part of the page, rather than a person for the page."""
     return request.headers.get("hx-request") == "true" and request.headers.get("hx-request-type") != "full"
 
 
@@ -91,11 +91,14 @@ def address_of(request: Request) -> str:
     return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
-def go(where: str, kind: str = "", text: str = "", *, link: tuple[str, str] | None = None) -> Response:
-    """Answer a form that did its work: 303 to ``where``, with a note to show there.
+def redirect(where: str, kind: str = "", text: str = "", *, link: tuple[str, str] | None = None) -> Response:
+    """Return 303 to ``where``, with a note to show there: the answer to a form that was accepted.
 
-    ``where``: a path of ours. ``kind``: "success", "warning", "danger" or "info". ``text``: never a secret. ``link``: a
-    path of the console that helps, and what it is called.
+    Args:
+        where: A path of ours.
+        kind: "success", "warning", "danger" or "info".
+        text: The note; never a secret.
+        link: A path of the console that helps, and its title.
     """
     response = RedirectResponse(where, 303)
     if text:
@@ -105,7 +108,7 @@ def go(where: str, kind: str = "", text: str = "", *, link: tuple[str, str] | No
 
 
 def take_flash(request: Request) -> dict[str, str] | None:
-    """Return the note that the page before left, if it can be read."""
+    """Return the note left before a redirect; None without a readable one."""
     try:
         kind, text, href, words = map(str, json.loads(base64.urlsafe_b64decode(request.cookies.get(FLASH_COOKIE, ""))))
     except (binascii.Error, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""The addresses that more than one module has to agree on, and what kind of caller each is for."""
+"""Paths that more than one module needs, and the kind of caller each is for."""
 
 from enum import StrEnum
 
@@ -28,7 +28,7 @@ STATIC = "/static"
 
 KIB = 1024
 MIB = 1024 * KIB
-#: Bytes of a body that a console address ending in /upload takes: forms with a file field post there.
+#: Bytes of a body at a console address ending in /upload, where forms with a file field post.
 UPLOAD_CAP = 10 * MIB
 FORM_CAP = 64 * KIB
 #: Pages on which a message is written: text and HTML of 64 KiB each, three bytes for one as browsers write them.
@@ -37,7 +37,7 @@ TEXTS_CAP = 512 * KIB
 
 
 class Caller(StrEnum):
-    """For whom an address is: decides the Host it answers on, its caps, its refusals and its headers."""
+    """Who uses an address: it decides the Host, the body limit, the refusals and the headers."""
 
     DEVICE = "device"
     PROBE = "probe"
@@ -60,7 +60,7 @@ _CAPS = {DEVICE: 64 * KIB, SCEP: 64 * KIB, CHECKIN: MIB, CONNECT: MIB, BOUNCE: M
 
 
 def caller(path: str) -> Caller:
-    """Return for whom ``path`` is. What is no machine's address is a page."""
+    """Return whom ``path`` is for; a path that is no machine's is a page."""
     if path in _EXACT:
         return _EXACT[path]
     if path.startswith(CRL):
@@ -71,7 +71,7 @@ def caller(path: str) -> Caller:
 
 
 def body_cap(path: str) -> int:
-    """Return how many bytes of body ``path`` takes."""
+    """Return the largest body that ``path`` takes, in bytes."""
     if path.startswith(f"{CONSOLE}/") and path.endswith("/upload"):
         return UPLOAD_CAP
     if path.startswith(TEXTS):

@@ -1,7 +1,7 @@
-"""Answering a form that was refused to somebody who is not signed in: back to its page, so that a reload sends nothing.
+"""Shows a refused form again to somebody who is not signed in, by a redirect, so that a reload sends nothing.
 
-What was typed, but no password, PIN or file, and what was wrong with it go along in a sealed cookie. It is good for a
-minute and shown once, on the page it is for. (In the console, `refused_pages` sees to all this.) A page uses it so:
+What was typed (but no password, PIN or file) and what was wrong travel in a sealed cookie. It is valid for a minute and
+shown once, on the page it is for. (In the console, `refused_pages` does this.) A page uses it so:
 
     async def blank(visit):
         return _page(visit, await refused_forms.take(visit, ThingForm) or ThingForm())
@@ -9,10 +9,10 @@ minute and shown once, on the page it is for. (In the console, `refused_pages` s
     async def save(visit):
         form = await ThingForm.read(visit.request)
         if not form.validate():
-            return await refused_forms.send_back(visit, form)
+            return await refused_forms.redirect_back(visit, form)
 
-with ``status=form.status, headers=form.headers`` where ``_page`` renders, so that the page answers as the form would
-have been. Of more than fits a cookie only what was wrong goes along.
+with ``status=form.status, headers=form.headers`` where ``_page`` renders, so that the page has the status of the
+refusal. When the form does not fit a cookie, only what was wrong is kept.
 """
 
 import json
@@ -38,20 +38,23 @@ LONGEST: Final = 3800
 Kind = TypeVar("Kind", bound=Form)
 
 
-async def send_back(
+async def redirect_back(
     visit: Visit, form: Form, *, status: int = 422, code: str = "", retry_after: int = 0, where: str = ""
 ) -> Response:
-    """Answer a refused ``form`` with 303 to the page that shows it again.
+    """Return 303 to the page that shows the refused ``form`` again.
 
-    ``status``: what that page answers with; ``code``: the support code it shows; ``retry_after``: seconds until the
-    form may be sent again; ``where``: that page (path and query), by default the address the form was sent to.
+    Args:
+        status: The status of that page.
+        code: The support code that it shows.
+        retry_after: Seconds until the form may be sent again.
+        where: Path and query of that page; by default the address the form was sent to.
     """
     form.status, form.support_code, form.headers = status, code, _headers(retry_after)
     where = where or address_of(visit.request)
     secret = {field.name for field in form if form.is_secret(field)}
     names = {field.name for field in form} - secret
     sent = form.sent.multi_items()
-    told = {
+    payload = {
         "form": [hash_token(where), type(form).__qualname__],
         "sent": [[name, value] for name, value in sent if name in names],
         "errors": {name: [str(text) for text in field.errors] for name, field in form._fields.items() if field.errors},
@@ -59,46 +62,49 @@ async def send_back(
         "again": [name for name, value in sent if name in secret and value],
         "answer": [status, code, retry_after],
     }
-    sealed = await _sealed(visit, told)
+    sealed = await _seal(visit, payload)
     if len(sealed) > LONGEST:
-        sealed = await _sealed(visit, told | {"sent": []})
-    response = cookie_check.lead(visit.request, where)
+        sealed = await _seal(visit, payload | {"sent": []})
+    response = cookie_check.redirect(visit.request, where)
     set_cookie(response, REFUSED_COOKIE, sealed, seconds=int(GOOD_FOR.total_seconds()))
     return response
 
 
 async def take(visit: Visit, kind: type[Kind], **choices: object) -> Kind | None:
-    """Return the form of this page that was just refused, with what was typed and what was wrong; None without one.
+    """Return the form that was just refused on this page, with what was typed and what was wrong; None without one.
 
-    ``choices`` go to the constructor. The page that shows it takes the cookie back.
+    The page that renders it deletes the cookie.
+
+    Args:
+        choices: Arguments of the form's constructor.
     """
-    told = await _told(visit)
-    if told is None or told["form"] != [hash_token(address_of(visit.request)), kind.__qualname__]:
+    payload = await _open(visit)
+    if payload is None or payload["form"] != [hash_token(address_of(visit.request)), kind.__qualname__]:
         return None
-    form = kind(FormData([(name, value) for name, value in told["sent"]]), **choices)
-    for name, texts in told["errors"].items():
+    form = kind(FormData([(name, value) for name, value in payload["sent"]]), **choices)
+    for name, texts in payload["errors"].items():
         if name in form._fields:
             form._fields[name].errors = texts
-    form.form_errors.extend(told["above"])
-    form.enter_again = [field.label.text for field in form if field.name in told["again"]]
-    form.status, form.support_code, retry_after = told["answer"]
+    form.form_errors.extend(payload["above"])
+    form.enter_again = [field.label.text for field in form if field.name in payload["again"]]
+    form.status, form.support_code, retry_after = payload["answer"]
     form.headers = _headers(retry_after)
     visit.request.state.refused_form_shown = True
     return form
 
 
-async def _sealed(visit: Visit, told: dict[str, Any]) -> str:
-    packed = zlib.compress(json.dumps(told).encode())
+async def _seal(visit: Visit, payload: dict[str, Any]) -> str:
+    packed = zlib.compress(json.dumps(payload).encode())
     return await browser_seals.seal(visit.desk, PURPOSE, packed, until=visit.now + GOOD_FOR)
 
 
-async def _told(visit: Visit) -> dict[str, Any] | None:
+async def _open(visit: Visit) -> dict[str, Any] | None:
     value = visit.request.cookies.get(REFUSED_COOKIE)
     packed = await browser_seals.open_sealed(visit.desk, PURPOSE, value, now=visit.now) if value else None
     if packed is None:
         return None
-    told: dict[str, Any] = json.loads(zlib.decompress(packed))
-    return told
+    payload: dict[str, Any] = json.loads(zlib.decompress(packed))
+    return payload
 
 
 def _headers(retry_after: int) -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""HTTP/1.1 for a server that strangers reach: who connects and says nothing, or says it drop by drop, is let go.
+"""HTTP/1.1 with a timeout for the head of a request, against clients that send nothing or very slowly.
 
-The rest of a request has its own limit of time (`middleware.Caps`); until its head is whole no middleware has seen it.
+The body has its own timeout (`middleware.BodyLimits`); no middleware sees a request before its head is complete.
 """
 
 import asyncio
@@ -11,20 +11,23 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_SECONDS = 20.0
 
 
-class TimedHeads(H11Protocol):
-    """Closes a connection whose request has not begun in time; one between two requests has uvicorn's own limit."""
+class HeadTimeoutProtocol(H11Protocol):
+    """Closes a connection on which the head of a request is still incomplete after HEAD_SECONDS.
+
+    Between two requests uvicorn's own keep-alive timeout applies.
+    """
 
     _until_head: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for the first head."""
+        """Start the timer for the first head."""
         if not isinstance(transport, asyncio.Transport):
             raise TypeError("HTTP is spoken over streams")
         super().connection_made(transport)
         self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """Wait on while a head is incomplete, and no longer once its request is being answered."""
+        """Keep the timer running while a head is incomplete, and stop it when the request is being answered."""
         super().data_received(data)
         if self.cycle is not None and not self.cycle.response_complete:
             self._stop()
@@ -32,7 +35,7 @@ class TimedHeads(H11Protocol):
             self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more."""
+        """Stop the timer."""
         self._stop()
         super().connection_lost(exc)
 

@@ -1,9 +1,9 @@
-"""Every address, who may go there, and who answers.
+"""The route table: every address, who may use it, and which function answers.
 
-A page route is guarded where it is listed: `anyone` for everybody, `portal` for somebody who has signed in to enroll,
-`console` for administrators whose role has the permission named beside it: this is the one table of permissions. What
-stands in neither is a machine's door, which proves its caller itself. `otae/web/routing.py` says how to add a page. The
-module may be longer than 450 lines because every address stands here.
+A page is guarded where it is listed: `anyone` for everybody, `portal` for somebody who has signed in to enroll,
+`console` for administrators whose role has the permission named beside it. This is the one table of permissions. All
+other routes are machine endpoints, which authenticate their callers themselves. `otae/web/routing.py` says how to add a
+page. The module may be longer than 450 lines because every address stands here.
 """
 
 from starlette.routing import BaseRoute, Mount, Route
@@ -42,7 +42,7 @@ from otae.web.admin.settings import (
     sms_servers,
     templates,
 )
-from otae.web.admin.settings.uploaded_certificates import SIGNER, TLS, blank, remove, take
+from otae.web.admin.settings.uploaded_certificates import SIGNER, TLS, blank_page, remove_page, upload_page
 from otae.web.pages import STATIC_FOLDER
 from otae.web.paths import (
     BOUNCE,
@@ -86,13 +86,15 @@ def routes() -> list[BaseRoute]:
         *certificate_routes(),
         *administrator_routes(),
         *role_routes(),
-        console(CONSOLE_ELSEWHERE, ENTER, within=True, GET=sign_in.elsewhere, POST=sign_in.elsewhere),
+        console(
+            CONSOLE_ELSEWHERE, ENTER, within=True, GET=sign_in.redirect_to_form_page, POST=sign_in.redirect_to_form_page
+        ),
         Mount(STATIC, StaticFiles(directory=STATIC_FOLDER), name="static"),
     ]
 
 
 def machine_routes() -> list[Route]:
-    """Return the doors of Macs and of whoever watches the installation."""
+    """Return the endpoints of Macs and of monitoring."""
     return [
         door(DEVICE, POST=ota.device),
         door(SCEP, GET=scep.query, POST=scep.message),
@@ -110,9 +112,9 @@ def portal_routes() -> list[Route]:
     """Return the pages of the person whose Mac is enrolled."""
     return [
         anyone("/", GET=login.start),
-        anyone(INVITATION_LINK, GET=login.follow),
-        anyone(LOGIN, GET=login.show, POST=login.enter),
-        anyone(OPENED, POST=login.opened),
+        anyone(INVITATION_LINK, GET=login.redirect_short_link),
+        anyone(LOGIN, GET=login.show, POST=login.submit),
+        anyone(OPENED, POST=login.record_opened),
         anyone(NEW_LINK, GET=new_link.asked, POST=new_link.ask),
         anyone(ROOT, GET=trust.root),
         anyone(PASSWORD, GET=password.blank, POST=password.choose),
@@ -128,9 +130,9 @@ def portal_routes() -> list[Route]:
 def console_routes() -> list[Route]:
     """Return the pages of administrators."""
     return [
-        anyone("/admin/setup", GET=sign_in.welcome, POST=sign_in.set_up),
-        anyone("/admin/sign-in", GET=sign_in.blank, POST=sign_in.enter),
-        anyone("/admin/sign-out", POST=sign_in.leave),
+        anyone("/admin/setup", GET=sign_in.show_setup, POST=sign_in.set_up),
+        anyone("/admin/sign-in", GET=sign_in.blank, POST=sign_in.submit),
+        anyone("/admin/sign-out", POST=sign_in.sign_out),
         console("/admin", ENTER, within=True, GET=dashboard.index),
         console("/admin/account", ENTER, within=True, GET=own_account.show, POST=own_account.change),
         console("/admin/account/password", ENTER, within=True, POST=own_account.change_password),
@@ -171,14 +173,14 @@ def group_routes() -> list[Route]:
             changes="group.edit",
             within=True,
             GET=groups.show,
-            POST=groups.join,
+            POST=groups.add_member,
         ),
-        console("/admin/groups/{id:uuid}/members/{person:uuid}/remove", "group.edit", POST=groups.leave),
+        console("/admin/groups/{id:uuid}/members/{person:uuid}/remove", "group.edit", POST=groups.remove_member),
     ]
 
 
 def group_invitation_routes() -> list[Route]:
-    """Return the console's pages of inviting groups."""
+    """Return the console's pages of group invitations."""
     where = group_invitations.WHERE
     one = f"{where}/{{id:uuid}}"
     return [
@@ -190,12 +192,12 @@ def group_invitation_routes() -> list[Route]:
             GET=group_invitations.blank,
             POST=group_invitations.add,
         ),
-        console(f"{where}/groups", "group-invitation.create", within=True, GET=group_invitations.fitting),
+        console(f"{where}/groups", "group-invitation.create", within=True, GET=group_invitations.search_groups),
         console(
             group_invitations.CSV,
             "group-invitation.create",
             GET=group_invitations.blank_csv,
-            POST=group_invitations.take_csv,
+            POST=group_invitations.add_csv,
         ),
         console(one, "group-invitation.see", within=True, GET=group_invitations.show),
         console(f"{one}/mail/{{number:int}}", "group-invitation.see", within=True, GET=group_invitations.mail),
@@ -208,7 +210,7 @@ def group_invitation_routes() -> list[Route]:
 
 
 def manage_routes() -> list[Route]:
-    """Return the console's pages of Macs, and of what the mail catcher took."""
+    """Return the console's pages of Macs and of the mail catcher."""
     return [
         console("/admin/devices", "device.see", within=True, GET=devices.index),
         console("/admin/devices/{udid}", "device.see", within=True, GET=devices.show),
@@ -220,11 +222,11 @@ def manage_routes() -> list[Route]:
 
 
 def people_routes() -> list[Route]:
-    """Return the console's pages of people, and of the files they come in."""
+    """Return the console's pages of people, and of their import and export."""
     return [
         console("/admin/users", "person.see", within=True, GET=users.index),
         console("/admin/users/add", "person.edit", GET=users.blank, POST=users.add),
-        console(imports.UPLOAD, "person.import", GET=imports.blank, POST=imports.take),
+        console(imports.UPLOAD, "person.import", GET=imports.blank, POST=imports.add),
         console("/admin/users/imports/{id:uuid}", "person.import", GET=imports.show),
         console("/admin/users/imports/{id:uuid}/start", "person.import", POST=imports.start),
         console("/admin/users/imports/{id:uuid}/cancel", "person.import", POST=imports.cancel),
@@ -253,13 +255,13 @@ def settings_routes() -> list[Route]:
         ),
         console("/admin/properties/{name}/reset", "setting.edit", POST=properties.reset),
         console("/admin/push", "setting.see", GET=push.index),
-        console("/admin/push/upload", "setting.see", changes="setting.edit", GET=push.index, POST=push.take),
+        console("/admin/push/upload", "setting.see", changes="setting.edit", GET=push.index, POST=push.replace),
         console("/admin/audit", "audit.see", GET=audit.index),
     ]
 
 
 def server_routes() -> list[Route]:
-    """Return the console's pages of the servers that messages go out through."""
+    """Return the console's pages of notification servers."""
     return [
         console("/admin/notification-servers", "setting.see", GET=notification_servers.index),
         console(
@@ -282,7 +284,7 @@ def server_routes() -> list[Route]:
 
 
 def sms_routes() -> list[Route]:
-    """Return the console's pages of what text messages go out through, and of how PINs may go out."""
+    """Return the console's pages of SMS gateways, carriers and PIN policies."""
     sms, carrier = "/admin/notification-servers/sms", "/admin/notification-servers/carriers"
     return [
         console(f"{sms}/add", "setting.edit", GET=sms_servers.choose),
@@ -311,7 +313,7 @@ def sms_routes() -> list[Route]:
 
 
 def directory_routes() -> list[Route]:
-    """Return the console's pages of the directories that people come from; forms with a file post to …/upload."""
+    """Return the console's pages of directories; forms with a file post to …/upload."""
     return [
         console("/admin/directories", "directory.see", GET=directories.index),
         console("/admin/directories/add/upload", "directory.edit", GET=directories.blank, POST=directories.add),
@@ -330,7 +332,7 @@ def directory_routes() -> list[Route]:
 
 
 def template_routes() -> list[Route]:
-    """Return the console's pages of what messages say."""
+    """Return the console's pages of notification templates."""
     return [
         console("/admin/templates", "setting.see", GET=templates.index),
         console(
@@ -393,14 +395,20 @@ def certificate_routes() -> list[Route]:
             "certificate.edit",
             fresh=True,
             GET=root_key.index,
-            POST=root_key.bring_back,
+            POST=root_key.import_key,
         ),
         console(
-            "/admin/certificates/signer/upload", "certificate.edit", fresh=True, GET=blank(SIGNER), POST=take(SIGNER)
+            "/admin/certificates/signer/upload",
+            "certificate.edit",
+            fresh=True,
+            GET=blank_page(SIGNER),
+            POST=upload_page(SIGNER),
         ),
-        console("/admin/certificates/signer/remove", "certificate.edit", fresh=True, POST=remove(SIGNER)),
-        console("/admin/certificates/tls/upload", "certificate.edit", fresh=True, GET=blank(TLS), POST=take(TLS)),
-        console("/admin/certificates/tls/remove", "certificate.edit", fresh=True, POST=remove(TLS)),
+        console("/admin/certificates/signer/remove", "certificate.edit", fresh=True, POST=remove_page(SIGNER)),
+        console(
+            "/admin/certificates/tls/upload", "certificate.edit", fresh=True, GET=blank_page(TLS), POST=upload_page(TLS)
+        ),
+        console("/admin/certificates/tls/remove", "certificate.edit", fresh=True, POST=remove_page(TLS)),
     ]
 
 

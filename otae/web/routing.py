@@ -1,4 +1,4 @@
-"""How an address is listed: what a door is, and the guards that stand before every page.
+"""Builds routes: a plain one for machine endpoints, a guarded one for every page.
 
 A console page is listed so:
 
@@ -6,12 +6,12 @@ A console page is listed so:
     console("/admin/things/{id:uuid}", "thing.see", changes="thing.edit", GET=…, POST=…)       another for all but GET
     console("/admin/users", "person.see", within=True, GET=users.index)                       keeps to `visit.reach`
 
-Leaves stand in otae/accounts/permissions.py; a name that does not, or none, keeps the server from starting. A page is
-closed to roles that are limited to some groups until it says `within=True`, and it may say so once everything it
-shows and takes goes through room functions that were handed `visit.reach` (a row out of reach is NotFound). In a
-template `may("thing.edit")` tells whether to draw a button; the server asks again in any case.
-A page answers a refused form as if it were shown at once; `refused_pages` makes a redirect of it.
-`fresh=True`: what takes more than seeing asks for the password again when it was entered more than ten minutes ago.
+Leaves are listed in otae/accounts/permissions.py; with an unknown one, the server does not start. A page is closed to
+roles that are limited to some groups until it says `within=True`, and it may say so once everything it shows and takes
+goes through room functions that take `visit.reach` (a row out of reach is NotFound). In a template
+`may("thing.edit")` decides whether to draw a button; the server checks the permission in any case.
+A page answers a refused form directly; `refused_pages` makes a redirect of it.
+`fresh=True`: methods that need more than a "see" permission ask for the password again after ten minutes.
 """
 
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,10 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 
 class ConsoleRoute(Route):
-    """A page of the console. ``needed``: the permission by method; ``within``: it keeps to the reach of who asks."""
+    """A page of the console.
+
+    ``needed`` is the permission by method; ``within`` says whether it keeps to the administrator's reach.
+    """
 
     def __init__(
         self, path: str, endpoint: Endpoint, methods: list[str], needed: dict[str, str], *, within: bool
@@ -39,17 +42,17 @@ class ConsoleRoute(Route):
 
 
 def door(path: str, **answers: Answer) -> Route:
-    """Route a machine's address; ``answers`` by method."""
+    """Return the route of a machine endpoint; ``answers`` by method."""
     return Route(path, by_method(answers), methods=list(answers))
 
 
 def anyone(path: str, **pages: Callable[[Visit], Awaitable[Response]]) -> Route:
-    """Route a page that everybody may see; ``pages`` by method."""
+    """Return the route of a page that is open to everybody; ``pages`` by method."""
     return Route(path, by_method({method: guards.anybody(page) for method, page in pages.items()}), methods=list(pages))
 
 
 def portal(path: str, **pages: Callable[[Portal], Awaitable[Response]]) -> Route:
-    """Route a page for somebody who has signed in to enroll; ``pages`` by method."""
+    """Return the route of a page for somebody who has signed in to enroll; ``pages`` by method."""
     guarded = {method: guards.enrolling(page) for method, page in pages.items()}
     return Route(path, by_method(guarded), methods=list(pages))
 
@@ -63,7 +66,12 @@ def console(
     fresh: bool = False,
     **pages: Callable[[Console], Awaitable[Response]],
 ) -> Route:
-    """Route a page for administrators whose role has ``permission``; ``pages`` by method. See above."""
+    """Return the route of a page for administrators with ``permission``; ``pages`` by method.
+
+    Args:
+        changes: The permission for all methods but GET; by default the same.
+        within: See `guards.administrators`; ``fresh`` likewise.
+    """
     needed = {method: permission if method == "GET" else changes or permission for method in pages}
     for leaf in (permission, changes or permission):
         if leaf != ENTER and leaf not in PERMISSIONS:
@@ -78,7 +86,7 @@ def console(
 
 
 def by_method(answers: dict[str, Endpoint]) -> Endpoint:
-    """Return the endpoint that asks the answer of the request's method; HEAD is answered as GET."""
+    """Return an endpoint that calls the answer of the request's method; HEAD is answered as GET."""
 
     async def endpoint(request: Request) -> Response:
         return await answers["GET" if request.method == "HEAD" else request.method](request)

@@ -129,7 +129,7 @@ async def test_the_key_is_never_on_disk_in_clear(desk: Desk, tmp_path: Path, mon
 async def test_a_leaf_near_its_end_is_renewed_before_anything_is_served(sqlite_desk: Desk) -> None:
     before = await issuers.active_row("tls")
     await Certificate.filter(id=before.id).update(not_after=await database.now() + timedelta(days=2))
-    async with app.fresh_tls(sqlite_desk):
+    async with app.renewed_tls(sqlite_desk):
         assert (await issuers.active_row("tls")).id != before.id
 
 

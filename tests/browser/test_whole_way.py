@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from otae.rehearsal.mac import Answer, Facts, Line, Mac, build_hardware
+from otae.rehearsal.mac import Answer, DeviceFacts, Mac, MacConnection, build_hardware
 from otae.signing.bundles import read_bundle
 from tests.flow.house import PROFILE_TYPE, write_maker
 from tests.flow.processes import Processes, environment, link_in, pin_in
@@ -91,8 +91,8 @@ async def test_from_the_setup_link_to_enrolled(page: Page, tmp_path: Path, smtp_
         portal = await page.context.new_page()
         profile = await download(portal, words, origin)
         root = read_bundle((await asyncio.to_thread(otae.run, "ca", "export-root")).encode()).certificates[0]
-        async with Line(origin, [root]) as line:
-            mac = Mac(line, [root], await build_hardware(maker, datetime.now(UTC)), Facts.invented())
+        async with MacConnection(origin, [root]) as line:
+            mac = Mac(line, [root], await build_hardware(maker, datetime.now(UTC)), DeviceFacts.invented())
             await mac.install(profile)
             await mac.check_in()
         await expect(portal.get_by_text("enrolled", exact=False).first).to_be_visible(timeout=10_000)

@@ -14,7 +14,7 @@ from tortoise.connection import get_connection
 
 from otae.accounts.administrators import create_administrator
 from otae.invitations.groups import Status
-from otae.rehearsal.mac import Line, Safari
+from otae.rehearsal.mac import MacConnection, Safari
 from otae.settings import Settings
 from otae.signing.bundles import read_bundle
 from otae.store import database
@@ -78,7 +78,7 @@ class Browsers:
 
     async def come_by_mail(self, name: str) -> None:
         """Look at the bare page until link and PIN are there, sign in with them, take the profile, and stay."""
-        async with Line(self.router.url, read_bundle(self.router.ca_file.read_bytes()).certificates) as line:
+        async with MacConnection(self.router.url, read_bundle(self.router.ca_file.read_bytes()).certificates) as line:
             safari = Safari(line)
 
             async def see(url: str) -> None:

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 
-from otae.app import opened
+from otae.app import open_desk
 from otae.enrollment import issuance
 from otae.settings import Settings
 from otae.store import database
@@ -18,7 +18,7 @@ from otae.store import database
 
 async def main() -> None:
     """Answer rounds until standard input ends."""
-    async with opened(Settings.load(os.environ)) as desk:
+    async with open_desk(Settings.load(os.environ)) as desk:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         while line := await asyncio.to_thread(sys.stdin.readline):

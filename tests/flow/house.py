@@ -22,12 +22,12 @@ from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.rehearsal.mac import (
     Answer,
-    Facts,
-    Line,
+    DeviceFacts,
     Mac,
+    MacConnection,
+    MessageFormat,
     Safari,
-    Shape,
-    Walk,
+    StepRecorder,
     build_hardware,
     make_device_ca,
 )
@@ -37,7 +37,7 @@ from otae.store import database, keyring
 from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession, Event, Invitation, Person
 from otae.tasks import runtime
-from otae.web.connections import secured_by
+from otae.web.connections import tls_protocol_factory
 from tests.servers.ports import free_port
 from tests.servers.smtp import SMTPServer
 
@@ -59,8 +59,8 @@ class House:
     def url(self) -> str:
         return self.desk.settings.public_url
 
-    def line(self) -> Line:
-        return Line(self.url, [self.root])
+    def line(self) -> MacConnection:
+        return MacConnection(self.url, [self.root])
 
     async def person(self, name: str) -> Person:
         return await local.add_person(
@@ -94,9 +94,13 @@ class House:
     async def pin_from_mail(self, to: str) -> str:
         return await self.mail(to, r"(?<![\w-])\d{8}(?![\w-])")
 
-    async def mac(self, line: Line, *, shape: Shape | None = None, facts: Facts | None = None) -> Mac:
+    async def mac(
+        self, line: MacConnection, *, shape: MessageFormat | None = None, facts: DeviceFacts | None = None
+    ) -> Mac:
         hardware = await build_hardware(self.maker, datetime.now(UTC))
-        return Mac(line, [self.root], hardware, facts or Facts.invented(), shape=shape, walk=Walk())
+        return Mac(
+            line, [self.root], hardware, facts or DeviceFacts.invented(), message_format=shape, recorder=StepRecorder()
+        )
 
     async def signed_in(self, person: Person, invitation: Invitation | None, way: str = "ota") -> EnrollmentSession:
         """Open a session as signing in does, without the pages: for tests that begin behind them."""
@@ -126,7 +130,7 @@ class House:
 
 
 async def browse(
-    house: House, line: Line, link: str, *, name: str, password: str | None = None, pin: str | None = None
+    house: House, line: MacConnection, link: str, *, name: str, password: str | None = None, pin: str | None = None
 ) -> Answer:
     """From the link to the downloaded profile, as a person does it in Safari."""
     safari = Safari(line)
@@ -146,7 +150,7 @@ async def serving_tls(desk: Desk) -> AsyncIterator[None]:
     config = uvicorn.Config(
         make_app(desk),
         port=port,
-        http=secured_by(context, bounded=True),
+        http=tls_protocol_factory(context, bounded=True),
         proxy_headers=False,
         access_log=False,
         log_config=None,

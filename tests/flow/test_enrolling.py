@@ -2,7 +2,7 @@
 
 import pytest
 
-from otae.rehearsal.mac import Shape
+from otae.rehearsal.mac import MessageFormat
 from otae.store import properties
 from otae.store.models import Certificate, Enrollment, UserChannel
 from tests.flow.conftest import ON_BOTH
@@ -11,13 +11,15 @@ from tests.flow.house import House
 pytestmark = pytest.mark.anyio
 
 SHAPES = [
-    Shape(),
-    Shape(digest="sha256", attributes=True, indefinite=False, whole_chain=False, scep_by_get=True, csr_version=0),
-    Shape(cipher="des-ede3-cbc"),
+    MessageFormat(),
+    MessageFormat(
+        digest="sha256", attributes=True, indefinite=False, whole_chain=False, scep_by_get=True, csr_version=0
+    ),
+    MessageFormat(cipher="des-ede3-cbc"),
 ]
 
 
-async def walk(house: House, way: str, shape: Shape) -> None:
+async def walk(house: House, way: str, shape: MessageFormat) -> None:
     ben = await house.person("ben")
     invitation = (await house.invite("ben", "two_factor", send=False)).invitation
     session = await house.signed_in(ben, invitation, way)
@@ -42,10 +44,10 @@ async def walk(house: House, way: str, shape: Shape) -> None:
 @ON_BOTH
 @pytest.mark.parametrize("shape", SHAPES, ids=["captured", "modern", "3DES"])
 @pytest.mark.parametrize("way", ["ota", "profile"])
-async def test_a_mac_is_enrolled_and_leaves_again(house: House, way: str, shape: Shape) -> None:
+async def test_a_mac_is_enrolled_and_leaves_again(house: House, way: str, shape: MessageFormat) -> None:
     await walk(house, way, shape)
 
 
 async def test_the_final_profile_is_encrypted_to_the_mac(house: House) -> None:
     await properties.write("enrollment.encrypt", "true")
-    await walk(house, "ota", Shape())
+    await walk(house, "ota", MessageFormat())

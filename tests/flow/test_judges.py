@@ -10,8 +10,8 @@ import pytest
 
 from otae.apple import plist
 from otae.authority import issuers
-from otae.rehearsal.identity import Client, key_request
-from otae.rehearsal.mac import Mac, Shape
+from otae.rehearsal.identity import ScepClient, build_csr
+from otae.rehearsal.mac import Mac, MessageFormat
 from otae.rehearsal.profiles import open_profile, read_configuration
 from otae.signing.certificates import Keyed, new_key, pem
 from otae.signing.issuing import build_scep_signer
@@ -24,7 +24,7 @@ from tests.signing import openssl
 pytestmark = pytest.mark.anyio
 
 
-async def walked(house: House, way: str, shape: Shape, folder: Path) -> tuple[Mac, dict[str, bytes]]:
+async def walked(house: House, way: str, shape: MessageFormat, folder: Path) -> tuple[Mac, dict[str, bytes]]:
     """Enroll a Mac and give every message by name, as it was read back from the files it was written to."""
     ben = await house.person("ben")
     invitation = (await house.invite("ben", "two_factor", send=False)).invitation
@@ -59,7 +59,7 @@ def see_profile(data: bytes, folder: Path, house: House, recipient: Keyed | None
 @pytest.mark.parametrize("encrypted", [False, True], ids=["clear", "encrypted"])
 async def test_the_phases_over_the_air(house: House, tmp_path: Path, encrypted: bool) -> None:
     await properties.write("enrollment.encrypt", str(encrypted).lower())
-    mac, messages = await walked(house, "ota", Shape(), tmp_path)
+    mac, messages = await walked(house, "ota", MessageFormat(), tmp_path)
     see_profile(messages["profile.received"], tmp_path, house)
     see_profile(messages["phase-2.received"], tmp_path, house)
     see_profile(messages["phase-3.received"], tmp_path, house, mac.profile_identity if encrypted else None)
@@ -72,13 +72,13 @@ async def test_the_phases_over_the_air(house: House, tmp_path: Path, encrypted: 
 
 
 async def test_the_single_profile(house: House, tmp_path: Path) -> None:
-    _, messages = await walked(house, "profile", Shape(), tmp_path)
+    _, messages = await walked(house, "profile", MessageFormat(), tmp_path)
     see_profile(messages["profile.received"], tmp_path, house)
 
 
 @pytest.mark.parametrize("digest", ["sha1", "sha256"])
 async def test_the_check_ins(house: House, tmp_path: Path, digest: str) -> None:
-    shape = Shape(digest="sha1" if digest == "sha1" else "sha256")
+    shape = MessageFormat(digest="sha1" if digest == "sha1" else "sha256")
     mac, messages = await walked(house, "profile", shape, tmp_path)
     assert mac.identity is None, "it was removed with the profile"
     kinds = ["Authenticate", "TokenUpdate", "SetBootstrapToken", "GetBootstrapToken", "CheckOut"]
@@ -104,9 +104,9 @@ async def test_scep(house: House, tmp_path: Path, by_get: bool) -> None:
     key = new_key()
     signer = build_scep_signer(new_key(), not_before=now - timedelta(days=1), not_after=now + timedelta(days=1))
     async with house.line() as line:
-        client = Client(line, payload, Shape(scep_by_get=by_get), name="scep")
+        client = ScepClient(line, payload, MessageFormat(scep_by_get=by_get), name="scep")
         capabilities, bag = await client.capabilities(), await client.ca_certificates()
-        csr = key_request(payload, key, Shape(csr_version=0))
+        csr = build_csr(payload, key, MessageFormat(csr_version=0))
         request = client.request(csr, signer, bag, capabilities)
         reply = (await client.send(request.data, capabilities)).content
     sent = openssl.accepts(request.data, tmp_path)

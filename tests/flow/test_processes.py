@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from otae.rehearsal.mac import Facts, Line, Mac, Safari, build_hardware
+from otae.rehearsal.mac import DeviceFacts, Mac, MacConnection, Safari, build_hardware
 from otae.signing.bundles import read_bundle
 from otae.signing.certificates import Keyed
 from tests.flow.house import PASSWORD, write_maker
@@ -93,7 +93,7 @@ async def enroll(house: Deployed, mode: str, name: str) -> str:
     invited = await asyncio.to_thread(house.otae.json, "invite", "--user", name, "--mode", mode)
     words = await house.mails(to, 1 + has_pin)
     assert link_in(words) == invited["url"]
-    async with Line(house.router.url, read_bundle(house.router.ca_file.read_bytes()).certificates) as line:
+    async with MacConnection(house.router.url, read_bundle(house.router.ca_file.read_bytes()).certificates) as line:
         safari = Safari(line)
         page = await safari.sign_in(
             await safari.open(invited["url"]),
@@ -102,7 +102,7 @@ async def enroll(house: Deployed, mode: str, name: str) -> str:
             pin=pin_in(words) if has_pin else None,
         )
         assert page.path == "/zdm/macos/otae/install", page.text
-        mac = Mac(line, [house.root], await build_hardware(house.maker, datetime.now(UTC)), Facts.invented())
+        mac = Mac(line, [house.root], await build_hardware(house.maker, datetime.now(UTC)), DeviceFacts.invented())
         await mac.install(await safari.download(page, "/profile", name="profile"))
         await mac.check_in()
     assert "now enrolled" in await house.mails(to, 2 + has_pin)

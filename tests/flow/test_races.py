@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from otae.rehearsal.identity import Client
-from otae.rehearsal.mac import Answer, MacRefuses, Shape
+from otae.rehearsal.identity import ScepClient
+from otae.rehearsal.mac import Answer, MacRefuses, MessageFormat
 from otae.store import database
 from otae.store.models import Certificate, Challenge, Delivery, Device, Enrollment, Event
 from tests.flow.conftest import ON_BOTH
@@ -52,7 +52,9 @@ async def test_one_scep_challenge_gives_one_certificate(house: House) -> None:
         ben = await visit(house, line)
         payload = await ben.phase_two()
         now = await database.now()
-        clients = [Client(line, replace(payload), Shape(), name=f"scep-{number}") for number in range(AT_ONCE)]
+        clients = [
+            ScepClient(line, replace(payload), MessageFormat(), name=f"scep-{number}") for number in range(AT_ONCE)
+        ]
         got = await asyncio.gather(*(client.obtain(now) for client in clients), return_exceptions=True)
     assert [type(one) for one in got].count(MacRefuses) == AT_ONCE - 1
     assert await Certificate.filter(purpose="ota-identity").count() == 1

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from otae.invitations import lifecycle
-from otae.rehearsal.identity import Client
-from otae.rehearsal.mac import MacRefuses, Shape, build_hardware, make_device_ca
+from otae.rehearsal.identity import ScepClient
+from otae.rehearsal.mac import MacRefuses, MessageFormat, build_hardware, make_device_ca
 from otae.signing.certificates import der
 from otae.store import database
 from otae.store.models import Certificate, Challenge, Device, EnrollmentSession, Invitation
@@ -16,7 +16,7 @@ from tests.flow.visits import recorded, service, told, visit
 
 pytestmark = pytest.mark.anyio
 
-PLAIN = Shape(indefinite=False)
+PLAIN = MessageFormat(indefinite=False)
 
 
 async def test_phase_two_works_once(house: House) -> None:
@@ -128,7 +128,7 @@ async def test_a_scep_challenge_works_once(house: House) -> None:
 async def test_a_retransmitted_request_gets_the_same_certificate(house: House) -> None:
     async with house.line() as line:
         ben = await visit(house, line)
-        client = Client(line, await ben.phase_two(), Shape(), name="identity")
+        client = ScepClient(line, await ben.phase_two(), MessageFormat(), name="identity")
         await client.obtain(await database.now())
         answer = await client.send(line.last("identity.PKIOperation.sent"), await client.capabilities())
         assert answer.status == 200
@@ -187,17 +187,17 @@ async def test_too_much_and_garbage_are_refused(
     house: House, method: str, path: str, kib: int, status: int, code: str
 ) -> None:
     async with house.line() as line:
-        large = await line.ask(method, house.url + path, name="x", content=b"x" * (kib * 1024 + 1))
+        large = await line.request(method, house.url + path, name="x", content=b"x" * (kib * 1024 + 1))
         assert (large.status, large.code) == (413, "too-large")
         for garbage in (b"", b"garbage", b"\x30\x80" * 20, b"<?xml version='1.0'?><plist/>"):
-            answer = await line.ask(method, house.url + path, name="x", content=garbage)
+            answer = await line.request(method, house.url + path, name="x", content=garbage)
             assert (answer.status, answer.code) == (status, code)
 
 
 @pytest.mark.parametrize("path", ["/zdm/macos/otae/device", "/scep"])
 async def test_a_message_nested_too_deeply_is_too_large(house: House, path: str) -> None:
     async with house.line() as line:
-        answer = await line.ask("POST", house.url + path, name="x", content=b"\x30\x80" * 200)
+        answer = await line.request("POST", house.url + path, name="x", content=b"\x30\x80" * 200)
     assert (answer.status, answer.code) == (413, "too-large")
 
 

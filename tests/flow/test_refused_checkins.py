@@ -6,7 +6,7 @@ import pytest
 
 from otae.apple import plist
 from otae.rehearsal.hardware import sign_as_mac
-from otae.rehearsal.mac import MacRefuses, Shape
+from otae.rehearsal.mac import MacRefuses, MessageFormat
 from otae.signing.certificates import fingerprint
 from otae.store.models import Certificate, Device, Enrollment
 from tests.flow.house import House
@@ -48,9 +48,9 @@ async def test_a_captured_final_profile_enrolls_no_other_mac(house: House) -> No
         await ben.certified()
         final = ben.mac.read(await ben.phase_three(), what="phase 3")
         thief = await house.mac(line)
-        await thief.take_management(final)
+        await thief.install_mdm(final)
         with pytest.raises(MacRefuses, match="BAD_REQUEST"):
-            await ben.mac.take_management(final)
+            await ben.mac.install_mdm(final)
         await recorded(house, "challenge-used")
         await told(house, await thief.put_checkin(thief.message("Authenticate"), name="x"), 400, "device-mismatch")
         assert thief.identity is not None
@@ -112,12 +112,12 @@ async def test_a_property_list_bomb_is_refused_even_when_signed(house: House) ->
         assert identity is not None
         assert management is not None
         for body, code in ((bomb, "plist-unreadable"), (deep, "too-large")):
-            signed = sign_as_mac(body, ben.mac.hardware.identity, (), Shape())
+            signed = sign_as_mac(body, ben.mac.hardware.identity, (), MessageFormat())
             answer = await ben.mac.post_device(ben.service.url, signed, name="x")
             assert answer.code == code
-            signature = base64.b64encode(sign_as_mac(body, identity, (), Shape(), detached=True)).decode()
+            signature = base64.b64encode(sign_as_mac(body, identity, (), MessageFormat(), detached=True)).decode()
             headers = {"Mdm-Signature": signature}
-            answer = await line.ask("PUT", management.checkin_url, name="x", content=body, headers=headers)
+            answer = await line.request("PUT", management.checkin_url, name="x", content=body, headers=headers)
             assert answer.code == code
 
 
@@ -128,10 +128,10 @@ async def test_an_altered_check_in_is_refused(house: House) -> None:
         assert ben.mac.identity is not None
         assert ben.mac.management is not None
         body = plist.dumps(ben.mac.message("Authenticate"))
-        signature = base64.b64encode(sign_as_mac(body, ben.mac.identity, (), Shape(), detached=True)).decode()
+        signature = base64.b64encode(sign_as_mac(body, ben.mac.identity, (), MessageFormat(), detached=True)).decode()
         altered = body.replace(b"Rehearsal Mac", b"Some other Mac")
         headers = {"Mdm-Signature": signature}
-        answer = await line.ask("PUT", ben.mac.management.checkin_url, name="x", content=altered, headers=headers)
+        answer = await line.request("PUT", ben.mac.management.checkin_url, name="x", content=altered, headers=headers)
         await told(house, answer, 400, "signature-invalid", stored=False)
     assert await Device.all().count() == 0
 

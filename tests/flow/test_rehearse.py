@@ -9,7 +9,7 @@ from otae.delivery import servers
 from otae.errors import InputRefused
 from otae.invitations.modes import mode_of
 from otae.rehearsal import cleanup, run
-from otae.rehearsal.mac import Mac, Shape, Step, Walk
+from otae.rehearsal.mac import Mac, MessageFormat, Step, StepRecorder
 from otae.rehearsal.profiles import Configuration
 from otae.store import database, jobs, properties
 from otae.store.models import (
@@ -101,7 +101,9 @@ async def test_a_server_out_of_reach_is_named_and_all_is_cleaned_up(house: House
 
 async def test_a_refusal_of_the_server_is_told_with_its_reason(house: House) -> None:
     await properties.write("mac.sha1", "false")
-    result = await run.rehearse(house.desk, "username_password", clock=database.now, shape=Shape(digest="sha1"))
+    result = await run.rehearse(
+        house.desk, "username_password", clock=database.now, message_format=MessageFormat(digest="sha1")
+    )
     assert not result.ok
     assert result.steps[-1].name == "phase 2"
     assert "403 algorithm-refused" in result.words
@@ -116,7 +118,7 @@ async def test_a_refusal_inside_the_protocol_is_told_with_what_was_recorded(
         await mac.obtain(final.scep, name="first")
         await mac.obtain(final.scep, name="again")
 
-    monkeypatch.setattr(Mac, "take_management", without_management)
+    monkeypatch.setattr(Mac, "install_mdm", without_management)
     result = await run.rehearse(house.desk, "username_password", clock=database.now)
     assert "BAD_REQUEST" in result.words
     assert "challenge-used" in result.words
@@ -158,7 +160,7 @@ async def test_a_job_with_a_mode_that_is_off_says_so(house: House) -> None:
 async def test_what_a_dead_process_left_is_swept_after_ten_minutes(house: House) -> None:
     await NotificationServer.all().delete()
     made = run._Rehearsal(  # noqa: SLF001 - a process that dies leaves exactly this behind
-        house.desk, await mode_of("two_factor"), database.now, None, None, Shape(), Walk()
+        house.desk, await mode_of("two_factor"), database.now, None, None, MessageFormat(), StepRecorder()
     )
     await made.run()
     await Person.all().update(disabled=False)
@@ -178,6 +180,6 @@ async def test_ordinary_rows_are_never_swept(house: House) -> None:
     created = await house.invite("ben", "two_factor", send=False)
     later = await database.now() + timedelta(days=1)
     await cleanup.sweep(now=later)
-    await cleanup.remove(cleanup.Trail(created.invitation.person_id), now=later, actor="clock")
+    await cleanup.remove(cleanup.RehearsalRef(created.invitation.person_id), now=later, actor="clock")
     assert await Invitation.all().count() == 1
     assert await servers.active_server() is not None

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from otae import words
-from otae.rehearsal.mac import Line, Safari
+from otae.rehearsal.mac import MacConnection, Safari
 from otae.store.models import Device, Enrollment
 from otae.web import middleware, request_timeouts
 from tests.flow.conftest import ON_BOTH
@@ -74,9 +74,9 @@ async def search(said: io.StringIO, secrets: dict[str, str]) -> None:
         assert secret not in kept, name
 
 
-def challenges(line: Line) -> set[str]:
+def challenges(line: MacConnection) -> set[str]:
     """Every challenge that a profile carried: forty hexadecimal digits in a text of their own."""
-    profiles = b"".join(message.content for message in line.messages)
+    profiles = b"".join(message.content for message in line.bodies)
     return {found.decode() for found in re.findall(rb"<string>([0-9a-f]{40})</string>", profiles)}
 
 
@@ -139,7 +139,7 @@ async def test_two_hundred_slow_callers_keep_nobody_waiting(house: House, monkey
     try:
         async with house.line() as line:
             for path in ("/healthz", "/readyz", LOGIN):
-                assert (await line.ask("GET", house.url + path, name="x")).status == 200
+                assert (await line.request("GET", house.url + path, name="x")).status == 200
         assert not any(caller.is_closing() for caller in callers)
     finally:
         for caller in callers:
@@ -159,6 +159,6 @@ async def test_a_flood_of_sign_ins_leaves_the_pages_alive(house: House) -> None:
         guesses = [asyncio.create_task(guess(number, flood)) for number, flood in enumerate(floods)]
         await asyncio.sleep(0.05)
         for path in ("/healthz", "/readyz", LOGIN):
-            assert (await line.ask("GET", house.url + path, name="x")).status == 200
+            assert (await line.request("GET", house.url + path, name="x")).status == 200
         assert not all(one.done() for one in guesses), "answered while they wait for their hashes"
         assert set(await asyncio.gather(*guesses)) == {422}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from otae.rehearsal.mac import Safari, Shape
+from otae.rehearsal.mac import MessageFormat, Safari
 from otae.store import properties
 from otae.store.models import EnrollmentSession, Invitation
 from tests.flow.house import PASSWORD, House
@@ -18,7 +18,7 @@ async def test_from_the_mail_to_enrolled(house: House, way: str) -> None:
 
 async def test_the_final_profile_may_be_encrypted(house: House) -> None:
     await properties.write("enrollment.encrypt", "true")
-    await whole_way(house, "username_password", "ota", password=True, pin=False, shape=Shape(digest="sha256"))
+    await whole_way(house, "username_password", "ota", password=True, pin=False, shape=MessageFormat(digest="sha256"))
 
 
 async def test_anybody_in_the_directory_may_start_alone(house: House) -> None:
@@ -79,7 +79,7 @@ async def test_looking_at_a_link_changes_nothing(house: House) -> None:
     async with house.line() as line:
         for _ in range(3):
             await Safari(line).open(link)
-            assert (await line.ask("HEAD", link, name="scanner")).status in (200, 302)
+            assert (await line.request("HEAD", link, name="scanner")).status in (200, 302)
     assert [kind for kind in await house.kinds(created.invitation.id) if not kind.startswith("delivery")] == [
         kind for kind in before if not kind.startswith("delivery")
     ]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from otae.rehearsal.mac import Answer, Line, Mac, Shape
+from otae.rehearsal.mac import Answer, Mac, MacConnection, MessageFormat
 from otae.rehearsal.profiles import ProfileService, SCEPPayload, open_profile, read_profile_service
 from otae.store import database
 from otae.store.models import EnrollmentSession, Event, Invitation
@@ -34,14 +34,14 @@ class Visit:
 
     async def configured(self) -> None:
         await self.certified()
-        await self.mac.take_management(self.mac.read(await self.phase_three(), what="phase 3"))
+        await self.mac.install_mdm(self.mac.read(await self.phase_three(), what="phase 3"))
 
     async def status(self) -> str:
         await self.session.refresh_from_db()
         return self.session.status
 
 
-async def visit(house: House, line: Line, name: str = "ben", *, shape: Shape | None = None) -> Visit:
+async def visit(house: House, line: MacConnection, name: str = "ben", *, shape: MessageFormat | None = None) -> Visit:
     person = await house.person(name)
     invitation = (await house.invite(name, "two_factor", send=False)).invitation
     session = await house.signed_in(person, invitation)

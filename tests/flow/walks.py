@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from otae.mdm import devices
-from otae.rehearsal.mac import Line, Mac, Page, Safari, Shape
+from otae.rehearsal.mac import Mac, MacConnection, MessageFormat, Page, Safari
 from otae.store.models import CaughtMail, Delivery, EnrollmentSession, Event, Invitation, Pin
 from tests.flow.house import PASSWORD, House, browse
 
@@ -36,7 +36,9 @@ PROFILE_STEPS = (
 )
 
 
-async def whole_way(house: House, mode: str, way: str, *, password: bool, pin: bool, shape: Shape | None = None) -> Mac:
+async def whole_way(
+    house: House, mode: str, way: str, *, password: bool, pin: bool, shape: MessageFormat | None = None
+) -> Mac:
     """Enroll Ben's Mac through a mailed link; returns the Mac, whose line is closed."""
     await house.person("ben")
     created = await house.invite("ben", mode, way=way)
@@ -58,7 +60,7 @@ async def whole_way(house: House, mode: str, way: str, *, password: bool, pin: b
     return mac
 
 
-async def see_enrolled_page(house: House, line: Line) -> None:
+async def see_enrolled_page(house: House, line: MacConnection) -> None:
     """The page that followed the Mac says so, and asks for no more."""
     page = await Safari(line).open(f"{house.url}/zdm/macos/otae/install", name="install")
     assert "This Mac is enrolled" in page.text
@@ -105,7 +107,7 @@ async def see_the_link_used(house: House, link: str) -> None:
     assert "has been used already" in page.text
 
 
-async def bare_page(house: House, line: Line) -> Page:
+async def bare_page(house: House, line: MacConnection) -> Page:
     """The login page as one finds it without a link."""
     page = await Safari(line).open(house.url + LOGIN)
     assert page.answer.status == 200

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from otae.rehearsal.connection import Line
+from otae.rehearsal.connection import MacConnection
 from otae.rehearsal.report import MacRefuses
 from otae.rehearsal.safari import Safari
 from otae.signing.bundles import read_bundle
@@ -59,7 +59,10 @@ def roots(identity: Identity) -> list[x509.Certificate]:
 
 
 async def test_elsewhere_everything_but_the_address_stays_the_public_origin_s(identity: Identity) -> None:
-    async with echo() as (port, seen), Line(PUBLIC, roots(identity), connect_to=f"http://127.0.0.1:{port}") as line:
+    async with (
+        echo() as (port, seen),
+        MacConnection(PUBLIC, roots(identity), connect_to=f"http://127.0.0.1:{port}") as line,
+    ):
         safari = Safari(line)
         page = await safari.open(f"{PUBLIC}/start")
         assert page.url == f"{PUBLIC}/form"
@@ -74,39 +77,42 @@ async def test_elsewhere_everything_but_the_address_stays_the_public_origin_s(id
 
 async def test_other_origins_are_left_alone(identity: Identity) -> None:
     listening = echo(identity.server_context())
-    async with listening as (port, seen), Line(PUBLIC, roots(identity), connect_to="http://127.0.0.1:9") as line:
-        answer = await line.ask("GET", f"https://localhost:{port}/form", name="x")
+    async with (
+        listening as (port, seen),
+        MacConnection(PUBLIC, roots(identity), connect_to="http://127.0.0.1:9") as line,
+    ):
+        answer = await line.request("GET", f"https://localhost:{port}/form", name="x")
     assert answer.status == 200
     assert f"Host: localhost:{port}\r\n" in seen[0]
 
 
 async def test_a_certificate_of_an_unknown_authority_is_refused(identity: Identity, stranger: Keyed) -> None:
-    async with echo(identity.server_context()) as (port, _), Line(PUBLIC, [stranger.certificate]) as line:
+    async with echo(identity.server_context()) as (port, _), MacConnection(PUBLIC, [stranger.certificate]) as line:
         with pytest.raises(MacRefuses, match="not trusted"):
-            await line.ask("GET", f"https://localhost:{port}/form", name="x")
+            await line.request("GET", f"https://localhost:{port}/form", name="x")
 
 
 async def test_a_certificate_for_another_name_is_refused(identity: Identity) -> None:
     listening, known = echo(identity.server_context()), roots(identity)
-    async with listening as (port, _), Line(PUBLIC, known, connect_to=f"https://localhost:{port}") as line:
+    async with listening as (port, _), MacConnection(PUBLIC, known, connect_to=f"https://localhost:{port}") as line:
         with pytest.raises(MacRefuses, match="not trusted"):
-            await line.ask("GET", f"{PUBLIC}/form", name="x")
+            await line.request("GET", f"{PUBLIC}/form", name="x")
 
 
 async def test_nobody_there_is_said_so(identity: Identity) -> None:
-    async with Line("https://localhost:9", roots(identity)) as line:
+    async with MacConnection("https://localhost:9", roots(identity)) as line:
         with pytest.raises(MacRefuses, match="cannot be reached"):
-            await line.ask("GET", "https://localhost:9/", name="x")
+            await line.request("GET", "https://localhost:9/", name="x")
 
 
 async def test_redirects_without_end_are_refused(identity: Identity) -> None:
-    async with echo(identity.server_context()) as (port, _), Line(PUBLIC, roots(identity)) as line:
+    async with echo(identity.server_context()) as (port, _), MacConnection(PUBLIC, roots(identity)) as line:
         with pytest.raises(MacRefuses, match="redirects"):
             await Safari(line).open(f"https://localhost:{port}/round")
 
 
 async def test_an_older_safari_sends_origin_alone(identity: Identity) -> None:
-    async with echo(identity.server_context()) as (port, seen), Line(PUBLIC, roots(identity)) as line:
+    async with echo(identity.server_context()) as (port, seen), MacConnection(PUBLIC, roots(identity)) as line:
         safari = Safari(line, fetch_metadata=False)
         page = await safari.open(f"https://localhost:{port}/form")
         await safari.sign_in(page, name="ben", password="x")
@@ -120,9 +126,9 @@ async def test_an_older_safari_sends_origin_alone(identity: Identity) -> None:
 
 
 async def test_bodies_are_recorded_and_written_in_order(identity: Identity, tmp_path: Path) -> None:
-    async with echo(identity.server_context()) as (port, _), Line(PUBLIC, roots(identity)) as line:
-        await line.ask("POST", f"https://localhost:{port}/a", name="one", content=b"first")
-        await line.ask("GET", f"https://localhost:{port}/b", name="two")
+    async with echo(identity.server_context()) as (port, _), MacConnection(PUBLIC, roots(identity)) as line:
+        await line.request("POST", f"https://localhost:{port}/a", name="one", content=b"first")
+        await line.request("GET", f"https://localhost:{port}/b", name="two")
     files = line.write_to(tmp_path / "out")
     assert [file.name for file in files] == ["000-one.sent", "001-one.received", "002-two.received"]
     assert files[0].read_bytes() == line.last("one.sent") == b"first"

@@ -9,9 +9,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from otae.rehearsal.connection import Answer, Line, Message, ServerRefuses
-from otae.rehearsal.hardware import Shape
-from otae.rehearsal.identity import Client
+from otae.rehearsal.connection import Answer, MacConnection, RecordedBody, ServerRefuses
+from otae.rehearsal.hardware import MessageFormat
+from otae.rehearsal.identity import ScepClient
 from otae.rehearsal.profiles import SCEPPayload
 from otae.rehearsal.report import MacRefuses
 from otae.signing import issuing, scep, scep_query
@@ -32,7 +32,7 @@ def issue(server: Server, request: scep.PKIMessage, issuer: Keyed | None = None)
 
 
 @dataclass
-class Office(Line):
+class Office(MacConnection):
     """A SCEP server behind the Mac's line, without the line; each test bends one thing."""
 
     server: Server
@@ -41,9 +41,9 @@ class Office(Line):
     reply: Callable[["Office", scep.PKIMessage], bytes] | None = None
     kinds: dict[str, str] = field(default_factory=dict)
     methods: list[str] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
+    bodies: list[RecordedBody] = field(default_factory=list)
 
-    async def ask(
+    async def request(
         self, method: str, url: str, *, name: str, content: bytes | None = None, headers: object = None
     ) -> Answer:
         operation = parse_qs(urlsplit(url).query)["operation"][0]
@@ -68,12 +68,14 @@ def payload(server: Server) -> SCEPPayload:
     return SCEPPayload("uuid", "https://localhost/scep", "otae", "one-time", fingerprint)
 
 
-async def obtain(office: Office, shape: Shape | None = None, wanted: SCEPPayload | None = None) -> Keyed:
-    return await Client(office, wanted or payload(office.server), shape or Shape(), name="x").obtain(NOW)
+async def obtain(office: Office, shape: MessageFormat | None = None, wanted: SCEPPayload | None = None) -> Keyed:
+    return await ScepClient(office, wanted or payload(office.server), shape or MessageFormat(), name="x").obtain(NOW)
 
 
-@pytest.mark.parametrize("shape", [Shape(), Shape(scep_by_get=True), Shape(csr_version=0)], ids=str)
-async def test_a_right_server_gives_a_certificate(server: Server, shape: Shape) -> None:
+@pytest.mark.parametrize(
+    "shape", [MessageFormat(), MessageFormat(scep_by_get=True), MessageFormat(csr_version=0)], ids=str
+)
+async def test_a_right_server_gives_a_certificate(server: Server, shape: MessageFormat) -> None:
     office = Office(server)
     identity = await obtain(office, shape)
     assert identity.certificate.public_key() == identity.key.public_key()

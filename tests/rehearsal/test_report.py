@@ -3,12 +3,12 @@
 import pytest
 
 from otae.errors import ChallengeUsed
-from otae.rehearsal.report import MacRefuses, Step, Walk
+from otae.rehearsal.report import MacRefuses, Step, StepRecorder
 
 
 def test_steps_are_told_in_order() -> None:
     heard: list[Step] = []
-    walk = Walk(heard.append)
+    walk = StepRecorder(heard.append)
     with walk.step("first", "nowhere") as note:
         note.words = "well done"
     with walk.step("second", "nowhere"):
@@ -26,7 +26,7 @@ def test_steps_are_told_in_order() -> None:
     [(MacRefuses("stopped"), "stopped"), (ChallengeUsed("again"), "again"), (KeyError("x"), "KeyError: 'x'")],
 )
 def test_a_failure_is_told_and_passes_on(error: Exception, words: str) -> None:
-    walk = Walk()
+    walk = StepRecorder()
     with pytest.raises(type(error)), walk.step("first", "the log"):
         raise error
     assert [(step.ok, step.words, step.look_at) for step in walk.steps] == [(False, words, "the log")]

@@ -206,7 +206,7 @@ async def test_a_new_installation_that_nobody_used_is_replaced(desk: Desk, house
     await app.prepare(elsewhere)
     await app.restore(elsewhere, io.BytesIO(data))
     await app.prepare(elsewhere)
-    async with app.opened(elsewhere):
+    async with app.open_desk(elsewhere):
         assert [row["sha256"] for row in (await rows())["Certificate"] if row["purpose"] == "root"] == roots
         await audit.verify()
 
@@ -230,7 +230,7 @@ async def test_an_installation_where_somebody_changed_something_is_refused(desk:
     data = await taken(desk)
     await database.disconnect()
     await app.prepare(elsewhere)
-    async with app.opened(elsewhere) as there:
+    async with app.open_desk(elsewhere) as there:
         await audit.record("ada", "push.imported", now=await database.now())
         assert there.settings is elsewhere
     with pytest.raises(RestoreRefused, match="somebody"):
@@ -253,7 +253,7 @@ async def test_the_key_it_was_taken_with_may_be_an_older_one(desk: Desk, house: 
     await database.disconnect()
     both = make_settings(tmp_path / "elsewhere", OTAE_MASTER_KEYS=f"{keyring.new_master_key()},{MASTER_KEY}")
     await app.restore(both, io.BytesIO(data))
-    async with app.opened(both):
+    async with app.open_desk(both):
         assert await Person.filter(name="ben").exists()
 
 

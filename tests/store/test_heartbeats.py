@@ -73,9 +73,11 @@ async def test_the_running_clock_says_what_it_hangs_at(sqlite_desk: Desk, monkey
     async def work(_desk: Desk, _now: datetime) -> None:
         await reached.wait()
 
-    monkeypatch.setattr(schedule, "ROWS", (schedule.Row("hangs", 60, hang), schedule.Row("works", 60, work)))
+    monkeypatch.setattr(
+        schedule, "SCHEDULE", (schedule.PeriodicTask("hangs", 60, hang), schedule.PeriodicTask("works", 60, work))
+    )
     monkeypatch.setattr(runtime, "HEARTBEAT", 0.02)
-    async with runtime.ticking(sqlite_desk):
+    async with runtime.running_clock(sqlite_desk):
         async with asyncio.timeout(20):
             while not await Heartbeat.filter(doing="hangs", done="works").exists():  # noqa: ASYNC110 - written by another task
                 await asyncio.sleep(0.01)
@@ -99,9 +101,9 @@ async def test_what_hangs_is_given_up_and_done_again(sqlite_desk: Desk, monkeypa
             again.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(schedule, "LONGEST", 0.02)
+    monkeypatch.setattr(schedule, "TASK_TIMEOUT", 0.02)
     clock = asyncio.create_task(
-        schedule.run_clock(sqlite_desk, [schedule.Row("hangs", 0.01, hang)], activity=Activity())
+        schedule.run_clock(sqlite_desk, [schedule.PeriodicTask("hangs", 0.01, hang)], activity=Activity())
     )
     async with asyncio.timeout(20):
         await again.wait()

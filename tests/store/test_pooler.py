@@ -37,7 +37,7 @@ async def test_an_empty_database_becomes_an_installation(
     url = behind(postgres_url, pgbouncer_port)
     settings = make_settings(tmp_path, DATABASE_URL=url, PUBLIC_URL="https://localhost:8443")
     await app.prepare(settings)
-    async with app.opened(settings, role="command") as desk:
+    async with app.open_desk(settings, role="command") as desk:
         assert (await schema_check.compare()).missing == ()
         found = {check.name: check.state for check in await doctor.examine(desk, now=await database.now())}
     assert found["database tables"] in {"ok", "warning"}

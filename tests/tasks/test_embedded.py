@@ -31,7 +31,7 @@ def settings(settings: Settings) -> Settings:
 async def test_a_rung_message_is_sent_on_the_pages_own_loop(
     settings: Settings, smtp_server: SMTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "ROWS", ())
+    monkeypatch.setattr(schedule, "SCHEDULE", ())
     async with database.connected(settings), runtime.bell_for(settings) as bell:
         desk = Desk(settings, await keyring.open_vault(settings), bell)
         await send_through(desk, smtp_server)
@@ -80,7 +80,7 @@ async def test_a_row_of_the_clock_that_fails_holds_nobody_up(desk: Desk) -> None
     async def works(desk: Desk, now: datetime) -> None:
         seen.append(now)
 
-    rows = (schedule.Row("broken", 0.01, broken), schedule.Row("works", 0.01, works))
+    rows = (schedule.PeriodicTask("broken", 0.01, broken), schedule.PeriodicTask("works", 0.01, works))
     clock = asyncio.create_task(schedule.run_clock(desk, rows))
 
     async def thrice() -> bool:
@@ -96,11 +96,11 @@ async def test_a_row_of_the_clock_that_fails_holds_nobody_up(desk: Desk) -> None
 async def test_one_clock_at_a_time_rings_and_another_takes_over(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
-    def row(name: str) -> schedule.Row:
+    def row(name: str) -> schedule.PeriodicTask:
         async def work(desk: Desk, now: datetime) -> None:
             seen.append(name)
 
-        return schedule.Row(name, 0.01, work)
+        return schedule.PeriodicTask(name, 0.01, work)
 
     def ringing(name: str) -> Callable[[], Awaitable[bool]]:
         async def there() -> bool:
@@ -108,7 +108,7 @@ async def test_one_clock_at_a_time_rings_and_another_takes_over(desk: Desk, monk
 
         return there
 
-    monkeypatch.setattr(schedule, "LOOK", 0.05)
+    monkeypatch.setattr(schedule, "TURN_SECONDS", 0.05)
     first = asyncio.create_task(schedule.run_clock(desk, (row("first"),)))
     await eventually(ringing("first"))
     second = asyncio.create_task(schedule.run_clock(desk, (row("second"),)))

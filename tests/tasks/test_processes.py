@@ -12,7 +12,7 @@ from otae.store import database, keyring
 from otae.store.desk import Desk, SilentBell
 from otae.store.models import Delivery, Heartbeat
 from otae.tasks import runtime, schedule
-from otae.tasks.broker import QueueBell, look_at_redis, make_broker
+from otae.tasks.broker import QueueBell, check_redis, make_broker
 from tests.servers.ports import free_port
 from tests.servers.redis import RedisServer
 from tests.servers.smtp import HANG, SMTPServer
@@ -85,7 +85,7 @@ async def test_a_self_signed_redis_is_taken_unless_the_url_asks_for_more(
     environ = {**environment(postgres_settings), "REDIS_URL": redis_server.tls_url + query}
     async with runtime.bell_for(Settings.load(environ)) as bell:
         bell.ring("delivery", uuid4())
-    check = await look_at_redis(Settings.load(environ))
+    check = await check_redis(Settings.load(environ))
     assert check is not None
     assert (check.state == "ok") is taken
     assert redis_server.password not in str(check)
@@ -189,5 +189,5 @@ async def test_what_is_rung_for_together_goes_as_lists_and_a_single_id_of_an_ear
 async def test_a_queue_that_does_not_answer_keeps_nobody_from_ringing(sqlite_settings: Settings) -> None:
     gone = sqlite_settings.model_copy(update={"redis_url": Secret(f"redis://127.0.0.1:{free_port()}/0")})
     bell = QueueBell(make_broker(gone))
-    assert not bell.holds(1)
+    assert not bell.has_backlog(1)
     bell.close()

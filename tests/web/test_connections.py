@@ -45,9 +45,9 @@ def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
 async def port(monkeypatch: pytest.MonkeyPatch, identity: Identity, anyio_backend: str) -> AsyncIterator[int]:
     """Serve with little patience and two places a network."""
     monkeypatch.setattr(connections, "HANDSHAKE_SECONDS", 1)
-    monkeypatch.setattr(connections, "A_NETWORK", 2)
+    monkeypatch.setattr(connections, "MAX_PER_NETWORK", 2)
     port = free_port()
-    http = connections.secured_by(identity.server_context(), bounded=True)
+    http = connections.tls_protocol_factory(identity.server_context(), bounded=True)
     async with serving_by(uvicorn.Config(echo, port=port, http=http, lifespan="off", log_config=None)):
         yield port
 
@@ -133,4 +133,4 @@ def test_a_port_that_is_taken_is_said_in_one_line_before_the_setup_link_is_spent
 
 def test_an_address_that_is_none_is_said_in_one_line() -> None:
     with pytest.raises(CannotStart, match=r"port 8443 of 999\.1\.1\.1 cannot be opened: "):
-        connections.listening("999.1.1.1", 8443)
+        connections.bind_sockets("999.1.1.1", 8443)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from otae.errors import InputRefused
 from otae.web.forms import Form, InputRequired, StringField
-from otae.web.pages import FLASH_COOKIE, go, render, static, take_flash
+from otae.web.pages import FLASH_COOKIE, redirect, render, static, take_flash
 
 DEAD_END = {"words": "", "reason": "", "support_code": "", "console": False, "link": None}
 
@@ -26,7 +26,7 @@ def cookie(value: object) -> str:
 
 
 def test_a_note_survives_one_redirect_and_no_more() -> None:
-    left = go("/admin", "success", "Ben was added.").headers["set-cookie"]
+    left = redirect("/admin", "success", "Ben was added.").headers["set-cookie"]
     asked = request(cookie=left.partition(";")[0])
     page = render(asked, "portal/failure.html", DEAD_END)
     assert b"Ben was added." in page.body

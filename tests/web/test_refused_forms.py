@@ -50,7 +50,7 @@ def sent(**values: str) -> ThingForm:
 
 async def refused(desk: Desk, form: ThingForm) -> str:
     before = await visit(desk, cookie="of another form")
-    answer = await refused_forms.send_back(before, form, status=429, code="ABCDE", retry_after=7)
+    answer = await refused_forms.redirect_back(before, form, status=429, code="ABCDE", retry_after=7)
     assert (answer.status_code, answer.headers["location"]) == (303, f"{PATH}?a=1")
     return answer.headers["set-cookie"].partition(";")[0].partition("=")[2]
 

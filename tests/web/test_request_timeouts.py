@@ -46,7 +46,9 @@ async def port(monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> AsyncIter
     """Serve with little patience."""
     monkeypatch.setattr(request_timeouts, "HEAD_SECONDS", 0.3)
     port = free_port()
-    config = uvicorn.Config(slow_answer, port=port, http=request_timeouts.TimedHeads, lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        slow_answer, port=port, http=request_timeouts.HeadTimeoutProtocol, lifespan="off", log_config=None
+    )
     async with serving_by(config):
         yield port
 

@@ -10,7 +10,7 @@ import uvicorn
 from otae.accounts.administrators import new_setup_link
 from otae.store import database
 from otae.web.paths import INVITATION_LINK, LOGIN
-from otae.web.request_timeouts import TimedHeads
+from otae.web.request_timeouts import HeadTimeoutProtocol
 from tests.flow.house import serving_by
 from tests.servers.ports import free_port
 from tests.web.conftest import Invite, Site
@@ -22,7 +22,9 @@ pytestmark = pytest.mark.anyio
 async def port(site: Site) -> AsyncIterator[int]:
     """Serve on a socket, as a proxy reaches it."""
     port = free_port()
-    config = uvicorn.Config(site.app, port=port, http=TimedHeads, lifespan="off", log_config=None, proxy_headers=False)
+    config = uvicorn.Config(
+        site.app, port=port, http=HeadTimeoutProtocol, lifespan="off", log_config=None, proxy_headers=False
+    )
     async with serving_by(config):
         yield port
 

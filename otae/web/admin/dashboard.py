@@ -1,4 +1,4 @@
-"""The first page: what is wrong, what needs somebody, and a rehearsal at the press of a button."""
+"""The dashboard: what is wrong, what needs attention, and a rehearsal at the press of a button."""
 
 from datetime import timedelta
 from typing import Final
@@ -15,7 +15,7 @@ from otae.overview import attention, rehearsals
 from otae.web.admin.manage.statuses import OWNERSHIPS, STATUSES
 from otae.web.forms import sent_fields
 from otae.web.guards import Console
-from otae.web.pages import go, render, wants_part
+from otae.web.pages import is_fragment_request, redirect, render
 from otae.web.paths import CONSOLE
 from otae.words import gettext as _
 
@@ -43,11 +43,11 @@ TROUBLES: Final = {
 
 
 async def index(visit: Console) -> Response:
-    """Show the dashboard, or only the rehearsal when its block asks for news."""
+    """Show the dashboard, or for its polling only the rehearsal."""
     rehearsal = await rehearsals.last()
     mark = _mark(rehearsal)
     context: dict[str, object] = {"rehearsal": rehearsal, "mark": mark, "now": visit.now}
-    if wants_part(visit.request):
+    if is_fragment_request(visit.request):
         if visit.request.query_params.get("seen") == mark:
             return Response(status_code=204)
         return render(visit.request, "admin/dashboard.html", context, block="rehearsal")
@@ -78,17 +78,17 @@ async def index(visit: Console) -> Response:
 
 
 async def rehearse(visit: Console) -> Response:
-    """Order a rehearsal."""
+    """Start a rehearsal."""
     mode = (await sent_fields(visit.request)).get("mode", "")
     try:
         await rehearsals.start(visit.desk, str(mode), now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
-        return go(f"{CONSOLE}#rehearsal", "warning", "; ".join(refusal.fields.values()))
-    return go(f"{CONSOLE}#rehearsal")
+        return redirect(f"{CONSOLE}#rehearsal", "warning", "; ".join(refusal.fields.values()))
+    return redirect(f"{CONSOLE}#rehearsal")
 
 
 async def _first_steps(board: attention.Dashboard) -> list[tuple[str, str, bool]]:
-    """Return the way to the first invitation, while there is none: words, address, done."""
+    """Return the steps to the first invitation, while there is none, as (words, address, done)."""
     if any(board.invitations.values()):
         return []
     return [

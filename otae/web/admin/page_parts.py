@@ -1,4 +1,4 @@
-"""What the console's pages have in common: a row or 404, texts from the address, forms that name their fields."""
+"""What the console's pages share: query parameters, a row or 404, and forms whose errors name their field."""
 
 from collections.abc import AsyncIterator, Container
 from typing import Final, TypeVar
@@ -26,30 +26,30 @@ LONGEST = 100
 
 
 class NamedForm(Form):
-    """A form whose summary says with each text which field it is about."""
+    """A form whose error summary names the field of each text."""
 
     @property
     def all_errors(self) -> list[tuple[str, str]]:
-        """Return (id of the field or "", text) for the summary, in the order of the page."""
+        """Return the texts of the summary as (id of the field or "", text), in the order of the page."""
         beside = [(field.id, f"{field.label.text}: {text}") for field in self._fields.values() for text in field.errors]
         return [("", text) for text in self.form_errors] + beside
 
 
-def found(row: Row | None) -> Row:
-    """Return ``row``; NotFound when there is none."""
+def or_not_found(row: Row | None) -> Row:
+    """Return ``row``; NotFound when it is None."""
     if row is None:
         raise NotFound
     return row
 
 
 def row_id(request: Request) -> UUID:
-    """Return the id of the row that the address names."""
+    """Return the row's id in the path."""
     found_id: UUID = request.path_params["id"]
     return found_id
 
 
-def id_asked(request: Request, name: str) -> UUID | None:
-    """Return the id that the address asks for under ``name``; None when it is no id."""
+def id_param(request: Request, name: str) -> UUID | None:
+    """Return the id in query parameter ``name``; None when it is no id."""
     try:
         return UUID(request.query_params.get(name, ""))
     except ValueError:
@@ -57,14 +57,14 @@ def id_asked(request: Request, name: str) -> UUID | None:
 
 
 def new_form_id() -> str:
-    """Return what tells a form from every other: it goes along in its hidden field ``form_id``."""
+    """Return a random id for the hidden field ``form_id``, by which a form that is sent twice is recognised."""
     return str(uuid4())
 
 
-async def is_sent_again(visit: Visit) -> bool:
-    """Tell whether this very form was sent before, as a reload does; one that does not say which it is never was.
+async def is_resubmitted(visit: Visit) -> bool:
+    """Return whether this form was sent before, as by a reload; False for a form without ``form_id``.
 
-    For forms whose answer is shown once, so that it cannot be a redirect.
+    For forms whose answer is shown once and so cannot be a redirect.
     """
     try:
         form = UUID(str((await sent_fields(visit.request)).get("form_id")))
@@ -76,33 +76,33 @@ async def is_sent_again(visit: Visit) -> bool:
         return True
 
 
-def one_of(request: Request, name: str, known: Container[str]) -> str:
-    """Return what the address asks for under ``name``, "" when nothing; Failure 400 for what is not ``known``."""
+def choice_param(request: Request, name: str, known: Container[str]) -> str:
+    """Return query parameter ``name``, "" when absent; Failure 400 when it is not in ``known``."""
     text = request.query_params.get(name, "")
     if text not in known:
         raise Failure(400, _("This list knows no such filter."), "filter-unknown")
     return text
 
 
-def asked(request: Request, name: str) -> str:
-    """Return what the address asks for under ``name``: one printable line, without outer spaces, "" when nothing."""
+def text_param(request: Request, name: str) -> str:
+    """Return query parameter ``name`` as one printable line without outer spaces, "" when absent."""
     text = request.query_params.get(name, "")
     return cleaned_line(text, LONGEST)
 
 
-def number(request: Request, name: str, most: int) -> int:
-    """Return the whole number from 0 to ``most`` that the address asks for under ``name``, else 0."""
+def int_param(request: Request, name: str, most: int) -> int:
+    """Return query parameter ``name`` as a number from 0 to ``most``; 0 when it is none."""
     text = request.query_params.get(name, "")
     return min(int(text), most) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
-def address(path: str, **wanted: object) -> str:
-    """Return ``path`` with what is ``wanted``; empty values are left out."""
+def with_query(path: str, **wanted: object) -> str:
+    """Return ``path`` with the query parameters ``wanted``; empty values are left out."""
     query = urlencode({name: value for name, value in wanted.items() if value})
     return f"{path}?{query}" if query else path
 
 
 def download(parts: AsyncIterator[str], name: str) -> Response:
-    """Return a file for spreadsheets, written while it is read."""
+    """Return a streamed CSV file for spreadsheets."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(with_byte_order_mark(parts), media_type="text/csv; charset=utf-8", headers=headers)

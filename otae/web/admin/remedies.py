@@ -1,4 +1,4 @@
-"""What helps when something is refused, as links: the page where the missing thing is set."""
+"""Remedies for refused input: links to the pages where what is missing can be set."""
 
 from collections.abc import Container
 from typing import Final
@@ -14,9 +14,9 @@ from otae.web.guards import Console
 from otae.words import gettext as _
 
 USERS: Final = "/admin/users"
-#: Where the modes stand on the page that invites.
+#: The anchor of the modes on the page that invites.
 MODE: Final = "#how"
-#: Field that was refused → the page that mends it, what it is called, and the permission that opens it.
+#: Refused field → the page where it can be set, that page's title, and the permission for it.
 PAGES: Final = {
     "mode": ("/admin/enrollment-modes", _("Switch a mode on under Enrollment modes"), "setting.see"),
     "carrier": ("/admin/notification-servers/carriers", _("See the carriers"), "setting.see"),
@@ -26,7 +26,7 @@ PAGES: Final = {
 
 
 async def of_invitation(visit: Console, order: InvitationOrder, refused: Container[str]) -> list[Remedy]:
-    """Return what helps when inviting was refused. ``refused``: the fields that were."""
+    """Return the remedies when inviting was refused because of the fields ``refused``."""
     found = of_terms(visit, refused)
     if "recipient" in refused or "pin_channel" in refused:
         domain, name = registry.split_domain(order.user)
@@ -39,12 +39,12 @@ async def of_invitation(visit: Console, order: InvitationOrder, refused: Contain
 
 
 def of_terms(visit: Console, refused: Container[str]) -> list[Remedy]:
-    """Return what helps when what was asked for, whoever is invited, was refused."""
+    """Return the remedies when the terms were refused, whoever is invited."""
     return [Remedy(page, words) for name, (page, words, leaf) in PAGES.items() if name in refused and visit.may(leaf)]
 
 
 def of_person(visit: Console, person: PersonRow | None, mode_name: str) -> list[Remedy]:
-    """Return what helps when somebody of ours cannot be invited in a mode; nothing for a directory's people."""
+    """Return the remedies when a local person cannot be invited in a mode; none for a directory's people."""
     may = visit.may("person.edit")
     if person is None:
         return [Remedy(f"{USERS}/add", _("Add a user"))] if may else []

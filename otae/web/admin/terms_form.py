@@ -1,4 +1,4 @@
-"""What the forms that invite one person, a group, and the people of a file have in common."""
+"""The fields that the forms for one person, a group and a CSV file share."""
 
 from typing import Final, Self
 
@@ -27,7 +27,7 @@ from otae.words import gettext as _
 
 CHOOSE: Final = _("Choose one of these.")
 AS_THE_MODE: Final = _("As the mode has it")
-#: How the PIN goes out → its words; those that show it stand last.
+#: PIN channel → its title; those that show the PIN come last.
 PIN_CHANNELS: Final = {
     "": _("As the mode has it, usually mail"),
     channels.MAIL: _("Mail"),
@@ -35,15 +35,15 @@ PIN_CHANNELS: Final = {
     channels.SHOWN: _("Shown to me once"),
     channels.CARD: _("Printed card"),
 }
-#: The same without those that show it.
+#: The same without the channels that show the PIN.
 PIN_CHANNELS_SENT: Final = {name: words for name, words in PIN_CHANNELS.items() if name not in channels.BY_HAND}
 
 
 class TermsForm(Form):
-    """Whom to invite, and how: what forms for one person, for a group and for a file have in common.
+    """The terms of an invitation, as forms for one person, a group and a CSV file ask for them.
 
-    ``form_id``: spent when the form is taken, so that it is taken once. Each field of `InvitationTerms` is asked for by
-    the field of its name; a form without one sets it to None.
+    Each field of `InvitationTerms` comes from the form field of its name; a form without such a field sets it to None.
+    ``form_id`` is used up when the form is accepted, so that it is accepted once.
     """
 
     form_id = HiddenField()
@@ -64,7 +64,7 @@ class TermsForm(Form):
     send = BooleanField(_("Send invitation"), default=True)
 
     async def prepare(self) -> Self:
-        """Fill in what can be chosen."""
+        """Fill in the choices and return the form."""
         if self.domain is not None:
             self.domain.choices = await picker.domains()
         self.mode.choices = {mode.name: mode.title for mode in await enabled_modes()}
@@ -77,11 +77,11 @@ class TermsForm(Form):
         return self
 
     def terms(self) -> InvitationTerms:
-        """Return the terms as they were entered."""
+        """Return the terms that were entered."""
         return self.entered(InvitationTerms)
 
 
 async def _by_carrier() -> bool:
-    """Tell whether text messages go out as mail to carriers."""
+    """Return whether text messages are sent as mail to carriers."""
     active = await servers.active_server("sms")
     return active is not None and active.gateway == CARRIER

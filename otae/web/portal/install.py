@@ -1,4 +1,4 @@
-"""After signing in: the profile to download, and each step ticked off as the server sees it."""
+"""The portal after signing in: the profile to download, and the progress as the server sees it."""
 
 from dataclasses import replace
 
@@ -10,15 +10,15 @@ from otae.store import properties
 from otae.web.client_address import system_of
 from otae.web.failures import Failure
 from otae.web.guards import Portal
-from otae.web.pages import render, wants_part
+from otae.web.pages import is_fragment_request, render
 from otae.web.portal.trust import PROFILE_TYPE, attached, fingerprint
 from otae.words import gettext as _
 
 
 async def show(visit: Portal) -> Response:
-    """Show how far the Mac has come; the page asks again by itself until there is nothing more to come."""
+    """Show the progress of the enrollment; the page polls until nothing more can happen."""
     request, now = visit.request, session_progress(visit.session, now=visit.now)
-    part = wants_part(request)
+    part = is_fragment_request(request)
     other = part and not is_of(visit)
     if part and not other and request.query_params.get("seen") == now.mark:
         return Response(status_code=204)
@@ -36,17 +36,17 @@ async def show(visit: Portal) -> Response:
 
 
 def name_of(visit: Portal) -> str:
-    """Return what the page of a session names it by, so that it follows no other one of the same browser."""
+    """Return the session's identifier in its page's requests: a page follows no other session of the same browser."""
     return visit.session.id.hex[-12:]
 
 
 def is_of(visit: Portal) -> bool:
-    """Tell whether the page that asks is that of this session; one that names none is nobody's in particular."""
+    """Return whether the request comes from this session's page; a request that names no session counts as such."""
     return visit.request.query_params.get("of", name_of(visit)) == name_of(visit)
 
 
 async def download(visit: Portal) -> Response:
-    """Hand out the profile of this session; HEAD, which looks without taking, mints nothing."""
+    """Return the profile of this session; a HEAD request creates nothing."""
     if visit.request.method == "HEAD":
         return attached(b"", PROFILE_TYPE, "enroll.mobileconfig")
     if not is_of(visit):

@@ -1,8 +1,8 @@
-"""From the mailed link to being signed in. GET and HEAD write no row: looking at a link or scanning it changes nothing.
+"""The portal's sign-in, from the mailed link on. GET and HEAD change no row: opening or scanning a link has no effect.
 
-The link's invitation token goes into a sealed cookie at once, so that it stands in no address that is shown, kept or
-sent along. The form carries it as well, and says by that which invitation it is for, whatever link was followed
-meanwhile; the page's own script, or the form, tells that somebody opened it.
+The link's invitation token moves into a sealed cookie at once, so that it stands in no address that is shown, stored or
+sent along. The form carries it too and so names its invitation, whatever link was opened meanwhile. The page's script,
+or the form, reports that somebody opened the link.
 """
 
 from dataclasses import dataclass
@@ -34,14 +34,14 @@ from otae.words import gettext as _
 from otae.words import ngettext
 
 LINK_COOKIE: Final = "__Host-otae-link"
-#: Leads from a session back to the form of its own invitation; as long as the session's cookie.
+#: Leads from a session back to the form of its invitation; expires with the session's cookie.
 SESSION_LINK_COOKIE: Final = "__Host-otae-session-link"
-#: Longer than any name or password that is taken; keeps what is shown again small.
+#: Longer than any accepted name or password; bounds what is shown again.
 LONGEST: Final = 256
 
 
 class SignInForm(Form):
-    """What one may have to enter; the mode decides what is asked. ``link``: which invitation it is for, sealed."""
+    """The credentials; the mode decides which are asked for. ``link`` is the sealed token of the invitation."""
 
     never_kept = frozenset({"pin", "link"})
     name = StringField(_("User name"), [InputRequired(_("Please enter your user name.")), Length(max=LONGEST)])
@@ -52,7 +52,7 @@ class SignInForm(Form):
 
 @dataclass(frozen=True)
 class Link:
-    """A followed link. ``page``: what its page says; ``sealed``: the token, for a form of that page."""
+    """An opened link. ``page`` is what its page shows; ``sealed`` is the token for a form of that page."""
 
     token: str
     page: LinkPage
@@ -60,82 +60,82 @@ class Link:
 
 
 async def start(visit: Visit) -> Response:
-    """Lead whoever opens the bare address to the portal."""
+    """Redirect the bare address to the portal."""
     del visit
     return RedirectResponse(LOGIN, 303)
 
 
-async def follow(visit: Visit) -> Response:
-    """Lead the short link of a mail to the login page."""
+async def redirect_short_link(visit: Visit) -> Response:
+    """Redirect the short link of a mail to the login page."""
     token = visit.request.query_params.get("e", "")
     return RedirectResponse(f"{LOGIN}?e={quote(token, safe='')}" if token else LOGIN, 302)
 
 
 async def show(visit: Visit) -> Response:
-    """Show the login page; take an invitation token out of the address first."""
+    """Show the login page, after moving an invitation token from the address into a cookie."""
     query = visit.request.query_params
-    await name_the_house(visit)
+    await read_organization(visit)
     if "e" in query:
         token = link_value(query["e"])
         if await lifecycle.find_by_token(token) is None:
             await lifecycle.refuse_replaced(token)
             raise InvitationUnknown
-        return await remember(visit, cookie_check.lead(visit.request, LOGIN), token)
+        return await set_link_cookies(visit, cookie_check.redirect(visit.request, LOGIN), token)
     if "bare" in query:
-        return await remember(visit, RedirectResponse(LOGIN, 303), None)
+        return await set_link_cookies(visit, RedirectResponse(LOGIN, 303), None)
     if "again" in query:
-        back_to = await of_the_session(visit)
-        # A page left open for long: the cookies that lead back are over, and the bare form alone would not say so.
+        back_to = await token_of_session(visit)
+        # The page was open until the cookies that lead back expired; say so, since the bare form would not.
         over = back_to is None and PORTAL_COOKIE not in visit.request.cookies
-        return await remember(visit, RedirectResponse(f"{LOGIN}?ended=1" if over else LOGIN, 303), back_to)
+        return await set_link_cookies(visit, RedirectResponse(f"{LOGIN}?ended=1" if over else LOGIN, 303), back_to)
     form = await refused_forms.take(visit, SignInForm) or SignInForm()
-    link = await known(visit, await carried(visit))
+    link = await find_link(visit, await token_of_cookie(visit))
     if link is not None and link.page.refusal is not None:
         link.page.refusal.support_code = form.support_code
         raise link.page.refusal
     await push.topic(visit.desk, rehearsal=link is not None and link.page.rehearsal)
     if link is None and not await properties.flag("macos.otae.enable"):
         raise InvitationOnly
-    return await page(visit, form, link)
+    return await render_page(visit, form, link)
 
 
-async def opened(visit: Visit) -> Response:
-    """Take note that the page behind the link is shown in somebody's browser."""
-    await note_opened(visit, await carried(visit))
+async def record_opened(visit: Visit) -> Response:
+    """Record that a browser shows the page of the link."""
+    await note_opened(visit, await token_of_cookie(visit))
     return Response(status_code=204)
 
 
-async def enter(visit: Visit) -> Response:
-    """Sign in; what was wrong is said on the page that the browser is led back to."""
+async def submit(visit: Visit) -> Response:
+    """Sign in; a refusal is shown on the page that the browser is redirected to."""
     form = await SignInForm.read(visit.request)
-    await name_the_house(visit)
-    # A form that says nothing of a link, not even that it is for none, is none of our pages': the cookie decides.
-    token = await meant(visit, form.link.data) if "link" in form.sent else await carried(visit)
+    await read_organization(visit)
+    # A form without the field `link` is not from one of our pages: the cookie decides.
+    token = await token_of_form(visit, form.link.data) if "link" in form.sent else await token_of_cookie(visit)
     if form.link.data and token is None:
         text = _("This page was open too long. Please open the link in your invitation mail again.")
         form.form_errors.append(text)
-        return await back(visit, form, None, 410)
+        return await redirect_to_form(visit, form, None, 410)
     await note_opened(visit, token)
     try:
         if not form.validate():
-            return await back(visit, form, token, 422)
-        return await let_in(visit, form, token)
+            return await redirect_to_form(visit, form, token, 422)
+        return await open_session(visit, form, token)
     except InputRefused as refusal:
         form.refuse(refusal)
-        return await back(visit, form, token, 422)
+        return await redirect_to_form(visit, form, token, 422)
     except Refusal as refusal:
-        form.form_errors.append(await said(visit, token, refusal))
+        form.form_errors.append(await refusal_text(visit, token, refusal))
         status = 422 if isinstance(refusal, SigninFailed) else page_status(refusal)
-        return await back(visit, form, token, status, refusal)
+        return await redirect_to_form(visit, form, token, status, refusal)
 
 
-async def name_the_house(visit: Visit) -> None:
-    """Let the page say whose portal this is, also where it turns into a refusal."""
+async def read_organization(visit: Visit) -> None:
+    """Read the portal's owner for the page, also for the page of a refusal."""
     visit.request.state.organization = await properties.word("organization.name")
 
 
-async def let_in(visit: Visit, form: SignInForm, token: str | None) -> Response:
-    """Open the session and sign the browser in."""
+async def open_session(visit: Visit, form: SignInForm, token: str | None) -> Response:
+    """Open the enrollment session and sign the browser in."""
     invitation = await lifecycle.find_by_token(token) if token else None
     if token and invitation is None:
         await lifecycle.refuse_replaced(token)
@@ -152,32 +152,32 @@ async def let_in(visit: Visit, form: SignInForm, token: str | None) -> Response:
     session = await sign_in(visit.desk, entry, now=visit.now)
     before = visit.request.cookies.get(PORTAL_COOKIE)
     secret = await browsers.open_browser(browsers.PORTAL, session, now=visit.now, replacing=before)
-    response = cookie_check.lead(visit.request, INSTALL)
+    response = cookie_check.redirect(visit.request, INSTALL)
     until = session.expires_at + browsers.RESULT_SHOWN_FOR
     set_cookie(response, PORTAL_COOKIE, secret, seconds=int((until - visit.now).total_seconds()))
-    return await remember(visit, response, token, until=until)
+    return await set_link_cookies(visit, response, token, until=until)
 
 
-async def said(visit: Visit, token: str | None, refusal: Refusal) -> str:
-    """Return what is said of ``refusal``: where the PIN is the only secret also how many tries are left."""
-    link = await known(visit, token) if isinstance(refusal, SigninFailed) else None
+async def refusal_text(visit: Visit, token: str | None, refusal: Refusal) -> str:
+    """Return the text of ``refusal``; where the PIN is the only secret, with the number of tries left."""
+    link = await find_link(visit, token) if isinstance(refusal, SigninFailed) else None
     left = link.page.tries_left if link else None
     if not left:
         return _(refusal.words)
     return f"{_(refusal.words)} {ngettext('%d try is left.', '%d tries are left.', left) % left}"
 
 
-async def back(
+async def redirect_to_form(
     visit: Visit, form: SignInForm, token: str | None, status: int, refusal: Refusal | None = None
 ) -> Response:
-    """Lead back to the form of the invitation that the refused one was for."""
+    """Redirect to the login page of the invitation for which the form was refused."""
     code, wait = (refusal.support_code, getattr(refusal, "seconds", 0)) if refusal else ("", 0)
-    led = await refused_forms.send_back(visit, form, status=status, code=code, retry_after=wait, where=LOGIN)
-    return await remember(visit, led, token)
+    led = await refused_forms.redirect_back(visit, form, status=status, code=code, retry_after=wait, where=LOGIN)
+    return await set_link_cookies(visit, led, token)
 
 
-async def page(visit: Visit, form: SignInForm, link: Link | None) -> Response:
-    """Render the login page for what the mode asks, or for all that can be entered without a link."""
+async def render_page(visit: Visit, form: SignInForm, link: Link | None) -> Response:
+    """Render the login page: for the link's mode, or without a link with all fields."""
     context = {
         "form": form,
         "link": link.page if link else None,
@@ -190,27 +190,30 @@ async def page(visit: Visit, form: SignInForm, link: Link | None) -> Response:
     return render(visit.request, "portal/login.html", context, status=form.status, headers=form.headers)
 
 
-async def carried(visit: Visit) -> str | None:
+async def token_of_cookie(visit: Visit) -> str | None:
     """Return the invitation token in the browser's cookie."""
     value = visit.request.cookies.get(LINK_COOKIE)
     return await link_cookie.open_sealed(visit.desk, value, now=visit.now) if value else None
 
 
-async def meant(visit: Visit, sealed: str | None) -> str | None:
-    """Return the invitation token in a form; None when it is for none, or was shown too long ago."""
+async def token_of_form(visit: Visit, sealed: str | None) -> str | None:
+    """Return the invitation token in a form; None when the form is for no link, or has expired."""
     return await link_cookie.open_sealed(visit.desk, sealed, now=visit.now, place=Place.FORM) if sealed else None
 
 
-async def of_the_session(visit: Visit) -> str | None:
-    """Return the token of the invitation that the browser's session came from, if it came by a link."""
+async def token_of_session(visit: Visit) -> str | None:
+    """Return the token of the invitation of the browser's session; None when it was opened without a link."""
     value = visit.request.cookies.get(SESSION_LINK_COOKIE)
     return await link_cookie.open_sealed(visit.desk, value, now=visit.now, place=Place.SESSION) if value else None
 
 
-async def remember(visit: Visit, response: Response, token: str | None, *, until: datetime | None = None) -> Response:
-    """Let the browser keep which link it followed, or that it followed none.
+async def set_link_cookies(
+    visit: Visit, response: Response, token: str | None, *, until: datetime | None = None
+) -> Response:
+    """Set the cookies with the link's token, or delete them when there is none.
 
-    ``until``: it signed in, and is led back to this invitation until then.
+    Args:
+        until: The end of the session that was opened; until then the browser is led back to this invitation.
     """
     lasting = [(LINK_COOKIE, Place.COOKIE)] + ([(SESSION_LINK_COOKIE, Place.SESSION)] if until else [])
     end = until or visit.now + link_cookie.LIFETIME
@@ -223,10 +226,10 @@ async def remember(visit: Visit, response: Response, token: str | None, *, until
     return response
 
 
-async def known(visit: Visit, token: str | None) -> Link | None:
-    """Return the link of ``token``, None when it is not known (any more). Raises as `lifecycle.refuse_replaced`.
+async def find_link(visit: Visit, token: str | None) -> Link | None:
+    """Return the link of ``token``, None when no invitation has it. Raises as `lifecycle.refuse_replaced` does.
 
-    The request keeps it for a page that says why it can not be used.
+    The request keeps the link for the page that says why it cannot be used.
     """
     invitation = await lifecycle.find_by_token(token) if token else None
     if token and invitation is None:
@@ -239,11 +242,11 @@ async def known(visit: Visit, token: str | None) -> Link | None:
 
 
 async def note_opened(visit: Visit, token: str | None) -> None:
-    """Record that the page behind the link of ``token`` is shown in somebody's browser."""
+    """Record that a browser shows the page of the link of ``token``."""
     if token and (invitation := await lifecycle.find_by_token(token)):
         await lifecycle.record_link_opened(invitation, now=visit.now, browser=browser_of(user_agent(visit)))
 
 
 def user_agent(visit: Visit) -> str:
-    """Return what the browser calls itself."""
+    """Return the browser's User-Agent, cut to 400 characters."""
     return visit.request.headers.get("user-agent", "")[:400]

@@ -1,4 +1,4 @@
-"""Where a one-time link leads: the person chooses a password. Looking at the page changes nothing."""
+"""The page of a password link, where a person chooses a password. Opening it changes nothing."""
 
 from typing import Final
 
@@ -17,26 +17,26 @@ from otae.web.paths import PASSWORD
 from otae.words import gettext as _
 
 TEMPLATE: Final = "portal/password.html"
-#: The query of the page that says that it was done: reloading it sends nothing again.
+#: The query of the page that confirms the new password: reloading it sends nothing again.
 DONE: Final = "done=1"
 
 
 class PasswordForm(Form):
-    """A password, twice."""
+    """The new password, twice."""
 
     password = PasswordField(_("New password"), [InputRequired(_("Choose a password."))])
     again = PasswordField(_("The same password again"), [InputRequired(_("Enter the password a second time."))])
 
 
 async def blank(visit: Visit) -> Response:
-    """Ask for a password, or say that it was taken; PasswordLinkUnknown when the link works no more."""
+    """Show the form, or that the password was set; PasswordLinkUnknown when the link no longer works."""
     if visit.request.url.query == DONE:
         return render(visit.request, TEMPLATE, await _context() | {"form": None, "person": None})
     return await _ask(visit, await refused_forms.take(visit, PasswordForm) or PasswordForm())
 
 
 async def choose(visit: Visit) -> Response:
-    """Take the password, once."""
+    """Set the password; the link works once."""
     form = await PasswordForm.read(visit.request)
     if form.validate() and form.password.data != form.again.data:
         form.again.errors = [_("The two passwords differ.")]
@@ -60,9 +60,9 @@ async def _ask(visit: Visit, form: PasswordForm) -> Response:
 
 
 async def _refuse(visit: Visit, form: PasswordForm, *, status: int = 422) -> Response:
-    """Lead back to the page, unless its link died meanwhile."""
+    """Redirect to the form, unless the link has ended meanwhile."""
     await password_links.find(_token(visit), now=visit.now)
-    return await refused_forms.send_back(visit, form, status=status)
+    return await refused_forms.redirect_back(visit, form, status=status)
 
 
 async def _context() -> dict[str, object]:

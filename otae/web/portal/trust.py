@@ -1,4 +1,4 @@
-"""The root certificate, for Macs that do not trust this server yet."""
+"""Downloads of the root certificate, for Macs that do not trust this server yet."""
 
 import hashlib
 
@@ -14,7 +14,7 @@ CERTIFICATE_TYPE = "application/x-x509-ca-cert"
 
 
 async def root(visit: Visit) -> Response:
-    """Hand out the trust profile, or with ``?format=cer`` the certificate itself (DER)."""
+    """Return the trust profile, or with ``?format=cer`` the root certificate (DER)."""
     await note_fetched(visit)
     if visit.request.query_params.get("format") == "cer":
         return attached(await profiles.root_certificate(), CERTIFICATE_TYPE, "root.cer")
@@ -22,7 +22,7 @@ async def root(visit: Visit) -> Response:
 
 
 async def note_fetched(visit: Visit) -> None:
-    """Put the download into the timeline of whoever is signed in; before that nothing is written."""
+    """Record the download in the timeline of the signed-in session; without one nothing is recorded."""
     if visit.request.method == "HEAD":
         return
     secret = visit.request.cookies.get(PORTAL_COOKIE, "")
@@ -32,7 +32,7 @@ async def note_fetched(visit: Visit) -> None:
 
 
 def attached(content: bytes, media_type: str, name: str) -> Response:
-    """Return a download. ``name``: plain ASCII."""
+    """Return a download; ``name`` must be plain ASCII."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(content, media_type=media_type, headers=headers)
 

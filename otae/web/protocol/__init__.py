@@ -1,1 +1,1 @@
-"""What Macs and machines talk to: bytes in, a room asked, bytes out."""
+"""Protocol endpoints for Macs and other machines: bytes in, one call of a room, bytes out."""

@@ -1,4 +1,4 @@
-"""Doors that open to a bearer of the environment."""
+"""Bearer tokens of the machine endpoints."""
 
 import hmac
 
@@ -9,7 +9,7 @@ from otae.web.failures import NotFound
 
 
 def check(request: Request, wanted: SecretStr | None) -> None:
-    """Raise NotFound unless the request carries the bearer ``wanted``; without one there is no such address."""
+    """Raise NotFound unless the request carries the bearer token ``wanted``, or when none is configured."""
     given = request.headers.get("authorization", "")
     if wanted is None or not hmac.compare_digest(given.encode(), b"Bearer " + wanted.get_secret_value().encode()):
         raise NotFound

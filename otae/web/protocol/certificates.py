@@ -1,4 +1,4 @@
-"""Revocation lists, where our certificates say they are."""
+"""Certificate revocation lists, at the addresses that our certificates name."""
 
 from starlette.requests import Request
 from starlette.responses import Response

@@ -1,4 +1,4 @@
-"""The door for mail that comes back, for mail servers and services that speak no LMTP to us."""
+"""Takes bounce messages over HTTP, from mail servers and services that cannot deliver by LMTP."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,10 +11,10 @@ from otae.web.protocol import bearer
 
 
 async def bounce(request: Request) -> Response:
-    """Answer ``POST /mail/bounce``: a whole mail, as it arrived, from who knows OTAE_BOUNCE_TOKEN.
+    """Answer ``POST /mail/bounce``: the body is a whole mail, the bearer token OTAE_BOUNCE_TOKEN.
 
-    204 once it is taken, or is no report of failure; BounceUnknown when it came to no return address of ours; 503 while
-    the message it is about is still being sent.
+    204 when it was taken or is no failure report; BounceUnknown when it was sent to no return address of ours; 503
+    while the message it is about is still being sent.
     """
     desk = request.app.state.desk
     bearer.check(request, desk.settings.bounce_token)

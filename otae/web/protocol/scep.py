@@ -29,7 +29,7 @@ async def query(request: Request) -> Response:
 
 
 async def message(request: Request) -> Response:
-    """Answer ``POST /scep``: the body is the message, whatever the query says."""
+    """Answer ``POST /scep``: the body is the message; the query is ignored."""
     if raw_query(request).get("operation", b"PKIOperation") != b"PKIOperation":
         raise MessageTypeRefused("only PKIOperation is posted")
     body = await request.body()
@@ -38,7 +38,7 @@ async def message(request: Request) -> Response:
 
 
 def raw_query(request: Request) -> dict[str, bytes]:
-    """Return the query's first values as bytes."""
+    """Return the first value of each query parameter, as bytes."""
     found: dict[str, bytes] = {}
     for part in request.scope["query_string"].split(b"&"):
         name, _, value = part.partition(b"=")

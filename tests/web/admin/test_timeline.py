@@ -21,7 +21,7 @@ def event(number: int, kind: str, *, seconds: float = 0, **more: object) -> Even
     return Event(**{"id": number, "kind": kind, "at": AT + timedelta(seconds=seconds), **more})
 
 
-def shown(*events: Event) -> list[timeline.Entry]:
+def shown(*events: Event) -> list[timeline.TimelineEntry]:
     return [entry for group in timeline.groups(events) for entry in group.entries]
 
 

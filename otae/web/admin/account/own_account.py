@@ -1,4 +1,4 @@
-"""An administrator's own account: where notices go, the password, and the browsers that are signed in."""
+"""The administrator's own account: the address for notices, the password, and the signed-in browsers."""
 
 from typing import Final
 from uuid import UUID
@@ -13,7 +13,7 @@ from otae.web import guards
 from otae.web.admin.page_parts import NamedForm, row_id
 from otae.web.forms import InputRequired, Length, PasswordField, StringField
 from otae.web.guards import Console
-from otae.web.pages import go, render
+from otae.web.pages import redirect, render
 from otae.words import gettext as _
 from otae.words import ngettext
 
@@ -21,13 +21,13 @@ ACCOUNT: Final = "/admin/account"
 
 
 class AccountForm(NamedForm):
-    """An administrator's own settings."""
+    """Where notices go."""
 
     email = StringField(_("Mail address"), [Length(max=LONGEST)], filters=[shown_address])
 
 
 class PasswordForm(NamedForm):
-    """The password that holds, and the next one, twice."""
+    """The current password, and the new one twice."""
 
     current = PasswordField(
         _("Your password now"), [InputRequired(_("is missing")), Length(max=password_strength.LONGEST)]
@@ -42,7 +42,7 @@ async def show(visit: Console) -> Response:
 
 
 async def change(visit: Console) -> Response:
-    """Change where notices go."""
+    """Change the address for notices."""
     form = await AccountForm.read(visit.request)
     if form.validate():
         try:
@@ -51,12 +51,12 @@ async def change(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return go(ACCOUNT, "success", _("Your settings were saved."))
+            return redirect(ACCOUNT, "success", _("Your settings were saved."))
     return await _page(visit, form, status=422)
 
 
 async def change_password(visit: Console) -> Response:
-    """Take another password; every other browser is signed out."""
+    """Change the password and sign every other browser out."""
     form = await PasswordForm.read(visit.request)
     status = 422
     if form.validate() and form.password.data != form.again.data:
@@ -75,7 +75,7 @@ async def change_password(visit: Console) -> Response:
             form.current.errors, status = [_("too many attempts: try again in %d s") % refusal.seconds], 429
         else:
             done = _("Your password was changed, and every other browser signed out.")
-            return guards.let_in(arrival, go(ACCOUNT, "success", done))
+            return guards.set_console_cookie(arrival, redirect(ACCOUNT, "success", done))
     return await _page(visit, password=form, status=status)
 
 
@@ -93,9 +93,9 @@ async def _end(visit: Console, only: UUID | None = None) -> Response:
     whose, this = visit.administrator.id, _secret(visit)
     ended = await own_account.end_sessions(whose, this=this, only=only, now=visit.now, actor=visit.actor)
     if not ended:
-        return go(ACCOUNT, "info", _("No other browser was signed in any more."))
+        return redirect(ACCOUNT, "info", _("No other browser was signed in any more."))
     said = ngettext("%(num)d browser was signed out.", "%(num)d browsers were signed out.", ended)
-    return go(ACCOUNT, "success", said % {"num": ended})
+    return redirect(ACCOUNT, "success", said % {"num": ended})
 
 
 async def _page(

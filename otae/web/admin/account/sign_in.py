@@ -1,4 +1,4 @@
-"""The way in: the setup link of the first administrator, signing in, signing out."""
+"""Signing in to the console and out, confirming with the password, and the setup link of a new administrator."""
 
 import re
 from typing import Final
@@ -15,7 +15,7 @@ from otae.web import cookie_check, guards, password_again, refused_forms
 from otae.web.failures import Failure, NotFound, WrongMethod
 from otae.web.forms import Form, InputRequired, Length, PasswordField, StringField
 from otae.web.guards import Console, Visit
-from otae.web.pages import go, render
+from otae.web.pages import redirect, render
 from otae.web.paths import CONSOLE, CONSOLE_CONFIRM, CONSOLE_SIGN_IN
 from otae.words import gettext as _
 
@@ -36,7 +36,7 @@ class SignInForm(Form):
 
 
 class ConfirmForm(Form):
-    """The password of whoever is signed in."""
+    """The signed-in administrator's password."""
 
     password_again = PasswordField(
         _("Your password"), [InputRequired(_("Enter your password.")), Length(max=password_strength.LONGEST)]
@@ -44,7 +44,7 @@ class ConfirmForm(Form):
 
 
 class SetupForm(Form):
-    """Who the new administrator is. ``again``: the password a second time."""
+    """The new administrator's account; ``again`` is the password a second time."""
 
     name = StringField(_("Name"), [InputRequired(_("Choose a name.")), Length(max=100)])
     email = StringField(_("Mail address"), [Length(max=LONGEST)], filters=[shown_address])
@@ -53,19 +53,19 @@ class SetupForm(Form):
 
 
 async def blank(visit: Visit) -> Response:
-    """Ask for name and password; who is signed in already goes on."""
+    """Show the sign-in form; a browser that is signed in already is redirected onward."""
     refused = await refused_forms.take(visit, SignInForm)
-    came_with = _came_with(visit) or ""
-    if not refused and await browsers.find_browser(came_with, browsers.CONSOLE, now=visit.now, touch=False):
-        return RedirectResponse(after(visit), 303)
+    secret = _current_secret(visit) or ""
+    if not refused and await browsers.find_browser(secret, browsers.CONSOLE, now=visit.now, touch=False):
+        return RedirectResponse(next_page(visit), 303)
     return await _ask(visit, refused or SignInForm())
 
 
-async def enter(visit: Visit) -> Response:
-    """Sign in: a new secret for the browser, whatever it came with."""
+async def submit(visit: Visit) -> Response:
+    """Sign in; the browser gets a new secret, whatever cookie it sent."""
     form = await SignInForm.read(visit.request)
     if not form.validate():
-        return await refused_forms.send_back(visit, form)
+        return await refused_forms.redirect_back(visit, form)
     try:
         arrival = await console_sign_in.sign_in(
             visit.desk,
@@ -76,68 +76,68 @@ async def enter(visit: Visit) -> Response:
         )
     except SigninFailed:
         form.form_errors.append(_("Name and password do not match."))
-        return await refused_forms.send_back(visit, form)
+        return await refused_forms.redirect_back(visit, form)
     except DirectoryUnavailable as refusal:
         form.form_errors.append(_(refusal.words))
-        return await refused_forms.send_back(visit, form, status=503)
+        return await refused_forms.redirect_back(visit, form, status=503)
     except Busy as refusal:
         form.form_errors.append(_(refusal.words))
-        return await refused_forms.send_back(visit, form, status=503, retry_after=refusal.seconds)
+        return await refused_forms.redirect_back(visit, form, status=503, retry_after=refusal.seconds)
     except SlowDown as refusal:
         form.form_errors.append(_("Too many attempts. Try again in %d s.") % refusal.seconds)
-        return await refused_forms.send_back(visit, form, status=429, retry_after=refusal.seconds)
-    return guards.let_in(arrival, cookie_check.lead(visit.request, after(visit)))
+        return await refused_forms.redirect_back(visit, form, status=429, retry_after=refusal.seconds)
+    return guards.set_console_cookie(arrival, cookie_check.redirect(visit.request, next_page(visit)))
 
 
 async def ask_again(visit: Console) -> Response:
-    """Ask for the password once more, before something that cannot be undone."""
+    """Ask for the password again before a critical action."""
     return await _confirm(visit, ConfirmForm())
 
 
 async def confirm(visit: Console) -> Response:
-    """Take the password, give the browser a new secret, and go on."""
+    """Check the password, give the browser a new secret, and redirect onward."""
     form = await ConfirmForm.read(visit.request)
     if not form.validate():
         return await _confirm(visit, form, status=422)
     arrival, words = await password_again.sign_in(visit, form.password_again.data, guards.browser_of(visit))
     if arrival is None:
-        return go(f"{CONSOLE_CONFIRM}?{urlencode({'next': after(visit)})}", "danger", words)
+        return redirect(f"{CONSOLE_CONFIRM}?{urlencode({'next': next_page(visit)})}", "danger", words)
     note = _("Thank you. Go on here: nothing has been done yet.")
-    return guards.let_in(arrival, go(after(visit), "info", note))
+    return guards.set_console_cookie(arrival, redirect(next_page(visit), "info", note))
 
 
-async def elsewhere(visit: Console) -> Response:
-    """Lead an address that only takes forms to the page which shows the form; for any other there is nothing."""
+async def redirect_to_form_page(visit: Console) -> Response:
+    """Redirect an address that takes only forms to the page with the form; any other unknown address is NotFound."""
     match = guards.match_of(visit.request, visit.request.url.path)
     if match is Match.NONE:
         raise NotFound
     if visit.request.method == "POST":
         raise WrongMethod({"Allow": "GET, HEAD"})
-    return RedirectResponse(guards.page_of(visit.request), 303)
+    return RedirectResponse(guards.form_page_of(visit.request), 303)
 
 
-async def leave(visit: Visit) -> Response:
-    """Sign out: the row goes, and the cookie with it."""
+async def sign_out(visit: Visit) -> Response:
+    """Sign out: delete the browser's row and its cookie."""
     await browsers.close_browser(visit.request.cookies.get(guards.CONSOLE_COOKIE, ""))
-    response = go(CONSOLE_SIGN_IN, "success", _("You are signed out."))
+    response = redirect(CONSOLE_SIGN_IN, "success", _("You are signed out."))
     guards.drop_cookie(response, guards.CONSOLE_COOKIE)
     return response
 
 
-async def welcome(visit: Visit) -> Response:
-    """Show what a setup link is for."""
+async def show_setup(visit: Visit) -> Response:
+    """Show the form of a setup link."""
     fixed = await _fixed_name(visit)
     return _offer(visit, await refused_forms.take(visit, SetupForm) or SetupForm(), fixed)
 
 
 async def set_up(visit: Visit) -> Response:
-    """Make the administrator of the setup link and sign the browser in."""
+    """Create the administrator of the setup link and sign the browser in."""
     await _fixed_name(visit)
     form = await SetupForm.read(visit.request)
     if form.validate() and form.password.data != form.again.data:
         form.again.errors = [_("The two passwords differ.")]
     if form.all_errors:
-        return await refused_forms.send_back(visit, form)
+        return await refused_forms.redirect_back(visit, form)
     try:
         arrival = await console_sign_in.use_setup_link(
             visit.desk,
@@ -150,23 +150,23 @@ async def set_up(visit: Visit) -> Response:
         )
     except InputRefused as refusal:
         form.refuse(refusal)
-        return await refused_forms.send_back(visit, form)
+        return await refused_forms.redirect_back(visit, form)
     except DirectoryUnavailable as refusal:
         form.form_errors.append(_(refusal.words))
-        return await refused_forms.send_back(visit, form, status=503)
+        return await refused_forms.redirect_back(visit, form, status=503)
     except SetupLinkUnknown as refusal:
         raise _unknown(refusal) from None
-    response = go(CONSOLE, "success", _("Welcome, %s. You are signed in.") % arrival.name)
-    return guards.let_in(arrival, response)
+    response = redirect(CONSOLE, "success", _("Welcome, %s. You are signed in.") % arrival.name)
+    return guards.set_console_cookie(arrival, response)
 
 
-def after(visit: Visit) -> str:
-    """Return where to go after signing in: what ``next`` asks for when it is a console page, else the dashboard."""
-    wanted = visit.request.query_params.get("next", "")
-    return wanted if OWN.fullmatch(wanted) and not wanted.startswith(CONSOLE_SIGN_IN) else CONSOLE
+def next_page(visit: Visit) -> str:
+    """Return where to go after signing in: the console page in ``next``, else the dashboard."""
+    target = visit.request.query_params.get("next", "")
+    return target if OWN.fullmatch(target) and not target.startswith(CONSOLE_SIGN_IN) else CONSOLE
 
 
-def _came_with(visit: Visit) -> str | None:
+def _current_secret(visit: Visit) -> str | None:
     return visit.request.cookies.get(guards.CONSOLE_COOKIE)
 
 
@@ -177,7 +177,11 @@ async def _ask(visit: Visit, form: SignInForm) -> Response:
 
 
 async def _confirm(visit: Console, form: ConfirmForm, *, status: int = 200) -> Response:
-    context = {"form": form, "kept": await password_again.kept(visit, _came_with(visit) or ""), "back": after(visit)}
+    context = {
+        "form": form,
+        "kept": await password_again.kept(visit, _current_secret(visit) or ""),
+        "back": next_page(visit),
+    }
     return render(visit.request, "admin/confirm.html", context, status=status)
 
 

@@ -1,4 +1,4 @@
-"""What can be done to several invitations of the list at once."""
+"""Bulk actions on the selected invitations of the list."""
 
 from typing import Final
 from uuid import UUID
@@ -10,19 +10,19 @@ from otae.invitations.bulk_actions import Outcome
 from otae.web.failures import Failure
 from otae.web.forms import sent_fields
 from otae.web.guards import Console, wrong_role
-from otae.web.pages import go
+from otae.web.pages import redirect
 from otae.words import gettext as _
 from otae.words import ngettext
 
 LIST: Final = "/admin/invitations"
-#: What each change takes; the list's address itself takes only what seeing it does.
+#: Permission for each action; the list's address itself takes only the one to see it.
 NEEDED: Final = {"resend": "invitation.notify", "extend": "invitation.notify", "revoke": "invitation.revoke"}
-#: Refusals that are told in full; of more there is the number.
+#: How many refusals are shown in full; the rest are counted.
 TOLD: Final = 3
 
 
 async def change(visit: Console) -> Response:
-    """Send again, extend or revoke those that were selected, and go back to the list."""
+    """Resend, extend or revoke the selected invitations, and redirect to the list."""
     sent = await sent_fields(visit.request)
     what, back = str(sent.get("what", "")), str(sent.get("back", ""))
     if what not in bulk_actions.CHANGES:
@@ -32,9 +32,9 @@ async def change(visit: Console) -> Response:
     where = back if back == LIST or back.startswith(f"{LIST}?") else LIST
     ids = [found for each in sent.getlist("id") if (found := _uuid(str(each)))]
     if not ids:
-        return go(where, "warning", _("Nothing was selected."))
+        return redirect(where, "warning", _("Nothing was selected."))
     outcome = await bulk_actions.change(visit.desk, what, ids, now=visit.now, actor=visit.actor, reach=visit.reach)
-    return go(where, "warning" if outcome.refused or outcome.unreachable else "success", _words(what, outcome))
+    return redirect(where, "warning" if outcome.refused or outcome.unreachable else "success", _words(what, outcome))
 
 
 def _words(what: str, outcome: Outcome) -> str:

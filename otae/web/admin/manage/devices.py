@@ -1,4 +1,4 @@
-"""Manage → Devices: the Macs that are known here."""
+"""Manage → Devices: the known Macs."""
 
 from typing import Final
 
@@ -7,10 +7,10 @@ from starlette.responses import Response
 from otae.errors import DeviceUnknown
 from otae.mdm import devices
 from otae.web.admin.manage.statuses import OWNERSHIPS
-from otae.web.admin.page_parts import address, asked, found, id_asked
+from otae.web.admin.page_parts import id_param, or_not_found, text_param, with_query
 from otae.web.failures import NotFound
 from otae.web.guards import Console
-from otae.web.pages import go, render
+from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
 DEVICES: Final = "/admin/devices"
@@ -24,22 +24,22 @@ STATUSES: Final = {
 
 async def index(visit: Console) -> Response:
     """List Macs, newest first, a page at a time."""
-    search, after = asked(visit.request, "q"), id_asked(visit.request, "after")
+    search, after = text_param(visit.request, "q"), id_param(visit.request, "after")
     macs = await devices.list_devices(search=search, after=after, limit=PAGE + 1, reach=visit.reach)
     context = {
         "macs": macs[:PAGE],
         "search": search,
         "statuses": STATUSES,
         "ownerships": OWNERSHIPS,
-        "newest": address(DEVICES, q=search) if after else "",
-        "older": address(DEVICES, q=search, after=macs[PAGE - 1].id) if len(macs) > PAGE else "",
+        "newest": with_query(DEVICES, q=search) if after else "",
+        "older": with_query(DEVICES, q=search, after=macs[PAGE - 1].id) if len(macs) > PAGE else "",
     }
     return render(visit.request, "admin/manage/devices/index.html", context)
 
 
 async def show(visit: Console) -> Response:
     """Show one Mac."""
-    mac = found(await devices.find_device(visit.request.path_params["udid"], visit.reach))
+    mac = or_not_found(await devices.find_device(visit.request.path_params["udid"], visit.reach))
     context = {
         "mac": mac,
         "status": STATUSES.get(mac.status, mac.status),
@@ -49,10 +49,12 @@ async def show(visit: Console) -> Response:
 
 
 async def release(visit: Console) -> Response:
-    """Let somebody else enroll the Mac."""
-    found(await devices.find_device(visit.request.path_params["udid"], visit.reach))
+    """Release the Mac, so that somebody else may enroll it."""
+    or_not_found(await devices.find_device(visit.request.path_params["udid"], visit.reach))
     try:
         mac = await devices.release(visit.request.path_params["udid"], now=visit.now, actor=visit.actor)
     except DeviceUnknown:
         raise NotFound from None
-    return go(f"{DEVICES}/{mac.udid}", "success", _("The Mac is released: the next person who signs in may enroll it."))
+    return redirect(
+        f"{DEVICES}/{mac.udid}", "success", _("The Mac is released: the next person who signs in may enroll it.")
+    )

@@ -1,4 +1,4 @@
-"""Group invitations: the order, its dry run, how far it is, and what became of each person."""
+"""Group invitations: the order, its dry run, its progress, and the result for each person."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -16,13 +16,13 @@ from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.invitations.results import Progress
 from otae.web.admin import remedies
 from otae.web.admin.manage import picker
-from otae.web.admin.manage.invitations import sentence
+from otae.web.admin.manage.invitations import mode_summary
 from otae.web.admin.manage.statuses import OWNERSHIPS, STATUSES
-from otae.web.admin.page_parts import address, asked, download, found, number, one_of, row_id
+from otae.web.admin.page_parts import choice_param, download, int_param, or_not_found, row_id, text_param, with_query
 from otae.web.admin.terms_form import CHOOSE, PIN_CHANNELS_SENT, TermsForm
 from otae.web.forms import BooleanField, FileField, InputRequired, Length, SelectField, StringField
 from otae.web.guards import Console
-from otae.web.pages import go, render, wants_part
+from otae.web.pages import is_fragment_request, redirect, render
 from otae.web.paths import UPLOAD_CAP
 from otae.words import gettext as _
 
@@ -34,7 +34,7 @@ MOST: Final = 10_000_000
 #: Where a file of people is sent to.
 CSV: Final = f"{WHERE}/csv/upload"
 
-#: Where a group invitation stands → its word.
+#: Status of a group invitation → its title.
 STANDS: Final = {
     "reading": _("Reading the file"),
     "dry-run": _("Looking people up"),
@@ -45,9 +45,9 @@ STANDS: Final = {
     "done": _("Done"),
     "cancelled": _("Cancelled"),
 }
-#: Why somebody is not invited → what stands in the list.
+#: Reason why somebody is not invited → its text in the list.
 REASONS: Final = {code: _(words) for code, words in results.WHY.items()}
-#: What the list of people can be narrowed to → its word.
+#: Filter of the list of people → its title.
 SHOWN: Final = {
     "": _("All"),
     "waiting": _("Waiting"),
@@ -67,7 +67,7 @@ MAILS: Final = {
 
 
 class GroupInvitationForm(TermsForm):
-    """Which group to invite, and how; everything else as for one person."""
+    """Which group to invite; everything else as for one person."""
 
     recipient = None
     serial = None
@@ -78,12 +78,16 @@ class GroupInvitationForm(TermsForm):
     include_enrolled = BooleanField(_("Invite also who has an enrolled Mac"))
 
     def order(self, name: str) -> GroupOrder:
-        """Return what was entered, as the room takes it; the form's own id is the key. ``name``: of group or file."""
+        """Return the order that was entered; the form's id is its idempotency key.
+
+        Args:
+            name: Of the group or the file.
+        """
         return self.entered(GroupOrder, group=name, key=self.form_id.data, terms=self.terms())
 
 
 class CSVForm(GroupInvitationForm):
-    """A file of people, and which of its columns name them."""
+    """A CSV file of people, and which of its columns identify them."""
 
     domain = None
     group = None
@@ -95,7 +99,7 @@ class CSVForm(GroupInvitationForm):
 
 async def index(visit: Console) -> Response:
     """List group invitations, newest first."""
-    text = asked(visit.request, "before")
+    text = text_param(visit.request, "before")
     rows = await groups.list_orders(_uuid(text), PAGE + 1, reach=visit.reach)
     shown = rows[:PAGE]
     context = {
@@ -103,45 +107,45 @@ async def index(visit: Console) -> Response:
         "stands": STANDS,
         "title_of": title_of,
         "first": WHERE if text else "",
-        "more": address(WHERE, before=shown[-1].id) if len(rows) > PAGE else "",
+        "more": with_query(WHERE, before=shown[-1].id) if len(rows) > PAGE else "",
     }
     return render(visit.request, "admin/manage/group-invitations/index.html", context)
 
 
 async def blank(visit: Console) -> Response:
-    """Show an empty form; an address may name the group."""
-    chosen = {"form_id": str(uuid4()), "mode": (await default_mode()).name, "group": asked(visit.request, "group")}
+    """Show an empty form; the address may name the group."""
+    chosen = {"form_id": str(uuid4()), "mode": (await default_mode()).name, "group": text_param(visit.request, "group")}
     return await _ask(visit, await GroupInvitationForm(data=chosen).prepare())
 
 
 async def add(visit: Console) -> Response:
-    """Take the order and begin its dry run; the same form sent twice is one order."""
+    """Create the order and start its dry run; the same form sent twice is one order."""
     form = await (await GroupInvitationForm.read(visit.request)).prepare()
     if form.validate():
         try:
-            order = form.order(picker.named(form.group.data, form.domain.data))
+            order = form.order(picker.with_domain(form.group.data, form.domain.data))
             row = await groups.order(visit.desk, order, now=visit.now, actor=visit.actor, reach=visit.reach)
         except InputRefused as refusal:
             form.refuse(refusal)
             form.remedies = remedies.of_terms(visit, refusal.fields)
         else:
-            return go(f"{WHERE}/{row.id}")
+            return redirect(f"{WHERE}/{row.id}")
     return await _ask(visit, form, status=422)
 
 
-async def fitting(visit: Console) -> Response:
-    """Return groups that fit what is being typed, as choices for the field."""
+async def search_groups(visit: Console) -> Response:
+    """Return the groups that match the text being typed, as choices for the field."""
     return await _ask(visit, await GroupInvitationForm().prepare(), block="groups")
 
 
 async def blank_csv(visit: Console) -> Response:
-    """Ask for a file of people."""
+    """Show the form for a CSV file of people."""
     chosen = {"form_id": str(uuid4()), "mode": (await default_mode()).name}
     return await _ask(visit, await CSVForm(data=chosen).prepare())
 
 
-async def take_csv(visit: Console) -> Response:
-    """Take a file of people and begin its dry run."""
+async def add_csv(visit: Console) -> Response:
+    """Create the order for a CSV file of people and start its dry run."""
     async with visit.request.form(
         max_files=1, max_fields=30, max_part_size=UPLOAD_CAP
     ) as sent:  # its file is read below
@@ -160,90 +164,90 @@ async def take_csv(visit: Console) -> Response:
             except InputRefused as refusal:
                 form.refuse(refusal)
             else:
-                return go(f"{WHERE}/{row.id}")
+                return redirect(f"{WHERE}/{row.id}")
     return await _ask(visit, form, status=422)
 
 
 async def show(visit: Console) -> Response:
-    """Show how far an order is, and its people; both as a block when it asks for news."""
-    row = found(await groups.find(row_id(visit.request), visit.reach))
+    """Show the progress of an order and its people; for polling only the block with both."""
+    row = or_not_found(await groups.find(row_id(visit.request), visit.reach))
     counted = await results.progress(row, now=visit.now)
     context = {"row": row, "counted": counted, "mark": _mark(row, counted), "stands": STANDS, "reasons": REASONS}
     context |= {"final": row.status in groups.ENDED, "here": f"{WHERE}/{row.id}", "title_of": title_of}
     context |= {"still": row.status in {Status.READY, Status.PAUSED}, "ownerships": OWNERSHIPS}
-    part = wants_part(visit.request)
+    part = is_fragment_request(visit.request)
     if part and visit.request.query_params.get("seen") == context["mark"]:
         return Response(status_code=204)
     here, wanted, after = (
         f"{WHERE}/{row.id}",
-        one_of(visit.request, "show", SHOWN),
-        number(visit.request, "after", MOST),
+        choice_param(visit.request, "show", SHOWN),
+        int_param(visit.request, "after", MOST),
     )
     people = await results.results(row, show=wanted, after=after, limit=PAGE + 1, reach=visit.reach)
     shown = people[:PAGE]
     context |= {"people": shown, "wanted": wanted, "shown": SHOWN, "mails": MAILS, "statuses": STATUSES}
     context |= {
-        "first": address(here, show=wanted) if after else "",
-        "more": address(here, show=wanted, after=shown[-1].invitee.number) if len(people) > PAGE else "",
-        "again": address(here, show=wanted, after=after, seen=context["mark"]),
+        "first": with_query(here, show=wanted) if after else "",
+        "more": with_query(here, show=wanted, after=shown[-1].invitee.number) if len(people) > PAGE else "",
+        "again": with_query(here, show=wanted, after=after, seen=context["mark"]),
     }
     return render(visit.request, "admin/manage/group-invitations/show.html", context, block="news" if part else None)
 
 
 async def mail(visit: Console) -> Response:
-    """Show what one person of an order is mailed, link and PIN left open."""
-    row = found(await groups.find(row_id(visit.request), visit.reach))
+    """Show a preview of the mail to one person of an order, without link and PIN."""
+    row = or_not_found(await groups.find(row_id(visit.request), visit.reach))
     number = visit.request.path_params["number"]
     shown = await results.previews(visit.desk, row, number, now=visit.now, reach=visit.reach)
-    context = {"row": row, "here": f"{WHERE}/{row.id}", "mails": found(shown or None)}
+    context = {"row": row, "here": f"{WHERE}/{row.id}", "mails": or_not_found(shown or None)}
     return render(visit.request, "admin/manage/group-invitations/mail.html", context)
 
 
 async def export(visit: Console) -> Response:
-    """Hand the people of an order out as CSV, as they are listed; it is written while it is read."""
-    row = found(await groups.find(row_id(visit.request), visit.reach))
-    parts = exports.group_results(row, one_of(visit.request, "show", SHOWN), reach=visit.reach)
+    """Stream the listed people of an order as CSV."""
+    row = or_not_found(await groups.find(row_id(visit.request), visit.reach))
+    parts = exports.group_results(row, choice_param(visit.request, "show", SHOWN), reach=visit.reach)
     return download(parts, f"group-invitation-{row.id}.csv")
 
 
 async def start(visit: Console) -> Response:
-    """Begin to invite."""
+    """Start inviting."""
     return await _do(visit, partial(groups.start, visit.desk))
 
 
 async def pause(visit: Console) -> Response:
-    """Invite nobody further for now."""
+    """Pause: invite nobody further for now."""
     return await _do(visit, groups.pause)
 
 
 async def resume(visit: Console) -> Response:
-    """Go on."""
+    """Resume inviting."""
     return await _do(visit, partial(groups.resume, visit.desk))
 
 
 async def cancel(visit: Console) -> Response:
-    """Invite nobody further, for good."""
+    """Cancel: invite nobody further."""
     return await _do(visit, groups.cancel)
 
 
-#: What can be done to an order, by the last part of its address.
+#: Last part of an address → the action on the order.
 STEPS: Final = {"start": start, "pause": pause, "resume": resume, "cancel": cancel}
 
 
 async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Response:
-    row = found(await groups.find(row_id(visit.request), visit.reach))
+    row = or_not_found(await groups.find(row_id(visit.request), visit.reach))
     try:
         await change(row, now=visit.now, actor=visit.actor)
     except StaleState:
-        return go(f"{WHERE}/{row.id}", "warning", _("It had moved on meanwhile; here is where it stands."))
-    return go(f"{WHERE}/{row.id}")
+        return redirect(f"{WHERE}/{row.id}", "warning", _("It had moved on meanwhile; here is where it stands."))
+    return redirect(f"{WHERE}/{row.id}")
 
 
 async def _ask(visit: Console, form: GroupInvitationForm, *, status: int = 200, block: str | None = None) -> Response:
     context = {
         "form": form,
         "csv": isinstance(form, CSVForm),
-        "sentences": {mode.name: sentence(mode) for mode in await enabled_modes()},
+        "sentences": {mode.name: mode_summary(mode) for mode in await enabled_modes()},
     }
     if form.group is not None:
         typed = visit.request.query_params if block else {"group": form.group.data, "domain": form.domain.data}
@@ -255,7 +259,7 @@ async def _ask(visit: Console, form: GroupInvitationForm, *, status: int = 200, 
 
 
 def _mark(row: GroupInvitationRow, counted: Progress) -> str:
-    """Return a text that changes when what is shown changes."""
+    """Return a string that changes whenever what the page shows changes."""
     messages = "-".join(str(each) for each in counted.messages.values())
     return (
         f"{row.status}-{row.found}-{counted.waiting}-{counted.invited}-{messages}-{counted.deferred}-{counted.rate:.1f}"

@@ -1,4 +1,4 @@
-"""Manage → Groups: groups of our own directory, and who is in them."""
+"""Manage → Groups: the groups of our own directory and their members."""
 
 from typing import Final
 from uuid import UUID
@@ -8,10 +8,10 @@ from starlette.responses import Response
 from otae.directory import groups
 from otae.directory.groups import GroupRow
 from otae.errors import InputRefused
-from otae.web.admin.page_parts import NamedForm, address, asked, found
+from otae.web.admin.page_parts import NamedForm, or_not_found, text_param, with_query
 from otae.web.forms import InputRequired, StringField
 from otae.web.guards import Console
-from otae.web.pages import go, render
+from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
 GROUPS: Final = "/admin/groups"
@@ -25,18 +25,18 @@ class GroupForm(NamedForm):
 
 
 class MemberForm(NamedForm):
-    """Somebody who is to be in the group."""
+    """A person to add to the group."""
 
     name = StringField(_("User name"), [InputRequired(_("enter a user name"))])
 
 
 async def index(visit: Console) -> Response:
-    """List groups by name with how many people are in each."""
+    """List groups by name with their number of members."""
     return await _list(visit, GroupForm())
 
 
 async def add(visit: Console) -> Response:
-    """Make a group."""
+    """Add a group."""
     form = await GroupForm.read(visit.request)
     if form.validate():
         try:
@@ -44,24 +44,24 @@ async def add(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return go(f"{GROUPS}/{group.id}", "success", _("%s was added.") % group.name)
+            return redirect(f"{GROUPS}/{group.id}", "success", _("%s was added.") % group.name)
     return await _list(visit, form, status=422)
 
 
 async def show(visit: Console) -> Response:
-    """Show who is in a group, a page at a time."""
+    """Show the members of a group, a page at a time."""
     return await _show(visit, MemberForm())
 
 
 async def remove(visit: Console) -> Response:
-    """Forget a group; its people stay."""
+    """Remove a group; its people stay."""
     group = await _group(visit)
     await groups.remove_group(group, now=visit.now, actor=visit.actor)
-    return go(GROUPS, "success", _("%s was removed.") % group.name)
+    return redirect(GROUPS, "success", _("%s was removed.") % group.name)
 
 
-async def join(visit: Console) -> Response:
-    """Put somebody into a group."""
+async def add_member(visit: Console) -> Response:
+    """Add a person to a group."""
     group, form = await _group(visit), await MemberForm.read(visit.request)
     if form.validate():
         try:
@@ -69,38 +69,38 @@ async def join(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return go(f"{GROUPS}/{group.id}", "success", _("%s is in this group.") % person.display_name)
+            return redirect(f"{GROUPS}/{group.id}", "success", _("%s is in this group.") % person.display_name)
     return await _show(visit, form, status=422)
 
 
-async def leave(visit: Console) -> Response:
-    """Take somebody out of a group."""
+async def remove_member(visit: Console) -> Response:
+    """Remove a person from a group."""
     group, person = await _group(visit), visit.request.path_params["person"]
     await groups.remove_member(group, person, now=visit.now, actor=visit.actor)
-    return go(f"{GROUPS}/{group.id}", "success", _("One person fewer is in this group."))
+    return redirect(f"{GROUPS}/{group.id}", "success", _("One person fewer is in this group."))
 
 
 async def _group(visit: Console) -> GroupRow:
     group_id: UUID = visit.request.path_params["id"]
-    return found(await groups.group_of(group_id, visit.reach))
+    return or_not_found(await groups.group_of(group_id, visit.reach))
 
 
 async def _list(visit: Console, form: GroupForm, *, status: int = 200) -> Response:
-    search, after = asked(visit.request, "q"), asked(visit.request, "after")
+    search, after = text_param(visit.request, "q"), text_param(visit.request, "after")
     rows = await groups.list_groups(search, after, PAGE + 1, reach=visit.reach)
     shown = rows[:PAGE]
     context = {
         "form": form,
         "groups": shown,
         "search": search,
-        "first": address(GROUPS, q=search) if after else "",
-        "more": address(GROUPS, q=search, after=shown[-1].name) if len(rows) > PAGE else "",
+        "first": with_query(GROUPS, q=search) if after else "",
+        "more": with_query(GROUPS, q=search, after=shown[-1].name) if len(rows) > PAGE else "",
     }
     return render(visit.request, "admin/manage/groups/index.html", context, status=status)
 
 
 async def _show(visit: Console, form: MemberForm, *, status: int = 200) -> Response:
-    group, after = await _group(visit), asked(visit.request, "after")
+    group, after = await _group(visit), text_param(visit.request, "after")
     behind = (after, None) if after else None
     rows = await groups.members(group.domain, group.name, after=behind, limit=PAGE + 1)
     here, shown = f"{GROUPS}/{group.id}", rows[:PAGE]
@@ -112,6 +112,6 @@ async def _show(visit: Console, form: MemberForm, *, status: int = 200) -> Respo
         "below": await groups.subgroups(group),
         "here": here,
         "first": here if after else "",
-        "more": address(here, after=shown[-1].name) if len(rows) > PAGE else "",
+        "more": with_query(here, after=shown[-1].name) if len(rows) > PAGE else "",
     }
     return render(visit.request, "admin/manage/groups/show.html", context, status=status)

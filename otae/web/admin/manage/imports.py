@@ -1,4 +1,4 @@
-"""Manage → Users → import and export: a file, what it would change, how far it is, and what became of each line."""
+"""Manage → Users → import and export: a file, its preview, its progress, and the result of each line."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -14,11 +14,11 @@ from otae.directory.files.provisioning import Finding, ImportRow, LineRow, Progr
 from otae.directory.files.spreadsheets import to_csv
 from otae.errors import InputRefused, StaleState
 from otae.web.admin.manage.users import USERS
-from otae.web.admin.page_parts import NamedForm, address, download, found, number, one_of, row_id
+from otae.web.admin.page_parts import NamedForm, choice_param, download, int_param, or_not_found, row_id, with_query
 from otae.web.failures import NotFound
 from otae.web.forms import FileField, SelectField
 from otae.web.guards import Console
-from otae.web.pages import go, render, wants_part
+from otae.web.pages import is_fragment_request, redirect, render
 from otae.web.paths import UPLOAD_CAP
 from otae.words import gettext as _
 
@@ -31,7 +31,7 @@ LISTED: Final = 20
 #: The highest line an address may name.
 MOST: Final = 10_000_000
 
-#: Where a file stands → its word.
+#: Status of an import → its title.
 STANDS: Final = {
     "reading": _("Reading the file"),
     "checking": _("Comparing it with who is there"),
@@ -46,7 +46,7 @@ KINDS: Final = {
     "csv": _("CSV with headings"),
     "no-passwords": _("Provisioning file of users, passwords left out"),
 }
-#: What a line comes to → its word.
+#: Result of a line → its title.
 FINDINGS: Final = {
     "listed": _("not looked at yet"),
     "new": _("new"),
@@ -56,7 +56,7 @@ FINDINGS: Final = {
     "added": _("added"),
     "saved": _("changed"),
 }
-#: What the list of lines can be narrowed to → its word.
+#: Filter of the list of lines → its title.
 SHOWN: Final = {
     "": _("All lines"),
     "new": _("New"),
@@ -64,7 +64,7 @@ SHOWN: Final = {
     "unchanged": _("Unchanged"),
     "refused": _("Refused"),
 }
-#: What is written of a person → its word.
+#: Field of a person → its title.
 CHANGES: Final = {
     "display_name": _("Name"),
     "email": _("E-mail"),
@@ -78,19 +78,19 @@ CHANGES: Final = {
 
 
 class ImportForm(NamedForm):
-    """Which file, and of which format."""
+    """The file to import, and its format."""
 
     file = FileField(_("File"))
     kind = SelectField(_("Format"), choices={"": _("Told by the file itself"), **KINDS})
 
 
 async def blank(visit: Console) -> Response:
-    """Ask for a file, and list those that came before."""
+    """Show the upload form and the earlier imports."""
     return await _ask(visit, ImportForm())
 
 
-async def take(visit: Console) -> Response:
-    """Take a file and begin to look it through."""
+async def add(visit: Console) -> Response:
+    """Store the uploaded file and start its preview."""
     async with visit.request.form(max_files=1, max_fields=10, max_part_size=UPLOAD_CAP) as sent:
         form, chosen = await ImportForm.read(visit.request), sent.get("file")
         if not isinstance(chosen, UploadFile) or not chosen.filename:
@@ -108,13 +108,13 @@ async def take(visit: Console) -> Response:
             except InputRefused as refusal:
                 form.refuse(refusal)
             else:
-                return go(f"{WHERE}/{row.id}")
+                return redirect(f"{WHERE}/{row.id}")
     return await _ask(visit, form, status=422)
 
 
 async def show(visit: Console) -> Response:
-    """Show how far a file is, and its lines; both as a block when it asks for news."""
-    row = found(await provisioning.find(row_id(visit.request)))
+    """Show the progress of an import and its lines; for polling only the block with both."""
+    row = or_not_found(await provisioning.find(row_id(visit.request)))
     counted, here = await provisioning.progress(row), f"{WHERE}/{row.id}"
     context = {
         "row": row,
@@ -125,10 +125,10 @@ async def show(visit: Console) -> Response:
         "here": here,
         "final": row.status in provisioning.ENDED or row.status == Status.READY,
     }
-    part = wants_part(visit.request)
+    part = is_fragment_request(visit.request)
     if part and visit.request.query_params.get("seen") == context["mark"]:
         return Response(status_code=204)
-    wanted, after = one_of(visit.request, "show", SHOWN), number(visit.request, "after", MOST)
+    wanted, after = choice_param(visit.request, "show", SHOWN), int_param(visit.request, "after", MOST)
     lines = await provisioning.lines(row, show=wanted, after=after, limit=PAGE + 1)
     shown = lines[:PAGE]
     writes = await previews(shown)
@@ -140,31 +140,34 @@ async def show(visit: Console) -> Response:
         "changes": CHANGES,
     }
     context |= {
-        "first": address(here, show=wanted) if after else "",
-        "more": address(here, show=wanted, after=shown[-1].number) if len(lines) > PAGE else "",
-        "again": address(here, show=wanted, after=after, seen=context["mark"]),
+        "first": with_query(here, show=wanted) if after else "",
+        "more": with_query(here, show=wanted, after=shown[-1].number) if len(lines) > PAGE else "",
+        "again": with_query(here, show=wanted, after=after, seen=context["mark"]),
     }
     return render(visit.request, "admin/manage/imports/show.html", context, block="news" if part else None)
 
 
 async def start(visit: Console) -> Response:
-    """Begin to write what was found."""
+    """Start writing what the preview found."""
     return await _do(visit, partial(provisioning.start, visit.desk))
 
 
 async def cancel(visit: Console) -> Response:
-    """Write nothing further."""
+    """Cancel the import; what was written stays."""
     return await _do(visit, provisioning.cancel)
 
 
 async def result(visit: Console) -> Response:
-    """Hand out what became of each line, as CSV; it is written while it is read."""
-    row, wanted = found(await provisioning.find(row_id(visit.request))), one_of(visit.request, "show", SHOWN)
+    """Stream the result of each line as CSV."""
+    row, wanted = (
+        or_not_found(await provisioning.find(row_id(visit.request))),
+        choice_param(visit.request, "show", SHOWN),
+    )
     return download(_results(row, wanted), f"import-{row.id}.csv")
 
 
 async def export(visit: Console) -> Response:
-    """Hand out all local people, in one of the formats that can be imported."""
+    """Stream all local people as a file, in one of the formats that can be imported."""
     kind = visit.request.path_params["kind"]
     if kind not in formats.KINDS:
         raise NotFound
@@ -172,11 +175,11 @@ async def export(visit: Console) -> Response:
 
 
 def cells(line: LineRow) -> list[str]:
-    """Return one line's result as HEADINGS name its cells."""
+    """Return one line's result as cells in the order of HEADINGS."""
     return [str(line.number), line.name, line.status, " ".join(line.changes), line.reason]
 
 
-#: Names of what `cells` returns.
+#: Column headings for `cells`.
 HEADINGS: Final = ("line", "user", "result", "changes", "reason")
 
 
@@ -187,12 +190,12 @@ async def _results(row: ImportRow, show: str) -> AsyncIterator[str]:
 
 
 async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Response:
-    row = found(await provisioning.find(row_id(visit.request)))
+    row = or_not_found(await provisioning.find(row_id(visit.request)))
     try:
         await change(row, now=visit.now, actor=visit.actor)
     except StaleState:
-        return go(f"{WHERE}/{row.id}", "warning", _("It had moved on meanwhile; here is where it stands."))
-    return go(f"{WHERE}/{row.id}")
+        return redirect(f"{WHERE}/{row.id}", "warning", _("It had moved on meanwhile; here is where it stands."))
+    return redirect(f"{WHERE}/{row.id}")
 
 
 async def _ask(visit: Console, form: ImportForm, *, status: int = 200) -> Response:
@@ -209,5 +212,5 @@ async def _ask(visit: Console, form: ImportForm, *, status: int = 200) -> Respon
 
 
 def _mark(row: ImportRow, counted: Progress) -> str:
-    """Return a text that changes when what is shown changes."""
+    """Return a string that changes whenever what the page shows changes."""
     return f"{row.status}-{row.rows}-" + "-".join(str(counted.findings[each]) for each in Finding)

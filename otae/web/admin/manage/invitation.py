@@ -1,4 +1,4 @@
-"""The page of one invitation: where it stands, what was done, what can be done."""
+"""The page of one invitation: its state, its timeline and the actions on it."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -21,11 +21,11 @@ from otae.web.admin.manage import pin_card, timeline
 from otae.web.admin.manage import recipient_changes as since
 from otae.web.admin.manage.statuses import OWNERSHIPS, PLATFORMS, STATUSES
 from otae.web.admin.manage.waiting_for import waiting
-from otae.web.admin.page_parts import SENT_ALREADY, NamedForm, is_sent_again, new_form_id
+from otae.web.admin.page_parts import SENT_ALREADY, NamedForm, is_resubmitted, new_form_id
 from otae.web.failures import NotFound
 from otae.web.forms import StringField, sent_fields
 from otae.web.guards import Console
-from otae.web.pages import go, render, wants_part
+from otae.web.pages import is_fragment_request, redirect, render
 from otae.words import exact, span
 from otae.words import gettext as _
 
@@ -34,12 +34,12 @@ TEMPLATE: Final = "admin/manage/invitations/show.html"
 
 
 class ExtendForm(NamedForm):
-    """Until when an invitation is to work, in UTC; empty for its mode's whole time."""
+    """The new end of an invitation, in UTC; empty for the full validity of its mode."""
 
     until = StringField(_("Works until"))
 
     def time(self) -> datetime | None:
-        """Return what was entered; InputRefused for what is no time."""
+        """Return the time that was entered, None when empty; InputRefused when it is no time."""
         text = (self.until.data or "").strip()
         try:
             return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
@@ -48,10 +48,10 @@ class ExtendForm(NamedForm):
 
 
 async def show(visit: Console) -> Response:
-    """Show the page, or only what changes while a Mac is on its way; 204 when nothing has."""
+    """Show the page, or for its polling only the progress; 204 when nothing has changed."""
     details = await _details(visit)
     context = await _context(visit, details)
-    if not wants_part(visit.request):
+    if not is_fragment_request(visit.request):
         return render(visit.request, TEMPLATE, context)
     if visit.request.query_params.get("seen") == context["mark"]:
         return Response(status_code=204)
@@ -59,18 +59,22 @@ async def show(visit: Console) -> Response:
 
 
 async def show_once(visit: Console, created: lifecycle.Created, words: str) -> Response:
-    """Show the page with the PIN just made, or its card: this answer is the only place where it ever stands."""
+    """Show the page with the new PIN, or its card: the PIN is in this answer and nowhere else."""
     details = await _details(visit, created.invitation.id)
     context = await _context(visit, details) | {"pin": created.pin, "flash": {"kind": "success", "text": words}}
     if details.invitation.pin_channel == CARD:
-        way = await pin_card.way_of(visit.desk.settings.public_url, created)
-        context |= {"way": way, "code": pin_card.code_of(way.url) if way.url else None}
+        way = await pin_card.card_target(visit.desk.settings.public_url, created)
+        context |= {"way": way, "code": pin_card.qr_code(way.url) if way.url else None}
         return render(visit.request, "admin/manage/invitations/card.html", context)
     return render(visit.request, TEMPLATE, context)
 
 
 async def resend(visit: Console) -> Response:
-    """Send link and PIN again, once it is said to which address when that changed; a PIN by hand is shown here."""
+    """Send link and a new PIN again.
+
+    When the person's address has changed, ask first which one to use. A PIN that is delivered by hand is shown in the
+    answer.
+    """
     chosen = str((await sent_fields(visit.request)).get("address", ""))
     if not chosen:
         row = (await _details(visit)).invitation
@@ -78,11 +82,11 @@ async def resend(visit: Console) -> Response:
         if not found.gone and any(each.field in resend_recipient.CONTACT_FIELDS for each in found.changes):
             return since.ask(visit, row, found)
     step = partial(lifecycle.resend, address=chosen or resend_recipient.NEW)
-    return await _again(visit, step, lambda _row: _("The invitation is being sent again."))
+    return await _renew(visit, step, lambda _row: _("The invitation is being sent again."))
 
 
 async def ask_extend(visit: Console) -> Response:
-    """Ask until when the invitation is to work: by default its mode's whole time from now."""
+    """Show the form for a new end; its default is the full validity of the mode from now."""
     details = await _details(visit)
     end = await lifecycle.default_end(details.invitation, now=visit.now)
     return await _ask_extend(
@@ -91,7 +95,7 @@ async def ask_extend(visit: Console) -> Response:
 
 
 async def extend(visit: Console) -> Response:
-    """Give the invitation more time; one that had ended may get a PIN that is shown here."""
+    """Give the invitation a new end; one that had expired may get a new PIN, shown in the answer."""
     form = await ExtendForm.read(visit.request)
     details = await _details(visit)
     try:
@@ -101,7 +105,7 @@ async def extend(visit: Console) -> Response:
         form.refuse(InputRefused({"until": "; ".join(refusal.fields.values())}))
         return await _ask_extend(visit, details, form, status=422)
     step = partial(lifecycle.extend, until=until)
-    return await _again(visit, step, lambda row: _until(row.valid_until))
+    return await _renew(visit, step, lambda row: _until(row.valid_until))
 
 
 async def _ask_extend(visit: Console, details: Details, form: ExtendForm, *, status: int = 200) -> Response:
@@ -126,16 +130,16 @@ def _until(end: datetime | None) -> str:
 
 
 def _minute(at: datetime) -> str:
-    """Return a time as a field of the type datetime-local takes it, in UTC."""
+    """Return a time in UTC in the format of a datetime-local field."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M}"
 
 
-async def _again(
+async def _renew(
     visit: Console, step: Callable[..., Awaitable[lifecycle.Created]], said: Callable[[InvitationRow], str]
 ) -> Response:
     row = (await _details(visit)).invitation
-    if await is_sent_again(visit):
-        return go(_page(row), "info", SENT_ALREADY)
+    if await is_resubmitted(visit):
+        return redirect(_page(row), "info", SENT_ALREADY)
     seen = visit.may("invitation.secret") and await channels.new_pin_is_by_hand(row)
     made: list[lifecycle.Created] = []
 
@@ -149,7 +153,7 @@ async def _again(
 
 
 async def revoke(visit: Console) -> Response:
-    """Withdraw the invitation."""
+    """Revoke the invitation."""
 
     async def do(row: InvitationRow) -> str:
         await lifecycle.revoke(visit.desk, row, now=visit.now, actor=visit.actor)
@@ -159,15 +163,15 @@ async def revoke(visit: Console) -> Response:
 
 
 async def link(visit: Console) -> Response:
-    """Give the link to be passed on: as text for the script that copies it, else on the page.
+    """Return the link for somebody to pass on: as text for the script that copies it, else on the page.
 
-    That it was asked for stands in the timeline and the audit log.
+    The request is recorded in the timeline and the audit log.
     """
     details = await _details(visit)
     try:
         url = await lifecycle.copy_link(visit.desk, details.invitation, now=visit.now, actor=visit.actor)
     except Refusal as refusal:
-        return go(_page(details.invitation), "danger", _(refusal.words))
+        return redirect(_page(details.invitation), "danger", _(refusal.words))
     if visit.request.headers.get("accept") == "text/plain":
         return PlainTextResponse(url)
     context = await _context(visit, await _details(visit))
@@ -186,13 +190,13 @@ async def _do(visit: Console, step: Callable[[InvitationRow], Awaitable[str]]) -
             else []
         )
         link = next(((each.href, each.words) for each in helps), None)
-        return go(_page(row), "danger", _("Not done: %s.") % "; ".join(refusal.fields.values()), link=link)
+        return redirect(_page(row), "danger", _("Not done: %s.") % "; ".join(refusal.fields.values()), link=link)
     except ModeOff as refusal:
         link = remedies.PAGES["mode"][:2] if visit.may("setting.see") else None
-        return go(_page(details.invitation), "danger", _(refusal.words), link=link)
+        return redirect(_page(details.invitation), "danger", _(refusal.words), link=link)
     except Refusal as refusal:
-        return go(_page(details.invitation), "danger", _(refusal.words))
-    return go(_page(details.invitation), "success", done)
+        return redirect(_page(details.invitation), "danger", _(refusal.words))
+    return redirect(_page(details.invitation), "success", done)
 
 
 async def _details(visit: Console, wanted: UUID | None = None) -> Details:
@@ -203,7 +207,7 @@ async def _details(visit: Console, wanted: UUID | None = None) -> Details:
 
 
 def _before(visit: Console) -> int | None:
-    """Return before which event the timeline is to be shown; None for its end."""
+    """Return the id of the event before which the timeline is shown; None for its end."""
     text = visit.request.query_params.get("before", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
@@ -243,7 +247,7 @@ async def _context(visit: Console, details: Details) -> dict[str, object]:
 
 
 def _pin_state(details: Details) -> str:
-    """Say whether a PIN can be entered; nothing where the mode asks for none, or all is over."""
+    """Return whether the PIN works, in words; "" where the mode has no PIN or the invitation has ended."""
     row = details.invitation
     if row.status in {"redeemed", "revoked"} or not any(mode.name == row.mode and mode.secret for mode in MODES):
         return ""

@@ -1,4 +1,4 @@
-"""Enrollment invitations: the list with its filters, and the form that invites somebody."""
+"""Manage → Invitations: the list with its filters, and the form that invites one person."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -29,22 +29,22 @@ from otae.web.admin.terms_form import PIN_CHANNELS_SENT, TermsForm
 from otae.web.failures import Failure
 from otae.web.forms import BooleanField, HiddenField
 from otae.web.guards import Console, wrong_role
-from otae.web.pages import go, render, wants_part
+from otae.web.pages import is_fragment_request, redirect, render
 from otae.words import gettext as _
 
 WHERE: Final = "/admin/invitations"
 PAGE: Final = 50
 STUCK: Final = "stuck"
 HOUR: Final = timedelta(hours=1)
-#: What an address may name a row by, or nothing.
+#: The form of an id in an address; may be empty.
 ID: Final = re.compile(r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?")
-#: Groups and group invitations that one can choose from to narrow the list.
+#: Most groups and group invitations offered as filters.
 CHOICES: Final = 200
 
 
 @dataclass(frozen=True)
 class Filter:
-    """What the list is narrowed to; everything else that an address may ask for is refused."""
+    """The filters of the list, as its address names them; an address with anything else is refused."""
 
     status: str = ""
     mode: str = ""
@@ -56,7 +56,7 @@ class Filter:
 
     @classmethod
     def read(cls, query: QueryParams) -> Self:
-        """Read an address; Failure 400 for an unknown name or value: nothing else can be filtered or sorted by."""
+        """Read the filters from an address; Failure 400 for an unknown name or value."""
         allowed = {
             "status": {"", STUCK, *STATUSES},
             "mode": {"", *(mode.name for mode in MODES)},
@@ -72,13 +72,13 @@ class Filter:
         return cls(**{name: query.get(name, "")[:100] for name in known})
 
     def query(self, **changes: str) -> str:
-        """Return the address of the list with ``changes``; a changed filter begins at the newest again."""
+        """Return the address of the list with ``changes``; a changed filter starts at the first page."""
         values = {name: value for name, value in vars(self).items() if name != "after"} | changes
         text = urlencode({name: value for name, value in values.items() if value})
         return f"{WHERE}?{text}" if text else WHERE
 
     def filters(self) -> listing.Filters:
-        """Return what the list is narrowed to, as the room takes it."""
+        """Return the filters in the room's terms."""
         group, order = (UUID(text) if text else None for text in (self.group, self.order))
         return listing.Filters(self.mode, self.ownership, self.q, group, order)
 
@@ -86,7 +86,7 @@ class Filter:
 class InvitationForm(TermsForm):
     """The form for one person.
 
-    ``despite``: id of the person who is to be invited although an invitation of theirs works already.
+    ``despite`` is the id of a person who is to be invited although they have a pending invitation.
     """
 
     despite = HiddenField()
@@ -94,7 +94,7 @@ class InvitationForm(TermsForm):
 
 
 async def index(visit: Console) -> Response:
-    """Show the list, or only its changing part."""
+    """Show the list, or for its polling only the rows."""
     wanted = Filter.read(visit.request.query_params)
     filters, status = wanted.filters(), wanted.status
     counts = await listing.counts(visit.reach, filters)
@@ -109,7 +109,7 @@ async def index(visit: Console) -> Response:
         "total": len(STEPS),
         "older": wanted.query(after=str(rows[-1].id)) if older else "",
         "tabs": [
-            ("", _("All"), _sum(counts.values())),
+            ("", _("All"), _bounded_sum(counts.values())),
             ("pending", STATUSES["pending"], counts["pending"]),
             (STUCK, _("Stuck"), None),
             *((name, words, counts[name]) for name, words in STATUSES.items() if name != "pending"),
@@ -123,17 +123,17 @@ async def index(visit: Console) -> Response:
         "any_invitation": bool(rows) or await listing.any_invitation(visit.reach),
         "any_person": len(await picker.domains()) > 1 or bool(await local.list_people(limit=1, reach=visit.reach)),
     }
-    part = "list" if wants_part(visit.request) else None
+    part = "list" if is_fragment_request(visit.request) else None
     return render(visit.request, "admin/manage/invitations/index.html", context, block=part)
 
 
-def _sum(numbers: Iterable[int]) -> int:
-    """Add counts up; where one of them was not counted to its end, the sum is not either."""
+def _bounded_sum(numbers: Iterable[int]) -> int:
+    """Return the sum of counts, capped like each of them at one more than MOST_COUNTED."""
     return min(sum(numbers), COUNT_LIMIT + 1)
 
 
 async def blank(visit: Console) -> Response:
-    """Show an empty form; an address may name the recipient."""
+    """Show an empty form; the address may name the recipient."""
     recipient = visit.request.query_params.get("recipient", "")[:201]
     chosen = {"form_id": str(uuid4()), "mode": (await default_mode()).name, "recipient": recipient}
     form = await InvitationForm(data=chosen).prepare()
@@ -141,7 +141,7 @@ async def blank(visit: Console) -> Response:
 
 
 async def add(visit: Console) -> Response:
-    """Invite; the same form sent twice invites once."""
+    """Invite a person; the same form sent twice invites once."""
     form = await (await InvitationForm.read(visit.request)).prepare()
     if not visit.may("invitation.secret") and (form.show_pin.data or await _is_by_hand(form)):
         raise wrong_role()
@@ -157,29 +157,29 @@ async def add(visit: Console) -> Response:
             form.refuse(refusal)
             form.remedies = await remedies.of_invitation(visit, order, refusal.fields)
         except StaleState:
-            return go(WHERE, "info", _("This form was sent already; here is what came of it."))
+            return redirect(WHERE, "info", _("This form was sent already; here is what came of it."))
         else:
             where = f"{WHERE}/{created.invitation.id}"
             if created.pin:
                 return await invitation.show_once(visit, created, _("The invitation was created."))
-            return go(where, "success", _("The invitation was created."))
+            return redirect(where, "success", _("The invitation was created."))
     return await _show(visit, form, live=live, status=422)
 
 
 def _refuse_second(live: Sequence[InvitationRow], form: InvitationForm) -> None:
-    """Refuse, and leave the form good, while nobody said that somebody is to have another invitation."""
+    """Raise InputRefused unless the form confirms that a person with a pending invitation gets another."""
     if live and form.despite.data != str(live[0].person_id):
         raise InputRefused({})
 
 
 async def _is_by_hand(form: InvitationForm) -> bool:
-    """Tell whether the PIN would be shown to whoever sends this form."""
+    """Return whether the PIN would be shown to the administrator who sends this form."""
     policy = (await channels.policies()).get(form.mode.data or "", "")
     return (policy or form.pin_channel.data) in channels.BY_HAND
 
 
 async def people(visit: Console) -> Response:
-    """Return people that fit what is being typed, as choices for the field."""
+    """Return the people who match the text being typed, as choices for the field."""
     return await _show(visit, await InvitationForm().prepare(), block="people")
 
 
@@ -200,15 +200,15 @@ async def _show(
         "live": live,
         "title_of": title_of,
         "people": people,
-        "sentences": {mode.name: sentence(mode) for mode in await enabled_modes()},
+        "sentences": {mode.name: mode_summary(mode) for mode in await enabled_modes()},
         "any_person": len(form.domain.choices) > 1 or bool(await local.list_people(limit=1, reach=visit.reach)),
     }
     return render(visit.request, "admin/manage/invitations/add.html", context, status=status, block=block)
 
 
-def sentence(mode: Mode) -> str:
-    """Return what the person needs with ``mode``, and how long the invitation lasts."""
-    needs = _("The person needs %s.") % _and(factors(mode))
+def mode_summary(mode: Mode) -> str:
+    """Return what a person needs for ``mode`` and how long the invitation is valid, in a sentence."""
+    needs = _("The person needs %s.") % _join_and(factors(mode))
     lasts = (
         _("Valid for %d hours") % (mode.valid_for // HOUR) if mode.valid_for else _("Valid until it is used or revoked")
     )
@@ -220,18 +220,18 @@ def sentence(mode: Mode) -> str:
     return f"{needs} {lasts}{tries if mode.secret else ''}."
 
 
-def _and(words: Iterable[str]) -> str:
+def _join_and(words: Iterable[str]) -> str:
     *first, last = words
     return _("%(first)s and %(last)s") % {"first": ", ".join(first), "last": last} if first else last
 
 
 def _order(form: InvitationForm, reach: Reach) -> orders.InvitationOrder:
-    user = picker.named(form.recipient.data, form.domain.data)
+    user = picker.with_domain(form.recipient.data, form.domain.data)
     return orders.InvitationOrder(user, form.terms(), form.show_pin.data, reach=reach)
 
 
 def _form_id(form: InvitationForm) -> UUID:
-    """Return the form's own id; one made up by whoever left it out is as good as any."""
+    """Return the form's id; a random one when the form has none."""
     try:
         return UUID(form.form_id.data or "")
     except ValueError:

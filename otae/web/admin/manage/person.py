@@ -1,4 +1,4 @@
-"""The page of one person: everything about them, and what can be done."""
+"""The page of one person: what is known about them, and the actions on them."""
 
 from typing import Final
 from uuid import UUID
@@ -17,15 +17,15 @@ from otae.web.admin.manage import timeline
 from otae.web.admin.manage.group_invitations import MAILS
 from otae.web.admin.manage.statuses import STATUSES
 from otae.web.admin.manage.users import USERS, UserForm
-from otae.web.admin.page_parts import SENT_ALREADY, found, is_sent_again, new_form_id
+from otae.web.admin.page_parts import SENT_ALREADY, is_resubmitted, new_form_id, or_not_found
 from otae.web.admin.settings.audit_words import words_of
 from otae.web.failures import NotFound
 from otae.web.guards import Console
-from otae.web.pages import go, render
+from otae.web.pages import redirect, render
 from otae.words import gettext as _
 from otae.words import ngettext
 
-#: Status of a Mac → its word.
+#: Status of a Mac → its title.
 DEVICES: Final = {
     "authenticated": _("Checking in"),
     "enrolled": _("Enrolled"),
@@ -34,20 +34,20 @@ DEVICES: Final = {
 
 
 async def show(visit: Console) -> Response:
-    """Show everything about a person."""
+    """Show everything that is known about a person."""
     return await _page(visit, await _person(visit))
 
 
 async def blank(visit: Console) -> Response:
-    """Show a person as a form."""
-    person = await _own(visit)
+    """Show the form to edit a person."""
+    person = await _local_person(visit)
     names, lines = "\n".join(await local.groups_of(person)), person_fields.lines_of(person.properties)
     return await _edit(visit, person, UserForm.filled(person, groups=names, properties=lines))
 
 
 async def change(visit: Console) -> Response:
     """Change a person."""
-    person, form = await _own(visit), await UserForm.read(visit.request)
+    person, form = await _local_person(visit), await UserForm.read(visit.request)
     try:
         changed = await local.update_person(
             person,
@@ -66,61 +66,63 @@ async def change(visit: Console) -> Response:
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _edit(visit, person, form, status=422)
-    return go(f"{USERS}/{person.id}", "success", _("%s was saved.") % changed.display_name)
+    return redirect(f"{USERS}/{person.id}", "success", _("%s was saved.") % changed.display_name)
 
 
 async def disable(visit: Console) -> Response:
-    """Let the person in nowhere."""
+    """Disable the person, who can then sign in nowhere."""
     return await _set(visit, disabled=True, said=_("%s is disabled and signed out."))
 
 
 async def enable(visit: Console) -> Response:
-    """Let the person in again."""
+    """Enable the person again."""
     return await _set(visit, disabled=False, said=_("%s may sign in again."))
 
 
 async def unlock(visit: Console) -> Response:
-    """Forget the person's wrong passwords."""
+    """Clear the person's failed sign-ins."""
     person = await _person(visit)
     held = await unlocking.unlock(visit.desk, person, now=visit.now, actor=visit.actor)
     said = _("%s may try again at once.") if held else _("%s was not locked any more.")
-    return go(f"{USERS}/{person.id}", "success", said % person.display_name)
+    return redirect(f"{USERS}/{person.id}", "success", said % person.display_name)
 
 
 async def password_link(visit: Console) -> Response:
-    """Show a new link with which the person chooses a password; this answer is the only place where it stands."""
-    person = await _own(visit)
-    if await is_sent_again(visit):
-        return go(f"{USERS}/{person.id}", "info", SENT_ALREADY)
+    """Show a new password link for the person: it is in this answer and nowhere else."""
+    person = await _local_person(visit)
+    if await is_resubmitted(visit):
+        return redirect(f"{USERS}/{person.id}", "info", SENT_ALREADY)
     try:
         url = await password_links.make(
             visit.desk, person, now=visit.now, actor=visit.actor, maker_id=visit.administrator.id
         )
     except InputRefused as refusal:
-        return go(f"{USERS}/{person.id}", "danger", _("Not done: %s.") % "; ".join(refusal.fields.values()))
+        return redirect(f"{USERS}/{person.id}", "danger", _("Not done: %s.") % "; ".join(refusal.fields.values()))
     return await _page(visit, person, url=url)
 
 
 async def remove(visit: Console) -> Response:
-    """Delete the person and say what ended with it."""
+    """Delete the person and show what ended with it."""
     person = await _person(visit)
     if person.removed_at is not None:
         raise NotFound
     try:
         removed = await removal.remove_person(visit.desk, person, now=visit.now, actor=visit.actor)
     except StaleState:
-        return go(USERS, "warning", _("Somebody else deleted this user a moment ago."))
+        return redirect(USERS, "warning", _("Somebody else deleted this user a moment ago."))
     ended = removed.invitations
-    told = [_("%s was deleted.") % person.display_name]
-    told += [ngettext("%d invitation was revoked.", "%d invitations were revoked.", ended) % ended] if ended else []
+    sentences = [_("%s was deleted.") % person.display_name]
+    sentences += (
+        [ngettext("%d invitation was revoked.", "%d invitations were revoked.", ended) % ended] if ended else []
+    )
     macs = ngettext("%d Mac stays enrolled.", "%d Macs stay enrolled.", removed.macs) % removed.macs
-    return go(USERS, "success", " ".join([*told, *([macs] if removed.macs else [])]))
+    return redirect(USERS, "success", " ".join([*sentences, *([macs] if removed.macs else [])]))
 
 
 async def _set(visit: Console, *, disabled: bool, said: str) -> Response:
-    person = await _own(visit)
+    person = await _local_person(visit)
     await local.update_person(person, disabled=disabled, now=visit.now, actor=visit.actor)
-    return go(f"{USERS}/{person.id}", "success", said % person.display_name)
+    return redirect(f"{USERS}/{person.id}", "success", said % person.display_name)
 
 
 async def _page(visit: Console, person: PersonRow, *, url: str = "") -> Response:
@@ -140,21 +142,21 @@ async def _page(visit: Console, person: PersonRow, *, url: str = "") -> Response
         "language": LANGUAGES.get(person.language, person.language),
         "url": url,
         "form_id": new_form_id(),
-        "lost": _lost(person, details.ends),
+        "lost": _losses(person, details.ends),
     }
     return render(visit.request, "admin/manage/users/show.html", context)
 
 
-def _lost(person: PersonRow, ends: removal.Removed) -> str:
-    """Say what deleting would end, for whoever is about to."""
-    told = [_("Delete %s? Name, addresses, groups and properties are gone for good.") % person.display_name]
+def _losses(person: PersonRow, ends: removal.Removed) -> str:
+    """Return what deleting the person would end, in words."""
+    sentences = [_("Delete %s? Name, addresses, groups and properties are gone for good.") % person.display_name]
     if ends.invitations:
-        told.append(
+        sentences.append(
             ngettext("%d invitation stops working.", "%d invitations stop working.", ends.invitations)
             % ends.invitations
         )
     if ends.macs:
-        told.append(
+        sentences.append(
             ngettext(
                 "%d Mac stays enrolled and managed, without a name beside it.",
                 "%d Macs stay enrolled and managed, without a name beside them.",
@@ -162,7 +164,7 @@ def _lost(person: PersonRow, ends: removal.Removed) -> str:
             )
             % ends.macs
         )
-    return " ".join(told)
+    return " ".join(sentences)
 
 
 async def _edit(visit: Console, person: PersonRow, form: UserForm, *, status: int = 200) -> Response:
@@ -178,11 +180,11 @@ async def _edit(visit: Console, person: PersonRow, form: UserForm, *, status: in
 
 async def _person(visit: Console) -> PersonRow:
     person_id: UUID = visit.request.path_params["id"]
-    return found(await lookup.person_with_id(person_id, reach=visit.reach))
+    return or_not_found(await lookup.person_with_id(person_id, reach=visit.reach))
 
 
-async def _own(visit: Console) -> PersonRow:
-    """Return the person when it is one of our own directory who is still there; others are changed elsewhere."""
+async def _local_person(visit: Console) -> PersonRow:
+    """Return the person if they are in our own directory and not deleted; other people cannot be changed here."""
     person = await _person(visit)
     if person.domain != person_fields.DOMAIN or person.removed_at is not None:
         raise NotFound

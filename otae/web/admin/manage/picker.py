@@ -1,4 +1,4 @@
-"""Whom or which group somebody means, found while one types: our own, and those of every directory, as one list."""
+"""Finds people and groups while somebody types, in our own tables and in every directory, as one list."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,17 +17,17 @@ from otae.words import ngettext, tally
 
 Each = TypeVar("Each", DirectoryPerson, DirectoryGroup)
 
-#: How many of each directory are offered.
-OFFERED: Final = 20
-#: Seconds that somebody who types waits for a directory.
-WAITED: Final = 4
-#: Fewest letters that every directory is asked about, and the longest text that is looked for.
+#: Most hits from each directory.
+MAX_HITS: Final = 20
+#: Seconds to wait for a directory.
+DIRECTORY_TIMEOUT: Final = 4
+#: Fewest letters for which every directory is asked, and the longest text that is searched for.
 SHORTEST, LONGEST = 2, 201
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One that may be meant. ``value``: what names it in the field; ``words``: who or what that is."""
+    """A person or group that was found. ``value`` identifies it in the field; ``words`` describe it."""
 
     value: str
     words: str
@@ -35,109 +35,113 @@ class Hit:
 
 @dataclass(frozen=True)
 class Hits:
-    """What was found. ``chosen``: the one that is named exactly; ``silent``: directories that did not answer."""
+    """What was found. ``chosen`` is the exact match; ``unanswered`` are directories that did not answer."""
 
     found: Sequence[Hit]
     chosen: Hit | None = None
-    silent: Sequence[str] = ()
+    unanswered: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is looked for, whether among our own, and in which directories. ``exact``: what would name it in full."""
+class Query:
+    """What to look for. ``exact`` is the value of an exact match; ``ours``: also in our own tables."""
 
     text: str
     exact: str
     ours: bool
-    places: Sequence[str] = ()
+    domains_asked: Sequence[str] = ()
 
 
 async def domains() -> dict[str, str]:
-    """Return what the search can be narrowed to, with its words; only "" when there is no directory."""
+    """Return the domains that a search can be narrowed to, with their titles; only "" when there is no directory."""
     everywhere, names = {"": _("Everywhere")}, await registry.domains()
     each = {name: _("Kept here") if name == DOMAIN else name for name in names}
     return everywhere | each if len(names) > 1 else everywhere
 
 
-def named(typed: str, domain: str) -> str:
-    """Return what names whom or what was typed after ``domain`` was chosen."""
+def with_domain(typed: str, domain: str) -> str:
+    """Return ``typed`` with the chosen ``domain`` in front, unless it names one itself."""
     return f"{domain}/{typed.strip()}" if domain and not registry.split_domain(typed)[0] else typed
 
 
 async def people(visit: Console, typed: str, domain: str) -> Hits:
-    """Return people within reach who fit; with next to nothing typed and no domain chosen no directory is asked.
+    """Return matching people within reach; directories are asked only from SHORTEST letters on or for a chosen domain.
 
-    Who is limited to some groups is offered those of their people that our own tables know, and nobody else.
+    An administrator limited to some groups finds only those of their people that our own tables know.
     """
-    asked = await _asked(typed, domain)
+    query = await _query(typed, domain)
     reach = visit.reach
     if reach.limited:
-        found = local.search_people(asked.text, OFFERED, reach=reach) if asked.text else local.list_people(reach=reach)
-        rows = [row for row in await found if not row.disabled][:OFFERED]
-        return _hits([_person(row.name, row.display_name, row.email, row.domain) for row in rows], asked)
-    places = [*([DOMAIN] if asked.ours else []), *asked.places]
-    all_found, silent = await _of_all(
-        places, lambda place: registry.search_people(visit.desk, asked.text, domain=place, limit=OFFERED)
+        found = local.search_people(query.text, MAX_HITS, reach=reach) if query.text else local.list_people(reach=reach)
+        rows = [row for row in await found if not row.disabled][:MAX_HITS]
+        return _hits([_person_hit(row.name, row.display_name, row.email, row.domain) for row in rows], query)
+    domains_asked = [*([DOMAIN] if query.ours else []), *query.domains_asked]
+    all_found, unanswered = await _ask_all(
+        domains_asked, lambda place: registry.search_people(visit.desk, query.text, domain=place, limit=MAX_HITS)
     )
-    return _hits([_found(each, visit.now) for each in all_found], asked, silent)
+    return _hits([_hit_of(each, visit.now) for each in all_found], query, unanswered)
 
 
 async def groups_of(visit: Console, typed: str, domain: str) -> Hits:
-    """Return groups within reach that fit; our own with how many people are in them."""
-    asked = await _asked(typed, domain)
-    rows = await groups.list_groups(asked.text, limit=OFFERED, reach=visit.reach) if asked.ours else []
+    """Return matching groups within reach; our own with their number of members."""
+    query = await _query(typed, domain)
+    rows = await groups.list_groups(query.text, limit=MAX_HITS, reach=visit.reach) if query.ours else []
     count = {
         row.name: ngettext("%(count)s person", "%(count)s people", row.members) % {"count": tally(row.members)}
         for row in rows
     }
     hits = [Hit(name, words) for name, words in count.items()]
-    distant, silent = await _of_all(
-        asked.places, lambda place: registry.search_groups(visit.desk, asked.text, domain=place, limit=OFFERED)
+    distant, unanswered = await _ask_all(
+        query.domains_asked, lambda place: registry.search_groups(visit.desk, query.text, domain=place, limit=MAX_HITS)
     )
     hits += [Hit(each.address, each.domain) for each in distant if visit.reach.includes_group(each.domain, each.name)]
-    return _hits(hits, asked, silent)
+    return _hits(hits, query, unanswered)
 
 
-async def _asked(typed: str, domain: str) -> Asked:
-    """Return what to look for and where; a domain before the name narrows the search as one that was chosen."""
+async def _query(typed: str, domain: str) -> Query:
+    """Return what to look for and where; a domain typed before the name counts like a chosen one."""
     whole = typed[:LONGEST].strip()
     before, name = registry.split_domain(whole)
     if before == DOMAIN:
-        return Asked(name, name, ours=True)
+        return Query(name, name, ours=True)
     if before and (row := await servers.find_directory(before)):
-        return Asked(name, f"{row.domain}/{name}", ours=False, places=[row.domain])
+        return Query(name, f"{row.domain}/{name}", ours=False, domains_asked=[row.domain])
     if domain and domain != DOMAIN:
-        return Asked(whole, f"{domain}/{whole}", ours=False, places=[domain])
+        return Query(whole, f"{domain}/{whole}", ours=False, domains_asked=[domain])
     if domain:
-        return Asked(whole, whole, ours=True)
-    return Asked(whole, whole, ours=True, places=(await registry.domains())[1:] if len(whole) >= SHORTEST else [])
+        return Query(whole, whole, ours=True)
+    return Query(
+        whole, whole, ours=True, domains_asked=(await registry.domains())[1:] if len(whole) >= SHORTEST else []
+    )
 
 
-async def _of_all(places: Sequence[str], ask: Callable[[str], Awaitable[list[Each]]]) -> tuple[list[Each], list[str]]:
-    """Ask every directory at once; return what they found, in their order, and which of them did not answer."""
+async def _ask_all(
+    domains_asked: Sequence[str], ask: Callable[[str], Awaitable[list[Each]]]
+) -> tuple[list[Each], list[str]]:
+    """Ask all directories at once; return what they found, in their order, and which did not answer."""
 
     async def one(place: str) -> list[Each] | None:
         try:
-            async with asyncio.timeout(WAITED):
+            async with asyncio.timeout(DIRECTORY_TIMEOUT):
                 return await ask(place)
         except (DirectoryUnavailable, TimeoutError):
             return None
 
-    answers = await asyncio.gather(*(one(place) for place in places))
+    answers = await asyncio.gather(*(one(place) for place in domains_asked))
     found = [each for answer in answers if answer for each in answer]
-    return found, [place for place, answer in zip(places, answers, strict=True) if answer is None]
+    return found, [place for place, answer in zip(domains_asked, answers, strict=True) if answer is None]
 
 
-def _person(name: str, display_name: str, email: str | None, domain: str) -> Hit:
+def _person_hit(name: str, display_name: str, email: str | None, domain: str) -> Hit:
     ours = domain == DOMAIN
-    told = [display_name, shown_address(email) or _("no e-mail address"), "" if ours else domain]
-    return Hit(name if ours else f"{domain}/{name}", " · ".join(part for part in told if part))
+    parts = [display_name, shown_address(email) or _("no e-mail address"), "" if ours else domain]
+    return Hit(name if ours else f"{domain}/{name}", " · ".join(part for part in parts if part))
 
 
-def _found(each: DirectoryPerson, now: datetime) -> Hit:
-    hit = _person(each.name, each.display_name, each.email, each.domain)
+def _hit_of(each: DirectoryPerson, now: datetime) -> Hit:
+    hit = _person_hit(each.name, each.display_name, each.email, each.domain)
     return Hit(hit.value, f"{hit.words} · {_('disabled there')}") if each.is_disabled(now) else hit
 
 
-def _hits(hits: Sequence[Hit], asked: Asked, silent: Sequence[str] = ()) -> Hits:
-    return Hits(hits, next((hit for hit in hits if hit.value.lower() == asked.exact.lower()), None), silent)
+def _hits(hits: Sequence[Hit], query: Query, unanswered: Sequence[str] = ()) -> Hits:
+    return Hits(hits, next((hit for hit in hits if hit.value.lower() == query.exact.lower()), None), unanswered)

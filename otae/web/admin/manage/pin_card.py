@@ -1,4 +1,4 @@
-"""The printed card of an invitation: where to go, as a code a camera reads, the user name, and the PIN on a strip."""
+"""The printed PIN card of an invitation: address and QR code, user name, and the PIN on a strip."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,26 +15,29 @@ SCALE: Final = 4
 
 
 @dataclass(frozen=True)
-class Way:
-    """Where the card leads: ``url``, "" when only the mailed link does; ``secret``: the address is the link itself."""
+class CardTarget:
+    """The address on the card.
+
+    ``url`` is "" when only the mailed link leads on; ``secret`` says whether it is the invitation's link itself.
+    """
 
     url: str = field(repr=False)
     secret: bool
 
 
-async def way_of(public_url: str, created: Created) -> Way:
-    """Return where the card of an invitation leads.
+async def card_target(public_url: str, created: Created) -> CardTarget:
+    """Return the address for the card of an invitation.
 
-    A link that was mailed stays out of the card, or whoever finds the card has both: it leads to the page where
-    everybody signs in, or names the mail where the mode asks for the link. Nothing was mailed: it is the link.
+    A mailed link is not on the card, or whoever finds the card has both link and PIN: the card names the sign-in page,
+    or refers to the mail where the mode requires the link. When nothing was mailed, it is the link.
     """
     if not created.invitation.send:
-        return Way(created.url, secret=True)
+        return CardTarget(created.url, secret=True)
     asks_for_link = (await known_mode(created.invitation.mode)).token
-    return Way("" if asks_for_link else f"{public_url}{LOGIN}", secret=False)
+    return CardTarget("" if asks_for_link else f"{public_url}{LOGIN}", secret=False)
 
 
-def code_of(url: str) -> Markup:
-    """Return a QR code (ISO 18004) of ``url`` as SVG, black on white whatever the page's colours are."""
+def qr_code(url: str) -> Markup:
+    """Return a QR code (ISO 18004) of ``url`` as SVG, black on white in every theme."""
     svg = segno.make_qr(url, error="m").svg_inline(scale=SCALE, border=4, light="#fff", dark="#000", omitsize=True)
     return Markup(svg)  # noqa: S704 - made here from modules alone: no text of anybody stands in it

@@ -1,10 +1,10 @@
-"""States in the words of the console, in the order in which they are shown."""
+"""The console's titles of states, in display order."""
 
 from typing import Final
 
 from otae.words import gettext as _
 
-#: Status of an invitation → its word.
+#: Status of an invitation → its title.
 STATUSES: Final = {
     "pending": _("Pending"),
     "redeemed": _("Redeemed"),

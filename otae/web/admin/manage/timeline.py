@@ -1,6 +1,6 @@
-"""The timeline of an invitation: every event in words, in groups of steps, with the time each took.
+"""The timeline of an invitation: its events in words, grouped by phase, with the time each step took.
 
-The table below names every kind of event; one that is not in it is shown by its own name.
+KINDS lists every kind of event; a kind that is not in it is shown by its own name.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,10 +21,11 @@ MANAGEMENT: Final = "Management"
 
 
 @dataclass(frozen=True)
-class Kind:
-    """How an event is put.
+class EventKind:
+    """How a kind of event is shown.
 
-    ``words`` may name %(actor)s, %(detail)s, %(message)s and %(certificate)s. ``more``: the detail stands below them.
+    ``words`` may contain %(actor)s, %(detail)s, %(message)s and %(certificate)s. With ``more``, the detail is shown
+    below.
     """
 
     group: str
@@ -34,43 +35,43 @@ class Kind:
 
 
 KINDS: Final = {
-    "invitation.created": Kind(INVITATION, DONE, "Created by %(actor)s"),
-    "invitation.resent": Kind(INVITATION, DONE, "Sent again by %(actor)s; the PIN before it is dead"),
-    "invitation.extended": Kind(INVITATION, DONE, "Given more time by %(actor)s"),
-    "invitation.revoked": Kind(INVITATION, FAILED, "Revoked by %(actor)s; link and PIN are dead"),
-    "invitation.expired": Kind(INVITATION, FAILED, "Expired; link and PIN are dead"),
-    "invitation.failed": Kind(INVITATION, FAILED, "Failed: %(detail)s"),
-    "invitation.redeemed": Kind(MANAGEMENT, DONE, "Invitation redeemed; link and PIN are forgotten"),
-    "command.queued": Kind(MANAGEMENT, NOTE, "Command waits for the Mac: %(detail)s"),
-    "command.sent": Kind(MANAGEMENT, NOTE, "Command handed to the Mac: %(detail)s"),
-    "command.notnow": Kind(MANAGEMENT, NOTE, "The Mac will do it later: %(detail)s"),
-    "command.acknowledged": Kind(MANAGEMENT, DONE, "The Mac has done it"),
-    "command.error": Kind(MANAGEMENT, FAILED, "The Mac could not do it: %(detail)s"),
-    "link.copied": Kind(INVITATION, NOTE, "Link copied by %(actor)s"),
-    "link.requested": Kind(INVITATION, NOTE, "A new link was asked for on the page of the old one", more=True),
-    "link.opened": Kind(INVITATION, DONE, "Link opened in %(detail)s"),
-    "delivery.queued": Kind(INVITATION, NOTE, "%(message)s waits to be sent"),
-    "delivery.sending": Kind(INVITATION, NOTE, "%(message)s is being sent"),
-    "delivery.sent": Kind(INVITATION, DONE, "%(message)s %(detail)s"),
-    "delivery.deferred": Kind(INVITATION, WARNING, "%(message)s was not taken yet and is tried again", more=True),
-    "delivery.failed": Kind(INVITATION, FAILED, "%(message)s could not be sent", more=True),
-    "delivery.cancelled": Kind(INVITATION, NOTE, "%(message)s was not sent any more", more=True),
-    "delivery.bounced": Kind(INVITATION, FAILED, "%(message)s came back", more=True),
-    "signin.failed": Kind(SIGN_IN, FAILED, "Wrong entry: %(detail)s"),
-    "session.opened": Kind(SIGN_IN, DONE, "Signed in"),
-    "session.expired": Kind(SIGN_IN, NOTE, "That sign-in ended: %(detail)s"),
-    "root.fetched": Kind(PROFILE, NOTE, "Root certificate downloaded"),
-    "profile.fetched": Kind(PROFILE, DONE, "Profile downloaded"),
-    "session.identified": Kind(PROFILE, DONE, "The Mac answered and proved what it is"),
-    "certificate.issued": Kind(PROFILE, DONE, "%(certificate)s issued"),
-    "session.certified": Kind(PROFILE, DONE, "The Mac has its certificate"),
-    "session.configured": Kind(PROFILE, DONE, "Management profile handed over", more=True),
-    "session.refused": Kind(PROFILE, FAILED, "This sign-in was ended"),
-    "checkin.authenticate": Kind(MANAGEMENT, DONE, "The Mac checked in for the first time", more=True),
-    "checkin.enrolled": Kind(MANAGEMENT, DONE, "The Mac is enrolled"),
-    "session.enrolled": Kind(MANAGEMENT, DONE, "Enrollment finished"),
-    "checkin.checkout": Kind(MANAGEMENT, NOTE, "The Mac left management", more=True),
-    "device.released": Kind(MANAGEMENT, NOTE, "Device released by %(actor)s"),
+    "invitation.created": EventKind(INVITATION, DONE, "Created by %(actor)s"),
+    "invitation.resent": EventKind(INVITATION, DONE, "Sent again by %(actor)s; the PIN before it is dead"),
+    "invitation.extended": EventKind(INVITATION, DONE, "Given more time by %(actor)s"),
+    "invitation.revoked": EventKind(INVITATION, FAILED, "Revoked by %(actor)s; link and PIN are dead"),
+    "invitation.expired": EventKind(INVITATION, FAILED, "Expired; link and PIN are dead"),
+    "invitation.failed": EventKind(INVITATION, FAILED, "Failed: %(detail)s"),
+    "invitation.redeemed": EventKind(MANAGEMENT, DONE, "Invitation redeemed; link and PIN are forgotten"),
+    "command.queued": EventKind(MANAGEMENT, NOTE, "Command waits for the Mac: %(detail)s"),
+    "command.sent": EventKind(MANAGEMENT, NOTE, "Command handed to the Mac: %(detail)s"),
+    "command.notnow": EventKind(MANAGEMENT, NOTE, "The Mac will do it later: %(detail)s"),
+    "command.acknowledged": EventKind(MANAGEMENT, DONE, "The Mac has done it"),
+    "command.error": EventKind(MANAGEMENT, FAILED, "The Mac could not do it: %(detail)s"),
+    "link.copied": EventKind(INVITATION, NOTE, "Link copied by %(actor)s"),
+    "link.requested": EventKind(INVITATION, NOTE, "A new link was asked for on the page of the old one", more=True),
+    "link.opened": EventKind(INVITATION, DONE, "Link opened in %(detail)s"),
+    "delivery.queued": EventKind(INVITATION, NOTE, "%(message)s waits to be sent"),
+    "delivery.sending": EventKind(INVITATION, NOTE, "%(message)s is being sent"),
+    "delivery.sent": EventKind(INVITATION, DONE, "%(message)s %(detail)s"),
+    "delivery.deferred": EventKind(INVITATION, WARNING, "%(message)s was not taken yet and is tried again", more=True),
+    "delivery.failed": EventKind(INVITATION, FAILED, "%(message)s could not be sent", more=True),
+    "delivery.cancelled": EventKind(INVITATION, NOTE, "%(message)s was not sent any more", more=True),
+    "delivery.bounced": EventKind(INVITATION, FAILED, "%(message)s came back", more=True),
+    "signin.failed": EventKind(SIGN_IN, FAILED, "Wrong entry: %(detail)s"),
+    "session.opened": EventKind(SIGN_IN, DONE, "Signed in"),
+    "session.expired": EventKind(SIGN_IN, NOTE, "That sign-in ended: %(detail)s"),
+    "root.fetched": EventKind(PROFILE, NOTE, "Root certificate downloaded"),
+    "profile.fetched": EventKind(PROFILE, DONE, "Profile downloaded"),
+    "session.identified": EventKind(PROFILE, DONE, "The Mac answered and proved what it is"),
+    "certificate.issued": EventKind(PROFILE, DONE, "%(certificate)s issued"),
+    "session.certified": EventKind(PROFILE, DONE, "The Mac has its certificate"),
+    "session.configured": EventKind(PROFILE, DONE, "Management profile handed over", more=True),
+    "session.refused": EventKind(PROFILE, FAILED, "This sign-in was ended"),
+    "checkin.authenticate": EventKind(MANAGEMENT, DONE, "The Mac checked in for the first time", more=True),
+    "checkin.enrolled": EventKind(MANAGEMENT, DONE, "The Mac is enrolled"),
+    "session.enrolled": EventKind(MANAGEMENT, DONE, "Enrollment finished"),
+    "checkin.checkout": EventKind(MANAGEMENT, NOTE, "The Mac left management", more=True),
+    "device.released": EventKind(MANAGEMENT, NOTE, "Device released by %(actor)s"),
 }
 
 MESSAGES: Final = {
@@ -85,7 +86,7 @@ MESSAGES: Final = {
 }
 CERTIFICATES: Final = {"ota-identity": "Identity certificate", "mdm-identity": "Management certificate"}
 
-#: What says the same as the event right before it: only the first of the two is shown.
+#: Pairs of consecutive kinds of which the second repeats the first: only the first is shown.
 ECHOES: Final = frozenset(
     {
         ("certificate.issued", "session.certified"),
@@ -94,15 +95,18 @@ ECHOES: Final = frozenset(
         ("checkin.enrolled", "session.enrolled"),
     }
 )
-#: What a message's next word replaces.
-PASSING: Final = frozenset({"delivery.queued", "delivery.sending"})
-#: A step that took less took no time.
-WORTH_TELLING: Final = timedelta(milliseconds=100)
+#: Kinds that a later event of the same message replaces.
+TRANSIENT: Final = frozenset({"delivery.queued", "delivery.sending"})
+#: A shorter duration is not shown.
+SHORTEST_SHOWN: Final = timedelta(milliseconds=100)
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One line. ``took``: time since the step before, or since its message was queued; None where it means nothing."""
+class TimelineEntry:
+    """A line of the timeline.
+
+    ``took`` is the time since the previous step, or since its message was queued; None where it means nothing.
+    """
 
     group: str
     mark: str
@@ -115,35 +119,35 @@ class Entry:
 
     @property
     def clock(self) -> str:
-        """The time of the day, in UTC."""
+        """The time of day, in UTC."""
         return f"{self.at.astimezone(UTC):%H:%M:%S}"
 
 
 @dataclass(frozen=True)
-class Group:
-    """Steps that belong together and followed one another. ``day``: in UTC."""
+class EntryGroup:
+    """Consecutive entries of one phase and one day; ``day`` is in UTC."""
 
     title: str
     day: str
-    entries: list[Entry]
+    entries: list[TimelineEntry]
 
 
-def groups(events: Iterable[EventRow]) -> list[Group]:
-    """Return the timeline of ``events``, oldest first."""
+def groups(events: Iterable[EventRow]) -> list[EntryGroup]:
+    """Return the timeline of ``events``, which come oldest first."""
     found = groupby(entries(list(events)), key=lambda entry: (entry.group, f"{entry.at.astimezone(UTC):%Y-%m-%d}"))
-    return [Group(_(title), day, list(members)) for (title, day), members in found]
+    return [EntryGroup(_(title), day, list(members)) for (title, day), members in found]
 
 
-def entries(events: list[EventRow]) -> Iterator[Entry]:
-    """Yield the lines: what only passes by gives way to what came of it, what echoes the one before is left out."""
-    came_of = {_message(event): event.id for event in events if event.kind.startswith("delivery.")}
+def entries(events: list[EventRow]) -> Iterator[TimelineEntry]:
+    """Yield the entries, without superseded states of a message and without events that repeat the one before."""
+    last_of_message = {_message(event): event.id for event in events if event.kind.startswith("delivery.")}
     queued: dict[str, datetime] = {}
     last: EventRow | None = None
     step: datetime | None = None
     for event in events:
         if event.kind == "delivery.queued":
             queued[_message(event)] = event.at
-        passing = event.kind in PASSING and came_of[_message(event)] != event.id
+        passing = event.kind in TRANSIENT and last_of_message[_message(event)] != event.id
         echo = last is not None and (last.kind, event.kind) in ECHOES and last.session_id == event.session_id
         last = event
         if passing or echo:
@@ -152,16 +156,16 @@ def entries(events: list[EventRow]) -> Iterator[Entry]:
         mail = event.kind.startswith("delivery.")
         since = queued.get(_message(event)) if mail else step
         took = event.at - since if since and entry.mark == DONE else None
-        yield replace(entry, took=took if took and took >= WORTH_TELLING else None)
+        yield replace(entry, took=took if took and took >= SHORTEST_SHOWN else None)
         if entry.mark == DONE and not mail:
             step = event.at
 
 
-def entry_of(event: EventRow) -> Entry:
-    """Return one event in words."""
+def entry_of(event: EventRow) -> TimelineEntry:
+    """Return the entry for one event."""
     if event.kind == "refused":
         return _refused(event)
-    kind = KINDS.get(event.kind, Kind(INVITATION, NOTE, event.kind, more=True))
+    kind = KINDS.get(event.kind, EventKind(INVITATION, NOTE, event.kind, more=True))
     message, separator, rest = event.detail.partition(": ")
     about_mail = event.kind.startswith("delivery.")
     detail = (rest if separator else "") if about_mail else event.detail
@@ -174,7 +178,7 @@ def entry_of(event: EventRow) -> Entry:
     advice = ""
     if event.kind == "signin.failed":
         advice = _(refusal_of(event.code).advice)
-    return Entry(
+    return TimelineEntry(
         MANAGEMENT if message == "confirmation" else kind.group,
         kind.mark,
         words,
@@ -185,10 +189,10 @@ def entry_of(event: EventRow) -> Entry:
     )
 
 
-def _refused(event: EventRow) -> Entry:
+def _refused(event: EventRow) -> TimelineEntry:
     refusal = refusal_of(event.code)
     detail = event.detail if event.detail != refusal.words else ""
-    return Entry(
+    return TimelineEntry(
         PROFILE if event.session_id else SIGN_IN,
         FAILED,
         _("Refused: %(words)s") % {"words": _(refusal.words)},

@@ -1,4 +1,4 @@
-"""Manage → Users: the list of people, and adding one."""
+"""Manage → Users: the list of people, and the form that adds one."""
 
 from typing import Final
 
@@ -10,20 +10,20 @@ from otae.delivery.texts.languages import LANGUAGES
 from otae.directory import local, lookup, person_fields
 from otae.directory.lookup import PeopleFilter
 from otae.errors import InputRefused
-from otae.web.admin.page_parts import NamedForm, address, asked
+from otae.web.admin.page_parts import NamedForm, text_param, with_query
 from otae.web.forms import BooleanField, InputRequired, PasswordField, SelectField, StringField, TextAreaField
 from otae.web.guards import Console
-from otae.web.pages import go, render
+from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
 USERS: Final = "/admin/users"
 PAGE: Final = 50
-#: What the list can be narrowed to → its word.
+#: Filter of the list → its title.
 STATES: Final = {"": _("Everybody"), "disabled": _("Disabled"), "locked": _("Locked")}
 
 
 class UserForm(NamedForm):
-    """What is known of a person. ``password``: only ever written, never shown again."""
+    """What is known about a person. ``password`` is only ever written, never shown."""
 
     display_name = StringField(_("Name"))
     email = StringField(_("E-mail"), filters=[shown_address])
@@ -36,9 +36,9 @@ class UserForm(NamedForm):
     disabled = BooleanField(_("Disabled"))
 
     async def prepare(self) -> "UserForm":
-        """Fill in what can be chosen."""
+        """Fill in the choices and return the form."""
         offered = {"": _("As the installation"), **LANGUAGES}
-        # What was chosen before and is not offered any more stays, so that saving does not change it.
+        # Keep an earlier choice that is no longer offered, so that saving does not change it.
         chosen = self.language.data or ""
         self.language.choices = offered | {chosen: offered.get(chosen, chosen)}
         roles = [*sorted((await person_fields.field_context()).roles), *([self.role.data] if self.role.data else [])]
@@ -47,7 +47,7 @@ class UserForm(NamedForm):
 
 
 class NewUserForm(UserForm):
-    """A new person. ``name``: the user name, which stays."""
+    """A new person; ``name`` is the user name, which cannot be changed later."""
 
     name = StringField(_("User name"), [InputRequired(_("enter a user name"))])
 
@@ -55,8 +55,8 @@ class NewUserForm(UserForm):
 async def index(visit: Console) -> Response:
     """List people by user name, a page at a time."""
     names = ("q", "group", "domain", "role", "state")
-    query = {name: asked(visit.request, name) for name in names}
-    after, state = asked(visit.request, "after"), query["state"] if query["state"] in STATES else ""
+    query = {name: text_param(visit.request, name) for name in names}
+    after, state = text_param(visit.request, "after"), query["state"] if query["state"] in STATES else ""
     wanted = PeopleFilter(
         search=query["q"],
         group=query["group"],
@@ -77,14 +77,14 @@ async def index(visit: Console) -> Response:
         "known_groups": await lookup.group_names(reach=visit.reach),
         "domains": await lookup.domains(reach=visit.reach),
         "roles": sorted((await person_fields.field_context()).roles),
-        "first": address(USERS, **query) if after else "",
-        "more": address(USERS, **query, after=lookup.cursor(shown[-1])) if len(people) > PAGE else "",
+        "first": with_query(USERS, **query) if after else "",
+        "more": with_query(USERS, **query, after=lookup.cursor(shown[-1])) if len(people) > PAGE else "",
     }
     return render(visit.request, "admin/manage/users/index.html", context)
 
 
 async def blank(visit: Console) -> Response:
-    """Ask for a new person."""
+    """Show the form for a new person."""
     return await _ask(visit, NewUserForm(data={"role": "USER"}))
 
 
@@ -109,7 +109,7 @@ async def add(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return go(f"{USERS}/{person.id}", "success", _("%s was added.") % person.display_name)
+            return redirect(f"{USERS}/{person.id}", "success", _("%s was added.") % person.display_name)
     return await _ask(visit, form, status=422)
 
 

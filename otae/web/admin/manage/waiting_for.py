@@ -11,14 +11,14 @@ from otae.words import gettext as _
 
 @dataclass(frozen=True)
 class Waiting:
-    """``words``: what for. ``since``: of the last step. ``help``: one line of what usually helps."""
+    """What is waited for. ``since`` is the time of the last step; ``help`` is one line of what usually helps."""
 
     words: str
     since: datetime
     help: str
 
     def minutes(self, now: datetime) -> int:
-        """Return whole minutes of waiting: as often as that changes, the page is worth showing again."""
+        """Return the whole minutes of waiting; when they change, the page is shown again."""
         return max(now - self.since, timedelta(0)) // timedelta(minutes=1)
 
 
@@ -86,7 +86,7 @@ def _sending_help() -> str:
 
 
 def _pin(details: Details) -> Waiting | None:
-    """Return what a person waits for whose PIN did not arrive; None where it did, or they had signed in before."""
+    """Return the wait for a PIN that did not arrive; None when it arrived, or the person had signed in before."""
     pin, session = details.deliveries.get("pin"), details.session
     if pin is None or pin.status not in {"failed", "bounced"} or pin.generation != details.invitation.generation:
         return None
@@ -99,7 +99,7 @@ def _pin(details: Details) -> Waiting | None:
 def _person(details: Details, since: datetime) -> Waiting:
     opened = details.older or any(event.kind == "link.opened" for event in details.events)
     if opened:
-        return Waiting(_("Waiting for the person to sign in"), since, needed(details.invitation.mode))
+        return Waiting(_("Waiting for the person to sign in"), since, requirements(details.invitation.mode))
     if not details.invitation.send:
         helped = _("Nothing is mailed for this invitation: copy the link and pass it on.")
     else:
@@ -107,14 +107,14 @@ def _person(details: Details, since: datetime) -> Waiting:
     return Waiting(_("Waiting for the link to be opened"), since, helped)
 
 
-def needed(mode_name: str) -> str:
-    """Return in one sentence what somebody needs to sign in with this mode."""
+def requirements(mode_name: str) -> str:
+    """Return what a person needs to sign in with this mode, in one sentence."""
     mode = next((each for each in MODES if each.name == mode_name), None)
     return _("Needed: %s.") % " + ".join(factors(mode)) if mode else ""
 
 
 def factors(mode: Mode) -> list[str]:
-    """Return what the mode asks for, in words."""
+    """Return the credentials of the mode, in words."""
     asked = (
         (mode.token, _("the link")),
         (mode.identification, _("user name")),

@@ -1,4 +1,4 @@
-"""Settings → Administrators: who may use the console, and inviting, disabling and removing them."""
+"""Settings → Administrators: the list, setup links for new ones, roles, disabling and removing."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -9,10 +9,10 @@ from starlette.responses import Response
 from otae.accounts import administrator_list, roles
 from otae.accounts.administrator_list import AdministratorRow
 from otae.errors import InputRefused, Refusal
-from otae.web.admin.page_parts import SENT_ALREADY, NamedForm, found, is_sent_again, new_form_id
+from otae.web.admin.page_parts import SENT_ALREADY, NamedForm, is_resubmitted, new_form_id, or_not_found
 from otae.web.forms import HiddenField, InputRequired, Length, SelectField, StringField
 from otae.web.guards import Console
-from otae.web.pages import go, render
+from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
 ADMINISTRATORS: Final = "/admin/administrators"
@@ -20,13 +20,13 @@ CHOOSE: Final = _("choose one of these roles")
 
 
 class RoleForm(NamedForm):
-    """Which role somebody is to have: one of those that who asks may give."""
+    """A role, one of those that the signed-in administrator may give."""
 
     role = SelectField(_("Role"), invalid_choice_message=CHOOSE, default=roles.SUPPORT)
 
     async def prepare(self, visit: Console) -> None:
         """Fill in the roles that can be chosen."""
-        self.role.choices = [role.name for role in await _givable(visit)]
+        self.role.choices = [role.name for role in await _assignable_roles(visit)]
 
 
 class InviteForm(RoleForm):
@@ -37,19 +37,19 @@ class InviteForm(RoleForm):
 
 
 async def index(visit: Console) -> Response:
-    """List administrators and those invited, with a form to invite another."""
+    """List administrators and unused setup links, with the form for another."""
     form = InviteForm()
     await form.prepare(visit)
     return await _list(visit, form)
 
 
 async def invite(visit: Console) -> Response:
-    """Make a setup link: this answer is the only place where it ever stands."""
+    """Create a setup link: it is in this answer and nowhere else."""
     form = await InviteForm.read(visit.request)
     await form.prepare(visit)
     if form.validate():
-        if await is_sent_again(visit):
-            return go(ADMINISTRATORS, "info", SENT_ALREADY)
+        if await is_resubmitted(visit):
+            return redirect(ADMINISTRATORS, "info", SENT_ALREADY)
         form.form_id.data = new_form_id()
         try:
             link = await administrator_list.invite(
@@ -66,13 +66,13 @@ async def invite(visit: Console) -> Response:
 
 
 async def withdraw(visit: Console) -> Response:
-    """End a setup link that was not used."""
+    """Withdraw an unused setup link."""
     name = await administrator_list.withdraw_setup_link(visit.request.path_params["id"], by=visit.by, now=visit.now)
-    return go(ADMINISTRATORS, "success", _("The setup link of %s no longer works.") % name)
+    return redirect(ADMINISTRATORS, "success", _("The setup link of %s no longer works.") % name)
 
 
 async def show(visit: Console) -> Response:
-    """Show one administrator, and what can be done about them."""
+    """Show one administrator and the actions on them."""
     row = await _row(visit)
     form = RoleForm.filled(row)
     await form.prepare(visit)
@@ -89,39 +89,39 @@ async def change(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         except Refusal as refusal:
-            return go(_page(row), "danger", _(refusal.words))
+            return redirect(_page(row), "danger", _(refusal.words))
         else:
             told = {"name": changed.name, "role": changed.role}
-            return go(_page(row), "success", _("%(name)s has the role %(role)s, and signs in again.") % told)
+            return redirect(_page(row), "success", _("%(name)s has the role %(role)s, and signs in again.") % told)
     return await _show(visit, row, form, status=422)
 
 
 async def disable(visit: Console) -> Response:
-    """Let somebody in no more."""
+    """Disable an administrator."""
 
     async def do(row: AdministratorRow) -> Response:
         await administrator_list.disable(row.id, by=visit.by, now=visit.now)
-        return go(_page(row), "success", _("%s is disabled and signed out.") % row.name)
+        return redirect(_page(row), "success", _("%s is disabled and signed out.") % row.name)
 
     return await _do(visit, do)
 
 
 async def enable(visit: Console) -> Response:
-    """Let somebody in again."""
+    """Enable an administrator again."""
 
     async def do(row: AdministratorRow) -> Response:
         await administrator_list.enable(row.id, by=visit.by, now=visit.now)
-        return go(_page(row), "success", _("%s may sign in again.") % row.name)
+        return redirect(_page(row), "success", _("%s may sign in again.") % row.name)
 
     return await _do(visit, do)
 
 
 async def remove(visit: Console) -> Response:
-    """Forget somebody."""
+    """Remove an administrator."""
 
     async def do(row: AdministratorRow) -> Response:
         await administrator_list.remove(row.id, by=visit.by, now=visit.now)
-        return go(ADMINISTRATORS, "success", _("%s was removed.") % row.name)
+        return redirect(ADMINISTRATORS, "success", _("%s was removed.") % row.name)
 
     return await _do(visit, do)
 
@@ -131,20 +131,20 @@ async def _do(visit: Console, change: Callable[[AdministratorRow], Awaitable[Res
     try:
         return await change(row)
     except Refusal as refusal:
-        return go(_page(row), "danger", _(refusal.words))
+        return redirect(_page(row), "danger", _(refusal.words))
 
 
 async def _row(visit: Console) -> AdministratorRow:
     administrator_id: UUID = visit.request.path_params["id"]
-    return found(await administrator_list.find_administrator(administrator_id))
+    return or_not_found(await administrator_list.find_administrator(administrator_id))
 
 
 def _page(row: AdministratorRow) -> str:
     return f"{ADMINISTRATORS}/{row.id}"
 
 
-async def _givable(visit: Console) -> list[roles.RoleRow]:
-    """Return the roles with a console that go no further than one's own."""
+async def _assignable_roles(visit: Console) -> list[roles.RoleRow]:
+    """Return the roles with a console whose permissions do not exceed one's own."""
     return [
         role for role in await roles.list_roles() if role.permissions and role.permissions <= visit.powers.permissions
     ]

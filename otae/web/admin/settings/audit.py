@@ -1,4 +1,4 @@
-"""Settings → Audit log: who did what, newest first, and whether the log is as it was written."""
+"""Settings → Audit log: who did what, newest first, and whether the log is unchanged."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from otae.directory import lookup
 from otae.store import audit
-from otae.web.admin.page_parts import address, asked, number
+from otae.web.admin.page_parts import int_param, text_param, with_query
 from otae.web.admin.settings.audit_words import place_of, words_of
 from otae.web.guards import Console
 from otae.web.pages import render
@@ -18,8 +18,8 @@ LAST: Final = 999_999_999
 
 
 async def index(visit: Console) -> Response:
-    """List entries, a page at a time: each page begins before the entry that ended the one before."""
-    search, before = asked(visit.request, "q"), number(visit.request, "before", LAST)
+    """List entries, newest first, a page at a time."""
+    search, before = text_param(visit.request, "q"), int_param(visit.request, "before", LAST)
     first = min(before or LAST, await audit.last_entry() + 1)
     since = max(first - audit.SEARCH_SPAN, 1) if search else 0
     entries = await audit.list_entries(
@@ -34,8 +34,8 @@ async def index(visit: Console) -> Response:
         "words_of": words_of,
         "place_of": place_of,
         "search": search,
-        "newest": address(AUDIT, q=search) if before else "",
-        "older": address(AUDIT, q=search, before=older) if older else "",
+        "newest": with_query(AUDIT, q=search) if before else "",
+        "older": with_query(AUDIT, q=search, before=older) if older else "",
         "since": since if len(entries) <= PAGE else 0,
     }
     return render(visit.request, "admin/settings/audit/index.html", context)

@@ -1,11 +1,11 @@
-"""What the audit log's actions are in words, and where the pages are of what they were done to."""
+"""The audit log's actions in words, and the pages of their subjects."""
 
 from typing import Final
 from uuid import UUID
 
 from otae.words import gettext as _
 
-#: Action → its words; one that is not named here is shown as it is.
+#: Action → its title; an action without one is shown by its own name.
 WORDS: Final = {
     "administrator.added": _("Administrator added"),
     "administrator.address-changed": _("Administrator's mail address changed"),
@@ -104,7 +104,7 @@ WORDS: Final = {
     "tls.renewed": _("TLS certificate renewed"),
 }
 
-#: How actions begin whose subject is an id → where its page is, and the permission that opens it.
+#: Prefix of an action whose subject is an id → path of the subject's page and the permission for it.
 _PLACES: Final = {
     "invitation": ("/admin/invitations", "invitation.see"),
     "group-invitation": ("/admin/group-invitations", "group-invitation.see"),
@@ -114,12 +114,12 @@ _PLACES: Final = {
 
 
 def words_of(action: str) -> str:
-    """Return what ``action`` is in words."""
+    """Return ``action`` in words."""
     return WORDS.get(action, action)
 
 
 def place_of(action: str, subject: str) -> tuple[str, str] | None:
-    """Return the page of what ``action`` was done to and the permission that opens it; None when there is none."""
+    """Return the page of the action's subject and the permission for that page; None when there is none."""
     place = _PLACES.get(action.partition(".")[0])
     if place is None or not _is_id(subject):
         return None

@@ -1,4 +1,4 @@
-"""The part of a form that says which authorities a server's certificate must lead to: pasted, or as a file."""
+"""The form fields for CA certificates that a server's certificate must lead to: pasted, or as a file."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -9,22 +9,24 @@ from otae.web.admin.page_parts import NamedForm
 from otae.web.forms import FileField, TextAreaField
 from otae.words import gettext as _
 
-#: Certificates that could not be read and are told of one by one.
-_TOLD: Final = 3
+#: How many unreadable certificates the note names one by one.
+_NAMED_ONE_BY_ONE: Final = 3
 
 
 class AuthoritiesForm(NamedForm):
-    """A form with certificates of authorities. ``left_out``: what is told of those that could not be read."""
+    """A form with CA certificates; ``left_out`` is the note about those that could not be read."""
 
     ca_pem = TextAreaField(_("Certificates"))
     ca_file = FileField(_("Certificate file"))
     left_out: str = ""
 
     def read_authorities(self, file: bytes) -> str:
-        """Return what was chosen, else what was pasted, as PEM made anew.
+        """Return the certificates of the file, else the pasted ones, encoded again as PEM.
 
-        Raises InputRefused ("ca_file"); pasted text that cannot be taken is returned for the room to refuse with the
-        rest.
+        Pasted text that cannot be read is returned as it is, for the room to refuse with the rest of the form.
+
+        Raises:
+            InputRefused: The file cannot be read ("ca_file").
         """
         pasted = self.ca_pem.data or ""
         if self.ca_file.data and not file.strip():
@@ -35,11 +37,11 @@ class AuthoritiesForm(NamedForm):
             if file:
                 raise
             return pasted
-        self.left_out = told_left_out(found.left_out)
+        self.left_out = left_out_note(found.left_out)
         return found.pem
 
 
-def told_left_out(left_out: Sequence[str]) -> str:
-    """Return what is said behind "it was saved" of certificates that could not be read, "" when all could."""
-    told = "; ".join(left_out[:_TOLD])
+def left_out_note(left_out: Sequence[str]) -> str:
+    """Return the note about certificates that could not be read, to follow "it was saved"; "" when all could."""
+    told = "; ".join(left_out[:_NAMED_ONE_BY_ONE])
     return " " + _("%(number)d left out: %(told)s.") % {"number": len(left_out), "told": told} if left_out else ""

@@ -1,4 +1,4 @@
-"""Settings → Notification servers → Carriers: who takes mail and sends it on as a text message."""
+"""Settings → Notification servers → Carriers: mail addresses of carriers that forward mail as text messages."""
 
 from typing import Final
 
@@ -6,10 +6,10 @@ from starlette.responses import Response
 
 from otae.delivery.sms import carriers
 from otae.errors import InputRefused
-from otae.web.admin.page_parts import NamedForm, found
+from otae.web.admin.page_parts import NamedForm, or_not_found
 from otae.web.forms import InputRequired, StringField
 from otae.web.guards import Console
-from otae.web.pages import go, render
+from otae.web.pages import redirect, render
 from otae.words import gettext as _
 from otae.words import ngettext
 
@@ -18,7 +18,7 @@ NEEDED: Final = _("is missing")
 
 
 class CarrierForm(NamedForm):
-    """One carrier."""
+    """A carrier."""
 
     name = StringField(_("Carrier"), [InputRequired(NEEDED)])
     domain = StringField(_("Mail domain"), [InputRequired(NEEDED)])
@@ -26,7 +26,7 @@ class CarrierForm(NamedForm):
     prefix = StringField(_("Prefix"))
 
     def entry(self) -> carriers.CarrierEntry:
-        """Return what was entered, as the room takes it."""
+        """Return the carrier that was entered."""
         code = (self.country_code.data or "").removeprefix("+")
         return self.entered(carriers.CarrierEntry, country_code=code)
 
@@ -45,26 +45,26 @@ async def add(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return go(WHERE, "success", _("%s was added.") % row.name)
+            return redirect(WHERE, "success", _("%s was added.") % row.name)
     return await _list(visit, form, status=422)
 
 
 async def restore(visit: Console) -> Response:
-    """Add those of the usual carriers that are missing."""
+    """Add the usual carriers that are missing."""
     added = await carriers.restore_defaults(now=visit.now, actor=visit.actor)
     words = ngettext("%(num)d carrier was added.", "%(num)d carriers were added.", added) % {"num": added}
-    return go(WHERE, "success", words)
+    return redirect(WHERE, "success", words)
 
 
 async def show(visit: Console) -> Response:
     """Show a carrier as a form."""
-    row = found(await carriers.carrier_of(visit.request.path_params["id"]))
+    row = or_not_found(await carriers.carrier_of(visit.request.path_params["id"]))
     return _one(visit, row, CarrierForm.filled(row))
 
 
 async def change(visit: Console) -> Response:
     """Change a carrier."""
-    row = found(await carriers.carrier_of(visit.request.path_params["id"]))
+    row = or_not_found(await carriers.carrier_of(visit.request.path_params["id"]))
     form = await CarrierForm.read(visit.request)
     if form.validate():
         try:
@@ -72,15 +72,15 @@ async def change(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return go(WHERE, "success", _("%s was saved.") % form.name.data)
-    return _one(visit, found(await carriers.carrier_of(row.id)), form, status=422)
+            return redirect(WHERE, "success", _("%s was saved.") % form.name.data)
+    return _one(visit, or_not_found(await carriers.carrier_of(row.id)), form, status=422)
 
 
 async def remove(visit: Console) -> Response:
-    """Forget a carrier."""
-    row = found(await carriers.carrier_of(visit.request.path_params["id"]))
+    """Remove a carrier."""
+    row = or_not_found(await carriers.carrier_of(visit.request.path_params["id"]))
     await carriers.remove_carrier(row, now=visit.now, actor=visit.actor)
-    return go(WHERE, "success", _("%s was removed.") % row.name)
+    return redirect(WHERE, "success", _("%s was removed.") % row.name)
 
 
 async def _list(visit: Console, form: CarrierForm, *, status: int = 200) -> Response:

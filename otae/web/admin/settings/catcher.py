@@ -1,11 +1,11 @@
-"""The mail catcher: what would have gone out while there is no notification server."""
+"""The mail catcher's pages: messages that were not sent because there is no notification server."""
 
 from typing import Final
 
 from starlette.responses import HTMLResponse, Response
 
 from otae.delivery import catcher, servers
-from otae.web.admin.page_parts import found
+from otae.web.admin.page_parts import or_not_found
 from otae.web.failures import NotFound
 from otae.web.guards import Console
 from otae.web.pages import render
@@ -16,7 +16,7 @@ POLICY: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-a
 
 
 async def index(visit: Console) -> Response:
-    """List the caught mail, newest first; that of rehearsals only when asked for."""
+    """List the caught mails, newest first; those of rehearsals only on request."""
     query = visit.request.query_params
     everything, rehearsal = query.get("all") == "1", query.get("rehearsal") == "1"
     limit = catcher.MAX_KEPT if everything else PAGE
@@ -32,9 +32,9 @@ async def index(visit: Console) -> Response:
 
 
 async def show(visit: Console) -> Response:
-    """Show one mail as text, or with ``?part=html`` as a mail program would; recorded."""
+    """Show one mail as text, or with ``?part=html`` as a mail program would; the access is recorded."""
     as_html = visit.request.query_params.get("part") == "html"
-    mail = found(
+    mail = or_not_found(
         await catcher.read_caught(visit.desk, visit.request.path_params["id"], now=visit.now, actor=visit.actor)
     )
     return render(
@@ -43,8 +43,8 @@ async def show(visit: Console) -> Response:
 
 
 async def html(visit: Console) -> Response:
-    """Give the HTML part for the frame on the mail's page; recorded as well."""
-    mail = found(
+    """Return the HTML part for the frame on the mail's page; the access is recorded."""
+    mail = or_not_found(
         await catcher.read_caught(visit.desk, visit.request.path_params["id"], now=visit.now, actor=visit.actor)
     )
     if not mail.html:

@@ -1,4 +1,4 @@
-"""The steps of a connection test as the page shows them: what was done, what the server said, what helps."""
+"""The steps of a directory's connection test as the page shows them: result, the server's answer, and advice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Final
 from otae.directory.ldap.servers import DirectoryTest
 from otae.words import gettext as _
 
-#: What is tried on each server, in order → what it is called.
+#: Step → its title, in order.
 TITLES: Final = {
     "settings": _("Read the settings"),
     "resolve": _("Find the server's address"),
@@ -31,14 +31,14 @@ ADVICE: Final = {
     "group-base": _("Check the group base DN for typing errors, and that the account may read it."),
     "search": _("Check what user names are searched by, and that the account may read it of people there."),
 }
-#: What is tried on every server, and on one that is asked for people and groups.
+#: The steps on every server, and on one that is searched for people and groups.
 ALWAYS: Final = ("resolve", "connect", "tls", "bind", "search")
 WHOLE: Final = ("resolve", "connect", "tls", "bind", "user-base", "group-base", "search")
 
 
 @dataclass(frozen=True)
 class ShownStep:
-    """One line. ``mark``: "done", "failed", "now" (under way) or "open" (not reached); ``words``: what was answered."""
+    """A step. ``mark`` is "done", "failed", "now" (running) or "open" (not reached); ``words`` is the answer."""
 
     title: str
     mark: str
@@ -48,7 +48,7 @@ class ShownStep:
 
 @dataclass
 class ShownServer:
-    """What was tried on one server. ``behind``: what stands behind the names of its steps, "" for the first server."""
+    """The steps on one server; ``behind`` is the suffix of their names, "" for the first server."""
 
     behind: str
     steps: list[ShownStep] = field(default_factory=list)
@@ -57,32 +57,32 @@ class ShownServer:
 
     @property
     def name(self) -> str:
-        """What tells it from the first one."""
+        """The server's title, "" for the first one."""
         return _("Global catalog") if self.behind == "global catalog" else self.behind
 
     def take(self, name: str, *, ok: bool, words: str) -> None:
-        """Show a step that was tried."""
+        """Add a step that was tried."""
         advice = "" if ok else ADVICE.get(name, "")
         self.steps.append(ShownStep(TITLES.get(name, name), "done" if ok else "failed", words, advice))
         self.taken.append(name)
         self.failed |= not ok
 
     def leave_open(self, *, moving: bool) -> None:
-        """Show the steps that were not tried; ``moving``: the first of them is under way."""
+        """Add the steps that were not reached; with ``moving``, the first of them is running."""
         expected = ALWAYS if self.behind == "global catalog" else WHOLE
         for name in (each for each in expected if each not in self.taken):
             self.steps.append(ShownStep(TITLES[name], "now" if moving else "open"))
             moving = False
 
 
-def failed(test: DirectoryTest) -> str:
-    """Return what the first step that failed is called, "" when none did."""
+def first_failed_step(test: DirectoryTest) -> str:
+    """Return the title of the first step that failed, "" when none did."""
     names = [str(step.get("step", "")).partition(" ")[0] for step in test.steps if not step.get("ok")]
     return TITLES.get(names[0], names[0]) if names else ""
 
 
-def shown(test: DirectoryTest) -> Sequence[ShownServer]:
-    """Return what ``test`` did, server by server, and what it did not come to."""
+def server_steps(test: DirectoryTest) -> Sequence[ShownServer]:
+    """Return the steps of ``test`` by server, including those it did not reach."""
     servers: dict[str, ShownServer] = {"": ShownServer("")}
     for step in test.steps:
         name, _space, behind = str(step.get("step", "")).partition(" ")

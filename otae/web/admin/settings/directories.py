@@ -1,4 +1,4 @@
-"""Settings → LDAP: the directories that people and groups come from, and a test that goes the whole way."""
+"""Settings → LDAP: the directories of people and groups, and their connection test."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from otae.directory.ldap.servers import DirectoryEntry, DirectoryRow, DirectoryT
 from otae.errors import InputRefused, SlowDown
 from otae.hostnames import shown_host
 from otae.overview.domains import DomainUsage, domain_usage
-from otae.web.admin.page_parts import found, row_id
+from otae.web.admin.page_parts import or_not_found, row_id
 from otae.web.admin.settings import connection_steps
 from otae.web.admin.settings.authorities_form import AuthoritiesForm
 from otae.web.forms import (
@@ -22,7 +22,7 @@ from otae.web.forms import (
     upload,
 )
 from otae.web.guards import Console
-from otae.web.pages import go, render, wants_part
+from otae.web.pages import is_fragment_request, redirect, render
 from otae.web.paths import UPLOAD_CAP
 from otae.words import gettext as _
 from otae.words import ngettext
@@ -56,7 +56,10 @@ FIELDS: Final = 30
 
 
 class DirectoryForm(AuthoritiesForm):
-    """A directory. ``password``: only ever written; empty keeps the stored one. ``port``: empty for the usual one."""
+    """A directory.
+
+    ``password`` is only ever written, empty keeps the stored one; ``port`` is empty for the usual port.
+    """
 
     kind = SelectField(_("Type"), choices=KINDS, default="ldap", invalid_choice_message=CHOOSE)
     domain = StringField(_("Domain"), [InputRequired(NEEDED)])
@@ -79,7 +82,7 @@ class DirectoryForm(AuthoritiesForm):
     global_catalog_base = StringField(_("Global catalog root context"))
 
     def entry(self, ca_file: bytes) -> DirectoryEntry:
-        """Return what was entered, as the room takes it; a chosen file counts instead of pasted certificates."""
+        """Return the directory that was entered; an uploaded certificate file takes precedence over pasted text."""
         return self.entered(
             DirectoryEntry,
             port=PORTS[self.security.data] if self.port.data is None else self.port.data,
@@ -89,17 +92,17 @@ class DirectoryForm(AuthoritiesForm):
 
 
 async def index(visit: Console) -> Response:
-    """List the directories with what their last tests said, or explain what one is for."""
+    """List the directories with the results of their last tests, or explain what a directory is for."""
     rows = []
     for row in await servers.list_directories():
         test = await servers.last_test(row.id)
-        rows.append((row, test, connection_steps.failed(test) if test else ""))
+        rows.append((row, test, connection_steps.first_failed_step(test) if test else ""))
     context = {"rows": rows, "kinds": KINDS, "explained": EXPLAINED, "securities": SECURITIES}
     return render(visit.request, "admin/settings/directories/index.html", context)
 
 
 async def blank(visit: Console) -> Response:
-    """Ask for a directory of the kind that the address names, with what is usual for it."""
+    """Show the form for a directory of the kind in the address, filled with its usual values."""
     if visit.request.query_params.get("kind") == "active-directory":
         form = DirectoryForm(data={"kind": "active-directory", "security": "ldaps", "search_by": "sAMAccountName"})
     else:
@@ -108,7 +111,7 @@ async def blank(visit: Console) -> Response:
 
 
 async def add(visit: Console) -> Response:
-    """Add a directory and go where it can be tested."""
+    """Add a directory and redirect to its page."""
     form, ca_file, tested = await _read(visit)
     if form.validate():
         try:
@@ -116,18 +119,18 @@ async def add(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return await _saved(visit, row, tested, (_("%s was added.") % row.domain) + form.left_out)
+            return await _redirect_saved(visit, row, tested, (_("%s was added.") % row.domain) + form.left_out)
     return _ask(visit, form, status=422)
 
 
 async def show(visit: Console) -> Response:
-    """Show a directory as a form, with its last test; or only the test when its block asks for news."""
-    if not wants_part(visit.request):
+    """Show a directory's form and its last test; for polling only the test."""
+    if not is_fragment_request(visit.request):
         return await _page(visit, await _find(visit))
     test = await servers.last_test(row_id(visit.request))
     if visit.request.query_params.get("seen") == _mark(test):
         return Response(status_code=204)
-    return render(visit.request, "admin/settings/directories/edit.html", _followed(visit, test), block="test")
+    return render(visit.request, "admin/settings/directories/edit.html", _test_context(visit, test), block="test")
 
 
 async def change(visit: Console) -> Response:
@@ -140,49 +143,49 @@ async def change(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return await _saved(visit, row, tested, (_("%s was saved.") % row.domain) + form.left_out)
+            return await _redirect_saved(visit, row, tested, (_("%s was saved.") % row.domain) + form.left_out)
     return await _page(visit, row, form=form, status=422)
 
 
 async def test(visit: Console) -> Response:
-    """Order a test of the connection; the page follows it."""
+    """Start a connection test; the page polls for its result."""
     row = await _find(visit)
     try:
         await servers.enqueue_test(visit.desk, row, now=visit.now, actor=visit.actor)
     except SlowDown:
         return await _page(visit, row, slow=_("Enough tests for this hour: wait a little."), status=429)
-    return go(f"{WHERE}/{row.id}#test")
+    return redirect(f"{WHERE}/{row.id}#test")
 
 
 async def make_default(visit: Console) -> Response:
-    """Look up names without a domain in this directory from now on."""
+    """Make this the default directory, in which names without a domain are looked up."""
     row = await _find(visit)
     await servers.make_default(row, now=visit.now, actor=visit.actor)
-    return go(f"{WHERE}/{row.id}", "success", _("%s is the default directory from now on.") % row.domain)
+    return redirect(f"{WHERE}/{row.id}", "success", _("%s is the default directory from now on.") % row.domain)
 
 
 async def remove(visit: Console) -> Response:
-    """Forget this directory."""
+    """Remove this directory."""
     row = await _find(visit)
     await servers.remove_directory(row, now=visit.now, actor=visit.actor)
-    return go(WHERE, "success", _("%s was removed.") % row.domain)
+    return redirect(WHERE, "success", _("%s was removed.") % row.domain)
 
 
 async def _read(visit: Console) -> tuple[DirectoryForm, bytes, bool]:
-    """Return the form, the file that came with it, and whether it is to be tested at once."""
+    """Return the form, its uploaded file, and whether to test at once."""
     async with visit.request.form(max_files=1, max_fields=FIELDS, max_part_size=UPLOAD_CAP) as sent:
         form = await DirectoryForm.read(visit.request)
         return form, await upload(visit.request, "ca_file"), sent.get("then") == "test"
 
 
-async def _saved(visit: Console, row: DirectoryRow, tested: bool, text: str) -> Response:  # noqa: FBT001 - a button
-    """Lead on to the directory's page; a test it asks for too often is told there as not begun."""
+async def _redirect_saved(visit: Console, row: DirectoryRow, tested: bool, text: str) -> Response:  # noqa: FBT001 - a button
+    """Redirect to the directory's page; a test over the hourly limit is not started, and the note says so."""
     if tested:
         try:
             await servers.enqueue_test(visit.desk, row, now=visit.now, actor=visit.actor)
         except SlowDown:
-            return go(f"{WHERE}/{row.id}", "warning", f"{text} {_('Enough tests for this hour: wait a little.')}")
-    return go(f"{WHERE}/{row.id}#test" if tested else f"{WHERE}/{row.id}", "success", text)
+            return redirect(f"{WHERE}/{row.id}", "warning", f"{text} {_('Enough tests for this hour: wait a little.')}")
+    return redirect(f"{WHERE}/{row.id}#test" if tested else f"{WHERE}/{row.id}", "success", text)
 
 
 def _ask(visit: Console, form: DirectoryForm, *, status: int = 200) -> Response:
@@ -196,7 +199,7 @@ async def _page(
     visit: Console, row: DirectoryRow, *, form: DirectoryForm | None = None, slow: str = "", status: int = 200
 ) -> Response:
     context = {
-        "form": form or _filled(row),
+        "form": form or _filled_form(row),
         "server": row,
         "stored": row.bind_password_sealed is not None,
         "chosen": False,
@@ -204,39 +207,39 @@ async def _page(
         "losses": _losses(row, await domain_usage(row.domain)),
         "slow": slow,
     }
-    context |= _followed(visit, await servers.last_test(row.id))
+    context |= _test_context(visit, await servers.last_test(row.id))
     return render(visit.request, "admin/settings/directories/edit.html", context, status=status)
 
 
-def _filled(row: DirectoryRow) -> DirectoryForm:
-    """Return the form of a directory; its usual port stays empty, so that it goes along with the security chosen."""
+def _filled_form(row: DirectoryRow) -> DirectoryForm:
+    """Return the form of a directory; its usual port stays empty, so that it follows the chosen security."""
     return DirectoryForm.filled(row, port=None if row.port == PORTS.get(row.security) else row.port)
 
 
-def _followed(visit: Console, last: DirectoryTest | None) -> dict[str, object]:
-    """Return what the block of the test shows."""
-    tried = connection_steps.shown(last) if last else ()
+def _test_context(visit: Console, last: DirectoryTest | None) -> dict[str, object]:
+    """Return the template context of the test's block."""
+    tried = connection_steps.server_steps(last) if last else ()
     return {"test": last, "tried": tried, "mark": _mark(last), "here": f"{WHERE}/{row_id(visit.request)}"}
 
 
-def _losses(row: DirectoryRow, hanging: DomainUsage) -> str:
-    """Say what removing a directory breaks."""
-    told = [_("Removed, its settings and its bind password are lost.")]
-    if hanging.people:
+def _losses(row: DirectoryRow, affected: DomainUsage) -> str:
+    """Return what removing the directory breaks, in words."""
+    sentences = [_("Removed, its settings and its bind password are lost.")]
+    if affected.people:
         words = ngettext(
             "%(num)d person came from %(domain)s and stays listed, but can no longer sign in with a password.",
             "%(num)d people came from %(domain)s; they stay listed, but can no longer sign in with a password.",
-            hanging.people,
+            affected.people,
         )
-        told.append(words % {"num": hanging.people, "domain": row.domain})
-    if hanging.pending:
+        sentences.append(words % {"num": affected.people, "domain": row.domain})
+    if affected.pending:
         words = ngettext(
             "%(num)d pending invitation of theirs stops working where its mode asks for the password.",
             "%(num)d pending invitations of theirs stop working where their mode asks for the password.",
-            hanging.pending,
+            affected.pending,
         )
-        told.append(words % {"num": hanging.pending})
-    return " ".join(told)
+        sentences.append(words % {"num": affected.pending})
+    return " ".join(sentences)
 
 
 def _mark(last: DirectoryTest | None) -> str:
@@ -244,4 +247,6 @@ def _mark(last: DirectoryTest | None) -> str:
 
 
 async def _find(visit: Console) -> DirectoryRow:
-    return found(next((row for row in await servers.list_directories() if row.id == row_id(visit.request)), None))
+    return or_not_found(
+        next((row for row in await servers.list_directories() if row.id == row_id(visit.request)), None)
+    )

@@ -1,4 +1,4 @@
-"""Settings → Certificates → of Macs: which were issued, to which Mac, and taking one back."""
+"""Settings → Certificates → of Macs: the issued certificates, and revoking one."""
 
 from typing import Final, cast
 
@@ -7,12 +7,12 @@ from starlette.responses import Response
 from otae.authority import listing, revocation
 from otae.authority.revocation import Reason
 from otae.errors import CertificateUnknown, InputRefused
-from otae.web.admin.page_parts import address, asked, found
+from otae.web.admin.page_parts import or_not_found, text_param, with_query
 from otae.web.admin.settings.own_certificates import CERTIFICATES
 from otae.web.failures import NotFound
 from otae.web.forms import Form, SelectField
 from otae.web.guards import Console
-from otae.web.pages import go, render
+from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
 ISSUED: Final = f"{CERTIFICATES}/issued"
@@ -35,14 +35,14 @@ REASONS: Final = {
 
 
 class RevokeForm(Form):
-    """Why a certificate is taken back."""
+    """The reason for revoking a certificate."""
 
     reason = SelectField(_("Reason"), choices=REASONS, invalid_choice_message=_("choose one of these reasons"))
 
 
 async def index(visit: Console) -> Response:
     """List the certificates of Macs, newest first, a page at a time."""
-    search, state, after = (asked(visit.request, name) for name in ("q", "state", "after"))
+    search, state, after = (text_param(visit.request, name) for name in ("q", "state", "after"))
     rows = await listing.list_issued(search=search, state=state, after=after, limit=PAGE + 1, now=visit.now)
     context = {
         "rows": rows[:PAGE],
@@ -50,9 +50,9 @@ async def index(visit: Console) -> Response:
         "state": state if state in STATES else "",
         "states": STATES,
         "purposes": PURPOSES,
-        "links": {name: address(ISSUED, q=search, state=name) for name in ("", *STATES)},
-        "newest": address(ISSUED, q=search, state=state) if after else "",
-        "older": address(ISSUED, q=search, state=state, after=rows[PAGE - 1].id) if len(rows) > PAGE else "",
+        "links": {name: with_query(ISSUED, q=search, state=name) for name in ("", *STATES)},
+        "newest": with_query(ISSUED, q=search, state=state) if after else "",
+        "older": with_query(ISSUED, q=search, state=state, after=rows[PAGE - 1].id) if len(rows) > PAGE else "",
     }
     return render(visit.request, "admin/settings/certificates/issued.html", context)
 
@@ -63,7 +63,7 @@ async def show(visit: Console) -> Response:
 
 
 async def revoke(visit: Console) -> Response:
-    """Take a certificate back: the Mac is refused at its next request."""
+    """Revoke a certificate: the Mac is refused at its next request."""
     form = await RevokeForm.read(visit.request)
     if form.validate():
         try:
@@ -75,11 +75,11 @@ async def revoke(visit: Console) -> Response:
             form.refuse(refusal)
         else:
             where = f"{ISSUED}/{visit.request.path_params['id']}"
-            return go(where, "success", _("The certificate is revoked: its Mac is refused from now on."))
+            return redirect(where, "success", _("The certificate is revoked: its Mac is refused from now on."))
     return await _page(visit, form, status=422)
 
 
 async def _page(visit: Console, form: RevokeForm, *, status: int = 200) -> Response:
-    row = found(await listing.show_issued(visit.request.path_params["id"], now=visit.now))
+    row = or_not_found(await listing.show_issued(visit.request.path_params["id"], now=visit.now))
     context = {"row": row, "form": form, "states": STATES, "purposes": PURPOSES, "reasons": REASONS}
     return render(visit.request, "admin/settings/certificates/show.html", context, status=status)

@@ -1,4 +1,4 @@
-"""The page of one enrollment mode: how long, how often, which PIN, which messages, and whether it is offered."""
+"""The page of one enrollment mode: its validity, tries, PIN, templates, and whether it is enabled."""
 
 from typing import Final
 
@@ -15,11 +15,11 @@ from otae.web.admin.page_parts import NamedForm
 from otae.web.failures import NotFound
 from otae.web.forms import BooleanField, SelectField, StringField
 from otae.web.guards import Console
-from otae.web.pages import go, render
+from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
 WHERE: Final = "/admin/enrollment-modes"
-#: How a length of time is counted → its word; "never" only where nothing of it lies about.
+#: Unit of a validity → its title; "never" only for a mode without link and PIN.
 UNITS: Final = {"h": _("hours"), "d": _("days"), mode_values.NEVER: _("no limit")}
 CHOOSE: Final = _("choose one of these")
 
@@ -41,7 +41,7 @@ class ModeForm(NamedForm):
     confirmation_template = SelectField(_("Confirmation mail"), invalid_choice_message=CHOOSE)
 
     async def fit(self, mode: Mode) -> "ModeForm":
-        """Leave out what this mode has not, and offer what can be chosen; return the form."""
+        """Remove the fields that this mode does not have, fill in the choices, and return the form."""
         if mode.token or mode.secret:
             self.unit.choices = {key: words for key, words in UNITS.items() if key != mode_values.NEVER}
         if not mode.secret:
@@ -57,7 +57,7 @@ class ModeForm(NamedForm):
         return self
 
     def values(self) -> ModeValues:
-        """Return what was entered, as the room takes it; InputRefused for what is no number."""
+        """Return the values that were entered; InputRefused for what is no number."""
         wrong: dict[str, str] = {}
         unit, number = self.unit.data, (self.valid_for.data or "").strip()
         chosen = ModeValues(
@@ -84,13 +84,13 @@ class ModeForm(NamedForm):
 
 
 async def show(visit: Console) -> Response:
-    """Show the values in force."""
+    """Show the mode's current values."""
     mode = await _mode(visit)
     return await _page(visit, mode, await _filled(mode).fit(mode))
 
 
 async def change(visit: Console) -> Response:
-    """Keep what was entered."""
+    """Save the values."""
     mode = await _mode(visit)
     form = await (await ModeForm.read(visit.request)).fit(mode)
     if form.validate():
@@ -99,7 +99,7 @@ async def change(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return go(WHERE, "success", _("%s was saved.") % _(mode.title))
+            return redirect(WHERE, "success", _("%s was saved.") % _(mode.title))
     return await _page(visit, mode, form, status=422)
 
 

@@ -1,4 +1,4 @@
-"""Settings → Enrollment modes: what each mode asks for, its values, and which way its PINs may go out."""
+"""Settings → Enrollment modes: what each mode asks for, its values, and by which channels its PINs may be sent."""
 
 from typing import Final
 
@@ -11,11 +11,11 @@ from otae.store import properties
 from otae.web.admin.manage.waiting_for import factors
 from otae.web.forms import Form, SelectField
 from otae.web.guards import Console
-from otae.web.pages import go, render
+from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
 WHERE: Final = "/admin/enrollment-modes"
-#: What a policy may ask for → its words.
+#: PIN policy → its title.
 POLICIES: Final = {
     "": _("Any way, by mail unless chosen otherwise"),
     channels.SMS: _("Only as a text message"),
@@ -25,7 +25,7 @@ POLICIES: Final = {
 
 
 class PoliciesForm(Form):
-    """A policy for each mode with a PIN; `form_of` makes its fields."""
+    """A PIN policy for each mode with a PIN; `_form` creates its fields."""
 
 
 async def index(visit: Console) -> Response:
@@ -34,7 +34,7 @@ async def index(visit: Console) -> Response:
 
 
 async def save(visit: Console) -> Response:
-    """Keep the policies that were chosen, those that changed."""
+    """Save the policies that changed."""
     form, known = await _form().read(visit.request), await channels.policies()
     if form.validate():
         try:
@@ -44,7 +44,7 @@ async def save(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return go(WHERE, "success", _("Saved. It holds for every PIN made from now on."))
+            return redirect(WHERE, "success", _("Saved. It holds for every PIN made from now on."))
     return await _page(visit, form, status=422)
 
 

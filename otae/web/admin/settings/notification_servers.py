@@ -1,4 +1,4 @@
-"""Settings → Notification servers: where messages leave the house, and a test that mail does."""
+"""Settings → Notification servers: SMTP servers and their test."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -10,7 +10,7 @@ from otae.delivery import connection_test, servers
 from otae.delivery.sms import servers as sms_servers
 from otae.errors import InputRefused, SlowDown
 from otae.hostnames import shown_host
-from otae.web.admin.page_parts import NamedForm, found, row_id
+from otae.web.admin.page_parts import NamedForm, or_not_found, row_id
 from otae.web.admin.settings.authorities_form import AuthoritiesForm
 from otae.web.forms import (
     MAX_FIELDS,
@@ -23,7 +23,7 @@ from otae.web.forms import (
     upload,
 )
 from otae.web.guards import Console
-from otae.web.pages import go, render, wants_part
+from otae.web.pages import is_fragment_request, redirect, render
 from otae.web.paths import UPLOAD_CAP
 from otae.words import gettext as _
 
@@ -41,7 +41,7 @@ NOT_A_CHANNEL: Final = _("choose none, STARTTLS or TLS")
 
 
 class ServerForm(AuthoritiesForm):
-    """An SMTP server. ``password``: only ever written; empty keeps the stored one."""
+    """An SMTP server; ``password`` is only ever written, empty keeps the stored one."""
 
     name = StringField(_("Name"), [InputRequired(NEEDED)])
     description = StringField(_("Description"))
@@ -70,18 +70,18 @@ class ServerForm(AuthoritiesForm):
     file: bytes = b""
 
     def entry(self) -> servers.ServerEntry:
-        """Return what was entered, as the room takes it; a chosen file counts instead of pasted certificates."""
+        """Return the server that was entered; an uploaded certificate file takes precedence over pasted text."""
         return self.entered(servers.ServerEntry, ca_pem=self.read_authorities(self.file))
 
 
 class RecipientForm(NamedForm):
-    """Where a test mail goes."""
+    """The recipient of a test mail."""
 
     recipient = StringField(_("Send a test mail to"))
 
 
 async def index(visit: Console) -> Response:
-    """List the servers, or say where messages go without one."""
+    """List the servers, or explain where messages go without one."""
     listed, texts = await servers.list_servers("smtp"), await servers.list_servers("sms")
     context = {
         "servers": listed,
@@ -95,14 +95,14 @@ async def index(visit: Console) -> Response:
 
 
 async def blank(visit: Console) -> Response:
-    """Ask for a new server."""
+    """Show the form for a new server."""
     return render(
         visit.request, "admin/settings/notification-servers/add.html", {"form": ServerForm(), "stored": False}
     )
 
 
 async def add(visit: Console) -> Response:
-    """Add a server and go where it can be tested."""
+    """Add a server and redirect to its page."""
     form = await _read(visit)
     if form.validate():
         try:
@@ -112,20 +112,24 @@ async def add(visit: Console) -> Response:
             form.refuse(refusal)
         else:
             text = _("%s was added. Test it now.") % server.name + form.left_out
-            return go(f"{SERVERS}/{server.id}", "success", text)
+            return redirect(f"{SERVERS}/{server.id}", "success", text)
     context = {"form": form, "stored": False}
     return render(visit.request, "admin/settings/notification-servers/add.html", context, status=422)
 
 
 async def show(visit: Console) -> Response:
-    """Show a server as a form, with its last test; or only the test when its block asks for news."""
-    if not wants_part(visit.request):
+    """Show a server's form and its last test; for polling only the test."""
+    if not is_fragment_request(visit.request):
         return await _page(visit)
-    return await news(visit, SERVERS, "admin/settings/notification-servers/edit.html")
+    return await test_block(visit, SERVERS, "admin/settings/notification-servers/edit.html")
 
 
-async def news(visit: Console, base: str, template: str) -> Response:
-    """Return the block of the last test of the server under ``base``; 204 while it is the one that is ``seen``."""
+async def test_block(visit: Console, base: str, template: str) -> Response:
+    """Return the block of a server's last test; 204 while the page shows it already (``seen``).
+
+    Args:
+        base: The path of the servers' list.
+    """
     test = await connection_test.last_test(row_id(visit.request))
     mark = connection_test.change_mark(test)
     if visit.request.query_params.get("seen") == mark:
@@ -137,33 +141,33 @@ async def news(visit: Console, base: str, template: str) -> Response:
 async def change(visit: Console) -> Response:
     """Change a server."""
     server, form = await _find(visit), await _read(visit)
-    if await _saved(visit, server, form):
-        return go(f"{SERVERS}/{server.id}", "success", _("%s was saved.") % server.name + form.left_out)
+    if await _save(visit, server, form):
+        return redirect(f"{SERVERS}/{server.id}", "success", _("%s was saved.") % server.name + form.left_out)
     return await _page(visit, form=form, status=422)
 
 
 async def activate(visit: Console) -> Response:
-    """Send through this server from now on."""
+    """Make this the active server."""
     server = await _find(visit)
     try:
         await servers.activate(visit.desk, server, now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
-        return go(f"{SERVERS}/{server.id}", "warning", f"{server.host} {'; '.join(refusal.fields.values())}.")
-    return go(f"{SERVERS}/{server.id}", "success", _("Mail goes out through %s from now on.") % server.name)
+        return redirect(f"{SERVERS}/{server.id}", "warning", f"{server.host} {'; '.join(refusal.fields.values())}.")
+    return redirect(f"{SERVERS}/{server.id}", "success", _("Mail goes out through %s from now on.") % server.name)
 
 
 async def remove(visit: Console) -> Response:
-    """Forget this server."""
+    """Remove this server."""
     server = await _find(visit)
     await servers.remove_server(server, now=visit.now, actor=visit.actor)
-    return go(SERVERS, "success", _("%s was removed.") % server.name)
+    return redirect(SERVERS, "success", _("%s was removed.") % server.name)
 
 
 async def test(visit: Console) -> Response:
-    """Save what is on the screen and order a test mail with it; the page follows it."""
+    """Save the form and start a test mail with it; the page polls for its result."""
     server, form = await _find(visit), await _read(visit)
     recipient = await RecipientForm.read(visit.request)
-    begun = await save_and_test(visit, server, recipient, lambda: _saved(visit, server, form), SERVERS)
+    begun = await save_and_test(visit, server, recipient, lambda: _save(visit, server, form), SERVERS)
     if not form.all_errors:
         recipient.enter_again = form.enter_again
     return begun or await _page(visit, form=form, recipient=recipient, status=422)
@@ -172,9 +176,9 @@ async def test(visit: Console) -> Response:
 async def save_and_test(
     visit: Console, server: servers.ServerRow, form: RecipientForm, save: Callable[[], Awaitable[bool]], base: str
 ) -> Response | None:
-    """Save, then order a test, and go to where it is followed; None when a form says what cannot be taken.
+    """Save, start a test, and redirect to it; None when a form was refused.
 
-    What cannot get a test keeps anything from being saved.
+    When the recipient is refused, nothing is saved.
     """
     try:
         recipient = await connection_test.check_recipient(server, form.recipient.data or "")
@@ -186,12 +190,14 @@ async def save_and_test(
     except SlowDown:
         form.recipient.errors = [_("all is saved, but enough was tested in this hour: wait a little")]
     else:
-        return go(f"{base}/{server.id}#test", "success", _("%s is saved as shown, and tested with it.") % server.name)
+        return redirect(
+            f"{base}/{server.id}#test", "success", _("%s is saved as shown, and tested with it.") % server.name
+        )
     return None
 
 
 async def _read(visit: Console) -> ServerForm:
-    """Return the form with the file that came with it."""
+    """Return the form with its uploaded file."""
     async with visit.request.form(
         max_files=1, max_fields=MAX_FIELDS, max_part_size=UPLOAD_CAP
     ):  # what follows reads it
@@ -200,8 +206,8 @@ async def _read(visit: Console) -> ServerForm:
     return form
 
 
-async def _saved(visit: Console, server: servers.ServerRow, form: ServerForm) -> bool:
-    """Save what was entered; False when the form says what cannot be taken."""
+async def _save(visit: Console, server: servers.ServerRow, form: ServerForm) -> bool:
+    """Save the server; False when it was refused, and the form says why."""
     if not form.validate():
         return False
     try:
@@ -231,4 +237,4 @@ async def _page(
 
 async def _find(visit: Console) -> servers.ServerRow:
     listed = await servers.list_servers("smtp")
-    return found(next((server for server in listed if server.id == row_id(visit.request)), None))
+    return or_not_found(next((server for server in listed if server.id == row_id(visit.request)), None))

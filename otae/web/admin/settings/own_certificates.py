@@ -1,4 +1,4 @@
-"""Settings → Certificates: our own, who issued which, and how long each lasts."""
+"""Settings → Certificates: this server's own certificates, as a tree, and how long each is valid."""
 
 from typing import Final
 
@@ -7,14 +7,14 @@ from starlette.responses import Response
 from otae.authority import issuers, rotation
 from otae.errors import NotReady
 from otae.web.guards import Console
-from otae.web.pages import go, render
+from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
 CERTIFICATES: Final = "/admin/certificates"
 
 #: Days before its end from which a certificate is shown as a warning.
 SOON: Final = 30
-#: What each is for, in the order of the tree: purpose, how deep it stands, title, what it does.
+#: The tree of certificates in order: purpose, depth, title, what it is for.
 PURPOSES: Final = (
     ("root", 0, _("Root"), _("Trusted by Macs; its key signed the two authorities below.")),
     ("device-ca", 1, _("Device authority"), _("Issues the certificates of Macs.")),
@@ -24,12 +24,12 @@ PURPOSES: Final = (
     ("tls", 2, _("TLS"), _("Proves this server to browsers and Macs; renewed by itself.")),
     ("push", 0, _("Push"), _("Issued by Apple; names the topic under which Macs enroll.")),
 )
-#: Those that sign a list of what they revoked.
+#: The purposes that sign a revocation list.
 AUTHORITIES: Final = frozenset({"root", "device-ca", "service-ca"})
 
 
 async def index(visit: Console) -> Response:
-    """Show the tree, and below it those that were replaced."""
+    """Show the tree, and below it the replaced certificates."""
     rows = await issuers.tree(visit.now)
     in_use = {row["purpose"]: row for row in rows if row["active"]}
     context = {
@@ -44,11 +44,11 @@ async def index(visit: Console) -> Response:
 
 
 async def rotate(visit: Console) -> Response:
-    """Put a new device authority in use."""
+    """Issue from a new device authority."""
     try:
         done = await rotation.rotate_device_ca(visit.desk, now=visit.now, actor=visit.actor)
     except NotReady:
-        return go(
+        return redirect(
             f"{CERTIFICATES}/root-key", "danger", _("Bring the root’s key back first: it signs the new authority.")
         )
-    return go(CERTIFICATES, "success", _("Macs get their certificates from %s from now on.") % done.subject)
+    return redirect(CERTIFICATES, "success", _("Macs get their certificates from %s from now on.") % done.subject)

@@ -1,4 +1,4 @@
-"""Settings → Server properties: what may be changed while the product runs."""
+"""Settings → Server properties: settings that can be changed while the server runs."""
 
 from typing import Final
 
@@ -6,10 +6,10 @@ from starlette.responses import Response
 
 from otae.errors import InputRefused
 from otae.store import old_algorithms, properties, property_changes
-from otae.web.admin.page_parts import NamedForm, found
+from otae.web.admin.page_parts import NamedForm, or_not_found
 from otae.web.forms import InputRequired, SelectField, StringField
 from otae.web.guards import Console
-from otae.web.pages import go, render
+from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
 PROPERTIES: Final = "/admin/properties"
@@ -17,7 +17,7 @@ ROWS: Final = {row.name: row for row in properties.PROPERTIES}
 
 
 class TextForm(NamedForm):
-    """The value of a property, typed."""
+    """The value of a text property."""
 
     value = StringField(_("Value"), [InputRequired(_("enter a value"))])
 
@@ -29,12 +29,12 @@ class SwitchForm(NamedForm):
 
 
 async def index(visit: Console) -> Response:
-    """List every property with its value in force."""
+    """List every property with its current value."""
     values = await properties.read_all()
     context = {
         "rows": properties.PROPERTIES,
-        "values": {name: _shown(value) for name, value in values.items()},
-        "defaults": {row.name: _shown(row.default) for row in properties.PROPERTIES},
+        "values": {name: _display(value) for name, value in values.items()},
+        "defaults": {row.name: _display(row.default) for row in properties.PROPERTIES},
         "uses": await old_algorithms.usage(),
     }
     return render(visit.request, "admin/settings/properties/index.html", context)
@@ -43,7 +43,7 @@ async def index(visit: Console) -> Response:
 async def show(visit: Console) -> Response:
     """Show one property as a form."""
     row = _row(visit)
-    value = _shown(await properties.read(row.name))
+    value = _display(await properties.read(row.name))
     return await _ask(visit, _kind(row)(data={"value": value}))
 
 
@@ -51,25 +51,27 @@ async def change(visit: Console) -> Response:
     """Set one property."""
     row = _row(visit)
     form = await _kind(row).read(visit.request)
-    if form.value.data == _shown(await properties.read(row.name)):
-        return go(PROPERTIES, "info", _("%s has this value already.") % row.name)
+    if form.value.data == _display(await properties.read(row.name)):
+        return redirect(PROPERTIES, "info", _("%s has this value already.") % row.name)
     if form.validate():
         try:
             value = await property_changes.change(row.name, form.value.data, now=visit.now, actor=visit.actor)
         except InputRefused as refusal:
-            # The page is about this property alone: its name in front says nothing here.
+            # The page is about this property alone, so its name in front would be redundant.
             said = {field: words.removeprefix(f"{row.name}: ") for field, words in refusal.fields.items()}
             form.refuse(InputRefused(said))
         else:
-            return go(PROPERTIES, "success", f"{row.name}: {_shown(value)}")
+            return redirect(PROPERTIES, "success", f"{row.name}: {_display(value)}")
     return await _ask(visit, form, status=422)
 
 
 async def reset(visit: Console) -> Response:
-    """Give one property its default again."""
+    """Reset one property to its default."""
     row = _row(visit)
     value = await property_changes.reset(row.name, now=visit.now, actor=visit.actor)
-    return go(PROPERTIES, "success", _("%(name)s: %(value)s, the default") % {"name": row.name, "value": _shown(value)})
+    return redirect(
+        PROPERTIES, "success", _("%(name)s: %(value)s, the default") % {"name": row.name, "value": _display(value)}
+    )
 
 
 async def _ask(visit: Console, form: NamedForm, *, status: int = 200) -> Response:
@@ -77,19 +79,19 @@ async def _ask(visit: Console, form: NamedForm, *, status: int = 200) -> Respons
     context = {
         "form": form,
         "row": row,
-        "default": _shown(row.default),
+        "default": _display(row.default),
         "changed": row.name in await property_changes.stored_names(),
     }
     return render(visit.request, "admin/settings/properties/edit.html", context, status=status)
 
 
 def _row(visit: Console) -> properties.PropertyRow:
-    return found(ROWS.get(visit.request.path_params["name"]))
+    return or_not_found(ROWS.get(visit.request.path_params["name"]))
 
 
 def _kind(row: properties.PropertyRow) -> type[TextForm] | type[SwitchForm]:
     return SwitchForm if isinstance(row.default, bool) else TextForm
 
 
-def _shown(value: properties.Value) -> str:
+def _display(value: properties.Value) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""Settings → Push certificate: under which topic Macs enroll."""
+"""Settings → Push certificate: the certificate whose topic Macs enroll under."""
 
 from typing import Final
 
@@ -7,10 +7,10 @@ from starlette.responses import Response
 from otae.authority import push
 from otae.errors import InputRefused
 from otae.web.admin.page_parts import NamedForm
-from otae.web.admin.settings.authorities_form import told_left_out
+from otae.web.admin.settings.authorities_form import left_out_note
 from otae.web.forms import FileField, PasswordField, upload
 from otae.web.guards import Console
-from otae.web.pages import go, render
+from otae.web.pages import redirect, render
 from otae.web.paths import UPLOAD_CAP
 from otae.words import gettext as _
 
@@ -20,7 +20,7 @@ SOON: Final = 30
 
 
 class PushForm(NamedForm):
-    """The certificate, its key when that is another file, and the password that opens either."""
+    """The certificate, its key when that is a separate file, and the password of either."""
 
     file = FileField(_("Certificate"))
     key = FileField(_("Private key"))
@@ -28,12 +28,12 @@ class PushForm(NamedForm):
 
 
 async def index(visit: Console) -> Response:
-    """Show the certificate in use, or what it means that there is none."""
+    """Show the current certificate, or the consequences of having none."""
     return await _page(visit, PushForm())
 
 
-async def take(visit: Console) -> Response:
-    """Take a certificate into use."""
+async def replace(visit: Console) -> Response:
+    """Store an uploaded certificate and use it from now on."""
     async with visit.request.form(max_files=2, max_fields=10, max_part_size=UPLOAD_CAP):  # what follows reads from it
         form = await PushForm.read(visit.request)
         certificate, key = await upload(visit.request, "file"), await upload(visit.request, "key")
@@ -47,7 +47,9 @@ async def take(visit: Console) -> Response:
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, form, status=422)
-    return go(PUSH, "success", (_("Macs enroll under %s from now on.") % taken.topic) + told_left_out(taken.left_out))
+    return redirect(
+        PUSH, "success", (_("Macs enroll under %s from now on.") % taken.topic) + left_out_note(taken.left_out)
+    )
 
 
 async def _page(visit: Console, form: PushForm, *, status: int = 200) -> Response:

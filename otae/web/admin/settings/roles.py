@@ -1,4 +1,4 @@
-"""Settings → Roles: what each role allows, and roles of one's own."""
+"""Settings → Roles: the built-in and own roles, and which directory groups give one."""
 
 from typing import Final, Self
 
@@ -11,7 +11,7 @@ from otae.accounts.roles import RoleRow
 from otae.directory.ldap import servers
 from otae.errors import InputRefused, Refusal
 from otae.web.admin.manage import picker
-from otae.web.admin.page_parts import NamedForm, found, row_id
+from otae.web.admin.page_parts import NamedForm, or_not_found, row_id
 from otae.web.forms import (
     InputRequired,
     Length,
@@ -22,14 +22,17 @@ from otae.web.forms import (
     sent_fields,
 )
 from otae.web.guards import Console
-from otae.web.pages import go, render
+from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
 ROLES: Final = "/admin/roles"
 
 
 class RoleForm(NamedForm):
-    """What a role allows. ``groups``: one a line, whose people it is limited to; ``group``: a further one."""
+    """What a role allows.
+
+    ``groups`` are those it is limited to, one a line; ``group`` is one more, from the search field.
+    """
 
     words = StringField(_("Whom it is for"), [Length(max=own_roles.LONGEST_WORDS)])
     leaves = SelectMultipleField(_("Permissions"), choices=list(PERMISSIONS))
@@ -37,31 +40,31 @@ class RoleForm(NamedForm):
     group = StringField(_("Find a group"), [Length(max=picker.LONGEST)])
 
     def draft(self) -> RoleDraft:
-        """Return what was entered, as the room takes it; a group that was found and not added yet counts as one."""
+        """Return the role that was entered, including a group that was found and not yet added."""
         typed = [*(self.groups.data or "").splitlines(), self.group.data or ""]
         lines = tuple(line for line in typed if line.strip())
         return RoleDraft(self.words.data or "", frozenset(self.leaves.data or ()), lines)
 
     def add_found(self) -> None:
-        """Put the group that was found among the others."""
+        """Move the found group to the list of groups."""
         typed = [*(self.groups.data or "").splitlines(), self.group.data or ""]
         self.groups.data, self.group.data = "\n".join(dict.fromkeys(line.strip() for line in typed if line.strip())), ""
 
 
 class NewRoleForm(RoleForm):
-    """A new role. ``name``: it stays."""
+    """A new role; ``name`` cannot be changed later."""
 
     name = StringField(_("Name"), [InputRequired(_("enter a name")), Length(max=own_roles.LONGEST_NAME)])
 
 
 class AssignmentForm(NamedForm):
-    """Whose members are to have which role: one of those that who asks may give."""
+    """A directory group and the role of its members, one that the signed-in administrator may give."""
 
     group = StringField(_("Group"), [InputRequired(_("enter a group")), Length(max=201)])
     role = SelectField(_("Role"), invalid_choice_message=_("choose one of these roles"))
 
     async def prepare(self, visit: Console) -> Self:
-        """Fill in the roles that can be chosen."""
+        """Fill in the roles that can be chosen, and return the form."""
         givable = [
             role
             for role in await roles.list_roles()
@@ -72,12 +75,12 @@ class AssignmentForm(NamedForm):
 
 
 async def index(visit: Console) -> Response:
-    """List roles with what they allow and who has them, and which groups of directories give them."""
+    """List the roles with their permissions and administrators, and the directory groups that give them."""
     return await _list(visit, await AssignmentForm().prepare(visit))
 
 
 async def assign(visit: Console) -> Response:
-    """Give the members of a directory's group a role."""
+    """Give a role to the members of a directory group."""
     form = await (await AssignmentForm.read(visit.request)).prepare(visit)
     if form.validate():
         try:
@@ -88,14 +91,16 @@ async def assign(visit: Console) -> Response:
             form.refuse(refusal)
         else:
             told = {"group": made.group, "role": made.role}
-            return go(ROLES, "success", _("Members of %(group)s have the role %(role)s when they sign in.") % told)
+            return redirect(
+                ROLES, "success", _("Members of %(group)s have the role %(role)s when they sign in.") % told
+            )
     return await _list(visit, form, status=422)
 
 
 async def unassign(visit: Console) -> Response:
-    """Take the role away from the members of a group."""
+    """Take the role from the members of a directory group."""
     group = await assignments.unassign(row_id(visit.request), by=visit.by, now=visit.now)
-    return go(ROLES, "success", _("Members of %s have no role from there any more.") % group)
+    return redirect(ROLES, "success", _("Members of %s have no role from there any more.") % group)
 
 
 async def _list(visit: Console, form: AssignmentForm, *, status: int = 200) -> Response:
@@ -112,22 +117,22 @@ async def _list(visit: Console, form: AssignmentForm, *, status: int = 200) -> R
 
 
 async def find_groups(visit: Console) -> Response:
-    """Offer the groups, ours and every directory's, that fit what is typed: a part of the form."""
+    """Return the groups, local and of every directory, that match the text being typed, as a part of the form."""
     hits = await picker.groups_of(visit, visit.request.query_params.get("group", ""), "")
     return render(visit.request, "admin/settings/roles/edit.html", {"hits": hits}, block="found")
 
 
 async def blank(visit: Console) -> Response:
-    """Ask for a new role; an address may name another whose permissions it begins with."""
+    """Show the form for a new role; the address may name a role to copy the permissions from."""
     like = await roles.find_role(visit.request.query_params.get("like", "")[:100])
     kept = sorted(like.permissions & visit.powers.permissions) if like else []
     return await _ask(visit, NewRoleForm(data={"leaves": kept}))
 
 
 async def add(visit: Console) -> Response:
-    """Make a role."""
+    """Add a role."""
     form = await NewRoleForm.read(visit.request)
-    if await _only_finds(visit, form):
+    if await _adds_group(visit, form):
         return await _ask(visit, form)
     if form.validate():
         try:
@@ -135,12 +140,12 @@ async def add(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return go(ROLES, "success", _("The role %s was made.") % row.name)
+            return redirect(ROLES, "success", _("The role %s was made.") % row.name)
     return await _ask(visit, form, status=422)
 
 
 async def show(visit: Console) -> Response:
-    """Show a role of one's own as a form."""
+    """Show the form of an own role."""
     row = await _row(visit)
     form = RoleForm.filled(row, leaves=sorted(row.permissions), groups="\n".join(row.groups), group="")
     return await _ask(visit, form, row)
@@ -148,14 +153,14 @@ async def show(visit: Console) -> Response:
 
 async def show_built_in(visit: Console) -> Response:
     """Show what a built-in role allows."""
-    row = found(roles.BUILT_IN.get(visit.request.path_params["name"]))
+    row = or_not_found(roles.BUILT_IN.get(visit.request.path_params["name"]))
     return await _ask(visit, RoleForm(data={"leaves": sorted(row.permissions)}), row)
 
 
 async def change(visit: Console) -> Response:
-    """Change a role, from everybody's next request on."""
+    """Change a role; it takes effect at everybody's next request."""
     row, form = await _row(visit), await RoleForm.read(visit.request)
-    if await _only_finds(visit, form):
+    if await _adds_group(visit, form):
         return await _ask(visit, form, row)
     if form.validate():
         try:
@@ -163,28 +168,28 @@ async def change(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         except Refusal as refusal:
-            return go(f"{ROLES}/{row.id}", "danger", _(refusal.words))
+            return redirect(f"{ROLES}/{row.id}", "danger", _(refusal.words))
         else:
-            return go(ROLES, "success", _("The role %s was saved; it counts from the next click on.") % row.name)
+            return redirect(ROLES, "success", _("The role %s was saved; it counts from the next click on.") % row.name)
     return await _ask(visit, form, row, status=422)
 
 
 async def remove(visit: Console) -> Response:
-    """Forget a role that nobody has."""
+    """Remove a role that nobody has."""
     row = await _row(visit)
     try:
         await own_roles.remove_role(row_id(visit.request), by=visit.by, now=visit.now)
     except InputRefused as refusal:
-        return go(f"{ROLES}/{row.id}", "danger", _("Not removed: %s.") % "; ".join(refusal.fields.values()))
+        return redirect(f"{ROLES}/{row.id}", "danger", _("Not removed: %s.") % "; ".join(refusal.fields.values()))
     except Refusal as refusal:
-        return go(f"{ROLES}/{row.id}", "danger", _(refusal.words))
-    return go(ROLES, "success", _("The role %s was removed.") % row.name)
+        return redirect(f"{ROLES}/{row.id}", "danger", _(refusal.words))
+    return redirect(ROLES, "success", _("The role %s was removed.") % row.name)
 
 
-async def _only_finds(visit: Console, form: RoleForm) -> bool:
-    """Tell whether the button was the one that adds the group that was found; nothing is saved then.
+async def _adds_group(visit: Console, form: RoleForm) -> bool:
+    """Return whether the button adds the found group to the form, so that nothing is saved.
 
-    It is the form's first: the return key presses it wherever one types, and saves where no group was typed.
+    It is the form's first button, which the return key presses in every field; without a typed group it saves.
     """
     if (await sent_fields(visit.request)).get("then") != "add-group" or not (form.group.data or "").strip():
         return False
@@ -193,7 +198,7 @@ async def _only_finds(visit: Console, form: RoleForm) -> bool:
 
 
 async def _row(visit: Console) -> RoleRow:
-    return found(await own_roles.find_own(row_id(visit.request)))
+    return or_not_found(await own_roles.find_own(row_id(visit.request)))
 
 
 async def _ask(visit: Console, form: RoleForm, row: RoleRow | None = None, *, status: int = 200) -> Response:
@@ -203,7 +208,7 @@ async def _ask(visit: Console, form: RoleForm, row: RoleRow | None = None, *, st
         "form": form,
         "row": row,
         "chosen": set(form.leaves.data or ()),
-        "nouns": {words: _of(noun) for noun, words in NOUNS.items()},
+        "nouns": {words: _leaves_of(noun) for noun, words in NOUNS.items()},
         "mine": visit.powers.permissions,
         "own": own,
         "hits": await picker.groups_of(visit, form.group.data or "", ""),
@@ -215,5 +220,5 @@ async def _ask(visit: Console, form: RoleForm, row: RoleRow | None = None, *, st
     return render(visit.request, "admin/settings/roles/edit.html", context, status=status)
 
 
-def _of(noun: str) -> list[Permission]:
+def _leaves_of(noun: str) -> list[Permission]:
     return [each for each in permissions.PERMISSIONS.values() if each.noun == noun]

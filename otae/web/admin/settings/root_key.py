@@ -1,4 +1,4 @@
-"""Settings → Certificates → key of the root: take it along, take it off this server, bring it back."""
+"""Settings → Certificates → key of the root: export it, remove it from this server, import it again."""
 
 from typing import Final
 
@@ -8,10 +8,10 @@ from otae.authority import issuers, root
 from otae.errors import InputRefused
 from otae.web.admin.page_parts import NamedForm
 from otae.web.admin.settings.own_certificates import CERTIFICATES
-from otae.web.admin.settings.uploaded_certificates import chosen
+from otae.web.admin.settings.uploaded_certificates import require_file
 from otae.web.forms import FileField, PasswordField, upload
 from otae.web.guards import Console
-from otae.web.pages import go, render
+from otae.web.pages import redirect, render
 from otae.web.paths import UPLOAD_CAP
 from otae.words import gettext as _
 
@@ -19,12 +19,12 @@ ROOT_KEY: Final = f"{CERTIFICATES}/root-key"
 FILE: Final = "otae-root-key.pem"
 
 
-#: Two forms on one page: the room's name of a field → the one of the first form.
+#: A field in the room's refusal → the field of the first of two forms on the page.
 FIELDS: Final = {"passphrase": "new_passphrase"}
 
 
 class ExportForm(NamedForm):
-    """The passphrase of the file, twice."""
+    """The passphrase for the exported file, twice."""
 
     new_passphrase = PasswordField(_("Passphrase"))
     again = PasswordField(_("Passphrase again"))
@@ -38,12 +38,12 @@ class FileForm(NamedForm):
 
 
 async def index(visit: Console) -> Response:
-    """Show whether the key is here, and what can be done."""
+    """Show whether the key is on this server, and the possible actions."""
     return await _page(visit)
 
 
 async def export(visit: Console) -> Response:
-    """Answer with the file; the passphrase is used now and not kept."""
+    """Return the encrypted key file; the passphrase is not stored."""
     form = await ExportForm.read(visit.request)
     try:
         made = await root.export_root_key(visit.desk, _passphrase(form), now=visit.now, actor=visit.actor)
@@ -55,28 +55,30 @@ async def export(visit: Console) -> Response:
 
 
 async def remove(visit: Console) -> Response:
-    """Take the key off this server, against the exported file and its passphrase."""
+    """Remove the key from this server, after checking the exported file with its passphrase."""
     form, data = await _read(visit)
     try:
-        confirm = await root.check_export(chosen(data), form.passphrase.data or "")
+        confirm = await root.check_export(require_file(data), form.passphrase.data or "")
         await root.remove_root_key(confirm=confirm, now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, file=form, status=422)
-    return go(ROOT_KEY, "success", _("The root’s key has left this server. Keep the file, and a copy of it elsewhere."))
+    return redirect(
+        ROOT_KEY, "success", _("The root’s key has left this server. Keep the file, and a copy of it elsewhere.")
+    )
 
 
-async def bring_back(visit: Console) -> Response:
-    """Put the key back."""
+async def import_key(visit: Console) -> Response:
+    """Import the key again."""
     form, data = await _read(visit)
     try:
         await root.restore_root_key(
-            visit.desk, chosen(data), form.passphrase.data or "", now=visit.now, actor=visit.actor
+            visit.desk, require_file(data), form.passphrase.data or "", now=visit.now, actor=visit.actor
         )
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, file=form, status=422)
-    return go(ROOT_KEY, "success", _("The root’s key is on this server again."))
+    return redirect(ROOT_KEY, "success", _("The root’s key is on this server again."))
 
 
 def _passphrase(form: ExportForm) -> str:

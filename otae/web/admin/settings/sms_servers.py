@@ -1,4 +1,4 @@
-"""Settings → Notification servers: SMS gateways. First which one, then its fields; afterwards a test."""
+"""Settings → Notification servers: SMS gateways and their test."""
 
 from typing import Final
 
@@ -10,12 +10,12 @@ from otae.delivery.sms import servers as sms_servers
 from otae.delivery.sms.gateways import GATEWAYS, Field
 from otae.delivery.sms.sender import CARRIER
 from otae.errors import InputRefused
-from otae.web.admin.page_parts import NamedForm, found, row_id
-from otae.web.admin.settings.notification_servers import RecipientForm, news, save_and_test
+from otae.web.admin.page_parts import NamedForm, or_not_found, row_id
+from otae.web.admin.settings.notification_servers import RecipientForm, save_and_test, test_block
 from otae.web.failures import NotFound
 from otae.web.forms import InputRequired, IntegerField, PasswordField, SelectField, StringField, TextAreaField
 from otae.web.guards import Console
-from otae.web.pages import go, render, wants_part
+from otae.web.pages import is_fragment_request, redirect, render
 from otae.words import gettext as _
 
 HERE: Final = "/admin/notification-servers"
@@ -27,7 +27,7 @@ CARRIER_ABOUT: Final = _(
 
 
 class SmsForm(NamedForm):
-    """What every gateway is asked for; `form_of` adds the fields of one."""
+    """The fields of every gateway; `form_of` adds those of one gateway."""
 
     name = StringField(_("Name"), [InputRequired(NEEDED)])
     description = StringField(_("Description"))
@@ -38,33 +38,33 @@ class SmsForm(NamedForm):
     standby = IntegerField(_("Standby order"), default=0)
 
     def entry(self, gateway: str) -> sms_servers.SmsEntry:
-        """Return what was entered, as the room takes it."""
+        """Return the gateway settings that were entered."""
         values = {each.name: self[each.name].data or "" for each in sms_servers.fields_of(gateway)}
         return self.entered(sms_servers.SmsEntry, gateway=gateway, values=values)
 
 
 class NumberForm(RecipientForm):
-    """Where a test goes."""
+    """The number for a test message."""
 
     recipient = StringField(_("Send a test text message to"))
 
 
 async def choose(visit: Console) -> Response:
-    """Show what can be set up."""
+    """Show the gateways that can be set up."""
     choices = [(name, gateway.title, _(gateway.about)) for name, gateway in GATEWAYS.items()]
     context = {"choices": [*choices, (CARRIER, _(sms_servers.TITLES[CARRIER]), CARRIER_ABOUT)]}
     return render(visit.request, "admin/settings/notification-servers/sms-choose.html", context)
 
 
 async def blank(visit: Console) -> Response:
-    """Ask for the fields of one gateway."""
+    """Show the form of one gateway."""
     gateway = _gateway(visit)
     form = (await form_of(gateway))(data={"name": _(sms_servers.TITLES[gateway])})
     return _add_page(visit, gateway, form)
 
 
 async def add(visit: Console) -> Response:
-    """Add a gateway and go where it can be tested."""
+    """Add a gateway and redirect to its page."""
     gateway = _gateway(visit)
     form = await (await form_of(gateway)).read(visit.request)
     if form.validate():
@@ -74,53 +74,53 @@ async def add(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return go(f"{SMS}/{server.id}", "success", _("%s was added. Test it now.") % server.name)
+            return redirect(f"{SMS}/{server.id}", "success", _("%s was added. Test it now.") % server.name)
     return _add_page(visit, gateway, form, status=422)
 
 
 async def show(visit: Console) -> Response:
-    """Show a gateway as a form, with its last test; or only the test when its block asks for news."""
-    if not wants_part(visit.request):
+    """Show a gateway's form and its last test; for polling only the test."""
+    if not is_fragment_request(visit.request):
         return await _page(visit)
-    return await news(visit, SMS, "admin/settings/notification-servers/sms-edit.html")
+    return await test_block(visit, SMS, "admin/settings/notification-servers/sms-edit.html")
 
 
 async def change(visit: Console) -> Response:
     """Change a gateway."""
-    server = await _found(visit)
+    server = await _find(visit)
     form = await (await form_of(server.gateway)).read(visit.request)
-    if await _saved(visit, server, form):
-        return go(f"{SMS}/{server.id}", "success", _("%s was saved.") % server.name)
+    if await _save(visit, server, form):
+        return redirect(f"{SMS}/{server.id}", "success", _("%s was saved.") % server.name)
     return await _page(visit, form=form, status=422)
 
 
 async def activate(visit: Console) -> Response:
-    """Send text messages through this gateway from now on."""
-    server = await _found(visit)
+    """Make this the active gateway."""
+    server = await _find(visit)
     await servers.activate(visit.desk, server, now=visit.now, actor=visit.actor)
     text = _("Text messages go out through %s from now on.") % server.name
-    return go(f"{SMS}/{server.id}", "success", text)
+    return redirect(f"{SMS}/{server.id}", "success", text)
 
 
 async def remove(visit: Console) -> Response:
-    """Forget this gateway."""
-    server = await _found(visit)
+    """Remove this gateway."""
+    server = await _find(visit)
     await servers.remove_server(server, now=visit.now, actor=visit.actor)
-    return go(HERE, "success", _("%s was removed.") % server.name)
+    return redirect(HERE, "success", _("%s was removed.") % server.name)
 
 
 async def test(visit: Console) -> Response:
-    """Save what is on the screen and order a test text message with it; the page follows it."""
-    server, recipient = await _found(visit), await NumberForm.read(visit.request)
+    """Save the form and start a test text message with it; the page polls for its result."""
+    server, recipient = await _find(visit), await NumberForm.read(visit.request)
     form = await (await form_of(server.gateway)).read(visit.request)
-    begun = await save_and_test(visit, server, recipient, lambda: _saved(visit, server, form), SMS)
+    begun = await save_and_test(visit, server, recipient, lambda: _save(visit, server, form), SMS)
     if not form.all_errors:
         recipient.enter_again = form.enter_again
     return begun or await _page(visit, form=form, recipient=recipient, status=422)
 
 
-async def _saved(visit: Console, server: servers.ServerRow, form: SmsForm) -> bool:
-    """Save what was entered; False when the form says what cannot be taken."""
+async def _save(visit: Console, server: servers.ServerRow, form: SmsForm) -> bool:
+    """Save the gateway; False when it was refused, and the form says why."""
     if not form.validate():
         return False
     try:
@@ -133,7 +133,7 @@ async def _saved(visit: Console, server: servers.ServerRow, form: SmsForm) -> bo
 
 
 async def form_of(gateway: str) -> type[SmsForm]:
-    """Return the form of a gateway: a field for each of its own."""
+    """Return the form class of a gateway, with a field for each of its settings."""
     fields = {each.name: _input(each) for each in sms_servers.fields_of(gateway)}
     if gateway == CARRIER:
         names = [row.name for row in await carriers.list_carriers()]
@@ -156,7 +156,7 @@ def _input(each: Field) -> object:
 def _add_page(visit: Console, gateway: str, form: SmsForm, *, status: int = 200) -> Response:
     context = {
         "form": form,
-        "fields": _shown(gateway, stored=False),
+        "fields": _fields_with_help(gateway, stored=False),
         "gateway": gateway,
         "gateway_title": _(sms_servers.TITLES[gateway]),
         "about": _(GATEWAYS[gateway].about) if gateway in GATEWAYS else CARRIER_ABOUT,
@@ -167,12 +167,12 @@ def _add_page(visit: Console, gateway: str, form: SmsForm, *, status: int = 200)
 async def _page(
     visit: Console, *, form: SmsForm | None = None, recipient: NumberForm | None = None, status: int = 200
 ) -> Response:
-    server = await _found(visit)
+    server = await _find(visit)
     last = await connection_test.last_test(server.id)
     kind = await form_of(server.gateway)
     context = {
         "form": form or kind.filled(server, **sms_servers.public_values(server)),
-        "fields": _shown(server.gateway, stored=server.secrets_sealed is not None),
+        "fields": _fields_with_help(server.gateway, stored=server.secrets_sealed is not None),
         "gateway": server.gateway,
         "gateway_title": _(sms_servers.TITLES[server.gateway]),
         "recipient": recipient or NumberForm(data={"recipient": last.recipient if last else ""}),
@@ -184,8 +184,8 @@ async def _page(
     return render(visit.request, "admin/settings/notification-servers/sms-edit.html", context, status=status)
 
 
-def _shown(gateway: str, *, stored: bool) -> list[tuple[Field, str]]:
-    """Return a gateway's fields with what stands below each."""
+def _fields_with_help(gateway: str, *, stored: bool) -> list[tuple[Field, str]]:
+    """Return a gateway's fields, each with its help text."""
     kept = _("One is stored and never shown. Leave this empty to keep it.")
 
     def below(each: Field) -> str:
@@ -196,9 +196,9 @@ def _shown(gateway: str, *, stored: bool) -> list[tuple[Field, str]]:
     return [(each, below(each)) for each in sms_servers.fields_of(gateway)]
 
 
-async def _found(visit: Console) -> servers.ServerRow:
+async def _find(visit: Console) -> servers.ServerRow:
     listed = await servers.list_servers(sms_servers.KIND)
-    return found(next((server for server in listed if server.id == row_id(visit.request)), None))
+    return or_not_found(next((server for server in listed if server.id == row_id(visit.request)), None))
 
 
 def _gateway(visit: Console) -> str:

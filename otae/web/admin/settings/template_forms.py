@@ -1,4 +1,4 @@
-"""What the pages of the templates ask for, and what they call the messages."""
+"""The forms of the notification templates' pages, and the titles of the messages."""
 
 from collections.abc import Iterable
 from typing import Final, Protocol, Self
@@ -20,7 +20,7 @@ TITLES: Final = {
     "notice": _("Notice to the administrator"),
     "trouble": _("Notice about a notification server"),
 }
-#: When messages go out that nobody chooses for an invitation.
+#: When the messages are sent that nobody chooses for an invitation.
 OCCASIONS: Final = {
     "reminder": _("Goes out as the server properties reminder.days and reminder.most say."),
     "revoked": _("Goes out when an invitation that was sent is revoked; server property notification.revoked."),
@@ -28,12 +28,12 @@ OCCASIONS: Final = {
     "notice": _("Goes to who invited when an invitation fails; server property notification.failure."),
     "trouble": _("Goes to who invited when a server refuses every message; server property notification.failure."),
 }
-#: Begins the names of the fields of the form that clones: another form on the page has the same.
+#: Prefix of the clone form's field names: another form on the page has the same fields.
 COPY: Final = "copy-"
 
 
 class Template(Protocol):
-    """What the page shows of a template."""
+    """The attributes of a template that the page shows."""
 
     id: UUID
     kind: str
@@ -46,9 +46,9 @@ class Template(Protocol):
 
 
 class TemplateForm(NamedForm):
-    """What a message says: ``text`` and ``html`` are the same mail twice.
+    """The wording of a message; ``text`` and ``html`` are alternatives of the same mail.
 
-    ``recipient`` or ``phone`` gets it to look at.
+    ``recipient`` and ``phone`` are for sending a draft.
     """
 
     subject = StringField(_("Subject"))
@@ -59,7 +59,7 @@ class TemplateForm(NamedForm):
     phone = StringField(_("Phone number"))
 
     def wording(self) -> Wording:
-        """Return what was written, as the room takes it."""
+        """Return the wording that was entered."""
         return Wording.of(*(part.data or "" for part in (self.subject, self.text, self.html, self.sms)))
 
 
@@ -69,18 +69,18 @@ class LanguageForm(NamedForm):
     language = SelectField(_("Another language"), choices=dict(LANGUAGES))
 
     def without(self, there: Iterable[str]) -> Self:
-        """Offer the languages that are not there yet, and return the form."""
+        """Fill in the languages that are not in ``there``, and return the form."""
         self.language.choices = {tag: name for tag, name in LANGUAGES.items() if tag not in set(there)}
         return self
 
 
 class NameForm(NamedForm):
-    """What a template is called."""
+    """The name of a template."""
 
     name = StringField(_("Name"))
 
 
 class CopyForm(NamedForm):
-    """What a clone is called."""
+    """The name of a copy."""
 
     name = StringField(_("Name of the clone"))

@@ -1,4 +1,4 @@
-"""Settings → Notification templates: what the messages say."""
+"""Settings → Notification templates: the wording of the messages and its translations."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from otae.delivery.texts.kinds import CHOSEN, KINDS
 from otae.delivery.texts.languages import LANGUAGES, MAIN
 from otae.delivery.texts.translations import default_in
 from otae.errors import InputRefused, SlowDown
-from otae.web.admin.page_parts import address, found, is_sent_again, new_form_id, row_id
+from otae.web.admin.page_parts import is_resubmitted, new_form_id, or_not_found, row_id, with_query
 from otae.web.admin.settings.catcher import POLICY
 from otae.web.admin.settings.template_forms import (
     COPY,
@@ -23,21 +23,21 @@ from otae.web.admin.settings.template_forms import (
     TemplateForm,
 )
 from otae.web.guards import Console
-from otae.web.pages import go, render, wants_part
+from otae.web.pages import is_fragment_request, redirect, render
 from otae.words import gettext as _
 
 TEMPLATES: Final = "/admin/templates"
 
 
 async def index(visit: Console) -> Response:
-    """List the templates, in the order in which their messages go out."""
+    """List the templates in the order in which their messages are sent."""
     rows = sorted(await templates.list_templates(), key=lambda row: KINDS.index(row.kind))
-    spoken = await templates.languages_by_template()
+    languages = await templates.languages_by_template()
     listed = [
         (
             row,
             template_editing.is_default(row, row.kind),
-            sorted({*spoken.get(row.id, []), *templates.shipped_languages(row)}),
+            sorted({*languages.get(row.id, []), *templates.shipped_languages(row)}),
         )
         for row in rows
     ]
@@ -45,70 +45,70 @@ async def index(visit: Console) -> Response:
 
 
 async def show(visit: Console) -> Response:
-    """Show one template as a form."""
+    """Show the form of one template."""
     return await _page(visit, await _stored(visit))
 
 
 async def change(visit: Console) -> Response:
-    """Let a template, or its translation, say something else."""
-    template = found(await template_editing.template_of(row_id(visit.request)))
+    """Save the wording of a template or of its translation."""
+    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
     form = await TemplateForm.read(visit.request)
     language = await _language(visit)
-    said = _("%s was saved.") % template.name
+    saved = _("%s was saved.") % template.name
     if form.wording() == templates.wording_of(await _row(visit)):
-        return go(_here(visit, language), "success", said)
+        return redirect(_url(visit, language), "success", saved)
     try:
         await template_editing.reword(template, form.wording(), now=visit.now, actor=visit.actor, language=language)
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, form, status=422)
-    return go(_here(visit, language), "success", said)
+    return redirect(_url(visit, language), "success", saved)
 
 
 async def preview(visit: Console) -> Response:
-    """Show what is written here, saved or not, with values put in: the whole page, or its block while one types."""
-    template = found(await template_editing.template_of(row_id(visit.request)))
+    """Show the entered wording, saved or not, with example values: the whole page, or while typing only its block."""
+    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
     form = await TemplateForm.read(visit.request)
     try:
         template_editing.check_wording(template.kind, form.wording())
     except InputRefused as refusal:
         form.refuse(refusal)
-    return await _page(visit, form, block="preview" if wants_part(visit.request) else None)
+    return await _page(visit, form, block="preview" if is_fragment_request(visit.request) else None)
 
 
 async def saved_html(visit: Console) -> Response:
-    """Give the HTML as it is saved, with values put in, for the frame on the page."""
-    return await _framed(visit, await _stored(visit))
+    """Return the saved HTML with example values, for the frame on the page."""
+    return await _frame(visit, await _stored(visit))
 
 
 async def preview_html(visit: Console) -> Response:
-    """Give the HTML as it is written, with values put in, for the frame on the page."""
-    found(await template_editing.template_of(row_id(visit.request)))
-    return await _framed(visit, await TemplateForm.read(visit.request))
+    """Return the entered HTML with example values, for the frame on the page."""
+    or_not_found(await template_editing.template_of(row_id(visit.request)))
+    return await _frame(visit, await TemplateForm.read(visit.request))
 
 
 async def send(visit: Console) -> Response:
-    """Order the message, as it is written here, to be mailed to an address; the page follows it."""
+    """Send the entered wording as a mail to an address; the page polls for the result."""
     return await _send(visit, "mail")
 
 
 async def send_sms(visit: Console) -> Response:
-    """Order the text message, as it is written here, to be sent to a number; the page follows it."""
+    """Send the entered wording as a text message to a number; the page polls for the result."""
     return await _send(visit, "sms")
 
 
 async def _send(visit: Console, channel: str) -> Response:
-    template = found(await template_editing.template_of(row_id(visit.request)))
+    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
     form = await TemplateForm.read(visit.request)
-    block = "sent" if wants_part(visit.request) else None
+    block = "sent" if is_fragment_request(visit.request) else None
     to = form.phone if channel == "sms" else form.recipient
-    if block is None and await is_sent_again(visit):
+    if block is None and await is_resubmitted(visit):
         return await _page(visit, form)
     try:
         given = (form.wording(), to.data or "")
-        spoken = await _language(visit) or MAIN
+        language = await _language(visit) or MAIN
         job = await template_preview.enqueue_draft(
-            visit.desk, template, *given, now=visit.now, actor=visit.actor, language=spoken, channel=channel
+            visit.desk, template, *given, now=visit.now, actor=visit.actor, language=language, channel=channel
         )
     except InputRefused as refusal:
         form.refuse(refusal)
@@ -120,10 +120,10 @@ async def _send(visit: Console, channel: str) -> Response:
 
 
 async def sent(visit: Console) -> Response:
-    """Tell how far sending is: the page with what is saved, or the block when it asks for news."""
+    """Show the status of a sent draft: the page with the saved wording, or for polling only the block."""
     form = await _stored(visit)
-    going = found(await template_preview.sent_draft(row_id(visit.request), visit.request.path_params["job"]))
-    if not wants_part(visit.request):
+    going = or_not_found(await template_preview.sent_draft(row_id(visit.request), visit.request.path_params["job"]))
+    if not is_fragment_request(visit.request):
         return await _page(visit, form, sent=going)
     if visit.request.query_params.get("seen") == going.status:
         return Response(status_code=204)
@@ -131,8 +131,8 @@ async def sent(visit: Console) -> Response:
 
 
 async def restore(visit: Console) -> Response:
-    """Let a template, or its translation, say again what it says by default."""
-    template, language = found(await template_editing.template_of(row_id(visit.request))), await _language(visit)
+    """Restore the default wording of a template or of its translation."""
+    template, language = or_not_found(await template_editing.template_of(row_id(visit.request))), await _language(visit)
     try:
         await template_editing.restore(template, now=visit.now, actor=visit.actor, language=language)
     except InputRefused as refusal:
@@ -140,38 +140,38 @@ async def restore(visit: Console) -> Response:
         form.refuse(refusal)
         return await _page(visit, form, status=422)
     words = _("%s says again what it says by default.") % template.name
-    return go(_here(visit, language) if language else TEMPLATES, "success", words)
+    return redirect(_url(visit, language) if language else TEMPLATES, "success", words)
 
 
 async def clone(visit: Console) -> Response:
-    """Store what is saved a second time, under another name."""
-    template = found(await template_editing.template_of(row_id(visit.request)))
+    """Copy the saved template under another name."""
+    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
     form = await CopyForm.read(visit.request, prefix=COPY)
     try:
         copy = await template_editing.clone(template, form.name.data or "", now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, await _stored(visit), copy=form, status=422)
-    return go(f"{TEMPLATES}/{copy.id}", "success", _("%s was added.") % copy.name)
+    return redirect(f"{TEMPLATES}/{copy.id}", "success", _("%s was added.") % copy.name)
 
 
 async def translate(visit: Console) -> Response:
-    """Give a template words in one more language; the page then shows them, to be written."""
-    template = found(await template_editing.template_of(row_id(visit.request)))
+    """Add a translation, which starts with the template's own wording, and redirect to it."""
+    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
     form = await LanguageForm.read(visit.request)
     try:
         chosen = form.language.data or ""
         await template_editing.translate(template, chosen, now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
         form.refuse(refusal)
-        return await _page(visit, await _stored(visit), spoken=form, status=422)
+        return await _page(visit, await _stored(visit), translation=form, status=422)
     words = _("%s was added. It says what the template says until you translate it.") % LANGUAGES[chosen]
-    return go(_here(visit, chosen), "success", words)
+    return redirect(_url(visit, chosen), "success", words)
 
 
 async def drop_translation(visit: Console) -> Response:
-    """Forget the words of one language."""
-    template = found(await template_editing.template_of(row_id(visit.request)))
+    """Remove the translation in one language."""
+    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
     language = await _language(visit)
     try:
         await template_editing.drop_translation(template, language, now=visit.now, actor=visit.actor)
@@ -179,31 +179,31 @@ async def drop_translation(visit: Console) -> Response:
         form = await _stored(visit)
         form.refuse(refusal)
         return await _page(visit, form, status=422)
-    return go(_here(visit), "success", _("%s was removed.") % LANGUAGES.get(language, language))
+    return redirect(_url(visit), "success", _("%s was removed.") % LANGUAGES.get(language, language))
 
 
 async def rename(visit: Console) -> Response:
-    """Call a template of one's own otherwise."""
-    template = found(await template_editing.template_of(row_id(visit.request)))
+    """Rename an own template."""
+    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
     form = await NameForm.read(visit.request)
     try:
         await template_editing.rename(template, form.name.data or "", now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, await _stored(visit), name=form, status=422)
-    return go(f"{TEMPLATES}/{template.id}", "success", _("%s was saved.") % template.name)
+    return redirect(f"{TEMPLATES}/{template.id}", "success", _("%s was saved.") % template.name)
 
 
 async def remove(visit: Console) -> Response:
-    """Forget a template of one's own."""
-    template = found(await template_editing.template_of(row_id(visit.request)))
+    """Remove an own template."""
+    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
     try:
         await template_editing.remove(template, now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
         form = await _stored(visit)
         form.refuse(refusal)
         return await _page(visit, form, status=422)
-    return go(TEMPLATES, "success", _("%s was removed.") % template.name)
+    return redirect(TEMPLATES, "success", _("%s was removed.") % template.name)
 
 
 async def _stored(visit: Console) -> TemplateForm:
@@ -211,40 +211,40 @@ async def _stored(visit: Console) -> TemplateForm:
 
 
 async def _row(visit: Console) -> templates.TextRow:
-    """Return the template, or its words in the language that the address names, stored or shipped."""
-    template = found(await template_editing.template_of(row_id(visit.request)))
+    """Return the template, or its translation in the address's language, stored or shipped."""
+    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
     language = visit.request.query_params.get("language", "")
     if not language:
         return template
     stored = (row for row in await templates.translations(template.id) if row.language == language)
-    return found(next(stored, None) or templates.shipped_translation(template, language))
+    return or_not_found(next(stored, None) or templates.shipped_translation(template, language))
 
 
 async def _language(visit: Console) -> str:
-    """Return the language that the address names, "" for the template's own words; NotFound without a translation."""
+    """Return the address's language, "" for the template's own wording; NotFound without such a translation."""
     await _row(visit)
     return visit.request.query_params.get("language", "")
 
 
-def _here(visit: Console, language: str = "", action: str = "") -> str:
-    return address(f"{TEMPLATES}/{row_id(visit.request)}{action}", language=language)
+def _url(visit: Console, language: str = "", action: str = "") -> str:
+    return with_query(f"{TEMPLATES}/{row_id(visit.request)}{action}", language=language)
 
 
 async def _is_restorable(visit: Console, template: Template, language: str) -> bool:
-    """Tell whether what is shown is the system's, and not what it says by default."""
+    """Return whether a shipped template or translation differs from its default."""
     known = not language or default_in(template.kind, language) is not None
     return template.system and known and not template_editing.is_default(await _row(visit), template.kind, language)
 
 
-async def _framed(visit: Console, form: TemplateForm) -> Response:
-    template = found(await template_editing.template_of(row_id(visit.request)))
-    spoken = await _language(visit) or MAIN
-    draft = await template_preview.preview(visit.desk, template.kind, form.wording(), now=visit.now, language=spoken)
+async def _frame(visit: Console, form: TemplateForm) -> Response:
+    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
+    language = await _language(visit) or MAIN
+    draft = await template_preview.preview(visit.desk, template.kind, form.wording(), now=visit.now, language=language)
     return HTMLResponse(draft.html, headers={"Content-Security-Policy": POLICY, "X-Frame-Options": "SAMEORIGIN"})
 
 
-def _known(template: Template) -> dict[str, object]:
-    """Return what the page shows of a template's kind."""
+def _kind_context(template: Template) -> dict[str, object]:
+    """Return the template context about a template's kind."""
     return {
         "template": template,
         "kinds": TITLES,
@@ -264,20 +264,20 @@ async def _page(
     sent: template_preview.DraftStatus | None = None,
     copy: CopyForm | None = None,
     name: NameForm | None = None,
-    spoken: LanguageForm | None = None,
+    translation: LanguageForm | None = None,
 ) -> Response:
-    row = found(await template_editing.template_of(row_id(visit.request)))
+    row = or_not_found(await template_editing.template_of(row_id(visit.request)))
     template: Template = row
     language = await _language(visit)
     stored = [each.language for each in await templates.translations(row.id)]
     there = sorted({*stored, *templates.shipped_languages(row)})
-    context = _known(template) | {
+    context = _kind_context(template) | {
         "form": form,
         "copy": copy or CopyForm(prefix=COPY, data={"name": _("Copy of %s") % template.name}),
         "name": name or NameForm(data={"name": template.name}),
-        "spoken": (spoken or LanguageForm()).without(there),
-        "here": _here(visit),
-        "at": lambda action="": _here(visit, language, action),
+        "spoken": (translation or LanguageForm()).without(there),
+        "here": _url(visit),
+        "at": lambda action="": _url(visit, language, action),
         "language": language,
         "tongues": LANGUAGES,
         "there": there,

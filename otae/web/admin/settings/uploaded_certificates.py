@@ -1,4 +1,4 @@
-"""Settings → Certificates → own certificates: a profile signer or a TLS certificate from another authority."""
+"""Settings → Certificates → own certificates: a profile signer or a TLS certificate of another authority."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from otae.authority import uploads
 from otae.authority.uploads import UploadedCertificate, UploadPurpose
 from otae.errors import InputRefused
 from otae.web.admin.page_parts import NamedForm
-from otae.web.admin.settings.authorities_form import told_left_out
+from otae.web.admin.settings.authorities_form import left_out_note
 from otae.web.admin.settings.own_certificates import CERTIFICATES
 from otae.web.forms import FileField, PasswordField, upload
 from otae.web.guards import Console
-from otae.web.pages import go, render
+from otae.web.pages import redirect, render
 from otae.web.paths import UPLOAD_CAP
 from otae.words import gettext as _
 
@@ -22,7 +22,7 @@ Page = Callable[[Console], Awaitable[Response]]
 
 
 class UploadForm(NamedForm):
-    """The certificate with its chain, its key when that is another file, and the password that opens either."""
+    """The certificate with its chain, its key when that is a separate file, and the password of either."""
 
     file = FileField(_("Certificate and chain"))
     key = FileField(_("Private key"))
@@ -30,8 +30,8 @@ class UploadForm(NamedForm):
 
 
 @dataclass(frozen=True)
-class Kind:
-    """One thing that may be brought. ``where``: its address; ``wanted``: what is checked."""
+class UploadKind:
+    """A kind of certificate that can be uploaded. ``where`` is its path; ``wanted`` tells what is checked."""
 
     purpose: UploadPurpose
     where: str
@@ -45,7 +45,7 @@ _ALIKE: Final = (
     _("a chain of issuers that ends with one that signed itself, or that this system trusts"),
     _("valid today, no authority itself, and allowed to sign (digitalSignature)"),
 )
-SIGNER: Final = Kind(
+SIGNER: Final = UploadKind(
     "profile-signer",
     f"{CERTIFICATES}/signer",
     uploads.import_signer,
@@ -53,7 +53,7 @@ SIGNER: Final = Kind(
     _("Profiles signed under an authority that Macs know already are shown as Verified at once."),
     (_("an RSA key of 2048 bits or more that belongs to the certificate"), *_ALIKE),
 )
-TLS: Final = Kind(
+TLS: Final = UploadKind(
     "tls",
     f"{CERTIFICATES}/tls",
     uploads.import_tls,
@@ -67,8 +67,8 @@ TLS: Final = Kind(
 )
 
 
-def blank(kind: Kind) -> Page:
-    """Return the page with the form to bring one of ``kind``."""
+def blank_page(kind: UploadKind) -> Page:
+    """Return the page with the upload form of ``kind``."""
 
     async def page(visit: Console) -> Response:
         return _form(visit, kind, UploadForm())
@@ -76,8 +76,8 @@ def blank(kind: Kind) -> Page:
     return page
 
 
-def take(kind: Kind) -> Page:
-    """Return what takes an upload of ``kind`` into use."""
+def upload_page(kind: UploadKind) -> Page:
+    """Return the page that takes an upload of ``kind`` into use."""
 
     async def page(visit: Console) -> Response:
         async with visit.request.form(max_files=2, max_fields=10, max_part_size=UPLOAD_CAP):  # what follows reads it
@@ -85,35 +85,42 @@ def take(kind: Kind) -> Page:
             data, key = await upload(visit.request, "file"), await upload(visit.request, "key")
         try:
             taken = await kind.take(
-                visit.desk, chosen(data), key or None, form.password.data or None, now=visit.now, actor=visit.actor
+                visit.desk,
+                require_file(data),
+                key or None,
+                form.password.data or None,
+                now=visit.now,
+                actor=visit.actor,
             )
         except InputRefused as refusal:
             form.refuse(refusal)
             return _form(visit, kind, form, status=422)
-        return go(CERTIFICATES, "success", _("The certificate is in use from now on.") + told_left_out(taken.left_out))
+        return redirect(
+            CERTIFICATES, "success", _("The certificate is in use from now on.") + left_out_note(taken.left_out)
+        )
 
     return page
 
 
-def remove(kind: Kind) -> Page:
-    """Return what goes back from an upload of ``kind`` to our own."""
+def remove_page(kind: UploadKind) -> Page:
+    """Return the page that replaces the upload of ``kind`` by our own certificate."""
 
     async def page(visit: Console) -> Response:
         try:
             await uploads.remove_upload(visit.desk, kind.purpose, now=visit.now, actor=visit.actor)
         except InputRefused as refusal:
-            return go(CERTIFICATES, "danger", str(refusal))
-        return go(CERTIFICATES, "success", _("Our own certificate is in use again."))
+            return redirect(CERTIFICATES, "danger", str(refusal))
+        return redirect(CERTIFICATES, "success", _("Our own certificate is in use again."))
 
     return page
 
 
-def chosen(data: bytes) -> bytes:
-    """Return the file that was chosen; InputRefused when none was."""
+def require_file(data: bytes) -> bytes:
+    """Return the uploaded file; InputRefused when none was chosen."""
     if not data:
         raise InputRefused({"file": _("choose a file")})
     return data
 
 
-def _form(visit: Console, kind: Kind, form: UploadForm, *, status: int = 200) -> Response:
+def _form(visit: Console, kind: UploadKind, form: UploadForm, *, status: int = 200) -> Response:
     return render(visit.request, "admin/settings/certificates/upload.html", {"form": form, "kind": kind}, status=status)
