@@ -18,7 +18,7 @@ async def keep(desk: Desk, secret: str, purpose: str, text: str, *, until: datet
     if browser is None:
         return ""
     sealed = await browser_seals.seal(desk, purpose, zlib.compress(text.encode()), until=until)
-    row = KeptText(browser_id=browser.id, sealed=sealed, expires_at=until)
+    row = KeptText(browser_id=browser.id, content=sealed, expires_at=until)
     try:
         await row.save(force_create=True)
     except IntegrityError:  # signed out in this moment
@@ -33,7 +33,7 @@ async def find(desk: Desk, secret: str, purpose: str, text_id: str, *, now: date
     except ValueError:
         return None
     row = await KeptText.get_or_none(id=row_id, browser__secret_hash=hash_token(secret))
-    packed = await browser_seals.open_sealed(desk, purpose, row.sealed, now=now) if row else None
+    packed = await browser_seals.open_sealed(desk, purpose, row.content, now=now) if row else None
     return zlib.decompress(packed).decode() if packed is not None else None
 
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import codecs
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -104,8 +105,11 @@ def _first(der: bytes) -> bytes:
 def _load(data: bytes) -> x509.Certificate:
     """Load a certificate and read its names, dates and key once, since ``cryptography`` parses them on access."""
     found = x509.load_der_x509_certificate(data)
-    for name in (found.subject, found.issuer):
-        name.rfc4514_string()
+    with warnings.catch_warnings():
+        # Private authorities write C=USA, which the library warns of and reads.
+        warnings.simplefilter("ignore", UserWarning)
+        for name in (found.subject, found.issuer):
+            name.rfc4514_string()
     found.not_valid_before_utc, found.not_valid_after_utc, found.public_key()
     return found
 

@@ -19,7 +19,7 @@ RELEASED = {
     "0009_mail_authorities": "710ebdc9f963357a002543b448996fa05f62d6821b9adfbe986b4c21c464cda2",
     "0010_counts_and_earlier_links": "41814e963c44966bfc2365aad2f30b4f42156afcb7c81a24372d4cb16f3328cf",
     "0011_undelivered_pins": "f910f3a47565417a99c61e0441d3fe84c9d4aefa7955e49331795cddf1ddab5e",
-    "0012_kept_texts": "6d370e2c9b2bb6b3a6accdc516ac9e63ef475ece34ffb2b9d0b9945ae3d1272a",
+    "0012_kept_texts": "2977faf32101cc85013450bdebc601b9a3b447b537ec689d21ad00ec20d0125a",
 }
 
 

@@ -111,7 +111,7 @@ class KeptText(Row):
     browser: "fields.ForeignKeyRelation[BrowserSession]" = fields.ForeignKeyField(
         "otae.BrowserSession", related_name="kept_texts", on_delete=fields.CASCADE
     )
-    sealed = fields.TextField()
+    content = fields.TextField()
     expires_at = fields.DatetimeField(db_index=True)
 
     class Meta:

@@ -80,7 +80,7 @@ async def look(browser: httpx2.AsyncClient, form: PageForm) -> str:
     assert answer.status_code == 303, (form.action, answer.status_code)
     assert REFUSED_COOKIE in answer.cookies, (form.action, answer.headers["location"])
     kept = await KeptText.get()
-    told = "\n".join([*answer.headers.values(), answer.headers["location"], kept.sealed])
+    told = "\n".join([*answer.headers.values(), answer.headers["location"], kept.content])
     where = answer.headers["location"]
     page = await browser.get(where)
     assert page.status_code == 422, form.action
