@@ -180,7 +180,7 @@ async def test_a_worker_that_was_paused_between_two_waves_makes_no_further_one(
     first = await pauses.begin(group_worker.step(desk, row.id, now=now))
     second = await pauses.begin(group_worker.step(desk, row.id, now=later))
     pauses.calls[0].set()
-    assert not await first
+    assert not await asyncio.wait_for(first, 30)
     assert await Invitation.all().count() == 0
     assert (await GroupInvitation.get(id=row.id)).lease_until == later + leases.LEASE
     second.cancel()
