@@ -77,6 +77,7 @@ async def test_a_change_of_rows_that_nobody_read_changes_their_texts(connected: 
     assert await Person.exclude(name="ben").filter(display_name="Łukasz").update(display_name="Žofie") == 1
     assert (await found("lukasz"), await found("zofie")) == (["ben"], ["cleo"])
     assert await Person.filter(name="nobody").update(display_name="Łukasz") == 0
+    assert await Person.all().update(display_name="Žofie") == await Person.all().count()
     assert await Person.filter(name="ben").update(disabled=True) == 1
     ben = await Person.get(name="ben")
     with pytest.raises(TypeError, match="with_search_text"):

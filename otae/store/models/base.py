@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from tortoise import fields
 from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.connection import get_connection
 from tortoise.manager import Manager
 from tortoise.models import Model
 from tortoise.queryset import BulkCreateQuery, BulkUpdateQuery, QuerySet, UpdateQuery
@@ -116,7 +117,8 @@ class SearchedUpdate(UpdateQuery):
         async with transaction():
             rows = QuerySet(kind).filter(*self._q_objects)
             ids = await rows.values_list("id", flat=True)
-            self._choose_db_if_not_chosen(for_write=True)
+            # `all()` has chosen the connection already, which on SQLite waits for the transaction around it to end.
+            self._db = get_connection("default")
             self._make_query()
             changed = await self._execute()
             if changed:
