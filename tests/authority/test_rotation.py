@@ -152,7 +152,7 @@ async def test_two_rotations_at_once_are_one(desk: Desk) -> None:
     done = await asyncio.gather(
         *(rotate_device_ca(desk, now=now, actor="ada") for _ in range(2)), return_exceptions=True
     )
-    assert sorted(type(result).__name__ for result in done) == ["Rotated", "StaleState"]
+    assert sorted(type(result).__name__ for result in done) == ["RotationResult", "StaleState"]
     assert [isinstance(result, StaleState) for result in done].count(True) == 1
     assert await Certificate.filter(purpose="device-ca").count() == 2
     assert await AuditEntry.filter(action="ca.rotated").count() == 1
