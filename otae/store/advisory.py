@@ -72,6 +72,10 @@ class AdvisoryLock:
         # every running statement, by the very process that holds the lock.
         while True:
             if await connection.fetchval(f"SELECT pg_try_advisory_{kind}lock($1)", self._key):
+                if pooled:
+                    # Ends the query above, whose snapshot would otherwise stay open with the transaction: an index
+                    # that is made CONCURRENTLY waits for every older snapshot.
+                    await connection.execute("SELECT 1")
                 return True
             if not wait:
                 return False
