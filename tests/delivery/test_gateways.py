@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from otae.delivery.http_client import HttpResponse
-from otae.delivery.mail.transcript import REDACTED, Transcript
+from otae.delivery.mail.transcript import REDACTED, Transcript, redact
 from otae.delivery.sms.gateways import GATEWAYS, TextMessage, Values, generic
 from otae.delivery.sms.sender import GatewayTransport
 from otae.delivery.transport import NotSent, OutcomeUnknown, PermanentlyRefused, Receipt, TemporaryFailure, Unreachable
@@ -100,6 +100,26 @@ async def test_a_wrong_key_waits_for_the_administrator_and_never_shows(
     assert "wr0ng" not in told
     assert REDACTED in told
     assert len(provider.asked) == 1
+
+
+@pytest.mark.parametrize("name", GATEWAYS)
+def test_every_gateway_declares_what_its_requests_hold_secrets_in(name: str) -> None:
+    gateway, secret = GATEWAYS[name], 'wr0ng"/ k&y='
+    values = {each.name: secret if each.secret else each.default or f"the-{each.name}" for each in gateway.fields}
+    asked = gateway.request(values | {"body": '["${sms.secret}"]'}, TextMessage(BEN, SAID))
+    sent = "\n".join([asked.url, *(value for _, value in asked.headers), asked.content.decode()])
+    shown = redact(sent, GatewayTransport("Texts", gateway, values, private=False, timeout=1).secret_forms())
+    assert REDACTED in shown
+    assert "wr0ng" not in shown
+    assert shown.count("Basic ") == shown.count(f"Basic {REDACTED}") == bool(gateway.user_field)
+
+
+async def test_a_provider_that_quotes_the_sign_in_does_not_show_it(start_provider: StartProvider) -> None:
+    provider = start_provider(lambda asked: (401, asked.headers["authorization"]))
+    values = {"url": f"{provider.base_url}/x", "body": GENERIC["body"], "username": "otae", "secret": "sesame"}
+    with pytest.raises(Unreachable) as refused:
+        await hand_over(way("generic", values))
+    assert str(refused.value) == f"401 Basic {REDACTED}"
 
 
 @every_preset

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from otae import outgoing
 from otae.delivery import http_client
 from otae.delivery.mail.mime import short_line
-from otae.delivery.mail.transcript import REDACTED, Transcript
+from otae.delivery.mail.transcript import REDACTED, Transcript, redact
 from otae.delivery.transport import NotSent, Unreachable
 from otae.hostnames import HostRefused, ascii_url
 from otae.settings import Settings
@@ -124,7 +124,7 @@ async def _fetch(client: Client, time_limit: float, transcript: Transcript | Non
     got = document.get("access_token")
     if answer.status != 200 or not isinstance(got, str) or not got.isprintable() or not 0 < len(got) <= MAX_TOKEN:
         words = " ".join(str(document[name]) for name in ("error", "error_description") if document.get(name))
-        words = _redacted(words or "no token in the answer", client)
+        words = redact(words or "no token in the answer", [client.secret])
         if transcript is not None:
             transcript.add("<", f"{answer.status} {words}")
         raise Unreachable(f"OAuth token: {answer.status} {words}")
@@ -236,10 +236,6 @@ async def check_settings(
     elif secret and not short_line(secret, 500):
         wrong["password"] = "use at most 500 printable characters"  # noqa: S105 - as above
     return wrong, secret
-
-
-def _redacted(words: str, client: Client) -> str:
-    return words.replace(client.secret, REDACTED)
 
 
 def _lifetime(expires_in: object) -> float:

@@ -2,6 +2,7 @@
 
 import base64
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,13 +34,15 @@ class Transcript:
         """Append an entry, or insert it at index ``at``; each line of ``words`` becomes one."""
         for line in reversed(words.splitlines()[:40]) if at is not None else words.splitlines()[:40]:
             if len(self.lines) < MAX_LINES:
-                self.lines.insert(len(self.lines) if at is None else at, f"{who} {plain(self._redacted(line))}")
+                self.lines.insert(len(self.lines) if at is None else at, f"{who} {plain(redact(line, self.secrets))}")
 
-    def _redacted(self, line: str) -> str:
-        for secret in filter(None, self.secrets):
-            for form in (secret, base64.b64encode(secret.encode()).decode()):
-                line = line.replace(form, REDACTED)
-        return line
+
+def redact(words: str, secrets: Iterable[str]) -> str:
+    """Return ``words`` without ``secrets`` and their base64."""
+    forms = [form for secret in secrets if secret for form in (secret, base64.b64encode(secret.encode()).decode())]
+    for form in sorted(forms, key=len, reverse=True):  # a short one may be part of a longer one
+        words = words.replace(form, REDACTED)
+    return words
 
 
 class RecordingSMTP(aiosmtplib.SMTP):

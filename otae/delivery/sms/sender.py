@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 from otae.delivery import http_client
 from otae.delivery.mail.mime import build
 from otae.delivery.mail.smtp import smtp_transport
-from otae.delivery.mail.transcript import Transcript
+from otae.delivery.mail.transcript import Transcript, redact
 from otae.delivery.queue import rate_limit
 from otae.delivery.sms.carriers import address_at, find_carrier
 from otae.delivery.sms.gateways import GATEWAYS, Gateway, TextMessage, Values
@@ -24,8 +24,6 @@ SECRETS_PURPOSE: Final = "notification-server.secrets"  # a purpose, not a secre
 CARRIER: Final = "carrier"
 #: Longest text that is sent, in characters: ten parts.
 MAX_CHARACTERS: Final = 1530
-#: The replacement for a secret in a provider's answer.
-REDACTED: Final = "••••••"
 
 
 @dataclass(frozen=True)
@@ -54,22 +52,17 @@ class GatewayTransport:
             )  # fmt: skip
             if transcript is not None:
                 _record_response(transcript, response)
-            return Receipt(self._redacted(self.gateway.interpret(self.values, response)), response.tls)
+            return Receipt(redact(self.gateway.interpret(self.values, response), self.secret_forms()), response.tls)
         except NotSent as error:
-            raise type(error)(self._redacted(str(error))) from error
+            raise type(error)(redact(str(error), self.secret_forms())) from error
 
     def secret_forms(self) -> tuple[str, ...]:
-        """Return the secrets in every encoding in which a request holds them, to blank them in transcripts."""
+        """Return the secrets in every encoding in which a request holds them, to redact them."""
         secrets = [self.values[name] for name in self.gateway.secrets if self.values[name]]
-        users = [self.values[name] for name in ("username", "account_sid", "token_id") if self.values.get(name)]
-        pairs = [f"{user}:{secret}" for user in users for secret in secrets]
+        user = self.values[self.gateway.user_field] if self.gateway.user_field else ""
+        pairs = [f"{user}:{secret}" for secret in secrets if user]
         written = [form for one in secrets for form in (quote(one, safe=""), quote_plus(one), json.dumps(one)[1:-1])]
         return tuple(dict.fromkeys((*secrets, *pairs, *written)))
-
-    def _redacted(self, words: str) -> str:
-        for secret in sorted(self.secret_forms(), key=len, reverse=True):
-            words = words.replace(secret, REDACTED)
-        return words
 
 
 @dataclass(frozen=True)

@@ -62,4 +62,5 @@ GATEWAY: Final = Gateway(
     request,
     interpret,
     check_sender,
+    user_field="token_id",
 )

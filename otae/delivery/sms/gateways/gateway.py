@@ -64,6 +64,7 @@ class Gateway:
         request: Returns the request that sends a message, secrets included.
         interpret: Returns the service's words when it accepted the message, else raises as `check_status`.
         check: Returns the errors of values that are each valid by themselves, by field.
+        user_field: The field with the user name of `basic_auth`, "" when the gateway does not use it.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Gateway:
     request: Callable[[Values, TextMessage], HttpRequest]
     interpret: Callable[[Values, HttpResponse], str]
     check: Callable[[Values], dict[str, str]] = lambda _values: {}
+    user_field: str = ""
 
     @property
     def secrets(self) -> frozenset[str]:

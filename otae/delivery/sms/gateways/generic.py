@@ -243,4 +243,5 @@ GATEWAY: Final = Gateway(
     request,
     interpret,
     check,
+    user_field="username",
 )  # fmt: skip

@@ -81,4 +81,5 @@ GATEWAY: Final = Gateway(
     request,
     interpret,
     check,
+    user_field="account_sid",
 )
