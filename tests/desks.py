@@ -41,6 +41,18 @@ def make_settings(home: Path, **environ: str) -> Settings:
     return Settings.load({"OTAE_HOME": str(home), "OTAE_MASTER_KEYS": MASTER_KEY, **environ})
 
 
+def on_sqlite(home: Path, template: Path) -> Settings:
+    """Give a place whose database is a copy of the file ``template``."""
+    home.mkdir(exist_ok=True)
+    shutil.copy(template, home / database.DATABASE_FILE)
+    return make_settings(home)
+
+
+def on_postgres(home: Path, url: str) -> Settings:
+    """Give a place whose database is at ``url``."""
+    return make_settings(home, DATABASE_URL=url, PUBLIC_URL="https://localhost:8443")
+
+
 async def prepare(settings: Settings) -> None:
     """Do what `migrate` does."""
     await database.migrate(settings)
@@ -74,56 +86,64 @@ def kept_schema(config: pytest.Config, kind: str) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def pristine_sqlite(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
-    """Migrate one SQLite installation; tests work on copies."""
-    settings = make_settings(tmp_path_factory.mktemp("pristine"))
-    made = settings.home / "otae.sqlite3"
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
+    """Give the file of a SQLite database that was migrated and holds nothing; tests work on copies."""
     with kept_schema(pytestconfig, "sqlite3") as kept:
-        if kept.exists():
-            shutil.copy(kept, made)
-        else:
+        if not kept.exists():
+            settings = make_settings(tmp_path_factory.mktemp("migrated"))
             asyncio.run(database.migrate(settings))
-            shutil.copy(made, kept.with_suffix(".draft"))
+            shutil.copy(settings.home / database.DATABASE_FILE, kept.with_suffix(".draft"))
             kept.with_suffix(".draft").replace(kept)
-    asyncio.run(furnish(settings))
-    return made
+    return kept
 
 
 @pytest.fixture(scope="session")
-def pristine_postgres(
+def migrated_postgres(
     postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> str:
-    """Migrate one PostgreSQL database and return its name; tests work on copies."""
+    """Return the name of a PostgreSQL database that was migrated and holds nothing; tests work on copies."""
     url = postgres.fresh()
     name = url.rpartition("/")[2]
-    home = tmp_path_factory.mktemp("pristine-postgres")
-    settings = make_settings(home, DATABASE_URL=url, PUBLIC_URL="https://localhost:8443")
     with kept_schema(pytestconfig, "sql") as kept:
         if kept.exists():
             postgres.run("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-f", str(kept), database=name)
         else:
-            asyncio.run(database.migrate(settings))
+            asyncio.run(database.migrate(on_postgres(tmp_path_factory.mktemp("migrated-postgres"), url)))
             draft = kept.with_suffix(".draft")
             postgres.run("pg_dump", "--no-owner", "-f", str(draft), database=name)
             draft.replace(kept)
-    asyncio.run(furnish(settings))
     return name
+
+
+@pytest.fixture(scope="session")
+def pristine_sqlite(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make one SQLite installation; tests work on copies."""
+    settings = on_sqlite(tmp_path_factory.mktemp("pristine"), migrated_sqlite)
+    asyncio.run(furnish(settings))
+    return settings.home / database.DATABASE_FILE
+
+
+@pytest.fixture(scope="session")
+def pristine_postgres(
+    postgres: PostgresServer, migrated_postgres: str, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """Make one installation on PostgreSQL and return its database's name; tests work on copies."""
+    url = postgres.fresh(migrated_postgres)
+    asyncio.run(furnish(on_postgres(tmp_path_factory.mktemp("pristine-postgres"), url)))
+    return url.rpartition("/")[2]
 
 
 @pytest.fixture
 def sqlite_settings(pristine_sqlite: Path, tmp_path: Path) -> Settings:
     """Give a SQLite installation of the test's own."""
-    home = tmp_path / "home"
-    home.mkdir()
-    shutil.copy(pristine_sqlite, home)
-    return make_settings(home)
+    return on_sqlite(tmp_path / "home", pristine_sqlite)
 
 
 @pytest.fixture
 def postgres_settings(postgres: PostgresServer, pristine_postgres: str, tmp_path: Path) -> Iterator[Settings]:
     """Give a PostgreSQL installation of the test's own."""
     url = postgres.fresh(pristine_postgres)
-    yield make_settings(tmp_path, DATABASE_URL=url, PUBLIC_URL="https://localhost:8443")
+    yield on_postgres(tmp_path, url)
     postgres.drop(url)
 
 

@@ -1,6 +1,6 @@
 """A server's certificates, a Mac's hardware, and profiles as the server sends them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypedDict
@@ -68,9 +68,6 @@ def server() -> Server:
 def stranger() -> Keyed:
     """Somebody else's root."""
     return issuing.build_root(new_key(), name("Stranger", "Stranger"), **TERM)
-
-
-MakeAnswer = Callable[..., Answer]
 
 
 def answer(

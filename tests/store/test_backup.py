@@ -39,7 +39,7 @@ from otae.store.models import (
 )
 from otae.store.restore import RestoreRefused
 from otae.store.tables import EXCLUDED, tables
-from tests.desks import MASTER_KEY, RecordingBell, make_settings
+from tests.desks import MASTER_KEY, RecordingBell, make_settings, on_postgres, on_sqlite
 from tests.invitations.guests import PASSWORD, add_person
 from tests.servers.postgres import PostgresServer
 from tests.store.furnish import House, furnish
@@ -71,15 +71,35 @@ async def house(desk: Desk) -> House:
 
 
 @pytest.fixture
-def elsewhere(settings: Settings, postgres: PostgresServer, tmp_path: Path) -> Iterator[Settings]:
-    """Give a place with the same master keys and nothing in it, on the other kind of database."""
+def unmigrated(settings: Settings, postgres: PostgresServer, tmp_path: Path) -> Iterator[Settings]:
+    """Give a place with the same master keys and not even tables, on the other kind of database."""
     home = tmp_path / "elsewhere"
     if settings.database_url:
         yield make_settings(home)
         return
     url = postgres.fresh()
-    yield make_settings(home, DATABASE_URL=url, PUBLIC_URL="https://localhost:8443")
+    yield on_postgres(home, url)
     postgres.drop(url)
+
+
+@pytest.fixture
+def elsewhere(
+    settings: Settings, postgres: PostgresServer, migrated_postgres: str, migrated_sqlite: Path, tmp_path: Path
+) -> Iterator[Settings]:
+    """Give a place with the same master keys and nothing in its tables, on the other kind of database."""
+    home = tmp_path / "elsewhere"
+    if settings.database_url:
+        yield on_sqlite(home, migrated_sqlite)
+        return
+    url = postgres.fresh(migrated_postgres)
+    yield on_postgres(home, url)
+    postgres.drop(url)
+
+
+@pytest.fixture
+def sqlite_elsewhere(migrated_sqlite: Path, tmp_path: Path) -> Settings:
+    """Give a place on SQLite with the same master keys and nothing in its tables."""
+    return on_sqlite(tmp_path / "elsewhere", migrated_sqlite)
 
 
 async def taken(desk: Desk) -> bytes:
@@ -102,13 +122,13 @@ async def restored(desk: Desk, house: House, elsewhere: Settings) -> AsyncIterat
         yield Desk(elsewhere, await keyring.open_vault(elsewhere), RecordingBell())
 
 
-async def test_every_row_comes_back_on_the_other_database(desk: Desk, house: House, elsewhere: Settings) -> None:
+async def test_every_row_comes_back_on_the_other_database(desk: Desk, house: House, unmigrated: Settings) -> None:
     before = await rows()
     assert not [name for name, found in before.items() if not found], "a table without a row is not tried"
     data = await taken(desk)
     await database.disconnect()
-    result = await app.restore(elsewhere, io.BytesIO(data))
-    async with database.connected(elsewhere):
+    result = await app.restore(unmigrated, io.BytesIO(data))
+    async with database.connected(unmigrated):
         after = await rows()
     assert result.rows == sum(len(found) for found in before.values()) + 1  # the entry of the backup itself
     for name in set(before) - ENDED:
@@ -248,45 +268,50 @@ async def test_other_master_keys_are_refused_before_anything_is_touched(desk: De
     assert not home.exists()
 
 
-async def test_the_key_it_was_taken_with_may_be_an_older_one(desk: Desk, house: House, tmp_path: Path) -> None:
+async def test_the_key_it_was_taken_with_may_be_an_older_one(
+    desk: Desk, house: House, sqlite_elsewhere: Settings
+) -> None:
     data = await taken(desk)
     await database.disconnect()
-    both = make_settings(tmp_path / "elsewhere", OTAE_MASTER_KEYS=f"{keyring.new_master_key()},{MASTER_KEY}")
+    both = make_settings(sqlite_elsewhere.home, OTAE_MASTER_KEYS=f"{keyring.new_master_key()},{MASTER_KEY}")
     await app.restore(both, io.BytesIO(data))
     async with app.open_desk(both):
         assert await Person.filter(name="ben").exists()
 
 
-async def test_values_under_a_key_that_is_not_given_are_named(desk: Desk, house: House, tmp_path: Path) -> None:
+async def test_values_under_a_key_that_is_not_given_are_named(
+    desk: Desk, house: House, sqlite_elsewhere: Settings
+) -> None:
     new = keyring.new_master_key()
-    rotated = make_settings(tmp_path, OTAE_MASTER_KEYS=f"{new},{MASTER_KEY}")
+    rotated = make_settings(sqlite_elsewhere.home, OTAE_MASTER_KEYS=f"{new},{MASTER_KEY}")
     data = await taken(Desk(desk.settings, keyring.vault_from_settings(rotated), desk.bell))
     await database.disconnect()
     with pytest.raises(RestoreRefused, match="older master key"):
-        await app.restore(make_settings(tmp_path / "elsewhere", OTAE_MASTER_KEYS=new), io.BytesIO(data))
+        await app.restore(make_settings(sqlite_elsewhere.home, OTAE_MASTER_KEYS=new), io.BytesIO(data))
 
 
-async def test_another_release_s_backup_is_refused_by_name(desk: Desk, tmp_path: Path) -> None:
+async def test_another_release_s_backup_is_refused_by_name(desk: Desk, sqlite_elsewhere: Settings) -> None:
     file, now = io.BytesIO(), await database.now()
     writer = BackupWriter(file, desk.vault, product="9.8.7", schema="0042_later", taken_at=now)
     writer.close()
     file.seek(0)
     with pytest.raises(RestoreRefused, match=r"otae 9\.8\.7 \(schema 0042_later\)"):
-        await app.restore(make_settings(tmp_path / "elsewhere"), file)
+        await app.restore(sqlite_elsewhere, file)
 
 
-async def test_a_changed_or_cut_backup_leaves_nothing_behind(desk: Desk, house: House, tmp_path: Path) -> None:
+async def test_a_changed_or_cut_backup_leaves_nothing_behind(
+    desk: Desk, house: House, sqlite_elsewhere: Settings
+) -> None:
     data = await taken(desk)
     await database.disconnect()
-    there = make_settings(tmp_path / "elsewhere")
     half = bytearray(data)
     half[len(half) // 2] ^= 1
     for broken in (data[:-1], data[: len(data) // 2], bytes(half), data + b"x"):
         with pytest.raises(BackupUnreadable):
-            await app.restore(there, io.BytesIO(broken))
-        async with database.connected(there):
+            await app.restore(sqlite_elsewhere, io.BytesIO(broken))
+        async with database.connected(sqlite_elsewhere):
             assert not any((await rows()).values())
-    await app.restore(there, io.BytesIO(data))
+    await app.restore(sqlite_elsewhere, io.BytesIO(data))
 
 
 async def test_a_backup_shows_nothing_in_clear(desk: Desk, house: House) -> None:

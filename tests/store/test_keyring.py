@@ -13,16 +13,15 @@ from otae.settings import Settings
 from otae.store import database, keyring
 from otae.store.models import InstallationSecret
 from otae.store.vault import SealBroken
-from tests.desks import MASTER_KEY, make_settings
+from tests.desks import MASTER_KEY, make_settings, on_sqlite
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def new_home(tmp_path: Path, anyio_backend: str) -> AsyncIterator[Settings]:
+async def new_home(migrated_sqlite: Path, tmp_path: Path, anyio_backend: str) -> AsyncIterator[Settings]:
     """Give a new embedded installation without master keys in its environment: migrated, connected, and no more."""
-    settings = Settings.load({"OTAE_HOME": str(tmp_path / "home")})
-    await database.migrate(settings)
+    settings = Settings.load({"OTAE_HOME": str(on_sqlite(tmp_path / "home", migrated_sqlite).home)})
     async with database.connected(settings):
         yield settings
 
