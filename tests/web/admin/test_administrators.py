@@ -14,6 +14,7 @@ from otae.accounts.administrators import create_administrator
 from otae.accounts.roles import Grantor
 from otae.directory import groups
 from otae.store.models import Administrator, AuditEntry, BrowserSession, DirectoryServer, Role, SetupLink
+from otae.web.admin.settings.sms_servers import SmsForm
 from otae.web.forms import Form, PasswordField
 from otae.web.password_again import SECRETS
 from tests.web.admin.conftest import ADA_PASSWORD
@@ -335,9 +336,11 @@ def test_every_password_of_the_console_is_known_by_name() -> None:
     def kinds(kind: type[Form]) -> set[type[Form]]:
         return {kind}.union(*(kinds(each) for each in kind.__subclasses__()))
 
-    found = {field.name for kind in kinds(Form) for field in kind() if isinstance(field, PasswordField)}
+    # The forms of SMS gateways are made when they are asked for, by pages that ask for no password.
+    asked = kinds(Form) - kinds(SmsForm)
+    found = {field.name for kind in asked for field in kind() if isinstance(field, PasswordField)}
     assert "passphrase" in found
-    assert found <= SECRETS | {"pin", "api_secret", "api_key", "auth_token"}, "add it to otae.web.password_again"
+    assert found <= SECRETS, "add it to otae.web.password_again"
 
 
 async def test_the_way_back_after_the_password_stays_in_the_console(console: httpx2.AsyncClient) -> None:
