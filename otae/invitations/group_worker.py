@@ -265,7 +265,7 @@ async def _store_batch(
             raise StaleState(f"group invitation {row.id} is no longer being expanded")
         still = GroupInvitee.filter(id__in=[each.id for each in batch], status="waiting")
         if await still.count() != len(batch):
-            raise StaleState(f"a wave of group invitation {row.id} was made by another worker")
+            raise StaleState(f"a batch of group invitation {row.id} was made by another worker")
         invitations = [each.invitation for each in made]
         if made:
             await Invitation.bulk_create(invitations)

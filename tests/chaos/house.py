@@ -111,7 +111,7 @@ class House:
         return people
 
     async def order(self, count: int, *, ring: bool = True) -> None:
-        """Store invitations of so many people with their messages, as a group's waves do; every tenth has a PIN."""
+        """Store invitations of so many people with their messages, as a group's batches do; every tenth has a PIN."""
         for start in range(0, count, AT_ONCE):
             people = await self.add_people(min(AT_ONCE, count - start))
             rows = await self._invite(people)

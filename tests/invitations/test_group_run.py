@@ -85,7 +85,7 @@ async def test_a_command_holds_its_order_however_long_it_takes(desk: Desk, monke
 
 
 async def test_a_worker_holds_its_order_from_wave_to_wave(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second wave begins when the lease of the step is over, and no other worker may begin it too."""
+    """The second batch begins when the lease of the step is over, and no other worker may begin it too."""
     monkeypatch.setattr(group_worker, "BATCH", 2)
     await crowd(4)
     now = await database.now()
@@ -141,7 +141,7 @@ async def test_a_command_that_inviting_was_taken_from_ends_and_tells_the_pins_it
     await crowd(4)
 
     async def paused() -> datetime:
-        """Be the clock, and the worker that took over before the lease was extended behind the first wave."""
+        """Be the clock, and the worker that took over before the lease was extended behind the first batch."""
         now = await database.now()
         if await Invitation.all().count() == 2:
             await GroupInvitation.all().update(lease_until=now + 2 * leases.LEASE)

@@ -1,4 +1,4 @@
-"""Inviting a wave at a time: everybody once, all of a wave or none, and whatever happens meanwhile."""
+"""Inviting a batch at a time: everybody once, all of a batch or none, and whatever happens meanwhile."""
 
 import asyncio
 from datetime import timedelta
