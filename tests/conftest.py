@@ -57,8 +57,9 @@ def log_as_found() -> Iterator[None]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer `--quick`, for the loop while one writes."""
+    """Offer `--quick`, for the loop while one writes, and the other database for the pages."""
     parser.addoption("--quick", action="store_true", help="SQLite alone; no browser, no chaos, no other programs")
+    parser.addoption("--pages-on", choices=["sqlite", "postgres"], default="sqlite", help="the database of tests/web")
 
 
 @pytest.hookimpl(tryfirst=True)

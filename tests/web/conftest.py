@@ -67,9 +67,10 @@ def plain_log() -> None:
 
 
 @pytest.fixture
-def settings(sqlite_settings: Settings) -> Settings:
-    """Pages are the same on every database; the rooms below are tested on both."""
-    return sqlite_settings
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """Pages are the same on every database, and the rooms below are tested on both: one is enough for each run."""
+    made: Settings = request.getfixturevalue(f"{request.config.getoption('--pages-on')}_settings")
+    return made
 
 
 @pytest.fixture
