@@ -15,6 +15,7 @@ from otae.errors import DirectoryUnavailable
 from otae.store.desk import Desk
 from tests.directory.ldap_desk import directory
 from tests.servers.ldap_trees import PASSWORD
+from tests.servers.ports import wait_until
 from tests.servers.slapd import LdapServer, running
 
 pytestmark = pytest.mark.anyio
@@ -74,7 +75,9 @@ async def test_the_second_answers_while_the_first_is_away_and_the_first_when_it_
     if how == "killed":
         pair.primary.start()
     else:
+        before = pair.primary.searches()
         pair.primary.tell(signal.SIGCONT)
+        wait_until(lambda: pair.primary.searches() > before, "the search that it was asked for while it stood still")
     before = pair.asked()
     assert await people.find_person("ben")
     assert pair.asked()[1] == before[1] + 1, "for a minute the first is left alone"
