@@ -35,9 +35,9 @@
         │   └── BeyondRole · OwnRole · LastAdministrator
         └── InputRefused            an administrator's form or command, field by field
 
-A refusal is raised where it is noticed and caught once, at the door. A ``code`` never changes its meaning: it is the
-first word of a Mac's answer, it is recorded in the timeline, and docs/operations.md explains it. The module is longer
-than 450 lines because it holds every refusal with its words and its advice.
+A refusal is raised where it is noticed and caught once, in `web.failures`. A ``code`` never changes its meaning: it is
+the first word of a Mac's answer, it is recorded in the timeline, and docs/operations.md explains it. The module is
+longer than 450 lines because it holds every refusal with its words and its advice.
 """
 
 from collections.abc import Mapping
@@ -100,7 +100,7 @@ class Unreadable(Refusal):
 
 
 class TooLarge(Unreadable):
-    """More bytes, depth or items than this door accepts."""
+    """More bytes, depth or items than this endpoint accepts."""
 
     code = "too-large"
     words = "The message is larger than allowed."

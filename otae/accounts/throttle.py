@@ -2,7 +2,8 @@
 
 Each attempt counts under the typed name, without case, accents and hidden characters: once together with the network it
 came from, and once over all networks. When a directory has found the person, it counts under that person as well. Each
-door counts for itself, so that attempts at a page that anybody can open do not slow down the holder of a mailed link.
+page that takes a password has counters of its own, so that attempts at the login page, which anybody can open, do not
+slow down the holder of a mailed link.
 Whether such a person exists changes neither what is counted nor when that expires.
 """
 
@@ -16,18 +17,18 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from otae.errors import SlowDown
-from otae.store import failure_counters, under_way
+from otae.store import concurrent_attempts, failure_counters
 from otae.store.desk import Desk
 from otae.store.failure_counters import Backoff
 from otae.store.keyring import installation_secret
 from otae.store.models import DirectoryServer
 
-#: The doors, places that take a password: a mailed link, the bare login page, the console, and the bare login page for
+#: The pages that take a password: that of a mailed link, the bare login page, the console, and the bare login page for
 #: local people while the default directory does not answer.
 LINK, BARE, CONSOLE, OUTAGE = "link", "bare", "console", "outage"
 #: Prefixes of counters: failures, those during an outage of a directory, and the lockouts that directories configure.
 FAILURES, DURING_OUTAGE, LOCKOUT = "password", "outage", "lockout"
-#: How long failures are remembered: those at the door LINK for a day, all others for an hour.
+#: How long failures are remembered: those at the page LINK for a day, all others for an hour.
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 #: Seconds to wait after each further failure of one account: from one network, and over all.
 WAITS_PER_NETWORK: Final = (0, 0, 0, 1, 2, 4, 8, 15, 30, 60, 120, 300, 600, 900)
@@ -46,9 +47,9 @@ class AccountKeys:
         secret = await installation_secret(desk.vault, "pepper")
         return cls(HKDF(SHA256(), 32, None, b"otae failure counters").derive(secret))
 
-    def key(self, door: str, account: str) -> str:
-        """Return the key of ``account`` at ``door``: 32 hex digits."""
-        text = f"{door}\0{account}".encode("utf-8", "surrogatepass")
+    def key(self, page: str, account: str) -> str:
+        """Return the key of ``account`` at ``page``: 32 hex digits."""
+        text = f"{page}\0{account}".encode("utf-8", "surrogatepass")
         return hmac.new(self._key, text, hashlib.sha256).hexdigest()[:32]
 
 
@@ -64,13 +65,13 @@ def account_by_name(domain: str, folded: str) -> str:
 
 @dataclass
 class Attempt:
-    """One sign-in at one door, and the counters it was counted in so far; made by `begin`.
+    """One sign-in at one page, and the counters it was counted in so far; made by `begin`.
 
     ``network``: where it comes from. ``known``: the account has signed in from this network before. Each ``count…``
     method raises SlowDown when the attempt has to wait.
     """
 
-    door: str
+    page: str
     network: str
     now: datetime
     keys: AccountKeys
@@ -86,10 +87,10 @@ class Attempt:
         From a network where ``account`` has signed in before, only the former counts, so that failures from elsewhere
         do not slow it down. ``over``: suffix of the key over all networks, to count there under more than the account.
         """
-        name = self.keys.key(self.door, account)
+        name = self.keys.key(self.page, account)
         self._mark = f"{failure_counters.MARK_PREFIX}{name}:{self.network}"
         self.known = await failure_counters.is_marked(self._mark, self.now)
-        kind = DURING_OUTAGE if self.door == OUTAGE else FAILURES
+        kind = DURING_OUTAGE if self.page == OUTAGE else FAILURES
         await self._count(f"{kind}:{name}:{self.network}", self._waits(WAITS_PER_NETWORK), own=True)
         if not self.known:
             await self._count(f"{kind}:{name}:*{over}", self._waits(WAITS_OVER_ALL))
@@ -105,12 +106,12 @@ class Attempt:
         """
         account = account_by_id(server.domain, directory_id or f"nobody {folded}")
         if not self.known:
-            await self._count(f"{FAILURES}:{self.keys.key(self.door, account)}:*", self._waits(WAITS_OVER_ALL))
+            await self._count(f"{FAILURES}:{self.keys.key(self.page, account)}:*", self._waits(WAITS_OVER_ALL))
         await self._count_lockout(server, account)
 
     async def spend(self, limit: int, key: str = "") -> None:
-        """Count against the limit of failures an hour of this network at this door, or of the counter ``key``."""
-        key = key or f"{failure_counters.SHARE_PREFIX}{self.door}:{self.network}"
+        """Count against the limit of failures an hour of this network at this page, or of the counter ``key``."""
+        key = key or f"{failure_counters.SHARE_PREFIX}{self.page}:{self.network}"
         await failure_counters.consume(key, limit, self.now, HOUR)
         self._spent.append(key)
 
@@ -123,7 +124,7 @@ class Attempt:
         """Uncount the attempt under accounts."""
         for key, waits in self._counted:
             await failure_counters.undo_attempt(key, waits)
-            under_way.end(key)
+            concurrent_attempts.end(key)
         self._counted.clear()
 
     async def take_back_spent(self) -> None:
@@ -144,35 +145,35 @@ class Attempt:
         if not server.lockout_limit:
             return
         seconds = (0,) * server.lockout_limit + (server.lockout_minutes * 60,)
-        name = self.keys.key(self.door, account)
+        name = self.keys.key(self.page, account)
         await self._count(f"{LOCKOUT}:{name}", Backoff(seconds, DAY, reset_after_wait=True), own=True)
 
     async def _count(self, key: str, waits: Backoff, *, own: bool = False) -> None:
-        network = None if self.door == LINK else self.network
+        network = None if self.page == LINK else self.network
         while True:
             try:
                 await failure_counters.count_attempt(key, waits, self.now, network=network)
                 break
             except SlowDown:
                 # Some of the attempts that are being checked now may be right, and be uncounted.
-                if not await under_way.wait_for_another(key):
+                if not await concurrent_attempts.wait_for_another(key):
                     raise
-        under_way.begin(key)
+        concurrent_attempts.begin(key)
         self._counted.append((key, waits))
         if own:
             self._own.append(key)
 
     def _waits(self, seconds: tuple[int, ...]) -> Backoff:
-        return Backoff(seconds, DAY if self.door == LINK else HOUR)
+        return Backoff(seconds, DAY if self.page == LINK else HOUR)
 
 
-async def begin(desk: Desk, door: str, network: str, now: datetime) -> Attempt:
+async def begin(desk: Desk, page: str, network: str, now: datetime) -> Attempt:
     """Return an attempt that is not counted anywhere yet."""
-    return Attempt(door, network[:64], now, await AccountKeys.of(desk))
+    return Attempt(page, network[:64], now, await AccountKeys.of(desk))
 
 
 async def count_public_attempt(attempt: Attempt, account: str, limits: dict[str, int]) -> None:
-    """Count an attempt at a door that anybody can reach: under ``account`` ("" for none), then against ``limits``.
+    """Count an attempt at a page that anybody can open: under ``account`` ("" for none), then against ``limits``.
 
     ``limits``: failures an hour by counter key, "" for this network's. They do not apply to an administrator who has
     signed in from this network before. An attempt that has to wait is counted nowhere.
@@ -183,7 +184,7 @@ async def count_public_attempt(attempt: Attempt, account: str, limits: dict[str,
     try:
         if account:
             await attempt.count(account)
-        if not (attempt.known and attempt.door == CONSOLE):
+        if not (attempt.known and attempt.page == CONSOLE):
             for key, limit in limits.items():
                 await attempt.spend(limit, key)
     except SlowDown:

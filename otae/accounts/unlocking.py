@@ -90,14 +90,14 @@ class _Counters:
         return cls(await AccountKeys.of(desk), default.domain if default else "")
 
     def keys_of(self, person_id: UUID, domain: str, directory_id: str | None, name: str) -> list[str]:
-        """Return a person's keys at each door: by typed name, by the directory's id, and by the mailed link."""
+        """Return a person's keys, by page: of the typed name, of the directory's id, and of the mailed link."""
         plain = folded(name)
         typed = account_by_name("" if domain in {DOMAIN, self.default} else domain, plain)
         accounts = [(LINK, str(person_id)), (BARE, typed), (OUTAGE, plain)]
         if domain != DOMAIN:
-            accounts += [(door, account_by_name(domain, plain)) for door in (BARE, CONSOLE)]
-            accounts += [(door, account_by_id(domain, directory_id or "")) for door in (LINK, BARE, CONSOLE)]
-        return [self.keys.key(door, account) for door, account in accounts]
+            accounts += [(page, account_by_name(domain, plain)) for page in (BARE, CONSOLE)]
+            accounts += [(page, account_by_id(domain, directory_id or "")) for page in (LINK, BARE, CONSOLE)]
+        return [self.keys.key(page, account) for page, account in accounts]
 
 
 async def _blocked(now: datetime) -> dict[str, datetime]:

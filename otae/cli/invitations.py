@@ -214,7 +214,7 @@ def profile(*, invitation_token: str, unsigned: bool) -> None:
 def rehearse(*, mode: str, connect_to: str | None, json_wanted: bool) -> None:
     """Let a simulated Mac go the whole way against this server."""
 
-    def report(step: rehearsal.Step) -> None:
+    def report(step: rehearsal.RehearsalStep) -> None:
         if not json_wanted:
             mark = "ok  " if step.ok else "FAIL"
             click.echo(f"{mark} {step.seconds:6.2f} s  {step.name}{': ' + step.words if step.words else ''}")

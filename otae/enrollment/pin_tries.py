@@ -7,7 +7,7 @@ from tortoise.expressions import F
 
 from otae.invitations import pins
 from otae.invitations.modes import Mode
-from otae.store import under_way
+from otae.store import concurrent_attempts
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Invitation, Pin
@@ -35,9 +35,9 @@ async def count(invitation: Invitation, column: TryColumn, mode: Mode) -> Counte
     """
     while (pin := await pins.active_pin(invitation)) is not None:
         if counted := await _count(pin, invitation, column, mode):
-            under_way.begin(_key(pin))
+            concurrent_attempts.begin(_key(pin))
             return counted
-        if not await under_way.wait_for_another(_key(pin)):
+        if not await concurrent_attempts.wait_for_another(_key(pin)):
             break
     return None
 
@@ -60,7 +60,7 @@ async def _count(pin: Pin, invitation: Invitation, column: TryColumn, mode: Mode
 async def give_back(counted: CountedTry, column: TryColumn) -> bool:
     """Give the try back because the PIN was right; False when the PIN was replaced meanwhile."""
     given = await Pin.filter(id=counted.pin.id, active=True).update(**{column: F(column) - 1}) == 1
-    under_way.end(_key(counted.pin))
+    concurrent_attempts.end(_key(counted.pin))
     return given
 
 

@@ -12,7 +12,7 @@ from otae.store.states import InvitationStatus, SessionStatus
 Session: TypeAlias = EnrollmentSession
 
 
-class Step(StrEnum):
+class EnrollmentStep(StrEnum):
     """The steps of an enrollment in order; the single profile has no `ANSWER`."""
 
     DOWNLOAD = "download"
@@ -33,8 +33,14 @@ class SessionEnd(StrEnum):
 
 
 _STEPS: Final = {
-    "ota": (Step.DOWNLOAD, Step.INSTALL, Step.ANSWER, Step.IDENTITY, Step.ENROLLED),
-    "profile": (Step.DOWNLOAD, Step.INSTALL, Step.IDENTITY, Step.ENROLLED),
+    "ota": (
+        EnrollmentStep.DOWNLOAD,
+        EnrollmentStep.INSTALL,
+        EnrollmentStep.ANSWER,
+        EnrollmentStep.IDENTITY,
+        EnrollmentStep.ENROLLED,
+    ),
+    "profile": (EnrollmentStep.DOWNLOAD, EnrollmentStep.INSTALL, EnrollmentStep.IDENTITY, EnrollmentStep.ENROLLED),
 }
 #: How many steps are done in each state; a download counts as soon as it was made.
 _DONE: Final[dict[str, dict[str, int]]] = {
@@ -52,7 +58,7 @@ class SessionProgress:
     and will not continue by itself. ``mark`` changes whenever another field does.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[EnrollmentStep, ...]
     done: int
     end: SessionEnd | None
     refusal: str

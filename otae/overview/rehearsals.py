@@ -15,7 +15,7 @@ KIND = "rehearsal"
 
 
 @dataclass(frozen=True)
-class Step:
+class StoredStep:
     """One step of a rehearsal, as reported by the simulated Mac."""
 
     name: str
@@ -32,7 +32,7 @@ class Rehearsal:
     mode: str
     status: str
     ok: bool
-    steps: list[Step]
+    steps: list[StoredStep]
     total: timedelta | None
     words: str
     created_by: str
@@ -79,8 +79,8 @@ def _read(job: Job) -> Rehearsal:
     )
 
 
-def _step(given: dict[str, object]) -> Step:
-    return Step(
+def _step(given: dict[str, object]) -> StoredStep:
+    return StoredStep(
         str(given.get("name", "")),
         _length(given.get("seconds")),
         bool(given.get("ok")),

@@ -24,7 +24,7 @@ REQUEST_TIMEOUT = 40
 class ServerRefuses(MacRefuses):
     """The server refused a request; ``answer`` is its response."""
 
-    def __init__(self, what: str, answer: "Answer") -> None:
+    def __init__(self, what: str, answer: "ServerResponse") -> None:
         self.answer = answer
         text = answer.content[:300].decode("utf-8", "replace").strip() if answer.is_text else answer.content_type
         super().__init__(f"{what}: the server answered {answer.status} {text}")
@@ -36,7 +36,7 @@ class ServerRefuses(MacRefuses):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServerResponse:
     """An HTTP response.
 
     ``content_type`` is in lower case and without parameters; ``url`` is the address after redirects.
@@ -143,7 +143,7 @@ class MacConnection:
         name: str,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> ServerResponse:
         """Send one request, record its bodies under ``name`` and return the answer; redirects are not followed.
 
         Raises:
@@ -162,7 +162,7 @@ class MacConnection:
             self.bodies.append(RecordedBody(f"{name}.sent", content))
         self.bodies.append(RecordedBody(f"{name}.received", response.content))
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return Answer(response.status_code, kind, response.content, str(response.url), response.headers)
+        return ServerResponse(response.status_code, kind, response.content, str(response.url), response.headers)
 
     def last(self, name: str) -> bytes:
         """Return the newest body recorded under ``name``; KeyError without one."""

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from otae.errors import Refusal
-from otae.rehearsal.connection import Answer, MacConnection, ServerRefuses
+from otae.rehearsal.connection import MacConnection, ServerRefuses, ServerResponse
 from otae.rehearsal.hardware import MessageFormat
 from otae.rehearsal.profiles import SCEPPayload
 from otae.rehearsal.report import MacRefuses
@@ -93,7 +93,7 @@ class ScepClient:
         except Refusal as refusal:
             raise MacRefuses(f"SCEP: {refusal}") from refusal
 
-    async def send(self, message: bytes, capabilities: frozenset[str]) -> Answer:
+    async def send(self, message: bytes, capabilities: frozenset[str]) -> ServerResponse:
         """Send PKIOperation: by POST when the server offers it, unless this Mac's message format says GET."""
         url = self._url("PKIOperation")
         if "POSTPKIOperation" in capabilities and not self._message_format.scep_by_get:
@@ -108,7 +108,11 @@ class ScepClient:
         )
 
     def _read(
-        self, answer: Answer, request: scep_client.ClientRequest, signer: Keyed, bag: tuple[x509.Certificate, ...]
+        self,
+        answer: ServerResponse,
+        request: scep_client.ClientRequest,
+        signer: Keyed,
+        bag: tuple[x509.Certificate, ...],
     ) -> x509.Certificate:
         if answer.status != 200:
             raise ServerRefuses("SCEP", answer)
@@ -138,7 +142,7 @@ class ScepClient:
             _check_issued(registration, authority, "the registration authority is not the CA's")
         return authority
 
-    async def _get(self, operation: str) -> Answer:
+    async def _get(self, operation: str) -> ServerResponse:
         url = f"{self._url(operation)}&message={quote(self._payload.name, safe='')}"
         return await self._connection.request("GET", url, name=self._recorded(operation), headers=_AGENT)
 

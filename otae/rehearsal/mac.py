@@ -18,7 +18,7 @@ from cryptography import x509
 
 from otae.apple import plist
 from otae.errors import Refusal
-from otae.rehearsal.connection import Answer, MacConnection, RecordedBody, ServerRefuses, tls_context
+from otae.rehearsal.connection import MacConnection, RecordedBody, ServerRefuses, ServerResponse, tls_context
 from otae.rehearsal.hardware import DeviceFacts, Hardware, MessageFormat, device_leaf, make_device_ca, sign_as_mac
 from otae.rehearsal.identity import ScepClient
 from otae.rehearsal.profiles import (
@@ -30,12 +30,11 @@ from otae.rehearsal.profiles import (
     read_configuration,
     read_profile_service,
 )
-from otae.rehearsal.report import MacRefuses, Note, Step, StepRecorder
+from otae.rehearsal.report import MacRefuses, Note, RehearsalStep, StepRecorder
 from otae.rehearsal.safari import Page, Safari
 from otae.signing.certificates import Keyed
 
 __all__ = [
-    "Answer",
     "DeviceFacts",
     "Hardware",
     "Mac",
@@ -45,9 +44,10 @@ __all__ = [
     "Note",
     "Page",
     "RecordedBody",
+    "RehearsalStep",
     "Safari",
     "ServerRefuses",
-    "Step",
+    "ServerResponse",
     "StepRecorder",
     "build_hardware",
     "device_leaf",
@@ -102,7 +102,7 @@ class Mac:
         self.management: MDMPayload | None = None
         self._push = {"Token": secrets.token_bytes(32), "PushMagic": str(uuid4()).upper()}
 
-    async def install(self, download: Answer) -> None:
+    async def install(self, download: ServerResponse) -> None:
         """Install a downloaded profile, over the air or single, up to the MDM identity; `check_in` comes after it.
 
         Raises:
@@ -146,7 +146,7 @@ class Mac:
             note.words = _describe(self.identity)
         self.management = final.mdm
 
-    def read(self, answer: Answer, *, what: str, recipient: Keyed | None = None) -> Configuration:
+    def read(self, answer: ServerResponse, *, what: str, recipient: Keyed | None = None) -> Configuration:
         """Return the configuration profile in an answer, verified; ``recipient`` decrypts its payloads."""
         return read_configuration(open_profile(answer, self.roots, self._clock(), what=what), recipient)
 
@@ -175,7 +175,7 @@ class Mac:
         """Return ``message`` as a signed property list in this Mac's message format."""
         return sign_as_mac(plist.dumps(message), signer, chain, self.message_format)
 
-    async def post_device(self, url: str, body: bytes, *, name: str) -> Answer:
+    async def post_device(self, url: str, body: bytes, *, name: str) -> ServerResponse:
         """Send a message of phase 2 or 3."""
         headers = _AGENT | {"Content-Type": _DEVICE_TYPE}
         return await self.connection.request("POST", url, name=name, content=body, headers=headers)
@@ -208,7 +208,7 @@ class Mac:
             await self.send_checkin("CheckOut")
         self.identity = self.management = None
 
-    async def send_checkin(self, message_type: str, **more: object) -> Answer:
+    async def send_checkin(self, message_type: str, **more: object) -> ServerResponse:
         """Send one check-in message; ServerRefuses unless the answer is 200."""
         answer = await self.put_checkin(self.message(message_type, **more), name=message_type)
         if answer.status != 200:
@@ -246,11 +246,13 @@ class Mac:
             "PushMagic": str(uuid4()).upper(),
         }
 
-    async def put_checkin(self, message: Mapping[str, object], *, name: str, signer: Keyed | None = None) -> Answer:
+    async def put_checkin(
+        self, message: Mapping[str, object], *, name: str, signer: Keyed | None = None
+    ) -> ServerResponse:
         """Send a check-in message, signed by this Mac's MDM identity or by ``signer``."""
         return await self._put(self._mdm_payload().checkin_url, plist.dumps(message), _CHECKIN_TYPE, name, signer)
 
-    async def idle(self) -> Answer:
+    async def idle(self) -> ServerResponse:
         """Ask for a command; an answer without content has none. ServerRefuses unless the answer is 200."""
         body = plist.dumps({"Status": "Idle", "UDID": self.facts.udid})
         answer = await self._put(self._mdm_payload().server_url, body, _COMMAND_TYPE, "Idle", None)
@@ -258,7 +260,7 @@ class Mac:
             raise ServerRefuses("Idle", answer)
         return answer
 
-    async def _put(self, url: str, body: bytes, content_type: str, name: str, signer: Keyed | None) -> Answer:
+    async def _put(self, url: str, body: bytes, content_type: str, name: str, signer: Keyed | None) -> ServerResponse:
         signer = signer or self.identity
         if signer is None:
             raise MacRefuses("this Mac has no MDM identity")
@@ -279,7 +281,7 @@ async def build_hardware(maker: Keyed, now: datetime) -> Hardware:
     return Hardware(leaf, (maker.certificate,))
 
 
-def _bootstrap_token(answer: Answer) -> object:
+def _bootstrap_token(answer: ServerResponse) -> object:
     try:
         return plist.loads(answer.content).get("BootstrapToken")
     except Refusal as refusal:

@@ -14,7 +14,7 @@ from cryptography import x509
 
 from otae.apple import plist
 from otae.errors import Refusal
-from otae.rehearsal.connection import Answer, ServerRefuses
+from otae.rehearsal.connection import ServerRefuses, ServerResponse
 from otae.rehearsal.report import MacRefuses
 from otae.signing import cms
 from otae.signing.certificates import Keyed, check_issued_by, load_certificate
@@ -73,7 +73,7 @@ class Configuration:
 
 
 def open_profile(
-    answer: Answer, trusted: Sequence[x509.Certificate], now: datetime, *, what: str
+    answer: ServerResponse, trusted: Sequence[x509.Certificate], now: datetime, *, what: str
 ) -> Mapping[str, object]:
     """Return the property list of a downloaded profile after checking content type, signature and signer.
 

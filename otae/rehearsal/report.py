@@ -13,7 +13,7 @@ class MacRefuses(OtaeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RehearsalStep:
     """A finished step.
 
     ``words`` is its result or why it failed; ``look_at`` is where to look after a failure, "" after success.
@@ -37,8 +37,8 @@ class Note:
 class StepRecorder:
     """Records steps in order; ``report`` is called with each when it ends."""
 
-    report: Callable[[Step], None] = field(default=lambda _: None)
-    steps: list[Step] = field(default_factory=list)
+    report: Callable[[RehearsalStep], None] = field(default=lambda _: None)
+    steps: list[RehearsalStep] = field(default_factory=list)
 
     @contextmanager
     def step(self, name: str, look_at: str) -> Iterator[Note]:
@@ -48,10 +48,10 @@ class StepRecorder:
             yield note
         except Exception as error:
             known = str(error) if isinstance(error, OtaeError) else f"{type(error).__name__}: {error}"
-            self._add(Step(name, time.monotonic() - begun, ok=False, words=known, look_at=look_at))
+            self._add(RehearsalStep(name, time.monotonic() - begun, ok=False, words=known, look_at=look_at))
             raise
-        self._add(Step(name, time.monotonic() - begun, ok=True, words=note.words))
+        self._add(RehearsalStep(name, time.monotonic() - begun, ok=True, words=note.words))
 
-    def _add(self, step: Step) -> None:
+    def _add(self, step: RehearsalStep) -> None:
         self.steps.append(step)
         self.report(step)

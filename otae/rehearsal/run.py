@@ -24,14 +24,14 @@ from otae.invitations.terms import InvitationTerms
 from otae.rehearsal import cleanup
 from otae.rehearsal.cleanup import RehearsalRef, sweep
 from otae.rehearsal.mac import (
-    Answer,
     DeviceFacts,
     Mac,
     MacConnection,
     MacRefuses,
     MessageFormat,
+    RehearsalStep,
     Safari,
-    Step,
+    ServerResponse,
     StepRecorder,
     build_hardware,
     make_device_ca,
@@ -42,7 +42,7 @@ from otae.store.desk import Desk
 from otae.store.models import CaughtMail, Delivery, EnrollmentSession, Invitation, Job, Person
 from otae.store.states import DeliveryStatus, InvitationStatus, SessionStatus
 
-__all__ = ["Result", "Step", "rehearse", "run_job", "sweep"]
+__all__ = ["RehearsalStep", "Result", "rehearse", "run_job", "sweep"]
 
 ACTOR: Final = "rehearsal"
 #: Seconds that a whole rehearsal may take, and that a mail may.
@@ -66,7 +66,7 @@ class Result:
     ok: bool
     words: str
     seconds: float
-    steps: tuple[Step, ...] = field(default=())
+    steps: tuple[RehearsalStep, ...] = field(default=())
 
     def as_json(self) -> dict[str, object]:
         """Return the result as JSON values, with seconds rounded to milliseconds."""
@@ -81,7 +81,7 @@ async def rehearse(
     *,
     clock: Clock,
     connect_to: str | None = None,
-    report: Callable[[Step], None] | None = None,
+    report: Callable[[RehearsalStep], None] | None = None,
     way: str | None = None,
     message_format: MessageFormat | None = None,
 ) -> Result:
@@ -133,7 +133,7 @@ async def run_job(desk: Desk, job: Job, *, now: datetime) -> None:
     The job's input is ``{"mode": …}``, optionally with ``"way"``; its output is that of :meth:`Result.as_json`.
     """
     started = asyncio.get_running_loop().time()
-    mode, way, steps = str(job.input.get("mode", "")), job.input.get("way"), list[Step]()
+    mode, way, steps = str(job.input.get("mode", "")), job.input.get("way"), list[RehearsalStep]()
 
     async def store_progress() -> None:
         stored = 0
@@ -156,7 +156,7 @@ async def run_job(desk: Desk, job: Job, *, now: datetime) -> None:
     await jobs.finish(job, result.as_json(), now=ended, failed=not result.ok)
 
 
-def _no_report(report: Callable[[Step], None] | None) -> Callable[[Step], None]:
+def _no_report(report: Callable[[RehearsalStep], None] | None) -> Callable[[RehearsalStep], None]:
     return report or (lambda _step: None)
 
 
@@ -275,7 +275,7 @@ class _Rehearsal:
 
     async def _browse(
         self, connection: MacConnection, url: str, pin: str | None, person: Person, invitation: Invitation, maker: Keyed
-    ) -> Answer:
+    ) -> ServerResponse:
         """Open the link, sign in, and return the downloaded profile."""
         safari = Safari(connection)
         with self.recorder.step("link", _PORTAL) as note:

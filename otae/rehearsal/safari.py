@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from otae.rehearsal.connection import Answer, MacConnection, ServerRefuses
+from otae.rehearsal.connection import MacConnection, ServerRefuses, ServerResponse
 from otae.rehearsal.report import MacRefuses
 
 _AGENT: Final = (
@@ -42,7 +42,7 @@ class Form:
 class Page:
     """A page that the browser shows; ``text`` is its visible text in one line."""
 
-    answer: Answer
+    answer: ServerResponse
     forms: tuple[Form, ...] = ()
     links: tuple[str, ...] = ()
     text: str = ""
@@ -156,7 +156,7 @@ class Safari:
             raise MacRefuses(f"{page.path} ({page.answer.status}) has no form for {', '.join(given)}")
         return await self.submit(page, best[1], best[2], name=record)
 
-    async def download(self, page: Page, ending: str, *, name: str) -> Answer:
+    async def download(self, page: Page, ending: str, *, name: str) -> ServerResponse:
         """Follow the link of ``page`` whose path ends in ``ending`` and return the answer, whatever it is."""
         return (await self.open(page.link(ending), name=name, site="same-origin")).answer
 
@@ -185,7 +185,7 @@ class Safari:
         return headers
 
 
-def read_page(answer: Answer) -> Page:
+def read_page(answer: ServerResponse) -> Page:
     """Return the page in an answer; one without HTML has neither forms nor links."""
     if answer.content_type != "text/html":
         return Page(answer)

@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from otae.errors import Busy
-from otae.store import under_way
+from otae.store import concurrent_attempts
 
 Result = TypeVar("Result")
 
@@ -98,7 +98,7 @@ def sign_in_slot(network: str) -> Iterator[None]:
     signing_in[network] += 1
     before = _network.set(network)
     try:
-        with under_way.sign_in_scope():
+        with concurrent_attempts.sign_in_scope():
             yield
     finally:
         _network.reset(before)

@@ -73,9 +73,9 @@ class Console(Visit):
         """Whose rows this administrator may see: pass it to every room function that takes one."""
         return self.powers.reach
 
-    def may(self, leaf: str) -> bool:
-        """Return whether the role has permission ``leaf``."""
-        return self.powers.may(leaf)
+    def may(self, permission: str) -> bool:
+        """Return whether the role has ``permission``."""
+        return self.powers.may(permission)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def render(
     """Render template ``name``, or only its ``block``.
 
     Every template has ``path`` (of the request), ``now`` (the visit's time), ``administrator`` (in the console),
-    ``flash`` (the note left before a redirect, or None), ``trial``, ``may(leaf)`` (whether the role has a permission),
+    ``flash`` (the note left before a redirect, or None), ``trial``, ``may(permission)`` (whether the role has it),
     ``limited`` (whether the role is limited to some groups) and ``organization`` (the portal's owner, when the page
     read it). A page with a form sends its own origin along, which browsers without Fetch Metadata (Safari before 16.4)
     would otherwise write as "null" (see `middleware.RequestChecks`).

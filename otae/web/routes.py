@@ -65,7 +65,7 @@ from otae.web.paths import (
 from otae.web.portal import install, login, new_link, password, trust
 from otae.web.protocol import certificates, health, mdm, ota, scep
 from otae.web.protocol import mail as mail_back
-from otae.web.routing import anyone, console, door, portal
+from otae.web.routing import anyone, console, machine, portal
 
 
 def routes() -> list[BaseRoute]:
@@ -96,15 +96,15 @@ def routes() -> list[BaseRoute]:
 def machine_routes() -> list[Route]:
     """Return the endpoints of Macs and of monitoring."""
     return [
-        door(DEVICE, POST=ota.device),
-        door(SCEP, GET=scep.query, POST=scep.message),
-        door(CHECKIN, PUT=mdm.checkin),
-        door(CONNECT, PUT=mdm.connect),
-        door(BOUNCE, POST=mail_back.bounce),
-        door("/crl/{issuer}.crl", GET=certificates.crl),
-        door("/healthz", GET=health.alive),
-        door("/readyz", GET=health.ready),
-        door("/metrics", GET=health.metrics),
+        machine(DEVICE, POST=ota.device),
+        machine(SCEP, GET=scep.query, POST=scep.message),
+        machine(CHECKIN, PUT=mdm.checkin),
+        machine(CONNECT, PUT=mdm.connect),
+        machine(BOUNCE, POST=mail_back.bounce),
+        machine("/crl/{issuer}.crl", GET=certificates.crl),
+        machine("/healthz", GET=health.alive),
+        machine("/readyz", GET=health.ready),
+        machine("/metrics", GET=health.metrics),
     ]
 
 
@@ -124,9 +124,9 @@ def portal_routes() -> list[Route]:
 
 
 # A console page names the permission that opens it, and says `within=True` once it keeps to `visit.reach`:
-#   console("/admin/things", "thing.see", GET=things.index)                                one leaf for every method
+#   console("/admin/things", "thing.see", GET=things.index)                               one permission for all
 #   console("/admin/things/{id:uuid}", "thing.see", changes="thing.edit", GET=…, POST=…)   another for all but GET
-# Leaves stand in otae/accounts/permissions.py; more in otae/web/routing.py, above `def console`.
+# Permissions are listed in otae/accounts/permissions.py; more in otae/web/routing.py, above `def console`.
 def console_routes() -> list[Route]:
     """Return the pages of administrators."""
     return [

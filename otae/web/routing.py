@@ -2,13 +2,13 @@
 
 A console page is listed so:
 
-    console("/admin/things", "thing.see", GET=things.index)                                   one leaf for every method
-    console("/admin/things/{id:uuid}", "thing.see", changes="thing.edit", GET=…, POST=…)       another for all but GET
-    console("/admin/users", "person.see", within=True, GET=users.index)                       keeps to `visit.reach`
+    console("/admin/things", "thing.see", GET=things.index)                              one permission for all
+    console("/admin/things/{id:uuid}", "thing.see", changes="thing.edit", GET=…, POST=…)  another for all but GET
+    console("/admin/users", "person.see", within=True, GET=users.index)                  keeps to `visit.reach`
 
-Leaves are listed in otae/accounts/permissions.py; with an unknown one, the server does not start. A page is closed to
-roles that are limited to some groups until it says `within=True`, and it may say so once everything it shows and takes
-goes through room functions that take `visit.reach` (a row out of reach is NotFound). In a template
+Permissions are listed in otae/accounts/permissions.py; with an unknown one, the server does not start. A page is closed
+to roles that are limited to some groups until it says `within=True`, and it may say so once everything it shows and
+takes goes through room functions that take `visit.reach` (a row out of reach is NotFound). In a template
 `may("thing.edit")` decides whether to draw a button; the server checks the permission in any case.
 A page answers a refused form directly; `refused_pages` makes a redirect of it.
 `fresh=True`: methods that need more than a "see" permission ask for the password again after ten minutes.
@@ -25,8 +25,6 @@ from otae.errors import CannotStart
 from otae.web import guards
 from otae.web.guards import Console, Endpoint, Portal, Visit
 
-Answer = Callable[[Request], Awaitable[Response]]
-
 
 class ConsoleRoute(Route):
     """A page of the console.
@@ -41,7 +39,7 @@ class ConsoleRoute(Route):
         self.needed, self.within = needed, within
 
 
-def door(path: str, **answers: Answer) -> Route:
+def machine(path: str, **answers: Endpoint) -> Route:
     """Return the route of a machine endpoint; ``answers`` by method."""
     return Route(path, by_method(answers), methods=list(answers))
 
@@ -73,9 +71,9 @@ def console(
         within: See `guards.administrators`; ``fresh`` likewise.
     """
     needed = {method: permission if method == "GET" else changes or permission for method in pages}
-    for leaf in (permission, changes or permission):
-        if leaf != ENTER and leaf not in PERMISSIONS:
-            raise CannotStart(f"the console page {path} names the permission {leaf!r}, which does not exist")
+    for name in (permission, changes or permission):
+        if name != ENTER and name not in PERMISSIONS:
+            raise CannotStart(f"the console page {path} names the permission {name!r}, which does not exist")
     guarded = {
         method: guards.administrators(
             page, needed[method], within=within, fresh=fresh and not needed[method].endswith(".see")

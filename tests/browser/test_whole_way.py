@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from otae.rehearsal.mac import Answer, DeviceFacts, Mac, MacConnection, build_hardware
+from otae.rehearsal.mac import DeviceFacts, Mac, MacConnection, ServerResponse, build_hardware
 from otae.signing.bundles import read_bundle
 from tests.flow.house import PROFILE_TYPE, write_maker
 from tests.flow.processes import Processes, environment, link_in, pin_in
@@ -62,7 +62,7 @@ async def invite_ben(page: Page, origin: str) -> None:
     await page.wait_for_url(re.compile(r"/admin/invitations/[0-9a-f-]{36}"))
 
 
-async def download(page: Page, words: str, origin: str) -> Answer:
+async def download(page: Page, words: str, origin: str) -> ServerResponse:
     """Sign in as Ben from the mails' words and download the profile; the install page stays open."""
     await page.goto(link_in(words))
     await page.get_by_label("Password", exact=True).fill(BEN)
@@ -72,7 +72,7 @@ async def download(page: Page, words: str, origin: str) -> Answer:
     async with page.expect_download() as downloading:
         await page.get_by_role("link", name="Download profile").click()
     content = (await (await downloading.value).path()).read_bytes()
-    return Answer(200, PROFILE_TYPE, content, f"{origin}/zdm/macos/otae/profile", {})
+    return ServerResponse(200, PROFILE_TYPE, content, f"{origin}/zdm/macos/otae/profile", {})
 
 
 async def test_from_the_setup_link_to_enrolled(page: Page, tmp_path: Path, smtp_server: SMTPServer) -> None:

@@ -12,7 +12,7 @@ from cryptography import x509
 from otae.authority import issuers
 from otae.directory import local
 from otae.enrollment import ota, sessions
-from otae.rehearsal.mac import Answer
+from otae.rehearsal.mac import ServerResponse
 from otae.rehearsal.profiles import open_profile, read_configuration
 from otae.signing.certificates import pem
 from otae.store import database, keyring, properties
@@ -40,7 +40,9 @@ class Office:
             person=self.ben, invitation=None, mode="username_password", ownership="employee", now=now
         )
         content = await ota.download(self.desk, session, now=now)
-        profile = open_profile(Answer(200, PROFILE_TYPE, content, "", {}), [await issuers.root()], now, what="profile")
+        profile = open_profile(
+            ServerResponse(200, PROFILE_TYPE, content, "", {}), [await issuers.root()], now, what="profile"
+        )
         return read_configuration(profile).scep.challenge
 
     async def run(self, *command: str, check: bool = True) -> int:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from otae.enrollment.progress import SessionEnd, Step, refusal_phrase, session_progress
+from otae.enrollment.progress import EnrollmentStep, SessionEnd, refusal_phrase, session_progress
 from otae.errors import DeviceTaken, SlowDown
 from otae.store.models import EnrollmentSession, Invitation
 
@@ -45,7 +45,7 @@ def test_steps_are_done_in_the_order_of_the_way(way: str, status: str, done: int
 
 
 def test_the_single_profile_has_no_step_where_the_mac_answers() -> None:
-    assert Step.ANSWER not in session_progress(session("profile"), now=NOW).steps
+    assert EnrollmentStep.ANSWER not in session_progress(session("profile"), now=NOW).steps
 
 
 def test_a_download_is_a_step_of_its_own() -> None:

@@ -21,12 +21,12 @@ from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.rehearsal.mac import (
-    Answer,
     DeviceFacts,
     Mac,
     MacConnection,
     MessageFormat,
     Safari,
+    ServerResponse,
     StepRecorder,
     build_hardware,
     make_device_ca,
@@ -115,9 +115,9 @@ class House:
             now=await database.now(),
         )
 
-    async def download(self, session: EnrollmentSession) -> Answer:
+    async def download(self, session: EnrollmentSession) -> ServerResponse:
         content = await ota.download(self.desk, session, now=await database.now())
-        return Answer(200, PROFILE_TYPE, content, f"{self.url}/zdm/macos/otae/profile", {})
+        return ServerResponse(200, PROFILE_TYPE, content, f"{self.url}/zdm/macos/otae/profile", {})
 
     async def kinds(self, invitation_id: UUID) -> list[str]:
         """Give the invitation's timeline as kinds of events."""
@@ -131,7 +131,7 @@ class House:
 
 async def browse(
     house: House, line: MacConnection, link: str, *, name: str, password: str | None = None, pin: str | None = None
-) -> Answer:
+) -> ServerResponse:
     """From the link to the downloaded profile, as a person does it in Safari."""
     safari = Safari(line)
     page = await safari.open(link, name="link")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from otae.rehearsal.identity import ScepClient
-from otae.rehearsal.mac import Answer, MacRefuses, MessageFormat
+from otae.rehearsal.mac import MacRefuses, MessageFormat, ServerResponse
 from otae.store import database
 from otae.store.models import Certificate, Challenge, Delivery, Device, Enrollment, Event
 from tests.flow.conftest import ON_BOTH
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.anyio, ON_BOTH]
 AT_ONCE = 8
 
 
-def counted(answers: list[Answer]) -> Counter[tuple[int, str]]:
+def counted(answers: list[ServerResponse]) -> Counter[tuple[int, str]]:
     return Counter((answer.status, answer.code) for answer in answers)
 
 

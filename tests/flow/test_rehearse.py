@@ -9,7 +9,7 @@ from otae.delivery import servers
 from otae.errors import InputRefused
 from otae.invitations.modes import mode_of
 from otae.rehearsal import cleanup, run
-from otae.rehearsal.mac import Mac, MessageFormat, Step, StepRecorder
+from otae.rehearsal.mac import Mac, MessageFormat, RehearsalStep, StepRecorder
 from otae.rehearsal.profiles import Configuration
 from otae.store import database, jobs, properties
 from otae.store.models import (
@@ -60,7 +60,7 @@ async def see_nothing_left() -> None:
 
 @pytest.mark.parametrize("mode", ["username_password", "username_pin", "two_factor", "high_security"])
 async def test_every_mode_is_rehearsed_and_nothing_stays(house: House, mode: str) -> None:
-    heard: list[Step] = []
+    heard: list[RehearsalStep] = []
     result = await run.rehearse(house.desk, mode, clock=database.now, report=heard.append)
     assert (result.ok, result.words) == (True, "")
     assert [step.name for step in result.steps] == [*BEFORE, *OTA, *AFTER]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from otae.rehearsal.mac import Answer, Mac, MacConnection, MessageFormat
+from otae.rehearsal.mac import Mac, MacConnection, MessageFormat, ServerResponse
 from otae.rehearsal.profiles import ProfileService, SCEPPayload, open_profile, read_profile_service
 from otae.store import database
 from otae.store.models import EnrollmentSession, Event, Invitation
@@ -24,7 +24,7 @@ class Visit:
         answer = await self.mac.post_device(self.service.url, body, name="phase-2")
         return self.mac.read(answer, what="phase 2").scep
 
-    async def phase_three(self) -> Answer:
+    async def phase_three(self) -> ServerResponse:
         assert self.mac.profile_identity is not None
         body = await self.mac.phase_three(self.service, self.mac.profile_identity)
         return await self.mac.post_device(self.service.url, body, name="phase-3")
@@ -54,7 +54,7 @@ async def service(house: House, mac: Mac, session: EnrollmentSession) -> Profile
     return read_profile_service(open_profile(download, mac.roots, await database.now(), what="profile"))
 
 
-async def told(house: House, answer: Answer, status: int, code: str, *, stored: bool = True) -> None:
+async def told(house: House, answer: ServerResponse, status: int, code: str, *, stored: bool = True) -> None:
     """See the refusal in the answer, and its record: one that concerns nobody is not stored."""
     assert (answer.status, answer.code) == (status, code), answer.content
     assert answer.content.count(b"\n") == 1

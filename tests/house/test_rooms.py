@@ -4,7 +4,7 @@ import ast
 
 from tests.house.tree import dotted, imported, parsed, sources, texts
 
-#: Where a clock may be read although the door has read it already, and why.
+#: Where a clock may be read although the endpoint has read it already, and why.
 CLOCKS = {
     "otae/rehearsal/mac.py": "a Mac brings its own clock, which is the point of simulating one",
     "otae/overview/doctor.py": "compares this machine's clock with the database's",
@@ -48,7 +48,7 @@ def test_no_room_reads_a_clock() -> None:
         for call, line in calls_in(name)
         if ".".join(call.split(".")[-2:]) in CLOCK_CALLS
     ]
-    assert not read, "the door reads the time from the database and passes it as now="
+    assert not read, "the endpoint reads the time from the database and passes it as now="
 
 
 def test_every_allowed_clock_is_still_needed_or_an_edge() -> None:

@@ -32,7 +32,7 @@ BREAKS = {
     "nowhere on the stair": ("otae/helpers.py", ""),
     "the Mac knows a room": ("otae/rehearsal/mac.py", "import otae.mdm"),
     "signing knows the database": ("otae/signing/cms.py", "import tortoise"),
-    "a door reads a table": ("otae/web/pages.py", "import otae.store.models"),
+    "a page reads a table": ("otae/web/pages.py", "import otae.store.models"),
     "a room knows HTTP": ("otae/mdm/checkin.py", "import starlette"),
     "a room knows the queue": ("otae/invitations/lifecycle.py", "import dramatiq"),
 }

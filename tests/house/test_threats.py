@@ -1,4 +1,4 @@
-"""docs/threats.md names tests that exist, for every threat to certificates, the doors for Macs and the pages."""
+"""docs/threats.md names tests that exist, for every threat to certificates, the endpoints for Macs and the pages."""
 
 import re
 

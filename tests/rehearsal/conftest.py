@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from otae.apple.payloads import MDM, SCEP, ProfileIssuer
-from otae.rehearsal.connection import Answer
+from otae.rehearsal.connection import ServerResponse
 from otae.signing import cms, issuing
 from otae.signing.certificates import Keyed, name, new_key
 
@@ -72,6 +72,6 @@ def stranger() -> Keyed:
 
 def answer(
     content: bytes, *, status: int = 200, kind: str = "application/x-apple-aspen-config", **headers: str
-) -> Answer:
+) -> ServerResponse:
     found: Mapping[str, str] = headers
-    return Answer(status, kind, content, "https://localhost/", found)
+    return ServerResponse(status, kind, content, "https://localhost/", found)

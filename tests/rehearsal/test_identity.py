@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from otae.rehearsal.connection import Answer, MacConnection, RecordedBody, ServerRefuses
+from otae.rehearsal.connection import MacConnection, RecordedBody, ServerRefuses, ServerResponse
 from otae.rehearsal.hardware import MessageFormat
 from otae.rehearsal.identity import ScepClient
 from otae.rehearsal.profiles import SCEPPayload
@@ -45,7 +45,7 @@ class Office(MacConnection):
 
     async def request(
         self, method: str, url: str, *, name: str, content: bytes | None = None, headers: object = None
-    ) -> Answer:
+    ) -> ServerResponse:
         operation = parse_qs(urlsplit(url).query)["operation"][0]
         if operation == "GetCACaps":
             return answer(self.capabilities.encode(), kind="text/plain", status=200 if self.capabilities else 404)

@@ -3,11 +3,11 @@
 import pytest
 
 from otae.errors import ChallengeUsed
-from otae.rehearsal.report import MacRefuses, Step, StepRecorder
+from otae.rehearsal.report import MacRefuses, RehearsalStep, StepRecorder
 
 
 def test_steps_are_told_in_order() -> None:
-    heard: list[Step] = []
+    heard: list[RehearsalStep] = []
     walk = StepRecorder(heard.append)
     with walk.step("first", "nowhere") as note:
         note.words = "well done"

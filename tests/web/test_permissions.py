@@ -27,8 +27,8 @@ PASSWORD = "four quiet words here"
 BY = Grantor("command line")
 ROUTES = [route for route in routes.routes() if isinstance(route, ConsoleRoute)]
 WAYS = [(route, method) for route in ROUTES for method in route.needed]
-#: An own role with one leaf, and one that is limited to a group.
-ONE_LEAF = frozenset({"device.see"})
+#: An own role with one permission, and one that is limited to a group.
+ONE_PERMISSION = frozenset({"device.see"})
 BOUNDED = frozenset(permission.name for permission in PERMISSIONS.values() if permission.bounded)
 
 
@@ -88,10 +88,14 @@ async def roles_of_the_test(site: Site) -> dict[str, tuple[frozenset[str], bool]
     """Return every role to walk with: what it allows, and whether it is limited."""
     now = await database.now()
     await groups.add_group("sales", now=now, actor="ada")
-    await add_role(site.desk, "one leaf", RoleDraft(permissions=ONE_LEAF), by=BY, now=now)
+    await add_role(site.desk, "one permission", RoleDraft(permissions=ONE_PERMISSION), by=BY, now=now)
     await add_role(site.desk, "limited", RoleDraft(permissions=BOUNDED, groups=("sales",)), by=BY, now=now)
     built_in = {role.name: (role.permissions, False) for role in BUILT_IN.values()}
-    return built_in | {"one leaf": (ONE_LEAF, False), "limited": (BOUNDED, True), "gone": (frozenset(), False)}
+    return built_in | {
+        "one permission": (ONE_PERMISSION, False),
+        "limited": (BOUNDED, True),
+        "gone": (frozenset(), False),
+    }
 
 
 async def test_every_role_reaches_exactly_the_pages_it_names(site: Site) -> None:

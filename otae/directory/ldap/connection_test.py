@@ -17,13 +17,13 @@ from otae.outgoing import Address
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer
 
-Step = dict[str, object]
+StepResult = dict[str, object]
 
 #: Most people, and most groups, that the last steps name.
 SHOWN = 3
 
 
-async def run_steps(desk: Desk, row: DirectoryServer) -> AsyncIterator[Step]:
+async def run_steps(desk: Desk, row: DirectoryServer) -> AsyncIterator[StepResult]:
     """Test the directory of ``row`` and yield each step once it is done, as {"step", "ok", "words"}.
 
     The steps are "resolve", "connect", "tls", "bind", "user-base", "group-base" and "search". Those of the second

@@ -40,7 +40,11 @@ async def of_invitation(visit: Console, order: InvitationOrder, refused: Contain
 
 def of_terms(visit: Console, refused: Container[str]) -> list[Remedy]:
     """Return the remedies when the terms were refused, whoever is invited."""
-    return [Remedy(page, words) for name, (page, words, leaf) in PAGES.items() if name in refused and visit.may(leaf)]
+    return [
+        Remedy(page, words)
+        for name, (page, words, permission) in PAGES.items()
+        if name in refused and visit.may(permission)
+    ]
 
 
 def of_person(visit: Console, person: PersonRow | None, mode_name: str) -> list[Remedy]:

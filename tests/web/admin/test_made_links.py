@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 EVE_PASSWORD, CHOSEN = "five quiet words of eve", "another four quiet words"
 BY = Grantor("ada")
-LEAVES: Final = frozenset({"administrator.see", "administrator.edit", "person.see", "person.edit"})
+PERMISSIONS: Final = frozenset({"administrator.see", "administrator.edit", "person.see", "person.edit"})
 SETUP = {"name": "mallory", "password": CHOSEN, "again": CHOSEN}
 CHOICE = {"password": CHOSEN, "again": CHOSEN}
 
@@ -39,7 +39,7 @@ def settings(request: pytest.FixtureRequest) -> Settings:
 @pytest.fixture
 async def eve(site: Site, ada: None, now: datetime) -> Browser:
     """Eve, who may invite administrators and give passwords by a role of its own, in her browser."""
-    await own_roles.add_role(site.desk, "desk", RoleDraft("", LEAVES), by=BY, now=now)
+    await own_roles.add_role(site.desk, "desk", RoleDraft("", PERMISSIONS), by=BY, now=now)
     given = {"name": "eve", "password": EVE_PASSWORD, "role": "desk"}
     await administrators.create_administrator(**given, now=now, actor="ada")
     answer = await site.client.post("/admin/sign-in", data={"name": "eve", "password": EVE_PASSWORD})

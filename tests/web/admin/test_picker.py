@@ -228,8 +228,8 @@ async def test_who_is_limited_to_a_group_finds_its_people_alone(
     site: Site, console: httpx2.AsyncClient, corp: DirectoryServer, ldap: LdapServer, ben: Person, now: datetime
 ) -> None:
     await local.add_person(name="benita", email="b@x.test", groups=["Sales"], now=now, actor="ada")
-    leaves = ["invitation.create", "group-invitation.create"]
-    await Role(name="SELLS", permissions=leaves, groups=["local/Sales"], created_at=now).save()
+    permissions = ["invitation.create", "group-invitation.create"]
+    await Role(name="SELLS", permissions=permissions, groups=["local/Sales"], created_at=now).save()
     await Administrator.filter(name="ada").update(role="SELLS")
     before = ldap.searches()
     for typed in ("ben", "example.test/ben"):

@@ -208,7 +208,7 @@ async def _ask(visit: Console, form: RoleForm, row: RoleRow | None = None, *, st
         "form": form,
         "row": row,
         "chosen": set(form.leaves.data or ()),
-        "nouns": {words: _leaves_of(noun) for noun, words in NOUNS.items()},
+        "nouns": {words: _permissions_of(noun) for noun, words in NOUNS.items()},
         "mine": visit.powers.permissions,
         "own": own,
         "hits": await picker.groups_of(visit, form.group.data or "", ""),
@@ -220,5 +220,5 @@ async def _ask(visit: Console, form: RoleForm, row: RoleRow | None = None, *, st
     return render(visit.request, "admin/settings/roles/edit.html", context, status=status)
 
 
-def _leaves_of(noun: str) -> list[Permission]:
+def _permissions_of(noun: str) -> list[Permission]:
     return [each for each in permissions.PERMISSIONS.values() if each.noun == noun]

@@ -1,4 +1,4 @@
-"""The doors of Macs and machines: what they answer to what they cannot use, and in which words."""
+"""The endpoints of Macs and machines: what they answer to what they cannot use, and in which words."""
 
 import base64
 

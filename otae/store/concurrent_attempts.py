@@ -1,4 +1,4 @@
-"""Attempts that were counted and are being checked now, in this process.
+"""Concurrent attempts: those that this process has counted and is checking now.
 
 An attempt counts as failed until it succeeds (`failure_counters`). Who finds no attempt left while others are being
 checked waits for them, since one of them may be uncounted: of many right passwords sent at once none is refused.
@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 MAX_WAIT: Final = 10
 
 
-class _Tries:
+class _Attempts:
     """Attempts under way by key, and those who wait for one to end, of one event loop."""
 
     def __init__(self) -> None:
@@ -24,13 +24,13 @@ class _Tries:
         self.waiting: dict[str, list[asyncio.Future[None]]] = {}
 
 
-_loops: "WeakKeyDictionary[asyncio.AbstractEventLoop, _Tries]" = WeakKeyDictionary()
+_loops: "WeakKeyDictionary[asyncio.AbstractEventLoop, _Attempts]" = WeakKeyDictionary()
 #: Keys that the current sign-in has counted under; None outside a sign-in.
 _mine: "ContextVar[list[str] | None]" = ContextVar("mine", default=None)
 
 
-def _tries() -> _Tries:
-    return _loops.setdefault(asyncio.get_running_loop(), _Tries())
+def _attempts() -> _Attempts:
+    return _loops.setdefault(asyncio.get_running_loop(), _Attempts())
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def begin(key: str) -> None:
     mine = _mine.get()
     if mine is not None:
         mine.append(key)
-        _tries().counted[key] += 1
+        _attempts().counted[key] += 1
 
 
 def end(key: str) -> None:
@@ -63,11 +63,11 @@ def end(key: str) -> None:
 
 async def wait_for_another(key: str) -> bool:
     """Wait until an attempt under ``key`` has been checked; False when there is none, or after MAX_WAIT seconds."""
-    tries = _tries()
-    if not tries.counted[key]:
+    attempts = _attempts()
+    if not attempts.counted[key]:
         return False
     turn = asyncio.get_running_loop().create_future()
-    tries.waiting.setdefault(key, []).append(turn)
+    attempts.waiting.setdefault(key, []).append(turn)
     try:
         async with asyncio.timeout(MAX_WAIT):
             await turn
@@ -77,11 +77,11 @@ async def wait_for_another(key: str) -> bool:
 
 
 def _end(key: str, mine: list[str]) -> None:
-    tries = _tries()
+    attempts = _attempts()
     mine.remove(key)
-    tries.counted[key] -= 1
-    if not tries.counted[key]:
-        del tries.counted[key]
-    for turn in tries.waiting.pop(key, []):
+    attempts.counted[key] -= 1
+    if not attempts.counted[key]:
+        del attempts.counted[key]
+    for turn in attempts.waiting.pop(key, []):
         if not turn.done():
             turn.set_result(None)
