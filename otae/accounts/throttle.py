@@ -84,8 +84,8 @@ class Attempt:
     async def count(self, account: str, *, over: str = "") -> None:
         """Count the attempt under ``account`` with its network, and over all networks.
 
-        From a network where ``account`` has signed in before, only the former counts, so that failures from elsewhere
-        do not slow it down. ``over``: suffix of the key over all networks, to count there under more than the account.
+        From a network where ``account`` has signed in before, the count over all networks is left out, so that failures
+        from elsewhere do not slow it down. ``over``: suffix of the key that is counted over all networks.
         """
         name = self.keys.key(self.page, account)
         self._mark = f"{failure_counters.MARK_PREFIX}{name}:{self.network}"

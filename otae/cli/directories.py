@@ -105,7 +105,7 @@ def directory_test(*, name: str, json_wanted: bool) -> None:
 @directory.command(name="default")
 @click.argument("name")
 def directory_default(*, name: str) -> None:
-    """Look names without a domain up in this directory from now on."""
+    """Make this the directory in which names without a domain are looked up."""
 
     async def work(_desk: Desk, now: datetime) -> None:
         await servers.make_default(await _find_directory(name), now=now, actor=ACTOR)
@@ -117,7 +117,7 @@ def directory_default(*, name: str) -> None:
 @click.argument("name")
 @as_json
 def directory_remove(*, name: str, json_wanted: bool) -> None:
-    """Forget a directory, and say whom that leaves without a password: people, and their pending invitations."""
+    """Remove a directory; print how many people lose their password with it, and how many invitations wait for them."""
 
     async def work(_desk: Desk, now: datetime) -> dict[str, object]:
         row = await _find_directory(name)

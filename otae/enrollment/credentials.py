@@ -89,7 +89,7 @@ async def check_through_link(
 ) -> CredentialCheck:
     """Check what the holder of ``person``'s link entered.
 
-    ``person`` of the result is None when nothing can be right: another name was entered, or the person is disabled.
+    ``person`` of the result is None when another name was entered or the person is disabled, whatever the password.
 
     Args:
         name: None where the mode asks for none.

@@ -16,10 +16,11 @@ from otae.store.states import InvitationStatus
 class LinkPage:
     """An invitation as the page behind its link shows it.
 
-    ``refusal``: why the link cannot be used, if so; then ``mode`` is None, ``pin_used_up`` says whether too many wrong
-    PINs are the reason, and ``offer`` what may be requested. ``tries_left``: tries of the PIN through the link, where
-    it is the only secret. ``last_try``: whether the PIN has one left. ``new_pin_at``: when the PIN replaced an earlier
-    one; ``new_pin_sent``: whether it was sent.
+    ``refusal``: why the link cannot be used, None when it can. With a refusal ``mode`` is None, ``pin_used_up`` says
+    whether too many wrong PINs caused it, and ``offer`` whether a new link or a new PIN may be requested.
+    ``tries_left``: how many tries the PIN has left through the link; None where the mode asks for a password, too.
+    ``last_try``: whether the PIN has exactly one try left. ``new_pin_at``: when the PIN replaced an earlier one, None
+    when it is the first; ``new_pin_sent``: whether it was sent.
     """
 
     invitation: Invitation

@@ -208,9 +208,9 @@ class Mac:
             await self.send_checkin("CheckOut")
         self.identity = self.management = None
 
-    async def send_checkin(self, message_type: str, **more: object) -> ServerResponse:
-        """Send one check-in message; ServerRefuses unless the answer is 200."""
-        answer = await self.put_checkin(self.message(message_type, **more), name=message_type)
+    async def send_checkin(self, message_type: str, **keys: object) -> ServerResponse:
+        """Send one check-in message, with ``keys`` added or replaced; ServerRefuses unless the response is 200."""
+        answer = await self.put_checkin(self.message(message_type, **keys), name=message_type)
         if answer.status != 200:
             raise ServerRefuses(message_type, answer)
         return answer

@@ -118,9 +118,17 @@ class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
 
     @property
     def all_errors(self) -> list[tuple[str, str]]:
-        """Return (id of the field or "", text) for the summary, in the order of the page."""
-        beside = [(field.id, text) for field in self._fields.values() for text in field.errors]
+        """Return (id of the field or "", text) for the summary, in the order of the page.
+
+        A form's own fields stand above those that it shares with other forms (its base class).
+        """
+        beside = [(field.id, text) for field in sorted(self, key=self._distance) for text in field.errors]
         return [("", text) for text in self.form_errors] + beside
+
+    def _distance(self, field: wtforms.Field) -> int:
+        """Return how many classes above this form's declare ``field``."""
+        kinds = type(self).__mro__
+        return next((at for at, kind in enumerate(kinds) if field.short_name in vars(kind)), len(kinds))
 
 
 async def sent_fields(request: Request) -> FormData:

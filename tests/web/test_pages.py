@@ -59,3 +59,13 @@ def test_a_rooms_refusal_lands_beside_its_field_or_above_all() -> None:
     form.refuse(InputRefused({"name": "taken", "": "not today"}))
     assert form.all_errors == [("", "not today"), ("name", "taken")]
     assert form.name.data == "ben"
+
+
+class NewNameForm(NameForm):
+    serial = StringField("Serial number", [InputRequired("Please enter a serial number.")])
+
+
+def test_the_summary_names_a_forms_own_fields_before_shared_ones() -> None:
+    form = NewNameForm(FormData([]))
+    assert not form.validate()
+    assert form.all_errors == [("serial", "Please enter a serial number."), ("name", "Please enter a name.")]

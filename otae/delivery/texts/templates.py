@@ -54,10 +54,10 @@ def wording_of(row: TextRow) -> Wording:
 async def wording_for(template: NotificationTemplate, language: str) -> tuple[Wording, str]:
     """Return the wording of ``template`` for ``language`` ("" when not known), and the language it is in.
 
-    Tried in order: a translation into that language, then into its base language ("pt" for "pt-BR"), the same for the
-    server property notification.language, and the template's own text. That text counts as English, so that a person of
-    that language gets it before the server property is considered. While a template has its default wording, the
-    product's own translations count, too.
+    Tried in order: ``language``, its base language ("pt" for "pt-BR"), the server property notification.language, its
+    base language, and the template's own text. The own text counts as the English translation, so that who reads
+    English gets it whatever the server property says. While a template has its default wording, the product's own
+    translations count, too.
     """
     stored = {row.language: row for row in await translations(template.id)}
     default_language = await properties.word("notification.language") if stored or shipped_languages(template) else ""
@@ -67,7 +67,7 @@ async def wording_for(template: NotificationTemplate, language: str) -> tuple[Wo
 def select_wording(
     template: NotificationTemplate, stored: Mapping[str, TemplateTranslation], language: str, default_language: str
 ) -> tuple[Wording, str]:
-    """As `wording_for`, from what was read before.
+    """Return what `wording_for` does, from translations that were read before.
 
     Args:
         stored: The template's translations, by language.

@@ -168,7 +168,7 @@ def sender_error(sender: str) -> str:
 
 
 def check_sender(values: Values) -> dict[str, str]:
-    """Return the errors by field, for a gateway of which only the sender can be invalid."""
+    """Return the errors by field of a gateway that checks no field but its sender."""
     return {"sender": wrong} if (wrong := sender_error(values["sender"])) else {}
 
 

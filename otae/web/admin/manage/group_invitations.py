@@ -72,10 +72,10 @@ class GroupInvitationForm(TermsForm):
     recipient = None
     serial = None
     carrier = None
-    pin_channel = SelectField(_("PIN by"), invalid_choice_message=CHOOSE, choices=PIN_CHANNELS_SENT, default="")
     group = StringField(_("Group"), [InputRequired(_("Enter a group.")), Length(max=201)])
     include_pending = BooleanField(_("Invite also who has an invitation that waits"))
     include_enrolled = BooleanField(_("Invite also who has an enrolled Mac"))
+    pin_channel = SelectField(_("PIN by"), invalid_choice_message=CHOOSE, choices=PIN_CHANNELS_SENT, default="")
 
     def order(self, name: str) -> GroupOrder:
         """Return the order that was entered; the form's id is its idempotency key.

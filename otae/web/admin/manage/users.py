@@ -30,9 +30,9 @@ class UserForm(NamedForm):
     phone = StringField(_("Phone"))
     language = SelectField(_("Language"), validate_choice=False)
     role = SelectField(_("Role"), validate_choice=False)
-    password = PasswordField(_("Password"))
     groups = TextAreaField(_("Groups"))
     properties = TextAreaField(_("Properties"))
+    password = PasswordField(_("Password"))
     disabled = BooleanField(_("Disabled"))
 
     async def prepare(self) -> "UserForm":
@@ -50,6 +50,7 @@ class NewUserForm(UserForm):
     """A new person; ``name`` is the user name, which cannot be changed later."""
 
     name = StringField(_("User name"), [InputRequired(_("enter a user name"))])
+    password = PasswordField(_("Password"))
 
 
 async def index(visit: Console) -> Response:
