@@ -114,11 +114,12 @@ def _split(url: str, example: str) -> SplitResult:
 
 def _port(parts: SplitResult, usual: int) -> int:
     try:
-        return parts.port or usual
+        port = parts.port
     except ValueError:
-        raise ValueError(
-            "the port must be a number from 1 to 65535; percent-encode / ? # @ in user name and password"
-        ) from None
+        port = 0
+    if port == 0:
+        raise ValueError("the port must be a number from 1 to 65535; percent-encode / ? # @ in user name and password")
+    return port or usual
 
 
 def _context(root: str | None, option: str = "sslrootcert") -> ssl.SSLContext:
@@ -128,3 +129,5 @@ def _context(root: str | None, option: str = "sslrootcert") -> ssl.SSLContext:
         raise ValueError(f"{option}: {Path(str(root))} holds no certificate in PEM") from None
     except OSError as error:
         raise ValueError(f"{option}: {Path(str(root))} cannot be read ({error.strerror})") from None
+    except ValueError:  # a null character
+        raise ValueError(f"{option} must be the path of a file") from None

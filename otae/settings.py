@@ -177,7 +177,9 @@ class Settings(BaseSettings):
         try:
             port = parts.port
         except ValueError:
-            raise ValueError("its port must be a whole number from 1 to 65535") from None
+            port = 0
+        if port == 0:
+            raise ValueError("its port must be a whole number from 1 to 65535")
         try:
             host = ascii_host(parts.hostname)
         except HostRefused:

@@ -20,6 +20,9 @@ SECRET = "s3cretWord"
 DATABASES = [
     ("postgres://otae@127.0.0.1:5432abc/otae", "the port must be a number"),
     ("postgres://otae@127.0.0.1:99999/otae", "the port must be a number"),
+    ("postgres://otae@127.0.0.1:0/otae", "the port must be a number"),
+    ("postgres://otae@127.0.0.1:５４３２/otae", "the port must be a number"),
+    ("postgres://otae@127.0.0.1/otae?sslrootcert=%00", "sslrootcert must be the path of a file"),
     (f"postgres://otae:{SECRET}/x@127.0.0.1/otae", "the port must be a number"),
     (f"postgres://otae:{SECRET}#x@127.0.0.1/otae", "must"),
     (f"postgres://otae:{SECRET}[x@127.0.0.1/otae", "percent-encode"),

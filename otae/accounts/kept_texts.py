@@ -2,6 +2,7 @@
 
 import zlib
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
@@ -10,6 +11,9 @@ from otae.store import browser_seals
 from otae.store.desk import Desk
 from otae.store.models import BrowserSession, KeptText
 from otae.store.passwords import hash_token
+
+#: Most texts of one browser; beyond that, those that expire first are deleted.
+MAX_KEPT: Final = 20
 
 
 async def keep(desk: Desk, secret: str, purpose: str, text: str, *, until: datetime) -> str:
@@ -23,6 +27,9 @@ async def keep(desk: Desk, secret: str, purpose: str, text: str, *, until: datet
         await row.save(force_create=True)
     except IntegrityError:  # signed out in this moment
         return ""
+    others = KeptText.filter(browser_id=browser.id).exclude(id=row.id).order_by("-expires_at", "id")
+    if surplus := await others.offset(MAX_KEPT - 1).limit(MAX_KEPT).values_list("id", flat=True):
+        await KeptText.filter(id__in=list(surplus)).delete()
     return str(row.id)
 
 

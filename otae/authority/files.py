@@ -1,6 +1,7 @@
 """Reading uploaded files of certificates and keys: PEM, DER, PKCS#7 or PKCS#12, the key inside or in a second file."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from otae.errors import InputRefused, MessageUnreadable
 from otae.signing import bundles
-from otae.signing.certificates import UNREADABLE
+from otae.signing.certificates import UNREADABLE, read_names
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -121,7 +122,11 @@ def _pkcs12(data: bytes, password: bytes | None, otherwise: str) -> FileContents
         if "password" in str(error).lower():
             raise InputRefused({"password": "the password does not open the file"}) from None
         raise InputRefused({"file": otherwise}) from None
-    return FileContents([*([certificate] if certificate else []), *others], None if key is None else _usable(key))
+    found = [*([certificate] if certificate else []), *others]
+    for each in found:
+        with suppress(*UNREADABLE):  # one that is damaged is refused where it is used
+            read_names(each)
+    return FileContents(found, None if key is None else _usable(key))
 
 
 def _usable(key: object) -> PrivateKey:

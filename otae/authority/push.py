@@ -19,7 +19,7 @@ from tortoise.exceptions import IntegrityError
 from otae.authority import files
 from otae.authority.issuers import new_row_with_key, root
 from otae.errors import InputRefused, NotReady
-from otae.signing.certificates import KEY_BITS, UNREADABLE, Keyed, dump_key, fingerprint, load_certificate
+from otae.signing.certificates import KEY_BITS, UNREADABLE, Keyed, dump_key, fingerprint, load_certificate, read_names
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
@@ -135,6 +135,7 @@ def _check(certificate: x509.Certificate, now: datetime) -> str:
 
 
 def _uid(certificate: x509.Certificate) -> str:
+    read_names(certificate)
     found = certificate.subject.get_attributes_for_oid(x509.NameOID.USER_ID)
     return str(found[0].value) if len(found) == 1 else ""
 

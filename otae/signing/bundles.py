@@ -4,7 +4,6 @@ import base64
 import binascii
 import codecs
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +11,7 @@ from typing import Final
 from cryptography import x509
 
 from otae.errors import MessageUnreadable, TooLarge
-from otae.signing.certificates import UNREADABLE
+from otae.signing.certificates import UNREADABLE, read_names
 from otae.signing.der import INTEGER, SEQUENCE, SET, Fields, explicit, to_der, values
 
 #: Most certificates in one file: more than any system trusts.
@@ -105,11 +104,7 @@ def _first(der: bytes) -> bytes:
 def _load(data: bytes) -> x509.Certificate:
     """Load a certificate and read its names, dates and key once, since ``cryptography`` parses them on access."""
     found = x509.load_der_x509_certificate(data)
-    with warnings.catch_warnings():
-        # Private authorities write C=USA, which the library warns of and reads.
-        warnings.simplefilter("ignore", UserWarning)
-        for name in (found.subject, found.issuer):
-            name.rfc4514_string()
+    read_names(found)
     found.not_valid_before_utc, found.not_valid_after_utc, found.public_key()
     return found
 

@@ -1,6 +1,7 @@
 """Loading, encoding, naming and checking certificates and keys. ``issuing`` makes certificates."""
 
 import secrets
+import warnings
 from dataclasses import dataclass, field
 from typing import Final, Self, TypeVar
 
@@ -108,6 +109,17 @@ def names(certificate: x509.Certificate) -> tuple[bytes, bytes]:
     issuer = fields.take(SEQUENCE).raw
     fields.take(SEQUENCE)
     return issuer, fields.take(SEQUENCE).raw
+
+
+def read_names(certificate: x509.Certificate) -> None:
+    """Parse a certificate's subject and issuer, which ``cryptography`` does on first access; raises one of UNREADABLE.
+
+    Private authorities write C=USA, which the library warns of and reads.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        for name in (certificate.subject, certificate.issuer):
+            name.rfc4514_string()
 
 
 def new_key() -> rsa.RSAPrivateKey:

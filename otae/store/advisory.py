@@ -71,11 +71,12 @@ class AdvisoryLock:
         # Polled: a statement that waits for the lock would keep an index from being made CONCURRENTLY, which waits for
         # every running statement, by the very process that holds the lock.
         while True:
-            if await connection.fetchval(f"SELECT pg_try_advisory_{kind}lock($1)", self._key):
-                if pooled:
-                    # Ends the query above, whose snapshot would otherwise stay open with the transaction: an index
-                    # that is made CONCURRENTLY waits for every older snapshot.
-                    await connection.execute("SELECT 1")
+            taken = bool(await connection.fetchval(f"SELECT pg_try_advisory_{kind}lock($1)", self._key))
+            if pooled:
+                # Ends the query above, whose snapshot would otherwise stay open with the transaction: an index that is
+                # made CONCURRENTLY waits for every older snapshot.
+                await connection.execute("SELECT 1")
+            if taken:
                 return True
             if not wait:
                 return False
@@ -86,7 +87,7 @@ class AdvisoryLock:
         if self._connection is None or self._connection.is_closed():
             return False
         try:
-            await self._connection.fetchval("SELECT 1", timeout=5)
+            await self._connection.execute("SELECT 1", timeout=5)  # `fetchval` would leave a snapshot open
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             self._connection.terminate()
             return False

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Final
 from weakref import WeakKeyDictionary
 
-#: Most seconds to wait for the attempts of others.
+#: Most seconds that one sign-in waits for the attempts of others, one after the other.
 MAX_WAIT: Final = 10
 
 
@@ -27,6 +27,8 @@ class _Attempts:
 _loops: "WeakKeyDictionary[asyncio.AbstractEventLoop, _Attempts]" = WeakKeyDictionary()
 #: Keys that the current sign-in has counted under; None outside a sign-in.
 _mine: "ContextVar[list[str] | None]" = ContextVar("mine", default=None)
+#: The event loop's time until which the current sign-in may wait; None before it waits.
+_wait_until: "ContextVar[float | None]" = ContextVar("wait_until", default=None)
 
 
 def _attempts() -> _Attempts:
@@ -37,10 +39,11 @@ def _attempts() -> _Attempts:
 def sign_in_scope() -> Iterator[None]:
     """Collect what one sign-in counts; at its end all of its attempts have been checked."""
     mine: list[str] = []
-    before = _mine.set(mine)
+    before, no_wait = _mine.set(mine), _wait_until.set(None)
     try:
         yield
     finally:
+        _wait_until.reset(no_wait)
         _mine.reset(before)
         while mine:
             _end(mine[-1], mine)
@@ -62,14 +65,17 @@ def end(key: str) -> None:
 
 
 async def wait_for_another(key: str) -> bool:
-    """Wait until an attempt under ``key`` has been checked; False when there is none, or after MAX_WAIT seconds."""
-    attempts = _attempts()
+    """Wait until an attempt under ``key`` has been checked; False for none, or after MAX_WAIT seconds in all."""
+    attempts, loop = _attempts(), asyncio.get_running_loop()
     if not attempts.counted[key]:
         return False
-    turn = asyncio.get_running_loop().create_future()
+    until = _wait_until.get()
+    if until is None:
+        _wait_until.set(until := loop.time() + MAX_WAIT)
+    turn = loop.create_future()
     attempts.waiting.setdefault(key, []).append(turn)
     try:
-        async with asyncio.timeout(MAX_WAIT):
+        async with asyncio.timeout_at(until):
             await turn
     except TimeoutError:
         return False

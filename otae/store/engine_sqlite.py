@@ -22,7 +22,7 @@ from tortoise.backends.sqlite.client import (
     SqliteTransactionWrapper,
     translate_exceptions,
 )
-from tortoise.connection import get_connections
+from tortoise.connection import get_connection, get_connections
 
 from otae.store.outage import translate_driver_errors
 
@@ -148,8 +148,14 @@ class SafeClient(RowCountClient):
     """The connection of one process."""
 
     def acquire_connection(self) -> ConnectionWrapper[Any]:
-        """Return the connection for one statement."""
-        return _StatementConnection(self._lock, self)
+        """Return the connection for one statement.
+
+        Raises:
+            RuntimeError: the caller is in a transaction, whose end the statement would wait for without end.
+        """
+        if not isinstance(get_connection(self.connection_name), ImmediateTransaction):
+            return _StatementConnection(self._lock, self)
+        raise RuntimeError("this query was made before the transaction that it is run in: make it inside")
 
     def _in_transaction(self) -> TransactionContext:
         return ShieldedContext(ImmediateTransaction(self), self._lock)

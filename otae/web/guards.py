@@ -124,10 +124,10 @@ def administrators(
         browser = await browsers.find_browser(secret, browsers.CONSOLE, now=visited.now, touch=touch)
         if browser is None or browser.administrator is None:
             raise SignInFirst(sign_in_for(request))
-        if request.method == "GET" and touch and (refused := await refused_pages.take(visited, secret)):
-            return refused
         request.state.administrator = administrator = browser.administrator
         request.state.powers = powers = await roles.powers_of(administrator.role, now=visited.now)
+        if request.method == "GET" and touch and (refused := await refused_pages.take(visited, secret, powers)):
+            return refused
         if not powers.may(permission) or (powers.reach.limited and not within):
             raise wrong_role()
         console = Console(visited.request, visited.desk, visited.now, administrator, powers)

@@ -1,8 +1,9 @@
 """Shows the console's answer to a refused form once, on the form's own page, after a redirect.
 
 So a reload sends nothing again. The rendered answer (no page shows a password or the content of a file) is kept for a
-minute, sealed, in a row of the browser's session, whatever its length. `guards` does this for every page that takes a
-form; the page itself answers as if directly. Answers to htmx fragment requests are not redirected.
+minute, sealed, in a row of the browser's session, whatever its length, and shown while the administrator may do and see
+the same as when it was rendered. `guards` does this for every page that takes a form; the page itself answers as if
+directly. Answers to htmx fragment requests are not redirected.
 """
 
 import json
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from otae.accounts import kept_texts
+from otae.accounts.roles import Powers
 from otae.errors import DatabaseAway
 from otae.web.pages import REFUSED_COOKIE, address_of, is_fragment_request
 
 if TYPE_CHECKING:
-    from otae.web.guards import Visit
+    from otae.web.guards import Console, Visit
 
 PURPOSE: Final = "otae refused page"
 GOOD_FOR: Final = timedelta(minutes=1)
@@ -26,7 +28,7 @@ NOTHING_THERE: Final = frozenset({404, 405})
 NOT_KEPT: Final = frozenset({"content-length", "content-type", "set-cookie"})
 
 
-async def redirect_refused(visit: "Visit", answer: Response, where: str, secret: str) -> Response:
+async def redirect_refused(visit: "Console", answer: Response, where: str, secret: str) -> Response:
     """Return 303 to the page that will show ``answer`` when it refuses a form; any other answer unchanged.
 
     Args:
@@ -37,14 +39,16 @@ async def redirect_refused(visit: "Visit", answer: Response, where: str, secret:
     if not refused or not isinstance(answer, HTMLResponse) or is_fragment_request(visit.request):
         return answer
     headers = {name: value for name, value in answer.headers.items() if name not in NOT_KEPT}
-    text = json.dumps([where, answer.status_code, headers, bytes(answer.body).decode()])
+    response = RedirectResponse(where, 303)
+    where = response.headers["location"]  # as the browser will ask for it
+    body = bytes(answer.body).decode()
+    text = json.dumps([where, _as_text(visit.powers), answer.status_code, headers, body])
     try:
         kept = await kept_texts.keep(visit.desk, secret, PURPOSE, text, until=visit.now + GOOD_FOR)
     except DatabaseAway:
         kept = ""
     if not kept:
         return answer
-    response = RedirectResponse(where, 303)
     for value in answer.headers.getlist("set-cookie"):
         response.headers.append("set-cookie", value)
     seconds = int(GOOD_FOR.total_seconds())
@@ -52,15 +56,26 @@ async def redirect_refused(visit: "Visit", answer: Response, where: str, secret:
     return response
 
 
-async def take(visit: "Visit", secret: str) -> Response | None:
-    """Return the kept answer for the requested page, once; None without one."""
+async def take(visit: "Visit", secret: str, powers: Powers) -> Response | None:
+    """Return the kept answer for the requested page, once; None without one.
+
+    Args:
+        powers: What the administrator may do now.
+    """
     text_id = visit.request.cookies.get(REFUSED_COOKIE, "")
     text = await kept_texts.find(visit.desk, secret, PURPOSE, text_id, now=visit.now) if text_id else None
     if text is None:
         return None
-    where, status, headers, body = json.loads(text)
-    if where != address_of(visit.request) or not await kept_texts.forget(text_id):
+    where, allowed, status, headers, body = json.loads(text)
+    shown_here = where == address_of(visit.request) and allowed == _as_text(powers)
+    if not shown_here or not await kept_texts.forget(text_id):
         return None
     response = HTMLResponse(body, status, headers)
     response.delete_cookie(REFUSED_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
     return response
+
+
+def _as_text(powers: Powers) -> list[str]:
+    """Return what a role allows, and with which groups, in a form that can be compared."""
+    groups = ["everybody"] if powers.reach.group_ids is None else sorted(map(str, powers.reach.group_ids))
+    return [powers.role, *sorted(powers.permissions), *groups]

@@ -217,3 +217,14 @@ async def test_recorded_push_certificates_are_judged_by_their_uid(desk: Desk) ->
     assert list(await refused(desk, good)) == ["key"], "all that it lacks is the key, which nobody recorded"
     for name in ("mock_push_cert_no_uid.pem", "mock_push_cert_wrong_uid_prefix.pem"):
         assert "com.apple.mgmt" in (await refused(desk, (folder / name).read_bytes()))["file"]
+
+
+@pytest.mark.parametrize("way", ["pem", "pkcs12"])
+async def test_a_name_longer_than_allowed_is_read_in_every_kind_of_file(desk: Desk, way: str) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    keyed = push_certificate(key, now=await database.now(), country="USA")
+    data = as_pkcs12(keyed, "pw") if way == "pkcs12" else pem(keyed.certificate) + key_pem(key)
+    found = await take(desk, data, None, "pw" if way == "pkcs12" else None)
+    assert found.topic == TOPIC
+    assert (shown := await show_push(now=await database.now())) is not None
+    assert shown.topic == TOPIC

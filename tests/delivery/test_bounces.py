@@ -102,6 +102,20 @@ async def test_a_report_of_failure_marks_the_delivery_bounced_with_the_words(
     assert await check_ledger([smtp_server], recipients=1) == {"bounced": 1}
 
 
+@pytest.mark.parametrize("pin", ["40719362", "7KQ2MXW9", "ABCDEF2"])
+async def test_a_pin_that_a_report_quotes_is_not_kept(
+    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer, pin: str
+) -> None:
+    await use_server(smtp_server)
+    ben = await invite("pin")
+    await outbox.deliver(desk, ben.deliveries["pin"].id, now=NOW)
+    content = report(diagnostic=f"smtp; 550 5.7.1 REJECTED by MX2: your PIN is {pin}.")
+    await bounces.process_report(ben.deliveries["pin"].id, content, now=NOW)
+    row = await ben.reload("pin")
+    assert (row.status, row.answer) == ("bounced", "5.1.1 550 5.7.1 REJECTED by MX2: your PIN is ….")
+    assert not await Event.filter(detail__contains=pin).exists()
+
+
 async def test_one_report_handed_in_twenty_times_at_once_is_one_event(desk: Desk, sent: Invited) -> None:
     delivery = sent.deliveries["url"].id
     await asyncio.gather(*(bounces.process_report(delivery, report(), now=NOW) for _ in range(20)))

@@ -218,3 +218,16 @@ async def test_two_migrations_at_once_are_one(tmp_path: Path) -> None:
     assert [run.wait() for run in runs] == [0, 0, 0]
     async with database.connected(settings):
         assert await Person.all().count() == 0
+
+
+async def test_a_query_made_before_a_transaction_is_refused_in_it_instead_of_waiting(sqlite_settings: Settings) -> None:
+    async with database.connected(sqlite_settings):
+        await (await a_person()).save()
+        everybody, ben = Person.all(), Person.filter(name="ben")
+        assert len(await everybody) == len(await ben) == 1
+        for query in (everybody, ben, ben.only("id"), everybody.values_list("id"), everybody.delete()):
+            with pytest.raises(RuntimeError, match="make it inside"):
+                async with database.transaction():
+                    await query
+        async with database.transaction():
+            assert await Person.filter(name="ben").count() == await Person.all().count() == 1

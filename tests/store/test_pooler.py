@@ -1,17 +1,23 @@
 """Behind PgBouncer in transaction mode, as many platforms hand it out: everything works that works without."""
 
 import asyncio
+import contextlib
+import os
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tortoise.connection import get_connection
 
 from otae import app
 from otae.overview import doctor
 from otae.settings import Settings
 from otae.store import database, schema_check
 from otae.store.engine_asyncpg import Connector
+from otae.store.keyring import new_master_key
 from otae.store.models import Counter
 from otae.store.single_holder import ClockLock
 from tests.desks import RecordingBell, make_settings, opened
@@ -44,6 +50,22 @@ async def test_an_empty_database_becomes_an_installation(
     assert found["master key"] == "ok"
 
 
+async def test_two_commands_migrate_at_once(postgres_url: str, pgbouncer_port: int, tmp_path: Path) -> None:
+    url = behind(postgres_url, pgbouncer_port)
+    environ = os.environ | {"DATABASE_URL": url, "PUBLIC_URL": "https://localhost:8443", "OTAE_HOME": str(tmp_path)}
+    environ["OTAE_MASTER_KEYS"] = new_master_key()
+    command = (sys.executable, "-m", "otae", "migrate")
+    running = [await asyncio.create_subprocess_exec(*command, env=environ, stderr=PIPE) for _ in range(2)]
+    try:
+        async with asyncio.timeout(90):
+            ends = [await each.communicate() for each in running]
+    finally:
+        for each in running:
+            with contextlib.suppress(ProcessLookupError):
+                each.kill()
+    assert [each.returncode for each in running] == [0, 0], ends
+
+
 async def test_transactions_at_once_lose_nothing(pooled: Settings) -> None:
     async with opened(pooled, RecordingBell()):
         now = await database.now()
@@ -68,6 +90,19 @@ async def test_one_clock_has_the_turn_and_gives_it_back(pooled: Settings) -> Non
             assert await first.try_acquire()
             assert not await other.try_acquire()
         assert await other.try_acquire()
+
+
+async def test_the_lock_of_the_clock_keeps_no_snapshot_from_vacuum(pooled: Settings) -> None:
+    sql = (
+        "SELECT count(*) AS number FROM pg_stat_activity WHERE datname = current_database() "
+        "AND pid <> pg_backend_pid() AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)"
+    )
+    async with ClockLock(pooled) as clock, database.connected(pooled):
+        assert await clock.try_acquire()
+        for _ in range(2):
+            assert (await get_connection("default").execute_query_dict(sql))[0]["number"] == 0
+            assert await clock.try_acquire()
+        assert (await get_connection("default").execute_query_dict(sql))[0]["number"] == 0
 
 
 async def test_one_process_at_a_time_is_let_in(pooled: Settings) -> None:

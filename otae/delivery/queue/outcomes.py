@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from tortoise.expressions import Case, Q, When
@@ -31,6 +32,8 @@ DEFAULT_RETRIES = 5
 #: The phase of a row whose content may have been ended: from then on the outcome may stay unknown.
 DATA_PHASE = "data"
 NOT_IN_TIME = "not sent before the invitation expired"
+#: Pattern of text that may be a PIN.
+_LIKE_A_PIN: Final = r"|\d{6,}|\b(?=[A-Z]*[2-9])(?=[2-9]*[A-Z])[2-9A-HJ-NP-Z]{6,16}\b"
 
 
 @dataclass(frozen=True)
@@ -286,6 +289,9 @@ async def _forget_pins(rows: Iterable[Delivery]) -> None:
 
 
 def without_secrets(row: Delivery, words: str) -> str:
-    """Return a server's answer without the invitation token or PIN that it may have quoted."""
-    secret = r"ep-[A-Za-z0-9_-]{6,}" + (r"|\d{6,}" if row.kind == "pin" else "")
+    """Return a server's answer without the invitation token or PIN that it may have quoted.
+
+    The PIN is forgotten when a report of failure comes, so all that looks like one is left out.
+    """
+    secret = r"ep-[A-Za-z0-9_-]{6,}" + (_LIKE_A_PIN if row.kind == "pin" else "")
     return re.sub(secret, "…", words)

@@ -10,13 +10,16 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from otae.accounts import kept_texts, own_roles
+from otae.accounts.own_roles import RoleDraft
+from otae.accounts.roles import Grantor
 from otae.delivery.texts import templates
 from otae.directory import groups, local
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.store import database
-from otae.store.models import BrowserSession, KeptText
+from otae.store.models import Administrator, BrowserSession, KeptText
 from otae.web import refused_pages
 from otae.web.pages import REFUSED_COOKIE
 from tests.web.admin.conftest import ADA_PASSWORD
@@ -215,3 +218,44 @@ async def test_the_answer_waits_under_the_new_secret_of_who_just_entered_the_pas
     refused = await browser.get("/admin/roles/add")
     assert (refused.status_code, long in refused.text, ADA_PASSWORD in refused.text) == (422, True, False)
     assert not await KeptText.exists()
+
+
+async def test_what_a_role_allowed_before_is_not_shown_afterwards(
+    site: Site, browser: httpx2.AsyncClient, now: datetime
+) -> None:
+    by, allowed = Grantor("it"), frozenset({"person.see", "person.edit", "group.see"})
+    role = await own_roles.add_role(site.desk, "desk", RoleDraft("", allowed), by=by, now=now)
+    assert role.id is not None
+    await Administrator.filter(name="ada").update(role="desk")
+    where = await refuse(browser)
+    await own_roles.change_role(site.desk, role.id, RoleDraft("", allowed - {"group.see"}), by=by, now=now)
+    assert (await browser.get(where)).status_code == 200
+    where = await refuse(browser)
+    await own_roles.change_role(site.desk, role.id, RoleDraft("", frozenset({"person.see"})), by=by, now=now)
+    answer = await browser.get(where)
+    assert (answer.status_code, 'id="summary"' in answer.text) == (403, False)
+
+
+async def test_a_page_is_found_again_whatever_its_address_holds(browser: httpx2.AsyncClient) -> None:
+    answer = await browser.post('/admin/users/add?of=a|b"<é>%7C', data={"email": "no address"})
+    where = answer.headers["location"]
+    assert where.startswith("/admin/users/add?of=a%7Cb")
+    assert (await browser.get(where)).status_code == 422
+
+
+async def test_a_hundred_forms_at_once_leave_a_bounded_number_of_texts(browser: httpx2.AsyncClient) -> None:
+    await asyncio.gather(*(refuse(browser) for _ in range(40)))
+    assert await KeptText.all().count() <= kept_texts.MAX_KEPT
+    where = await refuse(browser)
+    assert await KeptText.all().count() == kept_texts.MAX_KEPT
+    assert (await browser.get(where)).status_code == 422
+
+
+async def test_another_browser_of_the_same_administrator_gets_nothing(site: Site, browser: httpx2.AsyncClient) -> None:
+    where = await refuse(browser)
+    await site.client.post("/admin/sign-in", data={"name": "ada", "password": ADA_PASSWORD})
+    for odd in (browser.cookies[REFUSED_COOKIE], "0" * 5000, f"urn:uuid:{uuid4()}", "\\x00", '"' * 32):
+        site.client.cookies.set(REFUSED_COOKIE, odd)
+        assert (await site.client.get(where)).status_code == 200
+    shown = await browser.get(where)
+    assert (shown.status_code, shown.headers["cache-control"]) == (422, "no-store")
