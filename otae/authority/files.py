@@ -1,7 +1,6 @@
 """Reading uploaded files of certificates and keys: PEM, DER, PKCS#7 or PKCS#12, the key inside or in a second file."""
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -123,9 +122,11 @@ def _pkcs12(data: bytes, password: bytes | None, otherwise: str) -> FileContents
             raise InputRefused({"password": "the password does not open the file"}) from None
         raise InputRefused({"file": otherwise}) from None
     found = [*([certificate] if certificate else []), *others]
-    for each in found:
-        with suppress(*UNREADABLE):  # one that is damaged is refused where it is used
+    try:
+        for each in found:
             read_names(each)
+    except UNREADABLE:
+        raise InputRefused({"file": "a certificate in the file is damaged"}) from None
     return FileContents(found, None if key is None else _usable(key))
 
 
