@@ -1,6 +1,7 @@
 """Tries on PINs: counted and committed before a PIN is checked, given back when it was right."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from tortoise.expressions import F
@@ -28,13 +29,13 @@ class CountedTry:
     limit: int
 
 
-async def count(invitation: Invitation, column: TryColumn, mode: Mode) -> CountedTry | None:
+async def count(invitation: Invitation, column: TryColumn, mode: Mode, now: datetime) -> CountedTry | None:
     """Count a try on the invitation's PIN, in a transaction of its own; None when it has no PIN, or no try left.
 
     While other tries are being checked it waits for them to end: one of them may be given back.
     """
     while (pin := await pins.active_pin(invitation)) is not None:
-        if counted := await _count(pin, invitation, column, mode):
+        if counted := await _count(pin, invitation, column, mode, now):
             concurrent_attempts.begin(_key(pin))
             return counted
         if not await concurrent_attempts.wait_for_another(_key(pin)):
@@ -46,12 +47,12 @@ def _key(pin: Pin) -> str:
     return f"pin:{pin.id}"
 
 
-async def _count(pin: Pin, invitation: Invitation, column: TryColumn, mode: Mode) -> CountedTry | None:
+async def _count(pin: Pin, invitation: Invitation, column: TryColumn, mode: Mode, now: datetime) -> CountedTry | None:
     left = Pin.filter(
         **{"id": pin.id, "active": True, "link_tries__lt": mode.max_tries, f"{column}__lt": mode.max_tries}
     )
     async with transaction():
-        if await left.update(**{column: F(column) + 1}) != 1:
+        if await left.update(**{column: F(column) + 1, "tried_at": now}) != 1:
             return None
         await pin.refresh_from_db()
     return CountedTry(pin, invitation, getattr(pin, column), mode.max_tries)
@@ -62,6 +63,14 @@ async def give_back(counted: CountedTry, column: TryColumn) -> bool:
     given = await Pin.filter(id=counted.pin.id, active=True).update(**{column: F(column) - 1}) == 1
     concurrent_attempts.end(_key(counted.pin))
     return given
+
+
+async def is_spent(counted: CountedTry) -> bool:
+    """Return whether the PIN has no try left through the link, once those that are being checked have ended."""
+    concurrent_attempts.end(_key(counted.pin))
+    while await concurrent_attempts.wait_for_another(_key(counted.pin)):
+        pass
+    return await Pin.filter(id=counted.pin.id, active=True, link_tries__gte=counted.limit).exists()
 
 
 async def find_match(desk: Desk, counted: list[CountedTry], clear: str) -> CountedTry | None:

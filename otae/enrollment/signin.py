@@ -27,7 +27,7 @@ from otae.invitations.modes import Mode, all_modes, known_mode
 from otae.store import failure_counters, passwords, properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import EnrollmentSession, Event, Invitation, Person, Pin
+from otae.store.models import EnrollmentSession, Event, Invitation, Person
 from otae.store.records import About, about, bind_refusal, new_support_code, note, note_refusal
 from otae.store.states import InvitationStatus
 
@@ -107,7 +107,7 @@ async def _sign_in_through_link(
             )
     # With another name, or for somebody disabled, nothing can be right: all is checked alike, but no PIN try is used.
     known, password_right = proof.person is not None, proof.right
-    counted = await pin_tries.count(invitation, "link_tries", mode) if mode.secret and known else None
+    counted = await pin_tries.count(invitation, "link_tries", mode, now) if mode.secret and known else None
     pin_right = not mode.secret or await pins.verify(desk, counted.pin if counted else None, entry.pin)
     if counted and pin_right:
         pin_right = await pin_tries.give_back(counted, "link_tries")
@@ -224,17 +224,14 @@ async def _count_pins(person: Person, now: datetime) -> list[CountedTry]:
     counted: list[CountedTry] = []
     async for invitation in _live(person, list(modes.values()), now):
         if len(counted) < pin_tries.BARE_PINS and (
-            one := await pin_tries.count(invitation, "bare_tries", modes[invitation.mode])
+            one := await pin_tries.count(invitation, "bare_tries", modes[invitation.mode], now)
         ):
             counted.append(one)
     return counted
 
 
 async def _fail_when_spent(counted: CountedTry, now: datetime) -> None:
-    if counted.number < counted.limit:
-        return
-    pin = await Pin.get(id=counted.pin.id)
-    if pin.active and pin.link_tries >= counted.limit:
+    if counted.number == counted.limit and await pin_tries.is_spent(counted):
         await lifecycle.fail(counted.invitation, now=now, why="the tries of the PIN are used up")
 
 

@@ -41,6 +41,8 @@ from otae.store.states import InvitationStatus as Status
 
 #: Opening the link again within this time is not recorded again.
 REOPENING_INTERVAL = timedelta(minutes=10)
+#: Longer than a sign-in takes; a process that has not said by then what came of a try has died.
+LONGEST_CHECK = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,8 @@ async def expire_due(now: datetime) -> int:
             ended += 1
     for mode in [each for each in await all_modes() if each.secret]:
         spent = Pin.filter(active=True, link_tries__gte=mode.max_tries, invitation__mode=mode.name)
+        # The sign-in that used the last try fails the invitation itself, unless its process died while it checked.
+        spent = spent.filter(Q(tried_at=None) | Q(tried_at__lte=now - LONGEST_CHECK))
         for pin in await spent.filter(invitation__status=Status.PENDING).limit(500).prefetch_related("invitation"):
             ended += await fail(pin.invitation, now=now, why="the tries of the PIN are used up")
     return ended

@@ -22,7 +22,7 @@ from otae.errors import (
     SigninFailed,
     SlowDown,
 )
-from otae.invitations import lifecycle
+from otae.invitations import lifecycle, pins
 from otae.invitations.lifecycle import Created
 from otae.store import database, passwords, properties
 from otae.store.desk import Desk
@@ -342,6 +342,34 @@ async def test_twenty_right_sign_ins_at_once_leave_every_try(desk: Desk) -> None
     results = await asyncio.gather(*(sign_in(desk, entry, now=now) for entry in entries), return_exceptions=True)
     assert all(isinstance(result, EnrollmentSession | SigninFailed) for result in results), results
     assert [result for result in results if isinstance(result, EnrollmentSession)]
+    assert await tries_of(created) == (2, 0)
+    assert (await Invitation.get(id=created.invitation.id)).status == "pending"
+
+
+async def test_a_wrong_pin_fails_no_invitation_while_a_right_one_is_checked(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created, now = await invite(desk, "username_pin"), await database.now()
+    await Pin.filter(invitation_id=created.invitation.id).update(link_tries=1)
+    wrong_one_ended, verify = asyncio.Event(), pins.verify
+
+    async def verify_later(desk: Desk, pin: Pin | None, clear: str) -> bool:
+        if clear == created.pin:
+            await wrong_one_ended.wait()
+        found = await verify(desk, pin, clear)
+        if clear != created.pin:
+            wrong_one_ended.set()
+        return found
+
+    monkeypatch.setattr(pins, "verify", verify_later)
+    rows = [await Invitation.get(id=created.invitation.id) for _ in range(2)]
+    attempts = [
+        SignInEntry(name="ben", pin=pin, invitation=row, network=HERE)
+        for pin, row in zip((created.pin or "", other(created.pin)), rows, strict=True)
+    ]
+    right, wrong = await asyncio.gather(*(sign_in(desk, each, now=now) for each in attempts), return_exceptions=True)
+    assert isinstance(right, EnrollmentSession), right
+    assert isinstance(wrong, SigninFailed)
     assert await tries_of(created) == (2, 0)
     assert (await Invitation.get(id=created.invitation.id)).status == "pending"
 

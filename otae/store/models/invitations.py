@@ -88,7 +88,8 @@ class Pin(Row):
     """One generation of an invitation's PIN; at most one is active (a partial unique index holds that).
 
     `pin_hash`: argon2id over the peppered PIN. `pin_sealed` (purpose "pin"): the PIN, until its message is accepted,
-    cancelled or expired. `link_tries` and `bare_tries`: wrong entries with and without the mailed link.
+    cancelled or expired. `link_tries` and `bare_tries`: wrong entries with and without the mailed link, and those that
+    are being checked. `tried_at`: when the last of them was counted.
     """
 
     invitation_id: UUID
@@ -101,6 +102,7 @@ class Pin(Row):
     pin_sealed = fields.BinaryField(null=True)
     link_tries = fields.IntField(default=0)
     bare_tries = fields.IntField(default=0)
+    tried_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
 
     class Meta:
