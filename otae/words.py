@@ -17,8 +17,6 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 from structlog.typing import Processor
 
-from otae.contacts import shown_address
-
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
 _translations = NullTranslations()
@@ -60,7 +58,6 @@ def environment(helpers: Mapping[str, object] | None = None) -> Environment:
         "exact": exact,
         "span": span,
         "grouped": grouped,
-        "mail": shown_address,
         "tally": tally,
     }
     made.globals |= helpers or {}

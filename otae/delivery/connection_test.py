@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from otae.contacts import MailAddressRefused, mail_address
-from otae.delivery import phones
+from otae.contacts import MailAddressRefused, NumberRefused, e164, mail_address
 from otae.delivery.mail.mime import Mail, MessageRefused, build
 from otae.delivery.mail.smtp import smtp_transport
 from otae.delivery.mail.transcript import Transcript, certificate_names
@@ -21,6 +20,7 @@ from otae.store import audit, failure_counters, jobs
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Job, NotificationServer
+from otae.store.properties import default_region
 
 #: The kind of a test's job.
 TEST = "notification-server.test"
@@ -62,9 +62,9 @@ async def check_recipient(server: NotificationServer, recipient: str) -> str:
     """
     try:
         if server.kind == "sms":
-            return phones.e164(recipient, region=await phones.default_region())
+            return e164(recipient, region=await default_region())
         return mail_address(recipient)
-    except (MailAddressRefused, phones.NumberRefused) as error:
+    except (MailAddressRefused, NumberRefused) as error:
         raise InputRefused({"recipient": str(error)}) from None
 
 

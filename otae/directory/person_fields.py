@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from otae.contacts import MailAddressRefused, mail_address
-from otae.delivery import phones
+from otae.contacts import MailAddressRefused, NumberRefused, e164, mail_address
 from otae.errors import InputRefused
 from otae.store.models import Role
+from otae.store.properties import default_region
 from otae.text import TextRefused, cleaned_line, identifier, visible_line
 
 DOMAIN: Final = "local"
@@ -57,7 +57,7 @@ class FieldContext:
 async def field_context() -> FieldContext:
     """Read the settings that `columns` needs."""
     own = await Role.all().values_list("name", flat=True)
-    return FieldContext(frozenset([*ROLES, *(str(name) for name in own)]), await phones.default_region())
+    return FieldContext(frozenset([*ROLES, *(str(name) for name in own)]), await default_region())
 
 
 def user_name(text: str) -> str:
@@ -94,8 +94,8 @@ def columns(
     _texts(fields, name, made, wrong)
     if fields.phone is not None:
         try:
-            made["phone"] = phones.e164(fields.phone, region=context.region) if fields.phone.strip() else None
-        except phones.NumberRefused as refusal:
+            made["phone"] = e164(fields.phone, region=context.region) if fields.phone.strip() else None
+        except NumberRefused as refusal:
             wrong["phone"] = str(refusal)
     if fields.language is not None:
         made["language"] = _language(fields.language, wrong)

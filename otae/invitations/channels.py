@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from otae.contacts import NumberRefused, e164
 from otae.delivery import servers
-from otae.delivery.phones import NumberRefused, default_region, e164
 from otae.errors import InputRefused
 from otae.invitations.modes import MODES, Mode
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.models import Invitation, ModePolicy, Person
+from otae.store.properties import default_region
 from otae.words import N_
 
 MAIL: Final = "mail"

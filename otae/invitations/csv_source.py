@@ -10,8 +10,7 @@ from datetime import datetime
 from itertools import islice
 from typing import BinaryIO, Final
 
-from otae.contacts import LONGEST as LONGEST_ADDRESS
-from otae.contacts import MailAddressRefused, mail_address
+from otae.contacts import LONGEST_ADDRESS, MailAddressRefused, mail_address
 from otae.directory import registry
 from otae.directory.files import spreadsheets
 from otae.directory.local import DOMAIN, is_user_name, printable, user_name

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from otae.delivery.phones import default_region
 from otae.delivery.texts.kinds import NEEDED
 from otae.directory import groups as directory
 from otae.errors import DirectoryUnavailable, ModeOff, StaleState
@@ -26,6 +25,7 @@ from otae.store import leases
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Enrollment, GroupInvitation, GroupInvitee, Invitation, Person, Pin
+from otae.store.properties import default_region
 from otae.store.records import about, advance, note_all
 
 #: Number of people looked up, and invited, at a time.

@@ -14,7 +14,6 @@ from uuid import UUID
 from tortoise.expressions import Q
 
 from otae.delivery.notices import notify_failure
-from otae.delivery.phones import default_region
 from otae.delivery.queue import outbox
 from otae.delivery.texts.compose import invitation_url
 from otae.directory.local import printable
@@ -36,6 +35,7 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Event, Invitation, Person, Pin
 from otae.store.passwords import hash_token
+from otae.store.properties import default_region
 from otae.store.records import about, advance, note
 from otae.store.states import InvitationStatus as Status
 

@@ -29,7 +29,7 @@ def snapshot(person: Person, region: str) -> dict[str, str | None]:
     """Return the columns that store the recipient as the person is now; phone numbers in E.164 form where possible.
 
     Args:
-        region: As returned by `phones.default_region`.
+        region: As returned by `properties.default_region`.
     """
     return {
         "display_name": person.display_name,

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from otae.delivery.phones import default_region
 from otae.directory import registry
 from otae.directory.person_fields import DOMAIN
 from otae.errors import DirectoryUnavailable, PersonAmbiguous
 from otae.invitations.pin_delivery import snapshot
 from otae.store.desk import Desk
 from otae.store.models import Invitation, Person
+from otae.store.properties import default_region
 
 #: Seconds to wait for a directory, so that a page does not hang on it.
 DIRECTORY_TIMEOUT: Final = 3

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from otae.delivery.phones import default_region
 from otae.errors import InputRefused
 from otae.invitations.pin_delivery import snapshot
 from otae.invitations.recipient_changes import RecipientChanges, compare
 from otae.store.desk import Desk
 from otae.store.models import Invitation, Person
+from otae.store.properties import default_region
 
 #: Which address and number to use where they changed: the current ones, or those used before.
 NEW, OLD = "new", "old"

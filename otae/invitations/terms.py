@@ -156,7 +156,7 @@ def new_invitation(
     """Return an invitation of ``person``, not saved yet, and its token.
 
     Args:
-        region: As returned by `phones.default_region`.
+        region: As returned by `properties.default_region`.
     """
     invitation = Invitation(
         person=person, rehearsal=rehearsal, created_by=actor[:100], created_at=now, **columns(checked.terms)

@@ -310,6 +310,11 @@ async def word(name: str) -> str:
     return str(await read(name))
 
 
+async def default_region() -> str:
+    """Return the country of phone numbers without "+", "" when none is set."""
+    return await word("phone.region")
+
+
 async def read_all() -> dict[str, Value]:
     """Return the current values of all server properties, in the order of PROPERTIES."""
     stored = {row.name: row.value for row in await Property.all()}

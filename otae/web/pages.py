@@ -14,6 +14,7 @@ from jinja2_fragments import render_block
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from otae.contacts import shown_address
 from otae.web.paths import STATIC
 from otae.words import environment
 
@@ -34,7 +35,9 @@ def static(name: str) -> str:
 @cache
 def templates() -> Environment:
     """Return the template environment with the functions that pages call."""
-    return environment({"static": static})
+    made = environment({"static": static})
+    made.filters["mail"] = shown_address
+    return made
 
 
 def render(

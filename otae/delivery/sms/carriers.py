@@ -8,8 +8,8 @@ from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
+from otae.contacts import country_code
 from otae.delivery.mail.mime import MessageRefused, check_address
-from otae.delivery.phones import country_code
 from otae.delivery.transport import PermanentlyRefused
 from otae.errors import InputRefused
 from otae.outgoing import ascii_host_or_text

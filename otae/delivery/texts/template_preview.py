@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from otae.contacts import MailAddressRefused, mail_address
-from otae.delivery import phones
+from otae.contacts import MailAddressRefused, NumberRefused, e164, mail_address
 from otae.delivery.catcher import MailCatcher, TextCatcher
 from otae.delivery.mail.mime import MessageRefused, build
 from otae.delivery.mail.smtp import smtp_transport
@@ -35,6 +34,7 @@ from otae.store import audit, failure_counters, jobs
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Invitation, Job, NotificationServer, NotificationTemplate, Person
+from otae.store.properties import default_region
 
 #: The kind of the job that sends a draft.
 JOB_KIND = "notification-template.send"
@@ -218,8 +218,8 @@ async def _recipient(kind: str, entered: str, channel: str) -> str:
     if not DEFAULTS[kind].sms:
         raise InputRefused({"phone": "this message is sent by mail alone"})
     try:
-        number = phones.e164(entered, region=await phones.default_region())
-    except phones.NumberRefused as error:
+        number = e164(entered, region=await default_region())
+    except NumberRefused as error:
         raise InputRefused({"phone": str(error)}) from None
     if await active_server("sms") is None and await active_server() is not None:
         raise InputRefused({"phone": "no SMS server is active under Notification servers"})

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from otae import outgoing
-from otae.delivery import phones
 from otae.directory.ldap.connection import Connection, Endpoint, open_connection
 from otae.directory.ldap.directory import LdapDirectory
 from otae.directory.ldap.membership import ACTIVE_DIRECTORY
@@ -16,6 +15,7 @@ from otae.errors import AddressRefused
 from otae.outgoing import Address
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer
+from otae.store.properties import default_region
 
 StepResult = dict[str, object]
 
@@ -30,7 +30,7 @@ async def run_steps(desk: Desk, row: DirectoryServer) -> AsyncIterator[StepResul
     server end with " (HOST)", those of the global catalog with " (global catalog)". A server whose connection or bind
     fails is not tested further. ``words`` holds the server's answer.
     """
-    directory = LdapDirectory(desk, row, await phones.default_region())
+    directory = LdapDirectory(desk, row, await default_region())
     endpoint = endpoint_of(desk, row)
     targets = [(host, endpoint, "" if host == endpoint.hosts[0] else f" ({host})") for host in endpoint.hosts]
     if row.global_catalog_port:

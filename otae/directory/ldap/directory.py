@@ -5,7 +5,6 @@ import unicodedata
 from functools import partial
 from typing import Final
 
-from otae.delivery import phones
 from otae.directory import DirectoryGroup, DirectoryPerson, MembersPage, PasswordCheck
 from otae.directory.ldap import membership
 from otae.directory.ldap.connection import Connection, Endpoint
@@ -18,6 +17,7 @@ from otae.directory.person_fields import user_name
 from otae.errors import GroupAmbiguous, PersonAmbiguous
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer
+from otae.store.properties import default_region
 from otae.text import cleaned_line, why_refused
 
 #: Longest password that is sent to a server, in bytes.
@@ -152,7 +152,7 @@ class LdapDirectory:
 
 async def ldap_directory(desk: Desk, row: DirectoryServer) -> LdapDirectory:
     """Return the directory that ``row`` configures."""
-    return LdapDirectory(desk, row, await phones.default_region())
+    return LdapDirectory(desk, row, await default_region())
 
 
 def _is_searchable(text: str) -> bool:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from otae.contacts import MailAddressRefused, mail_address, spellings
-from otae.delivery import phones
+from otae.contacts import MailAddressRefused, NumberRefused, e164, mail_address, spellings
 from otae.directory import DirectoryGroup, DirectoryPerson
 from otae.directory.ldap.names import all_of, any_of, contains, equals
 from otae.directory.ldap.results import Entry
@@ -38,7 +37,7 @@ _NEVER = 0x7FFFFFFFFFFFFFFF
 class Schema:
     """The filters and the conversion of entries for one directory. ``search_by``: the attribute with the user name.
 
-    ``region``: the country of phone numbers without "+", from `phones.default_region`.
+    ``region``: the country of phone numbers without "+", from `properties.default_region`.
     """
 
     domain: str
@@ -160,6 +159,6 @@ def _email(addresses: list[str]) -> str | None:
 
 def _phone(numbers: list[str], region: str) -> str | None:
     for number in numbers:
-        with contextlib.suppress(phones.NumberRefused):
-            return phones.e164(number, region=region)
+        with contextlib.suppress(NumberRefused):
+            return e164(number, region=region)
     return None

@@ -6,7 +6,7 @@ from uuid import UUID
 from starlette.responses import Response
 
 from otae.accounts import notice_addresses, own_account, password_strength
-from otae.contacts import LONGEST, shown_address
+from otae.contacts import LONGEST_ADDRESS, shown_address
 from otae.directory.person_fields import DOMAIN
 from otae.errors import Busy, InputRefused, SigninFailed, SlowDown
 from otae.web import guards
@@ -23,7 +23,7 @@ ACCOUNT: Final = "/admin/account"
 class AccountForm(NamedForm):
     """Where notices go."""
 
-    email = StringField(_("Mail address"), [Length(max=LONGEST)], filters=[shown_address])
+    email = StringField(_("Mail address"), [Length(max=LONGEST_ADDRESS)], filters=[shown_address])
 
 
 class PasswordForm(NamedForm):

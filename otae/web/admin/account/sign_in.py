@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match
 
 from otae.accounts import administrators, browsers, console_sign_in, directory_sign_in, password_strength
-from otae.contacts import LONGEST, shown_address
+from otae.contacts import LONGEST_ADDRESS, shown_address
 from otae.errors import Busy, DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
 from otae.text import identifier, link_value
 from otae.web import cookie_check, guards, password_again, refused_forms
@@ -47,7 +47,7 @@ class SetupForm(Form):
     """The new administrator's account; ``again`` is the password a second time."""
 
     name = StringField(_("Name"), [InputRequired(_("Choose a name.")), Length(max=100)])
-    email = StringField(_("Mail address"), [Length(max=LONGEST)], filters=[shown_address])
+    email = StringField(_("Mail address"), [Length(max=LONGEST_ADDRESS)], filters=[shown_address])
     password = PasswordField(_("Password"), [InputRequired(_("Choose a password."))])
     again = PasswordField(_("The same password again"), [InputRequired(_("Enter the password a second time."))])
 
