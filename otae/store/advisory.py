@@ -53,7 +53,7 @@ class AdvisoryLock:
         connector = Connector()
         connection = await retry_while_full(lambda _seconds: connector(**self._options))
         try:
-            with translate_driver_errors():
+            with translate_driver_errors(connection.is_closed):
                 taken = await self._acquire(connection, pooled=bool(connector.pooled), wait=wait)
         except BaseException:
             connection.terminate()

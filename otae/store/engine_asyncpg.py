@@ -81,11 +81,22 @@ def _with_keep_alive(connection: Any) -> Any:  # noqa: ANN401 - as above
     return connection
 
 
-async def retry_while_full(take: Callable[[float], Awaitable[Value]]) -> Value:
+def _is_closed(connection: Any) -> bool:  # noqa: ANN401 - as above
+    """Return whether ``connection`` is closed; a pool takes a connection that closes back from whoever uses it."""
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
+
+
+async def retry_while_full(
+    take: Callable[[float], Awaitable[Value]], is_closed: Callable[[], bool] = lambda: False
+) -> Value:
     """Call ``take(seconds)`` until the server has a connection left, and return its result.
 
     Args:
         take: gets a connection; its argument is the time left, in seconds.
+        is_closed: whether the pool it is taken from is closed.
 
     Raises:
         DatabaseAway: no connection within ACQUIRE_TIMEOUT, or the database cannot be reached.
@@ -94,7 +105,7 @@ async def retry_while_full(take: Callable[[float], Awaitable[Value]]) -> Value:
     end = loop.time() + ACQUIRE_TIMEOUT
     while True:
         try:
-            with translate_driver_errors():
+            with translate_driver_errors(is_closed):
                 return await take(max(end - loop.time(), RETRY_INTERVAL))
         except DatabaseAway as error:
             if not isinstance(error.__cause__, asyncpg.TooManyConnectionsError) or loop.time() >= end:
@@ -112,7 +123,7 @@ class _TransactionConnection(ConnectionWrapper[Any]):
     ) -> None:
         await super().__aexit__(kind, error, traceback)
         if error is not None:
-            with translate_driver_errors():
+            with translate_driver_errors(lambda: _is_closed(self.connection)):
                 raise error
 
 
@@ -131,7 +142,10 @@ class _PooledConnection(PoolConnectionWrapper[Any]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with translate_driver_errors():
+        closed = _is_closed(self.connection)  # after its release nothing can be asked of it
+        client: Any = self.client
+        pool = client._pool  # noqa: SLF001 - the ORM has no public way to its pool
+        with translate_driver_errors(lambda: closed or pool is None or pool.is_closing()):
             await super().__aexit__(kind, error, traceback)
             if error is not None:
                 raise error
@@ -149,19 +163,19 @@ class SafeTransaction(TransactionWrapper):
 
     async def begin(self) -> None:
         """Begin; behind a pooler, set per transaction what is otherwise set once per session."""
-        with translate_driver_errors():
+        with translate_driver_errors(lambda: _is_closed(self._connection)):
             await super().begin()
             if isinstance(self._parent, SafeClient) and self._parent.connector.pooled:
                 await self._connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION}")
 
     async def commit(self) -> None:
         """Commit, with the driver's errors translated."""
-        with translate_driver_errors():
+        with translate_driver_errors(lambda: _is_closed(self._connection)):
             await super().commit()
 
     async def rollback(self) -> None:
         """Roll back, with the driver's errors translated."""
-        with translate_driver_errors():
+        with translate_driver_errors(lambda: _is_closed(self._connection)):
             await super().rollback()
 
 
@@ -205,7 +219,7 @@ class SafeClient(AsyncpgDBClient):
         pool = self._pool
         if pool is None:
             raise DatabaseAway("the database does not answer: this process is ending")
-        return await retry_while_full(lambda seconds: pool.acquire(timeout=seconds))
+        return await retry_while_full(lambda seconds: pool.acquire(timeout=seconds), pool.is_closing)
 
     def acquire_connection(self) -> PoolConnectionWrapper[Any]:
         """Return a connection for one statement."""

@@ -1,14 +1,14 @@
 """Translates database drivers' exceptions: the database is unreachable, its data is damaged, or our code is wrong.
 
-Decided by SQLSTATE, SQLite's result code and errno; the class of an exception says too little. Every other exception
-passes unchanged and becomes an internal error.
+Decided by SQLSTATE, SQLite's result code and errno, never by the text of a message; an error of asyncpg itself has no
+code, so there it is decided by whether its connection or pool is closed. Every other exception passes unchanged and
+becomes an internal error.
 """
 
-import re
 import socket
 import sqlite3
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -38,32 +38,39 @@ _SQLITE_AWAY: Final = frozenset(
     }
 )
 _SQLITE_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-#: A closed connection shows in the text of InterfaceError only; the others are about how the driver was called.
-_GONE: Final = re.compile(r"\bclos(?:ed|ing)\b")
 
 RESTORE: Final = "stop every process, keep the damaged database aside, and restore the newest backup into an empty one"
 
 
+def _open() -> bool:
+    return False
+
+
 @contextmanager
-def translate_driver_errors() -> Iterator[None]:
-    """Raise DatabaseAway or DatabaseDamaged in place of a driver's exception from the block, where it means that."""
+def translate_driver_errors(is_closed: Callable[[], bool] = _open) -> Iterator[None]:
+    """Raise DatabaseAway or DatabaseDamaged in place of a driver's exception from the block, where it means that.
+
+    Args:
+        is_closed: whether the connection or pool used in the block is closed; asked when asyncpg says, without a code,
+            that a call is impossible.
+    """
     try:
         yield
     except (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError) as error:
-        translated = classify(error)
+        translated = classify(error, is_closed)
         if translated is None:
             raise
         raise translated from error
 
 
-def classify(error: Exception) -> OtaeError | None:
+def classify(error: Exception, is_closed: Callable[[], bool] = _open) -> OtaeError | None:
     """Return the error that a driver's exception stands for; None when it is a mistake of our code."""
     if isinstance(error, sqlite3.Error):
         return _of_sqlite(error)
     if isinstance(error, asyncpg.PostgresError):
         return _of_postgres(str(error.sqlstate or ""), _line(error))
     if isinstance(error, asyncpg.InterfaceError):
-        return _away(_line(error)) if _GONE.search(str(error)) else None
+        return _away(_line(error)) if is_closed() else None
     return _away(_of_network(error)) if isinstance(error, OSError) else None
 
 

@@ -1,0 +1,91 @@
+"""What the database drivers raise: by code and by state, never by the text of a message."""
+
+import errno
+import sqlite3
+from importlib import import_module
+
+import pytest
+from tortoise.connection import get_connection
+
+from otae.errors import DatabaseAway, DatabaseDamaged, OtaeError
+from otae.settings import Settings
+from otae.store import database
+from otae.store.models import Counter
+from otae.store.outage import classify, translate_driver_errors
+
+pytestmark = pytest.mark.anyio
+
+asyncpg = import_module("asyncpg")
+
+
+def of_postgres(state: str) -> Exception:
+    error: Exception = asyncpg.PostgresError.new({"C": state, "M": "the connection is closed"})
+    return error
+
+
+def of_sqlite(code: int) -> sqlite3.Error:
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = code
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (of_postgres("57P01"), DatabaseAway),
+        (of_postgres("53300"), DatabaseAway),
+        (of_postgres("40001"), DatabaseAway),
+        (of_postgres("XX001"), DatabaseDamaged),
+        (of_postgres("42P01"), None),
+        (of_sqlite(sqlite3.SQLITE_BUSY), DatabaseAway),
+        (of_sqlite(sqlite3.SQLITE_IOERR_FSYNC), DatabaseAway),
+        (of_sqlite(sqlite3.SQLITE_CORRUPT), DatabaseDamaged),
+        (of_sqlite(sqlite3.SQLITE_CONSTRAINT), None),
+        (sqlite3.ProgrammingError("database is locked"), None),
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), DatabaseAway),
+        (asyncpg.InterfaceError("the connection is closed"), None),
+        (ValueError("the connection is closed"), None),
+    ],
+    ids=str,
+)
+def test_the_code_decides_and_the_text_does_not(error: Exception, kind: type[OtaeError] | None) -> None:
+    found = classify(error)
+    assert (type(found) if found else None) is kind
+
+
+def test_an_error_without_a_code_is_an_outage_where_its_connection_is_closed() -> None:
+    with pytest.raises(DatabaseAway), translate_driver_errors(lambda: True):
+        raise asyncpg.InterfaceError("anything")
+    with pytest.raises(asyncpg.InterfaceError), translate_driver_errors(lambda: False):
+        raise asyncpg.InterfaceError("the connection is closed")
+
+
+async def end_own_connection() -> None:
+    async with database.transaction() as connection:
+        for _ in range(3):
+            with pytest.raises(DatabaseAway):
+                await connection.execute_script("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+async def test_every_statement_after_the_end_of_a_connection_is_an_outage(postgres_settings: Settings) -> None:
+    async with database.connected(postgres_settings):
+        with pytest.raises(DatabaseAway):
+            await end_own_connection()
+        assert await Counter.all().count() == 0
+
+
+async def test_a_statement_of_a_pool_that_closes_is_an_outage(postgres_settings: Settings) -> None:
+    async with database.connected(postgres_settings):
+        client = get_connection("default")
+        await database.now()
+        await client._pool.close()  # noqa: SLF001 - as the end of the process does
+        with pytest.raises(DatabaseAway):
+            await database.now()
+
+
+async def test_a_mistake_in_a_statement_is_no_outage_whatever_its_text_says(postgres_settings: Settings) -> None:
+    async with database.connected(postgres_settings):
+        with pytest.raises(asyncpg.InterfaceError):
+            async with get_connection("default").acquire_connection() as connection:
+                await connection.fetch("SELECT 1", "closed")
+        assert (await database.now()).tzinfo is not None
