@@ -43,6 +43,8 @@ longer than 450 lines because it holds every refusal with its words and its advi
 from collections.abc import Mapping
 from typing import ClassVar
 
+from otae.translatable import N_
+
 
 class OtaeError(Exception):
     """Root of every error this product raises on purpose."""
@@ -81,8 +83,8 @@ class Refusal(OtaeError):
     """
 
     code: ClassVar[str] = "refused"
-    words: ClassVar[str] = "This did not work."
-    advice: ClassVar[str] = "Look at the timeline for the step before."
+    words: ClassVar[str] = N_("This did not work.")
+    advice: ClassVar[str] = N_("Look at the timeline for the step before.")
     again: ClassVar[bool] = False
 
     def __init__(self, detail: str = "") -> None:
@@ -95,16 +97,16 @@ class Unreadable(Refusal):
     """The bytes cannot be parsed; nothing in them was used."""
 
     code = "unreadable"
-    words = "The message could not be read."
-    advice = "The sender is no Mac, or something between it and the server changed the message."
+    words = N_("The message could not be read.")
+    advice = N_("The sender is no Mac, or something between it and the server changed the message.")
 
 
 class TooLarge(Unreadable):
     """More bytes, depth or items than this endpoint accepts."""
 
     code = "too-large"
-    words = "The message is larger than allowed."
-    advice = "No Mac sends this much. Look at who sent it."
+    words = N_("The message is larger than allowed.")
+    advice = N_("No Mac sends this much. Look at who sent it.")
 
 
 class PlistUnreadable(Unreadable):
@@ -135,43 +137,43 @@ class Untrusted(Refusal):
     """The message was parsed, and its origin is not proven."""
 
     code = "untrusted"
-    words = "This Mac could not be recognised."
-    advice = "Start again from the invitation link on the same Mac."
+    words = N_("This Mac could not be recognised.")
+    advice = N_("Start again from the invitation link on the same Mac.")
 
 
 class SignatureMissing(Untrusted):
     """The message carries no signature where one is required."""
 
     code = "signature-missing"
-    advice = "A proxy may drop the Mdm-Signature header: let it pass unchanged."
+    advice = N_("A proxy may drop the Mdm-Signature header: let it pass unchanged.")
 
 
 class SignatureInvalid(Untrusted):
     """The signature, or a digest that it covers, does not match the content."""
 
     code = "signature-invalid"
-    advice = "Something between the Mac and the server changes the message, or it was forged."
+    advice = N_("Something between the Mac and the server changes the message, or it was forged.")
 
 
 class SignerUntrusted(Untrusted):
     """The signature is valid, and made with a certificate that this step does not accept."""
 
     code = "signer-untrusted"
-    advice = "Only Apple's device certificate (first) and the certificate issued here (then) may speak for a Mac."
+    advice = N_("Only Apple's device certificate (first) and the certificate issued here (then) may speak for a Mac.")
 
 
 class AlgorithmRefused(Untrusted):
     """The message uses an algorithm that is not accepted here."""
 
     code = "algorithm-refused"
-    advice = "See the server properties mac.sha1 and scep.des3."
+    advice = N_("See the server properties mac.sha1 and scep.des3.")
 
 
 class EnvelopeUnreadable(Untrusted):
     """The envelope could not be decrypted; the same for every reason, so that an attacker cannot tell them apart."""
 
     code = "envelope-unreadable"
-    advice = "The Mac used an older certificate of this server: start again from the invitation link."
+    advice = N_("The Mac used an older certificate of this server: start again from the invitation link.")
 
 
 class NotAllowed(Refusal):
@@ -184,248 +186,248 @@ class ChallengeUnknown(NotAllowed):
     """No such challenge was issued for this purpose, or the message has none."""
 
     code = "challenge-unknown"
-    words = "This profile does not belong to an open sign-in."
-    advice = "Have the person sign in again and install the newly downloaded profile."
+    words = N_("This profile does not belong to an open sign-in.")
+    advice = N_("Have the person sign in again and install the newly downloaded profile.")
 
 
 class ChallengeUsed(NotAllowed):
     """The challenge has been used already."""
 
     code = "challenge-used"
-    words = "This profile has been used already."
-    advice = "A profile works once. Have the person sign in again and install the newly downloaded profile."
+    words = N_("This profile has been used already.")
+    advice = N_("A profile works once. Have the person sign in again and install the newly downloaded profile.")
 
 
 class ChallengeExpired(NotAllowed):
     """The challenge has expired."""
 
     code = "challenge-expired"
-    words = "This profile is too old."
-    advice = "Have the person sign in again and install the newly downloaded profile."
+    words = N_("This profile is too old.")
+    advice = N_("Have the person sign in again and install the newly downloaded profile.")
 
 
 class DeviceMismatch(NotAllowed):
     """Another Mac than the one this session, invitation or certificate is bound to."""
 
     code = "device-mismatch"
-    words = "This enrollment belongs to another Mac."
-    advice = "Compare the serial number with the invitation's; invite again for the right Mac."
+    words = N_("This enrollment belongs to another Mac.")
+    advice = N_("Compare the serial number with the invitation's; invite again for the right Mac.")
 
 
 class DeviceTaken(NotAllowed):
     """The Mac is enrolled for another person."""
 
     code = "device-taken"
-    words = "This Mac is enrolled for somebody else."
-    advice = "Release the device under Devices, then let the person try again."
+    words = N_("This Mac is enrolled for somebody else.")
+    advice = N_("Release the device under Devices, then let the person try again.")
 
 
 class DeviceUnknown(NotAllowed):
     """There is no enrollment of this device."""
 
     code = "device-unknown"
-    words = "This Mac is not enrolled here."
-    advice = "Remove the profile on the Mac and enroll it again."
+    words = N_("This Mac is not enrolled here.")
+    advice = N_("Remove the profile on the Mac and enroll it again.")
 
 
 class PlatformRefused(NotAllowed):
     """The device identifies itself as an iPhone, an iPad or another product that is not a Mac."""
 
     code = "platform-refused"
-    words = "This is for a Mac. Open the invitation link in Safari on the Mac that is to be enrolled."
-    advice = "The profile was installed on a device that is no Mac; the invitation still works on the right one."
+    words = N_("This is for a Mac. Open the invitation link in Safari on the Mac that is to be enrolled.")
+    advice = N_("The profile was installed on a device that is no Mac; the invitation still works on the right one.")
 
 
 class MacTooOld(NotAllowed):
     """The Mac runs an older macOS than server property macos.minimum.version allows."""
 
     code = "mac-too-old"
-    words = "The macOS on this Mac is too old to enroll. Update it, then start again."
-    advice = "Have the person update macOS; the server property macos.minimum.version says which is enough."
+    words = N_("The macOS on this Mac is too old to enroll. Update it, then start again.")
+    advice = N_("Have the person update macOS; the server property macos.minimum.version says which is enough.")
 
 
 class ModelRefused(NotAllowed):
     """Server property macos.refused.models names this kind of Mac."""
 
     code = "model-refused"
-    words = "Macs of this model are not enrolled here."
-    advice = "The server property macos.refused.models names the model: take it off, or use another Mac."
+    words = N_("Macs of this model are not enrolled here.")
+    advice = N_("The server property macos.refused.models names the model: take it off, or use another Mac.")
 
 
 class PersonDisabled(NotAllowed):
     """The person was disabled or deleted, here or in their directory."""
 
     code = "person-disabled"
-    words = "This account may not enroll a Mac any more."
-    advice = "The user is disabled, here or in the directory. Enable the user, then have them sign in again."
+    words = N_("This account may not enroll a Mac any more.")
+    advice = N_("The user is disabled, here or in the directory. Enable the user, then have them sign in again.")
 
 
 class CertificateRevoked(NotAllowed):
     """The certificate was issued here, and is revoked or expired for longer than the grace period."""
 
     code = "certificate-revoked"
-    words = "The certificate of this Mac is no longer valid."
-    advice = "Enroll the Mac again."
+    words = N_("The certificate of this Mac is no longer valid.")
+    advice = N_("Enroll the Mac again.")
 
 
 class CertificateMismatch(NotAllowed):
     """The certificate was issued here for another session, purpose or Mac."""
 
     code = "certificate-mismatch"
-    words = "The certificate belongs to another enrollment."
-    advice = "Somebody may try to pass one Mac off as another: look at both timelines."
+    words = N_("The certificate belongs to another enrollment.")
+    advice = N_("Somebody may try to pass one Mac off as another: look at both timelines.")
 
 
 class AuthorityUnknown(NotAllowed):
     """No certificate authority here has this name."""
 
     code = "authority-unknown"
-    words = "There is no such certificate authority here."
-    advice = "The address of a revocation list stands in the certificates it is for: compare it."
+    words = N_("There is no such certificate authority here.")
+    advice = N_("The address of a revocation list stands in the certificates it is for: compare it.")
 
 
 class CertificateUnknown(NotAllowed):
     """A certificate was asked for that was not issued to the sender, or is never given out."""
 
     code = "certificate-unknown"
-    words = "There is no such certificate."
-    advice = "The sender is no Mac: Macs ask for a new certificate instead."
+    words = N_("There is no such certificate.")
+    advice = N_("The sender is no Mac: Macs ask for a new certificate instead.")
 
 
 class SessionExpired(NotAllowed):
     """The enrollment session has expired."""
 
     code = "session-expired"
-    words = "The sign-in was too long ago."
-    advice = "Have the person sign in again."
+    words = N_("The sign-in was too long ago.")
+    advice = N_("Have the person sign in again.")
 
 
 class SessionClosed(NotAllowed):
     """The enrollment session was ended, or has already passed the requested step."""
 
     code = "session-closed"
-    words = "This enrollment has ended."
-    advice = "Have the person sign in again."
+    words = N_("This enrollment has ended.")
+    advice = N_("Have the person sign in again.")
 
 
 class InvitationRevoked(NotAllowed):
     """An administrator withdrew the invitation."""
 
     code = "invitation-revoked"
-    words = "This invitation was withdrawn."
-    advice = "Send a new invitation if this was not meant."
+    words = N_("This invitation was withdrawn.")
+    advice = N_("Send a new invitation if this was not meant.")
 
 
 class InvitationExpired(NotAllowed):
     """The invitation has expired."""
 
     code = "invitation-expired"
-    words = "This invitation has expired."
-    advice = "Resend the invitation."
+    words = N_("This invitation has expired.")
+    advice = N_("Resend the invitation.")
 
 
 class InvitationRedeemed(NotAllowed):
     """A Mac was enrolled with the invitation already."""
 
     code = "invitation-redeemed"
-    words = "This invitation has been used already."
-    advice = "Send a new invitation for another Mac."
+    words = N_("This invitation has been used already.")
+    advice = N_("Send a new invitation for another Mac.")
 
 
 class InvitationFailed(NotAllowed):
     """The invitation's failed attempts are used up."""
 
     code = "invitation-failed"
-    words = "This invitation no longer works after too many wrong entries."
-    advice = "Resend the invitation: the person gets a new PIN."
+    words = N_("This invitation no longer works after too many wrong entries.")
+    advice = N_("Resend the invitation: the person gets a new PIN.")
 
 
 class InvitationReplaced(NotAllowed):
     """The link is from an earlier mail; a newer link has replaced it."""
 
     code = "invitation-replaced"
-    words = "A newer link has taken the place of this one."
-    advice = "The person opens the link in the newer mail; resend the invitation if there is none."
+    words = N_("A newer link has taken the place of this one.")
+    advice = N_("The person opens the link in the newer mail; resend the invitation if there is none.")
 
 
 class InvitationUnknown(NotAllowed):
     """There is no such invitation."""
 
     code = "invitation-unknown"
-    words = "This link is not known here."
-    advice = "Check that the whole link was opened; resend the invitation."
+    words = N_("This link is not known here.")
+    advice = N_("Check that the whole link was opened; resend the invitation.")
 
 
 class TopicMismatch(NotAllowed):
     """The check-in names another push topic."""
 
     code = "topic-mismatch"
-    words = "This Mac belongs to another server."
-    advice = "The Mac carries the profile of another installation: remove it first."
+    words = N_("This Mac belongs to another server.")
+    advice = N_("The Mac carries the profile of another installation: remove it first.")
 
 
 class KeyRefused(NotAllowed):
     """The key in the certification request is too weak or of the wrong type."""
 
     code = "key-refused"
-    words = "The key of this Mac is not accepted."
-    advice = "Only RSA keys of 2048 bits or more are accepted."
+    words = N_("The key of this Mac is not accepted.")
+    advice = N_("Only RSA keys of 2048 bits or more are accepted.")
 
 
 class MessageTypeRefused(NotAllowed):
     """A SCEP message type (RFC 8894 §3.2.1.2) that is not answered here."""
 
     code = "message-type-refused"
-    words = "This kind of request is not answered here."
-    advice = "The sender is no Mac: Macs send PKCSReq alone."
+    words = N_("This kind of request is not answered here.")
+    advice = N_("The sender is no Mac: Macs send PKCSReq alone.")
 
 
 class InvitationOnly(NotAllowed):
     """The server property macos.otae.enable is off and no mailed link was followed."""
 
     code = "invitation-only"
-    words = "Enrollment here is by invitation. Please open the link in your invitation mail."
-    advice = "Invite the person, or set the server property macos.otae.enable to true."
+    words = N_("Enrollment here is by invitation. Please open the link in your invitation mail.")
+    advice = N_("Invite the person, or set the server property macos.otae.enable to true.")
 
 
 class NotReady(NotAllowed):
     """There is no push certificate, and this is not a trial installation."""
 
     code = "not-ready"
-    words = "Enrollment is not ready yet. Please ask your IT department."
-    advice = "Import the push certificate under Settings."
+    words = N_("Enrollment is not ready yet. Please ask your IT department.")
+    advice = N_("Import the push certificate under Settings.")
 
 
 class ModeOff(NotAllowed):
     """The enrollment mode is known and not switched on."""
 
     code = "mode-off"
-    words = "This way of signing in is switched off."
-    advice = "Choose one of the modes that are on."
+    words = N_("This way of signing in is switched off.")
+    advice = N_("Choose one of the modes that are on.")
 
 
 class AddressRefused(NotAllowed):
     """The host resolves only to addresses that this server never connects to, or not with these settings."""
 
     code = "address-refused"
-    words = "This server does not connect to that address."
-    advice = "Name a host that is neither link-local nor this machine; see OTAE_ALLOW_PRIVATE."
+    words = N_("This server does not connect to that address.")
+    advice = N_("Name a host that is neither link-local nor this machine; see OTAE_ALLOW_PRIVATE.")
 
 
 class BounceUnknown(NotAllowed):
     """A bounced mail was sent to an address that is not a return address signed here."""
 
     code = "bounce-unknown"
-    words = "This mail came to no return address of this server."
-    advice = "Hand in the mail of mail.bounce.domain alone, with the header that says where it arrived."
+    words = N_("This mail came to no return address of this server.")
+    advice = N_("Hand in the mail of mail.bounce.domain alone, with the header that says where it arrived.")
 
 
 class SigninFailed(NotAllowed):
     """Name, password or PIN is wrong; the refusal never says which."""
 
     code = "signin-failed"
-    words = "That did not match. Check what you entered and try again."
-    advice = "The person mistyped, or somebody guesses."
+    words = N_("That did not match. Check what you entered and try again.")
+    advice = N_("The person mistyped, or somebody guesses.")
     again = True
 
 
@@ -433,8 +435,8 @@ class SlowDown(NotAllowed):
     """Too many failures: the attempt has to wait. ``seconds``: for how long."""
 
     code = "slow-down"
-    words = "Too many attempts. Please wait a little and try again."
-    advice = "Failures count per account and network; the wait ends by itself, or by Unlock on the user's page."
+    words = N_("Too many attempts. Please wait a little and try again.")
+    advice = N_("Failures count per account and network; the wait ends by itself, or by Unlock on the user's page.")
     again = True
 
     def __init__(self, seconds: int, detail: str = "") -> None:
@@ -446,24 +448,24 @@ class Busy(SlowDown):
     """Too many sign-ins at this moment, from this network or altogether; nothing was checked or counted."""
 
     code = "busy"
-    words = "Many people are signing in right now. Please try again in a few seconds."
-    advice = "It passes by itself; a flood comes from one network, which the access log names."
+    words = N_("Many people are signing in right now. Please try again in a few seconds.")
+    advice = N_("It passes by itself; a flood comes from one network, which the access log names.")
 
 
 class SetupLinkUnknown(NotAllowed):
     """The setup link does not work, or not any more."""
 
     code = "setup-link-unknown"
-    words = "This setup link no longer works."
-    advice = "A setup link works once and for 24 hours: make another with `otae admin create NAME --setup-link`."
+    words = N_("This setup link no longer works.")
+    advice = N_("A setup link works once and for 24 hours: make another with `otae admin create NAME --setup-link`.")
 
 
 class DirectoryUnavailable(NotAllowed):
     """A directory does not answer, or not correctly; nothing was decided, and nothing counts as a failure."""
 
     code = "directory-unavailable"
-    words = "The directory is not available right now. Please try again in a few minutes."
-    advice = "Test the connection under Settings, LDAP: it says which step does not work."
+    words = N_("The directory is not available right now. Please try again in a few minutes.")
+    advice = N_("Test the connection under Settings, LDAP: it says which step does not work.")
     again = True
 
 
@@ -471,56 +473,56 @@ class PersonAmbiguous(NotAllowed):
     """Several people of a directory have this name or address."""
 
     code = "person-ambiguous"
-    words = "Several people are called this."
-    advice = "Name the person by user name; see that the base for users holds each user name once."
+    words = N_("Several people are called this.")
+    advice = N_("Name the person by user name; see that the base for users holds each user name once.")
 
 
 class GroupAmbiguous(NotAllowed):
     """Several groups of a directory have this name."""
 
     code = "group-ambiguous"
-    words = "Several groups are called this."
-    advice = "Give one of the groups another name, or narrow the base for groups."
+    words = N_("Several groups are called this.")
+    advice = N_("Give one of the groups another name, or narrow the base for groups.")
 
 
 class PasswordLinkUnknown(NotAllowed):
     """The password link does not work, or not any more."""
 
     code = "password-link-unknown"
-    words = "This link no longer works."
-    advice = "It works once and for 24 hours: ask whoever sent it for another."
+    words = N_("This link no longer works.")
+    advice = N_("It works once and for 24 hours: ask whoever sent it for another.")
 
 
 class BeyondRole(NotAllowed):
     """An administrator tries to give, take or change more than their own role allows."""
 
     code = "beyond-role"
-    words = "Your role does not allow as much as this takes or gives."
-    advice = "Nobody gives a permission they do not have: ask an administrator whose role has it."
+    words = N_("Your role does not allow as much as this takes or gives.")
+    advice = N_("Nobody gives a permission they do not have: ask an administrator whose role has it.")
 
 
 class OwnRole(NotAllowed):
     """An administrator tries to change their own role, or to disable or remove themselves."""
 
     code = "own-role"
-    words = "Nobody changes their own role, and nobody disables or removes themselves."
-    advice = "Ask another administrator."
+    words = N_("Nobody changes their own role, and nobody disables or removes themselves.")
+    advice = N_("Ask another administrator.")
 
 
 class LastAdministrator(NotAllowed):
     """The change would leave no administrator with a local password and the role ADMIN."""
 
     code = "last-administrator"
-    words = "This is the last administrator with a password of this server who may do everything."
-    advice = "Give another administrator the role ADMIN first."
+    words = N_("This is the last administrator with a password of this server who may do everything.")
+    advice = N_("Give another administrator the role ADMIN first.")
 
 
 class InputRefused(Refusal):
     """Entries are refused. ``fields``: what to do about each, by field name; "" is the whole form."""
 
     code = "input-refused"
-    words = "Please check the entries."
-    advice = "Each field says what is missing."
+    words = N_("Please check the entries.")
+    advice = N_("Each field says what is missing.")
     again = True
 
     def __init__(self, fields: Mapping[str, str]) -> None:

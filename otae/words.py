@@ -1,40 +1,121 @@
 """Templates, translation, formatting of times and numbers, and the log.
 
-English is the source language. Every sentence goes through `gettext` from the start, so another language needs only a
-catalogue.
+English is the source language. Texts are marked where they are written and translated where they are shown, into the
+present language, which the request decides. The catalogs lie in otae/locale; `make messages` keeps them in step.
 """
 
 import logging
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
-from gettext import NullTranslations
+from functools import cache
+from gettext import NullTranslations, translation
 from pathlib import Path
+from typing import Final
 
 import structlog
+from babel import Locale
+from babel.dates import format_datetime
+from babel.numbers import format_decimal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 from structlog.typing import Processor
 
+from otae.translatable import N_, Translatable
+
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
-_translations = NullTranslations()
-gettext = _translations.gettext
-ngettext = _translations.ngettext
+LOCALE: Final = Path(__file__).resolve().parent / "locale"
+
+#: The languages of the portal, mails and text messages. In each, every text of the catalog "people" is translated.
+PEOPLE_LANGUAGES: Final = ("en", "de", "fr", "es")
+#: The languages of the console. In each, every text of the catalog "console" is translated as well.
+CONSOLE_LANGUAGES: Final = ("en",)
+
+#: An entry of Accept-Language: the language, and how much it is wanted.
+ACCEPTED: Final = re.compile(r"([A-Za-z0-9-]+)\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?)\s*)?(?:,|$)")
+
+_language: ContextVar[str] = ContextVar("language", default="en")
 
 
-def N_(text: str) -> str:  # noqa: N802 - the name by which extractors know a text that is translated where it is shown
-    """Mark ``text`` for the catalogue and return it unchanged; whoever shows it passes it to `gettext`."""
-    return text
+def language() -> str:
+    """Return the tag of the present language: the page's in a request, else "en"."""
+    return _language.get()
+
+
+def set_language(tag: str) -> None:
+    """Make ``tag`` the present language, until the request (or the block of `in_language`) ends."""
+    _language.set(tag)
+
+
+@contextmanager
+def in_language(tag: str) -> Iterator[None]:
+    """Make ``tag`` the present language for the length of the block."""
+    before = _language.set(tag)
+    try:
+        yield
+    finally:
+        _language.reset(before)
+
+
+@cache
+def translations(tag: str) -> NullTranslations:
+    """Return the catalogs of a language: a text is looked up in "people", then in "console", else it stays English.
+
+    Args:
+        tag: A language with or without region: "de", "de-AT".
+    """
+    found = NullTranslations()
+    for domain in ("console", "people"):
+        catalog = translation(domain, LOCALE, [tag.replace("-", "_")], fallback=True)
+        catalog.add_fallback(found)
+        found = catalog
+    return found
+
+
+def locale() -> Locale:
+    """Return Babel's locale of the present language: its formats of dates and numbers, its direction."""
+    return Locale.parse(language(), sep="-")
+
+
+def gettext(text: str) -> str:
+    """Return ``text`` in the present language; a text without translation as it is."""
+    catalog = translations(language())
+    if isinstance(text, Translatable):
+        return text.translated_by(catalog)
+    return catalog.gettext(text) if text else ""
+
+
+def ngettext(one: str, several: str, number: int) -> str:
+    """Return the plural form for ``number`` in the present language."""
+    return translations(language()).ngettext(one, several, number)
+
+
+def best_language(accepted: str, offered: Sequence[str]) -> str | None:
+    """Return the one of ``offered`` that a browser wants most; None when it wants none of them.
+
+    Args:
+        accepted: The header Accept-Language (RFC 9110 §12.5.4). A region falls back to its language.
+    """
+    wanted = [(float(quality or 1), tag.lower()) for tag, quality in ACCEPTED.findall(accepted[:500])]
+    known = {tag.lower(): tag for tag in offered}
+    for quality, tag in sorted(wanted, key=lambda each: -each[0]):
+        found = known.get(tag) or known.get(tag.partition("-")[0])
+        if quality > 0 and found:
+            return found
+    return None
 
 
 #: Units of time with their signs, the largest first.
 UNITS = (
-    (timedelta(days=1), "d"),
-    (timedelta(hours=1), "h"),
-    (timedelta(minutes=1), "min"),
-    (timedelta(seconds=1), "s"),
+    (timedelta(days=1), N_("%(count)s d")),
+    (timedelta(hours=1), N_("%(count)s h")),
+    (timedelta(minutes=1), N_("%(count)s min")),
+    (timedelta(seconds=1), N_("%(count)s s")),
 )
 
 
@@ -52,13 +133,14 @@ def environment(helpers: Mapping[str, object] | None = None) -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
-    made.install_gettext_translations(_translations, newstyle=True)  # type: ignore[attr-defined]  # added by jinja2.ext.i18n
+    made.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]  # added by jinja2.ext.i18n
     made.filters |= {
         "moment": moment,
         "exact": exact,
         "span": span,
         "grouped": grouped,
         "tally": tally,
+        "translated": gettext,
     }
     made.globals |= helpers or {}
     return made
@@ -75,8 +157,10 @@ def moment(context: Context, at: datetime | None) -> Markup:
 
 
 def exact(at: datetime) -> str:
-    """Format a time in full, in UTC: "2026-12-24 18:00:00 UTC"."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    """Format a time in full, in UTC: "2026-12-24 18:00:00 UTC" in English, else as the language writes dates."""
+    if language() == "en":
+        return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{format_datetime(at.astimezone(UTC), 'medium', locale=locale())} UTC"
 
 
 def relative(at: datetime, now: datetime) -> str:
@@ -90,15 +174,19 @@ def relative(at: datetime, now: datetime) -> str:
 
 def span(length: timedelta) -> str:
     """Format a duration in its largest unit, rounded down: "40 min", "22 h"; below a second in tenths."""
-    for unit, sign in UNITS:
+    for unit, text in UNITS:
         if length >= unit:
-            return f"{length // unit} {sign}"
-    return f"{length.total_seconds():.1f} s"
+            return gettext(text) % {"count": length // unit}
+    return gettext(UNITS[-1][1]) % {"count": format_decimal(length.total_seconds(), "0.0", locale=locale())}
 
 
 def tally(number: int, most: int = 10_000) -> str:
-    """Format a count in groups of three digits; a count that stopped above ``most`` as "10 000+"."""
-    return f"{min(number, most):,}".replace(",", "\N{NARROW NO-BREAK SPACE}") + ("+" if number > most else "")
+    """Format a count as the language groups digits, in English by a narrow space; above ``most`` as "10 000+"."""
+    if language() == "en":
+        shown = f"{min(number, most):,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    else:
+        shown = format_decimal(min(number, most), locale=locale())
+    return shown + ("+" if number > most else "")
 
 
 def grouped(text: str, size: int = 2, between: str = ":") -> str:

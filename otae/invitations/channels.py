@@ -15,7 +15,7 @@ from otae.store import audit
 from otae.store.database import transaction
 from otae.store.models import Invitation, ModePolicy, Person
 from otae.store.properties import default_region
-from otae.words import N_
+from otae.translatable import N_
 
 MAIL: Final = "mail"
 SMS: Final = "sms"

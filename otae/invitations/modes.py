@@ -10,7 +10,7 @@ from typing import Any
 from otae.errors import ModeOff
 from otae.store import properties
 from otae.store.models import ModePolicy
-from otae.words import N_
+from otae.translatable import N_
 
 _DAY, _MINUTE = timedelta(hours=24), timedelta(minutes=1)
 

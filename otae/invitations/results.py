@@ -22,7 +22,7 @@ from otae.store import stuck
 from otae.store.desk import Desk
 from otae.store.models import Delivery, GroupInvitation, GroupInvitee, Invitation
 from otae.store.states import DeliveryStatus
-from otae.words import N_
+from otae.translatable import N_
 
 #: Why somebody is not invited, as words that follow the name.
 WHY: Final = {

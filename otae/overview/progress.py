@@ -11,8 +11,9 @@ from otae.errors import Refusal
 from otae.invitations.details import refusal_of
 from otae.store.models import Delivery, EnrollmentSession, Invitation
 from otae.store.states import DeliveryStatus, InvitationStatus, SessionStatus
-from otae.words import N_, span
+from otae.translatable import N_
 from otae.words import gettext as _
+from otae.words import span
 
 #: After this time without a step, an invitation needs attention.
 STALLED_AFTER = timedelta(minutes=15)

@@ -23,6 +23,7 @@ MODULES = (
     "hostnames",
     "text",
     "errors",
+    "translatable",
 )
 NAMED = ("rehearsal/mac", "rehearsal/run", "store/vault", "store/models")
 

@@ -22,7 +22,7 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import NotificationServer
 from otae.text import why_refused
-from otae.words import N_
+from otae.translatable import N_
 
 KIND: Final = "sms"
 #: Title of each gateway that can be chosen, by the value of a server's `gateway` column.

@@ -21,7 +21,7 @@ from otae.delivery.sms.gateways.gateway import (
     unreadable,
 )
 from otae.delivery.transport import PermanentlyRefused
-from otae.words import N_
+from otae.translatable import N_
 
 URL: Final = "https://api.bulksms.com"
 

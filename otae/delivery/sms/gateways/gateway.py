@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from otae.delivery.http_client import HttpRequest, HttpResponse
 from otae.delivery.transport import OutcomeUnknown, PermanentlyRefused, TemporaryFailure, Unreachable, plain
-from otae.words import N_
+from otae.translatable import N_
 
 #: The settings of a gateway: the value of each field by name, "" for an empty one.
 Values = Mapping[str, str]

@@ -26,7 +26,7 @@ from otae.delivery.sms.gateways.gateway import (
     unreadable,
 )
 from otae.delivery.transport import PermanentlyRefused
-from otae.words import N_
+from otae.translatable import N_
 
 METHODS: Final = ("POST", "PUT", "GET")
 #: Kind of body → its default Content-Type.

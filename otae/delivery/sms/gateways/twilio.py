@@ -21,7 +21,7 @@ from otae.delivery.sms.gateways.gateway import (
     unreadable,
 )
 from otae.delivery.transport import PermanentlyRefused, ServerRefused
-from otae.words import N_
+from otae.translatable import N_
 
 URL: Final = "https://api.twilio.com"
 #: Error codes about the sender: not a number of the account, not one for text messages, no such service.

@@ -20,7 +20,7 @@ from otae.delivery.sms.gateways.gateway import (
     unreadable,
 )
 from otae.delivery.transport import OutcomeUnknown, PermanentlyRefused, ServerRefused, TemporaryFailure, Unreachable
-from otae.words import N_
+from otae.translatable import N_
 
 URL: Final = "https://rest.nexmo.com"
 #: Statuses of a part: accepted; too many requests or an error of the provider; the sender; the account or the key.

@@ -1,0 +1,22 @@
+"""The catalogs in otae/locale hold every marked text, and are compiled: `make messages` does both."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import messages
+
+PATHS = messages.catalogs()
+
+
+@pytest.mark.parametrize("path", PATHS, ids=["/".join(path.parts[-3::2]) for path in PATHS])
+def test_a_catalog_is_in_step_with_the_texts(path: Path) -> None:
+    assert path.read_bytes() == messages.written(messages.updated(path)), "run `make messages`"
+    assert messages.compiled(path) == messages.pairs(messages.read(path)), "run `make messages`"
+
+
+def test_texts_are_sorted_into_the_catalogs_by_where_they_stand() -> None:
+    held = messages.extracted()
+    assert "This Mac is enrolled for somebody else." in held["people"], "the words of a refusal"
+    assert "Release the device under Devices, then let the person try again." in held["console"], "its advice"
+    assert not set(held["people"]) & set(held["console"])
