@@ -17,6 +17,7 @@ from tortoise import Tortoise
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connection
+from tortoise.exceptions import IntegrityError, OperationalError
 from tortoise.migrations.api import migrate as run_migrations
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.transactions import in_transaction
@@ -155,12 +156,22 @@ async def connected(settings: Settings, *, role: Role = "web") -> AsyncIterator[
 
 
 async def migrate(settings: Settings) -> None:
-    """Run the migrations that have not run yet; safe to call from several processes at once."""
+    """Run the migrations that have not run yet; safe to call from several processes at once.
+
+    Raises:
+        CannotStart: the tables are not those that the earlier migrations made.
+    """
     make_home(settings)
     EXECUTOR_CACHE.clear()
     async with exclusive(settings):
         try:
             await run_migrations(config=config(settings, migrating=True, role="command"))
+        except (OperationalError, IntegrityError) as error:
+            raise CannotStart(
+                f"the database cannot be brought up to date: {error}. Something changed its tables, or an earlier "
+                "release than this one knows made them. What was stored is unchanged: restore a backup, or start with "
+                "an empty database and import people again"
+            ) from error
         finally:
             await disconnect()
 

@@ -15,7 +15,7 @@ import pytest
 from tortoise.connection import get_connection
 from tortoise.exceptions import IntegrityError
 
-from otae.errors import DatabaseAway
+from otae.errors import CannotStart, DatabaseAway
 from otae.settings import Settings
 from otae.store import database
 from otae.store.desk import Desk
@@ -218,6 +218,16 @@ async def test_two_migrations_at_once_are_one(tmp_path: Path) -> None:
     assert [run.wait() for run in runs] == [0, 0, 0]
     async with database.connected(settings):
         assert await Person.all().count() == 0
+
+
+async def test_tables_that_no_migration_left_so_are_one_plain_refusal(tmp_path: Path) -> None:
+    settings = Settings.load({"OTAE_HOME": str(tmp_path)})
+    await database.migrate(settings)
+    with sqlite3.connect(tmp_path / database.DATABASE_FILE) as file:
+        file.execute("DELETE FROM tortoise_migrations WHERE name > '0001'")
+        file.execute("DROP TABLE directory_server")
+    with pytest.raises(CannotStart, match=r"cannot be brought up to date: .*restore a backup"):
+        await database.migrate(settings)
 
 
 async def test_a_query_made_before_a_transaction_is_refused_in_it_instead_of_waiting(sqlite_settings: Settings) -> None:
