@@ -9,9 +9,11 @@ from tortoise.exceptions import IntegrityError
 from otae.accounts import directory_sign_in, made_links, password_strength, recheck, throttle
 from otae.accounts.notice_addresses import checked_address
 from otae.accounts.roles import ADMIN, find_role
-from otae.directory import person_fields, registry
+from otae.directory import registry
 from otae.directory.ldap import servers
-from otae.directory.local import is_user_name, password_bytes, user_name
+from otae.directory.local import person_fields
+from otae.directory.local.passwords import password_bytes
+from otae.directory.local.person_fields import is_user_name, user_name
 from otae.errors import DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed
 from otae.store import audit, failure_counters, passwords
 from otae.store.database import exclusive, transaction

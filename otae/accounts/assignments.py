@@ -9,7 +9,7 @@ from tortoise.exceptions import IntegrityError
 from otae.accounts import browsers, made_links
 from otae.accounts.roles import Grantor, find_role
 from otae.directory import registry
-from otae.directory.person_fields import DOMAIN
+from otae.directory.local.person_fields import DOMAIN
 from otae.errors import DirectoryUnavailable, GroupAmbiguous, InputRefused, StaleState
 from otae.store import audit
 from otae.store.database import transaction

@@ -3,7 +3,7 @@
 import secrets
 from datetime import datetime, timedelta
 
-from otae.directory.person_fields import DOMAIN
+from otae.directory.local.person_fields import DOMAIN
 from otae.directory.reach import STALE_AFTER
 from otae.store.models import Administrator, BrowserSession, EnrollmentSession
 from otae.store.passwords import hash_token

@@ -14,7 +14,7 @@ from otae.accounts.roles import USER, find_role
 from otae.accounts.throttle import Attempt
 from otae.directory import Directory, DirectoryPerson, registry
 from otae.directory.ldap import servers
-from otae.directory.local import password_bytes
+from otae.directory.local.passwords import password_bytes
 from otae.errors import GroupAmbiguous, PersonAmbiguous
 from otae.store import audit, passwords
 from otae.store.database import transaction

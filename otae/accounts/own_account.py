@@ -7,8 +7,8 @@ from uuid import UUID
 
 from otae.accounts import administrators, browsers, console_sign_in, made_links, password_strength
 from otae.accounts.console_sign_in import Browser, SignInResult
-from otae.directory.local import password_bytes
-from otae.directory.person_fields import DOMAIN
+from otae.directory.local.passwords import password_bytes
+from otae.directory.local.person_fields import DOMAIN
 from otae.errors import InputRefused, StaleState
 from otae.store import audit, passwords
 from otae.store.database import transaction

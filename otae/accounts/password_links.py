@@ -6,8 +6,9 @@ from typing import Final
 from uuid import UUID
 
 from otae.accounts import made_links, recheck
-from otae.directory.local import password_bytes, refuse_password, sign_out
-from otae.directory.person_fields import DOMAIN
+from otae.directory.local.passwords import password_bytes, refuse_password
+from otae.directory.local.people import sign_out
+from otae.directory.local.person_fields import DOMAIN
 from otae.errors import InputRefused, PasswordLinkUnknown
 from otae.store import audit, passwords
 from otae.store.database import transaction

@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 
 from otae.accounts import directory_sign_in
-from otae.directory.person_fields import DOMAIN
+from otae.directory.local.person_fields import DOMAIN
 from otae.directory.reach import STALE_AFTER
 from otae.errors import DirectoryUnavailable
 from otae.store.desk import Desk

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from otae.directory import scheduled_checks
-from otae.directory.person_fields import DOMAIN
+from otae.directory.local.person_fields import DOMAIN
 from otae.store import jobs
 from otae.store.database import transaction
 from otae.store.desk import Desk

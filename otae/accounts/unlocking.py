@@ -19,7 +19,7 @@ from otae.accounts.throttle import (
     account_by_id,
     account_by_name,
 )
-from otae.directory.person_fields import DOMAIN
+from otae.directory.local.person_fields import DOMAIN
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk

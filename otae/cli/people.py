@@ -18,9 +18,9 @@ from otae.cli.command import (
     write_csv,
 )
 from otae.contacts import shown_address
-from otae.directory import local
 from otae.directory.files import export, formats, import_preview, import_run, provisioning
 from otae.directory.files.provisioning import Progress
+from otae.directory.local import people
 from otae.store import database
 from otae.store.desk import Desk
 
@@ -52,7 +52,7 @@ def user_add(
     password = read_password(password_stdin)
 
     async def work(_desk: Desk, now: datetime) -> dict[str, object]:
-        person = await local.add_person(
+        person = await people.add_person(
             name=name,
             display_name=display_name,
             email=email,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
 
-from otae.directory import groups
-from otae.directory.local import address_of, find_person
-from otae.directory.person_fields import DOMAIN, printable
+from otae.directory.local import groups
+from otae.directory.local.people import address_of, find_person
+from otae.directory.local.person_fields import DOMAIN, printable
 from otae.directory.reach import EVERYBODY, Reach, members_of
 from otae.store.models import Group, Membership, Person
 from otae.store.paging import after_values
@@ -78,7 +78,7 @@ async def person_with_id(person_id: UUID, *, reach: Reach = EVERYBODY) -> Person
 
 
 async def groups_of_people(people: Iterable[Person], *, reach: Reach = EVERYBODY) -> dict[UUID, list[str]]:
-    """Return the sorted names of each person's groups by person id, as `local.groups_of`; people without are left out.
+    """Return the sorted names of each person's groups by person id, as `people.groups_of`; people without are left out.
 
     Groups outside ``reach`` are left out.
     """

@@ -9,7 +9,7 @@ from uuid import UUID
 from tortoise.expressions import Q, RawSQL, Subquery
 from tortoise.models import Model
 
-from otae.directory.person_fields import DOMAIN
+from otae.directory.local.person_fields import DOMAIN
 from otae.store.database import dialect
 from otae.store.models import Group, Membership
 

@@ -13,8 +13,8 @@ from uuid import UUID
 import structlog
 
 from otae.directory import registry
-from otae.directory.local import end_access
-from otae.directory.person_fields import DOMAIN
+from otae.directory.local.people import end_access
+from otae.directory.local.person_fields import DOMAIN
 from otae.errors import Refusal
 from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession, Person

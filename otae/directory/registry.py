@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
-from otae.directory import Directory, DirectoryGroup, DirectoryPerson, MembersPage, PasswordCheck, groups, local
+from otae.directory import Directory, DirectoryGroup, DirectoryPerson, MembersPage, PasswordCheck
 from otae.directory.ldap import servers
 from otae.directory.ldap.directory import LdapDirectory, ldap_directory
-from otae.directory.person_fields import DOMAIN, printable
+from otae.directory.local import groups, passwords, people
+from otae.directory.local.person_fields import DOMAIN, printable
 from otae.errors import DirectoryUnavailable
 from otae.store.database import transaction
 from otae.store.desk import Desk
@@ -44,7 +45,7 @@ class LocalDirectory:
 
     async def find_person(self, name: str) -> DirectoryPerson | None:
         """See `Directory.find_person`."""
-        return _to_person_or_none(await local.find_person(name))
+        return _to_person_or_none(await people.find_person(name))
 
     async def find_by_id(self, directory_id: str) -> DirectoryPerson | None:
         """See `Directory.find_by_id`; the id is the row's."""
@@ -71,9 +72,9 @@ class LocalDirectory:
         return DirectoryGroup(DOMAIN, row.name, str(row.id)) if row and row.domain == DOMAIN else None
 
     async def members(self, group: DirectoryGroup, after: str = "") -> MembersPage:
-        """See `Directory.members`; people come by user name."""
-        people = await groups.members(DOMAIN, group.name, after=(after, None) if after else None, limit=PAGE)
-        return MembersPage([_to_person(row) for row in people], people[-1].name if len(people) == PAGE else "")
+        """See `Directory.members`; rows come by user name."""
+        rows = await groups.members(DOMAIN, group.name, after=(after, None) if after else None, limit=PAGE)
+        return MembersPage([_to_person(row) for row in rows], rows[-1].name if len(rows) == PAGE else "")
 
     async def try_password(self, found: DirectoryPerson | None, password: str) -> PasswordCheck:
         """See `Directory.try_password`."""
@@ -83,7 +84,7 @@ class LocalDirectory:
     async def check_password(self, found: DirectoryPerson | None, password: str) -> bool:
         """See `Directory.check_password`."""
         person = await Person.get_or_none(domain=DOMAIN, id=UUID(found.directory_id)) if found else None
-        return await local.check_password(person, password)
+        return await passwords.check_password(person, password)
 
 
 LOCAL: Final = LocalDirectory()
@@ -222,7 +223,7 @@ async def save_people(found: Iterable[DirectoryPerson], now: datetime) -> list[P
             names = ["name", "display_name", "email", "phone", "disabled", "properties"]
             await Person.bulk_update(changed, names, batch_size=100)
             off = [row.id for row in changed if row.disabled and row.id in let_in]
-            await local.end_access(off, now=now, why="the directory disabled the user")
+            await people.end_access(off, now=now, why="the directory disabled the user")
         if new:
             await Person.bulk_create(new)
     if new:

@@ -14,7 +14,7 @@ import structlog
 from otae.directory import registry
 from otae.directory.ldap import servers
 from otae.directory.ldap.pool import ask, endpoint_of
-from otae.directory.person_fields import DOMAIN
+from otae.directory.local.person_fields import DOMAIN
 from otae.errors import DirectoryUnavailable, GroupAmbiguous
 from otae.store.database import transaction
 from otae.store.desk import Desk

@@ -10,8 +10,9 @@ from typing import Final
 
 from otae.accounts import throttle
 from otae.accounts.throttle import Attempt
-from otae.directory import DirectoryPerson, local, registry
+from otae.directory import DirectoryPerson, registry
 from otae.directory.ldap.directory import LdapDirectory, ldap_directory
+from otae.directory.local import passwords, people, person_fields
 from otae.errors import DirectoryUnavailable, PersonAmbiguous, SlowDown
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, Person
@@ -46,9 +47,9 @@ async def throttle_account(name: str) -> str:
 async def find_known_person(name: str) -> CredentialCheck:
     """Return the person with this user name among the local rows, without a password and without asking a directory."""
     named = await registry.resolve_name(name)
-    ours = await local.find_person(named.local) if named.local else None
+    ours = await people.find_person(named.local) if named.local else None
     for row, text in named.names:
-        wanted = local.user_name(text)
+        wanted = person_fields.user_name(text)
         if ours is None and 0 < len(wanted) <= 100 and wanted.isprintable():
             ours = await Person.get_or_none(domain=row.domain, name=wanted)
     return CredentialCheck(None if ours and ours.disabled else ours, nobody=ours is None)
@@ -66,9 +67,9 @@ async def check_at_login_page(
         SlowDown: Too many tries on the account in its directory, and the password is not that of a local person.
     """
     named = await registry.resolve_name(name)
-    known = await local.find_person(named.local) if named.local else None
+    known = await people.find_person(named.local) if named.local else None
     ours = None if known and not _may_sign_in(known) else known
-    right = await local.check_password(ours, password)
+    right = await passwords.check_password(ours, password)
     proof = CredentialCheck(ours, right, "" if right else "wrong password", nobody=known is None)
     for row, text in named.names:
         try:
@@ -100,9 +101,9 @@ async def check_through_link(
         SlowDown: Too many tries.
     """
     before = person.name
-    if password is None or person.domain == local.DOMAIN:
+    if password is None or person.domain == person_fields.DOMAIN:
         known = _may_sign_in(person) and (name is None or await _is_called(person, name, before))
-        right = password is None or await local.check_password(person if known else None, password)
+        right = password is None or await passwords.check_password(person if known else None, password)
         return CredentialCheck(person if known else None, right, "" if right else "wrong password")
     directory = await registry.directory_of(desk, person.domain)
     row = await DirectoryServer.get(domain=person.domain)
@@ -174,6 +175,6 @@ async def _is_called(person: Person, entered: str, before: str) -> bool:
     if folded(entered) in names:
         return True
     named = await registry.resolve_name(entered)
-    if person.domain == local.DOMAIN:
+    if person.domain == person_fields.DOMAIN:
         return folded(named.local) in names
     return any(row.domain == person.domain and folded(text) in names for row, text in named.names)

@@ -13,10 +13,10 @@ from uuid import UUID
 from tortoise.functions import Lower
 
 from otae.directory import DirectoryPerson, registry
-from otae.directory.csv_matching import find_matches
 from otae.directory.ldap import servers
+from otae.directory.ldap.csv_matching import find_matches
 from otae.directory.ldap.directory import ldap_directory
-from otae.directory.person_fields import DOMAIN, user_name
+from otae.directory.local.person_fields import DOMAIN, user_name
 from otae.invitations.groups import LISTED
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, GroupInvitation, GroupInvitee, Person

@@ -13,7 +13,7 @@ from typing import BinaryIO, Final
 from otae.contacts import LONGEST_ADDRESS, MailAddressRefused, mail_address
 from otae.directory import registry
 from otae.directory.files import spreadsheets
-from otae.directory.local import DOMAIN, is_user_name, printable, user_name
+from otae.directory.local.person_fields import DOMAIN, is_user_name, printable, user_name
 from otae.errors import InputRefused
 from otae.invitations import groups
 from otae.invitations.groups import LISTED, GroupOrder, Status

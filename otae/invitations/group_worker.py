@@ -12,7 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from otae.delivery.texts.kinds import NEEDED
-from otae.directory import groups as directory
+from otae.directory.local import groups as directory
 from otae.errors import DirectoryUnavailable, ModeOff, StaleState
 from otae.invitations import csv_people, csv_source, group_members, groups, orders, pins
 from otae.invitations.channels import BY_HAND, SMS, number_of

@@ -16,7 +16,7 @@ from tortoise.expressions import Q
 from otae.delivery.notices import notify_failure
 from otae.delivery.queue import outbox
 from otae.delivery.texts.compose import invitation_url
-from otae.directory.local import printable
+from otae.directory.local.person_fields import printable
 from otae.errors import (
     InputRefused,
     InvitationExpired,

@@ -8,7 +8,7 @@ from uuid import UUID
 from tortoise.expressions import Q, Subquery
 from tortoise.queryset import QuerySet
 
-from otae.directory.groups import with_subgroups
+from otae.directory.local.groups import with_subgroups
 from otae.directory.reach import EVERYBODY, Reach, members_of
 from otae.invitations import groups, tokens
 from otae.invitations.lifecycle import Created

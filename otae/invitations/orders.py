@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from otae.directory import local
+from otae.directory.local import person_fields
 from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import InputRefused
 from otae.invitations import channels, recipients
@@ -71,4 +71,4 @@ def what_is_missing(person: Person | None, mode: Mode | None, *, sending: bool) 
 
 def lacks_password(person: Person) -> bool:
     """Return whether ``person`` has no password at all; people of a directory always have one there."""
-    return person.domain == local.DOMAIN and not person.password_hash
+    return person.domain == person_fields.DOMAIN and not person.password_hash

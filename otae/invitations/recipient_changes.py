@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from otae.directory import registry
-from otae.directory.person_fields import DOMAIN
+from otae.directory.local.person_fields import DOMAIN
 from otae.errors import DirectoryUnavailable, PersonAmbiguous
 from otae.invitations.pin_delivery import snapshot
 from otae.store.desk import Desk

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from otae.directory import groups, local, registry
+from otae.directory import registry
 from otae.directory.ldap import servers
-from otae.directory.person_fields import DOMAIN, user_name
+from otae.directory.local import groups, people, person_fields
+from otae.directory.local.person_fields import DOMAIN, user_name
 from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import DirectoryUnavailable, GroupAmbiguous, PersonAmbiguous
 from otae.store.desk import Desk
@@ -25,7 +26,7 @@ async def find(
     """
     if reach.limited:
         return await _find_within(desk, name, reach, now)
-    ours = await local.find_person(name)
+    ours = await people.find_person(name)
     if ours or rehearsal:
         return ours, "" if ours else NO_PERSON
     try:
@@ -41,15 +42,15 @@ async def _find_within(desk: Desk, name: str, reach: Reach, now: datetime) -> tu
     """Find a person among the local rows within ``reach``; a directory is asked only about the person found."""
     named = await registry.resolve_name(name)
     known = Person.filter(reach.people(), rehearsal=False, removed_at=None)
-    ours = known.filter(domain=DOMAIN, name=user_name(local.printable(named.local)))
+    ours = known.filter(domain=DOMAIN, name=user_name(person_fields.printable(named.local)))
     if named.local and (person := await ours.first()):
         return person, ""
     for row, text in named.names:
         theirs = known.filter(domain=row.domain)
-        found = await theirs.filter(name=user_name(local.printable(text))).limit(1)
+        found = await theirs.filter(name=user_name(person_fields.printable(text))).limit(1)
         if not found and "@" in name:
             found = (
-                await theirs.filter(email__iexact=local.printable(registry.split_domain(name)[1]))
+                await theirs.filter(email__iexact=person_fields.printable(registry.split_domain(name)[1]))
                 .order_by("name")
                 .limit(10)
             )

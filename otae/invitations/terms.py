@@ -11,7 +11,7 @@ from uuid import UUID
 
 from otae.apple.fields import SERIAL
 from otae.delivery.sms.carriers import find_carrier
-from otae.directory import local
+from otae.directory.local import person_fields
 from otae.errors import InputRefused, ModeOff
 from otae.invitations import channels, mode_values, tokens
 from otae.invitations.modes import Mode, default_mode, mode_of
@@ -93,7 +93,7 @@ async def check_terms(
         wrong["platform"] = "only macos is offered"
     if requested.way is not None and requested.way not in WAYS:
         wrong["way"] = "choose ota or profile"
-    if requested.carrier and await find_carrier(local.printable(requested.carrier)) is None:
+    if requested.carrier and await find_carrier(person_fields.printable(requested.carrier)) is None:
         wrong["carrier"] = "there is no carrier with this name"
     if len(requested.note) > LONGEST_NOTE or why_refused(requested.note.replace("\r", "").replace("\n", "")):
         wrong["note"] = f"use at most {LONGEST_NOTE} characters, none that hides or turns text"
@@ -193,7 +193,7 @@ async def _template(field: str, wanted: str | None, mode: Mode | None, wrong: di
     try:
         found = await NotificationTemplate.get_or_none(kind=kind, id=UUID(wanted))
     except ValueError:
-        found = await NotificationTemplate.get_or_none(kind=kind, name=local.printable(wanted))
+        found = await NotificationTemplate.get_or_none(kind=kind, name=person_fields.printable(wanted))
     if found is None:
         wrong["templates"] = f"there is no {kind} template {wanted[:100]!r}"
         return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from otae.directory.local import sign_out
+from otae.directory.local.people import sign_out
 from otae.errors import InvitationRedeemed, InvitationRevoked, StaleState
 from otae.invitations import lifecycle
 from otae.store import audit

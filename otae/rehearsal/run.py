@@ -15,7 +15,8 @@ from typing import Final
 
 from otae.authority import uploads
 from otae.delivery import catcher
-from otae.directory import local
+from otae.directory.local import person_fields
+from otae.directory.local.passwords import password_bytes
 from otae.errors import InputRefused, ModeOff, OtaeError
 from otae.invitations import lifecycle, pins
 from otae.invitations.modes import Mode, mode_of
@@ -221,11 +222,11 @@ class _Rehearsal:
     async def _person(self) -> Person:
         name = f"rehearsal-{secrets.token_hex(6)}"
         person = Person(
-            domain=local.DOMAIN,
+            domain=person_fields.DOMAIN,
             name=name,
             display_name="Rehearsal",
             email=f"{name}@rehearsal.invalid",
-            password_hash=await passwords.hash_secret(local.password_bytes(self.password)),
+            password_hash=await passwords.hash_secret(password_bytes(self.password)),
             rehearsal=True,
             created_at=await self.clock(),
         )

@@ -6,7 +6,7 @@ import pytest
 
 from otae.accounts import administrators, browsers
 from otae.accounts.browsers import CONSOLE, PORTAL, close_all, close_browser, find_browser, open_browser
-from otae.directory import local
+from otae.directory.local import people
 from otae.enrollment.sessions import open_session
 from otae.store import database
 from otae.store.desk import Desk
@@ -22,7 +22,7 @@ async def add_ada(desk: Desk, now: datetime) -> Administrator:
 
 
 async def open_ben(desk: Desk, now: datetime) -> EnrollmentSession:
-    ben = await local.add_person(name="ben", now=now, actor="ada")
+    ben = await people.add_person(name="ben", now=now, actor="ada")
     return await open_session(person=ben, invitation=None, mode="username_password", ownership="employee", now=now)
 
 

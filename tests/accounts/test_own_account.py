@@ -8,7 +8,7 @@ import pytest
 from otae.accounts import own_account, password_links
 from otae.accounts.administrators import create_administrator, find_setup_link, new_setup_link, sign_in
 from otae.accounts.console_sign_in import Browser
-from otae.directory import local
+from otae.directory.local import people
 from otae.errors import InputRefused, PasswordLinkUnknown, SetupLinkUnknown, SigninFailed
 from otae.store import database
 from otae.store.desk import Desk
@@ -51,7 +51,7 @@ async def test_a_name_and_a_password_that_cannot_be_are_refused(desk: Desk, now:
 @pytest.mark.parametrize("by", ["themselves", "the command line"])
 async def test_links_that_were_made_under_the_old_password_end(desk: Desk, now: datetime, by: str) -> None:
     ada = await Administrator.get(name="ada")
-    ben = await local.add_person(name="ben", now=now, actor="ada")
+    ben = await people.add_person(name="ben", now=now, actor="ada")
     setup = await new_setup_link(desk, now=now, name="ghost", maker_id=ada.id)
     password = await password_links.make(desk, ben, now=now, actor="ada", maker_id=ada.id)
     other = await new_setup_link(desk, now=now, name="carla")

@@ -8,7 +8,7 @@ from otae.accounts import administrator_list, administrators, own_roles, roles
 from otae.accounts.own_roles import RoleDraft
 from otae.accounts.permissions import ENTER, PERMISSIONS
 from otae.accounts.roles import BUILT_IN, Grantor, Powers
-from otae.directory import groups
+from otae.directory.local import groups
 from otae.errors import BeyondRole, InputRefused, OwnRole, StaleState
 from otae.store import database
 from otae.store.desk import Desk

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page
 
 from otae.accounts.administrators import create_administrator
-from otae.directory import local
+from otae.directory.local import people
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
@@ -70,7 +70,7 @@ async def console(served: Served, page: Page, now: datetime) -> Page:
 @pytest.fixture
 async def ben(desk: Desk, now: datetime) -> Person:
     """Add Ben, who may be invited."""
-    return await local.add_person(
+    return await people.add_person(
         name="ben",
         display_name="Ben Okafor",
         email="ben@example.test",

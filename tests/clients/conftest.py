@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 
 from otae.authority import issuers
-from otae.directory import local
+from otae.directory.local import people
 from otae.enrollment import ota, sessions
 from otae.rehearsal.mac import ServerResponse
 from otae.rehearsal.profiles import open_profile, read_configuration
@@ -78,6 +78,6 @@ async def office(pristine_sqlite: Path, tmp_path: Path, anyio_backend: str) -> A
     async with database.connected(settings):
         desk = Desk(settings, await keyring.open_vault(settings), SilentBell())
         now = await database.now()
-        ben = await local.add_person(name="ben", email="ben@example.test", now=now, actor="ada")
+        ben = await people.add_person(name="ben", email="ben@example.test", now=now, actor="ada")
         async with serving_plain(desk) as base:
             yield Office(desk, ben, f"{base}/scep", folder)

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from otae.delivery.queue import outbox
-from otae.directory import local
+from otae.directory.local import people
 from otae.errors import Refusal, StaleState
 from otae.invitations import lifecycle, pins
 from otae.invitations.orders import InvitationOrder
@@ -32,7 +32,7 @@ async def test_however_often_it_is_sent_again_the_last_pin_works_and_no_other(
 ) -> None:
     await use_server(smtp_server)
     now = await database.now()
-    await local.add_person(name="ben", email="ben@example.test", now=now, actor="ada")
+    await people.add_person(name="ben", email="ben@example.test", now=now, actor="ada")
     made = await lifecycle.create(
         desk, InvitationOrder("ben", InvitationTerms(mode="username_pin")), now=now, actor="ada"
     )

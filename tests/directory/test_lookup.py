@@ -4,7 +4,8 @@ from uuid import uuid4
 
 import pytest
 
-from otae.directory import local, lookup
+from otae.directory import lookup
+from otae.directory.local import people
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Person
@@ -14,8 +15,8 @@ pytestmark = pytest.mark.anyio
 
 async def test_people_are_found_by_id_with_their_groups(desk: Desk) -> None:
     now = await database.now()
-    ben = await local.add_person(name="ben", groups=["Sales", "Design"], now=now, actor="ada")
-    cleo = await local.add_person(name="cleo", now=now, actor="ada")
+    ben = await people.add_person(name="ben", groups=["Sales", "Design"], now=now, actor="ada")
+    cleo = await people.add_person(name="cleo", now=now, actor="ada")
     assert await lookup.person_with_id(ben.id) == ben
     assert await lookup.person_with_id(uuid4()) is None
     assert await lookup.groups_of_people([ben, cleo]) == {ben.id: ["Design", "Sales"]}
@@ -25,6 +26,6 @@ async def test_people_are_found_by_id_with_their_groups(desk: Desk) -> None:
 
 async def test_people_of_rehearsals_are_not_found(desk: Desk) -> None:
     now = await database.now()
-    person = await local.add_person(name="rehearsal", now=now, actor="ada")
+    person = await people.add_person(name="rehearsal", now=now, actor="ada")
     await Person.filter(id=person.id).update(rehearsal=True)
     assert await lookup.person_with_id(person.id) is None

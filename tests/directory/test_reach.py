@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from otae.directory import local
+from otae.directory.local.people import add_person
 from otae.directory.reach import EVERYBODY, Reach, reach_of
 from otae.store import database
 from otae.store.desk import Desk
@@ -27,7 +27,7 @@ async def people(desk: Desk) -> Callable[[str], Person]:
         ("dora", ["sales", "sales.north", "Sales_north", "SalesX"]),
         ("emil", []),
     ):
-        found[name] = await local.add_person(name=name, groups=groups, now=now, actor="ada")
+        found[name] = await add_person(name=name, groups=groups, now=now, actor="ada")
     return found.__getitem__
 
 

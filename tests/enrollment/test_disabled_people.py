@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from otae.accounts import browsers
-from otae.directory import DirectoryPerson, local, rechecks, registry
+from otae.directory import DirectoryPerson, rechecks, registry
+from otae.directory.local import people
 from otae.enrollment import ota, profiles
 from otae.errors import PersonDisabled, Refusal
 from otae.mdm import renewal
@@ -24,7 +25,7 @@ from otae.store.models import (
     Event,
     Person,
 )
-from tests.directory.files import imported
+from tests.directory.files.imports import imported
 from tests.directory.ldap_desk import active_entry, add, entry_for
 from tests.enrollment import lab
 from tests.enrollment.lab import LabMac
@@ -98,7 +99,7 @@ async def test_every_step_of_the_single_profile_looks_at_the_person(desk: Desk) 
 
 
 async def disable(desk: Desk, ben: Person, now: datetime) -> None:
-    await local.update_person(ben, disabled=True, now=now, actor="ada")
+    await people.update_person(ben, disabled=True, now=now, actor="ada")
 
 
 async def disable_by_file(desk: Desk, ben: Person, now: datetime) -> None:

@@ -15,7 +15,7 @@ from cryptography import x509
 from otae.app import make_app
 from otae.authority import issuers, serving
 from otae.delivery import servers
-from otae.directory import local
+from otae.directory.local import people
 from otae.enrollment import ota, sessions
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
@@ -63,7 +63,7 @@ class House:
         return MacConnection(self.url, [self.root])
 
     async def person(self, name: str) -> Person:
-        return await local.add_person(
+        return await people.add_person(
             name=name,
             display_name=name.title(),
             email=f"{name}@example.test",

@@ -3,9 +3,9 @@
 import io
 import json
 
-from otae.directory import person_fields
 from otae.directory.files import formats, spreadsheets
-from otae.directory.person_fields import FieldContext
+from otae.directory.local import person_fields
+from otae.directory.local.person_fields import FieldContext
 from otae.text import cleaned_line
 
 HOUSE = FieldContext(frozenset(person_fields.ROLES), "DE")

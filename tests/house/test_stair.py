@@ -30,7 +30,7 @@ NAMED = ("rehearsal/mac", "rehearsal/run", "store/vault", "store/models")
 BREAKS = {
     "upwards": ("otae/signing/cms.py", "import otae.store"),
     "beside": ("otae/tasks/schedule.py", "import otae.web"),
-    "the directory needs delivery": ("otae/directory/local.py", "import otae.delivery"),
+    "the directory needs delivery": ("otae/directory/lookup.py", "import otae.delivery"),
     "nowhere on the stair": ("otae/helpers.py", ""),
     "the Mac knows a room": ("otae/rehearsal/mac.py", "import otae.mdm"),
     "signing knows the database": ("otae/signing/cms.py", "import tortoise"),

@@ -4,7 +4,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from otae.directory import local
+from otae.directory.local import people
 from otae.invitations import lifecycle
 from otae.invitations.lifecycle import Created
 from otae.invitations.orders import InvitationOrder
@@ -20,7 +20,7 @@ async def add_person(desk: Desk, name: str = "ben", **given: object) -> Person:
     """Add somebody with a mail address and PASSWORD, or as ``given``."""
     wanted = {"email": f"{name}@example.test", "password": PASSWORD} | given
     now = await database.now()
-    return await local.add_person(name=name, now=now, actor="ada", **wanted)  # type: ignore[arg-type]  # a test gives what it needs by name
+    return await people.add_person(name=name, now=now, actor="ada", **wanted)  # type: ignore[arg-type]  # a test gives what it needs by name
 
 
 def order_of(user: str, **given: Any) -> InvitationOrder:  # noqa: ANN401 - a test gives what it needs by name
@@ -40,6 +40,6 @@ async def invite(desk: Desk, mode: str = "two_factor", *, now: datetime | None =
     """Invite Ben (or another ``user``), who is added where he is missing, and show his PIN."""
     given: dict[str, Any] = {"user": "ben", "mode": mode, "show_pin": True} | order
     wanted = order_of(**given)
-    if await local.find_person(wanted.user) is None:
+    if await people.find_person(wanted.user) is None:
         await add_person(desk, wanted.user)
     return await lifecycle.create(desk, wanted, now=now or await database.now(), actor="ada")

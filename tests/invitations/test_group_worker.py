@@ -7,7 +7,7 @@ import pytest
 
 from otae.delivery.queue import outbox
 from otae.delivery.texts.compose import invitation_url
-from otae.directory import local
+from otae.directory.local.passwords import password_bytes
 from otae.errors import StaleState
 from otae.invitations import group_worker, groups, lifecycle, pins, tokens
 from otae.invitations.groups import Status
@@ -139,7 +139,7 @@ async def test_two_thousand_people_pass_through_in_pages_and_waves(desk: Desk, m
         await real(rows)
 
     people = await crowd(2000)
-    secret = local.password_bytes("correct horse battery")
+    secret = password_bytes("correct horse battery")
     await Person.all().update(password_hash=await passwords.hash_secret(secret))
     monkeypatch.setattr(Invitation, "bulk_create", watched)
     monkeypatch.setattr(group_worker, "UNSENT", 10_000)

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from otae.directory import groups
+from otae.directory.local import groups
 from otae.directory.reach import EVERYBODY, Reach
 from otae.enrollment.sessions import open_session
 from otae.invitations import groups as group_invitations

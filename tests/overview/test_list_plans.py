@@ -18,9 +18,10 @@ from tortoise.connection import get_connection
 from otae.accounts import unlocking
 from otae.authority import listing as certificates
 from otae.delivery.queue import outbox
-from otae.directory import groups, lookup, reach
+from otae.directory import lookup, reach
 from otae.directory.files import export
-from otae.directory.local import list_people, search_people
+from otae.directory.local import groups
+from otae.directory.local.people import list_people, search_people
 from otae.directory.lookup import PeopleFilter
 from otae.directory.reach import Reach
 from otae.invitations import lifecycle, listing, results

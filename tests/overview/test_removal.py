@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from otae.accounts import browsers, password_links
-from otae.directory import groups, local
+from otae.directory.local import groups, people
 from otae.enrollment import signin
 from otae.enrollment.signin import SignInEntry
 from otae.errors import PasswordLinkUnknown, SigninFailed, StaleState
@@ -25,7 +25,7 @@ from otae.store.models import (
     Person,
 )
 from otae.store.session_ends import end_sessions_of
-from tests.directory.files import imported
+from tests.directory.files.imports import imported
 from tests.invitations.guests import PASSWORD, add_person, invite
 from tests.store.furnish import furnish
 
@@ -49,7 +49,7 @@ async def test_every_way_in_ends_and_what_ended_is_counted(desk: Desk) -> None:
         await password_links.find(url.rpartition("=")[2], now=now)
     with pytest.raises(SigninFailed):
         await signin.sign_in(desk, entry, now=now)
-    assert await local.list_people() == []
+    assert await people.list_people() == []
     sales = await groups.find_group("sales")
     assert sales is not None
     assert sales.members == 0
@@ -59,7 +59,7 @@ async def test_no_name_and_no_address_is_left_and_the_log_still_verifies(desk: D
     await furnish(desk)
     ben, now = await Person.get(name="ben"), await database.now()
     await Person.filter(id=ben.id).update(display_name="Ben Okafor", phone="+491512345678", properties={"floor": "3"})
-    await local.update_person(ben, email="ben.okafor@example.test", now=now, actor="ada")
+    await people.update_person(ben, email="ben.okafor@example.test", now=now, actor="ada")
     await imported(desk, "ben;company;Okafor Ltd", "properties")
     mine = Delivery.filter(invitation_id__in=await Invitation.filter(person_id=ben.id).values_list("id", flat=True))
     await mine.update(recipient="ben.okafor@example.test", answer="550 ben.okafor@example.test unknown")

@@ -10,7 +10,7 @@ from otae.overview.progress import progress_of
 from otae.store import audit, database, properties
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Enrollment, EnrollmentSession, Event, Invitation, PeopleImport, Person
-from tests.directory.files import imported
+from tests.directory.files.imports import imported
 from tests.invitations.guests import invite
 from tests.store.furnish import furnish
 

@@ -11,7 +11,7 @@ import structlog
 from starlette.applications import Starlette
 
 from otae.app import make_app
-from otae.directory import local
+from otae.directory.local import people
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
@@ -92,7 +92,7 @@ async def now(desk: Desk) -> datetime:
 @pytest.fixture
 async def ben(desk: Desk, now: datetime) -> Person:
     """Add Ben, who may be invited."""
-    return await local.add_person(
+    return await people.add_person(
         name="ben", display_name="Ben Okafor", email="ben@example.test", password=PASSWORD, now=now, actor="ada"
     )
 

@@ -10,7 +10,7 @@ from otae.accounts import administrators
 from otae.accounts.own_roles import RoleDraft, add_role
 from otae.accounts.permissions import ENTER, NOUNS, PERMISSIONS
 from otae.accounts.roles import BUILT_IN, Grantor
-from otae.directory import groups
+from otae.directory.local import groups
 from otae.errors import CannotStart
 from otae.store import database
 from otae.store.models import Administrator

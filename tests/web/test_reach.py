@@ -11,7 +11,7 @@ from otae.accounts import administrators
 from otae.accounts.own_roles import RoleDraft, add_role
 from otae.accounts.permissions import PERMISSIONS
 from otae.accounts.roles import Grantor
-from otae.directory import local
+from otae.directory.local import people
 from otae.invitations import groups as group_invitations
 from otae.invitations import lifecycle
 from otae.invitations.groups import GroupOrder
@@ -230,6 +230,6 @@ async def test_who_joins_or_leaves_the_group_counts_from_the_next_click(limited:
 
 
 async def test_what_is_about_the_installation_is_closed(site: Site, limited: httpx2.AsyncClient) -> None:
-    await local.list_people()
+    await people.list_people()
     for path in ("/admin/audit", "/admin/mail", "/admin/properties", "/admin/certificates/issued", "/admin/roles"):
         assert (await limited.get(path)).status_code == 403, path

@@ -13,7 +13,7 @@ from otae.accounts.administrators import create_administrator
 from otae.app import make_app
 from otae.delivery.catcher import read_caught
 from otae.delivery.queue import outbox
-from otae.directory import local
+from otae.directory.local.people import add_person
 from otae.store import database, passwords
 from otae.store.desk import Desk
 from otae.store.models import BrowserSession, CaughtMail, Delivery, EnrollmentSession, Invitation, Person
@@ -42,7 +42,7 @@ async def people(desk: Desk) -> tuple[str, ...]:
     """Everybody whom the bare page must not tell apart: invited, not invited, disabled, unknown."""
     now = await database.now()
     for name in ("cleo", "dora"):
-        await local.add_person(name=name, password=PASSWORD, now=now, actor="ada")
+        await add_person(name=name, password=PASSWORD, now=now, actor="ada")
     await Person.filter(name="dora").update(disabled=True)
     return ("ben", "cleo", "dora", "nobody")
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import httpx2
 import pytest
 
-from otae.directory import local
+from otae.directory.local import people
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
@@ -40,7 +40,7 @@ async def tries(made: lifecycle.Created) -> int:
 
 async def for_cleo(site: Site) -> lifecycle.Created:
     now = await database.now()
-    await local.add_person(
+    await people.add_person(
         name="cleo",
         display_name="Cleo Ito",
         email="cleo@example.test",

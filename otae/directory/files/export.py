@@ -6,7 +6,7 @@ from typing import Final
 from otae.contacts import shown_address
 from otae.directory import lookup
 from otae.directory.files import formats, spreadsheets
-from otae.directory.person_fields import DOMAIN
+from otae.directory.local.person_fields import DOMAIN
 from otae.store.models import Person
 
 #: Columns of the CSV file, before those of properties.

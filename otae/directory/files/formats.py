@@ -13,9 +13,9 @@ from functools import partial
 from itertools import islice
 from typing import BinaryIO, Final
 
-from otae.directory import person_fields
 from otae.directory.files import spreadsheets
-from otae.directory.person_fields import PersonFields, printable, user_name
+from otae.directory.local import person_fields
+from otae.directory.local.person_fields import PersonFields, printable, user_name
 from otae.text import TextRefused, cleaned_line, visible_line
 
 USERS: Final = "users"

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from otae.contacts import shown_address
-from otae.directory import person_fields
 from otae.directory.files import formats
 from otae.directory.files.provisioning import Finding, LineRow
+from otae.directory.local import person_fields
 
 #: The fields, in the order of the preview.
 _FIELDS: Final[tuple[str, ...]] = ("display_name", "email", "phone", "language", "role", "disabled", "properties")

@@ -17,11 +17,13 @@ from uuid import UUID
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F
 
-from otae.directory import lookup, person_fields
+from otae.directory import lookup
 from otae.directory.files import formats, provisioning
 from otae.directory.files.provisioning import SEALED_FILE, SEALED_PASSWORD, Finding, Status
-from otae.directory.local import DISABLED, end_access, group_ids, password_bytes, refuse_password, sign_out
-from otae.directory.person_fields import DOMAIN, FieldContext
+from otae.directory.local import person_fields
+from otae.directory.local.passwords import password_bytes, refuse_password
+from otae.directory.local.people import DISABLED, end_access, group_ids, sign_out
+from otae.directory.local.person_fields import DOMAIN, FieldContext
 from otae.errors import InputRefused, StaleState
 from otae.store import audit, leases, passwords
 from otae.store.database import transaction

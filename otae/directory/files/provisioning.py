@@ -15,7 +15,7 @@ from uuid import UUID
 from tortoise.functions import Count
 
 from otae.directory.files import formats, spreadsheets
-from otae.directory.person_fields import printable
+from otae.directory.local.person_fields import printable
 from otae.errors import InputRefused
 from otae.store import audit, leases
 from otae.store.database import transaction

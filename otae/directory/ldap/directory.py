@@ -13,7 +13,7 @@ from otae.directory.ldap.names import LONGEST_NAME, parent_and_rdn
 from otae.directory.ldap.pool import ask, endpoint_of
 from otae.directory.ldap.results import SERVER_FAULTS, SUCCESS, Entry, LdapError
 from otae.directory.ldap.schema import GROUP, PERSON, Schema
-from otae.directory.person_fields import user_name
+from otae.directory.local.person_fields import user_name
 from otae.errors import GroupAmbiguous, PersonAmbiguous
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer

@@ -11,7 +11,7 @@ from otae.contacts import MailAddressRefused, NumberRefused, e164, mail_address,
 from otae.directory import DirectoryGroup, DirectoryPerson
 from otae.directory.ldap.names import all_of, any_of, contains, equals
 from otae.directory.ldap.results import Entry
-from otae.directory.person_fields import user_name
+from otae.directory.local.person_fields import user_name
 from otae.text import cleaned_line
 
 #: Attributes that people are read with, of every kind of server; a server ignores those it does not know.

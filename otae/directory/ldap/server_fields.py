@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from otae.directory.ldap.names import is_dn, without_spaces
-from otae.directory.person_fields import DOMAIN
+from otae.directory.local.person_fields import DOMAIN
 from otae.outgoing import ascii_host_or_text, is_host
 from otae.text import why_refused
 

@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from otae.authority import push
 from otae.delivery import server_refusals, servers
-from otae.directory import local
 from otae.directory.ldap import servers as directories
+from otae.directory.local import people
 from otae.errors import InputRefused
 from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.overview import attention, rehearsals
@@ -100,7 +100,7 @@ async def _first_steps(board: attention.Dashboard) -> list[tuple[str, str, bool]
         (
             _("Add a person, or connect a directory under Settings, LDAP"),
             "/admin/users",
-            bool(await directories.list_directories() or await local.list_people(limit=1)),
+            bool(await directories.list_directories() or await people.list_people(limit=1)),
         ),
         (_("Send an invitation"), "/admin/invitations/add", False),
     ]

@@ -3,9 +3,10 @@
 from collections.abc import Container
 from typing import Final
 
-from otae.directory import local, registry
+from otae.directory import registry
+from otae.directory.local import people
+from otae.directory.local.person_fields import DOMAIN
 from otae.directory.lookup import PersonRow
-from otae.directory.person_fields import DOMAIN
 from otae.invitations import orders
 from otae.invitations.modes import MODES
 from otae.invitations.orders import InvitationOrder
@@ -30,7 +31,7 @@ async def of_invitation(visit: Console, order: InvitationOrder, refused: Contain
     found = of_terms(visit, refused)
     if "recipient" in refused or "pin_channel" in refused:
         domain, name = registry.split_domain(order.user)
-        person = await local.find_person(name) if domain in {"", DOMAIN} else None
+        person = await people.find_person(name) if domain in {"", DOMAIN} else None
         if person is not None and not await visit.reach.includes(person.id):
             person = None
         if person is not None or domain in {"", DOMAIN}:

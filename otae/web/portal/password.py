@@ -5,7 +5,7 @@ from typing import Final
 from starlette.responses import RedirectResponse, Response
 
 from otae.accounts import password_links
-from otae.directory import person_fields
+from otae.directory.local import person_fields
 from otae.errors import DirectoryUnavailable, InputRefused
 from otae.store import properties
 from otae.text import link_value

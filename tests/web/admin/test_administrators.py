@@ -12,7 +12,7 @@ import pytest
 from otae.accounts import administrator_list, administrators
 from otae.accounts.administrators import create_administrator
 from otae.accounts.roles import Grantor
-from otae.directory import groups
+from otae.directory.local import groups
 from otae.store.models import Administrator, AuditEntry, BrowserSession, DirectoryServer, Role, SetupLink
 from otae.web.admin.settings.sms_servers import SmsForm
 from otae.web.forms import Form, PasswordField

@@ -17,8 +17,8 @@ from otae.authority import issuers
 from otae.delivery import servers
 from otae.delivery.sms import servers as sms_servers
 from otae.delivery.texts import template_editing, templates
-from otae.directory import groups, local
 from otae.directory.ldap import servers as directories
+from otae.directory.local import groups, people
 from otae.signing.certificates import pem
 from otae.store.desk import Desk
 from otae.store.models import CarrierGateway
@@ -139,12 +139,12 @@ async def role(desk: Desk, now: datetime) -> object:
 
 
 async def person(desk: Desk, now: datetime) -> UUID:
-    row = await local.add_person(
+    row = await people.add_person(
         name="ben", display_name="Ben Okafor", email="ben@example.test", phone="+4915112345678", language="de",
         role="USER", properties={"floor": "2", "desk": "a = b"}, password="ben's own password", groups=["sales.south"],
         now=now, actor="ada",
     )  # fmt: skip
-    return (await local.update_person(row, disabled=True, now=now, actor="ada")).id
+    return (await people.update_person(row, disabled=True, now=now, actor="ada")).id
 
 
 async def administrator(desk: Desk, now: datetime) -> UUID:

@@ -14,7 +14,7 @@ from otae.accounts import kept_texts, own_roles
 from otae.accounts.own_roles import RoleDraft
 from otae.accounts.roles import Grantor
 from otae.delivery.texts import templates
-from otae.directory import groups, local
+from otae.directory.local import groups, people
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
@@ -110,7 +110,7 @@ async def forms_to_refuse(site: Site, browser: httpx2.AsyncClient, now: datetime
         if edit.make not in rows:
             rows[edit.make] = await edit.make(site.desk, now)
     group = await groups.add_group("finance", now=now, actor="ada")
-    erin = await local.add_person(name="erin", email="erin@example.test", now=now, actor="ada")
+    erin = await people.add_person(name="erin", email="erin@example.test", now=now, actor="ada")
     order = InvitationOrder(erin.name, InvitationTerms(mode="username_pin", send=False))
     row = (await lifecycle.create(site.desk, order, now=now, actor="ada")).invitation
     pages = {edit.page.format(id=rows[edit.make]): edit.apart for edit in EDITS.values()}

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from otae.accounts import notice_addresses, own_account, password_strength
 from otae.contacts import LONGEST_ADDRESS, shown_address
-from otae.directory.person_fields import DOMAIN
+from otae.directory.local.person_fields import DOMAIN
 from otae.errors import Busy, InputRefused, SigninFailed, SlowDown
 from otae.web import guards
 from otae.web.admin.page_parts import NamedForm, row_id

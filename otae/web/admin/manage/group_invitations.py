@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from otae.directory import groups as directory
+from otae.directory.local import groups as directory
 from otae.errors import InputRefused, StaleState
 from otae.invitations import csv_source, exports, groups, results
 from otae.invitations.groups import GroupInvitationRow, GroupOrder, Status

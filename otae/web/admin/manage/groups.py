@@ -5,8 +5,8 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from otae.directory import groups
-from otae.directory.groups import GroupRow
+from otae.directory.local import groups
+from otae.directory.local.groups import GroupRow
 from otae.errors import InputRefused
 from otae.web.admin.page_parts import NamedForm, or_not_found, text_param, with_query
 from otae.web.forms import InputRequired, StringField

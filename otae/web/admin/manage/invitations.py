@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
-from otae.directory import groups as directory
-from otae.directory import local
+from otae.directory.local import groups as directory
+from otae.directory.local.people import list_people
 from otae.directory.reach import Reach
 from otae.errors import InputRefused, StaleState
 from otae.invitations import channels, lifecycle, listing, orders, submissions
@@ -121,7 +121,7 @@ async def index(visit: Console) -> Response:
         "groups": await directory.choices(limit=CHOICES, reach=visit.reach),
         "group_orders": await group_invitations.list_orders(limit=CHOICES, reach=visit.reach),
         "any_invitation": bool(rows) or await listing.any_invitation(visit.reach),
-        "any_person": len(await picker.domains()) > 1 or bool(await local.list_people(limit=1, reach=visit.reach)),
+        "any_person": len(await picker.domains()) > 1 or bool(await list_people(limit=1, reach=visit.reach)),
     }
     part = "list" if is_fragment_request(visit.request) else None
     return render(visit.request, "admin/manage/invitations/index.html", context, block=part)
@@ -201,7 +201,7 @@ async def _show(
         "title_of": title_of,
         "people": people,
         "sentences": {mode.name: mode_summary(mode) for mode in await enabled_modes()},
-        "any_person": len(form.domain.choices) > 1 or bool(await local.list_people(limit=1, reach=visit.reach)),
+        "any_person": len(form.domain.choices) > 1 or bool(await list_people(limit=1, reach=visit.reach)),
     }
     return render(visit.request, "admin/manage/invitations/add.html", context, status=status, block=block)
 

@@ -7,7 +7,8 @@ from starlette.responses import Response
 
 from otae.accounts import password_links, unlocking
 from otae.delivery.texts.languages import LANGUAGES
-from otae.directory import local, lookup, person_fields
+from otae.directory import lookup
+from otae.directory.local import people, person_fields
 from otae.directory.lookup import PersonRow
 from otae.errors import InputRefused, StaleState
 from otae.invitations.modes import title_of
@@ -41,7 +42,7 @@ async def show(visit: Console) -> Response:
 async def blank(visit: Console) -> Response:
     """Show the form to edit a person."""
     person = await _local_person(visit)
-    names, lines = "\n".join(await local.groups_of(person)), person_fields.lines_of(person.properties)
+    names, lines = "\n".join(await people.groups_of(person)), person_fields.lines_of(person.properties)
     return await _edit(visit, person, UserForm.filled(person, groups=names, properties=lines))
 
 
@@ -49,7 +50,7 @@ async def change(visit: Console) -> Response:
     """Change a person."""
     person, form = await _local_person(visit), await UserForm.read(visit.request)
     try:
-        changed = await local.update_person(
+        changed = await people.update_person(
             person,
             display_name=form.display_name.data or "",
             email=form.email.data or "",
@@ -121,7 +122,7 @@ async def remove(visit: Console) -> Response:
 
 async def _set(visit: Console, *, disabled: bool, said: str) -> Response:
     person = await _local_person(visit)
-    await local.update_person(person, disabled=disabled, now=visit.now, actor=visit.actor)
+    await people.update_person(person, disabled=disabled, now=visit.now, actor=visit.actor)
     return redirect(f"{USERS}/{person.id}", "success", said % person.display_name)
 
 

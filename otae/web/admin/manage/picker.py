@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from otae.contacts import shown_address
-from otae.directory import DirectoryGroup, DirectoryPerson, groups, local, registry
+from otae.directory import DirectoryGroup, DirectoryPerson, registry
 from otae.directory.ldap import servers
-from otae.directory.person_fields import DOMAIN
+from otae.directory.local import groups
+from otae.directory.local.people import list_people, search_people
+from otae.directory.local.person_fields import DOMAIN
 from otae.errors import DirectoryUnavailable
 from otae.web.guards import Console
 from otae.words import gettext as _
@@ -72,7 +74,7 @@ async def people(visit: Console, typed: str, domain: str) -> Hits:
     query = await _query(typed, domain)
     reach = visit.reach
     if reach.limited:
-        found = local.search_people(query.text, MAX_HITS, reach=reach) if query.text else local.list_people(reach=reach)
+        found = search_people(query.text, MAX_HITS, reach=reach) if query.text else list_people(reach=reach)
         rows = [row for row in await found if not row.disabled][:MAX_HITS]
         return _hits([_person_hit(row.name, row.display_name, row.email, row.domain) for row in rows], query)
     domains_asked = [*([DOMAIN] if query.ours else []), *query.domains_asked]

@@ -7,7 +7,8 @@ from starlette.responses import Response
 from otae.accounts import unlocking
 from otae.contacts import shown_address
 from otae.delivery.texts.languages import LANGUAGES
-from otae.directory import local, lookup, person_fields
+from otae.directory import lookup
+from otae.directory.local import people, person_fields
 from otae.directory.lookup import PeopleFilter
 from otae.errors import InputRefused
 from otae.web.admin.page_parts import NamedForm, text_param, with_query
@@ -94,7 +95,7 @@ async def add(visit: Console) -> Response:
     form = await NewUserForm.read(visit.request)
     if form.validate():
         try:
-            person = await local.add_person(
+            person = await people.add_person(
                 name=form.name.data,
                 display_name=form.display_name.data or "",
                 email=form.email.data,

@@ -6,15 +6,16 @@ from datetime import timedelta
 
 import pytest
 
-from otae.directory import groups, local
 from otae.directory.files import export, import_steps, provisioning
 from otae.directory.files.provisioning import Finding, Status
+from otae.directory.local import groups, people
+from otae.directory.local.passwords import check_password
 from otae.errors import InputRefused, StaleState
 from otae.store import audit, database, leases, passwords
 from otae.store.desk import Desk
 from otae.store.models import AuditEntry, BrowserSession, EnrollmentSession, PeopleImport, PeopleImportLine, Person
 from tests.desks import RecordingBell
-from tests.directory.files import checked, findings, imported, taken, work
+from tests.directory.files.imports import checked, findings, imported, taken, work
 from tests.pauses import Pauses
 
 pytestmark = pytest.mark.anyio
@@ -44,9 +45,9 @@ async def test_people_groups_roles_and_passwords_are_written(desk: Desk) -> None
     row = await imported(desk, BOTH, "users")
     assert row.status == Status.DONE
     ben, cleo = await Person.get(name="ben"), await Person.get(name="cleo")
-    assert await local.groups_of(ben) == ["crew", "sales.north"]
-    assert await local.check_password(ben, "correct horse battery")
-    assert await local.check_password(cleo, "pwd;01 and more")
+    assert await people.groups_of(ben) == ["crew", "sales.north"]
+    assert await check_password(ben, "correct horse battery")
+    assert await check_password(cleo, "pwd;01 and more")
     assert cleo.role == "SUPPORT"
     assert [person.name for person in await groups.members("local", "sales")] == ["ben", "cleo"]
     assert await PeopleImportLine.filter(password_sealed__not_isnull=True).count() == 0
@@ -79,8 +80,8 @@ async def test_a_change_says_what_it_changes_and_signs_out_with_a_new_password(d
     await provisioning.start(desk, row, now=now, actor="ada")
     await work(desk, row)
     assert await findings(row) == [(1, "saved", "role groups password")]
-    assert await local.groups_of(ben) == ["crew", "extra", "sales.north"]
-    assert await local.check_password(await Person.get(id=ben.id), "another horse battery")
+    assert await people.groups_of(ben) == ["crew", "extra", "sales.north"]
+    assert await check_password(await Person.get(id=ben.id), "another horse battery")
     assert await BrowserSession.all().count() == 0
 
 
@@ -99,7 +100,7 @@ async def test_properties_join_those_that_are_there_and_some_are_fields(desk: De
 
 async def test_what_is_exported_can_be_imported_and_changes_nothing(desk: Desk) -> None:
     now = await database.now()
-    await local.add_person(
+    await people.add_person(
         name="ben",
         display_name="=Ben; the \\first",
         email="ben@example.test",
@@ -111,8 +112,8 @@ async def test_what_is_exported_can_be_imported_and_changes_nothing(desk: Desk) 
         now=now,
         actor="ada",
     )
-    await local.add_person(name="cleo", now=now, actor="ada")
-    await local.update_person(await Person.get(name="cleo"), disabled=True, now=now, actor="ada")
+    await people.add_person(name="cleo", now=now, actor="ada")
+    await people.update_person(await Person.get(name="cleo"), disabled=True, now=now, actor="ada")
     before = await Person.all().order_by("name").values()
     for kind in ("users", "properties", "csv"):
         text = "".join([part async for part in export.people(kind)])
@@ -164,7 +165,7 @@ async def test_two_imports_at_once_make_everybody_once(desk: Desk) -> None:
     assert [row.status for row in rows] == [Status.DONE, Status.DONE]
     assert await Person.all().count() == 2
     ben = await Person.get(name="ben")
-    assert await local.groups_of(ben) == ["choir", "crew", "sales.north"]
+    assert await people.groups_of(ben) == ["choir", "crew", "sales.north"]
     done = await PeopleImportLine.filter(status=Finding.ADDED).count()
     assert done == 2
 
@@ -175,12 +176,12 @@ async def test_who_was_deleted_or_added_since_the_file_was_shown_is_written_as_t
     row = await checked(desk, "ben;;SUPPORT\ncleo;four quiet words;USER;crew\n")
     assert [finding for _, finding, _ in await findings(row)] == ["changed", "new"]
     await Person.filter(name="ben").delete()
-    await local.add_person(name="cleo", email="cleo@example.test", now=now, actor="ada")
+    await people.add_person(name="cleo", email="cleo@example.test", now=now, actor="ada")
     await provisioning.start(desk, row, now=now, actor="ada")
     assert (await work(desk, row)).status == Status.DONE
     assert [finding for _, finding, _ in await findings(row)] == ["added", "saved"]
     cleo = await Person.get(name="cleo")
-    assert (cleo.email, await local.groups_of(cleo)) == ("cleo@example.test", ["crew"])
+    assert (cleo.email, await people.groups_of(cleo)) == ("cleo@example.test", ["crew"])
     lines = await PeopleImportLine.filter(people_import_id=row.id).order_by("number")
     assert [line.person_id for line in lines] == [(await Person.get(name="ben")).id, cleo.id]
 

@@ -11,7 +11,7 @@ from otae.directory.ldap.directory import LONGEST_WALK, LdapDirectory
 from otae.directory.ldap.names import LONGEST_NAME, all_of, any_of, equals
 from otae.directory.ldap.pool import ask
 from otae.directory.ldap.schema import PERSON, has_mail
-from otae.directory.person_fields import user_name
+from otae.directory.local.person_fields import user_name
 from otae.text import why_refused
 
 #: Most names and addresses in one search.

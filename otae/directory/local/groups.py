@@ -13,7 +13,7 @@ from tortoise.connection import get_connection
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 
-from otae.directory.person_fields import DOMAIN, is_user_name, user_name, why_no_group
+from otae.directory.local.person_fields import DOMAIN, is_user_name, user_name, why_no_group
 from otae.directory.reach import EVERYBODY, Reach, members_of
 from otae.errors import InputRefused
 from otae.store import audit

@@ -1,52 +1,22 @@
-"""Local people, those of our own tables: adding, changing and finding them, their passwords and groups."""
+"""Local people, those of our own tables: adding, changing and finding them, and their groups."""
 
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
-from otae.directory import password_strength, person_fields
-from otae.directory.person_fields import (
-    DOMAIN,
-    LONGEST_PASSWORD,
-    SHORTEST_PASSWORD,
-    PersonFields,
-    group_names,
-    is_user_name,
-    printable,
-    user_name,
-)
+from otae.directory.local import person_fields
+from otae.directory.local.passwords import password_bytes, refuse_password
+from otae.directory.local.person_fields import DOMAIN, PersonFields, group_names, is_user_name, printable, user_name
 from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import InputRefused
-from otae.store import audit, passwords
+from otae.store import audit
 from otae.store.database import transaction
 from otae.store.models import BrowserSession, Group, Membership, PasswordLink, Person
+from otae.store.passwords import hash_secret
 from otae.store.search_text import contains
 from otae.store.session_ends import end_sessions_of
-
-__all__ = [
-    "DOMAIN",
-    "LONGEST_PASSWORD",
-    "SHORTEST_PASSWORD",
-    "add_person",
-    "check_password",
-    "end_access",
-    "find_person",
-    "group_ids",
-    "groups_of",
-    "is_user_name",
-    "join",
-    "list_people",
-    "password_bytes",
-    "printable",
-    "refuse_password",
-    "search_people",
-    "sign_out",
-    "update_person",
-    "user_name",
-]
 
 #: The names of a person's columns in the audit log.
 _AUDIT_NAMES = {
@@ -91,7 +61,7 @@ async def add_person(  # noqa: PLR0913 - an argument for each field of the form
     wrong |= refuse_password(password, name, display_name, email)
     if wrong:
         raise InputRefused(wrong)
-    hashed = await passwords.hash_secret(password_bytes(password)) if password else None
+    hashed = await hash_secret(password_bytes(password)) if password else None
     person = Person(domain=DOMAIN, name=name, password_hash=hashed, created_at=now, **columns)
     try:
         async with transaction():
@@ -136,7 +106,7 @@ async def update_person(  # noqa: PLR0913 - as above
         changes["disabled"] = disabled
     changes = {name: value for name, value in changes.items() if value != getattr(person, name)}
     if password:
-        changes["password_hash"] = await passwords.hash_secret(password_bytes(password))
+        changes["password_hash"] = await hash_secret(password_bytes(password))
     async with transaction():
         changed = await _store(person, changes, wanted_groups)
         if disabled:
@@ -203,41 +173,6 @@ async def groups_of(person: Person) -> list[str]:
 def address_of(group: Group) -> str:
     """Return the name by which ``group`` can be entered in every form: "sales", or "corp/sales"."""
     return group.name if group.domain == DOMAIN else f"{group.domain}/{group.name}"
-
-
-async def check_password(person: Person | None, password: str) -> bool:
-    """Return whether ``password`` is this person's.
-
-    It takes as long for None, for disabled people and for those without a password, so that nobody can tell them apart.
-    """
-    known = person is not None and not person.disabled
-    return await passwords.verify_secret(password_bytes(password), person.password_hash if known and person else None)
-
-
-def password_bytes(password: str) -> bytes:
-    """Return the bytes of a password that are hashed: form NFC in UTF-8, so that all keyboards give the same."""
-    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
-
-
-def refuse_password(password: str | None, *own: str | None) -> dict[str, str]:
-    """Return what is wrong with a person's new password, by field; empty for an accepted or absent one.
-
-    ``own``: the person's names and addresses, which the password must not be.
-    """
-    if not password:
-        return {}
-    names = [each for each in own if each]
-    try:
-        password_strength.refuse_weak(
-            password,
-            shortest=SHORTEST_PASSWORD,
-            longest=LONGEST_PASSWORD,
-            score=password_strength.PERSON_SCORE,
-            own=names,
-        )
-    except InputRefused as refusal:
-        return dict(refusal.fields)
-    return {}
 
 
 def _refuse_foreign(person: Person) -> None:

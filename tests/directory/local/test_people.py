@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from otae.directory import local
+from otae.directory.local import passwords, people
 from otae.errors import InputRefused
-from otae.store import database, passwords
+from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import AuditEntry, BrowserSession, EnrollmentSession, Person
 
@@ -17,7 +17,7 @@ PASSWORD = "correct horse battery"
 
 
 async def add_ben(desk: Desk, phone: str | None = None) -> Person:
-    return await local.add_person(
+    return await people.add_person(
         name="Ben",
         email="ben@example.test",
         password=PASSWORD,
@@ -31,9 +31,9 @@ async def test_a_person_is_found_by_the_name_in_any_case_and_form(desk: Desk) ->
     ben = await add_ben(desk)
     assert ben.name == ben.display_name == "ben"
     for typed in ("ben", " BEN ", "\uff22en"):
-        assert (found := await local.find_person(typed)) is not None
+        assert (found := await people.find_person(typed)) is not None
         assert found.id == ben.id
-    assert await local.find_person("cleo") is None
+    assert await people.find_person("cleo") is None
     assert await AuditEntry.exists(action="person.added", subject=str(ben.id), actor="ada")
 
 
@@ -46,7 +46,7 @@ async def test_a_name_is_taken_once(desk: Desk) -> None:
 
 
 async def test_what_is_hidden_in_a_name_does_not_count(desk: Desk) -> None:
-    ben = await local.add_person(name="b\u200ben", display_name="Be\u200dn", now=await database.now(), actor="ada")
+    ben = await people.add_person(name="b\u200ben", display_name="Be\u200dn", now=await database.now(), actor="ada")
     assert (ben.name, ben.display_name) == ("ben", "Ben")
 
 
@@ -72,26 +72,26 @@ async def test_what_is_hidden_in_a_name_does_not_count(desk: Desk) -> None:
 async def test_what_cannot_be_taken_is_refused_at_its_field(desk: Desk, field: str, value: str) -> None:
     given: dict[str, Any] = {"name": "ben", field: value}
     with pytest.raises(InputRefused) as refused:
-        await local.add_person(**given, now=await database.now(), actor="ada")
+        await people.add_person(**given, now=await database.now(), actor="ada")
     assert set(refused.value.fields) == {field}
     assert await Person.filter(name="ben").count() == 0
 
 
 async def test_groups_are_made_when_they_are_new(desk: Desk) -> None:
     now = await database.now()
-    ben = await local.add_person(name="ben", groups=["sales", " sales ", "berlin"], now=now, actor="ada")
-    await local.add_person(name="cleo", groups=["sales"], now=now, actor="ada")
-    assert await local.groups_of(ben) == ["berlin", "sales"]
-    await local.update_person(ben, groups=["berlin"], now=now, actor="ada")
-    assert await local.groups_of(ben) == ["berlin"]
+    ben = await people.add_person(name="ben", groups=["sales", " sales ", "berlin"], now=now, actor="ada")
+    await people.add_person(name="cleo", groups=["sales"], now=now, actor="ada")
+    assert await people.groups_of(ben) == ["berlin", "sales"]
+    await people.update_person(ben, groups=["berlin"], now=now, actor="ada")
+    assert await people.groups_of(ben) == ["berlin"]
 
 
 async def test_the_right_password_fits_however_its_letters_are_composed(desk: Desk) -> None:
-    ben = await local.add_person(
+    ben = await people.add_person(
         name="ben", password="gr\u00fc\u00dfe aus berlin", now=await database.now(), actor="ada"
     )
-    assert await local.check_password(ben, "gru\u0308\u00dfe aus berlin")
-    assert not await local.check_password(ben, "gr\u00fc\u00dfe aus Berlin")
+    assert await passwords.check_password(ben, "gru\u0308\u00dfe aus berlin")
+    assert not await passwords.check_password(ben, "gr\u00fc\u00dfe aus Berlin")
     assert ben.password_hash is not None
     assert "berlin" not in ben.password_hash
 
@@ -101,24 +101,24 @@ async def test_nobody_and_somebody_disabled_cost_as_much_as_somebody(
 ) -> None:
     ben = await add_ben(desk)
     calls = count_calls(passwords, "verify_secret")
-    assert await local.check_password(ben, PASSWORD)
-    assert not await local.check_password(None, PASSWORD)
+    assert await passwords.check_password(ben, PASSWORD)
+    assert not await passwords.check_password(None, PASSWORD)
     ben.disabled = True
-    assert not await local.check_password(ben, PASSWORD)
+    assert not await passwords.check_password(ben, PASSWORD)
     ben.disabled, ben.password_hash = False, None
-    assert not await local.check_password(ben, PASSWORD)
-    assert not await local.check_password(ben, "")
+    assert not await passwords.check_password(ben, PASSWORD)
+    assert not await passwords.check_password(ben, "")
     assert len(calls) == 5
 
 
 async def test_an_update_changes_only_what_is_given(desk: Desk) -> None:
     ben, now = await add_ben(desk, phone="+49 30 1234"), await database.now()
-    await local.update_person(ben, phone="", display_name="Ben Okafor", now=now, actor="ada")
+    await people.update_person(ben, phone="", display_name="Ben Okafor", now=now, actor="ada")
     stored = await Person.get(id=ben.id)
     assert (stored.display_name, stored.email, stored.phone) == ("Ben Okafor", "ben@example.test", None)
-    assert await local.check_password(stored, PASSWORD)
+    assert await passwords.check_password(stored, PASSWORD)
     with pytest.raises(InputRefused) as refused:
-        await local.update_person(ben, email="nowhere", now=now, actor="ada")
+        await people.update_person(ben, email="nowhere", now=now, actor="ada")
     assert set(refused.value.fields) == {"email"}
 
 
@@ -130,31 +130,31 @@ async def test_disabling_and_a_new_password_sign_the_browsers_out(desk: Desk, ch
     await BrowserSession(
         secret_hash="x", kind="portal", session=session, created_at=now, seen_at=now, expires_at=now
     ).save()
-    await local.update_person(ben, now=now, actor="ada", **change)  # type: ignore[arg-type]  # one of two
+    await people.update_person(ben, now=now, actor="ada", **change)  # type: ignore[arg-type]  # one of two
     assert await BrowserSession.all().count() == 0
 
 
 async def test_people_are_listed_by_name_page_by_page(desk: Desk) -> None:
     now = await database.now()
     for name in ("dora", "ben", "cleo"):
-        await local.add_person(name=name, email=f"{name}@example.test", now=now, actor="ada")
+        await people.add_person(name=name, email=f"{name}@example.test", now=now, actor="ada")
     await Person(name="rehearsal", display_name="r", rehearsal=True, created_at=now).save()
-    first = await local.list_people(limit=2)
+    first = await people.list_people(limit=2)
     assert [person.name for person in first] == ["ben", "cleo"]
-    assert [person.name for person in await local.list_people(after="cleo")] == ["dora"]
-    assert [person.name for person in await local.list_people(search="DOR")] == ["dora"]
-    assert [person.name for person in await local.search_people("%")] == []
-    assert [person.name for person in await local.search_people("example.test", limit=1)] == ["ben"]
+    assert [person.name for person in await people.list_people(after="cleo")] == ["dora"]
+    assert [person.name for person in await people.list_people(search="DOR")] == ["dora"]
+    assert [person.name for person in await people.search_people("%")] == []
+    assert [person.name for person in await people.search_people("example.test", limit=1)] == ["ben"]
 
 
 async def test_language_role_and_properties_are_kept_as_they_are_written(desk: Desk) -> None:
     now = await database.now()
-    ben = await local.add_person(
+    ben = await people.add_person(
         name="ben", language="pt_br", role="SUPPORT", properties={"company": " Example "}, now=now, actor="ada"
     )
     stored = await Person.get(id=ben.id)
     assert (stored.language, stored.role, stored.properties) == ("pt-BR", "SUPPORT", {"company": "Example"})
-    await local.update_person(stored, properties={"floor": "3", "empty": ""}, now=now, actor="ada")
+    await people.update_person(stored, properties={"floor": "3", "empty": ""}, now=now, actor="ada")
     assert (await Person.get(id=ben.id)).properties == {"floor": "3"}
 
 
@@ -178,7 +178,7 @@ async def test_language_role_and_properties_are_kept_as_they_are_written(desk: D
 async def test_facts_that_cannot_be_are_refused_at_their_field(desk: Desk, field: str, value: object) -> None:
     given: dict[str, Any] = {"name": "ben", field: value}
     with pytest.raises(InputRefused) as refused:
-        await local.add_person(**given, now=await database.now(), actor="ada")
+        await people.add_person(**given, now=await database.now(), actor="ada")
     assert set(refused.value.fields) == {field}
 
 
@@ -187,4 +187,4 @@ async def test_people_of_another_directory_are_not_changed_here(desk: Desk) -> N
     dora = Person(domain="corp", directory_id="1", name="dora", display_name="Dora", created_at=now)
     await dora.save()
     with pytest.raises(InputRefused):
-        await local.update_person(dora, email="x@example.test", now=now, actor="ada")
+        await people.update_person(dora, email="x@example.test", now=now, actor="ada")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from otae.directory import local, password_strength
+from otae.directory.local import passwords
 from otae.errors import InputRefused
 
 
@@ -24,16 +24,16 @@ from otae.errors import InputRefused
     ],
 )
 def test_an_obvious_password_is_refused_with_its_reason(password: str, why: str) -> None:
-    found = local.refuse_password(password, "ben.okafor", None, "ben@example.test")
+    found = passwords.refuse_password(password, "ben.okafor", None, "ben@example.test")
     assert why in found["password"].lower()
     assert password not in found["password"]
 
 
 @pytest.mark.parametrize("password", ["", None, "correct horse", "zwölf Zeichen", "k7#mQz!p", "a long one " * 20])
 def test_others_are_taken(password: str | None) -> None:
-    assert local.refuse_password(password, "ben") == {}
+    assert passwords.refuse_password(password, "ben") == {}
 
 
 def test_what_is_looked_at_is_bounded() -> None:
     with pytest.raises(InputRefused):
-        password_strength.refuse_weak("1a" * 128, shortest=8, longest=256, score=4)
+        passwords.refuse_weak("1a" * 128, shortest=8, longest=256, score=4)

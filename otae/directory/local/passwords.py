@@ -1,14 +1,19 @@
-"""The check of new passwords: long enough and not easy to guess; no rules about kinds of characters (NIST SP 800-63B).
+"""Passwords of local people: checking one at sign-in, and whether a new one is good enough.
 
-People and administrators have the same check with different limits.
+A new one is long enough and not easy to guess; there are no rules about kinds of characters (NIST SP 800-63B).
+Administrators have the same check with stricter limits.
 """
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 import zxcvbn
 
+from otae.directory.local.person_fields import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from otae.errors import InputRefused
+from otae.store.models import Person
+from otae.store.passwords import verify_secret
 
 #: Common passwords that are long enough. Compared without case, spaces, and trailing digits or signs.
 BLOCKED: Final = frozenset(
@@ -57,3 +62,32 @@ def _why(warning: str, hints: Sequence[str]) -> str:
     warning, hint = warning.rstrip("."), hints[0].partition(". ")[0].rstrip(".") if hints else ""
     reason = f"{warning[:1].lower()}{warning[1:]}" if warning else EASY_TO_GUESS
     return f"{reason}: {hint[:1].lower()}{hint[1:]}" if hint else reason
+
+
+async def check_password(person: Person | None, password: str) -> bool:
+    """Return whether ``password`` is this person's.
+
+    It takes as long for None, for disabled people and for those without a password, so that nobody can tell them apart.
+    """
+    known = person is not None and not person.disabled
+    return await verify_secret(password_bytes(password), person.password_hash if known and person else None)
+
+
+def password_bytes(password: str) -> bytes:
+    """Return the bytes of a password that are hashed: form NFC in UTF-8, so that all keyboards give the same."""
+    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
+
+
+def refuse_password(password: str | None, *own: str | None) -> dict[str, str]:
+    """Return what is wrong with a person's new password, by field; empty for an accepted or absent one.
+
+    ``own``: the person's names and addresses, which the password must not be.
+    """
+    if not password:
+        return {}
+    names = [each for each in own if each]
+    try:
+        refuse_weak(password, shortest=SHORTEST_PASSWORD, longest=LONGEST_PASSWORD, score=PERSON_SCORE, own=names)
+    except InputRefused as refusal:
+        return dict(refusal.fields)
+    return {}

@@ -1,0 +1,1 @@
+"""Local people and groups, those of our own tables, and their passwords."""
