@@ -34,7 +34,7 @@ class RoleDraft:
     groups: tuple[str, ...] = ()
 
 
-class Columns(TypedDict):
+class RoleColumns(TypedDict):
     """The columns of a role."""
 
     description: str
@@ -138,7 +138,7 @@ async def _is_taken(name: str) -> bool:
     return name.casefold() in {str(each).casefold() for each in await Role.all().values_list("name", flat=True)}
 
 
-async def _columns(desk: Desk, draft: RoleDraft) -> tuple[Columns, dict[str, str]]:
+async def _columns(desk: Desk, draft: RoleDraft) -> tuple[RoleColumns, dict[str, str]]:
     """Return the columns to store, and what is wrong, by field."""
     wrong: dict[str, str] = {}
     words = cleaned_line(draft.words)
@@ -177,7 +177,7 @@ async def _groups(desk: Desk, names: Iterable[str], wrong: dict[str, str]) -> li
     return found
 
 
-def _changes(row: Role, columns: Columns) -> str:
+def _changes(row: Role, columns: RoleColumns) -> str:
     """Return the changes of a role that ``columns`` make, for the audit log."""
     described = audit.describe_changes({"description": row.description}, {"description": columns["description"]})
     kept = {*row.permissions, *(f"only {name}" for name in row.groups)}

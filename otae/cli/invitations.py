@@ -221,7 +221,7 @@ def rehearse(*, mode: str, connect_to: str | None, json_wanted: bool) -> None:
             if step.look_at:
                 click.echo(f"                look at {step.look_at}")
 
-    async def work(desk: Desk, _now: datetime) -> rehearsal.Result:
+    async def work(desk: Desk, _now: datetime) -> rehearsal.RehearsalResult:
         return await rehearsal.rehearse(desk, mode, clock=database.now, connect_to=connect_to, report=report)
 
     result = run_with_desk(work)

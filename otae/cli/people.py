@@ -19,7 +19,7 @@ from otae.cli.command import (
 )
 from otae.contacts import shown_address
 from otae.directory.files import export, formats, import_preview, import_run, provisioning
-from otae.directory.files.provisioning import Progress
+from otae.directory.files.provisioning import ImportProgress
 from otae.directory.local import people
 from otae.store import database
 from otae.store.desk import Desk
@@ -123,7 +123,7 @@ def user_import(*, file: Path, kind: str | None, dry_run: bool, json_wanted: boo
     run_with_desk(work)
 
 
-def _print_passwords(found: Progress) -> None:
+def _print_passwords(found: ImportProgress) -> None:
     if found.passwords:
         click.echo(f"This file sets passwords of {found.passwords} users.", err=True)
 

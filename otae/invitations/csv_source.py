@@ -29,7 +29,7 @@ MAX_LINES: Final = 50_000
 
 
 @dataclass(frozen=True)
-class Columns:
+class CsvHeadings:
     """The headings of the columns to read; "" for the usual ones (see `spreadsheets` and `DOMAIN_COLUMNS`)."""
 
     user: str = ""
@@ -49,7 +49,7 @@ class Columns:
 
 
 async def order_from_file(
-    desk: Desk, group_order: GroupOrder, file: BinaryIO, columns: Columns, *, now: datetime, actor: str
+    desk: Desk, group_order: GroupOrder, file: BinaryIO, columns: CsvHeadings, *, now: datetime, actor: str
 ) -> GroupInvitation:
     """Store an order for the people of a file, to be looked up by a worker.
 
@@ -101,7 +101,7 @@ class _ColumnIndexes:
         return user, email, domain
 
 
-def _column_indexes(headings: list[str], columns: Columns, wrong: dict[str, str]) -> _ColumnIndexes:
+def _column_indexes(headings: list[str], columns: CsvHeadings, wrong: dict[str, str]) -> _ColumnIndexes:
     """Return the indexes of the columns; adds what is missing to ``wrong``, by field."""
     known = [spreadsheets.normalized_heading(heading) for heading in headings]
     places: list[int | None] = []

@@ -13,7 +13,7 @@ from otae.invitations.channels import BY_HAND
 from otae.invitations.group_worker import NewInvitation
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.lifecycle import Created
-from otae.invitations.results import Result
+from otae.invitations.results import PersonResult
 from otae.store import leases
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitation
@@ -89,7 +89,7 @@ async def _invite_next_batch(
     return []
 
 
-def _as_json(desk: Desk, row: GroupInvitation, result: Result, pins: dict[UUID, str]) -> dict[str, object]:
+def _as_json(desk: Desk, row: GroupInvitation, result: PersonResult, pins: dict[UUID, str]) -> dict[str, object]:
     person, invitation = result.invitee, result.invitee.invitation
     if person.reason:
         words = results.WHY.get(person.reason, person.reason)

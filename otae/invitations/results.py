@@ -48,8 +48,8 @@ _WITH_PIN: Final = frozenset(mode.name for mode in MODES if mode.secret)
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Progress of an order.
+class OrderProgress:
+    """OrderProgress of an order.
 
     ``reasons``: number of people skipped, by reason. ``messages``: number of messages, by delivery status.
     ``expected``: number of messages once everybody who waits is invited. ``deferred``: queued messages that a server
@@ -92,7 +92,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Result:
+class PersonResult:
     """The result of one person.
 
     ``invitation``: status of the invitation, "" without one. ``mail``: status of the message with the link, "" without
@@ -112,7 +112,7 @@ class Result:
         return self.invitee.display_name or self.invitee.name or self.invitee.email or "–"
 
 
-async def progress(row: GroupInvitation, *, now: datetime) -> Progress:
+async def progress(row: GroupInvitation, *, now: datetime) -> OrderProgress:
     """Return the progress of an order.
 
     All its people and messages are counted, 200 000 rows of an order of 100 000: a bounded count ("10 000+ sent") would
@@ -137,7 +137,7 @@ async def progress(row: GroupInvitation, *, now: datetime) -> Progress:
         expected = sum(messages.values())
     rest = expected - sum(number for name, number in messages.items() if name not in {"queued", "sending"}) - put_off
     moving = row.status in {Status.EXPANDING, Status.SENDING} and rate > 0 and rest > 0
-    return Progress(
+    return OrderProgress(
         found=row.found,
         waiting=by_status["waiting"],
         invited=by_status["invited"],
@@ -153,7 +153,7 @@ async def progress(row: GroupInvitation, *, now: datetime) -> Progress:
 
 async def results(
     row: GroupInvitation, *, show: str = "", after: int = 0, limit: int = 50, reach: Reach = EVERYBODY
-) -> list[Result]:
+) -> list[PersonResult]:
     """Return people of an order by their number.
 
     Args:
@@ -177,7 +177,7 @@ async def results(
 
 async def every_result(
     row: GroupInvitation, show: str = "", *, reach: Reach = EVERYBODY
-) -> AsyncIterator[list[Result]]:
+) -> AsyncIterator[list[PersonResult]]:
     """Yield all people of an order, one page at a time; arguments as in `results`."""
     after = 0
     while page := await results(row, show=show, after=after, limit=_PAGE, reach=reach):
@@ -201,7 +201,7 @@ async def previews(
     return shown
 
 
-def cells(row: GroupInvitation, result: Result) -> list[str]:
+def cells(row: GroupInvitation, result: PersonResult) -> list[str]:
     """Return one person's result as cells, in the order of `HEADINGS`."""
     person = result.invitee
     return [
@@ -227,12 +227,12 @@ HEADINGS: Final = (
 )  # fmt: skip
 
 
-def _result(invitee: GroupInvitee, sent: dict[tuple[UUID, int, str], Delivery]) -> Result:
+def _result(invitee: GroupInvitee, sent: dict[tuple[UUID, int, str], Delivery]) -> PersonResult:
     invitation, fields = invitee.invitation, []
     for kind in NEEDED:
         message = sent.get((invitation.id, invitation.generation, kind)) if invitation else None
         fields += [message.status, message.answer] if message else ["", ""]
-    return Result(invitee, invitation.status if invitation else "", *fields)
+    return PersonResult(invitee, invitation.status if invitation else "", *fields)
 
 
 def _messages(row: GroupInvitation) -> QuerySet[Delivery]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from otae.directory.reach import EVERYBODY, Reach
-from otae.overview.progress import STALLED_AFTER, Progress, progress_of
+from otae.overview.progress import STALLED_AFTER, InvitationProgress, progress_of
 from otae.store import heartbeats, stuck
 from otae.store.models import Certificate, Enrollment, Invitation, Job
 from otae.store.paging import COUNT_LIMIT, count_capped
@@ -24,7 +24,7 @@ class AttentionItem:
     """
 
     invitation: Invitation
-    progress: Progress
+    progress: InvitationProgress
     similar: int = 0
 
 

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from otae.accounts import password_links, unlocking
 from otae.directory import lookup
-from otae.directory.files.provisioning import Finding
+from otae.directory.files.provisioning import LineState
 from otae.directory.reach import EVERYBODY, Reach
 from otae.mdm.devices import DeviceRecord, find_device
-from otae.overview.progress import Progress, progress_of
+from otae.overview.progress import InvitationProgress, progress_of
 from otae.overview.removal import Removed, consequences
 from otae.store.desk import Desk
 from otae.store.models import (
@@ -44,7 +44,7 @@ class PersonDetails:
     link: PasswordLink | None
     ends: Removed
     invitations: list[Invitation]
-    progress: dict[UUID, Progress]
+    progress: dict[UUID, InvitationProgress]
     devices: list[DeviceRecord]
     deliveries: list[Delivery]
     attempts: list[Event]
@@ -93,5 +93,5 @@ async def _audited(person: Person, invitations: list[Invitation]) -> list[AuditE
 
 async def _files(person: Person) -> list[PeopleImportLine]:
     """Return the lines of imported files that added or changed the person, with their file."""
-    lines = PeopleImportLine.filter(person_id=person.id, status__in=[Finding.ADDED, Finding.SAVED])
+    lines = PeopleImportLine.filter(person_id=person.id, status__in=[LineState.ADDED, LineState.SAVED])
     return await lines.order_by("-people_import__started_at").limit(MAX_ROWS).prefetch_related("people_import")

@@ -49,8 +49,8 @@ _TROUBLE: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Progress of an invitation.
+class InvitationProgress:
+    """InvitationProgress of an invitation.
 
     ``reached``: how many of STEPS are done. ``problem``: what is wrong, or ""; ``since``: when the last step was done.
     """
@@ -63,7 +63,7 @@ class Progress:
     support_code: str = ""
 
 
-async def progress_of(invitations: Sequence[Invitation], *, now: datetime) -> dict[UUID, Progress]:
+async def progress_of(invitations: Sequence[Invitation], *, now: datetime) -> dict[UUID, InvitationProgress]:
     """Return the progress of each invitation, by its id, in two queries however many there are."""
     ids = [row.id for row in invitations]
     messages = await Delivery.filter(invitation_id__in=ids, kind__in=NEEDED)
@@ -86,16 +86,16 @@ def _progress_of_one(
     pin: Delivery | None,
     session: EnrollmentSession | None,
     now: datetime,
-) -> Progress:
+) -> InvitationProgress:
     if invitation.status == InvitationStatus.REDEEMED:
-        return Progress(7, STEPS[6], invitation.redeemed_at or invitation.created_at)
+        return InvitationProgress(7, STEPS[6], invitation.redeemed_at or invitation.created_at)
     resent = session is not None and link is not None and link.created_at > session.opened_at
     if session is not None and not resent:
         return _session_progress(session, now)
     return _message_progress(invitation, link, pin)
 
 
-def _session_progress(session: EnrollmentSession, now: datetime) -> Progress:
+def _session_progress(session: EnrollmentSession, now: datetime) -> InvitationProgress:
     reached = _REACHED.get(SessionStatus(session.status), 3)
     if reached == 3 and session.profile_fetched_at:
         reached = 4
@@ -105,28 +105,28 @@ def _session_progress(session: EnrollmentSession, now: datetime) -> Progress:
         code = session.support_code or ""
         refusal = refusal_of(session.refusal)
         problem = _("Refused: %s") % _(refusal.words) if refusal is not Refusal else _("Refused: %s") % session.refusal
-        return Progress(reached, words, since, problem, session.refusal, code)
+        return InvitationProgress(reached, words, since, problem, session.refusal, code)
     if session.status == SessionStatus.EXPIRED:
-        return Progress(reached, words, since, _("The sign-in ended before the Mac was enrolled"))
+        return InvitationProgress(reached, words, since, _("The sign-in ended before the Mac was enrolled"))
     if reached < 7 and now - since > STALLED_AFTER:
         missed = _("No %(step)s for %(time)s") % {"step": _(AWAITED[reached]), "time": span(now - since)}
-        return Progress(reached, words, since, missed)
-    return Progress(reached, words, since)
+        return InvitationProgress(reached, words, since, missed)
+    return InvitationProgress(reached, words, since)
 
 
-def _message_progress(invitation: Invitation, link: Delivery | None, pin: Delivery | None) -> Progress:
+def _message_progress(invitation: Invitation, link: Delivery | None, pin: Delivery | None) -> InvitationProgress:
     failed = invitation.status == InvitationStatus.FAILED
     if failed and (link.status != DeliveryStatus.FAILED if link else not invitation.send):
-        return Progress(2, STEPS[1], invitation.created_at, _("Too many wrong entries"))
+        return InvitationProgress(2, STEPS[1], invitation.created_at, _("Too many wrong entries"))
     if link is None:
         problem = _("Failed; its messages are no longer kept") if failed else ""
-        return Progress(INVITED, STEPS[0], invitation.created_at, problem)
+        return InvitationProgress(INVITED, STEPS[0], invitation.created_at, problem)
     if problem := _undelivered(link):
-        return Progress(INVITED, STEPS[0], link.created_at, problem)
+        return InvitationProgress(INVITED, STEPS[0], link.created_at, problem)
     problem = _undelivered(pin) if pin else ""
     if link.status == DeliveryStatus.SENT:
-        return Progress(2, STEPS[1], link.sent_at or link.created_at, problem)
-    return Progress(INVITED, STEPS[0], link.created_at, problem)
+        return InvitationProgress(2, STEPS[1], link.sent_at or link.created_at, problem)
+    return InvitationProgress(INVITED, STEPS[0], link.created_at, problem)
 
 
 def _undelivered(message: Delivery) -> str:

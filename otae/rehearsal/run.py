@@ -43,7 +43,7 @@ from otae.store.desk import Desk
 from otae.store.models import CaughtMail, Delivery, EnrollmentSession, Invitation, Job, Person
 from otae.store.states import DeliveryStatus, InvitationStatus, SessionStatus
 
-__all__ = ["RehearsalStep", "Result", "rehearse", "run_job", "sweep"]
+__all__ = ["RehearsalResult", "RehearsalStep", "rehearse", "run_job", "sweep"]
 
 ACTOR: Final = "rehearsal"
 #: Seconds that a whole rehearsal may take, and that a mail may.
@@ -57,7 +57,7 @@ Clock = Callable[[], Awaitable[datetime]]
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class RehearsalResult:
     """The result of a rehearsal.
 
     ``words`` is why it stopped, "" when the Mac was enrolled; ``seconds`` is the total.
@@ -85,7 +85,7 @@ async def rehearse(
     report: Callable[[RehearsalStep], None] | None = None,
     way: str | None = None,
     message_format: MessageFormat | None = None,
-) -> Result:
+) -> RehearsalResult:
     """Enroll a simulated Mac in ``mode`` with the running server of ``desk``, then remove every row of it.
 
     A step that fails ends the rehearsal and is in the result.
@@ -125,13 +125,13 @@ async def rehearse(
     finally:
         await rehearsal.clean_up()
     steps = tuple(rehearsal.recorder.steps)
-    return Result(mode, not words, words, sum(step.seconds for step in steps), steps)
+    return RehearsalResult(mode, not words, words, sum(step.seconds for step in steps), steps)
 
 
 async def run_job(desk: Desk, job: Job, *, now: datetime) -> None:
     """Run the rehearsal of a claimed job and store its result, and its steps while it runs.
 
-    The job's input is ``{"mode": …}``, optionally with ``"way"``; its output is that of :meth:`Result.as_json`.
+    The job's input is ``{"mode": …}``, optionally with ``"way"``; its output is that of `as_json`.
     """
     started = asyncio.get_running_loop().time()
     mode, way, steps = str(job.input.get("mode", "")), job.input.get("way"), list[RehearsalStep]()
@@ -141,7 +141,9 @@ async def run_job(desk: Desk, job: Job, *, now: datetime) -> None:
         while True:
             if len(steps) > stored:
                 stored = len(steps)
-                await jobs.progress(job, Result(mode, ok=False, words="", seconds=0, steps=tuple(steps)).as_json())
+                await jobs.progress(
+                    job, RehearsalResult(mode, ok=False, words="", seconds=0, steps=tuple(steps)).as_json()
+                )
             await asyncio.sleep(_POLL_SECONDS)
 
     progress_task = asyncio.create_task(store_progress())
@@ -149,7 +151,7 @@ async def run_job(desk: Desk, job: Job, *, now: datetime) -> None:
         chosen = str(way) if way else None
         result = await rehearse(desk, mode, clock=database.now, report=steps.append, way=chosen)
     except InputRefused as refusal:
-        result = Result(mode, ok=False, words=str(refusal), seconds=0)
+        result = RehearsalResult(mode, ok=False, words=str(refusal), seconds=0)
     finally:
         progress_task.cancel()
         await asyncio.gather(progress_task, return_exceptions=True)

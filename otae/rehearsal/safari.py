@@ -24,7 +24,7 @@ _NAMES: Final = {"name": ("name", "username", "user"), "password": ("password",)
 
 
 @dataclass(slots=True)
-class Form:
+class PageForm:
     """A form of a page: its target, and its fields with their initial values."""
 
     action: str
@@ -43,7 +43,7 @@ class Page:
     """A page that the browser shows; ``text`` is its visible text in one line."""
 
     answer: ServerResponse
-    forms: tuple[Form, ...] = ()
+    forms: tuple[PageForm, ...] = ()
     links: tuple[str, ...] = ()
     text: str = ""
 
@@ -70,16 +70,16 @@ class _Reader(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.forms: list[Form] = []
+        self.forms: list[PageForm] = []
         self.links: list[str] = []
         self.words: list[str] = []
-        self._form: Form | None = None
+        self._form: PageForm | None = None
         self._mute = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self._form = Form(found.get("action", ""), found.get("method", "get").upper())
+            self._form = PageForm(found.get("action", ""), found.get("method", "get").upper())
             self.forms.append(self._form)
         elif tag in ("input", "button") and self._form is not None and "name" in found:
             self._field(tag, found)
@@ -129,7 +129,7 @@ class Safari:
         """
         return await self._go("GET", url, name=name, site=site)
 
-    async def submit(self, page: Page, form: Form, values: Mapping[str, str], *, name: str = "form") -> Page:
+    async def submit(self, page: Page, form: PageForm, values: Mapping[str, str], *, name: str = "form") -> Page:
         """Submit ``form`` of ``page`` with ``values``; fields without one keep their initial value."""
         body = urlencode({**form.fields, **values})
         url = urljoin(page.url, form.action)
@@ -147,7 +147,7 @@ class Safari:
         """
         values = {"name": name, "password": password, "pin": pin}
         given = {what: value for what, value in values.items() if value is not None}
-        best: tuple[int, Form, dict[str, str]] | None = None
+        best: tuple[int, PageForm, dict[str, str]] | None = None
         for form in page.forms:
             fields = {what: found for what in values if (found := form.field_for(what)) is not None}
             if set(given) <= set(fields) and (best is None or len(fields) < best[0]):

@@ -31,7 +31,7 @@ class ClientRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ScepReply:
     """The content of a verified CertRep: certificate or CRL on success, failInfo on failure, nothing while pending."""
 
     status: Literal["success", "failure", "pending"]
@@ -113,7 +113,7 @@ def build_request(
     return ClientRequest(data, transaction_id, nonce)
 
 
-def read_reply(data: bytes, request: ClientRequest, signer: Keyed, ca_bag: Sequence[x509.Certificate]) -> Reply:
+def read_reply(data: bytes, request: ClientRequest, signer: Keyed, ca_bag: Sequence[x509.Certificate]) -> ScepReply:
     """Verify a CertRep as Apple's client does, and also its recipientNonce (RFC 8894 §3.2.1.5); then open it.
 
     Raises:
@@ -137,12 +137,12 @@ def read_reply(data: bytes, request: ClientRequest, signer: Keyed, ca_bag: Seque
         if len(certificates) + len(crls) != 1:
             raise MessageUnreadable(f"{len(certificates)} certificates and {len(crls)} CRLs in the reply")
         if crls:
-            return Reply("success", crl=x509.load_der_x509_crl(crls[0]))
-        return Reply("success", certificate=certificates[0])
+            return ScepReply("success", crl=x509.load_der_x509_crl(crls[0]))
+        return ScepReply("success", certificate=certificates[0])
     if status == scep.FAILURE:
-        return Reply("failure", fail_info=_fail_info(single(attributes, scep.FAIL_INFO, PRINTABLE_STRING)))
+        return ScepReply("failure", fail_info=_fail_info(single(attributes, scep.FAIL_INFO, PRINTABLE_STRING)))
     if status == scep.PENDING:
-        return Reply("pending")
+        return ScepReply("pending")
     raise MessageUnreadable("a pkiStatus that is none")
 
 

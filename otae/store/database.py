@@ -27,7 +27,7 @@ from otae.errors import CannotStart
 from otae.server_urls import database_address
 from otae.settings import Settings
 from otae.store.advisory import AdvisoryLock
-from otae.store.engine_sqlite import SafeClient
+from otae.store.engine_sqlite import SerialClient
 
 #: Name of SQLite's file in OTAE_HOME.
 DATABASE_FILE: Final = "otae.sqlite3"
@@ -225,7 +225,7 @@ async def snapshot() -> AsyncIterator[None]:
             yield
         return
     client = get_connection("default")
-    assert isinstance(client, SafeClient)  # noqa: S101 - `config` names no other engine
+    assert isinstance(client, SerialClient)  # noqa: S101 - `config` names no other engine
     async with client.read_snapshot():
         yield
 

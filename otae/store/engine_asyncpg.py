@@ -135,7 +135,7 @@ class _PooledConnection(PoolConnectionWrapper[Any]):
     async def __aenter__(self) -> Any:  # noqa: ANN401 - as above
         with translate_driver_errors():
             await self.ensure_connection()
-        client: Any = self.client  # a SafeClient: nobody else makes these
+        client: Any = self.client  # a PostgresClient: nobody else makes these
         self.connection = await client.take()
         return self.connection
 
@@ -165,7 +165,7 @@ class SafeTransaction(TransactionWrapper):
         """Begin; behind a pooler, set per transaction what is otherwise set once per session."""
         with translate_driver_errors(lambda: _is_closed(self._connection)):
             await super().begin()
-            if isinstance(self._parent, SafeClient) and self._parent.connector.pooled:
+            if isinstance(self._parent, PostgresClient) and self._parent.connector.pooled:
                 await self._connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION}")
 
     async def commit(self) -> None:
@@ -200,7 +200,7 @@ async def _skip_reset(connection: object) -> None:
     """Do not reset the session: the driver has rolled back, and locks and settings are per transaction here."""
 
 
-class SafeClient(AsyncpgDBClient):
+class PostgresClient(AsyncpgDBClient):
     """The connection pool of one process."""
 
     connector: Connector
@@ -229,4 +229,4 @@ class SafeClient(AsyncpgDBClient):
         return ReleasingContext(SafeTransaction(self), self._pool_init_lock)
 
 
-client_class = SafeClient
+client_class = PostgresClient

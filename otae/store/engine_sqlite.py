@@ -144,7 +144,7 @@ class ShieldedContext(SqliteTransactionContext):
             self._trxlock.release()
 
 
-class SafeClient(RowCountClient):
+class SerialClient(RowCountClient):
     """The connection of one process."""
 
     def acquire_connection(self) -> ConnectionWrapper[Any]:
@@ -170,4 +170,4 @@ class SafeClient(RowCountClient):
             await connection.execute_many(query, values)
 
 
-client_class = SafeClient
+client_class = SerialClient

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from otae.directory.files import provisioning
-from otae.directory.files.provisioning import Finding, Status
+from otae.directory.files.provisioning import LineState, Status
 from otae.store import database
 from otae.store.models import AuditEntry, Membership, PeopleImport, Person
 from tests.chaos.house import FULL, House
@@ -30,7 +30,7 @@ def written() -> bytes:
     return "\n".join(["user,name,email,groups", *lines]).encode()
 
 
-async def progress(row: PeopleImport) -> tuple[str, provisioning.Progress]:
+async def progress(row: PeopleImport) -> tuple[str, provisioning.ImportProgress]:
     now = await PeopleImport.get(id=row.id).only("id", "status", "rows")
     return now.status, await provisioning.progress(now)
 
@@ -74,7 +74,7 @@ async def test_a_file_outlives_the_workers_that_import_it(house: House, seed: in
 async def check(row: PeopleImport) -> None:
     """See that everybody is there once, and that the result says so of each line."""
     status, at = await progress(row)
-    assert (status, at.findings[Finding.ADDED], at.rows) == (Status.DONE, PEOPLE, PEOPLE)
+    assert (status, at.findings[LineState.ADDED], at.rows) == (Status.DONE, PEOPLE, PEOPLE)
     assert await Person.filter(name__startswith="p").count() == PEOPLE
     assert await Membership.all().count() == PEOPLE
     lines = [line async for page in provisioning.every_line(row) for line in page]

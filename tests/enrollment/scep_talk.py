@@ -9,7 +9,7 @@ from otae.enrollment import issuance, profiles
 from otae.signing import scep_client
 from otae.signing.certificates import Keyed
 from otae.signing.scep import FailInfo
-from otae.signing.scep_client import ClientRequest, Reply
+from otae.signing.scep_client import ClientRequest, ScepReply
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Certificate, EnrollmentSession, Event
@@ -25,7 +25,7 @@ async def configured(desk: Desk, who: str = "ben") -> tuple[EnrollmentSession, s
     return session, lab.challenge_of(await profiles.single_profile(desk, session, now=now))
 
 
-async def ask(desk: Desk, asked: Asked, now: datetime | None = None) -> Reply:
+async def ask(desk: Desk, asked: Asked, now: datetime | None = None) -> ScepReply:
     request, signer, bag = asked
     answer = await issuance.answer(desk, request.data, now=now or await database.now())
     return scep_client.read_reply(answer, request, signer, bag)

@@ -17,7 +17,7 @@ from tests.enrollment import lab
 pytestmark = pytest.mark.anyio
 
 
-async def waiting(desk: Desk) -> tuple[EnrollmentSession, scep_client.Reply]:
+async def waiting(desk: Desk) -> tuple[EnrollmentSession, scep_client.ScepReply]:
     """Ask for a certificate on the profile way; return the session as it is then, and the reply."""
     now, mac = await database.now(), lab.LabMac()
     session = await lab.signed_in(desk, now, way="profile")

@@ -9,7 +9,7 @@ import pytest
 from otae.directory.ldap import pool, servers
 from otae.directory.ldap.connection import Connection
 from otae.invitations import csv_source, group_worker
-from otae.invitations.csv_source import Columns
+from otae.invitations.csv_source import CsvHeadings
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.terms import InvitationTerms
 from otae.store import database, leases
@@ -30,14 +30,14 @@ def desk(sqlite_desk: Desk) -> Desk:
     return sqlite_desk
 
 
-async def taken(desk: Desk, data: str, columns: Columns | None = None) -> GroupInvitation:
+async def taken(desk: Desk, data: str, columns: CsvHeadings | None = None) -> GroupInvitation:
     wanted, now = GroupOrder("macs.csv", InvitationTerms(mode="username_pin")), await database.now()
     return await csv_source.order_from_file(
-        desk, wanted, io.BytesIO(data.encode()), columns or Columns(), now=now, actor="ada"
+        desk, wanted, io.BytesIO(data.encode()), columns or CsvHeadings(), now=now, actor="ada"
     )  # fmt: skip
 
 
-async def told(desk: Desk, data: str, columns: Columns | None = None) -> list[tuple[int, str, str]]:
+async def told(desk: Desk, data: str, columns: CsvHeadings | None = None) -> list[tuple[int, str, str]]:
     row = await work(desk, await taken(desk, data, columns))
     lines = await GroupInvitee.filter(group_invitation_id=row.id).order_by("number")
     return [(line.number, line.name, line.reason) for line in lines]
@@ -66,7 +66,7 @@ async def test_a_column_holds_the_domain(desk: Desk, crowded_ldap: LdapServer) -
     await add(desk, entry_for(crowded_ldap))
     await crowd(1)
     data = "user,Firma\nben,CORP\np0001,local\np0001,\ndora,corp.test\nsame,corp\n"
-    assert await told(desk, data, Columns(domain="firma")) == [
+    assert await told(desk, data, CsvHeadings(domain="firma")) == [
         (2, "corp/ben", ""),
         (3, "p0001", ""),
         (4, "p0001", "duplicate"),

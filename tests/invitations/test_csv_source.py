@@ -6,7 +6,7 @@ import pytest
 
 from otae.errors import InputRefused
 from otae.invitations import csv_source, groups
-from otae.invitations.csv_source import Columns
+from otae.invitations.csv_source import CsvHeadings
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.terms import InvitationTerms
 from otae.store import database
@@ -17,12 +17,14 @@ from tests.invitations.crowds import crowd, work
 pytestmark = pytest.mark.anyio
 
 
-async def taken(desk: Desk, data: bytes, columns: Columns | None = None, key: str | None = None) -> GroupInvitation:
+async def taken(desk: Desk, data: bytes, columns: CsvHeadings | None = None, key: str | None = None) -> GroupInvitation:
     wanted, now = GroupOrder("macs.csv", InvitationTerms(mode="username_pin"), key=key), await database.now()
-    return await csv_source.order_from_file(desk, wanted, io.BytesIO(data), columns or Columns(), now=now, actor="ada")
+    return await csv_source.order_from_file(
+        desk, wanted, io.BytesIO(data), columns or CsvHeadings(), now=now, actor="ada"
+    )
 
 
-async def told(desk: Desk, data: bytes, columns: Columns | None = None) -> list[tuple[int, str, str]]:
+async def told(desk: Desk, data: bytes, columns: CsvHeadings | None = None) -> list[tuple[int, str, str]]:
     """Give (line, user name, reason) of each line after it was looked up."""
     row = await work(desk, await taken(desk, data, columns))
     assert row.status == Status.READY
@@ -101,9 +103,9 @@ async def test_a_column_is_named_when_it_is_called_otherwise(desk: Desk) -> None
     with pytest.raises(InputRefused, match="Mitarbeiter"):
         await taken(desk, data)
     with pytest.raises(InputRefused) as refused:
-        await taken(desk, data, Columns(user="Person"))
+        await taken(desk, data, CsvHeadings(user="Person"))
     assert set(refused.value.fields) == {"user_column"}
-    assert [name for _, name, _ in await told(desk, data, Columns(user="mitarbeiter"))] == ["p0001"]
+    assert [name for _, name, _ in await told(desk, data, CsvHeadings(user="mitarbeiter"))] == ["p0001"]
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"\xef\xbb\xbf"])

@@ -69,7 +69,7 @@ async def queued(one: Enrolled) -> tuple[str, str]:
     return uuid, challenge
 
 
-async def renewal_req(one: Enrolled, by: Keyed, challenge: str | None) -> scep_client.Reply:
+async def renewal_req(one: Enrolled, by: Keyed, challenge: str | None) -> scep_client.ScepReply:
     _, _, bag = await one.mac.request(one.desk, None)
     wish = csr.build(lab.key("renewed identity"), "x", challenge)
     request = scep_client.build_request(wish, by, bag, message_type=MessageType.RENEWAL_REQ)

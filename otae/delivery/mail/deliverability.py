@@ -21,7 +21,7 @@ MAX_DMARC_LOOKUPS = 3
 
 
 @dataclass(frozen=True)
-class Finding:
+class SenderCheck:
     """The result of one check.
 
     ``name``: "SPF", "DKIM" or "DMARC"; ``state``: "ok", "weak", "missing" or "unknown"; ``words``: for people.
@@ -39,7 +39,7 @@ class _DnsFailed(Exception):
 async def check_sender_domain(
     domain: str, selector: str, resolver: dns.asyncresolver.Resolver | None = None
 ) -> list[dict[str, str]]:
-    """Look up SPF, DKIM and DMARC of ``domain`` and return the fields of each `Finding`.
+    """Look up SPF, DKIM and DMARC of ``domain`` and return the fields of each `SenderCheck`.
 
     Never raises: when DNS does not answer, the state is "unknown".
 
@@ -51,60 +51,65 @@ async def check_sender_domain(
         resolver = resolver or dns.asyncresolver.Resolver()
     except dns.exception.DNSException:
         return [
-            asdict(Finding(name, "unknown", "this server knows no name server")) for name in ("SPF", "DKIM", "DMARC")
+            asdict(SenderCheck(name, "unknown", "this server knows no name server"))
+            for name in ("SPF", "DKIM", "DMARC")
         ]
     questions = (_spf(domain, resolver), _dkim(domain, selector, resolver), _dmarc(domain, resolver))
     return [asdict(finding) for finding in await asyncio.gather(*questions)]
 
 
-async def _spf(domain: str, resolver: dns.asyncresolver.Resolver) -> Finding:
+async def _spf(domain: str, resolver: dns.asyncresolver.Resolver) -> SenderCheck:
     try:
         texts = await _texts(domain, resolver)
     except _DnsFailed as error:
-        return Finding("SPF", "unknown", str(error))
+        return SenderCheck("SPF", "unknown", str(error))
     records = [text for text in texts if re.match(r"v=spf1(\s|$)", text, re.IGNORECASE)]
     if not records:
-        return Finding("SPF", "missing", f"{domain} does not say which servers may send its mail: add a v=spf1 record")
+        return SenderCheck(
+            "SPF", "missing", f"{domain} does not say which servers may send its mail: add a v=spf1 record"
+        )
     if len(records) > 1:
-        return Finding("SPF", "weak", f"{domain} has {len(records)} v=spf1 records, so that none counts: keep one")
+        return SenderCheck("SPF", "weak", f"{domain} has {len(records)} v=spf1 records, so that none counts: keep one")
     if re.search(r"\s\+?all(\s|$)", records[0], re.IGNORECASE):
-        return Finding("SPF", "weak", plain(f"everybody may send: {records[0]}"))
-    return Finding("SPF", "ok", plain(records[0]))
+        return SenderCheck("SPF", "weak", plain(f"everybody may send: {records[0]}"))
+    return SenderCheck("SPF", "ok", plain(records[0]))
 
 
-async def _dkim(domain: str, selector: str, resolver: dns.asyncresolver.Resolver) -> Finding:
+async def _dkim(domain: str, selector: str, resolver: dns.asyncresolver.Resolver) -> SenderCheck:
     if not selector:
-        return Finding("DKIM", "unknown", "not looked up: enter the selector that your mail server signs with")
+        return SenderCheck("DKIM", "unknown", "not looked up: enter the selector that your mail server signs with")
     name = f"{selector}._domainkey.{domain}"
     try:
         texts = await _texts(name, resolver)
     except _DnsFailed as error:
-        return Finding("DKIM", "unknown", str(error))
+        return SenderCheck("DKIM", "unknown", str(error))
     keys = [match[1] for text in texts if (match := re.search(r"(?:^|;)\s*p\s*=\s*([^;]*)", text))]
     if not keys:
-        return Finding("DKIM", "missing", f"there is no key at {name}")
+        return SenderCheck("DKIM", "missing", f"there is no key at {name}")
     if not keys[0].strip():
-        return Finding("DKIM", "weak", f"the key at {name} is withdrawn (p= is empty)")
-    return Finding("DKIM", "ok", f"there is a key at {name}; your mail server has to sign with it")
+        return SenderCheck("DKIM", "weak", f"the key at {name} is withdrawn (p= is empty)")
+    return SenderCheck("DKIM", "ok", f"there is a key at {name}; your mail server has to sign with it")
 
 
-async def _dmarc(domain: str, resolver: dns.asyncresolver.Resolver) -> Finding:
+async def _dmarc(domain: str, resolver: dns.asyncresolver.Resolver) -> SenderCheck:
     asked = domain
     for _ in range(MAX_DMARC_LOOKUPS):
         try:
             texts = await _texts(f"_dmarc.{asked}", resolver)
         except _DnsFailed as error:
-            return Finding("DMARC", "unknown", str(error))
+            return SenderCheck("DMARC", "unknown", str(error))
         records = [text for text in texts if re.match(r"v=DMARC1\s*(;|$)", text)]
         if records:
             policy = re.search(r"(?:^|;)\s*p\s*=\s*(\w+)", records[0])
             weak = policy is None or policy[1].lower() == "none"
             record = f"_dmarc.{asked}: {records[0]}"
-            return Finding("DMARC", "weak" if weak else "ok", plain(f"asks for nothing: {record}" if weak else record))
+            return SenderCheck(
+                "DMARC", "weak" if weak else "ok", plain(f"asks for nothing: {record}" if weak else record)
+            )
         asked = asked.partition(".")[2]
         if "." not in asked:
             break
-    return Finding(
+    return SenderCheck(
         "DMARC", "missing", f"there is no policy at _dmarc.{domain}: many receivers distrust mail without one"
     )
 

@@ -18,7 +18,7 @@ from otae.delivery.transport import (
 )
 
 
-class Command(Enum):
+class RefusedCommand(Enum):
     """The command that a server refused; CONTENT is the mail itself, after DATA was accepted."""
 
     MAIL = "MAIL"
@@ -60,7 +60,7 @@ _SENDER_WORDS = re.compile(
 _RELAY_WORDS = re.compile(r"\brelay(?:s|ed|ing)?\b", re.IGNORECASE)
 
 
-def classify(command: Command, code: int, message: str) -> NotSent:
+def classify(command: RefusedCommand, code: int, message: str) -> NotSent:
     """Return the error for the reply ``code`` ``message`` to ``command``.
 
     4xx is temporary. Of permanent refusals, PermanentlyRefused is about the message or its recipient, ServerRefused
@@ -74,9 +74,9 @@ def classify(command: Command, code: int, message: str) -> NotSent:
     return TemporaryFailure(words) if code < 500 else _classify_permanent(command, code, message)(words)
 
 
-def _classify_permanent(command: Command, code: int, message: str) -> type[NotSent]:
+def _classify_permanent(command: RefusedCommand, code: int, message: str) -> type[NotSent]:
     kind, status = _status(message)
-    if command is Command.MAIL or code in ABOUT_PROTOCOL:
+    if command is RefusedCommand.MAIL or code in ABOUT_PROTOCOL:
         return ServerRefused
     if kind == 4:
         return TemporaryFailure
@@ -84,7 +84,7 @@ def _classify_permanent(command: Command, code: int, message: str) -> type[NotSe
     about_sender = (open_to_words or status == OTHER_ADDRESS) and _SENDER_WORDS.search(message)
     if status in ABOUT_SENDER or status in ABOUT_SERVER or about_sender:
         return ServerRefused
-    policy = status is not None and status[0] == 7 and command is not Command.CONTENT
+    policy = status is not None and status[0] == 7 and command is not RefusedCommand.CONTENT
     if policy or (open_to_words and _RELAY_WORDS.search(message)):
         return PolicyRefused
     return PermanentlyRefused

@@ -8,7 +8,7 @@ import aiosmtplib
 
 from otae.delivery.mail import oauth, smtp_pool
 from otae.delivery.mail.mime import Mail
-from otae.delivery.mail.refusals import Command, classify
+from otae.delivery.mail.refusals import RefusedCommand, classify
 from otae.delivery.mail.smtp_connect import Endpoint, negotiated_tls
 from otae.delivery.mail.transcript import Transcript
 from otae.delivery.transport import BeforeEnd, NotSent, OutcomeUnknown, Receipt, TemporaryFailure
@@ -164,9 +164,9 @@ def _classify(error: Exception, end_sent: asyncio.Event) -> NotSent:
     if not isinstance(error, aiosmtplib.SMTPResponseException):
         return TemporaryFailure("no answer in time" if isinstance(error, TimeoutError) else "the server hung up")
     if isinstance(error, aiosmtplib.SMTPSenderRefused):
-        command = Command.MAIL
+        command = RefusedCommand.MAIL
     elif isinstance(error, aiosmtplib.SMTPRecipientRefused):
-        command = Command.RCPT
+        command = RefusedCommand.RCPT
     else:
-        command = Command.CONTENT if end_sent.is_set() else Command.DATA
+        command = RefusedCommand.CONTENT if end_sent.is_set() else RefusedCommand.DATA
     return classify(command, error.code, error.message)

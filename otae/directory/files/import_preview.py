@@ -5,7 +5,7 @@ from typing import Final
 
 from otae.contacts import shown_address
 from otae.directory.files import formats
-from otae.directory.files.provisioning import Finding, LineRow
+from otae.directory.files.provisioning import LineRow, LineState
 from otae.directory.local import person_fields
 
 #: The fields, in the order of the preview.
@@ -22,9 +22,9 @@ async def previews(lines: Iterable[LineRow]) -> list[dict[str, str]]:
 
 
 def _preview(line: LineRow, context: person_fields.FieldContext) -> dict[str, str]:
-    if line.status not in {Finding.NEW, Finding.ADDED, Finding.CHANGED, Finding.SAVED}:
+    if line.status not in {LineState.NEW, LineState.ADDED, LineState.CHANGED, LineState.SAVED}:
         return {}
-    is_new = line.status in {Finding.NEW, Finding.ADDED}
+    is_new = line.status in {LineState.NEW, LineState.ADDED}
     columns, _ = person_fields.columns(formats.fields_of(line.given), context, line.name)
     columns = ({"display_name": line.name} if is_new else {}) | columns
     if "email" in columns:

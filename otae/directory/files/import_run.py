@@ -5,7 +5,7 @@ from datetime import datetime
 
 from otae.directory.files import provisioning
 from otae.directory.files.import_steps import advance
-from otae.directory.files.provisioning import Progress, Status
+from otae.directory.files.provisioning import ImportProgress, Status
 from otae.store import leases
 from otae.store.desk import Desk
 from otae.store.models import PeopleImport
@@ -18,7 +18,7 @@ async def run(
     clock: Callable[[], Awaitable[datetime]],
     actor: str,
     dry_run: bool,
-    on_checked: Callable[[Progress], None],
+    on_checked: Callable[[ImportProgress], None],
 ) -> None:
     """Check an uploaded file whose lease this process holds, and import it.
 

@@ -19,7 +19,7 @@ from tortoise.expressions import F
 
 from otae.directory import lookup
 from otae.directory.files import formats, provisioning
-from otae.directory.files.provisioning import SEALED_FILE, SEALED_PASSWORD, Finding, Status
+from otae.directory.files.provisioning import SEALED_FILE, SEALED_PASSWORD, LineState, Status
 from otae.directory.local import person_fields
 from otae.directory.local.passwords import password_bytes, refuse_password
 from otae.directory.local.people import DISABLED, end_access, group_ids, sign_out
@@ -57,13 +57,13 @@ class CheckedLine:
         return [*sorted(self.columns), *(["groups"] if self.groups else []), *(["password"] if self.password else [])]
 
     @property
-    def finding(self) -> Finding:
+    def finding(self) -> LineState:
         """The result of the comparison."""
         if self.reason:
-            return Finding.REFUSED
+            return LineState.REFUSED
         if self.person is None:
-            return Finding.NEW
-        return Finding.CHANGED if self.changes else Finding.UNCHANGED
+            return LineState.NEW
+        return LineState.CHANGED if self.changes else LineState.UNCHANGED
 
 
 async def step(desk: Desk, import_id: UUID, *, now: datetime) -> bool:
@@ -115,7 +115,7 @@ async def _read(desk: Desk, row: PeopleImport, now: datetime) -> None:
 
 
 def _stored(desk: Desk, row: PeopleImport, line: formats.ParsedLine) -> PeopleImportLine:
-    status = Finding.REFUSED if line.reason else Finding.LISTED
+    status = LineState.REFUSED if line.reason else LineState.LISTED
     made = PeopleImportLine(people_import_id=row.id, number=line.number, name=line.name, given=line.given)
     made.status, made.reason = status, line.reason
     if line.password and not line.reason:
@@ -125,7 +125,7 @@ def _stored(desk: Desk, row: PeopleImport, line: formats.ParsedLine) -> PeopleIm
 
 async def _check(desk: Desk, row: PeopleImport, now: datetime) -> None:
     mine = PeopleImportLine.filter(people_import_id=row.id)
-    page = await mine.filter(status=Finding.LISTED).order_by("number").limit(PAGE)
+    page = await mine.filter(status=LineState.LISTED).order_by("number").limit(PAGE)
     if not page:
         await provisioning.move(row, Status.READY, now=now, actor="", what="")
         return
@@ -134,23 +134,23 @@ async def _check(desk: Desk, row: PeopleImport, now: datetime) -> None:
         for each in checked:
             if each.line.name == name and each.line.number > number:
                 each.reason = f"line {number} is about this user already"
-    outcomes: dict[tuple[Finding, str, tuple[str, ...], bool], list[UUID]] = {}
+    outcomes: dict[tuple[LineState, str, tuple[str, ...], bool], list[UUID]] = {}
     for each in checked:
-        keeps = bool(each.password) and each.finding in {Finding.NEW, Finding.CHANGED}
-        changes = tuple(each.changes) if each.finding == Finding.CHANGED else ("password",) if keeps else ()
+        keeps = bool(each.password) and each.finding in {LineState.NEW, LineState.CHANGED}
+        changes = tuple(each.changes) if each.finding == LineState.CHANGED else ("password",) if keeps else ()
         outcomes.setdefault((each.finding, each.reason[:200], changes, keeps), []).append(each.line.id)
     async with transaction():
         for (finding, reason, changes, keeps), ids in outcomes.items():
             values: dict[str, object] = {"status": finding, "reason": reason, "changes": list(changes)}
             if not keeps:
                 values["password_sealed"] = None
-            await PeopleImportLine.filter(id__in=ids, status=Finding.LISTED).update(**values)
+            await PeopleImportLine.filter(id__in=ids, status=LineState.LISTED).update(**values)
 
 
 async def _earlier(row: PeopleImport, page: Sequence[PeopleImportLine]) -> Iterable[tuple[str, int]]:
     """Return for each user name of ``page`` the number of the first line about it that was not refused."""
     names = {line.name for line in page}
-    same = PeopleImportLine.filter(people_import_id=row.id, name__in=list(names)).exclude(status=Finding.REFUSED)
+    same = PeopleImportLine.filter(people_import_id=row.id, name__in=list(names)).exclude(status=LineState.REFUSED)
     first: dict[str, int] = {}
     for name, number in await same.order_by("-number").values_list("name", "number"):
         first[str(name)] = int(number)
@@ -213,7 +213,7 @@ async def _check_password(each: CheckedLine) -> None:
 
 
 async def _import(desk: Desk, row: PeopleImport, now: datetime) -> None:
-    waits = PeopleImportLine.filter(people_import_id=row.id, status__in=[Finding.NEW, Finding.CHANGED])
+    waits = PeopleImportLine.filter(people_import_id=row.id, status__in=[LineState.NEW, LineState.CHANGED])
     page = await waits.order_by("number").limit(PAGE)
     if not page:
         await provisioning.move(row, Status.DONE, now=now, actor=row.created_by, what="done", finished_at=now)
@@ -244,7 +244,7 @@ async def _write(desk: Desk, row: PeopleImport, lines: Sequence[PeopleImportLine
         if await PeopleImport.filter(id=row.id, status=Status.IMPORTING).select_for_update().first() is None:
             raise StaleState(f"import {row.id} was cancelled")
         await _write_people(checked, now)
-        written = [each for each in checked if each.finding in {Finding.NEW, Finding.CHANGED}]
+        written = [each for each in checked if each.finding in {LineState.NEW, LineState.CHANGED}]
         if written:
             first, last = written[0].line.number, written[-1].line.number
             detail = f"{len(written)} users, lines {first} to {last}"
@@ -259,18 +259,18 @@ async def _write_people(checked: Sequence[CheckedLine], now: datetime) -> None:
     """Write people, their groups and the state of their lines; a new person gets the id of their line."""
     taken = [each for each in checked if not each.reason]
     groups = await group_ids(name for each in taken for name in each.groups)
-    new = [each for each in checked if each.finding == Finding.NEW]
+    new = [each for each in checked if each.finding == LineState.NEW]
     await Person.bulk_create([_person(each, now) for each in new])
     joined = [(each.person.id if each.person else each.line.id, name) for each in taken for name in each.groups]
     members = [Membership(group_id=groups[name], person_id=person_id) for person_id, name in joined]
     await Membership.bulk_create(members, ignore_conflicts=True)
     # A person who was there when the file was checked may have been deleted since, and is new again.
-    waits = [Finding.NEW, Finding.CHANGED]
+    waits = [LineState.NEW, LineState.CHANGED]
     lines = PeopleImportLine.filter(id__in=[each.line.id for each in new], status__in=waits)
-    if await lines.update(status=Finding.ADDED, person_id=F("id"), password_sealed=None) != len(new):
+    if await lines.update(status=LineState.ADDED, person_id=F("id"), password_sealed=None) != len(new):
         raise StaleState("lines were written by somebody else")
     for each in checked:
-        if each.finding != Finding.NEW:
+        if each.finding != LineState.NEW:
             await _change(each, now)
 
 
@@ -282,13 +282,13 @@ def _person(each: CheckedLine, now: datetime) -> Person:
 async def _change(each: CheckedLine, now: datetime) -> None:
     """Change an existing person if anything differs, and store the result in the line."""
     person, changes = each.person, each.columns | ({"password_hash": each.hashed} if each.hashed else {})
-    if person is not None and changes and each.finding == Finding.CHANGED:
+    if person is not None and changes and each.finding == LineState.CHANGED:
         await Person.filter(id=person.id).update(**person.with_search_text(changes))
         if changes.get("disabled"):
             await end_access([person.id], now=now, why=DISABLED)
         elif each.hashed:
             await sign_out(person.id)
-    became = Finding.SAVED if each.finding == Finding.CHANGED else each.finding
+    became = LineState.SAVED if each.finding == LineState.CHANGED else each.finding
     seen = PeopleImportLine.filter(id=each.line.id, status=each.line.status)
     done = {"status": became, "reason": each.reason[:200], "password_sealed": None}
     if await seen.update(**done, person_id=person.id if person else None) != 1:

@@ -49,7 +49,7 @@ WORKING: Final = (Status.READING, Status.CHECKING, Status.IMPORTING)
 ENDED: Final = (Status.DONE, Status.CANCELLED)
 
 
-class Finding(StrEnum):
+class LineState(StrEnum):
     """The state of a line: the result of the check; ``added`` and ``saved``: ``new`` and ``changed``, written."""
 
     LISTED = "listed"
@@ -62,7 +62,7 @@ class Finding(StrEnum):
 
 
 @dataclass(frozen=True)
-class Progress:
+class ImportProgress:
     """The progress of an import: lines read, lines by finding, and the number of passwords that it would set."""
 
     rows: int
@@ -72,7 +72,7 @@ class Progress:
     @property
     def checked(self) -> int:
         """How many lines were compared with the people there are."""
-        return sum(self.findings.values()) - self.findings[Finding.LISTED]
+        return sum(self.findings.values()) - self.findings[LineState.LISTED]
 
     @property
     def wanted(self) -> int:
@@ -82,12 +82,12 @@ class Progress:
     @property
     def waiting(self) -> int:
         """How many lines are still to be imported."""
-        return self.findings[Finding.NEW] + self.findings[Finding.CHANGED]
+        return self.findings[LineState.NEW] + self.findings[LineState.CHANGED]
 
     @property
     def done(self) -> int:
         """How many people were added or changed."""
-        return self.findings[Finding.ADDED] + self.findings[Finding.SAVED]
+        return self.findings[LineState.ADDED] + self.findings[LineState.SAVED]
 
 
 async def upload(
@@ -196,21 +196,21 @@ async def waiting(now: datetime) -> list[UUID]:
     return await leases.waiting(PeopleImport, WORKING, now)
 
 
-async def progress(row: PeopleImport) -> Progress:
+async def progress(row: PeopleImport) -> ImportProgress:
     """Count the lines of a file by finding."""
     lines = PeopleImportLine.filter(people_import_id=row.id).annotate(total=Count("id"))
     counted = {each["status"]: each["total"] for each in await lines.group_by("status").values("status", "total")}
-    sets = PeopleImportLine.filter(people_import_id=row.id, status__in=[Finding.NEW, Finding.CHANGED])
+    sets = PeopleImportLine.filter(people_import_id=row.id, status__in=[LineState.NEW, LineState.CHANGED])
     passwords = await sets.filter(password_sealed__not_isnull=True).count()
-    return Progress(row.rows, {finding: counted.get(finding, 0) for finding in Finding}, passwords)
+    return ImportProgress(row.rows, {finding: counted.get(finding, 0) for finding in LineState}, passwords)
 
 
 async def lines(row: PeopleImport, *, show: str = "", after: int = 0, limit: int = 50) -> list[PeopleImportLine]:
     """Return lines behind the number ``after``, without their passwords; ``show``: a finding, "" for all."""
     found = PeopleImportLine.filter(people_import_id=row.id, number__gt=after)
     if show:
-        done = {Finding.NEW: Finding.ADDED, Finding.CHANGED: Finding.SAVED}
-        found = found.filter(status__in=[each for each in (show, done.get(Finding(show))) if each])
+        done = {LineState.NEW: LineState.ADDED, LineState.CHANGED: LineState.SAVED}
+        found = found.filter(status__in=[each for each in (show, done.get(LineState(show))) if each])
     names = ("id", "number", "name", "given", "status", "changes", "reason", "person_id")
     return await found.order_by("number").limit(limit).only(*names)
 

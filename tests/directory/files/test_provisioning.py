@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from otae.directory.files import export, import_steps, provisioning
-from otae.directory.files.provisioning import Finding, Status
+from otae.directory.files.provisioning import LineState, Status
 from otae.directory.local import groups, people
 from otae.directory.local.passwords import check_password
 from otae.errors import InputRefused, StaleState
@@ -166,7 +166,7 @@ async def test_two_imports_at_once_make_everybody_once(desk: Desk) -> None:
     assert await Person.all().count() == 2
     ben = await Person.get(name="ben")
     assert await people.groups_of(ben) == ["choir", "crew", "sales.north"]
-    done = await PeopleImportLine.filter(status=Finding.ADDED).count()
+    done = await PeopleImportLine.filter(status=LineState.ADDED).count()
     assert done == 2
 
 

@@ -13,7 +13,7 @@ from otae.errors import InputRefused, StaleState
 from otae.invitations import csv_source, exports, groups, results
 from otae.invitations.groups import GroupInvitationRow, GroupOrder, Status
 from otae.invitations.modes import default_mode, enabled_modes, title_of
-from otae.invitations.results import Progress
+from otae.invitations.results import OrderProgress
 from otae.web.admin import remedies
 from otae.web.admin.manage import picker
 from otae.web.admin.manage.invitations import mode_summary
@@ -155,7 +155,7 @@ async def add_csv(visit: Console) -> Response:
             form.refuse(InputRefused({"file": _("choose a file")}))
         elif form.validate():
             asked_for = (form.user_column, form.email_column, form.domain_column)
-            columns = csv_source.Columns(*(field.data or "" for field in asked_for))
+            columns = csv_source.CsvHeadings(*(field.data or "" for field in asked_for))
             order = form.order(chosen.filename)
             try:
                 row = await csv_source.order_from_file(
@@ -258,7 +258,7 @@ async def _ask(visit: Console, form: GroupInvitationForm, *, status: int = 200, 
     return render(visit.request, "admin/manage/group-invitations/add.html", context, status=status, block=block)
 
 
-def _mark(row: GroupInvitationRow, counted: Progress) -> str:
+def _mark(row: GroupInvitationRow, counted: OrderProgress) -> str:
     """Return a string that changes whenever what the page shows changes."""
     messages = "-".join(str(each) for each in counted.messages.values())
     return (

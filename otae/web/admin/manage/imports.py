@@ -10,7 +10,7 @@ from starlette.responses import Response
 from otae.directory.files import export as exporting
 from otae.directory.files import formats, provisioning
 from otae.directory.files.import_preview import previews
-from otae.directory.files.provisioning import Finding, ImportRow, LineRow, Progress, Status
+from otae.directory.files.provisioning import ImportProgress, ImportRow, LineRow, LineState, Status
 from otae.directory.files.spreadsheets import to_csv
 from otae.errors import InputRefused, StaleState
 from otae.web.admin.manage.users import USERS
@@ -211,6 +211,6 @@ async def _ask(visit: Console, form: ImportForm, *, status: int = 200) -> Respon
     return render(visit.request, "admin/manage/imports/add.html", context, status=status)
 
 
-def _mark(row: ImportRow, counted: Progress) -> str:
+def _mark(row: ImportRow, counted: ImportProgress) -> str:
     """Return a string that changes whenever what the page shows changes."""
-    return f"{row.status}-{row.rows}-" + "-".join(str(counted.findings[each]) for each in Finding)
+    return f"{row.status}-{row.rows}-" + "-".join(str(counted.findings[each]) for each in LineState)
