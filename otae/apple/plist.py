@@ -2,7 +2,7 @@
 
 ``plistlib`` is not made for hostile input: it recurses as deep as the input says, follows binary references until
 memory ends, takes the last of two equal keys and raises many kinds of exceptions. So the bytes are checked first
-(``measure``), read by ``plistlib`` only within the limits, and the result is copied into plain values.
+(``plist_checks``), read by ``plistlib`` only within the limits, and the result is copied into plain values.
 """
 
 import plistlib
@@ -12,7 +12,7 @@ from datetime import datetime
 from math import isfinite
 from typing import Any
 
-from otae.apple.measure import MAX_DEPTH, MAX_ITEMS, measure_binary, measure_xml
+from otae.apple.plist_checks import MAX_DEPTH, MAX_ITEMS, check_binary, check_xml
 from otae.errors import PlistUnreadable, Refusal, TooLarge
 
 MAX_BYTES = 1024 * 1024
@@ -82,10 +82,10 @@ def _load(data: bytes, max_bytes: int, *, binary: bool) -> object:
         raise PlistUnreadable("a binary property list where XML is required")
     try:
         if is_binary:
-            measure_binary(data)
+            check_binary(data)
         else:
             data = data.translate(_NOT_XML_BYTES).replace(b"\xef\xbf\xbe", b" ").replace(b"\xef\xbf\xbf", b" ")
-            measure_xml(data)
+            check_xml(data)
         fmt = plistlib.FMT_BINARY if is_binary else plistlib.FMT_XML
         return _Copier().copy(plistlib.loads(data, fmt=fmt, dict_type=_UniqueKeyDict), 1)
     except Refusal:
@@ -107,7 +107,7 @@ class _UniqueKeyDict(dict[str, object]):
 class _Copier:
     """Copies what plistlib read into plain values, counting every value as often as it is reached.
 
-    The limits also stop it at a value that contains itself, should ``measure`` ever miss one.
+    The limits also stop it at a value that contains itself, should ``plist_checks`` ever miss one.
     """
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from otae.authority.rotation import ScepAuthorities
 from otae.enrollment import issuance_policy, scep_lookups
 from otae.enrollment.support import RefusalContext, record_refusals
 from otae.errors import MessageTypeRefused, Refusal
-from otae.signing import scep, scep_query
+from otae.signing import scep
 from otae.signing.certificates import load_certificate
 from otae.signing.scep import MessageType
 from otae.store import old_algorithms, properties
@@ -21,7 +21,7 @@ from otae.store.desk import Desk
 
 def message_from_query(query_string: bytes) -> bytes:
     """Return the pkiMessage of a PKIOperation by GET from the raw query; raises TooLarge or MessageUnreadable."""
-    return scep_query.message_from_query(query_string)
+    return scep.message_from_query(query_string)
 
 
 def capabilities() -> bytes:

@@ -10,11 +10,14 @@ and its certificate is included, attributes are in DER order, numbers are Printa
 certificate that signed the request, and it contains only the issued certificate.
 """
 
+import base64
+import binascii
 import enum
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -30,14 +33,21 @@ from otae.errors import (
     Refusal,
     RequestUnreadable,
     SignerUntrusted,
+    TooLarge,
+    Unreadable,
 )
 from otae.signing import csr
 from otae.signing.algorithms import Digest
 from otae.signing.certificates import Keyed
 from otae.signing.cms import DATA, SIGNED_DATA, Policy, content_info, signed_data, single, verify
 from otae.signing.der import (
+    INTEGER,
+    MAX_BYTES,
     OCTET_STRING,
     PRINTABLE_STRING,
+    SEQUENCE,
+    SET,
+    Fields,
     encode,
     explicit,
     integer,
@@ -45,9 +55,10 @@ from otae.signing.der import (
     oid,
     sequence,
     set_of,
+    to_der,
+    values,
 )
 from otae.signing.envelopes import CipherName, decrypt, encrypt
-from otae.signing.scep_lookups import IssuerAndSerial, check_issuer_and_subject, issuer_and_serial
 
 #: The answer to GetCACaps, one keyword a line, LF. SHA-384 is listed for strongSwan, which refuses AES without it.
 CAPABILITIES: Final = "AES\nDES3\nSHA-256\nSHA-384\nSHA-512\nPOSTPKIOperation\nSCEPStandard\nRenewal\n"
@@ -65,6 +76,9 @@ PENDING: Final = "3"
 
 _MAX_TRANSACTION_ID: Final = 128
 _MAX_NONCE: Final = 64
+_MAX_SERIAL: Final = 20
+#: MAX_BYTES in base64 with every character percent-encoded, and the operation.
+_MAX_QUERY: Final = 3 * 4 * MAX_BYTES // 3 + 1024
 
 
 class MessageType(enum.IntEnum):
@@ -107,6 +121,14 @@ class OpenedMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class IssuerAndSerial:
+    """The certificate that GetCert or GetCRL names: its issuer's Name as DER, and its serial number."""
+
+    issuer: bytes
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
 class PKIMessage:
     """A request whose envelope was opened and read.
 
@@ -138,6 +160,32 @@ class PKIMessage:
     def digest(self) -> Digest:
         """The digest algorithm of the request's signature."""
         return self.opened.digest
+
+
+def message_from_query(query_string: bytes) -> bytes:
+    """Return the pkiMessage in the raw query string of a PKIOperation by GET.
+
+    Clients percent-encode the base64 completely, in part (macOS: only ``=``) or not at all, use the URL-safe alphabet,
+    let ``+`` become a space, break lines or omit the padding; all of these are read.
+
+    Raises:
+        TooLarge: longer than a message can be.
+        MessageUnreadable: not exactly one ``message``, or no base64.
+    """
+    if len(query_string) > _MAX_QUERY:
+        raise TooLarge(f"{len(query_string)} bytes of query")
+    pairs = [pair.partition(b"=") for pair in query_string.split(b"&")]
+    found = [value for name, _, value in pairs if name == b"message"]
+    if len(found) != 1:
+        raise MessageUnreadable(f"{len(found)} messages in the query")
+    text = unquote_to_bytes(found[0]).translate(bytes.maketrans(b" -_", b"++/"), b"\r\n").rstrip(b"=")
+    try:
+        message = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    except binascii.Error as error:
+        raise MessageUnreadable("the message in the query is no base64") from error
+    if len(message) > MAX_BYTES:
+        raise TooLarge(f"{len(message)} bytes, {MAX_BYTES} allowed")
+    return message
 
 
 def open_message(data: bytes) -> OpenedMessage:
@@ -208,9 +256,9 @@ def unwrap(
     if message_type in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ):
         request = _request(decrypted.content)
     elif message_type is MessageType.GET_CERT_INITIAL:
-        check_issuer_and_subject(decrypted.content)
+        _check_issuer_and_subject(decrypted.content)
     else:
-        named = issuer_and_serial(decrypted.content)
+        named = _issuer_and_serial(decrypted.content)
     return PKIMessage(message_type, opened, request, decrypted.content, decrypted.cipher, named)
 
 
@@ -220,6 +268,38 @@ def _request(data: bytes) -> csr.CertificationRequest:
         return csr.parse(data)
     except AlgorithmRefused as error:
         raise RequestUnreadable(error.detail) from error
+
+
+def _check_issuer_and_subject(data: bytes) -> None:
+    """Check the messageData of a GetCertInitial (RFC 8894 §3.3.3). Raises RequestUnreadable."""
+    try:
+        fields = Fields.of(to_der(data))
+        _name(fields)
+        _name(fields)
+        fields.end()
+    except Unreadable as error:
+        raise RequestUnreadable(error.detail) from error
+
+
+def _issuer_and_serial(data: bytes) -> IssuerAndSerial:
+    """Read the messageData of a GetCert or GetCRL (RFC 8894 §3.3.4, §3.3.5). Raises RequestUnreadable."""
+    try:
+        fields = Fields.of(to_der(data))
+        issuer, serial = _name(fields), fields.take(INTEGER).content
+        fields.end()
+    except Unreadable as error:
+        raise RequestUnreadable(error.detail) from error
+    if not 1 <= len(serial) <= _MAX_SERIAL or serial[0] & 0x80:
+        raise RequestUnreadable("a serial number that is none")
+    return IssuerAndSerial(issuer, int.from_bytes(serial))
+
+
+def _name(fields: Fields) -> bytes:
+    """Return the next field, a Name (RFC 5280 §4.1.2.4), as DER. Raises RequestUnreadable."""
+    value = fields.take(SEQUENCE)
+    if any(part.tag != SET for part in values(value.content)):
+        raise RequestUnreadable("a name that is none")
+    return value.raw
 
 
 def fail_info_for(refusal: Refusal, message_type: int = MessageType.PKCS_REQ) -> FailInfo:

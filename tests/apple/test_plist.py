@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otae.apple import plist
-from otae.apple.measure import MAX_DEPTH, MAX_ITEMS
+from otae.apple.plist_checks import MAX_DEPTH, MAX_ITEMS
 from otae.errors import PlistUnreadable, Refusal, TooLarge
 
 HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\n'

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from unittest.mock import patch
 
 from otae.apple import checkin, commands, ota, plist
-from otae.apple.measure import MAX_DEPTH, MAX_ITEMS
+from otae.apple.plist_checks import MAX_DEPTH, MAX_ITEMS
 from otae.errors import Refusal
-from otae.signing import cms, csr, der, scep, scep_query
+from otae.signing import cms, csr, der, scep
 from tests.fuzz import cast, mails, people, proxies
 from tests.signing import forge
 
@@ -130,7 +130,7 @@ def read_attributes(data: bytes) -> None:
 def read_query(data: bytes) -> None:
     """The message of a query is within the cap."""
     with REFUSALS:
-        assert len(scep_query.message_from_query(data)) <= der.MAX_BYTES
+        assert len(scep.message_from_query(data)) <= der.MAX_BYTES
 
 
 TARGETS: dict[str, Target] = {

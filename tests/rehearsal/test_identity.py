@@ -14,7 +14,7 @@ from otae.rehearsal.hardware import MessageFormat
 from otae.rehearsal.identity import ScepClient
 from otae.rehearsal.profiles import SCEPPayload
 from otae.rehearsal.report import MacRefuses
-from otae.signing import issuing, scep, scep_query
+from otae.signing import issuing, scep
 from otae.signing.certificates import Keyed, der, name, new_key, new_serial
 from tests.rehearsal.conftest import NOW, TERM, Server, answer
 
@@ -54,7 +54,7 @@ class Office(MacConnection):
             packed = pkcs7.serialize_certificates(bag, Encoding.DER)
             return answer(packed, kind=self.kinds.get(operation, BAG))
         self.methods.append(method)
-        data = content or scep_query.message_from_query(urlsplit(url).query.encode())
+        data = content or scep.message_from_query(urlsplit(url).query.encode())
         request = scep.unwrap(scep.open_message(data), self.server.ra, allow_sha1=True, allow_des3=True)
         made = self.reply(self, request) if self.reply else self.success(request)
         return answer(made, kind=self.kinds.get(operation, REPLY))

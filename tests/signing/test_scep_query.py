@@ -10,7 +10,7 @@ from otae.errors import (
     Refusal,
     TooLarge,
 )
-from otae.signing import scep, scep_client, scep_query
+from otae.signing import scep, scep_client
 from tests.signing.conftest import Tree
 
 NONCE = b"12345678"
@@ -35,12 +35,12 @@ def test_six_encodings_of_a_get_are_one_message(size: int) -> None:
     assert "/" in text
     for encoded in encodings(text):
         for query in (f"operation=PKIOperation&message={encoded}", f"message={encoded}&operation=PKIOperation"):
-            assert scep_query.message_from_query(query.encode()) == message
+            assert scep.message_from_query(query.encode()) == message
 
 
 def test_line_breaks_in_a_get_are_no_matter() -> None:
     lines = base64.encodebytes(b"a message of more than one line, as base64 tools write it" * 3)
-    assert scep_query.message_from_query(b"message=" + quote(lines).encode()).startswith(b"a message")
+    assert scep.message_from_query(b"message=" + quote(lines).encode()).startswith(b"a message")
 
 
 @pytest.mark.parametrize(
@@ -49,29 +49,29 @@ def test_line_breaks_in_a_get_are_no_matter() -> None:
 )
 def test_a_get_without_one_readable_message_is_refused(query: bytes) -> None:
     with pytest.raises(MessageUnreadable):
-        scep_query.message_from_query(query)
+        scep.message_from_query(query)
 
 
 def test_a_get_is_capped_before_and_after_decoding() -> None:
     with pytest.raises(TooLarge):
-        scep_query.message_from_query(b"message=" + base64.b64encode(b"x" * (64 * 1024 + 1)))
+        scep.message_from_query(b"message=" + base64.b64encode(b"x" * (64 * 1024 + 1)))
     with pytest.raises(TooLarge):
-        scep_query.message_from_query(b"message=" + b"%41" * 200_000)
+        scep.message_from_query(b"message=" + b"%41" * 200_000)
     full = base64.b64encode(b"\xff" * 64 * 1024)
     everything = "".join(f"%{octet:02x}" for octet in full).encode()
-    assert len(scep_query.message_from_query(b"operation=PKIOperation&message=" + everything)) == 64 * 1024
+    assert len(scep.message_from_query(b"operation=PKIOperation&message=" + everything)) == 64 * 1024
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200))
 def test_noise_is_refused_by_name(tree: Tree, noise: bytes) -> None:
-    for read in (scep.open_message, scep_query.message_from_query, scep_client.read_certificates):
+    for read in (scep.open_message, scep.message_from_query, scep_client.read_certificates):
         try:
             read(noise)
         except Refusal:
             continue
-        assert read is scep_query.message_from_query
+        assert read is scep.message_from_query
     try:
-        scep_query.message_from_query(b"message=" + noise)
+        scep.message_from_query(b"message=" + noise)
     except Refusal:
         return

@@ -25,7 +25,7 @@ _LONG_MARKUP = re.compile(rb"<[^<>]{2048}")
 _MAX_COMMENT = 2048
 
 
-def measure_xml(data: bytes) -> None:
+def check_xml(data: bytes) -> None:
     """Check an XML property list against the grammar of PropertyList-1.0.dtd; the encoding is UTF-8."""
     if not data.removeprefix(b"\xef\xbb\xbf").startswith(b"<?xml"):
         raise PlistUnreadable("no XML declaration at the start")
@@ -121,7 +121,7 @@ def _refuse(what: str) -> Callable[..., None]:
     return refuse
 
 
-def measure_binary(data: bytes) -> None:
+def check_binary(data: bytes) -> None:
     """Check the object table of a binary property list: few objects, none overlapping, few values when expanded.
 
     Without the rule against overlaps, thousands of table entries could each name the same half megabyte.
