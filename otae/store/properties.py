@@ -3,8 +3,10 @@
 This module is longer than 300 lines because that list is one, and stands in one place.
 """
 
+import functools
 import ipaddress
 import re
+import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -89,6 +91,18 @@ def _region(text: str) -> str:
     if text and text.upper() not in phonenumbers.SUPPORTED_REGIONS:
         raise ValueError("use the two letters of a country, such as DE or US, or leave it empty")
     return text.upper()
+
+
+@functools.cache
+def _time_zones() -> frozenset[str]:
+    """Return the names of the time zones; "localtime" and "Factory" mean something else on each machine."""
+    return frozenset(zoneinfo.available_timezones() - {"localtime", "Factory"})
+
+
+def _time_zone(text: str) -> str:
+    if text not in _time_zones():
+        raise ValueError("use a time zone's name such as Europe/Berlin or UTC")
+    return text
 
 
 def _version(text: str) -> str:
@@ -261,6 +275,12 @@ PROPERTIES: tuple[PropertyRow, ...] = (
         default="otae",
         help="Name that people see in mails, on pages and in profiles.",
         parse=_name,
+    ),
+    PropertyRow(
+        "organization.timezone",
+        default="UTC",
+        help="Time zone of the times in messages, such as Europe/Berlin.",
+        parse=_time_zone,
     ),
     PropertyRow(
         "support.contact",

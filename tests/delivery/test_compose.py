@@ -154,13 +154,14 @@ async def test_each_person_is_written_to_in_the_language_that_fits_best(
 
 
 async def test_what_the_product_says_itself_follows_the_language(desk: Desk, invite: Invite) -> None:
+    await properties.write("organization.timezone", "Europe/Berlin")
     row = await translated(desk, "url", "de", "Hallo")
     said = Wording("Hallo", "${enrollment.url}|${enrollment.mode}|${enrollment.expires}", "${enrollment.url}")
     await template_editing.reword(row, said, now=NOW, actor="ada", language="de")
     ben = await invite("url")
     await Person.all().update(language="de")
     text = (await texts(desk, ben.deliveries["url"]))[1]
-    assert text.split("|")[1:] == ["Benutzername, Passwort und PIN", "2026-11-24 10:00 UTC\n"]
+    assert text.split("|")[1:] == ["Benutzername, Passwort und PIN", "24. November 2026, 11:00 MEZ\n"]
 
 
 async def test_a_template_of_ones_own_has_languages_of_its_own(desk: Desk, invite: Invite) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from tortoise.expressions import Q
 
@@ -63,11 +64,15 @@ class Preview:
 
 @dataclass(frozen=True)
 class Organization:
-    """What every message may say about the sender: name, support contact, and root certificate's fingerprint."""
+    """What every message may say about the sender: name, support contact, and root certificate's fingerprint.
+
+    ``zone``: the time zone of the times in messages.
+    """
 
     name: str
     support: str
     fingerprint: str
+    zone: ZoneInfo
 
 
 @dataclass(frozen=True, repr=False)
@@ -261,9 +266,10 @@ async def macro_values(invitation: Invitation, person: Person, language: str) ->
 
 
 async def load_organization() -> Organization:
-    """Read the organization's name, support contact and root fingerprint."""
-    words = await properties.read_some("organization.name", "support.contact")
-    return Organization(str(words["organization.name"]), str(words["support.contact"]), await root_fingerprint())
+    """Read what messages may say about the organization."""
+    names = ("organization.name", "support.contact", "organization.timezone")
+    name, support, zone = map(str, (await properties.read_some(*names)).values())
+    return Organization(name, support, await root_fingerprint(), ZoneInfo(zone))
 
 
 def macro_values_from(
@@ -271,7 +277,7 @@ def macro_values_from(
 ) -> dict[str, str]:
     """As `macro_values`, for an organization that was read before."""
     values = {
-        "enrollment.expires": languages.format_expiry(invitation.valid_until, language),
+        "enrollment.expires": languages.format_expiry(invitation.valid_until, language, organization.zone),
         "enrollment.mode": languages.sign_in_words(invitation.mode, language),
         "user.displayname": invitation.display_name or person.display_name or person.name,
         "user.loginname": person.name,

@@ -1,8 +1,13 @@
 """The languages of messages, and the translations of the values that macros insert."""
 
+import functools
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, get_timezone_gmt, get_timezone_name
 
 #: The language of a template's own text.
 MAIN: Final = "en"
@@ -131,8 +136,21 @@ def sign_in_words(mode: str, tag: str) -> str:
     return _SIGNS_IN_WITH.get(base_of(tag), _SIGNS_IN_WITH[MAIN]).get(mode, mode)
 
 
-def format_expiry(end: datetime | None, tag: str) -> str:
-    """Return an expiry as text: in UTC, the month as a word in English and as digits elsewhere."""
+@functools.lru_cache(maxsize=1024)  # most messages of a batch end at the same time
+def format_expiry(end: datetime | None, tag: str, zone: ZoneInfo) -> str:
+    """Return an expiry in a time zone and the language of ``tag``: "24 December 2026, 19:00 CET"."""
     if end is None:
         return _UNTIL_USED.get(base_of(tag), _UNTIL_USED[MAIN])
-    return f"{end:%-d %B %Y, %H:%M} UTC" if base_of(tag) == MAIN else f"{end:%Y-%m-%d %H:%M} UTC"
+    # English without a region writes the day first, as the rest of the world does.
+    locale = Locale.parse("en-GB" if tag == MAIN else tag, sep="-")
+    at = end.astimezone(zone)
+    return f"{format_date(at, 'long', locale=locale)}, {at:%H:%M} {_zone_name(at, locale)}"
+
+
+def _zone_name(at: datetime, locale: Locale) -> str:
+    """Return the abbreviation of a time's zone in a language, else the usual one, else its distance from UTC."""
+    usual = at.tzname() or ""
+    if not usual.isalpha():
+        return get_timezone_gmt(at, width="long", locale=locale)
+    found = get_timezone_name(at, width="short", locale=locale)
+    return found if found.isalpha() and usual != "UTC" else usual
