@@ -39,13 +39,14 @@ def test_a_directory_is_added_tested_listed_and_removed(command: CommandLine, ld
     authority = tmp_path / "ca.pem"
     authority.write_text(ldap.ca_pem)
     reached = ["--port", str(ldap.port), "--ca-file", str(authority)]
-    made = command.json(*given("Example.TEST", "--alias", "corp", *reached), text=PASSWORD)
+    made = command.json(*given("Example.TEST", "--alias", "corp", "--attributes", "sn,title", *reached), text=PASSWORD)
     assert (made["domain"], made["search_by"], made["security"], made["default"]) == (
         "example.test", "uid", "starttls", True
     )  # fmt: skip
     tried = command.json("directory", "test", "corp")
     assert tried["ok"]
     assert [step["step"] for step in tried["steps"]][-1] == "search"
+    assert command.json("directory", "list")[0]["attributes"] == "sn title"
     assert "ben (Ben Example, ben@example.test)" in command.run("directory", "test", "corp").stdout
     active = ["--kind", "active-directory", "--security", "ldaps"]
     second = command.json(*given("second.test", *active), text=PASSWORD)

@@ -36,6 +36,7 @@ def directory() -> None:
 @click.option("--user-base", required=True)
 @click.option("--group-base", required=True)
 @click.option("--search-by", help="uid, or sAMAccountName in an Active Directory, unless given.")
+@click.option("--attributes", default="", help="Further attributes that become properties of people: department,title.")
 @click.option("--lockout-limit", default=0, help="Wrong passwords before an account is left alone; 0 for never.")
 @click.option("--lockout-minutes", default=1, show_default=True)
 @click.option("--global-catalog-port", default=0, help="0 for none.")
@@ -138,4 +139,4 @@ async def _find_directory(name: str) -> servers.DirectoryRow:
 def _row(row: servers.DirectoryRow) -> dict[str, object]:
     shown = ("domain", "alias", "kind", "primary_host", "secondary_host", "port", "security", "user_base", "group_base")
     row_json = {name: getattr(row, name) for name in shown}
-    return row_json | {"search_by": row.search_by, "default": row.is_default}
+    return row_json | {"search_by": row.search_by, "attributes": row.attributes, "default": row.is_default}

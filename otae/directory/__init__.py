@@ -3,6 +3,7 @@
 Here are the `Directory` protocol that each source implements, and the values that it returns.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -23,6 +24,7 @@ class DirectoryPerson:
         dn: the distinguished name, "" for local people.
         expires_at: the time from which the account is disabled.
         further_names: further user names, where the attribute holds several.
+        properties: the attributes that the directory is asked for besides, by name in lower case; None when not read.
     """
 
     domain: str
@@ -36,6 +38,7 @@ class DirectoryPerson:
     dn: str = field(default="", compare=False)
     expires_at: datetime | None = None
     further_names: tuple[str, ...] = field(default=(), compare=False)
+    properties: Mapping[str, str] | None = field(default=None, compare=False)
 
     def is_called(self, name: str) -> bool:
         """Return whether ``name``, as typed, is one of the person's user names.

@@ -16,12 +16,11 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, Person
 from otae.store.search_text import contains
+from otae.store.user_properties import DISABLED_IN_DIRECTORY
 from otae.text import identifier
 
 #: Members of a local group on one page.
 PAGE: Final = 500
-#: Property of people whom their directory disabled: only these are enabled again when the directory does so.
-BY_DIRECTORY: Final = "disabled-in-directory"
 
 Item = TypeVar("Item", DirectoryPerson, DirectoryGroup)
 
@@ -253,10 +252,11 @@ def _new(found: DirectoryPerson, now: datetime) -> Person:
 def _update(row: Person, found: DirectoryPerson, now: datetime) -> bool:
     """Update a row from the directory, and return whether it changed. A person disabled here stays disabled."""
     off = found.is_disabled(now)
-    marked = BY_DIRECTORY in row.properties
-    properties = {key: value for key, value in row.properties.items() if key != BY_DIRECTORY}
+    marked = DISABLED_IN_DIRECTORY in row.properties
+    kept = row.properties if found.properties is None else found.properties
+    properties = {name: value for name, value in kept.items() if name != DISABLED_IN_DIRECTORY}
     if off and (marked or not row.disabled):
-        properties[BY_DIRECTORY] = "yes"
+        properties[DISABLED_IN_DIRECTORY] = "yes"
     values: dict[str, object] = {
         "name": found.name,
         "display_name": found.display_name,

@@ -124,6 +124,19 @@ async def test_name_and_addresses_are_those_of_the_invitation(desk: Desk, invite
     assert (subject, text) == ("Benjamin", "b@example.test +4930123456 Hurry\n")
 
 
+async def test_properties_of_the_person_are_said_on_one_line_and_escaped(desk: Desk, invite: Invite) -> None:
+    ben = await invite("confirmation")
+    properties = {"department": "R&D\nBcc: cleo@example.test", "floor": "\u202e4", "disabled-in-directory": "yes"}
+    await Person.filter(id=ben.person.id).update(properties=properties)
+    said = "${user.property.department} ${user.property.floor} ${user.property.desk 'no desk'}"
+    await NotificationTemplate.filter(kind="confirmation").update(
+        subject=said, text=f"{said} ${{user.property.disabled-in-directory}}.", html=f"<p>{said}</p>", sms=said
+    )
+    ended = "R&D Bcc: cleo@example.test 4 no desk"
+    assert await texts(desk, ben.deliveries["confirmation"]) == (ended, f"{ended} .\n")
+    assert await sms(desk, ben.deliveries["confirmation"]) == ended
+
+
 @pytest.mark.parametrize(
     ("person", "invited", "house", "said"),
     [

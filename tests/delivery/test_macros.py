@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otae.delivery.texts.default_texts import DEFAULTS
-from otae.delivery.texts.macros import MACROS, MAX_BYTES, check_template, fill
+from otae.delivery.texts.macros import MACROS, MAX_BYTES, check_template, fill, properties_in
 from otae.errors import InputRefused
 
 VALUES = {"user.displayname": "${enrollment.pin} <Ben>", "enrollment.pin": "40719362"}
@@ -57,6 +57,37 @@ def test_an_empty_value_gives_way_to_the_default_and_to_the_next(text: str, said
     values = {"user.phone": "", "user.displayname": "", "user.loginname": "ben", "user.mail": "ben@example.test"}
     assert fill(text, values) == said
     assert fill(text, values, escape=True) == (said if said == text else html.escape(said))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("${user.property.department}", "R&D <2>"),
+        ("${ user.property.Department }", "R&D <2>"),
+        ("${user.property.cost-center_1.b}", "7"),
+        ("${user.property.floor}", ""),
+        ("${user.property.floor 'unknown'}", "unknown"),
+        ("${firstnotnull(user.property.floor,user.property.department,user.mail) 'x'}", "R&D <2>"),
+        ("${firstnotnull(user.property.floor,user.unheardof)}", "${firstnotnull(user.property.floor,user.unheardof)}"),
+        ("${user.property.}", "${user.property.}"),
+        ("${user.property.a b}", "${user.property.a b}"),
+    ],
+)
+def test_a_property_of_the_person_is_a_macro_and_empty_for_who_has_none(text: str, said: str) -> None:
+    values = {"user.property.department": "R&D <2>", "user.property.cost-center_1.b": "7", "user.mail": ""}
+    assert fill(text, values) == said
+    assert fill(text, values, escape=True) == (said if said == text else html.escape(said))
+
+
+def test_a_property_that_nobody_has_is_refused_where_it_stands() -> None:
+    text = "${enrollment.url}\n ${firstnotnull(user.property.title,user.property.Floor)}"
+    assert properties_in(text, "${user.property.title}", "${user.property.b") == {"title", "floor"}
+    given = asdict(DEFAULTS["url"]) | {"text": text, "subject": "${user.property.title}"}
+    check_template("url", **given)
+    with pytest.raises(InputRefused) as refused:
+        check_template("url", **given, unknown={"floor"})
+    words = "${user.property.floor} at line 2, column 2 is not known: nobody has this property"
+    assert refused.value.fields == {"text": words}
 
 
 @given(st.text(alphabet="${}'|(), .\n\\%<abenrollmentpiufs", max_size=300), st.booleans())

@@ -6,7 +6,7 @@ from otae.delivery.mail.mime import MessageRefused, build, check_header, one_lin
 from otae.delivery.queue import outbox
 from otae.store import properties
 from otae.store.desk import Desk
-from otae.store.models import NotificationTemplate
+from otae.store.models import NotificationTemplate, Person
 from tests.delivery.conftest import NOW, Invite, UseServer
 from tests.servers.smtp import SMTPServer
 
@@ -152,3 +152,22 @@ async def test_a_message_is_small_and_says_where_until_when_and_whom_to_ask(
     first = smtp_server.messages[0].message.get_body(("plain",))
     assert first is not None
     assert "until 24 November 2026, 10:00 UTC" in first.get_content()
+
+
+@pytest.mark.anyio
+async def test_a_property_of_the_person_goes_out_in_every_part_of_the_mail(
+    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
+) -> None:
+    await use_server(smtp_server)
+    ben = await invite("confirmation")
+    await Person.filter(id=ben.person.id).update(properties={"department": "R&D <Berlin>"})
+    said = "${user.property.department}, ${user.property.floor 'no floor'}"
+    await NotificationTemplate.filter(kind="confirmation").update(subject=said, text=said, html=f"<p>{said}</p>")
+    await outbox.deliver(desk, ben.deliveries["confirmation"].id, now=NOW)
+    (mail,) = smtp_server.messages
+    plain, page = mail.message.get_body(("plain",)), mail.message.get_body(("html",))
+    assert plain is not None
+    assert page is not None
+    assert mail.message["Subject"] == "R&D <Berlin>, no floor"
+    assert plain.get_content().strip() == "R&D <Berlin>, no floor"
+    assert page.get_content().strip() == "<p>R&amp;D &lt;Berlin&gt;, no floor</p>"

@@ -9,7 +9,7 @@ from otae.delivery.texts.default_texts import DEFAULT_NAMES, Wording
 from otae.errors import InputRefused
 from otae.store import database
 from otae.store.desk import Desk
-from otae.store.models import AuditEntry, NotificationTemplate
+from otae.store.models import AuditEntry, NotificationTemplate, Person
 
 pytestmark = pytest.mark.anyio
 
@@ -96,7 +96,18 @@ async def test_the_templates_of_the_system_keep_their_names_and_stay(desk: Desk)
     assert await templates.default_template("url") == system
 
 
-def test_only_macros_that_have_a_value_are_offered() -> None:
-    assert "${enrollment.pin}" in template_editing.macros_of("pin")
-    assert "${enrollment.pin}" not in template_editing.macros_of("pin", subject=True)
-    assert "${enrollment.pin}" not in template_editing.macros_of("url")
+async def test_a_property_can_be_said_once_somebody_has_it(desk: Desk) -> None:
+    now, row = await database.now(), await templates.default_template("url")
+    said = Wording("Hi", "${enrollment.url}\n${user.property.department}", "${enrollment.url}")
+    with pytest.raises(InputRefused, match=r"\$\{user.property.department\} at line 2, column 1 is not known"):
+        await template_editing.reword(row, said, now=now, actor="ada")
+    assert "${user.property.department}" not in await template_editing.macros_of("url")
+    await Person(name="ben", display_name="Ben", created_at=now, properties={"department": "IT"}).save()
+    await template_editing.reword(row, said, now=now, actor="ada")
+    assert "${user.property.department}" in await template_editing.macros_of("url", subject=True)
+
+
+async def test_only_macros_that_have_a_value_are_offered(desk: Desk) -> None:
+    assert "${enrollment.pin}" in await template_editing.macros_of("pin")
+    assert "${enrollment.pin}" not in await template_editing.macros_of("pin", subject=True)
+    assert "${enrollment.pin}" not in await template_editing.macros_of("url")

@@ -51,6 +51,17 @@ async def test_without_an_invitation_somebody_made_up_is_shown(desk: Desk) -> No
     assert await Person.all().count() == await Invitation.all().count() == 0
 
 
+async def test_a_property_of_somebody_made_up_says_its_name_and_a_persons_says_the_value(
+    desk: Desk, invite: Invite
+) -> None:
+    wording = Wording("${user.property.department 'none'}", "x", "x")
+    assert (await template_preview.preview(desk, "url", wording, now=NOW)).subject == "department"
+    ben = await invite("url")
+    assert (await template_preview.preview(desk, "url", wording, now=NOW)).subject == "none"
+    await Person.filter(id=ben.person.id).update(properties={"department": "IT"})
+    assert (await template_preview.preview(desk, "url", wording, now=NOW)).subject == "IT"
+
+
 async def test_the_newest_pending_invitation_is_shown_without_its_secrets(desk: Desk, pending: Invitation) -> None:
     await Person.filter(id=pending.person_id).update(display_name="Ben <B>")
     shown = await template_preview.preview(desk, "url", LINK, now=NOW)

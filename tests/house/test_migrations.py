@@ -21,6 +21,7 @@ RELEASED = {
     "0011_undelivered_pins": "f910f3a47565417a99c61e0441d3fe84c9d4aefa7955e49331795cddf1ddab5e",
     "0012_kept_texts": "2977faf32101cc85013450bdebc601b9a3b447b537ec689d21ad00ec20d0125a",
     "0013_when_a_pin_was_tried": "a3451d4e282840af49c07b74aca1340c510b3ee95ec460a819b3e93570135089",
+    "0014_attributes_of_people": "ab2c5c6fe6d7c562000a2d292a128bf402188445cce840b1b0608295fc44cc1b",
 }
 
 

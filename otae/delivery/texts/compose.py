@@ -16,7 +16,7 @@ from otae.delivery.sms.parts import measure
 from otae.delivery.texts import languages
 from otae.delivery.texts.default_texts import DEFAULTS, Wording
 from otae.delivery.texts.kinds import ADMINISTRATIVE, LINKING, NEEDED, template_kind
-from otae.delivery.texts.macros import SECRET, fill
+from otae.delivery.texts.macros import PROPERTY, SECRET, fill
 from otae.delivery.texts.templates import default_template, select_wording, wording_for
 from otae.settings import Settings
 from otae.store import properties
@@ -32,6 +32,7 @@ from otae.store.models import (
     Pin,
     TemplateTranslation,
 )
+from otae.store.user_properties import DISABLED_IN_DIRECTORY
 
 #: Most parts of a text message; a longer one is refused.
 MOST_PARTS: Final = 6
@@ -288,6 +289,7 @@ def macro_values_from(
         "support.contact": organization.support,
         "root.fingerprint": organization.fingerprint,
     }
+    values |= {f"{PROPERTY}{name}": value for name, value in person.properties.items() if name != DISABLED_IN_DIRECTORY}
     return {name: one_line(value) for name, value in values.items()}
 
 

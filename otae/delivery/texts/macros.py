@@ -2,19 +2,23 @@
 
 ``${user.displayname}`` is a value; ``${user.phone 'none'}`` has a default for an empty value (a quote in it is
 doubled); ``${firstnotnull(user.displayname,user.loginname)}`` is the first value that is not empty, and may have a
-default, too. Text is scanned once, left to right: inserted values are not scanned again, so that no value can bring
-in a macro. There are no expressions, filters or attributes, hence nothing to execute.
+default, too. ``${user.property.department}`` is a property of the person, empty where the person does not have it.
+Text is scanned once, left to right: inserted values are not scanned again, so that no value can bring in a macro.
+There are no expressions, filters or attributes, hence nothing to execute.
 """
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from otae.delivery.texts.kinds import ADMINISTRATIVE, AFTERWARDS, KINDS, LINKING
 from otae.errors import InputRefused
 from otae.text import why_refused
 
+#: What the macros of user properties begin with; the property's name follows, in letters of either case.
+PROPERTY: Final = "user.property."
 _EVERYWHERE = frozenset(KINDS)
 _LINKING = frozenset(LINKING)
 _NOTICE = frozenset({"notice"})
@@ -46,13 +50,13 @@ MAX_SMS = 1000
 MAX_MACROS = 200
 
 _MACRO = re.compile(r"\$\{([^{}]*)\}")
-_NAME = r"[a-z]+\.[a-z]+"
+_NAME = rf"(?:{re.escape(PROPERTY)}[A-Za-z0-9][A-Za-z0-9_.-]{{0,59}}|[a-z]+\.[a-z]+)"
 _GRAMMAR = re.compile(
     rf"\s*(?:(?P<name>{_NAME})|firstnotnull\(\s*(?P<names>{_NAME}(?:\s*,\s*{_NAME})*)\s*\))"
     r"(?:\s+'(?P<default>(?:[^'{}]|'')*)')?\s*"
 )
 #: Matches the name in an invalid macro, to quote it in the refusal.
-_INTENDED = re.compile(r"\s*([A-Za-z0-9_.]+)\s*")
+_INTENDED = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*")
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,8 @@ class Macro:
 def fill(text: str, values: Mapping[str, str], *, escape: bool = False) -> str:
     """Return ``text`` with each macro replaced by its value.
 
-    Invalid macros, and those without an entry in ``values``, are left as they are.
+    Invalid macros, and those without an entry in ``values``, are left as they are; a property that the person does not
+    have is empty.
 
     Args:
         escape: HTML-escape the values.
@@ -74,18 +79,27 @@ def fill(text: str, values: Mapping[str, str], *, escape: bool = False) -> str:
 
     def put(match: re.Match[str]) -> str:
         macro = _read(match[1])
-        if macro is None or any(name not in values for name in macro.names):
+        if macro is None or any(name not in values and not name.startswith(PROPERTY) for name in macro.names):
             return match[0]
-        value = next(filter(None, (values[name] for name in macro.names)), macro.default)
+        value = next(filter(None, (values.get(name) for name in macro.names)), macro.default)
         return html.escape(value) if escape else value
 
     return _MACRO.sub(put, text)
 
 
-def check_template(kind: str, *, subject: str, text: str, html: str, sms: str = "") -> None:
+def properties_in(*texts: str) -> set[str]:
+    """Return the names of the user properties that the macros in ``texts`` name."""
+    return {name for text in texts for match in _MACRO.finditer(text) for name in _properties(match)}
+
+
+def check_template(
+    kind: str, *, subject: str, text: str, html: str, sms: str = "", unknown: Collection[str] = ()
+) -> None:
     """Check a template of ``kind``.
 
-    ``sms`` may be empty: the default text message is sent then.
+    Args:
+        sms: May be empty: the default text message is sent then.
+        unknown: User properties that nobody has.
 
     Raises:
         InputRefused: Names each invalid field, with macro, line and column.
@@ -93,7 +107,11 @@ def check_template(kind: str, *, subject: str, text: str, html: str, sms: str = 
     if kind not in KINDS:
         raise InputRefused({"kind": f"choose {', '.join(KINDS[:-1])} or {KINDS[-1]}"})
     parts = {"subject": subject, "text": text, "html": html} | ({"sms": sms} if sms else {})
-    fields = {name: wrong for name, value in parts.items() if (wrong := _text_error(kind, name, value))}
+    fields = {
+        name: wrong
+        for name, value in parts.items()
+        if (wrong := _text_error(kind, name, value) or _unknown_property(value, unknown))
+    }
     if fields:
         raise InputRefused(fields)
 
@@ -103,7 +121,12 @@ def _read(inside: str) -> Macro | None:
     if match is None:
         return None
     names = (match["name"] or match["names"]).split(",")
-    return Macro(tuple(name.strip() for name in names), (match["default"] or "").replace("''", "'"))
+    return Macro(tuple(name.strip().lower() for name in names), (match["default"] or "").replace("''", "'"))
+
+
+def _properties(match: re.Match[str]) -> list[str]:
+    macro = _read(match[1])
+    return [name.removeprefix(PROPERTY) for name in macro.names if name.startswith(PROPERTY)] if macro else []
 
 
 def _text_error(kind: str, field: str, value: str) -> str | None:
@@ -138,10 +161,21 @@ def _macro_error(kind: str, field: str, text: str) -> str | None:
     if len(starts) > MAX_MACROS:
         return f"holds more than {MAX_MACROS} macros"
     for start in starts:
-        line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
-        if wrong := _syntax_error(kind, field, _MACRO.match(text, start), f"at line {line}, column {column}"):
+        if wrong := _syntax_error(kind, field, _MACRO.match(text, start), _position(text, start)):
             return wrong
     return None
+
+
+def _unknown_property(text: str, unknown: Collection[str]) -> str | None:
+    for match in _MACRO.finditer(text):
+        for name in _properties(match):
+            if name in unknown:
+                return f"${{{PROPERTY}{name}}} {_position(text, match.start())} is not known: nobody has this property"
+    return None
+
+
+def _position(text: str, start: int) -> str:
+    return f"at line {text.count(chr(10), 0, start) + 1}, column {start - text.rfind(chr(10), 0, start)}"
 
 
 def _syntax_error(kind: str, field: str, match: re.Match[str] | None, where: str) -> str | None:
@@ -155,6 +189,8 @@ def _syntax_error(kind: str, field: str, match: re.Match[str] | None, where: str
 
 
 def _name_error(kind: str, field: str, name: str, where: str) -> str | None:
+    if name.startswith(PROPERTY):
+        return None
     if name not in MACROS:
         return f"${{{name[:40]}}} {where} is not known"
     if kind not in MACROS[name]:

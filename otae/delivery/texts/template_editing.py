@@ -10,13 +10,14 @@ from tortoise.exceptions import IntegrityError
 from otae.delivery.texts.default_texts import DEFAULTS, Wording
 from otae.delivery.texts.kinds import CHOSEN
 from otae.delivery.texts.languages import LANGUAGES, direction
-from otae.delivery.texts.macros import MACROS, SECRET, check_template
+from otae.delivery.texts.macros import MACROS, PROPERTY, SECRET, check_template, properties_in
 from otae.delivery.texts.templates import TextRow, shipped_languages, translations, wording_of
 from otae.delivery.texts.translations import default_in
 from otae.errors import InputRefused
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.models import NotificationTemplate, TemplateTranslation
+from otae.store.user_properties import list_names, without_anybody
 from otae.text import cleaned_line, why_refused
 
 #: Control characters other than tab and line feed: not allowed in mails, nor stored by every database.
@@ -29,9 +30,10 @@ async def template_of(template_id: UUID) -> NotificationTemplate | None:
     return await NotificationTemplate.get_or_none(id=template_id)
 
 
-def check_wording(kind: str, wording: Wording) -> None:
+async def check_wording(kind: str, wording: Wording) -> None:
     """Raise InputRefused ("subject", "text", "html", "sms") when a message of ``kind`` cannot have this wording."""
-    check_template(kind, **asdict(wording))
+    unknown = await without_anybody(properties_in(*asdict(wording).values()))
+    check_template(kind, **asdict(wording), unknown=unknown)
     texts = {"text": wording.text, "html": wording.html, "sms": wording.sms}
     if fields := {name: "holds a control character" for name, value in texts.items() if _CONTROL.search(value)}:
         raise InputRefused(fields)
@@ -45,7 +47,7 @@ async def reword(
     Raises InputRefused as `check_wording` (naming the macro and its position), and ("") when there is no such template
     or translation.
     """
-    check_wording(template.kind, wording)
+    await check_wording(template.kind, wording)
     columns = asdict(wording)
     async with transaction():
         if language:
@@ -156,9 +158,10 @@ def is_default(row: TextRow, kind: str, language: str = "") -> bool:
     return wording_of(row) == (default_in(kind, language) if language else DEFAULTS[kind])
 
 
-def macros_of(kind: str, *, subject: bool = False) -> list[str]:
-    """Return the macros that a message of ``kind``, or its subject, may hold, as ``${name}``."""
-    return [f"${{{name}}}" for name, kinds in MACROS.items() if kind in kinds and not (subject and name in SECRET)]
+async def macros_of(kind: str, *, subject: bool = False) -> list[str]:
+    """Return the macros that a message of ``kind``, or its subject, may hold, as ``${name}``; user properties last."""
+    names = [name for name, kinds in MACROS.items() if kind in kinds and not (subject and name in SECRET)]
+    return [f"${{{name}}}" for name in (*names, *(PROPERTY + name for name in await list_names()))]
 
 
 def _new_translation(template: NotificationTemplate, language: str, wording: Wording) -> TemplateTranslation:

@@ -3,7 +3,8 @@
 Neither ever shows a working PIN or link: samples are inserted instead.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -25,7 +26,7 @@ from otae.delivery.texts.compose import (
 )
 from otae.delivery.texts.default_texts import DEFAULTS, Wording
 from otae.delivery.texts.languages import MAIN
-from otae.delivery.texts.macros import MACROS
+from otae.delivery.texts.macros import MACROS, PROPERTY, properties_in
 from otae.delivery.texts.template_editing import check_wording
 from otae.delivery.texts.translations import default_in
 from otae.delivery.transport import NotSent, Receipt
@@ -96,14 +97,14 @@ async def preview(desk: Desk, kind: str, wording: Wording, *, now: datetime, lan
     """
     newest = Invitation.filter(status="pending", rehearsal=False).order_by("-created_at").select_related("person")
     found = await newest.first()
-    invitation, person = (found, found.person) if found else _sample(now)
+    invitation, person = (found, found.person) if found else _sample(now, properties_in(*asdict(wording).values()))
     values = await macro_values(invitation, person, language)
     values |= {"enrollment.url": invitation_url(desk.settings, SAMPLE_TOKEN), "enrollment.pin": SAMPLE_PIN}
     values |= {"invitation.page": invitation_page(desk.settings, invitation), "failure.reason": SAMPLE_REASON}
     if kind == "trouble":
         values |= {"failure.page": f"{desk.settings.public_url}/admin/notification-servers"}
         values |= {"failure.reason": SAMPLE_TROUBLE}
-    values = {name: value for name, value in values.items() if kind in MACROS[name]}
+    values = {name: value for name, value in values.items() if name.startswith(PROPERTY) or kind in MACROS[name]}
     default = default_in(kind, language)
     if default and not wording.sms:
         wording = replace(wording, sms=default.sms)
@@ -134,7 +135,7 @@ async def enqueue_draft(
     """
     fields: dict[str, str] = {}
     try:
-        check_wording(template.kind, wording)
+        await check_wording(template.kind, wording)
     except InputRefused as refusal:
         fields |= refusal.fields
     try:
@@ -235,8 +236,10 @@ async def sent_draft(template_id: UUID, job_id: UUID) -> DraftStatus | None:
     return DraftStatus(job.id, job.status, str(job.input["recipient"]), through, words)
 
 
-def _sample(now: datetime) -> tuple[Invitation, Person]:
+def _sample(now: datetime, properties: Iterable[str]) -> tuple[Invitation, Person]:
+    """Return an invitation and its person with sample values; each property says its own name."""
     ada = Person(name="ada", display_name="Ada Example", email="ada@example.test", phone=None, created_at=now)
+    ada.properties = {name: name for name in properties}
     return Invitation(mode="high_security", valid_until=now + timedelta(days=1), note=SAMPLE_NOTE), ada
 
 

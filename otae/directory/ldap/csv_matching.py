@@ -10,7 +10,7 @@ from otae.directory.ldap.connection import Connection
 from otae.directory.ldap.directory import LONGEST_WALK, LdapDirectory
 from otae.directory.ldap.names import LONGEST_NAME, all_of, any_of, equals
 from otae.directory.ldap.pool import ask
-from otae.directory.ldap.schema import PERSON, has_mail
+from otae.directory.ldap.schema import has_mail
 from otae.directory.local.person_fields import user_name
 from otae.text import why_refused
 
@@ -35,7 +35,7 @@ async def find_matches(directory: LdapDirectory, names: Sequence[str], addresses
     Raises:
         DirectoryUnavailable: the directory does not answer.
     """
-    schema = directory.schema
+    schema = directory.people_schema
     asked = [equals(schema.search_by, user_name(name)) for name in names if _is_searchable(name)]
     asked += [has_mail(address.strip()) for address in addresses if _is_searchable(address)]
     if not asked:
@@ -44,7 +44,8 @@ async def find_matches(directory: LdapDirectory, names: Sequence[str], addresses
     def search(connection: Connection) -> list[Match]:
         found: dict[str, Match] = {}
         for part in _batches(asked):
-            for entry in connection.search(directory.people_base, all_of(schema.people_filter, any_of(part)), PERSON):
+            wanted = all_of(schema.people_filter, any_of(part))
+            for entry in connection.search(directory.people_base, wanted, schema.person_attributes):
                 if person := schema.to_person(entry):
                     spelled = (each for mail in entry.texts("mail") for each in spellings(mail.strip()))
                     mails = frozenset(mail.lower() for mail in spelled)

@@ -2,6 +2,7 @@
 
 import secrets
 import unicodedata
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -12,7 +13,7 @@ from otae.directory.ldap.forest import Forest
 from otae.directory.ldap.names import LONGEST_NAME, parent_and_rdn
 from otae.directory.ldap.pool import ask, endpoint_of
 from otae.directory.ldap.results import SERVER_FAULTS, SUCCESS, Entry, LdapError
-from otae.directory.ldap.schema import GROUP, PERSON, Schema
+from otae.directory.ldap.schema import GROUP, Schema
 from otae.directory.local.person_fields import user_name
 from otae.errors import GroupAmbiguous, PersonAmbiguous
 from otae.store.desk import Desk
@@ -30,12 +31,15 @@ class LdapDirectory:
     """One configured directory. Created for each use: `otae.directory.ldap.pool` keeps the connections."""
 
     def __init__(self, desk: Desk, row: DirectoryServer, region: str) -> None:
-        self.schema = Schema(row.domain, row.kind == "active-directory", row.search_by, region)
+        attributes = tuple(row.attributes.split())
+        self.schema = Schema(row.domain, row.kind == "active-directory", row.search_by, region, attributes)
         self.endpoint: Endpoint = endpoint_of(desk, row)
         self.user_base, self.group_base = row.user_base, row.group_base
         self.forest = Forest(desk, row) if row.global_catalog_port else None
         self.people_endpoint = self.forest.catalog if self.forest else self.endpoint
         self.people_base = self.forest.base if self.forest else row.user_base
+        #: How people are read from ``people_endpoint``: a global catalog holds only some attributes.
+        self.people_schema = replace(self.schema, attributes=None) if self.forest else self.schema
 
     @property
     def domain(self) -> str:
@@ -65,9 +69,11 @@ class LdapDirectory:
         search_filter = self.schema.people_matching(cleaned_line(text))
         found = await ask(
             self.people_endpoint,
-            lambda connection: connection.search(self.people_base, search_filter, PERSON, limit=limit),
+            lambda connection: connection.search(
+                self.people_base, search_filter, self.people_schema.person_attributes, limit=limit
+            ),
         )
-        return sorted(self.schema.to_people(found), key=lambda person: person.disabled)
+        return sorted(self.people_schema.to_people(found), key=lambda person: person.disabled)
 
     async def search_groups(self, text: str, limit: int = 10) -> list[DirectoryGroup]:
         """See `Directory.search_groups`."""
@@ -114,10 +120,13 @@ class LdapDirectory:
     async def _find_one(self, search_filter: str, asked: str) -> DirectoryPerson | None:
         if not asked.strip() or not _is_searchable(asked.strip()):
             return None
-        found = self.schema.to_people(
+        schema = self.people_schema
+        found = schema.to_people(
             await ask(
                 self.people_endpoint,
-                lambda connection: connection.search(self.people_base, search_filter, PERSON, limit=5),
+                lambda connection: connection.search(
+                    self.people_base, search_filter, schema.person_attributes, limit=5
+                ),
             )
         )
         if len(found) > 1:
@@ -136,7 +145,7 @@ class LdapDirectory:
             return found
         dn = found.dn if found else self._nonexistent_dn()
         endpoint = await self.forest.endpoint_of(dn)
-        entries = await ask(endpoint, partial(_read_one, dn=dn, search_filter=self.schema.people_filter))
+        entries = await ask(endpoint, partial(_read_one, dn=dn, schema=self.schema))
         return next(iter(self.schema.to_people(entries)), None) if found else None
 
     def _nonexistent_dn(self) -> str:
@@ -160,9 +169,9 @@ def _is_searchable(text: str) -> bool:
     return len(text) <= LONGEST_NAME and not why_refused(text.strip())
 
 
-def _read_one(connection: Connection, *, dn: str, search_filter: str) -> list[Entry]:
+def _read_one(connection: Connection, *, dn: str, schema: Schema) -> list[Entry]:
     try:
-        return connection.search(dn, search_filter, PERSON, scope="BASE", limit=1)
+        return connection.search(dn, schema.people_filter, schema.person_attributes, scope="BASE", limit=1)
     except LdapError as error:
         if error.step != "search":
             raise

@@ -16,7 +16,7 @@ from otae.directory import MembersPage
 from otae.directory.ldap.connection import PAGE, Connection
 from otae.directory.ldap.names import all_of, any_of, comparable, domain_of, equals, escaped, is_below, parent_and_rdn
 from otae.directory.ldap.results import Entry, LdapError
-from otae.directory.ldap.schema import GROUP, PERSON, Schema
+from otae.directory.ldap.schema import GROUP, Schema
 
 #: The capability by which an Active Directory is recognised, and its matching rule for nested groups.
 ACTIVE_DIRECTORY: Final = "1.2.840.113556.1.4.800"
@@ -130,13 +130,14 @@ class Walk:
     def _read_people(self, connection: Connection, keys: list[str]) -> list[Entry]:
         dns = [key[3:] for key in keys if key.startswith("dn:")]
         inside = [dn for dn in dns if is_below(dn, self.user_base)]
+        wanted = self.schema.person_attributes
         found = [
-            entry for batch in _read_by_dn(connection, inside, self.schema.people_filter, PERSON) for entry in batch
+            entry for batch in _read_by_dn(connection, inside, self.schema.people_filter, wanted) for entry in batch
         ]
         names = iter([key[5:] for key in keys if key.startswith("name:")])
         while batch := list(islice(names, BATCH)):
             called = all_of(self.schema.people_filter, any_of([equals("uid", name) for name in batch]))
-            found += connection.search(self.user_base, called, PERSON)
+            found += connection.search(self.user_base, called, wanted)
         return found
 
 

@@ -11,7 +11,7 @@ from otae.contacts import MailAddressRefused, NumberRefused, e164, mail_address,
 from otae.directory import DirectoryGroup, DirectoryPerson
 from otae.directory.ldap.names import all_of, any_of, contains, equals
 from otae.directory.ldap.results import Entry
-from otae.directory.local.person_fields import user_name
+from otae.directory.local.person_fields import LONGEST_VALUE, user_name
 from otae.text import cleaned_line
 
 #: Attributes that people are read with, of every kind of server; a server ignores those it does not know.
@@ -37,13 +37,20 @@ _NEVER = 0x7FFFFFFFFFFFFFFF
 class Schema:
     """The filters and the conversion of entries for one directory. ``search_by``: the attribute with the user name.
 
-    ``region``: the country of phone numbers without "+", from `properties.default_region`.
+    ``region``: the country of phone numbers without "+", from `properties.default_region`. ``attributes``: further
+    attributes of people, which become their properties; None where they are not to be had.
     """
 
     domain: str
     active_directory: bool
     search_by: str
     region: str = ""
+    attributes: tuple[str, ...] | None = None
+
+    @property
+    def person_attributes(self) -> tuple[str, ...]:
+        """The attributes that people are read with."""
+        return (*PERSON, *(self.attributes or ()))
 
     @property
     def people_filter(self) -> str:
@@ -108,7 +115,14 @@ class Schema:
             dn=entry.dn,
             expires_at=_expiry(_number(entry.text("accountExpires"))),
             further_names=tuple(entry.texts(self.search_by)[1:]),
+            properties=self._properties(entry),
         )
+
+    def _properties(self, entry: Entry) -> dict[str, str] | None:
+        if self.attributes is None:
+            return None
+        values = {name.lower(): cleaned_line(entry.text(name), LONGEST_VALUE) for name in self.attributes}
+        return {name: value for name, value in sorted(values.items()) if value}
 
     def to_people(self, entries: Sequence[Entry]) -> list[DirectoryPerson]:
         """Return the people that entries describe, sorted by user name."""

@@ -18,6 +18,8 @@ SEARCH_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "active-directory": ("sAMAccountName", "userPrincipalName", "mail"),
 }
 
+_ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,59}")
+_PASSWORD = re.compile(r"password|pwd|secret|krbPrincipalKey", re.IGNORECASE)
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?")
 _WORDS: Final = {
     "host": "use a host name such as ldap.example.org, without a port",
@@ -35,6 +37,7 @@ def normalized(fields: Mapping[str, Any]) -> dict[str, Any]:
         values[name] = ascii_host_or_text(values[name]).lower()
     for name in ("user_base", "group_base", "global_catalog_base", "bind_name"):
         values[name] = without_spaces(values[name])
+    values["attributes"] = " ".join(dict.fromkeys(re.split(r"[\s,]+", values["attributes"].strip(" ,"))))
     values["password"] = fields["password"]
     return values
 
@@ -60,6 +63,8 @@ def wrong_fields(values: Mapping[str, Any]) -> dict[str, str]:
         ("password", _is_secret(values["password"]), "use at most 500 printable characters"),
         ("user_base", _is_base(values["user_base"]), _WORDS["dn"]),
         ("group_base", _is_base(values["group_base"]), _WORDS["dn"]),
+        ("attributes", _are_attributes(values["attributes"]), "use at most 20 attributes, such as department, title"),
+        ("attributes", not _PASSWORD.search(values["attributes"]), "no passwords: properties are shown and mailed"),
         ("lockout_limit", 0 <= values["lockout_limit"] <= 999, "use a number from 0 to 999; 0 is never"),
         ("lockout_minutes", 1 <= values["lockout_minutes"] <= 1440, "use a number of minutes from 1 to 1440"),
         ("global_catalog_port", 0 <= values["global_catalog_port"] <= 65535, "use a port, or 0 for none"),
@@ -103,6 +108,11 @@ def _is_bind_name(values: Mapping[str, Any]) -> bool:
 
 def _is_base(text: str) -> bool:
     return 0 < len(text) <= 500 and is_dn(text)
+
+
+def _are_attributes(text: str) -> bool:
+    names = text.split()
+    return len(text) <= 500 and len(names) <= 20 and all(_ATTRIBUTE.fullmatch(name) for name in names)
 
 
 def _is_secret(text: str | None) -> bool:

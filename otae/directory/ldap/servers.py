@@ -41,8 +41,9 @@ class DirectoryEntry:
     """A directory's settings as an administrator enters them; the fields are the table's columns.
 
     ``password``: the bind password, None keeps the stored one. ``bind_name``: a DN, for an Active Directory also a
-    user principal name; "" searches anonymously. ``lockout_limit``: 0 to 999, 0 for never. ``global_catalog_port``: 0
-    for no global catalog; with one, people are searched for there, below ``global_catalog_base`` ("" is everywhere).
+    user principal name; "" searches anonymously. ``attributes``: further attributes, which become properties of its
+    people. ``lockout_limit``: 0 to 999, 0 for never. ``global_catalog_port``: 0 for no global catalog; with one, people
+    are searched for there, below ``global_catalog_base`` ("" is everywhere).
     """
 
     domain: str
@@ -58,6 +59,7 @@ class DirectoryEntry:
     user_base: str
     group_base: str
     search_by: str = "uid"
+    attributes: str = ""
     lockout_limit: int = 0
     lockout_minutes: int = 1
     global_catalog_port: int = 0

@@ -12,6 +12,7 @@ class DirectoryServer(Row):
     "userPrincipalName", "mail"). `security`: "none", "starttls" or "ldaps"; `ca_pem`: the authorities that the server's
     certificate must lead to, "" for those of the system. `bind_password_sealed`: purpose "directory.password".
     `lockout_limit`: wrong passwords after which an account is not tried for `lockout_minutes`, 0 for no limit.
+    `attributes`: further attributes that become properties of its people, with spaces between them.
     `answered_at`: when it last answered the clock's check; `trouble`: why the last check failed, "" when it did not.
     """
 
@@ -32,6 +33,7 @@ class DirectoryServer(Row):
     lockout_minutes = fields.IntField(default=1)
     global_catalog_port = fields.IntField(default=0)
     global_catalog_base = fields.CharField(max_length=500, default="")
+    attributes = fields.CharField(max_length=500, default="", db_default="")
     timeout = fields.IntField(default=5)
     is_default = fields.BooleanField(default=False)
     created_at = fields.DatetimeField()

@@ -46,6 +46,17 @@ async def ben_of(people: LdapDirectory) -> DirectoryPerson:
     return found
 
 
+async def test_further_attributes_become_properties(desk: Desk, crowded_ldap: LdapServer) -> None:
+    people = await directory(desk, crowded_ldap, attributes="sn, givenName sn")
+    ben = await people.find_person("ben")
+    assert ben is not None
+    assert ben.properties == {"sn": "Ben"}
+    assert (await people.search_people("ben"))[0].properties == {"sn": "Ben"}
+    group = await people.find_group("round")
+    assert group is not None
+    assert {"sn": "Ben"} in [person.properties for person in (await people.members(group)).people]
+
+
 # Finding --------------------------------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from otae.directory.ldap.directory import LdapDirectory, ldap_directory
 from otae.directory.ldap.names import domain_of
+from otae.directory.registry import save_person
 from otae.errors import DirectoryUnavailable, PersonAmbiguous
 from otae.store import database
 from otae.store.desk import Desk
@@ -94,6 +95,21 @@ async def test_who_the_catalog_finds_is_read_and_proven_in_their_own_domain(
     assert erin is not None
     assert (dora.must_change, erin.is_disabled(now)) == (True, True), "no catalog knows that"
     assert await people.find_by_id(guid(1).hex()) == ben
+
+
+async def test_attributes_are_read_in_their_own_domain_and_stay_when_the_catalog_is_asked(
+    sqlite_desk: Desk, servers: Servers
+) -> None:
+    port = servers.catalog.port
+    catalog = {"global_catalog_port": port, "global_catalog_base": ROOT, "ca_pem": servers.ca_pem}
+    wanted = active_entry(servers.corp, search_by="userPrincipalName", attributes="sn", **catalog)
+    people, now = await ldap_directory(sqlite_desk, await add(sqlite_desk, wanted)), await database.now()
+    ben = await people.find_person("ben@corp.test")
+    assert ben is not None
+    assert (await save_person(ben, now)).properties == {"sn": "Ben"}
+    (seen,) = await people.search_people("ben@corp.test")
+    assert seen.properties is None
+    assert (await save_person(seen, now)).properties == {"sn": "Ben"}
 
 
 async def test_another_domain_that_is_connected_answers_for_its_own(

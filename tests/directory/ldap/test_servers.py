@@ -71,7 +71,10 @@ async def test_a_directory_is_kept_with_its_password_sealed(desk: Desk) -> None:
         ("port", 65536), ("security", "tls"), ("security", "none"), ("bind_name", "desk"),
         ("bind_name", "cn=desk\n,dc=test"), ("password", "x" * 501), ("password", ""), ("user_base", "people"),
         ("user_base", ""), ("group_base", "dc"), ("group_base", "ou=" + "x" * 600), ("search_by", "sAMAccountName"),
-        ("search_by", "uid)(x"), ("lockout_limit", -1), ("lockout_limit", 1000), ("lockout_minutes", 0),
+        ("attributes", "department;binary"), ("attributes", "a)(b"), ("attributes", "userPassword"),
+        ("attributes", "unicodePwd"), ("attributes", " ".join(f"a{number}" for number in range(21))),
+        ("attributes", "x" * 61), ("search_by", "uid)(x"), ("lockout_limit", -1), ("lockout_limit", 1000),
+        ("lockout_minutes", 0),
         ("global_catalog_port", 70000), ("global_catalog_base", "everywhere"), ("timeout", 0), ("timeout", 16),
     ],
 )  # fmt: skip

@@ -117,8 +117,9 @@ async def directory(desk: Desk, now: datetime) -> UUID:
         domain="example.test", alias="corp", kind="active-directory", primary_host="ad.example.test",
         secondary_host="ad2.example.test", port=3890, security="starttls", bind_name="otae@example.test",
         password="a bind password", user_base="ou=people,dc=example,dc=test", group_base="dc=example,dc=test",
-        search_by="userPrincipalName", lockout_limit=4, lockout_minutes=9, global_catalog_port=3268,
-        global_catalog_base="dc=example,dc=test", timeout=4, ca_pem=pem(await issuers.root()).decode(),
+        search_by="userPrincipalName", attributes="department title", lockout_limit=4, lockout_minutes=9,
+        global_catalog_port=3268, global_catalog_base="dc=example,dc=test", timeout=4,
+        ca_pem=pem(await issuers.root()).decode(),
     )  # fmt: skip
     return (await directories.add_directory(desk, entry, now=now, actor="ada")).id
 
@@ -182,9 +183,9 @@ EDITS: Final = {
     ),
     "directory": Edit(
         "/admin/directories/{id}", directory,
-        {"kind": ["ldap"], "search_by": ["cn"], "domain": ["other.test"], "alias": ["other"], "port": ["1636"],
-         "primary_host": ["ad3.example.test"], "secondary_host": ["ad4.example.test"], "ca_pem": [""],
-         "bind_name": ["cn=otae,dc=example,dc=test"], "password": ["another password"],
+        {"kind": ["ldap"], "search_by": ["cn"], "attributes": ["sn"], "domain": ["other.test"], "alias": ["other"],
+         "port": ["1636"], "primary_host": ["ad3.example.test"], "secondary_host": ["ad4.example.test"],
+         "ca_pem": [""], "bind_name": ["cn=otae,dc=example,dc=test"], "password": ["another password"],
          "user_base": ["dc=example,dc=test"], "group_base": ["ou=groups,dc=example,dc=test"],
          "global_catalog_base": ["dc=test"]},
         action="/admin/directories/{id}/upload",

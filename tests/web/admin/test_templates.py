@@ -8,7 +8,7 @@ import pytest
 from otae.delivery import catcher
 from otae.delivery.texts import template_preview, templates
 from otae.delivery.texts.default_texts import DEFAULT_NAMES
-from otae.store.models import AuditEntry, Job, NotificationTemplate
+from otae.store.models import AuditEntry, Job, NotificationTemplate, Person
 from otae.tasks.actors import run_job
 from tests.web.conftest import Invite, Site
 
@@ -41,6 +41,11 @@ async def test_a_message_is_reworded_and_restored(console: httpx2.AsyncClient, p
     [
         ("subject", "x ${enrollment.pin}", "at line 1, column 3 is a secret"),
         ("text", "${enrollment.pin} ${user.password}", "${user.password} at line 1, column 19 is not known"),
+        (
+            "text",
+            "${enrollment.pin}\n ${user.property.floor}",
+            "${user.property.floor} at line 2, column 2 is not known",
+        ),
         ("html", "</textarea><script>alert(1)</script>", "does not say ${enrollment.pin}"),
     ],
 )
@@ -130,6 +135,25 @@ async def test_a_draft_is_sent_and_followed(
     assert "Accepted" in (await console.get(follow)).text
     assert [mail.subject for mail in await catcher.list_caught()] == ["Draft ada"]
     assert (await console.get(f"{page}/sent/{uuid4()}")).status_code == 404
+
+
+async def test_a_property_of_people_is_offered_shown_saved_and_sent(
+    site: Site, console: httpx2.AsyncClient, pin_mail: NotificationTemplate, invite: Invite
+) -> None:
+    page, macro = f"/admin/templates/{pin_mail.id}", "${user.property.department}"
+    assert macro not in (await console.get(page)).text
+    await invite("two_factor")
+    await Person.filter(name="ben").update(properties={"department": "R&D <Berlin>"})
+    assert f"<code>{macro}</code>" in (await console.get(page)).text
+    words = WORDS | {"subject": f"For {macro}", "html": f"<p>{macro} ${{enrollment.pin}}</p>"}
+    shown = await console.post(f"{page}/preview", data=words, headers=HTMX)
+    assert "For R&amp;D &lt;Berlin&gt;" in shown.text
+    assert "<p>R&amp;D &lt;Berlin&gt; " in (await console.post(f"{page}/preview/html", data=words)).text
+    assert (await console.post(page, data=words)).status_code == 303
+    assert (await NotificationTemplate.get(id=pin_mail.id)).subject == f"For {macro}"
+    await console.post(f"{page}/send", data=words | {"recipient": "ada@example.test"})
+    await run_job(site.desk, (await Job.get(kind=template_preview.JOB_KIND)).id)
+    assert [mail.subject for mail in await catcher.list_caught()] == ["For R&D <Berlin>"]
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])

@@ -76,6 +76,7 @@ class DirectoryForm(AuthoritiesForm):
     user_base = StringField(_("User base DN"), [InputRequired(NEEDED)])
     group_base = StringField(_("Group base DN"), [InputRequired(NEEDED)])
     search_by = SelectField(_("Search user by"), choices=SEARCH_BY, default="uid", invalid_choice_message=CHOOSE)
+    attributes = StringField(_("Further attributes"))
     lockout_limit = IntegerField(_("Lockout limit"), [InputRequired(_("use a number from 0 to 999"))], default=0)
     lockout_minutes = IntegerField(_("Lockout minutes"), [InputRequired(_("use a number from 1"))], default=1)
     global_catalog_port = IntegerField(_("Global catalog port"), [Optional()], default=0)

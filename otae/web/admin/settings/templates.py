@@ -70,7 +70,7 @@ async def preview(visit: Console) -> Response:
     template = or_not_found(await template_editing.template_of(row_id(visit.request)))
     form = await TemplateForm.read(visit.request)
     try:
-        template_editing.check_wording(template.kind, form.wording())
+        await template_editing.check_wording(template.kind, form.wording())
     except InputRefused as refusal:
         form.refuse(refusal)
     return await _page(visit, form, block="preview" if is_fragment_request(visit.request) else None)
@@ -251,7 +251,6 @@ def _kind_context(template: Template) -> dict[str, object]:
         "occasion": OCCASIONS.get(template.kind, ""),
         "clonable": template.kind in CHOSEN,
         "has_sms": bool(DEFAULTS[template.kind].sms),
-        "macros": template_editing.macros_of(template.kind),
     }
 
 
@@ -286,6 +285,7 @@ async def _page(
         "restorable": await _is_restorable(visit, template, language),
         "written": form.wording() != templates.wording_of(await _row(visit)),
         "part": block is not None,
+        "macros": [] if block else await template_editing.macros_of(row.kind),
         "draft": await template_preview.preview(
             visit.desk, template.kind, form.wording(), now=visit.now, language=language or MAIN
         ),
