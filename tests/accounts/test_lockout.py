@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
 
 import pytest
 
@@ -10,10 +9,9 @@ from otae.accounts import assignments, directory_sign_in, throttle
 from otae.accounts.roles import Grantor
 from otae.errors import SlowDown
 from otae.settings import Settings
-from otae.store import database, failure_counters, keyring
+from otae.store import database, keyring
 from otae.store.desk import Desk
-from otae.store.failure_counters import Backoff
-from otae.store.models import Counter, DirectoryServer
+from otae.store.models import DirectoryServer
 from tests.desks import RecordingBell
 from tests.directory.ldap_desk import add, entry_for
 from tests.servers.ldap_trees import PASSWORD
@@ -21,56 +19,12 @@ from tests.servers.slapd import LdapServer
 
 pytestmark = pytest.mark.anyio
 
-KEY, OTHER = "lockout:ben", "lockout:cleo"
-#: Five wrong passwords, ten minutes.
-FIVE = Backoff((0, 0, 0, 0, 0, 600), timedelta(days=1), reset_after_wait=True)
-
 
 @pytest.fixture
 async def sqlite_desk(sqlite_settings: Settings, anyio_backend: str) -> AsyncIterator[Desk]:
     """Open an installation on SQLite: one that is embedded may connect to this very machine."""
     async with database.connected(sqlite_settings):
         yield Desk(sqlite_settings, await keyring.open_vault(sqlite_settings), RecordingBell())
-
-
-async def test_fifty_tries_at_once_count_exactly_to_the_limit(desk: Desk) -> None:
-    now = await database.now()
-    await failure_counters.count_attempt(OTHER, FIVE, now)
-    results = await asyncio.gather(
-        *(failure_counters.count_attempt(KEY, FIVE, now) for _ in range(50)), return_exceptions=True
-    )
-    assert sorted(type(result).__name__ for result in results) == ["NoneType"] * 5 + ["SlowDown"] * 45
-    row = await Counter.get(key=KEY)
-    assert (row.failures, row.blocked_until) == (5, now + timedelta(minutes=10))
-    other = await Counter.get(key=OTHER)
-    assert (other.failures, other.blocked_until) == (1, None), "nobody else's account is touched"
-
-
-async def test_after_the_lockout_fifty_at_once_count_to_the_limit_again(desk: Desk) -> None:
-    now = await database.now()
-    for _ in range(5):
-        await failure_counters.count_attempt(KEY, FIVE, now)
-    with pytest.raises(SlowDown) as caught:
-        await failure_counters.count_attempt(KEY, FIVE, now + timedelta(minutes=10) - timedelta(seconds=1))
-    assert caught.value.seconds == 1
-    later = now + timedelta(minutes=10)
-    results = await asyncio.gather(
-        *(failure_counters.count_attempt(KEY, FIVE, later) for _ in range(50)), return_exceptions=True
-    )
-    assert results.count(None) == 5
-    assert (await Counter.get(key=KEY)).blocked_until == later + timedelta(minutes=10)
-
-
-async def test_what_was_no_wrong_password_is_given_back_at_once_too(desk: Desk) -> None:
-    now = await database.now()
-
-    async def away() -> None:
-        await failure_counters.count_attempt(KEY, FIVE, now)
-        await failure_counters.undo_attempt(KEY, FIVE)
-
-    await asyncio.gather(*(away() for _ in range(50)), return_exceptions=True)
-    row = await Counter.get(key=KEY)
-    assert (row.failures, row.blocked_until) == (0, None)
 
 
 async def test_the_directory_is_asked_no_more_often_and_a_right_password_waits_as_well(

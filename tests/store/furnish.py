@@ -1,6 +1,7 @@
 """An installation in full use: at least one row in every table that a backup holds, and Ben in the middle of it."""
 
 import hashlib
+import io
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
@@ -9,7 +10,7 @@ from otae.accounts import administrators
 from otae.enrollment import sessions, signin
 from otae.enrollment.signin import SignInEntry
 from otae.invitations.lifecycle import Created
-from otae.store import database, failure_counters, jobs
+from otae.store import backup, database, failure_counters, jobs
 from otae.store.desk import Desk
 from otae.store.models import (
     BrowserSession,
@@ -40,6 +41,7 @@ from otae.store.models import (
     TemplateTranslation,
     UserChannel,
 )
+from otae.store.tables import tables
 from tests.invitations.guests import PASSWORD, invite
 
 
@@ -174,3 +176,15 @@ async def _mac(desk: Desk) -> None:
         enrollment=enrollment, request_type="InstallProfile", purpose="renewal", created_at=now
     ).save(force_create=True)  # fmt: skip
     await UserChannel(enrollment=enrollment, user_id=str(uuid4()), updated_at=now).save(force_create=True)
+
+
+async def taken(desk: Desk) -> bytes:
+    """Give a backup of the installation."""
+    file = io.BytesIO()
+    await backup.back_up(desk, file, now=await database.now(), actor="ada")
+    return file.getvalue()
+
+
+async def rows() -> dict[str, list[dict[str, object]]]:
+    """Give every row of every table, as a backup holds it."""
+    return {table.name: [row async for row in table.rows()] for table in tables()}

@@ -12,10 +12,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from tortoise.connection import get_connection
 from tortoise.exceptions import IntegrityError
 
-from otae.errors import CannotStart, DatabaseAway
+from otae.errors import CannotStart
 from otae.settings import Settings
 from otae.store import database
 from otae.store.desk import Desk
@@ -150,53 +149,6 @@ async def test_a_cancelled_bulk_insert_never_keeps_the_lock(desk: Desk) -> None:
         assert await Property.all().count() in {0, 2000}
 
 
-async def test_a_writer_elsewhere_past_the_timeout_leaves_us_able_to_answer(sqlite_settings: Settings) -> None:
-    other = sqlite3.connect(sqlite_settings.home / "otae.sqlite3", isolation_level=None)
-    async with database.connected(sqlite_settings):
-        await get_connection("default").execute_query("PRAGMA busy_timeout=50")
-        other.execute("BEGIN IMMEDIATE")
-        for _ in range(5):
-            with pytest.raises(DatabaseAway):
-                async with database.transaction():
-                    raise AssertionError("the lock was not ours")
-        other.execute("ROLLBACK")
-        async with asyncio.timeout(10), database.transaction():
-            await a_person()
-    other.close()
-
-
-WRITER = """
-import asyncio, sys
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from otae.settings import Settings
-from otae.store import database
-from otae.store.models import Counter
-
-async def main():
-    async with database.connected(Settings.load({"OTAE_HOME": sys.argv[1]})):
-        for _ in range(60):
-            async with database.transaction():
-                row = await Counter.get(key="shared")
-                await asyncio.sleep(0.001)
-                await Counter.filter(key="shared").update(failures=row.failures + 1)
-
-asyncio.run(main())
-"""
-
-
-async def test_processes_on_one_sqlite_file_wait_for_each_other(sqlite_settings: Settings) -> None:
-    """Read-then-write in three processes at once: no "database is locked", and no update is lost."""
-    async with database.connected(sqlite_settings):
-        await Counter(key="shared", window_start=NOW).save()
-    command = [sys.executable, "-c", WRITER, str(sqlite_settings.home)]
-    writers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
-    errors = [writer.communicate()[1] for writer in writers]
-    assert [writer.returncode for writer in writers] == [0, 0, 0], errors
-    async with database.connected(sqlite_settings):
-        assert (await Counter.get(key="shared")).failures == 180
-
-
 async def test_the_clock_is_the_databases(desk: Desk) -> None:
     first = await database.now()
     assert first.tzinfo is not None
@@ -228,16 +180,3 @@ async def test_tables_that_no_migration_left_so_are_one_plain_refusal(tmp_path: 
         file.execute("DROP TABLE directory_server")
     with pytest.raises(CannotStart, match=r"cannot be brought up to date: .*restore a backup"):
         await database.migrate(settings)
-
-
-async def test_a_query_made_before_a_transaction_is_refused_in_it_instead_of_waiting(sqlite_settings: Settings) -> None:
-    async with database.connected(sqlite_settings):
-        await (await a_person()).save()
-        everybody, ben = Person.all(), Person.filter(name="ben")
-        assert len(await everybody) == len(await ben) == 1
-        for query in (everybody, ben, ben.only("id"), everybody.values_list("id"), everybody.delete()):
-            with pytest.raises(RuntimeError, match="make it inside"):
-                async with database.transaction():
-                    await query
-        async with database.transaction():
-            assert await Person.filter(name="ben").count() == await Person.all().count() == 1

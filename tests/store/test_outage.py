@@ -1,8 +1,11 @@
 """What the database drivers raise: by code and by state, never by the text of a message."""
 
 import errno
+import socket
 import sqlite3
+import ssl
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from tortoise.connection import get_connection
@@ -89,3 +92,30 @@ async def test_a_mistake_in_a_statement_is_no_outage_whatever_its_text_says(post
             async with get_connection("default").acquire_connection() as connection:
                 await connection.fetch("SELECT 1", "closed")
         assert (await database.now()).tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "its name does not resolve"),
+        (TimeoutError(), "no answer in time"),
+        (ConnectionRefusedError(111, "Connection refused"), "the connection is refused"),
+        (OSError(113, "No route to host"), "No route to host"),
+        (OSError("several\n  words"), "several words"),
+        (ssl.SSLCertVerificationError(1, "no"), "its certificate is not accepted"),
+    ],
+)
+def test_a_network_s_refusal_is_said_in_fixed_words(error: OSError, words: str) -> None:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        error.verify_message = "certificate has expired"
+    with pytest.raises(DatabaseAway, match=words), translate_driver_errors():
+        raise error
+
+
+def test_a_real_file_that_is_no_database_is_damaged(tmp_path: Path) -> None:
+    file = tmp_path / "otae.sqlite3"
+    file.write_bytes(b"not a database, but long enough to be taken for one" * 100)
+    connection = sqlite3.connect(file)
+    with pytest.raises(DatabaseDamaged, match="restore the newest backup"), translate_driver_errors():
+        connection.execute("SELECT * FROM sqlite_schema")
+    connection.close()

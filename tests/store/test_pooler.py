@@ -5,7 +5,6 @@ import contextlib
 import os
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,25 +15,13 @@ from otae import app
 from otae.overview import doctor
 from otae.settings import Settings
 from otae.store import database, schema_check
-from otae.store.engine_asyncpg import Connector
 from otae.store.keyring import new_master_key
 from otae.store.models import Counter
 from otae.store.single_holder import ClockLock
 from tests.desks import RecordingBell, make_settings, opened
-from tests.servers.postgres import PostgresServer
+from tests.store.conftest import behind
 
 pytestmark = pytest.mark.anyio
-
-
-def behind(url: str, port: int) -> str:
-    return f"{url.rpartition(':')[0]}:{port}/{url.rpartition('/')[2]}"
-
-
-@pytest.fixture
-def pooled(postgres: PostgresServer, pristine_postgres: str, pgbouncer_port: int, tmp_path: Path) -> Iterator[Settings]:
-    url = postgres.fresh(pristine_postgres)
-    yield make_settings(tmp_path, DATABASE_URL=behind(url, pgbouncer_port), PUBLIC_URL="https://localhost:8443")
-    postgres.drop(url)
 
 
 async def test_an_empty_database_becomes_an_installation(
@@ -117,12 +104,3 @@ async def test_one_process_at_a_time_is_let_in(pooled: Settings) -> None:
             inside -= 1
 
     await asyncio.gather(enter(), enter(), enter())
-
-
-async def test_a_pooler_is_told_from_the_database(pooled: Settings, postgres_settings: Settings) -> None:
-    for settings, expected in ((pooled, True), (postgres_settings, False)):
-        connector = Connector()
-        given = database.credentials(settings)
-        names = ("host", "port", "user", "password", "database", "ssl")
-        await (await connector(**{name: given[name] for name in names})).close()
-        assert connector.pooled is expected
