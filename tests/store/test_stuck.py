@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from otae.directory import groups
+from otae.directory.local import groups
 from otae.store import database, stuck
 from otae.store.desk import Desk
 from otae.store.models import Delivery, EnrollmentSession, Invitation
