@@ -2,16 +2,17 @@
 
 from otae.store.models.accounts import Administrator, BrowserSession, KeptText, Role, RoleAssignment, SetupLink
 from otae.store.models.certificates import Certificate, InstallationSecret
+from otae.store.models.challenges import Challenge
+from otae.store.models.deliveries import Delivery
 from otae.store.models.devices import Command, Device, Enrollment, UserChannel
 from otae.store.models.directories import DirectoryServer
-from otae.store.models.enrollment import Challenge, EnrollmentSession
+from otae.store.models.enrollment import EnrollmentSession
 from otae.store.models.groups import GroupInvitation, GroupInvitee
 from otae.store.models.imports import PeopleImport, PeopleImportLine
 from otae.store.models.invitations import Invitation, ModePolicy, Pin
 from otae.store.models.notifications import (
     CarrierGateway,
     CaughtMail,
-    Delivery,
     NotificationServer,
     NotificationTemplate,
     ServerRefusal,

@@ -1,14 +1,11 @@
 """Administrators and their roles, one-time setup links, and the signed-in browsers of console and portal."""
 
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from tortoise import fields
 
 from otae.store.models.base import Row
-
-if TYPE_CHECKING:
-    from otae.store.models.enrollment import EnrollmentSession
+from otae.store.models.enrollment import EnrollmentSession
 
 
 class Administrator(Row):

@@ -1,14 +1,11 @@
 """Certificates issued or imported here, and the installation's sealed secrets."""
 
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from tortoise import fields
 
 from otae.store.models.base import Row
-
-if TYPE_CHECKING:
-    from otae.store.models.enrollment import EnrollmentSession
+from otae.store.models.enrollment import EnrollmentSession
 
 
 class Certificate(Row):

@@ -1,16 +1,14 @@
 """Macs and their enrollments."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from tortoise import fields
 
 from otae.store.models.base import Row, Searched, SearchedManager
-
-if TYPE_CHECKING:
-    from otae.store.models.certificates import Certificate
-    from otae.store.models.enrollment import EnrollmentSession
-    from otae.store.models.people import Person
+from otae.store.models.certificates import Certificate
+from otae.store.models.enrollment import EnrollmentSession
+from otae.store.models.people import Person
 
 
 class Device(Searched):

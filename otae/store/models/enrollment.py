@@ -1,16 +1,13 @@
-"""Enrollment sessions and their one-time challenges."""
+"""Enrollment sessions."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from tortoise import fields
 
-from otae.store.models.base import Row, Searched, SearchedManager
-
-if TYPE_CHECKING:
-    from otae.store.models.certificates import Certificate
-    from otae.store.models.invitations import Invitation
-    from otae.store.models.people import Person
+from otae.store.models.base import Searched, SearchedManager
+from otae.store.models.invitations import Invitation
+from otae.store.models.people import Person
 
 
 class EnrollmentSession(Searched):
@@ -46,34 +43,3 @@ class EnrollmentSession(Searched):
         table = "enrollment_session"
         manager = SearchedManager()
         indexes = (("person_id",), ("invitation_id", "opened_at"), ("status", "opened_at", "id"))
-
-
-class Challenge(Row):
-    """A one-time secret inside a profile, stored as its SHA-256 (hex).
-
-    `purpose`: "ota" (phase 2), "ota-identity" (SCEP of phase 2), "mdm-identity" (SCEP of phase 3), "renewal".
-    `transaction_id`, `key_hash` and `signer_hash` (SHA-256, hex, of the request's public key and of its signer's) are
-    those of the request that used it, so that a retransmission gets the same certificate.
-    """
-
-    session_id: UUID
-    session: "fields.ForeignKeyRelation[EnrollmentSession]" = fields.ForeignKeyField(
-        "otae.EnrollmentSession", related_name="challenges", on_delete=fields.CASCADE
-    )
-    secret_hash = fields.CharField(max_length=64, unique=True)
-    purpose = fields.CharField(max_length=16)
-    created_at = fields.DatetimeField()
-    expires_at = fields.DatetimeField()
-    used_at = fields.DatetimeField(null=True)
-    closed_at = fields.DatetimeField(null=True)
-    transaction_id = fields.CharField(max_length=255, null=True)
-    key_hash = fields.CharField(max_length=64, null=True)
-    signer_hash = fields.CharField(max_length=64, null=True)
-    certificate_id: UUID | None
-    certificate: "fields.ForeignKeyNullableRelation[Certificate]" = fields.ForeignKeyField(
-        "otae.Certificate", related_name="challenges", null=True, on_delete=fields.SET_NULL
-    )
-
-    class Meta:
-        table = "challenge"
-        indexes = (("session_id",), ("certificate_id",))

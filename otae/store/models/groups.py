@@ -1,17 +1,14 @@
 """Group invitations: one order for many people, and the outcome for each of them."""
 
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from tortoise import fields
 
 from otae.store.models.base import Row
+from otae.store.models.invitations import Invitation
+from otae.store.models.notifications import NotificationTemplate
+from otae.store.models.people import Person
 from otae.store.models.terms import Terms
-
-if TYPE_CHECKING:
-    from otae.store.models.invitations import Invitation
-    from otae.store.models.notifications import NotificationTemplate
-    from otae.store.models.people import Person
 
 
 class GroupInvitation(Terms):

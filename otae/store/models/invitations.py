@@ -1,16 +1,14 @@
 """Invitations and their PINs."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from tortoise import fields
 
 from otae.store.models.base import Row, Searched, SearchedManager
+from otae.store.models.notifications import NotificationTemplate
+from otae.store.models.people import Person
 from otae.store.models.terms import Terms
-
-if TYPE_CHECKING:
-    from otae.store.models.notifications import NotificationTemplate
-    from otae.store.models.people import Person
 
 
 class Invitation(Terms, Searched):
