@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 
+from otae import paths
 from otae.accounts.administrators import any_administrator, first_setup_link
 from otae.authority import serving
 from otae.authority.ceremony import ensure_service_ca, hold_ceremony
@@ -162,7 +163,7 @@ async def _serve_on(sockets: list[socket.socket], settings: Settings) -> None:
 async def _start_message(desk: Desk) -> str:
     """Return what is printed at every start: the addresses, and on a new installation the setup link."""
     url = desk.settings.public_url
-    lines = [f"console  {url}/admin", f"portal   {url}/zdm/macos/otae/login"]
+    lines = [f"console  {url}{paths.CONSOLE}", f"portal   {url}{paths.LOGIN}"]
     if not await any_administrator():
         link = await first_setup_link(desk, now=await database.now())
         if link:

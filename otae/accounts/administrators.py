@@ -6,6 +6,7 @@ from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
+from otae import paths
 from otae.accounts import directory_sign_in, made_links, password_strength, recheck, throttle
 from otae.accounts.notice_addresses import checked_address
 from otae.accounts.roles import ADMIN, find_role
@@ -24,7 +25,6 @@ from otae.text import folded
 
 SETUP_LINK_LIFE = timedelta(hours=24)
 #: Page that a setup link opens; the link's secret follows as `?s=`.
-SETUP_PATH = "/admin/setup"
 #: Most failures in an hour at the console's sign-in from one network, over all names.
 FAILURES_PER_NETWORK = 100
 #: Counter of sign-ins with a name that no administrator has.
@@ -85,7 +85,7 @@ async def new_setup_link(
         if replacing:
             await SetupLink.filter(administrator_name=name, used_at=None).update(used_at=now)
         await link.save(force_create=True)
-    return f"{desk.settings.public_url}{SETUP_PATH}?s={token}"
+    return f"{desk.settings.public_url}{paths.CONSOLE_SETUP(s=token)}"
 
 
 async def first_setup_link(desk: Desk, *, now: datetime) -> str | None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from otae import paths
 from otae.accounts import made_links, recheck
 from otae.directory.local.passwords import password_bytes, refuse_password
 from otae.directory.local.people import sign_out
@@ -20,7 +21,6 @@ LIFE: Final = timedelta(hours=24)
 #: The permissions that a link's maker needs.
 NEEDED_PERMISSIONS: Final = frozenset({"person.edit"})
 #: Page that a link opens; the link's secret follows as `?s=`.
-PATH: Final = "/zdm/macos/otae/password"
 
 
 async def make(desk: Desk, person: Person, *, now: datetime, actor: str, maker_id: UUID | None = None) -> str:
@@ -40,7 +40,7 @@ async def make(desk: Desk, person: Person, *, now: datetime, actor: str, maker_i
         await PasswordLink.filter(person_id=person.id).delete()
         await link.save(force_create=True)
         await audit.record(actor, "person.password-link", now=now, subject=str(person.id))
-    return f"{desk.settings.public_url}{PATH}?s={token}"
+    return f"{desk.settings.public_url}{paths.PASSWORD(s=token)}"
 
 
 async def find(token: str, *, now: datetime) -> Person:

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from otae import paths
 from otae.errors import CertificateMismatch, CertificateRevoked, NotReady, StaleState
 from otae.settings import Settings
 from otae.signing.certificates import Keyed, der, dump_key, fingerprint, load_certificate, name, new_serial, pem
@@ -313,7 +314,7 @@ def truncated(text: str, tail: str = "") -> str:
 
 def crl_url(settings: Settings, issuer: UUID) -> str:
     """Return the URL of the CRL of the issuer with this row id."""
-    return f"{settings.public_url}/crl/{issuer}.crl"
+    return f"{settings.public_url}{paths.CRL(issuer)}"
 
 
 def _certificate(row: Certificate) -> x509.Certificate:

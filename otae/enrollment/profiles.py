@@ -8,6 +8,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from otae import paths
 from otae.apple import payloads
 from otae.apple.payloads import MDM, SCEP, ProfileIssuer
 from otae.authority import issuers, push
@@ -27,7 +28,6 @@ from otae.store.states import SessionStatus
 
 #: CA ident in every SCEP payload; the server answers any.
 CA_IDENT: Final = "otae"
-DEVICE_PATH, SCEP_PATH, CHECKIN_PATH, CONNECT_PATH = "/zdm/macos/otae/device", "/scep", "/mdm/checkin", "/mdm/connect"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class ProfileBuilder:
 
     def profile_service(self, challenge: str) -> bytes:
         """Return the profile of phase 1."""
-        return payloads.profile_service(self.issuing, url=self.public_url + DEVICE_PATH, challenge=challenge)
+        return payloads.profile_service(self.issuing, url=self.public_url + paths.OTA, challenge=challenge)
 
     def identity(self, session: EnrollmentSession, challenge: str) -> bytes:
         """Return the profile that answers phase 2."""
@@ -67,7 +67,7 @@ class ProfileBuilder:
 
     def _scep(self, session: EnrollmentSession, challenge: str) -> SCEP:
         return SCEP(
-            url=self.public_url + SCEP_PATH,
+            url=self.public_url + paths.SCEP,
             name=CA_IDENT,
             challenge=challenge,
             subject=[("O", self.issuing.organization), ("CN", common_name(session))],
@@ -75,7 +75,7 @@ class ProfileBuilder:
         )
 
     def _mdm(self) -> MDM:
-        return MDM(self.topic, self.public_url + CONNECT_PATH, self.public_url + CHECKIN_PATH)
+        return MDM(self.topic, self.public_url + paths.CONNECT, self.public_url + paths.CHECKIN)
 
 
 async def profile_builder(desk: Desk, *, generated_topic: bool, topic: str | None = None) -> ProfileBuilder:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx2
 
+from otae import paths
 from otae.authority import issuers, push, uploads
 from otae.delivery import server_refusals, servers
 from otae.delivery.mail.smtp import smtp_transport
@@ -94,10 +95,10 @@ async def _public_url(desk: Desk) -> list[Check]:
         context = ssl.create_default_context(cadata=pem(*await uploads.trust_anchors()).decode())
     try:
         async with httpx2.AsyncClient(verify=context, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
-            answer = await client.get(f"{settings.public_url}/healthz")
+            answer = await client.get(f"{settings.public_url}{paths.ALIVE}")
     except httpx2.HTTPError as error:
         advice = "Start `otae serve`; then check port, firewall and that the certificate chain is ours or the router's."
-        words = f"{settings.public_url}/healthz: {str(error) or type(error).__name__}"
+        words = f"{settings.public_url}{paths.ALIVE}: {str(error) or type(error).__name__}"
         return [Check("PUBLIC_URL", "failed", words, advice)]
     good = answer.status_code == 200
     words = f"{settings.public_url} answers {answer.status_code} with a certificate that verifies"

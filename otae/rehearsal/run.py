@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from otae import paths
 from otae.authority import uploads
 from otae.delivery import catcher
 from otae.directory.local import person_fields
@@ -251,7 +252,7 @@ class _Rehearsal:
             await self._body_text(mail) for mail in await CaughtMail.filter(recipient=person.email, rehearsal=True)
         ]
         host = re.escape(self.desk.settings.public_url)
-        link = _find(rf"{host}/zdm/su\?e=ep-[\w-]+", texts)
+        link = _find(rf"{host}{paths.INVITATION_LINK}\?e=ep-[\w-]+", texts)
         pin = _find(rf"(?<![\w-]){self._pin_pattern}(?![\w-])", texts) if self.mode.secret else None
         if link is None or (self.mode.secret and pin is None):
             raise MacRefuses("the mail holds no link, or no PIN: look at the templates under Settings")
@@ -289,12 +290,12 @@ class _Rehearsal:
         with self.recorder.step("sign in", _PORTAL) as note:
             password = self.password if self.mode.authentication else None
             page = await safari.sign_in(page, name=person.name, password=password, pin=pin)
-            if page.answer.status != 200 or not page.path.endswith("/install"):
+            if page.answer.status != 200 or page.path != paths.INSTALL:
                 raise MacRefuses(f"signing in led to {page.path} ({page.answer.status}): {page.text[:200]}")
             note.words = page.path
             await self._trust_maker(invitation, maker)
         with self.recorder.step("download", _PORTAL) as note:
-            answer = await safari.download(page, "/profile", name="profile")
+            answer = await safari.download(page, paths.PROFILE, name="profile")
             note.words = f"{len(answer.content)} bytes"
         return answer
 

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from otae import paths
 from otae.errors import (
     Busy,
     DatabaseAway,
@@ -34,8 +35,8 @@ from otae.errors import (
     Unreadable,
 )
 from otae.store.records import bind_refusal, new_support_code
+from otae.web.callers import Caller, caller
 from otae.web.pages import render
-from otae.web.paths import Caller, caller
 from otae.words import gettext as _
 
 log = structlog.get_logger("otae.web")
@@ -187,7 +188,7 @@ def device_status(path: str, refusal: Refusal) -> int:
     """Return the status of a refusal to a Mac: 413 over the cap; OTA 400 unreadable, 403 refused; else 400."""
     if isinstance(refusal, TooLarge):
         return 413
-    if isinstance(refusal, Unreadable) or not path.endswith("/device"):
+    if isinstance(refusal, Unreadable) or path != paths.OTA:
         return 400
     return 403
 

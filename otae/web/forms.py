@@ -12,7 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from otae.errors import InputRefused
-from otae.web.paths import UPLOAD_CAP
+from otae.web.callers import UPLOAD_CAP
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
-from urllib.parse import urlencode
 from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
+from otae import paths
 from otae.accounts import browsers, console_sign_in, roles
 from otae.accounts.roles import Grantor, Powers
 from otae.directory.reach import Reach
@@ -26,7 +26,6 @@ from otae.web import cookie_check, password_again, refused_pages
 from otae.web.client_address import browser_at
 from otae.web.failures import Failure, SignInFirst, error_response
 from otae.web.pages import address_of, is_fragment_request
-from otae.web.paths import CONSOLE, CONSOLE_CONFIRM, CONSOLE_ELSEWHERE, CONSOLE_SIGN_IN, LOGIN
 from otae.words import gettext as _
 
 CONSOLE_COOKIE: Final = "__Host-otae-console"
@@ -193,7 +192,7 @@ def enrolling(page: Callable[[Portal], Awaitable[Response]]) -> Endpoint:
         browser = await browsers.find_browser(secret, browsers.PORTAL, now=visited.now, touch=touch)
         if browser is None or browser.session is None:
             # a page that asks for its part was signed in once, and so was a browser that still has the cookie
-            raise SignInFirst(f"{LOGIN}?ended=1" if secret or not touch else LOGIN)
+            raise SignInFirst(paths.LOGIN(ended=1 if secret or not touch else ""))
         return await page(Portal(visited.request, visited.desk, visited.now, browser.session))
 
     return endpoint
@@ -201,27 +200,27 @@ def enrolling(page: Callable[[Portal], Awaitable[Response]]) -> Endpoint:
 
 def sign_in_for(request: Request) -> str:
     """Return the address of the console's sign-in page, which leads back when a page was only to be read."""
-    if request.method != "GET" or is_fragment_request(request) or request.url.path == CONSOLE:
-        return CONSOLE_SIGN_IN
-    return f"{CONSOLE_SIGN_IN}?{urlencode({'next': address_of(request)})}"
+    if request.method != "GET" or is_fragment_request(request) or request.url.path == paths.CONSOLE:
+        return paths.CONSOLE_SIGN_IN
+    return paths.CONSOLE_SIGN_IN(next=address_of(request))
 
 
 def confirm_for(request: Request) -> str:
     """Return the address of the page that asks for the password again and leads back to the requested page."""
-    return f"{CONSOLE_CONFIRM}?{urlencode({'next': request.url.path})}"
+    return paths.CONSOLE_CONFIRM(next=request.url.path)
 
 
 def form_page_of(request: Request) -> str:
     """Return the path of the page with the form that was sent to the address of ``request``."""
     path = request.url.path
-    while path != CONSOLE and match_of(request, path) is not Match.FULL:
+    while path != paths.CONSOLE and match_of(request, path) is not Match.FULL:
         path = path.rpartition("/")[0]
     return path
 
 
 def match_of(request: Request, path: str) -> Match:
     """Return whether ``path`` is a page (FULL), takes only forms (PARTIAL), or is no address of ours (NONE)."""
-    routes = (route for route in request.app.routes if getattr(route, "path", "") != CONSOLE_ELSEWHERE)
+    routes = (route for route in request.app.routes if getattr(route, "path", "") != paths.CONSOLE_ELSEWHERE)
     matches: list[Match] = [route.matches(_get_scope(path))[0] for route in routes]
     return max(matches, key=lambda match: match.value)
 

@@ -18,11 +18,12 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from otae import paths
 from otae.errors import TooLarge
 from otae.settings import Settings
+from otae.web.callers import Caller, body_cap, caller
 from otae.web.client_address import client_address, network_of
 from otae.web.failures import ErrorResponses, Failure, NotFound
-from otae.web.paths import STATIC, Caller, body_cap, caller
 from otae.words import gettext as _
 
 log = structlog.get_logger("otae.access")
@@ -175,7 +176,11 @@ class SecurityHeaders:
     def cache_control(self, scope: Scope, status: int) -> str:
         """Return the Cache-Control of an answer: static files alone are cached, since their address carries a hash."""
         found = status in {200, 206, 304}
-        return "public, max-age=31536000, immutable" if found and scope["path"].startswith(f"{STATIC}/") else "no-store"
+        return (
+            "public, max-age=31536000, immutable"
+            if found and scope["path"].startswith(f"{paths.STATIC}/")
+            else "no-store"
+        )
 
 
 class RequestChecks:

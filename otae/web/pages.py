@@ -14,8 +14,8 @@ from jinja2_fragments import render_block
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from otae import paths
 from otae.contacts import shown_address
-from otae.web.paths import STATIC
 from otae.words import environment
 
 STATIC_FOLDER: Final = Path(__file__).parent / "static"
@@ -29,13 +29,13 @@ KINDS: Final = frozenset({"success", "warning", "danger", "info"})
 def static(name: str) -> str:
     """Return the address of a static file with its content's hash, so that browsers may cache it for good."""
     mark = hashlib.sha256((STATIC_FOLDER / name).read_bytes()).hexdigest()[:12]
-    return f"{STATIC}/{name}?v={mark}"
+    return f"{paths.STATIC}/{name}?v={mark}"
 
 
 @cache
 def templates() -> Environment:
     """Return the template environment with the functions that pages call."""
-    made = environment({"static": static})
+    made = environment({"static": static, "paths": paths})
     made.filters["mail"] = shown_address
     return made
 
@@ -116,5 +116,5 @@ def take_flash(request: Request) -> dict[str, str] | None:
         kind, text, href, words = map(str, json.loads(base64.urlsafe_b64decode(request.cookies.get(FLASH_COOKIE, ""))))
     except (binascii.Error, ValueError, TypeError):
         return None
-    link = {"href": href, "words": words} if href.startswith("/admin/") else {}
+    link = {"href": href, "words": words} if href.startswith(f"{paths.CONSOLE}/") else {}
     return {"kind": kind, "text": text, **link} if kind in KINDS else None

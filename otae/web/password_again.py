@@ -9,15 +9,15 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
+from otae import paths
 from otae.accounts import console_sign_in, kept_texts
 from otae.errors import Busy, DirectoryUnavailable, SigninFailed, SlowDown
+from otae.web.callers import UPLOAD_CAP
 from otae.web.pages import redirect
-from otae.web.paths import CONSOLE_CONFIRM, UPLOAD_CAP
 from otae.words import gettext as _
 
 if TYPE_CHECKING:
@@ -57,11 +57,9 @@ async def confirm(
         arrival, words = await sign_in(visit, given, browser)
         if arrival is not None:
             return arrival
-    query = {"next": back}
     payload, until = _serialized(visit, sent), visit.now + KEPT_FOR
-    if kept := await kept_texts.keep(visit.desk, browser.secret or "", PURPOSE, payload, until=until):
-        query["kept"] = kept
-    return redirect(f"{CONSOLE_CONFIRM}?{urlencode(query)}", "danger" if words else "", words)
+    kept = await kept_texts.keep(visit.desk, browser.secret or "", PURPOSE, payload, until=until)
+    return redirect(paths.CONSOLE_CONFIRM(next=back, kept=kept), "danger" if words else "", words)
 
 
 async def sign_in(

@@ -2,9 +2,9 @@
 
 A console page is listed so:
 
-    console("/admin/things", "thing.see", GET=things.index)                              one permission for all
-    console("/admin/things/{id:uuid}", "thing.see", changes="thing.edit", GET=…, POST=…)  another for all but GET
-    console("/admin/users", "person.see", within=True, GET=users.index)                  keeps to `visit.reach`
+    console(paths.THINGS, "thing.see", GET=things.index)                             one permission for all
+    console(paths.THING, "thing.see", changes="thing.edit", GET=…, POST=…)            another for all but GET
+    console(paths.USERS, "person.see", within=True, GET=users.index)                 keeps to `visit.reach`
 
 Permissions are listed in otae/accounts/permissions.py; with an unknown one, the server does not start. A page is closed
 to roles that are limited to some groups until it says `within=True`, and it may say so once everything it shows and

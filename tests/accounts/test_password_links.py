@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from otae import paths
 from otae.accounts import password_links
 from otae.directory.local import passwords, people
 from otae.errors import InputRefused, PasswordLinkUnknown
@@ -21,7 +22,7 @@ CHOSEN = "four quiet words"
 async def link_for(desk: Desk, person: Person) -> str:
     """Make a link and return its secret."""
     url = await password_links.make(desk, person, now=await database.now(), actor="ada")
-    assert url.startswith(f"{desk.settings.public_url}{password_links.PATH}?s=")
+    assert url.startswith(f"{desk.settings.public_url}{paths.PASSWORD}?s=")
     return url.partition("?s=")[2]
 
 

@@ -18,6 +18,7 @@ MODULES = (
     "outgoing",
     "words",
     "contacts",
+    "paths",
     "settings",
     "server_urls",
     "hostnames",

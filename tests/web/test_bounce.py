@@ -4,10 +4,11 @@ import pytest
 
 from otae.delivery.mail import bounces
 from otae.delivery.queue import outbox
+from otae.paths import BOUNCE
 from otae.store import database, properties
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Invitation
-from otae.web.paths import BOUNCE, MIB
+from otae.web.callers import MIB
 from tests.delivery.test_bounces import report
 from tests.desks import make_settings
 from tests.web.conftest import Invite, Site

@@ -11,10 +11,10 @@ import pytest
 from otae.accounts.throttle import AccountKeys
 from otae.invitations.mode_values import ModeValues, set_values
 from otae.invitations.modes import known_mode
+from otae.paths import INSTALL, LOGIN
 from otae.settings import Settings
 from otae.store import database, failure_counters, passwords, properties
 from otae.store.models import Counter, Event, Person, Pin
-from otae.web.paths import INSTALL, LOGIN
 from otae.web.portal.login import LINK_COOKIE
 from tests.web.admin.conftest import ADA_PASSWORD, ada, console
 from tests.web.conftest import PASSWORD, Browser, Invite, Site

@@ -8,8 +8,8 @@ import pytest
 
 from otae.accounts import assignments
 from otae.accounts.roles import Grantor
+from otae.paths import LOGIN
 from otae.store.models import DirectoryServer, Person
-from otae.web.paths import LOGIN
 from tests.directory.ldap_desk import active_entry, add, entry_for
 from tests.servers.ldap_trees import BASE, CORP, GROUPS, PEOPLE, entry, generic, person, user
 from tests.servers.ldap_trees import PASSWORD as LDAP_PASSWORD

@@ -6,12 +6,12 @@ import re
 import pytest
 
 from otae.invitations import lifecycle
+from otae.paths import INSTALL, LOGIN, PROFILE, ROOT
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Challenge, EnrollmentSession, Event
 from otae.store.records import advance
 from otae.web.guards import PORTAL_COOKIE
-from otae.web.paths import INSTALL, LOGIN, PROFILE, ROOT
 from tests.web.conftest import PASSWORD, Invite, Site
 from tests.web.dump import dump
 

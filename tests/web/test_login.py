@@ -7,10 +7,10 @@ import pytest
 
 from otae.enrollment import link_cookie
 from otae.invitations import lifecycle
+from otae.paths import INSTALL, INVITATION_LINK, LOGIN, OPENED
 from otae.store import database, properties
 from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession, Event
-from otae.web.paths import INSTALL, INVITATION_LINK, LOGIN, OPENED
 from otae.web.portal.login import LINK_COOKIE
 from tests.web.conftest import PASSWORD, Invite, Site
 from tests.web.dump import dump

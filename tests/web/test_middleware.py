@@ -10,11 +10,11 @@ from starlette.types import Message, Scope
 
 from otae.app import make_app
 from otae.enrollment import ota
+from otae.paths import INVITATION_LINK, LOGIN
 from otae.store.desk import Desk
 from otae.store.models import Counter
 from otae.web import middleware
 from otae.web.client_address import browser_of, client_address, network_of
-from otae.web.paths import INVITATION_LINK, LOGIN
 from tests.desks import make_settings
 from tests.web.conftest import PASSWORD, Browser, Invite, Site
 

@@ -8,9 +8,9 @@ import pytest
 
 from otae.accounts import password_links
 from otae.accounts.administrators import create_administrator
+from otae.paths import INSTALL, LOGIN, OPENED
 from otae.store import database
 from otae.store.models import EnrollmentSession, Person
-from otae.web.paths import INSTALL, LOGIN, OPENED
 from tests.web.conftest import PASSWORD, Invite, Site
 
 pytestmark = pytest.mark.anyio

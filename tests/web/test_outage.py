@@ -7,9 +7,10 @@ import httpx2
 import pytest
 
 from otae.app import make_app, prepare
+from otae.paths import BOUNCE
 from otae.store import database, keyring
 from otae.store.desk import Desk
-from otae.web.paths import BOUNCE, Caller, caller
+from otae.web.callers import Caller, caller
 from tests.desks import RecordingBell, make_settings
 from tests.servers.postgres import bundled_binaries, running, system_binaries
 from tests.web.test_walks import WAYS

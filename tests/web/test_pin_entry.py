@@ -8,9 +8,9 @@ from otae.invitations import lifecycle
 from otae.invitations.mode_values import ModeValues, set_values
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
+from otae.paths import INSTALL, LOGIN, NEW_LINK
 from otae.store import database, properties
 from otae.store.models import Counter, Delivery, EnrollmentSession, Event, Invitation, Pin
-from otae.web.paths import INSTALL, LOGIN, NEW_LINK
 from tests.web.conftest import PASSWORD, Invite, Site
 
 pytestmark = pytest.mark.anyio

@@ -9,12 +9,12 @@ import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # ships no types
 from playwright.async_api import Browser, Page, expect
 
+from otae.paths import INSTALL, LOGIN
 from otae.settings import Settings
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession, Event, Pin
 from otae.store.records import advance
-from otae.web.paths import INSTALL, LOGIN
 from tests.desks import make_settings
 from tests.flow.house import serving_tls
 from tests.servers.ports import free_port

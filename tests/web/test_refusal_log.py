@@ -12,11 +12,11 @@ from otae.enrollment import ota
 from otae.enrollment.sessions import MAX_UNUSED
 from otae.errors import DeviceUnknown
 from otae.mdm.checkin import MAX_USER_CHANNELS
+from otae.paths import CHECKIN, CONNECT, INSTALL, LOGIN, OTA, PROFILE, ROOT, SCEP
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Challenge, EnrollmentSession, Event, UserChannel
 from otae.store.records import MOST_REFUSALS, about, note_refusal
-from otae.web.paths import CHECKIN, CONNECT, DEVICE, INSTALL, LOGIN, PROFILE, ROOT, SCEP
 from tests.enrollment import lab
 from tests.enrollment.lab import LabMac
 from tests.web.conftest import PASSWORD, Invite, Site
@@ -30,18 +30,18 @@ async def test_strangers_leave_no_row_however_much_they_send(site: Site, desk: D
     stranger = site.stranger()
     for number in range(125):
         body = UNREADABLE[number % len(UNREADABLE)] + str(number).encode()
-        asked = [stranger.post(DEVICE, content=body), stranger.post(SCEP, content=body)]
+        asked = [stranger.post(OTA, content=body), stranger.post(SCEP, content=body)]
         asked += [stranger.put(path, content=body, headers={"Mdm-Signature": "AAAA"}) for path in (CHECKIN, CONNECT)]
         assert {answer.status_code for answer in await asyncio.gather(*asked)} <= {400, 413}
     mac = LabMac()  # a message that fits and belongs to nobody
     for number in range(20):
-        await stranger.post(DEVICE, content=mac.post(mac.attributes(f"guess {number}")))
+        await stranger.post(OTA, content=mac.post(mac.attributes(f"guess {number}")))
     assert await Event.all().count() == 0
 
 
 async def test_the_log_line_of_a_refusal_carries_its_codes(site: Site, desk: Desk) -> None:
     with capture_logs() as lines:
-        answer = await site.stranger().post(DEVICE, content=b"garbage")
+        answer = await site.stranger().post(OTA, content=b"garbage")
         await site.stranger().put(CHECKIN, content=b"garbage")
         request = (await LabMac().request(desk, "guessed"))[0]
         scep = await site.stranger().post(SCEP, content=request.data)
@@ -69,7 +69,7 @@ async def test_an_early_refusal_is_told_alike_in_log_timeline_and_on_the_page(
     challenge = lab.challenge_of(await ota.phase_one(desk, session, now=await database.now()))
     stranger = LabMac(signer=lab.device_certificate("a Mac", "Somebody Else"))
     with capture_logs() as lines:
-        answer = await site.stranger().post(DEVICE, content=stranger.post(stranger.attributes(challenge)))
+        answer = await site.stranger().post(OTA, content=stranger.post(stranger.attributes(challenge)))
     assert answer.text.startswith("signer-untrusted ")
     event = await Event.get(kind="refused")
     (line,) = (line for line in lines if line["event"] == "request")

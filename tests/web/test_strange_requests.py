@@ -8,8 +8,8 @@ import pytest
 import uvicorn
 
 from otae.accounts.administrators import new_setup_link
+from otae.paths import INVITATION_LINK, LOGIN
 from otae.store import database
-from otae.web.paths import INVITATION_LINK, LOGIN
 from otae.web.request_timeouts import HeadTimeoutProtocol
 from tests.flow.house import serving_by
 from tests.servers.ports import free_port

@@ -14,11 +14,11 @@ from otae.app import make_app
 from otae.delivery.catcher import read_caught
 from otae.delivery.queue import outbox
 from otae.directory.local.people import add_person
+from otae.paths import INSTALL, LOGIN, PROFILE
 from otae.store import database, passwords
 from otae.store.desk import Desk
 from otae.store.models import BrowserSession, CaughtMail, Delivery, EnrollmentSession, Invitation, Person
 from otae.web.guards import CONSOLE_COOKIE, PORTAL_COOKIE
-from otae.web.paths import INSTALL, LOGIN, PROFILE
 from tests.desks import make_settings
 from tests.web.conftest import PASSWORD, Browser, Invite, Site
 from tests.web.test_walks import status_of

@@ -11,10 +11,10 @@ from otae.directory.local import people
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
+from otae.paths import INSTALL, LOGIN, NEW_LINK, PROFILE
 from otae.store import database
 from otae.store.models import BrowserSession, EnrollmentSession, Event, Invitation, Pin
 from otae.web.guards import PORTAL_COOKIE
-from otae.web.paths import INSTALL, LOGIN, NEW_LINK, PROFILE
 from otae.web.portal.login import LINK_COOKIE, SESSION_LINK_COOKIE
 from tests.web.conftest import PASSWORD, Invite, Site
 

@@ -9,8 +9,8 @@ from starlette.routing import Route
 from starlette.types import Message, Scope
 
 from otae.web import routes
+from otae.web.callers import Caller, body_cap, caller
 from otae.web.pages import static
-from otae.web.paths import Caller, body_cap, caller
 from tests.web.conftest import Site
 
 pytestmark = pytest.mark.anyio

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from tortoise.expressions import Q
 
+from otae import paths
 from otae.delivery.mail.mime import Mail, MessageRefused, build, one_line
 from otae.delivery.server_refusals import refusing_servers
 from otae.delivery.sms.parts import measure
@@ -52,7 +53,7 @@ def invitation_url(settings: Settings, token: str) -> str:
 
     It is built from PUBLIC_URL, never from a request, so that no forged Host header gets into a mail.
     """
-    return f"{settings.public_url}/zdm/su?e={token}"
+    return f"{settings.public_url}{paths.INVITATION_LINK}?e={token}"
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ class MessageData:
             page = invitation_page(self.desk.settings, invitation)
             return {"invitation.page": page, "failure.reason": self.reasons.get(invitation.id, "")}
         if kind == "trouble":
-            page = f"{self.desk.settings.public_url}/admin/notification-servers"
+            page = f"{self.desk.settings.public_url}{paths.NOTIFICATION_SERVERS}"
             return {"failure.page": page, "failure.reason": self.refusals}
         return {}
 
@@ -295,7 +296,7 @@ def macro_values_from(
 
 def invitation_page(settings: Settings, invitation: Invitation) -> str:
     """Return the URL of an invitation's page in the console."""
-    return f"{settings.public_url}/admin/invitations/{invitation.id}"
+    return f"{settings.public_url}{paths.INVITATION(invitation.id)}"
 
 
 async def _refusals_text(messages: Sequence[tuple[Delivery, Invitation]], now: datetime) -> str:

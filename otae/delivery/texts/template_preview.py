@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from otae import paths
 from otae.contacts import MailAddressRefused, NumberRefused, e164, mail_address
 from otae.delivery.catcher import MailCatcher, TextCatcher
 from otae.delivery.mail.mime import MessageRefused, build
@@ -102,7 +103,7 @@ async def preview(desk: Desk, kind: str, wording: Wording, *, now: datetime, lan
     values |= {"enrollment.url": invitation_url(desk.settings, SAMPLE_TOKEN), "enrollment.pin": SAMPLE_PIN}
     values |= {"invitation.page": invitation_page(desk.settings, invitation), "failure.reason": SAMPLE_REASON}
     if kind == "trouble":
-        values |= {"failure.page": f"{desk.settings.public_url}/admin/notification-servers"}
+        values |= {"failure.page": f"{desk.settings.public_url}{paths.NOTIFICATION_SERVERS}"}
         values |= {"failure.reason": SAMPLE_TROUBLE}
     values = {name: value for name, value in values.items() if name.startswith(PROPERTY) or kind in MACROS[name]}
     default = default_in(kind, language)

@@ -5,6 +5,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.authority import push
 from otae.delivery import server_refusals, servers
 from otae.directory.ldap import servers as directories
@@ -16,7 +17,6 @@ from otae.web.admin.manage.statuses import OWNERSHIPS, STATUSES
 from otae.web.forms import sent_fields
 from otae.web.guards import Console
 from otae.web.pages import is_fragment_request, redirect, render
-from otae.web.paths import CONSOLE
 from otae.words import gettext as _
 
 #: What the installation's own certificates are for.
@@ -83,8 +83,8 @@ async def rehearse(visit: Console) -> Response:
     try:
         await rehearsals.start(visit.desk, str(mode), now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
-        return redirect(f"{CONSOLE}#rehearsal", "warning", "; ".join(refusal.fields.values()))
-    return redirect(f"{CONSOLE}#rehearsal")
+        return redirect(f"{paths.CONSOLE}#rehearsal", "warning", "; ".join(refusal.fields.values()))
+    return redirect(f"{paths.CONSOLE}#rehearsal")
 
 
 async def _first_steps(board: attention.Dashboard) -> list[tuple[str, str, bool]]:
@@ -94,15 +94,15 @@ async def _first_steps(board: attention.Dashboard) -> list[tuple[str, str, bool]
     return [
         (
             _("Add a notification server, so that mail reaches people"),
-            "/admin/notification-servers",
+            paths.NOTIFICATION_SERVERS,
             bool(await servers.list_servers()),
         ),
         (
             _("Add a person, or connect a directory under Settings, LDAP"),
-            "/admin/users",
+            paths.USERS,
             bool(await directories.list_directories() or await people.list_people(limit=1)),
         ),
-        (_("Send an invitation"), "/admin/invitations/add", False),
+        (_("Send an invitation"), paths.INVITATION_ADD, False),
     ]
 
 

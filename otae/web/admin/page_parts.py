@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Container
 from typing import Final, TypeVar
-from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 from starlette.requests import Request
@@ -94,12 +93,6 @@ def int_param(request: Request, name: str, most: int) -> int:
     """Return query parameter ``name`` as a number from 0 to ``most``; 0 when it is none."""
     text = request.query_params.get(name, "")
     return min(int(text), most) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-
-
-def with_query(path: str, **wanted: object) -> str:
-    """Return ``path`` with the query parameters ``wanted``; empty values are left out."""
-    query = urlencode({name: value for name, value in wanted.items() if value})
-    return f"{path}?{query}" if query else path
 
 
 def download(parts: AsyncIterator[str], name: str) -> Response:

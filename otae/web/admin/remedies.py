@@ -3,6 +3,7 @@
 from collections.abc import Container
 from typing import Final
 
+from otae import paths
 from otae.directory import registry
 from otae.directory.local import people
 from otae.directory.local.person_fields import DOMAIN
@@ -14,15 +15,14 @@ from otae.web.forms import Remedy
 from otae.web.guards import Console
 from otae.words import gettext as _
 
-USERS: Final = "/admin/users"
 #: The anchor of the modes on the page that invites.
 MODE: Final = "#how"
 #: Refused field → the page where it can be set, that page's title, and the permission for it.
 PAGES: Final = {
-    "mode": ("/admin/enrollment-modes", _("Switch a mode on under Enrollment modes"), "setting.see"),
-    "carrier": ("/admin/notification-servers/carriers", _("See the carriers"), "setting.see"),
-    "pin_channel": ("/admin/notification-servers", _("See the SMS gateways"), "setting.see"),
-    "templates": ("/admin/templates", _("See the templates"), "setting.see"),
+    "mode": (paths.MODES, _("Switch a mode on under Enrollment modes"), "setting.see"),
+    "carrier": (paths.CARRIERS, _("See the carriers"), "setting.see"),
+    "pin_channel": (paths.NOTIFICATION_SERVERS, _("See the SMS gateways"), "setting.see"),
+    "templates": (paths.TEMPLATES, _("See the templates"), "setting.see"),
 }
 
 
@@ -52,14 +52,14 @@ def of_person(visit: Console, person: PersonRow | None, mode_name: str) -> list[
     """Return the remedies when a local person cannot be invited in a mode; none for a directory's people."""
     may = visit.may("person.edit")
     if person is None:
-        return [Remedy(f"{USERS}/add", _("Add a user"))] if may else []
+        return [Remedy(paths.USER_ADD, _("Add a user"))] if may else []
     if person.domain != DOMAIN:
         return []
     found, told = [], {"name": person.display_name or person.name}
     if may and person.disabled:
-        found.append(Remedy(f"{USERS}/{person.id}", _("Enable %(name)s") % told))
+        found.append(Remedy(paths.USER(person.id), _("Enable %(name)s") % told))
     elif may:
-        found.append(Remedy(f"{USERS}/{person.id}/edit", _("Set what is missing for %(name)s") % told))
+        found.append(Remedy(paths.USER_EDIT(person.id), _("Set what is missing for %(name)s") % told))
     needed = any(mode.name == mode_name and mode.authentication for mode in MODES)
     if needed and orders.lacks_password(person):
         found.append(Remedy(MODE, _("Choose a mode without a password")))

@@ -8,10 +8,10 @@ or the form, reports that somebody opened the link.
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
 
+from otae import paths
 from otae.accounts import browsers
 from otae.authority import push
 from otae.enrollment import link_cookie, link_page
@@ -28,7 +28,6 @@ from otae.web.failures import page_status
 from otae.web.forms import Form, HiddenField, InputRequired, Length, PasswordField, StringField
 from otae.web.guards import PORTAL_COOKIE, Visit, drop_cookie, set_cookie
 from otae.web.pages import render
-from otae.web.paths import INSTALL, LOGIN
 from otae.web.portal.trust import fingerprint
 from otae.words import gettext as _
 from otae.words import ngettext
@@ -62,13 +61,13 @@ class Link:
 async def start(visit: Visit) -> Response:
     """Redirect the bare address to the portal."""
     del visit
-    return RedirectResponse(LOGIN, 303)
+    return RedirectResponse(paths.LOGIN, 303)
 
 
 async def redirect_short_link(visit: Visit) -> Response:
     """Redirect the short link of a mail to the login page."""
     token = visit.request.query_params.get("e", "")
-    return RedirectResponse(f"{LOGIN}?e={quote(token, safe='')}" if token else LOGIN, 302)
+    return RedirectResponse(paths.LOGIN(e=token), 302)
 
 
 async def show(visit: Visit) -> Response:
@@ -80,14 +79,14 @@ async def show(visit: Visit) -> Response:
         if await lifecycle.find_by_token(token) is None:
             await lifecycle.refuse_replaced(token)
             raise InvitationUnknown
-        return await set_link_cookies(visit, cookie_check.redirect(visit.request, LOGIN), token)
+        return await set_link_cookies(visit, cookie_check.redirect(visit.request, paths.LOGIN), token)
     if "bare" in query:
-        return await set_link_cookies(visit, RedirectResponse(LOGIN, 303), None)
+        return await set_link_cookies(visit, RedirectResponse(paths.LOGIN, 303), None)
     if "again" in query:
         back_to = await token_of_session(visit)
         # The page was open until the cookies that lead back expired; say so, since the bare form would not.
         over = back_to is None and PORTAL_COOKIE not in visit.request.cookies
-        return await set_link_cookies(visit, RedirectResponse(f"{LOGIN}?ended=1" if over else LOGIN, 303), back_to)
+        return await set_link_cookies(visit, RedirectResponse(paths.LOGIN(ended=over), 303), back_to)
     form = await refused_forms.take(visit, SignInForm) or SignInForm()
     link = await find_link(visit, await token_of_cookie(visit))
     if link is not None and link.page.refusal is not None:
@@ -152,7 +151,7 @@ async def open_session(visit: Visit, form: SignInForm, token: str | None) -> Res
     session = await sign_in(visit.desk, entry, now=visit.now)
     before = visit.request.cookies.get(PORTAL_COOKIE)
     secret = await browsers.open_browser(browsers.PORTAL, session, now=visit.now, replacing=before)
-    response = cookie_check.redirect(visit.request, INSTALL)
+    response = cookie_check.redirect(visit.request, paths.INSTALL)
     until = session.expires_at + browsers.RESULT_SHOWN_FOR
     set_cookie(response, PORTAL_COOKIE, secret, seconds=int((until - visit.now).total_seconds()))
     return await set_link_cookies(visit, response, token, until=until)
@@ -172,7 +171,7 @@ async def redirect_to_form(
 ) -> Response:
     """Redirect to the login page of the invitation for which the form was refused."""
     code, wait = (refusal.support_code, getattr(refusal, "seconds", 0)) if refusal else ("", 0)
-    led = await refused_forms.redirect_back(visit, form, status=status, code=code, retry_after=wait, where=LOGIN)
+    led = await refused_forms.redirect_back(visit, form, status=status, code=code, retry_after=wait, where=paths.LOGIN)
     return await set_link_cookies(visit, led, token)
 
 

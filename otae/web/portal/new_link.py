@@ -2,11 +2,11 @@
 
 from starlette.responses import RedirectResponse, Response
 
+from otae import paths
 from otae.invitations import lifecycle, new_links
 from otae.web.forms import sent_fields
 from otae.web.guards import Visit
 from otae.web.pages import render
-from otae.web.paths import NEW_LINK
 from otae.web.portal.login import read_organization, token_of_cookie, token_of_form
 
 
@@ -16,7 +16,7 @@ async def ask(visit: Visit) -> Response:
     token = await token_of_form(visit, str(sent["link"])) if "link" in sent else await token_of_cookie(visit)
     invitation = await lifecycle.find_by_token(token) if token else None
     await new_links.request(visit.desk, invitation, network=visit.request.state.network, now=visit.now)
-    return RedirectResponse(NEW_LINK, 303)
+    return RedirectResponse(paths.NEW_LINK, 303)
 
 
 async def asked(visit: Visit) -> Response:

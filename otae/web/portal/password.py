@@ -4,6 +4,7 @@ from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 
+from otae import paths
 from otae.accounts import password_links
 from otae.directory.local import person_fields
 from otae.errors import DirectoryUnavailable, InputRefused
@@ -13,7 +14,6 @@ from otae.web import refused_forms
 from otae.web.forms import Form, InputRequired, PasswordField
 from otae.web.guards import Visit
 from otae.web.pages import render
-from otae.web.paths import PASSWORD
 from otae.words import gettext as _
 
 TEMPLATE: Final = "portal/password.html"
@@ -50,7 +50,7 @@ async def choose(visit: Visit) -> Response:
     except DirectoryUnavailable as refusal:
         form.form_errors.append(_(refusal.words))
         return await _refuse(visit, form, status=503)
-    return RedirectResponse(f"{PASSWORD}?{DONE}", 303)
+    return RedirectResponse(f"{paths.PASSWORD}?{DONE}", 303)
 
 
 async def _ask(visit: Visit, form: PasswordForm) -> Response:

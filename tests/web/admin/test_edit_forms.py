@@ -19,11 +19,11 @@ from otae.delivery.sms import servers as sms_servers
 from otae.delivery.texts import template_editing, templates
 from otae.directory.ldap import servers as directories
 from otae.directory.local import groups, people
+from otae.paths import CONSOLE_ELSEWHERE
 from otae.signing.certificates import pem
 from otae.store.desk import Desk
 from otae.store.models import CarrierGateway
 from otae.web import routes
-from otae.web.paths import CONSOLE_ELSEWHERE
 from otae.web.routing import ConsoleRoute
 from tests.web.admin.conftest import ADA_PASSWORD
 from tests.web.conftest import Site

@@ -5,7 +5,7 @@ from datetime import datetime
 import httpx2
 import pytest
 
-from otae.accounts import password_links
+from otae import paths
 from otae.directory.local import passwords, people
 from otae.enrollment import signin
 from otae.enrollment.signin import SignInEntry
@@ -122,7 +122,7 @@ async def test_a_password_link_is_shown_once_and_sets_the_password(
 async def test_a_link_that_never_was_looks_like_one_that_ended(site: Site) -> None:
     faces = set()
     for text in ("", "x", "x" * 5000, "\ud800"):
-        answer = await site.client.get(password_links.PATH, params={"s": text.encode("utf-8", "replace")})
+        answer = await site.client.get(paths.PASSWORD, params={"s": text.encode("utf-8", "replace")})
         faces.add((answer.status_code, "This link no longer works" in answer.text))
     assert faces == {(403, True)}
     assert await PasswordLink.all().count() == 0

@@ -1,10 +1,10 @@
 """The administrator's own account: the address for notices, the password, and the signed-in browsers."""
 
-from typing import Final
 from uuid import UUID
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.accounts import notice_addresses, own_account, password_strength
 from otae.contacts import LONGEST_ADDRESS, shown_address
 from otae.directory.local.person_fields import DOMAIN
@@ -16,8 +16,6 @@ from otae.web.guards import Console
 from otae.web.pages import redirect, render
 from otae.words import gettext as _
 from otae.words import ngettext
-
-ACCOUNT: Final = "/admin/account"
 
 
 class AccountForm(NamedForm):
@@ -51,7 +49,7 @@ async def change(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return redirect(ACCOUNT, "success", _("Your settings were saved."))
+            return redirect(paths.ACCOUNT, "success", _("Your settings were saved."))
     return await _page(visit, form, status=422)
 
 
@@ -75,7 +73,7 @@ async def change_password(visit: Console) -> Response:
             form.current.errors, status = [_("too many attempts: try again in %d s") % refusal.seconds], 429
         else:
             done = _("Your password was changed, and every other browser signed out.")
-            return guards.set_console_cookie(arrival, redirect(ACCOUNT, "success", done))
+            return guards.set_console_cookie(arrival, redirect(paths.ACCOUNT, "success", done))
     return await _page(visit, password=form, status=status)
 
 
@@ -93,9 +91,9 @@ async def _end(visit: Console, only: UUID | None = None) -> Response:
     whose, this = visit.administrator.id, _secret(visit)
     ended = await own_account.end_sessions(whose, this=this, only=only, now=visit.now, actor=visit.actor)
     if not ended:
-        return redirect(ACCOUNT, "info", _("No other browser was signed in any more."))
+        return redirect(paths.ACCOUNT, "info", _("No other browser was signed in any more."))
     said = ngettext("%(num)d browser was signed out.", "%(num)d browsers were signed out.", ended)
-    return redirect(ACCOUNT, "success", said % {"num": ended})
+    return redirect(paths.ACCOUNT, "success", said % {"num": ended})
 
 
 async def _page(

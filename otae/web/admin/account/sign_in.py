@@ -2,11 +2,11 @@
 
 import re
 from typing import Final
-from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match
 
+from otae import paths
 from otae.accounts import administrators, browsers, console_sign_in, directory_sign_in, password_strength
 from otae.contacts import LONGEST_ADDRESS, shown_address
 from otae.errors import Busy, DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
@@ -16,11 +16,10 @@ from otae.web.failures import Failure, NotFound, WrongMethod
 from otae.web.forms import Form, InputRequired, Length, PasswordField, StringField
 from otae.web.guards import Console, Visit
 from otae.web.pages import redirect, render
-from otae.web.paths import CONSOLE, CONSOLE_CONFIRM, CONSOLE_SIGN_IN
 from otae.words import gettext as _
 
 #: The console's own addresses, with or without a query: the only places to go after signing in.
-OWN: Final = re.compile(r"/admin(?:/[\w~@-][\w.~@-]*)*(?:\?[\w=&%+.~-]*)?", re.ASCII)
+OWN: Final = re.compile(paths.CONSOLE + r"(?:/[\w~@-][\w.~@-]*)*(?:\?[\w=&%+.~-]*)?", re.ASCII)
 
 #: A directory's name and a user name in it, with what stands between them.
 LONGEST_NAME: Final = 201
@@ -101,7 +100,7 @@ async def confirm(visit: Console) -> Response:
         return await _confirm(visit, form, status=422)
     arrival, words = await password_again.sign_in(visit, form.password_again.data, guards.browser_of(visit))
     if arrival is None:
-        return redirect(f"{CONSOLE_CONFIRM}?{urlencode({'next': next_page(visit)})}", "danger", words)
+        return redirect(paths.CONSOLE_CONFIRM(next=next_page(visit)), "danger", words)
     note = _("Thank you. Go on here: nothing has been done yet.")
     return guards.set_console_cookie(arrival, redirect(next_page(visit), "info", note))
 
@@ -119,7 +118,7 @@ async def redirect_to_form_page(visit: Console) -> Response:
 async def sign_out(visit: Visit) -> Response:
     """Sign out: delete the browser's row and its cookie."""
     await browsers.close_browser(visit.request.cookies.get(guards.CONSOLE_COOKIE, ""))
-    response = redirect(CONSOLE_SIGN_IN, "success", _("You are signed out."))
+    response = redirect(paths.CONSOLE_SIGN_IN, "success", _("You are signed out."))
     guards.drop_cookie(response, guards.CONSOLE_COOKIE)
     return response
 
@@ -156,14 +155,14 @@ async def set_up(visit: Visit) -> Response:
         return await refused_forms.redirect_back(visit, form, status=503)
     except SetupLinkUnknown as refusal:
         raise _unknown(refusal) from None
-    response = redirect(CONSOLE, "success", _("Welcome, %s. You are signed in.") % arrival.name)
+    response = redirect(paths.CONSOLE, "success", _("Welcome, %s. You are signed in.") % arrival.name)
     return guards.set_console_cookie(arrival, response)
 
 
 def next_page(visit: Visit) -> str:
     """Return where to go after signing in: the console page in ``next``, else the dashboard."""
     target = visit.request.query_params.get("next", "")
-    return target if OWN.fullmatch(target) and not target.startswith(CONSOLE_SIGN_IN) else CONSOLE
+    return target if OWN.fullmatch(target) and not target.startswith(paths.CONSOLE_SIGN_IN) else paths.CONSOLE
 
 
 def _current_secret(visit: Visit) -> str | None:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.invitations import bulk_actions
 from otae.invitations.bulk_actions import Outcome
 from otae.web.failures import Failure
@@ -14,7 +15,6 @@ from otae.web.pages import redirect
 from otae.words import gettext as _
 from otae.words import ngettext
 
-LIST: Final = "/admin/invitations"
 #: Permission for each action; the list's address itself takes only the one to see it.
 NEEDED: Final = {"resend": "invitation.notify", "extend": "invitation.notify", "revoke": "invitation.revoke"}
 #: How many refusals are shown in full; the rest are counted.
@@ -29,7 +29,7 @@ async def change(visit: Console) -> Response:
         raise Failure(400, _("This cannot be done to a list."), "change-unknown")
     if not visit.may(NEEDED[what]):
         raise wrong_role()
-    where = back if back == LIST or back.startswith(f"{LIST}?") else LIST
+    where = back if back == paths.INVITATIONS or back.startswith(f"{paths.INVITATIONS}?") else paths.INVITATIONS
     ids = [found for each in sent.getlist("id") if (found := _uuid(str(each)))]
     if not ids:
         return redirect(where, "warning", _("Nothing was selected."))

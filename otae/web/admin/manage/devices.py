@@ -4,16 +4,16 @@ from typing import Final
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.errors import DeviceUnknown
 from otae.mdm import devices
 from otae.web.admin.manage.statuses import OWNERSHIPS
-from otae.web.admin.page_parts import id_param, or_not_found, text_param, with_query
+from otae.web.admin.page_parts import id_param, or_not_found, text_param
 from otae.web.failures import NotFound
 from otae.web.guards import Console
 from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
-DEVICES: Final = "/admin/devices"
 PAGE: Final = 50
 STATUSES: Final = {
     "authenticated": _("Checking in"),
@@ -31,8 +31,8 @@ async def index(visit: Console) -> Response:
         "search": search,
         "statuses": STATUSES,
         "ownerships": OWNERSHIPS,
-        "newest": with_query(DEVICES, q=search) if after else "",
-        "older": with_query(DEVICES, q=search, after=macs[PAGE - 1].id) if len(macs) > PAGE else "",
+        "newest": paths.DEVICES(q=search) if after else "",
+        "older": paths.DEVICES(q=search, after=macs[PAGE - 1].id) if len(macs) > PAGE else "",
     }
     return render(visit.request, "admin/manage/devices/index.html", context)
 
@@ -56,5 +56,5 @@ async def release(visit: Console) -> Response:
     except DeviceUnknown:
         raise NotFound from None
     return redirect(
-        f"{DEVICES}/{mac.udid}", "success", _("The Mac is released: the next person who signs in may enroll it.")
+        paths.DEVICE(mac.udid), "success", _("The Mac is released: the next person who signs in may enroll it.")
     )

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
+from otae import paths
 from otae.directory.local import groups as directory
 from otae.errors import InputRefused, StaleState
 from otae.invitations import csv_source, exports, groups, results
@@ -18,21 +19,19 @@ from otae.web.admin import remedies
 from otae.web.admin.manage import picker
 from otae.web.admin.manage.invitations import mode_summary
 from otae.web.admin.manage.statuses import OWNERSHIPS, STATUSES
-from otae.web.admin.page_parts import choice_param, download, int_param, or_not_found, row_id, text_param, with_query
+from otae.web.admin.page_parts import choice_param, download, int_param, or_not_found, row_id, text_param
 from otae.web.admin.terms_form import CHOOSE, PIN_CHANNELS_SENT, TermsForm
+from otae.web.callers import UPLOAD_CAP
 from otae.web.forms import BooleanField, FileField, InputRequired, Length, SelectField, StringField
 from otae.web.guards import Console
 from otae.web.pages import is_fragment_request, redirect, render
-from otae.web.paths import UPLOAD_CAP
 from otae.words import gettext as _
 
-WHERE: Final = "/admin/group-invitations"
 PAGE: Final = 50
 #: The highest number a row can have in an address.
 MOST: Final = 10_000_000
 
 #: Where a file of people is sent to.
-CSV: Final = f"{WHERE}/csv/upload"
 
 #: Status of a group invitation → its title.
 STANDS: Final = {
@@ -87,7 +86,7 @@ class GroupInvitationForm(TermsForm):
 
 
 class CSVForm(GroupInvitationForm):
-    """A CSV file of people, and which of its columns identify them."""
+    """A paths.GROUP_INVITATION_UPLOAD file of people, and which of its columns identify them."""
 
     domain = None
     group = None
@@ -106,8 +105,8 @@ async def index(visit: Console) -> Response:
         "rows": shown,
         "stands": STANDS,
         "title_of": title_of,
-        "first": WHERE if text else "",
-        "more": with_query(WHERE, before=shown[-1].id) if len(rows) > PAGE else "",
+        "first": paths.GROUP_INVITATIONS if text else "",
+        "more": paths.GROUP_INVITATIONS(before=shown[-1].id) if len(rows) > PAGE else "",
     }
     return render(visit.request, "admin/manage/group-invitations/index.html", context)
 
@@ -129,7 +128,7 @@ async def add(visit: Console) -> Response:
             form.refuse(refusal)
             form.remedies = remedies.of_terms(visit, refusal.fields)
         else:
-            return redirect(f"{WHERE}/{row.id}")
+            return redirect(paths.GROUP_INVITATION(row.id))
     return await _ask(visit, form, status=422)
 
 
@@ -139,13 +138,13 @@ async def search_groups(visit: Console) -> Response:
 
 
 async def blank_csv(visit: Console) -> Response:
-    """Show the form for a CSV file of people."""
+    """Show the form for a paths.GROUP_INVITATION_UPLOAD file of people."""
     chosen = {"form_id": str(uuid4()), "mode": (await default_mode()).name}
     return await _ask(visit, await CSVForm(data=chosen).prepare())
 
 
 async def add_csv(visit: Console) -> Response:
-    """Create the order for a CSV file of people and start its dry run."""
+    """Create the order for a paths.GROUP_INVITATION_UPLOAD file of people and start its dry run."""
     async with visit.request.form(
         max_files=1, max_fields=30, max_part_size=UPLOAD_CAP
     ) as sent:  # its file is read below
@@ -164,7 +163,7 @@ async def add_csv(visit: Console) -> Response:
             except InputRefused as refusal:
                 form.refuse(refusal)
             else:
-                return redirect(f"{WHERE}/{row.id}")
+                return redirect(paths.GROUP_INVITATION(row.id))
     return await _ask(visit, form, status=422)
 
 
@@ -173,23 +172,21 @@ async def show(visit: Console) -> Response:
     row = or_not_found(await groups.find(row_id(visit.request), visit.reach))
     counted = await results.progress(row, now=visit.now)
     context = {"row": row, "counted": counted, "mark": _mark(row, counted), "stands": STANDS, "reasons": REASONS}
-    context |= {"final": row.status in groups.ENDED, "here": f"{WHERE}/{row.id}", "title_of": title_of}
+    context |= {"final": row.status in groups.ENDED, "title_of": title_of}
     context |= {"still": row.status in {Status.READY, Status.PAUSED}, "ownerships": OWNERSHIPS}
     part = is_fragment_request(visit.request)
     if part and visit.request.query_params.get("seen") == context["mark"]:
         return Response(status_code=204)
-    here, wanted, after = (
-        f"{WHERE}/{row.id}",
-        choice_param(visit.request, "show", SHOWN),
-        int_param(visit.request, "after", MOST),
-    )
+    wanted, after = choice_param(visit.request, "show", SHOWN), int_param(visit.request, "after", MOST)
     people = await results.results(row, show=wanted, after=after, limit=PAGE + 1, reach=visit.reach)
     shown = people[:PAGE]
     context |= {"people": shown, "wanted": wanted, "shown": SHOWN, "mails": MAILS, "statuses": STATUSES}
     context |= {
-        "first": with_query(here, show=wanted) if after else "",
-        "more": with_query(here, show=wanted, after=shown[-1].invitee.number) if len(people) > PAGE else "",
-        "again": with_query(here, show=wanted, after=after, seen=context["mark"]),
+        "first": paths.GROUP_INVITATION(row.id, show=wanted) if after else "",
+        "more": paths.GROUP_INVITATION(row.id, show=wanted, after=shown[-1].invitee.number)
+        if len(people) > PAGE
+        else "",
+        "again": paths.GROUP_INVITATION(row.id, show=wanted, after=after, seen=context["mark"]),
     }
     return render(visit.request, "admin/manage/group-invitations/show.html", context, block="news" if part else None)
 
@@ -199,12 +196,12 @@ async def mail(visit: Console) -> Response:
     row = or_not_found(await groups.find(row_id(visit.request), visit.reach))
     number = visit.request.path_params["number"]
     shown = await results.previews(visit.desk, row, number, now=visit.now, reach=visit.reach)
-    context = {"row": row, "here": f"{WHERE}/{row.id}", "mails": or_not_found(shown or None)}
+    context = {"row": row, "mails": or_not_found(shown or None)}
     return render(visit.request, "admin/manage/group-invitations/mail.html", context)
 
 
 async def export(visit: Console) -> Response:
-    """Stream the listed people of an order as CSV."""
+    """Stream the listed people of an order as paths.GROUP_INVITATION_UPLOAD."""
     row = or_not_found(await groups.find(row_id(visit.request), visit.reach))
     parts = exports.group_results(row, choice_param(visit.request, "show", SHOWN), reach=visit.reach)
     return download(parts, f"group-invitation-{row.id}.csv")
@@ -230,17 +227,15 @@ async def cancel(visit: Console) -> Response:
     return await _do(visit, groups.cancel)
 
 
-#: Last part of an address → the action on the order.
-STEPS: Final = {"start": start, "pause": pause, "resume": resume, "cancel": cancel}
-
-
 async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Response:
     row = or_not_found(await groups.find(row_id(visit.request), visit.reach))
     try:
         await change(row, now=visit.now, actor=visit.actor)
     except StaleState:
-        return redirect(f"{WHERE}/{row.id}", "warning", _("It had moved on meanwhile; here is where it stands."))
-    return redirect(f"{WHERE}/{row.id}")
+        return redirect(
+            paths.GROUP_INVITATION(row.id), "warning", _("It had moved on meanwhile; here is where it stands.")
+        )
+    return redirect(paths.GROUP_INVITATION(row.id))
 
 
 async def _ask(visit: Console, form: GroupInvitationForm, *, status: int = 200, block: str | None = None) -> Response:

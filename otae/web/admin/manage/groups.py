@@ -5,16 +5,16 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.directory.local import groups
 from otae.directory.local.groups import GroupRow
 from otae.errors import InputRefused
-from otae.web.admin.page_parts import NamedForm, or_not_found, text_param, with_query
+from otae.web.admin.page_parts import NamedForm, or_not_found, text_param
 from otae.web.forms import InputRequired, StringField
 from otae.web.guards import Console
 from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
-GROUPS: Final = "/admin/groups"
 PAGE: Final = 50
 
 
@@ -44,7 +44,7 @@ async def add(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return redirect(f"{GROUPS}/{group.id}", "success", _("%s was added.") % group.name)
+            return redirect(paths.GROUP(group.id), "success", _("%s was added.") % group.name)
     return await _list(visit, form, status=422)
 
 
@@ -57,7 +57,7 @@ async def remove(visit: Console) -> Response:
     """Remove a group; its people stay."""
     group = await _group(visit)
     await groups.remove_group(group, now=visit.now, actor=visit.actor)
-    return redirect(GROUPS, "success", _("%s was removed.") % group.name)
+    return redirect(paths.GROUPS, "success", _("%s was removed.") % group.name)
 
 
 async def add_member(visit: Console) -> Response:
@@ -69,7 +69,7 @@ async def add_member(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return redirect(f"{GROUPS}/{group.id}", "success", _("%s is in this group.") % person.display_name)
+            return redirect(paths.GROUP(group.id), "success", _("%s is in this group.") % person.display_name)
     return await _show(visit, form, status=422)
 
 
@@ -77,7 +77,7 @@ async def remove_member(visit: Console) -> Response:
     """Remove a person from a group."""
     group, person = await _group(visit), visit.request.path_params["person"]
     await groups.remove_member(group, person, now=visit.now, actor=visit.actor)
-    return redirect(f"{GROUPS}/{group.id}", "success", _("One person fewer is in this group."))
+    return redirect(paths.GROUP(group.id), "success", _("One person fewer is in this group."))
 
 
 async def _group(visit: Console) -> GroupRow:
@@ -93,8 +93,8 @@ async def _list(visit: Console, form: GroupForm, *, status: int = 200) -> Respon
         "form": form,
         "groups": shown,
         "search": search,
-        "first": with_query(GROUPS, q=search) if after else "",
-        "more": with_query(GROUPS, q=search, after=shown[-1].name) if len(rows) > PAGE else "",
+        "first": paths.GROUPS(q=search) if after else "",
+        "more": paths.GROUPS(q=search, after=shown[-1].name) if len(rows) > PAGE else "",
     }
     return render(visit.request, "admin/manage/groups/index.html", context, status=status)
 
@@ -103,15 +103,14 @@ async def _show(visit: Console, form: MemberForm, *, status: int = 200) -> Respo
     group, after = await _group(visit), text_param(visit.request, "after")
     behind = (after, None) if after else None
     rows = await groups.members(group.domain, group.name, after=behind, limit=PAGE + 1)
-    here, shown = f"{GROUPS}/{group.id}", rows[:PAGE]
+    shown = rows[:PAGE]
     context = {
         "form": form,
         "group": group,
         "people": shown,
         "direct": await groups.direct_members(group, shown),
         "below": await groups.subgroups(group),
-        "here": here,
-        "first": here if after else "",
-        "more": with_query(here, after=shown[-1].name) if len(rows) > PAGE else "",
+        "first": paths.GROUP(group.id) if after else "",
+        "more": paths.GROUP(group.id, after=shown[-1].name) if len(rows) > PAGE else "",
     }
     return render(visit.request, "admin/manage/groups/show.html", context, status=status)

@@ -7,24 +7,22 @@ from typing import Final
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
+from otae import paths
 from otae.directory.files import export as exporting
 from otae.directory.files import formats, provisioning
 from otae.directory.files.import_preview import previews
 from otae.directory.files.provisioning import ImportProgress, ImportRow, LineRow, LineState, Status
 from otae.directory.files.spreadsheets import to_csv
 from otae.errors import InputRefused, StaleState
-from otae.web.admin.manage.users import USERS
-from otae.web.admin.page_parts import NamedForm, choice_param, download, int_param, or_not_found, row_id, with_query
+from otae.web.admin.page_parts import NamedForm, choice_param, download, int_param, or_not_found, row_id
+from otae.web.callers import UPLOAD_CAP
 from otae.web.failures import NotFound
 from otae.web.forms import FileField, SelectField
 from otae.web.guards import Console
 from otae.web.pages import is_fragment_request, redirect, render
-from otae.web.paths import UPLOAD_CAP
 from otae.words import gettext as _
 
-WHERE: Final = f"{USERS}/imports"
 #: Where a file is sent to.
-UPLOAD: Final = f"{USERS}/import/upload"
 PAGE: Final = 50
 #: Imports that are listed under the form.
 LISTED: Final = 20
@@ -108,21 +106,20 @@ async def add(visit: Console) -> Response:
             except InputRefused as refusal:
                 form.refuse(refusal)
             else:
-                return redirect(f"{WHERE}/{row.id}")
+                return redirect(paths.IMPORT(row.id))
     return await _ask(visit, form, status=422)
 
 
 async def show(visit: Console) -> Response:
     """Show the progress of an import and its lines; for polling only the block with both."""
     row = or_not_found(await provisioning.find(row_id(visit.request)))
-    counted, here = await provisioning.progress(row), f"{WHERE}/{row.id}"
+    counted = await provisioning.progress(row)
     context = {
         "row": row,
         "counted": counted,
         "mark": _mark(row, counted),
         "stands": STANDS,
         "kinds": KINDS,
-        "here": here,
         "final": row.status in provisioning.ENDED or row.status == Status.READY,
     }
     part = is_fragment_request(visit.request)
@@ -140,9 +137,9 @@ async def show(visit: Console) -> Response:
         "changes": CHANGES,
     }
     context |= {
-        "first": with_query(here, show=wanted) if after else "",
-        "more": with_query(here, show=wanted, after=shown[-1].number) if len(lines) > PAGE else "",
-        "again": with_query(here, show=wanted, after=after, seen=context["mark"]),
+        "first": paths.IMPORT(row.id, show=wanted) if after else "",
+        "more": paths.IMPORT(row.id, show=wanted, after=shown[-1].number) if len(lines) > PAGE else "",
+        "again": paths.IMPORT(row.id, show=wanted, after=after, seen=context["mark"]),
     }
     return render(visit.request, "admin/manage/imports/show.html", context, block="news" if part else None)
 
@@ -194,8 +191,8 @@ async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Respons
     try:
         await change(row, now=visit.now, actor=visit.actor)
     except StaleState:
-        return redirect(f"{WHERE}/{row.id}", "warning", _("It had moved on meanwhile; here is where it stands."))
-    return redirect(f"{WHERE}/{row.id}")
+        return redirect(paths.IMPORT(row.id), "warning", _("It had moved on meanwhile; here is where it stands."))
+    return redirect(paths.IMPORT(row.id))
 
 
 async def _ask(visit: Console, form: ImportForm, *, status: int = 200) -> Response:
@@ -204,8 +201,6 @@ async def _ask(visit: Console, form: ImportForm, *, status: int = 200) -> Respon
         "rows": await provisioning.list_imports(limit=LISTED),
         "stands": STANDS,
         "kinds": KINDS,
-        "where": WHERE,
-        "upload": UPLOAD,
         "most_lines": formats.MOST_LINES,
     }
     return render(visit.request, "admin/manage/imports/add.html", context, status=status)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from starlette.responses import PlainTextResponse, Response
 
+from otae import paths
 from otae.errors import InputRefused, ModeOff, Refusal
 from otae.invitations import channels, lifecycle, resend_recipient, terms
 from otae.invitations import recipient_changes as changes
@@ -29,7 +30,6 @@ from otae.web.pages import is_fragment_request, redirect, render
 from otae.words import exact, span
 from otae.words import gettext as _
 
-WHERE: Final = "/admin/invitations"
 TEMPLATE: Final = "admin/manage/invitations/show.html"
 
 
@@ -115,7 +115,6 @@ async def _ask_extend(visit: Console, details: Details, form: ExtendForm, *, sta
         "form": form,
         "invitation": row,
         "person": row.person,
-        "address": _page(row),
         "form_id": new_form_id(),
         "works": _works(row, visit.now),
         "lasts": span(end - visit.now) if end else "",
@@ -139,7 +138,7 @@ async def _renew(
 ) -> Response:
     row = (await _details(visit)).invitation
     if await is_resubmitted(visit):
-        return redirect(_page(row), "info", SENT_ALREADY)
+        return redirect(paths.INVITATION(row.id), "info", SENT_ALREADY)
     seen = visit.may("invitation.secret") and await channels.new_pin_is_by_hand(row)
     made: list[lifecycle.Created] = []
 
@@ -171,7 +170,7 @@ async def link(visit: Console) -> Response:
     try:
         url = await lifecycle.copy_link(visit.desk, details.invitation, now=visit.now, actor=visit.actor)
     except Refusal as refusal:
-        return redirect(_page(details.invitation), "danger", _(refusal.words))
+        return redirect(paths.INVITATION(details.invitation.id), "danger", _(refusal.words))
     if visit.request.headers.get("accept") == "text/plain":
         return PlainTextResponse(url)
     context = await _context(visit, await _details(visit))
@@ -190,13 +189,15 @@ async def _do(visit: Console, step: Callable[[InvitationRow], Awaitable[str]]) -
             else []
         )
         link = next(((each.href, each.words) for each in helps), None)
-        return redirect(_page(row), "danger", _("Not done: %s.") % "; ".join(refusal.fields.values()), link=link)
+        return redirect(
+            paths.INVITATION(row.id), "danger", _("Not done: %s.") % "; ".join(refusal.fields.values()), link=link
+        )
     except ModeOff as refusal:
         link = remedies.PAGES["mode"][:2] if visit.may("setting.see") else None
-        return redirect(_page(details.invitation), "danger", _(refusal.words), link=link)
+        return redirect(paths.INVITATION(details.invitation.id), "danger", _(refusal.words), link=link)
     except Refusal as refusal:
-        return redirect(_page(details.invitation), "danger", _(refusal.words))
-    return redirect(_page(details.invitation), "success", done)
+        return redirect(paths.INVITATION(details.invitation.id), "danger", _(refusal.words))
+    return redirect(paths.INVITATION(details.invitation.id), "success", done)
 
 
 async def _details(visit: Console, wanted: UUID | None = None) -> Details:
@@ -230,7 +231,6 @@ async def _context(visit: Console, details: Details) -> dict[str, object]:
         "before": _before(visit),
         "older": details.events[0].id if details.older else None,
         "mark": f"{last}.{row.status}.{messages}.{waits.minutes(visit.now) if waits else 'still'}",
-        "address": _page(row),
         "form_id": new_form_id(),
         "status": STATUSES.get(row.status, row.status),
         "mode": title_of(row.mode),
@@ -259,7 +259,3 @@ def _pin_state(details: Details) -> str:
 
 def _works(row: InvitationRow, now: datetime) -> bool:
     return row.status == "pending" and (row.valid_until is None or row.valid_until > now)
-
-
-def _page(row: InvitationRow) -> str:
-    return f"{WHERE}/{row.id}"

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, Self
-from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
+from otae import paths
 from otae.directory.local import groups as directory
 from otae.directory.local.people import list_people
 from otae.directory.reach import Reach
@@ -32,7 +32,6 @@ from otae.web.guards import Console, wrong_role
 from otae.web.pages import is_fragment_request, redirect, render
 from otae.words import gettext as _
 
-WHERE: Final = "/admin/invitations"
 PAGE: Final = 50
 STUCK: Final = "stuck"
 HOUR: Final = timedelta(hours=1)
@@ -74,8 +73,7 @@ class Filter:
     def query(self, **changes: str) -> str:
         """Return the address of the list with ``changes``; a changed filter starts at the first page."""
         values = {name: value for name, value in vars(self).items() if name != "after"} | changes
-        text = urlencode({name: value for name, value in values.items() if value})
-        return f"{WHERE}?{text}" if text else WHERE
+        return paths.INVITATIONS(**values)
 
     def filters(self) -> listing.Filters:
         """Return the filters in the room's terms."""
@@ -157,9 +155,9 @@ async def add(visit: Console) -> Response:
             form.refuse(refusal)
             form.remedies = await remedies.of_invitation(visit, order, refusal.fields)
         except StaleState:
-            return redirect(WHERE, "info", _("This form was sent already; here is what came of it."))
+            return redirect(paths.INVITATIONS, "info", _("This form was sent already; here is what came of it."))
         else:
-            where = f"{WHERE}/{created.invitation.id}"
+            where = paths.INVITATION(created.invitation.id)
             if created.pin:
                 return await invitation.show_once(visit, created, _("The invitation was created."))
             return redirect(where, "success", _("The invitation was created."))

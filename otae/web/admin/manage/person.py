@@ -5,6 +5,7 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.accounts import password_links, unlocking
 from otae.delivery.texts.languages import LANGUAGES
 from otae.directory import lookup
@@ -17,7 +18,7 @@ from otae.overview import removal
 from otae.web.admin.manage import timeline
 from otae.web.admin.manage.group_invitations import MAILS
 from otae.web.admin.manage.statuses import STATUSES
-from otae.web.admin.manage.users import USERS, UserForm
+from otae.web.admin.manage.users import UserForm
 from otae.web.admin.page_parts import SENT_ALREADY, is_resubmitted, new_form_id, or_not_found
 from otae.web.admin.settings.audit_words import words_of
 from otae.web.failures import NotFound
@@ -67,7 +68,7 @@ async def change(visit: Console) -> Response:
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _edit(visit, person, form, status=422)
-    return redirect(f"{USERS}/{person.id}", "success", _("%s was saved.") % changed.display_name)
+    return redirect(paths.USER(person.id), "success", _("%s was saved.") % changed.display_name)
 
 
 async def disable(visit: Console) -> Response:
@@ -85,20 +86,20 @@ async def unlock(visit: Console) -> Response:
     person = await _person(visit)
     held = await unlocking.unlock(visit.desk, person, now=visit.now, actor=visit.actor)
     said = _("%s may try again at once.") if held else _("%s was not locked any more.")
-    return redirect(f"{USERS}/{person.id}", "success", said % person.display_name)
+    return redirect(paths.USER(person.id), "success", said % person.display_name)
 
 
 async def password_link(visit: Console) -> Response:
     """Show a new password link for the person: it is in this answer and nowhere else."""
     person = await _local_person(visit)
     if await is_resubmitted(visit):
-        return redirect(f"{USERS}/{person.id}", "info", SENT_ALREADY)
+        return redirect(paths.USER(person.id), "info", SENT_ALREADY)
     try:
         url = await password_links.make(
             visit.desk, person, now=visit.now, actor=visit.actor, maker_id=visit.administrator.id
         )
     except InputRefused as refusal:
-        return redirect(f"{USERS}/{person.id}", "danger", _("Not done: %s.") % "; ".join(refusal.fields.values()))
+        return redirect(paths.USER(person.id), "danger", _("Not done: %s.") % "; ".join(refusal.fields.values()))
     return await _page(visit, person, url=url)
 
 
@@ -110,20 +111,20 @@ async def remove(visit: Console) -> Response:
     try:
         removed = await removal.remove_person(visit.desk, person, now=visit.now, actor=visit.actor)
     except StaleState:
-        return redirect(USERS, "warning", _("Somebody else deleted this user a moment ago."))
+        return redirect(paths.USERS, "warning", _("Somebody else deleted this user a moment ago."))
     ended = removed.invitations
     sentences = [_("%s was deleted.") % person.display_name]
     sentences += (
         [ngettext("%d invitation was revoked.", "%d invitations were revoked.", ended) % ended] if ended else []
     )
     macs = ngettext("%d Mac stays enrolled.", "%d Macs stay enrolled.", removed.macs) % removed.macs
-    return redirect(USERS, "success", " ".join([*sentences, *([macs] if removed.macs else [])]))
+    return redirect(paths.USERS, "success", " ".join([*sentences, *([macs] if removed.macs else [])]))
 
 
 async def _set(visit: Console, *, disabled: bool, said: str) -> Response:
     person = await _local_person(visit)
     await people.update_person(person, disabled=disabled, now=visit.now, actor=visit.actor)
-    return redirect(f"{USERS}/{person.id}", "success", said % person.display_name)
+    return redirect(paths.USER(person.id), "success", said % person.display_name)
 
 
 async def _page(visit: Console, person: PersonRow, *, url: str = "") -> Response:
@@ -133,7 +134,6 @@ async def _page(visit: Console, person: PersonRow, *, url: str = "") -> Response
         "details": details,
         "attempts": [timeline.entry_of(event) for event in details.attempts],
         "own": person.domain == person_fields.DOMAIN,
-        "here": f"{USERS}/{person.id}",
         "statuses": STATUSES,
         "mails": MAILS,
         "devices": DEVICES,
@@ -174,7 +174,6 @@ async def _edit(visit: Console, person: PersonRow, form: UserForm, *, status: in
         "person": person,
         "known_groups": await lookup.group_names(),
         "shortest": person_fields.SHORTEST_PASSWORD,
-        "here": f"{USERS}/{person.id}",
     }
     return render(visit.request, "admin/manage/users/edit.html", context, status=status)
 

@@ -6,9 +6,9 @@ from typing import Final
 import segno
 from markupsafe import Markup
 
+from otae import paths
 from otae.invitations.lifecycle import Created
 from otae.invitations.modes import known_mode
-from otae.web.paths import LOGIN
 
 #: Size of a module of the code, in pixels of the screen; print scales it.
 SCALE: Final = 4
@@ -34,7 +34,7 @@ async def card_target(public_url: str, created: Created) -> CardTarget:
     if not created.invitation.send:
         return CardTarget(created.url, secret=True)
     asks_for_link = (await known_mode(created.invitation.mode)).token
-    return CardTarget("" if asks_for_link else f"{public_url}{LOGIN}", secret=False)
+    return CardTarget("" if asks_for_link else f"{public_url}{paths.LOGIN}", secret=False)
 
 
 def qr_code(url: str) -> Markup:

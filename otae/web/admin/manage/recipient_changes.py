@@ -35,7 +35,6 @@ def _context(row: InvitationRow, found: recipient_changes.RecipientChanges) -> d
         "person": row.person,
         "invitation": row,
         "new": {each.field: each.after for each in found.changes},
-        "address": f"/admin/invitations/{row.id}",
         "choose": False,
         "form_id": new_form_id(),
     }

@@ -4,6 +4,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.accounts import unlocking
 from otae.contacts import shown_address
 from otae.delivery.texts.languages import LANGUAGES
@@ -11,13 +12,12 @@ from otae.directory import lookup
 from otae.directory.local import people, person_fields
 from otae.directory.lookup import PeopleFilter
 from otae.errors import InputRefused
-from otae.web.admin.page_parts import NamedForm, text_param, with_query
+from otae.web.admin.page_parts import NamedForm, text_param
 from otae.web.forms import BooleanField, InputRequired, PasswordField, SelectField, StringField, TextAreaField
 from otae.web.guards import Console
 from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
-USERS: Final = "/admin/users"
 PAGE: Final = 50
 #: Filter of the list → its title.
 STATES: Final = {"": _("Everybody"), "disabled": _("Disabled"), "locked": _("Locked")}
@@ -79,8 +79,8 @@ async def index(visit: Console) -> Response:
         "known_groups": await lookup.group_names(reach=visit.reach),
         "domains": await lookup.domains(reach=visit.reach),
         "roles": sorted((await person_fields.field_context()).roles),
-        "first": with_query(USERS, **query) if after else "",
-        "more": with_query(USERS, **query, after=lookup.cursor(shown[-1])) if len(people) > PAGE else "",
+        "first": paths.USERS(**query) if after else "",
+        "more": paths.USERS(**query, after=lookup.cursor(shown[-1])) if len(people) > PAGE else "",
     }
     return render(visit.request, "admin/manage/users/index.html", context)
 
@@ -111,7 +111,7 @@ async def add(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return redirect(f"{USERS}/{person.id}", "success", _("%s was added.") % person.display_name)
+            return redirect(paths.USER(person.id), "success", _("%s was added.") % person.display_name)
     return await _ask(visit, form, status=422)
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.accounts import administrator_list, roles
 from otae.accounts.administrator_list import AdministratorRow
 from otae.errors import InputRefused, Refusal
@@ -15,7 +16,6 @@ from otae.web.guards import Console
 from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
-ADMINISTRATORS: Final = "/admin/administrators"
 CHOOSE: Final = _("choose one of these roles")
 
 
@@ -49,7 +49,7 @@ async def invite(visit: Console) -> Response:
     await form.prepare(visit)
     if form.validate():
         if await is_resubmitted(visit):
-            return redirect(ADMINISTRATORS, "info", SENT_ALREADY)
+            return redirect(paths.ADMINISTRATORS, "info", SENT_ALREADY)
         form.form_id.data = new_form_id()
         try:
             link = await administrator_list.invite(
@@ -68,7 +68,7 @@ async def invite(visit: Console) -> Response:
 async def withdraw(visit: Console) -> Response:
     """Withdraw an unused setup link."""
     name = await administrator_list.withdraw_setup_link(visit.request.path_params["id"], by=visit.by, now=visit.now)
-    return redirect(ADMINISTRATORS, "success", _("The setup link of %s no longer works.") % name)
+    return redirect(paths.ADMINISTRATORS, "success", _("The setup link of %s no longer works.") % name)
 
 
 async def show(visit: Console) -> Response:
@@ -89,10 +89,12 @@ async def change(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         except Refusal as refusal:
-            return redirect(_page(row), "danger", _(refusal.words))
+            return redirect(paths.ADMINISTRATOR(row.id), "danger", _(refusal.words))
         else:
             told = {"name": changed.name, "role": changed.role}
-            return redirect(_page(row), "success", _("%(name)s has the role %(role)s, and signs in again.") % told)
+            return redirect(
+                paths.ADMINISTRATOR(row.id), "success", _("%(name)s has the role %(role)s, and signs in again.") % told
+            )
     return await _show(visit, row, form, status=422)
 
 
@@ -101,7 +103,7 @@ async def disable(visit: Console) -> Response:
 
     async def do(row: AdministratorRow) -> Response:
         await administrator_list.disable(row.id, by=visit.by, now=visit.now)
-        return redirect(_page(row), "success", _("%s is disabled and signed out.") % row.name)
+        return redirect(paths.ADMINISTRATOR(row.id), "success", _("%s is disabled and signed out.") % row.name)
 
     return await _do(visit, do)
 
@@ -111,7 +113,7 @@ async def enable(visit: Console) -> Response:
 
     async def do(row: AdministratorRow) -> Response:
         await administrator_list.enable(row.id, by=visit.by, now=visit.now)
-        return redirect(_page(row), "success", _("%s may sign in again.") % row.name)
+        return redirect(paths.ADMINISTRATOR(row.id), "success", _("%s may sign in again.") % row.name)
 
     return await _do(visit, do)
 
@@ -121,7 +123,7 @@ async def remove(visit: Console) -> Response:
 
     async def do(row: AdministratorRow) -> Response:
         await administrator_list.remove(row.id, by=visit.by, now=visit.now)
-        return redirect(ADMINISTRATORS, "success", _("%s was removed.") % row.name)
+        return redirect(paths.ADMINISTRATORS, "success", _("%s was removed.") % row.name)
 
     return await _do(visit, do)
 
@@ -131,16 +133,12 @@ async def _do(visit: Console, change: Callable[[AdministratorRow], Awaitable[Res
     try:
         return await change(row)
     except Refusal as refusal:
-        return redirect(_page(row), "danger", _(refusal.words))
+        return redirect(paths.ADMINISTRATOR(row.id), "danger", _(refusal.words))
 
 
 async def _row(visit: Console) -> AdministratorRow:
     administrator_id: UUID = visit.request.path_params["id"]
     return or_not_found(await administrator_list.find_administrator(administrator_id))
-
-
-def _page(row: AdministratorRow) -> str:
-    return f"{ADMINISTRATORS}/{row.id}"
 
 
 async def _assignable_roles(visit: Console) -> list[roles.RoleRow]:
@@ -173,6 +171,5 @@ async def _show(visit: Console, row: AdministratorRow, form: RoleForm, *, status
         "role": role,
         "mine": mine,
         "may_change": visit.may("administrator.edit") and within and not mine,
-        "here": _page(row),
     }
     return render(visit.request, "admin/settings/administrators/show.html", context, status=status)

@@ -4,14 +4,14 @@ from typing import Final
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.directory import lookup
 from otae.store import audit
-from otae.web.admin.page_parts import int_param, text_param, with_query
+from otae.web.admin.page_parts import int_param, text_param
 from otae.web.admin.settings.audit_words import place_of, words_of
 from otae.web.guards import Console
 from otae.web.pages import render
 
-AUDIT: Final = "/admin/audit"
 PAGE: Final = 100
 #: The largest number an address may name.
 LAST: Final = 999_999_999
@@ -34,8 +34,8 @@ async def index(visit: Console) -> Response:
         "words_of": words_of,
         "place_of": place_of,
         "search": search,
-        "newest": with_query(AUDIT, q=search) if before else "",
-        "older": with_query(AUDIT, q=search, before=older) if older else "",
+        "newest": paths.AUDIT(q=search) if before else "",
+        "older": paths.AUDIT(q=search, before=older) if older else "",
         "since": since if len(entries) <= PAGE else 0,
     }
     return render(visit.request, "admin/settings/audit/index.html", context)

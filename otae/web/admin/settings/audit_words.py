@@ -3,6 +3,7 @@
 from typing import Final
 from uuid import UUID
 
+from otae import paths
 from otae.words import gettext as _
 
 #: Action → its title; an action without one is shown by its own name.
@@ -106,10 +107,10 @@ WORDS: Final = {
 
 #: Prefix of an action whose subject is an id → path of the subject's page and the permission for it.
 _PLACES: Final = {
-    "invitation": ("/admin/invitations", "invitation.see"),
-    "group-invitation": ("/admin/group-invitations", "group-invitation.see"),
-    "people-import": ("/admin/users/imports", "person.import"),
-    "mail": ("/admin/mail", "mail.see"),
+    "invitation": (paths.INVITATION, "invitation.see"),
+    "group-invitation": (paths.GROUP_INVITATION, "group-invitation.see"),
+    "people-import": (paths.IMPORT, "person.import"),
+    "mail": (paths.CAUGHT_MAIL, "mail.see"),
 }
 
 
@@ -123,7 +124,7 @@ def place_of(action: str, subject: str) -> tuple[str, str] | None:
     place = _PLACES.get(action.partition(".")[0])
     if place is None or not _is_id(subject):
         return None
-    return f"{place[0]}/{subject}", place[1]
+    return place[0](subject), place[1]
 
 
 def _is_id(text: str) -> bool:

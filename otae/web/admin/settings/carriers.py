@@ -4,6 +4,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.delivery.sms import carriers
 from otae.errors import InputRefused
 from otae.web.admin.page_parts import NamedForm, or_not_found
@@ -13,7 +14,6 @@ from otae.web.pages import redirect, render
 from otae.words import gettext as _
 from otae.words import ngettext
 
-WHERE: Final = "/admin/notification-servers/carriers"
 NEEDED: Final = _("is missing")
 
 
@@ -45,7 +45,7 @@ async def add(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return redirect(WHERE, "success", _("%s was added.") % row.name)
+            return redirect(paths.CARRIERS, "success", _("%s was added.") % row.name)
     return await _list(visit, form, status=422)
 
 
@@ -53,7 +53,7 @@ async def restore(visit: Console) -> Response:
     """Add the usual carriers that are missing."""
     added = await carriers.restore_defaults(now=visit.now, actor=visit.actor)
     words = ngettext("%(num)d carrier was added.", "%(num)d carriers were added.", added) % {"num": added}
-    return redirect(WHERE, "success", words)
+    return redirect(paths.CARRIERS, "success", words)
 
 
 async def show(visit: Console) -> Response:
@@ -72,7 +72,7 @@ async def change(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return redirect(WHERE, "success", _("%s was saved.") % form.name.data)
+            return redirect(paths.CARRIERS, "success", _("%s was saved.") % form.name.data)
     return _one(visit, or_not_found(await carriers.carrier_of(row.id)), form, status=422)
 
 
@@ -80,14 +80,14 @@ async def remove(visit: Console) -> Response:
     """Remove a carrier."""
     row = or_not_found(await carriers.carrier_of(visit.request.path_params["id"]))
     await carriers.remove_carrier(row, now=visit.now, actor=visit.actor)
-    return redirect(WHERE, "success", _("%s was removed.") % row.name)
+    return redirect(paths.CARRIERS, "success", _("%s was removed.") % row.name)
 
 
 async def _list(visit: Console, form: CarrierForm, *, status: int = 200) -> Response:
-    context = {"carriers": await carriers.list_carriers(), "form": form, "where": WHERE}
+    context = {"carriers": await carriers.list_carriers(), "form": form}
     return render(visit.request, "admin/settings/notification-servers/carriers.html", context, status=status)
 
 
 def _one(visit: Console, row: carriers.CarrierRow, form: CarrierForm, *, status: int = 200) -> Response:
-    context = {"carrier": row, "form": form, "where": WHERE}
+    context = {"carrier": row, "form": form}
     return render(visit.request, "admin/settings/notification-servers/carrier.html", context, status=status)

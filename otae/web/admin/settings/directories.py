@@ -4,6 +4,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.directory.ldap import server_fields, servers
 from otae.directory.ldap.servers import DirectoryEntry, DirectoryRow, DirectoryTest
 from otae.errors import InputRefused, SlowDown
@@ -12,6 +13,7 @@ from otae.overview.domains import DomainUsage, domain_usage
 from otae.web.admin.page_parts import or_not_found, row_id
 from otae.web.admin.settings import connection_steps
 from otae.web.admin.settings.authorities_form import AuthoritiesForm
+from otae.web.callers import UPLOAD_CAP
 from otae.web.forms import (
     InputRequired,
     IntegerField,
@@ -23,11 +25,9 @@ from otae.web.forms import (
 )
 from otae.web.guards import Console
 from otae.web.pages import is_fragment_request, redirect, render
-from otae.web.paths import UPLOAD_CAP
 from otae.words import gettext as _
 from otae.words import ngettext
 
-WHERE: Final = "/admin/directories"
 KINDS: Final = {"ldap": _("LDAP"), "active-directory": _("Active Directory")}
 #: What to expect of each kind, for somebody who has to choose.
 EXPLAINED: Final = {
@@ -155,21 +155,21 @@ async def test(visit: Console) -> Response:
         await servers.enqueue_test(visit.desk, row, now=visit.now, actor=visit.actor)
     except SlowDown:
         return await _page(visit, row, slow=_("Enough tests for this hour: wait a little."), status=429)
-    return redirect(f"{WHERE}/{row.id}#test")
+    return redirect(f"{paths.DIRECTORY(row.id)}#test")
 
 
 async def make_default(visit: Console) -> Response:
     """Make this the default directory, in which names without a domain are looked up."""
     row = await _find(visit)
     await servers.make_default(row, now=visit.now, actor=visit.actor)
-    return redirect(f"{WHERE}/{row.id}", "success", _("%s is the default directory from now on.") % row.domain)
+    return redirect(paths.DIRECTORY(row.id), "success", _("%s is the default directory from now on.") % row.domain)
 
 
 async def remove(visit: Console) -> Response:
     """Remove this directory."""
     row = await _find(visit)
     await servers.remove_directory(row, now=visit.now, actor=visit.actor)
-    return redirect(WHERE, "success", _("%s was removed.") % row.domain)
+    return redirect(paths.DIRECTORIES, "success", _("%s was removed.") % row.domain)
 
 
 async def _read(visit: Console) -> tuple[DirectoryForm, bytes, bool]:
@@ -185,8 +185,10 @@ async def _redirect_saved(visit: Console, row: DirectoryRow, tested: bool, text:
         try:
             await servers.enqueue_test(visit.desk, row, now=visit.now, actor=visit.actor)
         except SlowDown:
-            return redirect(f"{WHERE}/{row.id}", "warning", f"{text} {_('Enough tests for this hour: wait a little.')}")
-    return redirect(f"{WHERE}/{row.id}#test" if tested else f"{WHERE}/{row.id}", "success", text)
+            return redirect(
+                paths.DIRECTORY(row.id), "warning", f"{text} {_('Enough tests for this hour: wait a little.')}"
+            )
+    return redirect(f"{paths.DIRECTORY(row.id)}#test" if tested else paths.DIRECTORY(row.id), "success", text)
 
 
 def _ask(visit: Console, form: DirectoryForm, *, status: int = 200) -> Response:
@@ -220,7 +222,7 @@ def _filled_form(row: DirectoryRow) -> DirectoryForm:
 def _test_context(visit: Console, last: DirectoryTest | None) -> dict[str, object]:
     """Return the template context of the test's block."""
     tried = connection_steps.server_steps(last) if last else ()
-    return {"test": last, "tried": tried, "mark": _mark(last), "here": f"{WHERE}/{row_id(visit.request)}"}
+    return {"test": last, "tried": tried, "mark": _mark(last), "directory_id": row_id(visit.request)}
 
 
 def _losses(row: DirectoryRow, affected: DomainUsage) -> str:

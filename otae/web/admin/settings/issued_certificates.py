@@ -4,18 +4,17 @@ from typing import Final, cast
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.authority import listing, revocation
 from otae.authority.revocation import Reason
 from otae.errors import CertificateUnknown, InputRefused
-from otae.web.admin.page_parts import or_not_found, text_param, with_query
-from otae.web.admin.settings.own_certificates import CERTIFICATES
+from otae.web.admin.page_parts import or_not_found, text_param
 from otae.web.failures import NotFound
 from otae.web.forms import Form, SelectField
 from otae.web.guards import Console
 from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
-ISSUED: Final = f"{CERTIFICATES}/issued"
 PAGE: Final = 50
 STATES: Final = {
     "issued": _("Valid"),
@@ -50,9 +49,9 @@ async def index(visit: Console) -> Response:
         "state": state if state in STATES else "",
         "states": STATES,
         "purposes": PURPOSES,
-        "links": {name: with_query(ISSUED, q=search, state=name) for name in ("", *STATES)},
-        "newest": with_query(ISSUED, q=search, state=state) if after else "",
-        "older": with_query(ISSUED, q=search, state=state, after=rows[PAGE - 1].id) if len(rows) > PAGE else "",
+        "links": {name: paths.ISSUED_CERTIFICATES(q=search, state=name) for name in ("", *STATES)},
+        "newest": paths.ISSUED_CERTIFICATES(q=search, state=state) if after else "",
+        "older": paths.ISSUED_CERTIFICATES(q=search, state=state, after=rows[PAGE - 1].id) if len(rows) > PAGE else "",
     }
     return render(visit.request, "admin/settings/certificates/issued.html", context)
 
@@ -74,7 +73,7 @@ async def revoke(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            where = f"{ISSUED}/{visit.request.path_params['id']}"
+            where = paths.ISSUED_CERTIFICATE(visit.request.path_params["id"])
             return redirect(where, "success", _("The certificate is revoked: its Mac is refused from now on."))
     return await _page(visit, form, status=422)
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.delivery.texts import templates
 from otae.errors import InputRefused, ModeOff
 from otae.invitations import mode_values
@@ -18,7 +19,6 @@ from otae.web.guards import Console
 from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
-WHERE: Final = "/admin/enrollment-modes"
 #: Unit of a validity → its title; "never" only for a mode without link and PIN.
 UNITS: Final = {"h": _("hours"), "d": _("days"), mode_values.NEVER: _("no limit")}
 CHOOSE: Final = _("choose one of these")
@@ -99,7 +99,7 @@ async def change(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return redirect(WHERE, "success", _("%s was saved.") % _(mode.title))
+            return redirect(paths.MODES, "success", _("%s was saved.") % _(mode.title))
     return await _page(visit, mode, form, status=422)
 
 
@@ -133,8 +133,6 @@ async def _page(visit: Console, mode: Mode, form: ModeForm, *, status: int = 200
         "first": first,
         "is_default": await properties.word("enrollment.default.mode") == mode.name,
         "out": await mode_values.count_pending(mode.name, now=visit.now),
-        "here": f"{WHERE}/{mode.name}",
-        "where": WHERE,
         "tries": TRIES,
         "lengths": PIN_LENGTHS,
     }

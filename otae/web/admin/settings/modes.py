@@ -4,6 +4,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.errors import InputRefused
 from otae.invitations import channels
 from otae.invitations.modes import MODES, all_modes
@@ -14,7 +15,6 @@ from otae.web.guards import Console
 from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
-WHERE: Final = "/admin/enrollment-modes"
 #: PIN policy → its title.
 POLICIES: Final = {
     "": _("Any way, by mail unless chosen otherwise"),
@@ -44,7 +44,7 @@ async def save(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return redirect(WHERE, "success", _("Saved. It holds for every PIN made from now on."))
+            return redirect(paths.MODES, "success", _("Saved. It holds for every PIN made from now on."))
     return await _page(visit, form, status=422)
 
 
@@ -64,6 +64,5 @@ async def _page(visit: Console, form: PoliciesForm, *, status: int = 200) -> Res
         "factors": {mode.name: factors(mode) for mode in MODES},
         "default": await properties.word("enrollment.default.mode"),
         "lacking": await channels.missing_servers(channels.SMS),
-        "where": WHERE,
     }
     return render(visit.request, "admin/settings/modes/index.html", context, status=status)

@@ -1,17 +1,20 @@
 """Settings → Notification servers: SMTP servers and their test."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.contacts import shown_address
 from otae.delivery import connection_test, servers
 from otae.delivery.sms import servers as sms_servers
 from otae.errors import InputRefused, SlowDown
 from otae.hostnames import shown_host
+from otae.paths import UrlPath
 from otae.web.admin.page_parts import NamedForm, or_not_found, row_id
 from otae.web.admin.settings.authorities_form import AuthoritiesForm
+from otae.web.callers import UPLOAD_CAP
 from otae.web.forms import (
     MAX_FIELDS,
     BooleanField,
@@ -24,10 +27,8 @@ from otae.web.forms import (
 )
 from otae.web.guards import Console
 from otae.web.pages import is_fragment_request, redirect, render
-from otae.web.paths import UPLOAD_CAP
 from otae.words import gettext as _
 
-SERVERS: Final = "/admin/notification-servers"
 SECURITIES: Final = {"none": _("None"), "starttls": _("STARTTLS"), "tls": _("TLS")}
 NEEDED: Final = _("is missing")
 OAUTH: Final = {
@@ -38,6 +39,20 @@ OAUTH: Final = {
 }
 NOT_AN_OAUTH: Final = _("choose one of the list")
 NOT_A_CHANNEL: Final = _("choose none, STARTTLS or TLS")
+
+
+class ServerAddresses(NamedTuple):
+    """The addresses of one kind of notification server."""
+
+    page: UrlPath
+    test: UrlPath
+    activate: UrlPath
+    remove: UrlPath
+
+
+SMTP: Final = ServerAddresses(
+    paths.SMTP_SERVER, paths.SMTP_SERVER_TEST, paths.SMTP_SERVER_ACTIVATE, paths.SMTP_SERVER_REMOVE
+)
 
 
 class ServerForm(AuthoritiesForm):
@@ -112,7 +127,7 @@ async def add(visit: Console) -> Response:
             form.refuse(refusal)
         else:
             text = _("%s was added. Test it now.") % server.name + form.left_out
-            return redirect(f"{SERVERS}/{server.id}", "success", text)
+            return redirect(paths.SMTP_SERVER(server.id), "success", text)
     context = {"form": form, "stored": False}
     return render(visit.request, "admin/settings/notification-servers/add.html", context, status=422)
 
@@ -121,20 +136,16 @@ async def show(visit: Console) -> Response:
     """Show a server's form and its last test; for polling only the test."""
     if not is_fragment_request(visit.request):
         return await _page(visit)
-    return await test_block(visit, SERVERS, "admin/settings/notification-servers/edit.html")
+    return await test_block(visit, SMTP, "admin/settings/notification-servers/edit.html")
 
 
-async def test_block(visit: Console, base: str, template: str) -> Response:
-    """Return the block of a server's last test; 204 while the page shows it already (``seen``).
-
-    Args:
-        base: The path of the servers' list.
-    """
+async def test_block(visit: Console, addresses: ServerAddresses, template: str) -> Response:
+    """Return the block of a server's last test; 204 while the page shows it already (``seen``)."""
     test = await connection_test.last_test(row_id(visit.request))
     mark = connection_test.change_mark(test)
     if visit.request.query_params.get("seen") == mark:
         return Response(status_code=204)
-    context = {"test": test, "mark": mark, "here": f"{base}/{row_id(visit.request)}"}
+    context = {"test": test, "mark": mark, "addresses": addresses, "server_id": row_id(visit.request)}
     return render(visit.request, template, context, block="test")
 
 
@@ -142,7 +153,7 @@ async def change(visit: Console) -> Response:
     """Change a server."""
     server, form = await _find(visit), await _read(visit)
     if await _save(visit, server, form):
-        return redirect(f"{SERVERS}/{server.id}", "success", _("%s was saved.") % server.name + form.left_out)
+        return redirect(paths.SMTP_SERVER(server.id), "success", _("%s was saved.") % server.name + form.left_out)
     return await _page(visit, form=form, status=422)
 
 
@@ -152,29 +163,33 @@ async def activate(visit: Console) -> Response:
     try:
         await servers.activate(visit.desk, server, now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
-        return redirect(f"{SERVERS}/{server.id}", "warning", f"{server.host} {'; '.join(refusal.fields.values())}.")
-    return redirect(f"{SERVERS}/{server.id}", "success", _("Mail goes out through %s from now on.") % server.name)
+        return redirect(paths.SMTP_SERVER(server.id), "warning", f"{server.host} {'; '.join(refusal.fields.values())}.")
+    return redirect(paths.SMTP_SERVER(server.id), "success", _("Mail goes out through %s from now on.") % server.name)
 
 
 async def remove(visit: Console) -> Response:
     """Remove this server."""
     server = await _find(visit)
     await servers.remove_server(server, now=visit.now, actor=visit.actor)
-    return redirect(SERVERS, "success", _("%s was removed.") % server.name)
+    return redirect(paths.NOTIFICATION_SERVERS, "success", _("%s was removed.") % server.name)
 
 
 async def test(visit: Console) -> Response:
     """Save the form and start a test mail with it; the page polls for its result."""
     server, form = await _find(visit), await _read(visit)
     recipient = await RecipientForm.read(visit.request)
-    begun = await save_and_test(visit, server, recipient, lambda: _save(visit, server, form), SERVERS)
+    begun = await save_and_test(visit, server, recipient, lambda: _save(visit, server, form), SMTP)
     if not form.all_errors:
         recipient.enter_again = form.enter_again
     return begun or await _page(visit, form=form, recipient=recipient, status=422)
 
 
 async def save_and_test(
-    visit: Console, server: servers.ServerRow, form: RecipientForm, save: Callable[[], Awaitable[bool]], base: str
+    visit: Console,
+    server: servers.ServerRow,
+    form: RecipientForm,
+    save: Callable[[], Awaitable[bool]],
+    addresses: ServerAddresses,
 ) -> Response | None:
     """Save, start a test, and redirect to it; None when a form was refused.
 
@@ -191,7 +206,7 @@ async def save_and_test(
         form.recipient.errors = [_("all is saved, but enough was tested in this hour: wait a little")]
     else:
         return redirect(
-            f"{base}/{server.id}#test", "success", _("%s is saved as shown, and tested with it.") % server.name
+            f"{addresses.page(server.id)}#test", "success", _("%s is saved as shown, and tested with it.") % server.name
         )
     return None
 
@@ -228,7 +243,8 @@ async def _page(
         "recipient": recipient or RecipientForm(data={"recipient": last.recipient if last else ""}),
         "server": server,
         "stored": server.password_sealed is not None,
-        "here": f"{SERVERS}/{server.id}",
+        "addresses": SMTP,
+        "server_id": server.id,
         "test": last,
         "mark": connection_test.change_mark(last),
     }

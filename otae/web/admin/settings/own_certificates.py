@@ -4,13 +4,12 @@ from typing import Final
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.authority import issuers, rotation
 from otae.errors import NotReady
 from otae.web.guards import Console
 from otae.web.pages import redirect, render
 from otae.words import gettext as _
-
-CERTIFICATES: Final = "/admin/certificates"
 
 #: Days before its end from which a certificate is shown as a warning.
 SOON: Final = 30
@@ -48,7 +47,5 @@ async def rotate(visit: Console) -> Response:
     try:
         done = await rotation.rotate_device_ca(visit.desk, now=visit.now, actor=visit.actor)
     except NotReady:
-        return redirect(
-            f"{CERTIFICATES}/root-key", "danger", _("Bring the root’s key back first: it signs the new authority.")
-        )
-    return redirect(CERTIFICATES, "success", _("Macs get their certificates from %s from now on.") % done.subject)
+        return redirect(paths.ROOT_KEY, "danger", _("Bring the root’s key back first: it signs the new authority."))
+    return redirect(paths.CERTIFICATES, "success", _("Macs get their certificates from %s from now on.") % done.subject)

@@ -4,6 +4,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.errors import InputRefused
 from otae.store import old_algorithms, properties, property_changes
 from otae.web.admin.page_parts import NamedForm, or_not_found
@@ -12,7 +13,6 @@ from otae.web.guards import Console
 from otae.web.pages import redirect, render
 from otae.words import gettext as _
 
-PROPERTIES: Final = "/admin/properties"
 ROWS: Final = {row.name: row for row in properties.PROPERTIES}
 
 
@@ -52,7 +52,7 @@ async def change(visit: Console) -> Response:
     row = _row(visit)
     form = await _kind(row).read(visit.request)
     if form.value.data == _display(await properties.read(row.name)):
-        return redirect(PROPERTIES, "info", _("%s has this value already.") % row.name)
+        return redirect(paths.PROPERTIES, "info", _("%s has this value already.") % row.name)
     if form.validate():
         try:
             value = await property_changes.change(row.name, form.value.data, now=visit.now, actor=visit.actor)
@@ -61,7 +61,7 @@ async def change(visit: Console) -> Response:
             said = {field: words.removeprefix(f"{row.name}: ") for field, words in refusal.fields.items()}
             form.refuse(InputRefused(said))
         else:
-            return redirect(PROPERTIES, "success", f"{row.name}: {_display(value)}")
+            return redirect(paths.PROPERTIES, "success", f"{row.name}: {_display(value)}")
     return await _ask(visit, form, status=422)
 
 
@@ -70,7 +70,9 @@ async def reset(visit: Console) -> Response:
     row = _row(visit)
     value = await property_changes.reset(row.name, now=visit.now, actor=visit.actor)
     return redirect(
-        PROPERTIES, "success", _("%(name)s: %(value)s, the default") % {"name": row.name, "value": _display(value)}
+        paths.PROPERTIES,
+        "success",
+        _("%(name)s: %(value)s, the default") % {"name": row.name, "value": _display(value)},
     )
 
 

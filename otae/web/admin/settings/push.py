@@ -4,17 +4,17 @@ from typing import Final
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.authority import push
 from otae.errors import InputRefused
 from otae.web.admin.page_parts import NamedForm
 from otae.web.admin.settings.authorities_form import left_out_note
+from otae.web.callers import UPLOAD_CAP
 from otae.web.forms import FileField, PasswordField, upload
 from otae.web.guards import Console
 from otae.web.pages import redirect, render
-from otae.web.paths import UPLOAD_CAP
 from otae.words import gettext as _
 
-PUSH: Final = "/admin/push"
 #: Days before its end from which a certificate is shown as a matter of urgency.
 SOON: Final = 30
 
@@ -48,7 +48,7 @@ async def replace(visit: Console) -> Response:
         form.refuse(refusal)
         return await _page(visit, form, status=422)
     return redirect(
-        PUSH, "success", (_("Macs enroll under %s from now on.") % taken.topic) + left_out_note(taken.left_out)
+        paths.PUSH, "success", (_("Macs enroll under %s from now on.") % taken.topic) + left_out_note(taken.left_out)
     )
 
 

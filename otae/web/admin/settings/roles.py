@@ -1,9 +1,10 @@
 """Settings → Roles: the built-in and own roles, and which directory groups give one."""
 
-from typing import Final, Self
+from typing import Self
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.accounts import assignments, own_roles, permissions, roles
 from otae.accounts.own_roles import RoleDraft
 from otae.accounts.permissions import NOUNS, PERMISSIONS, Permission
@@ -24,8 +25,6 @@ from otae.web.forms import (
 from otae.web.guards import Console
 from otae.web.pages import redirect, render
 from otae.words import gettext as _
-
-ROLES: Final = "/admin/roles"
 
 
 class RoleForm(NamedForm):
@@ -92,7 +91,7 @@ async def assign(visit: Console) -> Response:
         else:
             told = {"group": made.group, "role": made.role}
             return redirect(
-                ROLES, "success", _("Members of %(group)s have the role %(role)s when they sign in.") % told
+                paths.ROLES, "success", _("Members of %(group)s have the role %(role)s when they sign in.") % told
             )
     return await _list(visit, form, status=422)
 
@@ -100,7 +99,7 @@ async def assign(visit: Console) -> Response:
 async def unassign(visit: Console) -> Response:
     """Take the role from the members of a directory group."""
     group = await assignments.unassign(row_id(visit.request), by=visit.by, now=visit.now)
-    return redirect(ROLES, "success", _("Members of %s have no role from there any more.") % group)
+    return redirect(paths.ROLES, "success", _("Members of %s have no role from there any more.") % group)
 
 
 async def _list(visit: Console, form: AssignmentForm, *, status: int = 200) -> Response:
@@ -140,7 +139,7 @@ async def add(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return redirect(ROLES, "success", _("The role %s was made.") % row.name)
+            return redirect(paths.ROLES, "success", _("The role %s was made.") % row.name)
     return await _ask(visit, form, status=422)
 
 
@@ -168,9 +167,11 @@ async def change(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         except Refusal as refusal:
-            return redirect(f"{ROLES}/{row.id}", "danger", _(refusal.words))
+            return redirect(paths.ROLE(row.id), "danger", _(refusal.words))
         else:
-            return redirect(ROLES, "success", _("The role %s was saved; it counts from the next click on.") % row.name)
+            return redirect(
+                paths.ROLES, "success", _("The role %s was saved; it counts from the next click on.") % row.name
+            )
     return await _ask(visit, form, row, status=422)
 
 
@@ -180,10 +181,10 @@ async def remove(visit: Console) -> Response:
     try:
         await own_roles.remove_role(row_id(visit.request), by=visit.by, now=visit.now)
     except InputRefused as refusal:
-        return redirect(f"{ROLES}/{row.id}", "danger", _("Not removed: %s.") % "; ".join(refusal.fields.values()))
+        return redirect(paths.ROLE(row.id), "danger", _("Not removed: %s.") % "; ".join(refusal.fields.values()))
     except Refusal as refusal:
-        return redirect(f"{ROLES}/{row.id}", "danger", _(refusal.words))
-    return redirect(ROLES, "success", _("The role %s was removed.") % row.name)
+        return redirect(paths.ROLE(row.id), "danger", _(refusal.words))
+    return redirect(paths.ROLES, "success", _("The role %s was removed.") % row.name)
 
 
 async def _adds_group(visit: Console, form: RoleForm) -> bool:
@@ -215,7 +216,6 @@ async def _ask(visit: Console, form: RoleForm, row: RoleRow | None = None, *, st
         "still": (row is not None and row.built_in) or beyond or own or not visit.may("administrator.edit"),
         "beyond": beyond,
         "used": await own_roles.users_of(row.name, now=visit.now) if row else [],
-        "here": f"{ROLES}/{row.id}" if row else f"{ROLES}/add",
     }
     return render(visit.request, "admin/settings/roles/edit.html", context, status=status)
 

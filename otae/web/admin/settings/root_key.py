@@ -4,18 +4,17 @@ from typing import Final
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.authority import issuers, root
 from otae.errors import InputRefused
 from otae.web.admin.page_parts import NamedForm
-from otae.web.admin.settings.own_certificates import CERTIFICATES
 from otae.web.admin.settings.uploaded_certificates import require_file
+from otae.web.callers import UPLOAD_CAP
 from otae.web.forms import FileField, PasswordField, upload
 from otae.web.guards import Console
 from otae.web.pages import redirect, render
-from otae.web.paths import UPLOAD_CAP
 from otae.words import gettext as _
 
-ROOT_KEY: Final = f"{CERTIFICATES}/root-key"
 FILE: Final = "otae-root-key.pem"
 
 
@@ -64,7 +63,7 @@ async def remove(visit: Console) -> Response:
         form.refuse(refusal)
         return await _page(visit, file=form, status=422)
     return redirect(
-        ROOT_KEY, "success", _("The root’s key has left this server. Keep the file, and a copy of it elsewhere.")
+        paths.ROOT_KEY, "success", _("The root’s key has left this server. Keep the file, and a copy of it elsewhere.")
     )
 
 
@@ -78,7 +77,7 @@ async def import_key(visit: Console) -> Response:
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, file=form, status=422)
-    return redirect(ROOT_KEY, "success", _("The root’s key is on this server again."))
+    return redirect(paths.ROOT_KEY, "success", _("The root’s key is on this server again."))
 
 
 def _passphrase(form: ExportForm) -> str:

@@ -4,6 +4,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.delivery import connection_test, servers
 from otae.delivery.sms import carriers
 from otae.delivery.sms import servers as sms_servers
@@ -11,15 +12,16 @@ from otae.delivery.sms.gateways import GATEWAYS, Field
 from otae.delivery.sms.sender import CARRIER
 from otae.errors import InputRefused
 from otae.web.admin.page_parts import NamedForm, or_not_found, row_id
-from otae.web.admin.settings.notification_servers import RecipientForm, save_and_test, test_block
+from otae.web.admin.settings.notification_servers import RecipientForm, ServerAddresses, save_and_test, test_block
 from otae.web.failures import NotFound
 from otae.web.forms import InputRequired, IntegerField, PasswordField, SelectField, StringField, TextAreaField
 from otae.web.guards import Console
 from otae.web.pages import is_fragment_request, redirect, render
 from otae.words import gettext as _
 
-HERE: Final = "/admin/notification-servers"
-SMS: Final = f"{HERE}/sms"
+SMS: Final = ServerAddresses(
+    paths.SMS_SERVER, paths.SMS_SERVER_TEST, paths.SMS_SERVER_ACTIVATE, paths.SMS_SERVER_REMOVE
+)
 NEEDED: Final = _("is missing")
 CARRIER_ABOUT: Final = _(
     "A mail to the recipient's mobile carrier, which sends it on; free, and slower than a gateway."
@@ -74,7 +76,7 @@ async def add(visit: Console) -> Response:
         except InputRefused as refusal:
             form.refuse(refusal)
         else:
-            return redirect(f"{SMS}/{server.id}", "success", _("%s was added. Test it now.") % server.name)
+            return redirect(paths.SMS_SERVER(server.id), "success", _("%s was added. Test it now.") % server.name)
     return _add_page(visit, gateway, form, status=422)
 
 
@@ -90,7 +92,7 @@ async def change(visit: Console) -> Response:
     server = await _find(visit)
     form = await (await form_of(server.gateway)).read(visit.request)
     if await _save(visit, server, form):
-        return redirect(f"{SMS}/{server.id}", "success", _("%s was saved.") % server.name)
+        return redirect(paths.SMS_SERVER(server.id), "success", _("%s was saved.") % server.name)
     return await _page(visit, form=form, status=422)
 
 
@@ -99,14 +101,14 @@ async def activate(visit: Console) -> Response:
     server = await _find(visit)
     await servers.activate(visit.desk, server, now=visit.now, actor=visit.actor)
     text = _("Text messages go out through %s from now on.") % server.name
-    return redirect(f"{SMS}/{server.id}", "success", text)
+    return redirect(paths.SMS_SERVER(server.id), "success", text)
 
 
 async def remove(visit: Console) -> Response:
     """Remove this gateway."""
     server = await _find(visit)
     await servers.remove_server(server, now=visit.now, actor=visit.actor)
-    return redirect(HERE, "success", _("%s was removed.") % server.name)
+    return redirect(paths.NOTIFICATION_SERVERS, "success", _("%s was removed.") % server.name)
 
 
 async def test(visit: Console) -> Response:
@@ -177,7 +179,8 @@ async def _page(
         "gateway_title": _(sms_servers.TITLES[server.gateway]),
         "recipient": recipient or NumberForm(data={"recipient": last.recipient if last else ""}),
         "server": server,
-        "here": f"{SMS}/{server.id}",
+        "addresses": SMS,
+        "server_id": server.id,
         "test": last,
         "mark": connection_test.change_mark(last),
     }

@@ -1,16 +1,15 @@
 """Settings → Notification templates: the wording of the messages and its translations."""
 
-from typing import Final
-
 from starlette.responses import HTMLResponse, Response
 
+from otae import paths
 from otae.delivery.texts import template_editing, template_preview, templates
 from otae.delivery.texts.default_texts import DEFAULTS
 from otae.delivery.texts.kinds import CHOSEN, KINDS
 from otae.delivery.texts.languages import LANGUAGES, MAIN
 from otae.delivery.texts.translations import default_in
 from otae.errors import InputRefused, SlowDown
-from otae.web.admin.page_parts import is_resubmitted, new_form_id, or_not_found, row_id, with_query
+from otae.web.admin.page_parts import is_resubmitted, new_form_id, or_not_found, row_id
 from otae.web.admin.settings.catcher import POLICY
 from otae.web.admin.settings.template_forms import (
     COPY,
@@ -25,8 +24,6 @@ from otae.web.admin.settings.template_forms import (
 from otae.web.guards import Console
 from otae.web.pages import is_fragment_request, redirect, render
 from otae.words import gettext as _
-
-TEMPLATES: Final = "/admin/templates"
 
 
 async def index(visit: Console) -> Response:
@@ -56,13 +53,13 @@ async def change(visit: Console) -> Response:
     language = await _language(visit)
     saved = _("%s was saved.") % template.name
     if form.wording() == templates.wording_of(await _row(visit)):
-        return redirect(_url(visit, language), "success", saved)
+        return redirect(paths.TEMPLATE(row_id(visit.request), language=language), "success", saved)
     try:
         await template_editing.reword(template, form.wording(), now=visit.now, actor=visit.actor, language=language)
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, form, status=422)
-    return redirect(_url(visit, language), "success", saved)
+    return redirect(paths.TEMPLATE(row_id(visit.request), language=language), "success", saved)
 
 
 async def preview(visit: Console) -> Response:
@@ -140,7 +137,9 @@ async def restore(visit: Console) -> Response:
         form.refuse(refusal)
         return await _page(visit, form, status=422)
     words = _("%s says again what it says by default.") % template.name
-    return redirect(_url(visit, language) if language else TEMPLATES, "success", words)
+    return redirect(
+        paths.TEMPLATE(row_id(visit.request), language=language) if language else paths.TEMPLATES, "success", words
+    )
 
 
 async def clone(visit: Console) -> Response:
@@ -152,7 +151,7 @@ async def clone(visit: Console) -> Response:
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, await _stored(visit), copy=form, status=422)
-    return redirect(f"{TEMPLATES}/{copy.id}", "success", _("%s was added.") % copy.name)
+    return redirect(paths.TEMPLATE(copy.id), "success", _("%s was added.") % copy.name)
 
 
 async def translate(visit: Console) -> Response:
@@ -166,7 +165,7 @@ async def translate(visit: Console) -> Response:
         form.refuse(refusal)
         return await _page(visit, await _stored(visit), translation=form, status=422)
     words = _("%s was added. It says what the template says until you translate it.") % LANGUAGES[chosen]
-    return redirect(_url(visit, chosen), "success", words)
+    return redirect(paths.TEMPLATE(row_id(visit.request), language=chosen), "success", words)
 
 
 async def drop_translation(visit: Console) -> Response:
@@ -179,7 +178,9 @@ async def drop_translation(visit: Console) -> Response:
         form = await _stored(visit)
         form.refuse(refusal)
         return await _page(visit, form, status=422)
-    return redirect(_url(visit), "success", _("%s was removed.") % LANGUAGES.get(language, language))
+    return redirect(
+        paths.TEMPLATE(row_id(visit.request)), "success", _("%s was removed.") % LANGUAGES.get(language, language)
+    )
 
 
 async def rename(visit: Console) -> Response:
@@ -191,7 +192,7 @@ async def rename(visit: Console) -> Response:
     except InputRefused as refusal:
         form.refuse(refusal)
         return await _page(visit, await _stored(visit), name=form, status=422)
-    return redirect(f"{TEMPLATES}/{template.id}", "success", _("%s was saved.") % template.name)
+    return redirect(paths.TEMPLATE(template.id), "success", _("%s was saved.") % template.name)
 
 
 async def remove(visit: Console) -> Response:
@@ -203,7 +204,7 @@ async def remove(visit: Console) -> Response:
         form = await _stored(visit)
         form.refuse(refusal)
         return await _page(visit, form, status=422)
-    return redirect(TEMPLATES, "success", _("%s was removed.") % template.name)
+    return redirect(paths.TEMPLATES, "success", _("%s was removed.") % template.name)
 
 
 async def _stored(visit: Console) -> TemplateForm:
@@ -224,10 +225,6 @@ async def _language(visit: Console) -> str:
     """Return the address's language, "" for the template's own wording; NotFound without such a translation."""
     await _row(visit)
     return visit.request.query_params.get("language", "")
-
-
-def _url(visit: Console, language: str = "", action: str = "") -> str:
-    return with_query(f"{TEMPLATES}/{row_id(visit.request)}{action}", language=language)
 
 
 async def _is_restorable(visit: Console, template: Template, language: str) -> bool:
@@ -275,8 +272,6 @@ async def _page(
         "copy": copy or CopyForm(prefix=COPY, data={"name": _("Copy of %s") % template.name}),
         "name": name or NameForm(data={"name": template.name}),
         "spoken": (translation or LanguageForm()).without(there),
-        "here": _url(visit),
-        "at": lambda action="": _url(visit, language, action),
         "language": language,
         "tongues": LANGUAGES,
         "there": there,

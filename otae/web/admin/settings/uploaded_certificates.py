@@ -6,16 +6,16 @@ from typing import Final
 
 from starlette.responses import Response
 
+from otae import paths
 from otae.authority import uploads
 from otae.authority.uploads import UploadedCertificate, UploadPurpose
 from otae.errors import InputRefused
 from otae.web.admin.page_parts import NamedForm
 from otae.web.admin.settings.authorities_form import left_out_note
-from otae.web.admin.settings.own_certificates import CERTIFICATES
+from otae.web.callers import UPLOAD_CAP
 from otae.web.forms import FileField, PasswordField, upload
 from otae.web.guards import Console
 from otae.web.pages import redirect, render
-from otae.web.paths import UPLOAD_CAP
 from otae.words import gettext as _
 
 Page = Callable[[Console], Awaitable[Response]]
@@ -31,10 +31,11 @@ class UploadForm(NamedForm):
 
 @dataclass(frozen=True)
 class UploadKind:
-    """A kind of certificate that can be uploaded. ``where`` is its path; ``wanted`` tells what is checked."""
+    """A kind of certificate that can be uploaded. ``wanted`` tells what is checked."""
 
     purpose: UploadPurpose
-    where: str
+    upload: str
+    remove: str
     take: Callable[..., Awaitable[UploadedCertificate]]
     title: str
     lead: str
@@ -47,7 +48,8 @@ _ALIKE: Final = (
 )
 SIGNER: Final = UploadKind(
     "profile-signer",
-    f"{CERTIFICATES}/signer",
+    paths.SIGNER_UPLOAD,
+    paths.SIGNER_REMOVE,
     uploads.import_signer,
     _("Own profile signer"),
     _("Profiles signed under an authority that Macs know already are shown as Verified at once."),
@@ -55,7 +57,8 @@ SIGNER: Final = UploadKind(
 )
 TLS: Final = UploadKind(
     "tls",
-    f"{CERTIFICATES}/tls",
+    paths.TLS_UPLOAD,
+    paths.TLS_REMOVE,
     uploads.import_tls,
     _("Own TLS certificate"),
     _("Served instead of our own; you renew it. On its last day our own takes over."),
@@ -96,7 +99,7 @@ def upload_page(kind: UploadKind) -> Page:
             form.refuse(refusal)
             return _form(visit, kind, form, status=422)
         return redirect(
-            CERTIFICATES, "success", _("The certificate is in use from now on.") + left_out_note(taken.left_out)
+            paths.CERTIFICATES, "success", _("The certificate is in use from now on.") + left_out_note(taken.left_out)
         )
 
     return page
@@ -109,8 +112,8 @@ def remove_page(kind: UploadKind) -> Page:
         try:
             await uploads.remove_upload(visit.desk, kind.purpose, now=visit.now, actor=visit.actor)
         except InputRefused as refusal:
-            return redirect(CERTIFICATES, "danger", str(refusal))
-        return redirect(CERTIFICATES, "success", _("Our own certificate is in use again."))
+            return redirect(paths.CERTIFICATES, "danger", str(refusal))
+        return redirect(paths.CERTIFICATES, "success", _("Our own certificate is in use again."))
 
     return page
 
