@@ -22,7 +22,7 @@ LOCAL = "local"
 
 
 @dataclass(frozen=True)
-class AdministratorRow:
+class ListedAdministrator:
     """An administrator as lists show it.
 
     ``domain``: "local", or the directory that checks the password. ``signed_in``: how many browsers are signed in.
@@ -49,17 +49,17 @@ class PendingAdministrator:
     expires_at: datetime
 
 
-async def list_administrators() -> list[AdministratorRow]:
+async def list_administrators() -> list[ListedAdministrator]:
     """Return all administrators, disabled ones included, by name."""
     return await _rows(await Administrator.all().order_by("name"))
 
 
-async def find_administrator(administrator_id: UUID) -> AdministratorRow | None:
+async def find_administrator(administrator_id: UUID) -> ListedAdministrator | None:
     """Return the administrator with this id, None when there is none."""
     return next(iter(await _rows(await Administrator.filter(id=administrator_id))), None)
 
 
-async def find_by_name(name: str) -> AdministratorRow | None:
+async def find_by_name(name: str) -> ListedAdministrator | None:
     """Return the administrator called ``name``, None when there is none."""
     stored_name = cleaned_line(name).lower()
     return next(iter(await _rows(await Administrator.filter(name=stored_name))), None)
@@ -111,7 +111,7 @@ async def withdraw_setup_link(link_id: UUID, *, by: Grantor, now: datetime) -> s
     return name
 
 
-async def give_role(administrator_id: UUID, role: str, *, by: Grantor, now: datetime) -> AdministratorRow:
+async def give_role(administrator_id: UUID, role: str, *, by: Grantor, now: datetime) -> ListedAdministrator:
     """Give an administrator another role, sign their browsers out, and end the links they made.
 
     Raises:
@@ -136,7 +136,7 @@ async def give_role(administrator_id: UUID, role: str, *, by: Grantor, now: date
     return _row(row)
 
 
-async def disable(administrator_id: UUID, *, by: Grantor, now: datetime) -> AdministratorRow:
+async def disable(administrator_id: UUID, *, by: Grantor, now: datetime) -> ListedAdministrator:
     """Disable an administrator, sign their browsers out, and end the links they made. Raises as `give_role`."""
     async with transaction():
         row = await _lock(administrator_id, by)
@@ -149,7 +149,7 @@ async def disable(administrator_id: UUID, *, by: Grantor, now: datetime) -> Admi
     return _row(row)
 
 
-async def enable(administrator_id: UUID, *, by: Grantor, now: datetime) -> AdministratorRow:
+async def enable(administrator_id: UUID, *, by: Grantor, now: datetime) -> ListedAdministrator:
     """Enable a disabled administrator. Raises as `give_role`."""
     async with transaction():
         row = await _lock(administrator_id, by, stays=True)
@@ -203,7 +203,7 @@ async def _check_current_role(role: str, by: Grantor) -> None:
     by.check_may_give(found.permissions if found else ())
 
 
-async def _rows(found: list[Administrator]) -> list[AdministratorRow]:
+async def _rows(found: list[Administrator]) -> list[ListedAdministrator]:
     sessions = BrowserSession.filter(administrator_id__in=[row.id for row in found]).only("administrator_id", "seen_at")
     seen: dict[UUID | None, list[datetime]] = {}
     for each in await sessions:
@@ -211,8 +211,8 @@ async def _rows(found: list[Administrator]) -> list[AdministratorRow]:
     return [_row(row, seen.get(row.id, [])) for row in found]
 
 
-def _row(row: Administrator, seen: list[datetime] | None = None) -> AdministratorRow:
+def _row(row: Administrator, seen: list[datetime] | None = None) -> ListedAdministrator:
     names = ("id", "name", "domain", "role", "disabled", "created_at")
-    return AdministratorRow(
+    return ListedAdministrator(
         **{name: getattr(row, name) for name in names}, signed_in=len(seen or ()), seen_at=max(seen or (), default=None)
     )

@@ -2,11 +2,14 @@
 
 import secrets
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from otae.directory.local.person_fields import DOMAIN
 from otae.directory.reach import STALE_AFTER
 from otae.store.models import Administrator, BrowserSession, EnrollmentSession
 from otae.store.passwords import hash_token
+
+AdministratorRow: TypeAlias = Administrator
 
 CONSOLE, PORTAL = "console", "portal"
 #: A console is signed out after this time without activity, and in any case after `LIFE`.

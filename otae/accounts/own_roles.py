@@ -13,7 +13,7 @@ from tortoise.exceptions import IntegrityError
 
 from otae.accounts.permissions import PERMISSIONS
 from otae.accounts.role_groups import read_groups_soon
-from otae.accounts.roles import BUILT_IN, Grantor, RoleRow, to_row
+from otae.accounts.roles import BUILT_IN, Grantor, RoleDefinition, to_row
 from otae.directory import registry
 from otae.errors import DirectoryUnavailable, GroupAmbiguous, InputRefused, OwnRole, StaleState
 from otae.store import audit
@@ -42,7 +42,7 @@ class RoleColumns(TypedDict):
     groups: list[str]
 
 
-async def add_role(desk: Desk, name: str, draft: RoleDraft, *, by: Grantor, now: datetime) -> RoleRow:
+async def add_role(desk: Desk, name: str, draft: RoleDraft, *, by: Grantor, now: datetime) -> RoleDefinition:
     """Add a role. A directory's group is within its reach once a worker has read its members, which is enqueued.
 
     Raises:
@@ -69,7 +69,7 @@ async def add_role(desk: Desk, name: str, draft: RoleDraft, *, by: Grantor, now:
     return to_row(row)
 
 
-async def change_role(desk: Desk, role_id: UUID, draft: RoleDraft, *, by: Grantor, now: datetime) -> RoleRow:
+async def change_role(desk: Desk, role_id: UUID, draft: RoleDraft, *, by: Grantor, now: datetime) -> RoleDefinition:
     """Change a role's permissions, groups and description, from everybody's next request on; its name stays.
 
     Raises:
@@ -103,7 +103,7 @@ async def remove_role(role_id: UUID, *, by: Grantor, now: datetime) -> None:
         await audit.record(by.name, "role.removed", now=now, subject=row.name)
 
 
-async def find_own(role_id: UUID) -> RoleRow | None:
+async def find_own(role_id: UUID) -> RoleDefinition | None:
     """Return the own role with this id, None when there is none."""
     row = await Role.get_or_none(id=role_id)
     return None if row is None else to_row(row)

@@ -20,7 +20,7 @@ USER: Final = "USER"
 
 
 @dataclass(frozen=True)
-class RoleRow:
+class RoleDefinition:
     """A role. ``words``: its description; ``groups``: "DOMAIN/NAME" it is limited to; ``id``: None if built in."""
 
     name: str
@@ -42,14 +42,16 @@ _PROVISIONS = frozenset({"invitation.create", "invitation.notify", "invitation.r
 BUILT_IN: Final = {
     role.name: role
     for role in (
-        RoleRow(ADMIN, _("May do everything."), frozenset(PERMISSIONS)),
-        RoleRow(SUPPORT, _("Helps people enroll: sees where each stands, sends again."), _SEES | {"invitation.notify"}),
-        RoleRow(
+        RoleDefinition(ADMIN, _("May do everything."), frozenset(PERMISSIONS)),
+        RoleDefinition(
+            SUPPORT, _("Helps people enroll: sees where each stands, sends again."), _SEES | {"invitation.notify"}
+        ),
+        RoleDefinition(
             DEVICE_PROVISIONING,
             _("Hands out Macs: invites people, sends again, revokes."),
             _PROVISIONS | {"invitation.see", "device.see", "person.see"},
         ),
-        RoleRow(USER, _("Enrolls Macs, and has no console."), frozenset()),
+        RoleDefinition(USER, _("Enrolls Macs, and has no console."), frozenset()),
     )
 }
 
@@ -93,7 +95,7 @@ async def powers_of(role: str, *, now: datetime) -> Powers:
     return Powers(role, row.permissions, await reach_of(row.groups, now=now))
 
 
-async def find_role(name: str) -> RoleRow | None:
+async def find_role(name: str) -> RoleDefinition | None:
     """Return the role called ``name``, None when there is none."""
     if name in BUILT_IN:
         return BUILT_IN[name]
@@ -101,13 +103,13 @@ async def find_role(name: str) -> RoleRow | None:
     return None if row is None else to_row(row)
 
 
-async def list_roles() -> list[RoleRow]:
+async def list_roles() -> list[RoleDefinition]:
     """Return all roles: the built-in ones, then those that administrators made, by name."""
     return [*BUILT_IN.values(), *(to_row(row) for row in await Role.all().order_by("name"))]
 
 
-def to_row(row: Role) -> RoleRow:
+def to_row(row: Role) -> RoleDefinition:
     """Return an own role; permissions that no longer exist are left out."""
-    return RoleRow(
+    return RoleDefinition(
         row.name, row.description, frozenset(row.permissions) & frozenset(PERMISSIONS), tuple(row.groups), row.id
     )

@@ -42,7 +42,7 @@ _SUBJECT: Final = 300
 _opened: "WeakKeyDictionary[Vault, dict[UUID, Keyed]]" = WeakKeyDictionary()
 
 
-class TreeRow(TypedDict):
+class TreeCertificate(TypedDict):
     """One certificate whose key is, or was, held here.
 
     ``not_after``: aware, UTC; ``days_left``: negative when it has ended; ``uploaded``: issued by another authority;
@@ -180,12 +180,12 @@ async def root_pem() -> bytes:
     return pem(await root())
 
 
-async def tree(now: datetime) -> list[TreeRow]:
+async def tree(now: datetime) -> list[TreeCertificate]:
     """Return the installation's own certificates: active ones first, in the order of the tree, then replaced ones."""
     rows = await Certificate.filter(purpose__in=_ORDER).order_by("-not_after")
     rows.sort(key=lambda row: (not row.active, _ORDER.index(row.purpose)))
     return [
-        TreeRow(
+        TreeCertificate(
             id=str(row.id),
             purpose=row.purpose,
             subject=row.subject,

@@ -5,8 +5,8 @@ from datetime import datetime
 import click
 
 from otae.accounts import administrator_list, administrators, notice_addresses, own_account, roles
-from otae.accounts.administrator_list import AdministratorRow
-from otae.accounts.roles import Grantor, RoleRow
+from otae.accounts.administrator_list import ListedAdministrator
+from otae.accounts.roles import Grantor, RoleDefinition
 from otae.cli.command import ACTOR, as_json, commands, emit, password_stdin, read_password, run_with_desk
 from otae.errors import InputRefused
 from otae.invitations.listing import rfc3339
@@ -162,14 +162,14 @@ def role_show(*, name: str, json_wanted: bool) -> None:
     emit(run_with_desk(work), json_wanted=json_wanted)
 
 
-async def _find_administrator(name: str) -> AdministratorRow:
+async def _find_administrator(name: str) -> ListedAdministrator:
     row = await administrator_list.find_by_name(name)
     if row is None:
         raise InputRefused({"": f"there is no administrator called {name}"})
     return row
 
 
-def _administrator(row: AdministratorRow) -> dict[str, object]:
+def _administrator(row: ListedAdministrator) -> dict[str, object]:
     return {
         "name": row.name,
         "domain": row.domain,
@@ -180,7 +180,7 @@ def _administrator(row: AdministratorRow) -> dict[str, object]:
     }
 
 
-def _role(row: RoleRow) -> dict[str, object]:
+def _role(row: RoleDefinition) -> dict[str, object]:
     return {
         "role": row.name,
         "built_in": row.built_in,

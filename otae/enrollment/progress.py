@@ -9,7 +9,7 @@ from otae.errors import PlatformRefused, Refusal
 from otae.store.models import EnrollmentSession
 from otae.store.states import InvitationStatus, SessionStatus
 
-Session: TypeAlias = EnrollmentSession
+SessionRow: TypeAlias = EnrollmentSession
 
 
 class EnrollmentStep(StrEnum):
@@ -68,7 +68,7 @@ class SessionProgress:
     halted: bool = False
 
 
-def session_progress(session: Session, *, now: datetime) -> SessionProgress:
+def session_progress(session: SessionRow, *, now: datetime) -> SessionProgress:
     """Return the progress of ``session``; its invitation must be fetched."""
     steps, end = _STEPS[session.way], _end(session, now)
     if end is SessionEnd.ENROLLED:
@@ -85,7 +85,7 @@ def session_progress(session: Session, *, now: datetime) -> SessionProgress:
     )
 
 
-def _refused_after(session: Session) -> int:
+def _refused_after(session: SessionRow) -> int:
     """Return how many steps precede a refusal: only a Mac's signed message ends a session, so phase 2 was reached."""
     if session.way == "profile":
         return 3
@@ -104,7 +104,7 @@ def _words(kind: type[Refusal]) -> dict[str, str]:
     return found
 
 
-def _end(session: Session, now: datetime) -> SessionEnd | None:
+def _end(session: SessionRow, now: datetime) -> SessionEnd | None:
     if session.status == SessionStatus.ENROLLED:
         return SessionEnd.ENROLLED
     if session.invitation is not None and session.invitation.status == InvitationStatus.REVOKED:

@@ -11,10 +11,8 @@ from otae.invitations import listing
 from otae.store.models import Delivery, EnrollmentSession, Event, Invitation, Pin
 from otae.store.states import DeliveryStatus, InvitationStatus, SessionStatus
 
-#: Names for the web, which shows rows and may not import the tables.
 InvitationRow: TypeAlias = Invitation
 EventRow: TypeAlias = Event
-SessionRow: TypeAlias = EnrollmentSession
 
 #: Number of events on one page.
 EVENTS_PER_PAGE: Final = 200

@@ -25,7 +25,7 @@ MODEL: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{1,30}[0-9]{1,3},[0-9]{1,3}(
 
 
 @dataclass(frozen=True)
-class PropertyRow:
+class PropertyDefinition:
     """One server property. ``parse`` raises ValueError with a text that says which values are allowed."""
 
     name: str
@@ -124,165 +124,167 @@ def _models(text: str) -> str:
     return ", ".join(dict.fromkeys(found))
 
 
-PROPERTIES: tuple[PropertyRow, ...] = (
-    PropertyRow(
+PROPERTIES: tuple[PropertyDefinition, ...] = (
+    PropertyDefinition(
         "macos.otae.enable",
         default=True,
         help="true: anybody in the directory may start at the login page; false: by invitation only.",
         parse=_boolean,
     ),
-    PropertyRow(
+    PropertyDefinition(
         "enrollment.delivery",
         default="ota",
         help="ota: over the air in three phases; profile: one signed enrollment profile.",
         parse=_one_of("ota", "profile"),
     ),
-    PropertyRow(
+    PropertyDefinition(
         "enrollment.encrypt",
         default=False,
         help="Encrypt the final over-the-air profile to the Mac that asked for it.",
         parse=_boolean,
     ),
-    PropertyRow(
+    PropertyDefinition(
         "enrollment.session.minutes",
         default=60,
         help="How long after signing in a Mac may finish, in minutes.",
         parse=_number(5, 1440),
     ),
-    PropertyRow(
+    PropertyDefinition(
         "enrollment.selfstart.ownership",
         default="employee",
         help="Ownership recorded when somebody starts without an invitation.",
         parse=_one_of("corporate", "employee"),
     ),
-    PropertyRow(
+    PropertyDefinition(
         "enrollment.default.mode",
         default="two_factor",
         help="Enrollment mode that the invitation form offers first.",
         parse=_one_of("username_password", "two_factor", "username_pin"),
     ),
-    PropertyRow(
+    PropertyDefinition(
         "enrollment.guess.budget",
         default=300,
         help="Failures an hour at the login page, over everybody, before it asks to wait.",
         parse=_number(10, 100_000),
     ),
-    PropertyRow(
+    PropertyDefinition(
         "enrollment.guess.network",
         default=100,
         help="Failures an hour at the login page, from one network, before it asks that network to wait.",
         parse=_number(10, 100_000),
     ),
-    PropertyRow(
+    PropertyDefinition(
         "reminder.days",
         default=0,
         help="Days without enrollment after which the link is mailed once more; 0: never.",
         parse=_number(0, 90),
     ),
-    PropertyRow(
+    PropertyDefinition(
         "reminder.most",
         default=3,
         help="How many reminders an invitation gets at most.",
         parse=_number(1, 20),
     ),
-    PropertyRow(
+    PropertyDefinition(
         "notification.language",
         default="",
         help="Language of messages to people whose own is not known or not there, such as de; empty: English.",
         parse=_language,
     ),
-    PropertyRow(
+    PropertyDefinition(
         "notification.revoked", default=True, help="Tell people when their invitation is withdrawn.", parse=_boolean
     ),
-    PropertyRow(
+    PropertyDefinition(
         "notification.expired", default=False, help="Tell people when their invitation has expired.", parse=_boolean
     ),
-    PropertyRow(
+    PropertyDefinition(
         "notification.failure",
         default=True,
         help="Mail who invited when an invitation fails or its PIN does not arrive.",
         parse=_boolean,
     ),
-    PropertyRow(
+    PropertyDefinition(
         "enrollment.newlink",
         default=True,
         help="Let people with an expired or failed invitation have a new link mailed to them.",
         parse=_boolean,
     ),
-    PropertyRow(
+    PropertyDefinition(
         "scep.challenge.minutes",
         default=15,
         help="How long a Mac may take to fetch its certificate, in minutes (over the air).",
         parse=_number(1, 1440),
     ),
-    PropertyRow("identity.days", default=365, help="Life of a Mac's certificate, in days.", parse=_number(1, 825)),
-    PropertyRow(
+    PropertyDefinition(
+        "identity.days", default=365, help="Life of a Mac's certificate, in days.", parse=_number(1, 825)
+    ),
+    PropertyDefinition(
         "identity.renew.days",
         default=30,
         help="Days before its end at which a Mac's certificate is renewed.",
         parse=_number(1, 365),
     ),
-    PropertyRow(
+    PropertyDefinition(
         "identity.grace.days",
         default=7,
         help="Days past its end in which a Mac may still check in to renew its certificate.",
         parse=_number(0, 90),
     ),
-    PropertyRow(
+    PropertyDefinition(
         "macos.minimum.version",
         default="",
         help="Oldest macOS that may enroll, such as 14 or 14.6.1; empty: any.",
         parse=_version,
     ),
-    PropertyRow(
+    PropertyDefinition(
         "macos.refused.models",
         default="",
         help="Product identifiers of Macs that may not enroll, with commas between them; empty: none.",
         parse=_models,
     ),
-    PropertyRow(
+    PropertyDefinition(
         "mac.sha1", default=True, help="Accept SHA-1 signatures from Macs, as their makers still send.", parse=_boolean
     ),
-    PropertyRow(
+    PropertyDefinition(
         "scep.des3", default=True, help="Accept 3DES from Macs when they ask for a certificate.", parse=_boolean
     ),
-    PropertyRow(
+    PropertyDefinition(
         "retention.days",
         default=365,
         help="Days that events, sent messages, finished sign-ins, caught mail and imported files are kept.",
         parse=_number(7, 3650),
     ),
-    PropertyRow(
+    PropertyDefinition(
         "mail.bounce.domain",
         default="",
         help="Domain of the return addresses that undeliverable mail comes back to; empty: the sender's own address.",
         parse=_domain,
     ),
-    PropertyRow(
+    PropertyDefinition(
         "mail.bounce.lmtp",
         default="",
         help="Where workers take such mail from your mail server by LMTP, such as 127.0.0.1:2525; read at their start.",
         parse=_own_place,
     ),
-    PropertyRow(
+    PropertyDefinition(
         "phone.region",
         default="",
         help="Country that phone numbers without + belong to, such as DE; empty: numbers have to begin with +.",
         parse=_region,
     ),
-    PropertyRow(
+    PropertyDefinition(
         "organization.name",
         default="otae",
         help="Name that people see in mails, on pages and in profiles.",
         parse=_name,
     ),
-    PropertyRow(
+    PropertyDefinition(
         "organization.timezone",
         default="UTC",
         help="Time zone of the times in messages, such as Europe/Berlin.",
         parse=_time_zone,
     ),
-    PropertyRow(
+    PropertyDefinition(
         "support.contact",
         default="your IT department",
         help="Whom people are told to ask, for example a mail address or a phone number.",
@@ -293,7 +295,7 @@ PROPERTIES: tuple[PropertyRow, ...] = (
 _BY_NAME = {row.name: row for row in PROPERTIES}
 
 
-def row_of(name: str) -> PropertyRow:
+def row_of(name: str) -> PropertyDefinition:
     """Return the definition of server property ``name``; InputRefused when there is none."""
     try:
         return _BY_NAME[name]

@@ -7,8 +7,7 @@ who has signed in to enroll). Each carries the request, the desk and the one tim
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
-from uuid import UUID
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +17,7 @@ from otae import paths
 from otae.accounts import browsers, console_sign_in, roles
 from otae.accounts.roles import Grantor, Powers
 from otae.directory.reach import Reach
-from otae.enrollment.progress import Session
+from otae.enrollment.progress import SessionRow
 from otae.errors import OtaeError
 from otae.store.database import now as database_now
 from otae.store.desk import Desk
@@ -30,15 +29,6 @@ from otae.words import gettext as _
 
 CONSOLE_COOKIE: Final = "__Host-otae-console"
 PORTAL_COOKIE: Final = "__Host-otae-portal"
-
-
-class Administrator(Protocol):
-    """The attributes of the signed-in administrator that pages use."""
-
-    id: UUID
-    name: str
-    domain: str
-    role: str
 
 
 @dataclass(frozen=True)
@@ -54,7 +44,7 @@ class Visit:
 class Console(Visit):
     """A signed-in administrator's request; ``powers`` is what the role allows, read for this request."""
 
-    administrator: Administrator
+    administrator: browsers.AdministratorRow
     powers: Powers
 
     @property
@@ -81,7 +71,7 @@ class Console(Visit):
 class Portal(Visit):
     """The request of somebody who has signed in to enroll; the session comes with its person and invitation."""
 
-    session: Session
+    session: SessionRow
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]

@@ -95,3 +95,17 @@ def swallowed(name: str) -> list[str]:
 
 def test_no_exception_is_swallowed() -> None:
     assert not [place for name in modules("otae", "migrations", "tests") for place in swallowed(name)]
+
+
+def test_pages_name_rows_by_one_alias_each() -> None:
+    aliases: list[str] = []
+    for name in modules("otae"):
+        for node in parsed(name).body:
+            if isinstance(node, ast.ClassDef):
+                bases = {dotted(base) for base in node.bases}
+                assert not (name.startswith("otae/web/") and "Protocol" in bases), f"{name}: {node.name}"
+                assert not node.name.endswith("Row") or name == "otae/store/models/base.py", f"{name}: {node.name}"
+            elif isinstance(node, ast.AnnAssign) and dotted(node.annotation) == "TypeAlias":
+                aliases += [dotted(node.target)] if dotted(node.target).endswith("Row") else []
+    assert "PersonRow" in aliases
+    assert len(aliases) == len(set(aliases))

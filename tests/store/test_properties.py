@@ -64,7 +64,7 @@ async def test_what_is_allowed_is_kept_and_everything_else_refused_beside_its_fi
 
 
 @pytest.mark.parametrize("row", PROPERTIES, ids=lambda row: row.name)
-def test_a_default_is_a_value_that_would_be_taken(row: properties.PropertyRow) -> None:
+def test_a_default_is_a_value_that_would_be_taken(row: properties.PropertyDefinition) -> None:
     text = str(row.default).lower() if isinstance(row.default, bool) else str(row.default)
     value = row.parse(text)
     assert (value, type(value)) == (row.default, type(row.default))

@@ -13,6 +13,7 @@ from otae.store import properties
 from otae.store.models import NotificationTemplate, TemplateTranslation
 
 #: A template or a translation, for rooms that may not import the tables.
+TemplateRow: TypeAlias = NotificationTemplate
 TextRow: TypeAlias = NotificationTemplate | TemplateTranslation
 
 

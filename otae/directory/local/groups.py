@@ -28,7 +28,7 @@ LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
-class GroupRow:
+class ListedGroup:
     """A group as lists show it. ``members``: how many people, sub-groups included; ``own``: without sub-groups.
 
     Both are counted up to COUNT_LIMIT; COUNT_LIMIT + 1 stands for any greater number.
@@ -54,7 +54,7 @@ class GroupRow:
 
 async def list_groups(
     search: str = "", after: str = "", limit: int = 50, *, reach: Reach = EVERYBODY
-) -> list[GroupRow]:
+) -> list[ListedGroup]:
     """Return local groups with their numbers of members, by name, each followed by its sub-groups.
 
     ``after``: the name of the last group of the page before.
@@ -68,7 +68,7 @@ async def list_groups(
     for row in (found[name] for name in page if name in found):
         own, ids = await _count([row.id]), below[row.name]
         members = await _count([row.id, *ids]) if ids else own
-        listed.append(GroupRow(row.id, row.domain, row.name, members, own, len(ids)))
+        listed.append(ListedGroup(row.id, row.domain, row.name, members, own, len(ids)))
     return listed
 
 
@@ -77,7 +77,7 @@ async def choices(limit: int, *, reach: Reach = EVERYBODY) -> list[Group]:
     return await Group.filter(reach.groups(), domain=DOMAIN).order_by("name").limit(limit)
 
 
-async def group_of(group_id: UUID, reach: Reach = EVERYBODY) -> GroupRow | None:
+async def group_of(group_id: UUID, reach: Reach = EVERYBODY) -> ListedGroup | None:
     """Return the group with this id, None when there is none within ``reach``."""
     row = await Group.get_or_none(reach.groups(), id=group_id)
     if row is None:
@@ -85,10 +85,10 @@ async def group_of(group_id: UUID, reach: Reach = EVERYBODY) -> GroupRow | None:
     ids = await with_subgroups(row.domain, row.name)
     own = await _count([row.id])
     members = await _count(ids) if len(ids) > 1 else own
-    return GroupRow(row.id, row.domain, row.name, members, own, len(ids) - 1)
+    return ListedGroup(row.id, row.domain, row.name, members, own, len(ids) - 1)
 
 
-async def find_group(text: str, *, reach: Reach = EVERYBODY) -> GroupRow | None:
+async def find_group(text: str, *, reach: Reach = EVERYBODY) -> ListedGroup | None:
     """Return the group "[DOMAIN/]NAME" within ``reach``, None when there is none; without a domain a local one."""
     typed = cleaned_line(text)
     domain, _, name = typed.partition("/")
@@ -123,14 +123,14 @@ async def members(
     return await rows.order_by("name", "id").limit(limit)
 
 
-async def subgroups(group: GroupRow) -> list[tuple[str, UUID]]:
+async def subgroups(group: ListedGroup) -> list[tuple[str, UUID]]:
     """Return name and id of the sub-groups of ``group``, in the order of `list_groups`."""
     ids = await with_subgroups(group.domain, group.name)
     rows = await Group.filter(id__in=ids).exclude(id=group.id)
     return sorted(((row.name, row.id) for row in rows), key=lambda row: _order(row[0]))
 
 
-async def add_group(name: str, *, now: datetime, actor: str) -> GroupRow:
+async def add_group(name: str, *, now: datetime, actor: str) -> ListedGroup:
     """Add an empty local group, and the missing groups above it. Raises InputRefused ("name")."""
     name = name.strip()
     if why := why_no_group(name):
@@ -144,10 +144,10 @@ async def add_group(name: str, *, now: datetime, actor: str) -> GroupRow:
             await audit.record(actor, "group.added", now=now, subject=name)
     except IntegrityError:
         raise InputRefused({"name": f"there is already a group called {name}"}) from None
-    return GroupRow(group.id, group.domain, group.name, 0)
+    return ListedGroup(group.id, group.domain, group.name, 0)
 
 
-async def remove_group(group: GroupRow, *, now: datetime, actor: str) -> None:
+async def remove_group(group: ListedGroup, *, now: datetime, actor: str) -> None:
     """Remove a group and its sub-groups; their members remain as people."""
     ids = await with_subgroups(group.domain, group.name)
     async with transaction():
@@ -156,7 +156,7 @@ async def remove_group(group: GroupRow, *, now: datetime, actor: str) -> None:
         await audit.record(actor, "group.removed", now=now, subject=group.name, detail=detail)
 
 
-async def add_member(group: GroupRow, name: str, *, now: datetime, actor: str) -> Person:
+async def add_member(group: ListedGroup, name: str, *, now: datetime, actor: str) -> Person:
     """Add the local person with user name ``name`` to a group. Raises InputRefused ("name") when there is none."""
     stored_name = user_name(name)
     known = Person.filter(domain=DOMAIN, name=stored_name, rehearsal=False, removed_at=None)
@@ -169,7 +169,7 @@ async def add_member(group: GroupRow, name: str, *, now: datetime, actor: str) -
     return person
 
 
-async def remove_member(group: GroupRow, person_id: UUID, *, now: datetime, actor: str) -> None:
+async def remove_member(group: ListedGroup, person_id: UUID, *, now: datetime, actor: str) -> None:
     """Remove a person from a group, not from its sub-groups; does nothing when they are not a member."""
     async with transaction():
         removed = await Membership.filter(group_id=group.id, person_id=person_id).delete()
@@ -177,7 +177,7 @@ async def remove_member(group: GroupRow, person_id: UUID, *, now: datetime, acto
             await audit.record(actor, "group.member-removed", now=now, subject=str(person_id), detail=group.name)
 
 
-async def direct_members(group: GroupRow, people: Iterable[Person]) -> set[UUID]:
+async def direct_members(group: ListedGroup, people: Iterable[Person]) -> set[UUID]:
     """Return the ids of those of ``people`` who are members of ``group`` itself, not only of a sub-group."""
     rows = Membership.filter(group_id=group.id, person_id__in=[person.id for person in people])
     return {row.person_id for row in await rows}

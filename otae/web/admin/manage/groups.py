@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from otae import paths
 from otae.directory.local import groups
-from otae.directory.local.groups import GroupRow
+from otae.directory.local.groups import ListedGroup
 from otae.errors import InputRefused
 from otae.web.admin.page_parts import NamedForm, or_not_found, text_param
 from otae.web.forms import InputRequired, StringField
@@ -80,7 +80,7 @@ async def remove_member(visit: Console) -> Response:
     return redirect(paths.GROUP(group.id), "success", _("One person fewer is in this group."))
 
 
-async def _group(visit: Console) -> GroupRow:
+async def _group(visit: Console) -> ListedGroup:
     group_id: UUID = visit.request.path_params["id"]
     return or_not_found(await groups.group_of(group_id, visit.reach))
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from otae.invitations.details import Details, SessionRow
+from otae.enrollment.progress import SessionRow
+from otae.invitations.details import Details
 from otae.invitations.modes import MODES, Mode
 from otae.words import gettext as _
 

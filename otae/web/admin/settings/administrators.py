@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from otae import paths
 from otae.accounts import administrator_list, roles
-from otae.accounts.administrator_list import AdministratorRow
+from otae.accounts.administrator_list import ListedAdministrator
 from otae.errors import InputRefused, Refusal
 from otae.web.admin.page_parts import SENT_ALREADY, NamedForm, is_resubmitted, new_form_id, or_not_found
 from otae.web.forms import HiddenField, InputRequired, Length, SelectField, StringField
@@ -101,7 +101,7 @@ async def change(visit: Console) -> Response:
 async def disable(visit: Console) -> Response:
     """Disable an administrator."""
 
-    async def do(row: AdministratorRow) -> Response:
+    async def do(row: ListedAdministrator) -> Response:
         await administrator_list.disable(row.id, by=visit.by, now=visit.now)
         return redirect(paths.ADMINISTRATOR(row.id), "success", _("%s is disabled and signed out.") % row.name)
 
@@ -111,7 +111,7 @@ async def disable(visit: Console) -> Response:
 async def enable(visit: Console) -> Response:
     """Enable an administrator again."""
 
-    async def do(row: AdministratorRow) -> Response:
+    async def do(row: ListedAdministrator) -> Response:
         await administrator_list.enable(row.id, by=visit.by, now=visit.now)
         return redirect(paths.ADMINISTRATOR(row.id), "success", _("%s may sign in again.") % row.name)
 
@@ -121,14 +121,14 @@ async def enable(visit: Console) -> Response:
 async def remove(visit: Console) -> Response:
     """Remove an administrator."""
 
-    async def do(row: AdministratorRow) -> Response:
+    async def do(row: ListedAdministrator) -> Response:
         await administrator_list.remove(row.id, by=visit.by, now=visit.now)
         return redirect(paths.ADMINISTRATORS, "success", _("%s was removed.") % row.name)
 
     return await _do(visit, do)
 
 
-async def _do(visit: Console, change: Callable[[AdministratorRow], Awaitable[Response]]) -> Response:
+async def _do(visit: Console, change: Callable[[ListedAdministrator], Awaitable[Response]]) -> Response:
     row = await _row(visit)
     try:
         return await change(row)
@@ -136,12 +136,12 @@ async def _do(visit: Console, change: Callable[[AdministratorRow], Awaitable[Res
         return redirect(paths.ADMINISTRATOR(row.id), "danger", _(refusal.words))
 
 
-async def _row(visit: Console) -> AdministratorRow:
+async def _row(visit: Console) -> ListedAdministrator:
     administrator_id: UUID = visit.request.path_params["id"]
     return or_not_found(await administrator_list.find_administrator(administrator_id))
 
 
-async def _assignable_roles(visit: Console) -> list[roles.RoleRow]:
+async def _assignable_roles(visit: Console) -> list[roles.RoleDefinition]:
     """Return the roles with a console whose permissions do not exceed one's own."""
     return [
         role for role in await roles.list_roles() if role.permissions and role.permissions <= visit.powers.permissions
@@ -161,7 +161,7 @@ async def _list(visit: Console, form: InviteForm, made: dict[str, str] | None = 
     return render(visit.request, "admin/settings/administrators/index.html", context, status=status)
 
 
-async def _show(visit: Console, row: AdministratorRow, form: RoleForm, *, status: int = 200) -> Response:
+async def _show(visit: Console, row: ListedAdministrator, form: RoleForm, *, status: int = 200) -> Response:
     role = await roles.find_role(row.role)
     mine = row.id == visit.administrator.id
     within = (role.permissions if role else frozenset()) <= visit.powers.permissions

@@ -87,11 +87,11 @@ async def _ask(visit: Console, form: NamedForm, *, status: int = 200) -> Respons
     return render(visit.request, "admin/settings/properties/edit.html", context, status=status)
 
 
-def _row(visit: Console) -> properties.PropertyRow:
+def _row(visit: Console) -> properties.PropertyDefinition:
     return or_not_found(ROWS.get(visit.request.path_params["name"]))
 
 
-def _kind(row: properties.PropertyRow) -> type[TextForm] | type[SwitchForm]:
+def _kind(row: properties.PropertyDefinition) -> type[TextForm] | type[SwitchForm]:
     return SwitchForm if isinstance(row.default, bool) else TextForm
 
 

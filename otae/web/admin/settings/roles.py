@@ -8,7 +8,7 @@ from otae import paths
 from otae.accounts import assignments, own_roles, permissions, roles
 from otae.accounts.own_roles import RoleDraft
 from otae.accounts.permissions import NOUNS, PERMISSIONS, Permission
-from otae.accounts.roles import RoleRow
+from otae.accounts.roles import RoleDefinition
 from otae.directory.ldap import servers
 from otae.errors import InputRefused, Refusal
 from otae.web.admin.manage import picker
@@ -198,11 +198,11 @@ async def _adds_group(visit: Console, form: RoleForm) -> bool:
     return True
 
 
-async def _row(visit: Console) -> RoleRow:
+async def _row(visit: Console) -> RoleDefinition:
     return or_not_found(await own_roles.find_own(row_id(visit.request)))
 
 
-async def _ask(visit: Console, form: RoleForm, row: RoleRow | None = None, *, status: int = 200) -> Response:
+async def _ask(visit: Console, form: RoleForm, row: RoleDefinition | None = None, *, status: int = 200) -> Response:
     beyond = row is not None and not row.permissions <= visit.powers.permissions
     own = row is not None and row.name == visit.powers.role
     context = {

@@ -1,8 +1,7 @@
 """The forms of the notification templates' pages, and the titles of the messages."""
 
 from collections.abc import Iterable
-from typing import Final, Protocol, Self
-from uuid import UUID
+from typing import Final, Self
 
 from otae.delivery.texts.default_texts import Wording
 from otae.delivery.texts.languages import LANGUAGES
@@ -30,19 +29,6 @@ OCCASIONS: Final = {
 }
 #: Prefix of the clone form's field names: another form on the page has the same fields.
 COPY: Final = "copy-"
-
-
-class Template(Protocol):
-    """The attributes of a template that the page shows."""
-
-    id: UUID
-    kind: str
-    name: str
-    system: bool
-    subject: str
-    text: str
-    html: str
-    sms: str
 
 
 class TemplateForm(NamedForm):

@@ -18,7 +18,6 @@ from otae.web.admin.settings.template_forms import (
     CopyForm,
     LanguageForm,
     NameForm,
-    Template,
     TemplateForm,
 )
 from otae.web.guards import Console
@@ -227,7 +226,7 @@ async def _language(visit: Console) -> str:
     return visit.request.query_params.get("language", "")
 
 
-async def _is_restorable(visit: Console, template: Template, language: str) -> bool:
+async def _is_restorable(visit: Console, template: templates.TemplateRow, language: str) -> bool:
     """Return whether a shipped template or translation differs from its default."""
     known = not language or default_in(template.kind, language) is not None
     return template.system and known and not template_editing.is_default(await _row(visit), template.kind, language)
@@ -240,7 +239,7 @@ async def _frame(visit: Console, form: TemplateForm) -> Response:
     return HTMLResponse(draft.html, headers={"Content-Security-Policy": POLICY, "X-Frame-Options": "SAMEORIGIN"})
 
 
-def _kind_context(template: Template) -> dict[str, object]:
+def _kind_context(template: templates.TemplateRow) -> dict[str, object]:
     """Return the template context about a template's kind."""
     return {
         "template": template,
@@ -262,11 +261,10 @@ async def _page(
     name: NameForm | None = None,
     translation: LanguageForm | None = None,
 ) -> Response:
-    row = or_not_found(await template_editing.template_of(row_id(visit.request)))
-    template: Template = row
+    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
     language = await _language(visit)
-    stored = [each.language for each in await templates.translations(row.id)]
-    there = sorted({*stored, *templates.shipped_languages(row)})
+    stored = [each.language for each in await templates.translations(template.id)]
+    there = sorted({*stored, *templates.shipped_languages(template)})
     context = _kind_context(template) | {
         "form": form,
         "copy": copy or CopyForm(prefix=COPY, data={"name": _("Copy of %s") % template.name}),
@@ -275,12 +273,12 @@ async def _page(
         "language": language,
         "tongues": LANGUAGES,
         "there": there,
-        "as_default": template_editing.is_default(row, row.kind),
+        "as_default": template_editing.is_default(template, template.kind),
         "stored": language in stored,
         "restorable": await _is_restorable(visit, template, language),
         "written": form.wording() != templates.wording_of(await _row(visit)),
         "part": block is not None,
-        "macros": [] if block else await template_editing.macros_of(row.kind),
+        "macros": [] if block else await template_editing.macros_of(template.kind),
         "draft": await template_preview.preview(
             visit.desk, template.kind, form.wording(), now=visit.now, language=language or MAIN
         ),
