@@ -1,12 +1,10 @@
 """Access control: every page is guarded here by its own endpoint, never by what its path looks like.
 
 A guarded endpoint takes one argument: `Visit` (anybody), `Console` (a signed-in administrator) or `Portal` (somebody
-who has signed in to enroll). Each carries the request, the desk and the one time of this request.
+who has signed in to enroll); see `visits`.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from starlette.requests import Request
@@ -15,63 +13,17 @@ from starlette.routing import Match
 
 from otae import paths
 from otae.accounts import browsers, console_sign_in, roles
-from otae.accounts.roles import Grantor, Powers
-from otae.directory.reach import Reach
-from otae.enrollment.progress import SessionRow
 from otae.errors import OtaeError
 from otae.store.database import now as database_now
-from otae.store.desk import Desk
 from otae.web import cookie_check, password_again, refused_pages
 from otae.web.client_address import browser_at
 from otae.web.failures import Failure, SignInFirst, error_response
 from otae.web.pages import address_of, is_fragment_request
+from otae.web.visits import Console, Portal, Visit
 from otae.words import gettext as _
 
 CONSOLE_COOKIE: Final = "__Host-otae-console"
 PORTAL_COOKIE: Final = "__Host-otae-portal"
-
-
-@dataclass(frozen=True)
-class Visit:
-    """A request for a page, with the desk and the one time of this request."""
-
-    request: Request
-    desk: Desk
-    now: datetime
-
-
-@dataclass(frozen=True)
-class Console(Visit):
-    """A signed-in administrator's request; ``powers`` is what the role allows, read for this request."""
-
-    administrator: browsers.AdministratorRow
-    powers: Powers
-
-    @property
-    def actor(self) -> str:
-        """The name under which rooms record what this administrator does."""
-        return self.administrator.name
-
-    @property
-    def by(self) -> Grantor:
-        """This administrator as the one who changes administrators or roles, with the limits of doing so."""
-        return Grantor(self.administrator.name, self.powers, self.administrator.id)
-
-    @property
-    def reach(self) -> Reach:
-        """Whose rows this administrator may see: pass it to every room function that takes one."""
-        return self.powers.reach
-
-    def may(self, permission: str) -> bool:
-        """Return whether the role has ``permission``."""
-        return self.powers.may(permission)
-
-
-@dataclass(frozen=True)
-class Portal(Visit):
-    """The request of somebody who has signed in to enroll; the session comes with its person and invitation."""
-
-    session: SessionRow
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]

@@ -8,7 +8,7 @@ Passwords and files of the form are not kept; the page that takes the form asks 
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from starlette.datastructures import FormData
 from starlette.responses import Response
@@ -18,10 +18,8 @@ from otae.accounts import console_sign_in, kept_texts
 from otae.errors import Busy, DirectoryUnavailable, SigninFailed, SlowDown
 from otae.web.callers import UPLOAD_CAP
 from otae.web.pages import redirect
+from otae.web.visits import Console
 from otae.words import gettext as _
-
-if TYPE_CHECKING:
-    from otae.web.guards import Console
 
 PURPOSE: Final = "otae kept form"
 KEPT_FOR: Final = timedelta(minutes=10)
@@ -41,7 +39,7 @@ class KeptForm:
 
 
 async def confirm(
-    visit: "Console", back: str, browser: console_sign_in.Browser
+    visit: Console, back: str, browser: console_sign_in.Browser
 ) -> console_sign_in.SignInResult | Response:
     """Sign in again with the password in the form.
 
@@ -63,7 +61,7 @@ async def confirm(
 
 
 async def sign_in(
-    visit: "Console", password: str, browser: console_sign_in.Browser
+    visit: Console, password: str, browser: console_sign_in.Browser
 ) -> tuple[console_sign_in.SignInResult | None, str]:
     """Sign the browser in again; return the arrival and "", or None and why it was refused."""
     try:
@@ -74,7 +72,7 @@ async def sign_in(
         return None, _("This did not match. Wait a moment, then try again.")
 
 
-async def kept(visit: "Console", secret: str) -> KeptForm | None:
+async def kept(visit: Console, secret: str) -> KeptForm | None:
     """Return the form that this page's address names, if it is the browser's of ``secret`` and has not expired."""
     text_id = visit.request.query_params.get("kept", "")
     text = await kept_texts.find(visit.desk, secret, PURPOSE, text_id, now=visit.now) if text_id else None
@@ -84,7 +82,7 @@ async def kept(visit: "Console", secret: str) -> KeptForm | None:
     return KeptForm(payload["to"], [(name, value) for name, value in payload["sent"]], lost=payload["lost"])
 
 
-def _serialized(visit: "Console", sent: FormData) -> str:
+def _serialized(visit: Console, sent: FormData) -> str:
     items = sent.multi_items()
     payload = {
         "to": visit.request.url.path,

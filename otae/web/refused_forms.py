@@ -27,8 +27,9 @@ from otae.store import browser_seals
 from otae.store.passwords import hash_token
 from otae.web import cookie_check
 from otae.web.forms import Form
-from otae.web.guards import Visit, set_cookie
+from otae.web.guards import set_cookie
 from otae.web.pages import REFUSED_COOKIE, address_of
+from otae.web.visits import Visit
 
 PURPOSE: Final = "otae refused form"
 GOOD_FOR: Final = timedelta(minutes=1)

@@ -8,7 +8,7 @@ directly. Answers to htmx fragment requests are not redirected.
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -16,9 +16,7 @@ from otae.accounts import kept_texts
 from otae.accounts.roles import Powers
 from otae.errors import DatabaseAway
 from otae.web.pages import REFUSED_COOKIE, address_of, is_fragment_request
-
-if TYPE_CHECKING:
-    from otae.web.guards import Console, Visit
+from otae.web.visits import Console, Visit
 
 PURPOSE: Final = "otae refused page"
 GOOD_FOR: Final = timedelta(minutes=1)
@@ -28,7 +26,7 @@ NOTHING_THERE: Final = frozenset({404, 405})
 NOT_KEPT: Final = frozenset({"content-length", "content-type", "set-cookie"})
 
 
-async def redirect_refused(visit: "Console", answer: Response, where: str, secret: str) -> Response:
+async def redirect_refused(visit: Console, answer: Response, where: str, secret: str) -> Response:
     """Return 303 to the page that will show ``answer`` when it refuses a form; any other answer unchanged.
 
     Args:
@@ -56,7 +54,7 @@ async def redirect_refused(visit: "Console", answer: Response, where: str, secre
     return response
 
 
-async def take(visit: "Visit", secret: str, powers: Powers) -> Response | None:
+async def take(visit: Visit, secret: str, powers: Powers) -> Response | None:
     """Return the kept answer for the requested page, once; None without one.
 
     Args:

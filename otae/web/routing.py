@@ -23,7 +23,8 @@ from starlette.routing import Route
 from otae.accounts.permissions import ENTER, PERMISSIONS
 from otae.errors import CannotStart
 from otae.web import guards
-from otae.web.guards import Console, Endpoint, Portal, Visit
+from otae.web.guards import Endpoint
+from otae.web.visits import Console, Portal, Visit
 
 
 class ConsoleRoute(Route):

@@ -1,6 +1,7 @@
 """Rules about rooms that the import contracts cannot see."""
 
 import ast
+from graphlib import TopologicalSorter
 
 from tests.house.tree import dotted, imported, parsed, sources, texts
 
@@ -109,3 +110,17 @@ def test_pages_name_rows_by_one_alias_each() -> None:
                 aliases += [dotted(node.target)] if dotted(node.target).endswith("Row") else []
     assert "PersonRow" in aliases
     assert len(aliases) == len(set(aliases))
+
+
+def test_no_module_imports_itself_through_others_not_even_for_the_type_checker() -> None:
+    module_of = {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): name for name in modules("otae")}
+    imports = {
+        module: {
+            f"{node.module}.{each.name}" if f"{node.module}.{each.name}" in module_of else node.module
+            for node in ast.walk(parsed(name))
+            if isinstance(node, ast.ImportFrom) and node.module in module_of
+            for each in node.names
+        }
+        for module, name in module_of.items()
+    }
+    assert len(list(TopologicalSorter(imports).static_order())) == len(module_of)

@@ -15,8 +15,8 @@ from otae.store.desk import Desk
 from otae.store.models import Person
 from otae.web import refused_forms
 from otae.web.forms import Form, InputRequired, PasswordField, StringField
-from otae.web.guards import Visit
 from otae.web.pages import REFUSED_COOKIE
+from otae.web.visits import Visit
 from tests.web.conftest import Site
 
 pytestmark = pytest.mark.anyio

@@ -15,8 +15,8 @@ from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.overview import attention, rehearsals
 from otae.web.admin.manage.statuses import OWNERSHIPS, STATUSES
 from otae.web.forms import sent_fields
-from otae.web.guards import Console
 from otae.web.pages import is_fragment_request, redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 #: What the installation's own certificates are for.

@@ -13,7 +13,7 @@ from otae.invitations import submissions
 from otae.text import cleaned_line
 from otae.web.failures import Failure, NotFound
 from otae.web.forms import Form, sent_fields
-from otae.web.guards import Visit
+from otae.web.visits import Visit
 from otae.words import gettext as _
 
 Row = TypeVar("Row")

@@ -12,7 +12,7 @@ from otae.invitations import orders
 from otae.invitations.modes import MODES
 from otae.invitations.orders import InvitationOrder
 from otae.web.forms import Remedy
-from otae.web.guards import Console
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 #: The anchor of the modes on the page that invites.

@@ -9,9 +9,9 @@ from otae.enrollment.progress import SessionEnd, session_progress
 from otae.store import properties
 from otae.web.client_address import system_of
 from otae.web.failures import Failure
-from otae.web.guards import Portal
 from otae.web.pages import is_fragment_request, render
 from otae.web.portal.trust import PROFILE_TYPE, attached, fingerprint
+from otae.web.visits import Portal
 from otae.words import gettext as _
 
 

@@ -26,9 +26,10 @@ from otae.web import cookie_check, refused_forms
 from otae.web.client_address import browser_of, system_of
 from otae.web.failures import page_status
 from otae.web.forms import Form, HiddenField, InputRequired, Length, PasswordField, StringField
-from otae.web.guards import PORTAL_COOKIE, Visit, drop_cookie, set_cookie
+from otae.web.guards import PORTAL_COOKIE, drop_cookie, set_cookie
 from otae.web.pages import render
 from otae.web.portal.trust import fingerprint
+from otae.web.visits import Visit
 from otae.words import gettext as _
 from otae.words import ngettext
 

@@ -5,9 +5,9 @@ from starlette.responses import RedirectResponse, Response
 from otae import paths
 from otae.invitations import lifecycle, new_links
 from otae.web.forms import sent_fields
-from otae.web.guards import Visit
 from otae.web.pages import render
 from otae.web.portal.login import read_organization, token_of_cookie, token_of_form
+from otae.web.visits import Visit
 
 
 async def ask(visit: Visit) -> Response:

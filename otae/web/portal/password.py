@@ -12,8 +12,8 @@ from otae.store import properties
 from otae.text import link_value
 from otae.web import refused_forms
 from otae.web.forms import Form, InputRequired, PasswordField
-from otae.web.guards import Visit
 from otae.web.pages import render
+from otae.web.visits import Visit
 from otae.words import gettext as _
 
 TEMPLATE: Final = "portal/password.html"

@@ -7,7 +7,8 @@ from starlette.responses import Response
 from otae.accounts import browsers
 from otae.enrollment import profiles
 from otae.store.records import about, note_once_a_minute
-from otae.web.guards import PORTAL_COOKIE, Visit
+from otae.web.guards import PORTAL_COOKIE
+from otae.web.visits import Visit
 
 PROFILE_TYPE = "application/x-apple-aspen-config"
 CERTIFICATE_TYPE = "application/x-x509-ca-cert"

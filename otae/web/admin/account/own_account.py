@@ -12,8 +12,8 @@ from otae.errors import Busy, InputRefused, SigninFailed, SlowDown
 from otae.web import guards
 from otae.web.admin.page_parts import NamedForm, row_id
 from otae.web.forms import InputRequired, Length, PasswordField, StringField
-from otae.web.guards import Console
 from otae.web.pages import redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 from otae.words import ngettext
 

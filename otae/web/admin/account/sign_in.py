@@ -14,8 +14,8 @@ from otae.text import identifier, link_value
 from otae.web import cookie_check, guards, password_again, refused_forms
 from otae.web.failures import Failure, NotFound, WrongMethod
 from otae.web.forms import Form, InputRequired, Length, PasswordField, StringField
-from otae.web.guards import Console, Visit
 from otae.web.pages import redirect, render
+from otae.web.visits import Console, Visit
 from otae.words import gettext as _
 
 #: The console's own addresses, with or without a query: the only places to go after signing in.

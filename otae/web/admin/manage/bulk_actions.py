@@ -10,8 +10,9 @@ from otae.invitations import bulk_actions
 from otae.invitations.bulk_actions import Outcome
 from otae.web.failures import Failure
 from otae.web.forms import sent_fields
-from otae.web.guards import Console, wrong_role
+from otae.web.guards import wrong_role
 from otae.web.pages import redirect
+from otae.web.visits import Console
 from otae.words import gettext as _
 from otae.words import ngettext
 

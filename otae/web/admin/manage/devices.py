@@ -10,8 +10,8 @@ from otae.mdm import devices
 from otae.web.admin.manage.statuses import OWNERSHIPS
 from otae.web.admin.page_parts import id_param, or_not_found, text_param
 from otae.web.failures import NotFound
-from otae.web.guards import Console
 from otae.web.pages import redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 PAGE: Final = 50

@@ -23,8 +23,8 @@ from otae.web.admin.page_parts import choice_param, download, int_param, or_not_
 from otae.web.admin.terms_form import CHOOSE, PIN_CHANNELS_SENT, TermsForm
 from otae.web.callers import UPLOAD_CAP
 from otae.web.forms import BooleanField, FileField, InputRequired, Length, SelectField, StringField
-from otae.web.guards import Console
 from otae.web.pages import is_fragment_request, redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 PAGE: Final = 50

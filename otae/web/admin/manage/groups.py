@@ -11,8 +11,8 @@ from otae.directory.local.groups import ListedGroup
 from otae.errors import InputRefused
 from otae.web.admin.page_parts import NamedForm, or_not_found, text_param
 from otae.web.forms import InputRequired, StringField
-from otae.web.guards import Console
 from otae.web.pages import redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 PAGE: Final = 50

@@ -18,8 +18,8 @@ from otae.web.admin.page_parts import NamedForm, choice_param, download, int_par
 from otae.web.callers import UPLOAD_CAP
 from otae.web.failures import NotFound
 from otae.web.forms import FileField, SelectField
-from otae.web.guards import Console
 from otae.web.pages import is_fragment_request, redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 #: Where a file is sent to.

@@ -25,8 +25,8 @@ from otae.web.admin.manage.waiting_for import waiting
 from otae.web.admin.page_parts import SENT_ALREADY, NamedForm, is_resubmitted, new_form_id
 from otae.web.failures import NotFound
 from otae.web.forms import StringField, sent_fields
-from otae.web.guards import Console
 from otae.web.pages import is_fragment_request, redirect, render
+from otae.web.visits import Console
 from otae.words import exact, span
 from otae.words import gettext as _
 

@@ -28,8 +28,9 @@ from otae.web.admin.manage.waiting_for import factors
 from otae.web.admin.terms_form import PIN_CHANNELS_SENT, TermsForm
 from otae.web.failures import Failure
 from otae.web.forms import BooleanField, HiddenField
-from otae.web.guards import Console, wrong_role
+from otae.web.guards import wrong_role
 from otae.web.pages import is_fragment_request, redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 PAGE: Final = 50

@@ -22,8 +22,8 @@ from otae.web.admin.manage.users import UserForm
 from otae.web.admin.page_parts import SENT_ALREADY, is_resubmitted, new_form_id, or_not_found
 from otae.web.admin.settings.audit_words import words_of
 from otae.web.failures import NotFound
-from otae.web.guards import Console
 from otae.web.pages import redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 from otae.words import ngettext
 

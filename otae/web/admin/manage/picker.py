@@ -13,7 +13,7 @@ from otae.directory.local import groups
 from otae.directory.local.people import list_people, search_people
 from otae.directory.local.person_fields import DOMAIN
 from otae.errors import DirectoryUnavailable
-from otae.web.guards import Console
+from otae.web.visits import Console
 from otae.words import gettext as _
 from otae.words import ngettext, tally
 

@@ -7,8 +7,8 @@ from starlette.responses import Response
 from otae.invitations import recipient_changes
 from otae.invitations.details import InvitationRow, read
 from otae.web.admin.page_parts import new_form_id, or_not_found
-from otae.web.guards import Console
 from otae.web.pages import is_fragment_request, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 #: Compared field → its title.

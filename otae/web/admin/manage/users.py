@@ -14,8 +14,8 @@ from otae.directory.lookup import PeopleFilter
 from otae.errors import InputRefused
 from otae.web.admin.page_parts import NamedForm, text_param
 from otae.web.forms import BooleanField, InputRequired, PasswordField, SelectField, StringField, TextAreaField
-from otae.web.guards import Console
 from otae.web.pages import redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 PAGE: Final = 50

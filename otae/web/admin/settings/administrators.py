@@ -12,8 +12,8 @@ from otae.accounts.administrator_list import ListedAdministrator
 from otae.errors import InputRefused, Refusal
 from otae.web.admin.page_parts import SENT_ALREADY, NamedForm, is_resubmitted, new_form_id, or_not_found
 from otae.web.forms import HiddenField, InputRequired, Length, SelectField, StringField
-from otae.web.guards import Console
 from otae.web.pages import redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 CHOOSE: Final = _("choose one of these roles")

@@ -9,8 +9,8 @@ from otae.directory import lookup
 from otae.store import audit
 from otae.web.admin.page_parts import int_param, text_param
 from otae.web.admin.settings.audit_words import place_of, words_of
-from otae.web.guards import Console
 from otae.web.pages import render
+from otae.web.visits import Console
 
 PAGE: Final = 100
 #: The largest number an address may name.

@@ -9,8 +9,8 @@ from otae.delivery.sms import carriers
 from otae.errors import InputRefused
 from otae.web.admin.page_parts import NamedForm, or_not_found
 from otae.web.forms import InputRequired, StringField
-from otae.web.guards import Console
 from otae.web.pages import redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 from otae.words import ngettext
 

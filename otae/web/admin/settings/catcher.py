@@ -7,8 +7,8 @@ from starlette.responses import HTMLResponse, Response
 from otae.delivery import catcher, servers
 from otae.web.admin.page_parts import or_not_found
 from otae.web.failures import NotFound
-from otae.web.guards import Console
 from otae.web.pages import render
+from otae.web.visits import Console
 
 PAGE: Final = 100
 #: For a mail's HTML: no script, no form, no frame, nothing fetched from anywhere; its own colours are all it keeps.

@@ -23,8 +23,8 @@ from otae.web.forms import (
     StringField,
     upload,
 )
-from otae.web.guards import Console
 from otae.web.pages import is_fragment_request, redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 from otae.words import ngettext
 

@@ -11,8 +11,8 @@ from otae.errors import CertificateUnknown, InputRefused
 from otae.web.admin.page_parts import or_not_found, text_param
 from otae.web.failures import NotFound
 from otae.web.forms import Form, SelectField
-from otae.web.guards import Console
 from otae.web.pages import redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 PAGE: Final = 50

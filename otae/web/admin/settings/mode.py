@@ -15,8 +15,8 @@ from otae.web.admin.manage.waiting_for import factors
 from otae.web.admin.page_parts import NamedForm
 from otae.web.failures import NotFound
 from otae.web.forms import BooleanField, SelectField, StringField
-from otae.web.guards import Console
 from otae.web.pages import redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 #: Unit of a validity → its title; "never" only for a mode without link and PIN.

@@ -11,8 +11,8 @@ from otae.invitations.modes import MODES, all_modes
 from otae.store import properties
 from otae.web.admin.manage.waiting_for import factors
 from otae.web.forms import Form, SelectField
-from otae.web.guards import Console
 from otae.web.pages import redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 #: PIN policy → its title.

@@ -7,8 +7,8 @@ from starlette.responses import Response
 from otae import paths
 from otae.authority import issuers, rotation
 from otae.errors import NotReady
-from otae.web.guards import Console
 from otae.web.pages import redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 #: Days before its end from which a certificate is shown as a warning.

@@ -9,8 +9,8 @@ from otae.errors import InputRefused
 from otae.store import old_algorithms, properties, property_changes
 from otae.web.admin.page_parts import NamedForm, or_not_found
 from otae.web.forms import InputRequired, SelectField, StringField
-from otae.web.guards import Console
 from otae.web.pages import redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 ROWS: Final = {row.name: row for row in properties.PROPERTIES}

@@ -11,8 +11,8 @@ from otae.web.admin.page_parts import NamedForm
 from otae.web.admin.settings.authorities_form import left_out_note
 from otae.web.callers import UPLOAD_CAP
 from otae.web.forms import FileField, PasswordField, upload
-from otae.web.guards import Console
 from otae.web.pages import redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 #: Days before its end from which a certificate is shown as a matter of urgency.

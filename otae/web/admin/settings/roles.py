@@ -22,8 +22,8 @@ from otae.web.forms import (
     TextAreaField,
     sent_fields,
 )
-from otae.web.guards import Console
 from otae.web.pages import redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 

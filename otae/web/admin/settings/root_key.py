@@ -11,8 +11,8 @@ from otae.web.admin.page_parts import NamedForm
 from otae.web.admin.settings.uploaded_certificates import require_file
 from otae.web.callers import UPLOAD_CAP
 from otae.web.forms import FileField, PasswordField, upload
-from otae.web.guards import Console
 from otae.web.pages import redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 FILE: Final = "otae-root-key.pem"

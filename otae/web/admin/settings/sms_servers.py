@@ -15,8 +15,8 @@ from otae.web.admin.page_parts import NamedForm, or_not_found, row_id
 from otae.web.admin.settings.notification_servers import RecipientForm, ServerAddresses, save_and_test, test_block
 from otae.web.failures import NotFound
 from otae.web.forms import InputRequired, IntegerField, PasswordField, SelectField, StringField, TextAreaField
-from otae.web.guards import Console
 from otae.web.pages import is_fragment_request, redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 SMS: Final = ServerAddresses(

@@ -20,8 +20,8 @@ from otae.web.admin.settings.template_forms import (
     NameForm,
     TemplateForm,
 )
-from otae.web.guards import Console
 from otae.web.pages import is_fragment_request, redirect, render
+from otae.web.visits import Console
 from otae.words import gettext as _
 
 
