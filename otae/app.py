@@ -22,12 +22,12 @@ from otae.delivery.sms.carriers import ensure_carriers
 from otae.delivery.texts.templates import ensure_templates
 from otae.directory.ldap import pool
 from otae.enrollment import ota
-from otae.errors import CannotStart
 from otae.settings import Settings
 from otae.store import database, heartbeats, keyring, schema_check, search_index
 from otae.store import restore as restoring
 from otae.store.backup_file import BackupReader
-from otae.store.desk import Bell, Desk, SilentBell
+from otae.store.desk import Desk
+from otae.store.installation import open_desk
 from otae.store.restore import RestoreResult
 from otae.store.single_holder import single_server
 from otae.store.writable import Readiness
@@ -97,29 +97,6 @@ async def restore(settings: Settings, file: IO[bytes]) -> RestoreResult:
         return await restoring.restore(vault, source, now=await database.now())
 
 
-@asynccontextmanager
-async def open_desk(
-    settings: Settings, *, bell: Bell | None = None, role: database.Role = "web", examining: bool = False
-) -> AsyncIterator[Desk]:
-    """Open a prepared installation for the length of the block.
-
-    Args:
-        examining: Open it also when its tables differ from this release's, for a command that reports the difference.
-
-    Raises:
-        CannotStart: The installation was not prepared, or the master key is wrong.
-    """
-    async with database.connected(settings, role=role):
-        if not await database.is_migrated():
-            raise CannotStart("the database is not set up: run `otae migrate` first")
-        if not examining:
-            await schema_check.require_tables()
-        try:
-            yield Desk(settings, await keyring.open_vault(settings), bell or SilentBell())
-        finally:
-            pool.close_idle()
-
-
 def make_app(desk: Desk) -> Starlette:
     """Return the web application of ``desk``; the caller keeps the database open while the application serves."""
     app = Starlette(
@@ -157,7 +134,10 @@ async def _serve_on(sockets: list[socket.socket], settings: Settings) -> None:
             if settings.inline_worker:
                 await beside.enter_async_context(runtime.embedded(desk))
             context = None if settings.port else await beside.enter_async_context(renewed_tls(desk))
-            await Server(_server_config(desk, context)).serve(sockets)
+            try:
+                await Server(_server_config(desk, context)).serve(sockets)
+            finally:
+                pool.close_idle()
 
 
 async def _start_message(desk: Desk) -> str:

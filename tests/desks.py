@@ -164,7 +164,9 @@ def bell() -> RecordingBell:
 async def opened(settings: Settings, bell: RecordingBell) -> AsyncIterator[Desk]:
     """Open an installation; no line to a directory stays open behind it."""
     async with database.connected(settings):
-        yield Desk(settings, await keyring.open_vault(settings), bell)
+        desk = Desk(settings, await keyring.open_vault(settings), bell)
+        yield desk
+        await desk.resources.close()
     pool.close_idle()
 
 

@@ -32,10 +32,10 @@ UNKNOWN_NAME_COUNTER = "console.made-up"
 
 
 async def create_administrator(
-    *, name: str, password: str, role: str = ADMIN, now: datetime, actor: str
+    desk: Desk, *, name: str, password: str, role: str = ADMIN, now: datetime, actor: str
 ) -> Administrator:
     """Add an administrator. Raises InputRefused with "name", "password" or "role"."""
-    row = await _checked(name, password, role, now)
+    row = await _checked(desk, name, password, role, now)
     try:
         async with transaction():
             await row.save(force_create=True)
@@ -143,7 +143,7 @@ async def use_setup_link(
     """
     link = await find_setup_link(token, now=now)
     await recheck.recheck_maker(desk, link.maker_id, now=now)
-    row = await _checked(link.administrator_name or name, password, link.role, now)
+    row = await _checked(desk, link.administrator_name or name, password, link.role, now)
     row.email = checked_address(email)
     try:
         async with transaction():
@@ -178,7 +178,7 @@ async def sign_in(desk: Desk, name: str, password: str, network: str, *, now: da
         SlowDown: too many failures.
         DirectoryUnavailable: the directory does not answer; this does not count as a failure.
     """
-    with passwords.sign_in_slot(network):
+    with passwords.sign_in_slot(desk.resources, network):
         domain, bare = registry.split_domain(name)
         domain = "" if domain == person_fields.DOMAIN else domain
         server = await servers.find_directory(domain)
@@ -194,7 +194,7 @@ async def sign_in(desk: Desk, name: str, password: str, network: str, *, now: da
                 await attempt.give_back()
                 raise
         else:
-            row = await _with_local_password(user_name(bare), password)
+            row = await _with_local_password(desk, user_name(bare), password)
         if row is None:
             await _note_failure(throttle.account_by_name(domain, user_name(bare)), network, now)
             raise SigninFailed("console")
@@ -211,18 +211,22 @@ async def _note_failure(name: str, network: str, now: datetime) -> None:
         await failure_counters.increment(UNKNOWN_NAME_COUNTER, now)
 
 
-async def _with_local_password(name: str, password: str) -> Administrator | None:
+async def _with_local_password(desk: Desk, name: str, password: str) -> Administrator | None:
     """Return the administrator with this name and local password, else None; every failure takes the same time."""
     asked = Administrator.filter(name=name, disabled=False, domain=person_fields.DOMAIN)
     row = await asked.first() if is_user_name(name) else None
-    return row if await passwords.verify_secret(password_bytes(password), row.password_hash if row else None) else None
+    return (
+        row
+        if await passwords.verify_secret(desk.resources, password_bytes(password), row.password_hash if row else None)
+        else None
+    )
 
 
-async def _checked(name: str, password: str, role: str, now: datetime) -> Administrator:
+async def _checked(desk: Desk, name: str, password: str, role: str, now: datetime) -> Administrator:
     name = checked_name(name)
     password_strength.check_password(name, password)
     await _check_role(role)
-    hashed = await passwords.hash_secret(password_bytes(password))
+    hashed = await passwords.hash_secret(desk.resources, password_bytes(password))
     return Administrator(name=name, role=role, password_hash=hashed, created_at=now)
 
 

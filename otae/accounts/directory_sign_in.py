@@ -46,7 +46,7 @@ async def sign_in(
     """
     assigned = await _assignments(server.domain) if server else []
     if server is None or not assigned:
-        await passwords.verify_secret(password_bytes(password), None)
+        await passwords.verify_secret(desk.resources, password_bytes(password), None)
         return None
     await attempt.count_named(server, folded(name))
     directory = await registry.directory_of(desk, server.domain)

@@ -44,11 +44,11 @@ async def change_password(
     if new == current:
         raise InputRefused({"password": UNCHANGED})
     row = await administrators.sign_in(desk, name, current, browser.network, now=now)
-    await _store(row, new, now=now, actor=name)
+    await _store(desk, row, new, now=now, actor=name)
     return await console_sign_in.open_session(row, browser, now=now)
 
 
-async def set_password(name: str, new: str, *, now: datetime, actor: str) -> None:
+async def set_password(desk: Desk, name: str, new: str, *, now: datetime, actor: str) -> None:
     """Set the administrator's password, sign all their browsers out, and end the links they made; audited.
 
     Raises:
@@ -60,7 +60,7 @@ async def set_password(name: str, new: str, *, now: datetime, actor: str) -> Non
         raise InputRefused({"name": f"there is no administrator called {name}"})
     await _refuse_foreign(name)
     password_strength.check_password(name, new)
-    await _store(row, new, now=now, actor=actor)
+    await _store(desk, row, new, now=now, actor=actor)
 
 
 async def signed_in(administrator_id: UUID, *, this: str, now: datetime) -> list[SignedIn]:
@@ -86,8 +86,8 @@ async def end_sessions(
     return ended
 
 
-async def _store(row: Administrator, new: str, *, now: datetime, actor: str) -> None:
-    hashed = await passwords.hash_secret(password_bytes(new))
+async def _store(desk: Desk, row: Administrator, new: str, *, now: datetime, actor: str) -> None:
+    hashed = await passwords.hash_secret(desk.resources, password_bytes(new))
     async with transaction():
         seen = Administrator.filter(id=row.id, password_hash=row.password_hash)
         if await seen.update(password_hash=hashed) != 1:

@@ -61,7 +61,7 @@ async def use(desk: Desk, token: str, password: str, *, now: datetime) -> Person
     person = link.person
     if wrong := refuse_password(password, person.name, person.display_name, person.email) or _missing(password):
         raise InputRefused(wrong)
-    hashed = await passwords.hash_secret(password_bytes(password))
+    hashed = await passwords.hash_secret(desk.resources, password_bytes(password))
     async with transaction():
         unused = PasswordLink.filter(id=link.id, used_at=None, expires_at__gt=now)
         if await unused.update(used_at=now) != 1:

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 from cryptography import x509
 from tortoise.functions import Count, Max
@@ -13,7 +12,6 @@ from otae.errors import AuthorityUnknown
 from otae.signing.issuing import Revoked, build_crl
 from otae.store.desk import Desk
 from otae.store.models import Certificate
-from otae.store.vault import Vault
 
 LIFE: Final = timedelta(days=7)
 #: How long a signed CRL is reused while nothing is revoked.
@@ -21,7 +19,10 @@ _FRESH: Final = timedelta(hours=1)
 
 #: Number of revoked certificates, and time of the last revocation: a CRL signed for the same is still right.
 _CacheKey = tuple[int, object]
-_cached_crls: "WeakKeyDictionary[Vault, dict[UUID, tuple[_CacheKey, datetime, bytes]]]" = WeakKeyDictionary()
+
+
+class SignedCrls(dict[UUID, tuple[_CacheKey, datetime, bytes]]):
+    """CRLs that this process signed, by CA: what each lists, when it was signed, its DER."""
 
 
 async def crl(desk: Desk, issuer_id: str, *, now: datetime) -> bytes:
@@ -40,7 +41,7 @@ async def crl(desk: Desk, issuer_id: str, *, now: datetime) -> bytes:
     revocations = Certificate.filter(issuer_id=issuer.id, revoked_at__isnull=False, not_after__gt=now - LIFE)
     found = await revocations.annotate(many=Count("id"), last=Max("revoked_at")).values("many", "last")
     mark: _CacheKey = (found[0]["many"], found[0]["last"]) if found else (0, None)
-    cached = _cached_crls.setdefault(desk.vault, {})
+    cached = desk.resources.get(SignedCrls)
     if issuer.id in cached and cached[issuer.id][0] == mark and now - cached[issuer.id][1] < _FRESH:
         return cached[issuer.id][2]
     revoked = [

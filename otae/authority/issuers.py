@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypedDict
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -39,7 +38,10 @@ IMPORTED_ISSUER: Final = "imported-issuer"
 
 _ORDER: Final = ("root", "device-ca", "ra", "profile-signer", "service-ca", "tls", "push")
 _SUBJECT: Final = 300
-_opened: "WeakKeyDictionary[Vault, dict[UUID, Keyed]]" = WeakKeyDictionary()
+
+
+class OpenedKeys(dict[UUID, Keyed]):
+    """Certificates of this process whose private keys were unsealed, by row id."""
 
 
 class TreeCertificate(TypedDict):
@@ -126,7 +128,7 @@ def open_row(desk: Desk, row: Certificate) -> Keyed:
     """Return the certificate of ``row``, active or not, with its private key. Raises as ``keyed``."""
     if row.key_sealed is None or row.der is None:
         raise NotReady(f"the key of the {row.purpose} certificate is not on this server")
-    opened = _opened.setdefault(desk.vault, {})
+    opened = desk.resources.get(OpenedKeys)
     found = opened.get(row.id) or Keyed.load(row.der, desk.vault.open(row.key_sealed, row.id, "key"))
     if row.purpose != "root":  # the root's key can be removed from the server: no process may keep it in memory
         opened[row.id] = found

@@ -38,7 +38,7 @@ def admin_create(*, name: str, role: str, setup_link: bool, password_stdin: bool
             link = await administrator_list.invite(desk, name, role, by=BY, now=now)
             return {"name": name, "role": role, "setup_link": link}
         given = {"name": name, "password": password, "role": role}
-        made = await administrators.create_administrator(**given, now=now, actor=ACTOR)
+        made = await administrators.create_administrator(desk, **given, now=now, actor=ACTOR)
         return {"name": made.name, "role": made.role}
 
     emit(run_with_desk(work), json_wanted=json_wanted)
@@ -87,8 +87,8 @@ def admin_password(*, name: str, password_stdin: bool) -> None:
     if password is None:
         raise click.UsageError("give the new password with --password-stdin")
 
-    async def work(_desk: Desk, now: datetime) -> None:
-        await own_account.set_password(name, password, now=now, actor=ACTOR)
+    async def work(desk: Desk, now: datetime) -> None:
+        await own_account.set_password(desk, name, password, now=now, actor=ACTOR)
 
     run_with_desk(work)
 

@@ -14,13 +14,15 @@ from typing import NoReturn, TypeVar
 
 import click
 
-from otae import __version__, app
+from otae import __version__
 from otae.authority.ca_files import EMPTY_FILE, read_authorities
 from otae.directory.files.spreadsheets import with_byte_order_mark
+from otae.directory.ldap import pool
 from otae.errors import InputRefused, OtaeError, StaleState
 from otae.settings import Settings
 from otae.store import database
 from otae.store.desk import Desk
+from otae.store.installation import open_desk
 
 ACTOR = "command line"
 #: Commands that run until SIGTERM: an exception that ends one belongs into its log with the traceback.
@@ -83,8 +85,11 @@ def run_with_desk(work: Work[Result], *, examining: bool = False) -> Result:
     """
 
     async def opened() -> Result:
-        async with app.open_desk(settings(), role="command", examining=examining) as desk:
-            return await work(desk, await database.now())
+        async with open_desk(settings(), role="command", examining=examining) as desk:
+            try:
+                return await work(desk, await database.now())
+            finally:
+                pool.close_idle()
 
     return asyncio.run(opened())
 

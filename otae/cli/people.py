@@ -51,8 +51,9 @@ def user_add(
     """Add a local person."""
     password = read_password(password_stdin)
 
-    async def work(_desk: Desk, now: datetime) -> dict[str, object]:
+    async def work(desk: Desk, now: datetime) -> dict[str, object]:
         person = await people.add_person(
+            desk,
             name=name,
             display_name=display_name,
             email=email,

@@ -42,6 +42,9 @@ class LocalDirectory:
 
     domain = DOMAIN
 
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
     async def find_person(self, name: str) -> DirectoryPerson | None:
         """See `Directory.find_person`."""
         return _to_person_or_none(await people.find_person(name))
@@ -83,16 +86,13 @@ class LocalDirectory:
     async def check_password(self, found: DirectoryPerson | None, password: str) -> bool:
         """See `Directory.check_password`."""
         person = await Person.get_or_none(domain=DOMAIN, id=UUID(found.directory_id)) if found else None
-        return await passwords.check_password(person, password)
-
-
-LOCAL: Final = LocalDirectory()
+        return await passwords.check_password(self._desk, person, password)
 
 
 async def directory_of(desk: Desk, domain: str) -> Directory:
     """Return the directory of this domain or alias. Raises DirectoryUnavailable when none is configured."""
     if domain.strip().lower() == DOMAIN:
-        return LOCAL
+        return LocalDirectory(desk)
     row = await servers.find_directory(domain)
     if row is None:
         raise DirectoryUnavailable(f"there is no directory {printable(domain)!r}")
@@ -155,7 +155,7 @@ async def find(desk: Desk, text: str) -> DirectoryPerson | None:
         PersonAmbiguous: several people of a directory have this name or address.
     """
     named = await resolve_name(text)
-    if named.local and (ours := await LOCAL.find_person(named.local)):
+    if named.local and (ours := await LocalDirectory(desk).find_person(named.local)):
         return ours
     for row, name in named.names:
         directory = await ldap_directory(desk, row)
@@ -271,7 +271,7 @@ def _update(row: Person, found: DirectoryPerson, now: datetime) -> bool:
 
 
 async def _all(desk: Desk) -> list[Directory]:
-    found: list[Directory] = [LOCAL]
+    found: list[Directory] = [LocalDirectory(desk)]
     ldap: list[LdapDirectory] = [await ldap_directory(desk, row) for row in await servers.list_directories()]
     return [*found, *ldap]
 

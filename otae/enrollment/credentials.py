@@ -69,7 +69,7 @@ async def check_at_login_page(
     named = await registry.resolve_name(name)
     known = await people.find_person(named.local) if named.local else None
     ours = None if known and not _may_sign_in(known) else known
-    right = await passwords.check_password(ours, password)
+    right = await passwords.check_password(desk, ours, password)
     proof = CredentialCheck(ours, right, "" if right else "wrong password", nobody=known is None)
     for row, text in named.names:
         try:
@@ -103,7 +103,7 @@ async def check_through_link(
     before = person.name
     if password is None or person.domain == person_fields.DOMAIN:
         known = _may_sign_in(person) and (name is None or await _is_called(person, name, before))
-        right = password is None or await passwords.check_password(person if known else None, password)
+        right = password is None or await passwords.check_password(desk, person if known else None, password)
         return CredentialCheck(person if known else None, right, "" if right else "wrong password")
     directory = await registry.directory_of(desk, person.domain)
     row = await DirectoryServer.get(domain=person.domain)

@@ -88,5 +88,5 @@ async def _reply(
         row = await issuance_policy.grant(desk, request, context, inputs, now=now)
     else:
         raise MessageTypeRefused(f"messageType {request.message_type}")
-    await old_algorithms.count_use(opened.digest, request.cipher, now=now)
+    await old_algorithms.count_use(desk.resources, opened.digest, request.cipher, now=now)
     return scep.cert_rep_success(request, load_certificate(row.der or b""), ra)

@@ -111,7 +111,7 @@ async def _answer(desk: Desk, body: bytes, context: RefusalContext, now: datetim
         profile = await _phase_two(desk, message, context, now)
     else:
         profile = await _phase_three(desk, message, issued, context, now)
-    await old_algorithms.count_use(message.digest, now=now)
+    await old_algorithms.count_use(desk.resources, message.digest, now=now)
     return profile
 
 

@@ -77,7 +77,7 @@ async def sign_in(desk: Desk, entry: SignInEntry, *, now: datetime) -> Enrollmen
         InvitationOnly: At the login page, when it is switched off.
         NotAllowed: For a link, as `lifecycle.check_usable`.
     """
-    with passwords.sign_in_slot(entry.network):
+    with passwords.sign_in_slot(desk.resources, entry.network):
         if entry.invitation is None:
             return await _sign_in_at_login_page(desk, entry, now)
         await entry.invitation.refresh_from_db()

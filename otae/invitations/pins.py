@@ -34,7 +34,7 @@ async def generate(desk: Desk, mode: Mode, count: int) -> list[GeneratedPin]:
     pepper, made = await installation_secret(desk.vault, "pepper"), []
     for _ in range(count):
         clear = "".join(secrets.choice(LETTERS if mode.pin_letters else DIGITS) for _ in range(mode.pin_length))
-        made.append(GeneratedPin(clear, await passwords.hash_secret(_keyed_hash(pepper, clear))))
+        made.append(GeneratedPin(clear, await passwords.hash_secret(desk.resources, _keyed_hash(pepper, clear))))
     return made
 
 
@@ -122,7 +122,7 @@ async def verify(desk: Desk, pin: Pin | None, clear: str) -> bool:
     `passwords.verify_secret` does: the caller counts wrong entries.
     """
     entered = letters_and_digits(clear).upper()
-    return await passwords.verify_secret(await _peppered(desk, entered), pin.pin_hash if pin else None)
+    return await passwords.verify_secret(desk.resources, await _peppered(desk, entered), pin.pin_hash if pin else None)
 
 
 async def _peppered(desk: Desk, clear: str) -> bytes:

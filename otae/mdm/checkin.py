@@ -62,7 +62,7 @@ async def answer(desk: Desk, body: bytes, signature: str | None, *, now: datetim
         Refusal: HTTP 400, recorded with a support code; nothing was changed.
     """
     async with record_refusals(now) as context:
-        certificate = await verified_sender(body, signature, context, now)
+        certificate = await verified_sender(desk, body, signature, context, now)
         message = apple.parse(body)
         try:
             if isinstance(message, apple.Authenticate):

@@ -26,7 +26,7 @@ async def answer(desk: Desk, body: bytes, signature: str | None, *, now: datetim
         Refusal: HTTP 400, recorded with a support code.
     """
     async with record_refusals(now) as context:
-        certificate = await verified_sender(body, signature, context, now)
+        certificate = await verified_sender(desk, body, signature, context, now)
         report = parse_status(body)
         async with transaction():
             enrollment, _ = await enrollment_of(certificate, report.udid, context, now=now)

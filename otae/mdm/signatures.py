@@ -26,6 +26,7 @@ from otae.errors import (
 from otae.signing.certificates import fingerprint
 from otae.signing.cms import Policy, verify
 from otae.store import old_algorithms, properties
+from otae.store.desk import Desk
 from otae.store.models import Certificate, Device, Enrollment, EnrollmentSession
 from otae.store.states import EnrollmentStatus
 
@@ -33,7 +34,9 @@ from otae.store.states import EnrollmentStatus
 MAX_SIGNATURE: Final = 10 * 1024
 
 
-async def verified_sender(body: bytes, signature: str | None, context: RefusalContext, now: datetime) -> Certificate:
+async def verified_sender(
+    desk: Desk, body: bytes, signature: str | None, context: RefusalContext, now: datetime
+) -> Certificate:
     """Return the identity whose signature over the raw ``body`` is in the header.
 
     An expired identity is accepted for the server property identity.grace.days, so that it can be renewed.
@@ -64,7 +67,7 @@ async def verified_sender(body: bytes, signature: str | None, context: RefusalCo
     certificate = revocation.check_row(issued, now=now, grace_days=int(values["identity.grace.days"]))
     if certificate.purpose != sessions.MDM_IDENTITY:
         raise CertificateMismatch(f"a {certificate.purpose} certificate does not check in")
-    await old_algorithms.count_use(verified.digest, now=now)
+    await old_algorithms.count_use(desk.resources, verified.digest, now=now)
     return certificate
 
 

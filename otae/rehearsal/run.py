@@ -229,7 +229,7 @@ class _Rehearsal:
             name=name,
             display_name="Rehearsal",
             email=f"{name}@rehearsal.invalid",
-            password_hash=await passwords.hash_secret(password_bytes(self.password)),
+            password_hash=await passwords.hash_secret(self.desk.resources, password_bytes(self.password)),
             rehearsal=True,
             created_at=await self.clock(),
         )

@@ -9,82 +9,86 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Final
-from weakref import WeakKeyDictionary
+
+from otae.store.resources import Resources
 
 #: Most seconds that one sign-in waits for the attempts of others, one after the other.
 MAX_WAIT: Final = 10
 
 
 class _Attempts:
-    """Attempts under way by key, and those who wait for one to end, of one event loop."""
+    """Attempts under way in this process by key, and those who wait for one to end."""
 
     def __init__(self) -> None:
         self.counted: Counter[str] = Counter()
         self.waiting: dict[str, list[asyncio.Future[None]]] = {}
 
 
-_loops: "WeakKeyDictionary[asyncio.AbstractEventLoop, _Attempts]" = WeakKeyDictionary()
-#: Keys that the current sign-in has counted under; None outside a sign-in.
-_mine: "ContextVar[list[str] | None]" = ContextVar("mine", default=None)
-#: The event loop's time until which the current sign-in may wait; None before it waits.
-_wait_until: "ContextVar[float | None]" = ContextVar("wait_until", default=None)
+@dataclass
+class _SignIn:
+    """One sign-in: the keys that it has counted under, and until when it may wait (the event loop's time)."""
+
+    attempts: _Attempts
+    keys: list[str] = field(default_factory=list)
+    wait_until: float | None = None
 
 
-def _attempts() -> _Attempts:
-    return _loops.setdefault(asyncio.get_running_loop(), _Attempts())
+_current: "ContextVar[_SignIn | None]" = ContextVar("sign_in", default=None)
 
 
 @contextmanager
-def sign_in_scope() -> Iterator[None]:
+def sign_in_scope(resources: Resources) -> Iterator[None]:
     """Collect what one sign-in counts; at its end all of its attempts have been checked."""
-    mine: list[str] = []
-    before, no_wait = _mine.set(mine), _wait_until.set(None)
+    mine = _SignIn(resources.get(_Attempts))
+    before = _current.set(mine)
     try:
         yield
     finally:
-        _wait_until.reset(no_wait)
-        _mine.reset(before)
-        while mine:
-            _end(mine[-1], mine)
+        _current.reset(before)
+        while mine.keys:
+            _end(mine.keys[-1], mine)
 
 
 def begin(key: str) -> None:
     """Record that an attempt was counted under ``key`` and is being checked; does nothing outside a sign-in."""
-    mine = _mine.get()
-    if mine is not None:
-        mine.append(key)
-        _attempts().counted[key] += 1
+    if mine := _current.get():
+        mine.keys.append(key)
+        mine.attempts.counted[key] += 1
 
 
 def end(key: str) -> None:
     """Record that this sign-in's attempt under ``key`` was uncounted."""
-    mine = _mine.get()
-    if mine is not None and key in mine:
+    mine = _current.get()
+    if mine and key in mine.keys:
         _end(key, mine)
 
 
 async def wait_for_another(key: str) -> bool:
-    """Wait until an attempt under ``key`` has been checked; False for none, or after MAX_WAIT seconds in all."""
-    attempts, loop = _attempts(), asyncio.get_running_loop()
-    if not attempts.counted[key]:
+    """Wait until an attempt under ``key`` has been checked.
+
+    Returns:
+        False when there is none, after MAX_WAIT seconds in all, and outside a sign-in.
+    """
+    mine, loop = _current.get(), asyncio.get_running_loop()
+    if mine is None or not mine.attempts.counted[key]:
         return False
-    until = _wait_until.get()
-    if until is None:
-        _wait_until.set(until := loop.time() + MAX_WAIT)
+    if mine.wait_until is None:
+        mine.wait_until = loop.time() + MAX_WAIT
     turn = loop.create_future()
-    attempts.waiting.setdefault(key, []).append(turn)
+    mine.attempts.waiting.setdefault(key, []).append(turn)
     try:
-        async with asyncio.timeout_at(until):
+        async with asyncio.timeout_at(mine.wait_until):
             await turn
     except TimeoutError:
         return False
     return True
 
 
-def _end(key: str, mine: list[str]) -> None:
-    attempts = _attempts()
-    mine.remove(key)
+def _end(key: str, mine: _SignIn) -> None:
+    attempts = mine.attempts
+    mine.keys.remove(key)
     attempts.counted[key] -= 1
     if not attempts.counted[key]:
         del attempts.counted[key]

@@ -1,10 +1,11 @@
-"""The desk: settings, vault and bell of the running installation, passed to the functions that need them."""
+"""The desk: settings, vault, bell and resources of a running process, passed to the functions that need them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
 from otae.settings import Settings
+from otae.store.resources import Resources
 from otae.store.vault import Vault
 
 
@@ -28,8 +29,9 @@ class SilentBell:
 
 @dataclass(frozen=True)
 class Desk:
-    """Settings, vault and bell of one running installation."""
+    """Settings, vault, bell and resources of one running process."""
 
     settings: Settings
     vault: Vault
     bell: Bell
+    resources: Resources = field(default_factory=Resources, repr=False, compare=False)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from tortoise.expressions import F
 
 from otae.store.models import Counter
+from otae.store.resources import Resources
 
 #: Algorithm → the server property that refuses it.
 REFUSED_BY = {"sha1": "mac.sha1", "des-ede3-cbc": "scep.des3"}
@@ -17,8 +18,13 @@ PREFIX = "old-algorithm:"
 #: Least time between two writes of one algorithm's count.
 FLUSH_INTERVAL = timedelta(seconds=30)
 
-_pending: Tally[str] = Tally()
-_flushed_at: dict[str, datetime] = {}
+
+class UnwrittenCounts:
+    """Uses that this process counted and did not write yet, and when each algorithm's count was written last."""
+
+    def __init__(self) -> None:
+        self.pending: Tally[str] = Tally()
+        self.flushed_at: dict[str, datetime] = {}
 
 
 @dataclass(frozen=True)
@@ -29,12 +35,13 @@ class Usage:
     last: datetime
 
 
-async def count_use(*algorithms: str, now: datetime) -> None:
+async def count_use(resources: Resources, *algorithms: str, now: datetime) -> None:
     """Count one message that used these algorithms; only those of REFUSED_BY are counted."""
+    counts = resources.get(UnwrittenCounts)
     for name in REFUSED_BY.keys() & algorithms:
-        _pending[name] += 1
-        if name not in _flushed_at or now - _flushed_at[name] >= FLUSH_INTERVAL:
-            number, _pending[name], _flushed_at[name] = _pending[name], 0, now
+        counts.pending[name] += 1
+        if name not in counts.flushed_at or now - counts.flushed_at[name] >= FLUSH_INTERVAL:
+            number, counts.pending[name], counts.flushed_at[name] = counts.pending[name], 0, now
             await _write(PREFIX + name, number, now)
 
 

@@ -14,21 +14,19 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import TypeVar
-from weakref import WeakKeyDictionary
 
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from otae.errors import Busy
 from otae.store import concurrent_attempts
+from otae.store.resources import Resources
 
 Result = TypeVar("Result")
 
 #: OWASP's first choice of parameters: 19 MiB, two passes, one lane.
 MEMORY_KIB, PASSES, LANES, LENGTH = 19 * 1024, 2, 1, 32
 CONCURRENT_HASHES = 4
-#: Threads for hashing only: each keeps the memory that a hash needs, and so would every further thread.
-_THREADS = ThreadPoolExecutor(CONCURRENT_HASHES, thread_name_prefix="argon2")
 #: Most sign-ins at a time from one network, and in total (a network without any gets one all the same).
 SLOTS_PER_NETWORK, SLOTS_IN_TOTAL = 24, 200
 #: Seconds after which a sign-in that got no slot should be retried.
@@ -38,10 +36,14 @@ RETRY_AFTER = 5
 DECOY = "$argon2id$v=19$m=19456,t=2,p=1$b3RhZWRlY295c2FsdDAwMQ$" + "A" * 43
 
 
-class _HashQueue:
-    """The running and waiting hashes, and the sign-ins by network, of one event loop."""
+class HashQueue:
+    """The running and waiting hashes of this process, and its sign-ins by network.
+
+    It hashes in threads of its own: each keeps the memory that a hash needs, and so would every further thread.
+    """
 
     def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(CONCURRENT_HASHES, thread_name_prefix="argon2")
         self.hashing = 0
         self.waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self.signing_in: Counter[str] = Counter()
@@ -50,9 +52,13 @@ class _HashQueue:
         """Run ``work`` in a thread when its turn comes, and return its result."""
         await self._enter(_network.get())
         try:
-            return await asyncio.get_running_loop().run_in_executor(_THREADS, work)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._leave()
+
+    async def close(self) -> None:
+        """Let the threads end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _enter(self, network: str) -> None:
         if self.hashing < CONCURRENT_HASHES:
@@ -80,25 +86,24 @@ class _HashQueue:
         self.hashing -= 1
 
 
-_hash_queues: "WeakKeyDictionary[asyncio.AbstractEventLoop, _HashQueue]" = WeakKeyDictionary()
 #: Network of the current sign-in; "" for our own work, such as hashing the PINs of a group.
 _network: "ContextVar[str]" = ContextVar("network", default="")
 
 
 @contextmanager
-def sign_in_slot(network: str) -> Iterator[None]:
+def sign_in_slot(resources: Resources, network: str) -> Iterator[None]:
     """Hold one of the slots of ``network`` during a sign-in.
 
     Raises:
         Busy: no slot is free; nothing was counted yet.
     """
-    signing_in = _hash_queue().signing_in
+    signing_in = resources.get(HashQueue).signing_in
     if signing_in[network] >= SLOTS_PER_NETWORK or (signing_in[network] and signing_in.total() >= SLOTS_IN_TOTAL):
         raise Busy(RETRY_AFTER, "too many sign-ins at once")
     signing_in[network] += 1
     before = _network.set(network)
     try:
-        with concurrent_attempts.sign_in_scope():
+        with concurrent_attempts.sign_in_scope(resources):
             yield
     finally:
         _network.reset(before)
@@ -115,22 +120,18 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-async def hash_secret(secret: bytes) -> str:
+async def hash_secret(resources: Resources, secret: bytes) -> str:
     """Return the PHC string of ``secret`` under argon2id."""
-    return await _hash_queue().run(partial(_hash, secret))
+    return await resources.get(HashQueue).run(partial(_hash, secret))
 
 
-async def verify_secret(secret: bytes, hashed: str | None) -> bool:
+async def verify_secret(resources: Resources, secret: bytes, hashed: str | None) -> bool:
     """Return whether ``secret`` is the hashed one; False for None, after the same time.
 
     A check that returns a truth value instead of raising: a wrong entry is an everyday result that callers count.
     """
-    fits = await _hash_queue().run(partial(_verify, secret, hashed or DECOY))
+    fits = await resources.get(HashQueue).run(partial(_verify, secret, hashed or DECOY))
     return fits and hashed is not None
-
-
-def _hash_queue() -> _HashQueue:
-    return _hash_queues.setdefault(asyncio.get_running_loop(), _HashQueue())
 
 
 def _hash(secret: bytes) -> str:

@@ -18,8 +18,9 @@ from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 from otae.delivery.mail import lmtp, smtp_pool
 from otae.errors import CannotStart, DatabaseAway
 from otae.settings import Settings
-from otae.store import database, heartbeats, keyring, schema_check
+from otae.store import database, heartbeats
 from otae.store.desk import Desk
+from otae.store.installation import open_desk
 from otae.tasks import schedule
 from otae.tasks.actors import declare_actors
 from otae.tasks.broker import QueueBell, make_broker
@@ -122,25 +123,20 @@ def _needs_queue(settings: Settings, role: str) -> None:
 
 async def _worker(settings: Settings) -> None:
     stop = _stop_event()
-    async with _open_desk(settings, "worker") as desk, running_worker(desk, THREADS, GRACE):
+    async with (
+        bell_for(settings) as bell,
+        open_desk(settings, bell=bell, role="worker") as desk,
+        running_worker(desk, THREADS, GRACE),
+    ):
         await stop.wait()
         log.info("ending")
 
 
 async def _clock(settings: Settings) -> None:
     stop = _stop_event()
-    async with _open_desk(settings, "clock") as desk, running_clock(desk):
+    async with bell_for(settings) as bell, open_desk(settings, bell=bell, role="clock") as desk, running_clock(desk):
         await stop.wait()
         log.info("ending")
-
-
-@asynccontextmanager
-async def _open_desk(settings: Settings, role: database.Role) -> AsyncIterator[Desk]:
-    async with database.connected(settings, role=role), bell_for(settings) as bell:
-        if not await database.is_migrated():
-            raise CannotStart("the database is not set up: run `otae migrate` first")
-        await schema_check.require_tables()
-        yield Desk(settings, await keyring.open_vault(settings), bell)
 
 
 def _stop_event() -> asyncio.Event:

@@ -72,7 +72,7 @@ async def test_only_a_role_with_a_console_can_be_given(desk: Desk, now: datetime
         for change in (
             administrator_list.invite(desk, "cleo", role, by=COMMAND, now=now),
             administrator_list.give_role(ada.id, role, by=COMMAND, now=now),
-            administrators.create_administrator(name="eve", password=PASSWORD, role=role, now=now, actor="ada"),
+            administrators.create_administrator(desk, name="eve", password=PASSWORD, role=role, now=now, actor="ada"),
         ):
             with pytest.raises(InputRefused) as caught:
                 await change
@@ -92,7 +92,7 @@ async def test_another_role_signs_every_browser_out_and_counts_at_once(desk: Des
 
 async def test_a_disabled_administrator_is_signed_out_and_stays_out(desk: Desk, now: datetime) -> None:
     await add("ada")
-    cleo = await administrators.create_administrator(name="cleo", password=PASSWORD, now=now, actor="ada")
+    cleo = await administrators.create_administrator(desk, name="cleo", password=PASSWORD, now=now, actor="ada")
     secret = await browsers.open_browser(browsers.CONSOLE, cleo, now=now)
     await administrator_list.disable(cleo.id, by=COMMAND, now=now)
     assert not await BrowserSession.filter(administrator_id=cleo.id).exists()

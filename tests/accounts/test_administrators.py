@@ -21,7 +21,7 @@ HERE, ELSEWHERE = "203.0.113.9", "198.51.100.7"
 
 async def add_ada(desk: Desk) -> Administrator:
     now = await database.now()
-    return await administrators.create_administrator(name="Ada", password=PASSWORD, now=now, actor="command line")
+    return await administrators.create_administrator(desk, name="Ada", password=PASSWORD, now=now, actor="command line")
 
 
 def token_of(url: str) -> str:
@@ -48,7 +48,9 @@ async def test_wrong_unknown_and_disabled_cost_and_answer_alike(
     desk: Desk, count_calls: Callable[[object, str], list[tuple[object, ...]]]
 ) -> None:
     await add_ada(desk)
-    await administrators.create_administrator(name="dora", password=PASSWORD, now=await database.now(), actor="ada")
+    await administrators.create_administrator(
+        desk, name="dora", password=PASSWORD, now=await database.now(), actor="ada"
+    )
     await Administrator.filter(name="dora").update(disabled=True)
     calls, answers = count_calls(passwords, "verify_secret"), set()
     for name, password in (("ada", "wrong"), ("nobody", PASSWORD), ("dora", PASSWORD), ("\0", "x"), ("\ud800", "x")):

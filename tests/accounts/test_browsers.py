@@ -17,12 +17,12 @@ pytestmark = pytest.mark.anyio
 
 async def add_ada(desk: Desk, now: datetime) -> Administrator:
     return await administrators.create_administrator(
-        name="ada", password="correct horse battery", now=now, actor="command line"
+        desk, name="ada", password="correct horse battery", now=now, actor="command line"
     )
 
 
 async def open_ben(desk: Desk, now: datetime) -> EnrollmentSession:
-    ben = await people.add_person(name="ben", now=now, actor="ada")
+    ben = await people.add_person(desk, name="ben", now=now, actor="ada")
     return await open_session(person=ben, invitation=None, mode="username_password", ownership="employee", now=now)
 
 

@@ -159,7 +159,7 @@ async def test_a_directory_that_is_away_counts_no_try_and_keeps_nobody_else_out(
     desk: Desk, changing: LdapServer
 ) -> None:
     await administrators.create_administrator(
-        name="ada", password="four quiet words here", now=await database.now(), actor="command line"
+        desk, name="ada", password="four quiet words here", now=await database.now(), actor="command line"
     )
     await DirectoryServer.all().update(timeout=1, lockout_limit=3)
     changing.kill()

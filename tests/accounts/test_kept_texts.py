@@ -23,7 +23,7 @@ async def now(desk: Desk) -> datetime:
 
 async def signed_in(desk: Desk, now: datetime) -> str:
     ada = await Administrator.get_or_none(name="ada") or await administrators.create_administrator(
-        name="ada", password="correct horse battery", now=now, actor="command line"
+        desk, name="ada", password="correct horse battery", now=now, actor="command line"
     )
     return await browsers.open_browser(browsers.CONSOLE, ada, now=now)
 

@@ -23,7 +23,7 @@ HERE = Browser("203.0.113.0/24", "Safari on macOS", None)
 @pytest.fixture
 async def now(desk: Desk) -> datetime:
     now = await database.now()
-    await create_administrator(name="ada", password=PASSWORD, now=now, actor="command line")
+    await create_administrator(desk, name="ada", password=PASSWORD, now=now, actor="command line")
     return now
 
 
@@ -45,20 +45,20 @@ async def test_of_three_who_change_it_at_the_same_moment_one_does(desk: Desk, no
 async def test_a_name_and_a_password_that_cannot_be_are_refused(desk: Desk, now: datetime) -> None:
     for name, new in (("eve", PASSWORD), ("ada", "short"), ("a b\x00", PASSWORD)):
         with pytest.raises(InputRefused):
-            await own_account.set_password(name, new, now=now, actor="command line")
+            await own_account.set_password(desk, name, new, now=now, actor="command line")
 
 
 @pytest.mark.parametrize("by", ["themselves", "the command line"])
 async def test_links_that_were_made_under_the_old_password_end(desk: Desk, now: datetime, by: str) -> None:
     ada = await Administrator.get(name="ada")
-    ben = await people.add_person(name="ben", now=now, actor="ada")
+    ben = await people.add_person(desk, name="ben", now=now, actor="ada")
     setup = await new_setup_link(desk, now=now, name="ghost", maker_id=ada.id)
     password = await password_links.make(desk, ben, now=now, actor="ada", maker_id=ada.id)
     other = await new_setup_link(desk, now=now, name="carla")
     if by == "themselves":
         await own_account.change_password(desk, "ada", PASSWORD, f"{PASSWORD} more", HERE, now=now)
     else:
-        await own_account.set_password("ada", f"{PASSWORD} more", now=now, actor=by)
+        await own_account.set_password(desk, "ada", f"{PASSWORD} more", now=now, actor=by)
     with pytest.raises(SetupLinkUnknown):
         await find_setup_link(setup.partition("?s=")[2], now=now)
     with pytest.raises(PasswordLinkUnknown):

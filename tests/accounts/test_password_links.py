@@ -34,7 +34,7 @@ async def test_a_link_sets_the_password_once_and_is_kept_as_a_hash(desk: Desk) -
     assert token not in repr(await AuditEntry.all().values())
     assert (await password_links.find(token, now=now)).id == ben.id
     await password_links.use(desk, token, CHOSEN, now=now)
-    assert await passwords.check_password(await Person.get(id=ben.id), CHOSEN)
+    assert await passwords.check_password(desk, await Person.get(id=ben.id), CHOSEN)
     with pytest.raises(PasswordLinkUnknown):
         await password_links.use(desk, token, "another of four words", now=now)
     assert await AuditEntry.exists(action="person.password-set", actor=str(ben.id), subject=str(ben.id))
@@ -48,7 +48,7 @@ async def test_of_several_who_use_a_link_at_once_one_sets_the_password(desk: Des
     winners = [number for number, result in enumerate(results) if isinstance(result, Person)]
     assert len(winners) == 1
     assert sum(isinstance(result, PasswordLinkUnknown) for result in results) == 5
-    assert await passwords.check_password(await Person.get(id=ben.id), f"{CHOSEN} number {winners[0]}")
+    assert await passwords.check_password(desk, await Person.get(id=ben.id), f"{CHOSEN} number {winners[0]}")
 
 
 @pytest.mark.parametrize("password", ["", "short", "password1", "benbenben", "x" * 257])
@@ -68,12 +68,12 @@ async def test_a_link_ends_by_time_by_a_newer_one_and_with_its_person(desk: Desk
         await password_links.find(first, now=now)
     with pytest.raises(PasswordLinkUnknown):
         await password_links.find(second, now=now + password_links.LIFE + timedelta(minutes=1))
-    await people.update_person(ben, disabled=True, now=now, actor="ada")
+    await people.update_person(desk, ben, disabled=True, now=now, actor="ada")
     with pytest.raises(PasswordLinkUnknown):
         await password_links.use(desk, second, CHOSEN, now=now)
     with pytest.raises(InputRefused):
         await password_links.make(desk, await Person.get(id=ben.id), now=now, actor="ada")
-    await people.update_person(ben, disabled=False, now=now, actor="ada")
+    await people.update_person(desk, ben, disabled=False, now=now, actor="ada")
     await link_for(desk, await Person.get(id=ben.id))
     assert await password_links.forget_old(now) == 0
     assert await password_links.forget_old(now + password_links.LIFE * 2) == 1

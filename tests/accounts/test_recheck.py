@@ -80,7 +80,7 @@ async def test_while_the_directory_is_away_they_stay_for_an_hour_and_then_sign_i
     desk: Desk, ldap_server: LdapServer, now: datetime
 ) -> None:
     await administrators.create_administrator(
-        name="ada", password="four quiet words here", now=now, actor="command line"
+        desk, name="ada", password="four quiet words here", now=now, actor="command line"
     )
     ada = await browsers.open_browser(browsers.CONSOLE, await Administrator.get(name="ada"), now=now)
     ben = await signed_in(desk, "corp\\ben", now)

@@ -132,7 +132,7 @@ async def test_a_role_that_somebody_has_stays(desk: Desk, now: datetime) -> None
     row = await own_roles.add_role(desk, "desk", RoleDraft(permissions=SEES), by=CHIEF, now=now)
     assert row.id
     given = {"name": "cleo", "password": "four quiet words here", "role": "desk"}
-    cleo = await administrators.create_administrator(**given, now=now, actor="ada")
+    cleo = await administrators.create_administrator(desk, **given, now=now, actor="ada")
     await administrator_list.invite(desk, "dora", "desk", by=CHIEF, now=now)
     with pytest.raises(InputRefused, match=r"cleo, dora \(setup link\)"):
         await own_roles.remove_role(row.id, by=CHIEF, now=now)
@@ -144,5 +144,5 @@ async def test_a_role_that_somebody_has_stays(desk: Desk, now: datetime) -> None
 
 async def test_the_link_of_the_first_start_is_nobody_who_has_a_role(desk: Desk, now: datetime) -> None:
     assert await administrators.first_setup_link(desk, now=now)
-    await administrators.create_administrator(name="ada", password="four quiet words here", now=now, actor="cli")
+    await administrators.create_administrator(desk, name="ada", password="four quiet words here", now=now, actor="cli")
     assert await own_roles.users_of("ADMIN", now=now) == ["ada"]

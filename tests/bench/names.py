@@ -54,7 +54,7 @@ async def fill(desk: Desk) -> None:
     now = await database.now()
     await properties.write("enrollment.guess.budget", "100000")
     for name in ("olga", "otto"):
-        await people.add_person(name=name, password="correct horse battery", now=now, actor="bench")
+        await people.add_person(desk, name=name, password="correct horse battery", now=now, actor="bench")
     await Person.filter(name="otto").update(disabled=True)
     order = InvitationOrder("ben", InvitationTerms(mode="two_factor", send=False))
     await lifecycle.create(desk, order, now=now, actor="bench")

@@ -56,9 +56,9 @@ async def now(desk: Desk) -> datetime:
 
 
 @pytest.fixture
-async def console(served: Served, page: Page, now: datetime) -> Page:
+async def console(desk: Desk, served: Served, page: Page, now: datetime) -> Page:
     """Sign Ada in, the way people do."""
-    await create_administrator(name="ada", password=ADA_PASSWORD, now=now, actor="command line")
+    await create_administrator(desk, name="ada", password=ADA_PASSWORD, now=now, actor="command line")
     await page.goto(f"{served.origin}/admin/sign-in")
     await page.fill("#name", "ada")
     await page.fill("#password", ADA_PASSWORD)
@@ -71,6 +71,7 @@ async def console(served: Served, page: Page, now: datetime) -> Page:
 async def ben(desk: Desk, now: datetime) -> Person:
     """Add Ben, who may be invited."""
     return await people.add_person(
+        desk,
         name="ben",
         display_name="Ben Okafor",
         email="ben@example.test",

@@ -13,6 +13,7 @@ from otae.accounts import administrators
 from otae.enrollment import sessions
 from otae.errors import DeviceMismatch
 from otae.invitations import lifecycle
+from otae.store.desk import Desk
 from otae.store.models import Invitation, Person
 from otae.store.records import about, note, note_refusal
 from tests.browser.conftest import ADA_PASSWORD, Served
@@ -202,9 +203,9 @@ async def test_people_are_offered_while_one_types_and_a_refused_form_keeps_what_
 
 
 async def test_everything_works_without_script(
-    served: Served, browser: Browser, invited: lifecycle.Created, now: datetime
+    desk: Desk, served: Served, browser: Browser, invited: lifecycle.Created, now: datetime
 ) -> None:
-    await administrators.create_administrator(name="ada", password=ADA_PASSWORD, now=now, actor="test")
+    await administrators.create_administrator(desk, name="ada", password=ADA_PASSWORD, now=now, actor="test")
     context = await browser.new_context(ignore_https_errors=True, java_script_enabled=False)
     page = await context.new_page()
     await page.goto(f"{served.origin}/admin/sign-in")

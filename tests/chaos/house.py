@@ -196,7 +196,9 @@ async def console(house: House) -> AsyncIterator[httpx2.AsyncClient]:
     """Give Ada's browser, signed in, at pages of the installation behind a TLS router."""
     port = free_port()
     with running_router(port) as router, house.web(PORT=str(port), PUBLIC_URL=router.url):
-        await create_administrator(name="ada", password=ADA_PASSWORD, now=await database.now(), actor="command line")
+        await create_administrator(
+            house.desk, name="ada", password=ADA_PASSWORD, now=await database.now(), actor="command line"
+        )
         headers = {"Sec-Fetch-Site": "same-origin", "Origin": router.url}
         trust = router.identity.client_context()
         async with httpx2.AsyncClient(base_url=router.url, verify=trust, headers=headers, timeout=60) as client:

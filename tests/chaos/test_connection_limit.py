@@ -154,7 +154,7 @@ async def test_twenty_are_enough_for_all_at_once(house: House) -> None:
     now = await database.now()
     names = ["ada", *(f"ada{at}" for at in range(CONSOLES))]
     for name in names:
-        await create_administrator(name=name, password=ADA_PASSWORD, now=now, actor="command line")
+        await create_administrator(house.desk, name=name, password=ADA_PASSWORD, now=now, actor="command line")
     ports = [free_port(), free_port()]
     looks = Looks(house.environ["DATABASE_URL"].partition("//")[2].partition(":")[0])
     looking = asyncio.create_task(looks.go_on())

@@ -60,7 +60,7 @@ async def look_up(desk: Desk, row: GroupInvitation) -> None:
 async def invited(desk: Desk) -> dict[str, SignInEntry]:
     """Invite Ben twice, add Olga to our own people, and give what each of them enters, by how."""
     now = await database.now()
-    await people.add_person(name="olga", password=OURS, now=now, actor="ada")
+    await people.add_person(desk, name="olga", password=OURS, now=now, actor="ada")
     made = []
     for mode in ("two_factor", "username_pin"):
         order = InvitationOrder("corp/ben", InvitationTerms(mode=mode, send=False), show_pin=True)

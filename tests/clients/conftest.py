@@ -78,6 +78,6 @@ async def office(pristine_sqlite: Path, tmp_path: Path, anyio_backend: str) -> A
     async with database.connected(settings):
         desk = Desk(settings, await keyring.open_vault(settings), SilentBell())
         now = await database.now()
-        ben = await people.add_person(name="ben", email="ben@example.test", now=now, actor="ada")
+        ben = await people.add_person(desk, name="ben", email="ben@example.test", now=now, actor="ada")
         async with serving_plain(desk) as base:
             yield Office(desk, ben, f"{base}/scep", folder)

@@ -25,7 +25,7 @@ REPORT = (
 @pytest.fixture
 async def ada(desk: Desk) -> None:
     """Ada, who invites, has a mail address."""
-    await administrators.create_administrator(name="ada", password="four quiet words here", now=NOW, actor="ada")
+    await administrators.create_administrator(desk, name="ada", password="four quiet words here", now=NOW, actor="ada")
     await Administrator.filter(name="ada").update(email="ada@example.test")
 
 

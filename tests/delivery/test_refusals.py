@@ -84,7 +84,7 @@ async def test_a_wrong_sender_costs_no_invitation_and_mending_it_sends_everythin
     desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
 ) -> None:
     server = await use_server(smtp_server)
-    await administrators.create_administrator(name="ada", password="four quiet words here", now=NOW, actor="ada")
+    await administrators.create_administrator(desk, name="ada", password="four quiet words here", now=NOW, actor="ada")
     await Administrator.filter(name="ada").update(email="ada@example.test")
     refusal = f"553 5.7.1 it@example.test: sender address rejected, {TOKEN}"
     smtp_server.answer("MAIL", refusal, times=99)
@@ -123,7 +123,7 @@ async def test_a_standby_takes_over_from_a_server_that_refuses_the_sender_and_ca
     first, spare = start_smtp("none"), start_smtp("none")
     await use_server(first)
     await use_server(spare, name="Spare", host="localhost", standby=1, from_email="spare@example.test")
-    await administrators.create_administrator(name="ada", password="four quiet words here", now=NOW, actor="ada")
+    await administrators.create_administrator(desk, name="ada", password="four quiet words here", now=NOW, actor="ada")
     await Administrator.filter(name="ada").update(email="ada@example.test")
     first.answer("MAIL", "553 5.7.1 sender address rejected", times=9)
     ben = await invite("url")
@@ -187,7 +187,7 @@ async def test_many_messages_refused_at_once_are_one_trouble_and_one_notice(
     desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
 ) -> None:
     await use_server(smtp_server, connections=10)
-    await administrators.create_administrator(name="ada", password="four quiet words here", now=NOW, actor="ada")
+    await administrators.create_administrator(desk, name="ada", password="four quiet words here", now=NOW, actor="ada")
     await Administrator.filter(name="ada").update(email="ada@example.test")
     smtp_server.answer("MAIL", "553 5.7.1 sender address rejected", times=99)
     rows = [(await invite("url", name=f"p{number}")).deliveries["url"].id for number in range(20)]

@@ -32,7 +32,7 @@ async def test_however_often_it_is_sent_again_the_last_pin_works_and_no_other(
 ) -> None:
     await use_server(smtp_server)
     now = await database.now()
-    await people.add_person(name="ben", email="ben@example.test", now=now, actor="ada")
+    await people.add_person(desk, name="ben", email="ben@example.test", now=now, actor="ada")
     made = await lifecycle.create(
         desk, InvitationOrder("ben", InvitationTerms(mode="username_pin")), now=now, actor="ada"
     )

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.anyio
 
 async def test_people_are_found_by_id_with_their_groups(desk: Desk) -> None:
     now = await database.now()
-    ben = await people.add_person(name="ben", groups=["Sales", "Design"], now=now, actor="ada")
-    cleo = await people.add_person(name="cleo", now=now, actor="ada")
+    ben = await people.add_person(desk, name="ben", groups=["Sales", "Design"], now=now, actor="ada")
+    cleo = await people.add_person(desk, name="cleo", now=now, actor="ada")
     assert await lookup.person_with_id(ben.id) == ben
     assert await lookup.person_with_id(uuid4()) is None
     assert await lookup.groups_of_people([ben, cleo]) == {ben.id: ["Design", "Sales"]}
@@ -26,6 +26,6 @@ async def test_people_are_found_by_id_with_their_groups(desk: Desk) -> None:
 
 async def test_people_of_rehearsals_are_not_found(desk: Desk) -> None:
     now = await database.now()
-    person = await people.add_person(name="rehearsal", now=now, actor="ada")
+    person = await people.add_person(desk, name="rehearsal", now=now, actor="ada")
     await Person.filter(id=person.id).update(rehearsal=True)
     assert await lookup.person_with_id(person.id) is None

@@ -27,7 +27,7 @@ async def people(desk: Desk) -> Callable[[str], Person]:
         ("dora", ["sales", "sales.north", "Sales_north", "SalesX"]),
         ("emil", []),
     ):
-        found[name] = await add_person(name=name, groups=groups, now=now, actor="ada")
+        found[name] = await add_person(desk, name=name, groups=groups, now=now, actor="ada")
     return found.__getitem__
 
 

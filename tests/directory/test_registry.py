@@ -72,7 +72,9 @@ async def test_the_directory_disables_and_enables_what_it_disabled_alone(desk: D
 
 async def test_local_people_are_a_directory_too(desk: Desk) -> None:
     now = await database.now()
-    ben = await people.add_person(name="ben", password="correct horse battery", groups=["sales"], now=now, actor="a")
+    ben = await people.add_person(
+        desk, name="ben", password="correct horse battery", groups=["sales"], now=now, actor="a"
+    )
     ours = await registry.directory_of(desk, "LOCAL")
     found = await ours.find_person("Ben")
     assert found is not None
@@ -94,7 +96,7 @@ async def test_a_domain_that_is_not_set_up_is_not_available(desk: Desk) -> None:
 
 async def test_everywhere_is_searched_as_one(sqlite_desk: Desk, crowded_ldap: LdapServer) -> None:
     desk, now = sqlite_desk, await database.now()
-    await people.add_person(name="ben", now=now, actor="ada")
+    await people.add_person(desk, name="ben", now=now, actor="ada")
     await groups.add_group("round", now=now, actor="ada")
     await add(desk, entry_for(crowded_ldap))
     await add(desk, active_entry(crowded_ldap, primary_host="ldap.invalid"))

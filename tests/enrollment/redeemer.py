@@ -10,10 +10,10 @@ import json
 import os
 import sys
 
-from otae.app import open_desk
 from otae.enrollment import issuance
 from otae.settings import Settings
 from otae.store import database
+from otae.store.installation import open_desk
 
 
 async def main() -> None:

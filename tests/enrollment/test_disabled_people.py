@@ -99,7 +99,7 @@ async def test_every_step_of_the_single_profile_looks_at_the_person(desk: Desk) 
 
 
 async def disable(desk: Desk, ben: Person, now: datetime) -> None:
-    await people.update_person(ben, disabled=True, now=now, actor="ada")
+    await people.update_person(desk, ben, disabled=True, now=now, actor="ada")
 
 
 async def disable_by_file(desk: Desk, ben: Person, now: datetime) -> None:

@@ -64,6 +64,7 @@ class House:
 
     async def person(self, name: str) -> Person:
         return await people.add_person(
+            self.desk,
             name=name,
             display_name=name.title(),
             email=f"{name}@example.test",

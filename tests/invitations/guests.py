@@ -20,7 +20,7 @@ async def add_person(desk: Desk, name: str = "ben", **given: object) -> Person:
     """Add somebody with a mail address and PASSWORD, or as ``given``."""
     wanted = {"email": f"{name}@example.test", "password": PASSWORD} | given
     now = await database.now()
-    return await people.add_person(name=name, now=now, actor="ada", **wanted)  # type: ignore[arg-type]  # a test gives what it needs by name
+    return await people.add_person(desk, name=name, now=now, actor="ada", **wanted)  # type: ignore[arg-type]  # a test gives what it needs by name
 
 
 def order_of(user: str, **given: Any) -> InvitationOrder:  # noqa: ANN401 - a test gives what it needs by name

@@ -140,7 +140,7 @@ async def test_two_thousand_people_pass_through_in_pages_and_waves(desk: Desk, m
 
     people = await crowd(2000)
     secret = password_bytes("correct horse battery")
-    await Person.all().update(password_hash=await passwords.hash_secret(secret))
+    await Person.all().update(password_hash=await passwords.hash_secret(desk.resources, secret))
     monkeypatch.setattr(Invitation, "bulk_create", watched)
     monkeypatch.setattr(group_worker, "UNSENT", 10_000)
     row = await invited(desk, mode="username_password")

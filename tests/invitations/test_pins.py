@@ -42,7 +42,9 @@ async def test_the_row_reveals_the_pin_only_through_its_seal(desk: Desk) -> None
     pin, clear = await pins.mint(desk, invitation, now=now)
     assert pin.pin_sealed is not None
     assert desk.vault.open(pin.pin_sealed, pin.id, pins.SEAL) == clear.encode()
-    assert not await passwords.verify_secret(clear.encode(), pin.pin_hash), "the hash is over the peppered PIN"
+    assert not await passwords.verify_secret(desk.resources, clear.encode(), pin.pin_hash), (
+        "the hash is over the peppered PIN"
+    )
     unsealed, _ = await pins.mint(desk, invitation, now=now, sealed=False)
     assert unsealed.pin_sealed is None
 

@@ -59,7 +59,7 @@ async def test_no_name_and_no_address_is_left_and_the_log_still_verifies(desk: D
     await furnish(desk)
     ben, now = await Person.get(name="ben"), await database.now()
     await Person.filter(id=ben.id).update(display_name="Ben Okafor", phone="+491512345678", properties={"floor": "3"})
-    await people.update_person(ben, email="ben.okafor@example.test", now=now, actor="ada")
+    await people.update_person(desk, ben, email="ben.okafor@example.test", now=now, actor="ada")
     await imported(desk, "ben;company;Okafor Ltd", "properties")
     mine = Delivery.filter(invitation_id__in=await Invitation.filter(person_id=ben.id).values_list("id", flat=True))
     await mine.update(recipient="ben.okafor@example.test", answer="550 ben.okafor@example.test unknown")

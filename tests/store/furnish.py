@@ -67,7 +67,7 @@ async def furnish(desk: Desk) -> House:
     )
     session = await signin.sign_in(desk, entry, now=now)
     challenge = await sessions.mint_challenge(session, "ota", now=now, expires_at=now + timedelta(hours=1))
-    await administrators.create_administrator(name="ada", password="four quiet words here", now=now, actor="ada")
+    await administrators.create_administrator(desk, name="ada", password="four quiet words here", now=now, actor="ada")
     link = await administrators.new_setup_link(desk, now=now, name="eve")
     job = await jobs.enqueue("rehearsal", {"mode": "two_factor"}, created_by="ada", now=now)
     await failure_counters.consume("a counter", 5, now, timedelta(hours=1))

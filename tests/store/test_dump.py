@@ -47,7 +47,7 @@ async def used(desk: Desk) -> dict[str, str | bytes]:
     for purpose in (sessions.OTA_IDENTITY, sessions.MDM_IDENTITY, sessions.RENEWAL):
         secrets[purpose] = await sessions.mint_challenge(house.session, purpose, now=now, expires_at=until)
     given = {"name": "grace", "password": str(secrets["administrator's password"])}
-    grace = await administrators.create_administrator(**given, now=now, actor="ada")
+    grace = await administrators.create_administrator(desk, **given, now=now, actor="ada")
     secrets["console cookie"] = await browsers.open_browser(browsers.CONSOLE, grace, now=now)
     secrets["portal cookie"] = await browsers.open_browser(browsers.PORTAL, house.session, now=now)
     secrets["page of a refused form"] = "canary on a refused page"

@@ -15,6 +15,7 @@ from otae import app
 from otae.overview import doctor
 from otae.settings import Settings
 from otae.store import database, schema_check
+from otae.store.installation import open_desk
 from otae.store.keyring import new_master_key
 from otae.store.models import Counter
 from otae.store.single_holder import ClockLock
@@ -30,7 +31,7 @@ async def test_an_empty_database_becomes_an_installation(
     url = behind(postgres_url, pgbouncer_port)
     settings = make_settings(tmp_path, DATABASE_URL=url, PUBLIC_URL="https://localhost:8443")
     await app.prepare(settings)
-    async with app.open_desk(settings, role="command") as desk:
+    async with open_desk(settings, role="command") as desk:
         assert (await schema_check.compare()).missing == ()
         found = {check.name: check.state for check in await doctor.examine(desk, now=await database.now())}
     assert found["database tables"] in {"ok", "warning"}

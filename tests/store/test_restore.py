@@ -21,6 +21,7 @@ from otae.settings import Settings
 from otae.store import audit, database, keyring
 from otae.store.backup_file import BackupReader, BackupUnreadable, BackupWriter
 from otae.store.desk import Desk
+from otae.store.installation import open_desk
 from otae.store.models import (
     AuditEntry,
     BrowserSession,
@@ -208,7 +209,7 @@ async def test_a_new_installation_that_nobody_used_is_replaced(desk: Desk, house
     await app.prepare(elsewhere)
     await app.restore(elsewhere, io.BytesIO(data))
     await app.prepare(elsewhere)
-    async with app.open_desk(elsewhere):
+    async with open_desk(elsewhere):
         assert [row["sha256"] for row in (await rows())["Certificate"] if row["purpose"] == "root"] == roots
         await audit.verify()
 
@@ -232,7 +233,7 @@ async def test_an_installation_where_somebody_changed_something_is_refused(desk:
     data = await taken(desk)
     await database.disconnect()
     await app.prepare(elsewhere)
-    async with app.open_desk(elsewhere) as there:
+    async with open_desk(elsewhere) as there:
         await audit.record("ada", "push.imported", now=await database.now())
         assert there.settings is elsewhere
     with pytest.raises(RestoreRefused, match="somebody"):
@@ -257,7 +258,7 @@ async def test_the_key_it_was_taken_with_may_be_an_older_one(
     await database.disconnect()
     both = make_settings(sqlite_elsewhere.home, OTAE_MASTER_KEYS=f"{keyring.new_master_key()},{MASTER_KEY}")
     await app.restore(both, io.BytesIO(data))
-    async with app.open_desk(both):
+    async with open_desk(both):
         assert await Person.filter(name="ben").exists()
 
 

@@ -93,7 +93,7 @@ async def now(desk: Desk) -> datetime:
 async def ben(desk: Desk, now: datetime) -> Person:
     """Add Ben, who may be invited."""
     return await people.add_person(
-        name="ben", display_name="Ben Okafor", email="ben@example.test", password=PASSWORD, now=now, actor="ada"
+        desk, name="ben", display_name="Ben Okafor", email="ben@example.test", password=PASSWORD, now=now, actor="ada"
     )
 
 

@@ -40,7 +40,7 @@ async def test_the_forms_of_the_portal_are_taken(site: Site, invite: Invite, ben
 
 
 async def test_the_forms_of_the_console_are_taken(site: Site) -> None:
-    await create_administrator(name="ada", password=PASSWORD, now=await database.now(), actor="command line")
+    await create_administrator(site.desk, name="ada", password=PASSWORD, now=await database.now(), actor="command line")
     async with site.stranger(**{"User-Agent": SAFARI_15}) as browser:
         page = await browser.get("/admin/sign-in", follow_redirects=True)
         entered = await send(browser, site, page, name="ada", password=PASSWORD)

@@ -75,7 +75,7 @@ async def answers(site: Site, role: str) -> dict[tuple[str, str], int]:
     await Administrator.all().delete()
     now = await database.now()
     await administrators.create_administrator(
-        name="ada", password=PASSWORD, role="ADMIN", now=now, actor="command line"
+        site.desk, name="ada", password=PASSWORD, role="ADMIN", now=now, actor="command line"
     )
     await site.client.post("/admin/sign-in", data={"name": "ada", "password": PASSWORD})
     await Administrator.filter(name="ada").update(role=role)
@@ -114,7 +114,7 @@ async def test_every_role_reaches_exactly_the_pages_it_names(site: Site) -> None
 async def test_a_refused_page_is_kind_and_says_why(site: Site) -> None:
     await roles_of_the_test(site)
     await administrators.create_administrator(
-        name="cleo", password=PASSWORD, role="SUPPORT", now=await database.now(), actor="ada"
+        site.desk, name="cleo", password=PASSWORD, role="SUPPORT", now=await database.now(), actor="ada"
     )
     await site.client.post("/admin/sign-in", data={"name": "cleo", "password": PASSWORD})
     answer = await site.client.get("/admin/properties")

@@ -71,7 +71,7 @@ async def limited(site: Site) -> httpx2.AsyncClient:
         )
     await add_role(desk, "sales desk", RoleDraft(permissions=BOUNDED, groups=("sales",)), by=Grantor("ada"), now=now)
     given = {"name": "sara", "password": PASSWORD, "role": "sales desk"}
-    await administrators.create_administrator(**given, now=now, actor="ada")
+    await administrators.create_administrator(desk, **given, now=now, actor="ada")
     answer = await site.client.post("/admin/sign-in", data={"name": "sara", "password": PASSWORD})
     assert answer.status_code == 303
     return site.client

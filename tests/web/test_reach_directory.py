@@ -42,7 +42,7 @@ def lines_hung_up() -> Iterator[None]:
 async def signed_in(site: Site, role: str) -> httpx2.AsyncClient:
     now = await database.now()
     given = {"name": "sara", "password": PASSWORD, "role": role}
-    await administrators.create_administrator(**given, now=now, actor="ada")
+    await administrators.create_administrator(site.desk, **given, now=now, actor="ada")
     answer = await site.client.post("/admin/sign-in", data={"name": "sara", "password": PASSWORD})
     assert answer.status_code == 303
     return site.client

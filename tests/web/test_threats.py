@@ -32,7 +32,7 @@ ADA_PASSWORD = "four quiet words here"
 async def console(site: Site) -> httpx2.AsyncClient:
     """Give Ada's browser, signed in."""
     now = await database.now()
-    await create_administrator(name="ada", password=ADA_PASSWORD, now=now, actor="command line")
+    await create_administrator(site.desk, name="ada", password=ADA_PASSWORD, now=now, actor="command line")
     answer = await site.client.post("/admin/sign-in", data={"name": "ada", "password": ADA_PASSWORD})
     assert answer.status_code == 303
     return site.client
@@ -42,7 +42,7 @@ async def people(desk: Desk) -> tuple[str, ...]:
     """Everybody whom the bare page must not tell apart: invited, not invited, disabled, unknown."""
     now = await database.now()
     for name in ("cleo", "dora"):
-        await add_person(name=name, password=PASSWORD, now=now, actor="ada")
+        await add_person(desk, name=name, password=PASSWORD, now=now, actor="ada")
     await Person.filter(name="dora").update(disabled=True)
     return ("ben", "cleo", "dora", "nobody")
 

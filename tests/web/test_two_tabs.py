@@ -41,6 +41,7 @@ async def tries(made: lifecycle.Created) -> int:
 async def for_cleo(site: Site) -> lifecycle.Created:
     now = await database.now()
     await people.add_person(
+        site.desk,
         name="cleo",
         display_name="Cleo Ito",
         email="cleo@example.test",

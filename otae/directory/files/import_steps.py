@@ -167,7 +167,7 @@ async def _compare_lines(desk: Desk, kind: str, lines: Sequence[PeopleImportLine
         person = people.get(line.name)
         checked.append(_compare(desk, kind, line, person, groups.get(person.id, []) if person else [], context))
     for at in range(0, len(checked), CONCURRENT_HASHES):
-        await asyncio.gather(*(_check_password(each) for each in checked[at : at + CONCURRENT_HASHES]))
+        await asyncio.gather(*(_check_password(desk, each) for each in checked[at : at + CONCURRENT_HASHES]))
     return checked
 
 
@@ -196,7 +196,7 @@ def _compare(
     return CheckedLine(line, person, columns, groups_to_join, password, "; ".join(wrong.values()))
 
 
-async def _check_password(each: CheckedLine) -> None:
+async def _check_password(desk: Desk, each: CheckedLine) -> None:
     """Drop a password that the person has already, and refuse one that is too weak."""
     if not each.password or each.reason:
         return
@@ -204,7 +204,7 @@ async def _check_password(each: CheckedLine) -> None:
     if (
         person
         and person.password_hash
-        and await passwords.verify_secret(password_bytes(each.password), person.password_hash)
+        and await passwords.verify_secret(desk.resources, password_bytes(each.password), person.password_hash)
     ):
         each.password = None
         return
@@ -238,7 +238,7 @@ async def _write(desk: Desk, row: PeopleImport, lines: Sequence[PeopleImportLine
     checked = await _compare_lines(desk, row.kind, lines)
     for at in range(0, len(checked), CONCURRENT_HASHES):
         await asyncio.gather(
-            *(_hash(each) for each in checked[at : at + CONCURRENT_HASHES] if each.password and not each.reason)
+            *(_hash(desk, each) for each in checked[at : at + CONCURRENT_HASHES] if each.password and not each.reason)
         )
     async with transaction():
         if await PeopleImport.filter(id=row.id, status=Status.IMPORTING).select_for_update().first() is None:
@@ -251,8 +251,8 @@ async def _write(desk: Desk, row: PeopleImport, lines: Sequence[PeopleImportLine
             await audit.record(row.created_by, "people-import.written", now=now, subject=str(row.id), detail=detail)
 
 
-async def _hash(each: CheckedLine) -> None:
-    each.hashed = await passwords.hash_secret(password_bytes(each.password or ""))
+async def _hash(desk: Desk, each: CheckedLine) -> None:
+    each.hashed = await passwords.hash_secret(desk.resources, password_bytes(each.password or ""))
 
 
 async def _write_people(checked: Sequence[CheckedLine], now: datetime) -> None:

@@ -12,6 +12,7 @@ import zxcvbn
 
 from otae.directory.local.person_fields import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from otae.errors import InputRefused
+from otae.store.desk import Desk
 from otae.store.models import Person
 from otae.store.passwords import verify_secret
 
@@ -64,13 +65,15 @@ def _why(warning: str, hints: Sequence[str]) -> str:
     return f"{reason}: {hint[:1].lower()}{hint[1:]}" if hint else reason
 
 
-async def check_password(person: Person | None, password: str) -> bool:
+async def check_password(desk: Desk, person: Person | None, password: str) -> bool:
     """Return whether ``password`` is this person's.
 
     It takes as long for None, for disabled people and for those without a password, so that nobody can tell them apart.
     """
     known = person is not None and not person.disabled
-    return await verify_secret(password_bytes(password), person.password_hash if known and person else None)
+    return await verify_secret(
+        desk.resources, password_bytes(password), person.password_hash if known and person else None
+    )
 
 
 def password_bytes(password: str) -> bytes:

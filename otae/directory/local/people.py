@@ -13,6 +13,7 @@ from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import InputRefused
 from otae.store import audit
 from otae.store.database import transaction
+from otae.store.desk import Desk
 from otae.store.models import BrowserSession, Group, Membership, PasswordLink, Person
 from otae.store.passwords import hash_secret
 from otae.store.search_text import contains
@@ -34,6 +35,7 @@ WRONG_NAME = "use 1 to 100 letters, digits or . _ - + @ ', beginning with a lett
 
 
 async def add_person(  # noqa: PLR0913 - an argument for each field of the form
+    desk: Desk,
     *,
     name: str,
     display_name: str = "",
@@ -61,7 +63,7 @@ async def add_person(  # noqa: PLR0913 - an argument for each field of the form
     wrong |= refuse_password(password, name, display_name, email)
     if wrong:
         raise InputRefused(wrong)
-    hashed = await hash_secret(password_bytes(password)) if password else None
+    hashed = await hash_secret(desk.resources, password_bytes(password)) if password else None
     person = Person(domain=DOMAIN, name=name, password_hash=hashed, created_at=now, **columns)
     try:
         async with transaction():
@@ -74,6 +76,7 @@ async def add_person(  # noqa: PLR0913 - an argument for each field of the form
 
 
 async def update_person(  # noqa: PLR0913 - as above
+    desk: Desk,
     person: Person,
     *,
     display_name: str | None = None,
@@ -106,7 +109,7 @@ async def update_person(  # noqa: PLR0913 - as above
         changes["disabled"] = disabled
     changes = {name: value for name, value in changes.items() if value != getattr(person, name)}
     if password:
-        changes["password_hash"] = await hash_secret(password_bytes(password))
+        changes["password_hash"] = await hash_secret(desk.resources, password_bytes(password))
     async with transaction():
         changed = await _store(person, changes, wanted_groups)
         if disabled:

@@ -46,8 +46,8 @@ async def test_people_groups_roles_and_passwords_are_written(desk: Desk) -> None
     assert row.status == Status.DONE
     ben, cleo = await Person.get(name="ben"), await Person.get(name="cleo")
     assert await people.groups_of(ben) == ["crew", "sales.north"]
-    assert await check_password(ben, "correct horse battery")
-    assert await check_password(cleo, "pwd;01 and more")
+    assert await check_password(desk, ben, "correct horse battery")
+    assert await check_password(desk, cleo, "pwd;01 and more")
     assert cleo.role == "SUPPORT"
     assert [person.name for person in await groups.members("local", "sales")] == ["ben", "cleo"]
     assert await PeopleImportLine.filter(password_sealed__not_isnull=True).count() == 0
@@ -81,7 +81,7 @@ async def test_a_change_says_what_it_changes_and_signs_out_with_a_new_password(d
     await work(desk, row)
     assert await findings(row) == [(1, "saved", "role groups password")]
     assert await people.groups_of(ben) == ["crew", "extra", "sales.north"]
-    assert await check_password(await Person.get(id=ben.id), "another horse battery")
+    assert await check_password(desk, await Person.get(id=ben.id), "another horse battery")
     assert await BrowserSession.all().count() == 0
 
 
@@ -101,6 +101,7 @@ async def test_properties_join_those_that_are_there_and_some_are_fields(desk: De
 async def test_what_is_exported_can_be_imported_and_changes_nothing(desk: Desk) -> None:
     now = await database.now()
     await people.add_person(
+        desk,
         name="ben",
         display_name="=Ben; the \\first",
         email="ben@example.test",
@@ -112,8 +113,8 @@ async def test_what_is_exported_can_be_imported_and_changes_nothing(desk: Desk) 
         now=now,
         actor="ada",
     )
-    await people.add_person(name="cleo", now=now, actor="ada")
-    await people.update_person(await Person.get(name="cleo"), disabled=True, now=now, actor="ada")
+    await people.add_person(desk, name="cleo", now=now, actor="ada")
+    await people.update_person(desk, await Person.get(name="cleo"), disabled=True, now=now, actor="ada")
     before = await Person.all().order_by("name").values()
     for kind in ("users", "properties", "csv"):
         text = "".join([part async for part in export.people(kind)])
@@ -176,7 +177,7 @@ async def test_who_was_deleted_or_added_since_the_file_was_shown_is_written_as_t
     row = await checked(desk, "ben;;SUPPORT\ncleo;four quiet words;USER;crew\n")
     assert [finding for _, finding, _ in await findings(row)] == ["changed", "new"]
     await Person.filter(name="ben").delete()
-    await people.add_person(name="cleo", email="cleo@example.test", now=now, actor="ada")
+    await people.add_person(desk, name="cleo", email="cleo@example.test", now=now, actor="ada")
     await provisioning.start(desk, row, now=now, actor="ada")
     assert (await work(desk, row)).status == Status.DONE
     assert [finding for _, finding, _ in await findings(row)] == ["added", "saved"]

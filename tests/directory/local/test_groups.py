@@ -77,7 +77,7 @@ async def test_nobody_is_put_into_no_group(desk: Desk, name: str) -> None:
 async def test_a_group_holds_the_people_of_its_sub_groups_each_once(desk: Desk) -> None:
     now = await database.now()
     for name, places in (("ann", ["sales", "sales.north"]), ("bob", ["sales.north.coast"]), ("cid", ["salesforce"])):
-        await people.add_person(name=name, groups=places, now=now, actor="ada")
+        await people.add_person(desk, name=name, groups=places, now=now, actor="ada")
     await groups.add_group("Sales.Other", now=now, actor="ada")
     shown = {row.name: (row.members, row.own, row.depth, row.subgroups) for row in await groups.list_groups()}
     assert shown == {
@@ -101,7 +101,7 @@ async def test_a_group_holds_the_people_of_its_sub_groups_each_once(desk: Desk) 
 
 async def test_a_removed_group_takes_its_sub_groups_along_and_no_other(desk: Desk) -> None:
     now = await database.now()
-    await people.add_person(name="ann", groups=["sales.north", "sales%", "salesforce"], now=now, actor="ada")
+    await people.add_person(desk, name="ann", groups=["sales.north", "sales%", "salesforce"], now=now, actor="ada")
     sales = await groups.find_group("sales")
     assert sales is not None
     await groups.remove_group(sales, now=now, actor="ada")

@@ -18,6 +18,7 @@ PASSWORD = "correct horse battery"
 
 async def add_ben(desk: Desk, phone: str | None = None) -> Person:
     return await people.add_person(
+        desk,
         name="Ben",
         email="ben@example.test",
         password=PASSWORD,
@@ -46,7 +47,9 @@ async def test_a_name_is_taken_once(desk: Desk) -> None:
 
 
 async def test_what_is_hidden_in_a_name_does_not_count(desk: Desk) -> None:
-    ben = await people.add_person(name="b\u200ben", display_name="Be\u200dn", now=await database.now(), actor="ada")
+    ben = await people.add_person(
+        desk, name="b\u200ben", display_name="Be\u200dn", now=await database.now(), actor="ada"
+    )
     assert (ben.name, ben.display_name) == ("ben", "Ben")
 
 
@@ -72,26 +75,26 @@ async def test_what_is_hidden_in_a_name_does_not_count(desk: Desk) -> None:
 async def test_what_cannot_be_taken_is_refused_at_its_field(desk: Desk, field: str, value: str) -> None:
     given: dict[str, Any] = {"name": "ben", field: value}
     with pytest.raises(InputRefused) as refused:
-        await people.add_person(**given, now=await database.now(), actor="ada")
+        await people.add_person(desk, **given, now=await database.now(), actor="ada")
     assert set(refused.value.fields) == {field}
     assert await Person.filter(name="ben").count() == 0
 
 
 async def test_groups_are_made_when_they_are_new(desk: Desk) -> None:
     now = await database.now()
-    ben = await people.add_person(name="ben", groups=["sales", " sales ", "berlin"], now=now, actor="ada")
-    await people.add_person(name="cleo", groups=["sales"], now=now, actor="ada")
+    ben = await people.add_person(desk, name="ben", groups=["sales", " sales ", "berlin"], now=now, actor="ada")
+    await people.add_person(desk, name="cleo", groups=["sales"], now=now, actor="ada")
     assert await people.groups_of(ben) == ["berlin", "sales"]
-    await people.update_person(ben, groups=["berlin"], now=now, actor="ada")
+    await people.update_person(desk, ben, groups=["berlin"], now=now, actor="ada")
     assert await people.groups_of(ben) == ["berlin"]
 
 
 async def test_the_right_password_fits_however_its_letters_are_composed(desk: Desk) -> None:
     ben = await people.add_person(
-        name="ben", password="gr\u00fc\u00dfe aus berlin", now=await database.now(), actor="ada"
+        desk, name="ben", password="gr\u00fc\u00dfe aus berlin", now=await database.now(), actor="ada"
     )
-    assert await passwords.check_password(ben, "gru\u0308\u00dfe aus berlin")
-    assert not await passwords.check_password(ben, "gr\u00fc\u00dfe aus Berlin")
+    assert await passwords.check_password(desk, ben, "gru\u0308\u00dfe aus berlin")
+    assert not await passwords.check_password(desk, ben, "gr\u00fc\u00dfe aus Berlin")
     assert ben.password_hash is not None
     assert "berlin" not in ben.password_hash
 
@@ -101,24 +104,24 @@ async def test_nobody_and_somebody_disabled_cost_as_much_as_somebody(
 ) -> None:
     ben = await add_ben(desk)
     calls = count_calls(passwords, "verify_secret")
-    assert await passwords.check_password(ben, PASSWORD)
-    assert not await passwords.check_password(None, PASSWORD)
+    assert await passwords.check_password(desk, ben, PASSWORD)
+    assert not await passwords.check_password(desk, None, PASSWORD)
     ben.disabled = True
-    assert not await passwords.check_password(ben, PASSWORD)
+    assert not await passwords.check_password(desk, ben, PASSWORD)
     ben.disabled, ben.password_hash = False, None
-    assert not await passwords.check_password(ben, PASSWORD)
-    assert not await passwords.check_password(ben, "")
+    assert not await passwords.check_password(desk, ben, PASSWORD)
+    assert not await passwords.check_password(desk, ben, "")
     assert len(calls) == 5
 
 
 async def test_an_update_changes_only_what_is_given(desk: Desk) -> None:
     ben, now = await add_ben(desk, phone="+49 30 1234"), await database.now()
-    await people.update_person(ben, phone="", display_name="Ben Okafor", now=now, actor="ada")
+    await people.update_person(desk, ben, phone="", display_name="Ben Okafor", now=now, actor="ada")
     stored = await Person.get(id=ben.id)
     assert (stored.display_name, stored.email, stored.phone) == ("Ben Okafor", "ben@example.test", None)
-    assert await passwords.check_password(stored, PASSWORD)
+    assert await passwords.check_password(desk, stored, PASSWORD)
     with pytest.raises(InputRefused) as refused:
-        await people.update_person(ben, email="nowhere", now=now, actor="ada")
+        await people.update_person(desk, ben, email="nowhere", now=now, actor="ada")
     assert set(refused.value.fields) == {"email"}
 
 
@@ -130,14 +133,14 @@ async def test_disabling_and_a_new_password_sign_the_browsers_out(desk: Desk, ch
     await BrowserSession(
         secret_hash="x", kind="portal", session=session, created_at=now, seen_at=now, expires_at=now
     ).save()
-    await people.update_person(ben, now=now, actor="ada", **change)  # type: ignore[arg-type]  # one of two
+    await people.update_person(desk, ben, now=now, actor="ada", **change)  # type: ignore[arg-type]  # one of two
     assert await BrowserSession.all().count() == 0
 
 
 async def test_people_are_listed_by_name_page_by_page(desk: Desk) -> None:
     now = await database.now()
     for name in ("dora", "ben", "cleo"):
-        await people.add_person(name=name, email=f"{name}@example.test", now=now, actor="ada")
+        await people.add_person(desk, name=name, email=f"{name}@example.test", now=now, actor="ada")
     await Person(name="rehearsal", display_name="r", rehearsal=True, created_at=now).save()
     first = await people.list_people(limit=2)
     assert [person.name for person in first] == ["ben", "cleo"]
@@ -150,11 +153,11 @@ async def test_people_are_listed_by_name_page_by_page(desk: Desk) -> None:
 async def test_language_role_and_properties_are_kept_as_they_are_written(desk: Desk) -> None:
     now = await database.now()
     ben = await people.add_person(
-        name="ben", language="pt_br", role="SUPPORT", properties={"company": " Example "}, now=now, actor="ada"
+        desk, name="ben", language="pt_br", role="SUPPORT", properties={"company": " Example "}, now=now, actor="ada"
     )
     stored = await Person.get(id=ben.id)
     assert (stored.language, stored.role, stored.properties) == ("pt-BR", "SUPPORT", {"company": "Example"})
-    await people.update_person(stored, properties={"floor": "3", "empty": ""}, now=now, actor="ada")
+    await people.update_person(desk, stored, properties={"floor": "3", "empty": ""}, now=now, actor="ada")
     assert (await Person.get(id=ben.id)).properties == {"floor": "3"}
 
 
@@ -178,7 +181,7 @@ async def test_language_role_and_properties_are_kept_as_they_are_written(desk: D
 async def test_facts_that_cannot_be_are_refused_at_their_field(desk: Desk, field: str, value: object) -> None:
     given: dict[str, Any] = {"name": "ben", field: value}
     with pytest.raises(InputRefused) as refused:
-        await people.add_person(**given, now=await database.now(), actor="ada")
+        await people.add_person(desk, **given, now=await database.now(), actor="ada")
     assert set(refused.value.fields) == {field}
 
 
@@ -187,4 +190,4 @@ async def test_people_of_another_directory_are_not_changed_here(desk: Desk) -> N
     dora = Person(domain="corp", directory_id="1", name="dora", display_name="Dora", created_at=now)
     await dora.save()
     with pytest.raises(InputRefused):
-        await people.update_person(dora, email="x@example.test", now=now, actor="ada")
+        await people.update_person(desk, dora, email="x@example.test", now=now, actor="ada")

@@ -16,7 +16,7 @@ ADA_PASSWORD = "four quiet words here"
 @pytest.fixture
 async def ada(site: Site, now: datetime) -> None:
     """Ada may use the console."""
-    await create_administrator(name="ada", password=ADA_PASSWORD, now=now, actor="command line")
+    await create_administrator(site.desk, name="ada", password=ADA_PASSWORD, now=now, actor="command line")
 
 
 @pytest.fixture

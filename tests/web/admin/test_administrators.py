@@ -81,7 +81,9 @@ async def test_a_setup_link_is_withdrawn(site: Site, console: httpx2.AsyncClient
 
 
 async def test_a_role_is_changed_and_signs_out(site: Site, console: httpx2.AsyncClient, now: datetime) -> None:
-    cleo = await administrators.create_administrator(name="cleo", password=ADA_PASSWORD, now=now, actor="ada")
+    cleo = await administrators.create_administrator(
+        site.desk, name="cleo", password=ADA_PASSWORD, now=now, actor="ada"
+    )
     async with site.stranger(**{"Sec-Fetch-Site": "same-origin"}) as hers:
         await hers.post("/admin/sign-in", data={"name": "cleo", "password": ADA_PASSWORD})
         assert (await hers.get("/admin/audit")).status_code == 200
@@ -326,7 +328,7 @@ async def test_a_kept_form_is_shown_to_who_sent_it_alone(
 ) -> None:
     await hours_later(site)
     where = (await console.post(f"{ROLES}/add", data={"name": "desk"})).headers["location"]
-    await create_administrator(name="cleo", password=ADA_PASSWORD, now=now, actor="ada")
+    await create_administrator(site.desk, name="cleo", password=ADA_PASSWORD, now=now, actor="ada")
     await console.post("/admin/sign-in", data={"name": "cleo", "password": ADA_PASSWORD})
     assert 'value="desk"' not in (await console.get(where)).text
     assert (await console.get(where[:-3] + "AAA")).status_code == 200

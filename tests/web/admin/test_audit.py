@@ -80,7 +80,7 @@ async def test_the_log_is_for_administrators(site: Site) -> None:
 async def test_entries_about_an_invitation_name_its_person_and_what_was_given(
     site: Site, console: httpx2.AsyncClient, now: datetime
 ) -> None:
-    ben = await people.add_person(name="ben", email="ben@example.test", now=now, actor="ada")
+    ben = await people.add_person(site.desk, name="ben", email="ben@example.test", now=now, actor="ada")
     order = InvitationOrder("ben", InvitationTerms(mode="username_pin"))
     one = (await lifecycle.create(site.desk, order, now=now, actor="ada")).invitation
     for what in ("extend", "link", "resend", "revoke"):
@@ -96,7 +96,7 @@ async def test_entries_about_an_invitation_name_its_person_and_what_was_given(
 
 
 async def test_what_changed_of_a_person_is_told_truly(site: Site, console: httpx2.AsyncClient, now: datetime) -> None:
-    await people.add_person(name="ben", email="ben@example.test", groups=["sales"], now=now, actor="ada")
+    await people.add_person(site.desk, name="ben", email="ben@example.test", groups=["sales"], now=now, actor="ada")
     ben = await Person.get(name="ben")
     form = {"display_name": "ben", "email": "ben@example.test", "role": "USER", "groups": "sales"}
     page = f"/admin/users/{ben.id}/edit"

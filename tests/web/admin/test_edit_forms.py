@@ -140,16 +140,18 @@ async def role(desk: Desk, now: datetime) -> object:
 
 
 async def person(desk: Desk, now: datetime) -> UUID:
-    row = await people.add_person(
+    row = await people.add_person(desk,
         name="ben", display_name="Ben Okafor", email="ben@example.test", phone="+4915112345678", language="de",
         role="USER", properties={"floor": "2", "desk": "a = b"}, password="ben's own password", groups=["sales.south"],
         now=now, actor="ada",
     )  # fmt: skip
-    return (await people.update_person(row, disabled=True, now=now, actor="ada")).id
+    return (await people.update_person(desk, row, disabled=True, now=now, actor="ada")).id
 
 
 async def administrator(desk: Desk, now: datetime) -> UUID:
-    made = await create_administrator(name="cleo", password=ADA_PASSWORD, role="SUPPORT", now=now, actor="command line")
+    made = await create_administrator(
+        desk, name="cleo", password=ADA_PASSWORD, role="SUPPORT", now=now, actor="command line"
+    )
     return made.id
 
 

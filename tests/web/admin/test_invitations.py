@@ -62,7 +62,9 @@ async def test_filters_narrow_the_list(console: httpx2.AsyncClient, site: Site, 
 async def test_the_list_is_narrowed_to_a_group_or_a_group_invitation_and_its_counts_follow(
     console: httpx2.AsyncClient, site: Site, ben: Person, now: datetime
 ) -> None:
-    await people.add_person(name="cleo", password=None, email="c@x.test", groups=["Sales"], now=now, actor="a")
+    await people.add_person(
+        site.desk, name="cleo", password=None, email="c@x.test", groups=["Sales"], now=now, actor="a"
+    )
     for name in ("ben", "cleo"):
         await lifecycle.create(
             site.desk, InvitationOrder(name, InvitationTerms(mode="username_pin")), now=now, actor="ada"
@@ -151,7 +153,7 @@ async def test_the_list_alone_is_a_part_of_the_page(console: httpx2.AsyncClient,
 
 
 async def test_hostile_names_stay_text(console: httpx2.AsyncClient, site: Site, now: datetime) -> None:
-    await people.add_person(name="cleo", display_name=HOSTILE, email="c@example.test", now=now, actor="ada")
+    await people.add_person(site.desk, name="cleo", display_name=HOSTILE, email="c@example.test", now=now, actor="ada")
     order = InvitationOrder("cleo", InvitationTerms(mode="username_pin", send=False))
     created = await lifecycle.create(site.desk, order, now=now, actor=HOSTILE)
     await lifecycle.record_link_opened(created.invitation, now=now, browser=HOSTILE)
@@ -217,7 +219,7 @@ async def test_a_refused_entry_is_kept_and_said_beside_its_field(
 
 
 async def test_what_the_person_lacks_is_named(console: httpx2.AsyncClient, site: Site, now: datetime) -> None:
-    await people.add_person(name="cleo", now=now, actor="ada")
+    await people.add_person(site.desk, name="cleo", now=now, actor="ada")
     answer = await console.post("/admin/invitations/add", data=await form(console, recipient="cleo"))
     assert answer.status_code == 422
     assert "cleo lacks an e-mail address" in answer.text
@@ -263,7 +265,7 @@ async def test_an_invitation_that_works_no_more_is_not_asked_about(
 
 
 async def test_an_error_names_its_remedy_with_a_link(console: httpx2.AsyncClient, site: Site, now: datetime) -> None:
-    cleo = await people.add_person(name="cleo", now=now, actor="ada")
+    cleo = await people.add_person(site.desk, name="cleo", now=now, actor="ada")
 
     async def links(**changes: str) -> list[str]:
         answer = await console.post(
@@ -276,7 +278,7 @@ async def test_an_error_names_its_remedy_with_a_link(console: httpx2.AsyncClient
     assert await links(mode="username_pin") == [f"/admin/users/{cleo.id}/edit"]
     assert await links(recipient="nobody") == ["/admin/users/add"]
     assert await links(recipient="corp/nobody") == [], "a directory's people are made there"
-    await people.update_person(cleo, disabled=True, now=now, actor="ada")
+    await people.update_person(site.desk, cleo, disabled=True, now=now, actor="ada")
     assert (await links(mode="username_pin"))[0] == f"/admin/users/{cleo.id}"
 
 

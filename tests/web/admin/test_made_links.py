@@ -41,7 +41,7 @@ async def eve(site: Site, ada: None, now: datetime) -> Browser:
     """Eve, who may invite administrators and give passwords by a role of its own, in her browser."""
     await own_roles.add_role(site.desk, "desk", RoleDraft("", PERMISSIONS), by=BY, now=now)
     given = {"name": "eve", "password": EVE_PASSWORD, "role": "desk"}
-    await administrators.create_administrator(**given, now=now, actor="ada")
+    await administrators.create_administrator(site.desk, **given, now=now, actor="ada")
     answer = await site.client.post("/admin/sign-in", data={"name": "eve", "password": EVE_PASSWORD})
     assert answer.status_code == 303
     return site.client
@@ -107,7 +107,7 @@ async def test_links_of_somebody_who_stays_and_of_commands_work(
 ) -> None:
     setup, choice = await made(eve, ben)
     by_command = urlsplit(await administrator_list.invite(site.desk, "cleo", "ADMIN", by=BY, now=now)).query
-    await HOW["removed"](site, await administrators.create_administrator(
+    await HOW["removed"](site, await administrators.create_administrator(site.desk,
         name="other", password=EVE_PASSWORD, now=now, actor="ada"), now)  # fmt: skip
     async with site.stranger(**{"Sec-Fetch-Site": "same-origin"}) as mallory:
         assert (await mallory.post(choice, data=CHOICE)).status_code == 303

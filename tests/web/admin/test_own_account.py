@@ -137,7 +137,7 @@ async def test_nobody_signs_out_a_browser_of_somebody_else_or_their_own(
     site: Site, console: httpx2.AsyncClient, now: datetime
 ) -> None:
     mine = await BrowserSession.get()
-    cleo = await create_administrator(name="cleo", password=ADA_PASSWORD, now=now, actor="ada")
+    cleo = await create_administrator(site.desk, name="cleo", password=ADA_PASSWORD, now=now, actor="ada")
     await browsers.open_browser(browsers.CONSOLE, cleo, now=now)
     for row in await BrowserSession.all():
         await console.post(f"{PAGE}/browsers/{row.id}/end")

@@ -43,7 +43,7 @@ async def test_everything_about_a_person_stands_on_the_page(
     await Administrator.filter(name="ada").update(name="grace")
     await furnish(site.desk)
     ben = await Person.get(name="ben")
-    await people.update_person(ben, properties={"company": "Example & <Co>"}, now=now, actor="ada")
+    await people.update_person(site.desk, ben, properties={"company": "Example & <Co>"}, now=now, actor="ada")
     await wrong_password(site.desk, 1, now)
     page = (await console.get(f"/admin/users/{ben.id}")).text
     invitation = await Invitation.filter(person_id=ben.id).first()
@@ -115,8 +115,8 @@ async def test_a_password_link_is_shown_once_and_sets_the_password(
         assert "four quiet" not in done.text
         for answer in (await visitor.get(link), await visitor.post(link, data={"password": "x", "again": "x"})):
             assert (answer.status_code, "This link no longer works" in answer.text) == (403, True)
-    assert await passwords.check_password(await Person.get(id=ben.id), "four quiet words")
-    assert not await passwords.check_password(await Person.get(id=ben.id), PASSWORD)
+    assert await passwords.check_password(site.desk, await Person.get(id=ben.id), "four quiet words")
+    assert not await passwords.check_password(site.desk, await Person.get(id=ben.id), PASSWORD)
 
 
 async def test_a_link_that_never_was_looks_like_one_that_ended(site: Site) -> None:
@@ -173,7 +173,7 @@ async def test_people_of_another_directory_are_shown_and_not_changed_here(
 
 async def test_the_list_narrows_by_group_role_and_state(site: Site, console: httpx2.AsyncClient, now: datetime) -> None:
     for name, group, role in (("ann", "sales.north", "USER"), ("bob", "crew", "SUPPORT")):
-        await people.add_person(name=name, role=role, groups=[group], now=now, actor="ada")
+        await people.add_person(site.desk, name=name, role=role, groups=[group], now=now, actor="ada")
     for query, there, absent in (
         ("group=sales", "ann", "bob"),
         ("role=SUPPORT", "bob", "ann"),
@@ -189,5 +189,5 @@ async def test_the_list_narrows_by_group_role_and_state(site: Site, console: htt
 async def test_who_was_invited_and_renamed_is_still_one_person(site: Site, ben: Person, now: datetime) -> None:
     asked = InvitationOrder("ben", InvitationTerms(mode="username_pin", send=False))
     created = await lifecycle.create(site.desk, asked, now=now, actor="ada")
-    changed = await people.update_person(ben, display_name="Ben Stone", now=now, actor="ada")
+    changed = await people.update_person(site.desk, ben, display_name="Ben Stone", now=now, actor="ada")
     assert created.invitation.person_id == changed.id

@@ -227,7 +227,7 @@ async def test_a_group_of_the_domain_is_ordered(console: httpx2.AsyncClient, cor
 async def test_who_is_limited_to_a_group_finds_its_people_alone(
     site: Site, console: httpx2.AsyncClient, corp: DirectoryServer, ldap: LdapServer, ben: Person, now: datetime
 ) -> None:
-    await people.add_person(name="benita", email="b@x.test", groups=["Sales"], now=now, actor="ada")
+    await people.add_person(site.desk, name="benita", email="b@x.test", groups=["Sales"], now=now, actor="ada")
     permissions = ["invitation.create", "group-invitation.create"]
     await Role(name="SELLS", permissions=permissions, groups=["local/Sales"], created_at=now).save()
     await Administrator.filter(name="ada").update(role="SELLS")

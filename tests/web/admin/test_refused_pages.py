@@ -110,7 +110,7 @@ async def forms_to_refuse(site: Site, browser: httpx2.AsyncClient, now: datetime
         if edit.make not in rows:
             rows[edit.make] = await edit.make(site.desk, now)
     group = await groups.add_group("finance", now=now, actor="ada")
-    erin = await people.add_person(name="erin", email="erin@example.test", now=now, actor="ada")
+    erin = await people.add_person(site.desk, name="erin", email="erin@example.test", now=now, actor="ada")
     order = InvitationOrder(erin.name, InvitationTerms(mode="username_pin", send=False))
     row = (await lifecycle.create(site.desk, order, now=now, actor="ada")).invitation
     pages = {edit.page.format(id=rows[edit.make]): edit.apart for edit in EDITS.values()}

@@ -43,7 +43,9 @@ def settings(request: pytest.FixtureRequest) -> Settings:
 async def test_neither_case_nor_diacritics_decide(site: Site, console: httpx2.AsyncClient, now: datetime) -> None:
     for number, shown in enumerate(PEOPLE):
         name = f"p{number}"
-        await people.add_person(name=name, display_name=shown, email=f"{name}@example.test", now=now, actor="ada")
+        await people.add_person(
+            site.desk, name=name, display_name=shown, email=f"{name}@example.test", now=now, actor="ada"
+        )
         order = InvitationOrder(name, InvitationTerms(mode="username_pin", send=False))
         await lifecycle.create(site.desk, order, now=now, actor="ada")
     for path in ("/admin/users", "/admin/invitations"):
@@ -56,7 +58,7 @@ async def test_neither_case_nor_diacritics_decide(site: Site, console: httpx2.As
 
 async def test_groups_are_found_alike(site: Site, console: httpx2.AsyncClient, now: datetime) -> None:
     names = ("Vertrieb München", "Łódź Straße")
-    await people.add_person(name="p", groups=names, now=now, actor="ada")
+    await people.add_person(site.desk, name="p", groups=names, now=now, actor="ada")
     for typed, name in (("MÜNCHEN", names[0]), ("munchen", names[0]), ("lodz", names[1]), ("STRASSE", names[1])):
         page = (await console.get("/admin/groups", params={"q": typed})).text
         assert [each for each in names if each in page] == [name]

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from otae.directory.local import passwords, people
+from otae.store.desk import Desk
 from otae.store.models import AuditEntry, Person
 from tests.web.conftest import PASSWORD, Site
 
@@ -30,7 +31,7 @@ async def test_people_are_listed_with_a_way_to_invite_them(console: httpx2.Async
 
 async def test_the_list_goes_on_behind_its_last_name(site: Site, console: httpx2.AsyncClient, now: datetime) -> None:
     for number in range(53):
-        await people.add_person(name=f"person{number:02}", now=now, actor="ada")
+        await people.add_person(site.desk, name=f"person{number:02}", now=now, actor="ada")
     first = (await console.get("/admin/users")).text
     assert "/admin/users?after=person49" in first
     assert ">person50<" not in first
@@ -47,7 +48,7 @@ async def test_a_search_finds_by_part_and_says_when_nobody_is_found(console: htt
     assert "<b>" not in nobody
 
 
-async def test_somebody_is_added_with_groups_and_password(console: httpx2.AsyncClient) -> None:
+async def test_somebody_is_added_with_groups_and_password(desk: Desk, console: httpx2.AsyncClient) -> None:
     entries = {"name": "Cleo", "display_name": "Cleo M", "email": "cleo@example.test", "password": "long enough"}
     answer = await console.post("/admin/users/add", data=entries | {"groups": "Sales\r\nDesign, Print\r\n"})
     assert answer.status_code == 303
@@ -55,7 +56,7 @@ async def test_somebody_is_added_with_groups_and_password(console: httpx2.AsyncC
     assert cleo is not None
     assert answer.headers["location"] == f"/admin/users/{cleo.id}"
     assert await people.groups_of(cleo) == ["Design, Print", "Sales"]
-    assert await passwords.check_password(cleo, "long enough")
+    assert await passwords.check_password(desk, cleo, "long enough")
     assert "Cleo M was added." in (await console.get(answer.headers["location"])).text
 
 
@@ -136,11 +137,13 @@ async def test_somebody_is_changed_and_keeps_the_password(console: httpx2.AsyncC
     assert "/admin/invitations/add" not in (await console.get(f"/admin/users/{ben.id}")).text.split("<main")[1]
 
 
-async def test_a_new_password_replaces_the_old_one_and_is_never_shown(console: httpx2.AsyncClient, ben: Person) -> None:
+async def test_a_new_password_replaces_the_old_one_and_is_never_shown(
+    desk: Desk, console: httpx2.AsyncClient, ben: Person
+) -> None:
     entries = {"display_name": "Ben", "email": "ben@example.test", "password": "another password"}
     answer = await console.post(f"/admin/users/{ben.id}/edit", data=entries)
     assert "another" not in (await console.get(answer.headers["location"])).text
-    assert await passwords.check_password(await Person.get(id=ben.id), "another password")
+    assert await passwords.check_password(desk, await Person.get(id=ben.id), "another password")
     refused = await console.post(f"/admin/users/{ben.id}/edit", data=entries | {"email": "nowhere"})
     assert refused.status_code == 422
     assert 'value="nowhere"' in refused.text
@@ -155,7 +158,7 @@ async def test_nobody_has_this_id(console: httpx2.AsyncClient) -> None:
 
 
 async def test_a_hostile_name_is_only_ever_text(site: Site, console: httpx2.AsyncClient, now: datetime) -> None:
-    person = await people.add_person(name="mallory", display_name=HOSTILE, now=now, actor="ada")
+    person = await people.add_person(site.desk, name="mallory", display_name=HOSTILE, now=now, actor="ada")
     for path in ("/admin/users", f"/admin/users/{person.id}", f"/admin/users/{person.id}/edit"):
         text = (await console.get(path)).text
         assert HOSTILE not in text

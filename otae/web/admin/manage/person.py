@@ -52,6 +52,7 @@ async def change(visit: Console) -> Response:
     person, form = await _local_person(visit), await UserForm.read(visit.request)
     try:
         changed = await people.update_person(
+            visit.desk,
             person,
             display_name=form.display_name.data or "",
             email=form.email.data or "",
@@ -123,7 +124,7 @@ async def remove(visit: Console) -> Response:
 
 async def _set(visit: Console, *, disabled: bool, said: str) -> Response:
     person = await _local_person(visit)
-    await people.update_person(person, disabled=disabled, now=visit.now, actor=visit.actor)
+    await people.update_person(visit.desk, person, disabled=disabled, now=visit.now, actor=visit.actor)
     return redirect(paths.USER(person.id), "success", said % person.display_name)
 
 

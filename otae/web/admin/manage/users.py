@@ -96,6 +96,7 @@ async def add(visit: Console) -> Response:
     if form.validate():
         try:
             person = await people.add_person(
+                visit.desk,
                 name=form.name.data,
                 display_name=form.display_name.data or "",
                 email=form.email.data,
