@@ -10,8 +10,8 @@ from otae.delivery.mail.mime import MessageRefused
 from otae.delivery.sms.parts import measure
 from otae.delivery.texts import template_editing, templates
 from otae.delivery.texts.compose import MOST_PARTS, load_message_data, preview
-from otae.delivery.texts.default_texts import DEFAULTS, Wording
-from otae.delivery.texts.kinds import ADMINISTRATIVE
+from otae.delivery.texts.default_texts import Wording, default_wording
+from otae.delivery.texts.kinds import ADMINISTRATIVE, KINDS
 from otae.settings import Settings
 from otae.store import properties
 from otae.store.desk import Desk
@@ -63,7 +63,7 @@ async def test_a_text_message_holds_what_it_is_sent_for(desk: Desk, invite: Invi
     assert measure(said).parts <= 2
 
 
-@pytest.mark.parametrize("kind", [kind for kind in DEFAULTS if kind not in ADMINISTRATIVE])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ADMINISTRATIVE])
 async def test_every_default_text_message_is_plain_and_short(desk: Desk, invite: Invite, kind: str) -> None:
     said = await sms(desk, (await invite(kind)).deliveries[kind])
     assert not measure(said).unicode
@@ -77,7 +77,7 @@ async def test_a_template_without_a_text_message_says_what_the_default_one_does(
     await NotificationTemplate.filter(kind="url").update(sms="")
     assert await sms(desk, ben.deliveries["url"]) == before
     await templates.ensure_templates()
-    assert (await templates.default_template("url")).sms == DEFAULTS["url"].sms
+    assert (await templates.default_template("url")).sms == default_wording("url").sms
 
 
 async def test_a_notice_is_no_text_message_and_a_wiped_pin_none_either(desk: Desk, invite: Invite) -> None:

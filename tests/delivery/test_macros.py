@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otae.delivery.texts.default_texts import DEFAULTS
+from otae.delivery.texts.default_texts import default_wording
+from otae.delivery.texts.kinds import KINDS
 from otae.delivery.texts.macros import MACROS, MAX_BYTES, check_template, fill, properties_in
 from otae.errors import InputRefused
 
@@ -82,7 +83,7 @@ def test_a_property_of_the_person_is_a_macro_and_empty_for_who_has_none(text: st
 def test_a_property_that_nobody_has_is_refused_where_it_stands() -> None:
     text = "${enrollment.url}\n ${firstnotnull(user.property.title,user.property.Floor)}"
     assert properties_in(text, "${user.property.title}", "${user.property.b") == {"title", "floor"}
-    given = asdict(DEFAULTS["url"]) | {"text": text, "subject": "${user.property.title}"}
+    given = asdict(default_wording("url")) | {"text": text, "subject": "${user.property.title}"}
     check_template("url", **given)
     with pytest.raises(InputRefused) as refused:
         check_template("url", **given, unknown={"floor"})
@@ -109,9 +110,9 @@ def test_any_default_without_braces_can_be_written(default: str) -> None:
     assert fill(f"${{user.phone '{quoted}'}}", {"user.phone": ""}) == default
 
 
-@given(st.sampled_from(sorted(DEFAULTS)), st.text(alphabet="${}'(), .\nuserphonfi", max_size=200))
+@given(st.sampled_from(sorted(KINDS)), st.text(alphabet="${}'(), .\nuserphonfi", max_size=200))
 def test_whatever_is_written_is_taken_or_refused_with_words(kind: str, text: str) -> None:
-    subject, page = DEFAULTS[kind].subject, DEFAULTS[kind].html
+    subject, page = default_wording(kind).subject, default_wording(kind).html
     refused: dict[str, str] = {}
     try:
         check_template(kind, subject=subject, text=text, html=page)
@@ -128,9 +129,9 @@ def test_the_longest_text_is_read_at_once(piece: str) -> None:
     assert fill("${user.phone " + text, {"user.phone": "1"}) == "${user.phone " + text
 
 
-@pytest.mark.parametrize("kind", DEFAULTS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_default_templates_can_be_saved(kind: str) -> None:
-    check_template(kind, **asdict(DEFAULTS[kind]))
+    check_template(kind, **asdict(default_wording(kind)))
 
 
 @pytest.mark.parametrize(
@@ -175,6 +176,6 @@ def test_a_template_that_could_not_be_sent_is_refused_at_its_field(
     kind: str, field: str, value: str, words: str
 ) -> None:
     with pytest.raises(InputRefused) as refused:
-        check_template(kind, **(asdict(DEFAULTS[kind]) | {field: value}))
+        check_template(kind, **(asdict(default_wording(kind)) | {field: value}))
     assert list(refused.value.fields) == [field]
     assert words in refused.value.fields[field]

@@ -4,10 +4,10 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from otae.delivery.texts import template_editing, templates
-from otae.delivery.texts.default_texts import DEFAULTS, Wording
+from otae.delivery.texts import default_texts, template_editing, templates
+from otae.delivery.texts.default_texts import TRANSLATED, Wording, default_wording
+from otae.delivery.texts.kinds import KINDS
 from otae.delivery.texts.shipped_texts import MAILS, TEXTS, fingerprint, mail_fingerprint
-from otae.delivery.texts.translations import SHIPPED_TRANSLATIONS
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import NotificationTemplate, TemplateTranslation
@@ -15,9 +15,9 @@ from otae.store.models import NotificationTemplate, TemplateTranslation
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize("kind", DEFAULTS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_default_text_is_known_by_its_fingerprint(kind: str) -> None:
-    said = DEFAULTS[kind]
+    said = default_wording(kind)
     add = f"add {mail_fingerprint(said)} to MAILS[{kind!r}], and keep the others"
     assert MAILS[kind][-1] == mail_fingerprint(said), add
     if said.sms:
@@ -27,8 +27,12 @@ def test_every_default_text_is_known_by_its_fingerprint(kind: str) -> None:
 @pytest.fixture
 def better(monkeypatch: pytest.MonkeyPatch) -> Wording:
     """Be a later release, which says more in an invitation, on an installation that this one made."""
-    better = replace(DEFAULTS["url"], subject="${server.name}: please enroll your Mac", sms="${enrollment.url}")
-    monkeypatch.setitem(DEFAULTS, "url", better)
+    better = replace(default_wording("url"), subject="${server.name}: please enroll your Mac", sms="${enrollment.url}")
+
+    def wording(kind: str, language: str = "en") -> Wording:
+        return better if (kind, language) == ("url", "en") else default_wording(kind, language)
+
+    monkeypatch.setattr(default_texts, "default_wording", wording)
     return better
 
 
@@ -36,16 +40,16 @@ def better(monkeypatch: pytest.MonkeyPatch) -> Wording:
 async def test_an_upgrade_renews_what_nobody_edited_and_every_language_still_speaks(better: Wording) -> None:
     before = await templates.default_template("url")
     assert templates.wording_of(before) != better
-    assert await templates.wording_for(before, "de") == (SHIPPED_TRANSLATIONS["de"]["url"], "de"), (
+    assert await templates.wording_for(before, "de") == (default_wording("url", "de"), "de"), (
         "before the first start, too"
     )
     await templates.ensure_templates()
     row = await templates.default_template("url")
     assert (row.id, templates.wording_of(row)) == (before.id, better)
-    for language in SHIPPED_TRANSLATIONS:
-        assert await templates.wording_for(row, language) == (SHIPPED_TRANSLATIONS[language]["url"], language)
+    for language in TRANSLATED:
+        assert await templates.wording_for(row, language) == (default_wording("url", language), language)
     assert await templates.wording_for(row, "en") == (better, "en")
-    assert templates.shipped_languages(row) == sorted(SHIPPED_TRANSLATIONS)
+    assert templates.shipped_languages(row) == TRANSLATED
 
 
 async def test_an_upgrade_leaves_alone_what_was_edited(desk: Desk, better: Wording) -> None:
@@ -58,7 +62,7 @@ async def test_an_upgrade_leaves_alone_what_was_edited(desk: Desk, better: Wordi
     row = await NotificationTemplate.get(id=row.id)
     assert templates.wording_of(row) == own != better
     assert await templates.wording_for(row, "de") == (own, "en"), "what is written there holds"
-    assert templates.wording_of(await NotificationTemplate.get(id=copy.id)) == DEFAULTS["pin"]
+    assert templates.wording_of(await NotificationTemplate.get(id=copy.id)) == default_wording("pin")
 
 
 async def test_an_edited_translation_stays_beside_a_renewed_template(desk: Desk, better: Wording) -> None:
@@ -69,7 +73,7 @@ async def test_an_edited_translation_stays_beside_a_renewed_template(desk: Desk,
     row = await templates.default_template("url")
     assert templates.wording_of(row) == better
     assert await templates.wording_for(row, "de") == (own, "de")
-    assert await templates.wording_for(row, "fr") == (SHIPPED_TRANSLATIONS["fr"]["url"], "fr")
+    assert await templates.wording_for(row, "fr") == (default_wording("url", "fr"), "fr")
 
 
 @pytest.mark.usefixtures("desk", "better")
@@ -89,5 +93,5 @@ async def test_what_the_very_first_release_said_is_renewed(monkeypatch: pytest.M
     monkeypatch.setitem(MAILS, "url", (mail_fingerprint(old), *MAILS["url"]))
     await NotificationTemplate.filter(kind="url").update(**asdict(old))
     await templates.ensure_templates()
-    assert templates.wording_of(await templates.default_template("url")) == DEFAULTS["url"]
+    assert templates.wording_of(await templates.default_template("url")) == default_wording("url")
     assert not await TemplateTranslation.exists()

@@ -14,8 +14,8 @@ from otae import paths
 from otae.delivery.mail.mime import Mail, MessageRefused, build, one_line
 from otae.delivery.server_refusals import refusing_servers
 from otae.delivery.sms.parts import measure
-from otae.delivery.texts import languages
-from otae.delivery.texts.default_texts import DEFAULTS, Wording
+from otae.delivery.texts import default_texts, languages
+from otae.delivery.texts.default_texts import Wording
 from otae.delivery.texts.kinds import ADMINISTRATIVE, LINKING, NEEDED, template_kind
 from otae.delivery.texts.macros import PROPERTY, SECRET, fill
 from otae.delivery.texts.templates import default_template, select_wording, wording_for
@@ -217,7 +217,7 @@ def fill_mail(wording: Wording, values: Mapping[str, str]) -> Wording:
 
 def fill_sms(kind: str, wording: Wording, values: Mapping[str, str]) -> str:
     """Return a text message with ``values`` inserted; "" for a kind without one."""
-    return fill(wording.sms or DEFAULTS[kind].sms, _shortened(values)).strip()
+    return fill(wording.sms or default_texts.default_wording(kind).sms, _shortened(values)).strip()
 
 
 def _shortened(values: Mapping[str, str]) -> dict[str, str]:

@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_date, get_timezone_gmt, get_timezone_name
 
+from otae.translatable import N_
+from otae.words import translations
+
 #: The language of a template's own text.
 MAIN: Final = "en"
 #: BCP 47 tag → the name of the language in itself.
@@ -65,55 +68,18 @@ LANGUAGES: Final[Mapping[str, str]] = {
     "zh-Hans": "简体中文",
     "zh-Hant": "繁體中文",
 }
-_RIGHT_TO_LEFT: Final = frozenset({"ar", "fa", "he", "ur"})
-
-#: Language → enrollment mode → what a person signs in with.
-_SIGNS_IN_WITH: Final[Mapping[str, Mapping[str, str]]] = {
-    "en": {
-        "username_password": "your user name and password",
-        "two_factor": "your user name, password and PIN",
-        "username_pin": "your user name and PIN",
-        "high_security": "your user name, password and PIN, through the link in the invitation",
-        "invitation_url": "the link in the invitation",
-        "invitation_url_pin": "the link in the invitation and your PIN",
-        "invitation_url_password": "the link in the invitation and your password",
-    },
-    "de": {
-        "username_password": "Benutzername und Passwort",
-        "two_factor": "Benutzername, Passwort und PIN",
-        "username_pin": "Benutzername und PIN",
-        "high_security": "Benutzername, Passwort und PIN, über den Link in der Einladung",
-        "invitation_url": "Link in der Einladung",
-        "invitation_url_pin": "Link in der Einladung und PIN",
-        "invitation_url_password": "Link in der Einladung und Passwort",
-    },
-    "fr": {
-        "username_password": "nom d’utilisateur et mot de passe",
-        "two_factor": "nom d’utilisateur, mot de passe et code PIN",
-        "username_pin": "nom d’utilisateur et code PIN",
-        "high_security": "nom d’utilisateur, mot de passe et code PIN, par le lien de l’invitation",
-        "invitation_url": "lien de l’invitation",
-        "invitation_url_pin": "lien de l’invitation et code PIN",
-        "invitation_url_password": "lien de l’invitation et mot de passe",
-    },
-    "es": {
-        "username_password": "nombre de usuario y contraseña",
-        "two_factor": "nombre de usuario, contraseña y PIN",
-        "username_pin": "nombre de usuario y PIN",
-        "high_security": "nombre de usuario, contraseña y PIN, mediante el enlace de la invitación",
-        "invitation_url": "enlace de la invitación",
-        "invitation_url_pin": "enlace de la invitación y PIN",
-        "invitation_url_password": "enlace de la invitación y contraseña",
-    },
+#: Enrollment mode → what a person signs in with.
+_SIGNS_IN_WITH: Final[Mapping[str, str]] = {
+    "username_password": N_("your user name and password"),
+    "two_factor": N_("your user name, password and PIN"),
+    "username_pin": N_("your user name and PIN"),
+    "high_security": N_("your user name, password and PIN, through the link in the invitation"),
+    "invitation_url": N_("the link in the invitation"),
+    "invitation_url_pin": N_("the link in the invitation and your PIN"),
+    "invitation_url_password": N_("the link in the invitation and your password"),
 }
-
-#: Language → the expiry of an invitation that never expires.
-_UNTIL_USED: Final[Mapping[str, str]] = {
-    "en": "it has been used",
-    "de": "zur Benutzung",
-    "fr": "son utilisation",
-    "es": "que se utilice",
-}
+#: The expiry of an invitation that never expires.
+_UNTIL_USED: Final = N_("it has been used")
 
 
 def base_of(tag: str) -> str:
@@ -128,19 +94,19 @@ def with_fallbacks(*tags: str) -> list[str]:
 
 def direction(tag: str) -> str:
     """Return "rtl" for a language written from the right, else "ltr"."""
-    return "rtl" if base_of(tag) in _RIGHT_TO_LEFT else "ltr"
+    return Locale.parse(tag, sep="-").text_direction
 
 
 def sign_in_words(mode: str, tag: str) -> str:
     """Return what a person signs in with in ``mode``, in the language of ``tag`` or in English."""
-    return _SIGNS_IN_WITH.get(base_of(tag), _SIGNS_IN_WITH[MAIN]).get(mode, mode)
+    return translations(tag).gettext(_SIGNS_IN_WITH.get(mode, mode))
 
 
 @functools.lru_cache(maxsize=1024)  # most messages of a batch end at the same time
 def format_expiry(end: datetime | None, tag: str, zone: ZoneInfo) -> str:
     """Return an expiry in a time zone and the language of ``tag``: "24 December 2026, 19:00 CET"."""
     if end is None:
-        return _UNTIL_USED.get(base_of(tag), _UNTIL_USED[MAIN])
+        return translations(tag).gettext(_UNTIL_USED)
     # English without a region writes the day first, as the rest of the world does.
     locale = Locale.parse("en-GB" if tag == MAIN else tag, sep="-")
     at = end.astimezone(zone)

@@ -4,19 +4,32 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final
 
-from otae.delivery.texts.default_texts import DEFAULTS, Wording
+from otae.delivery.texts import default_texts
+from otae.delivery.texts.default_texts import Wording
 
 #: Kind → the fingerprints of its default mails, oldest first. A change of a default text adds its fingerprint, as
 #: `fingerprint` returns it, and keeps the others; a test checks that it is there.
 MAILS: Final[Mapping[str, tuple[str, ...]]] = {
-    "url": ("51c8cfdc41f0728ca22ef9551192c261", "181f084f227ffce51a2f5fb8b7c283f7"),
-    "pin": ("b312e4729717f5c9787055e3e5b73e5c", "b03b1f9fa8799b71fd27f053045433a9"),
-    "confirmation": ("fcd4edfdfa1065cf74029716df9a4c86", "1a190c590cd995ea83b5b88026634acd"),
-    "reminder": ("1b1034c95662ba1b5632f44efa476a3d",),
-    "revoked": ("3949bb45c92b306e6171e462fb8ed2bd",),
-    "expired": ("eb47efadeb78055a2e99df7086ed636e",),
-    "notice": ("db77044ab6279f5552b4dae723516146", "0ffe746043f84442bd6dbb62910a92d7"),
-    "trouble": ("3aa0aa15d3dc2bdefac28a1e60dcdfc5", "478b5682c68b8bbb9b87dd99ce6361ab"),
+    "url": ("51c8cfdc41f0728ca22ef9551192c261", "181f084f227ffce51a2f5fb8b7c283f7", "a25bfc610cd77e4f16b0802ea3749c0c"),
+    "pin": ("b312e4729717f5c9787055e3e5b73e5c", "b03b1f9fa8799b71fd27f053045433a9", "014c963a62b3fa5ecf6c9c74e3a4355d"),
+    "confirmation": (
+        "fcd4edfdfa1065cf74029716df9a4c86",
+        "1a190c590cd995ea83b5b88026634acd",
+        "7a494b61e69a666c77b44c7b86bee6f5",
+    ),
+    "reminder": ("1b1034c95662ba1b5632f44efa476a3d", "7f7249198b40307e704592ae48c8737b"),
+    "revoked": ("3949bb45c92b306e6171e462fb8ed2bd", "b65ed8b2d46def658ea237a2911fb8e2"),
+    "expired": ("eb47efadeb78055a2e99df7086ed636e", "390afe0ccaba095d7ef1ce0903f399c9"),
+    "notice": (
+        "db77044ab6279f5552b4dae723516146",
+        "0ffe746043f84442bd6dbb62910a92d7",
+        "e77efa468026a1cf6b4a2a69ef6de5d5",
+    ),
+    "trouble": (
+        "3aa0aa15d3dc2bdefac28a1e60dcdfc5",
+        "478b5682c68b8bbb9b87dd99ce6361ab",
+        "e090ac966c02a6f2398ead08280fa249",
+    ),
 }
 #: The same for text messages.
 TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -31,9 +44,9 @@ TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
 
 def was_shipped(kind: str, wording: Wording) -> bool:
     """Return whether ``wording`` is or was the English default of ``kind``, even if it has no text message."""
-    texts = {"", DEFAULTS[kind].sms} if kind in DEFAULTS else {""}
-    sms_shipped = wording.sms in texts or fingerprint(wording.sms) in TEXTS.get(kind, ())
-    return sms_shipped and (wording == DEFAULTS.get(kind) or mail_fingerprint(wording) in MAILS.get(kind, ()))
+    default = default_texts.default_wording(kind)
+    sms_shipped = wording.sms in {"", default.sms} or fingerprint(wording.sms) in TEXTS.get(kind, ())
+    return sms_shipped and (wording == default or mail_fingerprint(wording) in MAILS[kind])
 
 
 def mail_fingerprint(wording: Wording) -> str:

@@ -7,12 +7,12 @@ from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
-from otae.delivery.texts.default_texts import DEFAULTS, Wording
+from otae.delivery.texts import default_texts
+from otae.delivery.texts.default_texts import Wording, default_in
 from otae.delivery.texts.kinds import CHOSEN
 from otae.delivery.texts.languages import LANGUAGES, direction
 from otae.delivery.texts.macros import MACROS, PROPERTY, SECRET, check_template, properties_in
 from otae.delivery.texts.templates import TextRow, shipped_languages, translations, wording_of
-from otae.delivery.texts.translations import default_in
 from otae.errors import InputRefused
 from otae.store import audit
 from otae.store.database import transaction
@@ -22,6 +22,8 @@ from otae.text import cleaned_line, why_refused
 
 #: Control characters other than tab and line feed: not allowed in mails, nor stored by every database.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+#: The beginning of a page in English, as default texts have it now and had it before.
+_ENGLISH = re.compile(r'<html lang="en"(?: dir="ltr")?>')
 GONE = "this template does not exist any more"
 
 
@@ -77,7 +79,7 @@ async def translate(template: NotificationTemplate, language: str, *, now: datet
     if language not in LANGUAGES:
         raise InputRefused({"language": "choose a language from the list"})
     own = wording_of(template)
-    html = own.html.replace('<html lang="en">', f'<html lang="{language}" dir="{direction(language)}">', 1)
+    html = _ENGLISH.sub(f'<html lang="{language}" dir="{direction(language)}">', own.html, count=1)
     row = _new_translation(template, language, default_in(template.kind, language) or replace(own, html=html))
     async with transaction():
         if await TemplateTranslation.exists(template_id=template.id, language=language):
@@ -147,7 +149,7 @@ async def restore(template: NotificationTemplate, *, now: datetime, actor: str, 
 
     Its other languages are not changed. InputRefused ("") when there is no default wording.
     """
-    default = default_in(template.kind, language) if language else DEFAULTS[template.kind]
+    default = default_in(template.kind, language) if language else default_texts.default_wording(template.kind)
     if default is None or not template.system:
         raise InputRefused({"": "there is no default wording to restore"})
     await reword(template, default, now=now, actor=actor, language=language)
@@ -155,7 +157,7 @@ async def restore(template: NotificationTemplate, *, now: datetime, actor: str, 
 
 def is_default(row: TextRow, kind: str, language: str = "") -> bool:
     """Return whether a template, or its translation into ``language``, has its default wording."""
-    return wording_of(row) == (default_in(kind, language) if language else DEFAULTS[kind])
+    return wording_of(row) == (default_in(kind, language) if language else default_texts.default_wording(kind))
 
 
 async def macros_of(kind: str, *, subject: bool = False) -> list[str]:

@@ -25,11 +25,11 @@ from otae.delivery.texts.compose import (
     invitation_url,
     macro_values,
 )
-from otae.delivery.texts.default_texts import DEFAULTS, Wording
+from otae.delivery.texts.default_texts import Wording, default_in
+from otae.delivery.texts.kinds import ADMINISTRATIVE
 from otae.delivery.texts.languages import MAIN
 from otae.delivery.texts.macros import MACROS, PROPERTY, properties_in
 from otae.delivery.texts.template_editing import check_wording
-from otae.delivery.texts.translations import default_in
 from otae.delivery.transport import NotSent, Receipt
 from otae.errors import InputRefused
 from otae.store import audit, failure_counters, jobs
@@ -217,7 +217,7 @@ async def _recipient(kind: str, entered: str, channel: str) -> str:
             return mail_address(entered)
         except MailAddressRefused as error:
             raise InputRefused({"recipient": str(error)}) from None
-    if not DEFAULTS[kind].sms:
+    if kind in ADMINISTRATIVE:
         raise InputRefused({"phone": "this message is sent by mail alone"})
     try:
         number = e164(entered, region=await default_region())

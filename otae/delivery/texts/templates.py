@@ -5,10 +5,10 @@ from dataclasses import asdict, replace
 from typing import TypeAlias
 from uuid import UUID
 
-from otae.delivery.texts import languages
-from otae.delivery.texts.default_texts import DEFAULT_NAMES, DEFAULTS, Wording
+from otae.delivery.texts import default_texts, languages
+from otae.delivery.texts.default_texts import DEFAULT_NAMES, TRANSLATED, Wording, default_in
+from otae.delivery.texts.kinds import KINDS
 from otae.delivery.texts.shipped_texts import was_shipped
-from otae.delivery.texts.translations import SHIPPED_TRANSLATIONS, default_in
 from otae.store import properties
 from otae.store.models import NotificationTemplate, TemplateTranslation
 
@@ -22,7 +22,8 @@ async def ensure_templates() -> None:
 
     Templates that an administrator changed are kept; those without a text message get the default one.
     """
-    for kind, wording in DEFAULTS.items():
+    for kind in KINDS:
+        wording = default_texts.default_wording(kind)
         values = {"kind": kind, "system": True} | asdict(wording)
         await NotificationTemplate.get_or_create(defaults=values, name=DEFAULT_NAMES[kind])
         for row in await NotificationTemplate.filter(kind=kind, system=True):
@@ -93,7 +94,7 @@ def shipped_languages(template: NotificationTemplate) -> list[str]:
     Empty when its own text was changed, or when an administrator made it.
     """
     unchanged = template.system and was_shipped(template.kind, wording_of(template))
-    return sorted(SHIPPED_TRANSLATIONS) if unchanged else []
+    return TRANSLATED if unchanged else []
 
 
 def shipped_translation(template: NotificationTemplate, language: str) -> TemplateTranslation | None:

@@ -4,10 +4,9 @@ from starlette.responses import HTMLResponse, Response
 
 from otae import paths
 from otae.delivery.texts import template_editing, template_preview, templates
-from otae.delivery.texts.default_texts import DEFAULTS
-from otae.delivery.texts.kinds import CHOSEN, KINDS
+from otae.delivery.texts.default_texts import default_in
+from otae.delivery.texts.kinds import ADMINISTRATIVE, CHOSEN, KINDS
 from otae.delivery.texts.languages import LANGUAGES, MAIN
-from otae.delivery.texts.translations import default_in
 from otae.errors import InputRefused, SlowDown
 from otae.web.admin.page_parts import is_resubmitted, new_form_id, or_not_found, row_id
 from otae.web.admin.settings.catcher import POLICY
@@ -246,7 +245,7 @@ def _kind_context(template: templates.TemplateRow) -> dict[str, object]:
         "kinds": TITLES,
         "occasion": OCCASIONS.get(template.kind, ""),
         "clonable": template.kind in CHOSEN,
-        "has_sms": bool(DEFAULTS[template.kind].sms),
+        "has_sms": template.kind not in ADMINISTRATIVE,
     }
 
 
