@@ -3,7 +3,8 @@
 A page's form subclasses `Form` with WTForms fields; templates draw it with the macros of ``_parts/forms.html``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
@@ -115,6 +116,14 @@ class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
                 self._fields[name].errors = [*self._fields[name].errors, text]
             else:
                 self.form_errors.append(text)
+
+    @contextmanager
+    def refusals(self) -> Iterator[None]:
+        """Take an InputRefused of the block into the form; what follows the block then shows the form again."""
+        try:
+            yield
+        except InputRefused as refusal:
+            self.refuse(refusal)
 
     @property
     def all_errors(self) -> list[tuple[str, str]]:

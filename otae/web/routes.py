@@ -3,7 +3,7 @@
 A page is guarded where it is listed: `anyone` for everybody, `portal` for somebody who has signed in to enroll,
 `console` for administrators whose role has the permission named beside it. This is the one table of permissions. All
 other routes are machine endpoints, which authenticate their callers themselves. `otae/web/routing.py` says how to add a
-page. The module may be longer than 450 lines because every address stands here.
+page.
 """
 
 from starlette.routing import BaseRoute, Mount, Route
@@ -28,7 +28,6 @@ from otae.web.admin.manage import (
 from otae.web.admin.settings import (
     administrators,
     audit,
-    carriers,
     catcher,
     directories,
     issued_certificates,
@@ -43,6 +42,9 @@ from otae.web.admin.settings import (
     sms_servers,
     templates,
 )
+from otae.web.admin.settings.carriers import CARRIERS
+from otae.web.admin.settings.notification_servers import SMTP
+from otae.web.admin.settings.sms_servers import SMS
 from otae.web.admin.settings.uploaded_certificates import SIGNER, TLS, blank_page, remove_page, upload_page
 from otae.web.pages import STATIC_FOLDER
 from otae.web.portal import install, login, new_link, password, trust
@@ -234,17 +236,11 @@ def server_routes() -> list[Route]:
     """Return the console's pages of notification servers."""
     return [
         console(paths.NOTIFICATION_SERVERS, "setting.see", GET=notification_servers.index),
-        console(paths.SMTP_SERVER_ADD, "setting.edit", GET=notification_servers.blank, POST=notification_servers.add),
-        console(
-            paths.SMTP_SERVER,
-            "setting.see",
-            changes="setting.edit",
-            GET=notification_servers.show,
-            POST=notification_servers.change,
-        ),
-        console(paths.SMTP_SERVER_ACTIVATE, "setting.edit", POST=notification_servers.activate),
-        console(paths.SMTP_SERVER_REMOVE, "setting.edit", POST=notification_servers.remove),
-        console(paths.SMTP_SERVER_TEST, "setting.edit", POST=notification_servers.test),
+        console(paths.SMTP_SERVER_ADD, "setting.edit", GET=SMTP.blank, POST=SMTP.add),
+        console(paths.SMTP_SERVER, "setting.see", changes="setting.edit", GET=SMTP.show, POST=SMTP.change),
+        console(paths.SMTP_SERVER_ACTIVATE, "setting.edit", POST=SMTP.activate),
+        console(paths.SMTP_SERVER_REMOVE, "setting.edit", POST=SMTP.remove),
+        console(paths.SMTP_SERVER_TEST, "setting.edit", POST=SMTP.test),
     ]
 
 
@@ -252,15 +248,15 @@ def sms_routes() -> list[Route]:
     """Return the console's pages of SMS gateways, carriers and PIN policies."""
     return [
         console(paths.SMS_SERVER_CHOOSE, "setting.edit", GET=sms_servers.choose),
-        console(paths.SMS_SERVER_ADD, "setting.edit", GET=sms_servers.blank, POST=sms_servers.add),
-        console(paths.SMS_SERVER, "setting.see", changes="setting.edit", GET=sms_servers.show, POST=sms_servers.change),
-        console(paths.SMS_SERVER_ACTIVATE, "setting.edit", POST=sms_servers.activate),
-        console(paths.SMS_SERVER_REMOVE, "setting.edit", POST=sms_servers.remove),
-        console(paths.SMS_SERVER_TEST, "setting.edit", POST=sms_servers.test),
-        console(paths.CARRIERS, "setting.see", changes="setting.edit", GET=carriers.index, POST=carriers.add),
-        console(paths.CARRIERS_RESTORE, "setting.edit", POST=carriers.restore),
-        console(paths.CARRIER, "setting.see", changes="setting.edit", GET=carriers.show, POST=carriers.change),
-        console(paths.CARRIER_REMOVE, "setting.edit", POST=carriers.remove),
+        console(paths.SMS_SERVER_ADD, "setting.edit", GET=SMS.blank, POST=SMS.add),
+        console(paths.SMS_SERVER, "setting.see", changes="setting.edit", GET=SMS.show, POST=SMS.change),
+        console(paths.SMS_SERVER_ACTIVATE, "setting.edit", POST=SMS.activate),
+        console(paths.SMS_SERVER_REMOVE, "setting.edit", POST=SMS.remove),
+        console(paths.SMS_SERVER_TEST, "setting.edit", POST=SMS.test),
+        console(paths.CARRIERS, "setting.see", changes="setting.edit", GET=CARRIERS.blank, POST=CARRIERS.add),
+        console(paths.CARRIERS_RESTORE, "setting.edit", POST=CARRIERS.restore),
+        console(paths.CARRIER, "setting.see", changes="setting.edit", GET=CARRIERS.show, POST=CARRIERS.change),
+        console(paths.CARRIER_REMOVE, "setting.edit", POST=CARRIERS.remove),
         console(paths.MODES, "setting.see", changes="setting.edit", GET=modes.index, POST=modes.save),
         console(paths.MODE, "setting.see", changes="setting.edit", GET=mode.show, POST=mode.change),
     ]

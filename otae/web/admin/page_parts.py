@@ -25,7 +25,12 @@ LONGEST = 100
 
 
 class NamedForm(Form):
-    """A form whose error summary names the field of each text."""
+    """A form whose error summary names the field of each text.
+
+    ``left_out`` tells what of it could not be read, to follow the note that the rest was stored.
+    """
+
+    left_out: str = ""
 
     @property
     def all_errors(self) -> list[tuple[str, str]]:

@@ -14,11 +14,10 @@ _NAMED_ONE_BY_ONE: Final = 3
 
 
 class AuthoritiesForm(NamedForm):
-    """A form with CA certificates; ``left_out`` is the note about those that could not be read."""
+    """A form with CA certificates."""
 
     ca_pem = TextAreaField(_("Certificates"))
     ca_file = FileField(_("Certificate file"))
-    left_out: str = ""
 
     def read_authorities(self, file: bytes) -> str:
         """Return the certificates of the file, else the pasted ones, encoded again as PEM.

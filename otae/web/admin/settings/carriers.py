@@ -6,8 +6,9 @@ from starlette.responses import Response
 
 from otae import paths
 from otae.delivery.sms import carriers
-from otae.errors import InputRefused
-from otae.web.admin.page_parts import NamedForm, or_not_found
+from otae.delivery.sms.carriers import CarrierRow
+from otae.web.admin.crud import CrudPages
+from otae.web.admin.page_parts import NamedForm, or_not_found, row_id
 from otae.web.forms import InputRequired, StringField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
@@ -31,63 +32,35 @@ class CarrierForm(NamedForm):
         return self.entered(carriers.CarrierEntry, country_code=code)
 
 
-async def index(visit: Console) -> Response:
-    """List the carriers, with a form for another."""
-    return await _list(visit, CarrierForm())
+class CarrierPages(CrudPages[CarrierRow, CarrierForm]):
+    """The list of carriers with a form for another, and the page of each."""
+
+    form = CarrierForm
+    index = paths.CARRIERS
+
+    async def find(self, visit: Console) -> CarrierRow:
+        """Return the carrier in the address."""
+        return or_not_found(await carriers.carrier_of(row_id(visit.request)))
+
+    async def store(self, visit: Console, form: CarrierForm, row: CarrierRow | None) -> CarrierRow:
+        """Add or change a carrier."""
+        return await carriers.save_carrier(form.entry(), now=visit.now, actor=visit.actor, carrier=row)
+
+    async def delete(self, visit: Console, row: CarrierRow) -> None:
+        """Remove a carrier."""
+        await carriers.remove_carrier(row, now=visit.now, actor=visit.actor)
+
+    async def page(self, visit: Console, form: CarrierForm, row: CarrierRow | None, *, status: int = 200) -> Response:
+        """Return the page of a carrier, or the list with the form for another."""
+        context = {"form": form, "carrier": row, "carriers": [] if row else await carriers.list_carriers()}
+        template = "carrier" if row else "carriers"
+        return render(visit.request, f"admin/settings/notification-servers/{template}.html", context, status=status)
+
+    async def restore(self, visit: Console) -> Response:
+        """Add the usual carriers that are missing."""
+        added = await carriers.restore_defaults(now=visit.now, actor=visit.actor)
+        words = ngettext("%(num)d carrier was added.", "%(num)d carriers were added.", added) % {"num": added}
+        return redirect(paths.CARRIERS, "success", words)
 
 
-async def add(visit: Console) -> Response:
-    """Add a carrier."""
-    form = await CarrierForm.read(visit.request)
-    if form.validate():
-        try:
-            row = await carriers.save_carrier(form.entry(), now=visit.now, actor=visit.actor)
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        else:
-            return redirect(paths.CARRIERS, "success", _("%s was added.") % row.name)
-    return await _list(visit, form, status=422)
-
-
-async def restore(visit: Console) -> Response:
-    """Add the usual carriers that are missing."""
-    added = await carriers.restore_defaults(now=visit.now, actor=visit.actor)
-    words = ngettext("%(num)d carrier was added.", "%(num)d carriers were added.", added) % {"num": added}
-    return redirect(paths.CARRIERS, "success", words)
-
-
-async def show(visit: Console) -> Response:
-    """Show a carrier as a form."""
-    row = or_not_found(await carriers.carrier_of(visit.request.path_params["id"]))
-    return _one(visit, row, CarrierForm.filled(row))
-
-
-async def change(visit: Console) -> Response:
-    """Change a carrier."""
-    row = or_not_found(await carriers.carrier_of(visit.request.path_params["id"]))
-    form = await CarrierForm.read(visit.request)
-    if form.validate():
-        try:
-            await carriers.save_carrier(form.entry(), now=visit.now, actor=visit.actor, carrier=row)
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        else:
-            return redirect(paths.CARRIERS, "success", _("%s was saved.") % form.name.data)
-    return _one(visit, or_not_found(await carriers.carrier_of(row.id)), form, status=422)
-
-
-async def remove(visit: Console) -> Response:
-    """Remove a carrier."""
-    row = or_not_found(await carriers.carrier_of(visit.request.path_params["id"]))
-    await carriers.remove_carrier(row, now=visit.now, actor=visit.actor)
-    return redirect(paths.CARRIERS, "success", _("%s was removed.") % row.name)
-
-
-async def _list(visit: Console, form: CarrierForm, *, status: int = 200) -> Response:
-    context = {"carriers": await carriers.list_carriers(), "form": form}
-    return render(visit.request, "admin/settings/notification-servers/carriers.html", context, status=status)
-
-
-def _one(visit: Console, row: carriers.CarrierRow, form: CarrierForm, *, status: int = 200) -> Response:
-    context = {"carrier": row, "form": form}
-    return render(visit.request, "admin/settings/notification-servers/carrier.html", context, status=status)
+CARRIERS: Final = CarrierPages()

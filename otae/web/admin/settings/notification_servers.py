@@ -1,7 +1,8 @@
 """Settings → Notification servers: SMTP servers and their test."""
 
-from collections.abc import Awaitable, Callable
-from typing import Final, NamedTuple
+from abc import abstractmethod
+from typing import ClassVar, Final, NamedTuple, TypeVar
+from uuid import UUID
 
 from starlette.responses import Response
 
@@ -12,6 +13,8 @@ from otae.delivery.sms import servers as sms_servers
 from otae.errors import InputRefused, SlowDown
 from otae.hostnames import shown_host
 from otae.paths import UrlPath
+from otae.translatable import N_
+from otae.web.admin.crud import CrudPages
 from otae.web.admin.page_parts import NamedForm, or_not_found, row_id
 from otae.web.admin.settings.authorities_form import AuthoritiesForm
 from otae.web.callers import UPLOAD_CAP
@@ -41,6 +44,9 @@ NOT_AN_OAUTH: Final = _("choose one of the list")
 NOT_A_CHANNEL: Final = _("choose none, STARTTLS or TLS")
 
 
+ServerPageForm = TypeVar("ServerPageForm", bound=NamedForm)
+
+
 class ServerAddresses(NamedTuple):
     """The addresses of one kind of notification server."""
 
@@ -48,11 +54,6 @@ class ServerAddresses(NamedTuple):
     test: UrlPath
     activate: UrlPath
     remove: UrlPath
-
-
-SMTP: Final = ServerAddresses(
-    paths.SMTP_SERVER, paths.SMTP_SERVER_TEST, paths.SMTP_SERVER_ACTIVATE, paths.SMTP_SERVER_REMOVE
-)
 
 
 class ServerForm(AuthoritiesForm):
@@ -109,148 +110,138 @@ async def index(visit: Console) -> Response:
     return render(visit.request, "admin/settings/notification-servers/index.html", context)
 
 
-async def blank(visit: Console) -> Response:
-    """Show the form for a new server."""
-    return render(
-        visit.request, "admin/settings/notification-servers/add.html", {"form": ServerForm(), "stored": False}
+class ServerPages(CrudPages[servers.ServerRow, ServerPageForm]):
+    """The pages of one kind of notification server, with its activation and its test."""
+
+    kind: ClassVar[str]
+    recipient_form: ClassVar[type[RecipientForm]]
+    template: ClassVar[str]
+    addresses: ClassVar[ServerAddresses]
+    index = paths.NOTIFICATION_SERVERS
+    added = N_("%s was added. Test it now.")
+
+    @abstractmethod
+    def details(self, row: servers.ServerRow) -> dict[str, object]:
+        """Return the template context that only this kind of server has."""
+
+    @abstractmethod
+    def activated(self, row: servers.ServerRow) -> str:
+        """Return the note that messages go out through ``row`` from now on."""
+
+    async def find(self, visit: Console) -> servers.ServerRow:
+        """Return the server in the address."""
+        listed = await servers.list_servers(self.kind)
+        return or_not_found(next((server for server in listed if server.id == row_id(visit.request)), None))
+
+    async def delete(self, visit: Console, row: servers.ServerRow) -> None:
+        """Remove a server."""
+        await servers.remove_server(row, now=visit.now, actor=visit.actor)
+
+    def address(self, row: servers.ServerRow) -> str:
+        """Return the address of the server's page."""
+        return self.addresses.page(row.id)
+
+    async def page(
+        self,
+        visit: Console,
+        form: ServerPageForm,
+        row: servers.ServerRow | None,
+        *,
+        status: int = 200,
+        recipient: RecipientForm | None = None,
+    ) -> Response:
+        """Return the page of a server with its last test, or of a new one."""
+        if row is None:
+            return self.new_page(visit, form, status)
+        last = await connection_test.last_test(row.id)
+        context = self._test_context(row.id, last) | self.details(row) | {"form": form, "server": row}
+        filled = recipient or self.recipient_form(data={"recipient": last.recipient if last else ""})
+        return render(visit.request, self.template, context | {"recipient": filled}, status=status)
+
+    @abstractmethod
+    def new_page(self, visit: Console, form: ServerPageForm, status: int) -> Response:
+        """Return the page with the form of a new server."""
+
+    async def show(self, visit: Console) -> Response:
+        """Show a server's form and its last test; for polling only the test, 204 while the page shows it already."""
+        if not is_fragment_request(visit.request):
+            return await super().show(visit)
+        context = self._test_context(row_id(visit.request), await connection_test.last_test(row_id(visit.request)))
+        if visit.request.query_params.get("seen") == context["mark"]:
+            return Response(status_code=204)
+        return render(visit.request, self.template, context, block="test")
+
+    async def activate(self, visit: Console) -> Response:
+        """Make this the active server of its kind."""
+        row = await self.find(visit)
+        try:
+            await servers.activate(visit.desk, row, now=visit.now, actor=visit.actor)
+        except InputRefused as refusal:
+            return redirect(self.address(row), "warning", f"{row.host} {'; '.join(refusal.fields.values())}.")
+        return redirect(self.address(row), "success", self.activated(row))
+
+    async def test(self, visit: Console) -> Response:
+        """Save the form and start a test with it; the page polls for its result.
+
+        When the recipient is refused, nothing is saved.
+        """
+        row = await self.find(visit)
+        form, recipient = await self.read(visit, row), await self.recipient_form.read(visit.request)
+        with recipient.refusals():
+            to = await connection_test.check_recipient(row, recipient.recipient.data or "")
+            if await self.try_store(visit, form, row):
+                try:
+                    await connection_test.enqueue_test(visit.desk, row, to, now=visit.now, actor=visit.actor)
+                except SlowDown:
+                    recipient.recipient.errors = [_("all is saved, but enough was tested in this hour: wait a little")]
+                else:
+                    said = _("%s is saved as shown, and tested with it.") % row.name
+                    return redirect(f"{self.address(row)}#test", "success", said)
+        if not form.all_errors:
+            recipient.enter_again = form.enter_again
+        return await self.page(visit, form, await self.find(visit), recipient=recipient, status=422)
+
+    def _test_context(self, server_id: UUID, test: connection_test.ServerTest | None) -> dict[str, object]:
+        mark = connection_test.change_mark(test)
+        return {"test": test, "mark": mark, "addresses": self.addresses, "server_id": server_id}
+
+
+class SmtpPages(ServerPages[ServerForm]):
+    """The pages of SMTP servers."""
+
+    kind = "smtp"
+    form = ServerForm
+    recipient_form = RecipientForm
+    template = "admin/settings/notification-servers/edit.html"
+    addresses = ServerAddresses(
+        paths.SMTP_SERVER, paths.SMTP_SERVER_TEST, paths.SMTP_SERVER_ACTIVATE, paths.SMTP_SERVER_REMOVE
     )
 
+    async def read(self, visit: Console, row: servers.ServerRow | None) -> ServerForm:
+        """Return the form with its uploaded file."""
+        async with visit.request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=UPLOAD_CAP):
+            form = await super().read(visit, row)
+            form.file = await upload(visit.request, "ca_file")
+        return form
 
-async def add(visit: Console) -> Response:
-    """Add a server and redirect to its page."""
-    form = await _read(visit)
-    if form.validate():
-        try:
-            entry = form.entry()
-            server = await servers.add_server(visit.desk, entry, now=visit.now, actor=visit.actor)
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        else:
-            text = _("%s was added. Test it now.") % server.name + form.left_out
-            return redirect(paths.SMTP_SERVER(server.id), "success", text)
-    context = {"form": form, "stored": False}
-    return render(visit.request, "admin/settings/notification-servers/add.html", context, status=422)
+    async def store(self, visit: Console, form: ServerForm, row: servers.ServerRow | None) -> servers.ServerRow:
+        """Add or change an SMTP server."""
+        if row is None:
+            return await servers.add_server(visit.desk, form.entry(), now=visit.now, actor=visit.actor)
+        return await servers.update_server(visit.desk, row, form.entry(), now=visit.now, actor=visit.actor)
 
+    def new_page(self, visit: Console, form: ServerForm, status: int) -> Response:
+        """Return the page with the form of a new SMTP server."""
+        context = {"form": form, "stored": False}
+        return render(visit.request, "admin/settings/notification-servers/add.html", context, status=status)
 
-async def show(visit: Console) -> Response:
-    """Show a server's form and its last test; for polling only the test."""
-    if not is_fragment_request(visit.request):
-        return await _page(visit)
-    return await test_block(visit, SMTP, "admin/settings/notification-servers/edit.html")
+    def details(self, row: servers.ServerRow) -> dict[str, object]:
+        """Return whether a password is stored."""
+        return {"stored": row.password_sealed is not None}
 
-
-async def test_block(visit: Console, addresses: ServerAddresses, template: str) -> Response:
-    """Return the block of a server's last test; 204 while the page shows it already (``seen``)."""
-    test = await connection_test.last_test(row_id(visit.request))
-    mark = connection_test.change_mark(test)
-    if visit.request.query_params.get("seen") == mark:
-        return Response(status_code=204)
-    context = {"test": test, "mark": mark, "addresses": addresses, "server_id": row_id(visit.request)}
-    return render(visit.request, template, context, block="test")
+    def activated(self, row: servers.ServerRow) -> str:
+        """Return the note that mail goes out through ``row`` from now on."""
+        return _("Mail goes out through %s from now on.") % row.name
 
 
-async def change(visit: Console) -> Response:
-    """Change a server."""
-    server, form = await _find(visit), await _read(visit)
-    if await _save(visit, server, form):
-        return redirect(paths.SMTP_SERVER(server.id), "success", _("%s was saved.") % server.name + form.left_out)
-    return await _page(visit, form=form, status=422)
-
-
-async def activate(visit: Console) -> Response:
-    """Make this the active server."""
-    server = await _find(visit)
-    try:
-        await servers.activate(visit.desk, server, now=visit.now, actor=visit.actor)
-    except InputRefused as refusal:
-        return redirect(paths.SMTP_SERVER(server.id), "warning", f"{server.host} {'; '.join(refusal.fields.values())}.")
-    return redirect(paths.SMTP_SERVER(server.id), "success", _("Mail goes out through %s from now on.") % server.name)
-
-
-async def remove(visit: Console) -> Response:
-    """Remove this server."""
-    server = await _find(visit)
-    await servers.remove_server(server, now=visit.now, actor=visit.actor)
-    return redirect(paths.NOTIFICATION_SERVERS, "success", _("%s was removed.") % server.name)
-
-
-async def test(visit: Console) -> Response:
-    """Save the form and start a test mail with it; the page polls for its result."""
-    server, form = await _find(visit), await _read(visit)
-    recipient = await RecipientForm.read(visit.request)
-    begun = await save_and_test(visit, server, recipient, lambda: _save(visit, server, form), SMTP)
-    if not form.all_errors:
-        recipient.enter_again = form.enter_again
-    return begun or await _page(visit, form=form, recipient=recipient, status=422)
-
-
-async def save_and_test(
-    visit: Console,
-    server: servers.ServerRow,
-    form: RecipientForm,
-    save: Callable[[], Awaitable[bool]],
-    addresses: ServerAddresses,
-) -> Response | None:
-    """Save, start a test, and redirect to it; None when a form was refused.
-
-    When the recipient is refused, nothing is saved.
-    """
-    try:
-        recipient = await connection_test.check_recipient(server, form.recipient.data or "")
-        if not await save():
-            return None
-        await connection_test.enqueue_test(visit.desk, server, recipient, now=visit.now, actor=visit.actor)
-    except InputRefused as refusal:
-        form.refuse(refusal)
-    except SlowDown:
-        form.recipient.errors = [_("all is saved, but enough was tested in this hour: wait a little")]
-    else:
-        return redirect(
-            f"{addresses.page(server.id)}#test", "success", _("%s is saved as shown, and tested with it.") % server.name
-        )
-    return None
-
-
-async def _read(visit: Console) -> ServerForm:
-    """Return the form with its uploaded file."""
-    async with visit.request.form(
-        max_files=1, max_fields=MAX_FIELDS, max_part_size=UPLOAD_CAP
-    ):  # what follows reads it
-        form = await ServerForm.read(visit.request)
-        form.file = await upload(visit.request, "ca_file")
-    return form
-
-
-async def _save(visit: Console, server: servers.ServerRow, form: ServerForm) -> bool:
-    """Save the server; False when it was refused, and the form says why."""
-    if not form.validate():
-        return False
-    try:
-        await servers.update_server(visit.desk, server, form.entry(), now=visit.now, actor=visit.actor)
-    except InputRefused as refusal:
-        form.refuse(refusal)
-        return False
-    return True
-
-
-async def _page(
-    visit: Console, *, form: ServerForm | None = None, recipient: RecipientForm | None = None, status: int = 200
-) -> Response:
-    server = await _find(visit)
-    last = await connection_test.last_test(server.id)
-    context = {
-        "form": form or ServerForm.filled(server),
-        "recipient": recipient or RecipientForm(data={"recipient": last.recipient if last else ""}),
-        "server": server,
-        "stored": server.password_sealed is not None,
-        "addresses": SMTP,
-        "server_id": server.id,
-        "test": last,
-        "mark": connection_test.change_mark(last),
-    }
-    return render(visit.request, "admin/settings/notification-servers/edit.html", context, status=status)
-
-
-async def _find(visit: Console) -> servers.ServerRow:
-    listed = await servers.list_servers("smtp")
-    return or_not_found(next((server for server in listed if server.id == row_id(visit.request)), None))
+SMTP: Final = SmtpPages()

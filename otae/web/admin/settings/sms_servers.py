@@ -5,23 +5,19 @@ from typing import Final
 from starlette.responses import Response
 
 from otae import paths
-from otae.delivery import connection_test, servers
+from otae.delivery import servers
 from otae.delivery.sms import carriers
 from otae.delivery.sms import servers as sms_servers
 from otae.delivery.sms.gateways import GATEWAYS, Field
 from otae.delivery.sms.sender import CARRIER
-from otae.errors import InputRefused
-from otae.web.admin.page_parts import NamedForm, or_not_found, row_id
-from otae.web.admin.settings.notification_servers import RecipientForm, ServerAddresses, save_and_test, test_block
+from otae.web.admin.page_parts import NamedForm
+from otae.web.admin.settings.notification_servers import RecipientForm, ServerAddresses, ServerPages
 from otae.web.failures import NotFound
 from otae.web.forms import InputRequired, IntegerField, PasswordField, SelectField, StringField, TextAreaField
-from otae.web.pages import is_fragment_request, redirect, render
+from otae.web.pages import render
 from otae.web.visits import Console
 from otae.words import gettext as _
 
-SMS: Final = ServerAddresses(
-    paths.SMS_SERVER, paths.SMS_SERVER_TEST, paths.SMS_SERVER_ACTIVATE, paths.SMS_SERVER_REMOVE
-)
 NEEDED: Final = _("is missing")
 CARRIER_ABOUT: Final = _(
     "A mail to the recipient's mobile carrier, which sends it on; free, and slower than a gateway."
@@ -58,80 +54,55 @@ async def choose(visit: Console) -> Response:
     return render(visit.request, "admin/settings/notification-servers/sms-choose.html", context)
 
 
-async def blank(visit: Console) -> Response:
-    """Show the form of one gateway."""
-    gateway = _gateway(visit)
-    form = (await form_of(gateway))(data={"name": _(sms_servers.TITLES[gateway])})
-    return _add_page(visit, gateway, form)
+class SmsPages(ServerPages[SmsForm]):
+    """The pages of SMS gateways."""
+
+    kind = "sms"
+    recipient_form = NumberForm
+    template = "admin/settings/notification-servers/sms-edit.html"
+    addresses = ServerAddresses(
+        paths.SMS_SERVER, paths.SMS_SERVER_TEST, paths.SMS_SERVER_ACTIVATE, paths.SMS_SERVER_REMOVE
+    )
+
+    async def empty(self, visit: Console) -> SmsForm:
+        """Return the form of the gateway in the address."""
+        gateway = _gateway(visit)
+        return (await form_of(gateway))(data={"name": _(sms_servers.TITLES[gateway])})
+
+    async def filled(self, visit: Console, row: servers.ServerRow) -> SmsForm:
+        """Return the form of a gateway; what is secret stays empty."""
+        del visit
+        return (await form_of(row.gateway)).filled(row, **sms_servers.public_values(row))
+
+    async def read(self, visit: Console, row: servers.ServerRow | None) -> SmsForm:
+        """Return the form of the gateway as it was sent."""
+        return await (await form_of(row.gateway if row else _gateway(visit))).read(visit.request)
+
+    async def store(self, visit: Console, form: SmsForm, row: servers.ServerRow | None) -> servers.ServerRow:
+        """Add or change a gateway."""
+        if row is None:
+            entry = form.entry(_gateway(visit))
+            return await sms_servers.add_sms_server(visit.desk, entry, now=visit.now, actor=visit.actor)
+        entry = form.entry(row.gateway)
+        return await sms_servers.update_sms_server(visit.desk, row, entry, now=visit.now, actor=visit.actor)
+
+    def new_page(self, visit: Console, form: SmsForm, status: int) -> Response:
+        """Return the page with the form of a new gateway."""
+        gateway = _gateway(visit)
+        about = _(GATEWAYS[gateway].about) if gateway in GATEWAYS else CARRIER_ABOUT
+        context = _gateway_context(gateway, stored=False) | {"form": form, "about": about}
+        return render(visit.request, "admin/settings/notification-servers/sms-add.html", context, status=status)
+
+    def details(self, row: servers.ServerRow) -> dict[str, object]:
+        """Return the gateway's fields with their help texts."""
+        return _gateway_context(row.gateway, stored=row.secrets_sealed is not None)
+
+    def activated(self, row: servers.ServerRow) -> str:
+        """Return the note that text messages go out through ``row`` from now on."""
+        return _("Text messages go out through %s from now on.") % row.name
 
 
-async def add(visit: Console) -> Response:
-    """Add a gateway and redirect to its page."""
-    gateway = _gateway(visit)
-    form = await (await form_of(gateway)).read(visit.request)
-    if form.validate():
-        try:
-            entry = form.entry(gateway)
-            server = await sms_servers.add_sms_server(visit.desk, entry, now=visit.now, actor=visit.actor)
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        else:
-            return redirect(paths.SMS_SERVER(server.id), "success", _("%s was added. Test it now.") % server.name)
-    return _add_page(visit, gateway, form, status=422)
-
-
-async def show(visit: Console) -> Response:
-    """Show a gateway's form and its last test; for polling only the test."""
-    if not is_fragment_request(visit.request):
-        return await _page(visit)
-    return await test_block(visit, SMS, "admin/settings/notification-servers/sms-edit.html")
-
-
-async def change(visit: Console) -> Response:
-    """Change a gateway."""
-    server = await _find(visit)
-    form = await (await form_of(server.gateway)).read(visit.request)
-    if await _save(visit, server, form):
-        return redirect(paths.SMS_SERVER(server.id), "success", _("%s was saved.") % server.name)
-    return await _page(visit, form=form, status=422)
-
-
-async def activate(visit: Console) -> Response:
-    """Make this the active gateway."""
-    server = await _find(visit)
-    await servers.activate(visit.desk, server, now=visit.now, actor=visit.actor)
-    text = _("Text messages go out through %s from now on.") % server.name
-    return redirect(paths.SMS_SERVER(server.id), "success", text)
-
-
-async def remove(visit: Console) -> Response:
-    """Remove this gateway."""
-    server = await _find(visit)
-    await servers.remove_server(server, now=visit.now, actor=visit.actor)
-    return redirect(paths.NOTIFICATION_SERVERS, "success", _("%s was removed.") % server.name)
-
-
-async def test(visit: Console) -> Response:
-    """Save the form and start a test text message with it; the page polls for its result."""
-    server, recipient = await _find(visit), await NumberForm.read(visit.request)
-    form = await (await form_of(server.gateway)).read(visit.request)
-    begun = await save_and_test(visit, server, recipient, lambda: _save(visit, server, form), SMS)
-    if not form.all_errors:
-        recipient.enter_again = form.enter_again
-    return begun or await _page(visit, form=form, recipient=recipient, status=422)
-
-
-async def _save(visit: Console, server: servers.ServerRow, form: SmsForm) -> bool:
-    """Save the gateway; False when it was refused, and the form says why."""
-    if not form.validate():
-        return False
-    try:
-        entry = form.entry(server.gateway)
-        await sms_servers.update_sms_server(visit.desk, server, entry, now=visit.now, actor=visit.actor)
-    except InputRefused as refusal:
-        form.refuse(refusal)
-        return False
-    return True
+SMS: Final = SmsPages()
 
 
 async def form_of(gateway: str) -> type[SmsForm]:
@@ -155,36 +126,10 @@ def _input(each: Field) -> object:
     return (TextAreaField if each.lines else StringField)(label, needed, default=each.default)
 
 
-def _add_page(visit: Console, gateway: str, form: SmsForm, *, status: int = 200) -> Response:
-    context = {
-        "form": form,
-        "fields": _fields_with_help(gateway, stored=False),
-        "gateway": gateway,
-        "gateway_title": _(sms_servers.TITLES[gateway]),
-        "about": _(GATEWAYS[gateway].about) if gateway in GATEWAYS else CARRIER_ABOUT,
-    }
-    return render(visit.request, "admin/settings/notification-servers/sms-add.html", context, status=status)
-
-
-async def _page(
-    visit: Console, *, form: SmsForm | None = None, recipient: NumberForm | None = None, status: int = 200
-) -> Response:
-    server = await _find(visit)
-    last = await connection_test.last_test(server.id)
-    kind = await form_of(server.gateway)
-    context = {
-        "form": form or kind.filled(server, **sms_servers.public_values(server)),
-        "fields": _fields_with_help(server.gateway, stored=server.secrets_sealed is not None),
-        "gateway": server.gateway,
-        "gateway_title": _(sms_servers.TITLES[server.gateway]),
-        "recipient": recipient or NumberForm(data={"recipient": last.recipient if last else ""}),
-        "server": server,
-        "addresses": SMS,
-        "server_id": server.id,
-        "test": last,
-        "mark": connection_test.change_mark(last),
-    }
-    return render(visit.request, "admin/settings/notification-servers/sms-edit.html", context, status=status)
+def _gateway_context(gateway: str, *, stored: bool) -> dict[str, object]:
+    """Return the template context about a gateway and its fields."""
+    fields = _fields_with_help(gateway, stored=stored)
+    return {"fields": fields, "gateway": gateway, "gateway_title": _(sms_servers.TITLES[gateway])}
 
 
 def _fields_with_help(gateway: str, *, stored: bool) -> list[tuple[Field, str]]:
@@ -197,11 +142,6 @@ def _fields_with_help(gateway: str, *, stored: bool) -> list[tuple[Field, str]]:
         return " ".join(filter(None, (hint, usual, kept if stored and each.secret else "")))
 
     return [(each, below(each)) for each in sms_servers.fields_of(gateway)]
-
-
-async def _find(visit: Console) -> servers.ServerRow:
-    listed = await servers.list_servers(sms_servers.KIND)
-    return or_not_found(next((server for server in listed if server.id == row_id(visit.request)), None))
 
 
 def _gateway(visit: Console) -> str:

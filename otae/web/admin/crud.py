@@ -1,0 +1,114 @@
+"""The skeleton of pages that keep rows: a form that adds one, a form that changes it, and its removal."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Generic, TypeVar
+
+from starlette.responses import Response
+
+from otae.translatable import N_
+from otae.web.admin.page_parts import NamedForm
+from otae.web.pages import redirect
+from otae.web.visits import Console
+from otae.words import gettext as _
+
+Row = TypeVar("Row")
+RowForm = TypeVar("RowForm", bound=NamedForm)
+
+
+class CrudPages(ABC, Generic[Row, RowForm]):
+    """The pages of one kind of row; the route table names ``blank``, ``add``, ``show``, ``change`` and ``remove``.
+
+    A subclass says how a row is found, stored, removed and shown, and overrides what else differs.
+
+    Attributes:
+        form: The form; its fields are filled from the row's columns of their names.
+        index: The address of the list.
+        named_by: The column with what notes call a row.
+        added: The note about a row that was added; likewise ``saved`` and ``removed``.
+    """
+
+    form: type[RowForm]
+    index: ClassVar[str]
+    named_by: ClassVar[str] = "name"
+    added: ClassVar[str] = N_("%s was added.")
+    saved: ClassVar[str] = N_("%s was saved.")
+    removed: ClassVar[str] = N_("%s was removed.")
+
+    @abstractmethod
+    async def find(self, visit: Console) -> Row:
+        """Return the row in the address; NotFound without one."""
+
+    @abstractmethod
+    async def store(self, visit: Console, form: RowForm, row: Row | None) -> Row:
+        """Store what was entered as a new row, or in ``row``, and return it; InputRefused names what is wrong."""
+
+    @abstractmethod
+    async def delete(self, visit: Console, row: Row) -> None:
+        """Remove ``row``."""
+
+    @abstractmethod
+    async def page(self, visit: Console, form: RowForm, row: Row | None, *, status: int = 200) -> Response:
+        """Return the page with the form of a new row, or of ``row``."""
+
+    def address(self, row: Row) -> str:
+        """Return the address shown after ``row`` was stored; by default the list's."""
+        del row
+        return self.index
+
+    async def empty(self, visit: Console) -> RowForm:
+        """Return the form of a new row."""
+        del visit
+        return self.form()
+
+    async def filled(self, visit: Console, row: Row) -> RowForm:
+        """Return the form of ``row``."""
+        del visit
+        return self.form.filled(row)
+
+    async def read(self, visit: Console, row: Row | None) -> RowForm:
+        """Return the form as it was sent, for a new row or for ``row``."""
+        del row
+        return await self.form.read(visit.request)
+
+    async def blank(self, visit: Console) -> Response:
+        """Show the form of a new row."""
+        return await self.page(visit, await self.empty(visit), None)
+
+    async def add(self, visit: Console) -> Response:
+        """Add a row."""
+        return await self._submit(visit, None)
+
+    async def show(self, visit: Console) -> Response:
+        """Show the form of a row."""
+        row = await self.find(visit)
+        return await self.page(visit, await self.filled(visit, row), row)
+
+    async def change(self, visit: Console) -> Response:
+        """Change a row."""
+        return await self._submit(visit, await self.find(visit))
+
+    async def remove(self, visit: Console) -> Response:
+        """Remove a row."""
+        row = await self.find(visit)
+        await self.delete(visit, row)
+        return redirect(self.index, "success", _(self.removed) % getattr(row, self.named_by))
+
+    async def try_store(self, visit: Console, form: RowForm, row: Row | None) -> Row | None:
+        """Store the form; None when it was refused, and the form says why."""
+        if form.validate():
+            with form.refusals():
+                return await self.store(visit, form, row)
+        return None
+
+    async def stored(self, visit: Console, form: RowForm, row: Row, note: str) -> Response:
+        """Return the answer to a form that was stored in ``row``."""
+        del visit
+        return redirect(self.address(row), "success", note + form.left_out)
+
+    async def _submit(self, visit: Console, row: Row | None) -> Response:
+        form = await self.read(visit, row)
+        if stored := await self.try_store(visit, form, row):
+            note = _(self.saved if row else self.added) % getattr(stored, self.named_by)
+            return await self.stored(visit, form, stored, note)
+        # What was refused may stand in the row already, so it is read anew.
+        return await self.page(visit, form, await self.find(visit) if row else None, status=422)
