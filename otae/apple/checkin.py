@@ -6,9 +6,9 @@ https://developer.apple.com/documentation/devicemanagement/check-in
 """
 
 import json
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 from otae.apple import plist
 from otae.apple.fields import TOPIC, UDID, USER_ID, Fields
@@ -19,8 +19,20 @@ _SMALL_DATA_BYTES = 16 * 1024
 _STATUS_REPORT_BYTES = plist.MAX_BYTES
 
 
+class Checkin(ABC):
+    """A check-in message. Its class is named after its MessageType."""
+
+    __slots__ = ()
+    udid: str
+
+    @classmethod
+    @abstractmethod
+    def read(cls, fields: Fields) -> Self:
+        """Read the message's keys. Raises CheckinUnreadable for one that is missing or of a wrong type or form."""
+
+
 @dataclass(frozen=True, slots=True)
-class Authenticate:
+class Authenticate(Checkin):
     """The Mac begins or renews its enrollment.
 
     ``model``: ProductName when the Mac sends no Model. Every text but ``topic`` and ``udid`` may be "".
@@ -37,9 +49,25 @@ class Authenticate:
     build_version: str
     product_name: str
 
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """See `Checkin.read`."""
+        product_name = fields.display_text("ProductName", longest=64)
+        return cls(
+            topic=fields.required_form("Topic", TOPIC),
+            udid=fields.required_form("UDID", UDID),
+            device_name=fields.display_text("DeviceName", longest=200),
+            model=fields.display_text("Model", longest=64) or product_name,
+            model_name=fields.display_text("ModelName", longest=100),
+            serial_number=fields.serial("SerialNumber"),
+            os_version=fields.display_text("OSVersion", longest=32),
+            build_version=fields.display_text("BuildVersion", longest=32),
+            product_name=product_name,
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class TokenUpdate:
+class TokenUpdate(Checkin):
     """The push token and PushMagic of the Mac, or of one user on it.
 
     ``user_id`` is "" on the device channel; a user's values must never overwrite the device's.
@@ -61,9 +89,24 @@ class TokenUpdate:
         """Whether the message belongs to a user of the Mac, and not to the Mac itself."""
         return bool(self.user_id)
 
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """See `Checkin.read`."""
+        return cls(
+            topic=fields.required_form("Topic", TOPIC),
+            udid=fields.required_form("UDID", UDID),
+            token=fields.required_data("Token", longest=_PUSH_TOKEN_BYTES),
+            push_magic=fields.required_text("PushMagic"),
+            awaiting_configuration=fields.flag("AwaitingConfiguration"),
+            user_id=fields.form("UserID", USER_ID),
+            user_short_name=fields.display_text("UserShortName", longest=200),
+            user_long_name=fields.display_text("UserLongName", longest=200),
+            not_on_console=fields.flag("NotOnConsole"),
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class CheckOut:
+class CheckOut(Checkin):
     """The MDM profile was removed.
 
     https://developer.apple.com/documentation/devicemanagement/checkoutrequest
@@ -72,9 +115,14 @@ class CheckOut:
     topic: str
     udid: str
 
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """See `Checkin.read`."""
+        return cls(topic=fields.required_form("Topic", TOPIC), udid=fields.required_form("UDID", UDID))
+
 
 @dataclass(frozen=True, slots=True)
-class SetBootstrapToken:
+class SetBootstrapToken(Checkin):
     """The Mac stores its bootstrap token on the server; None deletes it.
 
     https://developer.apple.com/documentation/devicemanagement/setbootstraptokenrequest
@@ -84,9 +132,18 @@ class SetBootstrapToken:
     bootstrap_token: bytes | None = field(repr=False)
     awaiting_configuration: bool = False
 
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """See `Checkin.read`."""
+        return cls(
+            udid=fields.required_form("UDID", UDID),
+            bootstrap_token=fields.data("BootstrapToken", longest=_SMALL_DATA_BYTES),
+            awaiting_configuration=fields.flag("AwaitingConfiguration"),
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class GetBootstrapToken:
+class GetBootstrapToken(Checkin):
     """The Mac asks for its bootstrap token.
 
     https://developer.apple.com/documentation/devicemanagement/getbootstraptokenrequest
@@ -95,9 +152,14 @@ class GetBootstrapToken:
     udid: str
     awaiting_configuration: bool = False
 
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """See `Checkin.read`."""
+        return cls(udid=fields.required_form("UDID", UDID), awaiting_configuration=fields.flag("AwaitingConfiguration"))
+
 
 @dataclass(frozen=True, slots=True)
-class UserAuthenticate:
+class UserAuthenticate(Checkin):
     """A directory user signs in at the Mac.
 
     ``digest_response`` is "" in the first of the two messages.
@@ -108,9 +170,18 @@ class UserAuthenticate:
     user_id: str
     digest_response: str = field(default="", repr=False)
 
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """See `Checkin.read`."""
+        return cls(
+            udid=fields.required_form("UDID", UDID),
+            user_id=fields.required_form("UserID", USER_ID),
+            digest_response=fields.text("DigestResponse", longest=4096),
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class DeclarativeManagement:
+class DeclarativeManagement(Checkin):
     """The Mac requests declarations or reports their status.
 
     https://developer.apple.com/documentation/devicemanagement/declarativemanagementrequest
@@ -121,9 +192,19 @@ class DeclarativeManagement:
     data: bytes | None = field(repr=False)
     user_id: str = ""
 
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """See `Checkin.read`."""
+        return cls(
+            udid=fields.required_form("UDID", UDID),
+            endpoint=fields.required_text("Endpoint", longest=1024),
+            data=fields.data("Data", longest=_STATUS_REPORT_BYTES),
+            user_id=fields.form("UserID", USER_ID),
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class GetToken:
+class GetToken(Checkin):
     """The Mac asks for a service token.
 
     https://developer.apple.com/documentation/devicemanagement/gettokenrequest
@@ -133,17 +214,30 @@ class GetToken:
     token_service_type: str
     user_id: str = ""
 
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """See `Checkin.read`."""
+        return cls(
+            udid=fields.required_form("UDID", UDID),
+            token_service_type=fields.required_text("TokenServiceType"),
+            user_id=fields.form("UserID", USER_ID),
+        )
 
-Checkin = (
-    Authenticate
-    | TokenUpdate
-    | CheckOut
-    | SetBootstrapToken
-    | GetBootstrapToken
-    | UserAuthenticate
-    | DeclarativeManagement
-    | GetToken
-)
+
+#: Every check-in message by its MessageType; `mdm.checkin` has the answer to each.
+MESSAGE_TYPES: Final[dict[str, type[Checkin]]] = {
+    kind.__name__: kind
+    for kind in (
+        Authenticate,
+        TokenUpdate,
+        CheckOut,
+        SetBootstrapToken,
+        GetBootstrapToken,
+        UserAuthenticate,
+        DeclarativeManagement,
+        GetToken,
+    )
+}
 
 
 def parse(data: bytes) -> Checkin:
@@ -156,10 +250,10 @@ def parse(data: bytes) -> Checkin:
     """
     message = plist.loads(data)
     fields = Fields(message)
-    read = _READERS.get(fields.required_text("MessageType", longest=64))
-    if read is None:
+    kind = MESSAGE_TYPES.get(fields.required_text("MessageType", longest=64))
+    if kind is None:
         raise CheckinUnreadable("an unknown MessageType")
-    return read(fields)
+    return kind.read(fields)
 
 
 def bootstrap_token_answer(token: bytes | None) -> bytes:
@@ -173,87 +267,3 @@ def unrecognized_device() -> tuple[bytes, str]:
     Apple's schema mdm/errors/unrecognized.device.yaml (github.com/apple/device-management).
     """
     return json.dumps({"code": "com.apple.unrecognized.device"}).encode(), "application/json"
-
-
-def _authenticate(fields: Fields) -> Authenticate:
-    product_name = fields.display_text("ProductName", longest=64)
-    return Authenticate(
-        topic=fields.required_form("Topic", TOPIC),
-        udid=fields.required_form("UDID", UDID),
-        device_name=fields.display_text("DeviceName", longest=200),
-        model=fields.display_text("Model", longest=64) or product_name,
-        model_name=fields.display_text("ModelName", longest=100),
-        serial_number=fields.serial("SerialNumber"),
-        os_version=fields.display_text("OSVersion", longest=32),
-        build_version=fields.display_text("BuildVersion", longest=32),
-        product_name=product_name,
-    )
-
-
-def _token_update(fields: Fields) -> TokenUpdate:
-    return TokenUpdate(
-        topic=fields.required_form("Topic", TOPIC),
-        udid=fields.required_form("UDID", UDID),
-        token=fields.required_data("Token", longest=_PUSH_TOKEN_BYTES),
-        push_magic=fields.required_text("PushMagic"),
-        awaiting_configuration=fields.flag("AwaitingConfiguration"),
-        user_id=fields.form("UserID", USER_ID),
-        user_short_name=fields.display_text("UserShortName", longest=200),
-        user_long_name=fields.display_text("UserLongName", longest=200),
-        not_on_console=fields.flag("NotOnConsole"),
-    )
-
-
-def _check_out(fields: Fields) -> CheckOut:
-    return CheckOut(topic=fields.required_form("Topic", TOPIC), udid=fields.required_form("UDID", UDID))
-
-
-def _set_bootstrap_token(fields: Fields) -> SetBootstrapToken:
-    return SetBootstrapToken(
-        udid=fields.required_form("UDID", UDID),
-        bootstrap_token=fields.data("BootstrapToken", longest=_SMALL_DATA_BYTES),
-        awaiting_configuration=fields.flag("AwaitingConfiguration"),
-    )
-
-
-def _get_bootstrap_token(fields: Fields) -> GetBootstrapToken:
-    return GetBootstrapToken(
-        udid=fields.required_form("UDID", UDID), awaiting_configuration=fields.flag("AwaitingConfiguration")
-    )
-
-
-def _user_authenticate(fields: Fields) -> UserAuthenticate:
-    return UserAuthenticate(
-        udid=fields.required_form("UDID", UDID),
-        user_id=fields.required_form("UserID", USER_ID),
-        digest_response=fields.text("DigestResponse", longest=4096),
-    )
-
-
-def _declarative_management(fields: Fields) -> DeclarativeManagement:
-    return DeclarativeManagement(
-        udid=fields.required_form("UDID", UDID),
-        endpoint=fields.required_text("Endpoint", longest=1024),
-        data=fields.data("Data", longest=_STATUS_REPORT_BYTES),
-        user_id=fields.form("UserID", USER_ID),
-    )
-
-
-def _get_token(fields: Fields) -> GetToken:
-    return GetToken(
-        udid=fields.required_form("UDID", UDID),
-        token_service_type=fields.required_text("TokenServiceType"),
-        user_id=fields.form("UserID", USER_ID),
-    )
-
-
-_READERS: Final[Mapping[str, Callable[[Fields], Checkin]]] = {
-    "Authenticate": _authenticate,
-    "TokenUpdate": _token_update,
-    "CheckOut": _check_out,
-    "SetBootstrapToken": _set_bootstrap_token,
-    "GetBootstrapToken": _get_bootstrap_token,
-    "UserAuthenticate": _user_authenticate,
-    "DeclarativeManagement": _declarative_management,
-    "GetToken": _get_token,
-}

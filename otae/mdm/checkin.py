@@ -4,9 +4,10 @@ https://developer.apple.com/documentation/devicemanagement/check-in Every refusa
 for the end of its enrollment.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from otae.apple import checkin as apple
@@ -51,6 +52,16 @@ class Reply:
     content_type: str = "text/plain"
 
 
+@dataclass(frozen=True)
+class Sender:
+    """The sender of a message: its verified certificate, what a refusal is recorded with, and the message's time."""
+
+    desk: Desk
+    certificate: Certificate
+    context: RefusalContext
+    now: datetime
+
+
 async def answer(desk: Desk, body: bytes, signature: str | None, *, now: datetime) -> Reply:
     """Answer a check-in.
 
@@ -65,53 +76,49 @@ async def answer(desk: Desk, body: bytes, signature: str | None, *, now: datetim
         certificate = await verified_sender(desk, body, signature, context, now)
         message = apple.parse(body)
         try:
-            if isinstance(message, apple.Authenticate):
-                await _authenticate(desk, certificate, message, context, now)
-                return Reply()
-            if isinstance(message, apple.TokenUpdate):
-                deliveries = await _token_update(desk, certificate, message, context, now)
-                for delivery in deliveries:
-                    desk.bell.ring("delivery", delivery)
-                return Reply()
-            if isinstance(message, apple.CheckOut):
-                await _check_out(certificate, message, context, now)
-                return Reply()
-            return await _answer_enrolled_mac(desk, certificate, message, context, now)
+            return await ANSWERS[type(message)](Sender(desk, certificate, context, now), message)
         except StaleState:
             raise SessionClosed("the enrollment moved on meanwhile") from None
 
 
-async def _authenticate(
-    desk: Desk, certificate: Certificate, message: apple.Authenticate, context: RefusalContext, now: datetime
-) -> None:
+async def _authenticate(sender: Sender, message: apple.Authenticate) -> Reply:
     """Begin an enrollment, or pin a renewed certificate; a repeated message changes nothing."""
-    ours = await push.topic(desk, rehearsal=True)
+    certificate, context, now = sender.certificate, sender.context, sender.now
+    ours = await push.topic(sender.desk, rehearsal=True)
     if context.session and context.session.status in _READY:
-        await sessions.check_directory(desk, context.session, now=now)
+        await sessions.check_directory(sender.desk, context.session, now=now)
     try:
         async with transaction():
-            if certificate.session_id is None:
-                raise DeviceUnknown("the session of the certificate was removed")
-            # Copies of one message wait for one another here.
-            session = await sessions.lock_session(certificate.session_id)
-            free = session.udid is None
-            await sessions.bind(session, udid=message.udid, serial=message.serial_number)
-            if await _seen_before(certificate, message, context):
-                return
-            enrollment = await _running_enrollment(session, message.udid)
-            if enrollment is None:
-                check_topic(message.topic, ours)
-                allowed_devices.check_platform(message.product_name, message.model, message.model_name)
-                context.ends_session = True  # bound by now: it is this Mac that breaks the rule
-                await allowed_devices.check_reported(session, message.os_version, (message.product_name, message.model))
-                context.ends_session = free  # a second Mac must not be able to end the session of the first
-                await _begin_enrollment(certificate, session, message, now)
-            else:
-                check_topic(message.topic, enrollment.topic)
-                await _pin_renewed(enrollment, certificate, session, now)
+            await _bind(certificate, message, ours, context, now)
     except (DeviceMismatch, PlatformRefused):
         await _revoke_misplaced(certificate, now)
         raise
+    return Reply()
+
+
+async def _bind(
+    certificate: Certificate, message: apple.Authenticate, ours: str, context: RefusalContext, now: datetime
+) -> None:
+    """Bind the certificate's session to the Mac, then begin its enrollment or pin the new certificate to it."""
+    if certificate.session_id is None:
+        raise DeviceUnknown("the session of the certificate was removed")
+    # Copies of one message wait for one another here.
+    session = await sessions.lock_session(certificate.session_id)
+    free = session.udid is None
+    await sessions.bind(session, udid=message.udid, serial=message.serial_number)
+    if await _seen_before(certificate, message, context):
+        return
+    enrollment = await _running_enrollment(session, message.udid)
+    if enrollment is None:
+        check_topic(message.topic, ours)
+        allowed_devices.check_platform(message.product_name, message.model, message.model_name)
+        context.ends_session = True  # bound by now: it is this Mac that breaks the rule
+        await allowed_devices.check_reported(session, message.os_version, (message.product_name, message.model))
+        context.ends_session = free  # a second Mac must not be able to end the session of the first
+        await _begin_enrollment(certificate, session, message, now)
+    else:
+        check_topic(message.topic, enrollment.topic)
+        await _pin_renewed(enrollment, certificate, session, now)
 
 
 async def _seen_before(certificate: Certificate, message: apple.Authenticate, context: RefusalContext) -> bool:
@@ -191,24 +198,26 @@ async def _revoke_misplaced(certificate: Certificate, now: datetime) -> None:
         await revocation.revoke(certificate, "privilegeWithdrawn", now=now, actor=identities.ACTOR)
 
 
-async def _token_update(
-    desk: Desk, certificate: Certificate, message: apple.TokenUpdate, context: RefusalContext, now: datetime
-) -> list[UUID]:
-    """Store the push values; the first time, this enrolls the Mac. Returns deliveries to ring for."""
+async def _token_update(sender: Sender, message: apple.TokenUpdate) -> Reply:
+    """Store the push values; the first time, this enrolls the Mac."""
+    vault, certificate, now = sender.desk.vault, sender.certificate, sender.now
+    deliveries: list[UUID] = []
     async with transaction():
-        enrollment, _ = await enrollment_of(certificate, message.udid, context, now=now, topic=message.topic)
+        enrollment, _ = await enrollment_of(certificate, message.udid, sender.context, now=now, topic=message.topic)
         if message.is_user_channel:
-            await _keep_user_channel(desk, enrollment, message, now)
-            return []
+            await _keep_user_channel(sender.desk, enrollment, message, now)
+            return Reply()
         await Enrollment.filter(id=enrollment.id).update(
-            push_token_sealed=desk.vault.seal(message.token, enrollment.id, PUSH_TOKEN),
-            push_magic_sealed=desk.vault.seal(message.push_magic.encode(), enrollment.id, PUSH_MAGIC),
+            push_token_sealed=vault.seal(message.token, enrollment.id, PUSH_TOKEN),
+            push_magic_sealed=vault.seal(message.push_magic.encode(), enrollment.id, PUSH_MAGIC),
         )
         if enrollment.status == EnrollmentStatus.AUTHENTICATED:
-            return await _enroll(enrollment, context, now)
-        if certificate.id == enrollment.certificate_id:
+            deliveries = await _enroll(enrollment, sender.context, now)
+        elif certificate.id == enrollment.certificate_id:
             await identities.revoke_previous(enrollment, now)
-        return []
+    for delivery in deliveries:
+        sender.desk.bell.ring("delivery", delivery)
+    return Reply()
 
 
 async def _enroll(enrollment: Enrollment, context: RefusalContext, now: datetime) -> list[UUID]:
@@ -275,32 +284,63 @@ def _check_enrolled(enrollment: Enrollment) -> None:
         raise DeviceUnknown(f"the enrollment is {enrollment.status}")
 
 
-async def _check_out(certificate: Certificate, message: apple.CheckOut, context: RefusalContext, now: datetime) -> None:
+async def _check_out(sender: Sender, message: apple.CheckOut) -> Reply:
     async with transaction():
-        enrollment, _ = await enrollment_of(certificate, message.udid, context, now=now, topic=message.topic)
-        await _unenroll(enrollment, "the profile was removed on the Mac", now)
+        enrollment, _ = await enrollment_of(
+            sender.certificate, message.udid, sender.context, now=sender.now, topic=message.topic
+        )
+        await _unenroll(enrollment, "the profile was removed on the Mac", sender.now)
+    return Reply()
 
 
-async def _answer_enrolled_mac(
-    desk: Desk, certificate: Certificate, message: apple.Checkin, context: RefusalContext, now: datetime
-) -> Reply:
-    """Answer the messages that only an enrolled Mac may send; raises CheckinUnreadable for those not offered here."""
-    async with transaction():
-        enrollment, _ = await enrollment_of(certificate, message.udid, context, now=now)
-        _check_enrolled(enrollment)
-        if isinstance(message, apple.SetBootstrapToken):
-            token = message.bootstrap_token
-            sealed = desk.vault.seal(token, enrollment.id, BOOTSTRAP_TOKEN) if token else None
-            await Enrollment.filter(id=enrollment.id).update(bootstrap_token_sealed=sealed)
-            return Reply()
-        if isinstance(message, apple.GetBootstrapToken):
-            sealed = enrollment.bootstrap_token_sealed
-            token = desk.vault.open(sealed, enrollment.id, BOOTSTRAP_TOKEN) if sealed else None
-            return Reply(body=apple.bootstrap_token_answer(token), content_type="application/xml")
-        if isinstance(message, apple.UserAuthenticate):
-            return Reply(status=410)  # "do not manage this directory user"
+async def _set_bootstrap_token(desk: Desk, enrollment: Enrollment, message: apple.SetBootstrapToken) -> Reply:
+    token = message.bootstrap_token
+    sealed = desk.vault.seal(token, enrollment.id, BOOTSTRAP_TOKEN) if token else None
+    await Enrollment.filter(id=enrollment.id).update(bootstrap_token_sealed=sealed)
+    return Reply()
+
+
+async def _get_bootstrap_token(desk: Desk, enrollment: Enrollment, _message: apple.GetBootstrapToken) -> Reply:
+    sealed = enrollment.bootstrap_token_sealed
+    token = desk.vault.open(sealed, enrollment.id, BOOTSTRAP_TOKEN) if sealed else None
+    return Reply(body=apple.bootstrap_token_answer(token), content_type="application/xml")
+
+
+async def _decline_user(_desk: Desk, _enrollment: Enrollment, _message: apple.UserAuthenticate) -> Reply:
+    return Reply(status=410)  # "do not manage this directory user"
+
+
+async def _refuse(_desk: Desk, _enrollment: Enrollment, message: apple.Checkin) -> Reply:
     raise CheckinUnreadable(f"{type(message).__name__} is not offered")
 
 
 def _about(session: EnrollmentSession, device_id: UUID) -> About:
     return replace(about_row(session), device_id=device_id)
+
+
+Answer = Callable[[Sender, Any], Awaitable[Reply]]
+
+
+def _for_enrolled(handle: Callable[[Desk, Enrollment, Any], Awaitable[Reply]]) -> Answer:
+    """Return the answer to a message that only an enrolled Mac may send; ``handle`` runs in its transaction."""
+
+    async def answer_enrolled(sender: Sender, message: apple.Checkin) -> Reply:
+        async with transaction():
+            enrollment, _ = await enrollment_of(sender.certificate, message.udid, sender.context, now=sender.now)
+            _check_enrolled(enrollment)
+            return await handle(sender.desk, enrollment, message)
+
+    return answer_enrolled
+
+
+#: The answer to each of `apple.checkin.MESSAGE_TYPES`.
+ANSWERS: Final[dict[type[apple.Checkin], Answer]] = {
+    apple.Authenticate: _authenticate,
+    apple.TokenUpdate: _token_update,
+    apple.CheckOut: _check_out,
+    apple.SetBootstrapToken: _for_enrolled(_set_bootstrap_token),
+    apple.GetBootstrapToken: _for_enrolled(_get_bootstrap_token),
+    apple.UserAuthenticate: _for_enrolled(_decline_user),
+    apple.DeclarativeManagement: _for_enrolled(_refuse),
+    apple.GetToken: _for_enrolled(_refuse),
+}

@@ -1,12 +1,15 @@
 """Check-in: a Mac speaks for itself alone, becomes enrolled once, and keeps its record."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
+from otae.apple import checkin as apple
 from otae.apple import plist
+from otae.apple.fields import UDID, Fields
 from otae.enrollment import sessions
 from otae.errors import (
     CertificateRevoked,
@@ -264,3 +267,28 @@ async def test_a_new_certificate_and_token_update_at_once_both_count(desk: Desk)
     assert replies[1] == Reply()
     assert isinstance(replies[0], Reply | CertificateRevoked | SessionClosed)
     assert (await Enrollment.get()).status == "enrolled"
+
+
+def test_every_message_that_is_read_has_an_answer() -> None:
+    assert set(checkin.ANSWERS) == set(apple.MESSAGE_TYPES.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Hello(apple.Checkin):
+    udid: str
+    name: str
+
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        return cls(udid=fields.required_form("UDID", UDID), name=fields.required_text("Name"))
+
+
+async def test_a_new_message_is_a_class_and_an_entry_in_each_table(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def greet(sender: checkin.Sender, message: Hello) -> Reply:
+        return Reply(body=f"{message.name} at {sender.now:%Y}".encode())
+
+    monkeypatch.setitem(apple.MESSAGE_TYPES, "Hello", Hello)
+    monkeypatch.setattr(checkin, "ANSWERS", checkin.ANSWERS | {Hello: greet})
+    mac = LabMac()
+    _, now = await enroll(desk, mac)
+    assert (await mac.say(desk, now, "Hello", Name="Ben")).body == f"Ben at {now:%Y}".encode()
