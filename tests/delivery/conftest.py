@@ -1,19 +1,29 @@
 """Invitations with messages that wait, on a real database."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import dns.asyncresolver
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
 import pytest
 
+from otae.delivery.mail import deliverability
 from otae.delivery.queue import outbox
 from otae.delivery.servers import ServerEntry, add_server
 from otae.delivery.sms.servers import add_sms_server
 from otae.settings import Settings
+from otae.store import properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Event, Invitation, NotificationServer, Person, Pin
+from tests.delivery.name_server import NameServer
 from tests.delivery.texting import UseGateway, entry
 from tests.servers.sms import Provider
 from tests.servers.smtp import SMTPServer
@@ -116,3 +126,28 @@ def use_gateway(desk: Desk) -> UseGateway:
         return await add_sms_server(desk, entry(provider, **changes), now=NOW, actor="ada")
 
     return use
+
+
+@pytest.fixture
+async def names(monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> AsyncIterator[NameServer]:
+    """Run a name server that this house asks from now on."""
+    loop = asyncio.get_running_loop()
+    transport, server = await loop.create_datagram_endpoint(NameServer, local_addr=("127.0.0.1", 0))
+    resolver = dns.asyncresolver.Resolver(configure=False)
+    resolver.nameservers = ["127.0.0.1"]
+    resolver.port = transport.get_extra_info("sockname")[1]
+    monkeypatch.setattr(deliverability, "DNS_TIMEOUT", 1)
+    monkeypatch.setattr(dns.asyncresolver, "Resolver", lambda: resolver)
+    yield server
+    transport.close()
+    await asyncio.sleep(0.05)  # its socket closes in the loop's next turns
+
+
+@pytest.fixture
+async def sent(desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer) -> Invited:
+    """Send Ben his link, from a return address of this house."""
+    await properties.write("mail.bounce.domain", "bounce.example.test")
+    await use_server(smtp_server)
+    ben = await invite("url")
+    await outbox.deliver(desk, ben.deliveries["url"].id, now=NOW)
+    return ben

@@ -2,8 +2,6 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
-from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -12,60 +10,16 @@ from hypothesis import strategies as st
 from otae.delivery.mail import bounces, lmtp
 from otae.delivery.queue import outbox
 from otae.delivery.transport import plain
-from otae.errors import InputRefused
 from otae.store import properties
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Event, Invitation
 from tests.delivery.conftest import NOW, TOKEN, Invite, Invited, UseServer
+from tests.delivery.reports import report, return_address
 from tests.ledger import check_ledger
 from tests.servers.ports import free_port
 from tests.servers.smtp import SMTPServer
 
 pytestmark = pytest.mark.anyio
-
-
-async def return_address(desk: Desk, delivery_id: UUID) -> str | None:
-    """Give where mail of a delivery comes back to."""
-    return (await bounces.return_addresses(desk, [delivery_id])).get(delivery_id)
-
-
-def report(action: str = "failed", diagnostic: str = "smtp; 550 5.1.1 nobody here", status: str = "5.1.1") -> bytes:
-    """Write a delivery status notification as mail servers do."""
-    return f"""From: MAILER-DAEMON@mail.example.test
-Subject: Undelivered Mail Returned to Sender
-MIME-Version: 1.0
-Content-Type: multipart/report; report-type=delivery-status; boundary="b"
-
---b
-Content-Type: text/plain
-
-Sorry.
---b
-Content-Type: message/delivery-status
-
-Reporting-MTA: dns; mail.example.test
-
-Final-Recipient: rfc822; ben@example.test
-Action: {action}
-Status: {status}
-Diagnostic-Code: {diagnostic}
-
---b
-Content-Type: text/rfc822-headers
-
-Subject: otae: enroll your Mac
---b--
-""".replace("\n", "\r\n").encode()
-
-
-@pytest.fixture
-async def sent(desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer) -> Invited:
-    """Send Ben his link, from a return address of this house."""
-    await properties.write("mail.bounce.domain", "bounce.example.test")
-    await use_server(smtp_server)
-    ben = await invite("url")
-    await outbox.deliver(desk, ben.deliveries["url"].id, now=NOW)
-    return ben
 
 
 async def test_mail_names_a_return_address_that_was_signed_for_it(
@@ -207,83 +161,6 @@ async def test_a_report_that_overtakes_its_message_has_to_come_again(desk: Desk,
     await Delivery.all().update(status="sending")
     with pytest.raises(bounces.TooEarly):
         await bounces.process_report(sent.deliveries["url"].id, report(), now=NOW)
-
-
-@pytest.mark.parametrize("place", ["0.0.0.0:25", "8.8.8.8:25", "mail:25", "127.0.0.1", "127.0.0.1:0", "169.254.1.1:25"])
-async def test_the_door_opens_near_by_only(desk: Desk, place: str) -> None:
-    with pytest.raises(InputRefused):
-        await properties.write("mail.bounce.lmtp", place)
-
-
-class Talk:
-    """A mail server that speaks LMTP to us."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    async def answer(self) -> str:
-        line = (await self.reader.readline()).decode()
-        while line[3:4] == "-":
-            line = (await self.reader.readline()).decode()
-        return line[:3]
-
-    async def say(self, line: bytes) -> str:
-        self.writer.write(line + b"\r\n")
-        return await self.answer()
-
-
-@pytest.fixture
-async def talk(desk: Desk, anyio_backend: str) -> AsyncIterator[Talk]:
-    """Listen as a worker does, and call in."""
-    port = free_port()
-    await properties.write("mail.bounce.lmtp", f"127.0.0.1:{port}")
-    async with lmtp.lmtp_listener(desk):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        talk = Talk(reader, writer)
-        assert await talk.answer() == "220"
-        yield talk
-        writer.close()
-        await writer.wait_closed()
-
-
-async def test_a_report_comes_in_by_lmtp(desk: Desk, sent: Invited, talk: Talk) -> None:
-    address = await return_address(desk, sent.deliveries["url"].id)
-    assert address is not None
-    assert await talk.say(b"LHLO mail.example.test") == "250"
-    assert await talk.say(b"MAIL FROM:<>") == "250"
-    assert await talk.say(b"RCPT TO:<it@example.test>") == "550"
-    assert await talk.say(b"DATA") == "503"
-    assert await talk.say(f"RCPT TO:<{address}>".encode()) == "250"
-    assert await talk.say(b"DATA") == "354"
-    assert await talk.say(report() + b".") == "250"
-    assert (await sent.reload()).status == "bounced"
-    assert await talk.say(b"QUIT") == "221"
-
-
-async def test_what_is_no_lmtp_or_too_large_is_refused_and_the_door_stays_open(
-    desk: Desk, sent: Invited, talk: Talk
-) -> None:
-    address = await return_address(desk, sent.deliveries["url"].id)
-    assert address is not None
-    assert await talk.say(b"EHLO mail.example.test") == "500"
-    assert await talk.say(b"RCPT TO:<x@example.test>") == "503"
-    assert await talk.say(b"GET / HTTP/1.1") == "500"
-    assert await talk.say(b"LHLO x") == "250"
-    assert await talk.say(b"MAIL FROM:<>") == "250"
-    assert await talk.say(f"RCPT TO:<{address}>".encode()) == "250"
-    assert await talk.say(b"DATA") == "354"
-    assert await talk.say(b"x" * 1000 + (b"\r\n" + b"x" * 1000) * 600 + b"\r\n.") == "552"
-    assert await talk.say(b"NOOP") == "250"
-    talk.writer.write(b"N" * 200_000)
-    assert await talk.reader.read() == b""
-
-
-async def test_a_place_that_is_taken_is_no_reason_to_stop(
-    desk: Desk, talk: Talk, capsys: pytest.CaptureFixture[str]
-) -> None:
-    async with lmtp.lmtp_listener(desk):
-        assert await talk.say(b"NOOP") == "250"
-    assert "nobody listens for bounces in this process" in capsys.readouterr().out
 
 
 def nested(levels: int, kind: str) -> bytes:

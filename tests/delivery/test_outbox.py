@@ -14,9 +14,9 @@ from otae.delivery.queue import claims, outbox, outcomes, worker
 from otae.delivery.queue.outcomes import Accepted
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import Delivery, Event, Invitation, NotificationServer
+from otae.store.models import Delivery, Event, Invitation
 from tests.delivery.conftest import NOW, PIN, TOKEN, Invite, UseServer
-from tests.servers.smtp import DROP, HANG, SMTPServer, StartSMTP
+from tests.servers.smtp import SMTPServer
 
 pytestmark = pytest.mark.anyio
 
@@ -89,98 +89,6 @@ async def test_a_temporary_refusal_defers_and_the_next_try_succeeds(
     await outbox.deliver(desk, row.id, now=row.next_try_at)
     assert (await ben.reload("pin")).status == "sent"
     assert PIN.encode() in smtp_server.messages[0].raw
-
-
-async def test_retries_grow_apart(desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer) -> None:
-    await use_server(smtp_server, retries=5)
-    ben = await invite("url", valid_for=None)
-    smtp_server.answer("RCPT", "451 4.3.0 later", times=7)
-    now, minutes = NOW, []
-    for _ in range(7):
-        await outbox.deliver(desk, ben.deliveries["url"].id, now=now)
-        row = await ben.reload()
-        assert row.next_try_at is not None
-        minutes.append(int((row.next_try_at - now).total_seconds() // 60))
-        now = row.next_try_at
-    assert minutes == [1, 5, 15, 60, 60, 240, 240]
-
-
-@pytest.mark.parametrize("stage", ["RCPT", "DATA", "DOT"])
-async def test_a_refusal_for_good_fails_with_the_servers_words(
-    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer, stage: str
-) -> None:
-    await use_server(smtp_server)
-    ben = await invite("url")
-    smtp_server.answer(stage, f"550 5.1.1 nobody here, {TOKEN}")  # type: ignore[arg-type]  # one of the stages
-
-    await outbox.deliver(desk, ben.deliveries["url"].id, now=NOW)
-
-    row = await ben.reload()
-    assert (row.status, row.answer) == ("failed", "550 5.1.1 nobody here, …")
-    assert (await Invitation.get(id=ben.invitation.id)).status == "failed"
-    assert ("delivery.failed", "url: 550 5.1.1 nobody here, …") in await ben.events()
-
-
-async def test_a_failed_pin_message_leaves_the_invitation_pending(
-    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
-) -> None:
-    await use_server(smtp_server)
-    ben = await invite("pin")
-    smtp_server.answer("DOT", f"554 5.7.1 looks odd: {PIN}")
-    await outbox.deliver(desk, ben.deliveries["pin"].id, now=NOW)
-    assert (await ben.reload("pin")).answer == "554 5.7.1 looks odd: …"
-    assert (await Invitation.get(id=ben.invitation.id)).status == "pending"
-
-
-@pytest.mark.parametrize("stage", ["CONNECT", "MAIL", "RCPT"])
-async def test_a_line_that_breaks_before_the_content_is_simply_tried_again(
-    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer, stage: str
-) -> None:
-    await use_server(smtp_server)
-    ben = await invite("url")
-    smtp_server.answer(stage, DROP)  # type: ignore[arg-type]  # one of the stages
-    await outbox.deliver(desk, ben.deliveries["url"].id, now=NOW)
-    row = await ben.reload()
-    assert (row.status, row.outcome_unknown, row.phase) == ("queued", False, "")
-
-
-async def test_a_line_that_breaks_after_the_dot_is_unknown_and_retried_once_with_the_same_id(
-    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
-) -> None:
-    await use_server(smtp_server)
-    ben = await invite("url")
-    smtp_server.answer("DOT", DROP, times=2)
-
-    await outbox.deliver(desk, ben.deliveries["url"].id, now=NOW)
-    row = await ben.reload()
-    assert (row.status, row.outcome_unknown) == ("queued", True)
-    assert "outcome unknown" in row.answer
-    await outbox.deliver(desk, row.id, now=NOW + timedelta(minutes=5))
-
-    row = await ben.reload()
-    assert row.status == "failed"
-    assert "may have arrived" in row.answer
-    assert (await Invitation.get(id=ben.invitation.id)).status == "pending"
-    sent = [line for content in smtp_server.contents for line in content.splitlines() if b"Message-ID" in line]
-    assert len(sent) == 2
-    assert len(set(sent)) == 1
-
-
-async def test_a_server_silent_after_the_dot_leaves_the_outcome_unknown(
-    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
-) -> None:
-    server = await use_server(smtp_server)
-    await NotificationServer.filter(id=server.id).update(timeout=1)
-    ben, cleo = await invite("url"), await invite("url", name="cleo", email="cleo@example.test")
-    smtp_server.answer("DOT", HANG)
-    slow = asyncio.create_task(outbox.deliver(desk, ben.deliveries["url"].id, now=NOW))
-    while not smtp_server.contents:  # noqa: ASYNC110 - what is waited for happens in the server's thread
-        await asyncio.sleep(0.01)
-    await outbox.deliver(desk, cleo.deliveries["url"].id, now=NOW)
-    assert (await cleo.reload()).status == "sent"
-    await slow
-    row = await ben.reload()
-    assert (row.status, row.outcome_unknown) == ("queued", True)
 
 
 async def test_twenty_workers_send_one_mail(
@@ -297,15 +205,3 @@ async def test_a_rehearsals_mail_never_leaves_the_house(
     assert smtp_server.connections == 0
     assert await list_caught() == []
     assert len(await list_caught(rehearsal=True)) == 1
-
-
-async def test_a_server_that_stops_offering_starttls_gets_neither_password_nor_mail(
-    desk: Desk, invite: Invite, use_server: UseServer, start_smtp: StartSMTP
-) -> None:
-    smtp = start_smtp("none", user="otae", password="sesame")
-    await use_server(smtp, security="starttls", username="otae", password="sesame")
-    ben = await invite("url")
-    await outbox.deliver(desk, ben.deliveries["url"].id, now=NOW)
-    row = await ben.reload()
-    assert (row.status, row.answer) == ("queued", "TLS: the server does not offer STARTTLS")
-    assert (smtp.logins, smtp.contents) == ([], [])

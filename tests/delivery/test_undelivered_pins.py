@@ -16,7 +16,7 @@ from otae.store import properties, stuck
 from otae.store.desk import Desk
 from otae.store.models import Administrator, CaughtMail, Delivery, Invitation, NotificationServer
 from tests.delivery.conftest import NOW, PIN, Invite, Invited, UseServer
-from tests.delivery.test_bounces import report
+from tests.delivery.reports import report
 from tests.servers.smtp import SMTPServer
 
 pytestmark = pytest.mark.anyio

@@ -2,20 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 import pytest
 
 from otae.contacts import mail_address
 from otae.delivery.mail import smtp_pool
-from otae.delivery.queue import claims, outbox, outcomes, worker
-from otae.delivery.queue.outcomes import Accepted, Claimed
-from otae.store.database import transaction
+from otae.delivery.queue import claims, outbox, worker
 from otae.store.desk import Desk
-from otae.store.models import Delivery, Event, Invitation, NotificationServer, Pin
-from tests.delivery.conftest import NOW, PIN, TOKEN, Invite, Invited, UseServer
+from otae.store.models import Delivery, Event, NotificationServer, Pin
+from tests.delivery.conftest import NOW, PIN, TOKEN, Invite, UseServer
+from tests.delivery.queued import ids, invite_many, standing
 from tests.delivery.texting import UseGateway
 from tests.ledger import check_ledger
 from tests.servers import sms
@@ -27,21 +24,6 @@ pytestmark = pytest.mark.anyio
 
 #: Statements that a message may cost in a bulk of a hundred, BEGIN and COMMIT not counted.
 STATEMENTS = 4
-
-
-async def invite_many(invite: Invite, count: int, *kinds: str) -> list[Invited]:
-    return [await invite(*(kinds or ("url",)), name=f"ben{at}", email=f"ben{at}@example.test") for at in range(count)]
-
-
-def ids(people: Sequence[Invited]) -> list[UUID]:
-    return [row.id for one in people for row in one.deliveries.values()]
-
-
-async def standing() -> dict[str, int]:
-    found: dict[str, int] = {}
-    for status in await Delivery.all().values_list("status", flat=True):
-        found[str(status)] = found.get(str(status), 0) + 1
-    return found
 
 
 async def test_a_domain_beyond_ascii_is_sent_to_in_its_a_label_and_names_as_they_are(
@@ -68,97 +50,6 @@ async def test_a_list_is_sent_each_message_once_and_every_pin_is_forgotten(
     answers = await Delivery.all().values_list("answer", flat=True)
     assert all(str(answer).startswith("250 2.0.0") for answer in answers)
     assert smtp_server.connections <= 4
-
-
-async def test_what_somebody_else_has_or_what_is_over_stays_out_of_the_list(
-    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
-) -> None:
-    await use_server(smtp_server)
-    people = await invite_many(invite, 6)
-    taken, revoked, later, sent, *others = people
-    await Delivery.filter(invitation_id=taken.invitation.id).update(
-        status="sending", attempt=7, lease_until=NOW + claims.LEASE
-    )
-    await Invitation.filter(id=revoked.invitation.id).update(status="revoked")
-    await Delivery.filter(invitation_id=later.invitation.id).update(next_try_at=NOW + timedelta(minutes=1))
-    await Delivery.filter(invitation_id=sent.invitation.id).update(status="sent")
-    await worker.deliver_all(desk, ids(people), now=NOW)
-    assert [(await one.reload()).status for one in people] == [
-        "sending", "cancelled", "queued", "sent", "sent", "sent",
-    ]  # fmt: skip
-    assert (await taken.reload()).attempt == 7
-    assert {mail.recipients[0] for mail in smtp_server.messages} == {one.person.email for one in others}
-
-
-async def test_two_workers_with_one_list_send_each_message_once(
-    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
-) -> None:
-    await use_server(smtp_server)
-    people = await invite_many(invite, 12)
-    wanted = ids(people)
-    await asyncio.gather(worker.deliver_all(desk, wanted, now=NOW), worker.deliver_all(desk, wanted[::-1], now=NOW))
-    assert len(smtp_server.messages) == 12
-    assert {row.attempt for row in await Delivery.all()} == {1}
-    await check_ledger([smtp_server], recipients=12)
-
-
-async def test_a_row_that_is_locked_holds_up_nobody(
-    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
-) -> None:
-    await use_server(smtp_server)
-    people = await invite_many(invite, 3)
-    locked, claim = asyncio.Event(), asyncio.Event()
-
-    async def paused_worker() -> None:
-        async with transaction():
-            await Delivery.filter(id=people[0].deliveries["url"].id).select_for_update().only("id").first()
-            locked.set()
-            await claim.wait()
-
-    if not desk.settings.embedded:  # SQLite has one writer at a time and no locks of rows
-        paused = asyncio.create_task(paused_worker())
-        await locked.wait()
-        await worker.deliver_all(desk, ids(people), now=NOW)
-        assert await standing() == {"queued": 1, "sent": 2}
-        claim.set()
-        await paused
-    await worker.deliver_all(desk, ids(people), now=NOW)
-    assert await standing() == {"sent": 3}
-
-
-async def test_one_that_was_taken_over_while_all_were_recorded_loses_alone(
-    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await use_server(smtp_server)
-    people = await invite_many(invite, 4, "pin")
-    lost = people[1].deliveries["pin"].id
-
-    async def late(accepted: Sequence[Accepted], now: datetime) -> list[Exception | None]:
-        await Delivery.filter(id=lost).update(attempt=2)
-        return await outcomes.record_sent(accepted, now)
-
-    monkeypatch.setattr(worker, "record_sent", late)
-    await worker.deliver_all(desk, ids(people), now=NOW)
-    assert [(await one.reload("pin")).status for one in people] == ["sent", "sending", "sent", "sent"]
-    assert [await one.sealed_pin() is None for one in people] == [True, False, True, True]
-    assert await Event.filter(kind="delivery.sent").count() == 3
-
-
-async def test_marks_tell_apart_what_is_ours_what_was_taken_over_and_what_lost_its_point(
-    desk: Desk, invite: Invite
-) -> None:
-    people = await invite_many(invite, 3)
-    for one in people:
-        await Delivery.filter(invitation_id=one.invitation.id).update(status="sending", attempt=1)
-    await Delivery.filter(invitation_id=people[1].invitation.id).update(attempt=2)
-    await Invitation.filter(id=people[2].invitation.id).update(status="revoked")
-    held = [Claimed(await one.reload(), one.invitation) for one in people]
-    held[1].row.attempt = 1
-    ours, taken, pointless = await claims.mark_data_phase(held)
-    assert ours is None
-    assert "another worker took over" in str(taken)
-    assert str(pointless) == "the invitation was revoked"
-    assert [(await one.reload()).phase for one in people] == ["data", "", "data"]
 
 
 async def test_a_worker_that_died_between_mark_and_record_leaves_outcomes_unknown_and_no_third_copy(

@@ -160,21 +160,6 @@ async def test_a_name_that_went_over_to_somebody_else_takes_nothing_with_it(desk
     assert old.name.startswith("ben~")
 
 
-async def test_an_invitation_shows_what_changed_since(desk: Desk, own_ldap: LdapServer) -> None:
-    from otae.invitations import recipient_changes  # noqa: PLC0415 - beside its only test
-
-    created = await invite(desk, "two_factor")
-    now = await database.now()
-    assert await recipient_changes.compare(desk, created.invitation, now=now) == recipient_changes.RecipientChanges(())
-    own_ldap.change(f"dn: uid=ben,{PEOPLE}\nchangetype: modify\nreplace: mail\nmail: benjamin@example.test\n")
-    told = await recipient_changes.compare(desk, created.invitation, now=now)
-    assert told.changes == (recipient_changes.Change("email", "ben@example.test", "benjamin@example.test"),)
-    own_ldap.change(f"dn: uid=ben,{PEOPLE}\nchangetype: delete\n")
-    assert (await recipient_changes.compare(desk, created.invitation, now=now)).gone
-    own_ldap.kill()
-    assert not (await recipient_changes.compare(desk, created.invitation, now=now)).directory_answered
-
-
 # Away -----------------------------------------------------------------------------------------------------------------
 
 

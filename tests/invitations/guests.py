@@ -11,9 +11,11 @@ from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.store import database
 from otae.store.desk import Desk
-from otae.store.models import Person
+from otae.store.models import Delivery, Person
 
 PASSWORD = "correct horse battery"
+#: His phone number, as it is dialled.
+BEN = "+4915112345678"
 
 
 async def add_person(desk: Desk, name: str = "ben", **given: object) -> Person:
@@ -43,3 +45,9 @@ async def invite(desk: Desk, mode: str = "two_factor", *, now: datetime | None =
     if await people.find_person(wanted.user) is None:
         await add_person(desk, wanted.user)
     return await lifecycle.create(desk, wanted, now=now or await database.now(), actor="ada")
+
+
+async def queued(created: Created) -> dict[str, tuple[str, str]]:
+    """Give channel and recipient of what waits, by kind."""
+    rows = await Delivery.filter(invitation_id=created.invitation.id, status="queued")
+    return {row.kind: (row.channel, row.recipient) for row in rows}

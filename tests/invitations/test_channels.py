@@ -1,38 +1,21 @@
 """Link and PIN by different ways: who gets what, what is missing is said before, and policies that hold."""
 
-import asyncio
-
 import pytest
 
 from otae.delivery.servers import ServerEntry, add_server
 from otae.delivery.sms.servers import SmsEntry, add_sms_server
-from otae.errors import InputRefused, StaleState
-from otae.invitations import bulk_actions, channels, groups, lifecycle, pins
+from otae.errors import InputRefused
+from otae.invitations import bulk_actions, channels, groups, lifecycle
 from otae.invitations.groups import GroupOrder
-from otae.invitations.lifecycle import Created
 from otae.invitations.modes import mode_of
 from otae.invitations.terms import InvitationTerms
-from otae.settings import Settings
 from otae.store import database, leases, properties
 from otae.store.desk import Desk
-from otae.store.models import Delivery, GroupInvitation, GroupInvitee, Invitation, Person, Pin
+from otae.store.models import Delivery, GroupInvitation, GroupInvitee, Invitation, Person
 from tests.invitations.crowds import crowd, invited, ordered, work
-from tests.invitations.guests import add_person, invite
+from tests.invitations.guests import BEN, add_person, invite, queued
 
 pytestmark = pytest.mark.anyio
-
-BEN = "+4915112345678"
-
-
-@pytest.fixture
-def settings(sqlite_settings: Settings) -> Settings:
-    """Nothing here depends on the database but the race, which `test_lifecycle` shows on both."""
-    return sqlite_settings
-
-
-async def queued(created: Created) -> dict[str, tuple[str, str]]:
-    rows = await Delivery.filter(invitation_id=created.invitation.id, status="queued")
-    return {row.kind: (row.channel, row.recipient) for row in rows}
 
 
 async def use_mail(desk: Desk) -> None:
@@ -66,27 +49,6 @@ async def test_the_link_goes_by_mail_and_the_pin_to_the_phone_as_it_is_dialled(d
     assert created.pin is None
 
 
-@pytest.mark.parametrize("channel", ["shown", "card"])
-async def test_a_pin_by_hand_is_seen_once_works_and_was_never_sealed(desk: Desk, channel: str) -> None:
-    created = await invite(desk, pin_channel=channel, show_pin=False)
-    assert await queued(created) == {"url": ("mail", "ben@example.test")}
-    pin = await Pin.get(invitation_id=created.invitation.id)
-    assert created.pin is not None
-    assert (pin.pin_sealed, await pins.verify(desk, pin, created.pin)) == (None, True)
-    assert created.pin not in repr(created)
-
-
-async def test_sending_again_makes_a_new_pin_by_the_same_way_and_the_older_one_dies(desk: Desk) -> None:
-    await add_person(desk, phone=BEN)
-    created = await invite(desk, pin_channel="sms", show_pin=False)
-    now = await database.now()
-    await lifecycle.resend(desk, created.invitation, now=now, actor="ada")
-    assert (await queued(created))["pin"] == ("sms", BEN)
-    assert [row.generation for row in await Pin.filter(active=True)] == [2]
-    assert await Delivery.filter(kind="pin", status="cancelled", generation=1, channel="sms").count() == 1
-    assert await Pin.filter(generation=1, pin_sealed__not_isnull=True).count() == 0
-
-
 async def test_who_sends_again_from_afar_cannot_lose_a_pin_that_nobody_would_see(desk: Desk) -> None:
     created = await invite(desk, pin_channel="shown", show_pin=False)
     now = await database.now()
@@ -96,19 +58,6 @@ async def test_who_sends_again_from_afar_cannot_lose_a_pin_that_nobody_would_see
     again = await lifecycle.resend(desk, created.invitation, now=now, actor="ada", show_pin=True)
     assert again.pin not in {None, created.pin}
     assert set(await queued(created)) == {"url"}
-
-
-async def test_two_who_send_again_at_once_leave_one_pin_that_works(desk: Desk) -> None:
-    await add_person(desk, phone=BEN)
-    created = await invite(desk, pin_channel="sms", show_pin=False)
-    now = await database.now()
-    rows = [await Invitation.get(id=created.invitation.id) for _ in range(4)]
-    done = await asyncio.gather(
-        *(lifecycle.resend(desk, row, now=now, actor="ada") for row in rows), return_exceptions=True
-    )
-    assert sum(isinstance(each, Created) for each in done) == 1
-    assert all(isinstance(each, Created | StaleState) for each in done)
-    assert await Pin.filter(active=True).count() == 1
 
 
 @pytest.mark.parametrize("phone", [None, "12", "0151 12345678"])

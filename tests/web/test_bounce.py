@@ -9,7 +9,7 @@ from otae.store import database, properties
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Invitation
 from otae.web.callers import MIB
-from tests.delivery.test_bounces import report
+from tests.delivery.reports import report
 from tests.desks import make_settings
 from tests.web.conftest import Invite, Site
 

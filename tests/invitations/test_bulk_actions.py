@@ -1,0 +1,56 @@
+"""One action on many invitations: each by itself, none outside of somebody's reach, and a reason for each refusal."""
+
+import pytest
+
+from otae.directory.reach import reach_of
+from otae.invitations import bulk_actions
+from otae.store import database
+from otae.store.desk import Desk
+from otae.store.models import Delivery, Invitation
+from tests.invitations.guests import add_person, invite
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_refusal_stops_none_of_the_others_and_is_told_by_name(desk: Desk) -> None:
+    now = await database.now()
+    made = [(await invite(desk, "username_pin", user=name)).invitation for name in ("ben", "cleo", "dora")]
+    await Invitation.filter(id=made[1].id).update(status="redeemed")
+    outcome = await bulk_actions.change(desk, "revoke", [each.id for each in made], now=now, actor="ada")
+    assert outcome.done == 2
+    assert [name for name, _ in outcome.refused] == ["cleo"]
+    assert all(reason for _, reason in outcome.refused)
+    assert [(await Invitation.get(id=each.id)).status for each in made] == ["revoked", "redeemed", "revoked"]
+    again = await bulk_actions.change(desk, "resend", [each.id for each in made], now=now, actor="ada")
+    assert (again.done, len(again.refused)) == (0, 3)
+
+
+async def test_each_action_does_what_it_says_and_another_is_none(desk: Desk) -> None:
+    now, row = await database.now(), (await invite(desk, "username_pin")).invitation
+    before = await Invitation.get(id=row.id)
+    assert (await bulk_actions.change(desk, "resend", [row.id], now=now, actor="ada")).done == 1
+    assert (await Invitation.get(id=row.id)).generation == before.generation + 1
+    later = now + (before.valid_until - before.created_at if before.valid_until else now - now)
+    await bulk_actions.change(desk, "extend", [row.id], now=later, actor="ada")
+    extended = (await Invitation.get(id=row.id)).valid_until
+    assert extended is not None
+    assert before.valid_until is not None
+    assert extended > before.valid_until
+    with pytest.raises(KeyError):
+        await bulk_actions.change(desk, "remove", [row.id], now=now, actor="ada")
+
+
+async def test_nobody_outside_of_the_reach_and_no_rehearsal_is_touched(desk: Desk) -> None:
+    now = await database.now()
+    await add_person(desk, "ben", groups=["sales"])
+    mine = (await invite(desk, "username_pin")).invitation
+    theirs = (await invite(desk, "username_pin", user="cleo")).invitation
+    rehearsal = (await invite(desk, "username_pin", rehearsal=True)).invitation
+    reach = await reach_of(["local/sales"], now=now)
+    outcome = await bulk_actions.change(
+        desk, "revoke", [mine.id, theirs.id, rehearsal.id], now=now, actor="ada", reach=reach
+    )
+    assert (outcome.done, outcome.refused) == (1, [])
+    left = await Invitation.filter(status="pending").values_list("id", flat=True)
+    assert set(left) == {theirs.id, rehearsal.id}
+    assert not await Delivery.filter(invitation_id=mine.id, status="queued", kind="url").exists()
