@@ -12,9 +12,9 @@ import zxcvbn
 
 from otae.directory.local.person_fields import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from otae.errors import InputRefused
+from otae.store import passwords
 from otae.store.desk import Desk
 from otae.store.models import Person
-from otae.store.passwords import verify_secret
 
 #: Common passwords that are long enough. Compared without case, spaces, and trailing digits or signs.
 BLOCKED: Final = frozenset(
@@ -71,7 +71,7 @@ async def check_password(desk: Desk, person: Person | None, password: str) -> bo
     It takes as long for None, for disabled people and for those without a password, so that nobody can tell them apart.
     """
     known = person is not None and not person.disabled
-    return await verify_secret(
+    return await passwords.verify_secret(
         desk.resources, password_bytes(password), person.password_hash if known and person else None
     )
 
