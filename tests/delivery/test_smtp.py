@@ -9,7 +9,7 @@ from otae.delivery.transport import NotSent, OutcomeUnknown, PermanentlyRefused,
 from otae.store.desk import Desk
 from otae.store.models import NotificationServer
 from tests.delivery.conftest import NOW, Invite, UseServer
-from tests.servers.smtp import DROP, SMTPServer, StartSMTP
+from tests.servers.smtp import DROP, SMTPServer, Stage, StartSMTP
 
 pytestmark = pytest.mark.anyio
 
@@ -67,10 +67,10 @@ async def test_what_begins_with_a_dot_arrives_as_it_was_and_the_end_is_sent_last
     ],
 )
 async def test_each_failure_says_whether_the_message_may_have_arrived(
-    desk: Desk, use_server: UseServer, smtp_server: SMTPServer, stage: str, answer: str, kind: type[NotSent]
+    desk: Desk, use_server: UseServer, smtp_server: SMTPServer, stage: Stage, answer: str, kind: type[NotSent]
 ) -> None:
     message = Watched(desk, await use_server(smtp_server), smtp_server)
-    smtp_server.answer(stage, answer)  # type: ignore[arg-type]  # one of the stages
+    smtp_server.answer(stage, answer)
     with pytest.raises(NotSent) as caught:
         await message.send()
     assert isinstance(caught.value, kind)

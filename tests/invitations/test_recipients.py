@@ -3,7 +3,7 @@
 import pytest
 
 from otae.directory.local import groups
-from otae.directory.reach import Reach, reach_of
+from otae.directory.reach import EVERYBODY, Reach, reach_of
 from otae.invitations import recipients
 from otae.invitations.recipients import NO_GROUP, NO_PERSON
 from otae.overview import removal
@@ -14,8 +14,8 @@ from tests.invitations.guests import add_person
 pytestmark = pytest.mark.anyio
 
 
-async def found(desk: Desk, name: str, **more: object) -> tuple[str | None, str]:
-    person, why = await recipients.find(desk, name, now=await database.now(), **more)  # type: ignore[arg-type]  # as a test names them
+async def found(desk: Desk, name: str, *, rehearsal: bool = False, reach: Reach = EVERYBODY) -> tuple[str | None, str]:
+    person, why = await recipients.find(desk, name, now=await database.now(), rehearsal=rehearsal, reach=reach)
     return (person.name if person else None), why
 
 
