@@ -5,10 +5,11 @@ This module imports nothing, so that every room can mark its texts.
 
 from collections.abc import Mapping
 from gettext import NullTranslations
+from typing import Self
 
 
 class Translatable(str):
-    """An English text with its values filled in, which keeps what its translation needs.
+    """A marked text: in English, with its values filled in, and with what its translation needs.
 
     Everything that knows only `str` sees the English text: logs, commands, tests, JSON.
     """
@@ -20,29 +21,35 @@ class Translatable(str):
     number: int | None
     values: Mapping[str, object]
 
+    def __new__(cls, source: str, values: Mapping[str, object], plural: str = "", number: int | None = None) -> Self:
+        """Mark ``source``, or for a ``number`` its plural form."""
+        text = super().__new__(cls, _filled_in(source if number in {None, 1} else plural, values))
+        text.source, text.plural, text.number, text.values = source, plural, number, values
+        return text
+
     def translated_by(self, catalog: NullTranslations) -> str:
-        """Return the text in the language of ``catalog``, its values that are translatable as well."""
+        """Return the text in the language of ``catalog``, its values that are marked as well."""
         if self.number is None:
             pattern = catalog.gettext(self.source)
         else:
             pattern = catalog.ngettext(self.source, self.plural, self.number)
-        return pattern % {
+        values = {
             name: value.translated_by(catalog) if isinstance(value, Translatable) else value
             for name, value in self.values.items()
         }
+        return _filled_in(pattern, values)
 
 
-def N_(text: str, **values: object) -> str:  # noqa: N802 - the name by which extractors know a marked text
+def N_(text: str, **values: object) -> Translatable:  # noqa: N802 - the name by which extractors know a marked text
     """Mark ``text`` for the catalogs and return it in English, with ``values`` in the place of "%(name)s"."""
-    return _made(text, "", None, values) if values else text
+    return Translatable(text, values)
 
 
-def NN_(one: str, several: str, number: int, **values: object) -> str:  # noqa: N802 - the same, for a plural
+def NN_(one: str, several: str, number: int, **values: object) -> Translatable:  # noqa: N802 - the same, for a plural
     """Mark a text with a singular and a plural form and return the one for ``number``; "%(num)d" stands for it."""
-    return _made(one, several, number, {"num": number, **values})
+    return Translatable(one, {"num": number, **values}, several, number)
 
 
-def _made(source: str, plural: str, number: int | None, values: Mapping[str, object]) -> Translatable:
-    text = Translatable((source if number in {None, 1} else plural) % values)
-    text.source, text.plural, text.number, text.values = source, plural, number, values
-    return text
+def _filled_in(pattern: str, values: Mapping[str, object]) -> str:
+    """Return ``pattern`` with ``values`` in their places; without values it is text, and "%" stands for itself."""
+    return pattern % values if values else pattern

@@ -84,10 +84,12 @@ def locale() -> Locale:
 
 def gettext(text: str) -> str:
     """Return ``text`` in the present language; a text without translation as it is."""
-    catalog = translations(language())
-    if isinstance(text, Translatable):
-        return text.translated_by(catalog)
-    return catalog.gettext(text) if text else ""
+    return translated(text) if isinstance(text, Translatable) or not text else translations(language()).gettext(text)
+
+
+def translated(text: str) -> str:
+    """Return a marked text in the present language, and any other as it is: a name is no text of ours."""
+    return text.translated_by(translations(language())) if isinstance(text, Translatable) else text
 
 
 def ngettext(one: str, several: str, number: int) -> str:
@@ -120,7 +122,9 @@ UNITS = (
 
 
 def environment(helpers: Mapping[str, object] | None = None) -> Environment:
-    """Return the Jinja environment of all templates: autoescaping is on, and an undefined variable is an error.
+    """Return the Jinja environment of all templates: marked texts are translated where a template shows them.
+
+    Autoescaping is on, and an undefined variable is an error.
 
     Args:
         helpers: Further functions that templates may call.
@@ -131,6 +135,7 @@ def environment(helpers: Mapping[str, object] | None = None) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=translated,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     made.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]  # added by jinja2.ext.i18n
@@ -140,7 +145,7 @@ def environment(helpers: Mapping[str, object] | None = None) -> Environment:
         "span": span,
         "grouped": grouped,
         "tally": tally,
-        "translated": gettext,
+        "translated": translated,
     }
     made.globals |= helpers or {}
     return made

@@ -8,6 +8,7 @@ untranslated or fuzzy in a shipped language, or a text of `console` in a languag
 import io
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from gettext import GNUTranslations
 from pathlib import Path
@@ -48,6 +49,8 @@ OPTIONS: Final = {
     "silent": "false",
     "encoding": "utf-8",
 }
+#: A compiled catalog changes only when a text does.
+NO_DATE: Final = datetime(2026, 1, 1, tzinfo=UTC)
 #: A text, or its singular and plural.
 Message: TypeAlias = str | tuple[str, ...]
 
@@ -106,7 +109,7 @@ def updated(path: Path) -> Catalog:
     """Return the catalog of ``path`` with the texts that are marked now; those that are gone are dropped."""
     tag, domain = path.parts[-3], path.stem
     known = read(path)
-    catalog = Catalog(tag, domain=domain, header_comment="", fuzzy=False)
+    catalog = Catalog(tag, domain=domain, fuzzy=False, creation_date=NO_DATE, revision_date=NO_DATE)
     for message in extracted()[domain]:
         kept = known.get(message[0] if isinstance(message, tuple) else message)
         same = kept if kept and kept.id == message else None

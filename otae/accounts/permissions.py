@@ -7,7 +7,7 @@ name that is not listed here.
 from dataclasses import dataclass
 from typing import Final
 
-from otae.words import gettext as _
+from otae.translatable import N_
 
 #: The permission that every role with any permission has: to enter the console and see the dashboard.
 ENTER: Final = "console.enter"
@@ -33,49 +33,49 @@ class Permission:
 
 #: The nouns of permissions → their headings.
 NOUNS: Final = {
-    "invitation": _("Invitations"),
-    "group-invitation": _("Group invitations"),
-    "device": _("Devices"),
-    "person": _("Users"),
-    "group": _("Groups"),
-    "setting": _("Settings"),
-    "directory": _("Directories"),
-    "certificate": _("Certificates"),
-    "mail": _("Mail catcher"),
-    "audit": _("Audit log"),
-    "administrator": _("Administrators and roles"),
-    "rehearsal": _("Rehearsal"),
+    "invitation": N_("Invitations"),
+    "group-invitation": N_("Group invitations"),
+    "device": N_("Devices"),
+    "person": N_("Users"),
+    "group": N_("Groups"),
+    "setting": N_("Settings"),
+    "directory": N_("Directories"),
+    "certificate": N_("Certificates"),
+    "mail": N_("Mail catcher"),
+    "audit": N_("Audit log"),
+    "administrator": N_("Administrators and roles"),
+    "rehearsal": N_("Rehearsal"),
 }
 
 #: All permissions, by name.
 PERMISSIONS: Final = {
     permission.name: permission
     for permission in (
-        Permission("invitation.see", _("See invitations and how far each has come"), bounded=True),
-        Permission("invitation.create", _("Invite people"), bounded=True),
-        Permission("invitation.notify", _("Send again, remind, and give more time"), bounded=True),
-        Permission("invitation.revoke", _("Revoke invitations"), bounded=True),
-        Permission("invitation.secret", _("Copy links, show PINs once, print PIN cards"), bounded=True),
-        Permission("group-invitation.see", _("See group invitations and their results"), bounded=True),
-        Permission("group-invitation.create", _("Invite groups: prepare, start, pause, cancel"), bounded=True),
-        Permission("device.see", _("See Macs"), bounded=True),
-        Permission("device.release", _("Release a Mac, so that somebody else may enroll it"), bounded=True),
-        Permission("person.see", _("See users"), bounded=True),
-        Permission("person.edit", _("Add, change, disable and delete users; give passwords")),
-        Permission("person.import", _("Import and export files of users")),
-        Permission("group.see", _("See groups and who is in them"), bounded=True),
-        Permission("group.edit", _("Make groups, and change who is in them")),
-        Permission("setting.see", _("See settings: notification servers, templates, properties, push")),
-        Permission("setting.edit", _("Change settings: they decide where links and PINs are sent")),
-        Permission("directory.see", _("See which directories are connected")),
-        Permission("directory.edit", _("Connect directories: they decide whose password is right")),
-        Permission("certificate.see", _("See certificates")),
-        Permission("certificate.revoke", _("Revoke the certificate of a Mac")),
-        Permission("certificate.edit", _("Renew and upload certificates; export and remove the root key")),
-        Permission("mail.see", _("Read what the mail catcher took, links and PINs included")),
-        Permission("audit.see", _("Read who did what")),
-        Permission("administrator.see", _("See administrators and roles")),
-        Permission("administrator.edit", _("Invite, change and remove administrators; make roles")),
-        Permission("rehearsal.run", _("Run a rehearsal")),
+        Permission("invitation.see", N_("See invitations and how far each has come"), bounded=True),
+        Permission("invitation.create", N_("Invite people"), bounded=True),
+        Permission("invitation.notify", N_("Send again, remind, and give more time"), bounded=True),
+        Permission("invitation.revoke", N_("Revoke invitations"), bounded=True),
+        Permission("invitation.secret", N_("Copy links, show PINs once, print PIN cards"), bounded=True),
+        Permission("group-invitation.see", N_("See group invitations and their results"), bounded=True),
+        Permission("group-invitation.create", N_("Invite groups: prepare, start, pause, cancel"), bounded=True),
+        Permission("device.see", N_("See Macs"), bounded=True),
+        Permission("device.release", N_("Release a Mac, so that somebody else may enroll it"), bounded=True),
+        Permission("person.see", N_("See users"), bounded=True),
+        Permission("person.edit", N_("Add, change, disable and delete users; give passwords")),
+        Permission("person.import", N_("Import and export files of users")),
+        Permission("group.see", N_("See groups and who is in them"), bounded=True),
+        Permission("group.edit", N_("Make groups, and change who is in them")),
+        Permission("setting.see", N_("See settings: notification servers, templates, properties, push")),
+        Permission("setting.edit", N_("Change settings: they decide where links and PINs are sent")),
+        Permission("directory.see", N_("See which directories are connected")),
+        Permission("directory.edit", N_("Connect directories: they decide whose password is right")),
+        Permission("certificate.see", N_("See certificates")),
+        Permission("certificate.revoke", N_("Revoke the certificate of a Mac")),
+        Permission("certificate.edit", N_("Renew and upload certificates; export and remove the root key")),
+        Permission("mail.see", N_("Read what the mail catcher took, links and PINs included")),
+        Permission("audit.see", N_("Read who did what")),
+        Permission("administrator.see", N_("See administrators and roles")),
+        Permission("administrator.edit", N_("Invite, change and remove administrators; make roles")),
+        Permission("rehearsal.run", N_("Run a rehearsal")),
     )
 }

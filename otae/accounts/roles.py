@@ -11,7 +11,7 @@ from otae.directory.reach import EVERYBODY, Reach, reach_of
 from otae.errors import BeyondRole
 from otae.store.models import Role
 from otae.text import cleaned_line
-from otae.words import gettext as _
+from otae.translatable import N_
 
 ADMIN: Final = "ADMIN"
 SUPPORT: Final = "SUPPORT"
@@ -42,16 +42,16 @@ _PROVISIONS = frozenset({"invitation.create", "invitation.notify", "invitation.r
 BUILT_IN: Final = {
     role.name: role
     for role in (
-        RoleDefinition(ADMIN, _("May do everything."), frozenset(PERMISSIONS)),
+        RoleDefinition(ADMIN, N_("May do everything."), frozenset(PERMISSIONS)),
         RoleDefinition(
-            SUPPORT, _("Helps people enroll: sees where each stands, sends again."), _SEES | {"invitation.notify"}
+            SUPPORT, N_("Helps people enroll: sees where each stands, sends again."), _SEES | {"invitation.notify"}
         ),
         RoleDefinition(
             DEVICE_PROVISIONING,
-            _("Hands out Macs: invites people, sends again, revokes."),
+            N_("Hands out Macs: invites people, sends again, revokes."),
             _PROVISIONS | {"invitation.see", "device.see", "person.see"},
         ),
-        RoleDefinition(USER, _("Enrolls Macs, and has no console."), frozenset()),
+        RoleDefinition(USER, N_("Enrolls Macs, and has no console."), frozenset()),
     )
 }
 

@@ -6,6 +6,8 @@ A page's form subclasses `Form` with WTForms fields; templates draw it with the 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import cache, partial
+from gettext import NullTranslations, translation
 from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 import wtforms  # type: ignore[import-untyped]  # ships no types; pages take what they need of it from here
@@ -14,6 +16,7 @@ from starlette.requests import Request
 
 from otae.errors import InputRefused
 from otae.web.callers import UPLOAD_CAP
+from otae.words import language, translated
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -24,7 +27,6 @@ HiddenField = wtforms.HiddenField
 IntegerField = wtforms.IntegerField
 PasswordField = wtforms.PasswordField
 RadioField = wtforms.RadioField
-SelectField = wtforms.SelectField
 SelectMultipleField = wtforms.SelectMultipleField
 StringField = wtforms.StringField
 TextAreaField = wtforms.TextAreaField
@@ -32,6 +34,18 @@ InputRequired = wtforms.validators.InputRequired
 Length = wtforms.validators.Length
 NumberRange = wtforms.validators.NumberRange
 Optional = wtforms.validators.Optional
+
+
+class TranslatedSelect(wtforms.widgets.Select):  # type: ignore[misc]  # the base class ships no types
+    """A list of choices whose marked texts are translated."""
+
+    @classmethod
+    def render_option(cls, choice: wtforms.fields.choices.Choice, **attributes: object) -> object:
+        """Return one choice."""
+        return super().render_option(choice._replace(label=translated(choice.label)), **attributes)
+
+
+SelectField = partial(wtforms.SelectField, widget=TranslatedSelect())
 
 MAX_FIELDS = 200
 #: Fields whose values no page shows again.
@@ -59,6 +73,13 @@ class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
         remedies: Links shown below what was refused.
         status: The status of the page that shows the form; ``headers`` and ``support_code`` belong to it.
     """
+
+    class Meta:
+        """WTForms' own messages come from its own catalogs."""
+
+        def get_translations(self, _form: wtforms.Form) -> NullTranslations:
+            """Return the catalog of the present language."""
+            return own_messages(language())
 
     never_kept: ClassVar[frozenset[str]] = frozenset()
     sent: FormData = FormData()
@@ -111,7 +132,7 @@ class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
 
     def refuse(self, refusal: InputRefused) -> None:
         """Add a room's refusal to the fields it names; text for no field of this form stands above the form."""
-        for name, text in refusal.fields.items():
+        for name, text in zip(refusal.fields, map(translated, refusal.fields.values()), strict=True):
             if name in self._fields:
                 self._fields[name].errors = [*self._fields[name].errors, text]
             else:
@@ -132,12 +153,18 @@ class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
         A form's own fields stand above those that it shares with other forms (its base class).
         """
         beside = [(field.id, text) for field in sorted(self, key=self._distance) for text in field.errors]
-        return [("", text) for text in self.form_errors] + beside
+        return [(name, translated(text)) for name, text in [*(("", text) for text in self.form_errors), *beside]]
 
     def _distance(self, field: wtforms.Field) -> int:
         """Return how many classes above this form's declare ``field``."""
         kinds = type(self).__mro__
         return next((at for at, kind in enumerate(kinds) if field.short_name in vars(kind)), len(kinds))
+
+
+@cache
+def own_messages(tag: str) -> NullTranslations:
+    """Return the catalog of WTForms' own messages in a language."""
+    return translation("wtforms", wtforms.i18n.messages_path(), [tag.replace("-", "_")], fallback=True)
 
 
 async def sent_fields(request: Request) -> FormData:

@@ -18,6 +18,7 @@ from otae.store.database import now as database_now
 from otae.web import cookie_check, password_again, refused_pages
 from otae.web.client_address import browser_at
 from otae.web.failures import Failure, SignInFirst, error_response
+from otae.web.page_language import use_default_language, use_person_language
 from otae.web.pages import address_of, is_fragment_request
 from otae.web.visits import Console, Portal, Visit
 from otae.words import gettext as _
@@ -32,6 +33,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 async def visit(request: Request) -> Visit:
     """Return the request as a visit, at the database's time."""
     request.state.now = await database_now()
+    await use_default_language(request)
     return Visit(request, request.app.state.desk, request.state.now)
 
 
@@ -135,7 +137,9 @@ def enrolling(page: Callable[[Portal], Awaitable[Response]]) -> Endpoint:
         if browser is None or browser.session is None:
             # a page that asks for its part was signed in once, and so was a browser that still has the cookie
             raise SignInFirst(paths.LOGIN(ended=1 if secret or not touch else ""))
-        return await page(Portal(visited.request, visited.desk, visited.now, browser.session))
+        session = browser.session
+        use_person_language(request, session.invitation.language if session.invitation else "", session.person.language)
+        return await page(Portal(visited.request, visited.desk, visited.now, session))
 
     return endpoint
 

@@ -1,7 +1,8 @@
 """ASGI middleware, outermost first: `stack` lists the order in which each request passes it.
 
 `AbsoluteTargets` (absolute request targets) · `RequestLog` (request id, access log, metrics) · `SecurityHeaders` ·
-`ErrorResponses` (exceptions) · `RequestChecks` (paths, Host, cross-site requests) · `BodyLimits` (size and time).
+`PageLanguage` (language) · `ErrorResponses` (exceptions) · `RequestChecks` (paths, Host, cross-site requests) ·
+`BodyLimits` (size and time).
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from otae.settings import Settings
 from otae.web.callers import Caller, body_cap, caller
 from otae.web.client_address import client_address, network_of
 from otae.web.failures import ErrorResponses, Failure, NotFound
+from otae.web.page_language import PageLanguage
 from otae.words import gettext as _
 
 log = structlog.get_logger("otae.access")
@@ -63,6 +65,7 @@ def stack(settings: Settings) -> list[Middleware]:
         Middleware(AbsoluteTargets),
         Middleware(RequestLog, settings=settings),
         Middleware(SecurityHeaders, settings=settings),
+        Middleware(PageLanguage),
         Middleware(ErrorResponses),
         Middleware(RequestChecks, settings=settings),
         Middleware(BodyLimits),

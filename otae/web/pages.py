@@ -16,7 +16,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from otae import paths
 from otae.contacts import shown_address
-from otae.words import environment
+from otae.web.page_language import language_headers
+from otae.words import environment, language, locale, translated
 
 STATIC_FOLDER: Final = Path(__file__).parent / "static"
 FLASH_COOKIE: Final = "__Host-otae-flash"
@@ -53,9 +54,10 @@ def render(
 
     Every template has ``path`` (of the request), ``now`` (the visit's time), ``administrator`` (in the console),
     ``flash`` (the note left before a redirect, or None), ``trial``, ``may(permission)`` (whether the role has it),
-    ``limited`` (whether the role is limited to some groups) and ``organization`` (the portal's owner, when the page
-    read it). A page with a form sends its own origin along, which browsers without Fetch Metadata (Safari before 16.4)
-    would otherwise write as "null" (see `middleware.RequestChecks`).
+    ``limited`` (whether the role is limited to some groups), ``organization`` (the portal's owner, when the page read
+    it), ``lang`` and ``dir`` (its language and the direction of its script). A page with a form sends its own origin
+    along, which browsers without Fetch Metadata (Safari before 16.4) would otherwise write as "null" (see
+    `middleware.RequestChecks`).
     """
     desk, powers = getattr(request.app.state, "desk", None), getattr(request.state, "powers", None)
     values: dict[str, object] = {
@@ -66,11 +68,13 @@ def render(
         "limited": powers is not None and powers.reach.limited,
         "trial": desk is not None and desk.settings.trial,
         "organization": getattr(request.state, "organization", ""),
+        "lang": language(),
+        "dir": locale().text_direction,
         "flash": None if block else take_flash(request),
         **(context or {}),
     }
     text = render_block(templates(), name, block, values) if block else templates().get_template(name).render(values)
-    response = HTMLResponse(text, status, headers)
+    response = HTMLResponse(text, status, {**language_headers(request), **(headers or {})})
     if "<form" in text:
         response.headers.setdefault("Referrer-Policy", "same-origin")
     shown = {FLASH_COOKIE: bool(values["flash"]), REFUSED_COOKIE: getattr(request.state, "refused_form_shown", False)}
@@ -105,7 +109,9 @@ def redirect(where: str, kind: str = "", text: str = "", *, link: tuple[str, str
     """
     response = RedirectResponse(where, 303)
     if text:
-        note = base64.urlsafe_b64encode(json.dumps([kind, text[:500], *(link or ("", ""))]).encode()).decode()
+        note = base64.urlsafe_b64encode(
+            json.dumps([kind, translated(text)[:500], *map(translated, link or ("", ""))]).encode()
+        ).decode()
         response.set_cookie(FLASH_COOKIE, note, max_age=60, path="/", secure=True, httponly=True, samesite="lax")
     return response
 

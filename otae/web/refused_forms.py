@@ -30,6 +30,7 @@ from otae.web.forms import Form
 from otae.web.guards import set_cookie
 from otae.web.pages import REFUSED_COOKIE, address_of
 from otae.web.visits import Visit
+from otae.words import translated
 
 PURPOSE: Final = "otae refused form"
 GOOD_FOR: Final = timedelta(minutes=1)
@@ -58,8 +59,10 @@ async def redirect_back(
     payload = {
         "form": [hash_token(where), type(form).__qualname__],
         "sent": [[name, value] for name, value in sent if name in names],
-        "errors": {name: [str(text) for text in field.errors] for name, field in form._fields.items() if field.errors},
-        "above": [str(text) for text in form.form_errors],
+        "errors": {
+            name: [translated(text) for text in field.errors] for name, field in form._fields.items() if field.errors
+        },
+        "above": [translated(text) for text in form.form_errors],
         "again": [name for name, value in sent if name in secret and value],
         "answer": [status, code, retry_after],
     }

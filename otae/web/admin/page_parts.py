@@ -11,14 +11,16 @@ from otae.directory.files.spreadsheets import with_byte_order_mark
 from otae.errors import StaleState
 from otae.invitations import submissions
 from otae.text import cleaned_line
+from otae.translatable import N_
 from otae.web.failures import Failure, NotFound
 from otae.web.forms import Form, sent_fields
 from otae.web.visits import Visit
 from otae.words import gettext as _
+from otae.words import translated
 
 Row = TypeVar("Row")
 
-SENT_ALREADY: Final = _("This was done already. What was shown then is not shown a second time.")
+SENT_ALREADY: Final = N_("This was done already. What was shown then is not shown a second time.")
 
 #: Longest text that is searched for.
 LONGEST = 100
@@ -35,8 +37,12 @@ class NamedForm(Form):
     @property
     def all_errors(self) -> list[tuple[str, str]]:
         """Return the texts of the summary as (id of the field or "", text), in the order of the page."""
-        beside = [(field.id, f"{field.label.text}: {text}") for field in self._fields.values() for text in field.errors]
-        return [("", text) for text in self.form_errors] + beside
+        beside = [
+            (field.id, f"{translated(field.label.text)}: {translated(text)}")
+            for field in self._fields.values()
+            for text in field.errors
+        ]
+        return [("", translated(text)) for text in self.form_errors] + beside
 
 
 def or_not_found(row: Row | None) -> Row:

@@ -11,6 +11,7 @@ from otae.directory.lookup import PersonRow
 from otae.invitations import orders
 from otae.invitations.modes import MODES
 from otae.invitations.orders import InvitationOrder
+from otae.translatable import N_
 from otae.web.forms import Remedy
 from otae.web.visits import Console
 from otae.words import gettext as _
@@ -19,10 +20,10 @@ from otae.words import gettext as _
 MODE: Final = "#how"
 #: Refused field → the page where it can be set, that page's title, and the permission for it.
 PAGES: Final = {
-    "mode": (paths.MODES, _("Switch a mode on under Enrollment modes"), "setting.see"),
-    "carrier": (paths.CARRIERS, _("See the carriers"), "setting.see"),
-    "pin_channel": (paths.NOTIFICATION_SERVERS, _("See the SMS gateways"), "setting.see"),
-    "templates": (paths.TEMPLATES, _("See the templates"), "setting.see"),
+    "mode": (paths.MODES, N_("Switch a mode on under Enrollment modes"), "setting.see"),
+    "carrier": (paths.CARRIERS, N_("See the carriers"), "setting.see"),
+    "pin_channel": (paths.NOTIFICATION_SERVERS, N_("See the SMS gateways"), "setting.see"),
+    "templates": (paths.TEMPLATES, N_("See the templates"), "setting.see"),
 }
 
 

@@ -9,6 +9,7 @@ from otae.delivery.texts import templates
 from otae.invitations import channels
 from otae.invitations.modes import enabled_modes
 from otae.invitations.terms import LONGEST_NOTE, TEMPLATES, InvitationTerms
+from otae.translatable import N_
 from otae.web.admin.manage import picker
 from otae.web.admin.manage.statuses import OWNERSHIPS, PLATFORMS
 from otae.web.forms import (
@@ -25,15 +26,15 @@ from otae.web.forms import (
 )
 from otae.words import gettext as _
 
-CHOOSE: Final = _("Choose one of these.")
-AS_THE_MODE: Final = _("As the mode has it")
+CHOOSE: Final = N_("Choose one of these.")
+AS_THE_MODE: Final = N_("As the mode has it")
 #: PIN channel → its title; those that show the PIN come last.
 PIN_CHANNELS: Final = {
-    "": _("As the mode has it, usually mail"),
-    channels.MAIL: _("Mail"),
-    channels.SMS: _("Text message"),
-    channels.SHOWN: _("Shown to me once"),
-    channels.CARD: _("Printed card"),
+    "": N_("As the mode has it, usually mail"),
+    channels.MAIL: N_("Mail"),
+    channels.SMS: N_("Text message"),
+    channels.SHOWN: N_("Shown to me once"),
+    channels.CARD: N_("Printed card"),
 }
 #: The same without the channels that show the PIN.
 PIN_CHANNELS_SENT: Final = {name: words for name, words in PIN_CHANNELS.items() if name not in channels.BY_HAND}
@@ -47,21 +48,21 @@ class TermsForm(Form):
     """
 
     form_id = HiddenField()
-    domain = SelectField(_("Look in"), default="", invalid_choice_message=CHOOSE)
-    recipient = StringField(_("User name"), [InputRequired(_("Enter a user name.")), Length(max=201)])
-    platform = SelectField(_("Platform"), invalid_choice_message=CHOOSE, choices=PLATFORMS, default="macos")
+    domain = SelectField(N_("Look in"), default="", invalid_choice_message=CHOOSE)
+    recipient = StringField(N_("User name"), [InputRequired(N_("Enter a user name.")), Length(max=201)])
+    platform = SelectField(N_("Platform"), invalid_choice_message=CHOOSE, choices=PLATFORMS, default="macos")
     ownership = RadioField(
-        _("Device ownership"), invalid_choice_message=CHOOSE, choices=OWNERSHIPS, default="corporate"
+        N_("Device ownership"), invalid_choice_message=CHOOSE, choices=OWNERSHIPS, default="corporate"
     )
-    serial = StringField(_("Serial number"), [Optional(), Length(max=100)])
-    mode = RadioField(_("Enrollment mode"), invalid_choice_message=CHOOSE)
-    url_template = SelectField(_("Invitation mail"), invalid_choice_message=CHOOSE, default="")
-    pin_template = SelectField(_("PIN mail"), invalid_choice_message=CHOOSE, default="")
-    confirmation_template = SelectField(_("Confirmation mail"), invalid_choice_message=CHOOSE, default="")
-    note = TextAreaField(_("Note"), [Length(max=LONGEST_NOTE)])
-    pin_channel = SelectField(_("PIN by"), invalid_choice_message=CHOOSE, choices=PIN_CHANNELS, default="")
-    carrier = SelectField(_("Mobile carrier"), invalid_choice_message=CHOOSE, default="")
-    send = BooleanField(_("Send invitation"), default=True)
+    serial = StringField(N_("Serial number"), [Optional(), Length(max=100)])
+    mode = RadioField(N_("Enrollment mode"), invalid_choice_message=CHOOSE)
+    url_template = SelectField(N_("Invitation mail"), invalid_choice_message=CHOOSE, default="")
+    pin_template = SelectField(N_("PIN mail"), invalid_choice_message=CHOOSE, default="")
+    confirmation_template = SelectField(N_("Confirmation mail"), invalid_choice_message=CHOOSE, default="")
+    note = TextAreaField(N_("Note"), [Length(max=LONGEST_NOTE)])
+    pin_channel = SelectField(N_("PIN by"), invalid_choice_message=CHOOSE, choices=PIN_CHANNELS, default="")
+    carrier = SelectField(N_("Mobile carrier"), invalid_choice_message=CHOOSE, default="")
+    send = BooleanField(N_("Send invitation"), default=True)
 
     async def prepare(self) -> Self:
         """Fill in the choices and return the form."""

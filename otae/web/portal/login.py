@@ -22,11 +22,13 @@ from otae.errors import InputRefused, InvitationOnly, InvitationUnknown, Refusal
 from otae.invitations import lifecycle
 from otae.store import properties
 from otae.text import identifier, letters_and_digits, link_value
+from otae.translatable import N_
 from otae.web import cookie_check, refused_forms
 from otae.web.client_address import browser_of, system_of
 from otae.web.failures import page_status
 from otae.web.forms import Form, HiddenField, InputRequired, Length, PasswordField, StringField
 from otae.web.guards import PORTAL_COOKIE, drop_cookie, set_cookie
+from otae.web.page_language import use_person_language
 from otae.web.pages import render
 from otae.web.portal.trust import fingerprint
 from otae.web.visits import Visit
@@ -44,9 +46,9 @@ class SignInForm(Form):
     """The credentials; the mode decides which are asked for. ``link`` is the sealed token of the invitation."""
 
     never_kept = frozenset({"pin", "link"})
-    name = StringField(_("User name"), [InputRequired(_("Please enter your user name.")), Length(max=LONGEST)])
-    password = PasswordField(_("Password"), [Length(max=LONGEST)])
-    pin = StringField(_("PIN"), [Length(max=LONGEST)])
+    name = StringField(N_("User name"), [InputRequired(N_("Please enter your user name.")), Length(max=LONGEST)])
+    password = PasswordField(N_("Password"), [Length(max=LONGEST)])
+    pin = StringField(N_("PIN"), [Length(max=LONGEST)])
     link = HiddenField()
 
 
@@ -237,6 +239,7 @@ async def find_link(visit: Visit, token: str | None) -> Link | None:
     if token is None or invitation is None:
         return None
     sealed = await link_cookie.seal(visit.desk, token, now=visit.now, place=Place.FORM)
+    use_person_language(visit.request, invitation.language, invitation.person.language)
     visit.request.state.link = link = Link(token, await link_page.read(invitation, now=visit.now), sealed)
     return link
 
@@ -244,6 +247,7 @@ async def find_link(visit: Visit, token: str | None) -> Link | None:
 async def note_opened(visit: Visit, token: str | None) -> None:
     """Record that a browser shows the page of the link of ``token``."""
     if token and (invitation := await lifecycle.find_by_token(token)):
+        use_person_language(visit.request, invitation.language, invitation.person.language)
         await lifecycle.record_link_opened(invitation, now=visit.now, browser=browser_of(user_agent(visit)))
 
 

@@ -10,8 +10,10 @@ from otae.directory.local import person_fields
 from otae.errors import DirectoryUnavailable, InputRefused
 from otae.store import properties
 from otae.text import link_value
+from otae.translatable import N_
 from otae.web import refused_forms
 from otae.web.forms import Form, InputRequired, PasswordField
+from otae.web.page_language import use_person_language
 from otae.web.pages import render
 from otae.web.visits import Visit
 from otae.words import gettext as _
@@ -24,8 +26,8 @@ DONE: Final = "done=1"
 class PasswordForm(Form):
     """The new password, twice."""
 
-    password = PasswordField(_("New password"), [InputRequired(_("Choose a password."))])
-    again = PasswordField(_("The same password again"), [InputRequired(_("Enter the password a second time."))])
+    password = PasswordField(N_("New password"), [InputRequired(N_("Choose a password."))])
+    again = PasswordField(N_("The same password again"), [InputRequired(N_("Enter the password a second time."))])
 
 
 async def blank(visit: Visit) -> Response:
@@ -37,6 +39,7 @@ async def blank(visit: Visit) -> Response:
 
 async def choose(visit: Visit) -> Response:
     """Set the password; the link works once."""
+    await _known_context(visit)
     form = await PasswordForm.read(visit.request)
     if form.validate() and form.password.data != form.again.data:
         form.again.errors = [_("The two passwords differ.")]
@@ -54,15 +57,21 @@ async def choose(visit: Visit) -> Response:
 
 
 async def _ask(visit: Visit, form: PasswordForm) -> Response:
-    person = await password_links.find(_token(visit), now=visit.now)
-    context = await _context() | {"form": form, "person": person}
+    context = await _known_context(visit) | {"form": form}
     return render(visit.request, TEMPLATE, context, status=form.status, headers=form.headers)
 
 
 async def _refuse(visit: Visit, form: PasswordForm, *, status: int = 422) -> Response:
     """Redirect to the form, unless the link has ended meanwhile."""
-    await password_links.find(_token(visit), now=visit.now)
+    await _known_context(visit)
     return await refused_forms.redirect_back(visit, form, status=status)
+
+
+async def _known_context(visit: Visit) -> dict[str, object]:
+    """Return what the page of a link shows, in its person's language; PasswordLinkUnknown when it no longer works."""
+    person = await password_links.find(_token(visit), now=visit.now)
+    use_person_language(visit.request, person.language)
+    return await _context() | {"person": person}
 
 
 async def _context() -> dict[str, object]:

@@ -9,6 +9,7 @@ from otae.accounts import notice_addresses, own_account, password_strength
 from otae.contacts import LONGEST_ADDRESS, shown_address
 from otae.directory.local.person_fields import DOMAIN
 from otae.errors import Busy, InputRefused, SigninFailed, SlowDown
+from otae.translatable import N_
 from otae.web import guards
 from otae.web.admin.page_parts import NamedForm, row_id
 from otae.web.forms import InputRequired, Length, PasswordField, StringField
@@ -21,17 +22,19 @@ from otae.words import ngettext
 class AccountForm(NamedForm):
     """Where notices go."""
 
-    email = StringField(_("Mail address"), [Length(max=LONGEST_ADDRESS)], filters=[shown_address])
+    email = StringField(N_("Mail address"), [Length(max=LONGEST_ADDRESS)], filters=[shown_address])
 
 
 class PasswordForm(NamedForm):
     """The current password, and the new one twice."""
 
     current = PasswordField(
-        _("Your password now"), [InputRequired(_("is missing")), Length(max=password_strength.LONGEST)]
+        N_("Your password now"), [InputRequired(N_("is missing")), Length(max=password_strength.LONGEST)]
     )
-    password = PasswordField(_("The new one"), [InputRequired(_("is missing")), Length(max=password_strength.LONGEST)])
-    again = PasswordField(_("The new one again"), [InputRequired(_("is missing"))])
+    password = PasswordField(
+        N_("The new one"), [InputRequired(N_("is missing")), Length(max=password_strength.LONGEST)]
+    )
+    again = PasswordField(N_("The new one again"), [InputRequired(N_("is missing"))])
 
 
 async def show(visit: Console) -> Response:

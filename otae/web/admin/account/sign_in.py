@@ -11,6 +11,7 @@ from otae.accounts import administrators, browsers, console_sign_in, directory_s
 from otae.contacts import LONGEST_ADDRESS, shown_address
 from otae.errors import Busy, DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
 from otae.text import identifier, link_value
+from otae.translatable import N_
 from otae.web import cookie_check, guards, password_again, refused_forms
 from otae.web.failures import Failure, NotFound, WrongMethod
 from otae.web.forms import Form, InputRequired, Length, PasswordField, StringField
@@ -28,9 +29,9 @@ LONGEST_NAME: Final = 201
 class SignInForm(Form):
     """Name and password."""
 
-    name = StringField(_("Name"), [InputRequired(_("Enter your name.")), Length(max=LONGEST_NAME)])
+    name = StringField(N_("Name"), [InputRequired(N_("Enter your name.")), Length(max=LONGEST_NAME)])
     password = PasswordField(
-        _("Password"), [InputRequired(_("Enter your password.")), Length(max=password_strength.LONGEST)]
+        N_("Password"), [InputRequired(N_("Enter your password.")), Length(max=password_strength.LONGEST)]
     )
 
 
@@ -38,17 +39,17 @@ class ConfirmForm(Form):
     """The signed-in administrator's password."""
 
     password_again = PasswordField(
-        _("Your password"), [InputRequired(_("Enter your password.")), Length(max=password_strength.LONGEST)]
+        N_("Your password"), [InputRequired(N_("Enter your password.")), Length(max=password_strength.LONGEST)]
     )
 
 
 class SetupForm(Form):
     """The new administrator's account; ``again`` is the password a second time."""
 
-    name = StringField(_("Name"), [InputRequired(_("Choose a name.")), Length(max=100)])
-    email = StringField(_("Mail address"), [Length(max=LONGEST_ADDRESS)], filters=[shown_address])
-    password = PasswordField(_("Password"), [InputRequired(_("Choose a password."))])
-    again = PasswordField(_("The same password again"), [InputRequired(_("Enter the password a second time."))])
+    name = StringField(N_("Name"), [InputRequired(N_("Choose a name.")), Length(max=100)])
+    email = StringField(N_("Mail address"), [Length(max=LONGEST_ADDRESS)], filters=[shown_address])
+    password = PasswordField(N_("Password"), [InputRequired(N_("Choose a password."))])
+    again = PasswordField(N_("The same password again"), [InputRequired(N_("Enter the password a second time."))])
 
 
 async def blank(visit: Visit) -> Response:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from otae import paths
 from otae.errors import DeviceUnknown
 from otae.mdm import devices
+from otae.translatable import N_
 from otae.web.admin.manage.statuses import OWNERSHIPS
 from otae.web.admin.page_parts import id_param, or_not_found, text_param
 from otae.web.failures import NotFound
@@ -16,9 +17,9 @@ from otae.words import gettext as _
 
 PAGE: Final = 50
 STATUSES: Final = {
-    "authenticated": _("Checking in"),
-    "enrolled": _("Enrolled"),
-    "unenrolled": _("Not enrolled any more"),
+    "authenticated": N_("Checking in"),
+    "enrolled": N_("Enrolled"),
+    "unenrolled": N_("Not enrolled any more"),
 }
 
 

@@ -15,6 +15,7 @@ from otae.invitations import csv_source, exports, groups, results
 from otae.invitations.groups import GroupInvitationRow, GroupOrder, Status
 from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.invitations.results import OrderProgress
+from otae.translatable import N_
 from otae.web.admin import remedies
 from otae.web.admin.manage import picker
 from otae.web.admin.manage.invitations import mode_summary
@@ -35,33 +36,33 @@ MOST: Final = 10_000_000
 
 #: Status of a group invitation → its title.
 STANDS: Final = {
-    "reading": _("Reading the file"),
-    "dry-run": _("Looking people up"),
-    "ready": _("Ready, nothing sent yet"),
-    "expanding": _("Inviting"),
-    "paused": _("Paused"),
-    "sending": _("Sending"),
-    "done": _("Done"),
-    "cancelled": _("Cancelled"),
+    "reading": N_("Reading the file"),
+    "dry-run": N_("Looking people up"),
+    "ready": N_("Ready, nothing sent yet"),
+    "expanding": N_("Inviting"),
+    "paused": N_("Paused"),
+    "sending": N_("Sending"),
+    "done": N_("Done"),
+    "cancelled": N_("Cancelled"),
 }
 #: Reason why somebody is not invited → its text in the list.
-REASONS: Final = {code: _(words) for code, words in results.WHY.items()}
+REASONS: Final = {code: N_(words) for code, words in results.WHY.items()}
 #: Filter of the list of people → its title.
 SHOWN: Final = {
-    "": _("All"),
-    "waiting": _("Waiting"),
-    "invited": _("Invited"),
-    "skipped": _("Not invited"),
-    "failed": _("Not delivered"),
-    "redeemed": _("Redeemed"),
+    "": N_("All"),
+    "waiting": N_("Waiting"),
+    "invited": N_("Invited"),
+    "skipped": N_("Not invited"),
+    "failed": N_("Not delivered"),
+    "redeemed": N_("Redeemed"),
 }
 MAILS: Final = {
-    "queued": _("queued"),
-    "sending": _("sending"),
-    "sent": _("sent"),
-    "bounced": _("bounced"),
-    "failed": _("failed"),
-    "cancelled": _("cancelled"),
+    "queued": N_("queued"),
+    "sending": N_("sending"),
+    "sent": N_("sent"),
+    "bounced": N_("bounced"),
+    "failed": N_("failed"),
+    "cancelled": N_("cancelled"),
 }
 
 
@@ -71,10 +72,10 @@ class GroupInvitationForm(TermsForm):
     recipient = None
     serial = None
     carrier = None
-    group = StringField(_("Group"), [InputRequired(_("Enter a group.")), Length(max=201)])
-    include_pending = BooleanField(_("Invite also who has an invitation that waits"))
-    include_enrolled = BooleanField(_("Invite also who has an enrolled Mac"))
-    pin_channel = SelectField(_("PIN by"), invalid_choice_message=CHOOSE, choices=PIN_CHANNELS_SENT, default="")
+    group = StringField(N_("Group"), [InputRequired(N_("Enter a group.")), Length(max=201)])
+    include_pending = BooleanField(N_("Invite also who has an invitation that waits"))
+    include_enrolled = BooleanField(N_("Invite also who has an enrolled Mac"))
+    pin_channel = SelectField(N_("PIN by"), invalid_choice_message=CHOOSE, choices=PIN_CHANNELS_SENT, default="")
 
     def order(self, name: str) -> GroupOrder:
         """Return the order that was entered; the form's id is its idempotency key.
@@ -90,10 +91,10 @@ class CSVForm(GroupInvitationForm):
 
     domain = None
     group = None
-    file = FileField(_("CSV file"))
-    user_column = StringField(_("Column with the user name"), [Length(max=100)])
-    email_column = StringField(_("Column with the e-mail address"), [Length(max=100)])
-    domain_column = StringField(_("Column with the domain"), [Length(max=100)])
+    file = FileField(N_("CSV file"))
+    user_column = StringField(N_("Column with the user name"), [Length(max=100)])
+    email_column = StringField(N_("Column with the e-mail address"), [Length(max=100)])
+    domain_column = StringField(N_("Column with the domain"), [Length(max=100)])
 
 
 async def index(visit: Console) -> Response:

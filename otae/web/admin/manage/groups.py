@@ -9,6 +9,7 @@ from otae import paths
 from otae.directory.local import groups
 from otae.directory.local.groups import ListedGroup
 from otae.errors import InputRefused
+from otae.translatable import N_
 from otae.web.admin.page_parts import NamedForm, or_not_found, text_param
 from otae.web.forms import InputRequired, StringField
 from otae.web.pages import redirect, render
@@ -21,13 +22,13 @@ PAGE: Final = 50
 class GroupForm(NamedForm):
     """A new group."""
 
-    name = StringField(_("New group"), [InputRequired(_("enter a name"))])
+    name = StringField(N_("New group"), [InputRequired(N_("enter a name"))])
 
 
 class MemberForm(NamedForm):
     """A person to add to the group."""
 
-    name = StringField(_("User name"), [InputRequired(_("enter a user name"))])
+    name = StringField(N_("User name"), [InputRequired(N_("enter a user name"))])
 
 
 async def index(visit: Console) -> Response:

@@ -14,6 +14,7 @@ from otae.directory.files.import_preview import previews
 from otae.directory.files.provisioning import ImportProgress, ImportRow, LineRow, LineState, Status
 from otae.directory.files.spreadsheets import to_csv
 from otae.errors import InputRefused, StaleState
+from otae.translatable import N_
 from otae.web.admin.page_parts import NamedForm, choice_param, download, int_param, or_not_found, row_id
 from otae.web.callers import UPLOAD_CAP
 from otae.web.failures import NotFound
@@ -31,55 +32,55 @@ MOST: Final = 10_000_000
 
 #: Status of an import → its title.
 STANDS: Final = {
-    "reading": _("Reading the file"),
-    "checking": _("Comparing it with who is there"),
-    "ready": _("Ready, nothing written yet"),
-    "importing": _("Importing"),
-    "done": _("Done"),
-    "cancelled": _("Cancelled"),
+    "reading": N_("Reading the file"),
+    "checking": N_("Comparing it with who is there"),
+    "ready": N_("Ready, nothing written yet"),
+    "importing": N_("Importing"),
+    "done": N_("Done"),
+    "cancelled": N_("Cancelled"),
 }
 KINDS: Final = {
-    "users": _("Provisioning file of users"),
-    "properties": _("Provisioning file of properties"),
-    "csv": _("CSV with headings"),
-    "no-passwords": _("Provisioning file of users, passwords left out"),
+    "users": N_("Provisioning file of users"),
+    "properties": N_("Provisioning file of properties"),
+    "csv": N_("CSV with headings"),
+    "no-passwords": N_("Provisioning file of users, passwords left out"),
 }
 #: Result of a line → its title.
 FINDINGS: Final = {
-    "listed": _("not looked at yet"),
-    "new": _("new"),
-    "changed": _("changes"),
-    "unchanged": _("unchanged"),
-    "refused": _("refused"),
-    "added": _("added"),
-    "saved": _("changed"),
+    "listed": N_("not looked at yet"),
+    "new": N_("new"),
+    "changed": N_("changes"),
+    "unchanged": N_("unchanged"),
+    "refused": N_("refused"),
+    "added": N_("added"),
+    "saved": N_("changed"),
 }
 #: Filter of the list of lines → its title.
 SHOWN: Final = {
-    "": _("All lines"),
-    "new": _("New"),
-    "changed": _("Changes"),
-    "unchanged": _("Unchanged"),
-    "refused": _("Refused"),
+    "": N_("All lines"),
+    "new": N_("New"),
+    "changed": N_("Changes"),
+    "unchanged": N_("Unchanged"),
+    "refused": N_("Refused"),
 }
 #: Field of a person → its title.
 CHANGES: Final = {
-    "display_name": _("Name"),
-    "email": _("E-mail"),
-    "phone": _("Phone"),
-    "language": _("Language"),
-    "role": _("Role"),
-    "properties": _("Properties"),
-    "groups": _("Groups"),
-    "disabled": _("Disabled"),
+    "display_name": N_("Name"),
+    "email": N_("E-mail"),
+    "phone": N_("Phone"),
+    "language": N_("Language"),
+    "role": N_("Role"),
+    "properties": N_("Properties"),
+    "groups": N_("Groups"),
+    "disabled": N_("Disabled"),
 }
 
 
 class ImportForm(NamedForm):
     """The file to import, and its format."""
 
-    file = FileField(_("File"))
-    kind = SelectField(_("Format"), choices={"": _("Told by the file itself"), **KINDS})
+    file = FileField(N_("File"))
+    kind = SelectField(N_("Format"), choices={"": N_("Told by the file itself"), **KINDS})
 
 
 async def blank(visit: Console) -> Response:

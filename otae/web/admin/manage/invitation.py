@@ -17,6 +17,7 @@ from otae.invitations.details import Details, InvitationRow, read
 from otae.invitations.modes import MODES, title_of
 from otae.mdm.devices import find_device
 from otae.overview.progress import progress_of
+from otae.translatable import N_
 from otae.web.admin import remedies
 from otae.web.admin.manage import pin_card, timeline
 from otae.web.admin.manage import recipient_changes as since
@@ -36,7 +37,7 @@ TEMPLATE: Final = "admin/manage/invitations/show.html"
 class ExtendForm(NamedForm):
     """The new end of an invitation, in UTC; empty for the full validity of its mode."""
 
-    until = StringField(_("Works until"))
+    until = StringField(N_("Works until"))
 
     def time(self) -> datetime | None:
         """Return the time that was entered, None when empty; InputRefused when it is no time."""

@@ -21,6 +21,7 @@ from otae.invitations.details import InvitationRow
 from otae.invitations.modes import MODES, Mode, default_mode, enabled_modes, title_of
 from otae.overview.progress import STALLED_AFTER, STEPS, progress_of
 from otae.store.paging import COUNT_LIMIT
+from otae.translatable import N_
 from otae.web.admin import remedies
 from otae.web.admin.manage import invitation, picker
 from otae.web.admin.manage.statuses import OWNERSHIPS, STATUSES
@@ -89,7 +90,7 @@ class InvitationForm(TermsForm):
     """
 
     despite = HiddenField()
-    show_pin = BooleanField(_("Show me the PIN once"))
+    show_pin = BooleanField(N_("Show me the PIN once"))
 
 
 async def index(visit: Console) -> Response:

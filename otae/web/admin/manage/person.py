@@ -15,6 +15,7 @@ from otae.errors import InputRefused, StaleState
 from otae.invitations.modes import title_of
 from otae.overview import person as overview
 from otae.overview import removal
+from otae.translatable import N_
 from otae.web.admin.manage import timeline
 from otae.web.admin.manage.group_invitations import MAILS
 from otae.web.admin.manage.statuses import STATUSES
@@ -29,9 +30,9 @@ from otae.words import ngettext
 
 #: Status of a Mac → its title.
 DEVICES: Final = {
-    "authenticated": _("Checking in"),
-    "enrolled": _("Enrolled"),
-    "unenrolled": _("Not enrolled any more"),
+    "authenticated": N_("Checking in"),
+    "enrolled": N_("Enrolled"),
+    "unenrolled": N_("Not enrolled any more"),
 }
 
 

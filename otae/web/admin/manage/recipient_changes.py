@@ -6,13 +6,13 @@ from starlette.responses import Response
 
 from otae.invitations import recipient_changes
 from otae.invitations.details import InvitationRow, read
+from otae.translatable import N_
 from otae.web.admin.page_parts import new_form_id, or_not_found
 from otae.web.pages import is_fragment_request, render
 from otae.web.visits import Console
-from otae.words import gettext as _
 
 #: Compared field → its title.
-FACTS: Final = {"display_name": _("Name"), "email": _("E-mail"), "phone": _("Phone")}
+FACTS: Final = {"display_name": N_("Name"), "email": N_("E-mail"), "phone": N_("Phone")}
 
 
 async def show(visit: Console) -> Response:

@@ -2,15 +2,15 @@
 
 from typing import Final
 
-from otae.words import gettext as _
+from otae.translatable import N_
 
 #: Status of an invitation → its title.
 STATUSES: Final = {
-    "pending": _("Pending"),
-    "redeemed": _("Redeemed"),
-    "expired": _("Expired"),
-    "revoked": _("Revoked"),
-    "failed": _("Failed"),
+    "pending": N_("Pending"),
+    "redeemed": N_("Redeemed"),
+    "expired": N_("Expired"),
+    "revoked": N_("Revoked"),
+    "failed": N_("Failed"),
 }
-OWNERSHIPS: Final = {"corporate": _("Corporate"), "employee": _("Employee")}
-PLATFORMS: Final = {"macos": _("macOS")}
+OWNERSHIPS: Final = {"corporate": N_("Corporate"), "employee": N_("Employee")}
+PLATFORMS: Final = {"macos": N_("macOS")}

@@ -12,6 +12,7 @@ from otae.directory import lookup
 from otae.directory.local import people, person_fields
 from otae.directory.lookup import PeopleFilter
 from otae.errors import InputRefused
+from otae.translatable import N_
 from otae.web.admin.page_parts import NamedForm, text_param
 from otae.web.forms import BooleanField, InputRequired, PasswordField, SelectField, StringField, TextAreaField
 from otae.web.pages import redirect, render
@@ -20,21 +21,21 @@ from otae.words import gettext as _
 
 PAGE: Final = 50
 #: Filter of the list → its title.
-STATES: Final = {"": _("Everybody"), "disabled": _("Disabled"), "locked": _("Locked")}
+STATES: Final = {"": N_("Everybody"), "disabled": N_("Disabled"), "locked": N_("Locked")}
 
 
 class UserForm(NamedForm):
     """What is known about a person. ``password`` is only ever written, never shown."""
 
-    display_name = StringField(_("Name"))
-    email = StringField(_("E-mail"), filters=[shown_address])
-    phone = StringField(_("Phone"))
-    language = SelectField(_("Language"), validate_choice=False)
-    role = SelectField(_("Role"), validate_choice=False)
-    groups = TextAreaField(_("Groups"))
-    properties = TextAreaField(_("Properties"))
-    password = PasswordField(_("Password"))
-    disabled = BooleanField(_("Disabled"))
+    display_name = StringField(N_("Name"))
+    email = StringField(N_("E-mail"), filters=[shown_address])
+    phone = StringField(N_("Phone"))
+    language = SelectField(N_("Language"), validate_choice=False)
+    role = SelectField(N_("Role"), validate_choice=False)
+    groups = TextAreaField(N_("Groups"))
+    properties = TextAreaField(N_("Properties"))
+    password = PasswordField(N_("Password"))
+    disabled = BooleanField(N_("Disabled"))
 
     async def prepare(self) -> "UserForm":
         """Fill in the choices and return the form."""
@@ -50,8 +51,8 @@ class UserForm(NamedForm):
 class NewUserForm(UserForm):
     """A new person; ``name`` is the user name, which cannot be changed later."""
 
-    name = StringField(_("User name"), [InputRequired(_("enter a user name"))])
-    password = PasswordField(_("Password"))
+    name = StringField(N_("User name"), [InputRequired(N_("enter a user name"))])
+    password = PasswordField(N_("Password"))
 
 
 async def index(visit: Console) -> Response:

@@ -10,19 +10,20 @@ from otae import paths
 from otae.accounts import administrator_list, roles
 from otae.accounts.administrator_list import ListedAdministrator
 from otae.errors import InputRefused, Refusal
+from otae.translatable import N_
 from otae.web.admin.page_parts import SENT_ALREADY, NamedForm, is_resubmitted, new_form_id, or_not_found
 from otae.web.forms import HiddenField, InputRequired, Length, SelectField, StringField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
 
-CHOOSE: Final = _("choose one of these roles")
+CHOOSE: Final = N_("choose one of these roles")
 
 
 class RoleForm(NamedForm):
     """A role, one of those that the signed-in administrator may give."""
 
-    role = SelectField(_("Role"), invalid_choice_message=CHOOSE, default=roles.SUPPORT)
+    role = SelectField(N_("Role"), invalid_choice_message=CHOOSE, default=roles.SUPPORT)
 
     async def prepare(self, visit: Console) -> None:
         """Fill in the roles that can be chosen."""
@@ -32,7 +33,7 @@ class RoleForm(NamedForm):
 class InviteForm(RoleForm):
     """A new administrator."""
 
-    name = StringField(_("Name"), [InputRequired(_("enter a name")), Length(max=100)])
+    name = StringField(N_("Name"), [InputRequired(N_("enter a name")), Length(max=100)])
     form_id = HiddenField(default=new_form_id)
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from otae.authority.ca_files import EMPTY_FILE, read_authorities
 from otae.errors import InputRefused
+from otae.translatable import N_
 from otae.web.admin.page_parts import NamedForm
 from otae.web.forms import FileField, TextAreaField
 from otae.words import gettext as _
@@ -16,8 +17,8 @@ _NAMED_ONE_BY_ONE: Final = 3
 class AuthoritiesForm(NamedForm):
     """A form with CA certificates."""
 
-    ca_pem = TextAreaField(_("Certificates"))
-    ca_file = FileField(_("Certificate file"))
+    ca_pem = TextAreaField(N_("Certificates"))
+    ca_file = FileField(N_("Certificate file"))
 
     def read_authorities(self, file: bytes) -> str:
         """Return the certificates of the file, else the pasted ones, encoded again as PEM.

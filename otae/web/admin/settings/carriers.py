@@ -7,24 +7,24 @@ from starlette.responses import Response
 from otae import paths
 from otae.delivery.sms import carriers
 from otae.delivery.sms.carriers import CarrierRow
+from otae.translatable import N_
 from otae.web.admin.crud import CrudPages
 from otae.web.admin.page_parts import NamedForm, or_not_found, row_id
 from otae.web.forms import InputRequired, StringField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
-from otae.words import gettext as _
 from otae.words import ngettext
 
-NEEDED: Final = _("is missing")
+NEEDED: Final = N_("is missing")
 
 
 class CarrierForm(NamedForm):
     """A carrier."""
 
-    name = StringField(_("Carrier"), [InputRequired(NEEDED)])
-    domain = StringField(_("Mail domain"), [InputRequired(NEEDED)])
-    country_code = StringField(_("Country code"))
-    prefix = StringField(_("Prefix"))
+    name = StringField(N_("Carrier"), [InputRequired(NEEDED)])
+    domain = StringField(N_("Mail domain"), [InputRequired(NEEDED)])
+    country_code = StringField(N_("Country code"))
+    prefix = StringField(N_("Prefix"))
 
     def entry(self) -> carriers.CarrierEntry:
         """Return the carrier that was entered."""

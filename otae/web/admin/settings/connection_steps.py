@@ -5,31 +5,32 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from otae.directory.ldap.servers import DirectoryTest
+from otae.translatable import N_
 from otae.words import gettext as _
 
 #: Step → its title, in order.
 TITLES: Final = {
-    "settings": _("Read the settings"),
-    "resolve": _("Find the server's address"),
-    "connect": _("Connect"),
-    "tls": _("Secure the line"),
-    "bind": _("Sign in with the bind name"),
-    "user-base": _("Look at the user base"),
-    "group-base": _("Look at the group base"),
-    "search": _("Read a few people"),
+    "settings": N_("Read the settings"),
+    "resolve": N_("Find the server's address"),
+    "connect": N_("Connect"),
+    "tls": N_("Secure the line"),
+    "bind": N_("Sign in with the bind name"),
+    "user-base": N_("Look at the user base"),
+    "group-base": N_("Look at the group base"),
+    "search": N_("Read a few people"),
 }
 #: What usually helps when a step fails.
 ADVICE: Final = {
-    "resolve": _("Check the server's name, and that this machine asks a name server that knows it."),
-    "connect": _("Check the port, and that no firewall stands between this machine and the server."),
-    "tls": _(
+    "resolve": N_("Check the server's name, and that this machine asks a name server that knows it."),
+    "connect": N_("Check the port, and that no firewall stands between this machine and the server."),
+    "tls": N_(
         "Check that the server speaks what was chosen on this port, that its certificate is for the server name "
         "entered here, and that the certificate authority it leads to is given."
     ),
-    "bind": _("Check the bind name and enter the bind password again; the account must not be disabled or locked."),
-    "user-base": _("Check the user base DN for typing errors, and that the account may read it."),
-    "group-base": _("Check the group base DN for typing errors, and that the account may read it."),
-    "search": _("Check what user names are searched by, and that the account may read it of people there."),
+    "bind": N_("Check the bind name and enter the bind password again; the account must not be disabled or locked."),
+    "user-base": N_("Check the user base DN for typing errors, and that the account may read it."),
+    "group-base": N_("Check the group base DN for typing errors, and that the account may read it."),
+    "search": N_("Check what user names are searched by, and that the account may read it of people there."),
 }
 #: The steps on every server, and on one that is searched for people and groups.
 ALWAYS: Final = ("resolve", "connect", "tls", "bind", "search")

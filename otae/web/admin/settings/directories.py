@@ -10,6 +10,7 @@ from otae.directory.ldap.servers import DirectoryEntry, DirectoryRow, DirectoryT
 from otae.errors import InputRefused, SlowDown
 from otae.hostnames import shown_host
 from otae.overview.domains import DomainUsage, domain_usage
+from otae.translatable import N_
 from otae.web.admin.page_parts import or_not_found, row_id
 from otae.web.admin.settings import connection_steps
 from otae.web.admin.settings.authorities_form import AuthoritiesForm
@@ -28,29 +29,29 @@ from otae.web.visits import Console
 from otae.words import gettext as _
 from otae.words import ngettext
 
-KINDS: Final = {"ldap": _("LDAP"), "active-directory": _("Active Directory")}
+KINDS: Final = {"ldap": N_("LDAP"), "active-directory": N_("Active Directory")}
 #: What to expect of each kind, for somebody who has to choose.
 EXPLAINED: Final = {
-    "ldap": _(
+    "ldap": N_(
         "OpenLDAP, 389 Directory Server and their kin. People are known by their entryUUID, and groups are entries "
         "that list their members."
     ),
-    "active-directory": _(
+    "active-directory": N_(
         "Microsoft Active Directory and Samba. People sign in with the name they log on with, nested groups count, and "
         "disabled or expired accounts stay out."
     ),
 }
-SECURITIES: Final = {"none": _("None"), "starttls": _("StartTLS"), "ldaps": _("LDAPS")}
+SECURITIES: Final = {"none": N_("None"), "starttls": N_("StartTLS"), "ldaps": N_("LDAPS")}
 SEARCH_BY: Final = {
-    "uid": _("User ID (uid)"),
-    "cn": _("Common name (cn)"),
-    "sAMAccountName": _("Logon name (sAMAccountName)"),
-    "userPrincipalName": _("User principal name (userPrincipalName)"),
-    "mail": _("E-mail address (mail)"),
+    "uid": N_("User ID (uid)"),
+    "cn": N_("Common name (cn)"),
+    "sAMAccountName": N_("Logon name (sAMAccountName)"),
+    "userPrincipalName": N_("User principal name (userPrincipalName)"),
+    "mail": N_("E-mail address (mail)"),
 }
 PORTS: Final = {"none": 389, "starttls": 389, "ldaps": 636}
-NEEDED: Final = _("is missing")
-CHOOSE: Final = _("choose one of these")
+NEEDED: Final = N_("is missing")
+CHOOSE: Final = N_("choose one of these")
 #: Most fields of the form, its buttons among them.
 FIELDS: Final = 30
 
@@ -61,26 +62,26 @@ class DirectoryForm(AuthoritiesForm):
     ``password`` is only ever written, empty keeps the stored one; ``port`` is empty for the usual port.
     """
 
-    kind = SelectField(_("Type"), choices=KINDS, default="ldap", invalid_choice_message=CHOOSE)
-    domain = StringField(_("Domain"), [InputRequired(NEEDED)])
-    alias = StringField(_("Domain alias"))
-    primary_host = StringField(_("Primary server"), [InputRequired(NEEDED)], filters=[shown_host])
-    secondary_host = StringField(_("Secondary server"), filters=[shown_host])
+    kind = SelectField(N_("Type"), choices=KINDS, default="ldap", invalid_choice_message=CHOOSE)
+    domain = StringField(N_("Domain"), [InputRequired(NEEDED)])
+    alias = StringField(N_("Domain alias"))
+    primary_host = StringField(N_("Primary server"), [InputRequired(NEEDED)], filters=[shown_host])
+    secondary_host = StringField(N_("Secondary server"), filters=[shown_host])
     security = SelectField(
-        _("Secure connection"), choices=SECURITIES, default="starttls", invalid_choice_message=CHOOSE
+        N_("Secure connection"), choices=SECURITIES, default="starttls", invalid_choice_message=CHOOSE
     )
-    port = IntegerField(_("Port"), [Optional()])
-    timeout = IntegerField(_("Timeout in seconds"), [InputRequired(_("use 1 to 15 seconds"))], default=5)
-    bind_name = StringField(_("Bind name"))
-    password = PasswordField(_("Bind password"))
-    user_base = StringField(_("User base DN"), [InputRequired(NEEDED)])
-    group_base = StringField(_("Group base DN"), [InputRequired(NEEDED)])
-    search_by = SelectField(_("Search user by"), choices=SEARCH_BY, default="uid", invalid_choice_message=CHOOSE)
-    attributes = StringField(_("Further attributes"))
-    lockout_limit = IntegerField(_("Lockout limit"), [InputRequired(_("use a number from 0 to 999"))], default=0)
-    lockout_minutes = IntegerField(_("Lockout minutes"), [InputRequired(_("use a number from 1"))], default=1)
-    global_catalog_port = IntegerField(_("Global catalog port"), [Optional()], default=0)
-    global_catalog_base = StringField(_("Global catalog root context"))
+    port = IntegerField(N_("Port"), [Optional()])
+    timeout = IntegerField(N_("Timeout in seconds"), [InputRequired(N_("use 1 to 15 seconds"))], default=5)
+    bind_name = StringField(N_("Bind name"))
+    password = PasswordField(N_("Bind password"))
+    user_base = StringField(N_("User base DN"), [InputRequired(NEEDED)])
+    group_base = StringField(N_("Group base DN"), [InputRequired(NEEDED)])
+    search_by = SelectField(N_("Search user by"), choices=SEARCH_BY, default="uid", invalid_choice_message=CHOOSE)
+    attributes = StringField(N_("Further attributes"))
+    lockout_limit = IntegerField(N_("Lockout limit"), [InputRequired(N_("use a number from 0 to 999"))], default=0)
+    lockout_minutes = IntegerField(N_("Lockout minutes"), [InputRequired(N_("use a number from 1"))], default=1)
+    global_catalog_port = IntegerField(N_("Global catalog port"), [Optional()], default=0)
+    global_catalog_base = StringField(N_("Global catalog root context"))
 
     def entry(self, ca_file: bytes) -> DirectoryEntry:
         """Return the directory that was entered; an uploaded certificate file takes precedence over pasted text."""

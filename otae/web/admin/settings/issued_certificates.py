@@ -8,6 +8,7 @@ from otae import paths
 from otae.authority import listing, revocation
 from otae.authority.revocation import Reason
 from otae.errors import CertificateUnknown, InputRefused
+from otae.translatable import N_
 from otae.web.admin.page_parts import or_not_found, text_param
 from otae.web.failures import NotFound
 from otae.web.forms import Form, SelectField
@@ -17,26 +18,26 @@ from otae.words import gettext as _
 
 PAGE: Final = 50
 STATES: Final = {
-    "issued": _("Valid"),
-    "ended": _("Ended"),
-    "revoked": _("Revoked"),
-    "reserved": _("Never fetched"),
+    "issued": N_("Valid"),
+    "ended": N_("Ended"),
+    "revoked": N_("Revoked"),
+    "reserved": N_("Never fetched"),
 }
-PURPOSES: Final = {"ota-identity": _("Over the air, first"), "mdm-identity": _("Check-in")}
+PURPOSES: Final = {"ota-identity": N_("Over the air, first"), "mdm-identity": N_("Check-in")}
 REASONS: Final = {
-    "unspecified": _("No reason given"),
-    "keyCompromise": _("The Mac or its key was lost or stolen"),
-    "affiliationChanged": _("The person left"),
-    "superseded": _("Replaced by another"),
-    "cessationOfOperation": _("The Mac is out of use"),
-    "privilegeWithdrawn": _("No longer allowed"),
+    "unspecified": N_("No reason given"),
+    "keyCompromise": N_("The Mac or its key was lost or stolen"),
+    "affiliationChanged": N_("The person left"),
+    "superseded": N_("Replaced by another"),
+    "cessationOfOperation": N_("The Mac is out of use"),
+    "privilegeWithdrawn": N_("No longer allowed"),
 }
 
 
 class RevokeForm(Form):
     """The reason for revoking a certificate."""
 
-    reason = SelectField(_("Reason"), choices=REASONS, invalid_choice_message=_("choose one of these reasons"))
+    reason = SelectField(N_("Reason"), choices=REASONS, invalid_choice_message=N_("choose one of these reasons"))
 
 
 async def index(visit: Console) -> Response:

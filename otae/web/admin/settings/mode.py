@@ -11,6 +11,7 @@ from otae.invitations import mode_values
 from otae.invitations.mode_values import KINDS, PIN_LENGTHS, TRIES, ModeValues
 from otae.invitations.modes import Mode, default_values, known_mode
 from otae.store import properties
+from otae.translatable import N_
 from otae.web.admin.manage.waiting_for import factors
 from otae.web.admin.page_parts import NamedForm
 from otae.web.failures import NotFound
@@ -20,25 +21,25 @@ from otae.web.visits import Console
 from otae.words import gettext as _
 
 #: Unit of a validity → its title; "never" only for a mode without link and PIN.
-UNITS: Final = {"h": _("hours"), "d": _("days"), mode_values.NEVER: _("no limit")}
-CHOOSE: Final = _("choose one of these")
+UNITS: Final = {"h": N_("hours"), "d": N_("days"), mode_values.NEVER: N_("no limit")}
+CHOOSE: Final = N_("choose one of these")
 
 
 class ModeForm(NamedForm):
     """The values of a mode."""
 
-    enabled = BooleanField(_("On: invitations may be made in this mode"))
-    default = BooleanField(_("Offered first when somebody is invited"))
-    valid_for = StringField(_("Valid for"))
-    unit = SelectField(_("Unit"), choices=UNITS, invalid_choice_message=CHOOSE)
-    max_tries = StringField(_("Tries"))
-    pin_length = StringField(_("Length of the PIN"))
+    enabled = BooleanField(N_("On: invitations may be made in this mode"))
+    default = BooleanField(N_("Offered first when somebody is invited"))
+    valid_for = StringField(N_("Valid for"))
+    unit = SelectField(N_("Unit"), choices=UNITS, invalid_choice_message=CHOOSE)
+    max_tries = StringField(N_("Tries"))
+    pin_length = StringField(N_("Length of the PIN"))
     pin_letters = SelectField(
-        _("PIN of"), choices={"": _("digits"), "yes": _("letters and digits")}, invalid_choice_message=CHOOSE
+        N_("PIN of"), choices={"": N_("digits"), "yes": N_("letters and digits")}, invalid_choice_message=CHOOSE
     )
-    url_template = SelectField(_("Invitation mail"), invalid_choice_message=CHOOSE)
-    pin_template = SelectField(_("PIN mail"), invalid_choice_message=CHOOSE)
-    confirmation_template = SelectField(_("Confirmation mail"), invalid_choice_message=CHOOSE)
+    url_template = SelectField(N_("Invitation mail"), invalid_choice_message=CHOOSE)
+    pin_template = SelectField(N_("PIN mail"), invalid_choice_message=CHOOSE)
+    confirmation_template = SelectField(N_("Confirmation mail"), invalid_choice_message=CHOOSE)
 
     async def fit(self, mode: Mode) -> "ModeForm":
         """Remove the fields that this mode does not have, fill in the choices, and return the form."""

@@ -9,6 +9,7 @@ from otae.errors import InputRefused
 from otae.invitations import channels
 from otae.invitations.modes import MODES, all_modes
 from otae.store import properties
+from otae.translatable import N_
 from otae.web.admin.manage.waiting_for import factors
 from otae.web.forms import Form, SelectField
 from otae.web.pages import redirect, render
@@ -17,10 +18,10 @@ from otae.words import gettext as _
 
 #: PIN policy → its title.
 POLICIES: Final = {
-    "": _("Any way, by mail unless chosen otherwise"),
-    channels.SMS: _("Only as a text message"),
-    channels.SHOWN: _("Only shown to the administrator"),
-    channels.CARD: _("Only on a printed card"),
+    "": N_("Any way, by mail unless chosen otherwise"),
+    channels.SMS: N_("Only as a text message"),
+    channels.SHOWN: N_("Only shown to the administrator"),
+    channels.CARD: N_("Only on a printed card"),
 }
 
 

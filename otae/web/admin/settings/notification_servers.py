@@ -32,16 +32,16 @@ from otae.web.pages import is_fragment_request, redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
 
-SECURITIES: Final = {"none": _("None"), "starttls": _("STARTTLS"), "tls": _("TLS")}
-NEEDED: Final = _("is missing")
+SECURITIES: Final = {"none": N_("None"), "starttls": N_("STARTTLS"), "tls": N_("TLS")}
+NEEDED: Final = N_("is missing")
 OAUTH: Final = {
-    "": _("No, by user name and password"),
-    "microsoft": _("Microsoft 365"),
-    "google": _("Google Workspace"),
-    "other": _("Another provider"),
+    "": N_("No, by user name and password"),
+    "microsoft": N_("Microsoft 365"),
+    "google": N_("Google Workspace"),
+    "other": N_("Another provider"),
 }
-NOT_AN_OAUTH: Final = _("choose one of the list")
-NOT_A_CHANNEL: Final = _("choose none, STARTTLS or TLS")
+NOT_AN_OAUTH: Final = N_("choose one of the list")
+NOT_A_CHANNEL: Final = N_("choose none, STARTTLS or TLS")
 
 
 ServerPageForm = TypeVar("ServerPageForm", bound=NamedForm)
@@ -59,29 +59,29 @@ class ServerAddresses(NamedTuple):
 class ServerForm(AuthoritiesForm):
     """An SMTP server; ``password`` is only ever written, empty keeps the stored one."""
 
-    name = StringField(_("Name"), [InputRequired(NEEDED)])
-    description = StringField(_("Description"))
-    host = StringField(_("SMTP server"), [InputRequired(NEEDED)], filters=[shown_host])
-    port = IntegerField(_("Port"), [InputRequired(_("use a number from 1 to 65535"))], default=25)
+    name = StringField(N_("Name"), [InputRequired(NEEDED)])
+    description = StringField(N_("Description"))
+    host = StringField(N_("SMTP server"), [InputRequired(NEEDED)], filters=[shown_host])
+    port = IntegerField(N_("Port"), [InputRequired(N_("use a number from 1 to 65535"))], default=25)
     security = SelectField(
-        _("Secure channel"), choices=SECURITIES, default="none", invalid_choice_message=NOT_A_CHANNEL
+        N_("Secure channel"), choices=SECURITIES, default="none", invalid_choice_message=NOT_A_CHANNEL
     )
-    username = StringField(_("User name"))
-    password = PasswordField(_("Password"))
-    ntlm = BooleanField(_("Microsoft secure password authentication (NTLM)"))
-    oauth = SelectField(_("OAuth"), choices=OAUTH, default="", invalid_choice_message=NOT_AN_OAUTH)
-    oauth_token_url = StringField(_("Token address"))
-    oauth_client_id = StringField(_("Client ID"))
-    oauth_scope = StringField(_("Scope"))
-    clear_sign_in = BooleanField(_("Sign in also without encryption"))
-    from_name = StringField(_("From name"), [InputRequired(NEEDED)])
-    from_email = StringField(_("From e-mail"), [InputRequired(NEEDED)], filters=[shown_address])
-    timeout = IntegerField(_("Timeout in seconds"), [InputRequired(_("use 5 to 60 seconds"))], default=30)
-    retries = IntegerField(_("Retries"), [InputRequired(_("use a number from 0 to 20"))], default=5)
-    connections = IntegerField(_("Connections"), default=4)
-    rate = IntegerField(_("Messages a minute"), default=0)
-    standby = IntegerField(_("Standby order"), default=0)
-    dkim_selector = StringField(_("DKIM selector"))
+    username = StringField(N_("User name"))
+    password = PasswordField(N_("Password"))
+    ntlm = BooleanField(N_("Microsoft secure password authentication (NTLM)"))
+    oauth = SelectField(N_("OAuth"), choices=OAUTH, default="", invalid_choice_message=NOT_AN_OAUTH)
+    oauth_token_url = StringField(N_("Token address"))
+    oauth_client_id = StringField(N_("Client ID"))
+    oauth_scope = StringField(N_("Scope"))
+    clear_sign_in = BooleanField(N_("Sign in also without encryption"))
+    from_name = StringField(N_("From name"), [InputRequired(NEEDED)])
+    from_email = StringField(N_("From e-mail"), [InputRequired(NEEDED)], filters=[shown_address])
+    timeout = IntegerField(N_("Timeout in seconds"), [InputRequired(N_("use 5 to 60 seconds"))], default=30)
+    retries = IntegerField(N_("Retries"), [InputRequired(N_("use a number from 0 to 20"))], default=5)
+    connections = IntegerField(N_("Connections"), default=4)
+    rate = IntegerField(N_("Messages a minute"), default=0)
+    standby = IntegerField(N_("Standby order"), default=0)
+    dkim_selector = StringField(N_("DKIM selector"))
 
     file: bytes = b""
 
@@ -93,7 +93,7 @@ class ServerForm(AuthoritiesForm):
 class RecipientForm(NamedForm):
     """The recipient of a test mail."""
 
-    recipient = StringField(_("Send a test mail to"))
+    recipient = StringField(N_("Send a test mail to"))
 
 
 async def index(visit: Console) -> Response:

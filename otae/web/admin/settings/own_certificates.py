@@ -7,6 +7,7 @@ from starlette.responses import Response
 from otae import paths
 from otae.authority import issuers, rotation
 from otae.errors import NotReady
+from otae.translatable import N_
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
@@ -15,13 +16,13 @@ from otae.words import gettext as _
 SOON: Final = 30
 #: The tree of certificates in order: purpose, depth, title, what it is for.
 PURPOSES: Final = (
-    ("root", 0, _("Root"), _("Trusted by Macs; its key signed the two authorities below.")),
-    ("device-ca", 1, _("Device authority"), _("Issues the certificates of Macs.")),
-    ("ra", 2, _("Registration authority"), _("Reads and answers certificate requests (SCEP).")),
-    ("profile-signer", 2, _("Profile signer"), _("Signs the profiles that Macs install.")),
-    ("service-ca", 1, _("Service authority"), _("Issues the certificate of this server, for its own names alone.")),
-    ("tls", 2, _("TLS"), _("Proves this server to browsers and Macs; renewed by itself.")),
-    ("push", 0, _("Push"), _("Issued by Apple; names the topic under which Macs enroll.")),
+    ("root", 0, N_("Root"), N_("Trusted by Macs; its key signed the two authorities below.")),
+    ("device-ca", 1, N_("Device authority"), N_("Issues the certificates of Macs.")),
+    ("ra", 2, N_("Registration authority"), N_("Reads and answers certificate requests (SCEP).")),
+    ("profile-signer", 2, N_("Profile signer"), N_("Signs the profiles that Macs install.")),
+    ("service-ca", 1, N_("Service authority"), N_("Issues the certificate of this server, for its own names alone.")),
+    ("tls", 2, N_("TLS"), N_("Proves this server to browsers and Macs; renewed by itself.")),
+    ("push", 0, N_("Push"), N_("Issued by Apple; names the topic under which Macs enroll.")),
 )
 #: The purposes that sign a revocation list.
 AUTHORITIES: Final = frozenset({"root", "device-ca", "service-ca"})

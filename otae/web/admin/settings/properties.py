@@ -7,6 +7,7 @@ from starlette.responses import Response
 from otae import paths
 from otae.errors import InputRefused
 from otae.store import old_algorithms, properties, property_changes
+from otae.translatable import N_
 from otae.web.admin.page_parts import NamedForm, or_not_found
 from otae.web.forms import InputRequired, SelectField, StringField
 from otae.web.pages import redirect, render
@@ -19,13 +20,13 @@ ROWS: Final = {row.name: row for row in properties.PROPERTIES}
 class TextForm(NamedForm):
     """The value of a text property."""
 
-    value = StringField(_("Value"), [InputRequired(_("enter a value"))])
+    value = StringField(N_("Value"), [InputRequired(N_("enter a value"))])
 
 
 class SwitchForm(NamedForm):
     """The value of a property that is true or false."""
 
-    value = SelectField(_("Value"), choices=["true", "false"], invalid_choice_message=_("use true or false"))
+    value = SelectField(N_("Value"), choices=["true", "false"], invalid_choice_message=N_("use true or false"))
 
 
 async def index(visit: Console) -> Response:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from otae import paths
 from otae.authority import push
 from otae.errors import InputRefused
+from otae.translatable import N_
 from otae.web.admin.page_parts import NamedForm
 from otae.web.admin.settings.authorities_form import left_out_note
 from otae.web.callers import UPLOAD_CAP
@@ -22,9 +23,9 @@ SOON: Final = 30
 class PushForm(NamedForm):
     """The certificate, its key when that is a separate file, and the password of either."""
 
-    file = FileField(_("Certificate"))
-    key = FileField(_("Private key"))
-    password = PasswordField(_("Password"))
+    file = FileField(N_("Certificate"))
+    key = FileField(N_("Private key"))
+    password = PasswordField(N_("Password"))
 
 
 async def index(visit: Console) -> Response:

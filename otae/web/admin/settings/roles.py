@@ -11,6 +11,7 @@ from otae.accounts.permissions import NOUNS, PERMISSIONS, Permission
 from otae.accounts.roles import RoleDefinition
 from otae.directory.ldap import servers
 from otae.errors import InputRefused, Refusal
+from otae.translatable import N_
 from otae.web.admin.manage import picker
 from otae.web.admin.page_parts import NamedForm, or_not_found, row_id
 from otae.web.forms import (
@@ -33,10 +34,10 @@ class RoleForm(NamedForm):
     ``groups`` are those it is limited to, one a line; ``group`` is one more, from the search field.
     """
 
-    words = StringField(_("Whom it is for"), [Length(max=own_roles.LONGEST_WORDS)])
-    leaves = SelectMultipleField(_("Permissions"), choices=list(PERMISSIONS))
-    groups = TextAreaField(_("Only people of these groups"))
-    group = StringField(_("Find a group"), [Length(max=picker.LONGEST)])
+    words = StringField(N_("Whom it is for"), [Length(max=own_roles.LONGEST_WORDS)])
+    leaves = SelectMultipleField(N_("Permissions"), choices=list(PERMISSIONS))
+    groups = TextAreaField(N_("Only people of these groups"))
+    group = StringField(N_("Find a group"), [Length(max=picker.LONGEST)])
 
     def draft(self) -> RoleDraft:
         """Return the role that was entered, including a group that was found and not yet added."""
@@ -53,14 +54,14 @@ class RoleForm(NamedForm):
 class NewRoleForm(RoleForm):
     """A new role; ``name`` cannot be changed later."""
 
-    name = StringField(_("Name"), [InputRequired(_("enter a name")), Length(max=own_roles.LONGEST_NAME)])
+    name = StringField(N_("Name"), [InputRequired(N_("enter a name")), Length(max=own_roles.LONGEST_NAME)])
 
 
 class AssignmentForm(NamedForm):
     """A directory group and the role of its members, one that the signed-in administrator may give."""
 
-    group = StringField(_("Group"), [InputRequired(_("enter a group")), Length(max=201)])
-    role = SelectField(_("Role"), invalid_choice_message=_("choose one of these roles"))
+    group = StringField(N_("Group"), [InputRequired(N_("enter a group")), Length(max=201)])
+    role = SelectField(N_("Role"), invalid_choice_message=N_("choose one of these roles"))
 
     async def prepare(self, visit: Console) -> Self:
         """Fill in the roles that can be chosen, and return the form."""

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from otae import paths
 from otae.authority import issuers, root
 from otae.errors import InputRefused
+from otae.translatable import N_
 from otae.web.admin.page_parts import NamedForm
 from otae.web.admin.settings.uploaded_certificates import require_file
 from otae.web.callers import UPLOAD_CAP
@@ -25,15 +26,15 @@ FIELDS: Final = {"passphrase": "new_passphrase"}
 class ExportForm(NamedForm):
     """The passphrase for the exported file, twice."""
 
-    new_passphrase = PasswordField(_("Passphrase"))
-    again = PasswordField(_("Passphrase again"))
+    new_passphrase = PasswordField(N_("Passphrase"))
+    again = PasswordField(N_("Passphrase again"))
 
 
 class FileForm(NamedForm):
     """An exported file and its passphrase."""
 
-    file = FileField(_("Exported file"))
-    passphrase = PasswordField(_("Its passphrase"))
+    file = FileField(N_("Exported file"))
+    passphrase = PasswordField(N_("Its passphrase"))
 
 
 async def index(visit: Console) -> Response:

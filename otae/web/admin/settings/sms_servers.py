@@ -10,6 +10,7 @@ from otae.delivery.sms import carriers
 from otae.delivery.sms import servers as sms_servers
 from otae.delivery.sms.gateways import GATEWAYS, Field
 from otae.delivery.sms.sender import CARRIER
+from otae.translatable import N_
 from otae.web.admin.page_parts import NamedForm
 from otae.web.admin.settings.notification_servers import RecipientForm, ServerAddresses, ServerPages
 from otae.web.failures import NotFound
@@ -18,8 +19,8 @@ from otae.web.pages import render
 from otae.web.visits import Console
 from otae.words import gettext as _
 
-NEEDED: Final = _("is missing")
-CARRIER_ABOUT: Final = _(
+NEEDED: Final = N_("is missing")
+CARRIER_ABOUT: Final = N_(
     "A mail to the recipient's mobile carrier, which sends it on; free, and slower than a gateway."
 )
 
@@ -27,13 +28,13 @@ CARRIER_ABOUT: Final = _(
 class SmsForm(NamedForm):
     """The fields of every gateway; `form_of` adds those of one gateway."""
 
-    name = StringField(_("Name"), [InputRequired(NEEDED)])
-    description = StringField(_("Description"))
-    timeout = IntegerField(_("Timeout in seconds"), [InputRequired(_("use 5 to 60 seconds"))], default=20)
-    retries = IntegerField(_("Retries"), [InputRequired(_("use a number from 0 to 20"))], default=5)
-    connections = IntegerField(_("Requests at a time"), default=4)
-    rate = IntegerField(_("Messages a minute"), default=0)
-    standby = IntegerField(_("Standby order"), default=0)
+    name = StringField(N_("Name"), [InputRequired(NEEDED)])
+    description = StringField(N_("Description"))
+    timeout = IntegerField(N_("Timeout in seconds"), [InputRequired(N_("use 5 to 60 seconds"))], default=20)
+    retries = IntegerField(N_("Retries"), [InputRequired(N_("use a number from 0 to 20"))], default=5)
+    connections = IntegerField(N_("Requests at a time"), default=4)
+    rate = IntegerField(N_("Messages a minute"), default=0)
+    standby = IntegerField(N_("Standby order"), default=0)
 
     def entry(self, gateway: str) -> sms_servers.SmsEntry:
         """Return the gateway settings that were entered."""
@@ -44,7 +45,7 @@ class SmsForm(NamedForm):
 class NumberForm(RecipientForm):
     """The number for a test message."""
 
-    recipient = StringField(_("Send a test text message to"))
+    recipient = StringField(N_("Send a test text message to"))
 
 
 async def choose(visit: Console) -> Response:

@@ -5,27 +5,27 @@ from typing import Final, Self
 
 from otae.delivery.texts.default_texts import Wording
 from otae.delivery.texts.languages import LANGUAGES
+from otae.translatable import N_
 from otae.web.admin.page_parts import NamedForm
 from otae.web.forms import SelectField, StringField, TextAreaField
-from otae.words import gettext as _
 
 TITLES: Final = {
-    "url": _("Invitation"),
-    "pin": _("PIN"),
-    "confirmation": _("Confirmation"),
-    "reminder": _("Reminder"),
-    "revoked": _("Withdrawn"),
-    "expired": _("Expired"),
-    "notice": _("Notice to the administrator"),
-    "trouble": _("Notice about a notification server"),
+    "url": N_("Invitation"),
+    "pin": N_("PIN"),
+    "confirmation": N_("Confirmation"),
+    "reminder": N_("Reminder"),
+    "revoked": N_("Withdrawn"),
+    "expired": N_("Expired"),
+    "notice": N_("Notice to the administrator"),
+    "trouble": N_("Notice about a notification server"),
 }
 #: When the messages are sent that nobody chooses for an invitation.
 OCCASIONS: Final = {
-    "reminder": _("Goes out as the server properties reminder.days and reminder.most say."),
-    "revoked": _("Goes out when an invitation that was sent is revoked; server property notification.revoked."),
-    "expired": _("Goes out when an invitation that was sent expires; server property notification.expired."),
-    "notice": _("Goes to who invited when an invitation fails; server property notification.failure."),
-    "trouble": _("Goes to who invited when a server refuses every message; server property notification.failure."),
+    "reminder": N_("Goes out as the server properties reminder.days and reminder.most say."),
+    "revoked": N_("Goes out when an invitation that was sent is revoked; server property notification.revoked."),
+    "expired": N_("Goes out when an invitation that was sent expires; server property notification.expired."),
+    "notice": N_("Goes to who invited when an invitation fails; server property notification.failure."),
+    "trouble": N_("Goes to who invited when a server refuses every message; server property notification.failure."),
 }
 #: Prefix of the clone form's field names: another form on the page has the same fields.
 COPY: Final = "copy-"
@@ -37,12 +37,12 @@ class TemplateForm(NamedForm):
     ``recipient`` and ``phone`` are for sending a draft.
     """
 
-    subject = StringField(_("Subject"))
-    text = TextAreaField(_("Text"))
-    html = TextAreaField(_("HTML"))
-    sms = TextAreaField(_("Text message"))
-    recipient = StringField(_("Mail address"))
-    phone = StringField(_("Phone number"))
+    subject = StringField(N_("Subject"))
+    text = TextAreaField(N_("Text"))
+    html = TextAreaField(N_("HTML"))
+    sms = TextAreaField(N_("Text message"))
+    recipient = StringField(N_("Mail address"))
+    phone = StringField(N_("Phone number"))
 
     def wording(self) -> Wording:
         """Return the wording that was entered."""
@@ -52,7 +52,7 @@ class TemplateForm(NamedForm):
 class LanguageForm(NamedForm):
     """A language to add."""
 
-    language = SelectField(_("Another language"), choices=dict(LANGUAGES))
+    language = SelectField(N_("Another language"), choices=dict(LANGUAGES))
 
     def without(self, there: Iterable[str]) -> Self:
         """Fill in the languages that are not in ``there``, and return the form."""
@@ -63,10 +63,10 @@ class LanguageForm(NamedForm):
 class NameForm(NamedForm):
     """The name of a template."""
 
-    name = StringField(_("Name"))
+    name = StringField(N_("Name"))
 
 
 class CopyForm(NamedForm):
     """The name of a copy."""
 
-    name = StringField(_("Name of the clone"))
+    name = StringField(N_("Name of the clone"))

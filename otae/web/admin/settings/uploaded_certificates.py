@@ -10,6 +10,7 @@ from otae import paths
 from otae.authority import uploads
 from otae.authority.uploads import UploadedCertificate, UploadPurpose
 from otae.errors import InputRefused
+from otae.translatable import N_
 from otae.web.admin.page_parts import NamedForm
 from otae.web.admin.settings.authorities_form import left_out_note
 from otae.web.callers import UPLOAD_CAP
@@ -24,9 +25,9 @@ Page = Callable[[Console], Awaitable[Response]]
 class UploadForm(NamedForm):
     """The certificate with its chain, its key when that is a separate file, and the password of either."""
 
-    file = FileField(_("Certificate and chain"))
-    key = FileField(_("Private key"))
-    password = PasswordField(_("Password"))
+    file = FileField(N_("Certificate and chain"))
+    key = FileField(N_("Private key"))
+    password = PasswordField(N_("Password"))
 
 
 @dataclass(frozen=True)
@@ -43,29 +44,29 @@ class UploadKind:
 
 
 _ALIKE: Final = (
-    _("a chain of issuers that ends with one that signed itself, or that this system trusts"),
-    _("valid today, no authority itself, and allowed to sign (digitalSignature)"),
+    N_("a chain of issuers that ends with one that signed itself, or that this system trusts"),
+    N_("valid today, no authority itself, and allowed to sign (digitalSignature)"),
 )
 SIGNER: Final = UploadKind(
     "profile-signer",
     paths.SIGNER_UPLOAD,
     paths.SIGNER_REMOVE,
     uploads.import_signer,
-    _("Own profile signer"),
-    _("Profiles signed under an authority that Macs know already are shown as Verified at once."),
-    (_("an RSA key of 2048 bits or more that belongs to the certificate"), *_ALIKE),
+    N_("Own profile signer"),
+    N_("Profiles signed under an authority that Macs know already are shown as Verified at once."),
+    (N_("an RSA key of 2048 bits or more that belongs to the certificate"), *_ALIKE),
 )
 TLS: Final = UploadKind(
     "tls",
     paths.TLS_UPLOAD,
     paths.TLS_REMOVE,
     uploads.import_tls,
-    _("Own TLS certificate"),
-    _("Served instead of our own; you renew it. On its last day our own takes over."),
+    N_("Own TLS certificate"),
+    N_("Served instead of our own; you renew it. On its last day our own takes over."),
     (
-        _("an RSA or elliptic-curve key that belongs to the certificate"),
+        N_("an RSA or elliptic-curve key that belongs to the certificate"),
         *_ALIKE,
-        _("for servers (serverAuth), and for the host of PUBLIC_URL"),
+        N_("for servers (serverAuth), and for the host of PUBLIC_URL"),
     ),
 )
 

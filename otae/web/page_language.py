@@ -1,0 +1,69 @@
+"""The language in which a page answers.
+
+The portal speaks the language of the person as soon as the page knows who that is, else the browser's, else that of
+server property notification.language. The console speaks the browser's, of the languages in which it is complete.
+"""
+
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from otae import words
+from otae.store import properties
+from otae.web.callers import Caller, caller
+
+DEFAULT: Final = "en"
+
+
+class PageLanguage:
+    """ASGI middleware that sets the present language of a page by Accept-Language, and resets it afterwards.
+
+    It sets ``request.state.language_by``: what decides the language, "browser", "default" or (later) "person".
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on in its language."""
+        tag = None
+        if scope["type"] == "http":
+            accepted = ", ".join(Headers(scope=scope).getlist("accept-language"))
+            tag = words.best_language(accepted, _offered(scope["path"]))
+            scope.setdefault("state", {})["language_by"] = "browser" if tag else "default"
+        with words.in_language(tag or DEFAULT):
+            await self.app(scope, receive, send)
+
+
+def _offered(path: str) -> tuple[str, ...]:
+    """Return the languages of the pages at ``path``; Macs and probes get English."""
+    pages = {Caller.PORTAL: words.PEOPLE_LANGUAGES, Caller.CONSOLE: words.CONSOLE_LANGUAGES}
+    return pages.get(caller(path), ())
+
+
+def use_person_language(request: Request, *tags: str) -> None:
+    """Answer in the first of ``tags`` that the portal is translated into; in none of them, change nothing.
+
+    Args:
+        tags: What the invitation and the person want: language tags, or "".
+    """
+    for tag in tags:
+        if found := words.best_language(tag, words.PEOPLE_LANGUAGES):
+            words.set_language(found)
+            request.state.language_by = "person"
+            return
+
+
+async def use_default_language(request: Request) -> None:
+    """Answer a page of the portal in the language of server property notification.language, unless one is wanted."""
+    if request.state.language_by == "default" and caller(request.url.path) is Caller.PORTAL:
+        wanted = await properties.word("notification.language")
+        words.set_language(words.best_language(wanted, words.PEOPLE_LANGUAGES) or DEFAULT)
+
+
+def language_headers(request: Request) -> dict[str, str]:
+    """Return the headers that say in which language a page is, and whether the browser decided it."""
+    by_person = getattr(request.state, "language_by", "") == "person"
+    return {"Content-Language": words.language()} | ({} if by_person else {"Vary": "Accept-Language"})

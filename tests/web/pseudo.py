@@ -1,0 +1,73 @@
+"""A language that brackets every translated text, so that a test sees what was not translated."""
+
+import re
+from collections.abc import Iterator
+from gettext import NullTranslations
+from html.parser import HTMLParser
+
+import pytest
+
+from otae import words
+
+#: Languages that Babel knows and this product has no catalog for: one from the left, one from the right.
+TAG = "sv"
+FROM_THE_RIGHT = "ar"
+#: Attributes whose text people see or hear.
+SEEN = ("alt", "aria-label", "data-confirm", "data-copied", "data-label", "label", "placeholder", "title")
+BRACKETED = re.compile(r"\[!(?:(?!\[!|!\]).)*!\]", re.DOTALL)
+
+
+class Pseudo(NullTranslations):
+    """Puts every text into brackets."""
+
+    def gettext(self, message: str) -> str:
+        return f"[!{message}!]"
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return f"[!{msgid1 if n == 1 else msgid2}!]"
+
+
+def speak(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offer the bracketing languages on every page."""
+    monkeypatch.setattr(
+        words, "translations", lambda tag: Pseudo() if tag in {TAG, FROM_THE_RIGHT} else NullTranslations()
+    )
+    for offered in ("PEOPLE_LANGUAGES", "CONSOLE_LANGUAGES"):
+        monkeypatch.setattr(words, offered, ("en", TAG, FROM_THE_RIGHT))
+
+
+def untranslated(page: str) -> list[str]:
+    """Return the texts of a page that stand outside of all brackets."""
+    before = ""
+    while before != page:
+        before, page = page, BRACKETED.sub("", page)
+    reader = _Reader()
+    reader.feed(page)
+    return [text for text in reader.found if re.search(r"[^\W\d_]", text)]
+
+
+class _Reader(HTMLParser):
+    """Collects what people see or hear of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.inside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value.strip() for name, value in attrs if name in SEEN and value]
+        if tag in {"script", "style", "textarea", "pre", "iframe"}:
+            self.inside.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.inside and self.inside[-1] == tag:
+            self.inside.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self.inside and data.strip():
+            self.found.append(" ".join(data.split()))
+
+
+def pieces(text: str) -> Iterator[str]:
+    """Yield what stands between the signs that join texts."""
+    yield from (piece.strip() for piece in re.split(r"\s[·–→]\s|[,;:]\s|[()“”…]", text) if piece.strip())
