@@ -281,7 +281,7 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
     PropertyDefinition(
         "organization.timezone",
         default="UTC",
-        help="Time zone of the times in messages, such as Europe/Berlin.",
+        help="Time zone of the times in messages and on PIN cards, such as Europe/Berlin.",
         parse=_time_zone,
     ),
     PropertyDefinition(

@@ -3,12 +3,14 @@
 import asyncio
 import re
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
 
 from otae.invitations import channels
 from otae.invitations.modes import mode_of
+from otae.store import properties
 from otae.store.models import Administrator, AuditEntry, Delivery, Invitation, Person, Pin
 from tests.web.admin.test_invitations import form
 from tests.web.conftest import Site
@@ -86,6 +88,14 @@ async def test_a_card_holds_the_link_where_nothing_was_mailed(console: httpx2.As
     page = (await console.post("/admin/invitations/add", data=await form(console, pin_channel="card", send=None))).text
     assert re.search(r"/zdm/su\?e=ep-[0-9a-f-]{36}<", page)
     assert await Delivery.all().count() == 0
+
+
+async def test_a_card_says_in_the_organizations_time_zone_until_when(console: httpx2.AsyncClient, ben: Person) -> None:
+    await properties.write("organization.timezone", "Asia/Tokyo")
+    page = (await console.post("/admin/invitations/add", data=await form(console, pin_channel="card"))).text
+    until = (await Invitation.get()).valid_until
+    assert until is not None
+    assert f"Valid until {until.astimezone(ZoneInfo('Asia/Tokyo')):%-d %B %Y, %H:%M} JST<" in page
 
 
 async def test_a_card_of_a_mode_that_asks_for_the_link_names_the_mail(console: httpx2.AsyncClient, ben: Person) -> None:

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from starlette.responses import PlainTextResponse, Response
 
 from otae import paths
+from otae.delivery.texts.languages import format_expiry
 from otae.errors import InputRefused, ModeOff, Refusal
 from otae.invitations import channels, lifecycle, resend_recipient, terms
 from otae.invitations import recipient_changes as changes
@@ -17,6 +19,7 @@ from otae.invitations.details import Details, InvitationRow, read
 from otae.invitations.modes import MODES, title_of
 from otae.mdm.devices import find_device
 from otae.overview.progress import progress_of
+from otae.store import properties
 from otae.translatable import N_
 from otae.web.admin import remedies
 from otae.web.admin.manage import pin_card, timeline
@@ -28,7 +31,7 @@ from otae.web.failures import NotFound
 from otae.web.forms import StringField, sent_fields
 from otae.web.pages import is_fragment_request, redirect, render
 from otae.web.visits import Console
-from otae.words import exact, span
+from otae.words import exact, language, span
 from otae.words import gettext as _
 
 TEMPLATE: Final = "admin/manage/invitations/show.html"
@@ -65,7 +68,9 @@ async def show_once(visit: Console, created: lifecycle.Created, words: str) -> R
     context = await _context(visit, details) | {"pin": created.pin, "flash": {"kind": "success", "text": words}}
     if details.invitation.pin_channel == CARD:
         way = await pin_card.card_target(visit.desk.settings.public_url, created)
-        context |= {"way": way, "code": pin_card.qr_code(way.url) if way.url else None}
+        zone = ZoneInfo(await properties.word("organization.timezone"))
+        until = format_expiry(created.invitation.valid_until, language(), zone)
+        context |= {"way": way, "code": pin_card.qr_code(way.url) if way.url else None, "until": until}
         return render(visit.request, "admin/manage/invitations/card.html", context)
     return render(visit.request, TEMPLATE, context)
 
