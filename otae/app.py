@@ -20,7 +20,6 @@ from otae.authority import serving
 from otae.authority.ceremony import ensure_service_ca, hold_ceremony
 from otae.delivery.sms.carriers import ensure_carriers
 from otae.delivery.texts.templates import ensure_templates
-from otae.directory.ldap import pool
 from otae.enrollment import ota
 from otae.settings import Settings
 from otae.store import database, heartbeats, keyring, schema_check, search_index
@@ -134,10 +133,7 @@ async def _serve_on(sockets: list[socket.socket], settings: Settings) -> None:
             if settings.inline_worker:
                 await beside.enter_async_context(runtime.embedded(desk))
             context = None if settings.port else await beside.enter_async_context(renewed_tls(desk))
-            try:
-                await Server(_server_config(desk, context)).serve(sockets)
-            finally:
-                pool.close_idle()
+            await Server(_server_config(desk, context)).serve(sockets)
 
 
 async def _start_message(desk: Desk) -> str:

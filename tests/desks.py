@@ -16,7 +16,6 @@ import pytest
 from otae.authority.ceremony import hold_ceremony
 from otae.delivery.sms.carriers import ensure_carriers
 from otae.delivery.texts.templates import ensure_templates
-from otae.directory.ldap import pool
 from otae.settings import Settings
 from otae.store import database, keyring, search_index
 from otae.store.desk import Desk
@@ -167,7 +166,6 @@ async def opened(settings: Settings, bell: RecordingBell) -> AsyncIterator[Desk]
         desk = Desk(settings, await keyring.open_vault(settings), bell)
         yield desk
         await desk.resources.close()
-    pool.close_idle()
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ import click
 from otae import __version__
 from otae.authority.ca_files import EMPTY_FILE, read_authorities
 from otae.directory.files.spreadsheets import with_byte_order_mark
-from otae.directory.ldap import pool
 from otae.errors import InputRefused, OtaeError, StaleState
 from otae.settings import Settings
 from otae.store import database
@@ -86,10 +85,7 @@ def run_with_desk(work: Work[Result], *, examining: bool = False) -> Result:
 
     async def opened() -> Result:
         async with open_desk(settings(), role="command", examining=examining) as desk:
-            try:
-                return await work(desk, await database.now())
-            finally:
-                pool.close_idle()
+            return await work(desk, await database.now())
 
     return asyncio.run(opened())
 

@@ -13,7 +13,7 @@ import structlog
 
 from otae.directory import registry
 from otae.directory.ldap import servers
-from otae.directory.ldap.pool import ask, endpoint_of
+from otae.directory.ldap.pool import LdapPool, endpoint_of
 from otae.directory.local.person_fields import DOMAIN
 from otae.errors import DirectoryUnavailable, GroupAmbiguous
 from otae.store.database import transaction
@@ -52,7 +52,7 @@ async def read_members(desk: Desk, groups: Iterable[str], *, now: datetime) -> N
 
 async def _check_directory(desk: Desk, row: DirectoryServer, now: datetime) -> None:
     try:
-        await ask(endpoint_of(desk, row), lambda connection: connection.root())
+        await desk.resources.get(LdapPool).ask(endpoint_of(desk, row), lambda connection: connection.root())
     except DirectoryUnavailable as refusal:
         await DirectoryServer.filter(id=row.id).update(trouble=refusal.detail[:200])
     else:

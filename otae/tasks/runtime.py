@@ -15,7 +15,8 @@ import dramatiq
 import structlog
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 
-from otae.delivery.mail import lmtp, smtp_pool
+from otae.delivery.mail import lmtp
+from otae.delivery.queue.worker import DeliveryWorker
 from otae.errors import CannotStart, DatabaseAway
 from otae.settings import Settings
 from otae.store import database, heartbeats
@@ -79,18 +80,18 @@ async def running_worker(desk: Desk, threads: int, grace: int) -> AsyncIterator[
     if not isinstance(desk.bell, QueueBell):
         raise TypeError("a worker needs the bell of its queue")
     broker = desk.bell.broker
-    activity = heartbeats.Activity()
+    activity, sender = heartbeats.Activity(), desk.resources.get(DeliveryWorker)
     declare_actors(broker, desk, activity)
     set_event_loop_thread(HostLoop(asyncio.get_running_loop()))
     worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=200)
     try:
-        async with lmtp.lmtp_listener(desk), smtp_pool.keep_connections():
+        async with lmtp.lmtp_listener(desk), sender.run(desk):
             worker.start()
             try:
                 async with heartbeat(heartbeats.WORKER, desk, activity):
                     yield
             finally:
-                smtp_pool.close_soon()
+                sender.closing = True
                 await asyncio.to_thread(worker.stop, grace)
     finally:
         set_event_loop_thread(None)

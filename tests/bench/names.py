@@ -11,7 +11,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from otae.directory.ldap import pool
 from otae.directory.local import people
 from otae.enrollment.signin import SignInEntry, sign_in
 from otae.errors import SigninFailed
@@ -78,7 +77,7 @@ async def main() -> None:
                 turn = number % len(NAMES)  # nobody is always first
                 for at, name in enumerate([*NAMES][turn:] + [*NAMES][:turn]):
                     took[name].append(await one(desk, name, number * len(NAMES) + at))
-        pool.close_idle()
+            await desk.resources.close()
     sys.stdout.write(
         "| a wrong password for | median | quartiles | beside nobody, in the same round |\n|---|---|---|---|\n"
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 
 from otae.delivery.mail import deliverability
 from otae.delivery.queue import outbox
+from otae.delivery.queue.worker import DeliveryWorker
 from otae.delivery.servers import ServerEntry, add_server
 from otae.delivery.sms.servers import add_sms_server
 from otae.settings import Settings
@@ -56,6 +58,11 @@ class Invited:
 
     async def sealed_pin(self) -> bytes | None:
         return (await Pin.get(invitation_id=self.invitation.id)).pin_sealed
+
+
+def worker_running(desk: Desk) -> AbstractAsyncContextManager[None]:
+    """Be a worker during the block: connections stay open, and each server has its limit."""
+    return desk.resources.get(DeliveryWorker).run(desk)
 
 
 Invite = Callable[..., Awaitable[Invited]]

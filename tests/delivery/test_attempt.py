@@ -6,7 +6,7 @@ from otae.delivery.mail import smtp_pool
 from otae.delivery.queue import outbox
 from otae.store.desk import Desk
 from otae.store.models import Delivery, NotificationServer
-from tests.delivery.conftest import NOW, Invite, UseServer
+from tests.delivery.conftest import NOW, Invite, UseServer, worker_running
 from tests.delivery.queued import queue_many
 from tests.ledger import check_ledger
 from tests.servers.ports import free_port
@@ -21,10 +21,10 @@ async def test_a_standby_takes_over_when_the_active_server_cannot_be_reached(
     active = await use_server(smtp_server, name="Down")
     await NotificationServer.filter(id=active.id).update(port=free_port())
     await use_server(smtp_server, name="Spare", standby=1, from_email="spare@example.test")
-    async with smtp_pool.keep_connections():
+    async with worker_running(desk):
         first, second = await queue_many(invite, 2)
         await outbox.deliver(desk, first.id, now=NOW)
-        assert smtp_pool.is_avoided("Down")
+        assert desk.resources.get(smtp_pool.SmtpPool).is_avoided("Down")
         await outbox.deliver(desk, second.id, now=NOW)
     assert [mail.sender for mail in smtp_server.messages] == ["spare@example.test"] * 2
     assert str(smtp_server.messages[0].message["From"]) == "Example GmbH <spare@example.test>"

@@ -6,13 +6,13 @@ import pytest
 
 from otae.accounts import administrators
 from otae.delivery import server_refusals
-from otae.delivery.mail import refusals, smtp_pool
+from otae.delivery.mail import refusals
 from otae.delivery.notices import TROUBLE
 from otae.delivery.queue import outbox, worker
 from otae.delivery.servers import ServerEntry, update_server
 from otae.store.desk import Desk
 from otae.store.models import Administrator, Delivery, Invitation, NotificationServer, ServerRefusal
-from tests.delivery.conftest import NOW, PIN, TOKEN, Invite, UseServer
+from tests.delivery.conftest import NOW, PIN, TOKEN, Invite, UseServer, worker_running
 from tests.servers.smtp import SMTPServer, StartSMTP
 
 pytestmark = pytest.mark.anyio
@@ -113,7 +113,7 @@ async def test_what_a_kept_line_refuses_at_mail_is_the_servers_trouble_too(
 ) -> None:
     await use_server(smtp_server)
     first, second = await invite("url"), await invite("url", name="cleo", email="cleo@example.test")
-    async with smtp_pool.keep_connections():
+    async with worker_running(desk):
         await outbox.deliver(desk, first.deliveries["url"].id, now=NOW)
         smtp_server.answer("MAIL", "550 5.1.0 sender rejected")
         await outbox.deliver(desk, second.deliveries["url"].id, now=NOW)
@@ -129,7 +129,7 @@ async def test_many_messages_refused_at_once_are_one_trouble_and_one_notice(
     await Administrator.filter(name="ada").update(email="ada@example.test")
     smtp_server.answer("MAIL", "553 5.7.1 sender address rejected", times=99)
     rows = [(await invite("url", name=f"p{number}")).deliveries["url"].id for number in range(20)]
-    async with smtp_pool.keep_connections():
+    async with worker_running(desk):
         await worker.deliver_all(desk, rows, now=NOW)
     assert await Delivery.filter(kind="url", status="queued", attempt=1).count() == 20
     assert await ServerRefusal.all().count() == 1

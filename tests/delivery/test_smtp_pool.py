@@ -9,7 +9,7 @@ from otae.delivery.queue import outbox
 from otae.delivery.servers import servers_in_order
 from otae.store.desk import Desk
 from otae.store.models import Delivery, NotificationServer
-from tests.delivery.conftest import NOW, Invite, UseServer
+from tests.delivery.conftest import NOW, Invite, UseServer, worker_running
 from tests.delivery.queued import queue_many
 from tests.ledger import check_ledger
 from tests.servers.smtp import DROP, SMTPServer
@@ -21,7 +21,7 @@ async def test_messages_share_a_line_and_the_last_one_hangs_up(
     desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
 ) -> None:
     await use_server(smtp_server)
-    async with smtp_pool.keep_connections():
+    async with worker_running(desk):
         for row in await queue_many(invite, 3):
             await outbox.deliver(desk, row.id, now=NOW)
     assert smtp_server.connections == 1
@@ -34,7 +34,7 @@ async def test_a_refused_recipient_costs_no_line(
 ) -> None:
     await use_server(smtp_server)
     smtp_server.answer("RCPT", "550 5.1.1 nobody here")
-    async with smtp_pool.keep_connections():
+    async with worker_running(desk):
         first, second = await queue_many(invite, 2)
         await outbox.deliver(desk, first.id, now=NOW)
         await outbox.deliver(desk, second.id, now=NOW)
@@ -46,7 +46,7 @@ async def test_a_kept_line_that_died_is_replaced_without_a_word(
     desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
 ) -> None:
     await use_server(smtp_server)
-    async with smtp_pool.keep_connections():
+    async with worker_running(desk):
         first, second = await queue_many(invite, 2)
         await outbox.deliver(desk, first.id, now=NOW)
         smtp_server.hang_up()
@@ -59,7 +59,7 @@ async def test_a_line_left_in_the_middle_of_a_message_is_not_used_again(
     desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
 ) -> None:
     await use_server(smtp_server)
-    async with smtp_pool.keep_connections():
+    async with worker_running(desk):
         first, second = await queue_many(invite, 2)
         smtp_server.answer("DOT", DROP)
         await outbox.deliver(desk, first.id, now=NOW)
@@ -73,7 +73,7 @@ async def test_idle_lines_are_closed(
 ) -> None:
     monkeypatch.setattr(smtp_pool, "IDLE_SECONDS", 0.1)
     await use_server(smtp_server)
-    async with smtp_pool.keep_connections():
+    async with worker_running(desk):
         first, second = await queue_many(invite, 2)
         await outbox.deliver(desk, first.id, now=NOW)
         await asyncio.sleep(1)
@@ -85,7 +85,7 @@ async def test_a_server_gets_no_more_lines_than_it_was_given(
     desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
 ) -> None:
     await use_server(smtp_server, connections=2)
-    async with smtp_pool.keep_connections():
+    async with worker_running(desk):
         rows = await queue_many(invite, 8)
         await asyncio.gather(*(outbox.deliver(desk, row.id, now=NOW) for row in rows))
     assert smtp_server.connections <= 2

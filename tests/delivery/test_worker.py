@@ -7,11 +7,10 @@ from datetime import timedelta
 import pytest
 
 from otae.contacts import mail_address
-from otae.delivery.mail import smtp_pool
 from otae.delivery.queue import claims, outbox, worker
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Event, NotificationServer, Pin
-from tests.delivery.conftest import NOW, PIN, TOKEN, Invite, UseServer
+from tests.delivery.conftest import NOW, PIN, TOKEN, Invite, UseServer, worker_running
 from tests.delivery.queued import ids, invite_many, standing
 from tests.delivery.texting import UseGateway
 from tests.ledger import check_ledger
@@ -41,7 +40,7 @@ async def test_a_list_is_sent_each_message_once_and_every_pin_is_forgotten(
 ) -> None:
     await use_server(smtp_server)
     people = await invite_many(invite, 10, "url", "pin")
-    async with smtp_pool.keep_connections():
+    async with worker_running(desk):
         await worker.deliver_all(desk, [*ids(people), *ids(people)], now=NOW)
     assert len(smtp_server.messages) == 20
     assert await check_ledger([smtp_server], recipients=20) == {"sent": 20}
@@ -63,7 +62,7 @@ async def test_a_worker_that_died_between_mark_and_record_leaves_outcomes_unknow
 
     with monkeypatch.context() as patch:
         patch.setattr(worker, "record_sent", killed)
-        async with smtp_pool.keep_connections():
+        async with worker_running(desk):
             dying = asyncio.create_task(worker.deliver_all(desk, ids(people), now=NOW))
             while len(smtp_server.messages) < 3:  # noqa: ASYNC110 - what is waited for happens in the server's thread
                 await asyncio.sleep(0.01)
@@ -86,7 +85,7 @@ async def test_a_message_that_hangs_takes_one_place_and_no_more(
     await use_server(smtp_server, connections=2)
     smtp_server.answer("MAIL", HANG)
     people = await invite_many(invite, 12)
-    async with smtp_pool.keep_connections():
+    async with worker_running(desk):
         slow = asyncio.create_task(worker.deliver_all(desk, ids(people), now=NOW))
         while await Delivery.filter(status="sent").count() < 11:  # noqa: ASYNC110 - rows say it, and no event does
             await asyncio.sleep(0.01)
@@ -107,7 +106,7 @@ async def test_refusals_and_broken_lines_stay_with_their_own_message(
     smtp_server.answer("RCPT", "550 5.1.1 nobody here")
     smtp_server.answer("RCPT", "450 4.2.0 greylisted")
     smtp_server.answer("DOT", DROP)
-    async with smtp_pool.keep_connections():
+    async with worker_running(desk):
         await worker.deliver_all(desk, ids(await invite_many(invite, 12)), now=NOW)
     assert await check_ledger([smtp_server], recipients=12) == {"failed": 1, "queued": 2, "sent": 9}
     assert await Delivery.filter(outcome_unknown=True).count() == 1
@@ -118,7 +117,7 @@ async def test_a_paced_server_is_given_no_more_than_its_share_of_a_list(
 ) -> None:
     await use_server(smtp_server, rate=63)  # a message a second, and three may go out together
     people = await invite_many(invite, 9)
-    async with smtp_pool.keep_connections():
+    async with worker_running(desk):
         for second in (0, 10):
             await worker.deliver_all(desk, ids(people), now=NOW + timedelta(seconds=second))
     assert len(smtp_server.messages) == 1 + 4
@@ -133,7 +132,7 @@ async def test_a_list_goes_by_the_standby_when_the_active_server_cannot_be_reach
     active = await use_server(spare, name="Down", host="localhost")
     await NotificationServer.filter(id=active.id).update(port=free_port())
     await use_server(spare, name="Spare", standby=1)
-    async with smtp_pool.keep_connections():
+    async with worker_running(desk):
         await worker.deliver_all(desk, ids(await invite_many(invite, 8)), now=NOW)
     assert len(spare.messages) == 8
     assert {(row.status, row.attempt, row.server_name) for row in await Delivery.all()} == {("sent", 1, "127.0.0.1")}
@@ -179,8 +178,8 @@ async def test_a_worker_that_is_told_to_end_takes_nothing_further(
 ) -> None:
     await use_server(smtp_server)
     people = await invite_many(invite, 3)
-    async with smtp_pool.keep_connections():
-        smtp_pool.close_soon()
+    async with worker_running(desk):
+        desk.resources.get(worker.DeliveryWorker).closing = True
         await worker.deliver_all(desk, ids(people), now=NOW)
     assert await standing() == {"queued": 3}
     assert smtp_server.connections == 0
@@ -192,7 +191,7 @@ async def test_a_hundred_messages_cost_a_few_statements_each(
     await use_server(smtp_server, connections=8)
     people = await invite_many(invite, 50, "url", "pin")
     with caplog.at_level(logging.DEBUG, logger="tortoise.db_client"):
-        async with smtp_pool.keep_connections():
+        async with worker_running(desk):
             await worker.deliver_all(desk, ids(people), now=NOW)
         statements = [record for record in caplog.records if record.name == "tortoise.db_client"]
     assert await standing() == {"sent": 100}

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from otae.directory.ldap import pool
+from otae.directory.ldap.pool import LdapPool
 from otae.rehearsal.mac import Safari
 from otae.store.models import Device, EnrollmentSession, Person
 from tests.directory.ldap_desk import add, entry_for
@@ -21,7 +21,7 @@ async def corp(house: House, crowded_ldap: LdapServer) -> AsyncIterator[House]:
     """Give the installation a directory of 12 000 people, over StartTLS."""
     await add(house.desk, entry_for(crowded_ldap))
     yield house
-    pool.close_idle()
+    house.desk.resources.get(LdapPool).close_idle()
 
 
 @pytest.mark.parametrize(

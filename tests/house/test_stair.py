@@ -15,6 +15,7 @@ MODULES = (
     "__main__",
     "cli",
     "app",
+    "connection_pool",
     "outgoing",
     "words",
     "contacts",

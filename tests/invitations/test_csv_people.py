@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from otae.directory.ldap import pool, servers
+from otae.directory.ldap import servers
 from otae.directory.ldap.connection import Connection
+from otae.directory.ldap.pool import LdapPool
 from otae.invitations import csv_source, group_worker
 from otae.invitations.csv_source import CsvHeadings
 from otae.invitations.groups import GroupOrder, Status
@@ -123,7 +124,7 @@ async def test_a_directory_that_is_away_loses_nothing_and_is_asked_again(desk: D
     corp = await servers.find_directory("corp")
     assert corp is not None
     await DirectoryServer.filter(id=corp.id).update(port=crowded_ldap.port)
-    pool.close_idle()
+    desk.resources.get(LdapPool).close_idle()
     await group_worker.step(desk, row.id, now=now + leases.LEASE + timedelta(seconds=1))
     await row.refresh_from_db()
     assert (row.status, row.found) == (Status.READY, 1)

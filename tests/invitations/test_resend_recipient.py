@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from otae.directory.ldap import pool
+from otae.directory.ldap.pool import LdapPool
 from otae.errors import InputRefused
 from otae.invitations import bulk_actions, lifecycle
 from otae.invitations.lifecycle import Created
@@ -44,9 +44,9 @@ async def invited(desk: Desk, server: LdapServer, now: datetime, user: str = "co
     return await lifecycle.create(desk, order, now=now, actor="ada")
 
 
-async def moved_out() -> None:
+async def moved_out(desk: Desk) -> None:
     """Let the directory answer nobody any more."""
-    pool.close_idle()
+    desk.resources.get(LdapPool).close_idle()
     await DirectoryServer.all().update(port=1)
 
 
@@ -98,7 +98,7 @@ async def test_who_is_gone_or_disabled_is_refused(desk: Desk, ldap: LdapServer) 
 async def test_a_directory_that_is_away_keeps_nobody_waiting_and_is_told(desk: Desk, ldap: LdapServer) -> None:
     now = await database.now()
     ids = [(await invited(desk, ldap, now, f"corp/{name}")).invitation.id for name in ("ben", "cleo")]
-    await moved_out()
+    await moved_out(desk)
     made = await lifecycle.resend(desk, await Invitation.get(id=ids[0]), now=now, actor="ada")
     assert (made.unreachable, made.words) == (True, "the directory corp did not answer: ben as last known")
     assert await last_address(made) == "ben@example.test"

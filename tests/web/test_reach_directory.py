@@ -12,7 +12,6 @@ from otae.accounts.own_roles import RoleDraft
 from otae.accounts.permissions import PERMISSIONS
 from otae.accounts.roles import Grantor
 from otae.directory import registry, scheduled_checks
-from otae.directory.ldap import pool
 from otae.directory.reach import STALE_AFTER
 from otae.store import database
 from otae.store.models import DirectoryServer, Group, Invitation, Membership, Person, Role
@@ -31,12 +30,6 @@ def ldap() -> Iterator[LdapServer]:
     """Run a server with a few people for the tests of this module; nobody changes it."""
     with running() as server:
         yield server
-
-
-@pytest.fixture(autouse=True)
-def lines_hung_up() -> Iterator[None]:
-    yield
-    pool.close_idle()
 
 
 async def signed_in(site: Site, role: str) -> httpx2.AsyncClient:

@@ -73,30 +73,34 @@ class _CachedToken:
     fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-_TOKENS: dict[tuple[int, Client], _CachedToken] = {}
+class TokenCache:
+    """The access tokens of this process, by client."""
 
+    def __init__(self) -> None:
+        self._tokens: dict[Client, _CachedToken] = {}
 
-async def token(client: Client, *, time_limit: float, refused: str = "", transcript: Transcript | None = None) -> str:
-    """Return a valid access token, cached or new; call outside of transactions.
+    async def token(
+        self, client: Client, *, time_limit: float, refused: str = "", transcript: Transcript | None = None
+    ) -> str:
+        """Return a valid access token, cached or new; call outside of transactions.
 
-    Args:
-        time_limit: Seconds for fetching one.
-        refused: A token that a server refused; it is not returned again.
-        transcript: If given, a new token is fetched and the exchange is recorded there.
+        Args:
+            time_limit: Seconds for fetching one.
+            refused: A token that a server refused; it is not returned again.
+            transcript: If given, a new token is fetched and the exchange is recorded there.
 
-    Raises:
-        Unreachable: No token was given; with the reason.
-    """
-    key = (id(asyncio.get_running_loop()), client)
-    if key not in _TOKENS and len(_TOKENS) >= MAX_CACHED:
-        _TOKENS.clear()
-    cached = _TOKENS.setdefault(key, _CachedToken())
-    async with cached.fetching:
-        usable = cached.token and cached.token != refused and time.monotonic() < cached.until and transcript is None
-        if not usable:
-            cached.token, lives = await _fetch(client, time_limit, transcript)
-            cached.until = time.monotonic() + max(lives - RENEW_BEFORE, lives / 2)
-        return cached.token
+        Raises:
+            Unreachable: No token was given; with the reason.
+        """
+        if client not in self._tokens and len(self._tokens) >= MAX_CACHED:
+            self._tokens.clear()
+        cached = self._tokens.setdefault(client, _CachedToken())
+        async with cached.fetching:
+            usable = cached.token and cached.token != refused and time.monotonic() < cached.until and transcript is None
+            if not usable:
+                cached.token, lives = await _fetch(client, time_limit, transcript)
+                cached.until = time.monotonic() + max(lives - RENEW_BEFORE, lives / 2)
+            return cached.token
 
 
 async def _fetch(client: Client, time_limit: float, transcript: Transcript | None) -> tuple[str, float]:

@@ -2,14 +2,15 @@
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiosmtplib
 
-from otae.delivery.mail import oauth, smtp_pool
+from otae.delivery.mail import oauth
 from otae.delivery.mail.mime import Mail
 from otae.delivery.mail.refusals import RefusedCommand, classify
 from otae.delivery.mail.smtp_connect import Endpoint, negotiated_tls
+from otae.delivery.mail.smtp_pool import SmtpPool
 from otae.delivery.mail.transcript import Transcript
 from otae.delivery.transport import BeforeEnd, NotSent, OutcomeUnknown, Receipt, TemporaryFailure
 from otae.settings import Settings
@@ -27,6 +28,7 @@ _LEADING_DOT = re.compile(rb"(?m)^\.")
 class SmtpTransport:
     """Sends mail through one notification server. ``sender``: the envelope sender, to which bounces are returned."""
 
+    pool: SmtpPool = field(repr=False)
     endpoint: Endpoint
     sender: str
 
@@ -54,7 +56,7 @@ class SmtpTransport:
         end_sent = asyncio.Event()
         try:
             async with (
-                smtp_pool.connection(self.endpoint, self.sender, transcript) as connection,
+                self.pool.connection(self.endpoint, self.sender, transcript) as connection,
                 asyncio.timeout(SEND_TIMEOUT),
             ):
                 client, tls = connection.client, negotiated_tls(connection.client)
@@ -79,7 +81,7 @@ class SmtpTransport:
     async def probe(self) -> None:
         """Connect, sign in and send MAIL as for a message, but send none; raises as `send`."""
         try:
-            async with smtp_pool.connection(self.endpoint, self.sender) as connection, asyncio.timeout(SEND_TIMEOUT):
+            async with self.pool.connection(self.endpoint, self.sender) as connection, asyncio.timeout(SEND_TIMEOUT):
                 await connection.client.mail(self.sender)
                 await connection.client.rset()
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
@@ -110,7 +112,7 @@ def smtp_transport(
         oauth=_oauth_client(desk, server, password),
         ca_pem=server.ca_pem,
     )
-    return SmtpTransport(endpoint, sender or server.from_email)
+    return SmtpTransport(desk.resources.get(SmtpPool), endpoint, sender or server.from_email)
 
 
 def _oauth_client(desk: Desk, server: NotificationServer, secret: str | None) -> oauth.Client | None:

@@ -3,14 +3,17 @@
 import asyncio
 import socket
 import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import aiosmtplib
 
 from otae import outgoing
-from otae.delivery.mail import ntlm, oauth, smtp_auth
+from otae.delivery.mail import ntlm, smtp_auth
 from otae.delivery.mail.oauth import Client as OAuthClient
+from otae.delivery.mail.oauth import TokenCache
 from otae.delivery.mail.refusals import sign_in_refusal
 from otae.delivery.mail.transcript import RecordingSMTP, Transcript
 from otae.delivery.transport import Unreachable
@@ -20,6 +23,9 @@ from otae.errors import AddressRefused
 AUTHENTICATION_FAILED = 535
 #: Seconds for connecting, up to the end of the sign-in, however slowly the server sends.
 CONNECT_TIMEOUT = 40
+
+
+FetchToken = Callable[..., Awaitable[str]]
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,11 @@ class Endpoint:
     ca_pem: str = ""
 
 
-async def connect(endpoint: Endpoint, transcript: Transcript | None = None) -> aiosmtplib.SMTP:
+async def connect(endpoint: Endpoint, tokens: TokenCache, transcript: Transcript | None = None) -> aiosmtplib.SMTP:
     """Return a connection that is ready for mail: greeted, encrypted and signed in as ``endpoint`` says.
 
     Args:
+        tokens: The access tokens to sign in with.
         transcript: Where the conversation is recorded, if anywhere.
 
     Raises:
@@ -62,13 +69,16 @@ async def connect(endpoint: Endpoint, transcript: Transcript | None = None) -> a
     """
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            return await _connect(endpoint, transcript)
+            return await _connect(endpoint, tokens, transcript)
     except TimeoutError as error:
         raise Unreachable("no answer in time") from error
 
 
-async def _connect(endpoint: Endpoint, transcript: Transcript | None) -> aiosmtplib.SMTP:
-    token = await _token(endpoint, transcript) if endpoint.oauth else ""
+async def _connect(endpoint: Endpoint, tokens: TokenCache, transcript: Transcript | None) -> aiosmtplib.SMTP:
+    fetch_token = None
+    if endpoint.oauth:
+        fetch_token = partial(tokens.token, endpoint.oauth, time_limit=endpoint.timeout, transcript=transcript)
+    token = await fetch_token() if fetch_token else ""
     context = None
     if endpoint.security != "none":
         context = await asyncio.to_thread(ssl.create_default_context, cadata=endpoint.ca_pem or None)
@@ -84,7 +94,7 @@ async def _connect(endpoint: Endpoint, transcript: Transcript | None) -> aiosmtp
     client = aiosmtplib.SMTP(**options) if transcript is None else RecordingSMTP(transcript, **options)
     try:
         await _greet(client)
-        await _sign_in(client, endpoint, token, transcript)
+        await _sign_in(client, endpoint, token, fetch_token)
     except BaseException:
         client.close()
         raise
@@ -108,15 +118,15 @@ async def _greet(client: aiosmtplib.SMTP) -> None:
         raise Unreachable("the server hung up") from error
 
 
-async def _sign_in(client: aiosmtplib.SMTP, endpoint: Endpoint, token: str, transcript: Transcript | None) -> None:
+async def _sign_in(client: aiosmtplib.SMTP, endpoint: Endpoint, token: str, fetch_token: FetchToken | None) -> None:
     """Sign in on a connection that was greeted, if the endpoint has a user name."""
     if endpoint.username is None:
         return
     if not negotiated_tls(client) and not endpoint.clear_sign_in:
         raise Unreachable("TLS: not agreed, so the password was not sent")
     try:
-        if endpoint.oauth:
-            await _sign_in_by_token(client, endpoint, token, transcript)
+        if fetch_token:
+            await _sign_in_by_token(client, endpoint.username, token, fetch_token)
         else:
             by = ntlm.sign_in if endpoint.ntlm else smtp_auth.by_password
             await by(client, endpoint.username, endpoint.password or "")
@@ -130,21 +140,14 @@ async def _sign_in(client: aiosmtplib.SMTP, endpoint: Endpoint, token: str, tran
         raise Unreachable("sign-in: the server offers no way that is known here") from error
 
 
-async def _sign_in_by_token(
-    client: aiosmtplib.SMTP, endpoint: Endpoint, token: str, transcript: Transcript | None
-) -> None:
+async def _sign_in_by_token(client: aiosmtplib.SMTP, username: str, token: str, fetch_token: FetchToken) -> None:
     """Sign in by ``token``; when it is refused, once more by a new one."""
     try:
-        await smtp_auth.by_token(client, endpoint.username or "", token)
+        await smtp_auth.by_token(client, username, token)
     except aiosmtplib.SMTPAuthenticationError as error:
         if error.code != AUTHENTICATION_FAILED:
             raise
-        await smtp_auth.by_token(client, endpoint.username or "", await _token(endpoint, transcript, refused=token))
-
-
-async def _token(endpoint: Endpoint, transcript: Transcript | None, *, refused: str = "") -> str:
-    assert endpoint.oauth is not None  # noqa: S101 - callers have checked; for the type checker
-    return await oauth.token(endpoint.oauth, time_limit=endpoint.timeout, refused=refused, transcript=transcript)
+        await smtp_auth.by_token(client, username, await fetch_token(refused=token))
 
 
 async def _open_socket(endpoint: Endpoint) -> socket.socket:

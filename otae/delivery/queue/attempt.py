@@ -9,8 +9,8 @@ from uuid import UUID
 import structlog
 
 from otae.delivery import server_refusals
-from otae.delivery.mail import smtp_pool
 from otae.delivery.mail.mime import MessageRefused
+from otae.delivery.mail.smtp_pool import SmtpPool
 from otae.delivery.queue import claims, rate_limit
 from otae.delivery.queue.batch_writer import BatchWriter
 from otae.delivery.queue.dispatch import BatchData, PreparedMessage, prepare_for_catcher, prepare_for_server
@@ -126,7 +126,7 @@ async def _send(batch: Batch, claimed: Claimed) -> tuple[Receipt, str]:
                 await server_refusals.clear_refusals(server, claimed.row)
             by = prepared.name if server.active else f"standby {prepared.name}"
             return receipt, f"{by} ({'; '.join(reasons)})" if reasons else by
-        smtp_pool.avoid(server.name)
+        batch.data.desk.resources.get(SmtpPool).avoid(server.name)
         reasons.append(f"{prepared.name}: {reason}" if len(servers) > 1 else reason)
     raise TemporaryFailure("; ".join(reasons))
 

@@ -7,9 +7,9 @@ from typing import Final
 from uuid import UUID
 
 from otae.delivery.catcher import MailCatcher, TextCatcher
-from otae.delivery.mail import smtp_pool
 from otae.delivery.mail.bounces import return_addresses
 from otae.delivery.mail.smtp import smtp_transport
+from otae.delivery.mail.smtp_pool import SmtpPool
 from otae.delivery.queue.outcomes import Claimed
 from otae.delivery.servers import servers_in_order
 from otae.delivery.sms.sender import CARRIER, CarrierTransport, TextTransport, gateway_transport
@@ -47,9 +47,10 @@ async def load_batch_data(desk: Desk, claimed: Sequence[Claimed], now: datetime)
     return BatchData(desk, message_data, await return_addresses(desk, [each.row.id for each in claimed]))
 
 
-async def servers_for(channel: str) -> list[NotificationServer]:
+async def servers_for(desk: Desk, channel: str) -> list[NotificationServer]:
     """Return the servers for ``channel`` in the order to try; those that were unreachable a moment ago come last."""
-    return sorted(await servers_in_order(KINDS[channel]), key=lambda server: smtp_pool.is_avoided(server.name))
+    pool = desk.resources.get(SmtpPool)
+    return sorted(await servers_in_order(KINDS[channel]), key=lambda server: pool.is_avoided(server.name))
 
 
 def transport_name(channel: str, server: NotificationServer | None) -> str:
@@ -102,7 +103,7 @@ async def _text_transport(
 ) -> TextTransport:
     if server.gateway != CARRIER:
         return gateway_transport(data.desk, server)
-    mail = await servers_for(MAIL)
+    mail = await servers_for(data.desk, MAIL)
     return CarrierTransport(
         data.desk,
         server.name,

@@ -6,21 +6,20 @@ and a message that is rung for twice is looked at once. The backlog is a hint: t
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from otae.delivery import server_refusals
-from otae.delivery.mail import smtp_pool
+from otae.delivery.mail.smtp_pool import SmtpPool
 from otae.delivery.queue import claims
 from otae.delivery.queue.attempt import Batch, attempt
 from otae.delivery.queue.batch_writer import BatchWriter
 from otae.delivery.queue.dispatch import load_batch_data, servers_for, transport_name
 from otae.delivery.queue.outcomes import Accepted, Claimed, record_sent
 from otae.store.desk import Desk
-from otae.store.models import NotificationServer
 
 #: Messages claimed at a time for each permit of a server: claiming many at once is what makes claiming cheap.
 CLAIM_AHEAD: Final = 4
@@ -51,6 +50,32 @@ class ChannelBacklog:
         return taken
 
 
+class DeliveryWorker:
+    """What the delivery worker of this process knows while it runs; a process without one has no backlog.
+
+    Attributes:
+        closing: No further messages are claimed; those that were are still sent.
+    """
+
+    def __init__(self) -> None:
+        self.closing = False
+        self._backlogs: dict[str, ChannelBacklog] | None = None
+
+    @asynccontextmanager
+    async def run(self, desk: Desk) -> AsyncIterator[None]:
+        """Be the worker of this process during the block, with connections that stay open between messages."""
+        self._backlogs = {}
+        try:
+            async with desk.resources.get(SmtpPool).keep_connections():
+                yield
+        finally:
+            self._backlogs, self.closing = None, False
+
+    def backlog(self, channel: str) -> ChannelBacklog:
+        """Return the backlog of a channel; a new one where no worker runs."""
+        return ChannelBacklog() if self._backlogs is None else self._backlogs.setdefault(channel, ChannelBacklog())
+
+
 async def deliver_all(desk: Desk, delivery_ids: Sequence[UUID], *, now: datetime) -> None:
     """Send those of these messages that are queued, due and not claimed elsewhere, and record the outcome of each.
 
@@ -69,7 +94,7 @@ async def deliver_all(desk: Desk, delivery_ids: Sequence[UUID], *, now: datetime
 async def _deliver_channel(
     desk: Desk, channel: str, delivery_ids: Sequence[UUID], clock: Callable[[], datetime]
 ) -> None:
-    backlog = smtp_pool.worker_state(channel, ChannelBacklog)
+    backlog = desk.resources.get(DeliveryWorker).backlog(channel)
     backlog.add(delivery_ids)
     if backlog.claiming:
         return
@@ -89,13 +114,13 @@ async def _drain(
     # Two writers, each with a database connection of its own: sending waits for the first, and that not for the second.
     data_phase_writer = BatchWriter(claims.mark_data_phase)
     accepted_writer: BatchWriter[Accepted] = BatchWriter(lambda accepted: record_sent(accepted, clock()))
-    without_permit = _WithoutPermit()
+    without_permit, worker, pool = _WithoutPermit(), desk.resources.get(DeliveryWorker), desk.resources.get(SmtpPool)
     while backlog.waiting:
-        servers = await servers_for(channel)
-        permits = servers[0].connections if servers else CATCHER_PERMITS
+        servers = await servers_for(desk, channel)
+        name, permits = (servers[0].name, servers[0].connections) if servers else ("", CATCHER_PERMITS)
         rate_limited = bool(servers) and servers[0].rate > 0
         await without_permit.wait_for_at_most(0 if rate_limited else permits)
-        if smtp_pool.is_closing():
+        if worker.closing:
             return
         delivery_ids = backlog.take(permits if rate_limited else permits * CLAIM_AHEAD)
         claimed_at, found = time.monotonic(), await claims.find_due(delivery_ids, clock())
@@ -119,23 +144,18 @@ async def _drain(
         )
         for claimed in taken:
             without_permit.count += 1
-            task = asyncio.create_task(_send_one(batch, claimed, _permit(servers), without_permit))
+            task = asyncio.create_task(_send_one(batch, claimed, pool.permit(name, permits), without_permit))
             sending.add(task)
             task.add_done_callback(sending.discard)
 
 
 async def _send_one(
-    batch: Batch, claimed: Claimed, permit: AbstractAsyncContextManager[None], without_permit: "_WithoutPermit"
+    batch: Batch, claimed: Claimed, permit: AbstractAsyncContextManager[object], without_permit: "_WithoutPermit"
 ) -> None:
     """Send one message; its permit is held until the outcome is recorded, which bounds how many may be in doubt."""
     async with permit:
         without_permit.decrement()
         await attempt(batch, claimed)
-
-
-def _permit(servers: Sequence[NotificationServer]) -> AbstractAsyncContextManager[None]:
-    name, permits = (servers[0].name, servers[0].connections) if servers else ("", CATCHER_PERMITS)
-    return smtp_pool.send_permit(name, permits)
 
 
 class _WithoutPermit:

@@ -9,7 +9,6 @@ from otae.directory import DirectoryPerson
 from otae.directory.ldap.connection import Connection
 from otae.directory.ldap.directory import LONGEST_WALK, LdapDirectory
 from otae.directory.ldap.names import LONGEST_NAME, all_of, any_of, equals
-from otae.directory.ldap.pool import ask
 from otae.directory.ldap.schema import has_mail
 from otae.directory.local.person_fields import user_name
 from otae.text import why_refused
@@ -52,7 +51,7 @@ async def find_matches(directory: LdapDirectory, names: Sequence[str], addresses
                     found[person.directory_id] = Match(person, mails)
         return list(found.values())
 
-    return await ask(directory.people_endpoint, search, time_limit=LONGEST_WALK)
+    return await directory.pool.ask(directory.people_endpoint, search, time_limit=LONGEST_WALK)
 
 
 def _batches(filters: list[str]) -> Iterator[list[str]]:

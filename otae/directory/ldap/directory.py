@@ -11,7 +11,7 @@ from otae.directory.ldap import membership
 from otae.directory.ldap.connection import Connection, Endpoint
 from otae.directory.ldap.forest import Forest
 from otae.directory.ldap.names import LONGEST_NAME, parent_and_rdn
-from otae.directory.ldap.pool import ask, endpoint_of
+from otae.directory.ldap.pool import LdapPool, endpoint_of
 from otae.directory.ldap.results import SERVER_FAULTS, SUCCESS, Entry, LdapError
 from otae.directory.ldap.schema import GROUP, Schema
 from otae.directory.local.person_fields import user_name
@@ -28,9 +28,10 @@ LONGEST_WALK: Final = 45.0
 
 
 class LdapDirectory:
-    """One configured directory. Created for each use: `otae.directory.ldap.pool` keeps the connections."""
+    """One configured directory. Created for each use: `LdapPool` keeps the connections."""
 
     def __init__(self, desk: Desk, row: DirectoryServer, region: str) -> None:
+        self.pool, self._walks = desk.resources.get(LdapPool), desk.resources.get(membership.WalkCache)
         attributes = tuple(row.attributes.split())
         self.schema = Schema(row.domain, row.kind == "active-directory", row.search_by, region, attributes)
         self.endpoint: Endpoint = endpoint_of(desk, row)
@@ -67,7 +68,7 @@ class LdapDirectory:
         if not _is_searchable(text):
             return []
         search_filter = self.schema.people_matching(cleaned_line(text))
-        found = await ask(
+        found = await self.pool.ask(
             self.people_endpoint,
             lambda connection: connection.search(
                 self.people_base, search_filter, self.people_schema.person_attributes, limit=limit
@@ -92,8 +93,10 @@ class LdapDirectory:
 
     async def members(self, group: DirectoryGroup, after: str = "") -> MembersPage:
         """See `Directory.members`; people come in the order of their names, and a deleted group has none."""
-        walk = membership.Walk(self.schema, self.user_base, group.id)
-        return await ask(self.endpoint, lambda connection: walk.page(connection, after), time_limit=LONGEST_WALK)
+        walk = membership.Walk(self.schema, self.user_base, group.id, self._walks)
+        return await self.pool.ask(
+            self.endpoint, lambda connection: walk.page(connection, after), time_limit=LONGEST_WALK
+        )
 
     async def try_password(self, found: DirectoryPerson | None, password: str) -> PasswordCheck:
         """See `Directory.try_password`: binds on a dedicated connection.
@@ -108,7 +111,7 @@ class LdapDirectory:
             return PasswordCheck(right=False, reason="a password that nobody can have")
         dn = found.dn if found and found.dn else self._nonexistent_dn()
         endpoint = await self.forest.endpoint_of(dn) if self.forest else self.endpoint
-        code, words = await ask(endpoint, lambda connection: _bind(connection, dn, secret), dedicated=True)
+        code, words = await self.pool.ask(endpoint, lambda connection: _bind(connection, dn, secret), dedicated=True)
         if found is None:
             return PasswordCheck(right=False, reason="nobody has this user name")
         return PasswordCheck(right=code == SUCCESS, reason="" if code == SUCCESS else words)
@@ -122,7 +125,7 @@ class LdapDirectory:
             return None
         schema = self.people_schema
         found = schema.to_people(
-            await ask(
+            await self.pool.ask(
                 self.people_endpoint,
                 lambda connection: connection.search(
                     self.people_base, search_filter, schema.person_attributes, limit=5
@@ -145,14 +148,14 @@ class LdapDirectory:
             return found
         dn = found.dn if found else self._nonexistent_dn()
         endpoint = await self.forest.endpoint_of(dn)
-        entries = await ask(endpoint, partial(_read_one, dn=dn, schema=self.schema))
+        entries = await self.pool.ask(endpoint, partial(_read_one, dn=dn, schema=self.schema))
         return next(iter(self.schema.to_people(entries)), None) if found else None
 
     def _nonexistent_dn(self) -> str:
         return f"cn=nobody-{secrets.token_hex(8)},{self.user_base}"
 
     async def _search_groups(self, search_filter: str, limit: int) -> list[DirectoryGroup]:
-        found = await ask(
+        found = await self.pool.ask(
             self.endpoint, lambda connection: connection.search(self.group_base, search_filter, GROUP[:1], limit=limit)
         )
         groups = [group for entry in found if (group := self.schema.to_group(entry))]

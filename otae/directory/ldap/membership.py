@@ -37,8 +37,25 @@ class Members:
     names: set[str] = field(default_factory=set)
 
 
-_LOCK: Final = threading.Lock()
-_WALKS: "Final[OrderedDict[str, list[str]]]" = OrderedDict()
+class WalkCache:
+    """The members that the last walks of this process found, by walk; used in several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._walks: OrderedDict[str, list[str]] = OrderedDict()
+
+    def keep(self, walk: str, keys: list[str]) -> None:
+        """Keep the members of a walk; the oldest walk beyond CACHED_WALKS is forgotten."""
+        with self._lock:
+            self._walks[walk] = keys
+            self._walks.move_to_end(walk)
+            while len(self._walks) > CACHED_WALKS:
+                self._walks.popitem(last=False)
+
+    def find(self, walk: str) -> list[str] | None:
+        """Return the members of a walk, None when they are not kept."""
+        with self._lock:
+            return self._walks.get(walk)
 
 
 @dataclass(frozen=True)
@@ -48,11 +65,12 @@ class Walk:
     schema: Schema
     user_base: str
     group: str
+    cache: WalkCache
 
     def page(self, connection: Connection, after: str) -> MembersPage:
         """Return the page that follows ``after``, the cursor of an earlier page; "" for the first page."""
         walk, _, last = after.partition("|")
-        keys = _cached(walk) or self._keys(connection)
+        keys = self.cache.find(walk) or self._keys(connection)
         walk = walk or secrets.token_hex(8)
         remaining = list(islice((key for key in keys if key > last), PAGE))
         people = {
@@ -60,7 +78,7 @@ class Walk:
         }
         more = bool(remaining) and remaining[-1] != keys[-1]
         if more:
-            _cache(walk, keys)
+            self.cache.keep(walk, keys)
         return MembersPage(list(people.values()), f"{walk}|{remaining[-1]}" if more else "")
 
     def _keys(self, connection: Connection) -> list[str]:
@@ -172,16 +190,3 @@ def _listed_dns(entry: Entry) -> list[str]:
     unique = [text.rpartition("#")[0] if text.endswith("'B") and "#'" in text else text
               for text in entry.texts("uniqueMember")]  # fmt: skip
     return [dn for dn in entry.texts("member") + unique if dn.strip()]
-
-
-def _cache(walk: str, keys: list[str]) -> None:
-    with _LOCK:
-        _WALKS[walk] = keys
-        _WALKS.move_to_end(walk)
-        while len(_WALKS) > CACHED_WALKS:
-            _WALKS.popitem(last=False)
-
-
-def _cached(walk: str) -> list[str] | None:
-    with _LOCK:
-        return _WALKS.get(walk)

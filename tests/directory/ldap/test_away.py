@@ -113,7 +113,7 @@ async def test_the_second_server_takes_over_and_the_first_is_asked_again(desk: D
     people = await directory(desk, ldap_server, primary_host="127.0.0.9", secondary_host="localhost", timeout=1)
     assert await people.find_person("ben")
     assert await people.check_password(await people.find_person("ben"), PASSWORD)
-    avoided = pool._by_reachability(people.endpoint)  # noqa: SLF001 - what a minute would show
+    avoided = people.pool.by_reachability(people.endpoint)
     assert avoided == ["localhost", "127.0.0.9"]
 
 
@@ -189,7 +189,7 @@ async def test_an_answer_that_drips_is_given_up_and_its_thread_ends(desk: Desk, 
     with in_thread(start, "dripping-directory") as port:
         people = await directory(desk, ldap_server, security="none", port=port, timeout=1)
         assert await why(people) == "no answer in time"
-        gate = next(iter(pool._SEMAPHORES[asyncio.get_running_loop()].values()))  # noqa: SLF001 - who still waits
+        gate = people.pool.connections.limit(people.endpoint, pool.CONCURRENCY)
         async with asyncio.timeout(10):
             for _ in range(pool.CONCURRENCY):
                 await gate.acquire()  # nobody holds a place any more
