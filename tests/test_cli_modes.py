@@ -1,5 +1,8 @@
 """Enrollment modes on the command line."""
 
+import pytest
+
+from tests.new_mode import add_mode
 from tests.test_cli import CommandLine, ben, command  # noqa: F401 - fixtures
 
 
@@ -28,3 +31,14 @@ def test_an_invitation_is_made_with_the_values_in_force(ben: CommandLine) -> Non
     assert (made["mode"], len(made["pin"])) == ("username_pin", 12)
     ben.json("mode", "set", "high_security", "--off")
     assert "is off" in ben.refusal("invite", "--user", "ben", "--mode", "high_security")
+
+
+def test_a_mode_that_is_only_a_row_is_listed_set_and_invited_in(
+    ben: CommandLine,  # noqa: F811 - as above
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mode = add_mode(monkeypatch)
+    assert mode.name in ben.run("mode", "list").stdout
+    assert ben.json("mode", "set", mode.name, "--pin-length", "10")["pin_length"] == 10
+    made = ben.json("invite", "--user", "ben", "--mode", mode.name, "--show-pin")
+    assert (made["mode"], len(made["pin"])) == (mode.name, 10)

@@ -18,6 +18,7 @@ from otae.invitations.terms import InvitationTerms
 from otae.rehearsal import run as rehearsal
 from otae.store import audit, database
 from otae.store.desk import Desk
+from otae.store.mode_table import DEFAULT
 from otae.store.models import Invitation
 from otae.store.states import InvitationStatus
 
@@ -208,7 +209,7 @@ def profile(*, invitation_token: str, unsigned: bool) -> None:
 
 
 @commands.command()
-@click.option("--mode", default="two_factor", show_default=True)
+@click.option("--mode", default=DEFAULT, show_default=True)
 @click.option("--url", "connect_to", help="Connect here wherever PUBLIC_URL is met; may be http.")
 @as_json
 def rehearse(*, mode: str, connect_to: str | None, json_wanted: bool) -> None:

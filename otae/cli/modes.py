@@ -7,9 +7,10 @@ import click
 from otae.cli.command import ACTOR, as_json, commands, emit, run_with_desk
 from otae.invitations import mode_values
 from otae.invitations.mode_values import ModeValues
-from otae.invitations.modes import Mode, all_modes, known_mode
+from otae.invitations.modes import all_modes, known_mode
 from otae.store import properties
 from otae.store.desk import Desk
+from otae.store.mode_table import Mode
 
 
 @commands.group(name="mode")

@@ -6,7 +6,8 @@ from datetime import datetime
 from otae.errors import InvitationFailed, ModeOff, NotAllowed
 from otae.invitations import lifecycle, new_links, pins
 from otae.invitations.channels import BY_HAND
-from otae.invitations.modes import Mode, known_mode
+from otae.invitations.modes import known_mode
+from otae.store.mode_table import Mode
 from otae.store.models import Invitation
 from otae.store.records import About, about
 from otae.store.states import InvitationStatus

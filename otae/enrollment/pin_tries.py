@@ -7,10 +7,10 @@ from typing import Literal
 from tortoise.expressions import F
 
 from otae.invitations import pins
-from otae.invitations.modes import Mode
 from otae.store import concurrent_attempts
 from otae.store.database import transaction
 from otae.store.desk import Desk
+from otae.store.mode_table import Mode
 from otae.store.models import Invitation, Pin
 
 #: How many invitations of one person a PIN at the login page is checked against; as many hashes are always computed.

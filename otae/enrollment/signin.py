@@ -23,16 +23,15 @@ from otae.enrollment.pin_tries import CountedTry
 from otae.enrollment.sessions import open_session
 from otae.errors import DirectoryUnavailable, InputRefused, InvitationOnly, ModeOff, NotAllowed, SigninFailed
 from otae.invitations import lifecycle, pins
-from otae.invitations.modes import Mode, all_modes, known_mode
+from otae.invitations.modes import all_modes, known_mode
 from otae.store import failure_counters, passwords, properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
+from otae.store.mode_table import SELF_START, Mode
 from otae.store.models import EnrollmentSession, Event, Invitation, Person
 from otae.store.records import About, about, bind_refusal, new_support_code, note, note_refusal
 from otae.store.states import InvitationStatus
 
-#: The only mode that needs no invitation.
-SELF_START = "username_password"
 #: Counter of failures at the login page in an hour, over everybody; its limit is enrollment.guess.budget.
 BUDGET: Final = "enrollment.guess"
 #: Counter of names entered that belong to nobody.

@@ -10,9 +10,9 @@ from typing import Final
 from otae.contacts import NumberRefused, e164
 from otae.delivery import servers
 from otae.errors import InputRefused
-from otae.invitations.modes import MODES, Mode
 from otae.store import audit
 from otae.store.database import transaction
+from otae.store.mode_table import MODES, Mode, has_pin
 from otae.store.models import Invitation, ModePolicy, Person
 from otae.store.properties import default_region
 from otae.translatable import N_
@@ -49,7 +49,7 @@ async def set_policy(mode_name: str, channel: str, *, now: datetime, actor: str)
     Raises:
         InputRefused: With the mode's name as field: the mode has no PIN, or ``channel`` is not one of `POLICIES`.
     """
-    if channel not in POLICIES or mode_name not in {mode.name for mode in MODES if mode.secret}:
+    if channel not in POLICIES or not has_pin(mode_name):
         raise InputRefused({mode_name[:40]: "choose one of these"})
     async with transaction():
         row, _ = await ModePolicy.get_or_create(mode=mode_name)
@@ -90,8 +90,9 @@ async def channel_for_new_pin(mode: Mode, channel: str, *, show_pin: bool = Fals
 
 async def new_pin_is_by_hand(invitation: Invitation) -> bool:
     """Return whether a new PIN of ``invitation`` would be shown or printed rather than sent."""
-    mode = next((mode for mode in MODES if mode.name == invitation.mode), None)
-    return mode is not None and mode.secret and await channel_for_new_pin(mode, invitation.pin_channel) in BY_HAND
+    if not has_pin(invitation.mode):
+        return False
+    return await channel_for_new_pin(MODES[invitation.mode], invitation.pin_channel) in BY_HAND
 
 
 async def _policy(mode: Mode, *, show_pin: bool) -> str:

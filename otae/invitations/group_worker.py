@@ -17,13 +17,14 @@ from otae.errors import DirectoryUnavailable, ModeOff, StaleState
 from otae.invitations import csv_people, csv_source, group_members, groups, orders, pins
 from otae.invitations.channels import BY_HAND, SMS, number_of
 from otae.invitations.groups import Status
-from otae.invitations.modes import Mode, mode_of
+from otae.invitations.modes import mode_of
 from otae.invitations.pin_delivery import queue_messages
 from otae.invitations.pins import GeneratedPin, PinPrefetch
 from otae.invitations.terms import CheckedTerms, new_invitation, terms_of
 from otae.store import leases
 from otae.store.database import transaction
 from otae.store.desk import Desk
+from otae.store.mode_table import Mode
 from otae.store.models import Delivery, Enrollment, GroupInvitation, GroupInvitee, Invitation, Person, Pin
 from otae.store.properties import default_region
 from otae.store.records import about, advance, note_all

@@ -13,9 +13,10 @@ from typing import Final
 from uuid import UUID
 
 from otae.errors import InputRefused
-from otae.invitations.modes import Mode, default_values, known_mode
+from otae.invitations.modes import default_values, known_mode
 from otae.store import audit, properties
 from otae.store.database import transaction
+from otae.store.mode_table import Mode
 from otae.store.models import Invitation, ModePolicy, NotificationTemplate
 from otae.text import cleaned_line
 

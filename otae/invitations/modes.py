@@ -1,126 +1,26 @@
-"""Enrollment modes: which factors a person must present before a Mac may be enrolled, and how long invitations last.
+"""Enrollment modes with their current values: those of `store.mode_table` unless an administrator changed them."""
 
-The factors of a mode are fixed; its values are those below unless an administrator changed them (`mode_values`).
-"""
-
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from otae.errors import ModeOff
 from otae.store import properties
+from otae.store.mode_table import MODES, Mode
 from otae.store.models import ModePolicy
-from otae.translatable import N_
 
-_DAY, _MINUTE = timedelta(hours=24), timedelta(minutes=1)
-
-
-@dataclass(frozen=True)
-class Mode:
-    """One enrollment mode.
-
-    ``token``: usable only through the invitation's link. ``identification``: asks for the user name.
-    ``authentication``: asks for the password. ``secret``: asks for a PIN of ``pin_length`` digits, or letters and
-    digits (``pin_letters``); ``max_tries`` wrong ones are allowed through the link, and as many at the login page.
-    ``valid_for``: validity of an invitation, None for no end. ``enabled``: invitations may be made in it.
-    ``defaultable``: may be the default mode. ``templates``: id of the template by kind, for invitations that name none.
-    """
-
-    name: str
-    title: str
-    token: bool
-    identification: bool
-    authentication: bool
-    secret: bool
-    valid_for: timedelta | None = _DAY
-    max_tries: int = 3
-    pin_length: int = 8
-    pin_letters: bool = False
-    enabled: bool = True
-    defaultable: bool = False
-    templates: dict[str, str] = field(default_factory=dict, hash=False)
-
-    def end(self, now: datetime) -> datetime | None:
-        """Return the end of an invitation that is made now, None for no end."""
-        return now + self.valid_for if self.valid_for else None
-
-
-MODES: tuple[Mode, ...] = (
-    Mode(
-        "username_password",
-        N_("User name + Password"),
-        token=False,
-        identification=True,
-        authentication=True,
-        secret=False,
-        valid_for=None,
-        max_tries=0,
-        pin_length=0,
-        defaultable=True,
-    ),
-    Mode(
-        "two_factor",
-        N_("Two Factor"),
-        token=False,
-        identification=True,
-        authentication=True,
-        secret=True,
-        defaultable=True,
-    ),
-    Mode(
-        "username_pin",
-        N_("User name + PIN"),
-        token=False,
-        identification=True,
-        authentication=False,
-        secret=True,
-        defaultable=True,
-    ),
-    Mode("high_security", N_("High Security"), token=True, identification=True, authentication=True, secret=True),
-    Mode(
-        "invitation_url",
-        N_("Invitation URL"),
-        token=True,
-        identification=False,
-        authentication=False,
-        secret=False,
-        max_tries=0,
-        pin_length=0,
-        enabled=False,
-    ),
-    Mode(
-        "invitation_url_pin",
-        N_("Invitation URL + PIN"),
-        token=True,
-        identification=False,
-        authentication=False,
-        secret=True,
-        enabled=False,
-    ),
-    Mode(
-        "invitation_url_password",
-        N_("Invitation URL + Password"),
-        token=True,
-        identification=False,
-        authentication=True,
-        secret=False,
-        pin_length=0,
-        enabled=False,
-    ),
-)
-
-_BY_NAME = {mode.name: mode for mode in MODES}
+_MINUTE = timedelta(minutes=1)
 
 
 async def all_modes() -> list[Mode]:
     """Return every mode, on or off, with its current values."""
     decided = {row.mode: row.options or {} for row in await ModePolicy.all()}
-    return [_in_force(mode, decided.get(mode.name, {})) for mode in MODES]
+    return [_in_force(mode, decided.get(mode.name, {})) for mode in MODES.values()]
 
 
 async def known_mode(name: str) -> Mode:
     """Return the mode called ``name``, on or off, with its current values; ModeOff when there is none."""
-    mode = _BY_NAME.get(name)
+    mode = MODES.get(name)
     if mode is None:
         raise ModeOff(f"enrollment mode {name[:40]!r} is not known")
     row = await ModePolicy.get_or_none(mode=name)
@@ -137,7 +37,7 @@ async def mode_of(name: str) -> Mode:
 
 def title_of(name: str) -> str:
     """Return the title of the mode called ``name``, on or off; ``name`` itself when it is unknown."""
-    mode = _BY_NAME.get(name)
+    mode = MODES.get(name)
     return mode.title if mode else name
 
 
@@ -153,9 +53,9 @@ async def default_mode() -> Mode:
 
 def default_values(name: str) -> Mode:
     """Return the mode called ``name`` with its default values; ModeOff when there is none."""
-    if name not in _BY_NAME:
+    if name not in MODES:
         raise ModeOff(f"enrollment mode {name[:40]!r} is not known")
-    return _BY_NAME[name]
+    return MODES[name]
 
 
 def _in_force(mode: Mode, options: dict[str, Any]) -> Mode:

@@ -7,9 +7,9 @@ from otae.directory.local import person_fields
 from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import InputRefused
 from otae.invitations import channels, recipients
-from otae.invitations.modes import Mode
 from otae.invitations.terms import CheckedTerms, InvitationTerms, check_terms
 from otae.store.desk import Desk
+from otae.store.mode_table import Mode
 from otae.store.models import Person
 
 

@@ -9,8 +9,8 @@ from otae.delivery.queue import bulk_enqueue
 from otae.errors import InputRefused
 from otae.invitations import channels, pins
 from otae.invitations.channels import BY_HAND, MAIL, SMS, number_of
-from otae.invitations.modes import Mode
 from otae.store.desk import Desk
+from otae.store.mode_table import Mode
 from otae.store.models import Invitation, Person, Pin
 
 

@@ -7,10 +7,11 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from otae.invitations.modes import Mode, known_mode
+from otae.invitations.modes import known_mode
 from otae.store import passwords
 from otae.store.desk import Desk
 from otae.store.keyring import installation_secret
+from otae.store.mode_table import Mode
 from otae.store.models import Invitation, Pin
 from otae.text import letters_and_digits
 

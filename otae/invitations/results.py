@@ -16,10 +16,11 @@ from otae.delivery.texts.kinds import NEEDED
 from otae.directory.reach import EVERYBODY, Reach
 from otae.invitations.channels import BY_HAND
 from otae.invitations.groups import ENDED, Status
-from otae.invitations.modes import MODES, known_mode, title_of
+from otae.invitations.modes import known_mode, title_of
 from otae.invitations.terms import columns, terms_of
 from otae.store import stuck
 from otae.store.desk import Desk
+from otae.store.mode_table import has_pin
 from otae.store.models import Delivery, GroupInvitation, GroupInvitee, Invitation
 from otae.store.states import DeliveryStatus
 from otae.translatable import N_
@@ -44,7 +45,6 @@ FILTERS: Final = ("waiting", "invited", "skipped", "failed", "redeemed")
 #: The time over which the rate of sending is measured.
 RECENT: Final = timedelta(seconds=60)
 _PAGE: Final = 500
-_WITH_PIN: Final = frozenset(mode.name for mode in MODES if mode.secret)
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ async def progress(row: GroupInvitation, *, now: datetime) -> OrderProgress:
     began = row.started_at or now
     rate = recent / max(1.0, min(RECENT, now - began).total_seconds())
     invited = by_status["invited"] + by_status["waiting"]
-    by_pin = row.mode in _WITH_PIN and row.pin_channel not in BY_HAND
+    by_pin = has_pin(row.mode) and row.pin_channel not in BY_HAND
     expected = invited * (2 if by_pin else 1) if row.send else 0
     if row.status == Status.CANCELLED:
         expected = sum(messages.values())

@@ -14,9 +14,10 @@ from otae.delivery.sms.carriers import find_carrier
 from otae.directory.local import person_fields
 from otae.errors import InputRefused, ModeOff
 from otae.invitations import channels, mode_values, tokens
-from otae.invitations.modes import Mode, default_mode, mode_of
+from otae.invitations.modes import default_mode, mode_of
 from otae.invitations.pin_delivery import snapshot
 from otae.store.desk import Desk
+from otae.store.mode_table import Mode
 from otae.store.models import GroupInvitation, Invitation, NotificationTemplate, Person
 from otae.text import identifier, why_refused
 

@@ -20,7 +20,7 @@ from otae.directory.local import person_fields
 from otae.directory.local.passwords import password_bytes
 from otae.errors import InputRefused, ModeOff, OtaeError
 from otae.invitations import lifecycle, pins
-from otae.invitations.modes import Mode, mode_of
+from otae.invitations.modes import mode_of
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.rehearsal import cleanup
@@ -41,6 +41,7 @@ from otae.rehearsal.mac import (
 from otae.signing.certificates import Keyed, der
 from otae.store import database, jobs, passwords, properties
 from otae.store.desk import Desk
+from otae.store.mode_table import Mode
 from otae.store.models import CaughtMail, Delivery, EnrollmentSession, Invitation, Job, Person
 from otae.store.states import DeliveryStatus, InvitationStatus, SessionStatus
 

@@ -14,7 +14,7 @@ from typing import Final
 import phonenumbers
 
 from otae.errors import InputRefused
-from otae.store import statements
+from otae.store import mode_table, statements
 from otae.store.models import Property
 from otae.text import cleaned_line, why_refused
 
@@ -56,6 +56,10 @@ def _one_of(*choices: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def _default_mode(text: str) -> str:
+    return _one_of(*(mode.name for mode in mode_table.MODES.values() if mode.defaultable))(text)
 
 
 def _name(text: str) -> str:
@@ -157,9 +161,9 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
     ),
     PropertyDefinition(
         "enrollment.default.mode",
-        default="two_factor",
+        default=mode_table.DEFAULT,
         help="Enrollment mode that the invitation form offers first.",
-        parse=_one_of("username_password", "two_factor", "username_pin"),
+        parse=_default_mode,
     ),
     PropertyDefinition(
         "enrollment.guess.budget",

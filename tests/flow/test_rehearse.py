@@ -30,6 +30,7 @@ from otae.store.models import (
     UserChannel,
 )
 from tests.flow.house import House
+from tests.new_mode import add_mode
 
 pytestmark = pytest.mark.anyio
 
@@ -66,6 +67,12 @@ async def test_every_mode_is_rehearsed_and_nothing_stays(house: House, mode: str
     assert [step.name for step in result.steps] == [*BEFORE, *OTA, *AFTER]
     assert list(result.steps) == heard
     assert house.smtp.messages == [], "a rehearsal's mail never leaves the house"
+    await see_nothing_left()
+
+
+async def test_a_mode_that_is_only_a_row_is_rehearsed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = await run.rehearse(house.desk, add_mode(monkeypatch).name, clock=database.now)
+    assert result.ok, result.words
     await see_nothing_left()
 
 

@@ -5,8 +5,8 @@ import ast
 from otae.delivery.sms.gateways import GATEWAYS
 from otae.delivery.sms.servers import CARRIER_FIELDS
 from otae.invitations.channels import CHANNEL_PHRASES
-from otae.invitations.modes import MODES
 from otae.invitations.results import WHY
+from otae.store.mode_table import MODES
 from tests.house.tree import parsed, sources
 
 
@@ -24,7 +24,7 @@ def shown() -> list[str]:
     words = [text for each in fields for text in (each.label, each.hint)]
     words += [text for each in fields for value, text in each.choices.items() if text != value]
     words += [text for gateway in GATEWAYS.values() for text in (gateway.title, gateway.about)]
-    return sorted({*words, *(mode.title for mode in MODES), *CHANNEL_PHRASES.values(), *WHY.values()} - {""})
+    return sorted({*words, *(mode.title for mode in MODES.values()), *CHANNEL_PHRASES.values(), *WHY.values()} - {""})
 
 
 def test_a_text_that_is_translated_later_is_marked() -> None:

@@ -3,6 +3,7 @@
 import ast
 from graphlib import TopologicalSorter
 
+from otae.store.mode_table import MODES
 from tests.house.tree import dotted, imported, parsed, sources, texts
 
 #: Where a clock may be read although the endpoint has read it already, and why.
@@ -124,3 +125,19 @@ def test_no_module_imports_itself_through_others_not_even_for_the_type_checker()
         for module, name in module_of.items()
     }
     assert len(list(TopologicalSorter(imports).static_order())) == len(module_of)
+
+
+def test_an_enrollment_mode_is_named_by_its_table_alone() -> None:
+    named = [
+        f"{name}: {node.value}"
+        for name in set(modules("otae")) - {"otae/store/mode_table.py"}
+        for node in ast.walk(parsed(name))
+        if isinstance(node, ast.Constant) and node.value in MODES
+    ]
+    templates = [
+        f"{name}: {mode}"
+        for name, text in texts().items()
+        for mode in MODES
+        if name.startswith("templates/") and mode in text
+    ]
+    assert not named + templates

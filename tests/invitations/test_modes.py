@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from otae.errors import ModeOff
-from otae.invitations.modes import MODES, all_modes, default_mode, enabled_modes, mode_of, title_of
+from otae.invitations.modes import all_modes, default_mode, enabled_modes, mode_of, title_of
 from otae.store import properties
 from otae.store.desk import Desk
+from otae.store.mode_table import MODES
 
 pytestmark = pytest.mark.anyio
 
@@ -21,29 +22,12 @@ async def test_four_modes_are_on(desk: Desk) -> None:
     ]
 
 
-async def test_what_each_mode_asks_for() -> None:
-    asked = {mode.name: (mode.token, mode.identification, mode.authentication, mode.secret) for mode in MODES}
-    assert asked == {
-        "username_password": (False, True, True, False),
-        "two_factor": (False, True, True, True),
-        "username_pin": (False, True, False, True),
-        "high_security": (True, True, True, True),
-        "invitation_url": (True, False, False, False),
-        "invitation_url_pin": (True, False, False, True),
-        "invitation_url_password": (True, False, True, False),
-    }
-
-
 async def test_first_values(desk: Desk) -> None:
     assert (await mode_of("username_password")).valid_for is None
     for name in ("two_factor", "username_pin", "high_security"):
         mode = await mode_of(name)
         assert (mode.valid_for, mode.max_tries, mode.pin_length) == (timedelta(hours=24), 3, 8)
-    assert await all_modes() == list(MODES)
-
-
-async def test_a_mode_that_needs_the_link_is_never_the_default() -> None:
-    assert not [mode.name for mode in MODES if mode.defaultable and mode.token]
+    assert await all_modes() == list(MODES.values())
 
 
 @pytest.mark.parametrize("name", ["invitation_url", "classic", ""])

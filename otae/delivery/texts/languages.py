@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_date, get_timezone_gmt, get_timezone_name
 
+from otae.store.mode_table import MODES
 from otae.translatable import N_
 from otae.words import translations
 
@@ -68,16 +69,6 @@ LANGUAGES: Final[Mapping[str, str]] = {
     "zh-Hans": "简体中文",
     "zh-Hant": "繁體中文",
 }
-#: Enrollment mode → what a person signs in with.
-_SIGNS_IN_WITH: Final[Mapping[str, str]] = {
-    "username_password": N_("your user name and password"),
-    "two_factor": N_("your user name, password and PIN"),
-    "username_pin": N_("your user name and PIN"),
-    "high_security": N_("your user name, password and PIN, through the link in the invitation"),
-    "invitation_url": N_("the link in the invitation"),
-    "invitation_url_pin": N_("the link in the invitation and your PIN"),
-    "invitation_url_password": N_("the link in the invitation and your password"),
-}
 #: The expiry of an invitation that never expires.
 _UNTIL_USED: Final = N_("it has been used")
 
@@ -99,7 +90,7 @@ def direction(tag: str) -> str:
 
 def sign_in_words(mode: str, tag: str) -> str:
     """Return what a person signs in with in ``mode``, in the language of ``tag`` or in English."""
-    return translations(tag).gettext(_SIGNS_IN_WITH.get(mode, mode))
+    return translations(tag).gettext(MODES[mode].sign_in if mode in MODES else mode)
 
 
 @functools.lru_cache(maxsize=1024)  # most messages of a batch end at the same time

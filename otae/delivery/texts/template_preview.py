@@ -35,6 +35,7 @@ from otae.errors import InputRefused
 from otae.store import audit, failure_counters, jobs
 from otae.store.database import transaction
 from otae.store.desk import Desk
+from otae.store.mode_table import SAMPLE
 from otae.store.models import Invitation, Job, NotificationServer, NotificationTemplate, Person
 from otae.store.properties import default_region
 
@@ -241,7 +242,7 @@ def _sample(now: datetime, properties: Iterable[str]) -> tuple[Invitation, Perso
     """Return an invitation and its person with sample values; each property says its own name."""
     ada = Person(name="ada", display_name="Ada Example", email="ada@example.test", phone=None, created_at=now)
     ada.properties = {name: name for name in properties}
-    return Invitation(mode="high_security", valid_until=now + timedelta(days=1), note=SAMPLE_NOTE), ada
+    return Invitation(mode=SAMPLE, valid_until=now + timedelta(days=1), note=SAMPLE_NOTE), ada
 
 
 async def _nothing_to_note() -> None:

@@ -9,8 +9,8 @@ from otae.directory.local import people
 from otae.directory.local.person_fields import DOMAIN
 from otae.directory.lookup import PersonRow
 from otae.invitations import orders
-from otae.invitations.modes import MODES
 from otae.invitations.orders import InvitationOrder
+from otae.store.mode_table import MODES
 from otae.translatable import N_
 from otae.web.forms import Remedy
 from otae.web.visits import Console
@@ -61,7 +61,6 @@ def of_person(visit: Console, person: PersonRow | None, mode_name: str) -> list[
         found.append(Remedy(paths.USER(person.id), _("Enable %(name)s") % told))
     elif may:
         found.append(Remedy(paths.USER_EDIT(person.id), _("Set what is missing for %(name)s") % told))
-    needed = any(mode.name == mode_name and mode.authentication for mode in MODES)
-    if needed and orders.lacks_password(person):
+    if mode_name in MODES and MODES[mode_name].authentication and orders.lacks_password(person):
         found.append(Remedy(MODE, _("Choose a mode without a password")))
     return found

@@ -16,10 +16,11 @@ from otae.invitations import channels, lifecycle, resend_recipient, terms
 from otae.invitations import recipient_changes as changes
 from otae.invitations.channels import CARD
 from otae.invitations.details import Details, InvitationRow, read
-from otae.invitations.modes import MODES, title_of
+from otae.invitations.modes import title_of
 from otae.mdm.devices import find_device
 from otae.overview.progress import progress_of
 from otae.store import properties
+from otae.store.mode_table import has_pin
 from otae.translatable import N_
 from otae.web.admin import remedies
 from otae.web.admin.manage import pin_card, timeline
@@ -255,7 +256,7 @@ async def _context(visit: Console, details: Details) -> dict[str, object]:
 def _pin_state(details: Details) -> str:
     """Return whether the PIN works, in words; "" where the mode has no PIN or the invitation has ended."""
     row = details.invitation
-    if row.status in {"redeemed", "revoked"} or not any(mode.name == row.mode and mode.secret for mode in MODES):
+    if row.status in {"redeemed", "revoked"} or not has_pin(row.mode):
         return ""
     message = details.deliveries.get("pin")
     if details.pin_works and message and message.status in {"failed", "bounced", "cancelled"}:

@@ -18,8 +18,9 @@ from otae.errors import InputRefused, StaleState
 from otae.invitations import channels, lifecycle, listing, orders, submissions
 from otae.invitations import groups as group_invitations
 from otae.invitations.details import InvitationRow
-from otae.invitations.modes import MODES, Mode, default_mode, enabled_modes, title_of
+from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.overview.progress import STALLED_AFTER, STEPS, progress_of
+from otae.store.mode_table import MODES, Mode
 from otae.store.paging import COUNT_LIMIT
 from otae.translatable import N_
 from otae.web.admin import remedies
@@ -60,7 +61,7 @@ class Filter:
         """Read the filters from an address; Failure 400 for an unknown name or value."""
         allowed = {
             "status": {"", STUCK, *STATUSES},
-            "mode": {"", *(mode.name for mode in MODES)},
+            "mode": {"", *MODES},
             "ownership": {"", *OWNERSHIPS},
         }
         ids = {"group", "order"}
@@ -114,7 +115,7 @@ async def index(visit: Console) -> Response:
             (STUCK, _("Stuck"), None),
             *((name, words, counts[name]) for name, words in STATUSES.items() if name != "pending"),
         ],
-        "modes": MODES,
+        "modes": MODES.values(),
         "ownerships": OWNERSHIPS,
         "statuses": STATUSES,
         "title_of": title_of,

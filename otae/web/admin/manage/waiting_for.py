@@ -6,7 +6,7 @@ from typing import Final
 
 from otae.enrollment.progress import SessionRow
 from otae.invitations.details import Details
-from otae.invitations.modes import MODES, Mode
+from otae.store.mode_table import MODES, Mode
 from otae.words import gettext as _
 
 
@@ -110,7 +110,7 @@ def _person(details: Details, since: datetime) -> Waiting:
 
 def requirements(mode_name: str) -> str:
     """Return what a person needs to sign in with this mode, in one sentence."""
-    mode = next((each for each in MODES if each.name == mode_name), None)
+    mode = MODES.get(mode_name)
     return _("Needed: %s.") % " + ".join(factors(mode)) if mode else ""
 
 

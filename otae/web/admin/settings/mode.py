@@ -9,8 +9,9 @@ from otae.delivery.texts import templates
 from otae.errors import InputRefused, ModeOff
 from otae.invitations import mode_values
 from otae.invitations.mode_values import KINDS, PIN_LENGTHS, TRIES, ModeValues
-from otae.invitations.modes import Mode, default_values, known_mode
+from otae.invitations.modes import default_values, known_mode
 from otae.store import properties
+from otae.store.mode_table import Mode
 from otae.translatable import N_
 from otae.web.admin.manage.waiting_for import factors
 from otae.web.admin.page_parts import NamedForm

@@ -7,8 +7,9 @@ from starlette.responses import Response
 from otae import paths
 from otae.errors import InputRefused
 from otae.invitations import channels
-from otae.invitations.modes import MODES, all_modes
+from otae.invitations.modes import all_modes
 from otae.store import properties
+from otae.store.mode_table import MODES
 from otae.translatable import N_
 from otae.web.admin.manage.waiting_for import factors
 from otae.web.forms import Form, SelectField
@@ -52,7 +53,7 @@ async def save(visit: Console) -> Response:
 def _form() -> type[PoliciesForm]:
     fields = {
         mode.name: SelectField(_(mode.title), choices=POLICIES, default="", invalid_choice_message=_("choose one"))
-        for mode in MODES
+        for mode in MODES.values()
         if mode.secret
     }
     return type("Policies", (PoliciesForm,), fields)
@@ -62,7 +63,7 @@ async def _page(visit: Console, form: PoliciesForm, *, status: int = 200) -> Res
     context = {
         "form": form,
         "modes": await all_modes(),
-        "factors": {mode.name: factors(mode) for mode in MODES},
+        "factors": {mode.name: factors(mode) for mode in MODES.values()},
         "default": await properties.word("enrollment.default.mode"),
         "lacking": await channels.missing_servers(channels.SMS),
     }
