@@ -32,7 +32,9 @@ async def list_names() -> list[str]:
 
 async def without_anybody(names: Iterable[str]) -> set[str]:
     """Return those of ``names`` that are a property of nobody, and that no directory is asked for."""
-    unknown = set(names) - await _from_directories()
+    if not (unknown := set(names)):
+        return unknown
+    unknown -= await _from_directories()
     query = get_connection("default").execute_query_dict
     return {name for name in unknown if name == DISABLED_IN_DIRECTORY or not await query(_ANYBODY[dialect()], [name])}
 

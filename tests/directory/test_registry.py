@@ -70,6 +70,17 @@ async def test_the_directory_disables_and_enables_what_it_disabled_alone(desk: D
     assert (await registry.save_person(BEN, now)).disabled, "still the administrator's"
 
 
+async def test_properties_are_those_of_the_last_reading_and_stay_when_none_were_read(desk: Desk) -> None:
+    now = await database.now()
+    person = await registry.save_person(replace(BEN, properties={"title": "Dr", "floor": "4"}), now)
+    assert person.properties == {"title": "Dr", "floor": "4"}
+    disabled = await registry.save_person(replace(BEN, disabled=True), now)
+    assert disabled.properties == {"title": "Dr", "floor": "4", "disabled-in-directory": "yes"}
+    read = replace(BEN, properties={"title": "Prof", "disabled-in-directory": "yes"})
+    assert (await registry.save_person(read, now)).properties == {"title": "Prof"}
+    assert not (await registry.save_person(replace(BEN, properties={}), now)).properties
+
+
 async def test_local_people_are_a_directory_too(desk: Desk) -> None:
     now = await database.now()
     ben = await people.add_person(
