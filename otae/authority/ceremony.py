@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tortoise.exceptions import IntegrityError
 
 from otae.authority.certificate_terms import make_device_ca, make_ra, make_root, make_service_ca, make_signer
-from otae.authority.issuers import Purpose, active_row, is_uploaded, keyed, new_row_with_key, replace, truncated
+from otae.authority.issuers import Purpose, active_row, is_uploaded, keyed, new_row_with_key, replace
 from otae.authority.serving import RENEW_WITHIN, covers_host, make_leaf, serve_own_leaf, served_names
 from otae.errors import CannotStart, NotReady, StaleState
 from otae.settings import Settings
@@ -44,16 +44,16 @@ async def hold_ceremony(settings: Settings, vault: Vault, *, now: datetime) -> N
     The caller holds ``database.exclusive``. Should two processes still get here, only one tree is stored. The subjects
     name the server property organization.name.
     """
-    if await _tree_exists():
+    if await Certificate.exists(purpose="root"):
         return
     organization = await properties.word("organization.name")
     keys = await asyncio.gather(*(asyncio.to_thread(new_key) for _ in _ISSUER))
-    made = _tree(dict(zip(_ISSUER, keys, strict=True)), truncated(organization), settings, now)
+    made = _tree(dict(zip(_ISSUER, keys, strict=True)), organization, settings, now)
     try:
         await _store(made, vault, now)
     except IntegrityError:
         # Another process was first: a purpose has only one active certificate.
-        if not await _tree_exists():
+        if not await Certificate.exists(purpose="root"):
             raise
 
 
@@ -85,7 +85,7 @@ async def ensure_service_ca(desk: Desk, *, now: datetime) -> None:
             "no longer on this server to make new ones: set PUBLIC_URL back, or bring the root's key back"
         ) from error
     ca_key, leaf_key = await asyncio.gather(asyncio.to_thread(new_key), asyncio.to_thread(new_key))
-    made = _make_service_ca(ca_key, root, desk.settings, now)
+    made = make_service_ca(ca_key, root, desk.settings, now)
     leaf = make_leaf(leaf_key, made, desk.settings, now)
     ca_row = new_row_with_key(desk.vault, made, "service-ca", issuer=await active_row("root"), now=now)
     try:
@@ -93,19 +93,12 @@ async def ensure_service_ca(desk: Desk, *, now: datetime) -> None:
             await replace(service_ca, ca_row)
             await replace(tls, new_row_with_key(desk.vault, leaf, "tls", issuer=ca_row, now=now))
             await audit.record("command line", "ca.service-ca-replaced", now=now, subject=ca_row.sha256 or "")
-    except StaleState:
+    except StaleState as error:
         # Another process did the same meanwhile; with another PUBLIC_URL than ours the two would never agree.
-        await _check_again(desk.settings)
-
-
-async def _tree_exists() -> bool:
-    return await Certificate.exists(purpose="root")
-
-
-def _make_service_ca(key: rsa.RSAPrivateKey, root: Keyed, settings: Settings, now: datetime) -> Keyed:
-    """Return a service CA for the names of ``settings``, in the root's organization."""
-    names = served_names(settings)
-    return make_service_ca(key, root, now, dns_names=names.dns, addresses=names.addresses)
+        if not _covers(await active_row("service-ca"), desk.settings):
+            raise CannotStart(
+                "another process of this installation runs with another PUBLIC_URL: give all the same"
+            ) from error
 
 
 def _tree(
@@ -113,7 +106,7 @@ def _tree(
 ) -> dict[Purpose, Keyed]:
     root = make_root(keys["root"], organization, now)
     device_ca = make_device_ca(keys["device-ca"], root, now)
-    service_ca = _make_service_ca(keys["service-ca"], root, settings, now)
+    service_ca = make_service_ca(keys["service-ca"], root, settings, now)
     return {
         "root": root,
         "device-ca": device_ca,
@@ -127,24 +120,18 @@ def _tree(
 async def _store(made: dict[Purpose, Keyed], vault: Vault, now: datetime) -> None:
     rows: dict[Purpose, Certificate] = {}
     for purpose, issuer in _ISSUER.items():
-        rows[purpose] = new_row_with_key(
-            vault, made[purpose], purpose, issuer=rows[issuer] if issuer else None, now=now
-        )
+        above = rows[issuer] if issuer else None
+        rows[purpose] = new_row_with_key(vault, made[purpose], purpose, issuer=above, now=now)
     async with transaction():
         for row in rows.values():
             await row.save()
         await audit.record("command line", "ca.created", now=now, subject=rows["root"].sha256 or "")
 
 
-async def _check_again(settings: Settings) -> None:
-    if not _covers(await active_row("service-ca"), settings):
-        raise CannotStart("another process of this installation runs with another PUBLIC_URL: give all the same")
-
-
 def _covers(row: Certificate, settings: Settings) -> bool:
     certificate = load_certificate(row.der or b"")
     permitted = certificate.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
     names = served_names(settings)
-    hosts = [x509.DNSName(host) for host in names.dns]
-    networks = [x509.IPAddress(ipaddress.ip_network(address)) for address in names.addresses]
+    hosts = [x509.DNSName(host) for host in names["dns_names"]]
+    networks = [x509.IPAddress(ipaddress.ip_network(address)) for address in names["addresses"]]
     return all(entry in permitted for entry in (*hosts, *networks))

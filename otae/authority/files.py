@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from cryptography import x509
@@ -58,22 +59,21 @@ def read(data: bytes, key_data: bytes | None, password: str | None) -> FileConte
     Raises:
         InputRefused: fields "file", "key", "password".
     """
-    secret = encoded(password)
-    data = bundles.to_utf8(data)
-    contents = _certificates(data, secret)
-    if key_data is not None:
-        contents = replace(contents, key=read_key(key_data, secret))
-    elif b"PRIVATE KEY" in data:
-        contents = replace(contents, key=read_key(data, secret))
-    return contents
-
-
-def encoded(password: str | None) -> bytes | None:
-    """Return a password in UTF-8, None for none. Raises InputRefused (field "password") when it is too long."""
     secret = password.encode() if password else None
     if secret is not None and len(secret) > _MAX_PASSWORD:
         raise InputRefused({"password": f"use at most {_MAX_PASSWORD} bytes"})
-    return secret
+    data = bundles.to_utf8(data)
+    contents = _certificates(data, secret)
+    key_source = data if key_data is None and b"PRIVATE KEY" in data else key_data
+    return contents if key_source is None else replace(contents, key=read_key(key_source, secret))
+
+
+def check_dates(certificate: x509.Certificate, now: datetime) -> None:
+    """Check that a certificate is valid at ``now``. Raises InputRefused (field "file")."""
+    if certificate.not_valid_after_utc <= now:
+        raise InputRefused({"file": f"the certificate ended on {certificate.not_valid_after_utc:%Y-%m-%d}"})
+    if certificate.not_valid_before_utc > now:
+        raise InputRefused({"file": f"the certificate is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}"})
 
 
 def read_key(data: bytes, password: bytes | None) -> PrivateKey:
@@ -121,7 +121,7 @@ def _pkcs12(data: bytes, password: bytes | None, otherwise: str) -> FileContents
         if "password" in str(error).lower():
             raise InputRefused({"password": "the password does not open the file"}) from None
         raise InputRefused({"file": otherwise}) from None
-    found = [*([certificate] if certificate else []), *others]
+    found = [certificate, *others] if certificate else others
     try:
         for each in found:
             read_names(each)

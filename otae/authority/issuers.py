@@ -65,22 +65,9 @@ class TreeCertificate(TypedDict):
 def new_row_with_key(
     vault: Vault, keyed: Keyed, purpose: Purpose, *, issuer: Certificate | None, now: datetime
 ) -> Certificate:
-    """Return the unsaved, active row of a certificate with its RSA key, sealed."""
-    return new_row_with_pkcs8(vault, keyed.certificate, dump_key(keyed.key), purpose, issuer=issuer, now=now)
-
-
-def new_row_with_pkcs8(
-    vault: Vault,
-    certificate: x509.Certificate,
-    pkcs8: bytes,
-    purpose: Purpose,
-    *,
-    issuer: Certificate | None,
-    now: datetime,
-) -> Certificate:
-    """Return the unsaved, active row of a certificate with a key of any kind (unencrypted PKCS#8, DER), sealed."""
-    row = new_row(certificate, purpose, issuer=issuer, now=now)
-    row.active, row.key_sealed = True, vault.seal(pkcs8, row.id, "key")
+    """Return the unsaved, active row of a certificate with its key, sealed."""
+    row = new_row(keyed.certificate, purpose, issuer=issuer, now=now)
+    row.active, row.key_sealed = True, vault.seal(dump_key(keyed.key), row.id, "key")
     return row
 
 
@@ -242,24 +229,6 @@ async def reserve(
         created_at=now,
     )
     await row.save()
-    return row
-
-
-async def sign(desk: Desk, row: Certificate, public_key: rsa.RSAPublicKey) -> Certificate:
-    """Sign and store the certificate that ``row`` reserved; call it outside a transaction.
-
-    A row that was signed before keeps its certificate (RFC 8894 §4.3: a retransmission gets the same one).
-
-    Returns:
-        ``row``, updated with ``der`` and ``sha256``, in state "issued".
-
-    Raises:
-        CertificateRevoked: it was revoked meanwhile.
-        CertificateMismatch: it was signed for another key.
-        NotReady: the issuer's key is not on this server.
-    """
-    made = await build_reserved(desk, row, public_key) if row.state == "reserved" else None
-    await store_signed(row, made, public_key)
     return row
 
 

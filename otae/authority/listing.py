@@ -7,7 +7,6 @@ from typing import Literal, cast, get_args
 from uuid import UUID
 
 from tortoise.expressions import Q
-from tortoise.queryset import QuerySet
 
 from otae.authority.issuers import IDENTITIES
 from otae.errors import CertificateUnknown
@@ -64,7 +63,8 @@ async def list_issued(
     """
     rows = Certificate.filter(purpose__in=IDENTITIES).filter(Q(session_id__isnull=True) | Q(session__rehearsal=False))
     if state in STATES:
-        rows = _in_state(rows, state, now)
+        ended, valid = Q(state="issued", not_after__lt=now), Q(state="issued", not_after__gte=now)
+        rows = rows.filter({"ended": ended, "issued": valid}.get(state, Q(state=state)))
     if text := search.strip():
         rows = rows.filter(_number_begins_with(text) | await _issued_to(text))
     # Ordered by the column of the index that finds them; newest first would read all the others before.
@@ -115,12 +115,6 @@ async def _issued_to(text: str) -> Q:
         return mac | condition_for(people, text, key="session__person_id", path="session__person__")
     theirs = await EnrollmentSession.filter(person_id__in=people or [NO_ID]).values_list("id", flat=True)
     return Q(session_id__in=[NO_ID, *sessions, *theirs])
-
-
-def _in_state(rows: QuerySet[Certificate], state: str, now: datetime) -> QuerySet[Certificate]:
-    if state == "ended":
-        return rows.filter(state="issued", not_after__lt=now)
-    return rows.filter(state="issued", not_after__gte=now) if state == "issued" else rows.filter(state=state)
 
 
 def _issued(row: Certificate, pin: Enrollment | None, now: datetime) -> IssuedIdentity:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tortoise.exceptions import IntegrityError
 
 from otae.authority import files
-from otae.authority.issuers import new_row_with_key, root
+from otae.authority.issuers import new_row, root
 from otae.errors import InputRefused, NotReady
 from otae.signing.certificates import KEY_BITS, UNREADABLE, Keyed, dump_key, fingerprint, load_certificate, read_names
 from otae.store import audit
@@ -103,12 +103,10 @@ async def import_push(
 
 
 async def _keep(desk: Desk, found: Keyed, now: datetime) -> None:
-    before = await Certificate.get_or_none(purpose="push", sha256=fingerprint(found.certificate))
-    if before is None:
-        await new_row_with_key(desk.vault, found, "push", issuer=None, now=now).save()
-        return
-    before.active, before.key_sealed = True, desk.vault.seal(dump_key(found.key), before.id, "key")
-    await before.save()
+    row = await Certificate.get_or_none(purpose="push", sha256=fingerprint(found.certificate))
+    row = row or new_row(found.certificate, "push", issuer=None, now=now)
+    row.active, row.key_sealed = True, desk.vault.seal(dump_key(found.key), row.id, "key")
+    await row.save()
 
 
 async def _check_enrolled(new_topic: str) -> None:
@@ -127,10 +125,7 @@ def _check(certificate: x509.Certificate, now: datetime) -> str:
     uid = _uid(certificate)
     if not _TOPIC.fullmatch(uid):
         raise InputRefused({"file": f"not a push certificate for MDM: its UID does not begin with {TOPIC_PREFIX}"})
-    if certificate.not_valid_after_utc <= now:
-        raise InputRefused({"file": f"the certificate ended on {certificate.not_valid_after_utc:%Y-%m-%d}"})
-    if certificate.not_valid_before_utc > now:
-        raise InputRefused({"file": f"the certificate is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}"})
+    files.check_dates(certificate, now)
     return uid
 
 

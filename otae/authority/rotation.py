@@ -6,6 +6,7 @@ messages to the former registration authority are still opened with its key.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
@@ -82,10 +83,10 @@ async def renew_due(desk: Desk, *, now: datetime) -> list[str]:
     a rotation helps. An uploaded profile signer is replaced by our own on its last day. Keys of replaced certificates
     are deleted when those have ended. Safe to call at any time, from several processes.
     """
-    renewed = [purpose for purpose in _MAKE if await _renew(desk, purpose, now)]
+    renewed: list[str] = [purpose for purpose in _MAKE if await _renew(desk, purpose, now)]
     ended = Certificate.filter(purpose__in=("ra", "profile-signer", "tls"), active=False, not_after__lt=now)
     await ended.filter(key_sealed__not_isnull=True).update(key_sealed=None)
-    return [str(purpose) for purpose in renewed]
+    return renewed
 
 
 async def _renew(desk: Desk, purpose: _Renewed, now: datetime) -> bool:
@@ -125,28 +126,15 @@ async def for_envelope(desk: Desk, envelope: bytes, *, now: datetime) -> ScepAut
     Raises:
         NotReady: before the key ceremony.
     """
-    rows = await _usable_rows(now)
-    device_ca = next((row for row in rows if row.purpose == "device-ca" and row.active), None)
-    if device_ca is None:
-        device_ca = await active_row("device-ca")
-    candidates = _candidates(desk, rows)
-    if len(candidates) < 2:
-        return ScepAuthorities(candidates[0] if candidates else await keyed(desk, "ra"), device_ca)
-    try:
-        named = recipients(envelope)
-    except EnvelopeUnreadable:
-        return ScepAuthorities(candidates[0], device_ca)
-    ours = (found for found in candidates if issuer_and_serial(der(found.certificate)) in named)
-    return ScepAuthorities(next(ours, candidates[0]), device_ca)
-
-
-async def _usable_rows(now: datetime) -> list[Certificate]:
-    """Return current and former device CAs and registration authorities that have not ended and whose keys are here."""
     rows = await statements.several(Certificate, purpose__in=("ra", "device-ca"), not_after__gt=now)
-    return [row for row in rows if row.key_sealed is not None]
-
-
-def _candidates(desk: Desk, rows: list[Certificate]) -> list[Keyed]:
-    known = [row for row in rows if row.purpose == "ra"]
-    known.sort(key=lambda row: (row.active, row.created_at), reverse=True)
-    return [open_row(desk, row) for row in known]
+    usable = [row for row in rows if row.key_sealed is not None]
+    active_ca = (row for row in usable if row.purpose == "device-ca" and row.active)
+    device_ca = next(active_ca, None) or await active_row("device-ca")
+    newest_first = sorted(usable, key=lambda row: (row.active, row.created_at), reverse=True)
+    candidates = [open_row(desk, row) for row in newest_first if row.purpose == "ra"]
+    ra = candidates[0] if candidates else await keyed(desk, "ra")
+    if len(candidates) > 1:
+        with suppress(EnvelopeUnreadable):
+            named = recipients(envelope)
+            ra = next((each for each in candidates if issuer_and_serial(der(each.certificate)) in named), ra)
+    return ScepAuthorities(ra, device_ca)

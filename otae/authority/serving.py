@@ -5,10 +5,9 @@ import ipaddress
 import secrets
 import ssl
 import tempfile
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -34,11 +33,10 @@ LAST_DAY: Final = timedelta(days=1)
 _LOCAL_ADDRESSES: Final = ("127.0.0.1", "::1")
 
 
-@dataclass(frozen=True, slots=True)
-class ServedNames:
+class ServedNames(TypedDict):
     """The names in the TLS certificate, and in the name constraints of its issuer."""
 
-    dns: tuple[str, ...]
+    dns_names: tuple[str, ...]
     addresses: tuple[str, ...]
 
 
@@ -47,22 +45,15 @@ def served_names(settings: Settings) -> ServedNames:
     host = settings.public_host
     try:
         addresses = dict.fromkeys((str(ipaddress.ip_address(host)), *_LOCAL_ADDRESSES))
-        return ServedNames(("localhost",), tuple(addresses))
+        return ServedNames(dns_names=("localhost",), addresses=tuple(addresses))
     except ValueError:
-        return ServedNames(tuple(dict.fromkeys((host, "localhost"))), _LOCAL_ADDRESSES)
+        return ServedNames(dns_names=tuple(dict.fromkeys((host, "localhost"))), addresses=_LOCAL_ADDRESSES)
 
 
 def make_leaf(key: rsa.RSAPrivateKey, service_ca: Keyed, settings: Settings, now: datetime) -> Keyed:
     """Return a new TLS certificate for the names of ``settings``, valid no longer than its issuer."""
-    names, begin = served_names(settings), now - BACKDATED
-    return build_tls_leaf(
-        key,
-        service_ca,
-        dns_names=names.dns,
-        addresses=names.addresses,
-        not_before=begin,
-        not_after=begin + LEAF_LIFE,
-    )
+    begin = now - BACKDATED
+    return build_tls_leaf(key, service_ca, **served_names(settings), not_before=begin, not_after=begin + LEAF_LIFE)
 
 
 def covers_host(certificate: x509.Certificate, host: str) -> bool:

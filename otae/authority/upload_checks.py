@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -18,6 +17,7 @@ from otae.errors import InputRefused, KeyRefused, MessageUnreadable, SignerUntru
 from otae.signing.certificates import (
     UNREADABLE,
     check_issued_by,
+    dump_key,
     extension,
     is_authority,
     load_certificate,
@@ -77,18 +77,12 @@ def _checked(data: bytes, key_data: bytes | None, password: str | None, now: dat
         chain = _chain(certificate, contents, now)
     except _DAMAGED:
         raise InputRefused({"file": "a certificate in the file is damaged"}) from None
-    pkcs8 = contents.key.private_bytes(
-        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return CheckedUpload(certificate, pkcs8, chain, contents.left_out)
+    return CheckedUpload(certificate, dump_key(contents.key), chain, contents.left_out)
 
 
 def _check_leaf(certificate: x509.Certificate, key: files.PrivateKey, now: datetime) -> None:
-    _text(certificate)
-    if certificate.not_valid_after_utc <= now:
-        raise InputRefused({"file": f"the certificate ended on {certificate.not_valid_after_utc:%Y-%m-%d}"})
-    if certificate.not_valid_before_utc > now:
-        raise InputRefused({"file": f"the certificate is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}"})
+    certificate.subject.rfc4514_string()  # raises when the subject is damaged
+    files.check_dates(certificate, now)
     if is_authority(certificate):
         raise InputRefused({"file": "this is the certificate of an authority: give the one that it issued"})
     usage = extension(certificate, x509.KeyUsage)
@@ -120,11 +114,12 @@ def _chain(certificate: x509.Certificate, contents: files.FileContents, now: dat
         if above is None:
             break
         found.append(above)
-        if _is_self_signed(above):
+        issuer, subject = names(above)
+        if issuer == subject:  # self-signed
             return found
         current = above
-    issuer = subject_text(names(current)[0]) or "its issuer"
-    words = f"the chain is not complete: add the certificate of {issuer}, valid today"
+    missing = subject_text(names(current)[0]) or "its issuer"
+    words = f"the chain is not complete: add the certificate of {missing}, valid today"
     raise InputRefused({"file": "; ".join((words, *contents.left_out[:3]))})
 
 
@@ -153,11 +148,6 @@ def _may_issue(candidate: x509.Certificate, depth: int, now: datetime) -> bool:
     return constraints is None or constraints.path_length is None or constraints.path_length >= depth
 
 
-def _is_self_signed(certificate: x509.Certificate) -> bool:
-    issuer, subject = names(certificate)
-    return issuer == subject
-
-
 def _system_roots() -> list[bytes]:
     """Return the TLS authorities of this system as DER, unparsed: some are older than today's rules.
 
@@ -168,7 +158,3 @@ def _system_roots() -> list[bytes]:
         for file in Path(folder).glob("*.[0-9]"):
             context.load_verify_locations(cafile=file)
     return context.get_ca_certs(binary_form=True)
-
-
-def _text(certificate: x509.Certificate) -> str:
-    return certificate.subject.rfc4514_string()

@@ -19,7 +19,6 @@ from otae.authority.issuers import (
     is_uploaded,
     new_row,
     new_row_with_key,
-    new_row_with_pkcs8,
     open_row,
     root,
 )
@@ -102,10 +101,8 @@ async def use_own_signer(desk: Desk, instead: Certificate, *, now: datetime, act
         purpose="profile-signer", issuer_id=ca_row.id, key_sealed__not_isnull=True, not_after__gt=now
     ).first()
     if own is None:
-        key = await asyncio.to_thread(new_key)
-        own = new_row_with_key(
-            desk.vault, make_signer(key, open_row(desk, ca_row), now), "profile-signer", issuer=ca_row, now=now
-        )
+        made = make_signer(await asyncio.to_thread(new_key), open_row(desk, ca_row), now)
+        own = new_row_with_key(desk.vault, made, "profile-signer", issuer=ca_row, now=now)
         own.active = False
         await own.save()
     async with transaction():
@@ -158,10 +155,9 @@ async def _keep(desk: Desk, found: CheckedUpload, purpose: UploadPurpose, now: d
         raise InputRefused({"file": "this installation issued it: an upload comes from another authority"})
     row = await Certificate.get_or_none(sha256=fingerprint(found.certificate))
     if row is None:
-        row = new_row_with_pkcs8(desk.vault, found.certificate, found.pkcs8, purpose, issuer=issuer, now=now)
-    elif row.purpose == purpose:
-        row.active, row.key_sealed = True, desk.vault.seal(found.pkcs8, row.id, "key")
-    else:
+        row = new_row(found.certificate, purpose, issuer=issuer, now=now)
+    elif row.purpose != purpose:
         raise InputRefused({"file": f"it is in use here as {row.purpose}: one certificate, one use"})
+    row.active, row.key_sealed = True, desk.vault.seal(found.pkcs8, row.id, "key")
     await row.save()
     return row

@@ -8,7 +8,7 @@ from typing import Final, Self, TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from otae.errors import MessageUnreadable, SignerUntrusted
@@ -70,7 +70,7 @@ def load_key(pkcs8: bytes) -> rsa.RSAPrivateKey:
     return key
 
 
-def dump_key(key: rsa.RSAPrivateKey) -> bytes:
+def dump_key(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
     """Return the key as unencrypted PKCS#8 DER, to be sealed by the vault."""
     plain = serialization.NoEncryption()
     return key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, plain)

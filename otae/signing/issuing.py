@@ -1,16 +1,15 @@
 """Builds the certificates and CRLs of our tree. ``authority.certificate_terms`` decides their subjects and lifetimes.
 
-Root → device CA → RA, profile signer and device identities; root → service CA → TLS leaf. Every builder takes aware UTC
-datetimes, limits ``not_after`` to the issuer's, uses a random 128-bit serial number unless one is given, and signs with
-SHA-256. Extensions follow RFC 5280 §4.2. Keys are arguments: generating one takes long, so the caller chooses the
-thread.
+Root → device CA → RA, profile signer and device identities; root → service CA → TLS leaf. Every builder limits
+``not_after`` to the issuer's, and signs with SHA-256. Extensions follow RFC 5280 §4.2. Keys are arguments: generating
+one takes long, so the caller chooses the thread.
 """
 
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypedDict, Unpack
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -19,17 +18,23 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from otae.signing.certificates import Keyed, new_serial
 
-_KEY_USAGE_BITS: Final = (
-    "digital_signature",
-    "content_commitment",
-    "key_encipherment",
-    "data_encipherment",
-    "key_agreement",
-    "key_cert_sign",
-    "crl_sign",
-    "encipher_only",
-    "decipher_only",
-)
+
+def _key_usage(*bits: str) -> x509.KeyUsage:
+    """Return a KeyUsage with only these bits set, by the names of ``cryptography``."""
+    unused = ("content_commitment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only")
+    used = ("digital_signature", "key_encipherment", "key_cert_sign", "crl_sign")
+    return x509.KeyUsage(**{bit: bit in bits for bit in (*unused, *used)})
+
+
+_SIGNING: Final = _key_usage("digital_signature")
+_SIGNING_AND_ENCRYPTION: Final = _key_usage("digital_signature", "key_encipherment")
+
+
+class Validity(TypedDict):
+    """From when to when a certificate is valid (RFC 5280 §4.1.2.5); aware, UTC."""
+
+    not_before: datetime
+    not_after: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +46,16 @@ class Revoked:
     reason: x509.ReasonFlags | None = None
 
 
-def _key_usage(*bits: str) -> x509.KeyUsage:
-    """Return a KeyUsage with only these bits set, by the names of ``cryptography``."""
-    return x509.KeyUsage(**{bit: bit in bits for bit in _KEY_USAGE_BITS})
-
-
-def build_root(
-    key: rsa.RSAPrivateKey, subject: x509.Name, *, not_before: datetime, not_after: datetime, serial: int | None = None
-) -> Keyed:
+def build_root(key: rsa.RSAPrivateKey, subject: x509.Name, **validity: Unpack[Validity]) -> Keyed:
     """Return a self-signed root, for one level of CAs below it (path length 1)."""
-    builder = _builder(subject, key.public_key(), subject, serial, not_before, not_after)
-    return Keyed(_as_authority(builder, path_length=1).sign(key, hashes.SHA256()), key)
+    builder = _as_authority(_builder(subject, key.public_key(), subject, **validity), path_length=1)
+    return Keyed(builder.sign(key, hashes.SHA256()), key)
 
 
-def build_device_ca(
-    key: rsa.RSAPrivateKey,
-    subject: x509.Name,
-    issuer: Keyed,
-    *,
-    not_before: datetime,
-    not_after: datetime,
-    serial: int | None = None,
-) -> Keyed:
+def build_device_ca(key: rsa.RSAPrivateKey, subject: x509.Name, issuer: Keyed, **validity: Unpack[Validity]) -> Keyed:
     """Return the CA of RA, profile signer and device identities (path length 0)."""
-    builder = _below(issuer, subject, key.public_key(), serial, not_before, not_after)
-    return Keyed(_as_authority(builder, path_length=0).sign(issuer.key, hashes.SHA256()), key)
+    builder = _as_authority(_below(issuer, subject, key.public_key(), **validity), path_length=0)
+    return Keyed(builder.sign(issuer.key, hashes.SHA256()), key)
 
 
 def build_service_ca(
@@ -75,9 +65,7 @@ def build_service_ca(
     *,
     dns_names: Sequence[str],
     addresses: Sequence[str] = (),
-    not_before: datetime,
-    not_after: datetime,
-    serial: int | None = None,
+    **validity: Unpack[Validity],
 ) -> Keyed:
     """Return the CA of TLS certificates, limited by name constraints to these addresses and DNS names with subdomains.
 
@@ -92,39 +80,23 @@ def build_service_ca(
     permitted: list[x509.GeneralName] = [x509.DNSName(host) for host in dns_names]
     permitted += [x509.IPAddress(ipaddress.ip_network(address)) for address in addresses]
     excluded = None if addresses else [x509.IPAddress(ipaddress.ip_network(every)) for every in ("0.0.0.0/0", "::/0")]
-    builder = _as_authority(
-        _below(issuer, subject, key.public_key(), serial, not_before, not_after), path_length=0
-    ).add_extension(x509.NameConstraints(permitted, excluded), critical=True)
+    builder = _as_authority(_below(issuer, subject, key.public_key(), **validity), path_length=0)
+    builder = builder.add_extension(x509.NameConstraints(permitted, excluded), critical=True)
     return Keyed(builder.sign(issuer.key, hashes.SHA256()), key)
 
 
-def build_ra(
-    key: rsa.RSAPrivateKey,
-    subject: x509.Name,
-    issuer: Keyed,
-    *,
-    not_before: datetime,
-    not_after: datetime,
-    serial: int | None = None,
-) -> Keyed:
+def build_ra(key: rsa.RSAPrivateKey, subject: x509.Name, issuer: Keyed, **validity: Unpack[Validity]) -> Keyed:
     """Return the registration authority, which opens SCEP envelopes and signs SCEP replies."""
-    usage = _key_usage("digital_signature", "key_encipherment")
-    builder = _below(issuer, subject, key.public_key(), serial, not_before, not_after)
-    return Keyed(_as_leaf(builder, usage).sign(issuer.key, hashes.SHA256()), key)
+    builder = _as_leaf(_below(issuer, subject, key.public_key(), **validity), _SIGNING_AND_ENCRYPTION)
+    return Keyed(builder.sign(issuer.key, hashes.SHA256()), key)
 
 
 def build_profile_signer(
-    key: rsa.RSAPrivateKey,
-    subject: x509.Name,
-    issuer: Keyed,
-    *,
-    not_before: datetime,
-    not_after: datetime,
-    serial: int | None = None,
+    key: rsa.RSAPrivateKey, subject: x509.Name, issuer: Keyed, **validity: Unpack[Validity]
 ) -> Keyed:
     """Return the certificate that signs configuration profiles."""
-    builder = _below(issuer, subject, key.public_key(), serial, not_before, not_after)
-    return Keyed(_as_leaf(builder, _key_usage("digital_signature")).sign(issuer.key, hashes.SHA256()), key)
+    builder = _as_leaf(_below(issuer, subject, key.public_key(), **validity), _SIGNING)
+    return Keyed(builder.sign(issuer.key, hashes.SHA256()), key)
 
 
 def build_tls_leaf(
@@ -133,9 +105,7 @@ def build_tls_leaf(
     *,
     dns_names: Sequence[str],
     addresses: Sequence[str] = (),
-    not_before: datetime,
-    not_after: datetime,
-    serial: int | None = None,
+    **validity: Unpack[Validity],
 ) -> Keyed:
     """Return a TLS server certificate for these names; the caller limits it to 397 days, the most that Macs accept.
 
@@ -143,9 +113,8 @@ def build_tls_leaf(
     """
     names: list[x509.GeneralName] = [x509.DNSName(host) for host in dns_names]
     names += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
-    usage = _key_usage("digital_signature", "key_encipherment")
-    builder = _below(issuer, x509.Name([]), key.public_key(), serial, not_before, not_after)
-    builder = _as_leaf(builder, usage, ExtendedKeyUsageOID.SERVER_AUTH)
+    builder = _below(issuer, x509.Name([]), key.public_key(), **validity)
+    builder = _as_leaf(builder, _SIGNING_AND_ENCRYPTION, ExtendedKeyUsageOID.SERVER_AUTH)
     builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=True)
     return Keyed(builder.sign(issuer.key, hashes.SHA256()), key)
 
@@ -156,9 +125,8 @@ def build_identity(
     issuer: Keyed,
     *,
     serial: int,
-    not_before: datetime,
-    not_after: datetime,
     crl_url: str | None = None,
+    **validity: Unpack[Validity],
 ) -> x509.Certificate:
     """Return a device identity for the public key of a certification request; subject and serial number are ours.
 
@@ -167,9 +135,8 @@ def build_identity(
     Args:
         crl_url: address of the issuer's CRL; None for no CRL distribution point.
     """
-    usage = _key_usage("digital_signature", "key_encipherment")
-    builder = _below(issuer, subject, public_key, serial, not_before, not_after)
-    builder = _as_leaf(builder, usage, ExtendedKeyUsageOID.CLIENT_AUTH)
+    builder = _below(issuer, subject, public_key, serial, **validity)
+    builder = _as_leaf(builder, _SIGNING_AND_ENCRYPTION, ExtendedKeyUsageOID.CLIENT_AUTH)
     if crl_url is not None:
         point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
         builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
@@ -191,15 +158,13 @@ def build_crl(
     return builder.sign(issuer.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
-def build_scep_signer(
-    key: rsa.RSAPrivateKey, *, common_name: str = "MDM SCEP SIGNER", not_before: datetime, not_after: datetime
-) -> Keyed:
+def build_scep_signer(key: rsa.RSAPrivateKey, **validity: Unpack[Validity]) -> Keyed:
     """Return the temporary self-signed certificate with which a Mac signs its SCEP request; serial number 1."""
     subject = x509.Name(
-        [x509.NameAttribute(NameOID.COMMON_NAME, common_name), x509.NameAttribute(NameOID.COUNTRY_NAME, "US")]
+        [x509.NameAttribute(NameOID.COMMON_NAME, "MDM SCEP SIGNER"), x509.NameAttribute(NameOID.COUNTRY_NAME, "US")]
     )
-    builder = _builder(subject, key.public_key(), subject, 1, not_before, not_after)
-    builder = builder.add_extension(_key_usage("digital_signature"), critical=True)
+    builder = _builder(subject, key.public_key(), subject, 1, **validity)
+    builder = builder.add_extension(_SIGNING, critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
     return Keyed(builder.sign(key, hashes.SHA256()), key)
 
@@ -208,9 +173,8 @@ def _builder(
     subject: x509.Name,
     public_key: rsa.RSAPublicKey,
     issuer: x509.Name,
-    serial: int | None,
-    not_before: datetime,
-    not_after: datetime,
+    serial: int | None = None,
+    **validity: Unpack[Validity],
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -218,8 +182,8 @@ def _builder(
         .public_key(public_key)
         .issuer_name(issuer)
         .serial_number(new_serial() if serial is None else serial)
-        .not_valid_before(not_before)
-        .not_valid_after(not_after)
+        .not_valid_before(validity["not_before"])
+        .not_valid_after(validity["not_after"])
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     )
 
@@ -228,14 +192,14 @@ def _below(
     issuer: Keyed,
     subject: x509.Name,
     public_key: rsa.RSAPublicKey,
-    serial: int | None,
-    not_before: datetime,
-    not_after: datetime,
+    serial: int | None = None,
+    **validity: Unpack[Validity],
 ) -> x509.CertificateBuilder:
     above = issuer.certificate
-    until = min(not_after, above.not_valid_after_utc)
-    builder = _builder(subject, public_key, above.subject, serial, not_before, until)
-    return builder.add_extension(_authority_key(above), critical=False)
+    validity["not_after"] = min(validity["not_after"], above.not_valid_after_utc)
+    return _builder(subject, public_key, above.subject, serial, **validity).add_extension(
+        _authority_key(above), critical=False
+    )
 
 
 def _authority_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:

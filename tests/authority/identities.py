@@ -23,4 +23,11 @@ async def issue_identity(
     """Reserve and sign in one call."""
     async with transaction():
         row = await issuers.reserve(purpose, common_name=common_name, session=session, now=now)
-    return await issuers.sign(desk, row, public_key)
+    return await sign(desk, row, public_key)
+
+
+async def sign(desk: Desk, row: Certificate, public_key: rsa.RSAPublicKey) -> Certificate:
+    """Sign and store the certificate that ``row`` reserved, or return the one that it has."""
+    made = await issuers.build_reserved(desk, row, public_key) if row.state == "reserved" else None
+    await issuers.store_signed(row, made, public_key)
+    return row

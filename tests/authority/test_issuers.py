@@ -18,7 +18,7 @@ from otae.store import database, properties
 from otae.store.desk import Desk
 from otae.store.keyring import open_vault
 from otae.store.models import Certificate, EnrollmentSession
-from tests.authority.identities import issue_identity
+from tests.authority.identities import issue_identity, sign
 from tests.authority.openssl import verify
 
 pytestmark = pytest.mark.anyio
@@ -75,7 +75,7 @@ async def test_the_tree_is_listed_root_first_with_the_days_left(desk: Desk) -> N
 async def test_issued_identities_are_not_in_the_tree(
     desk: Desk, session: EnrollmentSession, mac_key: rsa.RSAPrivateKey
 ) -> None:
-    await issuers.sign(desk, await reserved(session), mac_key.public_key())
+    await sign(desk, await reserved(session), mac_key.public_key())
     assert len(await issuers.tree(await database.now())) == 6
 
 
@@ -136,10 +136,10 @@ async def test_signing_again_after_a_crash_gives_the_same_bytes(
     desk: Desk, session: EnrollmentSession, mac_key: rsa.RSAPrivateKey
 ) -> None:
     row = await reserved(session)
-    first = (await issuers.sign(desk, await Certificate.get(id=row.id), mac_key.public_key())).der
+    first = (await sign(desk, await Certificate.get(id=row.id), mac_key.public_key())).der
     # the process died after signing and before storing
     await Certificate.filter(id=row.id).update(state="reserved", der=None, sha256=None)
-    assert (await issuers.sign(desk, await Certificate.get(id=row.id), mac_key.public_key())).der == first
+    assert (await sign(desk, await Certificate.get(id=row.id), mac_key.public_key())).der == first
 
 
 async def test_many_who_sign_one_reservation_at_once_get_one_certificate(
@@ -147,16 +147,16 @@ async def test_many_who_sign_one_reservation_at_once_get_one_certificate(
 ) -> None:
     row = await reserved(session)
     copies = [await Certificate.get(id=row.id) for _ in range(5)]
-    signed = await asyncio.gather(*(issuers.sign(desk, copy, mac_key.public_key()) for copy in copies))
+    signed = await asyncio.gather(*(sign(desk, copy, mac_key.public_key()) for copy in copies))
     assert len({found.der for found in signed}) == 1
 
 
 async def test_a_reservation_signed_for_one_key_is_not_given_to_another(
     desk: Desk, session: EnrollmentSession, mac_key: rsa.RSAPrivateKey, other_key: rsa.RSAPrivateKey
 ) -> None:
-    row = await issuers.sign(desk, await reserved(session), mac_key.public_key())
+    row = await sign(desk, await reserved(session), mac_key.public_key())
     with pytest.raises(CertificateMismatch):
-        await issuers.sign(desk, row, other_key.public_key())
+        await sign(desk, row, other_key.public_key())
 
 
 async def test_a_reservation_revoked_meanwhile_is_not_signed(
@@ -165,7 +165,7 @@ async def test_a_reservation_revoked_meanwhile_is_not_signed(
     row = await reserved(session)
     await revoke(await Certificate.get(id=row.id), "cessationOfOperation", now=await database.now(), actor="ada")
     with pytest.raises(CertificateRevoked):
-        await issuers.sign(desk, row, mac_key.public_key())
+        await sign(desk, row, mac_key.public_key())
     assert (await Certificate.get(id=row.id)).der is None
 
 

@@ -22,7 +22,7 @@ from otae.signing.envelopes import encrypt
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import AuditEntry, Certificate, EnrollmentSession
-from tests.authority.identities import issue_identity
+from tests.authority.identities import issue_identity, sign
 from tests.authority.openssl import verify
 from tests.enrollment import lab
 from tests.enrollment.lab import LabMac
@@ -182,7 +182,7 @@ async def test_what_was_reserved_before_is_signed_by_the_one_it_was_reserved_wit
     now, former = await database.now(), await issuers.certificate_of("device-ca")
     row = await issuers.reserve("mdm-identity", common_name="Ben's Mac", session=session, now=now)
     await rotate_device_ca(desk, now=now, actor="ada")
-    await issuers.sign(desk, row, mac_key.public_key())
+    await sign(desk, row, mac_key.public_key())
     check_issued_by(await certificate(row), former)
 
 
