@@ -12,6 +12,7 @@ from cryptography import x509
 
 from otae.errors import MessageUnreadable, TooLarge
 from otae.signing.certificates import UNREADABLE, read_names
+from otae.signing.cms import SIGNED_DATA
 from otae.signing.der import INTEGER, SEQUENCE, SET, Fields, explicit, to_der, values
 
 #: Most certificates in one file: more than any system trusts.
@@ -19,8 +20,6 @@ MAX_CERTIFICATES: Final = 1000
 _BLOCK: Final = re.compile(
     rb"-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE|PKCS7|CMS)-----(.*?)-----END \1-----", re.DOTALL
 )
-_SIGNED_DATA: Final = "1.2.840.113549.1.7.2"
-_SPACE: Final = re.compile(rb"\s+")
 NO_CERTIFICATE: Final = "no certificate in this file: give PEM, DER or PKCS#7"
 
 
@@ -66,7 +65,7 @@ def _certificates(data: bytes) -> Iterator[bytes]:
     for block in _BLOCK.finditer(data):
         blocks += 1
         try:
-            der = base64.b64decode(_SPACE.sub(b"", block[2]), validate=True)
+            der = base64.b64decode(b"".join(block[2].split()), validate=True)
         except binascii.Error:
             yield b""
             continue
@@ -82,7 +81,7 @@ def _of_pkcs7(data: bytes) -> list[bytes]:
     """Return the certificates of a SignedData (RFC 5652 §5.1), DER or (from Windows) BER; none for anything else."""
     try:
         content = Fields.of(to_der(data, max_bytes=len(data) + 1))
-        if content.oid() != _SIGNED_DATA:
+        if content.oid() != SIGNED_DATA:
             return []
         signed = content.inner(explicit(0)).inner()
         for tag in (INTEGER, SET, SEQUENCE):

@@ -198,7 +198,9 @@ def _verify_signer(
 ) -> SignedMessage:
     info.take(INTEGER)
     sid = info.take(SEQUENCE)
-    digest = _digest(info.inner(), policy)
+    digest = digest_named(info.inner().oid())
+    if digest == "sha1" and not policy.allow_sha1:
+        raise AlgorithmRefused("digest algorithm sha1")
     attributes = info.maybe(explicit(0))
     signature_algorithm = info.inner().oid()
     signature = info.take(OCTET_STRING).content
@@ -208,7 +210,10 @@ def _verify_signer(
     if len(named) != 1:
         raise SignerUntrusted(f"{len(named)} certificates in the message are the signer's")
     if attributes is None:
-        _check_bare_content(content, policy)
+        if policy.attributes == "required":
+            raise SignatureMissing("the message has no signed attributes")
+        if not content.startswith(_PLIST_STARTS):
+            raise SignatureInvalid("content without signed attributes that is no property list")
         read, signed = None, content
     else:
         read, signed = _attributes(attributes), encode(SET, attributes.content)
@@ -217,25 +222,11 @@ def _verify_signer(
     return SignedMessage(content, named[0], tuple(certificate for _, certificate in certificates), digest, read)
 
 
-def _digest(identifier: Fields, policy: Policy) -> Digest:
-    digest = digest_named(identifier.oid())
-    if digest == "sha1" and not policy.allow_sha1:
-        raise AlgorithmRefused("digest algorithm sha1")
-    return digest
-
-
 def _public_key(certificate: x509.Certificate) -> PublicKeyTypes:
     try:
         return certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
         raise AlgorithmRefused("the signer's key cannot be read") from error
-
-
-def _check_bare_content(content: bytes, policy: Policy) -> None:
-    if policy.attributes == "required":
-        raise SignatureMissing("the message has no signed attributes")
-    if not content.startswith(_PLIST_STARTS):
-        raise SignatureInvalid("content without signed attributes that is no property list")
 
 
 def _attributes(attributes: Value) -> Mapping[str, tuple[bytes, ...]]:
@@ -299,11 +290,7 @@ def signed_data(
         content: None for a message without eContent.
         attributes: dotted OID → DER of its one value; contentType and messageDigest are added.
     """
-    named = {
-        CONTENT_TYPE: oid(DATA),
-        MESSAGE_DIGEST: octets(digest_of(content or b"", digest)),
-        **attributes,
-    }
+    named = {CONTENT_TYPE: oid(DATA), MESSAGE_DIGEST: octets(digest_of(content or b"", digest)), **attributes}
     signed = set_of(sequence(oid(dotted), set_of([value])) for dotted, value in named.items())
     info = sequence(
         integer(1),

@@ -6,7 +6,7 @@ the same error after the same work for a wrong recipient, a wrong key and a wron
 
 import secrets
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
@@ -41,8 +41,7 @@ ENVELOPED_DATA: Final = "1.2.840.113549.1.7.3"
 CipherName = Literal["aes-128-cbc", "aes-192-cbc", "aes-256-cbc", "des-ede3-cbc", "des-cbc"]
 
 
-@dataclass(frozen=True, slots=True)
-class _CipherSpec:
+class _CipherSpec(NamedTuple):
     dotted: str
     key_bytes: int
     block_bytes: int
@@ -131,8 +130,7 @@ def recipients(envelope: bytes) -> frozenset[bytes]:
     return frozenset(name.raw for name in found if name is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
+class _Parts(NamedTuple):
     encrypted_key: bytes
     cipher: CipherName
     iv: bytes
@@ -187,8 +185,6 @@ def _content_key(encrypted: bytes, key: rsa.RSAPrivateKey, size: int) -> bytes:
 
 
 def _algorithm(cipher: CipherName, key: bytes) -> CipherAlgorithm:
-    if cipher == "des-cbc":
-        return TripleDES(key * 3)
-    if cipher == "des-ede3-cbc":
-        return TripleDES(key)
-    return algorithms.AES(key)
+    if cipher.startswith("aes"):
+        return algorithms.AES(key)
+    return TripleDES(key * 3 if cipher == "des-cbc" else key)

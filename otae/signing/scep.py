@@ -156,11 +156,6 @@ class PKIMessage:
         """The certificate that signed the request; the reply is encrypted to it."""
         return self.opened.signer
 
-    @property
-    def digest(self) -> Digest:
-        """The digest algorithm of the request's signature."""
-        return self.opened.digest
-
 
 def message_from_query(query_string: bytes) -> bytes:
     """Return the pkiMessage in the raw query string of a PKIOperation by GET.
@@ -204,14 +199,8 @@ def open_message(data: bytes) -> OpenedMessage:
     sender_nonce = single(attributes, SENDER_NONCE, OCTET_STRING)
     if not 1 <= len(sender_nonce) <= _MAX_NONCE:
         raise MessageUnreadable("a senderNonce of unusual length")
-    return OpenedMessage(
-        _message_type(message_type),
-        _transaction_id(transaction_id),
-        sender_nonce,
-        message.signer,
-        message.digest,
-        message.content,
-    )
+    number, transaction = _message_type(message_type), _transaction_id(transaction_id)
+    return OpenedMessage(number, transaction, sender_nonce, message.signer, message.digest, message.content)
 
 
 def _message_type(text: bytes) -> int:
@@ -252,46 +241,30 @@ def unwrap(
     if not isinstance(opened.signer.public_key(), rsa.RSAPublicKey):
         raise KeyRefused("the request's signer has no RSA key to encrypt the reply to")
     decrypted = decrypt(opened.envelope, ra, allow_des3=allow_des3, allow_des=allow_des)
-    request, named = None, None
-    if message_type in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ):
-        request = _request(decrypted.content)
-    elif message_type is MessageType.GET_CERT_INITIAL:
-        _check_issuer_and_subject(decrypted.content)
-    else:
-        named = _issuer_and_serial(decrypted.content)
+    try:
+        request, named = _read_content(message_type, decrypted.content)
+    except (AlgorithmRefused, Unreadable) as error:  # badAlg would reveal an algorithm that was encrypted
+        raise RequestUnreadable(error.detail) from error
     return PKIMessage(message_type, opened, request, decrypted.content, decrypted.cipher, named)
 
 
-def _request(data: bytes) -> csr.CertificationRequest:
-    """Return the certification request inside; badAlg must not reveal its algorithms, which were encrypted."""
-    try:
-        return csr.parse(data)
-    except AlgorithmRefused as error:
-        raise RequestUnreadable(error.detail) from error
-
-
-def _check_issuer_and_subject(data: bytes) -> None:
-    """Check the messageData of a GetCertInitial (RFC 8894 §3.3.3). Raises RequestUnreadable."""
-    try:
-        fields = Fields.of(to_der(data))
-        _name(fields)
+def _read_content(
+    message_type: MessageType, data: bytes
+) -> tuple[csr.CertificationRequest | None, IssuerAndSerial | None]:
+    """Read a certification request, IssuerAndSubject or IssuerAndSerialNumber (RFC 8894 §3.3)."""
+    if message_type in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ):
+        return csr.parse(data), None
+    fields = Fields.of(to_der(data))
+    issuer = _name(fields)
+    if message_type is MessageType.GET_CERT_INITIAL:
         _name(fields)
         fields.end()
-    except Unreadable as error:
-        raise RequestUnreadable(error.detail) from error
-
-
-def _issuer_and_serial(data: bytes) -> IssuerAndSerial:
-    """Read the messageData of a GetCert or GetCRL (RFC 8894 §3.3.4, §3.3.5). Raises RequestUnreadable."""
-    try:
-        fields = Fields.of(to_der(data))
-        issuer, serial = _name(fields), fields.take(INTEGER).content
-        fields.end()
-    except Unreadable as error:
-        raise RequestUnreadable(error.detail) from error
+        return None, None
+    serial = fields.take(INTEGER).content
+    fields.end()
     if not 1 <= len(serial) <= _MAX_SERIAL or serial[0] & 0x80:
         raise RequestUnreadable("a serial number that is none")
-    return IssuerAndSerial(issuer, int.from_bytes(serial))
+    return None, IssuerAndSerial(issuer, int.from_bytes(serial))
 
 
 def _name(fields: Fields) -> bytes:

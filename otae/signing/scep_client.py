@@ -69,16 +69,11 @@ def registration_authority(bag: Sequence[x509.Certificate]) -> x509.Certificate:
     Raises:
         SignerUntrusted: there is none in the bag.
     """
-    fit = [certificate for certificate in bag if _has_both_usages(certificate)]
-    fit.sort(key=is_authority)
+    usages = [(certificate, extension(certificate, x509.KeyUsage)) for certificate in bag]
+    fit = [certificate for certificate, usage in usages if usage and usage.digital_signature and usage.key_encipherment]
     if not fit:
         raise SignerUntrusted("no registration authority among the certificates")
-    return fit[0]
-
-
-def _has_both_usages(certificate: x509.Certificate) -> bool:
-    usage = extension(certificate, x509.KeyUsage)
-    return usage is not None and usage.digital_signature and usage.key_encipherment
+    return min(fit, key=is_authority)
 
 
 def transaction_id_of(csr_der: bytes) -> str:

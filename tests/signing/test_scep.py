@@ -36,7 +36,7 @@ def test_a_mac_gets_its_certificate(
     assert read.message_type is scep.MessageType.PKCS_REQ
     assert read.csr is not None
     assert read.csr.challenge == "one-time"
-    assert (read.cipher, read.digest, read.signer) == (cipher, digest, tree.mac_signer.certificate)
+    assert (read.cipher, read.opened.digest, read.signer) == (cipher, digest, tree.mac_signer.certificate)
     assert read.transaction_id == sent.transaction_id
     reply = scep.cert_rep_success(read, identity, tree.ra)
     assert scep_client.read_reply(reply, sent, tree.mac_signer, tree.bag).certificate == identity
