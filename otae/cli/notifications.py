@@ -16,6 +16,10 @@ from otae.store import jobs
 from otae.store.desk import Desk
 from otae.store.models import NotificationServer
 
+_GATEWAY_FIELDS = "; ".join(
+    f"{gateway} {' '.join(each.name for each in sms_servers.fields_of(gateway) if not each.secret)}"
+    for gateway in sms_servers.TITLES
+)
 CA_FILE = "Authorities that the server's certificate must lead to; those of this machine when left out."
 
 
@@ -68,7 +72,7 @@ def smtp_add(
     emit(run_with_desk(work), json_wanted=json_wanted)
 
 
-@notification_server_add.command(name="sms")
+@notification_server_add.command(name="sms", epilog=f"Fields of --set: {_GATEWAY_FIELDS}.")
 @click.option("--name", required=True)
 @click.option("--gateway", required=True, type=click.Choice(list(sms_servers.TITLES)))
 @click.option(
@@ -88,11 +92,7 @@ def sms_add(
     json_wanted: bool,
     **entered: Any,  # noqa: ANN401 - whatever click made of each option
 ) -> None:
-    """Add an SMS gateway; it is made active when none is.
-
-    Fields: vonage api_key sender; twilio account_sid sender; clickatell sender; bulksms token_id sender (each also
-    base_url); generic method url headers body_type body sender username ok_status ok_field ok_value; carrier carrier.
-    """
+    """Add an SMS gateway; it is made active when none is."""
     values = dict(_field(text, gateway) for text in settings)
     secret = read_password(secret_stdin)
     if secret is not None:
