@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cache, partial
 from gettext import NullTranslations, translation
-from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import wtforms  # type: ignore[import-untyped]  # ships no types; pages take what they need of it from here
 from starlette.datastructures import FormData, UploadFile
@@ -125,6 +125,14 @@ class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
         """
         names = [each.name for each in fields(kind) if each.name in self and each.name not in instead]
         return kind(**{name: _value(self[name]) for name in names} | instead)
+
+    def values(self, **instead: object) -> dict[str, Any]:
+        """Return what was entered by field name: text, never None; for a password left empty None.
+
+        Args:
+            instead: Values that no form field holds as they are.
+        """
+        return {field.name: _value(field) for field in self} | instead
 
     def is_secret(self, field: wtforms.Field) -> bool:
         """Return whether the value of ``field`` is never kept: passwords, files, and the fields in ``never_kept``."""

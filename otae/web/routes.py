@@ -25,6 +25,7 @@ from otae.web.admin.manage import (
     recipient_changes,
     users,
 )
+from otae.web.admin.manage.users import USERS
 from otae.web.admin.settings import (
     administrators,
     audit,
@@ -43,7 +44,9 @@ from otae.web.admin.settings import (
     templates,
 )
 from otae.web.admin.settings.carriers import CARRIERS
+from otae.web.admin.settings.directories import DIRECTORIES
 from otae.web.admin.settings.notification_servers import SMTP
+from otae.web.admin.settings.roles import ROLES
 from otae.web.admin.settings.sms_servers import SMS
 from otae.web.admin.settings.uploaded_certificates import SIGNER, TLS, blank_page, remove_page, upload_page
 from otae.web.pages import STATIC_FOLDER
@@ -203,7 +206,7 @@ def people_routes() -> list[Route]:
     """Return the console's pages of people, and of their import and export."""
     return [
         console(paths.USERS, "person.see", within=True, GET=users.index),
-        console(paths.USER_ADD, "person.edit", GET=users.blank, POST=users.add),
+        console(paths.USER_ADD, "person.edit", GET=USERS.blank, POST=USERS.add),
         console(paths.IMPORT_UPLOAD, "person.import", GET=imports.blank, POST=imports.add),
         console(paths.IMPORT, "person.import", GET=imports.show),
         console(paths.IMPORT_START, "person.import", POST=imports.start),
@@ -211,7 +214,7 @@ def people_routes() -> list[Route]:
         console(paths.IMPORT_RESULT, "person.import", GET=imports.result),
         console(paths.USERS_EXPORT, "person.import", GET=imports.export),
         console(paths.USER, "person.see", within=True, GET=person.show),
-        console(paths.USER_EDIT, "person.edit", GET=person.blank, POST=person.change),
+        console(paths.USER_EDIT, "person.edit", GET=USERS.show, POST=USERS.change),
         console(paths.USER_DISABLE, "person.edit", POST=person.disable),
         console(paths.USER_ENABLE, "person.edit", POST=person.enable),
         console(paths.USER_UNLOCK, "person.edit", POST=person.unlock),
@@ -266,18 +269,18 @@ def directory_routes() -> list[Route]:
     """Return the console's pages of directories; forms with a file post to …/upload."""
     return [
         console(paths.DIRECTORIES, "directory.see", GET=directories.index),
-        console(paths.DIRECTORY_ADD, "directory.edit", GET=directories.blank, POST=directories.add),
-        console(paths.DIRECTORY, "directory.see", GET=directories.show),
+        console(paths.DIRECTORY_ADD, "directory.edit", GET=DIRECTORIES.blank, POST=DIRECTORIES.add),
+        console(paths.DIRECTORY, "directory.see", GET=DIRECTORIES.show),
         console(
             paths.DIRECTORY_CHANGE,
             "directory.see",
             changes="directory.edit",
-            GET=directories.show,
-            POST=directories.change,
+            GET=DIRECTORIES.show,
+            POST=DIRECTORIES.change,
         ),
-        console(paths.DIRECTORY_TEST, "directory.edit", POST=directories.test),
-        console(paths.DIRECTORY_MAKE_DEFAULT, "directory.edit", POST=directories.make_default),
-        console(paths.DIRECTORY_REMOVE, "directory.edit", POST=directories.remove),
+        console(paths.DIRECTORY_TEST, "directory.edit", POST=DIRECTORIES.test),
+        console(paths.DIRECTORY_MAKE_DEFAULT, "directory.edit", POST=DIRECTORIES.make_default),
+        console(paths.DIRECTORY_REMOVE, "directory.edit", POST=DIRECTORIES.remove),
     ]
 
 
@@ -360,11 +363,11 @@ def role_routes() -> list[Route]:
             POST=roles.assign,
         ),
         console(paths.ROLE_ASSIGNMENT_REMOVE, "administrator.edit", fresh=True, POST=roles.unassign),
-        console(paths.ROLE_ADD, "administrator.edit", fresh=True, GET=roles.blank, POST=roles.add),
+        console(paths.ROLE_ADD, "administrator.edit", fresh=True, GET=ROLES.blank, POST=ROLES.add),
         console(paths.ROLE_GROUPS, "administrator.edit", GET=roles.find_groups),
-        console(paths.BUILT_IN_ROLE, "administrator.see", GET=roles.show_built_in),
+        console(paths.BUILT_IN_ROLE, "administrator.see", GET=ROLES.show_built_in),
         console(
-            paths.ROLE, "administrator.see", changes="administrator.edit", fresh=True, GET=roles.show, POST=roles.change
+            paths.ROLE, "administrator.see", changes="administrator.edit", fresh=True, GET=ROLES.show, POST=ROLES.change
         ),
-        console(paths.ROLE_REMOVE, "administrator.edit", fresh=True, POST=roles.remove),
+        console(paths.ROLE_REMOVE, "administrator.edit", fresh=True, POST=ROLES.remove),
     ]

@@ -1,13 +1,14 @@
-"""The skeleton of pages that keep rows: a form that adds one, a form that changes it, and its removal."""
+"""The skeleton of pages that keep rows: a form that adds one, a form that changes it, its test and its removal."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, TypeVar
+from uuid import UUID
 
 from starlette.responses import Response
 
 from otae.translatable import N_
-from otae.web.admin.page_parts import NamedForm
-from otae.web.pages import redirect
+from otae.web.admin.page_parts import NamedForm, row_id
+from otae.web.pages import is_fragment_request, redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
 
@@ -15,16 +16,16 @@ Row = TypeVar("Row")
 RowForm = TypeVar("RowForm", bound=NamedForm)
 
 
-class CrudPages(ABC, Generic[Row, RowForm]):
-    """The pages of one kind of row; the route table names ``blank``, ``add``, ``show``, ``change`` and ``remove``.
+class FormPages(ABC, Generic[Row, RowForm]):
+    """The forms of one kind of row; the route table names ``blank``, ``add``, ``show`` and ``change``.
 
-    A subclass says how a row is found, stored, removed and shown, and overrides what else differs.
+    A subclass says how a row is found, stored and shown, and overrides what else differs.
 
     Attributes:
         form: The form; its fields are filled from the row's columns of their names.
         index: The address of the list.
         named_by: The column with what notes call a row.
-        added: The note about a row that was added; likewise ``saved`` and ``removed``.
+        added: The note about a row that was added; likewise ``saved``.
     """
 
     form: type[RowForm]
@@ -32,7 +33,6 @@ class CrudPages(ABC, Generic[Row, RowForm]):
     named_by: ClassVar[str] = "name"
     added: ClassVar[str] = N_("%s was added.")
     saved: ClassVar[str] = N_("%s was saved.")
-    removed: ClassVar[str] = N_("%s was removed.")
 
     @abstractmethod
     async def find(self, visit: Console) -> Row:
@@ -41,10 +41,6 @@ class CrudPages(ABC, Generic[Row, RowForm]):
     @abstractmethod
     async def store(self, visit: Console, form: RowForm, row: Row | None) -> Row:
         """Store what was entered as a new row, or in ``row``, and return it; InputRefused names what is wrong."""
-
-    @abstractmethod
-    async def delete(self, visit: Console, row: Row) -> None:
-        """Remove ``row``."""
 
     @abstractmethod
     async def page(self, visit: Console, form: RowForm, row: Row | None, *, status: int = 200) -> Response:
@@ -76,7 +72,7 @@ class CrudPages(ABC, Generic[Row, RowForm]):
 
     async def add(self, visit: Console) -> Response:
         """Add a row."""
-        return await self._submit(visit, None)
+        return await self.submit(visit, None)
 
     async def show(self, visit: Console) -> Response:
         """Show the form of a row."""
@@ -85,13 +81,7 @@ class CrudPages(ABC, Generic[Row, RowForm]):
 
     async def change(self, visit: Console) -> Response:
         """Change a row."""
-        return await self._submit(visit, await self.find(visit))
-
-    async def remove(self, visit: Console) -> Response:
-        """Remove a row."""
-        row = await self.find(visit)
-        await self.delete(visit, row)
-        return redirect(self.index, "success", _(self.removed) % getattr(row, self.named_by))
+        return await self.submit(visit, await self.find(visit))
 
     async def try_store(self, visit: Console, form: RowForm, row: Row | None) -> Row | None:
         """Store the form; None when it was refused, and the form says why."""
@@ -105,10 +95,50 @@ class CrudPages(ABC, Generic[Row, RowForm]):
         del visit
         return redirect(self.address(row), "success", note + form.left_out)
 
-    async def _submit(self, visit: Console, row: Row | None) -> Response:
+    async def submit(self, visit: Console, row: Row | None) -> Response:
+        """Store the form as a new row or in ``row``; a refused one is shown again."""
         form = await self.read(visit, row)
         if stored := await self.try_store(visit, form, row):
             note = _(self.saved if row else self.added) % getattr(stored, self.named_by)
             return await self.stored(visit, form, stored, note)
         # What was refused may stand in the row already, so it is read anew.
         return await self.page(visit, form, await self.find(visit) if row else None, status=422)
+
+
+class CrudPages(FormPages[Row, RowForm]):
+    """The forms of one kind of row, and ``remove``; ``removed`` is the note about a row that was removed."""
+
+    removed: ClassVar[str] = N_("%s was removed.")
+
+    @abstractmethod
+    async def delete(self, visit: Console, row: Row) -> None:
+        """Remove ``row``."""
+
+    async def remove(self, visit: Console) -> Response:
+        """Remove a row."""
+        row = await self.find(visit)
+        await self.delete(visit, row)
+        return redirect(self.index, "success", _(self.removed) % getattr(row, self.named_by))
+
+
+class TestedPages(CrudPages[Row, RowForm]):
+    """The pages of rows that can be tested: the page of a row polls for its last test.
+
+    Attributes:
+        template: The template of a row's page; its block "test" shows the test.
+    """
+
+    template: ClassVar[str]
+
+    @abstractmethod
+    async def test_context(self, row_id: UUID) -> dict[str, object]:
+        """Return what the block "test" shows; its "mark" changes with the test."""
+
+    async def show(self, visit: Console) -> Response:
+        """Show the form of a row and its last test; for polling only the test, 204 while the page shows it already."""
+        if not is_fragment_request(visit.request):
+            return await super().show(visit)
+        context = await self.test_context(row_id(visit.request))
+        if visit.request.query_params.get("seen") == context["mark"]:
+            return Response(status_code=204)
+        return render(visit.request, self.template, context, block="test")

@@ -46,12 +46,9 @@ async def change(visit: Console) -> Response:
     """Change the address for notices."""
     form = await AccountForm.read(visit.request)
     if form.validate():
-        try:
+        with form.refusals():
             text = form.email.data or ""
             await notice_addresses.set_address(visit.actor, text, now=visit.now, actor=visit.actor)
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        else:
             return redirect(paths.ACCOUNT, "success", _("Your settings were saved."))
     return await _page(visit, form, status=422)
 

@@ -157,13 +157,10 @@ async def add_csv(visit: Console) -> Response:
             asked_for = (form.user_column, form.email_column, form.domain_column)
             columns = csv_source.CsvHeadings(*(field.data or "" for field in asked_for))
             order = form.order(chosen.filename)
-            try:
+            with form.refusals():
                 row = await csv_source.order_from_file(
                     visit.desk, order, chosen.file, columns, now=visit.now, actor=visit.actor
                 )  # fmt: skip
-            except InputRefused as refusal:
-                form.refuse(refusal)
-            else:
                 return redirect(paths.GROUP_INVITATION(row.id))
     return await _ask(visit, form, status=422)
 

@@ -8,7 +8,6 @@ from starlette.responses import Response
 from otae import paths
 from otae.directory.local import groups
 from otae.directory.local.groups import ListedGroup
-from otae.errors import InputRefused
 from otae.translatable import N_
 from otae.web.admin.page_parts import NamedForm, or_not_found, text_param
 from otae.web.forms import InputRequired, StringField
@@ -40,11 +39,8 @@ async def add(visit: Console) -> Response:
     """Add a group."""
     form = await GroupForm.read(visit.request)
     if form.validate():
-        try:
+        with form.refusals():
             group = await groups.add_group(form.name.data, now=visit.now, actor=visit.actor)
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        else:
             return redirect(paths.GROUP(group.id), "success", _("%s was added.") % group.name)
     return await _list(visit, form, status=422)
 
@@ -65,11 +61,8 @@ async def add_member(visit: Console) -> Response:
     """Add a person to a group."""
     group, form = await _group(visit), await MemberForm.read(visit.request)
     if form.validate():
-        try:
+        with form.refusals():
             person = await groups.add_member(group, form.name.data, now=visit.now, actor=visit.actor)
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        else:
             return redirect(paths.GROUP(group.id), "success", _("%s is in this group.") % person.display_name)
     return await _show(visit, form, status=422)
 

@@ -95,7 +95,7 @@ async def add(visit: Console) -> Response:
         if not isinstance(chosen, UploadFile) or not chosen.filename:
             form.refuse(InputRefused({"file": _("choose a file")}))
         elif form.validate():
-            try:
+            with form.refusals():
                 row = await provisioning.upload(
                     visit.desk,
                     chosen.file,
@@ -104,9 +104,6 @@ async def add(visit: Console) -> Response:
                     now=visit.now,
                     actor=visit.actor,
                 )
-            except InputRefused as refusal:
-                form.refuse(refusal)
-            else:
                 return redirect(paths.IMPORT(row.id))
     return await _ask(visit, form, status=422)
 

@@ -1,14 +1,12 @@
 """The page of one person: what is known about them, and the actions on them."""
 
 from typing import Final
-from uuid import UUID
 
 from starlette.responses import Response
 
 from otae import paths
 from otae.accounts import password_links, unlocking
 from otae.delivery.texts.languages import LANGUAGES
-from otae.directory import lookup
 from otae.directory.local import people, person_fields
 from otae.directory.lookup import PersonRow
 from otae.errors import InputRefused, StaleState
@@ -19,8 +17,8 @@ from otae.translatable import N_
 from otae.web.admin.manage import timeline
 from otae.web.admin.manage.group_invitations import MAILS
 from otae.web.admin.manage.statuses import STATUSES
-from otae.web.admin.manage.users import UserForm
-from otae.web.admin.page_parts import SENT_ALREADY, is_resubmitted, new_form_id, or_not_found
+from otae.web.admin.manage.users import find_local_person, find_person
+from otae.web.admin.page_parts import SENT_ALREADY, is_resubmitted, new_form_id
 from otae.web.admin.settings.audit_words import words_of
 from otae.web.failures import NotFound
 from otae.web.pages import redirect, render
@@ -38,39 +36,7 @@ DEVICES: Final = {
 
 async def show(visit: Console) -> Response:
     """Show everything that is known about a person."""
-    return await _page(visit, await _person(visit))
-
-
-async def blank(visit: Console) -> Response:
-    """Show the form to edit a person."""
-    person = await _local_person(visit)
-    names, lines = "\n".join(await people.groups_of(person)), person_fields.lines_of(person.properties)
-    return await _edit(visit, person, UserForm.filled(person, groups=names, properties=lines))
-
-
-async def change(visit: Console) -> Response:
-    """Change a person."""
-    person, form = await _local_person(visit), await UserForm.read(visit.request)
-    try:
-        changed = await people.update_person(
-            visit.desk,
-            person,
-            display_name=form.display_name.data or "",
-            email=form.email.data or "",
-            phone=form.phone.data or "",
-            language=form.language.data or "",
-            role=form.role.data or None,
-            properties=person_fields.from_lines(form.properties.data or ""),
-            password=form.password.data or None,
-            groups=(form.groups.data or "").splitlines(),
-            disabled=form.disabled.data,
-            now=visit.now,
-            actor=visit.actor,
-        )
-    except InputRefused as refusal:
-        form.refuse(refusal)
-        return await _edit(visit, person, form, status=422)
-    return redirect(paths.USER(person.id), "success", _("%s was saved.") % changed.display_name)
+    return await _page(visit, await find_person(visit))
 
 
 async def disable(visit: Console) -> Response:
@@ -85,7 +51,7 @@ async def enable(visit: Console) -> Response:
 
 async def unlock(visit: Console) -> Response:
     """Clear the person's failed sign-ins."""
-    person = await _person(visit)
+    person = await find_person(visit)
     held = await unlocking.unlock(visit.desk, person, now=visit.now, actor=visit.actor)
     said = _("%s may try again at once.") if held else _("%s was not locked any more.")
     return redirect(paths.USER(person.id), "success", said % person.display_name)
@@ -93,7 +59,7 @@ async def unlock(visit: Console) -> Response:
 
 async def password_link(visit: Console) -> Response:
     """Show a new password link for the person: it is in this answer and nowhere else."""
-    person = await _local_person(visit)
+    person = await find_local_person(visit)
     if await is_resubmitted(visit):
         return redirect(paths.USER(person.id), "info", SENT_ALREADY)
     try:
@@ -107,7 +73,7 @@ async def password_link(visit: Console) -> Response:
 
 async def remove(visit: Console) -> Response:
     """Delete the person and show what ended with it."""
-    person = await _person(visit)
+    person = await find_person(visit)
     if person.removed_at is not None:
         raise NotFound
     try:
@@ -124,7 +90,7 @@ async def remove(visit: Console) -> Response:
 
 
 async def _set(visit: Console, *, disabled: bool, said: str) -> Response:
-    person = await _local_person(visit)
+    person = await find_local_person(visit)
     await people.update_person(visit.desk, person, disabled=disabled, now=visit.now, actor=visit.actor)
     return redirect(paths.USER(person.id), "success", said % person.display_name)
 
@@ -168,26 +134,3 @@ def _losses(person: PersonRow, ends: removal.Removed) -> str:
             % ends.macs
         )
     return " ".join(sentences)
-
-
-async def _edit(visit: Console, person: PersonRow, form: UserForm, *, status: int = 200) -> Response:
-    context = {
-        "form": await form.prepare(),
-        "person": person,
-        "known_groups": await lookup.group_names(),
-        "shortest": person_fields.SHORTEST_PASSWORD,
-    }
-    return render(visit.request, "admin/manage/users/edit.html", context, status=status)
-
-
-async def _person(visit: Console) -> PersonRow:
-    person_id: UUID = visit.request.path_params["id"]
-    return or_not_found(await lookup.person_with_id(person_id, reach=visit.reach))
-
-
-async def _local_person(visit: Console) -> PersonRow:
-    """Return the person if they are in our own directory and not deleted; other people cannot be changed here."""
-    person = await _person(visit)
-    if person.domain != person_fields.DOMAIN or person.removed_at is not None:
-        raise NotFound
-    return person

@@ -1,4 +1,4 @@
-"""Manage → Users: the list of people, and the form that adds one."""
+"""Manage → Users: the list of people, and the form that adds or changes one."""
 
 from typing import Final
 
@@ -10,12 +10,13 @@ from otae.contacts import shown_address
 from otae.delivery.texts.languages import LANGUAGES
 from otae.directory import lookup
 from otae.directory.local import people, person_fields
-from otae.directory.lookup import PeopleFilter
-from otae.errors import InputRefused
+from otae.directory.lookup import PeopleFilter, PersonRow
 from otae.translatable import N_
-from otae.web.admin.page_parts import NamedForm, text_param
+from otae.web.admin.crud import FormPages
+from otae.web.admin.page_parts import NamedForm, or_not_found, row_id, text_param
+from otae.web.failures import NotFound
 from otae.web.forms import BooleanField, InputRequired, PasswordField, SelectField, StringField, TextAreaField
-from otae.web.pages import redirect, render
+from otae.web.pages import render
 from otae.web.visits import Console
 from otae.words import gettext as _
 
@@ -52,7 +53,7 @@ class NewUserForm(UserForm):
     """A new person; ``name`` is the user name, which cannot be changed later."""
 
     name = StringField(N_("User name"), [InputRequired(N_("enter a user name"))])
-    password = PasswordField(N_("Password"))
+    disabled = None
 
 
 async def index(visit: Console) -> Response:
@@ -86,41 +87,69 @@ async def index(visit: Console) -> Response:
     return render(visit.request, "admin/manage/users/index.html", context)
 
 
-async def blank(visit: Console) -> Response:
-    """Show the form for a new person."""
-    return await _ask(visit, NewUserForm(data={"role": "USER"}))
+class UserPages(FormPages[PersonRow, UserForm]):
+    """The forms that add and change a person of our own directory."""
+
+    form = UserForm
+    named_by = "display_name"
+
+    async def find(self, visit: Console) -> PersonRow:
+        """Return the person in the address."""
+        return await find_local_person(visit)
+
+    async def empty(self, visit: Console) -> UserForm:
+        """Return the form of a new person."""
+        del visit
+        return NewUserForm(data={"role": "USER"})
+
+    async def filled(self, visit: Console, row: PersonRow) -> UserForm:
+        """Return the form of a person; groups and properties stand one a line."""
+        del visit
+        names = "\n".join(await people.groups_of(row))
+        return UserForm.filled(row, groups=names, properties=person_fields.lines_of(row.properties))
+
+    async def read(self, visit: Console, row: PersonRow | None) -> UserForm:
+        """Return the form as it was sent; only a new person gets a user name."""
+        return await (UserForm if row else NewUserForm).read(visit.request)
+
+    async def store(self, visit: Console, form: UserForm, row: PersonRow | None) -> PersonRow:
+        """Add or change a person."""
+        entered = form.values(
+            properties=person_fields.from_lines(form.properties.data or ""),
+            groups=(form.groups.data or "").splitlines(),
+            role=form.role.data or (None if row else "USER"),
+        )
+        if row:
+            return await people.update_person(visit.desk, row, **entered, now=visit.now, actor=visit.actor)
+        return await people.add_person(visit.desk, **entered, now=visit.now, actor=visit.actor)
+
+    def address(self, row: PersonRow) -> str:
+        """Return the address of the person's page."""
+        return paths.USER(row.id)
+
+    async def page(self, visit: Console, form: UserForm, row: PersonRow | None, *, status: int = 200) -> Response:
+        """Return the page that changes a person, or the one that adds one."""
+        context = {
+            "form": await form.prepare(),
+            "person": row,
+            "known_groups": await lookup.group_names(),
+            "shortest": person_fields.SHORTEST_PASSWORD,
+        }
+        template = f"admin/manage/users/{'edit' if row else 'add'}.html"
+        return render(visit.request, template, context, status=status)
 
 
-async def add(visit: Console) -> Response:
-    """Add a person."""
-    form = await NewUserForm.read(visit.request)
-    if form.validate():
-        try:
-            person = await people.add_person(
-                visit.desk,
-                name=form.name.data,
-                display_name=form.display_name.data or "",
-                email=form.email.data,
-                phone=form.phone.data,
-                language=form.language.data or "",
-                role=form.role.data or "USER",
-                properties=person_fields.from_lines(form.properties.data or ""),
-                password=form.password.data,
-                groups=(form.groups.data or "").splitlines(),
-                now=visit.now,
-                actor=visit.actor,
-            )
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        else:
-            return redirect(paths.USER(person.id), "success", _("%s was added.") % person.display_name)
-    return await _ask(visit, form, status=422)
+USERS: Final = UserPages()
 
 
-async def _ask(visit: Console, form: NewUserForm, *, status: int = 200) -> Response:
-    context = {
-        "form": await form.prepare(),
-        "known_groups": await lookup.group_names(),
-        "shortest": person_fields.SHORTEST_PASSWORD,
-    }
-    return render(visit.request, "admin/manage/users/add.html", context, status=status)
+async def find_person(visit: Console) -> PersonRow:
+    """Return the person in the address."""
+    return or_not_found(await lookup.person_with_id(row_id(visit.request), reach=visit.reach))
+
+
+async def find_local_person(visit: Console) -> PersonRow:
+    """Return the person if they are in our own directory and not deleted; other people cannot be changed here."""
+    person = await find_person(visit)
+    if person.domain != person_fields.DOMAIN or person.removed_at is not None:
+        raise NotFound
+    return person

@@ -1,7 +1,7 @@
 """Settings → Administrators: the list, setup links for new ones, roles, disabling and removing."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Self
 from uuid import UUID
 
 from starlette.responses import Response
@@ -9,7 +9,7 @@ from starlette.responses import Response
 from otae import paths
 from otae.accounts import administrator_list, roles
 from otae.accounts.administrator_list import ListedAdministrator
-from otae.errors import InputRefused, Refusal
+from otae.errors import Refusal
 from otae.translatable import N_
 from otae.web.admin.page_parts import SENT_ALREADY, NamedForm, is_resubmitted, new_form_id, or_not_found
 from otae.web.forms import HiddenField, InputRequired, Length, SelectField, StringField
@@ -25,9 +25,12 @@ class RoleForm(NamedForm):
 
     role = SelectField(N_("Role"), invalid_choice_message=CHOOSE, default=roles.SUPPORT)
 
-    async def prepare(self, visit: Console) -> None:
-        """Fill in the roles that can be chosen."""
-        self.role.choices = [role.name for role in await _assignable_roles(visit)]
+    async def prepare(self, visit: Console) -> Self:
+        """Fill in the roles that can be chosen, those with a console and not more than one's own; return the form."""
+        mine = visit.powers.permissions
+        listed = await roles.list_roles()
+        self.role.choices = [role.name for role in listed if role.permissions and role.permissions <= mine]
+        return self
 
 
 class InviteForm(RoleForm):
@@ -39,30 +42,22 @@ class InviteForm(RoleForm):
 
 async def index(visit: Console) -> Response:
     """List administrators and unused setup links, with the form for another."""
-    form = InviteForm()
-    await form.prepare(visit)
-    return await _list(visit, form)
+    return await _list(visit, await InviteForm().prepare(visit))
 
 
 async def invite(visit: Console) -> Response:
     """Create a setup link: it is in this answer and nowhere else."""
-    form = await InviteForm.read(visit.request)
-    await form.prepare(visit)
+    form = await (await InviteForm.read(visit.request)).prepare(visit)
     if form.validate():
         if await is_resubmitted(visit):
             return redirect(paths.ADMINISTRATORS, "info", SENT_ALREADY)
         form.form_id.data = new_form_id()
-        try:
+        with form.refusals():
             link = await administrator_list.invite(
                 visit.desk, form.name.data, form.role.data, by=visit.by, now=visit.now
             )
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        else:
             made = {"link": link, "invited_name": form.name.data.strip().lower()}
-            blank = InviteForm()
-            await blank.prepare(visit)
-            return await _list(visit, blank, made)
+            return await _list(visit, await InviteForm().prepare(visit), made)
     return await _list(visit, form, status=422)
 
 
@@ -75,78 +70,51 @@ async def withdraw(visit: Console) -> Response:
 async def show(visit: Console) -> Response:
     """Show one administrator and the actions on them."""
     row = await _row(visit)
-    form = RoleForm.filled(row)
-    await form.prepare(visit)
-    return await _show(visit, row, form)
+    return await _show(visit, row, await RoleForm.filled(row).prepare(visit))
 
 
 async def change(visit: Console) -> Response:
     """Give an administrator another role."""
-    row, form = await _row(visit), await RoleForm.read(visit.request)
-    await form.prepare(visit)
+    row, form = await _row(visit), await (await RoleForm.read(visit.request)).prepare(visit)
     if form.validate():
+        here = paths.ADMINISTRATOR(row.id)
         try:
-            changed = await administrator_list.give_role(row.id, form.role.data, by=visit.by, now=visit.now)
-        except InputRefused as refusal:
-            form.refuse(refusal)
+            with form.refusals():
+                changed = await administrator_list.give_role(row.id, form.role.data, by=visit.by, now=visit.now)
+                told = {"name": changed.name, "role": changed.role}
+                return redirect(here, "success", _("%(name)s has the role %(role)s, and signs in again.") % told)
         except Refusal as refusal:
-            return redirect(paths.ADMINISTRATOR(row.id), "danger", _(refusal.words))
-        else:
-            told = {"name": changed.name, "role": changed.role}
-            return redirect(
-                paths.ADMINISTRATOR(row.id), "success", _("%(name)s has the role %(role)s, and signs in again.") % told
-            )
+            return redirect(here, "danger", _(refusal.words))
     return await _show(visit, row, form, status=422)
 
 
 async def disable(visit: Console) -> Response:
     """Disable an administrator."""
-
-    async def do(row: ListedAdministrator) -> Response:
-        await administrator_list.disable(row.id, by=visit.by, now=visit.now)
-        return redirect(paths.ADMINISTRATOR(row.id), "success", _("%s is disabled and signed out.") % row.name)
-
-    return await _do(visit, do)
+    return await _do(visit, administrator_list.disable, _("%s is disabled and signed out."))
 
 
 async def enable(visit: Console) -> Response:
     """Enable an administrator again."""
-
-    async def do(row: ListedAdministrator) -> Response:
-        await administrator_list.enable(row.id, by=visit.by, now=visit.now)
-        return redirect(paths.ADMINISTRATOR(row.id), "success", _("%s may sign in again.") % row.name)
-
-    return await _do(visit, do)
+    return await _do(visit, administrator_list.enable, _("%s may sign in again."))
 
 
 async def remove(visit: Console) -> Response:
     """Remove an administrator."""
-
-    async def do(row: ListedAdministrator) -> Response:
-        await administrator_list.remove(row.id, by=visit.by, now=visit.now)
-        return redirect(paths.ADMINISTRATORS, "success", _("%s was removed.") % row.name)
-
-    return await _do(visit, do)
+    return await _do(visit, administrator_list.remove, _("%s was removed."), gone=True)
 
 
-async def _do(visit: Console, change: Callable[[ListedAdministrator], Awaitable[Response]]) -> Response:
+async def _do(visit: Console, change: Callable[..., Awaitable[object]], note: str, *, gone: bool = False) -> Response:
     row = await _row(visit)
     try:
-        return await change(row)
+        await change(row.id, by=visit.by, now=visit.now)
     except Refusal as refusal:
         return redirect(paths.ADMINISTRATOR(row.id), "danger", _(refusal.words))
+    return redirect(paths.ADMINISTRATORS if gone else paths.ADMINISTRATOR(row.id), "success", note % row.name)
 
 
 async def _row(visit: Console) -> ListedAdministrator:
     administrator_id: UUID = visit.request.path_params["id"]
     return or_not_found(await administrator_list.find_administrator(administrator_id))
-
-
-async def _assignable_roles(visit: Console) -> list[roles.RoleDefinition]:
-    """Return the roles with a console whose permissions do not exceed one's own."""
-    return [
-        role for role in await roles.list_roles() if role.permissions and role.permissions <= visit.powers.permissions
-    ]
 
 
 async def _list(visit: Console, form: InviteForm, made: dict[str, str] | None = None, *, status: int = 200) -> Response:

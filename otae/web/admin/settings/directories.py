@@ -1,20 +1,21 @@
 """Settings → LDAP: the directories of people and groups, and their connection test."""
 
 from typing import Final
+from uuid import UUID
 
 from starlette.responses import Response
 
 from otae import paths
 from otae.directory.ldap import server_fields, servers
 from otae.directory.ldap.servers import DirectoryEntry, DirectoryRow, DirectoryTest
-from otae.errors import InputRefused, SlowDown
+from otae.errors import SlowDown
 from otae.hostnames import shown_host
 from otae.overview.domains import DomainUsage, domain_usage
 from otae.translatable import N_
+from otae.web.admin.crud import TestedPages
 from otae.web.admin.page_parts import or_not_found, row_id
 from otae.web.admin.settings import connection_steps
 from otae.web.admin.settings.authorities_form import AuthoritiesForm
-from otae.web.callers import UPLOAD_CAP
 from otae.web.forms import (
     InputRequired,
     IntegerField,
@@ -22,9 +23,8 @@ from otae.web.forms import (
     PasswordField,
     SelectField,
     StringField,
-    upload,
 )
-from otae.web.pages import is_fragment_request, redirect, render
+from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
 from otae.words import ngettext
@@ -52,8 +52,6 @@ SEARCH_BY: Final = {
 PORTS: Final = {"none": 389, "starttls": 389, "ldaps": 636}
 NEEDED: Final = N_("is missing")
 CHOOSE: Final = N_("choose one of these")
-#: Most fields of the form, its buttons among them.
-FIELDS: Final = 30
 
 
 class DirectoryForm(AuthoritiesForm):
@@ -83,12 +81,12 @@ class DirectoryForm(AuthoritiesForm):
     global_catalog_port = IntegerField(N_("Global catalog port"), [Optional()], default=0)
     global_catalog_base = StringField(N_("Global catalog root context"))
 
-    def entry(self, ca_file: bytes) -> DirectoryEntry:
+    def entry(self) -> DirectoryEntry:
         """Return the directory that was entered; an uploaded certificate file takes precedence over pasted text."""
         return self.entered(
             DirectoryEntry,
             port=PORTS[self.security.data] if self.port.data is None else self.port.data,
-            ca_pem=self.read_authorities(ca_file),
+            ca_pem=self.read_authorities(),
             global_catalog_port=self.global_catalog_port.data or 0,
         )
 
@@ -103,127 +101,98 @@ async def index(visit: Console) -> Response:
     return render(visit.request, "admin/settings/directories/index.html", context)
 
 
-async def blank(visit: Console) -> Response:
-    """Show the form for a directory of the kind in the address, filled with its usual values."""
-    if visit.request.query_params.get("kind") == "active-directory":
-        form = DirectoryForm(data={"kind": "active-directory", "security": "ldaps", "search_by": "sAMAccountName"})
-    else:
-        form = DirectoryForm()
-    return _ask(visit, form)
+class DirectoryPages(TestedPages[DirectoryRow, DirectoryForm]):
+    """The pages of directories; "Save and test" starts a test at once."""
 
+    form = DirectoryForm
+    index = paths.DIRECTORIES
+    named_by = "domain"
+    template = "admin/settings/directories/edit.html"
 
-async def add(visit: Console) -> Response:
-    """Add a directory and redirect to its page."""
-    form, ca_file, tested = await _read(visit)
-    if form.validate():
-        try:
-            row = await servers.add_directory(visit.desk, form.entry(ca_file), now=visit.now, actor=visit.actor)
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        else:
-            return await _redirect_saved(visit, row, tested, (_("%s was added.") % row.domain) + form.left_out)
-    return _ask(visit, form, status=422)
+    async def find(self, visit: Console) -> DirectoryRow:
+        """Return the directory in the address."""
+        listed = await servers.list_directories()
+        return or_not_found(next((row for row in listed if row.id == row_id(visit.request)), None))
 
+    async def empty(self, visit: Console) -> DirectoryForm:
+        """Return the form for a directory of the kind in the address, filled with its usual values."""
+        if visit.request.query_params.get("kind") == "active-directory":
+            usual = {"kind": "active-directory", "security": "ldaps", "search_by": "sAMAccountName"}
+            return DirectoryForm(data=usual)
+        return DirectoryForm()
 
-async def show(visit: Console) -> Response:
-    """Show a directory's form and its last test; for polling only the test."""
-    if not is_fragment_request(visit.request):
-        return await _page(visit, await _find(visit))
-    test = await servers.last_test(row_id(visit.request))
-    if visit.request.query_params.get("seen") == _mark(test):
-        return Response(status_code=204)
-    return render(visit.request, "admin/settings/directories/edit.html", _test_context(visit, test), block="test")
+    async def filled(self, visit: Console, row: DirectoryRow) -> DirectoryForm:
+        """Return the form of a directory; its usual port stays empty, so that it follows the chosen security."""
+        del visit
+        return DirectoryForm.filled(row, port=None if row.port == PORTS.get(row.security) else row.port)
 
+    async def store(self, visit: Console, form: DirectoryForm, row: DirectoryRow | None) -> DirectoryRow:
+        """Add or change a directory."""
+        if row is None:
+            return await servers.add_directory(visit.desk, form.entry(), now=visit.now, actor=visit.actor)
+        await servers.update_directory(visit.desk, row, form.entry(), now=visit.now, actor=visit.actor)
+        return row
 
-async def change(visit: Console) -> Response:
-    """Change a directory."""
-    row = await _find(visit)
-    form, ca_file, tested = await _read(visit)
-    if form.validate():
-        try:
-            await servers.update_directory(visit.desk, row, form.entry(ca_file), now=visit.now, actor=visit.actor)
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        else:
-            return await _redirect_saved(visit, row, tested, (_("%s was saved.") % row.domain) + form.left_out)
-    return await _page(visit, row, form=form, status=422)
+    async def delete(self, visit: Console, row: DirectoryRow) -> None:
+        """Remove a directory."""
+        await servers.remove_directory(row, now=visit.now, actor=visit.actor)
 
-
-async def test(visit: Console) -> Response:
-    """Start a connection test; the page polls for its result."""
-    row = await _find(visit)
-    try:
-        await servers.enqueue_test(visit.desk, row, now=visit.now, actor=visit.actor)
-    except SlowDown:
-        return await _page(visit, row, slow=_("Enough tests for this hour: wait a little."), status=429)
-    return redirect(f"{paths.DIRECTORY(row.id)}#test")
-
-
-async def make_default(visit: Console) -> Response:
-    """Make this the default directory, in which names without a domain are looked up."""
-    row = await _find(visit)
-    await servers.make_default(row, now=visit.now, actor=visit.actor)
-    return redirect(paths.DIRECTORY(row.id), "success", _("%s is the default directory from now on.") % row.domain)
-
-
-async def remove(visit: Console) -> Response:
-    """Remove this directory."""
-    row = await _find(visit)
-    await servers.remove_directory(row, now=visit.now, actor=visit.actor)
-    return redirect(paths.DIRECTORIES, "success", _("%s was removed.") % row.domain)
-
-
-async def _read(visit: Console) -> tuple[DirectoryForm, bytes, bool]:
-    """Return the form, its uploaded file, and whether to test at once."""
-    async with visit.request.form(max_files=1, max_fields=FIELDS, max_part_size=UPLOAD_CAP) as sent:
-        form = await DirectoryForm.read(visit.request)
-        return form, await upload(visit.request, "ca_file"), sent.get("then") == "test"
-
-
-async def _redirect_saved(visit: Console, row: DirectoryRow, tested: bool, text: str) -> Response:  # noqa: FBT001 - a button
-    """Redirect to the directory's page; a test over the hourly limit is not started, and the note says so."""
-    if tested:
+    async def stored(self, visit: Console, form: DirectoryForm, row: DirectoryRow, note: str) -> Response:
+        """Redirect to the directory's page; a test over the hourly limit is not started, and the note says so."""
+        here, text = paths.DIRECTORY(row.id), note + form.left_out
+        if form.sent.get("then") != "test":
+            return redirect(here, "success", text)
         try:
             await servers.enqueue_test(visit.desk, row, now=visit.now, actor=visit.actor)
         except SlowDown:
-            return redirect(
-                paths.DIRECTORY(row.id), "warning", f"{text} {_('Enough tests for this hour: wait a little.')}"
-            )
-    return redirect(f"{paths.DIRECTORY(row.id)}#test" if tested else paths.DIRECTORY(row.id), "success", text)
+            return redirect(here, "warning", f"{text} {_('Enough tests for this hour: wait a little.')}")
+        return redirect(f"{here}#test", "success", text)
+
+    async def page(
+        self,
+        visit: Console,
+        form: DirectoryForm,
+        row: DirectoryRow | None,
+        *,
+        status: int = 200,
+        slow: str = "",
+    ) -> Response:
+        """Return the page of a directory with its last test, or of a new one."""
+        context: dict[str, object] = {"form": form, "kinds": KINDS, "chosen": row is None}
+        if row is None:
+            form.kind.data = form.kind.data if form.kind.data in KINDS else "ldap"
+            form.search_by.choices = {name: SEARCH_BY[name] for name in server_fields.SEARCH_BY[form.kind.data]}
+            context |= {"stored": False, "explained": EXPLAINED}
+            return render(visit.request, "admin/settings/directories/add.html", context, status=status)
+        context |= {"server": row, "stored": row.bind_password_sealed is not None, "slow": slow}
+        context |= await self.test_context(row.id)
+        context["losses"] = _losses(row, await domain_usage(row.domain))
+        return render(visit.request, self.template, context, status=status)
+
+    async def test_context(self, row_id: UUID) -> dict[str, object]:
+        """Return the last test of a directory and its steps."""
+        last = await servers.last_test(row_id)
+        tried = connection_steps.server_steps(last) if last else ()
+        return {"test": last, "tried": tried, "mark": _mark(last), "directory_id": row_id}
+
+    async def test(self, visit: Console) -> Response:
+        """Start a connection test; the page polls for its result."""
+        row = await self.find(visit)
+        try:
+            await servers.enqueue_test(visit.desk, row, now=visit.now, actor=visit.actor)
+        except SlowDown:
+            slow = _("Enough tests for this hour: wait a little.")
+            return await self.page(visit, await self.filled(visit, row), row, slow=slow, status=429)
+        return redirect(f"{paths.DIRECTORY(row.id)}#test")
+
+    async def make_default(self, visit: Console) -> Response:
+        """Make this the default directory, in which names without a domain are looked up."""
+        row = await self.find(visit)
+        await servers.make_default(row, now=visit.now, actor=visit.actor)
+        return redirect(paths.DIRECTORY(row.id), "success", _("%s is the default directory from now on.") % row.domain)
 
 
-def _ask(visit: Console, form: DirectoryForm, *, status: int = 200) -> Response:
-    form.kind.data = form.kind.data if form.kind.data in KINDS else "ldap"
-    form.search_by.choices = {name: SEARCH_BY[name] for name in server_fields.SEARCH_BY[form.kind.data]}
-    context = {"form": form, "stored": False, "chosen": True, "kinds": KINDS, "explained": EXPLAINED}
-    return render(visit.request, "admin/settings/directories/add.html", context, status=status)
-
-
-async def _page(
-    visit: Console, row: DirectoryRow, *, form: DirectoryForm | None = None, slow: str = "", status: int = 200
-) -> Response:
-    context = {
-        "form": form or _filled_form(row),
-        "server": row,
-        "stored": row.bind_password_sealed is not None,
-        "chosen": False,
-        "kinds": KINDS,
-        "losses": _losses(row, await domain_usage(row.domain)),
-        "slow": slow,
-    }
-    context |= _test_context(visit, await servers.last_test(row.id))
-    return render(visit.request, "admin/settings/directories/edit.html", context, status=status)
-
-
-def _filled_form(row: DirectoryRow) -> DirectoryForm:
-    """Return the form of a directory; its usual port stays empty, so that it follows the chosen security."""
-    return DirectoryForm.filled(row, port=None if row.port == PORTS.get(row.security) else row.port)
-
-
-def _test_context(visit: Console, last: DirectoryTest | None) -> dict[str, object]:
-    """Return the template context of the test's block."""
-    tried = connection_steps.server_steps(last) if last else ()
-    return {"test": last, "tried": tried, "mark": _mark(last), "directory_id": row_id(visit.request)}
+DIRECTORIES: Final = DirectoryPages()
 
 
 def _losses(row: DirectoryRow, affected: DomainUsage) -> str:
@@ -248,9 +217,3 @@ def _losses(row: DirectoryRow, affected: DomainUsage) -> str:
 
 def _mark(last: DirectoryTest | None) -> str:
     return f"{last.id}-{last.status}-{len(last.steps)}" if last else "none"
-
-
-async def _find(visit: Console) -> DirectoryRow:
-    return or_not_found(
-        next((row for row in await servers.list_directories() if row.id == row_id(visit.request)), None)
-    )

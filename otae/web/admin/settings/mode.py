@@ -58,7 +58,7 @@ class ModeForm(NamedForm):
                 self[f"{kind}_template"].choices = {"": next(row.name for row in rows if row.system)} | own
         return self
 
-    def values(self) -> ModeValues:
+    def chosen(self) -> ModeValues:
         """Return the values that were entered; InputRefused for what is no number."""
         wrong: dict[str, str] = {}
         unit, number = self.unit.data, (self.valid_for.data or "").strip()
@@ -96,11 +96,8 @@ async def change(visit: Console) -> Response:
     mode = await _mode(visit)
     form = await (await ModeForm.read(visit.request)).fit(mode)
     if form.validate():
-        try:
-            await mode_values.set_values(mode.name, form.values(), now=visit.now, actor=visit.actor)
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        else:
+        with form.refusals():
+            await mode_values.set_values(mode.name, form.chosen(), now=visit.now, actor=visit.actor)
             return redirect(paths.MODES, "success", _("%s was saved.") % _(mode.title))
     return await _page(visit, mode, form, status=422)
 
@@ -108,15 +105,14 @@ async def change(visit: Console) -> Response:
 def _filled(mode: Mode) -> ModeForm:
     span = mode_values.format_duration(mode.valid_for)
     never = span == mode_values.NEVER
-    values: dict[str, object] = {
-        "enabled": mode.enabled,
-        "valid_for": "" if never else span[:-1],
-        "unit": span if never else span[-1],
-        "max_tries": str(mode.max_tries),
-        "pin_length": str(mode.pin_length),
-        "pin_letters": "yes" if mode.pin_letters else "",
-    }
-    return ModeForm(data=values | {f"{kind}_template": mode.templates.get(kind, "") for kind in KINDS})
+    return ModeForm.filled(
+        mode,
+        valid_for="" if never else span[:-1],
+        unit=span if never else span[-1],
+        pin_letters="yes" if mode.pin_letters else "",
+        default=False,
+        **{f"{kind}_template": mode.templates.get(kind, "") for kind in KINDS},
+    )
 
 
 async def _mode(visit: Console) -> Mode:

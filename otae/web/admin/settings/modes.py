@@ -5,7 +5,6 @@ from typing import Final
 from starlette.responses import Response
 
 from otae import paths
-from otae.errors import InputRefused
 from otae.invitations import channels
 from otae.invitations.modes import all_modes
 from otae.store import properties
@@ -39,13 +38,10 @@ async def save(visit: Console) -> Response:
     """Save the policies that changed."""
     form, known = await _form().read(visit.request), await channels.policies()
     if form.validate():
-        try:
+        with form.refusals():
             for field in form:
                 if (field.data or "") != known.get(field.name, ""):
                     await channels.set_policy(field.name, field.data or "", now=visit.now, actor=visit.actor)
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        else:
             return redirect(paths.MODES, "success", _("Saved. It holds for every PIN made from now on."))
     return await _page(visit, form, status=422)
 

@@ -14,21 +14,18 @@ from otae.errors import InputRefused, SlowDown
 from otae.hostnames import shown_host
 from otae.paths import UrlPath
 from otae.translatable import N_
-from otae.web.admin.crud import CrudPages
+from otae.web.admin.crud import TestedPages
 from otae.web.admin.page_parts import NamedForm, or_not_found, row_id
 from otae.web.admin.settings.authorities_form import AuthoritiesForm
-from otae.web.callers import UPLOAD_CAP
 from otae.web.forms import (
-    MAX_FIELDS,
     BooleanField,
     InputRequired,
     IntegerField,
     PasswordField,
     SelectField,
     StringField,
-    upload,
 )
-from otae.web.pages import is_fragment_request, redirect, render
+from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
 
@@ -83,11 +80,9 @@ class ServerForm(AuthoritiesForm):
     standby = IntegerField(N_("Standby order"), default=0)
     dkim_selector = StringField(N_("DKIM selector"))
 
-    file: bytes = b""
-
     def entry(self) -> servers.ServerEntry:
         """Return the server that was entered; an uploaded certificate file takes precedence over pasted text."""
-        return self.entered(servers.ServerEntry, ca_pem=self.read_authorities(self.file))
+        return self.entered(servers.ServerEntry, ca_pem=self.read_authorities())
 
 
 class RecipientForm(NamedForm):
@@ -110,23 +105,19 @@ async def index(visit: Console) -> Response:
     return render(visit.request, "admin/settings/notification-servers/index.html", context)
 
 
-class ServerPages(CrudPages[servers.ServerRow, ServerPageForm]):
-    """The pages of one kind of notification server, with its activation and its test."""
+class ServerPages(TestedPages[servers.ServerRow, ServerPageForm]):
+    """The pages of one kind of notification server; ``activated`` is the note that messages go out through one."""
 
     kind: ClassVar[str]
     recipient_form: ClassVar[type[RecipientForm]]
-    template: ClassVar[str]
     addresses: ClassVar[ServerAddresses]
+    activated: ClassVar[str]
     index = paths.NOTIFICATION_SERVERS
     added = N_("%s was added. Test it now.")
 
     @abstractmethod
     def details(self, row: servers.ServerRow) -> dict[str, object]:
         """Return the template context that only this kind of server has."""
-
-    @abstractmethod
-    def activated(self, row: servers.ServerRow) -> str:
-        """Return the note that messages go out through ``row`` from now on."""
 
     async def find(self, visit: Console) -> servers.ServerRow:
         """Return the server in the address."""
@@ -153,23 +144,13 @@ class ServerPages(CrudPages[servers.ServerRow, ServerPageForm]):
         """Return the page of a server with its last test, or of a new one."""
         if row is None:
             return self.new_page(visit, form, status)
-        last = await connection_test.last_test(row.id)
-        context = self._test_context(row.id, last) | self.details(row) | {"form": form, "server": row}
-        filled = recipient or self.recipient_form(data={"recipient": last.recipient if last else ""})
-        return render(visit.request, self.template, context | {"recipient": filled}, status=status)
+        context = await self.test_context(row.id) | self.details(row) | {"form": form, "server": row}
+        context |= {"recipient": recipient} if recipient else {}
+        return render(visit.request, self.template, context, status=status)
 
     @abstractmethod
     def new_page(self, visit: Console, form: ServerPageForm, status: int) -> Response:
         """Return the page with the form of a new server."""
-
-    async def show(self, visit: Console) -> Response:
-        """Show a server's form and its last test; for polling only the test, 204 while the page shows it already."""
-        if not is_fragment_request(visit.request):
-            return await super().show(visit)
-        context = self._test_context(row_id(visit.request), await connection_test.last_test(row_id(visit.request)))
-        if visit.request.query_params.get("seen") == context["mark"]:
-            return Response(status_code=204)
-        return render(visit.request, self.template, context, block="test")
 
     async def activate(self, visit: Console) -> Response:
         """Make this the active server of its kind."""
@@ -178,7 +159,7 @@ class ServerPages(CrudPages[servers.ServerRow, ServerPageForm]):
             await servers.activate(visit.desk, row, now=visit.now, actor=visit.actor)
         except InputRefused as refusal:
             return redirect(self.address(row), "warning", f"{row.host} {'; '.join(refusal.fields.values())}.")
-        return redirect(self.address(row), "success", self.activated(row))
+        return redirect(self.address(row), "success", _(self.activated) % row.name)
 
     async def test(self, visit: Console) -> Response:
         """Save the form and start a test with it; the page polls for its result.
@@ -201,9 +182,16 @@ class ServerPages(CrudPages[servers.ServerRow, ServerPageForm]):
             recipient.enter_again = form.enter_again
         return await self.page(visit, form, await self.find(visit), recipient=recipient, status=422)
 
-    def _test_context(self, server_id: UUID, test: connection_test.ServerTest | None) -> dict[str, object]:
-        mark = connection_test.change_mark(test)
-        return {"test": test, "mark": mark, "addresses": self.addresses, "server_id": server_id}
+    async def test_context(self, row_id: UUID) -> dict[str, object]:
+        """Return the last test of a server."""
+        test = await connection_test.last_test(row_id)
+        return {
+            "test": test,
+            "mark": connection_test.change_mark(test),
+            "addresses": self.addresses,
+            "server_id": row_id,
+            "recipient": self.recipient_form(data={"recipient": test.recipient if test else ""}),
+        }
 
 
 class SmtpPages(ServerPages[ServerForm]):
@@ -213,16 +201,10 @@ class SmtpPages(ServerPages[ServerForm]):
     form = ServerForm
     recipient_form = RecipientForm
     template = "admin/settings/notification-servers/edit.html"
+    activated = N_("Mail goes out through %s from now on.")
     addresses = ServerAddresses(
         paths.SMTP_SERVER, paths.SMTP_SERVER_TEST, paths.SMTP_SERVER_ACTIVATE, paths.SMTP_SERVER_REMOVE
     )
-
-    async def read(self, visit: Console, row: servers.ServerRow | None) -> ServerForm:
-        """Return the form with its uploaded file."""
-        async with visit.request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=UPLOAD_CAP):
-            form = await super().read(visit, row)
-            form.file = await upload(visit.request, "ca_file")
-        return form
 
     async def store(self, visit: Console, form: ServerForm, row: servers.ServerRow | None) -> servers.ServerRow:
         """Add or change an SMTP server."""
@@ -238,10 +220,6 @@ class SmtpPages(ServerPages[ServerForm]):
     def details(self, row: servers.ServerRow) -> dict[str, object]:
         """Return whether a password is stored."""
         return {"stored": row.password_sealed is not None}
-
-    def activated(self, row: servers.ServerRow) -> str:
-        """Return the note that mail goes out through ``row`` from now on."""
-        return _("Mail goes out through %s from now on.") % row.name
 
 
 SMTP: Final = SmtpPages()

@@ -6,10 +6,10 @@ from starlette.responses import Response
 
 from otae import paths
 from otae.authority import push
-from otae.errors import InputRefused
 from otae.translatable import N_
 from otae.web.admin.page_parts import NamedForm
 from otae.web.admin.settings.authorities_form import left_out_note
+from otae.web.admin.settings.uploaded_certificates import require_file
 from otae.web.callers import UPLOAD_CAP
 from otae.web.forms import FileField, PasswordField, upload
 from otae.web.pages import redirect, render
@@ -38,19 +38,18 @@ async def replace(visit: Console) -> Response:
     async with visit.request.form(max_files=2, max_fields=10, max_part_size=UPLOAD_CAP):  # what follows reads from it
         form = await PushForm.read(visit.request)
         certificate, key = await upload(visit.request, "file"), await upload(visit.request, "key")
-    if not certificate:
-        form.refuse(InputRefused({"file": _("choose a file")}))
-        return await _page(visit, form, status=422)
-    try:
+    with form.refusals():
         taken = await push.import_push(
-            visit.desk, certificate, key or None, form.password.data or None, now=visit.now, actor=visit.actor
+            visit.desk,
+            require_file(certificate),
+            key or None,
+            form.password.data or None,
+            now=visit.now,
+            actor=visit.actor,
         )
-    except InputRefused as refusal:
-        form.refuse(refusal)
-        return await _page(visit, form, status=422)
-    return redirect(
-        paths.PUSH, "success", (_("Macs enroll under %s from now on.") % taken.topic) + left_out_note(taken.left_out)
-    )
+        said = _("Macs enroll under %s from now on.") % taken.topic
+        return redirect(paths.PUSH, "success", said + left_out_note(taken.left_out))
+    return await _page(visit, form, status=422)
 
 
 async def _page(visit: Console, form: PushForm, *, status: int = 200) -> Response:

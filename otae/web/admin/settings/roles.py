@@ -1,6 +1,6 @@
 """Settings → Roles: the built-in and own roles, and which directory groups give one."""
 
-from typing import Self
+from typing import Final
 
 from starlette.responses import Response
 
@@ -12,8 +12,10 @@ from otae.accounts.roles import RoleDefinition
 from otae.directory.ldap import servers
 from otae.errors import InputRefused, Refusal
 from otae.translatable import N_
+from otae.web.admin.crud import CrudPages
 from otae.web.admin.manage import picker
 from otae.web.admin.page_parts import NamedForm, or_not_found, row_id
+from otae.web.admin.settings import administrators
 from otae.web.forms import (
     InputRequired,
     Length,
@@ -21,7 +23,6 @@ from otae.web.forms import (
     SelectMultipleField,
     StringField,
     TextAreaField,
-    sent_fields,
 )
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
@@ -57,21 +58,11 @@ class NewRoleForm(RoleForm):
     name = StringField(N_("Name"), [InputRequired(N_("enter a name")), Length(max=own_roles.LONGEST_NAME)])
 
 
-class AssignmentForm(NamedForm):
+class AssignmentForm(administrators.RoleForm):
     """A directory group and the role of its members, one that the signed-in administrator may give."""
 
     group = StringField(N_("Group"), [InputRequired(N_("enter a group")), Length(max=201)])
-    role = SelectField(N_("Role"), invalid_choice_message=N_("choose one of these roles"))
-
-    async def prepare(self, visit: Console) -> Self:
-        """Fill in the roles that can be chosen, and return the form."""
-        givable = [
-            role
-            for role in await roles.list_roles()
-            if role.permissions and role.permissions <= visit.powers.permissions
-        ]
-        self.role.choices = [role.name for role in givable]
-        return self
+    role = SelectField(N_("Role"), invalid_choice_message=administrators.CHOOSE)
 
 
 async def index(visit: Console) -> Response:
@@ -83,13 +74,8 @@ async def assign(visit: Console) -> Response:
     """Give a role to the members of a directory group."""
     form = await (await AssignmentForm.read(visit.request)).prepare(visit)
     if form.validate():
-        try:
-            made = await assignments.assign(
-                visit.desk, form.group.data, form.role.data, by=visit.by, now=visit.now
-            )  # fmt: skip
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        else:
+        with form.refusals():
+            made = await assignments.assign(visit.desk, form.group.data, form.role.data, by=visit.by, now=visit.now)
             told = {"group": made.group, "role": made.role}
             return redirect(
                 paths.ROLES, "success", _("Members of %(group)s have the role %(role)s when they sign in.") % told
@@ -122,103 +108,96 @@ async def find_groups(visit: Console) -> Response:
     return render(visit.request, "admin/settings/roles/edit.html", {"hits": hits}, block="found")
 
 
-async def blank(visit: Console) -> Response:
-    """Show the form for a new role; the address may name a role to copy the permissions from."""
-    like = await roles.find_role(visit.request.query_params.get("like", "")[:100])
-    kept = sorted(like.permissions & visit.powers.permissions) if like else []
-    return await _ask(visit, NewRoleForm(data={"leaves": kept}))
+class RolePages(CrudPages[RoleDefinition, RoleForm]):
+    """The pages of roles; the built-in ones are shown and never changed."""
 
+    form = RoleForm
+    index = paths.ROLES
+    added = N_("The role %s was made.")
+    saved = N_("The role %s was saved; it counts from the next click on.")
+    removed = N_("The role %s was removed.")
 
-async def add(visit: Console) -> Response:
-    """Add a role."""
-    form = await NewRoleForm.read(visit.request)
-    if await _adds_group(visit, form):
-        return await _ask(visit, form)
-    if form.validate():
-        try:
-            row = await own_roles.add_role(visit.desk, form.name.data, form.draft(), by=visit.by, now=visit.now)
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        else:
-            return redirect(paths.ROLES, "success", _("The role %s was made.") % row.name)
-    return await _ask(visit, form, status=422)
+    async def find(self, visit: Console) -> RoleDefinition:
+        """Return the own role in the address."""
+        return or_not_found(await own_roles.find_own(row_id(visit.request)))
 
+    async def empty(self, visit: Console) -> RoleForm:
+        """Return the form of a new role; the address may name a role to copy the permissions from."""
+        like = await roles.find_role(visit.request.query_params.get("like", "")[:100])
+        return NewRoleForm(data={"leaves": sorted(like.permissions & visit.powers.permissions) if like else []})
 
-async def show(visit: Console) -> Response:
-    """Show the form of an own role."""
-    row = await _row(visit)
-    form = RoleForm.filled(row, leaves=sorted(row.permissions), groups="\n".join(row.groups), group="")
-    return await _ask(visit, form, row)
+    async def filled(self, visit: Console, row: RoleDefinition) -> RoleForm:
+        """Return the form of a role."""
+        del visit
+        return RoleForm.filled(row, leaves=sorted(row.permissions), groups="\n".join(row.groups), group="")
 
+    async def read(self, visit: Console, row: RoleDefinition | None) -> RoleForm:
+        """Return the form as it was sent; only a new role is named."""
+        return await (RoleForm if row else NewRoleForm).read(visit.request)
 
-async def show_built_in(visit: Console) -> Response:
-    """Show what a built-in role allows."""
-    row = or_not_found(roles.BUILT_IN.get(visit.request.path_params["name"]))
-    return await _ask(visit, RoleForm(data={"leaves": sorted(row.permissions)}), row)
+    async def store(self, visit: Console, form: RoleForm, row: RoleDefinition | None) -> RoleDefinition:
+        """Add or change a role; a change takes effect at everybody's next request."""
+        if row is None:
+            return await own_roles.add_role(visit.desk, form["name"].data, form.draft(), by=visit.by, now=visit.now)
+        await own_roles.change_role(visit.desk, row_id(visit.request), form.draft(), by=visit.by, now=visit.now)
+        return row
 
-
-async def change(visit: Console) -> Response:
-    """Change a role; it takes effect at everybody's next request."""
-    row, form = await _row(visit), await RoleForm.read(visit.request)
-    if await _adds_group(visit, form):
-        return await _ask(visit, form, row)
-    if form.validate():
-        try:
-            await own_roles.change_role(visit.desk, row_id(visit.request), form.draft(), by=visit.by, now=visit.now)
-        except InputRefused as refusal:
-            form.refuse(refusal)
-        except Refusal as refusal:
-            return redirect(paths.ROLE(row.id), "danger", _(refusal.words))
-        else:
-            return redirect(
-                paths.ROLES, "success", _("The role %s was saved; it counts from the next click on.") % row.name
-            )
-    return await _ask(visit, form, row, status=422)
-
-
-async def remove(visit: Console) -> Response:
-    """Remove a role that nobody has."""
-    row = await _row(visit)
-    try:
+    async def delete(self, visit: Console, row: RoleDefinition) -> None:
+        """Remove a role that nobody has."""
+        del row
         await own_roles.remove_role(row_id(visit.request), by=visit.by, now=visit.now)
-    except InputRefused as refusal:
-        return redirect(paths.ROLE(row.id), "danger", _("Not removed: %s.") % "; ".join(refusal.fields.values()))
-    except Refusal as refusal:
-        return redirect(paths.ROLE(row.id), "danger", _(refusal.words))
-    return redirect(paths.ROLES, "success", _("The role %s was removed.") % row.name)
+
+    async def submit(self, visit: Console, row: RoleDefinition | None) -> Response:
+        """Store the form, or add the group that was found to it."""
+        form = await self.read(visit, row)
+        # The button for the group is the form's first, which the return key presses; without a typed group it saves.
+        if form.sent.get("then") == "add-group" and (form.group.data or "").strip():
+            form.add_found()
+            return await self.page(visit, form, row)
+        return await super().submit(visit, row)
+
+    async def change(self, visit: Console) -> Response:
+        """Change a role."""
+        try:
+            return await super().change(visit)
+        except Refusal as refusal:
+            return redirect(paths.ROLE(row_id(visit.request)), "danger", _(refusal.words))
+
+    async def remove(self, visit: Console) -> Response:
+        """Remove a role, or say on its page why it stays."""
+        try:
+            return await super().remove(visit)
+        except InputRefused as refusal:
+            said = _("Not removed: %s.") % "; ".join(refusal.fields.values())
+        except Refusal as refusal:
+            said = _(refusal.words)
+        return redirect(paths.ROLE(row_id(visit.request)), "danger", said)
+
+    async def show_built_in(self, visit: Console) -> Response:
+        """Show what a built-in role allows."""
+        row = or_not_found(roles.BUILT_IN.get(visit.request.path_params["name"]))
+        return await self.page(visit, RoleForm(data={"leaves": sorted(row.permissions)}), row)
+
+    async def page(self, visit: Console, form: RoleForm, row: RoleDefinition | None, *, status: int = 200) -> Response:
+        """Return the page of a role, or of a new one."""
+        beyond = row is not None and not row.permissions <= visit.powers.permissions
+        own = row is not None and row.name == visit.powers.role
+        context = {
+            "form": form,
+            "row": row,
+            "chosen": set(form.leaves.data or ()),
+            "nouns": {words: _permissions_of(noun) for noun, words in NOUNS.items()},
+            "mine": visit.powers.permissions,
+            "own": own,
+            "hits": await picker.groups_of(visit, form.group.data or "", ""),
+            "still": (row is not None and row.built_in) or beyond or own or not visit.may("administrator.edit"),
+            "beyond": beyond,
+            "used": await own_roles.users_of(row.name, now=visit.now) if row else [],
+        }
+        return render(visit.request, "admin/settings/roles/edit.html", context, status=status)
 
 
-async def _adds_group(visit: Console, form: RoleForm) -> bool:
-    """Return whether the button adds the found group to the form, so that nothing is saved.
-
-    It is the form's first button, which the return key presses in every field; without a typed group it saves.
-    """
-    if (await sent_fields(visit.request)).get("then") != "add-group" or not (form.group.data or "").strip():
-        return False
-    form.add_found()
-    return True
-
-
-async def _row(visit: Console) -> RoleDefinition:
-    return or_not_found(await own_roles.find_own(row_id(visit.request)))
-
-
-async def _ask(visit: Console, form: RoleForm, row: RoleDefinition | None = None, *, status: int = 200) -> Response:
-    beyond = row is not None and not row.permissions <= visit.powers.permissions
-    own = row is not None and row.name == visit.powers.role
-    context = {
-        "form": form,
-        "row": row,
-        "chosen": set(form.leaves.data or ()),
-        "nouns": {words: _permissions_of(noun) for noun, words in NOUNS.items()},
-        "mine": visit.powers.permissions,
-        "own": own,
-        "hits": await picker.groups_of(visit, form.group.data or "", ""),
-        "still": (row is not None and row.built_in) or beyond or own or not visit.may("administrator.edit"),
-        "beyond": beyond,
-        "used": await own_roles.users_of(row.name, now=visit.now) if row else [],
-    }
-    return render(visit.request, "admin/settings/roles/edit.html", context, status=status)
+ROLES: Final = RolePages()
 
 
 def _permissions_of(noun: str) -> list[Permission]:

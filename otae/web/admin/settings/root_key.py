@@ -57,28 +57,23 @@ async def export(visit: Console) -> Response:
 async def remove(visit: Console) -> Response:
     """Remove the key from this server, after checking the exported file with its passphrase."""
     form, data = await _read(visit)
-    try:
+    with form.refusals():
         confirm = await root.check_export(require_file(data), form.passphrase.data or "")
         await root.remove_root_key(confirm=confirm, now=visit.now, actor=visit.actor)
-    except InputRefused as refusal:
-        form.refuse(refusal)
-        return await _page(visit, file=form, status=422)
-    return redirect(
-        paths.ROOT_KEY, "success", _("The root’s key has left this server. Keep the file, and a copy of it elsewhere.")
-    )
+        said = _("The root’s key has left this server. Keep the file, and a copy of it elsewhere.")
+        return redirect(paths.ROOT_KEY, "success", said)
+    return await _page(visit, file=form, status=422)
 
 
 async def import_key(visit: Console) -> Response:
     """Import the key again."""
     form, data = await _read(visit)
-    try:
+    with form.refusals():
         await root.restore_root_key(
             visit.desk, require_file(data), form.passphrase.data or "", now=visit.now, actor=visit.actor
         )
-    except InputRefused as refusal:
-        form.refuse(refusal)
-        return await _page(visit, file=form, status=422)
-    return redirect(paths.ROOT_KEY, "success", _("The root’s key is on this server again."))
+        return redirect(paths.ROOT_KEY, "success", _("The root’s key is on this server again."))
+    return await _page(visit, file=form, status=422)
 
 
 def _passphrase(form: ExportForm) -> str:

@@ -61,6 +61,7 @@ class SmsPages(ServerPages[SmsForm]):
     kind = "sms"
     recipient_form = NumberForm
     template = "admin/settings/notification-servers/sms-edit.html"
+    activated = N_("Text messages go out through %s from now on.")
     addresses = ServerAddresses(
         paths.SMS_SERVER, paths.SMS_SERVER_TEST, paths.SMS_SERVER_ACTIVATE, paths.SMS_SERVER_REMOVE
     )
@@ -97,10 +98,6 @@ class SmsPages(ServerPages[SmsForm]):
     def details(self, row: servers.ServerRow) -> dict[str, object]:
         """Return the gateway's fields with their help texts."""
         return _gateway_context(row.gateway, stored=row.secrets_sealed is not None)
-
-    def activated(self, row: servers.ServerRow) -> str:
-        """Return the note that text messages go out through ``row`` from now on."""
-        return _("Text messages go out through %s from now on.") % row.name
 
 
 SMS: Final = SmsPages()

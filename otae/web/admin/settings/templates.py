@@ -46,28 +46,24 @@ async def show(visit: Console) -> Response:
 
 async def change(visit: Console) -> Response:
     """Save the wording of a template or of its translation."""
-    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
+    template = await _template(visit)
     form = await TemplateForm.read(visit.request)
     language = await _language(visit)
     saved = _("%s was saved.") % template.name
     if form.wording() == templates.wording_of(await _row(visit)):
-        return redirect(paths.TEMPLATE(row_id(visit.request), language=language), "success", saved)
-    try:
+        return redirect(paths.TEMPLATE(template.id, language=language), "success", saved)
+    with form.refusals():
         await template_editing.reword(template, form.wording(), now=visit.now, actor=visit.actor, language=language)
-    except InputRefused as refusal:
-        form.refuse(refusal)
-        return await _page(visit, form, status=422)
-    return redirect(paths.TEMPLATE(row_id(visit.request), language=language), "success", saved)
+        return redirect(paths.TEMPLATE(template.id, language=language), "success", saved)
+    return await _page(visit, form, status=422)
 
 
 async def preview(visit: Console) -> Response:
     """Show the entered wording, saved or not, with example values: the whole page, or while typing only its block."""
-    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
+    template = await _template(visit)
     form = await TemplateForm.read(visit.request)
-    try:
+    with form.refusals():
         await template_editing.check_wording(template.kind, form.wording())
-    except InputRefused as refusal:
-        form.refuse(refusal)
     return await _page(visit, form, block="preview" if is_fragment_request(visit.request) else None)
 
 
@@ -78,7 +74,7 @@ async def saved_html(visit: Console) -> Response:
 
 async def preview_html(visit: Console) -> Response:
     """Return the entered HTML with example values, for the frame on the page."""
-    or_not_found(await template_editing.template_of(row_id(visit.request)))
+    await _template(visit)
     return await _frame(visit, await TemplateForm.read(visit.request))
 
 
@@ -93,7 +89,7 @@ async def send_sms(visit: Console) -> Response:
 
 
 async def _send(visit: Console, channel: str) -> Response:
-    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
+    template = await _template(visit)
     form = await TemplateForm.read(visit.request)
     block = "sent" if is_fragment_request(visit.request) else None
     to = form.phone if channel == "sms" else form.recipient
@@ -127,82 +123,73 @@ async def sent(visit: Console) -> Response:
 
 async def restore(visit: Console) -> Response:
     """Restore the default wording of a template or of its translation."""
-    template, language = or_not_found(await template_editing.template_of(row_id(visit.request))), await _language(visit)
-    try:
+    template, language = await _template(visit), await _language(visit)
+    form = await _stored(visit)
+    with form.refusals():
         await template_editing.restore(template, now=visit.now, actor=visit.actor, language=language)
-    except InputRefused as refusal:
-        form = await _stored(visit)
-        form.refuse(refusal)
-        return await _page(visit, form, status=422)
-    words = _("%s says again what it says by default.") % template.name
-    return redirect(
-        paths.TEMPLATE(row_id(visit.request), language=language) if language else paths.TEMPLATES, "success", words
-    )
+        words = _("%s says again what it says by default.") % template.name
+        return redirect(
+            paths.TEMPLATE(template.id, language=language) if language else paths.TEMPLATES, "success", words
+        )
+    return await _page(visit, form, status=422)
 
 
 async def clone(visit: Console) -> Response:
     """Copy the saved template under another name."""
-    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
+    template = await _template(visit)
     form = await CopyForm.read(visit.request, prefix=COPY)
-    try:
+    with form.refusals():
         copy = await template_editing.clone(template, form.name.data or "", now=visit.now, actor=visit.actor)
-    except InputRefused as refusal:
-        form.refuse(refusal)
-        return await _page(visit, await _stored(visit), copy=form, status=422)
-    return redirect(paths.TEMPLATE(copy.id), "success", _("%s was added.") % copy.name)
+        return redirect(paths.TEMPLATE(copy.id), "success", _("%s was added.") % copy.name)
+    return await _page(visit, await _stored(visit), copy=form, status=422)
 
 
 async def translate(visit: Console) -> Response:
     """Add a translation, which starts with the template's own wording, and redirect to it."""
-    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
+    template = await _template(visit)
     form = await LanguageForm.read(visit.request)
-    try:
+    with form.refusals():
         chosen = form.language.data or ""
         await template_editing.translate(template, chosen, now=visit.now, actor=visit.actor)
-    except InputRefused as refusal:
-        form.refuse(refusal)
-        return await _page(visit, await _stored(visit), translation=form, status=422)
-    words = _("%s was added. It says what the template says until you translate it.") % LANGUAGES[chosen]
-    return redirect(paths.TEMPLATE(row_id(visit.request), language=chosen), "success", words)
+        words = _("%s was added. It says what the template says until you translate it.") % LANGUAGES[chosen]
+        return redirect(paths.TEMPLATE(template.id, language=chosen), "success", words)
+    return await _page(visit, await _stored(visit), translation=form, status=422)
 
 
 async def drop_translation(visit: Console) -> Response:
     """Remove the translation in one language."""
-    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
+    template = await _template(visit)
     language = await _language(visit)
-    try:
+    form = await _stored(visit)
+    with form.refusals():
         await template_editing.drop_translation(template, language, now=visit.now, actor=visit.actor)
-    except InputRefused as refusal:
-        form = await _stored(visit)
-        form.refuse(refusal)
-        return await _page(visit, form, status=422)
-    return redirect(
-        paths.TEMPLATE(row_id(visit.request)), "success", _("%s was removed.") % LANGUAGES.get(language, language)
-    )
+        words = _("%s was removed.") % LANGUAGES.get(language, language)
+        return redirect(paths.TEMPLATE(template.id), "success", words)
+    return await _page(visit, form, status=422)
 
 
 async def rename(visit: Console) -> Response:
     """Rename an own template."""
-    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
+    template = await _template(visit)
     form = await NameForm.read(visit.request)
-    try:
+    with form.refusals():
         await template_editing.rename(template, form.name.data or "", now=visit.now, actor=visit.actor)
-    except InputRefused as refusal:
-        form.refuse(refusal)
-        return await _page(visit, await _stored(visit), name=form, status=422)
-    return redirect(paths.TEMPLATE(template.id), "success", _("%s was saved.") % template.name)
+        return redirect(paths.TEMPLATE(template.id), "success", _("%s was saved.") % template.name)
+    return await _page(visit, await _stored(visit), name=form, status=422)
 
 
 async def remove(visit: Console) -> Response:
     """Remove an own template."""
-    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
-    try:
+    template = await _template(visit)
+    form = await _stored(visit)
+    with form.refusals():
         await template_editing.remove(template, now=visit.now, actor=visit.actor)
-    except InputRefused as refusal:
-        form = await _stored(visit)
-        form.refuse(refusal)
-        return await _page(visit, form, status=422)
-    return redirect(paths.TEMPLATES, "success", _("%s was removed.") % template.name)
+        return redirect(paths.TEMPLATES, "success", _("%s was removed.") % template.name)
+    return await _page(visit, form, status=422)
+
+
+async def _template(visit: Console) -> templates.TemplateRow:
+    return or_not_found(await template_editing.template_of(row_id(visit.request)))
 
 
 async def _stored(visit: Console) -> TemplateForm:
@@ -211,7 +198,7 @@ async def _stored(visit: Console) -> TemplateForm:
 
 async def _row(visit: Console) -> templates.TextRow:
     """Return the template, or its translation in the address's language, stored or shipped."""
-    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
+    template = await _template(visit)
     language = visit.request.query_params.get("language", "")
     if not language:
         return template
@@ -232,7 +219,7 @@ async def _is_restorable(visit: Console, template: templates.TemplateRow, langua
 
 
 async def _frame(visit: Console, form: TemplateForm) -> Response:
-    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
+    template = await _template(visit)
     language = await _language(visit) or MAIN
     draft = await template_preview.preview(visit.desk, template.kind, form.wording(), now=visit.now, language=language)
     return HTMLResponse(draft.html, headers={"Content-Security-Policy": POLICY, "X-Frame-Options": "SAMEORIGIN"})
@@ -260,7 +247,7 @@ async def _page(
     name: NameForm | None = None,
     translation: LanguageForm | None = None,
 ) -> Response:
-    template = or_not_found(await template_editing.template_of(row_id(visit.request)))
+    template = await _template(visit)
     language = await _language(visit)
     stored = [each.language for each in await templates.translations(template.id)]
     there = sorted({*stored, *templates.shipped_languages(template)})

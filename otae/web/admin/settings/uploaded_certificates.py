@@ -87,7 +87,7 @@ def upload_page(kind: UploadKind) -> Page:
         async with visit.request.form(max_files=2, max_fields=10, max_part_size=UPLOAD_CAP):  # what follows reads it
             form = await UploadForm.read(visit.request)
             data, key = await upload(visit.request, "file"), await upload(visit.request, "key")
-        try:
+        with form.refusals():
             taken = await kind.take(
                 visit.desk,
                 require_file(data),
@@ -96,12 +96,9 @@ def upload_page(kind: UploadKind) -> Page:
                 now=visit.now,
                 actor=visit.actor,
             )
-        except InputRefused as refusal:
-            form.refuse(refusal)
-            return _form(visit, kind, form, status=422)
-        return redirect(
-            paths.CERTIFICATES, "success", _("The certificate is in use from now on.") + left_out_note(taken.left_out)
-        )
+            said = _("The certificate is in use from now on.")
+            return redirect(paths.CERTIFICATES, "success", said + left_out_note(taken.left_out))
+        return _form(visit, kind, form, status=422)
 
     return page
 
