@@ -8,6 +8,7 @@ import pytest
 from otae.directory.local import passwords, people
 from otae.errors import InputRefused
 from otae.store import database
+from otae.store import passwords as hashes
 from otae.store.desk import Desk
 from otae.store.models import AuditEntry, BrowserSession, EnrollmentSession, Person
 
@@ -103,7 +104,7 @@ async def test_nobody_and_somebody_disabled_cost_as_much_as_somebody(
     desk: Desk, count_calls: Callable[[object, str], list[tuple[object, ...]]]
 ) -> None:
     ben = await add_ben(desk)
-    calls = count_calls(passwords, "verify_secret")
+    calls = count_calls(hashes, "verify_secret")
     assert await passwords.check_password(desk, ben, PASSWORD)
     assert not await passwords.check_password(desk, None, PASSWORD)
     ben.disabled = True
