@@ -18,7 +18,7 @@ from otae.delivery.sms.carriers import ensure_carriers
 from otae.delivery.texts.templates import ensure_templates
 from otae.settings import Settings
 from otae.store import database, keyring, search_index
-from otae.store.desk import Desk
+from otae.store.desk import Bell, Desk
 from tests.house.tree import ROOT
 from tests.servers.postgres import PostgresServer
 
@@ -160,12 +160,14 @@ def bell() -> RecordingBell:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, bell: RecordingBell) -> AsyncIterator[Desk]:
+async def opened(settings: Settings, bell: Bell) -> AsyncIterator[Desk]:
     """Open an installation; no line to a directory stays open behind it."""
     async with database.connected(settings):
         desk = Desk(settings, await keyring.open_vault(settings), bell)
-        yield desk
-        await desk.resources.close()
+        try:
+            yield desk
+        finally:
+            await desk.resources.close()
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from otae.errors import SlowDown
-from otae.store import concurrent_attempts, failure_counters
+from otae.store import failure_counters
 from otae.store.desk import Desk
-from otae.store.failure_counters import Backoff
+from otae.store.failure_counters import Backoff, Limit, Rule
 from otae.store.keyring import installation_secret
 from otae.store.models import DirectoryServer
 
@@ -77,8 +77,8 @@ class Attempt:
     keys: AccountKeys
     known: bool = False
     _own: list[str] = field(default_factory=list)
-    _counted: list[tuple[str, Backoff]] = field(default_factory=list)
-    _spent: list[str] = field(default_factory=list)
+    _counted: list[tuple[str, Rule]] = field(default_factory=list)
+    _limited: list[tuple[str, Rule]] = field(default_factory=list)
     _mark: str = ""
 
     async def count(self, account: str, *, over: str = "") -> None:
@@ -109,35 +109,31 @@ class Attempt:
             await self._count(f"{FAILURES}:{self.keys.key(self.page, account)}:*", self._waits(WAITS_OVER_ALL))
         await self._count_lockout(server, account)
 
-    async def spend(self, limit: int, key: str = "") -> None:
+    async def count_limited(self, failures: int, key: str = "") -> None:
         """Count against the limit of failures an hour of this network at this page, or of the counter ``key``."""
         key = key or f"{failure_counters.SHARE_PREFIX}{self.page}:{self.network}"
-        await failure_counters.consume(key, limit, self.now, HOUR)
-        self._spent.append(key)
+        limit = Limit(failures, HOUR)
+        await failure_counters.count(key, limit, self.now)
+        self._limited.append((key, limit))
 
     async def give_back(self) -> None:
         """Uncount the attempt everywhere: the password could not be checked, or the attempt had to wait."""
-        await self.password_was_right()
-        await self.take_back_spent()
+        await self.give_back_to_accounts()
+        await self.give_back_to_limits()
 
-    async def password_was_right(self) -> None:
-        """Uncount the attempt under accounts."""
-        for key, waits in self._counted:
-            await failure_counters.undo_attempt(key, waits)
-            concurrent_attempts.end(key)
-        self._counted.clear()
+    async def give_back_to_accounts(self) -> None:
+        """Uncount the attempt under accounts: the password was right."""
+        await _give_back(self._counted)
 
-    async def take_back_spent(self) -> None:
+    async def give_back_to_limits(self) -> None:
         """Uncount the attempt against the limits of networks and of everybody."""
-        for key in self._spent:
-            await failure_counters.refund(key)
-        self._spent.clear()
+        await _give_back(self._limited)
 
     async def succeed(self) -> None:
         """Record a successful sign-in: delete the account's failures from here, and remember the network."""
         await self.give_back()
-        for key in self._own:
-            await failure_counters.reset(key)
+        if self._own:
+            await failure_counters.reset(*self._own)
         if self._mark:
             await failure_counters.mark(self._mark, self.now)
 
@@ -150,21 +146,19 @@ class Attempt:
 
     async def _count(self, key: str, waits: Backoff, *, own: bool = False) -> None:
         network = None if self.page == LINK else self.network
-        while True:
-            try:
-                await failure_counters.count_attempt(key, waits, self.now, network=network)
-                break
-            except SlowDown:
-                # Some of the attempts that are being checked now may be right, and be uncounted.
-                if not await concurrent_attempts.wait_for_another(key):
-                    raise
-        concurrent_attempts.begin(key)
+        await failure_counters.count(key, waits, self.now, network=network)
         self._counted.append((key, waits))
         if own:
             self._own.append(key)
 
     def _waits(self, seconds: tuple[int, ...]) -> Backoff:
         return Backoff(seconds, DAY if self.page == LINK else HOUR)
+
+
+async def _give_back(counted: list[tuple[str, Rule]]) -> None:
+    while counted:
+        await failure_counters.give_back(*counted[-1])
+        counted.pop()
 
 
 async def begin(desk: Desk, page: str, network: str, now: datetime) -> Attempt:
@@ -186,7 +180,7 @@ async def count_public_attempt(attempt: Attempt, account: str, limits: dict[str,
             await attempt.count(account)
         if not (attempt.known and attempt.page == CONSOLE):
             for key, limit in limits.items():
-                await attempt.spend(limit, key)
+                await attempt.count_limited(limit, key)
     except SlowDown:
         await attempt.give_back()
         raise

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from tortoise.expressions import Q
-
 from otae.accounts.throttle import (
     BARE,
     CONSOLE,
@@ -20,10 +18,10 @@ from otae.accounts.throttle import (
     account_by_name,
 )
 from otae.directory.local.person_fields import DOMAIN
-from otae.store import audit
+from otae.store import audit, failure_counters
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import Counter, DirectoryServer, Person
+from otae.store.models import DirectoryServer, Person
 from otae.text import folded
 
 #: Most counters, and people, that are read at a time.
@@ -67,11 +65,9 @@ async def unlock(desk: Desk, person: Person, *, now: datetime, actor: str) -> bo
     The PINs of invitations are counted apart: resend the invitation for those. A directory's own lockout remains.
     """
     keys = (await _Counters.of(desk)).keys_of(person.id, person.domain, person.directory_id, person.name)
-    theirs = Q(key__in=[f"{LOCKOUT}:{key}" for key in keys])
-    for key in keys:
-        theirs |= Q(key__startswith=f"{FAILURES}:{key}:") | Q(key__startswith=f"{DURING_OUTAGE}:{key}:")
+    prefixes = [f"{kind}:{key}:" for key in keys for kind in (FAILURES, DURING_OUTAGE)]
     async with transaction():
-        held = await Counter.filter(theirs).delete()
+        held = await failure_counters.reset(*(f"{LOCKOUT}:{key}" for key in keys), prefixes=prefixes)
         if held:
             await audit.record(actor, "person.unlocked", now=now, subject=str(person.id))
     return bool(held)
@@ -103,9 +99,8 @@ class _Counters:
 async def _blocked(now: datetime) -> dict[str, datetime]:
     """Return the keys of the accounts that have to wait, and until when at the latest."""
     found: dict[str, datetime] = {}
-    ours = Q(*(Q(key__startswith=f"{kind}:") for kind in (FAILURES, DURING_OUTAGE, LOCKOUT)), join_type=Q.OR)
-    for row in await Counter.filter(ours, blocked_until__gt=now).limit(PAGE_SIZE):
-        name = row.key.split(":")[1]
-        if row.blocked_until is not None:
-            found[name] = max(row.blocked_until, found.get(name, row.blocked_until))
+    prefixes = [f"{kind}:" for kind in (FAILURES, DURING_OUTAGE, LOCKOUT)]
+    for key, until in (await failure_counters.blocked(prefixes, now, PAGE_SIZE)).items():
+        name = key.split(":")[1]
+        found[name] = max(until, found.get(name, until))
     return found

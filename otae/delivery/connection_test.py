@@ -74,7 +74,9 @@ async def enqueue_test(desk: Desk, server: NotificationServer, recipient: str, *
     Raises InputRefused when `check_recipient` does, SlowDown after TESTS_PER_HOUR.
     """
     recipient = await check_recipient(server, recipient)
-    await failure_counters.consume(f"notification-server.test:{actor}"[:200], TESTS_PER_HOUR, now, timedelta(hours=1))
+    await failure_counters.count(
+        f"notification-server.test:{actor}"[:200], failure_counters.Limit(TESTS_PER_HOUR, timedelta(hours=1)), now
+    )
     async with transaction():
         order: dict[str, object] = {"server": str(server.id), "recipient": recipient}
         job = await jobs.enqueue(TEST, order, created_by=actor, now=now)

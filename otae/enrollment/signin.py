@@ -111,7 +111,7 @@ async def _sign_in_through_link(
     if counted and pin_right:
         pin_right = await pin_tries.give_back(counted, "link_tries")
     if password_right:
-        await attempt.password_was_right()
+        await attempt.give_back_to_accounts()
     if known and password_right and pin_right:
         return await _open_session(person, invitation, mode, attempt, now)
     wrong = [] if password_right else [_describe_password(proof)]
@@ -144,11 +144,11 @@ async def _sign_in_at_login_page(desk: Desk, entry: SignInEntry, now: datetime) 
         active = {each: await pin_tries.give_back(each, "bare_tries") for each in counted}
         found = found if active[found] else None
     if password_right:
-        await attempt.password_was_right()
+        await attempt.give_back_to_accounts()
     outcome = await _decide(proof, entry, counted, found, now=now)
     if isinstance(outcome, FailedSignIn) or person is None:
         raise await _record_failure(outcome if isinstance(outcome, FailedSignIn) else FailedSignIn([]), entry, now)
-    await attempt.take_back_spent()
+    await attempt.give_back_to_limits()
     mode, invitation = outcome
     if invitation is None and not mode.enabled:
         async with _record_refusals(None, now):

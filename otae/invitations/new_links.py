@@ -13,15 +13,16 @@ from otae.invitations import channels, lifecycle, pins, resend_recipient
 from otae.invitations.modes import mode_of
 from otae.store import failure_counters, properties
 from otae.store.desk import Desk
+from otae.store.failure_counters import Limit
 from otae.store.models import Invitation
 from otae.store.records import about, note
 from otae.store.states import InvitationStatus as Status
 
 #: Actor in the timeline when an invitation is sent again on request.
 ACTOR: Final = "the invited person"
-#: Rate limits: new links of one invitation, and requests from one network.
-MIN_INTERVAL, MAX_PER_DAY, DAY = timedelta(minutes=15), 3, timedelta(days=1)
-REQUESTS_PER_NETWORK, HOUR = 20, timedelta(hours=1)
+#: Rate limits: new links of one invitation, in a short while and in a day, and requests from one network.
+PER_WHILE, PER_DAY = Limit(1, timedelta(minutes=15)), Limit(3, timedelta(days=1))
+PER_NETWORK: Final = Limit(20, timedelta(hours=1))
 #: Wrong PINs, over all PINs of an invitation, after which only an administrator can send another.
 MAX_WRONG_PINS: Final = 9
 
@@ -60,14 +61,12 @@ async def offer(invitation: Invitation, *, now: datetime) -> Offer | None:
         or not await properties.flag("enrollment.newlink")
     ):
         return None
-    waits = [
-        await failure_counters.exhausted_until(key, limit, now, window) for key, limit, window in _limits(invitation)
-    ]
+    waits = [await failure_counters.exhausted_until(key, limit, now) for key, limit in _limits(invitation)]
     return Offer(pin=mode.secret and not expired, after=max((wait for wait in waits if wait), default=None))
 
 
-def _limits(invitation: Invitation) -> tuple[tuple[str, int, timedelta], ...]:
-    return (f"new-link-soon:{invitation.id}", 1, MIN_INTERVAL), (f"new-link-daily:{invitation.id}", MAX_PER_DAY, DAY)
+def _limits(invitation: Invitation) -> tuple[tuple[str, Limit], ...]:
+    return (f"new-link-soon:{invitation.id}", PER_WHILE), (f"new-link-daily:{invitation.id}", PER_DAY)
 
 
 async def request(desk: Desk, invitation: Invitation | None, *, network: str, now: datetime) -> None:
@@ -85,11 +84,11 @@ async def request(desk: Desk, invitation: Invitation | None, *, network: str, no
     if not await properties.flag("enrollment.newlink"):
         raise NotOffered
     try:
-        await failure_counters.consume(f"new-link:{network}", REQUESTS_PER_NETWORK, now, HOUR)
+        await failure_counters.count(f"new-link:{network}", PER_NETWORK, now)
         if invitation is None or await offer(invitation, now=now) is None:
             return
-        for key, limit, window in _limits(invitation):
-            await failure_counters.consume(key, limit, now, window)
+        for key, limit in _limits(invitation):
+            await failure_counters.count(key, limit, now)
     except SlowDown:
         return
     try:

@@ -21,7 +21,7 @@ async def once(form: UUID, *, now: datetime) -> AsyncIterator[None]:
     """
     key = f"form:{form}"
     try:
-        await failure_counters.consume(key, 1, now, FORM_LIFETIME)
+        await failure_counters.count(key, failure_counters.Limit(1, FORM_LIFETIME), now)
     except SlowDown:
         raise StaleState("this form was sent already") from None
     try:

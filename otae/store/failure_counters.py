@@ -1,9 +1,10 @@
-"""Rate limits by counting failures: an attempt is counted before it is checked, and uncounted when it succeeds.
+"""Counters of failures: an attempt is counted as failed before it is checked, and given back when it succeeds.
 
-Two kinds: `count_attempt` delays the next attempt (backoff), `consume` allows so many failures in a window. Counters
-change by conditional statements only: concurrent attempts, in any process, get no further than sequential ones.
+A rule says what a failure costs: `Backoff` delays the next attempt, `Limit` allows so many in a window. Counters change
+by conditional statements only: concurrent attempts, in any process, get no further than sequential ones.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -12,7 +13,7 @@ from typing import Final
 from tortoise.expressions import F, Q
 
 from otae.errors import SlowDown
-from otae.store import old_algorithms
+from otae.store import concurrent_attempts
 from otae.store.models import Counter
 
 #: Retries of a conditional update that another process came before; by then as many attempts have been counted.
@@ -24,6 +25,8 @@ NETWORK_RETENTION, NETWORK_LIMIT, RETENTION = timedelta(hours=1), 1000, timedelt
 SHARE_PREFIX: Final = "share:"
 #: Prefix of the keys of `mark`, and their life since they were last marked.
 MARK_PREFIX, MARK_RETENTION = "known:", timedelta(days=90)
+#: Prefix of the keys of statistics (`store.old_algorithms`), which are kept.
+STATISTICS_PREFIX: Final = "old-algorithm:"
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,74 @@ class Backoff:
         return timedelta(seconds=seconds) if seconds else None
 
 
-async def count_attempt(key: str, waits: Backoff, now: datetime, *, network: str | None = None) -> None:
-    """Count an attempt under ``key`` as failed until `undo_attempt`, and delay the next one.
+@dataclass(frozen=True)
+class Limit:
+    """How many failures one key may have in a window, which begins with the first."""
+
+    failures: int
+    window: timedelta
+
+
+Rule = Backoff | Limit
+
+
+async def count(key: str, rule: Rule, now: datetime, *, network: str | None = None) -> None:
+    """Count an attempt under ``key`` as failed, until it is given back.
+
+    With a backoff, a sign-in that would be refused waits for the attempts of others under ``key`` that this process is
+    checking: one of them may be given back.
 
     Args:
         network: where it came from, for keys that a stranger can invent: their number is limited per network.
 
     Raises:
-        SlowDown: this attempt comes before the delay is over.
+        SlowDown: this attempt comes before the delay or the window is over; says how long that lasts.
     """
+    if isinstance(rule, Limit):
+        await _count_in_window(key, rule, now)
+        return
+    while True:
+        try:
+            await _count_in_a_row(key, rule, now, network)
+            break
+        except SlowDown:
+            if not await concurrent_attempts.wait_for_another(key):
+                raise
+    concurrent_attempts.begin(key)
+
+
+async def give_back(key: str, rule: Rule) -> None:
+    """Uncount one attempt, and end the delay that it began."""
+    await Counter.filter(key=key, failures__gt=0).update(failures=F("failures") - 1)
+    if isinstance(rule, Limit):
+        return
+    delayed = Counter.filter(key=key)
+    if rule.reset_after_wait:
+        delayed = delayed.filter(failures__lt=len(rule.seconds) - 1)
+    await delayed.update(blocked_until=None)
+    concurrent_attempts.end(key)
+
+
+async def exhausted_until(key: str, rule: Limit, now: datetime) -> datetime | None:
+    """Return until when `count` would refuse; None when it would not. Counts nothing."""
+    row = await Counter.get_or_none(key=key, failures__gte=rule.failures, window_start__gt=now - rule.window)
+    return row.window_start + rule.window if row else None
+
+
+async def blocked(prefixes: Iterable[str], now: datetime, most: int) -> dict[str, datetime]:
+    """Return up to ``most`` keys with one of ``prefixes`` whose next attempt has to wait, and until when."""
+    asked = Q(*(Q(key__startswith=prefix) for prefix in prefixes), join_type=Q.OR)
+    rows = Counter.filter(asked, blocked_until__gt=now).limit(most)
+    return dict(await rows.values_list("key", "blocked_until"))
+
+
+async def reset(*keys: str, prefixes: Iterable[str] = ()) -> int:
+    """Delete the counters of ``keys``, and those whose key begins with one of ``prefixes``; return how many."""
+    asked = Q(Q(key__in=keys), *(Q(key__startswith=prefix) for prefix in prefixes), join_type=Q.OR)
+    return await Counter.filter(asked).delete()
+
+
+async def _count_in_a_row(key: str, rule: Backoff, now: datetime, network: str | None) -> None:
     seen = await Counter.get_or_none(key=key)
     if seen is None:
         await _make(key, now, network)
@@ -66,9 +128,9 @@ async def count_attempt(key: str, waits: Backoff, now: datetime, *, network: str
             return  # somebody signed in at this very moment: there is nothing left to wait for
         if seen.blocked_until and seen.blocked_until > now:
             raise SlowDown(ceil((seen.blocked_until - now).total_seconds()))
-        over = seen.window_start <= now - waits.memory or (waits.reset_after_wait and seen.blocked_until is not None)
+        over = seen.window_start <= now - rule.memory or (rule.reset_after_wait and seen.blocked_until is not None)
         failures = 1 if over else seen.failures + 1
-        wait = waits.after(failures)
+        wait = rule.after(failures)
         unchanged = Counter.filter(key=key, failures=seen.failures, blocked_until=seen.blocked_until)
         until = now + wait if wait else None
         if await unchanged.update(failures=failures, window_start=now, blocked_until=until) == 1:
@@ -77,50 +139,18 @@ async def count_attempt(key: str, waits: Backoff, now: datetime, *, network: str
     raise SlowDown(1)
 
 
-async def undo_attempt(key: str, waits: Backoff) -> None:
-    """Uncount one attempt of `count_attempt` that succeeded, and end the delay that it began."""
-    await refund(key)
-    begun = (
-        Counter.filter(key=key)
-        if not waits.reset_after_wait
-        else Counter.filter(key=key, failures__lt=len(waits.seconds) - 1)
-    )
-    await begun.update(blocked_until=None)
-
-
-async def exhausted_until(key: str, limit: int, now: datetime, window: timedelta) -> datetime | None:
-    """Return until when `consume` would refuse; None when it would not. Counts nothing."""
-    row = await Counter.get_or_none(key=key, failures__gte=limit, window_start__gt=now - window)
-    return row.window_start + window if row else None
-
-
-async def refund(key: str) -> None:
-    """Uncount one failure of `consume`."""
-    await Counter.filter(key=key, failures__gt=0).update(failures=F("failures") - 1)
-
-
-async def reset(key: str) -> None:
-    """Delete the counter of ``key``."""
-    await Counter.filter(key=key).delete()
-
-
-async def consume(key: str, limit: int, now: datetime, window: timedelta) -> None:
-    """Count one failure of the ``limit`` that ``key`` has in each window.
-
-    Raises:
-        SlowDown: none is left; says how long the window lasts.
-    """
+async def _count_in_window(key: str, rule: Limit, now: datetime) -> None:
     await _make(key, now)
-    await Counter.filter(key=key, window_start__lte=now - window).update(failures=0, window_start=now)
-    if await Counter.filter(key=key, failures__lt=limit).update(failures=F("failures") + 1) != 1:
+    await Counter.filter(key=key, window_start__lte=now - rule.window).update(failures=0, window_start=now)
+    if await Counter.filter(key=key, failures__lt=rule.failures).update(failures=F("failures") + 1) != 1:
         row = await Counter.get_or_none(key=key)
-        raise SlowDown(max(1, int((row.window_start + window - now).total_seconds())) if row else 1)
+        raise SlowDown(max(1, int((row.window_start + rule.window - now).total_seconds())) if row else 1)
 
 
-async def increment(key: str, now: datetime) -> None:
-    """Count one under ``key``, without a limit."""
+async def increment(key: str, now: datetime, number: int = 1) -> None:
+    """Count ``number`` under ``key``, without a limit."""
     await _make(key, now)
-    await Counter.filter(key=key).update(failures=F("failures") + 1, window_start=now)
+    await Counter.filter(key=key).update(failures=F("failures") + number, window_start=now)
 
 
 async def mark(key: str, now: datetime) -> None:
@@ -138,9 +168,7 @@ async def delete_expired(now: datetime) -> int:
     """Delete expired counters and marks; return how many."""
     from_a_network = Q(network__not_isnull=True) | Q(key__startswith=SHARE_PREFIX)
     ended = Q(from_a_network, window_start__lte=now - NETWORK_RETENTION) | Q(window_start__lte=now - RETENTION)
-    kept = Q(key__startswith=old_algorithms.PREFIX) | Q(
-        key__startswith=MARK_PREFIX, window_start__gt=now - MARK_RETENTION
-    )
+    kept = Q(key__startswith=STATISTICS_PREFIX) | Q(key__startswith=MARK_PREFIX, window_start__gt=now - MARK_RETENTION)
     return await Counter.filter(ended).exclude(kept).delete()
 
 

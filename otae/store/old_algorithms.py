@@ -7,14 +7,13 @@ from collections import Counter as Tally
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tortoise.expressions import F
-
+from otae.store.failure_counters import STATISTICS_PREFIX as PREFIX
+from otae.store.failure_counters import increment
 from otae.store.models import Counter
 from otae.store.resources import Resources
 
 #: Algorithm → the server property that refuses it.
 REFUSED_BY = {"sha1": "mac.sha1", "des-ede3-cbc": "scep.des3"}
-PREFIX = "old-algorithm:"
 #: Least time between two writes of one algorithm's count.
 FLUSH_INTERVAL = timedelta(seconds=30)
 
@@ -42,17 +41,10 @@ async def count_use(resources: Resources, *algorithms: str, now: datetime) -> No
         counts.pending[name] += 1
         if name not in counts.flushed_at or now - counts.flushed_at[name] >= FLUSH_INTERVAL:
             number, counts.pending[name], counts.flushed_at[name] = counts.pending[name], 0, now
-            await _write(PREFIX + name, number, now)
+            await increment(PREFIX + name, now, number)
 
 
 async def usage() -> dict[str, Usage]:
     """Return the counts by the name of the server property that would refuse the algorithm."""
     rows = await Counter.filter(key__startswith=PREFIX)
     return {REFUSED_BY[row.key.removeprefix(PREFIX)]: Usage(row.failures, row.window_start) for row in rows}
-
-
-async def _write(key: str, number: int, now: datetime) -> None:
-    row = Counter.filter(key=key)
-    if not await row.update(failures=F("failures") + number, window_start=now):
-        await Counter.get_or_create(defaults={"window_start": now}, key=key)
-        await row.update(failures=F("failures") + number, window_start=now)

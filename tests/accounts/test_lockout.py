@@ -9,10 +9,10 @@ from otae.accounts import assignments, directory_sign_in, throttle
 from otae.accounts.roles import Grantor
 from otae.errors import SlowDown
 from otae.settings import Settings
-from otae.store import database, keyring
+from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer
-from tests.desks import RecordingBell
+from tests.desks import RecordingBell, opened
 from tests.directory.ldap_desk import add, entry_for
 from tests.servers.ldap_trees import PASSWORD
 from tests.servers.slapd import LdapServer
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def sqlite_desk(sqlite_settings: Settings, anyio_backend: str) -> AsyncIterator[Desk]:
     """Open an installation on SQLite: one that is embedded may connect to this very machine."""
-    async with database.connected(sqlite_settings):
-        yield Desk(sqlite_settings, await keyring.open_vault(sqlite_settings), RecordingBell())
+    async with opened(sqlite_settings, RecordingBell()) as desk:
+        yield desk
 
 
 async def test_the_directory_is_asked_no_more_often_and_a_right_password_waits_as_well(

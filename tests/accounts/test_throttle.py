@@ -30,7 +30,7 @@ async def test_a_name_is_kept_as_a_hash_under_a_key_of_this_installation(sqlite_
 async def test_twenty_tries_at_once_count_like_tries_in_turn(desk: Desk) -> None:
     now = await database.now()
     results = await asyncio.gather(
-        *(failure_counters.count_attempt("k", WAITS, now) for _ in range(20)), return_exceptions=True
+        *(failure_counters.count("k", WAITS, now) for _ in range(20)), return_exceptions=True
     )
     assert len([result for result in results if result is None]) == 3
     assert len([result for result in results if isinstance(result, SlowDown)]) == 17
@@ -40,11 +40,11 @@ async def test_twenty_tries_at_once_count_like_tries_in_turn(desk: Desk) -> None
 async def test_failures_are_forgotten_an_hour_after_the_newest(desk: Desk) -> None:
     now = await database.now()
     for minutes in (0, 0, 0, 1, 50):
-        await failure_counters.count_attempt("k", WAITS, now + timedelta(minutes=minutes), network=HERE)
+        await failure_counters.count("k", WAITS, now + timedelta(minutes=minutes), network=HERE)
     assert await failure_counters.delete_expired(now + timedelta(minutes=100)) == 0
-    await failure_counters.count_attempt("k", WAITS, now + timedelta(minutes=100), network=HERE)
+    await failure_counters.count("k", WAITS, now + timedelta(minutes=100), network=HERE)
     assert (await Counter.get(key="k")).failures == 6
-    await failure_counters.count_attempt("k", WAITS, now + timedelta(minutes=160), network=HERE)
+    await failure_counters.count("k", WAITS, now + timedelta(minutes=160), network=HERE)
     assert (await Counter.get(key="k")).failures == 1
     assert await failure_counters.delete_expired(now + timedelta(minutes=220)) == 1
 
@@ -54,9 +54,9 @@ async def test_what_one_network_makes_up_is_kept_within_bounds_and_nobody_elses(
 ) -> None:
     monkeypatch.setattr(failure_counters, "NETWORK_LIMIT", 5)
     now = await database.now()
-    await failure_counters.count_attempt("elsewhere", WAITS, now, network="198.51.100.0/24")
+    await failure_counters.count("elsewhere", WAITS, now, network="198.51.100.0/24")
     for number in range(12):
-        await failure_counters.count_attempt(f"k{number:02}", WAITS, now + timedelta(seconds=number), network=HERE)
+        await failure_counters.count(f"k{number:02}", WAITS, now + timedelta(seconds=number), network=HERE)
     kept = [row.key for row in await Counter.all().order_by("key")]
     assert kept == ["elsewhere", "k07", "k08", "k09", "k10", "k11"]
 

@@ -18,11 +18,12 @@ from otae.delivery.queue import bulk_enqueue
 from otae.errors import DatabaseAway
 from otae.invitations import pins
 from otae.settings import Settings
-from otae.store import database, keyring
+from otae.store import database
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Heartbeat, Invitation, Person, Pin
 from otae.tasks import runtime
+from tests import desks
 from tests.ledger import check_ledger
 from tests.servers.ports import free_port, listens, wait_until
 from tests.servers.router import running as running_router
@@ -178,8 +179,7 @@ async def opened(
     settings: Settings, smtp: SMTPServer, folder: Path, note: Note = lambda _name, _value: None
 ) -> AsyncIterator[House]:
     """Open the installation of ``settings``; whatever still runs at the end is killed."""
-    async with database.connected(settings), runtime.bell_for(settings) as bell:
-        desk = Desk(settings, await keyring.open_vault(settings), bell)
+    async with runtime.bell_for(settings) as bell, desks.opened(settings, bell) as desk:
         await send_through(desk, smtp)
         house = House(desk, smtp, folder, environment(settings), note)
         try:

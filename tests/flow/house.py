@@ -33,11 +33,12 @@ from otae.rehearsal.mac import (
 )
 from otae.settings import Settings
 from otae.signing.certificates import Keyed, pem
-from otae.store import database, keyring
+from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import EnrollmentSession, Event, Invitation, Person
 from otae.tasks import runtime
 from otae.web.connections import tls_protocol_factory
+from tests import desks
 from tests.servers.ports import free_port
 from tests.servers.smtp import SMTPServer
 
@@ -187,8 +188,7 @@ async def serving_by(config: uvicorn.Config) -> AsyncIterator[None]:
 @asynccontextmanager
 async def running(settings: Settings, maker: Keyed, smtp: SMTPServer) -> AsyncIterator[House]:
     """Run an installation that was prepared, as `serve` does, with ``smtp`` as its notification server."""
-    async with database.connected(settings), runtime.bell_for(settings) as bell:
-        desk = Desk(settings, await keyring.open_vault(settings), bell)
+    async with runtime.bell_for(settings) as bell, desks.opened(settings, bell) as desk:
         entry = servers.ServerEntry(
             name="mail", host=smtp.host, port=smtp.port, from_name="Example IT", from_email="desk@example.test"
         )

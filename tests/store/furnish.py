@@ -70,7 +70,7 @@ async def furnish(desk: Desk) -> House:
     await administrators.create_administrator(desk, name="ada", password="four quiet words here", now=now, actor="ada")
     link = await administrators.new_setup_link(desk, now=now, name="eve")
     job = await jobs.enqueue("rehearsal", {"mode": "two_factor"}, created_by="ada", now=now)
-    await failure_counters.consume("a counter", 5, now, timedelta(hours=1))
+    await failure_counters.count("a counter", failure_counters.Limit(5, timedelta(hours=1)), now)
     await Property(name="identity.days", value="200").save(force_create=True)
     await _people_and_servers(desk)
     await _mac(desk)

@@ -16,10 +16,11 @@ from otae.directory.ldap.servers import DirectoryEntry
 from otae.enrollment import sessions
 from otae.settings import Settings
 from otae.signing.certificates import dump_key
-from otae.store import database, keyring
+from otae.store import database
 from otae.store.desk import Desk, SilentBell
 from otae.store.models import Person, ServerRefusal
 from otae.store.sealed import COLUMNS
+from tests.desks import opened
 from tests.store.furnish import furnish
 from tests.web.dump import dump
 
@@ -100,8 +101,8 @@ def shapes(secret: str | bytes) -> set[str]:
 @pytest.fixture
 async def sqlite_desk(sqlite_settings: Settings, anyio_backend: str) -> AsyncIterator[Desk]:
     """What is sealed and what is hashed does not hang on the database."""
-    async with database.connected(sqlite_settings):
-        yield Desk(sqlite_settings, await keyring.open_vault(sqlite_settings), SilentBell())
+    async with opened(sqlite_settings, SilentBell()) as desk:
+        yield desk
 
 
 async def test_a_dump_of_every_table_holds_no_secret_in_clear(sqlite_desk: Desk) -> None:

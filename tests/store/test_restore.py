@@ -38,7 +38,7 @@ from otae.store.models import (
     Pin,
 )
 from otae.store.restore import RestoreRefused
-from tests.desks import MASTER_KEY, RecordingBell, make_settings, on_postgres, on_sqlite
+from tests.desks import MASTER_KEY, RecordingBell, make_settings, on_postgres, on_sqlite, opened
 from tests.invitations.guests import PASSWORD, add_person
 from tests.servers.postgres import PostgresServer
 from tests.store.furnish import House, furnish, rows, taken
@@ -101,8 +101,8 @@ async def restored(desk: Desk, house: House, elsewhere: Settings) -> AsyncIterat
     data = await taken(desk)
     await database.disconnect()
     await app.restore(elsewhere, io.BytesIO(data))
-    async with database.connected(elsewhere):
-        yield Desk(elsewhere, await keyring.open_vault(elsewhere), RecordingBell())
+    async with opened(elsewhere, RecordingBell()) as there:
+        yield there
 
 
 async def test_every_row_comes_back_on_the_other_database(desk: Desk, house: House, unmigrated: Settings) -> None:

@@ -154,7 +154,7 @@ async def test_once_in_fifteen_minutes_and_three_times_a_day(site: Site) -> None
 @pytest.mark.usefixtures("ben")
 async def test_one_network_asks_so_often_and_no_more(site: Site) -> None:
     now = await database.now()
-    for _ in range(new_links.REQUESTS_PER_NETWORK):
+    for _ in range(new_links.PER_NETWORK.failures):
         await new_links.request(site.desk, None, network="192.0.2.0/24", now=now)
     assert await renew(await ended(site.desk), site, 0) == 0
     assert await renew(await ended(site.desk), site, 60) == 1

@@ -150,7 +150,9 @@ async def enqueue_draft(
             fields["sms"] = f"is longer than {MOST_PARTS} parts"
     if fields:
         raise InputRefused(fields)
-    await failure_counters.consume(f"{JOB_KIND}:{actor}"[:200], DRAFTS_PER_HOUR, now, timedelta(hours=1))
+    await failure_counters.count(
+        f"{JOB_KIND}:{actor}"[:200], failure_counters.Limit(DRAFTS_PER_HOUR, timedelta(hours=1)), now
+    )
     async with transaction():
         order: dict[str, object] = {"template": str(template.id), "kind": template.kind, "recipient": recipient}
         order |= {"subject": wording.subject, "text": wording.text, "html": wording.html, "sms": wording.sms}

@@ -136,7 +136,9 @@ async def directory_with_id(directory_id: UUID) -> DirectoryServer:
 
 async def enqueue_test(desk: Desk, row: DirectoryServer, *, now: datetime, actor: str) -> Job:
     """Enqueue a connection test and return its job. Raises SlowDown after TESTS_PER_HOUR tests of one actor."""
-    await failure_counters.consume(f"directory.test:{actor}"[:200], TESTS_PER_HOUR, now, timedelta(hours=1))
+    await failure_counters.count(
+        f"directory.test:{actor}"[:200], failure_counters.Limit(TESTS_PER_HOUR, timedelta(hours=1)), now
+    )
     async with transaction():
         job = await jobs.enqueue(TEST_JOB, {"directory": str(row.id)}, created_by=actor, now=now)
         await audit.record(actor, "directory.test", now=now, subject=row.domain)

@@ -22,4 +22,6 @@ async def ask(visit: Visit) -> Response:
 async def asked(visit: Visit) -> Response:
     """Show what happens next, whether or not a link is mailed."""
     await read_organization(visit)
-    return render(visit.request, "portal/new-link.html", {"minutes": int(new_links.MIN_INTERVAL.total_seconds() // 60)})
+    return render(
+        visit.request, "portal/new-link.html", {"minutes": int(new_links.PER_WHILE.window.total_seconds() // 60)}
+    )
