@@ -244,12 +244,10 @@ def parse(data: bytes) -> Checkin:
     """Read the body of a check-in (XML, at most 1 MiB); it is not authenticated here.
 
     Raises:
-        TooLarge: as `plist.loads`.
-        PlistUnreadable: as `plist.loads`.
+        TooLarge, PlistUnreadable: as `plist.loads`.
         CheckinUnreadable: an unknown MessageType, a missing key, or a value of a wrong type or form.
     """
-    message = plist.loads(data)
-    fields = Fields(message)
+    fields = Fields(plist.loads(data))
     kind = MESSAGE_TYPES.get(fields.required_text("MessageType", longest=64))
     if kind is None:
         raise CheckinUnreadable("an unknown MessageType")

@@ -71,8 +71,7 @@ def parse_status(data: bytes) -> CommandAnswer:
     """Read the body of a PUT to ServerURL (XML, at most 1 MiB).
 
     Raises:
-        TooLarge: as `plist.loads`.
-        PlistUnreadable: as `plist.loads`.
+        TooLarge, PlistUnreadable: as `plist.loads`.
         CheckinUnreadable: an unknown Status, a missing key or a wrong type.
     """
     message = plist.loads(data)
@@ -157,7 +156,6 @@ def _command_error(link: object) -> CommandError:
     if not isinstance(code, int) or isinstance(code, bool):
         raise CheckinUnreadable("ErrorCode is no integer")
     fields = Fields(link)
-    words = fields.display_text("USEnglishDescription", longest=500) or fields.display_text(
-        "LocalizedDescription", longest=500
-    )
+    english = fields.display_text("USEnglishDescription", longest=500)
+    words = english or fields.display_text("LocalizedDescription", longest=500)
     return CommandError(code, fields.display_text("ErrorDomain") or "unknown", words)

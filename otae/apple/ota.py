@@ -34,9 +34,8 @@ class DeviceAttributes:
 def claimed_challenge(data: bytes) -> str:
     """Return the Challenge, whatever the other attributes are; "" when there is none, or the data is unreadable."""
     try:
-        return Fields(plist.loads(data, max_bytes=MAX_BYTES, binary=True), PlistUnreadable).text(
-            "CHALLENGE", longest=512
-        )
+        fields = Fields(plist.loads(data, max_bytes=MAX_BYTES, binary=True), PlistUnreadable)
+        return fields.text("CHALLENGE", longest=512)
     except Unreadable:
         return ""
 

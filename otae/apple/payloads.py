@@ -16,7 +16,6 @@ DEVICE_ATTRIBUTES = ("UDID", "VERSION", "PRODUCT", "SERIAL")
 SERVER_CAPABILITIES = ("com.apple.mdm.per-user-connections", "com.apple.mdm.bootstraptoken")
 ALL_ACCESS_RIGHTS = 8191
 
-_SHA1_BYTES = 20
 _RIGHT_TO_INSPECT_PROFILES, _RIGHT_TO_CHANGE_PROFILES = 1, 2
 _RIGHT_TO_INSPECT_PROVISIONING, _RIGHT_TO_CHANGE_PROVISIONING = 64, 128
 
@@ -45,7 +44,6 @@ class SCEP:
         challenge: the SCEP challenge, used once.
         subject: pairs such as ``("CN", "…")`` or ``("2.5.4.5", "…")``, in order.
         ca_fingerprint: SHA-1 of the CA certificate (20 bytes), the only length besides MD5 that Macs compare.
-        retry_delay: seconds.
     """
 
     url: str
@@ -53,11 +51,9 @@ class SCEP:
     challenge: str = field(repr=False)
     subject: Sequence[tuple[str, str]]
     ca_fingerprint: bytes
-    retries: int = 3
-    retry_delay: int = 10
 
     def __post_init__(self) -> None:
-        if len(self.ca_fingerprint) != _SHA1_BYTES:
+        if len(self.ca_fingerprint) != 20:
             raise ValueError("a Mac compares the SHA-1 fingerprint of the CA: 20 bytes")
         if not self.url or not self.challenge:
             raise ValueError("a SCEP payload needs a URL and a SCEP challenge")
@@ -137,7 +133,7 @@ def encrypted_profile(issuing: ProfileIssuer, envelope: bytes) -> bytes:
 def trust_profile(issuing: ProfileIssuer, root: bytes) -> bytes:
     """Return a profile with only the root certificate (DER), for Macs that do not trust this server yet."""
     name = f"{issuing.identifier}.trust"
-    return plist.dumps(_configuration(issuing, name) | {"PayloadContent": [_root(name, root)]})
+    return plist.dumps(_configuration(issuing, name) | {"PayloadContent": [_certificate(f"{name}.root", root)]})
 
 
 def _enrollment_name(issuing: ProfileIssuer) -> str:
@@ -148,9 +144,13 @@ def _enrollment(
     issuing: ProfileIssuer, roots: Sequence[bytes], scep: SCEP, mdm: MDM, intermediates: Sequence[bytes]
 ) -> list[object]:
     name = _enrollment_name(issuing)
-    certificates = [_root(name, der) for der in roots] + [_intermediate(name, der) for der in intermediates]
     identity = _scep(name, scep)
-    return [*certificates, identity, _mdm(name, mdm, identity["PayloadUUID"])]
+    return [
+        *(_certificate(f"{name}.root", der) for der in roots),
+        *(_certificate(f"{name}.intermediate", der) for der in intermediates),
+        identity,
+        _mdm(name, mdm, identity["PayloadUUID"]),
+    ]
 
 
 def _payload(payload_type: str, identifier: str, display_name: str) -> dict[str, object]:
@@ -174,18 +174,11 @@ def _configuration(issuing: ProfileIssuer, identifier: str) -> dict[str, object]
     return head | _about(issuing) | {"PayloadScope": "System"}
 
 
-def _root(within: str, der: bytes) -> dict[str, object]:
-    return _certificate("com.apple.security.root", f"{within}.root", der, "root.cer")
-
-
-def _intermediate(within: str, der: bytes) -> dict[str, object]:
-    return _certificate("com.apple.security.pkcs1", f"{within}.intermediate", der, "intermediate.cer")
-
-
-def _certificate(payload_type: str, kind: str, der: bytes, file_name: str) -> dict[str, object]:
+def _certificate(kind: str, der: bytes) -> dict[str, object]:
     # Named by the certificate, not by its place: two roots during a rotation keep their names when the first one goes.
     identifier = f"{kind}.{hashlib.sha256(der).hexdigest()[:16]}"
-    content = {"PayloadCertificateFileName": file_name, "PayloadContent": der}
+    content = {"PayloadCertificateFileName": f"{kind.rpartition('.')[2]}.cer", "PayloadContent": der}
+    payload_type = "com.apple.security.root" if kind.endswith(".root") else "com.apple.security.pkcs1"
     return _payload(payload_type, identifier, "Certificate authority") | content
 
 
@@ -199,8 +192,8 @@ def _scep(within: str, scep: SCEP) -> dict[str, object]:
         "Keysize": 2048,
         "Key Type": "RSA",
         "Key Usage": 5,  # signing (1) and encryption (4)
-        "Retries": scep.retries,
-        "RetryDelay": scep.retry_delay,
+        "Retries": 3,
+        "RetryDelay": 10,  # seconds
         "KeyIsExtractable": False,
         "AllowAllAppsAccess": False,
     }

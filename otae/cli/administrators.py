@@ -7,7 +7,7 @@ import click
 from otae.accounts import administrator_list, administrators, notice_addresses, own_account, roles
 from otae.accounts.administrator_list import ListedAdministrator
 from otae.accounts.roles import Grantor, RoleDefinition
-from otae.cli.command import ACTOR, as_json, commands, emit, password_stdin, read_password, run_with_desk
+from otae.cli.command import ACTOR, as_json, commands, emit, password_stdin, read_password, run_with_desk, with_desk
 from otae.errors import InputRefused
 from otae.invitations.listing import rfc3339
 from otae.store.desk import Desk
@@ -46,36 +46,27 @@ def admin_create(*, name: str, role: str, setup_link: bool, password_stdin: bool
 
 @admin.command(name="setup-link")
 @as_json
-def admin_setup_link(*, json_wanted: bool) -> None:
+@with_desk
+async def admin_setup_link(desk: Desk, now: datetime) -> dict[str, object]:
     """Print a link for the first administrator; one that was printed before ends."""
-
-    async def work(desk: Desk, now: datetime) -> dict[str, object]:
-        return {"setup_link": await administrators.replace_first_setup_link(desk, now=now)}
-
-    emit(run_with_desk(work), json_wanted=json_wanted)
+    return {"setup_link": await administrators.replace_first_setup_link(desk, now=now)}
 
 
 @admin.command(name="list")
 @as_json
-def admin_list(*, json_wanted: bool) -> None:
+@with_desk
+async def admin_list(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
     """List administrators with their roles."""
-
-    async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
-        return [_administrator(row) for row in await administrator_list.list_administrators()]
-
-    emit(run_with_desk(work), json_wanted=json_wanted)
+    return [_administrator(row) for row in await administrator_list.list_administrators()]
 
 
 @admin.command(name="email")
 @click.argument("name")
 @click.argument("address", default="")
-def admin_email(*, name: str, address: str) -> None:
+@with_desk
+async def admin_email(_desk: Desk, now: datetime, name: str, address: str) -> None:
     """Set where an administrator is told of invitations that failed; without ADDRESS: nowhere."""
-
-    async def work(_desk: Desk, now: datetime) -> None:
-        await notice_addresses.set_address(name, address, now=now, actor=ACTOR)
-
-    run_with_desk(work)
+    await notice_addresses.set_address(name, address, now=now, actor=ACTOR)
 
 
 @admin.command(name="password")
@@ -96,25 +87,19 @@ def admin_password(*, name: str, password_stdin: bool) -> None:
 @admin.command(name="disable")
 @click.argument("name")
 @as_json
-def admin_disable(*, name: str, json_wanted: bool) -> None:
+@with_desk
+async def admin_disable(_desk: Desk, now: datetime, name: str) -> dict[str, object]:
     """Let an administrator in no more, and sign every browser of theirs out."""
-
-    async def work(_desk: Desk, now: datetime) -> dict[str, object]:
-        return _administrator(await administrator_list.disable((await _find_administrator(name)).id, by=BY, now=now))
-
-    emit(run_with_desk(work), json_wanted=json_wanted)
+    return _administrator(await administrator_list.disable((await _find_administrator(name)).id, by=BY, now=now))
 
 
 @admin.command(name="enable")
 @click.argument("name")
 @as_json
-def admin_enable(*, name: str, json_wanted: bool) -> None:
+@with_desk
+async def admin_enable(_desk: Desk, now: datetime, name: str) -> dict[str, object]:
     """Let a disabled administrator in again."""
-
-    async def work(_desk: Desk, now: datetime) -> dict[str, object]:
-        return _administrator(await administrator_list.enable((await _find_administrator(name)).id, by=BY, now=now))
-
-    emit(run_with_desk(work), json_wanted=json_wanted)
+    return _administrator(await administrator_list.enable((await _find_administrator(name)).id, by=BY, now=now))
 
 
 @commands.group()

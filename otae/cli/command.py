@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -27,19 +28,12 @@ ACTOR = "command line"
 #: Commands that run until SIGTERM: an exception that ends one belongs into its log with the traceback.
 PROCESSES = (["serve"], ["worker"], ["clock"])
 
-
 Result = TypeVar("Result")
-
-
 Work = Callable[[Desk, datetime], Awaitable[Result]]
-
+Rows = Sequence[dict[str, object]] | dict[str, object]
 
 as_json = click.option("--json", "json_wanted", is_flag=True, help="Print JSON instead of a table.")
-
-
 password_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-
-
 passphrase_stdin = click.option("--passphrase-stdin", is_flag=True, help="Read the passphrase from standard input.")
 
 
@@ -90,7 +84,19 @@ def run_with_desk(work: Work[Result], *, examining: bool = False) -> Result:
     return asyncio.run(opened())
 
 
-def emit(rows: Sequence[dict[str, object]] | dict[str, object], *, json_wanted: bool) -> None:
+def with_desk(work: Callable[..., Awaitable[Rows | None]]) -> Callable[..., None]:
+    """Make a command of ``work``: call it with an opened desk, the time and the options, and print what it returns."""
+
+    @wraps(work)
+    def command(*, json_wanted: bool = False, **options: object) -> None:
+        rows = run_with_desk(lambda desk, now: work(desk, now, **options))
+        if rows is not None:
+            emit(rows, json_wanted=json_wanted)
+
+    return command
+
+
+def emit(rows: Rows, *, json_wanted: bool) -> None:
     """Print a result: as JSON, or for people as aligned columns or "name: value" lines."""
     if json_wanted:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False, default=str))
@@ -151,7 +157,7 @@ def read_password(wanted: bool) -> str | None:  # noqa: FBT001 - the flag itself
     return sys.stdin.readline().rstrip("\r\n") if wanted else None
 
 
-def _passphrase(wanted: bool) -> str:  # noqa: FBT001 - the flag itself
+def read_passphrase(wanted: bool) -> str:  # noqa: FBT001 - the flag itself
     """Return a passphrase from standard input; a secret is never an argument, which every local user could read."""
     if not wanted:
         raise click.UsageError("give --passphrase-stdin and the passphrase on standard input")

@@ -7,7 +7,17 @@ from typing import Any
 
 import click
 
-from otae.cli.command import ACTOR, as_json, commands, emit, password_stdin, read_ca_file, read_password, run_with_desk
+from otae.cli.command import (
+    ACTOR,
+    as_json,
+    commands,
+    emit,
+    password_stdin,
+    read_ca_file,
+    read_password,
+    run_with_desk,
+    with_desk,
+)
 from otae.directory.ldap import server_fields, servers
 from otae.errors import InputRefused
 from otae.overview.domains import domain_usage
@@ -75,13 +85,10 @@ def directory_add(
 
 @directory.command(name="list")
 @as_json
-def directory_list(*, json_wanted: bool) -> None:
+@with_desk
+async def directory_list(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
     """List the directories, the default one first."""
-
-    async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
-        return [_row(row) for row in await servers.list_directories()]
-
-    emit(run_with_desk(work), json_wanted=json_wanted)
+    return [_row(row) for row in await servers.list_directories()]
 
 
 @directory.command(name="test")
@@ -105,28 +112,22 @@ def directory_test(*, name: str, json_wanted: bool) -> None:
 
 @directory.command(name="default")
 @click.argument("name")
-def directory_default(*, name: str) -> None:
+@with_desk
+async def directory_default(_desk: Desk, now: datetime, name: str) -> None:
     """Make this the directory in which names without a domain are looked up."""
-
-    async def work(_desk: Desk, now: datetime) -> None:
-        await servers.make_default(await _find_directory(name), now=now, actor=ACTOR)
-
-    run_with_desk(work)
+    await servers.make_default(await _find_directory(name), now=now, actor=ACTOR)
 
 
 @directory.command(name="remove")
 @click.argument("name")
 @as_json
-def directory_remove(*, name: str, json_wanted: bool) -> None:
+@with_desk
+async def directory_remove(_desk: Desk, now: datetime, name: str) -> dict[str, object]:
     """Remove a directory; print how many people lose their password with it, and how many invitations wait for them."""
-
-    async def work(_desk: Desk, now: datetime) -> dict[str, object]:
-        row = await _find_directory(name)
-        affected = await domain_usage(row.domain)
-        await servers.remove_directory(row, now=now, actor=ACTOR)
-        return {"domain": row.domain, "people": affected.people, "pending_invitations": affected.pending}
-
-    emit(run_with_desk(work), json_wanted=json_wanted)
+    row = await _find_directory(name)
+    affected = await domain_usage(row.domain)
+    await servers.remove_directory(row, now=now, actor=ACTOR)
+    return {"domain": row.domain, "people": affected.people, "pending_invitations": affected.pending}
 
 
 async def _find_directory(name: str) -> servers.DirectoryRow:

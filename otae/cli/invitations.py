@@ -7,7 +7,18 @@ from pathlib import Path
 
 import click
 
-from otae.cli.command import ACTOR, Work, as_json, commands, emit, fail, refuse_existing, run_with_desk, write_csv
+from otae.cli.command import (
+    ACTOR,
+    Work,
+    as_json,
+    commands,
+    emit,
+    fail,
+    refuse_existing,
+    run_with_desk,
+    with_desk,
+    write_csv,
+)
 from otae.cli.terms_options import terms_options
 from otae.enrollment import profiles, sessions
 from otae.errors import InvitationUnknown
@@ -97,18 +108,15 @@ async def _invitation(text: str) -> Invitation:
 @invitation.command(name="list")
 @click.option("--status", type=click.Choice([status.value for status in InvitationStatus]))
 @as_json
-def invitation_list(*, status: str | None, json_wanted: bool) -> None:
+@with_desk
+async def invitation_list(_desk: Desk, _now: datetime, status: str | None) -> list[dict[str, object]]:
     """List invitations, newest first."""
-
-    async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
-        rows: list[dict[str, object]] = []
-        after: str | None = None
-        while page := await listing.list_invitations(status=status, after=after, limit=500):
-            rows += [listing.as_json(row) for row in page]
-            after = str(page[-1].id)
-        return rows
-
-    emit(run_with_desk(work), json_wanted=json_wanted)
+    rows: list[dict[str, object]] = []
+    after: str | None = None
+    while page := await listing.list_invitations(status=status, after=after, limit=500):
+        rows += [listing.as_json(row) for row in page]
+        after = str(page[-1].id)
+    return rows
 
 
 @invitation.command(name="export")
@@ -160,28 +168,24 @@ def invitation_show(*, invitation_id: str, json_wanted: bool) -> None:
     help="Where to, when the person's address or number changed since.",
 )
 @as_json
-def invitation_resend(*, invitation_id: str, show_pin: bool, address: str, json_wanted: bool) -> None:
+@with_desk
+async def invitation_resend(
+    desk: Desk, now: datetime, *, invitation_id: str, show_pin: bool, address: str
+) -> dict[str, object]:
     """Send link and a new PIN again; what is told about the address goes to standard error."""
-
-    async def work(desk: Desk, now: datetime) -> dict[str, object]:
-        row = await _invitation(invitation_id)
-        made = await lifecycle.resend(desk, row, now=now, actor=ACTOR, show_pin=show_pin, address=address)
-        if made.words:
-            click.echo(f"note: {made.words}", err=True)
-        return listing.created_as_json(made)
-
-    emit(run_with_desk(work), json_wanted=json_wanted)
+    row = await _invitation(invitation_id)
+    made = await lifecycle.resend(desk, row, now=now, actor=ACTOR, show_pin=show_pin, address=address)
+    if made.words:
+        click.echo(f"note: {made.words}", err=True)
+    return listing.created_as_json(made)
 
 
 @invitation.command(name="revoke")
 @click.argument("invitation_id")
-def invitation_revoke(*, invitation_id: str) -> None:
+@with_desk
+async def invitation_revoke(desk: Desk, now: datetime, invitation_id: str) -> None:
     """Withdraw an invitation."""
-
-    async def work(desk: Desk, now: datetime) -> None:
-        await lifecycle.revoke(desk, await _invitation(invitation_id), now=now, actor=ACTOR)
-
-    run_with_desk(work)
+    await lifecycle.revoke(desk, await _invitation(invitation_id), now=now, actor=ACTOR)
 
 
 @commands.command()

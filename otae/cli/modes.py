@@ -1,10 +1,11 @@
 """Enrollment modes."""
 
 from datetime import datetime
+from typing import Any
 
 import click
 
-from otae.cli.command import ACTOR, as_json, commands, emit, run_with_desk
+from otae.cli.command import ACTOR, as_json, commands, emit, run_with_desk, with_desk
 from otae.invitations import mode_values
 from otae.invitations.mode_values import ModeValues
 from otae.invitations.modes import all_modes, known_mode
@@ -39,13 +40,10 @@ def mode_list(*, json_wanted: bool) -> None:
 @mode_.command(name="show")
 @click.argument("name")
 @as_json
-def mode_show(*, name: str, json_wanted: bool) -> None:
+@with_desk
+async def mode_show(_desk: Desk, _now: datetime, name: str) -> dict[str, object]:
     """Show one mode."""
-
-    async def work(_desk: Desk, _now: datetime) -> dict[str, object]:
-        return (await _mode_rows(await known_mode(name)))[0]
-
-    emit(run_with_desk(work), json_wanted=json_wanted)
+    return (await _mode_rows(await known_mode(name)))[0]
 
 
 @mode_.command(name="set")
@@ -60,28 +58,18 @@ def mode_show(*, name: str, json_wanted: bool) -> None:
 @click.option("--confirmation-template")
 @click.option("--default", is_flag=True, help="Offer it first when somebody is invited.")
 @as_json
-def mode_set(  # noqa: PLR0913 - an argument for each option
-    *,
+@with_desk
+async def mode_set(
+    _desk: Desk,
+    now: datetime,
     name: str,
-    enabled: bool | None,
-    valid_for: str | None,
-    max_tries: int | None,
-    pin_length: int | None,
-    pin_letters: bool | None,
     url_template: str | None,
     pin_template: str | None,
     confirmation_template: str | None,
-    default: bool,
-    json_wanted: bool,
-) -> None:
+    **entered: Any,  # noqa: ANN401 - whatever click made of each option
+) -> dict[str, object]:
     """Change values of one mode; what is left out stays as it is."""
     named = {"url": url_template, "pin": pin_template, "confirmation": confirmation_template}
     chosen = {kind: text for kind, text in named.items() if text is not None}
-    values = ModeValues(
-        enabled, valid_for, max_tries, pin_length, pin_letters, templates=chosen or None, default=default
-    )  # fmt: skip
-
-    async def work(_desk: Desk, now: datetime) -> dict[str, object]:
-        return (await _mode_rows(await mode_values.set_values(name, values, now=now, actor=ACTOR)))[0]
-
-    emit(run_with_desk(work), json_wanted=json_wanted)
+    values = ModeValues(templates=chosen or None, **entered)
+    return (await _mode_rows(await mode_values.set_values(name, values, now=now, actor=ACTOR)))[0]

@@ -7,7 +7,17 @@ from typing import Any
 
 import click
 
-from otae.cli.command import ACTOR, as_json, commands, emit, password_stdin, read_ca_file, read_password, run_with_desk
+from otae.cli.command import (
+    ACTOR,
+    as_json,
+    commands,
+    emit,
+    password_stdin,
+    read_ca_file,
+    read_password,
+    run_with_desk,
+    with_desk,
+)
 from otae.contacts import shown_address
 from otae.delivery import connection_test, servers
 from otae.delivery.sms import servers as sms_servers
@@ -128,24 +138,18 @@ def _server_row(row: NotificationServer) -> dict[str, object]:
 
 @notification_server.command(name="list")
 @as_json
-def server_list(*, json_wanted: bool) -> None:
+@with_desk
+async def server_list(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
     """List the servers."""
-
-    async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
-        return [_server_row(row) for row in await servers.list_servers()]
-
-    emit(run_with_desk(work), json_wanted=json_wanted)
+    return [_server_row(row) for row in await servers.list_servers()]
 
 
 @notification_server.command(name="activate")
 @click.argument("name")
-def server_activate(*, name: str) -> None:
+@with_desk
+async def server_activate(desk: Desk, now: datetime, name: str) -> None:
     """Send through this server from now on."""
-
-    async def work(desk: Desk, now: datetime) -> None:
-        await servers.activate(desk, await servers.find_server(name), now=now, actor=ACTOR)
-
-    run_with_desk(work)
+    await servers.activate(desk, await servers.find_server(name), now=now, actor=ACTOR)
 
 
 @notification_server.command(name="test")

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,6 +16,7 @@ from otae.cli.command import (
     read_password,
     refuse_existing,
     run_with_desk,
+    with_desk,
     write_csv,
 )
 from otae.contacts import shown_address
@@ -40,48 +42,28 @@ def user() -> None:
 @as_json
 def user_add(
     *,
-    name: str,
-    email: str | None,
-    display_name: str,
-    phone: str | None,
     groups: tuple[str, ...],
     password_stdin: bool,
     json_wanted: bool,
+    **entered: Any,  # noqa: ANN401 - whatever click made of each option
 ) -> None:
     """Add a local person."""
     password = read_password(password_stdin)
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
-        person = await people.add_person(
-            desk,
-            name=name,
-            display_name=display_name,
-            email=email,
-            phone=phone,
-            password=password,
-            groups=groups,
-            now=now,
-            actor=ACTOR,
-        )
-        return {
-            "name": person.name,
-            "email": shown_address(person.email) or None,
-            "phone": person.phone,
-            "groups": list(groups),
-        }
+        person = await people.add_person(desk, password=password, groups=groups, **entered, now=now, actor=ACTOR)
+        email = shown_address(person.email) or None
+        return {"name": person.name, "email": email, "phone": person.phone, "groups": list(groups)}
 
     emit(run_with_desk(work), json_wanted=json_wanted)
 
 
 @user.command(name="list")
 @as_json
-def user_list(*, json_wanted: bool) -> None:
+@with_desk
+async def user_list(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
     """List the local people."""
-
-    async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
-        return [row async for row in export.list_for_json()]
-
-    emit(run_with_desk(work), json_wanted=json_wanted)
+    return [row async for row in export.list_for_json()]
 
 
 _format = click.option(

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import click
 
-from otae.cli.command import ACTOR, as_json, commands, display_text, emit, run_with_desk
+from otae.cli.command import ACTOR, as_json, commands, display_text, run_with_desk, with_desk
 from otae.store import properties, property_changes
 from otae.store.desk import Desk
 
@@ -17,17 +17,14 @@ def property_() -> None:
 
 @property_.command(name="list")
 @as_json
-def property_list(*, json_wanted: bool) -> None:
+@with_desk
+async def property_list(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
     """List the server properties with the values in force."""
-
-    async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
-        values = await properties.read_all()
-        return [
-            {"name": row.name, "value": values[row.name], "default": row.default, "help": row.help}
-            for row in properties.PROPERTIES
-        ]
-
-    emit(run_with_desk(work), json_wanted=json_wanted)
+    values = await properties.read_all()
+    return [
+        {"name": row.name, "value": values[row.name], "default": row.default, "help": row.help}
+        for row in properties.PROPERTIES
+    ]
 
 
 @property_.command(name="get")
@@ -46,10 +43,7 @@ def property_get(*, name: str, json_wanted: bool) -> None:
 @property_.command(name="set")
 @click.argument("name")
 @click.argument("value")
-def property_set(*, name: str, value: str) -> None:
+@with_desk
+async def property_set(_desk: Desk, now: datetime, name: str, value: str) -> None:
     """Change one server property."""
-
-    async def work(_desk: Desk, now: datetime) -> None:
-        await property_changes.change(name, value, now=now, actor=ACTOR)
-
-    run_with_desk(work)
+    await property_changes.change(name, value, now=now, actor=ACTOR)

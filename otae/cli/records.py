@@ -9,7 +9,7 @@ from typing import IO
 import click
 
 from otae import app
-from otae.cli.command import ACTOR, as_json, commands, emit, run_with_desk, settings
+from otae.cli.command import ACTOR, as_json, commands, emit, refuse_existing, run_with_desk, settings, with_desk
 from otae.directory import lookup
 from otae.errors import InputRefused
 from otae.invitations import listing
@@ -26,25 +26,22 @@ def audit_() -> None:
 @click.option("--search", default="", help="Only entries that hold this text.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000))
 @as_json
-def audit_list(*, search: str, limit: int, json_wanted: bool) -> None:
+@with_desk
+async def audit_list(_desk: Desk, _now: datetime, search: str, limit: int) -> list[dict[str, object]]:
     """List the audit log, newest first."""
-
-    async def work(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
-        rows = await audit.list_entries(search=search, about=await lookup.id_of_user_name(search), limit=limit)
-        names = await lookup.names_in(text for row in rows for text in (row.actor, row.subject, row.detail))
-        return [
-            {
-                "entry": row.id,
-                "at": listing.rfc3339(row.at),
-                "actor": names.get(row.actor, row.actor),
-                "action": row.action,
-                "subject": names.get(row.subject, row.subject),
-                "detail": names.get(row.detail, row.detail),
-            }
-            for row in rows
-        ]
-
-    emit(run_with_desk(work), json_wanted=json_wanted)
+    rows = await audit.list_entries(search=search, about=await lookup.id_of_user_name(search), limit=limit)
+    names = await lookup.names_in(text for row in rows for text in (row.actor, row.subject, row.detail))
+    return [
+        {
+            "entry": row.id,
+            "at": listing.rfc3339(row.at),
+            "actor": names.get(row.actor, row.actor),
+            "action": row.action,
+            "subject": names.get(row.subject, row.subject),
+            "detail": names.get(row.detail, row.detail),
+        }
+        for row in rows
+    ]
 
 
 @audit_.command(name="verify")
@@ -80,8 +77,7 @@ Send again the invitations that had a PIN; start every process anew."""
 def backup_(*, file: Path, json_wanted: bool) -> None:
     """Write an encrypted backup into FILE ("-": standard output); the master keys are not in it."""
     to_output = str(file) == "-"
-    if file.exists() and not to_output:
-        raise InputRefused({"": f"{file} exists already: name a file that does not"})
+    refuse_existing(file)
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
         if to_output:
