@@ -73,9 +73,8 @@ async def examine(desk: Desk, *, now: datetime, redis: Check | None = None) -> l
 async def _tables() -> Check:
     differences = await schema_check.compare()
     if differences.missing:
-        return Check(
-            "database tables", "failed", f"missing: {', '.join(differences.missing)}", schema_check.REPAIR_ADVICE
-        )
+        words = f"missing: {', '.join(differences.missing)}"
+        return Check("database tables", "failed", words, schema_check.REPAIR_ADVICE)
     if differences.slow:
         advice = "Everything works, and slower the more there is. Make the indexes, or restore the newest backup."
         return Check("database tables", "warning", f"missing: {', '.join(differences.slow)}", advice)
@@ -83,16 +82,14 @@ async def _tables() -> Check:
 
 
 async def _public_url(desk: Desk) -> list[Check]:
-    settings = desk.settings
-    loop = asyncio.get_running_loop()
+    settings, loop = desk.settings, asyncio.get_running_loop()
     try:
         await loop.getaddrinfo(settings.public_host, settings.public_port, type=socket.SOCK_STREAM)
     except OSError:
         advice = "Make a DNS entry for it, or correct PUBLIC_URL."
         return [Check("PUBLIC_URL", "failed", f"{settings.public_host} does not resolve", advice)]
-    context = ssl.create_default_context()
-    if settings.port is None:
-        context = ssl.create_default_context(cadata=pem(*await uploads.trust_anchors()).decode())
+    roots = pem(*await uploads.trust_anchors()).decode() if settings.port is None else None
+    context = ssl.create_default_context(cadata=roots)
     try:
         async with httpx2.AsyncClient(verify=context, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
             answer = await client.get(f"{settings.public_url}{paths.ALIVE}")
@@ -160,9 +157,8 @@ def _trouble(each: heartbeats.Problem) -> Check:
     if each.kind == "stuck":
         words = f"{each.process} has been at {each.what} since {since}"
         return Check(each.role, "failed", words, "End that process and start it again; its log says what it waits for.")
-    words = f"{each.process} has done nothing since {since}" + (
-        f", when it ended with {each.what}" if each.what else ""
-    )
+    ending = f", when it ended with {each.what}" if each.what else ""
+    words = f"{each.process} has done nothing since {since}{ending}"
     return Check(each.role, "failed", words, f"End {each.process}: it keeps the others from taking their turn.")
 
 
@@ -230,8 +226,7 @@ async def _push(desk: Desk) -> list[Check]:
 
 
 async def _mode() -> list[Check]:
-    name = await properties.word("enrollment.default.mode")
-    mode = await mode_of(name)
+    mode = await mode_of(await properties.word("enrollment.default.mode"))
     return [Check("default mode", "ok", mode.title)]
 
 

@@ -50,7 +50,7 @@ _TROUBLE: Final[Mapping[str, Mapping[str, str]]] = {
 
 @dataclass(frozen=True)
 class InvitationProgress:
-    """InvitationProgress of an invitation.
+    """How far an invitation has got.
 
     ``reached``: how many of STEPS are done. ``problem``: what is wrong, or ""; ``since``: when the last step was done.
     """
@@ -68,16 +68,13 @@ async def progress_of(invitations: Sequence[Invitation], *, now: datetime) -> di
     ids = [row.id for row in invitations]
     messages = await Delivery.filter(invitation_id__in=ids, kind__in=NEEDED)
     sent = {(each.invitation_id, each.generation, each.kind): each for each in messages}
-    sessions = {each.invitation_id: each for each in await _sign_ins(ids)}
+    sign_ins = EnrollmentSession.filter(invitation_id__in=ids).order_by("opened_at")
+    sessions = {each.invitation_id: each for each in await sign_ins}
     found = {}
     for row in invitations:
         link, pin = (sent.get((row.id, row.generation, kind)) for kind in NEEDED)
         found[row.id] = _progress_of_one(row, link, pin, sessions.get(row.id), now)
     return found
-
-
-async def _sign_ins(invitation_ids: list[UUID]) -> list[EnrollmentSession]:
-    return await EnrollmentSession.filter(invitation_id__in=invitation_ids).order_by("opened_at")
 
 
 def _progress_of_one(
@@ -104,7 +101,7 @@ def _session_progress(session: EnrollmentSession, now: datetime) -> InvitationPr
     if session.refusal and session.status != SessionStatus.ENROLLED:
         code = session.support_code or ""
         refusal = refusal_of(session.refusal)
-        problem = _("Refused: %s") % _(refusal.words) if refusal is not Refusal else _("Refused: %s") % session.refusal
+        problem = _("Refused: %s") % (_(refusal.words) if refusal is not Refusal else session.refusal)
         return InvitationProgress(reached, words, since, problem, session.refusal, code)
     if session.status == SessionStatus.EXPIRED:
         return InvitationProgress(reached, words, since, _("The sign-in ended before the Mac was enrolled"))

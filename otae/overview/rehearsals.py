@@ -80,12 +80,8 @@ def _read(job: Job) -> Rehearsal:
 
 
 def _step(given: dict[str, object]) -> StoredStep:
-    return StoredStep(
-        str(given.get("name", "")),
-        _length(given.get("seconds")),
-        bool(given.get("ok")),
-        str(given.get("words", "")),
-    )
+    length, ok = _length(given.get("seconds")), bool(given.get("ok"))
+    return StoredStep(str(given.get("name", "")), length, ok, str(given.get("words", "")))
 
 
 def _length(seconds: object) -> timedelta | None:

@@ -7,7 +7,6 @@ managed until their certificates end, which are not renewed; none is revoked her
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from otae.directory.local.people import sign_out
 from otae.errors import InvitationRedeemed, InvitationRevoked, StaleState
@@ -48,12 +47,9 @@ class Removed:
 async def consequences(person: Person) -> Removed:
     """Count what deleting ``person`` would end, and the Macs that would stay."""
     live = [InvitationStatus.PENDING, InvitationStatus.EXPIRED, InvitationStatus.FAILED]
-    moving = EnrollmentSession.filter(person_id=person.id, status__in=LIVE)
-    return Removed(
-        await Invitation.filter(person_id=person.id, status__in=live).count(),
-        await moving.count(),
-        await _count_macs(person),
-    )
+    invitations = Invitation.filter(person_id=person.id, status__in=live)
+    sessions = EnrollmentSession.filter(person_id=person.id, status__in=LIVE)
+    return Removed(await invitations.count(), await sessions.count(), await _count_macs(person))
 
 
 async def remove_person(desk: Desk, person: Person, *, now: datetime, actor: str) -> Removed:
@@ -87,22 +83,18 @@ async def _count_macs(person: Person) -> int:
 async def _erase(person: Person, now: datetime) -> None:
     """Erase everything that names the person or an address for messages."""
     blank = {"display_name": "", "email": None, "phone": None}
+    alias = f"removed-{person.id.hex}"  # unique, and nobody else's user name
     await sign_out(person.id)
     await Membership.filter(person_id=person.id).delete()
     invitations = await Invitation.filter(person_id=person.id).values_list("id", flat=True)
     await Invitation.filter(person_id=person.id).update(**blank, note="", language="")
     await Delivery.filter(invitation_id__in=invitations).update(recipient="", answer="")
     await Event.filter(invitation_id__in=invitations, kind__in=_SERVERS_WORDS).update(detail="")
-    await GroupInvitee.filter(person_id=person.id).update(name=_alias(person.id), **blank)
-    await PeopleImportLine.filter(name=person.name).update(name=_alias(person.id), given={}, password_sealed=None)
+    await GroupInvitee.filter(person_id=person.id).update(name=alias, **blank)
+    await PeopleImportLine.filter(name=person.name).update(name=alias, given={}, password_sealed=None)
     places = [place for place in (person.email, person.phone) if place]
     await CaughtMail.filter(recipient__in=places).delete()
-    changes = blank | {"display_name": REMOVED_NAME, "name": _alias(person.id), "directory_id": None, "language": ""}
+    changes = blank | {"display_name": REMOVED_NAME, "name": alias, "directory_id": None, "language": ""}
     await Person.filter(id=person.id).update(
         **person.with_search_text(changes), properties={}, role="USER", disabled=True, removed_at=now
     )
-
-
-def _alias(person_id: UUID) -> str:
-    """Return the user name of a removed person: unique, and nobody else's."""
-    return f"removed-{person_id.hex}"

@@ -29,11 +29,6 @@ class ServerRefuses(MacRefuses):
         text = answer.content[:300].decode("utf-8", "replace").strip() if answer.is_text else answer.content_type
         super().__init__(f"{what}: the server answered {answer.status} {text}")
 
-    @property
-    def code(self) -> str:
-        """The refusal code in the answer, "" when it is not a line of text."""
-        return self.answer.code
-
 
 @dataclass(frozen=True, slots=True)
 class ServerResponse:
@@ -55,8 +50,14 @@ class ServerResponse:
 
     @property
     def code(self) -> str:
-        """The first word of a plain text, "" for anything else."""
+        """The refusal code: the first word of a plain text, "" for anything else."""
         return self.content.decode("utf-8", "replace").partition(" ")[0].strip() if self.is_text else ""
+
+    def expect_ok(self, what: str) -> Self:
+        """Return this response; ServerRefuses unless its status is 200."""
+        if self.status != 200:
+            raise ServerRefuses(what, self)
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from otae.errors import Refusal
-from otae.rehearsal.connection import MacConnection, ServerRefuses, ServerResponse
+from otae.rehearsal.connection import MacConnection, ServerResponse
 from otae.rehearsal.hardware import MessageFormat
 from otae.rehearsal.profiles import SCEPPayload
 from otae.rehearsal.report import MacRefuses
@@ -58,16 +58,12 @@ class ScepClient:
 
     async def capabilities(self) -> frozenset[str]:
         """Return the keywords of GetCACaps, split at line feeds as Apple's client does."""
-        answer = await self._get("GetCACaps")
-        if answer.status != 200:
-            raise ServerRefuses("GetCACaps", answer)
+        answer = (await self._get("GetCACaps")).expect_ok("GetCACaps")
         return frozenset(answer.content.decode("ascii", "replace").split("\n"))
 
     async def ca_certificates(self) -> tuple[x509.Certificate, ...]:
         """Return the certificates of GetCACert."""
-        answer = await self._get("GetCACert")
-        if answer.status != 200:
-            raise ServerRefuses("GetCACert", answer)
+        answer = (await self._get("GetCACert")).expect_ok("GetCACert")
         try:
             if answer.content_type == _CA_CERTIFICATE:
                 return (load_certificate(answer.content),)
@@ -95,17 +91,10 @@ class ScepClient:
 
     async def send(self, message: bytes, capabilities: frozenset[str]) -> ServerResponse:
         """Send PKIOperation: by POST when the server offers it, unless this Mac's message format says GET."""
-        url = self._url("PKIOperation")
         if "POSTPKIOperation" in capabilities and not self._message_format.scep_by_get:
-            headers = {**_AGENT, "Content-Type": _PKI_MESSAGE}
-            return await self._connection.request(
-                "POST", url, name=self._recorded("PKIOperation"), content=message, headers=headers
-            )
+            return await self._request("POST", "PKIOperation", content=message)
         # Like a Mac, escape only the padding.
-        text = base64.b64encode(message).decode("ascii").replace("=", "%3D")
-        return await self._connection.request(
-            "GET", f"{url}&message={text}", name=self._recorded("PKIOperation"), headers=_AGENT
-        )
+        return await self._request("GET", "PKIOperation", base64.b64encode(message).decode("ascii").replace("=", "%3D"))
 
     def _read(
         self,
@@ -114,9 +103,7 @@ class ScepClient:
         signer: Keyed,
         bag: tuple[x509.Certificate, ...],
     ) -> x509.Certificate:
-        if answer.status != 200:
-            raise ServerRefuses("SCEP", answer)
-        if answer.content_type != _PKI_MESSAGE:
+        if answer.expect_ok("SCEP").content_type != _PKI_MESSAGE:
             raise MacRefuses(f"SCEP: content type {answer.content_type!r}")
         try:
             reply = scep_client.read_reply(answer.content, request, signer, bag)
@@ -143,15 +130,18 @@ class ScepClient:
         return authority
 
     async def _get(self, operation: str) -> ServerResponse:
-        url = f"{self._url(operation)}&message={quote(self._payload.name, safe='')}"
-        return await self._connection.request("GET", url, name=self._recorded(operation), headers=_AGENT)
+        return await self._request("GET", operation, quote(self._payload.name, safe=""))
 
-    def _url(self, operation: str) -> str:
+    async def _request(
+        self, method: str, operation: str, message: str | None = None, content: bytes | None = None
+    ) -> ServerResponse:
         joint = "&" if "?" in self._payload.url else "?"
-        return f"{self._payload.url}{joint}operation={operation}"
-
-    def _recorded(self, operation: str) -> str:
-        return f"{self._name}.{operation}"
+        url = f"{self._payload.url}{joint}operation={operation}" + (
+            f"&message={message}" if message is not None else ""
+        )
+        headers = _AGENT if content is None else _AGENT | {"Content-Type": _PKI_MESSAGE}
+        name = f"{self._name}.{operation}"
+        return await self._connection.request(method, url, name=name, content=content, headers=headers)
 
 
 def build_csr(payload: SCEPPayload, key: rsa.RSAPrivateKey, message_format: MessageFormat) -> bytes:

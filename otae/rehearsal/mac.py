@@ -92,11 +92,8 @@ class Mac:
         clock: Callable[[], datetime] = wall_clock,
     ) -> None:
         self.connection, self.roots, self.hardware, self.facts = connection, tuple(roots), hardware, facts
-        self.message_format, self.recorder, self._clock = (
-            message_format or MessageFormat(),
-            recorder or StepRecorder(),
-            clock,
-        )
+        self.message_format, self.recorder = message_format or MessageFormat(), recorder or StepRecorder()
+        self._clock = clock
         self.profile_identity: Keyed | None = None
         self.identity: Keyed | None = None
         self.management: MDMPayload | None = None
@@ -211,9 +208,7 @@ class Mac:
     async def send_checkin(self, message_type: str, **keys: object) -> ServerResponse:
         """Send one check-in message, with ``keys`` added or replaced; ServerRefuses unless the response is 200."""
         answer = await self.put_checkin(self.message(message_type, **keys), name=message_type)
-        if answer.status != 200:
-            raise ServerRefuses(message_type, answer)
-        return answer
+        return answer.expect_ok(message_type)
 
     def message(self, message_type: str, **more: object) -> dict[str, object]:
         """Return a check-in message of this Mac; ``more`` adds or replaces keys."""
@@ -256,9 +251,7 @@ class Mac:
         """Ask for a command; an answer without content has none. ServerRefuses unless the answer is 200."""
         body = plist.dumps({"Status": "Idle", "UDID": self.facts.udid})
         answer = await self._put(self._mdm_payload().server_url, body, _COMMAND_TYPE, "Idle", None)
-        if answer.status != 200:
-            raise ServerRefuses("Idle", answer)
-        return answer
+        return answer.expect_ok("Idle")
 
     async def _put(self, url: str, body: bytes, content_type: str, name: str, signer: Keyed | None) -> ServerResponse:
         signer = signer or self.identity

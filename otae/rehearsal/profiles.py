@@ -14,7 +14,7 @@ from cryptography import x509
 
 from otae.apple import plist
 from otae.errors import Refusal
-from otae.rehearsal.connection import ServerRefuses, ServerResponse
+from otae.rehearsal.connection import ServerResponse
 from otae.rehearsal.report import MacRefuses
 from otae.signing import cms
 from otae.signing.certificates import Keyed, check_issued_by, load_certificate
@@ -81,9 +81,7 @@ def open_profile(
         ServerRefuses: The answer is not a profile.
         MacRefuses: A Mac would stop here.
     """
-    if answer.status != 200:
-        raise ServerRefuses(what, answer)
-    if answer.content_type != CONTENT_TYPE:
+    if answer.expect_ok(what).content_type != CONTENT_TYPE:
         raise MacRefuses(f"{what}: content type {answer.content_type!r} is no profile's")
     try:
         message = cms.verify(answer.content, policy=cms.Policy(max_bytes=_MAX_BYTES))
@@ -125,10 +123,12 @@ def read_profile_service(profile: Mapping[str, object]) -> ProfileService:
     if profile["PayloadType"] != "Profile Service":
         raise MacRefuses("not a Profile Service profile")
     content = _dictionary(profile.get("PayloadContent"), "PayloadContent")
-    attributes = tuple(_all(_get(content, "DeviceAttributes", list), str, "DeviceAttributes"))
-    if not attributes or not set(attributes) <= _ATTRIBUTES:
+    attributes: list[str] = _get(content, "DeviceAttributes", list)
+    if not all(isinstance(attribute, str) for attribute in attributes):
+        raise MacRefuses("DeviceAttributes holds something else than str")
+    if not set(attributes) <= _ATTRIBUTES:
         raise MacRefuses("DeviceAttributes asks for what Macs do not tell")
-    return ProfileService(_https(content, "URL"), attributes, _get(content, "Challenge", str))
+    return ProfileService(_https(content, "URL"), tuple(attributes), _get(content, "Challenge", str))
 
 
 def read_configuration(profile: Mapping[str, object], recipient: Keyed | None = None) -> Configuration:
@@ -145,9 +145,10 @@ def read_configuration(profile: Mapping[str, object], recipient: Keyed | None = 
     uuids = [profile["PayloadUUID"], *(payload.get("PayloadUUID") for payload in payloads)]
     if len(set(map(str, uuids))) != len(uuids):
         raise MacRefuses("a PayloadUUID stands twice")
+    of_type: dict[str, list[Mapping[str, object]]] = {}
     for payload in payloads:
         _check_head(payload, str(payload.get("PayloadType")))
-    of_type = {kind: [one for one in payloads if one["PayloadType"] == kind] for kind in _kinds(payloads)}
+        of_type.setdefault(str(payload["PayloadType"]), []).append(payload)
     certificates = [_certificate(payload) for kind in _ROOTS for payload in of_type.pop(kind, [])]
     requests = of_type.pop("com.apple.security.scep", [])
     managements = of_type.pop("com.apple.mdm", [])
@@ -168,10 +169,6 @@ def _payloads(profile: Mapping[str, object], recipient: Keyed | None) -> list[ob
         return plist.loads_array(envelope.content)
     except Refusal as refusal:
         raise MacRefuses(f"the encrypted profile cannot be opened ({refusal.code})") from refusal
-
-
-def _kinds(payloads: Iterable[Mapping[str, object]]) -> set[str]:
-    return {str(payload["PayloadType"]) for payload in payloads}
 
 
 def _scep(payload: Mapping[str, object]) -> SCEPPayload:
@@ -240,13 +237,6 @@ def _get(content: Mapping[str, object], key: str, kind: type[_Value]) -> _Value:
     if not isinstance(value, kind) or not value:
         raise MacRefuses(f"{key} is missing or no {kind.__name__}")
     return value
-
-
-def _all(values: Iterable[object], kind: type[_Value], what: str) -> list[_Value]:
-    found = [value for value in values if isinstance(value, kind)]
-    if len(found) != len(list(values)):
-        raise MacRefuses(f"{what} holds something else than {kind.__name__}")
-    return found
 
 
 def _dictionary(value: object, what: str) -> Mapping[str, object]:

@@ -74,8 +74,7 @@ class RehearsalResult:
     def as_json(self) -> dict[str, object]:
         """Return the result as JSON values, with seconds rounded to milliseconds."""
         steps = [{**asdict(step), "seconds": round(step.seconds, 3)} for step in self.steps]
-        seconds = round(self.seconds, 3)
-        return {"mode": self.mode, "ok": self.ok, "words": self.words, "seconds": seconds, "steps": steps}
+        return {**asdict(self), "seconds": round(self.seconds, 3), "steps": steps}
 
 
 async def rehearse(
@@ -84,7 +83,7 @@ async def rehearse(
     *,
     clock: Clock,
     connect_to: str | None = None,
-    report: Callable[[RehearsalStep], None] | None = None,
+    report: Callable[[RehearsalStep], None] = lambda _step: None,
     way: str | None = None,
     message_format: MessageFormat | None = None,
 ) -> RehearsalResult:
@@ -106,15 +105,9 @@ async def rehearse(
         chosen_mode = await mode_of(mode)
     except ModeOff as refusal:
         raise InputRefused({"mode": refusal.detail}) from refusal
-    rehearsal = _Rehearsal(
-        desk,
-        chosen_mode,
-        clock,
-        connect_to,
-        way,
-        message_format or await _default_format(),
-        StepRecorder(_no_report(report)),
-    )
+    if message_format is None:  # that of captured Macs, with SHA-256 where this server refuses SHA-1
+        message_format = MessageFormat(digest="sha1" if await properties.flag("mac.sha1") else "sha256")
+    rehearsal = _Rehearsal(desk, chosen_mode, clock, connect_to, way, message_format, StepRecorder(report))
     try:
         async with asyncio.timeout(TIME_LIMIT):
             await rehearsal.run()
@@ -143,15 +136,13 @@ async def run_job(desk: Desk, job: Job, *, now: datetime) -> None:
         while True:
             if len(steps) > stored:
                 stored = len(steps)
-                await jobs.progress(
-                    job, RehearsalResult(mode, ok=False, words="", seconds=0, steps=tuple(steps)).as_json()
-                )
+                so_far = RehearsalResult(mode, ok=False, words="", seconds=0, steps=tuple(steps))
+                await jobs.progress(job, so_far.as_json())
             await asyncio.sleep(_POLL_SECONDS)
 
     progress_task = asyncio.create_task(store_progress())
     try:
-        chosen = str(way) if way else None
-        result = await rehearse(desk, mode, clock=database.now, report=steps.append, way=chosen)
+        result = await rehearse(desk, mode, clock=database.now, report=steps.append, way=str(way) if way else None)
     except InputRefused as refusal:
         result = RehearsalResult(mode, ok=False, words=str(refusal), seconds=0)
     finally:
@@ -159,15 +150,6 @@ async def run_job(desk: Desk, job: Job, *, now: datetime) -> None:
         await asyncio.gather(progress_task, return_exceptions=True)
     ended = now + timedelta(seconds=asyncio.get_running_loop().time() - started)
     await jobs.finish(job, result.as_json(), now=ended, failed=not result.ok)
-
-
-def _no_report(report: Callable[[RehearsalStep], None] | None) -> Callable[[RehearsalStep], None]:
-    return report or (lambda _step: None)
-
-
-async def _default_format() -> MessageFormat:
-    """Return the message format of captured Macs, with SHA-256 where this server refuses SHA-1."""
-    return MessageFormat(digest="sha1" if await properties.flag("mac.sha1") else "sha256")
 
 
 @dataclass(slots=True)
@@ -192,20 +174,13 @@ class _Rehearsal:
             url, pin = await self._read_mail(invitation, person)
             note.words = "link and PIN" if pin else "link"
         roots = await uploads.trust_anchors()
-        behind_router = self.desk.settings.port is not None
-        public = self.desk.settings.public_url
-        async with MacConnection(public, roots, system=behind_router, connect_to=self.connect_to) as connection:
+        settings, there = self.desk.settings, self.connect_to
+        behind_router = settings.port is not None
+        async with MacConnection(settings.public_url, roots, system=behind_router, connect_to=there) as connection:
             maker = await asyncio.to_thread(make_device_ca, await self.clock())
             download = await self._browse(connection, url, pin, person, invitation, maker)
-            hardware = await build_hardware(maker, await self.clock())
-            mac = Mac(
-                connection,
-                roots,
-                hardware,
-                DeviceFacts.invented(),
-                message_format=self.message_format,
-                recorder=self.recorder,
-            )
+            hardware, facts = await build_hardware(maker, await self.clock()), DeviceFacts.invented()
+            mac = Mac(connection, roots, hardware, facts, message_format=self.message_format, recorder=self.recorder)
             await mac.install(download)
             await mac.check_in()
             with self.recorder.step("enrolled", "the invitation's timeline") as note:
@@ -246,22 +221,17 @@ class _Rehearsal:
 
     async def _read_mail(self, invitation: Invitation, person: Person) -> tuple[str, str | None]:
         """Wait for the messages in the mail catcher and return link and PIN from their text."""
-        kinds = ("url", "pin") if self.mode.secret else ("url",)
-        for kind in kinds:
+        for kind in ("url", "pin") if self.mode.secret else ("url",):
             await self._wait_until_sent(invitation, kind)
-        texts = [
-            await self._body_text(mail) for mail in await CaughtMail.filter(recipient=person.email, rehearsal=True)
-        ]
+        mails = await CaughtMail.filter(recipient=person.email, rehearsal=True)
+        texts = [await self._body_text(mail) for mail in mails]
         host = re.escape(self.desk.settings.public_url)
         link = _find(rf"{host}{paths.INVITATION_LINK}\?e=ep-[\w-]+", texts)
-        pin = _find(rf"(?<![\w-]){self._pin_pattern}(?![\w-])", texts) if self.mode.secret else None
+        characters = f"[{pins.LETTERS if self.mode.pin_letters else pins.DIGITS}]{{{self.mode.pin_length}}}"
+        pin = _find(rf"(?<![\w-]){characters}(?![\w-])", texts) if self.mode.secret else None
         if link is None or (self.mode.secret and pin is None):
             raise MacRefuses("the mail holds no link, or no PIN: look at the templates under Settings")
         return link, pin
-
-    @property
-    def _pin_pattern(self) -> str:
-        return f"[{pins.LETTERS if self.mode.pin_letters else pins.DIGITS}]{{{self.mode.pin_length}}}"
 
     async def _body_text(self, mail: CaughtMail) -> str:
         body = (await catcher.open_caught(self.desk, mail.id)).get_body(("plain",))
@@ -320,8 +290,5 @@ class _Rehearsal:
 
 
 def _find(pattern: str, texts: list[str]) -> str | None:
-    for text in texts:
-        found = re.search(pattern, text)
-        if found:
-            return found.group()
-    return None
+    found = (re.search(pattern, text) for text in texts)
+    return next((match.group() for match in found if match), None)

@@ -62,7 +62,7 @@ def test_a_refusal_instead_of_a_profile_tells_its_code() -> None:
     said = answer(b"challenge-used This profile has been used already.\n", status=403, kind="text/plain")
     with pytest.raises(ServerRefuses, match="403 challenge-used") as caught:
         open_profile(said, [], NOW, what="profile")
-    assert caught.value.code == "challenge-used"
+    assert caught.value.answer.code == "challenge-used"
 
 
 def test_a_stranger_s_signature_is_refused(server: Server, stranger: Keyed) -> None:
