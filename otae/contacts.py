@@ -12,13 +12,14 @@ import phonenumbers
 from otae.errors import OtaeError
 from otae.hostnames import HostRefused, ascii_host, shown_host
 from otae.text import TextRefused, identifier, visible_line
+from otae.translatable import N_
 
 #: Longest address (RFC 5321 §4.5.3.1.3, without its brackets).
 LONGEST_ADDRESS: Final = 254
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.IGNORECASE)
-NO_ADDRESS: Final = "this is no e-mail address: use one such as ada@example.org"
+NO_ADDRESS: Final = N_("this is no e-mail address: use one such as ada@example.org")
 #: Longest phone number that is parsed, in characters.
 _LONGEST_NUMBER: Final = 60
 _WRITTEN = re.compile(r"\+?[0-9(][0-9 ()/.-]*")
@@ -33,7 +34,7 @@ _EXTENSION = re.compile(
 )
 #: Most digits of an area code: more digits before a / are a number of their own.
 _AREA_CODE: Final = 5
-_TWO_NUMBERS: Final = "this may be two numbers: enter one of them, without / and brackets"
+_TWO_NUMBERS: Final = N_("this may be two numbers: enter one of them, without / and brackets")
 
 
 class MailAddressRefused(OtaeError):
@@ -53,13 +54,16 @@ def mail_address(text: str) -> str:
         typed = visible_line(text.strip())
         local, sign, domain = identifier(typed).removeprefix("mailto:").rpartition("@")
     except TextRefused as refusal:
-        raise MailAddressRefused(f"this is no e-mail address: {refusal}") from None
+        raise MailAddressRefused(N_("this is no e-mail address: %(refusal)s", refusal=refusal.args[0])) from None
     if not sign or not local or " " in local:
         raise MailAddressRefused(NO_ADDRESS)
     if not local.isascii():
         shown = typed.removeprefix("mailto:").rpartition("@")[0] or local
         raise MailAddressRefused(
-            f"“{shown[:60]}” before the @ needs SMTPUTF8, which is not offered: use an address of letters from a to z"
+            N_(
+                "“%(shown)s” before the @ needs SMTPUTF8, which is not offered: use an address of letters from a to z",
+                shown=shown[:60],
+            )
         )
     try:
         known = domain if domain.isascii() and "xn--" not in domain.lower() else ascii_host(domain)
@@ -104,19 +108,21 @@ def e164(text: str, *, region: str) -> str:
     """
     text = _cleaned(text)
     if _SHORTENED.fullmatch(text):
-        raise NumberRefused("a spreadsheet shortened this number: format its column as text and enter the digits again")
+        raise NumberRefused(
+            N_("a spreadsheet shortened this number: format its column as text and enter the digits again")
+        )
     if len(text) <= _LONGEST_NUMBER and _EXTENSION.search(text):
         raise NumberRefused(
-            "text messages reach no extension: enter a number that is called directly, such as a mobile"
+            N_("text messages reach no extension: enter a number that is called directly, such as a mobile")
         )
     if len(text) > _LONGEST_NUMBER or not _WRITTEN.fullmatch(text):
-        raise NumberRefused("use digits, spaces and hyphens, such as +49 151 2345678")
+        raise NumberRefused(N_("use digits, spaces and hyphens, such as +49 151 2345678"))
     if not text.startswith("+") and not region:
-        raise NumberRefused("begin with + and the country's code, such as +49")
+        raise NumberRefused(N_("begin with + and the country's code, such as +49"))
     _refuse_two(text, region)
     number = _parsed(text, region)
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
-        raise NumberRefused("this number is too long or too short for its country")
+        raise NumberRefused(N_("this number is too long or too short for its country"))
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -130,7 +136,7 @@ def _cleaned(text: str) -> str:
     try:
         plain = identifier(visible_line(text[:1000].strip())).translate(_DASHES)
     except TextRefused as refusal:
-        raise NumberRefused(f"{refusal}: use digits, spaces and hyphens") from None
+        raise NumberRefused(N_("%(refusal)s: use digits, spaces and hyphens", refusal=refusal.args[0])) from None
     if kept := _KEPT_AS_TEXT.fullmatch(plain):
         plain = (kept[1] or kept[2] or "").strip()
     return plain[4:].strip() if plain[:4].lower() == "tel:" else plain
@@ -140,9 +146,9 @@ def _parsed(text: str, region: str) -> phonenumbers.PhoneNumber:
     try:
         number = phonenumbers.parse(text, region or None)
     except phonenumbers.NumberParseException:
-        raise NumberRefused("no country has this code: use a number such as +49 151 2345678") from None
+        raise NumberRefused(N_("no country has this code: use a number such as +49 151 2345678")) from None
     if not text.startswith("+") and _begins_with_0(region) and not _digits(text).startswith("0"):
-        raise NumberRefused("begin with 0, or with + and the country's code: without it this may be a local number")
+        raise NumberRefused(N_("begin with 0, or with + and the country's code: without it this may be a local number"))
     return number
 
 

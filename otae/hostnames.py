@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import idna
 
 from otae.errors import OtaeError
+from otae.translatable import N_
 
 
 class HostRefused(OtaeError):
@@ -33,7 +34,7 @@ def ascii_host(text: str) -> str:
             if label.startswith("xn--"):
                 idna.decode(label)
     except (idna.IDNAError, UnicodeError):
-        raise HostRefused("this is no host name that can be registered") from None
+        raise HostRefused(N_("this is no host name that can be registered")) from None
     return name
 
 

@@ -10,6 +10,7 @@ import unicodedata
 from typing import Final
 
 from otae.errors import OtaeError
+from otae.translatable import N_
 
 #: Characters that change the direction of the text around them, which makes one name look like another (UAX 9).
 TURNING: Final = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C)))
@@ -58,9 +59,9 @@ def why_refused(text: str) -> str:
         return ""
     for character in text:
         if character in TURNING:
-            return "it holds a character that turns the direction of text"
+            return N_("it holds a character that turns the direction of text")
         if unicodedata.category(character) in _BREAKING:
-            return "it holds a line break" if character in _LINE_BREAKS else "it holds a control character"
+            return N_("it holds a line break") if character in _LINE_BREAKS else N_("it holds a control character")
     return ""
 
 

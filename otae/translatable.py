@@ -40,12 +40,12 @@ class Translatable(str):
         return _filled_in(pattern, values)
 
 
-def N_(text: str, **values: object) -> Translatable:  # noqa: N802 - the name by which extractors know a marked text
+def N_(text: str, /, **values: object) -> Translatable:  # noqa: N802 - the name by which extractors know a marked text
     """Mark ``text`` for the catalogs and return it in English, with ``values`` in the place of "%(name)s"."""
     return Translatable(text, values)
 
 
-def NN_(one: str, several: str, number: int, **values: object) -> Translatable:  # noqa: N802 - the same, for a plural
+def NN_(one: str, several: str, number: int, /, **values: object) -> Translatable:  # noqa: N802 - the same, for a plural
     """Mark a text with a singular and a plural form and return the one for ``number``; "%(num)d" stands for it."""
     return Translatable(one, {"num": number, **values}, several, number)
 

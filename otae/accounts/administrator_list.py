@@ -17,6 +17,7 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Administrator, BrowserSession, SetupLink
 from otae.text import cleaned_line
+from otae.translatable import N_
 
 LOCAL = "local"
 
@@ -125,7 +126,9 @@ async def give_role(administrator_id: UUID, role: str, *, by: Grantor, now: date
     async with transaction():
         row = await _lock(administrator_id, by, stays=role == ADMIN)
         if row.domain != LOCAL:
-            raise InputRefused({"role": f"the role of {row.name} comes from a group of {row.domain}"})
+            raise InputRefused(
+                {"role": N_("the role of %(name)s comes from a group of %(domain)s", name=row.name, domain=row.domain)}
+            )
         if row.role != role:
             await Administrator.filter(id=row.id).update(role=role)
             await browsers.close_all(row)
@@ -193,7 +196,7 @@ async def _check_new_role(role: str, by: Grantor) -> None:
     """Refuse a new role that does not exist, gives no access to the console, or allows more than ``by`` may do."""
     found = await find_role(role)
     if found is None or not found.permissions:
-        raise InputRefused({"role": "choose a role that has a console"})
+        raise InputRefused({"role": N_("choose a role that has a console")})
     by.check_may_give(found.permissions)
 
 

@@ -22,6 +22,7 @@ from otae.store.desk import Desk
 from otae.store.models import Administrator, SetupLink
 from otae.store.passwords import hash_token
 from otae.text import folded
+from otae.translatable import N_
 
 SETUP_LINK_LIFE = timedelta(hours=24)
 #: Page that a setup link opens; the link's secret follows as `?s=`.
@@ -41,7 +42,7 @@ async def create_administrator(
             await row.save(force_create=True)
             await audit.record(actor, "administrator.added", now=now, subject=row.name, detail=role)
     except IntegrityError:
-        raise InputRefused({"name": f"there is already an administrator called {row.name}"}) from None
+        raise InputRefused({"name": N_("there is already an administrator called %(name)s", name=row.name)}) from None
     return row
 
 
@@ -76,7 +77,7 @@ async def new_setup_link(
     if name is not None:
         name = checked_name(name)
         if await Administrator.exists(name=name):
-            raise InputRefused({"name": f"there is already an administrator called {name}"})
+            raise InputRefused({"name": N_("there is already an administrator called %(name)s", name=name)})
     await _check_role(role)
     token = secrets.token_urlsafe(32)
     link = SetupLink(token_hash=hash_token(token), administrator_name=name, role=role, maker_id=maker_id)
@@ -102,7 +103,7 @@ async def replace_first_setup_link(desk: Desk, *, now: datetime) -> str:
         InputRefused: there is an administrator already.
     """
     if await any_administrator():
-        raise InputRefused({"": "there is an administrator already: use `otae admin create NAME --setup-link`"})
+        raise InputRefused({"": N_("there is an administrator already: use `otae admin create NAME --setup-link`")})
     return await new_setup_link(desk, now=now, replacing=True)
 
 
@@ -151,7 +152,7 @@ async def use_setup_link(
             await row.save(force_create=True)
             await audit.record(row.name, "administrator.added", now=now, subject=row.name, detail="setup link")
     except IntegrityError:
-        raise InputRefused({"name": f"there is already an administrator called {row.name}"}) from None
+        raise InputRefused({"name": N_("there is already an administrator called %(name)s", name=row.name)}) from None
     return row
 
 
@@ -233,12 +234,14 @@ async def _checked(desk: Desk, name: str, password: str, role: str, now: datetim
 async def _check_role(role: str) -> None:
     found = await find_role(role)
     if found is None or not found.permissions:
-        raise InputRefused({"role": "choose a role that has a console"})
+        raise InputRefused({"role": N_("choose a role that has a console")})
 
 
 def checked_name(text: str) -> str:
     """Return an administrator's name as it is stored. Raises InputRefused ("name") for an invalid one."""
     name = user_name(text)
     if not is_user_name(name):
-        raise InputRefused({"name": "use 1 to 100 letters, digits or . _ - + @ ', beginning with a letter or digit"})
+        raise InputRefused(
+            {"name": N_("use 1 to 100 letters, digits or . _ - + @ ', beginning with a letter or digit")}
+        )
     return name

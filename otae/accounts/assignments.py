@@ -15,6 +15,7 @@ from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Administrator, RoleAssignment
+from otae.translatable import N_
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ async def assign(desk: Desk, group: str, role: str, *, by: Grantor, now: datetim
     name = await _full_name(desk, group)
     found = await find_role(role)
     if found is None or not found.permissions:
-        raise InputRefused({"role": "choose a role that has a console"})
+        raise InputRefused({"role": N_("choose a role that has a console")})
     by.check_may_give(found.permissions)
     row = RoleAssignment(group=name, role=found.name, created_at=now)
     try:
@@ -49,7 +50,9 @@ async def assign(desk: Desk, group: str, role: str, *, by: Grantor, now: datetim
             await row.save(force_create=True)
             await audit.record(by.name, "role.assigned", now=now, subject=name, detail=role)
     except IntegrityError:
-        raise InputRefused({"group": f"the members of {name} have a role already: take it away first"}) from None
+        raise InputRefused(
+            {"group": N_("the members of %(name)s have a role already: take it away first", name=name)}
+        ) from None
     return Assignment(row.id, row.group, row.role)
 
 
@@ -82,5 +85,5 @@ async def _full_name(desk: Desk, text: str) -> str:
     except (DirectoryUnavailable, GroupAmbiguous) as refusal:
         raise InputRefused({"group": refusal.words}) from None
     if group is None or group.domain == DOMAIN:
-        raise InputRefused({"group": "name a group of a directory, such as corp/helpdesk"})
+        raise InputRefused({"group": N_("name a group of a directory, such as corp/helpdesk")})
     return f"{group.domain}/{group.name}"

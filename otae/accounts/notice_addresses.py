@@ -7,6 +7,7 @@ from otae.errors import InputRefused
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.models import Administrator
+from otae.translatable import N_
 
 
 def checked_address(address: str) -> str | None:
@@ -16,7 +17,7 @@ def checked_address(address: str) -> str | None:
     try:
         return mail_address(address)
     except MailAddressRefused as refusal:
-        raise InputRefused({"email": str(refusal)}) from None
+        raise InputRefused({"email": refusal.args[0]}) from None
 
 
 async def address_of(name: str) -> str:
@@ -34,5 +35,5 @@ async def set_address(name: str, address: str, *, now: datetime, actor: str) -> 
     kept = checked_address(address)
     async with transaction():
         if not await Administrator.filter(name=name).update(email=kept):
-            raise InputRefused({"name": "there is no administrator of this name"})
+            raise InputRefused({"name": N_("there is no administrator of this name")})
         await audit.record(actor, "administrator.address-changed", now=now, subject=name)

@@ -15,8 +15,9 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Administrator, BrowserSession
 from otae.store.passwords import hash_token
+from otae.translatable import N_
 
-UNCHANGED: Final = "this is the password you have: choose another"
+UNCHANGED: Final = N_("this is the password you have: choose another")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ async def set_password(desk: Desk, name: str, new: str, *, now: datetime, actor:
     name = administrators.checked_name(name)
     row = await Administrator.get_or_none(name=name)
     if row is None:
-        raise InputRefused({"name": f"there is no administrator called {name}"})
+        raise InputRefused({"name": N_("there is no administrator called %(name)s", name=name)})
     await _refuse_foreign(name)
     password_strength.check_password(name, new)
     await _store(desk, row, new, now=now, actor=actor)
@@ -101,5 +102,11 @@ async def _refuse_foreign(name: str) -> None:
     row = await Administrator.get_or_none(name=name)
     if row is not None and row.domain != DOMAIN:
         raise InputRefused(
-            {"": f"the password of {row.name} is checked by the directory {row.domain}, and changed there"}
+            {
+                "": N_(
+                    "the password of %(name)s is checked by the directory %(domain)s, and changed there",
+                    name=row.name,
+                    domain=row.domain,
+                )
+            }
         )

@@ -21,6 +21,7 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Administrator, Role, RoleAssignment, SetupLink
 from otae.text import cleaned_line, why_refused
+from otae.translatable import N_
 
 LONGEST_NAME, LONGEST_WORDS, MOST_GROUPS = 32, 200, 50
 
@@ -52,9 +53,9 @@ async def add_role(desk: Desk, name: str, draft: RoleDraft, *, by: Grantor, now:
     why, name = why_refused(name), cleaned_line(name)
     columns, wrong = await _columns(desk, draft)
     if why or not 1 <= len(name) <= LONGEST_NAME:
-        wrong["name"] = f"a role's name has 1 to {LONGEST_NAME} characters in one line"
+        wrong["name"] = N_("a role's name has 1 to %(longest_name)s characters in one line", longest_name=LONGEST_NAME)
     elif name.upper() in BUILT_IN or await _is_taken(name):
-        wrong["name"] = f"there is already a role called {name}"
+        wrong["name"] = N_("there is already a role called %(name)s", name=name)
     if wrong:
         raise InputRefused(wrong)
     by.check_may_give(draft.permissions)
@@ -64,7 +65,7 @@ async def add_role(desk: Desk, name: str, draft: RoleDraft, *, by: Grantor, now:
             await row.save(force_create=True)
             await audit.record(by.name, "role.added", now=now, subject=name, detail=_describe(row))
     except IntegrityError:
-        raise InputRefused({"name": f"there is already a role called {name}"}) from None
+        raise InputRefused({"name": N_("there is already a role called %(name)s", name=name)}) from None
     await read_groups_soon(desk, row.groups, by=by.name, now=now)
     return to_row(row)
 
@@ -98,7 +99,7 @@ async def remove_role(role_id: UUID, *, by: Grantor, now: datetime) -> None:
     async with transaction():
         row = await _lock(role_id, by)
         if in_use := await users_of(row.name, now=now):
-            raise InputRefused({"": f"{row.name} is in use: {', '.join(in_use)}"})
+            raise InputRefused({"": N_("%(name)s is in use: %(in_use)s", name=row.name, in_use=", ".join(in_use))})
         await Role.filter(id=row.id).delete()
         await audit.record(by.name, "role.removed", now=now, subject=row.name)
 
@@ -143,17 +144,17 @@ async def _columns(desk: Desk, draft: RoleDraft) -> tuple[RoleColumns, dict[str,
     wrong: dict[str, str] = {}
     words = cleaned_line(draft.words)
     if len(words) > LONGEST_WORDS or why_refused(draft.words):
-        wrong["words"] = f"use up to {LONGEST_WORDS} characters in one line"
+        wrong["words"] = N_("use up to %(longest_words)s characters in one line", longest_words=LONGEST_WORDS)
     if unknown := draft.permissions - frozenset(PERMISSIONS):
-        wrong["leaves"] = f"there is no permission {', '.join(sorted(unknown))[:100]}"
+        wrong["leaves"] = N_("there is no permission %(unknown)s", unknown=", ".join(sorted(unknown))[:100])
     elif not draft.permissions:
-        wrong["leaves"] = "choose at least one permission"
+        wrong["leaves"] = N_("choose at least one permission")
     groups = await _groups(desk, draft.groups, wrong)
     unbounded = sorted(
         permission for permission in draft.permissions & frozenset(PERMISSIONS) if not PERMISSIONS[permission].bounded
     )
     if (groups or draft.groups) and unbounded and "leaves" not in wrong:
-        wrong["leaves"] = f"a role limited to groups cannot have: {', '.join(unbounded)}"
+        wrong["leaves"] = N_("a role limited to groups cannot have: %(unbounded)s", unbounded=", ".join(unbounded))
     return {"description": words, "permissions": sorted(draft.permissions), "groups": groups}, wrong
 
 
@@ -161,7 +162,7 @@ async def _groups(desk: Desk, names: Iterable[str], wrong: dict[str, str]) -> li
     """Return the full names of local and directories' groups; add what is not found to ``wrong``."""
     given = [name.strip() for name in names if name.strip()]
     if len(given) > MOST_GROUPS:
-        wrong["groups"] = f"name up to {MOST_GROUPS} groups"
+        wrong["groups"] = N_("name up to %(most_groups)s groups", most_groups=MOST_GROUPS)
         return []
     found: list[str] = []
     for name in given:
@@ -171,7 +172,7 @@ async def _groups(desk: Desk, names: Iterable[str], wrong: dict[str, str]) -> li
             wrong["groups"] = refusal.words
             continue
         if group is None:
-            wrong["groups"] = f"there is no group called {name[:100]}"
+            wrong["groups"] = N_("there is no group called %(name)s", name=name[:100])
         elif (whole := f"{group.domain}/{group.name}") not in found:
             found.append(whole)
     return found

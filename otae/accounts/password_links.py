@@ -16,6 +16,7 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import PasswordLink, Person
 from otae.store.passwords import hash_token
+from otae.translatable import N_
 
 LIFE: Final = timedelta(hours=24)
 #: The permissions that a link's maker needs.
@@ -33,7 +34,7 @@ async def make(desk: Desk, person: Person, *, now: datetime, actor: str, maker_i
         InputRefused: ("") for a person who is disabled, removed, or of another directory.
     """
     if person.domain != DOMAIN or person.disabled or person.removed_at is not None:
-        raise InputRefused({"": "only users of our own directory who may sign in get such a link"})
+        raise InputRefused({"": N_("only users of our own directory who may sign in get such a link")})
     token = secrets.token_urlsafe(32)
     link = PasswordLink(token_hash=hash_token(token), person_id=person.id, maker_id=maker_id, expires_at=now + LIFE)
     async with transaction():

@@ -7,11 +7,12 @@ from typing import Final
 from otae.errors import InputRefused, MessageUnreadable
 from otae.signing.bundles import read_bundle
 from otae.signing.certificates import pem
+from otae.translatable import N_
 
 #: Most characters of PEM that are stored.
 MAX_CHARACTERS: Final = 100_000
 #: Refusal of an empty file: without authorities, those of this system would count instead.
-EMPTY_FILE: Final = "the file is empty"
+EMPTY_FILE: Final = N_("the file is empty")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def read_authorities(data: bytes, field: str = "ca_pem") -> Authorities:
     except MessageUnreadable as error:
         raise InputRefused({field: error.detail}) from None
     except ssl.SSLError:
-        raise InputRefused({field: "a certificate of this file cannot be used for TLS"}) from None
+        raise InputRefused({field: N_("a certificate of this file cannot be used for TLS")}) from None
     if len(text) > MAX_CHARACTERS:
-        raise InputRefused({field: f"use at most {MAX_CHARACTERS} characters"})
+        raise InputRefused({field: N_("use at most %(max_characters)s characters", max_characters=MAX_CHARACTERS)})
     return Authorities(text, found.unreadable)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from otae.errors import InputRefused, MessageUnreadable
 from otae.signing import bundles
 from otae.signing.certificates import UNREADABLE, read_names
+from otae.translatable import N_
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -34,7 +35,7 @@ class FileContents:
     @property
     def no_certificate(self) -> str:
         """Text that says why no certificate matches the key."""
-        return "; ".join(("the key belongs to another certificate", *self.left_out[:3]))
+        return "; ".join((N_("the key belongs to another certificate"), *self.left_out[:3]))
 
     def matching_certificate(self) -> x509.Certificate | None:
         """Return the certificate of the key, or the first certificate when there is no key.
@@ -61,7 +62,7 @@ def read(data: bytes, key_data: bytes | None, password: str | None) -> FileConte
     """
     secret = password.encode() if password else None
     if secret is not None and len(secret) > _MAX_PASSWORD:
-        raise InputRefused({"password": f"use at most {_MAX_PASSWORD} bytes"})
+        raise InputRefused({"password": N_("use at most %(max_password)s bytes", max_password=_MAX_PASSWORD)})
     data = bundles.to_utf8(data)
     contents = _certificates(data, secret)
     key_source = data if key_data is None and b"PRIVATE KEY" in data else key_data
@@ -71,9 +72,17 @@ def read(data: bytes, key_data: bytes | None, password: str | None) -> FileConte
 def check_dates(certificate: x509.Certificate, now: datetime) -> None:
     """Check that a certificate is valid at ``now``. Raises InputRefused (field "file")."""
     if certificate.not_valid_after_utc <= now:
-        raise InputRefused({"file": f"the certificate ended on {certificate.not_valid_after_utc:%Y-%m-%d}"})
+        raise InputRefused(
+            {"file": N_("the certificate ended on %(day)s", day=f"{certificate.not_valid_after_utc:%Y-%m-%d}")}
+        )
     if certificate.not_valid_before_utc > now:
-        raise InputRefused({"file": f"the certificate is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}"})
+        raise InputRefused(
+            {
+                "file": N_(
+                    "the certificate is not valid before %(day)s", day=f"{certificate.not_valid_before_utc:%Y-%m-%d}"
+                )
+            }
+        )
 
 
 def read_key(data: bytes, password: bytes | None) -> PrivateKey:
@@ -92,15 +101,15 @@ def read_key(data: bytes, password: bytes | None) -> PrivateKey:
         )
     except TypeError:
         words = (
-            "the key is not encrypted: leave the password empty"
+            N_("the key is not encrypted: leave the password empty")
             if password
-            else "the key is encrypted: give its password"
+            else N_("the key is encrypted: give its password")
         )
         raise InputRefused({"password": words}) from None
     except (ValueError, UnsupportedAlgorithm):
         if block and password:
-            raise InputRefused({"password": "the password does not open the key"}) from None
-        raise InputRefused({"key": "not a private key: give PEM or DER"}) from None
+            raise InputRefused({"password": N_("the password does not open the key")}) from None
+        raise InputRefused({"key": N_("not a private key: give PEM or DER")}) from None
     return _usable(key)
 
 
@@ -108,7 +117,7 @@ def _certificates(data: bytes, password: bytes | None) -> FileContents:
     try:
         found = bundles.read_bundle(data)
     except MessageUnreadable as error:
-        nothing = "not a certificate: give PEM, DER, PKCS#7 or PKCS#12"
+        nothing = N_("not a certificate: give PEM, DER, PKCS#7 or PKCS#12")
         return _pkcs12(data, password, nothing if error.detail == bundles.NO_CERTIFICATE else error.detail)
     return FileContents([*found.certificates], None, found.unreadable)
 
@@ -119,18 +128,18 @@ def _pkcs12(data: bytes, password: bytes | None, otherwise: str) -> FileContents
         key, certificate, others = pkcs12.load_key_and_certificates(data, password)
     except UNREADABLE as error:
         if "password" in str(error).lower():
-            raise InputRefused({"password": "the password does not open the file"}) from None
+            raise InputRefused({"password": N_("the password does not open the file")}) from None
         raise InputRefused({"file": otherwise}) from None
     found = [certificate, *others] if certificate else others
     try:
         for each in found:
             read_names(each)
     except UNREADABLE:
-        raise InputRefused({"file": "a certificate in the file is damaged"}) from None
+        raise InputRefused({"file": N_("a certificate in the file is damaged")}) from None
     return FileContents(found, None if key is None else _usable(key))
 
 
 def _usable(key: object) -> PrivateKey:
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise InputRefused({"key": "neither an RSA nor an elliptic-curve key"})
+        raise InputRefused({"key": N_("neither an RSA nor an elliptic-curve key")})
     return key

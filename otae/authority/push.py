@@ -25,6 +25,7 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Certificate, Enrollment
 from otae.store.states import EnrollmentStatus
+from otae.translatable import N_
 
 TOPIC_PREFIX: Final = "com.apple.mgmt"
 _TOPIC: Final = re.compile(r"com\.apple\.mgmt\.[A-Za-z0-9.-]{1,200}")
@@ -95,7 +96,7 @@ async def import_push(
                 actor, "push.imported", now=now, subject=fingerprint(found.certificate), detail=new_topic
             )
     except IntegrityError as error:
-        raise InputRefused({"": "another push certificate is being imported right now: try again"}) from error
+        raise InputRefused({"": N_("another push certificate is being imported right now: try again")}) from error
     shown = await show_push(now=now)
     if shown is None:
         raise NotReady("the push certificate was taken out of use meanwhile")
@@ -115,8 +116,9 @@ async def _check_enrolled(new_topic: str) -> None:
     if broken:
         macs = "1 enrolled Mac" if broken == 1 else f"{broken} enrolled Macs"
         raise InputRefused({
-            "file": f"its topic is {new_topic}, under which {macs} would no longer be reached: renew the certificate "
-            "with the Apple Account that made the one before, or release them first"
+            "file": N_("its topic is %(new_topic)s, under which %(macs)s would no longer be reached: renew "
+"the certificate with the Apple Account that made the one before, or release them "
+"first", new_topic=new_topic, macs=macs)
         })  # fmt: skip
 
 
@@ -124,7 +126,14 @@ def _check(certificate: x509.Certificate, now: datetime) -> str:
     """Return the topic of a push certificate that is valid now. Raises InputRefused."""
     uid = _uid(certificate)
     if not _TOPIC.fullmatch(uid):
-        raise InputRefused({"file": f"not a push certificate for MDM: its UID does not begin with {TOPIC_PREFIX}"})
+        raise InputRefused(
+            {
+                "file": N_(
+                    "not a push certificate for MDM: its UID does not begin with %(topic_prefix)s",
+                    topic_prefix=TOPIC_PREFIX,
+                )
+            }
+        )
     files.check_dates(certificate, now)
     return uid
 
@@ -141,16 +150,24 @@ def _read(
     """Return certificate and key, the topic, and what is wrong with unreadable certificates. Raises InputRefused."""
     contents = files.read(data, key_data, password)
     if contents.key is not None and not isinstance(contents.key, rsa.RSAPrivateKey):
-        raise InputRefused({"key": "not an RSA key"})
+        raise InputRefused({"key": N_("not an RSA key")})
     try:
         certificate = contents.matching_certificate()
         uid = _check(certificate, now) if certificate else ""
     except UNREADABLE:
-        raise InputRefused({"file": "the certificate is damaged"}) from None
+        raise InputRefused({"file": N_("the certificate is damaged")}) from None
     if contents.key is None:
-        raise InputRefused({"key": "the file holds no private key: give the key that the request was made with"})
+        raise InputRefused({"key": N_("the file holds no private key: give the key that the request was made with")})
     if certificate is None:
         raise InputRefused({"key": contents.no_certificate})
     if contents.key.key_size < KEY_BITS:
-        raise InputRefused({"key": f"the key has {contents.key.key_size} bits: {KEY_BITS} or more are needed"})
+        raise InputRefused(
+            {
+                "key": N_(
+                    "the key has %(key_size)s bits: %(key_bits)s or more are needed",
+                    key_size=contents.key.key_size,
+                    key_bits=KEY_BITS,
+                )
+            }
+        )
     return Keyed(certificate, contents.key), uid, contents.left_out

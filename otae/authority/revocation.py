@@ -8,6 +8,7 @@ from otae.errors import CertificateRevoked, InputRefused, SignerUntrusted
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.models import Certificate, EnrollmentSession
+from otae.translatable import N_
 
 #: Reasons of a revocation, in the words of RFC 5280 §5.3.1.
 Reason = Literal[
@@ -32,7 +33,7 @@ async def revoke(certificate: Certificate, reason: Reason, *, now: datetime, act
     if reason not in REASONS:
         raise InputRefused({"reason": "use " + ", ".join(REASONS)})
     if certificate.purpose not in IDENTITIES:
-        raise InputRefused({"": "this is one of the installation's own certificates: it is replaced, not revoked"})
+        raise InputRefused({"": N_("this is one of the installation's own certificates: it is replaced, not revoked")})
     async with transaction():
         changed = await Certificate.filter(id=certificate.id, revoked_at__isnull=True).update(
             state="revoked", revoked_at=now, revocation_reason=reason

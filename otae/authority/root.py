@@ -22,6 +22,7 @@ from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import AuditEntry, Certificate
+from otae.translatable import N_
 
 MIN_PASSPHRASE: Final = 12
 _MAX_PASSPHRASE: Final = 1024
@@ -44,7 +45,9 @@ async def export_root_key(desk: Desk, passphrase: str, *, now: datetime, actor: 
         NotReady: the key is not on this server.
     """
     if not MIN_PASSPHRASE <= len(passphrase) <= _MAX_PASSPHRASE:
-        raise InputRefused({"passphrase": f"use {MIN_PASSPHRASE} characters or more"})
+        raise InputRefused(
+            {"passphrase": N_("use %(min_passphrase)s characters or more", min_passphrase=MIN_PASSPHRASE)}
+        )
     row = await active_row("root")
     root = open_row(desk, row)
     data = await asyncio.to_thread(_export, root, passphrase)
@@ -78,7 +81,7 @@ async def remove_root_key(*, confirm: str, now: datetime, actor: str) -> None:
     row = await active_row("root")
     sha256 = confirm.strip().lower()
     if not await AuditEntry.exists(action=_EXPORTED, subject=row.sha256 or "", detail=sha256):
-        raise InputRefused({"confirm": "no export of this root has this SHA-256: compare it with sha256sum FILE"})
+        raise InputRefused({"confirm": N_("no export of this root has this SHA-256: compare it with sha256sum FILE")})
     async with transaction():
         if await Certificate.filter(id=row.id, key_sealed__not_isnull=True).update(key_sealed=None) != 1:
             raise NotReady("the root's key is not on this server")
@@ -97,7 +100,7 @@ async def restore_root_key(desk: Desk, data: bytes, passphrase: str, *, now: dat
     sealed = desk.vault.seal(dump_key(key), row.id, "key")
     async with transaction():
         if await Certificate.filter(id=row.id, key_sealed__isnull=True).update(key_sealed=sealed) != 1:
-            raise InputRefused({"": "the root's key is on this server already"})
+            raise InputRefused({"": N_("the root's key is on this server already")})
         await audit.record(actor, "root-key.returned", now=now, subject=row.sha256 or "")
 
 
@@ -113,11 +116,11 @@ def _read(data: bytes, passphrase: str, row: Certificate) -> rsa.RSAPrivateKey:
     try:
         key = serialization.load_pem_private_key(data, passphrase.encode()[:_MAX_PASSPHRASE] or None)
     except TypeError:
-        raise InputRefused({"passphrase": "the file is encrypted: give its passphrase"}) from None
+        raise InputRefused({"passphrase": N_("the file is encrypted: give its passphrase")}) from None
     except (ValueError, UnsupportedAlgorithm):
         if b"ENCRYPTED PRIVATE KEY" in data:
-            raise InputRefused({"passphrase": "the passphrase does not open the file"}) from None
-        raise InputRefused({"file": "not an export of the root's key"}) from None
+            raise InputRefused({"passphrase": N_("the passphrase does not open the file")}) from None
+        raise InputRefused({"file": N_("not an export of the root's key")}) from None
     if not isinstance(key, rsa.RSAPrivateKey) or key.public_key() != load_certificate(row.der or b"").public_key():
-        raise InputRefused({"file": "the key belongs to another root"})
+        raise InputRefused({"file": N_("the key belongs to another root")})
     return key

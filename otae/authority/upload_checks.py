@@ -25,6 +25,7 @@ from otae.signing.certificates import (
     subject_text,
 )
 from otae.signing.csr import check_key
+from otae.translatable import N_
 
 _DEPTH: Final = 8
 #: 20 octets, the most that RFC 5280 §4.1.2.2 allows.
@@ -46,7 +47,7 @@ def checked_signer(data: bytes, key_data: bytes | None, password: str | None, no
     """Return an uploaded certificate that may sign profiles. Raises InputRefused as ``uploads.import_signer``."""
     found = _checked(data, key_data, password, now)
     if not isinstance(found.certificate.public_key(), rsa.RSAPublicKey):
-        raise InputRefused({"file": "profiles are signed with RSA keys: this one is of another kind"})
+        raise InputRefused({"file": N_("profiles are signed with RSA keys: this one is of another kind")})
     return found
 
 
@@ -57,11 +58,13 @@ def checked_tls(data: bytes, key_data: bytes | None, password: str | None, host:
         usage = extension(found.certificate, x509.ExtendedKeyUsage)
         covered = covers_host(found.certificate, host)
     except MessageUnreadable:
-        raise InputRefused({"file": "the certificate is damaged"}) from None
+        raise InputRefused({"file": N_("the certificate is damaged")}) from None
     if usage is None or ExtendedKeyUsageOID.SERVER_AUTH not in usage:
-        raise InputRefused({"file": "it is not for servers: its extended key usage lacks serverAuth"})
+        raise InputRefused({"file": N_("it is not for servers: its extended key usage lacks serverAuth")})
     if not covered:
-        raise InputRefused({"file": f"it does not name {host} (PUBLIC_URL) in its subject alternative names"})
+        raise InputRefused(
+            {"file": N_("it does not name %(host)s (PUBLIC_URL) in its subject alternative names", host=host)}
+        )
     return found
 
 
@@ -70,13 +73,13 @@ def _checked(data: bytes, key_data: bytes | None, password: str | None, now: dat
     try:
         certificate = contents.matching_certificate()
         if contents.key is None:
-            raise InputRefused({"key": "the file holds no private key: give the key of the certificate"})
+            raise InputRefused({"key": N_("the file holds no private key: give the key of the certificate")})
         if certificate is None:
             raise InputRefused({"key": contents.no_certificate})
         _check_leaf(certificate, contents.key, now)
         chain = _chain(certificate, contents, now)
     except _DAMAGED:
-        raise InputRefused({"file": "a certificate in the file is damaged"}) from None
+        raise InputRefused({"file": N_("a certificate in the file is damaged")}) from None
     return CheckedUpload(certificate, dump_key(contents.key), chain, contents.left_out)
 
 
@@ -84,17 +87,17 @@ def _check_leaf(certificate: x509.Certificate, key: files.PrivateKey, now: datet
     certificate.subject.rfc4514_string()  # raises when the subject is damaged
     files.check_dates(certificate, now)
     if is_authority(certificate):
-        raise InputRefused({"file": "this is the certificate of an authority: give the one that it issued"})
+        raise InputRefused({"file": N_("this is the certificate of an authority: give the one that it issued")})
     usage = extension(certificate, x509.KeyUsage)
     if usage is not None and not usage.digital_signature:
-        raise InputRefused({"file": "it must not sign: its key usage lacks digitalSignature"})
+        raise InputRefused({"file": N_("it must not sign: its key usage lacks digitalSignature")})
     if certificate.serial_number >= _MAX_SERIAL:
-        raise InputRefused({"file": "its serial number is longer than allowed"})
+        raise InputRefused({"file": N_("its serial number is longer than allowed")})
     if isinstance(key, rsa.RSAPrivateKey):
         try:
             check_key(key.public_key())
         except KeyRefused as refusal:
-            raise InputRefused({"key": f"the key is too weak: {refusal.detail}"}) from None
+            raise InputRefused({"key": N_("the key is too weak: %(detail)s", detail=refusal.detail)}) from None
 
 
 def _chain(certificate: x509.Certificate, contents: files.FileContents, now: datetime) -> list[x509.Certificate]:
@@ -119,7 +122,7 @@ def _chain(certificate: x509.Certificate, contents: files.FileContents, now: dat
             return found
         current = above
     missing = subject_text(names(current)[0]) or "its issuer"
-    words = f"the chain is not complete: add the certificate of {missing}, valid today"
+    words = N_("the chain is not complete: add the certificate of %(issuer)s, valid today", issuer=missing)
     raise InputRefused({"file": "; ".join((words, *contents.left_out[:3]))})
 
 

@@ -30,6 +30,7 @@ from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Certificate
+from otae.translatable import N_
 
 UploadPurpose = Literal["profile-signer", "tls"]
 
@@ -87,7 +88,7 @@ async def remove_upload(desk: Desk, purpose: UploadPurpose, *, now: datetime, ac
     """
     row = await active_row(purpose)
     if not await is_uploaded(row):
-        raise InputRefused({"": "no uploaded certificate is in use"})
+        raise InputRefused({"": N_("no uploaded certificate is in use")})
     if purpose == "tls":
         await serve_own_leaf(desk, row, now=now, actor=actor)
     else:
@@ -138,7 +139,7 @@ async def _use(
             row = await _keep(desk, found, purpose, now)
             await audit.record(actor, f"{purpose}.imported", now=now, subject=row.sha256 or "", detail=row.subject)
     except IntegrityError as error:
-        raise InputRefused({"": "another certificate is being imported right now: try again"}) from error
+        raise InputRefused({"": N_("another certificate is being imported right now: try again")}) from error
     above = [certificate.subject.rfc4514_string() for certificate in found.chain]
     return UploadedCertificate(purpose, row.subject, row.sha256 or "", row.not_after, above, found.left_out)
 
@@ -152,12 +153,14 @@ async def _keep(desk: Desk, found: CheckedUpload, purpose: UploadPurpose, now: d
             await above.save()
         issuer = above
     if issuer is None or issuer.purpose in {"device-ca", "service-ca"}:
-        raise InputRefused({"file": "this installation issued it: an upload comes from another authority"})
+        raise InputRefused({"file": N_("this installation issued it: an upload comes from another authority")})
     row = await Certificate.get_or_none(sha256=fingerprint(found.certificate))
     if row is None:
         row = new_row(found.certificate, purpose, issuer=issuer, now=now)
     elif row.purpose != purpose:
-        raise InputRefused({"file": f"it is in use here as {row.purpose}: one certificate, one use"})
+        raise InputRefused(
+            {"file": N_("it is in use here as %(purpose)s: one certificate, one use", purpose=row.purpose)}
+        )
     row.active, row.key_sealed = True, desk.vault.seal(found.pkcs8, row.id, "key")
     await row.save()
     return row

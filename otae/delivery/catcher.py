@@ -17,6 +17,7 @@ from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import CaughtMail
+from otae.translatable import N_
 
 #: The vault's purpose for a kept message.
 MESSAGE_PURPOSE = "caught-mail.message"
@@ -79,7 +80,7 @@ async def open_caught(desk: Desk, mail_id: UUID) -> EmailMessage:
     """Return one caught mail as it would have been sent; InputRefused when it is not kept any more."""
     row = await CaughtMail.get_or_none(id=mail_id)
     if row is None or row.channel != "mail":
-        raise InputRefused({"": "this mail is not kept any more"})
+        raise InputRefused({"": N_("this mail is not kept any more")})
     content = desk.vault.open(row.message_sealed, row.id, MESSAGE_PURPOSE)
     message = BytesParser(policy=policy.default).parsebytes(content)
     assert isinstance(message, EmailMessage)  # noqa: S101 - the policy decides the class; for the type checker

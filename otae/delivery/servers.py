@@ -20,6 +20,7 @@ from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Delivery, NotificationServer, ServerRefusal
+from otae.translatable import N_
 
 #: The type of a server, for rooms that may not import the tables.
 ServerRow: TypeAlias = NotificationServer
@@ -27,10 +28,11 @@ ServerRow: TypeAlias = NotificationServer
 SECURITIES = ("none", "starttls", "tls")
 #: The kinds of OAuth clients.
 OAUTH_KINDS = oauth.KINDS
-GONE = "this notification server does not exist any more"
-NEVER_CALLED = (
-    "is this machine or an address that is never called, so that every message would wait: name another server, or set "
-    "OTAE_ALLOW_PRIVATE=1 where the mail server runs on this machine"
+GONE = N_("this notification server does not exist any more")
+NEVER_CALLED = N_(
+    "is this machine or an address that is never called, so that every message would "
+    "wait: name another server, or set OTAE_ALLOW_PRIVATE=1 where the mail server runs on "
+    "this machine"
 )
 
 
@@ -151,7 +153,7 @@ async def find_server(name: str) -> NotificationServer:
     """Return the server named ``name``; InputRefused when there is none."""
     found = await NotificationServer.get_or_none(name=name.strip())
     if found is None:
-        raise InputRefused({"name": f"there is no notification server {name[:60]!r}"})
+        raise InputRefused({"name": N_("there is no notification server %(name)s", name=repr(name[:60]))})
     return found
 
 
@@ -213,7 +215,7 @@ async def _checked(desk: Desk, row: NotificationServer, entry: ServerEntry) -> d
         fields |= refusal.fields
     same = await NotificationServer.get_or_none(name=entry.name.strip())
     if same is not None and same.id != row.id:
-        fields["name"] = "another notification server has this name"
+        fields["name"] = N_("another notification server has this name")
     connection = {
         "host": ascii_host_or_text(entry.host).lower(),
         "port": entry.port,
@@ -226,8 +228,8 @@ async def _checked(desk: Desk, row: NotificationServer, entry: ServerEntry) -> d
     }
     moved = any(getattr(row, name) != value for name, value in connection.items())
     if entry.username and not entry.password and (row.password_sealed is None or moved):
-        again = "enter it again: it was given for another server, user name or way to sign in"
-        fields["password"] = again if row.password_sealed else "is missing"  # - what the form says
+        again = N_("enter it again: it was given for another server, user name or way to sign in")
+        fields["password"] = again if row.password_sealed else N_("is missing")
     secret = entry.password
     if entry.oauth:
         wrong, secret = await oauth.check_settings(entry.oauth, _oauth_columns(entry), entry.password, desk.settings)
@@ -283,33 +285,37 @@ def _field_errors(entry: ServerEntry) -> dict[str, str]:
     try:
         mail_address(entry.from_email)
     except MailAddressRefused as error:
-        fields["from_email"] = str(error)
+        fields["from_email"] = error.args[0]
     rules = (
-        ("name", len(entry.name.strip()) <= 100, "use at most 100 characters"),
-        ("host", is_host(ascii_host_or_text(entry.host)), "use a host name such as mail.example.org, without a port"),
-        ("port", 1 <= entry.port <= 65535, "use a number from 1 to 65535"),
-        ("security", entry.security in SECURITIES, "choose none, starttls or tls"),
+        ("name", len(entry.name.strip()) <= 100, N_("use at most 100 characters")),
+        (
+            "host",
+            is_host(ascii_host_or_text(entry.host)),
+            N_("use a host name such as mail.example.org, without a port"),
+        ),
+        ("port", 1 <= entry.port <= 65535, N_("use a number from 1 to 65535")),
+        ("security", entry.security in SECURITIES, N_("choose none, starttls or tls")),
         (
             "security",
             not entry.username or entry.security != "none" or entry.clear_sign_in,
-            "a password is only sent over STARTTLS or TLS: choose one of them, or allow signing in without",
+            N_("a password is only sent over STARTTLS or TLS: choose one of them, or allow signing in without"),
         ),
         ("timeout", 5 <= entry.timeout <= 60, "use 5 to 60 seconds"),
-        ("retries", 0 <= entry.retries <= 20, "use a number from 0 to 20"),
-        ("connections", 1 <= entry.connections <= 20, "use a number from 1 to 20"),
-        ("rate", 0 <= entry.rate <= 100_000, "use a number from 0 to 100000; 0 sets no limit"),
-        ("standby", 0 <= entry.standby <= 9, "use a number from 0 to 9; 0 is no standby"),
+        ("retries", 0 <= entry.retries <= 20, N_("use a number from 0 to 20")),
+        ("connections", 1 <= entry.connections <= 20, N_("use a number from 1 to 20")),
+        ("rate", 0 <= entry.rate <= 100_000, N_("use a number from 0 to 100000; 0 sets no limit")),
+        ("standby", 0 <= entry.standby <= 9, N_("use a number from 0 to 9; 0 is no standby")),
         (
             "dkim_selector",
             _is_selector(entry.dkim_selector.strip()),
-            "use a selector such as mail2026, or leave it empty",
+            N_("use a selector such as mail2026, or leave it empty"),
         ),
-        ("username", short_line(entry.username or "", 200), "use at most 200 printable characters"),
-        ("password", entry.oauth or short_line(entry.password or "", 500), "use at most 500 printable characters"),
-        ("oauth", entry.oauth in {"", *oauth.KINDS}, f"choose {', '.join(oauth.KINDS)} or none"),
-        ("ntlm", not (entry.ntlm and entry.oauth), "choose NTLM or OAuth, not both"),
-        ("username", entry.username or not entry.oauth, "enter the mailbox that mail is sent from"),
-        ("description", short_line(entry.description, 200), "use at most 200 printable characters"),
+        ("username", short_line(entry.username or "", 200), N_("use at most 200 printable characters")),
+        ("password", entry.oauth or short_line(entry.password or "", 500), N_("use at most 500 printable characters")),
+        ("oauth", entry.oauth in {"", *oauth.KINDS}, N_("choose %(kinds)s or none", kinds=", ".join(oauth.KINDS))),
+        ("ntlm", not (entry.ntlm and entry.oauth), N_("choose NTLM or OAuth, not both")),
+        ("username", entry.username or not entry.oauth, N_("enter the mailbox that mail is sent from")),
+        ("description", short_line(entry.description, 200), N_("use at most 200 printable characters")),
     )
     return fields | {field: words for field, right, words in rules if not right}
 

@@ -31,6 +31,7 @@ from otae.store.mode_table import SELF_START, Mode
 from otae.store.models import EnrollmentSession, Event, Invitation, Person
 from otae.store.records import About, about, bind_refusal, new_support_code, note, note_refusal
 from otae.store.states import InvitationStatus
+from otae.translatable import N_
 
 #: Counter of failures at the login page in an hour, over everybody; its limit is enrollment.guess.budget.
 BUDGET: Final = "enrollment.guess"
@@ -128,7 +129,7 @@ async def _sign_in_at_login_page(desk: Desk, entry: SignInEntry, now: datetime) 
     if not await properties.flag("macos.otae.enable"):
         raise InvitationOnly
     if not entry.name.strip() or not (entry.password or entry.pin):
-        raise InputRefused({"password" if entry.name.strip() else "name": "please fill this in"})
+        raise InputRefused({"password" if entry.name.strip() else "name": N_("please fill this in")})
     account = await credentials.throttle_account(entry.name) if entry.password else ""
     attempt = await throttle.begin(desk, throttle.BARE, entry.network, now)
     async with _record_refusals(None, now):
@@ -213,7 +214,7 @@ def _require_fields(entry: SignInEntry, mode: Mode) -> None:
         ("password", mode.authentication, entry.password),
         ("pin", mode.secret, entry.pin),
     )
-    if gaps := {name: "please fill this in" for name, needed, given in asked if needed and not given.strip()}:
+    if gaps := {name: N_("please fill this in") for name, needed, given in asked if needed and not given.strip()}:
         raise InputRefused(gaps)
 
 

@@ -50,7 +50,7 @@ async def set_policy(mode_name: str, channel: str, *, now: datetime, actor: str)
         InputRefused: With the mode's name as field: the mode has no PIN, or ``channel`` is not one of `POLICIES`.
     """
     if channel not in POLICIES or not has_pin(mode_name):
-        raise InputRefused({mode_name[:40]: "choose one of these"})
+        raise InputRefused({mode_name[:40]: N_("choose one of these")})
     async with transaction():
         row, _ = await ModePolicy.get_or_create(mode=mode_name)
         if row.pin_channel != channel:
@@ -70,12 +70,18 @@ async def channel_for(mode: Mode, requested: str | None, *, show_pin: bool = Fal
         InputRefused: "pin_channel" or "show_pin" for what the mode's policy does not allow.
     """
     if requested and requested not in CHANNELS:
-        raise InputRefused({"pin_channel": f"choose one of {', '.join(CHANNELS)}"})
+        raise InputRefused({"pin_channel": N_("choose one of %(channels)s", channels=", ".join(CHANNELS))})
     if not mode.secret:
         return MAIL
     policy = await _policy(mode, show_pin=show_pin)
     if policy and requested and requested != policy:
-        raise InputRefused({"pin_channel": f"a PIN of {mode.title} may only go out {CHANNEL_PHRASES[policy]}"})
+        raise InputRefused(
+            {
+                "pin_channel": N_(
+                    "a PIN of %(title)s may only go out %(policy)s", title=mode.title, policy=CHANNEL_PHRASES[policy]
+                )
+            }
+        )
     return policy or requested or MAIL
 
 
@@ -98,7 +104,13 @@ async def new_pin_is_by_hand(invitation: Invitation) -> bool:
 async def _policy(mode: Mode, *, show_pin: bool) -> str:
     policy = (await policies()).get(mode.name, "")
     if show_pin and policy == SMS:
-        raise InputRefused({"show_pin": f"a PIN of {mode.title} may only go out {CHANNEL_PHRASES[policy]}"})
+        raise InputRefused(
+            {
+                "show_pin": N_(
+                    "a PIN of %(title)s may only go out %(policy)s", title=mode.title, policy=CHANNEL_PHRASES[policy]
+                )
+            }
+        )
     return policy
 
 
@@ -106,8 +118,11 @@ async def why_undeliverable(channel: str, person: Person) -> str:
     """Return why a PIN cannot reach ``person`` by ``channel``, "" when it can."""
     missing = await missing_servers(channel)
     if channel == SMS and not number_of(person, await default_region()):
-        had = "a phone number that text messages reach" if person.phone else "a phone number"
-        missing = [*missing, f"{person.display_name or person.name} lacks {had}, which the PIN goes to"]
+        had = N_("a phone number that text messages reach") if person.phone else "a phone number"
+        missing = [
+            *missing,
+            N_("%(person)s lacks %(had)s, which the PIN goes to", person=person.display_name or person.name, had=had),
+        ]
     return "; ".join(missing)
 
 
@@ -118,7 +133,7 @@ async def missing_servers(channel: str) -> list[str]:
     """
     if channel != SMS or await servers.active_server("sms") or not await servers.active_server("smtp"):
         return []
-    return ["no SMS server is active under Notification servers"]
+    return [N_("no SMS server is active under Notification servers")]
 
 
 def number_of(person: Person, region: str) -> str | None:

@@ -20,6 +20,7 @@ from otae.invitations.groups import LISTED, GroupOrder, Status
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitation, GroupInvitee
 from otae.text import TextRefused, visible_line
+from otae.translatable import N_
 
 SOURCE: Final = "csv"
 DOMAIN_COLUMNS: Final = ("domain", "domainname", "directory")
@@ -63,13 +64,13 @@ async def order_from_file(
     encoding, lines = spreadsheets.detect_encoding(file)
     row, wrong = await groups.draft_order(group_order, now=now, actor=actor)
     if lines > MAX_LINES:
-        wrong["file"] = f"a file may have {MAX_LINES} lines: split it"
+        wrong["file"] = N_("a file may have %(max_lines)s lines: split it", max_lines=MAX_LINES)
     if not spreadsheets.is_text(file):
-        wrong["file"] = "this is no text file: save the table as CSV (UTF-8)"
+        wrong["file"] = N_("this is no text file: save the table as CSV (UTF-8)")
     start = spreadsheets.find_headings(file, encoding, columns.are_named_by)
     with closing(spreadsheets.rows_below(file, encoding, start)) as rows:
         if not start.headings:
-            wrong["file"] = "this file has no line that can be read"
+            wrong["file"] = N_("this file has no line that can be read")
         at = _column_indexes(start.headings, columns, wrong)
         if wrong or row is None:
             raise InputRefused(wrong)
@@ -113,10 +114,14 @@ def _column_indexes(headings: list[str], columns: CsvHeadings, wrong: dict[str, 
         names = [spreadsheets.normalized_heading(given)] if given.strip() else list(usual)
         at = next((known.index(name) for name in names if name in known), None)
         if at is None and given.strip():
-            wrong[f"{field}_column"] = f"the file has only these columns: {', '.join(headings)[:300]}"
+            wrong[f"{field}_column"] = N_(
+                "the file has only these columns: %(headings)s", headings=", ".join(headings)[:300]
+            )
         places.append(at)
     if headings and places[:2] == [None, None] and not wrong:
-        wrong["user_column"] = f"say which of these columns holds the user name: {', '.join(headings)[:300]}"
+        wrong["user_column"] = N_(
+            "say which of these columns holds the user name: %(headings)s", headings=", ".join(headings)[:300]
+        )
     return _ColumnIndexes(*places)
 
 

@@ -26,6 +26,7 @@ from otae.store.paging import older_than
 from otae.store.records import advance_audited
 from otae.store.states import GroupInvitationStatus
 from otae.text import why_refused
+from otae.translatable import N_
 
 #: Names for the web, which shows rows and may not import the tables.
 GroupInvitationRow: TypeAlias = GroupInvitation
@@ -103,11 +104,13 @@ async def draft_order(
     if checked and (words := await _channel_wrong(checked, can_show_pins=can_show_pins)):
         wrong["pin_channel"] = words
     wrong |= {
-        name: "this is for one person alone" for name in terms.SINGLE_PERSON_FIELDS if getattr(group_order.terms, name)
+        name: N_("this is for one person alone")
+        for name in terms.SINGLE_PERSON_FIELDS
+        if getattr(group_order.terms, name)
     }
     key = (group_order.key or "").strip() or str(uuid4())
     if len(key) > 100 or why_refused(key):
-        wrong["key"] = "use up to 100 characters in one line"
+        wrong["key"] = N_("use up to 100 characters in one line")
     if checked is None:
         return None, wrong
     row = GroupInvitation(
@@ -216,7 +219,11 @@ async def _channel_wrong(checked: CheckedTerms, *, can_show_pins: bool) -> str:
     if not checked.mode.secret:
         return ""
     if checked.channel in BY_HAND and not can_show_pins:
-        return f"a PIN of {checked.mode.title} is to be {CHANNEL_PHRASES[checked.channel]}: invite people one at a time"
+        return N_(
+            "a PIN of %(title)s is to be %(channel)s: invite people one at a time",
+            title=checked.mode.title,
+            channel=CHANNEL_PHRASES[checked.channel],
+        )
     return "; ".join(await missing_servers(checked.channel)) if checked.terms.send else ""
 
 
@@ -224,7 +231,7 @@ def _check_same(known: GroupInvitation, requested: GroupInvitation) -> GroupInvi
     """Return the stored order of a key; InputRefused ("key") when ``requested`` differs from it."""
     names = {"source", "domain", "name", *terms.field_names(GroupInvitation)} - NOT_COMPARED
     if any(getattr(known, name) != getattr(requested, name) for name in names):
-        raise InputRefused({"key": "this key was used for another order"})
+        raise InputRefused({"key": N_("this key was used for another order")})
     return known
 
 

@@ -19,6 +19,7 @@ from otae.store.database import transaction
 from otae.store.mode_table import Mode
 from otae.store.models import Invitation, ModePolicy, NotificationTemplate
 from otae.text import cleaned_line
+from otae.translatable import N_
 
 #: Bounds of the validity: within less than an hour nobody can enroll, after a year nobody remembers the invitation.
 SHORTEST, LONGEST = timedelta(hours=1), timedelta(days=365)
@@ -66,11 +67,11 @@ async def set_values(name: str, values: ModeValues, *, now: datetime, actor: str
         chosen["enabled"] = values.enabled
     default = await properties.word("enrollment.default.mode")
     if values.enabled is False and name == default:
-        wrong["enabled"] = "this is the mode that is offered first: let another one be that before"
+        wrong["enabled"] = N_("this is the mode that is offered first: let another one be that before")
     if values.default and (
         not initial.defaultable or values.enabled is False or not (values.enabled or before.enabled)
     ):
-        wrong["default"] = "only a mode that is on and can be used without the link may be offered first"
+        wrong["default"] = N_("only a mode that is on and can be used without the link may be offered first")
     if wrong:
         raise InputRefused(wrong)
     async with transaction():
@@ -132,15 +133,21 @@ def _checked(initial: Mode, values: ModeValues, wrong: dict[str, str]) -> dict[s
     if values.max_tries is not None:
         chosen["max_tries"] = values.max_tries
         if values.max_tries not in TRIES:
-            wrong["max_tries"] = f"use a whole number from {TRIES[0]} to {TRIES[-1]}"
+            wrong["max_tries"] = N_("use a whole number from %(low)s to %(high)s", low=TRIES[0], high=TRIES[-1])
     if values.pin_length is not None:
         chosen["pin_length"] = values.pin_length
         if values.pin_length not in PIN_LENGTHS:
-            wrong["pin_length"] = f"use a whole number from {PIN_LENGTHS[0]} to {PIN_LENGTHS[-1]}"
+            wrong["pin_length"] = N_(
+                "use a whole number from %(low)s to %(high)s",
+                low=PIN_LENGTHS[0],
+                high=PIN_LENGTHS[-1],
+            )
     if values.pin_letters is not None:
         chosen["pin_letters"] = values.pin_letters
     if not initial.secret:
-        wrong |= {key: "this mode has no PIN" for key in ("max_tries", "pin_length", "pin_letters") if key in chosen}
+        wrong |= {
+            key: N_("this mode has no PIN") for key in ("max_tries", "pin_length", "pin_letters") if key in chosen
+        }
     return chosen
 
 
@@ -148,13 +155,13 @@ def _minutes(initial: Mode, text: str, wrong: dict[str, str]) -> int:
     """Return a duration in minutes, 0 for "never"; adds to ``wrong`` what cannot be read or is out of bounds."""
     if text.strip() == NEVER:
         if initial.token or initial.secret:
-            wrong["valid_for"] = "a link or a PIN that never ends is a key that lies about: enter an end"
+            wrong["valid_for"] = N_("a link or a PIN that never ends is a key that lies about: enter an end")
         return 0
     found = _DURATION.fullmatch(text.strip().lower())
     length = int(found[1]) * _UNITS[found[2]] if found else timedelta(0)
     if not SHORTEST <= length <= LONGEST:
         or_never = "" if initial.token or initial.secret else ", or never"
-        wrong["valid_for"] = f"use hours or days, from 1h to 365d{or_never}"
+        wrong["valid_for"] = N_("use hours or days, from 1h to 365d%(or_never)s", or_never=or_never)
     return length // timedelta(minutes=1)
 
 
@@ -167,11 +174,11 @@ async def _templates(
     kept = dict(before.templates)
     for kind, text in wanted.items():
         if kind not in KINDS or (kind == "pin" and not initial.secret):
-            wrong["templates"] = f"this mode sends no {kind[:40]} message"
+            wrong["templates"] = N_("this mode sends no %(kind)s message", kind=kind[:40])
             continue
         row = await _template(kind, text) if text else None
         if text and row is None:
-            wrong["templates"] = f"there is no {kind} template {text[:100]!r}"
+            wrong["templates"] = N_("there is no %(kind)s template %(text)s", kind=kind, text=repr(text[:100]))
         kept.pop(kind, None)
         if row and not row.system:
             kept[kind] = str(row.id)

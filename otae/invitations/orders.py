@@ -11,6 +11,7 @@ from otae.invitations.terms import CheckedTerms, InvitationTerms, check_terms
 from otae.store.desk import Desk
 from otae.store.mode_table import Mode
 from otae.store.models import Person
+from otae.translatable import N_
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,15 @@ async def _unreachable(checked: CheckedTerms, person: Person) -> str:
 def what_is_missing(person: Person | None, mode: Mode | None, *, sending: bool) -> str:
     """Return why ``person`` cannot be invited in ``mode``, "" when nothing prevents it."""
     if person is None:
-        return "there is nobody with this user name"
+        return N_("there is nobody with this user name")
     called = person.display_name or person.name
     if person.disabled:
         return f"{called} is disabled"
     missing = []
     if sending and not person.email:
-        missing.append("an e-mail address, which sending the invitation needs")
+        missing.append(N_("an e-mail address, which sending the invitation needs"))
     if mode is not None and mode.authentication and lacks_password(person):
-        missing.append(f"a password, which {mode.title} needs")
+        missing.append(N_("a password, which %(title)s needs", title=mode.title))
     return f"{called} lacks {' and '.join(missing)}" if missing else ""
 
 

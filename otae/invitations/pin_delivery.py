@@ -12,6 +12,7 @@ from otae.invitations.channels import BY_HAND, MAIL, SMS, number_of
 from otae.store.desk import Desk
 from otae.store.mode_table import Mode
 from otae.store.models import Invitation, Person, Pin
+from otae.translatable import N_
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ async def channel_for_next_pin(
     channel = await channels.channel_for_new_pin(mode, invitation.pin_channel, show_pin=show_pin)
     if channel in BY_HAND and not show_pin:
         how = channels.CHANNEL_PHRASES[channel]
-        words = f"the PIN is {how}: an administrator has to send this invitation from its own page"
+        words = N_("the PIN is %(how)s: an administrator has to send this invitation from its own page", how=how)
         raise InputRefused({"pin_channel": words})
     if send and channel not in BY_HAND and (missing := await channels.why_undeliverable(channel, person)):
         raise InputRefused({"pin_channel": missing})

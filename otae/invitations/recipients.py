@@ -10,9 +10,10 @@ from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import DirectoryUnavailable, GroupAmbiguous, PersonAmbiguous
 from otae.store.desk import Desk
 from otae.store.models import Person
+from otae.translatable import N_
 
-NO_PERSON = "there is nobody with this user name"
-NO_GROUP = "there is no group with this name"
+NO_PERSON = N_("there is nobody with this user name")
+NO_GROUP = N_("there is no group with this name")
 
 
 async def find(
@@ -32,7 +33,7 @@ async def find(
     try:
         found = await registry.find(desk, name)
     except PersonAmbiguous as refusal:
-        return None, f"{refusal.detail}: say which, by user name"
+        return None, N_("%(detail)s: say which, by user name", detail=refusal.detail)
     except DirectoryUnavailable as refusal:
         return None, _unavailable(refusal)
     return (await registry.save_person(found, now), "") if found else (None, NO_PERSON)
@@ -55,7 +56,7 @@ async def _find_within(desk: Desk, name: str, reach: Reach, now: datetime) -> tu
                 .limit(10)
             )
         if len(found) > 1:
-            return None, f"{', '.join(each.name for each in found)}: say which, by user name"
+            return None, N_("%(found)s: say which, by user name", found=", ".join(each.name for each in found))
         if found:
             return await _refreshed(desk, found[0], now)
     return None, NO_PERSON

@@ -11,6 +11,7 @@ from otae.invitations.recipient_changes import RecipientChanges, compare
 from otae.store.desk import Desk
 from otae.store.models import Invitation, Person
 from otae.store.properties import default_region
+from otae.translatable import N_
 
 #: Which address and number to use where they changed: the current ones, or those used before.
 NEW, OLD = "new", "old"
@@ -53,13 +54,19 @@ async def look_up(
         InputRefused: "recipient": the directory no longer has the person; "address": it is not one of `ADDRESSES`.
     """
     if address not in ADDRESSES:
-        raise InputRefused({"address": f"choose {' or '.join(ADDRESSES)}"})
+        raise InputRefused({"address": N_("choose %(addresses)s", addresses=" or ".join(ADDRESSES))})
     found = (
         await compare(desk, invitation, now=now) if ask_directory else RecipientChanges((), directory_answered=False)
     )
     person = await Person.get(id=invitation.person_id)
     if found.gone:
-        raise InputRefused({"recipient": f"{person.name} is no longer in the directory {person.domain}"})
+        raise InputRefused(
+            {
+                "recipient": N_(
+                    "%(name)s is no longer in the directory %(domain)s", name=person.name, domain=person.domain
+                )
+            }
+        )
     columns, words = snapshot(person, await default_region()), []
     if not found.directory_answered:
         words.append(f"the directory {person.domain} did not answer: {person.name} as last known")

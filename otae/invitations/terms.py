@@ -20,6 +20,7 @@ from otae.store.desk import Desk
 from otae.store.mode_table import Mode
 from otae.store.models import GroupInvitation, Invitation, NotificationTemplate, Person
 from otae.text import identifier, why_refused
+from otae.translatable import N_
 
 OWNERSHIPS: Final = ("corporate", "employee")
 PLATFORMS: Final = ("macos",)
@@ -89,21 +90,25 @@ async def check_terms(
     wrong: dict[str, str] = {}
     mode = await _mode(requested.mode, wrong)
     if requested.ownership not in OWNERSHIPS:
-        wrong["ownership"] = "choose corporate or employee"
+        wrong["ownership"] = N_("choose corporate or employee")
     if requested.platform not in PLATFORMS:
-        wrong["platform"] = "only macos is offered"
+        wrong["platform"] = N_("only macos is offered")
     if requested.way is not None and requested.way not in WAYS:
-        wrong["way"] = "choose ota or profile"
+        wrong["way"] = N_("choose ota or profile")
     if requested.carrier and await find_carrier(person_fields.printable(requested.carrier)) is None:
-        wrong["carrier"] = "there is no carrier with this name"
+        wrong["carrier"] = N_("there is no carrier with this name")
     if len(requested.note) > LONGEST_NOTE or why_refused(requested.note.replace("\r", "").replace("\n", "")):
-        wrong["note"] = f"use at most {LONGEST_NOTE} characters, none that hides or turns text"
+        wrong["note"] = N_(
+            "use at most %(longest_note)s characters, none that hides or turns text", longest_note=LONGEST_NOTE
+        )
     if words := end_problem(requested.valid_until, now=now):
         wrong["valid_until"] = words
     serial = identifier(requested.serial or "")
     serial = serial.upper() if serial.islower() else serial  # base64 of a virtual machine stays as it is
     if serial and (len(serial) < SHORTEST_SERIAL or not SERIAL.fullmatch(serial)):
-        wrong["serial"] = "a serial number has 8 to 64 letters and digits; a virtual machine's may hold + / and spaces"
+        wrong["serial"] = N_(
+            "a serial number has 8 to 64 letters and digits; a virtual machine's may hold + / and spaces"
+        )
     templates: dict[str, Any] = {
         name: await _template(name, getattr(requested, name), mode, wrong) for name in TEMPLATES
     }
@@ -120,7 +125,7 @@ def end_problem(until: datetime | None, *, now: datetime) -> str:
     """Return why an invitation cannot end at ``until`` (past, or too far away), "" when it can."""
     if until is None or now < until <= now + LONGEST:
         return ""
-    return "this time is past" if until <= now else f"use a time within {LONGEST.days} days"
+    return N_("this time is past") if until <= now else N_("use a time within %(days)s days", days=LONGEST.days)
 
 
 def columns(terms: InvitationTerms, table: type[Invitation | GroupInvitation] = Invitation) -> dict[str, Any]:
@@ -196,6 +201,6 @@ async def _template(field: str, wanted: str | None, mode: Mode | None, wrong: di
     except ValueError:
         found = await NotificationTemplate.get_or_none(kind=kind, name=person_fields.printable(wanted))
     if found is None:
-        wrong["templates"] = f"there is no {kind} template {wanted[:100]!r}"
+        wrong["templates"] = N_("there is no %(kind)s template %(wanted)s", kind=kind, wanted=repr(wanted[:100]))
         return None
     return str(found.id)

@@ -23,7 +23,7 @@ STEPS = ("invited", "mail sent", "signed in", "profile downloaded", "Mac answere
 #: How many steps are done while the message is not sent yet.
 INVITED = 1
 #: What is missing while each step is waited for.
-AWAITED = ("mail", "mail", "sign-in", "download", "answer from the Mac", "installed profile", "check-in")
+AWAITED = ("mail", "mail", "sign-in", "download", N_("answer from the Mac"), "installed profile", "check-in")
 
 _REACHED = {
     SessionStatus.OPENED: 3,

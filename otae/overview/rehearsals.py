@@ -10,6 +10,7 @@ from otae.store import jobs
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Job
+from otae.translatable import N_
 
 KIND = "rehearsal"
 
@@ -54,10 +55,10 @@ async def last() -> Rehearsal | None:
 async def start(desk: Desk, mode: str, *, now: datetime, actor: str) -> None:
     """Queue a rehearsal of ``mode``; InputRefused ("mode") when the mode is off, or while another rehearsal runs."""
     if mode not in {each.name for each in await enabled_modes()}:
-        raise InputRefused({"mode": "choose one of the modes that are on"})
+        raise InputRefused({"mode": N_("choose one of the modes that are on")})
     async with transaction():
         if await Job.filter(kind=KIND, status__in=["queued", "running"], created_at__gt=now - jobs.LEASE).exists():
-            raise InputRefused({"mode": "a rehearsal is running already"})
+            raise InputRefused({"mode": N_("a rehearsal is running already")})
         job = await jobs.enqueue(KIND, {"mode": mode}, created_by=actor, now=now)
     desk.bell.ring("job", job.id)
 

@@ -17,6 +17,7 @@ from otae.errors import InputRefused
 from otae.store import mode_table, statements
 from otae.store.models import Property
 from otae.text import cleaned_line, why_refused
+from otae.translatable import N_
 
 Value = bool | int | str
 
@@ -132,166 +133,173 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
     PropertyDefinition(
         "macos.otae.enable",
         default=True,
-        help="true: anybody in the directory may start at the login page; false: by invitation only.",
+        help=N_("true: anybody in the directory may start at the login page; false: by invitation only."),
         parse=_boolean,
     ),
     PropertyDefinition(
         "enrollment.delivery",
         default="ota",
-        help="ota: over the air in three phases; profile: one signed enrollment profile.",
+        help=N_("ota: over the air in three phases; profile: one signed enrollment profile."),
         parse=_one_of("ota", "profile"),
     ),
     PropertyDefinition(
         "enrollment.encrypt",
         default=False,
-        help="Encrypt the final over-the-air profile to the Mac that asked for it.",
+        help=N_("Encrypt the final over-the-air profile to the Mac that asked for it."),
         parse=_boolean,
     ),
     PropertyDefinition(
         "enrollment.session.minutes",
         default=60,
-        help="How long after signing in a Mac may finish, in minutes.",
+        help=N_("How long after signing in a Mac may finish, in minutes."),
         parse=_number(5, 1440),
     ),
     PropertyDefinition(
         "enrollment.selfstart.ownership",
         default="employee",
-        help="Ownership recorded when somebody starts without an invitation.",
+        help=N_("Ownership recorded when somebody starts without an invitation."),
         parse=_one_of("corporate", "employee"),
     ),
     PropertyDefinition(
         "enrollment.default.mode",
         default=mode_table.DEFAULT,
-        help="Enrollment mode that the invitation form offers first.",
+        help=N_("Enrollment mode that the invitation form offers first."),
         parse=_default_mode,
     ),
     PropertyDefinition(
         "enrollment.guess.budget",
         default=300,
-        help="Failures an hour at the login page, over everybody, before it asks to wait.",
+        help=N_("Failures an hour at the login page, over everybody, before it asks to wait."),
         parse=_number(10, 100_000),
     ),
     PropertyDefinition(
         "enrollment.guess.network",
         default=100,
-        help="Failures an hour at the login page, from one network, before it asks that network to wait.",
+        help=N_("Failures an hour at the login page, from one network, before it asks that network to wait."),
         parse=_number(10, 100_000),
     ),
     PropertyDefinition(
         "reminder.days",
         default=0,
-        help="Days without enrollment after which the link is mailed once more; 0: never.",
+        help=N_("Days without enrollment after which the link is mailed once more; 0: never."),
         parse=_number(0, 90),
     ),
     PropertyDefinition(
         "reminder.most",
         default=3,
-        help="How many reminders an invitation gets at most.",
+        help=N_("How many reminders an invitation gets at most."),
         parse=_number(1, 20),
     ),
     PropertyDefinition(
         "notification.language",
         default="",
-        help="Language of messages to people whose own is not known or not there, such as de; empty: English.",
+        help=N_("Language of messages to people whose own is not known or not there, such as de; empty: English."),
         parse=_language,
     ),
     PropertyDefinition(
-        "notification.revoked", default=True, help="Tell people when their invitation is withdrawn.", parse=_boolean
+        "notification.revoked", default=True, help=N_("Tell people when their invitation is withdrawn."), parse=_boolean
     ),
     PropertyDefinition(
-        "notification.expired", default=False, help="Tell people when their invitation has expired.", parse=_boolean
+        "notification.expired", default=False, help=N_("Tell people when their invitation has expired."), parse=_boolean
     ),
     PropertyDefinition(
         "notification.failure",
         default=True,
-        help="Mail who invited when an invitation fails or its PIN does not arrive.",
+        help=N_("Mail who invited when an invitation fails or its PIN does not arrive."),
         parse=_boolean,
     ),
     PropertyDefinition(
         "enrollment.newlink",
         default=True,
-        help="Let people with an expired or failed invitation have a new link mailed to them.",
+        help=N_("Let people with an expired or failed invitation have a new link mailed to them."),
         parse=_boolean,
     ),
     PropertyDefinition(
         "scep.challenge.minutes",
         default=15,
-        help="How long a Mac may take to fetch its certificate, in minutes (over the air).",
+        help=N_("How long a Mac may take to fetch its certificate, in minutes (over the air)."),
         parse=_number(1, 1440),
     ),
     PropertyDefinition(
-        "identity.days", default=365, help="Life of a Mac's certificate, in days.", parse=_number(1, 825)
+        "identity.days", default=365, help=N_("Life of a Mac's certificate, in days."), parse=_number(1, 825)
     ),
     PropertyDefinition(
         "identity.renew.days",
         default=30,
-        help="Days before its end at which a Mac's certificate is renewed.",
+        help=N_("Days before its end at which a Mac's certificate is renewed."),
         parse=_number(1, 365),
     ),
     PropertyDefinition(
         "identity.grace.days",
         default=7,
-        help="Days past its end in which a Mac may still check in to renew its certificate.",
+        help=N_("Days past its end in which a Mac may still check in to renew its certificate."),
         parse=_number(0, 90),
     ),
     PropertyDefinition(
         "macos.minimum.version",
         default="",
-        help="Oldest macOS that may enroll, such as 14 or 14.6.1; empty: any.",
+        help=N_("Oldest macOS that may enroll, such as 14 or 14.6.1; empty: any."),
         parse=_version,
     ),
     PropertyDefinition(
         "macos.refused.models",
         default="",
-        help="Product identifiers of Macs that may not enroll, with commas between them; empty: none.",
+        help=N_("Product identifiers of Macs that may not enroll, with commas between them; empty: none."),
         parse=_models,
     ),
     PropertyDefinition(
-        "mac.sha1", default=True, help="Accept SHA-1 signatures from Macs, as their makers still send.", parse=_boolean
+        "mac.sha1",
+        default=True,
+        help=N_("Accept SHA-1 signatures from Macs, as their makers still send."),
+        parse=_boolean,
     ),
     PropertyDefinition(
-        "scep.des3", default=True, help="Accept 3DES from Macs when they ask for a certificate.", parse=_boolean
+        "scep.des3", default=True, help=N_("Accept 3DES from Macs when they ask for a certificate."), parse=_boolean
     ),
     PropertyDefinition(
         "retention.days",
         default=365,
-        help="Days that events, sent messages, finished sign-ins, caught mail and imported files are kept.",
+        help=N_("Days that events, sent messages, finished sign-ins, caught mail and imported files are kept."),
         parse=_number(7, 3650),
     ),
     PropertyDefinition(
         "mail.bounce.domain",
         default="",
-        help="Domain of the return addresses that undeliverable mail comes back to; empty: the sender's own address.",
+        help=N_(
+            "Domain of the return addresses that undeliverable mail comes back to; empty: the sender's own address."
+        ),
         parse=_domain,
     ),
     PropertyDefinition(
         "mail.bounce.lmtp",
         default="",
-        help="Where workers take such mail from your mail server by LMTP, such as 127.0.0.1:2525; read at their start.",
+        help=N_(
+            "Where workers take such mail from your mail server by LMTP, such as 127.0.0.1:2525; read at their start."
+        ),
         parse=_own_place,
     ),
     PropertyDefinition(
         "phone.region",
         default="",
-        help="Country that phone numbers without + belong to, such as DE; empty: numbers have to begin with +.",
+        help=N_("Country that phone numbers without + belong to, such as DE; empty: numbers have to begin with +."),
         parse=_region,
     ),
     PropertyDefinition(
         "organization.name",
         default="otae",
-        help="Name that people see in mails, on pages and in profiles.",
+        help=N_("Name that people see in mails, on pages and in profiles."),
         parse=_name,
     ),
     PropertyDefinition(
         "organization.timezone",
         default="UTC",
-        help="Time zone of the times in messages and on PIN cards, such as Europe/Berlin.",
+        help=N_("Time zone of the times in messages and on PIN cards, such as Europe/Berlin."),
         parse=_time_zone,
     ),
     PropertyDefinition(
         "support.contact",
         default="your IT department",
-        help="Whom people are told to ask, for example a mail address or a phone number.",
+        help=N_("Whom people are told to ask, for example a mail address or a phone number."),
         parse=_name,
     ),
 )
@@ -304,7 +312,7 @@ def row_of(name: str) -> PropertyDefinition:
     try:
         return _BY_NAME[name]
     except KeyError:
-        raise InputRefused({"name": f"there is no server property {name[:60]!r}"}) from None
+        raise InputRefused({"name": N_("there is no server property %(name)s", name=repr(name[:60]))}) from None
 
 
 async def read(name: str) -> Value:
@@ -357,7 +365,7 @@ async def write(name: str, text: str) -> Value:
     try:
         value = row.parse(text.strip())
     except ValueError as error:
-        raise InputRefused({"value": f"{name}: {error}"}) from None
+        raise InputRefused({"value": N_("%(name)s: %(error)s", name=name, error=error)}) from None
     stored = str(value).lower() if isinstance(value, bool) else str(value)
     await Property.update_or_create(defaults={"value": stored}, name=name)
     return value

@@ -26,6 +26,7 @@ from otae.delivery.transport import NotSent, Unreachable
 from otae.hostnames import HostRefused, ascii_url
 from otae.settings import Settings
 from otae.store import database
+from otae.translatable import N_
 
 MICROSOFT, GOOGLE, OTHER = "microsoft", "google", "other"
 KINDS: Final = (MICROSOFT, GOOGLE, OTHER)
@@ -225,20 +226,20 @@ async def check_settings(
     url, private, wrong = columns["oauth_token_url"], settings.allow_private, dict[str, str]()
     for name, most in (("oauth_token_url", 500), ("oauth_client_id", 200), ("oauth_scope", 500)):
         if not short_line(columns[name], most):
-            wrong[name] = f"use at most {most} printable characters"
+            wrong[name] = N_("use at most %(most)s printable characters", most=most)
     if not is_token_url(url, private=private):
         tenant = ", or the tenant alone" if kind == MICROSOFT else ""
-        wrong["oauth_token_url"] = f"use an address such as https://login.example.org/token{tenant}"
+        wrong["oauth_token_url"] = N_("use an address such as https://login.example.org/token%(tenant)s", tenant=tenant)
     elif not await outgoing.is_called(*http_client.host_and_port(url), private=private, loopback=private):
-        wrong["oauth_token_url"] = "is an address that is never called; see OTAE_ALLOW_PRIVATE"  # noqa: S105 - as above
+        wrong["oauth_token_url"] = N_("is an address that is never called; see OTAE_ALLOW_PRIVATE")
     if not columns["oauth_client_id"]:
-        wrong["oauth_client_id"] = "is missing"
+        wrong["oauth_client_id"] = N_("is missing")
     if secret and kind == GOOGLE:
         secret = service_account_key(secret)
         if secret is None:
-            wrong["password"] = "paste the key of the service account: its JSON file, or the private key in it"  # noqa: S105 - as above
+            wrong["password"] = N_("paste the key of the service account: its JSON file, or the private key in it")
     elif secret and not short_line(secret, 500):
-        wrong["password"] = "use at most 500 printable characters"  # noqa: S105 - as above
+        wrong["password"] = N_("use at most 500 printable characters")
     return wrong, secret
 
 

@@ -17,6 +17,7 @@ from otae.store import audit
 from otae.store.database import transaction
 from otae.store.models import CarrierGateway
 from otae.text import cleaned_line, why_refused
+from otae.translatable import N_
 
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
@@ -89,14 +90,14 @@ async def save_carrier(
     """Change ``carrier``, or add one; InputRefused names each invalid field."""
     name, domain = cleaned_line(entry.name), ascii_host_or_text(entry.domain).lower()
     rules = (
-        ("name", 0 < len(name) <= 100 and not why_refused(entry.name), "use 1 to 100 characters in one line"),
+        ("name", 0 < len(name) <= 100 and not why_refused(entry.name), N_("use 1 to 100 characters in one line")),
         (
             "domain",
             len(domain) <= 253 and _DOMAIN.fullmatch(domain) is not None,
-            "use a domain such as txt.example.org",
+            N_("use a domain such as txt.example.org"),
         ),
-        ("country_code", re.fullmatch(r"[0-9]{0,4}", entry.country_code.strip()), "use digits alone, such as 49"),
-        ("prefix", re.fullmatch(r"[0-9]{0,10}", entry.prefix.strip()), "use digits alone, such as 0"),
+        ("country_code", re.fullmatch(r"[0-9]{0,4}", entry.country_code.strip()), N_("use digits alone, such as 49")),
+        ("prefix", re.fullmatch(r"[0-9]{0,10}", entry.prefix.strip()), N_("use digits alone, such as 0")),
     )
     if wrong := {field: words for field, right, words in rules if not right}:
         raise InputRefused(wrong)
@@ -117,7 +118,7 @@ async def save_carrier(
             elif changes:
                 await audit.record(actor, "carrier.change", now=now, subject=name, detail=changes)
     except IntegrityError:
-        raise InputRefused({"name": "another carrier has this name"}) from None
+        raise InputRefused({"name": N_("another carrier has this name")}) from None
     return row
 
 

@@ -28,7 +28,7 @@ KIND: Final = "sms"
 #: Title of each gateway that can be chosen, by the value of a server's `gateway` column.
 TITLES: Final[Mapping[str, str]] = {
     **{name: gateway.title for name, gateway in GATEWAYS.items()},
-    CARRIER: "Carrier, by mail",
+    CARRIER: N_("Carrier, by mail"),
 }
 #: Fields that hold the address of a gateway's requests.
 ADDRESSES: Final = ("base_url", "url")
@@ -61,7 +61,7 @@ def fields_of(gateway: str) -> tuple[Field, ...]:
     if gateway == CARRIER:
         return CARRIER_FIELDS
     if gateway not in GATEWAYS:
-        raise InputRefused({"gateway": f"choose one of {', '.join(TITLES)}"})
+        raise InputRefused({"gateway": N_("choose one of %(titles)s", titles=", ".join(TITLES))})
     return GATEWAYS[gateway].fields
 
 
@@ -106,7 +106,7 @@ async def _checked(desk: Desk, row: NotificationServer, entry: SmsEntry) -> dict
         again = [
             each.name for each in fields if each.secret and kept.get(each.name) and not entry.values.get(each.name)
         ]
-        wrong |= dict.fromkeys(again, "enter it again: it was given for another address")
+        wrong |= dict.fromkeys(again, N_("enter it again: it was given for another address"))
     if not wrong:
         wrong = await _gateway_errors(desk, row.gateway, values)
     if wrong:
@@ -151,19 +151,19 @@ async def _name_error(row: NotificationServer, entry: SmsEntry) -> dict[str, str
     except MessageRefused as error:
         return {"name": str(error).partition(": ")[2]}
     if len(entry.name.strip()) > 100:
-        return {"name": "use at most 100 characters"}
+        return {"name": N_("use at most 100 characters")}
     same = await NotificationServer.get_or_none(name=entry.name.strip())
-    return {"name": "another notification server has this name"} if same is not None and same.id != row.id else {}
+    return {"name": N_("another notification server has this name")} if same is not None and same.id != row.id else {}
 
 
 def _limit_errors(entry: SmsEntry) -> dict[str, str]:
     rules = (
         ("timeout", 5 <= entry.timeout <= 60, "use 5 to 60 seconds"),
-        ("retries", 0 <= entry.retries <= 20, "use a number from 0 to 20"),
-        ("connections", 1 <= entry.connections <= 20, "use a number from 1 to 20"),
-        ("rate", 0 <= entry.rate <= 100_000, "use a number from 0 to 100000; 0 sets no limit"),
-        ("standby", 0 <= entry.standby <= 9, "use a number from 0 to 9; 0 is no standby"),
-        ("description", short_line(entry.description, 200), "use at most 200 printable characters"),
+        ("retries", 0 <= entry.retries <= 20, N_("use a number from 0 to 20")),
+        ("connections", 1 <= entry.connections <= 20, N_("use a number from 1 to 20")),
+        ("rate", 0 <= entry.rate <= 100_000, N_("use a number from 0 to 100000; 0 sets no limit")),
+        ("standby", 0 <= entry.standby <= 9, N_("use a number from 0 to 9; 0 is no standby")),
+        ("description", short_line(entry.description, 200), N_("use at most 200 printable characters")),
     )
     return {name: words for name, right, words in rules if not right}
 
@@ -172,20 +172,20 @@ def _value_error(each: Field, text: str) -> str:
     if not text:
         return "is missing" if each.required else ""
     if len(text) > each.longest:
-        return f"use at most {each.longest} characters"
+        return N_("use at most %(longest)s characters", longest=each.longest)
     if each.choices and text not in each.choices:
         return f"choose {' or '.join(each.choices)}"
     if why := why_refused(text.replace("\n", "").replace("\t", "") if each.lines else text):
         return why
     # What is put into a header or a sign-in as it is.
-    return "" if each.lines or not each.secret or text.isascii() else "use letters, digits and signs of ASCII"
+    return "" if each.lines or not each.secret or text.isascii() else N_("use letters, digits and signs of ASCII")
 
 
 async def _gateway_errors(desk: Desk, name: str, values: Values) -> dict[str, str]:
     """Return the errors of values that are each valid by themselves, by field."""
     if name == CARRIER:
         unknown = values["carrier"] and await find_carrier(values["carrier"]) is None
-        return {"carrier": "there is no carrier with this name"} if unknown else {}
+        return {"carrier": N_("there is no carrier with this name")} if unknown else {}
     gateway: Gateway = GATEWAYS[name]
     private = desk.settings.allow_private
     wrong = gateway.check(values)
@@ -195,7 +195,7 @@ async def _gateway_errors(desk: Desk, name: str, values: Values) -> dict[str, st
         if values.get(field_name) and field_name not in wrong:
             where = http_client.host_and_port(values[field_name])
             if not await outgoing.is_called(*where, private=private, loopback=private):
-                wrong[field_name] = "is an address that is never called; see OTAE_ALLOW_PRIVATE"
+                wrong[field_name] = N_("is an address that is never called; see OTAE_ALLOW_PRIVATE")
     return wrong
 
 
@@ -211,14 +211,14 @@ def _url_error(name: str, url: str, *, clear: bool) -> dict[str, str]:
         parts = urlsplit(url)
         usable = bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
-        return {name: "this is no address"}
+        return {name: N_("this is no address")}
     if (
         not usable
         or "@" in parts.netloc
         or parts.scheme not in ("https", "http")
         or (name == "base_url" and parts.query)
     ):
-        return {name: "use an address such as https://api.example.org"}
+        return {name: N_("use an address such as https://api.example.org")}
     if parts.scheme == "http" and not clear:
-        return {name: "use https: PINs and keys do not go out in clear"}
+        return {name: N_("use https: PINs and keys do not go out in clear")}
     return {}

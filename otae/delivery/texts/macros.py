@@ -16,6 +16,7 @@ from typing import Final
 from otae.delivery.texts.kinds import ADMINISTRATIVE, AFTERWARDS, KINDS, LINKING
 from otae.errors import InputRefused
 from otae.text import why_refused
+from otae.translatable import N_
 
 #: What the macros of user properties begin with; the property's name follows, in letters of either case.
 PROPERTY: Final = "user.property."
@@ -105,7 +106,7 @@ def check_template(
         InputRefused: Names each invalid field, with macro, line and column.
     """
     if kind not in KINDS:
-        raise InputRefused({"kind": f"choose {', '.join(KINDS[:-1])} or {KINDS[-1]}"})
+        raise InputRefused({"kind": N_("choose %(others)s or %(last)s", others=", ".join(KINDS[:-1]), last=KINDS[-1])})
     parts = {"subject": subject, "text": text, "html": html} | ({"sms": sms} if sms else {})
     fields = {
         name: wrong
@@ -131,19 +132,19 @@ def _properties(match: re.Match[str]) -> list[str]:
 
 def _text_error(kind: str, field: str, value: str) -> str | None:
     if not value.strip():
-        return "is missing"
+        return N_("is missing")
     if field == "subject" and (len(value) > 300 or why_refused(value)):
-        return "use one line of at most 300 characters"
+        return N_("use one line of at most 300 characters")
     if len(value.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        return "is longer than 64 KiB"
+        return N_("is longer than 64 KiB")
     if field == "sms" and len(value) > MAX_SMS:
-        return f"is longer than {MAX_SMS} characters"
+        return N_("is longer than %(max_sms)s characters", max_sms=MAX_SMS)
     return _macro_error(kind, field, value) or _missing_macro(kind, field, value)
 
 
 def _missing_macro(kind: str, field: str, value: str) -> str | None:
     if field != "subject" and (needed := _required_macro(kind)) and not _contains(needed, value):
-        return f"does not say ${{{needed}}}"
+        return N_("does not say ${%(needed)s}", needed=needed)
     return None
 
 
@@ -159,7 +160,7 @@ def _contains(name: str, text: str) -> bool:
 def _macro_error(kind: str, field: str, text: str) -> str | None:
     starts = [match.start() for match in re.finditer(r"\$\{", text)]
     if len(starts) > MAX_MACROS:
-        return f"holds more than {MAX_MACROS} macros"
+        return N_("holds more than %(max_macros)s macros", max_macros=MAX_MACROS)
     for start in starts:
         if wrong := _syntax_error(kind, field, _MACRO.match(text, start), _position(text, start)):
             return wrong
@@ -170,31 +171,40 @@ def _unknown_property(text: str, unknown: Collection[str]) -> str | None:
     for match in _MACRO.finditer(text):
         for name in _properties(match):
             if name in unknown:
-                return f"${{{PROPERTY}{name}}} {_position(text, match.start())} is not known: nobody has this property"
+                return N_(
+                    "${%(property)s%(name)s} %(where)s is not known: nobody has this property",
+                    property=PROPERTY,
+                    name=name,
+                    where=_position(text, match.start()),
+                )
     return None
 
 
 def _position(text: str, start: int) -> str:
-    return f"at line {text.count(chr(10), 0, start) + 1}, column {start - text.rfind(chr(10), 0, start)}"
+    return N_(
+        "at line %(line)s, column %(column)s",
+        line=text.count(chr(10), 0, start) + 1,
+        column=start - text.rfind(chr(10), 0, start),
+    )
 
 
 def _syntax_error(kind: str, field: str, match: re.Match[str] | None, where: str) -> str | None:
     if match is None:
-        return f"the macro {where} has no end: write }} after its name"
+        return N_("the macro %(where)s has no end: write } after its name", where=where)
     if macro := _read(match[1]):
         return next(filter(None, (_name_error(kind, field, name, where) for name in macro.names)), None)
     if meant := _INTENDED.fullmatch(match[1]):
-        return f"${{{meant[1][:40]}}} {where} is not known"
-    return f"the macro {where} cannot be read: write ${{user.phone}} or ${{user.phone 'none'}}"
+        return N_("${%(meant)s} %(where)s is not known", meant=meant[1][:40], where=where)
+    return N_("the macro %(where)s cannot be read: write ${user.phone} or ${user.phone 'none'}", where=where)
 
 
 def _name_error(kind: str, field: str, name: str, where: str) -> str | None:
     if name.startswith(PROPERTY):
         return None
     if name not in MACROS:
-        return f"${{{name[:40]}}} {where} is not known"
+        return N_("${%(name)s} %(where)s is not known", name=name[:40], where=where)
     if kind not in MACROS[name]:
-        return f"${{{name}}} {where} has no value in this message"
+        return N_("${%(name)s} %(where)s has no value in this message", name=name, where=where)
     if field == "subject" and name in SECRET:
-        return f"${{{name}}} {where} is a secret: put it into the message, not the subject"
+        return N_("${%(name)s} %(where)s is a secret: put it into the message, not the subject", name=name, where=where)
     return None

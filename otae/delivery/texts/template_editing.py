@@ -19,12 +19,13 @@ from otae.store.database import transaction
 from otae.store.models import NotificationTemplate, TemplateTranslation
 from otae.store.user_properties import list_names, without_anybody
 from otae.text import cleaned_line, why_refused
+from otae.translatable import N_
 
 #: Control characters other than tab and line feed: not allowed in mails, nor stored by every database.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 #: The beginning of a page in English, as default texts have it now and had it before.
 _ENGLISH = re.compile(r'<html lang="en"(?: dir="ltr")?>')
-GONE = "this template does not exist any more"
+GONE = N_("this template does not exist any more")
 
 
 async def template_of(template_id: UUID) -> NotificationTemplate | None:
@@ -37,7 +38,7 @@ async def check_wording(kind: str, wording: Wording) -> None:
     unknown = await without_anybody(properties_in(*asdict(wording).values()))
     check_template(kind, **asdict(wording), unknown=unknown)
     texts = {"text": wording.text, "html": wording.html, "sms": wording.sms}
-    if fields := {name: "holds a control character" for name, value in texts.items() if _CONTROL.search(value)}:
+    if fields := {name: N_("holds a control character") for name, value in texts.items() if _CONTROL.search(value)}:
         raise InputRefused(fields)
 
 
@@ -77,17 +78,17 @@ async def translate(template: NotificationTemplate, language: str, *, now: datet
     It begins as the default wording in that language, else as a copy of the template's own.
     """
     if language not in LANGUAGES:
-        raise InputRefused({"language": "choose a language from the list"})
+        raise InputRefused({"language": N_("choose a language from the list")})
     own = wording_of(template)
     html = _ENGLISH.sub(f'<html lang="{language}" dir="{direction(language)}">', own.html, count=1)
     row = _new_translation(template, language, default_in(template.kind, language) or replace(own, html=html))
     async with transaction():
         if await TemplateTranslation.exists(template_id=template.id, language=language):
-            raise InputRefused({"language": "this language is there already"})
+            raise InputRefused({"language": N_("this language is there already")})
         try:
             await row.save(force_create=True)
         except IntegrityError:
-            raise InputRefused({"language": "this language is there already, or the template is gone"}) from None
+            raise InputRefused({"language": N_("this language is there already, or the template is gone")}) from None
         await audit.record(actor, "template.translated", now=now, subject=template.name, detail=language)
     return row
 
@@ -106,7 +107,7 @@ async def clone(template: NotificationTemplate, name: str, *, now: datetime, act
     Raises InputRefused ("name"), and ("") for a kind of which an invitation cannot choose the template.
     """
     if template.kind not in CHOSEN:
-        raise InputRefused({"": "messages of this kind always use the template of the system"})
+        raise InputRefused({"": N_("messages of this kind always use the template of the system")})
     name = await _free_name(name)
     copy = NotificationTemplate(kind=template.kind, name=name, **asdict(wording_of(template)))
     wordings = {tag: default for tag in shipped_languages(template) if (default := default_in(template.kind, tag))}
@@ -151,7 +152,7 @@ async def restore(template: NotificationTemplate, *, now: datetime, actor: str, 
     """
     default = default_in(template.kind, language) if language else default_texts.default_wording(template.kind)
     if default is None or not template.system:
-        raise InputRefused({"": "there is no default wording to restore"})
+        raise InputRefused({"": N_("there is no default wording to restore")})
     await reword(template, default, now=now, actor=actor, language=language)
 
 
@@ -177,12 +178,12 @@ async def _exists(template: NotificationTemplate) -> bool:
 async def _free_name(name: str) -> str:
     name, why = cleaned_line(name), why_refused(name)
     if why or not 0 < len(name) <= 100:
-        raise InputRefused({"name": "use one line of at most 100 characters"})
+        raise InputRefused({"name": N_("use one line of at most 100 characters")})
     if await NotificationTemplate.filter(name=name).exists():
-        raise InputRefused({"name": "another template has this name"})
+        raise InputRefused({"name": N_("another template has this name")})
     return name
 
 
 def _refuse_system(template: NotificationTemplate) -> None:
     if template.system:
-        raise InputRefused({"": "this template belongs to the system: clone it instead"})
+        raise InputRefused({"": N_("this template belongs to the system: clone it instead")})

@@ -38,6 +38,7 @@ from otae.store.desk import Desk
 from otae.store.mode_table import SAMPLE
 from otae.store.models import Invitation, Job, NotificationServer, NotificationTemplate, Person
 from otae.store.properties import default_region
+from otae.translatable import N_
 
 #: The kind of the job that sends a draft.
 JOB_KIND = "notification-template.send"
@@ -147,7 +148,7 @@ async def enqueue_draft(
     if channel == "sms" and not fields:
         draft = await preview(desk, template.kind, wording, now=now, language=language)
         if draft.measure.parts > MOST_PARTS:
-            fields["sms"] = f"is longer than {MOST_PARTS} parts"
+            fields["sms"] = N_("is longer than %(most_parts)s parts", most_parts=MOST_PARTS)
     if fields:
         raise InputRefused(fields)
     await failure_counters.count(
@@ -219,15 +220,15 @@ async def _recipient(kind: str, entered: str, channel: str) -> str:
         try:
             return mail_address(entered)
         except MailAddressRefused as error:
-            raise InputRefused({"recipient": str(error)}) from None
+            raise InputRefused({"recipient": error.args[0]}) from None
     if kind in ADMINISTRATIVE:
-        raise InputRefused({"phone": "this message is sent by mail alone"})
+        raise InputRefused({"phone": N_("this message is sent by mail alone")})
     try:
         number = e164(entered, region=await default_region())
     except NumberRefused as error:
-        raise InputRefused({"phone": str(error)}) from None
+        raise InputRefused({"phone": error.args[0]}) from None
     if await active_server("sms") is None and await active_server() is not None:
-        raise InputRefused({"phone": "no SMS server is active under Notification servers"})
+        raise InputRefused({"phone": N_("no SMS server is active under Notification servers")})
     return number
 
 

@@ -29,6 +29,7 @@ from otae.store import audit, leases, passwords
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Membership, PeopleImport, PeopleImportLine, Person
+from otae.translatable import N_
 
 #: Lines stored in one statement; lines compared, or people written, in one step.
 BATCH: Final = 500
@@ -188,9 +189,9 @@ def _compare(
         columns = {name: value for name, value in columns.items() if value != getattr(person, name)}
         groups_to_join = [name for name in groups_to_join if name not in groups]
     elif kind == formats.PROPERTIES:
-        wrong["name"] = "there is nobody with this user name: import the file of users first"
+        wrong["name"] = N_("there is nobody with this user name: import the file of users first")
     if person is not None and person.rehearsal:
-        wrong["name"] = "a rehearsal has this user name at the moment"
+        wrong["name"] = N_("a rehearsal has this user name at the moment")
     sealed = line.password_sealed
     password = desk.vault.open(bytes(sealed), line.id, SEALED_PASSWORD).decode() if sealed else None
     return CheckedLine(line, person, columns, groups_to_join, password, "; ".join(wrong.values()))

@@ -24,6 +24,7 @@ from otae.store.models import PeopleImport, PeopleImportLine
 from otae.store.paging import older_than
 from otae.store.records import advance_audited
 from otae.store.states import ImportStatus
+from otae.translatable import N_
 
 #: Names of the tables' rows for rooms that may not import models.
 ImportRow: TypeAlias = PeopleImport
@@ -37,7 +38,7 @@ SEALED_FILE, SEALED_PASSWORD = "people-import.file", "people-import.password"
 MOST_BYTES: Final = 10 * 1024 * 1024
 #: A file that nobody imports within this time is cancelled, and its passwords are deleted.
 EXPIRES_AFTER: Final = timedelta(hours=24)
-NO_HEADINGS: Final = "no heading says which column holds the user names: call one user, or choose the format"
+NO_HEADINGS: Final = N_("no heading says which column holds the user names: call one user, or choose the format")
 _PAGE: Final = 500
 #: The columns that pages show of a file, without its bytes.
 _SHOWN: Final = (
@@ -109,21 +110,25 @@ async def upload(
     """
     file.seek(0)
     if len(data := file.read(MOST_BYTES + 1)) > MOST_BYTES:
-        raise InputRefused({"file": "a file may have 10 MiB: split it"})
+        raise InputRefused({"file": N_("a file may have 10 MiB: split it")})
     if not spreadsheets.is_text(file):
-        raise InputRefused({"file": "this is no text file: save the table as CSV (UTF-8)"})
+        raise InputRefused({"file": N_("this is no text file: save the table as CSV (UTF-8)")})
     encoding, lines = spreadsheets.detect_encoding(file)
     if lines > formats.MOST_LINES + 1:
-        raise InputRefused({"file": f"a file may have {formats.MOST_LINES} lines: split it"})
+        raise InputRefused(
+            {"file": N_("a file may have %(most_lines)s lines: split it", most_lines=formats.MOST_LINES)}
+        )
     if not data.strip() or not lines:
-        raise InputRefused({"file": "this file has no line that names a user"})
+        raise InputRefused({"file": N_("this file has no line that names a user")})
     if (kind or formats.USERS) not in formats.IMPORT_KINDS:
-        raise InputRefused({"kind": f"choose one of {', '.join(formats.IMPORT_KINDS)}"})
+        raise InputRefused({"kind": N_("choose one of %(import_kinds)s", import_kinds=", ".join(formats.IMPORT_KINDS))})
     chosen = kind or formats.detect(file, encoding)
     if chosen is None or (chosen == formats.CSV and not formats.has_headings(file, encoding)):
         raise InputRefused({"file": NO_HEADINGS})
     if chosen == formats.CSV and (secret := formats.password_columns(file, encoding)):
-        raise InputRefused({"file": f"call the column {secret[0][:40]} password, or take it out of the file"})
+        raise InputRefused(
+            {"file": N_("call the column %(secret)s password, or take it out of the file", secret=secret[0][:40])}
+        )
     row = PeopleImport(kind=chosen, file_name=printable(name) or "file", encoding=encoding)
     row.file_sealed = desk.vault.seal(data, row.id, SEALED_FILE)
     row.created_by, row.created_at, row.lease_until = actor[:100], now, now + leases.LEASE if hold else None

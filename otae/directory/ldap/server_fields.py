@@ -9,6 +9,7 @@ from otae.directory.ldap.names import is_dn, without_spaces
 from otae.directory.local.person_fields import DOMAIN
 from otae.outgoing import ascii_host_or_text, is_host
 from otae.text import why_refused
+from otae.translatable import N_
 
 KINDS: Final = ("ldap", "active-directory")
 SECURITIES: Final = ("none", "starttls", "ldaps")
@@ -22,9 +23,9 @@ _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,59}")
 _PASSWORD = re.compile(r"password|pwd|secret|krbPrincipalKey", re.IGNORECASE)
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?")
 _WORDS: Final = {
-    "host": "use a host name such as ldap.example.org, without a port",
-    "port": "use a number from 1 to 65535",
-    "dn": "use a distinguished name such as ou=people,dc=example,dc=org",
+    "host": N_("use a host name such as ldap.example.org, without a port"),
+    "port": N_("use a number from 1 to 65535"),
+    "dn": N_("use a distinguished name such as ou=people,dc=example,dc=org"),
 }
 
 
@@ -45,29 +46,41 @@ def normalized(fields: Mapping[str, Any]) -> dict[str, Any]:
 def wrong_fields(values: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with each refused field; empty when all are accepted."""
     rules = (
-        ("domain", _is_domain(values["domain"]), "use letters, digits, dots and hyphens, such as corp or example.org"),
-        ("domain", values["domain"] != DOMAIN, "our own people have this name"),
-        ("alias", not values["alias"] or _is_domain(values["alias"]), "use letters, digits, dots and hyphens"),
-        ("alias", values["alias"] not in {DOMAIN, values["domain"]}, "use another name than the domain's"),
-        ("kind", values["kind"] in KINDS, "choose ldap or active-directory"),
+        (
+            "domain",
+            _is_domain(values["domain"]),
+            N_("use letters, digits, dots and hyphens, such as corp or example.org"),
+        ),
+        ("domain", values["domain"] != DOMAIN, N_("our own people have this name")),
+        ("alias", not values["alias"] or _is_domain(values["alias"]), N_("use letters, digits, dots and hyphens")),
+        ("alias", values["alias"] not in {DOMAIN, values["domain"]}, N_("use another name than the domain's")),
+        ("kind", values["kind"] in KINDS, N_("choose ldap or active-directory")),
         ("primary_host", is_host(values["primary_host"]), _WORDS["host"]),
         ("secondary_host", not values["secondary_host"] or is_host(values["secondary_host"]), _WORDS["host"]),
         ("port", 1 <= values["port"] <= 65535, _WORDS["port"]),
-        ("security", values["security"] in SECURITIES, "choose none, starttls or ldaps"),
+        ("security", values["security"] in SECURITIES, N_("choose none, starttls or ldaps")),
         (
             "security",
             _protects_passwords(values),
-            "passwords are only ever sent over StartTLS or LDAPS: choose one of them",
+            N_("passwords are only ever sent over StartTLS or LDAPS: choose one of them"),
         ),
-        ("bind_name", _is_bind_name(values), "use a distinguished name, or for an Active Directory name@example.org"),
-        ("password", _is_secret(values["password"]), "use at most 500 printable characters"),
+        (
+            "bind_name",
+            _is_bind_name(values),
+            N_("use a distinguished name, or for an Active Directory name@example.org"),
+        ),
+        ("password", _is_secret(values["password"]), N_("use at most 500 printable characters")),
         ("user_base", _is_base(values["user_base"]), _WORDS["dn"]),
         ("group_base", _is_base(values["group_base"]), _WORDS["dn"]),
-        ("attributes", _are_attributes(values["attributes"]), "use at most 20 attributes, such as department, title"),
-        ("attributes", not _PASSWORD.search(values["attributes"]), "no passwords: properties are shown and mailed"),
-        ("lockout_limit", 0 <= values["lockout_limit"] <= 999, "use a number from 0 to 999; 0 is never"),
-        ("lockout_minutes", 1 <= values["lockout_minutes"] <= 1440, "use a number of minutes from 1 to 1440"),
-        ("global_catalog_port", 0 <= values["global_catalog_port"] <= 65535, "use a port, or 0 for none"),
+        (
+            "attributes",
+            _are_attributes(values["attributes"]),
+            N_("use at most 20 attributes, such as department, title"),
+        ),
+        ("attributes", not _PASSWORD.search(values["attributes"]), N_("no passwords: properties are shown and mailed")),
+        ("lockout_limit", 0 <= values["lockout_limit"] <= 999, N_("use a number from 0 to 999; 0 is never")),
+        ("lockout_minutes", 1 <= values["lockout_minutes"] <= 1440, N_("use a number of minutes from 1 to 1440")),
+        ("global_catalog_port", 0 <= values["global_catalog_port"] <= 65535, N_("use a port, or 0 for none")),
         (
             "global_catalog_base",
             not values["global_catalog_base"] or _is_base(values["global_catalog_base"]),
@@ -78,7 +91,7 @@ def wrong_fields(values: Mapping[str, Any]) -> dict[str, str]:
     wrong = {field: words for field, right, words in reversed(rules) if not right}
     offered = SEARCH_BY.get(values["kind"])
     if offered and values["search_by"] not in offered:
-        wrong["search_by"] = f"choose {', '.join(offered[:-1])} or {offered[-1]}"
+        wrong["search_by"] = N_("choose %(others)s or %(last)s", others=", ".join(offered[:-1]), last=offered[-1])
     return wrong
 
 

@@ -15,11 +15,12 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, Job, Person
 from otae.text import identifier
+from otae.translatable import N_
 
 #: Name of the table's rows for rooms that may not import models.
 DirectoryRow: TypeAlias = DirectoryServer
 
-GONE: Final = "this directory does not exist any more"
+GONE: Final = N_("this directory does not exist any more")
 #: Kind of the job that runs a connection test.
 TEST_JOB: Final = "directory.test"
 #: Most connection tests of one administrator in an hour.
@@ -206,15 +207,15 @@ async def _apply(desk: Desk, row: DirectoryServer, entry: DirectoryEntry) -> Non
     async for other in DirectoryServer.exclude(id=row.id):
         for name, text in names.items():
             if text and text in {other.domain, other.alias}:
-                wrong[name] = "another directory has this name"
+                wrong[name] = N_("another directory has this name")
     stored = bool(row.domain)
     if stored and row.domain != values["domain"] and await Person.filter(domain=row.domain).exists():
-        wrong["domain"] = "people came from this domain: it keeps its name"
+        wrong["domain"] = N_("people came from this domain: it keeps its name")
     password = values.pop("password")
     moved = stored and any(getattr(row, name) != values[name] for name in BIND_TARGET)
     if values["bind_name"] and not password and (row.bind_password_sealed is None or moved):
-        again = "enter it again: it is only sent to the server and for the name it was entered for"
-        wrong["password"] = again if row.bind_password_sealed else "is missing"  # - what the form says
+        again = N_("enter it again: it is only sent to the server and for the name it was entered for")
+        wrong["password"] = again if row.bind_password_sealed else N_("is missing")
     if wrong:
         raise InputRefused(wrong)
     row.update_from_dict(values)

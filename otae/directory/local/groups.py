@@ -21,6 +21,7 @@ from otae.store.database import transaction
 from otae.store.models import Group, Membership, Person
 from otae.store.paging import COUNT_LIMIT, after_values
 from otae.text import cleaned_line, folded
+from otae.translatable import N_
 from otae.words import tally
 
 #: Most characters of a group's name, and of a domain's.
@@ -143,7 +144,7 @@ async def add_group(name: str, *, now: datetime, actor: str) -> ListedGroup:
             await group.save(force_create=True)
             await audit.record(actor, "group.added", now=now, subject=name)
     except IntegrityError:
-        raise InputRefused({"name": f"there is already a group called {name}"}) from None
+        raise InputRefused({"name": N_("there is already a group called %(name)s", name=name)}) from None
     return ListedGroup(group.id, group.domain, group.name, 0)
 
 
@@ -162,7 +163,7 @@ async def add_member(group: ListedGroup, name: str, *, now: datetime, actor: str
     known = Person.filter(domain=DOMAIN, name=stored_name, rehearsal=False, removed_at=None)
     person = await known.first() if is_user_name(stored_name) else None
     if person is None:
-        raise InputRefused({"name": "there is nobody with this user name"})
+        raise InputRefused({"name": N_("there is nobody with this user name")})
     async with transaction():
         await Membership.get_or_create(group_id=group.id, person_id=person.id)
         await audit.record(actor, "group.member-added", now=now, subject=str(person.id), detail=group.name)

@@ -15,6 +15,7 @@ from otae.errors import InputRefused
 from otae.store import passwords
 from otae.store.desk import Desk
 from otae.store.models import Person
+from otae.translatable import N_
 
 #: Common passwords that are long enough. Compared without case, spaces, and trailing digits or signs.
 BLOCKED: Final = frozenset(
@@ -33,7 +34,30 @@ PERSON_SCORE: Final = 2
 #: Most characters that zxcvbn sees: its time grows faster than the length, and more cannot make a password weaker.
 LONGEST_SCORED: Final = 64
 #: The reason where zxcvbn names none.
-EASY_TO_GUESS: Final = "this is among the first that anybody would try"
+EASY_TO_GUESS: Final = N_("this is among the first that anybody would try")
+
+#: What zxcvbn says about a password, as it is shown.
+_SAID: Final = {
+    str(text): text
+    for text in (
+        N_("a word by itself is easy to guess"),
+        N_("add another word or two"),
+        N_("common names and surnames are easy to guess"),
+        N_("dates are often easy to guess"),
+        N_("names and surnames by themselves are easy to guess"),
+        N_("recent years are easy to guess"),
+        N_('repeats like "aaa" are easy to guess'),
+        N_('repeats like "abcabcabc" are only slightly harder to guess than "abc"'),
+        N_('sequences like "abc" or "6543" are easy to guess'),
+        N_("short keyboard patterns are easy to guess"),
+        N_("straight rows of keys are easy to guess"),
+        N_("this is a top-10 common password"),
+        N_("this is a top-100 common password"),
+        N_("this is a very common password"),
+        N_("this is similar to a commonly used password"),
+        N_("use a few words, avoid common phrases"),
+    )
+}
 
 
 def refuse_weak(password: str, *, shortest: int, longest: int, score: int, own: Iterable[str] = ()) -> None:
@@ -45,12 +69,20 @@ def refuse_weak(password: str, *, shortest: int, longest: int, score: int, own: 
         InputRefused: ("password") with the reason, which never contains any part of the password.
     """
     if not shortest <= len(password) <= longest:
-        raise InputRefused({"password": f"use {shortest} to {longest} characters; a few words are easy to remember"})
+        raise InputRefused(
+            {
+                "password": N_(
+                    "use %(shortest)s to %(longest)s characters; a few words are easy to remember",
+                    shortest=shortest,
+                    longest=longest,
+                )
+            }
+        )
     names = [name.casefold() for name in own if name]
     plain = "".join(password.split()).casefold()
     bare = plain.rstrip("0123456789!?.,;:-_+*#$%&")
     if not {plain, bare, plain[::-1]}.isdisjoint(names):
-        raise InputRefused({"password": "the password may not be the name"})
+        raise InputRefused({"password": N_("the password may not be the name")})
     if plain in BLOCKED or bare in BLOCKED:
         raise InputRefused({"password": EASY_TO_GUESS})
     found = zxcvbn.zxcvbn(password[:LONGEST_SCORED], user_inputs=[*names, "otae"])
@@ -60,9 +92,15 @@ def refuse_weak(password: str, *, shortest: int, longest: int, score: int, own: 
 
 def _why(warning: str, hints: Sequence[str]) -> str:
     """Return zxcvbn's warning and its first hint as one text: "this is a very common password: add another word"."""
-    warning, hint = warning.rstrip("."), hints[0].partition(". ")[0].rstrip(".") if hints else ""
-    reason = f"{warning[:1].lower()}{warning[1:]}" if warning else EASY_TO_GUESS
-    return f"{reason}: {hint[:1].lower()}{hint[1:]}" if hint else reason
+    reason = _as_shown(warning) or EASY_TO_GUESS
+    hint = _as_shown(hints[0].partition(". ")[0]) if hints else ""
+    return N_("%(reason)s: %(hint)s", reason=reason, hint=hint) if hint else reason
+
+
+def _as_shown(text: str) -> str:
+    """Return a sentence of zxcvbn as part of another: without its period, beginning in lower case."""
+    shown = f"{text[:1].lower()}{text[1:]}".rstrip(".")
+    return _SAID.get(shown, shown)
 
 
 async def check_password(desk: Desk, person: Person | None, password: str) -> bool:

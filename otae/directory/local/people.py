@@ -18,6 +18,7 @@ from otae.store.models import BrowserSession, Group, Membership, PasswordLink, P
 from otae.store.passwords import hash_secret
 from otae.store.search_text import contains
 from otae.store.session_ends import end_sessions_of
+from otae.translatable import N_
 
 #: The names of a person's columns in the audit log.
 _AUDIT_NAMES = {
@@ -31,7 +32,7 @@ _AUDIT_NAMES = {
 }
 #: Reason in the timeline for the end of a disabled person's enrollments.
 DISABLED = "the user was disabled"
-WRONG_NAME = "use 1 to 100 letters, digits or . _ - + @ ', beginning with a letter or digit"
+WRONG_NAME = N_("use 1 to 100 letters, digits or . _ - + @ ', beginning with a letter or digit")
 
 
 async def add_person(  # noqa: PLR0913 - an argument for each field of the form
@@ -71,7 +72,7 @@ async def add_person(  # noqa: PLR0913 - an argument for each field of the form
             await join(person.id, wanted_groups)
             await audit.record(actor, "person.added", now=now, subject=str(person.id))
     except IntegrityError:
-        raise InputRefused({"name": f"there is already somebody called {name}"}) from None
+        raise InputRefused({"name": N_("there is already somebody called %(name)s", name=name)}) from None
     return person
 
 
@@ -180,7 +181,7 @@ def address_of(group: Group) -> str:
 
 def _refuse_foreign(person: Person) -> None:
     if person.domain != DOMAIN or person.removed_at is not None:
-        raise InputRefused({"": "only users of our own directory can be changed here"})
+        raise InputRefused({"": N_("only users of our own directory can be changed here")})
 
 
 async def sign_out(person_id: UUID) -> None:

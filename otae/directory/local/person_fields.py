@@ -10,6 +10,7 @@ from otae.errors import InputRefused
 from otae.store.models import Role
 from otae.store.properties import default_region
 from otae.text import TextRefused, cleaned_line, identifier, visible_line
+from otae.translatable import N_
 
 DOMAIN: Final = "local"
 #: Lengths of a person's password; the enrollment mode may ask for a PIN as well. Administrators need a longer one.
@@ -96,19 +97,21 @@ def columns(
         try:
             made["phone"] = e164(fields.phone, region=context.region) if fields.phone.strip() else None
         except NumberRefused as refusal:
-            wrong["phone"] = str(refusal)
+            wrong["phone"] = refusal.args[0]
     if fields.language is not None:
         made["language"] = _language(fields.language, wrong)
     if fields.role is not None:
         made["role"] = fields.role.strip() or "USER"
         if made["role"] not in context.roles:
-            wrong["role"] = "there is no such role"
+            wrong["role"] = N_("there is no such role")
     if fields.properties is not None:
         given = _properties(fields.properties, wrong)
         whole = {**(before or {}), **given} if fields.merge else given
         made["properties"] = {key: value for key, value in sorted(whole.items()) if value}
         if len(whole) > MOST_PROPERTIES:
-            wrong["properties"] = f"a user has {MOST_PROPERTIES} properties at most"
+            wrong["properties"] = N_(
+                "a user has %(most_properties)s properties at most", most_properties=MOST_PROPERTIES
+            )
     return made, wrong
 
 
@@ -117,13 +120,13 @@ def _texts(fields: PersonFields, name: str, made: Columns, wrong: Wrong) -> None
         shown = _line("display_name", fields.display_name, wrong)
         made["display_name"] = shown or name
         if len(shown) > 200:
-            wrong["display_name"] = "use up to 200 characters"
+            wrong["display_name"] = N_("use up to 200 characters")
     if fields.email is not None:
         made["email"] = None
         try:
             made["email"] = mail_address(fields.email) if fields.email.strip() else None
         except MailAddressRefused as refusal:
-            wrong["email"] = str(refusal)
+            wrong["email"] = refusal.args[0]
 
 
 def group_names(names: Iterable[str]) -> list[str]:
@@ -131,7 +134,7 @@ def group_names(names: Iterable[str]) -> list[str]:
     try:
         found = sorted({visible_line(name) for name in names} - {""})
     except TextRefused as refusal:
-        raise InputRefused({"groups": f"a group's name: {refusal}"}) from None
+        raise InputRefused({"groups": N_("a group's name: %(refusal)s", refusal=refusal.args[0])}) from None
     for name in found:
         if why := why_no_group(name):
             raise InputRefused({"groups": why})
@@ -141,10 +144,12 @@ def group_names(names: Iterable[str]) -> list[str]:
 def why_no_group(name: str) -> str:
     """Return why ``name`` cannot be a group's name, "" when it can. Dots separate a group from its sub-groups."""
     if not 1 <= len(name) <= 100 or name != cleaned_line(name):
-        return "a group's name has 1 to 100 characters, and nothing hidden"
+        return N_("a group's name has 1 to 100 characters, and nothing hidden")
     if any(not part.strip() or part != part.strip() for part in name.split(".")):
-        return "dots stand between a group and its sub-group: group.sub"
-    return "a group's name holds no | and does not end with a backslash" if "|" in name or name.endswith("\\") else ""
+        return N_("dots stand between a group and its sub-group: group.sub")
+    return (
+        N_("a group's name holds no | and does not end with a backslash") if "|" in name or name.endswith("\\") else ""
+    )
 
 
 def lines_of(properties: Mapping[str, str]) -> str:
@@ -158,7 +163,7 @@ def from_lines(text: str) -> dict[str, str]:
     for line in text.splitlines():
         name, sign, value = (part.strip() for part in line.partition("="))
         if line.strip() and not sign:
-            raise InputRefused({"properties": "write one a line: name = value"})
+            raise InputRefused({"properties": N_("write one a line: name = value")})
         if line.strip():
             found[name] = value
     return found
@@ -170,7 +175,7 @@ def _language(text: str, wrong: Wrong) -> str:
         return ""
     found = _LANGUAGE.fullmatch(text.strip().replace("_", "-"))
     if found is None:
-        wrong["language"] = "use a language's code, such as de or pt-BR"
+        wrong["language"] = N_("use a language's code, such as de or pt-BR")
         return ""
     base, script, region = found.groups()
     return "-".join(part for part in (base.lower(), (script or "").title(), (region or "").upper()) if part)
@@ -181,9 +186,12 @@ def _properties(given: Mapping[str, str], wrong: Wrong) -> dict[str, str]:
     for name, text in given.items():
         key, value = name.strip(), _line("properties", text, wrong)
         if not _PROPERTY.fullmatch(key):
-            wrong["properties"] = "a property's name has up to 60 lower-case letters, digits or . _ -"
+            wrong["properties"] = N_("a property's name has up to 60 lower-case letters, digits or . _ -")
         if len(value) > LONGEST_VALUE or value.endswith("\\"):
-            wrong["properties"] = f"a property's value has up to {LONGEST_VALUE} characters, no backslash at the end"
+            wrong["properties"] = N_(
+                "a property's value has up to %(longest_value)s characters, no backslash at the end",
+                longest_value=LONGEST_VALUE,
+            )
         found[key] = value
     return found
 
@@ -192,5 +200,5 @@ def _line(field: str, text: str, wrong: Wrong) -> str:
     try:
         return visible_line(text)
     except TextRefused as refusal:
-        wrong[field] = str(refusal)
+        wrong[field] = refusal.args[0]
         return ""

@@ -13,6 +13,7 @@ from otae.directory.local import people
 from otae.errors import InputRefused
 from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.overview import attention, rehearsals
+from otae.translatable import N_
 from otae.web.admin.manage.statuses import OWNERSHIPS, STATUSES
 from otae.web.forms import sent_fields
 from otae.web.pages import is_fragment_request, redirect, render
@@ -21,24 +22,28 @@ from otae.words import gettext as _
 
 #: What the installation's own certificates are for.
 PURPOSES: Final = {
-    "root": "Root",
-    "device-ca": "Device authority",
-    "service-ca": "Service authority",
-    "ra": "SCEP registration authority",
-    "profile-signer": "Profile signer",
+    "root": N_("Root"),
+    "device-ca": N_("Device authority"),
+    "service-ca": N_("Service authority"),
+    "ra": N_("SCEP registration authority"),
+    "profile-signer": N_("Profile signer"),
     "tls": "TLS",
-    "push": "Push",
+    "push": N_("Push"),
 }
 #: What is wrong with a process, and what follows.
 TROUBLES: Final = {
-    ("worker", "none"): "The worker has not been heard of for a while: no mail is sent and no job is done.",
-    ("clock", "none"): "The clock has not been heard of for a while: nothing expires, is renewed or is tried again.",
-    ("worker", "dead"): "A worker (%(process)s) has ended without a word; the others do its work. Start it again.",
-    ("clock", "dead"): "A clock (%(process)s) has ended without a word; another does its work. Start it again.",
-    ("worker", "stuck"): "A worker (%(process)s) has got stuck with %(what)s. End it and start it again.",
-    ("clock", "stuck"): "The clock (%(process)s) has got stuck with %(what)s. End it and start it again.",
-    ("clock", "idle"): "The clock lives and does nothing: nothing expires, is renewed or is tried again. "
-    "End %(process)s and start it again.",
+    ("worker", "none"): N_("The worker has not been heard of for a while: no mail is sent and no job is done."),
+    ("clock", "none"): N_(
+        "The clock has not been heard of for a while: nothing expires, is renewed or is tried again."
+    ),
+    ("worker", "dead"): N_("A worker (%(process)s) has ended without a word; the others do its work. Start it again."),
+    ("clock", "dead"): N_("A clock (%(process)s) has ended without a word; another does its work. Start it again."),
+    ("worker", "stuck"): N_("A worker (%(process)s) has got stuck with %(what)s. End it and start it again."),
+    ("clock", "stuck"): N_("The clock (%(process)s) has got stuck with %(what)s. End it and start it again."),
+    ("clock", "idle"): N_(
+        "The clock lives and does nothing: nothing expires, is renewed or is tried again. End "
+        "%(process)s and start it again."
+    ),
 }
 
 

@@ -164,7 +164,7 @@ def api_url(values: Values, default: str) -> str:
 
 def sender_error(sender: str) -> str:
     """Return what is wrong with a sender, "" when it is valid."""
-    return "" if not sender or _SENDER.fullmatch(sender) else "use a number, or up to 11 letters and digits"
+    return "" if not sender or _SENDER.fullmatch(sender) else N_("use a number, or up to 11 letters and digits")
 
 
 def check_sender(values: Values) -> dict[str, str]:

@@ -97,14 +97,14 @@ def check(values: Values) -> dict[str, str]:
     if values["method"] != "GET" and (words := _body_error(values["body_type"], values["body"])):
         wrong["body"] = words
     if not _STATUSES.fullmatch(values["ok_status"]):
-        wrong["ok_status"] = "use a status or a range, such as 200 or 200-299"
+        wrong["ok_status"] = N_("use a status or a range, such as 200 or 200-299")
     if words := sender_error(values["sender"]):
         wrong["sender"] = words
     everything = values["url"] + values["headers"] + (values["body"] if values["method"] != "GET" else "")
     if not wrong and "${sms.text}" not in everything:
-        wrong["body"] = "neither address nor body holds ${sms.text}"
+        wrong["body"] = N_("neither address nor body holds ${sms.text}")
     if not wrong and "${sms.to}" not in everything and "${sms.digits}" not in everything:
-        wrong["body"] = "neither address nor body holds ${sms.to} or ${sms.digits}"
+        wrong["body"] = N_("neither address nor body holds ${sms.to} or ${sms.digits}")
     return wrong
 
 
@@ -168,7 +168,11 @@ def _entered_form(value: object) -> str:
 def _placeholder_error(text: str, allowed: tuple[str, ...] = PLACEHOLDERS) -> str:
     for match in _PLACEHOLDER.finditer(text):
         if match[1] not in allowed:
-            return f"there is no {match[0][:40]} here: use {', '.join(f'${{{name}}}' for name in allowed)}"
+            return N_(
+                "there is no %(match)s here: use %(allowed)s",
+                match=match[0][:40],
+                allowed=", ".join(f"${{{name}}}" for name in allowed),
+            )
     return ""
 
 
@@ -177,11 +181,11 @@ def _url_error(url: str) -> str:
         parts = urlsplit(url)
         usable = parts.scheme in {"https", "http"} and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
-        return "this is no address"
+        return N_("this is no address")
     if not usable or not url.isascii() or not url.isprintable() or " " in url or parts.fragment:
-        return "use an address that begins with https://"
+        return N_("use an address that begins with https://")
     if "@" in parts.netloc or "$" in parts.netloc:
-        return "the host has to be written out, without a user name"
+        return N_("the host has to be written out, without a user name")
     return _placeholder_error(url)
 
 
@@ -189,9 +193,9 @@ def _headers_error(text: str) -> str:
     for number, line in enumerate(filter(None, (line.strip() for line in text.splitlines())), 1):
         match = _HEADER.fullmatch(line)
         if match is None:
-            return f"line {number}: write Name: value"
+            return N_("line %(number)s: write Name: value", number=number)
         if match[1].lower() in _OURS:
-            return f"line {number}: {match[1]} cannot be set"
+            return N_("line %(number)s: %(match)s cannot be set", number=number, match=match[1])
         if words := _placeholder_error(match[2], IN_HEADERS):
             return f"line {number}: {words}"
     return ""
@@ -204,9 +208,9 @@ def _body_error(kind: str, template: str) -> str:
         try:
             json.loads(template)
         except (ValueError, RecursionError) as error:
-            return f"this is no JSON ({error}); placeholders stand inside quotes"
+            return N_("this is no JSON (%(error)s); placeholders stand inside quotes", error=error)
     if kind == "form" and not parse_qsl(_one_line(template), keep_blank_values=True):
-        return "write name=value, a line each or with & between them"
+        return N_("write name=value, a line each or with & between them")
     return "" if template.strip() else "is missing"
 
 

@@ -60,11 +60,11 @@ def interpret(_values: Values, response: HttpResponse) -> str:
 
 def check(values: Values) -> dict[str, str]:
     """Return the errors by field."""
-    wrong = {}
+    wrong: dict[str, str] = {}
     if not _ACCOUNT.fullmatch(values["account_sid"]):
-        wrong["account_sid"] = "it begins with AC and has 34 characters"
+        wrong["account_sid"] = N_("it begins with AC and has 34 characters")
     if not _SERVICE.fullmatch(values["sender"]) and (words := sender_error(values["sender"])):
-        wrong["sender"] = f"{words}, or a messaging service (MG…)"
+        wrong["sender"] = N_("%(words)s, or a messaging service (MG…)", words=words)
     return wrong
 
 

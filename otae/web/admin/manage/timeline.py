@@ -10,14 +10,15 @@ from itertools import groupby
 from typing import Final
 
 from otae.invitations.details import EventRow, refusal_of
+from otae.translatable import N_
 from otae.words import gettext as _
 
 DONE, FAILED, WARNING, NOTE = "done", "failed", "warning", "note"
 
-INVITATION: Final = "Invitation"
-SIGN_IN: Final = "Sign-in"
-PROFILE: Final = "Profile and certificate"
-MANAGEMENT: Final = "Management"
+INVITATION: Final = N_("Invitation")
+SIGN_IN: Final = N_("Sign-in")
+PROFILE: Final = N_("Profile and certificate")
+MANAGEMENT: Final = N_("Management")
 
 
 @dataclass(frozen=True)
@@ -35,56 +36,58 @@ class EventKind:
 
 
 KINDS: Final = {
-    "invitation.created": EventKind(INVITATION, DONE, "Created by %(actor)s"),
-    "invitation.resent": EventKind(INVITATION, DONE, "Sent again by %(actor)s; the PIN before it is dead"),
-    "invitation.extended": EventKind(INVITATION, DONE, "Given more time by %(actor)s"),
-    "invitation.revoked": EventKind(INVITATION, FAILED, "Revoked by %(actor)s; link and PIN are dead"),
-    "invitation.expired": EventKind(INVITATION, FAILED, "Expired; link and PIN are dead"),
-    "invitation.failed": EventKind(INVITATION, FAILED, "Failed: %(detail)s"),
-    "invitation.redeemed": EventKind(MANAGEMENT, DONE, "Invitation redeemed; link and PIN are forgotten"),
-    "command.queued": EventKind(MANAGEMENT, NOTE, "Command waits for the Mac: %(detail)s"),
-    "command.sent": EventKind(MANAGEMENT, NOTE, "Command handed to the Mac: %(detail)s"),
-    "command.notnow": EventKind(MANAGEMENT, NOTE, "The Mac will do it later: %(detail)s"),
-    "command.acknowledged": EventKind(MANAGEMENT, DONE, "The Mac has done it"),
-    "command.error": EventKind(MANAGEMENT, FAILED, "The Mac could not do it: %(detail)s"),
-    "link.copied": EventKind(INVITATION, NOTE, "Link copied by %(actor)s"),
-    "link.requested": EventKind(INVITATION, NOTE, "A new link was asked for on the page of the old one", more=True),
-    "link.opened": EventKind(INVITATION, DONE, "Link opened in %(detail)s"),
-    "delivery.queued": EventKind(INVITATION, NOTE, "%(message)s waits to be sent"),
-    "delivery.sending": EventKind(INVITATION, NOTE, "%(message)s is being sent"),
-    "delivery.sent": EventKind(INVITATION, DONE, "%(message)s %(detail)s"),
-    "delivery.deferred": EventKind(INVITATION, WARNING, "%(message)s was not taken yet and is tried again", more=True),
-    "delivery.failed": EventKind(INVITATION, FAILED, "%(message)s could not be sent", more=True),
-    "delivery.cancelled": EventKind(INVITATION, NOTE, "%(message)s was not sent any more", more=True),
-    "delivery.bounced": EventKind(INVITATION, FAILED, "%(message)s came back", more=True),
-    "signin.failed": EventKind(SIGN_IN, FAILED, "Wrong entry: %(detail)s"),
-    "session.opened": EventKind(SIGN_IN, DONE, "Signed in"),
-    "session.expired": EventKind(SIGN_IN, NOTE, "That sign-in ended: %(detail)s"),
-    "root.fetched": EventKind(PROFILE, NOTE, "Root certificate downloaded"),
-    "profile.fetched": EventKind(PROFILE, DONE, "Profile downloaded"),
-    "session.identified": EventKind(PROFILE, DONE, "The Mac answered and proved what it is"),
-    "certificate.issued": EventKind(PROFILE, DONE, "%(certificate)s issued"),
-    "session.certified": EventKind(PROFILE, DONE, "The Mac has its certificate"),
-    "session.configured": EventKind(PROFILE, DONE, "Management profile handed over", more=True),
-    "session.refused": EventKind(PROFILE, FAILED, "This sign-in was ended"),
-    "checkin.authenticate": EventKind(MANAGEMENT, DONE, "The Mac checked in for the first time", more=True),
-    "checkin.enrolled": EventKind(MANAGEMENT, DONE, "The Mac is enrolled"),
-    "session.enrolled": EventKind(MANAGEMENT, DONE, "Enrollment finished"),
-    "checkin.checkout": EventKind(MANAGEMENT, NOTE, "The Mac left management", more=True),
-    "device.released": EventKind(MANAGEMENT, NOTE, "Device released by %(actor)s"),
+    "invitation.created": EventKind(INVITATION, DONE, N_("Created by %(actor)s")),
+    "invitation.resent": EventKind(INVITATION, DONE, N_("Sent again by %(actor)s; the PIN before it is dead")),
+    "invitation.extended": EventKind(INVITATION, DONE, N_("Given more time by %(actor)s")),
+    "invitation.revoked": EventKind(INVITATION, FAILED, N_("Revoked by %(actor)s; link and PIN are dead")),
+    "invitation.expired": EventKind(INVITATION, FAILED, N_("Expired; link and PIN are dead")),
+    "invitation.failed": EventKind(INVITATION, FAILED, N_("Failed: %(detail)s")),
+    "invitation.redeemed": EventKind(MANAGEMENT, DONE, N_("Invitation redeemed; link and PIN are forgotten")),
+    "command.queued": EventKind(MANAGEMENT, NOTE, N_("Command waits for the Mac: %(detail)s")),
+    "command.sent": EventKind(MANAGEMENT, NOTE, N_("Command handed to the Mac: %(detail)s")),
+    "command.notnow": EventKind(MANAGEMENT, NOTE, N_("The Mac will do it later: %(detail)s")),
+    "command.acknowledged": EventKind(MANAGEMENT, DONE, N_("The Mac has done it")),
+    "command.error": EventKind(MANAGEMENT, FAILED, N_("The Mac could not do it: %(detail)s")),
+    "link.copied": EventKind(INVITATION, NOTE, N_("Link copied by %(actor)s")),
+    "link.requested": EventKind(INVITATION, NOTE, N_("A new link was asked for on the page of the old one"), more=True),
+    "link.opened": EventKind(INVITATION, DONE, N_("Link opened in %(detail)s")),
+    "delivery.queued": EventKind(INVITATION, NOTE, N_("%(message)s waits to be sent")),
+    "delivery.sending": EventKind(INVITATION, NOTE, N_("%(message)s is being sent")),
+    "delivery.sent": EventKind(INVITATION, DONE, N_("%(message)s %(detail)s")),
+    "delivery.deferred": EventKind(
+        INVITATION, WARNING, N_("%(message)s was not taken yet and is tried again"), more=True
+    ),
+    "delivery.failed": EventKind(INVITATION, FAILED, N_("%(message)s could not be sent"), more=True),
+    "delivery.cancelled": EventKind(INVITATION, NOTE, N_("%(message)s was not sent any more"), more=True),
+    "delivery.bounced": EventKind(INVITATION, FAILED, N_("%(message)s came back"), more=True),
+    "signin.failed": EventKind(SIGN_IN, FAILED, N_("Wrong entry: %(detail)s")),
+    "session.opened": EventKind(SIGN_IN, DONE, N_("Signed in")),
+    "session.expired": EventKind(SIGN_IN, NOTE, N_("That sign-in ended: %(detail)s")),
+    "root.fetched": EventKind(PROFILE, NOTE, N_("Root certificate downloaded")),
+    "profile.fetched": EventKind(PROFILE, DONE, N_("Profile downloaded")),
+    "session.identified": EventKind(PROFILE, DONE, N_("The Mac answered and proved what it is")),
+    "certificate.issued": EventKind(PROFILE, DONE, N_("%(certificate)s issued")),
+    "session.certified": EventKind(PROFILE, DONE, N_("The Mac has its certificate")),
+    "session.configured": EventKind(PROFILE, DONE, N_("Management profile handed over"), more=True),
+    "session.refused": EventKind(PROFILE, FAILED, N_("This sign-in was ended")),
+    "checkin.authenticate": EventKind(MANAGEMENT, DONE, N_("The Mac checked in for the first time"), more=True),
+    "checkin.enrolled": EventKind(MANAGEMENT, DONE, N_("The Mac is enrolled")),
+    "session.enrolled": EventKind(MANAGEMENT, DONE, N_("Enrollment finished")),
+    "checkin.checkout": EventKind(MANAGEMENT, NOTE, N_("The Mac left management"), more=True),
+    "device.released": EventKind(MANAGEMENT, NOTE, N_("Device released by %(actor)s")),
 }
 
 MESSAGES: Final = {
-    "url": "Invitation mail",
-    "pin": "PIN message",
-    "reminder": "Reminder",
-    "revoked": "Message about the withdrawal",
-    "expired": "Message about the expiry",
-    "notice": "Notice to the administrator",
-    "trouble": "Notice about the notification server",
-    "confirmation": "Confirmation mail",
+    "url": N_("Invitation mail"),
+    "pin": N_("PIN message"),
+    "reminder": N_("Reminder"),
+    "revoked": N_("Message about the withdrawal"),
+    "expired": N_("Message about the expiry"),
+    "notice": N_("Notice to the administrator"),
+    "trouble": N_("Notice about the notification server"),
+    "confirmation": N_("Confirmation mail"),
 }
-CERTIFICATES: Final = {"ota-identity": "Identity certificate", "mdm-identity": "Management certificate"}
+CERTIFICATES: Final = {"ota-identity": N_("Identity certificate"), "mdm-identity": N_("Management certificate")}
 
 #: Pairs of consecutive kinds of which the second repeats the first: only the first is shown.
 ECHOES: Final = frozenset(

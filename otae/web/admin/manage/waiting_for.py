@@ -7,6 +7,7 @@ from typing import Final
 from otae.enrollment.progress import SessionRow
 from otae.invitations.details import Details
 from otae.store.mode_table import MODES, Mode
+from otae.translatable import N_
 from otae.words import gettext as _
 
 
@@ -26,34 +27,34 @@ class Waiting:
 #: What a session that has come this far waits for, by its way and status.
 SESSIONS: Final = {
     ("ota", "identified"): (
-        "Waiting for the Mac to ask for its certificate",
-        "Usually seconds. If not: the Mac has to reach this server, and its clock has to be right.",
+        N_("Waiting for the Mac to ask for its certificate"),
+        N_("Usually seconds. If not: the Mac has to reach this server, and its clock has to be right."),
     ),
     ("ota", "certified"): (
-        "Waiting for the Mac to fetch its management profile",
-        "Usually seconds. If not: have the person sign in again and install the newly downloaded profile.",
+        N_("Waiting for the Mac to fetch its management profile"),
+        N_("Usually seconds. If not: have the person sign in again and install the newly downloaded profile."),
     ),
     ("ota", "configured"): (
-        "Waiting for the Mac to check in",
-        "Usually seconds. If not: the Mac may have lost its network; it goes on when it is back.",
+        N_("Waiting for the Mac to check in"),
+        N_("Usually seconds. If not: the Mac may have lost its network; it goes on when it is back."),
     ),
     ("profile", "certified"): (
-        "Waiting for the Mac to check in",
-        "Usually seconds. If not: the Mac may have lost its network; it goes on when it is back.",
+        N_("Waiting for the Mac to check in"),
+        N_("Usually seconds. If not: the Mac may have lost its network; it goes on when it is back."),
     ),
 }
 DOWNLOAD: Final = (
-    "Waiting for the profile to be downloaded",
-    "The page after sign-in has a button for it; signing in once more shows it again.",
+    N_("Waiting for the profile to be downloaded"),
+    N_("The page after sign-in has a button for it; signing in once more shows it again."),
 )
 #: What is to be sent before anybody can sign in.
 MESSAGES: Final = {
-    "url": "Waiting for the invitation mail to be sent",
-    "pin": "Waiting for the message with the PIN to be sent",
+    "url": N_("Waiting for the invitation mail to be sent"),
+    "pin": N_("Waiting for the message with the PIN to be sent"),
 }
 INSTALL: Final = (
-    "Waiting for the profile to be installed",
-    "On the Mac: System Settings, search for “Device Management”, double-click the profile, then Install.",
+    N_("Waiting for the profile to be installed"),
+    N_("On the Mac: System Settings, search for “Device Management”, double-click the profile, then Install."),
 )
 
 
