@@ -7,7 +7,7 @@ untranslated or fuzzy in a shipped language, or a text of `console` in a languag
 
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from gettext import GNUTranslations
@@ -67,7 +67,7 @@ def main() -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(written(catalog))
         with path.with_suffix(".mo").open("wb") as file:
-            write_mo(file, catalog)
+            write_mo(file, translated_part(catalog))
         for text in untranslated(path, catalog):
             missing += 1
             sys.stderr.write(f"{path.relative_to(LOCALE)}: not translated, or to be looked at: {text}\n")
@@ -147,7 +147,16 @@ def untranslated(path: Path, catalog: Catalog) -> list[str]:
     return [str(each.id) for each in catalog if each.id and (each.fuzzy or not complete(each.string))]
 
 
-def complete(string: str | Sequence[str] | None) -> TypeGuard[str | Sequence[str]]:
+def translated_part(catalog: Catalog) -> Catalog:
+    """Return the catalog without what is untranslated: in its place the source is shown."""
+    part = Catalog(catalog.locale, creation_date=NO_DATE, revision_date=NO_DATE, fuzzy=False)
+    for each in catalog:
+        if each.id and complete(each.string):
+            part.add(each.id, each.string, flags=each.flags)
+    return part
+
+
+def complete(string: str | tuple[str, ...] | list[str] | None) -> TypeGuard[str | tuple[str, ...] | list[str]]:
     """Return whether a translation has all of its forms."""
     return bool(string) and all(string or ())
 

@@ -119,8 +119,8 @@ async def users_of(name: str, *, now: datetime) -> list[str]:
     open_links = SetupLink.filter(administrator_name__not_isnull=True, role=name, used_at=None, expires_at__gt=now)
     links = await open_links.order_by("administrator_name").values_list("administrator_name", flat=True)
     assigned = await RoleAssignment.filter(role=name).order_by("group").values_list("group", flat=True)
-    invited = [f"{each} (setup link)" for each in links]
-    return [*map(str, people), *invited, *(f"members of {each}" for each in assigned)]
+    invited = [N_("%(name)s (setup link)", name=each) for each in links]
+    return [*map(str, people), *invited, *(N_("members of %(group)s", group=each) for each in assigned)]
 
 
 async def _lock(role_id: UUID, by: Grantor) -> Role:

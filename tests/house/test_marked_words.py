@@ -30,3 +30,37 @@ def shown() -> list[str]:
 def test_a_text_that_is_translated_later_is_marked() -> None:
     assert shown()
     assert not set(shown()) - marked()
+
+
+def calls(node: ast.AST) -> list[ast.Call]:
+    """Return the calls below ``node`` that translate a text."""
+    found = (each for each in ast.walk(node) if isinstance(each, ast.Call) and isinstance(each.func, ast.Name))
+    return [each for each in found if isinstance(each.func, ast.Name) and each.func.id in {"_", "gettext", "ngettext"}]
+
+
+def test_no_text_is_translated_inside_an_f_string() -> None:
+    # an extractor of messages does not look there
+    inside = {
+        f"{name}:{call.lineno}"
+        for name in sources("otae")
+        for node in ast.walk(parsed(name))
+        if isinstance(node, ast.JoinedStr)
+        for call in calls(node)
+        if any(isinstance(arg, ast.Constant) for arg in call.args)
+    }
+    assert not inside
+
+
+def test_no_text_is_translated_when_its_module_is_imported() -> None:
+    # nobody has a language yet: such a text is marked with N_ and translated where it is shown
+    early: list[str] = []
+    for name in sources("otae"):
+        tree = parsed(name)
+        later = {
+            id(call)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            for call in calls(node)
+        }
+        early += [f"{name}:{call.lineno}" for call in calls(tree) if id(call) not in later]
+    assert not early

@@ -18,22 +18,28 @@ BRACKETED = re.compile(r"\[!(?:(?!\[!|!\]).)*!\]", re.DOTALL)
 
 
 class Pseudo(NullTranslations):
-    """Puts every text into brackets."""
+    """Puts every text into brackets, and keeps what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looked_up: set[str] = set()
 
     def gettext(self, message: str) -> str:
+        self.looked_up.add(message)
         return f"[!{message}!]"
 
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        self.looked_up |= {msgid1, msgid2}
         return f"[!{msgid1 if n == 1 else msgid2}!]"
 
 
-def speak(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Offer the bracketing languages on every page."""
-    monkeypatch.setattr(
-        words, "translations", lambda tag: Pseudo() if tag in {TAG, FROM_THE_RIGHT} else NullTranslations()
-    )
+def speak(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Offer the bracketing languages on every page; return the set of what is looked up from now on."""
+    catalog, english = Pseudo(), NullTranslations()
+    monkeypatch.setattr(words, "translations", lambda tag: english if tag == "en" else catalog)
     for offered in ("PEOPLE_LANGUAGES", "CONSOLE_LANGUAGES"):
         monkeypatch.setattr(words, offered, ("en", TAG, FROM_THE_RIGHT))
+    return catalog.looked_up
 
 
 def untranslated(page: str) -> list[str]:
@@ -70,4 +76,4 @@ class _Reader(HTMLParser):
 
 def pieces(text: str) -> Iterator[str]:
     """Yield what stands between the signs that join texts."""
-    yield from (piece.strip() for piece in re.split(r"\s[·–→]\s|[,;:]\s|[()“”…]", text) if piece.strip())
+    yield from (piece.strip() for piece in re.split(r"(?:^|\s)[·–→](?:\s|$)|[,;:]\s|[()“”…]", text) if piece.strip())

@@ -166,7 +166,8 @@ async def refusal_text(visit: Visit, token: str | None, refusal: Refusal) -> str
     left = link.page.tries_left if link else None
     if not left:
         return _(refusal.words)
-    return f"{_(refusal.words)} {ngettext('%d try is left.', '%d tries are left.', left) % left}"
+    tries = ngettext("%d try is left.", "%d tries are left.", left) % left
+    return f"{_(refusal.words)} {tries}"
 
 
 async def redirect_to_form(

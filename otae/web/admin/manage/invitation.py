@@ -152,7 +152,8 @@ async def _renew(
     async def do(row: InvitationRow) -> str:
         made.append(await step(visit.desk, row, now=visit.now, actor=visit.actor, show_pin=seen))
         words = said(made[0].invitation)
-        return f"{words} {_('Note: %s.') % made[0].words}" if made[0].words else words
+        note = _("Note: %s.") % made[0].words
+        return f"{words} {note}" if made[0].words else words
 
     answer = await _do(visit, do)
     return await show_once(visit, made[0], said(made[0].invitation)) if made and made[0].pin else answer

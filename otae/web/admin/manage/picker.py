@@ -142,7 +142,8 @@ def _person_hit(name: str, display_name: str, email: str | None, domain: str) ->
 
 def _hit_of(each: DirectoryPerson, now: datetime) -> Hit:
     hit = _person_hit(each.name, each.display_name, each.email, each.domain)
-    return Hit(hit.value, f"{hit.words} · {_('disabled there')}") if each.is_disabled(now) else hit
+    disabled = _("disabled there")
+    return Hit(hit.value, f"{hit.words} · {disabled}") if each.is_disabled(now) else hit
 
 
 def _hits(hits: Sequence[Hit], query: Query, unanswered: Sequence[str] = ()) -> Hits:

@@ -145,7 +145,8 @@ class DirectoryPages(TestedPages[DirectoryRow, DirectoryForm]):
         try:
             await servers.enqueue_test(visit.desk, row, now=visit.now, actor=visit.actor)
         except SlowDown:
-            return redirect(here, "warning", f"{text} {_('Enough tests for this hour: wait a little.')}")
+            enough = _("Enough tests for this hour: wait a little.")
+            return redirect(here, "warning", f"{text} {enough}")
         return redirect(f"{here}#test", "success", text)
 
     async def page(

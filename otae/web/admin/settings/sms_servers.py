@@ -114,14 +114,12 @@ async def form_of(gateway: str) -> type[SmsForm]:
 
 
 def _input(each: Field) -> object:
-    label = _(each.label)
     if each.choices:
-        choices = {value: _(words) for value, words in each.choices.items()}
-        return SelectField(label, choices=choices, default=each.default, validate_choice=False)
+        return SelectField(each.label, choices=dict(each.choices), default=each.default, validate_choice=False)
     if each.secret:
-        return PasswordField(label)
+        return PasswordField(each.label)
     needed = [InputRequired(NEEDED)] if each.required else []
-    return (TextAreaField if each.lines else StringField)(label, needed, default=each.default)
+    return (TextAreaField if each.lines else StringField)(each.label, needed, default=each.default)
 
 
 def _gateway_context(gateway: str, *, stored: bool) -> dict[str, object]:
