@@ -10,8 +10,8 @@ from otae.accounts.permissions import PERMISSIONS
 from otae.accounts.roles import BUILT_IN
 from otae.delivery.texts.default_texts import DEFAULT_NAMES, default_wording
 from otae.delivery.texts.languages import LANGUAGES
-from otae.invitations.modes import MODES
 from otae.store import properties
+from otae.store.mode_table import MODES
 from otae.store.models import Invitation
 from otae.store.states import InvitationStatus
 from tests import messages
@@ -104,7 +104,7 @@ def check_marked(looked_up: set[str]) -> None:
 async def test_no_page_of_the_portal_shows_a_text_that_is_not_translated(
     site: Site, invite: Invite, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = {mode.name: await invite(mode.name) for mode in MODES if mode.enabled}
+    made = {mode.name: await invite(mode.name) for mode in MODES.values() if mode.enabled}
     looked_up = pseudo.speak(monkeypatch)
     left = dict[str, set[str]]()
 
