@@ -32,7 +32,6 @@ StringField = wtforms.StringField
 TextAreaField = wtforms.TextAreaField
 InputRequired = wtforms.validators.InputRequired
 Length = wtforms.validators.Length
-NumberRange = wtforms.validators.NumberRange
 Optional = wtforms.validators.Optional
 
 
