@@ -27,6 +27,10 @@ class Translatable(str):
         text.source, text.plural, text.number, text.values = source, plural, number, values
         return text
 
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
+        """Return how a copy is made."""
+        return type(self), (self.source, self.values, self.plural, self.number)
+
     def translated_by(self, catalog: NullTranslations) -> str:
         """Return the text in the language of ``catalog``, its values that are marked as well."""
         if self.number is None:
