@@ -123,8 +123,7 @@ def enrollment_content(
 def encrypted_profile(issuing: ProfileIssuer, envelope: bytes) -> bytes:
     """Return the enrollment profile with its content encrypted to the Mac.
 
-    Args:
-        envelope: CMS EnvelopedData (RFC 5652, DER) of the bytes of ``enrollment_content``.
+    ``envelope`` is the CMS EnvelopedData (RFC 5652, DER) of the bytes of ``enrollment_content``.
     """
     sealed = {"IsEncrypted": True, "EncryptedPayloadContent": envelope}
     return plist.dumps(_configuration(issuing, _enrollment_name(issuing)) | sealed)

@@ -24,11 +24,7 @@ class Authorities:
 
 
 def read_authorities(data: bytes, field: str = "ca_pem") -> Authorities:
-    """Return the certificates of a file (PEM, DER or PKCS#7), none for an empty one.
-
-    Raises:
-        InputRefused: the file cannot be used, in field ``field``.
-    """
+    """Return the certificates of a file (PEM, DER or PKCS#7), none for an empty one. Raises InputRefused."""
     if not data.strip():
         return Authorities()
     try:

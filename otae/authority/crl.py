@@ -26,16 +26,10 @@ class SignedCrls(dict[UUID, tuple[_CacheKey, datetime, bytes]]):
 
 
 async def crl(desk: Desk, issuer_id: str, *, now: datetime) -> bytes:
-    """Return the CRL of a CA (RFC 5280 §5, DER, valid for 7 days), served as /crl/<id>.crl.
+    """Return the CRL of the CA with this row id (RFC 5280 §5, DER, valid for 7 days), served as /crl/<id>.crl.
 
-    A revoked certificate stays in it until a week past its own end.
-
-    Args:
-        issuer_id: row id of the CA.
-
-    Raises:
-        AuthorityUnknown: no CA of ours has this id.
-        NotReady: the CA's key is not on this server.
+    A revoked certificate stays in it until a week past its own end. Raises AuthorityUnknown, and NotReady when the CA's
+    key is not on this server.
     """
     issuer = await _authority(issuer_id)
     revocations = Certificate.filter(issuer_id=issuer.id, revoked_at__isnull=False, not_after__gt=now - LIFE)

@@ -38,11 +38,7 @@ class FileContents:
         return "; ".join((N_("the key belongs to another certificate"), *self.left_out[:3]))
 
     def matching_certificate(self) -> x509.Certificate | None:
-        """Return the certificate of the key, or the first certificate when there is no key.
-
-        Raises:
-            ValueError: a certificate is damaged; or another of `certificates.UNREADABLE`.
-        """
+        """Return the certificate of the key, or the first certificate without a key. Raises one of `UNREADABLE`."""
         own = self.key.public_key() if self.key else None
         return next((found for found in self.certificates if own is None or found.public_key() == own), None)
 
@@ -86,11 +82,7 @@ def check_dates(certificate: x509.Certificate, now: datetime) -> None:
 
 
 def read_key(data: bytes, password: bytes | None) -> PrivateKey:
-    """Return the RSA or elliptic-curve private key of a PEM or DER file.
-
-    Raises:
-        InputRefused: fields "key", "password".
-    """
+    """Return the RSA or elliptic-curve key of a PEM or DER file. Raises InputRefused (fields "key", "password")."""
     data = bundles.to_utf8(data)
     block = _PRIVATE_KEY.search(data)
     try:

@@ -1,8 +1,8 @@
 """The certificates whose keys are held here, and issuing identities with them.
 
-An identity is issued in two steps, so that a crash leaves no unknown certificate: ``reserve`` stores serial number and
-subject in the caller's transaction, ``sign`` makes the certificate from that row alone. Signing the same row again
-gives the same bytes.
+An identity is issued in steps, so that a crash leaves no unknown certificate: ``reserve`` stores serial number and
+subject in the caller's transaction, ``build_reserved`` makes the certificate from that row alone, and ``store_signed``
+stores it. Signing the same row again gives the same bytes.
 """
 
 from collections.abc import Mapping
@@ -98,9 +98,7 @@ async def active_row(purpose: Purpose) -> Certificate:
 async def keyed(desk: Desk, purpose: Purpose) -> Keyed:
     """Return the active certificate of ``purpose`` with its private key.
 
-    Raises:
-        NotReady: there is none, or its key is not on this server.
-        SealBroken: the key does not open.
+    Raises NotReady when there is none or its key is not on this server, and SealBroken when the key does not open.
     """
     return open_row(desk, await active_row(purpose))
 
@@ -129,11 +127,7 @@ async def is_uploaded(row: Certificate) -> bool:
 
 
 async def replace(old: Certificate, new: Certificate) -> None:
-    """Make ``new`` active instead of ``old``, in the caller's transaction.
-
-    Raises:
-        StaleState: another process replaced ``old`` first.
-    """
+    """Make ``new`` active instead of ``old``, in the caller's transaction. StaleState when another process did it."""
     if await Certificate.filter(id=old.id, active=True).update(active=False) != 1:
         raise StaleState(f"the {old.purpose} certificate was replaced meanwhile")
     await new.save()
@@ -201,16 +195,13 @@ async def reserve(
 ) -> Certificate:
     """Store serial number and subject of an identity, in the transaction that uses its challenge.
 
-    The subject is O (server property organization.name), CN and, when known, serialNumber, each truncated to fit;
-    nothing of it comes from the request. The identity is valid for identity.days, but no longer than its issuer.
+    The subject is O (server property organization.name), CN and, when known, the Mac's serialNumber, each truncated to
+    fit; nothing of it comes from the request. The identity is valid for identity.days, but no longer than its issuer.
+    Raises NotReady before the key ceremony.
 
     Args:
-        serial_number: the Mac's, None when not known.
         values: the values of IDENTITY_PROPERTIES, when the caller has read them already.
         issuer: the active device CA, when the caller has read it already.
-
-    Raises:
-        NotReady: before the key ceremony.
     """
     issuer = issuer or await active_row("device-ca")
     values = values or await properties.read_some(*IDENTITY_PROPERTIES)
@@ -235,10 +226,8 @@ async def reserve(
 async def build_reserved(desk: Desk, row: Certificate, public_key: rsa.RSAPublicKey) -> x509.Certificate:
     """Return the certificate that ``row`` reserved, signed but not stored; call it outside a transaction.
 
-    It must not be sent to anybody before ``store_signed`` has stored it.
-
-    Raises:
-        NotReady: the issuer's key is not on this server.
+    It must not be sent to anybody before ``store_signed`` has stored it. Raises NotReady when the issuer's key is not
+    on this server.
     """
     issuer = row.issuer if isinstance(row.issuer, Certificate) else await Certificate.get(id=row.issuer_id)
     return build_identity(
@@ -255,11 +244,13 @@ async def build_reserved(desk: Desk, row: Certificate, public_key: rsa.RSAPublic
 async def store_signed(row: Certificate, made: x509.Certificate | None, public_key: rsa.RSAPublicKey) -> bool:
     """Store the certificate of ``build_reserved`` and update ``row``; may take part in the caller's transaction.
 
+    A row that was signed before keeps its certificate (RFC 8894 §4.3: a retransmission gets the same one).
+
     Args:
         made: None for a row that was signed before.
 
     Returns:
-        Whether it was stored; False when the row was signed before.
+        False when the row was signed before.
 
     Raises:
         CertificateRevoked: it was revoked meanwhile.

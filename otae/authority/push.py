@@ -46,13 +46,10 @@ class PushCertificate:
 
 
 async def topic(desk: Desk, *, rehearsal: bool = False) -> str:
-    """Return the push topic for a new enrollment.
+    """Return the push topic for a new enrollment. Raises NotReady when there is none.
 
     Without a push certificate, a trial (PUBLIC_URL is this machine) and a rehearsal get a generated topic, which stays
     the same for the installation.
-
-    Raises:
-        NotReady: there is no push certificate, and this is neither trial nor rehearsal.
     """
     row = await Certificate.get_or_none(purpose="push", active=True)
     if row is not None and row.der is not None:

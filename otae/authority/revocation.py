@@ -25,10 +25,8 @@ REASONS: tuple[str, ...] = get_args(Reason)
 async def revoke(certificate: Certificate, reason: Reason, *, now: datetime, actor: str) -> None:
     """Revoke a reserved or issued identity and update ``certificate``; audited.
 
-    An identity that is revoked already keeps its time and reason.
-
-    Raises:
-        InputRefused: an unknown reason, or one of the installation's own certificates: those are replaced instead.
+    An identity that is revoked already keeps its time and reason. Raises InputRefused for an unknown reason, and for
+    one of the installation's own certificates, which are replaced instead.
     """
     if reason not in REASONS:
         raise InputRefused({"reason": "use " + ", ".join(REASONS)})
@@ -50,7 +48,6 @@ async def check_valid(sha256: str, *, now: datetime, grace_days: int = 0) -> Cer
     """Return the identity with this fingerprint if it is valid now; purpose and owner are for the caller to check.
 
     Args:
-        sha256: 64 lower-case hex digits.
         grace_days: accept it for this many days past its end.
 
     Raises:

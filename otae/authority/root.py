@@ -40,9 +40,8 @@ class RootExport:
 async def export_root_key(desk: Desk, passphrase: str, *, now: datetime, actor: str) -> RootExport:
     """Return the root's key encrypted under ``passphrase``, after testing that it opens; audited.
 
-    Raises:
-        InputRefused: the passphrase is shorter than 12 characters or too long (field "passphrase").
-        NotReady: the key is not on this server.
+    Raises InputRefused (field "passphrase") unless it has 12 to 1024 characters, and NotReady when the key is not on
+    this server.
     """
     if not MIN_PASSPHRASE <= len(passphrase) <= _MAX_PASSPHRASE:
         raise InputRefused(
@@ -57,10 +56,9 @@ async def export_root_key(desk: Desk, passphrase: str, *, now: datetime, actor: 
 
 
 async def check_export(data: bytes, passphrase: str) -> str:
-    """Check that ``data`` is an export of the current root's key that ``passphrase`` opens; return its SHA-256.
+    """Return the SHA-256 of an export of the current root's key, after opening it.
 
-    Raises:
-        InputRefused: fields "file", "passphrase".
+    Raises InputRefused (fields "file", "passphrase").
     """
     await asyncio.to_thread(_read, data, passphrase, await active_row("root"))
     return hashlib.sha256(data).hexdigest()
@@ -72,10 +70,9 @@ async def remove_root_key(*, confirm: str, now: datetime, actor: str) -> None:
     Certificates below the two CAs are renewed without it; docs/adr/0005 says what is not.
 
     Args:
-        confirm: SHA-256 (hex) of a file that the key was exported to.
+        confirm: SHA-256 (hex) of a file that the key was exported to; InputRefused (field "confirm") for any other.
 
     Raises:
-        InputRefused: no export of this root has this SHA-256 (field "confirm").
         NotReady: the key is not on this server.
     """
     row = await active_row("root")

@@ -57,10 +57,9 @@ def make_leaf(key: rsa.RSAPrivateKey, service_ca: Keyed, settings: Settings, now
 
 
 def covers_host(certificate: x509.Certificate, host: str) -> bool:
-    """Return whether the subjectAltName covers ``host``, a DNS name or IP address; "*" is one label (RFC 6125).
+    """Return whether the subjectAltName covers ``host``, a DNS name or IP address. Raises MessageUnreadable.
 
-    Raises:
-        MessageUnreadable: the extension cannot be read.
+    "*" stands for one label (RFC 6125).
     """
     names = extension(certificate, x509.SubjectAlternativeName)
     if names is None:
@@ -87,12 +86,9 @@ async def renew_leaf(desk: Desk, *, now: datetime) -> bool:
 
 
 async def serve_own_leaf(desk: Desk, instead: Certificate, *, now: datetime, actor: str = "clock") -> bool:
-    """Replace the TLS certificate ``instead`` by a new one of our own; audited when ``instead`` was uploaded.
+    """Replace the TLS certificate ``instead`` by a new one of our own; return False when another process did it first.
 
-    The key of an uploaded certificate is deleted.
-
-    Returns:
-        False when another process replaced it first.
+    When ``instead`` was uploaded, its key is deleted, and the change is audited.
     """
     ca_row = await active_row("service-ca")
     key = await asyncio.to_thread(new_key)

@@ -101,11 +101,7 @@ def _check_leaf(certificate: x509.Certificate, key: files.PrivateKey, now: datet
 
 
 def _chain(certificate: x509.Certificate, contents: files.FileContents, now: datetime) -> list[x509.Certificate]:
-    """Return the issuers of ``certificate``, up to a self-signed one or one that this system trusts.
-
-    Raises:
-        InputRefused: the chain is not complete (field "file").
-    """
+    """Return the issuers of ``certificate``, up to a self-signed one or one that this system trusts."""
     found: list[x509.Certificate] = []
     current, trusted = certificate, _system_roots()
     while len(found) < _DEPTH:

@@ -82,9 +82,7 @@ async def import_tls(
 async def remove_upload(desk: Desk, purpose: UploadPurpose, *, now: datetime, actor: str) -> None:
     """Use our own certificate again, and delete the uploaded one's key; audited.
 
-    Raises:
-        InputRefused: no uploaded certificate is in use.
-        NotReady: there is no device or service CA.
+    Raises InputRefused when no uploaded certificate is in use, and NotReady without a device or service CA.
     """
     row = await active_row(purpose)
     if not await is_uploaded(row):

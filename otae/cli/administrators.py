@@ -7,9 +7,18 @@ import click
 from otae.accounts import administrator_list, administrators, notice_addresses, own_account, roles
 from otae.accounts.administrator_list import ListedAdministrator
 from otae.accounts.roles import Grantor, RoleDefinition
-from otae.cli.command import ACTOR, as_json, commands, emit, password_stdin, read_password, run_with_desk, with_desk
+from otae.cli.command import (
+    ACTOR,
+    as_json,
+    as_row,
+    commands,
+    emit,
+    password_stdin,
+    read_password,
+    run_with_desk,
+    with_desk,
+)
 from otae.errors import InputRefused
-from otae.invitations.listing import rfc3339
 from otae.store.desk import Desk
 
 #: Whoever runs commands on this machine may do everything.
@@ -155,14 +164,7 @@ async def _find_administrator(name: str) -> ListedAdministrator:
 
 
 def _administrator(row: ListedAdministrator) -> dict[str, object]:
-    return {
-        "name": row.name,
-        "domain": row.domain,
-        "role": row.role,
-        "disabled": row.disabled,
-        "created_at": rfc3339(row.created_at),
-        "seen_at": rfc3339(row.seen_at),
-    }
+    return as_row(row, "name", "domain", "role", "disabled", "created_at", "seen_at")
 
 
 def _role(row: RoleDefinition) -> dict[str, object]:

@@ -12,6 +12,7 @@ from otae.authority import issuers, push, root, rotation, uploads
 from otae.cli.command import (
     ACTOR,
     as_json,
+    as_row,
     commands,
     emit,
     passphrase_stdin,
@@ -78,13 +79,7 @@ async def push_show(_desk: Desk, now: datetime) -> dict[str, object]:
 
 
 def _push_row(found: push.PushCertificate) -> dict[str, object]:
-    return {
-        "topic": found.topic,
-        "subject": found.subject,
-        "sha256": found.sha256,
-        "not_after": listing.rfc3339(found.not_after),
-        "days_left": found.days_left,
-    }
+    return as_row(found, "topic", "subject", "sha256", "not_after", "days_left")
 
 
 @commands.group()
@@ -124,13 +119,7 @@ def ca_export_root(*, output: Path | None, json_wanted: bool) -> None:
 async def ca_rotate(desk: Desk, now: datetime) -> dict[str, object]:
     """Issue to Macs from a new device authority; what the former one issued stays good to its end."""
     done = await rotation.rotate_device_ca(desk, now=now, actor=ACTOR)
-    return {
-        "subject": done.subject,
-        "sha256": done.sha256,
-        "not_after": listing.rfc3339(done.not_after),
-        "former_sha256": done.former_sha256,
-        "former_until": listing.rfc3339(done.former_until),
-    }
+    return as_row(done, "subject", "sha256", "not_after", "former_sha256", "former_until")
 
 
 @ca.command(name="import-signer")
@@ -148,13 +137,7 @@ def ca_import_tls(**options: Any) -> None:  # noqa: ANN401 - those of _certifica
 
 
 def _upload_row(found: uploads.UploadedCertificate) -> dict[str, object]:
-    return {
-        "purpose": found.purpose,
-        "subject": found.subject,
-        "sha256": found.sha256,
-        "not_after": listing.rfc3339(found.not_after),
-        "chain": found.chain,
-    }
+    return as_row(found, "purpose", "subject", "sha256", "not_after", "chain")
 
 
 @ca.command(name="remove-import")

@@ -19,6 +19,7 @@ from otae import __version__
 from otae.authority.ca_files import EMPTY_FILE, read_authorities
 from otae.directory.files.spreadsheets import with_byte_order_mark
 from otae.errors import InputRefused, OtaeError, StaleState
+from otae.invitations.listing import rfc3339
 from otae.settings import Settings
 from otae.store import database
 from otae.store.desk import Desk
@@ -69,12 +70,9 @@ def settings() -> Settings:
 
 
 def run_with_desk(work: Work[Result], *, examining: bool = False) -> Result:
-    """Open the installation, await ``work`` and return its result.
+    """Open the installation and return what ``work`` returns; ``examining``: even when its tables are out of date.
 
     A server running at the same time finds queued rows by its sweep.
-
-    Args:
-        examining: Open it also when its tables differ from this release's.
     """
 
     async def opened() -> Result:
@@ -112,6 +110,12 @@ def emit(rows: Rows, *, json_wanted: bool) -> None:
             click.echo("  ".join(cells).rstrip())
 
 
+def as_row(found: object, *names: str) -> dict[str, object]:
+    """Return the attributes of these names, times as RFC 3339."""
+    values = ((name, getattr(found, name)) for name in names)
+    return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in values}
+
+
 def display_text(value: object) -> str:
     """Return a value as text for people; a dash for none."""
     if isinstance(value, bool):
@@ -133,11 +137,7 @@ async def write_csv(file: Path, parts: AsyncIterator[str]) -> None:
 
 
 def read_ca_file(file: Path | None) -> str:
-    """Return the CA certificates in a file as PEM, and print which certificates could not be read.
-
-    Raises:
-        InputRefused: The file is empty or holds no CA certificate.
-    """
+    """Return the CA certificates in a file as PEM, and print which could not be read. Raises InputRefused."""
     data = file.read_bytes() if file else b""
     if file and not data.strip():
         raise InputRefused({"ca_file": EMPTY_FILE})

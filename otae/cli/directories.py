@@ -10,6 +10,7 @@ import click
 from otae.cli.command import (
     ACTOR,
     as_json,
+    as_row,
     commands,
     emit,
     password_stdin,
@@ -138,6 +139,5 @@ async def _find_directory(name: str) -> servers.DirectoryRow:
 
 
 def _row(row: servers.DirectoryRow) -> dict[str, object]:
-    shown = ("domain", "alias", "kind", "primary_host", "secondary_host", "port", "security", "user_base", "group_base")
-    row_json = {name: getattr(row, name) for name in shown}
-    return row_json | {"search_by": row.search_by, "attributes": row.attributes, "default": row.is_default}
+    names = ("domain", "alias", "kind", "primary_host", "secondary_host", "port", "security", "user_base", "group_base")
+    return as_row(row, *names, "search_by", "attributes") | {"default": row.is_default}

@@ -11,6 +11,7 @@ from otae.cli.command import (
     ACTOR,
     Work,
     as_json,
+    as_row,
     commands,
     emit,
     fail,
@@ -140,11 +141,8 @@ def invitation_show(*, invitation_id: str, json_wanted: bool) -> None:
 
     async def work(_desk: Desk, _now: datetime) -> dict[str, object]:
         row = await _invitation(invitation_id)
-        names = ("kind", "detail", "code", "support_code", "actor")
-        events = [
-            {"at": listing.rfc3339(event.at), **{name: getattr(event, name) for name in names}}
-            for event in await listing.timeline(row)
-        ]
+        names = ("at", "kind", "detail", "code", "support_code", "actor")
+        events = [as_row(event, *names) for event in await listing.timeline(row)]
         return {**listing.as_json(row), "timeline": events}
 
     shown = run_with_desk(work)

@@ -10,6 +10,7 @@ import click
 from otae.cli.command import (
     ACTOR,
     as_json,
+    as_row,
     commands,
     emit,
     password_stdin,
@@ -130,10 +131,9 @@ def _field(text: str, gateway: str) -> tuple[str, str]:
 
 def _server_row(row: NotificationServer) -> dict[str, object]:
     if row.kind == sms_servers.KIND:
-        return {name: getattr(row, name) for name in ("name", "kind", "gateway", "active")}
-    names = ("name", "kind", "host", "port", "security", "oauth", "from_email", "active")
+        return as_row(row, "name", "kind", "gateway", "active")
     shown = {"host": shown_host(row.host), "from_email": shown_address(row.from_email)}
-    return {name: getattr(row, name) for name in names} | shown
+    return as_row(row, "name", "kind", "host", "port", "security", "oauth", "from_email", "active") | shown
 
 
 @notification_server.command(name="list")

@@ -9,7 +9,7 @@ from typing import IO
 import click
 
 from otae import app
-from otae.cli.command import ACTOR, as_json, commands, emit, refuse_existing, run_with_desk, settings, with_desk
+from otae.cli.command import ACTOR, as_json, as_row, commands, emit, refuse_existing, run_with_desk, settings, with_desk
 from otae.directory import lookup
 from otae.errors import InputRefused
 from otae.invitations import listing
@@ -109,6 +109,6 @@ def restore_(*, file: IO[bytes], json_wanted: bool) -> None:
     done = asyncio.run(app.restore(settings(), file))
     taken_at = listing.rfc3339(done.header.taken_at)
     names = ("rows", "pins", "deliveries", "challenges", "sessions", "setup_links", "jobs", "group_invitations")
-    result = {"taken_at": taken_at, **{name: getattr(done, name) for name in names}}
+    result = {"taken_at": taken_at, **as_row(done, *names)}
     emit(result, json_wanted=json_wanted)
     click.echo(SINCE_THEN.format(taken_at=taken_at), err=json_wanted)

@@ -63,13 +63,10 @@ async def dashboard(*, now: datetime, reach: Reach = EVERYBODY) -> Dashboard:
 
 
 async def attention_items(found: stuck.Stuck, *, now: datetime, reach: Reach = EVERYBODY) -> list[AttentionItem]:
-    """Return the invitations that most need attention.
+    """Return those of the invitations ``found`` stuck that most need attention.
 
     First the causes that hold back many messages, the most first; then single invitations, oldest first, chosen among
     those that were made last.
-
-    Args:
-        found: Everything that is stuck.
     """
     alike = {cause.oldest: cause.number - 1 for cause in found.causes}
     ids = {*alike, *found.others}

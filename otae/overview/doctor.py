@@ -39,10 +39,9 @@ class Check:
 
 
 async def examine(desk: Desk, *, now: datetime, redis: Check | None = None) -> list[Check]:
-    """Run every check. They change nothing, apart from one row that is written to see whether writing works.
+    """Run every check, and add the caller's finding about the queue.
 
-    Args:
-        redis: The caller's finding about the queue.
+    They change nothing, apart from one row that is written to see whether writing works.
     """
     tables = await _tables()
     if tables.state == "failed":

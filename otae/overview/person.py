@@ -53,11 +53,7 @@ class PersonDetails:
 
 
 async def read(desk: Desk, person: Person, *, now: datetime, audited: bool, reach: Reach = EVERYBODY) -> PersonDetails:
-    """Return everything about ``person`` except groups outside of ``reach``.
-
-    Args:
-        audited: Include what administrators did.
-    """
+    """Return everything about ``person`` except groups out of ``reach``; ``audited``: also what administrators did."""
     invitations = await Invitation.filter(person_id=person.id, rehearsal=False).order_by("-created_at").limit(MAX_ROWS)
     mine = Delivery.filter(invitation__person_id=person.id, invitation__rehearsal=False)
     events = Event.filter(person_id=person.id, kind__in=_SIGN_INS, rehearsal=False)

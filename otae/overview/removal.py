@@ -55,10 +55,7 @@ async def consequences(person: Person) -> Removed:
 async def remove_person(desk: Desk, person: Person, *, now: datetime, actor: str) -> Removed:
     """Delete a person: invitations are revoked, sessions, browsers and links end, names and addresses are erased.
 
-    Safe to repeat when it was interrupted.
-
-    Raises:
-        StaleState: The person was removed already.
+    Safe to repeat when it was interrupted. Raises StaleState when the person was removed already.
     """
     if await Person.filter(id=person.id, removed_at=None).update(disabled=True, password_hash=None) != 1:
         raise StaleState(f"person {person.id} was removed")

@@ -1,6 +1,5 @@
 """Removes the rows of a rehearsal: everything is revoked first, then deleted; safe to run twice."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -16,36 +15,27 @@ from otae.store.states import InvitationStatus
 LEFT_BEHIND: Final = timedelta(minutes=10)
 
 
-@dataclass(slots=True)
-class RehearsalRef:
-    """Identifies a rehearsal by its person, once that row exists; all other rows refer to the person."""
-
-    person_id: UUID | None = None
-
-
 async def sweep(*, now: datetime) -> int:
     """Remove every rehearsal older than ten minutes and return how many there were; safe to run anywhere, twice."""
     old = await Person.filter(rehearsal=True, created_at__lte=now - LEFT_BEHIND).limit(100)
     for person in old:
-        await remove(RehearsalRef(person.id), now=now, actor="clock")
+        await remove(person.id, now=now, actor="clock")
     await CaughtMail.filter(rehearsal=True, caught_at__lte=now - LEFT_BEHIND).delete()
     await Event.filter(rehearsal=True, at__lte=now - LEFT_BEHIND).delete()
     await Device.filter(rehearsal=True, created_at__lte=now - LEFT_BEHIND).delete()
     return len(old)
 
 
-async def last_refusal(ref: RehearsalRef) -> str:
-    """Return code and detail of the last refusal the server recorded for the rehearsal, "" without one."""
-    ours = Q(person_id=ref.person_id) & Q(rehearsal=True) & ~Q(code="")
-    event = await Event.filter(ours).order_by("-id").first() if ref.person_id else None
+async def last_refusal(person_id: UUID | None) -> str:
+    """Return code and detail of the last refusal that was recorded for a rehearsal's person, "" without one."""
+    ours = Q(person_id=person_id) & Q(rehearsal=True) & ~Q(code="")
+    event = await Event.filter(ours).order_by("-id").first() if person_id else None
     return f"{event.code}: {event.detail}".rstrip(": ") if event else ""
 
 
-async def remove(ref: RehearsalRef, *, now: datetime, actor: str) -> None:
-    """Revoke what the rehearsal's Mac holds and delete its rows; its certificates stay, revoked, for the CRL."""
-    if ref.person_id is None:
-        return
-    person = await Person.get_or_none(id=ref.person_id, rehearsal=True)
+async def remove(person_id: UUID | None, *, now: datetime, actor: str) -> None:
+    """Revoke the certificates of a rehearsal's person and delete its other rows; None: it has no row yet."""
+    person = await Person.get_or_none(id=person_id, rehearsal=True) if person_id else None
     if person is None:
         return
     # Revoke first, so that nothing of it works even if the rest fails.

@@ -97,11 +97,7 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
 
 
 def tls_context(roots: Iterable[x509.Certificate], *, system: bool) -> ssl.SSLContext:
-    """Return a client's TLS context (1.2 and later) that trusts ``roots``.
-
-    Args:
-        system: Trust this machine's certificate store as well.
-    """
+    """Return a client's TLS context (1.2 and later) that trusts ``roots``, and this machine's store if ``system``."""
     context = ssl.create_default_context() if system else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(cadata=pem(*roots).decode("ascii"))
@@ -147,8 +143,7 @@ class MacConnection:
     ) -> ServerResponse:
         """Send one request, record its bodies under ``name`` and return the answer; redirects are not followed.
 
-        Raises:
-            MacRefuses: The server cannot be reached, or its certificate is not trusted.
+        Raises MacRefuses when the server cannot be reached, or its certificate is not trusted.
         """
         try:
             response = await self._client.request(method, url, content=content, headers=headers)

@@ -114,9 +114,7 @@ def sign_as_mac(
 ) -> bytes:
     """Return ``content`` as a CMS SignedData in DER or BER, encoded as ``message_format`` says.
 
-    Args:
-        chain: Issuers of the signer's certificate, to be included with it.
-        detached: Leave the content out, as in the Mdm-Signature header.
+    The signer's issuers (``chain``) are included; the content is not if ``detached``, as in the Mdm-Signature header.
     """
     digest = message_format.digest
     attributes, signed = b"", content

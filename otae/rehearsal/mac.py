@@ -18,8 +18,8 @@ from cryptography import x509
 
 from otae.apple import plist
 from otae.errors import Refusal
-from otae.rehearsal.connection import MacConnection, RecordedBody, ServerRefuses, ServerResponse, tls_context
-from otae.rehearsal.hardware import DeviceFacts, Hardware, MessageFormat, device_leaf, make_device_ca, sign_as_mac
+from otae.rehearsal.connection import MacConnection, RecordedBody, ServerResponse
+from otae.rehearsal.hardware import DeviceFacts, Hardware, MessageFormat, device_leaf, sign_as_mac
 from otae.rehearsal.identity import ScepClient
 from otae.rehearsal.profiles import (
     Configuration,
@@ -30,30 +30,8 @@ from otae.rehearsal.profiles import (
     read_configuration,
     read_profile_service,
 )
-from otae.rehearsal.report import MacRefuses, Note, RehearsalStep, StepRecorder
-from otae.rehearsal.safari import Page, Safari
+from otae.rehearsal.report import MacRefuses, StepRecorder
 from otae.signing.certificates import Keyed
-
-__all__ = [
-    "DeviceFacts",
-    "Hardware",
-    "Mac",
-    "MacConnection",
-    "MacRefuses",
-    "MessageFormat",
-    "Note",
-    "Page",
-    "RecordedBody",
-    "RehearsalStep",
-    "Safari",
-    "ServerRefuses",
-    "ServerResponse",
-    "StepRecorder",
-    "build_hardware",
-    "device_leaf",
-    "make_device_ca",
-    "tls_context",
-]
 
 _AGENT: Final = {"User-Agent": "MDM-OSX/1.0 mdmclient/1683"}
 _DEVICE_TYPE: Final = "application/pkcs7-signature"
@@ -102,9 +80,7 @@ class Mac:
     async def install(self, download: ServerResponse) -> None:
         """Install a downloaded profile, over the air or single, up to the MDM identity; `check_in` comes after it.
 
-        Raises:
-            MacRefuses: A Mac would stop here.
-            ServerRefuses: The server refused a request.
+        Raises MacRefuses where a Mac would stop, and ServerRefuses when the server refuses a request.
         """
         with self.recorder.step("profile", "the profile signer's certificate and the root that Macs trust") as note:
             profile = open_profile(download, self.roots, self._clock(), what="profile")

@@ -77,9 +77,7 @@ def open_profile(
 ) -> Mapping[str, object]:
     """Return the property list of a downloaded profile after checking content type, signature and signer.
 
-    Raises:
-        ServerRefuses: The answer is not a profile.
-        MacRefuses: A Mac would stop here.
+    Raises ServerRefuses when the answer is not a profile, and MacRefuses where a Mac would stop.
     """
     if answer.expect_ok(what).content_type != CONTENT_TYPE:
         raise MacRefuses(f"{what}: content type {answer.content_type!r} is no profile's")
@@ -134,8 +132,7 @@ def read_profile_service(profile: Mapping[str, object]) -> ProfileService:
 def read_configuration(profile: Mapping[str, object], recipient: Keyed | None = None) -> Configuration:
     """Return the configuration in ``profile``, which has one SCEP payload; ``recipient`` decrypts its payloads.
 
-    Raises:
-        MacRefuses: A key is missing or of the wrong type, a UUID occurs twice, or a reference leads nowhere.
+    Raises MacRefuses for a key that is missing or of the wrong type, a repeated UUID, or a wrong reference.
     """
     if profile["PayloadType"] != "Configuration":
         raise MacRefuses(f"a profile of type {profile['PayloadType']!r} where a configuration belongs")

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from otae import paths
 from otae.authority import uploads
@@ -24,20 +25,12 @@ from otae.invitations.modes import mode_of
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.rehearsal import cleanup
-from otae.rehearsal.cleanup import RehearsalRef, sweep
-from otae.rehearsal.mac import (
-    DeviceFacts,
-    Mac,
-    MacConnection,
-    MacRefuses,
-    MessageFormat,
-    RehearsalStep,
-    Safari,
-    ServerResponse,
-    StepRecorder,
-    build_hardware,
-    make_device_ca,
-)
+from otae.rehearsal.cleanup import sweep
+from otae.rehearsal.connection import MacConnection, ServerResponse
+from otae.rehearsal.hardware import DeviceFacts, MessageFormat, make_device_ca
+from otae.rehearsal.mac import Mac, build_hardware
+from otae.rehearsal.report import MacRefuses, RehearsalStep, StepRecorder
+from otae.rehearsal.safari import Safari
 from otae.signing.certificates import Keyed, der
 from otae.store import database, jobs, passwords, properties
 from otae.store.desk import Desk
@@ -89,17 +82,12 @@ async def rehearse(
 ) -> RehearsalResult:
     """Enroll a simulated Mac in ``mode`` with the running server of ``desk``, then remove every row of it.
 
-    A step that fails ends the rehearsal and is in the result.
+    A step that fails ends the rehearsal and is in the result. Raises InputRefused when the mode is not offered.
 
     Args:
         clock: Returns the database's time.
         connect_to: A base URL to connect to instead of PUBLIC_URL.
-        report: Called with each step when it ends.
         way: "ota" or "profile"; None for the server property.
-        message_format: How the Mac encodes its messages.
-
-    Raises:
-        InputRefused: The mode is not offered.
     """
     try:
         chosen_mode = await mode_of(mode)
@@ -161,7 +149,7 @@ class _Rehearsal:
     way: str | None
     message_format: MessageFormat
     recorder: StepRecorder
-    ref: RehearsalRef = field(default_factory=RehearsalRef)
+    person_id: UUID | None = None  # all other rows of the rehearsal refer to the person
     password: str = field(default_factory=lambda: secrets.token_urlsafe(18))
 
     async def run(self) -> None:
@@ -169,7 +157,7 @@ class _Rehearsal:
         with self.recorder.step("invite", "the mode and the database") as note:
             person = await self._person()
             invitation = await self._invite(person)
-            note.words = self.mode.title
+            note.words = str(self.mode.title)  # as JSON has it: in English
         with self.recorder.step("mail", _MAIL) as note:
             url, pin = await self._read_mail(invitation, person)
             note.words = "link and PIN" if pin else "link"
@@ -189,14 +177,14 @@ class _Rehearsal:
 
     async def failure_text(self, error: OtaeError) -> str:
         """Return why the rehearsal stopped, what the server recorded of it, and where to look."""
-        recorded = await cleanup.last_refusal(self.ref)
+        recorded = await cleanup.last_refusal(self.person_id)
         look_at = self.recorder.steps[-1].look_at if self.recorder.steps else ""
         why = f"{error} ({recorded})" if recorded else str(error)
         return f"{why}; look at {look_at}" if look_at else why
 
     async def clean_up(self) -> None:
         """Revoke and remove everything, also when the rehearsal was cancelled."""
-        await asyncio.shield(cleanup.remove(self.ref, now=await self.clock(), actor=ACTOR))
+        await asyncio.shield(cleanup.remove(self.person_id, now=await self.clock(), actor=ACTOR))
 
     async def _person(self) -> Person:
         name = f"rehearsal-{secrets.token_hex(6)}"
@@ -210,7 +198,7 @@ class _Rehearsal:
             created_at=await self.clock(),
         )
         await person.save(force_create=True)
-        self.ref.person_id = person.id
+        self.person_id = person.id
         return person
 
     async def _invite(self, person: Person) -> Invitation:

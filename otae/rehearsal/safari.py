@@ -121,11 +121,10 @@ class Safari:
     async def open(self, url: str, *, name: str = "page", site: str = "none") -> Page:
         """Open ``url``, follow redirects and return the page, whatever its status.
 
+        Raises MacRefuses when the redirects do not end, or the certificate is not trusted.
+
         Args:
             site: "none" for a click in a mail, "same-origin" for a link of a page.
-
-        Raises:
-            MacRefuses: The redirects do not end, or the certificate is not trusted.
         """
         return await self._go("GET", url, name=name, site=site)
 
@@ -142,8 +141,7 @@ class Safari:
     ) -> Page:
         """Submit the form that asks for what is given, if possible one that asks for nothing else.
 
-        Raises:
-            MacRefuses: The page has no such form.
+        Raises MacRefuses when the page has no such form.
         """
         values = {"name": name, "password": password, "pin": pin}
         given = {what: value for what, value in values.items() if value is not None}

@@ -34,8 +34,7 @@ class Bundle:
 def read_bundle(data: bytes) -> Bundle:
     """Return the certificates of PEM (in UTF-8 or UTF-16 text), DER or PKCS#7.
 
-    Raises:
-        MessageUnreadable: the file holds no readable certificate, or more than MAX_CERTIFICATES.
+    Raises MessageUnreadable when the file holds no readable certificate, or more than MAX_CERTIFICATES.
     """
     data = to_utf8(data)
     found: list[x509.Certificate] = []

@@ -174,8 +174,7 @@ def is_authority(certificate: x509.Certificate) -> bool:
 def name(common_name: str, organization: str, serial_number: str | None = None) -> x509.Name:
     """Return a Name of O, CN and perhaps serialNumber (OID 2.5.4.5).
 
-    Raises:
-        ValueError: a part does not have 1 to 64 characters (RFC 5280 A.1).
+    Raises ValueError unless each part has 1 to 64 characters (RFC 5280 A.1).
     """
     if any(part is not None and not 1 <= len(part) <= _MAX_NAME for part in (common_name, organization, serial_number)):
         raise ValueError("a part of a name has 1 to 64 characters")

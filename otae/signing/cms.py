@@ -264,8 +264,7 @@ def _check_attributes(attributes: Mapping[str, tuple[bytes, ...]], content: byte
 def sign(content: bytes, signer: Keyed, chain: Sequence[x509.Certificate]) -> bytes:
     """Return a SignedData (DER) around ``content``, with SHA-256 and signed attributes.
 
-    Args:
-        chain: the signer's issuers, which are added to the message; without the root, which the reader trusts anyway.
+    The signer's issuers (``chain``) are added to the message, without the root, which the reader trusts anyway.
     """
     builder = pkcs7.PKCS7SignatureBuilder().set_data(content)
     builder = builder.add_signer(signer.certificate, signer.key, hashes.SHA256())

@@ -126,8 +126,7 @@ def _public_key(spki: bytes) -> rsa.RSAPublicKey:
 def check_key(key: rsa.RSAPublicKey) -> None:
     """Check the strength of an RSA key: 2048 to 8192 bits, a usual exponent, no factors that are easy to find.
 
-    Raises:
-        KeyRefused: the key is too weak or too long.
+    Raises KeyRefused.
     """
     numbers = key.public_numbers()
     if not KEY_BITS <= key.key_size <= _MAX_KEY_BITS:
@@ -192,9 +191,7 @@ def build(
 ) -> bytes:
     """Return a request (DER) as a Mac makes it: CN, keyUsage and perhaps a challenge, signed with SHA-256.
 
-    Args:
-        version: Macs write 2.
-        string: type of the challenge's string.
+    Macs write version 2. ``string`` is the type of the challenge.
     """
     usage = sequence(oid(_KEY_USAGE), encode(BOOLEAN, b"\xff"), octets(encode(BIT_STRING, b"\x05\xa0")))
     attributes = [sequence(oid(_EXTENSION_REQUEST), set_of([sequence(usage)]))]

@@ -112,11 +112,7 @@ def decrypt(envelope: bytes, recipient: Keyed, *, allow_des3: bool, allow_des: b
 
 
 def recipients(envelope: bytes) -> frozenset[bytes]:
-    """Return the recipients of an envelope (BER or DER), each as IssuerAndSerialNumber (RFC 5652 §10.2.4) in DER.
-
-    Raises:
-        EnvelopeUnreadable: malformed.
-    """
+    """Return each recipient's IssuerAndSerialNumber (RFC 5652 §10.2.4) in DER. Raises EnvelopeUnreadable."""
     try:
         body = body_of(to_der(envelope), ENVELOPED_DATA)
         body.take(INTEGER)

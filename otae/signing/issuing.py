@@ -70,10 +70,7 @@ def build_service_ca(
     """Return the CA of TLS certificates, limited by name constraints to these addresses and DNS names with subdomains.
 
     Without addresses every address is excluded, because a kind of name that is not mentioned would be unconstrained
-    (RFC 5280 §4.2.1.10).
-
-    Raises:
-        ValueError: ``dns_names`` is empty.
+    (RFC 5280 §4.2.1.10). Raises ValueError without a DNS name.
     """
     if not dns_names:
         raise ValueError("a service CA without a DNS name would be free in all of them")
@@ -130,10 +127,7 @@ def build_identity(
 ) -> x509.Certificate:
     """Return a device identity for the public key of a certification request; subject and serial number are ours.
 
-    keyEncipherment allows profiles to be encrypted to the device.
-
-    Args:
-        crl_url: address of the issuer's CRL; None for no CRL distribution point.
+    keyEncipherment allows profiles to be encrypted to the device. The CRL distribution point is ``crl_url``.
     """
     builder = _below(issuer, subject, public_key, serial, **validity)
     builder = _as_leaf(builder, _SIGNING_AND_ENCRYPTION, ExtendedKeyUsageOID.CLIENT_AUTH)

@@ -66,8 +66,7 @@ def _read_bag(data: bytes) -> tuple[tuple[x509.Certificate, ...], tuple[bytes, .
 def registration_authority(bag: Sequence[x509.Certificate]) -> x509.Certificate:
     """Return the certificate for envelopes and replies: one with both key usages, preferably no CA.
 
-    Raises:
-        SignerUntrusted: there is none in the bag.
+    Raises SignerUntrusted when there is none in the bag.
     """
     usages = [(certificate, extension(certificate, x509.KeyUsage)) for certificate in bag]
     fit = [certificate for certificate, usage in usages if usage and usage.digital_signature and usage.key_encipherment]
@@ -93,8 +92,7 @@ def build_request(
 ) -> ClientRequest:
     """Return a pkiMessage with a certification request, encrypted to the registration authority in ``ca_bag``.
 
-    Args:
-        transaction_id: by default as Macs choose it (`transaction_id_of`).
+    The transactionID is by default that of Macs (`transaction_id_of`).
     """
     transaction_id = transaction_id_of(csr_der) if transaction_id is None else transaction_id
     nonce = secrets.token_bytes(8)

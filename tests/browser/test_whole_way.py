@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from otae.rehearsal.mac import DeviceFacts, Mac, MacConnection, ServerResponse, build_hardware
+from otae.rehearsal.connection import MacConnection, ServerResponse
+from otae.rehearsal.hardware import DeviceFacts
+from otae.rehearsal.mac import Mac, build_hardware
 from otae.signing.bundles import read_bundle
 from tests.flow.house import PROFILE_TYPE, write_maker
 from tests.flow.processes import Processes, environment, link_in, pin_in

@@ -14,7 +14,8 @@ from tortoise.connection import get_connection
 
 from otae.accounts.administrators import create_administrator
 from otae.invitations.groups import Status
-from otae.rehearsal.mac import MacConnection, Safari
+from otae.rehearsal.connection import MacConnection
+from otae.rehearsal.safari import Safari
 from otae.settings import Settings
 from otae.signing.bundles import read_bundle
 from otae.store import database

@@ -12,7 +12,7 @@ from cryptography import x509
 from otae.authority import issuers
 from otae.directory.local import people
 from otae.enrollment import ota, sessions
-from otae.rehearsal.mac import ServerResponse
+from otae.rehearsal.connection import ServerResponse
 from otae.rehearsal.profiles import open_profile, read_configuration
 from otae.signing.certificates import pem
 from otae.store import database, keyring, properties

@@ -20,17 +20,11 @@ from otae.enrollment import ota, sessions
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
-from otae.rehearsal.mac import (
-    DeviceFacts,
-    Mac,
-    MacConnection,
-    MessageFormat,
-    Safari,
-    ServerResponse,
-    StepRecorder,
-    build_hardware,
-    make_device_ca,
-)
+from otae.rehearsal.connection import MacConnection, ServerResponse
+from otae.rehearsal.hardware import DeviceFacts, MessageFormat, make_device_ca
+from otae.rehearsal.mac import Mac, build_hardware
+from otae.rehearsal.report import StepRecorder
+from otae.rehearsal.safari import Safari
 from otae.settings import Settings
 from otae.signing.certificates import Keyed, pem
 from otae.store import database

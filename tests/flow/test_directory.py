@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from otae.directory.ldap.pool import LdapPool
-from otae.rehearsal.mac import Safari
+from otae.rehearsal.safari import Safari
 from otae.store.models import Device, EnrollmentSession, Person
 from tests.directory.ldap_desk import add, entry_for
 from tests.flow.house import House, browse

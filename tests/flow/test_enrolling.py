@@ -2,7 +2,7 @@
 
 import pytest
 
-from otae.rehearsal.mac import MessageFormat
+from otae.rehearsal.hardware import MessageFormat
 from otae.store import properties
 from otae.store.models import Certificate, Enrollment, UserChannel
 from tests.flow.conftest import ON_BOTH

@@ -2,7 +2,7 @@
 
 import pytest
 
-from otae.rehearsal.mac import Safari
+from otae.rehearsal.safari import Safari
 from otae.store.models import EnrollmentSession
 from tests.flow.house import PASSWORD, House
 from tests.flow.walks import BEN, bare_page, whole_way

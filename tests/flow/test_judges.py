@@ -10,8 +10,9 @@ import pytest
 
 from otae.apple import plist
 from otae.authority import issuers
+from otae.rehearsal.hardware import MessageFormat
 from otae.rehearsal.identity import ScepClient, build_csr
-from otae.rehearsal.mac import Mac, MessageFormat
+from otae.rehearsal.mac import Mac
 from otae.rehearsal.profiles import open_profile, read_configuration
 from otae.signing.certificates import Keyed, new_key, pem
 from otae.signing.issuing import build_scep_signer

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from otae.rehearsal.mac import DeviceFacts, Mac, MacConnection, Safari, build_hardware
+from otae.rehearsal.connection import MacConnection
+from otae.rehearsal.hardware import DeviceFacts
+from otae.rehearsal.mac import Mac, build_hardware
+from otae.rehearsal.safari import Safari
 from otae.signing.bundles import read_bundle
 from otae.signing.certificates import Keyed
 from tests.flow.house import PASSWORD, write_maker

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from otae.rehearsal.connection import ServerResponse
+from otae.rehearsal.hardware import MessageFormat
 from otae.rehearsal.identity import ScepClient
-from otae.rehearsal.mac import MacRefuses, MessageFormat, ServerResponse
+from otae.rehearsal.report import MacRefuses
 from otae.store import database
 from otae.store.models import Certificate, Challenge, Delivery, Device, Enrollment, Event
 from tests.flow.conftest import ON_BOTH

@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 
 from otae.invitations import lifecycle
+from otae.rehearsal.hardware import MessageFormat, make_device_ca
 from otae.rehearsal.identity import ScepClient
-from otae.rehearsal.mac import MacRefuses, MessageFormat, build_hardware, make_device_ca
+from otae.rehearsal.mac import build_hardware
+from otae.rehearsal.report import MacRefuses
 from otae.signing.certificates import der
 from otae.store import database
 from otae.store.models import Certificate, Challenge, Device, EnrollmentSession, Invitation

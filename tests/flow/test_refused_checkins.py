@@ -5,8 +5,8 @@ import base64
 import pytest
 
 from otae.apple import plist
-from otae.rehearsal.hardware import sign_as_mac
-from otae.rehearsal.mac import MacRefuses, MessageFormat
+from otae.rehearsal.hardware import MessageFormat, sign_as_mac
+from otae.rehearsal.report import MacRefuses
 from otae.signing.certificates import fingerprint
 from otae.store.models import Certificate, Device, Enrollment
 from tests.flow.house import House

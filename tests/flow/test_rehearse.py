@@ -9,8 +9,10 @@ from otae.delivery import servers
 from otae.errors import InputRefused
 from otae.invitations.modes import mode_of
 from otae.rehearsal import cleanup, run
-from otae.rehearsal.mac import Mac, MessageFormat, RehearsalStep, StepRecorder
+from otae.rehearsal.hardware import MessageFormat
+from otae.rehearsal.mac import Mac
 from otae.rehearsal.profiles import Configuration
+from otae.rehearsal.report import RehearsalStep, StepRecorder
 from otae.store import database, jobs, properties
 from otae.store.models import (
     BrowserSession,
@@ -187,6 +189,6 @@ async def test_ordinary_rows_are_never_swept(house: House) -> None:
     created = await house.invite("ben", "two_factor", send=False)
     later = await database.now() + timedelta(days=1)
     await cleanup.sweep(now=later)
-    await cleanup.remove(cleanup.RehearsalRef(created.invitation.person_id), now=later, actor="clock")
+    await cleanup.remove(created.invitation.person_id, now=later, actor="clock")
     assert await Invitation.all().count() == 1
     assert await servers.active_server() is not None

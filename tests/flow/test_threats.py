@@ -11,7 +11,8 @@ from contextlib import AsyncExitStack
 import pytest
 
 from otae import words
-from otae.rehearsal.mac import MacConnection, Safari
+from otae.rehearsal.connection import MacConnection
+from otae.rehearsal.safari import Safari
 from otae.store.models import Device, Enrollment
 from otae.web import middleware, request_timeouts
 from tests.flow.conftest import ON_BOTH

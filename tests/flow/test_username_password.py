@@ -2,7 +2,8 @@
 
 import pytest
 
-from otae.rehearsal.mac import MessageFormat, Safari
+from otae.rehearsal.hardware import MessageFormat
+from otae.rehearsal.safari import Safari
 from otae.store import properties
 from otae.store.models import EnrollmentSession, Invitation
 from tests.flow.house import PASSWORD, House

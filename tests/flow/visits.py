@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from otae.rehearsal.mac import Mac, MacConnection, MessageFormat, ServerResponse
+from otae.rehearsal.connection import MacConnection, ServerResponse
+from otae.rehearsal.hardware import MessageFormat
+from otae.rehearsal.mac import Mac
 from otae.rehearsal.profiles import ProfileService, SCEPPayload, open_profile, read_profile_service
 from otae.store import database
 from otae.store.models import EnrollmentSession, Event, Invitation

@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import Sequence
 
 from otae.mdm import devices
-from otae.rehearsal.mac import Mac, MacConnection, MessageFormat, Page, Safari
+from otae.rehearsal.connection import MacConnection
+from otae.rehearsal.hardware import MessageFormat
+from otae.rehearsal.mac import Mac
+from otae.rehearsal.safari import Page, Safari
 from otae.store.models import CaughtMail, Delivery, EnrollmentSession, Event, Invitation, Pin
 from tests.flow.house import PASSWORD, House, browse
 
