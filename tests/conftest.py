@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+from tortoise.apps import Apps
+
+from otae.store import database
 
 pytest_plugins = [
     "tests.servers.browser",
@@ -42,6 +45,22 @@ settings.load_profile("otae")
 def anyio_backend() -> str:
     """Async tests run on asyncio: Dramatiq's bridge, asyncpg and aiosqlite know nothing else."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def tables_described_once() -> Iterator[None]:
+    """Let the ORM describe the tables once for each kind of database instead of once for each connection."""
+    describe, described = Apps._build_initial_querysets, ""  # noqa: SLF001 - the ORM has no public way
+
+    def once(apps: Apps) -> None:
+        nonlocal described
+        if described != database.dialect():
+            describe(apps)
+            described = database.dialect()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Apps, "_build_initial_querysets", once)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -17,12 +17,17 @@ from otae.authority.ceremony import hold_ceremony
 from otae.delivery.sms.carriers import ensure_carriers
 from otae.delivery.texts.templates import ensure_templates
 from otae.settings import Settings
-from otae.store import database, keyring, search_index
+from otae.store import database, keyring, passwords, search_index
 from otae.store.desk import Bell, Desk
 from tests.house.tree import ROOT
 from tests.servers.postgres import PostgresServer
 
 MASTER_KEY = keyring.new_master_key()
+#: What the hash of a password costs in earnest: memory in KiB, passes, and the hash that stands for nobody's.
+HASH_COST = passwords.MEMORY_KIB, passwords.PASSES, passwords.DECOY
+# It is expensive on purpose, and tests make and compare thousands.
+passwords.MEMORY_KIB, passwords.PASSES = 64, 1
+passwords.DECOY = passwords.DECOY.replace("m=19456,t=2", "m=64,t=1")
 
 
 @dataclass

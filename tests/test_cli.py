@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import ssl
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from otae.signing.certificates import new_key, pem
 from otae.store import database, heartbeats
 from otae.store.vault import Vault
 from tests.authority.outside import as_pkcs12, key_pem, outside
-from tests.desks import MASTER_KEY, make_settings
+from tests.desks import MASTER_KEY, make_settings, on_sqlite
 from tests.flow.processes import environment
 from tests.reference import reference
 from tests.servers.ports import free_port
@@ -96,17 +97,30 @@ def otae(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=around, capture_output=True, text=True, check=False)
 
 
-def test_an_empty_folder_becomes_an_installation(tmp_path: Path) -> None:
-    assert "migrate" in otae(tmp_path, "user", "list").stderr
-    assert otae(tmp_path, "migrate").returncode == 0
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an installation with a key file out of an empty folder, by the command; tests work on copies."""
+    folder = tmp_path_factory.mktemp("made")
+    assert "migrate" in otae(folder, "user", "list").stderr
+    assert otae(folder, "migrate").returncode == 0
+    return folder
+
+
+def copied(made: Path, folder: Path) -> Path:
+    """Give a copy of ``made`` inside ``folder``."""
+    shutil.copytree(made, folder, dirs_exist_ok=True)
+    return folder
+
+
+def test_an_empty_folder_becomes_an_installation(made: Path, tmp_path: Path) -> None:
+    copied(made, tmp_path)
     assert otae(tmp_path, "migrate").returncode == 0
     assert json.loads(otae(tmp_path, "user", "list", "--json").stdout) == []
     assert (tmp_path / "var" / "master.key").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_lost_key_file_is_never_made_again(tmp_path: Path) -> None:
-    assert otae(tmp_path, "migrate").returncode == 0
-    key_file = tmp_path / "var" / "master.key"
+def test_a_lost_key_file_is_never_made_again(made: Path, tmp_path: Path) -> None:
+    key_file = copied(made, tmp_path) / "var" / "master.key"
     key_file.unlink()
     done = otae(tmp_path, "migrate")
     assert done.returncode == 1
@@ -412,7 +426,10 @@ def test_a_backup_is_restored_elsewhere_and_says_what_is_lost(ben: CommandLine, 
     assert ben.json("invitation", "resend", created["id"], "--show-pin")["pin"] != created["pin"]
 
 
-def test_a_restore_answers_scripts_in_json_and_people_beside_it(ben: CommandLine, tmp_path: Path) -> None:
+def test_a_restore_answers_scripts_in_json_and_people_beside_it(
+    ben: CommandLine, migrated_sqlite: Path, tmp_path: Path
+) -> None:
+    on_sqlite(tmp_path / "elsewhere", migrated_sqlite)
     file = tmp_path / "otae.backup"
     assert ben.run("backup", str(file)).stdout.startswith("file: ")
     ben.environment["OTAE_HOME"] = str(tmp_path / "elsewhere")
@@ -432,14 +449,14 @@ def test_a_backup_that_is_none_or_of_other_keys_is_refused(ben: CommandLine, tmp
     assert not (tmp_path / "elsewhere" / "otae.sqlite3").exists()
 
 
-def test_a_backup_goes_through_a_pipe(tmp_path: Path) -> None:
-    assert otae(tmp_path, "migrate").returncode == 0
+def test_a_backup_goes_through_a_pipe(made: Path, migrated_sqlite: Path, tmp_path: Path) -> None:
+    copied(made, tmp_path)
     around = environment(tmp_path) | {"OTAE_MASTER_KEYS": ""}
     run = [sys.executable, "-m", "otae"]
     data = subprocess.run([*run, "backup", "-"], env=around, capture_output=True, check=True).stdout
     assert data.startswith(b"otae backup 1\n")
     home = tmp_path / "elsewhere"
-    home.mkdir()
+    on_sqlite(home, migrated_sqlite)
     (home / "master.key").write_bytes((tmp_path / "var" / "master.key").read_bytes())
     done = subprocess.run([*run, "restore", "-"], env=around | {"OTAE_HOME": str(home)}, input=data, check=False)
     assert done.returncode == 0

@@ -60,9 +60,13 @@ def load_certificate(data: bytes) -> x509.Certificate:
 
 
 def load_key(pkcs8: bytes) -> rsa.RSAPrivateKey:
-    """Load an RSA private key from unencrypted PKCS#8 DER. Raises MessageUnreadable."""
+    """Load an RSA private key from unencrypted PKCS#8 DER, as the vault gave it back. Raises MessageUnreadable.
+
+    Whether its numbers belong together is not computed again, which takes 30 ms: the seal proves that it is the key
+    that was sealed.
+    """
     try:
-        key = serialization.load_der_private_key(pkcs8, password=None)
+        key = serialization.load_der_private_key(pkcs8, password=None, unsafe_skip_rsa_key_validation=True)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise MessageUnreadable("not a private key") from error
     if not isinstance(key, rsa.RSAPrivateKey):

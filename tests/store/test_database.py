@@ -19,6 +19,7 @@ from otae.settings import Settings
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Certificate, Counter, Invitation, Membership, Person, Pin, Property
+from tests.desks import on_sqlite
 
 pytestmark = pytest.mark.anyio
 
@@ -172,9 +173,8 @@ async def test_two_migrations_at_once_are_one(tmp_path: Path) -> None:
         assert await Person.all().count() == 0
 
 
-async def test_tables_that_no_migration_left_so_are_one_plain_refusal(tmp_path: Path) -> None:
-    settings = Settings.load({"OTAE_HOME": str(tmp_path)})
-    await database.migrate(settings)
+async def test_tables_that_no_migration_left_so_are_one_plain_refusal(migrated_sqlite: Path, tmp_path: Path) -> None:
+    settings = on_sqlite(tmp_path, migrated_sqlite)
     with sqlite3.connect(tmp_path / database.DATABASE_FILE) as file:
         file.execute("DELETE FROM tortoise_migrations WHERE name > '0001'")
         file.execute("DROP TABLE directory_server")

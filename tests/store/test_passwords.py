@@ -9,6 +9,7 @@ import pytest
 from otae.errors import Busy
 from otae.store import passwords
 from otae.store.resources import Resources
+from tests.desks import HASH_COST
 
 pytestmark = pytest.mark.anyio
 
@@ -85,3 +86,15 @@ async def test_somebody_who_leaves_makes_room(resources: Resources) -> None:
     assert results.count(True) == 6
     assert await passwords.verify_secret(resources, b"x", hashed)
     assert resources.get(passwords.HashQueue).hashing == 0, "no place is lost"
+
+
+async def test_a_hash_costs_what_is_recommended_for_somebody_and_for_nobody(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in zip(("MEMORY_KIB", "PASSES", "DECOY"), HASH_COST, strict=True):
+        monkeypatch.setattr(passwords, name, value)
+    hashed = await passwords.hash_secret(resources, b"correct horse battery")
+    for each in (hashed, passwords.DECOY):
+        assert each.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert await passwords.verify_secret(resources, b"correct horse battery", hashed)
+    assert not await passwords.verify_secret(resources, b"correct horse battery", None)
