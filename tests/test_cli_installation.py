@@ -16,8 +16,8 @@ from tests.test_cli import CommandLine, ben, command  # noqa: F401 - the fixture
 def otae(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command as a process of its own, on an installation with a key file."""
     around = environment(folder) | {"OTAE_MASTER_KEYS": ""}
-    command = [sys.executable, "-m", "otae", *arguments]
-    return subprocess.run(command, env=around, capture_output=True, text=True, check=False)
+    run = [sys.executable, "-m", "otae", *arguments]
+    return subprocess.run(run, env=around, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,10 @@ def test_a_lost_key_file_is_never_made_again(made: Path, tmp_path: Path) -> None
     assert not key_file.exists()
 
 
-def test_a_backup_is_restored_elsewhere_and_says_what_is_lost(ben: CommandLine, tmp_path: Path) -> None:
+def test_a_backup_is_restored_elsewhere_and_says_what_is_lost(
+    ben: CommandLine,  # noqa: F811 - the fixture
+    tmp_path: Path,
+) -> None:
     created = ben.json("invite", "--user", "ben", "--mode", "username_pin", "--show-pin")
     file = tmp_path / "otae.backup"
     written = ben.json("backup", str(file))
@@ -71,7 +74,9 @@ def test_a_backup_is_restored_elsewhere_and_says_what_is_lost(ben: CommandLine, 
 
 
 def test_a_restore_answers_scripts_in_json_and_people_beside_it(
-    ben: CommandLine, migrated_sqlite: Path, tmp_path: Path
+    ben: CommandLine,  # noqa: F811 - the fixture
+    migrated_sqlite: Path,
+    tmp_path: Path,
 ) -> None:
     on_sqlite(tmp_path / "elsewhere", migrated_sqlite)
     file = tmp_path / "otae.backup"
@@ -82,7 +87,10 @@ def test_a_restore_answers_scripts_in_json_and_people_beside_it(
     assert "start every process anew" in done.stderr
 
 
-def test_a_backup_that_is_none_or_of_other_keys_is_refused(ben: CommandLine, tmp_path: Path) -> None:
+def test_a_backup_that_is_none_or_of_other_keys_is_refused(
+    ben: CommandLine,  # noqa: F811 - the fixture
+    tmp_path: Path,
+) -> None:
     file, noise = tmp_path / "otae.backup", tmp_path / "noise"
     noise.write_bytes(b"PK\x03\x04 something else")
     ben.json("backup", str(file))
