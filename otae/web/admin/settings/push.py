@@ -9,9 +9,8 @@ from otae.authority import push
 from otae.translatable import N_
 from otae.web.admin.page_parts import NamedForm
 from otae.web.admin.settings.authorities_form import left_out_note
-from otae.web.admin.settings.uploaded_certificates import require_file
-from otae.web.callers import UPLOAD_CAP
-from otae.web.forms import FileField, PasswordField, upload
+from otae.web.admin.settings.uploaded_certificates import read_upload, require_file
+from otae.web.forms import FileField, PasswordField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
@@ -35,14 +34,12 @@ async def index(visit: Console) -> Response:
 
 async def replace(visit: Console) -> Response:
     """Store an uploaded certificate and use it from now on."""
-    async with visit.request.form(max_files=2, max_fields=10, max_part_size=UPLOAD_CAP):  # what follows reads from it
-        form = await PushForm.read(visit.request)
-        certificate, key = await upload(visit.request, "file"), await upload(visit.request, "key")
+    form, certificate, key = await read_upload(visit, PushForm)
     with form.refusals():
         taken = await push.import_push(
             visit.desk,
             require_file(certificate),
-            key or None,
+            key,
             form.password.data or None,
             now=visit.now,
             actor=visit.actor,

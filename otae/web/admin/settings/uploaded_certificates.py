@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from starlette.responses import Response
 
@@ -19,6 +19,7 @@ from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
 
+KeyForm = TypeVar("KeyForm", bound=NamedForm)
 Page = Callable[[Console], Awaitable[Response]]
 
 
@@ -84,14 +85,12 @@ def upload_page(kind: UploadKind) -> Page:
     """Return the page that takes an upload of ``kind`` into use."""
 
     async def page(visit: Console) -> Response:
-        async with visit.request.form(max_files=2, max_fields=10, max_part_size=UPLOAD_CAP):  # what follows reads it
-            form = await UploadForm.read(visit.request)
-            data, key = await upload(visit.request, "file"), await upload(visit.request, "key")
+        form, data, key = await read_upload(visit, UploadForm)
         with form.refusals():
             taken = await kind.take(
                 visit.desk,
                 require_file(data),
-                key or None,
+                key,
                 form.password.data or None,
                 now=visit.now,
                 actor=visit.actor,
@@ -114,6 +113,13 @@ def remove_page(kind: UploadKind) -> Page:
         return redirect(paths.CERTIFICATES, "success", _("Our own certificate is in use again."))
 
     return page
+
+
+async def read_upload(visit: Console, kind: type[KeyForm]) -> tuple[KeyForm, bytes, bytes | None]:
+    """Return the form with a certificate as it was sent, the file, and the file of its key when one was chosen."""
+    async with visit.request.form(max_files=2, max_fields=10, max_part_size=UPLOAD_CAP):  # what follows reads from it
+        form = await kind.read(visit.request)
+        return form, await upload(visit.request, "file"), await upload(visit.request, "key") or None
 
 
 def require_file(data: bytes) -> bytes:
