@@ -68,16 +68,10 @@ def read(data: bytes, key_data: bytes | None, password: str | None) -> FileConte
 def check_dates(certificate: x509.Certificate, now: datetime) -> None:
     """Check that a certificate is valid at ``now``. Raises InputRefused (field "file")."""
     if certificate.not_valid_after_utc <= now:
-        raise InputRefused(
-            {"file": N_("the certificate ended on %(day)s", day=f"{certificate.not_valid_after_utc:%Y-%m-%d}")}
-        )
+        raise InputRefused({"file": N_("the certificate ended on %(day)s", day=certificate.not_valid_after_utc.date())})
     if certificate.not_valid_before_utc > now:
         raise InputRefused(
-            {
-                "file": N_(
-                    "the certificate is not valid before %(day)s", day=f"{certificate.not_valid_before_utc:%Y-%m-%d}"
-                )
-            }
+            {"file": N_("the certificate is not valid before %(day)s", day=certificate.not_valid_before_utc.date())}
         )
 
 

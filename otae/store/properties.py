@@ -193,7 +193,7 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
     PropertyDefinition(
         "notification.language",
         default="",
-        help=N_("Language of messages to people whose own is not known or not there, such as de; empty: English."),
+        help=N_("Language of messages and portal pages where none is known or there, such as de; empty: English."),
         parse=_language,
     ),
     PropertyDefinition(

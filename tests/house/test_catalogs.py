@@ -15,6 +15,11 @@ def test_a_catalog_is_in_step_with_the_texts(path: Path) -> None:
     assert messages.compiled(path) == messages.pairs(messages.read(path)), "run `make messages`"
 
 
+@pytest.mark.parametrize("path", PATHS, ids=["/".join(path.parts[-3::2]) for path in PATHS])
+def test_nothing_is_missing_in_a_language_that_is_shipped(path: Path) -> None:
+    assert not messages.untranslated(path, messages.read(path))
+
+
 def test_texts_are_sorted_into_the_catalogs_by_where_they_stand() -> None:
     held = messages.extracted()
     assert "This Mac is enrolled for somebody else." in held["people"], "the words of a refusal"

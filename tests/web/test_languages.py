@@ -1,19 +1,23 @@
 """Every page speaks the language it is asked for: no text is shown that was not translated."""
 
+import asyncio
+import json
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
 
+from otae import words
 from otae.accounts.permissions import PERMISSIONS
 from otae.accounts.roles import BUILT_IN
 from otae.delivery.texts.default_texts import DEFAULT_NAMES, default_wording
 from otae.delivery.texts.languages import LANGUAGES
 from otae.store import properties
 from otae.store.mode_table import MODES
-from otae.store.models import Invitation
+from otae.store.models import Invitation, Person
 from otae.store.states import InvitationStatus
+from otae.translatable import N_, NN_
 from tests import messages
 from tests.store.furnish import furnish
 from tests.web import pseudo
@@ -141,3 +145,122 @@ async def test_no_page_of_the_portal_shows_a_text_that_is_not_translated(
     missed = {where: texts for where, texts in left.items() if texts}
     assert not missed, "\n".join(f"{where}: {sorted(texts)}" for where, texts in missed.items())
     check_marked(looked_up)
+
+
+async def page(browser: httpx2.AsyncClient, path: str, accepted: str = "") -> httpx2.Response:
+    """Return a page as a browser with these languages gets it."""
+    return await browser.get(path, headers={"Accept-Language": accepted} if accepted else {}, follow_redirects=True)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("de", "de"),
+        ("de-AT,de;q=0.9,en;q=0.8", "de"),
+        ("en;q=0.2, fr-CA;q=0.7, es;q=0.5", "fr"),
+        ("sv, es;q=0.1", "es"),
+        ("sv", "en"),
+        ("de;q=0, fr;q=0.1", "fr"),
+        ("*", "en"),
+        ("\u00e4;q=x,,;", "en"),
+        ("", "en"),
+    ],
+)
+async def test_the_portal_speaks_the_language_of_the_browser(site: Site, accepted: str, language: str) -> None:
+    async with site.stranger(**({"Accept-Language": accepted.encode()} if accepted else {})) as cleo:
+        shown = await cleo.get("/zdm/macos/otae/new-link")
+    assert shown.headers["content-language"] == language
+    assert shown.headers["vary"] == "Accept-Language"
+    assert f'<html lang="{language}" dir="ltr"' in shown.text
+
+
+async def test_who_wants_no_language_in_particular_gets_the_organizations(site: Site) -> None:
+    await properties.write("notification.language", "es-419")
+    assert (await page(site.client, "/zdm/macos/otae/new-link")).headers["content-language"] == "es"
+    assert (await page(site.client, "/zdm/macos/otae/new-link", "fr")).headers["content-language"] == "fr"
+    assert (await page(site.client, "/admin/sign-in")).headers["content-language"] == "en"
+
+
+async def test_a_known_person_is_spoken_to_in_their_language(site: Site, invite: Invite) -> None:
+    created = await invite("username_password")
+    await Person.all().update(language="de-CH")
+    shown = await page(site.client, f"/zdm/su?e={created.token}", "fr")
+    assert (shown.headers["content-language"], "vary" in shown.headers) == ("de", False)
+    assert "Anmeldung als" in shown.text
+    refused = await site.client.post("/zdm/macos/otae/login", data={"name": "ben", "password": "wrong"})
+    assert "Das passte nicht." in refused.text
+    await Invitation.all().update(language="es")
+    shown = await page(site.client, "/zdm/macos/otae/login", "fr")
+    assert shown.headers["content-language"] == "es"
+    await site.client.post("/zdm/macos/otae/login", data={"name": "ben", "password": PASSWORD})
+    shown = await page(site.client, "/zdm/macos/otae/install", "fr")
+    assert "Descargar el perfil" in shown.text
+    await Invitation.all().update(status=InvitationStatus.REVOKED)
+    assert "Esta invitación se ha retirado" in (await page(site.client, "/zdm/macos/otae/login", "fr")).text
+
+
+async def test_a_language_that_is_not_there_changes_nothing(site: Site, invite: Invite) -> None:
+    created = await invite("username_password")
+    await Person.all().update(language="ja")
+    assert (await page(site.client, f"/zdm/su?e={created.token}", "fr")).headers["content-language"] == "fr"
+
+
+async def test_the_console_speaks_the_languages_it_is_complete_in(site: Site) -> None:
+    shown = await page(site.client, "/admin/sign-in", "de")
+    assert (shown.headers["content-language"], shown.headers["vary"]) == ("en", "Accept-Language")
+
+
+async def test_macs_are_answered_in_english(site: Site) -> None:
+    answer = await site.client.put("/mdm/checkin", content=b"<", headers={"Accept-Language": "de"})
+    assert "could not be read" in answer.text or "recognised" in answer.text
+    assert "content-language" not in answer.headers
+
+
+async def test_a_script_from_the_right_is_shown_from_the_right(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    pseudo.speak(monkeypatch)
+    for path in ("/zdm/macos/otae/new-link", "/admin/sign-in", "/zdm/nowhere"):
+        shown = await page(site.client, path, pseudo.FROM_THE_RIGHT)
+        assert f'<html lang="{pseudo.FROM_THE_RIGHT}" dir="rtl"' in shown.text
+
+
+async def test_a_refused_form_keeps_its_language(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    await furnish(site.desk)
+    await site.client.post("/admin/sign-in", data={"name": "ada", "password": "four quiet words here"})
+    pseudo.speak(monkeypatch)
+    speaking = {"Accept-Language": pseudo.TAG}
+    refused = await site.client.post("/admin/groups", data={"name": "a..b"}, headers=speaking)
+    assert refused.headers["content-language"] == pseudo.TAG
+    assert "[!dots stand between a group and its sub-group: group.sub!]" in refused.text
+
+
+async def test_requests_at_the_same_time_keep_their_languages_apart(site: Site) -> None:
+    wanted = ["de", "fr", "es", "en"] * 3
+    shown = await asyncio.gather(*(page(site.client, "/zdm/macos/otae/new-link", tag) for tag in wanted))
+    assert [each.headers["content-language"] for each in shown] == wanted
+    assert words.language() == "en"
+
+
+@pytest.mark.parametrize(
+    ("tag", "moment", "count", "ago"),
+    [
+        ("en", "2026-12-24 18:00:00 UTC", "9\u202f999", "2 h ago"),
+        ("de", "24.12.2026, 18:00:00 UTC", "9.999", "vor 2 h"),
+        ("fr", "24 déc. 2026, 18:00:00 UTC", "9\u202f999", "il y a 2 h"),
+    ],
+)
+def test_times_and_counts_are_written_as_the_language_writes_them(tag: str, moment: str, count: str, ago: str) -> None:
+    at = datetime(2026, 12, 24, 18, tzinfo=UTC)
+    with words.in_language(tag):
+        assert words.exact(at) == moment
+        assert words.tally(9999) == count
+        assert words.relative(at, at + timedelta(hours=2)) == ago
+
+
+def test_a_marked_text_is_english_until_it_is_shown() -> None:
+    text = N_("%(reason)s: %(hint)s", reason=N_("just now"), hint="100 %")
+    assert (text, json.dumps(text)) == ("just now: 100 %", '"just now: 100 %"')
+    with words.in_language("fr"):
+        assert words.translated(text) == "à l’instant : 100 %"
+        assert words.translated("just now") == "just now", "a name is no text of ours"
+        assert words.gettext("") == ""
+    assert [NN_("%(num)d day left", "%(num)d days left", days) for days in (1, 2)] == ["1 day left", "2 days left"]
