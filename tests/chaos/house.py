@@ -25,7 +25,7 @@ from otae.store.models import Delivery, Heartbeat, Invitation, Person, Pin
 from otae.tasks import runtime
 from tests import desks
 from tests.ledger import check_ledger
-from tests.servers.ports import free_port, listens, wait_until
+from tests.servers.ports import free_port, listens, send_signal, wait_until
 from tests.servers.router import running as running_router
 from tests.servers.smtp import SMTPServer
 from tests.tasks.conftest import environment, eventually, send_through
@@ -72,7 +72,7 @@ class Process:
             )
 
     def tell(self, number: int = signal.SIGTERM) -> None:
-        self.popen.send_signal(number)
+        send_signal(self.popen, number)
 
     def end(self, seconds: float = 25) -> int:
         return self.popen.wait(seconds)

@@ -1,9 +1,12 @@
 """Small things every test server needs: a free port, a wait, a certificate of a throw-away authority."""
 
 import asyncio
+import os
 import shutil
+import signal
 import socket
 import ssl
+import subprocess
 import tempfile
 import threading
 import time
@@ -38,6 +41,13 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float = 30) -> Non
         if time.monotonic() > end:
             raise TimeoutError(f"{what} was not ready after {seconds} s")
         time.sleep(0.02)
+
+
+def send_signal(process: "subprocess.Popen[bytes]", number: int) -> None:
+    """Send a signal to a child; SIGSTOP returns only when it has stopped, since until then it goes on answering."""
+    process.send_signal(number)
+    if number == signal.SIGSTOP:
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.ldap_trees import BASE, CORP, SERVICE, corp, generic
-from tests.servers.ports import Identity, free_port, listens, server_folder, wait_until
+from tests.servers.ports import Identity, free_port, listens, send_signal, server_folder, wait_until
 
 SLAPD = Path("/usr/sbin/slapd")
 SCHEMA = Path("/etc/ldap/schema")
@@ -86,7 +86,7 @@ class LdapServer:
     def tell(self, number: signal.Signals) -> None:
         """Send it a signal: SIGSTOP and SIGCONT pause it and let it go on."""
         assert self.process is not None
-        self.process.send_signal(number)
+        send_signal(self.process, number)
 
     def kill(self) -> None:
         """End it without a word."""

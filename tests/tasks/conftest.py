@@ -20,6 +20,7 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Invitation, Person
 from tests.desks import MASTER_KEY
+from tests.servers.ports import send_signal
 from tests.servers.redis import RedisServer
 from tests.servers.smtp import SMTPServer
 
@@ -112,7 +113,7 @@ class Process:
             self.popen = subprocess.Popen([sys.executable, "-c", code], env=environ, stdout=output, stderr=output)
 
     def tell(self, number: int = signal.SIGTERM) -> None:
-        self.popen.send_signal(number)
+        send_signal(self.popen, number)
 
     def end(self, seconds: float = 25) -> int:
         return self.popen.wait(seconds)
