@@ -1,6 +1,6 @@
 """The certificate authority of this installation, and the push certificate.
 
-``ceremony`` creates the tree once, with names and lifetimes of ``certificate_terms``; ``issuers`` opens its keys and
+``ceremony`` creates the tree once, with names and lifetimes of ``own_certificates``; ``issuers`` opens its keys and
 issues identities; ``revocation`` and ``crl`` revoke them, ``listing`` shows them; ``serving`` renews the TLS
 certificate; ``rotation`` renews RA and profile signer, and replaces the device CA; ``root`` exports, removes and
 restores the root's key; ``uploads`` uses certificates of other authorities instead of ours, after ``upload_checks``;

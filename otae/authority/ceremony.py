@@ -15,8 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from tortoise.exceptions import IntegrityError
 
-from otae.authority.certificate_terms import make_device_ca, make_ra, make_root, make_service_ca, make_signer
 from otae.authority.issuers import Purpose, active_row, is_uploaded, keyed, new_row_with_key, replace
+from otae.authority.own_certificates import make_device_ca, make_ra, make_root, make_service_ca, make_signer
 from otae.authority.serving import RENEW_WITHIN, covers_host, make_leaf, serve_own_leaf, served_names
 from otae.errors import CannotStart, NotReady, StaleState
 from otae.settings import Settings

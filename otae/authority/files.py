@@ -67,12 +67,11 @@ def read(data: bytes, key_data: bytes | None, password: str | None) -> FileConte
 
 def check_dates(certificate: x509.Certificate, now: datetime) -> None:
     """Check that a certificate is valid at ``now``. Raises InputRefused (field "file")."""
-    if certificate.not_valid_after_utc <= now:
-        raise InputRefused({"file": N_("the certificate ended on %(day)s", day=certificate.not_valid_after_utc.date())})
-    if certificate.not_valid_before_utc > now:
-        raise InputRefused(
-            {"file": N_("the certificate is not valid before %(day)s", day=certificate.not_valid_before_utc.date())}
-        )
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if end <= now:
+        raise InputRefused({"file": N_("the certificate ended on %(day)s", day=end.date())})
+    if begin > now:
+        raise InputRefused({"file": N_("the certificate is not valid before %(day)s", day=begin.date())})
 
 
 def read_key(data: bytes, password: bytes | None) -> PrivateKey:

@@ -97,7 +97,6 @@ async def find_issued(certificate_id: UUID) -> Certificate:
 
 
 def _number_begins_with(text: str) -> Q:
-    """Return the condition for certificates whose serial number or SHA-256 begins with ``text``."""
     digits = text.replace(":", "").replace(" ", "").lower()
     if not digits or not set(digits) <= set(hexdigits):
         return Q(id=NO_ID)
@@ -108,7 +107,6 @@ def _number_begins_with(text: str) -> Q:
 
 
 async def _issued_to(text: str) -> Q:
-    """Return the condition for certificates issued to a Mac or person that ``text`` finds."""
     people, sessions = await matching_ids(Person, text), await matching_ids(EnrollmentSession, text)
     if people is None or sessions is None:
         mac = condition_for(sessions, text, key="session_id", path="session__")

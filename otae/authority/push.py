@@ -119,22 +119,6 @@ async def _check_enrolled(new_topic: str) -> None:
         })  # fmt: skip
 
 
-def _check(certificate: x509.Certificate, now: datetime) -> str:
-    """Return the topic of a push certificate that is valid now. Raises InputRefused."""
-    uid = _uid(certificate)
-    if not _TOPIC.fullmatch(uid):
-        raise InputRefused(
-            {
-                "file": N_(
-                    "not a push certificate for MDM: its UID does not begin with %(topic_prefix)s",
-                    topic_prefix=TOPIC_PREFIX,
-                )
-            }
-        )
-    files.check_dates(certificate, now)
-    return uid
-
-
 def _uid(certificate: x509.Certificate) -> str:
     read_names(certificate)
     found = certificate.subject.get_attributes_for_oid(x509.NameOID.USER_ID)
@@ -148,23 +132,24 @@ def _read(
     contents = files.read(data, key_data, password)
     if contents.key is not None and not isinstance(contents.key, rsa.RSAPrivateKey):
         raise InputRefused({"key": N_("not an RSA key")})
+    uid = ""
     try:
-        certificate = contents.matching_certificate()
-        uid = _check(certificate, now) if certificate else ""
+        if certificate := contents.matching_certificate():
+            uid = _uid(certificate)
+            if not _TOPIC.fullmatch(uid):
+                words = N_(
+                    "not a push certificate for MDM: its UID does not begin with %(topic_prefix)s",
+                    topic_prefix=TOPIC_PREFIX,
+                )
+                raise InputRefused({"file": words})
+            files.check_dates(certificate, now)
     except UNREADABLE:
         raise InputRefused({"file": N_("the certificate is damaged")}) from None
     if contents.key is None:
         raise InputRefused({"key": N_("the file holds no private key: give the key that the request was made with")})
     if certificate is None:
         raise InputRefused({"key": contents.no_certificate})
-    if contents.key.key_size < KEY_BITS:
-        raise InputRefused(
-            {
-                "key": N_(
-                    "the key has %(key_size)s bits: %(key_bits)s or more are needed",
-                    key_size=contents.key.key_size,
-                    key_bits=KEY_BITS,
-                )
-            }
-        )
+    if (size := contents.key.key_size) < KEY_BITS:
+        words = N_("the key has %(key_size)s bits: %(key_bits)s or more are needed", key_size=size, key_bits=KEY_BITS)
+        raise InputRefused({"key": words})
     return Keyed(certificate, contents.key), uid, contents.left_out

@@ -13,8 +13,8 @@ from typing import Final, Literal, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from otae.authority.certificate_terms import make_device_ca, make_ra, make_signer
 from otae.authority.issuers import active_row, is_uploaded, keyed, new_row_with_key, open_row, replace
+from otae.authority.own_certificates import make_device_ca, make_ra, make_signer
 from otae.authority.serving import LAST_DAY, RENEW_WITHIN
 from otae.authority.uploads import use_own_signer
 from otae.errors import EnvelopeUnreadable, StaleState

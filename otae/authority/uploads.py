@@ -12,7 +12,6 @@ from typing import Literal
 from cryptography import x509
 from tortoise.exceptions import IntegrityError
 
-from otae.authority.certificate_terms import make_signer
 from otae.authority.issuers import (
     IMPORTED_ISSUER,
     active_row,
@@ -22,6 +21,7 @@ from otae.authority.issuers import (
     open_row,
     root,
 )
+from otae.authority.own_certificates import make_signer
 from otae.authority.serving import serve_own_leaf
 from otae.authority.upload_checks import CheckedUpload, checked_signer, checked_tls
 from otae.errors import InputRefused

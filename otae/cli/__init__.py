@@ -3,7 +3,7 @@
 One module per noun; importing it registers its commands.
 """
 
-from otae.cli import (
+from otae.cli import (  # noqa: F401 - importing a module registers its commands
     administrators,
     authority,
     devices,
@@ -19,18 +19,4 @@ from otae.cli import (
 )
 from otae.cli.command import main
 
-__all__ = [
-    "administrators",
-    "authority",
-    "devices",
-    "directories",
-    "invitations",
-    "keys",
-    "main",
-    "modes",
-    "notifications",
-    "people",
-    "processes",
-    "properties",
-    "records",
-]
+__all__ = ["main"]

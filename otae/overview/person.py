@@ -74,7 +74,6 @@ async def read(desk: Desk, person: Person, *, now: datetime, audited: bool, reac
 
 
 async def _devices(person: Person) -> list[DeviceRecord]:
-    """Return the Macs that belong to this person now."""
     rows = Enrollment.filter(person_id=person.id, rehearsal=False).order_by("-authenticated_at").limit(MAX_ROWS)
     udids = dict.fromkeys([str(udid) for udid in await rows.values_list("device__udid", flat=True)])
     found = [await find_device(udid) for udid in udids]
@@ -82,7 +81,6 @@ async def _devices(person: Person) -> list[DeviceRecord]:
 
 
 async def _audited(person: Person, invitations: list[Invitation]) -> list[AuditEntry]:
-    """Return the audit entries about the person and these invitations."""
     about = [str(person.id), *(str(row.id) for row in invitations)]
     return await AuditEntry.filter(subject__in=about).order_by("-id").limit(MAX_ROWS)
 

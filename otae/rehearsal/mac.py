@@ -136,13 +136,7 @@ class Mac:
         """Return the requested DeviceAttributes and those that a Mac adds unasked."""
         facts = self.facts
         known = {"UDID": facts.udid, "SERIAL": facts.serial, "PRODUCT": facts.product, "VERSION": facts.version}
-        unasked = {
-            "NotOnConsole": False,
-            "UserID": facts.user_id,
-            "UserShortName": facts.user_short_name,
-            "UserLongName": facts.user_long_name,
-        }
-        return {key: known.get(key, "") for key in requested} | unasked
+        return {**{key: known.get(key, "") for key in requested}, **self._local_account()}
 
     def signed(self, message: Mapping[str, object], signer: Keyed, chain: Sequence[x509.Certificate]) -> bytes:
         """Return ``message`` as a signed property list in this Mac's message format."""
@@ -207,15 +201,12 @@ class Mac:
 
     def user_channel(self) -> dict[str, object]:
         """Return the keys that make a TokenUpdate one of the local account's user channel."""
+        return {**self._local_account(), "Token": secrets.token_bytes(32), "PushMagic": str(uuid4()).upper()}
+
+    def _local_account(self) -> dict[str, object]:
         facts = self.facts
-        return {
-            "UserID": facts.user_id,
-            "UserShortName": facts.user_short_name,
-            "UserLongName": facts.user_long_name,
-            "NotOnConsole": False,
-            "Token": secrets.token_bytes(32),
-            "PushMagic": str(uuid4()).upper(),
-        }
+        names = {"UserShortName": facts.user_short_name, "UserLongName": facts.user_long_name}
+        return {"NotOnConsole": False, "UserID": facts.user_id, **names}
 
     async def put_checkin(
         self, message: Mapping[str, object], *, name: str, signer: Keyed | None = None

@@ -239,7 +239,6 @@ class _Rehearsal:
     async def _browse(
         self, connection: MacConnection, url: str, pin: str | None, person: Person, invitation: Invitation, maker: Keyed
     ) -> ServerResponse:
-        """Open the link, sign in, and return the downloaded profile."""
         safari = Safari(connection)
         with self.recorder.step("link", _PORTAL) as note:
             page = await safari.open(url, name="link")

@@ -66,8 +66,6 @@ class Page:
 
 
 class _Reader(HTMLParser):
-    """Collects forms, links and visible text."""
-
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[PageForm] = []

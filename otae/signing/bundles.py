@@ -59,7 +59,6 @@ def to_utf8(data: bytes) -> bytes:
 
 
 def _certificates(data: bytes) -> Iterator[bytes]:
-    """Yield each certificate of a file as DER, not parsed yet."""
     blocks = 0
     for block in _BLOCK.finditer(data):
         blocks += 1

@@ -1,4 +1,4 @@
-"""Builds the certificates and CRLs of our tree. ``authority.certificate_terms`` decides their subjects and lifetimes.
+"""Builds the certificates and CRLs of our tree. ``authority.own_certificates`` decides their subjects and lifetimes.
 
 Root → device CA → RA, profile signer and device identities; root → service CA → TLS leaf. Every builder limits
 ``not_after`` to the issuer's, and signs with SHA-256. Extensions follow RFC 5280 §4.2. Keys are arguments: generating
@@ -20,7 +20,6 @@ from otae.signing.certificates import Keyed, new_serial
 
 
 def _key_usage(*bits: str) -> x509.KeyUsage:
-    """Return a KeyUsage with only these bits set, by the names of ``cryptography``."""
     unused = ("content_commitment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only")
     used = ("digital_signature", "key_encipherment", "key_cert_sign", "crl_sign")
     return x509.KeyUsage(**{bit: bit in bits for bit in (*unused, *used)})
