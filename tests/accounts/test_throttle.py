@@ -109,3 +109,17 @@ async def test_a_try_that_has_to_wait_at_the_door_counts_nowhere(desk: Desk) -> 
             await throttle.begin(desk, throttle.BARE, HERE, now), "ben", {"": 100, "all": 100}
         )
     assert {row.failures for row in await Counter.all()} == {3}
+
+
+@pytest.mark.parametrize(("page", "counted"), [(throttle.CONSOLE, 0), (throttle.BARE, 1)])
+async def test_the_limit_of_a_network_spares_a_known_administrator_and_nobody_else(
+    sqlite_desk: Desk, page: str, counted: int
+) -> None:
+    now = await database.now()
+    first = await throttle.begin(sqlite_desk, page, HERE, now)
+    await throttle.count_public_attempt(first, "ada", {"limit": 5})
+    await first.succeed()
+    again = await throttle.begin(sqlite_desk, page, HERE, now)
+    await throttle.count_public_attempt(again, "ada", {"limit": 5})
+    assert again.known
+    assert (await Counter.get(key="limit")).failures == counted

@@ -89,3 +89,32 @@ async def test_marks_tell_apart_what_is_ours_what_was_taken_over_and_what_lost_i
     assert "another worker took over" in str(taken)
     assert str(pointless) == "the invitation was revoked"
     assert [(await one.reload()).phase for one in people] == ["data", "", "data"]
+
+
+async def test_a_message_that_was_tried_since_it_was_read_is_not_claimed(desk: Desk, invite: Invite) -> None:
+    ben, cleo = await invite_many(invite, 2)
+    found = await claims.find_due(ids([ben, cleo]), NOW)
+    await Delivery.filter(id=ben.deliveries["url"].id).update(attempt=1)
+    taken = await claims.claim(found, None, NOW, through="catcher")
+    assert [each.row.id for each in taken] == ids([cleo])
+    assert (await ben.reload()).status == "queued"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "left"),
+    [
+        ("expired", "expired", "queued"),
+        ("revoked", "revoked", "queued"),
+        ("revoked", "redeemed", "cancelled"),
+        ("url", "failed", "cancelled"),
+        ("confirmation", "redeemed", "queued"),
+    ],
+)
+async def test_a_message_about_the_end_is_sent_unless_the_mac_was_enrolled_after_all(
+    desk: Desk, invite: Invite, kind: str, status: str, left: str
+) -> None:
+    ben = await invite(kind)
+    await Invitation.filter(id=ben.invitation.id).update(status=status)
+    due = await claims.find_due(ids([ben]), NOW)
+    assert len(due) == (left == "queued")
+    assert (await ben.reload(kind)).status == left

@@ -9,6 +9,7 @@ from otae.delivery import server_refusals
 from otae.delivery.mail import refusals
 from otae.delivery.notices import TROUBLE
 from otae.delivery.queue import outbox, worker
+from otae.delivery.queue.outcomes import Claimed
 from otae.delivery.servers import ServerEntry, update_server
 from otae.store.desk import Desk
 from otae.store.models import Administrator, Delivery, Invitation, NotificationServer, ServerRefusal
@@ -147,3 +148,14 @@ async def test_many_messages_refused_at_once_are_one_trouble_and_one_notice(
 )
 def test_a_tenant_that_takes_no_passwords_is_told_to_use_oauth(said: str, told: bool) -> None:
     assert ("takes passwords: use OAuth" in refusals.sign_in_refusal(535, said)) is told
+
+
+async def test_a_notice_that_is_refused_gives_no_further_notice(
+    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
+) -> None:
+    server = await use_server(smtp_server)
+    for kind, told in ((TROUBLE, False), ("url", True)):
+        ben = await invite(kind, name=kind)
+        claimed = Claimed(ben.deliveries[kind], ben.invitation)
+        await server_refusals.record_refusal(server, claimed, "553 5.7.1 sender not owned", NOW)
+        assert ((await NotificationServer.get(id=server.id)).told_at is not None) == told

@@ -192,3 +192,22 @@ async def test_a_session_past_its_end_is_expired_before_and_after_the_sweep(desk
     with pytest.raises(SessionExpired):
         await sessions.check_live(session, now=later)
     assert await Event.filter(session_id=session.id, kind="session.expired").count() == 1
+
+
+@pytest.mark.parametrize(("way", "left"), [("ota", "configured"), ("profile", "expired")])
+async def test_a_mac_that_has_joined_keeps_its_session_when_somebody_signs_in_again(
+    desk: Desk, way: str, left: str
+) -> None:
+    now = await database.now()
+    invitation = await lab.invitation(now)
+    ben = await lab.person(now)
+
+    async def sign_in() -> EnrollmentSession:
+        return await sessions.open_session(
+            person=ben, invitation=invitation, mode=invitation.mode, ownership="corporate", now=now, way=way
+        )
+
+    older = await sign_in()
+    await EnrollmentSession.filter(id=older.id).update(status="configured")
+    await sign_in()
+    assert (await EnrollmentSession.get(id=older.id)).status == left

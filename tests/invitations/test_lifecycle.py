@@ -395,3 +395,25 @@ async def test_the_same_message_is_never_queued_twice(desk: Desk) -> None:
 
     rows = await asyncio.gather(*(enqueue() for _ in range(20)))
     assert len({row.id for row in rows}) == 1
+
+
+async def test_expiry_spares_what_was_extended_since_it_was_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    row, lock = (await invite(desk)).invitation, lifecycle._lock  # noqa: SLF001 - where another process comes before
+    end = row.valid_until
+    assert end is not None
+
+    async def late(row: Invitation, **expected: object) -> None:
+        await Invitation.filter(id=row.id).update(valid_until=end + timedelta(hours=1))
+        await lock(row, **expected)
+
+    monkeypatch.setattr(lifecycle, "_lock", late)
+    assert await lifecycle.expire_due(end) == 0
+    assert (await Invitation.get(id=row.id)).status == "pending"
+
+
+async def test_an_invitation_works_until_its_end_and_no_longer(desk: Desk) -> None:
+    row = (await invite(desk)).invitation
+    assert row.valid_until is not None
+    lifecycle.check_usable(row, now=row.valid_until - timedelta(microseconds=1))
+    with pytest.raises(InvitationExpired):
+        lifecycle.check_usable(row, now=row.valid_until)

@@ -16,6 +16,7 @@ from otae.errors import (
     MessageUnreadable,
     PlistUnreadable,
     Refusal,
+    SessionClosed,
     SessionExpired,
     SignatureInvalid,
     SignatureMissing,
@@ -161,3 +162,11 @@ async def test_a_user_channel_does_not_enroll_a_mac(desk: Desk) -> None:
     await refused(mac.token_update(desk, now, topic, **user), DeviceUnknown)
     assert (await Enrollment.get()).status == "authenticated"
     assert not await UserChannel.exists()
+
+
+async def test_a_mac_that_started_again_does_not_enroll_with_what_it_was_given_before(desk: Desk) -> None:
+    mac = LabMac()
+    topic, now = await ready(desk, mac)
+    await EnrollmentSession.filter(udid=mac.udid).update(status="identified")
+    await refused(mac.authenticate(desk, now, topic), SessionClosed)
+    assert not await Enrollment.exists()
