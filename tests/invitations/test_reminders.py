@@ -1,6 +1,7 @@
 """Reminders: after so many days, so many times, until the Mac is enrolled."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -98,3 +99,18 @@ async def test_who_was_mailed_nothing_or_could_not_be_reached_is_not_reminded(de
     await Delivery.all().update(status="failed")
     await invite(desk, "username_password", user="cleo", send=False, show_pin=False, now=now)
     assert await reminders.send_due(desk, now=now + 3 * DAY) == 0
+
+
+async def test_what_was_withdrawn_since_it_was_read_is_not_reminded_of(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = await database.now()
+    made, earlier = await mailed(desk, now), reminders._earlier_messages  # noqa: SLF001 - where another process comes before
+
+    async def late(invitation_ids: list[UUID]) -> dict[UUID, list[Delivery]]:
+        await Invitation.filter(id=made.invitation.id).update(status="revoked")
+        return await earlier(invitation_ids)
+
+    monkeypatch.setattr(reminders, "_earlier_messages", late)
+    assert await reminders.send_due(desk, now=now + 3 * DAY) == 0
+    assert await kinds() == ["url"]
