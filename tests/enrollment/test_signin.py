@@ -438,18 +438,3 @@ async def test_what_was_wrong_is_told_to_administrators_alone(desk: Desk) -> Non
 def test_entries_do_not_print_their_secrets() -> None:
     assert "horse" not in repr(bare(password=PASSWORD, pin="12345678"))
     assert "12345678" not in repr(bare(password=PASSWORD, pin="12345678"))
-
-
-async def test_a_pin_that_was_replaced_while_it_was_checked_lets_nobody_in(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    created, verify = await invite(desk, "two_factor"), pins.verify
-
-    async def late(desk: Desk, pin: Pin | None, clear: str) -> bool:
-        fits = await verify(desk, pin, clear)
-        await Pin.filter(invitation_id=created.invitation.id).update(active=False)
-        return fits
-
-    monkeypatch.setattr(pins, "verify", late)
-    await refused(desk, linked(created))
-    assert not await EnrollmentSession.exists()
