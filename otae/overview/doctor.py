@@ -39,7 +39,7 @@ class Check:
 
 
 async def examine(desk: Desk, *, now: datetime, redis: Check | None = None) -> list[Check]:
-    """Run every check, and add the caller's finding about the queue.
+    """Run every check; ``redis`` is the finding of a check that the caller made, and is added at the end.
 
     They change nothing, apart from one row that is written to see whether writing works.
     """

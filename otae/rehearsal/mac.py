@@ -78,7 +78,7 @@ class Mac:
         self._push = {"Token": secrets.token_bytes(32), "PushMagic": str(uuid4()).upper()}
 
     async def install(self, download: ServerResponse) -> None:
-        """Install a downloaded profile, over the air or single, up to the MDM identity; `check_in` comes after it.
+        """Install a downloaded profile, of either kind, and obtain the MDM identity; call `check_in` afterwards.
 
         Raises MacRefuses where a Mac would stop, and ServerRefuses when the server refuses a request.
         """
