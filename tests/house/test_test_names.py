@@ -12,14 +12,12 @@ ROOMS = ("delivery", "invitations", "store")
 WITHOUT = {
     "otae/delivery/texts/default_texts.py": "texts, which the tests of those who fill them read",
     "otae/delivery/texts/kinds.py": "the names of the messages",
-    "otae/delivery/texts/mail_layout.py": "the frame of a mail, which the tests of mails read",
     "otae/invitations/orders.py": "the values that `lifecycle` is given and gives back",
     "otae/store/desk.py": "a value that is handed down; every test of a room is given one",
 }
 #: Folders whose modules are alike, and tested together.
 FAMILIES = {
     "otae/delivery/sms/gateways": "test_gateways.py",
-    "otae/delivery/texts/translations": "test_translations.py",
 }
 
 
