@@ -34,7 +34,7 @@ LOCALE: Final = Path(__file__).resolve().parent / "locale"
 #: The languages of the portal, mails and text messages. In each, every text of the catalog "people" is translated.
 PEOPLE_LANGUAGES: Final = ("en", "de", "fr", "es")
 #: The languages of the console. In each, every text of the catalog "console" is translated as well.
-CONSOLE_LANGUAGES: Final = ("en",)
+CONSOLE_LANGUAGES: Final = ("en", "de")
 
 #: An entry of Accept-Language: the language, and how much it is wanted.
 ACCEPTED: Final = re.compile(r"([A-Za-z0-9-]+)\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?)\s*)?(?:,|$)")

@@ -206,8 +206,9 @@ async def test_a_language_that_is_not_there_changes_nothing(site: Site, invite: 
 
 
 async def test_the_console_speaks_the_languages_it_is_complete_in(site: Site) -> None:
-    shown = await page(site.client, "/admin/sign-in", "de")
-    assert (shown.headers["content-language"], shown.headers["vary"]) == ("en", "Accept-Language")
+    for accepted, language in (("de-AT", "de"), ("fr", "en")):
+        shown = await page(site.client, "/admin/sign-in", accepted)
+        assert (shown.headers["content-language"], shown.headers["vary"]) == (language, "Accept-Language")
 
 
 async def test_macs_are_answered_in_english(site: Site) -> None:
