@@ -60,7 +60,7 @@ async def check_at_login_page(
 ) -> CredentialCheck:
     """Check a name and a password from the login page, which anybody can open.
 
-    Local people come first; for every name the directory is asked as well, if need be about nobody.
+    Local people come first. The directory is asked all the same, so that every name takes the same time.
 
     Raises:
         DirectoryUnavailable: The directory did not answer.

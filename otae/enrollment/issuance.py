@@ -32,10 +32,8 @@ def capabilities() -> bytes:
 async def ca_certificates(desk: Desk) -> bytes:
     """Return the answer to GetCACert: RA, device CA and root, certs-only (application/x-x509-ca-ra-cert).
 
-    The root is included because certmonger and strongSwan accept no chain that ends before it.
-
-    Raises:
-        NotReady: The ceremony has not taken place.
+    The root is included because certmonger and strongSwan accept no chain that ends before it. Raises NotReady before
+    the ceremony.
     """
     ra, chain = await issuers.keyed_with_chain(desk, "ra")
     return scep.certs_only([ra.certificate, *chain, await issuers.root()])

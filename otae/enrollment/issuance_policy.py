@@ -58,7 +58,7 @@ async def check_renewer(signer: x509.Certificate, *, now: datetime) -> Certifica
 
 @dataclass(frozen=True, slots=True)
 class IssuanceContext:
-    """What a request is granted with.
+    """What granting a request needs besides the request.
 
     ``device_ca``: the device CA in use. ``property_values``: server properties, with ``issuers.IDENTITY_PROPERTIES``.
     ``renewer``: the identity that signed a RenewalReq.
@@ -87,48 +87,54 @@ async def grant(
     if request.csr is None or not request.csr.challenge:
         raise ChallengeUnknown("the request carries no challenge")
     is_renewal = request.message_type is MessageType.RENEWAL_REQ
-    challenge = await sessions.find_challenge_row(
-        request.csr.challenge, (sessions.RENEWAL,) if is_renewal else PURPOSES
-    )
+    challenge = await sessions.find_challenge(request.csr.challenge, (sessions.RENEWAL,) if is_renewal else PURPOSES)
     if challenge is None:
         raise ChallengeUnknown
     if is_renewal and (inputs.renewer is None or inputs.renewer.session_id != challenge.session_id):
         context.session = await EnrollmentSession.get(id=challenge.session_id)
         raise CertificateMismatch("the renewal challenge of another Mac")
-    row = await _earlier_reservation(request, challenge, now)
+    key = request.csr.public_key
+    key_hash = key_hash_of(key)
+    row = await _earlier_reservation(request, key_hash, challenge, now)
     if row is None:
-        row, session = await _reserve(request, challenge, context, inputs, now)
+        row, session = await _reserve(request, key_hash, challenge, context, inputs, now)
     else:
         session = context.session = await EnrollmentSession.get(id=challenge.session_id)
         if challenge.purpose == sessions.RENEWAL:
             await _check_renewable(session, now)
         else:
             await sessions.check_locked_session(session, now=now)
-    key = request.csr.public_key
     made = await issuers.build_reserved(desk, row, key) if row.state == "reserved" else None
     await _store_issued(session, row, made, key, challenge.purpose, now)
     return row
 
 
-async def _earlier_reservation(request: PKIMessage, challenge: Challenge, now: datetime) -> Certificate | None:
+async def _earlier_reservation(
+    request: PKIMessage, key_hash: str, challenge: Challenge, now: datetime
+) -> Certificate | None:
     """Return the certificate reserved for this very request at most ten minutes ago (RFC 8894 §4.3), else None."""
     if challenge.used_at is None or challenge.used_at <= now - RETRANSMISSION:
         return None
-    if (challenge.transaction_id, challenge.key_hash) != (request.transaction_id, _requested_key(request)):
+    if (challenge.transaction_id, challenge.key_hash) != (request.transaction_id, key_hash):
         return None
     return await Certificate.get_or_none(id=challenge.certificate_id)
 
 
 async def _reserve(
-    request: PKIMessage, named: Challenge, context: RefusalContext, inputs: IssuanceContext, now: datetime
+    request: PKIMessage,
+    key_hash: str,
+    challenge: Challenge,
+    context: RefusalContext,
+    inputs: IssuanceContext,
+    now: datetime,
 ) -> tuple[Certificate, EnrollmentSession]:
     """Use the challenge and reserve the certificate with its serial number, in one transaction."""
-    purpose = named.purpose
+    purpose = challenge.purpose
     kind = sessions.MDM_IDENTITY if purpose == sessions.RENEWAL else purpose
     async with transaction():
-        session = context.session = await sessions.lock_session(named.session_id)
-        if named.used_at is not None:
-            await sessions.refuse_challenge(named, now=now)
+        session = context.session = await sessions.lock_session(challenge.session_id)
+        if challenge.used_at is not None:
+            await sessions.refuse_challenge(challenge, now=now)
         row = await issuers.reserve(
             cast("IdentityPurpose", kind),
             common_name=common_name(session),
@@ -139,11 +145,11 @@ async def _reserve(
             issuer=inputs.device_ca,
         )
         await sessions.use_found_challenge(
-            named,
+            challenge,
             session,
             now=now,
             transaction_id=request.transaction_id,
-            key_hash=_requested_key(request),
+            key_hash=key_hash,
             signer_hash=key_hash_of(request.signer.public_key()),
             certificate_id=row.id,
         )
@@ -183,10 +189,7 @@ async def _store_issued(
     """Store the certificate, record it, and move the session on unless an earlier copy of the request did.
 
     Over the air the MDM identity moves no state: the session was certified with its first certificate. Nor does a
-    renewal. The session is locked before the certificate, as in every other step.
-
-    Args:
-        made: None when the certificate is stored already.
+    renewal. The session is locked before the certificate, as in every other step. ``made``: None when it is stored.
     """
     moves = purpose == sessions.OTA_IDENTITY or (purpose == sessions.MDM_IDENTITY and session.way == "profile")
     issued = EventDetail("certificate.issued", row.purpose)
@@ -197,12 +200,6 @@ async def _store_issued(
                 await advance(session, SessionStatus.CERTIFIED, event=both, now=now, **sessions.NO_REFUSAL)
         if await issuers.store_signed(row, made, key) and not moves:
             await note(issued.kind, now=now, about=about(session), detail=issued.detail)
-
-
-def _requested_key(request: PKIMessage) -> str:
-    if request.csr is None:
-        raise ChallengeUnknown("the message carries no request")
-    return key_hash_of(request.csr.public_key)
 
 
 def key_hash_of(key: PublicKeyTypes) -> str:

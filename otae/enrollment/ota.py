@@ -15,7 +15,6 @@ from cryptography import x509
 from otae.apple.ota import DeviceAttributes, claimed_challenge, parse_device_attributes
 from otae.authority import revocation
 from otae.enrollment import allowed_devices, profiles, sessions
-from otae.enrollment.profiles import ProfileBuilder
 from otae.enrollment.support import RefusalContext, record_refusals
 from otae.errors import (
     CannotStart,
@@ -54,30 +53,11 @@ async def download(desk: Desk, session: EnrollmentSession, *, now: datetime) -> 
 async def phase_one(desk: Desk, session: EnrollmentSession, *, now: datetime) -> bytes:
     """Return the signed Profile Service profile (application/x-apple-aspen-config) with a new Challenge.
 
-    The Challenge is valid as long as the session; the first of several downloads that is used closes the others.
-
-    Raises:
-        NotReady: There are no keys or no topic yet.
-        SessionExpired, SessionClosed, InvitationRevoked, InvitationRedeemed: Recorded with a support code.
+    The Challenge is valid as long as the session; the first of several downloads that is used closes the others. Raises
+    as `profiles.start_download`.
     """
-    async with record_refusals(now) as context:
-        context.session = session
-        builder = await profiles.profile_builder(desk, generated_topic=session.rehearsal)
-        try:
-            challenge = await _mint_download_challenge(session, now)
-        except StaleState:
-            raise SessionClosed("the session moved on meanwhile") from None
+    builder, challenge = await profiles.start_download(desk, session, "ota", now=now)
     return builder.sign(builder.profile_service(challenge))
-
-
-async def _mint_download_challenge(session: EnrollmentSession, now: datetime) -> str:
-    async with transaction():
-        await sessions.check_live(session, now=now)
-        if session.way != "ota":
-            raise SessionClosed("this sign-in goes by a single profile")
-        await profiles.record_download(session, now)
-        await sessions.prune_challenges(session, sessions.OTA)
-        return await sessions.mint_challenge(session, sessions.OTA, now=now, expires_at=session.expires_at)
 
 
 async def answer(desk: Desk, body: bytes, *, now: datetime) -> bytes:
@@ -118,18 +98,16 @@ async def _answer(desk: Desk, body: bytes, context: RefusalContext, now: datetim
 async def _claimed_session(body: bytes) -> EnrollmentSession | None:
     """Return the session of the Challenge in an unverified message; use it for the timeline only."""
     try:
-        challenge = claimed_challenge(claimed_content(body, max_bytes=MAX_BYTES))
+        content = claimed_content(body, max_bytes=MAX_BYTES)
     except Unreadable:
         return None
-    found = await sessions.find_challenge(challenge, (sessions.OTA,)) if challenge else None
-    return found[1] if found else None
+    return await sessions.find_by_challenge(claimed_challenge(content), sessions.OTA)
 
 
 async def _phase_two(desk: Desk, message: SignedMessage, context: RefusalContext, now: datetime) -> bytes:
     """Bind the Challenge's session to the Mac, and return the profile with the SCEP payload for its first identity."""
     attributes = parse_device_attributes(message.content)
-    found = await sessions.find_challenge(attributes.challenge, (sessions.OTA,)) if attributes.challenge else None
-    context.session = found[1] if found else None
+    context.session = await sessions.find_by_challenge(attributes.challenge, sessions.OTA)
     allowed_devices.check_platform(attributes.product)
     await _check_maker(desk, message.signer, context.session)
     if context.session is None:
@@ -180,7 +158,7 @@ def lab_authorities(path: Path | None) -> tuple[x509.Certificate, ...]:
 
 async def _identify(attributes: DeviceAttributes, context: RefusalContext, now: datetime) -> EnrollmentSession:
     """Use the Challenge and bind the session to the Mac, inside the step's transaction."""
-    _, session = await sessions.use_challenge(attributes.challenge, sessions.OTA, now=now)
+    session = await sessions.use_challenge(attributes.challenge, sessions.OTA, now=now)
     await sessions.check_live(session, now=now)
     # A second Mac must not be able to end the session of the first.
     context.ends_session = session.udid is None
@@ -213,19 +191,11 @@ async def _phase_three(
     attributes = parse_device_attributes(message.content)
     await sessions.check_directory(desk, context.session, now=now)
     builder = await profiles.profile_builder(desk, generated_topic=context.session.rehearsal)
-    encrypted = await properties.flag("enrollment.encrypt")
+    encrypt_to = message.signer if await properties.flag("enrollment.encrypt") else None
     until = await profiles.challenge_end(context.session, now=now)
     async with transaction():
         challenge = await _configure(attributes, context.session, context, until, now)
-    return builder.sign(_final_profile(builder, context.session, challenge, message.signer if encrypted else None))
-
-
-def _final_profile(
-    builder: ProfileBuilder, session: EnrollmentSession, challenge: str, to: x509.Certificate | None
-) -> bytes:
-    if to is None:
-        return builder.enrollment(session, challenge)
-    return builder.encrypted_enrollment(session, challenge, to)
+    return builder.sign(builder.enrollment(context.session, challenge, encrypt_to))
 
 
 async def _configure(

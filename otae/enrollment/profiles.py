@@ -54,15 +54,15 @@ class ProfileBuilder:
         """Return the profile that answers phase 2."""
         return payloads.identity_profile(self.issuing, self._scep(session, challenge))
 
-    def enrollment(self, session: EnrollmentSession, challenge: str) -> bytes:
-        """Return root, SCEP and MDM in one profile: the answer to phase 3, and the single enrollment profile."""
-        return payloads.enrollment_profile(self.issuing, [der(self.root)], self._scep(session, challenge), self._mdm())
+    def enrollment(self, session: EnrollmentSession, challenge: str, to: x509.Certificate | None = None) -> bytes:
+        """Return root, SCEP and MDM in one profile: the answer to phase 3, and the single enrollment profile.
 
-    def encrypted_enrollment(self, session: EnrollmentSession, challenge: str, to: x509.Certificate) -> bytes:
-        """Return the enrollment profile with its content encrypted to ``to``, a certificate of the Mac."""
-        content = payloads.enrollment_content(
-            self.issuing, [der(self.root)], self._scep(session, challenge), self._mdm()
-        )
+        ``to``: the certificate of the Mac to which the content is encrypted, None for plain content.
+        """
+        parts = [der(self.root)], self._scep(session, challenge), self._mdm()
+        if to is None:
+            return payloads.enrollment_profile(self.issuing, *parts)
+        content = payloads.enrollment_content(self.issuing, *parts)
         return payloads.encrypted_profile(self.issuing, encrypt(content, to, "aes-128-cbc"))
 
     def _scep(self, session: EnrollmentSession, challenge: str) -> SCEP:
@@ -128,6 +128,18 @@ async def single_profile(
     Args:
         generated_topic: As in `profile_builder`; always allowed for a rehearsal.
 
+    Raises as `start_download`.
+    """
+    builder, challenge = await start_download(desk, session, "profile", now=now, generated_topic=generated_topic)
+    profile = builder.enrollment(session, challenge)
+    return builder.sign(profile) if signed else profile
+
+
+async def start_download(
+    desk: Desk, session: EnrollmentSession, way: str, *, now: datetime, generated_topic: bool = False
+) -> tuple[ProfileBuilder, str]:
+    """Record a download by ``way``, "ota" or "profile"; return a builder for its profile, and the challenge in it.
+
     Raises:
         NotReady: There are no keys or no topic yet.
         SessionExpired, SessionClosed, InvitationRevoked, InvitationRedeemed: Recorded with a support code.
@@ -136,27 +148,25 @@ async def single_profile(
         context.session = session
         builder = await profile_builder(desk, generated_topic=generated_topic or session.rehearsal)
         try:
-            challenge = await _configure(session, now)
+            async with transaction():
+                return builder, await _mint_download_challenge(session, way, now)
         except StaleState:
             raise SessionClosed("the session moved on meanwhile") from None
-    profile = builder.enrollment(session, challenge)
-    return builder.sign(profile) if signed else profile
 
 
-async def _configure(session: EnrollmentSession, now: datetime) -> str:
-    async with transaction():
-        await sessions.check_live(session, now=now)
-        if session.way != "profile":
-            raise SessionClosed("this sign-in goes over the air")
-        await record_download(session, now)
-        if session.status != SessionStatus.CONFIGURED:
-            await advance(session, SessionStatus.CONFIGURED, event="session.configured", now=now, **sessions.NO_REFUSAL)
-        await sessions.prune_challenges(session, sessions.MDM_IDENTITY)
-        return await sessions.mint_challenge(session, sessions.MDM_IDENTITY, now=now, expires_at=session.expires_at)
+async def _mint_download_challenge(session: EnrollmentSession, way: str, now: datetime) -> str:
+    await sessions.check_live(session, now=now)
+    if session.way != way:
+        raise SessionClosed(f"this sign-in goes {'over the air' if session.way == 'ota' else 'by a single profile'}")
+    await _record_download(session, now)
+    if way == "profile" and session.status != SessionStatus.CONFIGURED:
+        await advance(session, SessionStatus.CONFIGURED, event="session.configured", now=now, **sessions.NO_REFUSAL)
+    purpose = sessions.OTA if way == "ota" else sessions.MDM_IDENTITY
+    await sessions.prune_challenges(session, purpose)
+    return await sessions.mint_challenge(session, purpose, now=now, expires_at=session.expires_at)
 
 
-async def record_download(session: EnrollmentSession, now: datetime) -> None:
-    """Record a download, inside its transaction. Raises StaleState when the session has changed meanwhile."""
+async def _record_download(session: EnrollmentSession, now: datetime) -> None:
     still = EnrollmentSession.filter(id=session.id, status=session.status)
     if await still.update(profile_fetched_at=now) != 1:
         raise StaleState(f"the session is no longer {session.status}")

@@ -5,7 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from otae.errors import PlatformRefused, Refusal
+from otae.errors import PlatformRefused
+from otae.invitations.details import refusal_of
 from otae.store.models import EnrollmentSession
 from otae.store.states import InvitationStatus, SessionStatus
 
@@ -33,14 +34,8 @@ class SessionEnd(StrEnum):
 
 
 _STEPS: Final = {
-    "ota": (
-        EnrollmentStep.DOWNLOAD,
-        EnrollmentStep.INSTALL,
-        EnrollmentStep.ANSWER,
-        EnrollmentStep.IDENTITY,
-        EnrollmentStep.ENROLLED,
-    ),
-    "profile": (EnrollmentStep.DOWNLOAD, EnrollmentStep.INSTALL, EnrollmentStep.IDENTITY, EnrollmentStep.ENROLLED),
+    "ota": tuple(EnrollmentStep),
+    "profile": tuple(step for step in EnrollmentStep if step is not EnrollmentStep.ANSWER),
 }
 #: How many steps are done in each state; a download counts as soon as it was made.
 _DONE: Final[dict[str, dict[str, int]]] = {
@@ -51,7 +46,7 @@ _DONE: Final[dict[str, dict[str, int]]] = {
 
 @dataclass(frozen=True)
 class SessionProgress:
-    """Progress of a session.
+    """How far a session has come.
 
     ``done``: how many of ``steps`` are done. ``end``: None while the session lives. ``refusal``: words of the last
     refusal, or "". ``can_retry``: whether the same device may try again. ``halted``: whether the next step was refused
@@ -87,21 +82,12 @@ def session_progress(session: SessionRow, *, now: datetime) -> SessionProgress:
 
 def _refused_after(session: SessionRow) -> int:
     """Return how many steps precede a refusal: only a Mac's signed message ends a session, so phase 2 was reached."""
-    if session.way == "profile":
-        return 3
-    return 3 if session.udid else 2
+    return 3 if session.way == "profile" or session.udid else 2
 
 
 def refusal_phrase(code: str | None) -> str:
     """Return the words for the person about a refusal with this code, "" for None."""
-    return _words(Refusal).get(code, Refusal.words) if code else ""
-
-
-def _words(kind: type[Refusal]) -> dict[str, str]:
-    found = {kind.code: kind.words}
-    for below in kind.__subclasses__():
-        found |= _words(below)
-    return found
+    return refusal_of(code).words if code else ""
 
 
 def _end(session: SessionRow, now: datetime) -> SessionEnd | None:

@@ -21,11 +21,7 @@ _AUTHORITIES = ("device-ca", "root", "service-ca")
 
 
 async def poll(request: PKIMessage, context: RefusalContext) -> Certificate:
-    """Return the certificate for GetCertInitial: the one of this transactionID, requested by the same signer.
-
-    Raises:
-        CertificateUnknown: There is none.
-    """
+    """Return the certificate for GetCertInitial, by transactionID and signer. Raises CertificateUnknown."""
     challenge = await Challenge.filter(
         transaction_id=request.transaction_id,
         signer_hash=key_hash_of(request.signer.public_key()),

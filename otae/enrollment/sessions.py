@@ -99,7 +99,7 @@ async def check_live(session: EnrollmentSession, *, now: datetime) -> None:
     Raises:
         SessionExpired: Its time is over.
         SessionClosed: It was refused, replaced by a new sign-in, or is finished.
-        InvitationRevoked, PersonDisabled: They ended meanwhile.
+        InvitationRevoked, PersonDisabled: The invitation was revoked, or the person disabled or deleted.
         InvitationRedeemed: Another Mac was enrolled with the invitation.
     """
     await session.refresh_from_db()
@@ -139,10 +139,8 @@ async def check_directory(desk: Desk, session: EnrollmentSession, *, now: dateti
 async def mint_challenge(session: EnrollmentSession, purpose: str, *, now: datetime, expires_at: datetime) -> str:
     """Mint a one-time challenge for ``session`` and return it; only its SHA-256 is stored.
 
-    It is 160 random bits in hexadecimal digits, which every client can carry in a PrintableString.
-
-    Args:
-        purpose: `OTA`, `OTA_IDENTITY`, `MDM_IDENTITY` or `RENEWAL`.
+    It is 160 random bits in hexadecimal digits, which every client can carry in a PrintableString. ``purpose``: `OTA`,
+    `OTA_IDENTITY`, `MDM_IDENTITY` or `RENEWAL`.
     """
     secret = secrets.token_hex(20)
     await Challenge(
@@ -159,43 +157,33 @@ async def prune_challenges(session: EnrollmentSession, purpose: str) -> None:
         await Challenge.filter(id__in=over).delete()
 
 
-async def find_challenge(secret: str, purposes: Collection[str]) -> tuple[Challenge, EnrollmentSession] | None:
-    """Return the challenge and its session, in whatever state; None when none was minted for one of ``purposes``."""
-    challenge = await find_challenge_row(secret, purposes)
-    return None if challenge is None else (challenge, await EnrollmentSession.get(id=challenge.session_id))
-
-
-async def find_challenge_row(secret: str, purposes: Collection[str]) -> Challenge | None:
-    """Return the challenge as `find_challenge`, without reading its session; for callers that lock the session next."""
+async def find_challenge(secret: str, purposes: Collection[str]) -> Challenge | None:
+    """Return the challenge, used or not; None when none was minted for one of ``purposes``."""
     challenge = await statements.one(Challenge, secret_hash=hash_token(secret))
     return challenge if challenge is not None and challenge.purpose in purposes else None
 
 
-async def use_challenge(
-    secret: str,
-    purposes: str | Collection[str],
-    *,
-    now: datetime,
-) -> tuple[Challenge, EnrollmentSession]:
-    """Use a challenge, once, and close its session's others of the same purpose; call it inside the step's transaction.
+async def find_by_challenge(secret: str, purpose: str) -> EnrollmentSession | None:
+    """Return the session of a challenge, in whatever state; None when none was minted for ``purpose``."""
+    challenge = await find_challenge(secret, (purpose,)) if secret else None
+    return await EnrollmentSession.get(id=challenge.session_id) if challenge else None
 
-    Returns:
-        The challenge, and its session, locked and current.
 
-    Raises:
-        ChallengeUnknown: None was minted for one of ``purposes``; else as `use_found_challenge`.
+async def use_challenge(secret: str, purpose: str, *, now: datetime) -> EnrollmentSession:
+    """Use a challenge, once, inside the step's transaction; return its session, locked and current.
+
+    Raises ChallengeUnknown when none was minted for ``purpose``, else as `use_found_challenge`.
     """
-    wanted = (purposes,) if isinstance(purposes, str) else tuple(purposes)
-    named = await find_challenge_row(secret, wanted)
-    if named is None:
+    challenge = await find_challenge(secret, (purpose,))
+    if challenge is None:
         raise ChallengeUnknown
-    session = await lock_session(named.session_id)
-    await use_found_challenge(named, session, now=now)
-    return named, session
+    session = await lock_session(challenge.session_id)
+    await use_found_challenge(challenge, session, now=now)
+    return session
 
 
 async def use_found_challenge(
-    named: Challenge,
+    challenge: Challenge,
     session: EnrollmentSession,
     *,
     now: datetime,
@@ -204,9 +192,9 @@ async def use_found_challenge(
     signer_hash: str | None = None,
     certificate_id: UUID | None = None,
 ) -> None:
-    """Use a challenge that was found before; this transaction must hold the lock on its ``session``.
+    """Use a challenge that was found before, and close its session's others of the same purpose.
 
-    One conditional update decides; why it changed no row is found out afterwards.
+    This transaction must hold the lock on ``session``.
 
     Args:
         transaction_id: With ``key_hash`` and ``signer_hash``: identifies the SCEP request that uses it.
@@ -217,19 +205,16 @@ async def use_found_challenge(
     """
     used: dict[str, object] = {"used_at": now, "transaction_id": transaction_id, "key_hash": key_hash}
     used |= {"signer_hash": signer_hash, "certificate_id": certificate_id}
-    if await statements.change(Challenge, used, id=named.id, used_at=None, closed_at=None, expires_at__gt=now) != 1:
-        await refuse_challenge(named, now=now)
-    named.update_from_dict(used)
-    await close_challenges(session, now=now, purposes=(named.purpose,))
+    if await statements.change(Challenge, used, id=challenge.id, used_at=None, closed_at=None, expires_at__gt=now) != 1:
+        await refuse_challenge(challenge, now=now)
+    challenge.update_from_dict(used)
+    await close_challenges(session, now=now, purposes=(challenge.purpose,))
 
 
 async def lock_session(session_id: UUID) -> EnrollmentSession:
-    """Lock a session's row until the transaction ends, and return it as it is now.
+    """Lock a session's row until the transaction ends, and return it as it is now. Raises SessionClosed if it is gone.
 
     Every step locks the session before its challenges, its Mac and its invitation, so that no two steps deadlock.
-
-    Raises:
-        SessionClosed: The session was removed.
     """
     session = await statements.one(EnrollmentSession, lock=True, id=session_id)
     if session is None:
@@ -282,11 +267,7 @@ async def check_serial(session: EnrollmentSession, serial: str) -> None:
 
 
 async def check_device_free(udid: str, session: EnrollmentSession) -> None:
-    """Check that the person of ``session`` may enroll the Mac.
-
-    Raises:
-        DeviceTaken: It is enrolled by somebody else, and no administrator released it.
-    """
+    """Raise DeviceTaken when the Mac is enrolled by somebody else, and no administrator released it."""
     device = await Device.get_or_none(udid=udid)
     if device is None or device.released:
         return

@@ -119,8 +119,8 @@ async def _sign_in_through_link(
     wrong += [] if pin_right else [pin_tries.describe(counted)]
     line = " and ".join(wrong) if known else "another user name, or the person is disabled"
     refusal = await _record_failure(FailedSignIn([(invitation, line)], person), entry, now)
-    if counted and not pin_right:
-        await _fail_when_spent(counted, now)
+    if counted and not pin_right and counted.number == counted.limit and await pin_tries.is_spent(counted):
+        await lifecycle.fail(counted.invitation, now=now, why="the tries of the PIN are used up")
     raise refusal
 
 
@@ -137,7 +137,10 @@ async def _sign_in_at_login_page(desk: Desk, entry: SignInEntry, now: datetime) 
         share = await properties.number("enrollment.guess.network")
         await throttle.count_public_attempt(attempt, account, {"": share, BUDGET: budget})
     async with _record_refusals(None, now), _give_back_on_outage(attempt):
-        proof = await _check_credentials(desk, entry, attempt, now)
+        if entry.password:
+            proof = await credentials.check_at_login_page(desk, entry.name, entry.password, attempt, now=now)
+        else:  # with a PIN alone no directory is asked, so that it works while one is unavailable
+            proof = await credentials.find_known_person(entry.name)
     person, password_right = proof.person, proof.right
     counted = await _count_pins(person, now) if person and entry.pin else []
     found = await pin_tries.find_match(desk, counted, entry.pin) if entry.pin else None
@@ -155,13 +158,6 @@ async def _sign_in_at_login_page(desk: Desk, entry: SignInEntry, now: datetime) 
         async with _record_refusals(None, now):
             raise ModeOff(f"{mode.title} is off: nobody starts without an invitation")
     return await _open_session(person, invitation, mode, attempt if password_right else None, now)
-
-
-async def _check_credentials(desk: Desk, entry: SignInEntry, attempt: Attempt, now: datetime) -> CredentialCheck:
-    """Check name and password; with a PIN alone no directory is asked, so that it works while one is unavailable."""
-    if not entry.password:
-        return await credentials.find_known_person(entry.name)
-    return await credentials.check_at_login_page(desk, entry.name, entry.password, attempt, now=now)
 
 
 async def _decide(
@@ -183,11 +179,9 @@ async def _decide(
     else:
         mode, right = await known_mode(SELF_START), password_right
         invitation = await _live(person, [mode], now).first()
-    return (
-        (mode, invitation)
-        if right
-        else FailedSignIn([(invitation, f"{_describe_password(proof)} at the login page")], person)
-    )
+    if right:
+        return mode, invitation
+    return FailedSignIn([(invitation, f"{_describe_password(proof)} at the login page")], person)
 
 
 async def _open_session(
@@ -228,11 +222,6 @@ async def _count_pins(person: Person, now: datetime) -> list[CountedTry]:
         ):
             counted.append(one)
     return counted
-
-
-async def _fail_when_spent(counted: CountedTry, now: datetime) -> None:
-    if counted.number == counted.limit and await pin_tries.is_spent(counted):
-        await lifecycle.fail(counted.invitation, now=now, why="the tries of the PIN are used up")
 
 
 def _live(person: Person, modes: list[Mode], now: datetime) -> QuerySet[Invitation]:

@@ -23,11 +23,6 @@ class RefusalContext:
     device_id: UUID | None = None
     ends_session: bool = False
 
-    def about(self) -> About:
-        """Return what an event of this step belongs to."""
-        found = about(self.session) if self.session else About()
-        return replace(found, device_id=self.device_id)
-
 
 @asynccontextmanager
 async def record_refusals(now: datetime) -> AsyncIterator[RefusalContext]:
@@ -39,13 +34,13 @@ async def record_refusals(now: datetime) -> AsyncIterator[RefusalContext]:
     try:
         yield context
     except Refusal as refusal:
-        await record(refusal, context, now=now)
+        await _record(refusal, context, now)
         raise
 
 
-async def record(refusal: Refusal, context: RefusalContext, *, now: datetime) -> None:
-    """Record ``refusal`` and set its support code, which an administrator can search for."""
-    refusal.support_code = await note_refusal(refusal, now=now, about=context.about())
+async def _record(refusal: Refusal, context: RefusalContext, now: datetime) -> None:
+    concerned = replace(about(context.session) if context.session else About(), device_id=context.device_id)
+    refusal.support_code = await note_refusal(refusal, now=now, about=concerned)
     if context.session is None or not context.ends_session:
         return
     session = await EnrollmentSession.get(id=context.session.id)

@@ -1,7 +1,7 @@
 """Answers the messages that a Mac sends to CheckInURL.
 
-https://developer.apple.com/documentation/devicemanagement/check-in Every refusal is for HTTP 400: a Mac may take 401
-for the end of its enrollment.
+Every refusal is answered with HTTP 400: a Mac may take 401 for the end of its enrollment.
+https://developer.apple.com/documentation/devicemanagement/check-in
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,8 +23,8 @@ from otae.errors import (
     StaleState,
 )
 from otae.invitations import lifecycle
-from otae.mdm import identities
-from otae.mdm.signatures import check_topic, enrollment_of, find_pinned_enrollment, verified_sender
+from otae.mdm import identities, queue
+from otae.mdm.signatures import check_enrolled, check_topic, enrollment_of, find_pinned_enrollment, verified_sender
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Certificate, Device, Enrollment, EnrollmentSession, Invitation, UserChannel
@@ -108,7 +108,7 @@ async def _bind(
     await sessions.bind(session, udid=message.udid, serial=message.serial_number)
     if await _seen_before(certificate, message, context):
         return
-    enrollment = await _running_enrollment(session, message.udid)
+    enrollment = await Enrollment.filter(session_id=session.id, device__udid=message.udid, status__in=_LIVE).first()
     if enrollment is None:
         check_topic(message.topic, ours)
         allowed_devices.check_platform(message.product_name, message.model, message.model_name)
@@ -133,10 +133,6 @@ async def _seen_before(certificate: Certificate, message: apple.Authenticate, co
         raise DeviceUnknown("this enrollment has ended")
     check_topic(message.topic, enrollment.topic)
     return True
-
-
-async def _running_enrollment(session: EnrollmentSession, udid: str) -> Enrollment | None:
-    return await Enrollment.filter(session_id=session.id, device__udid=udid, status__in=_LIVE).first()
 
 
 async def _begin_enrollment(
@@ -233,33 +229,25 @@ async def _enroll(enrollment: Enrollment, context: RefusalContext, now: datetime
     await close_challenges(session, now=now)
     invitation = await Invitation.get(id=session.invitation_id) if session.invitation_id else None
     deliveries = await lifecycle.redeem(invitation, now=now) if invitation else []
-    await _end_older(enrollment, now)
+    # A Mac has one enrollment at a time.
+    for older in await Enrollment.filter(device_id=enrollment.device_id, status__in=_LIVE).exclude(id=enrollment.id):
+        await _unenroll(older, "the Mac was enrolled again", now)
     await identities.revoke_previous(enrollment, now)
     await identities.revoke_unused(enrollment, now)
     await Device.filter(id=enrollment.device_id).update(released=False)
     return deliveries
 
 
-async def _end_older(enrollment: Enrollment, now: datetime) -> None:
-    """End the Mac's other enrollments and revoke their certificates: a Mac has one at a time."""
-    for older in await Enrollment.filter(device_id=enrollment.device_id, status__in=_LIVE).exclude(id=enrollment.id):
-        await _unenroll(older, "the Mac was enrolled again", now)
-
-
 async def _unenroll(enrollment: Enrollment, why: str, now: datetime) -> None:
-    session = await EnrollmentSession.get(id=enrollment.session_id)
-    about = _about(session, enrollment.device_id)
-    event = "checkin.checkout"
-    await advance(
-        enrollment, EnrollmentStatus.UNENROLLED, event=event, now=now, detail=why, event_about=about, ended_at=now
-    )
+    to, event, about = EnrollmentStatus.UNENROLLED, "checkin.checkout", await queue.event_subject(enrollment)
+    await advance(enrollment, to, event=event, now=now, detail=why, event_about=about, ended_at=now)
     await identities.revoke_previous(enrollment, now)
     await identities.revoke(enrollment.certificate_id, now, "cessationOfOperation")
 
 
 async def _keep_user_channel(desk: Desk, enrollment: Enrollment, message: apple.TokenUpdate, now: datetime) -> None:
     """Store the push values of one user of the Mac, apart from the Mac's own."""
-    _check_enrolled(enrollment)
+    check_enrolled(enrollment)
     channel = await UserChannel.get_or_none(enrollment_id=enrollment.id, user_id=message.user_id)
     if channel is None:
         await _prune_user_channels(enrollment)
@@ -277,11 +265,6 @@ async def _prune_user_channels(enrollment: Enrollment) -> None:
     over = await channels.offset(MAX_USER_CHANNELS - 1).limit(MAX_USER_CHANNELS).values_list("id", flat=True)
     if over:
         await UserChannel.filter(id__in=over).delete()
-
-
-def _check_enrolled(enrollment: Enrollment) -> None:
-    if enrollment.status != EnrollmentStatus.ENROLLED:
-        raise DeviceUnknown(f"the enrollment is {enrollment.status}")
 
 
 async def _check_out(sender: Sender, message: apple.CheckOut) -> Reply:
@@ -327,7 +310,7 @@ def _for_enrolled(handle: Callable[[Desk, Enrollment, Any], Awaitable[Reply]]) -
     async def answer_enrolled(sender: Sender, message: apple.Checkin) -> Reply:
         async with transaction():
             enrollment, _ = await enrollment_of(sender.certificate, message.udid, sender.context, now=sender.now)
-            _check_enrolled(enrollment)
+            check_enrolled(enrollment)
             return await handle(sender.desk, enrollment, message)
 
     return answer_enrolled

@@ -7,12 +7,10 @@ from datetime import datetime
 
 from otae.apple.commands import Status, parse_status
 from otae.enrollment.support import record_refusals
-from otae.errors import DeviceUnknown
 from otae.mdm import identities, queue, renewal
-from otae.mdm.signatures import enrollment_of, verified_sender
+from otae.mdm.signatures import check_enrolled, enrollment_of, verified_sender
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.states import EnrollmentStatus
 
 
 async def answer(desk: Desk, body: bytes, signature: str | None, *, now: datetime) -> bytes:
@@ -30,8 +28,7 @@ async def answer(desk: Desk, body: bytes, signature: str | None, *, now: datetim
         report = parse_status(body)
         async with transaction():
             enrollment, _ = await enrollment_of(certificate, report.udid, context, now=now)
-            if enrollment.status != EnrollmentStatus.ENROLLED:
-                raise DeviceUnknown(f"the enrollment is {enrollment.status}")
+            check_enrolled(enrollment)
             if report.user_id:
                 return b""  # commands here are for Macs, not for people on them
             await queue.record_answer(enrollment, report, now=now)

@@ -1,6 +1,6 @@
 """The list of known Macs, for the console and the command line."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -104,10 +104,8 @@ async def _candidates(search: str) -> Q:
     if not folded(search):
         return Q()
     macs, people = await matching_ids(Device, search), await matching_ids(Person, search)
-    own, theirs = (
-        condition_for(macs, search),
-        Enrollment.filter(condition_for(people, search, key="person_id", path="person__")),
-    )
+    own = condition_for(macs, search)
+    theirs = Enrollment.filter(condition_for(people, search, key="person_id", path="person__"))
     if people is None:
         return own | Q(id__in=Subquery(theirs.values("device_id")))
     return own | Q(id__in=[NO_ID, *await theirs.values_list("device_id", flat=True)])
@@ -133,11 +131,7 @@ async def find_device(udid: str, reach: Reach = EVERYBODY) -> DeviceRecord | Non
 
 
 async def release(udid: str, *, now: datetime, actor: str) -> DeviceRecord:
-    """Allow the Mac to be enrolled by somebody else; its running enrollment stays until then. Audited.
-
-    Raises:
-        DeviceUnknown: There is no such Mac.
-    """
+    """Allow the Mac to be enrolled by somebody else; its enrollment stays until then. Audited. Raises DeviceUnknown."""
     device = await Device.get_or_none(udid=udid)
     if device is None:
         raise DeviceUnknown("there is no device with this UDID")
@@ -155,14 +149,10 @@ async def release(udid: str, *, now: datetime, actor: str) -> DeviceRecord:
     return record
 
 
-async def _records(devices: Iterable[Device]) -> list[DeviceRecord]:
-    devices = list(devices)
-    enrollments = await Enrollment.filter(device_id__in=[device.id for device in devices]).prefetch_related(
-        "person", "session", "certificate"
-    )
-    current: dict[UUID, Enrollment] = {}
-    for enrollment in sorted(enrollments, key=_recency):
-        current[enrollment.device_id] = enrollment
+async def _records(devices: Sequence[Device]) -> list[DeviceRecord]:
+    found = Enrollment.filter(device_id__in=[device.id for device in devices])
+    enrollments = await found.prefetch_related("person", "session", "certificate")
+    current = {enrollment.device_id: enrollment for enrollment in sorted(enrollments, key=_recency)}
     return [_record(device, current[device.id]) for device in devices if device.id in current]
 
 

@@ -1,4 +1,7 @@
-"""The certificates of a Mac: one, and during a renewal the one before it too, until the new one was used."""
+"""Revokes a Mac's identities that are no longer used.
+
+One is pinned to its enrollment; during a renewal the one before it stays pinned as well, until the new one was used.
+"""
 
 from datetime import datetime
 from typing import Final

@@ -1,7 +1,7 @@
 """Commands for Macs: stored in the database until the Mac has answered them.
 
-https://developer.apple.com/documentation/devicemanagement/commands-and-queries Nothing wakes a Mac here: it gets its
-commands when it connects the next time.
+Nothing wakes a Mac here: it gets its commands when it connects the next time.
+https://developer.apple.com/documentation/devicemanagement/commands-and-queries
 """
 
 from dataclasses import replace
@@ -54,13 +54,10 @@ async def next_command(enrollment: Enrollment, *, after_not_now: bool) -> Comman
 
 
 async def record_sent(command: Command, enrollment: Enrollment, *, now: datetime) -> None:
-    """Record that a command is sent, inside the caller's transaction.
+    """Record that a command is sent, inside the caller's transaction. Raises StaleState if it was closed meanwhile.
 
     Sending it again within `EVENT_INTERVAL` records no event. Every sending of a command has the same CommandUUID, so
     that a Mac that executes it twice reports on one command.
-
-    Raises:
-        StaleState: It was closed meanwhile.
     """
     event: str | list[EventDetail] = [] if _just_now(command.sent_at, now) else "command.sent"
     to, subject = CommandStatus.SENT, await event_subject(enrollment)

@@ -108,6 +108,12 @@ async def enrollment_of(
     return enrollment, device
 
 
+def check_enrolled(enrollment: Enrollment) -> None:
+    """Raise DeviceUnknown unless the enrollment is complete and has not ended."""
+    if enrollment.status != EnrollmentStatus.ENROLLED:
+        raise DeviceUnknown(f"the enrollment is {enrollment.status}")
+
+
 def check_topic(topic: str | None, ours: str) -> None:
     """Raise TopicMismatch when a message names another topic than ours; None passes."""
     if topic is not None and topic != ours:
