@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from otae.accounts import administrators, browsers, made_links
-from otae.accounts.roles import ADMIN, BUILT_IN, Grantor, find_role
+from otae.accounts.roles import ADMIN, Grantor, find_console_role, permissions_of
 from otae.errors import InputRefused, LastAdministrator, OwnRole, StaleState
 from otae.store import audit
 from otae.store.database import transaction
@@ -85,7 +85,7 @@ async def invite(desk: Desk, name: str, role: str, *, by: Grantor, now: datetime
         InputRefused: ("name", "role").
         BeyondRole: the role allows more than ``by`` may do.
     """
-    await _check_new_role(role, by)
+    by.check_may_give((await find_console_role(role)).permissions)
     name = administrators.checked_name(name)
     async with transaction():
         url = await administrators.new_setup_link(desk, now=now, name=name, role=role, replacing=True, maker_id=by.id)
@@ -103,7 +103,7 @@ async def withdraw_setup_link(link_id: UUID, *, by: Grantor, now: datetime) -> s
     link = await SetupLink.get_or_none(id=link_id, administrator_name__not_isnull=True)
     if link is None:
         raise StaleState("there is no such setup link any more")
-    await _check_current_role(link.role, by)
+    by.check_may_give(await permissions_of(link.role))
     async with transaction():
         if await SetupLink.filter(id=link.id, used_at=None).update(used_at=now) != 1:
             raise StaleState("the setup link was used a moment ago")
@@ -122,7 +122,7 @@ async def give_role(administrator_id: UUID, role: str, *, by: Grantor, now: date
         LastAdministrator: nobody else may do everything.
         StaleState: the administrator is gone.
     """
-    await _check_new_role(role, by)
+    by.check_may_give((await find_console_role(role)).permissions)
     async with transaction():
         row = await _lock(administrator_id, by, stays=role == ADMIN)
         if row.domain != LOCAL:
@@ -186,24 +186,10 @@ async def _lock(administrator_id: UUID, by: Grantor, *, stays: bool = False) -> 
     row = await Administrator.filter(id=administrator_id).select_for_update().first()
     if row is None:
         raise StaleState("there is no such administrator any more")
-    await _check_current_role(row.role, by)
+    by.check_may_give(await permissions_of(row.role))
     if not stays and admin_ids <= {row.id} and row.id in admin_ids:
         raise LastAdministrator
     return row
-
-
-async def _check_new_role(role: str, by: Grantor) -> None:
-    """Refuse a new role that does not exist, gives no access to the console, or allows more than ``by`` may do."""
-    found = await find_role(role)
-    if found is None or not found.permissions:
-        raise InputRefused({"role": N_("choose a role that has a console")})
-    by.check_may_give(found.permissions)
-
-
-async def _check_current_role(role: str, by: Grantor) -> None:
-    """Refuse to change an administrator whose present role allows more than ``by`` may do."""
-    found = BUILT_IN.get(role) or await find_role(role)
-    by.check_may_give(found.permissions if found else ())
 
 
 async def _rows(found: list[Administrator]) -> list[ListedAdministrator]:

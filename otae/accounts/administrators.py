@@ -9,7 +9,7 @@ from tortoise.exceptions import IntegrityError
 from otae import paths
 from otae.accounts import directory_sign_in, made_links, password_strength, recheck, throttle
 from otae.accounts.notice_addresses import checked_address
-from otae.accounts.roles import ADMIN, find_role
+from otae.accounts.roles import ADMIN, find_console_role, permissions_of
 from otae.directory import registry
 from otae.directory.ldap import servers
 from otae.directory.local import person_fields
@@ -25,7 +25,6 @@ from otae.text import folded
 from otae.translatable import N_
 
 SETUP_LINK_LIFE = timedelta(hours=24)
-#: Page that a setup link opens; the link's secret follows as `?s=`.
 #: Most failures in an hour at the console's sign-in from one network, over all names.
 FAILURES_PER_NETWORK = 100
 #: Counter of sign-ins with a name that no administrator has.
@@ -63,11 +62,7 @@ async def new_setup_link(
     """Return a one-time link with which an administrator chooses a password within SETUP_LINK_LIFE.
 
     Args:
-        desk: the installation.
-        now: the current time.
-        name: the administrator's name. None is for the first administrator, who chooses the name; that link stops
-            working once there is an administrator.
-        role: the role that the link gives.
+        name: None for the first administrator, who chooses the name; that link stops working once there is one.
         replacing: end earlier links of the same name.
         maker_id: the administrator who makes it; the link ends when they may no longer make it. None for a command.
 
@@ -78,7 +73,7 @@ async def new_setup_link(
         name = checked_name(name)
         if await Administrator.exists(name=name):
             raise InputRefused({"name": N_("there is already an administrator called %(name)s", name=name)})
-    await _check_role(role)
+    await find_console_role(role)
     token = secrets.token_urlsafe(32)
     link = SetupLink(token_hash=hash_token(token), administrator_name=name, role=role, maker_id=maker_id)
     link.expires_at = now + SETUP_LINK_LIFE
@@ -97,11 +92,7 @@ async def first_setup_link(desk: Desk, *, now: datetime) -> str | None:
 
 
 async def replace_first_setup_link(desk: Desk, *, now: datetime) -> str:
-    """Return a new setup link for the first administrator, and end the earlier ones.
-
-    Raises:
-        InputRefused: there is an administrator already.
-    """
+    """Return a new setup link for the first administrator and end earlier ones; InputRefused when there is one."""
     if await any_administrator():
         raise InputRefused({"": N_("there is an administrator already: use `otae admin create NAME --setup-link`")})
     return await new_setup_link(desk, now=now, replacing=True)
@@ -119,8 +110,7 @@ async def find_setup_link(token: str, *, now: datetime) -> SetupLink:
 
 async def maker_may_invite(link: SetupLink, *, now: datetime) -> bool:
     """Return whether the administrator who made ``link`` may still make administrators with its role."""
-    role = await find_role(link.role)
-    permissions = {"administrator.edit", *(role.permissions if role else ())}
+    permissions = {"administrator.edit"} | await permissions_of(link.role)
     return await made_links.maker_still_may(link.maker_id, permissions, now=now)
 
 
@@ -130,12 +120,8 @@ async def use_setup_link(
     """Create the administrator that a setup link is for, and use the link up.
 
     Args:
-        desk: the installation.
-        token: the link's secret.
         name: the chosen name; ignored where the link fixes it.
-        password: the chosen password.
         email: the address for notices, "" for none.
-        now: the current time.
 
     Raises:
         SetupLinkUnknown: the link does not work.
@@ -157,7 +143,7 @@ async def use_setup_link(
 
 
 async def _use_up(link: SetupLink, now: datetime) -> None:
-    """Mark the link as used; the first administrator's ends all others of its kind, which are locked in one order."""
+    """Mark the link as used. That of the first administrator ends all others of its kind, locked in one order."""
     if link.administrator_name is None:
         await SetupLink.filter(administrator_name=None).select_for_update().order_by("id")
         if await any_administrator():
@@ -216,25 +202,16 @@ async def _with_local_password(desk: Desk, name: str, password: str) -> Administ
     """Return the administrator with this name and local password, else None; every failure takes the same time."""
     asked = Administrator.filter(name=name, disabled=False, domain=person_fields.DOMAIN)
     row = await asked.first() if is_user_name(name) else None
-    return (
-        row
-        if await passwords.verify_secret(desk.resources, password_bytes(password), row.password_hash if row else None)
-        else None
-    )
+    stored = row.password_hash if row else None
+    return row if await passwords.verify_secret(desk.resources, password_bytes(password), stored) else None
 
 
 async def _checked(desk: Desk, name: str, password: str, role: str, now: datetime) -> Administrator:
     name = checked_name(name)
     password_strength.check_password(name, password)
-    await _check_role(role)
+    await find_console_role(role)
     hashed = await passwords.hash_secret(desk.resources, password_bytes(password))
     return Administrator(name=name, role=role, password_hash=hashed, created_at=now)
-
-
-async def _check_role(role: str) -> None:
-    found = await find_role(role)
-    if found is None or not found.permissions:
-        raise InputRefused({"role": N_("choose a role that has a console")})
 
 
 def checked_name(text: str) -> str:

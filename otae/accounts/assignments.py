@@ -7,7 +7,7 @@ from uuid import UUID
 from tortoise.exceptions import IntegrityError
 
 from otae.accounts import browsers, made_links
-from otae.accounts.roles import Grantor, find_role
+from otae.accounts.roles import Grantor, find_console_role, permissions_of
 from otae.directory import registry
 from otae.directory.local.person_fields import DOMAIN
 from otae.errors import DirectoryUnavailable, GroupAmbiguous, InputRefused, StaleState
@@ -40,9 +40,7 @@ async def assign(desk: Desk, group: str, role: str, *, by: Grantor, now: datetim
         BeyondRole: the role allows more than ``by`` may do.
     """
     name = await _full_name(desk, group)
-    found = await find_role(role)
-    if found is None or not found.permissions:
-        raise InputRefused({"role": N_("choose a role that has a console")})
+    found = await find_console_role(role)
     by.check_may_give(found.permissions)
     row = RoleAssignment(group=name, role=found.name, created_at=now)
     try:
@@ -66,8 +64,7 @@ async def unassign(assignment_id: UUID, *, by: Grantor, now: datetime) -> str:
     row = await RoleAssignment.get_or_none(id=assignment_id)
     if row is None:
         raise StaleState("these members have no such role any more")
-    found = await find_role(row.role)
-    by.check_may_give(found.permissions if found else ())
+    by.check_may_give(await permissions_of(row.role))
     async with transaction():
         if await RoleAssignment.filter(id=row.id).delete() != 1:
             raise StaleState("somebody else took the role away a moment ago")

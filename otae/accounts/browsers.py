@@ -34,8 +34,6 @@ async def open_browser(
 
     Args:
         kind: CONSOLE for an administrator, PORTAL for an enrollment session.
-        owner: the administrator or enrollment session.
-        now: the current time.
         replacing: the secret that the browser sent; it stops working, against session fixation.
         opened_from: how the administrator recognises the browser in a list.
     """

@@ -27,9 +27,8 @@ class SignInResult:
 
 async def sign_in(desk: Desk, name: str, password: str, browser: Browser, *, now: datetime) -> SignInResult:
     """Sign a browser in by name and password. Raises as `administrators.sign_in`."""
-    return await open_session(
-        await administrators.sign_in(desk, name, password, browser.network, now=now), browser, now=now
-    )
+    row = await administrators.sign_in(desk, name, password, browser.network, now=now)
+    return await open_session(row, browser, now=now)
 
 
 async def use_setup_link(

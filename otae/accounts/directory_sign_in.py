@@ -10,7 +10,7 @@ from datetime import datetime
 from tortoise.exceptions import IntegrityError
 
 from otae.accounts import browsers, made_links
-from otae.accounts.roles import USER, find_role
+from otae.accounts.roles import USER, permissions_of
 from otae.accounts.throttle import Attempt
 from otae.directory import Directory, DirectoryPerson, registry
 from otae.directory.ldap import servers
@@ -22,6 +22,7 @@ from otae.store.desk import Desk
 from otae.store.models import Administrator, DirectoryServer, RoleAssignment
 from otae.text import folded
 
+#: The length of the column of names.
 _LONGEST = 100
 
 
@@ -34,11 +35,9 @@ async def sign_in(
     exists or not.
 
     Args:
-        desk: the installation.
-        server: the directory, None for an unknown domain.
+        server: None for an unknown domain.
         name: the user name without the domain.
-        password: the password as entered.
-        attempt: the attempt, to be counted under what the directory finds.
+        attempt: is counted under what the directory finds.
 
     Raises:
         DirectoryUnavailable: the directory does not answer.
@@ -90,7 +89,7 @@ async def any_assignment() -> bool:
 async def _assignments(domain: str) -> list[RoleAssignment]:
     """Return the role assignments of a directory's groups, the role with most permissions first."""
     rows = [row for row in await RoleAssignment.all().order_by("group") if row.group.partition("/")[0] == domain]
-    strength = {row.role: len(role.permissions) if (role := await find_role(row.role)) else 0 for row in rows}
+    strength = {row.role: len(await permissions_of(row.role)) for row in rows}
     return sorted((row for row in rows if strength[row.role]), key=lambda row: -strength[row.role])
 
 
@@ -120,8 +119,7 @@ async def _is_member(directory: Directory, name: str, found: DirectoryPerson) ->
         page = await directory.members(group, after)
         if any(each.directory_id == found.directory_id for each in page.people):
             return True
-        after = page.after
-        if not after:
+        if not (after := page.after):
             break
     return False
 
@@ -136,7 +134,7 @@ async def _save(found: DirectoryPerson, role: str, now: datetime) -> Administrat
 
 
 async def _update_row(found: DirectoryPerson, role: str, now: datetime) -> Administrator | None:
-    name = _name_here(found)
+    name = f"{found.domain}\\{found.name}"[:_LONGEST]
     async with transaction():
         mine = Administrator.filter(domain=found.domain, directory_id=found.directory_id)
         row = await mine.select_for_update().first()
@@ -166,8 +164,3 @@ async def _free_name(name: str, row: Administrator | None, now: datetime) -> Non
         await Administrator.filter(id=other.id).update(name=f"{name[:60]}~{other.id.hex}")
         await browsers.close_all(other)
         await audit.record(other.domain, "administrator.renamed", now=now, subject=name, detail="the name went on")
-
-
-def _name_here(found: DirectoryPerson) -> str:
-    r"""Return the name of a directory's administrator in our table: DOMAIN\NAME, cut to the column's length."""
-    return f"{found.domain}\\{found.name}"[:_LONGEST]

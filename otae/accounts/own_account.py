@@ -40,7 +40,7 @@ async def change_password(
         InputRefused: ("password", "") when the new password is refused.
         SigninFailed, SlowDown: as `administrators.sign_in`; a wrong ``current`` password counts as a failed sign-in.
     """
-    await _refuse_foreign(name)
+    _refuse_foreign(await Administrator.get_or_none(name=name))
     password_strength.check_password(name, new)
     if new == current:
         raise InputRefused({"password": UNCHANGED})
@@ -59,7 +59,7 @@ async def set_password(desk: Desk, name: str, new: str, *, now: datetime, actor:
     row = await Administrator.get_or_none(name=name)
     if row is None:
         raise InputRefused({"name": N_("there is no administrator called %(name)s", name=name)})
-    await _refuse_foreign(name)
+    _refuse_foreign(row)
     password_strength.check_password(name, new)
     await _store(desk, row, new, now=now, actor=actor)
 
@@ -78,7 +78,10 @@ async def signed_in(administrator_id: UUID, *, this: str, now: datetime) -> list
 async def end_sessions(
     administrator_id: UUID, *, this: str, only: UUID | None = None, now: datetime, actor: str
 ) -> int:
-    """Sign out all browsers of an administrator but the asking one, or just that with id ``only``; return how many."""
+    """Sign out an administrator's browsers and return how many; ``only``: just the one with this id.
+
+    The asking browser, whose secret is ``this``, stays signed in.
+    """
     others = BrowserSession.filter(administrator_id=administrator_id).exclude(secret_hash=hash_token(this))
     async with transaction():
         ended = await (others.filter(id=only) if only else others).delete()
@@ -98,15 +101,11 @@ async def _store(desk: Desk, row: Administrator, new: str, *, now: datetime, act
         await audit.record(actor, "administrator.password-changed", now=now, subject=row.name)
 
 
-async def _refuse_foreign(name: str) -> None:
-    row = await Administrator.get_or_none(name=name)
+def _refuse_foreign(row: Administrator | None) -> None:
     if row is not None and row.domain != DOMAIN:
-        raise InputRefused(
-            {
-                "": N_(
-                    "the password of %(name)s is checked by the directory %(domain)s, and changed there",
-                    name=row.name,
-                    domain=row.domain,
-                )
-            }
+        words = N_(
+            "the password of %(name)s is checked by the directory %(domain)s, and changed there",
+            name=row.name,
+            domain=row.domain,
         )
+        raise InputRefused({"": words})

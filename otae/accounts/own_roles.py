@@ -6,7 +6,7 @@ Nobody makes or changes a role that allows more than their own, and nobody chang
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
+from typing import Any
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
@@ -35,14 +35,6 @@ class RoleDraft:
     groups: tuple[str, ...] = ()
 
 
-class RoleColumns(TypedDict):
-    """The columns of a role."""
-
-    description: str
-    permissions: list[str]
-    groups: list[str]
-
-
 async def add_role(desk: Desk, name: str, draft: RoleDraft, *, by: Grantor, now: datetime) -> RoleDefinition:
     """Add a role. A directory's group is within its reach once a worker has read its members, which is enqueued.
 
@@ -54,7 +46,7 @@ async def add_role(desk: Desk, name: str, draft: RoleDraft, *, by: Grantor, now:
     columns, wrong = await _columns(desk, draft)
     if why or not 1 <= len(name) <= LONGEST_NAME:
         wrong["name"] = N_("a role's name has 1 to %(longest_name)s characters in one line", longest_name=LONGEST_NAME)
-    elif name.upper() in BUILT_IN or await _is_taken(name):
+    elif name.upper() in BUILT_IN or name.casefold() in {role.name.casefold() for role in await Role.all()}:
         wrong["name"] = N_("there is already a role called %(name)s", name=name)
     if wrong:
         raise InputRefused(wrong)
@@ -87,7 +79,7 @@ async def change_role(desk: Desk, role_id: UUID, draft: RoleDraft, *, by: Granto
         by.check_may_give(draft.permissions)
         detail = _changes(row, columns)
         await Role.filter(id=row.id).update(**columns)
-        row.update_from_dict(dict(columns))
+        row.update_from_dict(columns)
         if detail:
             await audit.record(by.name, "role.changed", now=now, subject=row.name, detail=detail)
     await read_groups_soon(desk, row.groups, by=by.name, now=now)
@@ -134,12 +126,7 @@ async def _lock(role_id: UUID, by: Grantor) -> Role:
     return row
 
 
-async def _is_taken(name: str) -> bool:
-    """Return whether a role has this name, in any case."""
-    return name.casefold() in {str(each).casefold() for each in await Role.all().values_list("name", flat=True)}
-
-
-async def _columns(desk: Desk, draft: RoleDraft) -> tuple[RoleColumns, dict[str, str]]:
+async def _columns(desk: Desk, draft: RoleDraft) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the columns to store, and what is wrong, by field."""
     wrong: dict[str, str] = {}
     words = cleaned_line(draft.words)
@@ -150,9 +137,7 @@ async def _columns(desk: Desk, draft: RoleDraft) -> tuple[RoleColumns, dict[str,
     elif not draft.permissions:
         wrong["leaves"] = N_("choose at least one permission")
     groups = await _groups(desk, draft.groups, wrong)
-    unbounded = sorted(
-        permission for permission in draft.permissions & frozenset(PERMISSIONS) if not PERMISSIONS[permission].bounded
-    )
+    unbounded = sorted(name for name in draft.permissions & PERMISSIONS.keys() if not PERMISSIONS[name].bounded)
     if (groups or draft.groups) and unbounded and "leaves" not in wrong:
         wrong["leaves"] = N_("a role limited to groups cannot have: %(unbounded)s", unbounded=", ".join(unbounded))
     return {"description": words, "permissions": sorted(draft.permissions), "groups": groups}, wrong
@@ -178,7 +163,7 @@ async def _groups(desk: Desk, names: Iterable[str], wrong: dict[str, str]) -> li
     return found
 
 
-def _changes(row: Role, columns: RoleColumns) -> str:
+def _changes(row: Role, columns: dict[str, Any]) -> str:
     """Return the changes of a role that ``columns`` make, for the audit log."""
     described = audit.describe_changes({"description": row.description}, {"description": columns["description"]})
     kept = {*row.permissions, *(f"only {name}" for name in row.groups)}

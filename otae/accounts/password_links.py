@@ -21,7 +21,6 @@ from otae.translatable import N_
 LIFE: Final = timedelta(hours=24)
 #: The permissions that a link's maker needs.
 NEEDED_PERMISSIONS: Final = frozenset({"person.edit"})
-#: Page that a link opens; the link's secret follows as `?s=`.
 
 
 async def make(desk: Desk, person: Person, *, now: datetime, actor: str, maker_id: UUID | None = None) -> str:
@@ -60,7 +59,9 @@ async def use(desk: Desk, token: str, password: str, *, now: datetime) -> Person
     link = await _find(token, now)
     await recheck.recheck_maker(desk, link.maker_id, now=now)
     person = link.person
-    if wrong := refuse_password(password, person.name, person.display_name, person.email) or _missing(password):
+    if not password:
+        raise InputRefused({"password": "choose a password"})
+    if wrong := refuse_password(password, person.name, person.display_name, person.email):
         raise InputRefused(wrong)
     hashed = await passwords.hash_secret(desk.resources, password_bytes(password))
     async with transaction():
@@ -92,7 +93,3 @@ async def _find(token: str, now: datetime) -> PasswordLink:
     if link is None or not await made_links.maker_still_may(link.maker_id, NEEDED_PERMISSIONS, now=now):
         raise PasswordLinkUnknown
     return link
-
-
-def _missing(password: str) -> dict[str, str]:
-    return {} if password else {"password": "choose a password"}

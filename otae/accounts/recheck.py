@@ -1,4 +1,4 @@
-"""Checking signed-in administrators with their directories again, so that who left a group leaves the console, too.
+"""Checks signed-in administrators with their directories again: whoever has left a group loses its role.
 
 The clock runs it. While a directory does not answer, its administrators keep their access for `reach.STALE_AFTER`; then
 `browsers.find_browser` refuses their browsers until they sign in again.

@@ -16,7 +16,7 @@ READ_JOB = "role.groups"
 
 async def read_groups(desk: Desk, *, now: datetime) -> None:
     """Read the members of all groups that roles are limited to; see `scheduled_checks.read_members`."""
-    named = [name for groups in await Role.all().values_list("groups", flat=True) for name in _names(groups)]
+    named = [name for role in await Role.all() for name in role.groups]
     await scheduled_checks.read_members(desk, named, now=now)
 
 
@@ -33,7 +33,3 @@ async def run_job(desk: Desk, job: Job, *, now: datetime) -> None:
     """Run the job of `read_groups_soon`."""
     await read_groups(desk, now=now)
     await jobs.finish(job, {"ok": True}, now=now)
-
-
-def _names(groups: object) -> list[str]:
-    return [str(each) for each in groups] if isinstance(groups, list) else []

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from otae.accounts.permissions import ENTER, PERMISSIONS
 from otae.directory.reach import EVERYBODY, Reach, reach_of
-from otae.errors import BeyondRole
+from otae.errors import BeyondRole, InputRefused
 from otae.store.models import Role
 from otae.text import cleaned_line
 from otae.translatable import N_
@@ -93,6 +93,20 @@ async def powers_of(role: str, *, now: datetime) -> Powers:
     if row is None:
         return Powers(role, frozenset())
     return Powers(role, row.permissions, await reach_of(row.groups, now=now))
+
+
+async def permissions_of(role: str) -> frozenset[str]:
+    """Return the permissions of ``role``, none when there is no such role."""
+    found = await find_role(role)
+    return found.permissions if found else frozenset()
+
+
+async def find_console_role(name: str) -> RoleDefinition:
+    """Return the role called ``name``. Raises InputRefused ("role") unless it exists and has permissions."""
+    role = await find_role(name)
+    if role is None or not role.permissions:
+        raise InputRefused({"role": N_("choose a role that has a console")})
+    return role
 
 
 async def find_role(name: str) -> RoleDefinition | None:

@@ -170,10 +170,7 @@ async def count_public_attempt(attempt: Attempt, account: str, limits: dict[str,
     """Count an attempt at a page that anybody can open: under ``account`` ("" for none), then against ``limits``.
 
     ``limits``: failures an hour by counter key, "" for this network's. They do not apply to an administrator who has
-    signed in from this network before. An attempt that has to wait is counted nowhere.
-
-    Raises:
-        SlowDown: the attempt has to wait.
+    signed in from this network before. For an attempt that has to wait, nothing is counted and SlowDown is raised.
     """
     try:
         if account:
