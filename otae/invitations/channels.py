@@ -75,22 +75,12 @@ async def channel_for(mode: Mode, requested: str | None, *, show_pin: bool = Fal
         return MAIL
     policy = await _policy(mode, show_pin=show_pin)
     if policy and requested and requested != policy:
-        raise InputRefused(
-            {
-                "pin_channel": N_(
-                    "a PIN of %(title)s may only go out %(policy)s", title=mode.title, policy=CHANNEL_PHRASES[policy]
-                )
-            }
-        )
+        raise _policy_refusal("pin_channel", mode, policy)
     return policy or requested or MAIL
 
 
 async def channel_for_new_pin(mode: Mode, channel: str, *, show_pin: bool = False) -> str:
-    """Return the channel for another PIN of an invitation, whose last PIN used ``channel``.
-
-    Raises:
-        InputRefused: "show_pin", as `channel_for`.
-    """
+    """Return the channel for another PIN of an invitation whose last one used ``channel``. Raises as `channel_for`."""
     return await _policy(mode, show_pin=show_pin) or channel if mode.secret else channel
 
 
@@ -104,14 +94,13 @@ async def new_pin_is_by_hand(invitation: Invitation) -> bool:
 async def _policy(mode: Mode, *, show_pin: bool) -> str:
     policy = (await policies()).get(mode.name, "")
     if show_pin and policy == SMS:
-        raise InputRefused(
-            {
-                "show_pin": N_(
-                    "a PIN of %(title)s may only go out %(policy)s", title=mode.title, policy=CHANNEL_PHRASES[policy]
-                )
-            }
-        )
+        raise _policy_refusal("show_pin", mode, policy)
     return policy
+
+
+def _policy_refusal(field: str, mode: Mode, policy: str) -> InputRefused:
+    how = CHANNEL_PHRASES[policy]
+    return InputRefused({field: N_("a PIN of %(title)s may only go out %(policy)s", title=mode.title, policy=how)})
 
 
 async def why_undeliverable(channel: str, person: Person) -> str:
@@ -119,10 +108,8 @@ async def why_undeliverable(channel: str, person: Person) -> str:
     missing = await missing_servers(channel)
     if channel == SMS and not number_of(person, await default_region()):
         had = N_("a phone number that text messages reach") if person.phone else "a phone number"
-        missing = [
-            *missing,
-            N_("%(person)s lacks %(had)s, which the PIN goes to", person=person.display_name or person.name, had=had),
-        ]
+        name = person.display_name or person.name
+        missing.append(N_("%(person)s lacks %(had)s, which the PIN goes to", person=name, had=had))
     return "; ".join(missing)
 
 

@@ -85,25 +85,11 @@ async def order_from_file(
     return row
 
 
-@dataclass(frozen=True)
-class _ColumnIndexes:
-    """Index of each column in a line, None for a column that the file does not have."""
+def _column_indexes(headings: list[str], columns: CsvHeadings, wrong: dict[str, str]) -> list[int | None]:
+    """Return the indexes of user name, e-mail address and domain, None for a column that the file does not have.
 
-    user: int | None
-    email: int | None
-    domain: int | None
-
-    def of(self, cells: list[str] | None) -> tuple[str, str, str]:
-        """Return user name, e-mail address and domain of a line, "" for each that is missing."""
-        user, email, domain = (
-            spreadsheets.unescape(cells[place].strip()) if cells and place is not None and place < len(cells) else ""
-            for place in (self.user, self.email, self.domain)
-        )
-        return user, email, domain
-
-
-def _column_indexes(headings: list[str], columns: CsvHeadings, wrong: dict[str, str]) -> _ColumnIndexes:
-    """Return the indexes of the columns; adds what is missing to ``wrong``, by field."""
+    Adds what is missing to ``wrong``, by field.
+    """
     known = [spreadsheets.normalized_heading(heading) for heading in headings]
     places: list[int | None] = []
     for field, given, usual in (
@@ -122,16 +108,20 @@ def _column_indexes(headings: list[str], columns: CsvHeadings, wrong: dict[str, 
         wrong["user_column"] = N_(
             "say which of these columns holds the user name: %(headings)s", headings=", ".join(headings)[:300]
         )
-    return _ColumnIndexes(*places)
+    return places
 
 
-def _invitee(row: GroupInvitation, number: int, cells: list[str] | None, at: _ColumnIndexes) -> GroupInvitee:
+def _invitee(row: GroupInvitation, number: int, cells: list[str] | None, at: list[int | None]) -> GroupInvitee:
     """Return the row for one line; a domain from its own column is put before the user name, as in "corp/ben"."""
     listed = GroupInvitee(group_invitation_id=row.id, number=number, status=LISTED)
+    given = [
+        spreadsheets.unescape(cells[place].strip()) if cells and place is not None and place < len(cells) else ""
+        for place in at
+    ]
     try:
-        name, mail, domain = map(visible_line, at.of(cells))
+        name, mail, domain = map(visible_line, given)
     except TextRefused:
-        listed.name, listed.reason = printable(at.of(cells)[0]), "hidden"
+        listed.name, listed.reason = printable(given[0]), "hidden"
         return listed
     with suppress(MailAddressRefused):
         mail = mail_address(mail)

@@ -51,13 +51,10 @@ class Details:
 
 
 async def read(invitation_id: UUID, reach: Reach = EVERYBODY, *, before: int | None = None) -> Details | None:
-    """Return everything about one invitation.
+    """Return everything about one invitation; None when there is none within ``reach``, or it is a rehearsal's.
 
     Args:
         before: Id of an event; the events before it are returned instead of the newest.
-
-    Returns:
-        None when there is no such invitation, its person is not within ``reach``, or it is a rehearsal's.
     """
     invitation = await listing.find_invitation(str(invitation_id))
     if invitation is None or invitation.rehearsal or not await reach.includes(invitation.person_id):
@@ -77,11 +74,7 @@ async def read(invitation_id: UUID, reach: Reach = EVERYBODY, *, before: int | N
 
 def refusal_of(code: str) -> type[Refusal]:
     """Return the refusal class with this stable code, `Refusal` itself for an unknown code."""
-    return _by_code(Refusal).get(code, Refusal)
-
-
-def _by_code(kind: type[Refusal]) -> dict[str, type[Refusal]]:
-    found = {kind.code: kind}
-    for below in kind.__subclasses__():
-        found |= _by_code(below)
-    return found
+    kinds = [Refusal]
+    for kind in kinds:  # grows meanwhile
+        kinds += kind.__subclasses__()
+    return next((kind for kind in kinds if kind.code == code), Refusal)

@@ -18,7 +18,7 @@ _MAY_HAVE_ARRIVED: Final = Q(status="sent") | Q(phase=DATA_PHASE) | Q(outcome_un
 
 
 async def enqueue(invitation: Invitation, kind: str, *, now: datetime) -> UUID | None:
-    """Queue the message that ``invitation`` is `REVOKED` or `EXPIRED`, and return its id; call inside that transaction.
+    """Queue the message that ``invitation`` was `REVOKED` or has `EXPIRED`, in that step's transaction; return its id.
 
     It goes to where the link went last. Nothing is queued, and None returned, while the server property
     notification.revoked or notification.expired is off, when the link was never sent, for a rehearsal, and for a

@@ -29,10 +29,9 @@ async def invitations(status: str | None = None) -> AsyncIterator[str]:
     after: str | None = None
     while page := await listing.list_invitations(status=status, after=after, limit=listing.MAX_LIMIT):
         rows = [
-            listing.as_json(row) | {"name": row.person.display_name, "email": shown_address(row.person.email)}
+            listing.as_json(row)
+            | {"name": row.person.display_name, "email": shown_address(row.person.email), "created_by": row.created_by}
             for row in page
         ]
-        for each, row in zip(rows, page, strict=True):
-            each["created_by"] = row.created_by
         yield to_csv([str(each[name] or "") for name in INVITATION] for each in rows)
         after = str(page[-1].id)

@@ -11,10 +11,7 @@ async def next_page(desk: Desk, row: GroupInvitation, *, now: datetime) -> tuple
     """Return the next members of the order's group, and the position after them, "" after the last page.
 
     Members that the order has already are left out: the walk starts again after a worker died, and the group may
-    change.
-
-    Raises:
-        DirectoryUnavailable: The directory did not answer.
+    change. Raises DirectoryUnavailable.
     """
     dn, _, after = row.place.partition("\n")
     directory = await registry.directory_of(desk, row.domain)

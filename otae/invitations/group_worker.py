@@ -120,19 +120,15 @@ async def _store_people(
 
 
 async def _look_up_lines(desk: Desk, row: GroupInvitation, *, now: datetime) -> None:
-    """Look up the next lines of a file; see `look_up`."""
     listed = GroupInvitee.filter(group_invitation_id=row.id, status=groups.LISTED)
     lines = await listed.order_by("number").limit(PAGE)
     people = await csv_people.match_lines(desk, row, lines, now=now)
     why = await skip_reasons(row, people.values(), now=now)
     for line in lines:
         if person := people.get(line.id):
-            line.person_id, line.name, line.display_name = (
-                person.id,
-                csv_people.qualified_name(person),
-                person.display_name,
-            )
-            line.email, line.phone, line.reason = person.email, person.phone, why.get(person.id, "")
+            line.person_id, line.name = person.id, csv_people.qualified_name(person)
+            line.display_name, line.email, line.phone = person.display_name, person.email, person.phone
+            line.reason = why.get(person.id, "")
         line.status = "skipped" if line.reason else "waiting"
     async with transaction():
         await _advance_lookup(row, len(lines), more=len(lines) == PAGE, now=now)
@@ -156,20 +152,20 @@ async def skip_reasons(row: GroupInvitation, people: Iterable[Person], *, now: d
     """Return why people are not invited, by their id; people who can be invited are left out."""
     people_by_id = {person.id: person for person in people}
     mode = await mode_of(row.mode)
-    found: dict[UUID, str] = {}
+    reasons: dict[UUID, str] = {}
     if not row.include_pending:
         open_ones = Invitation.filter(person_id__in=list(people_by_id), status="pending", rehearsal=False)
         for person_id, until in await open_ones.values_list("person_id", "valid_until"):
             if until is None or until > now:
-                found[person_id] = "pending"
+                reasons[person_id] = "pending"
     if not row.include_enrolled:
         macs = Enrollment.filter(person_id__in=list(people_by_id), status="enrolled", rehearsal=False)
-        found |= dict.fromkeys(await macs.values_list("person_id", flat=True), "enrolled")
+        reasons |= dict.fromkeys(await macs.values_list("person_id", flat=True), "enrolled")
     numbers = await default_region() if row.send and mode.secret and row.pin_channel == SMS else None
     for person in people_by_id.values():
         if reason := _skip_reason(person, mode, sending=row.send, numbers=numbers):
-            found[person.id] = reason
-    return found
+            reasons[person.id] = reason
+    return reasons
 
 
 async def invite_batch(
@@ -254,12 +250,9 @@ async def _store_batch(
     *,
     now: datetime,
 ) -> list[UUID]:
-    """Store a batch and queue its messages; return the deliveries to ring for.
+    """Store a batch and queue its messages; return the deliveries to ring for. Raises as `invite_batch`.
 
     The order's row is locked first, so that its batches do not deadlock.
-
-    Raises:
-        StaleState: As `invite_batch`.
     """
     async with transaction():
         if await GroupInvitation.filter(id=row.id, status=Status.EXPANDING).select_for_update().first() is None:
@@ -280,7 +273,6 @@ async def _store_batch(
 
 
 async def _finish_inviting(row: GroupInvitation, *, now: datetime) -> None:
-    """Move an order on after its last person: to sending, or to done when no message goes out."""
     if row.send:
         await groups.move(row, Status.SENDING, now=now, actor=row.created_by, what="expanded")
     else:
@@ -288,11 +280,7 @@ async def _finish_inviting(row: GroupInvitation, *, now: datetime) -> None:
 
 
 def _skip_reason(person: Person, mode: Mode, *, sending: bool, numbers: str | None) -> str:
-    """Return the code of why ``person`` cannot be invited, "" when nothing prevents it.
-
-    Args:
-        numbers: Region of phone numbers where PINs go out as text messages, else None.
-    """
+    """Return why ``person`` cannot be invited, as a code, or "". ``numbers``: region for text messages, else None."""
     if person.disabled:
         return "disabled"
     if sending and not person.email:

@@ -157,11 +157,7 @@ async def list_orders(
 
 
 async def start(desk: Desk, row: GroupInvitation, *, now: datetime, actor: str) -> None:
-    """Start to invite the people who were found.
-
-    Raises:
-        StaleState: The order has left the state in which it was seen.
-    """
+    """Start to invite the people who were found. Raises StaleState when the order has moved on meanwhile."""
     await move(row, Status.EXPANDING, now=now, actor=actor, what="started", started_at=now)
     desk.bell.ring("group", row.id)
 
@@ -236,5 +232,4 @@ def _check_same(known: GroupInvitation, requested: GroupInvitation) -> GroupInvi
 
 
 def _detail(row: GroupInvitation) -> str:
-    """Return what the audit log says of an order."""
     return f"{row.domain}/{row.name}, {row.mode}"

@@ -41,7 +41,7 @@ from otae.store.states import InvitationStatus as Status
 
 #: Opening the link again within this time is not recorded again.
 REOPENING_INTERVAL = timedelta(minutes=10)
-#: Longer than a sign-in takes; a process that has not said by then what came of a try has died.
+#: Longer than a sign-in takes: a process that has not ended a try by then has died.
 LONGEST_CHECK = timedelta(minutes=2)
 
 
@@ -65,10 +65,7 @@ class Created:
 async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: str) -> Created:
     """Create an invitation with its PIN, its messages and its event, all or nothing.
 
-    A PIN that is shown or printed exists in clear in the return value alone.
-
-    Raises:
-        InputRefused: Names every wrong field, as `orders.check`.
+    A PIN that is shown or printed exists in clear in the return value alone. Raises as `orders.check`.
     """
     person, checked = await orders.check(desk, order, now=now)
     mode, region = checked.mode, await default_region()
@@ -81,8 +78,7 @@ async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: st
         await invitation.save(force_create=True)
         await note("invitation.created", now=now, about=about(invitation), actor=actor, detail=mode.title)
         deliveries = await pin_delivery.save_and_queue(invitation, new_pin.pin, send=send, now=now)
-        subject, person_id = str(invitation.id), _audit_name(invitation)
-        await audit.record(actor, "invitation.created", now=now, subject=subject, detail=person_id)
+        await _audit("invitation.created", invitation, now=now, actor=actor)
     return _created(desk, invitation, token, new_pin.clear, deliveries)
 
 
@@ -111,8 +107,7 @@ async def resend(
     looked up again first.
 
     Args:
-        address: As in `resend_recipient.look_up`.
-        ask_directory: As in `resend_recipient.look_up`.
+        address: As in `resend_recipient.look_up`, like ``ask_directory``.
 
     Raises:
         InputRefused: "recipient", "address", "pin_channel" or "show_pin".
@@ -137,10 +132,8 @@ async def extend(
 ) -> Created:
     """Move the end of a pending invitation, by default to its mode's full validity from now; link and PIN stay.
 
-    A failed or expired invitation is renewed as by `resend`, and its messages sent if it was to be sent.
-
-    Raises:
-        InputRefused: As `resend`, or "valid_until" as `check_end`.
+    A failed or expired invitation is renewed as by `resend`, and its messages sent if it was to be sent. Raises as
+    `check_end` and `resend`.
     """
     check_end(until, now=now)
     if invitation.status != Status.PENDING or _is_over(invitation, now):
@@ -158,8 +151,7 @@ async def extend(
             invitation, Status.PENDING, event="invitation.extended", now=now, actor=actor, valid_until=valid_until
         )
         end = f", until {valid_until:%Y-%m-%d %H:%M} UTC" if valid_until else ""
-        detail = f"{_audit_name(invitation)}{end}"
-        await audit.record(actor, "invitation.extended", now=now, subject=str(invitation.id), detail=detail)
+        await _audit("invitation.extended", invitation, end, now=now, actor=actor)
     return _created(desk, invitation, tokens.reveal(desk, invitation), None, ())
 
 
@@ -186,11 +178,9 @@ async def revoke(desk: Desk, invitation: Invitation, *, now: datetime, actor: st
         was = invitation.status
         await advance(invitation, Status.REVOKED, event="invitation.revoked", now=now, actor=actor, token_sealed=None)
         await _cancel_messages(invitation, now)
-        worked = was != Status.EXPIRED
-        notice = await end_notices.enqueue(invitation, end_notices.REVOKED, now=now) if worked else None
-        await audit.record(
-            actor, "invitation.revoked", now=now, subject=str(invitation.id), detail=_audit_name(invitation)
-        )
+        link_worked = was != Status.EXPIRED
+        notice = await end_notices.enqueue(invitation, end_notices.REVOKED, now=now) if link_worked else None
+        await _audit("invitation.revoked", invitation, now=now, actor=actor)
     if notice:
         desk.bell.ring("delivery", notice)
 
@@ -221,7 +211,7 @@ async def expire_due(now: datetime) -> int:
 
 
 async def fail(invitation: Invitation, *, now: datetime, why: str) -> bool:
-    """Mark a pending invitation as failed until it is sent again, and notify who invited; False when not pending."""
+    """Fail a pending invitation until it is sent again, and notify whoever made it; False when it is not pending."""
     async with transaction():
         try:
             await _lock(invitation, status=Status.PENDING)
@@ -234,13 +224,10 @@ async def fail(invitation: Invitation, *, now: datetime, why: str) -> bool:
 
 
 async def redeem(invitation: Invitation, *, now: datetime) -> list[UUID]:
-    """Use the invitation up, once, inside the transaction that enrolls its Mac.
+    """Use the invitation up, once, inside the transaction that enrolls its Mac; return the deliveries to ring for.
 
     Link and PIN stop working, queued messages are cancelled, and the confirmation is queued. An expired invitation can
     still be redeemed by a session that was opened in time.
-
-    Returns:
-        Deliveries to ring for after the commit.
 
     Raises:
         InvitationRedeemed, InvitationRevoked: The invitation has ended.
@@ -265,8 +252,7 @@ async def copy_link(desk: Desk, invitation: Invitation, *, now: datetime, actor:
     url = invitation_url(desk.settings, tokens.reveal(desk, invitation))
     async with transaction():
         await note("link.copied", now=now, about=about(invitation), actor=actor)
-        subject, person_id = str(invitation.id), _audit_name(invitation)
-        await audit.record(actor, "invitation.link-copied", now=now, subject=subject, detail=person_id)
+        await _audit("invitation.link-copied", invitation, now=now, actor=actor)
     return url
 
 
@@ -316,9 +302,10 @@ async def record_link_opened(invitation: Invitation, *, now: datetime, browser: 
         await note("link.opened", now=now, about=about(invitation), detail=printable(browser))
 
 
-def _audit_name(invitation: Invitation) -> str:
-    """Return the person's id: the audit log keeps ids, so that a name can be erased."""
-    return str(invitation.person_id)
+async def _audit(action: str, invitation: Invitation, more: str = "", *, now: datetime, actor: str) -> None:
+    """Audit a step, with the person's id instead of the name, so that a name can be erased."""
+    detail = f"{invitation.person_id}{more}"
+    await audit.record(actor, action, now=now, subject=str(invitation.id), detail=detail)
 
 
 @dataclass(frozen=True)
@@ -362,7 +349,7 @@ async def _renew(
         )
         await _cancel_messages(invitation, now)
         deliveries = await pin_delivery.save_and_queue(invitation, new_pin.pin, send=step.send, now=now)
-        await audit.record(actor, step.event, now=now, subject=str(invitation.id), detail=str(person.id))
+        await _audit(step.event, invitation, now=now, actor=actor)
     made = _created(desk, invitation, token, new_pin.clear, deliveries)
     return replace(made, words=recipient.words, unreachable=recipient.unreachable)
 

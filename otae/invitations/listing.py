@@ -17,13 +17,11 @@ from otae.store.models import EnrollmentSession, Event, Group, GroupInvitee, Inv
 from otae.store.paging import count_capped, older_than
 from otae.store.passwords import hash_token
 from otae.store.records import SUPPORT_ALPHABET
-from otae.store.search_text import contains
+from otae.store.search_text import NO_ID, contains
 from otae.store.states import InvitationStatus
 from otae.text import folded, identifier, letters_and_digits
 
 MAX_LIMIT = 500
-#: Stands for a group that does not exist or is not within reach: no row has this id.
-NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True)
@@ -76,11 +74,11 @@ async def _matching(filters: Filters, reach: Reach) -> QuerySet[Invitation]:
         rows = rows.filter(await _search_condition(text))
     if filters.group:
         group = await Group.get_or_none(reach.groups(), id=filters.group)
-        within = await with_subgroups(group.domain, group.name) if group else [NOBODY]
+        within = await with_subgroups(group.domain, group.name) if group else [NO_ID]
         rows = rows.filter(await members_of(within, "person_id", listed=Invitation))
     if filters.group_invitation:
         order = await groups.find(filters.group_invitation, reach)
-        number = order.id if order else NOBODY
+        number = order.id if order else NO_ID
         invited = GroupInvitee.filter(group_invitation_id=number, invitation_id__not_isnull=True)
         made: Any = Subquery(invited.values("invitation_id"))
         rows = rows.filter(id__in=made)

@@ -130,18 +130,11 @@ def _checked(initial: Mode, values: ModeValues, wrong: dict[str, str]) -> dict[s
     chosen: dict[str, object] = {}
     if values.valid_for is not None:
         chosen["valid_minutes"] = _minutes(initial, values.valid_for, wrong)
-    if values.max_tries is not None:
-        chosen["max_tries"] = values.max_tries
-        if values.max_tries not in TRIES:
-            wrong["max_tries"] = N_("use a whole number from %(low)s to %(high)s", low=TRIES[0], high=TRIES[-1])
-    if values.pin_length is not None:
-        chosen["pin_length"] = values.pin_length
-        if values.pin_length not in PIN_LENGTHS:
-            wrong["pin_length"] = N_(
-                "use a whole number from %(low)s to %(high)s",
-                low=PIN_LENGTHS[0],
-                high=PIN_LENGTHS[-1],
-            )
+    for key, number, bounds in (("max_tries", values.max_tries, TRIES), ("pin_length", values.pin_length, PIN_LENGTHS)):
+        if number is not None:
+            chosen[key] = number
+            if number not in bounds:
+                wrong[key] = N_("use a whole number from %(low)s to %(high)s", low=bounds[0], high=bounds[-1])
     if values.pin_letters is not None:
         chosen["pin_letters"] = values.pin_letters
     if not initial.secret:

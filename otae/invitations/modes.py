@@ -20,9 +20,7 @@ async def all_modes() -> list[Mode]:
 
 async def known_mode(name: str) -> Mode:
     """Return the mode called ``name``, on or off, with its current values; ModeOff when there is none."""
-    mode = MODES.get(name)
-    if mode is None:
-        raise ModeOff(f"enrollment mode {name[:40]!r} is not known")
+    mode = default_values(name)
     row = await ModePolicy.get_or_none(mode=name)
     return _in_force(mode, (row.options if row else None) or {})
 
@@ -37,8 +35,7 @@ async def mode_of(name: str) -> Mode:
 
 def title_of(name: str) -> str:
     """Return the title of the mode called ``name``, on or off; ``name`` itself when it is unknown."""
-    mode = MODES.get(name)
-    return mode.title if mode else name
+    return MODES[name].title if name in MODES else name
 
 
 async def enabled_modes() -> list[Mode]:

@@ -54,9 +54,8 @@ async def offer(invitation: Invitation, *, now: datetime) -> Offer | None:
     )
     if not (expired or failed) or not invitation.send or invitation.rehearsal:
         return None
-    by_hand = mode.secret and await channels.channel_for_new_pin(mode, invitation.pin_channel) in channels.BY_HAND
     if (
-        by_hand
+        await channels.new_pin_is_by_hand(invitation)
         or await pins.wrong_entries(invitation) >= MAX_WRONG_PINS
         or not await properties.flag("enrollment.newlink")
     ):

@@ -40,9 +40,11 @@ async def check(desk: Desk, order: InvitationOrder, *, now: datetime) -> tuple[P
     checked, wrong = await check_terms(order.terms, now=now, show_pin=order.show_pin, by_mail=order.rehearsal)
     person, nobody = await recipients.find(desk, order.user, now=now, rehearsal=order.rehearsal, reach=order.reach)
     mode, sending = checked.mode if checked else None, order.terms.send
-    if missing := nobody or what_is_missing(person, mode, sending=sending):
+    if person is None:
+        wrong["recipient"] = nobody
+    elif missing := what_is_missing(person, mode, sending=sending):
         wrong["recipient"] = missing
-    elif person and checked and sending and (missing := await _unreachable(checked, person)):
+    elif checked and sending and (missing := await _unreachable(checked, person)):
         wrong["pin_channel"] = missing
     if wrong or person is None or checked is None:
         raise InputRefused(wrong)
@@ -55,10 +57,8 @@ async def _unreachable(checked: CheckedTerms, person: Person) -> str:
     return await channels.why_undeliverable(checked.channel, person) if by_message else ""
 
 
-def what_is_missing(person: Person | None, mode: Mode | None, *, sending: bool) -> str:
+def what_is_missing(person: Person, mode: Mode | None, *, sending: bool) -> str:
     """Return why ``person`` cannot be invited in ``mode``, "" when nothing prevents it."""
-    if person is None:
-        return N_("there is nobody with this user name")
     called = person.display_name or person.name
     if person.disabled:
         return f"{called} is disabled"

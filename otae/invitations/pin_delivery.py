@@ -1,7 +1,7 @@
 """Makes the PIN of an invitation, stores to whom the invitation goes, and queues its messages by their channels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -20,10 +20,7 @@ class NewPin:
     """A PIN that was made, None if there is none; ``clear`` only when the administrator is to see it."""
 
     pin: Pin | None
-    clear: str | None
-
-    def __repr__(self) -> str:
-        return f"<NewPin {'with' if self.pin else 'without'} a PIN>"
+    clear: str | None = field(repr=False)
 
 
 def snapshot(person: Person, region: str) -> dict[str, str | None]:
@@ -43,11 +40,7 @@ def snapshot(person: Person, region: str) -> dict[str, str | None]:
 async def channel_for_next_pin(
     invitation: Invitation, mode: Mode, person: Person, *, send: bool, show_pin: bool
 ) -> str:
-    """Return the channel for the next PIN of ``invitation``.
-
-    Raises:
-        InputRefused: The PIN cannot be delivered, or would be shown to nobody.
-    """
+    """Return the channel for the next PIN. Raises InputRefused when it cannot be delivered, or nobody would see it."""
     if invitation.rehearsal or not mode.secret:
         return invitation.pin_channel
     channel = await channels.channel_for_new_pin(mode, invitation.pin_channel, show_pin=show_pin)
@@ -88,11 +81,7 @@ async def save_and_queue(invitation: Invitation, pin: Pin | None, *, send: bool,
 
 
 async def queue_messages(made: Sequence[tuple[Invitation, Pin | None]], *, now: datetime) -> list[UUID]:
-    """Queue the links of invitations and their PINs by their channels, in the transaction that creates both.
-
-    Returns:
-        Ids of the deliveries to ring for.
-    """
+    """Queue links, and PINs by their channels, in their transaction; return the deliveries to ring for."""
     mails = [(each, each.email) for each, _ in made if each.email]
     deliveries = await bulk_enqueue.enqueue_all(mails, "url", now=now)
     for channel, column in ((SMS, "phone"), (MAIL, "email")):

@@ -122,12 +122,8 @@ async def verify(desk: Desk, pin: Pin | None, clear: str) -> bool:
     Only letters and digits count, whatever their width and case. It returns a truth value instead of raising, as
     `passwords.verify_secret` does: the caller counts wrong entries.
     """
-    entered = letters_and_digits(clear).upper()
-    return await passwords.verify_secret(desk.resources, await _peppered(desk, entered), pin.pin_hash if pin else None)
-
-
-async def _peppered(desk: Desk, clear: str) -> bytes:
-    return _keyed_hash(await installation_secret(desk.vault, "pepper"), clear)
+    entered = _keyed_hash(await installation_secret(desk.vault, "pepper"), letters_and_digits(clear).upper())
+    return await passwords.verify_secret(desk.resources, entered, pin.pin_hash if pin else None)
 
 
 def _keyed_hash(pepper: bytes, clear: str) -> bytes:

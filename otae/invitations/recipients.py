@@ -50,11 +50,8 @@ async def _find_within(desk: Desk, name: str, reach: Reach, now: datetime) -> tu
         theirs = known.filter(domain=row.domain)
         found = await theirs.filter(name=user_name(person_fields.printable(text))).limit(1)
         if not found and "@" in name:
-            found = (
-                await theirs.filter(email__iexact=person_fields.printable(registry.split_domain(name)[1]))
-                .order_by("name")
-                .limit(10)
-            )
+            address = person_fields.printable(registry.split_domain(name)[1])
+            found = await theirs.filter(email__iexact=address).order_by("name").limit(10)
         if len(found) > 1:
             return None, N_("%(found)s: say which, by user name", found=", ".join(each.name for each in found))
         if found:
@@ -102,5 +99,4 @@ async def _group_within(text: str, reach: Reach) -> str:
 
 
 def _unavailable(refusal: DirectoryUnavailable) -> str:
-    """Return the message for administrators that a directory is unavailable, with the directory's own answer."""
     return f"{refusal.words} ({refusal.detail})" if refusal.detail else refusal.words

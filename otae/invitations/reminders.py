@@ -26,8 +26,7 @@ async def send_due(desk: Desk, *, now: datetime) -> int:
     days, most = await properties.number("reminder.days"), await properties.number("reminder.most")
     if not days:
         return 0
-    before, sent = now - timedelta(days=days), 0
-    after: UUID | None = None
+    before, sent, after = now - timedelta(days=days), 0, UUID(int=0)
     while page := await _candidates(before, now, after):
         messages_by_invitation = await _earlier_messages([row.id for row in page])
         for row in page:
@@ -37,18 +36,13 @@ async def send_due(desk: Desk, *, now: datetime) -> int:
     return sent
 
 
-async def _candidates(before: datetime, now: datetime, after: UUID | None) -> list[Invitation]:
+async def _candidates(before: datetime, now: datetime, after: UUID) -> list[Invitation]:
     open_ones = Q(valid_until=None) | Q(valid_until__gt=now)
-    rows = Invitation.filter(
-        open_ones, status="pending", send=True, rehearsal=False, created_at__lte=before, person__disabled=False
-    )
-    if after:
-        rows = rows.filter(id__gt=after)
-    return await rows.order_by("id").limit(PAGE)
+    rows = Invitation.filter(open_ones, status="pending", send=True, rehearsal=False, person__disabled=False)
+    return await rows.filter(created_at__lte=before, id__gt=after).order_by("id").limit(PAGE)
 
 
 async def _earlier_messages(invitation_ids: list[UUID]) -> dict[UUID, list[Delivery]]:
-    """Return the link, PIN and reminder messages of each invitation."""
     before = Q(kind__in=NEEDED) | Q(kind__startswith="reminder-")
     found: dict[UUID, list[Delivery]] = {}
     for row in await Delivery.filter(before, invitation_id__in=invitation_ids):

@@ -60,13 +60,8 @@ async def look_up(
     )
     person = await Person.get(id=invitation.person_id)
     if found.gone:
-        raise InputRefused(
-            {
-                "recipient": N_(
-                    "%(name)s is no longer in the directory %(domain)s", name=person.name, domain=person.domain
-                )
-            }
-        )
+        gone = N_("%(name)s is no longer in the directory %(domain)s", name=person.name, domain=person.domain)
+        raise InputRefused({"recipient": gone})
     columns, words = snapshot(person, await default_region()), []
     if not found.directory_answered:
         words.append(f"the directory {person.domain} did not answer: {person.name} as last known")

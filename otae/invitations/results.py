@@ -7,7 +7,6 @@ from typing import Final
 from uuid import UUID
 
 from tortoise.functions import Count
-from tortoise.queryset import QuerySet
 
 from otae.contacts import shown_address
 from otae.delivery.texts import compose
@@ -49,7 +48,7 @@ _PAGE: Final = 500
 
 @dataclass(frozen=True)
 class OrderProgress:
-    """OrderProgress of an order.
+    """How far an order has come.
 
     ``reasons``: number of people skipped, by reason. ``messages``: number of messages, by delivery status.
     ``expected``: number of messages once everybody who waits is invited. ``deferred``: queued messages that a server
@@ -122,7 +121,7 @@ async def progress(row: GroupInvitation, *, now: datetime) -> OrderProgress:
     people = GroupInvitee.filter(group_invitation_id=row.id).annotate(number=Count("id"))
     counted = await people.group_by("status", "reason").values("status", "reason", "number")
     by_status = {name: sum(each["number"] for each in counted if each["status"] == name) for name in FILTERS[:2]}
-    sent = _messages(row)
+    sent = Delivery.filter(kind__in=NEEDED, generation=1, invitation__invitees__group_invitation_id=row.id)
     listed = await sent.annotate(total=Count("id")).group_by("status").values("status", "total")
     messages = {str(status): 0 for status in DeliveryStatus} | {each["status"]: each["total"] for each in listed}
     later = sent.filter(status=DeliveryStatus.QUEUED, next_try_at__gt=now).order_by("next_try_at")
@@ -233,8 +232,3 @@ def _result(invitee: GroupInvitee, sent: dict[tuple[UUID, int, str], Delivery]) 
         message = sent.get((invitation.id, invitation.generation, kind)) if invitation else None
         fields += [message.status, message.answer] if message else ["", ""]
     return PersonResult(invitee, invitation.status if invitation else "", *fields)
-
-
-def _messages(row: GroupInvitation) -> QuerySet[Delivery]:
-    first = Delivery.filter(kind__in=NEEDED, generation=1)
-    return first.filter(invitation__invitees__group_invitation_id=row.id)

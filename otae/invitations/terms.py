@@ -159,11 +159,7 @@ def new_invitation(
     actor: str,
     rehearsal: bool = False,
 ) -> tuple[Invitation, str]:
-    """Return an invitation of ``person``, not saved yet, and its token.
-
-    Args:
-        region: As returned by `properties.default_region`.
-    """
+    """Return an invitation of ``person``, not saved yet, and its token; ``region``: `properties.default_region`."""
     invitation = Invitation(
         person=person, rehearsal=rehearsal, created_by=actor[:100], created_at=now, **columns(checked.terms)
     )
