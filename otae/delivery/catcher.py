@@ -121,23 +121,15 @@ async def read_caught(desk: Desk, mail_id: UUID, *, now: datetime, actor: str) -
     row = await CaughtMail.get_or_none(id=mail_id)
     if row is None:
         return None
+    headers: list[tuple[str, str]] = []
     if row.channel == "sms":
-        opened = _caught_message(row, [], open_text(desk, row), "")
+        text, html = open_text(desk, row), ""
     else:
-        opened = await _read_mail(desk, row)
+        message = await open_caught(desk, row.id)
+        headers = [(name, str(message[name])) for name in HEADERS if message[name] is not None]
+        parts = (message.get_body(preferencelist=(kind,)) for kind in ("plain", "html"))
+        text, html = (str(part.get_content()) if part is not None else "" for part in parts)
     await audit.record(actor, "mail.opened", now=now, subject=str(row.id), detail=row.recipient)
-    return opened
-
-
-async def _read_mail(desk: Desk, row: CaughtMail) -> CaughtMessage:
-    message = await open_caught(desk, row.id)
-    parts = {kind: message.get_body(preferencelist=(kind,)) for kind in ("plain", "html")}
-    texts = {kind: str(part.get_content()) if part is not None else "" for kind, part in parts.items()}
-    headers = [(name, str(message[name])) for name in HEADERS if message[name] is not None]
-    return _caught_message(row, headers, texts["plain"], texts["html"])
-
-
-def _caught_message(row: CaughtMail, headers: list[tuple[str, str]], text: str, html: str) -> CaughtMessage:
     return CaughtMessage(
         id=row.id,
         channel=row.channel,

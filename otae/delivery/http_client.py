@@ -103,7 +103,6 @@ class _RequestStart:
 async def _first_reachable(
     request: HttpRequest, addresses: list[outgoing.Address], context: ssl.SSLContext, request_start: _RequestStart
 ) -> HttpResponse:
-    """Send the request to the first address that can be reached."""
     for at, address in enumerate(addresses):
         try:
             return await _request(request, str(address.sockaddr[0]), context, request_start)

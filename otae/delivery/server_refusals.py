@@ -101,8 +101,6 @@ async def _notify(server: NotificationServer, claimed: Claimed, now: datetime) -
     if claimed.row.kind == TROUBLE or (server.told_at is not None and server.told_at > now - NOTICE_INTERVAL):
         return
     seen = NotificationServer.filter(id=server.id, told_at=server.told_at)
-    if server.told_at is None:
-        seen = NotificationServer.filter(id=server.id, told_at__isnull=True)
     async with transaction():
         invitation = await Invitation.filter(id=claimed.invitation.id).select_for_update().first()
         if invitation is not None and await seen.update(told_at=now) == 1:

@@ -274,12 +274,9 @@ def _oauth_columns(entry: ServerEntry) -> dict[str, str]:
 
 def _field_errors(entry: ServerEntry) -> dict[str, str]:
     fields: dict[str, str] = {}
-    for field, value, check in (
-        ("name", entry.name, check_header),
-        ("from_name", entry.from_name, check_header),
-    ):
+    for field, value in (("name", entry.name), ("from_name", entry.from_name)):
         try:
-            check(value, "this")
+            check_header(value, "this")
         except MessageRefused as error:
             fields[field] = str(error).partition(": ")[2]
     try:

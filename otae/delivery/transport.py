@@ -29,7 +29,7 @@ class TemporaryFailure(NotSent):
 
 
 class Unreachable(TemporaryFailure):
-    """The server cannot be reached or refuses the sign-in; a standby may do."""
+    """The server cannot be reached or refuses the sign-in; a standby server may send the message instead."""
 
 
 class ServerRefused(Unreachable):
@@ -58,6 +58,10 @@ class Receipt:
 
 #: Awaited before the end of a message is sent: from then on the outcome may stay unknown.
 BeforeEnd = Callable[[], Awaitable[None]]
+
+
+async def note_nothing() -> None:
+    """Note nothing before the end: what is sent is a test, a draft or a request that may simply be repeated."""
 
 
 class Transport(Protocol[Message_contra]):

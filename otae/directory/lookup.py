@@ -10,7 +10,7 @@ from otae.directory.local import groups
 from otae.directory.local.people import address_of, find_person
 from otae.directory.local.person_fields import DOMAIN, printable
 from otae.directory.reach import EVERYBODY, Reach, members_of
-from otae.store.models import Group, Membership, Person
+from otae.store.models import Membership, Person
 from otae.store.paging import after_values
 from otae.store.search_text import contains
 
@@ -92,8 +92,7 @@ async def groups_of_people(people: Iterable[Person], *, reach: Reach = EVERYBODY
 
 async def group_names(limit: int = 200, *, reach: Reach = EVERYBODY) -> list[str]:
     """Return the names of local groups within ``reach``, sorted."""
-    rows = await Group.filter(reach.groups(), domain=DOMAIN).order_by("name").limit(limit)
-    return [row.name for row in rows]
+    return [row.name for row in await groups.choices(limit, reach=reach)]
 
 
 async def domains(*, reach: Reach = EVERYBODY) -> list[str]:

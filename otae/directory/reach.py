@@ -74,10 +74,7 @@ async def members_of(group_ids: Collection[UUID], field: str = "id", *, listed: 
 
     Few members are selected by their ids; with more than MANY_MEMBERS the list is scanned in its own order.
 
-    Args:
-        group_ids: the groups, without their sub-groups.
-        field: the column of the row with the person's id.
-        listed: the table that is listed.
+    ``group_ids``: without sub-groups. ``field``: the column with the person's id. ``listed``: the table that is listed.
     """
     inside = Membership.filter(group_id__in=list(group_ids) or [_NO_GROUP])
     rows = await inside.limit(MANY_MEMBERS + 1).values_list("person_id")
@@ -104,8 +101,7 @@ def _member_condition(group_ids: Collection[UUID], field: str, *, listed: type[M
         table, texts = listed._meta.db_table, ", ".join(f"'{each}'" for each in ids)  # noqa: SLF001 - the ORM's own name for it
         row = f'm.person_id = "{table}"."{field}" AND m.group_id IN ({texts})'
         among = RawSQL(f"(SELECT m.person_id FROM membership m WHERE {row})")  # noqa: S608 - names of ours, and ids
-    condition: dict[str, Any] = {f"{field}__in": among}
-    return Q(**condition)
+    return Q(**{f"{field}__in": among})
 
 
 async def reach_of(names: Iterable[str], *, now: datetime) -> Reach:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from otae.directory import Directory, DirectoryGroup, DirectoryPerson, MembersPage, PasswordCheck
 from otae.directory.ldap import servers
-from otae.directory.ldap.directory import LdapDirectory, ldap_directory
+from otae.directory.ldap.directory import ldap_directory
 from otae.directory.local import groups, passwords, people
 from otae.directory.local.person_fields import DOMAIN, printable
 from otae.errors import DirectoryUnavailable
@@ -138,8 +138,8 @@ async def find_group(desk: Desk, text: str) -> DirectoryGroup | None:
         DirectoryUnavailable: the named directory does not answer.
         GroupAmbiguous: several of its groups have this name.
     """
-    if (known := await groups.find_group(text)) is not None and known.domain == DOMAIN:
-        return DirectoryGroup(known.domain, known.name, str(known.id))
+    if ours := await LocalDirectory(desk).find_group(text):
+        return ours
     domain, name = split_domain(text)
     row = await servers.find_directory(domain) if domain else None
     return await (await ldap_directory(desk, row)).find_group(name) if row else None
@@ -271,9 +271,7 @@ def _update(row: Person, found: DirectoryPerson, now: datetime) -> bool:
 
 
 async def _all(desk: Desk) -> list[Directory]:
-    found: list[Directory] = [LocalDirectory(desk)]
-    ldap: list[LdapDirectory] = [await ldap_directory(desk, row) for row in await servers.list_directories()]
-    return [*found, *ldap]
+    return [LocalDirectory(desk), *[await ldap_directory(desk, row) for row in await servers.list_directories()]]
 
 
 def _to_person_or_none(person: Person | None) -> DirectoryPerson | None:

@@ -73,7 +73,8 @@ async def delivery_for_address(desk: Desk, address: str) -> UUID:
     if found is None:
         raise UnknownReturnAddress
     delivery_id = UUID(found[1])
-    if not hmac.compare_digest(found[2].lower(), await _signature(desk, delivery_id)):
+    secret = await installation_secret(desk.vault, "pepper")
+    if not hmac.compare_digest(found[2].lower(), _signed(secret, delivery_id)):
         raise UnknownReturnAddress
     return delivery_id
 
@@ -168,10 +169,6 @@ def _value(block: Message, name: str) -> str:
         if key.lower() == name.lower():
             return str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return ""
-
-
-async def _signature(desk: Desk, delivery_id: UUID) -> str:
-    return _signed(await installation_secret(desk.vault, "pepper"), delivery_id)
 
 
 def _signed(secret: bytes, delivery_id: UUID) -> str:

@@ -5,7 +5,6 @@ The findings are shown to an administrator and decide nothing here.
 
 import asyncio
 import re
-from dataclasses import asdict, dataclass
 
 import dns.asyncresolver
 import dns.exception
@@ -20,18 +19,6 @@ DNS_TIMEOUT = 4
 MAX_DMARC_LOOKUPS = 3
 
 
-@dataclass(frozen=True)
-class SenderCheck:
-    """The result of one check.
-
-    ``name``: "SPF", "DKIM" or "DMARC"; ``state``: "ok", "weak", "missing" or "unknown"; ``words``: for people.
-    """
-
-    name: str
-    state: str
-    words: str
-
-
 class _DnsFailed(Exception):
     """DNS did not answer."""
 
@@ -39,9 +26,12 @@ class _DnsFailed(Exception):
 async def check_sender_domain(
     domain: str, selector: str, resolver: dns.asyncresolver.Resolver | None = None
 ) -> list[dict[str, str]]:
-    """Look up SPF, DKIM and DMARC of ``domain`` and return the fields of each `SenderCheck`.
+    """Look up SPF, DKIM and DMARC of ``domain`` and return what was found of each.
 
     Never raises: when DNS does not answer, the state is "unknown".
+
+    Returns:
+        ``name``: "SPF", "DKIM" or "DMARC"; ``state``: "ok", "weak", "missing" or "unknown"; ``words``: for people.
 
     Args:
         selector: The DKIM selector, "" when it is not known.
@@ -50,66 +40,63 @@ async def check_sender_domain(
     try:
         resolver = resolver or dns.asyncresolver.Resolver()
     except dns.exception.DNSException:
-        return [
-            asdict(SenderCheck(name, "unknown", "this server knows no name server"))
-            for name in ("SPF", "DKIM", "DMARC")
-        ]
+        return [_check(name, "unknown", "this server knows no name server") for name in ("SPF", "DKIM", "DMARC")]
     questions = (_spf(domain, resolver), _dkim(domain, selector, resolver), _dmarc(domain, resolver))
-    return [asdict(finding) for finding in await asyncio.gather(*questions)]
+    return list(await asyncio.gather(*questions))
 
 
-async def _spf(domain: str, resolver: dns.asyncresolver.Resolver) -> SenderCheck:
+def _check(name: str, state: str, words: str) -> dict[str, str]:
+    return {"name": name, "state": state, "words": words}
+
+
+async def _spf(domain: str, resolver: dns.asyncresolver.Resolver) -> dict[str, str]:
     try:
         texts = await _texts(domain, resolver)
     except _DnsFailed as error:
-        return SenderCheck("SPF", "unknown", str(error))
+        return _check("SPF", "unknown", str(error))
     records = [text for text in texts if re.match(r"v=spf1(\s|$)", text, re.IGNORECASE)]
     if not records:
-        return SenderCheck(
-            "SPF", "missing", f"{domain} does not say which servers may send its mail: add a v=spf1 record"
-        )
+        return _check("SPF", "missing", f"{domain} does not say which servers may send its mail: add a v=spf1 record")
     if len(records) > 1:
-        return SenderCheck("SPF", "weak", f"{domain} has {len(records)} v=spf1 records, so that none counts: keep one")
+        return _check("SPF", "weak", f"{domain} has {len(records)} v=spf1 records, so that none counts: keep one")
     if re.search(r"\s\+?all(\s|$)", records[0], re.IGNORECASE):
-        return SenderCheck("SPF", "weak", plain(f"everybody may send: {records[0]}"))
-    return SenderCheck("SPF", "ok", plain(records[0]))
+        return _check("SPF", "weak", plain(f"everybody may send: {records[0]}"))
+    return _check("SPF", "ok", plain(records[0]))
 
 
-async def _dkim(domain: str, selector: str, resolver: dns.asyncresolver.Resolver) -> SenderCheck:
+async def _dkim(domain: str, selector: str, resolver: dns.asyncresolver.Resolver) -> dict[str, str]:
     if not selector:
-        return SenderCheck("DKIM", "unknown", "not looked up: enter the selector that your mail server signs with")
+        return _check("DKIM", "unknown", "not looked up: enter the selector that your mail server signs with")
     name = f"{selector}._domainkey.{domain}"
     try:
         texts = await _texts(name, resolver)
     except _DnsFailed as error:
-        return SenderCheck("DKIM", "unknown", str(error))
+        return _check("DKIM", "unknown", str(error))
     keys = [match[1] for text in texts if (match := re.search(r"(?:^|;)\s*p\s*=\s*([^;]*)", text))]
     if not keys:
-        return SenderCheck("DKIM", "missing", f"there is no key at {name}")
+        return _check("DKIM", "missing", f"there is no key at {name}")
     if not keys[0].strip():
-        return SenderCheck("DKIM", "weak", f"the key at {name} is withdrawn (p= is empty)")
-    return SenderCheck("DKIM", "ok", f"there is a key at {name}; your mail server has to sign with it")
+        return _check("DKIM", "weak", f"the key at {name} is withdrawn (p= is empty)")
+    return _check("DKIM", "ok", f"there is a key at {name}; your mail server has to sign with it")
 
 
-async def _dmarc(domain: str, resolver: dns.asyncresolver.Resolver) -> SenderCheck:
+async def _dmarc(domain: str, resolver: dns.asyncresolver.Resolver) -> dict[str, str]:
     asked = domain
     for _ in range(MAX_DMARC_LOOKUPS):
         try:
             texts = await _texts(f"_dmarc.{asked}", resolver)
         except _DnsFailed as error:
-            return SenderCheck("DMARC", "unknown", str(error))
+            return _check("DMARC", "unknown", str(error))
         records = [text for text in texts if re.match(r"v=DMARC1\s*(;|$)", text)]
         if records:
             policy = re.search(r"(?:^|;)\s*p\s*=\s*(\w+)", records[0])
             weak = policy is None or policy[1].lower() == "none"
             record = f"_dmarc.{asked}: {records[0]}"
-            return SenderCheck(
-                "DMARC", "weak" if weak else "ok", plain(f"asks for nothing: {record}" if weak else record)
-            )
+            return _check("DMARC", "weak" if weak else "ok", plain(f"asks for nothing: {record}" if weak else record))
         asked = asked.partition(".")[2]
         if "." not in asked:
             break
-    return SenderCheck(
+    return _check(
         "DMARC", "missing", f"there is no policy at _dmarc.{domain}: many receivers distrust mail without one"
     )
 

@@ -5,8 +5,7 @@ import base64
 import aiosmtplib
 import spnego
 
-#: The server expects the next token, or accepted the last one (RFC 4954 §4, §6).
-NEXT, DONE = 334, 235
+from otae.delivery.mail.smtp_auth import DONE, NEXT
 
 
 async def sign_in(client: aiosmtplib.SMTP, username: str, password: str) -> None:

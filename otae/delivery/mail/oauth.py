@@ -22,7 +22,7 @@ from otae import outgoing
 from otae.delivery import http_client
 from otae.delivery.mail.mime import short_line
 from otae.delivery.mail.transcript import REDACTED, Transcript, redact
-from otae.delivery.transport import NotSent, Unreachable
+from otae.delivery.transport import NotSent, Unreachable, note_nothing
 from otae.hostnames import HostRefused, ascii_url
 from otae.settings import Settings
 from otae.store import database
@@ -116,9 +116,7 @@ async def _fetch(client: Client, time_limit: float, transcript: Transcript | Non
     if transcript is not None:
         transcript.add(">", f"POST {client.token_url} client {client.client_id}, scope {client.scope}, {REDACTED}")
     try:
-        answer = await http_client.call(
-            request, private=client.private, time_limit=time_limit, before_end=_nothing_to_note
-        )
+        answer = await http_client.call(request, private=client.private, time_limit=time_limit, before_end=note_nothing)
     except NotSent as error:
         raise Unreachable(f"OAuth token: {error}") from error
     try:
@@ -253,7 +251,3 @@ def _lifetime(expires_in: object) -> float:
 
 def _url64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-async def _nothing_to_note() -> None:
-    """Note nothing: a token request that fails midway is simply repeated."""

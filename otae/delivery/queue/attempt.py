@@ -13,7 +13,7 @@ from otae.delivery.mail.mime import MessageRefused
 from otae.delivery.mail.smtp_pool import SmtpPool
 from otae.delivery.queue import claims, rate_limit
 from otae.delivery.queue.batch_writer import BatchWriter
-from otae.delivery.queue.dispatch import BatchData, PreparedMessage, prepare_for_catcher, prepare_for_server
+from otae.delivery.queue.dispatch import BatchData, PreparedMessage, prepare
 from otae.delivery.queue.outcomes import (
     DEFAULT_RETRIES,
     Accepted,
@@ -103,11 +103,11 @@ async def _send(batch: Batch, claimed: Claimed) -> tuple[Receipt, str]:
     """Send through the first server that can be reached; return its receipt and its name in the timeline."""
     servers, clock = batch.servers, batch.clock
     if not servers or claimed.invitation.rehearsal:
-        prepared = prepare_for_catcher(batch.data, claimed, clock())
+        prepared = await prepare(batch.data, claimed, None, clock())
         return await _send_through(batch, claimed, prepared), prepared.name
     reasons: list[str] = []
     for at, server in enumerate(servers):
-        prepared = await prepare_for_server(batch.data, claimed, server, clock())
+        prepared = await prepare(batch.data, claimed, server, clock())
         if at > 0 and not await rate_limit.take_slot(server, clock()):
             reasons.append(f"{prepared.name}: may not be given more this minute")
             continue

@@ -18,8 +18,7 @@ async def enqueue_all(
     rows = []
     for invitation, recipient in recipients:
         row = Delivery(invitation_id=invitation.id, kind=kind, generation=invitation.generation, created_at=now)
-        row.channel = channel
-        row.recipient, row.message_id = recipient, f"{row.id}.{invitation.generation}"
+        row.channel, row.recipient, row.message_id = channel, recipient, f"{row.id}.{invitation.generation}"
         rows.append(row)
     if rows:
         await Delivery.bulk_create(rows)

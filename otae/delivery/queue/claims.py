@@ -137,9 +137,8 @@ async def mark_data_phase(claimed: Sequence[Claimed]) -> list[Exception | None]:
     else:
         lost = {row.id for row in rows if await Delivery.filter(still_claimed([row])).update(phase=DATA_PHASE) != 1}
     invitations = Invitation.filter(id__in=list({row.invitation_id for row in rows}))
-    current = {
-        one: (status, generation) for one, status, generation in await invitations.values_list(*_INVITATION_COLUMNS)
-    }
+    found = await invitations.values_list("id", "status", "generation")
+    current = {one: (status, generation) for one, status, generation in found}
     errors: list[Exception | None] = []
     for row in rows:
         row.phase = DATA_PHASE
@@ -148,7 +147,6 @@ async def mark_data_phase(claimed: Sequence[Claimed]) -> list[Exception | None]:
     return errors
 
 
-_INVITATION_COLUMNS = ("id", "status", "generation")
 #: How an invitation ended, in the timeline's words.
 _END_REASONS = {
     "redeemed": "the invitation was redeemed",

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from otae.delivery.catcher import MailCatcher, TextCatcher
 from otae.delivery.mail.bounces import return_addresses
-from otae.delivery.mail.smtp import smtp_transport
+from otae.delivery.mail.smtp import SmtpTransport, smtp_transport
 from otae.delivery.mail.smtp_pool import SmtpPool
 from otae.delivery.queue.outcomes import Claimed
 from otae.delivery.servers import servers_in_order
@@ -60,42 +60,29 @@ def transport_name(channel: str, server: NotificationServer | None) -> str:
     return server.name if channel == SMS else server.host
 
 
-def prepare_for_catcher(data: BatchData, claimed: Claimed, now: datetime) -> PreparedMessage:
-    """Return a message bound to the catcher."""
+async def prepare(
+    data: BatchData, claimed: Claimed, server: NotificationServer | None, now: datetime
+) -> PreparedMessage:
+    """Return a message bound to ``server``, or to the catcher without one."""
     row, invitation = claimed.row, claimed.invitation
     if row.channel == SMS:
-        texts = TextCatcher(data.desk, now, invitation.rehearsal)
-        return _prepare_text(data, claimed, texts)
-    mails = MailCatcher(data.desk, now, invitation.rehearsal)
+        texts: TextTransport | TextCatcher = TextCatcher(data.desk, now, invitation.rehearsal)
+        if server:
+            texts = await _text_transport(data, claimed, server, now)
 
-    async def send(before_end: BeforeEnd) -> Receipt:
-        return await mails.send(data.message_data.mail(row, invitation, now=now), row.recipient, before_end)
+        async def send_text(before_end: BeforeEnd) -> Receipt:
+            return await texts.send(data.message_data.sms(row, invitation), row.recipient, before_end)
 
-    return PreparedMessage(mails.name, send)
+        return PreparedMessage(texts.name, send_text)
+    mails: SmtpTransport | MailCatcher = MailCatcher(data.desk, now, invitation.rehearsal)
+    if server:
+        mails = smtp_transport(data.desk, server, sender=data.addresses.get(row.id))
 
-
-async def prepare_for_server(
-    data: BatchData, claimed: Claimed, server: NotificationServer, now: datetime
-) -> PreparedMessage:
-    """Return a message bound to ``server``."""
-    row = claimed.row
-    if row.channel == SMS:
-        return _prepare_text(data, claimed, await _text_transport(data, claimed, server, now))
-    mails = smtp_transport(data.desk, server, sender=data.addresses.get(row.id))
-
-    async def send(before_end: BeforeEnd) -> Receipt:
-        mail = data.message_data.mail(row, claimed.invitation, now=now, server=server)
+    async def send_mail(before_end: BeforeEnd) -> Receipt:
+        mail = data.message_data.mail(row, invitation, now=now, server=server)
         return await mails.send(mail, row.recipient, before_end)
 
-    return PreparedMessage(mails.name, send)
-
-
-def _prepare_text(data: BatchData, claimed: Claimed, texts: TextTransport | TextCatcher) -> PreparedMessage:
-    async def send(before_end: BeforeEnd) -> Receipt:
-        text = data.message_data.sms(claimed.row, claimed.invitation)
-        return await texts.send(text, claimed.row.recipient, before_end)
-
-    return PreparedMessage(texts.name, send)
+    return PreparedMessage(mails.name, send_mail)
 
 
 async def _text_transport(

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from tortoise.expressions import Case, Q, When
@@ -115,6 +115,21 @@ def _value_per_row(values: Mapping[UUID, str]) -> str | Case:
     return Case(*(When(id=one, then=value) for one, value in values.items()))
 
 
+async def _advance(
+    claimed: Claimed,
+    to: str,
+    words: str,
+    now: datetime,
+    *,
+    event: str,
+    **changes: Any,  # noqa: ANN401 - values of columns
+) -> None:
+    """Move a row to another status; ``words`` are its answer and stand in its event."""
+    changes.setdefault("answer", words)
+    detail, event_about = f"{claimed.row.kind}: {words}", about(claimed.invitation)
+    await advance(claimed.row, to, event=event, now=now, detail=detail, event_about=event_about, **changes)
+
+
 async def record_deferred(
     claimed: Claimed,
     words: str,
@@ -136,15 +151,13 @@ async def record_deferred(
     row, words = claimed.row, without_secrets(claimed.row, words)
     delay = LATE_RETRY_DELAY if row.attempt > retries else RETRY_DELAYS[min(row.attempt, len(RETRY_DELAYS)) - 1]
     async with _claim_locked(row):
-        await advance(
-            row,
+        await _advance(
+            claimed,
             "queued",
+            words,
+            now,
             event="delivery.deferred",
-            now=now,
-            detail=f"{row.kind}: {words}",
-            event_about=about(claimed.invitation),
             next_try_at=now if retry_now else now + delay,
-            answer=words,
             phase="",
             outcome_unknown=may_have_arrived or row.outcome_unknown,
             policy_refused=by_policy or row.policy_refused,
@@ -170,16 +183,7 @@ async def record_failed(claimed: Claimed, words: str, now: datetime, *, may_have
     row, words = claimed.row, without_secrets(claimed.row, words)
     async with _invitation_locked(row), _claim_locked(row):
         await _forget_pins([row])
-        detail = f"{row.kind}: {words}"
-        await advance(
-            row,
-            "failed",
-            event="delivery.failed",
-            now=now,
-            detail=detail,
-            event_about=about(claimed.invitation),
-            answer=words,
-        )
+        await _advance(claimed, "failed", words, now, event="delivery.failed")
         if not may_have_arrived:
             await _handle_undelivered(row, words, now)
 
@@ -226,15 +230,7 @@ async def record_expired(claimed: Claimed, now: datetime) -> None:
     words = f"{words}; last answer: {row.answer}" if row.answer else words
     async with _invitation_locked(row):
         await _forget_pins([row])
-        await advance(
-            row,
-            "failed",
-            event="delivery.failed",
-            now=now,
-            detail=f"{row.kind}: {words}",
-            event_about=about(claimed.invitation),
-            answer=words[:500],
-        )
+        await _advance(claimed, "failed", words, now, event="delivery.failed", answer=words[:500])
         if claimed.invitation.valid_until is None:
             await _handle_undelivered(row, words, now)
 
@@ -265,15 +261,7 @@ async def record_bounced(row: Delivery, invitation: Invitation, words: str, now:
     """
     words = without_secrets(row, words)[:500]
     async with _invitation_locked(row):
-        await advance(
-            row,
-            "bounced",
-            event="delivery.bounced",
-            now=now,
-            detail=f"{row.kind}: {words}",
-            event_about=about(invitation),
-            answer=words,
-        )
+        await _advance(Claimed(row, invitation), "bounced", words, now, event="delivery.bounced")
         if row.kind in NEEDED:
             await _notify_if_still_pending(row, now)
 

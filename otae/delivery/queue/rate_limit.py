@@ -30,10 +30,7 @@ async def take_slots(server: NotificationServer, count: int, now: datetime) -> i
             due, taken = due + slot_interval(server.rate), taken + 1
         if taken == 0:
             return 0
-        seen = NotificationServer.filter(id=server.id, next_slot_at=row.next_slot_at)
-        if row.next_slot_at is None:
-            seen = NotificationServer.filter(id=server.id, next_slot_at__isnull=True)
-        if await seen.update(next_slot_at=due) == 1:
+        if await NotificationServer.filter(id=server.id, next_slot_at=row.next_slot_at).update(next_slot_at=due) == 1:
             return taken
 
 

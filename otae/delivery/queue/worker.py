@@ -44,7 +44,7 @@ class ChannelBacklog:
 
     def take(self, count: int) -> list[UUID]:
         """Remove and return the first ``count`` ids."""
-        taken = list(self.waiting)[:count] if count < len(self.waiting) else list(self.waiting)
+        taken = list(self.waiting)[:count]
         for delivery_id in taken:
             del self.waiting[delivery_id]
         return taken
@@ -110,7 +110,7 @@ async def _deliver_channel(
 async def _drain(
     desk: Desk, channel: str, backlog: ChannelBacklog, clock: Callable[[], datetime], sending: set[asyncio.Task[None]]
 ) -> None:
-    """Claim and start one batch after the other until the backlog is empty, each when the last is nearly started."""
+    """Claim and start batches until the backlog is empty, the next when few messages of the last wait for a permit."""
     # Two writers, each with a database connection of its own: sending waits for the first, and that not for the second.
     data_phase_writer = BatchWriter(claims.mark_data_phase)
     accepted_writer: BatchWriter[Accepted] = BatchWriter(lambda accepted: record_sent(accepted, clock()))

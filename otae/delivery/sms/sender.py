@@ -49,7 +49,7 @@ class GatewayTransport:
         try:
             response = await http_client.call(
                 request, private=self.private, time_limit=self.timeout, before_end=before_end
-            )  # fmt: skip
+            )
             if transcript is not None:
                 _record_response(transcript, response)
             return Receipt(redact(self.gateway.interpret(self.values, response), self.secret_forms()), response.tls)

@@ -102,16 +102,15 @@ async def _checked(desk: Desk, row: NotificationServer, entry: SmsEntry) -> dict
     values = {each.name: _entered(each, entry.values, kept) for each in fields}
     wrong = await _name_error(row, entry) | _limit_errors(entry)
     wrong |= {each.name: words for each in fields if (words := _value_error(each, values[each.name]))}
+    secret = [each.name for each in fields if each.secret]
     if any(_origin(values.get(name, "")) != _origin(kept.get(name, "")) for name in ADDRESSES):
-        again = [
-            each.name for each in fields if each.secret and kept.get(each.name) and not entry.values.get(each.name)
-        ]
+        again = [name for name in secret if kept.get(name) and not entry.values.get(name)]
         wrong |= dict.fromkeys(again, N_("enter it again: it was given for another address"))
     if not wrong:
         wrong = await _gateway_errors(desk, row.gateway, values)
     if wrong:
         raise InputRefused(wrong)
-    secrets, stored = ({name: held[name] for name in _secrets(row) if held.get(name)} for held in (values, kept))
+    secrets, stored = ({name: held[name] for name in secret if held.get(name)} for held in (values, kept))
     sealed = row.secrets_sealed
     if secrets != stored:
         sealed = desk.vault.seal(json.dumps(secrets).encode(), row.id, SECRETS_PURPOSE)
@@ -126,10 +125,6 @@ async def _checked(desk: Desk, row: NotificationServer, entry: SmsEntry) -> dict
         "rate": entry.rate,
         "standby": entry.standby,
     }
-
-
-def _secrets(server: NotificationServer) -> list[str]:
-    return [each.name for each in fields_of(server.gateway) if each.secret]
 
 
 def _entered(each: Field, values: Mapping[str, str], kept: Values) -> str:
@@ -200,7 +195,6 @@ async def _gateway_errors(desk: Desk, name: str, values: Values) -> dict[str, st
 
 
 def _origin(url: str) -> str:
-    """Return scheme, host and port of a URL."""
     before, found, behind = url.partition("://")
     return f"{before}{found}{re.split(r'[/?#]', behind, maxsplit=1)[0]}".lower()
 

@@ -150,13 +150,16 @@ class MessageData:
         template = self.templates.get(_chosen_template(kind, invitation) or kind) or self.templates[kind]
         requested = "" if kind in ADMINISTRATIVE else language_of(invitation)
         wording, language = select_wording(template, self.translations.get(template.id, {}), requested, self.language)
-        values = macro_values_from(self.organization, invitation, invitation.person, language)
+        values = macro_values(self.organization, invitation, invitation.person, language)
         return wording, values | self._special_values(kind, delivery, invitation)
 
     def _special_values(self, kind: str, delivery: Delivery, invitation: Invitation) -> dict[str, str]:
         """Return the values that only messages of this kind have."""
         if kind in LINKING:
-            return {"enrollment.url": invitation_url(self.desk.settings, _invitation_token(self.desk, invitation))}
+            if invitation.token_sealed is None:
+                raise MessageRefused("the invitation's link no longer exists")
+            token = self.desk.vault.open(invitation.token_sealed, invitation.id, "invitation.token").decode()
+            return {"enrollment.url": invitation_url(self.desk.settings, token)}
         if kind == "pin":
             pin = self.pins.get((invitation.id, delivery.generation))
             if pin is None or pin.pin_sealed is None:
@@ -198,7 +201,6 @@ async def load_message_data(desk: Desk, messages: Sequence[tuple[Delivery, Invit
 
 
 def _chosen_template(kind: str, invitation: Invitation) -> UUID | None:
-    """Return the id of the template that an invitation names for ``kind``, or None."""
     return {
         "url": invitation.url_template_id,
         "pin": invitation.pin_template_id,
@@ -246,7 +248,7 @@ async def preview(desk: Desk, invitation: Invitation, kind: str, *, channel: str
     chosen = _chosen_template(kind, invitation)
     template = await NotificationTemplate.get_or_none(id=chosen) if chosen else None
     wording, language = await wording_for(template or await default_template(kind), language_of(invitation))
-    values = await macro_values(invitation, invitation.person, language) | hidden
+    values = macro_values(await load_organization(), invitation, invitation.person, language) | hidden
     if channel == "sms":
         return Preview("", fill_sms(kind, wording, values))
     filled = fill_mail(wording, values)
@@ -258,15 +260,6 @@ def language_of(invitation: Invitation) -> str:
     return invitation.language or invitation.person.language
 
 
-async def macro_values(invitation: Invitation, person: Person, language: str) -> dict[str, str]:
-    """Return the values of the macros that every message has, in ``language``.
-
-    Secrets and the values of single kinds are not among them. Name and addresses are those stored with the invitation,
-    else the person's present ones; each value is one line (see `one_line`). Neither row need be stored.
-    """
-    return macro_values_from(await load_organization(), invitation, person, language)
-
-
 async def load_organization() -> Organization:
     """Read what messages may say about the organization."""
     names = ("organization.name", "support.contact", "organization.timezone")
@@ -274,10 +267,12 @@ async def load_organization() -> Organization:
     return Organization(name, support, await root_fingerprint(), ZoneInfo(zone))
 
 
-def macro_values_from(
-    organization: Organization, invitation: Invitation, person: Person, language: str
-) -> dict[str, str]:
-    """As `macro_values`, for an organization that was read before."""
+def macro_values(organization: Organization, invitation: Invitation, person: Person, language: str) -> dict[str, str]:
+    """Return the values of the macros that every message has, in ``language``.
+
+    Secrets and the values of single kinds are not among them. Name and addresses are those stored with the invitation,
+    else the person's present ones; each value is one line (see `one_line`). Neither row need be stored.
+    """
     values = {
         "enrollment.expires": languages.format_expiry(invitation.valid_until, language, organization.zone),
         "enrollment.mode": languages.sign_in_words(invitation.mode, language),
@@ -314,12 +309,6 @@ async def _failure_reason(invitation: Invitation) -> str:
         return one_line(event.detail) if event else ""
     kind, _, words = event.detail.partition(": ")
     return one_line(f"{_PIN_NOT_SENT[event.kind]}: {words}" if kind == "pin" else words)
-
-
-def _invitation_token(desk: Desk, invitation: Invitation) -> str:
-    if invitation.token_sealed is None:
-        raise MessageRefused("the invitation's link no longer exists")
-    return desk.vault.open(invitation.token_sealed, invitation.id, "invitation.token").decode()
 
 
 async def root_fingerprint() -> str:

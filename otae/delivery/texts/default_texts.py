@@ -76,7 +76,6 @@ def _templates() -> Environment:
 
 
 def _wrapped(text: str) -> str:
-    """Return a text without lines longer than _WIDTH."""
     lines = (
         piece
         for line in text.strip("\n").split("\n")

@@ -73,14 +73,9 @@ LANGUAGES: Final[Mapping[str, str]] = {
 _UNTIL_USED: Final = N_("it has been used")
 
 
-def base_of(tag: str) -> str:
-    """Return the language of a tag without its region or script: "pt" for "pt-BR"."""
-    return tag.partition("-")[0]
-
-
 def with_fallbacks(*tags: str) -> list[str]:
-    """Return the languages to try, in order: each of ``tags`` that is not empty, followed by its base language."""
-    return list(dict.fromkeys(each for tag in tags if tag for each in (tag, base_of(tag))))
+    """Return the languages to try, in order: each of ``tags`` that is not empty, then its base, "pt" for "pt-BR"."""
+    return list(dict.fromkeys(each for tag in tags if tag for each in (tag, tag.partition("-")[0])))
 
 
 def direction(tag: str) -> str:

@@ -21,11 +21,9 @@ from otae.translatable import N_
 #: What the macros of user properties begin with; the property's name follows, in letters of either case.
 PROPERTY: Final = "user.property."
 _EVERYWHERE = frozenset(KINDS)
-_LINKING = frozenset(LINKING)
-_NOTICE = frozenset({"notice"})
 #: Name of each macro → the kinds of message in which it has a value.
 MACROS: Mapping[str, frozenset[str]] = {
-    "enrollment.url": _LINKING,
+    "enrollment.url": frozenset(LINKING),
     "enrollment.pin": frozenset({"pin"}),
     "enrollment.expires": _EVERYWHERE - AFTERWARDS,
     "enrollment.mode": _EVERYWHERE,
@@ -34,7 +32,7 @@ MACROS: Mapping[str, frozenset[str]] = {
     "user.mail": _EVERYWHERE,
     "user.phone": _EVERYWHERE,
     "invitation.note": _EVERYWHERE,
-    "invitation.page": _NOTICE,
+    "invitation.page": frozenset({"notice"}),
     "failure.reason": frozenset(ADMINISTRATIVE),
     "failure.page": frozenset({"trouble"}),
     "server.name": _EVERYWHERE,
@@ -143,18 +141,11 @@ def _text_error(kind: str, field: str, value: str) -> str | None:
 
 
 def _missing_macro(kind: str, field: str, value: str) -> str | None:
-    if field != "subject" and (needed := _required_macro(kind)) and not _contains(needed, value):
-        return N_("does not say ${%(needed)s}", needed=needed)
-    return None
-
-
-def _required_macro(kind: str) -> str:
-    """Return the macro that a message of ``kind`` must hold, "" for none."""
-    return "enrollment.pin" if kind == "pin" else "enrollment.url" if kind in LINKING else ""
-
-
-def _contains(name: str, text: str) -> bool:
-    return any(macro.names == (name,) for match in _MACRO.finditer(text) if (macro := _read(match[1])))
+    needed = "enrollment.pin" if kind == "pin" else "enrollment.url" if kind in LINKING else ""
+    macros = (_read(match[1]) for match in _MACRO.finditer(value))
+    if field == "subject" or not needed or any(macro and macro.names == (needed,) for macro in macros):
+        return None
+    return N_("does not say ${%(needed)s}", needed=needed)
 
 
 def _macro_error(kind: str, field: str, text: str) -> str | None:

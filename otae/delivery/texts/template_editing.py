@@ -56,8 +56,8 @@ async def reword(
         if language:
             rows = TemplateTranslation.filter(template_id=template.id, language=language)
             before = await rows.values(*columns)
-            changed = await rows.update(**asdict(wording))
-            if not changed and language in shipped_languages(template) and await _exists(template):
+            changed = await rows.update(**columns)
+            if not changed and language in shipped_languages(template) and await template_of(template.id):
                 await _new_translation(template, language, wording).save(force_create=True)
                 changed = 1
         else:
@@ -169,10 +169,6 @@ async def macros_of(kind: str, *, subject: bool = False) -> list[str]:
 
 def _new_translation(template: NotificationTemplate, language: str, wording: Wording) -> TemplateTranslation:
     return TemplateTranslation(template_id=template.id, language=language, **asdict(wording))
-
-
-async def _exists(template: NotificationTemplate) -> bool:
-    return await NotificationTemplate.exists(id=template.id)
 
 
 async def _free_name(name: str) -> str:

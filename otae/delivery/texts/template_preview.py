@@ -23,6 +23,7 @@ from otae.delivery.texts.compose import (
     fill_sms,
     invitation_page,
     invitation_url,
+    load_organization,
     macro_values,
 )
 from otae.delivery.texts.default_texts import Wording, default_in
@@ -30,7 +31,7 @@ from otae.delivery.texts.kinds import ADMINISTRATIVE
 from otae.delivery.texts.languages import MAIN
 from otae.delivery.texts.macros import MACROS, PROPERTY, properties_in
 from otae.delivery.texts.template_editing import check_wording
-from otae.delivery.transport import NotSent, Receipt
+from otae.delivery.transport import NotSent, Receipt, note_nothing
 from otae.errors import InputRefused
 from otae.store import audit, failure_counters, jobs
 from otae.store.database import transaction
@@ -101,7 +102,7 @@ async def preview(desk: Desk, kind: str, wording: Wording, *, now: datetime, lan
     newest = Invitation.filter(status="pending", rehearsal=False).order_by("-created_at").select_related("person")
     found = await newest.first()
     invitation, person = (found, found.person) if found else _sample(now, properties_in(*asdict(wording).values()))
-    values = await macro_values(invitation, person, language)
+    values = macro_values(await load_organization(), invitation, person, language)
     values |= {"enrollment.url": invitation_url(desk.settings, SAMPLE_TOKEN), "enrollment.pin": SAMPLE_PIN}
     values |= {"invitation.page": invitation_page(desk.settings, invitation), "failure.reason": SAMPLE_REASON}
     if kind == "trouble":
@@ -198,20 +199,20 @@ async def _mail(
         now=now,
     )
     transport = smtp_transport(desk, server, timeout=min(server.timeout, TIMEOUT)) if server else MailCatcher(desk, now)
-    return await transport.send(message, recipient, _nothing_to_note)
+    return await transport.send(message, recipient, note_nothing)
 
 
 async def _text(
     desk: Desk, server: NotificationServer | None, draft: Draft, recipient: str, message_id: str, now: datetime
 ) -> Receipt:
     if server is None:
-        return await TextCatcher(desk, now).send(draft.sms, recipient, _nothing_to_note)
+        return await TextCatcher(desk, now).send(draft.sms, recipient, note_nothing)
     if server.gateway == CARRIER:
         carrier, mail = str(server.options.get("carrier", "")), next(iter(await servers_in_order()), None)
         by_carrier = CarrierTransport(desk, server.name, carrier, mail, message_id, now, timeout=TIMEOUT)
-        return await by_carrier.send(draft.sms, recipient, _nothing_to_note)
+        return await by_carrier.send(draft.sms, recipient, note_nothing)
     transport = gateway_transport(desk, server, timeout=min(server.timeout, TIMEOUT))
-    return await transport.send(draft.sms, recipient, _nothing_to_note)
+    return await transport.send(draft.sms, recipient, note_nothing)
 
 
 async def _recipient(kind: str, entered: str, channel: str) -> str:
@@ -246,7 +247,3 @@ def _sample(now: datetime, properties: Iterable[str]) -> tuple[Invitation, Perso
     ada = Person(name="ada", display_name="Ada Example", email="ada@example.test", phone=None, created_at=now)
     ada.properties = {name: name for name in properties}
     return Invitation(mode=SAMPLE, valid_until=now + timedelta(days=1), note=SAMPLE_NOTE), ada
-
-
-async def _nothing_to_note() -> None:
-    """Note nothing: a draft that fails midway is simply not sent."""

@@ -69,7 +69,7 @@ async def wording_for(template: NotificationTemplate, language: str) -> tuple[Wo
 def select_wording(
     template: NotificationTemplate, stored: Mapping[str, TemplateTranslation], language: str, default_language: str
 ) -> tuple[Wording, str]:
-    """Return what `wording_for` does, from translations that were read before.
+    """Choose as `wording_for` does, among translations that were read before.
 
     Args:
         stored: The template's translations, by language.

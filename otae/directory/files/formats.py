@@ -39,6 +39,7 @@ FIELDS: Final = {
     "email": "email", "mail": "email", "asuseremail": "email", "emailaddress": "email", "phone": "phone",
     "mobile": "phone", "phonenumber": "phone", "displayname": "display_name", "language": "language",
 }  # fmt: skip
+_PERSON_FIELDS: Final = ("display_name", "email", "phone", "language", "role")
 _COLUMNS: Final = {
     **dict.fromkeys(spreadsheets.USER_COLUMNS, "user"), **FIELDS, "name": "display_name", "fullname": "display_name",
     "role": "role", "password": "password", "disabled": "disabled",
@@ -99,7 +100,7 @@ def _look_like_properties(rows: list[list[str]]) -> bool:
 
 
 def has_headings(file: BinaryIO, encoding: str) -> bool:
-    """Return whether a table has headings, below a title or not, one of which is that of the user names."""
+    """Return whether a table has headings, the user name's among them; a title may stand above them."""
     return spreadsheets.find_headings(file, encoding, _are_headings).found
 
 
@@ -120,9 +121,7 @@ def parse(file: BinaryIO, encoding: str, kind: str) -> Iterator[ParsedLine]:
 
 def fields_of(given: dict[str, object]) -> PersonFields:
     """Return a line's values of the person's fields; without password, groups and "disabled"."""
-    values = {
-        name: str(given[name]) for name in ("display_name", "email", "phone", "language", "role") if name in given
-    }
+    values = {name: str(given[name]) for name in _PERSON_FIELDS if name in given}
     properties = given.get("properties")
     known = {str(name): str(text) for name, text in properties.items()} if isinstance(properties, dict) else None
     return PersonFields(**values, properties=known, merge=True)
@@ -233,8 +232,7 @@ def _table_row(cells: list[str], columns: Sequence[str]) -> ParsedLine:
             given["disabled"] = _BOOLEANS.get(cell.casefold(), False)
             reason = "" if cell.casefold() in _BOOLEANS else "disabled is true or false"
         elif column and cell:
-            known = column in {"display_name", "email", "phone", "language", "role"}
-            _set_field(given, properties, column if known else "", column, cell)
+            _set_field(given, properties, column if column in _PERSON_FIELDS else "", column, cell)
     if len(cells) > len(columns):
         reason = "this line has more cells than there are headings"
     given |= ({"groups": groups} if groups else {}) | ({"properties": properties} if properties else {})
@@ -249,7 +247,7 @@ def _set_field(given: dict[str, object], properties: dict[str, str], known: str,
 
 
 def _are_headings(cells: list[str], first: bool) -> bool:  # noqa: FBT001 - as `spreadsheets.find_headings` asks
-    """Return whether cells are headings, one that of the user names; below the first row, two must be known."""
+    """Return whether a row holds headings, the user name's among them; below the first row, two must be known."""
     filled = [cell for cell in cells[:MOST_CELLS] if cell.strip()]
     # Further to the right, USER is the role of somebody in a provisioning file, unless it stands among headings.
     known = {_field_of(cell) for at, cell in enumerate(filled) if not at or cell.strip() != "USER"} - {""}

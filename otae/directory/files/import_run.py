@@ -25,10 +25,8 @@ async def run(
     The lease is renewed meanwhile: the workers of a running server continue the import only when this process dies.
 
     Args:
-        desk: the installation.
         row: the file, from `provisioning.upload` with ``hold``.
         clock: returns the current time of the database.
-        actor: who imports, for the audit log.
         dry_run: cancel the import after the check.
         on_checked: called with the result of the check, before anything is written.
 

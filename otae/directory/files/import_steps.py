@@ -7,7 +7,7 @@ sign-ins always get a turn.
 
 import asyncio
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -68,11 +68,7 @@ class CheckedLine:
 
 
 async def step(desk: Desk, import_id: UUID, *, now: datetime) -> bool:
-    """Claim a file and do its next page of work.
-
-    Returns:
-        Whether more work can be done at once; False also when somebody else holds the file.
-    """
+    """Claim a file and do its next page of work; return whether more can be done at once, False if it is held."""
     row = await provisioning.claim(import_id, now)
     if row is None:
         return False
@@ -152,28 +148,27 @@ async def _earlier(row: PeopleImport, page: Sequence[PeopleImportLine]) -> Itera
     """Return for each user name of ``page`` the number of the first line about it that was not refused."""
     names = {line.name for line in page}
     same = PeopleImportLine.filter(people_import_id=row.id, name__in=list(names)).exclude(status=LineState.REFUSED)
-    first: dict[str, int] = {}
-    for name, number in await same.order_by("-number").values_list("name", "number"):
-        first[str(name)] = int(number)
-    return first.items()
+    rows = await same.order_by("-number").values_list("name", "number")
+    return {str(name): int(number) for name, number in rows}.items()
 
 
 async def _compare_lines(desk: Desk, kind: str, lines: Sequence[PeopleImportLine]) -> list[CheckedLine]:
-    """Compare lines with the people there are now."""
     context, names = await person_fields.field_context(), [line.name for line in lines]
     people = {person.name: person for person in await Person.filter(domain=DOMAIN, name__in=names)}
     groups = await lookup.groups_of_people(people.values())
-    checked: list[CheckedLine] = []
-    for line in lines:
-        person = people.get(line.name)
-        checked.append(_compare(desk, kind, line, person, groups.get(person.id, []) if person else [], context))
+    checked = [_compare(desk, kind, line, people.get(line.name), groups, context) for line in lines]
     for at in range(0, len(checked), CONCURRENT_HASHES):
         await asyncio.gather(*(_check_password(desk, each) for each in checked[at : at + CONCURRENT_HASHES]))
     return checked
 
 
 def _compare(
-    desk: Desk, kind: str, line: PeopleImportLine, person: Person | None, groups: list[str], context: FieldContext
+    desk: Desk,
+    kind: str,
+    line: PeopleImportLine,
+    person: Person | None,
+    groups: Mapping[UUID, list[str]],
+    context: FieldContext,
 ) -> CheckedLine:
     given = formats.fields_of(line.given)
     columns, wrong = person_fields.columns(given, context, line.name, person.properties if person else None)
@@ -187,7 +182,7 @@ def _compare(
         columns["disabled"] = bool(line.given["disabled"])
     if person is not None:
         columns = {name: value for name, value in columns.items() if value != getattr(person, name)}
-        groups_to_join = [name for name in groups_to_join if name not in groups]
+        groups_to_join = [name for name in groups_to_join if name not in groups.get(person.id, [])]
     elif kind == formats.PROPERTIES:
         wrong["name"] = N_("there is nobody with this user name: import the file of users first")
     if person is not None and person.rehearsal:

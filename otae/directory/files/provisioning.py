@@ -97,12 +97,8 @@ async def upload(
     """Store a file, sealed, for workers to check; people are written only after `start`.
 
     Args:
-        desk: the installation.
-        file: the file, seekable.
-        name: the name of the file.
+        file: seekable.
         kind: one of `formats.IMPORT_KINDS`, "" to detect it.
-        now: the current time.
-        actor: who uploads it.
         hold: take the lease, so that this process does the work and no worker.
 
     Raises:
@@ -177,10 +173,6 @@ async def move(row: PeopleImport, to: Status, *, now: datetime, actor: str, what
     """Move ``row`` to another state by compare-and-set, and record it in the audit log.
 
     Args:
-        row: the import, in the state that was read.
-        to: the new state.
-        now: the current time.
-        actor: who moves it.
         what: the audit action without its prefix, "" for none.
         changes: further columns to write.
 

@@ -89,7 +89,6 @@ def find_headings(file: BinaryIO, encoding: str, is_headings: Callable[[list[str
     """Find the headings of a table, below lines that programs write before it and below titles.
 
     Args:
-        file: the file, seekable.
         encoding: from `detect_encoding`.
         is_headings: called with the cells of a row and whether it is the first one.
 

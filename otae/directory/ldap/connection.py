@@ -205,7 +205,6 @@ def open_connection(endpoint: Endpoint, host: str, address: str, register: Calla
     """Connect to ``address`` and negotiate TLS as ``endpoint`` asks for.
 
     Args:
-        endpoint: port, security, authorities and timeout.
         host: the name that the server's certificate must be issued for.
         address: the IP address to connect to.
         register: called with the connection before anything blocks, so that another thread can abort it.

@@ -17,13 +17,11 @@ from otae.store.desk import Desk
 from otae.store.models import DirectoryServer
 from otae.store.properties import default_region
 
-StepResult = dict[str, object]
-
 #: Most people, and most groups, that the last steps name.
 SHOWN = 3
 
 
-async def run_steps(desk: Desk, row: DirectoryServer) -> AsyncIterator[StepResult]:
+async def run_steps(desk: Desk, row: DirectoryServer) -> AsyncIterator[dict[str, object]]:
     """Test the directory of ``row`` and yield each step once it is done, as {"step", "ok", "words"}.
 
     The steps are "resolve", "connect", "tls", "bind", "user-base", "group-base" and "search". Those of the second
@@ -59,10 +57,12 @@ async def _test_server(
         return
     try:
         for name, check in _checks(directory, endpoint, catalog=catalog):
-            ok, words = await asyncio.to_thread(_run_check, connection, check)
-            yield name, ok, words
-            if not ok and name == "bind":
-                return
+            try:
+                yield name, True, await asyncio.to_thread(check, connection)
+            except LdapError as error:
+                yield name, False, str(error)
+                if name == "bind":
+                    return
     finally:
         await asyncio.to_thread(connection.close)
 
@@ -98,13 +98,6 @@ def _checks(
     if not catalog:
         checks.append(("group-base", partial(_groups, directory)))
     return [*checks, ("search", partial(_people, directory, base))]
-
-
-def _run_check(connection: Connection, check: Callable[[Connection], str]) -> tuple[bool, str]:
-    try:
-        return True, check(connection)
-    except LdapError as error:
-        return False, str(error)
 
 
 def _sign_in(endpoint: Endpoint, connection: Connection) -> str:

@@ -1,6 +1,6 @@
 """Finding many people of one LDAP directory by user name or e-mail address, in searches of up to a hundred each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,10 +8,9 @@ from otae.contacts import spellings
 from otae.directory import DirectoryPerson
 from otae.directory.ldap.connection import Connection
 from otae.directory.ldap.directory import LONGEST_WALK, LdapDirectory
-from otae.directory.ldap.names import LONGEST_NAME, all_of, any_of, equals
+from otae.directory.ldap.names import all_of, any_of, equals, is_searchable
 from otae.directory.ldap.schema import has_mail
 from otae.directory.local.person_fields import user_name
-from otae.text import why_refused
 
 #: Most names and addresses in one search.
 BATCH: Final = 100
@@ -35,15 +34,17 @@ async def find_matches(directory: LdapDirectory, names: Sequence[str], addresses
         DirectoryUnavailable: the directory does not answer.
     """
     schema = directory.people_schema
-    asked = [equals(schema.search_by, user_name(name)) for name in names if _is_searchable(name)]
-    asked += [has_mail(address.strip()) for address in addresses if _is_searchable(address)]
+    asked = [
+        equals(schema.search_by, user_name(each)) for each in names if (text := each.strip()) and is_searchable(text)
+    ]
+    asked += [has_mail(text) for each in addresses if (text := each.strip()) and is_searchable(text)]
     if not asked:
         return []
 
     def search(connection: Connection) -> list[Match]:
         found: dict[str, Match] = {}
-        for part in _batches(asked):
-            wanted = all_of(schema.people_filter, any_of(part))
+        for start in range(0, len(asked), BATCH):
+            wanted = all_of(schema.people_filter, any_of(asked[start : start + BATCH]))
             for entry in connection.search(directory.people_base, wanted, schema.person_attributes):
                 if person := schema.to_person(entry):
                     spelled = (each for mail in entry.texts("mail") for each in spellings(mail.strip()))
@@ -52,13 +53,3 @@ async def find_matches(directory: LdapDirectory, names: Sequence[str], addresses
         return list(found.values())
 
     return await directory.pool.ask(directory.people_endpoint, search, time_limit=LONGEST_WALK)
-
-
-def _batches(filters: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(filters), BATCH):
-        yield filters[start : start + BATCH]
-
-
-def _is_searchable(text: str) -> bool:
-    """Return whether ``text`` may be sent to a server: short, and without hidden characters, which servers ignore."""
-    return 0 < len(text.strip()) <= LONGEST_NAME and not why_refused(text.strip())

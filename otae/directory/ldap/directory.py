@@ -10,7 +10,7 @@ from otae.directory import DirectoryGroup, DirectoryPerson, MembersPage, Passwor
 from otae.directory.ldap import membership
 from otae.directory.ldap.connection import Connection, Endpoint
 from otae.directory.ldap.forest import Forest
-from otae.directory.ldap.names import LONGEST_NAME, parent_and_rdn
+from otae.directory.ldap.names import is_searchable, parent_and_rdn
 from otae.directory.ldap.pool import LdapPool, endpoint_of
 from otae.directory.ldap.results import SERVER_FAULTS, SUCCESS, Entry, LdapError
 from otae.directory.ldap.schema import GROUP, Schema
@@ -19,7 +19,7 @@ from otae.errors import GroupAmbiguous, PersonAmbiguous
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer
 from otae.store.properties import default_region
-from otae.text import cleaned_line, why_refused
+from otae.text import cleaned_line
 
 #: Longest password that is sent to a server, in bytes.
 LONGEST_PASSWORD: Final = 1024
@@ -65,26 +65,20 @@ class LdapDirectory:
 
     async def search_people(self, text: str, limit: int = 10) -> list[DirectoryPerson]:
         """See `Directory.search_people`; disabled people come last."""
-        if not _is_searchable(text):
+        if not is_searchable(text):
             return []
-        search_filter = self.schema.people_matching(cleaned_line(text))
-        found = await self.pool.ask(
-            self.people_endpoint,
-            lambda connection: connection.search(
-                self.people_base, search_filter, self.people_schema.person_attributes, limit=limit
-            ),
-        )
-        return sorted(self.people_schema.to_people(found), key=lambda person: person.disabled)
+        found = await self._search_people(self.schema.people_matching(cleaned_line(text)), limit)
+        return sorted(found, key=lambda person: person.disabled)
 
     async def search_groups(self, text: str, limit: int = 10) -> list[DirectoryGroup]:
         """See `Directory.search_groups`."""
-        if not _is_searchable(text):
+        if not is_searchable(text):
             return []
         return await self._search_groups(self.schema.groups_matching(cleaned_line(text)), limit)
 
     async def find_group(self, name: str) -> DirectoryGroup | None:
         """See `Directory.find_group`."""
-        if not name.strip() or not _is_searchable(name):
+        if not name.strip() or not is_searchable(name):
             return None
         found = await self._search_groups(self.schema.group_with_name(cleaned_line(name)), 5)
         if len(found) > 1:
@@ -120,23 +114,24 @@ class LdapDirectory:
         """See `Directory.check_password`."""
         return (await self.try_password(found, password)).right
 
-    async def _find_one(self, search_filter: str, asked: str) -> DirectoryPerson | None:
-        if not asked.strip() or not _is_searchable(asked.strip()):
-            return None
+    async def _search_people(self, search_filter: str, limit: int) -> list[DirectoryPerson]:
         schema = self.people_schema
-        found = schema.to_people(
-            await self.pool.ask(
-                self.people_endpoint,
-                lambda connection: connection.search(
-                    self.people_base, search_filter, schema.person_attributes, limit=5
-                ),
-            )
+        found = await self.pool.ask(
+            self.people_endpoint,
+            lambda connection: connection.search(
+                self.people_base, search_filter, schema.person_attributes, limit=limit
+            ),
         )
+        return schema.to_people(found)
+
+    async def _find_one(self, search_filter: str, asked: str) -> DirectoryPerson | None:
+        if not asked.strip() or not is_searchable(asked.strip()):
+            return None
+        found = await self._search_people(search_filter, 5)
         if len(found) > 1:
             who = ", ".join(f"{person.name} ({person.display_name})" for person in found)
             raise PersonAmbiguous(f"{asked} is {who}"[:500])
-        one = found[0] if found else None
-        return await self._read_from_own_domain(one) if self.forest else one
+        return await self._read_from_own_domain(found[0] if found else None)
 
     async def _read_from_own_domain(self, found: DirectoryPerson | None) -> DirectoryPerson | None:
         """Read a person that the global catalog found from their own domain; without one, search there all the same.
@@ -165,11 +160,6 @@ class LdapDirectory:
 async def ldap_directory(desk: Desk, row: DirectoryServer) -> LdapDirectory:
     """Return the directory that ``row`` configures."""
     return LdapDirectory(desk, row, await default_region())
-
-
-def _is_searchable(text: str) -> bool:
-    """Return whether ``text`` may be sent to a server: short, and without hidden characters, which servers ignore."""
-    return len(text) <= LONGEST_NAME and not why_refused(text.strip())
 
 
 def _read_one(connection: Connection, *, dn: str, schema: Schema) -> list[Entry]:

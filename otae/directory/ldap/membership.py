@@ -73,9 +73,8 @@ class Walk:
         keys = self.cache.find(walk) or self._keys(connection)
         walk = walk or secrets.token_hex(8)
         remaining = list(islice((key for key in keys if key > last), PAGE))
-        people = {
-            person.directory_id: person for person in self.schema.to_people(self._read_people(connection, remaining))
-        }
+        found = self.schema.to_people(self._read_people(connection, remaining))
+        people = {person.directory_id: person for person in found}
         more = bool(remaining) and remaining[-1] != keys[-1]
         if more:
             self.cache.keep(walk, keys)
@@ -109,8 +108,7 @@ class Walk:
 
     def _by_primary_group(self, connection: Connection) -> list[Entry]:
         """Find the people whose primary group is this group or one nested in it: no member attribute lists them."""
-        own = _read_by_dn(connection, [self.group], self.schema.groups_filter, ("objectSid",))
-        groups = [entry for batch in own for entry in batch]
+        groups = list(_read_by_dn(connection, [self.group], self.schema.groups_filter, ("objectSid",)))
         groups += connection.search(
             domain_of(self.group), all_of(self.schema.groups_filter, inside_group(self.group)), ("objectSid",)
         )
@@ -135,7 +133,7 @@ class Walk:
             if split := parent_and_rdn(dn):
                 by_parent.setdefault(split[0], []).append(dn)
         likely = [dn for parent, batch in by_parent.items() if self._holds_groups(connection, parent) for dn in batch]
-        return [entry for found in _read_by_dn(connection, likely, self.schema.groups_filter, GROUP) for entry in found]
+        return list(_read_by_dn(connection, likely, self.schema.groups_filter, GROUP))
 
     def _holds_groups(self, connection: Connection, parent: str) -> bool:
         try:
@@ -149,9 +147,7 @@ class Walk:
         dns = [key[3:] for key in keys if key.startswith("dn:")]
         inside = [dn for dn in dns if is_below(dn, self.user_base)]
         wanted = self.schema.person_attributes
-        found = [
-            entry for batch in _read_by_dn(connection, inside, self.schema.people_filter, wanted) for entry in batch
-        ]
+        found = list(_read_by_dn(connection, inside, self.schema.people_filter, wanted))
         names = iter([key[5:] for key in keys if key.startswith("name:")])
         while batch := list(islice(names, BATCH)):
             called = all_of(self.schema.people_filter, any_of([equals("uid", name) for name in batch]))
@@ -166,7 +162,7 @@ def inside_group(dn: str) -> str:
 
 def _read_by_dn(
     connection: Connection, dns: Iterable[str], search_filter: str, attributes: tuple[str, ...]
-) -> Iterator[list[Entry]]:
+) -> Iterator[Entry]:
     """Yield the entries named by ``dns`` that match ``search_filter``, up to BATCH of one parent in each search."""
     by_parent: dict[str, list[str]] = {}
     for dn in dns:
@@ -178,7 +174,7 @@ def _read_by_dn(
         remaining = iter(filters)
         while batch := list(islice(remaining, BATCH)):
             try:
-                yield connection.search(parent, all_of(search_filter, any_of(batch)), attributes, scope="LEVEL")
+                yield from connection.search(parent, all_of(search_filter, any_of(batch)), attributes, scope="LEVEL")
             except LdapError as error:
                 if error.step != "search":
                     raise

@@ -14,12 +14,14 @@ _SEPARATES: Final = re.compile(r"[\\,+]")
 LONGEST_NAME = 256
 
 
+def is_searchable(text: str) -> bool:
+    """Return whether ``text`` may be sent to a server: short, and without hidden characters, which servers ignore."""
+    return len(text) <= LONGEST_NAME and not why_refused(text.strip())
+
+
 def is_dn(text: str) -> bool:
     """Return whether ``text`` is a distinguished name, and not the empty one."""
-    try:
-        return not why_refused(text) and bool(parse_dn(text))
-    except LDAPInvalidDnError:
-        return False
+    return not why_refused(text) and bool(_parsed(text, strip=False))
 
 
 def without_spaces(text: str) -> str:
@@ -27,23 +29,14 @@ def without_spaces(text: str) -> str:
 
     Any other text is returned unchanged.
     """
-    try:
-        parts = parse_dn(text, strip=True)
-    except LDAPInvalidDnError:
+    if why_refused(text) or is_dn(text):
         return text
-    return (
-        text
-        if why_refused(text) or is_dn(text)
-        else "".join(f"{attribute}={value}{separator}" for attribute, value, separator in parts)
-    )
+    return "".join(f"{attribute}={value}{separator}" for attribute, value, separator in _parsed(text)) or text
 
 
 def parent_and_rdn(dn: str) -> tuple[str, list[tuple[str, str]]] | None:
     """Split a DN into its parent and its RDN, a list of (attribute, value); None when ``dn`` cannot be split."""
-    try:
-        parts = parse_dn(dn, escape=False, strip=True)
-    except LDAPInvalidDnError:
-        return None
+    parts = _parsed(dn)
     own = []
     for at, (attribute, value, separator) in enumerate(parts):
         own.append((attribute, _unescaped(value)))
@@ -54,12 +47,8 @@ def parent_and_rdn(dn: str) -> tuple[str, list[tuple[str, str]]] | None:
 
 def domain_of(dn: str) -> str:
     """Return the domain of an entry: the trailing "dc=" components of its DN (RFC 2247), or ``dn`` without any."""
-    try:
-        parts = parse_dn(dn, strip=True)
-    except LDAPInvalidDnError:
-        return dn
     own: list[str] = []
-    for attribute, value, _ in reversed(parts):
+    for attribute, value, _ in reversed(_parsed(dn)):
         if attribute.casefold() != "dc":
             break
         own.insert(0, f"dc={value}")
@@ -106,14 +95,18 @@ def all_of(*filters: str) -> str:
     return f"(&{''.join(filters)})"
 
 
+def _parsed(dn: str, *, strip: bool = True) -> list[tuple[str, str, str]]:
+    """Return the parts of a DN: attribute, value as it is written, and separator; none of any other text."""
+    try:
+        return list(parse_dn(dn, strip=strip))
+    except LDAPInvalidDnError:
+        return []
+
+
 def _minimally_escaped(dn: str) -> str:
     r"""Return ``dn`` with only the necessary characters escaped, each as ``\xx``; any other text unchanged."""
-    try:
-        parts = parse_dn(dn, escape=False, strip=True)
-    except LDAPInvalidDnError:
-        return dn
-    written = [(attribute, _SEPARATES.sub(_hex_escape, _unescaped(value)), after) for attribute, value, after in parts]
-    return "".join(f"{attribute}={value}{after}" for attribute, value, after in written)
+    written = [f"{name}={_SEPARATES.sub(_hex_escape, _unescaped(value))}{after}" for name, value, after in _parsed(dn)]
+    return "".join(written) or dn
 
 
 def _hex_escape(sign: re.Match[str]) -> str:

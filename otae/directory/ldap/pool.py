@@ -100,7 +100,6 @@ class LdapPool:
         Broken idle connections and unreachable servers are replaced by the next one.
 
         Args:
-            endpoint: the directory to connect to.
             work: called with the connection, possibly more than once; blocks.
             dedicated: use a new connection that is not bound, and close it afterwards.
             time_limit: seconds for everything, instead of the usual limit.

@@ -71,7 +71,7 @@ class Entry:
         return found
 
     def text(self, *names: str) -> str:
-        """Return the first value that is not blank of the first of these attributes that has one, else ""."""
+        """Return the first value that is not blank, trying the attributes in order; "" when there is none."""
         return next((text for name in names for text in self.texts(name) if text.strip()), "").strip()
 
     def raw(self, name: str) -> bytes:

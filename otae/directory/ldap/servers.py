@@ -75,7 +75,8 @@ async def add_directory(desk: Desk, entry: DirectoryEntry, *, now: datetime, act
     async with transaction():
         row.is_default = not await DirectoryServer.filter(is_default=True).exists()
         await row.save(force_create=True)
-        await audit.record(actor, "directory.added", now=now, subject=row.domain, detail=_where(row))
+        detail = f"{row.kind} {row.primary_host}:{row.port} {row.security}"
+        await audit.record(actor, "directory.added", now=now, subject=row.domain, detail=detail)
     return row
 
 
@@ -223,7 +224,3 @@ async def _apply(desk: Desk, row: DirectoryServer, entry: DirectoryEntry) -> Non
         row.bind_password_sealed = None
     elif password:
         row.bind_password_sealed = desk.vault.seal(str(password).encode(), row.id, PASSWORD)
-
-
-def _where(row: DirectoryServer) -> str:
-    return f"{row.kind} {row.primary_host}:{row.port} {row.security}"

@@ -60,7 +60,7 @@ _SAID: Final = {
 }
 
 
-def refuse_weak(password: str, *, shortest: int, longest: int, score: int, own: Iterable[str] = ()) -> None:
+def refuse_weak(password: str, *, shortest: int, longest: int, score: int, own: Iterable[str | None] = ()) -> None:
     """Refuse a password that is too short, too long, one of the ``own`` names, or easy to guess.
 
     ``score``: the least strength on zxcvbn's scale from 0 to 4.
@@ -108,10 +108,8 @@ async def check_password(desk: Desk, person: Person | None, password: str) -> bo
 
     It takes as long for None, for disabled people and for those without a password, so that nobody can tell them apart.
     """
-    known = person is not None and not person.disabled
-    return await passwords.verify_secret(
-        desk.resources, password_bytes(password), person.password_hash if known and person else None
-    )
+    hashed = person.password_hash if person and not person.disabled else None
+    return await passwords.verify_secret(desk.resources, password_bytes(password), hashed)
 
 
 def password_bytes(password: str) -> bytes:
@@ -126,9 +124,8 @@ def refuse_password(password: str | None, *own: str | None) -> dict[str, str]:
     """
     if not password:
         return {}
-    names = [each for each in own if each]
     try:
-        refuse_weak(password, shortest=SHORTEST_PASSWORD, longest=LONGEST_PASSWORD, score=PERSON_SCORE, own=names)
+        refuse_weak(password, shortest=SHORTEST_PASSWORD, longest=LONGEST_PASSWORD, score=PERSON_SCORE, own=own)
     except InputRefused as refusal:
         return dict(refusal.fields)
     return {}

@@ -209,7 +209,7 @@ async def group_ids(names: Iterable[str]) -> dict[str, UUID]:
     found: dict[str, UUID] = {}
     for name in sorted(set(names)):
         parts = name.split(".")
-        for depth in range(1, len(parts)):
-            await Group.get_or_create(domain=DOMAIN, name=".".join(parts[:depth]))
-        found[name] = (await Group.get_or_create(domain=DOMAIN, name=name))[0].id
+        for depth in range(1, len(parts) + 1):
+            group, _ = await Group.get_or_create(domain=DOMAIN, name=".".join(parts[:depth]))
+            found[name] = group.id
     return found

@@ -79,16 +79,9 @@ def printable(text: str) -> str:
 def columns(
     fields: PersonFields, context: FieldContext, name: str, before: Mapping[str, str] | None = None
 ) -> tuple[Columns, Wrong]:
-    """Check a person's fields.
+    """Check a person's fields; return the values to store, by column, and what is wrong, by field.
 
-    Args:
-        fields: the new values.
-        context: from `field_context`.
-        name: the user name, which stands in for an empty display name.
-        before: the person's present properties.
-
-    Returns:
-        The values to store, by column, and what is wrong, by field.
+    ``name``: the user name, which stands in for an empty display name. ``before``: the person's present properties.
     """
     made: Columns = {}
     wrong: Wrong = {}
@@ -147,9 +140,9 @@ def why_no_group(name: str) -> str:
         return N_("a group's name has 1 to 100 characters, and nothing hidden")
     if any(not part.strip() or part != part.strip() for part in name.split(".")):
         return N_("dots stand between a group and its sub-group: group.sub")
-    return (
-        N_("a group's name holds no | and does not end with a backslash") if "|" in name or name.endswith("\\") else ""
-    )
+    if "|" in name or name.endswith("\\"):
+        return N_("a group's name holds no | and does not end with a backslash")
+    return ""
 
 
 def lines_of(properties: Mapping[str, str]) -> str:

@@ -83,7 +83,7 @@ class Gateway:
 
 
 def check_status(response: HttpResponse, words: str = "") -> None:
-    """Return if the response has a 2xx status, else raise the error for the message.
+    """Raise the error that a response's status stands for; 2xx raises nothing.
 
     Args:
         words: The service's own words for the error, the response's text when empty.
@@ -152,9 +152,7 @@ def basic_auth(user: str, password: str) -> tuple[str, str]:
 
 def base_url_field(default: str) -> Field:
     """Return the field for the base URL of a provider's API."""
-    return Field(
-        "base_url", N_("API address"), N_("Only for another region."), required=False, default="", usual=default
-    )
+    return Field("base_url", N_("API address"), N_("Only for another region."), required=False, usual=default)
 
 
 def api_url(values: Values, default: str) -> str:

@@ -66,7 +66,8 @@ def request(values: Values, message: TextMessage) -> HttpRequest:
             headers.append(("Content-Type", BODIES[values["body_type"]]))
     if values["username"]:
         headers.append(basic_auth(values["username"], values["secret"]))
-    return HttpRequest(values["method"], _url(values["url"], known), tuple(headers), content)
+    url = _fill(values["url"], known, lambda value: quote(value, safe=""))
+    return HttpRequest(values["method"], url, tuple(headers), content)
 
 
 def interpret(values: Values, response: HttpResponse) -> str:
@@ -119,7 +120,7 @@ def _body(kind: str, template: str, known: Mapping[str, str]) -> bytes:
         pairs = parse_qsl(_one_line(template), keep_blank_values=True)
         return urlencode([(_fill(name, known, str), _fill(value, known, str)) for name, value in pairs]).encode()
     if kind == "xml":
-        return _fill(template, known, _as_xml).encode()
+        return _fill(template, known, lambda value: escape(_NOT_IN_XML.sub("", value))).encode()
     return _fill(template, known, str).encode("utf-8", "replace")
 
 
@@ -134,17 +135,9 @@ def _filled(value: Any, known: Mapping[str, str]) -> Any:  # noqa: ANN401 - what
     return value
 
 
-def _as_xml(text: str) -> str:
-    return escape(_NOT_IN_XML.sub("", text), quote=True)
-
-
 def _one_line(form: str) -> str:
     """Join a form body that was entered with one field a line."""
     return "&".join(line.strip().strip("&") for line in form.splitlines() if line.strip())
-
-
-def _url(url: str, known: Mapping[str, str]) -> str:
-    return _fill(url, known, lambda value: quote(value, safe=""))
 
 
 def _headers(text: str) -> list[tuple[str, str]]:
