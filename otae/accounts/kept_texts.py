@@ -1,4 +1,4 @@
-"""Texts kept for the next page of a console's browser: sealed, for some minutes, deleted when it is signed out."""
+"""Texts kept for the next page of a console's browser: sealed, for some minutes, or until the browser signs out."""
 
 import zlib
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Setup links and password links by their maker: a link stops working when its maker may no longer make it."""
+"""Setup links and password links stop working when the administrator who made them may no longer make such links."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -13,7 +13,7 @@ from tortoise.exceptions import IntegrityError
 
 from otae.accounts.permissions import PERMISSIONS
 from otae.accounts.role_groups import read_groups_soon
-from otae.accounts.roles import BUILT_IN, Grantor, RoleDefinition, to_row
+from otae.accounts.roles import BUILT_IN, Grantor, RoleDefinition, definition_of
 from otae.directory import registry
 from otae.errors import DirectoryUnavailable, GroupAmbiguous, InputRefused, OwnRole, StaleState
 from otae.store import audit
@@ -59,7 +59,7 @@ async def add_role(desk: Desk, name: str, draft: RoleDraft, *, by: Grantor, now:
     except IntegrityError:
         raise InputRefused({"name": N_("there is already a role called %(name)s", name=name)}) from None
     await read_groups_soon(desk, row.groups, by=by.name, now=now)
-    return to_row(row)
+    return definition_of(row)
 
 
 async def change_role(desk: Desk, role_id: UUID, draft: RoleDraft, *, by: Grantor, now: datetime) -> RoleDefinition:
@@ -83,7 +83,7 @@ async def change_role(desk: Desk, role_id: UUID, draft: RoleDraft, *, by: Granto
         if detail:
             await audit.record(by.name, "role.changed", now=now, subject=row.name, detail=detail)
     await read_groups_soon(desk, row.groups, by=by.name, now=now)
-    return to_row(row)
+    return definition_of(row)
 
 
 async def remove_role(role_id: UUID, *, by: Grantor, now: datetime) -> None:
@@ -99,7 +99,7 @@ async def remove_role(role_id: UUID, *, by: Grantor, now: datetime) -> None:
 async def find_own(role_id: UUID) -> RoleDefinition | None:
     """Return the own role with this id, None when there is none."""
     row = await Role.get_or_none(id=role_id)
-    return None if row is None else to_row(row)
+    return None if row is None else definition_of(row)
 
 
 async def users_of(name: str, *, now: datetime) -> list[str]:
@@ -122,7 +122,7 @@ async def _lock(role_id: UUID, by: Grantor) -> Role:
         raise StaleState(f"there is no role {role_id} any more")
     if row.name == by.powers.role:
         raise OwnRole
-    by.check_may_give(to_row(row).permissions)
+    by.check_may_give(definition_of(row).permissions)
     return row
 
 
@@ -144,7 +144,7 @@ async def _columns(desk: Desk, draft: RoleDraft) -> tuple[dict[str, Any], dict[s
 
 
 async def _groups(desk: Desk, names: Iterable[str], wrong: dict[str, str]) -> list[str]:
-    """Return the full names of local and directories' groups; add what is not found to ``wrong``."""
+    """Return "DOMAIN/NAME" of each group in ``names``; add what is not found to ``wrong``."""
     given = [name.strip() for name in names if name.strip()]
     if len(given) > MOST_GROUPS:
         wrong["groups"] = N_("name up to %(most_groups)s groups", most_groups=MOST_GROUPS)

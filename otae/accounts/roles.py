@@ -114,16 +114,16 @@ async def find_role(name: str) -> RoleDefinition | None:
     if name in BUILT_IN:
         return BUILT_IN[name]
     row = await Role.get_or_none(name=cleaned_line(name))
-    return None if row is None else to_row(row)
+    return None if row is None else definition_of(row)
 
 
 async def list_roles() -> list[RoleDefinition]:
     """Return all roles: the built-in ones, then those that administrators made, by name."""
-    return [*BUILT_IN.values(), *(to_row(row) for row in await Role.all().order_by("name"))]
+    return [*BUILT_IN.values(), *(definition_of(row) for row in await Role.all().order_by("name"))]
 
 
-def to_row(row: Role) -> RoleDefinition:
-    """Return an own role; permissions that no longer exist are left out."""
+def definition_of(row: Role) -> RoleDefinition:
+    """Return the role that an administrator made; permissions that no longer exist are left out."""
     return RoleDefinition(
         row.name, row.description, frozenset(row.permissions) & frozenset(PERMISSIONS), tuple(row.groups), row.id
     )

@@ -3,8 +3,8 @@
 Each attempt counts under the typed name, without case, accents and hidden characters: once together with the network it
 came from, and once over all networks. When a directory has found the person, it counts under that person as well. Each
 page that takes a password has counters of its own, so that attempts at the login page, which anybody can open, do not
-slow down the holder of a mailed link.
-Whether such a person exists changes neither what is counted nor when that expires.
+slow down the holder of a mailed link. Whether such a person exists changes neither what is counted nor when that
+expires.
 """
 
 import hashlib

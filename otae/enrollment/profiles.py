@@ -1,4 +1,4 @@
-"""The profiles that a Mac gets, and delivery by a single signed enrollment profile instead of over the air."""
+"""Builds the profiles that a Mac gets, and begins their download: over the air, or as one enrollment profile."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -236,7 +236,7 @@ async def refuse_challenge(challenge: Challenge, *, now: datetime) -> NoReturn:
 
 
 async def bind(session: EnrollmentSession, *, udid: str, serial: str) -> None:
-    """Bind ``session``, locked by this transaction, to one Mac for good; does nothing when it is bound to it already.
+    """Bind ``session``, locked by this transaction, to one Mac for good; for the same Mac again nothing changes.
 
     Args:
         serial: "" for a Mac that names none; a session keeps the first that was named.
