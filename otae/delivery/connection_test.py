@@ -172,10 +172,8 @@ async def send_test_text(
 ) -> dict[str, object]:
     """Send a test text through the SMS gateway ``server`` to ``recipient`` (E.164) and return the results to show.
 
-    ``mail``: the mail server that carriers are reached by.
-
-    Returns:
-        ``ok``, ``words``, ``tls`` and ``said``, as `send_test_mail`.
+    ``mail``: the mail server that carriers are reached by. The results are ``ok``, ``words``, ``tls`` and ``said``, as
+    `send_test_mail` returns them.
     """
     transport: TextTransport
     if server.gateway == CARRIER:

@@ -95,11 +95,7 @@ class Directory(Protocol):
         """The directory's domain: "local", or the one that an administrator entered."""
 
     async def find_person(self, name: str) -> DirectoryPerson | None:
-        """Return the person with this user name (case does not matter), None when there is none.
-
-        Raises:
-            PersonAmbiguous: when several people have it.
-        """
+        """Return the person with this user name, in any case, else None. Raises PersonAmbiguous for several."""
 
     async def find_by_id(self, directory_id: str) -> DirectoryPerson | None:
         """Return the person with this permanent id, None when there is none any more."""
@@ -114,11 +110,7 @@ class Directory(Protocol):
         """Return groups whose name contains ``text``."""
 
     async def find_group(self, name: str) -> DirectoryGroup | None:
-        """Return the group called ``name``, None when there is none.
-
-        Raises:
-            GroupAmbiguous: when several groups have this name.
-        """
+        """Return the group called ``name``, None when there is none. Raises GroupAmbiguous for several."""
 
     async def members(self, group: DirectoryGroup, after: str = "") -> MembersPage:
         """Return the page of members behind ``after``, nested groups included, each person once."""

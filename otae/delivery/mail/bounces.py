@@ -64,11 +64,7 @@ async def return_addresses(desk: Desk, delivery_ids: Iterable[UUID]) -> dict[UUI
 
 
 async def delivery_for_address(desk: Desk, address: str) -> UUID:
-    """Return the id of the delivery that a return address was signed for, whatever the address's domain.
-
-    Raises:
-        UnknownReturnAddress: It was signed for none.
-    """
+    """Return the delivery that a return address was signed for, in any domain; or raise UnknownReturnAddress."""
     found = _ADDRESS.fullmatch(address)
     if found is None:
         raise UnknownReturnAddress
@@ -80,11 +76,7 @@ async def delivery_for_address(desk: Desk, address: str) -> UUID:
 
 
 async def delivery_for_mail(desk: Desk, content: bytes) -> UUID:
-    """Return the id of the delivery to whose return address a mail came, by its headers.
-
-    Raises:
-        UnknownReturnAddress: It came to none.
-    """
+    """Return the id of the delivery to whose return address a mail came; or raise UnknownReturnAddress."""
     headers = BytesHeaderParser(policy=policy.compat32).parsebytes(content[:HEADERS])
     arrived = (str(value) for name in RECIPIENT_HEADERS for value in headers.get_all(name, []))
     for address in islice((found[0] for value in arrived for found in _ADDRESS_ANYWHERE.finditer(value)), ADDRESSES):
@@ -96,10 +88,8 @@ async def delivery_for_mail(desk: Desk, content: bytes) -> UUID:
 async def process_report(delivery_id: UUID, content: bytes, *, now: datetime) -> None:
     """Process a mail to the return address of ``delivery_id``; a failure report marks the delivery bounced.
 
-    Any other mail (a delay, an absence notice) changes nothing.
-
-    Raises:
-        TooEarly: The delivery is not known to be sent yet; the sender of the report tries again.
+    Any other mail (a delay, an absence notice) changes nothing. Raises TooEarly when the delivery is not known to be
+    sent yet; the sender of the report tries again.
     """
     report = await asyncio.to_thread(parse_report, content)
     row = await Delivery.get_or_none(id=delivery_id).select_related("invitation")

@@ -30,12 +30,12 @@ async def check_sender_domain(
 
     Never raises: when DNS does not answer, the state is "unknown".
 
-    Returns:
-        ``name``: "SPF", "DKIM" or "DMARC"; ``state``: "ok", "weak", "missing" or "unknown"; ``words``: for people.
-
     Args:
         selector: The DKIM selector, "" when it is not known.
         resolver: The resolver to use, the system's own when None.
+
+    Returns:
+        ``name``: "SPF", "DKIM" or "DMARC"; ``state``: "ok", "weak", "missing" or "unknown"; ``words``: for people.
     """
     try:
         resolver = resolver or dns.asyncresolver.Resolver()

@@ -42,13 +42,9 @@ def begin(username: str, password: str) -> spnego.ContextProxy:
 
 
 def next_token(context: spnego.ContextProxy, challenge: str | None) -> bytes:
-    """Return the next token to send.
+    """Return the next token to send; SMTPException when the challenge is no NTLM token.
 
-    Args:
-        challenge: The server's last token in base64, None at first.
-
-    Raises:
-        SMTPException: The challenge is no NTLM token.
+    ``challenge``: the server's last token in base64, None at first.
     """
     try:
         return context.step(None if challenge is None else base64.b64decode(challenge, validate=True)) or b""

@@ -60,12 +60,7 @@ class Endpoint:
 async def connect(endpoint: Endpoint, tokens: TokenCache, transcript: Transcript | None = None) -> aiosmtplib.SMTP:
     """Return a connection that is ready for mail: greeted, encrypted and signed in as ``endpoint`` says.
 
-    Args:
-        tokens: The access tokens to sign in with.
-        transcript: Where the conversation is recorded, if anywhere.
-
-    Raises:
-        Unreachable: With the reason.
+    ``transcript``: where the conversation is recorded, if anywhere. Raises Unreachable with the reason.
     """
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):

@@ -42,11 +42,7 @@ class Connection:
 
 
 class SmtpPool:
-    """The SMTP connections and access tokens of this process.
-
-    Attributes:
-        tokens: Access tokens for signing in.
-    """
+    """The SMTP connections of this process, and the access tokens that it signs in with."""
 
     def __init__(self) -> None:
         self.tokens = TokenCache()

@@ -53,8 +53,7 @@ class ChannelBacklog:
 class DeliveryWorker:
     """What the delivery worker of this process knows while it runs; a process without one has no backlog.
 
-    Attributes:
-        closing: No further messages are claimed; those that were are still sent.
+    ``closing``: no further messages are claimed; those that were are still sent.
     """
 
     def __init__(self) -> None:

@@ -134,8 +134,7 @@ class MessageData:
     def sms(self, delivery: Delivery, invitation: Invitation) -> str:
         """Compose the text message of ``delivery``, from the default text when the template has none.
 
-        Raises:
-            MessageRefused: A secret was wiped, the kind is sent by mail only, or the text has more than MOST_PARTS.
+        Raises MessageRefused when a secret was wiped, the kind is sent by mail only, or it has more than MOST_PARTS.
         """
         text = fill_sms(template_kind(delivery.kind), *self._wording(delivery, invitation))
         if not text:

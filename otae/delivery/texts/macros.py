@@ -70,10 +70,7 @@ def fill(text: str, values: Mapping[str, str], *, escape: bool = False) -> str:
     """Return ``text`` with each macro replaced by its value.
 
     Invalid macros, and those without an entry in ``values``, are left as they are; a property that the person does not
-    have is empty.
-
-    Args:
-        escape: HTML-escape the values.
+    have is empty. ``escape``: HTML-escape the values.
     """
 
     def put(match: re.Match[str]) -> str:

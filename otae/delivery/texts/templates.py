@@ -71,9 +71,7 @@ def select_wording(
 ) -> tuple[Wording, str]:
     """Choose as `wording_for` does, among translations that were read before.
 
-    Args:
-        stored: The template's translations, by language.
-        default_language: The server property notification.language.
+    ``stored``: the template's translations, by language. ``default_language``: the property notification.language.
     """
     shipped = shipped_languages(template)
     for tag in languages.with_fallbacks(language, default_language) if stored or shipped else ():

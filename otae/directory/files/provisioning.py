@@ -172,12 +172,8 @@ async def cancel_expired(*, now: datetime) -> int:
 async def move(row: PeopleImport, to: Status, *, now: datetime, actor: str, what: str, **changes: object) -> None:
     """Move ``row`` to another state by compare-and-set, and record it in the audit log.
 
-    Args:
-        what: the audit action without its prefix, "" for none.
-        changes: further columns to write.
-
-    Raises:
-        StaleState: the import has left the state that was read.
+    ``what``: the audit action without its prefix, "" for none. ``changes``: further columns to write. Raises StaleState
+    when the import has left the state that was read.
     """
     action = what and f"people-import.{what}"
     await advance_audited(row, to, action=action, detail=row.file_name, now=now, actor=actor, **changes)

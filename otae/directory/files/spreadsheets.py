@@ -88,13 +88,8 @@ def is_text(file: BinaryIO) -> bool:
 def find_headings(file: BinaryIO, encoding: str, is_headings: Callable[[list[str], bool], bool]) -> TableStart:
     """Find the headings of a table, below lines that programs write before it and below titles.
 
-    Args:
-        encoding: from `detect_encoding`.
-        is_headings: called with the cells of a row and whether it is the first one.
-
-    Returns:
-        Where the table begins. Without accepted headings the first row stands in for them, split at the one of
-        SEPARATORS that gives most cells.
+    ``is_headings`` is called with the cells of a row and whether it is the first one. When it accepts none, the first
+    row stands in for the headings, split at the one of SEPARATORS that gives most cells.
     """
     separator, skipped = _preface(file, encoding)
     found: list[TableStart] = []

@@ -202,15 +202,12 @@ class Connection:
 
 
 def open_connection(endpoint: Endpoint, host: str, address: str, register: Callable[[Connection], None]) -> Connection:
-    """Connect to ``address`` and negotiate TLS as ``endpoint`` asks for.
+    """Connect to ``address`` and negotiate TLS as ``endpoint`` asks for. Raises LdapError ("connect" or "tls").
 
     Args:
         host: the name that the server's certificate must be issued for.
         address: the IP address to connect to.
         register: called with the connection before anything blocks, so that another thread can abort it.
-
-    Raises:
-        LdapError: with step "connect" or "tls".
     """
     tls = None
     if endpoint.security != "none":

@@ -28,10 +28,7 @@ async def find_matches(directory: LdapDirectory, names: Sequence[str], addresses
     """Return the people whose user name is one of ``names`` or whose e-mail address is one of ``addresses``.
 
     Several people with the same address are all returned. With a global catalog, people have only the attributes that
-    the catalog holds.
-
-    Raises:
-        DirectoryUnavailable: the directory does not answer.
+    the catalog holds. Raises DirectoryUnavailable when the directory does not answer.
     """
     schema = directory.people_schema
     asked = [

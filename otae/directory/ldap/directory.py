@@ -52,11 +52,7 @@ class LdapDirectory:
         return await self._find_one(self.schema.person_with_name(user_name(name)), name)
 
     async def find_by_mail(self, address: str) -> DirectoryPerson | None:
-        """Return the person with this e-mail address, None when there is none.
-
-        Raises:
-            PersonAmbiguous: when several people have it; the text names them.
-        """
+        """Return the person with this e-mail address, None when there is none. Raises PersonAmbiguous for several."""
         return await self._find_one(self.schema.person_with_mail(address.strip()), address)
 
     async def find_by_id(self, directory_id: str) -> DirectoryPerson | None:

@@ -63,10 +63,8 @@ _SAID: Final = {
 def refuse_weak(password: str, *, shortest: int, longest: int, score: int, own: Iterable[str | None] = ()) -> None:
     """Refuse a password that is too short, too long, one of the ``own`` names, or easy to guess.
 
-    ``score``: the least strength on zxcvbn's scale from 0 to 4.
-
-    Raises:
-        InputRefused: ("password") with the reason, which never contains any part of the password.
+    ``score``: the least strength on zxcvbn's scale from 0 to 4. Raises InputRefused ("password") with the reason, which
+    never contains any part of the password.
     """
     if not shortest <= len(password) <= longest:
         raise InputRefused(
