@@ -43,7 +43,7 @@ longer than 450 lines because it holds every refusal with its words and its advi
 from collections.abc import Mapping
 from typing import ClassVar
 
-from otae.translatable import N_
+from otae.translatable import N_, joined
 
 
 class OtaeError(Exception):
@@ -528,3 +528,8 @@ class InputRefused(Refusal):
     def __init__(self, fields: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {text}" if name else text for name, text in fields.items()))
         self.fields = dict(fields)
+
+    @property
+    def reasons(self) -> str:
+        """The texts of all fields as one."""
+        return joined(self.fields.values())

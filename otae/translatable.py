@@ -3,7 +3,7 @@
 This module imports nothing, so that every room can mark its texts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from gettext import NullTranslations
 from typing import Self
 
@@ -52,6 +52,23 @@ def N_(text: str, /, **values: object) -> Translatable:  # noqa: N802 - the name
 def NN_(one: str, several: str, number: int, /, **values: object) -> Translatable:  # noqa: N802 - the same, for a plural
     """Mark a text with a singular and a plural form and return the one for ``number``; "%(num)d" stands for it."""
     return Translatable(one, {"num": number, **values}, several, number)
+
+
+class _Joined(Translatable):
+    """Texts in a row, each translated by itself."""
+
+    __slots__ = ()
+
+    def translated_by(self, catalog: NullTranslations) -> str:
+        parts = self.values.values()
+        return "".join(each.translated_by(catalog) if isinstance(each, Translatable) else str(each) for each in parts)
+
+
+def joined(texts: Iterable[str], between: str = "; ") -> str:
+    """Return ``texts`` as one, with ``between`` between them; what is marked is translated where it is shown."""
+    pieces = [piece for text in texts for piece in (between, text)][1:]
+    values = {f"piece{number}": piece for number, piece in enumerate(pieces)}
+    return _Joined("".join(f"%({name})s" for name in values), values)
 
 
 def _filled_in(pattern: str, values: Mapping[str, object]) -> str:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from otae.errors import InputRefused, MessageUnreadable
 from otae.signing import bundles
 from otae.signing.certificates import UNREADABLE, read_names
-from otae.translatable import N_
+from otae.translatable import N_, joined
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -35,7 +35,7 @@ class FileContents:
     @property
     def no_certificate(self) -> str:
         """Text that says why no certificate matches the key."""
-        return "; ".join((N_("the key belongs to another certificate"), *self.left_out[:3]))
+        return joined((N_("the key belongs to another certificate"), *self.left_out[:3]))
 
     def matching_certificate(self) -> x509.Certificate | None:
         """Return the certificate of the key, or the first certificate without a key. Raises one of `UNREADABLE`."""

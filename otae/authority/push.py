@@ -25,7 +25,7 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Certificate, Enrollment
 from otae.store.states import EnrollmentStatus
-from otae.translatable import N_
+from otae.translatable import N_, NN_
 
 TOPIC_PREFIX: Final = "com.apple.mgmt"
 _TOPIC: Final = re.compile(r"com\.apple\.mgmt\.[A-Za-z0-9.-]{1,200}")
@@ -111,12 +111,13 @@ async def _check_enrolled(new_topic: str) -> None:
     living = Enrollment.filter(status__in=(EnrollmentStatus.AUTHENTICATED, EnrollmentStatus.ENROLLED), rehearsal=False)
     broken = await living.exclude(topic=new_topic).count()
     if broken:
-        macs = "1 enrolled Mac" if broken == 1 else f"{broken} enrolled Macs"
-        raise InputRefused({
-            "file": N_("its topic is %(new_topic)s, under which %(macs)s would no longer be reached: renew "
-"the certificate with the Apple Account that made the one before, or release them "
-"first", new_topic=new_topic, macs=macs)
-        })  # fmt: skip
+        wrong = N_(
+            "its topic is %(new_topic)s, under which %(macs)s would no longer be reached: renew the certificate with "
+            "the Apple Account that made the one before, or release them first",
+            new_topic=new_topic,
+            macs=NN_("%(num)d enrolled Mac", "%(num)d enrolled Macs", broken),
+        )
+        raise InputRefused({"file": wrong})
 
 
 def _uid(certificate: x509.Certificate) -> str:

@@ -29,7 +29,7 @@ async def revoke(certificate: Certificate, reason: Reason, *, now: datetime, act
     one of the installation's own certificates, which are replaced instead.
     """
     if reason not in REASONS:
-        raise InputRefused({"reason": "use " + ", ".join(REASONS)})
+        raise InputRefused({"reason": N_("use %(reasons)s", reasons=", ".join(REASONS))})
     if certificate.purpose not in IDENTITIES:
         raise InputRefused({"": N_("this is one of the installation's own certificates: it is replaced, not revoked")})
     async with transaction():

@@ -25,7 +25,7 @@ from otae.signing.certificates import (
     subject_text,
 )
 from otae.signing.csr import check_key
-from otae.translatable import N_
+from otae.translatable import N_, joined
 
 _DEPTH: Final = 8
 #: 20 octets, the most that RFC 5280 §4.1.2.2 allows.
@@ -119,7 +119,7 @@ def _chain(certificate: x509.Certificate, contents: files.FileContents, now: dat
         current = above
     missing = subject_text(names(current)[0]) or "its issuer"
     words = N_("the chain is not complete: add the certificate of %(issuer)s, valid today", issuer=missing)
-    raise InputRefused({"file": "; ".join((words, *contents.left_out[:3]))})
+    raise InputRefused({"file": joined((words, *contents.left_out[:3]))})
 
 
 def _issuer(

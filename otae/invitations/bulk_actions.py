@@ -11,6 +11,7 @@ from otae.errors import InputRefused, Refusal, StaleState
 from otae.invitations import lifecycle
 from otae.store.desk import Desk
 from otae.store.models import Invitation
+from otae.translatable import N_
 
 #: The bulk actions, by name; each does what it does in `lifecycle`.
 CHANGES: Final[Mapping[str, Callable[..., Awaitable[object]]]] = {
@@ -49,11 +50,11 @@ async def change(
         try:
             result = await apply(desk, invitation, now=now, actor=actor, **more)
         except InputRefused as refusal:
-            outcome.refused.append((invitation.person.name, "; ".join(refusal.fields.values())))
+            outcome.refused.append((invitation.person.name, refusal.reasons))
         except Refusal as refusal:
             outcome.refused.append((invitation.person.name, refusal.words))
         except StaleState:
-            outcome.refused.append((invitation.person.name, "it had moved on meanwhile"))
+            outcome.refused.append((invitation.person.name, N_("it had moved on meanwhile")))
         else:
             outcome.done += 1
             if isinstance(result, lifecycle.Created) and result.unreachable:

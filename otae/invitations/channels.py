@@ -15,7 +15,7 @@ from otae.store.database import transaction
 from otae.store.mode_table import MODES, Mode, has_pin
 from otae.store.models import Invitation, ModePolicy, Person
 from otae.store.properties import default_region
-from otae.translatable import N_
+from otae.translatable import N_, joined
 
 MAIL: Final = "mail"
 SMS: Final = "sms"
@@ -107,10 +107,10 @@ async def why_undeliverable(channel: str, person: Person) -> str:
     """Return why a PIN cannot reach ``person`` by ``channel``, "" when it can."""
     missing = await missing_servers(channel)
     if channel == SMS and not number_of(person, await default_region()):
-        had = N_("a phone number that text messages reach") if person.phone else "a phone number"
+        had = N_("a phone number that text messages reach") if person.phone else N_("a phone number")
         name = person.display_name or person.name
         missing.append(N_("%(person)s lacks %(had)s, which the PIN goes to", person=name, had=had))
-    return "; ".join(missing)
+    return joined(missing)
 
 
 async def missing_servers(channel: str) -> list[str]:

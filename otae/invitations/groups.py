@@ -26,7 +26,7 @@ from otae.store.paging import older_than
 from otae.store.records import advance_audited
 from otae.store.states import GroupInvitationStatus
 from otae.text import why_refused
-from otae.translatable import N_
+from otae.translatable import N_, joined
 
 #: Names for the web, which shows rows and may not import the tables.
 GroupInvitationRow: TypeAlias = GroupInvitation
@@ -220,7 +220,7 @@ async def _channel_wrong(checked: CheckedTerms, *, can_show_pins: bool) -> str:
             title=checked.mode.title,
             channel=CHANNEL_PHRASES[checked.channel],
         )
-    return "; ".join(await missing_servers(checked.channel)) if checked.terms.send else ""
+    return joined(await missing_servers(checked.channel)) if checked.terms.send else ""
 
 
 def _check_same(known: GroupInvitation, requested: GroupInvitation) -> GroupInvitation:

@@ -153,8 +153,11 @@ def _minutes(initial: Mode, text: str, wrong: dict[str, str]) -> int:
     found = _DURATION.fullmatch(text.strip().lower())
     length = int(found[1]) * _UNITS[found[2]] if found else timedelta(0)
     if not SHORTEST <= length <= LONGEST:
-        or_never = "" if initial.token or initial.secret else ", or never"
-        wrong["valid_for"] = N_("use hours or days, from 1h to 365d%(or_never)s", or_never=or_never)
+        wrong["valid_for"] = (
+            N_("use hours or days, from 1h to 365d")
+            if initial.token or initial.secret
+            else N_("use hours or days, from 1h to 365d, or never")
+        )
     return length // timedelta(minutes=1)
 
 

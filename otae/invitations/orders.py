@@ -11,7 +11,7 @@ from otae.invitations.terms import CheckedTerms, InvitationTerms, check_terms
 from otae.store.desk import Desk
 from otae.store.mode_table import Mode
 from otae.store.models import Person
-from otae.translatable import N_
+from otae.translatable import N_, joined
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,14 @@ def what_is_missing(person: Person, mode: Mode | None, *, sending: bool) -> str:
     """Return why ``person`` cannot be invited in ``mode``, "" when nothing prevents it."""
     called = person.display_name or person.name
     if person.disabled:
-        return f"{called} is disabled"
+        return N_("%(person)s is disabled", person=called)
     missing = []
     if sending and not person.email:
         missing.append(N_("an e-mail address, which sending the invitation needs"))
     if mode is not None and mode.authentication and lacks_password(person):
         missing.append(N_("a password, which %(title)s needs", title=mode.title))
-    return f"{called} lacks {' and '.join(missing)}" if missing else ""
+    lacking = joined(missing, N_(" and "))
+    return N_("%(person)s lacks %(lacking)s", person=called, lacking=lacking) if missing else ""
 
 
 def lacks_password(person: Person) -> bool:

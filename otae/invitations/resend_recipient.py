@@ -54,7 +54,7 @@ async def look_up(
         InputRefused: "recipient": the directory no longer has the person; "address": it is not one of `ADDRESSES`.
     """
     if address not in ADDRESSES:
-        raise InputRefused({"address": N_("choose %(addresses)s", addresses=" or ".join(ADDRESSES))})
+        raise InputRefused({"address": N_("choose %(others)s or %(last)s", others=NEW, last=OLD)})
     found = (
         await compare(desk, invitation, now=now) if ask_directory else RecipientChanges((), directory_answered=False)
     )

@@ -17,7 +17,7 @@ from otae.errors import InputRefused
 from otae.store import mode_table, statements
 from otae.store.models import Property
 from otae.text import cleaned_line, why_refused
-from otae.translatable import N_
+from otae.translatable import N_, joined
 
 Value = bool | int | str
 
@@ -37,14 +37,14 @@ class PropertyDefinition:
 
 def _boolean(text: str) -> bool:
     if text.lower() not in {"true", "false"}:
-        raise ValueError("use true or false")
+        raise ValueError(N_("use true or false"))
     return text.lower() == "true"
 
 
 def _number(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-            raise ValueError(f"use a whole number from {low} to {high}")
+            raise ValueError(N_("use a whole number from %(low)s to %(high)s", low=low, high=high))
         return int(text)
 
     return parse
@@ -53,7 +53,7 @@ def _number(low: int, high: int) -> Callable[[str], int]:
 def _one_of(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in choices:
-            raise ValueError("use " + " or ".join(choices))
+            raise ValueError(N_("use %(choices)s", choices=joined(choices, N_(" or "))))
         return text
 
     return parse
@@ -66,13 +66,13 @@ def _default_mode(text: str) -> str:
 def _name(text: str) -> str:
     line = cleaned_line(text)
     if why_refused(text) or not 0 < len(line) <= 100:
-        raise ValueError("use 1 to 100 characters in one line")
+        raise ValueError(N_("use 1 to 100 characters in one line"))
     return line
 
 
 def _domain(text: str) -> str:
     if text and not re.fullmatch(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", text.lower()):
-        raise ValueError("use a domain such as bounce.example.org, or leave it empty")
+        raise ValueError(N_("use a domain such as bounce.example.org, or leave it empty"))
     return text.lower()
 
 
@@ -81,7 +81,7 @@ def _own_place(text: str) -> str:
     if not text:
         return text
     host, _, port = text.rpartition(":")
-    wrong = "use a loopback or private address and a port, such as 127.0.0.1:2525, or leave it empty"
+    wrong = N_("use a loopback or private address and a port, such as 127.0.0.1:2525, or leave it empty")
     try:
         address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:
@@ -94,7 +94,7 @@ def _own_place(text: str) -> str:
 
 def _region(text: str) -> str:
     if text and text.upper() not in phonenumbers.SUPPORTED_REGIONS:
-        raise ValueError("use the two letters of a country, such as DE or US, or leave it empty")
+        raise ValueError(N_("use the two letters of a country, such as DE or US, or leave it empty"))
     return text.upper()
 
 
@@ -106,26 +106,28 @@ def _time_zones() -> frozenset[str]:
 
 def _time_zone(text: str) -> str:
     if text not in _time_zones():
-        raise ValueError("use a time zone's name such as Europe/Berlin or UTC")
+        raise ValueError(N_("use a time zone's name such as Europe/Berlin or UTC"))
     return text
 
 
 def _version(text: str) -> str:
     if text and not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3}){0,2}", text):
-        raise ValueError("use a version such as 14 or 14.6.1, or leave it empty")
+        raise ValueError(N_("use a version such as 14 or 14.6.1, or leave it empty"))
     return text
 
 
 def _language(text: str) -> str:
     if text and not re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?", text):
-        raise ValueError("use a language tag such as de or pt-BR, or leave it empty")
+        raise ValueError(N_("use a language tag such as de or pt-BR, or leave it empty"))
     return text
 
 
 def _models(text: str) -> str:
     found = MODEL.findall(text)
     if MODEL.sub("", text).strip(" ,;") or len(found) > 200:
-        raise ValueError("use product identifiers such as MacBookPro16,1, with commas between them, or leave it empty")
+        raise ValueError(
+            N_("use product identifiers such as MacBookPro16,1, with commas between them, or leave it empty")
+        )
     return ", ".join(dict.fromkeys(found))
 
 
@@ -365,7 +367,7 @@ async def write(name: str, text: str) -> Value:
     try:
         value = row.parse(text.strip())
     except ValueError as error:
-        raise InputRefused({"value": N_("%(name)s: %(error)s", name=name, error=error)}) from None
+        raise InputRefused({"value": N_("%(name)s: %(error)s", name=name, error=error.args[0])}) from None
     stored = str(value).lower() if isinstance(value, bool) else str(value)
     await Property.update_or_create(defaults={"value": stored}, name=name)
     return value

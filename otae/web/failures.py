@@ -175,7 +175,7 @@ def refusal_response(request: Request, refusal: Refusal) -> Response:
     if caller(request.url.path) is Caller.DEVICE:
         return PlainTextResponse(f"{refusal.code} {refusal.words}\n", device_status(request.url.path, refusal), headers)
     status = page_status(refusal)
-    words = "; ".join(refusal.fields.values()) if isinstance(refusal, InputRefused) else _(refusal.words)
+    words = _(refusal.reasons) if isinstance(refusal, InputRefused) else _(refusal.words)
     return failure_response(request, status, refusal.code, words, headers=headers, code=support_code(refusal))
 
 

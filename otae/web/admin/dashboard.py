@@ -88,7 +88,7 @@ async def rehearse(visit: Console) -> Response:
     try:
         await rehearsals.start(visit.desk, str(mode), now=visit.now, actor=visit.actor)
     except InputRefused as refusal:
-        return redirect(f"{paths.CONSOLE}#rehearsal", "warning", "; ".join(refusal.fields.values()))
+        return redirect(f"{paths.CONSOLE}#rehearsal", "warning", _(refusal.reasons))
     return redirect(f"{paths.CONSOLE}#rehearsal")
 
 

@@ -190,7 +190,7 @@ def _headers_error(text: str) -> str:
         if match[1].lower() in _OURS:
             return N_("line %(number)s: %(match)s cannot be set", number=number, match=match[1])
         if words := _placeholder_error(match[2], IN_HEADERS):
-            return f"line {number}: {words}"
+            return N_("line %(number)s: %(words)s", number=number, words=words)
     return ""
 
 

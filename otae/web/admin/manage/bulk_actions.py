@@ -48,7 +48,7 @@ def _words(what: str, outcome: Outcome) -> str:
         ),
         "revoke": ngettext("%d invitation was revoked.", "%d invitations were revoked.", outcome.done),
     }[what] % outcome.done
-    told = [_("Not %(name)s: %(why)s") % {"name": name, "why": why} for name, why in outcome.refused[:TOLD]]
+    told = [_("Not %(name)s: %(why)s") % {"name": name, "why": _(why)} for name, why in outcome.refused[:TOLD]]
     more = len(outcome.refused) - TOLD
     rest = [ngettext("And %d more.", "And %d more.", more) % more] if more > 0 else []
     away = [

@@ -109,7 +109,7 @@ async def extend(visit: Console) -> Response:
         until = form.time()
         lifecycle.check_end(until, now=visit.now)
     except InputRefused as refusal:
-        form.refuse(InputRefused({"until": "; ".join(refusal.fields.values())}))
+        form.refuse(InputRefused({"until": refusal.reasons}))
         return await _ask_extend(visit, details, form, status=422)
     step = partial(lifecycle.extend, until=until)
     return await _renew(visit, step, lambda row: _until(row.valid_until))
@@ -197,9 +197,7 @@ async def _do(visit: Console, step: Callable[[InvitationRow], Awaitable[str]]) -
             else []
         )
         link = next(((each.href, each.words) for each in helps), None)
-        return redirect(
-            paths.INVITATION(row.id), "danger", _("Not done: %s.") % "; ".join(refusal.fields.values()), link=link
-        )
+        return redirect(paths.INVITATION(row.id), "danger", _("Not done: %s.") % _(refusal.reasons), link=link)
     except ModeOff as refusal:
         link = remedies.PAGES["mode"][:2] if visit.may("setting.see") else None
         return redirect(paths.INVITATION(details.invitation.id), "danger", _(refusal.words), link=link)

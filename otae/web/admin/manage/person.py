@@ -67,7 +67,7 @@ async def password_link(visit: Console) -> Response:
             visit.desk, person, now=visit.now, actor=visit.actor, maker_id=visit.administrator.id
         )
     except InputRefused as refusal:
-        return redirect(paths.USER(person.id), "danger", _("Not done: %s.") % "; ".join(refusal.fields.values()))
+        return redirect(paths.USER(person.id), "danger", _("Not done: %s.") % _(refusal.reasons))
     return await _page(visit, person, url=url)
 
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from otae.authority.ca_files import EMPTY_FILE, read_authorities
 from otae.errors import InputRefused
-from otae.translatable import N_
+from otae.translatable import N_, joined
 from otae.web.admin.page_parts import NamedForm
 from otae.web.callers import UPLOAD_CAP
 from otae.web.forms import MAX_FIELDS, FileField, TextAreaField, upload
@@ -55,5 +55,5 @@ class AuthoritiesForm(NamedForm):
 
 def left_out_note(left_out: Sequence[str]) -> str:
     """Return the note about certificates that could not be read, to follow "it was saved"; "" when all could."""
-    told = "; ".join(left_out[:_NAMED_ONE_BY_ONE])
+    told = _(joined(left_out[:_NAMED_ONE_BY_ONE]))
     return " " + _("%(number)d left out: %(told)s.") % {"number": len(left_out), "told": told} if left_out else ""

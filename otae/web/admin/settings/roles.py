@@ -168,7 +168,7 @@ class RolePages(CrudPages[RoleDefinition, RoleForm]):
         try:
             return await super().remove(visit)
         except InputRefused as refusal:
-            said = _("Not removed: %s.") % "; ".join(refusal.fields.values())
+            said = _("Not removed: %s.") % _(refusal.reasons)
         except Refusal as refusal:
             said = _(refusal.words)
         return redirect(paths.ROLE(row_id(visit.request)), "danger", said)
