@@ -19,11 +19,27 @@ from otae.words import span
 STALLED_AFTER = timedelta(minutes=15)
 
 #: The steps in order; a page draws one dot for each.
-STEPS = ("invited", "mail sent", "signed in", "profile downloaded", "Mac answered", "profile installed", "enrolled")
+STEPS = (
+    N_("invited"),
+    N_("mail sent"),
+    N_("signed in"),
+    N_("profile downloaded"),
+    N_("Mac answered"),
+    N_("profile installed"),
+    N_("enrolled"),
+)
 #: How many steps are done while the message is not sent yet.
 INVITED = 1
 #: What is missing while each step is waited for.
-AWAITED = ("mail", "mail", "sign-in", "download", N_("answer from the Mac"), "installed profile", "check-in")
+AWAITED = (
+    N_("mail"),
+    N_("mail"),
+    N_("sign-in"),
+    N_("download"),
+    N_("answer from the Mac"),
+    N_("installed profile"),
+    N_("check-in"),
+)
 
 _REACHED = {
     SessionStatus.OPENED: 3,

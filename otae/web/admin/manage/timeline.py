@@ -175,8 +175,8 @@ def entry_of(event: EventRow) -> TimelineEntry:
     words = _(kind.words) % {
         "actor": event.actor or _("the server"),
         "detail": detail,
-        "message": _(MESSAGES.get(message.partition("-")[0], "Message")),
-        "certificate": _(CERTIFICATES.get(event.detail, "Certificate")),
+        "message": _(MESSAGES.get(message.partition("-")[0], N_("Message"))),
+        "certificate": _(CERTIFICATES.get(event.detail, N_("Certificate"))),
     }
     advice = ""
     if event.kind == "signin.failed":
