@@ -40,10 +40,10 @@ class ConnectionPool(Generic[Connection]):
     def put_back(self, key: Hashable, connection: Connection) -> bool:
         """Keep a connection; return False when there are enough and the caller has to close it."""
         with self._lock:
-            room = self._most_idle is None or len(self._idle[key]) < self._most_idle
-            if room:
+            has_room = self._most_idle is None or len(self._idle[key]) < self._most_idle
+            if has_room:
                 self._idle[key].append((time.monotonic(), connection))
-        return room
+        return has_room
 
     def take_old(self) -> list[Connection]:
         """Take every connection that was idle for too long."""

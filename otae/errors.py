@@ -335,7 +335,7 @@ class InvitationRedeemed(NotAllowed):
 
 
 class InvitationFailed(NotAllowed):
-    """The invitation's failed attempts are used up."""
+    """The invitation failed: its PIN has no try left, or its link could not be delivered."""
 
     code = "invitation-failed"
     words = N_("This invitation no longer works after too many wrong entries.")
@@ -391,7 +391,7 @@ class InvitationOnly(NotAllowed):
 
 
 class NotReady(NotAllowed):
-    """There is no push certificate, and this is not a trial installation."""
+    """Something that the step needs is missing: the push certificate, our own certificates, or a key on this server."""
 
     code = "not-ready"
     words = N_("Enrollment is not ready yet. Please ask your IT department.")

@@ -57,5 +57,5 @@ def ascii_url(url: str) -> str:
     if host.isascii():
         return url
     before, sign, _ = parts.netloc.rpartition("@")
-    behind = f":{port}" if port is not None else ""
-    return urlunsplit(parts._replace(netloc=f"{before}{sign}{ascii_host(host)}{behind}"))
+    port_suffix = f":{port}" if port is not None else ""
+    return urlunsplit(parts._replace(netloc=f"{before}{sign}{ascii_host(host)}{port_suffix}"))

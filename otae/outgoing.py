@@ -95,15 +95,15 @@ async def resolve(host: str, port: int, *, private: bool, loopback: bool) -> lis
         Address(family, sockaddr)  # type: ignore[arg-type]  # the stubs also know address families that TCP does not have
         for family, _, _, _, sockaddr in found
         if family in {socket.AF_INET, socket.AF_INET6}
-        and _may_call(str(sockaddr[0]), private=private, loopback=loopback)
+        and _is_allowed(str(sockaddr[0]), private=private, loopback=loopback)
     ]
     if not allowed:
         raise AddressRefused(f"{host}: no address that may be called")
     return allowed
 
 
-async def is_called(host: str, port: int, *, private: bool, loopback: bool) -> bool:
-    """Return whether an entered host may be connected to; True if it does not resolve, which may change later."""
+async def may_connect(host: str, port: int, *, private: bool, loopback: bool) -> bool:
+    """Return whether this server may connect to ``host``; True if it does not resolve now, which may change later."""
     try:
         async with asyncio.timeout(LOOK_UP):
             await resolve(host, port, private=private, loopback=loopback)
@@ -114,7 +114,7 @@ async def is_called(host: str, port: int, *, private: bool, loopback: bool) -> b
     return True
 
 
-def _may_call(text: str, *, private: bool, loopback: bool) -> bool:
+def _is_allowed(text: str, *, private: bool, loopback: bool) -> bool:
     address = _embedded_ipv4(ipaddress.ip_address(text.partition("%")[0]))
     if address.is_loopback:
         return loopback

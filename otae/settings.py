@@ -110,7 +110,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
-        """Read the settings from ``environ``. Raises CannotStart with a line that names the variable and the mend."""
+        """Read the settings from ``environ``. Raises CannotStart with a line that names the variable and the remedy."""
         names = {str(field.validation_alias) for field in cls.model_fields.values()}
         values = {name: environ[name] for name in names if environ.get(name)}
         for name in names:

@@ -69,12 +69,12 @@ def translations(tag: str) -> NullTranslations:
     Args:
         tag: A language with or without region: "de", "de-AT".
     """
-    found = NullTranslations()
+    catalogs = NullTranslations()
     for domain in ("console", "people"):
         catalog = translation(domain, LOCALE, [tag.replace("-", "_")], fallback=True)
-        catalog.add_fallback(found)
-        found = catalog
-    return found
+        catalog.add_fallback(catalogs)
+        catalogs = catalog
+    return catalogs
 
 
 def locale() -> Locale:
@@ -170,11 +170,11 @@ def exact(at: datetime) -> str:
 
 def relative(at: datetime, now: datetime) -> str:
     """Format ``at`` relative to ``now``: "just now", "2 h ago", "in 3 d"."""
-    away = at - now
-    if abs(away) < timedelta(seconds=1):
+    distance = at - now
+    if abs(distance) < timedelta(seconds=1):
         return gettext("just now")
-    text = span(abs(away))
-    return gettext("in %s") % text if away > timedelta(0) else gettext("%s ago") % text
+    text = span(abs(distance))
+    return gettext("in %s") % text if distance > timedelta(0) else gettext("%s ago") % text
 
 
 def span(length: timedelta) -> str:
@@ -225,10 +225,10 @@ def configure_logging(level: str) -> None:
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    ours = logging.getLevelNamesMapping()[level]
-    logging.getLogger("otae").setLevel(ours)
+    own_level = logging.getLevelNamesMapping()[level]
+    logging.getLogger("otae").setLevel(own_level)
     # Below INFO the libraries log every statement with its values, hashes and sealed secrets among them.
-    root.setLevel(max(ours, logging.INFO))
+    root.setLevel(max(own_level, logging.INFO))
     for chatty in ("tortoise", "dramatiq", "httpx2"):
         # Their INFO tells of nothing an operator could act on; the last one's holds whole addresses, tokens included.
-        logging.getLogger(chatty).setLevel(max(ours, logging.WARNING))
+        logging.getLogger(chatty).setLevel(max(own_level, logging.WARNING))

@@ -136,8 +136,8 @@ async def _save(found: DirectoryPerson, role: str, now: datetime) -> Administrat
 async def _update_row(found: DirectoryPerson, role: str, now: datetime) -> Administrator | None:
     name = f"{found.domain}\\{found.name}"[:_LONGEST]
     async with transaction():
-        mine = Administrator.filter(domain=found.domain, directory_id=found.directory_id)
-        row = await mine.select_for_update().first()
+        same_person = Administrator.filter(domain=found.domain, directory_id=found.directory_id)
+        row = await same_person.select_for_update().first()
         if row is None and role == USER:
             return None
         await _free_name(name, row, now)

@@ -28,8 +28,8 @@ async def keep(desk: Desk, secret: str, purpose: str, text: str, *, until: datet
     except IntegrityError:  # signed out in this moment
         return ""
     others = KeptText.filter(browser_id=browser.id).exclude(id=row.id).order_by("-expires_at", "id")
-    if surplus := await others.offset(MAX_KEPT - 1).limit(MAX_KEPT).values_list("id", flat=True):
-        await KeptText.filter(id__in=list(surplus)).delete()
+    if oldest := await others.offset(MAX_KEPT - 1).limit(MAX_KEPT).values_list("id", flat=True):
+        await KeptText.filter(id__in=list(oldest)).delete()
     return str(row.id)
 
 

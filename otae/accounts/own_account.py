@@ -67,10 +67,10 @@ async def set_password(desk: Desk, name: str, new: str, *, now: datetime, actor:
 async def signed_in(administrator_id: UUID, *, this: str, now: datetime) -> list[SignedIn]:
     """Return an administrator's signed-in browsers, last used first. ``this``: the secret of the asking browser."""
     rows = BrowserSession.filter(administrator_id=administrator_id, expires_at__gt=now, seen_at__gt=now - browsers.IDLE)
-    mine = hash_token(this)
+    this_hash = hash_token(this)
     names = ("id", "opened_from", "created_at", "seen_at")
     return [
-        SignedIn(**{name: getattr(row, name) for name in names}, is_this=row.secret_hash == mine)
+        SignedIn(**{name: getattr(row, name) for name in names}, is_this=row.secret_hash == this_hash)
         for row in await rows.order_by("-seen_at", "-created_at")
     ]
 

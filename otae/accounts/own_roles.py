@@ -28,7 +28,10 @@ LONGEST_NAME, LONGEST_WORDS, MOST_GROUPS = 32, 200, 50
 
 @dataclass(frozen=True)
 class RoleDraft:
-    """The values of an own role. ``groups``: "[DOMAIN/]NAME" of the groups it is limited to, none for no limit."""
+    """The values that an administrator enters for a role.
+
+    ``words``: its description; ``groups``: "[DOMAIN/]NAME" of the groups it is limited to, none for no limit.
+    """
 
     words: str = ""
     permissions: frozenset[str] = frozenset()
@@ -36,7 +39,7 @@ class RoleDraft:
 
 
 async def add_role(desk: Desk, name: str, draft: RoleDraft, *, by: Grantor, now: datetime) -> RoleDefinition:
-    """Add a role. A directory's group is within its reach once a worker has read its members, which is enqueued.
+    """Add a role; a job that reads the members of its directories' groups is enqueued.
 
     Raises:
         InputRefused: ("name", "words", "leaves", "groups").
@@ -97,7 +100,7 @@ async def remove_role(role_id: UUID, *, by: Grantor, now: datetime) -> None:
 
 
 async def find_own(role_id: UUID) -> RoleDefinition | None:
-    """Return the own role with this id, None when there is none."""
+    """Return the role with this id that an administrator made, None when there is none."""
     row = await Role.get_or_none(id=role_id)
     return None if row is None else definition_of(row)
 
@@ -149,7 +152,7 @@ async def _groups(desk: Desk, names: Iterable[str], wrong: dict[str, str]) -> li
     if len(given) > MOST_GROUPS:
         wrong["groups"] = N_("name up to %(most_groups)s groups", most_groups=MOST_GROUPS)
         return []
-    found: list[str] = []
+    full_names: list[str] = []
     for name in given:
         try:
             group = await registry.find_group(desk, name)
@@ -158,9 +161,9 @@ async def _groups(desk: Desk, names: Iterable[str], wrong: dict[str, str]) -> li
             continue
         if group is None:
             wrong["groups"] = N_("there is no group called %(name)s", name=name[:100])
-        elif (whole := f"{group.domain}/{group.name}") not in found:
-            found.append(whole)
-    return found
+        elif (whole := f"{group.domain}/{group.name}") not in full_names:
+            full_names.append(whole)
+    return full_names
 
 
 def _changes(row: Role, columns: dict[str, Any]) -> str:

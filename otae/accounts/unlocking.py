@@ -29,14 +29,14 @@ PAGE_SIZE = 2000
 
 
 async def locked_among(desk: Desk, people: Iterable[Person], *, now: datetime) -> dict[UUID, datetime]:
-    """Return until when those of ``people`` have to wait who have to, by person id."""
+    """Return which of ``people`` have to wait because of wrong passwords: until when, by person id."""
     blocked, counters = await _blocked(now), await _Counters.of(desk)
-    found: dict[UUID, datetime] = {}
+    waits: dict[UUID, datetime] = {}
     for each in people:
         keys = counters.keys_of(each.id, each.domain, each.directory_id, each.name) if blocked else ()
-        if until := [blocked[key] for key in keys if key in blocked]:
-            found[each.id] = max(until)
-    return found
+        if ends := [blocked[key] for key in keys if key in blocked]:
+            waits[each.id] = max(ends)
+    return waits
 
 
 async def locked_ids(desk: Desk, *, now: datetime) -> set[UUID]:
@@ -67,10 +67,10 @@ async def unlock(desk: Desk, person: Person, *, now: datetime, actor: str) -> bo
     keys = (await _Counters.of(desk)).keys_of(person.id, person.domain, person.directory_id, person.name)
     prefixes = [f"{kind}:{key}:" for key in keys for kind in (FAILURES, DURING_OUTAGE)]
     async with transaction():
-        held = await failure_counters.reset(*(f"{LOCKOUT}:{key}" for key in keys), prefixes=prefixes)
-        if held:
+        deleted = await failure_counters.reset(*(f"{LOCKOUT}:{key}" for key in keys), prefixes=prefixes)
+        if deleted:
             await audit.record(actor, "person.unlocked", now=now, subject=str(person.id))
-    return bool(held)
+    return bool(deleted)
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,9 @@ class _Counters:
 
 async def _blocked(now: datetime) -> dict[str, datetime]:
     """Return the keys of the accounts that have to wait, and until when at the latest."""
-    found: dict[str, datetime] = {}
+    waits: dict[str, datetime] = {}
     prefixes = [f"{kind}:" for kind in (FAILURES, DURING_OUTAGE, LOCKOUT)]
     for key, until in (await failure_counters.blocked(prefixes, now, PAGE_SIZE)).items():
         name = key.split(":")[1]
-        found[name] = max(until, found.get(name, until))
-    return found
+        waits[name] = max(until, waits.get(name, until))
+    return waits

@@ -137,14 +137,14 @@ def check_binary(data: bytes) -> None:
     if count > MAX_ITEMS * 2:  # a value and its key each
         raise TooLarge(f"more than {MAX_ITEMS} values")
     spent = 0
-    held: list[range] = []
+    references_of: list[range] = []
     for start in range(table, table + count * offset_size, offset_size):
         size, references = _object(data, int.from_bytes(data[start : start + offset_size], "big"), reference_size)
         spent += size
         if spent > len(data):
             raise PlistUnreadable("binary objects overlap")
-        held.append(references)
-    _unfold(data, held, top)
+        references_of.append(references)
+    _unfold(data, references_of, top)
 
 
 def _object(data: bytes, offset: int, reference_size: int) -> tuple[int, range]:
@@ -171,19 +171,19 @@ def _object(data: bytes, offset: int, reference_size: int) -> tuple[int, range]:
     return end - offset, range(first, end, reference_size)
 
 
-def _unfold(data: bytes, held: list[range], top: int) -> None:
+def _unfold(data: bytes, references_of: list[range], top: int) -> None:
     """Count every reference as often as it is reached; an object that contains itself exceeds the limit of levels."""
     waiting, reached = [(top, 0)], 1
     while waiting:
         number, depth = waiting.pop()
-        if number >= len(held):
+        if number >= len(references_of):
             raise PlistUnreadable("a reference to no object")
-        places = held[number]
-        if not places:
+        positions = references_of[number]
+        if not positions:
             continue
-        reached += len(places)
+        reached += len(positions)
         if reached > MAX_ITEMS * 2:
             raise TooLarge(f"more than {MAX_ITEMS} values")
         if depth >= MAX_DEPTH:
             raise TooLarge(f"more than {MAX_DEPTH} levels")
-        waiting.extend((int.from_bytes(data[at : at + places.step], "big"), depth + 1) for at in places)
+        waiting.extend((int.from_bytes(data[at : at + positions.step], "big"), depth + 1) for at in positions)

@@ -28,8 +28,8 @@ def read_authorities(data: bytes, field: str = "ca_pem") -> Authorities:
     if not data.strip():
         return Authorities()
     try:
-        found = read_bundle(data)
-        text = pem(*found.certificates).decode("ascii")
+        bundle = read_bundle(data)
+        text = pem(*bundle.certificates).decode("ascii")
         ssl.create_default_context(cadata=text)
     except MessageUnreadable as error:
         raise InputRefused({field: error.detail}) from None
@@ -37,4 +37,4 @@ def read_authorities(data: bytes, field: str = "ca_pem") -> Authorities:
         raise InputRefused({field: N_("a certificate of this file cannot be used for TLS")}) from None
     if len(text) > MAX_CHARACTERS:
         raise InputRefused({field: N_("use at most %(max_characters)s characters", max_characters=MAX_CHARACTERS)})
-    return Authorities(text, found.unreadable)
+    return Authorities(text, bundle.unreadable)

@@ -33,8 +33,8 @@ async def crl(desk: Desk, issuer_id: str, *, now: datetime) -> bytes:
     """
     issuer = await _authority(issuer_id)
     revocations = Certificate.filter(issuer_id=issuer.id, revoked_at__isnull=False, not_after__gt=now - LIFE)
-    found = await revocations.annotate(many=Count("id"), last=Max("revoked_at")).values("many", "last")
-    mark: _CacheKey = (found[0]["many"], found[0]["last"]) if found else (0, None)
+    counted = await revocations.annotate(many=Count("id"), last=Max("revoked_at")).values("many", "last")
+    mark: _CacheKey = (counted[0]["many"], counted[0]["last"]) if counted else (0, None)
     cached = desk.resources.get(SignedCrls)
     if issuer.id in cached and cached[issuer.id][0] == mark and now - cached[issuer.id][1] < _FRESH:
         return cached[issuer.id][2]

@@ -34,7 +34,7 @@ class FileContents:
 
     @property
     def no_certificate(self) -> str:
-        """Text that says why no certificate matches the key."""
+        """The text of the refusal when no certificate matches the key."""
         return joined((N_("the key belongs to another certificate"), *self.left_out[:3]))
 
     def matching_certificate(self) -> x509.Certificate | None:
@@ -100,11 +100,11 @@ def read_key(data: bytes, password: bytes | None) -> PrivateKey:
 
 def _certificates(data: bytes, password: bytes | None) -> FileContents:
     try:
-        found = bundles.read_bundle(data)
+        bundle = bundles.read_bundle(data)
     except MessageUnreadable as error:
         nothing = N_("not a certificate: give PEM, DER, PKCS#7 or PKCS#12")
         return _pkcs12(data, password, nothing if error.detail == bundles.NO_CERTIFICATE else error.detail)
-    return FileContents([*found.certificates], None, found.unreadable)
+    return FileContents([*bundle.certificates], None, bundle.unreadable)
 
 
 def _pkcs12(data: bytes, password: bytes | None, otherwise: str) -> FileContents:
@@ -115,13 +115,13 @@ def _pkcs12(data: bytes, password: bytes | None, otherwise: str) -> FileContents
         if "password" in str(error).lower():
             raise InputRefused({"password": N_("the password does not open the file")}) from None
         raise InputRefused({"file": otherwise}) from None
-    found = [certificate, *others] if certificate else others
+    certificates = [certificate, *others] if certificate else others
     try:
-        for each in found:
+        for each in certificates:
             read_names(each)
     except UNREADABLE:
         raise InputRefused({"file": N_("a certificate in the file is damaged")}) from None
-    return FileContents(found, None if key is None else _usable(key))
+    return FileContents(certificates, None if key is None else _usable(key))
 
 
 def _usable(key: object) -> PrivateKey:

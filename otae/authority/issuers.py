@@ -145,12 +145,12 @@ async def chain(purpose: Purpose) -> list[x509.Certificate]:
 
 async def chain_of(row: Certificate) -> list[x509.Certificate]:
     """Return the issuers of the certificate of ``row``, active or not, from its own up to but without the root."""
-    found = list[x509.Certificate]()
+    above = list[x509.Certificate]()
     while row.issuer_id is not None:
         row = await Certificate.get(id=row.issuer_id)
         if row.issuer_id is not None:
-            found.append(_certificate(row))
-    return found
+            above.append(_certificate(row))
+    return above
 
 
 async def root() -> x509.Certificate:

@@ -111,8 +111,8 @@ async def _issued_to(text: str) -> Q:
     if people is None or sessions is None:
         mac = condition_for(sessions, text, key="session_id", path="session__")
         return mac | condition_for(people, text, key="session__person_id", path="session__person__")
-    theirs = await EnrollmentSession.filter(person_id__in=people or [NO_ID]).values_list("id", flat=True)
-    return Q(session_id__in=[NO_ID, *sessions, *theirs])
+    sessions_of_people = await EnrollmentSession.filter(person_id__in=people or [NO_ID]).values_list("id", flat=True)
+    return Q(session_id__in=[NO_ID, *sessions, *sessions_of_people])
 
 
 def _issued(row: Certificate, pin: Enrollment | None, now: datetime) -> IssuedIdentity:

@@ -83,14 +83,14 @@ async def import_push(
         InputRefused: fields "file", "key", "password". The file cannot be read, the key belongs to another certificate,
             the subject's UID is no topic, the certificate is not valid now, or enrolled Macs use another topic.
     """
-    found, new_topic, left_out = await asyncio.to_thread(_read, data, key_data, password, now)
+    keyed, new_topic, left_out = await asyncio.to_thread(_read, data, key_data, password, now)
     try:
         async with transaction():
             await _check_enrolled(new_topic)
             await Certificate.filter(purpose="push", active=True).update(active=False)
-            await _keep(desk, found, now)
+            await _keep(desk, keyed, now)
             await audit.record(
-                actor, "push.imported", now=now, subject=fingerprint(found.certificate), detail=new_topic
+                actor, "push.imported", now=now, subject=fingerprint(keyed.certificate), detail=new_topic
             )
     except IntegrityError as error:
         raise InputRefused({"": N_("another push certificate is being imported right now: try again")}) from error
@@ -100,16 +100,18 @@ async def import_push(
     return replace(shown, left_out=left_out)
 
 
-async def _keep(desk: Desk, found: Keyed, now: datetime) -> None:
-    row = await Certificate.get_or_none(purpose="push", sha256=fingerprint(found.certificate))
-    row = row or new_row(found.certificate, "push", issuer=None, now=now)
-    row.active, row.key_sealed = True, desk.vault.seal(dump_key(found.key), row.id, "key")
+async def _keep(desk: Desk, keyed: Keyed, now: datetime) -> None:
+    row = await Certificate.get_or_none(purpose="push", sha256=fingerprint(keyed.certificate))
+    row = row or new_row(keyed.certificate, "push", issuer=None, now=now)
+    row.active, row.key_sealed = True, desk.vault.seal(dump_key(keyed.key), row.id, "key")
     await row.save()
 
 
 async def _check_enrolled(new_topic: str) -> None:
-    living = Enrollment.filter(status__in=(EnrollmentStatus.AUTHENTICATED, EnrollmentStatus.ENROLLED), rehearsal=False)
-    broken = await living.exclude(topic=new_topic).count()
+    enrollments = Enrollment.filter(
+        status__in=(EnrollmentStatus.AUTHENTICATED, EnrollmentStatus.ENROLLED), rehearsal=False
+    )
+    broken = await enrollments.exclude(topic=new_topic).count()
     if broken:
         wrong = N_(
             "its topic is %(new_topic)s, under which %(macs)s would no longer be reached: renew the certificate with "

@@ -45,18 +45,18 @@ class CheckedUpload:
 
 def checked_signer(data: bytes, key_data: bytes | None, password: str | None, now: datetime) -> CheckedUpload:
     """Return an uploaded certificate that may sign profiles. Raises InputRefused as ``uploads.import_signer``."""
-    found = _checked(data, key_data, password, now)
-    if not isinstance(found.certificate.public_key(), rsa.RSAPublicKey):
+    checked = _checked(data, key_data, password, now)
+    if not isinstance(checked.certificate.public_key(), rsa.RSAPublicKey):
         raise InputRefused({"file": N_("profiles are signed with RSA keys: this one is of another kind")})
-    return found
+    return checked
 
 
 def checked_tls(data: bytes, key_data: bytes | None, password: str | None, host: str, now: datetime) -> CheckedUpload:
     """Return an uploaded certificate that may serve TLS for ``host``. Raises InputRefused as ``uploads.import_tls``."""
-    found = _checked(data, key_data, password, now)
+    checked = _checked(data, key_data, password, now)
     try:
-        usage = extension(found.certificate, x509.ExtendedKeyUsage)
-        covered = covers_host(found.certificate, host)
+        usage = extension(checked.certificate, x509.ExtendedKeyUsage)
+        covered = covers_host(checked.certificate, host)
     except MessageUnreadable:
         raise InputRefused({"file": N_("the certificate is damaged")}) from None
     if usage is None or ExtendedKeyUsageOID.SERVER_AUTH not in usage:
@@ -65,7 +65,7 @@ def checked_tls(data: bytes, key_data: bytes | None, password: str | None, host:
         raise InputRefused(
             {"file": N_("it does not name %(host)s (PUBLIC_URL) in its subject alternative names", host=host)}
         )
-    return found
+    return checked
 
 
 def _checked(data: bytes, key_data: bytes | None, password: str | None, now: datetime) -> CheckedUpload:

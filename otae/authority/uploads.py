@@ -63,8 +63,8 @@ async def import_signer(
             neither to a self-signed certificate nor to one that this system trusts, the certificate is not valid now,
             is a CA, or its key usage lacks digitalSignature.
     """
-    found = await asyncio.to_thread(checked_signer, data, key_data, password, now)
-    return await _use(desk, found, "profile-signer", now=now, actor=actor)
+    checked = await asyncio.to_thread(checked_signer, data, key_data, password, now)
+    return await _use(desk, checked, "profile-signer", now=now, actor=actor)
 
 
 async def import_tls(
@@ -75,8 +75,8 @@ async def import_tls(
     Arguments and errors as ``import_signer``, except that the key may be RSA or elliptic-curve, and that the
     certificate must have the extended key usage serverAuth and PUBLIC_URL's host in its subjectAltName.
     """
-    found = await asyncio.to_thread(checked_tls, data, key_data, password, desk.settings.public_host, now)
-    return await _use(desk, found, "tls", now=now, actor=actor)
+    checked = await asyncio.to_thread(checked_tls, data, key_data, password, desk.settings.public_host, now)
+    return await _use(desk, checked, "tls", now=now, actor=actor)
 
 
 async def remove_upload(desk: Desk, purpose: UploadPurpose, *, now: datetime, actor: str) -> None:
@@ -116,35 +116,35 @@ async def trust_anchors() -> list[x509.Certificate]:
 
     A Mac that enrolls here trusts our root because of our profile, and the others by itself.
     """
-    found = [await root()]
+    anchors = [await root()]
     for row in await Certificate.filter(purpose__in=("profile-signer", "tls"), active=True):
         above: Certificate | None = row
         while above is not None and above.issuer_id is not None:
             above = await Certificate.get_or_none(id=above.issuer_id)
         if above is not None:
-            found.append(load_certificate(above.der or b""))
-    return list(dict.fromkeys(found))
+            anchors.append(load_certificate(above.der or b""))
+    return list(dict.fromkeys(anchors))
 
 
 async def _use(
-    desk: Desk, found: CheckedUpload, purpose: UploadPurpose, *, now: datetime, actor: str
+    desk: Desk, checked: CheckedUpload, purpose: UploadPurpose, *, now: datetime, actor: str
 ) -> UploadedCertificate:
     try:
         async with transaction():
             before = await active_row(purpose)
             forgotten = {"key_sealed": None} if await is_uploaded(before) else {}
             await Certificate.filter(id=before.id).update(active=False, **forgotten)
-            row = await _keep(desk, found, purpose, now)
+            row = await _keep(desk, checked, purpose, now)
             await audit.record(actor, f"{purpose}.imported", now=now, subject=row.sha256 or "", detail=row.subject)
     except IntegrityError as error:
         raise InputRefused({"": N_("another certificate is being imported right now: try again")}) from error
-    above = [certificate.subject.rfc4514_string() for certificate in found.chain]
-    return UploadedCertificate(purpose, row.subject, row.sha256 or "", row.not_after, above, found.left_out)
+    above = [certificate.subject.rfc4514_string() for certificate in checked.chain]
+    return UploadedCertificate(purpose, row.subject, row.sha256 or "", row.not_after, above, checked.left_out)
 
 
-async def _keep(desk: Desk, found: CheckedUpload, purpose: UploadPurpose, now: datetime) -> Certificate:
+async def _keep(desk: Desk, checked: CheckedUpload, purpose: UploadPurpose, now: datetime) -> Certificate:
     issuer: Certificate | None = None
-    for certificate in reversed(found.chain):
+    for certificate in reversed(checked.chain):
         above = await Certificate.get_or_none(sha256=fingerprint(certificate))
         if above is None:
             above = new_row(certificate, IMPORTED_ISSUER, issuer=issuer, now=now)
@@ -152,13 +152,13 @@ async def _keep(desk: Desk, found: CheckedUpload, purpose: UploadPurpose, now: d
         issuer = above
     if issuer is None or issuer.purpose in {"device-ca", "service-ca"}:
         raise InputRefused({"file": N_("this installation issued it: an upload comes from another authority")})
-    row = await Certificate.get_or_none(sha256=fingerprint(found.certificate))
+    row = await Certificate.get_or_none(sha256=fingerprint(checked.certificate))
     if row is None:
-        row = new_row(found.certificate, purpose, issuer=issuer, now=now)
+        row = new_row(checked.certificate, purpose, issuer=issuer, now=now)
     elif row.purpose != purpose:
         raise InputRefused(
             {"file": N_("it is in use here as %(purpose)s: one certificate, one use", purpose=row.purpose)}
         )
-    row.active, row.key_sealed = True, desk.vault.seal(found.pkcs8, row.id, "key")
+    row.active, row.key_sealed = True, desk.vault.seal(checked.pkcs8, row.id, "key")
     await row.save()
     return row

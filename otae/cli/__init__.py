@@ -1,6 +1,6 @@
 """The `otae` command: it parses arguments, calls a room and prints; it decides nothing.
 
-One module per noun; importing it registers its commands.
+Each module has the commands about one subject, and registers them when it is imported.
 """
 
 from otae.cli import (  # noqa: F401 - importing a module registers its commands

@@ -1,4 +1,4 @@
-"""Administrators and roles."""
+"""`otae admin` and `otae role`: administrators and roles, through the room `accounts`."""
 
 from datetime import datetime
 
@@ -74,7 +74,7 @@ async def admin_list(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
 @click.argument("address", default="")
 @with_desk
 async def admin_email(_desk: Desk, now: datetime, name: str, address: str) -> None:
-    """Set where an administrator is told of invitations that failed; without ADDRESS: nowhere."""
+    """Set the mail address for an administrator's notices, such as of failed invitations; without ADDRESS remove it."""
     await notice_addresses.set_address(name, address, now=now, actor=ACTOR)
 
 
@@ -82,7 +82,7 @@ async def admin_email(_desk: Desk, now: datetime, name: str, address: str) -> No
 @click.argument("name")
 @password_stdin
 def admin_password(*, name: str, password_stdin: bool) -> None:
-    """Give an administrator another password, and sign every browser of theirs out."""
+    """Set an administrator's password, and sign all their browsers out."""
     password = read_password(password_stdin)
     if password is None:
         raise click.UsageError("give the new password with --password-stdin")
@@ -98,7 +98,7 @@ def admin_password(*, name: str, password_stdin: bool) -> None:
 @as_json
 @with_desk
 async def admin_disable(_desk: Desk, now: datetime, name: str) -> dict[str, object]:
-    """Let an administrator in no more, and sign every browser of theirs out."""
+    """Disable an administrator, and sign all their browsers out."""
     return _administrator(await administrator_list.disable((await _find_administrator(name)).id, by=BY, now=now))
 
 
@@ -107,13 +107,13 @@ async def admin_disable(_desk: Desk, now: datetime, name: str) -> dict[str, obje
 @as_json
 @with_desk
 async def admin_enable(_desk: Desk, now: datetime, name: str) -> dict[str, object]:
-    """Let a disabled administrator in again."""
+    """Enable a disabled administrator."""
     return _administrator(await administrator_list.enable((await _find_administrator(name)).id, by=BY, now=now))
 
 
 @commands.group()
 def role() -> None:
-    """What administrators may do."""
+    """Roles: what administrators may do."""
 
 
 @role.command(name="list")
@@ -148,10 +148,10 @@ def role_show(*, name: str, json_wanted: bool) -> None:
         row = await roles.find_role(name)
         if row is None:
             raise InputRefused({"": f"there is no role called {name}"})
-        found = _role(row)
+        shown = _role(row)
         if json_wanted:
-            return found
-        return found | {"permissions": " ".join(sorted(row.permissions)), "groups": ", ".join(row.groups)}
+            return shown
+        return shown | {"permissions": " ".join(sorted(row.permissions)), "groups": ", ".join(row.groups)}
 
     emit(run_with_desk(work), json_wanted=json_wanted)
 

@@ -1,4 +1,4 @@
-"""The certificate authority and the push certificate."""
+"""`otae ca` and `otae push`: the certificate authority and the push certificate, through the room `authority`."""
 
 import os
 from collections.abc import Awaitable, Callable
@@ -63,7 +63,7 @@ def _take_into_use(
 @push_.command(name="import")
 @_certificate_options
 def push_import(**options: Any) -> None:  # noqa: ANN401 - those of _certificate_options
-    """Take a push certificate (PEM, PKCS#7 or PKCS#12) into use."""
+    """Import a push certificate (PEM, PKCS#7 or PKCS#12) and use it from now on."""
     _take_into_use(push.import_push, _push_row, **options)
 
 
@@ -72,14 +72,14 @@ def push_import(**options: Any) -> None:  # noqa: ANN401 - those of _certificate
 @with_desk
 async def push_show(_desk: Desk, now: datetime) -> dict[str, object]:
     """Show the push certificate in use."""
-    found = await push.show_push(now=now)
-    if found is None:
+    certificate = await push.show_push(now=now)
+    if certificate is None:
         raise InputRefused({"": "no push certificate was imported: otae push import FILE --key FILE"})
-    return _push_row(found)
+    return _push_row(certificate)
 
 
-def _push_row(found: push.PushCertificate) -> dict[str, object]:
-    return as_row(found, "topic", "subject", "sha256", "not_after", "days_left")
+def _push_row(certificate: push.PushCertificate) -> dict[str, object]:
+    return as_row(certificate, "topic", "subject", "sha256", "not_after", "days_left")
 
 
 @commands.group()
@@ -117,7 +117,7 @@ def ca_export_root(*, output: Path | None, json_wanted: bool) -> None:
 @as_json
 @with_desk
 async def ca_rotate(desk: Desk, now: datetime) -> dict[str, object]:
-    """Issue to Macs from a new device authority; what the former one issued stays good to its end."""
+    """Replace the device CA; certificates of the former one stay valid to their end."""
     done = await rotation.rotate_device_ca(desk, now=now, actor=ACTOR)
     return as_row(done, "subject", "sha256", "not_after", "former_sha256", "former_until")
 
@@ -125,26 +125,26 @@ async def ca_rotate(desk: Desk, now: datetime) -> dict[str, object]:
 @ca.command(name="import-signer")
 @_certificate_options
 def ca_import_signer(**options: Any) -> None:  # noqa: ANN401 - those of _certificate_options
-    """Sign profiles with an own certificate and chain (PEM, PKCS#7 or PKCS#12)."""
+    """Sign profiles with a certificate of another authority, from a file with its chain (PEM, PKCS#7 or PKCS#12)."""
     _take_into_use(uploads.import_signer, _upload_row, **options)
 
 
 @ca.command(name="import-tls")
 @_certificate_options
 def ca_import_tls(**options: Any) -> None:  # noqa: ANN401 - those of _certificate_options
-    """Serve TLS with an own certificate and chain (PEM, PKCS#7 or PKCS#12)."""
+    """Serve TLS with a certificate of another authority, from a file with its chain (PEM, PKCS#7 or PKCS#12)."""
     _take_into_use(uploads.import_tls, _upload_row, **options)
 
 
-def _upload_row(found: uploads.UploadedCertificate) -> dict[str, object]:
-    return as_row(found, "purpose", "subject", "sha256", "not_after", "chain")
+def _upload_row(certificate: uploads.UploadedCertificate) -> dict[str, object]:
+    return as_row(certificate, "purpose", "subject", "sha256", "not_after", "chain")
 
 
 @ca.command(name="remove-import")
 @click.argument("purpose", type=click.Choice(["signer", "tls"]))
 @with_desk
 async def ca_remove_import(desk: Desk, now: datetime, purpose: str) -> None:
-    """Go back to our own certificate instead of an imported one."""
+    """Use this installation's own certificate again instead of an imported one."""
     await uploads.remove_upload(desk, "tls" if purpose == "tls" else "profile-signer", now=now, actor=ACTOR)
 
 
@@ -153,7 +153,7 @@ async def ca_remove_import(desk: Desk, now: datetime, purpose: str) -> None:
 @passphrase_stdin
 @as_json
 def ca_export_root_key(*, output: Path | None, passphrase_stdin: bool, json_wanted: bool) -> None:
-    """Write the root's key under a passphrase, and its certificate (PEM)."""
+    """Write the root's key, encrypted with a passphrase, and its certificate (PEM)."""
     passphrase = read_passphrase(passphrase_stdin)
     if output and output.exists():
         raise InputRefused({"": f"{output} is there already: choose another name"})
@@ -177,7 +177,7 @@ def ca_export_root_key(*, output: Path | None, passphrase_stdin: bool, json_want
 @as_json
 @with_desk
 async def ca_remove_root_key(_desk: Desk, now: datetime, confirm: str) -> dict[str, object]:
-    """Take the root's key off this server, once it was exported."""
+    """Remove the root's key from this server after it was exported."""
     await root.remove_root_key(confirm=confirm, now=now, actor=ACTOR)
     return {"removed": True}
 
@@ -187,7 +187,7 @@ async def ca_remove_root_key(_desk: Desk, now: datetime, confirm: str) -> dict[s
 @passphrase_stdin
 @as_json
 def ca_import_root_key(*, file: IO[bytes], passphrase_stdin: bool, json_wanted: bool) -> None:
-    """Bring the root's key back from its export."""
+    """Restore the root's key from its export."""
     data, passphrase = file.read(), read_passphrase(passphrase_stdin)
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:

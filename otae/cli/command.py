@@ -110,9 +110,9 @@ def emit(rows: Rows, *, json_wanted: bool) -> None:
             click.echo("  ".join(cells).rstrip())
 
 
-def as_row(found: object, *names: str) -> dict[str, object]:
+def as_row(item: object, *names: str) -> dict[str, object]:
     """Return the attributes of these names, times as RFC 3339."""
-    values = ((name, getattr(found, name)) for name in names)
+    values = ((name, getattr(item, name)) for name in names)
     return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in values}
 
 
@@ -141,9 +141,9 @@ def read_ca_file(file: Path | None) -> str:
     data = file.read_bytes() if file else b""
     if file and not data.strip():
         raise InputRefused({"ca_file": EMPTY_FILE})
-    found = read_authorities(data, "ca_file")
-    print_left_out(found.left_out)
-    return found.pem
+    authorities = read_authorities(data, "ca_file")
+    print_left_out(authorities.left_out)
+    return authorities.pem
 
 
 def print_left_out(left_out: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Macs."""
+"""`otae device`: listing the known Macs and releasing one (`mdm.devices`)."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Directories that people and groups come from."""
+"""`otae directory`: the LDAP servers and Active Directory domains of people and groups (`directory.ldap.servers`)."""
 
 import sys
 from datetime import datetime
@@ -96,7 +96,7 @@ async def directory_list(_desk: Desk, _now: datetime) -> list[dict[str, object]]
 @click.argument("name")
 @as_json
 def directory_test(*, name: str, json_wanted: bool) -> None:
-    """Go the whole way to a directory and print each step with what the server answered."""
+    """Test the connection to a directory; print each step with the server's answer."""
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
         job = await servers.enqueue_test(desk, await _find_directory(name), now=now, actor=ACTOR)

@@ -1,4 +1,7 @@
-"""Inviting, and what became of it; the single profile; rehearsals."""
+"""`otae invite`, `invitation`, `profile` and `rehearse`: invitations, the single profile, and rehearsals.
+
+The room `invitations` invites, `enrollment.profiles` makes the profile, and `rehearsal` simulates a Mac.
+"""
 
 import json
 import sys
@@ -40,7 +43,7 @@ from otae.store.states import InvitationStatus
 @click.option("--group", help="[DOMAIN/]NAME of a group: everybody in it.")
 @terms_options
 @click.option("--show-pin", is_flag=True, help="Print the PIN, this once.")
-@click.option("--dry-run", is_flag=True, help="Group: only tell who would be invited, and who not.")
+@click.option("--dry-run", is_flag=True, help="Group: only print who would be invited, and who not.")
 @click.option("--key", help="Group: the same key again is the same order and invites nobody twice.")
 @as_json
 def invite(
@@ -170,7 +173,7 @@ def invitation_show(*, invitation_id: str, json_wanted: bool) -> None:
 async def invitation_resend(
     desk: Desk, now: datetime, *, invitation_id: str, show_pin: bool, address: str
 ) -> dict[str, object]:
-    """Send link and a new PIN again; what is told about the address goes to standard error."""
+    """Send the link again, with a new PIN; notes about the address go to standard error."""
     row = await _invitation(invitation_id)
     made = await lifecycle.resend(desk, row, now=now, actor=ACTOR, show_pin=show_pin, address=address)
     if made.words:
@@ -215,7 +218,7 @@ def profile(*, invitation_token: str, unsigned: bool) -> None:
 @click.option("--url", "connect_to", help="Connect here wherever PUBLIC_URL is met; may be http.")
 @as_json
 def rehearse(*, mode: str, connect_to: str | None, json_wanted: bool) -> None:
-    """Let a simulated Mac go the whole way against this server."""
+    """Enroll a simulated Mac with the running server, step by step, and remove it afterwards."""
 
     def report(step: rehearsal.RehearsalStep) -> None:
         if not json_wanted:

@@ -1,4 +1,4 @@
-"""Master keys."""
+"""`otae keys`: making, replacing and checking master keys (`store.keyring`, `store.sealed`)."""
 
 import dataclasses
 import json
@@ -29,9 +29,9 @@ def keys_generate(*, json_wanted: bool) -> None:
 @click.option("--anyway", is_flag=True, help="Also when a running process lacks the first key.")
 @as_json
 def keys_rotate(*, anyway: bool, json_wanted: bool) -> None:
-    """Seal every secret again with the first master key, while everything runs.
+    """Seal every secret again under the first master key; the server may keep running.
 
-    Refused while a running process was started without that key: it could open nothing any more.
+    Refused while a running process was started without that key: afterwards it could open no secret.
     """
 
     async def work(desk: Desk, now: datetime) -> dict[str, object]:
@@ -51,12 +51,12 @@ def keys_rotate(*, anyway: bool, json_wanted: bool) -> None:
 @keys.command(name="check")
 @as_json
 def keys_check(*, json_wanted: bool) -> None:
-    """Show how many secrets each master key opens; one that opens none may be dropped."""
+    """Show how many secrets each master key opens; a key that opens none may be removed."""
 
     async def work(desk: Desk, _now: datetime) -> sealed.SealedCounts:
         return await sealed.count_by_key(desk.vault)
 
-    found = run_with_desk(work)
-    emit([dataclasses.asdict(use) for use in found.keys], json_wanted=json_wanted)
-    if found.foreign or found.broken:
-        fail(f"{found.foreign} values are sealed with keys that are not given, {found.broken} are damaged")
+    counts = run_with_desk(work)
+    emit([dataclasses.asdict(use) for use in counts.keys], json_wanted=json_wanted)
+    if counts.foreign or counts.broken:
+        fail(f"{counts.foreign} values are sealed with keys that are not given, {counts.broken} are damaged")

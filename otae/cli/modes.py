@@ -1,4 +1,4 @@
-"""Enrollment modes."""
+"""`otae mode`: the enrollment modes and their values (`invitations.modes`, `invitations.mode_values`)."""
 
 from datetime import datetime
 from typing import Any

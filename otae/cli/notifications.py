@@ -1,4 +1,4 @@
-"""Servers that messages go out through."""
+"""`otae notification-server`: mail servers and SMS gateways, and testing one (`delivery.servers`, `delivery.sms`)."""
 
 import sys
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Local people."""
+"""`otae user`: local people (`directory.local.people`), and importing and exporting them (`directory.files`)."""
 
 import json
 from datetime import datetime
@@ -70,17 +70,17 @@ _format = click.option(
     "--format",
     "kind",
     type=click.Choice(formats.IMPORT_KINDS),
-    help="Told by the file when left out; then no second cell is taken for a password.",
+    help="Detected when left out; then no second cell is taken for a password.",
 )
 
 
 @user.command(name="import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @_format
-@click.option("--dry-run", is_flag=True, help="Only tell what would change.")
+@click.option("--dry-run", is_flag=True, help="Only print what would change.")
 @as_json
 def user_import(*, file: Path, kind: str | None, dry_run: bool, json_wanted: bool) -> None:
-    """Add and change local people as FILE says, a provisioning file or CSV with headings; tell each line's result."""
+    """Import local people from FILE, a provisioning file or CSV with headings; print the result of each line."""
 
     async def work(desk: Desk, now: datetime) -> None:
         with file.open("rb") as opened:
@@ -106,9 +106,9 @@ def user_import(*, file: Path, kind: str | None, dry_run: bool, json_wanted: boo
     run_with_desk(work)
 
 
-def _print_passwords(found: ImportProgress) -> None:
-    if found.passwords:
-        click.echo(f"This file sets passwords of {found.passwords} users.", err=True)
+def _print_passwords(progress: ImportProgress) -> None:
+    if progress.passwords:
+        click.echo(f"This file sets passwords of {progress.passwords} users.", err=True)
 
 
 def _words(writes: dict[str, str]) -> str:

@@ -1,4 +1,7 @@
-"""The processes, and whether they are well."""
+"""`otae serve`, `worker` and `clock`, which run until SIGTERM; `migrate`; and `doctor`, which checks them.
+
+`app` starts the processes, and `overview.doctor` has the checks.
+"""
 
 import asyncio
 import sys
@@ -15,25 +18,25 @@ from otae.tasks import broker
 
 @commands.command()
 def serve() -> None:
-    """Serve console, portal and devices; embedded, also work and tick."""
+    """Serve console, portal and Macs; in embedded mode also run worker and clock."""
     app.serve(settings())
 
 
 @commands.command()
 def worker() -> None:
-    """Do the work that waits: mails, tests, rehearsals."""
+    """Run a worker: send messages and run jobs, such as tests and rehearsals."""
     app.run_worker(settings())
 
 
 @commands.command()
 def clock() -> None:
-    """Ring for what is due."""
+    """Run the clock: start the periodic tasks when they are due."""
     app.run_clock(settings())
 
 
 @commands.command()
 def migrate() -> None:
-    """Bring the database up to date and make the first keys, once."""
+    """Bring the database up to date; in a new installation also make keys and certificates."""
     asyncio.run(app.prepare(settings()))
     click.echo("The database is up to date and the keys are there.")
 

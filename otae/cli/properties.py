@@ -1,4 +1,4 @@
-"""Server properties."""
+"""`otae property`: reading and changing server properties (`store.properties`)."""
 
 import json
 from datetime import datetime

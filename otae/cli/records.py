@@ -1,4 +1,4 @@
-"""The audit log, backup and restore."""
+"""`otae audit`, `backup` and `restore`: the audit log (`store.audit`), backups (`store.backup`) and restoring one."""
 
 import asyncio
 import sys
@@ -19,7 +19,7 @@ from otae.store.desk import Desk
 
 @commands.group(name="audit")
 def audit_() -> None:
-    """Who did what."""
+    """The audit log: who did what."""
 
 
 @audit_.command(name="list")
@@ -48,7 +48,7 @@ async def audit_list(_desk: Desk, _now: datetime, search: str, limit: int) -> li
 @click.option("--noted", help="What an earlier run printed as head: the log must still hold it.")
 @as_json
 def audit_verify(*, noted: str | None, json_wanted: bool) -> None:
-    """Check that the audit log is as it was written; name the first entry that is not."""
+    """Check that the audit log is unchanged; otherwise name the first wrong entry."""
     count, _, mac = (noted or "0:").partition(":")
     if not count.isdecimal() or (noted and len(mac) != len(audit.ORIGIN)):
         raise click.UsageError("--noted takes a head as this command prints it: COUNT:PROOF")
@@ -105,7 +105,7 @@ def backup_(*, file: Path, json_wanted: bool) -> None:
 @click.argument("file", type=click.File("rb"))
 @as_json
 def restore_(*, file: IO[bytes], json_wanted: bool) -> None:
-    """Bring a backup up on an empty installation that has the same master keys."""
+    """Restore a backup into an empty installation that has the same master keys."""
     done = asyncio.run(app.restore(settings(), file))
     taken_at = listing.rfc3339(done.header.taken_at)
     names = ("rows", "pins", "deliveries", "challenges", "sessions", "setup_links", "jobs", "group_invitations")

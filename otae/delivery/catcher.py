@@ -47,8 +47,8 @@ class _Catcher:
         async with transaction():
             await row.save(force_create=True)
             newest = CaughtMail.all().order_by("-caught_at", "-id")
-            if surplus := await newest.offset(MAX_KEPT).limit(1000).values_list("id", flat=True):
-                await CaughtMail.filter(id__in=surplus).delete()
+            if oldest := await newest.offset(MAX_KEPT).limit(1000).values_list("id", flat=True):
+                await CaughtMail.filter(id__in=oldest).delete()
         return Receipt("kept here, sent nowhere")
 
 

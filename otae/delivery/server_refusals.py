@@ -69,15 +69,15 @@ async def refusing_servers(now: datetime) -> list[RefusingServer]:
     """Return the servers that refuse mail to every recipient, by name."""
     rows = await ServerRefusal.filter(at__gt=now - RETENTION).order_by("at").select_related("server")
     domains: dict[tuple[UUID, str], int] = {}
-    found: dict[UUID, RefusingServer] = {}
+    by_server: dict[UUID, RefusingServer] = {}
     for row in rows:
         counted = domains[row.server_id, row.likeness] = domains.get((row.server_id, row.likeness), 0) + 1
         if not row.domain or counted > 1:
-            before = found.get(row.server_id)
-            found[row.server_id] = RefusingServer(
+            before = by_server.get(row.server_id)
+            by_server[row.server_id] = RefusingServer(
                 row.server, row.words, min(before.since, row.since) if before else row.since
             )
-    return sorted(found.values(), key=lambda each: each.server.name)
+    return sorted(by_server.values(), key=lambda each: each.server.name)
 
 
 async def _record(server: NotificationServer, claimed: Claimed, domain: str, words: str, now: datetime) -> None:

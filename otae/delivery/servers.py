@@ -14,7 +14,7 @@ from otae.delivery.mail import oauth
 from otae.delivery.mail.mime import MessageRefused, check_header, short_line
 from otae.delivery.mail.smtp import PASSWORD_PURPOSE, loopback_allowed
 from otae.errors import InputRefused
-from otae.outgoing import ascii_host_or_text, is_called, is_host, is_host_name
+from otae.outgoing import ascii_host_or_text, is_host, is_host_name, may_connect
 from otae.settings import Settings
 from otae.store import audit
 from otae.store.database import transaction
@@ -202,7 +202,7 @@ async def remove_server(server: NotificationServer, *, now: datetime, actor: str
 
 async def check_address_allowed(settings: Settings, host: str, port: int) -> None:
     """Raise InputRefused when ``host`` resolves only to addresses that are never called (see `outgoing`)."""
-    if not await is_called(host, port, private=True, loopback=loopback_allowed(settings)):
+    if not await may_connect(host, port, private=True, loopback=loopback_allowed(settings)):
         raise InputRefused({"host": NEVER_CALLED})
 
 

@@ -82,12 +82,12 @@ async def groups_of_people(people: Iterable[Person], *, reach: Reach = EVERYBODY
 
     Groups outside ``reach`` are left out.
     """
-    found: dict[UUID, list[str]] = {}
+    names_by_person: dict[UUID, list[str]] = {}
     ids = [person.id for person in people]
     rows = await Membership.filter(reach.groups("group_id"), person_id__in=ids).prefetch_related("group")
     for row in rows:
-        found.setdefault(row.person_id, []).append(address_of(row.group))
-    return {person_id: sorted(names) for person_id, names in found.items()}
+        names_by_person.setdefault(row.person_id, []).append(address_of(row.group))
+    return {person_id: sorted(names) for person_id, names in names_by_person.items()}
 
 
 async def group_names(limit: int = 200, *, reach: Reach = EVERYBODY) -> list[str]:
@@ -98,16 +98,16 @@ async def group_names(limit: int = 200, *, reach: Reach = EVERYBODY) -> list[str
 async def domains(*, reach: Reach = EVERYBODY) -> list[str]:
     """Return the domains of the people within ``reach``, sorted; "local" is always one of them."""
     there = Person.filter(reach.people(), rehearsal=False, removed_at=None).order_by("domain", "name")
-    last, found = "", {DOMAIN}
+    last, known = "", {DOMAIN}
     # One index lookup for each domain, instead of one row for each person.
     while row := await there.filter(domain__gt=last).first().only("domain"):
         last = row.domain
-        found.add(last)
-    return sorted(found)
+        known.add(last)
+    return sorted(known)
 
 
 async def id_of_user_name(text: str) -> str:
-    """Return the id of the local person with user name ``text``, in the form of logs; "" when there is none."""
+    """Return the id of the local person with user name ``text``, as logs write it; "" when there is none."""
     person = await find_person(text) if text else None
     return str(person.id) if person else ""
 

@@ -56,8 +56,8 @@ async def still_allowed(desk: Desk, people: Iterable[UUID], *, now: datetime) ->
 async def recheck_open_sign_ins(desk: Desk, *, now: datetime) -> None:
     """Ask the directories about everybody with an open enrollment session."""
     moving = EnrollmentSession.filter(status__in=LIVE, rehearsal=False).exclude(person__domain=DOMAIN)
-    found: set[UUID] = {row.person_id for row in await moving.only("id", "person_id")}
-    await still_allowed(desk, found, now=now)
+    person_ids: set[UUID] = {row.person_id for row in await moving.only("id", "person_id")}
+    await still_allowed(desk, person_ids, now=now)
 
 
 async def _ask(desk: Desk, person: Person, now: datetime) -> bool:

@@ -122,13 +122,13 @@ async def _search(
 ) -> list[Item]:
     if domain is not None:
         return await ask(await directory_of(desk, domain))
-    found: list[Item] = []
+    items: list[Item] = []
     for directory in await _all(desk):
         try:
-            found += await ask(directory)
+            items += await ask(directory)
         except DirectoryUnavailable:
             continue  # the others are shown all the same
-    return found[:limit]
+    return items[:limit]
 
 
 async def find_group(desk: Desk, text: str) -> DirectoryGroup | None:
@@ -154,10 +154,10 @@ async def find(desk: Desk, text: str) -> DirectoryPerson | None:
         DirectoryUnavailable: a directory does not answer.
         PersonAmbiguous: several people of a directory have this name or address.
     """
-    named = await resolve_name(text)
-    if named.local and (ours := await LocalDirectory(desk).find_person(named.local)):
-        return ours
-    for row, name in named.names:
+    candidates = await resolve_name(text)
+    if candidates.local and (local_person := await LocalDirectory(desk).find_person(candidates.local)):
+        return local_person
+    for row, name in candidates.names:
         directory = await ldap_directory(desk, row)
         found = await directory.find_person(name)
         if found is None and "@" in text:
@@ -175,10 +175,10 @@ async def resolve_name(text: str) -> NameCandidates:
             return NameCandidates(name, ())
         row = await servers.find_directory(domain)
         return NameCandidates("", ((row, name),) if row else ())
-    before, _, behind = name.rpartition("@")
-    if before and (row := await servers.find_directory(behind)):
+    name_alone, _, alias = name.rpartition("@")
+    if name_alone and (row := await servers.find_directory(alias)):
         whole = row.search_by in {"userPrincipalName", "mail"}
-        return NameCandidates("", ((row, name if whole else before),))
+        return NameCandidates("", ((row, name if whole else name_alone),))
     default = await DirectoryServer.filter(is_default=True).first()
     return NameCandidates(name, ((default, name),) if default else ())
 
@@ -216,13 +216,13 @@ async def save_people(found: Iterable[DirectoryPerson], now: datetime) -> list[P
         rows = {row.directory_id: row for row in await Person.filter(domain=domain, directory_id__in=list(by_id))}
         await _free_names(domain, by_id, rows)
         new = [_new(each, now) for key, each in by_id.items() if key not in rows]
-        let_in = {row.id for row in rows.values() if not row.disabled}
+        enabled_before = {row.id for row in rows.values() if not row.disabled}
         changed = [row for key, row in rows.items() if key and _update(row, by_id[key], now)]
         if changed:
             names = ["name", "display_name", "email", "phone", "disabled", "properties"]
             await Person.bulk_update(changed, names, batch_size=100)
-            off = [row.id for row in changed if row.disabled and row.id in let_in]
-            await people.end_access(off, now=now, why="the directory disabled the user")
+            disabled_now = [row.id for row in changed if row.disabled and row.id in enabled_before]
+            await people.end_access(disabled_now, now=now, why="the directory disabled the user")
         if new:
             await Person.bulk_create(new)
     if new:
@@ -237,10 +237,10 @@ async def _free_names(domain: str, by_id: dict[str, DirectoryPerson], rows: dict
     names = {each.name: each.directory_id for each in by_id.values()}
     for row in await Person.filter(domain=domain, name__in=list(names)):
         if names[row.name] != row.directory_id:
-            parked = f"{row.name[:60]}~{row.id.hex}"
-            await Person.filter(id=row.id).update(**row.with_search_text({"name": parked}))
+            placeholder = f"{row.name[:60]}~{row.id.hex}"
+            await Person.filter(id=row.id).update(**row.with_search_text({"name": placeholder}))
             if row.directory_id in rows:
-                rows[row.directory_id].name = parked
+                rows[row.directory_id].name = placeholder
 
 
 def _new(found: DirectoryPerson, now: datetime) -> Person:

@@ -69,9 +69,9 @@ async def _rules(products: Iterable[str]) -> tuple[int, ...]:
     """Return the oldest version that may enroll, () for any. Raises ModelRefused."""
     rules = await properties.read_some("macos.minimum.version", "macos.refused.models")
     refused = {model.lower() for model in MODEL.findall(str(rules["macos.refused.models"]))}
-    found = [product for product in products if product.lower() in refused]
-    if found:
-        raise ModelRefused(f"model {found[0]}")
+    refused_products = [product for product in products if product.lower() in refused]
+    if refused_products:
+        raise ModelRefused(f"model {refused_products[0]}")
     return _numbers(str(rules["macos.minimum.version"])) if rules["macos.minimum.version"] else ()
 
 

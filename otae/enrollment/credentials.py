@@ -38,21 +38,21 @@ class CredentialCheck:
 
 async def throttle_account(name: str) -> str:
     """Return the account under which tries with ``name`` are counted: one, however the name is written."""
-    named = await registry.resolve_name(name)
-    for row, text in named.names:
-        return throttle.account_by_name("" if named.local or row.is_default else row.domain, folded(text))
-    return folded(named.local or name)
+    candidates = await registry.resolve_name(name)
+    for row, text in candidates.names:
+        return throttle.account_by_name("" if candidates.local or row.is_default else row.domain, folded(text))
+    return folded(candidates.local or name)
 
 
 async def find_known_person(name: str) -> CredentialCheck:
     """Return the person with this user name among the local rows, without a password and without asking a directory."""
-    named = await registry.resolve_name(name)
-    ours = await people.find_person(named.local) if named.local else None
-    for row, text in named.names:
+    candidates = await registry.resolve_name(name)
+    person = await people.find_person(candidates.local) if candidates.local else None
+    for row, text in candidates.names:
         wanted = person_fields.user_name(text)
-        if ours is None and 0 < len(wanted) <= 100 and wanted.isprintable():
-            ours = await Person.get_or_none(domain=row.domain, name=wanted)
-    return CredentialCheck(None if ours and ours.disabled else ours, nobody=ours is None)
+        if person is None and 0 < len(wanted) <= 100 and wanted.isprintable():
+            person = await Person.get_or_none(domain=row.domain, name=wanted)
+    return CredentialCheck(None if person and person.disabled else person, nobody=person is None)
 
 
 async def check_at_login_page(
@@ -66,14 +66,14 @@ async def check_at_login_page(
         DirectoryUnavailable: The directory did not answer.
         SlowDown: Too many tries on the account in its directory, and the password is not that of a local person.
     """
-    named = await registry.resolve_name(name)
-    known = await people.find_person(named.local) if named.local else None
-    ours = None if known and not _may_sign_in(known) else known
-    right = await passwords.check_password(desk, ours, password)
-    proof = CredentialCheck(ours, right, "" if right else "wrong password", nobody=known is None)
-    for row, text in named.names:
+    candidates = await registry.resolve_name(name)
+    known = await people.find_person(candidates.local) if candidates.local else None
+    local_person = None if known and not _may_sign_in(known) else known
+    right = await passwords.check_password(desk, local_person, password)
+    proof = CredentialCheck(local_person, right, "" if right else "wrong password", nobody=known is None)
+    for row, text in candidates.names:
         try:
-            theirs = await _in_directory(desk, row, text, None if ours else password, attempt, now)
+            answer = await _in_directory(desk, row, text, None if local_person else password, attempt, now)
         except SlowDown:
             if not right:
                 raise
@@ -81,7 +81,7 @@ async def check_at_login_page(
             if not await _right_during_an_outage(desk, name, attempt, right=right):
                 raise refusal from None
         else:
-            proof = proof if ours else replace(theirs, nobody=theirs.nobody and proof.nobody)
+            proof = proof if local_person else replace(answer, nobody=answer.nobody and proof.nobody)
     return proof
 
 

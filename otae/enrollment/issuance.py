@@ -52,19 +52,19 @@ async def answer(desk: Desk, message: bytes, *, now: datetime) -> bytes:
     """
     async with record_refusals(now):
         opened = scep.open_message(message)
-        at_work = await rotation.for_envelope(desk, opened.envelope, now=now)
+        authorities = await rotation.for_envelope(desk, opened.envelope, now=now)
     try:
         async with record_refusals(now) as context:
-            return await _reply(desk, opened, at_work, context, now)
+            return await _reply(desk, opened, authorities, context, now)
     except Refusal as refusal:
-        return scep.cert_rep_failure(opened, scep.fail_info_for(refusal, opened.message_type), at_work.ra)
+        return scep.cert_rep_failure(opened, scep.fail_info_for(refusal, opened.message_type), authorities.ra)
 
 
 async def _reply(
-    desk: Desk, opened: scep.OpenedMessage, at_work: ScepAuthorities, context: RefusalContext, now: datetime
+    desk: Desk, opened: scep.OpenedMessage, authorities: ScepAuthorities, context: RefusalContext, now: datetime
 ) -> bytes:
     """Return the CertRep for a message whose outer signature verified; raises the refusal to answer with."""
-    ra, renewer = at_work.ra, None
+    ra, renewer = authorities.ra, None
     if opened.message_type == MessageType.RENEWAL_REQ:
         renewer = await issuance_policy.check_renewer(opened.signer, now=now)
     values = await properties.read_some("mac.sha1", "scep.des3", *issuers.IDENTITY_PROPERTIES)
@@ -82,7 +82,7 @@ async def _reply(
     elif request.message_type is MessageType.GET_CERT_INITIAL:
         row = await scep_lookups.poll(request, context)
     elif request.message_type in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ):
-        inputs = issuance_policy.IssuanceContext(at_work.device_ca, values, renewer)
+        inputs = issuance_policy.IssuanceContext(authorities.device_ca, values, renewer)
         row = await issuance_policy.grant(desk, request, context, inputs, now=now)
     else:
         raise MessageTypeRefused(f"messageType {request.message_type}")

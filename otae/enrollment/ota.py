@@ -144,16 +144,16 @@ def lab_authorities(path: Path | None) -> tuple[x509.Certificate, ...]:
         CannotStart: The file cannot be read or holds no certificate; call this at start, too.
     """
     try:
-        found = read_bundle(path.read_bytes()) if path else Bundle((), ())
+        bundle = read_bundle(path.read_bytes()) if path else Bundle((), ())
     except OSError as error:
         raise CannotStart(f"OTAE_EXTRA_DEVICE_CA_FILE: {path} cannot be read ({error.strerror})") from error
     except MessageUnreadable as error:
         raise CannotStart(f"OTAE_EXTRA_DEVICE_CA_FILE: {path}: {error.detail}") from error
-    if found.unreadable:
+    if bundle.unreadable:
         structlog.get_logger("otae.enrollment").warning(
-            "certificates-left-out", file=str(path), words="; ".join(found.unreadable)
+            "certificates-left-out", file=str(path), words="; ".join(bundle.unreadable)
         )
-    return found.certificates
+    return bundle.certificates
 
 
 async def _identify(attributes: DeviceAttributes, context: RefusalContext, now: datetime) -> EnrollmentSession:

@@ -32,7 +32,10 @@ CA_IDENT: Final = "otae"
 
 @dataclass(frozen=True)
 class ProfileBuilder:
-    """Everything needed to build profiles, read before a step's transaction so that nothing can fail after it."""
+    """Everything needed to build profiles, read before a step's transaction so that nothing can fail after it.
+
+    Profiles are property lists in XML, unsigned until `sign`.
+    """
 
     issuing: ProfileIssuer
     public_url: str
@@ -47,15 +50,17 @@ class ProfileBuilder:
         return cms.sign(profile, self.signer, self.chain)
 
     def profile_service(self, challenge: str) -> bytes:
-        """Return the profile of phase 1."""
+        """Return the Profile Service profile of phase 1; ``challenge`` is its Challenge."""
         return payloads.profile_service(self.issuing, url=self.public_url + paths.OTA, challenge=challenge)
 
     def identity(self, session: EnrollmentSession, challenge: str) -> bytes:
-        """Return the profile that answers phase 2."""
+        """Return the profile that answers phase 2; ``challenge`` is the SCEP challenge of the first identity."""
         return payloads.identity_profile(self.issuing, self._scep(session, challenge))
 
     def enrollment(self, session: EnrollmentSession, challenge: str, to: x509.Certificate | None = None) -> bytes:
-        """Return root, SCEP and MDM in one profile: the answer to phase 3, and the single enrollment profile.
+        """Return the enrollment profile: root certificate, SCEP payload with ``challenge``, and MDM payload.
+
+        It is the answer to phase 3, and also the single enrollment profile.
 
         ``to``: the certificate of the Mac to which the content is encrypted, None for plain content.
         """

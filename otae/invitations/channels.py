@@ -107,9 +107,9 @@ async def why_undeliverable(channel: str, person: Person) -> str:
     """Return why a PIN cannot reach ``person`` by ``channel``, "" when it can."""
     missing = await missing_servers(channel)
     if channel == SMS and not number_of(person, await default_region()):
-        had = N_("a phone number that text messages reach") if person.phone else N_("a phone number")
+        needed = N_("a phone number that text messages reach") if person.phone else N_("a phone number")
         name = person.display_name or person.name
-        missing.append(N_("%(person)s lacks %(had)s, which the PIN goes to", person=name, had=had))
+        missing.append(N_("%(person)s lacks %(had)s, which the PIN goes to", person=name, had=needed))
     return joined(missing)
 
 
@@ -124,7 +124,10 @@ async def missing_servers(channel: str) -> list[str]:
 
 
 def number_of(person: Person, region: str) -> str | None:
-    """Return the person's phone number in E.164 form, None without a usable one."""
+    """Return the person's phone number in E.164 form, None without a usable one.
+
+    ``region``: the country of numbers without "+", from `properties.default_region`.
+    """
     try:
         return e164(person.phone, region=region) if person.phone else None
     except NumberRefused:

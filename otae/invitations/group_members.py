@@ -15,8 +15,8 @@ async def next_page(desk: Desk, row: GroupInvitation, *, now: datetime) -> tuple
     """
     dn, _, after = row.place.partition("\n")
     directory = await registry.directory_of(desk, row.domain)
-    found = await directory.members(DirectoryGroup(row.domain, row.name, dn), after)
-    people = {person.id: person for person in await registry.save_people(found.people, now)}
+    page = await directory.members(DirectoryGroup(row.domain, row.name, dn), after)
+    people = {person.id: person for person in await registry.save_people(page.people, now)}
     known = GroupInvitee.filter(group_invitation_id=row.id, person_id__in=list(people))
     seen = {line.person_id for line in await known.only("id", "person_id")}
-    return [person for key, person in people.items() if key not in seen], f"{dn}\n{found.after}" if found.after else ""
+    return [person for key, person in people.items() if key not in seen], f"{dn}\n{page.after}" if page.after else ""

@@ -47,7 +47,7 @@ async def run(
     row = await groups.order(desk, group_order, now=await clock(), actor=actor, hold=True)
     show_pin = show_pin or row.pin_channel in BY_HAND
     pins: dict[UUID, str] = {}
-    held = row
+    leased = row
     try:
         while row.status == Status.DRY_RUN:
             await group_worker.look_up(desk, row, now=await clock())
@@ -62,14 +62,14 @@ async def run(
             pins |= {each.invitation.id: each.clear for each in made if each.clear}
             await leases.extend(row, await clock())
     except StaleState:
-        found = await groups.find(row.id)
-        if found is None or (found.status in {*groups.MOVING, Status.READY} and not pins):
+        current = await groups.find(row.id)
+        if current is None or (current.status in {*groups.MOVING, Status.READY} and not pins):
             raise
         # Paused or cancelled in the console, or taken over when PINs were made that are known here alone: what was
         # done until then is what there is to tell.
-        row = found
+        row = current
     finally:
-        await leases.give_back(held)
+        await leases.give_back(leased)
         if row.status == Status.EXPANDING:
             desk.bell.ring("group", row.id)
     async for page in results.every_result(row):

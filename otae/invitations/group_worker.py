@@ -139,11 +139,11 @@ async def _look_up_lines(desk: Desk, row: GroupInvitation, *, now: datetime) -> 
 
 async def _advance_lookup(row: GroupInvitation, number: int, *, more: bool, place: str = "", now: datetime) -> None:
     """Count a page of people in, inside the transaction that stores them; StaleState when another worker just did."""
-    found = row.found + number
+    total = row.found + number
     seen = GroupInvitation.filter(id=row.id, status=Status.DRY_RUN, found=row.found, place=row.place)
-    if await seen.update(found=found, place=place) != 1:
+    if await seen.update(found=total, place=place) != 1:
         raise StaleState(f"group invitation {row.id} was looked up by somebody else")
-    row.update_from_dict({"found": found, "place": place})
+    row.update_from_dict({"found": total, "place": place})
     if not more:
         await advance(row, Status.READY, event=(), now=now)
 

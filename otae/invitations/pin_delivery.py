@@ -85,7 +85,7 @@ async def queue_messages(made: Sequence[tuple[Invitation, Pin | None]], *, now: 
     mails = [(each, each.email) for each, _ in made if each.email]
     deliveries = await bulk_enqueue.enqueue_all(mails, "url", now=now)
     for channel, column in ((SMS, "phone"), (MAIL, "email")):
-        theirs = [each for each, pin in made if pin and each.pin_channel == channel]
-        pins_to = [(each, to) for each in theirs if (to := getattr(each, column))]
+        with_pin = [each for each, pin in made if pin and each.pin_channel == channel]
+        pins_to = [(each, to) for each in with_pin if (to := getattr(each, column))]
         deliveries += await bulk_enqueue.enqueue_all(pins_to, "pin", now=now, channel=channel)
     return [each.id for each in deliveries]

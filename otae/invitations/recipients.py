@@ -19,7 +19,7 @@ NO_GROUP = N_("there is no group with this name")
 async def find(
     desk: Desk, name: str, *, now: datetime, rehearsal: bool = False, reach: Reach = EVERYBODY
 ) -> tuple[Person | None, str]:
-    r"""Return the person that ``name`` means, else None and why.
+    r"""Return the person that ``name`` means and "", or None and why nobody was found.
 
     ``name``: "ben", "CORP\ben", "corp/ben", "ben@corp" or an e-mail address; of several people with one address none is
     taken. People outside of ``reach`` are treated as unknown: no directory is asked about them and no row is made. A
@@ -27,9 +27,9 @@ async def find(
     """
     if reach.limited:
         return await _find_within(desk, name, reach, now)
-    ours = await people.find_person(name)
-    if ours or rehearsal:
-        return ours, "" if ours else NO_PERSON
+    local_person = await people.find_person(name)
+    if local_person or rehearsal:
+        return local_person, "" if local_person else NO_PERSON
     try:
         found = await registry.find(desk, name)
     except PersonAmbiguous as refusal:
@@ -41,17 +41,17 @@ async def find(
 
 async def _find_within(desk: Desk, name: str, reach: Reach, now: datetime) -> tuple[Person | None, str]:
     """Find a person among the local rows within ``reach``; a directory is asked only about the person found."""
-    named = await registry.resolve_name(name)
+    candidates = await registry.resolve_name(name)
     known = Person.filter(reach.people(), rehearsal=False, removed_at=None)
-    ours = known.filter(domain=DOMAIN, name=user_name(person_fields.printable(named.local)))
-    if named.local and (person := await ours.first()):
+    local_rows = known.filter(domain=DOMAIN, name=user_name(person_fields.printable(candidates.local)))
+    if candidates.local and (person := await local_rows.first()):
         return person, ""
-    for row, text in named.names:
-        theirs = known.filter(domain=row.domain)
-        found = await theirs.filter(name=user_name(person_fields.printable(text))).limit(1)
+    for row, text in candidates.names:
+        directory_rows = known.filter(domain=row.domain)
+        found = await directory_rows.filter(name=user_name(person_fields.printable(text))).limit(1)
         if not found and "@" in name:
             address = person_fields.printable(registry.split_domain(name)[1])
-            found = await theirs.filter(email__iexact=address).order_by("name").limit(10)
+            found = await directory_rows.filter(email__iexact=address).order_by("name").limit(10)
         if len(found) > 1:
             return None, N_("%(found)s: say which, by user name", found=", ".join(each.name for each in found))
         if found:
@@ -60,7 +60,7 @@ async def _find_within(desk: Desk, name: str, reach: Reach, now: datetime) -> tu
 
 
 async def _refreshed(desk: Desk, person: Person, now: datetime) -> tuple[Person | None, str]:
-    """Return a directory's person with current data from the directory, else None and why."""
+    """Return a directory's person with current data from there and "", or None and why not."""
     try:
         directory = await registry.directory_of(desk, person.domain)
         found = await directory.find_by_id(person.directory_id or "")
@@ -70,13 +70,17 @@ async def _refreshed(desk: Desk, person: Person, now: datetime) -> tuple[Person 
 
 
 async def find_group(desk: Desk, name: str, *, reach: Reach = EVERYBODY) -> tuple[tuple[str, str, str] | None, str]:
-    r"""Return (domain, name, place to read it from) of the group "[DOMAIN/]NAME" or "DOMAIN\NAME", else None and why.
+    r"""Find the group "[DOMAIN/]NAME" or "DOMAIN\NAME".
 
     A group outside of ``reach`` is treated as unknown: no directory is asked about it.
+
+    Returns:
+        (domain, name, id in its directory) and "", or None and why no group was found. The id is the DN from which the
+        members are read, "" for a local group.
     """
-    ours = await groups.find_group(name, reach=reach)
-    if ours and ours.domain == DOMAIN:
-        return (ours.domain, ours.name, ""), ""
+    local_group = await groups.find_group(name, reach=reach)
+    if local_group and local_group.domain == DOMAIN:
+        return (local_group.domain, local_group.name, ""), ""
     if reach.limited and not (name := await _group_within(name, reach)):
         return None, NO_GROUP
     try:

@@ -44,10 +44,10 @@ async def _candidates(before: datetime, now: datetime, after: UUID) -> list[Invi
 
 async def _earlier_messages(invitation_ids: list[UUID]) -> dict[UUID, list[Delivery]]:
     before = Q(kind__in=NEEDED) | Q(kind__startswith="reminder-")
-    found: dict[UUID, list[Delivery]] = {}
+    by_invitation: dict[UUID, list[Delivery]] = {}
     for row in await Delivery.filter(before, invitation_id__in=invitation_ids):
-        found.setdefault(row.invitation_id, []).append(row)
-    return found
+        by_invitation.setdefault(row.invitation_id, []).append(row)
+    return by_invitation
 
 
 async def _remind(

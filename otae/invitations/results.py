@@ -48,7 +48,7 @@ _PAGE: Final = 500
 
 @dataclass(frozen=True)
 class OrderProgress:
-    """How far an order has come.
+    """The progress of an order.
 
     ``reasons``: number of people skipped, by reason. ``messages``: number of messages, by delivery status.
     ``expected``: number of messages once everybody who waits is invited. ``deferred``: queued messages that a server

@@ -163,9 +163,9 @@ def new_invitation(
     invitation = Invitation(
         person=person, rehearsal=rehearsal, created_by=actor[:100], created_at=now, **columns(checked.terms)
     )
-    token, held = tokens.mint(desk, invitation)
+    token, token_columns = tokens.mint(desk, invitation)
     end = checked.terms.valid_until or checked.mode.end(now)
-    invitation.update_from_dict(held | snapshot(person, region) | {"valid_until": end})
+    invitation.update_from_dict(token_columns | snapshot(person, region) | {"valid_until": end})
     return invitation, token
 
 

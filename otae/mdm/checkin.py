@@ -84,12 +84,12 @@ async def answer(desk: Desk, body: bytes, signature: str | None, *, now: datetim
 async def _authenticate(sender: Sender, message: apple.Authenticate) -> Reply:
     """Begin an enrollment, or pin a renewed certificate; a repeated message changes nothing."""
     certificate, context, now = sender.certificate, sender.context, sender.now
-    ours = await push.topic(sender.desk, rehearsal=True)
+    our_topic = await push.topic(sender.desk, rehearsal=True)
     if context.session and context.session.status in _READY:
         await sessions.check_directory(sender.desk, context.session, now=now)
     try:
         async with transaction():
-            await _bind(certificate, message, ours, context, now)
+            await _bind(certificate, message, our_topic, context, now)
     except (DeviceMismatch, PlatformRefused):
         await _revoke_misplaced(certificate, now)
         raise
@@ -97,7 +97,7 @@ async def _authenticate(sender: Sender, message: apple.Authenticate) -> Reply:
 
 
 async def _bind(
-    certificate: Certificate, message: apple.Authenticate, ours: str, context: RefusalContext, now: datetime
+    certificate: Certificate, message: apple.Authenticate, our_topic: str, context: RefusalContext, now: datetime
 ) -> None:
     """Bind the certificate's session to the Mac, then begin its enrollment or pin the new certificate to it."""
     if certificate.session_id is None:
@@ -110,7 +110,7 @@ async def _bind(
         return
     enrollment = await Enrollment.filter(session_id=session.id, device__udid=message.udid, status__in=_LIVE).first()
     if enrollment is None:
-        check_topic(message.topic, ours)
+        check_topic(message.topic, our_topic)
         allowed_devices.check_platform(message.product_name, message.model, message.model_name)
         context.ends_session = True  # bound by now: it is this Mac that breaks the rule
         await allowed_devices.check_reported(session, message.os_version, (message.product_name, message.model))

@@ -104,11 +104,11 @@ async def _candidates(search: str) -> Q:
     if not folded(search):
         return Q()
     macs, people = await matching_ids(Device, search), await matching_ids(Person, search)
-    own = condition_for(macs, search)
-    theirs = Enrollment.filter(condition_for(people, search, key="person_id", path="person__"))
+    by_mac = condition_for(macs, search)
+    enrollments = Enrollment.filter(condition_for(people, search, key="person_id", path="person__"))
     if people is None:
-        return own | Q(id__in=Subquery(theirs.values("device_id")))
-    return own | Q(id__in=[NO_ID, *await theirs.values_list("device_id", flat=True)])
+        return by_mac | Q(id__in=Subquery(enrollments.values("device_id")))
+    return by_mac | Q(id__in=[NO_ID, *await enrollments.values_list("device_id", flat=True)])
 
 
 async def _current_matches(rows: Sequence[Device], wanted: str, reach: Reach) -> list[DeviceRecord]:

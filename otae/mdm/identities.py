@@ -27,17 +27,17 @@ async def revoke_previous(enrollment: Enrollment, now: datetime) -> None:
     await revoke(enrollment.previous_certificate_id, now)
     pinned = await Certificate.get(id=enrollment.certificate_id)
     older = Certificate.filter(session_id=enrollment.session_id, purpose=sessions.MDM_IDENTITY, revoked_at=None)
-    for spare in await older.filter(created_at__lt=pinned.created_at):
-        await revoke(spare.id, now)
+    for unused in await older.filter(created_at__lt=pinned.created_at):
+        await revoke(unused.id, now)
     await queue.close_renewals(enrollment, now=now)
     enrollment.previous_certificate_id = None
 
 
 async def revoke_unused(enrollment: Enrollment, now: datetime) -> None:
     """Revoke the session's MDM identities from downloads that were not installed, so that none of them can check in."""
-    spares = Certificate.filter(session_id=enrollment.session_id, purpose=sessions.MDM_IDENTITY, revoked_at=None)
-    for spare in await spares.exclude(id=enrollment.certificate_id):
-        await revoke(spare.id, now)
+    identities = Certificate.filter(session_id=enrollment.session_id, purpose=sessions.MDM_IDENTITY, revoked_at=None)
+    for unused in await identities.exclude(id=enrollment.certificate_id):
+        await revoke(unused.id, now)
 
 
 async def revoke(certificate_id: UUID, now: datetime, reason: revocation.Reason = "superseded") -> None:

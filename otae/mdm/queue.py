@@ -1,6 +1,6 @@
 """Commands for Macs: stored in the database until the Mac has answered them.
 
-Nothing wakes a Mac here: it gets its commands when it connects the next time.
+Nothing wakes a Mac here: it gets its commands when it connects the next time. `commands` answers it.
 https://developer.apple.com/documentation/devicemanagement/commands-and-queries
 """
 
@@ -30,7 +30,7 @@ _STATUS_FOR: Final = {
 
 
 async def event_subject(enrollment: Enrollment) -> About:
-    """Return what an event about a command of ``enrollment`` belongs to."""
+    """Return the ids that an event about a command for ``enrollment`` is recorded with, the Mac's among them."""
     session = await EnrollmentSession.get(id=enrollment.session_id)
     return replace(about(session), device_id=enrollment.device_id)
 

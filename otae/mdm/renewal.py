@@ -50,8 +50,8 @@ async def renew_due(desk: Desk, *, now: datetime) -> int:
     queued, last = 0, UUID(int=0)
     # Macs of people whom a directory no longer has stay due until their certificate ends: they must not block others.
     while queued < _BATCH and (found := await due.filter(id__gt=last).order_by("id").limit(_BATCH)):
-        let_in = await rechecks.still_allowed(desk, (enrollment.person_id for enrollment in found), now=now)
-        queued += sum([await _queue(enrollment, now) for enrollment in found if enrollment.person_id in let_in])
+        allowed = await rechecks.still_allowed(desk, (enrollment.person_id for enrollment in found), now=now)
+        queued += sum([await _queue(enrollment, now) for enrollment in found if enrollment.person_id in allowed])
         last = found[-1].id
     return queued
 
@@ -70,7 +70,7 @@ async def _queue(enrollment: Enrollment, now: datetime) -> bool:
     return True
 
 
-async def command(desk: Desk, enrollment: Enrollment, waiting: Command, *, now: datetime) -> bytes:
+async def command(desk: Desk, enrollment: Enrollment, queued: Command, *, now: datetime) -> bytes:
     """Return the InstallProfile command with a profile made for this sending; b"" when it must not be sent.
 
     It is not sent when it was closed meanwhile, or while the Mac's person is disabled, here or in a directory. Its
@@ -84,10 +84,10 @@ async def command(desk: Desk, enrollment: Enrollment, waiting: Command, *, now: 
     try:
         async with transaction():
             await sessions.lock_session(session.id)
-            await queue.record_sent(waiting, enrollment, now=now)
+            await queue.record_sent(queued, enrollment, now=now)
             await sessions.prune_challenges(session, sessions.RENEWAL)
             challenge = await sessions.mint_challenge(session, sessions.RENEWAL, now=now, expires_at=until)
     except StaleState:
         return b""
     profile = builder.sign(builder.enrollment(session, challenge))
-    return install_profile(str(waiting.id).upper(), profile)
+    return install_profile(str(queued.id).upper(), profile)

@@ -68,12 +68,12 @@ async def attention_items(found: stuck.Stuck, *, now: datetime, reach: Reach = E
     First the causes that hold back many messages, the most first; then single invitations, oldest first, chosen among
     those that were made last.
     """
-    alike = {cause.oldest: cause.number - 1 for cause in found.causes}
-    ids = {*alike, *found.others}
+    similar = {cause.oldest: cause.number - 1 for cause in found.causes}
+    ids = {*similar, *found.others}
     within = reach.people("person_id", listed=Invitation)
     rows = await Invitation.filter(within, id__in=ids).prefetch_related("person")
     progress = await progress_of(rows, now=now)
-    listed = [AttentionItem(row, progress[row.id], alike.get(row.id, 0)) for row in rows if progress[row.id].problem]
+    listed = [AttentionItem(row, progress[row.id], similar.get(row.id, 0)) for row in rows if progress[row.id].problem]
     return sorted(listed, key=lambda item: (-item.similar, item.progress.since))
 
 

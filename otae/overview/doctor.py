@@ -60,13 +60,13 @@ async def examine(desk: Desk, *, now: datetime, redis: Check | None = None) -> l
         ("default mode", _mode()),
         ("search", _search()),
     )
-    found = [tables]
+    checks = [tables]
     for name, probe in probes:
         try:
-            found += await probe
+            checks += await probe
         except (OtaeError, OSError, httpx2.HTTPError) as error:
-            found.append(Check(name, "failed", str(error) or type(error).__name__))
-    return [*found, redis] if redis else found
+            checks.append(Check(name, "failed", str(error) or type(error).__name__))
+    return [*checks, redis] if redis else checks
 
 
 async def _tables() -> Check:
@@ -134,10 +134,12 @@ async def _writing(desk: Desk) -> list[Check]:
 
 
 async def _processes(desk: Desk, now: datetime) -> list[Check]:
-    found = await heartbeats.find_problems(now=now)
-    checks = [_trouble(each) for each in found]
-    well = [role for role in (heartbeats.WORKER, heartbeats.CLOCK) if role not in {each.role for each in found}]
-    checks += [Check(role, "ok", "alive, and does its work") for role in well]
+    problems = await heartbeats.find_problems(now=now)
+    checks = [_trouble(each) for each in problems]
+    working_roles = [
+        role for role in (heartbeats.WORKER, heartbeats.CLOCK) if role not in {each.role for each in problems}
+    ]
+    checks += [Check(role, "ok", "alive, and does its work") for role in working_roles]
     lacking = await heartbeats.processes_without_key(desk.vault.key_ids[0], now=now)
     if lacking:
         advice = "Restart them with the same OTAE_MASTER_KEYS before `otae keys rotate`."

@@ -55,7 +55,7 @@ class PersonDetails:
 async def read(desk: Desk, person: Person, *, now: datetime, audited: bool, reach: Reach = EVERYBODY) -> PersonDetails:
     """Return everything about ``person`` except groups out of ``reach``; ``audited``: also what administrators did."""
     invitations = await Invitation.filter(person_id=person.id, rehearsal=False).order_by("-created_at").limit(MAX_ROWS)
-    mine = Delivery.filter(invitation__person_id=person.id, invitation__rehearsal=False)
+    deliveries = Delivery.filter(invitation__person_id=person.id, invitation__rehearsal=False)
     events = Event.filter(person_id=person.id, kind__in=_SIGN_INS, rehearsal=False)
     return PersonDetails(
         person=person,
@@ -66,7 +66,7 @@ async def read(desk: Desk, person: Person, *, now: datetime, audited: bool, reac
         invitations=invitations,
         progress=await progress_of(invitations, now=now),
         devices=await _devices(person),
-        deliveries=await mine.order_by("-created_at").limit(MAX_ROWS),
+        deliveries=await deliveries.order_by("-created_at").limit(MAX_ROWS),
         attempts=await events.order_by("-id").limit(MAX_ROWS),
         audit=await _audited(person, invitations) if audited else [],
         files=await _files(person) if audited else [],

@@ -86,11 +86,11 @@ async def progress_of(invitations: Sequence[Invitation], *, now: datetime) -> di
     sent = {(each.invitation_id, each.generation, each.kind): each for each in messages}
     sign_ins = EnrollmentSession.filter(invitation_id__in=ids).order_by("opened_at")
     sessions = {each.invitation_id: each for each in await sign_ins}
-    found = {}
+    result = {}
     for row in invitations:
         link, pin = (sent.get((row.id, row.generation, kind)) for kind in NEEDED)
-        found[row.id] = _progress_of_one(row, link, pin, sessions.get(row.id), now)
-    return found
+        result[row.id] = _progress_of_one(row, link, pin, sessions.get(row.id), now)
+    return result
 
 
 def _progress_of_one(

@@ -28,8 +28,8 @@ async def sweep(*, now: datetime) -> int:
 
 async def last_refusal(person_id: UUID | None) -> str:
     """Return code and detail of the last refusal that was recorded for a rehearsal's person, "" without one."""
-    ours = Q(person_id=person_id) & Q(rehearsal=True) & ~Q(code="")
-    event = await Event.filter(ours).order_by("-id").first() if person_id else None
+    refusals = Q(person_id=person_id) & Q(rehearsal=True) & ~Q(code="")
+    event = await Event.filter(refusals).order_by("-id").first() if person_id else None
     return f"{event.code}: {event.detail}".rstrip(": ") if event else ""
 
 

@@ -25,7 +25,11 @@ _NAMES: Final = {"name": ("name", "username", "user"), "password": ("password",)
 
 @dataclass(slots=True)
 class PageForm:
-    """A form of a page: its target, and its fields with their initial values."""
+    """A form of a page.
+
+    ``action``: its target, as in the HTML; ``method``: "GET" or "POST"; ``fields``: the initial values by field name;
+    ``kinds``: the type of each field by its name, such as "text" or "hidden".
+    """
 
     action: str
     method: str
@@ -75,24 +79,24 @@ class _Reader(HTMLParser):
         self._mute = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self._form = PageForm(found.get("action", ""), found.get("method", "get").upper())
+            self._form = PageForm(attributes.get("action", ""), attributes.get("method", "get").upper())
             self.forms.append(self._form)
-        elif tag in ("input", "button") and self._form is not None and "name" in found:
-            self._field(tag, found)
-        elif tag == "a" and "href" in found:
-            self.links.append(found["href"])
+        elif tag in ("input", "button") and self._form is not None and "name" in attributes:
+            self._field(tag, attributes)
+        elif tag == "a" and "href" in attributes:
+            self.links.append(attributes["href"])
         self._mute = tag in ("script", "style") or self._mute
 
-    def _field(self, tag: str, found: Mapping[str, str]) -> None:
-        kind = found.get("type", "text" if tag == "input" else "submit").lower()
+    def _field(self, tag: str, attributes: Mapping[str, str]) -> None:
+        kind = attributes.get("type", "text" if tag == "input" else "submit").lower()
         if self._form is None or kind in ("submit", "button", "image", "reset"):
             return
-        if kind in ("checkbox", "radio") and "checked" not in found:
+        if kind in ("checkbox", "radio") and "checked" not in attributes:
             return
-        self._form.fields[found["name"]] = found.get("value", "")
-        self._form.kinds[found["name"]] = kind
+        self._form.fields[attributes["name"]] = attributes.get("value", "")
+        self._form.kinds[attributes["name"]] = kind
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":

@@ -37,18 +37,18 @@ def read_bundle(data: bytes) -> Bundle:
     Raises MessageUnreadable when the file holds no readable certificate, or more than MAX_CERTIFICATES.
     """
     data = to_utf8(data)
-    found: list[x509.Certificate] = []
+    certificates: list[x509.Certificate] = []
     unreadable: list[str] = []
     for number, each in enumerate(_certificates(data), 1):
         if number > MAX_CERTIFICATES:
             raise MessageUnreadable(f"a file may hold {MAX_CERTIFICATES} certificates")
         try:
-            found.append(_load(each))
+            certificates.append(_load(each))
         except UNREADABLE as error:
             unreadable.append(f"certificate {number} of the file cannot be read: {_words(error)}")
-    if not found:
+    if not certificates:
         raise MessageUnreadable("; ".join(unreadable[:3]) or NO_CERTIFICATE)
-    return Bundle(tuple(found), tuple(unreadable))
+    return Bundle(tuple(certificates), tuple(unreadable))
 
 
 def to_utf8(data: bytes) -> bytes:
@@ -100,10 +100,10 @@ def _first(der: bytes) -> bytes:
 
 def _load(data: bytes) -> x509.Certificate:
     """Load a certificate and read its names, dates and key once, since ``cryptography`` parses them on access."""
-    found = x509.load_der_x509_certificate(data)
-    read_names(found)
-    found.not_valid_before_utc, found.not_valid_after_utc, found.public_key()
-    return found
+    certificate = x509.load_der_x509_certificate(data)
+    read_names(certificate)
+    certificate.not_valid_before_utc, certificate.not_valid_after_utc, certificate.public_key()
+    return certificate
 
 
 def _words(error: BaseException) -> str:

@@ -187,10 +187,10 @@ def _the_content(attached: bytes | None, detached: bytes | None, policy: Policy)
 
 def _certificates(bag: Value | None) -> tuple[tuple[bytes, x509.Certificate], ...]:
     """Return each different certificate of the bag, with its IssuerAndSerialNumber as DER."""
-    found = dict.fromkeys(value.raw for value in values(bag.content)) if bag is not None else {}
-    if len(found) > _MAX_CERTIFICATES:
-        raise TooLarge(f"{len(found)} certificates, {_MAX_CERTIFICATES} allowed")
-    return tuple((issuer_and_serial(raw), load_certificate(raw)) for raw in found)
+    encoded = dict.fromkeys(value.raw for value in values(bag.content)) if bag is not None else {}
+    if len(encoded) > _MAX_CERTIFICATES:
+        raise TooLarge(f"{len(encoded)} certificates, {_MAX_CERTIFICATES} allowed")
+    return tuple((issuer_and_serial(raw), load_certificate(raw)) for raw in encoded)
 
 
 def _verify_signer(

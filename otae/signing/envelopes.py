@@ -156,13 +156,13 @@ def _parts(envelope: bytes, recipient: Keyed) -> _Parts:
 
 def _encrypted_key(recipients: bytes, recipient: Keyed) -> bytes:
     """Return the encrypted content key for ``recipient``; b"" when the envelope does not name it."""
-    ours = issuer_and_serial(der(recipient.certificate))
+    own_identifier = issuer_and_serial(der(recipient.certificate))
     for entry in Fields(recipients).rest():
         if entry.tag != SEQUENCE:
             continue
         transport = Fields(entry.content)
         transport.take(INTEGER)
-        if transport.maybe(SEQUENCE) != Fields(ours).take(SEQUENCE):
+        if transport.maybe(SEQUENCE) != Fields(own_identifier).take(SEQUENCE):
             continue
         if transport.inner().oid() != RSA_ENCRYPTION:
             raise AlgorithmRefused("key transport other than RSA PKCS #1 v1.5")
@@ -174,10 +174,10 @@ def _content_key(encrypted: bytes, key: rsa.RSAPrivateKey, size: int) -> bytes:
     """Return the content key, or a random one of the same size when it does not decrypt; the caller cannot tell."""
     substitute = secrets.token_bytes(size)
     try:
-        found = key.decrypt(encrypted.rjust(key.key_size // 8, b"\0"), padding.PKCS1v15())
+        content_key = key.decrypt(encrypted.rjust(key.key_size // 8, b"\0"), padding.PKCS1v15())
     except ValueError:
         return substitute
-    return found if len(found) == size else substitute
+    return content_key if len(content_key) == size else substitute
 
 
 def _algorithm(cipher: CipherName, key: bytes) -> CipherAlgorithm:

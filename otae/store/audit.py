@@ -118,13 +118,13 @@ async def _append(head: AuditHead, *, actor: str, action: str, now: datetime, su
 async def _replace_head(head: AuditHead | None, now: datetime) -> AuditHead:
     """Return a head behind the last existing entry, after adding an entry that says the old head was wrong."""
     last = await AuditEntry.all().order_by("-id").first()
-    found = AuditHead(id=_HEAD, count=last.id if last else 0, mac=last.mac if last else ORIGIN, seal="")
+    new_head = AuditHead(id=_HEAD, count=last.id if last else 0, mac=last.mac if last else ORIGIN, seal="")
     if head is None:
-        await found.save(force_create=True)
+        await new_head.save(force_create=True)
     said = f"it said {head.count} entries" if head else "it was missing"
     words = f"the head of the log was not as written: {said}"
-    await _append(found, actor="otae", action=HEAD_BROKEN, now=now, subject="", detail=words)
-    return found
+    await _append(new_head, actor="otae", action=HEAD_BROKEN, now=now, subject="", detail=words)
+    return new_head
 
 
 async def verify(noted: Head | None = None) -> Head:
@@ -223,17 +223,17 @@ async def list_entries(
         before: only entries with a smaller number.
         since: only entries with this number or a greater one.
     """
-    found = AuditEntry.all()
+    entries = AuditEntry.all()
     if search:
         names = ("actor", "action", "subject", "detail")
-        held = [Q(**{f"{name}__icontains": search}) for name in names]
-        named = [Q(actor=about), Q(subject=about), Q(detail__contains=about)] if about else []
-        found = found.filter(Q(*held, *named, join_type="OR"))
+        in_texts = [Q(**{f"{name}__icontains": search}) for name in names]
+        about_person = [Q(actor=about), Q(subject=about), Q(detail__contains=about)] if about else []
+        entries = entries.filter(Q(*in_texts, *about_person, join_type="OR"))
     if before is not None:
-        found = found.filter(id__lt=before)
+        entries = entries.filter(id__lt=before)
     if since:
-        found = found.filter(id__gte=since)
-    return await found.order_by("-id").limit(limit)
+        entries = entries.filter(id__gte=since)
+    return await entries.order_by("-id").limit(limit)
 
 
 def _key(name: str) -> bytes:

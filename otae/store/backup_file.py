@@ -71,13 +71,13 @@ class Header:
             BackupUnreadable: the header is damaged.
         """
         try:
-            found = json.loads(text)
+            values = json.loads(text)
             return cls(
-                UUID(found["id"]),
-                str(found["product"]),
-                str(found["schema"]),
-                datetime.fromisoformat(found["taken_at"]),
-                base64.b64decode(found["key"], validate=True),
+                UUID(values["id"]),
+                str(values["product"]),
+                str(values["schema"]),
+                datetime.fromisoformat(values["taken_at"]),
+                base64.b64decode(values["key"], validate=True),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BackupUnreadable("the header of this backup is damaged") from error

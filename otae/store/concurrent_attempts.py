@@ -41,28 +41,28 @@ _current: "ContextVar[_SignIn | None]" = ContextVar("sign_in", default=None)
 @contextmanager
 def sign_in_scope(resources: Resources) -> Iterator[None]:
     """Collect what one sign-in counts; at its end all of its attempts have been checked."""
-    mine = _SignIn(resources.get(_Attempts))
-    before = _current.set(mine)
+    sign_in = _SignIn(resources.get(_Attempts))
+    before = _current.set(sign_in)
     try:
         yield
     finally:
         _current.reset(before)
-        while mine.keys:
-            _end(mine.keys[-1], mine)
+        while sign_in.keys:
+            _end(sign_in.keys[-1], sign_in)
 
 
 def begin(key: str) -> None:
     """Record that an attempt was counted under ``key`` and is being checked; does nothing outside a sign-in."""
-    if mine := _current.get():
-        mine.keys.append(key)
-        mine.attempts.counted[key] += 1
+    if sign_in := _current.get():
+        sign_in.keys.append(key)
+        sign_in.attempts.counted[key] += 1
 
 
 def end(key: str) -> None:
     """Record that this sign-in's attempt under ``key`` was uncounted."""
-    mine = _current.get()
-    if mine and key in mine.keys:
-        _end(key, mine)
+    sign_in = _current.get()
+    if sign_in and key in sign_in.keys:
+        _end(key, sign_in)
 
 
 async def wait_for_another(key: str) -> bool:
@@ -71,27 +71,27 @@ async def wait_for_another(key: str) -> bool:
     Returns:
         False when there is none, after MAX_WAIT seconds in all, and outside a sign-in.
     """
-    mine, loop = _current.get(), asyncio.get_running_loop()
-    if mine is None or not mine.attempts.counted[key]:
+    sign_in, loop = _current.get(), asyncio.get_running_loop()
+    if sign_in is None or not sign_in.attempts.counted[key]:
         return False
-    if mine.wait_until is None:
-        mine.wait_until = loop.time() + MAX_WAIT
-    turn = loop.create_future()
-    mine.attempts.waiting.setdefault(key, []).append(turn)
+    if sign_in.wait_until is None:
+        sign_in.wait_until = loop.time() + MAX_WAIT
+    future = loop.create_future()
+    sign_in.attempts.waiting.setdefault(key, []).append(future)
     try:
-        async with asyncio.timeout_at(mine.wait_until):
-            await turn
+        async with asyncio.timeout_at(sign_in.wait_until):
+            await future
     except TimeoutError:
         return False
     return True
 
 
-def _end(key: str, mine: _SignIn) -> None:
-    attempts = mine.attempts
-    mine.keys.remove(key)
+def _end(key: str, sign_in: _SignIn) -> None:
+    attempts = sign_in.attempts
+    sign_in.keys.remove(key)
     attempts.counted[key] -= 1
     if not attempts.counted[key]:
         del attempts.counted[key]
-    for turn in attempts.waiting.pop(key, []):
-        if not turn.done():
-            turn.set_result(None)
+    for future in attempts.waiting.pop(key, []):
+        if not future.done():
+            future.set_result(None)

@@ -107,9 +107,9 @@ def pool_size(settings: Settings, role: Role) -> int:
     """
     if role == "command":
         return 1
-    own_turn = role == "clock" or (role == "web" and settings.inline_worker)
+    holds_clock_lock = role == "clock" or (role == "web" and settings.inline_worker)
     usual = {"web": 9 if settings.inline_worker else 4, "worker": 4, "clock": 3}[role]
-    return (settings.database_connections or usual) - own_turn
+    return (settings.database_connections or usual) - holds_clock_lock
 
 
 async def connect(settings: Settings, *, role: Role = "web") -> None:

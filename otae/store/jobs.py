@@ -29,12 +29,12 @@ async def claim(job_id: UUID, now: datetime) -> Job | None:
 
 
 async def progress(job: Job, output: dict[str, object]) -> None:
-    """Replace what a claimed job shows so far; nothing when another worker took it over."""
+    """Replace the output of a claimed job while it runs; does nothing when another worker took it over."""
     await leases.held(job).update(output=output)
 
 
 async def finish(job: Job, output: dict[str, object], *, now: datetime, failed: bool = False) -> None:
-    """Store the result of a claimed job; nothing when another worker took it over."""
+    """Store the output of a claimed job that ended; does nothing when another worker took it over."""
     to = JobStatus.FAILED if failed else JobStatus.DONE
     async with transaction():
         if await leases.held(job).select_for_update().first() is not None:
@@ -52,5 +52,5 @@ async def outcome(job_id: UUID) -> dict[str, object]:
 
 
 async def waiting(now: datetime) -> list[UUID]:
-    """Return the jobs that a worker should be hinted at."""
+    """Return the ids of the jobs that no worker holds and that are not finished, the oldest first, at most 100."""
     return await leases.waiting(Job, _UNFINISHED, now, limit=100)

@@ -68,7 +68,7 @@ async def give_back(row: Work) -> None:
 async def waiting(
     kind: type[AnyWork], statuses: Collection[str], now: datetime, *, limit: int | None = None
 ) -> list[UUID]:
-    """Return the rows of these statuses that nobody holds, the oldest first."""
+    """Return the ids of the rows of these statuses that nobody holds, the oldest first."""
     free = kind.filter(_free(now), status__in=statuses).order_by("created_at").only("id")
     return [row.id for row in await (free if limit is None else free.limit(limit))]
 

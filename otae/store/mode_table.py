@@ -1,4 +1,4 @@
-"""The enrollment modes: a row for each, with the factors that it asks for, its words and its first values.
+"""The enrollment modes: a row for each, with the factors that it asks for, its texts and its default values.
 
 This table is all that names a mode: forms, commands, login page, messages and rehearsals read the rows. Administrators
 change the values of a mode (`invitations.mode_values`), never its factors.

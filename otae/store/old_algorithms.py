@@ -1,4 +1,4 @@
-"""Statistics of old algorithms that Macs still use, for administrators who think of refusing them.
+"""Statistics of old algorithms that Macs still use, for administrators who consider refusing them.
 
 Counted in memory and flushed to the database every FLUSH_INTERVAL; a crash loses at most what was not flushed.
 """
@@ -35,7 +35,7 @@ class Usage:
 
 
 async def count_use(resources: Resources, *algorithms: str, now: datetime) -> None:
-    """Count one message that used these algorithms; only those of REFUSED_BY are counted."""
+    """Count a message from a Mac under each of its ``algorithms`` that is in REFUSED_BY; others are not counted."""
     counts = resources.get(UnwrittenCounts)
     for name in REFUSED_BY.keys() & algorithms:
         counts.pending[name] += 1

@@ -42,12 +42,12 @@ _SQLITE_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTAD
 RESTORE: Final = "stop every process, keep the damaged database aside, and restore the newest backup into an empty one"
 
 
-def _open() -> bool:
+def _never_closed() -> bool:
     return False
 
 
 @contextmanager
-def translate_driver_errors(is_closed: Callable[[], bool] = _open) -> Iterator[None]:
+def translate_driver_errors(is_closed: Callable[[], bool] = _never_closed) -> Iterator[None]:
     """Raise DatabaseAway or DatabaseDamaged in place of a driver's exception from the block, where it means that.
 
     Args:
@@ -63,8 +63,11 @@ def translate_driver_errors(is_closed: Callable[[], bool] = _open) -> Iterator[N
         raise translated from error
 
 
-def classify(error: Exception, is_closed: Callable[[], bool] = _open) -> OtaeError | None:
-    """Return the error that a driver's exception stands for; None when it is a mistake of our code."""
+def classify(error: Exception, is_closed: Callable[[], bool] = _never_closed) -> OtaeError | None:
+    """Return the error that a driver's exception stands for; None when it is a mistake of our code.
+
+    ``is_closed``: as in `translate_driver_errors`.
+    """
     if isinstance(error, sqlite3.Error):
         return _of_sqlite(error)
     if isinstance(error, asyncpg.PostgresError):

@@ -130,8 +130,8 @@ async def verify_secret(resources: Resources, secret: bytes, hashed: str | None)
 
     A check that returns a truth value instead of raising: a wrong entry is an everyday result that callers count.
     """
-    fits = await resources.get(HashQueue).run(partial(_verify, secret, hashed or DECOY))
-    return fits and hashed is not None
+    matches = await resources.get(HashQueue).run(partial(_verify, secret, hashed or DECOY))
+    return matches and hashed is not None
 
 
 def _hash(secret: bytes) -> str:

@@ -68,7 +68,7 @@ class About:
 
 
 def about(row: StatefulRow) -> About:
-    """Return what an event of ``row`` is about; nothing for a command, whose enrollment has to be asked instead."""
+    """Return what an event of ``row`` is about; nothing for a job, or a command (see `mdm.queue.event_subject`)."""
     if isinstance(row, Invitation):
         return About(invitation_id=row.id, person_id=row.person_id, rehearsal=row.rehearsal)
     if isinstance(row, Delivery):
@@ -136,10 +136,14 @@ async def advance_audited(
     actor: str,
     **changes: Any,  # noqa: ANN401 - values of columns
 ) -> None:
-    """Move ``row`` as `advance` does, with an entry of the audit log in place of an event; ``action`` "": with neither.
+    """Move ``row`` as `advance` does, but record an entry of the audit log instead of an event.
 
-    Raises StaleState when another process moved the row first, and also when the move is not allowed: people decide by
-    what a page showed them.
+    Args:
+        action: that of the audit log, such as "group-invitation.paused"; "" to record nothing.
+
+    Raises:
+        StaleState: another process moved the row first, or the move is not allowed: people decide by what a page
+            showed them.
     """
     kind = type(row)
     if to not in MOVES[kind][row.status]:
@@ -202,12 +206,15 @@ async def note(
     code: str = "",
     support_code: str = "",
 ) -> None:
-    """Record an event. ``detail`` must not hold a secret."""
+    """Record an event of ``kind``, such as "session.opened". ``detail`` must not hold a secret."""
     await _event(kind, now, about, actor=actor, detail=detail, code=code, support_code=support_code).save()
 
 
 async def note_once_a_minute(kind: str, *, now: datetime, about: About) -> None:
-    """Record an event at most once a minute for one session: a person or Mac may repeat it as often as they like."""
+    """Record an event, unless the session that it is about has one of this kind from the last minute.
+
+    For events that a person or Mac can repeat as often as they like.
+    """
     same = Event.filter(kind=kind, session_id=about.session_id, at__gt=now - NOTE_INTERVAL)
     if not await same.exists():
         await note(kind, now=now, about=about)
@@ -244,7 +251,7 @@ def _event(
 
 
 async def note_refusal(refusal: Refusal, *, now: datetime, about: About, actor: str = "") -> str:
-    """Record a refusal in its own transaction, after the refused step was rolled back; return its support code.
+    """Record a refusal after the refused step was rolled back, and return its support code; "" for one only logged.
 
     A refusal that concerns no invitation, session, Mac or person is only logged, and a repeated one is not stored again
     but gets the support code of the first: nobody can fill the database with refusals.

@@ -1,7 +1,7 @@
 """What a process keeps in memory while it runs: connections, threads, queues and caches (ADR 0028).
 
 `app` and `tasks.runtime` make one object for each process, hand it down in the desk and close it at the end. No module
-keeps anything of the process by itself, so that a test has with each desk a fresh one.
+keeps anything of the process by itself, so that each test gets new ones with its desk.
 """
 
 from collections.abc import Awaitable

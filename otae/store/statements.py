@@ -72,9 +72,9 @@ def _split(kind: type[Model], equal: Mapping[str, object]) -> tuple[tuple[_Condi
 
 @lru_cache(maxsize=200)
 def _select(kind: type[Model], engine: str, conditions: tuple[_Condition, ...], lock: bool) -> str:  # noqa: FBT001 - hidden in this module
-    held = " FOR UPDATE" if lock and engine == "postgres" else ""  # SQLite lets nobody else write meanwhile
+    for_update = " FOR UPDATE" if lock and engine == "postgres" else ""  # SQLite lets nobody else write meanwhile
     table = kind._meta.db_table  # noqa: SLF001 - as above
-    return f'SELECT * FROM "{table}" WHERE {_where(engine, conditions, 1)}{held}'  # noqa: S608 - names of our tables
+    return f'SELECT * FROM "{table}" WHERE {_where(engine, conditions, 1)}{for_update}'  # noqa: S608 - names of our tables
 
 
 @lru_cache(maxsize=200)

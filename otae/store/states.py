@@ -1,4 +1,7 @@
-"""The states of everything that moves, and the moves that are allowed."""
+"""The states of stored rows (invitations, messages, sessions, jobs and so on), and which may follow which (`MOVES`).
+
+`records.advance` moves a row to another state.
+"""
 
 from enum import StrEnum
 from types import MappingProxyType
@@ -26,7 +29,7 @@ class InvitationStatus(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """Deferred is `queued` with a next try."""
+    """A deferred message is `queued` with a time for its next attempt."""
 
     QUEUED = "queued"
     SENDING = "sending"
@@ -37,7 +40,7 @@ class DeliveryStatus(StrEnum):
 
 
 class SessionStatus(StrEnum):
-    """`refused`: a message that verified broke a policy."""
+    """`refused`: a message with a valid signature broke a rule, which ends the session."""
 
     OPENED = "opened"
     IDENTIFIED = "identified"
@@ -57,7 +60,7 @@ class EnrollmentStatus(StrEnum):
 
 
 class CommandStatus(StrEnum):
-    """`notnow`: the Mac had no time for it and gets it again."""
+    """`notnow`: the Mac put the command off, and gets it again."""
 
     QUEUED = "queued"
     SENT = "sent"
@@ -67,7 +70,7 @@ class CommandStatus(StrEnum):
 
 
 class GroupInvitationStatus(StrEnum):
-    """`reading`: the lines of a file are still being taken in. `sending`: all invitations are made."""
+    """`reading`: the lines of a file are being stored. `sending`: all invitations are made, and messages are queued."""
 
     READING = "reading"
     DRY_RUN = "dry-run"
@@ -91,7 +94,7 @@ class ImportStatus(StrEnum):
 
 
 class JobStatus(StrEnum):
-    """`failed`: it did not work, or broke."""
+    """`failed`: the work did not succeed, or an error ended it."""
 
     QUEUED = "queued"
     RUNNING = "running"

@@ -1,4 +1,4 @@
-"""The names of people's properties: which there are, and which nobody has."""
+"""The names of people's properties: those that exist, and which of some names are unknown. No values are read here."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -31,7 +31,7 @@ async def list_names() -> list[str]:
 
 
 async def without_anybody(names: Iterable[str]) -> set[str]:
-    """Return those of ``names`` that are a property of nobody, and that no directory is asked for."""
+    """Return the unknown ones of ``names``: no person has such a property, and no directory is asked for it."""
     if not (unknown := set(names)):
         return unknown
     unknown -= await _from_directories()

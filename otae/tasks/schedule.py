@@ -26,7 +26,7 @@ from otae.store.heartbeats import Activity
 from otae.store.single_holder import ClockLock
 from otae.tasks.broker import QueueBell
 
-#: Seconds between checks of whether this process has the turn.
+#: Seconds between checks of whether this process holds the clock's lock.
 TURN_SECONDS: float = 5
 #: Seconds that one run of a task may take; a longer one is cancelled and tried again after its interval.
 TASK_TIMEOUT: float = 1200
@@ -172,7 +172,7 @@ SCHEDULE: tuple[PeriodicTask, ...] = (
 async def run_clock(
     desk: Desk, tasks: Sequence[PeriodicTask] | None = None, *, activity: Activity | None = None
 ) -> None:
-    """Run the periodic tasks until cancelled, each at its interval, while this process's clock has the turn.
+    """Run the periodic tasks until cancelled, each at its interval, while this process holds the `ClockLock`.
 
     A task that fails or takes longer than TASK_TIMEOUT seconds is logged and runs again after its interval; it delays
     no other task.
@@ -181,30 +181,30 @@ async def run_clock(
         tasks: What to run instead of SCHEDULE.
         activity: Records the task that is running.
     """
-    turn_held, activity = asyncio.Event(), activity or Activity()
-    async with ClockLock(desk.settings) as turn, asyncio.TaskGroup() as group:
-        group.create_task(_hold_turn(turn, turn_held))
+    lock_held, activity = asyncio.Event(), activity or Activity()
+    async with ClockLock(desk.settings) as lock, asyncio.TaskGroup() as group:
+        group.create_task(_hold_lock(lock, lock_held))
         for task in SCHEDULE if tasks is None else tasks:
-            group.create_task(_repeat(desk, task, turn_held, activity))
+            group.create_task(_repeat(desk, task, lock_held, activity))
 
 
-async def _hold_turn(turn: ClockLock, turn_held: asyncio.Event) -> None:
-    """Keep ``turn_held`` set while this process has the turn; without the database no process has it."""
+async def _hold_lock(lock: ClockLock, lock_held: asyncio.Event) -> None:
+    """Keep ``lock_held`` set while this process holds the clock's lock; without the database no process holds it."""
     while True:
         try:
-            has_turn = await turn.try_acquire()
+            is_held = await lock.try_acquire()
         except Exception as error:  # noqa: BLE001 - whatever the database's trouble is, the next look shows it again
-            log.warning("the clock cannot take its turn", reason=type(error).__name__)
-            has_turn = False
-        if has_turn:
-            turn_held.set()
+            log.warning("the clock cannot take its lock", reason=type(error).__name__)
+            is_held = False
+        if is_held:
+            lock_held.set()
         else:
-            turn_held.clear()
+            lock_held.clear()
         await asyncio.sleep(TURN_SECONDS)
 
 
-async def _repeat(desk: Desk, task: PeriodicTask, turn_held: asyncio.Event, activity: Activity) -> None:
-    while await turn_held.wait():
+async def _repeat(desk: Desk, task: PeriodicTask, lock_held: asyncio.Event, activity: Activity) -> None:
+    while await lock_held.wait():
         try:
             with activity.doing(task.name):
                 async with asyncio.timeout(TASK_TIMEOUT):

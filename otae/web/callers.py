@@ -1,4 +1,4 @@
-"""Who uses an address, and how large a body it takes."""
+"""Tells from a path who uses it (Macs, mail servers, monitoring or browsers), and the largest body it takes."""
 
 from enum import StrEnum
 

@@ -78,10 +78,10 @@ def administrators(
             return await _call_page(page, console, secret)
         if request.method != "POST":
             raise SignInFirst(confirm_for(request))
-        arrival = await password_again.confirm(console, form_page_of(request), browser_of(visited))
-        if isinstance(arrival, Response):
-            return arrival
-        return set_console_cookie(arrival, await _call_page(page, console, arrival.secret))
+        result = await password_again.confirm(console, form_page_of(request), browser_of(visited))
+        if isinstance(result, Response):
+            return result
+        return set_console_cookie(result, await _call_page(page, console, result.secret))
 
     return endpoint
 
@@ -111,9 +111,9 @@ async def _call_page(page: Callable[[Console], Awaitable[Response]], console: Co
     return await refused_pages.redirect_refused(console, answered, where, secret)
 
 
-def set_console_cookie(arrival: console_sign_in.SignInResult, response: Response) -> Response:
-    """Set the cookie of the browser that signed in."""
-    set_cookie(response, CONSOLE_COOKIE, arrival.secret, seconds=int(browsers.LIFE.total_seconds()))
+def set_console_cookie(signed_in: console_sign_in.SignInResult, response: Response) -> Response:
+    """Set the cookie of the browser that signed in, and return ``response``."""
+    set_cookie(response, CONSOLE_COOKIE, signed_in.secret, seconds=int(browsers.LIFE.total_seconds()))
     return response
 
 

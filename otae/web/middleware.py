@@ -178,10 +178,10 @@ class SecurityHeaders:
 
     def cache_control(self, scope: Scope, status: int) -> str:
         """Return the Cache-Control of an answer: static files alone are cached, since their address carries a hash."""
-        found = status in {200, 206, 304}
+        is_content = status in {200, 206, 304}
         return (
             "public, max-age=31536000, immutable"
-            if found and scope["path"].startswith(f"{paths.STATIC}/")
+            if is_content and scope["path"].startswith(f"{paths.STATIC}/")
             else "no-store"
         )
 
@@ -194,7 +194,7 @@ class RequestChecks:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app, self.public_url = app, settings.public_url
-        self.ours = _origin("https", settings.public_url.removeprefix("https://"))
+        self.own_origin = _origin("https", settings.public_url.removeprefix("https://"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or raise Failure."""
@@ -214,7 +214,7 @@ class RequestChecks:
     def check_host(self, headers: RequestHeaders) -> None:
         """Raise Failure 421 unless there is one Host and it is PUBLIC_URL's."""
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or _origin("https", hosts[0]) != self.ours:
+        if len(hosts) != 1 or _origin("https", hosts[0]) != self.own_origin:
             words = _("This server does not answer under this name. Its address is %s.") % self.public_url
             raise Failure(421, words, "wrong-host")
 
@@ -222,11 +222,11 @@ class RequestChecks:
         """Raise Failure 403 unless a page of ours sent this request (by Fetch Metadata, else by Origin)."""
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         if site is not None:
-            ours = site == "same-origin"
+            is_same_site = site == "same-origin"
         else:
             scheme, _separator, rest = (origin or "").partition("://")
-            ours = _origin(scheme, rest) == self.ours
-        if not ours:
+            is_same_site = _origin(scheme, rest) == self.own_origin
+        if not is_same_site:
             raise Failure(
                 403, _("This request came from another page. Open the page here and try again."), "cross-site"
             )

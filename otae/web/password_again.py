@@ -52,9 +52,9 @@ async def confirm(
     given = sent.get(FIELD)
     words = ""
     if isinstance(given, str) and given:
-        arrival, words = await sign_in(visit, given, browser)
-        if arrival is not None:
-            return arrival
+        result, words = await sign_in(visit, given, browser)
+        if result is not None:
+            return result
     payload, until = _serialized(visit, sent), visit.now + KEPT_FOR
     kept = await kept_texts.keep(visit.desk, browser.secret or "", PURPOSE, payload, until=until)
     return redirect(paths.CONSOLE_CONFIRM(next=back, kept=kept), "danger" if words else "", words)
@@ -63,7 +63,7 @@ async def confirm(
 async def sign_in(
     visit: Console, password: str, browser: console_sign_in.Browser
 ) -> tuple[console_sign_in.SignInResult | None, str]:
-    """Sign the browser in again; return the arrival and "", or None and why it was refused."""
+    """Sign the browser in again; return the result and "", or None and why it was refused."""
     try:
         return await console_sign_in.sign_in(visit.desk, visit.administrator.name, password, browser, now=visit.now), ""
     except (Busy, DirectoryUnavailable) as refusal:

@@ -112,8 +112,8 @@ def parse_report(content: bytes) -> Report | None:
     is attached to it.
     """
     message = BytesParser(policy=policy.compat32).parsebytes(_head(content))
-    held = message.get_payload()
-    parts = message.walk() if message.get_content_type() == "multipart/report" else held
+    payload = message.get_payload()
+    parts = message.walk() if message.get_content_type() == "multipart/report" else payload
     if message.get_content_maintype() != "multipart" or isinstance(parts, str):
         return None
     for part in islice(parts, PARTS):
@@ -143,8 +143,8 @@ def _failure(part: Message) -> Report | None:
 
 def _blocks(part: Message) -> Iterator[Message]:
     """Yield the header blocks of a status; the parser splits them for only one of the two content types."""
-    held = part.get_payload()
-    inside = [each.as_bytes() for each in held if isinstance(each, Message)] if isinstance(held, list) else []
+    payload = part.get_payload()
+    inside = [each.as_bytes() for each in payload if isinstance(each, Message)] if isinstance(payload, list) else []
     text = Message()
     text["Content-Transfer-Encoding"] = str(part.get("Content-Transfer-Encoding", ""))
     text.set_payload(b"\n\n".join(inside).decode("ascii", "surrogateescape"))

@@ -75,7 +75,7 @@ def short_line(text: str, length: int) -> bool:
 
 
 def check_address(text: str, what: str) -> None:
-    """Raise MessageRefused when ``text`` is no plain mail address (RFC 5321, unquoted)."""
+    """Raise MessageRefused when ``text`` is no plain mail address (RFC 5321, unquoted); ``what`` names it there."""
     if not _ADDRESS.fullmatch(text) or ".." in text or text.startswith(".") or ".@" in text or "@." in text:
         raise MessageRefused(f"{what}: is no plain mail address")
 
@@ -142,8 +142,8 @@ def _mailbox(name: str, address: str) -> str:
     if not _ATOMS.fullmatch(name):
         shown = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
     shown = _encoded(name) if not _VISIBLE.fullmatch(name) or len(shown) > LINE - len("From: ") else shown
-    room = LINE - len("From:  <>") - (len(shown) - shown.rfind("\n") - 1)
-    return f"{shown} <{address}>" if len(address) <= room else f"{shown}\r\n <{address}>"
+    space = LINE - len("From:  <>") - (len(shown) - shown.rfind("\n") - 1)
+    return f"{shown} <{address}>" if len(address) <= space else f"{shown}\r\n <{address}>"
 
 
 def _header_text(text: str, used: int) -> str:

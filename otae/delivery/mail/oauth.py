@@ -124,18 +124,18 @@ async def _fetch(client: Client, time_limit: float, transcript: Transcript | Non
     except (ValueError, RecursionError):
         document = None
     document = document if isinstance(document, dict) else {}
-    got = document.get("access_token")
-    if answer.status != 200 or not isinstance(got, str) or not got.isprintable() or not 0 < len(got) <= MAX_TOKEN:
+    token = document.get("access_token")
+    if answer.status != 200 or not isinstance(token, str) or not token.isprintable() or not 0 < len(token) <= MAX_TOKEN:
         words = " ".join(str(document[name]) for name in ("error", "error_description") if document.get(name))
         words = redact(words or "no token in the answer", [client.secret])
         if transcript is not None:
             transcript.add("<", f"{answer.status} {words}")
         raise Unreachable(f"OAuth token: {answer.status} {words}")
-    lives = _lifetime(document.get("expires_in"))
+    lifetime = _lifetime(document.get("expires_in"))
     if transcript is not None:
-        transcript.secrets = (*transcript.secrets, got)
-        transcript.add("<", f"{answer.status} a token, good for {lives:.0f} seconds")
-    return got, lives
+        transcript.secrets = (*transcript.secrets, token)
+        transcript.add("<", f"{answer.status} a token, good for {lifetime:.0f} seconds")
+    return token, lifetime
 
 
 def _token_request(client: Client, now: int) -> dict[str, str]:
@@ -228,7 +228,7 @@ async def check_settings(
     if not is_token_url(url, private=private):
         tenant = ", or the tenant alone" if kind == MICROSOFT else ""
         wrong["oauth_token_url"] = N_("use an address such as https://login.example.org/token%(tenant)s", tenant=tenant)
-    elif not await outgoing.is_called(*http_client.host_and_port(url), private=private, loopback=private):
+    elif not await outgoing.may_connect(*http_client.host_and_port(url), private=private, loopback=private):
         wrong["oauth_token_url"] = N_("is an address that is never called; see OTAE_ALLOW_PRIVATE")
     if not columns["oauth_client_id"]:
         wrong["oauth_client_id"] = N_("is missing")

@@ -80,12 +80,12 @@ def _classify_permanent(command: RefusedCommand, code: int, message: str) -> typ
         return ServerRefused
     if kind == 4:
         return TemporaryFailure
-    open_to_words = status is None or status[0] in {0, 7}
-    about_sender = (open_to_words or status == OTHER_ADDRESS) and _SENDER_WORDS.search(message)
+    text_decides = status is None or status[0] in {0, 7}
+    about_sender = (text_decides or status == OTHER_ADDRESS) and _SENDER_WORDS.search(message)
     if status in ABOUT_SENDER or status in ABOUT_SERVER or about_sender:
         return ServerRefused
     policy = status is not None and status[0] == 7 and command is not RefusedCommand.CONTENT
-    if policy or (open_to_words and _RELAY_WORDS.search(message)):
+    if policy or (text_decides and _RELAY_WORDS.search(message)):
         return PolicyRefused
     return PermanentlyRefused
 

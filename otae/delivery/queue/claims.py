@@ -30,16 +30,19 @@ MAX_AGE = timedelta(days=5)
 
 
 async def queued_by_channel(delivery_ids: Iterable[UUID]) -> dict[str, list[UUID]]:
-    """Return the ids of those of these messages that are queued, by channel."""
+    """Return which of these messages are queued: their ids by channel, "mail" or "sms"."""
     rows = Delivery.filter(id__in=list(delivery_ids), status="queued")
-    found: dict[str, list[UUID]] = {}
+    ids_by_channel: dict[str, list[UUID]] = {}
     for delivery_id, channel in await rows.values_list("id", "channel"):
-        found.setdefault(channel, []).append(delivery_id)
-    return found
+        ids_by_channel.setdefault(channel, []).append(delivery_id)
+    return ids_by_channel
 
 
 async def find_due(delivery_ids: Sequence[UUID], now: datetime) -> list[Claimed]:
-    """Return the messages that are due, in order; those that must not be sent any more are cancelled or failed."""
+    """Return those of these messages that are due now, in the given order.
+
+    Messages that must not be sent any more are cancelled, or failed when they are out of time.
+    """
     queued = Delivery.filter(id__in=list(delivery_ids), status="queued").select_related("invitation__person")
     rows = {row.id: row for row in await queued}
     return [
@@ -64,7 +67,7 @@ async def _is_due(claimed: Claimed, now: datetime) -> bool:
 
 
 async def claim(
-    found: Sequence[Claimed], server: NotificationServer | None, now: datetime, *, through: str
+    due: Sequence[Claimed], server: NotificationServer | None, now: datetime, *, through: str
 ) -> list[Claimed]:
     """Claim messages for one attempt each and return those that were claimed.
 
@@ -73,16 +76,14 @@ async def claim(
     comes back to them.
 
     Args:
-        found: As `find_due` returned them.
+        due: As `find_due` returned them.
         server: The server they are sent through first; None for the catcher.
         through: Its name in the timeline.
     """
     async with transaction():
-        rows = Delivery.filter(id__in=[each.row.id for each in found], status="queued")
+        rows = Delivery.filter(id__in=[each.row.id for each in due], status="queued")
         locked = {row.id: row.attempt for row in await rows.select_for_update(skip_locked=True).only("id", "attempt")}
-        claimed = await _within_rate(
-            [each for each in found if locked.get(each.row.id) == each.row.attempt], server, now
-        )
+        claimed = await _within_rate([each for each in due if locked.get(each.row.id) == each.row.attempt], server, now)
         if claimed:
             await advance_all(
                 [each.row for each in claimed],
@@ -103,21 +104,28 @@ async def claim(
     return claimed
 
 
-async def _within_rate(found: list[Claimed], server: NotificationServer | None, now: datetime) -> list[Claimed]:
+async def _within_rate(messages: list[Claimed], server: NotificationServer | None, now: datetime) -> list[Claimed]:
     """Return those within the rate limit of ``server``; messages of a rehearsal never go there and do not count."""
     if server is None or server.rate <= 0:
-        return found
-    left = await rate_limit.take_slots(server, sum(not each.invitation.rehearsal for each in found), now)
-    given = []
-    for each in found:
+        return messages
+    left = await rate_limit.take_slots(server, sum(not each.invitation.rehearsal for each in messages), now)
+    within = []
+    for each in messages:
         if each.invitation.rehearsal or left > 0:
-            given.append(each)
+            within.append(each)
             left -= not each.invitation.rehearsal
-    return given
+    return within
 
 
 async def renew_lease(claimed: Claimed, through: str, now: datetime) -> None:
-    """Renew the lease of a message that is sent ``through`` this server now; StaleState when it was taken over."""
+    """Record that a claimed message is about to be sent through another server, and begin its lease anew.
+
+    Args:
+        through: The server's name in the timeline.
+
+    Raises:
+        StaleState: Another worker has taken the message over.
+    """
     row = claimed.row
     row.server_name = through[:100]
     if await Delivery.filter(still_claimed([row])).update(server_name=row.server_name, lease_until=now + LEASE) != 1:

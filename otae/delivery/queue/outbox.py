@@ -87,11 +87,11 @@ async def sweep(now: datetime) -> list[UUID]:
                 await _requeue(Claimed(row, row.invitation), now)
     late = Q(invitation__valid_until__lte=now) & ~Q(kind__in=AFTERWARDS)
     due = Q(next_try_at__isnull=True) | Q(next_try_at__lte=now)
-    found: list[UUID] = []
+    ids: list[UUID] = []
     for channel, kind in KINDS.items():
         queued = Delivery.filter(late | due, status="queued", channel=channel).order_by("next_try_at", "created_at")
-        found += [row.id for row in await queued.limit(await _sweep_limit(kind, now)).only("id")]
-    return found
+        ids += [row.id for row in await queued.limit(await _sweep_limit(kind, now)).only("id")]
+    return ids
 
 
 async def _sweep_limit(kind: str, now: datetime) -> int:

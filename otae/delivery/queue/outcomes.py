@@ -58,8 +58,8 @@ def still_claimed(rows: Iterable[Delivery]) -> Q:
     attempts: dict[int, list[UUID]] = {}
     for row in rows:
         attempts.setdefault(row.attempt, []).append(row.id)
-    held = [Q(id__in=ids, attempt=attempt) for attempt, ids in attempts.items()]
-    return Q(Q(*held, join_type="OR"), status="sending")
+    by_attempt = [Q(id__in=ids, attempt=attempt) for attempt, ids in attempts.items()]
+    return Q(Q(*by_attempt, join_type="OR"), status="sending")
 
 
 @asynccontextmanager

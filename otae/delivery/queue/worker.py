@@ -30,14 +30,14 @@ MAX_WAITING: Final = 5000
 
 
 class ChannelBacklog:
-    """The ids of one channel that wait in this process, and whether a task is claiming them."""
+    """The ids of one channel's messages that wait in this process, and whether a task is claiming them."""
 
     def __init__(self) -> None:
         self.waiting: dict[UUID, None] = {}
         self.claiming = False
 
     def add(self, delivery_ids: Iterable[UUID]) -> None:
-        """Append ids; those that are there already keep their position."""
+        """Append ids, up to MAX_WAITING in all; those that are there already keep their position."""
         for delivery_id in delivery_ids:
             if len(self.waiting) < MAX_WAITING:
                 self.waiting[delivery_id] = None
@@ -51,7 +51,7 @@ class ChannelBacklog:
 
 
 class DeliveryWorker:
-    """What the delivery worker of this process knows while it runs; a process without one has no backlog.
+    """The state of this process's delivery worker; a process that runs none has no backlog.
 
     ``closing``: no further messages are claimed; those that were are still sent.
     """
@@ -62,7 +62,7 @@ class DeliveryWorker:
 
     @asynccontextmanager
     async def run(self, desk: Desk) -> AsyncIterator[None]:
-        """Be the worker of this process during the block, with connections that stay open between messages."""
+        """Run as the worker of this process during the block, with connections that stay open between messages."""
         self._backlogs = {}
         try:
             async with desk.resources.get(SmtpPool).keep_connections():
@@ -71,7 +71,7 @@ class DeliveryWorker:
             self._backlogs, self.closing = None, False
 
     def backlog(self, channel: str) -> ChannelBacklog:
-        """Return the backlog of a channel; a new one where no worker runs."""
+        """Return the backlog of a channel, "mail" or "sms"; without a worker an empty one that is not kept."""
         return ChannelBacklog() if self._backlogs is None else self._backlogs.setdefault(channel, ChannelBacklog())
 
 
@@ -122,18 +122,18 @@ async def _drain(
         if worker.closing:
             return
         delivery_ids = backlog.take(permits if rate_limited else permits * CLAIM_AHEAD)
-        claimed_at, found = time.monotonic(), await claims.find_due(delivery_ids, clock())
-        if not found:
+        claimed_at, due = time.monotonic(), await claims.find_due(delivery_ids, clock())
+        if not due:
             continue
         first = servers[0] if servers else None
-        taken = await claims.claim(found, first, clock(), through=transport_name(channel, first))
-        if rate_limited and len(taken) < len(found):
+        claimed_batch = await claims.claim(due, first, clock(), through=transport_name(channel, first))
+        if rate_limited and len(claimed_batch) < len(due):
             backlog.waiting.clear()  # the server may not be given more yet
-        if not taken:
+        if not claimed_batch:
             continue
         refusing = await server_refusals.servers_with_refusals(servers)
         batch = Batch(
-            await load_batch_data(desk, taken, clock()),
+            await load_batch_data(desk, claimed_batch, clock()),
             servers,
             refusing,
             clock,
@@ -141,7 +141,7 @@ async def _drain(
             data_phase_writer,
             accepted_writer,
         )
-        for claimed in taken:
+        for claimed in claimed_batch:
             without_permit.count += 1
             task = asyncio.create_task(_send_one(batch, claimed, pool.permit(name, permits), without_permit))
             sending.add(task)

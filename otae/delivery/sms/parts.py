@@ -17,7 +17,11 @@ UCS2, UCS2_PART = 70, 67
 
 @dataclass(frozen=True)
 class Measure:
-    """The length of a text. ``length``: in places; ``unicode``: a character is not in GSM 03.38, so it takes UCS-2."""
+    """The length of a text as a text message.
+
+    ``length``: in places; a character takes one or two of them. ``parts``: the messages it is sent as. ``unicode``:
+    whether a character is not in GSM 03.38, so that the text is sent as UCS-2.
+    """
 
     length: int
     parts: int

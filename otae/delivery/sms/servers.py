@@ -189,14 +189,14 @@ async def _gateway_errors(desk: Desk, name: str, values: Values) -> dict[str, st
             wrong |= _url_error(field_name, values[field_name], clear=private)
         if values.get(field_name) and field_name not in wrong:
             where = http_client.host_and_port(values[field_name])
-            if not await outgoing.is_called(*where, private=private, loopback=private):
+            if not await outgoing.may_connect(*where, private=private, loopback=private):
                 wrong[field_name] = N_("is an address that is never called; see OTAE_ALLOW_PRIVATE")
     return wrong
 
 
 def _origin(url: str) -> str:
-    before, found, behind = url.partition("://")
-    return f"{before}{found}{re.split(r'[/?#]', behind, maxsplit=1)[0]}".lower()
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{re.split(r'[/?#]', rest, maxsplit=1)[0]}".lower()
 
 
 def _url_error(name: str, url: str, *, clear: bool) -> dict[str, str]:

@@ -104,5 +104,5 @@ def _zone_name(at: datetime, locale: Locale) -> str:
     usual = at.tzname() or ""
     if not usual.isalpha():
         return get_timezone_gmt(at, width="long", locale=locale)
-    found = get_timezone_name(at, width="short", locale=locale)
-    return found if found.isalpha() and usual != "UTC" else usual
+    zone_name = get_timezone_name(at, width="short", locale=locale)
+    return zone_name if zone_name.isalpha() and usual != "UTC" else usual

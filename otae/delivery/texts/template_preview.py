@@ -80,7 +80,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class DraftStatus:
-    """A draft being sent. ``status``: "queued", "running", "done" or "failed"; ``words``: the server's, or why not."""
+    """A draft being sent. ``status``: "queued", "running", "done" or "failed"; ``words``: why, or the server's."""
 
     id: UUID
     status: str

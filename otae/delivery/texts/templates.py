@@ -108,9 +108,9 @@ async def translations(template_id: UUID) -> list[TemplateTranslation]:
 
 async def languages_by_template() -> dict[UUID, list[str]]:
     """Return the languages of the stored translations, by template."""
-    found: dict[UUID, list[str]] = {}
+    languages: dict[UUID, list[str]] = {}
     for template_id, language in (
         await TemplateTranslation.all().order_by("language").values_list("template_id", "language")
     ):
-        found.setdefault(template_id, []).append(language)
-    return found
+        languages.setdefault(template_id, []).append(language)
+    return languages

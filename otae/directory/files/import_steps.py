@@ -96,18 +96,18 @@ async def _read(desk: Desk, row: PeopleImport, now: datetime) -> None:
     if row.file_sealed is None:
         raise StaleState(f"import {row.id} has been read")
     file = io.BytesIO(desk.vault.open(bytes(row.file_sealed), row.id, SEALED_FILE))
-    mine = PeopleImportLine.filter(people_import_id=row.id)
-    newest = await mine.order_by("-number").only("number").first()
+    stored_lines = PeopleImportLine.filter(people_import_id=row.id)
+    newest = await stored_lines.order_by("-number").only("number").first()
     last = newest.number if newest else 0
-    found = (line for line in formats.parse(file, row.encoding, row.kind) if line.number > last)
-    some = islice(found, LINES_PER_STEP)
+    parsed_lines = (line for line in formats.parse(file, row.encoding, row.kind) if line.number > last)
+    some = islice(parsed_lines, LINES_PER_STEP)
     while batch := list(islice(some, BATCH)):
         if not await leases.held(row).filter(status=Status.READING).exists():
             raise StaleState(f"import {row.id} was cancelled, or another worker took over")
         await PeopleImportLine.bulk_create([_stored(desk, row, line) for line in batch])
-    if next(found, None) is not None:
+    if next(parsed_lines, None) is not None:
         return
-    total = await mine.count()
+    total = await stored_lines.count()
     await provisioning.move(row, Status.CHECKING, now=now, actor="", what="", file_sealed=None, rows=total)
 
 

@@ -51,7 +51,11 @@ ENDED: Final = (Status.DONE, Status.CANCELLED)
 
 
 class LineState(StrEnum):
-    """The state of a line: the result of the check; ``added`` and ``saved``: ``new`` and ``changed``, written."""
+    """The state of a line.
+
+    ``listed``: not compared yet. ``new``, ``changed``, ``unchanged``, ``refused``: the result of the comparison.
+    ``added``, ``saved``: a new person was added, or a changed one saved.
+    """
 
     LISTED = "listed"
     NEW = "new"

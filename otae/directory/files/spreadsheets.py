@@ -57,13 +57,13 @@ def detect_encoding(file: BinaryIO) -> tuple[str, int]:
     The encoding is UTF-16 by its byte order mark, UTF-8 if the whole file is valid UTF-8, MacRoman if lines end with CR
     alone, else Windows-1252.
     """
-    wide = _begins_as_utf16(file)
-    shown = codecs.getincrementaldecoder("utf-16" if wide else "latin-1")("replace")
+    is_utf16 = _begins_as_utf16(file)
+    decoder = codecs.getincrementaldecoder("utf-16" if is_utf16 else "latin-1")("replace")
     strict = codecs.getincrementaldecoder("utf-8")()
-    utf8, ends, pairs, old_mac, last = not wide, 0, 0, None, ""
+    utf8, ends, pairs, old_mac, last = not is_utf16, 0, 0, None, ""
     file.seek(0)
     while chunk := file.read(_CHUNK):
-        part = shown.decode(chunk)
+        part = decoder.decode(chunk)
         pairs += (last + part).count("\r\n")
         ends += part.count("\n") + part.count("\r")
         if old_mac is None and (first := re.search("[\r\n]", last + part)):
@@ -71,8 +71,8 @@ def detect_encoding(file: BinaryIO) -> tuple[str, int]:
         last = part[-1:] or last
         utf8 = utf8 and _is_utf8(strict, chunk)
     utf8 = utf8 and _is_utf8(strict, b"", final=True)
-    narrow = "utf-8-sig" if utf8 else "mac_roman" if old_mac and not pairs else "cp1252"
-    return "utf-16" if wide else narrow, ends - pairs + (last not in "\r\n")
+    other = "utf-8-sig" if utf8 else "mac_roman" if old_mac and not pairs else "cp1252"
+    return "utf-16" if is_utf16 else other, ends - pairs + (last not in "\r\n")
 
 
 def is_text(file: BinaryIO) -> bool:

@@ -31,21 +31,28 @@ CACHED_WALKS: Final = 4
 
 @dataclass
 class Members:
-    """The members of a group: DNs by their comparable form, and user names where it lists only those (posixGroup)."""
+    """The members of a group.
+
+    ``dns_by_form``: the members' DNs by their form to compare (`names.comparable`). ``names``: members that the group
+    lists by user name only (posixGroup).
+    """
 
     dns_by_form: dict[str, str] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
 
 
 class WalkCache:
-    """The members that the last walks of this process found, by walk; used in several threads."""
+    """The members that this process read for groups of which not every page was returned yet; used in several threads.
+
+    A walk is named by the random text that its pages' cursors begin with.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._walks: OrderedDict[str, list[str]] = OrderedDict()
 
     def keep(self, walk: str, keys: list[str]) -> None:
-        """Keep the members of a walk; the oldest walk beyond CACHED_WALKS is forgotten."""
+        """Keep the keys of a walk's members; the oldest walk beyond CACHED_WALKS is forgotten."""
         with self._lock:
             self._walks[walk] = keys
             self._walks.move_to_end(walk)
@@ -53,14 +60,14 @@ class WalkCache:
                 self._walks.popitem(last=False)
 
     def find(self, walk: str) -> list[str] | None:
-        """Return the members of a walk, None when they are not kept."""
+        """Return the keys of a walk's members, None when they are not kept."""
         with self._lock:
             return self._walks.get(walk)
 
 
 @dataclass(frozen=True)
 class Walk:
-    """Reads the members of one group. ``group``: its DN; people outside ``user_base`` are left out."""
+    """Reads the members of one group, page by page. ``group``: its DN; people outside ``user_base`` are left out."""
 
     schema: Schema
     user_base: str

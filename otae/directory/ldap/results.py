@@ -64,11 +64,11 @@ class Entry:
 
     def texts(self, name: str) -> list[str]:
         """Return the values of an attribute that are valid UTF-8."""
-        found = []
+        texts = []
         for value in self.values.get(name.lower(), ()):
             with contextlib.suppress(UnicodeDecodeError):
-                found.append(value.decode())
-        return found
+                texts.append(value.decode())
+        return texts
 
     def text(self, *names: str) -> str:
         """Return the first value that is not blank, trying the attributes in order; "" when there is none."""

@@ -191,9 +191,9 @@ def _order(name: str) -> list[str]:
 
 async def _below(names: list[str]) -> dict[str, list[UUID]]:
     """Return the ids of the sub-groups of each of ``names``, in one query."""
-    tops = {name.partition(".")[0] for name in names}
-    asked = Q(*(Q(name__startswith=f"{top}.") for top in tops), join_type="OR")
-    rows = await Group.filter(asked, domain=DOMAIN).only("id", "name") if tops else []
+    top_names = {name.partition(".")[0] for name in names}
+    condition = Q(*(Q(name__startswith=f"{top}.") for top in top_names), join_type="OR")
+    rows = await Group.filter(condition, domain=DOMAIN).only("id", "name") if top_names else []
     return {name: [row.id for row in rows if row.name.startswith(f"{name}.")] for name in names}
 
 

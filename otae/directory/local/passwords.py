@@ -83,9 +83,9 @@ def refuse_weak(password: str, *, shortest: int, longest: int, score: int, own: 
         raise InputRefused({"password": N_("the password may not be the name")})
     if plain in BLOCKED or bare in BLOCKED:
         raise InputRefused({"password": EASY_TO_GUESS})
-    found = zxcvbn.zxcvbn(password[:LONGEST_SCORED], user_inputs=[*names, "otae"])
-    if found["score"] < score:
-        raise InputRefused({"password": _why(found["feedback"]["warning"], found["feedback"]["suggestions"])})
+    scored = zxcvbn.zxcvbn(password[:LONGEST_SCORED], user_inputs=[*names, "otae"])
+    if scored["score"] < score:
+        raise InputRefused({"password": _why(scored["feedback"]["warning"], scored["feedback"]["suggestions"])})
 
 
 def _why(warning: str, hints: Sequence[str]) -> str:

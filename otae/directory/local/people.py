@@ -133,9 +133,9 @@ async def _store(person: Person, changes: Mapping[str, object], groups: Iterable
     if "disabled" in changes:
         parts.append("disabled" if changes["disabled"] else "enabled")
     if groups is not None:
-        mine = Membership.filter(person_id=person.id, group__domain=DOMAIN)
-        before = {str(name) for name in await mine.values_list("group__name", flat=True)}
-        await mine.exclude(group__name__in=[*groups, ""]).delete()
+        memberships = Membership.filter(person_id=person.id, group__domain=DOMAIN)
+        before = {str(name) for name in await memberships.values_list("group__name", flat=True)}
+        await memberships.exclude(group__name__in=[*groups, ""]).delete()
         await join(person.id, groups)
         parts += [f"into {name}" for name in sorted(set(groups) - before)]
         parts += [f"out of {name}" for name in sorted(before - set(groups))]
@@ -206,10 +206,10 @@ async def join(person_id: UUID, groups: Iterable[str]) -> None:
 
 async def group_ids(names: Iterable[str]) -> dict[str, UUID]:
     """Return the ids of local groups by name; missing groups are created, with the groups above them."""
-    found: dict[str, UUID] = {}
+    ids: dict[str, UUID] = {}
     for name in sorted(set(names)):
         parts = name.split(".")
         for depth in range(1, len(parts) + 1):
             group, _ = await Group.get_or_create(domain=DOMAIN, name=".".join(parts[:depth]))
-            found[name] = group.id
-    return found
+            ids[name] = group.id
+    return ids

@@ -67,7 +67,10 @@ def user_name(text: str) -> str:
 
 
 def is_user_name(name: str) -> bool:
-    """Return whether ``name`` can be a user name. Look up no other text: some databases refuse certain characters."""
+    """Return whether ``name`` can be a user name.
+
+    Check it before a query: some databases raise an error for certain characters.
+    """
     return _NAME.fullmatch(name) is not None
 
 

@@ -102,7 +102,7 @@ class BrowserSession(Row):
 
 
 class KeptText(Row):
-    """A form's text that a browser of the console gets back after a redirect, within minutes; see `browser_seals`."""
+    """A form's text that a browser of the console gets back after a redirect; see `accounts.kept_texts`."""
 
     browser_id: UUID
     browser: "fields.ForeignKeyRelation[BrowserSession]" = fields.ForeignKeyField(

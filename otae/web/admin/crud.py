@@ -1,4 +1,7 @@
-"""The skeleton of pages that keep rows: a form that adds one, a form that changes it, its test and its removal."""
+"""Base classes of pages that add, show, change, test and remove rows of one kind (docs/adr/0027).
+
+The pages of carriers, directories, notification servers, roles and users are subclasses.
+"""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, TypeVar
@@ -24,8 +27,8 @@ class FormPages(ABC, Generic[Row, RowForm]):
     Attributes:
         form: The form; its fields are filled from the row's columns of their names.
         index: The address of the list.
-        named_by: The column with what notes call a row.
-        added: The note about a row that was added; likewise ``saved``.
+        named_by: The column with the name of a row in notes.
+        added: The note about a row that was added, "%s" for its name; likewise ``saved``.
     """
 
     form: type[RowForm]
@@ -52,12 +55,12 @@ class FormPages(ABC, Generic[Row, RowForm]):
         return self.index
 
     async def empty(self, visit: Console) -> RowForm:
-        """Return the form of a new row."""
+        """Return the empty form for a new row."""
         del visit
         return self.form()
 
     async def filled(self, visit: Console, row: Row) -> RowForm:
-        """Return the form of ``row``."""
+        """Return the form filled with the values of ``row``."""
         del visit
         return self.form.filled(row)
 

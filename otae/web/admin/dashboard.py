@@ -68,7 +68,7 @@ async def index(visit: Console) -> Response:
         "warnings": [
             _(TROUBLES[each.role, each.kind]) % {"process": each.process, "what": each.what} for each in board.processes
         ],
-        "silent": [row for row in await directories.list_directories() if row.trouble],
+        "failing_directories": [row for row in await directories.list_directories() if row.trouble],
         "troubles": await server_refusals.refusing_servers(visit.now),
         "push_missing": await push.show_push(now=visit.now) is None,
         "server": await servers.active_server(),

@@ -29,7 +29,7 @@ LONGEST = 100
 class NamedForm(Form):
     """A form whose error summary names the field of each text.
 
-    ``left_out`` tells what of it could not be read, to follow the note that the rest was stored.
+    ``left_out`` is a note about what could not be read, to follow the note that the rest was stored.
     """
 
     left_out: str = ""

@@ -29,15 +29,15 @@ PAGES: Final = {
 
 async def of_invitation(visit: Console, order: InvitationOrder, refused: Container[str]) -> list[Remedy]:
     """Return the remedies when inviting was refused because of the fields ``refused``."""
-    found = of_terms(visit, refused)
+    remedies = of_terms(visit, refused)
     if "recipient" in refused or "pin_channel" in refused:
         domain, name = registry.split_domain(order.user)
         person = await people.find_person(name) if domain in {"", DOMAIN} else None
         if person is not None and not await visit.reach.includes(person.id):
             person = None
         if person is not None or domain in {"", DOMAIN}:
-            found += of_person(visit, person, order.terms.mode or "")
-    return found
+            remedies += of_person(visit, person, order.terms.mode or "")
+    return remedies
 
 
 def of_terms(visit: Console, refused: Container[str]) -> list[Remedy]:
@@ -56,11 +56,11 @@ def of_person(visit: Console, person: PersonRow | None, mode_name: str) -> list[
         return [Remedy(paths.USER_ADD, _("Add a user"))] if may else []
     if person.domain != DOMAIN:
         return []
-    found, told = [], {"name": person.display_name or person.name}
+    remedies, values = [], {"name": person.display_name or person.name}
     if may and person.disabled:
-        found.append(Remedy(paths.USER(person.id), _("Enable %(name)s") % told))
+        remedies.append(Remedy(paths.USER(person.id), _("Enable %(name)s") % values))
     elif may:
-        found.append(Remedy(paths.USER_EDIT(person.id), _("Set what is missing for %(name)s") % told))
+        remedies.append(Remedy(paths.USER_EDIT(person.id), _("Set what is missing for %(name)s") % values))
     if mode_name in MODES and MODES[mode_name].authentication and orders.lacks_password(person):
-        found.append(Remedy(MODE, _("Choose a mode without a password")))
-    return found
+        remedies.append(Remedy(MODE, _("Choose a mode without a password")))
+    return remedies

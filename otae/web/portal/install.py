@@ -23,7 +23,9 @@ async def show(visit: Portal) -> Response:
     if part and not other and request.query_params.get("seen") == now.mark:
         return Response(status_code=204)
     context = {
-        "standing": replace(now, end=SessionEnd.REPLACED, done=0, refusal="", support_code="") if other else now,
+        "session_progress": replace(now, end=SessionEnd.REPLACED, done=0, refusal="", support_code="")
+        if other
+        else now,
         "other": other,
         "of": name_of(visit),
         "person": visit.session.person.display_name,

@@ -175,8 +175,10 @@ async def redirect_to_form(
 ) -> Response:
     """Redirect to the login page of the invitation for which the form was refused."""
     code, wait = (refusal.support_code, getattr(refusal, "seconds", 0)) if refusal else ("", 0)
-    led = await refused_forms.redirect_back(visit, form, status=status, code=code, retry_after=wait, where=paths.LOGIN)
-    return await set_link_cookies(visit, led, token)
+    response = await refused_forms.redirect_back(
+        visit, form, status=status, code=code, retry_after=wait, where=paths.LOGIN
+    )
+    return await set_link_cookies(visit, response, token)
 
 
 async def render_page(visit: Visit, form: SignInForm, link: Link | None) -> Response:

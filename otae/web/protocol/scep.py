@@ -39,8 +39,8 @@ async def message(request: Request) -> Response:
 
 def raw_query(request: Request) -> dict[str, bytes]:
     """Return the first value of each query parameter, as bytes."""
-    found: dict[str, bytes] = {}
+    parameters: dict[str, bytes] = {}
     for part in request.scope["query_string"].split(b"&"):
         name, _, value = part.partition(b"=")
-        found.setdefault(name.decode("ascii", "replace"), unquote_to_bytes(value))
-    return found
+        parameters.setdefault(name.decode("ascii", "replace"), unquote_to_bytes(value))
+    return parameters

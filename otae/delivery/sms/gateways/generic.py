@@ -80,9 +80,9 @@ def interpret(values: Values, response: HttpResponse) -> str:
         document = parse_json(response)
         if document is None:
             raise unreadable(response)
-        found = json_at(document, *(int(step) if step.isdigit() else step for step in values["ok_field"].split(".")))
-        if _entered_form(found) != values["ok_value"]:
-            raise PermanentlyRefused(f"{values['ok_field']} is {_entered_form(found) or 'missing'}: {response.text}")
+        value = json_at(document, *(int(step) if step.isdigit() else step for step in values["ok_field"].split(".")))
+        if _entered_form(value) != values["ok_value"]:
+            raise PermanentlyRefused(f"{values['ok_field']} is {_entered_form(value) or 'missing'}: {response.text}")
     elif values["ok_value"] and values["ok_value"] not in response.text:
         raise PermanentlyRefused(f"{response.status} {response.text}")
     return joined(response.status, response.text)

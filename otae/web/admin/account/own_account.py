@@ -62,7 +62,7 @@ async def change_password(visit: Console) -> Response:
     if not form.all_errors:
         given = (form.current.data, form.password.data, guards.browser_of(visit))
         try:
-            arrival = await own_account.change_password(visit.desk, visit.actor, *given, now=visit.now)
+            signed_in = await own_account.change_password(visit.desk, visit.actor, *given, now=visit.now)
         except InputRefused as refusal:
             form.refuse(refusal)
         except SigninFailed:
@@ -73,7 +73,7 @@ async def change_password(visit: Console) -> Response:
             form.current.errors, status = [_("too many attempts: try again in %d s") % refusal.seconds], 429
         else:
             done = _("Your password was changed, and every other browser signed out.")
-            return guards.set_console_cookie(arrival, redirect(paths.ACCOUNT, "success", done))
+            return guards.set_console_cookie(signed_in, redirect(paths.ACCOUNT, "success", done))
     return await _page(visit, password=form, status=status)
 
 

@@ -67,7 +67,7 @@ async def submit(visit: Visit) -> Response:
     if not form.validate():
         return await refused_forms.redirect_back(visit, form)
     try:
-        arrival = await console_sign_in.sign_in(
+        signed_in = await console_sign_in.sign_in(
             visit.desk,
             identifier(form.name.data),
             form.password.data,
@@ -86,7 +86,7 @@ async def submit(visit: Visit) -> Response:
     except SlowDown as refusal:
         form.form_errors.append(_("Too many attempts. Try again in %d s.") % refusal.seconds)
         return await refused_forms.redirect_back(visit, form, status=429, retry_after=refusal.seconds)
-    return guards.set_console_cookie(arrival, cookie_check.redirect(visit.request, next_page(visit)))
+    return guards.set_console_cookie(signed_in, cookie_check.redirect(visit.request, next_page(visit)))
 
 
 async def ask_again(visit: Console) -> Response:
@@ -99,11 +99,11 @@ async def confirm(visit: Console) -> Response:
     form = await ConfirmForm.read(visit.request)
     if not form.validate():
         return await _confirm(visit, form, status=422)
-    arrival, words = await password_again.sign_in(visit, form.password_again.data, guards.browser_of(visit))
-    if arrival is None:
+    signed_in, words = await password_again.sign_in(visit, form.password_again.data, guards.browser_of(visit))
+    if signed_in is None:
         return redirect(paths.CONSOLE_CONFIRM(next=next_page(visit)), "danger", words)
     note = _("Thank you. Go on here: nothing has been done yet.")
-    return guards.set_console_cookie(arrival, redirect(next_page(visit), "info", note))
+    return guards.set_console_cookie(signed_in, redirect(next_page(visit), "info", note))
 
 
 async def redirect_to_form_page(visit: Console) -> Response:
@@ -139,7 +139,7 @@ async def set_up(visit: Visit) -> Response:
     if form.all_errors:
         return await refused_forms.redirect_back(visit, form)
     try:
-        arrival = await console_sign_in.use_setup_link(
+        signed_in = await console_sign_in.use_setup_link(
             visit.desk,
             _token(visit),
             identifier(form.name.data),
@@ -156,8 +156,8 @@ async def set_up(visit: Visit) -> Response:
         return await refused_forms.redirect_back(visit, form, status=503)
     except SetupLinkUnknown as refusal:
         raise _unknown(refusal) from None
-    response = redirect(paths.CONSOLE, "success", _("Welcome, %s. You are signed in.") % arrival.name)
-    return guards.set_console_cookie(arrival, response)
+    response = redirect(paths.CONSOLE, "success", _("Welcome, %s. You are signed in.") % signed_in.name)
+    return guards.set_console_cookie(signed_in, response)
 
 
 def next_page(visit: Visit) -> str:

@@ -19,7 +19,7 @@ from otae.words import ngettext
 #: Permission for each action; the list's address itself takes only the one to see it.
 NEEDED: Final = {"resend": "invitation.notify", "extend": "invitation.notify", "revoke": "invitation.revoke"}
 #: How many refusals are shown in full; the rest are counted.
-TOLD: Final = 3
+SHOWN_REFUSALS: Final = 3
 
 
 async def change(visit: Console) -> Response:
@@ -48,14 +48,16 @@ def _words(what: str, outcome: Outcome) -> str:
         ),
         "revoke": ngettext("%d invitation was revoked.", "%d invitations were revoked.", outcome.done),
     }[what] % outcome.done
-    told = [_("Not %(name)s: %(why)s") % {"name": name, "why": _(why)} for name, why in outcome.refused[:TOLD]]
-    more = len(outcome.refused) - TOLD
+    reasons = [
+        _("Not %(name)s: %(why)s") % {"name": name, "why": _(why)} for name, why in outcome.refused[:SHOWN_REFUSALS]
+    ]
+    more = len(outcome.refused) - SHOWN_REFUSALS
     rest = [ngettext("And %d more.", "And %d more.", more) % more] if more > 0 else []
-    away = [
+    unreachable = [
         _("The directory %s did not answer: its people got theirs as last known.") % each
         for each in outcome.unreachable
     ]
-    return " ".join([done, *told, *rest, *away])
+    return " ".join([done, *reasons, *rest, *unreachable])
 
 
 def _uuid(text: str) -> UUID | None:

@@ -35,7 +35,7 @@ MOST: Final = 10_000_000
 #: Where a file of people is sent to.
 
 #: Status of a group invitation → its title.
-STANDS: Final = {
+STATUS_TITLES: Final = {
     "reading": N_("Reading the file"),
     "dry-run": N_("Looking people up"),
     "ready": N_("Ready, nothing sent yet"),
@@ -87,7 +87,7 @@ class GroupInvitationForm(TermsForm):
 
 
 class CSVForm(GroupInvitationForm):
-    """A paths.GROUP_INVITATION_UPLOAD file of people, and which of its columns identify them."""
+    """A CSV file of people, and which of its columns identify them."""
 
     domain = None
     group = None
@@ -104,7 +104,7 @@ async def index(visit: Console) -> Response:
     shown = rows[:PAGE]
     context = {
         "rows": shown,
-        "stands": STANDS,
+        "status_titles": STATUS_TITLES,
         "title_of": title_of,
         "first": paths.GROUP_INVITATIONS if text else "",
         "more": paths.GROUP_INVITATIONS(before=shown[-1].id) if len(rows) > PAGE else "",
@@ -139,13 +139,13 @@ async def search_groups(visit: Console) -> Response:
 
 
 async def blank_csv(visit: Console) -> Response:
-    """Show the form for a paths.GROUP_INVITATION_UPLOAD file of people."""
+    """Show the form for a CSV file of people."""
     chosen = {"form_id": str(uuid4()), "mode": (await default_mode()).name}
     return await _ask(visit, await CSVForm(data=chosen).prepare())
 
 
 async def add_csv(visit: Console) -> Response:
-    """Create the order for a paths.GROUP_INVITATION_UPLOAD file of people and start its dry run."""
+    """Create the order for a CSV file of people and start its dry run."""
     async with visit.request.form(
         max_files=1, max_fields=30, max_part_size=UPLOAD_CAP
     ) as sent:  # its file is read below
@@ -169,9 +169,15 @@ async def show(visit: Console) -> Response:
     """Show the progress of an order and its people; for polling only the block with both."""
     row = or_not_found(await groups.find(row_id(visit.request), visit.reach))
     counted = await results.progress(row, now=visit.now)
-    context = {"row": row, "counted": counted, "mark": _mark(row, counted), "stands": STANDS, "reasons": REASONS}
+    context = {
+        "row": row,
+        "counted": counted,
+        "mark": _mark(row, counted),
+        "status_titles": STATUS_TITLES,
+        "reasons": REASONS,
+    }
     context |= {"final": row.status in groups.ENDED, "title_of": title_of}
-    context |= {"still": row.status in {Status.READY, Status.PAUSED}, "ownerships": OWNERSHIPS}
+    context |= {"idle": row.status in {Status.READY, Status.PAUSED}, "ownerships": OWNERSHIPS}
     part = is_fragment_request(visit.request)
     if part and visit.request.query_params.get("seen") == context["mark"]:
         return Response(status_code=204)
@@ -199,7 +205,7 @@ async def mail(visit: Console) -> Response:
 
 
 async def export(visit: Console) -> Response:
-    """Stream the listed people of an order as paths.GROUP_INVITATION_UPLOAD."""
+    """Stream the listed people of an order as CSV."""
     row = or_not_found(await groups.find(row_id(visit.request), visit.reach))
     parts = exports.group_results(row, choice_param(visit.request, "show", SHOWN), reach=visit.reach)
     return download(parts, f"group-invitation-{row.id}.csv")
@@ -240,7 +246,7 @@ async def _ask(visit: Console, form: GroupInvitationForm, *, status: int = 200, 
     context = {
         "form": form,
         "csv": isinstance(form, CSVForm),
-        "sentences": {mode.name: mode_summary(mode) for mode in await enabled_modes()},
+        "mode_summaries": {mode.name: mode_summary(mode) for mode in await enabled_modes()},
     }
     if form.group is not None:
         typed = visit.request.query_params if block else {"group": form.group.data, "domain": form.domain.data}

@@ -95,8 +95,8 @@ async def _list(visit: Console, form: GroupForm, *, status: int = 200) -> Respon
 
 async def _show(visit: Console, form: MemberForm, *, status: int = 200) -> Response:
     group, after = await _group(visit), text_param(visit.request, "after")
-    behind = (after, None) if after else None
-    rows = await groups.members(group.domain, group.name, after=behind, limit=PAGE + 1)
+    last_shown = (after, None) if after else None
+    rows = await groups.members(group.domain, group.name, after=last_shown, limit=PAGE + 1)
     shown = rows[:PAGE]
     context = {
         "form": form,

@@ -31,7 +31,7 @@ LISTED: Final = 20
 MOST: Final = 10_000_000
 
 #: Status of an import → its title.
-STANDS: Final = {
+STATUS_TITLES: Final = {
     "reading": N_("Reading the file"),
     "checking": N_("Comparing it with who is there"),
     "ready": N_("Ready, nothing written yet"),
@@ -116,7 +116,7 @@ async def show(visit: Console) -> Response:
         "row": row,
         "counted": counted,
         "mark": _mark(row, counted),
-        "stands": STANDS,
+        "status_titles": STATUS_TITLES,
         "kinds": KINDS,
         "final": row.status in provisioning.ENDED or row.status == Status.READY,
     }
@@ -197,7 +197,7 @@ async def _ask(visit: Console, form: ImportForm, *, status: int = 200) -> Respon
     context = {
         "form": form,
         "rows": await provisioning.list_imports(limit=LISTED),
-        "stands": STANDS,
+        "status_titles": STATUS_TITLES,
         "kinds": KINDS,
         "most_lines": formats.MOST_LINES,
     }

@@ -85,9 +85,9 @@ async def resend(visit: Console) -> Response:
     chosen = str((await sent_fields(visit.request)).get("address", ""))
     if not chosen:
         row = (await _details(visit)).invitation
-        found = await changes.compare(visit.desk, row, now=visit.now)
-        if not found.gone and any(each.field in resend_recipient.CONTACT_FIELDS for each in found.changes):
-            return since.ask(visit, row, found)
+        comparison = await changes.compare(visit.desk, row, now=visit.now)
+        if not comparison.gone and any(each.field in resend_recipient.CONTACT_FIELDS for each in comparison.changes):
+            return since.ask(visit, row, comparison)
     step = partial(lifecycle.resend, address=chosen or resend_recipient.NEW)
     return await _renew(visit, step, lambda _row: _("The invitation is being sent again."))
 

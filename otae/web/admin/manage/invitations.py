@@ -201,7 +201,7 @@ async def _show(
         "live": live,
         "title_of": title_of,
         "people": people,
-        "sentences": {mode.name: mode_summary(mode) for mode in await enabled_modes()},
+        "mode_summaries": {mode.name: mode_summary(mode) for mode in await enabled_modes()},
         "any_person": len(form.domain.choices) > 1 or bool(await list_people(limit=1, reach=visit.reach)),
     }
     return render(visit.request, "admin/manage/invitations/add.html", context, status=status, block=block)

@@ -52,9 +52,9 @@ async def enable(visit: Console) -> Response:
 async def unlock(visit: Console) -> Response:
     """Clear the person's failed sign-ins."""
     person = await find_person(visit)
-    held = await unlocking.unlock(visit.desk, person, now=visit.now, actor=visit.actor)
-    said = _("%s may try again at once.") if held else _("%s was not locked any more.")
-    return redirect(paths.USER(person.id), "success", said % person.display_name)
+    unlocked = await unlocking.unlock(visit.desk, person, now=visit.now, actor=visit.actor)
+    note = _("%s may try again at once.") if unlocked else _("%s was not locked any more.")
+    return redirect(paths.USER(person.id), "success", note % person.display_name)
 
 
 async def password_link(visit: Console) -> Response:

@@ -90,7 +90,7 @@ MESSAGES: Final = {
 CERTIFICATES: Final = {"ota-identity": N_("Identity certificate"), "mdm-identity": N_("Management certificate")}
 
 #: Pairs of consecutive kinds of which the second repeats the first: only the first is shown.
-ECHOES: Final = frozenset(
+REPETITIONS: Final = frozenset(
     {
         ("certificate.issued", "session.certified"),
         ("profile.fetched", "session.configured"),
@@ -137,8 +137,8 @@ class EntryGroup:
 
 def groups(events: Iterable[EventRow]) -> list[EntryGroup]:
     """Return the timeline of ``events``, which come oldest first."""
-    found = groupby(entries(list(events)), key=lambda entry: (entry.group, f"{entry.at.astimezone(UTC):%Y-%m-%d}"))
-    return [EntryGroup(_(title), day, list(members)) for (title, day), members in found]
+    grouped = groupby(entries(list(events)), key=lambda entry: (entry.group, f"{entry.at.astimezone(UTC):%Y-%m-%d}"))
+    return [EntryGroup(_(title), day, list(members)) for (title, day), members in grouped]
 
 
 def entries(events: list[EventRow]) -> Iterator[TimelineEntry]:
@@ -150,10 +150,10 @@ def entries(events: list[EventRow]) -> Iterator[TimelineEntry]:
     for event in events:
         if event.kind == "delivery.queued":
             queued[_message(event)] = event.at
-        passing = event.kind in TRANSIENT and last_of_message[_message(event)] != event.id
-        echo = last is not None and (last.kind, event.kind) in ECHOES and last.session_id == event.session_id
+        superseded = event.kind in TRANSIENT and last_of_message[_message(event)] != event.id
+        repeated = last is not None and (last.kind, event.kind) in REPETITIONS and last.session_id == event.session_id
         last = event
-        if passing or echo:
+        if superseded or repeated:
             continue
         entry = entry_of(event)
         mail = event.kind.startswith("delivery.")

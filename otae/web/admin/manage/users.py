@@ -76,7 +76,7 @@ async def index(visit: Console) -> Response:
         "groups": await lookup.groups_of_people(shown, reach=visit.reach),
         "locked": await unlocking.locked_among(visit.desk, shown, now=visit.now),
         "query": query | {"state": state},
-        "narrowed": bool(wanted),
+        "is_filtered": bool(wanted),
         "states": STATES,
         "known_groups": await lookup.group_names(reach=visit.reach),
         "domains": await lookup.domains(reach=visit.reach),

@@ -94,8 +94,10 @@ def _pin(details: Details) -> Waiting | None:
         return None
     if session is not None and session.opened_at >= pin.created_at:
         return None
-    helped = _("The PIN did not reach the person. Correct the address or number, then “Notify again” sends a new one.")
-    return Waiting(_("Waiting for the invitation to be sent again"), pin.created_at, helped)
+    help_text = _(
+        "The PIN did not reach the person. Correct the address or number, then “Notify again” sends a new one."
+    )
+    return Waiting(_("Waiting for the invitation to be sent again"), pin.created_at, help_text)
 
 
 def _person(details: Details, since: datetime) -> Waiting:
@@ -103,10 +105,10 @@ def _person(details: Details, since: datetime) -> Waiting:
     if opened:
         return Waiting(_("Waiting for the person to sign in"), since, requirements(details.invitation.mode))
     if not details.invitation.send:
-        helped = _("Nothing is mailed for this invitation: copy the link and pass it on.")
+        help_text = _("Nothing is mailed for this invitation: copy the link and pass it on.")
     else:
-        helped = _("Ask whether the mail arrived, also among unwanted mail; or copy the link and pass it on.")
-    return Waiting(_("Waiting for the link to be opened"), since, helped)
+        help_text = _("Ask whether the mail arrived, also among unwanted mail; or copy the link and pass it on.")
+    return Waiting(_("Waiting for the link to be opened"), since, help_text)
 
 
 def requirements(mode_name: str) -> str:

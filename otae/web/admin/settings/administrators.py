@@ -27,9 +27,9 @@ class RoleForm(NamedForm):
 
     async def prepare(self, visit: Console) -> Self:
         """Fill in the roles that can be chosen, those with a console and not more than one's own; return the form."""
-        mine = visit.powers.permissions
+        own_permissions = visit.powers.permissions
         listed = await roles.list_roles()
-        self.role.choices = [role.name for role in listed if role.permissions and role.permissions <= mine]
+        self.role.choices = [role.name for role in listed if role.permissions and role.permissions <= own_permissions]
         return self
 
 
@@ -81,8 +81,8 @@ async def change(visit: Console) -> Response:
         try:
             with form.refusals():
                 changed = await administrator_list.give_role(row.id, form.role.data, by=visit.by, now=visit.now)
-                told = {"name": changed.name, "role": changed.role}
-                return redirect(here, "success", _("%(name)s has the role %(role)s, and signs in again.") % told)
+                values = {"name": changed.name, "role": changed.role}
+                return redirect(here, "success", _("%(name)s has the role %(role)s, and signs in again.") % values)
         except Refusal as refusal:
             return redirect(here, "danger", _(refusal.words))
     return await _show(visit, row, form, status=422)
@@ -132,13 +132,13 @@ async def _list(visit: Console, form: InviteForm, made: dict[str, str] | None = 
 
 async def _show(visit: Console, row: ListedAdministrator, form: RoleForm, *, status: int = 200) -> Response:
     role = await roles.find_role(row.role)
-    mine = row.id == visit.administrator.id
+    is_self = row.id == visit.administrator.id
     within = (role.permissions if role else frozenset()) <= visit.powers.permissions
     context = {
         "row": row,
         "form": form,
         "role": role,
-        "mine": mine,
-        "may_change": visit.may("administrator.edit") and within and not mine,
+        "is_self": is_self,
+        "may_change": visit.may("administrator.edit") and within and not is_self,
     }
     return render(visit.request, "admin/settings/administrators/show.html", context, status=status)

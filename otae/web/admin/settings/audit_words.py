@@ -115,7 +115,7 @@ _PLACES: Final = {
 
 
 def words_of(action: str) -> str:
-    """Return ``action`` in words."""
+    """Return the description of an audit action, marked for translation; ``action`` itself for an unknown one."""
     return WORDS.get(action, action)
 
 

@@ -44,16 +44,16 @@ class AuthoritiesForm(NamedForm):
         if self.ca_file.data and not self.file.strip():
             raise InputRefused({"ca_file": EMPTY_FILE})
         try:
-            found = read_authorities(self.file or pasted.encode("utf-8", "replace"), "ca_file")
+            authorities = read_authorities(self.file or pasted.encode("utf-8", "replace"), "ca_file")
         except InputRefused:
             if self.file:
                 raise
             return pasted
-        self.left_out = left_out_note(found.left_out)
-        return found.pem
+        self.left_out = left_out_note(authorities.left_out)
+        return authorities.pem
 
 
 def left_out_note(left_out: Sequence[str]) -> str:
     """Return the note about certificates that could not be read, to follow "it was saved"; "" when all could."""
-    told = _(joined(left_out[:_NAMED_ONE_BY_ONE]))
-    return " " + _("%(number)d left out: %(told)s.") % {"number": len(left_out), "told": told} if left_out else ""
+    named = _(joined(left_out[:_NAMED_ONE_BY_ONE]))
+    return " " + _("%(number)d left out: %(told)s.") % {"number": len(left_out), "told": named} if left_out else ""

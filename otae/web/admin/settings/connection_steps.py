@@ -49,31 +49,31 @@ class ShownStep:
 
 @dataclass
 class ShownServer:
-    """The steps on one server; ``behind`` is the suffix of their names, "" for the first server."""
+    """The steps on one server. ``suffix``: of their names, "" for the first server; ``tried``: names of steps done."""
 
-    behind: str
+    suffix: str
     steps: list[ShownStep] = field(default_factory=list)
-    taken: list[str] = field(default_factory=list)
+    tried: list[str] = field(default_factory=list)
     failed: bool = False
 
     @property
     def name(self) -> str:
         """The server's title, "" for the first one."""
-        return _("Global catalog") if self.behind == "global catalog" else self.behind
+        return _("Global catalog") if self.suffix == "global catalog" else self.suffix
 
     def take(self, name: str, *, ok: bool, words: str) -> None:
         """Add a step that was tried."""
         advice = "" if ok else ADVICE.get(name, "")
         self.steps.append(ShownStep(TITLES.get(name, name), "done" if ok else "failed", words, advice))
-        self.taken.append(name)
+        self.tried.append(name)
         self.failed |= not ok
 
-    def leave_open(self, *, moving: bool) -> None:
-        """Add the steps that were not reached; with ``moving``, the first of them is running."""
-        expected = ALWAYS if self.behind == "global catalog" else WHOLE
-        for name in (each for each in expected if each not in self.taken):
-            self.steps.append(ShownStep(TITLES[name], "now" if moving else "open"))
-            moving = False
+    def leave_open(self, *, running: bool) -> None:
+        """Add the steps that were not reached; with ``running``, the first of them is running."""
+        expected = ALWAYS if self.suffix == "global catalog" else WHOLE
+        for name in (each for each in expected if each not in self.tried):
+            self.steps.append(ShownStep(TITLES[name], "now" if running else "open"))
+            running = False
 
 
 def first_failed_step(test: DirectoryTest) -> str:
@@ -86,13 +86,13 @@ def server_steps(test: DirectoryTest) -> Sequence[ShownServer]:
     """Return the steps of ``test`` by server, including those it did not reach."""
     servers: dict[str, ShownServer] = {"": ShownServer("")}
     for step in test.steps:
-        name, _space, behind = str(step.get("step", "")).partition(" ")
-        server = servers.setdefault(behind, ShownServer(behind.strip("()")))
+        name, _space, suffix = str(step.get("step", "")).partition(" ")
+        server = servers.setdefault(suffix, ShownServer(suffix.strip("()")))
         server.take(name, ok=bool(step.get("ok")), words=str(step.get("words", "")))
     *before, last = servers.values()
     for server in before:
         if server.failed:
-            server.leave_open(moving=False)
+            server.leave_open(running=False)
     if last.failed or test.is_running:
-        last.leave_open(moving=test.status == "running" and not last.failed)
+        last.leave_open(running=test.status == "running" and not last.failed)
     return list(servers.values())

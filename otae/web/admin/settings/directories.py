@@ -31,7 +31,7 @@ from otae.words import ngettext
 
 KINDS: Final = {"ldap": N_("LDAP"), "active-directory": N_("Active Directory")}
 #: What to expect of each kind, for somebody who has to choose.
-EXPLAINED: Final = {
+EXPLANATIONS: Final = {
     "ldap": N_(
         "OpenLDAP, 389 Directory Server and their kin. People are known by their entryUUID, and groups are entries "
         "that list their members."
@@ -97,7 +97,7 @@ async def index(visit: Console) -> Response:
     for row in await servers.list_directories():
         test = await servers.last_test(row.id)
         rows.append((row, test, connection_steps.first_failed_step(test) if test else ""))
-    context = {"rows": rows, "kinds": KINDS, "explained": EXPLAINED, "securities": SECURITIES}
+    context = {"rows": rows, "kinds": KINDS, "explanations": EXPLANATIONS, "securities": SECURITIES}
     return render(visit.request, "admin/settings/directories/index.html", context)
 
 
@@ -163,7 +163,7 @@ class DirectoryPages(TestedPages[DirectoryRow, DirectoryForm]):
         if row is None:
             form.kind.data = form.kind.data if form.kind.data in KINDS else "ldap"
             form.search_by.choices = {name: SEARCH_BY[name] for name in server_fields.SEARCH_BY[form.kind.data]}
-            context |= {"stored": False, "explained": EXPLAINED}
+            context |= {"stored": False, "explanations": EXPLANATIONS}
             return render(visit.request, "admin/settings/directories/add.html", context, status=status)
         context |= {"server": row, "stored": row.bind_password_sealed is not None, "slow": slow}
         context |= await self.test_context(row.id)

@@ -38,13 +38,13 @@ async def index(visit: Console) -> Response:
         "titles": {name: title for name, _depth, title, _use in PURPOSES},
         "soon": SOON,
         "due": [row for row in rows if row["active"] and row["days_left"] <= SOON],
-        "lists": AUTHORITIES,
+        "revocation_lists": AUTHORITIES,
     }
     return render(visit.request, "admin/settings/certificates/index.html", context)
 
 
 async def rotate(visit: Console) -> Response:
-    """Issue from a new device authority."""
+    """Replace the device CA."""
     try:
         done = await rotation.rotate_device_ca(visit.desk, now=visit.now, actor=visit.actor)
     except NotReady:

@@ -59,8 +59,8 @@ async def change(visit: Console) -> Response:
             value = await property_changes.change(row.name, form.value.data, now=visit.now, actor=visit.actor)
         except InputRefused as refusal:
             # The page is about this property alone, so its name in front would be redundant.
-            said = {field: words.removeprefix(f"{row.name}: ") for field, words in refusal.fields.items()}
-            form.refuse(InputRefused(said))
+            errors = {field: words.removeprefix(f"{row.name}: ") for field, words in refusal.fields.items()}
+            form.refuse(InputRefused(errors))
         else:
             return redirect(paths.PROPERTIES, "success", f"{row.name}: {_display(value)}")
     return await _ask(visit, form, status=422)

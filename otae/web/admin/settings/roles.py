@@ -76,9 +76,9 @@ async def assign(visit: Console) -> Response:
     if form.validate():
         with form.refusals():
             made = await assignments.assign(visit.desk, form.group.data, form.role.data, by=visit.by, now=visit.now)
-            told = {"group": made.group, "role": made.role}
+            values = {"group": made.group, "role": made.role}
             return redirect(
-                paths.ROLES, "success", _("Members of %(group)s have the role %(role)s when they sign in.") % told
+                paths.ROLES, "success", _("Members of %(group)s have the role %(role)s when they sign in.") % values
             )
     return await _list(visit, form, status=422)
 
@@ -123,8 +123,8 @@ class RolePages(CrudPages[RoleDefinition, RoleForm]):
 
     async def empty(self, visit: Console) -> RoleForm:
         """Return the form of a new role; the address may name a role to copy the permissions from."""
-        like = await roles.find_role(visit.request.query_params.get("like", "")[:100])
-        return NewRoleForm(data={"leaves": sorted(like.permissions & visit.powers.permissions) if like else []})
+        copied = await roles.find_role(visit.request.query_params.get("like", "")[:100])
+        return NewRoleForm(data={"leaves": sorted(copied.permissions & visit.powers.permissions) if copied else []})
 
     async def filled(self, visit: Console, row: RoleDefinition) -> RoleForm:
         """Return the form of a role."""
@@ -187,10 +187,10 @@ class RolePages(CrudPages[RoleDefinition, RoleForm]):
             "row": row,
             "chosen": set(form.leaves.data or ()),
             "nouns": {words: _permissions_of(noun) for noun, words in NOUNS.items()},
-            "mine": visit.powers.permissions,
+            "own_permissions": visit.powers.permissions,
             "own": own,
             "hits": await picker.groups_of(visit, form.group.data or "", ""),
-            "still": (row is not None and row.built_in) or beyond or own or not visit.may("administrator.edit"),
+            "read_only": (row is not None and row.built_in) or beyond or own or not visit.may("administrator.edit"),
             "beyond": beyond,
             "used": await own_roles.users_of(row.name, now=visit.now) if row else [],
         }

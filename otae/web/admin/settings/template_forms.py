@@ -54,9 +54,9 @@ class LanguageForm(NamedForm):
 
     language = SelectField(N_("Another language"), choices=dict(LANGUAGES))
 
-    def without(self, there: Iterable[str]) -> Self:
-        """Fill in the languages that are not in ``there``, and return the form."""
-        self.language.choices = {tag: name for tag, name in LANGUAGES.items() if tag not in set(there)}
+    def without(self, existing: Iterable[str]) -> Self:
+        """Fill in the languages that are not in ``existing``, and return the form."""
+        self.language.choices = {tag: name for tag, name in LANGUAGES.items() if tag not in set(existing)}
         return self
 
 

@@ -250,15 +250,15 @@ async def _page(
     template = await _template(visit)
     language = await _language(visit)
     stored = [each.language for each in await templates.translations(template.id)]
-    there = sorted({*stored, *templates.shipped_languages(template)})
+    translated_into = sorted({*stored, *templates.shipped_languages(template)})
     context = _kind_context(template) | {
         "form": form,
         "copy": copy or CopyForm(prefix=COPY, data={"name": _("Copy of %s") % template.name}),
         "name": name or NameForm(data={"name": template.name}),
-        "spoken": (translation or LanguageForm()).without(there),
+        "new_language": (translation or LanguageForm()).without(translated_into),
         "language": language,
-        "tongues": LANGUAGES,
-        "there": there,
+        "language_names": LANGUAGES,
+        "translated_into": translated_into,
         "as_default": template_editing.is_default(template, template.kind),
         "stored": language in stored,
         "restorable": await _is_restorable(visit, template, language),

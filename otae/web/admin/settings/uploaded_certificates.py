@@ -33,7 +33,7 @@ class UploadForm(NamedForm):
 
 @dataclass(frozen=True)
 class UploadKind:
-    """A kind of certificate that can be uploaded. ``wanted`` tells what is checked."""
+    """A kind of certificate that can be uploaded; ``take`` imports one, ``wanted`` lists what is checked."""
 
     purpose: UploadPurpose
     upload: str
