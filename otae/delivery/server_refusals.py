@@ -74,9 +74,8 @@ async def refusing_servers(now: datetime) -> list[RefusingServer]:
         counted = domains[row.server_id, row.likeness] = domains.get((row.server_id, row.likeness), 0) + 1
         if not row.domain or counted > 1:
             before = by_server.get(row.server_id)
-            by_server[row.server_id] = RefusingServer(
-                row.server, row.words, min(before.since, row.since) if before else row.since
-            )
+            since = min(before.since, row.since) if before else row.since
+            by_server[row.server_id] = RefusingServer(row.server, row.words, since)
     return sorted(by_server.values(), key=lambda each: each.server.name)
 
 

@@ -83,7 +83,8 @@ async def claim(
     async with transaction():
         rows = Delivery.filter(id__in=[each.row.id for each in due], status="queued")
         locked = {row.id: row.attempt for row in await rows.select_for_update(skip_locked=True).only("id", "attempt")}
-        claimed = await _within_rate([each for each in due if locked.get(each.row.id) == each.row.attempt], server, now)
+        unchanged = [each for each in due if locked.get(each.row.id) == each.row.attempt]
+        claimed = await _within_rate(unchanged, server, now)
         if claimed:
             await advance_all(
                 [each.row for each in claimed],

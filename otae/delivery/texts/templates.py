@@ -108,9 +108,8 @@ async def translations(template_id: UUID) -> list[TemplateTranslation]:
 
 async def languages_by_template() -> dict[UUID, list[str]]:
     """Return the languages of the stored translations, by template."""
-    languages: dict[UUID, list[str]] = {}
-    for template_id, language in (
-        await TemplateTranslation.all().order_by("language").values_list("template_id", "language")
-    ):
-        languages.setdefault(template_id, []).append(language)
-    return languages
+    by_template: dict[UUID, list[str]] = {}
+    rows = TemplateTranslation.all().order_by("language")
+    for template_id, language in await rows.values_list("template_id", "language"):
+        by_template.setdefault(template_id, []).append(language)
+    return by_template

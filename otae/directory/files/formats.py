@@ -138,12 +138,10 @@ def join_cells(cells: Iterable[str]) -> str:
 
 
 def _parse_lines(file: BinaryIO, encoding: str, kind: str) -> Generator[ParsedLine, None, None]:
-    parse_row = {USERS: _user_row, PROPERTIES: _properties_row, USERS_WITHOUT_PASSWORDS: _user_row_without_password}[
-        kind
-    ]
+    parsers = {USERS: _user_row, PROPERTIES: _properties_row, USERS_WITHOUT_PASSWORDS: _user_row_without_password}
     secret = () if kind == PROPERTIES else ("", "password")
     for number, text in spreadsheets.lines_of(file, encoding):
-        yield _parse_cells(number, split_cells(text) if text is not None else None, parse_row, secret)
+        yield _parse_cells(number, split_cells(text) if text is not None else None, parsers[kind], secret)
 
 
 def _parse_table(file: BinaryIO, encoding: str) -> Generator[ParsedLine, None, None]:
@@ -184,9 +182,8 @@ def _parse_cells(
             return ParsedLine(number, name, reason=f"{where}: {refusal}{quoted}")
         cleaned.append(cell if is_password else spreadsheets.unescape(shown))
     line = parse_row(cleaned)
-    wrong = (
-        "there is no user name that can be one" if not person_fields.is_user_name(user_name(line.name)) else line.reason
-    )
+    named = person_fields.is_user_name(user_name(line.name))
+    wrong = line.reason if named else "there is no user name that can be one"
     # A refused name is shown as it is written in the file.
     shown = printable(line.name if wrong else user_name(line.name))
     return ParsedLine(number, shown, {} if wrong else line.given, line.password, wrong)

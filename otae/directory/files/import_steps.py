@@ -196,12 +196,8 @@ async def _check_password(desk: Desk, each: CheckedLine) -> None:
     """Drop a password that the person has already, and refuse one that is too weak."""
     if not each.password or each.reason:
         return
-    person = each.person
-    if (
-        person
-        and person.password_hash
-        and await passwords.verify_secret(desk.resources, password_bytes(each.password), person.password_hash)
-    ):
+    stored = each.person.password_hash if each.person else None
+    if stored and await passwords.verify_secret(desk.resources, password_bytes(each.password), stored):
         each.password = None
         return
     own = [each.line.name, *(str(each.columns.get(name) or "") for name in ("display_name", "email"))]
@@ -232,10 +228,9 @@ async def _write_single(desk: Desk, row: PeopleImport, line: PeopleImportLine, n
 async def _write(desk: Desk, row: PeopleImport, lines: Sequence[PeopleImportLine], now: datetime) -> None:
     """Write lines to the people, compared again: people may have changed since the check."""
     checked = await _compare_lines(desk, row.kind, lines)
-    for at in range(0, len(checked), CONCURRENT_HASHES):
-        await asyncio.gather(
-            *(_hash(desk, each) for each in checked[at : at + CONCURRENT_HASHES] if each.password and not each.reason)
-        )
+    with_password = [each for each in checked if each.password and not each.reason]
+    for at in range(0, len(with_password), CONCURRENT_HASHES):
+        await asyncio.gather(*(_hash(desk, each) for each in with_password[at : at + CONCURRENT_HASHES]))
     async with transaction():
         if await PeopleImport.filter(id=row.id, status=Status.IMPORTING).select_for_update().first() is None:
             raise StaleState(f"import {row.id} was cancelled")

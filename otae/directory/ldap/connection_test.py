@@ -81,9 +81,8 @@ def _connect(
             if error.step == "tls":
                 return None, [("connect", True, place), ("tls", False, str(error))]
         else:
-            words = (
-                _certificate(connection) if endpoint.security != "none" else "none: what is sent stays on this machine"
-            )
+            clear = endpoint.security == "none"
+            words = "none: what is sent stays on this machine" if clear else _certificate(connection)
             return connection, [("connect", True, place), ("tls", True, words)]
     return None, [("connect", False, str(failure))]
 

@@ -116,19 +116,16 @@ class Walk:
     def _by_primary_group(self, connection: Connection) -> list[Entry]:
         """Find the people whose primary group is this group or one nested in it: no member attribute lists them."""
         groups = list(_read_by_dn(connection, [self.group], self.schema.groups_filter, ("objectSid",)))
-        groups += connection.search(
-            domain_of(self.group), all_of(self.schema.groups_filter, inside_group(self.group)), ("objectSid",)
-        )
+        nested = all_of(self.schema.groups_filter, inside_group(self.group))
+        groups += connection.search(domain_of(self.group), nested, ("objectSid",))
         domains: dict[str, set[bytes]] = {}
         for sid in (group.raw("objectSid") for group in groups):
             domains.setdefault(str(int.from_bytes(sid[-4:], "little")), set()).add(sid[:-4])
         found: list[Entry] = []
         remaining = iter(domains)
         while batch := list(islice(remaining, BATCH)):
-            primary = any_of([equals("primaryGroupID", number) for number in batch])
-            people = connection.search(
-                self.user_base, all_of(self.schema.people_filter, primary), ("objectSid", "primaryGroupID")
-            )
+            primary = all_of(self.schema.people_filter, any_of([equals("primaryGroupID", number) for number in batch]))
+            people = connection.search(self.user_base, primary, ("objectSid", "primaryGroupID"))
             # The number is unique within a domain only: another domain's people may be below the same base.
             found += [each for each in people if each.raw("objectSid")[:-4] in domains[each.text("primaryGroupID")]]
         return found

@@ -76,9 +76,8 @@ class Schema:
         """Return the filter for the person with this permanent id (see `_id`)."""
         if self.active_directory:
             return all_of(self.people_filter, equals("objectGUID", bytes.fromhex(directory_id)))
-        return all_of(
-            self.people_filter, any_of([equals("entryUUID", directory_id), equals("nsUniqueId", directory_id)])
-        )
+        known = [equals("entryUUID", directory_id), equals("nsUniqueId", directory_id)]
+        return all_of(self.people_filter, any_of(known))
 
     def people_matching(self, text: str) -> str:
         """Return the filter for people whose user name, name or e-mail address contains ``text``."""
