@@ -76,7 +76,7 @@ class DeliveryWorker:
 
 
 async def deliver_all(desk: Desk, delivery_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Send those of these messages that are queued, due and not claimed elsewhere, and record the outcome of each.
+    """Send these messages, except those not queued, not due or claimed elsewhere, and record the outcome of each.
 
     A row is set to "sending" before a server is contacted. A result that comes after another worker took the row over
     changes nothing. When a task of this process is sending for the channel already, the ids are left to it.

@@ -86,7 +86,7 @@ def is_text(file: BinaryIO) -> bool:
 
 
 def find_headings(file: BinaryIO, encoding: str, is_headings: Callable[[list[str], bool], bool]) -> TableStart:
-    """Find the headings of a table, below lines that programs write before it and below titles.
+    """Find the headings of a table; titles, and lines that programs write before a table, may stand above them.
 
     ``is_headings`` is called with the cells of a row and whether it is the first one. When it accepts none, the first
     row stands in for the headings, split at the one of SEPARATORS that gives most cells.

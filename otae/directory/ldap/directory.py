@@ -130,10 +130,10 @@ class LdapDirectory:
         return await self._read_from_own_domain(found[0] if found else None)
 
     async def _read_from_own_domain(self, found: DirectoryPerson | None) -> DirectoryPerson | None:
-        """Read a person that the global catalog found from their own domain; without one, search there all the same.
+        """Read a person again, from their own domain, if the global catalog found them; else search it for nobody.
 
         The catalog holds only some attributes: neither the account's end nor whether the password must change. The
-        search for nobody makes both cases take the same time.
+        search for nobody makes both cases take the same time. Without a catalog, ``found`` is complete.
         """
         if self.forest is None:
             return found
