@@ -1,6 +1,8 @@
 # Everything happens inside .venv; the locked requirements decide what is installed, to the byte.
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests run side by side: half again as many processes as cores, because most tests wait for servers now and then.
+TESTERS ?= $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --quiet --require-hashes
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links
@@ -27,7 +29,7 @@ run: install
 # `make check` first, which is where the house rules are looked at then.
 test: .venv/.installed-tests
 	$(BIN)/python -m tests.servers.install
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder --durations=40 \
+	$(BIN)/python -m pytest --numprocesses=$(TESTERS) --dist=loadfile --no-loadscope-reorder --durations=40 \
 		$(if $(CI),--ignore=tests/house)
 
 # The loop while one writes: SQLite alone, no browser, no other programs.

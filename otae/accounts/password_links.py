@@ -60,7 +60,7 @@ async def use(desk: Desk, token: str, password: str, *, now: datetime) -> Person
     await recheck.recheck_maker(desk, link.maker_id, now=now)
     person = link.person
     if not password:
-        raise InputRefused({"password": "choose a password"})
+        raise InputRefused({"password": N_("choose a password")})
     if wrong := refuse_password(password, person.name, person.display_name, person.email):
         raise InputRefused(wrong)
     hashed = await passwords.hash_secret(desk.resources, password_bytes(password))
