@@ -99,12 +99,13 @@ def pytest_collection_finish() -> None:
 
 
 def is_slow(item: pytest.Item) -> bool:
-    """Say whether a test needs another program than Python."""
+    """Say whether a test needs another program than Python, or takes a second or longer."""
     asked = set(getattr(item, "fixturenames", ()))
     chosen = getattr(item, "callspec", None)
     folder = item.path.relative_to(Path(__file__).parent).parts[0]
     on_postgres = chosen is not None and "postgres" in map(str, chosen.params.values())
-    return folder in FOLDERS or on_postgres or not asked.isdisjoint(PROGRAMS)
+    marked = item.get_closest_marker("slow") is not None
+    return marked or folder in FOLDERS or on_postgres or not asked.isdisjoint(PROGRAMS)
 
 
 def skip_is_failure(report: pytest.TestReport | pytest.CollectReport) -> None:

@@ -35,6 +35,7 @@ def copied(made: Path, folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_an_empty_folder_becomes_an_installation(made: Path, tmp_path: Path) -> None:
     copied(made, tmp_path)
     assert otae(tmp_path, "migrate").returncode == 0
@@ -42,6 +43,7 @@ def test_an_empty_folder_becomes_an_installation(made: Path, tmp_path: Path) -> 
     assert (tmp_path / "var" / "master.key").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.slow
 def test_a_lost_key_file_is_never_made_again(made: Path, tmp_path: Path) -> None:
     key_file = copied(made, tmp_path) / "var" / "master.key"
     key_file.unlink()
@@ -51,6 +53,7 @@ def test_a_lost_key_file_is_never_made_again(made: Path, tmp_path: Path) -> None
     assert not key_file.exists()
 
 
+@pytest.mark.slow
 def test_a_backup_is_restored_elsewhere_and_says_what_is_lost(
     ben: CommandLine,  # noqa: F811 - the fixture
     tmp_path: Path,
@@ -101,6 +104,7 @@ def test_a_backup_that_is_none_or_of_other_keys_is_refused(
     assert not (tmp_path / "elsewhere" / "otae.sqlite3").exists()
 
 
+@pytest.mark.slow
 def test_a_backup_goes_through_a_pipe(made: Path, migrated_sqlite: Path, tmp_path: Path) -> None:
     copied(made, tmp_path)
     around = environment(tmp_path) | {"OTAE_MASTER_KEYS": ""}

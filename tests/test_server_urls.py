@@ -154,6 +154,7 @@ def test_a_file_that_is_no_text_and_a_home_that_is_no_folder_are_one_line(
             assert "OTAE_HOME" in command.refusal(*arguments)
 
 
+@pytest.mark.slow
 def test_the_database_is_its_owners_alone_whatever_the_folder_allows(
     command: CommandLine,  # noqa: F811 - the fixture
     tmp_path: Path,

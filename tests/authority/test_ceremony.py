@@ -116,6 +116,7 @@ async def test_a_second_ceremony_changes_nothing(desk: Desk) -> None:
     assert await rows() == before
 
 
+@pytest.mark.slow
 async def test_two_processes_at_once_make_one_tree(desk: Desk) -> None:
     await forget_everything()
     command = [sys.executable, "-c", ANOTHER_PROCESS]

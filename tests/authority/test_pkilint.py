@@ -65,6 +65,7 @@ async def issue(desk: Desk, key: rsa.RSAPrivateKey) -> bytes:
     return pem(load_certificate(row.der or b""))
 
 
+@pytest.mark.slow
 async def test_everything_issued_here_is_free_of_errors(
     sqlite_settings: Settings, mac_key: rsa.RSAPrivateKey, tmp_path: Path
 ) -> None:

@@ -158,6 +158,7 @@ async def test_two_rotations_at_once_are_one(desk: Desk) -> None:
     assert await AuditEntry.filter(action="ca.rotated").count() == 1
 
 
+@pytest.mark.slow
 async def test_whatever_is_issued_while_the_ca_rotates_verifies_against_its_issuer(
     desk: Desk, session: EnrollmentSession, mac_key: rsa.RSAPrivateKey, tmp_path: Path
 ) -> None:

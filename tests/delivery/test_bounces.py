@@ -184,6 +184,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.slow
 def test_a_mail_made_to_keep_a_reader_busy_is_no_report(content: bytes) -> None:
     assert bounces.parse_report(content) is None
 

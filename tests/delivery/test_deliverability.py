@@ -45,6 +45,7 @@ async def test_without_a_selector_no_key_is_guessed(names: NameServer) -> None:
     assert not [name for name in names.asked if "_domainkey" in name]
 
 
+@pytest.mark.slow
 async def test_a_silent_dns_leaves_it_open(names: NameServer) -> None:
     names.silent = True
     found = await deliverability.check_sender_domain("example.test", "house")

@@ -205,6 +205,7 @@ async def add(desk: Desk, given: dict[str, object]) -> NotificationServer:
         {"oauth": "microsoft"},
     ],
 )
+@pytest.mark.slow
 async def test_a_clients_secret_is_only_sent_where_it_was_entered_for(desk: Desk, moved: dict[str, object]) -> None:
     first = {
         "username": MAILBOX, "security": "tls", "oauth": "other", "oauth_client_id": "otae",

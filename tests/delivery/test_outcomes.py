@@ -92,6 +92,7 @@ async def test_a_line_that_breaks_after_the_dot_is_unknown_and_retried_once_with
     assert len(set(sent)) == 1
 
 
+@pytest.mark.slow
 async def test_a_server_silent_after_the_dot_leaves_the_outcome_unknown(
     desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
 ) -> None:

@@ -12,6 +12,7 @@ from tests.servers.smtp import SMTPServer, Stage
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.slow
 async def test_the_refused_command_and_its_status_decide_whose_trouble_it_is(
     desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
 ) -> None:

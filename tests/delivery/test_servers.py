@@ -117,6 +117,7 @@ async def test_a_change_touches_nothing_that_happens_meanwhile(desk: Desk) -> No
     assert await NotificationServer.filter(active=True).count() == 1
 
 
+@pytest.mark.slow
 async def test_twenty_changes_at_once_leave_host_and_password_of_one_of_them(desk: Desk) -> None:
     row = await add_server(desk, entry(security="tls", username="otae", password="p"), now=NOW, actor="ada")
     hosts = [f"mail{at}.example.test" for at in range(20)]

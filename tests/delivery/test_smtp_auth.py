@@ -90,6 +90,7 @@ async def test_a_challenge_that_is_none_is_the_settings_fault(
     assert str(outcome["words"]).startswith("sign-in: ")
 
 
+@pytest.mark.slow
 async def test_a_server_without_ntlm_says_so(desk: Desk, use_server: UseServer, start_smtp: StartSMTP) -> None:
     smtp = start_smtp("none", user="otae", password="sesame")
     wanted = {"username": "otae", "password": "sesame", "ntlm": True, "clear_sign_in": True}

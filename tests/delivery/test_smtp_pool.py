@@ -68,6 +68,7 @@ async def test_a_line_left_in_the_middle_of_a_message_is_not_used_again(
     assert await check_ledger([smtp_server], recipients=2) == {"queued": 1, "sent": 1}
 
 
+@pytest.mark.slow
 async def test_idle_lines_are_closed(
     desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

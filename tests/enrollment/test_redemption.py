@@ -92,6 +92,7 @@ async def rounds(desk: Desk) -> list[list[ClientRequest]]:
     return made
 
 
+@pytest.mark.slow
 async def test_twenty_at_once_from_two_processes_get_one_certificate_in_fifty_rounds(desk: Desk) -> None:
     bag = list(scep_client.read_certificates(await issuance.ca_certificates(desk)))
     signer = issuing.build_scep_signer(lab.key("temporary"), **lab.TERM)

@@ -102,6 +102,7 @@ async def test_at_the_bare_page_nobody_learns_that_a_password_was_right(
         assert words in told[name]
 
 
+@pytest.mark.slow
 async def test_through_the_link_it_is_a_wrong_password_and_the_invitation_says_why(
     desk: Desk, corp: DirectoryServer
 ) -> None:

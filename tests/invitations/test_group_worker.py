@@ -130,6 +130,7 @@ async def test_without_sending_it_is_done_at_once_and_no_pin_is_made(desk: Desk)
 
 
 @pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+@pytest.mark.slow
 async def test_two_thousand_people_pass_through_in_pages_and_waves(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
     real = Invitation.bulk_create

@@ -232,6 +232,7 @@ async def cost(text: str, values: list[object]) -> int:
     return steps[0]
 
 
+@pytest.mark.slow
 async def test_no_list_reads_a_big_table(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     await populate(desk, COUNT)
     few, now = await narrow(desk), await database.now()

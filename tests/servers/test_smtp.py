@@ -76,6 +76,7 @@ async def test_a_certificate_of_an_unknown_authority_is_noticed(start_smtp: Star
         ("DOT", HANG, aiosmtplib.SMTPTimeoutError),
     ],
 )
+@pytest.mark.slow
 async def test_it_fails_once_where_told_and_then_behaves(
     smtp_server: SMTPServer, stage: Stage, reply: str, error: type[Exception]
 ) -> None:

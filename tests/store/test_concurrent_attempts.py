@@ -30,6 +30,7 @@ async def wait_while_any(process: Resources, key: str) -> float:
     return asyncio.get_running_loop().time() - began
 
 
+@pytest.mark.slow
 async def test_attempts_that_follow_one_another_hold_nobody_up_for_longer_than_one(short_wait: None) -> None:
     process = Resources()
     busy = [asyncio.create_task(attempt(process, "ada", 0.05 * number)) for number in range(1, 21)]

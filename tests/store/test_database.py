@@ -163,6 +163,7 @@ async def test_migrating_again_changes_nothing(settings: Settings) -> None:
         assert await Certificate.filter(purpose="root").count() == 1
 
 
+@pytest.mark.slow
 async def test_two_migrations_at_once_are_one(tmp_path: Path) -> None:
     settings = Settings.load({"OTAE_HOME": str(tmp_path)})
     code = "import asyncio, sys; from otae.settings import Settings; from otae.store import database; "

@@ -57,6 +57,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_processes_on_one_sqlite_file_wait_for_each_other(sqlite_settings: Settings) -> None:
     """Read-then-write in three processes at once: no "database is locked", and no update is lost."""
     async with database.connected(sqlite_settings):

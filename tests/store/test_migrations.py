@@ -45,6 +45,7 @@ async def indexes() -> set[str]:
     return {row["name"] for row in await get_connection("default").execute_query_dict(question)}
 
 
+@pytest.mark.slow
 async def test_a_second_migration_keeps_rows_and_indexes(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +128,7 @@ async def everything(without: set[tuple[str, str]]) -> dict[str, list[dict[str, 
     return made
 
 
+@pytest.mark.slow
 async def test_a_filled_installation_of_the_first_release_keeps_everything(settings: Settings) -> None:
     new = added()
     async with database.connected(settings):

@@ -45,6 +45,7 @@ async def missing(settings: Settings) -> tuple[str, ...]:
         return (await schema_check.compare()).missing
 
 
+@pytest.mark.slow
 def test_a_database_that_ran_0002_before_it_was_complete_is_mended(empty: Settings) -> None:
     async def work() -> None:
         try:

@@ -15,6 +15,7 @@ from tests.desks import MASTER_KEY
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.slow
 async def test_a_snapshot_is_one_moment_and_keeps_nobody_from_writing(desk: Desk) -> None:
     before = await Person.all().count()
     async with database.snapshot():

@@ -137,6 +137,7 @@ async def test_a_job_that_breaks_ends_as_failed_and_says_no_secret(
     await actors.run_job(desk, job.id)
 
 
+@pytest.mark.slow
 async def test_jobs_that_take_long_leave_threads_for_mail(
     settings: Settings, smtp_server: SMTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

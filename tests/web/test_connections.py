@@ -75,6 +75,7 @@ async def test_a_request_is_answered_as_over_any_tls(port: int, identity: Identi
         assert b"https 127.0.0.1 done" in await ask(port, identity)
 
 
+@pytest.mark.slow
 async def test_a_handshake_that_does_not_come_ends_the_connection(port: int) -> None:
     reader, writer = await silent(port)
     assert await asyncio.wait_for(reader.read(), 20) == b""
@@ -118,6 +119,7 @@ def test_the_file_limit_is_raised() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_said_in_one_line_before_the_setup_link_is_spent(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

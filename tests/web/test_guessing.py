@@ -74,6 +74,7 @@ async def test_guesses_from_many_networks_are_slowed(site: Site, ada: None, ben:
 
 @pytest.mark.parametrize("settings", ["sqlite"], indirect=True)  # the other tests count on both
 @pytest.mark.parametrize("door", [SIGN_IN, LOGIN])
+@pytest.mark.slow
 async def test_of_two_hundred_networks_few_have_a_password_looked_at(
     site: Site, ada: None, invite: Invite, now: datetime, door: str
 ) -> None:

@@ -72,6 +72,7 @@ def ours(page: str, held: set[str]) -> set[str]:
     return {piece for piece in left if piece not in held | NAMES and not DATA.fullmatch(piece)}
 
 
+@pytest.mark.slow
 async def test_no_page_of_the_console_shows_a_text_that_is_not_translated(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,6 +99,7 @@ async def own_roles(site: Site) -> dict[str, frozenset[str]]:
     )
 
 
+@pytest.mark.slow
 async def test_no_link_and_no_button_leads_where_the_role_is_refused(site: Site) -> None:
     await furnish(site.desk)
     await site.client.post("/admin/sign-in", data={"name": "ada", "password": "four quiet words here"})

@@ -18,6 +18,7 @@ from tests.web.test_walks import WAYS
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.slow
 async def test_every_route_asks_to_come_back_and_readyz_names_the_database(tmp_path: Path, anyio_backend: str) -> None:
     binaries = system_binaries() or bundled_binaries()
     if binaries is None:

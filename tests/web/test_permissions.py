@@ -98,6 +98,7 @@ async def roles_of_the_test(site: Site) -> dict[str, tuple[frozenset[str], bool]
     }
 
 
+@pytest.mark.slow
 async def test_every_role_reaches_exactly_the_pages_it_names(site: Site) -> None:
     for role, (permissions, limited) in (await roles_of_the_test(site)).items():
         found = await answers(site, role)

@@ -86,6 +86,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_a_disk_that_takes_nothing_more_is_not_ready(sqlite_settings: Settings) -> None:
     """No file of this process may grow: what the system says then is what a full disk makes it say."""
     around = {"PATH": os.environ["PATH"], **environment(sqlite_settings)}

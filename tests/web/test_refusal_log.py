@@ -80,6 +80,7 @@ async def test_an_early_refusal_is_told_alike_in_log_timeline_and_on_the_page(
     assert "This Mac could not be recognised." in page
 
 
+@pytest.mark.slow
 async def test_a_hostile_mac_leaves_no_more_than_a_few_rows(site: Site, desk: Desk) -> None:
     mac = LabMac()
     session, topic = await ready(desk, mac)

@@ -84,6 +84,7 @@ async def test_a_head_that_drips_ends_the_connection(caller: Caller) -> None:
     assert await asyncio.wait_for(gone, 20) == b""
 
 
+@pytest.mark.slow
 async def test_a_slow_answer_is_waited_for_and_the_next_head_has_its_own_time(caller: Caller) -> None:
     await caller.say(ASK)
     assert (await caller.answer()).startswith(b"HTTP/1.1 200")
@@ -93,6 +94,7 @@ async def test_a_slow_answer_is_waited_for_and_the_next_head_has_its_own_time(ca
     assert await asyncio.wait_for(caller.reader.read(), 20) == b""
 
 
+@pytest.mark.slow
 async def test_a_body_that_comes_slowly_is_not_taken_for_a_head(caller: Caller) -> None:
     await caller.say(b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n")
     for letter in (b"a", b"b", b"c", b"d"):

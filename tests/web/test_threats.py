@@ -210,6 +210,7 @@ async def test_a_path_that_could_be_read_in_two_ways_shows_nothing(site: Site, p
     assert await status_of(site, path) in {303, 404}
 
 
+@pytest.mark.slow
 async def test_what_a_parameter_names_never_reaches_the_disk(site: Site, console: httpx2.AsyncClient) -> None:
     for hostile in (
         "../../../../etc/passwd",

@@ -236,6 +236,7 @@ def test_any_bytes_are_lines_or_refused_ones(data: bytes, kind: str) -> None:
         assert line.reason or line.name
 
 
+@pytest.mark.slow
 def test_a_long_file_is_read_a_line_at_a_time() -> None:
     import tracemalloc  # noqa: PLC0415 - this test alone measures
 

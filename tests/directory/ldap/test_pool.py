@@ -57,6 +57,7 @@ def time_passes(people: LdapDirectory) -> None:
 
 
 @pytest.mark.parametrize("how", ["killed", "paused"])
+@pytest.mark.slow
 async def test_the_second_answers_while_the_first_is_away_and_the_first_when_it_is_back(
     people: LdapDirectory, pair: Pair, how: str
 ) -> None:
@@ -99,6 +100,7 @@ async def test_without_either_it_is_not_available_and_with_the_second_alone_it_i
     assert await people.find_person("ben")
 
 
+@pytest.mark.slow
 async def test_both_silent_end_in_time(sqlite_desk: Desk, people: LdapDirectory, pair: Pair) -> None:
     pair.primary.tell(signal.SIGSTOP)
     assert await people.find_person("ben")

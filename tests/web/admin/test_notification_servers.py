@@ -141,6 +141,7 @@ async def test_an_accepted_test_says_how_the_line_was_encrypted(
         assert words in text
 
 
+@pytest.mark.slow
 async def test_a_test_wants_an_address_and_has_its_measure(
     console: httpx2.AsyncClient, office: NotificationServer
 ) -> None:

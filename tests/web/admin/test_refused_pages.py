@@ -132,6 +132,7 @@ async def forms_to_refuse(site: Site, browser: httpx2.AsyncClient, now: datetime
                     yield each
 
 
+@pytest.mark.slow
 async def test_every_refused_form_leads_back_with_what_was_typed_and_no_secret(
     site: Site, browser: httpx2.AsyncClient, now: datetime
 ) -> None:
