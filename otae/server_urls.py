@@ -24,7 +24,7 @@ LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 class DatabaseAddress:
     """The address of a PostgreSQL database. ``tls``: one of TLS_MODES.
 
-    ``root``: the path of a file of authorities, SYSTEM, or None, which means the same as SYSTEM.
+    ``root``: the path of a PEM file of authorities; None and SYSTEM mean those that this machine trusts.
     """
 
     host: str

@@ -145,9 +145,13 @@ async def start_download(
 ) -> tuple[ProfileBuilder, str]:
     """Record a download by ``way``, "ota" or "profile"; return a builder for its profile, and the challenge in it.
 
+    Args:
+        generated_topic: As in `profile_builder`; always allowed for a rehearsal.
+
     Raises:
         NotReady: There are no keys or no topic yet.
-        SessionExpired, SessionClosed, InvitationRevoked, InvitationRedeemed: Recorded with a support code.
+        SessionClosed: Also when ``way`` is not the session's, or it moved on meanwhile.
+        SessionExpired, InvitationRevoked, InvitationRedeemed: Recorded with a support code.
     """
     async with record_refusals(now) as context:
         context.session = session

@@ -24,7 +24,7 @@ async def group_results(row: GroupInvitation, show: str = "", *, reach: Reach = 
 
 
 async def invitations(status: str | None = None) -> AsyncIterator[str]:
-    """Yield all invitations, or those with ``status``, as CSV, newest first, one page at a time."""
+    """Yield the pieces of one CSV file: its column names, then invitations, all or with ``status``, newest first."""
     yield to_csv([INVITATION])
     after: str | None = None
     while page := await listing.list_invitations(status=status, after=after, limit=listing.MAX_LIMIT):

@@ -347,7 +347,7 @@ async def word(name: str) -> str:
 
 
 async def default_region() -> str:
-    """Return the country of phone numbers without "+", "" when none is set."""
+    """Return the country of phone numbers without "+", as two letters such as "DE"; "" when none is set."""
     return await word("phone.region")
 
 

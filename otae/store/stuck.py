@@ -55,7 +55,7 @@ class Cause:
     """Undelivered messages of one kind, status and answer.
 
     Attributes:
-        number: how many, up to one more than `find` counts.
+        number: how many; one more than `find` was to count at most means "more than that".
         oldest: id of the invitation of the oldest one.
     """
 

@@ -99,7 +99,11 @@ def sign_in_refusal(code: int, message: str) -> str:
 
 
 def likeness_of(words: str) -> str:
-    """Return what equal refusals have in common: reply code and status, "550 5.7.1" or "550"."""
+    """Return what equal refusals have in common: "550 5.7.1", or "550" without an enhanced status code.
+
+    Args:
+        words: a server's answer, beginning with its reply code.
+    """
     code, _, message = words.partition(" ")
     kind, status = _status(message)
     return f"{code} {kind}.{status[0]}.{status[1]}" if status else code

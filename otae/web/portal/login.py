@@ -232,9 +232,12 @@ async def set_link_cookies(
 
 
 async def find_link(visit: Visit, token: str | None) -> Link | None:
-    """Return the link of ``token``, None when no invitation has it. Raises as `lifecycle.refuse_replaced` does.
+    """Return the link of ``token``; None without a token, or when no invitation ever had it.
 
     The request keeps the link for the page that says why it cannot be used.
+
+    Raises:
+        InvitationReplaced, InvitationRevoked, InvitationRedeemed: It is an earlier token of an invitation.
     """
     invitation = await lifecycle.find_by_token(token) if token else None
     if token and invitation is None:

@@ -218,7 +218,7 @@ class SmtpPages(ServerPages[ServerForm]):
         return render(visit.request, "admin/settings/notification-servers/add.html", context, status=status)
 
     def details(self, row: servers.ServerRow) -> dict[str, object]:
-        """Return whether a password is stored."""
+        """Return what the server's page needs besides the form: "stored", whether there is a password."""
         return {"stored": row.password_sealed is not None}
 
 
