@@ -18,9 +18,10 @@ _LIST: Final = {
     "sqlite": f"SELECT DISTINCT key AS name FROM {_FEW}, json_each(few.properties)",  # noqa: S608 - as above
     "postgres": f"SELECT DISTINCT name FROM {_FEW}, jsonb_object_keys(few.properties) AS name",  # noqa: S608 - as above
 }
-_ANYBODY: Final = {
-    "sqlite": """SELECT 1 FROM person WHERE json_type(properties, '$."' || ? || '"') IS NOT NULL LIMIT 1""",
-    "postgres": "SELECT 1 FROM person WHERE jsonb_exists(properties, $1) LIMIT 1",
+#: Which of some names people have, by one look through all of them; {} is the list of places.
+_HELD: Final = {
+    "sqlite": "SELECT DISTINCT key AS name FROM person, json_each(person.properties) WHERE key IN ({})",
+    "postgres": "SELECT DISTINCT key AS name FROM person, jsonb_object_keys(properties) AS held(key) WHERE key IN ({})",
 }
 
 
@@ -30,13 +31,16 @@ async def list_names() -> list[str]:
     return sorted({*await _from_directories(), *(row["name"] for row in rows)} - {DISABLED_IN_DIRECTORY})
 
 
-async def without_anybody(names: Iterable[str]) -> set[str]:
+async def unknown_names(names: Iterable[str]) -> set[str]:
     """Return the unknown ones of ``names``: no person has such a property, and no directory is asked for it."""
-    if not (unknown := set(names)):
-        return unknown
-    unknown -= await _from_directories()
-    query = get_connection("default").execute_query_dict
-    return {name for name in unknown if name == DISABLED_IN_DIRECTORY or not await query(_ANYBODY[dialect()], [name])}
+    if not (wanted := set(names)):
+        return wanted
+    unknown = sorted(wanted - set(await list_names()))
+    if not unknown:
+        return set()
+    places = ", ".join(f"${number}" if dialect() == "postgres" else "?" for number in range(1, len(unknown) + 1))
+    rows = await get_connection("default").execute_query_dict(_HELD[dialect()].format(places), unknown)
+    return set(unknown) - ({row["name"] for row in rows} - {DISABLED_IN_DIRECTORY})
 
 
 async def _from_directories() -> set[str]:

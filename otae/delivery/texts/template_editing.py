@@ -17,7 +17,7 @@ from otae.errors import InputRefused
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.models import NotificationTemplate, TemplateTranslation
-from otae.store.user_properties import list_names, without_anybody
+from otae.store.user_properties import list_names, unknown_names
 from otae.text import cleaned_line, why_refused
 from otae.translatable import N_
 
@@ -35,7 +35,7 @@ async def template_of(template_id: UUID) -> NotificationTemplate | None:
 
 async def check_wording(kind: str, wording: Wording) -> None:
     """Raise InputRefused ("subject", "text", "html", "sms") when a message of ``kind`` cannot have this wording."""
-    unknown = await without_anybody(properties_in(*asdict(wording).values()))
+    unknown = await unknown_names(properties_in(*asdict(wording).values()))
     check_template(kind, **asdict(wording), unknown=unknown)
     texts = {"text": wording.text, "html": wording.html, "sms": wording.sms}
     if fields := {name: N_("holds a control character") for name, value in texts.items() if _CONTROL.search(value)}:
