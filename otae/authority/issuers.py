@@ -143,12 +143,15 @@ async def chain(purpose: Purpose) -> list[x509.Certificate]:
     return await chain_of(await active_row(purpose))
 
 
-async def chain_of(row: Certificate) -> list[x509.Certificate]:
-    """Return the issuers of the certificate of ``row``, active or not, from its own up to but without the root."""
+async def chain_of(row: Certificate, *, with_root: bool = False) -> list[x509.Certificate]:
+    """Return the issuers of the certificate of ``row``, active or not, from its own up to but without the root.
+
+    ``with_root``: with the root.
+    """
     above = list[x509.Certificate]()
     while row.issuer_id is not None:
         row = await Certificate.get(id=row.issuer_id)
-        if row.issuer_id is not None:
+        if with_root or row.issuer_id is not None:
             above.append(_certificate(row))
     return above
 

@@ -6,6 +6,7 @@ import secrets
 import ssl
 import tempfile
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypedDict
 
@@ -14,12 +15,20 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from otae.authority.files import read_key
-from otae.authority.issuers import BACKDATED, active_row, chain_of, is_uploaded, new_row_with_key, open_row, replace
+from otae.authority.issuers import (
+    BACKDATED,
+    active_row,
+    chain_of,
+    is_uploaded,
+    new_row_with_key,
+    open_row,
+    replace,
+)
 from otae.errors import NotReady, StaleState
 from otae.settings import Settings
 from otae.signing.certificates import Keyed, extension, load_certificate, new_key, pem
 from otae.signing.issuing import build_tls_leaf
-from otae.store import audit
+from otae.store import audit, statements
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Certificate
@@ -31,6 +40,23 @@ RENEW_WITHIN: Final = timedelta(days=30)
 LAST_DAY: Final = timedelta(days=1)
 #: Used by trials, and by health checks from the same machine.
 _LOCAL_ADDRESSES: Final = ("127.0.0.1", "::1")
+
+
+class ServerCertificate(StrEnum):
+    """Whose certificate browsers and Macs are shown at PUBLIC_URL."""
+
+    OWN = "own"  # issued under our root: nobody knows it who does not trust the root
+    UPLOADED = "uploaded"
+    ROUTER = "router"
+
+
+async def server_certificate(desk: Desk) -> ServerCertificate:
+    """Return whose certificate the server shows, as far as it can know: a router's is nowhere in the database."""
+    if desk.settings.port or desk.settings.trusted_hops:
+        return ServerCertificate.ROUTER
+    row = await statements.one(Certificate, purpose="tls", active=True)
+    uploaded = row is not None and await is_uploaded(row)
+    return ServerCertificate.UPLOADED if uploaded else ServerCertificate.OWN
 
 
 class ServedNames(TypedDict):
@@ -131,7 +157,8 @@ async def _load(context: ssl.SSLContext, desk: Desk) -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.BestAvailableEncryption(password),
     )
-    above = await chain_of(row)
+    # With our root, the browser's warning can show the root and its fingerprint.
+    above = await chain_of(row, with_root=not await is_uploaded(row))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "leaf.pem"
         file.write_bytes(sealed + pem(load_certificate(row.der), *above))

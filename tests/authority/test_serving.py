@@ -1,6 +1,7 @@
 """TLS with our own leaf: trusted by whoever trusts the root, renewed in time, swapped while running."""
 
 import asyncio
+import dataclasses
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
@@ -13,6 +14,8 @@ from cryptography import x509
 
 from otae import app
 from otae.authority import issuers, serving
+from otae.authority.serving import ServerCertificate
+from otae.signing.bundles import read_bundle
 from otae.signing.certificates import fingerprint, load_certificate
 from otae.store import database
 from otae.store.desk import Desk
@@ -42,6 +45,23 @@ async def leaf_seen_by_a_client(port: int, name: str = "localhost", **options: s
     writer.close()
     await writer.wait_closed()
     return load_certificate(der)
+
+
+async def test_whoever_does_not_trust_the_root_yet_is_shown_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+    monkeypatch.setattr(
+        ssl.SSLContext, "load_cert_chain", lambda _context, file, **_options: sent.append(file.read_bytes())
+    )
+    await serving.tls_context(desk)
+    chain = read_bundle(sent[0]).certificates
+    assert (chain[0], chain[-1]) == (await issuers.certificate_of("tls"), await issuers.root())
+
+
+async def test_whose_certificate_is_shown_is_known_as_far_as_it_can_be(sqlite_desk: Desk) -> None:
+    assert await serving.server_certificate(sqlite_desk) is ServerCertificate.OWN
+    for router in ({"port": 5000}, {"hops": 1}):
+        behind = dataclasses.replace(sqlite_desk, settings=sqlite_desk.settings.model_copy(update=router))
+        assert await serving.server_certificate(behind) is ServerCertificate.ROUTER
 
 
 async def test_a_client_that_trusts_the_root_alone_trusts_us(desk: Desk) -> None:

@@ -201,6 +201,7 @@ async def test_an_uploaded_tls_certificate_is_served_with_its_chain(desk: Desk, 
     await uploads.import_tls(desk, bundle(leaf, *other.chain), None, None, now=now, actor="ada")
     await serving.refresh(context, desk, now=now)
     assert await seen(context, other) == fingerprint(leaf.certificate)
+    assert await serving.server_certificate(desk) is serving.ServerCertificate.UPLOADED
     await uploads.remove_upload(desk, "tls", now=now, actor="ada")
     await serving.refresh(context, desk, now=now)
     assert not await issuers.is_uploaded(await issuers.active_row("tls"))

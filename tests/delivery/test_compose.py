@@ -1,11 +1,14 @@
 """What a delivery says: in the invitation's words, language and values, as a mail and as a text message."""
 
+import dataclasses
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 
+from otae.authority import issuers
 from otae.delivery.mail.mime import MessageRefused
 from otae.delivery.sms.parts import measure
 from otae.delivery.texts import template_editing, templates
@@ -61,6 +64,21 @@ async def test_a_text_message_holds_what_it_is_sent_for(desk: Desk, invite: Invi
     assert secret in said
     assert "${" not in said
     assert measure(said).parts <= 2
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Your browser will warn"), ("de", "Ihr Browser wird warnen")])
+async def test_the_mail_prepares_for_the_warning_that_the_browser_will_show(
+    desk: Desk, invite: Invite, language: str, words: str
+) -> None:
+    ben = await invite("url")
+    await Invitation.filter(id=ben.invitation.id).update(language=language)
+    _, said = await texts(desk, ben.deliveries["url"])
+    assert words in said
+    assert said.index(words) < said.index((await issuers.root()).fingerprint(hashes.SHA256()).hex()[:4].upper())
+    routed = dataclasses.replace(desk, settings=desk.settings.model_copy(update={"port": 5000}))
+    _, said = await texts(routed, ben.deliveries["url"])
+    assert words not in said
+    assert "\n\n\n" not in said
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ADMINISTRATIVE])

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from tortoise.expressions import Q
 
 from otae import paths
+from otae.authority.serving import ServerCertificate, server_certificate
 from otae.delivery.mail.mime import Mail, MessageRefused, build, one_line
 from otae.delivery.server_refusals import refusing_servers
 from otae.delivery.sms.parts import measure
@@ -68,13 +69,15 @@ class Preview:
 class Organization:
     """What every message may say about the sender: name, support contact, and root certificate's fingerprint.
 
-    ``zone``: the time zone of the times in messages.
+    ``zone``: the time zone of the times in messages. ``own_certificate``: the server's certificate is issued under that
+    root, so that browsers warn of it.
     """
 
     name: str
     support: str
     fingerprint: str
     zone: ZoneInfo
+    own_certificate: bool
 
 
 @dataclass(frozen=True, repr=False)
@@ -189,7 +192,7 @@ async def load_message_data(desk: Desk, messages: Sequence[tuple[Delivery, Invit
     pins = await Pin.filter(invitation_id__in=carrying) if carrying else []
     return MessageData(
         desk=desk,
-        organization=await load_organization(),
+        organization=await load_organization(desk),
         language=await properties.word("notification.language") if translations else "",
         templates=templates,
         translations=translations,
@@ -247,7 +250,7 @@ async def preview(desk: Desk, invitation: Invitation, kind: str, *, channel: str
     chosen = _chosen_template(kind, invitation)
     template = await NotificationTemplate.get_or_none(id=chosen) if chosen else None
     wording, language = await wording_for(template or await default_template(kind), language_of(invitation))
-    values = macro_values(await load_organization(), invitation, invitation.person, language) | hidden
+    values = macro_values(await load_organization(desk), invitation, invitation.person, language) | hidden
     if channel == "sms":
         return Preview("", fill_sms(kind, wording, values))
     filled = fill_mail(wording, values)
@@ -259,11 +262,12 @@ def language_of(invitation: Invitation) -> str:
     return invitation.language or invitation.person.language
 
 
-async def load_organization() -> Organization:
+async def load_organization(desk: Desk) -> Organization:
     """Read what messages may say about the organization."""
     names = ("organization.name", "support.contact", "organization.timezone")
     name, support, zone = map(str, (await properties.read_some(*names)).values())
-    return Organization(name, support, await root_fingerprint(), ZoneInfo(zone))
+    own = await server_certificate(desk) is ServerCertificate.OWN
+    return Organization(name, support, await root_fingerprint(), ZoneInfo(zone), own)
 
 
 def macro_values(organization: Organization, invitation: Invitation, person: Person, language: str) -> dict[str, str]:
@@ -283,6 +287,9 @@ def macro_values(organization: Organization, invitation: Invitation, person: Per
         "server.name": organization.name,
         "support.contact": organization.support,
         "root.fingerprint": organization.fingerprint,
+        "server.warning": languages.browser_warning(organization.name, language)
+        if organization.own_certificate
+        else "",
     }
     values |= {f"{PROPERTY}{name}": value for name, value in person.properties.items() if name != DISABLED_IN_DIRECTORY}
     return {name: one_line(value) for name, value in values.items()}

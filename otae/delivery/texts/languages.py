@@ -69,6 +69,11 @@ LANGUAGES: Final[Mapping[str, str]] = {
     "zh-Hans": "简体中文",
     "zh-Hant": "繁體中文",
 }
+_BROWSER_WARNING: Final = N_(
+    "Your browser will warn you that it does not know this server, because %(organization)s issues its certificate "
+    "itself. Before you go on, look at the certificate (in Safari: Show Details, then “view the certificate”): the "
+    "topmost one must have the fingerprint below. If it has another one, close the page and ask."
+)
 #: The expiry of an invitation that never expires.
 _UNTIL_USED: Final = N_("it has been used")
 
@@ -86,6 +91,11 @@ def direction(tag: str) -> str:
 def sign_in_words(mode: str, tag: str) -> str:
     """Return what a person signs in with in ``mode``, in the language of ``tag`` or in English."""
     return translations(tag).gettext(MODES[mode].sign_in if mode in MODES else mode)
+
+
+def browser_warning(organization: str, tag: str) -> str:
+    """Return what to do when the browser warns of the server's certificate, in the language of ``tag``."""
+    return translations(tag).gettext(_BROWSER_WARNING) % {"organization": organization}
 
 
 @functools.lru_cache(maxsize=1024)  # most messages of a batch end at the same time

@@ -37,6 +37,7 @@ MACROS: Mapping[str, frozenset[str]] = {
     "failure.page": frozenset({"trouble"}),
     "server.name": _EVERYWHERE,
     "root.fingerprint": _EVERYWHERE,
+    "server.warning": frozenset(LINKING),
     "support.contact": _EVERYWHERE,
 }
 #: Macros not allowed in a subject: subjects show on locked screens and in the logs of mail servers.

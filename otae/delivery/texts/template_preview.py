@@ -102,7 +102,7 @@ async def preview(desk: Desk, kind: str, wording: Wording, *, now: datetime, lan
     newest = Invitation.filter(status="pending", rehearsal=False).order_by("-created_at").select_related("person")
     found = await newest.first()
     invitation, person = (found, found.person) if found else _sample(now, properties_in(*asdict(wording).values()))
-    values = macro_values(await load_organization(), invitation, person, language)
+    values = macro_values(await load_organization(desk), invitation, person, language)
     values |= {"enrollment.url": invitation_url(desk.settings, SAMPLE_TOKEN), "enrollment.pin": SAMPLE_PIN}
     values |= {"invitation.page": invitation_page(desk.settings, invitation), "failure.reason": SAMPLE_REASON}
     if kind == "trouble":
