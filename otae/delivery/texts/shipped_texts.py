@@ -22,7 +22,11 @@ MAILS: Final[Mapping[str, tuple[str, ...]]] = {
         "1a190c590cd995ea83b5b88026634acd",
         "7a494b61e69a666c77b44c7b86bee6f5",
     ),
-    "reminder": ("1b1034c95662ba1b5632f44efa476a3d", "7f7249198b40307e704592ae48c8737b", "655e6a04cf33b594de89c15149f488b8"),
+    "reminder": (
+        "1b1034c95662ba1b5632f44efa476a3d",
+        "7f7249198b40307e704592ae48c8737b",
+        "655e6a04cf33b594de89c15149f488b8",
+    ),
     "revoked": ("3949bb45c92b306e6171e462fb8ed2bd", "b65ed8b2d46def658ea237a2911fb8e2"),
     "expired": ("eb47efadeb78055a2e99df7086ed636e", "390afe0ccaba095d7ef1ce0903f399c9"),
     "notice": (
