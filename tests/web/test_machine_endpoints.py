@@ -94,8 +94,8 @@ async def test_metrics_are_for_who_knows_the_bearer(site: Site, desk: Desk) -> N
 
 async def test_files_are_kept_by_browsers_and_pages_are_not(site: Site) -> None:
     page = await site.client.get("/zdm/macos/otae/login")
-    assert "/static/otae.css?v=" in page.text
-    answer = await site.client.get("/static/otae.css")
+    assert "/static/portal.css?v=" in page.text
+    answer = await site.client.get("/static/portal.css")
     assert "immutable" in answer.headers["cache-control"]
     missing = await site.client.get("/static/nothing.css")
     assert (missing.status_code, missing.headers["cache-control"]) == (404, "no-store")

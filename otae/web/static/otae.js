@@ -1,22 +1,4 @@
-// The few things that pages cannot say in HTML. Everything works without them, only less smoothly.
-
-// A page that nobody looks at asks for nothing.
-document.addEventListener("htmx:before:request", (event) => {
-  if (document.hidden && event.detail.ctx?.sourceElement?.matches("[data-poll]")) event.preventDefault();
-});
-
-// Say it when the server does not answer, and stop saying it when it does.
-const offline = (away) => {
-  const note = document.querySelector("[data-offline]");
-  if (note) note.hidden = !away;
-};
-document.addEventListener("htmx:error", () => offline(true));
-document.addEventListener("htmx:response:error", (event) => {
-  if ((event.detail.ctx?.response?.status ?? 0) >= 500) offline(true);
-});
-document.addEventListener("htmx:after:request", (event) => {
-  if ((event.detail.ctx?.response?.status ?? 500) < 500) offline(false);
-});
+// What pages of the console cannot say in HTML, besides page.js. Everything works without it, only less smoothly.
 
 // Menus close when one clicks elsewhere or presses Escape.
 document.addEventListener("click", (event) => {
@@ -30,13 +12,6 @@ document.addEventListener("keydown", (event) => {
     menu.open = false;
     menu.querySelector("summary").focus();
   }
-});
-
-// What a form could not take is read first, after a page load and after a swap.
-const focusSummary = () => document.getElementById("summary")?.focus();
-document.addEventListener("DOMContentLoaded", focusSummary);
-document.addEventListener("htmx:after:swap", (event) => {
-  if (!event.detail.ctx?.sourceElement?.matches("[data-poll]")) focusSummary();
 });
 
 // <button data-confirm="What is lost"> asks before it sends its form; with data-confirm-if="name" only when a check box
@@ -81,19 +56,6 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = said; }, 2000);
 });
 
-// <button data-reveal="id"> shows and hides what was typed in a password field.
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-reveal]");
-  if (!button) return;
-  const input = document.getElementById(button.dataset.reveal);
-  const shown = input.type === "text";
-  input.type = shown ? "password" : "text";
-  button.setAttribute("aria-pressed", String(!shown));
-});
-document.addEventListener("DOMContentLoaded", () => {
-  for (const button of document.querySelectorAll("[data-reveal]")) button.hidden = false;
-});
-
 // <form data-frame-button="id"> shows while one types what that button shows in its frame. The frame is a new one each
 // time, so that the browser's Back does not walk through every letter.
 for (const form of document.querySelectorAll("form[data-frame-button]")) {
@@ -112,10 +74,3 @@ for (const form of document.querySelectorAll("form[data-frame-button]")) {
   });
   if (form.dataset.written) show();
 }
-
-// An iPad calls itself a Mac; unlike any Mac it has a touch screen.
-if (navigator.maxTouchPoints > 1) document.querySelector("[data-not-a-mac]")?.removeAttribute("hidden");
-
-// The portal's page tells that it was opened by a person's browser: looking at a link alone writes nothing.
-const opened = document.querySelector("[data-opened]")?.dataset.opened;
-if (opened) fetch(opened, { method: "POST", keepalive: true });

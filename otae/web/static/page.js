@@ -1,0 +1,60 @@
+// What the portal's pages and the console's need; without it everything works, only less smoothly.
+
+// Light or dark: what the person chose here, else what the system says. Runs before the page is painted.
+const system = matchMedia("(prefers-color-scheme: dark)");
+const chosen = () => { try { return localStorage.getItem("otae-theme"); } catch { return null; } };
+const setTheme = () => {
+  document.documentElement.dataset.bsTheme = chosen() ?? (system.matches ? "dark" : "light");
+};
+setTheme();
+system.addEventListener("change", setTheme);
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-theme-toggle]")) return;
+  const next = document.documentElement.dataset.bsTheme === "dark" ? "light" : "dark";
+  try { localStorage.setItem("otae-theme", next); } catch { /* a browser that keeps nothing still switches */ }
+  document.documentElement.dataset.bsTheme = next;
+});
+
+// <button data-reveal="id"> shows and hides what was typed in a password field.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-reveal]");
+  if (!button) return;
+  const input = document.getElementById(button.dataset.reveal);
+  const shown = input.type === "text";
+  input.type = shown ? "password" : "text";
+  button.setAttribute("aria-pressed", String(!shown));
+});
+
+// What a form could not take is read first, after a page load and after a swap.
+const focusSummary = () => document.getElementById("summary")?.focus();
+document.addEventListener("htmx:after:swap", (event) => {
+  if (!event.detail.ctx?.sourceElement?.matches("[data-poll]")) focusSummary();
+});
+
+document.addEventListener("DOMContentLoaded", () => {
+  focusSummary();
+  for (const button of document.querySelectorAll("[data-theme-toggle], [data-reveal]")) button.hidden = false;
+  // An iPad calls itself a Mac; unlike any Mac it has a touch screen.
+  if (navigator.maxTouchPoints > 1) document.querySelector("[data-not-a-mac]")?.removeAttribute("hidden");
+  // The page of a link tells that a person's browser opened it: looking at a link alone writes nothing.
+  const opened = document.querySelector("[data-opened]")?.dataset.opened;
+  if (opened) fetch(opened, { method: "POST", keepalive: true });
+});
+
+// A page that nobody looks at asks for nothing.
+document.addEventListener("htmx:before:request", (event) => {
+  if (document.hidden && event.detail.ctx?.sourceElement?.matches("[data-poll]")) event.preventDefault();
+});
+
+// Say it when the server does not answer, and stop saying it when it does.
+const offline = (away) => {
+  const note = document.querySelector("[data-offline]");
+  if (note) note.hidden = !away;
+};
+document.addEventListener("htmx:error", () => offline(true));
+document.addEventListener("htmx:response:error", (event) => {
+  if ((event.detail.ctx?.response?.status ?? 0) >= 500) offline(true);
+});
+document.addEventListener("htmx:after:request", (event) => {
+  if ((event.detail.ctx?.response?.status ?? 500) < 500) offline(false);
+});
