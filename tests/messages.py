@@ -33,6 +33,7 @@ PEOPLE: Final = (
     "templates/_parts/trust.html",
     "templates/_parts/way.html",
     "otae/accounts/password_links.py",
+    "otae/apple/access_rights.py",
     "otae/delivery/texts/compose.py",
     "otae/delivery/texts/default_texts.py",
     "otae/delivery/texts/languages.py",

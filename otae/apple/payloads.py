@@ -10,14 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from otae.apple import plist
+from otae.apple import access_rights, plist
 
 DEVICE_ATTRIBUTES = ("UDID", "VERSION", "PRODUCT", "SERIAL")
 SERVER_CAPABILITIES = ("com.apple.mdm.per-user-connections", "com.apple.mdm.bootstraptoken")
-ALL_ACCESS_RIGHTS = 8191
-
-_RIGHT_TO_INSPECT_PROFILES, _RIGHT_TO_CHANGE_PROFILES = 1, 2
-_RIGHT_TO_INSPECT_PROVISIONING, _RIGHT_TO_CHANGE_PROVISIONING = 64, 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +65,17 @@ class MDM:
     topic: str
     server_url: str
     checkin_url: str
-    access_rights: int = ALL_ACCESS_RIGHTS
+    access_rights: int = access_rights.ALL
 
     def __post_init__(self) -> None:
         if not self.topic.startswith("com.apple.mgmt."):
             raise ValueError("a push topic begins with com.apple.mgmt.")
         if not (self.server_url.startswith("https://") and self.checkin_url.startswith("https://")):
             raise ValueError("ServerURL and CheckInURL are https")
-        rights = self.access_rights
-        if not 0 < rights <= ALL_ACCESS_RIGHTS:
+        if not 0 < self.access_rights <= access_rights.ALL:
             raise ValueError("access rights lie between 1 and 8191")
-        if rights & _RIGHT_TO_CHANGE_PROFILES and not rights & _RIGHT_TO_INSPECT_PROFILES:
-            raise ValueError("the right to install profiles needs the right to inspect them")
-        if rights & _RIGHT_TO_CHANGE_PROVISIONING and not rights & _RIGHT_TO_INSPECT_PROVISIONING:
-            raise ValueError("the right to install provisioning profiles needs the right to inspect them")
+        if access_rights.missing(self.access_rights):
+            raise ValueError("a right to install needs the right to inspect")
 
 
 def profile_service(issuing: ProfileIssuer, *, url: str, challenge: str) -> bytes:

@@ -1,7 +1,7 @@
 """Builds the profiles that a Mac gets, and begins their download: over the air, or as one enrollment profile."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -64,7 +64,7 @@ class ProfileBuilder:
 
         ``to``: the certificate of the Mac to which the content is encrypted, None for plain content.
         """
-        parts = [der(self.root)], self._scep(session, challenge), self._mdm()
+        parts = [der(self.root)], self._scep(session, challenge), self._mdm(session)
         if to is None:
             return payloads.enrollment_profile(self.issuing, *parts)
         content = payloads.enrollment_content(self.issuing, *parts)
@@ -79,8 +79,9 @@ class ProfileBuilder:
             ca_fingerprint=self.device_ca.fingerprint(hashes.SHA1()),  # noqa: S303 - Macs compare no longer one
         )
 
-    def _mdm(self) -> MDM:
-        return MDM(self.topic, self.public_url + paths.CONNECT, self.public_url + paths.CHECKIN)
+    def _mdm(self, session: EnrollmentSession) -> MDM:
+        urls = self.public_url + paths.CONNECT, self.public_url + paths.CHECKIN
+        return MDM(self.topic, *urls, access_rights=session.access_rights)
 
 
 async def profile_builder(desk: Desk, *, generated_topic: bool, topic: str | None = None) -> ProfileBuilder:
@@ -109,7 +110,8 @@ async def _issuing(desk: Desk) -> ProfileIssuer:
     organization = await properties.word("organization.name")
     host = desk.settings.public_host.replace(":", "-")
     identifier = ".".join([*reversed(host.split(".")), "otae"])
-    return ProfileIssuer(identifier, organization, f"{organization} enrollment", "Enrolls this Mac.")
+    what = f"Enrolls this Mac with {organization}, which then manages it."
+    return ProfileIssuer(identifier, organization, f"{organization} enrollment", what)
 
 
 async def root_certificate() -> bytes:
@@ -119,7 +121,13 @@ async def root_certificate() -> bytes:
 
 async def trust_profile(desk: Desk) -> bytes:
     """Return the signed profile that makes a Mac trust this server (application/x-apple-aspen-config)."""
-    profile = payloads.trust_profile(await _issuing(desk), await root_certificate())
+    issuing = await _issuing(desk)
+    named = replace(
+        issuing,
+        display_name=f"{issuing.organization} certificate",
+        description=f"Lets this Mac trust {desk.settings.public_host}. It does not enroll this Mac.",
+    )
+    profile = payloads.trust_profile(named, await root_certificate())
     return cms.sign(profile, *await issuers.keyed_with_chain(desk, "profile-signer"))
 
 

@@ -50,7 +50,7 @@ async def open_session(
 ) -> EnrollmentSession:
     """Open a session after a successful sign-in, and end the invitation's older ones that no Mac has joined.
 
-    A session of a rehearsal's invitation is marked as a rehearsal.
+    A session of a rehearsal's invitation is marked as a rehearsal. It keeps the rights that the ownership gives now.
 
     Args:
         ownership: "corporate" or "employee".
@@ -63,6 +63,7 @@ async def open_session(
         invitation_id=invitation.id if invitation else None,
         mode=mode,
         ownership=ownership,
+        access_rights=await properties.number(f"mdm.rights.{ownership}"),
         way=way,
         rehearsal=invitation.rehearsal if invitation else False,
         opened_at=now,

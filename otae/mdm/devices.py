@@ -26,8 +26,9 @@ _PAGE = 200
 class DeviceRecord:
     """One Mac with its current enrollment: the newest that reached TokenUpdate, else the newest.
 
-    ``user``: the person's user name; ``status``: "authenticated", "enrolled" or "unenrolled"; ``invitation``: its id,
-    None when the person started without one; texts are "" when the Mac did not report them. Times are aware, UTC.
+    ``user``: the person's user name; ``access_rights``: what its profile allows; ``status``: "authenticated", "enrolled"
+    or "unenrolled"; ``invitation``: its id, None when the person started without one; texts are "" when the Mac did not
+    report them. Times are aware, UTC.
     """
 
     id: UUID
@@ -37,6 +38,7 @@ class DeviceRecord:
     user: str
     person_id: UUID
     ownership: str
+    access_rights: int
     status: str
     os_version: str
     build: str
@@ -57,6 +59,7 @@ class DeviceRecord:
             "serial": self.serial,
             "user": self.user,
             "ownership": self.ownership,
+            "access_rights": self.access_rights,
             "status": self.status,
             "os_version": self.os_version,
             "model": self.model,
@@ -170,6 +173,7 @@ def _record(device: Device, enrollment: Enrollment) -> DeviceRecord:
         user=enrollment.person.name,
         person_id=enrollment.person_id,
         ownership=enrollment.ownership,
+        access_rights=enrollment.session.access_rights,
         status=enrollment.status,
         os_version=device.os_version,
         build=device.build,

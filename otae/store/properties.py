@@ -13,6 +13,7 @@ from typing import Final
 
 import phonenumbers
 
+from otae.apple import access_rights
 from otae.errors import InputRefused
 from otae.store import mode_table, statements
 from otae.store.models import Property
@@ -61,6 +62,13 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 def _default_mode(text: str) -> str:
     return _one_of(*(mode.name for mode in mode_table.MODES.values() if mode.defaultable))(text)
+
+
+def _access_rights(text: str) -> int:
+    rights = _number(0, access_rights.ALL)(text)
+    if words := access_rights.problem(rights):
+        raise ValueError(words)
+    return rights
 
 
 def _name(text: str) -> str:
@@ -161,6 +169,18 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
         default="employee",
         help=N_("Ownership recorded when somebody starts without an invitation."),
         parse=_one_of("corporate", "employee"),
+    ),
+    PropertyDefinition(
+        "mdm.rights.corporate",
+        default=access_rights.ALL,
+        help=N_("What the organization may see and do on a corporate Mac: the sum of Apple's AccessRights."),
+        parse=_access_rights,
+    ),
+    PropertyDefinition(
+        "mdm.rights.employee",
+        default=access_rights.EMPLOYEE,
+        help=N_("The same for a Mac that belongs to its user; at first without lock, erase and apps."),
+        parse=_access_rights,
     ),
     PropertyDefinition(
         "enrollment.default.mode",

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from otae.authority import issuers
-from otae.enrollment import issuance_policy, ota, profiles
+from otae.enrollment import issuance_policy, ota, profiles, sessions
 from otae.errors import InvitationRevoked, NotReady, SessionClosed, SessionExpired
 from otae.signing.certificates import der, load_certificate, pem
 from otae.store import database, properties
 from otae.store.desk import Desk
-from otae.store.models import Challenge, EnrollmentSession, Event, Invitation
+from otae.store.models import Challenge, EnrollmentSession, Event, Invitation, Person
 from tests.enrollment import lab
 from tests.enrollment.lab import LabMac
 
@@ -43,6 +43,38 @@ async def test_profiles_are_named_by_the_reversed_host_of_public_url(desk: Desk)
     profile = lab.read_profile(await profiles.trust_profile(named))
     assert profile["PayloadIdentifier"] == "org.example.mdm.otae.trust"
     assert profile["PayloadOrganization"] == "Example & <Co>"
+
+
+async def test_trust_and_enrollment_are_two_profiles_that_say_what_they_are_for(desk: Desk) -> None:
+    await properties.write("organization.name", "Example & <Co>")
+    now = await database.now()
+    session = await lab.signed_in(desk, now, way="profile")
+    trust = lab.read_profile(await profiles.trust_profile(desk))
+    enrollment = lab.read_profile(await ota.download(desk, session, now=now))
+    assert trust["PayloadDisplayName"] == "Example & <Co> certificate"
+    assert str(trust["PayloadDescription"]).startswith("Lets this Mac trust localhost.")
+    assert enrollment["PayloadDisplayName"] == "Example & <Co> enrollment"
+    assert enrollment["PayloadDescription"] == "Enrolls this Mac with Example & <Co>, which then manages it."
+
+
+@pytest.mark.parametrize(("ownership", "rights"), [("corporate", 8191), ("employee", 3827)])
+async def test_rights_follow_ownership_and_stay_as_they_were_at_sign_in(
+    desk: Desk, ownership: str, rights: int
+) -> None:
+    now = await database.now()
+    await lab.signed_in(desk, now, way="profile")
+    person = await Person.get()
+    session = await sessions.open_session(
+        person=person, invitation=None, mode="username_password", ownership=ownership, now=now, way="profile"
+    )
+    await properties.write(f"mdm.rights.{ownership}", "1043")
+    profile = lab.read_profile(await ota.download(desk, session, now=now))
+    assert lab.payload(profile, "com.apple.mdm")["AccessRights"] == rights
+    later = await sessions.open_session(
+        person=person, invitation=None, mode="username_password", ownership=ownership, now=now, way="profile"
+    )
+    profile = lab.read_profile(await ota.download(desk, later, now=now))
+    assert lab.payload(profile, "com.apple.mdm")["AccessRights"] == 1043
 
 
 async def test_the_single_profile_configures_its_session(desk: Desk) -> None:

@@ -22,6 +22,7 @@ RELEASED = {
     "0012_kept_texts": "2977faf32101cc85013450bdebc601b9a3b447b537ec689d21ad00ec20d0125a",
     "0013_when_a_pin_was_tried": "a3451d4e282840af49c07b74aca1340c510b3ee95ec460a819b3e93570135089",
     "0014_attributes_of_people": "ab2c5c6fe6d7c562000a2d292a128bf402188445cce840b1b0608295fc44cc1b",
+    "0015_rights_and_names": "6d6d0b7fb6c4c2e64b9e8b5ae9624c42b567d8f1bf04d20dfa42cf780d14278f",
 }
 
 

@@ -10,7 +10,7 @@ from otae.enrollment import sessions
 from otae.errors import CertificateRevoked
 from otae.mdm import renewal
 from otae.signing.certificates import fingerprint
-from otae.store import database
+from otae.store import database, properties
 from otae.store.desk import Desk
 from otae.store.models import Certificate, Challenge, Command, Device, Enrollment, Event
 from tests.enrollment import lab
@@ -60,6 +60,15 @@ async def test_the_profile_is_the_same_but_for_uuids_and_challenge(desk: Desk, w
     assert mdm_after["Topic"] == one.topic
     assert mdm_after["IdentityCertificateUUID"] == lab.payload(profile, "com.apple.security.scep")["PayloadUUID"]
     assert (await sessions.find_challenge(challenge, (sessions.RENEWAL,))) is not None
+
+
+async def test_a_renewal_sends_the_rights_of_the_enrollment_whatever_they_are_now(desk: Desk) -> None:
+    await properties.write("mdm.rights.corporate", "3827")
+    one = await enrolled(desk)
+    await properties.write("mdm.rights.corporate", "8191")
+    await renewal.renew_due(desk, now=one.soon)
+    _, profile, _ = await one.fetch(one.soon)
+    assert lab.payload(profile, "com.apple.mdm")["AccessRights"] == 3827
 
 
 async def test_mdm_4_the_new_certificate_is_pinned_and_the_record_stays(desk: Desk) -> None:

@@ -16,6 +16,8 @@ VALUES: dict[str, tuple[dict[str, properties.Value], list[str]]] = {
     "enrollment.delivery": ({"profile": "profile"}, ["OTA", "", "both"]),
     "enrollment.session.minutes": ({"5": 5, "1440": 1440}, ["4", "1441", "-5", "5.0", "٥", "", "1e2"]),
     "identity.grace.days": ({"0": 0, "90": 90}, ["91", "-1"]),
+    "mdm.rights.corporate": ({"8191": 8191, "1043": 1043}, ["0", "8192", "1042", "1171", "8187.0", "-1"]),
+    "mdm.rights.employee": ({"3827": 3827}, ["8190", "8189", "8175", "7167", "8127"]),
     "organization.name": ({"Größe & Co": "Größe & Co", "x" * 100: "x" * 100}, ["", "x" * 101, "two\nlines", "\u202e"]),
     "mail.bounce.domain": (
         {"Bounce.Example.ORG": "bounce.example.org", "": ""},

@@ -12,14 +12,16 @@ class Administrator(Row):
     """Somebody who may use the console.
 
     `domain`: "local", or the directory that checks the password; then `password_hash` is "" and `directory_id` is the
-    entry there. `email`: where notices about their failed invitations go. `checked_at`: when the directory last
-    confirmed account and role, null for local administrators.
+    entry there. `display_name`: for the people whom they invite, "" when not known. `email`: where notices about their
+    failed invitations go. `checked_at`: when the directory last confirmed account and role, null for local
+    administrators.
     """
 
     name = fields.CharField(max_length=100, unique=True)
     domain = fields.CharField(max_length=100, default="local")
     directory_id = fields.CharField(max_length=64, null=True)
     role = fields.CharField(max_length=32, default="ADMIN")
+    display_name = fields.CharField(max_length=200, default="")
     email = fields.CharField(max_length=254, null=True)
     password_hash = fields.CharField(max_length=255)
     created_at = fields.DatetimeField()

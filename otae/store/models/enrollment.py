@@ -11,7 +11,10 @@ from otae.store.models.people import Person
 
 
 class EnrollmentSession(Searched):
-    """One sign-in and the enrollment of one Mac that follows from it. `way`: "ota" or "profile"."""
+    """One sign-in and the enrollment of one Mac that follows from it. `way`: "ota" or "profile".
+
+    `access_rights`: the AccessRights in its MDM payload, the same in every renewal.
+    """
 
     searched: ClassVar = ("serial", "udid")
 
@@ -25,6 +28,7 @@ class EnrollmentSession(Searched):
     )
     mode = fields.CharField(max_length=32)
     ownership = fields.CharField(max_length=16)
+    access_rights = fields.IntField(default=8191)
     way = fields.CharField(max_length=10)
     rehearsal = fields.BooleanField(default=False)
     status = fields.CharField(max_length=16, default="opened")

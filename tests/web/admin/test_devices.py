@@ -4,7 +4,7 @@ import httpx2
 import pytest
 
 from otae.store import database
-from otae.store.models import AuditEntry, Device, Invitation
+from otae.store.models import AuditEntry, Device, EnrollmentSession, Invitation
 from tests.enrollment import lab
 from tests.enrollment.lab import LabMac
 from tests.web.conftest import Site
@@ -43,6 +43,19 @@ async def test_one_mac_is_shown_with_its_invitation(console: httpx2.AsyncClient,
     assert mac.udid in text
     assert f"/admin/invitations/{(await Invitation.get()).id}" in text
     assert "data-confirm=" in text
+
+
+async def test_the_rights_that_were_given_are_shown_in_words(console: httpx2.AsyncClient, mac: LabMac) -> None:
+    page = f"/admin/devices/{mac.udid}"
+    every = (await console.get(page)).text
+    assert "Erase the Mac with everything on it" in every
+    assert "Not given" not in every
+    await EnrollmentSession.all().update(access_rights=3827)
+    given, _, withheld = (await console.get(page)).text.partition("Not given")
+    assert "See security settings" in given
+    assert "Erase the Mac" not in given
+    assert "Erase the Mac" in withheld
+    assert "See which apps are installed" in withheld
 
 
 async def test_a_mac_is_released_once(console: httpx2.AsyncClient, mac: LabMac) -> None:

@@ -1,5 +1,7 @@
 """Settings → Server properties."""
 
+import re
+
 import httpx2
 import pytest
 
@@ -52,6 +54,22 @@ async def test_a_value_that_cannot_be_taken_is_refused_beside_its_field(
     assert "<b>" not in answer.text
     assert await Property.all().count() == 0
     assert await AuditEntry.filter(subject=name).count() == 0
+
+
+async def test_rights_are_check_boxes_and_those_that_are_needed_stay(console: httpx2.AsyncClient) -> None:
+    page = "/admin/properties/mdm.rights.employee"
+    ticked = set(re.findall(r'value="(\d+)" checked', (await console.get(page)).text))
+    assert sum(map(int, ticked)) == 3827
+    refused = await console.post(page, data={"value": [*(ticked - {"16", "1024"}), "4"]})
+    assert refused.status_code == 422
+    assert "renewing certificates and confirming the enrollment need also: See the Mac&#39;s name" in refused.text
+    assert set(re.findall(r'value="(\d+)" checked', refused.text)) == ticked - {"16", "1024"} | {"4"}
+    assert (await console.post(page)).status_code == 422
+    assert (await console.post(page, data={"value": ["3"]})).status_code == 422
+    assert await Property.all().count() == 0
+    assert (await console.post(page, data={"value": [*ticked, "4"]})).status_code == 303
+    assert await properties.number("mdm.rights.employee") == 3831
+    assert (await AuditEntry.get(subject="mdm.rights.employee")).detail == "3827 → 3831"
 
 
 async def test_an_unknown_property_is_nowhere(console: httpx2.AsyncClient) -> None:

@@ -5,6 +5,7 @@ from typing import Final
 from starlette.responses import Response
 
 from otae import paths
+from otae.apple import access_rights
 from otae.errors import DeviceUnknown
 from otae.mdm import devices
 from otae.translatable import N_
@@ -45,6 +46,8 @@ async def show(visit: Console) -> Response:
         "mac": mac,
         "status": STATUSES.get(mac.status, mac.status),
         "ownership": OWNERSHIPS.get(mac.ownership, mac.ownership),
+        "rights": access_rights.meanings(mac.access_rights),
+        "withheld": access_rights.meanings(~mac.access_rights),
     }
     return render(visit.request, "admin/manage/devices/show.html", context)
 

@@ -5,28 +5,50 @@ from typing import Final
 from starlette.responses import Response
 
 from otae import paths
+from otae.apple import access_rights
 from otae.errors import InputRefused
 from otae.store import old_algorithms, properties, property_changes
 from otae.translatable import N_
 from otae.web.admin.page_parts import NamedForm, or_not_found
-from otae.web.forms import InputRequired, SelectField, StringField
+from otae.web.forms import InputRequired, SelectField, SelectMultipleField, StringField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
 
 ROWS: Final = {row.name: row for row in properties.PROPERTIES}
+RIGHTS: Final = {str(right): words for right, words in access_rights.MEANINGS.items()}
 
 
-class TextForm(NamedForm):
+class ValueForm(NamedForm):
+    """The value of a property."""
+
+    @property
+    def text(self) -> str:
+        """What was entered, as the property's text."""
+        return str(self.value.data)
+
+
+class TextForm(ValueForm):
     """The value of a text property."""
 
     value = StringField(N_("Value"), [InputRequired(N_("enter a value"))])
 
 
-class SwitchForm(NamedForm):
+class SwitchForm(ValueForm):
     """The value of a property that is true or false."""
 
     value = SelectField(N_("Value"), choices=["true", "false"], invalid_choice_message=N_("use true or false"))
+
+
+class RightsForm(ValueForm):
+    """The value of a property that is a sum of access rights."""
+
+    value = SelectMultipleField(N_("Rights"), choices=list(RIGHTS))
+
+    @property
+    def text(self) -> str:
+        """What was ticked, as the property's text."""
+        return str(sum(map(int, set(self.value.data or []))))
 
 
 async def index(visit: Console) -> Response:
@@ -44,19 +66,20 @@ async def index(visit: Console) -> Response:
 async def show(visit: Console) -> Response:
     """Show one property as a form."""
     row = _row(visit)
-    value = _display(await properties.read(row.name))
-    return await _ask(visit, _kind(row)(data={"value": value}))
+    value = await properties.read(row.name)
+    entered = _rights_in(int(value)) if _kind(row) is RightsForm else _display(value)
+    return await _ask(visit, _kind(row)(data={"value": entered}))
 
 
 async def change(visit: Console) -> Response:
     """Set one property."""
     row = _row(visit)
     form = await _kind(row).read(visit.request)
-    if form.value.data == _display(await properties.read(row.name)):
+    if form.text == _display(await properties.read(row.name)):
         return redirect(paths.PROPERTIES, "info", _("%s has this value already.") % row.name)
     if form.validate():
         try:
-            value = await property_changes.change(row.name, form.value.data, now=visit.now, actor=visit.actor)
+            value = await property_changes.change(row.name, form.text, now=visit.now, actor=visit.actor)
         except InputRefused as refusal:
             # The page is about this property alone, so its name in front would be redundant.
             errors = {field: words.removeprefix(f"{row.name}: ") for field, words in refusal.fields.items()}
@@ -83,6 +106,8 @@ async def _ask(visit: Console, form: NamedForm, *, status: int = 200) -> Respons
         "form": form,
         "row": row,
         "default": _display(row.default),
+        "rights": RIGHTS,
+        "needed": _rights_in(access_rights.NECESSARY),
         "changed": row.name in await property_changes.stored_names(),
     }
     return render(visit.request, "admin/settings/properties/edit.html", context, status=status)
@@ -92,9 +117,15 @@ def _row(visit: Console) -> properties.PropertyDefinition:
     return or_not_found(ROWS.get(visit.request.path_params["name"]))
 
 
-def _kind(row: properties.PropertyDefinition) -> type[TextForm] | type[SwitchForm]:
+def _kind(row: properties.PropertyDefinition) -> type[ValueForm]:
+    if row.name.startswith("mdm.rights."):
+        return RightsForm
     return SwitchForm if isinstance(row.default, bool) else TextForm
 
 
 def _display(value: properties.Value) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _rights_in(value: int) -> list[str]:
+    return [right for right in RIGHTS if value & int(right)]
