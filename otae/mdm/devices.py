@@ -26,9 +26,9 @@ _PAGE = 200
 class DeviceRecord:
     """One Mac with its current enrollment: the newest that reached TokenUpdate, else the newest.
 
-    ``user``: the person's user name; ``access_rights``: what its profile allows; ``status``: "authenticated", "enrolled"
-    or "unenrolled"; ``invitation``: its id, None when the person started without one; texts are "" when the Mac did not
-    report them. Times are aware, UTC.
+    ``user``: the person's user name; ``access_rights``: what its profile allows; ``status``: "authenticated",
+    "enrolled" or "unenrolled"; ``invitation``: its id, None when the person started without one; texts are "" when the
+    Mac did not report them. Times are aware, UTC.
     """
 
     id: UUID
