@@ -7,7 +7,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --qu
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: install run quick test messages chaos bench fuzz lock
+.PHONY: install run quick test messages compress chaos bench fuzz lock
 .PHONY: check check-format check-lint check-types check-imports check-templates check-house
 
 install: .venv/.installed
@@ -59,6 +59,10 @@ check-house: .venv/.installed-tests
 # Bring the catalogs in otae/locale in step with the marked texts; fails on what has to be translated and is not.
 messages: .venv/.installed-tests
 	$(BIN)/python -m tests.messages
+
+# Write the compressed copies of the static files anew, after a change of a style sheet, a script or a picture.
+compress: .venv/.installed-tests
+	$(BIN)/python -m tests.compress
 
 # The faults of tests/chaos at full size, with three seeds each: hours. `make test` shows the most of them small.
 chaos: .venv/.installed-tests

@@ -2,13 +2,10 @@
 
 import base64
 import binascii
-import hashlib
 import json
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from jinja2 import Environment
 from jinja2_fragments import render_block
@@ -18,26 +15,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from otae import paths
 from otae.contacts import shown_address
 from otae.web.page_language import language_headers
+from otae.web.static_files import static, static_data
 from otae.words import environment, language, locale, translated
 
-STATIC_FOLDER: Final = Path(__file__).parent / "static"
 FLASH_COOKIE: Final = "__Host-otae-flash"
 #: What `refused_forms` keeps for one page, or the id of what `refused_pages` does.
 REFUSED_COOKIE: Final = "__Host-otae-refused"
 KINDS: Final = frozenset({"success", "warning", "danger", "info"})
-
-
-@cache
-def static(name: str) -> str:
-    """Return the address of a static file with its content's hash, so that browsers may cache it for good."""
-    mark = hashlib.sha256((STATIC_FOLDER / name).read_bytes()).hexdigest()[:12]
-    return f"{paths.STATIC}/{name}?v={mark}"
-
-
-@cache
-def static_data(name: str) -> str:
-    """Return the data: address of a small SVG file, which the browser does not have to ask for."""
-    return f"data:image/svg+xml,{quote((STATIC_FOLDER / name).read_bytes())}"
 
 
 @cache

@@ -7,7 +7,6 @@ page.
 """
 
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from otae import paths
 from otae.accounts.permissions import ENTER
@@ -49,11 +48,11 @@ from otae.web.admin.settings.notification_servers import SMTP
 from otae.web.admin.settings.roles import ROLES
 from otae.web.admin.settings.sms_servers import SMS
 from otae.web.admin.settings.uploaded_certificates import SIGNER, TLS, blank_page, remove_page, upload_page
-from otae.web.pages import STATIC_FOLDER
 from otae.web.portal import install, login, new_link, password, trust
 from otae.web.protocol import certificates, health, mdm, ota, scep
 from otae.web.protocol import mail as mail_back
 from otae.web.routing import anyone, console, machine, portal
+from otae.web.static_files import FOLDER, CompressedStaticFiles
 
 
 def routes() -> list[BaseRoute]:
@@ -81,7 +80,7 @@ def routes() -> list[BaseRoute]:
             GET=sign_in.redirect_to_form_page,
             POST=sign_in.redirect_to_form_page,
         ),
-        Mount(paths.STATIC, StaticFiles(directory=STATIC_FOLDER), name="static"),
+        Mount(paths.STATIC, CompressedStaticFiles(directory=FOLDER), name="static"),
     ]
 
 

@@ -10,7 +10,8 @@ from starlette.requests import Request
 
 from otae.errors import InputRefused
 from otae.web.forms import Form, InputRequired, StringField
-from otae.web.pages import FLASH_COOKIE, redirect, render, static, take_flash
+from otae.web.pages import FLASH_COOKIE, redirect, render, take_flash
+from otae.web.static_files import static
 
 DEAD_END = {"words": "", "reason": "", "support_code": "", "console": False, "link": None}
 

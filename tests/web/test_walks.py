@@ -10,7 +10,7 @@ from starlette.types import Message, Scope
 
 from otae.web import routes
 from otae.web.callers import Caller, body_cap, caller
-from otae.web.pages import static
+from otae.web.static_files import static
 from tests.web.conftest import Site
 
 pytestmark = pytest.mark.anyio
