@@ -225,7 +225,7 @@ def people_routes() -> list[Route]:
 def settings_routes() -> list[Route]:
     """Return the console's pages of settings."""
     return [
-        console(paths.PROPERTIES, "setting.see", GET=properties.index),
+        console(paths.PROPERTIES, "setting.see", compressed=True, GET=properties.index),
         console(paths.PROPERTY, "setting.see", changes="setting.edit", GET=properties.show, POST=properties.change),
         console(paths.PROPERTY_RESET, "setting.edit", POST=properties.reset),
         console(paths.PUSH, "setting.see", GET=push.index),
@@ -255,11 +255,18 @@ def sms_routes() -> list[Route]:
         console(paths.SMS_SERVER_ACTIVATE, "setting.edit", POST=SMS.activate),
         console(paths.SMS_SERVER_REMOVE, "setting.edit", POST=SMS.remove),
         console(paths.SMS_SERVER_TEST, "setting.edit", POST=SMS.test),
-        console(paths.CARRIERS, "setting.see", changes="setting.edit", GET=CARRIERS.blank, POST=CARRIERS.add),
+        console(
+            paths.CARRIERS,
+            "setting.see",
+            changes="setting.edit",
+            compressed=True,
+            GET=CARRIERS.blank,
+            POST=CARRIERS.add,
+        ),
         console(paths.CARRIERS_RESTORE, "setting.edit", POST=CARRIERS.restore),
         console(paths.CARRIER, "setting.see", changes="setting.edit", GET=CARRIERS.show, POST=CARRIERS.change),
         console(paths.CARRIER_REMOVE, "setting.edit", POST=CARRIERS.remove),
-        console(paths.MODES, "setting.see", changes="setting.edit", GET=modes.index, POST=modes.save),
+        console(paths.MODES, "setting.see", changes="setting.edit", compressed=True, GET=modes.index, POST=modes.save),
         console(paths.MODE, "setting.see", changes="setting.edit", GET=mode.show, POST=mode.change),
     ]
 

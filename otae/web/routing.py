@@ -11,6 +11,7 @@ to roles that are limited to some groups until it says `within=True`, and it may
 takes goes through room functions that take `visit.reach` (a row out of reach is NotFound). In a template
 `may("thing.edit")` decides whether to draw a button; the server checks the permission in any case.
 A page answers a refused form directly; `refused_pages` makes a redirect of it.
+`compressed=True`: what GET shows is compressed (docs/adr/0033-what-is-compressed.md).
 `fresh=True`: methods that need more than a "see" permission ask for the password again after ten minutes.
 """
 
@@ -22,7 +23,7 @@ from starlette.routing import Route
 
 from otae.accounts.permissions import ENTER, PERMISSIONS
 from otae.errors import CannotStart
-from otae.web import guards
+from otae.web import compression, guards
 from otae.web.guards import Endpoint
 from otae.web.visits import Console, Portal, Visit
 
@@ -34,10 +35,17 @@ class ConsoleRoute(Route):
     """
 
     def __init__(
-        self, path: str, endpoint: Endpoint, methods: list[str], needed: dict[str, str], *, within: bool
+        self,
+        path: str,
+        endpoint: Endpoint,
+        methods: list[str],
+        needed: dict[str, str],
+        *,
+        within: bool,
+        compressed: bool,
     ) -> None:
         super().__init__(path, endpoint, methods=methods)
-        self.needed, self.within = needed, within
+        self.needed, self.within, self.compressed = needed, within, compressed
 
 
 def machine(path: str, **answers: Endpoint) -> Route:
@@ -63,6 +71,7 @@ def console(
     changes: str | None = None,
     within: bool = False,
     fresh: bool = False,
+    compressed: bool = False,
     **pages: Callable[[Console], Awaitable[Response]],
 ) -> Route:
     """Return the route of a page for administrators with ``permission``; ``pages`` by method.
@@ -70,18 +79,22 @@ def console(
     Args:
         changes: The permission for all methods but GET; by default the same.
         within: See `guards.administrators`; ``fresh`` likewise.
+        compressed: Whether what GET shows may be compressed: only where it shows the same to everybody who may see it,
+            nothing of a person, no secret, and nothing out of the request.
     """
     needed = {method: permission if method == "GET" else changes or permission for method in pages}
     for name in (permission, changes or permission):
         if name != ENTER and name not in PERMISSIONS:
             raise CannotStart(f"the console page {path} names the permission {name!r}, which does not exist")
+    if compressed:
+        pages["GET"] = compression.compressed(pages["GET"])
     guarded = {
         method: guards.administrators(
             page, needed[method], within=within, fresh=fresh and not needed[method].endswith(".see")
         )
         for method, page in pages.items()
     }
-    return ConsoleRoute(path, by_method(guarded), list(pages), needed, within=within)
+    return ConsoleRoute(path, by_method(guarded), list(pages), needed, within=within, compressed=compressed)
 
 
 def by_method(answers: dict[str, Endpoint]) -> Endpoint:
