@@ -42,7 +42,7 @@ async def populate(desk: Desk, count: int) -> None:
     await copy.make(
         models.Invitation, f"id = {one}", person_id=copy.uid, token_hash=copy.hashed, created_at=copy.ago,
         status=status, mode=f"CASE WHEN {rare} THEN 'username_pin' ELSE 'two_factor' END", search_text="'c02' || n",
-        ownership=f"CASE WHEN {rare} THEN 'employee' ELSE 'corporate' END",
+        ownership=f"CASE WHEN {rare} THEN 'employee' ELSE 'corporate' END", support_code="'S' || n",
     )  # fmt: skip
     await copy.make(
         models.Delivery, f"invitation_id = {one} AND kind = 'url'", invitation_id=copy.uid, message_id=copy.hashed,

@@ -32,6 +32,7 @@ PEOPLE: Final = (
     "templates/_parts/not-a-mac.html",
     "templates/_parts/trust.html",
     "templates/_parts/way.html",
+    "templates/_parts/whom-to-ask.html",
     "otae/accounts/password_links.py",
     "otae/apple/access_rights.py",
     "otae/delivery/texts/compose.py",
@@ -44,6 +45,7 @@ PEOPLE: Final = (
     "otae/web/failures.py",
     "otae/web/middleware.py",
     "otae/web/portal/",
+    "otae/web/whom_to_ask.py",
     "otae/words.py",
 )
 KEYWORDS: Final = {"_": None, "N_": None, "gettext": None, "NN_": (1, 2), "ngettext": (1, 2)}

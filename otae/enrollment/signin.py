@@ -29,8 +29,9 @@ from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.mode_table import SELF_START, Mode
 from otae.store.models import EnrollmentSession, Event, Invitation, Person
-from otae.store.records import About, about, bind_refusal, new_support_code, note, note_refusal
+from otae.store.records import About, about, bind_refusal, note, note_refusal
 from otae.store.states import InvitationStatus
+from otae.store.support_codes import new_refusal_code
 from otae.translatable import N_
 
 #: Counter of failures at the login page in an hour, over everybody; its limit is enrollment.guess.budget.
@@ -245,7 +246,8 @@ async def _record_failure(miss: FailedSignIn, entry: SignInEntry, now: datetime)
     A name that belongs to nobody is counted and logged only: strangers must not fill the timeline.
     """
     refusal = SigninFailed()
-    refusal.support_code = new_support_code()
+    own_code = entry.invitation.support_code if entry.invitation else None
+    refusal.support_code = own_code or new_refusal_code()
     bind_refusal(refusal.code, refusal.support_code, "; ".join(line for _invitation, line in miss.lines))
     if miss.nobody:
         await failure_counters.increment(UNKNOWN_NAMES, now)

@@ -24,6 +24,7 @@ from otae.errors import (
     InvitationRedeemed,
     InvitationReplaced,
     InvitationRevoked,
+    NotAllowed,
     StaleState,
 )
 from otae.invitations import end_notices, orders, pin_delivery, pins, resend_recipient, tokens
@@ -273,9 +274,14 @@ async def refuse_replaced(token: str) -> None:
     if not tokens.has_shape(token):
         return
     found = await Invitation.filter(replaced_token_hash=hash_token(token)).first()
-    if found is not None:
+    if found is None:
+        return
+    try:
         _refuse_ended(found)
         raise InvitationReplaced
+    except NotAllowed as refusal:
+        refusal.support_code = found.support_code or ""
+        raise
 
 
 def check_usable(invitation: Invitation, *, now: datetime) -> None:

@@ -16,9 +16,9 @@ from otae.store import stuck
 from otae.store.models import EnrollmentSession, Event, Group, GroupInvitee, Invitation, Person
 from otae.store.paging import count_capped, older_than
 from otae.store.passwords import hash_token
-from otae.store.records import SUPPORT_ALPHABET
 from otae.store.search_text import NO_ID, contains
 from otae.store.states import InvitationStatus
+from otae.store.support_codes import ALPHABET, INVITATION_LENGTH, REFUSAL_LENGTH
 from otae.text import folded, identifier, letters_and_digits
 
 MAX_LIMIT = 500
@@ -93,7 +93,11 @@ async def _search_condition(text: str) -> Q:
         return Q(token_hash=hash_token(token))
     wanted = await contains(Person, text, key="person_id", path="person__") | await contains(Invitation, text)
     code = letters_and_digits(text).upper()
-    if len(code) == 5 and set(code) <= set(SUPPORT_ALPHABET):
+    if not set(code) <= set(ALPHABET):
+        return wanted
+    if len(code) == INVITATION_LENGTH:
+        wanted |= Q(support_code=code)
+    if len(code) == REFUSAL_LENGTH:
         ids = await Event.filter(support_code=code, invitation_id__not_isnull=True).values_list(
             "invitation_id", flat=True
         )
@@ -149,6 +153,7 @@ def as_json(invitation: Invitation, *, url: str | None = None) -> dict[str, obje
         "valid_until": rfc3339(invitation.valid_until),
         "created_at": rfc3339(invitation.created_at),
         "redeemed_at": rfc3339(invitation.redeemed_at),
+        "support_code": invitation.support_code,
     }
 
 

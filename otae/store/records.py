@@ -3,7 +3,6 @@
 A state changes by compare-and-set in one transaction with its event: either both are stored, or neither.
 """
 
-import secrets
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
@@ -31,9 +30,7 @@ from otae.store.models import (
     PeopleImport,
 )
 from otae.store.states import MOVES
-
-#: Letters and digits that cannot be mistaken for one another when read out.
-SUPPORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+from otae.store.support_codes import new_refusal_code
 
 #: Least time between two events of `note_once_a_minute`.
 NOTE_INTERVAL: Final = timedelta(minutes=1)
@@ -253,15 +250,16 @@ def _event(
 async def note_refusal(refusal: Refusal, *, now: datetime, about: About, actor: str = "") -> str:
     """Record a refusal after the refused step was rolled back, and return its support code; "" for one only logged.
 
-    A refusal that concerns no invitation, session, Mac or person is only logged, and a repeated one is not stored again
-    but gets the support code of the first: nobody can fill the database with refusals.
+    What concerns an invitation has the invitation's code. A refusal that concerns no invitation, session, Mac or person
+    is only logged, and a repeated one is not stored again but gets the support code of the first: nobody can fill the
+    database with refusals.
     """
     if about.concerns is None:
-        support_code = new_support_code()
+        support_code = new_refusal_code()
         bind_refusal(refusal.code, support_code, refusal.detail)
         return support_code
     seen = await _refused_before(refusal, about.concerns, now)
-    support_code = seen or new_support_code()
+    support_code = seen or await _code_of(about.invitation_id) or new_refusal_code()
     async with transaction():
         if not seen:
             await note(
@@ -277,6 +275,12 @@ async def note_refusal(refusal: Refusal, *, now: datetime, about: About, actor: 
             await EnrollmentSession.filter(id=about.session_id).update(refusal=refusal.code, support_code=support_code)
     bind_refusal(refusal.code, support_code, refusal.detail)
     return support_code
+
+
+async def _code_of(invitation_id: UUID | None) -> str:
+    """Return the support code of an invitation, "" for None or one that is gone."""
+    row = await Invitation.get_or_none(id=invitation_id).only("id", "support_code") if invitation_id else None
+    return (row.support_code or "") if row else ""
 
 
 async def _refused_before(refusal: Refusal, concerns: tuple[str, UUID], now: datetime) -> str:
@@ -295,8 +299,3 @@ def bind_refusal(code: str, support_code: str, detail: str = "") -> None:
     """Add a refusal to the log line of the current request."""
     values = {"refusal": code, "support_code": support_code, "refusal_detail": detail}
     bind_contextvars(**{name: value for name, value in values.items() if value})
-
-
-def new_support_code() -> str:
-    """Return a random support code: five letters or digits that a person reads out to the help desk."""
-    return "".join(secrets.choice(SUPPORT_ALPHABET) for _ in range(5))

@@ -4,7 +4,8 @@ The one place that catches. Every refusal gets the status that docs/operations.m
 a plain page with a support code, and the log has the rest under that code.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 import structlog
 from starlette.datastructures import MutableHeaders
@@ -34,7 +35,9 @@ from otae.errors import (
     TooLarge,
     Unreadable,
 )
-from otae.store.records import bind_refusal, new_support_code
+from otae.store.records import bind_refusal
+from otae.store.support_codes import new_refusal_code
+from otae.web import whom_to_ask
 from otae.web.callers import Caller, caller
 from otae.web.pages import render
 from otae.words import gettext as _
@@ -99,9 +102,9 @@ PAGE_STATUS: tuple[tuple[type[Exception], int], ...] = (
 )
 
 
-def handlers() -> dict[type[Exception], Callable[[Request, Exception], Response]]:
+def handlers() -> dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]:
     """Return the exception handlers for what Starlette's router raises: no such address, or wrong method."""
-    return {HTTPException: error_response}
+    return {HTTPException: answer_error}
 
 
 class ErrorResponses:
@@ -129,8 +132,17 @@ class ErrorResponses:
         except Exception as error:
             if started:
                 raise
-            response = error_response(Request(scope), error)
+            response = await answer_error(Request(scope), error)
             await response(scope, receive, send)
+
+
+async def answer_error(request: Request, error: Exception) -> Response:
+    """Return the response for ``error``; a page of the portal says whom to ask, if the database can."""
+    known = hasattr(request.state, "support_contact") or caller(request.url.path) is not Caller.PORTAL
+    if not known and isinstance(error, OtaeError | HTTPException) and not isinstance(error, DatabaseAway):
+        with suppress(DatabaseAway):
+            await whom_to_ask.read(request)
+    return error_response(request, error)
 
 
 def error_response(request: Request, error: Exception) -> Response:
@@ -152,7 +164,7 @@ def error_response(request: Request, error: Exception) -> Response:
         error = Failure(404, _("This is not offered here."), "not-offered")
     if isinstance(error, Failure):
         return failure_response(request, error.status, error.reason, error.words, headers=error.headers)
-    code = new_support_code()
+    code = getattr(request.state, "support_code", "") or new_refusal_code()
     log.error("unforeseen", path=request.url.path, support_code=code, exc_info=error)
     return failure_response(
         request, 500, "internal", _("Something went wrong here. Please tell your IT department."), code=code
@@ -212,7 +224,7 @@ def failure_response(
         "words": words,
         "reason": reason,
         "status": status,
-        "support_code": code,
+        "support_code": getattr(request.state, "support_code", "") or code,
         "console": who is Caller.CONSOLE,
         "link": getattr(request.state, "link", None),
     }

@@ -15,7 +15,7 @@ from otae import paths
 from otae.accounts import browsers, console_sign_in, roles
 from otae.errors import OtaeError
 from otae.store.database import now as database_now
-from otae.web import cookie_check, password_again, refused_pages
+from otae.web import cookie_check, password_again, refused_pages, whom_to_ask
 from otae.web.client_address import browser_at
 from otae.web.failures import Failure, SignInFirst, error_response
 from otae.web.page_language import use_default_language, use_person_language
@@ -41,7 +41,11 @@ def anybody(page: Callable[[Visit], Awaitable[Response]]) -> Endpoint:
     """Return the endpoint of a page that is open to everybody."""
 
     async def endpoint(request: Request) -> Response:
-        return cookie_check.check_return(request) or await page(await visit(request))
+        if answer := cookie_check.check_return(request):
+            return answer
+        visited = await visit(request)
+        await whom_to_ask.read(request)
+        return await page(visited)
 
     return endpoint
 
@@ -138,6 +142,9 @@ def enrolling(page: Callable[[Portal], Awaitable[Response]]) -> Endpoint:
             # a page that asks for its part was signed in once, and so was a browser that still has the cookie
             raise SignInFirst(paths.LOGIN(ended=1 if secret or not touch else ""))
         session = browser.session
+        await whom_to_ask.read(request)
+        if session.invitation:
+            request.state.support_code = session.invitation.support_code
         use_person_language(request, session.invitation.language if session.invitation else "", session.person.language)
         return await page(Portal(visited.request, visited.desk, visited.now, session))
 

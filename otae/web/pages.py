@@ -45,9 +45,10 @@ def render(
 
     Every template has ``path`` (of the request), ``now`` (the visit's time), ``administrator`` (in the console),
     ``flash`` (the note left before a redirect, or None), ``trial``, ``may(permission)`` (whether the role has it),
-    ``limited`` (whether the role is limited to some groups), ``organization`` (the portal's owner, when the page read
-    it), ``lang`` and ``dir`` (its language and the direction of its script). A page with a form sends its own origin
-    along, which browsers without Fetch Metadata (Safari before 16.4) would otherwise write as "null" (see
+    ``limited`` (whether the role is limited to some groups), ``organization`` and ``support_contact`` (whose portal it
+    is and whom to ask, see `whom_to_ask`), ``support_code`` (of the invitation that the page is about), ``lang`` and
+    ``dir`` (its language and the direction of its script). A page with a form sends its own origin along, which
+    browsers without Fetch Metadata (Safari before 16.4) would otherwise write as "null" (see
     `middleware.RequestChecks`).
     """
     desk, powers = getattr(request.app.state, "desk", None), getattr(request.state, "powers", None)
@@ -59,6 +60,8 @@ def render(
         "limited": powers is not None and powers.reach.limited,
         "trial": desk is not None and desk.settings.trial,
         "organization": getattr(request.state, "organization", ""),
+        "support_contact": getattr(request.state, "support_contact", ()),
+        "support_code": getattr(request.state, "support_code", ""),
         "lang": language(),
         "dir": locale().text_direction,
         "flash": None if block else take_flash(request),

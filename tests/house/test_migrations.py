@@ -23,6 +23,7 @@ RELEASED = {
     "0013_when_a_pin_was_tried": "a3451d4e282840af49c07b74aca1340c510b3ee95ec460a819b3e93570135089",
     "0014_attributes_of_people": "ab2c5c6fe6d7c562000a2d292a128bf402188445cce840b1b0608295fc44cc1b",
     "0015_rights_and_names": "6d6d0b7fb6c4c2e64b9e8b5ae9624c42b567d8f1bf04d20dfa42cf780d14278f",
+    "0016_support_codes": "ad2874d2505e6cfbf47c9b3512ce302c449e3053202c16fb1478250a69924ba2",
 }
 
 

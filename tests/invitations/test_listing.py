@@ -45,7 +45,7 @@ async def test_lists_are_narrowed_by_filter_and_search(desk: Desk) -> None:
     assert [row.person.name for row in await listing.list_invitations("pending")] == ["ben"]
     assert await names(listing.Filters(mode="username_password")) == ["cleo"]
     assert await names(listing.Filters(ownership="employee")) == ["cleo"]
-    for search in ("BEN", "ben@example", "c02xk0", ben.token, "k7qx2"):
+    for search in ("BEN", "ben@example", "c02xk0", ben.token, "k7qx2", (ben.invitation.support_code or "").lower()):
         assert await names(listing.Filters(search=search)) == ["ben"], search
     assert await names(listing.Filters(search="%")) == []
     found = listing.Filters(mode="two_factor", search="ben")
@@ -78,6 +78,7 @@ async def test_scripts_get_the_contract(desk: Desk) -> None:
     shown = listing.as_json(found)
     assert list(shown) == [
         "id", "mode", "status", "ownership", "platform", "serial", "user", "valid_until", "created_at", "redeemed_at",
+            "support_code",
     ]  # fmt: skip
     assert (shown["user"], shown["redeemed_at"]) == ("ben", None)
     assert str(shown["created_at"]).endswith("Z")

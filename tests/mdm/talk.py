@@ -50,6 +50,6 @@ async def refused(saying: Awaitable[object], refusal: type[Refusal]) -> Refusal:
         await saying
     said = get_contextvars()
     assert (said["refusal"], said["support_code"]) == (refusal.code, caught.value.support_code)
-    event = await Event.get_or_none(kind="refused", support_code=caught.value.support_code)
+    event = await Event.filter(kind="refused", support_code=caught.value.support_code).order_by("-id").first()
     assert event is None or event.code == refusal.code
     return caught.value

@@ -1,5 +1,6 @@
 """The whole application on a real database, asked as a browser asks; only the sockets are left out."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -95,6 +96,12 @@ async def ben(desk: Desk, now: datetime) -> Person:
     return await people.add_person(
         desk, name="ben", display_name="Ben Okafor", email="ben@example.test", password=PASSWORD, now=now, actor="ada"
     )
+
+
+def shown_code(page: str) -> str:
+    """Return the one support code that a page shows, without the space within."""
+    (code,) = re.findall(r'otae-code">([A-Z2-9 ]+)<', page)
+    return str(code).replace(" ", "")
 
 
 class Invite(Protocol):

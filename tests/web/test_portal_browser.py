@@ -92,7 +92,7 @@ async def test_from_the_link_to_enrolled_without_leaving_the_page(
     await session.refresh_from_db()
     session.refusal, session.support_code = "challenge-used", "K7QX2"
     await session.save()
-    await expect(page.get_by_text("K7QX2")).to_be_visible()
+    await expect(page.get_by_text("This profile has been used already.")).to_be_visible()
     await expect(again).to_be_focused()
     for to, step in (("identified", "answer"), ("certified", "identity"), ("configured", "identity")):
         await advance(session, to, event=f"session.{to}", now=await database.now())

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -19,7 +20,7 @@ from otae.store.models import Challenge, EnrollmentSession, Event, UserChannel
 from otae.store.records import MOST_REFUSALS, about, note_refusal
 from tests.enrollment import lab
 from tests.enrollment.lab import LabMac
-from tests.web.conftest import PASSWORD, Invite, Site
+from tests.web.conftest import PASSWORD, Invite, Site, shown_code
 
 pytestmark = pytest.mark.anyio
 
@@ -76,7 +77,7 @@ async def test_an_early_refusal_is_told_alike_in_log_timeline_and_on_the_page(
     assert (line["refusal"], line["support_code"]) == ("signer-untrusted", event.support_code)
     assert event.invitation_id == made.invitation.id
     page = (await site.client.get(INSTALL)).text
-    assert event.support_code in page
+    assert event.support_code == made.invitation.support_code == shown_code(page)
     assert "This Mac could not be recognised." in page
 
 
@@ -119,7 +120,7 @@ async def ready(desk: Desk, mac: LabMac) -> tuple[EnrollmentSession, str]:
 async def test_refusals_of_one_session_are_stored_once_a_day_when_there_were_many(site: Site, desk: Desk) -> None:
     now = await database.now()
     session = await lab.signed_in(desk, now)
-    concerned = about(session)
+    concerned = replace(about(session), invitation_id=None)
 
     async def refuse(detail: str, days: int = 0) -> str:
         return await note_refusal(DeviceUnknown(detail), now=now + timedelta(days=days), about=concerned)

@@ -9,6 +9,7 @@ from otae.store.models.base import Row, Searched, SearchedManager
 from otae.store.models.notifications import NotificationTemplate
 from otae.store.models.people import Person
 from otae.store.models.terms import Terms
+from otae.store.support_codes import new_invitation_code
 
 
 class Invitation(Terms, Searched):
@@ -18,7 +19,11 @@ class Invitation(Terms, Searched):
     invitation can no longer be used; `replaced_token_hash`: of the token before it, which is no longer accepted.
     `rehearsal_ca`: DER of a rehearsal's one-off device CA, null otherwise. `display_name`, `email`, `phone`,
     `language`: the person's at the time of the invitation. `carrier`: name of the carrier for text messages that go out
-    as mail, "" for the server's default.
+    as mail, "" for the server's default. `support_code`: what a person reads out (a unique index holds that; null in a
+    row that an older release wrote while the database was migrated). `go_code_hash`: keyed hash of the code that opens
+    the invitation on another device, until `go_code_until`. `objection_hash`: SHA-256 of the token in the mail with
+    which the person objects to an identity confirmed at the desk; `objection_sealed` (purpose "invitation.objection"):
+    the token, until that mail was composed for the last time.
     """
 
     searched: ClassVar = ("serial",)
@@ -53,6 +58,11 @@ class Invitation(Terms, Searched):
     )
     rehearsal = fields.BooleanField(default=False)
     rehearsal_ca = fields.BinaryField(null=True)
+    support_code = fields.CharField(max_length=8, null=True, default=new_invitation_code)
+    go_code_hash = fields.CharField(max_length=64, null=True)
+    go_code_until = fields.DatetimeField(null=True)
+    objection_hash = fields.CharField(max_length=64, null=True)
+    objection_sealed = fields.BinaryField(null=True)
     created_by = fields.CharField(max_length=100)
     created_at = fields.DatetimeField()
     redeemed_at = fields.DatetimeField(null=True)

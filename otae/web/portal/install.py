@@ -6,7 +6,6 @@ from starlette.responses import Response
 
 from otae.enrollment import ota
 from otae.enrollment.progress import SessionEnd, session_progress
-from otae.store import properties
 from otae.web.client_address import system_of
 from otae.web.failures import Failure
 from otae.web.pages import is_fragment_request, render
@@ -29,7 +28,6 @@ async def show(visit: Portal) -> Response:
         "other": other,
         "of": name_of(visit),
         "person": visit.session.person.display_name,
-        "organization": await properties.word("organization.name"),
         "fingerprint": await fingerprint(),
         "elsewhere": system_of(request.headers.get("user-agent", "")[:400]) not in {"macOS", ""},
         "expires_at": visit.session.expires_at,

@@ -76,7 +76,6 @@ async def redirect_short_link(visit: Visit) -> Response:
 async def show(visit: Visit) -> Response:
     """Show the login page, after moving an invitation token from the address into a cookie."""
     query = visit.request.query_params
-    await read_organization(visit)
     if "e" in query:
         token = link_value(query["e"])
         if await lifecycle.find_by_token(token) is None:
@@ -93,7 +92,6 @@ async def show(visit: Visit) -> Response:
     form = await refused_forms.take(visit, SignInForm) or SignInForm()
     link = await find_link(visit, await token_of_cookie(visit))
     if link is not None and link.page.refusal is not None:
-        link.page.refusal.support_code = form.support_code
         raise link.page.refusal
     await push.topic(visit.desk, rehearsal=link is not None and link.page.rehearsal)
     if link is None and not await properties.flag("macos.otae.enable"):
@@ -110,7 +108,6 @@ async def record_opened(visit: Visit) -> Response:
 async def submit(visit: Visit) -> Response:
     """Sign in; a refusal is shown on the page that the browser is redirected to."""
     form = await SignInForm.read(visit.request)
-    await read_organization(visit)
     # A form without the field `link` is not from one of our pages: the cookie decides.
     token = await token_of_form(visit, form.link.data) if "link" in form.sent else await token_of_cookie(visit)
     if form.link.data and token is None:
@@ -129,11 +126,6 @@ async def submit(visit: Visit) -> Response:
         form.form_errors.append(await refusal_text(visit, token, refusal))
         status = 422 if isinstance(refusal, SigninFailed) else page_status(refusal)
         return await redirect_to_form(visit, form, token, status, refusal)
-
-
-async def read_organization(visit: Visit) -> None:
-    """Read the portal's owner for the page, also for the page of a refusal."""
-    visit.request.state.organization = await properties.word("organization.name")
 
 
 async def open_session(visit: Visit, form: SignInForm, token: str | None) -> Response:
@@ -174,7 +166,8 @@ async def redirect_to_form(
     visit: Visit, form: SignInForm, token: str | None, status: int, refusal: Refusal | None = None
 ) -> Response:
     """Redirect to the login page of the invitation for which the form was refused."""
-    code, wait = (refusal.support_code, getattr(refusal, "seconds", 0)) if refusal else ("", 0)
+    wait = getattr(refusal, "seconds", 0)
+    code = refusal.support_code if refusal and not token else ""  # a link's page shows its invitation's code
     response = await refused_forms.redirect_back(
         visit, form, status=status, code=code, retry_after=wait, where=paths.LOGIN
     )
@@ -246,6 +239,7 @@ async def find_link(visit: Visit, token: str | None) -> Link | None:
         return None
     sealed = await link_cookie.seal(visit.desk, token, now=visit.now, place=Place.FORM)
     use_person_language(visit.request, invitation.language, invitation.person.language)
+    visit.request.state.support_code = invitation.support_code
     visit.request.state.link = link = Link(token, await link_page.read(invitation, now=visit.now), sealed)
     return link
 

@@ -6,7 +6,7 @@ from otae import paths
 from otae.invitations import lifecycle, new_links
 from otae.web.forms import sent_fields
 from otae.web.pages import render
-from otae.web.portal.login import read_organization, token_of_cookie, token_of_form
+from otae.web.portal.login import token_of_cookie, token_of_form
 from otae.web.visits import Visit
 
 
@@ -21,7 +21,8 @@ async def ask(visit: Visit) -> Response:
 
 async def asked(visit: Visit) -> Response:
     """Show what happens next, whether or not a link is mailed."""
-    await read_organization(visit)
+    if (token := await token_of_cookie(visit)) and (invitation := await lifecycle.find_by_token(token)):
+        visit.request.state.support_code = invitation.support_code
     return render(
         visit.request, "portal/new-link.html", {"minutes": int(new_links.PER_WHILE.window.total_seconds() // 60)}
     )

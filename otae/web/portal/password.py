@@ -8,7 +8,6 @@ from otae import paths
 from otae.accounts import password_links
 from otae.directory.local import person_fields
 from otae.errors import DirectoryUnavailable, InputRefused
-from otae.store import properties
 from otae.text import link_value
 from otae.translatable import N_
 from otae.web import refused_forms
@@ -21,6 +20,7 @@ from otae.words import gettext as _
 TEMPLATE: Final = "portal/password.html"
 #: The query of the page that confirms the new password: reloading it sends nothing again.
 DONE: Final = "done=1"
+CONTEXT: Final[dict[str, object]] = {"shortest": person_fields.SHORTEST_PASSWORD}
 
 
 class PasswordForm(Form):
@@ -33,7 +33,7 @@ class PasswordForm(Form):
 async def blank(visit: Visit) -> Response:
     """Show the form, or that the password was set; PasswordLinkUnknown when the link no longer works."""
     if visit.request.url.query == DONE:
-        return render(visit.request, TEMPLATE, await _context() | {"form": None, "person": None})
+        return render(visit.request, TEMPLATE, CONTEXT | {"form": None, "person": None})
     return await _ask(visit, await refused_forms.take(visit, PasswordForm) or PasswordForm())
 
 
@@ -71,11 +71,7 @@ async def _known_context(visit: Visit) -> dict[str, object]:
     """Return what the page of a link shows, in its person's language; PasswordLinkUnknown when it no longer works."""
     person = await password_links.find(_token(visit), now=visit.now)
     use_person_language(visit.request, person.language)
-    return await _context() | {"person": person}
-
-
-async def _context() -> dict[str, object]:
-    return {"organization": await properties.word("organization.name"), "shortest": person_fields.SHORTEST_PASSWORD}
+    return CONTEXT | {"person": person}
 
 
 def _token(visit: Visit) -> str:

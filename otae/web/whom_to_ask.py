@@ -1,0 +1,59 @@
+"""Whom the portal's pages tell people to ask: the organization, and a contact that can be clicked."""
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+
+from otae.contacts import MailAddressRefused, NumberRefused, e164, mail_address
+from otae.store import properties
+from otae.translatable import N_
+
+#: What may be a mail address or a phone number in a contact, which may hold more words than these.
+_CLICKABLE = re.compile(r"[^\s,;:<>()|]+@[^\s,;:<>()|]+|\+?[0-9(][0-9 ()/.-]{5,}[0-9]")
+#: The contact while none is set, as pages say it.
+_NOBODY: Final = N_("your IT department")
+
+
+@dataclass(frozen=True)
+class ContactPart:
+    """A piece of the contact; ``href``: "mailto:" or "tel:" with the address, "" for other words."""
+
+    text: str
+    href: str = ""
+
+
+async def read(request: Request) -> None:
+    """Keep organization and contact in the request's state, where `pages.render` finds them."""
+    names = ("organization.name", "support.contact", "phone.region")
+    organization, contact, region = map(str, (await properties.read_some(*names)).values())
+    request.state.organization = organization
+    request.state.support_contact = contact_parts(contact, region)
+
+
+def contact_parts(contact: str, region: str) -> list[ContactPart]:
+    """Return ``contact`` in pieces, those that are a mail address or phone number with what they open.
+
+    Args:
+        region: As `properties.default_region` returns it.
+    """
+    if contact == properties.row_of("support.contact").default:
+        return [ContactPart(_NOBODY)]
+    parts, at = [], 0
+    for found in _CLICKABLE.finditer(contact):
+        if href := _href(found[0], region):
+            parts += [ContactPart(contact[at : found.start()]), ContactPart(found[0], href)]
+            at = found.end()
+    return [part for part in [*parts, ContactPart(contact[at:])] if part.text]
+
+
+def _href(text: str, region: str) -> str:
+    if "@" in text:
+        with suppress(MailAddressRefused):
+            return f"mailto:{mail_address(text)}"
+    else:
+        with suppress(NumberRefused):
+            return f"tel:{e164(text, region=region)}"
+    return ""
