@@ -8,6 +8,7 @@ from tortoise.exceptions import IntegrityError
 
 from otae import paths
 from otae.accounts import directory_sign_in, made_links, password_strength, recheck, throttle
+from otae.accounts.display_names import checked_display_name
 from otae.accounts.notice_addresses import checked_address
 from otae.accounts.roles import ADMIN, find_console_role, permissions_of
 from otae.directory import registry
@@ -115,23 +116,24 @@ async def maker_may_invite(link: SetupLink, *, now: datetime) -> bool:
 
 
 async def use_setup_link(
-    desk: Desk, token: str, name: str, password: str, *, email: str = "", now: datetime
+    desk: Desk, token: str, name: str, password: str, *, email: str = "", display_name: str = "", now: datetime
 ) -> Administrator:
     """Create the administrator that a setup link is for, and use the link up.
 
     Args:
         name: the chosen name; ignored where the link fixes it.
         email: the address for notices, "" for none.
+        display_name: the name that invited people read, "" for none.
 
     Raises:
         SetupLinkUnknown: the link does not work.
-        InputRefused: ("name", "password", "email"); the link still works.
+        InputRefused: ("name", "password", "email", "display_name"); the link still works.
         DirectoryUnavailable: the directory of the link's maker does not answer; the link still works.
     """
     link = await find_setup_link(token, now=now)
     await recheck.recheck_maker(desk, link.maker_id, now=now)
     row = await _checked(desk, link.administrator_name or name, password, link.role, now)
-    row.email = checked_address(email)
+    row.email, row.display_name = checked_address(email), checked_display_name(display_name)
     try:
         async with transaction():
             await _use_up(link, now)

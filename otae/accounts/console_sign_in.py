@@ -32,10 +32,20 @@ async def sign_in(desk: Desk, name: str, password: str, browser: Browser, *, now
 
 
 async def use_setup_link(
-    desk: Desk, token: str, name: str, password: str, browser: Browser, *, email: str = "", now: datetime
+    desk: Desk,
+    token: str,
+    name: str,
+    password: str,
+    browser: Browser,
+    *,
+    email: str = "",
+    display_name: str = "",
+    now: datetime,
 ) -> SignInResult:
     """Create the administrator of a setup link and sign the browser in. Raises as `administrators.use_setup_link`."""
-    row = await administrators.use_setup_link(desk, token, name, password, email=email, now=now)
+    row = await administrators.use_setup_link(
+        desk, token, name, password, email=email, display_name=display_name, now=now
+    )
     return await open_session(row, browser, now=now)
 
 

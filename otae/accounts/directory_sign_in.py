@@ -144,6 +144,7 @@ async def _update_row(found: DirectoryPerson, role: str, now: datetime) -> Admin
         if row is None:
             row = Administrator(name=name, domain=found.domain, directory_id=found.directory_id, role=role)
             row.password_hash, row.created_at, row.checked_at = "", now, now
+            row.display_name = found.display_name
             await row.save(force_create=True)
             await audit.record(found.domain, "administrator.added", now=now, subject=name, detail=role)
             return row
@@ -152,8 +153,9 @@ async def _update_row(found: DirectoryPerson, role: str, now: datetime) -> Admin
             await made_links.end_links(row.id, now)
             detail = f"{row.role} → {role}"
             await audit.record(found.domain, "administrator.role-changed", now=now, subject=name, detail=detail)
-        await Administrator.filter(id=row.id).update(role=role, name=name, checked_at=now)
-        row.role, row.name, row.checked_at = role, name, now
+        current = {"role": role, "name": name, "display_name": found.display_name, "checked_at": now}
+        await Administrator.filter(id=row.id).update(**current)
+        row.update_from_dict(current)
     return row
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import click
 
-from otae.accounts import administrator_list, administrators, notice_addresses, own_account, roles
+from otae.accounts import administrator_list, administrators, display_names, notice_addresses, own_account, roles
 from otae.accounts.administrator_list import ListedAdministrator
 from otae.accounts.roles import Grantor, RoleDefinition
 from otae.cli.command import (
@@ -76,6 +76,15 @@ async def admin_list(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
 async def admin_email(_desk: Desk, now: datetime, name: str, address: str) -> None:
     """Set the mail address for an administrator's notices, such as of failed invitations; without ADDRESS remove it."""
     await notice_addresses.set_address(name, address, now=now, actor=ACTOR)
+
+
+@admin.command(name="full-name")
+@click.argument("name")
+@click.argument("full_name", default="")
+@with_desk
+async def admin_full_name(_desk: Desk, now: datetime, name: str, full_name: str) -> None:
+    """Set an administrator's full name, which the people whom they invite read; without FULL_NAME remove it."""
+    await display_names.set_display_name(name, full_name, now=now, actor=ACTOR)
 
 
 @admin.command(name="password")

@@ -2,21 +2,28 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
+from otae.delivery.inviters import inviter_name
+from otae.delivery.texts.languages import format_expiry
 from otae.errors import InvitationFailed, ModeOff, NotAllowed
 from otae.invitations import lifecycle, new_links, pins
 from otae.invitations.channels import BY_HAND
 from otae.invitations.modes import known_mode
+from otae.store import properties
 from otae.store.mode_table import Mode
 from otae.store.models import Invitation
 from otae.store.records import About, about
 from otae.store.states import InvitationStatus
+from otae.words import language
 
 
 @dataclass(frozen=True)
 class LinkPage:
     """An invitation as the page behind its link shows it.
 
+    ``name``: the person's user name. ``inviter``: the administrator who invites, "" when nobody in person does.
+    ``until``: the end in the organization's time zone and the page's language, "" when there is none.
     ``refusal``: why the link cannot be used, None when it can. With a refusal ``mode`` is None, ``pin_used_up`` says
     whether too many wrong PINs caused it, and ``offer`` whether a new link or a new PIN may be requested.
     ``tries_left``: how many tries the PIN has left through the link; None where the mode asks for a password, too.
@@ -27,6 +34,9 @@ class LinkPage:
     invitation: Invitation
     about: About
     name: str
+    display_name: str
+    inviter: str
+    until: str
     mode: Mode | None
     rehearsal: bool
     refusal: NotAllowed | None = None
@@ -40,7 +50,17 @@ class LinkPage:
 
 async def read(invitation: Invitation, *, now: datetime) -> LinkPage:
     """Return what the page of ``invitation`` shows; its person must be fetched. Writes nothing."""
-    page = LinkPage(invitation, about(invitation), invitation.person.name, None, invitation.rehearsal)
+    person, zone = invitation.person, ZoneInfo(await properties.word("organization.timezone"))
+    page = LinkPage(
+        invitation,
+        about(invitation),
+        name=person.name,
+        display_name=invitation.display_name or person.display_name or person.name,
+        inviter=await inviter_name(invitation.created_by),
+        until=format_expiry(invitation.valid_until, language(), zone) if invitation.valid_until else "",
+        mode=None,
+        rehearsal=invitation.rehearsal,
+    )
     try:
         lifecycle.check_usable(invitation, now=now)
         mode = await known_mode(invitation.mode)

@@ -105,6 +105,7 @@ def portal_routes() -> list[Route]:
         anyone(paths.START, GET=login.start),
         anyone(paths.INVITATION_LINK, GET=login.redirect_short_link),
         anyone(paths.LOGIN, GET=login.show, POST=login.submit),
+        anyone(paths.NOT_YOU, GET=login.not_you),
         anyone(paths.OPENED, POST=login.record_opened),
         anyone(paths.NEW_LINK, GET=new_link.asked, POST=new_link.ask),
         anyone(paths.ROOT, GET=trust.root),

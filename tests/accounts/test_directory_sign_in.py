@@ -55,6 +55,7 @@ async def test_a_member_is_let_in_with_the_role_of_the_group_and_keeps_one_row(d
     for name in ("corp\\ben", "CORP\\Ben ", "corp.test\\ben", "corp/ben"):
         ben = await sign_in(desk, name)
         assert (ben.name, ben.domain, ben.role, ben.password_hash) == ("corp\\ben", "corp", "SUPPORT", "")
+        assert ben.display_name == "Ben Example", "so he reads to those whom he invites"
     assert (await sign_in(desk, "corp\\cleo")).role == "SUPPORT", "by a group within the group"
     assert await Administrator.all().count() == 2
     added = await AuditEntry.filter(action="administrator.added").values_list("actor", "subject", "detail")

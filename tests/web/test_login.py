@@ -1,16 +1,19 @@
 """The login page: what each mode asks, what wrong entries are told, and that looking changes nothing."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from otae.enrollment import link_cookie
 from otae.invitations import lifecycle
-from otae.paths import INSTALL, INVITATION_LINK, LOGIN, OPENED
+from otae.invitations.mode_values import ModeValues, set_values
+from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
+from otae.paths import INSTALL, INVITATION_LINK, LOGIN, NOT_YOU, OPENED
 from otae.store import database, properties
 from otae.store.desk import Desk
-from otae.store.models import EnrollmentSession, Event
+from otae.store.models import Administrator, EnrollmentSession, Event, Invitation, Person
 from otae.web.portal.login import LINK_COOKIE
 from tests.web.conftest import PASSWORD, Invite, Site, shown_code
 from tests.web.dump import dump
@@ -202,6 +205,87 @@ async def test_by_invitation_only_is_said_kindly_and_the_link_still_works(site: 
     assert (await site.client.post(LOGIN, data={"name": "ben", "password": PASSWORD})).status_code == 403
     await open_link(site, (await invite("username_password")).url)
     assert (await site.client.post(LOGIN, data={"name": "ben", "password": PASSWORD})).status_code == 303
+
+
+async def test_the_page_says_who_invites_to_what_and_until_when(site: Site, desk: Desk, ben: Person) -> None:
+    now = await database.now()
+    row = Administrator(name="ada", display_name="Ada Lovelace", password_hash="", created_at=now)
+    await row.save(force_create=True)
+    await properties.write("organization.name", "Example <GmbH>")
+    await properties.write("organization.timezone", "Europe/Berlin")
+    terms = InvitationTerms(
+        mode="two_factor", ownership="employee", serial="C02ABCDEFGHJ", note="Welcome\n<b>Ben</b>", send=False
+    )
+    made = await lifecycle.create(desk, InvitationOrder(ben.name, terms), now=now, actor="ada")
+    await Invitation.all().update(valid_until=datetime(2099, 12, 24, 18, tzinfo=UTC))
+    await open_link(site, made.url)
+    page = (await site.client.get(LOGIN)).text
+    assert "<bdi>Ada Lovelace</bdi> invites you to enroll this Mac with <bdi>Example &lt;GmbH&gt;</bdi>" in page
+    assert "Welcome\n&lt;b&gt;Ben&lt;/b&gt;</blockquote>" in page
+    assert "Your own" in page
+    assert "C02ABCDEFGHJ</span>" in page
+    assert "24 December 2099, 19:00 CET" in page
+    assert "<bdi>Ben Okafor</bdi>" in page
+    assert "(<bdi>ben</bdi>)" in page
+    german = (await site.client.get(LOGIN, headers={"Accept-Language": "de"})).text
+    assert "24. Dezember 2099, 19:00 MEZ" in german
+    assert "lädt Sie ein" in german
+
+
+async def test_the_page_of_an_invitation_by_command_names_the_organization(site: Site, invite: Invite) -> None:
+    await properties.write("organization.name", "Example GmbH")
+    await open_link(site, (await invite("username_password")).url)
+    page = (await site.client.get(LOGIN)).text
+    assert "<bdi>Example GmbH</bdi> invites you to enroll this Mac." in page
+    assert "Belongs to <bdi>Example GmbH</bdi>" in page
+    assert "Valid until" not in page, "this one has no end"
+
+
+async def test_the_persons_name_is_shown_behind_the_link_alone(site: Site, invite: Invite) -> None:
+    await invite("two_factor")
+    assert "Okafor" not in (await site.client.get(LOGIN)).text
+    wrong = await site.client.post(LOGIN, data={"name": "ben", "password": "wrong"})
+    assert "Okafor" not in wrong.text
+
+
+@pytest.mark.parametrize(
+    ("mode", "asked", "button"),
+    [
+        ("invitation_url", set(), "Start"),
+        ("invitation_url_pin", {"pin"}, "Sign in"),
+        ("invitation_url_password", {"password"}, "Sign in"),
+    ],
+)
+async def test_a_link_that_needs_nothing_more_is_a_start(
+    site: Site, invite: Invite, mode: str, asked: set[str], button: str
+) -> None:
+    now = await database.now()
+    await set_values(mode, ModeValues(enabled=True), now=now, actor="ada")
+    made = await invite(mode)
+    await open_link(site, made.url)
+    page = (await site.client.get(LOGIN)).text
+    assert fields(page) == {"name"} | asked
+    assert f'type="submit">{button}</button>' in page
+    assert ("Sign in" in page, "Signing in as" in page) == (bool(asked), bool(asked))
+    entries = {"password": PASSWORD, "pin": made.pin or ""}
+    answer = await site.client.post(LOGIN, data={"name": "ben"} | {name: entries[name] for name in asked})
+    assert (answer.status_code, answer.headers["location"]) == (303, INSTALL)
+
+
+@pytest.mark.parametrize("enabled", ["true", "false"])
+async def test_not_you_says_what_to_do_and_writes_nothing(site: Site, invite: Invite, enabled: str) -> None:
+    await properties.write("macos.otae.enable", enabled)
+    await properties.write("support.contact", "it@example.test")
+    await open_link(site, (await invite("two_factor")).url)
+    assert f'href="{NOT_YOU}"' in (await site.client.get(LOGIN)).text
+    before = await dump()
+    answer = await site.client.get(NOT_YOU)
+    assert (answer.status_code, "it@example.test" in answer.text) == (200, True)
+    assert not fields(answer.text)
+    assert "ben" not in answer.text.lower().replace("haben", "")
+    assert ("bare=1" in answer.text) is (enabled == "true"), "a link to a page that refuses everybody helps nobody"
+    assert await dump() == before
+    assert 'value="ben" readonly' in (await site.client.get(LOGIN)).text, "the way back is open"
 
 
 async def test_not_you_leads_to_the_bare_page(site: Site, invite: Invite) -> None:

@@ -99,6 +99,12 @@ async def show(visit: Visit) -> Response:
     return await render_page(visit, form, link)
 
 
+async def not_you(visit: Visit) -> Response:
+    """Say what to do for somebody to whom the link of an invitation came that is not theirs."""
+    may_start = await properties.flag("macos.otae.enable")
+    return render(visit.request, "portal/not-you.html", {"may_start": may_start})
+
+
 async def record_opened(visit: Visit) -> Response:
     """Record that a browser shows the page of the link."""
     await note_opened(visit, await token_of_cookie(visit))

@@ -28,6 +28,16 @@ async def test_administrators_say_where_they_are_told(console: httpx2.AsyncClien
     assert await AuditEntry.filter(actor="ada", action="administrator.address-changed", subject="ada").count() == 2
 
 
+async def test_administrators_say_how_they_are_called(console: httpx2.AsyncClient) -> None:
+    sent = {"email": "ada@example.test", "display_name": "Ada Lovelace"}
+    assert (await console.post(PAGE, data=sent)).status_code == 303
+    assert (await Administrator.get(name="ada")).display_name == "Ada Lovelace"
+    assert 'value="Ada Lovelace"' in (await console.get(PAGE)).text
+    refused = await console.post(PAGE, data=sent | {"email": "", "display_name": "Ada\u202eecalevoL"})
+    assert (refused.status_code, 'id="display_name-errors"' in refused.text) == (422, True)
+    assert (await Administrator.get(name="ada")).email == "ada@example.test", "nothing is kept of a refused form"
+
+
 @pytest.mark.parametrize("wrong", ["ada", "ada@example.test\nBcc: x@example.test", "a@b, c@d", "a" * 260 + "@x.test"])
 async def test_what_is_no_address_is_refused_at_its_field(console: httpx2.AsyncClient, wrong: str) -> None:
     answer = await console.post(PAGE, data={"email": wrong})

@@ -5,7 +5,7 @@ from uuid import UUID
 from starlette.responses import Response
 
 from otae import paths
-from otae.accounts import notice_addresses, own_account, password_strength
+from otae.accounts import display_names, notice_addresses, own_account, password_strength
 from otae.contacts import LONGEST_ADDRESS, shown_address
 from otae.directory.local.person_fields import DOMAIN
 from otae.errors import Busy, InputRefused, SigninFailed, SlowDown
@@ -20,8 +20,9 @@ from otae.words import ngettext
 
 
 class AccountForm(NamedForm):
-    """Where notices go."""
+    """The name that invited people read, and where notices go."""
 
+    display_name = StringField(N_("Full name"), [Length(max=display_names.LONGEST)])
     email = StringField(N_("Mail address"), [Length(max=LONGEST_ADDRESS)], filters=[shown_address])
 
 
@@ -43,12 +44,14 @@ async def show(visit: Console) -> Response:
 
 
 async def change(visit: Console) -> Response:
-    """Change the address for notices."""
+    """Change name and address for notices."""
     form = await AccountForm.read(visit.request)
     if form.validate():
         with form.refusals():
-            text = form.email.data or ""
+            text, shown = form.email.data or "", display_names.checked_display_name(form.display_name.data or "")
             await notice_addresses.set_address(visit.actor, text, now=visit.now, actor=visit.actor)
+            if visit.administrator.domain == DOMAIN:
+                await display_names.set_display_name(visit.actor, shown, now=visit.now, actor=visit.actor)
             return redirect(paths.ACCOUNT, "success", _("Your settings were saved."))
     return await _page(visit, form, status=422)
 
@@ -101,7 +104,7 @@ async def _page(
 ) -> Response:
     browsers = await own_account.signed_in(visit.administrator.id, this=_secret(visit), now=visit.now)
     context = {
-        "form": notices or AccountForm(data={"email": await notice_addresses.address_of(visit.actor)}),
+        "form": notices or AccountForm(data=await _contact(visit)),
         "password": password or PasswordForm(),
         "browsers": browsers,
         "elsewhere": len([each for each in browsers if not each.is_this]),
@@ -109,6 +112,13 @@ async def _page(
         "shortest": password_strength.SHORTEST,
     }
     return render(visit.request, "admin/account/account.html", context, status=status)
+
+
+async def _contact(visit: Console) -> dict[str, str]:
+    return {
+        "email": await notice_addresses.address_of(visit.actor),
+        "display_name": visit.administrator.display_name,
+    }
 
 
 def _secret(visit: Console) -> str:

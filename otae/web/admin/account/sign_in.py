@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match
 
 from otae import paths
-from otae.accounts import administrators, browsers, console_sign_in, directory_sign_in, password_strength
+from otae.accounts import administrators, browsers, console_sign_in, directory_sign_in, display_names, password_strength
 from otae.contacts import LONGEST_ADDRESS, shown_address
 from otae.errors import Busy, DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
 from otae.text import identifier, link_value
@@ -47,6 +47,7 @@ class SetupForm(Form):
     """The new administrator's account; ``again`` is the password a second time."""
 
     name = StringField(N_("Name"), [InputRequired(N_("Choose a name.")), Length(max=100)])
+    display_name = StringField(N_("Full name"), [Length(max=display_names.LONGEST)])
     email = StringField(N_("Mail address"), [Length(max=LONGEST_ADDRESS)], filters=[shown_address])
     password = PasswordField(N_("Password"), [InputRequired(N_("Choose a password."))])
     again = PasswordField(N_("The same password again"), [InputRequired(N_("Enter the password a second time."))])
@@ -146,6 +147,7 @@ async def set_up(visit: Visit) -> Response:
             form.password.data,
             guards.browser_of(visit),
             email=form.email.data or "",
+            display_name=form.display_name.data or "",
             now=visit.now,
         )
     except InputRefused as refusal:

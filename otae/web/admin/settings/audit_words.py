@@ -10,6 +10,7 @@ from otae.translatable import N_
 WORDS: Final = {
     "administrator.added": N_("Administrator added"),
     "administrator.address-changed": N_("Administrator's mail address changed"),
+    "administrator.display-name-changed": N_("Administrator's full name changed"),
     "administrator.disabled": N_("Administrator disabled"),
     "administrator.enabled": N_("Administrator enabled"),
     "administrator.invitation-withdrawn": N_("Setup link withdrawn"),
