@@ -58,7 +58,11 @@ class Connector:
         """Return a connection, as the driver's `connect` does."""
         if self.pooled is None:
             connection = await asyncpg.connect(*arguments, **options, statement_cache_size=0)
-            self.pooled = connection.get_server_pid() != await connection.fetchval("SELECT pg_backend_pid()")
+            try:
+                self.pooled = connection.get_server_pid() != await connection.fetchval("SELECT pg_backend_pid()")
+            except BaseException:
+                connection.terminate()  # nobody else knows it, and the server would count it until it is collected
+                raise
             if self.pooled:
                 return _with_keep_alive(connection)
             await connection.close()
