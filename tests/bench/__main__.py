@@ -26,6 +26,7 @@ from otae.store.desk import Desk, SilentBell
 from otae.store.states import SessionStatus
 from tests.bench.delivery import main as beside_a_bare_loop
 from tests.bench.names import main as beside_one_another
+from tests.bench.paint import main as on_a_slow_line
 from tests.bench.scep import main as beside_scepserver
 from tests.desks import make_settings, prepare
 from tests.enrollment import lab
@@ -133,6 +134,8 @@ async def main() -> None:
     await beside_a_bare_loop(PEOPLE)
     sys.stdout.write("\n")
     await beside_one_another()
+    sys.stdout.write("\n")
+    await on_a_slow_line()
 
 
 asyncio.run(main())

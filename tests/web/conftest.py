@@ -21,6 +21,7 @@ from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Person
 from otae.web.pages import REFUSED_COOKIE
+from tests.web import weight
 
 PASSWORD = "ben's own password"
 
@@ -52,7 +53,12 @@ class Site:
         """Give a client without cookies, that sends no header but ``headers``."""
         sent = [(name.replace("_", "-"), value) for name, value in headers.items()]
         raw = [(name.encode(), value if isinstance(value, bytes) else value.encode()) for name, value in sent]
-        return Browser(transport=self.transport, base_url=self.origin, headers=raw)
+        return Browser(
+            transport=self.transport,
+            base_url=self.origin,
+            headers=raw,
+            event_hooks={"response": [weight.watcher(self.transport, self.origin)]},
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +86,10 @@ async def site(desk: Desk) -> AsyncIterator[Site]:
     app = make_app(desk)
     transport = httpx2.ASGITransport(app, client=("203.0.113.9", 40_000))
     headers = {"Sec-Fetch-Site": "same-origin", "Origin": desk.settings.public_url}
-    async with Browser(transport=transport, base_url=desk.settings.public_url, headers=headers) as client:
+    hooks = {"response": [weight.watcher(transport, desk.settings.public_url)]}
+    async with Browser(
+        transport=transport, base_url=desk.settings.public_url, headers=headers, event_hooks=hooks
+    ) as client:
         yield Site(app, desk, client, transport)
 
 
