@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tortoise.expressions import Q
 
+from otae.branding.portal_texts import PortalTextRow
 from otae.directory import rechecks
 from otae.errors import (
     ChallengeExpired,
@@ -47,6 +48,7 @@ async def open_session(
     ownership: str,
     now: datetime,
     way: str | None = None,
+    terms_of_use: PortalTextRow | None = None,
 ) -> EnrollmentSession:
     """Open a session after a successful sign-in, and end the invitation's older ones that no Mac has joined.
 
@@ -55,6 +57,7 @@ async def open_session(
     Args:
         ownership: "corporate" or "employee".
         way: "ota" or "profile"; by default the invitation's, else the server property enrollment.delivery.
+        terms_of_use: The text that the person accepted, None when there was none.
     """
     way = way or (invitation.way if invitation else None) or await properties.word("enrollment.delivery")
     minutes = await properties.number("enrollment.session.minutes")
@@ -69,11 +72,17 @@ async def open_session(
         opened_at=now,
         expires_at=now + timedelta(minutes=minutes),
     )
+    if terms_of_use:
+        session.terms_of_use_language, session.terms_of_use_version = terms_of_use.language, terms_of_use.version
+        session.terms_of_use_sha256 = terms_of_use.sha256
     async with transaction():
         if invitation:
             await _end_older(invitation, now)
         await session.save()
         await note("session.opened", now=now, about=about(session))
+        if terms_of_use:
+            accepted = f"version {terms_of_use.version} ({terms_of_use.language}), SHA-256 {terms_of_use.sha256}"
+            await note("terms-of-use.accepted", now=now, about=about(session), detail=accepted)
     return session
 
 

@@ -17,7 +17,8 @@ from tortoise.queryset import QuerySet
 
 from otae.accounts import throttle
 from otae.accounts.throttle import Attempt
-from otae.enrollment import credentials, pin_tries
+from otae.branding.portal_texts import PortalTextRow
+from otae.enrollment import credentials, pin_tries, terms_of_use
 from otae.enrollment.credentials import CredentialCheck
 from otae.enrollment.pin_tries import CountedTry
 from otae.enrollment.sessions import open_session
@@ -46,13 +47,18 @@ log = structlog.get_logger("otae.enrollment")
 
 @dataclass(frozen=True)
 class SignInEntry:
-    """What somebody entered. ``invitation``: the one whose link was followed; ``network``: the browser's IP address."""
+    """What somebody entered.
+
+    ``invitation``: the one whose link was followed; ``network``: the browser's IP address; ``terms_of_use``: the
+    SHA-256 of the terms that were accepted.
+    """
 
     name: str
     password: str = field(default="", repr=False)
     pin: str = field(default="", repr=False)
     invitation: Invitation | None = None
     network: str = ""
+    terms_of_use: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ async def sign_in(desk: Desk, entry: SignInEntry, *, now: datetime) -> Enrollmen
 
     Raises:
         SigninFailed, SlowDown: Something was wrong, or there were too many tries.
-        InputRefused: "name", "password" or "pin" was left empty.
+        InputRefused: "name", "password" or "pin" was left empty, or "terms_of_use" is not what is to be accepted.
         InvitationOnly: At the login page, when it is switched off.
         NotAllowed: For a link, as `lifecycle.check_usable`.
     """
@@ -95,6 +101,7 @@ async def _sign_in_through_link(
         lifecycle.check_usable(invitation, now=now)
         mode = await known_mode(invitation.mode)
         _require_fields(entry, mode)
+        accepted = await terms_of_use.accepted(entry.terms_of_use)
         if mode.authentication:
             await attempt.count(str(person.id), over=str(invitation.id))
         async with _give_back_on_outage(attempt):
@@ -115,7 +122,7 @@ async def _sign_in_through_link(
     if password_right:
         await attempt.give_back_to_accounts()
     if known and password_right and pin_right:
-        return await _open_session(person, invitation, mode, attempt, now)
+        return await _open_session(person, invitation, mode, attempt, accepted, now=now)
     wrong = [] if password_right else [_describe_password(proof)]
     wrong += [] if pin_right else [pin_tries.describe(counted)]
     line = " and ".join(wrong) if known else "another user name, or the person is disabled"
@@ -131,6 +138,7 @@ async def _sign_in_at_login_page(desk: Desk, entry: SignInEntry, now: datetime) 
         raise InvitationOnly
     if not entry.name.strip() or not (entry.password or entry.pin):
         raise InputRefused({"password" if entry.name.strip() else "name": N_("please fill this in")})
+    accepted = await terms_of_use.accepted(entry.terms_of_use)
     account = await credentials.throttle_account(entry.name) if entry.password else ""
     attempt = await throttle.begin(desk, throttle.BARE, entry.network, now)
     async with _record_refusals(None, now):
@@ -158,7 +166,7 @@ async def _sign_in_at_login_page(desk: Desk, entry: SignInEntry, now: datetime) 
     if invitation is None and not mode.enabled:
         async with _record_refusals(None, now):
             raise ModeOff(f"{mode.title} is off: nobody starts without an invitation")
-    return await _open_session(person, invitation, mode, attempt if password_right else None, now)
+    return await _open_session(person, invitation, mode, attempt if password_right else None, accepted, now=now)
 
 
 async def _decide(
@@ -186,7 +194,13 @@ async def _decide(
 
 
 async def _open_session(
-    person: Person, invitation: Invitation | None, mode: Mode, attempt: Attempt | None, now: datetime
+    person: Person,
+    invitation: Invitation | None,
+    mode: Mode,
+    attempt: Attempt | None,
+    accepted: PortalTextRow | None,
+    *,
+    now: datetime,
 ) -> EnrollmentSession:
     """Open the session, unless the invitation ended while its factors were checked."""
     if invitation:
@@ -199,7 +213,9 @@ async def _open_session(
     if attempt:
         await attempt.succeed()
     await Person.filter(id=person.id).update(signed_in_at=now)
-    return await open_session(person=person, invitation=invitation, mode=mode.name, ownership=ownership, now=now)
+    return await open_session(
+        person=person, invitation=invitation, mode=mode.name, ownership=ownership, terms_of_use=accepted, now=now
+    )
 
 
 def _require_fields(entry: SignInEntry, mode: Mode) -> None:

@@ -93,8 +93,8 @@ class _Reader(HTMLParser):
         kind = attributes.get("type", "text" if tag == "input" else "submit").lower()
         if self._form is None or kind in ("submit", "button", "image", "reset"):
             return
-        if kind in ("checkbox", "radio") and "checked" not in attributes:
-            return
+        if kind in ("checkbox", "radio") and not {"checked", "required"} & attributes.keys():
+            return  # a person ticks what the form cannot be sent without
         self._form.fields[attributes["name"]] = attributes.get("value", "")
         self._form.kinds[attributes["name"]] = kind
 

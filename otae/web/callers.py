@@ -58,6 +58,6 @@ def body_cap(path: str) -> int:
     """Return the largest body that ``path`` takes, in bytes."""
     if path.startswith(f"{paths.CONSOLE}/") and path.endswith("/upload"):
         return UPLOAD_CAP
-    if path.startswith(f"{paths.TEMPLATES}/"):
+    if path.startswith((f"{paths.TEMPLATES}/", f"{paths.BRANDING}/")):
         return TEXTS_CAP
     return _CAPS.get(path, FORM_CAP)

@@ -45,13 +45,14 @@ def render(
 
     Every template has ``path`` (of the request), ``now`` (the visit's time), ``administrator`` (in the console),
     ``flash`` (the note left before a redirect, or None), ``trial``, ``may(permission)`` (whether the role has it),
-    ``limited`` (whether the role is limited to some groups), ``organization`` and ``support_contact`` (whose portal it
-    is and whom to ask, see `whom_to_ask`), ``support_code`` (of the invitation that the page is about), ``lang`` and
-    ``dir`` (its language and the direction of its script). A page with a form sends its own origin along, which
-    browsers without Fetch Metadata (Safari before 16.4) would otherwise write as "null" (see
+    ``limited`` (whether the role is limited to some groups), ``branding``, ``organization`` and ``support_contact``
+    (whose portal it is and whom to ask, see `whom_to_ask`), ``support_code`` (of the invitation that the page is
+    about), ``lang`` and ``dir`` (its language and the direction of its script). A page with a form sends its own
+    origin along, which browsers without Fetch Metadata (Safari before 16.4) would otherwise write as "null" (see
     `middleware.RequestChecks`).
     """
     desk, powers = getattr(request.app.state, "desk", None), getattr(request.state, "powers", None)
+    branding = getattr(request.state, "branding", None)
     values: dict[str, object] = {
         "path": request.url.path,
         "now": getattr(request.state, "now", None),
@@ -59,7 +60,8 @@ def render(
         "may": powers.may if powers else _allow_nothing,
         "limited": powers is not None and powers.reach.limited,
         "trial": desk is not None and desk.settings.trial,
-        "organization": getattr(request.state, "organization", ""),
+        "branding": branding,
+        "organization": branding.name if branding else "",
         "support_contact": getattr(request.state, "support_contact", ()),
         "support_code": getattr(request.state, "support_code", ""),
         "lang": language(),

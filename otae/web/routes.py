@@ -28,6 +28,7 @@ from otae.web.admin.manage.users import USERS
 from otae.web.admin.settings import (
     administrators,
     audit,
+    branding,
     catcher,
     directories,
     issued_certificates,
@@ -229,6 +230,14 @@ def settings_routes() -> list[Route]:
         console(paths.PROPERTIES, "setting.see", compressed=True, GET=properties.index),
         console(paths.PROPERTY, "setting.see", changes="setting.edit", GET=properties.show, POST=properties.change),
         console(paths.PROPERTY_RESET, "setting.edit", POST=properties.reset),
+        console(paths.BRANDING, "setting.see", changes="setting.edit", GET=branding.index, POST=branding.change),
+        console(
+            paths.BRANDING_TEXT,
+            "setting.see",
+            changes="setting.edit",
+            GET=branding.show_text,
+            POST=branding.change_text,
+        ),
         console(paths.PUSH, "setting.see", GET=push.index),
         console(paths.PUSH_UPLOAD, "setting.see", changes="setting.edit", GET=push.index, POST=push.replace),
         console(paths.AUDIT, "audit.see", GET=audit.index),

@@ -7,6 +7,7 @@ from typing import Final
 
 from starlette.requests import Request
 
+from otae.branding import look
 from otae.contacts import MailAddressRefused, NumberRefused, e164, mail_address
 from otae.store import properties
 from otae.translatable import N_
@@ -26,11 +27,9 @@ class ContactPart:
 
 
 async def read(request: Request) -> None:
-    """Keep organization and contact in the request's state, where `pages.render` finds them."""
-    names = ("organization.name", "support.contact", "phone.region")
-    organization, contact, region = map(str, (await properties.read_some(*names)).values())
-    request.state.organization = organization
-    request.state.support_contact = contact_parts(contact, region)
+    """Keep the branding and the contact in the request's state, where `pages.render` finds them."""
+    request.state.branding = branding = await look.read()
+    request.state.support_contact = contact_parts(branding.contact, await properties.default_region())
 
 
 def contact_parts(contact: str, region: str) -> list[ContactPart]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from otae.branding import portal_texts
 from otae.delivery import servers
 from otae.errors import InputRefused
 from otae.invitations.modes import mode_of
@@ -83,6 +84,12 @@ async def test_the_profile_way_is_rehearsed_too(house: House) -> None:
     assert result.ok, result.words
     assert [step.name for step in result.steps] == [*BEFORE, "profile", "MDM identity", *AFTER]
     await see_nothing_left()
+
+
+async def test_terms_of_use_are_accepted_by_the_rehearsal(house: House) -> None:
+    await portal_texts.save("terms-of-use", "en", "Be kind.", now=await database.now(), actor="ada")
+    result = await run.rehearse(house.desk, "two_factor", clock=database.now)
+    assert result.ok, result.words
 
 
 async def test_a_server_that_takes_no_sha1_is_rehearsed_without_it(house: House) -> None:

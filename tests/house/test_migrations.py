@@ -24,6 +24,7 @@ RELEASED = {
     "0014_attributes_of_people": "ab2c5c6fe6d7c562000a2d292a128bf402188445cce840b1b0608295fc44cc1b",
     "0015_rights_and_names": "6d6d0b7fb6c4c2e64b9e8b5ae9624c42b567d8f1bf04d20dfa42cf780d14278f",
     "0016_support_codes": "ad2874d2505e6cfbf47c9b3512ce302c449e3053202c16fb1478250a69924ba2",
+    "0017_branding": "80374aa10a83ca6d0c7b0246dc2db95bad142d386c1ea78e701d7e6008b47380",
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.house.tree import ROOT
 
 EDGES = ("web", "tasks", "rehearsal", "overview", "mdm", "enrollment", "invitations")
-ROOMS = ("accounts", "directory", "delivery", "authority", "store", "signing", "apple")
+ROOMS = ("accounts", "directory", "delivery", "authority", "branding", "store", "signing", "apple")
 MODULES = (
     "__main__",
     "cli",

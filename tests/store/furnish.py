@@ -26,6 +26,7 @@ from otae.store.models import (
     GroupInvitation,
     GroupInvitee,
     Heartbeat,
+    Logo,
     Membership,
     ModePolicy,
     NotificationServer,
@@ -34,6 +35,7 @@ from otae.store.models import (
     PeopleImport,
     PeopleImportLine,
     Person,
+    PortalText,
     Property,
     Role,
     RoleAssignment,
@@ -122,6 +124,10 @@ async def _settings(desk: Desk) -> None:
     directory.user_base, directory.group_base = "ou=people,dc=example,dc=test", "ou=groups,dc=example,dc=test"
     directory.bind_password_sealed = desk.vault.seal(b"bind secret", directory.id, "directory.password")
     await directory.save(force_create=True)
+    text = PortalText(kind="help", language="de", version=1, text="Fragen: 100", sha256="ef" * 32, created_at=now)
+    text.created_by = "ada"
+    await text.save(force_create=True)
+    await Logo(theme="light", image=bytes(range(256)), sha256="ab" * 32, width=120, height=32).save(force_create=True)
     await Role(name="HELPDESK", permissions=["invitation.see"], groups=["local/sales"], created_at=now).save()
     await RoleAssignment(group="corp/helpdesk", role="HELPDESK", created_at=now).save()
     ben = await Person.get(name="ben")

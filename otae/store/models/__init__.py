@@ -1,6 +1,7 @@
 """The tables, one module per subject."""
 
 from otae.store.models.accounts import Administrator, BrowserSession, KeptText, Role, RoleAssignment, SetupLink
+from otae.store.models.branding import Logo, PortalText
 from otae.store.models.certificates import Certificate, InstallationSecret
 from otae.store.models.challenges import Challenge
 from otae.store.models.deliveries import Delivery
@@ -46,6 +47,7 @@ __all__ = [
     "Invitation",
     "Job",
     "KeptText",
+    "Logo",
     "Membership",
     "ModePolicy",
     "NotificationServer",
@@ -55,6 +57,7 @@ __all__ = [
     "PeopleImportLine",
     "Person",
     "Pin",
+    "PortalText",
     "Property",
     "Role",
     "RoleAssignment",

@@ -14,6 +14,8 @@ class EnrollmentSession(Searched):
     """One sign-in and the enrollment of one Mac that follows from it. `way`: "ota" or "profile".
 
     `access_rights`: the AccessRights in its MDM payload, the same in every renewal.
+    `terms_of_use_language`, `_version` and `_sha256`: the terms of use that were accepted, which the row outlives; null
+    when there were none.
     """
 
     searched: ClassVar = ("serial", "udid")
@@ -42,6 +44,9 @@ class EnrollmentSession(Searched):
     expires_at = fields.DatetimeField()
     profile_fetched_at = fields.DatetimeField(null=True)
     closed_at = fields.DatetimeField(null=True)
+    terms_of_use_language = fields.CharField(max_length=20, null=True)
+    terms_of_use_version = fields.IntField(null=True)
+    terms_of_use_sha256 = fields.CharField(max_length=64, null=True)
 
     class Meta:
         table = "enrollment_session"

@@ -14,6 +14,8 @@ from starlette.responses import RedirectResponse, Response
 from otae import paths
 from otae.accounts import browsers
 from otae.authority import push
+from otae.branding import portal_texts
+from otae.branding.portal_texts import TERMS_OF_USE, PortalTextRow
 from otae.enrollment import link_cookie, link_page
 from otae.enrollment.link_cookie import Place
 from otae.enrollment.link_page import LinkPage
@@ -33,7 +35,7 @@ from otae.web.pages import render
 from otae.web.portal.trust import fingerprint
 from otae.web.visits import Visit
 from otae.words import gettext as _
-from otae.words import ngettext
+from otae.words import language, ngettext
 
 LINK_COOKIE: Final = "__Host-otae-link"
 #: Leads from a session back to the form of its invitation; expires with the session's cookie.
@@ -43,12 +45,16 @@ LONGEST: Final = 256
 
 
 class SignInForm(Form):
-    """The credentials; the mode decides which are asked for. ``link`` is the sealed token of the invitation."""
+    """The credentials; the mode decides which are asked for.
+
+    ``terms_of_use`` is the SHA-256 of the terms that were accepted; ``link`` is the sealed token of the invitation.
+    """
 
     never_kept = frozenset({"pin", "link"})
     name = StringField(N_("User name"), [InputRequired(N_("Please enter your user name.")), Length(max=LONGEST)])
     password = PasswordField(N_("Password"), [Length(max=LONGEST)])
     pin = StringField(N_("PIN"), [Length(max=LONGEST)])
+    terms_of_use = StringField(N_("Terms of use"), [Length(max=LONGEST)])
     link = HiddenField()
 
 
@@ -148,6 +154,7 @@ async def open_session(visit: Visit, form: SignInForm, token: str | None) -> Res
         pin=letters_and_digits(form.pin.data or ""),
         invitation=invitation,
         network=visit.request.state.network,
+        terms_of_use=form.terms_of_use.data or "",
     )
     session = await sign_in(visit.desk, entry, now=visit.now)
     before = visit.request.cookies.get(PORTAL_COOKIE)
@@ -188,10 +195,17 @@ async def render_page(visit: Visit, form: SignInForm, link: Link | None) -> Resp
         "sealed": link.sealed if link else "",
         "mode": link.page.mode if link else None,
         "ended": "ended" in visit.request.query_params,
+        "terms_of_use": await shown_terms(visit),
         "fingerprint": await fingerprint(),
         "elsewhere": system_of(user_agent(visit)) not in {"macOS", ""},
     }
     return render(visit.request, "portal/login.html", context, status=form.status, headers=form.headers)
+
+
+async def shown_terms(visit: Visit) -> PortalTextRow | None:
+    """Return the terms of use in the page's language, or in another that there are some in."""
+    fallback = visit.request.state.branding.language
+    return portal_texts.choose(await portal_texts.shown(TERMS_OF_USE), language(), fallback)
 
 
 async def token_of_cookie(visit: Visit) -> str | None:

@@ -12,7 +12,9 @@ from tests.house.tree import sources
 
 AT = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 SESSION = uuid4()
-NAMED = re.compile(r'"((?:invitation|link|delivery|signin|session|root|profile|certificate|checkin|device)\.[a-z]+)"')
+NAMED = re.compile(
+    r'"((?:invitation|link|delivery|signin|terms-of-use|session|root|profile|certificate|checkin|device)\.[a-z]+)"'
+)
 #: What looks like an event in the rooms and is an entry of the audit log, a permission, a macro or something else.
 OTHERS = {"invitation.token"} | set(PERMISSIONS) | set(MACROS)
 

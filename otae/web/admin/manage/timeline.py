@@ -62,6 +62,7 @@ KINDS: Final = {
     "delivery.bounced": EventKind(INVITATION, FAILED, N_("%(message)s came back"), more=True),
     "signin.failed": EventKind(SIGN_IN, FAILED, N_("Wrong entry: %(detail)s")),
     "session.opened": EventKind(SIGN_IN, DONE, N_("Signed in")),
+    "terms-of-use.accepted": EventKind(SIGN_IN, DONE, N_("Terms of use accepted"), more=True),
     "session.expired": EventKind(SIGN_IN, NOTE, N_("That sign-in ended: %(detail)s")),
     "root.fetched": EventKind(PROFILE, NOTE, N_("Root certificate downloaded")),
     "profile.fetched": EventKind(PROFILE, DONE, N_("Profile downloaded")),

@@ -1,0 +1,111 @@
+"""Settings → Branding: what the portal and its messages show of the organization."""
+
+from typing import Final
+
+from starlette.responses import Response
+
+from otae import paths
+from otae.branding import look, portal_texts
+from otae.branding.portal_texts import HELP, TERMS_OF_USE
+from otae.delivery.texts.languages import LANGUAGES
+from otae.translatable import N_
+from otae.web.admin.page_parts import NamedForm, or_not_found
+from otae.web.forms import HiddenField, InputRequired, StringField, TextAreaField
+from otae.web.pages import redirect, render
+from otae.web.visits import Console
+from otae.words import PEOPLE_LANGUAGES
+from otae.words import gettext as _
+
+#: Kind of text → its title and what it is for.
+KINDS: Final = {
+    HELP: (N_("Help text"), N_("Stands below every page of the portal: opening hours, a number to call.")),
+    TERMS_OF_USE: (
+        N_("Terms of use"),
+        N_("People accept them with a tick when they sign in to enroll; what they accepted stays recorded."),
+    ),
+}
+_REQUIRED: Final = InputRequired(N_("enter a value"))
+
+
+class LookForm(NamedForm):
+    """What the organization is called, and whom people are told to ask."""
+
+    name = StringField(N_("Name"), [_REQUIRED])
+    contact = StringField(N_("Contact"), [_REQUIRED])
+
+
+class TextForm(NamedForm):
+    """A text in one language. ``replacing``: the version that it was written from, 0 for none."""
+
+    text = TextAreaField(N_("Text"))
+    replacing = HiddenField()
+
+
+async def index(visit: Console) -> Response:
+    """Show what is set."""
+    return await _page(visit, LookForm(obj=await look.read()))
+
+
+async def change(visit: Console) -> Response:
+    """Set name and contact."""
+    form = await LookForm.read(visit.request)
+    if form.validate():
+        with form.refusals():
+            await look.change(form.values(), now=visit.now, actor=visit.actor)
+            return redirect(paths.BRANDING, "success", _("Branding was saved."))
+    return await _page(visit, form, status=422)
+
+
+async def show_text(visit: Console) -> Response:
+    """Show a text in one language with its versions."""
+    kind, language = _which(visit)
+    current = (await portal_texts.shown(kind)).get(language)
+    values = {"text": current.text, "replacing": current.version} if current else {"replacing": 0}
+    return await _text_page(visit, TextForm(data=values))
+
+
+async def change_text(visit: Console) -> Response:
+    """Show the entered text from now on, or none when it is empty."""
+    kind, language = _which(visit)
+    form = await TextForm.read(visit.request)
+    number = form.replacing.data or ""
+    with form.refusals():
+        replacing = int(number) if number.isascii() and number.isdigit() else 0
+        saved = await portal_texts.save(
+            kind, language, form.text.data or "", now=visit.now, actor=visit.actor, replacing=replacing
+        )
+        text = _("Version %s is shown from now on.") % saved.version if saved else _("No text is shown any more.")
+        return redirect(paths.BRANDING, "success", f"{_(KINDS[kind][0])} ({LANGUAGES[language]}): {text}")
+    return await _text_page(visit, form, status=422)
+
+
+def _which(visit: Console) -> tuple[str, str]:
+    """Return kind and language of the address; NotFound for others than there are."""
+    kind, language = (visit.request.path_params[name] for name in ("kind", "language"))
+    return or_not_found((kind, language) if kind in KINDS and language in PEOPLE_LANGUAGES else None)
+
+
+async def _page(visit: Console, form: LookForm, *, status: int = 200) -> Response:
+    context = {
+        "form": form,
+        "kinds": KINDS,
+        "texts": {kind: await portal_texts.shown(kind) for kind in KINDS},
+        "languages": {tag: LANGUAGES[tag] for tag in PEOPLE_LANGUAGES},
+    }
+    return render(visit.request, "admin/settings/branding/index.html", context, status=status)
+
+
+async def _text_page(visit: Console, form: TextForm, *, status: int = 200) -> Response:
+    kind, language = _which(visit)
+    title, purpose = KINDS[kind]
+    context = {
+        "form": form,
+        "kind": kind,
+        "title": title,
+        "purpose": purpose,
+        "language": language,
+        "language_name": LANGUAGES[language],
+        "longest": portal_texts.LONGEST[kind],
+        "versions": await portal_texts.history(kind, language),
+    }
+    return render(visit.request, "admin/settings/branding/text.html", context, status=status)
