@@ -111,7 +111,17 @@ async def _issuing(desk: Desk) -> ProfileIssuer:
     host = desk.settings.public_host.replace(":", "-")
     identifier = ".".join([*reversed(host.split(".")), "otae"])
     what = f"Enrolls this Mac with {organization}, which then manages it."
-    return ProfileIssuer(identifier, organization, f"{organization} enrollment", what)
+    return ProfileIssuer(identifier, organization, enrollment_name(organization), what)
+
+
+def enrollment_name(organization: str) -> str:
+    """Return the name under which a Mac lists the enrollment profile."""
+    return f"{organization} enrollment"
+
+
+def root_name(organization: str) -> str:
+    """Return the name under which a Mac lists the trust profile."""
+    return f"{organization} certificate"
 
 
 async def root_certificate() -> bytes:
@@ -124,7 +134,7 @@ async def trust_profile(desk: Desk) -> bytes:
     issuing = await _issuing(desk)
     named = replace(
         issuing,
-        display_name=f"{issuing.organization} certificate",
+        display_name=root_name(issuing.organization),
         description=f"Lets this Mac trust {desk.settings.public_host}. It does not enroll this Mac.",
     )
     profile = payloads.trust_profile(named, await root_certificate())

@@ -46,10 +46,14 @@ def browser_of(user_agent: str) -> str:
 
     It is what the client claims: rely on it nowhere.
     """
-    browsers = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
-    browser = next((name for mark, name in browsers if mark in user_agent), "a browser")
-    system = system_of(user_agent)
+    browser, system = browser_name(user_agent) or "a browser", system_of(user_agent)
     return f"{browser} on {system}" if system else browser
+
+
+def browser_name(user_agent: str) -> str:
+    """Return the browser that a client claims to be, "" when it names none we know."""
+    browsers = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+    return next((name for mark, name in browsers if mark in user_agent), "")
 
 
 def system_of(user_agent: str) -> str:

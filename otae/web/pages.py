@@ -21,6 +21,8 @@ from otae.words import environment, language, locale, translated
 FLASH_COOKIE: Final = "__Host-otae-flash"
 #: What `refused_forms` keeps for one page, or the id of what `refused_pages` does.
 REFUSED_COOKIE: Final = "__Host-otae-refused"
+#: Chromium tells the version of macOS when asked to; every browser's User-Agent says 10.15 (see portal/this_mac.py).
+MACOS_HINT: Final = "Sec-CH-UA-Platform-Version"
 KINDS: Final = frozenset({"success", "warning", "danger", "info"})
 
 
@@ -71,6 +73,8 @@ def render(
     }
     text = render_block(templates(), name, block, values) if block else templates().get_template(name).render(values)
     response = HTMLResponse(text, status, {**language_headers(request), **(headers or {})})
+    if name.startswith("portal/"):
+        response.headers["Accept-CH"] = MACOS_HINT
     if "<form" in text:
         response.headers.setdefault("Referrer-Policy", "same-origin")
     shown = {FLASH_COOKIE: bool(values["flash"]), REFUSED_COOKIE: getattr(request.state, "refused_form_shown", False)}

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from otae.enrollment.progress import EnrollmentStep, SessionEnd, refusal_phrase, session_progress
+from otae.enrollment.progress import EnrollmentStep, SessionEnd, read_progress, refusal_phrase, session_progress
 from otae.errors import DeviceTaken, SlowDown
-from otae.store.models import EnrollmentSession, Invitation
+from otae.store.models import EnrollmentSession, Event, Invitation
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -61,6 +61,7 @@ def test_a_download_is_a_step_of_its_own() -> None:
         (session(status="expired", closed_at=NOW), SessionEnd.REPLACED),
         (session(status="expired", closed_at=NOW + timedelta(hours=2)), SessionEnd.EXPIRED),
         (session(expires_at=NOW), SessionEnd.EXPIRED),
+        (session(status="expired", closed_at=NOW, invitation=Invitation(status="redeemed")), SessionEnd.USED),
     ],
     ids=str,
 )
@@ -89,3 +90,38 @@ def test_every_code_has_its_words() -> None:
     assert refusal_phrase(SlowDown.code) == SlowDown.words
     assert refusal_phrase(None) == ""
     assert refusal_phrase("no-such-code")
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("desk")
+async def test_trusting_the_root_is_the_first_step_where_macs_do_not_know_the_certificate() -> None:
+    told = await read_progress(session(), trust=True, now=NOW)
+    assert (told.steps[:2], told.done) == ((EnrollmentStep.TRUST, EnrollmentStep.DOWNLOAD), 0)
+    assert (await read_progress(session(profile_fetched_at=NOW), trust=True, now=NOW)).done == 2
+    assert (await read_progress(session(status="enrolled"), trust=True, now=NOW)).done == 6
+    assert EnrollmentStep.TRUST not in (await read_progress(session(), trust=False, now=NOW)).steps
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("desk")
+async def test_the_timeline_says_what_was_downloaded_and_when_something_happened_last() -> None:
+    row, soon = session(), NOW + timedelta(minutes=1)
+    before = await read_progress(row, trust=True, now=soon)
+    assert (before.root_fetched, before.quiet) == (False, False)
+    await Event.create(at=soon, kind="root.fetched", session_id=row.id)
+    after = await read_progress(row, trust=True, now=soon + timedelta(seconds=119))
+    assert (after.root_fetched, after.quiet) == (True, False)
+    quiet = await read_progress(row, trust=True, now=soon + timedelta(seconds=120))
+    assert quiet.quiet
+    assert len({before.mark, after.mark, quiet.mark}) == 3
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("desk")
+@pytest.mark.parametrize(
+    "row",
+    [session(status="enrolled"), session(status="certified", refusal="scep-challenge", support_code="K7QX2")],
+    ids=["end", "refusal"],
+)
+async def test_nothing_is_waited_for_after_the_end_or_a_refusal(row: EnrollmentSession) -> None:
+    assert not (await read_progress(row, trust=True, now=NOW + timedelta(minutes=30))).quiet

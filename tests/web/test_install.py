@@ -75,7 +75,10 @@ async def test_looking_at_the_download_mints_nothing(site: Site, invite: Invite)
 async def test_the_page_follows_each_step_and_stops_at_the_last(site: Site, invite: Invite) -> None:
     session = await signed_in(site, invite)
     page = (await site.client.get(INSTALL)).text
-    assert 'id="step-download" aria-current="step"' in page
+    assert 'id="step-trust" aria-current="step"' in page
+    await site.client.get(PROFILE)
+    page = (await site.client.get(INSTALL)).text
+    assert 'id="step-install" aria-current="step"' in page
     for to in ("identified", "certified", "configured"):
         await advance(session, to, event=f"session.{to}", now=await database.now())
         fresh = await site.client.get(f"{INSTALL}?seen={mark_in(page)}", headers=PART)

@@ -1,7 +1,9 @@
 """The portal in a real browser: nothing the policy forbids, the page follows by itself, and it works without script."""
 
+import re
 import shutil
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -98,8 +100,30 @@ async def test_from_the_link_to_enrolled_without_leaving_the_page(
         await advance(session, to, event=f"session.{to}", now=await database.now())
         await expect(page.locator(f"#step-{step}")).to_have_class("done")
     await advance(session, "enrolled", event="session.enrolled", now=await database.now())
-    await expect(page.get_by_role("heading", name="This Mac is enrolled")).to_be_visible()
+    await expect(page.get_by_role("heading", name="This Mac is enrolled", level=1)).to_be_visible()
+    await expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    await expect(page).to_have_title("This Mac is enrolled")
     assert await page.evaluate("window.sameDocument")
+    assert complaints == []
+
+
+async def test_the_root_comes_first_and_the_time_counts_down(
+    served: str, page: Page, invite: Invite, complaints: list[str]
+) -> None:
+    session = await sign_in(page, invite)
+    await expect(page.locator("#step-trust")).to_have_attribute("aria-current", "step")
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="Download the certificate").click()
+    assert (await download.value).suggested_filename == "trust.mobileconfig"
+    await expect(page.get_by_text("Double-click “otae certificate”")).to_be_visible()
+    button = page.get_by_role("link", name="Open the profiles in System Settings")
+    assert (await button.get_attribute("href") or "").startswith("x-apple.systempreferences:")
+    # The clock of this machine may be wrong: only how long it is since the page came counts.
+    await page.evaluate("Date.now = ((real) => () => real() + 31 * 60_000)(Date.now)")
+    await expect(page.get_by_role("timer")).to_have_text(re.compile("2[78] min"))
+    await EnrollmentSession.filter(id=session.id).update(expires_at=await database.now())
+    await expect(page.get_by_role("heading", name="Your sign-in has ended")).to_be_visible()
+    await expect(page.get_by_role("timer")).to_have_count(0)
     assert complaints == []
 
 
@@ -160,8 +184,16 @@ async def test_everybody_can_read_and_use_it(
     await without_violations(page)
     await page.goto(f"{served}{LOGIN}?e=ep-00000000-0000-0000-0000-000000000000")
     await without_violations(page)
-    await sign_in(page, invite)
+    session = await sign_in(page, invite)
     await without_violations(page)
+    fetched = {"profile_fetched_at": session.opened_at, "build": "24A335"}
+    for columns in ({}, fetched, {"status": "configured"}, {"status": "enrolled"}):
+        await EnrollmentSession.filter(id=session.id).update(**columns or {"ownership": "employee"})
+        await Event.filter(session_id=session.id).update(at=session.opened_at - timedelta(minutes=3))
+        await page.reload()
+        for summary in await page.locator("summary").all():
+            await summary.click()
+        await without_violations(page)
     await context.close()
 
 

@@ -4,33 +4,38 @@ from dataclasses import replace
 
 from starlette.responses import Response
 
+from otae.authority.serving import ServerCertificate, server_certificate
 from otae.enrollment import ota
-from otae.enrollment.progress import SessionEnd, session_progress
+from otae.enrollment.progress import SessionEnd, read_progress
 from otae.web.client_address import system_of
 from otae.web.failures import Failure
 from otae.web.pages import is_fragment_request, render
-from otae.web.portal.trust import PROFILE_TYPE, attached, fingerprint
+from otae.web.portal.trust import PROFILE_TYPE, attached, trust_context
 from otae.web.visits import Portal
 from otae.words import gettext as _
 
 
 async def show(visit: Portal) -> Response:
     """Show the progress of the enrollment; the page polls until nothing more can happen."""
-    request, now = visit.request, session_progress(visit.session, now=visit.now)
+    request, session = visit.request, visit.session
+    must_trust = await server_certificate(visit.desk) is ServerCertificate.OWN
+    told = await read_progress(session, trust=must_trust, now=visit.now)
     part = is_fragment_request(request)
     other = part and not is_of(visit)
-    if part and not other and request.query_params.get("seen") == now.mark:
+    if part and not other and request.query_params.get("seen") == told.mark:
         return Response(status_code=204)
     context = {
-        "session_progress": replace(now, end=SessionEnd.REPLACED, done=0, refusal="", support_code="")
+        "session_progress": replace(told, end=SessionEnd.REPLACED, done=0, refusal="", support_code="")
         if other
-        else now,
+        else told,
         "other": other,
+        "part": part,
         "of": name_of(visit),
-        "person": visit.session.person.display_name,
-        "fingerprint": await fingerprint(),
+        "person": session.person.display_name,
+        "ownership": session.ownership,
+        **await trust_context(visit, session.build or ""),
         "elsewhere": system_of(request.headers.get("user-agent", "")[:400]) not in {"macOS", ""},
-        "expires_at": visit.session.expires_at,
+        "left": session.expires_at - visit.now,
     }
     return render(request, "portal/install.html", context, block="progress" if part else None)
 

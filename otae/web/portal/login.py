@@ -32,7 +32,7 @@ from otae.web.forms import Form, HiddenField, InputRequired, Length, PasswordFie
 from otae.web.guards import PORTAL_COOKIE, drop_cookie, set_cookie
 from otae.web.page_language import use_person_language
 from otae.web.pages import render
-from otae.web.portal.trust import fingerprint
+from otae.web.portal.trust import trust_context
 from otae.web.visits import Visit
 from otae.words import gettext as _
 from otae.words import language, ngettext
@@ -196,7 +196,7 @@ async def render_page(visit: Visit, form: SignInForm, link: Link | None) -> Resp
         "mode": link.page.mode if link else None,
         "ended": "ended" in visit.request.query_params,
         "terms_of_use": await shown_terms(visit),
-        "fingerprint": await fingerprint(),
+        **await trust_context(visit),
         "elsewhere": system_of(user_agent(visit)) not in {"macOS", ""},
     }
     return render(visit.request, "portal/login.html", context, status=form.status, headers=form.headers)

@@ -1,13 +1,16 @@
-"""Downloads of the root certificate, for Macs that do not trust this server yet."""
+"""The root certificate for Macs that do not trust this server yet: what it is good for, and its downloads."""
 
 import hashlib
 
 from starlette.responses import Response
 
 from otae.accounts import browsers
+from otae.authority import issuers
+from otae.authority.serving import ServerCertificate, server_certificate
 from otae.enrollment import profiles
 from otae.store.records import about, note_once_a_minute
 from otae.web.guards import PORTAL_COOKIE
+from otae.web.portal.this_mac import this_mac
 from otae.web.visits import Visit
 
 PROFILE_TYPE = "application/x-apple-aspen-config"
@@ -38,6 +41,24 @@ def attached(content: bytes, media_type: str, name: str) -> Response:
     return Response(content, media_type=media_type, headers=headers)
 
 
-async def fingerprint() -> str:
-    """Return the root's SHA-256 fingerprint in hexadecimal digits."""
-    return hashlib.sha256(await profiles.root_certificate()).hexdigest()
+async def trust_context(visit: Visit, build: str = "") -> dict[str, object]:
+    """Return what pages say about the root and how a profile is installed.
+
+    ``trust`` is why a Mac should trust the root: "reach", else browser and Mac do not reach this server without a
+    warning; "verify", else its profiles are not Verified; "" where neither is so.
+
+    Args:
+        build: As for `this_mac`.
+    """
+    trust = "" if await issuers.is_uploaded(await issuers.active_row("profile-signer")) else "verify"
+    if await server_certificate(visit.desk) is ServerCertificate.OWN:
+        trust = "reach"
+    organization = visit.request.state.organization
+    return {
+        "trust": trust,
+        "fingerprint": hashlib.sha256(await profiles.root_certificate()).hexdigest(),
+        "host": visit.desk.settings.public_host,
+        "root_name": profiles.root_name(organization),
+        "profile_name": profiles.enrollment_name(organization),
+        "mac": this_mac(visit.request, build),
+    }

@@ -58,3 +58,16 @@ document.addEventListener("htmx:response:error", (event) => {
 document.addEventListener("htmx:after:request", (event) => {
   if ((event.detail.ctx?.response?.status ?? 500) < 500) offline(false);
 });
+
+// <span data-left="seconds"> counts down from when it is first seen, whatever time the Mac's clock says it is.
+const ends = new WeakMap();
+const countDown = () => {
+  for (const each of document.querySelectorAll("[data-left]")) {
+    if (!ends.has(each)) ends.set(each, Date.now() + each.dataset.left * 1000);
+    const left = Math.max(0, Math.floor((ends.get(each) - Date.now()) / 1000));
+    const [count, unit] = left < 60 ? [left, "second"] : [Math.floor(left / 60), "minute"];
+    const format = new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit, unitDisplay: "short" });
+    each.textContent = format.format(count);
+  }
+};
+setInterval(countDown, 1000);
