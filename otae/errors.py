@@ -26,7 +26,7 @@
         │   ├── CertificateRevoked · CertificateMismatch · CertificateUnknown · AuthorityUnknown
         │   ├── SessionExpired · SessionClosed
         │   ├── InvitationRevoked · InvitationExpired · InvitationReplaced · InvitationRedeemed
-        │   ├── InvitationFailed · InvitationUnknown
+        │   ├── InvitationFailed · InvitationUnknown · TooManyInvitations · SelfServiceOff
         │   ├── TopicMismatch · KeyRefused · MessageTypeRefused
         │   ├── InvitationOnly · NotReady · ModeOff · AddressRefused
         │   ├── SigninFailed · SlowDown · Busy · SetupLinkUnknown · PasswordLinkUnknown
@@ -356,6 +356,22 @@ class InvitationUnknown(NotAllowed):
     code = "invitation-unknown"
     words = N_("This link is not known here.")
     advice = N_("Check that the whole link was opened; resend the invitation.")
+
+
+class TooManyInvitations(NotAllowed):
+    """The person has as many live invitations of their own making as they may have."""
+
+    code = "too-many-invitations"
+    words = N_("You have two open invitations already. Use one of them, or withdraw it first.")
+    advice = N_("People have at most two open invitations of their own making: invite them, or revoke one.")
+
+
+class SelfServiceOff(NotAllowed):
+    """The server property selfservice.enable is off."""
+
+    code = "self-service-off"
+    words = N_("The page with your Macs and invitations is not offered here.")
+    advice = N_("Set the server property selfservice.enable to true.")
 
 
 class TopicMismatch(NotAllowed):

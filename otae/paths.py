@@ -53,6 +53,13 @@ NEW_LINK = UrlPath("/zdm/macos/otae/new-link")
 ROOT = UrlPath("/zdm/macos/otae/root")
 PASSWORD = UrlPath("/zdm/macos/otae/password")
 INSTALL = UrlPath("/zdm/macos/otae/install")
+ME = UrlPath("/zdm/macos/otae/me")
+ME_SIGN_IN = UrlPath("/zdm/macos/otae/me/sign-in")
+ME_SIGN_OUT = UrlPath("/zdm/macos/otae/me/sign-out")
+ME_INVITE = UrlPath("/zdm/macos/otae/me/invite")
+ME_START = UrlPath("/zdm/macos/otae/me/start")
+ME_RESEND = UrlPath("/zdm/macos/otae/me/invitations/{id:uuid}/resend")
+ME_WITHDRAW = UrlPath("/zdm/macos/otae/me/invitations/{id:uuid}/withdraw")
 PROFILE = UrlPath("/zdm/macos/otae/profile")
 
 # The console: signing in, the dashboard and one's own account

@@ -20,6 +20,9 @@ def test_modes_are_listed_shown_and_changed(command: CommandLine) -> None:  # no
         8,
     )
     assert command.json("mode", "show", "username_pin") == changed
+    assert not changed["self_service"]
+    assert command.json("mode", "set", "username_pin", "--self-service")["self_service"]
+    assert not command.json("mode", "set", "username_pin", "--no-self-service")["self_service"]
     assert "hours or days" in command.refusal("mode", "set", "username_pin", "--valid-for", "3 weeks")
     assert "not known" in command.refusal("mode", "show", "classic")
     assert command.run("mode", "set", "username_pin", "--tries", "many").returncode == 2

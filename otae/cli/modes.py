@@ -33,7 +33,7 @@ def mode_list(*, json_wanted: bool) -> None:
         return await _mode_rows(*await all_modes())
 
     rows = run_with_desk(work)
-    names = ("name", "enabled", "default", "valid_for", "max_tries", "pin_length", "pin_letters")
+    names = ("name", "enabled", "default", "self_service", "valid_for", "max_tries", "pin_length", "pin_letters")
     emit(rows if json_wanted else [{name: row[name] for name in names} for row in rows], json_wanted=json_wanted)
 
 
@@ -49,6 +49,7 @@ async def mode_show(_desk: Desk, _now: datetime, name: str) -> dict[str, object]
 @mode_.command(name="set")
 @click.argument("name")
 @click.option("--on/--off", "enabled", default=None, help="Whether invitations may be made in it.")
+@click.option("--self-service/--no-self-service", default=None, help="Whether people may invite themselves in it.")
 @click.option("--valid-for", metavar="TIME", help="Life of an invitation: 1h to 365d; never where nothing is mailed.")
 @click.option("--tries", "max_tries", type=int, help="Wrong PINs before the invitation has to be sent again.")
 @click.option("--pin-length", type=int)

@@ -24,6 +24,8 @@ class DirectoryPerson:
         dn: the distinguished name, "" for local people.
         expires_at: the time from which the account is disabled.
         further_names: further user names, where the attribute holds several.
+        password_changed: when the password was last changed, as the directory writes it: later times sort behind
+            earlier ones; "" where it does not say.
         properties: the attributes that the directory is asked for besides, by name in lower case; None when not read.
     """
 
@@ -38,6 +40,7 @@ class DirectoryPerson:
     dn: str = field(default="", compare=False)
     expires_at: datetime | None = None
     further_names: tuple[str, ...] = field(default=(), compare=False)
+    password_changed: str = field(default="", compare=False)
     properties: Mapping[str, str] | None = field(default=None, compare=False)
 
     def is_called(self, name: str) -> bool:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 
-from otae.directory import registry
+from otae.directory import DirectoryPerson, registry
 from otae.directory.local.people import end_access
 from otae.directory.local.person_fields import DOMAIN
 from otae.errors import Refusal
@@ -53,6 +53,25 @@ async def still_allowed(desk: Desk, people: Iterable[UUID], *, now: datetime) ->
     return inside
 
 
+async def is_still_signed_in(desk: Desk, person: Person, password_changed: str, *, now: datetime) -> bool:
+    """Ask the directory whether somebody who signed in with a password is still let in; call it outside a transaction.
+
+    Not when they were disabled or deleted, or the directory says that the password was changed since. When it does not
+    answer in time, the person stays signed in. Local people are not asked about: their browsers end with the change.
+
+    Args:
+        password_changed: `DirectoryPerson.password_changed` at the sign-in.
+    """
+    if person.domain == DOMAIN:
+        return True
+    try:
+        found = await _look_up(desk, person, now)
+    except (Refusal, TimeoutError) as error:
+        log.warning("a person was not looked up again", domain=person.domain, reason=type(error).__name__)
+        return True
+    return found is not None and (not password_changed or found.password_changed <= password_changed)
+
+
 async def recheck_open_sign_ins(desk: Desk, *, now: datetime) -> None:
     """Ask the directories about everybody with an open enrollment session."""
     moving = EnrollmentSession.filter(status__in=LIVE, rehearsal=False).exclude(person__domain=DOMAIN)
@@ -61,12 +80,19 @@ async def recheck_open_sign_ins(desk: Desk, *, now: datetime) -> None:
 
 
 async def _ask(desk: Desk, person: Person, now: datetime) -> bool:
-    if person.domain == DOMAIN:
-        return True
+    return person.domain == DOMAIN or await _look_up(desk, person, now) is not None
+
+
+async def _look_up(desk: Desk, person: Person, now: datetime) -> DirectoryPerson | None:
+    """Return what the directory says of a person, None for somebody who was disabled or deleted, and end their access.
+
+    Raises:
+        Refusal, TimeoutError: The directory did not answer.
+    """
     async with asyncio.timeout(LONGEST_WAIT):
         directory = await registry.directory_of(desk, person.domain)
         found = await directory.find_by_id(person.directory_id or "")
     if found is None:
         await end_access([person.id], now=now, why=GONE)
-        return False
-    return not (await registry.save_person(found, now)).disabled
+        return None
+    return None if (await registry.save_person(found, now)).disabled else found

@@ -28,12 +28,14 @@ class CredentialCheck:
 
     ``person``: None when there is no row of such a person. ``right``: whether the password is theirs. ``reason``: why
     not, for administrators. ``nobody``: the name belongs to nobody, as far as the directories asked know.
+    ``password_changed``: as `DirectoryPerson.password_changed`.
     """
 
     person: Person | None
     right: bool = False
     reason: str = ""
     nobody: bool = False
+    password_changed: str = ""
 
 
 async def throttle_account(name: str) -> str:
@@ -134,7 +136,8 @@ async def _in_directory(
         seen = await Person.get_or_none(domain=row.domain, directory_id=asked.directory_id)
     if seen and not _may_sign_in(seen):
         return CredentialCheck(None, reason="the person is disabled")
-    return CredentialCheck(seen, answer.right, why or answer.reason, nobody=why == NOBODY)
+    changed = asked.password_changed if asked else ""
+    return CredentialCheck(seen, answer.right, why or answer.reason, why == NOBODY, changed)
 
 
 async def _find_candidate(directory: LdapDirectory, name: str, now: datetime) -> tuple[DirectoryPerson | None, str]:

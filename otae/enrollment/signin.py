@@ -28,7 +28,7 @@ from otae.invitations.modes import all_modes, known_mode
 from otae.store import failure_counters, passwords, properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.mode_table import SELF_START, Mode
+from otae.store.mode_table import MODES, SELF_START, Mode
 from otae.store.models import EnrollmentSession, Event, Invitation, Person
 from otae.store.records import About, about, bind_refusal, note, note_refusal
 from otae.store.states import InvitationStatus
@@ -91,6 +91,61 @@ async def sign_in(desk: Desk, entry: SignInEntry, *, now: datetime) -> Enrollmen
         return await _sign_in_through_link(desk, entry, entry.invitation, now)
 
 
+async def check_password(desk: Desk, entry: SignInEntry, *, now: datetime) -> tuple[Person, str]:
+    """Check a user name and a password for the self-service page, counted and answered as at the login page.
+
+    Returns:
+        The person, and `DirectoryPerson.password_changed`.
+
+    Raises:
+        SigninFailed, SlowDown: Something was wrong, or there were too many tries.
+        InputRefused: "name" or "password" was left empty.
+        DirectoryUnavailable: The directory did not answer; no try is counted.
+    """
+    with passwords.sign_in_slot(desk.resources, entry.network):
+        _require_fields(entry, MODES[SELF_START])
+        attempt = await _begin_public_attempt(desk, entry, now)
+        async with _record_refusals(None, now), _give_back_on_outage(attempt):
+            proof = await credentials.check_at_login_page(desk, entry.name, entry.password, attempt, now=now)
+        if proof.right:
+            await attempt.give_back_to_accounts()
+        if proof.person is None or not proof.right:
+            line = proof.reason or "the person is disabled" if proof.person is None else _describe_password(proof)
+            lines: list[tuple[Invitation | None, str]] = [(None, f"{line} at the self-service page")]
+            raise await _record_failure(FailedSignIn(lines, proof.person, proof.nobody), entry, now)
+        await attempt.succeed()
+        await Person.filter(id=proof.person.id).update(signed_in_at=now)
+        return proof.person, proof.password_changed
+
+
+async def start(person: Person, terms: str, *, now: datetime) -> EnrollmentSession:
+    """Open an enrollment session for somebody who has just proven their password on the self-service page.
+
+    As at the login page: with the oldest live invitation for user name and password, else without one.
+
+    Args:
+        terms: The SHA-256 of the terms of use that were accepted, "" for none.
+
+    Raises:
+        InputRefused: "terms_of_use": As `terms_of_use.accepted`.
+        InvitationOnly: The login page is switched off.
+        ModeOff: Nobody may start without an invitation.
+    """
+    if not await properties.flag("macos.otae.enable"):
+        raise InvitationOnly
+    mode = await known_mode(SELF_START)
+    accepted = await terms_of_use.accepted(terms)
+    return await _open_session(person, await _live(person, [mode], now).first(), mode, None, accepted, now=now)
+
+
+async def may_start(person: Person, *, now: datetime) -> bool:
+    """Return whether `start` lets ``person`` enroll a Mac."""
+    if not await properties.flag("macos.otae.enable"):
+        return False
+    mode = await known_mode(SELF_START)
+    return mode.enabled or await _live(person, [mode], now).exists()
+
+
 async def _sign_in_through_link(
     desk: Desk, entry: SignInEntry, invitation: Invitation, now: datetime
 ) -> EnrollmentSession:
@@ -139,12 +194,7 @@ async def _sign_in_at_login_page(desk: Desk, entry: SignInEntry, now: datetime) 
     if not entry.name.strip() or not (entry.password or entry.pin):
         raise InputRefused({"password" if entry.name.strip() else "name": N_("please fill this in")})
     accepted = await terms_of_use.accepted(entry.terms_of_use)
-    account = await credentials.throttle_account(entry.name) if entry.password else ""
-    attempt = await throttle.begin(desk, throttle.BARE, entry.network, now)
-    async with _record_refusals(None, now):
-        budget = await properties.number("enrollment.guess.budget")
-        share = await properties.number("enrollment.guess.network")
-        await throttle.count_public_attempt(attempt, account, {"": share, BUDGET: budget})
+    attempt = await _begin_public_attempt(desk, entry, now)
     async with _record_refusals(None, now), _give_back_on_outage(attempt):
         if entry.password:
             proof = await credentials.check_at_login_page(desk, entry.name, entry.password, attempt, now=now)
@@ -163,10 +213,18 @@ async def _sign_in_at_login_page(desk: Desk, entry: SignInEntry, now: datetime) 
         raise await _record_failure(outcome if isinstance(outcome, FailedSignIn) else FailedSignIn([]), entry, now)
     await attempt.give_back_to_limits()
     mode, invitation = outcome
-    if invitation is None and not mode.enabled:
-        async with _record_refusals(None, now):
-            raise ModeOff(f"{mode.title} is off: nobody starts without an invitation")
     return await _open_session(person, invitation, mode, attempt if password_right else None, accepted, now=now)
+
+
+async def _begin_public_attempt(desk: Desk, entry: SignInEntry, now: datetime) -> Attempt:
+    """Count an attempt at a page that anybody can open; SlowDown when it has to wait."""
+    account = await credentials.throttle_account(entry.name) if entry.password else ""
+    attempt = await throttle.begin(desk, throttle.BARE, entry.network, now)
+    async with _record_refusals(None, now):
+        budget = await properties.number("enrollment.guess.budget")
+        share = await properties.number("enrollment.guess.network")
+        await throttle.count_public_attempt(attempt, account, {"": share, BUDGET: budget})
+    return attempt
 
 
 async def _decide(
@@ -208,8 +266,11 @@ async def _open_session(
         async with _record_refusals(invitation, now):
             lifecycle.check_usable(invitation, now=now)
         ownership = invitation.ownership
-    else:
+    elif mode.enabled:
         ownership = await properties.word("enrollment.selfstart.ownership")
+    else:
+        async with _record_refusals(None, now):
+            raise ModeOff(f"{mode.title} is off: nobody starts without an invitation")
     if attempt:
         await attempt.succeed()
     await Person.filter(id=person.id).update(signed_in_at=now)

@@ -27,7 +27,7 @@ from otae.errors import (
     NotAllowed,
     StaleState,
 )
-from otae.invitations import end_notices, orders, pin_delivery, pins, resend_recipient, tokens
+from otae.invitations import end_notices, orders, pin_delivery, pins, resend_recipient, self_made, tokens
 from otae.invitations.modes import all_modes, known_mode, mode_of
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import end_problem, new_invitation
@@ -66,7 +66,8 @@ class Created:
 async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: str) -> Created:
     """Create an invitation with its PIN, its messages and its event, all or nothing.
 
-    A PIN that is shown or printed exists in clear in the return value alone. Raises as `orders.check`.
+    A PIN that is shown or printed exists in clear in the return value alone. Raises as `orders.check`, and
+    TooManyInvitations for people who invite themselves.
     """
     person, checked = await orders.check(desk, order, now=now)
     mode, region = checked.mode, await default_region()
@@ -76,6 +77,8 @@ async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: st
     channel, send, show = invitation.pin_channel, invitation.send, order.show_pin
     new_pin = await pin_delivery.make_pin(desk, invitation, mode, channel=channel, now=now, send=send, show=show)
     async with transaction():
+        if actor == self_made.ACTOR:
+            await self_made.check_number(person.id, now=now)
         await invitation.save(force_create=True)
         await note("invitation.created", now=now, about=about(invitation), actor=actor, detail=mode.title)
         deliveries = await pin_delivery.save_and_queue(invitation, new_pin.pin, send=send, now=now)
@@ -113,6 +116,7 @@ async def resend(
     Raises:
         InputRefused: "recipient", "address", "pin_channel" or "show_pin".
         InvitationRevoked, InvitationRedeemed: The invitation has ended.
+        TooManyInvitations: The person made it, asks for it, and has others.
         StaleState: Another step changed the invitation meanwhile.
     """
     _refuse_ended(invitation)
@@ -349,6 +353,8 @@ async def _renew(
         desk, invitation, mode, channel=channel, now=now, send=step.send, show=step.show_pin, generation=seen + 1
     )
     async with transaction():
+        if actor == invitation.created_by == self_made.ACTOR:
+            await self_made.check_number(person.id, now=now, besides=invitation.id)
         await _lock(invitation, generation=seen, status=invitation.status)
         await advance(
             invitation, Status.PENDING, event=step.event, now=now, actor=actor, detail=recipient.words, **changes

@@ -39,11 +39,12 @@ _UNITS: Final = {"h": timedelta(hours=1), "d": timedelta(days=1)}
 class ModeValues:
     """Values to set for a mode; None leaves a value as it is.
 
-    ``valid_for``: "36h", "7d", or "never". ``templates``: id or name by kind, "" for the system's. ``default``: whether
-    the mode becomes the default one.
+    ``self_service``: whether people may invite themselves. ``valid_for``: "36h", "7d", or "never". ``templates``: id or
+    name by kind, "" for the system's. ``default``: whether the mode becomes the default one.
     """
 
     enabled: bool | None = None
+    self_service: bool | None = None
     valid_for: str | None = None
     max_tries: int | None = None
     pin_length: int | None = None
@@ -63,8 +64,8 @@ async def set_values(name: str, values: ModeValues, *, now: datetime, actor: str
     initial, before, wrong = default_values(name), await known_mode(name), dict[str, str]()
     chosen = _checked(initial, values, wrong)
     chosen |= await _templates(initial, before, values.templates, wrong)
-    if values.enabled is not None:
-        chosen["enabled"] = values.enabled
+    switches = {"enabled": values.enabled, "self_service": values.self_service}
+    chosen |= {key: on for key, on in switches.items() if on is not None}
     default = await properties.word("enrollment.default.mode")
     if values.enabled is False and name == default:
         wrong["enabled"] = N_("this is the mode that is offered first: let another one be that before")
@@ -114,6 +115,7 @@ def as_json(mode: Mode, *, default: bool) -> dict[str, object]:
         "title": mode.title,
         "enabled": mode.enabled,
         "default": default,
+        "self_service": mode.self_service,
         "link": mode.token,
         "user_name": mode.identification,
         "password": mode.authentication,

@@ -66,5 +66,6 @@ def _in_force(mode: Mode, options: dict[str, Any]) -> Mode:
         pin_length=options.get("pin_length", mode.pin_length),
         pin_letters=options.get("pin_letters", mode.pin_letters),
         enabled=options.get("enabled", mode.enabled),
+        self_service=options.get("self_service", mode.self_service),
         templates=dict(options.get("templates", {})),
     )

@@ -1,7 +1,7 @@
-"""A new link or PIN on request of a person whose invitation expired or failed, sent to the address on file only.
+"""A new link or PIN on request of the invited person, sent to the address on file only.
 
-Whoever holds the old link may ask. The answer is the same whether something is sent or not, and names no address; rate
-limits keep the number of messages small.
+Whoever holds a link that expired or failed may ask on its page (`request`): the answer is the same whether something is
+sent or not, and names no address. Rate limits keep the number of messages small.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import Final
 from otae.errors import InputRefused, ModeOff, NotAllowed, NotOffered, SlowDown, StaleState
 from otae.invitations import channels, lifecycle, pins, resend_recipient
 from otae.invitations.modes import mode_of
+from otae.invitations.self_made import ACTOR
 from otae.store import failure_counters, properties
 from otae.store.desk import Desk
 from otae.store.failure_counters import Limit
@@ -18,8 +19,6 @@ from otae.store.models import Invitation
 from otae.store.records import about, note
 from otae.store.states import InvitationStatus as Status
 
-#: Actor in the timeline when an invitation is sent again on request.
-ACTOR: Final = "the invited person"
 #: Rate limits: new links of one invitation, in a short while and in a day, and requests from one network.
 PER_WHILE, PER_DAY = Limit(1, timedelta(minutes=15)), Limit(3, timedelta(days=1))
 PER_NETWORK: Final = Limit(20, timedelta(hours=1))
@@ -29,17 +28,29 @@ MAX_WRONG_PINS: Final = 9
 
 @dataclass(frozen=True)
 class Offer:
-    """What may be requested. ``pin``: a PIN for the same link, else a new link; ``after``: not before then."""
+    """What may be requested. ``pin``: a PIN for the same link, else a new link; ``after``: not before then.
+
+    ``works``: whether what was sent before can still be used.
+    """
 
     pin: bool
     after: datetime | None = None
+    works: bool = False
 
 
 async def offer(invitation: Invitation, *, now: datetime) -> Offer | None:
-    """Return what the holder of the link may request; None when only an administrator can send something.
+    """Return what the holder of a link that no longer works may request; None when only an administrator can send it.
 
-    Offered while the server property enrollment.newlink is on, for an invitation that was sent, and that has expired or
-    failed or whose PIN has no try left. Not offered once it is redeemed or revoked, while it still works, where a new
+    Offered while the server property enrollment.newlink is on, and as `resend_offer` says.
+    """
+    found = await resend_offer(invitation, now=now)
+    return found if found and not found.works and await properties.flag("enrollment.newlink") else None
+
+
+async def resend_offer(invitation: Invitation, *, now: datetime) -> Offer | None:
+    """Return what the invited person may have sent again; None when only an administrator can send it.
+
+    Not offered for an invitation that was never sent, once it is redeemed or revoked, where its mode is off or a new
     PIN would need an administrator, or after `MAX_WRONG_PINS` wrong PINs.
     """
     try:
@@ -52,16 +63,20 @@ async def offer(invitation: Invitation, *, now: datetime) -> Offer | None:
     failed = invitation.status == Status.FAILED or (
         invitation.status == Status.PENDING and await pins.are_used_up(invitation, mode)
     )
-    if not (expired or failed) or not invitation.send or invitation.rehearsal:
+    ended = invitation.status in {Status.REDEEMED, Status.REVOKED}
+    if ended or not invitation.send or invitation.rehearsal:
         return None
-    if (
-        await channels.new_pin_is_by_hand(invitation)
-        or await pins.wrong_entries(invitation) >= MAX_WRONG_PINS
-        or not await properties.flag("enrollment.newlink")
-    ):
+    if await channels.new_pin_is_by_hand(invitation) or await pins.wrong_entries(invitation) >= MAX_WRONG_PINS:
         return None
     waits = [await failure_counters.exhausted_until(key, limit, now) for key, limit in _limits(invitation)]
-    return Offer(pin=mode.secret and not expired, after=max((wait for wait in waits if wait), default=None))
+    after = max((wait for wait in waits if wait), default=None)
+    return Offer(pin=mode.secret and not expired, after=after, works=not (expired or failed))
+
+
+async def count_resend(invitation: Invitation, *, now: datetime) -> None:
+    """Count that ``invitation`` is sent again on request; SlowDown when that was done too often."""
+    for key, limit in _limits(invitation):
+        await failure_counters.count(key, limit, now)
 
 
 def _limits(invitation: Invitation) -> tuple[tuple[str, Limit], ...]:
@@ -86,8 +101,7 @@ async def request(desk: Desk, invitation: Invitation | None, *, network: str, no
         await failure_counters.count(f"new-link:{network}", PER_NETWORK, now)
         if invitation is None or await offer(invitation, now=now) is None:
             return
-        for key, limit in _limits(invitation):
-            await failure_counters.count(key, limit, now)
+        await count_resend(invitation, now=now)
     except SlowDown:
         return
     try:

@@ -18,7 +18,8 @@ from otae.translatable import N_, joined
 class InvitationOrder:
     """An invitation as it is requested.
 
-    ``user``: user name, "DOMAIN/NAME" for somebody in a directory. ``show_pin``: make the PIN now, even when nothing is
+    ``user``: user name, "DOMAIN/NAME" for somebody in a directory. ``person``: who that is, where somebody was just
+    looked up; None: look them up. ``show_pin``: make the PIN now, even when nothing is
     sent, and return it once. ``rehearsal``: set by rehearsals alone, never by a form. ``reach``: people outside of it
     are treated as unknown.
     """
@@ -28,6 +29,7 @@ class InvitationOrder:
     show_pin: bool = False
     rehearsal: bool = False
     reach: Reach = EVERYBODY
+    person: Person | None = None
 
 
 async def check(desk: Desk, order: InvitationOrder, *, now: datetime) -> tuple[Person, CheckedTerms]:
@@ -38,7 +40,9 @@ async def check(desk: Desk, order: InvitationOrder, *, now: datetime) -> tuple[P
             `check_terms`.
     """
     checked, wrong = await check_terms(order.terms, now=now, show_pin=order.show_pin, by_mail=order.rehearsal)
-    person, nobody = await recipients.find(desk, order.user, now=now, rehearsal=order.rehearsal, reach=order.reach)
+    person, nobody = order.person, ""
+    if person is None:
+        person, nobody = await recipients.find(desk, order.user, now=now, rehearsal=order.rehearsal, reach=order.reach)
     mode, sending = checked.mode if checked else None, order.terms.send
     if person is None:
         wrong["recipient"] = nobody

@@ -8,14 +8,13 @@ from otae.accounts import password_links, unlocking
 from otae.directory import lookup
 from otae.directory.files.provisioning import LineState
 from otae.directory.reach import EVERYBODY, Reach
-from otae.mdm.devices import DeviceRecord, find_device
+from otae.mdm.devices import DeviceRecord, devices_of
 from otae.overview.progress import InvitationProgress, progress_of
 from otae.overview.removal import Removed, consequences
 from otae.store.desk import Desk
 from otae.store.models import (
     AuditEntry,
     Delivery,
-    Enrollment,
     Event,
     Invitation,
     PasswordLink,
@@ -65,19 +64,12 @@ async def read(desk: Desk, person: Person, *, now: datetime, audited: bool, reac
         ends=await consequences(person),
         invitations=invitations,
         progress=await progress_of(invitations, now=now),
-        devices=await _devices(person),
+        devices=await devices_of(person.id, limit=MAX_ROWS),
         deliveries=await deliveries.order_by("-created_at").limit(MAX_ROWS),
         attempts=await events.order_by("-id").limit(MAX_ROWS),
         audit=await _audited(person, invitations) if audited else [],
         files=await _files(person) if audited else [],
     )
-
-
-async def _devices(person: Person) -> list[DeviceRecord]:
-    rows = Enrollment.filter(person_id=person.id, rehearsal=False).order_by("-authenticated_at").limit(MAX_ROWS)
-    udids = dict.fromkeys([str(udid) for udid in await rows.values_list("device__udid", flat=True)])
-    found = [await find_device(udid) for udid in udids]
-    return [each for each in found if each is not None and each.person_id == person.id]
 
 
 async def _audited(person: Person, invitations: list[Invitation]) -> list[AuditEntry]:

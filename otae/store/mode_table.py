@@ -28,6 +28,7 @@ class Mode:
     ``authentication``: asks for the password. ``secret``: asks for a PIN of ``pin_length`` digits, or letters and
     digits (``pin_letters``); ``max_tries`` wrong ones are allowed through the link, and as many at the login page.
     ``valid_for``: validity of an invitation, None for no end. ``enabled``: invitations may be made in it.
+    ``self_service``: people may invite themselves in it, on their own page.
     ``defaultable``: may be the default mode. ``templates``: id of the template by kind, for invitations that name none.
     """
 
@@ -43,6 +44,7 @@ class Mode:
     pin_length: int = 8
     pin_letters: bool = False
     enabled: bool = True
+    self_service: bool = False
     defaultable: bool = False
     templates: dict[str, str] = field(default_factory=dict, hash=False)
 

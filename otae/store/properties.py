@@ -183,6 +183,12 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
         parse=_access_rights,
     ),
     PropertyDefinition(
+        "selfservice.enable",
+        default=True,
+        help=N_("true: people see their Macs and invitations after signing in with user name and password."),
+        parse=_boolean,
+    ),
+    PropertyDefinition(
         "enrollment.default.mode",
         default=mode_table.DEFAULT,
         help=N_("Enrollment mode that the invitation form offers first."),

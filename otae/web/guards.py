@@ -1,7 +1,7 @@
 """Access control: every page is guarded here by its own endpoint, never by what its path looks like.
 
-A guarded endpoint takes one argument: `Visit` (anybody), `Console` (a signed-in administrator) or `Portal` (somebody
-who has signed in to enroll); see `visits`.
+A guarded endpoint takes one argument: `Visit` (anybody), `Console` (a signed-in administrator), `Portal` (somebody who
+has signed in to enroll) or `SelfService` (somebody who has signed in to their own page); see `visits`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,18 +13,20 @@ from starlette.routing import Match
 
 from otae import paths
 from otae.accounts import browsers, console_sign_in, roles
-from otae.errors import OtaeError
+from otae.errors import OtaeError, SelfServiceOff
+from otae.store import properties
 from otae.store.database import now as database_now
 from otae.web import cookie_check, password_again, refused_pages, whom_to_ask
 from otae.web.client_address import browser_at
 from otae.web.failures import Failure, SignInFirst, error_response
 from otae.web.page_language import use_default_language, use_person_language
 from otae.web.pages import address_of, is_fragment_request
-from otae.web.visits import Console, Portal, Visit
+from otae.web.visits import Console, Portal, SelfService, Visit
 from otae.words import gettext as _
 
 CONSOLE_COOKIE: Final = "__Host-otae-console"
 PORTAL_COOKIE: Final = "__Host-otae-portal"
+SELF_SERVICE_COOKIE: Final = "__Host-otae-me"
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -149,6 +151,33 @@ def enrolling(page: Callable[[Portal], Awaitable[Response]]) -> Endpoint:
         return await page(Portal(visited.request, visited.desk, visited.now, session))
 
     return endpoint
+
+
+def people(page: Callable[[SelfService], Awaitable[Response]]) -> Endpoint:
+    """Return the endpoint of the self-service page; who is not signed in to it is sent to sign in."""
+
+    async def endpoint(request: Request) -> Response:
+        if answer := cookie_check.check_return(request):
+            return answer
+        visited = await visit(request)
+        await whom_to_ask.read(request)
+        await check_self_service()
+        secret = request.cookies.get(SELF_SERVICE_COOKIE, "")
+        found = await browsers.find_person(visited.desk, secret, now=visited.now) if secret else None
+        if found is None:
+            raise SignInFirst(paths.ME_SIGN_IN(ended=1 if secret else ""))
+        person, browser = found
+        use_person_language(request, person.language)
+        fresh = browsers.has_fresh_password(browser, now=visited.now)
+        return await page(SelfService(request, visited.desk, visited.now, person, fresh))
+
+    return endpoint
+
+
+async def check_self_service() -> None:
+    """Raise SelfServiceOff where the self-service page is not offered."""
+    if not await properties.flag("selfservice.enable"):
+        raise SelfServiceOff
 
 
 def sign_in_for(request: Request) -> str:

@@ -1,6 +1,7 @@
 """The route table: every address, who may use it, and which function answers.
 
 A page is guarded where it is listed: `anyone` for everybody, `portal` for somebody who has signed in to enroll,
+`self_service` for somebody who has signed in to their own page,
 `console` for administrators whose role has the permission named beside it. This is the one table of permissions. All
 other routes are machine endpoints, which authenticate their callers themselves. `otae/web/routing.py` says how to add a
 page.
@@ -49,10 +50,10 @@ from otae.web.admin.settings.notification_servers import SMTP
 from otae.web.admin.settings.roles import ROLES
 from otae.web.admin.settings.sms_servers import SMS
 from otae.web.admin.settings.uploaded_certificates import SIGNER, TLS, blank_page, remove_page, upload_page
-from otae.web.portal import install, login, new_link, password, trust
+from otae.web.portal import install, login, me, new_link, password, trust
 from otae.web.protocol import certificates, health, mdm, ota, scep
 from otae.web.protocol import mail as mail_back
-from otae.web.routing import anyone, console, machine, portal
+from otae.web.routing import anyone, console, machine, portal, self_service
 from otae.web.static_files import FOLDER, CompressedStaticFiles
 
 
@@ -111,6 +112,13 @@ def portal_routes() -> list[Route]:
         anyone(paths.NEW_LINK, GET=new_link.asked, POST=new_link.ask),
         anyone(paths.ROOT, GET=trust.root),
         anyone(paths.PASSWORD, GET=password.blank, POST=password.choose),
+        anyone(paths.ME_SIGN_IN, GET=me.blank, POST=me.sign_in),
+        anyone(paths.ME_SIGN_OUT, POST=me.sign_out),
+        self_service(paths.ME, GET=me.show),
+        self_service(paths.ME_INVITE, POST=me.invite),
+        self_service(paths.ME_START, POST=me.start),
+        self_service(paths.ME_RESEND, POST=me.resend),
+        self_service(paths.ME_WITHDRAW, POST=me.withdraw),
         portal(paths.INSTALL, GET=install.show),
         portal(paths.PROFILE, GET=install.download),
     ]

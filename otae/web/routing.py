@@ -25,7 +25,7 @@ from otae.accounts.permissions import ENTER, PERMISSIONS
 from otae.errors import CannotStart
 from otae.web import compression, guards
 from otae.web.guards import Endpoint
-from otae.web.visits import Console, Portal, Visit
+from otae.web.visits import Console, Portal, SelfService, Visit
 
 
 class ConsoleRoute(Route):
@@ -62,6 +62,11 @@ def portal(path: str, **pages: Callable[[Portal], Awaitable[Response]]) -> Route
     """Return the route of a page for somebody who has signed in to enroll; ``pages`` by method."""
     guarded = {method: guards.enrolling(page) for method, page in pages.items()}
     return Route(path, by_method(guarded), methods=list(pages))
+
+
+def self_service(path: str, **pages: Callable[[SelfService], Awaitable[Response]]) -> Route:
+    """Return the route of a page for somebody who has signed in to their own page; ``pages`` by method."""
+    return Route(path, by_method({method: guards.people(page) for method, page in pages.items()}), methods=list(pages))
 
 
 def console(

@@ -1,7 +1,7 @@
 """What a guarded endpoint gets: the request, the desk, the one time of this request, and who makes it.
 
-`Visit` is anybody, `Console` a signed-in administrator, `Portal` somebody who has signed in to enroll; `guards` makes
-them.
+`Visit` is anybody, `Console` a signed-in administrator, `Portal` somebody who has signed in to enroll, `SelfService`
+somebody who has signed in to their own page; `guards` makes them.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from otae.accounts import browsers
 from otae.accounts.roles import Grantor, Powers
+from otae.directory.lookup import PersonRow
 from otae.directory.reach import Reach
 from otae.enrollment.progress import SessionRow
 from otae.store.desk import Desk
@@ -57,3 +58,11 @@ class Portal(Visit):
     """The request of somebody who has signed in to enroll; the session comes with its person and invitation."""
 
     session: SessionRow
+
+
+@dataclass(frozen=True)
+class SelfService(Visit):
+    """The request of somebody who has signed in to their own page; ``fresh``: with the password a moment ago."""
+
+    person: PersonRow
+    fresh: bool

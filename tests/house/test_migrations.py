@@ -25,6 +25,7 @@ RELEASED = {
     "0015_rights_and_names": "6d6d0b7fb6c4c2e64b9e8b5ae9624c42b567d8f1bf04d20dfa42cf780d14278f",
     "0016_support_codes": "ad2874d2505e6cfbf47c9b3512ce302c449e3053202c16fb1478250a69924ba2",
     "0017_branding": "80374aa10a83ca6d0c7b0246dc2db95bad142d386c1ea78e701d7e6008b47380",
+    "0018_self_service": "4a782c7a1772a196fc2dd3ca6e5ac86c429c81b6920c69509036118ee7c805b8",
 }
 
 

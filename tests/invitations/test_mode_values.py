@@ -85,6 +85,15 @@ async def test_what_is_not_within_bounds_is_refused_beside_its_field(desk: Desk)
     assert not await AuditEntry.filter(action__startswith="mode.").exists()
 
 
+async def test_no_mode_is_for_self_service_until_somebody_says_so(desk: Desk) -> None:
+    assert not [mode for mode in await all_modes() if mode.self_service]
+    await decide("high_security", self_service=True)
+    assert [mode.name for mode in await all_modes() if mode.self_service] == ["high_security"]
+    assert (await AuditEntry.get(action="mode.values")).detail == "self service false → true"
+    await decide("high_security", self_service=False)
+    assert (await ModePolicy.get(mode="high_security")).options is None
+
+
 async def test_first_values_leave_nothing_behind(desk: Desk) -> None:
     await decide("username_password", valid_for="30d")
     assert (await known_mode("username_password")).valid_for == timedelta(days=30)

@@ -3,17 +3,20 @@
 import asyncio
 import json
 import re
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
 
-from otae import words
+from otae import paths, words
 from otae.accounts.permissions import PERMISSIONS
 from otae.accounts.roles import BUILT_IN
 from otae.delivery.texts.default_texts import DEFAULT_NAMES, default_wording
 from otae.delivery.texts.languages import LANGUAGES
-from otae.store import properties
+from otae.invitations import self_made
+from otae.invitations.mode_values import ModeValues, set_values
+from otae.store import database, properties
 from otae.store.mode_table import MODES
 from otae.store.models import Invitation, Person
 from otae.store.states import InvitationStatus
@@ -128,6 +131,7 @@ async def test_no_page_of_the_portal_shows_a_text_that_is_not_translated(
             shown = await look(ben, "/zdm/macos/otae/login", name="ben", password=PASSWORD, pin=created.pin or "")
             assert shown == "/zdm/macos/otae/install", name
             await look(ben, "/zdm/macos/otae/login", name="ben", password="wrong", pin="123")
+    await look_at_own_page(site, look, **speaking)
     async with site.stranger(**speaking) as cleo:
         for path in (
             "login",
@@ -146,6 +150,32 @@ async def test_no_page_of_the_portal_shows_a_text_that_is_not_translated(
     missed = {where: texts for where, texts in left.items() if texts}
     assert not missed, "\n".join(f"{where}: {sorted(texts)}" for where, texts in missed.items())
     check_marked(looked_up)
+
+
+async def look_at_own_page(site: Site, look: Callable[..., Awaitable[str]], **speaking: str) -> None:
+    """Look at the self-service page, signed out and in, before and after its forms."""
+    now, me = await database.now(), paths.ME
+    async with site.stranger(**speaking) as ben:
+        await look(ben, me)
+        await look(ben, paths.ME_SIGN_IN(ended=1))
+        await look(ben, paths.ME_SIGN_IN(again=1))
+        await look(ben, paths.ME_SIGN_IN, name="ben", password="")
+        assert await look(ben, paths.ME_SIGN_IN, name="ben", password=PASSWORD) == me
+        for mode in ("two_factor", "username_pin"):
+            await set_values(mode, ModeValues(self_service=True), now=now, actor="ada")
+        await look(ben, me)
+        for mode in ("two_factor", "username_pin", "username_pin", "none"):
+            await look(ben, paths.ME_INVITE, mode=mode)
+        row = await Invitation.filter(created_by=self_made.ACTOR).order_by("created_at").first()
+        for path in (paths.ME_RESEND, paths.ME_RESEND, paths.ME_WITHDRAW, paths.ME_WITHDRAW, paths.ME_RESEND):
+            await look(ben, path(row and row.id), sent="1")
+        await properties.write("macos.otae.enable", "false")
+        await look(ben, me)
+        await properties.write("selfservice.enable", "false")
+        await look(ben, me)
+        await properties.write("selfservice.enable", "true")
+        await properties.write("macos.otae.enable", "true")
+        await look(ben, paths.ME_SIGN_OUT, sent="1")
 
 
 async def page(browser: httpx2.AsyncClient, path: str, accepted: str = "") -> httpx2.Response:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from otae.invitations import lifecycle, new_links
+from otae.invitations import lifecycle, new_links, self_made
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.store import database, properties
@@ -63,7 +63,7 @@ async def test_an_ended_invitation_is_sent_again_to_the_address_on_file(site: Si
     assert (await Pin.get(invitation_id=row.id, active=True)).generation == 2
     events = await Event.filter(invitation_id=row.id, kind__in=["invitation.resent", "link.requested"])
     assert {(event.kind, event.actor or event.detail) for event in events} == {
-        ("invitation.resent", new_links.ACTOR),
+        ("invitation.resent", self_made.ACTOR),
         ("link.requested", "sent to the address on file"),
     }
 

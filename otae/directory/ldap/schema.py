@@ -18,7 +18,7 @@ from otae.text import cleaned_line
 PERSON: Final = (
     "entryUUID", "objectGUID", "nsUniqueId", "uid", "cn", "sAMAccountName", "userPrincipalName", "displayName", "mail",
     "mobile", "telephoneNumber", "userAccountControl", "accountExpires", "pwdLastSet", "pwdReset",
-    "pwdAccountLockedTime",
+    "pwdAccountLockedTime", "pwdChangedTime",
 )  # fmt: skip
 GROUP: Final = ("cn", "member", "uniqueMember", "memberUid")
 GROUP_CLASSES: Final = ("groupOfNames", "groupOfUniqueNames", "posixGroup", "group")
@@ -114,6 +114,7 @@ class Schema:
             dn=entry.dn,
             expires_at=_expiry(_number(entry.text("accountExpires"))),
             further_names=tuple(entry.texts(self.search_by)[1:]),
+            password_changed=entry.text("pwdLastSet", "pwdChangedTime"),
             properties=self._properties(entry),
         )
 

@@ -185,9 +185,10 @@ def _refuse_foreign(person: Person) -> None:
 
 
 async def sign_out(person_id: UUID) -> None:
-    """Sign a person's browsers out of the portal, and delete their password link."""
+    """Sign a person's browsers out of the portal and the self-service page, and delete their password link."""
     signed_in = BrowserSession.filter(session__person_id=person_id)
     await BrowserSession.filter(id__in=await signed_in.values_list("id", flat=True)).delete()
+    await BrowserSession.filter(person_id=person_id).delete()
     await PasswordLink.filter(person_id=person_id).delete()
 
 

@@ -78,9 +78,11 @@ class SetupLink(Row):
 
 
 class BrowserSession(Row):
-    """A signed-in browser. `kind`: "console" (then `administrator` is set) or "portal" (then `session` is).
+    """A signed-in browser.
 
+    `kind`: "console" (then `administrator` is set), "portal" (then `session` is), or "person" (then `person_id` is).
     `opened_from`: browser, system and network of a console, so that its administrator recognizes it.
+    `password_changed`: of a person: as `DirectoryPerson.password_changed` when they signed in.
     """
 
     secret_hash = fields.CharField(max_length=64, unique=True)
@@ -93,14 +95,16 @@ class BrowserSession(Row):
     session: "fields.ForeignKeyNullableRelation[EnrollmentSession]" = fields.ForeignKeyField(
         "otae.EnrollmentSession", related_name="browsers", null=True, on_delete=fields.CASCADE
     )
+    person_id = fields.UUIDField(null=True)
     opened_from = fields.CharField(max_length=120, default="", db_default="")
+    password_changed = fields.CharField(max_length=40, default="", db_default="")
     created_at = fields.DatetimeField()
     seen_at = fields.DatetimeField()
     expires_at = fields.DatetimeField(db_index=True)
 
     class Meta:
         table = "browser_session"
-        indexes = (("administrator_id",), ("session_id",))
+        indexes = (("administrator_id",), ("session_id",), ("person_id",))
 
 
 class KeptText(Row):

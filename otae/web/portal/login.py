@@ -19,6 +19,7 @@ from otae.branding.portal_texts import TERMS_OF_USE, PortalTextRow
 from otae.enrollment import link_cookie, link_page
 from otae.enrollment.link_cookie import Place
 from otae.enrollment.link_page import LinkPage
+from otae.enrollment.progress import SessionRow
 from otae.enrollment.signin import SignInEntry, sign_in
 from otae.errors import InputRefused, InvitationOnly, InvitationUnknown, Refusal, SigninFailed
 from otae.invitations import lifecycle
@@ -156,7 +157,11 @@ async def open_session(visit: Visit, form: SignInForm, token: str | None) -> Res
         network=visit.request.state.network,
         terms_of_use=form.terms_of_use.data or "",
     )
-    session = await sign_in(visit.desk, entry, now=visit.now)
+    return await sign_browser_in(visit, await sign_in(visit.desk, entry, now=visit.now), token)
+
+
+async def sign_browser_in(visit: Visit, session: SessionRow, token: str | None) -> Response:
+    """Redirect to the page that follows ``session``; ``token``: of the invitation that the browser is led back to."""
     before = visit.request.cookies.get(PORTAL_COOKIE)
     secret = await browsers.open_browser(browsers.PORTAL, session, now=visit.now, replacing=before)
     response = cookie_check.redirect(visit.request, paths.INSTALL)

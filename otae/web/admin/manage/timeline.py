@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Final
 
+from otae.invitations import self_made
 from otae.invitations.details import EventRow, refusal_of
 from otae.translatable import N_
 from otae.words import gettext as _
@@ -174,7 +175,7 @@ def entry_of(event: EventRow) -> TimelineEntry:
     about_mail = event.kind.startswith("delivery.")
     detail = (rest if separator else "") if about_mail else event.detail
     words = _(kind.words) % {
-        "actor": event.actor or _("the server"),
+        "actor": _actor(event.actor),
         "detail": detail,
         "message": _(MESSAGES.get(message.partition("-")[0], N_("Message"))),
         "certificate": _(CERTIFICATES.get(event.detail, N_("Certificate"))),
@@ -191,6 +192,12 @@ def entry_of(event: EventRow) -> TimelineEntry:
         advice=advice,
         support_code=event.support_code,
     )
+
+
+def _actor(name: str) -> str:
+    if name == self_made.ACTOR:
+        return _("the invited person")
+    return name or _("the server")
 
 
 def _refused(event: EventRow) -> TimelineEntry:

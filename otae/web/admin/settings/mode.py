@@ -30,6 +30,7 @@ class ModeForm(NamedForm):
     """The values of a mode."""
 
     enabled = BooleanField(N_("On: invitations may be made in this mode"))
+    self_service = BooleanField(N_("People may invite themselves in this mode"))
     default = BooleanField(N_("Offered first when somebody is invited"))
     valid_for = StringField(N_("Valid for"))
     unit = SelectField(N_("Unit"), choices=UNITS, invalid_choice_message=CHOOSE)
@@ -64,6 +65,7 @@ class ModeForm(NamedForm):
         unit, number = self.unit.data, (self.valid_for.data or "").strip()
         chosen = ModeValues(
             enabled=self.enabled.data,
+            self_service=self.self_service.data,
             valid_for=mode_values.NEVER if unit == mode_values.NEVER else f"{number}{unit}",
             max_tries=self._number("max_tries", TRIES, wrong),
             pin_length=self._number("pin_length", PIN_LENGTHS, wrong),
