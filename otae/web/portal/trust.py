@@ -53,7 +53,7 @@ async def trust_context(visit: Visit, build: str = "") -> dict[str, object]:
     trust = "" if await issuers.is_uploaded(await issuers.active_row("profile-signer")) else "verify"
     if await server_certificate(visit.desk) is ServerCertificate.OWN:
         trust = "reach"
-    organization = visit.request.state.organization
+    organization = visit.request.state.branding.name
     return {
         "trust": trust,
         "fingerprint": hashlib.sha256(await profiles.root_certificate()).hexdigest(),
