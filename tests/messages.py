@@ -37,6 +37,7 @@ PEOPLE: Final = (
     "templates/_parts/terms-of-use.html",
     "templates/_parts/profile-steps.html",
     "templates/_parts/trust-words.html",
+    "templates/_parts/rights.html",
     "templates/_parts/trust.html",
     "templates/_parts/way.html",
     "templates/_parts/whom-to-ask.html",

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from otae.delivery.inviters import inviter_name
 from otae.delivery.texts.languages import format_expiry
+from otae.enrollment.rights import RightsSummary, summary
 from otae.errors import InvitationFailed, ModeOff, NotAllowed
 from otae.invitations import lifecycle, new_links, pins
 from otae.invitations.channels import BY_HAND
@@ -37,6 +38,7 @@ class LinkPage:
     display_name: str
     inviter: str
     until: str
+    rights: RightsSummary
     mode: Mode | None
     rehearsal: bool
     refusal: NotAllowed | None = None
@@ -58,6 +60,7 @@ async def read(invitation: Invitation, *, now: datetime) -> LinkPage:
         display_name=invitation.display_name or person.display_name or person.name,
         inviter=await inviter_name(invitation.created_by),
         until=format_expiry(invitation.valid_until, language(), zone) if invitation.valid_until else "",
+        rights=summary(await properties.number(f"mdm.rights.{invitation.ownership}"), invitation.ownership),
         mode=None,
         rehearsal=invitation.rehearsal,
     )

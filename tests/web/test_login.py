@@ -232,6 +232,38 @@ async def test_the_page_says_who_invites_to_what_and_until_when(site: Site, desk
     assert "lädt Sie ein" in german
 
 
+def summaries(page: str) -> tuple[str, str, str]:
+    """Return what a page says that the organization may do, may not do, and what happens on leaving."""
+    _, may, may_not, leaving, *_ = re.split("<h2[ >]", page[page.index('<details id="rights">') :])
+    return may, may_not, leaving
+
+
+@pytest.mark.parametrize("ownership", ["corporate", "employee"])
+async def test_what_the_organization_may_see_and_do_is_said_before_and_after_signing_in(
+    site: Site, desk: Desk, ben: Person, ownership: str
+) -> None:
+    await properties.write("organization.name", "Example GmbH")
+    await properties.write("mdm.rights.corporate", str(8191 - 8))
+    terms = InvitationTerms(mode="username_password", ownership=ownership, send=False)
+    made = await lifecycle.create(desk, InvitationOrder(ben.name, terms), now=await database.now(), actor="ada")
+    await open_link(site, made.url)
+    page = (await site.client.get(LOGIN)).text
+    assert "What <bdi>Example GmbH</bdi> will be able to see and do</summary>" in page
+    may, may_not, leaving = summaries(page)
+    corporate = ownership == "corporate"
+    assert [words in may for words in ("Lock,", "See which apps", "Install apps")] == [corporate] * 3
+    assert [words in may_not for words in ("Lock,", "See which apps", "Install apps")] == [not corporate] * 3
+    assert "Erase the Mac" in may_not
+    for words in ("your files", "messages", "web pages"):
+        assert words in may_not
+    assert "remove an account" in may
+    assert ("belongs to <bdi>Example GmbH" in leaving, "leave at any time" in leaving) == (corporate, not corporate)
+    assert (await site.client.post(LOGIN, data={"name": "ben", "password": PASSWORD})).status_code == 303
+    await properties.write(f"mdm.rights.{ownership}", "1043")
+    assert summaries((await site.client.get(INSTALL)).text) == (may, may_not, leaving), "what this sign-in gave"
+    assert "<details id" not in (await site.client.get(f"{LOGIN}?bare=1", follow_redirects=True)).text
+
+
 async def test_the_page_of_an_invitation_by_command_names_the_organization(site: Site, invite: Invite) -> None:
     await properties.write("organization.name", "Example GmbH")
     await open_link(site, (await invite("username_password")).url)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from starlette.responses import Response
 
 from otae.authority.serving import ServerCertificate, server_certificate
-from otae.enrollment import ota
+from otae.enrollment import ota, rights
 from otae.enrollment.progress import SessionEnd, read_progress
 from otae.web.client_address import system_of
 from otae.web.failures import Failure
@@ -33,6 +33,7 @@ async def show(visit: Portal) -> Response:
         "of": name_of(visit),
         "person": session.person.display_name,
         "ownership": session.ownership,
+        "rights": rights.summary(session.access_rights, session.ownership),
         **await trust_context(visit, session.build or ""),
         "elsewhere": system_of(request.headers.get("user-agent", "")[:400]) not in {"macOS", ""},
         "left": session.expires_at - visit.now,

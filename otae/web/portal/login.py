@@ -199,6 +199,7 @@ async def render_page(visit: Visit, form: SignInForm, link: Link | None) -> Resp
         "link": link.page if link else None,
         "sealed": link.sealed if link else "",
         "mode": link.page.mode if link else None,
+        "rights": link.page.rights if link else None,
         "ended": "ended" in visit.request.query_params,
         "terms_of_use": await shown_terms(visit),
         **await trust_context(visit),
