@@ -85,7 +85,7 @@ async def restore(settings: Settings, file: IO[bytes]) -> RestoreResult:
 
     Raises:
         BackupUnreadable: The file is no backup, was changed or cut off, or belongs to other master keys.
-        RestoreRefused: The installation is not empty or in use, or the backup does not fit this release.
+        RestoreRefused: The installation is in use or not empty, or the backup does not fit this release.
         CannotStart: No master key is given.
     """
     vault = keyring.vault_from_settings(settings)

@@ -66,7 +66,7 @@ def why_refused(text: str) -> str:
 
 
 def cleaned_line(text: str, longest: int | None = None) -> str:
-    """Return ``text`` as `visible_line` does, with line breaks as spaces and without what that would refuse.
+    """Return ``text`` as `visible_line` does, with line breaks as spaces, and without the characters it refuses.
 
     ``longest``: most characters of the result; a joiner is not left over at the cut.
     """
@@ -121,7 +121,10 @@ def folded(text: str) -> str:
 
 
 def _without_format_characters(text: str) -> str:
-    """Map spaces to " ", and drop format characters: all at the ends, else all but joiners, turning, visible ones."""
+    """Return ``text`` with each kind of space as " ", and without invisible format characters.
+
+    Within the text, joiners that join and characters that change its direction stay; at its ends they are removed, too.
+    """
     spaced = "".join(" " if _is_space(each) else each for each in text).strip(" ")
     joined = {found.start() for found in _JOINED.finditer(spaced) if _may_join(found[1]) and _may_join(found[2])}
     cleaned = "".join(

@@ -28,7 +28,7 @@ class Translatable(str):
         return text
 
     def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
-        """Return how a copy is made."""
+        """Return what `copy` and `pickle` make an equal text from."""
         return type(self), (self.source, self.values, self.plural, self.number)
 
     def translated_by(self, catalog: NullTranslations) -> str:
@@ -50,7 +50,7 @@ def N_(text: str, /, **values: object) -> Translatable:  # noqa: N802 - the name
 
 
 def NN_(one: str, several: str, number: int, /, **values: object) -> Translatable:  # noqa: N802 - the same, for a plural
-    """Mark a text with a singular and a plural form and return the one for ``number``; "%(num)d" stands for it."""
+    """Mark a text with a singular and a plural form, return the one for ``number``, and put that for "%(num)d"."""
     return Translatable(one, {"num": number, **values}, several, number)
 
 

@@ -88,7 +88,7 @@ def gettext(text: str) -> str:
 
 
 def translated(text: str) -> str:
-    """Return a marked text in the present language, and any other as it is: a name is no text of ours."""
+    """Return a marked text in the present language; any other, such as a person's name, unchanged."""
     return text.translated_by(translations(language())) if isinstance(text, Translatable) else text
 
 

@@ -116,7 +116,8 @@ async def give_role(administrator_id: UUID, role: str, *, by: Grantor, now: date
     """Give an administrator another role, sign their browsers out, and end the links they made.
 
     Raises:
-        InputRefused: ("role") for a role without a console, or when a directory's group gives the role.
+        InputRefused: ("role") when the role does not allow to use the console, or a directory's group gives this
+            administrator the role.
         BeyondRole: the present or the new role allows more than ``by`` may do.
         OwnRole: ``by`` is this administrator.
         LastAdministrator: nobody else may do everything.
@@ -177,7 +178,8 @@ async def remove(administrator_id: UUID, *, by: Grantor, now: datetime) -> str:
 async def _lock(administrator_id: UUID, by: Grantor, *, stays: bool = False) -> Administrator:
     """Lock an administrator's row for this transaction, after checking that ``by`` may change it.
 
-    ``stays``: the change does not take the role ADMIN away; else another administrator with it must remain.
+    ``stays``: the change leaves the role as it is. Otherwise LastAdministrator is raised when this is the last enabled
+    administrator with a local password and the role ADMIN.
     """
     if administrator_id == by.id:
         raise OwnRole

@@ -86,14 +86,17 @@ async def new_setup_link(
 
 
 async def first_setup_link(desk: Desk, *, now: datetime) -> str | None:
-    """Return a setup link for the first administrator; None while one of any process or earlier start works."""
+    """Return a new setup link for the first administrator; None while one made earlier, or elsewhere, still works."""
     async with exclusive(desk.settings):
         live = SetupLink.filter(administrator_name=None, used_at=None, expires_at__gt=now)
         return None if await live.exists() else await new_setup_link(desk, now=now)
 
 
 async def replace_first_setup_link(desk: Desk, *, now: datetime) -> str:
-    """Return a new setup link for the first administrator and end earlier ones; InputRefused when there is one."""
+    """Return a new setup link for the first administrator and end earlier ones.
+
+    Raises InputRefused ("") when there is an administrator already.
+    """
     if await any_administrator():
         raise InputRefused({"": N_("there is an administrator already: use `otae admin create NAME --setup-link`")})
     return await new_setup_link(desk, now=now, replacing=True)
@@ -145,7 +148,10 @@ async def use_setup_link(
 
 
 async def _use_up(link: SetupLink, now: datetime) -> None:
-    """Mark the link as used. That of the first administrator ends all others of its kind, locked in one order."""
+    """Mark the link as used; a link for the first administrator ends all other such links.
+
+    Their rows are locked in one order, so that two links used at the same moment do not deadlock.
+    """
     if link.administrator_name is None:
         await SetupLink.filter(administrator_name=None).select_for_update().order_by("id")
         if await any_administrator():
@@ -157,7 +163,7 @@ async def _use_up(link: SetupLink, now: datetime) -> None:
 
 
 async def sign_in(desk: Desk, name: str, password: str, network: str, *, now: datetime) -> Administrator:
-    r"""Return the administrator with this name and password; ``network``: that of the browser, for the throttle.
+    r"""Return the administrator with this name and password; ``network``: the browser's, for counting failures.
 
     The password of DOMAIN\NAME is checked by that directory, see `directory_sign_in`. A failure takes the same time
     whether the name exists or not.

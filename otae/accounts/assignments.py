@@ -76,7 +76,10 @@ async def unassign(assignment_id: UUID, *, by: Grantor, now: datetime) -> str:
 
 
 async def _full_name(desk: Desk, text: str) -> str:
-    """Return "DOMAIN/NAME" of the directory's group that ``text`` names. Raises InputRefused ("group") for others."""
+    """Return "DOMAIN/NAME" of the group that ``text`` names.
+
+    Raises InputRefused ("group") for a local group, and when no directory, or more than one group, fits.
+    """
     try:
         group = await registry.find_group(desk, text)
     except (DirectoryUnavailable, GroupAmbiguous) as refusal:

@@ -64,8 +64,8 @@ async def open_browser(
 async def find_browser(secret: str, kind: str, *, now: datetime, touch: bool = True) -> BrowserSession | None:
     """Return the signed-in browser with this secret, else None.
 
-    Its administrator, or its session with person and invitation, is fetched. ``touch``: False for requests that a page
-    makes by itself, so that they do not count as activity.
+    The row comes with its administrator, or with its enrollment session, person and invitation. ``touch``: False for
+    requests that a page makes by itself, so that they do not count as activity.
     """
     row = await BrowserSession.get_or_none(secret_hash=hash_token(secret), kind=kind)
     if row is None:

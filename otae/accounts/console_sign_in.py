@@ -10,7 +10,10 @@ from otae.store.models import Administrator
 
 @dataclass(frozen=True)
 class Browser:
-    """The browser of a sign-in. ``name``: from its User-Agent; ``secret``: that of its cookie, to be replaced."""
+    """The browser of a sign-in.
+
+    ``name``: from its User-Agent; ``secret``: the one in its cookie, which signing in replaces.
+    """
 
     network: str
     name: str

@@ -37,7 +37,7 @@ async def sign_in(
     Args:
         server: None for an unknown domain.
         name: the user name without the domain.
-        attempt: is counted under what the directory finds.
+        attempt: counted here under the person whom the directory finds.
 
     Raises:
         DirectoryUnavailable: the directory does not answer.
@@ -160,7 +160,7 @@ async def _update_row(found: DirectoryPerson, role: str, now: datetime) -> Admin
 
 
 async def _free_name(name: str, row: Administrator | None, now: datetime) -> None:
-    """Rename another administrator whose row still has this name, and sign their browsers out."""
+    """Take ``name`` from any other administrator than ``row``: rename them, and sign their browsers out."""
     other = await Administrator.get_or_none(name=name)
     if other is not None and (row is None or other.id != row.id):
         await Administrator.filter(id=other.id).update(name=f"{name[:60]}~{other.id.hex}")

@@ -1,4 +1,4 @@
-"""The names of administrators as the people whom they invite read them; a directory gives those of its own."""
+"""The names under which invited people see administrators; those of a directory's administrators come from there."""
 
 from datetime import datetime
 

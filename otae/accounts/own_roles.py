@@ -167,7 +167,7 @@ async def _groups(desk: Desk, names: Iterable[str], wrong: dict[str, str]) -> li
 
 
 def _changes(row: Role, columns: dict[str, Any]) -> str:
-    """Return the changes of a role that ``columns`` make, for the audit log."""
+    """Return what ``columns`` change in a role, as text for the audit log."""
     described = audit.describe_changes({"description": row.description}, {"description": columns["description"]})
     kept = {*row.permissions, *(f"only {name}" for name in row.groups)}
     new = {*columns["permissions"], *(f"only {name}" for name in columns["groups"])}
@@ -179,6 +179,6 @@ def _changes(row: Role, columns: dict[str, Any]) -> str:
 
 
 def _describe(row: Role) -> str:
-    """Return a role's permissions and groups, for the audit log."""
+    """Return a role's permissions and groups, as text for the audit log."""
     limits = f"; only {', '.join(row.groups)}" if row.groups else ""
     return f"{', '.join(row.permissions)}{limits}"

@@ -3,8 +3,8 @@
 Each attempt counts under the typed name, without case, accents and hidden characters: once together with the network it
 came from, and once over all networks. When a directory has found the person, it counts under that person as well. Each
 page that takes a password has counters of its own, so that attempts at the login page, which anybody can open, do not
-slow down the holder of a mailed link. Whether such a person exists changes neither what is counted nor when that
-expires.
+slow down the holder of a mailed link. Whether there is a person of that name changes neither what is counted nor when
+it expires.
 """
 
 import hashlib
@@ -110,7 +110,10 @@ class Attempt:
         await self._count_lockout(server, account)
 
     async def count_limited(self, failures: int, key: str = "") -> None:
-        """Count against the limit of failures an hour of this network at this page, or of the counter ``key``."""
+        """Count the attempt against a limit of ``failures`` an hour.
+
+        ``key``: the counter that the limit applies to, "" for that of this network at this page.
+        """
         key = key or f"{failure_counters.SHARE_PREFIX}{self.page}:{self.network}"
         limit = Limit(failures, HOUR)
         await failure_counters.count(key, limit, self.now)

@@ -86,7 +86,7 @@ class _Counters:
         return cls(await AccountKeys.of(desk), default.domain if default else "")
 
     def keys_of(self, person_id: UUID, domain: str, directory_id: str | None, name: str) -> list[str]:
-        """Return a person's keys, by page: of the typed name, of the directory's id, and of the mailed link."""
+        """Return each key under which a person's attempts may be counted: by name, directory id and mailed link."""
         plain = folded(name)
         typed = account_by_name("" if domain in {DOMAIN, self.default} else domain, plain)
         accounts = [(LINK, str(person_id)), (BARE, typed), (OUTAGE, plain)]

@@ -39,12 +39,12 @@ MEANINGS: Final[Mapping[int, str]] = {
 
 
 def meanings(rights: int) -> list[str]:
-    """Return what each of ``rights`` means."""
+    """Return what each bit in ``rights`` means."""
     return [words for right, words in MEANINGS.items() if rights & right]
 
 
 def missing(rights: int) -> int:
-    """Return the rights without which Macs refuse ``rights``."""
+    """Return the bits that Macs demand to be set with those in ``rights`` and that are missing there, 0 for none."""
     return sum({needed for right, needed in _WITH.items() if rights & right and not rights & needed})
 
 

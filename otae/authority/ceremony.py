@@ -41,8 +41,8 @@ _ISSUER: Final[dict[Purpose, Purpose | None]] = {
 async def hold_ceremony(settings: Settings, vault: Vault, *, now: datetime) -> None:
     """Create the certificate tree unless this installation has one; the database must be connected.
 
-    The caller holds ``database.exclusive``. Should two processes still get here, only one tree is stored. The subjects
-    name the server property organization.name.
+    The caller holds ``database.exclusive``. Should two processes still get here, only one tree is stored. The
+    organization in the subjects is the server property organization.name.
     """
     if await Certificate.exists(purpose="root"):
         return

@@ -25,7 +25,7 @@ _MAX_PASSWORD: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class FileContents:
-    """Certificates and key of uploaded files, in their order; readable, and not checked otherwise."""
+    """The certificates of uploaded files, in their order, and the key; nothing is checked but that they can be read."""
 
     certificates: list[x509.Certificate]
     key: PrivateKey | None = field(repr=False)
@@ -38,7 +38,10 @@ class FileContents:
         return joined((N_("the key belongs to another certificate"), *self.left_out[:3]))
 
     def matching_certificate(self) -> x509.Certificate | None:
-        """Return the certificate of the key, or the first certificate without a key. Raises one of `UNREADABLE`."""
+        """Return the certificate that belongs to the key, None if none does; without a key the first certificate.
+
+        Raises one of `UNREADABLE`.
+        """
         own = self.key.public_key() if self.key else None
         return next((found for found in self.certificates if own is None or found.public_key() == own), None)
 

@@ -139,14 +139,14 @@ async def certificate_of(purpose: Purpose) -> x509.Certificate:
 
 
 async def chain(purpose: Purpose) -> list[x509.Certificate]:
-    """Return the issuers of the active certificate of ``purpose``, from its own up to but without the root."""
+    """Return the issuers of the active certificate of ``purpose``, its direct issuer first, without the root."""
     return await chain_of(await active_row(purpose))
 
 
 async def chain_of(row: Certificate, *, with_root: bool = False) -> list[x509.Certificate]:
-    """Return the issuers of the certificate of ``row``, active or not, from its own up to but without the root.
+    """Return the issuers of the certificate of ``row``, active or not, its direct issuer first, without the root.ot.
 
-    ``with_root``: with the root.
+    ``with_root``: the root is the last of them.
     """
     above = list[x509.Certificate]()
     while row.issuer_id is not None:

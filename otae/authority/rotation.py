@@ -120,8 +120,8 @@ class ScepAuthorities(NamedTuple):
 async def for_envelope(desk: Desk, envelope: bytes, *, now: datetime) -> ScepAuthorities:
     """Return the registration authority that an EnvelopedData names by issuer and serial number, and the device CA.
 
-    Both are read at the same moment. When the envelope names none of ours, it is the active one, with which opening
-    fails like any other. Raises NotReady before the key ceremony.
+    Both are read at the same moment. An envelope that names no registration authority of ours gets the active one:
+    opening it then fails as it does for every other wrong envelope. Raises NotReady before the key ceremony.
     """
     rows = await statements.several(Certificate, purpose__in=("ra", "device-ca"), not_after__gt=now)
     usable = [row for row in rows if row.key_sealed is not None]

@@ -94,7 +94,10 @@ async def remove_upload(desk: Desk, purpose: UploadPurpose, *, now: datetime, ac
 
 
 async def use_own_signer(desk: Desk, instead: Certificate, *, now: datetime, actor: str) -> None:
-    """Sign profiles with our own certificate instead of an uploaded one: with the former one while it is valid."""
+    """Sign profiles with our own certificate again instead of the uploaded ``instead``.
+
+    The one that was in use before is taken if it is still valid, else a new one is made.
+    """
     ca_row = await active_row("device-ca")
     own = await Certificate.filter(
         purpose="profile-signer", issuer_id=ca_row.id, key_sealed__not_isnull=True, not_after__gt=now

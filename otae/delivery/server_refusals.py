@@ -61,7 +61,10 @@ async def servers_with_refusals(servers: Collection[NotificationServer]) -> set[
 
 
 async def clear_refusals(server: NotificationServer, row: Delivery) -> None:
-    """Delete the refusals of ``server`` that end with its accepting ``row``: of everything, or of its domain."""
+    """Delete the refusals of ``server`` that are over, because it accepted ``row``.
+
+    These are the refusals of every message, and of messages to the recipient's domain.
+    """
     await ServerRefusal.filter(server_id=server.id, domain__in=["", _domain(row)]).delete()
 
 

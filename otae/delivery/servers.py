@@ -181,7 +181,7 @@ async def servers_in_order(kind: str = "smtp") -> list[NotificationServer]:
 
 
 async def activate(desk: Desk, server: NotificationServer, *, now: datetime, actor: str) -> None:
-    """Make ``server`` the active one of its kind; InputRefused when its address is never called."""
+    """Make ``server`` the active one of its kind; InputRefused as `check_address_allowed`."""
     if server.kind == "smtp":
         await check_address_allowed(desk.settings, server.host, server.port)
     async with transaction():
@@ -201,7 +201,7 @@ async def remove_server(server: NotificationServer, *, now: datetime, actor: str
 
 
 async def check_address_allowed(settings: Settings, host: str, port: int) -> None:
-    """Raise InputRefused when ``host`` resolves only to addresses that are never called (see `outgoing`)."""
+    """Raise InputRefused ("host") when ``host`` has only addresses that are never connected to (see `outgoing`)."""
     if not await may_connect(host, port, private=True, loopback=loopback_allowed(settings)):
         raise InputRefused({"host": NEVER_CALLED})
 

@@ -61,7 +61,7 @@ BeforeEnd = Callable[[], Awaitable[None]]
 
 
 async def note_nothing() -> None:
-    """Note nothing before the end: what is sent is a test, a draft or a request that may simply be repeated."""
+    """Do nothing, as the ``before_end`` of a test, a draft or a request that may simply be sent again."""
 
 
 class Transport(Protocol[Message_contra]):

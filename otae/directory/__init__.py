@@ -20,7 +20,7 @@ class DirectoryPerson:
         directory_id: the permanent id (entryUUID, objectGUID in hex; the row's id for local people).
         name: the user name, in lower case.
         disabled: the account is disabled in the directory.
-        must_change: a new password has to be chosen before the old one is accepted again.
+        must_change: the directory accepts the password only after the person has chosen a new one.
         dn: the distinguished name, "" for local people.
         expires_at: the time from which the account is disabled.
         further_names: further user names, where the attribute holds several.
@@ -116,7 +116,7 @@ class Directory(Protocol):
         """Return the group called ``name``, None when there is none. Raises GroupAmbiguous for several."""
 
     async def members(self, group: DirectoryGroup, after: str = "") -> MembersPage:
-        """Return the page of members behind ``after``, nested groups included, each person once."""
+        """Return the page of members that follows the cursor ``after``, nested groups included, each person once."""
 
     async def try_password(self, found: DirectoryPerson | None, password: str) -> PasswordCheck:
         """Check a password. Without a person it takes as long, so that nobody learns which user names exist."""

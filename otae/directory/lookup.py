@@ -68,7 +68,7 @@ async def filter_people(
 
 
 def cursor(person: Person) -> str:
-    """Return the cursor for the page behind ``person``, see `filter_people`."""
+    """Return the cursor for the page that begins after ``person``, see `filter_people`."""
     return person.name if person.domain == DOMAIN else f"{person.name}|{person.domain}"
 
 

@@ -62,7 +62,7 @@ class Reach:
         return self.group_ids is None or (domain, name) in self.names
 
     def _ids(self) -> list[UUID]:
-        """Return the groups' ids; without a group, one id that no group has."""
+        """Return the groups' ids; without a group one id that no group has, so that nothing matches."""
         return list(self.group_ids or ()) or [_NO_GROUP]
 
 

@@ -1,8 +1,8 @@
-"""The sealed invitation token that a browser keeps between following a mailed link and being enrolled.
+"""The invitation token that a browser keeps, sealed, from following a mailed link until its Mac is enrolled.
 
-A cookie leads back to the form of the invitation whose link was followed last. A field of the form names the invitation
-of that form, and takes precedence over the cookie. After signing in, a second cookie leads back from the session to its
-own invitation.
+A cookie holds the token of the link that was followed last. A hidden field of the sign-in form holds the token of that
+form's invitation, and takes precedence over the cookie: somebody may follow two links and send the first form. After
+signing in, a second cookie holds the token of the session's invitation.
 """
 
 from datetime import datetime, timedelta

@@ -110,7 +110,10 @@ def session_progress(session: SessionRow, *, now: datetime) -> SessionProgress:
 
 
 def _refused_after(session: SessionRow) -> int:
-    """Return how many steps precede a refusal: only a Mac's signed message ends a session, so phase 2 was reached."""
+    """Return how many steps were done before a refusal ended the session.
+
+    Only a refused message that a Mac signed ends a session: the profile was installed by then.
+    """
     return 3 if session.way == "profile" or session.udid else 2
 
 

@@ -52,7 +52,8 @@ async def open_session(
 ) -> EnrollmentSession:
     """Open a session after a successful sign-in, and end the invitation's older ones that no Mac has joined.
 
-    A session of a rehearsal's invitation is marked as a rehearsal. It keeps the rights that the ownership gives now.
+    A session of a rehearsal's invitation is marked as a rehearsal. It stores the access rights that server property
+    mdm.rights.corporate or mdm.rights.employee has now.
 
     Args:
         ownership: "corporate" or "employee".

@@ -111,7 +111,7 @@ async def resend(
     looked up again first.
 
     Args:
-        address: As in `resend_recipient.look_up`, like ``ask_directory``.
+        address: As in `resend_recipient.look_up`; so is ``ask_directory``.
 
     Raises:
         InputRefused: "recipient", "address", "pin_channel" or "show_pin".

@@ -28,9 +28,10 @@ MAX_WRONG_PINS: Final = 9
 
 @dataclass(frozen=True)
 class Offer:
-    """What may be requested. ``pin``: a PIN for the same link, else a new link; ``after``: not before then.
+    """What may be requested.
 
-    ``works``: whether what was sent before can still be used.
+    ``pin``: whether it is a new PIN for the same link, rather than a new link; ``after``: not before then. ``works``:
+    whether what was sent before can still be used.
     """
 
     pin: bool

@@ -17,7 +17,7 @@ from otae.translatable import N_
 
 @dataclass(frozen=True)
 class NewPin:
-    """A PIN that was made, None if there is none; ``clear`` only when the administrator is to see it."""
+    """A new PIN. ``pin``: its row, None if none was made; ``clear``: the PIN, None unless it is to be shown."""
 
     pin: Pin | None
     clear: str | None = field(repr=False)

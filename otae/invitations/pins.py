@@ -119,8 +119,8 @@ def pin_row(
 async def verify(desk: Desk, pin: Pin | None, clear: str) -> bool:
     """Return whether ``clear`` is the PIN; for None it spends the same time and returns False.
 
-    Only letters and digits count, whatever their width and case. It returns a truth value instead of raising, as
-    `passwords.verify_secret` does: the caller counts wrong entries.
+    Only letters and digits count, whatever their width and case. Like `passwords.verify_secret` it returns a truth
+    value and raises nothing: the caller counts wrong entries.
     """
     entered = _keyed_hash(await installation_secret(desk.vault, "pepper"), letters_and_digits(clear).upper())
     return await passwords.verify_secret(desk.resources, entered, pin.pin_hash if pin else None)

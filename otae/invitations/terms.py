@@ -42,9 +42,9 @@ class InvitationTerms:
 
     ``mode``: None for the default one. ``serial``: bind to this Mac. ``way``: "ota" or "profile", None for the server
     property. The templates: name or id, None for the mode's, else the default. ``pin_channel``: one of
-    `channels.CHANNELS`, None for the mode's. ``carrier``: whose text messages go out as mail, "" for the gateway's own.
-    ``note``: for the person, in the messages. ``valid_until``: None for the mode's full validity. ``send``: mail link
-    and PIN.
+    `channels.CHANNELS`, None for the mode's. ``carrier``: the mobile carrier to which a text message is sent as mail,
+    "" for the gateway's own. ``note``: for the person, in the messages. ``valid_until``: None for the mode's full
+    validity. ``send``: mail link and PIN.
     """
 
     mode: str | None = None

@@ -34,5 +34,5 @@ def reveal(desk: Desk, invitation: Invitation) -> str:
 
 
 def has_shape(text: str) -> bool:
-    """Return whether ``text`` has the form of an invitation token; nothing else needs to be looked up."""
+    """Return whether ``text`` has the form of an invitation token; any other text need not be looked up."""
     return _SHAPE.fullmatch(text) is not None

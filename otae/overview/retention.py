@@ -74,7 +74,7 @@ async def forget_old(*, now: datetime) -> RemovedRows:
 
 
 def _deliveries(status: str, before: datetime) -> QuerySet[Delivery]:
-    """Return old messages of one status; only with a status is there an index by age."""
+    """Return the old messages of one status: there is an index by age for each status, and none for all."""
     return Delivery.filter(status=status, created_at__lt=before).exclude(invitation__status=InvitationStatus.PENDING)
 
 
@@ -97,8 +97,8 @@ async def _remove(old: QuerySet[Any], column: str = "", keep: KeepFilter | None 
     """Remove the rows of ``old`` in steps; return how many.
 
     Args:
-        column: The time by which they are old. Each step then starts after the one before, so that kept rows are read
-            once.
+        column: The column with the time that makes a row old. With it, each step begins where the one before ended, so
+            that rows that are kept are read only once.
         keep: Returns which of the given ids are to be kept.
     """
     removed, last = 0, None

@@ -2,7 +2,7 @@
 
 Captures of real Macs contain BER with indefinite lengths, content in pieces, SHA-1 and no signed attributes;
 :class:`MessageFormat` chooses how much of that a simulated Mac does. A temporary CA made here signs the factory
-certificate, since Apple's cannot be had.
+certificate, in place of Apple's.
 """
 
 import secrets
@@ -36,8 +36,10 @@ _LIFE: Final = timedelta(days=2)
 class MessageFormat:
     """How a simulated Mac encodes its messages.
 
-    ``digest``, ``attributes``, ``indefinite`` and ``whole_chain`` are about CMS; ``scep_by_get``, ``cipher`` (None: the
-    best the server offers) and ``csr_version`` about SCEP.
+    In CMS, ``digest``: of the signature; ``attributes``: with signed attributes; ``indefinite``: lengths are indefinite
+    (BER); ``whole_chain``: with the issuers of the signer's certificate. In SCEP, ``scep_by_get``: requests go by GET;
+    ``cipher``: of the envelope, None for the best that the server offers; ``csr_version``: of the certification
+    request.
     """
 
     digest: Literal["sha1", "sha256"] = "sha1"
@@ -114,7 +116,8 @@ def sign_as_mac(
 ) -> bytes:
     """Return ``content`` as a CMS SignedData in DER or BER, encoded as ``message_format`` says.
 
-    The signer's issuers (``chain``) are included; the content is not if ``detached``, as in the Mdm-Signature header.
+    ``chain``: the signer's issuers, from the lowest up. ``detached``: without the content, as in the Mdm-Signature
+    header.
     """
     digest = message_format.digest
     attributes, signed = b"", content

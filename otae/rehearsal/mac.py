@@ -92,7 +92,10 @@ class Mac:
         await self.install_mdm(final)
 
     async def over_the_air(self, service: ProfileService) -> Configuration:
-        """Do phases 2 and 3 and return the final profile: factory identity, then an identity issued by the server."""
+        """Do phases 2 and 3 and return the final profile.
+
+        Phase 2 is signed with the factory identity, phase 3 with the identity that the server issued after phase 2.
+        """
         with self.recorder.step("phase 2", _SERVER) as note:
             body = await self.phase_two(service)
             answer = await self.post_device(service.url, body, name="phase-2")
@@ -200,7 +203,7 @@ class Mac:
         return {**keys, **known.get(message_type, {}), **more}
 
     def user_channel(self) -> dict[str, object]:
-        """Return the keys that make a TokenUpdate one of the local account's user channel."""
+        """Return the keys with which a TokenUpdate is about the user channel of the local account."""
         return {**self._local_account(), "Token": secrets.token_bytes(32), "PushMagic": str(uuid4()).upper()}
 
     def _local_account(self) -> dict[str, object]:
@@ -215,7 +218,7 @@ class Mac:
         return await self._put(self._mdm_payload().checkin_url, plist.dumps(message), _CHECKIN_TYPE, name, signer)
 
     async def idle(self) -> ServerResponse:
-        """Ask for a command; an answer without content has none. ServerRefuses unless the answer is 200."""
+        """Ask for a command; an empty answer means that there is none. ServerRefuses unless the answer is 200."""
         body = plist.dumps({"Status": "Idle", "UDID": self.facts.udid})
         answer = await self._put(self._mdm_payload().server_url, body, _COMMAND_TYPE, "Idle", None)
         return answer.expect_ok("Idle")

@@ -79,8 +79,8 @@ def check_signature(
 
     Args:
         dotted: OID of the signature algorithm.
-        digest: named elsewhere in the message; the signature algorithm must not name another one. None: the signature
-            algorithm has to name it.
+        digest: the digest algorithm that the message names elsewhere; a signature algorithm that names another one is
+            refused. None when only the signature algorithm names it.
 
     Raises:
         AlgorithmRefused: an algorithm, or a kind or size of key, that is not accepted.

@@ -1,8 +1,8 @@
 """The CA that issues Apple device certificates, with which Macs sign their answer to a Profile Service profile.
 
-The certificate of the "Apple iPhone Device CA" ended in 2014, and it still issues today, with SHA-1 earlier and SHA-256
-now; older Macs send their own certificate without the CA's. So the CA's public key is pinned here, dates are not
-checked, and other certificates in the message are not used.
+The certificate of this CA, "Apple iPhone Device CA", ended in 2014, but Apple still issues with its key: formerly with
+SHA-1, today with SHA-256. Older Macs send their own certificate without the CA's. So the CA's public key is pinned
+here, dates are not checked, and other certificates in the message are not used.
 
 The key has 1024 bits, and a captured answer can be replayed: passing this check proves little. What counts is the
 one-time Challenge inside the message.

@@ -62,8 +62,8 @@ def load_certificate(data: bytes) -> x509.Certificate:
 def load_key(pkcs8: bytes) -> rsa.RSAPrivateKey:
     """Load an RSA private key from unencrypted PKCS#8 DER, as the vault gave it back. Raises MessageUnreadable.
 
-    Whether its numbers belong together is not computed again, which takes 30 ms: the seal proves that it is the key
-    that was sealed.
+    Whether the numbers in it form a key is not checked, which would take 30 ms: the seal proves that it is the key that
+    was sealed.
     """
     try:
         key = serialization.load_der_private_key(pkcs8, password=None, unsafe_skip_rsa_key_validation=True)
@@ -118,7 +118,7 @@ def names(certificate: x509.Certificate) -> tuple[bytes, bytes]:
 def read_names(certificate: x509.Certificate) -> None:
     """Parse a certificate's subject and issuer, which ``cryptography`` does on first access; raises one of UNREADABLE.
 
-    Private authorities write C=USA, which the library warns of and reads.
+    A country of three letters (C=USA), as private authorities write it, is read without the library's warning.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -137,7 +137,7 @@ def new_serial() -> int:
 
 
 def check_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
-    """Verify that ``issuer`` is a CA, signed ``certificate`` and is named in it; not its validity or revocation.
+    """Verify that ``issuer`` is a CA, signed ``certificate`` and is named in it; dates and revocation are not checked.
 
     Raises:
         SignerUntrusted: ``issuer`` did not issue it, or is no CA.

@@ -134,7 +134,7 @@ class _Normaliser:
         return unchanged or self._rewrite(tag, b"".join(child.raw for child in children)), end
 
     def _unchanged(self, tag: int, start: int, position: int, end: int) -> Value | None:
-        """Return the value unchanged, whose content is DER already; None when its header is not minimal."""
+        """Return the value as it is, when its content is DER already; None when its header is not minimal."""
         size = end - position
         minimal = position - start == (2 if size < 0x80 else 2 + (size.bit_length() + 7) // 8)
         return Value(tag, self._data[position:end], self._data[start:end]) if minimal else None

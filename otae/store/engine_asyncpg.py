@@ -86,7 +86,10 @@ def _with_keep_alive(connection: Any) -> Any:  # noqa: ANN401 - as above
 
 
 def _is_closed(connection: Any) -> bool:  # noqa: ANN401 - as above
-    """Return whether ``connection`` is closed; a pool takes a connection that closes back from whoever uses it."""
+    """Return whether ``connection`` is closed.
+
+    A pool takes a connection back when it closes while in use; asking it then raises InterfaceError.
+    """
     try:
         return bool(connection.is_closed())
     except asyncpg.InterfaceError:

@@ -128,7 +128,10 @@ def _is_stuck(row: Heartbeat, now: datetime) -> bool:
 
 
 def _not_replaced(ended: Sequence[Heartbeat], alive: Sequence[Heartbeat]) -> list[Heartbeat]:
-    """Return the ended processes that no process started later replaces; each living one replaces one."""
+    """Return the ended processes that were not replaced.
+
+    A living process that started after the end of another one replaces it; each replaces one at most.
+    """
     starts = sorted(row.started_at for row in alive if row.started_at is not None)
     left = []
     for row in ended:
@@ -141,7 +144,10 @@ def _not_replaced(ended: Sequence[Heartbeat], alive: Sequence[Heartbeat]) -> lis
 
 
 def _idle_clock(rows: Sequence[Heartbeat], alive: Sequence[Heartbeat], now: datetime) -> Iterator[Problem]:
-    """Yield the clock that holds the lock and does nothing: the one that did something last, dead or alive."""
+    """Yield the problem that no clock has finished a task lately, though one is alive.
+
+    It names the clock that finished one last, dead or alive: that one probably holds the lock.
+    """
     if any(row.started_at is None or row.started_at > now - IDLE_AFTER for row in alive):
         return  # one has just started, or is of a release that recorded no start
     busy = [row for row in rows if row.done_at is not None]

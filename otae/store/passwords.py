@@ -39,7 +39,7 @@ DECOY = "$argon2id$v=19$m=19456,t=2,p=1$b3RhZWRlY295c2FsdDAwMQ$" + "A" * 43
 class HashQueue:
     """The running and waiting hashes of this process, and its sign-ins by network.
 
-    It hashes in threads of its own: each keeps the memory that a hash needs, and so would every further thread.
+    It hashes in a few threads of its own, because every thread that has computed a hash keeps the memory for it.
     """
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from otae.store.models import (
 
 
 class InvitationStatus(StrEnum):
-    """`failed`: the tries are used up, or the URL message failed for good."""
+    """The states of an invitation. `failed`: the tries are used up, or the URL message failed for good."""
 
     PENDING = "pending"
     REDEEMED = "redeemed"
@@ -29,7 +29,7 @@ class InvitationStatus(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """A deferred message is `queued` with a time for its next attempt."""
+    """The states of a delivery. A deferred message is `queued` with a time for its next attempt."""
 
     QUEUED = "queued"
     SENDING = "sending"
@@ -40,7 +40,7 @@ class DeliveryStatus(StrEnum):
 
 
 class SessionStatus(StrEnum):
-    """`refused`: a message with a valid signature broke a rule, which ends the session."""
+    """The states of an enrollment session. `refused`: a message with a valid signature broke a rule, which ends it."""
 
     OPENED = "opened"
     IDENTIFIED = "identified"
@@ -52,7 +52,7 @@ class SessionStatus(StrEnum):
 
 
 class EnrollmentStatus(StrEnum):
-    """`enrolled` begins with TokenUpdate, not with Authenticate."""
+    """The states of an enrollment. `enrolled` begins with TokenUpdate, not with Authenticate."""
 
     AUTHENTICATED = "authenticated"
     ENROLLED = "enrolled"
@@ -60,7 +60,7 @@ class EnrollmentStatus(StrEnum):
 
 
 class CommandStatus(StrEnum):
-    """`notnow`: the Mac put the command off, and gets it again."""
+    """The states of a command. `notnow`: the Mac put it off, and gets it again."""
 
     QUEUED = "queued"
     SENT = "sent"
@@ -70,7 +70,10 @@ class CommandStatus(StrEnum):
 
 
 class GroupInvitationStatus(StrEnum):
-    """`reading`: the lines of a file are being stored. `sending`: all invitations are made, and messages are queued."""
+    """The states of a group invitation.
+
+    `reading`: the lines of a file are being stored. `sending`: all invitations are made, and messages are queued.
+    """
 
     READING = "reading"
     DRY_RUN = "dry-run"
@@ -83,7 +86,7 @@ class GroupInvitationStatus(StrEnum):
 
 
 class ImportStatus(StrEnum):
-    """`ready`: every line was compared, and nothing is written yet."""
+    """The states of an import. `ready`: every line was compared, and nothing is written yet."""
 
     READING = "reading"
     CHECKING = "checking"
@@ -94,7 +97,7 @@ class ImportStatus(StrEnum):
 
 
 class JobStatus(StrEnum):
-    """`failed`: the work did not succeed, or an error ended it."""
+    """The states of a job. `failed`: the work did not succeed, or an error ended it."""
 
     QUEUED = "queued"
     RUNNING = "running"

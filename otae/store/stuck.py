@@ -55,7 +55,7 @@ class Cause:
     """Undelivered messages of one kind, status and answer.
 
     Attributes:
-        number: how many; one more than `find` was to count at most means "more than that".
+        number: how many; one more than the ``most`` of `find` stands for any greater number.
         oldest: id of the invitation of the oldest one.
     """
 
@@ -71,7 +71,7 @@ class Stuck:
     """The stuck invitations.
 
     Attributes:
-        number: how many, up to one more than `find` counts.
+        number: how many; one more than the ``most`` of `find` stands for any greater number.
         causes: those stuck by an undelivered message, by cause.
         others: ids of those stuck by something else, newest first.
     """

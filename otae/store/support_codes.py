@@ -10,7 +10,7 @@ INVITATION_LENGTH, REFUSAL_LENGTH = 8, 5
 
 
 def new_invitation_code() -> str:
-    """Return a random code for an invitation; among a million of them another has it once in 650 000 draws."""
+    """Return a random code for an invitation; with a million invitations, one in 650 000 new codes is taken already."""
     return _new(INVITATION_LENGTH)
 
 

@@ -30,7 +30,7 @@ def free_space(settings: Settings) -> int | None:
 
 
 class Readiness:
-    """The state behind `/readyz`, of one process."""
+    """Whether the installation is ready, for `/readyz`; remembers when this process last tried to write."""
 
     def __init__(self) -> None:
         self._last_write: float | None = None

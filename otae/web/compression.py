@@ -1,7 +1,7 @@
 """Compressed answers: which coding a browser takes, and pages that are compressed where the route table says so.
 
-By default no page is (docs/adr/0033-what-is-compressed.md): the length of a compressed page tells somebody who watches
-the line, and can have words put into the page, what else stands in it.
+By default no page is (docs/adr/0033-what-is-compressed.md): somebody who sees how long the compressed pages are, and
+can have words of their own put into them, can guess what else they contain.
 """
 
 import gzip

@@ -1,7 +1,7 @@
 """Turns exceptions into responses: a line of text for a Mac, a page for a person, internals for neither.
 
-The one place that catches. Every refusal gets the status that docs/operations.md lists; an unforeseen exception becomes
-a plain page with a support code, and the log has the rest under that code.
+Exceptions are caught here and nowhere else. Every refusal gets the status that docs/operations.md lists; an unforeseen
+exception becomes a plain page with a support code, and the log has the rest under that code.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -70,7 +70,7 @@ class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
         enter_again: Labels of secrets that were sent; no page shows them again.
         choose_again: Labels of files that were sent; no page shows them again.
         remedies: Links shown below what was refused.
-        status: The status of the page that shows the form; ``headers`` and ``support_code`` belong to it.
+        status: The status of the page that shows the form; ``headers`` and ``support_code`` are that page's, too.
     """
 
     class Meta:
@@ -147,7 +147,7 @@ class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
 
     @contextmanager
     def refusals(self) -> Iterator[None]:
-        """Take an InputRefused of the block into the form; what follows the block then shows the form again."""
+        """Add an InputRefused raised in the block to the form; the code after the block then shows the form again."""
         try:
             yield
         except InputRefused as refusal:

@@ -44,7 +44,7 @@ def _offered(path: str) -> tuple[str, ...]:
 
 
 def use_person_language(request: Request, *tags: str) -> None:
-    """Answer in the first of ``tags`` that the portal is translated into; in none of them, change nothing.
+    """Answer in the first of ``tags`` that the portal is translated into; change nothing when it is in none.
 
     Args:
         tags: What the invitation and the person want: language tags, or "".
@@ -57,7 +57,10 @@ def use_person_language(request: Request, *tags: str) -> None:
 
 
 async def use_default_language(request: Request) -> None:
-    """Answer a page of the portal in the language of server property notification.language, unless one is wanted."""
+    """Answer in the language of server property notification.language, unless the browser or a person decides it.
+
+    Only pages of the portal do so.
+    """
     if request.state.language_by == "default" and caller(request.url.path) is Caller.PORTAL:
         wanted = await properties.word("notification.language")
         words.set_language(words.best_language(wanted, words.PEOPLE_LANGUAGES) or DEFAULT)

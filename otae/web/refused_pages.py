@@ -2,8 +2,8 @@
 
 So a reload sends nothing again. The rendered answer (no page shows a password or the content of a file) is kept for a
 minute, sealed, in a row of the browser's session, whatever its length, and shown while the administrator may do and see
-the same as when it was rendered. `guards` does this for every page that takes a form; the page itself answers as if
-directly. Answers to htmx fragment requests are not redirected.
+the same as when it was rendered. `guards` does this for every page that takes a form; the page itself returns its
+answer and knows nothing of the redirect. Answers to htmx fragment requests are not redirected.
 """
 
 import json

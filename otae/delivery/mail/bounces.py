@@ -132,7 +132,7 @@ def _head(content: bytes) -> bytes:
 
 
 def _failure(part: Message) -> Report | None:
-    """Return the first failed recipient of a status: a block for the message, then one for each recipient."""
+    """Return the report of the first failed recipient in a delivery status (RFC 3464 §2), None without one."""
     for block in islice(_blocks(part), PARTS):
         if _value(block, "Action").partition("(")[0].strip().lower() == "failed":
             diagnostic = _value(block, "Diagnostic-Code").partition(";")[2]
@@ -142,7 +142,10 @@ def _failure(part: Message) -> Report | None:
 
 
 def _blocks(part: Message) -> Iterator[Message]:
-    """Yield the header blocks of a status; the parser splits them for only one of the two content types."""
+    """Yield the blocks of headers of a delivery status: one for the message, then one for each recipient.
+
+    Python's parser splits message/delivery-status into them, but not message/global-delivery-status (RFC 6533).
+    """
     payload = part.get_payload()
     inside = [each.as_bytes() for each in payload if isinstance(each, Message)] if isinstance(payload, list) else []
     text = Message()

@@ -18,7 +18,7 @@ async def sign_in(client: aiosmtplib.SMTP, username: str, password: str) -> None
 
     Raises:
         SMTPAuthenticationError: The server refused; with its answer.
-        SMTPException: The server offers no NTLM, or its answer is none.
+        SMTPException: The server offers no NTLM, or its answer is no NTLM message.
     """
     if client.is_ehlo_or_helo_needed:
         await client.ehlo()

@@ -193,7 +193,7 @@ def _private_key_in(entered: str) -> str:
 
 
 def token_url(kind: str, entered: str) -> str:
-    """Return the token endpoint: for MICROSOFT the tenant alone may be entered, for GOOGLE nothing."""
+    """Return the token endpoint: with MICROSOFT it may be entered as the tenant alone, with GOOGLE left empty."""
     entered = entered.strip()
     with suppress(HostRefused):
         entered = ascii_url(entered)

@@ -135,7 +135,11 @@ def loopback_allowed(settings: Settings) -> bool:
 
 
 async def _data(client: aiosmtplib.SMTP, content: bytes, before_end: BeforeEnd, end_sent: asyncio.Event) -> str:
-    """Send DATA, the content and its end; before the end, a repetition sends no second copy."""
+    """Send DATA, the content and its end, and return the answer.
+
+    Until the end is sent, the server has accepted nothing: a message that fails before can be sent again without a
+    second copy.
+    """
     start = await client.execute_command(b"DATA")
     if start.code != 354:
         raise aiosmtplib.SMTPDataError(start.code, start.message)

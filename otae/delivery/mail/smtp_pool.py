@@ -64,7 +64,10 @@ class SmtpPool:
             await _quit(kept.take_all())
 
     def permit(self, server: str, limit: int) -> AbstractAsyncContextManager[object]:
-        """Let a worker send no more than ``limit`` messages at a time to the notification server named ``server``."""
+        """Return the permit to hold while one message is sent to the notification server named ``server``.
+
+        At most ``limit`` are held at a time; there is no limit while no connections are kept.
+        """
         return self._kept.limit(server, limit) if self._kept else nullcontext()
 
     def avoid(self, server: str) -> None:

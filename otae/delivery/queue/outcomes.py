@@ -124,7 +124,7 @@ async def _advance(
     event: str,
     **changes: Any,  # noqa: ANN401 - values of columns
 ) -> None:
-    """Move a row to another status; ``words`` are its answer and stand in its event."""
+    """Move a row to another status; ``words`` is stored as its answer and in its event."""
     changes.setdefault("answer", words)
     detail, event_about = f"{claimed.row.kind}: {words}", about(claimed.invitation)
     await advance(claimed.row, to, event=event, now=now, detail=detail, event_about=event_about, **changes)
@@ -177,8 +177,8 @@ async def record_outcome_unknown(claimed: Claimed, words: str, now: datetime, *,
 async def record_failed(claimed: Claimed, words: str, now: datetime, *, may_have_arrived: bool = False) -> None:
     """Record that a message failed for good, and notify the administrator who invited.
 
-    An invitation fails with its link. With its PIN it stays pending: the link works, and a new PIN can be sent. A
-    message that may have arrived has neither consequence.
+    When the message was the link, the invitation fails. When it was the PIN, the invitation stays pending: the link
+    works, and a new PIN can be sent. A message that may have arrived has neither consequence.
     """
     row, words = claimed.row, without_secrets(claimed.row, words)
     async with _invitation_locked(row), _claim_locked(row):
@@ -279,7 +279,7 @@ async def _forget_pins(rows: Iterable[Delivery]) -> None:
 def without_secrets(row: Delivery, words: str) -> str:
     """Return a server's answer without the invitation token or PIN that it may have quoted.
 
-    The PIN is forgotten when a report of failure comes, so all that looks like one is left out.
+    When the report of a bounce arrives, the PIN is not stored any more, so whatever looks like one is left out.
     """
     secret = r"ep-[A-Za-z0-9_-]{6,}" + (_LIKE_A_PIN if row.kind == "pin" else "")
     return re.sub(secret, "…", words)

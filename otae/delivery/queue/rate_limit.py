@@ -1,4 +1,7 @@
-"""The rate limit of a notification server: messages a minute, counted over all processes."""
+"""The rate limit of a notification server: messages a minute, counted over all processes.
+
+A message takes a slot. Slots become due one after the other, at the distance of `slot_interval`.
+"""
 
 from datetime import datetime, timedelta
 
@@ -17,7 +20,7 @@ async def take_slots(server: NotificationServer, count: int, now: datetime) -> i
     """Take up to ``count`` slots that are due at ``server`` and return how many were taken.
 
     No minute ever sees more than ``server.rate`` messages: slots lie a little further apart than a minute divided by
-    the rate, to make up for the BURST that may be taken at once.
+    the rate, because those that became due within the last BURST seconds may be taken at once.
     """
     if server.rate <= 0:
         return count
@@ -43,5 +46,5 @@ def free_slots(server: NotificationServer, now: datetime) -> int | None:
 
 
 def slot_interval(rate: int) -> timedelta:
-    """Return the distance between two slots at ``rate`` messages a minute."""
+    """Return the time between two slots at ``rate`` messages a minute."""
     return timedelta(seconds=(60 + BURST) / rate)

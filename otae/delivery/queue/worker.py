@@ -1,7 +1,8 @@
 """The delivery worker: claims queued messages in batches and sends them over several connections at a time.
 
-In each process one task a channel claims messages. Further rings only add to its backlog, so that they cost no thread,
-and a message that is rung for twice is looked at once. The backlog is a hint: the sweep finds again what is lost.
+In each process one task for each channel claims messages. When more hints arrive meanwhile, their ids are only appended
+to the backlog of that task: this takes no further thread, and an id that is in the backlog already is not added again.
+Ids that are lost with the process are found by the sweep.
 """
 
 import asyncio
@@ -109,7 +110,10 @@ async def _deliver_channel(
 async def _drain(
     desk: Desk, channel: str, backlog: ChannelBacklog, clock: Callable[[], datetime], sending: set[asyncio.Task[None]]
 ) -> None:
-    """Claim and start batches until the backlog is empty, the next when few messages of the last wait for a permit."""
+    """Claim batches and start sending them, until the backlog is empty.
+
+    The next batch is claimed once only few messages of the last one still wait for a permit.
+    """
     # Two writers, each with a database connection of its own: sending waits for the first, and that not for the second.
     data_phase_writer = BatchWriter(claims.mark_data_phase)
     accepted_writer: BatchWriter[Accepted] = BatchWriter(lambda accepted: record_sent(accepted, clock()))

@@ -1,6 +1,6 @@
 """The default texts of messages: the templates in templates/mail, in the languages that the product has.
 
-What they render to is a wording with macros, which administrators may change: they never meet Jinja.
+The templates are Jinja; rendered, each gives a wording with macros, and that is what administrators may change.
 """
 
 from dataclasses import dataclass

@@ -80,7 +80,10 @@ class Draft:
 
 @dataclass(frozen=True)
 class DraftStatus:
-    """A draft being sent. ``status``: "queued", "running", "done" or "failed"; ``words``: why, or the server's."""
+    """A draft being sent.
+
+    ``status``: "queued", "running", "done" or "failed"; ``words``: why it failed, or the server's answer.
+    """
 
     id: UUID
     status: str

@@ -203,7 +203,7 @@ async def progress(row: PeopleImport) -> ImportProgress:
 
 
 async def lines(row: PeopleImport, *, show: str = "", after: int = 0, limit: int = 50) -> list[PeopleImportLine]:
-    """Return lines behind the number ``after``, without their passwords; ``show``: a finding, "" for all."""
+    """Return lines with a number greater than ``after``, without passwords; ``show``: a finding, "" for all."""
     found = PeopleImportLine.filter(people_import_id=row.id, number__gt=after)
     if show:
         done = {LineState.NEW: LineState.ADDED, LineState.CHANGED: LineState.SAVED}

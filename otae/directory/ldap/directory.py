@@ -130,10 +130,11 @@ class LdapDirectory:
         return await self._read_from_own_domain(found[0] if found else None)
 
     async def _read_from_own_domain(self, found: DirectoryPerson | None) -> DirectoryPerson | None:
-        """Read a person again, from their own domain, if the global catalog found them; else search it for nobody.
+        """Return the person ``found`` in the global catalog with all attributes, read from their own domain.
 
-        The catalog holds only some attributes: neither the account's end nor whether the password must change. The
-        search for nobody makes both cases take the same time. Without a catalog, ``found`` is complete.
+        The catalog holds only some attributes: neither the account's end nor whether the password must change. For None
+        a person who does not exist is searched for, so that both cases take the same time. Without a catalog ``found``
+        is complete, and returned as it is.
         """
         if self.forest is None:
             return found

@@ -131,7 +131,10 @@ class Walk:
         return found
 
     def _read_groups(self, connection: Connection, dns: Iterable[str]) -> list[Entry]:
-        """Read those of ``dns`` that are groups; a parent entry without any group below it costs one search."""
+        """Read those of ``dns`` that are groups.
+
+        The members below one parent entry are looked at only if there is a group among the entries there at all.
+        """
         by_parent: dict[str, list[str]] = {}
         for dn in dns:
             if split := parent_and_rdn(dn):

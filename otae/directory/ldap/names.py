@@ -96,7 +96,7 @@ def all_of(*filters: str) -> str:
 
 
 def _parsed(dn: str, *, strip: bool = True) -> list[tuple[str, str, str]]:
-    """Return the parts of a DN: attribute, value as it is written, and separator; none of any other text."""
+    """Return the parts of a DN: attribute, value as it is written, and separator; an empty list for any other text."""
     try:
         return list(parse_dn(dn, strip=strip))
     except LDAPInvalidDnError:

@@ -138,8 +138,9 @@ class LdapPool:
     ) -> Result:
         """Run ``work`` on an idle connection to ``host``, else on a new one.
 
-        Broken connections are discarded. A silent one costs its timeout once: the time limit leaves enough for the
-        other server or, without one, for a new connection, because a firewall may have dropped the idle one.
+        Broken connections are discarded. When an idle one does not respond, perhaps because a firewall dropped it, the
+        others are closed at once: its timeout passes once only, and enough of the time limit is left for the other
+        server or, without one, for a new connection.
         """
         for old in self.connections.take_old():
             old.close()

@@ -38,7 +38,7 @@ class Schema:
     """The filters and the conversion of entries for one directory. ``search_by``: the attribute with the user name.
 
     ``region``: the country of phone numbers without "+", from `properties.default_region`. ``attributes``: further
-    attributes of people, which become their properties; None where they are not to be had.
+    attributes of people, which become their properties; None where they cannot be read.
     """
 
     domain: str

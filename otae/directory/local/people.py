@@ -151,7 +151,7 @@ async def find_person(name: str) -> Person | None:
 async def list_people(
     search: str | None = None, after: str | None = None, limit: int = 50, *, reach: Reach = EVERYBODY
 ) -> list[Person]:
-    """Return people by user name, beginning behind the user name ``after``; rehearsal people are left out."""
+    """Return people by user name, those after the user name ``after``; rehearsal people are left out."""
     rows = Person.filter(reach.people(), rehearsal=False, removed_at=None)
     if search:
         rows = rows.filter(await contains(Person, search))

@@ -138,7 +138,10 @@ class TestedPages(CrudPages[Row, RowForm]):
         """Return what the block "test" shows; its "mark" changes with the test."""
 
     async def show(self, visit: Console) -> Response:
-        """Show the form of a row and its last test; for polling only the test, 204 while the page shows it already."""
+        """Show the form of a row and its last test.
+
+        A page that polls gets only the test, or 204 while it shows the test as it is.
+        """
         if not is_fragment_request(visit.request):
             return await super().show(visit)
         context = await self.test_context(row_id(visit.request))

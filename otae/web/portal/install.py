@@ -42,7 +42,10 @@ async def show(visit: Portal) -> Response:
 
 
 def name_of(visit: Portal) -> str:
-    """Return the session's identifier in its page's requests: a page follows no other session of the same browser."""
+    """Return the name that the page of a session sends with its requests.
+
+    By it a page that stays open never shows the progress of a later session of the same browser.
+    """
     return visit.session.id.hex[-12:]
 
 

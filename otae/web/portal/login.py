@@ -107,7 +107,7 @@ async def show(visit: Visit) -> Response:
 
 
 async def not_you(visit: Visit) -> Response:
-    """Say what to do for somebody to whom the link of an invitation came that is not theirs."""
+    """Show what to do for somebody who received a link that was meant for another person."""
     may_start = await properties.flag("macos.otae.enable")
     return render(visit.request, "portal/not-you.html", {"may_start": may_start})
 
