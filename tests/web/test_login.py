@@ -234,7 +234,8 @@ async def test_the_page_says_who_invites_to_what_and_until_when(site: Site, desk
 
 def summaries(page: str) -> tuple[str, str, str]:
     """Return what a page says that the organization may do, may not do, and what happens on leaving."""
-    _, may, may_not, leaving, *_ = re.split("<h2[ >]", page[page.index('<details id="rights">') :])
+    folded = page[page.index('<details id="rights">') :].partition("</details>")[0]
+    _, may, may_not, leaving = re.split("<h2[ >]", folded)
     return may, may_not, leaving
 
 
