@@ -70,21 +70,35 @@ class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
         enter_again: Labels of secrets that were sent; no page shows them again.
         choose_again: Labels of files that were sent; no page shows them again.
         remedies: Links shown below what was refused.
+        left_out: A note about what could not be read, to follow the note that the rest was stored.
         status: The status of the page that shows the form; ``headers`` and ``support_code`` are that page's, too.
     """
 
     class Meta:
-        """WTForms' own messages come from its own catalogs."""
+        """WTForms' own messages come from its own catalogs, and a refused field says that it is one."""
 
         def get_translations(self, _form: wtforms.Form) -> NullTranslations:
             """Return the catalog of the present language."""
             return own_messages(language())
+
+        def render_field(self, field: wtforms.Field, attributes: dict[str, object]) -> object:
+            """Return ``field`` as HTML; a refused one names its errors, which ``refused`` of the macros writes."""
+            if field.errors:
+                described = f"{attributes.get('aria-describedby', '')} {field.id}-errors".strip()
+                attributes = {
+                    **attributes,
+                    "class": f"{attributes.get('class', '')} is-invalid",
+                    "aria-invalid": "true",
+                    "aria-describedby": described,
+                }
+            return wtforms.meta.DefaultMeta.render_field(self, field, attributes)
 
     never_kept: ClassVar[frozenset[str]] = frozenset()
     sent: FormData = FormData()
     enter_again: Sequence[str] = ()
     choose_again: Sequence[str] = ()
     remedies: Sequence[Remedy] = ()
+    left_out: str = ""
     status: int = 200
     headers: Mapping[str, str] = {}
     support_code: str = ""
@@ -155,12 +169,16 @@ class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
 
     @property
     def all_errors(self) -> list[tuple[str, str]]:
-        """Return (id of the field or "", text) for the summary, in the order of the page.
+        """Return (id of the field or "", text that names it) for the summary, in the order of the page.
 
         A form's own fields stand above those that it shares with other forms (its base class).
         """
-        beside = [(field.id, text) for field in sorted(self, key=self._distance) for text in field.errors]
-        return [(name, translated(text)) for name, text in [*(("", text) for text in self.form_errors), *beside]]
+        beside = [
+            (field.id, f"{translated(field.label.text)}: {translated(text)}")
+            for field in sorted(self, key=self._distance)
+            for text in field.errors
+        ]
+        return [("", translated(text)) for text in self.form_errors] + beside
 
     def _distance(self, field: wtforms.Field) -> int:
         """Return how many classes above this form's declare ``field``."""

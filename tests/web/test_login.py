@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from otae.accounts import password_links
 from otae.enrollment import link_cookie
 from otae.invitations import lifecycle
 from otae.invitations.mode_values import ModeValues, set_values
@@ -17,6 +18,7 @@ from otae.store.models import Administrator, EnrollmentSession, Event, Invitatio
 from otae.web.portal.login import LINK_COOKIE
 from tests.web.conftest import PASSWORD, Invite, Site, shown_code
 from tests.web.dump import dump
+from tests.web.refused_fields import refused_fields
 
 pytestmark = pytest.mark.anyio
 
@@ -342,3 +344,16 @@ async def test_a_cookie_that_was_changed_or_is_too_old_is_none(site: Site, invit
         answer = await site.stranger(Cookie=f"{LINK_COOKIE}={wrong}".encode()).get(LOGIN)
         assert answer.status_code == 200
         assert 'value="ben"' not in answer.text
+
+
+async def test_a_refused_field_says_so_to_screen_readers_and_the_summary_leads_to_it(
+    site: Site, ben: Person, now: datetime
+) -> None:
+    answer = await site.client.post(LOGIN, data={"name": "x" * 2000, "password": "", "pin": "1" * 2000, "link": ""})
+    assert refused_fields(answer.text) == ["name", "pin"]
+    assert "User name: Field cannot be longer than" in answer.text
+    assert re.search(r'<details class="otae-more[^>]* open', answer.text), "a link into what is folded leads nowhere"
+    link = await password_links.make(site.desk, ben, now=now, actor="ada")
+    answer = await site.client.post(link, data={"password": "five more quiet words", "again": "another"})
+    assert refused_fields(answer.text) == ["again"]
+    assert "The same password again: The two passwords differ." in answer.text

@@ -58,7 +58,7 @@ def test_a_rooms_refusal_lands_beside_its_field_or_above_all() -> None:
     form = NameForm(FormData([("name", "ben")]))
     assert form.validate()
     form.refuse(InputRefused({"name": "taken", "": "not today"}))
-    assert form.all_errors == [("", "not today"), ("name", "taken")]
+    assert form.all_errors == [("", "not today"), ("name", "Name: taken")]
     assert form.name.data == "ben"
 
 
@@ -69,4 +69,7 @@ class NewNameForm(NameForm):
 def test_the_summary_names_a_forms_own_fields_before_shared_ones() -> None:
     form = NewNameForm(FormData([]))
     assert not form.validate()
-    assert form.all_errors == [("serial", "Please enter a serial number."), ("name", "Please enter a name.")]
+    assert form.all_errors == [
+        ("serial", "Serial number: Please enter a serial number."),
+        ("name", "Name: Please enter a name."),
+    ]

@@ -62,7 +62,7 @@ async def test_what_was_typed_and_what_was_wrong_come_back_once_and_secrets_do_n
     back = await refused_forms.take(again, ThingForm)
     assert back
     assert (back.note.data, back.password.data, back.pin.data) == ("läuft", None, None)
-    assert back.all_errors == [("", "Not today."), ("name", "Please enter a name.")]
+    assert back.all_errors == [("", "Not today."), ("name", "Name: Please enter a name.")]
     assert (back.status, back.support_code, back.headers) == (429, "ABCDE", {"Retry-After": "7"})
     assert back.enter_again == ["Password", "PIN"]
     assert again.request.state.refused_form_shown
@@ -96,7 +96,7 @@ async def test_of_more_than_fits_a_cookie_only_what_was_wrong_goes_along(
     assert len(cookie) <= refused_forms.LONGEST
     back = await refused_forms.take(await visit(desk, cookie=cookie), ThingForm)
     assert back
-    assert (back.note.data, back.all_errors) == (kept, [("name", "Please enter a name.")])
+    assert (back.note.data, back.all_errors) == (kept, [("name", "Name: Please enter a name.")])
     assert back.enter_again == ["Password"]
 
 

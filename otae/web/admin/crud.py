@@ -10,13 +10,14 @@ from uuid import UUID
 from starlette.responses import Response
 
 from otae.translatable import N_
-from otae.web.admin.page_parts import NamedForm, row_id
+from otae.web.admin.page_parts import row_id
+from otae.web.forms import Form
 from otae.web.pages import is_fragment_request, redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
 
 Row = TypeVar("Row")
-RowForm = TypeVar("RowForm", bound=NamedForm)
+RowForm = TypeVar("RowForm", bound=Form)
 
 
 class FormPages(ABC, Generic[Row, RowForm]):

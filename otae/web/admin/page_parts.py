@@ -13,10 +13,9 @@ from otae.invitations import submissions
 from otae.text import cleaned_line
 from otae.translatable import N_
 from otae.web.failures import Failure, NotFound
-from otae.web.forms import Form, sent_fields
+from otae.web.forms import sent_fields
 from otae.web.visits import Visit
 from otae.words import gettext as _
-from otae.words import translated
 
 Row = TypeVar("Row")
 
@@ -24,25 +23,6 @@ SENT_ALREADY: Final = N_("This was done already. What was shown then is not show
 
 #: Longest text that is searched for.
 LONGEST = 100
-
-
-class NamedForm(Form):
-    """A form whose error summary names the field of each text.
-
-    ``left_out`` is a note about what could not be read, to follow the note that the rest was stored.
-    """
-
-    left_out: str = ""
-
-    @property
-    def all_errors(self) -> list[tuple[str, str]]:
-        """Return the texts of the summary as (id of the field or "", text), in the order of the page."""
-        beside = [
-            (field.id, f"{translated(field.label.text)}: {translated(text)}")
-            for field in self._fields.values()
-            for text in field.errors
-        ]
-        return [("", translated(text)) for text in self.form_errors] + beside
 
 
 def or_not_found(row: Row | None) -> Row:

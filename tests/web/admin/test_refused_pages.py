@@ -26,6 +26,7 @@ from tests.web.admin.conftest import ADA_PASSWORD
 from tests.web.admin.test_edit_forms import EDITS, stored
 from tests.web.conftest import Site
 from tests.web.page_forms import PageForm, form_of, forms_of
+from tests.web.refused_fields import refused_fields
 
 pytestmark = pytest.mark.anyio
 
@@ -88,6 +89,7 @@ async def look(browser: httpx2.AsyncClient, form: PageForm) -> str:
     page = await browser.get(where)
     assert page.status_code == 422, form.action
     assert 'id="summary"' in page.text, form.action
+    refused_fields(page.text)
     for secret in (SECRET, FILE.decode()):
         assert secret not in told + page.text, form.action
     assert TYPED not in told

@@ -11,22 +11,22 @@ from otae.directory.local.person_fields import DOMAIN
 from otae.errors import Busy, InputRefused, SigninFailed, SlowDown
 from otae.translatable import N_
 from otae.web import guards
-from otae.web.admin.page_parts import NamedForm, row_id
-from otae.web.forms import InputRequired, Length, PasswordField, StringField
+from otae.web.admin.page_parts import row_id
+from otae.web.forms import Form, InputRequired, Length, PasswordField, StringField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
 from otae.words import ngettext
 
 
-class AccountForm(NamedForm):
+class AccountForm(Form):
     """The name that invited people read, and where notices go."""
 
     display_name = StringField(N_("Full name"), [Length(max=display_names.LONGEST)])
     email = StringField(N_("Mail address"), [Length(max=LONGEST_ADDRESS)], filters=[shown_address])
 
 
-class PasswordForm(NamedForm):
+class PasswordForm(Form):
     """The current password, and the new one twice."""
 
     current = PasswordField(

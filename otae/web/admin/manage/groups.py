@@ -9,8 +9,8 @@ from otae import paths
 from otae.directory.local import groups
 from otae.directory.local.groups import ListedGroup
 from otae.translatable import N_
-from otae.web.admin.page_parts import NamedForm, or_not_found, text_param
-from otae.web.forms import InputRequired, StringField
+from otae.web.admin.page_parts import or_not_found, text_param
+from otae.web.forms import Form, InputRequired, StringField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
@@ -18,13 +18,13 @@ from otae.words import gettext as _
 PAGE: Final = 50
 
 
-class GroupForm(NamedForm):
+class GroupForm(Form):
     """A new group."""
 
     name = StringField(N_("New group"), [InputRequired(N_("enter a name"))])
 
 
-class MemberForm(NamedForm):
+class MemberForm(Form):
     """A person to add to the group."""
 
     name = StringField(N_("User name"), [InputRequired(N_("enter a user name"))])

@@ -15,10 +15,10 @@ from otae.directory.files.provisioning import ImportProgress, ImportRow, LineRow
 from otae.directory.files.spreadsheets import to_csv
 from otae.errors import InputRefused, StaleState
 from otae.translatable import N_
-from otae.web.admin.page_parts import NamedForm, choice_param, download, int_param, or_not_found, row_id
+from otae.web.admin.page_parts import choice_param, download, int_param, or_not_found, row_id
 from otae.web.callers import UPLOAD_CAP
 from otae.web.failures import NotFound
-from otae.web.forms import FileField, SelectField
+from otae.web.forms import FileField, Form, SelectField
 from otae.web.pages import is_fragment_request, redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
@@ -76,7 +76,7 @@ CHANGES: Final = {
 }
 
 
-class ImportForm(NamedForm):
+class ImportForm(Form):
     """The file to import, and its format."""
 
     file = FileField(N_("File"))

@@ -27,9 +27,9 @@ from otae.web.admin.manage import pin_card, timeline
 from otae.web.admin.manage import recipient_changes as since
 from otae.web.admin.manage.statuses import OWNERSHIPS, PLATFORMS, STATUSES
 from otae.web.admin.manage.waiting_for import waiting
-from otae.web.admin.page_parts import SENT_ALREADY, NamedForm, is_resubmitted, new_form_id
+from otae.web.admin.page_parts import SENT_ALREADY, is_resubmitted, new_form_id
 from otae.web.failures import NotFound
-from otae.web.forms import StringField, sent_fields
+from otae.web.forms import Form, StringField, sent_fields
 from otae.web.pages import is_fragment_request, redirect, render
 from otae.web.visits import Console
 from otae.words import exact, language, span
@@ -38,7 +38,7 @@ from otae.words import gettext as _
 TEMPLATE: Final = "admin/manage/invitations/show.html"
 
 
-class ExtendForm(NamedForm):
+class ExtendForm(Form):
     """The new end of an invitation, in UTC; empty for the full validity of its mode."""
 
     until = StringField(N_("Works until"))

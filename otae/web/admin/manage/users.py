@@ -13,9 +13,9 @@ from otae.directory.local import people, person_fields
 from otae.directory.lookup import PeopleFilter, PersonRow
 from otae.translatable import N_
 from otae.web.admin.crud import FormPages
-from otae.web.admin.page_parts import NamedForm, or_not_found, row_id, text_param
+from otae.web.admin.page_parts import or_not_found, row_id, text_param
 from otae.web.failures import NotFound
-from otae.web.forms import BooleanField, InputRequired, PasswordField, SelectField, StringField, TextAreaField
+from otae.web.forms import BooleanField, Form, InputRequired, PasswordField, SelectField, StringField, TextAreaField
 from otae.web.pages import render
 from otae.web.visits import Console
 from otae.words import gettext as _
@@ -25,7 +25,7 @@ PAGE: Final = 50
 STATES: Final = {"": N_("Everybody"), "disabled": N_("Disabled"), "locked": N_("Locked")}
 
 
-class UserForm(NamedForm):
+class UserForm(Form):
     """What is known about a person. ``password`` is only ever written, never shown."""
 
     display_name = StringField(N_("Name"))

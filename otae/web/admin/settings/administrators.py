@@ -11,8 +11,8 @@ from otae.accounts import administrator_list, roles
 from otae.accounts.administrator_list import ListedAdministrator
 from otae.errors import Refusal
 from otae.translatable import N_
-from otae.web.admin.page_parts import SENT_ALREADY, NamedForm, is_resubmitted, new_form_id, or_not_found
-from otae.web.forms import HiddenField, InputRequired, Length, SelectField, StringField
+from otae.web.admin.page_parts import SENT_ALREADY, is_resubmitted, new_form_id, or_not_found
+from otae.web.forms import Form, HiddenField, InputRequired, Length, SelectField, StringField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
@@ -20,7 +20,7 @@ from otae.words import gettext as _
 CHOOSE: Final = N_("choose one of these roles")
 
 
-class RoleForm(NamedForm):
+class RoleForm(Form):
     """A role, one of those that the signed-in administrator may give."""
 
     role = SelectField(N_("Role"), invalid_choice_message=CHOOSE, default=roles.SUPPORT)

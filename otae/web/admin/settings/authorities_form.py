@@ -8,16 +8,15 @@ from starlette.requests import Request
 from otae.authority.ca_files import EMPTY_FILE, read_authorities
 from otae.errors import InputRefused
 from otae.translatable import N_, joined
-from otae.web.admin.page_parts import NamedForm
 from otae.web.callers import UPLOAD_CAP
-from otae.web.forms import MAX_FIELDS, FileField, TextAreaField, upload
+from otae.web.forms import MAX_FIELDS, FileField, Form, TextAreaField, upload
 from otae.words import gettext as _
 
 #: How many unreadable certificates the note names one by one.
 _NAMED_ONE_BY_ONE: Final = 3
 
 
-class AuthoritiesForm(NamedForm):
+class AuthoritiesForm(Form):
     """A form with CA certificates."""
 
     ca_pem = TextAreaField(N_("Certificates"))

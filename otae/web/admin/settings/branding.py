@@ -9,8 +9,8 @@ from otae.branding import look, portal_texts
 from otae.branding.portal_texts import HELP, TERMS_OF_USE
 from otae.delivery.texts.languages import LANGUAGES
 from otae.translatable import N_
-from otae.web.admin.page_parts import NamedForm, or_not_found
-from otae.web.forms import HiddenField, InputRequired, StringField, TextAreaField
+from otae.web.admin.page_parts import or_not_found
+from otae.web.forms import Form, HiddenField, InputRequired, StringField, TextAreaField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import PEOPLE_LANGUAGES
@@ -27,14 +27,14 @@ KINDS: Final = {
 _REQUIRED: Final = InputRequired(N_("enter a value"))
 
 
-class LookForm(NamedForm):
+class LookForm(Form):
     """What the organization is called, and whom people are told to ask."""
 
     name = StringField(N_("Name"), [_REQUIRED])
     contact = StringField(N_("Contact"), [_REQUIRED])
 
 
-class TextForm(NamedForm):
+class TextForm(Form):
     """A text in one language. ``replacing``: the version that it was written from, 0 for none."""
 
     text = TextAreaField(N_("Text"))

@@ -9,8 +9,8 @@ from otae.delivery.sms import carriers
 from otae.delivery.sms.carriers import CarrierRow
 from otae.translatable import N_
 from otae.web.admin.crud import CrudPages
-from otae.web.admin.page_parts import NamedForm, or_not_found, row_id
-from otae.web.forms import InputRequired, StringField
+from otae.web.admin.page_parts import or_not_found, row_id
+from otae.web.forms import Form, InputRequired, StringField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import ngettext
@@ -18,7 +18,7 @@ from otae.words import ngettext
 NEEDED: Final = N_("is missing")
 
 
-class CarrierForm(NamedForm):
+class CarrierForm(Form):
     """A carrier."""
 
     name = StringField(N_("Carrier"), [InputRequired(NEEDED)])

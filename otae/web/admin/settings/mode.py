@@ -14,9 +14,8 @@ from otae.store import properties
 from otae.store.mode_table import Mode
 from otae.translatable import N_
 from otae.web.admin.manage.waiting_for import factors
-from otae.web.admin.page_parts import NamedForm
 from otae.web.failures import NotFound
-from otae.web.forms import BooleanField, SelectField, StringField
+from otae.web.forms import BooleanField, Form, SelectField, StringField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
@@ -26,7 +25,7 @@ UNITS: Final = {"h": N_("hours"), "d": N_("days"), mode_values.NEVER: N_("no lim
 CHOOSE: Final = N_("choose one of these")
 
 
-class ModeForm(NamedForm):
+class ModeForm(Form):
     """The values of a mode."""
 
     enabled = BooleanField(N_("On: invitations may be made in this mode"))

@@ -15,16 +15,9 @@ from otae.hostnames import shown_host
 from otae.paths import UrlPath
 from otae.translatable import N_
 from otae.web.admin.crud import TestedPages
-from otae.web.admin.page_parts import NamedForm, or_not_found, row_id
+from otae.web.admin.page_parts import or_not_found, row_id
 from otae.web.admin.settings.authorities_form import AuthoritiesForm
-from otae.web.forms import (
-    BooleanField,
-    InputRequired,
-    IntegerField,
-    PasswordField,
-    SelectField,
-    StringField,
-)
+from otae.web.forms import BooleanField, Form, InputRequired, IntegerField, PasswordField, SelectField, StringField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
@@ -41,7 +34,7 @@ NOT_AN_OAUTH: Final = N_("choose one of the list")
 NOT_A_CHANNEL: Final = N_("choose none, STARTTLS or TLS")
 
 
-ServerPageForm = TypeVar("ServerPageForm", bound=NamedForm)
+ServerPageForm = TypeVar("ServerPageForm", bound=Form)
 
 
 class ServerAddresses(NamedTuple):
@@ -85,7 +78,7 @@ class ServerForm(AuthoritiesForm):
         return self.entered(servers.ServerEntry, ca_pem=self.read_authorities())
 
 
-class RecipientForm(NamedForm):
+class RecipientForm(Form):
     """The recipient of a test mail."""
 
     recipient = StringField(N_("Send a test mail to"))

@@ -9,8 +9,8 @@ from otae.apple import access_rights
 from otae.errors import InputRefused
 from otae.store import old_algorithms, properties, property_changes
 from otae.translatable import N_
-from otae.web.admin.page_parts import NamedForm, or_not_found
-from otae.web.forms import InputRequired, SelectField, SelectMultipleField, StringField
+from otae.web.admin.page_parts import or_not_found
+from otae.web.forms import Form, InputRequired, SelectField, SelectMultipleField, StringField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
@@ -19,7 +19,7 @@ ROWS: Final = {row.name: row for row in properties.PROPERTIES}
 RIGHTS: Final = {str(right): words for right, words in access_rights.MEANINGS.items()}
 
 
-class ValueForm(NamedForm):
+class ValueForm(Form):
     """The value of a property."""
 
     @property
@@ -100,7 +100,7 @@ async def reset(visit: Console) -> Response:
     )
 
 
-async def _ask(visit: Console, form: NamedForm, *, status: int = 200) -> Response:
+async def _ask(visit: Console, form: Form, *, status: int = 200) -> Response:
     row = _row(visit)
     context = {
         "form": form,

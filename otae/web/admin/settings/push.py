@@ -7,10 +7,9 @@ from starlette.responses import Response
 from otae import paths
 from otae.authority import push
 from otae.translatable import N_
-from otae.web.admin.page_parts import NamedForm
 from otae.web.admin.settings.authorities_form import left_out_note
 from otae.web.admin.settings.uploaded_certificates import read_upload, require_file
-from otae.web.forms import FileField, PasswordField
+from otae.web.forms import FileField, Form, PasswordField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
@@ -19,7 +18,7 @@ from otae.words import gettext as _
 SOON: Final = 30
 
 
-class PushForm(NamedForm):
+class PushForm(Form):
     """The certificate, its key when that is a separate file, and the password of either."""
 
     file = FileField(N_("Certificate"))

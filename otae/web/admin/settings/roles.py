@@ -14,22 +14,15 @@ from otae.errors import InputRefused, Refusal
 from otae.translatable import N_
 from otae.web.admin.crud import CrudPages
 from otae.web.admin.manage import picker
-from otae.web.admin.page_parts import NamedForm, or_not_found, row_id
+from otae.web.admin.page_parts import or_not_found, row_id
 from otae.web.admin.settings import administrators
-from otae.web.forms import (
-    InputRequired,
-    Length,
-    SelectField,
-    SelectMultipleField,
-    StringField,
-    TextAreaField,
-)
+from otae.web.forms import Form, InputRequired, Length, SelectField, SelectMultipleField, StringField, TextAreaField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
 
 
-class RoleForm(NamedForm):
+class RoleForm(Form):
     """What a role allows.
 
     ``groups`` are those it is limited to, one a line; ``group`` is one more, from the search field.

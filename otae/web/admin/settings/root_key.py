@@ -8,10 +8,9 @@ from otae import paths
 from otae.authority import issuers, root
 from otae.errors import InputRefused
 from otae.translatable import N_
-from otae.web.admin.page_parts import NamedForm
 from otae.web.admin.settings.uploaded_certificates import require_file
 from otae.web.callers import UPLOAD_CAP
-from otae.web.forms import FileField, PasswordField, upload
+from otae.web.forms import FileField, Form, PasswordField, upload
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
@@ -23,14 +22,14 @@ FILE: Final = "otae-root-key.pem"
 FIELDS: Final = {"passphrase": "new_passphrase"}
 
 
-class ExportForm(NamedForm):
+class ExportForm(Form):
     """The passphrase for the exported file, twice."""
 
     new_passphrase = PasswordField(N_("Passphrase"))
     again = PasswordField(N_("Passphrase again"))
 
 
-class FileForm(NamedForm):
+class FileForm(Form):
     """An exported file and its passphrase."""
 
     file = FileField(N_("Exported file"))

@@ -11,10 +11,9 @@ from otae.delivery.sms import servers as sms_servers
 from otae.delivery.sms.gateways import GATEWAYS, Field
 from otae.delivery.sms.sender import CARRIER
 from otae.translatable import N_
-from otae.web.admin.page_parts import NamedForm
 from otae.web.admin.settings.notification_servers import RecipientForm, ServerAddresses, ServerPages
 from otae.web.failures import NotFound
-from otae.web.forms import InputRequired, IntegerField, PasswordField, SelectField, StringField, TextAreaField
+from otae.web.forms import Form, InputRequired, IntegerField, PasswordField, SelectField, StringField, TextAreaField
 from otae.web.pages import render
 from otae.web.visits import Console
 from otae.words import gettext as _
@@ -25,7 +24,7 @@ CARRIER_ABOUT: Final = N_(
 )
 
 
-class SmsForm(NamedForm):
+class SmsForm(Form):
     """The fields of every gateway; `form_of` adds those of one gateway."""
 
     name = StringField(N_("Name"), [InputRequired(NEEDED)])

@@ -6,8 +6,7 @@ from typing import Final, Self
 from otae.delivery.texts.default_texts import Wording
 from otae.delivery.texts.languages import LANGUAGES
 from otae.translatable import N_
-from otae.web.admin.page_parts import NamedForm
-from otae.web.forms import SelectField, StringField, TextAreaField
+from otae.web.forms import Form, SelectField, StringField, TextAreaField
 
 TITLES: Final = {
     "url": N_("Invitation"),
@@ -31,7 +30,7 @@ OCCASIONS: Final = {
 COPY: Final = "copy-"
 
 
-class TemplateForm(NamedForm):
+class TemplateForm(Form):
     """The wording of a message; ``text`` and ``html`` are alternatives of the same mail.
 
     ``recipient`` and ``phone`` are for sending a draft.
@@ -49,7 +48,7 @@ class TemplateForm(NamedForm):
         return Wording.of(*(part.data or "" for part in (self.subject, self.text, self.html, self.sms)))
 
 
-class LanguageForm(NamedForm):
+class LanguageForm(Form):
     """A language to add."""
 
     language = SelectField(N_("Another language"), choices=dict(LANGUAGES))
@@ -60,13 +59,13 @@ class LanguageForm(NamedForm):
         return self
 
 
-class NameForm(NamedForm):
+class NameForm(Form):
     """The name of a template."""
 
     name = StringField(N_("Name"))
 
 
-class CopyForm(NamedForm):
+class CopyForm(Form):
     """The name of a copy."""
 
     name = StringField(N_("Name of the clone"))

@@ -11,19 +11,18 @@ from otae.authority import uploads
 from otae.authority.uploads import UploadedCertificate, UploadPurpose
 from otae.errors import InputRefused
 from otae.translatable import N_
-from otae.web.admin.page_parts import NamedForm
 from otae.web.admin.settings.authorities_form import left_out_note
 from otae.web.callers import UPLOAD_CAP
-from otae.web.forms import FileField, PasswordField, upload
+from otae.web.forms import FileField, Form, PasswordField, upload
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
 
-KeyForm = TypeVar("KeyForm", bound=NamedForm)
+KeyForm = TypeVar("KeyForm", bound=Form)
 Page = Callable[[Console], Awaitable[Response]]
 
 
-class UploadForm(NamedForm):
+class UploadForm(Form):
     """The certificate with its chain, its key when that is a separate file, and the password of either."""
 
     file = FileField(N_("Certificate and chain"))
