@@ -1,5 +1,7 @@
 """The names of those who invite, as the people whom they invite read them."""
 
+from collections.abc import Iterable
+
 from otae.store.models import Administrator
 
 
@@ -9,7 +11,10 @@ async def inviter_name(created_by: str) -> str:
     Args:
         created_by: The invitation's column of this name.
     """
-    administrator = await Administrator.get_or_none(name=created_by)
-    if administrator is None:
-        return ""
-    return administrator.display_name or administrator.name.rpartition("\\")[2]
+    return (await inviter_names([created_by])).get(created_by, "")
+
+
+async def inviter_names(created_by: Iterable[str]) -> dict[str, str]:
+    """Return the names of the administrators who made invitations; commands and unknown ones are left out."""
+    rows = await Administrator.filter(name__in=sorted(set(created_by))).only("name", "display_name")
+    return {row.name: row.display_name or row.name.rpartition("\\")[2] for row in rows}

@@ -88,7 +88,7 @@ MODES: Final[dict[str, Mode]] = {
         Mode(
             "high_security",
             N_("High Security"),
-            N_("your user name, password and PIN, through the link in the invitation"),
+            N_("your password and PIN, and the link in the invitation"),
             token=True,
             identification=True,
             authentication=True,
@@ -97,7 +97,7 @@ MODES: Final[dict[str, Mode]] = {
         Mode(
             "invitation_url",
             N_("Invitation URL"),
-            N_("the link in the invitation"),
+            N_("only the link in the invitation"),
             token=True,
             max_tries=0,
             pin_length=0,

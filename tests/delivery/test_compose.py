@@ -192,7 +192,7 @@ async def test_what_the_product_says_itself_follows_the_language(desk: Desk, inv
     ben = await invite("url")
     await Person.all().update(language="de")
     text = (await texts(desk, ben.deliveries["url"]))[1]
-    assert text.split("|")[1:] == ["Benutzername, Passwort und PIN", "24. November 2026, 11:00 MEZ\n"]
+    assert text.split("|")[1:] == ["Ihren Benutzernamen, Ihr Passwort und Ihre PIN", "24. November 2026, 11:00 MEZ\n"]
 
 
 async def test_a_template_of_ones_own_has_languages_of_its_own(desk: Desk, invite: Invite) -> None:

@@ -12,6 +12,7 @@ from tortoise.expressions import Q
 
 from otae import paths
 from otae.authority.serving import ServerCertificate, server_certificate
+from otae.delivery.inviters import inviter_name, inviter_names
 from otae.delivery.mail.mime import Mail, MessageRefused, build, one_line
 from otae.delivery.server_refusals import refusing_servers
 from otae.delivery.sms.parts import measure
@@ -91,6 +92,7 @@ class MessageData:
         pins: By invitation and generation.
         reasons: Why invitations failed that a notice is about.
         refusals: What notification servers refuse, for a notice about it.
+        inviters: The names that people read, by the invitations' `created_by`.
         opened: The PINs that were put into messages, by delivery.
     """
 
@@ -102,6 +104,7 @@ class MessageData:
     pins: Mapping[tuple[UUID, int], Pin]
     reasons: Mapping[UUID, str]
     refusals: str
+    inviters: Mapping[str, str]
     opened: dict[UUID, str] = field(default_factory=dict)
 
     def without_pin(self, delivery: Delivery, words: str) -> str:
@@ -152,7 +155,8 @@ class MessageData:
         template = self.templates.get(_chosen_template(kind, invitation) or kind) or self.templates[kind]
         requested = "" if kind in ADMINISTRATIVE else language_of(invitation)
         wording, language = select_wording(template, self.translations.get(template.id, {}), requested, self.language)
-        values = macro_values(self.organization, invitation, invitation.person, language)
+        inviter = self.inviters.get(invitation.created_by, "")
+        values = macro_values(self.organization, invitation, invitation.person, language, inviter)
         return wording, values | self._special_values(kind, delivery, invitation)
 
     def _special_values(self, kind: str, delivery: Delivery, invitation: Invitation) -> dict[str, str]:
@@ -198,6 +202,7 @@ async def load_message_data(desk: Desk, messages: Sequence[tuple[Delivery, Invit
         translations=translations,
         pins={(pin.invitation_id, pin.generation): pin for pin in pins},
         refusals=await _refusals_text(messages, now),
+        inviters=await inviter_names(invitation.created_by for _, invitation in messages),
         reasons={each.id: await _failure_reason(each) for delivery, each in messages if delivery.kind == "notice"},
     )
 
@@ -250,7 +255,8 @@ async def preview(desk: Desk, invitation: Invitation, kind: str, *, channel: str
     chosen = _chosen_template(kind, invitation)
     template = await NotificationTemplate.get_or_none(id=chosen) if chosen else None
     wording, language = await wording_for(template or await default_template(kind), language_of(invitation))
-    values = macro_values(await load_organization(desk), invitation, invitation.person, language) | hidden
+    inviter = await inviter_name(invitation.created_by)
+    values = macro_values(await load_organization(desk), invitation, invitation.person, language, inviter) | hidden
     if channel == "sms":
         return Preview("", fill_sms(kind, wording, values))
     filled = fill_mail(wording, values)
@@ -270,7 +276,9 @@ async def load_organization(desk: Desk) -> Organization:
     return Organization(name, support, await root_fingerprint(), ZoneInfo(zone), own)
 
 
-def macro_values(organization: Organization, invitation: Invitation, person: Person, language: str) -> dict[str, str]:
+def macro_values(
+    organization: Organization, invitation: Invitation, person: Person, language: str, inviter: str
+) -> dict[str, str]:
     """Return the values of the macros that every message has, in ``language``.
 
     Secrets and the values of single kinds are not among them. Name and addresses are those stored with the invitation,
@@ -283,6 +291,7 @@ def macro_values(organization: Organization, invitation: Invitation, person: Per
         "user.loginname": person.name,
         "user.mail": invitation.email or person.email or "",
         "user.phone": invitation.phone or person.phone or "",
+        "invitation.inviter": inviter,
         "invitation.note": invitation.note,
         "server.name": organization.name,
         "support.contact": organization.support,

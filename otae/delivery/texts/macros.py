@@ -31,6 +31,7 @@ MACROS: Mapping[str, frozenset[str]] = {
     "user.loginname": _EVERYWHERE,
     "user.mail": _EVERYWHERE,
     "user.phone": _EVERYWHERE,
+    "invitation.inviter": _EVERYWHERE,
     "invitation.note": _EVERYWHERE,
     "invitation.page": frozenset({"notice"}),
     "failure.reason": frozenset(ADMINISTRATIVE),

@@ -15,8 +15,14 @@ MAILS: Final[Mapping[str, tuple[str, ...]]] = {
         "181f084f227ffce51a2f5fb8b7c283f7",
         "a25bfc610cd77e4f16b0802ea3749c0c",
         "73b9e6d2cb9254f477578bc6f94aafbf",
+        "3ef6e49f282cd3d04631cdd3f10d1bf8",
     ),
-    "pin": ("b312e4729717f5c9787055e3e5b73e5c", "b03b1f9fa8799b71fd27f053045433a9", "014c963a62b3fa5ecf6c9c74e3a4355d"),
+    "pin": (
+        "b312e4729717f5c9787055e3e5b73e5c",
+        "b03b1f9fa8799b71fd27f053045433a9",
+        "014c963a62b3fa5ecf6c9c74e3a4355d",
+        "8deb017a337b5194487d147e30717092",
+    ),
     "confirmation": (
         "fcd4edfdfa1065cf74029716df9a4c86",
         "1a190c590cd995ea83b5b88026634acd",
@@ -26,6 +32,7 @@ MAILS: Final[Mapping[str, tuple[str, ...]]] = {
         "1b1034c95662ba1b5632f44efa476a3d",
         "7f7249198b40307e704592ae48c8737b",
         "655e6a04cf33b594de89c15149f488b8",
+        "148832f1a2546f7a5a0f802d36f14ec2",
     ),
     "revoked": ("3949bb45c92b306e6171e462fb8ed2bd", "b65ed8b2d46def658ea237a2911fb8e2"),
     "expired": ("eb47efadeb78055a2e99df7086ed636e", "390afe0ccaba095d7ef1ce0903f399c9"),

@@ -11,6 +11,7 @@ from uuid import UUID
 from otae import paths
 from otae.contacts import MailAddressRefused, NumberRefused, e164, mail_address
 from otae.delivery.catcher import MailCatcher, TextCatcher
+from otae.delivery.inviters import inviter_name
 from otae.delivery.mail.mime import MessageRefused, build
 from otae.delivery.mail.smtp import smtp_transport
 from otae.delivery.servers import active_server, servers_in_order
@@ -48,6 +49,7 @@ DRAFTS_PER_HOUR = 30
 #: Seconds a server may take to answer: an administrator is watching.
 TIMEOUT = 10
 SAMPLE_PIN = "12345678"
+SAMPLE_INVITER = "Grace Hopper"
 SAMPLE_NOTE = "Please do this before Friday."
 SAMPLE_REASON = "550 5.1.1 ben@example.test: there is no such mailbox"
 SAMPLE_TROUBLE = "mail.example.test: 553 5.7.1 it@example.test: sender address rejected"
@@ -105,7 +107,8 @@ async def preview(desk: Desk, kind: str, wording: Wording, *, now: datetime, lan
     newest = Invitation.filter(status="pending", rehearsal=False).order_by("-created_at").select_related("person")
     found = await newest.first()
     invitation, person = (found, found.person) if found else _sample(now, properties_in(*asdict(wording).values()))
-    values = macro_values(await load_organization(desk), invitation, person, language)
+    inviter = await inviter_name(invitation.created_by) if found else SAMPLE_INVITER
+    values = macro_values(await load_organization(desk), invitation, person, language, inviter)
     values |= {"enrollment.url": invitation_url(desk.settings, SAMPLE_TOKEN), "enrollment.pin": SAMPLE_PIN}
     values |= {"invitation.page": invitation_page(desk.settings, invitation), "failure.reason": SAMPLE_REASON}
     if kind == "trouble":

@@ -107,7 +107,7 @@ def _person(details: Details, since: datetime) -> Waiting:
     if not details.invitation.send:
         help_text = _("Nothing is mailed for this invitation: copy the link and pass it on.")
     else:
-        help_text = _("Ask whether the mail arrived, also among unwanted mail; or copy the link and pass it on.")
+        help_text = _("Ask whether the mail arrived, perhaps in the junk folder; or copy the link and pass it on.")
     return Waiting(_("Waiting for the link to be opened"), since, help_text)
 
 
