@@ -76,7 +76,7 @@ async def use(desk: Desk, token: str, password: str, *, now: datetime) -> Person
     return person
 
 
-async def waiting(person: Person, *, now: datetime) -> PasswordLink | None:
+async def working_link(person: Person, *, now: datetime) -> PasswordLink | None:
     """Return the row of the person's working link, None when there is none. The link cannot be read from it."""
     link = await PasswordLink.get_or_none(person_id=person.id, used_at=None, expires_at__gt=now)
     return link if link and await made_links.maker_still_may(link.maker_id, NEEDED_PERMISSIONS, now=now) else None

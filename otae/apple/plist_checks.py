@@ -173,9 +173,9 @@ def _object(data: bytes, offset: int, reference_size: int) -> tuple[int, range]:
 
 def _unfold(data: bytes, references_of: list[range], top: int) -> None:
     """Count every reference as often as it is reached; an object that contains itself exceeds the limit of levels."""
-    waiting, reached = [(top, 0)], 1
-    while waiting:
-        number, depth = waiting.pop()
+    unvisited, reached = [(top, 0)], 1
+    while unvisited:
+        number, depth = unvisited.pop()
         if number >= len(references_of):
             raise PlistUnreadable("a reference to no object")
         positions = references_of[number]
@@ -186,4 +186,4 @@ def _unfold(data: bytes, references_of: list[range], top: int) -> None:
             raise TooLarge(f"more than {MAX_ITEMS} values")
         if depth >= MAX_DEPTH:
             raise TooLarge(f"more than {MAX_DEPTH} levels")
-        waiting.extend((int.from_bytes(data[at : at + positions.step], "big"), depth + 1) for at in positions)
+        unvisited.extend((int.from_bytes(data[at : at + positions.step], "big"), depth + 1) for at in positions)

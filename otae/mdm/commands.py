@@ -34,5 +34,5 @@ async def answer(desk: Desk, body: bytes, signature: str | None, *, now: datetim
             await queue.record_answer(enrollment, report, now=now)
             if certificate.id == enrollment.certificate_id:
                 await identities.revoke_previous(enrollment, now)
-            waiting = await queue.next_command(enrollment, after_not_now=report.status is Status.NOT_NOW)
-        return await renewal.command(desk, enrollment, waiting, now=now) if waiting else b""
+            command = await queue.next_command(enrollment, after_not_now=report.status is Status.NOT_NOW)
+        return await renewal.command(desk, enrollment, command, now=now) if command else b""

@@ -165,13 +165,13 @@ def _trouble(each: heartbeats.Problem) -> Check:
 
 async def _mail(desk: Desk, now: datetime) -> list[Check]:
     """Try every active and standby mail server as a worker would, up to the sender's address; no message is sent."""
-    ways = await servers.servers_in_order()
-    if not ways:
+    in_order = await servers.servers_in_order()
+    if not in_order:
         advice = "Add a notification server under Settings; until then the built-in catcher takes all mail."
         return [Check("mail", "warning", "no notification server: mail goes to the catcher", advice)]
     refusals = {each.server.id: each.words for each in await server_refusals.refusing_servers(now)}
     checks = []
-    for server in ways:
+    for server in in_order:
         name = "mail" if server.active else f"mail standby {server.name}"
         try:
             await smtp_transport(desk, server, timeout=min(server.timeout, TIMEOUT_SECONDS)).probe()

@@ -60,7 +60,7 @@ async def read(desk: Desk, person: Person, *, now: datetime, audited: bool, reac
         person=person,
         groups=(await lookup.groups_of_people([person], reach=reach)).get(person.id, []),
         locked_until=(await unlocking.locked_among(desk, [person], now=now)).get(person.id),
-        link=await password_links.waiting(person, now=now),
+        link=await password_links.working_link(person, now=now),
         ends=await consequences(person),
         invitations=invitations,
         progress=await progress_of(invitations, now=now),

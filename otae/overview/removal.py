@@ -89,8 +89,8 @@ async def _erase(person: Person, now: datetime) -> None:
     await Event.filter(invitation_id__in=invitations, kind__in=_SERVERS_WORDS).update(detail="")
     await GroupInvitee.filter(person_id=person.id).update(name=alias, **blank)
     await PeopleImportLine.filter(name=person.name).update(name=alias, given={}, password_sealed=None)
-    places = [place for place in (person.email, person.phone) if place]
-    await CaughtMail.filter(recipient__in=places).delete()
+    addresses = [address for address in (person.email, person.phone) if address]
+    await CaughtMail.filter(recipient__in=addresses).delete()
     changes = blank | {"display_name": REMOVED_NAME, "name": alias, "directory_id": None, "language": ""}
     await Person.filter(id=person.id).update(
         **person.with_search_text(changes), properties={}, role="USER", disabled=True, removed_at=now

@@ -23,7 +23,7 @@ class _Attempts:
 
     def __init__(self) -> None:
         self.counted: Counter[str] = Counter()
-        self.waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self.waiters: dict[str, list[asyncio.Future[None]]] = {}
 
 
 @dataclass
@@ -77,7 +77,7 @@ async def wait_for_another(key: str) -> bool:
     if sign_in.wait_until is None:
         sign_in.wait_until = loop.time() + MAX_WAIT
     future = loop.create_future()
-    sign_in.attempts.waiting.setdefault(key, []).append(future)
+    sign_in.attempts.waiters.setdefault(key, []).append(future)
     try:
         async with asyncio.timeout_at(sign_in.wait_until):
             await future
@@ -92,6 +92,6 @@ def _end(key: str, sign_in: _SignIn) -> None:
     attempts.counted[key] -= 1
     if not attempts.counted[key]:
         del attempts.counted[key]
-    for future in attempts.waiting.pop(key, []):
+    for future in attempts.waiters.pop(key, []):
         if not future.done():
             future.set_result(None)

@@ -45,7 +45,7 @@ class HashQueue:
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(CONCURRENT_HASHES, thread_name_prefix="argon2")
         self.hashing = 0
-        self.waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self.waiters: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self.signing_in: Counter[str] = Counter()
 
     async def run(self, work: Callable[[], Result]) -> Result:
@@ -65,7 +65,7 @@ class HashQueue:
             self.hashing += 1
             return
         turn = asyncio.get_running_loop().create_future()
-        self.waiting.setdefault(network, deque()).append(turn)
+        self.waiters.setdefault(network, deque()).append(turn)
         try:
             await turn
         except asyncio.CancelledError:
@@ -75,11 +75,11 @@ class HashQueue:
 
     def _leave(self) -> None:
         """Pass the thread on to the first waiter of the network that was served longest ago."""
-        while self.waiting:
-            network, queue = self.waiting.popitem(last=False)
+        while self.waiters:
+            network, queue = self.waiters.popitem(last=False)
             turn = queue.popleft()
             if queue:
-                self.waiting[network] = queue
+                self.waiters[network] = queue
             if not turn.done():
                 turn.set_result(None)
                 return

@@ -84,7 +84,7 @@ def _domain(text: str) -> str:
     return text.lower()
 
 
-def _own_place(text: str) -> str:
+def _own_address(text: str) -> str:
     """Return ``text``, "" or a loopback or private address with a port, such as 127.0.0.1:2525; else ValueError."""
     if not text:
         return text
@@ -304,7 +304,7 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
         help=N_(
             "Where workers take such mail from your mail server by LMTP, such as 127.0.0.1:2525; read at their start."
         ),
-        parse=_own_place,
+        parse=_own_address,
     ),
     PropertyDefinition(
         "phone.region",

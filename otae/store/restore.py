@@ -181,8 +181,8 @@ async def _end_one_time_rows(now: datetime) -> dict[str, int]:
         some = with_pin[start : start + _BATCH]
         # A new generation: neither the PIN that was mailed nor a message that still waits belongs to it.
         await Invitation.filter(id__in=some).update(generation=F("generation") + 1)
-        waiting = Delivery.filter(invitation_id__in=some, kind__in=["url", "pin"], status__in=_UNSENT)
-        for row in await waiting.select_related("invitation"):
+        unsent = Delivery.filter(invitation_id__in=some, kind__in=["url", "pin"], status__in=_UNSENT)
+        for row in await unsent.select_related("invitation"):
             subject, words = about(row.invitation), f"{row.kind}: {REASON}"
             await advance(
                 row, _CANCELLED, event="delivery.cancelled", now=now, detail=words, event_about=subject, answer=REASON

@@ -79,7 +79,7 @@ def _select(kind: type[Model], engine: str, conditions: tuple[_Condition, ...], 
 
 @lru_cache(maxsize=200)
 def _update(kind: type[Model], engine: str, changes: tuple[str, ...], conditions: tuple[_Condition, ...]) -> str:
-    new = ", ".join(f'"{name}" = {_place(engine, number)}' for number, name in enumerate(changes, 1))
+    new = ", ".join(f'"{name}" = {_parameter(engine, number)}' for number, name in enumerate(changes, 1))
     where = _where(engine, conditions, len(changes) + 1)
     return f'UPDATE "{kind._meta.db_table}" SET {new} WHERE {where}'  # noqa: S608, SLF001 - names of our tables
 
@@ -87,11 +87,11 @@ def _update(kind: type[Model], engine: str, changes: tuple[str, ...], conditions
 def _where(engine: str, conditions: tuple[_Condition, ...], first: int) -> str:
     parts: list[str] = []
     for column, operator, size in conditions:
-        places = ", ".join(_place(engine, first + number) for number in range(size))
+        parameters = ", ".join(_parameter(engine, first + number) for number in range(size))
         first += size
-        parts.append(f'"{column}" IS NULL' if not operator else f'"{column}" {operator} ({places})')
+        parts.append(f'"{column}" IS NULL' if not operator else f'"{column}" {operator} ({parameters})')
     return " AND ".join(parts)
 
 
-def _place(engine: str, number: int) -> str:
+def _parameter(engine: str, number: int) -> str:
     return f"${number}" if engine == "postgres" else "?"

@@ -75,13 +75,13 @@ class Table:
 @cache
 def tables() -> tuple[Table, ...]:
     """Return the tables of a backup, each after those that it references."""
-    waiting = {name: _table(name) for name in models.__all__ if name not in EXCLUDED}
+    remaining = {name: _table(name) for name in models.__all__ if name not in EXCLUDED}
     ordered: list[Table] = []
-    while waiting:
-        ready = sorted(name for name, table in waiting.items() if not table.references & set(waiting))
+    while remaining:
+        ready = sorted(name for name, table in remaining.items() if not table.references & set(remaining))
         if not ready:
-            raise ValueError(f"tables that point to one another in a circle: {', '.join(sorted(waiting))}")
-        ordered += [waiting.pop(name) for name in ready]
+            raise ValueError(f"tables that point to one another in a circle: {', '.join(sorted(remaining))}")
+        ordered += [remaining.pop(name) for name in ready]
     return tuple(ordered)
 
 

@@ -18,7 +18,7 @@ _LIST: Final = {
     "sqlite": f"SELECT DISTINCT key AS name FROM {_FEW}, json_each(few.properties)",  # noqa: S608 - as above
     "postgres": f"SELECT DISTINCT name FROM {_FEW}, jsonb_object_keys(few.properties) AS name",  # noqa: S608 - as above
 }
-#: Which of some names people have, by one look through all of them; {} is the list of places.
+#: Which of some names people have, by one look through all of them; {} is the list of parameters.
 _HELD: Final = {
     "sqlite": "SELECT DISTINCT key AS name FROM person, json_each(person.properties) WHERE key IN ({})",
     "postgres": "SELECT DISTINCT key AS name FROM person, jsonb_object_keys(properties) AS held(key) WHERE key IN ({})",
@@ -38,8 +38,8 @@ async def unknown_names(names: Iterable[str]) -> set[str]:
     unknown = sorted(wanted - set(await list_names()))
     if not unknown:
         return set()
-    places = ", ".join(f"${number}" if dialect() == "postgres" else "?" for number in range(1, len(unknown) + 1))
-    rows = await get_connection("default").execute_query_dict(_HELD[dialect()].format(places), unknown)
+    parameters = ", ".join(f"${number}" if dialect() == "postgres" else "?" for number in range(1, len(unknown) + 1))
+    rows = await get_connection("default").execute_query_dict(_HELD[dialect()].format(parameters), unknown)
     return set(unknown) - ({row["name"] for row in rows} - {DISABLED_IN_DIRECTORY})
 
 

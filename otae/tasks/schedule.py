@@ -61,9 +61,9 @@ class PeriodicTask:
 
 async def ring_deliveries(desk: Desk, now: datetime) -> None:
     """Send a hint for every delivery that is due, which also finds those whose hint was lost."""
-    waiting = await outbox.sweep(now)
+    due = await outbox.sweep(now)
     if not await _has_backlog(desk, ENOUGH):
-        desk.bell.ring("delivery", *waiting)
+        desk.bell.ring("delivery", *due)
 
 
 async def ring_jobs(desk: Desk, now: datetime) -> None:

@@ -58,7 +58,7 @@ async def test_a_refused_password_leaves_the_link_good(desk: Desk, password: str
     with pytest.raises(InputRefused) as refused:
         await password_links.use(desk, token, password, now=now)
     assert set(refused.value.fields) == {"password"}
-    assert await password_links.waiting(ben, now=now) is not None
+    assert await password_links.working_link(ben, now=now) is not None
 
 
 async def test_a_link_ends_by_time_by_a_newer_one_and_with_its_person(desk: Desk) -> None:

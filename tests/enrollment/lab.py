@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TypedDict
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -28,12 +27,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=3650)
 
 
-class Term(TypedDict):
-    not_before: datetime
-    not_after: datetime
-
-
-TERM = Term(not_before=START, not_after=END)
+TERM = issuing.Validity(not_before=START, not_after=END)
 
 
 @cache

@@ -5,7 +5,6 @@ import plistlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TypedDict
 from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -55,13 +54,6 @@ STATUS: dict[str, object] = {
 }
 
 
-class Term(TypedDict):
-    """The life of every certificate here."""
-
-    not_before: datetime
-    not_after: datetime
-
-
 @dataclass(frozen=True)
 class Cast:
     """Who takes part: a device CA and its registration authority, and a Mac with its key."""
@@ -76,7 +68,7 @@ class Cast:
 def cast() -> Cast:
     """Make everybody's keys, once a process."""
     start = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-    term = Term(not_before=start, not_after=start + timedelta(days=365))
+    term = issuing.Validity(not_before=start, not_after=start + timedelta(days=365))
     root = issuing.build_root(new_key(), name("Example Root CA", "Example"), **term)
     device_ca = issuing.build_device_ca(new_key(), name("Example Device CA", "Example"), root, **term)
     ra = issuing.build_ra(new_key(), name("Example RA", "Example"), device_ca, **term)

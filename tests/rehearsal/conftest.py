@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypedDict
 
 import pytest
 from cryptography import x509
@@ -19,12 +18,7 @@ ISSUING = ProfileIssuer("test.example.otae", "Example", "Example enrollment")
 TOPIC = "com.apple.mgmt.External.00000000-0000-0000-0000-000000000000"
 
 
-class Term(TypedDict):
-    not_before: datetime
-    not_after: datetime
-
-
-TERM = Term(not_before=NOW - timedelta(days=1), not_after=NOW + timedelta(days=100))
+TERM = issuing.Validity(not_before=NOW - timedelta(days=1), not_after=NOW + timedelta(days=100))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypedDict
 
 import pytest
 from cryptography import x509
@@ -15,11 +14,6 @@ from tests.signing.forge import Signer
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 END = START + timedelta(days=365)
-
-
-class Term(TypedDict):
-    not_before: datetime
-    not_after: datetime
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,7 @@ def keys() -> list[rsa.RSAPrivateKey]:
 
 @pytest.fixture(scope="session")
 def tree(keys: list[rsa.RSAPrivateKey]) -> Tree:
-    term = Term(not_before=START, not_after=END)
+    term = issuing.Validity(not_before=START, not_after=END)
     root = issuing.build_root(keys[0], name("Example Root CA", "Example"), **term)
     device_ca = issuing.build_device_ca(keys[1], name("Example Device CA", "Example"), root, **term)
     service_ca = issuing.build_service_ca(

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-#: The basic GSM 03.38 alphabet; each character of `_EXTENSION` takes two places.
+#: The basic GSM 03.38 alphabet; each character of `_EXTENSION` takes two units.
 _BASIC: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENSION: Final = frozenset("\f^{}\\[~]|€")
-#: Places in a message of one part, and in each part of a longer one, where a header takes the rest.
+#: Units in a message of one part, and in each part of a longer one, where a header takes the rest.
 GSM, GSM_PART = 160, 153
 UCS2, UCS2_PART = 70, 67
 
@@ -19,7 +19,7 @@ UCS2, UCS2_PART = 70, 67
 class Measure:
     """The length of a text as a text message.
 
-    ``length``: in places; a character takes one or two of them. ``parts``: the messages it is sent as. ``unicode``:
+    ``length``: in units; a character takes one or two of them. ``parts``: the messages it is sent as. ``unicode``:
     whether a character is not in GSM 03.38, so that the text is sent as UCS-2.
     """
 
@@ -31,10 +31,10 @@ class Measure:
 def measure(text: str) -> Measure:
     """Measure ``text`` as a text message; an empty one has no parts."""
     unicode = not _BASIC.issuperset(set(text) - _EXTENSION)
-    places = [_units(letter) for letter in text] if unicode else [1 + (letter in _EXTENSION) for letter in text]
+    units = [_units(letter) for letter in text] if unicode else [1 + (letter in _EXTENSION) for letter in text]
     whole, part = (UCS2, UCS2_PART) if unicode else (GSM, GSM_PART)
-    length = sum(places)
-    return Measure(length, _parts(places, part) if length > whole else int(length > 0), unicode)
+    length = sum(units)
+    return Measure(length, _parts(units, part) if length > whole else int(length > 0), unicode)
 
 
 def unicode_letters(text: str) -> str:
@@ -46,10 +46,10 @@ def _units(letter: str) -> int:
     return 2 if ord(letter) > 0xFFFF else 1
 
 
-def _parts(places: Iterable[int], most: int) -> int:
-    """Return the number of parts of ``most`` places; a character of two places is never split."""
+def _parts(units: Iterable[int], most: int) -> int:
+    """Return the number of parts of ``most`` units; a character of two units is never split."""
     parts, taken = 1, 0
-    for wide in places:
+    for wide in units:
         if taken + wide > most:
             parts, taken = parts + 1, 0
         taken += wide

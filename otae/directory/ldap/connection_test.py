@@ -73,17 +73,17 @@ def _connect(
     """Connect to the first address that answers; return the connection, None for none, and the steps done."""
     failure = LdapError("connect", "no address")
     for address in addresses:
-        place = f"{address.sockaddr[0]}, port {endpoint.port}"
+        peer = f"{address.sockaddr[0]}, port {endpoint.port}"
         try:
             connection = open_connection(endpoint, host, str(address.sockaddr[0]), lambda _connection: None)
         except LdapError as error:
             failure = error
             if error.step == "tls":
-                return None, [("connect", True, place), ("tls", False, str(error))]
+                return None, [("connect", True, peer), ("tls", False, str(error))]
         else:
             clear = endpoint.security == "none"
             words = "none: what is sent stays on this machine" if clear else _certificate(connection)
-            return connection, [("connect", True, place), ("tls", True, words)]
+            return connection, [("connect", True, peer), ("tls", True, words)]
     return None, [("connect", False, str(failure))]
 
 

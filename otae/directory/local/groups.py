@@ -93,9 +93,9 @@ async def find_group(text: str, *, reach: Reach = EVERYBODY) -> ListedGroup | No
     """Return the group "[DOMAIN/]NAME" within ``reach``, None when there is none; without a domain a local one."""
     typed = cleaned_line(text)
     domain, _, name = typed.partition("/")
-    places = [(DOMAIN, typed), (domain, name)]
+    meanings = [(DOMAIN, typed), (domain, name)]
     conditions = [
-        Q(domain=where, name=what) for where, what in places if max(len(where), len(what)) <= LONGEST_NAME and what
+        Q(domain=where, name=what) for where, what in meanings if max(len(where), len(what)) <= LONGEST_NAME and what
     ]
     named = Group.filter(reach.groups(), Q(*conditions, join_type="OR"))
     row = await named.first() if conditions else None

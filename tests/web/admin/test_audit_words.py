@@ -11,7 +11,7 @@ import pytest
 
 import otae
 from otae.store import audit
-from otae.web.admin.settings.audit_words import WORDS, place_of, words_of
+from otae.web.admin.settings.audit_words import WORDS, page_of, words_of
 from tests.web.conftest import Site
 
 pytestmark = pytest.mark.anyio
@@ -41,13 +41,13 @@ def test_what_has_no_words_is_shown_as_it_is() -> None:
 
 def test_only_ids_lead_to_a_page() -> None:
     number = str(uuid4())
-    assert place_of("invitation.created", number) == (f"/admin/invitations/{number}", "invitation.see")
-    assert place_of("group-invitation.started", number) == (
+    assert page_of("invitation.created", number) == (f"/admin/invitations/{number}", "invitation.see")
+    assert page_of("group-invitation.started", number) == (
         f"/admin/group-invitations/{number}",
         "group-invitation.see",
     )
-    assert place_of("invitation.created", "../../elsewhere") is None
-    assert place_of("person.added", number) is None
+    assert page_of("invitation.created", "../../elsewhere") is None
+    assert page_of("person.added", number) is None
 
 
 async def test_the_log_speaks_in_words_and_leads_to_what_was_changed(

@@ -26,7 +26,7 @@ from otae.web.admin import remedies
 from otae.web.admin.manage import pin_card, timeline
 from otae.web.admin.manage import recipient_changes as since
 from otae.web.admin.manage.statuses import OWNERSHIPS, PLATFORMS, STATUSES
-from otae.web.admin.manage.waiting_for import waiting
+from otae.web.admin.manage.waiting_for import wait_of
 from otae.web.admin.page_parts import SENT_ALREADY, is_resubmitted, new_form_id
 from otae.web.failures import NotFound
 from otae.web.forms import Form, StringField, sent_fields
@@ -68,10 +68,10 @@ async def show_once(visit: Console, created: lifecycle.Created, words: str) -> R
     details = await _details(visit, created.invitation.id)
     context = await _context(visit, details) | {"pin": created.pin, "flash": {"kind": "success", "text": words}}
     if details.invitation.pin_channel == CARD:
-        way = await pin_card.card_target(visit.desk.settings.public_url, created)
+        target = await pin_card.card_target(visit.desk.settings.public_url, created)
         zone = ZoneInfo(await properties.word("organization.timezone"))
         until = format_expiry(created.invitation.valid_until, language(), zone)
-        context |= {"way": way, "code": pin_card.qr_code(way.url) if way.url else None, "until": until}
+        context |= {"target": target, "code": pin_card.qr_code(target.url) if target.url else None, "until": until}
         return render(visit.request, "admin/manage/invitations/card.html", context)
     return render(visit.request, TEMPLATE, context)
 
@@ -221,7 +221,7 @@ def _before(visit: Console) -> int | None:
 
 async def _context(visit: Console, details: Details) -> dict[str, object]:
     row, session = details.invitation, details.session
-    final, waits = details.is_final(visit.now), waiting(details, visit.now)
+    final, waits = details.is_final(visit.now), wait_of(details, visit.now)
     last = details.events[-1].id if details.events else 0
     messages = "-".join(f"{kind}:{each.status}" for kind, each in sorted(details.deliveries.items()))
     return {

@@ -79,7 +79,7 @@ async def people(visit: Console, typed: str, domain: str) -> Hits:
         return _hits([_person_hit(row.name, row.display_name, row.email, row.domain) for row in rows], query)
     domains_asked = [*([DOMAIN] if query.ours else []), *query.domains_asked]
     all_found, unanswered = await _ask_all(
-        domains_asked, lambda place: registry.search_people(visit.desk, query.text, domain=place, limit=MAX_HITS)
+        domains_asked, lambda domain: registry.search_people(visit.desk, query.text, domain=domain, limit=MAX_HITS)
     )
     return _hits([_hit_of(each, visit.now) for each in all_found], query, unanswered)
 
@@ -94,7 +94,8 @@ async def groups_of(visit: Console, typed: str, domain: str) -> Hits:
     }
     hits = [Hit(name, words) for name, words in count.items()]
     distant, unanswered = await _ask_all(
-        query.domains_asked, lambda place: registry.search_groups(visit.desk, query.text, domain=place, limit=MAX_HITS)
+        query.domains_asked,
+        lambda domain: registry.search_groups(visit.desk, query.text, domain=domain, limit=MAX_HITS),
     )
     hits += [Hit(each.address, each.domain) for each in distant if visit.reach.includes_group(each.domain, each.name)]
     return _hits(hits, query, unanswered)
@@ -122,16 +123,16 @@ async def _ask_all(
 ) -> tuple[list[Each], list[str]]:
     """Ask all directories at once; return what they found, in their order, and which did not answer."""
 
-    async def one(place: str) -> list[Each] | None:
+    async def one(domain: str) -> list[Each] | None:
         try:
             async with asyncio.timeout(DIRECTORY_TIMEOUT):
-                return await ask(place)
+                return await ask(domain)
         except (DirectoryUnavailable, TimeoutError):
             return None
 
-    answers = await asyncio.gather(*(one(place) for place in domains_asked))
+    answers = await asyncio.gather(*(one(domain) for domain in domains_asked))
     found = [each for answer in answers if answer for each in answer]
-    return found, [place for place, answer in zip(domains_asked, answers, strict=True) if answer is None]
+    return found, [domain for domain, answer in zip(domains_asked, answers, strict=True) if answer is None]
 
 
 def _person_hit(name: str, display_name: str, email: str | None, domain: str) -> Hit:

@@ -58,7 +58,7 @@ INSTALL: Final = (
 )
 
 
-def waiting(details: Details, now: datetime) -> Waiting | None:
+def wait_of(details: Details, now: datetime) -> Waiting | None:
     """Return what the invitation waits for, None when it waits for nothing."""
     invitation, session = details.invitation, details.session
     since = details.events[-1].at if details.events else invitation.created_at

@@ -8,7 +8,7 @@ from otae import paths
 from otae.directory import lookup
 from otae.store import audit
 from otae.web.admin.page_parts import int_param, text_param
-from otae.web.admin.settings.audit_words import place_of, words_of
+from otae.web.admin.settings.audit_words import page_of, words_of
 from otae.web.pages import render
 from otae.web.visits import Console
 
@@ -32,7 +32,7 @@ async def index(visit: Console) -> Response:
         "names": await lookup.names_in(text for each in entries for text in (each.actor, each.subject, each.detail)),
         "with_names": lookup.with_names,
         "words_of": words_of,
-        "place_of": place_of,
+        "page_of": page_of,
         "search": search,
         "newest": paths.AUDIT(q=search) if before else "",
         "older": paths.AUDIT(q=search, before=older) if older else "",

@@ -111,7 +111,7 @@ WORDS: Final = {
 }
 
 #: Prefix of an action whose subject is an id → path of the subject's page and the permission for it.
-_PLACES: Final = {
+_PAGES: Final = {
     "invitation": (paths.INVITATION, "invitation.see"),
     "group-invitation": (paths.GROUP_INVITATION, "group-invitation.see"),
     "people-import": (paths.IMPORT, "person.import"),
@@ -124,12 +124,12 @@ def words_of(action: str) -> str:
     return WORDS.get(action, action)
 
 
-def place_of(action: str, subject: str) -> tuple[str, str] | None:
+def page_of(action: str, subject: str) -> tuple[str, str] | None:
     """Return the page of the action's subject and the permission for that page; None when there is none."""
-    place = _PLACES.get(action.partition(".")[0])
-    if place is None or not _is_id(subject):
+    page = _PAGES.get(action.partition(".")[0])
+    if page is None or not _is_id(subject):
         return None
-    return place[0](subject), place[1]
+    return page[0](subject), page[1]
 
 
 def _is_id(text: str) -> bool:
