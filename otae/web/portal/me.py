@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from otae import paths
 from otae.accounts import browsers
-from otae.enrollment import signin
+from otae.enrollment import rights, signin
 from otae.enrollment.signin import SignInEntry
 from otae.errors import InputRefused, ModeOff, NotAllowed, Refusal, SigninFailed, SlowDown, StaleState
 from otae.invitations import self_made, self_service
@@ -88,14 +88,15 @@ async def sign_out(visit: Visit) -> Response:
 async def show(visit: SelfService) -> Response:
     """Show the person's Macs and invitations, and what they may do."""
     person, now = visit.person, visit.now
-    invitations = await self_service.own_invitations(person, now=now)
+    macs = await devices_of(person.id, limit=self_service.MAX_ROWS)
     form = await refused_forms.take(visit, StartForm) or StartForm()
     context = {
         "form": form,
         "terms_of_use": await shown_terms(visit),
         "person": person,
-        "macs": await devices_of(person.id, limit=self_service.MAX_ROWS),
-        "invitations": invitations,
+        "macs": macs,
+        "rights": {mac.id: rights.summary(mac.access_rights, mac.ownership) for mac in macs},
+        "invitations": await self_service.own_invitations(person, now=now),
         "modes": await self_service.modes_for(person),
         "may_invite": await self_made.count_live(person.id, now=now) < self_made.MAX_LIVE,
         "may_start": await signin.may_start(person, now=now),
@@ -140,7 +141,7 @@ async def resend(visit: SelfService) -> Response:
     if not sent:
         return redirect(paths.ME, "warning", _("This invitation cannot be sent again. Please ask your IT department."))
     return redirect(
-        paths.ME, "success", _("It is on its way to your mail address once more. Only the newest PIN works.")
+        paths.ME, "success", _("It is on its way to your mail address once more. If it has a PIN, only the newest works.")
     )
 
 
