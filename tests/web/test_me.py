@@ -257,3 +257,9 @@ async def test_starting_here_asks_for_the_terms_of_use_as_well(site: Site, ben: 
     assert terms is not None
     answer = await site.client.post(paths.ME_START, data={"terms_of_use": terms.sha256})
     assert answer.headers["location"] == paths.INSTALL
+
+
+async def test_the_login_page_leads_here_where_it_is_offered(site: Site, ben: Person) -> None:
+    assert f'href="{paths.ME}"' in (await site.client.get(paths.LOGIN)).text
+    await properties.write("selfservice.enable", "false")
+    assert f'href="{paths.ME}"' not in (await site.client.get(paths.LOGIN)).text

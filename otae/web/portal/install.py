@@ -7,6 +7,8 @@ from starlette.responses import Response
 from otae.authority.serving import ServerCertificate, server_certificate
 from otae.enrollment import ota, rights
 from otae.enrollment.progress import SessionEnd, read_progress
+from otae.invitations.orders import lacks_password
+from otae.store import properties
 from otae.web.client_address import system_of
 from otae.web.failures import Failure
 from otae.web.pages import is_fragment_request, render
@@ -30,6 +32,7 @@ async def show(visit: Portal) -> Response:
         else told,
         "other": other,
         "part": part,
+        "self_service": not lacks_password(session.person) and await properties.flag("selfservice.enable"),
         "of": name_of(visit),
         "person": session.person.display_name,
         "ownership": session.ownership,

@@ -202,6 +202,7 @@ async def render_page(visit: Visit, form: SignInForm, link: Link | None) -> Resp
         "rights": link.page.rights if link else None,
         "ended": "ended" in visit.request.query_params,
         "terms_of_use": await shown_terms(visit),
+        "self_service": await properties.flag("selfservice.enable"),
         **await trust_context(visit),
         "elsewhere": system_of(user_agent(visit)) not in {"macOS", ""},
     }

@@ -140,9 +140,8 @@ async def resend(visit: SelfService) -> Response:
         return _refused(refusal)
     if not sent:
         return redirect(paths.ME, "warning", _("This invitation cannot be sent again. Please ask your IT department."))
-    return redirect(
-        paths.ME, "success", _("It is on its way to your mail address once more. If it has a PIN, only the newest works.")
-    )
+    text = _("It is on its way to your mail address once more. If it has a PIN, only the newest works.")
+    return redirect(paths.ME, "success", text)
 
 
 async def withdraw(visit: SelfService) -> Response:
