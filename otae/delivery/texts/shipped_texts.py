@@ -16,6 +16,7 @@ MAILS: Final[Mapping[str, tuple[str, ...]]] = {
         "a25bfc610cd77e4f16b0802ea3749c0c",
         "73b9e6d2cb9254f477578bc6f94aafbf",
         "3ef6e49f282cd3d04631cdd3f10d1bf8",
+        "6c11dabe11b31874ab48b06adfff0257",
     ),
     "pin": (
         "b312e4729717f5c9787055e3e5b73e5c",
@@ -33,6 +34,7 @@ MAILS: Final[Mapping[str, tuple[str, ...]]] = {
         "7f7249198b40307e704592ae48c8737b",
         "655e6a04cf33b594de89c15149f488b8",
         "148832f1a2546f7a5a0f802d36f14ec2",
+        "bd17dc03fdbe381170512125e7235bee",
     ),
     "revoked": ("3949bb45c92b306e6171e462fb8ed2bd", "b65ed8b2d46def658ea237a2911fb8e2"),
     "expired": ("eb47efadeb78055a2e99df7086ed636e", "390afe0ccaba095d7ef1ce0903f399c9"),
@@ -40,11 +42,13 @@ MAILS: Final[Mapping[str, tuple[str, ...]]] = {
         "db77044ab6279f5552b4dae723516146",
         "0ffe746043f84442bd6dbb62910a92d7",
         "e77efa468026a1cf6b4a2a69ef6de5d5",
+        "23bc1337219424803abea7b74292af60",
     ),
     "trouble": (
         "3aa0aa15d3dc2bdefac28a1e60dcdfc5",
         "478b5682c68b8bbb9b87dd99ce6361ab",
         "e090ac966c02a6f2398ead08280fa249",
+        "1adf35d0116b07417d1185480c77e692",
     ),
 }
 #: The same for text messages.
