@@ -121,6 +121,8 @@ def test_an_administrator_is_made_by_password_or_by_link(command: CommandLine) -
     command.run("admin", "email", "ada", "ada@example.test")
     assert "no e-mail address" in command.refusal("admin", "email", "ada", "ada")
     assert "no administrator" in command.refusal("admin", "email", "eve")
+    assert command.run("admin", "full-name", "ada", "Ada Lovelace").returncode == 0
+    assert "no local administrator" in command.refusal("admin", "full-name", "eve", "Eve")
     command.run("admin", "password", "ada", "--password-stdin", text="four other quiet words\n")
     assert "no administrator" in command.refusal("admin", "password", "eve", "--password-stdin", text=PASSWORD)
     assert "otae: password" in command.refusal("admin", "password", "ada", "--password-stdin", text="short\n")
@@ -217,6 +219,10 @@ def test_server_properties_are_listed_read_and_set(command: CommandLine) -> None
     assert command.run("property", "get", "macos.otae.enable").stdout == "false\n"
     assert "true or false" in command.refusal("property", "set", "macos.otae.enable", "maybe")
     assert "no server property" in command.refusal("property", "get", "nonsense")
+    words = command.refusal("property", "set", "mdm.rights.employee", "3811")
+    assert "mdm.rights.employee: renewing certificates and confirming the enrollment need also" in words
+    assert "(16)" in words
+    assert command.run("property", "set", "mdm.rights.employee", "3831").returncode == 0
 
 
 def test_the_first_notification_server_is_active(command: CommandLine) -> None:

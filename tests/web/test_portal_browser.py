@@ -11,11 +11,14 @@ import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # ships no types
 from playwright.async_api import Browser, Page, expect
 
+from otae.invitations import lifecycle
+from otae.invitations.orders import InvitationOrder
+from otae.invitations.terms import InvitationTerms
 from otae.paths import INSTALL, LOGIN
 from otae.settings import Settings
-from otae.store import database
+from otae.store import database, properties
 from otae.store.desk import Desk
-from otae.store.models import EnrollmentSession, Event, Pin
+from otae.store.models import Administrator, EnrollmentSession, Event, Person, Pin
 from otae.store.records import advance
 from tests.desks import make_settings
 from tests.flow.house import serving_tls
@@ -194,6 +197,30 @@ async def test_everybody_can_read_and_use_it(
         for summary in await page.locator("summary").all():
             await summary.click()
         await without_violations(page)
+    await context.close()
+
+
+async def test_the_page_of_a_link_is_for_everybody_and_fits_a_phone_whatever_names_are_in_it(
+    desk: Desk, served: str, browser: Browser, ben: Person
+) -> None:
+    now = await database.now()
+    await Person.filter(id=ben.id).update(display_name="B" * 200)
+    await properties.write("organization.name", "O" * 100)
+    await Administrator(name="ada", display_name="A" * 200, password_hash="", created_at=now).save(force_create=True)
+    terms = InvitationTerms(mode="two_factor", serial="C" * 64, note="n" * 400 + "\nanother line", send=False)
+    made = await lifecycle.create(desk, InvitationOrder(ben.name, terms), now=now, actor="ada")
+    context = await browser.new_context(ignore_https_errors=True, viewport={"width": 390, "height": 844})
+    page = await context.new_page()
+    await page.goto(made.url)
+    for summary in await page.locator("summary").all():
+        await summary.click()
+    for link in ("", "Not you?"):
+        if link:
+            await page.get_by_role("link", name=link).click()
+        await without_violations(page)
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), link
+    await page.get_by_role("link", name="Back to the invitation").click()
+    await expect(page.get_by_label("PIN", exact=True)).to_be_visible()
     await context.close()
 
 
