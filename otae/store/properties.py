@@ -179,9 +179,7 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
     PropertyDefinition(
         "mdm.rights.employee",
         default=access_rights.EMPLOYEE,
-        help=N_(
-            "What the organization may see and do on a user's own Mac; at first without lock, erase and apps."
-        ),
+        help=N_("What the organization may see and do on a user's own Mac; at first without lock, erase and apps."),
         parse=_access_rights,
     ),
     PropertyDefinition(
