@@ -42,6 +42,7 @@ class OwnInvitation:
     created_at: datetime
     valid_until: datetime | None
     serial: str
+    support_code: str
     resend: Offer | None
     open: bool
 
@@ -63,6 +64,7 @@ async def _as_seen(row: Invitation, offered: set[str], now: datetime) -> OwnInvi
         created_at=row.created_at,
         valid_until=row.valid_until,
         serial=row.serial or "",
+        support_code=row.support_code or "",
         resend=await new_links.resend_offer(row, now=now) if may_resend else None,
         open=row.status in {Status.PENDING, Status.FAILED} and not over,
     )

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from otae.accounts import administrators, browsers
-from otae.accounts.browsers import CONSOLE, PORTAL, close_all, close_browser, find_browser, open_browser
+from otae.accounts.browsers import CONSOLE, PORTAL, SELF_SERVICE, close_all, close_browser, find_browser, open_browser
 from otae.directory.local import people
 from otae.enrollment.sessions import open_session
 from otae.store import database
@@ -101,6 +101,25 @@ async def test_a_portal_shows_its_session_and_for_an_hour_what_became_of_it(desk
     assert await find_browser(secret, PORTAL, now=now + timedelta(minutes=120)) is None
     await Person.filter(name="ben").update(disabled=True)
     assert await find_browser(secret, PORTAL, now=now) is None
+
+
+async def test_a_self_service_page_opens_nothing_else_and_ends_as_a_console_does(desk: Desk) -> None:
+    now = await database.now()
+    ben = await people.add_person(desk, name="ben", now=now, actor="ada")
+    secret = await open_browser(SELF_SERVICE, ben, now=now)
+    for kind in (CONSOLE, PORTAL):
+        assert await find_browser(secret, kind, now=now) is None
+    found = await browsers.find_person(desk, secret, now=now)
+    assert found is not None
+    assert found[0].id == ben.id
+    assert await browsers.find_person(desk, secret, now=now + timedelta(minutes=31)) is None
+    await Person.filter(id=ben.id).update(disabled=True)
+    assert await browsers.find_person(desk, secret, now=now) is None
+    await Person.filter(id=ben.id).update(disabled=False)
+    await people.sign_out(ben.id)
+    assert await browsers.find_person(desk, secret, now=now) is None
+    with pytest.raises(ValueError, match="person"):
+        await open_browser(PORTAL, ben, now=now)
 
 
 async def test_old_rows_are_forgotten(desk: Desk) -> None:

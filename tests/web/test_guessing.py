@@ -11,7 +11,7 @@ import pytest
 from otae.accounts.throttle import AccountKeys
 from otae.invitations.mode_values import ModeValues, set_values
 from otae.invitations.modes import known_mode
-from otae.paths import INSTALL, LOGIN
+from otae.paths import INSTALL, LOGIN, ME_SIGN_IN
 from otae.settings import Settings
 from otae.store import database, failure_counters, passwords, properties
 from otae.store.models import Counter, Event, Person, Pin
@@ -62,7 +62,17 @@ async def hold() -> None:
 # From many networks ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("door", "name"), [(SIGN_IN, "ada"), (SIGN_IN, "made-up"), (LOGIN, "ben"), (LOGIN, "made-up")])
+@pytest.mark.parametrize(
+    ("door", "name"),
+    [
+        (SIGN_IN, "ada"),
+        (SIGN_IN, "made-up"),
+        (LOGIN, "ben"),
+        (LOGIN, "made-up"),
+        (ME_SIGN_IN, "ben"),
+        (ME_SIGN_IN, "made-up"),
+    ],
+)
 async def test_guesses_from_many_networks_are_slowed(site: Site, ada: None, ben: Person, door: str, name: str) -> None:
     codes = []
     for number in range(18):
@@ -178,7 +188,7 @@ async def test_made_up_names_leave_counters_that_end_and_no_event(site: Site, be
 # All at once ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("door", [LOGIN, SIGN_IN])
+@pytest.mark.parametrize("door", [LOGIN, SIGN_IN, ME_SIGN_IN])
 async def test_a_flood_from_one_address_is_told_to_come_back_and_holds_up_nobody(
     site: Site, ada: None, ben: Person, door: str
 ) -> None:
@@ -197,7 +207,7 @@ async def test_a_flood_from_one_address_is_told_to_come_back_and_holds_up_nobody
     assert await enter(site.client, door, name, password) == 303, "and afterwards the address is served again"
 
 
-@pytest.mark.parametrize("door", [LOGIN, SIGN_IN])
+@pytest.mark.parametrize("door", [LOGIN, SIGN_IN, ME_SIGN_IN])
 @pytest.mark.parametrize("networks", [1, 12])
 async def test_right_passwords_sent_at_once_are_all_let_in(
     site: Site, ada: None, ben: Person, door: str, networks: int

@@ -19,12 +19,16 @@ from otae.store.models import (
     BrowserSession,
     Counter,
     Delivery,
+    Device,
+    Enrollment,
     EnrollmentSession,
     Event,
     Invitation,
     Person,
 )
 from otae.web.guards import SELF_SERVICE_COOKIE
+from tests.invitations.guests import PASSWORD as FURNISHED
+from tests.store.furnish import furnish
 from tests.web.conftest import PASSWORD, Invite, Site
 
 pytestmark = pytest.mark.anyio
@@ -263,3 +267,20 @@ async def test_the_login_page_leads_here_where_it_is_offered(site: Site, ben: Pe
     assert f'href="{paths.ME}"' in (await site.client.get(paths.LOGIN)).text
     await properties.write("selfservice.enable", "false")
     assert f'href="{paths.ME}"' not in (await site.client.get(paths.LOGIN)).text
+
+
+async def test_own_macs_are_shown_with_what_may_be_done_on_them_and_no_others(
+    site: Site, desk: Desk, now: datetime
+) -> None:
+    await furnish(desk)
+    mine = await Enrollment.all().prefetch_related("device").first()
+    assert mine is not None
+    await sign_in(site.client, name=(await Person.get(id=mine.person_id)).name, password=FURNISHED)
+    await Device.filter(id=mine.device_id).update(name="Ben's Mac")
+    page = (await site.client.get(paths.ME)).text
+    assert "Ben&#39;s Mac" in page
+    assert "Erase the Mac with everything on it" in page
+    assert "When you leave" in page
+    await people.add_person(desk, name="dora", password="dora's own words", now=now, actor="ada")
+    await Enrollment.filter(id=mine.id).update(person_id=(await Person.get(name="dora")).id)
+    assert "Ben&#39;s Mac" not in (await site.client.get(paths.ME)).text
