@@ -26,7 +26,8 @@
         │   ├── CertificateRevoked · CertificateMismatch · CertificateUnknown · AuthorityUnknown
         │   ├── SessionExpired · SessionClosed
         │   ├── InvitationRevoked · InvitationExpired · InvitationReplaced · InvitationRedeemed
-        │   ├── InvitationFailed · InvitationUnknown · TooManyInvitations · SelfServiceOff
+        │   ├── InvitationFailed · InvitationUnknown · GoCodeUnknown
+        │   ├── TooManyInvitations · SelfServiceOff
         │   ├── TopicMismatch · KeyRefused · MessageTypeRefused
         │   ├── InvitationOnly · NotReady · ModeOff · AddressRefused
         │   ├── SigninFailed · SlowDown · Busy · SetupLinkUnknown · PasswordLinkUnknown
@@ -372,6 +373,15 @@ class SelfServiceOff(NotAllowed):
     code = "self-service-off"
     words = N_("The page with your Macs and invitations is not offered here.")
     advice = N_("Set the server property selfservice.enable to true.")
+
+
+class GoCodeUnknown(NotAllowed):
+    """The code entered at /go opens no invitation; the refusal never says why."""
+
+    code = "go-code-unknown"
+    words = N_("This code does not work. It works once and for 15 minutes: have a new one shown, and enter that.")
+    advice = N_("The person mistyped or was too slow, or somebody guesses.")
+    again = True
 
 
 class TopicMismatch(NotAllowed):

@@ -24,8 +24,8 @@ from otae.store.keyring import installation_secret
 from otae.store.models import DirectoryServer
 
 #: The pages that take a password: that of a mailed link, the bare login page, the console, and the bare login page for
-#: local people while the default directory does not answer.
-LINK, BARE, CONSOLE, OUTAGE = "link", "bare", "console", "outage"
+#: local people while the default directory does not answer; and the page that takes a code to continue on a Mac.
+LINK, BARE, CONSOLE, OUTAGE, GO = "link", "bare", "console", "outage", "go"
 #: Prefixes of counters: failures, those during an outage of a directory, and the lockouts that directories configure.
 FAILURES, DURING_OUTAGE, LOCKOUT = "password", "outage", "lockout"
 #: How long failures are remembered: those at the page LINK for a day, all others for an hour.

@@ -38,6 +38,11 @@ class CredentialCheck:
     password_changed: str = ""
 
 
+def entered_name(person: Person) -> str:
+    """Return what finds exactly this person when it is entered as the user name at the login page."""
+    return person.name if person.domain == person_fields.DOMAIN else f"{person.domain}\\{person.name}"
+
+
 async def throttle_account(name: str) -> str:
     """Return the account under which tries with ``name`` are counted: one, however the name is written."""
     candidates = await registry.resolve_name(name)

@@ -3,6 +3,9 @@
 A cookie holds the token of the link that was followed last. A hidden field of the sign-in form holds the token of that
 form's invitation, and takes precedence over the cookie: somebody may follow two links and send the first form. After
 signing in, a second cookie holds the token of the session's invitation.
+
+After a code was entered at /go, cookies and field hold the invitation's id in the place of its token
+(`web.portal.login.BY_CODE`): it names the invitation, and is no factor.
 """
 
 from datetime import datetime, timedelta
@@ -21,6 +24,7 @@ class Place(StrEnum):
     COOKIE = "otae invitation link"
     FORM = "otae invitation form"
     SESSION = "otae invitation of the session"
+    CODE = "otae code to continue on a Mac"
 
 
 async def seal(

@@ -50,7 +50,7 @@ class SignInEntry:
     """What somebody entered.
 
     ``invitation``: the one whose link was followed; ``network``: the browser's IP address; ``terms_of_use``: the
-    SHA-256 of the terms that were accepted.
+    SHA-256 of the terms that were accepted; ``by_code``: the invitation that a code opened, which is no factor.
     """
 
     name: str
@@ -59,6 +59,7 @@ class SignInEntry:
     invitation: Invitation | None = None
     network: str = ""
     terms_of_use: str = ""
+    by_code: Invitation | None = None
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ async def sign_in(desk: Desk, entry: SignInEntry, *, now: datetime) -> Enrollmen
     Raises:
         SigninFailed, SlowDown: Something was wrong, or there were too many tries.
         InputRefused: "name", "password" or "pin" was left empty, or "terms_of_use" is not what is to be accepted.
-        InvitationOnly: At the login page, when it is switched off.
-        NotAllowed: For a link, as `lifecycle.check_usable`.
+        InvitationOnly: At the login page, when it is switched off and no code was entered.
+        NotAllowed: For a link or a code, as `lifecycle.check_usable`.
     """
     with passwords.sign_in_slot(desk.resources, entry.network):
         if entry.invitation is None:
@@ -189,7 +190,12 @@ async def _sign_in_through_link(
 
 async def _sign_in_at_login_page(desk: Desk, entry: SignInEntry, now: datetime) -> EnrollmentSession:
     """Sign in with a user name and a password or PIN; the invitation, if one is needed, is found by them."""
-    if not await properties.flag("macos.otae.enable"):
+    if entry.by_code:
+        await entry.by_code.refresh_from_db()
+        async with _record_refusals(entry.by_code, now):
+            lifecycle.check_usable(entry.by_code, now=now)
+            _require_fields(entry, await known_mode(entry.by_code.mode))
+    elif not await properties.flag("macos.otae.enable"):
         raise InvitationOnly
     if not entry.name.strip() or not (entry.password or entry.pin):
         raise InputRefused({"password" if entry.name.strip() else "name": N_("please fill this in")})
@@ -201,7 +207,7 @@ async def _sign_in_at_login_page(desk: Desk, entry: SignInEntry, now: datetime) 
         else:  # with a PIN alone no directory is asked, so that it works while one is unavailable
             proof = await credentials.find_known_person(entry.name)
     person, password_right = proof.person, proof.right
-    counted = await _count_pins(person, now) if person and entry.pin else []
+    counted = await _count_pins(person, entry, now) if person and entry.pin else []
     found = await pin_tries.find_match(desk, counted, entry.pin) if entry.pin else None
     if found:
         active = {each: await pin_tries.give_back(each, "bare_tries") for each in counted}
@@ -245,7 +251,9 @@ async def _decide(
         right = password_right or not mode.authentication
     else:
         mode, right = await known_mode(SELF_START), password_right
-        invitation = await _live(person, [mode], now).first()
+        invitation = await _live(person, [mode], now, entry.by_code).first()
+        if entry.by_code and invitation is None:  # never without an invitation where a code opened one
+            return FailedSignIn([(None, "not the person or the mode that the code is for")], person)
     if right:
         return mode, invitation
     return FailedSignIn([(invitation, f"{_describe_password(proof)} at the login page")], person)
@@ -290,11 +298,11 @@ def _require_fields(entry: SignInEntry, mode: Mode) -> None:
         raise InputRefused(gaps)
 
 
-async def _count_pins(person: Person, now: datetime) -> list[CountedTry]:
+async def _count_pins(person: Person, entry: SignInEntry, now: datetime) -> list[CountedTry]:
     """Count a try on each PIN of this person that the login page accepts, for the oldest `BARE_PINS` invitations."""
     modes = {mode.name: mode for mode in await all_modes() if mode.secret and not mode.token}
     counted: list[CountedTry] = []
-    async for invitation in _live(person, list(modes.values()), now):
+    async for invitation in _live(person, list(modes.values()), now, entry.by_code):
         if len(counted) < pin_tries.BARE_PINS and (
             one := await pin_tries.count(invitation, "bare_tries", modes[invitation.mode], now)
         ):
@@ -302,8 +310,10 @@ async def _count_pins(person: Person, now: datetime) -> list[CountedTry]:
     return counted
 
 
-def _live(person: Person, modes: list[Mode], now: datetime) -> QuerySet[Invitation]:
-    return Invitation.filter(
+def _live(person: Person, modes: list[Mode], now: datetime, only: Invitation | None = None) -> QuerySet[Invitation]:
+    """Return the person's invitations of ``modes`` that work, oldest first; of these ``only`` that one."""
+    rows = Invitation.filter(id=only.id) if only else Invitation.all()
+    return rows.filter(
         Q(valid_until=None) | Q(valid_until__gt=now),
         person_id=person.id,
         status=InvitationStatus.PENDING,
@@ -323,7 +333,8 @@ async def _record_failure(miss: FailedSignIn, entry: SignInEntry, now: datetime)
     A name that belongs to nobody is counted and logged only: strangers must not fill the timeline.
     """
     refusal = SigninFailed()
-    own_code = entry.invitation.support_code if entry.invitation else None
+    known = entry.invitation or entry.by_code
+    own_code = known.support_code if known else None
     refusal.support_code = own_code or new_refusal_code()
     bind_refusal(refusal.code, refusal.support_code, "; ".join(line for _invitation, line in miss.lines))
     if miss.nobody:

@@ -27,7 +27,7 @@ from otae.errors import (
     NotAllowed,
     StaleState,
 )
-from otae.invitations import end_notices, orders, pin_delivery, pins, resend_recipient, self_made, tokens
+from otae.invitations import end_notices, go_codes, orders, pin_delivery, pins, resend_recipient, self_made, tokens
 from otae.invitations.modes import all_modes, known_mode, mode_of
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import end_problem, new_invitation
@@ -380,9 +380,10 @@ async def _lock(invitation: Invitation, **expected: object) -> None:
 
 
 async def _cancel_messages(invitation: Invitation, now: datetime) -> None:
-    """Cancel queued messages and invalidate PINs, in the order in which the outbox locks their rows."""
+    """Cancel queued messages, invalidate PINs and end the code, in the order in which the outbox locks their rows."""
     await outbox.cancel(invitation, now=now)
     await pins.invalidate(invitation)
+    await go_codes.end(invitation)
 
 
 def _refuse_ended(invitation: Invitation) -> None:

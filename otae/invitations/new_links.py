@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from otae.errors import InputRefused, ModeOff, NotAllowed, NotOffered, SlowDown, StaleState
-from otae.invitations import channels, lifecycle, pins, resend_recipient
+from otae.invitations import channels, lifecycle, pins, reminders, resend_recipient
 from otae.invitations.modes import mode_of
 from otae.invitations.self_made import ACTOR
 from otae.store import failure_counters, properties
@@ -84,7 +84,17 @@ def _limits(invitation: Invitation) -> tuple[tuple[str, Limit], ...]:
     return (f"new-link-soon:{invitation.id}", PER_WHILE), (f"new-link-daily:{invitation.id}", PER_DAY)
 
 
-async def request(desk: Desk, invitation: Invitation | None, *, network: str, now: datetime) -> None:
+async def may_mail_link(invitation: Invitation, *, now: datetime) -> bool:
+    """Return whether the link of an invitation that works may be mailed once more to where it went."""
+    over = invitation.valid_until is not None and invitation.valid_until <= now
+    working = invitation.status == Status.PENDING and not over
+    mailed = invitation.send and not invitation.rehearsal
+    return working and mailed and await properties.flag("enrollment.newlink")
+
+
+async def request(
+    desk: Desk, invitation: Invitation | None, *, network: str, now: datetime, again: bool = False
+) -> None:
     """Send ``invitation`` again if that is offered and within the rate limits; the caller cannot tell whether it was.
 
     Once in fifteen minutes and three times a day for an invitation, twenty times an hour from a network. A request is
@@ -92,6 +102,7 @@ async def request(desk: Desk, invitation: Invitation | None, *, network: str, no
 
     Args:
         invitation: None when the caller's link is not known.
+        again: Mail the link of an invitation that works once more; link and PIN stay as they are.
 
     Raises:
         NotOffered: The server property enrollment.newlink is off.
@@ -100,10 +111,16 @@ async def request(desk: Desk, invitation: Invitation | None, *, network: str, no
         raise NotOffered
     try:
         await failure_counters.count(f"new-link:{network}", PER_NETWORK, now)
-        if invitation is None or await offer(invitation, now=now) is None:
+        if invitation is None:
+            return
+        if not (await may_mail_link(invitation, now=now) if again else await offer(invitation, now=now)):
             return
         await count_resend(invitation, now=now)
     except SlowDown:
+        return
+    if again:
+        if await reminders.mail_link(desk, invitation, now=now):
+            await note("link.requested", now=now, about=about(invitation), detail="the same link, sent where it went")
         return
     try:
         await lifecycle.resend(desk, invitation, now=now, actor=ACTOR, address=resend_recipient.OLD)

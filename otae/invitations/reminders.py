@@ -60,6 +60,19 @@ async def _remind(
         return False
     if any(each.sent_at is None or each.sent_at > before or each.status != "sent" for each in messages):
         return False
+    return await _queue(desk, row, number, link, now)
+
+
+async def mail_link(desk: Desk, invitation: Invitation, *, now: datetime) -> bool:
+    """Queue the link of a pending invitation once more as its next reminder; False when it was never queued before."""
+    earlier = (await _earlier_messages([invitation.id])).get(invitation.id, [])
+    messages = [each for each in earlier if each.generation == invitation.generation]
+    link = next((each for each in messages if each.kind == "url"), None)
+    number = sum(each.kind not in NEEDED for each in messages) + 1
+    return link is not None and await _queue(desk, invitation, number, link, now)
+
+
+async def _queue(desk: Desk, row: Invitation, number: int, link: Delivery, now: datetime) -> bool:
     async with transaction():
         still = Invitation.filter(id=row.id, status="pending", generation=row.generation)
         if await still.select_for_update().first() is None:

@@ -50,7 +50,7 @@ from otae.web.admin.settings.notification_servers import SMTP
 from otae.web.admin.settings.roles import ROLES
 from otae.web.admin.settings.sms_servers import SMS
 from otae.web.admin.settings.uploaded_certificates import SIGNER, TLS, blank_page, remove_page, upload_page
-from otae.web.portal import install, login, me, new_link, password, trust
+from otae.web.portal import go, install, login, me, new_link, password, trust
 from otae.web.protocol import certificates, health, mdm, ota, scep
 from otae.web.protocol import mail as mail_back
 from otae.web.routing import anyone, console, machine, portal, self_service
@@ -110,6 +110,8 @@ def portal_routes() -> list[Route]:
         anyone(paths.NOT_YOU, GET=login.not_you),
         anyone(paths.OPENED, POST=login.record_opened),
         anyone(paths.NEW_LINK, GET=new_link.asked, POST=new_link.ask),
+        anyone(paths.GO, GET=go.show, POST=go.enter),
+        anyone(paths.GO_CODE, POST=go.make),
         anyone(paths.ROOT, GET=trust.root),
         anyone(paths.PASSWORD, GET=password.blank, POST=password.choose),
         anyone(paths.ME_SIGN_IN, GET=me.blank, POST=me.sign_in),

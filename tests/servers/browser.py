@@ -11,8 +11,13 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+#: What Chrome says on a Mac: the portal's forms are for Macs.
+ON_A_MAC = (
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 "
+    "(KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+)
 #: No sandbox: it needs rights that neither root in a container nor a build machine gives. The pages are our own.
-ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", f"--user-agent={ON_A_MAC}"]
 
 
 def find_chromium() -> Path | None:

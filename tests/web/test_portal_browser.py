@@ -234,10 +234,13 @@ async def test_an_ipad_that_calls_itself_a_mac_is_told_by_its_touch_screen(
     served: str, page: Page, invite: Invite, complaints: list[str], points: int, *, shown: bool
 ) -> None:
     await page.add_init_script(f"Object.defineProperty(navigator, 'maxTouchPoints', {{ get: () => {points} }})")
-    note = page.get_by_text("This is for a Mac.")
     await page.route("**/*", lambda route: route.continue_(headers={**route.request.headers, "user-agent": MAC}))
-    await page.goto(served + LOGIN)
-    await expect(note).to_be_visible(visible=shown)
-    await sign_in(page, invite)
-    await expect(note).to_be_visible(visible=shown)
+    await page.goto((await invite("username_password")).url)
+    if shown:
+        await expect(page.get_by_role("heading", name="Continue on your Mac")).to_be_visible()
+        await page.get_by_role("button", name="Show me a code").click()
+        await expect(page.get_by_text("It works once")).to_be_visible()
+        await without_violations(page)
+        await page.get_by_role("link", name="I am on a Mac").click()
+    await expect(page.get_by_label("Password")).to_be_visible()
     assert complaints == []

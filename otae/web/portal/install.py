@@ -2,16 +2,17 @@
 
 from dataclasses import replace
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from otae import paths
 from otae.authority.serving import ServerCertificate, server_certificate
 from otae.enrollment import ota, rights
 from otae.enrollment.progress import SessionEnd, read_progress
 from otae.invitations.orders import lacks_password
 from otae.store import properties
-from otae.web.client_address import system_of
 from otae.web.failures import Failure
 from otae.web.pages import is_fragment_request, render
+from otae.web.portal import other_device
 from otae.web.portal.trust import PROFILE_TYPE, attached, trust_context
 from otae.web.visits import Portal
 from otae.words import gettext as _
@@ -23,6 +24,8 @@ async def show(visit: Portal) -> Response:
     must_trust = await server_certificate(visit.desk) is ServerCertificate.OWN
     told = await read_progress(session, trust=must_trust, now=visit.now)
     part = is_fragment_request(request)
+    if not part and other_device.is_other(request):
+        return RedirectResponse(paths.LOGIN(again="1"), 303)
     other = part and not is_of(visit)
     if part and not other and request.query_params.get("seen") == told.mark:
         return Response(status_code=204)
@@ -38,7 +41,7 @@ async def show(visit: Portal) -> Response:
         "ownership": session.ownership,
         "rights": rights.summary(session.access_rights, session.ownership),
         **await trust_context(visit, session.build or ""),
-        "elsewhere": system_of(request.headers.get("user-agent", "")[:400]) not in {"macOS", ""},
+        "may_be_ipad": other_device.may_be_ipad(request),
         "left": session.expires_at - visit.now,
     }
     return render(request, "portal/install.html", context, block="progress" if part else None)
@@ -61,6 +64,8 @@ async def download(visit: Portal) -> Response:
     """Return the profile of this session; a HEAD request creates nothing."""
     if visit.request.method == "HEAD":
         return attached(b"", PROFILE_TYPE, "enroll.mobileconfig")
+    if other_device.is_other(visit.request):
+        return RedirectResponse(paths.LOGIN(again="1"), 303)
     if not is_of(visit):
         raise Failure(409, _("Another sign-in in this browser took the place of this one."), "another-session")
     profile = await ota.download(visit.desk, visit.session, now=visit.now)

@@ -5,6 +5,7 @@ sent along. The form carries it too and so names its invitation, whatever link w
 or the form, reports that somebody opened the link.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -17,22 +18,26 @@ from otae.authority import push
 from otae.branding import portal_texts
 from otae.branding.portal_texts import TERMS_OF_USE, PortalTextRow
 from otae.enrollment import link_cookie, link_page
+from otae.enrollment.credentials import entered_name
 from otae.enrollment.link_cookie import Place
 from otae.enrollment.link_page import LinkPage
 from otae.enrollment.progress import SessionRow
 from otae.enrollment.signin import SignInEntry, sign_in
 from otae.errors import InputRefused, InvitationOnly, InvitationUnknown, Refusal, SigninFailed
 from otae.invitations import lifecycle
+from otae.invitations.details import InvitationRow
+from otae.invitations.listing import find_invitation
 from otae.store import properties
 from otae.text import identifier, letters_and_digits, link_value
 from otae.translatable import N_
 from otae.web import cookie_check, refused_forms
-from otae.web.client_address import browser_of, system_of
+from otae.web.client_address import browser_of
 from otae.web.failures import page_status
 from otae.web.forms import Form, HiddenField, InputRequired, Length, PasswordField, StringField
 from otae.web.guards import PORTAL_COOKIE, drop_cookie, set_cookie
 from otae.web.page_language import use_person_language
 from otae.web.pages import render
+from otae.web.portal import other_device
 from otae.web.portal.trust import trust_context
 from otae.web.visits import Visit
 from otae.words import gettext as _
@@ -41,6 +46,8 @@ from otae.words import language, ngettext
 LINK_COOKIE: Final = "__Host-otae-link"
 #: Leads from a session back to the form of its invitation; expires with the session's cookie.
 SESSION_LINK_COOKIE: Final = "__Host-otae-session-link"
+#: Stands before an invitation's id where a code opened it, in the place of its token.
+BY_CODE: Final = "go-"
 #: Longer than any accepted name or password; bounds what is shown again.
 LONGEST: Final = 256
 
@@ -61,11 +68,15 @@ class SignInForm(Form):
 
 @dataclass(frozen=True)
 class Link:
-    """An opened link. ``page`` is what its page shows; ``sealed`` is the token for a form of that page."""
+    """An opened link. ``page`` is what its page shows; ``sealed`` is the token for a form of that page.
+
+    ``by_code``: a code opened the invitation, not its link; its page shows the user name alone.
+    """
 
     token: str
     page: LinkPage
     sealed: str
+    by_code: bool = False
 
 
 async def start(visit: Visit) -> Response:
@@ -83,6 +94,8 @@ async def redirect_short_link(visit: Visit) -> Response:
 async def show(visit: Visit) -> Response:
     """Show the login page, after moving an invitation token from the address into a cookie."""
     query = visit.request.query_params
+    if answer := other_device.said(visit.request):
+        return answer
     if "e" in query:
         token = link_value(query["e"])
         if await lifecycle.find_by_token(token) is None:
@@ -103,6 +116,8 @@ async def show(visit: Visit) -> Response:
     await push.topic(visit.desk, rehearsal=link is not None and link.page.rehearsal)
     if link is None and not await properties.flag("macos.otae.enable"):
         raise InvitationOnly
+    if other_device.is_other(visit.request):
+        return await other_device.render_page(visit, *((link.page, link.sealed) if link and not link.by_code else ()))
     return await render_page(visit, form, link)
 
 
@@ -121,8 +136,7 @@ async def record_opened(visit: Visit) -> Response:
 async def submit(visit: Visit) -> Response:
     """Sign in; a refusal is shown on the page that the browser is redirected to."""
     form = await SignInForm.read(visit.request)
-    # A form without the field `link` is not from one of our pages: the cookie decides.
-    token = await token_of_form(visit, form.link.data) if "link" in form.sent else await token_of_cookie(visit)
+    token = await token_sent(visit, form.sent)
     if form.link.data and token is None:
         text = _("This page was open too long. Please open the link in your invitation mail again.")
         form.form_errors.append(text)
@@ -143,8 +157,9 @@ async def submit(visit: Visit) -> Response:
 
 async def open_session(visit: Visit, form: SignInForm, token: str | None) -> Response:
     """Open the enrollment session and sign the browser in."""
+    by_code = await find_by_code(token)
     invitation = await lifecycle.find_by_token(token) if token else None
-    if token and invitation is None:
+    if token and invitation is None and by_code is None:
         await lifecycle.refuse_replaced(token)
         raise InvitationUnknown
     typed = form.name.data or ""
@@ -154,6 +169,7 @@ async def open_session(visit: Visit, form: SignInForm, token: str | None) -> Res
         password=form.password.data or "",
         pin=letters_and_digits(form.pin.data or ""),
         invitation=invitation,
+        by_code=by_code,
         network=visit.request.state.network,
         terms_of_use=form.terms_of_use.data or "",
     )
@@ -173,7 +189,7 @@ async def sign_browser_in(visit: Visit, session: SessionRow, token: str | None) 
 async def refusal_text(visit: Visit, token: str | None, refusal: Refusal) -> str:
     """Return the text of ``refusal``; where the PIN is the only secret, with the number of tries left."""
     link = await find_link(visit, token) if isinstance(refusal, SigninFailed) else None
-    left = link.page.tries_left if link else None
+    left = link.page.tries_left if link and not link.by_code else None
     if not left:
         return _(refusal.words)
     tries = ngettext("%d try is left.", "%d tries are left.", left) % left
@@ -194,9 +210,11 @@ async def redirect_to_form(
 
 async def render_page(visit: Visit, form: SignInForm, link: Link | None) -> Response:
     """Render the login page: for the link's mode, or without a link with all fields."""
+    if link and link.by_code and not form.all_errors:
+        form.name.data = entered_name(link.page.invitation.person)
     context = {
         "form": form,
-        "link": link.page if link else None,
+        "link": link.page if link and not link.by_code else None,
         "sealed": link.sealed if link else "",
         "mode": link.page.mode if link else None,
         "rights": link.page.rights if link else None,
@@ -204,7 +222,7 @@ async def render_page(visit: Visit, form: SignInForm, link: Link | None) -> Resp
         "terms_of_use": await shown_terms(visit),
         "self_service": await properties.flag("selfservice.enable"),
         **await trust_context(visit),
-        "elsewhere": system_of(user_agent(visit)) not in {"macOS", ""},
+        "may_be_ipad": other_device.may_be_ipad(visit.request),
     }
     return render(visit.request, "portal/login.html", context, status=form.status, headers=form.headers)
 
@@ -213,6 +231,11 @@ async def shown_terms(visit: Visit) -> PortalTextRow | None:
     """Return the terms of use in the page's language, or in another that there are some in."""
     fallback = visit.request.state.branding.language
     return portal_texts.choose(await portal_texts.shown(TERMS_OF_USE), language(), fallback)
+
+
+async def token_sent(visit: Visit, sent: Mapping[str, object]) -> str | None:
+    """Return the invitation token that a form names; of the cookie for a form without the field of our pages."""
+    return await token_of_form(visit, str(sent["link"])) if "link" in sent else await token_of_cookie(visit)
 
 
 async def token_of_cookie(visit: Visit) -> str | None:
@@ -259,7 +282,8 @@ async def find_link(visit: Visit, token: str | None) -> Link | None:
     Raises:
         InvitationReplaced, InvitationRevoked, InvitationRedeemed: It is an earlier token of an invitation.
     """
-    invitation = await lifecycle.find_by_token(token) if token else None
+    by_code = await find_by_code(token)
+    invitation = by_code or (await lifecycle.find_by_token(token) if token else None)
     if token and invitation is None:
         await lifecycle.refuse_replaced(token)
     if token is None or invitation is None:
@@ -267,8 +291,15 @@ async def find_link(visit: Visit, token: str | None) -> Link | None:
     sealed = await link_cookie.seal(visit.desk, token, now=visit.now, place=Place.FORM)
     use_person_language(visit.request, invitation.language, invitation.person.language)
     visit.request.state.support_code = invitation.support_code
-    visit.request.state.link = link = Link(token, await link_page.read(invitation, now=visit.now), sealed)
+    page = await link_page.read(invitation, now=visit.now)
+    link = Link(token, page, sealed, by_code=by_code is not None)
+    visit.request.state.link = None if link.by_code else link
     return link
+
+
+async def find_by_code(token: str | None) -> InvitationRow | None:
+    """Return the invitation that a code opened in this browser, its person fetched; None for any other token."""
+    return await find_invitation(token.removeprefix(BY_CODE)) if token and token.startswith(BY_CODE) else None
 
 
 async def note_opened(visit: Visit, token: str | None) -> None:

@@ -17,12 +17,12 @@ from otae.store import properties
 from otae.text import identifier
 from otae.translatable import N_
 from otae.web import cookie_check, guards, refused_forms
-from otae.web.client_address import system_of
 from otae.web.failures import page_status
 from otae.web.forms import Form, InputRequired, Length, PasswordField, StringField, sent_fields
 from otae.web.guards import SELF_SERVICE_COOKIE, drop_cookie, set_cookie
 from otae.web.pages import redirect, render
-from otae.web.portal.login import LONGEST, shown_terms, sign_browser_in, user_agent
+from otae.web.portal import other_device
+from otae.web.portal.login import LONGEST, shown_terms, sign_browser_in
 from otae.web.visits import SelfService, Visit
 from otae.words import gettext as _
 
@@ -101,7 +101,7 @@ async def show(visit: SelfService) -> Response:
         "may_invite": await self_made.count_live(person.id, now=now) < self_made.MAX_LIVE,
         "may_start": await signin.may_start(person, now=now),
         "invitation_only": not await properties.flag("macos.otae.enable"),
-        "elsewhere": system_of(user_agent(visit)) not in {"macOS", ""},
+        "elsewhere": other_device.is_other(visit.request),
     }
     return render(visit.request, "portal/me.html", context, status=form.status)
 

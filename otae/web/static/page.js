@@ -35,7 +35,8 @@ document.addEventListener("DOMContentLoaded", () => {
   focusSummary();
   for (const button of document.querySelectorAll("[data-theme-toggle], [data-reveal]")) button.hidden = false;
   // An iPad calls itself a Mac; unlike any Mac it has a touch screen.
-  if (navigator.maxTouchPoints > 1) document.querySelector("[data-not-a-mac]")?.removeAttribute("hidden");
+  const elsewhere = document.querySelector("[data-not-a-mac]")?.dataset.notAMac;
+  if (elsewhere && navigator.maxTouchPoints > 1) location.replace(elsewhere);
   // The page of a link tells that a person's browser opened it: looking at a link alone writes nothing.
   const opened = document.querySelector("[data-opened]")?.dataset.opened;
   if (opened) fetch(opened, { method: "POST", keepalive: true });

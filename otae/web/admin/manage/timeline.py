@@ -52,6 +52,8 @@ KINDS: Final = {
     "link.copied": EventKind(INVITATION, NOTE, N_("Link copied by %(actor)s")),
     "link.requested": EventKind(INVITATION, NOTE, N_("A new link was asked for on the page of the old one"), more=True),
     "link.opened": EventKind(INVITATION, DONE, N_("Link opened in %(detail)s")),
+    "go-code.made": EventKind(INVITATION, NOTE, N_("A code to continue on a Mac was shown")),
+    "go-code.used": EventKind(INVITATION, DONE, N_("The code was entered on a Mac")),
     "delivery.queued": EventKind(INVITATION, NOTE, N_("%(message)s waits to be sent")),
     "delivery.sending": EventKind(INVITATION, NOTE, N_("%(message)s is being sent")),
     "delivery.sent": EventKind(INVITATION, DONE, N_("%(message)s %(detail)s")),
