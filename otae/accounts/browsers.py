@@ -42,7 +42,7 @@ async def open_browser(
         kind: CONSOLE for an administrator, PORTAL for an enrollment session, SELF_SERVICE for a person.
         replacing: the secret that the browser sent; it stops working, against session fixation.
         opened_from: how the administrator recognises the browser in a list.
-        password_changed: of a person: `DirectoryPerson.password_changed`.
+        password_changed: the `DirectoryPerson.password_changed` of a person, "" for other owners.
     """
     if kind != KINDS[type(owner)]:
         raise ValueError(f"this owner's browser is of the kind {KINDS[type(owner)]}")

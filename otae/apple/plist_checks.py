@@ -172,7 +172,11 @@ def _object(data: bytes, offset: int, reference_size: int) -> tuple[int, range]:
 
 
 def _unfold(data: bytes, references_of: list[range], top: int) -> None:
-    """Count every reference as often as it is reached; an object that contains itself exceeds the limit of levels."""
+    """Follow all references from the object ``top``, and count each as often as it is reached.
+
+    ``references_of``: for each object, the positions of its references in ``data``. An object that contains itself
+    exceeds the limit of levels.
+    """
     unvisited, reached = [(top, 0)], 1
     while unvisited:
         number, depth = unvisited.pop()

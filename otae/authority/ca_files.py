@@ -24,7 +24,10 @@ class Authorities:
 
 
 def read_authorities(data: bytes, field: str = "ca_pem") -> Authorities:
-    """Return the certificates of a file (PEM, DER or PKCS#7), none for an empty one. Raises InputRefused."""
+    """Return the certificates of a file (PEM, DER or PKCS#7), none for an empty one.
+
+    Raises InputRefused (``field``).
+    """
     if not data.strip():
         return Authorities()
     try:

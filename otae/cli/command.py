@@ -158,7 +158,10 @@ def read_password(wanted: bool) -> str | None:  # noqa: FBT001 - the flag itself
 
 
 def read_passphrase(wanted: bool) -> str:  # noqa: FBT001 - the flag itself
-    """Return a passphrase from standard input; a secret is never an argument, which every local user could read."""
+    """Return a passphrase from standard input; exits with wrong usage unless ``wanted``.
+
+    A secret is never a command line argument: every local user could read it there.
+    """
     if not wanted:
         raise click.UsageError("give --passphrase-stdin and the passphrase on standard input")
     return sys.stdin.readline().rstrip("\r\n")

@@ -140,7 +140,8 @@ async def _look_up_lines(desk: Desk, row: GroupInvitation, *, now: datetime) -> 
 async def _advance_lookup(row: GroupInvitation, number: int, *, more: bool, place: str = "", now: datetime) -> None:
     """Record that a page of ``number`` people was looked up, inside the transaction that stores them.
 
-    ``place``: where the next page begins. Raises StaleState when another worker has just looked up the same page.
+    ``more``: whether there is a next page; ``place``: where it begins. Raises StaleState when another worker has just
+    looked up the same page.
     """
     total = row.found + number
     seen = GroupInvitation.filter(id=row.id, status=Status.DRY_RUN, found=row.found, place=row.place)

@@ -147,7 +147,10 @@ def _checked(initial: Mode, values: ModeValues, wrong: dict[str, str]) -> dict[s
 
 
 def _minutes(initial: Mode, text: str, wrong: dict[str, str]) -> int:
-    """Return a duration in minutes, 0 for "never"; adds to ``wrong`` what cannot be read or is out of bounds."""
+    """Return a duration in minutes, 0 for "never"; adds to ``wrong`` what cannot be read or is out of bounds.
+
+    ``initial``: the mode with its default values.
+    """
     if text.strip() == NEVER:
         if initial.token or initial.secret:
             wrong["valid_for"] = N_("a link or a PIN that never ends is a key that lies about: enter an end")

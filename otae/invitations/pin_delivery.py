@@ -64,7 +64,10 @@ async def make_pin(
     show: bool,
     generation: int = 1,
 ) -> NewPin:
-    """Make a PIN if the mode has one and somebody is to get it; it is sealed only when a message carries it."""
+    """Make a PIN if the mode has one and somebody is to get it; it is sealed only when a message carries it.
+
+    ``show``: an administrator is to see it.
+    """
     by_hand = channel in BY_HAND
     if not mode.secret or not (send or show or by_hand):
         return NewPin(None, None)

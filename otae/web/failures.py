@@ -215,7 +215,10 @@ def support_code(refusal: Refusal) -> str:
 def failure_response(
     request: Request, status: int, reason: str, words: str, *, headers: Mapping[str, str] | None = None, code: str = ""
 ) -> Response:
-    """Return ``words`` as a line of text for machines, as a page for people."""
+    """Return ``words`` as a line of text for machines, as a page for people.
+
+    ``reason``: the stable code of the refusal; ``code``: its support code, "" for none.
+    """
     bind_refusal(reason, code)
     who = caller(request.url.path)
     if who in {Caller.DEVICE, Caller.PROBE, Caller.STATIC}:

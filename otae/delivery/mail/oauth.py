@@ -193,7 +193,10 @@ def _private_key_in(entered: str) -> str:
 
 
 def token_url(kind: str, entered: str) -> str:
-    """Return the token endpoint: with MICROSOFT it may be entered as the tenant alone, with GOOGLE left empty."""
+    """Return the URL of the token endpoint, "" when none was entered.
+
+    With MICROSOFT it is enough to enter the tenant; with GOOGLE nothing needs to be entered.
+    """
     entered = entered.strip()
     with suppress(HostRefused):
         entered = ascii_url(entered)

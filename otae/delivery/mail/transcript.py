@@ -31,7 +31,7 @@ class Transcript:
     certificate: dict[str, Any] = field(default_factory=dict)
 
     def add(self, who: str, words: str, at: int | None = None) -> None:
-        """Append an entry, or insert it at index ``at``; each line of ``words`` becomes one."""
+        """Append a line for each line of ``words``, or insert them at index ``at``; ``who``: ">", "<" or "*"."""
         for line in reversed(words.splitlines()[:40]) if at is not None else words.splitlines()[:40]:
             if len(self.lines) < MAX_LINES:
                 self.lines.insert(len(self.lines) if at is None else at, f"{who} {plain(redact(line, self.secrets))}")

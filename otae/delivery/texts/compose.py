@@ -90,8 +90,8 @@ class MessageData:
         templates: By id; the default ones by kind.
         translations: By template and language.
         pins: By invitation and generation.
-        reasons: Why invitations failed that a notice is about.
-        refusals: What notification servers refuse, for a notice about it.
+        reasons: For notices about failed invitations: why each failed, by invitation.
+        refusals: For notices about servers: what they refuse.
         inviters: The names that people read, by the invitations' `created_by`.
         opened: The PINs that were put into messages, by delivery.
     """

@@ -42,7 +42,7 @@ class Members:
 
 
 class WalkCache:
-    """The members that this process read for groups of which not every page was returned yet; used in several threads.
+    """Keeps the members of groups that are being read page by page in this process; used in several threads.
 
     A walk is named by the random text that its pages' cursors begin with.
     """

@@ -46,7 +46,10 @@ def parent_and_rdn(dn: str) -> tuple[str, list[tuple[str, str]]] | None:
 
 
 def domain_of(dn: str) -> str:
-    """Return the domain of an entry: the trailing "dc=" components of its DN (RFC 2247), or ``dn`` without any."""
+    """Return the domain of an entry: the trailing "dc=" components of its DN (RFC 2247), such as "dc=corp,dc=example".
+
+    A ``dn`` that does not end with one is returned as it is.
+    """
     own: list[str] = []
     for attribute, value, _ in reversed(_parsed(dn)):
         if attribute.casefold() != "dc":

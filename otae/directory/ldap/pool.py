@@ -118,7 +118,7 @@ class LdapPool:
         raise DirectoryUnavailable(reason)
 
     def by_reachability(self, endpoint: Endpoint) -> list[str]:
-        """Return the hosts, those that were recently unreachable last."""
+        """Return the hosts of ``endpoint``; those that could not be reached lately come last."""
         return sorted(endpoint.hosts, key=lambda host: self.connections.is_avoided((host, endpoint.port)))
 
     async def _ask(self, endpoint: Endpoint, work: Callable[[Connection], Result], *, dedicated: bool) -> Result:

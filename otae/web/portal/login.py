@@ -177,7 +177,10 @@ async def open_session(visit: Visit, form: SignInForm, token: str | None) -> Res
 
 
 async def sign_browser_in(visit: Visit, session: SessionRow, token: str | None) -> Response:
-    """Redirect to the page that follows ``session``; ``token``: of the invitation that the browser is led back to."""
+    """Sign the browser in for ``session``, and redirect to the page that shows its progress.
+
+    ``token``: the invitation token of that session, None when it was opened without a link.
+    """
     before = visit.request.cookies.get(PORTAL_COOKIE)
     secret = await browsers.open_browser(browsers.PORTAL, session, now=visit.now, replacing=before)
     response = cookie_check.redirect(visit.request, paths.INSTALL)

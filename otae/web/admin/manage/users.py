@@ -109,7 +109,7 @@ class UserPages(FormPages[PersonRow, UserForm]):
         return UserForm.filled(row, groups=names, properties=person_fields.lines_of(row.properties))
 
     async def read(self, visit: Console, row: PersonRow | None) -> UserForm:
-        """Return the form as it was sent; only a new person gets a user name."""
+        """Return the form as it was sent; only that of a new person has a field for the user name."""
         return await (UserForm if row else NewUserForm).read(visit.request)
 
     async def store(self, visit: Console, form: UserForm, row: PersonRow | None) -> PersonRow:

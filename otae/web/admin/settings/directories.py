@@ -158,7 +158,10 @@ class DirectoryPages(TestedPages[DirectoryRow, DirectoryForm]):
         status: int = 200,
         slow: str = "",
     ) -> Response:
-        """Return the page of a directory with its last test, or of a new one."""
+        """Return the page of a directory with its last test, or of a new one.
+
+        ``slow``: why no test was started, "" when nothing prevented it.
+        """
         context: dict[str, object] = {"form": form, "kinds": KINDS, "chosen": row is None}
         if row is None:
             form.kind.data = form.kind.data if form.kind.data in KINDS else "ldap"

@@ -125,7 +125,7 @@ class RolePages(CrudPages[RoleDefinition, RoleForm]):
         return RoleForm.filled(row, leaves=sorted(row.permissions), groups="\n".join(row.groups), group="")
 
     async def read(self, visit: Console, row: RoleDefinition | None) -> RoleForm:
-        """Return the form as it was sent; only a new role is named."""
+        """Return the form as it was sent; only that of a new role has a name field."""
         return await (RoleForm if row else NewRoleForm).read(visit.request)
 
     async def store(self, visit: Console, form: RoleForm, row: RoleDefinition | None) -> RoleDefinition:

@@ -128,7 +128,7 @@ def _gateway_context(gateway: str, *, stored: bool) -> dict[str, object]:
 
 
 def _fields_with_help(gateway: str, *, stored: bool) -> list[tuple[Field, str]]:
-    """Return a gateway's fields, each with its help text."""
+    """Return a gateway's fields, each with its help text; ``stored``: for a server that is stored already."""
     kept = _("One is stored and never shown. Leave this empty to keep it.")
 
     def below(each: Field) -> str:
