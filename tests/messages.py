@@ -34,6 +34,7 @@ PEOPLE: Final = (
     "templates/_parts/install-end.html",
     "templates/_parts/install-step.html",
     "templates/_parts/me-link.html",
+    "templates/_parts/leaving.html",
     "templates/_parts/not-a-mac.html",
     "templates/_parts/terms-of-use.html",
     "templates/_parts/profile-steps.html",

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # ships no types
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
@@ -22,6 +22,7 @@ from otae.store.models import Administrator, EnrollmentSession, Event, Person, P
 from otae.store.records import advance
 from tests.desks import make_settings
 from tests.flow.house import serving_tls
+from tests.servers.browser import ARGUMENTS
 from tests.servers.ports import free_port
 from tests.web.conftest import PASSWORD, Invite
 
@@ -128,6 +129,24 @@ async def test_the_root_comes_first_and_the_time_counts_down(
     await expect(page.get_by_role("heading", name="Your sign-in has ended")).to_be_visible()
     await expect(page.get_by_role("timer")).to_have_count(0)
     assert complaints == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_browser_that_knows_the_certificate_is_not_asked_to_trust_it(
+    served: str, chromium: Path, invite: Invite, *, known: bool
+) -> None:
+    # With the switch the certificate counts as known; a context's option is like a warning that was passed.
+    arguments = [*ARGUMENTS, *(["--ignore-certificate-errors"] if known else [])]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=arguments)
+        page = await (await browser.new_context(ignore_https_errors=True)).new_page()
+        async with page.expect_request(f"**{INSTALL}") as asked:
+            await sign_in(page, invite)
+        assert "sec-ch-ua-platform-version" in await (await asked.value).all_headers(), "asked for by the page before"
+        await expect(page.get_by_text("knows the certificate of this server already")).to_be_visible(visible=known)
+        await expect(page.get_by_role("link", name="Download the certificate")).to_be_visible(visible=not known)
+        assert await page.evaluate("navigator.serviceWorker.getRegistrations().then((all) => all.length)") == 0
+        await browser.close()
 
 
 async def test_a_page_that_nobody_looks_at_asks_for_nothing(served: str, page: Page, invite: Invite) -> None:

@@ -38,7 +38,6 @@ async def show(visit: Portal) -> Response:
         "self_service": not lacks_password(session.person) and await properties.flag("selfservice.enable"),
         "of": name_of(visit),
         "person": session.person.display_name,
-        "ownership": session.ownership,
         "rights": rights.summary(session.access_rights, session.ownership),
         **await trust_context(visit, session.build or ""),
         "may_be_ipad": other_device.may_be_ipad(request),

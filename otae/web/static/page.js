@@ -72,3 +72,14 @@ const countDown = () => {
   }
 };
 setInterval(countDown, 1000);
+
+// Chrome and Edge start no service worker where they do not know the server's certificate, even when the person passed
+// their warning: where one starts, nobody has to trust the certificate first.
+document.addEventListener("DOMContentLoaded", async () => {
+  const probe = document.querySelector("[data-probe]")?.dataset.probe;
+  if (!probe) return;
+  try {
+    await (await navigator.serviceWorker.register(probe)).unregister();
+    document.documentElement.dataset.trusted = "";
+  } catch { /* it does not know it */ }
+});
