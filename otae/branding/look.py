@@ -1,32 +1,48 @@
 """How the portal looks and speaks: what an organization set under Settings → Branding."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from otae.branding import portal_texts
+from otae import paths
+from otae.branding import logos, portal_texts, style
+from otae.branding.logos import LogoRow
 from otae.branding.portal_texts import HELP, PortalTextRow
 from otae.errors import InputRefused
 from otae.store import properties, property_changes
 from otae.store.database import transaction
 
 #: Field of `Branding` → the server property that holds it.
-PROPERTIES: Final = {"name": "organization.name", "contact": "support.contact"}
+PROPERTIES: Final = {"name": "organization.name", "contact": "support.contact", "accent": "branding.accent"}
 
 
 @dataclass(frozen=True)
 class Branding:
     """What every page of the portal shows of its organization.
 
-    ``contact``: whom people are told to ask; ``help``: the help text by language; ``language``: the one that is used
+    ``contact``: whom people are told to ask; ``accent``: the colour of buttons and links, "" for the product's own;
+    ``logos``: by theme, without their images; ``help``: the help text by language; ``language``: the one that is used
     where there is no text in a person's own.
     """
 
     name: str
     contact: str
+    accent: str
+    logos: Mapping[str, LogoRow]
     help: Mapping[str, PortalTextRow]
     language: str
+
+    @property
+    def style(self) -> str:
+        """The organization's style sheet, "" when it has none."""
+        return style.sheet(self.accent, self.logos)
+
+    @property
+    def style_address(self) -> str:
+        """The address of the style sheet, which says what is in it: a page that is open keeps its own."""
+        return paths.BRAND_STYLE(style.mark(self.style), accent=self.accent)
 
     def help_in(self, language: str) -> str:
         """Return the help text for somebody who reads ``language``, "" when there is none in any."""
@@ -38,7 +54,17 @@ async def read() -> Branding:
     """Return the branding that is in force."""
     values = await properties.read_some(*PROPERTIES.values(), "notification.language")
     own = {field: str(values[name]) for field, name in PROPERTIES.items()}
-    return Branding(**own, help=await portal_texts.shown(HELP), language=str(values["notification.language"]))
+    language = str(values["notification.language"])
+    return Branding(**own, logos=await logos.stored(), help=await portal_texts.shown(HELP), language=language)
+
+
+async def preview(entered: Mapping[str, str]) -> Branding:
+    """Return the branding as ``entered``, which is not stored; what is not allowed stays as it is in force."""
+    allowed: dict[str, Any] = {}
+    for field, name in PROPERTIES.items():
+        with suppress(ValueError):
+            allowed[field] = properties.row_of(name).parse(entered[field].strip())
+    return replace(await read(), **allowed)
 
 
 async def change(entered: Mapping[str, str], *, now: datetime, actor: str) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 
 import phonenumbers
 
+from otae import colours
 from otae.apple import access_rights
 from otae.errors import InputRefused
 from otae.store import mode_table, statements
@@ -137,6 +138,25 @@ def _models(text: str) -> str:
             N_("use product identifiers such as MacBookPro16,1, with commas between them, or leave it empty")
         )
     return ", ".join(dict.fromkeys(found))
+
+
+def _accent(text: str) -> str:
+    """Return ``text``, "" or a colour on which white text can be read; else ValueError."""
+    if not text:
+        return text
+    colour = colours.parse(text)
+    if colour is None:
+        raise ValueError(N_("use a colour such as #0a62bd, or leave it empty"))
+    ratio = colours.contrast(colour, colours.WHITE)
+    if ratio < colours.TEXT:
+        low = N_(
+            "%(colour)s is too light: white text on it has a contrast of %(ratio)s to 1, and %(least)s is needed",
+            colour=colour,
+            ratio=f"{int(ratio * 10) / 10}",
+            least=colours.TEXT,
+        )
+        raise ValueError(low)
+    return colour
 
 
 PROPERTIES: tuple[PropertyDefinition, ...] = (
@@ -329,6 +349,12 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
         default="your IT department",
         help=N_("Whom people are told to ask, for example a mail address or a phone number."),
         parse=_name,
+    ),
+    PropertyDefinition(
+        "branding.accent",
+        default="",
+        help=N_("Colour of buttons and links on the portal and in mails, such as #0a62bd; empty: the usual blue."),
+        parse=_accent,
     ),
 )
 

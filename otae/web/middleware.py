@@ -48,6 +48,8 @@ POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
+#: How addresses begin that carry the hash of what they answer.
+HASHED = (f"{paths.STATIC}/", paths.LOGO.partition("{")[0])
 ALWAYS = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "no-referrer",
@@ -177,13 +179,9 @@ class SecurityHeaders:
         await self.app(scope, receive, add_headers)
 
     def cache_control(self, scope: Scope, status: int) -> str:
-        """Return the Cache-Control of an answer: static files alone are cached, since their address carries a hash."""
-        is_content = status in {200, 206, 304}
-        return (
-            "public, max-age=31536000, immutable"
-            if is_content and scope["path"].startswith(f"{paths.STATIC}/")
-            else "no-store"
-        )
+        """Return the Cache-Control of an answer: what is cached for good has an address that carries its hash."""
+        is_content = status in {200, 206, 304} and scope["path"].startswith(HASHED)
+        return "public, max-age=31536000, immutable" if is_content else "no-store"
 
 
 class RequestChecks:

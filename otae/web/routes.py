@@ -50,7 +50,7 @@ from otae.web.admin.settings.notification_servers import SMTP
 from otae.web.admin.settings.roles import ROLES
 from otae.web.admin.settings.sms_servers import SMS
 from otae.web.admin.settings.uploaded_certificates import SIGNER, TLS, blank_page, remove_page, upload_page
-from otae.web.portal import go, install, login, me, new_link, password, trust
+from otae.web.portal import brand, go, install, login, me, new_link, password, trust
 from otae.web.protocol import certificates, health, mdm, ota, scep
 from otae.web.protocol import mail as mail_back
 from otae.web.routing import anyone, console, machine, portal, self_service
@@ -113,6 +113,8 @@ def portal_routes() -> list[Route]:
         anyone(paths.GO, GET=go.show, POST=go.enter),
         anyone(paths.GO_CODE, POST=go.make),
         anyone(paths.ROOT, GET=trust.root),
+        anyone(paths.BRAND_STYLE, GET=brand.style_sheet),
+        anyone(paths.LOGO, GET=brand.logo),
         anyone(paths.PASSWORD, GET=password.blank, POST=password.choose),
         anyone(paths.ME_SIGN_IN, GET=me.blank, POST=me.sign_in),
         anyone(paths.ME_SIGN_OUT, POST=me.sign_out),
@@ -241,6 +243,9 @@ def settings_routes() -> list[Route]:
         console(paths.PROPERTY, "setting.see", changes="setting.edit", GET=properties.show, POST=properties.change),
         console(paths.PROPERTY_RESET, "setting.edit", POST=properties.reset),
         console(paths.BRANDING, "setting.see", changes="setting.edit", GET=branding.index, POST=branding.change),
+        console(paths.BRANDING_LOGO_UPLOAD, "setting.edit", POST=branding.replace_logo),
+        console(paths.BRANDING_LOGO_REMOVE, "setting.edit", POST=branding.remove_logo),
+        console(paths.BRANDING_PREVIEW, "setting.see", GET=branding.preview),
         console(
             paths.BRANDING_TEXT,
             "setting.see",

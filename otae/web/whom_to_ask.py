@@ -8,6 +8,7 @@ from typing import Final
 from starlette.requests import Request
 
 from otae.branding import look
+from otae.branding.look import Branding
 from otae.contacts import MailAddressRefused, NumberRefused, e164, mail_address
 from otae.store import properties
 from otae.translatable import N_
@@ -27,8 +28,13 @@ class ContactPart:
 
 
 async def read(request: Request) -> None:
-    """Keep the branding and the contact in the request's state, where `pages.render` finds them."""
-    request.state.branding = branding = await look.read()
+    """Keep the branding that is in force as `keep` does."""
+    await keep(request, await look.read())
+
+
+async def keep(request: Request, branding: Branding) -> None:
+    """Keep ``branding`` and its contact in the request's state, where `pages.render` finds them."""
+    request.state.branding = branding
     request.state.support_contact = contact_parts(branding.contact, await properties.default_region())
 
 

@@ -22,6 +22,7 @@ MODULES = (
     "paths",
     "settings",
     "server_urls",
+    "colours",
     "hostnames",
     "text",
     "errors",

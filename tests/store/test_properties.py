@@ -41,6 +41,7 @@ VALUES: dict[str, tuple[dict[str, properties.Value], list[str]]] = {
         {"MacBookPro16,1 ; Mac14,2 MacBookPro16,1": "MacBookPro16,1, Mac14,2", "": ""},
         ["MacBookPro", "MacBookPro16,1 and more"],
     ),
+    "branding.accent": ({"#0A62BD": "#0a62bd", "#767676": "#767676", "": ""}, ["#777777", "#fff", "blue", "0a62bd"]),
     "notification.language": (
         {"de": "de", "pt-BR": "pt-BR", "zh-Hant-TW": "zh-Hant-TW", "": ""},
         ["DE", "german", "de_DE"],

@@ -1,12 +1,23 @@
 """Settings → Branding."""
 
+import re
+from html import escape, unescape
+
 import httpx2
 import pytest
 
 from otae.branding import portal_texts
-from otae.paths import BRANDING, BRANDING_TEXT, LOGIN
+from otae.paths import (
+    BRANDING,
+    BRANDING_LOGO_REMOVE,
+    BRANDING_LOGO_UPLOAD,
+    BRANDING_PREVIEW,
+    BRANDING_TEXT,
+    LOGIN,
+)
 from otae.store import properties
 from otae.store.models import AuditEntry, PortalText
+from tests.branding.test_pictures import plain, written
 
 pytestmark = pytest.mark.anyio
 
@@ -67,3 +78,68 @@ async def test_a_text_of_the_longest_size_fits_the_form(console: httpx2.AsyncCli
 async def test_there_are_no_other_texts(console: httpx2.AsyncClient, address: str) -> None:
     assert (await console.get(address)).status_code == 404
     assert (await console.post(address, data={"text": "x"})).status_code == 404
+
+
+async def upload(console: httpx2.AsyncClient, theme: str, data: bytes, name: str = "logo.png") -> httpx2.Response:
+    return await console.post(BRANDING_LOGO_UPLOAD(theme), files={f"{theme}-file": (name, data, "image/png")})
+
+
+async def test_a_logo_is_uploaded_seen_on_the_portal_and_removed(console: httpx2.AsyncClient) -> None:
+    answer = await upload(console, "light", written(plain()))
+    assert (answer.status_code, answer.headers["location"]) == (303, BRANDING)
+    page = (await console.get(LOGIN)).text
+    assert '<div class="otae-logo">' in page
+    [address] = re.findall(r'<link rel="stylesheet" href="(/zdm/[^"]+)"', page)
+    sheet = await console.get(address)
+    assert sheet.headers["content-type"] == "text/css; charset=utf-8"
+    assert "immutable" in sheet.headers["cache-control"]
+    [image] = set(re.findall(r"url\(([^)]+)\)", sheet.text))
+    picture = await console.get(image)
+    assert picture.headers["content-type"] == "image/png"
+    assert "immutable" in picture.headers["cache-control"]
+    assert image in (await console.get(BRANDING)).text
+    assert (await console.post(BRANDING_LOGO_REMOVE("light"))).status_code == 303
+    assert '<div class="otae-logo">' not in (await console.get(LOGIN)).text
+    for gone in (address, image):
+        answer = await console.get(gone)
+        assert (answer.status_code, answer.headers["cache-control"]) == (404, "no-store")
+
+
+async def test_a_refused_logo_says_why_beside_its_field(console: httpx2.AsyncClient) -> None:
+    answer = await upload(console, "dark", b"<svg/>", '"><b>.svg')
+    assert answer.status_code == 422
+    assert 'id="dark-file-errors"' in answer.text
+    assert "Picture: is no PNG or JPEG file" in answer.text
+    assert "<b>" not in answer.text
+    assert "no PNG or JPEG" in (await console.post(BRANDING_LOGO_UPLOAD("dark"), data={})).text
+    assert (await upload(console, "sepia", written(plain()))).status_code == 404
+
+
+async def test_a_colour_is_set_and_one_that_is_too_light_refused(console: httpx2.AsyncClient) -> None:
+    named = {"name": "Example", "contact": "it@example.test"}
+    answer = await console.post(BRANDING, data=named | {"accent": "#FFCC00"})
+    assert answer.status_code == 422
+    assert "#ffcc00 is too light: white text on it has a contrast of 1.5 to 1, and 4.5 is needed" in answer.text
+    assert await properties.word("organization.name") == "otae"
+    assert (await console.post(BRANDING, data=named | {"accent": "#7A0000"})).status_code == 303
+    assert await properties.word("branding.accent") == "#7a0000"
+    page = (await console.get(LOGIN)).text
+    [address] = re.findall(r'<link rel="stylesheet" href="(/zdm/[^"]+)"', page)
+    assert "--accent:#7a0000" in (await console.get(unescape(address))).text
+    assert (await console.post(BRANDING, data=named | {"accent": ""})).status_code == 303
+    assert "/brand/" not in (await console.get(LOGIN)).text
+
+
+async def test_the_preview_shows_what_is_entered_and_stores_nothing(console: httpx2.AsyncClient) -> None:
+    shown = await console.get(BRANDING_PREVIEW(name="Größe & Co", contact="x" * 101, accent="#7a0000"))
+    assert "<span>Größe &amp; Co</span>" in shown.text
+    assert "your IT department" in shown.text, "what is not allowed stays as it is"
+    assert "sandbox" in shown.headers["content-security-policy"]
+    assert shown.headers["x-frame-options"] == "SAMEORIGIN"
+    [address] = re.findall(r'<link rel="stylesheet" href="(/zdm/[^"]+)"', shown.text)
+    assert "--accent:#7a0000" in (await console.get(unescape(address))).text
+    assert await properties.word("organization.name") == "otae"
+    assert (
+        f'src="{escape(BRANDING_PREVIEW(name="otae", contact="your IT department"))}"'
+        in (await console.get(BRANDING)).text
+    )

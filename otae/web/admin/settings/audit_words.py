@@ -61,6 +61,8 @@ WORDS: Final = {
     "invitation.resent": N_("Invitation sent again"),
     "invitation.revoked": N_("Invitation revoked"),
     "keys.rotated": N_("Master keys rotated"),
+    "logo.changed": N_("Logo changed"),
+    "logo.removed": N_("Logo removed"),
     "mail.opened": N_("Caught message opened"),
     "mode.pin-channel": N_("Way of a mode's PINs changed"),
     "mode.values": N_("Enrollment mode changed"),

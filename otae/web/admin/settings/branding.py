@@ -5,13 +5,17 @@ from typing import Final
 from starlette.responses import Response
 
 from otae import paths
-from otae.branding import look, portal_texts
+from otae.branding import logos, look, portal_texts
+from otae.branding.logos import DARK, LIGHT
 from otae.branding.portal_texts import HELP, TERMS_OF_USE
 from otae.delivery.texts.languages import LANGUAGES
 from otae.translatable import N_
+from otae.web import whom_to_ask
 from otae.web.admin.page_parts import or_not_found
-from otae.web.forms import Form, HiddenField, InputRequired, StringField, TextAreaField
+from otae.web.callers import UPLOAD_CAP
+from otae.web.forms import FileField, Form, HiddenField, InputRequired, StringField, TextAreaField, upload
 from otae.web.pages import redirect, render
+from otae.web.portal import login
 from otae.web.visits import Console
 from otae.words import PEOPLE_LANGUAGES
 from otae.words import gettext as _
@@ -27,11 +31,27 @@ KINDS: Final = {
 _REQUIRED: Final = InputRequired(N_("enter a value"))
 
 
+#: Theme of a logo → its title.
+LOGOS: Final = {LIGHT: N_("Logo for light pages"), DARK: N_("Logo for dark pages")}
+#: For the framed preview: it runs and sends nothing.
+PREVIEW_POLICY: Final = (
+    "sandbox allow-same-origin; default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'none'; "
+    "frame-ancestors 'self'"
+)
+
+
 class LookForm(Form):
-    """What the organization is called, and whom people are told to ask."""
+    """What the organization is called, whom people are told to ask, and its colour."""
 
     name = StringField(N_("Name"), [_REQUIRED])
     contact = StringField(N_("Contact"), [_REQUIRED])
+    accent = StringField(N_("Colour"))
+
+
+class LogoForm(Form):
+    """A picture; a prefix names the theme of the logo, because the page has a form for each."""
+
+    file = FileField(N_("Picture"))
 
 
 class TextForm(Form):
@@ -47,13 +67,41 @@ async def index(visit: Console) -> Response:
 
 
 async def change(visit: Console) -> Response:
-    """Set name and contact."""
+    """Set name, contact and colour."""
     form = await LookForm.read(visit.request)
     if form.validate():
         with form.refusals():
             await look.change(form.values(), now=visit.now, actor=visit.actor)
             return redirect(paths.BRANDING, "success", _("Branding was saved."))
     return await _page(visit, form, status=422)
+
+
+async def replace_logo(visit: Console) -> Response:
+    """Take an uploaded picture as the logo of a theme."""
+    theme = _theme(visit)
+    async with visit.request.form(max_files=1, max_fields=10, max_part_size=UPLOAD_CAP):  # what follows reads from it
+        form = await LogoForm.read(visit.request, prefix=theme)
+        data = await upload(visit.request, form.file.name)
+    with form.refusals():
+        await logos.replace(theme, data, now=visit.now, actor=visit.actor)
+        return redirect(paths.BRANDING, "success", _("%s was saved.") % _(LOGOS[theme]))
+    return await _page(visit, LookForm(obj=await look.read()), logo=form, status=422)
+
+
+async def remove_logo(visit: Console) -> Response:
+    """Show no logo of a theme any more."""
+    theme = _theme(visit)
+    await logos.remove(theme, now=visit.now, actor=visit.actor)
+    return redirect(paths.BRANDING, "success", _("%s was removed.") % _(LOGOS[theme]))
+
+
+async def preview(visit: Console) -> Response:
+    """Show the sign-in page with what is entered, saved or not, for the frame on the page."""
+    entered = {field: visit.request.query_params.get(field, "") for field in look.PROPERTIES}
+    await whom_to_ask.keep(visit.request, await look.preview(entered))
+    page = await login.render_page(visit, login.SignInForm(), None)
+    page.headers.update({"Content-Security-Policy": PREVIEW_POLICY, "X-Frame-Options": "SAMEORIGIN"})
+    return page
 
 
 async def show_text(visit: Console) -> Response:
@@ -85,9 +133,22 @@ def _which(visit: Console) -> tuple[str, str]:
     return or_not_found((kind, language) if kind in KINDS and language in PEOPLE_LANGUAGES else None)
 
 
-async def _page(visit: Console, form: LookForm, *, status: int = 200) -> Response:
+def _theme(visit: Console) -> str:
+    """Return the theme of the address; NotFound for another than there are."""
+    theme: str = visit.request.path_params["theme"]
+    return or_not_found(theme if theme in LOGOS else None)
+
+
+async def _page(visit: Console, form: LookForm, *, logo: LogoForm | None = None, status: int = 200) -> Response:
+    forms = {theme: LogoForm(prefix=theme) for theme in LOGOS}
+    if logo:
+        forms[_theme(visit)] = logo
     context = {
         "form": form,
+        "logo_forms": forms,
+        "logos": await logos.stored(),
+        "logo_titles": LOGOS,
+        "refused_logo": logo,
         "kinds": KINDS,
         "texts": {kind: await portal_texts.shown(kind) for kind in KINDS},
         "languages": {tag: LANGUAGES[tag] for tag in PEOPLE_LANGUAGES},
