@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 
 from otae.directory import DirectoryPerson, registry
+from otae.directory.ldap import servers
 from otae.directory.local.people import end_access
 from otae.directory.local.person_fields import DOMAIN
 from otae.errors import Refusal
@@ -56,14 +57,17 @@ async def still_allowed(desk: Desk, people: Iterable[UUID], *, now: datetime) ->
 async def is_still_signed_in(desk: Desk, person: Person, password_changed: str, *, now: datetime) -> bool:
     """Ask the directory whether somebody who signed in with a password is still let in; call it outside a transaction.
 
-    Not when they were disabled or deleted, or the directory says that the password was changed since. When it does not
-    answer in time, the person stays signed in. Local people are not asked about: their browsers end with the change.
+    Not when they were disabled or deleted, the directory says that the password was changed since, or it is no longer
+    connected. When it does not answer in time, the person stays signed in. Local people are not asked about: their
+    browsers end with the change.
 
     Args:
         password_changed: `DirectoryPerson.password_changed` at the sign-in.
     """
     if person.domain == DOMAIN:
         return True
+    if await servers.find_directory(person.domain) is None:
+        return False
     try:
         found = await _look_up(desk, person, now)
     except (Refusal, TimeoutError) as error:

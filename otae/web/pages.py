@@ -14,9 +14,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from otae import paths
 from otae.contacts import shown_address
+from otae.invitations import self_made
 from otae.web.page_language import language_headers
 from otae.web.static_files import static, static_data
 from otae.words import environment, language, locale, translated
+from otae.words import gettext as _
 
 FLASH_COOKIE: Final = "__Host-otae-flash"
 #: What `refused_forms` keeps for one page, or the id of what `refused_pages` does.
@@ -30,8 +32,13 @@ KINDS: Final = frozenset({"success", "warning", "danger", "info"})
 def templates() -> Environment:
     """Return the template environment with the functions that pages call."""
     made = environment({"static": static, "static_data": static_data, "paths": paths})
-    made.filters["mail"] = shown_address
+    made.filters |= {"mail": shown_address, "maker": maker}
     return made
+
+
+def maker(name: str) -> str:
+    """Return who made or changed an invitation, as a page shows it; ``name``: as stored, an administrator's or ours."""
+    return _("the invited person") if name == self_made.ACTOR else name
 
 
 def render(

@@ -6,7 +6,7 @@ from otae import paths
 from otae.directory.ldap import servers
 from otae.invitations.mode_values import ModeValues, set_values
 from otae.store import database
-from otae.store.models import Invitation, Person
+from otae.store.models import DirectoryServer, Invitation, Person
 from tests.directory.ldap_desk import active_entry, add
 from tests.servers.ldap_trees import CORP, PASSWORD
 from tests.servers.slapd import LdapServer
@@ -39,6 +39,12 @@ async def server(site: Site, ldap_server: LdapServer) -> LdapServer:
 async def test_what_the_directory_changed_ends_the_sign_in_at_once(site: Site, server: LdapServer, change: str) -> None:
     server.change(f"{BEN}\n{change}\n", CORP)
     assert (await site.client.get(paths.ME)).headers["location"] == paths.ME_SIGN_IN(ended=1)
+
+
+async def test_a_directory_that_is_no_longer_connected_lets_nobody_in(site: Site, server: LdapServer) -> None:
+    del server
+    await servers.remove_directory(await DirectoryServer.get(), now=await database.now(), actor="ada")
+    assert (await site.client.get(paths.ME)).status_code == 303
 
 
 async def test_while_the_directory_is_away_the_page_stays(site: Site, server: LdapServer) -> None:

@@ -4,8 +4,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from otae import words
 from otae.accounts.permissions import PERMISSIONS
 from otae.delivery.texts.macros import MACROS
+from otae.invitations import self_made
 from otae.store.models import Event
 from otae.web.admin.manage import timeline
 from tests.house.tree import sources
@@ -96,3 +98,9 @@ def test_steps_that_belong_together_are_one_group() -> None:
 
 def test_an_event_nobody_knows_is_shown_by_its_name() -> None:
     assert [line.words for line in shown(event(1, "future.thing", detail="x"))] == ["future.thing"]
+
+
+def test_who_invited_themselves_is_named_in_the_language_of_the_page() -> None:
+    with words.in_language("de"):
+        [line] = shown(event(1, "invitation.created", actor=self_made.ACTOR))
+    assert line.words.endswith("der eingeladenen Person")

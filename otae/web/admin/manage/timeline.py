@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Final
 
-from otae.invitations import self_made
 from otae.invitations.details import EventRow, refusal_of
 from otae.translatable import N_
+from otae.web.pages import maker
 from otae.words import gettext as _
 
 DONE, FAILED, WARNING, NOTE = "done", "failed", "warning", "note"
@@ -177,7 +177,7 @@ def entry_of(event: EventRow) -> TimelineEntry:
     about_mail = event.kind.startswith("delivery.")
     detail = (rest if separator else "") if about_mail else event.detail
     words = _(kind.words) % {
-        "actor": _actor(event.actor),
+        "actor": maker(event.actor) or _("the server"),
         "detail": detail,
         "message": _(MESSAGES.get(message.partition("-")[0], N_("Message"))),
         "certificate": _(CERTIFICATES.get(event.detail, N_("Certificate"))),
@@ -194,12 +194,6 @@ def entry_of(event: EventRow) -> TimelineEntry:
         advice=advice,
         support_code=event.support_code,
     )
-
-
-def _actor(name: str) -> str:
-    if name == self_made.ACTOR:
-        return _("the invited person")
-    return name or _("the server")
 
 
 def _refused(event: EventRow) -> TimelineEntry:
