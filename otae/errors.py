@@ -25,6 +25,7 @@
         │   ├── ModelRefused · PersonDisabled
         │   ├── CertificateRevoked · CertificateMismatch · CertificateUnknown · AuthorityUnknown
         │   ├── SessionExpired · SessionClosed
+        │   ├── ApprovalMissing · ApprovalDeclined · ApprovalUnknown · ApprovalOwn
         │   ├── InvitationRevoked · InvitationExpired · InvitationReplaced · InvitationRedeemed
         │   ├── InvitationFailed · InvitationUnknown · GoCodeUnknown
         │   ├── TooManyInvitations · SelfServiceOff
@@ -309,6 +310,39 @@ class SessionClosed(NotAllowed):
     code = "session-closed"
     words = N_("This enrollment has ended.")
     advice = N_("Have the person sign in again.")
+
+
+class ApprovalMissing(NotAllowed):
+    """The mode needs an approval, and nobody has given one, or it no longer holds."""
+
+    code = "approval-missing"
+    words = N_("Somebody has to approve this enrollment first. Sign in again to ask for it, or wait for the decision.")
+    advice = N_("Approve it under Approvals; if nothing waits there, have the person sign in again.")
+    again = True
+
+
+class ApprovalDeclined(NotAllowed):
+    """Somebody declined the enrollment."""
+
+    code = "approval-declined"
+    words = N_("This enrollment was declined.")
+    advice = N_("An administrator can still approve it under Approvals.")
+
+
+class ApprovalUnknown(NotAllowed):
+    """The link to a request for approval does not work, or not any more."""
+
+    code = "approval-unknown"
+    words = N_("This link does not work: the request was decided or has ended.")
+    advice = N_("The person signs in again, which asks anew, or an administrator decides under Approvals.")
+
+
+class ApprovalOwn(NotAllowed):
+    """Somebody tried to decide on their own enrollment."""
+
+    code = "approval-own"
+    words = N_("Nobody decides on their own enrollment. Somebody else has to do it.")
+    advice = N_("Another administrator decides.")
 
 
 class InvitationRevoked(NotAllowed):

@@ -55,6 +55,7 @@ PERMISSIONS: Final = {
         Permission("invitation.create", N_("Invite people"), bounded=True),
         Permission("invitation.notify", N_("Send again, remind, and give more time"), bounded=True),
         Permission("invitation.revoke", N_("Revoke invitations"), bounded=True),
+        Permission("invitation.approve", N_("Approve or decline enrollments"), bounded=True),
         Permission("invitation.secret", N_("Copy links, show PINs once, print PIN cards"), bounded=True),
         Permission("group-invitation.see", N_("See group invitations and their results"), bounded=True),
         Permission("group-invitation.create", N_("Invite groups: prepare, start, pause, cancel"), bounded=True),

@@ -24,10 +24,11 @@ from otae.cli.command import (
     write_csv,
 )
 from otae.cli.terms_options import terms_options
-from otae.enrollment import profiles, sessions
+from otae.enrollment import approvals, profiles, sessions
 from otae.errors import InvitationUnknown
 from otae.invitations import exports, group_run, lifecycle, listing, resend_recipient
 from otae.invitations.groups import GroupOrder
+from otae.invitations.modes import known_mode
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.rehearsal import run as rehearsal
@@ -206,6 +207,7 @@ def profile(*, invitation_token: str, unsigned: bool) -> None:
             person=await found.person, invitation=found, mode=found.mode, ownership=found.ownership,
             way="profile", now=now,
         )  # fmt: skip
+        await approvals.ask(desk, found, await found.person, await known_mode(found.mode), now=now)
         return await profiles.single_profile(desk, session, now=now, signed=not unsigned, generated_topic=True)
 
     written = run_with_desk(work)

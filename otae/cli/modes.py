@@ -33,7 +33,17 @@ def mode_list(*, json_wanted: bool) -> None:
         return await _mode_rows(*await all_modes())
 
     rows = run_with_desk(work)
-    names = ("name", "enabled", "default", "self_service", "valid_for", "max_tries", "pin_length", "pin_letters")
+    names = (
+        "name",
+        "enabled",
+        "default",
+        "self_service",
+        "approval",
+        "valid_for",
+        "max_tries",
+        "pin_length",
+        "pin_letters",
+    )
     emit(rows if json_wanted else [{name: row[name] for name in names} for row in rows], json_wanted=json_wanted)
 
 
@@ -54,6 +64,7 @@ async def mode_show(_desk: Desk, _now: datetime, name: str) -> dict[str, object]
 @click.option("--tries", "max_tries", type=int, help="Wrong PINs before the invitation has to be sent again.")
 @click.option("--pin-length", type=int)
 @click.option("--pin-letters/--pin-digits", default=None, help="What PINs are made of.")
+@click.option("--approval", metavar="WHO", help="Who approves before a Mac is enrolled: none, administrator, manager.")
 @click.option("--url-template", help='Name of the template for invitations that name none; "" for the system\'s.')
 @click.option("--pin-template")
 @click.option("--confirmation-template")

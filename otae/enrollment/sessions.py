@@ -10,6 +10,7 @@ from tortoise.expressions import Q
 
 from otae.branding.portal_texts import PortalTextRow
 from otae.directory import rechecks
+from otae.enrollment import approvals
 from otae.errors import (
     ChallengeExpired,
     ChallengeUnknown,
@@ -112,6 +113,8 @@ async def check_live(session: EnrollmentSession, *, now: datetime) -> None:
         SessionClosed: It was refused, replaced by a new sign-in, or is finished.
         InvitationRevoked, PersonDisabled: The invitation was revoked, or the person disabled or deleted.
         InvitationRedeemed: Another Mac was enrolled with the invitation.
+        ApprovalMissing, ApprovalDeclined: As `approvals.check`. So no profile leaves, no certificate is issued and no
+            Mac checks in without the approval that the mode needs.
     """
     await session.refresh_from_db()
     await check_locked_session(session, now=now)
@@ -133,6 +136,7 @@ async def check_locked_session(session: EnrollmentSession, *, now: datetime) -> 
         raise SessionClosed(f"the session is {session.status}")
     if invitation == InvitationStatus.REDEEMED:
         raise InvitationRedeemed
+    await approvals.check(session, now=now)
 
 
 async def check_person(session: EnrollmentSession) -> None:

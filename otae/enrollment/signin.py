@@ -18,7 +18,7 @@ from tortoise.queryset import QuerySet
 from otae.accounts import throttle
 from otae.accounts.throttle import Attempt
 from otae.branding.portal_texts import PortalTextRow
-from otae.enrollment import credentials, pin_tries, terms_of_use
+from otae.enrollment import approvals, credentials, pin_tries, terms_of_use
 from otae.enrollment.credentials import CredentialCheck
 from otae.enrollment.pin_tries import CountedTry
 from otae.enrollment.sessions import open_session
@@ -28,7 +28,7 @@ from otae.invitations.modes import all_modes, known_mode
 from otae.store import failure_counters, passwords, properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.mode_table import MODES, SELF_START, Mode
+from otae.store.mode_table import MODES, NO_APPROVAL, SELF_START, Mode
 from otae.store.models import EnrollmentSession, Event, Invitation, Person
 from otae.store.records import About, about, bind_refusal, note, note_refusal
 from otae.store.states import InvitationStatus
@@ -119,7 +119,7 @@ async def check_password(desk: Desk, entry: SignInEntry, *, now: datetime) -> tu
         return proof.person, proof.password_changed
 
 
-async def start(person: Person, terms: str, *, now: datetime) -> EnrollmentSession:
+async def start(desk: Desk, person: Person, terms: str, *, now: datetime) -> EnrollmentSession:
     """Open an enrollment session for somebody who has just proven their password on the self-service page.
 
     As at the login page: with the oldest live invitation for user name and password, else without one.
@@ -136,7 +136,7 @@ async def start(person: Person, terms: str, *, now: datetime) -> EnrollmentSessi
         raise InvitationOnly
     mode = await known_mode(SELF_START)
     accepted = await terms_of_use.accepted(terms)
-    return await _open_session(person, await _live(person, [mode], now).first(), mode, None, accepted, now=now)
+    return await _open_session(desk, person, await _live(person, [mode], now).first(), mode, None, accepted, now=now)
 
 
 async def may_start(person: Person, *, now: datetime) -> bool:
@@ -178,7 +178,7 @@ async def _sign_in_through_link(
     if password_right:
         await attempt.give_back_to_accounts()
     if known and password_right and pin_right:
-        return await _open_session(person, invitation, mode, attempt, accepted, now=now)
+        return await _open_session(desk, person, invitation, mode, attempt, accepted, now=now)
     wrong = [] if password_right else [_describe_password(proof)]
     wrong += [] if pin_right else [pin_tries.describe(counted)]
     line = " and ".join(wrong) if known else "another user name, or the person is disabled"
@@ -219,7 +219,7 @@ async def _sign_in_at_login_page(desk: Desk, entry: SignInEntry, now: datetime) 
         raise await _record_failure(outcome if isinstance(outcome, FailedSignIn) else FailedSignIn([]), entry, now)
     await attempt.give_back_to_limits()
     mode, invitation = outcome
-    return await _open_session(person, invitation, mode, attempt if password_right else None, accepted, now=now)
+    return await _open_session(desk, person, invitation, mode, attempt if password_right else None, accepted, now=now)
 
 
 async def _begin_public_attempt(desk: Desk, entry: SignInEntry, now: datetime) -> Attempt:
@@ -260,6 +260,7 @@ async def _decide(
 
 
 async def _open_session(
+    desk: Desk,
     person: Person,
     invitation: Invitation | None,
     mode: Mode,
@@ -268,7 +269,7 @@ async def _open_session(
     *,
     now: datetime,
 ) -> EnrollmentSession:
-    """Open the session, unless the invitation ended while its factors were checked."""
+    """Open the session, unless the invitation ended while its factors were checked; ask for approval if needed."""
     if invitation:
         await invitation.refresh_from_db()
         async with _record_refusals(invitation, now):
@@ -276,15 +277,20 @@ async def _open_session(
         ownership = invitation.ownership
     elif mode.enabled:
         ownership = await properties.word("enrollment.selfstart.ownership")
+        if mode.approval != NO_APPROVAL:
+            invitation = await approvals.self_start(desk, person, mode, ownership, now=now)
     else:
         async with _record_refusals(None, now):
             raise ModeOff(f"{mode.title} is off: nobody starts without an invitation")
     if attempt:
         await attempt.succeed()
     await Person.filter(id=person.id).update(signed_in_at=now)
-    return await open_session(
+    session = await open_session(
         person=person, invitation=invitation, mode=mode.name, ownership=ownership, terms_of_use=accepted, now=now
     )
+    if invitation:
+        await approvals.ask(desk, invitation, person, mode, now=now)
+    return session
 
 
 def _require_fields(entry: SignInEntry, mode: Mode) -> None:

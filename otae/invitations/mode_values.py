@@ -1,8 +1,8 @@
-"""The values of an enrollment mode that an administrator can set: validity, tries, PINs, templates, on or off.
+"""The values of an enrollment mode that an administrator can set: validity, PINs, approval, templates, on or off.
 
 Validity and form of a PIN apply to what is made afterwards: existing invitations keep their end, existing PINs their
-digits. The number of tries applies at once, to existing PINs as well. A mode that is off takes no new invitations and
-sends none again; its existing invitations work until their end.
+digits. The number of tries and who approves apply at once, to existing PINs and invitations as well. A mode that is off
+takes no new invitations and sends none again; its existing invitations work until their end.
 """
 
 import re
@@ -16,7 +16,7 @@ from otae.errors import InputRefused
 from otae.invitations.modes import default_values, known_mode
 from otae.store import audit, properties
 from otae.store.database import transaction
-from otae.store.mode_table import Mode
+from otae.store.mode_table import APPROVALS, Mode
 from otae.store.models import Invitation, ModePolicy, NotificationTemplate
 from otae.text import cleaned_line
 from otae.translatable import N_
@@ -49,6 +49,7 @@ class ModeValues:
     max_tries: int | None = None
     pin_length: int | None = None
     pin_letters: bool | None = None
+    approval: str | None = None
     templates: Mapping[str, str] | None = None
     default: bool = False
 
@@ -58,8 +59,8 @@ async def set_values(name: str, values: ModeValues, *, now: datetime, actor: str
 
     Raises:
         ModeOff: There is no such mode.
-        InputRefused: By field: "enabled", "valid_for", "max_tries", "pin_length", "pin_letters", "templates",
-            "default".
+        InputRefused: By field: "enabled", "valid_for", "max_tries", "pin_length", "pin_letters", "approval",
+            "templates", "default".
     """
     initial, before, wrong = default_values(name), await known_mode(name), dict[str, str]()
     chosen = _checked(initial, values, wrong)
@@ -124,6 +125,7 @@ def as_json(mode: Mode, *, default: bool) -> dict[str, object]:
         "max_tries": mode.max_tries if mode.secret else None,
         "pin_length": mode.pin_length if mode.secret else None,
         "pin_letters": mode.pin_letters if mode.secret else None,
+        "approval": mode.approval,
         "templates": mode.templates,
     }
 
@@ -139,6 +141,10 @@ def _checked(initial: Mode, values: ModeValues, wrong: dict[str, str]) -> dict[s
                 wrong[key] = N_("use a whole number from %(low)s to %(high)s", low=bounds[0], high=bounds[-1])
     if values.pin_letters is not None:
         chosen["pin_letters"] = values.pin_letters
+    if values.approval is not None:
+        chosen["approval"] = values.approval
+        if values.approval not in APPROVALS:
+            wrong["approval"] = N_("choose none, administrator or manager")
     if not initial.secret:
         wrong |= {
             key: N_("this mode has no PIN") for key in ("max_tries", "pin_length", "pin_letters") if key in chosen

@@ -67,5 +67,6 @@ def _in_force(mode: Mode, options: dict[str, Any]) -> Mode:
         pin_letters=options.get("pin_letters", mode.pin_letters),
         enabled=options.get("enabled", mode.enabled),
         self_service=options.get("self_service", mode.self_service),
+        approval=options.get("approval", mode.approval),
         templates=dict(options.get("templates", {})),
     )

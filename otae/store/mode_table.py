@@ -16,6 +16,9 @@ DEFAULT: Final = "two_factor"
 SELF_START: Final = "username_password"
 #: The mode of the sample values in a template's preview.
 SAMPLE: Final = "high_security"
+#: Who has to approve before a Mac is enrolled: nobody, an administrator, or the person's manager.
+NO_APPROVAL, BY_ADMINISTRATOR, BY_MANAGER = "none", "administrator", "manager"
+APPROVALS: Final = (NO_APPROVAL, BY_ADMINISTRATOR, BY_MANAGER)
 _DAY: Final = timedelta(hours=24)
 
 
@@ -28,7 +31,7 @@ class Mode:
     ``authentication``: asks for the password. ``secret``: asks for a PIN of ``pin_length`` digits, or letters and
     digits (``pin_letters``); ``max_tries`` wrong ones are allowed through the link, and as many at the login page.
     ``valid_for``: validity of an invitation, None for no end. ``enabled``: invitations may be made in it.
-    ``self_service``: people may invite themselves in it, on their own page.
+    ``self_service``: people may invite themselves in it, on their own page. ``approval``: one of APPROVALS.
     ``defaultable``: may be the default mode. ``templates``: id of the template by kind, for invitations that name none.
     """
 
@@ -46,6 +49,7 @@ class Mode:
     enabled: bool = True
     self_service: bool = False
     defaultable: bool = False
+    approval: str = NO_APPROVAL
     templates: dict[str, str] = field(default_factory=dict, hash=False)
 
     def end(self, now: datetime) -> datetime | None:

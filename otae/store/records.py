@@ -19,6 +19,7 @@ from otae.errors import Refusal, StaleState
 from otae.store import audit, statements
 from otae.store.database import transaction
 from otae.store.models import (
+    Approval,
     Command,
     Delivery,
     Enrollment,
@@ -42,7 +43,7 @@ REFUSAL_INTERVAL_OF_MANY: Final = timedelta(days=1)
 
 #: Rows whose changes are entries of the audit log; the other rows' changes are events.
 Audited = GroupInvitation | PeopleImport
-StatefulRow = Invitation | Delivery | EnrollmentSession | Enrollment | Command | Job | Audited
+StatefulRow = Invitation | Delivery | Approval | EnrollmentSession | Enrollment | Command | Job | Audited
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def about(row: StatefulRow) -> About:
     """Return what an event of ``row`` is about; nothing for a job, or a command (see `mdm.queue.event_subject`)."""
     if isinstance(row, Invitation):
         return About(invitation_id=row.id, person_id=row.person_id, rehearsal=row.rehearsal)
-    if isinstance(row, Delivery):
+    if isinstance(row, Delivery | Approval):
         return About(invitation_id=row.invitation_id)
     if isinstance(row, EnrollmentSession):
         return About(row.invitation_id, row.id, None, row.person_id, row.rehearsal)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from otae.store import audit
 from otae.store.models import (
+    Approval,
     CaughtMail,
     Certificate,
     DirectoryServer,
@@ -50,6 +51,7 @@ COLUMNS: Final = (
     SealedColumn(CaughtMail, "message_sealed", "caught-mail.message"),
     SealedColumn(Invitation, "token_sealed", "invitation.token"),
     SealedColumn(Pin, "pin_sealed", "pin"),
+    SealedColumn(Approval, "token_sealed", "approval.token"),
     SealedColumn(Enrollment, "push_token_sealed", "push_token"),
     SealedColumn(Enrollment, "push_magic_sealed", "push_magic"),
     SealedColumn(Enrollment, "bootstrap_token_sealed", "bootstrap_token"),

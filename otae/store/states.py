@@ -7,6 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from otae.store.models import (
+    Approval,
     Command,
     Delivery,
     Enrollment,
@@ -49,6 +50,14 @@ class SessionStatus(StrEnum):
     ENROLLED = "enrolled"
     REFUSED = "refused"
     EXPIRED = "expired"
+
+
+class ApprovalStatus(StrEnum):
+    """`approved` holds until `Approval.ends_at`."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    DECLINED = "declined"
 
 
 class EnrollmentStatus(StrEnum):
@@ -106,7 +115,7 @@ class JobStatus(StrEnum):
 
 
 _I, _D, _S, _E, _C = InvitationStatus, DeliveryStatus, SessionStatus, EnrollmentStatus, CommandStatus
-_G, _P, _J = GroupInvitationStatus, ImportStatus, JobStatus
+_G, _P, _J, _A = GroupInvitationStatus, ImportStatus, JobStatus, ApprovalStatus
 
 #: From each state, the states that may follow. Anything else is a mistake of ours and raises ValueError.
 MOVES: MappingProxyType[type, dict[str, frozenset[str]]] = MappingProxyType({
@@ -134,6 +143,12 @@ MOVES: MappingProxyType[type, dict[str, frozenset[str]]] = MappingProxyType({
         _S.ENROLLED: frozenset(),
         _S.REFUSED: frozenset(),
         _S.EXPIRED: frozenset(),
+    },
+    # Administrators may change their mind.
+    Approval: {
+        _A.WAITING: frozenset({_A.APPROVED, _A.DECLINED}),
+        _A.APPROVED: frozenset({_A.DECLINED}),
+        _A.DECLINED: frozenset({_A.APPROVED}),
     },
     Enrollment: {
         _E.AUTHENTICATED: frozenset({_E.ENROLLED, _E.UNENROLLED}),

@@ -14,6 +14,7 @@ from otae.accounts.permissions import ENTER
 from otae.web.admin import dashboard
 from otae.web.admin.account import own_account, sign_in
 from otae.web.admin.manage import (
+    approvals,
     bulk_actions,
     devices,
     group_invitations,
@@ -50,7 +51,7 @@ from otae.web.admin.settings.notification_servers import SMTP
 from otae.web.admin.settings.roles import ROLES
 from otae.web.admin.settings.sms_servers import SMS
 from otae.web.admin.settings.uploaded_certificates import SIGNER, TLS, blank_page, remove_page, upload_page
-from otae.web.portal import brand, go, install, login, me, new_link, password, trust
+from otae.web.portal import approval, brand, go, install, login, me, new_link, password, trust
 from otae.web.protocol import certificates, health, mdm, ota, scep
 from otae.web.protocol import mail as mail_back
 from otae.web.routing import anyone, console, machine, portal, self_service
@@ -123,6 +124,7 @@ def portal_routes() -> list[Route]:
         self_service(paths.ME_START, POST=me.start),
         self_service(paths.ME_RESEND, POST=me.resend),
         self_service(paths.ME_WITHDRAW, POST=me.withdraw),
+        anyone(paths.APPROVE, GET=approval.show, POST=approval.decide),
         portal(paths.INSTALL, GET=install.show),
         portal(paths.PROFILE, GET=install.download),
     ]
@@ -156,6 +158,8 @@ def console_routes() -> list[Route]:
             paths.INVITATION_EXTEND, "invitation.notify", within=True, GET=invitation.ask_extend, POST=invitation.extend
         ),
         console(paths.INVITATION_SHOW_LINK, "invitation.secret", within=True, POST=invitation.link),
+        console(paths.APPROVALS, "invitation.approve", within=True, GET=approvals.index),
+        console(paths.APPROVAL, "invitation.approve", within=True, POST=approvals.decide),
         console(paths.INVITATION_REVOKE, "invitation.revoke", within=True, POST=invitation.revoke),
     ]
 

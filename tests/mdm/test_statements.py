@@ -18,7 +18,7 @@ from tests.enrollment import lab
 
 pytestmark = pytest.mark.anyio
 
-PKI_OPERATION = 11
+PKI_OPERATION = 12  # one of them asks whether the mode needs an approval
 IDLE_CONNECT = 9
 
 

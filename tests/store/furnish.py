@@ -13,6 +13,7 @@ from otae.invitations.lifecycle import Created
 from otae.store import backup, database, failure_counters, jobs
 from otae.store.desk import Desk
 from otae.store.models import (
+    Approval,
     BrowserSession,
     CarrierGateway,
     CaughtMail,
@@ -83,6 +84,9 @@ async def furnish(desk: Desk) -> House:
     browser = BrowserSession(secret_hash="ab" * 32, kind="portal", session=session, created_at=now, seen_at=now)
     browser.expires_at = expires
     await browser.save()
+    asked = Approval(invitation=begun.invitation, number=1, asked="manager", asked_at=now, token_hash="ef" * 32)
+    asked.token_sealed = desk.vault.seal(b"a manager's link", asked.id, "approval.token")
+    await asked.save(force_create=True)
     return House(waiting, begun, session, challenge, link, job.id)
 
 

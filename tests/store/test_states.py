@@ -17,6 +17,7 @@ pytestmark = pytest.mark.anyio
 ENDS = {
     "Invitation": ("pending", {"redeemed", "revoked"}),
     "Delivery": ("queued", {"bounced", "cancelled"}),
+    "Approval": ("waiting", set()),
     "EnrollmentSession": ("opened", {"enrolled", "refused", "expired"}),
     "Enrollment": ("authenticated", {"unenrolled"}),
     "Command": ("queued", {"acknowledged", "error"}),
@@ -31,6 +32,7 @@ ENUMS = {
         (
             "InvitationStatus",
             "DeliveryStatus",
+            "ApprovalStatus",
             "SessionStatus",
             "EnrollmentStatus",
             "CommandStatus",

@@ -16,12 +16,13 @@ from otae.delivery.notices import TROUBLE
 from otae.delivery.queue import rate_limit
 from otae.delivery.queue.outcomes import DATA_PHASE, Claimed, record_cancelled, record_expired, still_claimed
 from otae.delivery.server_refusals import refusing_servers
-from otae.delivery.texts.kinds import AFTERWARDS
+from otae.delivery.texts.kinds import AFTERWARDS, APPROVAL, APPROVED
 from otae.delivery.transport import Superseded
 from otae.errors import StaleState
 from otae.store.database import transaction
-from otae.store.models import Delivery, Invitation, NotificationServer
+from otae.store.models import Approval, Delivery, Invitation, NotificationServer
 from otae.store.records import about, advance_all
+from otae.store.states import ApprovalStatus
 
 #: How long one attempt may take; longer than any transport's own timeout.
 LEASE = timedelta(minutes=2)
@@ -59,6 +60,10 @@ async def _is_due(claimed: Claimed, now: datetime) -> bool:
             await record_cancelled(claimed, why, now)
         elif row.kind == TROUBLE and not await refusing_servers(now):
             await record_cancelled(claimed, "the notification server takes messages again", now)
+        elif row.kind in _DECISIONS and not await Approval.exists(
+            invitation_id=invitation.id, status=_DECISIONS[row.kind]
+        ):
+            await record_cancelled(claimed, "the decision has changed", now)
         elif _out_of_time(row, invitation, now):
             await record_expired(claimed, now)
         else:
@@ -156,6 +161,8 @@ async def mark_data_phase(claimed: Sequence[Claimed]) -> list[Exception | None]:
     return errors
 
 
+#: The message about an approval, and the state of the request that makes it worth sending.
+_DECISIONS = {APPROVAL: ApprovalStatus.WAITING, APPROVED: ApprovalStatus.APPROVED}
 #: How an invitation ended, in the timeline's words.
 _END_REASONS = {
     "redeemed": "the invitation was redeemed",

@@ -277,9 +277,9 @@ async def _forget_pins(rows: Iterable[Delivery]) -> None:
 
 
 def without_secrets(row: Delivery, words: str) -> str:
-    """Return a server's answer without the invitation token or PIN that it may have quoted.
+    """Return a server's answer without the invitation token, PIN or approver's link that it may have quoted.
 
     When the report of a bounce arrives, the PIN is not stored any more, so whatever looks like one is left out.
     """
-    secret = r"ep-[A-Za-z0-9_-]{6,}" + (_LIKE_A_PIN if row.kind == "pin" else "")
+    secret = r"ep-[A-Za-z0-9_-]{6,}|(?<=a=)[A-Za-z0-9_-]{22}" + (_LIKE_A_PIN if row.kind == "pin" else "")
     return re.sub(secret, "…", words)

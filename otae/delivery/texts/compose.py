@@ -18,13 +18,14 @@ from otae.delivery.server_refusals import refusing_servers
 from otae.delivery.sms.parts import measure
 from otae.delivery.texts import default_texts, languages
 from otae.delivery.texts.default_texts import Wording
-from otae.delivery.texts.kinds import ADMINISTRATIVE, LINKING, NEEDED, template_kind
+from otae.delivery.texts.kinds import ADMINISTRATIVE, APPROVAL, APPROVED, LINKING, NEEDED, template_kind
 from otae.delivery.texts.macros import PROPERTY, SECRET, fill
 from otae.delivery.texts.templates import default_template, select_wording, wording_for
 from otae.settings import Settings
 from otae.store import properties
 from otae.store.desk import Desk
 from otae.store.models import (
+    Approval,
     Certificate,
     Delivery,
     Event,
@@ -92,6 +93,7 @@ class MessageData:
         pins: By invitation and generation.
         reasons: For notices about failed invitations: why each failed, by invitation.
         refusals: For notices about servers: what they refuse.
+        approvals: For requests for an approval: the row that waits, by invitation.
         inviters: The names that people read, by the invitations' `created_by`.
         opened: The PINs that were put into messages, by delivery.
     """
@@ -105,6 +107,7 @@ class MessageData:
     reasons: Mapping[UUID, str]
     refusals: str
     inviters: Mapping[str, str]
+    approvals: Mapping[UUID, Approval]
     opened: dict[UUID, str] = field(default_factory=dict)
 
     def without_pin(self, delivery: Delivery, words: str) -> str:
@@ -161,17 +164,16 @@ class MessageData:
 
     def _special_values(self, kind: str, delivery: Delivery, invitation: Invitation) -> dict[str, str]:
         """Return the values that only messages of this kind have."""
-        if kind in LINKING:
-            if invitation.token_sealed is None:
-                raise MessageRefused("the invitation's link no longer exists")
-            token = self.desk.vault.open(invitation.token_sealed, invitation.id, "invitation.token").decode()
-            return {"enrollment.url": invitation_url(self.desk.settings, token)}
+        if kind in LINKING or kind == APPROVED:
+            return {"enrollment.url": self._enrollment_url(kind, invitation)}
         if kind == "pin":
             pin = self.pins.get((invitation.id, delivery.generation))
             if pin is None or pin.pin_sealed is None:
                 raise MessageRefused("the PIN of this message no longer exists")
             self.opened[delivery.id] = self.desk.vault.open(pin.pin_sealed, pin.id, "pin").decode()
             return {"enrollment.pin": self.opened[delivery.id]}
+        if kind == APPROVAL:
+            return {"approval.page": self._approval_page(delivery)}
         if kind == "notice":
             page = invitation_page(self.desk.settings, invitation)
             return {"invitation.page": page, "failure.reason": self.reasons.get(invitation.id, "")}
@@ -179,6 +181,22 @@ class MessageData:
             page = f"{self.desk.settings.public_url}{paths.NOTIFICATION_SERVERS}"
             return {"failure.page": page, "failure.reason": self.refusals}
         return {}
+
+    def _enrollment_url(self, kind: str, invitation: Invitation) -> str:
+        if kind == APPROVED and not invitation.send:  # the link was never mailed, and is not mailed now
+            return f"{self.desk.settings.public_url}{paths.LOGIN}"
+        if invitation.token_sealed is None:
+            raise MessageRefused("the invitation's link no longer exists")
+        token = self.desk.vault.open(invitation.token_sealed, invitation.id, "invitation.token").decode()
+        return invitation_url(self.desk.settings, token)
+
+    def _approval_page(self, delivery: Delivery) -> str:
+        """Return where a request is decided: by the manager's one-time link, or in the console's list."""
+        row = self.approvals.get(delivery.invitation_id)
+        if row is None or row.token_sealed is None or row.manager_mail != delivery.recipient:
+            return f"{self.desk.settings.public_url}{paths.APPROVALS}"
+        token = self.desk.vault.open(row.token_sealed, row.id, "approval.token").decode()
+        return f"{self.desk.settings.public_url}{paths.APPROVE(a=token)}"
 
 
 async def load_message_data(desk: Desk, messages: Sequence[tuple[Delivery, Invitation]], now: datetime) -> MessageData:
@@ -194,6 +212,8 @@ async def load_message_data(desk: Desk, messages: Sequence[tuple[Delivery, Invit
         translations.setdefault(translation.template_id, {})[translation.language] = translation
     carrying = [delivery.invitation_id for delivery, _ in messages if delivery.kind == "pin"]
     pins = await Pin.filter(invitation_id__in=carrying) if carrying else []
+    asking = [delivery.invitation_id for delivery, _ in messages if delivery.kind == APPROVAL]
+    waiting = await Approval.filter(invitation_id__in=asking, status="waiting") if asking else []
     return MessageData(
         desk=desk,
         organization=await load_organization(desk),
@@ -203,6 +223,7 @@ async def load_message_data(desk: Desk, messages: Sequence[tuple[Delivery, Invit
         pins={(pin.invitation_id, pin.generation): pin for pin in pins},
         refusals=await _refusals_text(messages, now),
         inviters=await inviter_names(invitation.created_by for _, invitation in messages),
+        approvals={row.invitation_id: row for row in waiting},
         reasons={each.id: await _failure_reason(each) for delivery, each in messages if delivery.kind == "notice"},
     )
 

@@ -22,8 +22,10 @@ DEFAULT_NAMES: Final = {
     "reminder": "Enrollment reminder",
     "revoked": "Invitation withdrawn",
     "expired": "Invitation expired",
+    "approved": "Enrollment approved",
     "notice": "Invitation failed",
     "trouble": "Mail server refuses everything",
+    "approval": "Approval asked for",
 }
 #: The languages besides English that there are default texts in, sorted.
 TRANSLATED: Final = sorted(set(PEOPLE_LANGUAGES) - {MAIN})

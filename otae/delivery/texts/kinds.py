@@ -2,10 +2,13 @@
 
 from typing import Final
 
-#: Every kind of template. ADMINISTRATIVE ones go to the administrator who invited, all others to the invited person.
-KINDS: Final = ("url", "pin", "confirmation", "reminder", "revoked", "expired", "notice", "trouble")
 #: An invitation failed or its PIN did not arrive; a notification server refuses every message.
-ADMINISTRATIVE: Final = ("notice", "trouble")
+NOTICES: Final = ("notice", "trouble")
+#: Somebody waits for an approval; they got it.
+APPROVAL, APPROVED = "approval", "approved"
+#: Every kind of template. ADMINISTRATIVE ones go to administrators and managers, all others to the invited person.
+KINDS: Final = ("url", "pin", "confirmation", "reminder", "revoked", "expired", APPROVED, *NOTICES, APPROVAL)
+ADMINISTRATIVE: Final = (*NOTICES, APPROVAL)
 #: The kinds for which an invitation may name a template of its own.
 CHOSEN: Final = ("url", "pin", "confirmation")
 #: The kinds without which nobody can sign in: an administrator is notified when one does not arrive.
@@ -13,7 +16,7 @@ NEEDED: Final = ("url", "pin")
 #: The kinds that carry the invitation's link.
 LINKING: Final = ("url", "reminder")
 #: The kinds that are sent because an invitation has ended.
-AFTERWARDS: Final = frozenset({"confirmation", "revoked", "expired", *ADMINISTRATIVE})
+AFTERWARDS: Final = frozenset({"confirmation", "revoked", "expired", *NOTICES})
 
 
 def template_kind(kind: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from otae.delivery.texts.kinds import ADMINISTRATIVE, AFTERWARDS, KINDS, LINKING
+from otae.delivery.texts.kinds import AFTERWARDS, APPROVAL, APPROVED, KINDS, LINKING, NOTICES
 from otae.errors import InputRefused
 from otae.text import why_refused
 from otae.translatable import N_
@@ -23,7 +23,7 @@ PROPERTY: Final = "user.property."
 _EVERYWHERE = frozenset(KINDS)
 #: Name of each macro → the kinds of message in which it has a value.
 MACROS: Mapping[str, frozenset[str]] = {
-    "enrollment.url": frozenset(LINKING),
+    "enrollment.url": frozenset({*LINKING, APPROVED}),
     "enrollment.pin": frozenset({"pin"}),
     "enrollment.expires": _EVERYWHERE - AFTERWARDS,
     "enrollment.mode": _EVERYWHERE,
@@ -34,15 +34,16 @@ MACROS: Mapping[str, frozenset[str]] = {
     "invitation.inviter": _EVERYWHERE,
     "invitation.note": _EVERYWHERE,
     "invitation.page": frozenset({"notice"}),
-    "failure.reason": frozenset(ADMINISTRATIVE),
+    "failure.reason": frozenset(NOTICES),
     "failure.page": frozenset({"trouble"}),
+    "approval.page": frozenset({APPROVAL}),
     "server.name": _EVERYWHERE,
     "root.fingerprint": _EVERYWHERE,
     "server.warning": frozenset(LINKING),
     "support.contact": _EVERYWHERE,
 }
 #: Macros not allowed in a subject: subjects show on locked screens and in the logs of mail servers.
-SECRET = frozenset({"enrollment.url", "enrollment.pin"})
+SECRET = frozenset({"enrollment.url", "enrollment.pin", "approval.page"})
 #: Most bytes of one text, in UTF-8.
 MAX_BYTES = 64 * 1024
 #: Most characters of a text message, before values are inserted.

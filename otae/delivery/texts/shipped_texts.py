@@ -38,6 +38,8 @@ MAILS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "revoked": ("3949bb45c92b306e6171e462fb8ed2bd", "b65ed8b2d46def658ea237a2911fb8e2"),
     "expired": ("eb47efadeb78055a2e99df7086ed636e", "390afe0ccaba095d7ef1ce0903f399c9"),
+    "approved": ("32e3e758e5301927a7af4b3b6e2bc0a7",),
+    "approval": ("f458e2c779023a2c4f4f9c516502c47a",),
     "notice": (
         "db77044ab6279f5552b4dae723516146",
         "0ffe746043f84442bd6dbb62910a92d7",
@@ -59,6 +61,7 @@ TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
     "reminder": ("d5c9a53a002e450974a19756abe163d2",),
     "revoked": ("34ee917f5469ec8d9437c02d9c9f8090",),
     "expired": ("d470cd3dc0adede4268324c3e7613b88",),
+    "approved": ("1d8137c201b982bd87c2658faa192ecf",),
 }
 
 

@@ -111,6 +111,7 @@ async def preview(desk: Desk, kind: str, wording: Wording, *, now: datetime, lan
     values = macro_values(await load_organization(desk), invitation, person, language, inviter)
     values |= {"enrollment.url": invitation_url(desk.settings, SAMPLE_TOKEN), "enrollment.pin": SAMPLE_PIN}
     values |= {"invitation.page": invitation_page(desk.settings, invitation), "failure.reason": SAMPLE_REASON}
+    values |= {"approval.page": f"{desk.settings.public_url}{paths.APPROVALS}"}
     if kind == "trouble":
         values |= {"failure.page": f"{desk.settings.public_url}{paths.NOTIFICATION_SERVERS}"}
         values |= {"failure.reason": SAMPLE_TROUBLE}

@@ -10,7 +10,7 @@ from otae.directory import DirectoryGroup, DirectoryPerson, MembersPage, Passwor
 from otae.directory.ldap import membership
 from otae.directory.ldap.connection import Connection, Endpoint
 from otae.directory.ldap.forest import Forest
-from otae.directory.ldap.names import is_searchable, parent_and_rdn
+from otae.directory.ldap.names import is_dn, is_searchable, parent_and_rdn
 from otae.directory.ldap.pool import LdapPool, endpoint_of
 from otae.directory.ldap.results import SERVER_FAULTS, SUCCESS, Entry, LdapError
 from otae.directory.ldap.schema import GROUP, Schema
@@ -58,6 +58,14 @@ class LdapDirectory:
     async def find_by_id(self, directory_id: str) -> DirectoryPerson | None:
         """See `Directory.find_by_id`."""
         return await self._find_one(self.schema.person_with_id(directory_id), directory_id)
+
+    async def find_by_dn(self, dn: str) -> DirectoryPerson | None:
+        """Return the person with this distinguished name, None when there is none, or it is no such name."""
+        if not is_dn(dn):
+            return None
+        endpoint = await self.forest.endpoint_of(dn) if self.forest else self.endpoint
+        entries = await self.pool.ask(endpoint, partial(_read_one, dn=dn, schema=self.schema))
+        return next(iter(self.schema.to_people(entries)), None)
 
     async def search_people(self, text: str, limit: int = 10) -> list[DirectoryPerson]:
         """See `Directory.search_people`; disabled people come last."""

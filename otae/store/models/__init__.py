@@ -1,6 +1,7 @@
 """The tables, one module per subject."""
 
 from otae.store.models.accounts import Administrator, BrowserSession, KeptText, Role, RoleAssignment, SetupLink
+from otae.store.models.approvals import Approval
 from otae.store.models.branding import Logo, PortalText
 from otae.store.models.certificates import Certificate, InstallationSecret
 from otae.store.models.challenges import Challenge
@@ -24,6 +25,7 @@ from otae.store.models.records import AuditEntry, AuditHead, Counter, Event, Hea
 
 __all__ = [
     "Administrator",
+    "Approval",
     "AuditEntry",
     "AuditHead",
     "BrowserSession",

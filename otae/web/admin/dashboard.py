@@ -10,6 +10,7 @@ from otae.authority import push
 from otae.delivery import server_refusals, servers
 from otae.directory.ldap import servers as directories
 from otae.directory.local import people
+from otae.enrollment import approvals
 from otae.errors import InputRefused
 from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.overview import attention, rehearsals
@@ -64,6 +65,7 @@ async def index(visit: Console) -> Response:
             ("stuck", _("Stuck"), board.stuck),
             *((name, words, board.invitations[name]) for name, words in STATUSES.items() if name != "pending"),
         ],
+        "waiting": await approvals.waiting(now=visit.now, reach=visit.reach) if visit.may(approvals.PERMISSION) else [],
         "steps": await _first_steps(board),
         "warnings": [
             _(TROUBLES[each.role, each.kind]) % {"process": each.process, "what": each.what} for each in board.processes

@@ -6,13 +6,13 @@ from starlette.responses import RedirectResponse, Response
 
 from otae import paths
 from otae.authority.serving import ServerCertificate, server_certificate
-from otae.enrollment import ota, rights
+from otae.enrollment import approvals, ota, rights
 from otae.enrollment.progress import SessionEnd, read_progress
 from otae.invitations.orders import lacks_password
 from otae.store import properties
 from otae.web.failures import Failure
 from otae.web.pages import is_fragment_request, render
-from otae.web.portal import other_device
+from otae.web.portal import approval, other_device
 from otae.web.portal.trust import PROFILE_TYPE, attached, trust_context
 from otae.web.visits import Portal
 from otae.words import gettext as _
@@ -27,6 +27,9 @@ async def show(visit: Portal) -> Response:
     if not part and other_device.is_other(request):
         return RedirectResponse(paths.LOGIN(again="1"), 303)
     other = part and not is_of(visit)
+    may_wait = not other and told.end in {None, SessionEnd.EXPIRED}
+    if may_wait and (held := await approvals.held_up(session, now=visit.now)):
+        return await approval.wait(visit, held, told, name_of(visit))
     if part and not other and request.query_params.get("seen") == told.mark:
         return Response(status_code=204)
     context = {

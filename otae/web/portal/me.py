@@ -122,7 +122,7 @@ async def start(visit: SelfService) -> Response:
         return RedirectResponse(paths.ME_SIGN_IN(again=1), 303)
     form = await StartForm.read(visit.request)
     try:
-        session = await signin.start(visit.person, form.terms_of_use.data or "", now=visit.now)
+        session = await signin.start(visit.desk, visit.person, form.terms_of_use.data or "", now=visit.now)
     except InputRefused as refusal:
         form.refuse(refusal)
         return await refused_forms.redirect_back(visit, form, where=paths.ME)

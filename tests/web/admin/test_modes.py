@@ -150,6 +150,7 @@ async def test_the_values_of_a_mode_are_edited_on_a_page_of_its_own(console: htt
     assert 'value="24"' in page
     assert 'name="max_tries"' in page
     sent = {"enabled": "y", "valid_for": "7", "unit": "d", "max_tries": "5", "pin_length": "6", "pin_letters": "yes"}
+    sent |= {"approval": "manager"}
     sent |= dict.fromkeys(("url_template", "pin_template", "confirmation_template"), "")
     assert (await console.post(f"{MODES}/username_pin", data=sent)).status_code == 303
     page = (await console.get(MODES)).text
@@ -169,7 +170,7 @@ async def test_the_values_of_a_mode_are_edited_on_a_page_of_its_own(console: htt
 
 
 async def test_values_saved_at_once_are_those_of_one_who_saved(console: httpx2.AsyncClient) -> None:
-    sent = {"enabled": "y", "unit": "d", "pin_letters": "yes"}
+    sent = {"enabled": "y", "unit": "d", "pin_letters": "yes", "approval": "none"}
     sent |= dict.fromkeys(("url_template", "pin_template", "confirmation_template"), "")
     wanted = [{"valid_for": str(n), "max_tries": str(n), "pin_length": str(n + 5)} for n in (1, 2, 4, 5)] * 5
     answers = await asyncio.gather(*(console.post(f"{MODES}/username_pin", data=sent | each) for each in wanted))
@@ -189,6 +190,7 @@ async def test_an_odd_value_of_a_mode_is_refused_and_changes_nothing(console: ht
         "max_tries": value,
         "pin_length": value,
         "pin_letters": "yes",
+        "approval": "none",
     }
     sent |= dict.fromkeys(("url_template", "pin_template", "confirmation_template"), "")
     answer = await console.post(f"{MODES}/username_pin", data=sent)
@@ -203,6 +205,7 @@ async def test_a_mode_without_a_pin_asks_for_none_of_its_values(console: httpx2.
     for name in ("max_tries", "pin_length", "pin_letters", "pin_template"):
         assert f'name="{name}"' not in page
     sent = {"enabled": "y", "valid_for": "", "unit": "never", "url_template": "", "confirmation_template": ""}
+    sent |= {"approval": "none"}
     assert (await console.post(f"{MODES}/username_password", data=sent | {"default": "y"})).status_code == 303
     assert "This mode is offered first" in (await console.get(f"{MODES}/username_password")).text
     answer = await console.post(f"{MODES}/username_password", data={**sent, "enabled": ""})

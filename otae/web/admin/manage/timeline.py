@@ -49,6 +49,9 @@ KINDS: Final = {
     "command.notnow": EventKind(MANAGEMENT, NOTE, N_("The Mac will do it later: %(detail)s")),
     "command.acknowledged": EventKind(MANAGEMENT, DONE, N_("The Mac has done it")),
     "command.error": EventKind(MANAGEMENT, FAILED, N_("The Mac could not do it: %(detail)s")),
+    "approval.asked": EventKind(SIGN_IN, NOTE, N_("Waits for approval by %(detail)s")),
+    "approval.approved": EventKind(SIGN_IN, DONE, N_("Approved by %(actor)s")),
+    "approval.declined": EventKind(SIGN_IN, FAILED, N_("Declined by %(actor)s")),
     "link.copied": EventKind(INVITATION, NOTE, N_("Link copied by %(actor)s")),
     "link.requested": EventKind(INVITATION, NOTE, N_("A new link was asked for on the page of the old one"), more=True),
     "link.opened": EventKind(INVITATION, DONE, N_("Link opened in %(detail)s")),
@@ -90,6 +93,8 @@ MESSAGES: Final = {
     "notice": N_("Notice to the administrator"),
     "trouble": N_("Notice about the notification server"),
     "confirmation": N_("Confirmation mail"),
+    "approval": N_("Mail to who approves"),
+    "approved": N_("Mail about the approval"),
 }
 CERTIFICATES: Final = {"ota-identity": N_("Identity certificate"), "mdm-identity": N_("Management certificate")}
 

@@ -60,6 +60,8 @@ WORDS: Final = {
     "invitation.link-copied": N_("Invitation's link copied"),
     "invitation.resent": N_("Invitation sent again"),
     "invitation.revoked": N_("Invitation revoked"),
+    "approval.approved": N_("Enrollment approved"),
+    "approval.declined": N_("Enrollment declined"),
     "keys.rotated": N_("Master keys rotated"),
     "logo.changed": N_("Logo changed"),
     "logo.removed": N_("Logo removed"),
@@ -114,6 +116,7 @@ WORDS: Final = {
 
 #: Prefix of an action whose subject is an id → path of the subject's page and the permission for it.
 _PAGES: Final = {
+    "approval": (paths.INVITATION, "invitation.see"),
     "invitation": (paths.INVITATION, "invitation.see"),
     "group-invitation": (paths.GROUP_INVITATION, "group-invitation.see"),
     "people-import": (paths.IMPORT, "person.import"),

@@ -11,7 +11,7 @@ from otae.invitations import mode_values
 from otae.invitations.mode_values import KINDS, PIN_LENGTHS, TRIES, ModeValues
 from otae.invitations.modes import default_values, known_mode
 from otae.store import properties
-from otae.store.mode_table import Mode
+from otae.store.mode_table import BY_ADMINISTRATOR, BY_MANAGER, NO_APPROVAL, Mode
 from otae.translatable import N_
 from otae.web.admin.manage.waiting_for import factors
 from otae.web.failures import NotFound
@@ -22,6 +22,12 @@ from otae.words import gettext as _
 
 #: Unit of a validity → its title; "never" only for a mode without link and PIN.
 UNITS: Final = {"h": N_("hours"), "d": N_("days"), mode_values.NEVER: N_("no limit")}
+#: Who approves → words of the choice.
+APPROVALS: Final = {
+    NO_APPROVAL: N_("nobody"),
+    BY_ADMINISTRATOR: N_("an administrator"),
+    BY_MANAGER: N_("the person's manager"),
+}
 CHOOSE: Final = N_("choose one of these")
 
 
@@ -38,6 +44,7 @@ class ModeForm(Form):
     pin_letters = SelectField(
         N_("PIN of"), choices={"": N_("digits"), "yes": N_("letters and digits")}, invalid_choice_message=CHOOSE
     )
+    approval = SelectField(N_("Approved by"), choices=APPROVALS, invalid_choice_message=CHOOSE)
     url_template = SelectField(N_("Invitation mail"), invalid_choice_message=CHOOSE)
     pin_template = SelectField(N_("PIN mail"), invalid_choice_message=CHOOSE)
     confirmation_template = SelectField(N_("Confirmation mail"), invalid_choice_message=CHOOSE)
@@ -69,6 +76,7 @@ class ModeForm(Form):
             max_tries=self._number("max_tries", TRIES, wrong),
             pin_length=self._number("pin_length", PIN_LENGTHS, wrong),
             pin_letters=bool(self.pin_letters.data) if "pin_letters" in self else None,
+            approval=self.approval.data,
             templates={kind: self[f"{kind}_template"].data or "" for kind in KINDS if f"{kind}_template" in self},
             default=bool("default" in self and self.default.data),
         )

@@ -15,6 +15,8 @@ TITLES: Final = {
     "reminder": N_("Reminder"),
     "revoked": N_("Withdrawn"),
     "expired": N_("Expired"),
+    "approval": N_("Request for an approval"),
+    "approved": N_("Approval given"),
     "notice": N_("Notice to the administrator"),
     "trouble": N_("Notice about a notification server"),
 }
@@ -23,6 +25,8 @@ OCCASIONS: Final = {
     "reminder": N_("Goes out as the server properties reminder.days and reminder.most say."),
     "revoked": N_("Goes out when an invitation that was sent is revoked; server property notification.revoked."),
     "expired": N_("Goes out when an invitation that was sent expires; server property notification.expired."),
+    "approval": N_("Goes to the manager or the administrators who approve, when somebody signs in who needs it."),
+    "approved": N_("Goes to the person when their enrollment is approved."),
     "notice": N_("Goes to who invited when an invitation fails; server property notification.failure."),
     "trouble": N_("Goes to who invited when a server refuses every message; server property notification.failure."),
 }
