@@ -59,7 +59,10 @@ def account_by_id(domain: str, directory_id: str) -> str:
 
 
 def account_by_name(domain: str, folded: str) -> str:
-    """Return the account of a typed name, which is not looked up yet. ``domain``: "" for none."""
+    """Return the account of a typed name, which is not looked up yet.
+
+    ``domain``: "" when none was typed; ``folded``: the name as `text.folded` returns it.
+    """
     return f"{domain}\\{folded}" if domain else folded
 
 
@@ -96,7 +99,7 @@ class Attempt:
             await self._count(f"{kind}:{name}:*{over}", self._waits(WAITS_OVER_ALL))
 
     async def count_named(self, server: DirectoryServer, folded: str) -> None:
-        """Count the attempt under the typed name, before the directory is searched for it."""
+        """Count the attempt under the typed name (``folded``), before the directory is searched for it."""
         await self._count_lockout(server, account_by_name(server.domain, folded))
 
     async def count_found(self, server: DirectoryServer, directory_id: str | None, folded: str) -> None:

@@ -44,7 +44,10 @@ def meanings(rights: int) -> list[str]:
 
 
 def missing(rights: int) -> int:
-    """Return the bits that Macs demand to be set with those in ``rights`` and that are missing there, 0 for none."""
+    """Return the bits that have to be added to ``rights``, 0 for none.
+
+    Macs accept some rights only together with certain others.
+    """
     return sum({needed for right, needed in _WITH.items() if rights & right and not rights & needed})
 
 

@@ -144,7 +144,7 @@ async def chain(purpose: Purpose) -> list[x509.Certificate]:
 
 
 async def chain_of(row: Certificate, *, with_root: bool = False) -> list[x509.Certificate]:
-    """Return the issuers of the certificate of ``row``, active or not, its direct issuer first, without the root.ot.
+    """Return the issuers of the certificate of ``row``, active or not, its direct issuer first, without the root.
 
     ``with_root``: the root is the last of them.
     """

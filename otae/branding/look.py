@@ -23,8 +23,8 @@ class Branding:
     """What every page of the portal shows of its organization.
 
     ``contact``: whom people are told to ask; ``accent``: the colour of buttons and links, "" for the product's own;
-    ``logos``: by theme, without their images; ``help``: the help text by language; ``language``: the one that is used
-    where there is no text in a person's own.
+    ``logos``: by theme, without their images; ``help``: the help text by language; ``language``: the language of the
+    texts for people in whose own language there is none.
     """
 
     name: str

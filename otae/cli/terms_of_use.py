@@ -29,7 +29,7 @@ async def terms_of_use_list(_desk: Desk, _now: datetime) -> list[dict[str, objec
 @terms_of_use.command(name="show")
 @click.argument("language")
 def terms_of_use_show(language: str) -> None:
-    """Print the terms in a language, to the byte whose SHA-256 is kept."""
+    """Print the terms in a language, exactly the bytes of which the SHA-256 is stored."""
 
     async def work(_desk: Desk, _now: datetime) -> str:
         shown = await portal_texts.shown(TERMS_OF_USE)

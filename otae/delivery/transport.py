@@ -37,7 +37,7 @@ class ServerRefused(Unreachable):
 
 
 class PolicyRefused(NotSent):
-    """The server's policy refuses this recipient or every one; its answer for another domain decides which."""
+    """The server's policy refuses this recipient, or every recipient: its answer for another domain tells which."""
 
 
 class Superseded(NotSent):

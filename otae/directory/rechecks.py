@@ -57,9 +57,9 @@ async def still_allowed(desk: Desk, people: Iterable[UUID], *, now: datetime) ->
 async def is_still_signed_in(desk: Desk, person: Person, password_changed: str, *, now: datetime) -> bool:
     """Ask the directory whether somebody who signed in with a password is still let in; call it outside a transaction.
 
-    Not when they were disabled or deleted, the directory says that the password was changed since, or it is no longer
-    connected. When it does not answer in time, the person stays signed in. Local people are not asked about: their
-    browsers end with the change.
+    They are not when they were disabled or deleted, the directory says that the password was changed since, or it is no
+    longer connected. When it does not answer in time, the person stays signed in. Local people are not asked about:
+    their browsers end with the change.
 
     Args:
         password_changed: `DirectoryPerson.password_changed` at the sign-in.

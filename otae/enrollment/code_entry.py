@@ -15,7 +15,8 @@ async def enter(desk: Desk, entered: str, *, network: str, now: datetime) -> Inv
     """Use up the code ``entered`` and return the invitation that it opens.
 
     Raises:
-        GoCodeUnknown: It is wrong, used, replaced or too old, or its invitation has ended; which, nobody is told.
+        GoCodeUnknown: It is wrong, used, replaced or too old, or its invitation has ended; the refusal does not say
+            which.
         SlowDown: Too many wrong codes from this network, or too many failures of everybody.
     """
     attempt = await throttle.begin(desk, throttle.GO, network, now)

@@ -317,7 +317,7 @@ async def _count_pins(person: Person, entry: SignInEntry, now: datetime) -> list
 
 
 def _live(person: Person, modes: list[Mode], now: datetime, only: Invitation | None = None) -> QuerySet[Invitation]:
-    """Return the person's invitations of ``modes`` that work, oldest first; of these ``only`` that one."""
+    """Return the person's invitations of ``modes`` that work, oldest first; with ``only`` no other one than that."""
     rows = Invitation.filter(id=only.id) if only else Invitation.all()
     return rows.filter(
         Q(valid_until=None) | Q(valid_until__gt=now),

@@ -39,7 +39,7 @@ class GoCode:
 
 
 async def make(desk: Desk, invitation: Invitation, *, now: datetime, actor: str = "") -> GoCode | None:
-    """Make a code for ``invitation`` and end the one before; None where the link is a factor, or it does not work."""
+    """Make a code for ``invitation`` and end the one before; None where the link is a factor, or no longer works."""
     if (await known_mode(invitation.mode)).token:
         return None
     clear = "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
@@ -90,6 +90,9 @@ def _working(now: datetime) -> Q:
 
 
 async def _hash(desk: Desk, clear: str) -> str:
-    """Return the keyed hash of a code: without the installation's secret, too few codes exist to hide one by a hash."""
+    """Return the hash of a code, keyed with an installation secret.
+
+    There are so few codes that one could be found from a hash without a key, by trying them all.
+    """
     pepper = await installation_secret(desk.vault, "pepper")
     return hmac.new(pepper, f"go code {clear}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

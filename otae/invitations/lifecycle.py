@@ -116,7 +116,7 @@ async def resend(
     Raises:
         InputRefused: "recipient", "address", "pin_channel" or "show_pin".
         InvitationRevoked, InvitationRedeemed: The invitation has ended.
-        TooManyInvitations: The person made it, asks for it, and has others.
+        TooManyInvitations: The person made it and asks for it, and as many others of theirs as allowed can be used.
         StaleState: Another step changed the invitation meanwhile.
     """
     _refuse_ended(invitation)

@@ -18,10 +18,9 @@ from otae.translatable import N_, joined
 class InvitationOrder:
     """An invitation as it is requested.
 
-    ``user``: user name, "DOMAIN/NAME" for somebody in a directory. ``person``: who that is, where somebody was just
-    looked up; None: look them up. ``show_pin``: make the PIN now, even when nothing is
-    sent, and return it once. ``rehearsal``: set by rehearsals alone, never by a form. ``reach``: people outside of it
-    are treated as unknown.
+    ``user``: user name, "DOMAIN/NAME" for somebody in a directory. ``person``: the person, if ``user`` was looked up
+    already. ``show_pin``: make the PIN now, even when nothing is sent, and return it once. ``rehearsal``: set by
+    rehearsals alone, never by a form. ``reach``: people outside of it are treated as unknown.
     """
 
     user: str

@@ -92,12 +92,12 @@ async def modes_for(person: Person) -> list[Mode]:
 
 
 async def create(desk: Desk, person: Person, mode_name: str, *, now: datetime) -> None:
-    """Invite ``person`` on their own wish, to the address on file; every way to do so comes through here.
+    """Invite ``person`` as they ask for, to the address on file; every page and command for that calls this function.
 
     Raises:
         InvitationOnly: The server property macos.otae.enable is off.
         ModeOff: The mode is not for self-service, or its messages would not reach the person.
-        TooManyInvitations: They have `self_made.MAX_LIVE` open ones of their own making.
+        TooManyInvitations: `self_made.MAX_LIVE` invitations that they made can be used already.
         SlowDown: They did so too often today.
     """
     if not await properties.flag("macos.otae.enable"):
@@ -117,7 +117,7 @@ async def resend(desk: Desk, person: Person, invitation_id: UUID, *, now: dateti
 
     Raises:
         SlowDown: That was done too often.
-        TooManyInvitations: It is of their own making, has ended, and they have others.
+        TooManyInvitations: They made it, it has ended, and as many others of theirs as allowed can be used.
     """
     invitation = await _own(person, invitation_id)
     offered = {mode.name for mode in await offered_modes()}

@@ -128,7 +128,7 @@ async def _current_matches(rows: Sequence[Device], wanted: str, reach: Reach) ->
 
 
 async def devices_of(person_id: UUID, *, limit: int) -> list[DeviceRecord]:
-    """Return the Macs that nobody else enrolled after ``person_id``, newest first, without those of rehearsals."""
+    """Return the Macs whose current enrollment is this person's, newest first, without those of rehearsals."""
     rows = Enrollment.filter(person_id=person_id, rehearsal=False).order_by("-authenticated_at").limit(limit)
     udids = dict.fromkeys([str(udid) for udid in await rows.values_list("device__udid", flat=True)])
     found = [await find_device(udid) for udid in udids]

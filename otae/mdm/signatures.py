@@ -1,4 +1,4 @@
-"""Authenticates a Mac: from the Mdm-Signature header to the enrollment whose pinned certificate made it.
+"""Authenticates a Mac: verifies the Mdm-Signature header, and finds the enrollment whose pinned certificate signed.
 
 The header is the only thing that identifies a Mac here; behind a router that ends TLS there is no client certificate.
 Everything at CheckInURL and ServerURL passes through these functions first.

@@ -1,6 +1,6 @@
 """Server properties: the settings that administrators change while the server runs; PROPERTIES lists them all.
 
-This module is longer than 300 lines because that list is one, and stands in one place.
+This module is longer than 300 lines because that list is kept in one piece.
 """
 
 import functools

@@ -10,7 +10,7 @@ INVITATION_LENGTH, REFUSAL_LENGTH = 8, 5
 
 
 def new_invitation_code() -> str:
-    """Return a random code for an invitation; with a million invitations, one in 650 000 new codes is taken already."""
+    """Return a random code for an invitation; with a million invitations, one new code in 650 000 is in use already."""
     return _new(INVITATION_LENGTH)
 
 

@@ -75,14 +75,14 @@ class Form(wtforms.Form):  # type: ignore[misc]  # the base class ships no types
     """
 
     class Meta:
-        """WTForms' own messages come from its own catalogs, and a refused field says that it is one."""
+        """How WTForms draws these forms: its own messages are translated, and a refused field is marked as invalid."""
 
         def get_translations(self, _form: wtforms.Form) -> NullTranslations:
             """Return the catalog of the present language."""
             return own_messages(language())
 
         def render_field(self, field: wtforms.Field, attributes: dict[str, object]) -> object:
-            """Return ``field`` as HTML; a refused one names its errors, which ``refused`` of the macros writes."""
+            """Return ``field`` as HTML; a refused one points to its errors, which the macro ``refused`` writes."""
             if field.errors:
                 described = f"{attributes.get('aria-describedby', '')} {field.id}-errors".strip()
                 attributes = {

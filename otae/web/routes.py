@@ -1,10 +1,9 @@
 """The route table: every address, who may use it, and which function answers.
 
 A page is guarded where it is listed: `anyone` for everybody, `portal` for somebody who has signed in to enroll,
-`self_service` for somebody who has signed in to their own page,
-`console` for administrators whose role has the permission named beside it. This is the one table of permissions. All
-other routes are machine endpoints, which authenticate their callers themselves. `otae/web/routing.py` says how to add a
-page.
+`self_service` for somebody who has signed in to their own page, `console` for administrators whose role has the
+permission named beside it. This is the one table of permissions. All other routes are machine endpoints, which
+authenticate their callers themselves. `otae/web/routing.py` says how to add a page.
 """
 
 from starlette.routing import BaseRoute, Mount, Route

@@ -62,7 +62,10 @@ class Portal(Visit):
 
 @dataclass(frozen=True)
 class SelfService(Visit):
-    """The request of somebody who has signed in to their own page; ``fresh``: with the password a moment ago."""
+    """The request of somebody who has signed in to their own page.
+
+    ``fresh``: whether the password was entered a moment ago.
+    """
 
     person: PersonRow
     fresh: bool

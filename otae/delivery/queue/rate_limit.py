@@ -1,6 +1,6 @@
 """The rate limit of a notification server: messages a minute, counted over all processes.
 
-A message takes a slot. Slots become due one after the other, at the distance of `slot_interval`.
+A message takes a slot. Slots become due one after the other, with `slot_interval` between them.
 """
 
 from datetime import datetime, timedelta

@@ -177,7 +177,7 @@ def _value_error(each: Field, text: str) -> str:
 
 
 async def _gateway_errors(desk: Desk, name: str, values: Values) -> dict[str, str]:
-    """Return what is wrong with a gateway's values, by field, after each was checked against its own field's rules."""
+    """Return what is wrong with a gateway's values, by field; call it once each value alone is valid."""
     if name == CARRIER:
         unknown = values["carrier"] and await find_carrier(values["carrier"]) is None
         return {"carrier": N_("there is no carrier with this name")} if unknown else {}

@@ -133,7 +133,7 @@ class Walk:
     def _read_groups(self, connection: Connection, dns: Iterable[str]) -> list[Entry]:
         """Read those of ``dns`` that are groups.
 
-        The members below one parent entry are looked at only if there is a group among the entries there at all.
+        Below a parent entry that holds no group at all, such as one for people, the entries are not read.
         """
         by_parent: dict[str, list[str]] = {}
         for dn in dns:

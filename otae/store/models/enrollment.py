@@ -13,9 +13,8 @@ from otae.store.models.people import Person
 class EnrollmentSession(Searched):
     """One sign-in and the enrollment of one Mac that follows from it. `way`: "ota" or "profile".
 
-    `access_rights`: the AccessRights in its MDM payload, the same in every renewal.
-    `terms_of_use_language`, `_version` and `_sha256`: the terms of use that were accepted, which the row outlives; null
-    when there were none.
+    `access_rights`: the AccessRights in its MDM payload, the same in every renewal. `terms_of_use_language`,
+    `terms_of_use_version` and `terms_of_use_sha256` say which terms of use were accepted; null for none.
     """
 
     searched: ClassVar = ("serial", "udid")

@@ -237,7 +237,7 @@ async def shown_terms(visit: Visit) -> PortalTextRow | None:
 
 
 async def token_sent(visit: Visit, sent: Mapping[str, object]) -> str | None:
-    """Return the invitation token that a form names; of the cookie for a form without the field of our pages."""
+    """Return the invitation token that a form names; for a form without the hidden field, the one in the cookie."""
     return await token_of_form(visit, str(sent["link"])) if "link" in sent else await token_of_cookie(visit)
 
 

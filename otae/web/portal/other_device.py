@@ -1,7 +1,7 @@
 """What phones, tablets and other computers get in the place of a form or a profile: how to continue on a Mac.
 
-Browsers say on which system they run, an iPad that it is a Mac; the script notices that by the touch screen. Whoever is
-misread says so, and a cookie remembers it.
+Browsers say on which system they run, but an iPad says that it is a Mac: the page's script recognises it by its touch
+screen. Whoever is taken for the wrong device can say so on the page, and a cookie remembers the answer.
 """
 
 from typing import Final

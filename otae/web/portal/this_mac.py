@@ -24,17 +24,20 @@ class ThisMac:
 
     @property
     def profiles_are_in(self) -> str:
-        """Where its settings list profiles: "general" (15 and newer), "privacy" (13, 14), "preferences" (older), ""."""
+        """Where its settings list profiles: "general" (15 and newer), "privacy" (13, 14), "preferences" (older).
+
+        It is "" where the version is not known.
+        """
         if self.macos is None:
             return ""
         return "general" if self.macos >= 15 else "privacy" if self.macos >= 13 else "preferences"
 
 
 def this_mac(request: Request, build: str = "") -> ThisMac:
-    """Return what is known of the Mac in front of which a page is read.
+    """Return what is known of the Mac on which a page is opened.
 
     Args:
-        build: The build that the Mac itself has named, as "22A380".
+        build: The build that the Mac itself has named, such as "22A380"; "" when it has not.
     """
     headers = request.headers
     hint = _VERSION.fullmatch(headers.get("sec-ch-ua-platform-version", ""))

@@ -44,8 +44,8 @@ def attached(content: bytes, media_type: str, name: str) -> Response:
 async def trust_context(visit: Visit, build: str = "") -> dict[str, object]:
     """Return what pages say about the root and how a profile is installed.
 
-    ``trust`` is why a Mac should trust the root: "reach", else browser and Mac do not reach this server without a
-    warning; "verify", else its profiles are not Verified; "" where neither is so.
+    ``trust`` is what a Mac gets from trusting the root: "reach", it and its browser connect to this server without a
+    warning; "verify", it shows profiles as verified; "", nothing.
 
     Args:
         build: As for `this_mac`.

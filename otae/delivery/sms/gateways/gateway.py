@@ -63,7 +63,7 @@ class Gateway:
     Attributes:
         request: Returns the request that sends a message, secrets included.
         interpret: Returns the service's words when it accepted the message, else raises as `check_status`.
-        check: Returns what is wrong with the values, by field, after each was checked against its own field's rules.
+        check: Returns what is wrong with the values, by field; it is called once each value alone is valid.
         user_field: The field with the user name of `basic_auth`, "" when the gateway does not use it.
     """
 

@@ -128,7 +128,7 @@ async def change_text(visit: Console) -> Response:
 
 
 def _which(visit: Console) -> tuple[str, str]:
-    """Return kind and language of the address; NotFound for others than there are."""
+    """Return kind and language of the address; NotFound when there is no such kind or language."""
     kind, language = (visit.request.path_params[name] for name in ("kind", "language"))
     return or_not_found((kind, language) if kind in KINDS and language in PEOPLE_LANGUAGES else None)
 
