@@ -68,6 +68,7 @@ async def test_a_mac_is_enrolled_with_token_update_not_before(desk: Desk, bell: 
         "serial": mac.serial,
         "user": "ben",
         "ownership": "corporate",
+        "access_rights": 8191,
         "status": "enrolled",
         "os_version": "13.0",
         "model": "VirtualMac2,1",
