@@ -16,5 +16,6 @@ async def inviter_name(created_by: str) -> str:
 
 async def inviter_names(created_by: Iterable[str]) -> dict[str, str]:
     """Return the names of the administrators who made invitations; commands and unknown ones are left out."""
-    rows = await Administrator.filter(name__in=sorted(set(created_by))).only("name", "display_name")
+    named = {name for name in created_by if name}  # the invitation of a preview was made by nobody yet
+    rows = await Administrator.filter(name__in=sorted(named)).only("name", "display_name")
     return {row.name: row.display_name or row.name.rpartition("\\")[2] for row in rows}

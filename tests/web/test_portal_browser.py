@@ -261,5 +261,5 @@ async def test_an_ipad_that_calls_itself_a_mac_is_told_by_its_touch_screen(
         await expect(page.get_by_text("It works once")).to_be_visible()
         await without_violations(page)
         await page.get_by_role("link", name="I am on a Mac").click()
-    await expect(page.get_by_label("Password")).to_be_visible()
+    await expect(page.get_by_label("Password", exact=True)).to_be_visible()
     assert complaints == []
