@@ -64,7 +64,7 @@ class ConnectionPool(Generic[Connection]):
         return [connection for idle in taken for _, connection in idle]
 
     def limit(self, key: Hashable, most: int) -> asyncio.Semaphore:
-        """Return the semaphore that lets ``most`` use ``key`` at a time; only for the event loop's thread."""
+        """Return the semaphore that lets ``most`` use ``key`` at a time; call it only in the event loop's thread."""
         if key not in self._limits or self._limits[key][0] != most:
             self._limits[key] = (most, asyncio.Semaphore(most))
         return self._limits[key][1]

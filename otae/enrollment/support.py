@@ -16,7 +16,8 @@ from otae.store.states import MOVES, SessionStatus
 class RefusalContext:
     """What a step knows about the sender of a message; the step fills it in as it goes.
 
-    ``ends_session``: a refusal from now on is a policy broken by a verified message, and ends ``session``.
+    ``ends_session``: whether a refusal that is raised now ends ``session``: the message is verified, so it is its own
+    Mac that breaks a rule.
     """
 
     session: EnrollmentSession | None = None

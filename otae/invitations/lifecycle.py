@@ -116,7 +116,8 @@ async def resend(
     Raises:
         InputRefused: "recipient", "address", "pin_channel" or "show_pin".
         InvitationRevoked, InvitationRedeemed: The invitation has ended.
-        TooManyInvitations: The person made it and asks for it, and as many others of theirs as allowed can be used.
+        TooManyInvitations: The invited person asks for it, and has as many other invitations of their own making as
+            allowed.
         StaleState: Another step changed the invitation meanwhile.
     """
     _refuse_ended(invitation)

@@ -97,7 +97,7 @@ async def create(desk: Desk, person: Person, mode_name: str, *, now: datetime) -
     Raises:
         InvitationOnly: The server property macos.otae.enable is off.
         ModeOff: The mode is not for self-service, or its messages would not reach the person.
-        TooManyInvitations: `self_made.MAX_LIVE` invitations that they made can be used already.
+        TooManyInvitations: They have `self_made.MAX_LIVE` invitations of their own making already.
         SlowDown: They did so too often today.
     """
     if not await properties.flag("macos.otae.enable"):
@@ -117,7 +117,7 @@ async def resend(desk: Desk, person: Person, invitation_id: UUID, *, now: dateti
 
     Raises:
         SlowDown: That was done too often.
-        TooManyInvitations: They made it, it has ended, and as many others of theirs as allowed can be used.
+        TooManyInvitations: It has ended, and they have as many other invitations of their own making as allowed.
     """
     invitation = await _own(person, invitation_id)
     offered = {mode.name for mode in await offered_modes()}

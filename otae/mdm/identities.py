@@ -1,6 +1,7 @@
 """Revokes a Mac's identities that are no longer used.
 
-One is pinned to its enrollment; during a renewal the one before it stays pinned as well, until the new one was used.
+An enrollment has one identity pinned to it. During a renewal the one before stays pinned as well, until the Mac has
+used the new one.
 """
 
 from datetime import datetime

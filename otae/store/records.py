@@ -140,8 +140,8 @@ async def advance_audited(
         action: that of the audit log, such as "group-invitation.paused"; "" to record nothing.
 
     Raises:
-        StaleState: another process moved the row first, or the move is not allowed: people decide by what a page
-            showed them.
+        StaleState: another process moved the row first, or the move is not allowed: the page on which somebody decided
+            was out of date.
     """
     kind = type(row)
     if to not in MOVES[kind][row.status]:

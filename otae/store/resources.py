@@ -25,7 +25,7 @@ class Resources:
         self._kept: dict[type, Any] = {}
 
     def get(self, kind: type[Kept]) -> Kept:
-        """Return the object of the class ``kind``, made by its first caller; only for the event loop's thread."""
+        """Return the object of the class ``kind``, made at the first call; call it only in the event loop's thread."""
         if kind not in self._kept:
             self._kept[kind] = kind()
         kept: Kept = self._kept[kind]

@@ -42,7 +42,7 @@ class MessageRefused(OtaeError):
 
 @dataclass(frozen=True)
 class Mail:
-    """A finished mail to one recipient. ``subject``: as it reads; ``content``: its bytes, lines ending in CRLF."""
+    """A finished mail to one recipient. ``subject``: as people read it; ``content``: its bytes, lines end in CRLF."""
 
     subject: str
     content: bytes = b""

@@ -39,7 +39,7 @@ async def by_password(client: aiosmtplib.SMTP, username: str, password: str) -> 
 async def by_token(client: aiosmtplib.SMTP, username: str, token: str) -> None:
     """Sign in by XOAUTH2, as Google and Microsoft define it; raises as `by_password`.
 
-    The status in the server's JSON challenge about a refused token is appended to its answer.
+    When the token is refused, the error's text ends with the status in the server's JSON challenge.
     """
     await _ehlo(client)
     if "xoauth2" not in client.server_auth_methods:

@@ -40,7 +40,7 @@ CARRIER_FIELDS: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class SmsEntry:
-    """What an administrator enters for an SMS gateway; the fields without a comment as in `servers.ServerEntry`.
+    """What an administrator enters for an SMS gateway; most fields are as in `servers.ServerEntry`.
 
     ``values``: of the gateway's fields, by name; an empty secret keeps the stored one.
     """

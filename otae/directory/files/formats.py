@@ -74,8 +74,8 @@ class ParsedLine:
 def detect(file: BinaryIO, encoding: str) -> str | None:
     """Return the format of a file by its first lines, None when it is not certain.
 
-    A file of users is USERS_WITHOUT_PASSWORDS: nobody confirmed that its second cells are passwords. A file whose first
-    line may be headings is neither of users nor of properties.
+    A file of users is detected as USERS_WITHOUT_PASSWORDS, because nobody has confirmed that its second cells are
+    passwords. One whose first line may be headings is detected neither as users nor as properties.
     """
     if has_headings(file, encoding):
         return CSV

@@ -115,7 +115,7 @@ def remove_page(kind: UploadKind) -> Page:
 
 
 async def read_upload(visit: Console, kind: type[KeyForm]) -> tuple[KeyForm, bytes, bytes | None]:
-    """Return the form with a certificate as it was sent, the file, and the file of its key when one was chosen."""
+    """Return a form as it was sent, the certificate file in it, and the key file, None when none was chosen."""
     async with visit.request.form(max_files=2, max_fields=10, max_part_size=UPLOAD_CAP):  # what follows reads from it
         form = await kind.read(visit.request)
         return form, await upload(visit.request, "file"), await upload(visit.request, "key") or None
