@@ -27,7 +27,7 @@
         │   ├── SessionExpired · SessionClosed
         │   ├── ApprovalMissing · ApprovalDeclined · ApprovalUnknown · ApprovalOwn
         │   ├── InvitationRevoked · InvitationExpired · InvitationReplaced · InvitationRedeemed
-        │   ├── InvitationFailed · InvitationUnknown · GoCodeUnknown
+        │   ├── InvitationFailed · InvitationUnknown · GoCodeUnknown · ObjectionUnknown
         │   ├── TooManyInvitations · SelfServiceOff
         │   ├── TopicMismatch · KeyRefused · MessageTypeRefused
         │   ├── InvitationOnly · NotReady · ModeOff · AddressRefused
@@ -416,6 +416,14 @@ class GoCodeUnknown(NotAllowed):
     words = N_("This code does not work. It works once and for 15 minutes: have a new one shown, and enter that.")
     advice = N_("The person mistyped or was too slow, or somebody guesses.")
     again = True
+
+
+class ObjectionUnknown(NotAllowed):
+    """The link with which somebody objects to an identity confirmed at the desk does not work, or not any more."""
+
+    code = "objection-unknown"
+    words = N_("This link no longer works.")
+    advice = N_("It works once, and ends when the identity is confirmed anew: look at the invitation's timeline.")
 
 
 class TopicMismatch(NotAllowed):

@@ -57,6 +57,7 @@ PERMISSIONS: Final = {
         Permission("invitation.revoke", N_("Revoke invitations"), bounded=True),
         Permission("invitation.approve", N_("Approve or decline enrollments"), bounded=True),
         Permission("invitation.secret", N_("Copy links, show PINs once, print PIN cards"), bounded=True),
+        Permission("invitation.desk", N_("Desk: confirm who somebody is, show a code and the PIN once"), bounded=True),
         Permission("group-invitation.see", N_("See group invitations and their results"), bounded=True),
         Permission("group-invitation.create", N_("Invite groups: prepare, start, pause, cancel"), bounded=True),
         Permission("device.see", N_("See Macs"), bounded=True),

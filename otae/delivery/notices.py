@@ -11,6 +11,7 @@ from otae.store.records import about, note
 
 NOTICE: Final = "notice"
 TROUBLE: Final = "trouble"
+OBJECTION: Final = "objection"
 #: Most notices of a kind that an address gets in an hour: when a whole group fails, its page shows the rest.
 MAX_PER_HOUR, HOUR = 20, timedelta(hours=1)
 
@@ -24,6 +25,14 @@ async def notify_failure(invitation: Invitation, *, now: datetime) -> None:
     finds the delivery: nothing needs to be rung.
     """
     await _enqueue_notice(invitation, NOTICE, now)
+
+
+async def notify_objection(invitation: Invitation, *, now: datetime) -> None:
+    """Enqueue the notice that the person objects to an identity confirmed at the desk.
+
+    Recipient, limits and transaction as for `notify_failure`.
+    """
+    await _enqueue_notice(invitation, OBJECTION, now)
 
 
 async def notify_refusing_server(invitation: Invitation, *, now: datetime) -> None:

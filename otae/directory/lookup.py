@@ -3,19 +3,25 @@
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from uuid import UUID
+
+from tortoise.connection import get_connection
+from tortoise.expressions import Q
 
 from otae.directory.local import groups
 from otae.directory.local.people import address_of, find_person
 from otae.directory.local.person_fields import DOMAIN, printable
 from otae.directory.reach import EVERYBODY, Reach, members_of
+from otae.store.database import dialect
 from otae.store.models import Membership, Person
 from otae.store.paging import after_values
 from otae.store.search_text import contains
 
 #: Name of the table's rows for rooms that may not import models.
 PersonRow: TypeAlias = Person
+#: Most people of a department that a search finds.
+MOST_OF_A_DEPARTMENT: Final = 200
 _ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 
@@ -24,10 +30,11 @@ class PeopleFilter:
     """The filters of a list of people; empty ones have no effect.
 
     ``search``: part of a user name, name or e-mail address. ``group``: "[DOMAIN/]NAME", sub-groups included.
-    ``ids``: only the people with these ids.
+    ``by_department``: search their property "department", too. ``ids``: only the people with these ids.
     """
 
     search: str = ""
+    by_department: bool = False
     group: str = ""
     domain: str = ""
     role: str = ""
@@ -49,7 +56,10 @@ async def filter_people(
     """
     rows = Person.filter(reach.people(listed=Person), rehearsal=False, removed_at=None)
     if filters.search:
-        rows = rows.filter(await contains(Person, filters.search))
+        found_by = await contains(Person, filters.search)
+        if filters.by_department:
+            found_by |= Q(id__in=await _of_department(filters.search) or [UUID(int=0)])
+        rows = rows.filter(found_by)
     if filters.group:
         found = await groups.find_group(filters.group, reach=reach)
         ids = await groups.with_subgroups(found.domain, found.name) if found else []
@@ -65,6 +75,15 @@ async def filter_people(
         name, _, domain = printable(after).partition("|")
         rows = rows.filter(after_values(("name", name), ("domain", domain or DOMAIN)))
     return await rows.order_by("name", "domain").limit(limit)
+
+
+async def _of_department(text: str) -> list[UUID]:
+    """Return the ids of people whose property "department" contains ``text``, at most `MOST_OF_A_DEPARTMENT`."""
+    found, mark = ("strpos", "$1") if dialect() == "postgres" else ("instr", "?")
+    condition = f"{found}(lower(properties->>'department'), {mark}) > 0"
+    sql = f"SELECT id FROM person WHERE {condition} LIMIT {MOST_OF_A_DEPARTMENT}"  # noqa: S608 - no value
+    rows = await get_connection("default").execute_query_dict(sql, [text.lower()])
+    return [UUID(str(row["id"])) for row in rows]
 
 
 def cursor(person: Person) -> str:

@@ -151,7 +151,7 @@ async def extend(
             recipient = await resend_recipient.last_known(invitation)
         return await _renew(desk, invitation, recipient, step, now=now, actor=actor)
     async with transaction():
-        await _lock(invitation, status=Status.PENDING)
+        await lock(invitation, status=Status.PENDING)
         valid_until = until or (await mode_of(invitation.mode)).end(now)
         await advance(
             invitation, Status.PENDING, event="invitation.extended", now=now, actor=actor, valid_until=valid_until
@@ -179,11 +179,11 @@ async def revoke(desk: Desk, invitation: Invitation, *, now: datetime, actor: st
         InvitationRevoked, InvitationRedeemed: The invitation has ended already.
     """
     async with transaction():
-        await _lock(invitation)
+        await lock(invitation)
         _refuse_ended(invitation)
         was = invitation.status
         await advance(invitation, Status.REVOKED, event="invitation.revoked", now=now, actor=actor, token_sealed=None)
-        await _cancel_messages(invitation, now)
+        await cancel_messages(invitation, now)
         link_worked = was != Status.EXPIRED
         notice = await end_notices.enqueue(invitation, end_notices.REVOKED, now=now) if link_worked else None
         await _audit("invitation.revoked", invitation, now=now, actor=actor)
@@ -200,11 +200,11 @@ async def expire_due(now: datetime) -> int:
     for row in await Invitation.filter(status=Status.PENDING, valid_until__lte=now).order_by("valid_until").limit(500):
         async with transaction():
             try:
-                await _lock(row, status=Status.PENDING, valid_until__lte=now)
+                await lock(row, status=Status.PENDING, valid_until__lte=now)
             except StaleState:
                 continue  # resent, redeemed or revoked a moment ago: no longer ours to expire
             await advance(row, Status.EXPIRED, event="invitation.expired", now=now, token_sealed=None)
-            await _cancel_messages(row, now)
+            await cancel_messages(row, now)
             await end_notices.enqueue(row, end_notices.EXPIRED, now=now)
             ended += 1
     for mode in [each for each in await all_modes() if each.secret]:
@@ -220,11 +220,11 @@ async def fail(invitation: Invitation, *, now: datetime, why: str) -> bool:
     """Fail a pending invitation until it is sent again, and notify whoever made it; False when it is not pending."""
     async with transaction():
         try:
-            await _lock(invitation, status=Status.PENDING)
+            await lock(invitation, status=Status.PENDING)
         except StaleState:
             return False
         await advance(invitation, Status.FAILED, event="invitation.failed", now=now, detail=why)
-        await _cancel_messages(invitation, now)
+        await cancel_messages(invitation, now)
         await notify_failure(invitation, now=now)
     return True
 
@@ -239,12 +239,12 @@ async def redeem(invitation: Invitation, *, now: datetime) -> list[UUID]:
         InvitationRedeemed, InvitationRevoked: The invitation has ended.
     """
     async with transaction():
-        await _lock(invitation)
+        await lock(invitation)
         _refuse_ended(invitation)
         await advance(
             invitation, Status.REDEEMED, event="invitation.redeemed", now=now, redeemed_at=now, token_sealed=None
         )
-        await _cancel_messages(invitation, now)
+        await cancel_messages(invitation, now)
         person = await Person.get(id=invitation.person_id)
         if not person.email:
             return []
@@ -356,11 +356,11 @@ async def _renew(
     async with transaction():
         if actor == invitation.created_by == self_made.ACTOR:
             await self_made.check_number(person.id, now=now, besides=invitation.id)
-        await _lock(invitation, generation=seen, status=invitation.status)
+        await lock(invitation, generation=seen, status=invitation.status)
         await advance(
             invitation, Status.PENDING, event=step.event, now=now, actor=actor, detail=recipient.words, **changes
         )
-        await _cancel_messages(invitation, now)
+        await cancel_messages(invitation, now)
         deliveries = await pin_delivery.save_and_queue(invitation, new_pin.pin, send=step.send, now=now)
         await _audit(step.event, invitation, now=now, actor=actor)
     made = _created(desk, invitation, token, new_pin.clear, deliveries)
@@ -373,14 +373,14 @@ def _created(desk: Desk, invitation: Invitation, token: str, pin: str | None, de
     return Created(invitation, token, invitation_url(desk.settings, token), pin, deliveries)
 
 
-async def _lock(invitation: Invitation, **expected: object) -> None:
+async def lock(invitation: Invitation, **expected: object) -> None:
     """Lock the row until the transaction ends and refresh ``invitation``; StaleState when it is not as ``expected``."""
     if await Invitation.filter(id=invitation.id, **expected).select_for_update().first() is None:
         raise StaleState(f"invitation {invitation.id} is no longer as it was seen: {sorted(expected)}")
     await invitation.refresh_from_db()
 
 
-async def _cancel_messages(invitation: Invitation, now: datetime) -> None:
+async def cancel_messages(invitation: Invitation, now: datetime) -> None:
     """Cancel queued messages, invalidate PINs and end the code, in the order in which the outbox locks their rows."""
     await outbox.cancel(invitation, now=now)
     await pins.invalidate(invitation)

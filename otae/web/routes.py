@@ -15,6 +15,7 @@ from otae.web.admin.account import own_account, sign_in
 from otae.web.admin.manage import (
     approvals,
     bulk_actions,
+    desk,
     devices,
     group_invitations,
     groups,
@@ -50,7 +51,7 @@ from otae.web.admin.settings.notification_servers import SMTP
 from otae.web.admin.settings.roles import ROLES
 from otae.web.admin.settings.sms_servers import SMS
 from otae.web.admin.settings.uploaded_certificates import SIGNER, TLS, blank_page, remove_page, upload_page
-from otae.web.portal import approval, brand, go, install, login, me, new_link, password, trust
+from otae.web.portal import approval, brand, go, install, login, me, new_link, objection, password, trust
 from otae.web.protocol import certificates, health, mdm, ota, scep
 from otae.web.protocol import mail as mail_back
 from otae.web.routing import anyone, console, machine, portal, self_service
@@ -110,6 +111,7 @@ def portal_routes() -> list[Route]:
         anyone(paths.NOT_YOU, GET=login.not_you),
         anyone(paths.OPENED, POST=login.record_opened),
         anyone(paths.NEW_LINK, GET=new_link.asked, POST=new_link.ask),
+        anyone(paths.OBJECTION, GET=objection.show, POST=objection.send),
         anyone(paths.GO, GET=go.show, POST=go.enter),
         anyone(paths.GO_CODE, POST=go.make),
         anyone(paths.ROOT, GET=trust.root),
@@ -209,6 +211,8 @@ def group_invitation_routes() -> list[Route]:
 def manage_routes() -> list[Route]:
     """Return the console's pages of Macs and of the mail catcher."""
     return [
+        console(paths.DESK, "invitation.desk", within=True, GET=desk.show),
+        console(paths.DESK_CONFIRM, "invitation.desk", within=True, POST=desk.confirm),
         console(paths.DEVICES, "device.see", within=True, GET=devices.index),
         console(paths.DEVICE, "device.see", within=True, GET=devices.show),
         console(paths.DEVICE_RELEASE, "device.release", within=True, POST=devices.release),

@@ -398,7 +398,7 @@ async def test_the_same_message_is_never_queued_twice(desk: Desk) -> None:
 
 
 async def test_expiry_spares_what_was_extended_since_it_was_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    row, lock = (await invite(desk)).invitation, lifecycle._lock  # noqa: SLF001 - where another process comes before
+    row, lock = (await invite(desk)).invitation, lifecycle.lock
     end = row.valid_until
     assert end is not None
 
@@ -406,7 +406,7 @@ async def test_expiry_spares_what_was_extended_since_it_was_read(desk: Desk, mon
         await Invitation.filter(id=row.id).update(valid_until=end + timedelta(hours=1))
         await lock(row, **expected)
 
-    monkeypatch.setattr(lifecycle, "_lock", late)
+    monkeypatch.setattr(lifecycle, "lock", late)
     assert await lifecycle.expire_due(end) == 0
     assert (await Invitation.get(id=row.id)).status == "pending"
 

@@ -16,7 +16,7 @@ from otae.delivery.notices import TROUBLE
 from otae.delivery.queue import rate_limit
 from otae.delivery.queue.outcomes import DATA_PHASE, Claimed, record_cancelled, record_expired, still_claimed
 from otae.delivery.server_refusals import refusing_servers
-from otae.delivery.texts.kinds import AFTERWARDS, APPROVAL, APPROVED
+from otae.delivery.texts.kinds import AFTERWARDS, ALWAYS, APPROVAL, APPROVED
 from otae.delivery.transport import Superseded
 from otae.errors import StaleState
 from otae.store.database import transaction
@@ -190,7 +190,7 @@ def _obsolete_because(row: Delivery, status: str, generation: int) -> str | None
 
     Expiry is not a reason here: see `_out_of_time`.
     """
-    if row.kind == "confirmation":
+    if row.kind in ALWAYS:
         return None
     ended = _END_REASONS.get(status)
     if ended and (status == "redeemed" or row.kind not in AFTERWARDS):

@@ -174,13 +174,19 @@ class MessageData:
             return {"enrollment.pin": self.opened[delivery.id]}
         if kind == APPROVAL:
             return {"approval.page": self._approval_page(delivery)}
-        if kind == "notice":
-            page = invitation_page(self.desk.settings, invitation)
-            return {"invitation.page": page, "failure.reason": self.reasons.get(invitation.id, "")}
         if kind == "trouble":
             page = f"{self.desk.settings.public_url}{paths.NOTIFICATION_SERVERS}"
             return {"failure.page": page, "failure.reason": self.refusals}
-        return {}
+        if kind in {"notice", "objection"}:
+            page = invitation_page(self.desk.settings, invitation)
+            return {"invitation.page": page, "failure.reason": self.reasons.get(invitation.id, "")}
+        return {"objection.url": self._objection_url(invitation)} if kind == "identity" else {}
+
+    def _objection_url(self, invitation: Invitation) -> str:
+        if invitation.objection_sealed is None:
+            raise MessageRefused("the link of this message no longer exists")
+        token = self.desk.vault.open(invitation.objection_sealed, invitation.id, "objection token").decode()
+        return objection_url(self.desk.settings, token)
 
     def _enrollment_url(self, kind: str, invitation: Invitation) -> str:
         if kind == APPROVED and not invitation.send:  # the link was never mailed, and is not mailed now
@@ -323,6 +329,11 @@ def macro_values(
     }
     values |= {f"{PROPERTY}{name}": value for name, value in person.properties.items() if name != DISABLED_IN_DIRECTORY}
     return {name: one_line(value) for name, value in values.items()}
+
+
+def objection_url(settings: Settings, token: str) -> str:
+    """Return the URL with which a person objects to an identity confirmed at the desk."""
+    return f"{settings.public_url}{paths.OBJECTION(t=token)}"
 
 
 def invitation_page(settings: Settings, invitation: Invitation) -> str:

@@ -23,7 +23,9 @@ DEFAULT_NAMES: Final = {
     "revoked": "Invitation withdrawn",
     "expired": "Invitation expired",
     "approved": "Enrollment approved",
+    "identity": "Identity confirmed",
     "notice": "Invitation failed",
+    "objection": "Not the person at the desk",
     "trouble": "Mail server refuses everything",
     "approval": "Approval asked for",
 }

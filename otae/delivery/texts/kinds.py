@@ -2,12 +2,24 @@
 
 from typing import Final
 
-#: An invitation failed or its PIN did not arrive; a notification server refuses every message.
-NOTICES: Final = ("notice", "trouble")
+#: An invitation failed or its PIN did not arrive; a person objects to an identity confirmed at the desk; a notification
+#: server refuses every message.
+NOTICES: Final = ("notice", "objection", "trouble")
 #: Somebody waits for an approval; they got it.
 APPROVAL, APPROVED = "approval", "approved"
 #: Every kind of template. ADMINISTRATIVE ones go to administrators and managers, all others to the invited person.
-KINDS: Final = ("url", "pin", "confirmation", "reminder", "revoked", "expired", APPROVED, *NOTICES, APPROVAL)
+KINDS: Final = (
+    "url",
+    "pin",
+    "confirmation",
+    "reminder",
+    "revoked",
+    "expired",
+    "identity",
+    APPROVED,
+    *NOTICES,
+    APPROVAL,
+)
 ADMINISTRATIVE: Final = (*NOTICES, APPROVAL)
 #: The kinds for which an invitation may name a template of its own.
 CHOSEN: Final = ("url", "pin", "confirmation")
@@ -15,8 +27,10 @@ CHOSEN: Final = ("url", "pin", "confirmation")
 NEEDED: Final = ("url", "pin")
 #: The kinds that carry the invitation's link.
 LINKING: Final = ("url", "reminder")
-#: The kinds that are sent because an invitation has ended.
-AFTERWARDS: Final = frozenset({"confirmation", "revoked", "expired", *NOTICES})
+#: The kinds that are sent whatever becomes of the invitation.
+ALWAYS: Final = frozenset({"confirmation", "identity", "objection"})
+#: The kinds that are sent although an invitation has ended.
+AFTERWARDS: Final = frozenset({*ALWAYS, "revoked", "expired", *NOTICES})
 
 
 def template_kind(kind: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from otae.delivery.texts.kinds import AFTERWARDS, APPROVAL, APPROVED, KINDS, LINKING, NOTICES
+from otae.delivery.texts.kinds import AFTERWARDS, APPROVAL, APPROVED, KINDS, LINKING
 from otae.errors import InputRefused
 from otae.text import why_refused
 from otae.translatable import N_
@@ -33,8 +33,9 @@ MACROS: Mapping[str, frozenset[str]] = {
     "user.phone": _EVERYWHERE,
     "invitation.inviter": _EVERYWHERE,
     "invitation.note": _EVERYWHERE,
-    "invitation.page": frozenset({"notice"}),
-    "failure.reason": frozenset(NOTICES),
+    "invitation.page": frozenset({"notice", "objection"}),
+    "objection.url": frozenset({"identity"}),
+    "failure.reason": frozenset({"notice", "trouble"}),
     "failure.page": frozenset({"trouble"}),
     "approval.page": frozenset({APPROVAL}),
     "server.name": _EVERYWHERE,
@@ -43,7 +44,7 @@ MACROS: Mapping[str, frozenset[str]] = {
     "support.contact": _EVERYWHERE,
 }
 #: Macros not allowed in a subject: subjects show on locked screens and in the logs of mail servers.
-SECRET = frozenset({"enrollment.url", "enrollment.pin", "approval.page"})
+SECRET = frozenset({"enrollment.url", "enrollment.pin", "approval.page", "objection.url"})
 #: Most bytes of one text, in UTF-8.
 MAX_BYTES = 64 * 1024
 #: Most characters of a text message, before values are inserted.

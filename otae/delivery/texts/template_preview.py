@@ -26,6 +26,7 @@ from otae.delivery.texts.compose import (
     invitation_url,
     load_organization,
     macro_values,
+    objection_url,
 )
 from otae.delivery.texts.default_texts import Wording, default_in
 from otae.delivery.texts.kinds import ADMINISTRATIVE
@@ -110,6 +111,7 @@ async def preview(desk: Desk, kind: str, wording: Wording, *, now: datetime, lan
     inviter = await inviter_name(invitation.created_by) if found else SAMPLE_INVITER
     values = macro_values(await load_organization(desk), invitation, person, language, inviter)
     values |= {"enrollment.url": invitation_url(desk.settings, SAMPLE_TOKEN), "enrollment.pin": SAMPLE_PIN}
+    values |= {"objection.url": objection_url(desk.settings, "…")}
     values |= {"invitation.page": invitation_page(desk.settings, invitation), "failure.reason": SAMPLE_REASON}
     values |= {"approval.page": f"{desk.settings.public_url}{paths.APPROVALS}"}
     if kind == "trouble":

@@ -22,8 +22,8 @@ class Invitation(Terms, Searched):
     as mail, "" for the server's default. `support_code`: what a person reads out (a unique index holds that; null in a
     row that an older release wrote while the database was migrated). `go_code_hash`: keyed hash of the code that opens
     the invitation on another device, until `go_code_until`. `objection_hash`: SHA-256 of the token in the mail with
-    which the person objects to an identity confirmed at the desk; `objection_sealed` (purpose "invitation.objection"):
-    the token, until that mail was composed for the last time.
+    which the person objects to an identity confirmed at the desk; `objection_sealed` (purpose "objection token"): the
+    token, for composing that mail.
     """
 
     searched: ClassVar = ("serial",)

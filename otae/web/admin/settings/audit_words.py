@@ -55,6 +55,8 @@ WORDS: Final = {
     "group.removed": N_("Group removed"),
     "help.changed": N_("Help text of the portal changed"),
     "help.removed": N_("Help text of the portal removed"),
+    "identity.confirmed": N_("Identity confirmed at the desk"),
+    "identity.objected": N_("Identity at the desk denied by the person"),
     "invitation.created": N_("Invitation created"),
     "invitation.extended": N_("Invitation given more time"),
     "invitation.link-copied": N_("Invitation's link copied"),

@@ -17,7 +17,9 @@ TITLES: Final = {
     "expired": N_("Expired"),
     "approval": N_("Request for an approval"),
     "approved": N_("Approval given"),
+    "identity": N_("Identity confirmed"),
     "notice": N_("Notice to the administrator"),
+    "objection": N_("Notice that it was somebody else"),
     "trouble": N_("Notice about a notification server"),
 }
 #: When the messages are sent that nobody chooses for an invitation.
@@ -27,7 +29,9 @@ OCCASIONS: Final = {
     "expired": N_("Goes out when an invitation that was sent expires; server property notification.expired."),
     "approval": N_("Goes to the manager or the administrators who approve, when somebody signs in who needs it."),
     "approved": N_("Goes to the person when their enrollment is approved."),
+    "identity": N_("Goes to the person at once when their identity was confirmed at the desk."),
     "notice": N_("Goes to who invited when an invitation fails; server property notification.failure."),
+    "objection": N_("Goes to who invited when the person says that it was not them at the desk."),
     "trouble": N_("Goes to who invited when a server refuses every message; server property notification.failure."),
 }
 #: Prefix of the clone form's field names: another form on the page has the same fields.
