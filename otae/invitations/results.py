@@ -193,7 +193,8 @@ async def previews(
     mode = await known_mode(row.mode)
     if invitee is None or invitee.person is None or not row.send:
         return []
-    invitation = Invitation(person=invitee.person, **columns(terms_of(row)) | {"valid_until": mode.end(now)})
+    values = columns(terms_of(row)) | {"valid_until": mode.end(now), "created_by": row.created_by}
+    invitation = Invitation(person=invitee.person, **values)
     shown = [await compose.preview(desk, invitation, "url")]
     if mode.secret and row.pin_channel not in BY_HAND:
         shown.append(await compose.preview(desk, invitation, "pin", channel=row.pin_channel))
