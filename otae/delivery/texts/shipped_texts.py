@@ -40,14 +40,14 @@ MAILS: Final[Mapping[str, tuple[str, ...]]] = {
     "expired": ("eb47efadeb78055a2e99df7086ed636e", "390afe0ccaba095d7ef1ce0903f399c9"),
     "approved": ("32e3e758e5301927a7af4b3b6e2bc0a7",),
     "approval": ("f458e2c779023a2c4f4f9c516502c47a",),
-    "identity": ("3725a5a5419b362db645e99de0b2a62f",),
+    "identity": ("b26c431a674dafc0669cf936dd29d7e5",),
     "notice": (
         "db77044ab6279f5552b4dae723516146",
         "0ffe746043f84442bd6dbb62910a92d7",
         "e77efa468026a1cf6b4a2a69ef6de5d5",
         "23bc1337219424803abea7b74292af60",
     ),
-    "objection": ("6502f8503106c6afadc2d380a287babe",),
+    "objection": ("c65282dd2d3df671bbc5ec860ad3647b",),
     "trouble": (
         "3aa0aa15d3dc2bdefac28a1e60dcdfc5",
         "478b5682c68b8bbb9b87dd99ce6361ab",
