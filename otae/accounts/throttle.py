@@ -23,8 +23,9 @@ from otae.store.failure_counters import Backoff, Limit, Rule
 from otae.store.keyring import installation_secret
 from otae.store.models import DirectoryServer
 
-#: The pages that take a password: that of a mailed link, the bare login page, the console, and the bare login page for
-#: local people while the default directory does not answer; and the page that takes a code to continue on a Mac.
+#: The pages that take a password: that of a mailed link, the bare login page together with the self-service page, the
+#: console, and the bare login page for local people while the default directory does not answer; and the page that
+#: takes a code to continue on a Mac.
 LINK, BARE, CONSOLE, OUTAGE, GO = "link", "bare", "console", "outage", "go"
 #: Prefixes of counters: failures, those during an outage of a directory, and the lockouts that directories configure.
 FAILURES, DURING_OUTAGE, LOCKOUT = "password", "outage", "lockout"

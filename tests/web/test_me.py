@@ -12,7 +12,7 @@ from otae.branding import portal_texts
 from otae.directory.local import people
 from otae.invitations import self_made
 from otae.invitations.mode_values import ModeValues, set_values
-from otae.store import database, properties
+from otae.store import database, passwords, properties
 from otae.store.desk import Desk
 from otae.store.models import (
     AuditEntry,
@@ -26,6 +26,7 @@ from otae.store.models import (
     Invitation,
     Person,
 )
+from otae.store.resources import Resources
 from otae.web.guards import SELF_SERVICE_COOKIE
 from tests.invitations.guests import PASSWORD as FURNISHED
 from tests.store.furnish import furnish
@@ -284,3 +285,22 @@ async def test_own_macs_are_shown_with_what_may_be_done_on_them_and_no_others(
     await people.add_person(desk, name="dora", password="dora's own words", now=now, actor="ada")
     await Enrollment.filter(id=mine.id).update(person_id=(await Person.get(name="dora")).id)
     assert "Ben&#39;s Mac" not in (await site.client.get(paths.ME)).text
+
+
+async def test_every_name_takes_one_hash(
+    site: Site, ben: Person, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await people.add_person(site.desk, name="dora", password="dora's own words", now=now, actor="ada")
+    await Person.filter(name="dora").update(disabled=True)
+    hashed: list[bool] = []
+    verify = passwords.verify_secret
+
+    async def counted(resources: Resources, secret: bytes, known: str | None) -> bool:
+        hashed.append(True)
+        return await verify(resources, secret, known)
+
+    monkeypatch.setattr(passwords, "verify_secret", counted)
+    for name in ("ben", "dora", "made-up"):
+        hashed.clear()
+        assert (await sign_in(site.client, name, "a wrong one")).status_code == 422
+        assert len(hashed) == 1, name
