@@ -186,6 +186,8 @@ async def test_everything_works_without_script(served: str, browser: Browser, in
     await page.get_by_label("PIN", exact=True).fill(made.pin)
     await page.get_by_role("button", name="Sign in").click()
     await page.wait_for_url(f"**{INSTALL}")
+    for step in ("trust", "install"):
+        await expect(page.locator(f"#step-{step} noscript > ol > li:last-child")).to_be_visible()
     session = await EnrollmentSession.get(invitation_id=made.invitation.id)
     await advance(session, "identified", event="session.identified", now=await database.now())
     await page.get_by_role("link", name="Check again").click()
