@@ -42,6 +42,7 @@ PEOPLE: Final = (
     "templates/_parts/rights.html",
     "templates/_parts/trust.html",
     "templates/_parts/way.html",
+    "templates/_parts/where-profiles.html",
     "templates/_parts/whom-to-ask.html",
     "otae/accounts/password_links.py",
     "otae/apple/access_rights.py",

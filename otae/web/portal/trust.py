@@ -54,11 +54,13 @@ async def trust_context(visit: Visit, build: str = "") -> dict[str, object]:
     if await server_certificate(visit.desk) is ServerCertificate.OWN:
         trust = "reach"
     organization = visit.request.state.branding.name
+    mac = this_mac(visit.request, build)
     return {
         "trust": trust,
         "fingerprint": hashlib.sha256(await profiles.root_certificate()).hexdigest(),
         "host": visit.desk.settings.public_host,
         "root_name": profiles.root_name(organization),
         "profile_name": profiles.enrollment_name(organization),
-        "mac": this_mac(visit.request, build),
+        "mac": mac,
+        "profiles_are_in": mac.profiles_are_in,
     }
