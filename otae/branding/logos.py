@@ -25,6 +25,11 @@ async def stored() -> dict[str, Logo]:
     return {row.theme: row for row in await Logo.all().only("theme", "sha256", "width", "height")}
 
 
+async def light() -> Logo | None:
+    """Return the logo for light pages with its image, None without one."""
+    return await Logo.filter(theme=LIGHT).first()
+
+
 async def image(sha256: str) -> bytes | None:
     """Return the PNG file with this SHA-256, None when there is none any more."""
     row = await Logo.filter(sha256=sha256).first()

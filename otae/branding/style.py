@@ -48,9 +48,14 @@ def _colour_rule(accent: str) -> tuple[str, str]:
     return light, f":root{{--accent:{button};--link:{colours.readable(accent, DARK_PAGE, colours.TEXT)}}}"
 
 
-def _logo_rule(logo: LogoRow) -> str:
+def shown_size(logo: LogoRow) -> tuple[int, int]:
+    """Return the width and height in which a logo is shown, at most SHOWN."""
     scale = min(SHOWN[0] / logo.width, SHOWN[1] / logo.height, 1)
-    width, height = (max(1, round(side * scale)) for side in (logo.width, logo.height))
+    return max(1, round(logo.width * scale)), max(1, round(logo.height * scale))
+
+
+def _logo_rule(logo: LogoRow) -> str:
+    width, height = shown_size(logo)
     address = paths.LOGO(logo.sha256)
     return f".otae-logo{{width:{width}px;height:{height}px;background-image:url({address})}}"
 

@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from uuid import UUID
 
-from otae.delivery.mail.mime import Mail
+from otae.delivery.mail.mime import Mail, with_logo
 from otae.delivery.transport import BeforeEnd, Receipt
 from otae.errors import InputRefused
 from otae.store import audit
@@ -129,6 +129,8 @@ async def read_caught(desk: Desk, mail_id: UUID, *, now: datetime, actor: str) -
         headers = [(name, str(message[name])) for name in HEADERS if message[name] is not None]
         parts = (message.get_body(preferencelist=(kind,)) for kind in ("plain", "html"))
         text, html = (str(part.get_content()) if part is not None else "" for part in parts)
+        logo = next((part for part in message.walk() if part.get_content_type() == "image/png"), None)
+        html = with_logo(html, logo.get_content() if logo else None)
     await audit.record(actor, "mail.opened", now=now, subject=str(row.id), detail=row.recipient)
     return CaughtMessage(
         id=row.id,

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 
 from otae.authority import issuers
-from otae.delivery.mail.mime import MessageRefused
+from otae.delivery.mail.mime import LOGO_ADDRESS, MessageRefused
 from otae.delivery.sms.parts import measure
 from otae.delivery.texts import template_editing, templates
 from otae.delivery.texts.compose import MOST_PARTS, load_message_data, preview
@@ -18,7 +18,7 @@ from otae.delivery.texts.kinds import ADMINISTRATIVE, KINDS
 from otae.settings import Settings
 from otae.store import properties
 from otae.store.desk import Desk
-from otae.store.models import Delivery, Invitation, NotificationTemplate, Person, TemplateTranslation
+from otae.store.models import Delivery, Invitation, Logo, NotificationTemplate, Person, TemplateTranslation
 from tests.delivery.conftest import NOW, PIN, TOKEN, Invite
 
 pytestmark = pytest.mark.anyio
@@ -218,3 +218,31 @@ async def test_a_preview_says_what_goes_out_by_which_way_and_keeps_link_and_pin_
     assert "/zdm/su?e=ep-…" in mail.text
     text = await preview(desk, invitation, "pin", channel="sms")
     assert (text.subject, "••••••••" in text.text, "\n" in text.text) == ("", True, False)
+
+
+async def test_mails_have_the_logo_and_the_colour_of_the_organization(desk: Desk, invite: Invite) -> None:
+    delivery = (await invite("url")).deliveries["url"]
+    invitation = await Invitation.get(id=delivery.invitation_id).select_related("person")
+
+    async def composed() -> bytes:
+        data = await load_message_data(desk, [(delivery, invitation)], NOW)
+        return data.mail(delivery, invitation, now=NOW).content
+
+    def html_of(content: bytes) -> str:
+        read = BytesParser(policy=policy.default).parsebytes(content)
+        assert isinstance(read, EmailMessage)
+        body = read.get_body(("html",))
+        assert body is not None
+        return str(body.get_content())
+
+    plain = await composed()
+    assert b"image/png" not in plain
+    assert "background-color:#1f5fbf" in html_of(plain)
+    assert "${server" not in html_of(plain)
+    await properties.write("branding.accent", "#7a0000")
+    image = b"\x89PNG\r\n\x1a\n" + bytes(11_900)
+    await Logo(theme="light", image=image, sha256="ab" * 32, width=480, height=120).save(force_create=True)
+    branded = await composed()
+    assert "background-color:#7a0000" in html_of(branded)
+    assert f'<img src="{LOGO_ADDRESS}" alt="" width="160" height="40"' in html_of(branded)
+    assert len(branded) < 30_000

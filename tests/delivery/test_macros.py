@@ -169,6 +169,13 @@ def test_the_default_templates_can_be_saved(kind: str) -> None:
         ("confirmation", "sms", "x" * 1001, "is longer than 1000 characters"),
         ("revoked", "text", "It was ${enrollment.url}", "${enrollment.url} at line 1, column 8 has no value"),
         ("expired", "html", "Until ${enrollment.expires}", "${enrollment.expires} at line 1, column 7 has no value"),
+        (
+            "url",
+            "text",
+            "${enrollment.url} ${server.logo}",
+            "${server.logo} at line 1, column 19 is for the HTML alone",
+        ),
+        ("url", "subject", "${server.accent}", "is for the HTML alone"),
         ("url", "text", "${enrollment.url} ${failure.reason}", "${failure.reason} at line 1, column 19 has no value"),
     ],
 )

@@ -1,8 +1,12 @@
-"""Nothing that anybody is called ever becomes a header or a recipient."""
+"""Nothing that anybody is called ever becomes a header or a recipient; a logo goes along inside of the mail."""
+
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
 
 import pytest
 
-from otae.delivery.mail.mime import MessageRefused, build, check_header, one_line
+from otae.delivery.mail.mime import LOGO_ADDRESS, Mail, MessageRefused, build, check_header, one_line
 from otae.delivery.queue import outbox
 from otae.store import properties
 from otae.store.desk import Desk
@@ -171,3 +175,44 @@ async def test_a_property_of_the_person_goes_out_in_every_part_of_the_mail(
     assert mail.message["Subject"] == "R&D <Berlin>, no floor"
     assert plain.get_content().strip() == "R&D <Berlin>, no floor"
     assert page.get_content().strip() == "<p>R&amp;D &lt;Berlin&gt;, no floor</p>"
+
+
+def built(html: str | None, logo: bytes) -> Mail:
+    return build(
+        sender=("Example GmbH", "it@example.test"),
+        recipient="ben@example.test",
+        subject="Enroll your Mac",
+        text="Hello",
+        html=html,
+        message_id="<1.1@localhost>",
+        now=NOW,
+        logo=logo,
+    )
+
+
+def parts(message: EmailMessage) -> list[EmailMessage]:
+    return [part for part in message.iter_parts() if isinstance(part, EmailMessage)]
+
+
+def test_a_logo_goes_along_where_the_html_shows_it() -> None:
+    png = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
+    page = f'<p><img src="{LOGO_ADDRESS}" alt=""></p>'
+    content = built(page, png).content
+    message = BytesParser(policy=policy.default).parsebytes(content)
+    assert isinstance(message, EmailMessage)
+    assert message.get_content_type() == "multipart/alternative"
+    plain, related = parts(message)
+    assert plain.get_content_type() == "text/plain"
+    assert (related.get_content_type(), related.get_param("type")) == ("multipart/related", "text/html")
+    html, image = parts(related)
+    assert html.get_content().strip() == page
+    assert image.get_content() == png
+    assert f"cid:{image['Content-ID'].strip('<>')}" == LOGO_ADDRESS
+    assert image.get_content_disposition() == "inline"
+    assert max(len(line) for line in content.split(b"\r\n")) <= 78
+    assert b"\n" not in content.replace(b"\r\n", b"")
+
+
+def test_a_mail_that_does_not_show_the_logo_goes_without() -> None:
+    assert b"image/png" not in built("<p>Hello</p>", b"\x89PNG").content
+    assert b"image/png" not in built(None, b"\x89PNG").content

@@ -31,6 +31,8 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_
 #: Bytes of text in one encoded word, which must not exceed 75 characters (RFC 2047 §2).
 _WORD: Final = 42
 _HEADERS = (b"Subject", b"From", b"To", b"Date", b"Message-ID", b"Auto-Submitted", b"MIME-Version", b"Content-Type")
+#: The address at which the HTML of a mail shows the logo that goes along (RFC 2392).
+LOGO_ADDRESS: Final = "cid:logo@otae"
 _ENCODING = b"Content-Transfer-Encoding"
 #: A line of a finished header: name and value, or the continuation of the value before.
 _HEADER_LINE = re.compile(rb"(?:([A-Za-z-]+):)? [!-~][ -~]*")
@@ -89,6 +91,7 @@ def build(
     html: str | None,
     message_id: str,
     now: datetime,
+    logo: bytes | None = None,
 ) -> Mail:
     """Build a mail to one recipient.
 
@@ -96,6 +99,7 @@ def build(
         sender: Name and address.
         html: The HTML alternative; None for a mail of text alone.
         message_id: With its angle brackets.
+        logo: A PNG file that goes along where ``html`` shows it at the address LOGO_ADDRESS.
 
     Raises:
         MessageRefused: A value is not allowed in its header.
@@ -116,13 +120,36 @@ def build(
     if html is None:
         content = _part("plain", text, lines)
     else:
-        mark = f"=_{secrets.token_hex(12)}"  # "=_" stands nowhere in quoted-printable text
-        between = f"--{mark}\r\n".encode()
-        parts = [between + _part(kind, body) + b"\r\n" for kind, body in (("plain", text), ("html", html))]
-        lines.append(f'Content-Type: multipart/alternative; boundary="{mark}"')
-        content = _ascii(lines) + b"\r\n".join((b"", b"", b"".join(parts) + f"--{mark}--".encode(), b""))
+        page = _part("html", html)
+        if logo and LOGO_ADDRESS in html:
+            page = _multipart('multipart/related; type="text/html"', [page, _logo_part(logo)])
+        content = _multipart("multipart/alternative", [_part("plain", text), page], lines)
     _verify_header(content, sender[1], recipient, expected=_HEADERS if html is not None else (*_HEADERS, _ENCODING))
     return Mail(subject, content)
+
+
+def with_logo(html: str, logo: bytes | None) -> str:
+    """Return ``html`` of a mail for a browser, which finds the logo inside instead of beside it."""
+    return html.replace(LOGO_ADDRESS, f"data:image/png;base64,{base64.b64encode(logo).decode()}") if logo else html
+
+
+def _multipart(kind: str, parts: Sequence[bytes], lines: Sequence[str] = ()) -> bytes:
+    """Return ``parts`` as one, its header beginning with ``lines``."""
+    mark = f"=_{secrets.token_hex(12)}"  # "=_" stands nowhere in quoted-printable or base64 text
+    between = f"--{mark}\r\n".encode()
+    head = _ascii([*lines, f'Content-Type: {kind};\r\n boundary="{mark}"'])
+    return head + b"\r\n\r\n" + b"".join(between + part + b"\r\n" for part in parts) + f"--{mark}--\r\n".encode()
+
+
+def _logo_part(image: bytes) -> bytes:
+    """Return a picture that the HTML beside it shows: mail programs ask nobody before they show what came along."""
+    head = [
+        "Content-Type: image/png",
+        "Content-Transfer-Encoding: base64",
+        f"Content-ID: <{LOGO_ADDRESS.removeprefix('cid:')}>",
+        'Content-Disposition: inline; filename="logo.png"',
+    ]
+    return _ascii(head) + b"\r\n\r\n" + base64.encodebytes(image).replace(b"\n", b"\r\n")
 
 
 def _part(kind: str, text: str, lines: Sequence[str] = ()) -> bytes:

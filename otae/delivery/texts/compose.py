@@ -8,12 +8,14 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from markupsafe import Markup
 from tortoise.expressions import Q
 
 from otae import paths
 from otae.authority.serving import ServerCertificate, server_certificate
+from otae.branding import logos, style
 from otae.delivery.inviters import inviter_name, inviter_names
-from otae.delivery.mail.mime import Mail, MessageRefused, build, one_line
+from otae.delivery.mail.mime import LOGO_ADDRESS, Mail, MessageRefused, build, one_line
 from otae.delivery.server_refusals import refusing_servers
 from otae.delivery.sms.parts import measure
 from otae.delivery.texts import default_texts, languages
@@ -38,6 +40,8 @@ from otae.store.models import (
 )
 from otae.store.user_properties import DISABLED_IN_DIRECTORY
 
+#: The colour of buttons where the organization has none of its own.
+USUAL_ACCENT: Final = "#1f5fbf"
 #: Most parts of a text message; a longer one is refused.
 MOST_PARTS: Final = 6
 #: Most characters of one value in a subject or a text message; a link and a PIN are never shortened.
@@ -68,11 +72,21 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class MailLogo:
+    """A logo as mails show it: a PNG file, and the ``width`` and ``height`` that it is shown in."""
+
+    image: bytes = field(repr=False)
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class Organization:
     """What every message may say about the sender: name, support contact, and root certificate's fingerprint.
 
     ``zone``: the time zone of the times in messages. ``own_certificate``: the server's certificate is issued under that
-    root, so that browsers warn of it.
+    root, so that browsers warn of it. ``accent``: the colour of buttons; ``logo``: a PNG file for light pages, with its
+    width and height in pixels.
     """
 
     name: str
@@ -80,6 +94,8 @@ class Organization:
     fingerprint: str
     zone: ZoneInfo
     own_certificate: bool
+    accent: str = USUAL_ACCENT
+    logo: MailLogo | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -138,6 +154,7 @@ class MessageData:
             html=filled.html,
             message_id=f"<{delivery.message_id}@{self.desk.settings.public_host}>",
             now=now,
+            logo=self.organization.logo.image if self.organization.logo else None,
         )
 
     def sms(self, delivery: Delivery, invitation: Invitation) -> str:
@@ -297,10 +314,13 @@ def language_of(invitation: Invitation) -> str:
 
 async def load_organization(desk: Desk) -> Organization:
     """Read what messages may say about the organization."""
-    names = ("organization.name", "support.contact", "organization.timezone")
-    name, support, zone = map(str, (await properties.read_some(*names)).values())
+    names = ("organization.name", "support.contact", "organization.timezone", "branding.accent")
+    name, support, zone, accent = map(str, (await properties.read_some(*names)).values())
     own = await server_certificate(desk) is ServerCertificate.OWN
-    return Organization(name, support, await root_fingerprint(), ZoneInfo(zone), own)
+    found = await logos.light()
+    logo = MailLogo(found.image, *style.shown_size(found)) if found else None
+    fingerprint = await root_fingerprint()
+    return Organization(name, support, fingerprint, ZoneInfo(zone), own, accent or USUAL_ACCENT, logo)
 
 
 def macro_values(
@@ -328,7 +348,18 @@ def macro_values(
         else "",
     }
     values |= {f"{PROPERTY}{name}": value for name, value in person.properties.items() if name != DISABLED_IN_DIRECTORY}
-    return {name: one_line(value) for name, value in values.items()}
+    lines = {name: one_line(value) for name, value in values.items()}
+    return lines | {"server.accent": organization.accent, "server.logo": _logo_html(organization.logo)}
+
+
+def _logo_html(logo: MailLogo | None) -> str:
+    """Return the paragraph with the logo, "" without one; it stands on white, whatever the mail program's theme."""
+    if logo is None:
+        return ""
+    return Markup(
+        '<p style="margin:0 0 16px"><img src="%s" alt="" width="%s" height="%s" '
+        'style="display:block;padding:4px;border-radius:6px;background-color:#ffffff"></p>'
+    ) % (LOGO_ADDRESS, logo.width, logo.height)
 
 
 def objection_url(settings: Settings, token: str) -> str:

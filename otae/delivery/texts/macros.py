@@ -13,6 +13,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from markupsafe import Markup
+
 from otae.delivery.texts.kinds import AFTERWARDS, APPROVAL, APPROVED, KINDS, LINKING
 from otae.errors import InputRefused
 from otae.text import why_refused
@@ -38,6 +40,8 @@ MACROS: Mapping[str, frozenset[str]] = {
     "failure.reason": frozenset({"notice", "trouble"}),
     "failure.page": frozenset({"trouble"}),
     "approval.page": frozenset({APPROVAL}),
+    "server.accent": _EVERYWHERE,
+    "server.logo": _EVERYWHERE,
     "server.name": _EVERYWHERE,
     "root.fingerprint": _EVERYWHERE,
     "server.warning": frozenset(LINKING),
@@ -45,6 +49,8 @@ MACROS: Mapping[str, frozenset[str]] = {
 }
 #: Macros not allowed in a subject: subjects show on locked screens and in the logs of mail servers.
 SECRET = frozenset({"enrollment.url", "enrollment.pin", "approval.page", "objection.url"})
+#: Macros that only the HTML of a mail may hold: their values are HTML or belong into a style.
+HTML_ONLY = frozenset({"server.accent", "server.logo"})
 #: Most bytes of one text, in UTF-8.
 MAX_BYTES = 64 * 1024
 #: Most characters of a text message, before values are inserted.
@@ -74,7 +80,7 @@ def fill(text: str, values: Mapping[str, str], *, escape: bool = False) -> str:
     """Return ``text`` with each macro replaced by its value.
 
     Invalid macros, and those without an entry in ``values``, are left as they are; a property that the person does not
-    have is empty. ``escape``: HTML-escape the values.
+    have is empty. ``escape``: HTML-escape the values that are not HTML already (Markup).
     """
 
     def put(match: re.Match[str]) -> str:
@@ -82,7 +88,7 @@ def fill(text: str, values: Mapping[str, str], *, escape: bool = False) -> str:
         if macro is None or any(name not in values and not name.startswith(PROPERTY) for name in macro.names):
             return match[0]
         value = next(filter(None, (values.get(name) for name in macro.names)), macro.default)
-        return html.escape(value) if escape else value
+        return html.escape(value) if escape and not isinstance(value, Markup) else value
 
     return _MACRO.sub(put, text)
 
@@ -197,6 +203,8 @@ def _name_error(kind: str, field: str, name: str, where: str) -> str | None:
         return N_("${%(name)s} %(where)s is not known", name=name[:40], where=where)
     if kind not in MACROS[name]:
         return N_("${%(name)s} %(where)s has no value in this message", name=name, where=where)
+    if field != "html" and name in HTML_ONLY:
+        return N_("${%(name)s} %(where)s is for the HTML alone", name=name, where=where)
     if field == "subject" and name in SECRET:
         return N_("${%(name)s} %(where)s is a secret: put it into the message, not the subject", name=name, where=where)
     return None

@@ -4,7 +4,7 @@ Neither ever shows a working PIN or link: samples are inserted instead.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,13 +12,14 @@ from otae import paths
 from otae.contacts import MailAddressRefused, NumberRefused, e164, mail_address
 from otae.delivery.catcher import MailCatcher, TextCatcher
 from otae.delivery.inviters import inviter_name
-from otae.delivery.mail.mime import MessageRefused, build
+from otae.delivery.mail.mime import MessageRefused, build, with_logo
 from otae.delivery.mail.smtp import smtp_transport
 from otae.delivery.servers import active_server, servers_in_order
 from otae.delivery.sms.parts import Measure, measure, unicode_letters
 from otae.delivery.sms.sender import CARRIER, CarrierTransport, gateway_transport
 from otae.delivery.texts.compose import (
     MOST_PARTS,
+    Organization,
     default_sender,
     fill_mail,
     fill_sms,
@@ -61,7 +62,8 @@ SAMPLE_TOKEN = "ep-00000000-0000-4000-8000-000000000000"  # noqa: S105 - opens n
 class Draft:
     """A wording with values inserted.
 
-    ``sms``: "" for a kind without a text message; ``person``: whose values were inserted, "" for sample values.
+    ``sms``: "" for a kind without a text message; ``person``: whose values were inserted, "" for sample values;
+    ``logo``: the PNG file that goes along, None without one.
     """
 
     subject: str
@@ -69,6 +71,12 @@ class Draft:
     html: str
     sms: str
     person: str
+    logo: bytes | None = field(default=None, repr=False)
+
+    @property
+    def page(self) -> str:
+        """The HTML as a browser shows it, with the logo that goes along inside."""
+        return with_logo(self.html, self.logo)
 
     @property
     def measure(self) -> Measure:
@@ -100,16 +108,28 @@ class DraftStatus:
         return self.status in {"queued", "running"}
 
 
-async def preview(desk: Desk, kind: str, wording: Wording, *, now: datetime, language: str = MAIN) -> Draft:
+async def preview(
+    desk: Desk,
+    kind: str,
+    wording: Wording,
+    *,
+    now: datetime,
+    language: str = MAIN,
+    organization: Organization | None = None,
+) -> Draft:
     """Fill a ``wording`` of ``kind`` with the values of the newest pending invitation, or with sample values.
 
     Macros without a value in this kind are left as they are, so that they show.
+
+    Args:
+        organization: What is said about the sender; by default what is in force.
     """
+    organization = organization or await load_organization(desk)
     newest = Invitation.filter(status="pending", rehearsal=False).order_by("-created_at").select_related("person")
     found = await newest.first()
     invitation, person = (found, found.person) if found else _sample(now, properties_in(*asdict(wording).values()))
     inviter = await inviter_name(invitation.created_by) if found else SAMPLE_INVITER
-    values = macro_values(await load_organization(desk), invitation, person, language, inviter)
+    values = macro_values(organization, invitation, person, language, inviter)
     values |= {"enrollment.url": invitation_url(desk.settings, SAMPLE_TOKEN), "enrollment.pin": SAMPLE_PIN}
     values |= {"objection.url": objection_url(desk.settings, "…")}
     values |= {"invitation.page": invitation_page(desk.settings, invitation), "failure.reason": SAMPLE_REASON}
@@ -123,7 +143,8 @@ async def preview(desk: Desk, kind: str, wording: Wording, *, now: datetime, lan
         wording = replace(wording, sms=default.sms)
     filled = fill_mail(wording, values)
     sms = fill_sms(kind, wording, values)
-    return Draft(filled.subject, filled.text, filled.html, sms, found.person.name if found else "")
+    logo = organization.logo.image if organization.logo else None
+    return Draft(filled.subject, filled.text, filled.html, sms, found.person.name if found else "", logo)
 
 
 async def enqueue_draft(
@@ -206,6 +227,7 @@ async def _mail(
         html=draft.html,
         message_id=message_id,
         now=now,
+        logo=draft.logo,
     )
     transport = smtp_transport(desk, server, timeout=min(server.timeout, TIMEOUT)) if server else MailCatcher(desk, now)
     return await transport.send(message, recipient, note_nothing)

@@ -143,3 +143,16 @@ async def test_the_preview_shows_what_is_entered_and_stores_nothing(console: htt
         f'src="{escape(BRANDING_PREVIEW(name="otae", contact="your IT department"))}"'
         in (await console.get(BRANDING)).text
     )
+
+
+async def test_the_preview_shows_the_mail_with_what_is_entered_and_the_logo(console: httpx2.AsyncClient) -> None:
+    await upload(console, "light", written(plain()))
+    entered = {"name": "Größe & Co", "contact": "it@example.test", "accent": "#7a0000"}
+    shown = await console.get(BRANDING_PREVIEW(part="mail", **entered))
+    assert "Größe &amp; Co" in shown.text
+    assert "background-color:#7a0000" in shown.text
+    assert '<img src="data:image/png;base64,' in shown.text
+    assert "${" not in shown.text
+    policy = shown.headers["content-security-policy"]
+    assert "sandbox;" in policy
+    assert "img-src data:;" in policy

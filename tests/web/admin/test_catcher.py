@@ -74,7 +74,7 @@ async def test_the_html_part_comes_in_a_cage(site: Site, console: httpx2.AsyncCl
     assert f'src="/admin/mail/{mail.id}/html" sandbox ' in page
     answer = await console.get(f"/admin/mail/{mail.id}/html")
     policy = answer.headers["content-security-policy"]
-    assert policy == "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+    assert policy == "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
     assert answer.headers["x-frame-options"] == "SAMEORIGIN"
     assert answer.headers["cache-control"] == "no-store"
     assert await AuditEntry.filter(action="mail.opened").count() == 2

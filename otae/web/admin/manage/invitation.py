@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from starlette.responses import PlainTextResponse, Response
 
 from otae import paths
+from otae.branding import logos
 from otae.delivery.texts.languages import format_expiry
 from otae.errors import InputRefused, ModeOff, Refusal
 from otae.invitations import channels, lifecycle, resend_recipient, terms
@@ -72,6 +73,7 @@ async def show_once(visit: Console, created: lifecycle.Created, words: str) -> R
         zone = ZoneInfo(await properties.word("organization.timezone"))
         until = format_expiry(created.invitation.valid_until, language(), zone)
         context |= {"target": target, "code": pin_card.qr_code(target.url) if target.url else None, "until": until}
+        context["logo"] = (await logos.stored()).get(logos.LIGHT)
         return render(visit.request, "admin/manage/invitations/card.html", context)
     return render(visit.request, TEMPLATE, context)
 

@@ -1,23 +1,28 @@
 """Settings → Branding: what the portal and its messages show of the organization."""
 
+from dataclasses import replace
 from typing import Final
 
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from otae import paths
 from otae.branding import logos, look, portal_texts
 from otae.branding.logos import DARK, LIGHT
 from otae.branding.portal_texts import HELP, TERMS_OF_USE
+from otae.delivery.texts import template_preview
+from otae.delivery.texts.compose import USUAL_ACCENT, load_organization
 from otae.delivery.texts.languages import LANGUAGES
+from otae.delivery.texts.templates import default_template, wording_for
 from otae.translatable import N_
 from otae.web import whom_to_ask
 from otae.web.admin.page_parts import or_not_found
+from otae.web.admin.settings.catcher import POLICY
 from otae.web.callers import UPLOAD_CAP
 from otae.web.forms import FileField, Form, HiddenField, InputRequired, StringField, TextAreaField, upload
 from otae.web.pages import redirect, render
 from otae.web.portal import login
 from otae.web.visits import Console
-from otae.words import PEOPLE_LANGUAGES
+from otae.words import PEOPLE_LANGUAGES, language
 from otae.words import gettext as _
 
 #: Kind of text → its title and what it is for.
@@ -96,9 +101,12 @@ async def remove_logo(visit: Console) -> Response:
 
 
 async def preview(visit: Console) -> Response:
-    """Show the sign-in page with what is entered, saved or not, for the frame on the page."""
-    entered = {field: visit.request.query_params.get(field, "") for field in look.PROPERTIES}
-    await whom_to_ask.keep(visit.request, await look.preview(entered))
+    """Show the sign-in page or the invitation mail with what is entered, saved or not, for the frame on the page."""
+    query = visit.request.query_params
+    branding = await look.preview({field: query.get(field, "") for field in look.PROPERTIES})
+    if query.get("part") == "mail":
+        return await _mail_preview(visit, branding)
+    await whom_to_ask.keep(visit.request, branding)
     page = await login.render_page(visit, login.SignInForm(), None)
     page.headers.update({"Content-Security-Policy": PREVIEW_POLICY, "X-Frame-Options": "SAMEORIGIN"})
     return page
@@ -131,6 +139,18 @@ def _which(visit: Console) -> tuple[str, str]:
     """Return kind and language of the address; NotFound when there is no such kind or language."""
     kind, language = (visit.request.path_params[name] for name in ("kind", "language"))
     return or_not_found((kind, language) if kind in KINDS and language in PEOPLE_LANGUAGES else None)
+
+
+async def _mail_preview(visit: Console, branding: look.Branding) -> Response:
+    """Return the invitation mail as a mail program shows it, in the language of the console."""
+    organization = await load_organization(visit.desk)
+    accent = branding.accent or USUAL_ACCENT
+    organization = replace(organization, name=branding.name, support=branding.contact, accent=accent)
+    wording = (await wording_for(await default_template("url"), language()))[0]
+    draft = await template_preview.preview(
+        visit.desk, "url", wording, now=visit.now, language=language(), organization=organization
+    )
+    return HTMLResponse(draft.page, headers={"Content-Security-Policy": POLICY, "X-Frame-Options": "SAMEORIGIN"})
 
 
 def _theme(visit: Console) -> str:

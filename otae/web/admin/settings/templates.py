@@ -222,7 +222,7 @@ async def _frame(visit: Console, form: TemplateForm) -> Response:
     template = await _template(visit)
     language = await _language(visit) or MAIN
     draft = await template_preview.preview(visit.desk, template.kind, form.wording(), now=visit.now, language=language)
-    return HTMLResponse(draft.html, headers={"Content-Security-Policy": POLICY, "X-Frame-Options": "SAMEORIGIN"})
+    return HTMLResponse(draft.page, headers={"Content-Security-Policy": POLICY, "X-Frame-Options": "SAMEORIGIN"})
 
 
 def _kind_context(template: templates.TemplateRow) -> dict[str, object]:
