@@ -30,6 +30,7 @@ PEOPLE: Final = (
     "templates/_parts/flash.html",
     "templates/_parts/drawings.html",
     "templates/_parts/forms.html",
+    "templates/_parts/language.html",
     "templates/_parts/help.html",
     "templates/_parts/install-end.html",
     "templates/_parts/install-step.html",

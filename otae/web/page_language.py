@@ -1,12 +1,12 @@
 """The language in which a page answers.
 
-The portal speaks the language of the person as soon as the page knows who that is, else the browser's, else that of
-server property notification.language. The console speaks the browser's, of the languages in which it is complete.
+The portal speaks the language that was chosen on its pages, else that of the person as soon as the page knows who that
+is, else the browser's, else that of server property notification.language. The console speaks the browser's, of the
+languages in which it is complete.
 """
 
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -15,12 +15,15 @@ from otae.store import properties
 from otae.web.callers import Caller, caller
 
 DEFAULT: Final = "en"
+#: Holds the language that was chosen in this browser on a page of the portal.
+LANGUAGE_COOKIE: Final = "__Host-otae-language"
 
 
 class PageLanguage:
     """ASGI middleware that sets the present language of a page by Accept-Language, and resets it afterwards.
 
-    It sets ``request.state.language_by``: what decides the language, "browser", "default" or (later) "person".
+    It sets ``request.state.language_by``: what decides the language, "choice", "browser" or "default"; a page may set
+    "person" later.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -30,9 +33,12 @@ class PageLanguage:
         """Pass the request on in its language."""
         tag = None
         if scope["type"] == "http":
-            accepted = ", ".join(Headers(scope=scope).getlist("accept-language"))
-            tag = words.best_language(accepted, _offered(scope["path"]))
-            scope.setdefault("state", {})["language_by"] = "browser" if tag else "default"
+            offered, request = _offered(scope["path"]), Request(scope)
+            tag, by = words.best_language(", ".join(request.headers.getlist("accept-language")), offered), "browser"
+            chosen = request.cookies.get(LANGUAGE_COOKIE)
+            if chosen in offered and caller(scope["path"]) is Caller.PORTAL:
+                tag, by = chosen, "choice"
+            scope.setdefault("state", {})["language_by"] = by if tag else "default"
         with words.in_language(tag or DEFAULT):
             await self.app(scope, receive, send)
 
@@ -46,10 +52,12 @@ def _offered(path: str) -> tuple[str, ...]:
 def use_person_language(request: Request, *tags: str) -> None:
     """Answer in the first of ``tags`` that the portal is translated into; change nothing when it is in none.
 
+    A language that was chosen on a page stays.
+
     Args:
         tags: What the invitation and the person want: language tags, or "".
     """
-    for tag in tags:
+    for tag in tags if getattr(request.state, "language_by", "") != "choice" else ():
         if found := words.best_language(tag, words.PEOPLE_LANGUAGES):
             words.set_language(found)
             request.state.language_by = "person"
@@ -67,6 +75,6 @@ async def use_default_language(request: Request) -> None:
 
 
 def language_headers(request: Request) -> dict[str, str]:
-    """Return the headers that say in which language a page is, and whether the browser decided it."""
-    by_person = getattr(request.state, "language_by", "") == "person"
-    return {"Content-Language": words.language()} | ({} if by_person else {"Vary": "Accept-Language"})
+    """Return the headers that say in which language a page is, and whether the browser's languages decided it."""
+    otherwise = getattr(request.state, "language_by", "") in {"person", "choice"}
+    return {"Content-Language": words.language()} | ({} if otherwise else {"Vary": "Accept-Language"})

@@ -12,8 +12,9 @@ from jinja2_fragments import render_block
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from otae import paths
+from otae import paths, words
 from otae.contacts import shown_address
+from otae.delivery.texts.languages import LANGUAGES
 from otae.invitations import self_made
 from otae.web.page_language import language_headers
 from otae.web.static_files import static, static_data
@@ -31,7 +32,9 @@ KINDS: Final = frozenset({"success", "warning", "danger", "info"})
 @cache
 def templates() -> Environment:
     """Return the template environment with the functions that pages call."""
-    made = environment({"static": static, "static_data": static_data, "paths": paths})
+    made = environment(
+        {"static": static, "static_data": static_data, "paths": paths, "people_languages": people_languages}
+    )
     made.filters |= {"mail": shown_address, "maker": maker}
     return made
 
@@ -52,7 +55,8 @@ def render(
 ) -> Response:
     """Render template ``name``, or only its ``block``.
 
-    Every template has ``path`` (of the request), ``now`` (the visit's time), ``administrator`` (in the console),
+    Every template has ``path`` (of the request), ``address`` (path and query of a page, "" of the answer to a form),
+    ``now`` (the visit's time), ``administrator`` (in the console),
     ``flash`` (the note left before a redirect, or None), ``trial``, ``may(permission)`` (whether the role has it),
     ``limited`` (whether the role is limited to some groups), ``branding``, ``organization`` and ``support_contact``
     (whose portal it is and whom to ask, see `whom_to_ask`), ``support_code`` (of the invitation that the page is
@@ -64,6 +68,7 @@ def render(
     branding = getattr(request.state, "branding", None)
     values: dict[str, object] = {
         "path": request.url.path,
+        "address": address_of(request) if request.method in {"GET", "HEAD"} else "",
         "now": getattr(request.state, "now", None),
         "administrator": getattr(request.state, "administrator", None),
         "may": powers.may if powers else _allow_nothing,
@@ -88,6 +93,11 @@ def render(
     for cookie in (name for name, once in shown.items() if once):
         response.delete_cookie(cookie, path="/", secure=True, httponly=True, samesite="lax")
     return response
+
+
+def people_languages() -> dict[str, str]:
+    """Return the names of the portal's languages in themselves, by tag."""
+    return {tag: LANGUAGES[tag] for tag in words.PEOPLE_LANGUAGES}
 
 
 def _allow_nothing(_leaf: str) -> bool:

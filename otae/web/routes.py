@@ -51,7 +51,7 @@ from otae.web.admin.settings.notification_servers import SMTP
 from otae.web.admin.settings.roles import ROLES
 from otae.web.admin.settings.sms_servers import SMS
 from otae.web.admin.settings.uploaded_certificates import SIGNER, TLS, blank_page, remove_page, upload_page
-from otae.web.portal import approval, brand, go, install, login, me, new_link, objection, password, trust
+from otae.web.portal import approval, brand, go, install, language, login, me, new_link, objection, password, trust
 from otae.web.protocol import certificates, health, mdm, ota, scep
 from otae.web.protocol import mail as mail_back
 from otae.web.routing import anyone, console, machine, portal, self_service
@@ -110,6 +110,7 @@ def portal_routes() -> list[Route]:
         anyone(paths.LOGIN, GET=login.show, POST=login.submit),
         anyone(paths.NOT_YOU, GET=login.not_you),
         anyone(paths.OPENED, POST=login.record_opened),
+        anyone(paths.LANGUAGE, POST=language.choose),
         anyone(paths.NEW_LINK, GET=new_link.asked, POST=new_link.ask),
         anyone(paths.OBJECTION, GET=objection.show, POST=objection.send),
         anyone(paths.GO, GET=go.show, POST=go.enter),

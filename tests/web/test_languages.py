@@ -230,6 +230,33 @@ async def test_a_known_person_is_spoken_to_in_their_language(site: Site, invite:
     assert "Esta invitación se ha retirado" in (await page(site.client, "/zdm/macos/otae/login", "fr")).text
 
 
+async def test_a_chosen_language_goes_before_all_others_and_leads_back_to_the_page(site: Site, invite: Invite) -> None:
+    created = await invite("two_factor")
+    await Person.all().update(language="de")
+    link = f"/zdm/su?e={created.token}"
+    assert (await page(site.client, link, "es")).headers["content-language"] == "de"
+    form = {"language": "fr", "back": "/zdm/macos/otae/login?ended=1"}
+    answer = await site.client.post("/zdm/macos/otae/language", data=form)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/zdm/macos/otae/login?ended=1")
+    shown = await page(site.client, link, "es")
+    assert (shown.headers["content-language"], "vary" in shown.headers) == ("fr", False)
+    assert 'value="fr" lang="fr" aria-current="true"' in shown.text
+    assert (await page(site.client, "/admin/sign-in", "de")).headers["content-language"] == "de"
+
+
+@pytest.mark.parametrize(
+    "back",
+    ["", "//evil.example/", "/\\evil.example/", "https://evil.example/", "/admin", "/x\r\nSet-Cookie: a=b", "/" * 500],
+)
+async def test_the_choice_of_a_language_leads_nowhere_else(site: Site, back: str) -> None:
+    for language in ("xx", "de"):
+        form = {"language": language, "back": back}
+        answer = await site.client.post("/zdm/macos/otae/language", data=form)
+        assert answer.headers["location"].partition("?")[0] == "/zdm/macos/otae/login"
+        assert ("__Host-otae-language" in answer.headers.get("set-cookie", "")) is (language == "de")
+    assert (await site.client.post("/zdm/macos/otae/language")).status_code == 303
+
+
 async def test_a_language_that_is_not_there_changes_nothing(site: Site, invite: Invite) -> None:
     created = await invite("username_password")
     await Person.all().update(language="ja")
