@@ -67,7 +67,9 @@ async def mail_link(desk: Desk, invitation: Invitation, *, now: datetime) -> boo
     """Queue the link of a pending invitation once more as its next reminder; False when it was never queued before."""
     earlier = (await _earlier_messages([invitation.id])).get(invitation.id, [])
     messages = [each for each in earlier if each.generation == invitation.generation]
-    link = next((each for each in messages if each.kind == "url"), None)
+    # sent with an earlier generation where an identity was confirmed at the desk since
+    links = sorted((each for each in earlier if each.kind == "url"), key=lambda each: each.generation)
+    link = links[-1] if links else None
     number = sum(each.kind not in NEEDED for each in messages) + 1
     return link is not None and await _queue(desk, invitation, number, link, now)
 

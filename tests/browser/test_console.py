@@ -78,9 +78,28 @@ async def test_the_console_is_usable_by_everybody(
         "/admin/invitations?q=nobody",
         "/admin/invitations/add",
         f"/admin/invitations/{invited.invitation.id}",
+        "/admin/desk?q=ben",
     ):
         await console.goto(f"{served.origin}{path}")
         await check(console, theme)
+
+
+async def test_the_next_person_at_the_desk_is_two_clicks_away(
+    served: Served, console: Page, invited: lifecycle.Created, ben: Person
+) -> None:
+    await console.set_viewport_size({"width": 1024, "height": 768})
+    await console.goto(f"{served.origin}/admin/desk")
+    for _ in range(2):
+        await console.get_by_role("searchbox").fill(ben.name)
+        await console.get_by_role("button", name="Find").click()
+        buttons = console.get_by_role("button", name="I know it is them: show the code")
+        box = await buttons.first.bounding_box()
+        assert box
+        assert box["height"] >= 44, "for fingers"
+        await buttons.first.click()
+        await expect(console.locator("#address")).to_have_text(f"{served.origin}/go")
+        assert len((await console.locator("#code").inner_text()).replace(" ", "")) == 8
+    await check(console, "light")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

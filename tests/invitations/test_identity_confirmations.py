@@ -14,7 +14,7 @@ from otae.directory.local import groups
 from otae.directory.reach import EVERYBODY, Reach, reach_of
 from otae.enrollment.signin import SignInEntry, sign_in
 from otae.errors import InputRefused, InvitationRevoked, NotAllowed, ObjectionUnknown, SlowDown
-from otae.invitations import go_codes, identity_confirmations, lifecycle
+from otae.invitations import go_codes, identity_confirmations, lifecycle, reminders
 from otae.invitations.identity_confirmations import Confirmed
 from otae.invitations.lifecycle import Created
 from otae.store import database, properties
@@ -230,3 +230,11 @@ async def test_a_link_that_nobody_was_sent_is_unknown(desk: Desk) -> None:
         with pytest.raises(NotAllowed):
             await identity_confirmations.find_objection(token)
     await add_person(desk, "cleo")
+
+
+async def test_the_link_can_still_be_mailed_again_afterwards(desk: Desk) -> None:
+    created = await invite(desk, "two_factor")
+    assert await confirm(desk, created)
+    await created.invitation.refresh_from_db()
+    assert await reminders.mail_link(desk, created.invitation, now=await database.now())
+    assert (await Delivery.get(kind="reminder-1")).generation == 2

@@ -208,6 +208,12 @@ async def test_everybody_can_read_and_use_it(
     await without_violations(page)
     await page.goto(f"{served}{LOGIN}?e=ep-00000000-0000-0000-0000-000000000000")
     await without_violations(page)
+    await page.goto(f"{served}/go")
+    await without_violations(page)
+    await page.get_by_label("Code").fill("BCDFGHJK")
+    await page.get_by_role("button", name="Continue").click()
+    await expect(page.locator("#summary")).to_contain_text("This code does not work.")
+    await without_violations(page)
     session = await sign_in(page, invite)
     await without_violations(page)
     fetched = {"profile_fetched_at": session.opened_at, "build": "24A335"}
