@@ -23,7 +23,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def readable(colour: str, background: str, ratio: float) -> str:
-    """Return the colour nearest to ``colour`` that has ``ratio`` with ``background``, towards black or white."""
+    """Return ``colour``, made darker or lighter until its contrast with ``background`` is at least ``ratio``."""
     towards = 0 if _luminance(background) > 0.18 else 255
     channels = _channels(colour)
     for part in range(101):

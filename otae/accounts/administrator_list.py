@@ -116,7 +116,7 @@ async def give_role(administrator_id: UUID, role: str, *, by: Grantor, now: date
     """Give an administrator another role, sign their browsers out, and end the links they made.
 
     Raises:
-        InputRefused: ("role") when the role does not allow to use the console, or a directory's group gives this
+        InputRefused: ("role") when the role gives no access to the console, or a directory's group gives this
             administrator the role.
         BeyondRole: the present or the new role allows more than ``by`` may do.
         OwnRole: ``by`` is this administrator.

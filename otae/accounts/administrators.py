@@ -103,7 +103,7 @@ async def replace_first_setup_link(desk: Desk, *, now: datetime) -> str:
 
 
 async def find_setup_link(token: str, *, now: datetime) -> SetupLink:
-    """Return the setup link with this token. Raises SetupLinkUnknown, whatever the reason that it does not work."""
+    """Return the setup link with this token. Raises SetupLinkUnknown when it does not work, for whatever reason."""
     link = await SetupLink.get_or_none(token_hash=hash_token(token), used_at=None, expires_at__gt=now)
     if link is None or (link.administrator_name is None and await any_administrator()):
         raise SetupLinkUnknown

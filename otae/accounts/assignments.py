@@ -78,7 +78,7 @@ async def unassign(assignment_id: UUID, *, by: Grantor, now: datetime) -> str:
 async def _full_name(desk: Desk, text: str) -> str:
     """Return "DOMAIN/NAME" of the group that ``text`` names.
 
-    Raises InputRefused ("group") for a local group, and when no directory, or more than one group, fits.
+    Raises InputRefused ("group") unless it names exactly one group of a directory that answers.
     """
     try:
         group = await registry.find_group(desk, text)

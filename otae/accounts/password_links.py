@@ -44,7 +44,7 @@ async def make(desk: Desk, person: Person, *, now: datetime, actor: str, maker_i
 
 
 async def find(token: str, *, now: datetime) -> Person:
-    """Return the person of the link with this token. Raises PasswordLinkUnknown, whatever is wrong with it."""
+    """Return the person of the link with this token. Raises PasswordLinkUnknown when it does not work."""
     return (await _find(token, now)).person
 
 

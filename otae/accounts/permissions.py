@@ -17,8 +17,8 @@ ENTER: Final = "console.enter"
 class Permission:
     """A permission. ``name``: "noun.verb"; ``words``: its description in the form for roles.
 
-    ``bounded``: it is about people, so that a role limited to groups can have it. Such a role can have no other
-    permission: whoever may change settings or read the audit log sees everybody.
+    ``bounded``: it is about people. A role that is limited to groups can have such permissions only, because whoever
+    may change settings or read the audit log sees everybody.
     """
 
     name: str

@@ -37,7 +37,7 @@ WAITS_OVER_ALL: Final = (0,) * 10 + (1, 2, 4, 8, 15, 30, 60, 120, 300)
 
 
 class AccountKeys:
-    """The keys of accounts in counters: a keyed hash, because the typed name may be a password in the wrong field."""
+    """Makes the keys under which accounts are counted: keyed hashes, because a password may be typed as the name."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -116,7 +116,7 @@ class Attempt:
     async def count_limited(self, failures: int, key: str = "") -> None:
         """Count the attempt against a limit of ``failures`` an hour.
 
-        ``key``: the counter that the limit applies to, "" for that of this network at this page.
+        ``key``: the counter to use, "" for the one of this network at this page.
         """
         key = key or f"{failure_counters.SHARE_PREFIX}{self.page}:{self.network}"
         limit = Limit(failures, HOUR)

@@ -26,8 +26,9 @@ _SERIAL, _SHA256 = 40, 64
 class IssuedIdentity:
     """One identity. Times are aware, UTC; what is not known is "" or None.
 
-    ``udid``, ``serial``, ``device``: of the Mac it was issued to, from the enrollment, or before that from the session.
-    ``session``: id of the enrollment session; ``user``: its person's user name; ``pinned``: an enrollment uses it.
+    ``udid``, ``serial``, ``device``: of the Mac it was issued to, from its enrollment, or from the session while there
+    is none. ``session``: id of the enrollment session; ``user``: its person's user name; ``pinned``: an enrollment uses
+    it.
     """
 
     id: UUID
@@ -53,7 +54,7 @@ async def list_issued(
 ) -> list[IssuedIdentity]:
     """Return a page of identities, without those of rehearsals.
 
-    Newest first; with ``state`` "issued" or "ended" those that end last first.
+    The newest come first; with ``state`` "issued" or "ended" those with the latest end.
 
     Args:
         search: part of a person's names or e-mail address, of a Mac's serial number or UDID, or the beginning of a

@@ -31,7 +31,7 @@ _EXPORTED: Final = "root-key.exported"
 
 @dataclass(frozen=True, slots=True)
 class RootExport:
-    """PEM of the root's encrypted key and of its certificate. ``sha256``: of that file, 64 hex digits."""
+    """A file with the root's encrypted key and its certificate (PEM). ``sha256``: of the file, 64 hex digits."""
 
     data: bytes = field(repr=False)
     sha256: str

@@ -34,7 +34,7 @@ _MAKE: Final[dict[_Renewed, Callable[[rsa.RSAPrivateKey, Keyed, datetime], Keyed
 
 @dataclass(frozen=True, slots=True)
 class RotationResult:
-    """The new device CA. ``former_until``: end of the former one, and latest end of its identities; aware, UTC."""
+    """The new device CA. ``former_until``: when the former one ends, its identities by then too; aware, UTC."""
 
     subject: str
     sha256: str

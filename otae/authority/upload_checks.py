@@ -138,7 +138,7 @@ def _issuer(
 
 
 def _may_issue(candidate: x509.Certificate, depth: int, now: datetime) -> bool:
-    """Return whether it is valid now, may sign certificates, and allows ``depth`` CAs between itself and the leaf."""
+    """Return whether ``candidate`` is valid now, may sign, and allows ``depth`` CAs between itself and the leaf."""
     if not candidate.not_valid_before_utc <= now < candidate.not_valid_after_utc:
         return False
     usage, constraints = extension(candidate, x509.KeyUsage), extension(candidate, x509.BasicConstraints)
@@ -148,7 +148,7 @@ def _may_issue(candidate: x509.Certificate, depth: int, now: datetime) -> bool:
 
 
 def _system_roots() -> list[bytes]:
-    """Return the TLS authorities of this system as DER, unparsed: some are older than today's rules.
+    """Return the TLS authorities of this system as DER, unparsed: some old ones break today's rules.
 
     They are those of OpenSSL's default store (SSL_CERT_FILE, SSL_CERT_DIR).
     """

@@ -19,7 +19,8 @@ _PLATE: Final = ".otae-logo{padding:4px 8px;border-radius:6px;background-color:%
 def sheet(accent: str, logos: Mapping[str, LogoRow]) -> str:
     """Return the style sheet, "" for an organization that has neither colour nor logo.
 
-    Dark pages get a lighter shade of the colour; a logo that is for the other pages stands on a plate like those.
+    Dark pages get a lighter shade of the colour; where only the logo for light pages is stored, dark pages show it on a
+    light plate, and the other way round.
     """
     light, dark = _colour_rule(accent) if accent else ("", "")
     if LIGHT in logos:
@@ -42,7 +43,10 @@ def mark(text: str) -> str:
 
 @cache
 def _colour_rule(accent: str) -> tuple[str, str]:
-    """Return the rules of the colour for light and for dark pages: of buttons, and of links, which are text."""
+    """Return the CSS rules for light pages and for dark ones: the colour of buttons, and of links.
+
+    Links get a shade with the contrast of text.
+    """
     light = f":root{{--accent:{accent};--link:{colours.readable(accent, LIGHT_PAGE, colours.TEXT)}}}"
     button = colours.readable(accent, DARK_PAGE, colours.SHAPE)
     return light, f":root{{--accent:{button};--link:{colours.readable(accent, DARK_PAGE, colours.TEXT)}}}"

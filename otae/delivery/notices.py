@@ -21,8 +21,8 @@ async def notify_failure(invitation: Invitation, *, now: datetime) -> None:
 
     Call it inside the transaction that records the failure, with the invitation's row locked. The notice goes to the
     mail address of the administrator who invited, else to the server property support.contact if that is one. None is
-    sent for a rehearsal, while the server property notification.failure is off, or beyond MAX_PER_HOUR. The sweep
-    finds the delivery: nothing needs to be rung.
+    sent for a rehearsal, while the server property notification.failure is off, or beyond MAX_PER_HOUR. The bell need
+    not be rung: the sweep finds the delivery.
     """
     await _enqueue_notice(invitation, NOTICE, now)
 

@@ -41,7 +41,7 @@ async def record_refusal(server: NotificationServer, claimed: Claimed, words: st
 
 
 async def record_policy_refusal(server: NotificationServer, claimed: Claimed, words: str, now: datetime) -> bool:
-    """Record that the policy of ``server`` refused one recipient; return whether it refuses another domain alike.
+    """Record that the policy of ``server`` refused one recipient; return whether it refuses another domain, too.
 
     If it does, an administrator is notified.
     """

@@ -52,7 +52,7 @@ class ServerEntry:
         timeout: Seconds an answer may take.
         retries: Attempts that are followed by a retry after 1, 5, 15, then 60 minutes; further retries follow every
             four hours until the invitation expires.
-        connections: Open at a time in each worker.
+        connections: How many may be open at a time in each worker.
         rate: Messages a minute, 0 for no limit.
         standby: 0, or the order in which servers replace an active one that cannot be reached or refuses the sign-in.
         dkim_selector: Where the sender's DKIM key is published.

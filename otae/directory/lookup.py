@@ -97,7 +97,7 @@ async def person_with_id(person_id: UUID, *, reach: Reach = EVERYBODY) -> Person
 
 
 async def groups_of_people(people: Iterable[Person], *, reach: Reach = EVERYBODY) -> dict[UUID, list[str]]:
-    """Return the sorted names of each person's groups by person id, as `people.groups_of`; people without are left out.
+    """Return the sorted names of each person's groups by person id, as `people.groups_of`, without those in none.
 
     Groups outside ``reach`` are left out.
     """

@@ -18,7 +18,7 @@ PROPERTY: Final = "manager"
 
 @dataclass(frozen=True)
 class Manager:
-    """A manager. ``directory_id``: as in `DirectoryPerson`, "" when only the address is known."""
+    """A person's manager. ``directory_id``: as in `DirectoryPerson`, "" when only the address is known."""
 
     mail: str
     directory_id: str = ""

@@ -101,7 +101,7 @@ async def held_up(session: EnrollmentSession, *, now: datetime) -> Approval | No
 
 
 async def self_start(desk: Desk, person: Person, mode: Mode, ownership: str, *, now: datetime) -> Invitation:
-    """Return the invitation that carries the request of somebody who starts without one; a second click finds it."""
+    """Return the invitation for the request of somebody who starts without one; the same one when called again."""
     terms = InvitationTerms(mode=mode.name, ownership=ownership, send=False, valid_until=now + REQUEST_WAITS)
     checked, _ = await check_terms(terms, now=now)
     if checked is None:
@@ -150,7 +150,7 @@ async def ask(desk: Desk, invitation: Invitation, person: Person, mode: Mode, *,
 
 
 async def decide(desk: Desk, row: Approval, to: str, approver: Approver, *, now: datetime) -> None:
-    """Approve or decline the request ``row``, as it was seen, and mail the person when it is approved. Audited.
+    """Approve or decline (``to``) the request ``row`` as it was read, and mail the person when approved. Audited.
 
     Raises:
         ApprovalOwn: The approver is the person whose Mac it is.

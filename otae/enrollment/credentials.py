@@ -1,7 +1,7 @@
 """Checks user names and passwords against the local tables, or the directory that a person comes from.
 
 The work done depends only on what was entered, never on whether there is such a person, so that the time taken tells
-nothing: one hash for every name; one search and one bind more in each directory that the name may belong to.
+nothing: one hash for every name, and one search and one bind in each directory that the name may belong to.
 """
 
 from dataclasses import dataclass, replace
@@ -126,7 +126,10 @@ async def check_through_link(
 async def _in_directory(
     desk: Desk, row: DirectoryServer, name: str, password: str | None, attempt: Attempt, now: datetime
 ) -> CredentialCheck:
-    """Check a name and a password in a directory with one search and one bind; ``password`` None binds as nobody."""
+    """Check a name and a password in a directory with one search and one bind.
+
+    ``password``: None for a bind as somebody who does not exist, which takes the same time.
+    """
     await attempt.count_named(row, folded(name))
     directory = await ldap_directory(desk, row)
     found, why = await _find_candidate(directory, name, now)

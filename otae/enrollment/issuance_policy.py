@@ -188,8 +188,9 @@ async def _store_issued(
 ) -> None:
     """Store the certificate, record it, and move the session on unless an earlier copy of the request did.
 
-    Over the air the MDM identity moves no state: the session was certified with its first certificate. Nor does a
-    renewal. The session is locked before the certificate, as in every other step. ``made``: None when it is stored.
+    Over the air the MDM identity does not move the session, which was certified with its first certificate; a renewal
+    does not move it either. The session is locked before the certificate, as in every other step. ``made``: None when
+    it is stored.
     """
     moves = purpose == sessions.OTA_IDENTITY or (purpose == sessions.MDM_IDENTITY and session.way == "profile")
     issued = EventDetail("certificate.issued", row.purpose)

@@ -168,7 +168,7 @@ async def start_download(
 
     Raises:
         NotReady: There are no keys or no topic yet.
-        SessionClosed: Also when ``way`` is not the session's, or it moved on meanwhile.
+        SessionClosed: As `sessions.check_live`; also when ``way`` is not the session's, or it moved on meanwhile.
         SessionExpired, InvitationRevoked, InvitationRedeemed: Recorded with a support code.
     """
     async with record_refusals(now) as context:

@@ -216,7 +216,8 @@ async def use_found_challenge(
         certificate_id: Id of the certificate row reserved for it.
 
     Raises:
-        ChallengeUsed, ChallengeExpired: It cannot be used; as `check_live` when it ended with its session.
+        ChallengeUsed, ChallengeExpired: It cannot be used. When it ended with its session, the errors of `check_live`
+            are raised instead.
     """
     used: dict[str, object] = {"used_at": now, "transaction_id": transaction_id, "key_hash": key_hash}
     used |= {"signer_hash": signer_hash, "certificate_id": certificate_id}

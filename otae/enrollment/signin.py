@@ -66,7 +66,7 @@ class SignInEntry:
 class FailedSignIn:
     """What was wrong, by the invitation concerned (None: no invitation), for administrators only.
 
-    ``nobody``: the name belongs to nobody; it is then not stored.
+    ``nobody``: the name belongs to nobody; the name is not stored then.
     """
 
     lines: list[tuple[Invitation | None, str]]

@@ -16,8 +16,8 @@ from otae.store.states import MOVES, SessionStatus
 class RefusalContext:
     """What a step knows about the sender of a message; the step fills it in as it goes.
 
-    ``ends_session``: whether a refusal that is raised now ends ``session``: the message is verified, so it is its own
-    Mac that breaks a rule.
+    ``ends_session``: whether a refusal that is raised now ends ``session``: the message is verified, and so the Mac of
+    this session breaks a rule.
     """
 
     session: EnrollmentSession | None = None

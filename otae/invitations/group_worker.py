@@ -1,7 +1,7 @@
 """A worker's steps for a group invitation: look up a page of people, or invite a batch of them.
 
 PINs are generated and hashed before a batch's transaction, one after the other: at most one core is busy with them, and
-pages stay answered. No step holds more people in memory than one page.
+pages still respond. No step holds more people in memory than one page.
 """
 
 import time

@@ -81,7 +81,7 @@ async def offered_modes() -> list[Mode]:
 
 
 async def modes_for(person: Person) -> list[Mode]:
-    """Return the modes in which ``person`` may invite themselves: the message and, if there is one, the PIN arrive."""
+    """Return the modes in which ``person`` may invite themselves: those whose link, and PIN if any, would arrive."""
     policies = await channels.policies()
     return [
         mode
@@ -92,7 +92,7 @@ async def modes_for(person: Person) -> list[Mode]:
 
 
 async def create(desk: Desk, person: Person, mode_name: str, *, now: datetime) -> None:
-    """Invite ``person`` as they ask for, to the address on file; every page and command for that calls this function.
+    """Invite ``person`` at their own request, to the address on file; whatever lets people do so calls this.
 
     Raises:
         InvitationOnly: The server property macos.otae.enable is off.

@@ -85,7 +85,7 @@ async def record_answer(enrollment: Enrollment, report: CommandAnswer, *, now: d
 
 
 def _just_now(before: datetime | None, now: datetime) -> bool:
-    """Return whether the timeline has the same event already: a Mac may ask for a command as often as it likes."""
+    """Return whether the same event was recorded a moment ago: a Mac may ask for a command as often as it likes."""
     return before is not None and before > now - EVENT_INTERVAL
 
 

@@ -65,8 +65,8 @@ async def dashboard(*, now: datetime, reach: Reach = EVERYBODY) -> Dashboard:
 async def attention_items(found: stuck.Stuck, *, now: datetime, reach: Reach = EVERYBODY) -> list[AttentionItem]:
     """Return those of the invitations ``found`` stuck that most need attention.
 
-    First the causes that hold back many messages, the most first; then single invitations, oldest first, chosen among
-    those that were made last.
+    First the causes that hold back many messages, the most first; then single invitations: the newest of them, listed
+    with the oldest first.
     """
     similar = {cause.oldest: cause.number - 1 for cause in found.causes}
     ids = {*similar, *found.others}

@@ -1,7 +1,8 @@
 """Deletes a person: erases names and addresses, ends invitations, sessions and links; the audit log keeps an id.
 
 The row itself stays, blank, because invitations, Macs and the log refer to it. Enrolled Macs stay enrolled: they are
-managed until their certificates end, which are not renewed; none is revoked here without being named.
+managed until their certificates end, which are not renewed. To end that sooner, an administrator revokes the
+certificates of those Macs.
 """
 
 from contextlib import suppress

@@ -89,7 +89,10 @@ def make_device_ca(now: datetime) -> Keyed:
 
 
 def device_leaf(ca: Keyed, now: datetime) -> Keyed:
-    """Return a factory identity issued by ``ca`` in Apple's form: CN a UUID, critical serverAuth and clientAuth."""
+    """Return a factory identity issued by ``ca``, in the form that Apple's have.
+
+    Its CN is a UUID; its extended key usage, serverAuth and clientAuth, is critical.
+    """
     key = rsa.generate_private_key(65537, 1024)  # noqa: S505 - real Macs carry keys of this size, and servers must take it
     usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
     builder = (

@@ -143,7 +143,7 @@ class Safari:
     ) -> Page:
         """Submit the form that asks for what is given, if possible one that asks for nothing else.
 
-        Raises MacRefuses when the page has no such form.
+        ``record``: the name under which the bodies are recorded. Raises MacRefuses when the page has no such form.
         """
         values = {"name": name, "password": password, "pin": pin}
         given = {what: value for what, value in values.items() if value is not None}

@@ -77,7 +77,7 @@ def short_line(text: str, length: int) -> bool:
 
 
 def check_address(text: str, what: str) -> None:
-    """Raise MessageRefused when ``text`` is no plain mail address (RFC 5321, unquoted); ``what`` names it there."""
+    """Raise MessageRefused, about ``what``, when ``text`` is no plain mail address (RFC 5321, unquoted)."""
     if not _ADDRESS.fullmatch(text) or ".." in text or text.startswith(".") or ".@" in text or "@." in text:
         raise MessageRefused(f"{what}: is no plain mail address")
 

@@ -73,7 +73,10 @@ async def _by_cram_md5(client: aiosmtplib.SMTP, username: str, password: str) ->
 async def _auth_with_retry(
     client: aiosmtplib.SMTP, mechanism: bytes, responses: Sequence[bytes]
 ) -> aiosmtplib.SMTPResponse:
-    """Send AUTH with the first of ``responses``, then the others; on 501 again, without an initial response."""
+    """Send AUTH with the first of ``responses`` as its initial response, then the others, and return the answer.
+
+    When the server answers 501, everything is sent once more, without an initial response.
+    """
     answer = await client.execute_command(b"AUTH", mechanism, responses[0])
     left = list(responses[1:])
     if answer.code == SYNTAX or (answer.code == NEXT and _asks_for_name(answer.message)):

@@ -77,8 +77,8 @@ async def claim(
     """Claim messages for one attempt each and return those that were claimed.
 
     Rows that changed since they were read, or that are locked, are left out: waiting for a worker that was paused in
-    the middle of a transaction would hold up everybody. So are those beyond the rate limit of ``server``; the sweep
-    comes back to them.
+    the middle of a transaction would hold up everybody. Rows beyond the rate limit of ``server`` are left out, too; the
+    sweep comes back to them.
 
     Args:
         due: As `find_due` returned them.

@@ -54,7 +54,7 @@ async def servers_for(desk: Desk, channel: str) -> list[NotificationServer]:
 
 
 def transport_name(channel: str, server: NotificationServer | None) -> str:
-    """Return the timeline's name for ``server``, or for the catcher without one."""
+    """Return the timeline's name for ``server``, or for the catcher when it is None."""
     if server is None:
         return TextCatcher.name if channel == SMS else MailCatcher.name
     return server.name if channel == SMS else server.host
@@ -63,7 +63,7 @@ def transport_name(channel: str, server: NotificationServer | None) -> str:
 async def prepare(
     data: BatchData, claimed: Claimed, server: NotificationServer | None, now: datetime
 ) -> PreparedMessage:
-    """Return a message bound to ``server``, or to the catcher without one."""
+    """Return a message bound to ``server``, or to the catcher when it is None."""
     row, invitation = claimed.row, claimed.invitation
     if row.channel == SMS:
         texts: TextTransport | TextCatcher = TextCatcher(data.desk, now, invitation.rehearsal)

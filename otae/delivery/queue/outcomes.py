@@ -143,7 +143,7 @@ async def record_deferred(
     """Put a message back into the queue for another attempt.
 
     Args:
-        retries: Attempts that are followed by RETRY_DELAYS; later ones are followed by LATE_RETRY_DELAY.
+        retries: After how many attempts the waits of RETRY_DELAYS apply; after later ones it is LATE_RETRY_DELAY.
         retry_now: Make the message due at once.
         may_have_arrived: The outcome of this attempt is unknown.
         by_policy: The refusal may be about the recipient or about everybody (see `transport.PolicyRefused`).
@@ -165,7 +165,7 @@ async def record_deferred(
 
 
 async def record_outcome_unknown(claimed: Claimed, words: str, now: datetime, *, retry_now: bool = False) -> None:
-    """Queue one more attempt with the same Message-ID, so that the receiver can drop a copy; fail at the second."""
+    """Queue one more attempt with the same Message-ID, so that the receiver can drop a copy; the second time, fail."""
     if not claimed.row.outcome_unknown:
         await record_deferred(
             claimed, f"outcome unknown: {words}", DEFAULT_RETRIES, now, retry_now=retry_now, may_have_arrived=True
@@ -197,7 +197,7 @@ async def _invitation_locked(row: Delivery) -> AsyncIterator[None]:
 
 
 async def _handle_undelivered(row: Delivery, words: str, now: datetime) -> None:
-    """Fail the invitation or notify after a message failed; call inside the transaction of `_invitation_locked`."""
+    """Fail the invitation of a message that failed, or notify; call inside the transaction of `_invitation_locked`."""
     if row.kind == "url":
         await _fail_invitation(row.invitation_id, words, now)
     elif row.kind in NEEDED:

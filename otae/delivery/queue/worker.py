@@ -155,7 +155,10 @@ async def _drain(
 async def _send_one(
     batch: Batch, claimed: Claimed, permit: AbstractAsyncContextManager[object], without_permit: "_WithoutPermit"
 ) -> None:
-    """Send one message; its permit is held until the outcome is recorded, which bounds how many may be in doubt."""
+    """Send one message; its permit is held until the outcome is recorded.
+
+    So a worker that dies leaves no more unknown outcomes than there are permits.
+    """
     async with permit:
         without_permit.decrement()
         await attempt(batch, claimed)

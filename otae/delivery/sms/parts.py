@@ -19,7 +19,7 @@ UCS2, UCS2_PART = 70, 67
 class Measure:
     """The length of a text as a text message.
 
-    ``length``: in units; a character takes one or two of them. ``parts``: the messages it is sent as. ``unicode``:
+    ``length``: in units; a character takes one or two of them. ``parts``: how many messages it is sent as. ``unicode``:
     whether a character is not in GSM 03.38, so that the text is sent as UCS-2.
     """
 

@@ -84,7 +84,7 @@ def equals(attribute: str, value: str | bytes) -> str:
 
 
 def contains(attribute: str, text: str) -> str:
-    """Return the filter for entries whose ``attribute`` contains ``text``; without a text, that have the attribute."""
+    """Return the filter for entries whose ``attribute`` contains ``text``; for "" those that have the attribute."""
     return f"({attribute}=*{escaped(text)}*)" if text else f"({attribute}=*)"
 
 

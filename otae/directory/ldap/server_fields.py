@@ -100,7 +100,7 @@ def _is_domain(text: str) -> bool:
 
 
 def _protects_passwords(values: Mapping[str, Any]) -> bool:
-    """Return whether passwords cannot be read on the network: without TLS, only this machine may be the server."""
+    """Return whether passwords cannot be read on the network: there is TLS, or the server is this machine."""
     hosts = {values["primary_host"], values["secondary_host"] or values["primary_host"]}
     return values["security"] != "none" or all(_is_this_machine(host) for host in hosts)
 
