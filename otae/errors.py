@@ -43,9 +43,13 @@ longer than 450 lines because it holds every refusal with its words and its advi
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from math import ceil
+from typing import ClassVar, Final
 
-from otae.translatable import N_, joined
+from otae.translatable import N_, NN_, joined
+
+#: A longer wait is said in minutes.
+LONGEST_IN_SECONDS: Final = 90
 
 
 class OtaeError(Exception):
@@ -85,7 +89,7 @@ class Refusal(OtaeError):
     """
 
     code: ClassVar[str] = "refused"
-    words: ClassVar[str] = N_("This did not work.")
+    words: str = N_("This did not work.")
     advice: ClassVar[str] = N_("Look at the timeline for the step before.")
     again: ClassVar[bool] = False
 
@@ -503,13 +507,28 @@ class SlowDown(NotAllowed):
     """Too many failures: the attempt has to wait. ``seconds``: for how long."""
 
     code = "slow-down"
-    words = N_("Too many attempts. Please wait a little and try again.")
+    words: str = N_("Too many attempts. Please wait a little and try again.")
     advice = N_("Failures count per account and network; the wait ends by itself, or by Unlock on the user's page.")
     again = True
 
     def __init__(self, seconds: int, detail: str = "") -> None:
         super().__init__(detail)
         self.seconds = seconds
+        self.words = self._words()
+
+    def _words(self) -> str:
+        """Return how long to wait."""
+        if self.seconds <= LONGEST_IN_SECONDS:
+            return NN_(
+                "Too many attempts. Please try again in %(num)d second.",
+                "Too many attempts. Please try again in %(num)d seconds.",
+                self.seconds,
+            )
+        return NN_(
+            "Too many attempts. Please try again in %(num)d minute.",
+            "Too many attempts. Please try again in %(num)d minutes.",
+            ceil(self.seconds / 60),
+        )
 
 
 class Busy(SlowDown):
@@ -518,6 +537,9 @@ class Busy(SlowDown):
     code = "busy"
     words = N_("Many people are signing in right now. Please try again in a few seconds.")
     advice = N_("It passes by itself; a flood comes from one network, which the access log names.")
+
+    def _words(self) -> str:
+        return type(self).words
 
 
 class SetupLinkUnknown(NotAllowed):

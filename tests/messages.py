@@ -104,7 +104,9 @@ def extracted() -> dict[str, list[Message]]:
     for name, text in texts().items():
         if name.startswith(("otae/", "templates/")) and name.endswith((".py", ".html", ".txt")):
             for message in marked(name, text):
-                people_see_it = name.startswith(PEOPLE) or (name == "otae/errors.py" and message in words)
+                # the texts with a plural in errors.py say how long to wait
+                refused = name == "otae/errors.py" and (message in words or isinstance(message, tuple))
+                people_see_it = name.startswith(PEOPLE) or refused
                 (people if people_see_it else console).add(message)
     return {"people": sorted(people, key=str), "console": sorted(console - people, key=str)}
 

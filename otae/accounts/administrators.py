@@ -7,7 +7,7 @@ from uuid import UUID
 from tortoise.exceptions import IntegrityError
 
 from otae import paths
-from otae.accounts import directory_sign_in, made_links, password_strength, recheck, throttle
+from otae.accounts import directory_sign_in, guess_alerts, made_links, password_strength, recheck, throttle
 from otae.accounts.display_names import checked_display_name
 from otae.accounts.notice_addresses import checked_address
 from otae.accounts.roles import ADMIN, find_console_role, permissions_of
@@ -200,6 +200,7 @@ async def sign_in(desk: Desk, name: str, password: str, network: str, *, now: da
 
 async def _note_failure(name: str, network: str, now: datetime) -> None:
     """Record a failed sign-in in the audit log if ``name`` is an administrator's, else only count it."""
+    await guess_alerts.look_at_names(throttle.FAILURES, network, now=now)
     if name.isprintable() and await Administrator.exists(name=name):
         await audit.record(name, "administrator.sign-in-failed", now=now, subject=name, detail=f"from {network}")
     else:

@@ -16,6 +16,7 @@ from typing import Final
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from otae.accounts import guess_alerts
 from otae.errors import SlowDown
 from otae.store import failure_counters
 from otae.store.desk import Desk
@@ -187,4 +188,5 @@ async def count_public_attempt(attempt: Attempt, account: str, limits: dict[str,
                 await attempt.count_limited(limit, key)
     except SlowDown:
         await attempt.give_back()
+        await guess_alerts.look_at_limits(limits, now=attempt.now)
         raise

@@ -15,7 +15,7 @@ import structlog
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from otae.accounts import throttle
+from otae.accounts import guess_alerts, throttle
 from otae.accounts.throttle import Attempt
 from otae.branding.portal_texts import PortalTextRow
 from otae.enrollment import approvals, credentials, pin_tries, terms_of_use
@@ -343,6 +343,7 @@ async def _record_failure(miss: FailedSignIn, entry: SignInEntry, now: datetime)
     own_code = known.support_code if known else None
     refusal.support_code = own_code or new_refusal_code()
     bind_refusal(refusal.code, refusal.support_code, "; ".join(line for _invitation, line in miss.lines))
+    await guess_alerts.look_at_names(throttle.FAILURES, entry.network, now=now)
     if miss.nobody:
         await failure_counters.increment(UNKNOWN_NAMES, now)
         return refusal
@@ -353,10 +354,13 @@ async def _record_failure(miss: FailedSignIn, entry: SignInEntry, now: datetime)
                 "signin.failed",
                 now=now,
                 about=subject,
-                detail=f"{line}, from {entry.network or 'an unknown address'}",
+                detail=f"{line}{guess_alerts.FROM}{entry.network or 'an unknown address'}",
                 code=refusal.code,
                 support_code=refusal.support_code,
             )
+    for invitation, _line in miss.lines:
+        if invitation:
+            await guess_alerts.look_at_invitation(invitation, now=now)
     return refusal
 
 

@@ -148,6 +148,7 @@ def console_routes() -> list[Route]:
         console(paths.ACCOUNT_BROWSERS_END, ENTER, within=True, POST=own_account.end_others),
         console(paths.ACCOUNT_BROWSER_END, ENTER, within=True, POST=own_account.end_session),
         console(paths.CONSOLE_CONFIRM, ENTER, within=True, GET=sign_in.ask_again, POST=sign_in.confirm),
+        console(paths.GUESSING_SEEN, "audit.see", POST=dashboard.guessing_seen),
         console(paths.REHEARSAL, "rehearsal.run", POST=dashboard.rehearse),
         console(paths.INVITATIONS, "invitation.see", within=True, GET=invitations.index),
         console(paths.INVITATION_ADD, "invitation.create", within=True, GET=invitations.blank, POST=invitations.add),

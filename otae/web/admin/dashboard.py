@@ -6,6 +6,7 @@ from typing import Final
 from starlette.responses import Response
 
 from otae import paths
+from otae.accounts import guess_alerts
 from otae.authority import push
 from otae.delivery import server_refusals, servers
 from otae.directory.ldap import servers as directories
@@ -66,6 +67,7 @@ async def index(visit: Console) -> Response:
             *((name, words, board.invitations[name]) for name, words in STATUSES.items() if name != "pending"),
         ],
         "waiting": await approvals.waiting(now=visit.now, reach=visit.reach) if visit.may(approvals.PERMISSION) else [],
+        "guesses": await guess_alerts.unseen() if visit.may("audit.see") else [],
         "steps": await _first_steps(board),
         "warnings": [
             _(TROUBLES[each.role, each.kind]) % {"process": each.process, "what": each.what} for each in board.processes
@@ -82,6 +84,14 @@ async def index(visit: Console) -> Response:
         "soon": visit.now + timedelta(days=7),
     }
     return render(visit.request, "admin/dashboard.html", context)
+
+
+async def guessing_seen(visit: Console) -> Response:
+    """Take an alert about guessing off the dashboard."""
+    await guess_alerts.mark_seen(
+        str((await sent_fields(visit.request)).get("key", "")), now=visit.now, actor=visit.actor
+    )
+    return redirect(paths.CONSOLE)
 
 
 async def rehearse(visit: Console) -> Response:

@@ -9,11 +9,11 @@ from starlette.routing import Match
 from otae import paths
 from otae.accounts import administrators, browsers, console_sign_in, directory_sign_in, display_names, password_strength
 from otae.contacts import LONGEST_ADDRESS, shown_address
-from otae.errors import Busy, DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
+from otae.errors import DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
 from otae.text import identifier, link_value
 from otae.translatable import N_
 from otae.web import cookie_check, guards, password_again, refused_forms
-from otae.web.failures import Failure, NotFound, WrongMethod
+from otae.web.failures import Failure, NotFound, WrongMethod, page_status
 from otae.web.forms import Form, InputRequired, Length, PasswordField, StringField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console, Visit
@@ -81,12 +81,9 @@ async def submit(visit: Visit) -> Response:
     except DirectoryUnavailable as refusal:
         form.form_errors.append(_(refusal.words))
         return await refused_forms.redirect_back(visit, form, status=503)
-    except Busy as refusal:
-        form.form_errors.append(_(refusal.words))
-        return await refused_forms.redirect_back(visit, form, status=503, retry_after=refusal.seconds)
     except SlowDown as refusal:
-        form.form_errors.append(_("Too many attempts. Try again in %d s.") % refusal.seconds)
-        return await refused_forms.redirect_back(visit, form, status=429, retry_after=refusal.seconds)
+        form.form_errors.append(_(refusal.words))
+        return await refused_forms.redirect_back(visit, form, status=page_status(refusal), retry_after=refusal.seconds)
     return guards.set_console_cookie(signed_in, cookie_check.redirect(visit.request, next_page(visit)))
 
 

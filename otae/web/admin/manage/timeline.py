@@ -69,6 +69,7 @@ KINDS: Final = {
     "delivery.cancelled": EventKind(INVITATION, NOTE, N_("%(message)s was not sent any more"), more=True),
     "delivery.bounced": EventKind(INVITATION, FAILED, N_("%(message)s came back"), more=True),
     "signin.failed": EventKind(SIGN_IN, FAILED, N_("Wrong entry: %(detail)s")),
+    "guessing.networks": EventKind(SIGN_IN, WARNING, N_("Somebody may be guessing: %(detail)s")),
     "session.opened": EventKind(SIGN_IN, DONE, N_("Signed in")),
     "terms-of-use.accepted": EventKind(SIGN_IN, DONE, N_("Terms of use accepted"), more=True),
     "session.expired": EventKind(SIGN_IN, NOTE, N_("That sign-in ended: %(detail)s")),

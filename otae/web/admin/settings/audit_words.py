@@ -64,6 +64,7 @@ WORDS: Final = {
     "invitation.revoked": N_("Invitation revoked"),
     "approval.approved": N_("Enrollment approved"),
     "approval.declined": N_("Enrollment declined"),
+    "guessing.seen": N_("Alert about guessing seen"),
     "keys.rotated": N_("Master keys rotated"),
     "logo.changed": N_("Logo changed"),
     "logo.removed": N_("Logo removed"),
