@@ -17,6 +17,7 @@ CHANGING = {
 }  # fmt: skip
 #: What a language or a library forces into a module, and why.
 FORCED = {
+    "otae/accounts/guess_alerts.py:RAISED": "prometheus_client registers a metric once in a process",
     "otae/store/audit.py:_keys": "every change writes to the log, over the ORM's connection of the process, which is "
     "in a module as well; opening the vault sets both",
     "otae/web/middleware.py:REFUSALS": "prometheus_client registers a metric once in a process",
