@@ -140,13 +140,24 @@ async def test_a_browser_that_knows_the_certificate_is_not_asked_to_trust_it(
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=arguments)
         page = await (await browser.new_context(ignore_https_errors=True)).new_page()
-        async with page.expect_request(f"**{INSTALL}") as asked:
-            await sign_in(page, invite)
-        assert "sec-ch-ua-platform-version" in await (await asked.value).all_headers(), "asked for by the page before"
+        await sign_in(page, invite)
         await expect(page.get_by_text("knows the certificate of this server already")).to_be_visible(visible=known)
         await expect(page.get_by_role("link", name="Download the certificate")).to_be_visible(visible=not known)
         assert await page.evaluate("navigator.serviceWorker.getRegistrations().then((all) => all.length)") == 0
         await browser.close()
+
+
+async def test_chrome_tells_its_macos_when_it_is_asked(served: str, page: Page, invite: Invite) -> None:
+    line = await page.context.new_cdp_session(page)
+    brands = [{"brand": "Chromium", "version": "143"}]
+    told = {"platform": "macOS", "platformVersion": "15.1.0", "architecture": "arm", "model": "", "mobile": False}
+    agent = MAC.replace("Version/17.0", "Chrome/143.0.0.0")
+    claims = {"userAgent": agent, "userAgentMetadata": {"brands": brands, **told}}
+    await line.send("Emulation.setUserAgentOverride", claims)
+    session = await sign_in(page, invite)
+    await EnrollmentSession.filter(id=session.id).update(profile_fetched_at=session.opened_at)
+    way = page.locator("#step-install").get_by_text("Or by hand")
+    await expect(way).to_have_text("Or by hand: open System Settings, then General, then Device Management.")
 
 
 async def test_a_page_that_nobody_looks_at_asks_for_nothing(served: str, page: Page, invite: Invite) -> None:
