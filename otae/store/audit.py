@@ -116,7 +116,7 @@ async def _append(head: AuditHead, *, actor: str, action: str, now: datetime, su
 
 
 async def _replace_head(head: AuditHead | None, now: datetime) -> AuditHead:
-    """Return a head behind the last existing entry, after adding an entry that says the old head was wrong."""
+    """Add an entry that says that the old head was wrong, and return a new head, of the log with that entry."""
     last = await AuditEntry.all().order_by("-id").first()
     new_head = AuditHead(id=_HEAD, count=last.id if last else 0, mac=last.mac if last else ORIGIN, seal="")
     if head is None:

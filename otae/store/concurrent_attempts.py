@@ -1,7 +1,8 @@
 """Concurrent attempts: those that this process has counted and is checking now.
 
-An attempt counts as failed until it succeeds (`failure_counters`). Who finds no attempt left while others are being
-checked waits for them, since one of them may be uncounted: of many right passwords sent at once none is refused.
+An attempt counts as failed until it succeeds (`failure_counters`). A sign-in that finds no attempt left while others
+are being checked waits for them, because one that succeeds is given back. So when many right passwords are sent at
+once, none is refused.
 """
 
 import asyncio

@@ -231,7 +231,10 @@ async def snapshot() -> AsyncIterator[None]:
 
 
 async def resync_sequence(table: str, column: str) -> None:
-    """Set the sequence of a numbered column to its highest value. ``table``, ``column``: never from outside."""
+    """Set the sequence of a numbered column to its highest value.
+
+    ``table`` and ``column`` are put into the SQL text: they must never come from outside.
+    """
     if dialect() == "postgres":  # SQLite numbers on from the highest by itself
         highest = f'SELECT setval(pg_get_serial_sequence($1, $2), (SELECT max("{column}") FROM "{table}"))'  # noqa: S608 - names of our tables
         await get_connection("default").execute_query(highest, [table, column])

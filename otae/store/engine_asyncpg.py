@@ -44,8 +44,8 @@ class Connector:
     """Opens the connections of one process, and finds out whether a pooler such as PgBouncer is in between.
 
     A pooler may run every transaction on another connection of its own: prepared statements and session settings do not
-    last, and startup parameters are refused. It shows in the process id: the one from the startup message is not that
-    of the backend that answers.
+    last, and startup parameters are refused. A pooler is recognised by the process id that it gives for the connection:
+    it is not that of the backend that answers.
 
     Attributes:
         pooled: whether a pooler is in between; None before the first connection.

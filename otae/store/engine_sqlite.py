@@ -151,7 +151,7 @@ class SerialClient(RowCountClient):
         """Return the connection for one statement.
 
         Raises:
-            RuntimeError: the caller is in a transaction, whose end the statement would wait for without end.
+            RuntimeError: the caller is in a transaction, and the statement would wait forever for its end.
         """
         if not isinstance(get_connection(self.connection_name), ImmediateTransaction):
             return _StatementConnection(self._lock, self)

@@ -54,7 +54,7 @@ async def beat(
 
     Args:
         role: WEB, WORKER or CLOCK.
-        key_ids: names of the master keys that the process was started with.
+        key_ids: ids of the master keys that the process was started with.
     """
     recorded = activity or Activity()
 

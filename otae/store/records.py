@@ -251,9 +251,9 @@ def _event(
 async def note_refusal(refusal: Refusal, *, now: datetime, about: About, actor: str = "") -> str:
     """Record a refusal after the refused step was rolled back, and return its support code; "" for one only logged.
 
-    What concerns an invitation has the invitation's code. A refusal that concerns no invitation, session, Mac or person
-    is only logged, and a repeated one is not stored again but gets the support code of the first: nobody can fill the
-    database with refusals.
+    A refusal that concerns an invitation has the invitation's code. A refusal that concerns no invitation, session, Mac
+    or person is only logged, and a repeated one is not stored again but gets the support code of the first: nobody can
+    fill the database with refusals.
     """
     if about.concerns is None:
         support_code = new_refusal_code()

@@ -21,7 +21,7 @@ ENTRY: Final = re.compile(r"([\w!#$%&'*+.^`|~-]+)\s*(?:;\s*q=(0(?:\.\d{0,3})?|1(
 
 
 def best_coding(headers: Headers, offered: Collection[str]) -> str:
-    """Return which of the ``offered`` codings, the best one first, the request wants; "" for none of them."""
+    """Return the one of ``offered`` that the request prefers, the first of equal ones; "" when it wants none."""
     entries = [ENTRY.fullmatch(entry.strip()) for entry in ",".join(headers.getlist("accept-encoding")).split(",")]
     weights = {entry[1].lower(): float(entry[2] or 1) for entry in entries if entry}
     wanted = {coding: weights.get(coding, weights.get("*", 0)) for coding in offered}

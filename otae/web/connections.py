@@ -38,7 +38,7 @@ def raise_file_limit() -> int:
 def bind_sockets(host: str, port: int) -> list[socket.socket]:
     """Bind ``port`` on every address of ``host``; CannotStart when that fails.
 
-    This comes before the setup link is printed: it is printed once, and a server that cannot start would waste it.
+    Call it before the setup link is printed, which happens once: a server that cannot start would waste it.
     """
     sockets: list[socket.socket] = []
     try:

@@ -40,7 +40,10 @@ def templates() -> Environment:
 
 
 def maker(name: str) -> str:
-    """Return who made or changed an invitation, as a page shows it; ``name``: as stored, an administrator's or ours."""
+    """Return who made or changed an invitation, as a page shows it.
+
+    ``name``: the stored one, of an administrator, or `self_made.ACTOR` for the invited person.
+    """
     return _("the invited person") if name == self_made.ACTOR else name
 
 

@@ -39,7 +39,7 @@ async def keep(request: Request, branding: Branding) -> None:
 
 
 def contact_parts(contact: str, region: str) -> list[ContactPart]:
-    """Return ``contact`` in pieces, those that are a mail address or phone number with what they open.
+    """Return ``contact`` in pieces: each mail address and phone number with its link, and the words between.
 
     Args:
         region: As `properties.default_region` returns it.

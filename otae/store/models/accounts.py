@@ -11,9 +11,9 @@ from otae.store.models.enrollment import EnrollmentSession
 class Administrator(Row):
     """Somebody who may use the console.
 
-    `domain`: "local", or the directory that checks the password; then `password_hash` is "" and `directory_id` is the
-    entry there. `display_name`: for the people whom they invite, "" when not known. `email`: where notices about their
-    failed invitations go. `checked_at`: when the directory last confirmed account and role, null for local
+    `domain`: "local", or the directory that checks the password; then `password_hash` is "" and `directory_id` the
+    permanent id there. `display_name`: for the people whom they invite, "" when not known. `email`: where notices about
+    their failed invitations go. `checked_at`: when the directory last confirmed account and role, null for local
     administrators.
     """
 

@@ -14,10 +14,10 @@ from otae.store.models.terms import Terms
 class GroupInvitation(Terms):
     """One order to invite many people. `key` is unique, so that the same order invites nobody twice.
 
-    `source`: "group" (then `domain` and `name` are the group's) or "csv" (then `name` is the file's).
-    `status`: "reading" (lines of a file), "dry-run" (looking people up), "ready" (nothing sent yet), "expanding"
-    (making invitations, a batch at a time), "paused", "sending" (all made, messages still queued), "done", "cancelled".
-    `place`: where the look-up in a directory continues: the group's DN, a line break, the cookie of the next page; ""
+    `source`: "group" (then `domain` and `name` are the group's) or "csv" (then `name` is the file's). `status`:
+    "reading" (lines of a file), "dry-run" (looking people up), "ready" (nothing sent yet), "expanding" (making
+    invitations, a batch at a time), "paused", "sending" (all made, messages still queued), "done", "cancelled".
+    `place`: where the look-up in a directory continues: the group's DN, a line break, the cursor of the next page; ""
     for local groups and files. `found`: people looked up so far. `lease_until`: until when one worker holds the next
     step.
     """

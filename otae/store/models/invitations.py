@@ -19,11 +19,11 @@ class Invitation(Terms, Searched):
     invitation can no longer be used; `replaced_token_hash`: of the token before it, which is no longer accepted.
     `rehearsal_ca`: DER of a rehearsal's one-off device CA, null otherwise. `display_name`, `email`, `phone`,
     `language`: the person's at the time of the invitation. `carrier`: name of the carrier for text messages that go out
-    as mail, "" for the server's default. `support_code`: what a person reads out (a unique index holds that; null in a
-    row that an older release wrote while the database was migrated). `go_code_hash`: keyed hash of the code that opens
-    the invitation on another device, until `go_code_until`. `objection_hash`: SHA-256 of the token in the mail with
-    which the person objects to an identity confirmed at the desk; `objection_sealed` (purpose "objection token"): the
-    token, for composing that mail.
+    as mail, "" for the server's default. `support_code`: what a person reads out, different in every row; null in a row
+    that an older release wrote while the database was migrated. `go_code_hash`: keyed hash of the code that opens the
+    invitation on another device, until `go_code_until`. `objection_hash`: SHA-256 of the token in the mail with which
+    the person objects to an identity confirmed at the desk; `objection_sealed` (purpose "objection token"): the token,
+    for composing that mail.
     """
 
     searched: ClassVar = ("serial",)
@@ -93,7 +93,7 @@ class ModePolicy(Row):
 
 
 class Pin(Row):
-    """One generation of an invitation's PIN; at most one is active (a partial unique index holds that).
+    """One generation of an invitation's PIN; at most one is active (a partial unique index makes sure of that).
 
     `pin_hash`: argon2id over the peppered PIN. `pin_sealed` (purpose "pin"): the PIN, until its message is accepted,
     cancelled or expired. `link_tries` and `bare_tries`: wrong entries with and without the mailed link, and those that

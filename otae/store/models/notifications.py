@@ -60,8 +60,8 @@ class NotificationServer(Row):
 class ServerRefusal(Row):
     """A refusal by a mail server that is not, or perhaps not, caused by the message.
 
-    `domain`: of the recipient, "" when the server refuses everything, such as the sender; `likeness`: code and status
-    of the answer. The row is deleted when the server accepts a message for that domain.
+    `domain`: of the recipient, "" when the server refuses everything, such as because of the sender; `likeness`: code
+    and status of the answer. The row is deleted when the server accepts a message for that domain.
     """
 
     server_id: UUID

@@ -105,7 +105,7 @@ class Heartbeat(Model):
     """When a process was last seen alive. `name`: role, machine and process id.
 
     `done`, `done_at`: the task it last finished; `doing`, `doing_since`: the task that has been running longest;
-    `key_ids`: ids of the master keys it was started with, comma-separated, the first seals.
+    `key_ids`: ids of the master keys it was started with, separated by commas, first the one that seals.
     """
 
     name = fields.CharField(max_length=100, primary_key=True)

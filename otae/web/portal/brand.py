@@ -9,7 +9,10 @@ from otae.web.visits import Visit
 
 
 async def style_sheet(visit: Visit) -> Response:
-    """Return the style sheet with the colour that the address names, unless there are other logos meanwhile."""
+    """Return the style sheet with the colour that the address names.
+
+    Raises NotFound when the hash in the address is of another style sheet, such as one with earlier logos.
+    """
     accent = colours.parse(visit.request.query_params.get("accent", "")) or ""
     sheet = style.sheet(accent, visit.request.state.branding.logos)
     if visit.request.path_params["mark"] != style.mark(sheet):

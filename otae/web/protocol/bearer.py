@@ -9,7 +9,7 @@ from otae.web.failures import NotFound
 
 
 def check(request: Request, wanted: SecretStr | None) -> None:
-    """Raise NotFound unless the request carries the bearer token ``wanted``, or when none is configured."""
+    """Raise NotFound unless the request carries the bearer token ``wanted``; always when that is None."""
     given = request.headers.get("authorization", "")
     if wanted is None or not hmac.compare_digest(given.encode(), b"Bearer " + wanted.get_secret_value().encode()):
         raise NotFound

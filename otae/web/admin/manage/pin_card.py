@@ -28,8 +28,9 @@ class CardTarget:
 async def card_target(public_url: str, created: Created) -> CardTarget:
     """Return the address for the card of an invitation.
 
-    A mailed link is not on the card, or whoever finds the card has both link and PIN: the card names the sign-in page,
-    or refers to the mail where the mode requires the link. When nothing was mailed, it is the link.
+    A link that was mailed is not printed as well, because whoever finds the card would have both link and PIN: the card
+    names the sign-in page, or refers to the mail where the mode requires the link. A link that was not mailed is
+    printed.
     """
     if not created.invitation.send:
         return CardTarget(created.url, secret=True)

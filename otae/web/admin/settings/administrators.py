@@ -26,7 +26,10 @@ class RoleForm(Form):
     role = SelectField(N_("Role"), invalid_choice_message=CHOOSE, default=roles.SUPPORT)
 
     async def prepare(self, visit: Console) -> Self:
-        """Fill in the roles that can be chosen, those with a console and not more than one's own; return the form."""
+        """Fill in the roles to choose from, and return the form.
+
+        These have permissions, and none that the signed-in administrator lacks.
+        """
         own_permissions = visit.powers.permissions
         listed = await roles.list_roles()
         self.role.choices = [role.name for role in listed if role.permissions and role.permissions <= own_permissions]
