@@ -19,7 +19,7 @@ from otae.delivery.queue import outbox
 from otae.directory.local.person_fields import DOMAIN
 from otae.directory.lookup import PeopleFilter, PersonRow, filter_people
 from otae.directory.reach import Reach
-from otae.errors import InputRefused, ObjectionUnknown, StaleState
+from otae.errors import InputRefused, InvitationRedeemed, InvitationRevoked, ObjectionUnknown, StaleState
 from otae.invitations import channels, go_codes, lifecycle, pins
 from otae.invitations.details import InvitationRow
 from otae.invitations.go_codes import GoCode
@@ -156,24 +156,26 @@ async def find_objection(token: str) -> Objection:
     return Objection(invitation, event.actor if event else "", event.at if event else None)
 
 
-async def object_(desk: Desk, token: str, *, now: datetime) -> bool:
-    """Use the link up and end its invitation; return whether a Mac was enrolled with it already.
+async def end_by_objection(desk: Desk, token: str, *, now: datetime) -> bool:
+    """End the invitation of a link and use the link up; return whether a Mac was enrolled with it already.
 
     Whoever invited is told in either case. Raises ObjectionUnknown, also when the link was used at the same moment.
     """
-    objection = await find_objection(token)
-    invitation = objection.invitation
+    invitation, enrolled = (await find_objection(token)).invitation, False
+    try:  # before the link is used up, so that it works again if this process dies in between
+        await lifecycle.revoke(desk, invitation, now=now, actor=ACTOR)
+    except InvitationRedeemed:
+        enrolled = True
+    except InvitationRevoked:
+        pass  # ended before
     async with transaction():
         used = Invitation.filter(id=invitation.id, objection_hash=hash_token(token))
         if await used.update(objection_hash=None, objection_sealed=None) != 1:
             raise ObjectionUnknown
-        await invitation.refresh_from_db()
         await note(OBJECTED, now=now, about=about(invitation), actor=ACTOR)
         await audit.record(ACTOR, OBJECTED, now=now, subject=str(invitation.id), detail=str(invitation.person_id))
         await notify_objection(invitation, now=now)
-    if invitation.status not in {Status.REDEEMED, Status.REVOKED}:
-        await lifecycle.revoke(desk, invitation, now=now, actor=ACTOR)
-    return invitation.status == Status.REDEEMED
+    return enrolled
 
 
 async def _administrators() -> list[Administrator]:

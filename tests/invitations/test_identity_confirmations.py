@@ -187,7 +187,7 @@ async def test_the_person_ends_it_once_by_the_link_in_the_mail(desk: Desk) -> No
     assert (objection.invitation.id, objection.by) == (created.invitation.id, "ada")
     assert (await Invitation.get()).status == "pending", "looking changes nothing"
     answers = await asyncio.gather(
-        *(identity_confirmations.object_(desk, token, now=now) for _ in range(5)), return_exceptions=True
+        *(identity_confirmations.end_by_objection(desk, token, now=now) for _ in range(5)), return_exceptions=True
     )
     assert answers.count(False) == 1
     assert {type(each) for each in answers if each is not False} == {ObjectionUnknown}
@@ -204,12 +204,12 @@ async def test_who_objects_too_late_is_told_and_so_is_who_invited(desk: Desk) ->
     await properties.write("support.contact", "it@example.test")
     await lifecycle.redeem(created.invitation, now=now)
     token = await mailed(desk, now)
-    assert await identity_confirmations.object_(desk, token, now=now)
+    assert await identity_confirmations.end_by_objection(desk, token, now=now)
     assert (await Invitation.get()).status == "redeemed"
     told = await text_of(desk, "objection", "was not the person at the desk", now)
     assert "it was not them whose identity was confirmed at the desk" in " ".join(told.split())
     with pytest.raises(ObjectionUnknown):
-        await identity_confirmations.object_(desk, token, now=now)
+        await identity_confirmations.end_by_objection(desk, token, now=now)
 
 
 async def test_the_newest_mail_counts(desk: Desk) -> None:
@@ -221,7 +221,7 @@ async def test_the_newest_mail_counts(desk: Desk) -> None:
     assert first != second
     with pytest.raises(ObjectionUnknown):
         await identity_confirmations.find_objection(first)
-    assert not await identity_confirmations.object_(desk, second, now=now)
+    assert not await identity_confirmations.end_by_objection(desk, second, now=now)
 
 
 async def test_a_link_that_nobody_was_sent_is_unknown(desk: Desk) -> None:

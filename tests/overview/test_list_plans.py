@@ -105,6 +105,7 @@ def asks(few: Reach, now: Any) -> dict[str, Ask]:  # noqa: ANN401 - the database
         "invitations, by a serial number": invitations(search="C0299999"),
         "invitations, by what many hold": invitations(search="example"),
         "invitations, by what many hold, deep": invitations(DEEP, search="example"),
+        "invitations, by a support code": invitations(search="BCDFGHJK"),
         "invitations, by what nobody holds": invitations(search="nobody at all"),
         "invitations of a limited role": invitations(within=few),
         "invitations of a limited role, by a name": invitations(within=few, search="lukasz"),

@@ -27,7 +27,7 @@ async def show(visit: Visit) -> Response:
 
 async def send(visit: Visit) -> Response:
     """End the invitation, once."""
-    enrolled = await identity_confirmations.object_(visit.desk, _token(visit), now=visit.now)
+    enrolled = await identity_confirmations.end_by_objection(visit.desk, _token(visit), now=visit.now)
     return RedirectResponse(paths.OBJECTION(done="enrolled" if enrolled else "ended"), 303)
 
 
