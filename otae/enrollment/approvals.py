@@ -23,6 +23,7 @@ from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import ApprovalDeclined, ApprovalMissing, ApprovalOwn, ApprovalUnknown
 from otae.invitations import lifecycle
 from otae.invitations.modes import known_mode
+from otae.invitations.self_made import SELF_STARTED
 from otae.invitations.terms import InvitationTerms, check_terms, new_invitation
 from otae.store import audit, properties
 from otae.store.database import transaction
@@ -43,8 +44,6 @@ MOST_MAILED: Final = 10
 MOST_LISTED: Final = 100
 #: What a request's mails are numbered by, so that those of a later one have other numbers (see `Delivery`).
 NUMBERS: Final = 1000
-#: Who made the invitation of somebody who started without one.
-SELF_STARTED: Final = "portal"
 
 
 ApprovalRow: TypeAlias = Approval

@@ -13,6 +13,8 @@ from otae.store.states import InvitationStatus
 #: Who made or changed an invitation, where that was the invited person.
 ACTOR: Final = "the invited person"
 MAX_LIVE: Final = 2
+#: Who made the invitation that carries the request for approval of somebody who started without one.
+SELF_STARTED: Final = "portal"
 
 
 async def count_live(person_id: UUID, *, now: datetime, besides: UUID | None = None) -> int:

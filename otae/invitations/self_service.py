@@ -19,7 +19,7 @@ from otae.store import failure_counters, properties
 from otae.store.desk import Desk
 from otae.store.failure_counters import Limit
 from otae.store.mode_table import MODES, Mode
-from otae.store.models import Invitation, Person
+from otae.store.models import Approval, Invitation, Person
 from otae.store.states import InvitationStatus as Status
 
 #: How often somebody may invite themselves.
@@ -33,7 +33,9 @@ class OwnInvitation:
     """One invitation as its person sees it.
 
     ``needs``: what they sign in with. ``status``: one of `InvitationStatus`; "expired" as soon as the end is past.
-    ``resend``: what may be sent again, None for nothing. ``open``: whether it can be withdrawn.
+    ``approval``: one of `ApprovalStatus`, "" when nobody was asked. ``resend``: what may be sent again, None for
+    nothing. ``open``: whether it can be used. ``may_withdraw``: not where it only carries a request for approval, since
+    whoever withdrew a declined one and started again would ask anew each time.
     """
 
     id: UUID
@@ -43,8 +45,10 @@ class OwnInvitation:
     valid_until: datetime | None
     serial: str
     support_code: str
+    approval: str
     resend: Offer | None
     open: bool
+    may_withdraw: bool
 
 
 async def own_invitations(person: Person, *, now: datetime) -> list[OwnInvitation]:
@@ -56,6 +60,8 @@ async def own_invitations(person: Person, *, now: datetime) -> list[OwnInvitatio
 
 async def _as_seen(row: Invitation, offered: set[str], now: datetime) -> OwnInvitation:
     over = row.status == Status.PENDING and row.valid_until is not None and row.valid_until <= now
+    is_open = row.status in {Status.PENDING, Status.FAILED} and not over
+    asked = await Approval.filter(invitation_id=row.id).order_by("-number").first()
     may_resend = row.created_by != self_made.ACTOR or row.mode in offered
     return OwnInvitation(
         id=row.id,
@@ -65,8 +71,10 @@ async def _as_seen(row: Invitation, offered: set[str], now: datetime) -> OwnInvi
         valid_until=row.valid_until,
         serial=row.serial or "",
         support_code=row.support_code or "",
+        approval=asked.status if asked else "",
         resend=await new_links.resend_offer(row, now=now) if may_resend else None,
-        open=row.status in {Status.PENDING, Status.FAILED} and not over,
+        open=is_open,
+        may_withdraw=is_open and row.created_by != self_made.SELF_STARTED,
     )
 
 
@@ -131,7 +139,7 @@ async def resend(desk: Desk, person: Person, invitation_id: UUID, *, now: dateti
 async def withdraw(desk: Desk, person: Person, invitation_id: UUID, *, now: datetime) -> bool:
     """Revoke an invitation of ``person``; False when they have none with this id that could be used."""
     invitation = await _own(person, invitation_id)
-    if invitation is None:
+    if invitation is None or invitation.created_by == self_made.SELF_STARTED:
         return False
     try:
         await lifecycle.revoke(desk, invitation, now=now, actor=self_made.ACTOR)

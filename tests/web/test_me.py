@@ -10,11 +10,13 @@ from otae import paths
 from otae.accounts import browsers, password_links
 from otae.branding import portal_texts
 from otae.directory.local import people
+from otae.enrollment import approvals
 from otae.invitations import self_made
 from otae.invitations.mode_values import ModeValues, set_values
 from otae.store import database, passwords, properties
 from otae.store.desk import Desk
 from otae.store.models import (
+    Approval,
     AuditEntry,
     BrowserSession,
     Counter,
@@ -304,3 +306,19 @@ async def test_every_name_takes_one_hash(
         hashed.clear()
         assert (await sign_in(site.client, name, "a wrong one")).status_code == 422
         assert len(hashed) == 1, name
+
+
+async def test_who_waits_for_approval_sees_so_and_cannot_ask_anew_by_withdrawing(
+    site: Site, desk: Desk, ben: Person, now: datetime
+) -> None:
+    await set_values("username_password", ModeValues(approval="administrator"), now=now, actor="ada")
+    await sign_in(site.client)
+    await site.client.post(paths.ME_START)
+    asked = await Approval.get()
+    page = (await site.client.get(paths.ME)).text
+    assert "Waits for approval" in page
+    assert "Withdraw this invitation" not in page
+    await approvals.decide(desk, asked, "declined", approvals.Approver("ada"), now=now)
+    assert "Not approved" in await say(site.client, paths.ME_WITHDRAW(asked.invitation_id))
+    await site.client.post(paths.ME_START)
+    assert await Approval.all().count() == 1
