@@ -1,7 +1,7 @@
 """Alerts about guessing: one an hour at most for each kind and object, on the dashboard until somebody has seen it.
 
-An alert is an event, and a counter that says when it was raised last; `blocked_until` of the counter says that somebody
-has seen it. Like other counters it is forgotten after two days.
+An alert is stored as an event, and as a counter with the time when it was raised last. The counter's `blocked_until` is
+set once somebody has seen it. Like other counters it is forgotten after two days.
 """
 
 from dataclasses import dataclass
@@ -68,7 +68,10 @@ async def look_at_names(prefix: str, network: str, *, now: datetime) -> None:
 
 
 async def look_at_limits(limits: dict[str, int], *, now: datetime) -> None:
-    """Raise an alert for each of ``limits``, failures an hour by counter, that is used up; "" is a network's own."""
+    """Raise an alert for each of ``limits`` that is used up.
+
+    ``limits``: failures an hour by counter key; no alert is raised for "", the limit of one network.
+    """
     for key, failures in limits.items():
         if key and await failure_counters.exhausted_until(key, Limit(failures, HOUR), now):
             await _raise(BUDGET, key, f"all {failures} failures of an hour are used up", now)

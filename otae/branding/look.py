@@ -41,7 +41,7 @@ class Branding:
 
     @property
     def style_address(self) -> str:
-        """The address of the style sheet, which says what is in it: a page that is open keeps its own."""
+        """The address of the style sheet, with its hash: a page that is open keeps the one that it was shown with."""
         return paths.BRAND_STYLE(style.mark(self.style), accent=self.accent)
 
     def help_in(self, language: str) -> str:

@@ -99,7 +99,7 @@ async def confirm(
 ) -> Confirmed | None:
     """Confirm the identity of an invitation's person: make a code and PIN, and mail the person.
 
-    A PIN before it stops working, and so do messages that wait to be sent.
+    An earlier PIN stops working, and queued messages are cancelled.
 
     Args:
         by: The administrator, who is named in timeline and audit log; ``by_id``: whose confirmations are counted.
@@ -109,7 +109,7 @@ async def confirm(
 
     Raises:
         SlowDown: More than `PER_HOUR`.
-        InputRefused: The person is an administrator or has no mail address, or the mode allows it not.
+        InputRefused: The person is an administrator or has no mail address, or the mode does not allow it.
         NotAllowed: As `lifecycle.check_usable`.
         StaleState: The invitation changed meanwhile.
     """

@@ -103,7 +103,7 @@ def build_tls_leaf(
     addresses: Sequence[str] = (),
     **validity: Unpack[Validity],
 ) -> Keyed:
-    """Return a TLS server certificate for these names; the caller limits it to 397 days, the most that Macs accept.
+    """Return a TLS server certificate for these names; the caller limits its validity to the 397 days that Macs accept.
 
     The subject is empty, and subjectAltName therefore critical (RFC 5280 §4.1.2.6).
     """

@@ -53,7 +53,7 @@ class SessionStatus(StrEnum):
 
 
 class ApprovalStatus(StrEnum):
-    """`approved` holds until `Approval.ends_at`."""
+    """The states of a request for approval. `approved` holds until `Approval.ends_at`."""
 
     WAITING = "waiting"
     APPROVED = "approved"

@@ -59,13 +59,12 @@ def render(
     """Render template ``name``, or only its ``block``.
 
     Every template has ``path`` (of the request), ``address`` (path and query of a page, "" of the answer to a form),
-    ``now`` (the visit's time), ``administrator`` (in the console),
-    ``flash`` (the note left before a redirect, or None), ``trial``, ``may(permission)`` (whether the role has it),
-    ``limited`` (whether the role is limited to some groups), ``branding``, ``organization`` and ``support_contact``
-    (whose portal it is and whom to ask, see `whom_to_ask`), ``support_code`` (of the invitation that the page is
-    about), ``lang`` and ``dir`` (its language and the direction of its script). A page with a form sends its own
-    origin along, which browsers without Fetch Metadata (Safari before 16.4) would otherwise write as "null" (see
-    `middleware.RequestChecks`).
+    ``now`` (the visit's time), ``administrator`` (in the console), ``flash`` (the note left before a redirect, or
+    None), ``trial``, ``may(permission)`` (whether the role has it), ``limited`` (whether the role is limited to some
+    groups), ``branding``, ``organization`` and ``support_contact`` (whose portal it is and whom to ask, see
+    `whom_to_ask`), ``support_code`` (of the invitation that the page is about), ``lang`` and ``dir`` (its language and
+    the direction of its script). A page with a form sends its own origin along, which browsers without Fetch Metadata
+    (Safari before 16.4) would otherwise write as "null" (see `middleware.RequestChecks`).
     """
     desk, powers = getattr(request.app.state, "desk", None), getattr(request.state, "powers", None)
     branding = getattr(request.state, "branding", None)
@@ -99,7 +98,7 @@ def render(
 
 
 def people_languages() -> dict[str, str]:
-    """Return the names of the portal's languages in themselves, by tag."""
+    """Return the names of the portal's languages, each in that language, by tag."""
     return {tag: LANGUAGES[tag] for tag in words.PEOPLE_LANGUAGES}
 
 

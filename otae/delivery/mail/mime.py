@@ -129,7 +129,7 @@ def build(
 
 
 def with_logo(html: str, logo: bytes | None) -> str:
-    """Return ``html`` of a mail for a browser, which finds the logo inside instead of beside it."""
+    """Return ``html`` of a mail for a browser: with the logo as data in it, not as another part of the mail."""
     return html.replace(LOGO_ADDRESS, f"data:image/png;base64,{base64.b64encode(logo).decode()}") if logo else html
 
 
@@ -142,7 +142,10 @@ def _multipart(kind: str, parts: Sequence[bytes], lines: Sequence[str] = ()) -> 
 
 
 def _logo_part(image: bytes) -> bytes:
-    """Return a picture that the HTML beside it shows: mail programs ask nobody before they show what came along."""
+    """Return the part of a mail with a picture that its HTML shows.
+
+    Mail programs show such a picture at once; before they load one from the network, they ask.
+    """
     head = [
         "Content-Type: image/png",
         "Content-Transfer-Encoding: base64",

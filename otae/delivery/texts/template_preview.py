@@ -75,7 +75,7 @@ class Draft:
 
     @property
     def page(self) -> str:
-        """The HTML as a browser shows it, with the logo that goes along inside."""
+        """The HTML as a browser shows it, with the logo as data in it."""
         return with_logo(self.html, self.logo)
 
     @property

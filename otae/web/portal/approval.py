@@ -27,7 +27,7 @@ OWNERSHIPS: Final = {"corporate": N_("a Mac of the organization"), "employee": N
 
 
 def mark(row: approvals.ApprovalRow, progress: SessionProgress) -> str:
-    """Return what changes whenever the waiting page does."""
+    """Return a text that changes whenever the page that waits has something else to show."""
     return f"{row.id.hex[-8:]}-{row.status}-{progress.end or 'live'}"
 
 

@@ -28,7 +28,7 @@ async def choose(visit: Visit) -> Response:
 
 
 def page_of_the_portal(sent: str) -> str:
-    """Return path and query that a form sent when they are of the portal, else the address of the login page."""
+    """Return the path and query that a form sent if they are a page of the portal, else the login page's address."""
     path = sent.partition("?")[0]
     ours = path.startswith("/") and not path.startswith(("//", "/\\")) and sent.isprintable() and len(sent) <= LONGEST
     return sent if ours and caller(path) is Caller.PORTAL else paths.LOGIN

@@ -32,7 +32,7 @@ async def index(visit: Console) -> Response:
 
 
 async def decide(visit: Console) -> Response:
-    """Approve or decline a request that is as the page showed it."""
+    """Approve or decline a request, unless it has changed since the page was shown."""
     row = or_not_found(await approvals.find(row_id(visit.request), reach=visit.reach))
     sent = await sent_fields(visit.request)
     chosen, approver = str(sent.get("decision", "")), Approver.administrator(visit.administrator)

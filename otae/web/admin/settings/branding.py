@@ -154,7 +154,7 @@ async def _mail_preview(visit: Console, branding: look.Branding) -> Response:
 
 
 def _theme(visit: Console) -> str:
-    """Return the theme of the address; NotFound for another than there are."""
+    """Return the theme of the address; NotFound when there is no such theme."""
     theme: str = visit.request.path_params["theme"]
     return or_not_found(theme if theme in LOGOS else None)
 
