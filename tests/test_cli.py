@@ -211,6 +211,14 @@ def test_the_single_profile_is_written_with_a_fresh_challenge(ben: CommandLine) 
     assert "no invitation" in ben.refusal("profile", "ep-00000000-0000-4000-8000-000000000000")
 
 
+def test_no_profile_is_written_before_the_approval_that_the_mode_asks_for(ben: CommandLine) -> None:
+    token = ben.json("invite", "--user", "ben", "--mode", "username_pin", "--no-send")["token"]
+    assert ben.json("mode", "set", "username_pin", "--approval", "administrator")["approval"] == "administrator"
+    assert "has to approve" in ben.refusal("profile", token)
+    ben.json("mode", "set", "username_pin", "--approval", "none")
+    assert ben.run("profile", token, "--unsigned").stdout.startswith("<?xml")
+
+
 def test_server_properties_are_listed_read_and_set(command: CommandLine) -> None:
     rows = {row["name"]: row for row in command.json("property", "list")}
     assert rows["macos.otae.enable"]["value"] is True

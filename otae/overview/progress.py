@@ -9,8 +9,8 @@ from uuid import UUID
 from otae.delivery.texts.kinds import NEEDED
 from otae.errors import Refusal
 from otae.invitations.details import refusal_of
-from otae.store.models import Delivery, EnrollmentSession, Invitation
-from otae.store.states import DeliveryStatus, InvitationStatus, SessionStatus
+from otae.store.models import Approval, Delivery, EnrollmentSession, Invitation
+from otae.store.states import ApprovalStatus, DeliveryStatus, InvitationStatus, SessionStatus
 from otae.translatable import N_
 from otae.words import gettext as _
 from otae.words import span
@@ -64,6 +64,13 @@ _TROUBLE: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
+#: Words for an enrollment that is held up by its approval, which is no problem to be solved.
+_HELD_UP: Final[Mapping[str, str]] = {
+    ApprovalStatus.WAITING: N_("waits for approval"),
+    ApprovalStatus.DECLINED: N_("declined"),
+}
+
+
 @dataclass(frozen=True)
 class InvitationProgress:
     """How far an invitation has got.
@@ -80,16 +87,18 @@ class InvitationProgress:
 
 
 async def progress_of(invitations: Sequence[Invitation], *, now: datetime) -> dict[UUID, InvitationProgress]:
-    """Return the progress of each invitation, by its id, in two queries however many there are."""
+    """Return the progress of each invitation, by its id, in three queries however many there are."""
     ids = [row.id for row in invitations]
     messages = await Delivery.filter(invitation_id__in=ids, kind__in=NEEDED)
     sent = {(each.invitation_id, each.generation, each.kind): each for each in messages}
     sign_ins = EnrollmentSession.filter(invitation_id__in=ids).order_by("opened_at")
     sessions = {each.invitation_id: each for each in await sign_ins}
+    held_up = Approval.filter(invitation_id__in=ids, status__in=list(_HELD_UP))
+    approvals = {each.invitation_id: each for each in await held_up.order_by("number")}
     result = {}
     for row in invitations:
         link, pin = (sent.get((row.id, row.generation, kind)) for kind in NEEDED)
-        result[row.id] = _progress_of_one(row, link, pin, sessions.get(row.id), now)
+        result[row.id] = _progress_of_one(row, link, pin, sessions.get(row.id), approvals.get(row.id), now)
     return result
 
 
@@ -98,11 +107,14 @@ def _progress_of_one(
     link: Delivery | None,
     pin: Delivery | None,
     session: EnrollmentSession | None,
+    approval: Approval | None,
     now: datetime,
 ) -> InvitationProgress:
     if invitation.status == InvitationStatus.REDEEMED:
         return InvitationProgress(7, STEPS[6], invitation.redeemed_at or invitation.created_at)
     resent = session is not None and link is not None and link.created_at > session.opened_at
+    if approval is not None and session is not None and session.status in {SessionStatus.OPENED, SessionStatus.EXPIRED}:
+        return InvitationProgress(_REACHED[SessionStatus.OPENED], _HELD_UP[approval.status], approval.asked_at)
     if session is not None and not resent:
         return _session_progress(session, now)
     return _message_progress(invitation, link, pin)

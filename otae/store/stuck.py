@@ -1,8 +1,8 @@
 """Queries for stuck invitations: the one definition, for counts, lists and causes.
 
 An invitation is stuck when it failed, or when it is pending and either the link or PIN sent last was refused, returned
-or deferred, or its newest sign-in was refused, ended, or made no progress for a while. `overview.progress` puts that
-into words. The SQL texts contain times and ids only, nothing that anybody entered.
+or deferred, or its newest sign-in was refused, ended, or made no progress for a while and waits for no approval.
+`overview.progress` puts that into words. The SQL texts contain times and ids only, nothing that anybody entered.
 """
 
 from collections.abc import Collection
@@ -46,6 +46,7 @@ _SIGN_IN: Final = f"""
                       WHERE later.invitation_id = i.id AND later.opened_at > s.opened_at)
       AND NOT EXISTS (SELECT 1 FROM delivery d
                       WHERE d.invitation_id = i.id AND d.kind = 'url' AND d.created_at > s.opened_at)
+      AND NOT EXISTS (SELECT 1 FROM approval a WHERE a.invitation_id = i.id AND a.status <> 'approved')
 """  # noqa: S608 - as above
 _FAILED: Final = "FROM invitation i WHERE i.status = 'failed' AND NOT i.rehearsal"
 

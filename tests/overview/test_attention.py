@@ -13,7 +13,7 @@ from otae.overview import attention
 from otae.overview.progress import STALLED_AFTER, progress_of
 from otae.store import database, paging, stuck
 from otae.store.desk import Desk
-from otae.store.models import Delivery, EnrollmentSession, Invitation, Person
+from otae.store.models import Approval, Delivery, EnrollmentSession, Invitation, Person
 
 pytestmark = pytest.mark.anyio
 
@@ -186,13 +186,31 @@ async def _somebody(now: datetime) -> Person:
     return (await Person.get_or_create({"display_name": "Ben", "created_at": now}, name="ben"))[0]
 
 
+async def test_whoever_waits_for_an_approval_or_was_declined_is_not_stuck(desk: Desk) -> None:
+    row = await invited(desk)
+    session = await signed_in(desk, row)
+    later = session.opened_at + timedelta(hours=2)
+    assert (await attention.dashboard(now=later)).stuck == 1
+    asked = Approval(invitation_id=row.id, number=1, asked="administrator", asked_at=session.opened_at)
+    await asked.save(force_create=True)
+    for status, words, number in (
+        ("waiting", "waits for approval", 0),
+        ("declined", "declined", 0),
+        ("approved", "", 1),
+    ):
+        await Approval.filter(id=asked.id).update(status=status)
+        assert (await attention.dashboard(now=later)).stuck == number
+        found = (await progress_of([row], now=later))[row.id]
+        assert (found.words, found.problem) == (words, "") if words else found.problem
+
+
 async def test_certificates_are_shown_thirty_days_before_their_end(desk: Desk) -> None:
     now = await database.now()
     assert await attention.expiring_certificates(now=now) == []
     assert [row.purpose for row in await attention.expiring_certificates(now=now + timedelta(days=380))][:1] == ["tls"]
 
 
-async def test_progress_is_read_in_two_queries_however_many_there_are(desk: Desk) -> None:
+async def test_progress_is_read_in_three_queries_however_many_there_are(desk: Desk) -> None:
     rows = [await invited(desk, f"guest{number}") for number in range(5)]
     found = await progress_of(rows, now=await database.now())
     assert {item.words for item in found.values()} == {"invited"}
