@@ -47,7 +47,7 @@ class Fields:
         return value
 
     def required_text(self, key: str, *, longest: int = 255) -> str:
-        """Return a text as :meth:`text`, neither missing nor empty."""
+        """Return a text like :meth:`text`; one that is missing or empty is refused."""
         value = self.text(key, longest=longest)
         if not value:
             raise self._refusal(f"{key} is missing")
@@ -76,7 +76,7 @@ class Fields:
         return value
 
     def required_form(self, key: str, pattern: re.Pattern[str]) -> str:
-        """Return a text as :meth:`form`, neither missing nor empty."""
+        """Return a text like :meth:`form`; one that is missing or empty is refused."""
         self.required_text(key)
         return self.form(key, pattern)
 
@@ -90,7 +90,7 @@ class Fields:
         return value or None
 
     def required_data(self, key: str, *, longest: int) -> bytes:
-        """Return data as :meth:`data`, neither missing nor empty."""
+        """Return data like :meth:`data`; they are refused when missing or empty."""
         value = self.data(key, longest=longest)
         if value is None:
             raise self._refusal(f"{key} is missing")

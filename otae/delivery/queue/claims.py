@@ -40,7 +40,7 @@ async def queued_by_channel(delivery_ids: Iterable[UUID]) -> dict[str, list[UUID
 
 
 async def find_due(delivery_ids: Sequence[UUID], now: datetime) -> list[Claimed]:
-    """Return those of these messages that are due now, in the given order.
+    """Return the messages with these ids that are due now, in the given order.
 
     Messages that must not be sent any more are cancelled, or failed when they are out of time.
     """

@@ -89,7 +89,7 @@ def interpret(values: Values, response: HttpResponse) -> str:
 
 
 def check(values: Values) -> dict[str, str]:
-    """Return the errors by field, each with its position."""
+    """Return what is wrong, by field, and where in the field it is."""
     wrong: dict[str, str] = {}
     if words := _url_error(values["url"]):
         wrong["url"] = words
