@@ -25,7 +25,9 @@ async def count_live(person_id: UUID, *, now: datetime, besides: UUID | None = N
 
 
 async def check_number(person_id: UUID, *, now: datetime, besides: UUID | None = None) -> None:
-    """Raise TooManyInvitations unless one more may become live; call it first in the transaction that makes it so.
+    """Raise TooManyInvitations unless the person may have one more such invitation that can be used.
+
+    Call it first in the transaction that makes one usable. ``besides``: an invitation that is not counted.
 
     The person's row is locked until the transaction ends, so that two at the same moment count like two in turn.
     """

@@ -40,7 +40,7 @@ class Table:
     self_reference: str | None
 
     async def rows(self) -> AsyncIterator[dict[str, object]]:
-        """Yield every row as values for JSON, each row after the one of the same table that it points to."""
+        """Yield every row as values for JSON; a row that points to another one of the table comes after that one."""
         depth = 0
         while True:
             found = False
