@@ -94,7 +94,7 @@ async def unseen() -> list[GuessAlert]:
 
 
 async def mark_seen(key: str, *, now: datetime, actor: str) -> bool:
-    """Take an alert off the dashboard until it is raised again; audited. Returns whether it was on it."""
+    """Take an alert off the dashboard until it is raised again, and return whether it was there; audited."""
     async with transaction():
         if await Counter.filter(key=key, key__startswith=PREFIX, blocked_until=None).update(blocked_until=now) != 1:
             return False

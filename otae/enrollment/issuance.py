@@ -46,8 +46,8 @@ async def answer(desk: Desk, message: bytes, *, now: datetime) -> bytes:
         message: The pkiMessage, BER or DER, at most 64 KiB.
 
     Raises:
-        Unreadable, Untrusted: The outer signature cannot be read or does not verify; nothing signed can be answered to
-            (HTTP 400).
+        Unreadable, Untrusted: The outer signature cannot be read or does not verify: without a verified signer there is
+            nobody to send a CertRep to, so the answer is HTTP 400.
         NotReady: There are no keys yet.
     """
     async with record_refusals(now):

@@ -1,4 +1,4 @@
-"""Changing server properties, audited, and which of them are set. See `properties` for the list."""
+"""Changing server properties, audited, and finding out which of them are set. `properties` has their list."""
 
 from datetime import datetime
 
