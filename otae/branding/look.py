@@ -44,10 +44,9 @@ class Branding:
         """The address of the style sheet, with its hash: a page that is open keeps the one that it was shown with."""
         return paths.BRAND_STYLE(style.mark(self.style), accent=self.accent)
 
-    def help_in(self, language: str) -> str:
-        """Return the help text for somebody who reads ``language``, "" when there is none in any."""
-        text = portal_texts.choose(self.help, language, self.language)
-        return text.text if text else ""
+    def help_in(self, language: str) -> PortalTextRow | None:
+        """Return the help text for somebody who reads ``language``, None when there is none in any."""
+        return portal_texts.choose(self.help, language, self.language)
 
 
 async def read() -> Branding:

@@ -18,7 +18,7 @@ async def test_name_contact_and_help_are_read_together(desk: Desk) -> None:
     await look.change({"name": "Größe & Co", "contact": "it@example.test"}, now=await database.now(), actor="ada")
     read = await look.read()
     assert (read.name, read.contact, read.accent, read.logos) == ("Größe & Co", "it@example.test", "", {})
-    assert [read.help_in(tag) for tag in ("de", "es")] == ["Hilfe de", "Hilfe fr"]
+    assert [text and text.text for text in map(read.help_in, ("de", "es"))] == ["Hilfe de", "Hilfe fr"]
     assert await AuditEntry.filter(action="property.set", actor="ada").count() == 2
 
 
