@@ -70,7 +70,8 @@ def render(
     branding = getattr(request.state, "branding", None)
     values: dict[str, object] = {
         "path": request.url.path,
-        "address": address_of(request) if request.method in {"GET", "HEAD"} else "",
+        # no page holds the invitation token that it was asked for with
+        "address": address_of(request) if request.method in {"GET", "HEAD"} and "e" not in request.query_params else "",
         "now": getattr(request.state, "now", None),
         "administrator": getattr(request.state, "administrator", None),
         "may": powers.may if powers else _allow_nothing,
