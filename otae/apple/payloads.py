@@ -39,7 +39,7 @@ class SCEP:
         name: the CA's name in SCEP requests (CA-IDENT).
         challenge: the SCEP challenge, used once.
         subject: pairs such as ``("CN", "…")`` or ``("2.5.4.5", "…")``, in order.
-        ca_fingerprint: SHA-1 of the CA certificate (20 bytes), the only length besides MD5 that Macs compare.
+        ca_fingerprint: SHA-1 of the CA certificate (20 bytes); Macs compare no digest but SHA-1 and MD5.
     """
 
     url: str

@@ -104,7 +104,7 @@ async def drop_translation(template: NotificationTemplate, language: str, *, now
 async def clone(template: NotificationTemplate, name: str, *, now: datetime, actor: str) -> NotificationTemplate:
     """Copy ``template``, in every language, under another name; audited.
 
-    Raises InputRefused ("name"), and ("") for a kind of which an invitation cannot choose the template.
+    Raises InputRefused ("name"), and ("") for a kind whose template an invitation cannot choose.
     """
     if template.kind not in CHOSEN:
         raise InputRefused({"": N_("messages of this kind always use the template of the system")})

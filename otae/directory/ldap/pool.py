@@ -1,7 +1,7 @@
 """A pool of bound connections to each directory: opened on demand, reused, failed over, and aborted when they hang.
 
-ldap3 blocks, so that every query runs in a thread. A directory may use CONCURRENCY threads at a time, so that a slow
-one delays neither another directory nor any other request.
+ldap3 blocks, so every query runs in a thread. A directory may use CONCURRENCY threads at a time, so that a slow one
+delays neither another directory nor any other request.
 """
 
 import asyncio

@@ -71,7 +71,7 @@ def request(values: Values, message: TextMessage) -> HttpRequest:
 
 
 def interpret(values: Values, response: HttpResponse) -> str:
-    """Return the service's words if the response meets the success rule."""
+    """Return the service's words if the response meets the success rule; else raise an error of `transport`."""
     low, high = _statuses(values["ok_status"])
     if not low <= response.status <= high:
         check_status(response)
