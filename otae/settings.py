@@ -227,7 +227,7 @@ class Settings(BaseSettings):
 
     @property
     def trusted_hops(self) -> int:
-        """How many proxies in front are trusted with their entry in X-Forwarded-For."""
+        """How many proxies in front of this server are trusted to write X-Forwarded-For."""
         return self.hops if self.hops is not None else (1 if self.port else 0)
 
     def sealing_keys(self) -> list[bytes]:
