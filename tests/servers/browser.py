@@ -52,8 +52,13 @@ async def browser(chromium: Path, anyio_backend: str) -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def browser_context(browser: Browser) -> AsyncIterator[BrowserContext]:
-    """Open a fresh profile (no cookies) that accepts certificates of authorities it does not know."""
-    context = await browser.new_context(ignore_https_errors=True, locale="en-GB", timezone_id="UTC")
+    """Open a fresh profile (no cookies) that accepts certificates of authorities it does not know.
+
+    Without service workers: after one was refused, Chromium now and then refuses such a certificate for downloads too.
+    """
+    context = await browser.new_context(
+        ignore_https_errors=True, locale="en-GB", timezone_id="UTC", service_workers="block"
+    )
     yield context
     await context.close()
 
