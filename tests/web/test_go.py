@@ -32,7 +32,7 @@ def phone(site: Site) -> Browser:
 
 
 def inputs(page: str) -> set[str]:
-    return set(re.findall(r'<input[^>]*\bname="(\w+)"', page)) - {"link", "again"}
+    return set(re.findall(r'<input[^>]*\bname="(\w+)"', page)) - {"link", "again", "back"}
 
 
 async def code_on(phone: Browser, made: lifecycle.Created) -> str:

@@ -39,7 +39,7 @@ async def open_link(site: Site, url: str) -> None:
 
 
 def fields(page: str) -> set[str]:
-    return set(re.findall(r'<input[^>]*\bname="(\w+)"', page)) - {"link"}
+    return set(re.findall(r'<input[^>]*\bname="(\w+)"', page)) - {"link", "back"}
 
 
 def sealed(page: str) -> str:
