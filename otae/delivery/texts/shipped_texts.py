@@ -77,7 +77,7 @@ TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
     "reminder": ("d5c9a53a002e450974a19756abe163d2",),
     "revoked": ("34ee917f5469ec8d9437c02d9c9f8090",),
     "expired": ("d470cd3dc0adede4268324c3e7613b88",),
-    "approved": ("1d8137c201b982bd87c2658faa192ecf",),
+    "approved": ("9bf24bf0c6b94836a00ac2fd933f2aef",),
     "identity": ("8f19484c98ca574cb504ed9605f0c321",),
 }
 
