@@ -49,11 +49,17 @@ class Branding:
         return portal_texts.choose(self.help, language, self.language)
 
 
-async def read() -> Branding:
-    """Return the branding that is in force."""
+async def read(*, in_words: bool = False) -> Branding:
+    """Return the branding that is in force.
+
+    Args:
+        in_words: Without logos and help text, which belong to whole pages.
+    """
     values = await properties.read_some(*PROPERTIES.values(), "notification.language")
     own = {field: str(values[name]) for field, name in PROPERTIES.items()}
     language = str(values["notification.language"])
+    if in_words:
+        return Branding(**own, logos={}, help={}, language=language)
     return Branding(**own, logos=await logos.stored(), help=await portal_texts.shown(HELP), language=language)
 
 

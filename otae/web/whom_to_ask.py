@@ -12,6 +12,7 @@ from otae.branding.look import Branding
 from otae.contacts import MailAddressRefused, NumberRefused, e164, mail_address
 from otae.store import properties
 from otae.translatable import N_
+from otae.web.pages import is_fragment_request
 
 #: What may be a mail address or a phone number in a contact, which may hold more words than these.
 _CLICKABLE = re.compile(r"[^\s,;:<>()|]+@[^\s,;:<>()|]+|\+?[0-9(][0-9 ()/.-]{5,}[0-9]")
@@ -28,8 +29,8 @@ class ContactPart:
 
 
 async def read(request: Request) -> None:
-    """Keep the branding that is in force as `keep` does."""
-    await keep(request, await look.read())
+    """Keep the branding that is in force as `keep` does; for a part of a page, which is polled, what it may say."""
+    await keep(request, await look.read(in_words=is_fragment_request(request)))
 
 
 async def keep(request: Request, branding: Branding) -> None:

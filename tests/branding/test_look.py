@@ -28,3 +28,9 @@ async def test_nothing_is_set_when_one_value_is_refused(desk: Desk) -> None:
     assert caught.value.fields == {"contact": "use 1 to 100 characters in one line"}
     assert (await look.read()).name == "otae"
     assert await AuditEntry.filter(action="property.set").count() == 0
+
+
+async def test_a_part_of_a_page_gets_words_alone(desk: Desk) -> None:
+    await portal_texts.save("help", "en", "Call 100.", now=await database.now(), actor="ada")
+    assert (await look.read()).help_in("en")
+    assert (await look.read(in_words=True)).help_in("en") is None

@@ -10,8 +10,9 @@ import pytest
 
 from otae.invitations import channels
 from otae.invitations.modes import mode_of
+from otae.paths import LOGO
 from otae.store import properties
-from otae.store.models import Administrator, AuditEntry, Delivery, Invitation, Person, Pin
+from otae.store.models import Administrator, AuditEntry, Delivery, Invitation, Logo, Person, Pin
 from tests.web.admin.test_invitations import form
 from tests.web.conftest import Site
 
@@ -88,6 +89,13 @@ async def test_a_card_holds_the_link_where_nothing_was_mailed(console: httpx2.As
     page = (await console.post("/admin/invitations/add", data=await form(console, pin_channel="card", send=None))).text
     assert re.search(r"/zdm/su\?e=ep-[0-9a-f-]{36}<", page)
     assert await Delivery.all().count() == 0
+
+
+async def test_a_card_has_the_logo_of_the_organization(console: httpx2.AsyncClient, ben: Person) -> None:
+    logo = Logo(theme="light", image=b"\x89PNG", sha256="ab" * 32, width=480, height=120)
+    await logo.save(force_create=True)
+    page = (await console.post("/admin/invitations/add", data=await form(console, pin_channel="card"))).text
+    assert f'src="{LOGO(logo.sha256)}" alt="" width="240" height="60"' in page
 
 
 async def test_a_card_says_in_the_organizations_time_zone_until_when(console: httpx2.AsyncClient, ben: Person) -> None:
