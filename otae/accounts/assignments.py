@@ -55,7 +55,7 @@ async def assign(desk: Desk, group: str, role: str, *, by: Grantor, now: datetim
 
 
 async def unassign(assignment_id: UUID, *, by: Grantor, now: datetime) -> str:
-    """Remove an assignment, sign the directory's administrators with its role out, and return the group.
+    """Remove an assignment, sign out the administrators of that directory who have its role, and return the group.
 
     Raises:
         StaleState: the assignment is gone.

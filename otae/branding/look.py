@@ -45,7 +45,7 @@ class Branding:
         return paths.BRAND_STYLE(style.mark(self.style), accent=self.accent)
 
     def help_in(self, language: str) -> PortalTextRow | None:
-        """Return the help text for somebody who reads ``language``, None when there is none in any."""
+        """Return the help text for somebody who reads ``language``, in another language if need be; None without one."""
         return portal_texts.choose(self.help, language, self.language)
 
 

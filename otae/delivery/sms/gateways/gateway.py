@@ -32,7 +32,7 @@ class Field:
         secret: Stored encrypted and never shown again.
         lines: May have more than one line.
         longest: Most characters.
-        usual: The value that applies when it is left empty, for its hint.
+        usual: The value that applies when it is left empty; its hint names it.
         choices: Allowed values with their labels; empty for free text.
     """
 
