@@ -45,7 +45,7 @@ class Branding:
         return paths.BRAND_STYLE(style.mark(self.style), accent=self.accent)
 
     def help_in(self, language: str) -> PortalTextRow | None:
-        """Return the help text for somebody who reads ``language``, in another language if need be; None without one."""
+        """Return the help text for somebody who reads ``language``, in another language if need be; None for none."""
         return portal_texts.choose(self.help, language, self.language)
 
 

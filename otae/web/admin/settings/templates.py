@@ -145,7 +145,7 @@ async def clone(visit: Console) -> Response:
 
 
 async def translate(visit: Console) -> Response:
-    """Add a translation, which starts with the template's own wording, and redirect to it."""
+    """Add a translation, which begins as `template_editing.translate` says, and redirect to it."""
     template = await _template(visit)
     form = await LanguageForm.read(visit.request)
     with form.refusals():
