@@ -69,7 +69,10 @@ class Confirmed:
 
 @dataclass(frozen=True)
 class Objection:
-    """What the page of the link to object says. ``by`` and ``at``: who confirmed the identity, and when; None when not known."""
+    """What the page of the link to object says.
+
+    ``by`` and ``at``: who confirmed the identity, and when; None when not known.
+    """
 
     invitation: InvitationRow
     by: str

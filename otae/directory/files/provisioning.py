@@ -189,7 +189,7 @@ async def claim(import_id: UUID, now: datetime) -> PeopleImport | None:
 
 
 async def waiting(now: datetime) -> list[UUID]:
-    """Return the files with work to do that nobody holds, to remind workers of."""
+    """Return the ids of the files that have work to do and that nobody holds."""
     return await leases.waiting(PeopleImport, WORKING, now)
 
 

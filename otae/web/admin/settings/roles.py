@@ -111,7 +111,7 @@ class RolePages(CrudPages[RoleDefinition, RoleForm]):
     removed = N_("The role %s was removed.")
 
     async def find(self, visit: Console) -> RoleDefinition:
-        """Return the own role in the address."""
+        """Return the role in the address, one that an administrator made."""
         return or_not_found(await own_roles.find_own(row_id(visit.request)))
 
     async def empty(self, visit: Console) -> RoleForm:
