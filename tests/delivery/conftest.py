@@ -92,6 +92,8 @@ def invite(desk: Desk) -> Invite:
             created_at=NOW,
         )
         invitation.token_sealed = desk.vault.seal(TOKEN.encode(), invitation.id, "invitation.token")
+        if "identity" in kinds:
+            invitation.objection_sealed = desk.vault.seal(TOKEN.encode(), invitation.id, "objection token")
         pin = Pin(invitation_id=invitation.id, generation=1, pin_hash="not needed here", created_at=NOW)
         pin.pin_sealed = desk.vault.seal(PIN.encode(), pin.id, "pin")
         async with transaction():
