@@ -58,7 +58,7 @@ def render(
 ) -> Response:
     """Render template ``name``, or only its ``block``.
 
-    Every template has ``path`` (of the request), ``address`` (path and query of a page, "" of the answer to a form),
+    Every template has ``path`` (of the request), ``by_get`` (whether the page was asked for by GET),
     ``now`` (the visit's time), ``administrator`` (in the console), ``flash`` (the note left before a redirect, or
     None), ``trial``, ``may(permission)`` (whether the role has it), ``limited`` (whether the role is limited to some
     groups), ``branding``, ``organization`` and ``support_contact`` (whose portal it is and whom to ask, see
@@ -70,8 +70,7 @@ def render(
     branding = getattr(request.state, "branding", None)
     values: dict[str, object] = {
         "path": request.url.path,
-        # no page holds the invitation token that it was asked for with
-        "address": address_of(request) if request.method in {"GET", "HEAD"} and "e" not in request.query_params else "",
+        "by_get": request.method in {"GET", "HEAD"},
         "now": getattr(request.state, "now", None),
         "administrator": getattr(request.state, "administrator", None),
         "may": powers.may if powers else _allow_nothing,

@@ -235,8 +235,8 @@ async def test_a_chosen_language_goes_before_all_others_and_leads_back_to_the_pa
     await Person.all().update(language="de")
     link = f"/zdm/su?e={created.token}"
     assert (await page(site.client, link, "es")).headers["content-language"] == "de"
-    form = {"language": "fr", "back": "/zdm/macos/otae/login?ended=1"}
-    answer = await site.client.post("/zdm/macos/otae/language", data=form)
+    before = f"{site.origin}/zdm/macos/otae/login?ended=1"
+    answer = await site.client.post("/zdm/macos/otae/language", data={"language": "fr"}, headers={"Referer": before})
     assert (answer.status_code, answer.headers["location"]) == (303, "/zdm/macos/otae/login?ended=1")
     shown = await page(site.client, link, "es")
     assert (shown.headers["content-language"], "vary" in shown.headers) == ("fr", False)
@@ -245,13 +245,26 @@ async def test_a_chosen_language_goes_before_all_others_and_leads_back_to_the_pa
 
 
 @pytest.mark.parametrize(
-    "back",
-    ["", "//evil.example/", "/\\evil.example/", "https://evil.example/", "/admin", "/x\r\nSet-Cookie: a=b", "/" * 500],
+    "before",
+    [
+        "",
+        "nothing",
+        "https://evil.example/zdm/macos/otae/login",
+        "https://mdm.example.test.evil.example/zdm/",
+        "{origin}/admin",
+        "{origin}//evil.example/zdm/",
+        "{origin}/\\evil.example",
+        "{origin}",
+        "http://[",
+    ],
 )
-async def test_the_choice_of_a_language_leads_nowhere_else(site: Site, back: str) -> None:
+async def test_the_choice_of_a_language_leads_nowhere_else(site: Site, before: str) -> None:
     for language in ("xx", "de"):
-        form = {"language": language, "back": back}
-        answer = await site.client.post("/zdm/macos/otae/language", data=form)
+        answer = await site.client.post(
+            "/zdm/macos/otae/language",
+            data={"language": language},
+            headers={"Referer": before.replace("{origin}", site.origin)},
+        )
         assert answer.headers["location"].partition("?")[0] == "/zdm/macos/otae/login"
         assert ("__Host-otae-language" in answer.headers.get("set-cookie", "")) is (language == "de")
     assert (await site.client.post("/zdm/macos/otae/language")).status_code == 303

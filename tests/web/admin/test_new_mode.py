@@ -21,7 +21,15 @@ async def test_a_new_mode_is_offered_set_and_invited_in(
     settings = (await console.get("/admin/enrollment-modes")).text
     assert mode.title in settings
     assert f'name="{mode.name}"' in settings, "how its PIN goes out can be chosen"
-    sent = {"enabled": "y", "valid_for": "2", "unit": "d", "max_tries": "5", "pin_length": "8", "pin_letters": "yes"}
+    sent = {
+        "enabled": "y",
+        "valid_for": "2",
+        "unit": "d",
+        "max_tries": "5",
+        "pin_length": "8",
+        "pin_letters": "yes",
+        "approval": "none",
+    }
     sent |= dict.fromkeys(("url_template", "pin_template", "confirmation_template"), "")
     assert (await console.post(f"/admin/enrollment-modes/{mode.name}", data=sent)).status_code == 303
     assert mode.title in (await console.get("/admin/invitations/add")).text

@@ -221,7 +221,7 @@ async def test_a_template_is_translated_and_each_language_edited_by_itself(
     assert (await NotificationTemplate.get(id=pin_mail.id)).subject == pin_mail.subject
     assert '<td data-label="Languages">de, es, fr</td>' in (await console.get("/admin/templates")).text
     shown = await console.post(f"{page}/preview?language=de", data=words, headers=HTMX)
-    assert "Benutzername, Passwort und PIN" in shown.text
+    assert "Ihr Passwort, Ihre PIN" in shown.text
     assert (await console.post(f"{page}/languages", data={"language": "de"})).status_code == 422
     assert (await console.post(f"{page}/languages", data={"language": "tlh"})).status_code == 422
     for address in (f"{page}?language=nl", f"{page}/preview/html?language=nl"):
@@ -259,7 +259,7 @@ async def test_a_draft_is_sent_in_the_language_it_is_written_for(
     await console.post(f"{page}/send?language=de", data=words)
     await run_job(site.desk, (await Job.get(kind=template_preview.JOB_KIND)).id)
     assert [mail.subject for mail in await catcher.list_caught()] == [
-        "Benutzername, Passwort und PIN, über den Link in der Einladung"
+        "Ihr Passwort, Ihre PIN und den Link in der Einladung"
     ]
 
 
