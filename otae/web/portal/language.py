@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from otae import paths, words
 from otae.web import cookie_check
+from otae.web.callers import Caller, caller
 from otae.web.forms import sent_fields
 from otae.web.guards import set_cookie
 from otae.web.page_language import LANGUAGE_COOKIE
@@ -37,6 +38,6 @@ def page_before(visit: Visit) -> str:
     except ValueError:
         return paths.LOGIN
     ours = f"{before.scheme}://{before.netloc}" == visit.desk.settings.public_url
-    if not ours or not before.path.startswith(("/zdm/", paths.GO)):
+    if not ours or caller(before.path) is not Caller.PORTAL or before.path.startswith(("//", "/\\")) or not before.path:
         return paths.LOGIN
     return f"{before.path}?{before.query}" if before.query else before.path
