@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from otae import paths
 from otae.accounts import password_links
@@ -101,3 +101,16 @@ async def test_the_console_shows_where_the_focus_is(served: Served, console: Pag
             await console.keyboard.press("Tab")
             focused = await console.evaluate(FOCUSED)
             assert focused is None or focused[1], (path, focused[0])
+
+
+async def test_the_menu_of_languages_closes_by_escape_and_by_a_click_elsewhere(served: Served, page: Page) -> None:
+    await page.goto(served.origin + paths.LOGIN)
+    summary, menu = page.locator(".otae-languages > summary"), page.locator(".otae-languages")
+    await summary.click()
+    await expect(menu).to_have_attribute("open", "")
+    await page.keyboard.press("Escape")
+    await expect(menu).not_to_have_attribute("open", "")
+    await expect(summary).to_be_focused()
+    await summary.click()
+    await page.get_by_role("heading", level=1).click()
+    await expect(menu).not_to_have_attribute("open", "")

@@ -1,19 +1,5 @@
 // What pages of the console cannot say in HTML, besides page.js. Everything works without it, only less smoothly.
 
-// Menus close when one clicks elsewhere or presses Escape.
-document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll("details.otae-menu[open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
-  }
-});
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  for (const menu of document.querySelectorAll("details.otae-menu[open]")) {
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  }
-});
-
 // <button data-confirm="What is lost"> asks before it sends its form; with data-confirm-if="name" only when a check box
 // of that name is checked, for there is nothing to lose otherwise.
 document.addEventListener("submit", (event) => {

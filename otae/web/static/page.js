@@ -42,6 +42,21 @@ document.addEventListener("DOMContentLoaded", () => {
   if (opened) fetch(opened, { method: "POST", keepalive: true });
 });
 
+// Menus close when one clicks elsewhere or presses Escape.
+const openMenus = "details:is(.otae-menu, .otae-languages)[open]";
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll(openMenus)) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll(openMenus)) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
 // A page that nobody looks at asks for nothing.
 document.addEventListener("htmx:before:request", (event) => {
   if (document.hidden && event.detail.ctx?.sourceElement?.matches("[data-poll]")) event.preventDefault();
