@@ -75,12 +75,17 @@ async def preview(entered: Mapping[str, str]) -> Branding:
 async def change(entered: Mapping[str, str], *, now: datetime, actor: str) -> None:
     """Set the properties of PROPERTIES from ``entered``, all of them or none; audited.
 
+    What is entered as it is already leaves its property alone, so that a default goes on following the product's.
+
     Raises:
         InputRefused: Values are not allowed; by the names of PROPERTIES.
     """
     refused: dict[str, str] = {}
     async with transaction():
+        present = await properties.read_some(*PROPERTIES.values())
         for field, text in entered.items():
+            if text == present[PROPERTIES[field]]:
+                continue
             try:
                 await property_changes.change(PROPERTIES[field], text, now=now, actor=actor)
             except InputRefused as refusal:

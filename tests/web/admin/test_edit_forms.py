@@ -37,6 +37,7 @@ BY = Grantor("command line")
 ALONGSIDE = {"audit_entry", "audit_head", "browser", "lease"}
 #: Pages with a form that makes something new or does something, and changes nothing that is shown in it.
 NO_EDITS = {
+    "/admin/branding/texts/{kind}/{language}",  # each time it is saved is a version
     "/admin/confirm",
     "/admin/invitations/add",
     "/admin/invitations/{id:uuid}/extend",
@@ -217,6 +218,10 @@ EDITS: Final = {
     ),
     "property": Edit("/admin/properties/support.contact", nothing, {"value": ["help@example.test"]}),
     "switch": Edit("/admin/properties/mac.sha1", nothing),
+    "branding": Edit(
+        "/admin/branding", nothing, {"name": ["Other GmbH"], "contact": ["help@example.test"], "accent": ["#8a2be2"]},
+        apart=("part",),
+    ),
     "own address": Edit("/admin/account", nothing, {"email": ["ada@example.test"]}),
     "administrator's role": Edit("/admin/administrators/{id}", administrator),
 }  # fmt: skip
