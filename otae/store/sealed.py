@@ -50,6 +50,7 @@ COLUMNS: Final = (
     SealedColumn(DirectoryServer, "bind_password_sealed", "directory.password"),
     SealedColumn(CaughtMail, "message_sealed", "caught-mail.message"),
     SealedColumn(Invitation, "token_sealed", "invitation.token"),
+    SealedColumn(Invitation, "objection_sealed", "objection token"),
     SealedColumn(Pin, "pin_sealed", "pin"),
     SealedColumn(Approval, "token_sealed", "approval.token"),
     SealedColumn(Enrollment, "push_token_sealed", "push_token"),

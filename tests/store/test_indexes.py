@@ -15,11 +15,13 @@ CONDITIONAL = {
     "delivery": {("invitation_id",)},
     "device": {("id",)},
     "enrollment_session": {("id",), ("invitation_id",)},
-    "invitation": {("id",), ("replaced_token_hash",)},
+    "invitation": {("go_code_hash",), ("id",), ("objection_hash",), ("replaced_token_hash",)},
     "notification_server": {("kind",)},
     "person": {("id",)},
     "pin": {("invitation_id",)},
 }
+#: Made by hand because its rows had to be filled before they could be told apart.
+UNIQUE = {"invitation": {("support_code",)}}
 OF_POSTGRES = """
 SELECT t.relname AS name, i.indisvalid AS valid, i.indpred IS NOT NULL AS conditional,
        (SELECT string_agg(pg_get_indexdef(i.indexrelid, n, false), ',' ORDER BY n)
@@ -67,7 +69,7 @@ async def test_the_tables_have_the_indexes_that_the_models_name(settings: Settin
             table = model._meta.db_table  # noqa: SLF001 - the ORM's own description of a table
             searched = {("search_text",)} if database.dialect() == "postgres" and "searched" in vars(model) else set()
             key = {(model._meta.db_pk_column,)}  # noqa: SLF001 - as above
-            assert there.get(table, set()) - searched - key == named(model), name
+            assert there.get(table, set()) - searched - key == named(model) | UNIQUE.get(table, set()), name
             assert conditional.get(table, set()) == CONDITIONAL.get(table, set()), name
 
 

@@ -12,7 +12,7 @@ from tortoise import fields
 
 from otae.delivery import catcher
 from otae.delivery.mail import smtp
-from otae.invitations import pins, tokens
+from otae.invitations import identity_confirmations, pins, tokens
 from otae.mdm import checkin
 from otae.settings import Settings
 from otae.store import database, keyring, models, sealed
@@ -70,6 +70,7 @@ def test_the_purposes_are_those_the_rooms_seal_with() -> None:
     assert purpose_of(models.NotificationServer, "password_sealed") == smtp.PASSWORD_PURPOSE
     assert purpose_of(models.Pin, "pin_sealed") == pins.SEAL
     assert purpose_of(models.Invitation, "token_sealed") == tokens.SEAL
+    assert purpose_of(models.Invitation, "objection_sealed") == identity_confirmations.SEAL
     for table in (models.Enrollment, models.UserChannel):
         assert purpose_of(table, "push_token_sealed") == checkin.PUSH_TOKEN
         assert purpose_of(table, "push_magic_sealed") == checkin.PUSH_MAGIC
