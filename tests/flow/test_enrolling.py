@@ -1,8 +1,11 @@
 """Behind the pages: a signed-in person's Mac goes both ways, in every shape of its messages."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from otae.rehearsal.hardware import MessageFormat
+from otae.rehearsal.hardware import DeviceFacts, MessageFormat
+from otae.rehearsal.mac import Mac, build_hardware
 from otae.store import properties
 from otae.store.models import Certificate, Enrollment, UserChannel
 from tests.flow.conftest import ON_BOTH
@@ -46,6 +49,25 @@ async def walk(house: House, way: str, shape: MessageFormat) -> None:
 @pytest.mark.parametrize("way", ["ota", "profile"])
 async def test_a_mac_is_enrolled_and_leaves_again(house: House, way: str, shape: MessageFormat) -> None:
     await walk(house, way, shape)
+
+
+async def test_a_mac_whose_clock_is_days_ahead_is_enrolled(house: House) -> None:
+    ben = await house.person("ben")
+    invitation = (await house.invite("ben", "two_factor", send=False)).invitation
+    session = await house.signed_in(ben, invitation)
+    async with house.line() as line:
+        hardware = await build_hardware(house.maker, datetime.now(UTC))
+        ahead = Mac(
+            line,
+            [house.root],
+            hardware,
+            DeviceFacts.invented(),
+            clock=lambda: datetime.now(UTC) + timedelta(days=5),
+        )
+        await ahead.install(await house.download(session))
+        await ahead.check_in()
+    await session.refresh_from_db()
+    assert session.status == "enrolled"
 
 
 async def test_the_final_profile_is_encrypted_to_the_mac(house: House) -> None:

@@ -17,7 +17,7 @@ from otae.paths import (
 )
 from otae.store import properties
 from otae.store.models import AuditEntry, PortalText
-from tests.branding.test_pictures import plain, written
+from tests.branding.test_pictures import REFUSED, plain, written
 
 pytestmark = pytest.mark.anyio
 
@@ -112,6 +112,8 @@ async def test_a_refused_logo_says_why_beside_its_field(console: httpx2.AsyncCli
     assert "Picture: is no PNG or JPEG file" in answer.text
     assert "<b>" not in answer.text
     assert "no PNG or JPEG" in (await console.post(BRANDING_LOGO_UPLOAD("dark"), data={})).text
+    bomb = await upload(console, "dark", REFUSED["bomb"][0])
+    assert (bomb.status_code, "more than 8 million pixels" in bomb.text) == (422, True)
     assert (await upload(console, "sepia", written(plain()))).status_code == 404
 
 
