@@ -107,19 +107,19 @@ async def test_each_message_is_built_and_its_text_message_takes_two_parts_at_mos
 
 
 async def test_the_kinds_are_those_of_english_and_a_region_gets_its_language() -> None:
-    assert set(TRANSLATED) == {"de", "es", "fr"}
+    assert set(TRANSLATED) == {"de", "es", "fr", "it", "nl"}
     assert all(default_in(kind, language) for language in TRANSLATED for kind in KINDS)
     assert default_in("url", "de-AT") == default_wording("url", "de")
-    assert default_in("url", "nl") is None
+    assert default_in("url", "sv") is None
 
 
 async def test_a_person_gets_their_language_until_the_template_says_something_else(desk: Desk) -> None:
     now, row = await database.now(), await templates.default_template("url")
     assert await templates.wording_for(row, "fr-CH") == (default_wording("url", "fr"), "fr")
-    assert await templates.wording_for(row, "it") == (default_wording("url"), "en")
+    assert await templates.wording_for(row, "sv") == (default_wording("url"), "en")
     assert (await templates.wording_for(row, "en"))[1] == "en"
     await properties.write("notification.language", "es")
-    assert await templates.wording_for(row, "it") == (default_wording("url", "es"), "es")
+    assert await templates.wording_for(row, "sv") == (default_wording("url", "es"), "es")
     own = Wording("Ours", "${enrollment.url}", "${enrollment.url}")
     await template_editing.reword(row, own, now=now, actor="ada")
     row = await templates.default_template("url")
@@ -140,15 +140,15 @@ async def test_one_language_is_changed_and_restored_by_itself(desk: Desk) -> Non
     assert await templates.wording_for(row, "de") == (default_wording("pin", "de"), "de")
     assert await TemplateTranslation.filter(template_id=row.id).count() == 1
     with pytest.raises(InputRefused):
-        await template_editing.reword(row, own, now=now, actor="ada", language="nl")
+        await template_editing.reword(row, own, now=now, actor="ada", language="sv")
     with pytest.raises(InputRefused):
-        await template_editing.restore(row, now=now, actor="ada", language="nl")
+        await template_editing.restore(row, now=now, actor="ada", language="sv")
 
 
 async def test_a_clone_says_what_it_says_in_every_language(desk: Desk) -> None:
     now, row = await database.now(), await templates.default_template("url")
     copy = await template_editing.clone(row, "Contractors", now=now, actor="ada")
-    assert [each.language for each in await templates.translations(copy.id)] == ["de", "es", "fr"]
+    assert [each.language for each in await templates.translations(copy.id)] == ["de", "es", "fr", "it", "nl"]
     assert await templates.wording_for(copy, "de") == (default_wording("url", "de"), "de")
     with pytest.raises(InputRefused):
         await template_editing.restore(copy, now=now, actor="ada")
