@@ -190,6 +190,8 @@ async def page(browser: httpx2.AsyncClient, path: str, accepted: str = "") -> ht
         ("de-AT,de;q=0.9,en;q=0.8", "de"),
         ("en;q=0.2, fr-CA;q=0.7, es;q=0.5", "fr"),
         ("sv, es;q=0.1", "es"),
+        ("it-CH", "it"),
+        ("nl-BE, fr;q=0.5", "nl"),
         ("sv", "en"),
         ("de;q=0, fr;q=0.1", "fr"),
         ("*", "en"),
@@ -318,6 +320,8 @@ async def test_requests_at_the_same_time_keep_their_languages_apart(site: Site) 
         ("en", "2026-12-24 18:00:00 UTC", "9\u202f999", "2 h ago"),
         ("de", "24.12.2026, 18:00:00 UTC", "9.999", "vor 2 h"),
         ("fr", "24 déc. 2026, 18:00:00 UTC", "9\u202f999", "il y a 2 h"),
+        ("it", "24 dic 2026, 18:00:00 UTC", "9.999", "2 h fa"),
+        ("nl", "24 dec 2026, 18:00:00 UTC", "9.999", "2 u geleden"),
     ],
 )
 def test_times_and_counts_are_written_as_the_language_writes_them(tag: str, moment: str, count: str, ago: str) -> None:
