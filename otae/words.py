@@ -32,7 +32,7 @@ TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 LOCALE: Final = Path(__file__).resolve().parent / "locale"
 
 #: The languages of the portal, mails and text messages. In each, every text of the catalog "people" is translated.
-PEOPLE_LANGUAGES: Final = ("en", "de", "fr", "es", "it", "nl")
+PEOPLE_LANGUAGES: Final = ("en", "de", "fr", "es", "it", "nl", "pt-BR", "ja")
 #: The languages of the console. In each, every text of the catalog "console" is translated as well.
 CONSOLE_LANGUAGES: Final = ("en", "de")
 

@@ -91,7 +91,7 @@ def main() -> int:
 
 def catalogs() -> list[Path]:
     """Return the path of every catalog: `people` of every shipped language, `console` of those begun."""
-    shipped = [LOCALE / tag / "LC_MESSAGES" / "people.po" for tag in PEOPLE_LANGUAGES if tag != "en"]
+    shipped = [LOCALE / tag.replace("-", "_") / "LC_MESSAGES" / "people.po" for tag in PEOPLE_LANGUAGES if tag != "en"]
     complete = [LOCALE / tag / "LC_MESSAGES" / "console.po" for tag in CONSOLE_LANGUAGES if tag != "en"]
     return sorted({*shipped, *complete, *LOCALE.glob("*/LC_MESSAGES/console.po")})
 

@@ -44,7 +44,7 @@ async def test_a_person_s_language_then_its_base_then_the_organization_s_then_en
 async def test_a_default_template_speaks_the_languages_of_the_product(desk: Desk) -> None:
     template = await templates.default_template("url")
     shipped = templates.shipped_languages(template)
-    assert {"de", "es", "fr", "it", "nl"} <= set(shipped)
+    assert {"de", "es", "fr", "it", "ja", "nl", "pt-BR"} <= set(shipped)
     for tag in shipped:
         assert (await subject(template, tag))[1] == tag
         row = templates.shipped_translation(template, tag)

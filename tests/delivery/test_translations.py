@@ -26,6 +26,8 @@ from tests.house import tree
 pytestmark = pytest.mark.anyio
 
 EACH = [(language, kind) for language in TRANSLATED for kind in KINDS]
+#: Languages that the alphabet of text messages cannot write.
+OTHER_LETTERS = {"ja"}
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 MACRO = re.compile(r"\$\{[^}]*\}")
 URL = "https://enroll.example.test/zdm/su?e=ep-00000000-0000-4000-8000-000000000000"
@@ -101,13 +103,13 @@ async def test_each_message_is_built_and_its_text_message_takes_two_parts_at_mos
     assert len(message.content) < 30_000
     if kind not in ADMINISTRATIVE:
         text = fill_sms(kind, said, VALUES)
-        assert not unicode_letters(text)
+        assert language in OTHER_LETTERS or not unicode_letters(text)
         assert 1 <= measure(text).parts <= 2
         assert text != fill_sms(kind, default_wording(kind), VALUES)
 
 
 async def test_the_kinds_are_those_of_english_and_a_region_gets_its_language() -> None:
-    assert set(TRANSLATED) == {"de", "es", "fr", "it", "nl"}
+    assert set(TRANSLATED) == {"de", "es", "fr", "it", "ja", "nl", "pt-BR"}
     assert all(default_in(kind, language) for language in TRANSLATED for kind in KINDS)
     assert default_in("url", "de-AT") == default_wording("url", "de")
     assert default_in("url", "sv") is None

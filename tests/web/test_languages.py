@@ -192,6 +192,8 @@ async def page(browser: httpx2.AsyncClient, path: str, accepted: str = "") -> ht
         ("sv, es;q=0.1", "es"),
         ("it-CH", "it"),
         ("nl-BE, fr;q=0.5", "nl"),
+        ("pt-BR, en;q=0.5", "pt-BR"),
+        ("ja-JP", "ja"),
         ("sv", "en"),
         ("de;q=0, fr;q=0.1", "fr"),
         ("*", "en"),
@@ -274,7 +276,7 @@ async def test_the_choice_of_a_language_leads_nowhere_else(site: Site, before: s
 
 async def test_a_language_that_is_not_there_changes_nothing(site: Site, invite: Invite) -> None:
     created = await invite("username_password")
-    await Person.all().update(language="ja")
+    await Person.all().update(language="fi")
     assert (await page(site.client, f"/zdm/su?e={created.token}", "fr")).headers["content-language"] == "fr"
 
 
@@ -322,6 +324,8 @@ async def test_requests_at_the_same_time_keep_their_languages_apart(site: Site) 
         ("fr", "24 déc. 2026, 18:00:00 UTC", "9\u202f999", "il y a 2 h"),
         ("it", "24 dic 2026, 18:00:00 UTC", "9.999", "2 h fa"),
         ("nl", "24 dec 2026, 18:00:00 UTC", "9.999", "2 u geleden"),
+        ("pt-BR", "24 de dez. de 2026 18:00:00 UTC", "9.999", "há 2 h"),
+        ("ja", "2026/12/24 18:00:00 UTC", "9,999", "2時間前"),
     ],
 )
 def test_times_and_counts_are_written_as_the_language_writes_them(tag: str, moment: str, count: str, ago: str) -> None:

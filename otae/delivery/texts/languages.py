@@ -106,7 +106,8 @@ def format_expiry(end: datetime | None, tag: str, zone: ZoneInfo) -> str:
     # English without a region writes the day first, as the rest of the world does.
     locale = Locale.parse("en-GB" if tag == MAIN else tag, sep="-")
     at = end.astimezone(zone)
-    return f"{format_date(at, 'long', locale=locale)}, {at:%H:%M} {_zone_name(at, locale)}"
+    between = " " if locale.language == "ja" else ", "
+    return f"{format_date(at, 'long', locale=locale)}{between}{at:%H:%M} {_zone_name(at, locale)}"
 
 
 def _zone_name(at: datetime, locale: Locale) -> str:
