@@ -101,10 +101,11 @@ def best_language(accepted: str, offered: Sequence[str]) -> str | None:
     """Return the one of ``offered`` that a browser wants most; None when it wants none of them.
 
     Args:
-        accepted: The header Accept-Language (RFC 9110 §12.5.4). A region falls back to its language.
+        accepted: The header Accept-Language (RFC 9110 §12.5.4). A region falls back to its language,
+            and a language to a region of it that is offered: "pt" and "pt-PT" to "pt-BR".
     """
     wanted = [(float(quality or 1), tag.lower()) for tag, quality in ACCEPTED.findall(accepted[:500])]
-    known = {tag.lower(): tag for tag in offered}
+    known = {tag.partition("-")[0].lower(): tag for tag in reversed(offered)} | {tag.lower(): tag for tag in offered}
     for quality, tag in sorted(wanted, key=lambda each: -each[0]):
         found = known.get(tag) or known.get(tag.partition("-")[0])
         if quality > 0 and found:

@@ -163,7 +163,7 @@ async def test_properties_of_the_person_are_said_on_one_line_and_escaped(desk: D
         ("fr", "de", "", "Deutsch"),
         ("de-AT", "", "", "Deutsch"),
         ("pt-BR", "", "", "Brasil"),
-        ("pt", "", "", "own"),
+        ("pt", "", "", "Brasil"),
         ("fr", "", "de", "Deutsch"),
         ("", "", "de-CH", "Deutsch"),
         ("en", "", "de", "own"),

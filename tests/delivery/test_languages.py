@@ -14,6 +14,7 @@ END = datetime(2026, 12, 24, 18, 0, tzinfo=UTC)
 def test_each_language_is_followed_by_its_base_and_none_is_tried_twice() -> None:
     assert languages.with_fallbacks("pt-BR", "", "de", "pt") == ["pt-BR", "pt", "de"]
     assert languages.with_fallbacks("", "") == []
+    assert languages.with_fallbacks("pt-PT") == ["pt-PT", "pt", "pt-BR"]
 
 
 def test_four_are_written_from_the_right() -> None:

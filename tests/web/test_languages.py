@@ -193,6 +193,8 @@ async def page(browser: httpx2.AsyncClient, path: str, accepted: str = "") -> ht
         ("it-CH", "it"),
         ("nl-BE, fr;q=0.5", "nl"),
         ("pt-BR, en;q=0.5", "pt-BR"),
+        ("pt-PT, en;q=0.5", "pt-BR"),
+        ("pt", "pt-BR"),
         ("ja-JP", "ja"),
         ("sv", "en"),
         ("de;q=0, fr;q=0.1", "fr"),

@@ -11,7 +11,7 @@ from babel.dates import format_date, get_timezone_gmt, get_timezone_name
 
 from otae.store.mode_table import MODES
 from otae.translatable import N_
-from otae.words import translations
+from otae.words import PEOPLE_LANGUAGES, best_language, translations
 
 #: The language of a template's own text.
 MAIN: Final = "en"
@@ -79,8 +79,17 @@ _UNTIL_USED: Final = N_("it has been used")
 
 
 def with_fallbacks(*tags: str) -> list[str]:
-    """Return the languages to try, in order: each of ``tags`` that is not empty, then its base, "pt" for "pt-BR"."""
-    return list(dict.fromkeys(each for tag in tags if tag for each in (tag, tag.partition("-")[0])))
+    """Return the languages to try, in order: each of ``tags`` that is not empty, then its base, then what is like it.
+
+    For "pt-PT" these are "pt-PT", "pt" and "pt-BR", of which the product speaks the last.
+    """
+    tried = (
+        each
+        for tag in filter(None, tags)
+        for each in (tag, tag.partition("-")[0], best_language(tag, PEOPLE_LANGUAGES))
+        if each
+    )
+    return list(dict.fromkeys(tried))
 
 
 def direction(tag: str) -> str:
