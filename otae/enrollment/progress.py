@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from otae.errors import PlatformRefused
+from otae.errors import MacTooOld, PlatformRefused
 from otae.invitations.details import refusal_of
 from otae.store.models import EnrollmentSession, Event
 from otae.store.states import InvitationStatus, SessionStatus
@@ -57,7 +57,8 @@ class SessionProgress:
 
     ``done``: how many of ``steps`` are done. ``end``: None while the session lives. ``refusal``: words of the last
     refusal, or "". ``can_retry``: whether the same device may try again. ``halted``: whether the next step was refused
-    and will not continue by itself. ``root_fetched``: whether the root certificate was downloaded. ``quiet``: whether
+    and will not continue by itself. ``may_restart``: whether the person can put right what ended the session, and sign
+    in again. ``root_fetched``: whether the root certificate was downloaded. ``quiet``: whether
     nothing was heard of the Mac for two minutes. ``mark`` changes whenever another field does.
     """
 
@@ -69,6 +70,7 @@ class SessionProgress:
     mark: str
     can_retry: bool = True
     halted: bool = False
+    may_restart: bool = False
     root_fetched: bool = False
     quiet: bool = False
 
@@ -105,7 +107,15 @@ def session_progress(session: SessionRow, *, now: datetime) -> SessionProgress:
     # Before the profile was installed, a refusal leaves the person at the step that they do themselves.
     halted = bool(refusal) and end is None and (not can_retry or done > 1)
     return SessionProgress(
-        steps, done, end, refusal, code, f"{session.status}-{done}-{end or 'live'}-{code}", can_retry, halted
+        steps,
+        done,
+        end,
+        refusal,
+        code,
+        f"{session.status}-{done}-{end or 'live'}-{code}",
+        can_retry,
+        halted,
+        may_restart=end is SessionEnd.REFUSED and session.refusal == MacTooOld.code,
     )
 
 

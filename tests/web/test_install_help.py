@@ -214,6 +214,19 @@ async def test_whose_invitation_enrolled_a_mac_elsewhere_did_not_sign_in_again(s
     assert "You signed in again somewhere else." not in page
 
 
+@pytest.mark.parametrize(("code", "again"), [("mac-too-old", True), ("model-refused", False)])
+async def test_whose_macos_was_too_old_signs_in_again_after_updating_it(
+    site: Site, invite: Invite, code: str, *, again: bool
+) -> None:
+    session = await signed_in(site, invite)
+    now = await database.now()
+    await EnrollmentSession.filter(id=session.id).update(status="refused", refusal=code, closed_at=now)
+    page = (await site.client.get(INSTALL)).text
+    assert "This Mac was not enrolled" in page
+    assert ('id="again"' in page) is again
+    assert ("Please ask your IT department." in page.partition("otae-steps")[0]) is not again
+
+
 async def test_every_drawing_is_labelled_and_the_page_stays_small(site: Site, invite: Invite) -> None:
     await signed_in(site, invite)
     for headers in ({"User-Agent": SAFARI}, chromium("12.1.0"), chromium("14.1.0"), chromium("15.1.0")):

@@ -12,6 +12,7 @@ from otae.paths import INSTALL, LOGIN, NEW_LINK
 from otae.store import database, properties
 from otae.store.models import Counter, Delivery, EnrollmentSession, Event, Invitation, Pin
 from tests.web.conftest import PASSWORD, Invite, Site, shown_code
+from tests.web.refused_fields import refused_fields
 
 pytestmark = pytest.mark.anyio
 
@@ -122,6 +123,7 @@ async def test_where_the_pin_is_the_only_secret_a_mistyped_one_says_how_many_are
         for status, text in answers
     ]
     text = answers[-1][1]
+    assert [refused_fields(page) for _, page in answers] == [["pin"], ["pin"], []]
     assert said == [(422, True, False, False), (422, False, True, True), (410, False, False, False)]
     assert await Event.exists(kind="signin.failed", support_code=shown_code(text))
     assert "Too many wrong entries" in text

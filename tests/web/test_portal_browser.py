@@ -75,7 +75,7 @@ async def test_a_form_says_its_origin_and_a_reload_after_a_wrong_entry_counts_no
     async with page.expect_request(lambda request: request.method == "POST" and request.url.endswith(LOGIN)) as sent:
         await page.get_by_role("button", name="Sign in").click()
     assert (await (await sent.value).all_headers())["origin"] == served, "no browser writes null"
-    await expect(page.get_by_text("2 tries are left")).to_be_visible()
+    await expect(page.locator("#summary").get_by_text("2 tries are left")).to_be_visible()
     await page.reload()
     await page.reload()
     await expect(page.get_by_label("PIN", exact=True)).to_be_visible()

@@ -150,7 +150,8 @@ async def submit(visit: Visit) -> Response:
         form.refuse(refusal)
         return await redirect_to_form(visit, form, token, 422)
     except Refusal as refusal:
-        form.form_errors.append(await refusal_text(visit, token, refusal))
+        field, text = await refusal_text(visit, token, refusal)
+        form.refuse(InputRefused({field: text}))
         status = 422 if isinstance(refusal, SigninFailed) else page_status(refusal)
         return await redirect_to_form(visit, form, token, status, refusal)
 
@@ -189,14 +190,18 @@ async def sign_browser_in(visit: Visit, session: SessionRow, token: str | None) 
     return await set_link_cookies(visit, response, token, until=until)
 
 
-async def refusal_text(visit: Visit, token: str | None, refusal: Refusal) -> str:
-    """Return the text of ``refusal``; where the PIN is the only secret, with the number of tries left."""
+async def refusal_text(visit: Visit, token: str | None, refusal: Refusal) -> tuple[str, str]:
+    """Return the field that ``refusal`` is about, "" when it does not say, and its text.
+
+    Only the page of a link whose mode asks for one secret names it; a PIN there also says how many tries it has left.
+    """
     link = await find_link(visit, token) if isinstance(refusal, SigninFailed) else None
-    left = link.page.tries_left if link and not link.by_code else None
-    if not left:
-        return _(refusal.words)
-    tries = ngettext("%d try is left.", "%d tries are left.", left) % left
-    return f"{_(refusal.words)} {tries}"
+    mode = link.page.mode if link and not link.by_code else None
+    if link is None or mode is None or mode.authentication == mode.secret:
+        return "", _(refusal.words)
+    left = link.page.tries_left
+    tries = f" {ngettext('%d try is left.', '%d tries are left.', left) % left}" if left else ""
+    return "pin" if mode.secret else "password", f"{_(refusal.words)}{tries}"
 
 
 async def redirect_to_form(
