@@ -200,8 +200,11 @@ async def refusal_text(visit: Visit, token: str | None, refusal: Refusal) -> tup
     if link is None or mode is None or mode.authentication == mode.secret:
         return "", _(refusal.words)
     left = link.page.tries_left
-    tries = f" {ngettext('%d try is left.', '%d tries are left.', left) % left}" if left else ""
-    return "pin" if mode.secret else "password", f"{_(refusal.words)}{tries}"
+    words = _(refusal.words)
+    if left:
+        tries = ngettext("%d try is left.", "%d tries are left.", left) % left
+        words = f"{words} {tries}"
+    return "pin" if mode.secret else "password", words
 
 
 async def redirect_to_form(
