@@ -212,9 +212,13 @@ def test_the_single_profile_is_written_with_a_fresh_challenge(ben: CommandLine) 
 
 
 def test_no_profile_is_written_before_the_approval_that_the_mode_asks_for(ben: CommandLine) -> None:
-    token = ben.json("invite", "--user", "ben", "--mode", "username_pin", "--no-send")["token"]
+    made = ben.json("invite", "--user", "ben", "--mode", "username_pin", "--no-send")
+    token = made["token"]
     assert ben.json("mode", "set", "username_pin", "--approval", "administrator")["approval"] == "administrator"
     assert "has to approve" in ben.refusal("profile", token)
+    kinds = [event["kind"] for event in ben.json("invitation", "show", made["id"])["timeline"]]
+    assert "approval.asked" in kinds
+    assert "session.opened" not in kinds, "it would end the session of the person who waits"
     ben.json("mode", "set", "username_pin", "--approval", "none")
     assert ben.run("profile", token, "--unsigned").stdout.startswith("<?xml")
 

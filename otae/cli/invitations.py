@@ -201,13 +201,15 @@ def profile(*, invitation_token: str, unsigned: bool) -> None:
         if found is None:
             raise InvitationUnknown("there is no invitation with this token")
         lifecycle.check_usable(found, now=now)
+        await approvals.ask(desk, found, await found.person, await known_mode(found.mode), now=now)
+        # before a session is opened, which would end the one of the person who waits
+        await approvals.check_invitation(found.id, found.mode, now=now)
         subject, person = str(found.id), str(found.person_id)
         await audit.record(ACTOR, "profile.written", now=now, subject=subject, detail=person)
         session = await sessions.open_session(
             person=await found.person, invitation=found, mode=found.mode, ownership=found.ownership,
             way="profile", now=now,
         )  # fmt: skip
-        await approvals.ask(desk, found, await found.person, await known_mode(found.mode), now=now)
         return await profiles.single_profile(desk, session, now=now, signed=not unsigned, generated_topic=True)
 
     written = run_with_desk(work)

@@ -81,9 +81,15 @@ async def check(session: EnrollmentSession, *, now: datetime) -> None:
     Raises:
         ApprovalMissing, ApprovalDeclined: The mode needs an approval and there is none that holds.
     """
-    if session.rehearsal or (await known_mode(session.mode)).approval == NO_APPROVAL:
+    if not session.rehearsal:
+        await check_invitation(session.invitation_id, session.mode, now=now)
+
+
+async def check_invitation(invitation_id: UUID | None, mode: str, *, now: datetime) -> None:
+    """Check the approval of an invitation in ``mode``, as `check` does, before a session is opened for it."""
+    if (await known_mode(mode)).approval == NO_APPROVAL:
         return
-    row = await _newest(session.invitation_id)
+    row = await _newest(invitation_id)
     if row is not None and row.status == ApprovalStatus.DECLINED:
         raise ApprovalDeclined
     if row is None or not _holds(row, now) or _is_over(row.invitation, now):
