@@ -2,20 +2,23 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from otae import paths
 from otae.accounts import password_links
-from otae.invitations import lifecycle
+from otae.directory.reach import EVERYBODY
+from otae.invitations import identity_confirmations, lifecycle
 from otae.store import database
-from otae.store.models import Person
+from otae.store.models import Invitation, Person
 from tests.browser.conftest import Served
 from tests.web.test_portal_browser import without_violations
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Safari/604.1"
 #: Whether the focused element is drawn otherwise than it is without focus: by an outline or a shadow.
 FOCUSED = """() => {
   const element = document.activeElement;
@@ -27,8 +30,9 @@ FOCUSED = """() => {
 
 
 @asynccontextmanager
-async def opened(browser: Browser, *, dark: bool, script: bool) -> AsyncIterator[Page]:
+async def opened(browser: Browser, *, dark: bool, script: bool, agent: str | None = None) -> AsyncIterator[Page]:
     context = await browser.new_context(
+        user_agent=agent,
         ignore_https_errors=True,
         color_scheme="dark" if dark else "light",
         java_script_enabled=script,
@@ -56,6 +60,8 @@ async def look(page: Page, what: str, *, axe: bool) -> None:
         assert focused[1], f"{what}: nothing shows that this has the focus: {focused[0]}"
         seen.add(focused[0])
     assert seen, what
+    # unfolded, it lies over what a test clicks next
+    await page.evaluate("for (const menu of document.querySelectorAll('.otae-languages')) menu.open = false")
 
 
 @pytest.mark.parametrize(("dark", "script"), [(False, True), (True, True), (True, False)])
@@ -91,6 +97,32 @@ async def test_every_page_of_the_portal_can_be_read_and_used(
         await page.locator("main form button[type=submit]").last.click()
         await page.wait_for_url(f"**{paths.INSTALL}")
         await look(page, paths.INSTALL, axe=script)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+async def test_every_end_of_an_invitation_can_be_read_and_used(
+    served: Served, browser: Browser, invited: lifecycle.Created, *, dark: bool
+) -> None:
+    number, now = invited.invitation.id, await database.now()
+    await identity_confirmations.confirm(served.desk, number, reach=EVERYBODY, by="ada", by_id=uuid4(), now=now)
+    row = await Invitation.get(id=number)
+    token = served.desk.vault.open(row.objection_sealed or b"", number, identity_confirmations.SEAL).decode()
+    async with opened(browser, dark=dark, script=True) as page:
+        await page.goto(invited.url)
+        for path in (paths.NOT_YOU, f"{paths.OBJECTION}?t={token}", f"{paths.OBJECTION}?t=x"):
+            await page.goto(served.origin + path)
+            await look(page, path, axe=True)
+        for status in ("expired", "failed", "revoked", "redeemed"):
+            await Invitation.filter(id=number).update(status=status)
+            await page.goto(invited.url)
+            await look(page, f"the link of an invitation that is {status}", axe=True)
+    await Invitation.filter(id=number).update(status="pending")
+    async with opened(browser, dark=dark, script=True, agent=PHONE) as page:
+        await page.goto(invited.url)
+        await look(page, "the link on a phone", axe=True)
+        await page.get_by_role("button", name="Show me a code").click()
+        await expect(page.locator(".otae-code").first).to_be_visible()
+        await look(page, "the code on a phone", axe=True)
 
 
 async def test_the_console_shows_where_the_focus_is(served: Served, console: Page) -> None:

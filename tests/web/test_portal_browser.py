@@ -214,7 +214,7 @@ async def test_everybody_can_read_and_use_it(
     context = await browser.new_context(ignore_https_errors=True, color_scheme=scheme)
     page = await context.new_page()
     await page.goto(f"{served}{LOGIN}")
-    for summary in await page.locator("summary").all():
+    for summary in await page.locator("main summary").all():
         await summary.click()
     await without_violations(page)
     await page.goto(f"{served}{LOGIN}?e=ep-00000000-0000-0000-0000-000000000000")
@@ -232,7 +232,7 @@ async def test_everybody_can_read_and_use_it(
         await EnrollmentSession.filter(id=session.id).update(**columns or {"ownership": "employee"})
         await Event.filter(session_id=session.id).update(at=session.opened_at - timedelta(minutes=3))
         await page.reload()
-        for summary in await page.locator("summary").all():
+        for summary in await page.locator("main summary").all():
             await summary.click()
         await without_violations(page)
     await context.close()
@@ -250,7 +250,7 @@ async def test_the_page_of_a_link_is_for_everybody_and_fits_a_phone_whatever_nam
     context = await browser.new_context(ignore_https_errors=True, viewport={"width": 390, "height": 844})
     page = await context.new_page()
     await page.goto(made.url)
-    for summary in await page.locator("summary").all():
+    for summary in await page.locator("main summary").all():
         await summary.click()
     for link in ("", "Not you?"):
         if link:
