@@ -5,6 +5,7 @@ the refusals that people see; `console`: everything else), and compiles them. It
 untranslated or fuzzy in a shipped language, or a text of `console` in a language whose console is complete.
 """
 
+import ast
 import io
 import sys
 from collections.abc import Iterator
@@ -117,6 +118,17 @@ def marked(name: str, text: str) -> Iterator[Message]:
     for _line, message, _comments, _context in extract(method, io.BytesIO(text.encode()), KEYWORDS, (), OPTIONS):
         if message:
             yield message
+
+
+def passed_over(source: str) -> Iterator[int]:
+    """Yield the lines of Python at which a text is marked inside an f-string, or is one: Babel does not see these."""
+    for node in ast.walk(ast.parse(source)):
+        within = isinstance(node, ast.JoinedStr)
+        calls = (each for each in (ast.walk(node) if within else [node]) if isinstance(each, ast.Call) and each.args)
+        for call in calls:
+            lost = isinstance(call.args[0], ast.Constant if within else ast.JoinedStr)
+            if lost and ast.unparse(call.func) in KEYWORDS:
+                yield call.lineno
 
 
 def refusals(kind: type[errors.Refusal]) -> Iterator[type[errors.Refusal]]:

@@ -24,7 +24,7 @@ class Branding:
 
     ``contact``: whom people are told to ask; ``accent``: the colour of buttons and links, "" for the product's own;
     ``logos``: by theme, without their images; ``help``: the help text by language; ``language``: the language of the
-    texts for people in whose own language there is none.
+    texts for people in whose own language there is none; ``region``: the country of phone numbers, as two letters.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Branding:
     logos: Mapping[str, LogoRow]
     help: Mapping[str, PortalTextRow]
     language: str
+    region: str
 
     @property
     def style(self) -> str:
@@ -55,12 +56,12 @@ async def read(*, in_words: bool = False) -> Branding:
     Args:
         in_words: Without logos and help text, which belong to whole pages.
     """
-    values = await properties.read_some(*PROPERTIES.values(), "notification.language")
-    own = {field: str(values[name]) for field, name in PROPERTIES.items()}
-    language = str(values["notification.language"])
+    fields = PROPERTIES | {"language": "notification.language", "region": "phone.region"}
+    values = await properties.read_some(*fields.values())
+    own = {field: str(values[name]) for field, name in fields.items()}
     if in_words:
-        return Branding(**own, logos={}, help={}, language=language)
-    return Branding(**own, logos=await logos.stored(), help=await portal_texts.shown(HELP), language=language)
+        return Branding(**own, logos={}, help={})
+    return Branding(**own, logos=await logos.stored(), help=await portal_texts.shown(HELP))
 
 
 async def preview(entered: Mapping[str, str]) -> Branding:

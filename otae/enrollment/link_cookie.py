@@ -18,8 +18,8 @@ from otae.store.desk import Desk
 LIFETIME: Final = timedelta(minutes=60)
 
 
-class Place(StrEnum):
-    """Where a browser keeps a token; each place has its own key, so that one value cannot be used for another."""
+class Purpose(StrEnum):
+    """What a browser keeps a token for; each purpose has its own key, so that one value cannot be used for another."""
 
     COOKIE = "otae invitation link"
     FORM = "otae invitation form"
@@ -28,13 +28,13 @@ class Place(StrEnum):
 
 
 async def seal(
-    desk: Desk, token: str, *, now: datetime, place: Place = Place.COOKIE, until: datetime | None = None
+    desk: Desk, token: str, *, now: datetime, purpose: Purpose = Purpose.COOKIE, until: datetime | None = None
 ) -> str:
-    """Return an invitation token sealed for ``place``, valid until ``until``, by default for an hour."""
-    return await browser_seals.seal(desk, place, token.encode(), until=until or now + LIFETIME)
+    """Return an invitation token sealed for ``purpose``, valid until ``until``, by default for an hour."""
+    return await browser_seals.seal(desk, purpose, token.encode(), until=until or now + LIFETIME)
 
 
-async def open_sealed(desk: Desk, value: str, *, now: datetime, place: Place = Place.COOKIE) -> str | None:
-    """Return the invitation token sealed for ``place``; None when the value was forged, changed or has expired."""
-    plain = await browser_seals.open_sealed(desk, place, value, now=now)
+async def open_sealed(desk: Desk, value: str, *, now: datetime, purpose: Purpose = Purpose.COOKIE) -> str | None:
+    """Return the invitation token sealed for ``purpose``; None when the value was forged, changed or has expired."""
+    plain = await browser_seals.open_sealed(desk, purpose, value, now=now)
     return None if plain is None else plain.decode()

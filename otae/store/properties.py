@@ -152,7 +152,7 @@ def _accent(text: str) -> str:
         low = N_(
             "%(colour)s is too light: white text on it has a contrast of %(ratio)s to 1, and %(least)s is needed",
             colour=colour,
-            ratio=f"{int(ratio * 10) / 10}",
+            ratio=int(ratio * 10) / 10,
             least=colours.TEXT,
         )
         raise ValueError(low)

@@ -30,20 +30,20 @@ class ContactPart:
 
 async def read(request: Request) -> None:
     """Keep the branding that is in force as `keep` does; for a part of a page, which is polled, what it may say."""
-    await keep(request, await look.read(in_words=is_fragment_request(request)))
+    keep(request, await look.read(in_words=is_fragment_request(request)))
 
 
-async def keep(request: Request, branding: Branding) -> None:
+def keep(request: Request, branding: Branding) -> None:
     """Keep ``branding`` and its contact in the request's state, where `pages.render` finds them."""
     request.state.branding = branding
-    request.state.support_contact = contact_parts(branding.contact, await properties.default_region())
+    request.state.support_contact = contact_parts(branding.contact, branding.region)
 
 
 def contact_parts(contact: str, region: str) -> list[ContactPart]:
     """Return ``contact`` in pieces: each mail address and phone number with its link, and the words between.
 
     Args:
-        region: As `properties.default_region` returns it.
+        region: The country of numbers without "+", as two letters; "" for none.
     """
     if contact == properties.row_of("support.contact").default:
         return [ContactPart(_NOBODY)]

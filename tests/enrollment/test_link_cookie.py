@@ -22,10 +22,10 @@ async def test_a_sealed_token_opens_for_an_hour(desk: Desk) -> None:
 
 async def test_a_token_sealed_for_one_place_does_not_open_in_another(desk: Desk) -> None:
     now = await database.now()
-    for place in link_cookie.Place:
-        sealed = await link_cookie.seal(desk, TOKEN, now=now, place=place)
-        for other in link_cookie.Place:
-            assert (await link_cookie.open_sealed(desk, sealed, now=now, place=other) == TOKEN) is (other == place)
+    for purpose in link_cookie.Purpose:
+        sealed = await link_cookie.seal(desk, TOKEN, now=now, purpose=purpose)
+        for other in link_cookie.Purpose:
+            assert (await link_cookie.open_sealed(desk, sealed, now=now, purpose=other) == TOKEN) is (other == purpose)
 
 
 async def test_the_same_token_is_never_sealed_alike(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests import messages
+from tests.house.tree import sources, texts
 
 PATHS = messages.catalogs()
 
@@ -25,3 +26,15 @@ def test_texts_are_sorted_into_the_catalogs_by_where_they_stand() -> None:
     assert "This Mac is enrolled for somebody else." in held["people"], "the words of a refusal"
     assert "Release the device under Devices, then let the person try again." in held["console"], "its advice"
     assert not set(held["people"]) & set(held["console"])
+
+
+def test_no_text_is_marked_where_it_is_not_found() -> None:
+    found = {name: lines for name in sources("otae") if (lines := list(messages.passed_over(texts()[name])))}
+    assert not found, "mark the text apart from the f-string"
+
+
+def test_a_text_is_not_found_in_an_f_string_and_as_one() -> None:
+    for source in ("""f"{name}: {_('text')}\"""", '_(f"{name} is here")', """f"{one} {ngettext('a', 'b', 2)}\""""):
+        assert list(messages.passed_over(source)) == [1]
+    for source in ('_("hello")', 'f"{_(name)}"', 'N_("%(ratio)s", ratio=f"{ratio}")'):
+        assert not list(messages.passed_over(source))

@@ -194,7 +194,7 @@ async def test_a_form_sent_after_the_invitation_was_withdrawn_is_recorded(
 
 async def test_a_page_left_open_too_long_asks_for_the_link_again(site: Site, invite: Invite) -> None:
     token, now = (await invite("username_password")).token, await database.now()
-    old = await link_cookie.seal(site.desk, token, now=now - timedelta(minutes=61), place=link_cookie.Place.FORM)
+    old = await link_cookie.seal(site.desk, token, now=now - timedelta(minutes=61), purpose=link_cookie.Purpose.FORM)
     answer = await site.client.post(LOGIN, data={"name": "ben", "password": PASSWORD, "link": old})
     assert answer.status_code == 410
     assert "open the link" in answer.text

@@ -50,6 +50,7 @@ async def test_opened_ten_times_it_changes_nothing_and_the_button_ends_it(site: 
     for answer in (await site.client.get(address), await site.client.post(address)):
         assert answer.status_code == 403
         assert "This link no longer works." in answer.text
+        assert "If you pressed its button already, the invitation is ended." in answer.text
 
 
 async def test_after_the_mac_enrolled_it_says_whom_to_ask(site: Site, invite: Invite) -> None:

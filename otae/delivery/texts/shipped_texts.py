@@ -54,6 +54,7 @@ MAILS: Final[Mapping[str, tuple[str, ...]]] = {
         "32e3e758e5301927a7af4b3b6e2bc0a7",
         "1c994e1f6bcf1bfa78d438e8f4e82bca",
         "c7370dd3c4a7ac4bd791bdd105fb079b",
+        "abcd920416e7dfbfe6d0fdb3d0c753ce",
     ),
     "approval": ("f458e2c779023a2c4f4f9c516502c47a", "c20fcd8c92ac4c81375e105ec7daad79"),
     "identity": ("b26c431a674dafc0669cf936dd29d7e5", "06c288b23b5bae387d446b2bea58d1ed"),

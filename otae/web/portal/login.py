@@ -19,7 +19,7 @@ from otae.branding import portal_texts
 from otae.branding.portal_texts import TERMS_OF_USE, PortalTextRow
 from otae.enrollment import link_cookie, link_page
 from otae.enrollment.credentials import entered_name
-from otae.enrollment.link_cookie import Place
+from otae.enrollment.link_cookie import Purpose
 from otae.enrollment.link_page import LinkPage
 from otae.enrollment.progress import SessionRow
 from otae.enrollment.signin import SignInEntry, sign_in
@@ -257,13 +257,13 @@ async def token_of_cookie(visit: Visit) -> str | None:
 
 async def token_of_form(visit: Visit, sealed: str | None) -> str | None:
     """Return the invitation token in a form; None when the form is for no link, or has expired."""
-    return await link_cookie.open_sealed(visit.desk, sealed, now=visit.now, place=Place.FORM) if sealed else None
+    return await link_cookie.open_sealed(visit.desk, sealed, now=visit.now, purpose=Purpose.FORM) if sealed else None
 
 
 async def token_of_session(visit: Visit) -> str | None:
     """Return the token of the invitation of the browser's session; None when it was opened without a link."""
     value = visit.request.cookies.get(SESSION_LINK_COOKIE)
-    return await link_cookie.open_sealed(visit.desk, value, now=visit.now, place=Place.SESSION) if value else None
+    return await link_cookie.open_sealed(visit.desk, value, now=visit.now, purpose=Purpose.SESSION) if value else None
 
 
 async def set_link_cookies(
@@ -274,11 +274,11 @@ async def set_link_cookies(
     Args:
         until: The end of the session that was opened; until then the browser is led back to this invitation.
     """
-    lasting = [(LINK_COOKIE, Place.COOKIE)] + ([(SESSION_LINK_COOKIE, Place.SESSION)] if until else [])
+    lasting = [(LINK_COOKIE, Purpose.COOKIE)] + ([(SESSION_LINK_COOKIE, Purpose.SESSION)] if until else [])
     end = until or visit.now + link_cookie.LIFETIME
-    for cookie, place in lasting:
+    for cookie, purpose in lasting:
         if token:
-            sealed = await link_cookie.seal(visit.desk, token, now=visit.now, place=place, until=end)
+            sealed = await link_cookie.seal(visit.desk, token, now=visit.now, purpose=purpose, until=end)
             set_cookie(response, cookie, sealed, seconds=int((end - visit.now).total_seconds()))
         elif cookie in visit.request.cookies:
             drop_cookie(response, cookie)
@@ -299,7 +299,7 @@ async def find_link(visit: Visit, token: str | None) -> Link | None:
         await lifecycle.refuse_replaced(token)
     if token is None or invitation is None:
         return None
-    sealed = await link_cookie.seal(visit.desk, token, now=visit.now, place=Place.FORM)
+    sealed = await link_cookie.seal(visit.desk, token, now=visit.now, purpose=Purpose.FORM)
     use_person_language(visit.request, invitation.language, invitation.person.language)
     visit.request.state.support_code = invitation.support_code
     page = await link_page.read(invitation, now=visit.now)

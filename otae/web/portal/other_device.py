@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from otae.enrollment import link_cookie
-from otae.enrollment.link_cookie import Place
+from otae.enrollment.link_cookie import Purpose
 from otae.enrollment.link_page import LinkPage
 from otae.invitations import go_codes, new_links
 from otae.invitations.go_codes import GoCode
@@ -70,7 +70,7 @@ async def render_page(visit: Visit, page: LinkPage | None = None, sealed: str = 
 async def keep_code(visit: Visit, response: Response, page: LinkPage, code: GoCode) -> Response:
     """Keep the code in the browser that it was made for, until it ends."""
     value = f"{page.invitation.id.hex}{code.clear}"
-    sealed = await link_cookie.seal(visit.desk, value, now=visit.now, place=Place.CODE, until=code.until)
+    sealed = await link_cookie.seal(visit.desk, value, now=visit.now, purpose=Purpose.CODE, until=code.until)
     set_cookie(response, CODE_COOKIE, sealed, seconds=max(1, int((code.until - visit.now).total_seconds())))
     return response
 
@@ -78,7 +78,7 @@ async def keep_code(visit: Visit, response: Response, page: LinkPage, code: GoCo
 async def _code_of(visit: Visit, page: LinkPage) -> GoCode | None:
     """Return the code that was made in this browser for the invitation, while it works."""
     kept = visit.request.cookies.get(CODE_COOKIE, "")
-    value = await link_cookie.open_sealed(visit.desk, kept, now=visit.now, place=Place.CODE) if kept else None
+    value = await link_cookie.open_sealed(visit.desk, kept, now=visit.now, purpose=Purpose.CODE) if kept else None
     invitation = page.invitation
     if value is None or value[:32] != invitation.id.hex or invitation.go_code_until is None:
         return None

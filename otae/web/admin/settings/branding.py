@@ -106,7 +106,7 @@ async def preview(visit: Console) -> Response:
     branding = await look.preview({field: query.get(field, "") for field in look.PROPERTIES})
     if query.get("part") == "mail":
         return await _mail_preview(visit, branding)
-    await whom_to_ask.keep(visit.request, branding)
+    whom_to_ask.keep(visit.request, branding)
     page = await login.render_page(visit, login.SignInForm(), None)
     page.headers.update({"Content-Security-Policy": PREVIEW_POLICY, "X-Frame-Options": "SAMEORIGIN"})
     return page
