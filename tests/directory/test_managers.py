@@ -50,3 +50,24 @@ async def test_a_local_manager_is_named_by_user_name_or_address(desk: Desk) -> N
     await Person.filter(id=mia.id).update(disabled=True)
     ben.properties = {"manager": "mia"}
     assert await managers.find(desk, ben) == (None, "the manager was not found")
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        *("@", "/", "//", "a/b/c", "corp/", "local/", "nowhere/mia", "=,", "cn=", "cn=a\\", "uid=x,=", "\x00"),
+        *("\u202eaim", "mia@", "@example.test", "a@b@c", "mia@example.test, ben@example.test", "m" * 10_000),
+    ],
+)
+async def test_what_names_nobody_is_no_manager(desk: Desk, named: str) -> None:
+    ben = await add_person(desk)
+    ben.properties = {"manager": named}
+    found, why = await managers.find(desk, ben)
+    assert found is None
+    assert why
+
+
+async def test_whoever_is_their_own_manager_is_named_as_such(desk: Desk) -> None:
+    ben = await add_person(desk)
+    ben.properties = {"manager": ben.name}
+    assert await managers.find(desk, ben) == (Manager("ben@example.test", str(ben.id)), "")
