@@ -25,7 +25,7 @@ async def test_an_odd_header_changes_nothing_but_the_page(site: Site, invite: In
     before = await Event.all().count()
     for path in (LOGIN, f"/zdm/su?e={made.token}", "/go", "/zdm/macos/otae/me/sign-in"):
         async with site.stranger() as stranger:
-            answer = await stranger.get(path, headers={name: value.encode()}, follow_redirects=True)
+            answer = await stranger.get(path, headers={name.encode(): value.encode()}, follow_redirects=True)
         assert answer.status_code == 200, path
         assert "alert(1)" not in answer.text
     assert await Event.all().count() == before
