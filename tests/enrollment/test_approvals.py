@@ -270,6 +270,30 @@ async def test_who_may_approve_is_mailed_and_then_the_person(desk: Desk) -> None
     assert "ep-" not in mail, "a link that was never mailed"
 
 
+@pytest.mark.parametrize(
+    ("mode", "invited_only", "leads_to"),
+    [
+        ("username_password", False, "/zdm/macos/otae/login"),
+        ("username_password", True, "/go"),
+        ("two_factor", True, "/go"),
+        ("high_security", False, "/go"),
+    ],
+)
+async def test_whoever_was_given_the_link_by_hand_is_led_where_that_or_a_code_works(
+    desk: Desk, mode: str, invited_only: bool, leads_to: str
+) -> None:
+    now = await needed(mode=mode)
+    made = await invite(desk, mode, send=False)
+    await properties.write("macos.otae.enable", "false" if invited_only else "true")
+    await approvals.ask(desk, made.invitation, made.invitation.person, await known_mode(mode), now=now)
+    await approve(desk, now)
+    await send_all(desk)
+    mail = await last_mail(desk)
+    assert "if somebody gave you a link, use that one; if a code, ask for another" in " ".join(mail.split())
+    assert f"{desk.settings.public_url}{leads_to}" in mail.split()
+    assert "ep-" not in mail, "a link that was never mailed"
+
+
 async def test_the_support_contact_is_mailed_when_no_administrator_has_an_address(desk: Desk) -> None:
     await add_person(desk)
     await needed()

@@ -26,6 +26,7 @@ from otae.delivery.texts.templates import default_template, select_wording, word
 from otae.settings import Settings
 from otae.store import properties
 from otae.store.desk import Desk
+from otae.store.mode_table import MODES
 from otae.store.models import (
     Approval,
     Certificate,
@@ -110,6 +111,7 @@ class MessageData:
         reasons: For notices about failed invitations: why each failed, by invitation.
         refusals: For notices about servers: what they refuse.
         approvals: For requests for an approval: the row that waits, by invitation.
+        by_invitation: Whether the bare sign-in page takes nobody, as the server property macos.otae.enable says.
         inviters: The names that people read, by the invitations' `created_by`.
         opened: The PINs that were put into messages, by delivery.
     """
@@ -124,6 +126,7 @@ class MessageData:
     refusals: str
     inviters: Mapping[str, str]
     approvals: Mapping[UUID, Approval]
+    by_invitation: bool
     opened: dict[UUID, str] = field(default_factory=dict)
 
     def without_pin(self, delivery: Delivery, words: str) -> str:
@@ -207,7 +210,8 @@ class MessageData:
 
     def _enrollment_url(self, kind: str, invitation: Invitation) -> str:
         if kind == APPROVED and not invitation.send:  # the link was never mailed, and is not mailed now
-            return f"{self.desk.settings.public_url}{paths.LOGIN}"
+            given = self.by_invitation or MODES[invitation.mode].token  # only what was handed out leads to the sign-in
+            return f"{self.desk.settings.public_url}{paths.GO if given else paths.LOGIN}"
         if invitation.token_sealed is None:
             raise MessageRefused("the invitation's link no longer exists")
         token = self.desk.vault.open(invitation.token_sealed, invitation.id, "invitation.token").decode()
@@ -247,6 +251,7 @@ async def load_message_data(desk: Desk, messages: Sequence[tuple[Delivery, Invit
         refusals=await _refusals_text(messages, now),
         inviters=await inviter_names(invitation.created_by for _, invitation in messages),
         approvals={row.invitation_id: row for row in waiting},
+        by_invitation=APPROVED in kinds and not await properties.flag("macos.otae.enable"),
         reasons={each.id: await _failure_reason(each) for delivery, each in messages if delivery.kind == "notice"},
     )
 
