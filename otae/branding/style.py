@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 from otae import colours, paths
@@ -41,7 +41,7 @@ def mark(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-@cache
+@lru_cache(maxsize=64)  # strangers may ask for the style sheet of any colour
 def _colour_rule(accent: str) -> tuple[str, str]:
     """Return the CSS rules for light pages and for dark ones: the colour of buttons, and of links.
 

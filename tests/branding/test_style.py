@@ -61,3 +61,10 @@ def test_one_logo_is_for_both_and_stands_on_a_plate_where_it_does_not_belong() -
 def test_the_mark_changes_with_what_is_in_it() -> None:
     marks = {style.mark(style.sheet(accent, logos)) for accent in ("", "#000000") for logos in ({}, LOGOS)}
     assert len(marks) == 4
+
+
+def test_asking_for_ever_other_colours_takes_no_more_memory() -> None:
+    for number in range(300):
+        style.sheet(f"#{number:06x}", {})
+    kept = style._colour_rule.cache_info()  # noqa: SLF001 - what is kept shows nowhere else
+    assert kept.currsize == kept.maxsize == 64
