@@ -2,7 +2,8 @@
 
 Use `visible_line` for one line that is shown, such as a name or title, and `cleaned_line` where nobody is there to
 correct it; `identifier` for user names, mail addresses and serial numbers; `letters_and_digits` for PINs and codes;
-`folded` for text that is only searched for or counted under. Characters that cannot be seen never make a difference.
+`whole_number` for numbers; `folded` for text that is only searched for or counted under. Characters that cannot be seen
+never make a difference.
 """
 
 import re
@@ -108,6 +109,11 @@ def letters_and_digits(text: str) -> str:
     """
     plain = (each for each in unicodedata.normalize("NFKC", text) if each.isalnum() and each not in _BLANK)
     return "".join(str(unicodedata.decimal(each)) if each.isdecimal() else each for each in plain)
+
+
+def whole_number(text: str) -> int | None:
+    """Return a number of at most 18 ASCII digits, None for any other text; ``int`` would take or fail on some."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 def folded(text: str) -> str:

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otae.text import TURNING, TextRefused, cleaned_line, folded, identifier, letters_and_digits, visible_line
+from otae.text import (
+    TURNING,
+    TextRefused,
+    cleaned_line,
+    folded,
+    identifier,
+    letters_and_digits,
+    visible_line,
+    whole_number,
+)
 
 NAMES = {
     "plain": ("Ada Lovelace", "Ada Lovelace"),
@@ -121,6 +130,20 @@ def test_an_identifier_keeps_case_and_one_space_for_any() -> None:
 )
 def test_texts_that_a_directory_takes_for_one_another_fold_alike(one: str, other: str) -> None:
     assert folded(one) == folded(other)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("007", 7), ("9" * 18, 10**18 - 1)]
+    + [
+        (each, None)
+        for each in ("", "-1", "+1", " 1", "1.0", "1_0", "\u00b2", "\u0663", "\uff11", "9" * 19, "9" * 5000)
+    ],
+)
+def test_a_whole_number_is_written_in_ascii_digits_and_no_longer_than_a_database_takes(
+    text: str, number: int | None
+) -> None:
+    assert whole_number(text) == number
 
 
 def test_folding_keeps_letters_apart_that_are_not_accents() -> None:

@@ -18,7 +18,7 @@ from otae.apple import access_rights
 from otae.errors import InputRefused
 from otae.store import mode_table, statements
 from otae.store.models import Property
-from otae.text import cleaned_line, why_refused
+from otae.text import cleaned_line, whole_number, why_refused
 from otae.translatable import N_, joined
 
 Value = bool | int | str
@@ -45,9 +45,10 @@ def _boolean(text: str) -> bool:
 
 def _number(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        number = whole_number(text)
+        if number is None or not low <= number <= high:
             raise ValueError(N_("use a whole number from %(low)s to %(high)s", low=low, high=high))
-        return int(text)
+        return number
 
     return parse
 
@@ -96,7 +97,7 @@ def _own_address(text: str) -> str:
     except ValueError:
         raise ValueError(wrong) from None
     near = address.is_loopback or (address.is_private and not address.is_unspecified and not address.is_link_local)
-    if not near or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
+    if not near or not 1 <= (whole_number(port) or 0) <= 65535:
         raise ValueError(wrong)
     return text
 

@@ -276,6 +276,7 @@ def test_a_gateway_that_cannot_work_is_refused_before_it_is_used(field: str, val
         ({"ok_field": "r.0.ok", "ok_value": "true"}, HttpResponse(200, '{"r": []}'), PermanentlyRefused),
         ({"ok_field": "status", "ok_value": "0"}, HttpResponse(200, '{"status": 0}'), None),
         ({"ok_field": "status", "ok_value": "0"}, HttpResponse(200, "no JSON"), OutcomeUnknown),
+        ({"ok_field": "r\u00b2.\u00b2", "ok_value": "0"}, HttpResponse(200, '{"r\u00b2": {"\u00b2": 0}}'), None),
         ({"ok_value": "OK"}, HttpResponse(200, "OK 17"), None),
         ({"ok_value": "OK"}, HttpResponse(200, "ERR 17"), PermanentlyRefused),
         ({"ok_status": "200-599"}, HttpResponse(500, ""), None),

@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from otae.directory.files.spreadsheets import with_byte_order_mark
 from otae.errors import StaleState
 from otae.invitations import submissions
-from otae.text import cleaned_line
+from otae.text import cleaned_line, whole_number
 from otae.translatable import N_
 from otae.web.failures import Failure, NotFound
 from otae.web.forms import sent_fields
@@ -82,8 +82,7 @@ def text_param(request: Request, name: str) -> str:
 
 def int_param(request: Request, name: str, most: int) -> int:
     """Return query parameter ``name`` as a number from 0 to ``most``; 0 when it is none."""
-    text = request.query_params.get(name, "")
-    return min(int(text), most) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    return min(whole_number(request.query_params.get(name, "")) or 0, most)
 
 
 def download(parts: AsyncIterator[str], name: str) -> Response:

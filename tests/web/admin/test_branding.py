@@ -63,10 +63,11 @@ async def test_an_empty_text_takes_it_away(console: httpx2.AsyncClient) -> None:
 
 async def test_what_somebody_else_wrote_meanwhile_is_not_overwritten(console: httpx2.AsyncClient) -> None:
     await console.post(TERMS, data={"text": "Erste Fassung.", "replacing": "0"})
-    answer = await console.post(TERMS, data={"text": "Meine Fassung.", "replacing": "0"})
-    assert answer.status_code == 422
-    assert "somebody else changed this text meanwhile" in answer.text
-    assert "Meine Fassung." in answer.text, "what was typed is not lost"
+    for replacing in ("0", "x", "\u00b2", "9" * 5000):
+        answer = await console.post(TERMS, data={"text": "Meine Fassung.", "replacing": replacing})
+        assert answer.status_code == 422
+        assert "somebody else changed this text meanwhile" in answer.text
+        assert "Meine Fassung." in answer.text, "what was typed is not lost"
 
 
 async def test_a_text_of_the_longest_size_fits_the_form(console: httpx2.AsyncClient) -> None:

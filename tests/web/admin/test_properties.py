@@ -39,6 +39,7 @@ async def test_a_property_is_set_and_reset_on_the_record(console: httpx2.AsyncCl
     ("name", "value", "words"),
     [
         ("identity.days", "0", "use a whole number from 1 to 825"),
+        ("identity.days", "9" * 5000, "use a whole number from 1 to 825"),
         ("enrollment.delivery", '"><b>', "use ota or profile"),
         ("macos.otae.enable", "maybe", "use true or false"),
         ("organization.name", "", "enter a value"),
@@ -66,6 +67,7 @@ async def test_rights_are_check_boxes_and_those_that_are_needed_stay(console: ht
     assert set(re.findall(r'value="(\d+)" checked', refused.text)) == ticked - {"16", "1024"} | {"4"}
     assert (await console.post(page)).status_code == 422
     assert (await console.post(page, data={"value": ["3"]})).status_code == 422
+    assert (await console.post(page, data={"value": ["x", "\u0663", "9" * 5000]})).status_code == 422
     assert await Property.all().count() == 0
     assert (await console.post(page, data={"value": [*ticked, "4"]})).status_code == 303
     assert await properties.number("mdm.rights.employee") == 3831

@@ -26,6 +26,7 @@ from otae.delivery.sms.gateways.gateway import (
     unreadable,
 )
 from otae.delivery.transport import PermanentlyRefused
+from otae.text import whole_number
 from otae.translatable import N_
 
 METHODS: Final = ("POST", "PUT", "GET")
@@ -80,7 +81,8 @@ def interpret(values: Values, response: HttpResponse) -> str:
         document = parse_json(response)
         if document is None:
             raise unreadable(response)
-        value = json_at(document, *(int(step) if step.isdigit() else step for step in values["ok_field"].split(".")))
+        steps = [(whole_number(step), step) for step in values["ok_field"].split(".")]
+        value = json_at(document, *(step if number is None else number for number, step in steps))
         if _entered_form(value) != values["ok_value"]:
             raise PermanentlyRefused(f"{values['ok_field']} is {_entered_form(value) or 'missing'}: {response.text}")
     elif values["ok_value"] and values["ok_value"] not in response.text:

@@ -22,6 +22,7 @@ from otae.mdm.devices import find_device
 from otae.overview.progress import progress_of
 from otae.store import properties
 from otae.store.mode_table import has_pin
+from otae.text import whole_number
 from otae.translatable import N_
 from otae.web.admin import remedies
 from otae.web.admin.manage import pin_card, timeline
@@ -217,8 +218,7 @@ async def _details(visit: Console, wanted: UUID | None = None) -> Details:
 
 def _before(visit: Console) -> int | None:
     """Return the id of the event before which the timeline is shown; None for its end."""
-    text = visit.request.query_params.get("before", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+    return whole_number(visit.request.query_params.get("before", ""))
 
 
 async def _context(visit: Console, details: Details) -> dict[str, object]:

@@ -13,6 +13,7 @@ from otae.delivery.texts import template_preview
 from otae.delivery.texts.compose import USUAL_ACCENT, load_organization
 from otae.delivery.texts.languages import LANGUAGES
 from otae.delivery.texts.templates import default_template, wording_for
+from otae.text import whole_number
 from otae.translatable import N_
 from otae.web import whom_to_ask
 from otae.web.admin.page_parts import or_not_found
@@ -124,9 +125,8 @@ async def change_text(visit: Console) -> Response:
     """Show the entered text from now on, or none when it is empty."""
     kind, language = _which(visit)
     form = await TextForm.read(visit.request)
-    number = form.replacing.data or ""
     with form.refusals():
-        replacing = int(number) if number.isascii() and number.isdigit() else 0
+        replacing = whole_number(form.replacing.data or "") or 0
         saved = await portal_texts.save(
             kind, language, form.text.data or "", now=visit.now, actor=visit.actor, replacing=replacing
         )

@@ -12,6 +12,7 @@ from otae.invitations.mode_values import KINDS, PIN_LENGTHS, TRIES, ModeValues
 from otae.invitations.modes import default_values, known_mode
 from otae.store import properties
 from otae.store.mode_table import BY_ADMINISTRATOR, BY_MANAGER, NO_APPROVAL, Mode
+from otae.text import whole_number
 from otae.translatable import N_
 from otae.web.admin.manage.waiting_for import factors
 from otae.web.failures import NotFound
@@ -87,11 +88,11 @@ class ModeForm(Form):
     def _number(self, name: str, bounds: range, wrong: dict[str, str]) -> int | None:
         if name not in self:
             return None
-        text = (self[name].data or "").strip()
-        if not text.isascii() or not text.isdigit() or len(text) > 4:
+        number = whole_number((self[name].data or "").strip())
+        if number is None:
             wrong[name] = _("use a whole number from %(low)d to %(high)d") % {"low": bounds[0], "high": bounds[-1]}
             return None
-        return int(text)
+        return number
 
 
 async def show(visit: Console) -> Response:

@@ -47,8 +47,8 @@ class RightsForm(ValueForm):
 
     @property
     def text(self) -> str:
-        """What was ticked, as the property's text."""
-        return str(sum(map(int, set(self.value.data or []))))
+        """What was ticked of the rights that there are, as the property's text."""
+        return str(sum(int(right) for right in RIGHTS if right in (self.value.data or [])))
 
 
 async def index(visit: Console) -> Response:
