@@ -9,7 +9,7 @@ from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, Person
 from tests.directory.ldap_desk import add, entry_for
 from tests.invitations.guests import add_person
-from tests.servers.ldap_trees import PEOPLE
+from tests.servers.ldap_trees import GROUPS, PEOPLE
 from tests.servers.slapd import LdapServer
 
 pytestmark = pytest.mark.anyio
@@ -38,6 +38,44 @@ async def test_a_directorys_manager_is_read_by_the_name_that_the_attribute_holds
     await DirectoryServer.all().delete()
     ben.properties = {"manager": f"uid=cleo,{PEOPLE}"}
     assert await managers.find(desk, ben) == (None, "the manager's directory does not answer")
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        f"cn=devs,{GROUPS}",
+        GROUPS,
+        "uid=cleo,,",
+        "uid=cleo\\zz,dc=example",
+        "=,=",
+        f"uid={'x' * 10_000},{PEOPLE}",
+        "x" * 10_000,
+        "corp/" + "x" * 10_000,
+        "x" * 10_000 + "@example.test",
+        "a\x00b",
+        "corp/a\x00b",
+        "uid=a\x00b,dc=example",
+        "a\ud800b@example.test",
+        "*",
+        "corp/*",
+        "corp/cleo)(uid=*",
+        "@",
+        "/",
+        "Cleo <cleo@example.test>",
+        "cleo@example.test, boss@example.test",
+        "boss@example.test\r\nBcc: all@example.test",
+        "b\u00f6ss@example.test",
+    ],
+)
+async def test_a_name_that_names_no_manager_asks_nobody(desk: Desk, crowded_ldap: LdapServer, named: str) -> None:
+    await add(desk, entry_for(crowded_ldap))
+    found = await registry.find(desk, "corp/ben")
+    assert found
+    ben = await registry.save_person(found, await database.now())
+    ben.properties = {"manager": named}
+    manager, why = await managers.find(desk, ben)
+    assert manager is None, manager
+    assert why in {"the manager was not found", "the manager has no mail address", "no manager is known"}
 
 
 async def test_a_local_manager_is_named_by_user_name_or_address(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """The person who waits for an approval, and the manager who decides behind a mailed link."""
 
+import asyncio
 import re
 from datetime import datetime
 
@@ -105,6 +106,16 @@ async def test_opening_the_managers_link_decides_nothing_and_a_press_decides_onc
         assert again.status_code == 403
         assert "was decided or has ended" in again.text
     assert (await Approval.get()).status == "approved"
+
+
+async def test_pressed_ten_times_at_once_the_managers_link_decides_once(site: Site, ben: Person, now: datetime) -> None:
+    await waiting(site, ben, now, "manager")
+    link, manager = await link_of(site.desk), site.stranger(**{"Sec-Fetch-Site": "same-origin", "Origin": site.origin})
+    chosen = ["approved", "declined"] * 5
+    answers = await asyncio.gather(*(manager.post(link, data={"decision": each}) for each in chosen))
+    assert sorted(answer.status_code for answer in answers) == [303] + [403] * 9
+    decided = next(each for each, answer in zip(chosen, answers, strict=True) if answer.status_code == 303)
+    assert (await Approval.get()).status == decided
 
 
 async def test_whoever_waits_cannot_use_the_managers_link_in_that_browser(

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 
@@ -171,7 +172,9 @@ async def test_the_code_opens_the_invitation_with_the_user_name_alone(
 ) -> None:
     made = await invite(mode)
     code = await code_on(phone, made)
-    assert inputs((await site.client.get(GO)).text) == {"code"}
+    shown = (await site.client.get(GO)).text
+    assert inputs(shown) == {"code"}
+    assert "If you were given a link and no code, open the link on this Mac." in shown
     answer = await site.client.post(GO, data={"code": f"{code[:4].lower()} {code[4:]}"}, follow_redirects=True)
     page = answer.text
     assert inputs(page) == asked
@@ -205,7 +208,9 @@ async def test_wrong_codes_are_answered_alike(site: Site, phone: Browser, invite
 
 @pytest.mark.parametrize("code", ["", "BCDF", "ABCDEFGH", "12345678", "x" * 300, "\x00\ud800"])
 async def test_what_can_be_no_code_is_said_and_not_counted(site: Site, code: str) -> None:
-    answer = await site.client.post(GO, data={"code": code.encode("utf-8", "surrogatepass")})
+    sent = urlencode({"code": code}, errors="surrogatepass")
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await site.client.post(GO, content=sent, headers=kind)
     assert answer.status_code == 422
     assert not await Counter.exists(key__startswith="share:go")
 

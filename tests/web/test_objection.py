@@ -1,5 +1,6 @@
 """The link "Not you?": opening it changes nothing, the button ends the invitation, once."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
@@ -51,6 +52,15 @@ async def test_opened_ten_times_it_changes_nothing_and_the_button_ends_it(site: 
         assert answer.status_code == 403
         assert "This link no longer works." in answer.text
         assert "If you pressed its button already, the invitation is ended." in answer.text
+
+
+async def test_pressed_ten_times_at_once_it_ends_once_and_nobody_sees_a_mistake(site: Site, invite: Invite) -> None:
+    made = await invite("two_factor")
+    address = f"{LINK}?t={await token_of(site, made)}"
+    answers = await asyncio.gather(*(site.client.post(address) for _ in range(10)))
+    assert sorted(answer.status_code for answer in answers) == [303] + [403] * 9
+    assert await Event.filter(kind="identity.objected").count() == 1
+    assert (await Invitation.get()).status == "revoked"
 
 
 async def test_after_the_mac_enrolled_it_says_whom_to_ask(site: Site, invite: Invite) -> None:
