@@ -19,6 +19,7 @@ from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.store import database
 from otae.store.models import (
+    Approval,
     Delivery,
     Device,
     Enrollment,
@@ -126,10 +127,14 @@ async def test_searching_finds_nobody_else(limited: httpx2.AsyncClient) -> None:
 async def test_a_row_of_somebody_else_is_nowhere_whatever_is_asked_of_it(limited: httpx2.AsyncClient) -> None:
     cleo, other = await id_of("cleo"), await GroupInvitation.get(name="legal")
     person, group = await Person.get(name="cleo"), await Group.get(name="legal")
+    asked = Approval(invitation_id=cleo, number=1, asked="administrator", remark="", asked_at=await database.now())
+    await asked.save(force_create=True)
     before = [await model.all().order_by("id").values() for model in (Invitation, Delivery, Device, GroupInvitation)]
     for method, path in [
         ("GET", f"/admin/invitations/{cleo}"),
         *(("POST", f"/admin/invitations/{cleo}/{what}") for what in ("resend", "extend", "link", "revoke")),
+        ("POST", f"/admin/desk/{cleo}"),
+        ("POST", f"/admin/approvals/{asked.id}"),
         ("GET", f"/admin/devices/{CLEO}"),
         ("POST", f"/admin/devices/{CLEO}/release"),
         ("GET", f"/admin/users/{person.id}"),
@@ -145,6 +150,9 @@ async def test_a_row_of_somebody_else_is_nowhere_whatever_is_asked_of_it(limited
         assert "cleo" not in answer.text
     after = [await model.all().order_by("id").values() for model in (Invitation, Delivery, Device, GroupInvitation)]
     assert before == after, "nothing of it changed either"
+    assert (await Approval.get()).status == "waiting"
+    assert "cleo" not in (await limited.get("/admin/approvals")).text
+    assert "cleo@" not in (await limited.get("/admin/desk?q=cleo")).text
 
 
 async def test_what_is_done_to_many_leaves_others_as_they_are(limited: httpx2.AsyncClient) -> None:
