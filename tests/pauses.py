@@ -29,3 +29,11 @@ class Pauses:
                     raise AssertionError("this step ended before it could be paused") from task.exception()
                 await asyncio.sleep(0.01)
         return task
+
+
+async def until_about_to_end(connection: Any) -> None:  # noqa: ANN401 - the driver's own, which has no types
+    """Wait for the moment between the server's farewell to a connection of PostgreSQL and its end."""
+    transport = connection._transport  # noqa: SLF001 - no public way to it, and none afterwards
+    async with asyncio.timeout(60):
+        while not transport.is_closing():  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(0)

@@ -1,14 +1,11 @@
 """PostgreSQL advisory locks: held by at most one process, released when its connection closes."""
 
 import asyncio
-import contextlib
 from types import TracebackType
 from typing import Any, Final, Self
 
-import asyncpg  # type: ignore[import-untyped]  # ships no types
-
 from otae.store.engine_asyncpg import Connector, retry_while_full
-from otae.store.outage import translate_driver_errors
+from otae.store.outage import POSTGRES_ERRORS, translate_driver_errors
 
 #: Seconds between two attempts to acquire a lock.
 _POLL_INTERVAL: Final = 0.2
@@ -37,8 +34,10 @@ class AdvisoryLock:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._connection is not None:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            try:
                 await self._connection.close(timeout=2)
+            except POSTGRES_ERRORS:
+                self._connection.terminate()
             self._connection = None
 
     async def acquire(self, *, wait: bool) -> bool:
@@ -88,7 +87,7 @@ class AdvisoryLock:
             return False
         try:
             await self._connection.execute("SELECT 1", timeout=5)  # `fetchval` would leave a snapshot open
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except POSTGRES_ERRORS:
             self._connection.terminate()
             return False
         return True

@@ -1,8 +1,8 @@
 """Translates database drivers' exceptions: the database is unreachable, its data is damaged, or our code is wrong.
 
-Decided by SQLSTATE, SQLite's result code and errno, never by the text of a message; an error of asyncpg itself has no
-code, so there it is decided by whether its connection or pool is closed. Every other exception passes unchanged and
-becomes an internal error.
+Decided by SQLSTATE, SQLite's result code and errno, never by the text of a message. An error of asyncpg itself has no
+code: one that says that a call is impossible means an outage where its connection or pool is closed, one that says that
+the connection is in no usable state always does. Every other exception passes unchanged and becomes an internal error.
 """
 
 import socket
@@ -22,6 +22,8 @@ _AWAY_CLASSES: Final = frozenset({"08", "28", "53", "57", "58"})
 _AWAY: Final = frozenset({"3D000", "25006", "40001", "40P01", "55P03"})
 #: Data and index corrupted.
 _DAMAGED: Final = frozenset({"XX001", "XX002"})
+#: What asyncpg raises. The last is that of a connection between the server's farewell and its end.
+POSTGRES_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 #: SQLite: busy, locked, no memory, read-only, interrupted, input/output, full, cannot open, locking protocol.
 _SQLITE_AWAY: Final = frozenset(
     {
@@ -56,7 +58,7 @@ def translate_driver_errors(is_closed: Callable[[], bool] = _never_closed) -> It
     """
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError) as error:
+    except (*POSTGRES_ERRORS, sqlite3.Error) as error:
         translated = classify(error, is_closed)
         if translated is None:
             raise
@@ -74,6 +76,8 @@ def classify(error: Exception, is_closed: Callable[[], bool] = _never_closed) ->
         return _of_postgres(str(error.sqlstate or ""), _line(error))
     if isinstance(error, asyncpg.InterfaceError):
         return _away(_line(error)) if is_closed() else None
+    if isinstance(error, asyncpg.InternalClientError):
+        return _away(_line(error))
     return _away(_of_network(error)) if isinstance(error, OSError) else None
 
 

@@ -8,6 +8,7 @@ from tortoise.connection import get_connection
 from otae.settings import Settings
 from otae.store import database
 from otae.store.advisory import AdvisoryLock
+from tests.pauses import until_about_to_end
 
 pytestmark = pytest.mark.anyio
 
@@ -55,6 +56,17 @@ async def test_a_connection_that_was_ended_holds_nothing(postgres_settings: Sett
         assert not await first.is_held()
         async with lock(postgres_settings) as second:
             assert await second.acquire(wait=True)
+
+
+async def test_a_connection_that_is_about_to_end_holds_nothing(postgres_settings: Settings) -> None:
+    async with lock(postgres_settings) as first, database.connected(postgres_settings):
+        assert await first.acquire(wait=False)
+        ended = asyncio.create_task(until_about_to_end(first._connection))  # noqa: SLF001 - there is no public way to it
+        await get_connection("default").execute_query(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1", [KEY]
+        )
+        await ended
+        assert not await first.is_held()
 
 
 async def test_who_is_cancelled_while_waiting_leaves_no_connection(postgres_settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """What the database drivers raise: by code and by state, never by the text of a message."""
 
+import asyncio
 import errno
 import socket
 import sqlite3
@@ -15,6 +16,7 @@ from otae.settings import Settings
 from otae.store import database
 from otae.store.models import Counter
 from otae.store.outage import classify, translate_driver_errors
+from tests.pauses import until_about_to_end
 
 pytestmark = pytest.mark.anyio
 
@@ -47,6 +49,7 @@ def of_sqlite(code: int) -> sqlite3.Error:
         (sqlite3.ProgrammingError("database is locked"), None),
         (OSError(errno.ENETUNREACH, "Network is unreachable"), DatabaseAway),
         (asyncpg.InterfaceError("the connection is closed"), None),
+        (asyncpg.InternalClientError("cannot switch to state 15"), DatabaseAway),
         (ValueError("the connection is closed"), None),
     ],
     ids=str,
@@ -74,6 +77,23 @@ async def test_every_statement_after_the_end_of_a_connection_is_an_outage(postgr
     async with database.connected(postgres_settings):
         with pytest.raises(DatabaseAway):
             await end_own_connection()
+        assert await Counter.all().count() == 0
+
+
+async def ask_at_the_end() -> None:
+    client = get_connection("default")
+    async with client.acquire_connection() as connection:
+        ended = asyncio.create_task(until_about_to_end(connection))
+        await asyncio.sleep(0)  # it looks at the connection while there is one
+        await client.execute_query("SELECT pg_terminate_backend($1)", [connection.get_server_pid()])
+        await ended
+        await connection.execute("SELECT 1")
+
+
+async def test_a_statement_on_a_connection_that_is_about_to_end_is_an_outage(postgres_settings: Settings) -> None:
+    async with database.connected(postgres_settings):
+        with pytest.raises(DatabaseAway):
+            await ask_at_the_end()
         assert await Counter.all().count() == 0
 
 
