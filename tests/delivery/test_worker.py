@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -113,8 +114,9 @@ async def test_refusals_and_broken_lines_stay_with_their_own_message(
 
 
 async def test_a_paced_server_is_given_no_more_than_its_share_of_a_list(
-    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
+    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=lambda: 0.0))  # the share would grow meanwhile
     await use_server(smtp_server, rate=63)  # a message a second, and three may go out together
     people = await invite_many(invite, 9)
     async with worker_running(desk):

@@ -64,7 +64,7 @@ class Processes:
 
     def wait(self, port: int) -> None:
         """Wait until somebody serves on ``port``."""
-        wait_until(lambda: listens(port), f"port {port}: {self.said()[-2000:]}", 60)
+        wait_until(lambda: listens(port), f"port {port}: {self.said()[-2000:]}", 180)
 
     def said(self) -> str:
         return "\n".join(log.read_text(errors="replace") for log in self.logs if log.exists())
