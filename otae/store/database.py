@@ -6,6 +6,7 @@ the database, and no task is started: such a task would write into the transacti
 
 import asyncio
 import fcntl
+import gc
 import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -164,6 +165,9 @@ async def migrate(settings: Settings) -> None:
     make_home(settings)
     EXECUTOR_CACHE.clear()
     async with exclusive(settings):
+        # For every step the ORM makes the classes of all models anew, and drops them: rings that only the collector
+        # finds. It runs often then, and must not look through the whole program each time, which took half of it.
+        gc.freeze()
         try:
             await run_migrations(config=config(settings, migrating=True, role="command"))
         except (OperationalError, IntegrityError) as error:
@@ -173,6 +177,7 @@ async def migrate(settings: Settings) -> None:
                 "an empty database and import people again"
             ) from error
         finally:
+            gc.unfreeze()
             await disconnect()
 
 

@@ -45,12 +45,13 @@ async def test_two_commands_migrate_at_once(postgres_url: str, pgbouncer_port: i
     command = (sys.executable, "-m", "otae", "migrate")
     running = [await asyncio.create_subprocess_exec(*command, env=environ, stderr=PIPE) for _ in range(2)]
     try:
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(300):
             ends = [await each.communicate() for each in running]
     finally:
         for each in running:
             with contextlib.suppress(ProcessLookupError):
                 each.kill()
+            await each.wait()
     assert [each.returncode for each in running] == [0, 0], ends
 
 
