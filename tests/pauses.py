@@ -32,7 +32,7 @@ class Pauses:
 
 
 async def until_about_to_end(connection: Any) -> None:  # noqa: ANN401 - the driver's own, which has no types
-    """Wait for the moment between the server's farewell to a connection of PostgreSQL and its end."""
+    """Wait until PostgreSQL has announced the end of a connection; it is not closed yet then."""
     transport = connection._transport  # noqa: SLF001 - no public way to it, and none afterwards
     async with asyncio.timeout(60):
         while not transport.is_closing():  # noqa: ASYNC110 - no event tells of it

@@ -165,8 +165,8 @@ async def migrate(settings: Settings) -> None:
     make_home(settings)
     EXECUTOR_CACHE.clear()
     async with exclusive(settings):
-        # For every step the ORM makes the classes of all models anew, and drops them: rings that only the collector
-        # finds. It runs often then, and must not look through the whole program each time, which took half of it.
+        # For every step the ORM makes the classes of all models anew and drops them: reference cycles, which only the
+        # collector frees. It runs often then; looking through all other objects each time took half the time.
         gc.freeze()
         try:
             await run_migrations(config=config(settings, migrating=True, role="command"))

@@ -22,7 +22,7 @@ _AWAY_CLASSES: Final = frozenset({"08", "28", "53", "57", "58"})
 _AWAY: Final = frozenset({"3D000", "25006", "40001", "40P01", "55P03"})
 #: Data and index corrupted.
 _DAMAGED: Final = frozenset({"XX001", "XX002"})
-#: What asyncpg raises. The last is that of a connection between the server's farewell and its end.
+#: What asyncpg raises; the last one after the server has announced the end of a connection, until it is closed.
 POSTGRES_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 #: SQLite: busy, locked, no memory, read-only, interrupted, input/output, full, cannot open, locking protocol.
 _SQLITE_AWAY: Final = frozenset(

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.connection import get_connection
 
 from otae.errors import DatabaseAway, DatabaseDamaged, OtaeError
@@ -80,20 +81,27 @@ async def test_every_statement_after_the_end_of_a_connection_is_an_outage(postgr
         assert await Counter.all().count() == 0
 
 
-async def ask_at_the_end() -> None:
-    client = get_connection("default")
+async def ask_at_the_end(client: BaseDBAsyncClient, pool: BaseDBAsyncClient) -> None:
     async with client.acquire_connection() as connection:
         ended = asyncio.create_task(until_about_to_end(connection))
         await asyncio.sleep(0)  # it looks at the connection while there is one
-        await client.execute_query("SELECT pg_terminate_backend($1)", [connection.get_server_pid()])
+        await pool.execute_query("SELECT pg_terminate_backend($1)", [connection.get_server_pid()])
         await ended
         await connection.execute("SELECT 1")
 
 
+async def ask_at_the_end_of_a_transaction(pool: BaseDBAsyncClient) -> None:
+    async with database.transaction() as client:
+        await ask_at_the_end(client, pool)
+
+
 async def test_a_statement_on_a_connection_that_is_about_to_end_is_an_outage(postgres_settings: Settings) -> None:
     async with database.connected(postgres_settings):
+        pool = get_connection("default")
         with pytest.raises(DatabaseAway):
-            await ask_at_the_end()
+            await ask_at_the_end(pool, pool)
+        with pytest.raises(DatabaseAway):
+            await ask_at_the_end_of_a_transaction(pool)
         assert await Counter.all().count() == 0
 
 
