@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from gettext import NullTranslations, translation
 from pathlib import Path
@@ -18,13 +18,14 @@ from typing import Final
 
 import structlog
 from babel import Locale
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 from structlog.typing import Processor
 
+from otae import time_zones
 from otae.translatable import N_, Translatable
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
@@ -143,6 +144,7 @@ def environment(helpers: Mapping[str, object] | None = None) -> Environment:
     made.filters |= {
         "moment": moment,
         "exact": exact,
+        "day": day,
         "span": span,
         "grouped": grouped,
         "tally": tally,
@@ -163,10 +165,18 @@ def moment(context: Context, at: datetime | None) -> Markup:
 
 
 def exact(at: datetime) -> str:
-    """Format a time in full, in UTC: "2026-12-24 18:00:00 UTC" in English, else as the language writes dates."""
+    """Format a time in full, in the present zone: "2026-12-24 19:00:00 CET"; else as the language writes dates."""
+    local = time_zones.local(at)
+    zone = time_zones.abbreviation(local, locale())
     if language() == "en":
-        return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return f"{format_datetime(at.astimezone(UTC), 'medium', locale=locale())} UTC"
+        return f"{local:%Y-%m-%d %H:%M:%S} {zone}"
+    return f"{format_datetime(local, 'medium', locale=locale())} {zone}"
+
+
+def day(at: datetime) -> str:
+    """Format the day of a time in the present zone: "2026-12-24" in English, else as the language writes dates."""
+    local = time_zones.local(at)
+    return f"{local:%Y-%m-%d}" if language() == "en" else format_date(local, "medium", locale=locale())
 
 
 def relative(at: datetime, now: datetime) -> str:

@@ -3,17 +3,15 @@
 This module is longer than 300 lines because that list is kept in one piece.
 """
 
-import functools
 import ipaddress
 import re
-import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import phonenumbers
 
-from otae import colours
+from otae import colours, time_zones
 from otae.apple import access_rights
 from otae.errors import InputRefused
 from otae.store import mode_table, statements
@@ -108,14 +106,8 @@ def _region(text: str) -> str:
     return text.upper()
 
 
-@functools.cache
-def _time_zones() -> frozenset[str]:
-    """Return the names of the time zones; "localtime" and "Factory" mean something else on each machine."""
-    return frozenset(zoneinfo.available_timezones() - {"localtime", "Factory"})
-
-
 def _time_zone(text: str) -> str:
-    if text not in _time_zones():
+    if text not in time_zones.names():
         raise ValueError(N_("use a time zone's name such as Europe/Berlin or UTC"))
     return text
 

@@ -1,8 +1,8 @@
-"""The language in which a page answers.
+"""The language in which a page answers, and the time zone in which it shows times.
 
 The portal speaks the language that was chosen on its pages, else that of the person as soon as the page knows who that
 is, else the browser's, else that of server property notification.language. The console speaks the browser's, of the
-languages in which it is complete.
+languages in which it is complete. Its times are in the browser's zone, once a script has told it, else in UTC.
 """
 
 from typing import Final
@@ -10,17 +10,19 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from otae import words
+from otae import time_zones, words
 from otae.store import properties
 from otae.web.callers import Caller, caller
 
 DEFAULT: Final = "en"
 #: Holds the language that was chosen in this browser on a page of the portal.
 LANGUAGE_COOKIE: Final = "__Host-otae-language"
+#: Holds the browser's time zone; otae.js sets it.
+ZONE_COOKIE: Final = "__Host-otae-zone"
 
 
 class PageLanguage:
-    """ASGI middleware that sets the present language of a page by Accept-Language, and resets it afterwards.
+    """ASGI middleware that sets the present language and time zone of a page, and resets them afterwards.
 
     It sets ``request.state.language_by``: what decides the language, "choice", "browser" or "default"; a page may set
     "person" later.
@@ -30,8 +32,8 @@ class PageLanguage:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on in its language."""
-        tag = None
+        """Pass the request on in its language and time zone."""
+        tag, zone = None, ""
         if scope["type"] == "http":
             offered, request = _offered(scope["path"]), Request(scope)
             tag, by = words.best_language(", ".join(request.headers.getlist("accept-language")), offered), "browser"
@@ -39,7 +41,9 @@ class PageLanguage:
             if chosen in offered and caller(scope["path"]) is Caller.PORTAL:
                 tag, by = chosen, "choice"
             scope.setdefault("state", {})["language_by"] = by if tag else "default"
-        with words.in_language(tag or DEFAULT):
+            if caller(scope["path"]) is Caller.CONSOLE:
+                zone = request.cookies.get(ZONE_COOKIE, "")
+        with words.in_language(tag or DEFAULT), time_zones.in_zone(zone):
             await self.app(scope, receive, send)
 
 

@@ -12,7 +12,7 @@ from jinja2_fragments import render_block
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from otae import paths, words
+from otae import paths, time_zones, words
 from otae.contacts import shown_address
 from otae.delivery.texts.languages import LANGUAGES
 from otae.invitations import self_made
@@ -33,7 +33,13 @@ KINDS: Final = frozenset({"success", "warning", "danger", "info"})
 def templates() -> Environment:
     """Return the template environment with the functions that pages call."""
     made = environment(
-        {"static": static, "static_data": static_data, "paths": paths, "people_languages": people_languages}
+        {
+            "static": static,
+            "static_data": static_data,
+            "paths": paths,
+            "people_languages": people_languages,
+            "zone_name": zone_name,
+        }
     )
     made.filters |= {"mail": shown_address, "maker": maker}
     return made
@@ -100,6 +106,11 @@ def render(
 def people_languages() -> dict[str, str]:
     """Return the names of the portal's languages, each in that language, by tag."""
     return {tag: LANGUAGES[tag] for tag in words.PEOPLE_LANGUAGES}
+
+
+def zone_name() -> str:
+    """Return the name of the time zone in which the page shows times."""
+    return time_zones.zone().key
 
 
 def _allow_nothing(_leaf: str) -> bool:

@@ -7,8 +7,9 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, get_timezone_gmt, get_timezone_name
+from babel.dates import format_date
 
+from otae import time_zones
 from otae.store.mode_table import MODES
 from otae.translatable import N_
 from otae.words import PEOPLE_LANGUAGES, best_language, translations
@@ -116,13 +117,4 @@ def format_expiry(end: datetime | None, tag: str, zone: ZoneInfo) -> str:
     locale = Locale.parse("en-GB" if tag == MAIN else tag, sep="-")
     at = end.astimezone(zone)
     between = " " if locale.language == "ja" else ", "
-    return f"{format_date(at, 'long', locale=locale)}{between}{at:%H:%M} {_zone_name(at, locale)}"
-
-
-def _zone_name(at: datetime, locale: Locale) -> str:
-    """Return the abbreviation of a time's zone in a language, else the usual one, else its distance from UTC."""
-    usual = at.tzname() or ""
-    if not usual.isalpha():
-        return get_timezone_gmt(at, width="long", locale=locale)
-    zone_name = get_timezone_name(at, width="short", locale=locale)
-    return zone_name if zone_name.isalpha() and usual != "UTC" else usual
+    return f"{format_date(at, 'long', locale=locale)}{between}{at:%H:%M} {time_zones.abbreviation(at, locale)}"

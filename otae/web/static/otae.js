@@ -1,5 +1,8 @@
 // What pages of the console cannot say in HTML, besides page.js. Everything works without it, only less smoothly.
 
+// Times are shown in this browser's zone, unless the account has one: the server learns it with the next page.
+document.cookie = `__Host-otae-zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; Path=/; Secure; SameSite=Lax; Max-Age=31536000`;
+
 // <button data-confirm="What is lost"> asks before it sends its form; with data-confirm-if="name" only when a check box
 // of that name is checked, for there is nothing to lose otherwise.
 document.addEventListener("submit", (event) => {

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
@@ -247,3 +248,27 @@ async def test_a_long_timeline_is_shown_page_by_page(
     assert (asked_next(page), 'id="older"' in page, 'id="newest"' in page) == ("", False, True)
     for odd in ("x", "-1", "9" * 40, "", "\u0664"):
         assert (await console.get(address, params={"before": odd})).status_code == 200
+
+
+async def test_times_are_shown_and_entered_in_the_zone_of_the_browser(
+    console: httpx2.AsyncClient, invite: Invite, now: datetime
+) -> None:
+    created = await invite("username_pin")
+    console.cookies.set("__Host-otae-zone", "Asia/Tokyo")
+    address = f"/admin/invitations/{created.invitation.id}"
+    assert "Times in the time zone Asia/Tokyo" in (await console.get(address)).text
+    chosen = now.replace(second=0, microsecond=0) + timedelta(days=3)
+    there = chosen.astimezone(ZoneInfo("Asia/Tokyo"))
+    asked = (await console.get(f"{address}/extend")).text
+    assert f'value="{now.astimezone(there.tzinfo) + timedelta(hours=24):%Y-%m-%dT%H:}' in asked
+    answer = await console.post(f"{address}/extend", data={"until": f"{there:%Y-%m-%dT%H:%M}"})
+    assert (await Invitation.get(id=created.invitation.id)).valid_until == chosen
+    assert f"{there:%Y-%m-%d %H:%M}:00 JST" in (await console.get(answer.headers["location"])).text
+
+
+async def test_an_odd_zone_of_a_browser_is_utc(console: httpx2.AsyncClient, invite: Invite) -> None:
+    created = await invite("username_pin")
+    for odd in ("Europe/Atlantis", "%00", "../../etc/passwd", "x" * 4000):
+        console.cookies.set("__Host-otae-zone", odd)
+        page = await console.get(f"/admin/invitations/{created.invitation.id}")
+        assert "Times in the time zone UTC" in page.text

@@ -1,7 +1,7 @@
 """The page of one invitation: its state, its timeline and the actions on it."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import PlainTextResponse, Response
 
-from otae import paths
+from otae import paths, time_zones
 from otae.branding import logos
 from otae.delivery.texts.languages import format_expiry
 from otae.errors import InputRefused, ModeOff, Refusal
@@ -41,15 +41,14 @@ TEMPLATE: Final = "admin/manage/invitations/show.html"
 
 
 class ExtendForm(Form):
-    """The new end of an invitation, in UTC; empty for the full validity of its mode."""
+    """The new end of an invitation, in the viewer's zone; empty for the full validity of its mode."""
 
     until = StringField(N_("Works until"))
 
     def time(self) -> datetime | None:
         """Return the time that was entered, None when empty; InputRefused when it is no time."""
-        text = (self.until.data or "").strip()
         try:
-            return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
+            return time_zones.read_time(self.until.data or "")
         except ValueError:
             raise InputRefused({"until": _("use a date and a time, such as 2026-12-24 18:00")}) from None
 
@@ -100,7 +99,7 @@ async def ask_extend(visit: Console) -> Response:
     details = await _details(visit)
     end = await lifecycle.default_end(details.invitation, now=visit.now)
     return await _ask_extend(
-        visit, details, ExtendForm(data={"until": _minute(end + timedelta(seconds=59)) if end else ""})
+        visit, details, ExtendForm(data={"until": time_zones.field_value(end + timedelta(seconds=59)) if end else ""})
     )
 
 
@@ -128,19 +127,14 @@ async def _ask_extend(visit: Console, details: Details, form: ExtendForm, *, sta
         "form_id": new_form_id(),
         "works": _works(row, visit.now),
         "lasts": span(end - visit.now) if end else "",
-        "soonest": _minute(visit.now),
-        "latest": _minute(visit.now + terms.LONGEST),
+        "soonest": time_zones.field_value(visit.now),
+        "latest": time_zones.field_value(visit.now + terms.LONGEST),
     }
     return render(visit.request, "admin/manage/invitations/extend.html", context, status=status)
 
 
 def _until(end: datetime | None) -> str:
     return _("The invitation works until %s.") % exact(end) if end else _("The invitation works until it is used.")
-
-
-def _minute(at: datetime) -> str:
-    """Return a time in UTC in the format of a datetime-local field."""
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M}"
 
 
 async def _renew(

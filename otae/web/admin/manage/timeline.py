@@ -5,13 +5,15 @@ KINDS lists every kind of event; a kind that is not in it is shown by its own na
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
 
 from otae.invitations.details import EventRow, refusal_of
+from otae.time_zones import local
 from otae.translatable import N_
 from otae.web.pages import maker
+from otae.words import day
 from otae.words import gettext as _
 
 DONE, FAILED, WARNING, NOTE = "done", "failed", "warning", "note"
@@ -136,13 +138,13 @@ class TimelineEntry:
 
     @property
     def clock(self) -> str:
-        """The time of day, in UTC."""
-        return f"{self.at.astimezone(UTC):%H:%M:%S}"
+        """The time of day, in the viewer's zone."""
+        return f"{local(self.at):%H:%M:%S}"
 
 
 @dataclass(frozen=True)
 class EntryGroup:
-    """Consecutive entries of one phase and one day; ``day`` is in UTC."""
+    """Consecutive entries of one phase and one day; ``day`` is in the viewer's zone."""
 
     title: str
     day: str
@@ -151,8 +153,8 @@ class EntryGroup:
 
 def groups(events: Iterable[EventRow]) -> list[EntryGroup]:
     """Return the timeline of ``events``, which come oldest first."""
-    grouped = groupby(entries(list(events)), key=lambda entry: (entry.group, f"{entry.at.astimezone(UTC):%Y-%m-%d}"))
-    return [EntryGroup(_(title), day, list(members)) for (title, day), members in grouped]
+    grouped = groupby(entries(list(events)), key=lambda entry: (entry.group, day(entry.at)))
+    return [EntryGroup(_(title), on, list(members)) for (title, on), members in grouped]
 
 
 def entries(events: list[EventRow]) -> Iterator[TimelineEntry]:
