@@ -25,6 +25,7 @@ MODULES = (
     "colours",
     "hostnames",
     "text",
+    "time_zones",
     "errors",
     "translatable",
 )
