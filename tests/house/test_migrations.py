@@ -27,6 +27,7 @@ RELEASED = {
     "0017_branding": "80374aa10a83ca6d0c7b0246dc2db95bad142d386c1ea78e701d7e6008b47380",
     "0018_self_service": "4a782c7a1772a196fc2dd3ca6e5ac86c429c81b6920c69509036118ee7c805b8",
     "0019_approvals": "68e6365d1e847c436d55bc1801d498ea382509ac48bccbd7036841c01e8df6bc",
+    "0020_campaigns": "7c15ca5fe9318e9aa7049a24babb8cce40e2120762f68d57f2dcdcf4c809a7bb",
 }
 
 

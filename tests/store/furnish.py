@@ -15,6 +15,8 @@ from otae.store.desk import Desk
 from otae.store.models import (
     Approval,
     BrowserSession,
+    Campaign,
+    CampaignDay,
     CarrierGateway,
     CaughtMail,
     Certificate,
@@ -153,6 +155,9 @@ async def _group_invitation(begun: Created) -> None:
     ben = await Person.get(name="ben")
     invitee = GroupInvitee(group_invitation=order, number=1, person=ben, name="ben", invitation=begun.invitation)
     await invitee.save(force_create=True)
+    campaign = Campaign(group_invitation=order, name="Autumn", status="running", created_by="ada", created_at=now)
+    await campaign.save(force_create=True)
+    await CampaignDay(campaign=campaign, day="2026-11-30", people=1, invited=1, enrolled=0).save(force_create=True)
 
 
 async def _mac(desk: Desk) -> None:

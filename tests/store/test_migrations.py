@@ -134,7 +134,7 @@ async def test_a_filled_installation_of_the_first_release_keeps_everything(setti
     async with database.connected(settings):
         await furnish(Desk(settings, await keyring.open_vault(settings), RecordingBell()))
         connection = get_connection("default")
-        for table in tables_made().values():
+        for table in reversed(tables_made().values()):  # whatever points to another table was made after it
             await connection.execute_query(f'DROP TABLE "{table}"')
         for table, column in new:
             await drop(table, column)

@@ -3,6 +3,7 @@
 from otae.store.models.accounts import Administrator, BrowserSession, KeptText, Role, RoleAssignment, SetupLink
 from otae.store.models.approvals import Approval
 from otae.store.models.branding import Logo, PortalText
+from otae.store.models.campaigns import Campaign, CampaignDay
 from otae.store.models.certificates import Certificate, InstallationSecret
 from otae.store.models.challenges import Challenge
 from otae.store.models.deliveries import Delivery
@@ -29,6 +30,8 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "BrowserSession",
+    "Campaign",
+    "CampaignDay",
     "CarrierGateway",
     "CaughtMail",
     "Certificate",

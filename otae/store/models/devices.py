@@ -12,7 +12,7 @@ from otae.store.models.people import Person
 
 
 class Device(Searched):
-    """One Mac, known by its UDID."""
+    """One Mac, known by its UDID. `rescued_at`: when its person was last invited again because it was in trouble."""
 
     searched: ClassVar = ("serial", "udid", "name")
 
@@ -27,11 +27,12 @@ class Device(Searched):
     released = fields.BooleanField(default=False)
     created_at = fields.DatetimeField()
     seen_at = fields.DatetimeField()
+    rescued_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "device"
         manager = SearchedManager()
-        indexes = (("rehearsal", "created_at", "id"),)
+        indexes = (("rehearsal", "created_at", "id"), ("rehearsal", "seen_at", "id"))
 
 
 class Enrollment(Row):
@@ -39,6 +40,9 @@ class Enrollment(Row):
 
     `certificate`: the pinned MDM identity; `previous_certificate`: the one before its renewal. `push_token_sealed` and
     `push_magic_sealed` come with TokenUpdate; they and `bootstrap_token_sealed` are sealed for purposes of their names.
+    `ended_by`: "profile" (it was removed on the Mac), "administrator", "again" (the Mac was enrolled again), "" while
+    it runs or for older rows. `trouble`: "identity" (its certificate ends soon and was not renewed), "removed" (its
+    profile was), "silent", null for none or when somebody has seen to it; `trouble_at`: since when.
     """
 
     device_id: UUID
@@ -71,12 +75,15 @@ class Enrollment(Row):
     authenticated_at = fields.DatetimeField(db_index=True)
     enrolled_at = fields.DatetimeField(null=True)
     ended_at = fields.DatetimeField(null=True)
+    ended_by = fields.CharField(max_length=16, default="", db_default="")
+    trouble = fields.CharField(max_length=10, null=True)
+    trouble_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "enrollment"
         indexes = (
             ("device_id",), ("session_id",), ("person_id",), ("certificate_id",), ("previous_certificate_id",),
-            ("status", "rehearsal", "id"),
+            ("status", "rehearsal", "id"), ("trouble", "trouble_at", "id"),
         )  # fmt: skip
 
 

@@ -61,7 +61,9 @@ class GroupInvitee(Row):
 
     `number`: 1, 2, 3 in the order of user names; the line number for a CSV file. `person` is null for a line that names
     nobody. `status`: "listed" (not looked up yet), "waiting" (will be invited), "invited" (`invitation` is set),
-    "skipped" (`reason` is a short code).
+    "skipped" (`reason` is a short code); in a campaign also "later" (waits for a wave), "held" (waits for an
+    administrator to agree) and "left" (is no longer in the group). `missing_since`: when a campaign first did not find
+    the person in the group, null while they are in it.
     """
 
     group_invitation_id: UUID
@@ -79,6 +81,7 @@ class GroupInvitee(Row):
     phone = fields.CharField(max_length=32, null=True)
     status = fields.CharField(max_length=10, default="waiting")
     reason = fields.CharField(max_length=20, default="")
+    missing_since = fields.DatetimeField(null=True)
     invitation_id: UUID | None
     invitation: "fields.ForeignKeyNullableRelation[Invitation]" = fields.ForeignKeyField(
         "otae.Invitation", related_name="invitees", null=True, on_delete=fields.SET_NULL

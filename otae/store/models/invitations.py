@@ -23,7 +23,8 @@ class Invitation(Terms, Searched):
     that an older release wrote while the database was migrated. `go_code_hash`: keyed hash of the code that opens the
     invitation on another device, until `go_code_until`. `objection_hash`: SHA-256 of the token in the mail with which
     the person objects to an identity confirmed at the desk; `objection_sealed` (purpose "objection token"): the token,
-    for composing that mail.
+    for composing that mail. `campaign_id`: the campaign that made it, null for none.
+    `former_mdm_left_at`: when the person said that the Mac has left the MDM of before.
     """
 
     searched: ClassVar = ("serial",)
@@ -66,6 +67,8 @@ class Invitation(Terms, Searched):
     created_by = fields.CharField(max_length=100)
     created_at = fields.DatetimeField()
     redeemed_at = fields.DatetimeField(null=True)
+    campaign_id = fields.UUIDField(null=True)
+    former_mdm_left_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "invitation"
@@ -73,6 +76,7 @@ class Invitation(Terms, Searched):
         indexes = (
             ("status", "valid_until"), ("created_at", "id"), ("status", "rehearsal", "created_at", "id"),
             ("mode", "created_at", "id"), ("ownership", "created_at", "id"), ("person_id", "created_at"),
+            ("campaign_id", "created_at", "id"),
             ("url_template_id",), ("pin_template_id",), ("confirmation_template_id",),
         )  # fmt: skip
 
