@@ -12,6 +12,7 @@ from otae.invitations.channels import BY_HAND, MAIL, SMS, number_of
 from otae.store.desk import Desk
 from otae.store.mode_table import Mode
 from otae.store.models import Invitation, Person, Pin
+from otae.text import folded
 from otae.translatable import N_
 
 
@@ -31,6 +32,7 @@ def snapshot(person: Person, region: str) -> dict[str, str | None]:
     """
     return {
         "display_name": person.display_name,
+        "sort_name": folded(person.display_name)[:200],
         "email": person.email,
         "phone": number_of(person, region) or person.phone,
         "language": person.language,

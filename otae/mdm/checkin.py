@@ -23,7 +23,7 @@ from otae.errors import (
     StaleState,
 )
 from otae.invitations import lifecycle
-from otae.mdm import identities, queue
+from otae.mdm import current, identities, queue
 from otae.mdm.signatures import check_enrolled, check_topic, enrollment_of, find_pinned_enrollment, verified_sender
 from otae.store.database import transaction
 from otae.store.desk import Desk
@@ -167,6 +167,7 @@ async def _begin_enrollment(
         authenticated_at=now,
     )
     await enrollment.save()
+    await current.keep(device.id)
     await note("checkin.authenticate", now=now, about=_about(session, device.id))
 
 
@@ -232,6 +233,7 @@ async def _enroll(enrollment: Enrollment, context: RefusalContext, now: datetime
     # A Mac has one enrollment at a time.
     for older in await Enrollment.filter(device_id=enrollment.device_id, status__in=_LIVE).exclude(id=enrollment.id):
         await _unenroll(older, "the Mac was enrolled again", now)
+    await current.keep(enrollment.device_id)
     await identities.revoke_previous(enrollment, now)
     await identities.revoke_unused(enrollment, now)
     await Device.filter(id=enrollment.device_id).update(released=False)
@@ -273,6 +275,7 @@ async def _check_out(sender: Sender, message: apple.CheckOut) -> Reply:
             sender.certificate, message.udid, sender.context, now=sender.now, topic=message.topic
         )
         await _unenroll(enrollment, "the profile was removed on the Mac", sender.now)
+        await current.keep(enrollment.device_id)
     return Reply()
 
 

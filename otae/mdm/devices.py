@@ -10,6 +10,7 @@ from tortoise.expressions import Q, Subquery
 from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import DeviceUnknown
 from otae.invitations.listing import rfc3339
+from otae.mdm.current import current_of
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.models import Device, Enrollment, Person
@@ -162,14 +163,8 @@ async def release(udid: str, *, now: datetime, actor: str) -> DeviceRecord:
 
 async def _records(devices: Sequence[Device]) -> list[DeviceRecord]:
     found = Enrollment.filter(device_id__in=[device.id for device in devices])
-    enrollments = await found.prefetch_related("person", "session", "certificate")
-    current = {enrollment.device_id: enrollment for enrollment in sorted(enrollments, key=_recency)}
+    current = current_of(await found.prefetch_related("person", "session", "certificate"))
     return [_record(device, current[device.id]) for device in devices if device.id in current]
-
-
-def _recency(enrollment: Enrollment) -> tuple[bool, datetime, bool]:
-    reached = enrollment.enrolled_at or enrollment.authenticated_at
-    return enrollment.enrolled_at is not None, reached, enrollment.ended_at is None
 
 
 def _record(device: Device, enrollment: Enrollment) -> DeviceRecord:

@@ -85,7 +85,7 @@ async def _erase(person: Person, now: datetime) -> None:
     await sign_out(person.id)
     await Membership.filter(person_id=person.id).delete()
     invitations = await Invitation.filter(person_id=person.id).values_list("id", flat=True)
-    await Invitation.filter(person_id=person.id).update(**blank, note="", language="")
+    await Invitation.filter(person_id=person.id).update(**blank, sort_name="", note="", language="")
     await Delivery.filter(invitation_id__in=invitations).update(recipient="", answer="")
     await Event.filter(invitation_id__in=invitations, kind__in=_SERVERS_WORDS).update(detail="")
     await GroupInvitee.filter(person_id=person.id).update(name=alias, **blank)

@@ -15,7 +15,7 @@ CONDITIONAL = {
     "delivery": {("invitation_id",)},
     "device": {("id",)},
     "enrollment_session": {("id",), ("invitation_id",)},
-    "invitation": {("go_code_hash",), ("id",), ("objection_hash",), ("replaced_token_hash",)},
+    "invitation": {("deleted_at",), ("go_code_hash",), ("id",), ("objection_hash",), ("replaced_token_hash",)},
     "notification_server": {("kind",)},
     "person": {("id",)},
     "pin": {("invitation_id",)},

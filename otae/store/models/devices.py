@@ -12,7 +12,12 @@ from otae.store.models.people import Person
 
 
 class Device(Searched):
-    """One Mac, known by its UDID. `rescued_at`: when its person was last invited again because it was in trouble."""
+    """One Mac, known by its UDID.
+
+    `person_id`, `status`, `ownership` and `enrolled_at` are those of its current enrollment (`mdm.current`), so that
+    lists find and sort Macs by them; "" and null without one. `rescued_at`: when its person was last invited again
+    because it was in trouble.
+    """
 
     searched: ClassVar = ("serial", "udid", "name")
 
@@ -28,11 +33,19 @@ class Device(Searched):
     created_at = fields.DatetimeField()
     seen_at = fields.DatetimeField()
     rescued_at = fields.DatetimeField(null=True)
+    person_id = fields.UUIDField(null=True)
+    status = fields.CharField(max_length=16, default="", db_default="")
+    ownership = fields.CharField(max_length=16, default="", db_default="")
+    enrolled_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "device"
         manager = SearchedManager()
-        indexes = (("rehearsal", "created_at", "id"), ("rehearsal", "seen_at", "id"))
+        indexes = (
+            ("rehearsal", "created_at", "id"), ("rehearsal", "seen_at", "id"), ("serial", "created_at", "id"),
+            ("status", "created_at", "id"), ("ownership", "created_at", "id"), ("os_version", "created_at", "id"),
+            ("model_name", "created_at", "id"), ("enrolled_at", "created_at", "id"), ("person_id",),
+        )  # fmt: skip
 
 
 class Enrollment(Row):

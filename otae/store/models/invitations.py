@@ -24,7 +24,10 @@ class Invitation(Terms, Searched):
     invitation on another device, until `go_code_until`. `objection_hash`: SHA-256 of the token in the mail with which
     the person objects to an identity confirmed at the desk; `objection_sealed` (purpose "objection token"): the token,
     for composing that mail. `campaign_id`: the campaign that made it, null for none.
-    `former_mdm_left_at`: when the person said that the Mac has left the MDM of before.
+    `former_mdm_left_at`: when the person said that the Mac has left the MDM of before. `sort_name`:
+    `display_name` folded, by which lists are sorted. `seen_at`: when the person or their Mac was last heard of on the
+    way to the enrollment. `deleted_at`: when it was deleted; the clock removes the row soon after, and until then the
+    deletion with `deletion_id` can be undone.
     """
 
     searched: ClassVar = ("serial",)
@@ -69,6 +72,10 @@ class Invitation(Terms, Searched):
     redeemed_at = fields.DatetimeField(null=True)
     campaign_id = fields.UUIDField(null=True)
     former_mdm_left_at = fields.DatetimeField(null=True)
+    sort_name = fields.CharField(max_length=200, default="", db_default="")
+    seen_at = fields.DatetimeField(null=True)
+    deleted_at = fields.DatetimeField(null=True)
+    deletion_id = fields.UUIDField(null=True)
 
     class Meta:
         table = "invitation"
@@ -78,6 +85,8 @@ class Invitation(Terms, Searched):
             ("mode", "created_at", "id"), ("ownership", "created_at", "id"), ("person_id", "created_at"),
             ("campaign_id", "created_at", "id"),
             ("url_template_id",), ("pin_template_id",), ("confirmation_template_id",),
+            ("sort_name", "created_at", "id"), ("valid_until", "created_at", "id"), ("seen_at", "created_at", "id"),
+            ("created_by", "created_at", "id"),
         )  # fmt: skip
 
 
