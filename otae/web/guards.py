@@ -16,7 +16,7 @@ from otae.accounts import browsers, console_sign_in, roles
 from otae.errors import OtaeError, SelfServiceOff
 from otae.store import properties
 from otae.store.database import now as database_now
-from otae.web import cookie_check, password_again, refused_pages, whom_to_ask
+from otae.web import cookie_check, password_again, questions, refused_pages, whom_to_ask
 from otae.web.client_address import browser_at
 from otae.web.failures import Failure, SignInFirst, error_response
 from otae.web.page_language import use_default_language, use_person_language
@@ -80,6 +80,8 @@ def administrators(
         if not powers.may(permission) or (powers.reach.limited and not within):
             raise wrong_role()
         console = Console(visited.request, visited.desk, visited.now, administrator, powers)
+        if request.method == "POST" and (question := await questions.asked_by_button(console)):
+            return await refused_pages.redirect_once(console, question, _address_of_form(request), secret)
         if not fresh or browsers.has_fresh_password(browser, now=visited.now):
             return await _call_page(page, console, secret)
         if request.method != "POST":
@@ -99,7 +101,7 @@ def browser_of(visit: Visit) -> console_sign_in.Browser:
 
 
 async def _call_page(page: Callable[[Console], Awaitable[Response]], console: Console, secret: str) -> Response:
-    """Return the page's answer; when a form was refused, a redirect to the page that shows it.
+    """Return the page's answer; when a form was refused or asks a question, a redirect to the page that shows it.
 
     A form is refused by an answer with an error status or by an exception.
 
@@ -113,8 +115,12 @@ async def _call_page(page: Callable[[Console], Awaitable[Response]], console: Co
         answered = await page(console)
     except OtaeError as error:
         answered = error_response(request, error)
-    where = f"{form_page_of(request)}?{request.url.query}" if request.url.query else form_page_of(request)
-    return await refused_pages.redirect_refused(console, answered, where, secret)
+    return await refused_pages.redirect_once(console, answered, _address_of_form(request), secret)
+
+
+def _address_of_form(request: Request) -> str:
+    """Return path and query of the page with the form that was sent."""
+    return f"{form_page_of(request)}?{request.url.query}" if request.url.query else form_page_of(request)
 
 
 def set_console_cookie(signed_in: console_sign_in.SignInResult, response: Response) -> Response:

@@ -9,6 +9,7 @@ from typing import Final
 
 from jinja2 import Environment
 from jinja2_fragments import render_block
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -39,10 +40,20 @@ def templates() -> Environment:
             "paths": paths,
             "people_languages": people_languages,
             "zone_name": zone_name,
+            "asks": asks,
         }
     )
     made.filters |= {"mail": shown_address, "maker": maker}
     return made
+
+
+def asks(question: str, words: str) -> Markup:
+    """Return the attributes of a button whose form is done after a question (`questions`).
+
+    Args:
+        words: The words of the button that goes on: what it does.
+    """
+    return Markup('name="ask" value="{}\n{}"').format(question, words)
 
 
 def maker(name: str) -> str:

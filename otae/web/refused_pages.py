@@ -1,4 +1,4 @@
-"""Shows the console's answer to a refused form once, on the form's own page, after a redirect.
+"""Shows the console's answer to a refused form, or its question, once, on the form's own page, after a redirect.
 
 So a reload sends nothing again. The rendered answer (no page shows a password or the content of a file) is kept for a
 minute, sealed, in a row of the browser's session, whatever its length, and shown while the administrator may do and see
@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from otae.accounts import kept_texts
 from otae.accounts.roles import Powers
 from otae.errors import DatabaseAway
+from otae.web import questions
 from otae.web.pages import REFUSED_COOKIE, address_of, is_fragment_request
 from otae.web.visits import Console, Visit
 
@@ -26,15 +27,16 @@ NOTHING_THERE: Final = frozenset({404, 405})
 NOT_KEPT: Final = frozenset({"content-length", "content-type", "set-cookie"})
 
 
-async def redirect_refused(visit: Console, answer: Response, where: str, secret: str) -> Response:
-    """Return 303 to the page that will show ``answer`` when it refuses a form; any other answer unchanged.
+async def redirect_once(visit: Console, answer: Response, where: str, secret: str) -> Response:
+    """Return 303 to the page that will show ``answer`` when it refuses a form or asks; any other answer unchanged.
 
     Args:
         where: Path and query of the form's page.
         secret: Of the browser that is signed in now.
     """
     refused = answer.status_code >= 400 and answer.status_code not in NOTHING_THERE
-    if not refused or not isinstance(answer, HTMLResponse) or is_fragment_request(visit.request):
+    shown_once = refused or questions.is_asking(visit.request)
+    if not shown_once or not isinstance(answer, HTMLResponse) or is_fragment_request(visit.request):
         return answer
     headers = {name: value for name, value in answer.headers.items() if name not in NOT_KEPT}
     response = RedirectResponse(where, 303)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # ships no types
-from playwright.async_api import Browser, ConsoleMessage, Dialog, Page, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
 from otae.accounts import administrators
 from otae.enrollment import sessions
@@ -50,17 +50,22 @@ async def refused_session(served: Served, invited: lifecycle.Created, ben: Perso
     await note_refusal(DeviceMismatch("another serial number"), now=now, about=about(session))
 
 
+async def violations(page: Page) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return what axe finds on a page."""
+    found: Any = await Axe().run(page, options=WCAG)
+    return [
+        (each["id"], [(node["html"][:160], node["failureSummary"][:300]) for node in each["nodes"]])
+        for each in found.response["violations"]
+    ]
+
+
 async def check(page: Page, theme: Theme) -> None:
     """Look at a page in one theme with axe, and see that nothing sticks out at both widths."""
     await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
     for width in WIDTHS:
         await page.set_viewport_size({"width": width, "height": 900})
         await page.reload()
-        found: Any = await Axe().run(page, options=WCAG)
-        told = [
-            (each["id"], [(node["html"][:160], node["failureSummary"][:300]) for node in each["nodes"]])
-            for each in found.response["violations"]
-        ]
+        told = await violations(page)
         assert not told, f"{page.url} {theme} {width}: {told}"
         wide = await page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, f"{page.url} is {wide} wide at {width}"
@@ -134,21 +139,16 @@ async def test_the_link_is_copied_at_once_and_nothing_asks_where_nothing_is_sele
     assert await console.evaluate("navigator.clipboard.readText()") == invited.url
     await expect(console.get_by_text("Link copied by ada")).to_be_visible()
 
-    asked: list[str] = []
-
-    async def dismiss(dialog: Dialog) -> None:
-        asked.append(dialog.message)
-        await dialog.dismiss()
-
-    console.on("dialog", dismiss)
     await console.goto(f"{served.origin}/admin/invitations")
     await console.click("button[value=revoke]")
     await expect(console.get_by_text("Nothing was selected.")).to_be_visible()
-    assert asked == []
     await console.check("input[name=id]")
-    await console.click("button[value=resend]")
-    await console.click("button[value=revoke]")
-    assert [question[:10] for question in asked] == ["Send those", "Links and "]
+    for button, words in (("resend", "Send 1 invitation again"), ("revoke", "Revoke 1 invitation")):
+        await console.click(f"button[value={button}]")
+        await expect(console.get_by_role("dialog").get_by_role("button", name=words)).to_be_visible()
+        await console.keyboard.press("Escape")
+        await expect(console.get_by_role("dialog")).to_have_count(0)
+        await expect(console.locator(f"button[value={button}]")).to_be_focused()
     assert (await Invitation.get(id=invited.invitation.id)).generation == 1
 
 
@@ -189,17 +189,40 @@ async def test_when_nothing_follows_the_page_asks_no_more(
 
 async def test_revoking_asks_and_names_what_is_lost(served: Served, console: Page, invited: lifecycle.Created) -> None:
     await console.goto(f"{served.origin}/admin/invitations/{invited.invitation.id}")
-    asked: list[str] = []
-
-    async def no(dialog: Dialog) -> None:
-        asked.append(dialog.message)
-        await dialog.dismiss()
-
-    console.on("dialog", no)
     await console.click("#revoke")
-    assert "Ben Okafor" in asked[0]
-    assert "Link and PIN stop working" in asked[0]
+    dialog = console.get_by_role("dialog")
+    await expect(dialog).to_contain_text("Revoke the invitation of Ben Okafor? Link and PIN stop working")
+    assert not await violations(console)
+    await dialog.get_by_role("link", name="Cancel").click()
+    await expect(dialog).to_have_count(0)
+    await expect(console.locator("#revoke")).to_be_focused()
     assert (await Invitation.get(id=invited.invitation.id)).status == "pending"
+    await console.click("#revoke")
+    await dialog.get_by_role("button", name="Revoke the invitation").click()
+    await expect(console.get_by_text("Revoked by ada")).to_be_visible()
+    await expect(console.locator("#said")).not_to_be_empty()
+
+
+async def test_without_an_answer_the_server_says_what_is_wrong(
+    served: Served, console: Page, invited: lifecycle.Created
+) -> None:
+    await console.goto(f"{served.origin}/admin/invitations/{invited.invitation.id}")
+    await console.context.clear_cookies()
+    await console.click("#revoke")
+    await console.wait_for_url("**/admin/sign-in*")
+    assert (await Invitation.get(id=invited.invitation.id)).status == "pending"
+
+
+async def test_a_password_is_shown_and_hidden_by_keyboard(served: Served, page: Page) -> None:
+    await page.goto(f"{served.origin}/admin/sign-in")
+    await page.fill("#password", ADA_PASSWORD)
+    await page.keyboard.press("Tab")
+    button = page.get_by_role("button", name="Show what is typed")
+    await expect(button).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#password")).to_have_attribute("type", "text")
+    await page.get_by_role("button", name="Hide what is typed").press("Enter")
+    await expect(page.locator("#password")).to_have_attribute("type", "password")
 
 
 async def test_people_are_offered_while_one_types_and_a_refused_form_keeps_what_was_typed(
@@ -244,6 +267,9 @@ async def test_everything_works_without_script(
     await page.click("button:has-text('Invite all the same')")
     await expect(page.get_by_text("The invitation was created.")).to_be_visible()
     await page.click("#revoke")
+    await page.click("a:has-text('Cancel')")
+    await page.click("#revoke")
+    await page.click("button:has-text('Revoke the invitation')")
     await expect(page.get_by_text("Revoked by ada")).to_be_visible()
     await page.click("summary:has-text('ada')")
     await page.click("button:has-text('Sign out')")

@@ -14,6 +14,9 @@ FORBIDDEN = {
     "an inline script": re.compile(r"<script(?![^>]*\bsrc=)", re.IGNORECASE),
     "an inline handler": re.compile(r"\s(?:on[a-z]+|hx-on[\w:-]*)\s*=", re.IGNORECASE),
     "a script in an attribute": re.compile(r"javascript:|[\"'\s]js:", re.IGNORECASE),
+    "a question of the browser's own (the button says {{ asks(…) }}, see otae/web/questions.py)": re.compile(
+        r"data-confirm|hx-confirm", re.IGNORECASE
+    ),
     "a trigger filter": re.compile(r"hx-trigger=\"[^\"]*\[", re.IGNORECASE),
 }
 STYLE = re.compile(r"<style\b|\sstyle\s*=", re.IGNORECASE)

@@ -13,7 +13,7 @@ from otae import words
 TAG = "sv"
 FROM_THE_RIGHT = "ar"
 #: Attributes whose text people see or hear.
-SEEN = ("alt", "aria-label", "data-confirm", "data-copied", "data-label", "label", "placeholder", "title")
+SEEN = ("alt", "aria-label", "data-copied", "data-hide", "data-label", "data-show", "label", "placeholder", "title")
 BRACKETED = re.compile(r"\[!(?:(?!\[!|!\]).)*!\]", re.DOTALL)
 
 
@@ -61,7 +61,8 @@ class _Reader(HTMLParser):
         self.inside: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [value.strip() for name, value in attrs if name in SEEN and value]
+        asks = ("name", "ask") in attrs
+        self.found += [value.strip() for name, value in attrs if value and (name in SEEN or (asks and name == "value"))]
         if tag in {"script", "style", "textarea", "pre", "iframe"}:
             self.inside.append(tag)
 

@@ -66,7 +66,7 @@ def offered(page: str) -> set[tuple[str, str]]:
     links |= {("POST", href) for href in re.findall(r'formaction="(/admin[^"?#]*)', page)}
     for form, inside in re.findall(r"(<form\b[^>]*>)(.*?)</form>", page, re.DOTALL):
         action = re.search(r'action="(/admin[^"?#]*)', form)
-        if action and re.search(r"<button\b(?![^>]*\bformaction=)", inside):
+        if action and re.search(r"<button\b(?![^>]*\b(?:formaction=|type=.button))", inside):
             links.add(("POST" if 'method="post"' in form else "GET", action.group(1)))
     return links
 

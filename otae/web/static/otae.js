@@ -3,13 +3,47 @@
 // Times are shown in this browser's zone, unless the account has one: the server learns it with the next page.
 document.cookie = `__Host-otae-zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; Path=/; Secure; SameSite=Lax; Max-Age=31536000`;
 
-// <button data-confirm="What is lost"> asks before it sends its form; with data-confirm-if="name" only when a check box
-// of that name is checked, for there is nothing to lose otherwise.
-document.addEventListener("submit", (event) => {
-  const { confirm: question, confirmIf: name } = event.submitter?.dataset ?? {};
-  if (!question || (name && !event.target.querySelector(`[name="${name}"]:checked`))) return;
-  if (!window.confirm(question)) event.preventDefault();
+// A button that asks shows the server's question (otae/web/questions.py) in a dialog: one named "ask", and one with
+// data-asks-if="name" when a check box of that name is checked. When no question comes, the browser sends the form, and
+// shows what the server says.
+document.addEventListener("submit", async (event) => {
+  const { target: form, submitter: button } = event;
+  const only = button?.dataset.asksIf;
+  if (!button || !(only ? form.querySelector(`[name="${only}"]:checked`) : button.name === "ask")) return;
+  event.preventDefault();
+  if (form.dataset.asking) return;
+  form.dataset.asking = "yes";
+  const dialog = document.getElementById("dialog");
+  const address = button.getAttribute("formaction") ?? form.action;
+  try {
+    const answer = await fetch(address, {
+      method: "POST",
+      body: new URLSearchParams(new FormData(form, button)),
+      headers: { "HX-Request": "true" },
+      redirect: "manual",
+    });
+    dialog.innerHTML = answer.ok ? await answer.text() : "";
+  } catch { /* the browser says it when it sends the form */ }
+  delete form.dataset.asking;
+  if (!dialog.querySelector("[data-question]")) {
+    const pressed = Object.assign(document.createElement("input"), { type: "hidden", name: button.name, value: button.value });
+    form.append(pressed);
+    form.action = address;
+    form.submit();
+    return;
+  }
+  dialog.onclose = () => {
+    dialog.replaceChildren();
+    (button.isConnected ? button : document.getElementById(button.id))?.focus();
+  };
+  dialog.showModal();
 }, true);
+document.addEventListener("click", (event) => {
+  const closes = event.target.closest("dialog [data-close]");
+  if (!closes) return;
+  event.preventDefault();
+  closes.closest("dialog").close();
+});
 
 // <form data-copies> puts what its address answers on the clipboard; when that fails it is sent, and shows it. The text
 // is promised to the clipboard at once: some browsers take nothing after the click is over.
@@ -30,6 +64,7 @@ document.addEventListener("submit", async (event) => {
       await navigator.clipboard.writeText(await text);
     }
     button.textContent = button.dataset.copied;
+    say(button.textContent);
   } catch {
     form.submit();
   }
@@ -41,7 +76,8 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   await navigator.clipboard.writeText(button.dataset.copy);
   const said = button.textContent;
-  button.textContent = button.dataset.copied ?? "Copied";
+  button.textContent = button.dataset.copied;
+  say(button.textContent);
   setTimeout(() => { button.textContent = said; }, 2000);
 });
 

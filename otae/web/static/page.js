@@ -22,8 +22,17 @@ document.addEventListener("click", (event) => {
   const input = document.getElementById(button.dataset.reveal);
   const shown = input.type === "text";
   input.type = shown ? "password" : "text";
-  button.setAttribute("aria-pressed", String(!shown));
+  button.title = shown ? button.dataset.show : button.dataset.hide;
+  button.setAttribute("aria-label", button.title);
+  button.toggleAttribute("data-shown", !shown);
 });
+
+// Screen readers say what is put into this place; what stands in a page when it loads, most of them do not say.
+const say = (text) => {
+  const words = Object.assign(document.createElement("span"), { className: "visually-hidden", textContent: text });
+  document.getElementById("said").append(words);
+};
+document.addEventListener("click", (event) => event.target.closest("[data-dismiss]")?.closest("[data-note]").remove());
 
 // What a form could not take is read first, after a page load and after a swap.
 const focusSummary = () => document.getElementById("summary")?.focus();
@@ -33,7 +42,9 @@ document.addEventListener("htmx:after:swap", (event) => {
 
 document.addEventListener("DOMContentLoaded", () => {
   focusSummary();
-  for (const button of document.querySelectorAll("[data-theme-toggle], [data-reveal]")) button.hidden = false;
+  for (const button of document.querySelectorAll("[data-theme-toggle], [data-reveal], [data-dismiss]")) button.hidden = false;
+  const note = document.querySelector("[data-note]");
+  if (note) setTimeout(() => document.getElementById("said").append(note), 100);
   // An iPad calls itself a Mac; unlike any Mac it has a touch screen.
   const elsewhere = document.querySelector("[data-not-a-mac]")?.dataset.notAMac;
   if (elsewhere && navigator.maxTouchPoints > 1) location.replace(elsewhere);

@@ -42,7 +42,7 @@ async def test_one_mac_is_shown_with_its_invitation(console: httpx2.AsyncClient,
     text = (await console.get(f"/admin/devices/{mac.udid}")).text
     assert mac.udid in text
     assert f"/admin/invitations/{(await Invitation.get()).id}" in text
-    assert "data-confirm=" in text
+    assert 'name="ask"' in text
 
 
 async def test_the_rights_that_were_given_are_shown_in_words(console: httpx2.AsyncClient, mac: LabMac) -> None:

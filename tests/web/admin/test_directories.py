@@ -188,7 +188,7 @@ async def test_removing_names_who_is_left_without_a_password(
     text = (await console.get(f"{LIST}/{corp.id}")).text
     assert "1 person came from example.test" in text
     assert "1 pending invitation of theirs" in text
-    assert re.search(r'data-confirm="Remove example.test\?[^"]+1 person came', text)
+    assert re.search(r'name="ask" value="Remove example.test\?[^"]+1 person came', text)
 
 
 async def test_a_test_is_ordered_and_followed_step_by_step(

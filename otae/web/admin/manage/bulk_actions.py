@@ -8,6 +8,8 @@ from starlette.responses import Response
 from otae import paths
 from otae.invitations import bulk_actions
 from otae.invitations.bulk_actions import Outcome
+from otae.translatable import N_
+from otae.web import questions
 from otae.web.failures import Failure
 from otae.web.forms import sent_fields
 from otae.web.guards import wrong_role
@@ -18,6 +20,11 @@ from otae.words import ngettext
 
 #: Permission for each action; the list's address itself takes only the one to see it.
 NEEDED: Final = {"resend": "invitation.notify", "extend": "invitation.notify", "revoke": "invitation.revoke"}
+#: What is asked before an action; one that takes nothing away is not asked about.
+QUESTIONS: Final = {
+    "resend": N_("The PINs sent before stop working; messages still waiting are not sent."),
+    "revoke": N_("Their links and PINs stop working at once, for good, and Macs on their way are stopped."),
+}
 #: How many refusals are shown in full; the rest are counted.
 SHOWN_REFUSALS: Final = 3
 
@@ -34,8 +41,17 @@ async def change(visit: Console) -> Response:
     ids = [found for each in sent.getlist("id") if (found := _uuid(str(each)))]
     if not ids:
         return redirect(where, "warning", _("Nothing was selected."))
+    if what in QUESTIONS and not await questions.is_answered(visit):
+        return await questions.ask(visit, _(QUESTIONS[what]), _button(what, len(ids)))
     outcome = await bulk_actions.change(visit.desk, what, ids, now=visit.now, actor=visit.actor, reach=visit.reach)
     return redirect(where, "warning" if outcome.refused or outcome.unreachable else "success", _words(what, outcome))
+
+
+def _button(what: str, count: int) -> str:
+    """Return the words of the button that goes on."""
+    if what == "resend":
+        return ngettext("Send %d invitation again", "Send %d invitations again", count) % count
+    return ngettext("Revoke %d invitation", "Revoke %d invitations", count) % count
 
 
 def _words(what: str, outcome: Outcome) -> str:
