@@ -37,6 +37,7 @@ from otae.store.models import (
     PeopleImport,
     PeopleImportLine,
     Pin,
+    RecoveryCode,
     SetupLink,
 )
 from otae.store.records import about, advance
@@ -208,8 +209,9 @@ async def _end_one_time_rows(now: datetime) -> dict[str, int]:
 
 
 async def _end_passwords(now: datetime) -> None:
-    """End password links, and imports: they would overwrite passwords that may have changed since the backup."""
+    """End password links, recovery codes and imports: these would overwrite passwords that changed since the backup."""
     await PasswordLink.filter(used_at=None).update(used_at=now)
+    await RecoveryCode.filter(used_at=None).update(used_at=now)
     unfinished = PeopleImport.exclude(status__in=["done", "cancelled"])
     await unfinished.update(status="cancelled", file_sealed=None, lease_until=None, finished_at=now)
     await PeopleImportLine.filter(password_sealed__not_isnull=True).update(password_sealed=None)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from otae.store import audit
 from otae.store.models import (
+    Administrator,
     Approval,
     CaughtMail,
     Certificate,
@@ -48,6 +49,7 @@ COLUMNS: Final = (
     SealedColumn(NotificationServer, "password_sealed", "notification-server.password"),
     SealedColumn(NotificationServer, "secrets_sealed", "notification-server.secrets"),
     SealedColumn(DirectoryServer, "bind_password_sealed", "directory.password"),
+    SealedColumn(Administrator, "totp_sealed", "administrator.totp"),
     SealedColumn(CaughtMail, "message_sealed", "caught-mail.message"),
     SealedColumn(Invitation, "token_sealed", "invitation.token"),
     SealedColumn(Invitation, "objection_sealed", "objection token"),

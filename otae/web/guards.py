@@ -19,7 +19,7 @@ from otae.store.database import now as database_now
 from otae.web import cookie_check, password_again, questions, refused_pages, whom_to_ask
 from otae.web.client_address import browser_at
 from otae.web.failures import Failure, SignInFirst, error_response
-from otae.web.page_language import use_default_language, use_person_language
+from otae.web.page_language import use_account, use_default_language, use_person_language
 from otae.web.pages import address_of, is_fragment_request
 from otae.web.visits import Console, Portal, SelfService, Visit
 from otae.words import gettext as _
@@ -74,6 +74,7 @@ def administrators(
         if browser is None or browser.administrator is None:
             raise SignInFirst(sign_in_for(request))
         request.state.administrator = administrator = browser.administrator
+        use_account(request, administrator.language, administrator.time_zone)
         request.state.powers = powers = await roles.powers_of(administrator.role, now=visited.now)
         if request.method == "GET" and touch and (refused := await refused_pages.take(visited, secret, powers)):
             return refused

@@ -1,8 +1,9 @@
 """The language in which a page answers, and the time zone in which it shows times.
 
 The portal speaks the language that was chosen on its pages, else that of the person as soon as the page knows who that
-is, else the browser's, else that of server property notification.language. The console speaks the browser's, of the
-languages in which it is complete. Its times are in the browser's zone, once a script has told it, else in UTC.
+is, else the browser's, else that of server property notification.language. The console speaks the administrator's, else
+the browser's, of the languages in which it is complete. Its times are in the administrator's zone, else the browser's,
+once a script has told it, else in UTC.
 """
 
 from typing import Final
@@ -66,6 +67,17 @@ def use_person_language(request: Request, *tags: str) -> None:
             words.set_language(found)
             request.state.language_by = "person"
             return
+
+
+def use_account(request: Request, language: str, zone: str) -> None:
+    """Answer in the language and with times in the zone that an administrator chose; "" changes nothing.
+
+    What the console no longer has changes nothing either.
+    """
+    time_zones.set_zone(zone)
+    if language in words.CONSOLE_LANGUAGES:
+        words.set_language(language)
+        request.state.language_by = "person"
 
 
 async def use_default_language(request: Request) -> None:

@@ -13,6 +13,7 @@ from otae.invitations.lifecycle import Created
 from otae.store import backup, database, failure_counters, jobs
 from otae.store.desk import Desk
 from otae.store.models import (
+    Administrator,
     Approval,
     BrowserSession,
     Campaign,
@@ -34,12 +35,14 @@ from otae.store.models import (
     ModePolicy,
     NotificationServer,
     NotificationTemplate,
+    Passkey,
     PasswordLink,
     PeopleImport,
     PeopleImportLine,
     Person,
     PortalText,
     Property,
+    RecoveryCode,
     Role,
     RoleAssignment,
     ServerRefusal,
@@ -136,6 +139,13 @@ async def _settings(desk: Desk) -> None:
     await Logo(theme="light", image=bytes(range(256)), sha256="ab" * 32, width=120, height=32).save(force_create=True)
     await Role(name="HELPDESK", permissions=["invitation.see"], groups=["local/sales"], created_at=now).save()
     await RoleAssignment(group="corp/helpdesk", role="HELPDESK", created_at=now).save()
+    ada = await Administrator.get(name="ada")
+    ada.totp_sealed, ada.totp_step, ada.second_factor_at = desk.vault.seal(b"key", ada.id, "administrator.totp"), 1, now
+    await ada.save()
+    await RecoveryCode(administrator=ada, code_hash="ef" * 32).save(force_create=True)
+    key = Passkey(administrator=ada, name="a key", credential_hash="01" * 32, credential_id="AQ", created_at=now)
+    key.public_key, key.sign_count = bytes(range(256)), 7
+    await key.save(force_create=True)
     ben = await Person.get(name="ben")
     await PasswordLink(token_hash="cd" * 32, person=ben, expires_at=now + timedelta(hours=1)).save(force_create=True)
     brought = PeopleImport(kind="users", file_name="people.csv", encoding="utf-8-sig", created_by="ada", created_at=now)

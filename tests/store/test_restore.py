@@ -60,7 +60,7 @@ ENDED = {
     "PeopleImportLine",
     "Pin",
 }
-ENDED |= {"GroupInvitation", "SetupLink"}
+ENDED |= {"GroupInvitation", "RecoveryCode", "SetupLink"}
 
 
 @pytest.fixture

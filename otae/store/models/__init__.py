@@ -1,6 +1,15 @@
 """The tables, one module per subject."""
 
-from otae.store.models.accounts import Administrator, BrowserSession, KeptText, Role, RoleAssignment, SetupLink
+from otae.store.models.accounts import (
+    Administrator,
+    BrowserSession,
+    KeptText,
+    Passkey,
+    RecoveryCode,
+    Role,
+    RoleAssignment,
+    SetupLink,
+)
 from otae.store.models.approvals import Approval
 from otae.store.models.branding import Logo, PortalText
 from otae.store.models.campaigns import Campaign, CampaignDay
@@ -57,6 +66,7 @@ __all__ = [
     "ModePolicy",
     "NotificationServer",
     "NotificationTemplate",
+    "Passkey",
     "PasswordLink",
     "PeopleImport",
     "PeopleImportLine",
@@ -64,6 +74,7 @@ __all__ = [
     "Pin",
     "PortalText",
     "Property",
+    "RecoveryCode",
     "Role",
     "RoleAssignment",
     "ServerRefusal",

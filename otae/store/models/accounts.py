@@ -14,7 +14,9 @@ class Administrator(Row):
     `domain`: "local", or the directory that checks the password; then `password_hash` is "" and `directory_id` the
     permanent id there. `display_name`: for the people whom they invite, "" when not known. `email`: where notices about
     their failed invitations go. `checked_at`: when the directory last confirmed account and role, null for local
-    administrators.
+    administrators. `time_zone`, `language`: of the console, "" for the browser's. `second_factor_at`: when the first of
+    their second factors was set up, null without one. `totp_sealed`: the key of their one-time codes (purpose
+    "administrator.totp"); `totp_step`: the last time step of which a code was taken.
     """
 
     name = fields.CharField(max_length=100, unique=True)
@@ -27,22 +29,67 @@ class Administrator(Row):
     created_at = fields.DatetimeField()
     disabled = fields.BooleanField(default=False)
     checked_at = fields.DatetimeField(null=True)
+    time_zone = fields.CharField(max_length=64, default="", db_default="")
+    language = fields.CharField(max_length=16, default="", db_default="")
+    second_factor_at = fields.DatetimeField(null=True)
+    totp_sealed = fields.BinaryField(null=True)
+    totp_step = fields.BigIntField(null=True)
 
     class Meta:
         table = "administrator"
+
+
+class RecoveryCode(Row):
+    """A code that stands in for a second factor once. `code_hash`: a keyed hash, see `accounts.recovery_codes`."""
+
+    administrator_id: UUID
+    administrator: "fields.ForeignKeyRelation[Administrator]" = fields.ForeignKeyField(
+        "otae.Administrator", related_name="recovery_codes", on_delete=fields.CASCADE
+    )
+    code_hash = fields.CharField(max_length=64, unique=True)
+    used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "recovery_code"
+        indexes = (("administrator_id",),)
+
+
+class Passkey(Row):
+    """A passkey of an administrator (WebAuthn).
+
+    `credential_id`: as base64url, found by `credential_hash`, its SHA-256 (hex). `public_key`: a COSE key.
+    `sign_count`: the highest that it has sent, 0 for one that does not count.
+    """
+
+    administrator_id: UUID
+    administrator: "fields.ForeignKeyRelation[Administrator]" = fields.ForeignKeyField(
+        "otae.Administrator", related_name="passkeys", on_delete=fields.CASCADE
+    )
+    name = fields.CharField(max_length=60)
+    credential_hash = fields.CharField(max_length=64, unique=True)
+    credential_id = fields.TextField()
+    public_key = fields.BinaryField()
+    sign_count = fields.BigIntField(default=0)
+    created_at = fields.DatetimeField()
+    used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "passkey"
+        indexes = (("administrator_id",),)
 
 
 class Role(Row):
     """A role made by an administrator; the built-in ones are in `otae.accounts.roles`.
 
     `permissions`: their names. `groups`: "DOMAIN/NAME" of the groups whose people it is limited to;
-    empty for no limit.
+    empty for no limit. `second_factor`: whether its administrators need a second factor.
     """
 
     name = fields.CharField(max_length=32, unique=True)
     description = fields.CharField(max_length=200, default="")
     permissions: "fields.JSONField[list[str]]" = fields.JSONField(default=list)
     groups: "fields.JSONField[list[str]]" = fields.JSONField(default=list)
+    second_factor = fields.BooleanField(default=False, db_default=False)
     created_at = fields.DatetimeField()
 
     class Meta:
@@ -82,7 +129,8 @@ class BrowserSession(Row):
 
     `kind`: "console" (then `administrator` is set), "portal" (then `session` is), or "person" (then `person_id` is).
     `opened_from`: browser, system and network of a console, so that its administrator recognizes it.
-    `password_changed`: of a person: as `DirectoryPerson.password_changed` when they signed in.
+    `password_changed`: of a person: as `DirectoryPerson.password_changed` when they signed in. `second_factor_at`: of
+    a console: when a second factor was last entered in it.
     """
 
     secret_hash = fields.CharField(max_length=64, unique=True)
@@ -98,6 +146,7 @@ class BrowserSession(Row):
     person_id = fields.UUIDField(null=True)
     opened_from = fields.CharField(max_length=120, default="", db_default="")
     password_changed = fields.CharField(max_length=40, default="", db_default="")
+    second_factor_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
     seen_at = fields.DatetimeField()
     expires_at = fields.DatetimeField(db_index=True)

@@ -46,6 +46,27 @@ async def test_what_is_no_address_is_refused_at_its_field(console: httpx2.AsyncC
     assert (await Administrator.get(name="ada")).email is None
 
 
+async def test_administrators_choose_time_zone_and_language(console: httpx2.AsyncClient) -> None:
+    page = (await console.get(PAGE)).text
+    assert '<option value="Europe/Berlin">Europe/Berlin</option>' in page
+    chosen = {"time_zone": "Europe/Berlin", "language": "de"}
+    assert (await console.post(PAGE, data=chosen)).status_code == 303
+    ada = await Administrator.get(name="ada")
+    assert (ada.time_zone, ada.language) == ("Europe/Berlin", "de")
+    answer = await console.get(PAGE, headers={"Accept-Language": "en"})
+    assert '<html lang="de"' in answer.text
+    assert '<option selected value="Europe/Berlin">' in answer.text
+    assert re.search(r'title="[^"]* MES?Z"', answer.text), "times are in the zone, named in the language"
+    assert (answer.headers["content-language"], "accept-language" in answer.headers.get("vary", "").lower()) == (
+        "de",
+        False,
+    )
+    for wrong in ({"time_zone": "Mars/Olympus"}, {"language": "tlh"}, {"time_zone": "../../etc/passwd"}):
+        assert (await console.post(PAGE, data=chosen | wrong)).status_code == 422
+    assert (await console.post(PAGE, data={"time_zone": "", "language": ""})).status_code == 303
+    assert '<html lang="en"' in (await console.get(PAGE)).text
+
+
 NEW = "five other quiet words here"
 
 

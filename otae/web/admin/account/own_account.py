@@ -1,29 +1,42 @@
 """The administrator's own account: the address for notices, the password, and the signed-in browsers."""
 
+from typing import Final, Self
 from uuid import UUID
 
 from starlette.responses import Response
 
-from otae import paths
-from otae.accounts import display_names, notice_addresses, own_account, password_strength
+from otae import paths, time_zones
+from otae.accounts import display_names, notice_addresses, own_account, password_strength, preferences
 from otae.contacts import LONGEST_ADDRESS, shown_address
+from otae.delivery.texts.languages import LANGUAGES
 from otae.directory.local.person_fields import DOMAIN
 from otae.errors import Busy, InputRefused, SigninFailed, SlowDown
 from otae.translatable import N_
 from otae.web import guards
 from otae.web.admin.page_parts import row_id
-from otae.web.forms import Form, InputRequired, Length, PasswordField, StringField
+from otae.web.forms import Form, InputRequired, Length, PasswordField, SelectField, StringField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
+from otae.words import CONSOLE_LANGUAGES, ngettext
 from otae.words import gettext as _
-from otae.words import ngettext
+
+CHOOSE: Final = N_("choose one of the list")
 
 
 class AccountForm(Form):
-    """The name that invited people read, and where notices go."""
+    """The name that invited people read, where notices go, and the console's time zone and language."""
 
     display_name = StringField(N_("Full name"), [Length(max=display_names.LONGEST)])
     email = StringField(N_("Mail address"), [Length(max=LONGEST_ADDRESS)], filters=[shown_address])
+    time_zone = SelectField(N_("Time zone"), default="", invalid_choice_message=CHOOSE)
+    language = SelectField(N_("Language of the console"), default="", invalid_choice_message=CHOOSE)
+
+    def prepare(self) -> Self:
+        """Fill in the time zones and languages to choose from, and return the form."""
+        zones = sorted(time_zones.names())
+        self.time_zone.choices = [("", N_("the browser's")), *((zone, zone.replace("_", " ")) for zone in zones)]
+        self.language.choices = [("", N_("the browser's")), *((tag, LANGUAGES[tag]) for tag in CONSOLE_LANGUAGES)]
+        return self
 
 
 class PasswordForm(Form):
@@ -45,13 +58,15 @@ async def show(visit: Console) -> Response:
 
 async def change(visit: Console) -> Response:
     """Change name and address for notices."""
-    form = await AccountForm.read(visit.request)
+    form = (await AccountForm.read(visit.request)).prepare()
     if form.validate():
         with form.refusals():
             text, shown = form.email.data or "", display_names.checked_display_name(form.display_name.data or "")
             await notice_addresses.set_address(visit.actor, text, now=visit.now, actor=visit.actor)
             if visit.administrator.domain == DOMAIN:
                 await display_names.set_display_name(visit.actor, shown, now=visit.now, actor=visit.actor)
+            chosen = {"time_zone": form.time_zone.data, "language": form.language.data}
+            await preferences.set_preferences(visit.administrator.id, **chosen)
             return redirect(paths.ACCOUNT, "success", _("Your settings were saved."))
     return await _page(visit, form, status=422)
 
@@ -104,7 +119,7 @@ async def _page(
 ) -> Response:
     browsers = await own_account.signed_in(visit.administrator.id, this=_secret(visit), now=visit.now)
     context = {
-        "form": notices or AccountForm(data=await _contact(visit)),
+        "form": notices or AccountForm(data=await _contact(visit)).prepare(),
         "password": password or PasswordForm(),
         "browsers": browsers,
         "elsewhere": len([each for each in browsers if not each.is_this]),
@@ -118,6 +133,8 @@ async def _contact(visit: Console) -> dict[str, str]:
     return {
         "email": await notice_addresses.address_of(visit.actor),
         "display_name": visit.administrator.display_name,
+        "time_zone": visit.administrator.time_zone,
+        "language": visit.administrator.language,
     }
 
 
