@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Final
 
@@ -9,6 +10,18 @@ import click
 
 from otae.invitations.channels import CHANNELS
 from otae.invitations.terms import OWNERSHIPS, PLATFORMS, InvitationTerms
+
+
+def _time(_context: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:
+    """Return a time, which is in UTC unless it names another zone."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter("write a time such as 2026-12-24T18:00") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
 
 #: Each fills the field of its name.
 OPTIONS: Final[Sequence[Callable[[Callable[..., None]], Callable[..., None]]]] = (
@@ -20,6 +33,17 @@ OPTIONS: Final[Sequence[Callable[[Callable[..., None]], Callable[..., None]]]] =
         "--no-send", "send", is_flag=True, callback=lambda _context, _option, given: not given, help="Send nothing."
     ),
     click.option("--note", default="", help="A sentence for the people invited; it stands in the messages."),
+    click.option("--valid-until", callback=_time, help="When the invitation ends, in UTC, such as 2026-12-24T18:00."),
+    click.option("--asset-tag", default="", help="Carried along for the Mac."),
+    click.option("--cost-centre", default="", help="Carried along for the Mac."),
+    click.option("--tags", default="", help="Carried along for the Mac, separated by commas."),
+    click.option(
+        "--field",
+        "free_fields",
+        multiple=True,
+        callback=lambda _context, _option, given: "\n".join(given),
+        help='Carried along for the Mac, such as --field "room: 12"; may be given again.',
+    ),
     click.option(
         "--pin-channel", type=click.Choice(CHANNELS), help="How the PIN goes out; as the mode has it when left out."
     ),

@@ -7,12 +7,13 @@ from otae.contacts import shown_address
 from otae.directory.files.spreadsheets import to_csv
 from otae.directory.reach import EVERYBODY, Reach
 from otae.invitations import listing, results
+from otae.store import carried_data
 from otae.store.models import GroupInvitation
 
 #: Columns of `otae invitation export`.
 INVITATION: Final = (
     "id", "user", "name", "email", "mode", "status", "ownership", "platform", "serial", "valid_until", "created_at",
-    "created_by", "redeemed_at",
+    "created_by", "redeemed_at", *carried_data.TITLES,
 )  # fmt: skip
 
 

@@ -155,6 +155,8 @@ async def _advance_lookup(row: GroupInvitation, number: int, *, more: bool, plac
 async def skip_reasons(row: GroupInvitation, people: Iterable[Person], *, now: datetime) -> dict[UUID, str]:
     """Return why people are not invited, by their id; people who can be invited are left out."""
     people_by_id = {person.id: person for person in people}
+    if row.valid_until and row.valid_until <= now:
+        return dict.fromkeys(people_by_id, "over")
     mode = await mode_of(row.mode)
     reasons: dict[UUID, str] = {}
     if not row.include_pending:

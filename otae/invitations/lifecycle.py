@@ -141,7 +141,7 @@ async def extend(
     A failed or expired invitation is renewed as by `resend`, and its messages sent if it was to be sent. Raises as
     `check_end` and `resend`.
     """
-    check_end(until, now=now)
+    await check_end(until, now=now)
     if invitation.status != Status.PENDING or _is_over(invitation, now):
         _refuse_ended(invitation)
         step = _Renewal("invitation.extended", invitation.send, show_pin, until)
@@ -161,9 +161,9 @@ async def extend(
     return _created(desk, invitation, tokens.reveal(desk, invitation), None, ())
 
 
-def check_end(until: datetime | None, *, now: datetime) -> None:
+async def check_end(until: datetime | None, *, now: datetime) -> None:
     """Raise InputRefused ("valid_until") for an end that is past or too far away."""
-    if words := end_problem(until, now=now):
+    if words := await end_problem(until, now=now):
         raise InputRefused({"valid_until": words})
 
 

@@ -12,7 +12,7 @@ from otae.directory.local.groups import with_subgroups
 from otae.directory.reach import EVERYBODY, Reach, members_of
 from otae.invitations import groups, tokens
 from otae.invitations.lifecycle import Created
-from otae.store import stuck
+from otae.store import carried_data, stuck
 from otae.store.models import EnrollmentSession, Event, Group, GroupInvitee, Invitation, Person
 from otae.store.paging import count_capped, older_than
 from otae.store.passwords import hash_token
@@ -149,6 +149,7 @@ def as_json(invitation: Invitation, *, url: str | None = None) -> dict[str, obje
         "ownership": invitation.ownership,
         "platform": invitation.platform,
         "serial": invitation.serial,
+        **{name: getattr(invitation, name) for name in carried_data.TITLES},
         "user": invitation.person.name,
         "valid_until": rfc3339(invitation.valid_until),
         "created_at": rfc3339(invitation.created_at),

@@ -32,6 +32,7 @@ WHY: Final = {
     "duplicate": N_("stands in the file twice"),
     "unreadable": N_("cannot be read"),
     "hidden": N_("has a line break or hidden text in the cell of the user name or address"),
+    "over": N_("would be invited until a time that is past"),
     "disabled": N_("is disabled"),
     "no-email": N_("has no e-mail address"),
     "no-phone": N_("has no phone number that text messages reach"),

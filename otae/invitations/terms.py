@@ -13,9 +13,10 @@ from otae.apple.fields import SERIAL
 from otae.delivery.sms.carriers import find_carrier
 from otae.directory.local import person_fields
 from otae.errors import InputRefused, ModeOff
-from otae.invitations import channels, mode_values, tokens
+from otae.invitations import channels, tokens
 from otae.invitations.modes import default_mode, mode_of
 from otae.invitations.pin_delivery import snapshot
+from otae.store import carried_data, properties
 from otae.store.desk import Desk
 from otae.store.mode_table import Mode
 from otae.store.models import GroupInvitation, Invitation, NotificationTemplate, Person
@@ -28,12 +29,10 @@ WAYS: Final = ("ota", "profile")
 LONGEST_NOTE: Final = 500
 #: Apple's oldest serial numbers have eight characters; fewer are a typing error.
 SHORTEST_SERIAL: Final = 8
-#: The latest end that may be requested, from now.
-LONGEST: Final[timedelta] = mode_values.LONGEST
 #: Fields that name a template; their columns end in `_id`.
 TEMPLATES: Final = ("url_template", "pin_template", "confirmation_template")
 #: Fields that only an invitation of one person has.
-SINGLE_PERSON_FIELDS: Final = frozenset({"serial", "carrier", "valid_until"})
+SINGLE_PERSON_FIELDS: Final = frozenset({"serial", "carrier", "asset_tag"})
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,8 @@ class InvitationTerms:
     property. The templates: name or id, None for the mode's, else the default. ``pin_channel``: one of
     `channels.CHANNELS`, None for the mode's. ``carrier``: the mobile carrier to which a text message is sent as mail,
     "" for the gateway's own. ``note``: for the person, in the messages. ``valid_until``: None for the mode's full
-    validity. ``send``: mail link and PIN.
+    validity. ``send``: mail link and PIN. ``asset_tag``, ``cost_centre``, ``tags``, ``free_fields``: carried along for
+    the Mac (`carried_data`).
     """
 
     mode: str | None = None
@@ -60,6 +60,10 @@ class InvitationTerms:
     note: str = ""
     valid_until: datetime | None = None
     send: bool = True
+    asset_tag: str = ""
+    cost_centre: str = ""
+    tags: str = ""
+    free_fields: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,8 +105,10 @@ async def check_terms(
         wrong["note"] = N_(
             "use at most %(longest_note)s characters, none that hides or turns text", longest_note=LONGEST_NOTE
         )
-    if words := end_problem(requested.valid_until, now=now):
+    if words := await end_problem(requested.valid_until, now=now):
         wrong["valid_until"] = words
+    carried, wrong_data = carried_data.checked(requested)
+    wrong |= wrong_data
     serial = identifier(requested.serial or "")
     serial = serial.upper() if serial.islower() else serial  # base64 of a virtual machine stays as it is
     if serial and (len(serial) < SHORTEST_SERIAL or not SERIAL.fullmatch(serial)):
@@ -115,17 +121,22 @@ async def check_terms(
     channel = await _channel(requested.pin_channel, mode, wrong, show_pin=show_pin) if not by_mail else channels.MAIL
     if mode is None:
         return None, wrong
-    terms = replace(
-        requested, mode=mode.name, serial=serial or None, note=requested.note.strip(), pin_channel=channel, **templates
-    )
+    completed = {"serial": serial or None, "note": requested.note.strip(), "pin_channel": channel}
+    terms = replace(requested, mode=mode.name, **templates | carried | completed)
     return CheckedTerms(terms, mode), wrong
 
 
-def end_problem(until: datetime | None, *, now: datetime) -> str:
+async def latest_end(now: datetime) -> datetime:
+    """Return the latest end that an invitation may be given now."""
+    return now + timedelta(days=await properties.number("invitation.longest.days"))
+
+
+async def end_problem(until: datetime | None, *, now: datetime) -> str:
     """Return why an invitation cannot end at ``until`` (past, or too far away), "" when it can."""
-    if until is None or now < until <= now + LONGEST:
+    latest = await latest_end(now)
+    if until is None or now < until <= latest:
         return ""
-    return N_("this time is past") if until <= now else N_("use a time within %(days)s days", days=LONGEST.days)
+    return N_("this time is past") if until <= now else N_("use a time within %(days)s days", days=(latest - now).days)
 
 
 def columns(terms: InvitationTerms, table: type[Invitation | GroupInvitation] = Invitation) -> dict[str, Any]:

@@ -208,6 +208,12 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
         parse=_default_mode,
     ),
     PropertyDefinition(
+        "invitation.longest.days",
+        default=365,
+        help=N_("The latest end that an invitation may be given when it is made or extended, in days."),
+        parse=_number(1, 365),
+    ),
+    PropertyDefinition(
         "enrollment.guess.budget",
         default=300,
         help=N_("Failures an hour at the login page, over everybody, before it asks to wait."),

@@ -6,6 +6,7 @@ A page's form subclasses `Form` with WTForms fields; templates draw it with the 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from datetime import datetime
 from functools import cache, partial
 from gettext import NullTranslations, translation
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
@@ -14,7 +15,9 @@ import wtforms  # type: ignore[import-untyped]  # ships no types; pages take wha
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
+from otae import time_zones
 from otae.errors import InputRefused
+from otae.translatable import N_
 from otae.web.callers import UPLOAD_CAP
 from otae.words import language, translated
 
@@ -45,6 +48,24 @@ class TranslatedSelect(wtforms.widgets.Select):  # type: ignore[misc]  # the bas
 
 
 SelectField = partial(wtforms.SelectField, widget=TranslatedSelect())
+
+
+def _in_utc(at: datetime | None) -> datetime | None:
+    """Return a time of the viewer's zone in UTC."""
+    if at is None or at.tzinfo:
+        return at
+    try:
+        return time_zones.read_time(at.isoformat())
+    except ValueError:
+        raise ValueError(N_("Use a date and a time, such as 2026-12-24 18:00.")) from None
+
+
+#: A date and a time in the viewer's zone: in UTC, None when empty. Browsers leave the seconds out, people the T.
+TimeField = partial(
+    wtforms.DateTimeLocalField,
+    format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
+    filters=[_in_utc],
+)
 
 MAX_FIELDS = 200
 #: Fields whose values no page shows again.

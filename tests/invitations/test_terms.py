@@ -41,17 +41,20 @@ WHOLE: Final = InvitationTerms(
     note="See you on Monday.",
     valid_until=datetime(2026, 12, 1, tzinfo=UTC),
     send=False,
+    asset_tag="IT-0042",
+    cost_centre="4711",
+    tags="lent, spare",
+    free_fields="room: 12",
 )
 NAMES: Final = [each.name for each in fields(InvitationTerms)]
 #: Where an invitation of many people has no field, and why.
 OF_ONE: Final = {
     "serial": "binds an invitation to one Mac",
     "carrier": "is one person's",
-    "valid_until": "follows from when each invitation is made",
+    "asset_tag": "is one Mac's",
 }
 NOT_ASKED: Final = {
     "way": "the server property decides; rehearsals alone choose",
-    "valid_until": "an invitation begins with its mode's whole time; the page of an invitation extends it",
 }
 #: Place → field → why it is not there.
 MISSING: Final[dict[str, dict[str, str]]] = {

@@ -21,10 +21,10 @@ from otae.delivery.sms.parts import measure
 from otae.delivery.texts import default_texts, languages
 from otae.delivery.texts.default_texts import Wording
 from otae.delivery.texts.kinds import ADMINISTRATIVE, APPROVAL, APPROVED, LINKING, NEEDED, template_kind
-from otae.delivery.texts.macros import PROPERTY, SECRET, fill
+from otae.delivery.texts.macros import FIELD, PROPERTY, SECRET, fill
 from otae.delivery.texts.templates import default_template, select_wording, wording_for
 from otae.settings import Settings
-from otae.store import properties
+from otae.store import carried_data, properties
 from otae.store.desk import Desk
 from otae.store.mode_table import MODES
 from otae.store.models import (
@@ -345,6 +345,9 @@ def macro_values(
         "user.phone": invitation.phone or person.phone or "",
         "invitation.inviter": inviter,
         "invitation.note": invitation.note,
+        "invitation.asset_tag": invitation.asset_tag,
+        "invitation.cost_centre": invitation.cost_centre,
+        "invitation.tags": invitation.tags,
         "server.name": organization.name,
         "support.contact": organization.support,
         "root.fingerprint": organization.fingerprint,
@@ -353,6 +356,7 @@ def macro_values(
         else "",
     }
     values |= {f"{PROPERTY}{name}": value for name, value in person.properties.items() if name != DISABLED_IN_DIRECTORY}
+    values |= {f"{FIELD}{name.lower()}": value for name, value in carried_data.free_fields(invitation).items()}
     lines = {name: one_line(value) for name, value in values.items()}
     return lines | {"server.accent": organization.accent, "server.logo": _logo_html(organization.logo)}
 

@@ -2,7 +2,8 @@
 
 ``${user.displayname}`` is a value; ``${user.phone 'none'}`` has a default for an empty value (a quote in it is
 doubled); ``${firstnotnull(user.displayname,user.loginname)}`` is the first value that is not empty, and may have a
-default, too. ``${user.property.department}`` is a property of the person, empty where the person does not have it.
+default, too. ``${user.property.department}`` is a property of the person, ``${invitation.field.room}`` a free field of
+the invitation; both are empty where there is none of that name.
 Text is scanned once, left to right: inserted values are not scanned again, so that no value can bring in a macro.
 There are no expressions, filters or attributes, hence nothing to execute.
 """
@@ -22,6 +23,9 @@ from otae.translatable import N_
 
 #: What the macros of user properties begin with; the property's name follows, in letters of either case.
 PROPERTY: Final = "user.property."
+#: The same for the free fields of an invitation.
+FIELD: Final = "invitation.field."
+_OPEN: Final = (PROPERTY, FIELD)
 _EVERYWHERE = frozenset(KINDS)
 #: Name of each macro → the kinds of message in which it has a value.
 MACROS: Mapping[str, frozenset[str]] = {
@@ -35,6 +39,9 @@ MACROS: Mapping[str, frozenset[str]] = {
     "user.phone": _EVERYWHERE,
     "invitation.inviter": _EVERYWHERE,
     "invitation.note": _EVERYWHERE,
+    "invitation.asset_tag": _EVERYWHERE,
+    "invitation.cost_centre": _EVERYWHERE,
+    "invitation.tags": _EVERYWHERE,
     "invitation.page": frozenset({"notice", "objection"}),
     "objection.url": frozenset({"identity"}),
     "failure.reason": frozenset({"notice", "trouble"}),
@@ -59,7 +66,7 @@ MAX_SMS = 1000
 MAX_MACROS = 200
 
 _MACRO = re.compile(r"\$\{([^{}]*)\}")
-_NAME = rf"(?:{re.escape(PROPERTY)}[A-Za-z0-9][A-Za-z0-9_.-]{{0,59}}|[a-z]+\.[a-z]+)"
+_NAME = rf"(?:(?:{'|'.join(map(re.escape, _OPEN))})[A-Za-z0-9][A-Za-z0-9_.-]{{0,59}}|[a-z]+\.[a-z_]+)"
 _GRAMMAR = re.compile(
     rf"\s*(?:(?P<name>{_NAME})|firstnotnull\(\s*(?P<names>{_NAME}(?:\s*,\s*{_NAME})*)\s*\))"
     r"(?:\s+'(?P<default>(?:[^'{}]|'')*)')?\s*"
@@ -79,18 +86,23 @@ class Macro:
 def fill(text: str, values: Mapping[str, str], *, escape: bool = False) -> str:
     """Return ``text`` with each macro replaced by its value.
 
-    Invalid macros, and those without an entry in ``values``, are left as they are; a property that the person does not
-    have is empty. ``escape``: HTML-escape the values that are not HTML already (Markup).
+    Invalid macros, and those without an entry in ``values``, are left as they are; a property or free field that is not
+    there is empty. ``escape``: HTML-escape the values that are not HTML already (Markup).
     """
 
     def put(match: re.Match[str]) -> str:
         macro = _read(match[1])
-        if macro is None or any(name not in values and not name.startswith(PROPERTY) for name in macro.names):
+        if macro is None or any(name not in values and not name.startswith(_OPEN) for name in macro.names):
             return match[0]
         value = next(filter(None, (values.get(name) for name in macro.names)), macro.default)
         return html.escape(value) if escape and not isinstance(value, Markup) else value
 
     return _MACRO.sub(put, text)
+
+
+def has_value(kind: str, name: str) -> bool:
+    """Return whether the macro ``name`` may have a value in messages of ``kind``."""
+    return name.startswith(_OPEN) or kind in MACROS[name]
 
 
 def properties_in(*texts: str) -> set[str]:
@@ -197,7 +209,7 @@ def _syntax_error(kind: str, field: str, match: re.Match[str] | None, where: str
 
 
 def _name_error(kind: str, field: str, name: str, where: str) -> str | None:
-    if name.startswith(PROPERTY):
+    if name.startswith(_OPEN):
         return None
     if name not in MACROS:
         return N_("${%(name)s} %(where)s is not known", name=name[:40], where=where)

@@ -32,7 +32,7 @@ from otae.delivery.texts.compose import (
 from otae.delivery.texts.default_texts import Wording, default_in
 from otae.delivery.texts.kinds import ADMINISTRATIVE
 from otae.delivery.texts.languages import MAIN
-from otae.delivery.texts.macros import MACROS, PROPERTY, properties_in
+from otae.delivery.texts.macros import has_value, properties_in
 from otae.delivery.texts.template_editing import check_wording
 from otae.delivery.transport import NotSent, Receipt, note_nothing
 from otae.errors import InputRefused
@@ -137,7 +137,7 @@ async def preview(
     if kind == "trouble":
         values |= {"failure.page": f"{desk.settings.public_url}{paths.NOTIFICATION_SERVERS}"}
         values |= {"failure.reason": SAMPLE_TROUBLE}
-    values = {name: value for name, value in values.items() if name.startswith(PROPERTY) or kind in MACROS[name]}
+    values = {name: value for name, value in values.items() if has_value(kind, name)}
     default = default_in(kind, language)
     if default and not wording.sms:
         wording = replace(wording, sms=default.sms)

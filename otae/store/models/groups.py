@@ -1,5 +1,6 @@
 """Group invitations: one order for many people, and the outcome for each of them."""
 
+from typing import Any
 from uuid import UUID
 
 from tortoise import fields
@@ -19,7 +20,9 @@ class GroupInvitation(Terms):
     invitations, a batch at a time), "paused", "sending" (all made, messages still queued), "done", "cancelled".
     `place`: where the look-up in a directory continues: the group's DN, a line break, the cursor of the next page; ""
     for local groups and files. `found`: people looked up so far. `lease_until`: until when one worker holds the next
-    step.
+    step. `valid_until`: the end of its invitations, null for the mode's. `start_at`: when a ready order starts by
+    itself. `file`: the headings of a file and what its columns are read as; `add_people`: its lines that name nobody
+    add people.
     """
 
     key = fields.CharField(max_length=100, unique=True)
@@ -28,6 +31,10 @@ class GroupInvitation(Terms):
     name = fields.CharField(max_length=200)
     include_pending = fields.BooleanField(default=False)
     include_enrolled = fields.BooleanField(default=False)
+    valid_until = fields.DatetimeField(null=True)
+    start_at = fields.DatetimeField(null=True)
+    add_people = fields.BooleanField(default=False, db_default=False)
+    file: "fields.JSONField[dict[str, Any] | None]" = fields.JSONField(null=True)
     url_template_id: UUID | None
     url_template: "fields.ForeignKeyNullableRelation[NotificationTemplate]" = fields.ForeignKeyField(
         "otae.NotificationTemplate", related_name="group_as_url", null=True, on_delete=fields.SET_NULL
@@ -63,7 +70,8 @@ class GroupInvitee(Row):
     nobody. `status`: "listed" (not looked up yet), "waiting" (will be invited), "invited" (`invitation` is set),
     "skipped" (`reason` is a short code); in a campaign also "later" (waits for a wave), "held" (waits for an
     administrator to agree) and "left" (is no longer in the group). `missing_since`: when a campaign first did not find
-    the person in the group, null while they are in it.
+    the person in the group, null while they are in it. `given`: the line's cells until it is looked up, then what it
+    says of its invitation and person, by field.
     """
 
     group_invitation_id: UUID
@@ -82,6 +90,7 @@ class GroupInvitee(Row):
     status = fields.CharField(max_length=10, default="waiting")
     reason = fields.CharField(max_length=20, default="")
     missing_since = fields.DatetimeField(null=True)
+    given: "fields.JSONField[dict[str, Any] | None]" = fields.JSONField(null=True)
     invitation_id: UUID | None
     invitation: "fields.ForeignKeyNullableRelation[Invitation]" = fields.ForeignKeyField(
         "otae.Invitation", related_name="invitees", null=True, on_delete=fields.SET_NULL

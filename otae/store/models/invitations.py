@@ -28,6 +28,8 @@ class Invitation(Terms, Searched):
     `display_name` folded, by which lists are sorted. `seen_at`: when the person or their Mac was last heard of on the
     way to the enrollment. `deleted_at`: when it was deleted; the clock removes the row soon after, and until then the
     deletion with `deletion_id` can be undone.
+    `asset_tag`: of the Mac. `card_code_hash`: keyed hash of the code on the printed card, which works as long as the
+    invitation does.
     """
 
     searched: ClassVar = ("serial",)
@@ -37,6 +39,7 @@ class Invitation(Terms, Searched):
         "otae.Person", related_name="invitations", on_delete=fields.CASCADE
     )
     serial = fields.CharField(max_length=64, null=True)
+    asset_tag = fields.CharField(max_length=100, default="", db_default="")
     status = fields.CharField(max_length=16, default="pending")
     token_hash = fields.CharField(max_length=64, unique=True)
     token_sealed = fields.BinaryField(null=True)
@@ -65,6 +68,7 @@ class Invitation(Terms, Searched):
     support_code = fields.CharField(max_length=8, null=True, default=new_invitation_code)
     go_code_hash = fields.CharField(max_length=64, null=True)
     go_code_until = fields.DatetimeField(null=True)
+    card_code_hash = fields.CharField(max_length=64, null=True)
     objection_hash = fields.CharField(max_length=64, null=True)
     objection_sealed = fields.BinaryField(null=True)
     created_by = fields.CharField(max_length=100)

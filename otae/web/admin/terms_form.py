@@ -9,6 +9,7 @@ from otae.delivery.texts import templates
 from otae.invitations import channels
 from otae.invitations.modes import enabled_modes
 from otae.invitations.terms import LONGEST_NOTE, TEMPLATES, InvitationTerms
+from otae.store.carried_data import SIZES, TITLES
 from otae.translatable import N_
 from otae.web.admin.manage import picker
 from otae.web.admin.manage.statuses import OWNERSHIPS, PLATFORMS
@@ -23,6 +24,7 @@ from otae.web.forms import (
     SelectField,
     StringField,
     TextAreaField,
+    TimeField,
 )
 from otae.words import gettext as _
 
@@ -63,6 +65,11 @@ class TermsForm(Form):
     pin_channel = SelectField(N_("PIN by"), invalid_choice_message=CHOOSE, choices=PIN_CHANNELS, default="")
     carrier = SelectField(N_("Mobile carrier"), invalid_choice_message=CHOOSE, default="")
     send = BooleanField(N_("Send invitation"), default=True)
+    valid_until = TimeField(N_("Works until"), [Optional()])
+    asset_tag = StringField(TITLES["asset_tag"], [Length(max=SIZES["asset_tag"])])
+    cost_centre = StringField(TITLES["cost_centre"], [Length(max=SIZES["cost_centre"])])
+    tags = StringField(TITLES["tags"], [Length(max=SIZES["tags"])])
+    free_fields = TextAreaField(TITLES["free_fields"], [Length(max=SIZES["free_fields"])])
 
     async def prepare(self) -> Self:
         """Fill in the choices and return the form."""

@@ -7,7 +7,9 @@ from starlette.responses import Response
 from otae import paths
 from otae.apple import access_rights
 from otae.errors import DeviceUnknown
+from otae.invitations import listing
 from otae.mdm import devices
+from otae.store import carried_data
 from otae.translatable import N_
 from otae.web.admin.manage.statuses import OWNERSHIPS
 from otae.web.admin.page_parts import id_param, or_not_found, text_param
@@ -42,8 +44,10 @@ async def index(visit: Console) -> Response:
 async def show(visit: Console) -> Response:
     """Show one Mac."""
     mac = or_not_found(await devices.find_device(visit.request.path_params["udid"], visit.reach))
+    invitation = await listing.find_invitation(str(mac.invitation))
     context = {
         "mac": mac,
+        "carried": carried_data.facts(invitation) if invitation else {},
         "status": STATUSES.get(mac.status, mac.status),
         "ownership": OWNERSHIPS.get(mac.ownership, mac.ownership),
         "rights": access_rights.meanings(mac.access_rights),

@@ -71,6 +71,7 @@ class GroupInvitationForm(TermsForm):
 
     recipient = None
     serial = None
+    asset_tag = None
     carrier = None
     group = StringField(N_("Group"), [InputRequired(N_("Enter a group.")), Length(max=201)])
     include_pending = BooleanField(N_("Invite also who has an invitation that waits"))

@@ -20,7 +20,7 @@ from otae.invitations.details import Details, InvitationRow, read
 from otae.invitations.modes import title_of
 from otae.mdm.devices import find_device
 from otae.overview.progress import progress_of
-from otae.store import properties
+from otae.store import carried_data, properties
 from otae.store.mode_table import has_pin
 from otae.text import whole_number
 from otae.translatable import N_
@@ -109,7 +109,7 @@ async def extend(visit: Console) -> Response:
     details = await _details(visit)
     try:
         until = form.time()
-        lifecycle.check_end(until, now=visit.now)
+        await lifecycle.check_end(until, now=visit.now)
     except InputRefused as refusal:
         form.refuse(InputRefused({"until": refusal.reasons}))
         return await _ask_extend(visit, details, form, status=422)
@@ -128,7 +128,7 @@ async def _ask_extend(visit: Console, details: Details, form: ExtendForm, *, sta
         "works": _works(row, visit.now),
         "lasts": span(end - visit.now) if end else "",
         "soonest": time_zones.field_value(visit.now),
-        "latest": time_zones.field_value(visit.now + terms.LONGEST),
+        "latest": time_zones.field_value(await terms.latest_end(visit.now)),
     }
     return render(visit.request, "admin/manage/invitations/extend.html", context, status=status)
 
@@ -243,6 +243,7 @@ async def _context(visit: Console, details: Details) -> dict[str, object]:
         "extendable": row.status != "pending" or row.valid_until is not None,
         "pin_state": _pin_state(details),
         "pin_way": _(channels.CHANNEL_PHRASES.get(row.pin_channel, row.pin_channel)),
+        "carried": carried_data.facts(row),
         "pin": None,
         "url": None,
     }
