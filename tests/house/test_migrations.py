@@ -28,13 +28,9 @@ RELEASED = {
     "0018_self_service": "4a782c7a1772a196fc2dd3ca6e5ac86c429c81b6920c69509036118ee7c805b8",
     "0019_approvals": "68e6365d1e847c436d55bc1801d498ea382509ac48bccbd7036841c01e8df6bc",
     "0020_campaigns": "7c15ca5fe9318e9aa7049a24babb8cce40e2120762f68d57f2dcdcf4c809a7bb",
-<<<<<<< HEAD
     "0021_lists": "5ef523e35f220f8628c1563d9764ba11e1067b4b97c43f8968742060d0a30701",
     "0022_second_factors": "566199a72409e751866da5c81bbe842603e96451360e96b7998700e2db718dfe",
-||||||| parent of b04d8b9 (Carry data along with an invitation, and let it have an end of its own)
-=======
-    "0021_data_carried_along": "45eb44f1cf47b478ac100a3828393a1c472765de06533a1f9991573d8b91f02b",
->>>>>>> b04d8b9 (Carry data along with an invitation, and let it have an end of its own)
+    "0023_data_carried_along": "5b0a9e28868366dd9cf7dc3c0a9a2652e55c27f8367b89d9312b749edd1f4a41",
 }
 
 

@@ -24,7 +24,7 @@ async def index_card_codes(_apps: StateApps, editor: BaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("otae", "0020_campaigns")]
+    dependencies = [("otae", "0022_second_factors")]
 
     initial = False
     atomic = False
