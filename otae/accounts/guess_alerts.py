@@ -13,7 +13,7 @@ import prometheus_client
 import structlog
 from tortoise.expressions import F
 
-from otae.store import audit, failure_counters
+from otae.store import audit, failure_counters, notices
 from otae.store.database import transaction
 from otae.store.failure_counters import Limit
 from otae.store.models import Counter, Event, Invitation
@@ -110,5 +110,7 @@ async def _raise(kind: str, subject: str, detail: str, now: datetime, concerned:
         if await due.update(window_start=now, failures=F("failures") + 1, blocked_until=None) != 1:
             return
         await note(f"guessing.{kind}", now=now, about=concerned or About(), detail=detail)
+        told = {"subject": subject if kind == NAMES else "", "detail": kind}
+        await notices.tell(notices.GUESSING, key=f"{key}:{now:%Y%m%d%H%M}", now=now, about=concerned or About(), **told)
     RAISED.labels(kind).inc()
     log.warning("somebody may be guessing", kind=kind)

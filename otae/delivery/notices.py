@@ -35,28 +35,29 @@ async def notify_objection(invitation: Invitation, *, now: datetime) -> None:
     await _enqueue_notice(invitation, OBJECTION, now)
 
 
-async def notify_refusing_server(invitation: Invitation, *, now: datetime) -> None:
+async def notify_refusing_server(invitation: Invitation, *, now: datetime) -> str:
     """Enqueue the notice that a notification server refuses every message, one of ``invitation`` among them.
 
-    Recipient, limits and transaction as for `notify_failure`.
+    Recipient, limits and transaction as for `notify_failure`. Returns the recipient, "" when none is told.
     """
-    await _enqueue_notice(invitation, TROUBLE, now)
+    return await _enqueue_notice(invitation, TROUBLE, now)
 
 
-async def _enqueue_notice(invitation: Invitation, kind: str, now: datetime) -> None:
+async def _enqueue_notice(invitation: Invitation, kind: str, now: datetime) -> str:
     if invitation.rehearsal or not await properties.flag("notification.failure"):
-        return
+        return ""
     recipient = await _address_of(invitation.created_by)
     if recipient is None:
-        return
+        return ""
     same = Delivery.filter(invitation_id=invitation.id, kind=kind, generation=invitation.generation)
     lately = Delivery.filter(kind=kind, recipient=recipient, created_at__gt=now - HOUR)
     if await same.exists() or await lately.count() >= MAX_PER_HOUR:
-        return
+        return ""
     row = Delivery(invitation_id=invitation.id, kind=kind, generation=invitation.generation, created_at=now)
     row.recipient, row.message_id = recipient, f"{row.id}.{row.generation}"
     await row.save(force_create=True)
     await note("delivery.queued", now=now, about=about(invitation), detail=kind)
+    return recipient
 
 
 async def _address_of(name: str) -> str | None:

@@ -4,6 +4,7 @@ A policy refusal of one recipient may be about that recipient. When recipients o
 code and status, it is about the server.
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from tortoise.exceptions import IntegrityError
 from otae.delivery.mail.refusals import likeness_of
 from otae.delivery.notices import TROUBLE, notify_refusing_server
 from otae.delivery.queue.outcomes import Claimed, without_secrets
+from otae.store import notices
 from otae.store.database import transaction
 from otae.store.models import Delivery, Invitation, NotificationServer, ServerRefusal
 
@@ -37,7 +39,7 @@ class RefusingServer:
 async def record_refusal(server: NotificationServer, claimed: Claimed, words: str, now: datetime) -> None:
     """Record that ``server`` refuses every message, and notify an administrator."""
     await _record(server, claimed, "", words, now)
-    await _notify(server, claimed, now)
+    await _notify(server, claimed, words, now)
 
 
 async def record_policy_refusal(server: NotificationServer, claimed: Claimed, words: str, now: datetime) -> bool:
@@ -50,7 +52,7 @@ async def record_policy_refusal(server: NotificationServer, claimed: Claimed, wo
     same = ServerRefusal.filter(server_id=server.id, likeness=likeness, at__gt=since).exclude(domain="")
     if await same.count() < 2:
         return False
-    await _notify(server, claimed, now)
+    await _notify(server, claimed, words, now)
     return True
 
 
@@ -98,15 +100,31 @@ async def _record(server: NotificationServer, claimed: Claimed, domain: str, wor
         return  # another worker met the same refusal, or the server was removed
 
 
-async def _notify(server: NotificationServer, claimed: Claimed, now: datetime) -> None:
-    """Notify an administrator, unless that was done lately or the refused message is such a notice."""
+async def _notify(server: NotificationServer, claimed: Claimed, words: str, now: datetime) -> None:
+    """Notify administrators, unless that was done lately or the refused message is such a notice."""
     if claimed.row.kind == TROUBLE or (server.told_at is not None and server.told_at > now - NOTICE_INTERVAL):
         return
     seen = NotificationServer.filter(id=server.id, told_at=server.told_at)
     async with transaction():
         invitation = await Invitation.filter(id=claimed.invitation.id).select_for_update().first()
         if invitation is not None and await seen.update(told_at=now) == 1:
-            await notify_refusing_server(invitation, now=now)
+            told = await notify_refusing_server(invitation, now=now)
+            await _tell(server, claimed, words, now, told_already=told)
+
+
+async def tell_unreachable(server: NotificationServer, claimed: Claimed, words: str, now: datetime) -> None:
+    """Tell administrators, once a day, that ``server`` cannot be reached."""
+    if not claimed.invitation.rehearsal:
+        await _tell(server, claimed, words, now)
+
+
+async def _tell(
+    server: NotificationServer, claimed: Claimed, words: str, now: datetime, *, told_already: str = ""
+) -> None:
+    words = without_secrets(claimed.row, words)
+    words = re.sub(re.escape(claimed.row.recipient), "…", words, flags=re.IGNORECASE)
+    key = f"{server.id}:{now:%Y-%m-%d}"
+    await notices.tell(notices.SERVER, key=key, now=now, subject=server.name, detail=words, told_already=told_already)
 
 
 def _domain(row: Delivery) -> str:

@@ -25,6 +25,7 @@ from otae.errors import (
 from otae.invitations import lifecycle
 from otae.mdm import current, identities, queue
 from otae.mdm.signatures import check_enrolled, check_topic, enrollment_of, find_pinned_enrollment, verified_sender
+from otae.store import notices
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Certificate, Device, Enrollment, EnrollmentSession, Invitation, UserChannel
@@ -276,6 +277,7 @@ async def _check_out(sender: Sender, message: apple.CheckOut) -> Reply:
         )
         await _unenroll(enrollment, "the profile was removed on the Mac", sender.now)
         await current.keep(enrollment.device_id)
+        await notices.tell(notices.UNENROLLED, key=str(enrollment.id), now=sender.now, about=about_row(enrollment))
     return Reply()
 
 

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from otae.apple.commands import CommandAnswer, Status
 from otae.errors import StaleState
+from otae.store import notices
+from otae.store.database import transaction
 from otae.store.models import Command, Enrollment, EnrollmentSession
 from otae.store.records import About, EventDetail, about, advance, note
 from otae.store.states import MOVES, CommandStatus
@@ -79,7 +81,10 @@ async def record_answer(enrollment: Enrollment, report: CommandAnswer, *, now: d
     event: str | list[EventDetail] = [] if again else f"command.{to}"
     try:
         subject = await event_subject(enrollment)
-        await advance(command, to, event=event, now=now, detail=detail, event_about=subject, answered_at=now)
+        async with transaction():
+            await advance(command, to, event=event, now=now, detail=detail, event_about=subject, answered_at=now)
+            if to is CommandStatus.ERROR and command.purpose == RENEWAL:
+                await notices.tell(notices.RENEWAL, key=str(command.id), now=now, about=subject, detail=why)
     except StaleState:
         return  # the same answer, sent twice, was stored first
 

@@ -14,8 +14,18 @@ from tortoise.models import Model
 from otae.store import models
 
 #: Tables that mean nothing in another installation: browser sessions and the texts kept for them, heartbeats, refusals
-#: by mail servers.
-EXCLUDED: Final = frozenset({"BrowserSession", "Heartbeat", "KeptText", "ServerRefusal"})
+#: by mail servers, notices and their mails (they would be sent twice).
+EXCLUDED: Final = frozenset(
+    {
+        "AdministratorMail",
+        "BrowserSession",
+        "Heartbeat",
+        "KeptText",
+        "Notice",
+        "NoticeReceipt",
+        "ServerRefusal",
+    }
+)
 _PAGE: Final = 200
 
 

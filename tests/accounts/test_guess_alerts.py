@@ -13,7 +13,7 @@ from otae.errors import SigninFailed, SlowDown
 from otae.invitations.lifecycle import Created
 from otae.store import database, properties
 from otae.store.desk import Desk
-from otae.store.models import AuditEntry, Counter, Event, Invitation
+from otae.store.models import AuditEntry, Counter, Event, Invitation, Notice
 from tests.invitations.guests import add_person, invite
 
 pytestmark = pytest.mark.anyio
@@ -43,6 +43,8 @@ async def test_several_networks_that_fail_on_one_invitation_are_one_alert_an_hou
     now = await database.now()
     await asyncio.gather(*(guess_alerts.look_at_invitation(created.invitation, now=now) for _ in range(5)))
     assert await Event.filter(kind="guessing.networks").count() == 1
+    notice = await Notice.get()
+    assert (notice.kind, notice.detail, notice.invitation_id) == ("guessing", "networks", created.invitation.id)
 
 
 async def test_one_network_that_fails_often_is_no_alert(desk: Desk) -> None:

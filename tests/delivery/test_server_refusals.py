@@ -12,8 +12,9 @@ from otae.delivery.queue import outbox, worker
 from otae.delivery.queue.outcomes import Claimed
 from otae.delivery.servers import ServerEntry, update_server
 from otae.store.desk import Desk
-from otae.store.models import Administrator, Delivery, Invitation, NotificationServer, ServerRefusal
+from otae.store.models import Administrator, Delivery, Invitation, Notice, NotificationServer, ServerRefusal
 from tests.delivery.conftest import NOW, PIN, TOKEN, Invite, UseServer, worker_running
+from tests.servers.ports import free_port
 from tests.servers.smtp import SMTPServer, StartSMTP
 
 pytestmark = pytest.mark.anyio
@@ -41,6 +42,9 @@ async def test_a_wrong_sender_costs_no_invitation_and_mending_it_sends_everythin
     assert trouble.words == "553 5.7.1 it@example.test: sender address rejected, …"
     told = await Delivery.get(kind=TROUBLE)
     assert told.recipient == "ada@example.test"
+    notice = await Notice.get()
+    assert (notice.kind, notice.subject, notice.told_already) == ("server", "House mail", "ada@example.test")
+    assert notice.detail == "553 5.7.1 it@example.test: sender address rejected, …"
 
     smtp_server.faults.clear()
     entry = ServerEntry(
@@ -99,6 +103,8 @@ async def test_two_recipients_of_different_domains_refused_alike_make_it_the_ser
     assert await deliver("bob@one.test", 6) == "queued"
     assert len(await server_refusals.refusing_servers(NOW)) == 1
     assert (await Invitation.get(id=people["bob@one.test"].invitation.id)).status == "pending"
+    notice = await Notice.get()
+    assert notice.detail == "554 5.7.1 <…>: Relay access denied", "without the address of whom it refused"
 
     near = await invite("url")
     await outbox.deliver(desk, near.deliveries["url"].id, now=NOW)
@@ -107,6 +113,34 @@ async def test_two_recipients_of_different_domains_refused_alike_make_it_the_ser
     smtp_server.faults.clear()
     assert await deliver("cleo@two.test", 7) == "sent"
     assert await server_refusals.refusing_servers(NOW) == []
+
+
+async def test_an_unreachable_server_is_told_once_a_day_when_a_standby_took_over(
+    desk: Desk, invite: Invite, use_server: UseServer, start_smtp: StartSMTP
+) -> None:
+    away = await use_server(start_smtp("none"))
+    await NotificationServer.filter(id=away.id).update(port=free_port())
+    await use_server(start_smtp("none"), name="Spare", host="localhost", standby=1)
+    for name in ("ben", "cleo"):
+        sent = await invite("url", name=name)
+        await outbox.deliver(desk, sent.deliveries["url"].id, now=NOW)
+        assert (await sent.reload()).status == "sent"
+    notice = await Notice.get()
+    assert (notice.kind, notice.subject) == ("server", "House mail")
+
+
+async def test_a_single_server_is_told_of_when_it_did_not_answer_several_times(
+    desk: Desk, invite: Invite, use_server: UseServer, smtp_server: SMTPServer
+) -> None:
+    away = await use_server(smtp_server)
+    await NotificationServer.filter(id=away.id).update(port=free_port())
+    ben = await invite("url")
+    told = []
+    for hour in range(5):
+        await Delivery.filter(id=ben.deliveries["url"].id).update(next_try_at=None)
+        await outbox.deliver(desk, ben.deliveries["url"].id, now=NOW + timedelta(hours=hour))
+        told.append(await Notice.all().count())
+    assert told == [0, 0, 0, 1, 1]
 
 
 async def test_what_a_kept_line_refuses_at_mail_is_the_servers_trouble_too(

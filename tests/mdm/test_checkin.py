@@ -30,6 +30,7 @@ from otae.store.models import (
     EnrollmentSession,
     Event,
     Invitation,
+    Notice,
     UserChannel,
 )
 from tests.authority.identities import issue_identity
@@ -223,6 +224,9 @@ async def test_check_out_ends_the_enrollment_and_its_certificate(desk: Desk) -> 
     assert await mac.say(desk, now, "CheckOut", Topic=topic) == Reply()
     enrollment = await Enrollment.get()
     assert (enrollment.status, enrollment.ended_at) == ("unenrolled", now)
+    notice = await Notice.get()
+    assert (notice.kind, notice.device_id) == ("unenrolled", enrollment.device_id)
+    assert notice.person_id == enrollment.person_id
     for saying in (mac.authenticate(desk, now, topic), mac.say(desk, now, "GetBootstrapToken")):
         await refused(saying, CertificateRevoked)
 

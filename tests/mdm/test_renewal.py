@@ -12,7 +12,7 @@ from otae.mdm import renewal
 from otae.signing.certificates import fingerprint
 from otae.store import database, properties
 from otae.store.desk import Desk
-from otae.store.models import Certificate, Challenge, Command, Device, Enrollment, Event
+from otae.store.models import Certificate, Challenge, Command, Device, Enrollment, Event, Notice
 from tests.enrollment import lab
 from tests.enrollment.scep_talk import failed
 from tests.mdm.renewing import enrolled, first_profile, statuses
@@ -146,6 +146,9 @@ async def test_an_error_closes_the_command_and_a_day_later_it_is_tried_again(des
     assert await statuses() == ["error"]
     event = await Event.get(kind="command.error")
     assert "MDM-SCEP 15002: Unable to obtain certificate" in event.detail
+    notice = await Notice.get()
+    assert (notice.kind, notice.device_id) == ("renewal", event.device_id)
+    assert notice.detail == "MDM-SCEP 15002: Unable to obtain certificate"
     assert await renewal.renew_due(desk, now=one.soon + timedelta(hours=23)) == 0
     assert await renewal.renew_due(desk, now=one.soon + timedelta(hours=25)) == 1
     assert await statuses() == ["error", "queued"]

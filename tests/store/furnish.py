@@ -33,6 +33,7 @@ from otae.store.models import (
     Logo,
     Membership,
     ModePolicy,
+    NoticeChoice,
     NotificationServer,
     NotificationTemplate,
     Passkey,
@@ -76,6 +77,7 @@ async def furnish(desk: Desk) -> House:
     session = await signin.sign_in(desk, entry, now=now)
     challenge = await sessions.mint_challenge(session, "ota", now=now, expires_at=now + timedelta(hours=1))
     await administrators.create_administrator(desk, name="ada", password="four quiet words here", now=now, actor="ada")
+    await NoticeChoice(administrator=await Administrator.get(name="ada"), choices={"silent": "off"}).save()
     link = await administrators.new_setup_link(desk, now=now, name="eve")
     job = await jobs.enqueue("rehearsal", {"mode": "two_factor"}, created_by="ada", now=now)
     await failure_counters.count("a counter", failure_counters.Limit(5, timedelta(hours=1)), now)

@@ -39,6 +39,8 @@ from otae.store.models import NotificationServer
 
 #: The part of a lease after which a message that waited for a permit renews it, so that enough is left for sending.
 RENEW_LEASE_AFTER = 1 / 10
+#: Attempts after which a server without a standby counts as unreachable; before, it may have been started anew.
+LONG_UNREACHABLE = 3
 
 log = structlog.get_logger("otae.delivery")
 
@@ -118,8 +120,7 @@ async def _send(batch: Batch, claimed: Claimed) -> tuple[Receipt, str]:
                 raise
             reason = str(error)
         except Unreachable as error:
-            if isinstance(error, ServerRefused):
-                await server_refusals.record_refusal(server, claimed, str(error), clock())
+            await _note_trouble(batch, claimed, server, error)
             reason = str(error)
         else:
             if server.id in batch.refusing:
@@ -129,6 +130,13 @@ async def _send(batch: Batch, claimed: Claimed) -> tuple[Receipt, str]:
         batch.data.desk.resources.get(SmtpPool).avoid(server.name)
         reasons.append(f"{prepared.name}: {reason}" if len(servers) > 1 else reason)
     raise TemporaryFailure("; ".join(reasons))
+
+
+async def _note_trouble(batch: Batch, claimed: Claimed, server: NotificationServer, error: Unreachable) -> None:
+    if isinstance(error, ServerRefused):
+        await server_refusals.record_refusal(server, claimed, str(error), batch.clock())
+    elif len(batch.servers) > 1 or claimed.row.attempt > LONG_UNREACHABLE:
+        await server_refusals.tell_unreachable(server, claimed, str(error), batch.clock())
 
 
 async def _send_through(batch: Batch, claimed: Claimed, prepared: PreparedMessage) -> Receipt:

@@ -22,6 +22,7 @@ from otae.store.models.enrollment import EnrollmentSession
 from otae.store.models.groups import GroupInvitation, GroupInvitee
 from otae.store.models.imports import PeopleImport, PeopleImportLine
 from otae.store.models.invitations import Invitation, ModePolicy, Pin
+from otae.store.models.notices import AdministratorMail, Notice, NoticeChoice, NoticeReceipt
 from otae.store.models.notifications import (
     CarrierGateway,
     CaughtMail,
@@ -35,6 +36,7 @@ from otae.store.models.records import AuditEntry, AuditHead, Counter, Event, Hea
 
 __all__ = [
     "Administrator",
+    "AdministratorMail",
     "Approval",
     "AuditEntry",
     "AuditHead",
@@ -64,6 +66,9 @@ __all__ = [
     "Logo",
     "Membership",
     "ModePolicy",
+    "Notice",
+    "NoticeChoice",
+    "NoticeReceipt",
     "NotificationServer",
     "NotificationTemplate",
     "Passkey",
