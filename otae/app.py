@@ -22,7 +22,7 @@ from otae.delivery.sms.carriers import ensure_carriers
 from otae.delivery.texts.templates import ensure_templates
 from otae.enrollment import ota
 from otae.settings import Settings
-from otae.store import database, heartbeats, keyring, schema_check, search_index
+from otae.store import database, heartbeats, keyring, rollout, schema_check, search_index
 from otae.store import restore as restoring
 from otae.store.backup_file import BackupReader
 from otae.store.desk import Desk
@@ -72,6 +72,8 @@ async def prepare(settings: Settings) -> None:
     async with database.exclusive(settings), database.connected(settings, role="command"):
         await schema_check.require_tables()
         await search_index.prepare()
+        while await rollout.look_up_steps():
+            pass
         vault = await keyring.open_vault(settings, first=True)
         await hold_ceremony(settings, vault, now=await database.now())
         await ensure_templates()

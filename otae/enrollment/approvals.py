@@ -25,7 +25,7 @@ from otae.invitations import lifecycle
 from otae.invitations.modes import known_mode
 from otae.invitations.self_made import SELF_STARTED
 from otae.invitations.terms import InvitationTerms, check_terms, new_invitation
-from otae.store import audit, properties
+from otae.store import audit, properties, rollout
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.mode_table import BY_ADMINISTRATOR, BY_MANAGER, NO_APPROVAL, Mode
@@ -120,6 +120,7 @@ async def self_start(desk: Desk, person: Person, mode: Mode, ownership: str, *, 
         if found := await same.order_by("created_at", "id").first():
             return found
         await made.save(force_create=True)
+        await rollout.add_invited([made])
         await note("invitation.created", now=now, about=about(made), actor=SELF_STARTED, detail=mode.title)
     return made
 

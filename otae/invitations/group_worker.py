@@ -21,7 +21,7 @@ from otae.invitations.modes import mode_of
 from otae.invitations.pin_delivery import queue_messages
 from otae.invitations.pins import GeneratedPin, PinPrefetch
 from otae.invitations.terms import CheckedTerms, new_invitation, terms_of
-from otae.store import leases
+from otae.store import leases, rollout
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.mode_table import Mode
@@ -269,6 +269,7 @@ async def _store_batch(
         invitations = [each.invitation for each in made]
         if made:
             await Invitation.bulk_create(invitations)
+            await rollout.add_invited(invitations)
             abouts = [about(each) for each in invitations]
             await note_all("invitation.created", now=now, abouts=abouts, actor=row.created_by, detail=mode.title)
         if minted := [each.pin for each in made if each.pin]:

@@ -31,7 +31,7 @@ from otae.invitations import end_notices, go_codes, orders, pin_delivery, pins, 
 from otae.invitations.modes import all_modes, known_mode, mode_of
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import end_problem, new_invitation
-from otae.store import audit
+from otae.store import audit, rollout
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Event, Invitation, Person, Pin
@@ -80,6 +80,7 @@ async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: st
         if actor == self_made.ACTOR:
             await self_made.check_number(person.id, now=now)
         await invitation.save(force_create=True)
+        await rollout.add_invited([invitation])
         await note("invitation.created", now=now, about=about(invitation), actor=actor, detail=mode.title)
         deliveries = await pin_delivery.save_and_queue(invitation, new_pin.pin, send=send, now=now)
         await _audit("invitation.created", invitation, now=now, actor=actor)

@@ -16,7 +16,7 @@ from otae.errors import InputRefused, ModeOff
 from otae.invitations import channels, tokens
 from otae.invitations.modes import default_mode, mode_of
 from otae.invitations.pin_delivery import snapshot
-from otae.store import carried_data, properties
+from otae.store import carried_data, properties, rollout
 from otae.store.desk import Desk
 from otae.store.mode_table import Mode
 from otae.store.models import GroupInvitation, Invitation, NotificationTemplate, Person
@@ -172,8 +172,9 @@ def new_invitation(
 ) -> tuple[Invitation, str]:
     """Return an invitation of ``person``, not saved yet, and its token; ``region``: `properties.default_region`."""
     invitation = Invitation(
-        person=person, rehearsal=rehearsal, created_by=actor[:100], created_at=now, **columns(checked.terms)
-    )
+        person=person, rehearsal=rehearsal, created_by=actor[:100], created_at=now, **columns(checked.terms),
+        **rollout.first_step(now),
+    )  # fmt: skip
     token, token_columns = tokens.mint(desk, invitation)
     end = checked.terms.valid_until or checked.mode.end(now)
     invitation.update_from_dict(token_columns | snapshot(person, region) | {"valid_until": end})

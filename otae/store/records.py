@@ -16,7 +16,7 @@ from tortoise.connection import get_connection
 from tortoise.expressions import Expression, Q
 
 from otae.errors import Refusal, StaleState
-from otae.store import audit, statements
+from otae.store import audit, rollout, statements
 from otae.store.database import transaction
 from otae.store.models import (
     Approval,
@@ -121,6 +121,7 @@ async def advance(
         elif event:
             events = [_event(each.kind, now, subject, actor=actor, detail=each.detail) for each in event]
             await Event.bulk_create(events)
+            await rollout.reach_by(events)
     row.update_from_dict({"status": to, **changes})
 
 
@@ -204,8 +205,17 @@ async def note(
     code: str = "",
     support_code: str = "",
 ) -> None:
-    """Record an event of ``kind``, such as "session.opened". ``detail`` must not hold a secret."""
-    await _event(kind, now, about, actor=actor, detail=detail, code=code, support_code=support_code).save()
+    """Record an event of ``kind``, such as "session.opened", and the step that the invitation has reached by it.
+
+    ``detail`` must not hold a secret.
+    """
+    event = _event(kind, now, about, actor=actor, detail=detail, code=code, support_code=support_code)
+    if kind not in rollout.STEP_OF_EVENT:
+        await event.save()
+        return
+    async with _one_transaction():
+        await event.save()
+        await rollout.reach_by([event])
 
 
 async def note_once_a_minute(kind: str, *, now: datetime, about: About) -> None:

@@ -20,7 +20,7 @@ from otae.invitations import groups, lifecycle, reminders
 from otae.mdm import renewal
 from otae.overview import retention
 from otae.rehearsal import run as rehearsal
-from otae.store import database, failure_counters, jobs, query_statistics, search_index
+from otae.store import database, failure_counters, jobs, query_statistics, rollout, search_index
 from otae.store.desk import Desk
 from otae.store.heartbeats import Activity
 from otae.store.single_holder import ClockLock
@@ -137,6 +137,17 @@ async def fill_search_texts(_desk: Desk, _now: datetime) -> None:
     await search_index.fill_search_text(limit=10_000)
 
 
+async def count_rollout(_desk: Desk, _now: datetime) -> None:
+    """Count the steps that invitations have reached."""
+    while await rollout.count_entries():
+        pass
+
+
+async def look_up_steps(_desk: Desk, _now: datetime) -> None:
+    """Look up how far invitations are that a process of the previous release wrote."""
+    await rollout.look_up_steps()
+
+
 async def check_directories(desk: Desk, now: datetime) -> None:
     """Check which directories answer, who is in the groups that limit roles, and who is still an administrator."""
     await scheduled_checks.check_directories(desk, now=now)
@@ -165,6 +176,8 @@ SCHEDULE: tuple[PeriodicTask, ...] = (
     PeriodicTask("retention", 600, apply_retention),
     PeriodicTask("statistics", 600, refresh_statistics),
     PeriodicTask("search texts", 60, fill_search_texts),
+    PeriodicTask("rollout", SOON, count_rollout),
+    PeriodicTask("furthest steps", 60, look_up_steps),
     PeriodicTask("certificates", 3600, renew_certificates),
 )
 

@@ -19,9 +19,11 @@ from otae.delivery.notices import notify_failure
 from otae.delivery.texts.kinds import AFTERWARDS, NEEDED
 from otae.delivery.transport import Receipt
 from otae.errors import StaleState
+from otae.store import rollout
 from otae.store.database import transaction
 from otae.store.models import Delivery, EnrollmentSession, Invitation, Pin
 from otae.store.records import about, advance, advance_all
+from otae.store.rollout import Step
 
 #: The delay after the n-th attempt; the last value applies to all further retries that the server's settings allow.
 RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
@@ -91,6 +93,7 @@ async def _record_sent_together(accepted: Sequence[Accepted], now: datetime) -> 
     rows = [each.claimed.row for each in accepted]
     answers = {each.claimed.row.id: without_secrets(each.claimed.row, each.receipt.words) for each in accepted}
     async with transaction():
+        await rollout.reach(Step.ACCEPTED, [row.invitation_id for row in rows if row.kind == "url"], now=now)
         await advance_all(
             rows,
             "sent",

@@ -33,6 +33,7 @@ from otae.store.models.notifications import (
 )
 from otae.store.models.people import Group, Membership, PasswordLink, Person
 from otae.store.models.records import AuditEntry, AuditHead, Counter, Event, Heartbeat, Job, Property
+from otae.store.models.rollout import RolloutCount, RolloutEntry
 
 __all__ = [
     "Administrator",
@@ -82,6 +83,8 @@ __all__ = [
     "RecoveryCode",
     "Role",
     "RoleAssignment",
+    "RolloutCount",
+    "RolloutEntry",
     "ServerRefusal",
     "SetupLink",
     "TemplateTranslation",

@@ -30,6 +30,8 @@ class Invitation(Terms, Searched):
     deletion with `deletion_id` can be undone.
     `asset_tag`: of the Mac. `card_code_hash`: keyed hash of the code on the printed card, which works as long as the
     invitation does.
+    `furthest_step` and `furthest_at`: the furthest step (`rollout.Step`) that it has reached, and when; 0 in a row that
+    an older release wrote, until `rollout.look_up_steps` has run.
     """
 
     searched: ClassVar = ("serial",)
@@ -80,6 +82,8 @@ class Invitation(Terms, Searched):
     seen_at = fields.DatetimeField(null=True)
     deleted_at = fields.DatetimeField(null=True)
     deletion_id = fields.UUIDField(null=True)
+    furthest_step = fields.SmallIntField(default=0, db_default=0)
+    furthest_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "invitation"
@@ -91,6 +95,7 @@ class Invitation(Terms, Searched):
             ("url_template_id",), ("pin_template_id",), ("confirmation_template_id",),
             ("sort_name", "created_at", "id"), ("valid_until", "created_at", "id"), ("seen_at", "created_at", "id"),
             ("created_by", "created_at", "id"),
+            ("furthest_step", "created_at", "id"),
         )  # fmt: skip
 
 
