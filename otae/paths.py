@@ -135,6 +135,7 @@ GROUP_MEMBERS = UrlPath("/admin/groups/{id:uuid}/members")
 GROUP_MEMBER_REMOVE = UrlPath("/admin/groups/{id:uuid}/members/{person:uuid}/remove")
 
 # Settings
+SETTINGS = UrlPath("/admin/settings")
 NOTIFICATION_SERVERS = UrlPath("/admin/notification-servers")
 SMTP_SERVER_ADD = UrlPath("/admin/notification-servers/add")
 SMTP_SERVER = UrlPath("/admin/notification-servers/{id:uuid}")

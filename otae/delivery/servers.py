@@ -149,6 +149,12 @@ async def list_servers(kind: str | None = None) -> list[NotificationServer]:
     return await rows.order_by("-kind", "-active", "name")
 
 
+async def last_sent_at() -> datetime | None:
+    """Return when the newest of the messages that were sent was sent; None without one."""
+    row = await Delivery.filter(status="sent").order_by("-created_at", "-id").first()
+    return row.sent_at if row else None
+
+
 async def find_server(name: str) -> NotificationServer:
     """Return the server named ``name``; InputRefused when there is none."""
     found = await NotificationServer.get_or_none(name=name.strip())

@@ -89,7 +89,7 @@ async def set_values(name: str, values: ModeValues, *, now: datetime, actor: str
         elif made:
             await row.delete()
         if values.default and name != default:
-            await properties.write("enrollment.default.mode", name)
+            await properties.write("enrollment.default.mode", name, changed_at=now, changed_by=actor)
             detail = f"{default} → {name}"
             await audit.record(actor, "property.set", now=now, subject="enrollment.default.mode", detail=detail)
     return await known_mode(name)

@@ -5,7 +5,7 @@ This module is longer than 300 lines because that list is kept in one piece.
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,31 +41,37 @@ def _boolean(text: str) -> bool:
     return text.lower() == "true"
 
 
-def _number(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
+@dataclass(frozen=True)
+class Number:
+    """Reads a whole number from ``low`` to ``high``; ``unit`` stands behind it on a page."""
+
+    low: int
+    high: int
+    unit: str = ""
+
+    def __call__(self, text: str) -> int:
+        """Return the number in ``text``; ValueError when it is none, or out of bounds."""
         number = whole_number(text)
-        if number is None or not low <= number <= high:
-            raise ValueError(N_("use a whole number from %(low)s to %(high)s", low=low, high=high))
+        if number is None or not self.low <= number <= self.high:
+            raise ValueError(N_("use a whole number from %(low)s to %(high)s", low=self.low, high=self.high))
         return number
 
-    return parse
 
+@dataclass(frozen=True)
+class OneOf:
+    """Reads one of ``choices``, which are values and what a page calls them."""
 
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in choices:
-            raise ValueError(N_("use %(choices)s", choices=joined(choices, N_(" or "))))
+    choices: Mapping[str, str]
+
+    def __call__(self, text: str) -> str:
+        """Return ``text``; ValueError when it is no choice."""
+        if text not in self.choices:
+            raise ValueError(N_("use %(choices)s", choices=joined(self.choices, N_(" or "))))
         return text
-
-    return parse
-
-
-def _default_mode(text: str) -> str:
-    return _one_of(*(mode.name for mode in mode_table.MODES.values() if mode.defaultable))(text)
 
 
 def _access_rights(text: str) -> int:
-    rights = _number(0, access_rights.ALL)(text)
+    rights = Number(0, access_rights.ALL)(text)
     if words := access_rights.problem(rights):
         raise ValueError(words)
     return rights
@@ -156,14 +162,14 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
     PropertyDefinition(
         "macos.otae.enable",
         default=True,
-        help=N_("true: anybody in the directory may start at the login page; false: by invitation only."),
+        help=N_("Anybody in the directory may start at the login page; otherwise by invitation only."),
         parse=_boolean,
     ),
     PropertyDefinition(
         "enrollment.delivery",
         default="ota",
         help=N_("ota: over the air in three phases; profile: one signed enrollment profile."),
-        parse=_one_of("ota", "profile"),
+        parse=OneOf({"ota": N_("over the air, in three phases"), "profile": N_("one signed enrollment profile")}),
     ),
     PropertyDefinition(
         "enrollment.encrypt",
@@ -175,13 +181,13 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
         "enrollment.session.minutes",
         default=60,
         help=N_("How long after signing in a Mac may finish, in minutes."),
-        parse=_number(5, 1440),
+        parse=Number(5, 1440, N_("minutes")),
     ),
     PropertyDefinition(
         "enrollment.selfstart.ownership",
         default="employee",
         help=N_("Ownership recorded when somebody starts without an invitation."),
-        parse=_one_of("corporate", "employee"),
+        parse=OneOf({"corporate": N_("Corporate"), "employee": N_("Employee")}),
     ),
     PropertyDefinition(
         "mdm.rights.corporate",
@@ -198,44 +204,44 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
     PropertyDefinition(
         "selfservice.enable",
         default=True,
-        help=N_("true: people see their Macs and invitations after signing in with user name and password."),
+        help=N_("People see their Macs and invitations after signing in with user name and password."),
         parse=_boolean,
     ),
     PropertyDefinition(
         "enrollment.default.mode",
         default=mode_table.DEFAULT,
         help=N_("Enrollment mode that the invitation form offers first."),
-        parse=_default_mode,
+        parse=OneOf({mode.name: mode.title for mode in mode_table.MODES.values() if mode.defaultable}),
     ),
     PropertyDefinition(
         "invitation.longest.days",
         default=365,
         help=N_("The latest end that an invitation may be given when it is made or extended, in days."),
-        parse=_number(1, 365),
+        parse=Number(1, 365, N_("days")),
     ),
     PropertyDefinition(
         "enrollment.guess.budget",
         default=300,
         help=N_("Failures an hour at the login page, over everybody, before it asks to wait."),
-        parse=_number(10, 100_000),
+        parse=Number(10, 100_000, N_("failures an hour")),
     ),
     PropertyDefinition(
         "enrollment.guess.network",
         default=100,
         help=N_("Failures an hour at the login page, from one network, before it asks that network to wait."),
-        parse=_number(10, 100_000),
+        parse=Number(10, 100_000, N_("failures an hour")),
     ),
     PropertyDefinition(
         "reminder.days",
         default=0,
         help=N_("Days without enrollment after which the link is mailed once more; 0: never."),
-        parse=_number(0, 90),
+        parse=Number(0, 90, N_("days")),
     ),
     PropertyDefinition(
         "reminder.most",
         default=3,
         help=N_("How many reminders an invitation gets at most."),
-        parse=_number(1, 20),
+        parse=Number(1, 20, N_("reminders")),
     ),
     PropertyDefinition(
         "notification.language",
@@ -265,22 +271,22 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
         "scep.challenge.minutes",
         default=15,
         help=N_("How long a Mac may take to fetch its certificate, in minutes (over the air)."),
-        parse=_number(1, 1440),
+        parse=Number(1, 1440, N_("minutes")),
     ),
     PropertyDefinition(
-        "identity.days", default=365, help=N_("Life of a Mac's certificate, in days."), parse=_number(1, 825)
+        "identity.days", default=365, help=N_("Life of a Mac's certificate, in days."), parse=Number(1, 825, N_("days"))
     ),
     PropertyDefinition(
         "identity.renew.days",
         default=30,
         help=N_("Days before its end at which a Mac's certificate is renewed."),
-        parse=_number(1, 365),
+        parse=Number(1, 365, N_("days")),
     ),
     PropertyDefinition(
         "identity.grace.days",
         default=7,
         help=N_("Days past its end in which a Mac may still check in to renew its certificate."),
-        parse=_number(0, 90),
+        parse=Number(0, 90, N_("days")),
     ),
     PropertyDefinition(
         "macos.minimum.version",
@@ -307,7 +313,7 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
         "retention.days",
         default=365,
         help=N_("Days that events, sent messages, finished sign-ins, caught mail and imported files are kept."),
-        parse=_number(7, 3650),
+        parse=Number(7, 3650, N_("days")),
     ),
     PropertyDefinition(
         "mail.bounce.domain",
@@ -408,8 +414,11 @@ async def read_all() -> dict[str, Value]:
     return {row.name: row.parse(stored[row.name]) if row.name in stored else row.default for row in PROPERTIES}
 
 
-async def write(name: str, text: str) -> Value:
+async def write(name: str, text: str, **changed: object) -> Value:
     """Set server property ``name`` from ``text`` and return its value; not audited (see `property_changes`).
+
+    Args:
+        changed: The columns that say who changed it, and when.
 
     Raises:
         InputRefused: the value is not allowed (field "value"), or there is no such property (field "name").
@@ -420,5 +429,5 @@ async def write(name: str, text: str) -> Value:
     except ValueError as error:
         raise InputRefused({"value": N_("%(name)s: %(error)s", name=name, error=error.args[0])}) from None
     stored = str(value).lower() if isinstance(value, bool) else str(value)
-    await Property.update_or_create(defaults={"value": stored}, name=name)
+    await Property.update_or_create(defaults={"value": stored, **changed}, name=name)
     return value

@@ -11,7 +11,7 @@ async def change(name: str, text: str, *, now: datetime, actor: str) -> properti
     """Set server property ``name`` from ``text`` and return its value; audited. Raises as `properties.write`."""
     async with transaction():
         before = await properties.read(name)
-        value = await properties.write(name, text)
+        value = await properties.write(name, text, changed_at=now, changed_by=actor)
         if value != before:
             await audit.record(actor, "property.set", now=now, subject=name, detail=_describe(before, value))
     return value
@@ -35,6 +35,6 @@ def _describe(before: properties.Value, after: properties.Value) -> str:
     return audit.describe_changes({"value": before}, {"value": after}).removeprefix("value ")
 
 
-async def stored_names() -> frozenset[str]:
-    """Return the names of the server properties that were set, even to their default's value."""
-    return frozenset([row.name for row in await Property.all()])
+async def stored_rows() -> dict[str, Property]:
+    """Return the rows of the server properties that were set, even to their default's value, by name."""
+    return {row.name: row for row in await Property.all()}

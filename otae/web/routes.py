@@ -37,6 +37,7 @@ from otae.web.admin.settings import (
     mode,
     modes,
     notification_servers,
+    overview,
     own_certificates,
     properties,
     push,
@@ -248,7 +249,8 @@ def people_routes() -> list[Route]:
 def settings_routes() -> list[Route]:
     """Return the console's pages of settings."""
     return [
-        console(paths.PROPERTIES, "setting.see", compressed=True, GET=properties.index),
+        console(paths.SETTINGS, "setting.see", GET=overview.index),
+        console(paths.PROPERTIES, "setting.see", GET=properties.index),
         console(paths.PROPERTY, "setting.see", changes="setting.edit", GET=properties.show, POST=properties.change),
         console(paths.PROPERTY_RESET, "setting.edit", POST=properties.reset),
         console(paths.BRANDING, "setting.see", changes="setting.edit", GET=branding.index, POST=branding.change),

@@ -15,7 +15,7 @@ from tests.web.test_offers import address
 
 pytestmark = pytest.mark.anyio
 
-COMPRESSED = {paths.PROPERTIES, paths.CARRIERS, paths.MODES}
+COMPRESSED = {paths.CARRIERS, paths.MODES}
 
 
 @pytest.mark.slow

@@ -96,6 +96,8 @@ class Property(Model):
 
     name = fields.CharField(max_length=60, primary_key=True)
     value = fields.CharField(max_length=500)
+    changed_at = fields.DatetimeField(null=True)
+    changed_by = fields.CharField(max_length=100, default="", db_default="")
 
     class Meta:
         table = "property"
