@@ -31,13 +31,9 @@ RELEASED = {
     "0021_lists": "5ef523e35f220f8628c1563d9764ba11e1067b4b97c43f8968742060d0a30701",
     "0022_second_factors": "566199a72409e751866da5c81bbe842603e96451360e96b7998700e2db718dfe",
     "0023_data_carried_along": "5b0a9e28868366dd9cf7dc3c0a9a2652e55c27f8367b89d9312b749edd1f4a41",
-<<<<<<< HEAD
     "0024_notices": "8e32de4c3589f6d87a20880601f4fbf594e8ba7289c2e3f539eb5a1177f2700a",
     "0025_rollout": "a41e30513c89007b37d8ac2d1eee29691271be2bd0b136459fe4657e3e005a6d",
-||||||| parent of ea62932f (Show all settings with their states, and server properties by group, typed and with who changed them)
-=======
-    "0024_property_changes": "b79101d5e1f40dd4422947b6bb6dadbddaab7433c7bd83b370ac157d10038bf4",
->>>>>>> ea62932f (Show all settings with their states, and server properties by group, typed and with who changed them)
+    "0026_property_changes": "17942ade4125351660232d82198d93d10b6894d905c350e5d6c5b67e4514de52",
 }
 
 

@@ -5,7 +5,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("otae", "0023_data_carried_along")]
+    dependencies = [("otae", "0025_rollout")]
 
     initial = False
 
