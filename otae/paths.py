@@ -81,6 +81,7 @@ GUESSING_SEEN = UrlPath("/admin/guessing/seen")
 REHEARSAL = UrlPath("/admin/rehearsal")
 ACCOUNT = UrlPath("/admin/account")
 ACCOUNT_PASSWORD = UrlPath("/admin/account/password")
+ACCOUNT_NOTICES = UrlPath("/admin/account/notices")
 ACCOUNT_BROWSERS_END = UrlPath("/admin/account/browsers/end")
 ACCOUNT_BROWSER_END = UrlPath("/admin/account/browsers/{id:uuid}/end")
 

@@ -16,7 +16,7 @@ class Bell(Protocol):
         """Tell workers that ``rows`` wait; never raises, since a sweep finds every row that waits.
 
         Args:
-            kind: "delivery", "job", "group" or "import".
+            kind: "delivery", "job", "group", "import" or "administrator-mail".
         """
 
 

@@ -12,13 +12,14 @@ import dramatiq
 import structlog
 
 from otae.accounts import role_groups
-from otae.delivery import connection_test
+from otae.delivery import administrator_mails, connection_test
 from otae.delivery.queue import worker
 from otae.delivery.texts import template_preview
 from otae.directory.files import import_steps
 from otae.directory.ldap import servers as directories
 from otae.errors import DatabaseAway
 from otae.invitations import group_worker
+from otae.overview import notices
 from otae.rehearsal import run
 from otae.store import database, jobs
 from otae.store.desk import Desk
@@ -77,7 +78,14 @@ def declare_actors(broker: dramatiq.Broker, desk: Desk, activity: Activity) -> N
             if more:
                 desk.bell.ring("import", UUID(import_id))
 
-    _declare(broker, activity, import_people, invite_group, deliver, do_job)
+    _declare(broker, activity, import_people, invite_group, deliver, do_job, _administrator_mailer(desk))
+
+
+def _administrator_mailer(desk: Desk) -> Actor:
+    async def mail_administrator(mail_id: str) -> None:
+        await administrator_mails.send(desk, UUID(mail_id), notices.compose, now=await database.now())
+
+    return mail_administrator
 
 
 def _declare(broker: dramatiq.Broker, activity: Activity, *actors: Actor) -> None:

@@ -23,7 +23,13 @@ from otae.settings import Settings
 
 QUEUE = "default"
 #: Kind of row → actor.
-ACTORS = {"delivery": "deliver", "job": "do_job", "group": "invite_group", "import": "import_people"}
+ACTORS = {
+    "delivery": "deliver",
+    "job": "do_job",
+    "group": "invite_group",
+    "import": "import_people",
+    "administrator-mail": "mail_administrator",
+}
 #: A kind of row and the ids of those that wait.
 Hint = tuple[str, tuple[UUID, ...]]
 #: Most deliveries in one message of the queue.
@@ -105,7 +111,7 @@ class QueueBell:
         """Send a hint that ``rows`` wait.
 
         Args:
-            kind: "delivery", "job", "group" or "import".
+            kind: one of ACTORS.
             rows: Ids of the rows.
         """
         try:

@@ -12,13 +12,14 @@ import structlog
 
 from otae.accounts import browsers, kept_texts, password_links, recheck, role_groups
 from otae.authority import rotation, serving
+from otae.delivery import administrator_mails
 from otae.delivery.queue import outbox
 from otae.directory import rechecks, scheduled_checks
 from otae.directory.files import provisioning
 from otae.enrollment import sessions
 from otae.invitations import groups, lifecycle, reminders
 from otae.mdm import renewal
-from otae.overview import retention
+from otae.overview import notices, retention
 from otae.rehearsal import run as rehearsal
 from otae.store import database, failure_counters, jobs, query_statistics, rollout, search_index
 from otae.store.desk import Desk
@@ -33,12 +34,13 @@ TASK_TIMEOUT: float = 1200
 
 
 async def forget_old(_desk: Desk, now: datetime) -> None:
-    """Remove what has expired: signed-in browsers, kept forms, counters, password links and abandoned imports."""
+    """Remove what has expired: signed-in browsers, kept forms, counters, password links, abandoned imports, notices."""
     await browsers.forget_old(now)
     await kept_texts.forget_old(now)
     await failure_counters.delete_expired(now)
     await password_links.forget_old(now)
     await provisioning.cancel_expired(now=now)
+    await notices.forget_old(now)
 
 
 #: Seconds: so that a running server finds what a command queued within two seconds.
@@ -85,6 +87,14 @@ async def ring_imports(desk: Desk, now: datetime) -> None:
     if not await _has_backlog(desk, MOST):
         for row in await provisioning.waiting(now):
             desk.bell.ring(provisioning.BELL, row)
+
+
+async def tell_administrators(desk: Desk, now: datetime) -> None:
+    """Pass notices on to administrators, and send a hint for every mail to one of them that is due."""
+    await notices.pass_on(now=now)
+    if not await _has_backlog(desk, MOST):
+        for row in await administrator_mails.waiting(now):
+            desk.bell.ring(administrator_mails.BELL, row)
 
 
 async def refresh_statistics(_desk: Desk, _now: datetime) -> None:
@@ -165,6 +175,7 @@ SCHEDULE: tuple[PeriodicTask, ...] = (
     PeriodicTask("jobs", SOON, ring_jobs),
     PeriodicTask("groups", SOON, ring_groups),
     PeriodicTask("imports", SOON, ring_imports),
+    PeriodicTask("notices", 10, tell_administrators),
     PeriodicTask("directories", scheduled_checks.INTERVAL, check_directories),
     PeriodicTask("people", rechecks.INTERVAL, recheck_people),
     PeriodicTask("invitations", 60, expire_invitations),

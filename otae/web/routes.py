@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from otae import paths
 from otae.accounts.permissions import ENTER
 from otae.web.admin import dashboard
-from otae.web.admin.account import own_account, sign_in
+from otae.web.admin.account import notices, own_account, sign_in
 from otae.web.admin.manage import (
     approvals,
     bulk_actions,
@@ -146,6 +146,7 @@ def console_routes() -> list[Route]:
         console(paths.CONSOLE, ENTER, within=True, GET=dashboard.index),
         console(paths.ACCOUNT, ENTER, within=True, GET=own_account.show, POST=own_account.change),
         console(paths.ACCOUNT_PASSWORD, ENTER, within=True, POST=own_account.change_password),
+        console(paths.ACCOUNT_NOTICES, ENTER, within=True, POST=notices.change),
         console(paths.ACCOUNT_BROWSERS_END, ENTER, within=True, POST=own_account.end_others),
         console(paths.ACCOUNT_BROWSER_END, ENTER, within=True, POST=own_account.end_session),
         console(paths.CONSOLE_CONFIRM, ENTER, within=True, GET=sign_in.ask_again, POST=sign_in.confirm),

@@ -13,6 +13,7 @@ from otae.directory.local.person_fields import DOMAIN
 from otae.errors import Busy, InputRefused, SigninFailed, SlowDown
 from otae.translatable import N_
 from otae.web import guards
+from otae.web.admin.account import notices as notices_card
 from otae.web.admin.page_parts import row_id
 from otae.web.forms import Form, InputRequired, Length, PasswordField, SelectField, StringField
 from otae.web.pages import redirect, render
@@ -122,6 +123,7 @@ async def _page(
         "form": notices or AccountForm(data=await _contact(visit)).prepare(),
         "password": password or PasswordForm(),
         "browsers": browsers,
+        "told": await notices_card.card(visit),
         "elsewhere": len([each for each in browsers if not each.is_this]),
         "own": visit.administrator.domain == DOMAIN,
         "shortest": password_strength.SHORTEST,
