@@ -27,7 +27,8 @@
         │   ├── SessionExpired · SessionClosed
         │   ├── ApprovalMissing · ApprovalDeclined · ApprovalUnknown · ApprovalOwn
         │   ├── InvitationRevoked · InvitationExpired · InvitationReplaced · InvitationRedeemed
-        │   ├── InvitationFailed · InvitationUnknown · GoCodeUnknown · ObjectionUnknown
+        │   ├── InvitationFailed · InvitationNotEnded · InvitationUnknown
+        │   ├── GoCodeUnknown · ObjectionUnknown
         │   ├── TooManyInvitations · SelfServiceOff
         │   ├── TopicMismatch · KeyRefused · MessageTypeRefused
         │   ├── InvitationOnly · NotReady · ModeOff · AddressRefused
@@ -371,6 +372,14 @@ class InvitationRedeemed(NotAllowed):
     code = "invitation-redeemed"
     words = N_("This invitation has been used already.")
     advice = N_("Send a new invitation for another Mac.")
+
+
+class InvitationNotEnded(NotAllowed):
+    """Only an invitation that has ended can be deleted."""
+
+    code = "invitation-not-ended"
+    words = N_("This invitation has not ended yet.")
+    advice = N_("Revoke it first; one that a Mac is being enrolled with can be deleted when that has ended.")
 
 
 class InvitationFailed(NotAllowed):

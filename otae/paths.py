@@ -19,13 +19,13 @@ class UrlPath(str):
 
         Args:
             values: One for each parameter, in their order.
-            query: Empty values are left out.
+            query: Empty values are left out; one with several is repeated.
 
         Raises:
             TypeError: There are more or fewer values than parameters.
         """
         path = _PARAMETER.sub("%s", self) % tuple(quote(str(value), safe="") for value in values)
-        encoded = urlencode({name: value for name, value in query.items() if value})
+        encoded = urlencode({name: value for name, value in query.items() if value}, doseq=True)
         return f"{path}?{encoded}" if encoded else path
 
 
@@ -92,6 +92,9 @@ INVITATIONS = UrlPath("/admin/invitations")
 INVITATION_ADD = UrlPath("/admin/invitations/add")
 INVITATION_PEOPLE = UrlPath("/admin/invitations/people")
 INVITATIONS_MANY = UrlPath("/admin/invitations/many")
+INVITATIONS_JOB = UrlPath("/admin/invitations/many/{id:uuid}")
+INVITATION_DELETION_UNDO = UrlPath("/admin/invitations/deletions/{id:uuid}/undo")
+INVITATIONS_EXPORT = UrlPath("/admin/invitations/export")
 INVITATION = UrlPath("/admin/invitations/{id:uuid}")
 APPROVALS = UrlPath("/admin/approvals")
 APPROVAL = UrlPath("/admin/approvals/{id:uuid}")
@@ -100,6 +103,7 @@ INVITATION_RESEND = UrlPath("/admin/invitations/{id:uuid}/resend")
 INVITATION_EXTEND = UrlPath("/admin/invitations/{id:uuid}/extend")
 INVITATION_SHOW_LINK = UrlPath("/admin/invitations/{id:uuid}/link")
 INVITATION_REVOKE = UrlPath("/admin/invitations/{id:uuid}/revoke")
+INVITATION_DELETE = UrlPath("/admin/invitations/{id:uuid}/delete")
 GROUP_INVITATIONS = UrlPath("/admin/group-invitations")
 GROUP_INVITATION_ADD = UrlPath("/admin/group-invitations/add")
 GROUP_INVITATION_GROUPS = UrlPath("/admin/group-invitations/groups")

@@ -5,6 +5,7 @@ local password and the role ADMIN always remains: all of these rows are locked i
 other cannot both succeed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -53,6 +54,12 @@ class PendingAdministrator:
 async def list_administrators() -> list[ListedAdministrator]:
     """Return all administrators, disabled ones included, by name."""
     return await _rows(await Administrator.all().order_by("name"))
+
+
+async def ids_by_name(names: Iterable[str]) -> dict[str, UUID]:
+    """Return the ids of the administrators with these names, by name."""
+    rows = await Administrator.filter(name__in=list({*names})).values_list("name", "id")
+    return {str(name): found_id for name, found_id in rows}
 
 
 async def find_administrator(administrator_id: UUID) -> ListedAdministrator | None:

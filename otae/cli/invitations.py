@@ -117,10 +117,10 @@ async def _invitation(text: str) -> Invitation:
 async def invitation_list(_desk: Desk, _now: datetime, status: str | None) -> list[dict[str, object]]:
     """List invitations, newest first."""
     rows: list[dict[str, object]] = []
-    after: str | None = None
+    after: Invitation | None = None
     while page := await listing.list_invitations(status=status, after=after, limit=500):
         rows += [listing.as_json(row) for row in page]
-        after = str(page[-1].id)
+        after = page[-1]
     return rows
 
 

@@ -1,24 +1,43 @@
-"""One action on many invitations, each in a transaction of its own, so that a refusal stops none of the others."""
+"""One action on many invitations, each in a transaction of its own, so that a refusal stops none of the others.
+
+A few are changed at once; more by a worker, as a job that keeps its place, so that a process that dies repeats none.
+"""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
-from uuid import UUID
+from functools import partial
+from typing import Any, Final
+from uuid import UUID, uuid4
 
 from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import InputRefused, Refusal, StaleState
-from otae.invitations import lifecycle
+from otae.invitations import deletion, lifecycle
+from otae.store import audit, jobs, leases
+from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import Invitation
+from otae.store.models import Event, Invitation, Job
 from otae.translatable import N_
 
-#: The bulk actions, by name; each does what it does in `lifecycle`.
+#: The kind of the worker's job.
+JOB: Final = "invitations"
+#: The bulk actions, by name; each does what it does in `lifecycle` or `deletion`.
 CHANGES: Final[Mapping[str, Callable[..., Awaitable[object]]]] = {
     "resend": lifecycle.resend,
     "extend": lifecycle.extend,
     "revoke": lifecycle.revoke,
+    "delete": deletion.delete,
 }
+#: Actions that look people up in their directory.
+ASKING: Final = ("resend", "extend")
+#: The event that shows that an invitation was changed.
+EVENTS: Final = {"resend": "invitation.resent", "extend": "invitation.extended", "revoke": "invitation.revoked"}
+#: More than this many are changed by a worker, so many of them in one go.
+AT_ONCE: Final = 50
+#: Most invitations of one job.
+MOST: Final = 10_000
+#: Most refusals that a job keeps the reasons of.
+KEPT: Final = 20
 
 
 @dataclass
@@ -26,12 +45,31 @@ class Outcome:
     """Result of a bulk action.
 
     ``done``: how many invitations were changed. ``refused``: user name and reason of each that was not.
-    ``unreachable``: domains whose directory did not answer.
+    ``unreachable``: domains whose directory did not answer. ``deletion_id``: what undoes it, for a deletion.
     """
 
     done: int = 0
     refused: list[tuple[str, str]] = field(default_factory=list)
     unreachable: list[str] = field(default_factory=list)
+    deletion_id: UUID = field(default_factory=uuid4)
+
+
+@dataclass(frozen=True)
+class BulkProgress:
+    """How far a worker's job is.
+
+    ``number``: of the selected invitations; ``seen`` of them were tried, ``done`` changed and ``failed`` not, some of
+    them with user name and reason in ``refused``.
+    """
+
+    action: str
+    number: int
+    seen: int
+    done: int
+    failed: int
+    refused: list[tuple[str, str]]
+    unreachable: list[str]
+    finished: bool
 
 
 async def change(
@@ -42,22 +80,109 @@ async def change(
     Raises:
         KeyError: ``action`` is not a name of `CHANGES`.
     """
-    apply, outcome, unreachable = CHANGES[action], Outcome(), set[str]()
+    outcome, apply = Outcome(), CHANGES[action]
     selected = Invitation.filter(reach.people("person_id"), id__in=list(invitation_ids), rehearsal=False)
-    for invitation in await selected.order_by("created_at").prefetch_related("person"):
-        # A directory that did not answer once is not waited for again.
-        more = {} if action == "revoke" else {"ask_directory": invitation.person.domain not in unreachable}
-        try:
-            result = await apply(desk, invitation, now=now, actor=actor, **more)
-        except InputRefused as refusal:
-            outcome.refused.append((invitation.person.name, refusal.reasons))
-        except Refusal as refusal:
-            outcome.refused.append((invitation.person.name, refusal.words))
-        except StaleState:
-            outcome.refused.append((invitation.person.name, N_("it had moved on meanwhile")))
-        else:
-            outcome.done += 1
-            if isinstance(result, lifecycle.Created) and result.unreachable:
-                unreachable.add(invitation.person.domain)
-    outcome.unreachable = sorted(unreachable)
+    for invitation in await selected.filter(deleted_at=None).order_by("created_at").prefetch_related("person"):
+        await _change_one(partial(apply, desk), action, invitation, outcome, now=now, actor=actor)
+    outcome.unreachable.sort()
     return outcome
+
+
+async def _change_one(
+    apply: Callable[..., Awaitable[object]],
+    action: str,
+    invitation: Invitation,
+    outcome: Outcome,
+    *,
+    now: datetime,
+    actor: str,
+) -> None:
+    domain = invitation.person.domain
+    if action in ASKING:
+        # A directory that did not answer once is not waited for again.
+        apply = partial(apply, ask_directory=domain not in outcome.unreachable)
+    elif action == "delete":
+        apply = partial(apply, deletion_id=outcome.deletion_id)
+    try:
+        result = await apply(invitation, now=now, actor=actor)
+    except InputRefused as refusal:
+        outcome.refused.append((invitation.person.name, refusal.reasons))
+    except Refusal as refusal:
+        outcome.refused.append((invitation.person.name, refusal.words))
+    except StaleState:
+        outcome.refused.append((invitation.person.name, N_("it had moved on meanwhile")))
+    else:
+        outcome.done += 1
+        if isinstance(result, lifecycle.Created) and result.unreachable and domain not in outcome.unreachable:
+            outcome.unreachable.append(domain)
+
+
+async def order(desk: Desk, action: str, invitation_ids: Iterable[UUID], *, now: datetime, actor: str) -> UUID:
+    """Let a worker apply one of `CHANGES` to these invitations; return the id of the job. Audited."""
+    ids = [str(each) for each in invitation_ids]
+    async with transaction():
+        job = await jobs.enqueue(JOB, {"action": action, "ids": ids}, created_by=actor, now=now)
+        detail = f"{action}, {len(ids)} invitations"
+        await audit.record(actor, "invitations.changed", now=now, subject=str(job.id), detail=detail)
+    desk.bell.ring("job", job.id)
+    return job.id
+
+
+async def run_job(desk: Desk, job: Job, *, now: datetime) -> None:
+    """Change the next `AT_ONCE` invitations of a job, and leave the others to the next worker that claims it."""
+    action, ids, output = str(job.input["action"]), _texts(job.input["ids"]), dict(job.output or {})
+    seen = int(str(output.get("seen", 0)))
+    outcome = Outcome(unreachable=_texts(output.get("unreachable", [])), deletion_id=job.id)
+    for place, wanted in enumerate(ids[seen : seen + AT_ONCE]):
+        row = await Invitation.get_or_none(id=UUID(wanted), deleted_at=None).prefetch_related("person")
+        if row and place == 0 and await _is_done(job, row):
+            outcome.done += 1
+        elif row:
+            await _change_one(partial(CHANGES[action], desk), action, row, outcome, now=now, actor=job.created_by)
+        await jobs.progress(job, _added(output, outcome, seen + place + 1))
+    if seen + AT_ONCE >= len(ids):
+        await jobs.finish(job, _added(output, outcome, len(ids)), now=now)
+    else:
+        await leases.give_back(job)
+        desk.bell.ring("job", job.id)
+
+
+async def _is_done(job: Job, row: Invitation) -> bool:
+    """Return whether a worker that died had changed this one already, and not counted it."""
+    kind = EVENTS.get(str(job.input["action"]), "")
+    done = Event.filter(invitation_id=row.id, kind=kind, actor=job.created_by, at__gte=job.created_at)
+    return bool(kind) and await done.exists()
+
+
+def _added(output: Mapping[str, Any], outcome: Outcome, seen: int) -> dict[str, object]:
+    """Return what the job has done so far: what it had done before, and ``outcome``."""
+    refused = [[name, str(why)] for name, why in outcome.refused]
+    return {
+        "seen": seen,
+        "done": output.get("done", 0) + outcome.done,
+        "failed": output.get("failed", 0) + len(refused),
+        "refused": [*output.get("refused", []), *refused][:KEPT],
+        "unreachable": outcome.unreachable,
+    }
+
+
+async def find_progress(job_id: UUID, actor: str) -> BulkProgress | None:
+    """Return how far a job of this administrator is; None when there is none."""
+    job = await Job.get_or_none(id=job_id, kind=JOB, created_by=actor)
+    if job is None:
+        return None
+    output: dict[str, Any] = dict(job.output or {})
+    return BulkProgress(
+        action=str(job.input["action"]),
+        number=len(_texts(job.input["ids"])),
+        seen=output.get("seen", 0),
+        done=output.get("done", 0),
+        failed=output.get("failed", 0),
+        refused=[(name, why) for name, why in output.get("refused", [])],
+        unreachable=output.get("unreachable", []),
+        finished=job.finished_at is not None,
+    )
+
+
+def _texts(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []

@@ -7,13 +7,15 @@ from otae.contacts import shown_address
 from otae.directory.files.spreadsheets import to_csv
 from otae.directory.reach import EVERYBODY, Reach
 from otae.invitations import listing, results
+from otae.invitations.listing import EVERYTHING, Filters
 from otae.store import carried_data
-from otae.store.models import GroupInvitation
+from otae.store.models import GroupInvitation, Invitation
+from otae.store.paging import NEWEST_FIRST, Order
 
 #: Columns of `otae invitation export`.
 INVITATION: Final = (
     "id", "user", "name", "email", "mode", "status", "ownership", "platform", "serial", "valid_until", "created_at",
-    "created_by", "redeemed_at", *carried_data.TITLES,
+    "created_by", "redeemed_at", *carried_data.TITLES, "seen_at",
 )  # fmt: skip
 
 
@@ -24,15 +26,24 @@ async def group_results(row: GroupInvitation, show: str = "", *, reach: Reach = 
         yield to_csv(results.cells(row, each) for each in page)
 
 
-async def invitations(status: str | None = None) -> AsyncIterator[str]:
-    """Yield the pieces of one CSV file: its column names, then invitations, all or with ``status``, newest first."""
+async def invitations(
+    status: str | None = None, *, filters: Filters = EVERYTHING, reach: Reach = EVERYBODY, order: Order = NEWEST_FIRST
+) -> AsyncIterator[str]:
+    """Yield the pieces of one CSV file: its column names, then invitations; arguments as `listing.list_invitations`."""
     yield to_csv([INVITATION])
-    after: str | None = None
-    while page := await listing.list_invitations(status=status, after=after, limit=listing.MAX_LIMIT):
+    after: Invitation | None = None  # the row, which may be deleted meanwhile
+    while page := await listing.list_invitations(
+        status, after, listing.MAX_LIMIT, filters=filters, reach=reach, order=order
+    ):
         rows = [
             listing.as_json(row)
-            | {"name": row.person.display_name, "email": shown_address(row.person.email), "created_by": row.created_by}
+            | {
+                "name": row.person.display_name,
+                "email": shown_address(row.person.email),
+                "created_by": row.created_by,
+                "seen_at": listing.rfc3339(row.seen_at),
+            }
             for row in page
         ]
         yield to_csv([str(each[name] or "") for name in INVITATION] for each in rows)
-        after = str(page[-1].id)
+        after = page[-1]

@@ -267,7 +267,8 @@ async def find_by_token(token: str) -> Invitation | None:
     """Return the invitation with this token, its person fetched; None when there is none."""
     if not tokens.has_shape(token):
         return None
-    return await Invitation.get_or_none(token_hash=hash_token(token)).prefetch_related("person")
+    found = Invitation.get_or_none(token_hash=hash_token(token), deleted_at=None)
+    return await found.prefetch_related("person")
 
 
 async def refuse_replaced(token: str) -> None:
@@ -376,7 +377,7 @@ def _created(desk: Desk, invitation: Invitation, token: str, pin: str | None, de
 
 async def lock(invitation: Invitation, **expected: object) -> None:
     """Lock the row until the transaction ends and refresh ``invitation``; StaleState when it is not as ``expected``."""
-    if await Invitation.filter(id=invitation.id, **expected).select_for_update().first() is None:
+    if await Invitation.filter(id=invitation.id, deleted_at=None, **expected).select_for_update().first() is None:
         raise StaleState(f"invitation {invitation.id} is no longer as it was seen: {sorted(expected)}")
     await invitation.refresh_from_db()
 

@@ -1,8 +1,10 @@
 """Reading invitations: lists, counts, timelines, and their JSON for scripts."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from tortoise.expressions import Q, Subquery
@@ -14,7 +16,7 @@ from otae.invitations import groups, tokens
 from otae.invitations.lifecycle import Created
 from otae.store import carried_data, stuck
 from otae.store.models import EnrollmentSession, Event, Group, GroupInvitee, Invitation, Person
-from otae.store.paging import count_capped, older_than
+from otae.store.paging import NEWEST_FIRST, Order, count_capped, read_page
 from otae.store.passwords import hash_token
 from otae.store.search_text import NO_ID, contains
 from otae.store.states import InvitationStatus
@@ -31,7 +33,8 @@ class Filters:
     ``search``: part of a user name, name, e-mail address or serial number, a whole invitation token, or a support code.
     ``group``: id of a group; its people and those of its sub-groups as they are now. ``group_invitation``: id of an
     order; the people that it invited. ``stuck_since``: only invitations that are stuck, and have been since before
-    then.
+    then. ``campaign``: id of the campaign that made them. ``created_by``: name of who made them. ``created_from`` and
+    ``created_to``, ``ends_from`` and ``ends_to``: made, or valid until a time, from the one and before the other.
     """
 
     mode: str = ""
@@ -40,36 +43,65 @@ class Filters:
     group: UUID | None = None
     group_invitation: UUID | None = None
     stuck_since: datetime | None = None
+    campaign: UUID | None = None
+    created_by: str = ""
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    ends_from: datetime | None = None
+    ends_to: datetime | None = None
+
+
+EVERYTHING: Final = Filters()
+#: What a list can be sorted by, by name.
+ORDERS: Final[Mapping[str, Order]] = {
+    "recipient": Order(("sort_name", "created_at", "id"), down=False),
+    "mode": Order(("mode", "created_at", "id"), down=False),
+    "status": Order(("status", "rehearsal", "created_at", "id"), down=False),
+    "ends": Order(("valid_until", "created_at", "id"), down=False, nulls=True),
+    "created": NEWEST_FIRST,
+    "seen": Order(("seen_at", "created_at", "id"), nulls=True),
+}
 
 
 async def list_invitations(
     status: str | None = None,
-    after: str | None = None,
+    after: str | Invitation | None = None,
     limit: int = 50,
     *,
-    filters: Filters = Filters(),
+    filters: Filters = EVERYTHING,
     reach: Reach = EVERYBODY,
+    order: Order = NEWEST_FIRST,
+    back: bool = False,
 ) -> list[Invitation]:
     """Return invitations of people within ``reach``, their person fetched, newest first; without rehearsals.
 
     Args:
-        after: Id of the last one seen; anything else starts at the newest.
+        after: The last one seen, or its id; anything else starts at the first one.
         limit: At most `MAX_LIMIT` are returned.
+        order: One of `ORDERS`, or the opposite of one.
+        back: Return those before ``after`` instead.
     """
-    rows = await _matching(filters, reach)
+    rows = (await _matching(filters, reach)).filter(deleted_at=None)
     if status:
         rows = rows.filter(status=status)
-    if last := await find_invitation(after or ""):
-        rows = rows.filter(older_than(last))
-    return await rows.order_by("-created_at", "-id").limit(min(limit, MAX_LIMIT)).prefetch_related("person")
+    rows, limit = rows.prefetch_related("person"), min(limit, MAX_LIMIT)
+    last = after if isinstance(after, Invitation) else await find_invitation(after or "")
+    return await read_page(rows, order, limit=limit, at=last, back=back and last is not None)
 
 
 async def _matching(filters: Filters, reach: Reach) -> QuerySet[Invitation]:
     rows = Invitation.filter(reach.people("person_id", listed=Invitation), rehearsal=False)
-    if filters.mode:
-        rows = rows.filter(mode=filters.mode)
-    if filters.ownership:
-        rows = rows.filter(ownership=filters.ownership)
+    exact = {
+        "mode": filters.mode,
+        "ownership": filters.ownership,
+        "campaign_id": filters.campaign,
+        "created_by": filters.created_by,
+        "created_at__gte": filters.created_from,
+        "created_at__lt": filters.created_to,
+        "valid_until__gte": filters.ends_from,
+        "valid_until__lt": filters.ends_to,
+    }
+    rows = rows.filter(**{name: value for name, value in exact.items() if value})
     if folded(text := filters.search.strip()):
         rows = rows.filter(await _search_condition(text))
     if filters.group:
@@ -85,6 +117,14 @@ async def _matching(filters: Filters, reach: Reach) -> QuerySet[Invitation]:
     if filters.stuck_since:
         rows = rows.filter(id__in=stuck.ids(filters.stuck_since))
     return rows
+
+
+async def creators(limit: int) -> list[str]:
+    """Return the names of those who made invitations, sorted, one index look-up for each."""
+    rows, names = Invitation.filter(rehearsal=False).order_by("created_by", "created_at", "id"), list[str]()
+    while len(names) < limit and (row := await rows.filter(created_by__gt=names[-1] if names else "").first()):
+        names.append(row.created_by)
+    return names
 
 
 async def _search_condition(text: str) -> Q:
@@ -105,10 +145,25 @@ async def _search_condition(text: str) -> Q:
     return wanted
 
 
-async def counts(reach: Reach = EVERYBODY, filters: Filters = Filters()) -> dict[str, int]:
+async def counts(reach: Reach = EVERYBODY, filters: Filters = EVERYTHING) -> dict[str, int]:
     """Return the number of invitations in each status, bounded as by `count_capped`; without rehearsals."""
     rows = await _matching(filters, reach)
-    return {status.value: await count_capped(rows.filter(status=status)) for status in InvitationStatus}
+    # The deleted ones are few, and taken off: the index that counts does not know of them.
+    deleted = Counter([row.status for row in await rows.filter(deleted_at__isnull=False).only("status")])
+    return {each.value: await count_capped(rows.filter(status=each)) - deleted[each] for each in InvitationStatus}
+
+
+async def count(status: str, filters: Filters, reach: Reach) -> int:
+    """Return how many invitations a list has, bounded as by `count_capped`; arguments as `list_invitations`."""
+    rows = (await _matching(filters, reach)).filter(deleted_at=None)
+    return await count_capped(rows.filter(status=status) if status else rows)
+
+
+async def ids(status: str, filters: Filters, reach: Reach, limit: int) -> list[UUID]:
+    """Return the ids of the invitations of a list, newest first, at most ``limit``; arguments as `list_invitations`."""
+    rows = (await _matching(filters, reach)).filter(deleted_at=None)
+    rows = rows.filter(status=status) if status else rows
+    return [row_id for (row_id,) in await rows.order_by("-created_at", "-id").limit(limit).values_list("id")]
 
 
 async def any_invitation(reach: Reach = EVERYBODY) -> bool:
@@ -117,12 +172,12 @@ async def any_invitation(reach: Reach = EVERYBODY) -> bool:
 
 
 async def find_invitation(text: str) -> Invitation | None:
-    """Return the invitation with id ``text``, its person fetched; None when there is none, or ``text`` is no id."""
+    """Return the invitation with id ``text``, its person fetched; None for none, a deleted one, or what is no id."""
     try:
         wanted = UUID(text)
     except ValueError:
         return None
-    return await Invitation.get_or_none(id=wanted).prefetch_related("person")
+    return await Invitation.get_or_none(id=wanted, deleted_at=None).prefetch_related("person")
 
 
 async def timeline(invitation: Invitation, *, before: int | None = None, limit: int | None = None) -> list[Event]:

@@ -136,6 +136,15 @@ async def devices_of(person_id: UUID, *, limit: int) -> list[DeviceRecord]:
     return [each for each in found if each is not None and each.person_id == person_id]
 
 
+async def macs_of_invitations(ids: Sequence[UUID], reach: Reach = EVERYBODY) -> dict[UUID, tuple[str, str]]:
+    """Return UDID and serial number of the Mac that each invitation enrolled, by the invitation's id."""
+    rows = Enrollment.filter(reach.people("person_id"), session__invitation_id__in=list(ids) or [NO_ID])
+    found = await rows.order_by("authenticated_at").values_list(
+        "session__invitation_id", "device__udid", "device__serial"
+    )
+    return {invitation: (str(udid), str(serial)) for invitation, udid, serial in found}
+
+
 async def find_device(udid: str, reach: Reach = EVERYBODY) -> DeviceRecord | None:
     """Return the Mac with this UDID, also a rehearsal's; None when it is unknown, or not within ``reach`` now."""
     records = await _records(await Device.filter(udid=udid))

@@ -4,6 +4,8 @@ A page begins after the last row of the one before, found through the list's ind
 itself: with "smaller, or equal and of a smaller id" alone, databases read the table from its beginning.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from tortoise.connection import get_connection
@@ -46,3 +48,60 @@ async def count_capped(rows: QuerySet[Any]) -> int:
     text, values = listed.query.get_parameterized_sql()
     sql = f"SELECT count(*) AS number FROM ({text}) AS listed"  # noqa: S608 - the ORM's own text
     return int((await get_connection("default").execute_query_dict(sql, values))[0]["number"])
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order of a list.
+
+    ``columns``: those of an index: the one that is sorted by, and those that tell rows of the same value apart, the
+    last of them unique. ``down``: descending, in all of them. ``nulls``: the first one may be null; such rows come
+    last, whatever the direction.
+    """
+
+    columns: tuple[str, ...] = ("created_at", "id")
+    down: bool = True
+    nulls: bool = False
+
+
+NEWEST_FIRST: Final = Order()
+
+
+async def read_page(
+    rows: QuerySet[Any], order: Order, *, limit: int, at: Model | None = None, back: bool = False
+) -> list[Any]:
+    """Return the ``limit`` of ``rows`` that follow ``at`` in ``order``, or with ``back`` those before it.
+
+    Without ``at`` the page begins at the first row, with ``back`` it ends at the last one. Equal values, other values
+    and nulls are asked for one after the other, each from its place in the index, until the page is full.
+    """
+    down, found = order.down != back, list[Any]()
+    by = [f"-{name}" if down else name for name in order.columns]
+    for condition in _parts(order, at, down=down, back=back):
+        if (lacking := limit - len(found)) > 0:
+            found += await rows.filter(condition).order_by(*by).limit(lacking)
+    return found[::-1] if back else found
+
+
+def _parts(order: Order, at: Model | None, *, down: bool, back: bool) -> Iterator[Q]:
+    """Yield the conditions for the parts of the list from ``at`` on."""
+    first, *ties = order.columns
+    filled: dict[str, Any] = {f"{first}__isnull": False}
+    empty: dict[str, Any] = {f"{first}__isnull": True}
+    others = [Q(**filled), Q(**empty)] if order.nulls else [Q()]
+    if at is None:
+        yield from reversed(others) if back else others
+        return
+    value = getattr(at, first)
+    if len(ties) == 1:
+        yield after_values((first, value), (ties[0], at.pk), down=down)
+        return
+    same: dict[str, Any] = {first: value} if value is not None else empty
+    time, unique = ties[-2:]
+    yield Q(**same) & after_values((time, getattr(at, time)), (unique, at.pk), down=down)
+    if value is not None:
+        beyond: dict[str, Any] = {f"{first}__{'lt' if down else 'gt'}": value}
+        yield Q(**beyond)
+    # What has no value comes last: after all others, and before them on the way back.
+    if order.nulls and (value is None) == back:
+        yield others[0] if back else others[1]

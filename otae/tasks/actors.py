@@ -18,7 +18,7 @@ from otae.delivery.texts import template_preview
 from otae.directory.files import import_steps
 from otae.directory.ldap import servers as directories
 from otae.errors import DatabaseAway
-from otae.invitations import group_worker
+from otae.invitations import bulk_actions, group_worker
 from otae.overview import notices
 from otae.rehearsal import run
 from otae.store import database, jobs
@@ -31,6 +31,7 @@ JOBS: Mapping[str, Callable[..., Awaitable[None]]] = {
     connection_test.TEST: connection_test.run_test,
     directories.TEST_JOB: directories.run_test,
     role_groups.READ_JOB: role_groups.run_job,
+    bulk_actions.JOB: bulk_actions.run_job,
     template_preview.JOB_KIND: template_preview.run_draft,
     "rehearsal": run.run_job,
 }

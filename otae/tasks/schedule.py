@@ -17,7 +17,7 @@ from otae.delivery.queue import outbox
 from otae.directory import rechecks, scheduled_checks
 from otae.directory.files import provisioning
 from otae.enrollment import sessions
-from otae.invitations import groups, lifecycle, reminders
+from otae.invitations import deletion, groups, lifecycle, reminders
 from otae.mdm import renewal
 from otae.overview import notices, retention
 from otae.rehearsal import run as rehearsal
@@ -107,6 +107,11 @@ async def expire_invitations(_desk: Desk, now: datetime) -> None:
     await lifecycle.expire_due(now)
 
 
+async def remove_deleted(_desk: Desk, now: datetime) -> None:
+    """Remove invitations whose deletion can no longer be undone."""
+    await deletion.purge(now=now)
+
+
 async def send_reminders(desk: Desk, now: datetime) -> None:
     """Send reminders to invited people who have not enrolled."""
     await reminders.send_due(desk, now=now)
@@ -179,6 +184,7 @@ SCHEDULE: tuple[PeriodicTask, ...] = (
     PeriodicTask("directories", scheduled_checks.INTERVAL, check_directories),
     PeriodicTask("people", rechecks.INTERVAL, recheck_people),
     PeriodicTask("invitations", 60, expire_invitations),
+    PeriodicTask("deleted invitations", 5, remove_deleted),
     PeriodicTask("sessions", 60, expire_sessions),
     PeriodicTask("rehearsals", 60, remove_rehearsals),
     PeriodicTask("reminders", 600, send_reminders),

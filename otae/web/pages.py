@@ -139,7 +139,14 @@ def address_of(request: Request) -> str:
     return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
-def redirect(where: str, kind: str = "", text: str = "", *, link: tuple[str, str] | None = None) -> Response:
+def redirect(
+    where: str,
+    kind: str = "",
+    text: str = "",
+    *,
+    link: tuple[str, str] | None = None,
+    undo: tuple[str, str] | None = None,
+) -> Response:
     """Return 303 to ``where``, with a note to show there: the answer to a form that was accepted.
 
     Args:
@@ -147,12 +154,12 @@ def redirect(where: str, kind: str = "", text: str = "", *, link: tuple[str, str
         kind: "success", "warning", "danger" or "info".
         text: The note; never a secret.
         link: A path of the console that helps, and its title.
+        undo: A path of the console that a button beside the note posts to, and its title.
     """
     response = RedirectResponse(where, 303)
     if text:
-        note = base64.urlsafe_b64encode(
-            json.dumps([kind, translated(text)[:500], *map(translated, link or ("", ""))]).encode()
-        ).decode()
+        more = map(translated, (*(link or ("", "")), *(undo or ("", ""))))
+        note = base64.urlsafe_b64encode(json.dumps([kind, translated(text)[:500], *more]).encode()).decode()
         response.set_cookie(FLASH_COOKIE, note, max_age=60, path="/", secure=True, httponly=True, samesite="lax")
     return response
 
@@ -160,8 +167,11 @@ def redirect(where: str, kind: str = "", text: str = "", *, link: tuple[str, str
 def take_flash(request: Request) -> dict[str, str] | None:
     """Return the note left before a redirect; None without a readable one."""
     try:
-        kind, text, href, words = map(str, json.loads(base64.urlsafe_b64decode(request.cookies.get(FLASH_COOKIE, ""))))
+        kept = json.loads(base64.urlsafe_b64decode(request.cookies.get(FLASH_COOKIE, "")))
+        kind, text, href, words, undo, undo_words = map(str, kept)
     except (binascii.Error, ValueError, TypeError):
         return None
     link = {"href": href, "words": words} if href.startswith(f"{paths.CONSOLE}/") else {}
+    if undo.startswith(f"{paths.CONSOLE}/"):
+        link |= {"undo": undo, "undo_words": undo_words}
     return {"kind": kind, "text": text, **link} if kind in KINDS else None

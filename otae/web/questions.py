@@ -46,17 +46,19 @@ async def asked_by_button(visit: Console) -> Response | None:
     return await ask(visit, question.strip(), words.strip())
 
 
-async def ask(visit: Console, question: str, words: str) -> Response:
+async def ask(visit: Console, question: str, words: str, **also: object) -> Response:
     """Return the page, or the content of the dialog, that asks ``question``.
 
     Args:
         words: The words of the button that goes on: what it does.
+        also: Further fields that the answer is sent with.
     """
     sent = [
         (name, value)
         for name, value in (await sent_fields(visit.request)).multi_items()
-        if isinstance(value, str) and name != FIELD
+        if isinstance(value, str) and name not in {FIELD, ANSWER, *also}
     ]
+    sent += [(name, str(value)) for name, value in also.items()]
     visit.request.state.asks = True
     context = {"question": question, "words": words, "sent": sent, "to": address_of(visit.request), "answer": ANSWER}
     block = "question" if is_fragment_request(visit.request) else None

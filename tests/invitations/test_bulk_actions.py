@@ -4,9 +4,9 @@ import pytest
 
 from otae.directory.reach import reach_of
 from otae.invitations import bulk_actions
-from otae.store import database
+from otae.store import database, jobs
 from otae.store.desk import Desk
-from otae.store.models import Delivery, Invitation
+from otae.store.models import AuditEntry, Delivery, Invitation
 from tests.invitations.guests import add_person, invite
 
 pytestmark = pytest.mark.anyio
@@ -36,6 +36,9 @@ async def test_each_action_does_what_it_says_and_another_is_none(desk: Desk) -> 
     assert extended is not None
     assert before.valid_until is not None
     assert extended > before.valid_until
+    await bulk_actions.change(desk, "revoke", [row.id], now=later, actor="ada")
+    assert (await bulk_actions.change(desk, "delete", [row.id], now=later, actor="ada")).done == 1
+    assert (await bulk_actions.change(desk, "delete", [row.id], now=later, actor="ada")).done == 0
     with pytest.raises(KeyError):
         await bulk_actions.change(desk, "remove", [row.id], now=now, actor="ada")
 
@@ -54,3 +57,41 @@ async def test_nobody_outside_of_the_reach_and_no_rehearsal_is_touched(desk: Des
     left = await Invitation.filter(status="pending").values_list("id", flat=True)
     assert set(left) == {theirs.id, rehearsal.id}
     assert not await Delivery.filter(invitation_id=mine.id, status="queued", kind="url").exists()
+
+
+async def test_many_are_changed_by_a_worker_that_keeps_its_place(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk_actions, "AT_ONCE", 2)
+    now, names = await database.now(), ("ben", "cleo", "dora", "eve", "fay")
+    made = [(await invite(desk, "username_pin", user=name)).invitation for name in names]
+    await Invitation.filter(id=made[1].id).update(status="redeemed")
+    ids = [each.id for each in made]
+    job_id = await bulk_actions.order(desk, "revoke", ids, now=now, actor="ada")
+    assert await AuditEntry.filter(action="invitations.changed", subject=str(job_id)).count() == 1
+    assert await bulk_actions.find_progress(job_id, "eve") is None, "hers alone"
+    seen, refused = list[tuple[int, int, int, bool]](), list[tuple[str, str]]()
+    while await jobs.waiting(await database.now()):
+        job = await jobs.claim(job_id, await database.now())
+        assert job is not None
+        await bulk_actions.run_job(desk, job, now=await database.now())
+        progress = await bulk_actions.find_progress(job_id, "ada")
+        assert progress is not None
+        seen.append((progress.seen, progress.done, progress.failed, progress.finished))
+        refused = progress.refused
+    assert seen == [(2, 1, 1, False), (4, 3, 1, False), (5, 4, 1, True)]
+    assert [name for name, _why in refused] == ["cleo"]
+    assert await Invitation.filter(status="revoked").count() == 4
+
+
+async def test_a_worker_that_died_after_the_change_does_not_repeat_it(desk: Desk) -> None:
+    now = await database.now()
+    ids = [(await invite(desk, "username_pin", user=name)).invitation.id for name in ("ben", "cleo")]
+    job_id = await bulk_actions.order(desk, "resend", ids, now=now, actor="ada")
+    # What a worker leaves behind that dies between the change and writing down that it was made.
+    await bulk_actions.change(desk, "resend", ids[:1], now=now, actor="ada")
+    job = await jobs.claim(job_id, await database.now())
+    assert job is not None
+    await bulk_actions.run_job(desk, job, now=await database.now())
+    assert {row.generation for row in await Invitation.all()} == {2}
+    progress = await bulk_actions.find_progress(job_id, "ada")
+    assert progress is not None
+    assert (progress.done, progress.finished) == (2, True)

@@ -1,7 +1,8 @@
 """Lists, counts, timelines and what scripts get."""
 
 from datetime import timedelta
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -116,3 +117,55 @@ async def test_lists_are_narrowed_to_a_group_with_its_sub_groups_and_to_a_group_
     assert await names(listing.Filters(group_invitation=order.id, group=other.id)) == []
     assert await names(listing.Filters(group_invitation=uuid4())) == []
     assert (await listing.counts(filters=listing.Filters(group=sales.id)))["pending"] == 2
+
+
+@pytest.mark.parametrize("name", listing.ORDERS)
+async def test_every_order_is_one_of_pages_both_ways(desk: Desk, name: str) -> None:
+    now = await database.now()
+    for number, user in enumerate(("ben", "cleo", "dora", "eve", "fay")):
+        mode = "two_factor" if number % 2 else "username_password"
+        row = (await invite(desk, mode, user=user, send=False, now=now - timedelta(minutes=number // 2))).invitation
+        seen = now if number == 3 else None
+        await Invitation.filter(id=row.id).update(seen_at=seen, status="expired" if number == 2 else "pending")
+    order = listing.ORDERS[name]
+    everybody = [row.id for row in await listing.list_invitations(order=order)]
+    assert len(everybody) == 5
+    forth, last = list[UUID](), ""
+    while page := await listing.list_invitations(after=last, limit=2, order=order):
+        forth += [row.id for row in page]
+        last = str(page[-1].id)
+    assert forth == everybody
+    back = await listing.list_invitations(after=str(everybody[4]), limit=2, order=order, back=True)
+    assert [row.id for row in back] == everybody[2:4]
+    assert await listing.list_invitations(after=str(uuid4()), order=order, back=True), "what is gone begins anew"
+
+
+async def test_recipients_are_sorted_whatever_their_case_and_accents(desk: Desk) -> None:
+    for name, shown in (("p1", "zoe"), ("p2", "\xc4nne"), ("p3", "Bea"), ("p4", "van Dyke")):
+        await add_person(desk, name, display_name=shown)
+        await invite(desk, user=name, send=False)
+    rows = await listing.list_invitations(order=listing.ORDERS["recipient"])
+    assert [row.display_name for row in rows] == ["\xc4nne", "Bea", "van Dyke", "zoe"]
+
+
+async def test_lists_are_narrowed_by_who_made_them_when_and_until_when_they_work(desk: Desk) -> None:
+    now = await database.now()
+    early = (await invite(desk, now=now - timedelta(days=3), send=False)).invitation
+    late = (await invite(desk, user="cleo", send=False)).invitation
+    await Invitation.filter(id=late.id).update(created_by="cleo", campaign_id=uuid4())
+
+    async def ids(**filters: Any) -> list[UUID]:  # noqa: ANN401 - as Filters has them
+        found = [row.id for row in await listing.list_invitations(filters=listing.Filters(**filters))]
+        assert await listing.count("", listing.Filters(**filters), EVERYBODY) == len(found)
+        return found
+
+    assert await ids(created_by="ada") == [early.id]
+    assert await ids(created_by="nobody") == []
+    assert await ids(created_from=now - timedelta(days=1)) == [late.id]
+    assert await ids(created_to=now - timedelta(days=1)) == [early.id]
+    assert await ids(ends_from=now) == [late.id]
+    assert await ids(ends_to=now) == [early.id]
+    assert await ids(campaign=(await Invitation.get(id=late.id)).campaign_id) == [late.id]
+    assert await listing.creators(10) == ["ada", "cleo"]
+    assert await listing.creators(1) == ["ada"]
+    assert await listing.ids("pending", listing.Filters(), EVERYBODY, 1) == [late.id]

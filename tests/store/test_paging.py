@@ -7,6 +7,7 @@ import pytest
 from otae.store import database, paging
 from otae.store.desk import Desk
 from otae.store.models import Person
+from otae.store.paging import Order
 
 pytestmark = pytest.mark.anyio
 
@@ -46,3 +47,52 @@ async def test_no_more_is_counted_than_the_limit_and_one(desk: Desk, monkeypatch
         await Person(name=f"p{number}", display_name="Ben" if number % 2 else "Cleo", created_at=now).save()
     assert await paging.count_capped(Person.filter(display_name="Ben")) == 4
     assert await paging.count_capped(Person.filter(display_name="O'Neill")) == 0
+
+
+@pytest.mark.parametrize("down", [True, False])
+@pytest.mark.parametrize(("column", "nulls"), [("role", False), ("signed_in_at", True)])
+async def test_pages_follow_one_another_both_ways_whatever_is_equal_or_empty(
+    desk: Desk, column: str, *, nulls: bool, down: bool
+) -> None:
+    now = await database.now()
+    await Person.bulk_create(
+        [
+            Person(
+                name=f"p{number:02}",
+                display_name="x",
+                role="AB"[number % 2],
+                signed_in_at=now - timedelta(days=number % 3) if number % 4 else None,
+                created_at=now - timedelta(seconds=number // 5),
+            )
+            for number in range(20)
+        ]
+    )
+    order = Order((column, "created_at", "id"), down=down, nulls=nulls)
+    everybody = [row.name for row in await paging.read_page(Person.all(), order, limit=100)]
+    assert sorted(everybody) == [f"p{number:02}" for number in range(20)]
+    values = [getattr(row, column) for row in await paging.read_page(Person.all(), order, limit=100)]
+    known = [each for each in values if each is not None]
+    assert values == sorted(known, reverse=down) + [None] * (20 - len(known)), "what has no value comes last"
+    forth, last = list[str](), None
+    while page := await paging.read_page(Person.all(), order, limit=3, at=last):
+        forth += [row.name for row in page]
+        last = page[-1]
+    assert forth == everybody
+    back, first = list[str](), None
+    while page := await paging.read_page(Person.all(), order, limit=3, at=first, back=True):
+        back = [row.name for row in page] + back
+        first = page[0]
+    assert back == everybody
+
+
+async def test_newest_first_goes_back_as_well(desk: Desk) -> None:
+    now = await database.now()
+    await Person.bulk_create(
+        [
+            Person(name=f"p{number}", display_name="x", created_at=now - timedelta(hours=number // 2))
+            for number in range(6)
+        ]
+    )
+    everybody = await paging.read_page(Person.all(), Order(), limit=10)
+    page = await paging.read_page(Person.all(), Order(), limit=2, at=everybody[4], back=True)
+    assert [row.id for row in page] == [row.id for row in everybody[2:4]]

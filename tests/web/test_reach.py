@@ -157,7 +157,7 @@ async def test_a_row_of_somebody_else_is_nowhere_whatever_is_asked_of_it(limited
 
 async def test_what_is_done_to_many_leaves_others_as_they_are(limited: httpx2.AsyncClient) -> None:
     ids = [str(await id_of(name)) for name in ("ben", "cleo")]
-    answer = await limited.post("/admin/invitations/many", data={"what": "revoke", "id": ids})
+    answer = await limited.post("/admin/invitations/many", data={"what": "revoke", "id": ids, "answered": "yes"})
     assert answer.status_code == 303
     assert {row.person.name: row.status for row in await Invitation.filter(id__in=ids).prefetch_related("person")} == {
         "ben": "revoked",

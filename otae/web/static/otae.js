@@ -99,3 +99,22 @@ for (const form of document.querySelectorAll("form[data-frame-button]")) {
   });
   if (form.dataset.written) show();
 }
+
+// The bar below a list says how many rows are selected. "All on this page" and "all that match" check every row, and a
+// row that is unchecked takes them back.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-selects]");
+  if (!form) return;
+  const rows = [...form.querySelectorAll('[name="id"]')];
+  const scopes = [...form.querySelectorAll('[name="scope"]')];
+  if (event.target.name === "scope") {
+    for (const other of scopes) if (other !== event.target) other.checked = false;
+    for (const row of rows) row.checked = event.target.checked;
+  } else {
+    for (const scope of scopes) scope.checked = false;
+  }
+  const bar = form.querySelector("[data-selected]");
+  const all = scopes.find((scope) => scope.checked && scope.value === "all");
+  const number = all ? bar.dataset.selected : String(rows.filter((row) => row.checked).length);
+  bar.textContent = bar.dataset.words.replace("{}", number);
+});

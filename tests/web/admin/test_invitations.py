@@ -1,7 +1,9 @@
 """The list of invitations and the form that adds one."""
 
+import csv
+import io
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -14,9 +16,9 @@ from otae.invitations import lifecycle
 from otae.invitations.groups import GroupOrder
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
-from otae.store.models import Delivery, Event, Invitation, Person
+from otae.store.models import Administrator, Delivery, Event, Invitation, Person
 from otae.store.records import about, note
-from otae.web.admin.manage import invitations
+from otae.web.admin.manage import invitation_list
 from tests.web.conftest import Invite, Site
 from tests.web.page_forms import form_of
 
@@ -86,6 +88,89 @@ async def test_the_list_is_narrowed_to_a_group_or_a_group_invitation_and_its_cou
     assert "No invitation fits" in (await console.get(f"/admin/invitations?order={order.id}")).text
 
 
+async def test_the_list_is_sorted_by_its_headings_and_pages_go_both_ways(
+    console: httpx2.AsyncClient, site: Site, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invitation_list, "PAGE", 2)
+    names = ("cleo", "Anna", "zoe", "Bea", "dora")
+    for name in names:
+        await people.add_person(site.desk, name=name.lower(), display_name=name, email="x@x.test", now=now, actor="a")
+        order = InvitationOrder(name.lower(), InvitationTerms(mode="username_pin"))
+        await lifecycle.create(site.desk, order, now=now, actor="ada")
+
+    def shown(page: str) -> list[str]:
+        return re.findall(r'class="fw-medium" href="[^"]+">([^<]+)<', page)
+
+    page = (await console.get("/admin/invitations?sort=recipient")).text
+    assert 'aria-sort="ascending"><a class="otae-sort" href="/admin/invitations?sort=-recipient"' in page
+    assert shown(page) == ["Anna", "Bea"]
+    assert 'rel="prev"' not in page
+    forth = []
+    while following := re.findall(r'href="([^"]+)" rel="next"', page):
+        page = (await console.get(following[0].replace("&amp;", "&"))).text
+        forth.append(shown(page))
+    assert forth == [["cleo", "dora"], ["zoe"]]
+    back = []
+    while before := re.findall(r'href="([^"]+)" rel="prev"', page):
+        page = (await console.get(before[0].replace("&amp;", "&"))).text
+        back.append(shown(page))
+    assert back == [["cleo", "dora"], ["Anna", "Bea"]]
+    assert shown((await console.get("/admin/invitations?sort=-recipient")).text) == ["zoe", "dora"]
+    assert "5 invitations" in page
+
+
+async def test_the_address_has_no_empty_parameters_and_each_filter_can_be_taken_away(
+    console: httpx2.AsyncClient, invite: Invite
+) -> None:
+    await invite("two_factor")
+    answer = await console.get("/admin/invitations?q=&mode=two_factor&from=&to=&by=ada&column=mode&column=seen")
+    clean = "/admin/invitations?mode=two_factor&by=ada&column=mode&column=seen"
+    assert (answer.status_code, answer.headers["location"]) == (303, clean)
+    page = (await console.get(clean)).text
+    assert 'class="otae-chip" href="/admin/invitations?mode=two_factor&amp;column=mode&amp;column=seen"' in page
+    assert "Created by ada" in page
+    part = await console.get("/admin/invitations?q=&mode=two_factor", headers=PART)
+    assert part.headers["hx-push-url"] == "/admin/invitations?mode=two_factor"
+
+
+async def test_columns_are_chosen_and_rows_lead_to_all_that_they_name(
+    console: httpx2.AsyncClient, invite: Invite, ben: Person
+) -> None:
+    await invite("two_factor")
+    page = (await console.get("/admin/invitations?column=created&column=mac")).text
+    assert f'href="/admin/users/{ben.id}"' in page
+    assert f'href="/admin/administrators/{(await Administrator.get(name="ada")).id}"' in page
+    assert 'data-label="Mac"' in page
+    assert 'data-label="Mode"' not in page
+    assert (await console.get("/admin/invitations?column=pin_hash")).status_code == 400
+
+
+async def test_dates_narrow_the_list_by_the_days_of_whoever_looks(console: httpx2.AsyncClient, invite: Invite) -> None:
+    made = (await invite("two_factor")).invitation
+    await Invitation.filter(id=made.id).update(created_at=datetime(2026, 6, 1, 23, 30, tzinfo=UTC))
+    await Administrator.filter(name="ada").update(time_zone="Europe/Berlin")
+    cases = {"from=2026-06-02": True, "to=2026-06-01": False, "from=2026-06-01&to=2026-06-02": True}
+    for query, found in cases.items():
+        page = (await console.get(f"/admin/invitations?{query}")).text
+        assert (str(made.id) in page) is found, query
+
+
+async def test_what_is_filtered_is_downloaded_in_its_order(
+    console: httpx2.AsyncClient, site: Site, invite: Invite, now: datetime
+) -> None:
+    await invite("two_factor")
+    await people.add_person(site.desk, name="cleo", display_name="=1+1", email="c@x.test", now=now, actor="a")
+    order = InvitationOrder("cleo", InvitationTerms(mode="username_pin"))
+    await lifecycle.create(site.desk, order, now=now, actor="ada")
+    page = (await console.get("/admin/invitations?mode=username_pin&sort=-recipient")).text
+    (address,) = re.findall(r'href="(/admin/invitations/export[^"]*)"', page)
+    answer = await console.get(address.replace("&amp;", "&"))
+    head, *rows = list(csv.reader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+    assert [row[head.index("user")] for row in rows] == ["cleo"]
+    assert rows[0][head.index("name")] == "'=1+1"
+    assert (await console.get("/admin/invitations/export?sort=odd")).status_code == 400
+
+
 async def test_a_note_stands_in_the_invitation(console: httpx2.AsyncClient, ben: Person) -> None:
     sent = await form(console, note="Before Friday,\r\nplease", send=None)
     assert (await console.post("/admin/invitations/add", data=sent)).status_code == 303
@@ -104,6 +189,14 @@ async def test_a_note_stands_in_the_invitation(console: httpx2.AsyncClient, ben:
         "mode=odd",
         "ownership=odd",
         "sort=pin_hash",
+        "sort=--created",
+        "from=2026-02-30",
+        "to=yesterday",
+        "ends_to=9999-99-99",
+        "campaign=1",
+        "after=x",
+        "before=%00",
+        "column=token_hash",
         "order_key=token_sealed",
         "person__password=1",
     ],
@@ -115,7 +208,7 @@ async def test_what_the_list_does_not_know_is_refused(console: httpx2.AsyncClien
 async def test_older_invitations_follow_without_gap(
     console: httpx2.AsyncClient, site: Site, ben: Person, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(invitations, "PAGE", 2)
+    monkeypatch.setattr(invitation_list, "PAGE", 2)
     order = InvitationOrder("ben", InvitationTerms(mode="username_password", send=False))
     made = [
         (await lifecycle.create(site.desk, order, now=now - timedelta(hours=hour), actor="ada")).invitation.id

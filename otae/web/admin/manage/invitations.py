@@ -1,87 +1,32 @@
-"""Manage → Invitations: the list with its filters, and the form that invites one person."""
+"""Manage → Invitations: the form that invites one person."""
 
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final, Self
+from typing import Final
 from uuid import UUID, uuid4
 
-from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from otae import paths
-from otae.directory.local import groups as directory
 from otae.directory.local.people import list_people
 from otae.directory.reach import Reach
 from otae.errors import InputRefused, StaleState
-from otae.invitations import channels, lifecycle, listing, orders, submissions
-from otae.invitations import groups as group_invitations
+from otae.invitations import channels, lifecycle, orders, submissions
 from otae.invitations.details import InvitationRow
 from otae.invitations.modes import default_mode, enabled_modes, title_of
-from otae.overview.progress import STALLED_AFTER, STEPS, progress_of
-from otae.store.mode_table import MODES, Mode
-from otae.store.paging import COUNT_LIMIT
+from otae.store.mode_table import Mode
 from otae.translatable import N_
 from otae.web.admin import remedies
 from otae.web.admin.manage import invitation, picker
-from otae.web.admin.manage.statuses import OWNERSHIPS, STATUSES
 from otae.web.admin.manage.waiting_for import factors
 from otae.web.admin.terms_form import PIN_CHANNELS_SENT, TermsForm
-from otae.web.failures import Failure
 from otae.web.forms import BooleanField, HiddenField
 from otae.web.guards import wrong_role
-from otae.web.pages import is_fragment_request, redirect, render
+from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
 
-PAGE: Final = 50
-STUCK: Final = "stuck"
 HOUR: Final = timedelta(hours=1)
-#: The form of an id in an address; may be empty.
-ID: Final = re.compile(r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?")
-#: Most groups and group invitations offered as filters.
-CHOICES: Final = 200
-
-
-@dataclass(frozen=True)
-class Filter:
-    """The filters of the list, as its address names them; an address with anything else is refused."""
-
-    status: str = ""
-    mode: str = ""
-    ownership: str = ""
-    group: str = ""
-    order: str = ""
-    q: str = ""
-    after: str = ""
-
-    @classmethod
-    def read(cls, query: QueryParams) -> Self:
-        """Read the filters from an address; Failure 400 for an unknown name or value."""
-        allowed = {
-            "status": {"", STUCK, *STATUSES},
-            "mode": {"", *MODES},
-            "ownership": {"", *OWNERSHIPS},
-        }
-        ids = {"group", "order"}
-        known = {"q", "after", *ids, *allowed}
-        unknown = set(query) - known
-        wrong = [name for name, values in allowed.items() if query.get(name, "") not in values]
-        wrong += [name for name in ids if not ID.fullmatch(query.get(name, ""))]
-        if unknown or wrong:
-            raise Failure(400, _("This list knows no such filter or order."), "filter-unknown")
-        return cls(**{name: query.get(name, "")[:100] for name in known})
-
-    def query(self, **changes: str) -> str:
-        """Return the address of the list with ``changes``; a changed filter starts at the first page."""
-        values = {name: value for name, value in vars(self).items() if name != "after"} | changes
-        return paths.INVITATIONS(**values)
-
-    def filters(self) -> listing.Filters:
-        """Return the filters in the room's terms."""
-        group, order = (UUID(text) if text else None for text in (self.group, self.order))
-        return listing.Filters(self.mode, self.ownership, self.q, group, order)
 
 
 class InvitationForm(TermsForm):
@@ -92,45 +37,6 @@ class InvitationForm(TermsForm):
 
     despite = HiddenField()
     show_pin = BooleanField(N_("Show me the PIN once"))
-
-
-async def index(visit: Console) -> Response:
-    """Show the list, or for its polling only the rows."""
-    wanted = Filter.read(visit.request.query_params)
-    filters, status = wanted.filters(), wanted.status
-    counts = await listing.counts(visit.reach, filters)
-    if status == STUCK:
-        filters, status = replace(filters, stuck_since=visit.now - STALLED_AFTER), ""
-    found = await listing.list_invitations(status, wanted.after, limit=PAGE + 1, filters=filters, reach=visit.reach)
-    rows, older = found[:PAGE], len(found) > PAGE
-    context = {
-        "wanted": wanted,
-        "rows": rows,
-        "progress": await progress_of(rows, now=visit.now),
-        "total": len(STEPS),
-        "older": wanted.query(after=str(rows[-1].id)) if older else "",
-        "tabs": [
-            ("", _("All"), _bounded_sum(counts.values())),
-            ("pending", STATUSES["pending"], counts["pending"]),
-            (STUCK, _("Stuck"), None),
-            *((name, words, counts[name]) for name, words in STATUSES.items() if name != "pending"),
-        ],
-        "modes": MODES.values(),
-        "ownerships": OWNERSHIPS,
-        "statuses": STATUSES,
-        "title_of": title_of,
-        "groups": await directory.choices(limit=CHOICES, reach=visit.reach),
-        "group_orders": await group_invitations.list_orders(limit=CHOICES, reach=visit.reach),
-        "any_invitation": bool(rows) or await listing.any_invitation(visit.reach),
-        "any_person": len(await picker.domains()) > 1 or bool(await list_people(limit=1, reach=visit.reach)),
-    }
-    part = "list" if is_fragment_request(visit.request) else None
-    return render(visit.request, "admin/manage/invitations/index.html", context, block=part)
-
-
-def _bounded_sum(numbers: Iterable[int]) -> int:
-    """Return the sum of counts, capped like each of them at one more than MOST_COUNTED."""
-    return min(sum(numbers), COUNT_LIMIT + 1)
 
 
 async def blank(visit: Console) -> Response:
