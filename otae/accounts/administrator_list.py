@@ -28,7 +28,7 @@ class ListedAdministrator:
     """An administrator as lists show it.
 
     ``domain``: "local", or the directory that checks the password. ``signed_in``: how many browsers are signed in.
-    ``seen_at``: the last activity of any of them, None without one.
+    ``seen_at``: the last activity of any of them, None without one. ``second_factor``: whether there is any.
     """
 
     id: UUID
@@ -39,6 +39,7 @@ class ListedAdministrator:
     created_at: datetime
     signed_in: int = 0
     seen_at: datetime | None = None
+    second_factor: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ async def find_administrator(administrator_id: UUID) -> ListedAdministrator | No
 
 async def find_by_name(name: str) -> ListedAdministrator | None:
     """Return the administrator called ``name``, None when there is none."""
-    stored_name = cleaned_line(name).lower()
-    return next(iter(await _rows(await Administrator.filter(name=stored_name))), None)
+    line = cleaned_line(name)  # a directory's administrators have capital letters
+    return next(iter(await _rows(await Administrator.filter(name__in=[line, line.lower()]))), None)
 
 
 async def list_pending(*, now: datetime) -> list[PendingAdministrator]:
@@ -212,5 +213,8 @@ async def _rows(found: list[Administrator]) -> list[ListedAdministrator]:
 def _row(row: Administrator, seen: list[datetime] | None = None) -> ListedAdministrator:
     names = ("id", "name", "domain", "role", "disabled", "created_at")
     return ListedAdministrator(
-        **{name: getattr(row, name) for name in names}, signed_in=len(seen or ()), seen_at=max(seen or (), default=None)
+        **{name: getattr(row, name) for name in names},
+        signed_in=len(seen or ()),
+        seen_at=max(seen or (), default=None),
+        second_factor=row.second_factor_at is not None,
     )

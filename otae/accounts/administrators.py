@@ -194,7 +194,11 @@ async def sign_in(desk: Desk, name: str, password: str, network: str, *, now: da
             await _note_failure(throttle.account_by_name(domain, user_name(bare)), network, now)
             raise SigninFailed("console")
         await attempt.succeed()
-    await audit.record(row.name, "administrator.signed-in", now=now, subject=row.name, detail=f"from {network}")
+    if row.second_factor_at is None:
+        await audit.record(row.name, "administrator.signed-in", now=now, subject=row.name, detail=f"from {network}")
+    else:
+        detail = f"from {network}"
+        await audit.record(row.name, "administrator.password-accepted", now=now, subject=row.name, detail=detail)
     return row
 
 

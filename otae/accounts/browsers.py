@@ -18,8 +18,8 @@ CONSOLE, PORTAL, SELF_SERVICE = "console", "portal", "person"
 KINDS: Final = {Administrator: CONSOLE, EnrollmentSession: PORTAL, Person: SELF_SERVICE}
 #: A console and a self-service page are signed out after this time without activity, and in any case after `LIFE`.
 IDLE, LIFE = timedelta(minutes=30), timedelta(hours=12)
-#: For this time after a sign-in the password is not asked for again: in the console before what cannot be undone, on
-#: the self-service page before a Mac is enrolled.
+#: For this time after a sign-in password and second factor are not asked for again: in the console before what cannot
+#: be undone, on the self-service page before a Mac is enrolled.
 PASSWORD_FRESH_FOR = timedelta(minutes=10)
 #: For this time after a session's end the portal shows its result and leads back to its invitation.
 RESULT_SHOWN_FOR = timedelta(minutes=60)
@@ -35,6 +35,7 @@ async def open_browser(
     replacing: str | None = None,
     opened_from: str = "",
     password_changed: str = "",
+    second_factor_at: datetime | None = None,
 ) -> str:
     """Sign a browser in and return its secret for a cookie (256 bits); only the hash is stored.
 
@@ -43,6 +44,7 @@ async def open_browser(
         replacing: the secret that the browser sent; it stops working, against session fixation.
         opened_from: how the administrator recognises the browser in a list.
         password_changed: the `DirectoryPerson.password_changed` of a person, "" for other owners.
+        second_factor_at: when an administrator proved a second factor in it, None for not.
     """
     if kind != KINDS[type(owner)]:
         raise ValueError(f"this owner's browser is of the kind {KINDS[type(owner)]}")
@@ -52,7 +54,7 @@ async def open_browser(
     row = BrowserSession(secret_hash=hash_token(secret), kind=kind, created_at=now, seen_at=now)
     row.opened_from, row.password_changed, row.expires_at = opened_from[:120], password_changed[:40], now + LIFE
     if isinstance(owner, Administrator):
-        row.administrator_id = owner.id
+        row.administrator_id, row.second_factor_at = owner.id, second_factor_at
     elif isinstance(owner, Person):
         row.person_id = owner.id
     else:
@@ -101,8 +103,13 @@ async def find_person(desk: Desk, secret: str, *, now: datetime) -> tuple[Person
 
 
 def has_fresh_password(row: BrowserSession, *, now: datetime) -> bool:
-    """Return whether the password was entered in this browser within PASSWORD_FRESH_FOR."""
+    """Return whether somebody signed in with this browser, or again, within PASSWORD_FRESH_FOR."""
     return now < row.created_at + PASSWORD_FRESH_FOR
+
+
+def has_fresh_factor(row: BrowserSession, *, now: datetime) -> bool:
+    """Return whether a second factor was proven in this browser within PASSWORD_FRESH_FOR."""
+    return row.second_factor_at is not None and now < row.second_factor_at + PASSWORD_FRESH_FOR
 
 
 async def close_browser(secret: str) -> None:

@@ -31,11 +31,13 @@ class RoleDraft:
     """The values that an administrator enters for a role.
 
     ``words``: its description; ``groups``: "[DOMAIN/]NAME" of the groups it is limited to, none for no limit.
+    ``second_factor``: whether its administrators need one.
     """
 
     words: str = ""
     permissions: frozenset[str] = frozenset()
     groups: tuple[str, ...] = ()
+    second_factor: bool = False
 
 
 async def add_role(desk: Desk, name: str, draft: RoleDraft, *, by: Grantor, now: datetime) -> RoleDefinition:
@@ -143,7 +145,8 @@ async def _columns(desk: Desk, draft: RoleDraft) -> tuple[dict[str, Any], dict[s
     unbounded = sorted(name for name in draft.permissions & PERMISSIONS.keys() if not PERMISSIONS[name].bounded)
     if (groups or draft.groups) and unbounded and "leaves" not in wrong:
         wrong["leaves"] = N_("a role limited to groups cannot have: %(unbounded)s", unbounded=", ".join(unbounded))
-    return {"description": words, "permissions": sorted(draft.permissions), "groups": groups}, wrong
+    columns = {"description": words, "permissions": sorted(draft.permissions), "groups": groups}
+    return {**columns, "second_factor": draft.second_factor}, wrong
 
 
 async def _groups(desk: Desk, names: Iterable[str], wrong: dict[str, str]) -> list[str]:
@@ -168,7 +171,10 @@ async def _groups(desk: Desk, names: Iterable[str], wrong: dict[str, str]) -> li
 
 def _changes(row: Role, columns: dict[str, Any]) -> str:
     """Return what ``columns`` change in a role, as text for the audit log."""
-    described = audit.describe_changes({"description": row.description}, {"description": columns["description"]})
+    fields = ("description", "second_factor")
+    described = audit.describe_changes(
+        {name: getattr(row, name) for name in fields}, {name: columns[name] for name in fields}
+    )
     kept = {*row.permissions, *(f"only {name}" for name in row.groups)}
     new = {*columns["permissions"], *(f"only {name}" for name in columns["groups"])}
     return ", ".join(
@@ -181,4 +187,4 @@ def _changes(row: Role, columns: dict[str, Any]) -> str:
 def _describe(row: Role) -> str:
     """Return a role's permissions and groups, as text for the audit log."""
     limits = f"; only {', '.join(row.groups)}" if row.groups else ""
-    return f"{', '.join(row.permissions)}{limits}"
+    return f"{', '.join(row.permissions)}{limits}{'; second factor needed' if row.second_factor else ''}"

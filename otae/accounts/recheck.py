@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from otae.accounts import directory_sign_in
+from otae.accounts.roles import USER
 from otae.directory.local.person_fields import DOMAIN
 from otae.directory.reach import STALE_AFTER
 from otae.errors import DirectoryUnavailable
@@ -33,6 +34,19 @@ async def recheck_maker(desk: Desk, maker_id: UUID | None, *, now: datetime) -> 
     except DirectoryUnavailable:
         if maker.checked_at is None or now >= maker.checked_at + STALE_AFTER:
             raise
+
+
+async def current(desk: Desk, administrator_id: UUID, *, now: datetime) -> Administrator | None:
+    """Return an administrator who signs in without a password, as their directory has them now; None when they may not.
+
+    Raises:
+        DirectoryUnavailable: their directory does not answer.
+    """
+    row = await Administrator.get_or_none(id=administrator_id, disabled=False)
+    if row is None or row.domain == DOMAIN:
+        return row
+    await directory_sign_in.recheck(desk, row, now=now)
+    return await Administrator.exclude(role=USER).get_or_none(id=administrator_id, disabled=False)
 
 
 async def recheck_signed_in(desk: Desk, *, now: datetime) -> None:

@@ -21,13 +21,17 @@ USER: Final = "USER"
 
 @dataclass(frozen=True)
 class RoleDefinition:
-    """A role. ``words``: its description; ``groups``: "DOMAIN/NAME" it is limited to; ``id``: None if built in."""
+    """A role. ``words``: its description; ``groups``: "DOMAIN/NAME" it is limited to; ``id``: None if built in.
+
+    ``second_factor``: whether its administrators need one.
+    """
 
     name: str
     words: str
     permissions: frozenset[str]
     groups: tuple[str, ...] = ()
     id: UUID | None = None
+    second_factor: bool = False
 
     @property
     def built_in(self) -> bool:
@@ -58,11 +62,15 @@ BUILT_IN: Final = {
 
 @dataclass(frozen=True)
 class Powers:
-    """What an administrator with a role may do, and with which people."""
+    """What an administrator with a role may do, and with which people.
+
+    ``second_factor``: whether the role says that a second factor is needed for it.
+    """
 
     role: str
     permissions: frozenset[str]
     reach: Reach = EVERYBODY
+    second_factor: bool = False
 
     def may(self, permission: str) -> bool:
         """Return whether this permission is given; ENTER is given with any other."""
@@ -92,7 +100,7 @@ async def powers_of(role: str, *, now: datetime) -> Powers:
     row = await find_role(role)
     if row is None:
         return Powers(role, frozenset())
-    return Powers(role, row.permissions, await reach_of(row.groups, now=now))
+    return Powers(role, row.permissions, await reach_of(row.groups, now=now), row.second_factor)
 
 
 async def permissions_of(role: str) -> frozenset[str]:
@@ -124,6 +132,5 @@ async def list_roles() -> list[RoleDefinition]:
 
 def definition_of(row: Role) -> RoleDefinition:
     """Return the role that an administrator made; permissions that no longer exist are left out."""
-    return RoleDefinition(
-        row.name, row.description, frozenset(row.permissions) & frozenset(PERMISSIONS), tuple(row.groups), row.id
-    )
+    permissions = frozenset(row.permissions) & frozenset(PERMISSIONS)
+    return RoleDefinition(row.name, row.description, permissions, tuple(row.groups), row.id, row.second_factor)

@@ -4,7 +4,15 @@ from datetime import datetime
 
 import click
 
-from otae.accounts import administrator_list, administrators, display_names, notice_addresses, own_account, roles
+from otae.accounts import (
+    administrator_list,
+    administrators,
+    display_names,
+    notice_addresses,
+    own_account,
+    roles,
+    second_factors,
+)
 from otae.accounts.administrator_list import ListedAdministrator
 from otae.accounts.roles import Grantor, RoleDefinition
 from otae.cli.command import (
@@ -120,6 +128,19 @@ async def admin_enable(_desk: Desk, now: datetime, name: str) -> dict[str, objec
     return _administrator(await administrator_list.enable((await _find_administrator(name)).id, by=BY, now=now))
 
 
+@admin.command(name="reset-second-factor")
+@click.argument("name")
+@as_json
+@with_desk
+async def admin_reset_second_factor(_desk: Desk, now: datetime, name: str) -> dict[str, object]:
+    """Remove every second factor of an administrator who has lost them, and sign all their browsers out."""
+    row = await _find_administrator(name)
+    if not row.second_factor:
+        raise InputRefused({"": f"{row.name} has no second factor"})
+    await second_factors.reset(row.id, by=BY, now=now)
+    return _administrator(await _find_administrator(name))
+
+
 @commands.group()
 def role() -> None:
     """Roles: what administrators may do."""
@@ -173,7 +194,7 @@ async def _find_administrator(name: str) -> ListedAdministrator:
 
 
 def _administrator(row: ListedAdministrator) -> dict[str, object]:
-    return as_row(row, "name", "domain", "role", "disabled", "created_at", "seen_at")
+    return as_row(row, "name", "domain", "role", "disabled", "second_factor", "created_at", "seen_at")
 
 
 def _role(row: RoleDefinition) -> dict[str, object]:

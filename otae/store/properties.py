@@ -310,6 +310,12 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
         "scep.des3", default=True, help=N_("Accept 3DES from Macs when they ask for a certificate."), parse=_boolean
     ),
     PropertyDefinition(
+        "console.second.factor",
+        default="optional",
+        help=N_("Which administrators need a second factor to sign in."),
+        parse=OneOf({"optional": N_("nobody"), "ADMIN": N_("the role ADMIN"), "everybody": N_("everybody")}),
+    ),
+    PropertyDefinition(
         "retention.days",
         default=365,
         help=N_("Days that events, sent messages, finished sign-ins, caught mail and imported files are kept."),

@@ -12,7 +12,9 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from otae import paths
-from otae.accounts import browsers, console_sign_in, roles
+from otae.accounts import browsers, console_sign_in, roles, second_factors
+from otae.accounts.browsers import AdministratorRow
+from otae.accounts.roles import Powers
 from otae.errors import OtaeError, SelfServiceOff
 from otae.store import properties
 from otae.store.database import now as database_now
@@ -27,6 +29,8 @@ from otae.words import gettext as _
 CONSOLE_COOKIE: Final = "__Host-otae-console"
 PORTAL_COOKIE: Final = "__Host-otae-portal"
 SELF_SERVICE_COOKIE: Final = "__Host-otae-me"
+#: Says that the password was right, until the second factor is entered.
+SECOND_STEP_COOKIE: Final = "__Host-otae-second-step"
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -53,7 +57,13 @@ def anybody(page: Callable[[Visit], Awaitable[Response]]) -> Endpoint:
 
 
 def administrators(
-    page: Callable[[Console], Awaitable[Response]], permission: str, *, within: bool = False, fresh: bool = False
+    page: Callable[[Console], Awaitable[Response]],
+    permission: str,
+    *,
+    within: bool = False,
+    fresh: bool = False,
+    factor: bool = False,
+    without_factor: bool = False,
 ) -> Endpoint:
     """Return the endpoint of a page for signed-in administrators whose role has ``permission``.
 
@@ -62,7 +72,9 @@ def administrators(
     Args:
         within: The page shows only rows within the administrator's reach. Without it, a role limited to some groups is
             refused as well.
-        fresh: Whoever signed in more than ten minutes ago enters the password again first.
+        fresh: Whoever signed in more than ten minutes ago enters the password or a second factor again first.
+        factor: As ``fresh``; whoever has a second factor enters that again, and the password alone will not do.
+        without_factor: The page is open to an administrator who still has to set a second factor up.
     """
 
     async def endpoint(request: Request) -> Response:
@@ -76,6 +88,8 @@ def administrators(
         request.state.administrator = administrator = browser.administrator
         use_account(request, administrator.language, administrator.time_zone)
         request.state.powers = powers = await roles.powers_of(administrator.role, now=visited.now)
+        if not without_factor:
+            await check_second_factor(request, administrator, powers)
         if request.method == "GET" and touch and (refused := await refused_pages.take(visited, secret, powers)):
             return refused
         if not powers.may(permission) or (powers.reach.limited and not within):
@@ -83,16 +97,53 @@ def administrators(
         console = Console(visited.request, visited.desk, visited.now, administrator, powers)
         if request.method == "POST" and (question := await questions.asked_by_button(console)):
             return await refused_pages.redirect_once(console, question, _address_of_form(request), secret)
-        if not fresh or browsers.has_fresh_password(browser, now=visited.now):
-            return await _call_page(page, console, secret)
-        if request.method != "POST":
-            raise SignInFirst(confirm_for(request))
-        result = await password_again.confirm(console, form_page_of(request), browser_of(visited))
-        if isinstance(result, Response):
-            return result
-        return set_console_cookie(result, await _call_page(page, console, result.secret))
+        has_factor = factor and administrator.second_factor_at is not None
+        is_fresh = browsers.has_fresh_factor if has_factor else browsers.has_fresh_password
+        if (fresh or factor) and not is_fresh(browser, now=visited.now):
+            return await _call_confirmed(page, console, factor=has_factor)
+        return await _call_page(page, console, secret)
 
     return endpoint
+
+
+async def _call_confirmed(
+    page: Callable[[Console], Awaitable[Response]], console: Console, *, factor: bool
+) -> Response:
+    """Return the page's answer once the password is entered again; until then a redirect to where it is asked for.
+
+    Args:
+        factor: A second factor is asked for, not the password.
+
+    Raises:
+        SignInFirst: the page was asked for, and no form sent.
+    """
+    request = console.request
+    if request.method != "POST":
+        raise SignInFirst(confirm_for(request, factor=factor))
+    result = await password_again.confirm(console, form_page_of(request), browser_of(console), factor=factor)
+    if isinstance(result, Response):
+        return result
+    return set_console_cookie(result, await _call_page(page, console, result.secret))
+
+
+async def check_second_factor(request: Request, administrator: AdministratorRow, powers: Powers) -> None:
+    """Let nobody on who needs a second factor and has none.
+
+    Raises:
+        SignInFirst: a page was asked for; leads to where it is set up.
+        Failure: 403, a form was sent.
+    """
+    if administrator.second_factor_at is not None or not await second_factors.is_required(powers):
+        return
+    if request.method in {"GET", "HEAD"}:
+        raise SignInFirst(paths.ACCOUNT_FACTORS)
+    raise Failure(403, _("You need a second factor: set it up before anything else."), "second-factor-missing")
+
+
+def secret_of(visit: Console) -> str:
+    """Return the secret of the browser that is signed in now, which confirming may have replaced in this request."""
+    secret: str = visit.request.state.console_secret
+    return secret
 
 
 def browser_of(visit: Visit) -> console_sign_in.Browser:
@@ -110,6 +161,7 @@ async def _call_page(page: Callable[[Console], Awaitable[Response]], console: Co
         secret: Of the browser that is signed in now.
     """
     request = console.request
+    request.state.console_secret = secret
     if request.method != "POST":
         return await page(console)
     try:
@@ -194,9 +246,12 @@ def sign_in_for(request: Request) -> str:
     return paths.CONSOLE_SIGN_IN(next=address_of(request))
 
 
-def confirm_for(request: Request) -> str:
-    """Return the address of the page that asks for the password again and leads back to the requested page."""
-    return paths.CONSOLE_CONFIRM(next=request.url.path)
+def confirm_for(request: Request, *, factor: bool) -> str:
+    """Return the address of the page that asks for the password again and leads back to the requested page.
+
+    ``factor``: it asks for a second factor.
+    """
+    return paths.CONSOLE_CONFIRM(next=request.url.path, factor="1" if factor else "")
 
 
 def form_page_of(request: Request) -> str:

@@ -1,7 +1,7 @@
-"""Asks for the password again before critical actions, and keeps the submitted form meanwhile.
+"""Asks for the password or a second factor again before critical actions, and keeps the submitted form meanwhile.
 
 The form is kept, sealed, in a row of the browser's session, and the address of the page that asks names that row: a
-reload asks again and does nothing else. That page sends the form to its original address, with the password added.
+reload asks again and does nothing else. That page sends the form to its original address, with what was asked for.
 Passwords and files of the form are not kept; the page that takes the form asks for them.
 """
 
@@ -15,6 +15,8 @@ from starlette.responses import Response
 
 from otae import paths
 from otae.accounts import console_sign_in, kept_texts
+from otae.accounts.passkeys import Answer
+from otae.accounts.second_factors import Proof
 from otae.errors import Busy, DirectoryUnavailable, SigninFailed, SlowDown
 from otae.web.callers import UPLOAD_CAP
 from otae.web.pages import redirect
@@ -23,10 +25,10 @@ from otae.words import gettext as _
 
 PURPOSE: Final = "otae kept form"
 KEPT_FOR: Final = timedelta(minutes=10)
-#: The password field that is added to a kept form.
-FIELD: Final = "password_again"
+#: The fields that are added to a kept form: a password, a one-time code, or a passkey's answer and challenge.
+FIELD, CODE, PASSKEY, CHALLENGE = ADDED = ("password_again", "code_again", "passkey_again", "challenge_again")
 #: Names of fields that are not kept: those that hold passwords.
-SECRETS: Final = frozenset({FIELD, "password", "again", "current", "passphrase", "new_passphrase"})
+SECRETS: Final = frozenset({*ADDED, "password", "again", "current", "passphrase", "new_passphrase"})
 
 
 @dataclass(frozen=True)
@@ -39,33 +41,45 @@ class KeptForm:
 
 
 async def confirm(
-    visit: Console, back: str, browser: console_sign_in.Browser
+    visit: Console, back: str, browser: console_sign_in.Browser, *, factor: bool
 ) -> console_sign_in.SignInResult | Response:
-    """Sign in again with the password in the form.
+    """Sign in again with what the form has: the password, or a second factor.
 
-    Without a password, or with a wrong one, return a redirect to the page that asks for it.
+    Without any of it, or with a wrong one, return a redirect to the page that asks for it.
 
     Args:
         back: The path of the page with the form.
+        factor: Only a second factor will do.
     """
     sent = await visit.request.form(max_files=10, max_part_size=UPLOAD_CAP)
-    given = sent.get(FIELD)
-    words = ""
-    if isinstance(given, str) and given:
-        result, words = await sign_in(visit, given, browser)
+    entered, words = entered_in(sent, factor=factor), ""
+    if entered:
+        result, words = await sign_in(visit, entered, browser)
         if result is not None:
             return result
     payload, until = _serialized(visit, sent), visit.now + KEPT_FOR
     kept = await kept_texts.keep(visit.desk, browser.secret or "", PURPOSE, payload, until=until)
-    return redirect(paths.CONSOLE_CONFIRM(next=back, kept=kept), "danger" if words else "", words)
+    asked = "1" if factor else ""
+    return redirect(paths.CONSOLE_CONFIRM(next=back, factor=asked, kept=kept), "danger" if words else "", words)
+
+
+def entered_in(sent: FormData, *, factor: bool) -> str | Proof | None:
+    """Return what a form has been entered with: the password, or a second factor; None for nothing.
+
+    ``factor``: only a second factor counts.
+    """
+    password, code, passkey, challenge = (value if isinstance(value := sent.get(name), str) else "" for name in ADDED)
+    if passkey or code.strip():
+        return Proof(code.strip()[:100], Answer(passkey, challenge))
+    return password if password and not factor else None
 
 
 async def sign_in(
-    visit: Console, password: str, browser: console_sign_in.Browser
+    visit: Console, entered: str | Proof, browser: console_sign_in.Browser
 ) -> tuple[console_sign_in.SignInResult | None, str]:
     """Sign the browser in again; return the result and "", or None and why it was refused."""
     try:
-        return await console_sign_in.sign_in(visit.desk, visit.administrator.name, password, browser, now=visit.now), ""
+        return await console_sign_in.confirm(visit.desk, visit.administrator, entered, browser, now=visit.now), ""
     except (Busy, DirectoryUnavailable) as refusal:
         return None, _(refusal.words)
     except (SigninFailed, SlowDown):
@@ -87,6 +101,8 @@ def _serialized(visit: Console, sent: FormData) -> str:
     payload = {
         "to": visit.request.url.path,
         "sent": [[name, value] for name, value in items if isinstance(value, str) and name not in SECRETS],
-        "lost": any(value if name in SECRETS else not isinstance(value, str) for name, value in items if name != FIELD),
+        "lost": any(
+            value if name in SECRETS else not isinstance(value, str) for name, value in items if name not in ADDED
+        ),
     }
     return json.dumps(payload)

@@ -3,7 +3,8 @@
 A page is guarded where it is listed: `anyone` for everybody, `portal` for somebody who has signed in to enroll,
 `self_service` for somebody who has signed in to their own page, `console` for administrators whose role has the
 permission named beside it. This is the one table of permissions. All other routes are machine endpoints, which
-authenticate their callers themselves. `otae/web/routing.py` says how to add a page.
+authenticate their callers themselves. `otae/web/routing.py` says how to add a page. The module is longer than 450 lines
+because it lists every address.
 """
 
 from starlette.routing import BaseRoute, Mount, Route
@@ -11,7 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from otae import paths
 from otae.accounts.permissions import ENTER
 from otae.web.admin import dashboard
-from otae.web.admin.account import notices, own_account, sign_in
+from otae.web.admin.account import notices, own_account, second_factor, second_step, sign_in
 from otae.web.admin.manage import (
     approvals,
     bulk_actions,
@@ -67,6 +68,7 @@ def routes() -> list[BaseRoute]:
         *machine_routes(),
         *portal_routes(),
         *console_routes(),
+        *second_factor_routes(),
         *group_routes(),
         *group_invitation_routes(),
         *manage_routes(),
@@ -144,6 +146,8 @@ def console_routes() -> list[Route]:
     return [
         anyone(paths.CONSOLE_SETUP, GET=sign_in.show_setup, POST=sign_in.set_up),
         anyone(paths.CONSOLE_SIGN_IN, GET=sign_in.blank, POST=sign_in.submit),
+        anyone(paths.CONSOLE_SECOND_STEP, GET=second_step.show, POST=second_step.submit),
+        anyone(paths.CONSOLE_PASSKEY, POST=second_step.by_passkey),
         anyone(paths.CONSOLE_SIGN_OUT, POST=sign_in.sign_out),
         console(paths.CONSOLE, ENTER, within=True, GET=dashboard.index),
         console(paths.ACCOUNT, ENTER, within=True, GET=own_account.show, POST=own_account.change),
@@ -151,7 +155,14 @@ def console_routes() -> list[Route]:
         console(paths.ACCOUNT_NOTICES, ENTER, within=True, POST=notices.change),
         console(paths.ACCOUNT_BROWSERS_END, ENTER, within=True, POST=own_account.end_others),
         console(paths.ACCOUNT_BROWSER_END, ENTER, within=True, POST=own_account.end_session),
-        console(paths.CONSOLE_CONFIRM, ENTER, within=True, GET=sign_in.ask_again, POST=sign_in.confirm),
+        console(
+            paths.CONSOLE_CONFIRM,
+            ENTER,
+            within=True,
+            without_factor=True,
+            GET=sign_in.ask_again,
+            POST=sign_in.confirm,
+        ),
         console(paths.GUESSING_SEEN, "audit.see", POST=dashboard.guessing_seen),
         console(paths.REHEARSAL, "rehearsal.run", POST=dashboard.rehearse),
         console(paths.INVITATIONS, "invitation.see", within=True, GET=invitation_list.index),
@@ -172,6 +183,34 @@ def console_routes() -> list[Route]:
         console(paths.APPROVALS, "invitation.approve", within=True, GET=approvals.index),
         console(paths.APPROVAL, "invitation.approve", within=True, POST=approvals.decide),
         console(paths.INVITATION_REVOKE, "invitation.revoke", within=True, POST=invitation.revoke),
+    ]
+
+
+def second_factor_routes() -> list[Route]:
+    """Return the pages of an administrator's own second factors."""
+    return [
+        console(paths.ACCOUNT_FACTORS, ENTER, within=True, without_factor=True, GET=second_factor.show),
+        console(
+            paths.ACCOUNT_APP,
+            ENTER,
+            within=True,
+            factor=True,
+            without_factor=True,
+            GET=second_factor.blank_app,
+            POST=second_factor.add_app,
+        ),
+        console(paths.ACCOUNT_APP_REMOVE, ENTER, within=True, factor=True, POST=second_factor.remove_app),
+        console(
+            paths.ACCOUNT_PASSKEYS,
+            ENTER,
+            within=True,
+            factor=True,
+            without_factor=True,
+            GET=second_factor.blank_passkey,
+            POST=second_factor.add_passkey,
+        ),
+        console(paths.ACCOUNT_PASSKEY_REMOVE, ENTER, within=True, factor=True, POST=second_factor.remove_passkey),
+        console(paths.ACCOUNT_RECOVERY_CODES, ENTER, within=True, factor=True, POST=second_factor.new_codes),
     ]
 
 
@@ -395,6 +434,12 @@ def administrator_routes() -> list[Route]:
         ),
         console(paths.ADMINISTRATOR_DISABLE, "administrator.edit", fresh=True, POST=administrators.disable),
         console(paths.ADMINISTRATOR_ENABLE, "administrator.edit", fresh=True, POST=administrators.enable),
+        console(
+            paths.ADMINISTRATOR_RESET_FACTORS,
+            "administrator.edit",
+            factor=True,
+            POST=administrators.reset_factors,
+        ),
         console(paths.ADMINISTRATOR_REMOVE, "administrator.edit", fresh=True, POST=administrators.remove),
     ]
 

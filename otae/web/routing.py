@@ -13,6 +13,7 @@ takes goes through room functions that take `visit.reach` (a row out of reach is
 A page answers a refused form directly; `refused_pages` makes a redirect of it.
 `compressed=True`: what GET shows is compressed (docs/adr/0033-what-is-compressed.md).
 `fresh=True`: methods that need more than a "see" permission ask for the password again after ten minutes.
+`factor=True`: they ask for a second factor, if the administrator has one.
 """
 
 from collections.abc import Awaitable, Callable
@@ -76,6 +77,8 @@ def console(
     changes: str | None = None,
     within: bool = False,
     fresh: bool = False,
+    factor: bool = False,
+    without_factor: bool = False,
     compressed: bool = False,
     **pages: Callable[[Console], Awaitable[Response]],
 ) -> Route:
@@ -83,7 +86,7 @@ def console(
 
     Args:
         changes: The permission for all methods but GET; by default the same.
-        within: See `guards.administrators`; ``fresh`` likewise.
+        within: See `guards.administrators`; ``fresh``, ``factor`` and ``without_factor`` likewise.
         compressed: Whether what GET shows may be compressed: only where it shows the same to everybody who may see it,
             nothing of a person, no secret, and nothing out of the request.
     """
@@ -95,7 +98,12 @@ def console(
         pages["GET"] = compression.compressed(pages["GET"])
     guarded = {
         method: guards.administrators(
-            page, needed[method], within=within, fresh=fresh and not needed[method].endswith(".see")
+            page,
+            needed[method],
+            within=within,
+            fresh=fresh and not needed[method].endswith(".see"),
+            factor=factor,
+            without_factor=without_factor,
         )
         for method, page in pages.items()
     }

@@ -142,11 +142,11 @@ async def _settings(desk: Desk) -> None:
     await Logo(theme="light", image=bytes(range(256)), sha256="ab" * 32, width=120, height=32).save(force_create=True)
     await Role(name="HELPDESK", permissions=["invitation.see"], groups=["local/sales"], created_at=now).save()
     await RoleAssignment(group="corp/helpdesk", role="HELPDESK", created_at=now).save()
-    ada = await Administrator.get(name="ada")
-    ada.totp_sealed, ada.totp_step, ada.second_factor_at = desk.vault.seal(b"key", ada.id, "administrator.totp"), 1, now
-    await ada.save()
-    await RecoveryCode(administrator=ada, code_hash="ef" * 32).save(force_create=True)
-    key = Passkey(administrator=ada, name="a key", credential_hash="01" * 32, credential_id="AQ", created_at=now)
+    fay = Administrator(name="fay", password_hash="", created_at=now, totp_step=1, second_factor_at=now)
+    fay.totp_sealed = desk.vault.seal(b"key", fay.id, "administrator.totp")
+    await fay.save(force_create=True)
+    await RecoveryCode(administrator=fay, code_hash="ef" * 32).save(force_create=True)
+    key = Passkey(administrator=fay, name="a key", credential_hash="01" * 32, credential_id="AQ", created_at=now)
     key.public_key, key.sign_count = bytes(range(256)), 7
     await key.save(force_create=True)
     ben = await Person.get(name="ben")

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 UNSAFE = ("POST", "PUT", "DELETE", "PATCH")
 ID = "8a1d5d52-7b5e-4f0e-9d1c-3b7f0c2a9e11"
 #: What an administrator needs before being signed in.
-OPEN = {"/admin/setup", "/admin/sign-in", "/admin/sign-out"}
+OPEN = {"/admin/setup", "/admin/sign-in", "/admin/sign-in/passkey", "/admin/sign-in/second", "/admin/sign-out"}
 
 
 def address(route: Route) -> str:

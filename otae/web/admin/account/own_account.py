@@ -6,7 +6,7 @@ from uuid import UUID
 from starlette.responses import Response
 
 from otae import paths, time_zones
-from otae.accounts import display_names, notice_addresses, own_account, password_strength, preferences
+from otae.accounts import display_names, notice_addresses, own_account, password_strength, preferences, second_factors
 from otae.contacts import LONGEST_ADDRESS, shown_address
 from otae.delivery.texts.languages import LANGUAGES
 from otae.directory.local.person_fields import DOMAIN
@@ -107,7 +107,7 @@ async def end_others(visit: Console) -> Response:
 
 
 async def _end(visit: Console, only: UUID | None = None) -> Response:
-    whose, this = visit.administrator.id, _secret(visit)
+    whose, this = visit.administrator.id, guards.secret_of(visit)
     ended = await own_account.end_sessions(whose, this=this, only=only, now=visit.now, actor=visit.actor)
     if not ended:
         return redirect(paths.ACCOUNT, "info", _("No other browser was signed in any more."))
@@ -118,12 +118,13 @@ async def _end(visit: Console, only: UUID | None = None) -> Response:
 async def _page(
     visit: Console, notices: AccountForm | None = None, *, password: PasswordForm | None = None, status: int = 200
 ) -> Response:
-    browsers = await own_account.signed_in(visit.administrator.id, this=_secret(visit), now=visit.now)
+    browsers = await own_account.signed_in(visit.administrator.id, this=guards.secret_of(visit), now=visit.now)
     context = {
         "form": notices or AccountForm(data=await _contact(visit)).prepare(),
         "password": password or PasswordForm(),
         "browsers": browsers,
         "told": await notices_card.card(visit),
+        "factors": await second_factors.factors_of(visit.administrator.id),
         "elsewhere": len([each for each in browsers if not each.is_this]),
         "own": visit.administrator.domain == DOMAIN,
         "shortest": password_strength.SHORTEST,
@@ -138,7 +139,3 @@ async def _contact(visit: Console) -> dict[str, str]:
         "time_zone": visit.administrator.time_zone,
         "language": visit.administrator.language,
     }
-
-
-def _secret(visit: Console) -> str:
-    return visit.request.cookies.get(guards.CONSOLE_COOKIE, "")

@@ -7,14 +7,23 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match
 
 from otae import paths
-from otae.accounts import administrators, browsers, console_sign_in, directory_sign_in, display_names, password_strength
+from otae.accounts import (
+    administrators,
+    browsers,
+    console_sign_in,
+    directory_sign_in,
+    display_names,
+    passkeys,
+    password_strength,
+    second_factors,
+)
 from otae.contacts import LONGEST_ADDRESS, shown_address
 from otae.errors import DirectoryUnavailable, InputRefused, SetupLinkUnknown, SigninFailed, SlowDown
 from otae.text import identifier, link_value
 from otae.translatable import N_
 from otae.web import cookie_check, guards, password_again, refused_forms
 from otae.web.failures import Failure, NotFound, WrongMethod, page_status
-from otae.web.forms import Form, InputRequired, Length, PasswordField, StringField
+from otae.web.forms import Form, HiddenField, InputRequired, Length, PasswordField, StringField
 from otae.web.pages import redirect, render
 from otae.web.visits import Console, Visit
 from otae.words import gettext as _
@@ -36,11 +45,12 @@ class SignInForm(Form):
 
 
 class ConfirmForm(Form):
-    """The signed-in administrator's password."""
+    """The signed-in administrator's password or second factor."""
 
-    password_again = PasswordField(
-        N_("Your password"), [InputRequired(N_("Enter your password.")), Length(max=password_strength.LONGEST)]
-    )
+    password_again = PasswordField(N_("Your password"), [Length(max=password_strength.LONGEST)])
+    code_again = StringField(N_("One-time code"), [Length(max=100)])
+    passkey_again = HiddenField(N_("Passkey"), [Length(max=passkeys.LONGEST_ANSWER)])
+    challenge_again = HiddenField(N_("Challenge"), [Length(max=1000)])
 
 
 class SetupForm(Form):
@@ -75,6 +85,13 @@ async def submit(visit: Visit) -> Response:
             guards.browser_of(visit),
             now=visit.now,
         )
+        if isinstance(signed_in, console_sign_in.SecondStep):
+            after = next_page(visit)
+            where = paths.CONSOLE_SECOND_STEP(next=after if after != paths.CONSOLE else "")
+            response = cookie_check.redirect(visit.request, where)
+            seconds = int(console_sign_in.SECOND_STEP_LIFE.total_seconds())
+            guards.set_cookie(response, guards.SECOND_STEP_COOKIE, signed_in.sealed, seconds=seconds)
+            return response
     except SigninFailed:
         form.form_errors.append(_("Name and password do not match."))
         return await refused_forms.redirect_back(visit, form)
@@ -88,18 +105,24 @@ async def submit(visit: Visit) -> Response:
 
 
 async def ask_again(visit: Console) -> Response:
-    """Ask for the password again before a critical action."""
+    """Ask for the password or a second factor again before a critical action."""
     return await _confirm(visit, ConfirmForm())
 
 
 async def confirm(visit: Console) -> Response:
-    """Check the password, give the browser a new secret, and redirect onward."""
-    form = await ConfirmForm.read(visit.request)
-    if not form.validate():
+    """Check the password or second factor, give the browser a new secret, and redirect onward."""
+    form, factor = await ConfirmForm.read(visit.request), _wants_factor(visit)
+    entered = password_again.entered_in(form.sent, factor=factor)
+    if form.validate() and entered is None:
+        (form.code_again if factor else form.password_again).errors = [
+            _("Enter a code, or use a passkey.") if factor else _("Enter your password.")
+        ]
+    if entered is None or form.all_errors:
         return await _confirm(visit, form, status=422)
-    signed_in, words = await password_again.sign_in(visit, form.password_again.data, guards.browser_of(visit))
+    signed_in, words = await password_again.sign_in(visit, entered, guards.browser_of(visit))
     if signed_in is None:
-        return redirect(paths.CONSOLE_CONFIRM(next=next_page(visit)), "danger", words)
+        again = paths.CONSOLE_CONFIRM(next=next_page(visit), factor="1" if factor else "")
+        return redirect(again, "danger", words)
     note = _("Thank you. Go on here: nothing has been done yet.")
     return guards.set_console_cookie(signed_in, redirect(next_page(visit), "info", note))
 
@@ -170,18 +193,32 @@ def _current_secret(visit: Visit) -> str | None:
 
 
 async def _ask(visit: Visit, form: SignInForm) -> Response:
-    context = {"form": form, "first": not await administrators.any_administrator()}
-    context["directories"] = await directory_sign_in.any_assignment()
+    context = {
+        "form": form,
+        "first": not await administrators.any_administrator(),
+        "directories": await directory_sign_in.any_assignment(),
+        "question": await passkeys.ask_anybody(visit.desk, now=visit.now),
+        "after": next_page(visit) if next_page(visit) != paths.CONSOLE else "",
+    }
     return render(visit.request, "admin/account/sign-in.html", context, status=form.status, headers=form.headers)
 
 
 async def _confirm(visit: Console, form: ConfirmForm, *, status: int = 200) -> Response:
+    whose, factor = visit.administrator, _wants_factor(visit)
     context = {
         "form": form,
+        "factor": factor,
+        "factors": await second_factors.factors_of(whose.id),
+        "question": await second_factors.ask(visit.desk, whose.id, console_sign_in.AGAIN, now=visit.now),
         "kept": await password_again.kept(visit, _current_secret(visit) or ""),
         "back": next_page(visit),
     }
     return render(visit.request, "admin/confirm.html", context, status=status)
+
+
+def _wants_factor(visit: Console) -> bool:
+    """Return whether a second factor has to be entered: the page asks for one, and the administrator has one."""
+    return bool(visit.request.query_params.get("factor")) and visit.administrator.second_factor_at is not None
 
 
 def _token(visit: Visit) -> str:

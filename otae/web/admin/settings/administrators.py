@@ -7,9 +7,9 @@ from uuid import UUID
 from starlette.responses import Response
 
 from otae import paths
-from otae.accounts import administrator_list, roles
+from otae.accounts import administrator_list, roles, second_factors
 from otae.accounts.administrator_list import ListedAdministrator
-from otae.errors import Refusal
+from otae.errors import Refusal, StaleState
 from otae.translatable import N_
 from otae.web.admin.page_parts import SENT_ALREADY, is_resubmitted, new_form_id, or_not_found
 from otae.web.forms import Form, HiddenField, InputRequired, Length, SelectField, StringField
@@ -99,6 +99,22 @@ async def disable(visit: Console) -> Response:
 async def enable(visit: Console) -> Response:
     """Enable an administrator again."""
     return await _do(visit, administrator_list.enable, _("%s may sign in again."))
+
+
+async def reset_factors(visit: Console) -> Response:
+    """Remove every second factor of an administrator; for administrators who have entered one of their own."""
+    row = await _row(visit)
+    here = paths.ADMINISTRATOR(row.id)
+    if visit.administrator.second_factor_at is None:
+        own = (paths.ACCOUNT_FACTORS, _("Your second factors"))
+        return redirect(here, "danger", _("Set up a second factor of your own first."), link=own)
+    try:
+        await second_factors.reset(row.id, by=visit.by, now=visit.now)
+    except StaleState:
+        return redirect(here, "info", _("%s has no second factor any more.") % row.name)
+    except Refusal as refusal:
+        return redirect(here, "danger", _(refusal.words))
+    return redirect(here, "success", _("%s is signed out, and signs in with the password alone.") % row.name)
 
 
 async def remove(visit: Console) -> Response:

@@ -16,7 +16,16 @@ from otae.web.admin.crud import CrudPages
 from otae.web.admin.manage import picker
 from otae.web.admin.page_parts import or_not_found, row_id
 from otae.web.admin.settings import administrators
-from otae.web.forms import Form, InputRequired, Length, SelectField, SelectMultipleField, StringField, TextAreaField
+from otae.web.forms import (
+    BooleanField,
+    Form,
+    InputRequired,
+    Length,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
@@ -32,12 +41,13 @@ class RoleForm(Form):
     leaves = SelectMultipleField(N_("Permissions"), choices=list(PERMISSIONS))
     groups = TextAreaField(N_("Only people of these groups"))
     group = StringField(N_("Find a group"), [Length(max=picker.LONGEST)])
+    second_factor = BooleanField(N_("Who has this role needs a second factor"))
 
     def draft(self) -> RoleDraft:
         """Return the role that was entered, including a group that was found and not yet added."""
         typed = [*(self.groups.data or "").splitlines(), self.group.data or ""]
         lines = tuple(line for line in typed if line.strip())
-        return RoleDraft(self.words.data or "", frozenset(self.leaves.data or ()), lines)
+        return RoleDraft(self.words.data or "", frozenset(self.leaves.data or ()), lines, self.second_factor.data)
 
     def add_found(self) -> None:
         """Move the found group to the list of groups."""
