@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from tortoise.exceptions import IntegrityError
 from tortoise.functions import Lower
 
 from otae.directory import DirectoryPerson, registry
@@ -17,7 +18,11 @@ from otae.directory.ldap import servers
 from otae.directory.ldap.csv_matching import find_matches
 from otae.directory.ldap.directory import ldap_directory
 from otae.directory.local.person_fields import DOMAIN, user_name
+from otae.errors import StaleState
+from otae.invitations import csv_columns
+from otae.invitations.csv_columns import LineContext
 from otae.invitations.groups import LISTED
+from otae.store import audit
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, GroupInvitation, GroupInvitee, Person
 
@@ -64,6 +69,62 @@ async def match_lines(
             seen.add(person.id)
             matched[line.id] = person
     return matched
+
+
+async def new_people(row: GroupInvitation, lines: Sequence[GroupInvitee], context: LineContext) -> dict[UUID, Person]:
+    """Return the people whom the lines that nobody is known for would add, not stored; keyed by the line's id.
+
+    A line that cannot add anybody, or names somebody whom an earlier line adds, gets another ``reason``.
+    """
+    unknown = [line for line in lines if line.reason == "unknown" and (line.name or line.email)]
+    columns = {line.id: csv_columns.new_person(line, context) for line in unknown}
+    names = [made["name"] for made in columns.values() if made]
+    before = GroupInvitee.filter(group_invitation_id=row.id, name__in=names, person_id=None, status="waiting")
+    seen = {str(name) for name in await before.values_list("name", flat=True)}
+    added: dict[UUID, Person] = {}
+    for line in unknown:
+        made = columns[line.id]
+        line.reason = "person" if made is None else "duplicate" if made["name"] in seen else ""
+        if made and not line.reason:
+            seen.add(made["name"])
+            added[line.id] = Person(domain=DOMAIN, created_at=context.now, **made)
+    return added
+
+
+async def people_to_add(row: GroupInvitation, batch: Sequence[GroupInvitee], *, now: datetime) -> list[Person]:
+    """Return the people whom a batch adds, not stored, and put their ids into its lines.
+
+    Whoever was added by somebody else meanwhile is invited as they are, unless the order names them elsewhere: then
+    the line gets a ``reason``.
+    """
+    made = {each.id: csv_columns.added_person(each.given, now) for each in batch}
+    new = {person.name: (each, person) for each in batch if (person := made[each.id])}
+    known = Person.filter(domain=DOMAIN, name__in=list(new), rehearsal=False)
+    there = {person.name: person for person in await known} if new else {}
+    named = GroupInvitee.filter(group_invitation_id=row.id, person_id__in=[each.id for each in there.values()])
+    elsewhere = {*await named.values_list("person_id", flat=True)} if there else set()
+    added = []
+    for name, (line, wanted) in new.items():
+        person = there.get(name, wanted)
+        if name not in there:
+            added.append(person)
+        line.person_id = None if person.id in elsewhere else person.id
+        line.reason = "duplicate" if person.id in elsewhere else ""
+    return added
+
+
+async def store_added(people: Sequence[Person], *, actor: str, now: datetime) -> None:
+    """Store people whom a file added, each with an entry in the audit log, inside the batch's transaction.
+
+    Raises:
+        StaleState: One of them was added by somebody else a moment ago.
+    """
+    try:
+        await Person.bulk_create(people)
+    except IntegrityError:
+        raise StaleState("somebody of this file was added by another") from None
+    for person in people:
+        await audit.record(actor, "person.added", now=now, subject=str(person.id))
 
 
 def qualified_name(person: Person) -> str:

@@ -1,65 +1,47 @@
 """Group invitations for the people in a CSV file.
 
-The file is read line by line, in the encodings and separators that spreadsheets write; a bad line is reported by its
+The file is read line by line, in the encodings and separators that spreadsheets write, and its cells are kept. Once an
+administrator has agreed to what each column is read as, a worker looks the lines up; a bad line is reported by its
 number.
 """
 
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from itertools import islice
 from typing import BinaryIO, Final
+from uuid import UUID
 
-from otae.contacts import LONGEST_ADDRESS, MailAddressRefused, mail_address
-from otae.directory import registry
+from otae import time_zones
 from otae.directory.files import spreadsheets
-from otae.directory.local.person_fields import DOMAIN, is_user_name, printable, user_name
+from otae.directory.local.person_fields import DOMAIN, printable
 from otae.errors import InputRefused
-from otae.invitations import groups
+from otae.invitations import csv_columns, groups
 from otae.invitations.groups import LISTED, GroupOrder, Status
 from otae.store.desk import Desk
-from otae.store.models import GroupInvitation, GroupInvitee
-from otae.text import TextRefused, visible_line
+from otae.store.models import GroupInvitation, GroupInvitee, PeopleImportLine
 from otae.translatable import N_
 
 SOURCE: Final = "csv"
-DOMAIN_COLUMNS: Final = ("domain", "domainname", "directory")
 #: Lines stored in one statement, and the largest number of lines in a file.
 BATCH: Final = 500
 MAX_LINES: Final = 50_000
+#: Most columns that are kept, and lines that are shown before the columns are agreed to.
+MOST_COLUMNS: Final = 60
+PREVIEWED: Final = 5
 
 
-@dataclass(frozen=True)
-class CsvHeadings:
-    """The headings of the columns to read; "" for the usual ones (see `spreadsheets` and `DOMAIN_COLUMNS`)."""
-
-    user: str = ""
-    email: str = ""
-    domain: str = ""
-
-    def are_named_by(self, cells: list[str], first: bool) -> bool:  # noqa: FBT001 - as `spreadsheets.find_headings` asks
-        """Return whether ``cells`` is the heading line: it names a user name or address column.
-
-        A single filled cell is a heading only in the first line of a table with one column; elsewhere it is a title.
-        """
-        known = {spreadsheets.normalized_heading(cell) for cell in cells}
-        usual = known & {*spreadsheets.USER_COLUMNS, *spreadsheets.EMAIL_COLUMNS}
-        given = known & {spreadsheets.normalized_heading(name) for name in (self.user, self.email) if name.strip()}
-        filled = [cell for cell in cells if cell.strip()]
-        return bool(given or usual) and (first or len(filled) > 1) and (len(cells) == 1 or len(filled) > 1)
-
-
-async def order_from_file(
-    desk: Desk, group_order: GroupOrder, file: BinaryIO, columns: CsvHeadings, *, now: datetime, actor: str
+async def store_file(
+    desk: Desk, group_order: GroupOrder, file: BinaryIO, *, now: datetime, actor: str
 ) -> GroupInvitation:
-    """Store an order for the people of a file, to be looked up by a worker.
+    """Store an order with the lines of a file; what its columns are read as is guessed, to be agreed to (`match`).
 
     Args:
         group_order: Its ``group`` is the name of the file.
         file: Read as `otae.directory.files.spreadsheets` reads it.
 
     Raises:
-        InputRefused: "file", "user_column", "email_column", "domain_column", or as `groups.order`.
+        InputRefused: "file", or as `groups.order`.
     """
     encoding, lines = spreadsheets.detect_encoding(file)
     row, wrong = await groups.draft_order(group_order, now=now, actor=actor)
@@ -67,72 +49,112 @@ async def order_from_file(
         wrong["file"] = N_("a file may have %(max_lines)s lines: split it", max_lines=MAX_LINES)
     if not spreadsheets.is_text(file):
         wrong["file"] = N_("this is no text file: save the table as CSV (UTF-8)")
-    start = spreadsheets.find_headings(file, encoding, columns.are_named_by)
+    start = spreadsheets.find_headings(file, encoding, csv_columns.are_headings)
+    headings = [printable(heading) for heading in start.headings[:MOST_COLUMNS]]
+    if not start.headings:
+        wrong["file"] = N_("this file has no line that can be read")
+    if wrong or row is None:
+        raise InputRefused(wrong)
+    row.file = {"headings": headings, "columns": csv_columns.guess(headings), "zone": time_zones.zone().key}
     with closing(spreadsheets.rows_below(file, encoding, start)) as rows:
-        if not start.headings:
-            wrong["file"] = N_("this file has no line that can be read")
-        at = _column_indexes(start.headings, columns, wrong)
-        if wrong or row is None:
-            raise InputRefused(wrong)
-        row.source, row.domain, row.status = SOURCE, DOMAIN, Status.READING
-        row.name = printable(group_order.group) or "CSV"
-        if known := await groups.store_or_reuse(row, now=now, actor=actor):
-            return known
-        while batch := list(islice(rows, BATCH)):
-            await GroupInvitee.bulk_create([_invitee(row, number, cells, at) for number, cells in batch])
-    await groups.move(row, Status.DRY_RUN, now=now, actor=actor, what="read")
+        return await _store(desk, row, group_order.group, rows, Status.MATCHING, now=now, actor=actor)
+
+
+async def store_imported(
+    desk: Desk, group_order: GroupOrder, import_id: UUID, *, now: datetime, actor: str
+) -> GroupInvitation:
+    """Store an order for the people whom an import of users named, to be looked up by a worker. Raises as `store_file`.
+
+    Args:
+        group_order: Its ``group`` is the name of the imported file.
+    """
+    row, wrong = await groups.draft_order(group_order, now=now, actor=actor)
+    lines = PeopleImportLine.filter(people_import_id=import_id, person_id__not_isnull=True).order_by("number")
+    found = await lines.limit(MAX_LINES).values_list("number", "name")
+    if not found:
+        wrong["file"] = N_("this import names nobody")
+    if wrong or row is None:
+        raise InputRefused(wrong)
+    row.file = {"headings": [], "columns": {"user": 0}, "zone": ""}
+    rows = ((number, [f"{DOMAIN}/{name}"]) for number, name in found)
+    return await _store(desk, row, group_order.group, rows, Status.DRY_RUN, now=now, actor=actor)
+
+
+async def _store(
+    desk: Desk,
+    row: GroupInvitation,
+    name: str,
+    lines: Iterable[spreadsheets.Row],
+    then: Status,
+    *,
+    now: datetime,
+    actor: str,
+) -> GroupInvitation:
+    row.source, row.domain, row.status, row.name = SOURCE, DOMAIN, Status.READING, printable(name) or "CSV"
+    if known := await groups.store_or_reuse(row, now=now, actor=actor):
+        return known
+    rest = iter(lines)
+    while batch := list(islice(rest, BATCH)):
+        await GroupInvitee.bulk_create([_listed(row, number, cells) for number, cells in batch])
+    await groups.move(row, then, now=now, actor=actor, what="read")
     desk.bell.ring("group", row.id)
     return row
 
 
-def _column_indexes(headings: list[str], columns: CsvHeadings, wrong: dict[str, str]) -> list[int | None]:
-    """Return the indexes of user name, e-mail address and domain, None for a column that the file does not have.
-
-    Adds what is missing to ``wrong``, by field.
-    """
-    known = [spreadsheets.normalized_heading(heading) for heading in headings]
-    places: list[int | None] = []
-    for field, given, usual in (
-        ("user", columns.user, spreadsheets.USER_COLUMNS),
-        ("email", columns.email, spreadsheets.EMAIL_COLUMNS),
-        ("domain", columns.domain, DOMAIN_COLUMNS),
-    ):
-        names = [spreadsheets.normalized_heading(given)] if given.strip() else list(usual)
-        at = next((known.index(name) for name in names if name in known), None)
-        if at is None and given.strip():
-            wrong[f"{field}_column"] = N_(
-                "the file has only these columns: %(headings)s", headings=", ".join(headings)[:300]
-            )
-        places.append(at)
-    if headings and places[:2] == [None, None] and not wrong:
-        wrong["user_column"] = N_(
-            "say which of these columns holds the user name: %(headings)s", headings=", ".join(headings)[:300]
-        )
-    return places
-
-
-def _invitee(row: GroupInvitation, number: int, cells: list[str] | None, at: list[int | None]) -> GroupInvitee:
-    """Return the row for one line; a domain from its own column is put before the user name, as in "corp/ben"."""
-    listed = GroupInvitee(group_invitation_id=row.id, number=number, status=LISTED)
-    given = [
-        spreadsheets.unescape(cells[place].strip()) if cells and place is not None and place < len(cells) else ""
-        for place in at
-    ]
-    try:
-        name, mail, domain = map(visible_line, given)
-    except TextRefused:
-        listed.name, listed.reason = printable(given[0]), "hidden"
-        return listed
-    with suppress(MailAddressRefused):
-        mail = mail_address(mail)
-    mail = mail if len(mail) <= LONGEST_ADDRESS else ""
-    if domain and name and not registry.split_domain(name)[0]:
-        name = f"{domain.lower()}/{name}"
+def _listed(row: GroupInvitation, number: int, cells: list[str] | None) -> GroupInvitee:
+    line = GroupInvitee(group_invitation_id=row.id, number=number, name="", status=LISTED)
     if cells is None:
-        listed.reason = "unreadable"
-    elif (
-        len(name) > 100 or (name and not is_user_name(user_name(registry.split_domain(name)[1]))) or not (name or mail)
-    ):
-        listed.reason = "unknown"
-    listed.name, listed.email = printable(name), mail or None
-    return listed
+        line.reason = "unreadable"
+    else:
+        line.given = {"cells": cells[:MOST_COLUMNS]}
+    return line
+
+
+async def match(
+    desk: Desk,
+    row: GroupInvitation,
+    columns: Mapping[str, int | None],
+    *,
+    add_people: bool = False,
+    now: datetime,
+    actor: str,
+) -> None:
+    """Agree to what each column is read as; a worker then looks the lines up.
+
+    Args:
+        columns: Index of a column by field (`csv_columns.FIELDS`), None for a field that the file does not have.
+        add_people: Add the people whom the file names and nobody knows.
+
+    Raises:
+        InputRefused: Names the field.
+        StaleState: It was agreed to already, or the order was cancelled.
+    """
+    file = {**(row.file or {}), "columns": check_columns(row, columns)}
+    await groups.move(row, Status.DRY_RUN, now=now, actor=actor, what="matched", file=file, add_people=add_people)
+    desk.bell.ring("group", row.id)
+
+
+def check_columns(row: GroupInvitation, columns: Mapping[str, int | None]) -> dict[str, int]:
+    """Return the columns that were chosen, by field. Raises as `match`."""
+    headings: Sequence[str] = (row.file or {}).get("headings", [])
+    chosen = {field: at for field, at in columns.items() if field in csv_columns.FIELDS and at is not None}
+    wrong: dict[str, str] = {}
+    for field, at in chosen.items():
+        if not 0 <= at < len(headings):
+            wrong[field] = N_("choose one of the columns")
+        elif list(chosen.values()).count(at) > 1:
+            wrong[field] = N_("this column is chosen twice")
+    if not {"user", "email"} & chosen.keys():
+        wrong["user"] = N_("choose the column with the user name, or the one with the e-mail address")
+    if wrong:
+        raise InputRefused(wrong)
+    return chosen
+
+
+async def preview(row: GroupInvitation, columns: Mapping[str, int], *, now: datetime) -> list[GroupInvitee]:
+    """Return the first lines of a file as they would be read; nobody is looked up."""
+    lines = await GroupInvitee.filter(group_invitation_id=row.id, status=LISTED).order_by("number").limit(PREVIEWED)
+    context = await csv_columns.line_context(row, now=now, columns=columns)
+    for line in lines:
+        csv_columns.read(line, context)
+    return lines

@@ -14,7 +14,7 @@ from uuid import UUID
 from otae.delivery.texts.kinds import NEEDED
 from otae.directory.local import groups as directory
 from otae.errors import DirectoryUnavailable, ModeOff, StaleState
-from otae.invitations import csv_people, csv_source, group_members, groups, orders, pins
+from otae.invitations import csv_columns, csv_people, csv_source, group_members, groups, orders, pins
 from otae.invitations.channels import BY_HAND, SMS, number_of
 from otae.invitations.groups import Status
 from otae.invitations.modes import mode_of
@@ -122,18 +122,24 @@ async def _store_people(
 async def _look_up_lines(desk: Desk, row: GroupInvitation, *, now: datetime) -> None:
     listed = GroupInvitee.filter(group_invitation_id=row.id, status=groups.LISTED)
     lines = await listed.order_by("number").limit(PAGE)
-    people = await csv_people.match_lines(desk, row, lines, now=now)
-    why = await skip_reasons(row, people.values(), now=now)
+    context = await csv_columns.line_context(row, now=now)
     for line in lines:
-        if person := people.get(line.id):
-            line.person_id, line.name = person.id, csv_people.qualified_name(person)
+        csv_columns.read(line, context)
+    people = await csv_people.match_lines(desk, row, lines, now=now)
+    added = await csv_people.new_people(row, lines, context) if row.add_people else {}
+    why = await skip_reasons(row, [*people.values(), *added.values()], now=now)
+    for line in lines:
+        if person := people.get(line.id) or added.get(line.id):
+            line.given = csv_columns.kept(line.given, person if line.id in added else None)
+            line.person_id = None if line.id in added else person.id
+            line.name = csv_people.qualified_name(person)
             line.display_name, line.email, line.phone = person.display_name, person.email, person.phone
             line.reason = why.get(person.id, "")
         line.status = "skipped" if line.reason else "waiting"
     async with transaction():
         await _advance_lookup(row, len(lines), more=len(lines) == PAGE, now=now)
         if lines:
-            names = ["person_id", "name", "display_name", "email", "phone", "status", "reason"]
+            names = ["person_id", "name", "display_name", "email", "phone", "status", "reason", "given"]
             await GroupInvitee.bulk_update(lines, names)
 
 
@@ -202,7 +208,7 @@ async def invite_batch(
     if not batch:
         await _finish_inviting(row, now=now)
         return []
-    chosen = await _recheck(row, batch, now=now)
+    chosen, added = await _recheck(row, batch, now=now)
     new_pins: list[GeneratedPin | None] = [None] * len(chosen)
     by_message = row.send and row.pin_channel not in BY_HAND
     if mode.secret and (show_pin or by_message):
@@ -211,28 +217,39 @@ async def invite_batch(
         if prefetch.more_needed:
             waiting = GroupInvitee.filter(group_invitation_id=row.id, status="waiting")
             prefetch.start(mode, min(BATCH, await waiting.count() - len(batch)))
-    terms, region, made = CheckedTerms(terms_of(row), mode), await default_region(), []
+    terms, region, made = terms_of(row), await default_region(), []
     for (each, person), pin in zip(chosen, new_pins, strict=True):
-        invitation, _ = new_invitation(desk, terms, person, region=region, now=now, actor=row.created_by)
+        own = CheckedTerms(csv_columns.line_terms(terms, each.given), mode)
+        invitation, _ = new_invitation(desk, own, person, region=region, now=now, actor=row.created_by)
+        invitation.language = (each.given or {}).get("language") or invitation.language
         each.invitation_id = invitation.id
         given = pins.pin_row(desk, invitation, pin, now=now, sealed=by_message) if pin else None
         made.append(NewInvitation(invitation, given, pin.clear if pin else None))
-    deliveries = await _store_batch(row, batch, made, mode, now=now)
+    deliveries = await _store_batch(row, batch, added, made, mode, now=now)
     desk.bell.ring("delivery", *deliveries)
     return made if show_pin else [replace(each, clear=None) for each in made]
 
 
 async def _recheck(
     row: GroupInvitation, batch: list[GroupInvitee], *, now: datetime
-) -> list[tuple[GroupInvitee, Person]]:
-    """Set the status of each person in a batch anew, and return those who are invited."""
+) -> tuple[list[tuple[GroupInvitee, Person]], list[Person]]:
+    """Set the status of each person in a batch anew; return those who are invited, and of them those to be added."""
+    added = await csv_people.people_to_add(row, batch, now=now)
     people = {person.id: person for person in await Person.filter(id__in=[each.person_id for each in batch])}
+    people |= {person.id: person for person in added}
     why = await skip_reasons(row, people.values(), now=now)
     for each in batch:
         person = people.get(each.person_id) if each.person_id else None
-        each.reason = why.get(person.id, "") if person else "gone"
+        if not each.reason:
+            each.reason = why.get(person.id, "") if person else "gone"
+        if csv_columns.is_over(each.given, now):
+            each.reason = "over"
         each.status = "skipped" if each.reason else "invited"
-    return [(each, people[each.person_id]) for each in batch if not each.reason and each.person_id]
+    chosen = [(each, people[each.person_id]) for each in batch if not each.reason and each.person_id]
+    not_invited = {person.id for person in added} - {person.id for _, person in chosen}
+    for each in batch:
+        each.person_id = None if each.person_id in not_invited else each.person_id
+    return chosen, [person for person in added if person.id not in not_invited]
 
 
 async def unsent(row: GroupInvitation) -> int:
@@ -251,6 +268,7 @@ async def end_when_sent(row: GroupInvitation, *, now: datetime) -> None:
 async def _store_batch(
     row: GroupInvitation,
     batch: list[GroupInvitee],
+    added: list[Person],
     made: list[NewInvitation],
     mode: Mode,
     *,
@@ -266,6 +284,8 @@ async def _store_batch(
         still = GroupInvitee.filter(id__in=[each.id for each in batch], status="waiting")
         if await still.count() != len(batch):
             raise StaleState(f"a batch of group invitation {row.id} was made by another worker")
+        if added:
+            await csv_people.store_added(added, actor=row.created_by, now=now)
         invitations = [each.invitation for each in made]
         if made:
             await Invitation.bulk_create(invitations)
@@ -275,7 +295,7 @@ async def _store_batch(
         if minted := [each.pin for each in made if each.pin]:
             await Pin.bulk_create(minted)
         deliveries = await queue_messages([(each.invitation, each.pin) for each in made], now=now) if row.send else []
-        await GroupInvitee.bulk_update(batch, ["status", "reason", "invitation_id"])
+        await GroupInvitee.bulk_update(batch, ["status", "reason", "invitation_id", "person_id"])
     return deliveries
 
 

@@ -1,10 +1,11 @@
 """Group invitations: many people invited with one order, looked up first, invited in batches once it is started.
 
-(reading →) dry-run → ready → expanding ⇄ paused → sending → done; cancelled can follow every state before sending. A
-worker leases the order that it works on; when it dies, another continues after the lease. Nobody is invited twice: each
-person's row leaves "waiting" in the transaction that makes the invitation.
+(reading → matching →) dry-run → ready → expanding ⇄ paused → sending → done; cancelled can follow every state before
+sending. A worker leases the order that it works on; when it dies, another continues after the lease. Nobody is invited
+twice: each person's row leaves "waiting" in the transaction that makes the invitation.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -21,7 +22,7 @@ from otae.invitations.terms import CheckedTerms, InvitationTerms
 from otae.store import audit, leases
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import GroupInvitation
+from otae.store.models import GroupInvitation, GroupInvitee
 from otae.store.paging import older_than
 from otae.store.records import advance_audited
 from otae.store.states import GroupInvitationStatus
@@ -34,8 +35,12 @@ Status: TypeAlias = GroupInvitationStatus
 
 #: Status of a line of a file that was not looked up yet.
 LISTED: Final = "listed"
+#: Reason of a person whom an administrator took out.
+TAKEN_OUT: Final = "taken-out"
 #: States in which a worker has something to do.
 MOVING: Final = (Status.DRY_RUN, Status.EXPANDING, Status.SENDING)
+#: States in which single people can be taken out.
+CHANGEABLE: Final = (Status.READY, Status.EXPANDING, Status.PAUSED)
 ENDED: Final = (Status.DONE, Status.CANCELLED)
 #: Terms that may differ when a key is used again: the note, and templates, which may be deleted by then.
 NOT_COMPARED: Final = frozenset({"note", *terms.TEMPLATES})
@@ -176,6 +181,50 @@ async def resume(desk: Desk, row: GroupInvitation, *, now: datetime, actor: str)
 async def cancel(row: GroupInvitation, *, now: datetime, actor: str) -> None:
     """Stop inviting for good; invitations that exist stay as they are. Raises as `start`."""
     await move(row, Status.CANCELLED, now=now, actor=actor, what="cancelled", finished_at=now)
+
+
+async def schedule(row: GroupInvitation, at: datetime | None, *, now: datetime, actor: str) -> None:
+    """Have a ready order start by itself at a time, or not (None).
+
+    Raises:
+        InputRefused: "start_at": it is past, too far away, or the invitations would have ended by then.
+        StaleState: The order was started or cancelled meanwhile.
+    """
+    if words := await terms.end_problem(at, now=now):
+        raise InputRefused({"start_at": words})
+    if at and row.valid_until and at >= row.valid_until:
+        raise InputRefused({"start_at": N_("the invitations would have ended by then")})
+    async with transaction():
+        if await GroupInvitation.filter(id=row.id, status=Status.READY).update(start_at=at) != 1:
+            raise StaleState(f"group invitation {row.id} is no longer ready")
+        detail = f"{_detail(row)}, {at:%Y-%m-%d %H:%M} UTC" if at else _detail(row)
+        action = "group-invitation.scheduled" if at else "group-invitation.unscheduled"
+        await audit.record(actor, action, now=now, subject=str(row.id), detail=detail)
+
+
+async def start_due(desk: Desk, *, now: datetime) -> None:
+    """Start the orders whose time has come; safe in several processes at once."""
+    for row in await GroupInvitation.filter(status=Status.READY, start_at__lte=now).limit(50):
+        with suppress(StaleState):
+            await start(desk, row, now=now, actor=row.created_by)
+
+
+async def set_invited(
+    row: GroupInvitation, number: int, *, invited: bool, now: datetime, actor: str, reach: Reach = EVERYBODY
+) -> bool:
+    """Take one person out of an order, or put them back; False when they are past that, or were never in it."""
+    before, after = (("skipped", TAKEN_OUT), ("waiting", "")) if invited else (("waiting", ""), ("skipped", TAKEN_OUT))
+    one = GroupInvitee.filter(
+        reach.people("person_id"), group_invitation_id=row.id, number=number, status=before[0], reason=before[1]
+    )
+    async with transaction():
+        if await GroupInvitation.filter(id=row.id, status__in=CHANGEABLE).select_for_update().first() is None:
+            return False
+        if await one.update(status=after[0], reason=after[1]) != 1:
+            return False
+        action = "group-invitation.put-back" if invited else "group-invitation.taken-out"
+        await audit.record(actor, action, now=now, subject=str(row.id), detail=f"{_detail(row)}, number {number}")
+    return True
 
 
 async def move(row: GroupInvitation, to: Status, *, now: datetime, actor: str, what: str, **changes: object) -> None:

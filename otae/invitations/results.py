@@ -13,6 +13,7 @@ from otae.delivery.texts import compose
 from otae.delivery.texts.compose import Preview
 from otae.delivery.texts.kinds import NEEDED
 from otae.directory.reach import EVERYBODY, Reach
+from otae.invitations import csv_columns
 from otae.invitations.channels import BY_HAND
 from otae.invitations.groups import ENDED, Status
 from otae.invitations.modes import known_mode, title_of
@@ -32,6 +33,14 @@ WHY: Final = {
     "duplicate": N_("stands in the file twice"),
     "unreadable": N_("cannot be read"),
     "hidden": N_("has a line break or hidden text in the cell of the user name or address"),
+    "taken-out": N_("was taken out"),
+    "serial": N_("has a serial number that no Mac has: 8 to 64 letters and digits"),
+    "end": N_("has an end that is no date, can be read in two ways, is past or too far away"),
+    "ownership": N_("has an ownership that is neither corporate nor employee"),
+    "language": N_("has a language that is none, such as de or pt-BR"),
+    "note": N_("has a note that is too long or holds hidden text"),
+    "carried": N_("has an asset tag, a cost centre or tags that are too long or hold hidden text"),
+    "person": N_("is no user here, and cannot be added with this user name, address or phone number"),
     "over": N_("would be invited until a time that is past"),
     "disabled": N_("is disabled"),
     "no-email": N_("has no e-mail address"),
@@ -192,10 +201,15 @@ async def previews(
     people = GroupInvitee.filter(reach.people("person_id"), group_invitation_id=row.id, number=number)
     invitee = await people.first().prefetch_related("person")
     mode = await known_mode(row.mode)
-    if invitee is None or invitee.person is None or not row.send:
+    if invitee is None or not row.send:
         return []
-    values = columns(terms_of(row)) | {"valid_until": mode.end(now), "created_by": row.created_by}
-    invitation = Invitation(person=invitee.person, **values)
+    person = invitee.person or csv_columns.added_person(invitee.given, now)
+    if person is None:
+        return []
+    terms = csv_columns.line_terms(terms_of(row), invitee.given)
+    end = terms.valid_until or mode.end(now)
+    invitation = Invitation(person_id=person.id, **columns(terms) | {"valid_until": end, "created_by": row.created_by})
+    invitation.person = person  # who may not be stored yet
     shown = [await compose.preview(desk, invitation, "url")]
     if mode.secret and row.pin_channel not in BY_HAND:
         shown.append(await compose.preview(desk, invitation, "pin", channel=row.pin_channel))

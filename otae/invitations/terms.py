@@ -172,9 +172,10 @@ def new_invitation(
 ) -> tuple[Invitation, str]:
     """Return an invitation of ``person``, not saved yet, and its token; ``region``: `properties.default_region`."""
     invitation = Invitation(
-        person=person, rehearsal=rehearsal, created_by=actor[:100], created_at=now, **columns(checked.terms),
+        person_id=person.id, rehearsal=rehearsal, created_by=actor[:100], created_at=now, **columns(checked.terms),
         **rollout.first_step(now),
     )  # fmt: skip
+    invitation.person = person  # who may not be stored yet
     token, token_columns = tokens.mint(desk, invitation)
     end = checked.terms.valid_until or checked.mode.end(now)
     invitation.update_from_dict(token_columns | snapshot(person, region) | {"valid_until": end})

@@ -196,6 +196,7 @@ async def _end_one_time_rows(now: datetime) -> dict[str, int]:
     await _end_passwords(now)
     failure: dict[str, object] = {"ok": False, "words": REASON}
     expanding = GroupInvitation.filter(status="expanding")  # the people it still names may have been invited since
+    await GroupInvitation.filter(start_at__not_isnull=True).update(start_at=None)
     unfinished = Job.filter(status__in=["queued", "running"])
     return {
         "pins": await Pin.filter(active=True).update(active=False, pin_sealed=None),

@@ -81,10 +81,12 @@ class CommandStatus(StrEnum):
 class GroupInvitationStatus(StrEnum):
     """The states of a group invitation.
 
-    `reading`: the lines of a file are being stored. `sending`: all invitations are made, and messages are queued.
+    `reading`: the lines of a file are being stored. `matching`: somebody has to agree to its columns. `sending`: all
+    invitations are made, and messages are queued.
     """
 
     READING = "reading"
+    MATCHING = "matching"
     DRY_RUN = "dry-run"
     READY = "ready"
     EXPANDING = "expanding"
@@ -164,7 +166,8 @@ MOVES: MappingProxyType[type, dict[str, frozenset[str]]] = MappingProxyType({
         _C.ERROR: frozenset(),
     },
     GroupInvitation: {
-        _G.READING: frozenset({_G.DRY_RUN, _G.CANCELLED}),
+        _G.READING: frozenset({_G.MATCHING, _G.DRY_RUN, _G.CANCELLED}),
+        _G.MATCHING: frozenset({_G.DRY_RUN, _G.CANCELLED}),
         _G.DRY_RUN: frozenset({_G.READY, _G.CANCELLED}),
         _G.READY: frozenset({_G.EXPANDING, _G.CANCELLED}),
         _G.EXPANDING: frozenset({_G.PAUSED, _G.SENDING, _G.DONE, _G.CANCELLED}),

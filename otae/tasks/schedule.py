@@ -76,7 +76,8 @@ async def ring_jobs(desk: Desk, now: datetime) -> None:
 
 
 async def ring_groups(desk: Desk, now: datetime) -> None:
-    """Send a hint for every group invitation that has work to do."""
+    """Start the group invitations whose time has come, and send a hint for every one that has work to do."""
+    await groups.start_due(desk, now=now)
     if not await _has_backlog(desk, MOST):
         for row in await groups.waiting(now):
             desk.bell.ring("group", row)

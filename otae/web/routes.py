@@ -16,6 +16,7 @@ from otae.web.admin.account import notices, own_account, second_factor, second_s
 from otae.web.admin.manage import (
     approvals,
     bulk_actions,
+    csv_invitations,
     deletions,
     desk,
     devices,
@@ -244,8 +245,20 @@ def group_invitation_routes() -> list[Route]:
         console(
             paths.GROUP_INVITATION_UPLOAD,
             "group-invitation.create",
-            GET=group_invitations.blank_csv,
-            POST=group_invitations.add_csv,
+            GET=csv_invitations.blank,
+            POST=csv_invitations.add,
+        ),
+        console(
+            paths.GROUP_INVITATION_COLUMNS,
+            "group-invitation.create",
+            GET=csv_invitations.show,
+            POST=csv_invitations.match,
+        ),
+        console(
+            paths.GROUP_INVITATION_PERSON, "group-invitation.create", within=True, POST=group_invitations.set_invited
+        ),
+        console(
+            paths.GROUP_INVITATION_SCHEDULE, "group-invitation.create", within=True, POST=group_invitations.schedule
         ),
         console(paths.GROUP_INVITATION, "group-invitation.see", within=True, GET=group_invitations.show),
         console(paths.GROUP_INVITATION_MAIL, "group-invitation.see", within=True, GET=group_invitations.mail),

@@ -1,9 +1,10 @@
 """Groups of people, as many as a test needs."""
 
+import io
 from typing import Any
 from uuid import UUID
 
-from otae.invitations import group_worker, groups
+from otae.invitations import csv_source, group_worker, groups
 from otae.invitations.groups import GroupOrder, Status
 from otae.store import database
 from otae.store.desk import Desk
@@ -33,6 +34,24 @@ async def ordered(desk: Desk, group: str = "sales", **given: Any) -> GroupInvita
     """Order an invitation of the group "sales"."""
     terms, rest = split({"mode": "username_pin", **given})
     return await groups.order(desk, GroupOrder(group, terms, **rest), now=await database.now(), actor="ada")
+
+
+async def stored(desk: Desk, data: bytes, key: str | None = None, **given: Any) -> GroupInvitation:  # noqa: ANN401 - as above
+    """Store the lines of a file of people."""
+    terms, rest = split({"mode": "username_pin", **given})
+    order = GroupOrder("macs.csv", terms, key=key, **rest)
+    return await csv_source.store_file(desk, order, io.BytesIO(data), now=await database.now(), actor="ada")
+
+
+async def matched(
+    desk: Desk, row: GroupInvitation, columns: dict[str, int] | None = None, *, add_people: bool = False
+) -> GroupInvitation:
+    """Agree to what the columns of a file are read as, or to other ``columns``; nothing when it was agreed to."""
+    if row.status == Status.MATCHING:
+        chosen = (row.file or {})["columns"] if columns is None else columns
+        now = await database.now()
+        await csv_source.match(desk, row, chosen, add_people=add_people, now=now, actor="ada")
+    return row
 
 
 async def work(desk: Desk, row: GroupInvitation, steps: int = 1000) -> GroupInvitation:

@@ -1,6 +1,5 @@
 """Lines of a file that mean people of a directory: many found at a time, told apart, never lost while it is away."""
 
-import io
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -9,15 +8,13 @@ import pytest
 from otae.directory.ldap import servers
 from otae.directory.ldap.connection import Connection
 from otae.directory.ldap.pool import LdapPool
-from otae.invitations import csv_source, group_worker
-from otae.invitations.csv_source import CsvHeadings
-from otae.invitations.groups import GroupOrder, Status
-from otae.invitations.terms import InvitationTerms
+from otae.invitations import group_worker
+from otae.invitations.groups import Status
 from otae.store import database, leases
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, GroupInvitation, GroupInvitee, Person
 from tests.directory.ldap_desk import add, entry_for
-from tests.invitations.crowds import crowd, work
+from tests.invitations.crowds import crowd, matched, stored, work
 from tests.servers.slapd import LdapServer
 
 pytestmark = pytest.mark.anyio
@@ -31,14 +28,11 @@ def desk(sqlite_desk: Desk) -> Desk:
     return sqlite_desk
 
 
-async def taken(desk: Desk, data: str, columns: CsvHeadings | None = None) -> GroupInvitation:
-    wanted, now = GroupOrder("macs.csv", InvitationTerms(mode="username_pin")), await database.now()
-    return await csv_source.order_from_file(
-        desk, wanted, io.BytesIO(data.encode()), columns or CsvHeadings(), now=now, actor="ada"
-    )  # fmt: skip
+async def taken(desk: Desk, data: str, columns: dict[str, int] | None = None) -> GroupInvitation:
+    return await matched(desk, await stored(desk, data.encode()), columns)
 
 
-async def told(desk: Desk, data: str, columns: CsvHeadings | None = None) -> list[tuple[int, str, str]]:
+async def told(desk: Desk, data: str, columns: dict[str, int] | None = None) -> list[tuple[int, str, str]]:
     row = await work(desk, await taken(desk, data, columns))
     lines = await GroupInvitee.filter(group_invitation_id=row.id).order_by("number")
     return [(line.number, line.name, line.reason) for line in lines]
@@ -67,7 +61,7 @@ async def test_a_column_holds_the_domain(desk: Desk, crowded_ldap: LdapServer) -
     await add(desk, entry_for(crowded_ldap))
     await crowd(1)
     data = "user,Firma\nben,CORP\np0001,local\np0001,\ndora,corp.test\nsame,corp\n"
-    assert await told(desk, data, CsvHeadings(domain="firma")) == [
+    assert await told(desk, data, {"user": 0, "domain": 1}) == [
         (2, "corp/ben", ""),
         (3, "p0001", ""),
         (4, "p0001", "duplicate"),

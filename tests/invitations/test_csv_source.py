@@ -1,30 +1,26 @@
 """People from a CSV file, as spreadsheets write them: good lines are invited, bad ones told by their number."""
 
-import io
-
 import pytest
 
 from otae.errors import InputRefused
 from otae.invitations import csv_source, groups
-from otae.invitations.csv_source import CsvHeadings
-from otae.invitations.groups import GroupOrder, Status
-from otae.invitations.terms import InvitationTerms
+from otae.invitations.groups import Status
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitation, GroupInvitee, Invitation, Person
-from tests.invitations.crowds import crowd, work
+from tests.invitations.crowds import crowd, matched, stored, work
 
 pytestmark = pytest.mark.anyio
 
 
-async def taken(desk: Desk, data: bytes, columns: CsvHeadings | None = None, key: str | None = None) -> GroupInvitation:
-    wanted, now = GroupOrder("macs.csv", InvitationTerms(mode="username_pin"), key=key), await database.now()
-    return await csv_source.order_from_file(
-        desk, wanted, io.BytesIO(data), columns or CsvHeadings(), now=now, actor="ada"
-    )
+async def taken(
+    desk: Desk, data: bytes, columns: dict[str, int] | None = None, *, key: str | None = None
+) -> GroupInvitation:
+    """Store a file and agree to its columns, or to others."""
+    return await matched(desk, await stored(desk, data, key), columns)
 
 
-async def told(desk: Desk, data: bytes, columns: CsvHeadings | None = None) -> list[tuple[int, str, str]]:
+async def told(desk: Desk, data: bytes, columns: dict[str, int] | None = None) -> list[tuple[int, str, str]]:
     """Give (line, user name, reason) of each line after it was looked up."""
     row = await work(desk, await taken(desk, data, columns))
     assert row.status == Status.READY
@@ -97,15 +93,15 @@ async def test_an_address_alone_finds_its_person_but_not_one_of_two(desk: Desk) 
     ]
 
 
-async def test_a_column_is_named_when_it_is_called_otherwise(desk: Desk) -> None:
+async def test_a_column_is_chosen_when_it_is_called_otherwise(desk: Desk) -> None:
     await crowd(1)
     data = b"Mitarbeiter,x\np0001,1\n"
-    with pytest.raises(InputRefused, match="Mitarbeiter"):
-        await taken(desk, data)
-    with pytest.raises(InputRefused) as refused:
-        await taken(desk, data, CsvHeadings(user="Person"))
-    assert set(refused.value.fields) == {"user_column"}
-    assert [name for _, name, _ in await told(desk, data, CsvHeadings(user="mitarbeiter"))] == ["p0001"]
+    row = await stored(desk, data)
+    assert (row.status, row.file and row.file["headings"]) == (Status.MATCHING, ["Mitarbeiter", "x"])
+    for wrong in ({"domain": 0}, {"user": 2}, {"user": -1}, {"note": 1}, {"user": 0, "note": 0}):
+        with pytest.raises(InputRefused):
+            await matched(desk, row, wrong)
+    assert [name for _, name, _ in await told(desk, data, {"user": 0})] == ["p0001"]
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"\xef\xbb\xbf"])

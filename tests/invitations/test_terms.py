@@ -17,7 +17,8 @@ from otae.invitations.terms import TEMPLATES, InvitationTerms, columns, terms_of
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitation, Invitation, NotificationTemplate
-from otae.web.admin.manage.group_invitations import CSVForm, GroupInvitationForm
+from otae.web.admin.manage.csv_invitations import CSVForm
+from otae.web.admin.manage.group_invitations import GroupInvitationForm
 from otae.web.admin.manage.invitations import InvitationForm
 from otae.web.admin.terms_form import TermsForm
 from tests.house.tree import parsed, sources

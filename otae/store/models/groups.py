@@ -16,13 +16,13 @@ class GroupInvitation(Terms):
     """One order to invite many people. `key` is unique, so that the same order invites nobody twice.
 
     `source`: "group" (then `domain` and `name` are the group's) or "csv" (then `name` is the file's). `status`:
-    "reading" (lines of a file), "dry-run" (looking people up), "ready" (nothing sent yet), "expanding" (making
-    invitations, a batch at a time), "paused", "sending" (all made, messages still queued), "done", "cancelled".
-    `place`: where the look-up in a directory continues: the group's DN, a line break, the cursor of the next page; ""
-    for local groups and files. `found`: people looked up so far. `lease_until`: until when one worker holds the next
-    step. `valid_until`: the end of its invitations, null for the mode's. `start_at`: when a ready order starts by
-    itself. `file`: the headings of a file and what its columns are read as; `add_people`: its lines that name nobody
-    add people.
+    "reading" (lines of a file), "matching" (its columns), "dry-run" (looking people up), "ready" (nothing sent yet),
+    "expanding" (making invitations, a batch at a time), "paused", "sending" (all made, messages still queued), "done",
+    "cancelled". `place`: where the look-up in a directory continues: the group's DN, a line break, the cursor of the
+    next page; "" for local groups and files. `found`: people looked up so far. `lease_until`: until when one worker
+    holds the next step. `valid_until`: the end of its invitations, null for the mode's. `start_at`: when a ready order
+    starts by itself. `file`: the headings of a file and what its columns are read as; `add_people`: its lines that name
+    nobody add people.
     """
 
     key = fields.CharField(max_length=100, unique=True)

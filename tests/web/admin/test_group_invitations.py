@@ -160,34 +160,6 @@ async def test_the_people_of_an_order_are_exported(console: httpx2.AsyncClient, 
     assert [each[:2] for each in rows[1:]] == [["p0001", "'=1+1"], ["p0002", "Person 2"]]
 
 
-async def upload(console: httpx2.AsyncClient, data: bytes | None, **changes: str) -> httpx2.Response:
-    """Send the form with a file as a browser does; None chooses no file."""
-    page = (await console.get(f"{WHERE}/csv/upload")).text
-    sent = {"form_id": re.findall(r'name="form_id" type="hidden" value="([^"]+)"', page)[0]}
-    for name in ("url_template", "pin_template", "confirmation_template"):
-        sent[name] = re.findall(rf'name="{name}">.*?<option value="([^"]+)"', page)[0]
-    sent |= {"platform": "macos", "ownership": "corporate", "mode": "username_pin", "send": "y"} | changes
-    chosen = ("", b"") if data is None else ("macs.csv", data)
-    return await console.post(f"{WHERE}/csv/upload", data=sent, files={"file": chosen})
-
-
-async def test_people_come_from_a_file_too(console: httpx2.AsyncClient, site: Site) -> None:
-    await crowd(2)
-    answer = await upload(console, b"who;x\np0001;1\nnobody;2\np0002;3\n", user_column="who")
-    row = await GroupInvitation.get()
-    assert (answer.status_code, answer.headers["location"]) == (303, f"{WHERE}/{row.id}")
-    await work(site.desk, row)
-    page = (await console.get(f"{WHERE}/{row.id}")).text
-    for words in ("macs.csv", "2 people will be invited", "is no user here: 1", "line 3"):
-        assert words in page
-
-
-@pytest.mark.parametrize("data", [None, b"", b"a,b\n1,2\n"])
-async def test_a_file_that_cannot_be_used_is_refused(console: httpx2.AsyncClient, data: bytes | None) -> None:
-    assert (await upload(console, data)).status_code == 422
-    assert not await GroupInvitation.exists()
-
-
 async def test_orders_are_listed_newest_first(console: httpx2.AsyncClient, site: Site) -> None:
     assert "No group has been invited yet" in (await console.get(WHERE)).text
     await crowd(1)

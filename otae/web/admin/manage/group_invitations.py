@@ -5,13 +5,13 @@ from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
 
-from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from otae import paths
+from otae import paths, time_zones
+from otae.directory.files.provisioning import ImportRow
 from otae.directory.local import groups as directory
 from otae.errors import InputRefused, StaleState
-from otae.invitations import csv_source, exports, groups, results
+from otae.invitations import csv_columns, exports, groups, results
 from otae.invitations.groups import GroupInvitationRow, GroupOrder, Status
 from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.invitations.results import OrderProgress
@@ -22,8 +22,17 @@ from otae.web.admin.manage.invitations import mode_summary
 from otae.web.admin.manage.statuses import OWNERSHIPS, STATUSES
 from otae.web.admin.page_parts import choice_param, download, int_param, or_not_found, row_id, text_param
 from otae.web.admin.terms_form import CHOOSE, PIN_CHANNELS_SENT, TermsForm
-from otae.web.callers import UPLOAD_CAP
-from otae.web.forms import BooleanField, FileField, InputRequired, Length, SelectField, StringField
+from otae.web.forms import (
+    BooleanField,
+    Form,
+    InputRequired,
+    Length,
+    Optional,
+    SelectField,
+    StringField,
+    TimeField,
+    sent_fields,
+)
 from otae.web.pages import is_fragment_request, redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
@@ -32,11 +41,10 @@ PAGE: Final = 50
 #: The highest number a row can have in an address.
 MOST: Final = 10_000_000
 
-#: Where a file of people is sent to.
-
 #: Status of a group invitation → its title.
 STATUS_TITLES: Final = {
     "reading": N_("Reading the file"),
+    "matching": N_("Columns to be checked"),
     "dry-run": N_("Looking people up"),
     "ready": N_("Ready, nothing sent yet"),
     "expanding": N_("Inviting"),
@@ -87,15 +95,10 @@ class GroupInvitationForm(TermsForm):
         return self.entered(GroupOrder, group=name, key=self.form_id.data, terms=self.terms())
 
 
-class CSVForm(GroupInvitationForm):
-    """A CSV file of people, and which of its columns identify them."""
+class ScheduleForm(Form):
+    """When an order starts by itself; empty for when somebody starts it."""
 
-    domain = None
-    group = None
-    file = FileField(N_("CSV file"))
-    user_column = StringField(N_("Column with the user name"), [Length(max=100)])
-    email_column = StringField(N_("Column with the e-mail address"), [Length(max=100)])
-    domain_column = StringField(N_("Column with the domain"), [Length(max=100)])
+    start_at = TimeField(N_("Start at"), [Optional()])
 
 
 async def index(visit: Console) -> Response:
@@ -116,7 +119,7 @@ async def index(visit: Console) -> Response:
 async def blank(visit: Console) -> Response:
     """Show an empty form; the address may name the group."""
     chosen = {"form_id": str(uuid4()), "mode": (await default_mode()).name, "group": text_param(visit.request, "group")}
-    return await _ask(visit, await GroupInvitationForm(data=chosen).prepare())
+    return await ask(visit, await GroupInvitationForm(data=chosen).prepare())
 
 
 async def add(visit: Console) -> Response:
@@ -131,46 +134,30 @@ async def add(visit: Console) -> Response:
             form.remedies = remedies.of_terms(visit, refusal.fields)
         else:
             return redirect(paths.GROUP_INVITATION(row.id))
-    return await _ask(visit, form, status=422)
+    return await ask(visit, form, status=422)
 
 
 async def search_groups(visit: Console) -> Response:
     """Return the groups that match the text being typed, as choices for the field."""
-    return await _ask(visit, await GroupInvitationForm().prepare(), block="groups")
-
-
-async def blank_csv(visit: Console) -> Response:
-    """Show the form for a CSV file of people."""
-    chosen = {"form_id": str(uuid4()), "mode": (await default_mode()).name}
-    return await _ask(visit, await CSVForm(data=chosen).prepare())
-
-
-async def add_csv(visit: Console) -> Response:
-    """Create the order for a CSV file of people and start its dry run."""
-    async with visit.request.form(
-        max_files=1, max_fields=30, max_part_size=UPLOAD_CAP
-    ) as sent:  # its file is read below
-        form, chosen = await (await CSVForm.read(visit.request)).prepare(), sent.get("file")
-        if not isinstance(chosen, UploadFile) or not chosen.filename:
-            form.validate()
-            form.refuse(InputRefused({"file": _("choose a file")}))
-        elif form.validate():
-            asked_for = (form.user_column, form.email_column, form.domain_column)
-            columns = csv_source.CsvHeadings(*(field.data or "" for field in asked_for))
-            order = form.order(chosen.filename)
-            with form.refusals():
-                row = await csv_source.order_from_file(
-                    visit.desk, order, chosen.file, columns, now=visit.now, actor=visit.actor
-                )  # fmt: skip
-                return redirect(paths.GROUP_INVITATION(row.id))
-    return await _ask(visit, form, status=422)
+    return await ask(visit, await GroupInvitationForm().prepare(), block="groups")
 
 
 async def show(visit: Console) -> Response:
     """Show the progress of an order and its people; for polling only the block with both."""
     row = or_not_found(await groups.find(row_id(visit.request), visit.reach))
+    if row.status == Status.MATCHING and visit.may("group-invitation.create"):
+        return redirect(paths.GROUP_INVITATION_COLUMNS(row.id))
+    return await _show(visit, row)
+
+
+async def _show(
+    visit: Console, row: GroupInvitationRow, schedule: ScheduleForm | None = None, *, status: int = 200
+) -> Response:
     counted = await results.progress(row, now=visit.now)
     context = {
+        "schedule": schedule or ScheduleForm(),
+        "given": csv_columns.shown,
+        "soonest": time_zones.field_value(visit.now),
         "row": row,
         "counted": counted,
         "mark": _mark(row, counted),
@@ -193,7 +180,8 @@ async def show(visit: Console) -> Response:
         else "",
         "again": paths.GROUP_INVITATION(row.id, show=wanted, after=after, seen=context["mark"]),
     }
-    return render(visit.request, "admin/manage/group-invitations/show.html", context, block="news" if part else None)
+    block = "news" if part else None
+    return render(visit.request, "admin/manage/group-invitations/show.html", context, block=block, status=status)
 
 
 async def mail(visit: Console) -> Response:
@@ -215,6 +203,27 @@ async def export(visit: Console) -> Response:
 async def start(visit: Console) -> Response:
     """Start inviting."""
     return await _do(visit, partial(groups.start, visit.desk))
+
+
+async def schedule(visit: Console) -> Response:
+    """Have the order start by itself at the time that was entered, or no longer when none was."""
+    row = or_not_found(await groups.find(row_id(visit.request), visit.reach))
+    form = await ScheduleForm.read(visit.request)
+    if form.validate():
+        with form.refusals():
+            return await _do(visit, partial(groups.schedule, at=form.start_at.data))
+    return await _show(visit, row, form, status=422)
+
+
+async def set_invited(visit: Console) -> Response:
+    """Take one person out of the order, or put them back."""
+    row = or_not_found(await groups.find(row_id(visit.request), visit.reach))
+    number, invited = visit.request.path_params["number"], bool((await sent_fields(visit.request)).get("invited"))
+    done = await groups.set_invited(row, number, invited=invited, now=visit.now, actor=visit.actor, reach=visit.reach)
+    where = f"{paths.GROUP_INVITATION(row.id, after=max(number - 1, 0))}#person-{number}"
+    if done:
+        return redirect(where)
+    return redirect(where, "warning", _("This person was invited or taken out a moment ago."))
 
 
 async def pause(visit: Console) -> Response:
@@ -243,10 +252,19 @@ async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Respons
     return redirect(paths.GROUP_INVITATION(row.id))
 
 
-async def _ask(visit: Console, form: GroupInvitationForm, *, status: int = 200, block: str | None = None) -> Response:
+async def ask(
+    visit: Console,
+    form: GroupInvitationForm,
+    *,
+    imported: ImportRow | None = None,
+    status: int = 200,
+    block: str | None = None,
+) -> Response:
+    """Show the form of an order, for a file without a group; ``imported``: the import whose people are invited."""
     context = {
         "form": form,
-        "csv": isinstance(form, CSVForm),
+        "csv": form.group is None,
+        "imported": imported,
         "mode_summaries": {mode.name: mode_summary(mode) for mode in await enabled_modes()},
     }
     if form.group is not None:
