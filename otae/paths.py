@@ -150,6 +150,9 @@ GROUP_REMOVE = UrlPath("/admin/groups/{id:uuid}/remove")
 GROUP_MEMBERS = UrlPath("/admin/groups/{id:uuid}/members")
 GROUP_MEMBER_REMOVE = UrlPath("/admin/groups/{id:uuid}/members/{person:uuid}/remove")
 
+DOCS = UrlPath("/admin/docs")
+DOC = UrlPath("/admin/docs/{name:path}")
+
 # Settings
 SETTINGS = UrlPath("/admin/settings")
 NOTIFICATION_SERVERS = UrlPath("/admin/notification-servers")

@@ -17,6 +17,7 @@ from otae import paths, time_zones, words
 from otae.contacts import shown_address
 from otae.delivery.texts.languages import LANGUAGES
 from otae.invitations import self_made
+from otae.web.help import help_for
 from otae.web.page_language import language_headers
 from otae.web.static_files import static, static_data
 from otae.words import environment, language, locale, translated
@@ -75,7 +76,8 @@ def render(
 ) -> Response:
     """Render template ``name``, or only its ``block``.
 
-    Every template has ``path`` (of the request), ``by_get`` (whether the page was asked for by GET),
+    Every template has ``path`` (of the request), ``help`` (the address of what the documentation says about the page),
+    ``by_get`` (whether the page was asked for by GET),
     ``now`` (the visit's time), ``administrator`` (in the console), ``flash`` (the note left before a redirect, or
     None), ``trial``, ``may(permission)`` (whether the role has it), ``limited`` (whether the role is limited to some
     groups), ``branding``, ``organization`` and ``support_contact`` (whose portal it is and whom to ask, see
@@ -87,6 +89,7 @@ def render(
     branding = getattr(request.state, "branding", None)
     values: dict[str, object] = {
         "path": request.url.path,
+        "help": help_for(request.url.path),
         "by_get": request.method in {"GET", "HEAD"},
         "now": getattr(request.state, "now", None),
         "administrator": getattr(request.state, "administrator", None),

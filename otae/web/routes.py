@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from otae import paths
 from otae.accounts.permissions import ENTER
-from otae.web.admin import dashboard
+from otae.web.admin import dashboard, docs
 from otae.web.admin.account import notices, own_account, second_factor, second_step, sign_in
 from otae.web.admin.manage import (
     approvals,
@@ -151,6 +151,8 @@ def console_routes() -> list[Route]:
         anyone(paths.CONSOLE_PASSKEY, POST=second_step.by_passkey),
         anyone(paths.CONSOLE_SIGN_OUT, POST=sign_in.sign_out),
         console(paths.CONSOLE, ENTER, within=True, GET=dashboard.index),
+        console(paths.DOCS, ENTER, within=True, GET=docs.index),
+        console(paths.DOC, ENTER, within=True, GET=docs.show),
         console(paths.ACCOUNT, ENTER, within=True, GET=own_account.show, POST=own_account.change),
         console(paths.ACCOUNT_PASSWORD, ENTER, within=True, POST=own_account.change_password),
         console(paths.ACCOUNT_NOTICES, ENTER, within=True, POST=notices.change),

@@ -63,7 +63,7 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         asks = ("name", "ask") in attrs
         self.found += [value.strip() for name, value in attrs if value and (name in SEEN or (asks and name == "value"))]
-        if tag in {"script", "style", "textarea", "pre", "iframe"}:
+        if tag in {"script", "style", "textarea", "pre", "iframe"} or ("lang", "en") in attrs:
             self.inside.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

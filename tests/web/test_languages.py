@@ -32,6 +32,7 @@ pytestmark = pytest.mark.anyio
 
 #: Pages of a route whose parameter is a name.
 NAMED = {
+    "/admin/docs/{name:path}": ["operations"],
     "/admin/enrollment-modes/{name}": ["two_factor", "username_password"],
     "/admin/notification-servers/sms/add/{gateway}": ["twilio", "vonage", "clickatell", "bulksms", "generic"],
     "/admin/properties/{name}": [row.name for row in properties.PROPERTIES],
