@@ -14,6 +14,8 @@ from otae.translatable import N_
 
 #: The user property that names the manager: an attribute of the directory, or a column of a file of users.
 PROPERTY: Final = "manager"
+#: Why there is no manager while a directory does not answer.
+AWAY: Final = N_("the manager's directory does not answer")
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ async def find(desk: Desk, person: Person) -> tuple[Manager | None, str]:
     try:
         found = await _named(desk, person.domain, named)
     except DirectoryUnavailable:
-        return None, N_("the manager's directory does not answer")
+        return None, AWAY
     except PersonAmbiguous:
         return None, N_("several people are called like the manager")
     if (found is None and "@" not in named) or (found is not None and found.disabled):

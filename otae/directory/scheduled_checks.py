@@ -11,11 +11,12 @@ from uuid import UUID
 
 import structlog
 
-from otae.directory import registry
+from otae.directory import whole_group
 from otae.directory.ldap import servers
 from otae.directory.ldap.pool import LdapPool, endpoint_of
 from otae.directory.local.person_fields import DOMAIN
-from otae.errors import DirectoryUnavailable, GroupAmbiguous
+from otae.directory.whole_group import IncompleteAnswer
+from otae.errors import DirectoryUnavailable
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import DirectoryServer, Group, Membership
@@ -46,8 +47,8 @@ async def read_members(desk: Desk, groups: Iterable[str], *, now: datetime) -> N
     for domain, name in sorted(kept):
         try:
             await _store_members(domain, name, await _members(desk, domain, name, now), now)
-        except DirectoryUnavailable as refusal:
-            log.warning("the members of a group could not be read", group=f"{domain}/{name}", reason=refusal.detail)
+        except IncompleteAnswer as answer:
+            log.warning("the members of a group could not be read", group=f"{domain}/{name}", reason=answer.detail)
 
 
 async def _check_directory(desk: Desk, row: DirectoryServer, now: datetime) -> None:
@@ -60,21 +61,16 @@ async def _check_directory(desk: Desk, row: DirectoryServer, now: datetime) -> N
 
 
 async def _members(desk: Desk, domain: str, name: str, now: datetime) -> set[UUID]:
-    """Read a group's members, store them, and return their rows' ids. Raises DirectoryUnavailable."""
-    directory = await registry.directory_of(desk, domain)
+    """Read a group's members, store them, and return their rows' ids; none for a group that is not there, or ambiguous.
+
+    Raises IncompleteAnswer when the directory does not answer.
+    """
     try:
-        group = await directory.find_group(name)
-    except GroupAmbiguous:
-        group = None
-    inside: set[UUID] = set()
-    after = ""
-    while group is not None:
-        page = await directory.members(group, after)
-        inside |= {person.id for person in await registry.save_people(page.people, now)}
-        after = page.after
-        if not after:
-            break
-    return inside
+        return await whole_group.read(desk, domain, name, now=now)
+    except IncompleteAnswer as answer:
+        if answer.reason == whole_group.AWAY:
+            raise
+        return set()
 
 
 async def _store_members(domain: str, name: str, inside: set[UUID], now: datetime) -> None:

@@ -5,7 +5,7 @@ pages still respond. No step holds more people in memory than one page.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -25,9 +25,10 @@ from otae.store import leases, rollout
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.mode_table import Mode
-from otae.store.models import Delivery, Enrollment, GroupInvitation, GroupInvitee, Invitation, Person, Pin
+from otae.store.models import Campaign, Delivery, Enrollment, GroupInvitation, GroupInvitee, Invitation, Person, Pin
 from otae.store.properties import default_region
 from otae.store.records import about, advance, note_all
+from otae.store.states import CampaignStatus
 
 #: Number of people looked up, and invited, at a time.
 PAGE: Final = 500
@@ -113,7 +114,7 @@ async def _store_people(
     row: GroupInvitation, people: list[Person], *, more: bool, place: str = "", now: datetime
 ) -> None:
     why = await skip_reasons(row, people, now=now)
-    made = [_invitee(row, row.found + number, person, why) for number, person in enumerate(people, 1)]
+    made = [invitee(row, row.found + number, person, why) for number, person in enumerate(people, 1)]
     async with transaction():
         await _advance_lookup(row, len(made), more=more, place=place, now=now)
         await GroupInvitee.bulk_create(made)
@@ -218,10 +219,12 @@ async def invite_batch(
             waiting = GroupInvitee.filter(group_invitation_id=row.id, status="waiting")
             prefetch.start(mode, min(BATCH, await waiting.count() - len(batch)))
     terms, region, made = terms_of(row), await default_region(), []
+    campaign = await Campaign.get_or_none(group_invitation_id=row.id)
     for (each, person), pin in zip(chosen, new_pins, strict=True):
         own = CheckedTerms(csv_columns.line_terms(terms, each.given), mode)
         invitation, _ = new_invitation(desk, own, person, region=region, now=now, actor=row.created_by)
         invitation.language = (each.given or {}).get("language") or invitation.language
+        invitation.campaign_id = campaign.id if campaign else None
         each.invitation_id = invitation.id
         given = pins.pin_row(desk, invitation, pin, now=now, sealed=by_message) if pin else None
         made.append(NewInvitation(invitation, given, pin.clear if pin else None))
@@ -262,7 +265,7 @@ async def end_when_sent(row: GroupInvitation, *, now: datetime) -> None:
     """Mark an order as done once none of its messages is queued or being sent."""
     moving = Delivery.filter(invitation__invitees__group_invitation_id=row.id, status__in=["queued", "sending"])
     if not await moving.filter(kind__in=NEEDED).exists():
-        await groups.move(row, Status.DONE, now=now, actor=row.created_by, what="done", finished_at=now)
+        await _finish(row, now)
 
 
 async def _store_batch(
@@ -303,6 +306,14 @@ async def _finish_inviting(row: GroupInvitation, *, now: datetime) -> None:
     if row.send:
         await groups.move(row, Status.SENDING, now=now, actor=row.created_by, what="expanded")
     else:
+        await _finish(row, now)
+
+
+async def _finish(row: GroupInvitation, now: datetime) -> None:
+    """End an order; that of a campaign that goes on is ready for the next wave."""
+    if await Campaign.exists(group_invitation_id=row.id, status__not=CampaignStatus.ENDED):
+        await groups.move(row, Status.READY, now=now, actor=row.created_by, what="wave-done")
+    else:
         await groups.move(row, Status.DONE, now=now, actor=row.created_by, what="done", finished_at=now)
 
 
@@ -317,7 +328,8 @@ def _skip_reason(person: Person, mode: Mode, *, sending: bool, numbers: str | No
     return "no-password" if mode.authentication and orders.lacks_password(person) else ""
 
 
-def _invitee(row: GroupInvitation, number: int, person: Person, why: dict[UUID, str]) -> GroupInvitee:
+def invitee(row: GroupInvitation, number: int, person: Person, why: Mapping[UUID, str]) -> GroupInvitee:
+    """Return a person's row of an order, not saved; ``why``: from `skip_reasons`."""
     reason = why.get(person.id, "")
     return GroupInvitee(
         group_invitation_id=row.id,

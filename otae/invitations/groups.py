@@ -5,9 +5,11 @@ sending. A worker leases the order that it works on; when it dies, another conti
 twice: each person's row leaves "waiting" in the transaction that makes the invitation.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final, TypeAlias
 from uuid import UUID, uuid4
 
@@ -22,7 +24,7 @@ from otae.invitations.terms import CheckedTerms, InvitationTerms
 from otae.store import audit, leases
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import GroupInvitation, GroupInvitee
+from otae.store.models import Campaign, GroupInvitation, GroupInvitee
 from otae.store.paging import older_than
 from otae.store.records import advance_audited
 from otae.store.states import GroupInvitationStatus
@@ -62,26 +64,37 @@ class GroupOrder:
 
 
 async def order(
-    desk: Desk, group_order: GroupOrder, *, now: datetime, actor: str, hold: bool = False, reach: Reach = EVERYBODY
+    desk: Desk,
+    group_order: GroupOrder,
+    *,
+    now: datetime,
+    actor: str,
+    hold: bool = False,
+    reach: Reach = EVERYBODY,
+    campaign: Campaign | None = None,
+    wrong: Mapping[str, str] = MappingProxyType({}),
 ) -> GroupInvitation:
     """Store an order, to be looked up by a worker; nobody is invited before `start`. A known key returns its order.
 
     Args:
         hold: Lease the order to the caller, who works on it instead of a worker.
         reach: A group outside of it is treated as unknown.
+        campaign: Stored with a new order, which it is to follow.
+        wrong: Errors of the campaign, by field.
 
     Raises:
-        InputRefused: "group", "key", or a field of `terms.check_terms`.
+        InputRefused: ``wrong``, "group", "key", or a field of `terms.check_terms`.
         StaleState: With ``hold``: a worker is busy with the order of this key.
     """
     group, why = await recipients.find_group(desk, group_order.group, reach=reach)
-    row, wrong = await draft_order(group_order, now=now, actor=actor, can_show_pins=hold)
+    row, found_wrong = await draft_order(group_order, now=now, actor=actor, can_show_pins=hold)
+    wrong = found_wrong | dict(wrong)
     if group is None or not reach.includes_group(group[0], group[1]):
         wrong["group"] = why or recipients.NO_GROUP
     if wrong or group is None or row is None:
         raise InputRefused(wrong)
     (row.domain, row.name, row.place), row.lease_until = group, now + leases.LEASE if hold else None
-    known = await store_or_reuse(row, now=now, actor=actor)
+    known = await store_or_reuse(row, now=now, actor=actor, campaign=campaign)
     if known is not None:
         return await _held(known, now) if hold and known.status in {*MOVING, Status.READY} else known
     if not hold:
@@ -129,8 +142,10 @@ async def draft_order(
     return row, wrong
 
 
-async def store_or_reuse(row: GroupInvitation, *, now: datetime, actor: str) -> GroupInvitation | None:
-    """Store an order and return None, or return the order that was stored with the same key before.
+async def store_or_reuse(
+    row: GroupInvitation, *, now: datetime, actor: str, campaign: Campaign | None = None
+) -> GroupInvitation | None:
+    """Store an order and the campaign that follows it, or return the order that was stored with the same key before.
 
     Raises:
         InputRefused: "key": it was used for a different order.
@@ -139,6 +154,9 @@ async def store_or_reuse(row: GroupInvitation, *, now: datetime, actor: str) -> 
         try:
             async with transaction():
                 await row.save(force_create=True)
+                if campaign:
+                    campaign.group_invitation_id = row.id
+                    await campaign.save(force_create=True)
                 subject, detail = str(row.id), _detail(row)
                 await audit.record(actor, "group-invitation.ordered", now=now, subject=subject, detail=detail)
         except IntegrityError:
@@ -148,14 +166,14 @@ async def store_or_reuse(row: GroupInvitation, *, now: datetime, actor: str) -> 
 
 async def find(group_invitation_id: UUID, reach: Reach = EVERYBODY) -> GroupInvitation | None:
     """Return the group invitation with this id, None when there is none, or its group is not within ``reach``."""
-    return await GroupInvitation.get_or_none(_within(reach), id=group_invitation_id)
+    return await GroupInvitation.get_or_none(within(reach), id=group_invitation_id)
 
 
 async def list_orders(
     before: UUID | None = None, limit: int = 50, *, reach: Reach = EVERYBODY
 ) -> list[GroupInvitation]:
     """Return group invitations of groups within ``reach``, newest first; with ``before`` those older than that id."""
-    rows = GroupInvitation.filter(_within(reach))
+    rows = GroupInvitation.filter(within(reach))
     if before and (last := await find(before)):
         rows = rows.filter(older_than(last))
     return await rows.order_by("-created_at", "-id").limit(limit)
@@ -251,12 +269,16 @@ async def waiting(now: datetime) -> list[UUID]:
     return await leases.waiting(GroupInvitation, MOVING, now)
 
 
-def _within(reach: Reach) -> Q:
-    """Return the condition for orders of groups within ``reach``; a limited reach never includes files of people."""
+def within(reach: Reach, path: str = "") -> Q:
+    """Return the condition for orders of groups within ``reach``; a limited reach never includes files of people.
+
+    ``path``: from the table that is read to its order, such as "group_invitation__".
+    """
     if not reach.limited:
         return Q()
-    each = [Q(source="group", domain=domain, name=name) for domain, name in sorted(reach.names)]
-    return Q(*each, join_type="OR") if each else Q(source="")
+    names = [(domain, name) for domain, name in sorted(reach.names)] or [("", "")]
+    each = [{f"{path}source": "group", f"{path}domain": domain, f"{path}name": name} for domain, name in names]
+    return Q(*(Q(**values) for values in each), join_type="OR")
 
 
 async def _channel_wrong(checked: CheckedTerms, *, can_show_pins: bool) -> str:

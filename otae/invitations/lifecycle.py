@@ -34,10 +34,11 @@ from otae.invitations.terms import end_problem, new_invitation
 from otae.store import audit, rollout
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import Event, Invitation, Person, Pin
+from otae.store.models import EnrollmentSession, Event, Invitation, Person, Pin
 from otae.store.passwords import hash_token
 from otae.store.properties import default_region
 from otae.store.records import about, advance, note
+from otae.store.session_ends import LIVE
 from otae.store.states import InvitationStatus as Status
 
 #: Opening the link again within this time is not recorded again.
@@ -173,15 +174,23 @@ async def default_end(invitation: Invitation, *, now: datetime) -> datetime | No
     return (await known_mode(invitation.mode)).end(now)
 
 
-async def revoke(desk: Desk, invitation: Invitation, *, now: datetime, actor: str) -> None:
+async def revoke(
+    desk: Desk, invitation: Invitation, *, now: datetime, actor: str, unless_under_way: bool = False
+) -> None:
     """End link, PIN, messages and live sessions, and notify the person if the link still worked.
+
+    Args:
+        unless_under_way: Leave the invitation alone while somebody enrolls with it.
 
     Raises:
         InvitationRevoked, InvitationRedeemed: The invitation has ended already.
+        StaleState: With ``unless_under_way``: an enrollment is under way.
     """
     async with transaction():
         await lock(invitation)
         _refuse_ended(invitation)
+        if unless_under_way and await EnrollmentSession.exists(invitation_id=invitation.id, status__in=LIVE):
+            raise StaleState(f"an enrollment with invitation {invitation.id} is under way")
         was = invitation.status
         await advance(invitation, Status.REVOKED, event="invitation.revoked", now=now, actor=actor, token_sealed=None)
         await cancel_messages(invitation, now)

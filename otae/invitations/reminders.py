@@ -5,10 +5,12 @@ the link went, and only while the invitation is pending; sending the invitation 
 the same.
 """
 
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
 
 from otae.delivery.queue import outbox
 from otae.delivery.texts.kinds import NEEDED
@@ -22,23 +24,35 @@ PAGE = 200
 
 
 async def send_due(desk: Desk, *, now: datetime) -> int:
-    """Queue every reminder that is due and return how many; safe to repeat, and to run in several processes."""
+    """Queue every reminder that is due and return how many; safe to repeat, and to run in several processes.
+
+    A campaign has reminders of its own: `campaign_reminders`.
+    """
     days, most = await properties.number("reminder.days"), await properties.number("reminder.most")
     if not days:
         return 0
-    before, sent, after = now - timedelta(days=days), 0, UUID(int=0)
-    while page := await _candidates(before, now, after):
+    due = unanswered(Invitation.filter(campaign_id=None), days=days, now=now)
+    return sum([await remind(desk, row, messages, most=most, now=now) async for row, messages in due])
+
+
+async def unanswered(
+    rows: QuerySet[Invitation], *, days: int, now: datetime
+) -> AsyncIterator[tuple[Invitation, list[Delivery]]]:
+    """Yield those of ``rows`` that can be used and whose messages were all sent ``days`` ago, with these messages."""
+    before, after = now - timedelta(days=days), UUID(int=0)
+    while page := await _candidates(rows, before, now, after):
         messages_by_invitation = await _earlier_messages([row.id for row in page])
         for row in page:
             messages = [each for each in messages_by_invitation.get(row.id, []) if each.generation == row.generation]
-            sent += await _remind(desk, row, messages, before=before, most=most, now=now)
+            sent = [each for each in messages if each.status == "sent" and each.sent_at and each.sent_at <= before]
+            if messages and len(sent) == len(messages):
+                yield row, messages
         after = page[-1].id
-    return sent
 
 
-async def _candidates(before: datetime, now: datetime, after: UUID) -> list[Invitation]:
+async def _candidates(rows: QuerySet[Invitation], before: datetime, now: datetime, after: UUID) -> list[Invitation]:
     open_ones = Q(valid_until=None) | Q(valid_until__gt=now)
-    rows = Invitation.filter(open_ones, status="pending", send=True, rehearsal=False, person__disabled=False)
+    rows = rows.filter(open_ones, status="pending", send=True, rehearsal=False, person__disabled=False)
     return await rows.filter(created_at__lte=before, id__gt=after).order_by("id").limit(PAGE)
 
 
@@ -50,17 +64,16 @@ async def _earlier_messages(invitation_ids: list[UUID]) -> dict[UUID, list[Deliv
     return by_invitation
 
 
-async def _remind(
-    desk: Desk, row: Invitation, messages: list[Delivery], *, before: datetime, most: int, now: datetime
-) -> bool:
-    """Queue the next reminder if all earlier messages were sent before ``before``; return whether it was queued."""
-    number = sum(each.kind not in NEEDED for each in messages) + 1
+async def remind(desk: Desk, row: Invitation, messages: list[Delivery], *, most: int, now: datetime) -> bool:
+    """Queue the next reminder of an invitation that `unanswered` gave; False when there were ``most`` already."""
+    number = number_of(messages) + 1
     link = next((each for each in messages if each.kind == "url"), None)
-    if link is None or number > most:
-        return False
-    if any(each.sent_at is None or each.sent_at > before or each.status != "sent" for each in messages):
-        return False
-    return await _queue(desk, row, number, link, now)
+    return link is not None and number <= most and await _queue(desk, row, number, link, now)
+
+
+def number_of(messages: list[Delivery]) -> int:
+    """Return how many of an invitation's messages are reminders."""
+    return sum(each.kind not in NEEDED for each in messages)
 
 
 async def mail_link(desk: Desk, invitation: Invitation, *, now: datetime) -> bool:
@@ -70,7 +83,7 @@ async def mail_link(desk: Desk, invitation: Invitation, *, now: datetime) -> boo
     # sent with an earlier generation where an identity was confirmed at the desk since
     links = sorted((each for each in earlier if each.kind == "url"), key=lambda each: each.generation)
     link = links[-1] if links else None
-    number = sum(each.kind not in NEEDED for each in messages) + 1
+    number = number_of(messages) + 1
     return link is not None and await _queue(desk, invitation, number, link, now)
 
 

@@ -1,4 +1,4 @@
-"""Leases: one worker at a time has a job, a group invitation, an import of people or a mail to an administrator.
+"""Leases: one worker at a time has a job, a group invitation, a campaign, an import or a mail to an administrator.
 
 What a claim wrote into ``lease_until`` is also the proof that the row is still its own: two claims never write the same
 time, for the second waits until the first has ended. Extending, giving back and ending compare it, so that a worker
@@ -15,13 +15,13 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from otae.errors import StaleState
-from otae.store.models import AdministratorMail, GroupInvitation, Job, PeopleImport
+from otae.store.models import AdministratorMail, Campaign, GroupInvitation, Job, PeopleImport
 
 #: How long one step of a group invitation or an import may take before another worker goes on with it.
 LEASE: Final = timedelta(seconds=60)
 
-Work: TypeAlias = AdministratorMail | GroupInvitation | Job | PeopleImport
-AnyWork = TypeVar("AnyWork", AdministratorMail, GroupInvitation, Job, PeopleImport)
+Work: TypeAlias = AdministratorMail | Campaign | GroupInvitation | Job | PeopleImport
+AnyWork = TypeVar("AnyWork", AdministratorMail, Campaign, GroupInvitation, Job, PeopleImport)
 
 
 async def claim(

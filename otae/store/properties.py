@@ -244,6 +244,18 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
         parse=Number(1, 20, N_("reminders")),
     ),
     PropertyDefinition(
+        "campaign.ask.people",
+        default=50,
+        help=N_("How many people one look at its group may let a campaign invite and revoke before it asks."),
+        parse=Number(1, 100_000, N_("people")),
+    ),
+    PropertyDefinition(
+        "campaign.ask.percent",
+        default=10,
+        help=N_("The same in percent of the campaign's people; one person never makes it ask."),
+        parse=Number(1, 100, N_("percent")),
+    ),
+    PropertyDefinition(
         "notification.language",
         default="",
         help=N_("Language of messages and portal pages where none is known or there, such as de; empty: English."),

@@ -20,6 +20,7 @@ from otae.store import audit, rollout, statements
 from otae.store.database import transaction
 from otae.store.models import (
     Approval,
+    Campaign,
     Command,
     Delivery,
     Enrollment,
@@ -42,7 +43,7 @@ MOST_REFUSALS: Final = 100
 REFUSAL_INTERVAL_OF_MANY: Final = timedelta(days=1)
 
 #: Rows whose changes are entries of the audit log; the other rows' changes are events.
-Audited = GroupInvitation | PeopleImport
+Audited = Campaign | GroupInvitation | PeopleImport
 StatefulRow = Invitation | Delivery | Approval | EnrollmentSession | Enrollment | Command | Job | Audited
 
 

@@ -24,6 +24,7 @@ from otae.store.models import (
     AuditEntry,
     AuditHead,
     BrowserSession,
+    Campaign,
     Certificate,
     Challenge,
     Delivery,
@@ -194,6 +195,7 @@ async def _end_one_time_rows(now: datetime) -> dict[str, int]:
         await advance(session, SessionStatus.EXPIRED, event="session.expired", now=now, detail=REASON, closed_at=now)
         sessions += 1
     await _end_passwords(now)
+    await Campaign.filter(status__in=["running", "asking"]).update(status="paused", lease_until=None)
     failure: dict[str, object] = {"ok": False, "words": REASON}
     expanding = GroupInvitation.filter(status="expanding")  # the people it still names may have been invited since
     await GroupInvitation.filter(start_at__not_isnull=True).update(start_at=None)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from otae.store.models import (
     Approval,
+    Campaign,
     Command,
     Delivery,
     Enrollment,
@@ -96,6 +97,16 @@ class GroupInvitationStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class CampaignStatus(StrEnum):
+    """The states of a campaign. `asking`: its group changed more than it may follow without an administrator."""
+
+    DRAFT = "draft"
+    RUNNING = "running"
+    ASKING = "asking"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
 class ImportStatus(StrEnum):
     """The states of an import. `ready`: every line was compared, and nothing is written yet."""
 
@@ -117,7 +128,7 @@ class JobStatus(StrEnum):
 
 
 _I, _D, _S, _E, _C = InvitationStatus, DeliveryStatus, SessionStatus, EnrollmentStatus, CommandStatus
-_G, _P, _J, _A = GroupInvitationStatus, ImportStatus, JobStatus, ApprovalStatus
+_G, _P, _J, _A, _K = GroupInvitationStatus, ImportStatus, JobStatus, ApprovalStatus, CampaignStatus
 
 #: From each state, the states that may follow. Anything else is a mistake of ours and raises ValueError.
 MOVES: MappingProxyType[type, dict[str, frozenset[str]]] = MappingProxyType({
@@ -165,16 +176,24 @@ MOVES: MappingProxyType[type, dict[str, frozenset[str]]] = MappingProxyType({
         _C.ACKNOWLEDGED: frozenset(),
         _C.ERROR: frozenset(),
     },
+    # That of a campaign is ready again after each wave.
     GroupInvitation: {
         _G.READING: frozenset({_G.MATCHING, _G.DRY_RUN, _G.CANCELLED}),
         _G.MATCHING: frozenset({_G.DRY_RUN, _G.CANCELLED}),
         _G.DRY_RUN: frozenset({_G.READY, _G.CANCELLED}),
-        _G.READY: frozenset({_G.EXPANDING, _G.CANCELLED}),
-        _G.EXPANDING: frozenset({_G.PAUSED, _G.SENDING, _G.DONE, _G.CANCELLED}),
+        _G.READY: frozenset({_G.EXPANDING, _G.DONE, _G.CANCELLED}),
+        _G.EXPANDING: frozenset({_G.PAUSED, _G.SENDING, _G.READY, _G.DONE, _G.CANCELLED}),
         _G.PAUSED: frozenset({_G.EXPANDING, _G.CANCELLED}),
-        _G.SENDING: frozenset({_G.DONE}),
+        _G.SENDING: frozenset({_G.EXPANDING, _G.READY, _G.DONE}),
         _G.DONE: frozenset(),
         _G.CANCELLED: frozenset(),
+    },
+    Campaign: {
+        _K.DRAFT: frozenset({_K.RUNNING, _K.ENDED}),
+        _K.RUNNING: frozenset({_K.ASKING, _K.PAUSED, _K.ENDED}),
+        _K.ASKING: frozenset({_K.RUNNING, _K.PAUSED, _K.ENDED}),
+        _K.PAUSED: frozenset({_K.RUNNING, _K.ENDED}),
+        _K.ENDED: frozenset(),
     },
     PeopleImport: {
         _P.READING: frozenset({_P.CHECKING, _P.CANCELLED}),

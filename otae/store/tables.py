@@ -99,7 +99,8 @@ def _table(name: str) -> Table:
     model: type[Model] = getattr(models, name)
     description = model.describe(serializable=False)
     key = description["pk_field"]
-    pointing = {each["name"]: each["python_type"].__name__ for each in description["fk_fields"]}
+    keys = [*description["fk_fields"], *description["o2o_fields"]]
+    pointing = {each["name"]: each["python_type"].__name__ for each in keys}
     return Table(
         name,
         model,

@@ -17,7 +17,7 @@ from otae.delivery.queue import outbox
 from otae.directory import rechecks, scheduled_checks
 from otae.directory.files import provisioning
 from otae.enrollment import sessions
-from otae.invitations import deletion, groups, lifecycle, reminders
+from otae.invitations import campaign_run, deletion, groups, lifecycle, reminders
 from otae.mdm import renewal
 from otae.overview import notices, retention
 from otae.rehearsal import run as rehearsal
@@ -118,6 +118,12 @@ async def send_reminders(desk: Desk, now: datetime) -> None:
     await reminders.send_due(desk, now=now)
 
 
+async def follow_campaigns(desk: Desk, now: datetime) -> None:
+    """Let campaigns follow their groups, invite their next waves and remind."""
+    for row in await campaign_run.waiting(now):
+        await campaign_run.step(desk, row, now=await database.now())
+
+
 async def expire_sessions(_desk: Desk, now: datetime) -> None:
     """Expire the enrollment sessions whose time is over."""
     await sessions.expire_due(now)
@@ -189,6 +195,7 @@ SCHEDULE: tuple[PeriodicTask, ...] = (
     PeriodicTask("sessions", 60, expire_sessions),
     PeriodicTask("rehearsals", 60, remove_rehearsals),
     PeriodicTask("reminders", 600, send_reminders),
+    PeriodicTask("campaigns", 60, follow_campaigns),
     PeriodicTask("renewals", 600, renew_identities),
     PeriodicTask("forget", 600, forget_old),
     PeriodicTask("retention", 600, apply_retention),

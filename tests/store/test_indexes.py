@@ -83,5 +83,5 @@ async def test_the_tables_have_the_indexes_that_the_models_name(settings: Settin
 @pytest.mark.parametrize("name", models.__all__)
 def test_a_foreign_key_is_the_first_column_of_an_index(name: str, sqlite_settings: Settings) -> None:
     model = getattr(models, name)
-    keys = {column(model, key) for key in model._meta.fk_fields}  # noqa: SLF001 - the ORM's own description of a table
+    keys = {column(model, key) for key in (*model._meta.fk_fields, *model._meta.o2o_fields)}  # noqa: SLF001 - the ORM's own description of a table
     assert keys <= {columns[0] for columns in named(model)}

@@ -60,7 +60,7 @@ ENDED = {
     "PeopleImportLine",
     "Pin",
 }
-ENDED |= {"GroupInvitation", "RecoveryCode", "SetupLink"}
+ENDED |= {"Campaign", "GroupInvitation", "RecoveryCode", "SetupLink"}
 
 
 @pytest.fixture

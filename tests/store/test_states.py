@@ -22,6 +22,7 @@ ENDS = {
     "Enrollment": ("authenticated", {"unenrolled"}),
     "Command": ("queued", {"acknowledged", "error"}),
     "GroupInvitation": ("reading", {"done", "cancelled"}),
+    "Campaign": ("draft", {"ended"}),
     "PeopleImport": ("reading", {"done", "cancelled"}),
     "Job": ("queued", {"done", "failed"}),
 }
@@ -37,6 +38,7 @@ ENUMS = {
             "EnrollmentStatus",
             "CommandStatus",
             "GroupInvitationStatus",
+            "CampaignStatus",
             "ImportStatus",
             "JobStatus",
         ),

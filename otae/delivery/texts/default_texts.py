@@ -28,6 +28,7 @@ DEFAULT_NAMES: Final = {
     "objection": "Not the person at the desk",
     "trouble": "Mail server refuses everything",
     "approval": "Approval asked for",
+    "manager": "Not enrolled in spite of reminders",
 }
 #: The languages besides English that there are default texts in, sorted.
 TRANSLATED: Final = sorted(set(PEOPLE_LANGUAGES) - {MAIN})

@@ -7,6 +7,8 @@ from typing import Final
 NOTICES: Final = ("notice", "objection", "trouble")
 #: Somebody waits for an approval; they got it.
 APPROVAL, APPROVED = "approval", "approved"
+#: Somebody whom the receiver manages has not enrolled, although they were reminded.
+MANAGER = "manager"
 #: Every kind of template. ADMINISTRATIVE ones go to administrators and managers, all others to the invited person.
 KINDS: Final = (
     "url",
@@ -19,8 +21,9 @@ KINDS: Final = (
     APPROVED,
     *NOTICES,
     APPROVAL,
+    MANAGER,
 )
-ADMINISTRATIVE: Final = (*NOTICES, APPROVAL)
+ADMINISTRATIVE: Final = (*NOTICES, APPROVAL, MANAGER)
 #: The kinds for which an invitation may name a template of its own.
 CHOSEN: Final = ("url", "pin", "confirmation")
 #: The kinds without which nobody can sign in: an administrator is notified when one does not arrive.

@@ -57,6 +57,7 @@ MAILS: Final[Mapping[str, tuple[str, ...]]] = {
         "abcd920416e7dfbfe6d0fdb3d0c753ce",
     ),
     "approval": ("f458e2c779023a2c4f4f9c516502c47a", "c20fcd8c92ac4c81375e105ec7daad79"),
+    "manager": ("89cdda605bd8f75f5b6349cb748c494d",),
     "identity": ("b26c431a674dafc0669cf936dd29d7e5", "06c288b23b5bae387d446b2bea58d1ed"),
     "notice": (
         "db77044ab6279f5552b4dae723516146",

@@ -198,7 +198,7 @@ class Connection:
     def _refused(self, base: str, code: int, words: str) -> LdapError:
         known = {32: "there is no such entry", 10: "the server refers to another one, which is not followed"}
         detail = f"{base or 'the root'}: {known[code]}" if code in known else words
-        return LdapError("answer" if code in UNAVAILABLE else "search", detail)
+        return LdapError("answer" if code in UNAVAILABLE else "search", detail, absent=code in known)
 
 
 def open_connection(endpoint: Endpoint, host: str, address: str, register: Callable[[Connection], None]) -> Connection:

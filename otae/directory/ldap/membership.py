@@ -146,7 +146,7 @@ class Walk:
         try:
             return bool(connection.search(parent, self.schema.groups_filter, ["1.1"], scope="LEVEL", limit=1))
         except LdapError as error:
-            if error.step != "search":
+            if not error.absent:
                 raise
             return False
 
@@ -183,9 +183,10 @@ def _read_by_dn(
             try:
                 yield from connection.search(parent, all_of(search_filter, any_of(batch)), attributes, scope="LEVEL")
             except LdapError as error:
-                if error.step != "search":
+                if not error.absent:
                     raise
-                # The parent was deleted, or is not on this server: its entries do not exist here.
+                # The parent was deleted, or is not on this server: its entries do not exist here. Any other refusal,
+                # such as a limit, would leave out people who are members.
 
 
 def _listed_dns(entry: Entry) -> list[str]:

@@ -48,11 +48,12 @@ class LdapError(Exception):
     """A server did not do what it was asked to.
 
     ``step``: what failed, one of "resolve", "connect", "tls", "bind", "search", or "answer" when no response came.
+    ``absent``: the entry that was searched below is not there, or on a server that is not asked.
     """
 
-    def __init__(self, step: str, words: str) -> None:
+    def __init__(self, step: str, words: str, *, absent: bool = False) -> None:
         super().__init__(words)
-        self.step = step
+        self.step, self.absent = step, absent
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ KINDS: Final = {
     "command.acknowledged": EventKind(MANAGEMENT, DONE, N_("The Mac has done it")),
     "command.error": EventKind(MANAGEMENT, FAILED, N_("The Mac could not do it: %(detail)s")),
     "approval.asked": EventKind(SIGN_IN, NOTE, N_("Waits for approval by %(detail)s")),
+    "manager.unknown": EventKind(INVITATION, NOTE, N_("No manager was told: %(detail)s")),
     "approval.approved": EventKind(SIGN_IN, DONE, N_("Approved by %(actor)s")),
     "approval.declined": EventKind(SIGN_IN, FAILED, N_("Declined by %(actor)s")),
     "link.copied": EventKind(INVITATION, NOTE, N_("Link copied by %(actor)s")),
@@ -101,6 +102,7 @@ MESSAGES: Final = {
     "trouble": N_("Notice about the notification server"),
     "confirmation": N_("Confirmation mail"),
     "approval": N_("Mail to who approves"),
+    "manager": N_("Mail to the manager"),
     "approved": N_("Mail about the approval"),
 }
 CERTIFICATES: Final = {"ota-identity": N_("Identity certificate"), "mdm-identity": N_("Management certificate")}
