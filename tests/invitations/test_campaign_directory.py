@@ -10,7 +10,7 @@ from otae.directory.ldap.results import SIZE_LIMIT
 from otae.directory.whole_group import IncompleteAnswer
 from otae.store import database
 from otae.store.desk import Desk
-from otae.store.models import GroupInvitee, Person
+from otae.store.models import GroupInvitee
 from tests.directory.ldap_desk import add, entry_for
 from tests.invitations.following import HOUR, links, look, started
 from tests.servers.ldap_trees import GROUPS, PEOPLE
@@ -72,26 +72,3 @@ async def cut_off(desk: Desk, _campaign: object, monkeypatch: pytest.MonkeyPatch
         with pytest.raises(IncompleteAnswer) as caught:
             await whole_group.read(desk, "corp", "unique", now=await database.now())
     assert caught.value.reason == whole_group.AWAY
-
-
-async def test_a_large_group_is_read_whole(desk: Desk, crowded_ldap: LdapServer) -> None:
-    await add(desk, entry_for(crowded_ldap))
-    pages = 0
-
-    async def count() -> None:
-        nonlocal pages
-        pages += 1
-
-    found = await whole_group.read(desk, "corp", "nested", now=await database.now(), after_page=count)
-    assert (len(found), pages) == (1001, 3)
-    assert await Person.filter(domain="corp").count() == 1001
-
-
-@pytest.mark.parametrize(("name", "reason"), [("nobody", "gone"), ("double", "ambiguous")])
-async def test_a_group_that_is_not_one_group_is_no_answer(
-    desk: Desk, crowded_ldap: LdapServer, name: str, reason: str
-) -> None:
-    await add(desk, entry_for(crowded_ldap, group_base="dc=example,dc=test"))
-    with pytest.raises(IncompleteAnswer) as caught:
-        await whole_group.read(desk, "corp", name, now=await database.now())
-    assert caught.value.reason == reason
