@@ -1,6 +1,6 @@
 """Server properties: the settings that administrators change while the server runs; PROPERTIES lists them all.
 
-This module is longer than 300 lines because that list is kept in one piece.
+This module is longer than 450 lines because that list is kept in one piece.
 """
 
 import ipaddress
