@@ -1,6 +1,7 @@
 """`otae audit`, `backup` and `restore`: the audit log (`store.audit`), backups (`store.backup`) and restoring one."""
 
 import asyncio
+import json
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from otae.directory import lookup
 from otae.errors import InputRefused
 from otae.invitations import listing
 from otae.store import audit, backup, backup_file
+from otae.store.audit_entries import AuditFilter, list_entries
 from otae.store.desk import Desk
 
 
@@ -29,7 +31,8 @@ def audit_() -> None:
 @with_desk
 async def audit_list(_desk: Desk, _now: datetime, search: str, limit: int) -> list[dict[str, object]]:
     """List the audit log, newest first."""
-    rows = await audit.list_entries(search=search, about=await lookup.id_of_user_name(search), limit=limit)
+    wanted = AuditFilter(parts=True, search=search, about=await lookup.id_of_user_name(search))
+    rows = await list_entries(wanted, limit=limit)
     names = await lookup.names_in(text for row in rows for text in (row.actor, row.subject, row.detail))
     return [
         {
@@ -46,8 +49,9 @@ async def audit_list(_desk: Desk, _now: datetime, search: str, limit: int) -> li
 
 @audit_.command(name="verify")
 @click.option("--noted", help="What an earlier run printed as head: the log must still hold it.")
+@click.option("--export", "exported", type=click.File(encoding="utf-8"), help="Check this JSON export of it instead.")
 @as_json
-def audit_verify(*, noted: str | None, json_wanted: bool) -> None:
+def audit_verify(*, noted: str | None, exported: IO[str] | None, json_wanted: bool) -> None:
     """Check that the audit log is unchanged; otherwise name the first wrong entry."""
     count, _, mac = (noted or "0:").partition(":")
     if not count.isdecimal() or (noted and len(mac) != len(audit.ORIGIN)):
@@ -55,10 +59,19 @@ def audit_verify(*, noted: str | None, json_wanted: bool) -> None:
     kept = audit.Head(int(count), mac) if noted else None
 
     async def work(_desk: Desk, _now: datetime) -> dict[str, object]:
+        if exported:
+            return {"entries": _verified(exported)}
         head = await audit.verify(kept)
         return {"entries": head.count, "head": str(head)}
 
     emit(run_with_desk(work), json_wanted=json_wanted)
+
+
+def _verified(file: IO[str]) -> int:
+    try:
+        return audit.verify_exported(json.load(file))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputRefused({"": "this file is no JSON export of the audit log"}) from error
 
 
 #: The note after a restore about what a backup does not contain; the time is filled in.

@@ -4,14 +4,20 @@ Each entry carries an HMAC over itself and over the entry before. The head, one 
 has an HMAC of its own. The keys come from an installation secret that only the master key opens: somebody who can write
 into the database alone can break the chain, but not repair it. The database cannot show that the whole log was reset to
 an earlier state; to find that out, compare with a head noted elsewhere (`verify`).
+
+When a person's data is erased, the texts of entries that hold it are replaced, and each such entry gets a further HMAC
+over its new texts and its old HMAC: the chain of HMACs stays as it was.
 """
 
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -27,10 +33,16 @@ ORIGIN: Final = "0" * 64
 HEAD_BROKEN: Final = "audit.head-broken"
 #: Action of the entry written when the log's key was missing: nothing before this entry can be verified any more.
 KEY_LOST: Final = "audit.key-lost"
-#: Entries that one page of a search reads: no index covers their texts.
-SEARCH_SPAN: Final = 10_000
+#: Entries that one step of `erase` looks through.
+_SPAN: Final = 10_000
 _HEAD: Final = 1
 _PAGE: Final = 500
+#: The texts of an entry that may hold what somebody entered.
+TEXTS: Final = ("actor", "subject", "detail")
+#: Between a value and the one that it became.
+ARROW: Final = " → "
+#: The entry of the bulk action under way.
+_bulk: Final[ContextVar[int | None]] = ContextVar("bulk", default=None)
 #: "entry" and "head" → their keys, in this process.
 _keys: Final[dict[str, bytes]] = {}
 
@@ -81,8 +93,8 @@ async def restart_without_key(now: datetime) -> None:
     await _append(head, actor="otae", action=KEY_LOST, now=now, subject="", detail=words)
 
 
-async def record(actor: str, action: str, *, now: datetime, subject: str = "", detail: str = "") -> None:
-    """Add an entry to the log; none of its texts may be a secret.
+async def record(actor: str, action: str, *, now: datetime, subject: str = "", detail: str = "") -> int:
+    """Add an entry to the log and return its number; none of its texts may be a secret.
 
     Takes part in the caller's transaction. Other entries wait until that transaction ends, so record last.
 
@@ -96,10 +108,20 @@ async def record(actor: str, action: str, *, now: datetime, subject: str = "", d
         head = await AuditHead.filter(id=_HEAD).select_for_update().first()
         if head is None or not hmac.compare_digest(head.seal, _seal(head.count, head.mac)):
             head = await _replace_head(head, now)
-        await _append(head, actor=actor, action=action, now=now, subject=subject, detail=detail)
+        return await _append(head, actor=actor, action=action, now=now, subject=subject, detail=detail)
 
 
-async def _append(head: AuditHead, *, actor: str, action: str, now: datetime, subject: str, detail: str) -> None:
+@contextmanager
+def parts_of(entry: int | None) -> Iterator[None]:
+    """Let what is recorded in the block be part of ``entry``, the entry of a bulk action; None for a single action."""
+    before = _bulk.set(entry)
+    try:
+        yield
+    finally:
+        _bulk.reset(before)
+
+
+async def _append(head: AuditHead, *, actor: str, action: str, now: datetime, subject: str, detail: str) -> int:
     entry = AuditEntry(
         id=head.count + 1,
         at=now,
@@ -108,11 +130,13 @@ async def _append(head: AuditHead, *, actor: str, action: str, now: datetime, su
         subject=subject[:200],
         detail=detail[:500],
         previous=head.mac,
+        part_of=_bulk.get(),
     )
     entry.mac = _mac(entry)
     await entry.save(force_create=True)
     head.count, head.mac, head.seal = entry.id, entry.mac, _seal(entry.id, entry.mac)
     await AuditHead.filter(id=_HEAD).update(count=head.count, mac=head.mac, seal=head.seal)
+    return int(entry.id)
 
 
 async def _replace_head(head: AuditHead | None, now: datetime) -> AuditHead:
@@ -155,7 +179,7 @@ async def verify(noted: Head | None = None) -> Head:
 def _check(entry: AuditEntry, before: int, previous: str) -> None:
     if entry.id != before + 1:
         raise AuditBroken(before + 1, "it is missing")
-    if not hmac.compare_digest(entry.mac, _mac(entry)):
+    if not is_intact(entry):
         raise AuditBroken(entry.id, "it was changed")
     if entry.previous != previous:
         raise AuditBroken(entry.id, "it does not follow the entry before")
@@ -192,7 +216,7 @@ def describe_changes(before: Mapping[str, object], after: Mapping[str, object]) 
             values = [_display_value(each) for each in (before.get(name), value)]
             called = name.removesuffix("_sealed").replace("_", " ")
             shown = None not in values and not name.endswith("_sealed")
-            changes.append(f"{called} {values[0]} → {values[1]}" if shown else called)
+            changes.append(f"{called} {values[0]}{ARROW}{values[1]}" if shown else called)
     return ", ".join(changes)
 
 
@@ -206,34 +230,83 @@ def _display_value(value: object) -> str | None:
     return text if len(text) <= 60 and "\n" not in text else None
 
 
-async def last_entry() -> int:
-    """Return the number of the newest entry, 0 in an empty log."""
-    newest = await AuditEntry.all().order_by("-id").first().only("id")
-    return newest.id if newest else 0
+def exported(entry: AuditEntry) -> dict[str, object]:
+    """Return an entry for a JSON export: with what `verify_exported` checks."""
+    names = ("id", "actor", "action", "subject", "detail", "part_of", "previous", "mac", "erased")
+    return {"at": _time(entry.at), **{name: getattr(entry, name) for name in names}}
 
 
-async def list_entries(
-    *, search: str = "", about: str = "", before: int | None = None, since: int = 0, limit: int = 100
-) -> list[AuditEntry]:
-    """Return entries, newest first.
+def verify_exported(rows: Iterable[Mapping[str, Any]]) -> int:
+    """Check that exported entries are as this installation wrote them; return their number.
+
+    Entries that follow one another are checked to do so; a filtered export leaves others out.
+
+    Raises:
+        AuditBroken: an entry was changed, or does not follow the one before it.
+        ValueError, KeyError, TypeError: these are no exported entries.
+    """
+    number, last = 0, AuditEntry(id=0, mac=ORIGIN)
+    for row in rows:
+        entry = AuditEntry(**{**row, "at": datetime.fromisoformat(row["at"])})
+        if not is_intact(entry):
+            raise AuditBroken(entry.id, "it was changed")
+        if entry.id <= last.id or (entry.id == last.id + 1 and entry.previous != last.mac):
+            raise AuditBroken(entry.id, "it does not follow the entry before")
+        number, last = number + 1, entry
+    return number
+
+
+async def erase(words: Collection[str], pseudonym: str, *, about: Collection[str], about_words: Collection[str]) -> int:
+    """Replace texts in entries by ``pseudonym`` and return how many entries were changed; the log still verifies.
+
+    Call it outside of transactions: it goes through the whole log, _SPAN entries at a time. Safe to repeat.
 
     Args:
-        search: only entries with this in any of their texts, whatever its case.
-        about: id of the person that ``search`` names; entries with this id are found as well.
-        before: only entries with a smaller number.
-        since: only entries with this number or a greater one.
+        words: mail addresses and the like, replaced wherever they stand.
+        about: ids; in entries that hold one of them ``about_words`` are replaced as well.
+        about_words: words that may mean others elsewhere, such as names.
     """
-    entries = AuditEntry.all()
-    if search:
-        names = ("actor", "action", "subject", "detail")
-        in_texts = [Q(**{f"{name}__icontains": search}) for name in names]
-        about_person = [Q(actor=about), Q(subject=about), Q(detail__contains=about)] if about else []
-        entries = entries.filter(Q(*in_texts, *about_person, join_type="OR"))
-    if before is not None:
-        entries = entries.filter(id__lt=before)
-    if since:
-        entries = entries.filter(id__gte=since)
-    return await entries.order_by("-id").limit(limit)
+    newest = await AuditEntry.all().order_by("-id").first().only("id")
+    changed, last = 0, newest.id if newest else 0
+    anywhere, there = _pattern(words), _pattern([*words, *about_words])
+    for start in range(1, last + 1, _SPAN):
+        span = AuditEntry.filter(id__gte=start, id__lt=start + _SPAN)
+        texts = Q(*(Q(**{f"{name}__icontains": text}) for name in TEXTS for text in {*words, *about}), join_type="OR")
+        for entry in await span.filter(texts).order_by("id"):
+            concerned = any(each in getattr(entry, name) for each in about for name in TEXTS)
+            changed += await _erase(entry, there if concerned else anywhere, pseudonym)
+    return changed
+
+
+async def _erase(entry: AuditEntry, pattern: re.Pattern[str], pseudonym: str) -> bool:
+    before = [getattr(entry, name) for name in TEXTS]
+    after = [
+        pattern.sub(lambda _found: pseudonym, text)[: _longest(name)] for name, text in zip(TEXTS, before, strict=True)
+    ]
+    if after == before:
+        return False
+    entry.update_from_dict(dict(zip(TEXTS, after, strict=True)))
+    entry.erased = _erasure(entry)
+    await entry.save(update_fields=[*TEXTS, "erased"])
+    return True
+
+
+def _longest(name: str) -> int:
+    field: Any = AuditEntry._meta.fields_map[name]  # noqa: SLF001 - the ORM knows how long a column is
+    return int(field.max_length)
+
+
+def _pattern(words: Iterable[str]) -> re.Pattern[str]:
+    """Return the pattern of these words as whole words, whatever their case."""
+    longest_first = sorted(filter(None, words), key=len, reverse=True)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first)) or '(?!)'})(?!\w)", re.IGNORECASE)
+
+
+def is_intact(entry: AuditEntry) -> bool:
+    """Return whether an entry is as it was written, or as it was left when a person's data was erased."""
+    if entry.erased:
+        return hmac.compare_digest(entry.erased, _erasure(entry))
+    return hmac.compare_digest(entry.mac, _mac(entry))
 
 
 def _key(name: str) -> bytes:
@@ -243,8 +316,22 @@ def _key(name: str) -> bytes:
 
 
 def _mac(entry: AuditEntry) -> str:
-    at = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
-    return _hmac("entry", str(entry.id), at, entry.actor, entry.action, entry.subject, entry.detail, entry.previous)
+    return _hmac("entry", *_fields(entry))
+
+
+def _erasure(entry: AuditEntry) -> str:
+    return _hmac("entry", "erased", *_fields(entry), entry.mac)
+
+
+def _fields(entry: AuditEntry) -> list[str]:
+    part = [] if entry.part_of is None else [f"part of {entry.part_of}"]  # as before there were parts, where it is none
+    return [
+        str(entry.id), _time(entry.at), entry.actor, entry.action, entry.subject, entry.detail, entry.previous, *part,
+    ]  # fmt: skip
+
+
+def _time(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _seal(count: int, mac: str) -> str:

@@ -328,6 +328,7 @@ def settings_routes() -> list[Route]:
         console(paths.PUSH, "setting.see", GET=push.index),
         console(paths.PUSH_UPLOAD, "setting.see", changes="setting.edit", GET=push.index, POST=push.replace),
         console(paths.AUDIT, "audit.see", GET=audit.index),
+        console(paths.AUDIT_EXPORT, "audit.see", GET=audit.export),
     ]
 
 

@@ -9,7 +9,8 @@ from otae.errors import InputRefused, StaleState
 from otae.invitations import group_worker, groups
 from otae.invitations.groups import GroupOrder, Status
 from otae.invitations.terms import InvitationTerms
-from otae.store import audit, database, leases
+from otae.store import database, leases
+from otae.store.audit_entries import AuditFilter, list_entries
 from otae.store.desk import Desk
 from otae.store.models import Delivery, Enrollment, GroupInvitation, GroupInvitee, Invitation, Person
 from tests.desks import RecordingBell
@@ -174,7 +175,7 @@ async def test_who_did_what_is_in_the_audit_log(desk: Desk) -> None:
     await groups.pause(row, now=now, actor="ada")
     await groups.resume(desk, row, now=now, actor="ada")
     await groups.cancel(row, now=now, actor="ada")
-    told = [entry.action.partition(".")[2] for entry in await audit.list_entries(search=str(row.id))]
+    told = [entry.action.partition(".")[2] for entry in await list_entries(AuditFilter(search=str(row.id)))]
     assert told == ["cancelled", "resumed", "paused", "started", "ordered"]
 
 

@@ -28,7 +28,8 @@ from otae.invitations import lifecycle, listing, results
 from otae.invitations.listing import Filters
 from otae.mdm import devices
 from otae.overview import attention, retention
-from otae.store import audit, database
+from otae.store import database
+from otae.store.audit_entries import SEARCH_SPAN, AuditFilter, list_entries
 from otae.store.desk import Desk
 from otae.store.models import Group, GroupInvitation, Membership
 from tests.many_rows import RARE, populate
@@ -155,9 +156,9 @@ def asks_of_many(asked: Asked) -> dict[str, Ask]:
         "people of an order whose messages failed": lambda: results.results(asked.order, show="failed"),
         "people of an order with a Mac": lambda: results.results(asked.order, show="redeemed"),
         "how far an order is": lambda: results.progress(asked.order, now=now),
-        "audit log": audit.list_entries,
-        "audit log, deep": lambda: audit.list_entries(before=COUNT // 2),
-        "audit log, by a text": lambda: audit.list_entries(search="nobody", since=COUNT + 1000 - audit.SEARCH_SPAN),
+        "audit log": list_entries,
+        "audit log, deep": lambda: list_entries(before=COUNT // 2),
+        "audit log, by a text": lambda: list_entries(AuditFilter(search="nobody"), since=COUNT + 1000 - SEARCH_SPAN),
         "who has to wait": lambda: unlocking.locked_among(asked.desk, [], now=now),
     }
 

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from otae.store import audit, backup, database
+from otae.store import backup, database
+from otae.store.audit_entries import list_entries
 from otae.store.backup_file import BackupReader
 from otae.store.desk import Desk
 from otae.store.tables import tables
@@ -42,5 +43,5 @@ async def test_a_backup_says_where_it_is_from_and_is_audited(desk: Desk) -> None
     assert sum(counts.values()) == len(lines)
     assert set(counts) == {table.name for table in tables()}
     assert (header.schema, header.taken_at) == (database.schema(), now)
-    [entry] = await audit.list_entries(limit=1)
+    [entry] = await list_entries(limit=1)
     assert (entry.actor, entry.action) == ("ada", "backup.taken")

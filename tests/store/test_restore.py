@@ -19,6 +19,7 @@ from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.settings import Settings
 from otae.store import audit, database, keyring
+from otae.store.audit_entries import list_entries
 from otae.store.backup_file import BackupReader, BackupUnreadable, BackupWriter
 from otae.store.desk import Desk
 from otae.store.installation import open_desk
@@ -126,7 +127,7 @@ async def test_sealed_values_open_and_the_audit_log_verifies(restored: Desk) -> 
     server = (await rows())["NotificationServer"][0]
     assert server["from_name"] == "Größe & <Co>"
     assert (await audit.verify()).count == await AuditEntry.all().count()
-    actions = [entry.action for entry in await audit.list_entries(limit=2)]
+    actions = [entry.action for entry in await list_entries(limit=2)]
     assert actions == ["backup.restored", "backup.taken"]
     assert len(await keyring.installation_secret(restored.vault, "pepper")) == 32
 

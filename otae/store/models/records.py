@@ -30,19 +30,24 @@ class AuditEntry(Model):
     """Who did what to keys, people, invitations and settings. `id`: 1, 2, 3 without a gap.
 
     `previous`: the `mac` of the entry before; `mac`: HMAC-SHA256 (hex) over it and everything else in the row.
+    `part_of`: the entry of a bulk action that this one belongs to. `erased`: "" or, after a person's data was erased
+    from the texts, an HMAC over the texts as they are now and the `mac` of what they were.
     """
 
     id = fields.BigIntField(primary_key=True, generated=False)
     at = fields.DatetimeField(db_index=True)
     actor = fields.CharField(max_length=100)
     action = fields.CharField(max_length=60)
-    subject = fields.CharField(max_length=200, default="", db_index=True)
+    subject = fields.CharField(max_length=200, default="")
     detail = fields.CharField(max_length=500, default="")
     previous = fields.CharField(max_length=64)
     mac = fields.CharField(max_length=64)
+    part_of = fields.BigIntField(null=True)
+    erased = fields.CharField(max_length=64, default="", db_default="")
 
     class Meta:
         table = "audit_entry"
+        indexes = (("part_of", "id"), ("actor", "part_of", "id"), ("action", "id"), ("subject", "id"))
 
 
 class AuditHead(Model):

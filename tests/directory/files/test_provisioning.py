@@ -11,7 +11,8 @@ from otae.directory.files.provisioning import LineState, Status
 from otae.directory.local import groups, people
 from otae.directory.local.passwords import check_password
 from otae.errors import InputRefused, StaleState
-from otae.store import audit, database, leases, passwords
+from otae.store import database, leases, passwords
+from otae.store.audit_entries import AuditFilter, list_entries
 from otae.store.desk import Desk
 from otae.store.models import AuditEntry, BrowserSession, EnrollmentSession, PeopleImport, PeopleImportLine, Person
 from tests.desks import RecordingBell
@@ -51,7 +52,7 @@ async def test_people_groups_roles_and_passwords_are_written(desk: Desk) -> None
     assert cleo.role == "SUPPORT"
     assert [person.name for person in await groups.members("local", "sales")] == ["ben", "cleo"]
     assert await PeopleImportLine.filter(password_sealed__not_isnull=True).count() == 0
-    told = [entry.action for entry in await audit.list_entries(search="people-import")]
+    told = [entry.action for entry in await list_entries(AuditFilter(search="people-import"))]
     assert told == [f"people-import.{what}" for what in ("done", "written", "started", "taken")]
 
 

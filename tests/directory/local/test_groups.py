@@ -6,7 +6,8 @@ from otae.directory import lookup, reach
 from otae.directory.local import groups, people
 from otae.directory.lookup import PeopleFilter
 from otae.errors import InputRefused
-from otae.store import audit, database
+from otae.store import database
+from otae.store.audit_entries import AuditFilter, list_entries
 from otae.store.desk import Desk
 from otae.store.models import Group, Membership, Person
 from tests.invitations.crowds import crowd
@@ -55,7 +56,7 @@ async def test_a_group_is_made_filled_emptied_and_removed_and_who_did_it_is_reco
     await groups.remove_member(group, ben.id, now=now, actor="ada")
     await groups.remove_group(group, now=now, actor="ada")
     assert not await Group.exists()
-    told = [entry.action for entry in await audit.list_entries(search="group.")]
+    told = [entry.action for entry in await list_entries(AuditFilter(search="group."))]
     assert told == ["group.removed", "group.member-removed", "group.member-added", "group.member-added", "group.added"]
 
 

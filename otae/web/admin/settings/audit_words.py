@@ -1,9 +1,7 @@
-"""The audit log's actions in words, and the pages of their subjects."""
+"""The audit log's actions in words."""
 
 from typing import Final
-from uuid import UUID
 
-from otae import paths
 from otae.translatable import N_
 
 #: Action → its title; an action without one is shown by its own name.
@@ -30,6 +28,7 @@ WORDS: Final = {
     "administrator.signed-in": N_("Signed in to the console"),
     "audit.head-broken": N_("The end of this log was missing or changed"),
     "audit.key-lost": N_("The key of this log was missing"),
+    "audit.exported": N_("Audit log exported"),
     "backup.restored": N_("Backup restored"),
     "backup.taken": N_("Backup taken"),
     "ca.created": N_("Certificate authority created"),
@@ -81,6 +80,7 @@ WORDS: Final = {
     "invitation.deleted": N_("Invitation deleted"),
     "invitation.extended": N_("Invitation given more time"),
     "invitation.link-copied": N_("Invitation's link copied"),
+    "invitations.changed": N_("Many invitations changed"),
     "invitation.resent": N_("Invitation sent again"),
     "invitation.restored": N_("Deletion of an invitation undone"),
     "invitation.revoked": N_("Invitation revoked"),
@@ -140,32 +140,7 @@ WORDS: Final = {
     "tls.renewed": N_("TLS certificate renewed"),
 }
 
-#: Prefix of an action whose subject is an id → path of the subject's page and the permission for it.
-_PAGES: Final = {
-    "approval": (paths.INVITATION, "invitation.see"),
-    "invitation": (paths.INVITATION, "invitation.see"),
-    "group-invitation": (paths.GROUP_INVITATION, "group-invitation.see"),
-    "people-import": (paths.IMPORT, "person.import"),
-    "mail": (paths.CAUGHT_MAIL, "mail.see"),
-}
-
 
 def words_of(action: str) -> str:
     """Return the description of an audit action, marked for translation; ``action`` itself for an unknown one."""
     return WORDS.get(action, action)
-
-
-def page_of(action: str, subject: str) -> tuple[str, str] | None:
-    """Return the page of the action's subject and the permission for that page; None when there is none."""
-    page = _PAGES.get(action.partition(".")[0])
-    if page is None or not _is_id(subject):
-        return None
-    return page[0](subject), page[1]
-
-
-def _is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
