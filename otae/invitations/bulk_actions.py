@@ -82,8 +82,11 @@ async def change(
     """
     outcome, apply = Outcome(), CHANGES[action]
     selected = Invitation.filter(reach.people("person_id"), id__in=list(invitation_ids), rehearsal=False)
-    for invitation in await selected.filter(deleted_at=None).order_by("created_at").prefetch_related("person"):
-        await _change_one(partial(apply, desk), action, invitation, outcome, now=now, actor=actor)
+    rows = await selected.filter(deleted_at=None).order_by("created_at").prefetch_related("person")
+    several = len(rows) > 1
+    with audit.parts_of(await _record(action, len(rows), now=now, actor=actor) if several else None):
+        for invitation in rows:
+            await _change_one(partial(apply, desk), action, invitation, outcome, now=now, actor=actor)
     outcome.unreachable.sort()
     return outcome
 
@@ -122,10 +125,16 @@ async def order(desk: Desk, action: str, invitation_ids: Iterable[UUID], *, now:
     ids = [str(each) for each in invitation_ids]
     async with transaction():
         job = await jobs.enqueue(JOB, {"action": action, "ids": ids}, created_by=actor, now=now)
-        detail = f"{action}, {len(ids)} invitations"
-        await audit.record(actor, "invitations.changed", now=now, subject=str(job.id), detail=detail)
+        entry = await _record(action, len(ids), now=now, actor=actor, subject=str(job.id))
+        await Job.filter(id=job.id).update(input={**job.input, "entry": entry})
     desk.bell.ring("job", job.id)
     return job.id
+
+
+async def _record(action: str, number: int, *, now: datetime, actor: str, subject: str = "") -> int:
+    """Audit a bulk action, whose parts follow; return the entry's number."""
+    detail = f"{action}, {number} invitations"
+    return await audit.record(actor, "invitations.changed", now=now, subject=subject, detail=detail)
 
 
 async def run_job(desk: Desk, job: Job, *, now: datetime) -> None:
@@ -133,13 +142,15 @@ async def run_job(desk: Desk, job: Job, *, now: datetime) -> None:
     action, ids, output = str(job.input["action"]), _texts(job.input["ids"]), dict(job.output or {})
     seen = int(str(output.get("seen", 0)))
     outcome = Outcome(unreachable=_texts(output.get("unreachable", [])), deletion_id=job.id)
-    for place, wanted in enumerate(ids[seen : seen + AT_ONCE]):
-        row = await Invitation.get_or_none(id=UUID(wanted), deleted_at=None).prefetch_related("person")
-        if row and place == 0 and await _is_done(job, row):
-            outcome.done += 1
-        elif row:
-            await _change_one(partial(CHANGES[action], desk), action, row, outcome, now=now, actor=job.created_by)
-        await jobs.progress(job, _added(output, outcome, seen + place + 1))
+    entry = job.input.get("entry")
+    with audit.parts_of(entry if isinstance(entry, int) else None):
+        for place, wanted in enumerate(ids[seen : seen + AT_ONCE]):
+            row = await Invitation.get_or_none(id=UUID(wanted), deleted_at=None).prefetch_related("person")
+            if row and place == 0 and await _is_done(job, row):
+                outcome.done += 1
+            elif row:
+                await _change_one(partial(CHANGES[action], desk), action, row, outcome, now=now, actor=job.created_by)
+            await jobs.progress(job, _added(output, outcome, seen + place + 1))
     if seen + AT_ONCE >= len(ids):
         await jobs.finish(job, _added(output, outcome, len(ids)), now=now)
     else:

@@ -23,6 +23,9 @@ async def test_a_refusal_stops_none_of_the_others_and_is_told_by_name(desk: Desk
     assert [(await Invitation.get(id=each.id)).status for each in made] == ["revoked", "redeemed", "revoked"]
     again = await bulk_actions.change(desk, "resend", [each.id for each in made], now=now, actor="ada")
     assert (again.done, len(again.refused)) == (0, 3)
+    whole = await AuditEntry.filter(action="invitations.changed").order_by("id").first()
+    assert whole is not None
+    assert (whole.detail, await AuditEntry.filter(part_of=whole.id).count()) == ("revoke, 3 invitations", 2)
 
 
 async def test_each_action_does_what_it_says_and_another_is_none(desk: Desk) -> None:
@@ -66,7 +69,7 @@ async def test_many_are_changed_by_a_worker_that_keeps_its_place(desk: Desk, mon
     await Invitation.filter(id=made[1].id).update(status="redeemed")
     ids = [each.id for each in made]
     job_id = await bulk_actions.order(desk, "revoke", ids, now=now, actor="ada")
-    assert await AuditEntry.filter(action="invitations.changed", subject=str(job_id)).count() == 1
+    entry = await AuditEntry.get(action="invitations.changed", subject=str(job_id))
     assert await bulk_actions.find_progress(job_id, "eve") is None, "hers alone"
     seen, refused = list[tuple[int, int, int, bool]](), list[tuple[str, str]]()
     while await jobs.waiting(await database.now()):
@@ -80,6 +83,7 @@ async def test_many_are_changed_by_a_worker_that_keeps_its_place(desk: Desk, mon
     assert seen == [(2, 1, 1, False), (4, 3, 1, False), (5, 4, 1, True)]
     assert [name for name, _why in refused] == ["cleo"]
     assert await Invitation.filter(status="revoked").count() == 4
+    assert await AuditEntry.filter(action="invitation.revoked", part_of=entry.id).count() == 4
 
 
 async def test_a_worker_that_died_after_the_change_does_not_repeat_it(desk: Desk) -> None:

@@ -84,7 +84,6 @@ WORDS: Final = {
     "invitation.resent": N_("Invitation sent again"),
     "invitation.restored": N_("Deletion of an invitation undone"),
     "invitation.revoked": N_("Invitation revoked"),
-    "invitations.changed": N_("Many invitations changed"),
     "approval.approved": N_("Enrollment approved"),
     "approval.declined": N_("Enrollment declined"),
     "guessing.seen": N_("Alert about guessing seen"),
