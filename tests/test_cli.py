@@ -19,9 +19,12 @@ from typing import Any
 import pytest
 
 from otae.cli import main
+from otae.cli.command import run_with_desk
 from otae.settings import Settings
 from otae.signing.certificates import new_key, pem
 from otae.store import database, heartbeats
+from otae.store.desk import Desk
+from otae.store.models import Administrator
 from otae.store.vault import Vault
 from tests.authority.outside import as_pkcs12, key_pem, outside
 from tests.desks import MASTER_KEY, make_settings
@@ -151,6 +154,19 @@ def test_administrators_and_roles_are_listed_and_the_last_one_stays(command: Com
     assert "invitation.notify" in command.run("role", "show", "SUPPORT").stdout
     assert "Helps people enroll" in command.run("role", "list").stdout
     assert "no role called Desk" in command.refusal("role", "show", "Desk")
+
+
+def test_a_lost_second_factor_is_reset(command: CommandLine) -> None:
+    async def set_up(_desk: Desk, now: datetime) -> None:
+        await Administrator.filter(name="cleo").update(second_factor_at=now)
+
+    command.json("admin", "create", "cleo", "--password-stdin", text="four quiet words here\n")
+    assert "cleo has no second factor" in command.refusal("admin", "reset-second-factor", "cleo")
+    with command.monkeypatch.context() as patched:
+        patched.setattr(os, "environ", command.environment)
+        run_with_desk(set_up)
+    assert [row["second_factor"] for row in command.json("admin", "list")] == [True]
+    assert command.json("admin", "reset-second-factor", "cleo")["second_factor"] is False
 
 
 def test_people_are_added_once_and_listed(ben: CommandLine) -> None:

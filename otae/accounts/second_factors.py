@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from otae.accounts import browsers, made_links, passkeys, recovery_codes, throttle, totp
+from otae.accounts import account_mails, browsers, made_links, passkeys, recovery_codes, throttle, totp
 from otae.accounts.passkeys import Answer, Question
 from otae.accounts.roles import ADMIN, Grantor, Powers, permissions_of, powers_of
 from otae.errors import InputRefused, OwnRole, SigninFailed, StaleState
@@ -195,8 +195,10 @@ async def new_recovery_codes(desk: Desk, administrator_id: UUID, *, now: datetim
     return codes
 
 
-async def reset(administrator_id: UUID, *, by: Grantor, now: datetime) -> str:
+async def reset(desk: Desk, administrator_id: UUID, *, by: Grantor, now: datetime) -> str:
     """Remove every second factor of an administrator, sign their browsers out, end the links they made.
+
+    Both are told by mail.
 
     Returns:
         The administrator's name.
@@ -219,6 +221,8 @@ async def reset(administrator_id: UUID, *, by: Grantor, now: datetime) -> str:
         await browsers.close_all(row)
         await made_links.end_links(row.id, now)
         await audit.record(by.name, "administrator.second-factor-reset", now=now, subject=row.name)
+        resetter = await Administrator.get_or_none(id=by.id) if by.id else None
+        await account_mails.tell_of_reset(desk, row, resetter, by=by.name, now=now)
     return row.name
 
 

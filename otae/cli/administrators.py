@@ -81,9 +81,9 @@ async def admin_list(_desk: Desk, _now: datetime) -> list[dict[str, object]]:
 @click.argument("name")
 @click.argument("address", default="")
 @with_desk
-async def admin_email(_desk: Desk, now: datetime, name: str, address: str) -> None:
+async def admin_email(desk: Desk, now: datetime, name: str, address: str) -> None:
     """Set the mail address for an administrator's notices, such as of failed invitations; without ADDRESS remove it."""
-    await notice_addresses.set_address(name, address, now=now, actor=ACTOR)
+    await notice_addresses.set_address(desk, name, address, now=now, actor=ACTOR)
 
 
 @admin.command(name="full-name")
@@ -132,12 +132,12 @@ async def admin_enable(_desk: Desk, now: datetime, name: str) -> dict[str, objec
 @click.argument("name")
 @as_json
 @with_desk
-async def admin_reset_second_factor(_desk: Desk, now: datetime, name: str) -> dict[str, object]:
+async def admin_reset_second_factor(desk: Desk, now: datetime, name: str) -> dict[str, object]:
     """Remove every second factor of an administrator who has lost them, and sign all their browsers out."""
     row = await _find_administrator(name)
     if not row.second_factor:
         raise InputRefused({"": f"{row.name} has no second factor"})
-    await second_factors.reset(row.id, by=BY, now=now)
+    await second_factors.reset(desk, row.id, by=BY, now=now)
     return _administrator(await _find_administrator(name))
 
 

@@ -63,7 +63,7 @@ async def change(visit: Console) -> Response:
     if form.validate():
         with form.refusals():
             text, shown = form.email.data or "", display_names.checked_display_name(form.display_name.data or "")
-            await notice_addresses.set_address(visit.actor, text, now=visit.now, actor=visit.actor)
+            await notice_addresses.set_address(visit.desk, visit.actor, text, now=visit.now, actor=visit.actor)
             if visit.administrator.domain == DOMAIN:
                 await display_names.set_display_name(visit.actor, shown, now=visit.now, actor=visit.actor)
             chosen = {"time_zone": form.time_zone.data, "language": form.language.data}

@@ -109,7 +109,7 @@ async def reset_factors(visit: Console) -> Response:
         own = (paths.ACCOUNT_FACTORS, _("Your second factors"))
         return redirect(here, "danger", _("Set up a second factor of your own first."), link=own)
     try:
-        await second_factors.reset(row.id, by=visit.by, now=visit.now)
+        await second_factors.reset(visit.desk, row.id, by=visit.by, now=visit.now)
     except StaleState:
         return redirect(here, "info", _("%s has no second factor any more.") % row.name)
     except Refusal as refusal:
