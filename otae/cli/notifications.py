@@ -59,14 +59,14 @@ def notification_server_add() -> None:
 @click.option("--oauth-client-id", default="", help="The application's id; google: the service account's address.")
 @click.option("--oauth-scope", default="", help="What tokens are for; microsoft and google know it.")
 @click.option("--oauth-secret-stdin", is_flag=True, help="Read the client's secret, or the service account's key.")
-@click.option("--clear-sign-in", is_flag=True, help="Sign in also without encryption.")
+@click.option("--clear-sign-in", is_flag=True, help="Allow sign-in without encryption.")
 @click.option("--from-name", required=True)
 @click.option("--from-email", required=True)
 @click.option("--connections", default=4, show_default=True, help="Open at a time in each worker.")
 @click.option("--rate", default=0, help="Messages a minute; 0 for no limit.")
 @click.option("--standby", default=0, help="Order in which it stands in for the active server; 0 for never.")
 @click.option("--dkim-selector", default="", help="Where the sender's DKIM key is published.")
-@click.option("--description", default="", help="For those who look after it.")
+@click.option("--description", default="", help="A note for administrators.")
 @password_stdin
 @as_json
 def smtp_add(
@@ -93,7 +93,7 @@ def smtp_add(
 @click.option("--connections", default=4, show_default=True, help="Requests at a time in each worker.")
 @click.option("--rate", default=0, help="Messages a minute; 0 for no limit.")
 @click.option("--standby", default=0, help="Order in which it stands in for the active gateway; 0 for never.")
-@click.option("--description", default="", help="For those who look after it.")
+@click.option("--description", default="", help="A note for administrators.")
 @as_json
 def sms_add(
     *,

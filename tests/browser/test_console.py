@@ -264,7 +264,7 @@ async def test_everything_works_without_script(
     await page.fill("#recipient", "ben")
     await page.click("button:has-text('Invite')")
     await expect(page.get_by_text("has an invitation that works already")).to_be_visible()
-    await page.click("button:has-text('Invite all the same')")
+    await page.click("button:has-text('Invite anyway')")
     await expect(page.get_by_text("The invitation was created.")).to_be_visible()
     await page.click("#revoke")
     await page.click("a:has-text('Cancel')")

@@ -25,7 +25,7 @@ async def test_two_hundred_people_of_a_file_are_invited_in_four_clicks(
     await console.set_input_files("#file", file)  # a drop, no click
     await console.get_by_label("User name + PIN").check()
     clicks = 1
-    for button in ("Check the columns", "Begin the dry run"):
+    for button in ("Check the columns", "Start the dry run"):
         await console.get_by_role("button", name=button).click()
         clicks += 1
         if button == "Check the columns":

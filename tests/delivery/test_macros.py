@@ -163,7 +163,7 @@ def test_the_default_templates_can_be_saved(kind: str) -> None:
         ("pin", "text", "${firstnotnull(user.phone,enrollment.pin)}", "does not say ${enrollment.pin}"),
         ("url", "text", "${enrollment.url} ${user.password_hash}", "not known"),
         ("url", "sms", "Go to the desk", "does not say ${enrollment.url}"),
-        ("reminder", "sms", "Go on", "does not say ${enrollment.url}"),
+        ("reminder", "sms", "Continue", "does not say ${enrollment.url}"),
         ("pin", "sms", "Your PIN", "does not say ${enrollment.pin}"),
         ("pin", "sms", "${enrollment.pin} ${enrollment.url}", "${enrollment.url} at line 1, column 19 has no value"),
         ("confirmation", "sms", "x" * 1001, "is longer than 1000 characters"),

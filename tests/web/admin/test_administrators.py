@@ -128,7 +128,7 @@ async def test_one_of_a_directory_gets_the_role_there(console: httpx2.AsyncClien
     finn = await add("corp\\finn", "SUPPORT", now=now, domain="corp")
     page = (await console.get(f"{LIST}/{finn}")).text
     assert "checked by the directory corp" in page
-    assert "Give this role" not in page
+    assert "Assign role" not in page
     answer = await console.post(f"{LIST}/{finn}", data={"role": "ADMIN"})
     assert answer.status_code == 422
     assert "comes from a group of corp" in answer.text

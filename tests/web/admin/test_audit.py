@@ -70,7 +70,7 @@ async def test_a_search_goes_through_the_log_a_part_at_a_time(
         address, pages = found[1].replace("&amp;", "&"), pages + 1
         text = (await console.get(address)).text
     assert pages
-    assert "Looked through down to entry" in text or "before=" not in text
+    assert "Searched down to entry" in text or "before=" not in text
 
 
 async def test_the_log_is_for_administrators(site: Site) -> None:

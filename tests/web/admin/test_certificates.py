@@ -58,7 +58,7 @@ async def test_without_the_root_key_the_way_to_bring_it_back_is_shown(console: h
     answer = await console.post(f"{PAGE}/rotate")
     assert (answer.status_code, answer.headers["location"]) == (303, f"{PAGE}/root-key")
     text = (await console.get(f"{PAGE}/root-key")).text
-    assert "Bring the root’s key back first" in text
+    assert "Restore the root’s key first" in text
     assert f'action="{PAGE}/root-key/return/upload"' in text
 
 

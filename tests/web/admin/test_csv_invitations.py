@@ -177,7 +177,7 @@ async def test_an_order_starts_by_itself_at_its_time(console: httpx2.AsyncClient
     assert (await GroupInvitation.get()).status == Status.EXPANDING
     moved = await console.post(schedule, data={"start_at": f"{at:%Y-%m-%dT%H:%M}"})
     assert moved.status_code == 303
-    assert "moved on meanwhile" in (await console.get(f"{WHERE}/{row.id}")).text
+    assert "changed meanwhile" in (await console.get(f"{WHERE}/{row.id}")).text
 
 
 async def test_the_people_of_an_import_are_invited(console: httpx2.AsyncClient, site: Site) -> None:

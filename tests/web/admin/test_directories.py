@@ -277,7 +277,7 @@ async def test_who_may_only_see_directories_is_offered_nothing_else(
     page = (await console.get(f"{LIST}/{corp.id}")).text
     assert 'value="ldap.example.test"' in page
     assert '<fieldset class="card-body" disabled>' in page
-    for button in ("Save", "Make default", "Remove</button>", "Test connection</button>"):
+    for button in ("Save", "Set as default", "Remove</button>", "Test connection</button>"):
         assert f">{button}" not in page
     assert (await console.get(ADD)).status_code == 403
     for action in ("upload", "test", "default", "remove"):

@@ -90,7 +90,7 @@ async def test_an_order_is_started_paused_resumed_and_cancelled(
     assert await Invitation.all().count() == 2
     assert "not invited: cancelled" in page
     late = await console.post(f"{here}/start", follow_redirects=True)
-    assert "It had moved on meanwhile" in late.text
+    assert "It changed meanwhile" in late.text
 
 
 async def test_the_bar_is_true_and_asks_for_news_only_while_there_are_some(

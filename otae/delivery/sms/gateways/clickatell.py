@@ -56,7 +56,7 @@ GATEWAY: Final = Gateway(
         Field(
             "sender",
             N_("From"),
-            N_("A two-way number of yours there; empty when the integration has none."),
+            N_("One of your two-way numbers there; empty if the integration has none."),
             required=False,
         ),
         base_url_field(URL),

@@ -212,11 +212,11 @@ def _body_error(kind: str, template: str) -> str:
 GATEWAY: Final = Gateway(
     "generic",
     N_("HTTP gateway"),
-    N_("Any other provider: you say what is sent and what its yes looks like."),
+    N_("Any other provider: you define the request and how success is recognized."),
     (
         Field("method", N_("Method"), default="POST", choices={name: name for name in METHODS}),
         Field("url", N_("Address"), N_("https://…; may hold ${sms.to}, ${sms.digits}, ${sms.text}."), longest=1000),
-        Field("headers", N_("Headers"), N_("A line each: Name: value."), required=False, lines=True, longest=3000),
+        Field("headers", N_("Headers"), N_("One per line: Name: value."), required=False, lines=True, longest=3000),
         Field("body_type", N_("Kind of body"), default="json", choices={
             "json": N_("JSON"), "form": N_("Form"), "xml": N_("XML"), "text": N_("Plain text"),
         }),
@@ -236,7 +236,7 @@ GATEWAY: Final = Gateway(
         Field("ok_status", N_("Success: status"), N_("One status or a range."), default="200-299"),
         Field("ok_field", N_("Success: JSON field"), N_("Such as messages.0.status; empty looks at all of the text."),
               required=False),
-        Field("ok_value", N_("Success: value"), N_("What that field has to be, or what the text has to hold."),
+        Field("ok_value", N_("Success: value"), N_("What the field has to equal, or the text has to contain."),
               required=False),
     ),
     request,

@@ -75,7 +75,7 @@ GATEWAY: Final = Gateway(
     (
         Field("account_sid", N_("Account SID")),
         Field("auth_token", N_("Auth token"), secret=True),
-        Field("sender", N_("From"), N_("A number of yours there, a name, or the SID of a messaging service (MG…).")),
+        Field("sender", N_("From"), N_("One of your numbers there, a name, or the SID of a messaging service (MG…).")),
         base_url_field(URL),
     ),
     request,

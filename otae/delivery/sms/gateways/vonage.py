@@ -71,7 +71,7 @@ GATEWAY: Final = Gateway(
     (
         Field("api_key", N_("API key")),
         Field("api_secret", N_("API secret"), secret=True),
-        Field("sender", N_("Virtual number"), N_("A number of yours there, or a name where the country allows one.")),
+        Field("sender", N_("Virtual number"), N_("One of your numbers there, or a name where the country allows one.")),
         base_url_field(URL),
     ),
     request,

@@ -91,7 +91,7 @@ async def match(visit: Console) -> Response:
         return await _show(visit, row, columns, add_people=add_people, wrong=refusal.fields)
     except StaleState:
         return redirect(
-            paths.GROUP_INVITATION(row.id), "warning", _("It had moved on meanwhile; here is where it stands.")
+            paths.GROUP_INVITATION(row.id), "warning", _("It changed meanwhile; this is its present state.")
         )
     return redirect(paths.GROUP_INVITATION(row.id))
 

@@ -82,8 +82,8 @@ class GroupInvitationForm(TermsForm):
     asset_tag = None
     carrier = None
     group = StringField(N_("Group"), [InputRequired(N_("Enter a group.")), Length(max=201)])
-    include_pending = BooleanField(N_("Invite also who has an invitation that waits"))
-    include_enrolled = BooleanField(N_("Invite also who has an enrolled Mac"))
+    include_pending = BooleanField(N_("Also invite people who have a pending invitation"))
+    include_enrolled = BooleanField(N_("Also invite people who have an enrolled Mac"))
     pin_channel = SelectField(N_("PIN by"), invalid_choice_message=CHOOSE, choices=PIN_CHANNELS_SENT, default="")
 
     def order(self, name: str) -> GroupOrder:
@@ -247,7 +247,7 @@ async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Respons
         await change(row, now=visit.now, actor=visit.actor)
     except StaleState:
         return redirect(
-            paths.GROUP_INVITATION(row.id), "warning", _("It had moved on meanwhile; here is where it stands.")
+            paths.GROUP_INVITATION(row.id), "warning", _("It changed meanwhile; this is its present state.")
         )
     return redirect(paths.GROUP_INVITATION(row.id))
 

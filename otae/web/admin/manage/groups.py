@@ -63,7 +63,7 @@ async def add_member(visit: Console) -> Response:
     if form.validate():
         with form.refusals():
             person = await groups.add_member(group, form.name.data, now=visit.now, actor=visit.actor)
-            return redirect(paths.GROUP(group.id), "success", _("%s is in this group.") % person.display_name)
+            return redirect(paths.GROUP(group.id), "success", _("%s was added to this group.") % person.display_name)
     return await _show(visit, form, status=422)
 
 
@@ -71,7 +71,7 @@ async def remove_member(visit: Console) -> Response:
     """Remove a person from a group."""
     group, person = await _group(visit), visit.request.path_params["person"]
     await groups.remove_member(group, person, now=visit.now, actor=visit.actor)
-    return redirect(paths.GROUP(group.id), "success", _("One person fewer is in this group."))
+    return redirect(paths.GROUP(group.id), "success", _("The person was removed from this group."))
 
 
 async def _group(visit: Console) -> ListedGroup:

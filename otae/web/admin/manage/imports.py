@@ -80,7 +80,7 @@ class ImportForm(Form):
     """The file to import, and its format."""
 
     file = FileField(N_("File"))
-    kind = SelectField(N_("Format"), choices={"": N_("Told by the file itself"), **KINDS})
+    kind = SelectField(N_("Format"), choices={"": N_("Detected from the file"), **KINDS})
 
 
 async def blank(visit: Console) -> Response:
@@ -189,7 +189,7 @@ async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Respons
     try:
         await change(row, now=visit.now, actor=visit.actor)
     except StaleState:
-        return redirect(paths.IMPORT(row.id), "warning", _("It had moved on meanwhile; here is where it stands."))
+        return redirect(paths.IMPORT(row.id), "warning", _("It changed meanwhile; this is its present state."))
     return redirect(paths.IMPORT(row.id))
 
 

@@ -40,10 +40,10 @@ class EventKind:
 
 KINDS: Final = {
     "invitation.created": EventKind(INVITATION, DONE, N_("Created by %(actor)s")),
-    "invitation.resent": EventKind(INVITATION, DONE, N_("Sent again by %(actor)s; the PIN before it is dead")),
-    "invitation.extended": EventKind(INVITATION, DONE, N_("Given more time by %(actor)s")),
-    "invitation.revoked": EventKind(INVITATION, FAILED, N_("Revoked by %(actor)s; link and PIN are dead")),
-    "invitation.expired": EventKind(INVITATION, FAILED, N_("Expired; link and PIN are dead")),
+    "invitation.resent": EventKind(INVITATION, DONE, N_("Sent again by %(actor)s; the earlier PIN no longer works")),
+    "invitation.extended": EventKind(INVITATION, DONE, N_("Extended by %(actor)s")),
+    "invitation.revoked": EventKind(INVITATION, FAILED, N_("Revoked by %(actor)s; link and PIN no longer work")),
+    "invitation.expired": EventKind(INVITATION, FAILED, N_("Expired; link and PIN no longer work")),
     "invitation.failed": EventKind(INVITATION, FAILED, N_("Failed: %(detail)s")),
     "invitation.redeemed": EventKind(MANAGEMENT, DONE, N_("Invitation redeemed; link and PIN are forgotten")),
     "command.queued": EventKind(MANAGEMENT, NOTE, N_("Command waits for the Mac: %(detail)s")),

@@ -94,9 +94,7 @@ def _pin(details: Details) -> Waiting | None:
         return None
     if session is not None and session.opened_at >= pin.created_at:
         return None
-    help_text = _(
-        "The PIN did not reach the person. Correct the address or number, then “Notify again” sends a new one."
-    )
+    help_text = _("The PIN did not reach the person. Correct the address or number, then “Send again” sends a new one.")
     return Waiting(_("Waiting for the invitation to be sent again"), pin.created_at, help_text)
 
 

@@ -78,7 +78,7 @@ WORDS: Final = {
     "identity.objected": N_("Identity at the desk denied by the person"),
     "invitation.created": N_("Invitation created"),
     "invitation.deleted": N_("Invitation deleted"),
-    "invitation.extended": N_("Invitation given more time"),
+    "invitation.extended": N_("Invitation extended"),
     "invitation.link-copied": N_("Invitation's link copied"),
     "invitations.changed": N_("Many invitations changed"),
     "invitation.resent": N_("Invitation sent again"),

@@ -28,7 +28,7 @@ from otae.words import gettext as _
 
 #: Kind of text → its title and what it is for.
 KINDS: Final = {
-    HELP: (N_("Help text"), N_("Stands below every page of the portal: opening hours, a number to call.")),
+    HELP: (N_("Help text"), N_("Shown below every page of the portal: opening hours, a number to call.")),
     TERMS_OF_USE: (
         N_("Terms of use"),
         N_("People accept them with a tick when they sign in to enroll; what they accepted stays recorded."),

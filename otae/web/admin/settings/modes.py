@@ -42,7 +42,7 @@ async def save(visit: Console) -> Response:
             for field in form:
                 if (field.data or "") != known.get(field.name, ""):
                     await channels.set_policy(field.name, field.data or "", now=visit.now, actor=visit.actor)
-            return redirect(paths.MODES, "success", _("Saved. It holds for every PIN made from now on."))
+            return redirect(paths.MODES, "success", _("Saved. It applies to every PIN made from now on."))
     return await _page(visit, form, status=422)
 
 

@@ -63,7 +63,7 @@ class ServerForm(AuthoritiesForm):
     oauth_token_url = StringField(N_("Token address"))
     oauth_client_id = StringField(N_("Client ID"))
     oauth_scope = StringField(N_("Scope"))
-    clear_sign_in = BooleanField(N_("Sign in also without encryption"))
+    clear_sign_in = BooleanField(N_("Allow sign-in without encryption"))
     from_name = StringField(N_("From name"), [InputRequired(NEEDED)])
     from_email = StringField(N_("From e-mail"), [InputRequired(NEEDED)], filters=[shown_address])
     timeout = IntegerField(N_("Timeout in seconds"), [InputRequired(N_("use 5 to 60 seconds"))], default=30)

@@ -48,5 +48,5 @@ async def rotate(visit: Console) -> Response:
     try:
         done = await rotation.rotate_device_ca(visit.desk, now=visit.now, actor=visit.actor)
     except NotReady:
-        return redirect(paths.ROOT_KEY, "danger", _("Bring the root’s key back first: it signs the new authority."))
+        return redirect(paths.ROOT_KEY, "danger", _("Restore the root’s key first: it signs the new authority."))
     return redirect(paths.CERTIFICATES, "success", _("Macs get their certificates from %s from now on.") % done.subject)

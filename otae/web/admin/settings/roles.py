@@ -37,7 +37,7 @@ class RoleForm(Form):
     ``groups`` are those it is limited to, one a line; ``group`` is one more, from the search field.
     """
 
-    words = StringField(N_("Whom it is for"), [Length(max=own_roles.LONGEST_WORDS)])
+    words = StringField(N_("Who it is for"), [Length(max=own_roles.LONGEST_WORDS)])
     leaves = SelectMultipleField(N_("Permissions"), choices=list(PERMISSIONS))
     groups = TextAreaField(N_("Only people of these groups"))
     group = StringField(N_("Find a group"), [Length(max=picker.LONGEST)])
@@ -89,7 +89,7 @@ async def assign(visit: Console) -> Response:
 async def unassign(visit: Console) -> Response:
     """Take the role from the members of a directory group."""
     group = await assignments.unassign(row_id(visit.request), by=visit.by, now=visit.now)
-    return redirect(paths.ROLES, "success", _("Members of %s have no role from there any more.") % group)
+    return redirect(paths.ROLES, "success", _("Members of %s no longer get a role.") % group)
 
 
 async def _list(visit: Console, form: AssignmentForm, *, status: int = 200) -> Response:

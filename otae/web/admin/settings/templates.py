@@ -127,7 +127,7 @@ async def restore(visit: Console) -> Response:
     form = await _stored(visit)
     with form.refusals():
         await template_editing.restore(template, now=visit.now, actor=visit.actor, language=language)
-        words = _("%s says again what it says by default.") % template.name
+        words = _("%s has its default wording again.") % template.name
         return redirect(
             paths.TEMPLATE(template.id, language=language) if language else paths.TEMPLATES, "success", words
         )

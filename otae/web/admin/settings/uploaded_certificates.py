@@ -62,7 +62,7 @@ TLS: Final = UploadKind(
     paths.TLS_REMOVE,
     uploads.import_tls,
     N_("Own TLS certificate"),
-    N_("Served instead of our own; you renew it. On its last day our own takes over."),
+    N_("Served instead of the built-in one; you renew it. On its last day the built-in one takes over."),
     (
         N_("an RSA or elliptic-curve key that belongs to the certificate"),
         *_ALIKE,
@@ -109,7 +109,7 @@ def remove_page(kind: UploadKind) -> Page:
             await uploads.remove_upload(visit.desk, kind.purpose, now=visit.now, actor=visit.actor)
         except InputRefused as refusal:
             return redirect(paths.CERTIFICATES, "danger", str(refusal))
-        return redirect(paths.CERTIFICATES, "success", _("Our own certificate is in use again."))
+        return redirect(paths.CERTIFICATES, "success", _("The built-in certificate is in use again."))
 
     return page
 
