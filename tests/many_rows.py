@@ -60,7 +60,8 @@ async def populate(desk: Desk, count: int) -> None:
     )  # fmt: skip
     await copy.make(
         models.Device, "serial <> ''", udid="'U-' || n", serial="'C02' || n", name="'Mac ' || n", created_at=copy.ago,
-        search_text="'c02' || n || '\nu-' || n || '\nmac ' || n",
+        search_text="'c02' || n || '\nu-' || n || '\nmac ' || n", person_id=copy.uid, status="'enrolled'",
+        ownership="'corporate'", enrolled_at=copy.ago,
     )  # fmt: skip
     await copy.make(
         models.Enrollment, "status = 'enrolled'", device_id=copy.uid, session_id=copy.uid, person_id=copy.uid,

@@ -1,6 +1,6 @@
 """The list of known Macs, for the console and the command line."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -118,7 +118,7 @@ async def _candidates(search: str) -> Q:
 async def _current_matches(rows: Sequence[Device], wanted: str, reach: Reach) -> list[DeviceRecord]:
     """Return the records whose current person is within ``reach``, and that match the text by Mac or current person."""
     records = await _records(rows)
-    people = Person.filter(reach.people(), id__in=[record.person_id for record in records] or [NO_ID])
+    people = Person.filter(reach.people(listed=Person), id__in=[record.person_id for record in records] or [NO_ID])
     texts = {person_id: text or "" for person_id, text in await people.values_list("id", "search_text")}
     own = {row.id: row.search_text or "" for row in rows}
     return [
@@ -143,6 +143,11 @@ async def macs_of_invitations(ids: Sequence[UUID], reach: Reach = EVERYBODY) -> 
         "session__invitation_id", "device__udid", "device__serial"
     )
     return {invitation: (str(udid), str(serial)) for invitation, udid, serial in found}
+
+
+async def with_ids(ids: Collection[UUID], reach: Reach = EVERYBODY) -> list[DeviceRecord]:
+    """Return the Macs with these ids whose current enrollment is within ``reach``, without those of rehearsals."""
+    return await _current_matches(await Device.filter(id__in=list(ids), rehearsal=False), "", reach)
 
 
 async def find_device(udid: str, reach: Reach = EVERYBODY) -> DeviceRecord | None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from tortoise.connection import get_connection
 from tortoise.expressions import Q
 from tortoise.models import Model
-from tortoise.queryset import QuerySet
+from tortoise.queryset import QuerySet, ValuesListQuery
 
 #: Pages count rows up to here: "10 000+".
 COUNT_LIMIT: Final = 10_000
@@ -42,10 +42,8 @@ def older_than(last: Model | None, column: str = "created_at") -> Q:
 
 async def count_capped(rows: QuerySet[Any]) -> int:
     """Return the number of ``rows``, or COUNT_LIMIT + 1 when there are more than COUNT_LIMIT."""
-    listed = rows.limit(COUNT_LIMIT + 1).values_list("id")
-    listed._choose_db_if_not_chosen()  # noqa: SLF001 - the ORM counts everything, whatever the limit
-    listed._make_query()  # noqa: SLF001 - as above
-    text, values = listed.query.get_parameterized_sql()
+    # the ORM counts everything, whatever the limit
+    text, values = parameterized(rows.limit(COUNT_LIMIT + 1).values_list("id"))
     sql = f"SELECT count(*) AS number FROM ({text}) AS listed"  # noqa: S608 - the ORM's own text
     return int((await get_connection("default").execute_query_dict(sql, values))[0]["number"])
 
@@ -105,3 +103,11 @@ def _parts(order: Order, at: Model | None, *, down: bool, back: bool) -> Iterato
     # What has no value comes last: after all others, and before them on the way back.
     if order.nulls and (value is None) == back:
         yield others[0] if back else others[1]
+
+
+def parameterized(listed: ValuesListQuery[Any]) -> tuple[str, list[Any]]:
+    """Return the SQL of a query and its values; its columns are called "0", "1" and so on."""
+    listed._choose_db_if_not_chosen()  # noqa: SLF001 - the ORM has no other way to say what it will ask
+    listed._make_query()  # noqa: SLF001 - as above
+    text, values = listed.query.get_parameterized_sql()
+    return text, list(values)

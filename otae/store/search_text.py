@@ -6,20 +6,25 @@ find two; a search for two letters that no text contains reads every row (0.3 s 
 letters must be found. Other conditions of the list, reach above all, stand beside this one in the list's own query.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from tortoise.connection import get_connection
 from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
 
 from otae.store import search_index
 from otae.store.database import dialect
 from otae.store.models.base import SEARCH_TEXT, Searched
+from otae.store.paging import parameterized
 from otae.text import folded
 
 #: With more matches than this the index is not used.
 MATCH_LIMIT: Final = 1000
+#: Of so many rows the newest matches of a text are taken that more than MATCH_LIMIT rows contain.
+RECENT: Final = 2000
 #: An id that no row has.
 NO_ID: Final = UUID(int=0)
 #: Fewest letters that the text index can find.
@@ -51,23 +56,53 @@ async def matching_ids(kind: type[Searched], text: str) -> list[UUID] | None:
     wanted = folded(text)
     if len(wanted) < MIN_LENGTH or not await search_index.exists(kind):
         return None
+    ids = await _look_up(kind, [wanted])
+    return None if len(ids) > MATCH_LIMIT else ids
+
+
+async def first_ids(kind: type[Searched], text: str) -> list[UUID]:
+    """Return the ids of rows whose text contains ``text``, newest first: of all of them, or of MATCH_LIMIT + 1.
+
+    Of a text of two letters, which an index of three letters cannot find, only the beginnings of words count; one
+    letter is not looked up. Without an index nothing is found (`otae doctor` says so).
+    """
+    wanted = folded(text)
+    if len(wanted) < MIN_LENGTH - 1 or not await search_index.exists(kind):
+        return []
+    return await _look_up(kind, [wanted] if len(wanted) >= MIN_LENGTH else [f"\n{wanted}", f" {wanted}"])
+
+
+async def newest_ids(rows: QuerySet[Any], text: str, limit: int) -> list[UUID]:
+    """Return the ids of at most ``limit`` of the newest RECENT of ``rows`` whose text contains ``text``.
+
+    For a text that very many rows contain: each is found through no index, and the first ones soon.
+    """
+    newest, values = parameterized(rows.order_by("-created_at").limit(RECENT).values_list("id", SEARCH_TEXT))
+    contains = f'strpos("1", ${len(values) + 1})' if dialect() == "postgres" else 'instr("1", ?)'
+    sql = f'SELECT "0" AS id FROM ({newest}) AS newest WHERE {contains} > 0 LIMIT {limit}'  # noqa: S608 - the ORM's own text
+    found = await get_connection("default").execute_query_dict(sql, [*values, folded(text)])
+    return [UUID(str(row["id"])) for row in found]
+
+
+async def _look_up(kind: type[Searched], parts: Sequence[str]) -> list[UUID]:
+    """Return the ids of rows whose text contains one of ``parts``: of at most MATCH_LIMIT + 1, newest first."""
     table = kind._meta.db_table  # noqa: SLF001 - the ORM's own name for it
+    made = "created_at" if "created_at" in kind._meta.fields_map else "opened_at"  # noqa: SLF001 - as above
     if dialect() == "postgres":
         # MATERIALIZED: with the LIMIT in view, the planner would read the table from its beginning instead.
+        alike = " OR ".join(f"{SEARCH_TEXT} LIKE ${at}" for at, _ in enumerate(parts, 1))
         sql = (
-            f'WITH found AS MATERIALIZED (SELECT id FROM "{table}" WHERE {SEARCH_TEXT} LIKE $1) '  # noqa: S608 - names of our tables
-            f"SELECT id FROM found LIMIT {MATCH_LIMIT + 1}"
+            f'WITH found AS MATERIALIZED (SELECT id, {made} FROM "{table}" WHERE {alike}) '  # noqa: S608 - names of our tables
+            f"SELECT id FROM (SELECT * FROM found LIMIT {MATCH_LIMIT + 1}) AS few ORDER BY {made} DESC"
         )
-        for special in "\\%_":
-            wanted = wanted.replace(special, f"\\{special}")
-        values = [f"%{wanted}%"]
+        values = ["%" + re.sub(r"([%_\\])", r"\\\1", part) + "%" for part in parts]
     else:
         index = search_index.index_name(kind)
+        # +: not in the order of an index, which would be read from its beginning
         sql = (
-            f'SELECT "{table}".id AS id FROM "{index}" JOIN "{table}" ON "{table}".rowid = "{index}".rowid '  # noqa: S608 - as above
-            f'WHERE "{index}" MATCH ? LIMIT {MATCH_LIMIT + 1}'
+            f'SELECT id FROM "{table}" WHERE rowid IN (SELECT rowid FROM "{index}" WHERE "{index}" MATCH ? '  # noqa: S608 - as above
+            f"LIMIT {MATCH_LIMIT + 1}) ORDER BY +{made} DESC"
         )
-        quoted = wanted.replace('"', '""')
-        values = [f'"{quoted}"']
-    rows = await get_connection("default").execute_query_dict(sql, values)
-    return None if len(rows) > MATCH_LIMIT else [UUID(str(row["id"])) for row in rows]
+        quoted = [part.replace('"', '""') for part in parts]
+        values = [" OR ".join(f'"{part}"' for part in quoted)]
+    return [UUID(str(row["id"])) for row in await get_connection("default").execute_query_dict(sql, values)]

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from otae import paths
 from otae.accounts.permissions import ENTER
-from otae.web.admin import dashboard, docs
+from otae.web.admin import dashboard, docs, search
 from otae.web.admin.account import notices, own_account, second_factor, second_step, sign_in
 from otae.web.admin.manage import (
     approvals,
@@ -275,6 +275,7 @@ def group_invitation_routes() -> list[Route]:
 def manage_routes() -> list[Route]:
     """Return the console's pages of Macs and of the mail catcher."""
     return [
+        console(paths.SEARCH, ENTER, within=True, GET=search.show),
         console(paths.DESK, "invitation.desk", within=True, GET=desk.show),
         console(paths.DESK_CONFIRM, "invitation.desk", within=True, POST=desk.confirm),
         console(paths.DEVICES, "device.see", within=True, GET=devices.index),

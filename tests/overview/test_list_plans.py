@@ -28,6 +28,7 @@ from otae.invitations import lifecycle, listing, results
 from otae.invitations.listing import Filters
 from otae.mdm import devices
 from otae.overview import attention, retention
+from otae.overview import search as find_anything
 from otae.store import database
 from otae.store.audit_entries import SEARCH_SPAN, AuditFilter, list_entries
 from otae.store.desk import Desk
@@ -193,6 +194,33 @@ def further_asks(few: Reach, now: Any) -> dict[str, Ask]:  # noqa: ANN401 - the 
     }
 
 
+def search_asks(few: Reach, wide: Reach) -> dict[str, Ask]:
+    """Return what the console's search asks, for each kind of text."""
+    texts = (
+        "ŁUKASZ",
+        "example",
+        "person",
+        "C0299999",
+        "u-99999",
+        "on",
+        "p9",
+        "x",
+        "BCDFGHJK",
+        "BCDFG",
+        "nobody at all",
+    )
+
+    def search(text: str, within: Reach) -> Ask:
+        return lambda: find_anything.find(text, find_anything.Seeker(lambda _permission: True, within))
+
+    within = {"": reach.EVERYBODY, " of a limited role": few, " of a wide role": wide}
+    return {
+        f"search{whose} for {text!r}": search(text, each)
+        for whose, each in within.items()
+        for text in (texts if not whose else texts[:4])
+    }
+
+
 @asynccontextmanager
 async def heard(caplog: pytest.LogCaptureFixture) -> AsyncIterator[list[tuple[str, list[object]]]]:
     """Give what was asked in the block, when it is over."""
@@ -242,7 +270,7 @@ async def test_no_list_reads_a_big_table(desk: Desk, caplog: pytest.LogCaptureFi
     asked = Asked(few, wide, order, await Group.get(name="everybody"), desk, now)
     most = ROWS if database.dialect() == "postgres" else STEPS
     dear: dict[str, list[tuple[int, str]]] = {}
-    for name, ask in (asks(few, now) | further_asks(few, now) | asks_of_many(asked)).items():
+    for name, ask in (asks(few, now) | further_asks(few, now) | search_asks(few, wide) | asks_of_many(asked)).items():
         async with heard(caplog) as statements:
             await ask()
         assert statements, name

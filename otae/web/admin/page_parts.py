@@ -40,8 +40,13 @@ def row_id(request: Request) -> UUID:
 
 def id_param(request: Request, name: str) -> UUID | None:
     """Return the id in query parameter ``name``; None when it is no id."""
+    return read_id(request.query_params.get(name, ""))
+
+
+def read_id(text: str) -> UUID | None:
+    """Return ``text`` as an id; None when it is none."""
     try:
-        return UUID(request.query_params.get(name, ""))
+        return UUID(text)
     except ValueError:
         return None
 

@@ -3,6 +3,23 @@
 // Times are shown in this browser's zone, unless the account has one: the server learns it with the next page.
 document.cookie = `__Host-otae-zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; Path=/; Secure; SameSite=Lax; Max-Age=31536000`;
 
+// <button data-exact-times> shows every time in full, as its tooltip says it; this browser remembers it.
+const exact = () => { try { return localStorage.getItem("otae-exact-times") === "true"; } catch { return false; } };
+const setExact = (on) => {
+  document.documentElement.toggleAttribute("data-exact", on);
+  for (const button of document.querySelectorAll("[data-exact-times]")) {
+    button.hidden = false;
+    button.setAttribute("aria-pressed", String(on));
+  }
+};
+setExact(exact());
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-exact-times]")) return;
+  const on = !document.documentElement.hasAttribute("data-exact");
+  try { localStorage.setItem("otae-exact-times", String(on)); } catch { /* a browser that keeps nothing still switches */ }
+  setExact(on);
+});
+
 // A button that asks shows the server's question (otae/web/questions.py) in a dialog: one named "ask", and one with
 // data-asks-if="name" when a check box of that name is checked. When no question comes, the browser sends the form, and
 // shows what the server says.
