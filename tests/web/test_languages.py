@@ -289,6 +289,12 @@ async def test_the_console_speaks_the_languages_it_is_complete_in(site: Site) ->
         assert (shown.headers["content-language"], shown.headers["vary"]) == (language, "Accept-Language")
 
 
+async def test_a_console_that_falls_back_to_english_is_english_all_through(site: Site) -> None:
+    english = (await page(site.client, "/admin/sign-in", "en")).text
+    for tag in sorted(set(words.PEOPLE_LANGUAGES) - set(words.CONSOLE_LANGUAGES)):
+        assert (await page(site.client, "/admin/sign-in", tag)).text == english
+
+
 async def test_macs_are_answered_in_english(site: Site) -> None:
     answer = await site.client.put("/mdm/checkin", content=b"<", headers={"Accept-Language": "de"})
     assert "could not be read" in answer.text or "recognised" in answer.text
