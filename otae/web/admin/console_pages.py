@@ -44,6 +44,7 @@ PAGES: Final = (
     ConsolePage(paths.GROUPS, "group.see", N_("Groups")),
     ConsolePage(paths.GROUP_INVITATIONS, "group-invitation.see", N_("Group invitations"), N_("order, many people")),
     ConsolePage(paths.GROUP_INVITATION_ADD, "group-invitation.create", N_("Invite a group"), N_("many people")),
+    ConsolePage(paths.SETTINGS, "setting.see", N_("Settings"), N_("overview, configuration")),
     ConsolePage(paths.NOTIFICATION_SERVERS, "setting.see", N_("Notification servers"), N_("mail server, SMS gateway")),
     ConsolePage(paths.SMTP_SERVER_ADD, "setting.edit", N_("Add SMTP server"), N_("mail server")),
     ConsolePage(paths.SMS_SERVER_CHOOSE, "setting.edit", N_("Add SMS gateway"), N_("text messages")),
