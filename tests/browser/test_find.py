@@ -1,14 +1,12 @@
 """The search over the page in Chromium: keys alone, what is remembered, and times in the browser's own zone."""
 
-from typing import Any
-
 import pytest
-from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # ships no types
 from playwright.async_api import Browser, Page, expect
 
 from otae.invitations import lifecycle
 from otae.store.models import Person
 from tests.browser.conftest import ADA_PASSWORD, Served
+from tests.web.test_portal_browser import without_violations
 
 pytestmark = pytest.mark.anyio
 
@@ -24,9 +22,7 @@ async def test_anything_is_found_by_keys_alone(
     await expect(options).to_have_count(2)
     await expect(options.first).to_have_attribute("aria-selected", "true")
     await expect(console.locator("[data-found]")).to_have_text("2 found")
-    found: Any = await Axe().run(console, options={"resultTypes": ["violations"]})
-    told = [(each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found.response["violations"]]
-    assert not told
+    await without_violations(console)
     await console.keyboard.press("ArrowDown")
     await expect(search).to_have_attribute("aria-activedescendant", await options.last.get_attribute("id") or "none")
     await console.keyboard.press("ArrowDown")
