@@ -74,7 +74,7 @@ async def find_browser(secret: str, kind: str, *, now: datetime, touch: bool = T
         return None
     if kind == CONSOLE:
         await row.fetch_related("administrator")
-        alive = row.administrator is not None and _is_still_allowed(row.administrator, now)
+        alive = row.administrator is not None and _is_still_allowed(row, row.administrator, now)
     elif kind == PORTAL:
         await row.fetch_related("session__person", "session__invitation")
         alive = row.session is not None and not row.session.person.disabled and now < row.expires_at + RESULT_SHOWN_FOR
@@ -112,6 +112,12 @@ def has_fresh_factor(row: BrowserSession, *, now: datetime) -> bool:
     return row.second_factor_at is not None and now < row.second_factor_at + PASSWORD_FRESH_FOR
 
 
+async def factor_entered_at(secret: str | None) -> datetime | None:
+    """Return when a second factor was proven in the browser with this secret; None for not."""
+    row = await BrowserSession.get_or_none(secret_hash=hash_token(secret or ""))
+    return row.second_factor_at if row else None
+
+
 async def close_browser(secret: str) -> None:
     """Sign a browser out; does nothing when it is not signed in."""
     await BrowserSession.filter(secret_hash=hash_token(secret)).delete()
@@ -127,8 +133,14 @@ async def forget_old(now: datetime) -> int:
     return await BrowserSession.filter(expires_at__lte=now - RESULT_SHOWN_FOR).delete()
 
 
-def _is_still_allowed(administrator: Administrator, now: datetime) -> bool:
-    """Return whether an administrator may use the console: enabled, and confirmed by their directory recently."""
-    if administrator.disabled or administrator.domain == DOMAIN:
-        return not administrator.disabled
+def _is_still_allowed(row: BrowserSession, administrator: Administrator, now: datetime) -> bool:
+    """Return whether an administrator may use the console in this browser.
+
+    They are enabled, the browser has proven a second factor if they have one, and their directory has confirmed them
+    recently.
+    """
+    if administrator.disabled or (administrator.second_factor_at is not None and row.second_factor_at is None):
+        return False
+    if administrator.domain == DOMAIN:
+        return True
     return administrator.checked_at is not None and now < administrator.checked_at + STALE_AFTER

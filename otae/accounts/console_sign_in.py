@@ -111,7 +111,8 @@ async def confirm(
         found = await second_factors.prove(desk, row, entered, AGAIN, browser.network, now=now, recovery=False)
         return await _open_proven(row, found, browser, now)
     row = await administrators.sign_in(desk, row.name, entered, browser.network, now=now)
-    return await open_session(row, browser, now=now)
+    proven = await browsers.factor_entered_at(browser.secret)
+    return await open_session(row, browser, now=now, second_factor_at=proven)
 
 
 async def _open_proven(row: Administrator, found: str, browser: Browser, now: datetime) -> SignInResult:

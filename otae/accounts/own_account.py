@@ -45,8 +45,9 @@ async def change_password(
     if new == current:
         raise InputRefused({"password": UNCHANGED})
     row = await administrators.sign_in(desk, name, current, browser.network, now=now)
+    proven = await browsers.factor_entered_at(browser.secret)
     await _store(desk, row, new, now=now, actor=name)
-    return await console_sign_in.open_session(row, browser, now=now)
+    return await console_sign_in.open_session(row, browser, now=now, second_factor_at=proven)
 
 
 async def set_password(desk: Desk, name: str, new: str, *, now: datetime, actor: str) -> None:

@@ -4,9 +4,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from otae.accounts import administrators, assignments, browsers, recheck
+from otae.accounts import administrators, assignments, browsers, console_sign_in, recheck
+from otae.accounts.console_sign_in import Browser, SecondStep
 from otae.accounts.roles import Grantor
 from otae.directory.reach import STALE_AFTER
+from otae.errors import DirectoryUnavailable
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Administrator, AuditEntry, BrowserSession
@@ -101,3 +103,20 @@ async def test_who_is_not_signed_in_is_not_asked_about(desk: Desk, ldap_server: 
     before = ldap_server.searches()
     await recheck.recheck_signed_in(desk, now=now + SOON)
     assert ldap_server.searches() == before
+
+
+async def test_who_signs_in_by_a_passkey_is_looked_up_first(desk: Desk, ldap_server: LdapServer, now: datetime) -> None:
+    row = await administrators.sign_in(desk, "corp\\ben", PASSWORD, "203.0.113.9", now=now)
+    await Administrator.filter(id=row.id).update(second_factor_at=now)
+    step = await console_sign_in.sign_in(desk, "corp\\ben", PASSWORD, Browser("203.0.113.9", "", None), now=now)
+    assert isinstance(step, SecondStep), "the directory's password alone lets in no more"
+    found = await recheck.current(desk, row.id, now=now)
+    assert found is not None
+    assert found.role == "SUPPORT"
+    for group in ("round", "round-2"):
+        ldap_server.change(f"dn: cn={group},{GROUPS}\nchangetype: modify\ndelete: member\nmember: uid=ben,{PEOPLE}\n")
+    assert await recheck.current(desk, row.id, now=now) is None
+    ldap_server.kill()
+    with pytest.raises(DirectoryUnavailable):
+        await recheck.current(desk, row.id, now=now)
+    ldap_server.start()

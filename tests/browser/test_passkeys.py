@@ -7,10 +7,11 @@ import pyotp
 import pytest
 from playwright.async_api import CDPSession, Page
 
-from otae.accounts import browsers
+from otae.accounts import browsers, totp
 from otae.store import database
-from otae.store.models import AuditEntry, BrowserSession, Passkey
+from otae.store.models import Administrator, AuditEntry, BrowserSession, Passkey
 from tests.browser.conftest import ADA_PASSWORD, Served
+from tests.browser.test_console import check, violations
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -86,3 +87,30 @@ async def test_without_an_answer_the_page_says_so_and_an_app_is_set_up_instead(c
     await page.fill("#code", pyotp.TOTP(key).at(await database.now()))
     await page.click("text=Take codes of this app")
     await page.wait_for_selector("text=Your recovery codes")
+
+
+async def test_the_pages_of_second_factors_are_usable_by_everybody(console: Page, served: Served) -> None:
+    page, where = console, served.origin
+    await with_authenticator(page)
+    await page.goto(f"{where}/admin/account/second-factor/passkeys")
+    await page.fill("#name", "M" * 60)
+    await page.click("text=Add this passkey")
+    await page.wait_for_selector("text=Your recovery codes")
+    assert not await violations(page)
+    await Administrator.all().update(
+        totp_sealed=served.desk.vault.seal(b"JBSWY3DP", (await Administrator.get()).id, totp.SEAL)
+    )
+    for path in ("", "/second-factor", "/second-factor/app"):
+        await page.goto(f"{where}/admin/account{path}")
+        await check(page, "light")
+    await check(page, "dark")
+    await page.goto(f"{where}/admin/confirm?factor=1")
+    await check(page, "light")
+    await page.context.clear_cookies()
+    await page.goto(f"{where}/admin/sign-in")
+    await check(page, "light")
+    await page.fill("#name", "ada")
+    await page.fill("#password", ADA_PASSWORD)
+    await page.click("button:text-is('Sign in')")
+    await page.wait_for_selector("text=One more step")
+    await check(page, "light")

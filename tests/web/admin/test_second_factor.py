@@ -376,3 +376,18 @@ async def test_nobody_resets_one_who_may_do_more(site: Site, console: httpx2.Asy
     assert answer.status_code == 303
     assert (await Administrator.get(name="ada")).second_factor_at is not None
     await browser.aclose()
+
+
+async def test_a_browser_that_proved_nothing_ends_with_the_first_second_factor(
+    site: Site, console: httpx2.AsyncClient
+) -> None:
+    await set_up_app(console)
+    await BrowserSession.all().update(second_factor_at=None)
+    assert (await console.get("/admin")).status_code == 303, "as one would be that was opened in the same moment"
+
+
+async def test_changing_the_password_keeps_what_was_proven(console: httpx2.AsyncClient) -> None:
+    await set_up_app(console)
+    new = "five other quiet words here"
+    await console.post("/admin/account/password", data={"current": ADA_PASSWORD, "password": new, "again": new})
+    assert (await console.get("/admin")).status_code == 200

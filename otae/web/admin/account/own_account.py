@@ -35,8 +35,8 @@ class AccountForm(Form):
     def prepare(self) -> Self:
         """Fill in the time zones and languages to choose from, and return the form."""
         zones = sorted(time_zones.names())
-        self.time_zone.choices = [("", N_("the browser's")), *((zone, zone.replace("_", " ")) for zone in zones)]
-        self.language.choices = [("", N_("the browser's")), *((tag, LANGUAGES[tag]) for tag in CONSOLE_LANGUAGES)]
+        self.time_zone.choices = [("", N_("as in the browser")), *((zone, zone.replace("_", " ")) for zone in zones)]
+        self.language.choices = [("", N_("as in the browser")), *((tag, LANGUAGES[tag]) for tag in CONSOLE_LANGUAGES)]
         return self
 
 
