@@ -5,13 +5,16 @@ invitation, which has the terms and makes the invitations: a campaign decides wh
 worker invites them. Between two waves the group invitation is ready.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Final, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from tortoise.expressions import Q, Subquery
+from tortoise.functions import Count
 from tortoise.queryset import QuerySet
 
 from otae.directory.reach import EVERYBODY, Reach
@@ -49,6 +52,12 @@ MOST_OF_A_WAVE: Final = 100_000
 LONGEST: Final = timedelta(days=730)
 #: Rows changed in one statement.
 BATCH: Final = 500
+HOURS: Final = N_("use hours from 0 to 23 with spaces between them, such as 9 13")
+#: The columns that hold a plan.
+PLAN: Final = (
+    "name", "target", "wave_hours", "wave_size", "weekdays_only", "remind_days", "remind_most", "tell_manager",
+    "former_mdm",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,12 +101,17 @@ async def create(
     return found
 
 
-async def change(row: Campaign, plan: Plan, *, now: datetime, actor: str) -> None:
+async def change(
+    row: Campaign, plan: Plan, *, now: datetime, actor: str, seen: Mapping[str, object] = MappingProxyType({})
+) -> None:
     """Change the plan of a campaign that has not ended; the next wave follows the new hours.
+
+    Args:
+        seen: The columns of the plan as they were when it was changed, from `plan_columns`.
 
     Raises:
         InputRefused: A field of the plan.
-        StaleState: It has ended meanwhile.
+        StaleState: It has ended, or somebody else has changed what was seen.
     """
     if wrong := _problems(plan, now=now, before=row):
         raise InputRefused(wrong)
@@ -105,8 +119,10 @@ async def change(row: Campaign, plan: Plan, *, now: datetime, actor: str) -> Non
     if row.started_at:
         values["next_wave_at"] = await next_wave_of(Campaign(**values), now)
     async with transaction():
-        if await Campaign.filter(id=row.id).exclude(status=Status.ENDED).update(**values) != 1:
-            raise StaleState(f"campaign {row.id} has ended")
+        present = await Campaign.filter(id=row.id).exclude(status=Status.ENDED).select_for_update().first()
+        if present is None or any(getattr(present, name) != value for name, value in seen.items()):
+            raise StaleState(f"campaign {row.id} has ended, or is not as it was seen")
+        await Campaign.filter(id=row.id).update(**values)
         await audit.record(actor, "campaign.changed", now=now, subject=str(row.id), detail=plan.name)
     row.update_from_dict(values)
 
@@ -133,6 +149,23 @@ async def running(*, reach: Reach = EVERYBODY, limit: int = 10) -> list[Campaign
     return await rows.order_by("status", "created_at").limit(limit)
 
 
+async def count(row: Campaign) -> dict[str, int]:
+    """Return how many people of a campaign have each status."""
+    people = GroupInvitee.filter(group_invitation_id=row.group_invitation_id).annotate(number=Count("id"))
+    return {each["status"]: each["number"] for each in await people.group_by("status").values("status", "number")}
+
+
+async def last_days(rows: Collection[Campaign]) -> dict[UUID, CampaignDay]:
+    """Return the last day of each campaign that has one, by its id."""
+    last = {row.id: await CampaignDay.filter(campaign_id=row.id).order_by("-day").first() for row in rows}
+    return {key: day for key, day in last.items() if day}
+
+
+def plan_columns(row: Campaign) -> dict[str, object]:
+    """Return the columns of a campaign's plan."""
+    return {name: getattr(row, name) for name in PLAN}
+
+
 async def days(row: Campaign, limit: int = 400) -> list[CampaignDay]:
     """Return the last ``limit`` days of a campaign, oldest first."""
     return list(reversed(await CampaignDay.filter(campaign_id=row.id).order_by("-day").limit(limit)))
@@ -151,6 +184,12 @@ def enrolled(order: GroupInvitation) -> Q:
         return condition  # those who had a Mac were to enroll another one
     macs = Enrollment.filter(status=EnrollmentStatus.ENROLLED, rehearsal=False)
     return condition | Q(person_id__in=Subquery(macs.values("person_id")))
+
+
+def to_enroll(order: GroupInvitation) -> Q:
+    """Return the condition for invitees of ``order`` who are to enroll and have not."""
+    need_not = GroupInvitee.filter(enrolled(order), group_invitation_id=order.id)
+    return Q(status__in=COUNTED) & Q(id__not_in=Subquery(need_not.values("id")))
 
 
 async def set_status(people: QuerySet[GroupInvitee], to: str) -> None:
@@ -212,7 +251,7 @@ def _problems(plan: Plan, *, now: datetime, before: Campaign | None = None) -> d
     if plan.target and not unchanged and not now.date() <= plan.target <= (now + LONGEST).date():
         wrong["target"] = N_("use a day within the next two years")
     if any(not 0 <= hour <= 23 for hour in plan.wave_hours):
-        wrong["wave_hours"] = N_("use hours from 0 to 23 with spaces between them, such as 9 13")
+        wrong["wave_hours"] = HOURS
     if not 0 <= plan.wave_size <= MOST_OF_A_WAVE:
         wrong["wave_size"] = N_("use a whole number from 0 to %(most)s", most=MOST_OF_A_WAVE)
     if plan.wave_size and not plan.wave_hours:

@@ -13,7 +13,7 @@ from otae.delivery.texts import compose
 from otae.delivery.texts.compose import Preview
 from otae.delivery.texts.kinds import NEEDED
 from otae.directory.reach import EVERYBODY, Reach
-from otae.invitations import csv_columns
+from otae.invitations import campaigns, csv_columns
 from otae.invitations.channels import BY_HAND
 from otae.invitations.groups import ENDED, Status
 from otae.invitations.modes import known_mode, title_of
@@ -49,8 +49,10 @@ WHY: Final = {
     "enrolled": N_("has an enrolled Mac already"),
     "pending": N_("has an invitation that waits already"),
 }
-#: What the list can be filtered by.
-FILTERS: Final = ("waiting", "invited", "skipped", "failed", "redeemed")
+#: The statuses that only invitees of a campaign have.
+WAITS: Final = ("later", "held", "left")
+#: What the list can be filtered by; "open": people of a campaign who have not enrolled yet.
+FILTERS: Final = ("waiting", "invited", "skipped", "failed", "redeemed", "open", *WAITS)
 #: The time over which the rate of sending is measured.
 RECENT: Final = timedelta(seconds=60)
 _PAGE: Final = 500
@@ -171,8 +173,10 @@ async def results(
         reach: People outside of it are left out; they may have left the group since.
     """
     people = GroupInvitee.filter(reach.people("person_id"), group_invitation_id=row.id, number__gt=after)
-    if show in FILTERS[:3]:
+    if show in {*FILTERS[:3], *WAITS}:
         people = people.filter(status=show)
+    elif show == "open":
+        people = people.filter(campaigns.to_enroll(row))
     elif show == "redeemed":
         people = people.filter(invitation__status="redeemed")
     elif show == "failed":

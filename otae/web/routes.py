@@ -16,6 +16,7 @@ from otae.web.admin.account import notices, own_account, second_factor, second_s
 from otae.web.admin.manage import (
     approvals,
     bulk_actions,
+    campaigns,
     csv_invitations,
     deletions,
     desk,
@@ -72,6 +73,7 @@ def routes() -> list[BaseRoute]:
         *second_factor_routes(),
         *group_routes(),
         *group_invitation_routes(),
+        *campaign_routes(),
         *manage_routes(),
         *people_routes(),
         *settings_routes(),
@@ -269,6 +271,23 @@ def group_invitation_routes() -> list[Route]:
         console(paths.GROUP_INVITATION_PAUSE, "group-invitation.create", within=True, POST=group_invitations.pause),
         console(paths.GROUP_INVITATION_RESUME, "group-invitation.create", within=True, POST=group_invitations.resume),
         console(paths.GROUP_INVITATION_CANCEL, "group-invitation.create", within=True, POST=group_invitations.cancel),
+    ]
+
+
+def campaign_routes() -> list[Route]:
+    """Return the console's pages of campaigns."""
+    see, change = "group-invitation.see", "group-invitation.create"
+    return [
+        console(paths.CAMPAIGNS, see, within=True, GET=campaigns.index),
+        console(paths.CAMPAIGN_ADD, change, within=True, GET=campaigns.blank, POST=campaigns.add),
+        console(paths.CAMPAIGN, see, within=True, GET=campaigns.show),
+        console(paths.CAMPAIGN_EDIT, change, within=True, GET=campaigns.edit, POST=campaigns.change),
+        console(paths.CAMPAIGN_START, change, within=True, POST=campaigns.start),
+        console(paths.CAMPAIGN_LOOK, change, within=True, POST=campaigns.look),
+        console(paths.CAMPAIGN_AGREE, change, within=True, POST=campaigns.agree),
+        console(paths.CAMPAIGN_PAUSE, change, within=True, POST=campaigns.pause),
+        console(paths.CAMPAIGN_RESUME, change, within=True, POST=campaigns.resume),
+        console(paths.CAMPAIGN_END, change, within=True, POST=campaigns.end),
     ]
 
 

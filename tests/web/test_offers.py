@@ -12,6 +12,7 @@ from otae.accounts.permissions import PERMISSIONS
 from otae.accounts.roles import BUILT_IN, Powers
 from otae.store.models import (
     Administrator,
+    Campaign,
     CaughtMail,
     Certificate,
     Device,
@@ -36,6 +37,7 @@ ROUTES = [route for route in routes.routes() if isinstance(route, ConsoleRoute) 
 ROWS: dict[str, type[Model]] = {
     "/admin/invitations/{id:uuid}": Invitation,
     "/admin/group-invitations/{id:uuid}": GroupInvitation,
+    "/admin/campaigns/{id:uuid}": Campaign,
     "/admin/groups/{id:uuid}": Group,
     "/admin/users/{id:uuid}": Person,
     "/admin/mail/{id:uuid}": CaughtMail,

@@ -11,7 +11,7 @@ from otae import paths, time_zones
 from otae.directory.files.provisioning import ImportRow
 from otae.directory.local import groups as directory
 from otae.errors import InputRefused, StaleState
-from otae.invitations import csv_columns, exports, groups, results
+from otae.invitations import campaigns, csv_columns, exports, groups, results
 from otae.invitations.groups import GroupInvitationRow, GroupOrder, Status
 from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.invitations.results import OrderProgress
@@ -63,6 +63,13 @@ SHOWN: Final = {
     "skipped": N_("Not invited"),
     "failed": N_("Not delivered"),
     "redeemed": N_("Redeemed"),
+}
+#: The same for the people of a campaign.
+SHOWN_OF_CAMPAIGN: Final = SHOWN | {
+    "open": N_("Still to enroll"),
+    "later": N_("Wait for a wave"),
+    "held": N_("Wait for an answer"),
+    "left": N_("Left the group"),
 }
 MAILS: Final = {
     "queued": N_("queued"),
@@ -153,8 +160,9 @@ async def show(visit: Console) -> Response:
 async def _show(
     visit: Console, row: GroupInvitationRow, schedule: ScheduleForm | None = None, *, status: int = 200
 ) -> Response:
-    counted = await results.progress(row, now=visit.now)
-    context = {
+    counted, campaign = await results.progress(row, now=visit.now), await campaigns.of_order(row)
+    context: dict[str, object] = {
+        "campaign": campaign,
         "schedule": schedule or ScheduleForm(),
         "given": csv_columns.shown,
         "soonest": time_zones.field_value(visit.now),
@@ -169,10 +177,11 @@ async def _show(
     part = is_fragment_request(visit.request)
     if part and visit.request.query_params.get("seen") == context["mark"]:
         return Response(status_code=204)
-    wanted, after = choice_param(visit.request, "show", SHOWN), int_param(visit.request, "after", MOST)
+    shown_of = SHOWN_OF_CAMPAIGN if campaign else SHOWN
+    wanted, after = choice_param(visit.request, "show", shown_of), int_param(visit.request, "after", MOST)
     people = await results.results(row, show=wanted, after=after, limit=PAGE + 1, reach=visit.reach)
     shown = people[:PAGE]
-    context |= {"people": shown, "wanted": wanted, "shown": SHOWN, "mails": MAILS, "statuses": STATUSES}
+    context |= {"people": shown, "wanted": wanted, "shown": shown_of, "mails": MAILS, "statuses": STATUSES}
     context |= {
         "first": paths.GROUP_INVITATION(row.id, show=wanted) if after else "",
         "more": paths.GROUP_INVITATION(row.id, show=wanted, after=shown[-1].invitee.number)
@@ -196,7 +205,7 @@ async def mail(visit: Console) -> Response:
 async def export(visit: Console) -> Response:
     """Stream the listed people of an order as CSV."""
     row = or_not_found(await groups.find(row_id(visit.request), visit.reach))
-    parts = exports.group_results(row, choice_param(visit.request, "show", SHOWN), reach=visit.reach)
+    parts = exports.group_results(row, choice_param(visit.request, "show", SHOWN_OF_CAMPAIGN), reach=visit.reach)
     return download(parts, f"group-invitation-{row.id}.csv")
 
 
@@ -243,6 +252,8 @@ async def cancel(visit: Console) -> Response:
 
 async def _do(visit: Console, change: Callable[..., Awaitable[None]]) -> Response:
     row = or_not_found(await groups.find(row_id(visit.request), visit.reach))
+    if campaign := await campaigns.of_order(row):
+        return redirect(paths.CAMPAIGN(campaign.id), "warning", _("This is done on the page of its campaign."))
     try:
         await change(row, now=visit.now, actor=visit.actor)
     except StaleState:
@@ -261,10 +272,15 @@ async def ask(
     block: str | None = None,
 ) -> Response:
     """Show the form of an order, for a file without a group; ``imported``: the import whose people are invited."""
+    context = await form_context(visit, form, block=block) | {"imported": imported}
+    return render(visit.request, "admin/manage/group-invitations/add.html", context, status=status, block=block)
+
+
+async def form_context(visit: Console, form: GroupInvitationForm, *, block: str | None = None) -> dict[str, object]:
+    """Return what the template of an order's form needs; with ``block`` what was typed is in the address."""
     context = {
         "form": form,
         "csv": form.group is None,
-        "imported": imported,
         "mode_summaries": {mode.name: mode_summary(mode) for mode in await enabled_modes()},
     }
     if form.group is not None:
@@ -273,7 +289,7 @@ async def ask(
         context["any_group"] = len(form.domain.choices) > 1 or bool(
             await directory.list_groups(limit=1, reach=visit.reach)
         )
-    return render(visit.request, "admin/manage/group-invitations/add.html", context, status=status, block=block)
+    return context
 
 
 def _mark(row: GroupInvitationRow, counted: OrderProgress) -> str:
