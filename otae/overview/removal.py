@@ -1,21 +1,29 @@
 """Deletes a person: erases names and addresses, ends invitations, sessions and links; the audit log keeps an id.
 
-The row itself stays, blank, because invitations, Macs and the log refer to it. Enrolled Macs stay enrolled: they are
+What may name them in the timeline goes when none of their Macs is enrolled any more (`person_data`). The row itself
+stays, blank, because invitations, Macs and the log refer to it. Enrolled Macs stay enrolled: they are
 managed until their certificates end, which are not renewed. To end that sooner, an administrator revokes the
 certificates of those Macs.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from tortoise.expressions import Q
 
 from otae.directory.local.people import sign_out
 from otae.errors import InvitationRedeemed, InvitationRevoked, StaleState
 from otae.invitations import lifecycle
+from otae.overview.person_data import erase_left
 from otae.store import audit
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import (
+    Approval,
     CaughtMail,
     Delivery,
     Enrollment,
@@ -23,15 +31,18 @@ from otae.store.models import (
     Event,
     GroupInvitee,
     Invitation,
+    Job,
     Membership,
     PeopleImportLine,
     Person,
+    ServerRefusal,
 )
 from otae.store.session_ends import LIVE, end_sessions_of
 from otae.store.states import EnrollmentStatus, InvitationStatus
 
 #: Replaces the display name of a removed person.
 REMOVED_NAME = "(removed)"
+_PAGE: Final = 500
 #: Events whose detail is a mail server's answer, which may contain the address.
 _SERVERS_WORDS = ("delivery.deferred", "delivery.failed", "delivery.bounced")
 
@@ -67,11 +78,48 @@ async def remove_person(desk: Desk, person: Person, *, now: datetime, actor: str
             revoked += 1
     ended = await end_sessions_of([person.id], now=now, why="the user was deleted")
     removed = Removed(revoked, ended, await _count_macs(person))
+    # Before the names are gone: a deletion that was cut off is repeated from here.
+    words, names = await _words_of(person), [each for each in (person.name, person.display_name) if each]
+    about = [str(person.id), *(str(row.id) for row in await Invitation.filter(person_id=person.id).only("id"))]
+    await audit.erase(words, REMOVED_NAME, about=about, about_words=names)
+    await _forget_jobs([*words, *names])
     async with transaction():
         await _erase(person, now)
         detail = f"{removed.invitations} invitations revoked, {removed.macs} Macs stay enrolled"
         await audit.record(actor, "person.removed", now=now, subject=str(person.id), detail=detail)
+    await erase_left(person.id, now=now)
     return removed
+
+
+async def _words_of(person: Person) -> list[str]:
+    """Return the mail addresses and phone numbers of the person, and of their invitations."""
+    rows = await Invitation.filter(person_id=person.id).only("id", "email", "phone")
+    texts = {person.email, person.phone, *(row.email for row in rows), *(row.phone for row in rows)}
+    return sorted(filter(None, texts))
+
+
+async def _forget_jobs(words: Collection[str]) -> None:
+    """Delete finished jobs, such as tests and bulk actions, that hold one of these texts in order or result."""
+    last = UUID(int=0)
+    while page := await Job.filter(id__gt=last, finished_at__isnull=False).order_by("id").limit(_PAGE):
+        naming = [row.id for row in page if any(text in _texts(row) for text in words)]
+        await Job.filter(id__in=naming).delete()
+        last = page[-1].id
+
+
+def _texts(job: Job) -> set[str]:
+    """Return every text in a job's order and result."""
+    texts: set[str] = set()
+    rest: list[object] = [job.input, job.output]
+    while rest:
+        each = rest.pop()
+        if isinstance(each, str):
+            texts.add(each)
+        elif isinstance(each, Mapping):
+            rest += each.values()
+        elif isinstance(each, Sequence):
+            rest += each
+    return texts
 
 
 async def _count_macs(person: Person) -> int:
@@ -82,16 +130,21 @@ async def _erase(person: Person, now: datetime) -> None:
     """Erase everything that names the person or an address for messages."""
     blank = {"display_name": "", "email": None, "phone": None}
     alias = f"removed-{person.id.hex}"  # unique, and nobody else's user name
+    addresses = await _words_of(person)
     await sign_out(person.id)
     await Membership.filter(person_id=person.id).delete()
     invitations = await Invitation.filter(person_id=person.id).values_list("id", flat=True)
-    await Invitation.filter(person_id=person.id).update(**blank, sort_name="", note="", language="")
+    carried = {"cost_centre": "", "tags": "", "free_fields": ""}
+    await Invitation.filter(person_id=person.id).update(**blank, **carried, sort_name="", note="", language="")
     await Delivery.filter(invitation_id__in=invitations).update(recipient="", answer="")
     await Event.filter(invitation_id__in=invitations, kind__in=_SERVERS_WORDS).update(detail="")
-    await GroupInvitee.filter(person_id=person.id).update(name=alias, **blank)
-    await PeopleImportLine.filter(name=person.name).update(name=alias, given={}, password_sealed=None)
-    addresses = [address for address in (person.email, person.phone) if address]
+    await GroupInvitee.filter(person_id=person.id).update(name=alias, given=None, **blank)
+    theirs = Q(name=person.name) | Q(person_id=person.id)
+    await PeopleImportLine.filter(theirs).update(name=alias, given={}, reason="", password_sealed=None)
     await CaughtMail.filter(recipient__in=addresses).delete()
+    await Approval.filter(manager_mail__in=addresses).update(manager_mail="")
+    for address in addresses:
+        await ServerRefusal.filter(words__icontains=address).delete()
     changes = blank | {"display_name": REMOVED_NAME, "name": alias, "directory_id": None, "language": ""}
     await Person.filter(id=person.id).update(
         **person.with_search_text(changes), properties={}, role="USER", disabled=True, removed_at=now

@@ -19,7 +19,7 @@ from otae.directory.files import provisioning
 from otae.enrollment import sessions
 from otae.invitations import campaign_run, deletion, groups, lifecycle, reminders
 from otae.mdm import renewal
-from otae.overview import notices, retention
+from otae.overview import notices, person_data, retention
 from otae.rehearsal import run as rehearsal
 from otae.store import database, failure_counters, jobs, query_statistics, rollout, search_index
 from otae.store.desk import Desk
@@ -149,6 +149,8 @@ async def renew_identities(desk: Desk, now: datetime) -> None:
 
 async def apply_retention(_desk: Desk, now: datetime) -> None:
     """Remove records that are older than the retention periods of this installation."""
+    if erased := await person_data.erase_due(now=now):
+        log.info("erased what was left of deleted people", people=erased)
     forgotten = await retention.forget_old(now=now)
     if forgotten.anything:
         log.info("removed what was kept long enough", **asdict(forgotten))

@@ -323,7 +323,8 @@ def people_routes() -> list[Route]:
         console(paths.USER_ENABLE, "person.edit", POST=person.enable),
         console(paths.USER_UNLOCK, "person.edit", POST=person.unlock),
         console(paths.USER_PASSWORD_LINK, "person.edit", POST=person.password_link),
-        console(paths.USER_REMOVE, "person.edit", POST=person.remove),
+        console(paths.USER_DATA, "person.data", fresh=True, POST=person.export),
+        console(paths.USER_REMOVE, "person.data", fresh=True, POST=person.remove),
     ]
 
 

@@ -24,7 +24,7 @@ CONDITIONAL = {
         ("replaced_token_hash",),
     },
     "notification_server": {("kind",)},
-    "person": {("id",)},
+    "person": {("id",), ("removed_at",)},
     "pin": {("invitation_id",)},
 }
 #: Made by hand because its rows had to be filled before they could be told apart.

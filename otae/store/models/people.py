@@ -13,7 +13,8 @@ class Person(Searched):
 
     `directory_id`: the permanent id in a directory (entryUUID, or objectGUID in hex), null for local people.
     `properties`: further facts about a local person, from provisioning files. `language`: a BCP 47 tag, "" for the
-    installation's. `removed_at`: when names and addresses were blanked.
+    installation's. `removed_at`: when names and addresses were blanked; `erased_at`: when what was left, such
+    as networks in the timeline, was erased.
     """
 
     searched: ClassVar = ("name", "display_name", "email")
@@ -33,6 +34,7 @@ class Person(Searched):
     created_at = fields.DatetimeField()
     signed_in_at = fields.DatetimeField(null=True)
     removed_at = fields.DatetimeField(null=True)
+    erased_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "person"

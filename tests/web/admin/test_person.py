@@ -1,6 +1,6 @@
 """The page of one person, and what can be done there."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import httpx2
 import pytest
@@ -14,7 +14,7 @@ from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.store.desk import Desk
-from otae.store.models import Administrator, Counter, Invitation, PasswordLink, Person
+from otae.store.models import Administrator, BrowserSession, Counter, Invitation, PasswordLink, Person
 from tests.accounts.counted import key_of
 from tests.store.furnish import furnish
 from tests.web.conftest import PASSWORD, Invite, Site
@@ -148,10 +148,28 @@ async def test_deleting_says_what_is_lost_and_what_stays(
     assert "ben@example" not in (await console.get("/admin/invitations")).text
 
 
+async def test_their_data_is_downloaded_with_the_password_again(
+    console: httpx2.AsyncClient, ben: Person, now: datetime
+) -> None:
+    page = (await console.get(f"/admin/users/{ben.id}")).text
+    assert f'action="/admin/users/{ben.id}/data"' in page
+    answer = await console.post(f"/admin/users/{ben.id}/data")
+    assert answer.headers["content-disposition"] == f'attachment; filename="{ben.id}.json"'
+    assert answer.json()["person"][0]["email"] == "ben@example.test"
+    await BrowserSession.all().update(created_at=now - timedelta(hours=3))
+    for what in ("data", "remove"):
+        answer = await console.post(f"/admin/users/{ben.id}/{what}")
+        assert answer.headers["location"].startswith("/admin/confirm?"), what
+    await BrowserSession.all().update(created_at=now)
+    await Administrator.filter(name="ada").update(role="SUPPORT")
+    for what in ("data", "remove"):
+        assert (await console.post(f"/admin/users/{ben.id}/{what}")).status_code == 403, what
+
+
 async def test_the_audit_log_names_people_as_long_as_they_are_there(console: httpx2.AsyncClient, ben: Person) -> None:
     await console.post(f"/admin/users/{ben.id}/disable")
     page = (await console.get("/admin/audit?q=ben")).text
-    assert f'title="{ben.id}">ben<' in page
+    assert f'title="{ben.id}"><a href="/admin/users/{ben.id}">ben</a>' in page
     await console.post(f"/admin/users/{ben.id}/remove")
     page = (await console.get("/admin/audit")).text
     assert ">ben<" not in page

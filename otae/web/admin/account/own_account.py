@@ -13,7 +13,7 @@ from otae.directory.local.person_fields import DOMAIN
 from otae.errors import Busy, InputRefused, SigninFailed, SlowDown
 from otae.translatable import N_
 from otae.web import guards
-from otae.web.admin.account import notices as notices_card
+from otae.web.admin.account.notice_form import NoticeForm, filled_form
 from otae.web.admin.page_parts import row_id
 from otae.web.forms import Form, InputRequired, Length, PasswordField, SelectField, StringField
 from otae.web.pages import redirect, render
@@ -54,7 +54,7 @@ class PasswordForm(Form):
 
 async def show(visit: Console) -> Response:
     """Show one's own account."""
-    return await _page(visit)
+    return await page(visit)
 
 
 async def change(visit: Console) -> Response:
@@ -69,7 +69,7 @@ async def change(visit: Console) -> Response:
             chosen = {"time_zone": form.time_zone.data, "language": form.language.data}
             await preferences.set_preferences(visit.administrator.id, **chosen)
             return redirect(paths.ACCOUNT, "success", _("Your settings were saved."))
-    return await _page(visit, form, status=422)
+    return await page(visit, form, status=422)
 
 
 async def change_password(visit: Console) -> Response:
@@ -93,7 +93,7 @@ async def change_password(visit: Console) -> Response:
         else:
             done = _("Your password was changed, and every other browser signed out.")
             return guards.set_console_cookie(signed_in, redirect(paths.ACCOUNT, "success", done))
-    return await _page(visit, password=form, status=status)
+    return await page(visit, password=form, status=status)
 
 
 async def end_session(visit: Console) -> Response:
@@ -115,15 +115,21 @@ async def _end(visit: Console, only: UUID | None = None) -> Response:
     return redirect(paths.ACCOUNT, "success", said % {"num": ended})
 
 
-async def _page(
-    visit: Console, notices: AccountForm | None = None, *, password: PasswordForm | None = None, status: int = 200
+async def page(
+    visit: Console,
+    notices: AccountForm | None = None,
+    *,
+    password: PasswordForm | None = None,
+    told: NoticeForm | None = None,
+    status: int = 200,
 ) -> Response:
+    """Return the account's page, with the form that was refused."""
     browsers = await own_account.signed_in(visit.administrator.id, this=guards.secret_of(visit), now=visit.now)
     context = {
         "form": notices or AccountForm(data=await _contact(visit)).prepare(),
         "password": password or PasswordForm(),
         "browsers": browsers,
-        "told": await notices_card.card(visit),
+        "told": told or await filled_form(visit),
         "factors": await second_factors.factors_of(visit.administrator.id),
         "elsewhere": len([each for each in browsers if not each.is_this]),
         "own": visit.administrator.domain == DOMAIN,

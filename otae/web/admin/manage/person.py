@@ -1,5 +1,6 @@
 """The page of one person: what is known about them, and the actions on them."""
 
+import json
 from typing import Final
 
 from starlette.responses import Response
@@ -12,7 +13,7 @@ from otae.directory.lookup import PersonRow
 from otae.errors import InputRefused, StaleState
 from otae.invitations.modes import title_of
 from otae.overview import person as overview
-from otae.overview import removal
+from otae.overview import person_data, removal
 from otae.translatable import N_
 from otae.web.admin.manage import timeline
 from otae.web.admin.manage.group_invitations import MAILS
@@ -89,6 +90,14 @@ async def remove(visit: Console) -> Response:
     return redirect(paths.USERS, "success", " ".join([*sentences, *([macs] if removed.macs else [])]))
 
 
+async def export(visit: Console) -> Response:
+    """Download everything that is held about the person, as JSON."""
+    person = await find_person(visit)
+    held = await person_data.export(person, now=visit.now, actor=visit.actor)
+    headers = {"Content-Disposition": f'attachment; filename="{person.id}.json"'}
+    return Response(json.dumps(held, ensure_ascii=False, indent=2), headers=headers, media_type="application/json")
+
+
 async def _set(visit: Console, *, disabled: bool, said: str) -> Response:
     person = await find_local_person(visit)
     await people.update_person(visit.desk, person, disabled=disabled, now=visit.now, actor=visit.actor)
@@ -133,4 +142,9 @@ def _losses(person: PersonRow, ends: removal.Removed) -> str:
             )
             % ends.macs
         )
+    sentences.append(
+        _("What may name them in timelines goes when none of their Macs is enrolled any more.")
+        if ends.macs
+        else _("What may name them in timelines goes as well. The audit log keeps a pseudonym.")
+    )
     return " ".join(sentences)
