@@ -179,6 +179,18 @@ async def list_orders(
     return await rows.order_by("-created_at", "-id").limit(limit)
 
 
+async def running(limit: int = 5, *, reach: Reach = EVERYBODY) -> list[tuple[GroupInvitation, int]]:
+    """Return orders that are worked on or paused, newest first, each with how many of its people were dealt with."""
+    rows = GroupInvitation.filter(within(reach), status__in=[*MOVING, Status.PAUSED])
+    found = []
+    for row in await rows.order_by("-created_at", "-id").limit(limit):
+        # People are invited in the order of their numbers: the first who waits says how many do not.
+        waiting = GroupInvitee.filter(group_invitation_id=row.id, status="waiting").order_by("number")
+        first = await waiting.first().only("id", "number")
+        found.append((row, first.number - 1 if first else row.found))
+    return found
+
+
 async def start(desk: Desk, row: GroupInvitation, *, now: datetime, actor: str) -> None:
     """Start to invite the people who were found. Raises StaleState when the order has moved on meanwhile."""
     await move(row, Status.EXPANDING, now=now, actor=actor, what="started", started_at=now)

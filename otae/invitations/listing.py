@@ -35,6 +35,7 @@ class Filters:
     order; the people that it invited. ``stuck_since``: only invitations that are stuck, and have been since before
     then. ``campaign``: id of the campaign that made them. ``created_by``: name of who made them. ``created_from`` and
     ``created_to``, ``ends_from`` and ``ends_to``: made, or valid until a time, from the one and before the other.
+    ``reached``: a `rollout.Step` that they have reached; ``stopped``: the furthest one that they have.
     """
 
     mode: str = ""
@@ -44,6 +45,8 @@ class Filters:
     group_invitation: UUID | None = None
     stuck_since: datetime | None = None
     campaign: UUID | None = None
+    reached: int = 0
+    stopped: int = 0
     created_by: str = ""
     created_from: datetime | None = None
     created_to: datetime | None = None
@@ -95,6 +98,8 @@ async def _matching(filters: Filters, reach: Reach) -> QuerySet[Invitation]:
         "mode": filters.mode,
         "ownership": filters.ownership,
         "campaign_id": filters.campaign,
+        "furthest_step__gte": filters.reached,
+        "furthest_step": filters.stopped,
         "created_by": filters.created_by,
         "created_at__gte": filters.created_from,
         "created_at__lt": filters.created_to,

@@ -1,4 +1,4 @@
-"""The dashboard: counts, the ten invitations that most need attention, expiring certificates, the last rehearsal."""
+"""What needs attention: the ten invitations that need it most, expiring certificates, processes in trouble."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from otae.directory.reach import EVERYBODY, Reach
 from otae.overview.progress import STALLED_AFTER, InvitationProgress, progress_of
 from otae.store import heartbeats, stuck
-from otae.store.models import Certificate, Enrollment, Invitation, Job
+from otae.store.models import Certificate, Enrollment, Invitation
 from otae.store.paging import COUNT_LIMIT, count_capped
-from otae.store.states import EnrollmentStatus, InvitationStatus
+from otae.store.states import EnrollmentStatus
 
 #: How long before their end certificates are shown.
 WARNING = timedelta(days=30)
@@ -30,36 +30,27 @@ class AttentionItem:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """Everything on the first page of the console; counts are bounded by COUNT_LIMIT.
+    """What needs attention. ``stuck``: number of invitations that are stuck, bounded by COUNT_LIMIT."""
 
-    ``devices``: number of enrolled and of unenrolled Macs; ``stuck``: number of invitations that are stuck.
-    """
-
-    invitations: dict[str, int]
-    devices: dict[str, int]
     attention_items: list[AttentionItem]
     stuck: int
-    certificates: list[Certificate]
-    rehearsal: Job | None
     processes: list[heartbeats.Problem]
 
 
 async def dashboard(*, now: datetime, reach: Reach = EVERYBODY) -> Dashboard:
-    """Return the dashboard; its counts and invitations are of people within ``reach``."""
-    rows, macs = (
-        kind.filter(reach.people("person_id", listed=kind), rehearsal=False) for kind in (Invitation, Enrollment)
-    )
-    alive = (EnrollmentStatus.ENROLLED, EnrollmentStatus.UNENROLLED)
+    """Return what needs attention; the invitations are of people within ``reach``."""
     found = await stuck.find(now - STALLED_AFTER, reach.group_ids, most=COUNT_LIMIT, limit=CANDIDATES)
     return Dashboard(
-        invitations={str(status): await count_capped(rows.filter(status=status)) for status in InvitationStatus},
-        devices={str(status): await count_capped(macs.filter(status=status)) for status in alive},
         attention_items=(await attention_items(found, now=now, reach=reach))[:SHOWN],
         stuck=found.number,
-        certificates=await expiring_certificates(now=now),
-        rehearsal=await Job.filter(kind="rehearsal").order_by("-created_at").first(),
         processes=await heartbeats.find_problems(now=now),
     )
+
+
+async def count_enrolled(reach: Reach = EVERYBODY) -> int:
+    """Return the number of enrolled Macs of people within ``reach``, bounded by COUNT_LIMIT."""
+    macs = Enrollment.filter(reach.people("person_id", listed=Enrollment), rehearsal=False)
+    return await count_capped(macs.filter(status=EnrollmentStatus.ENROLLED))
 
 
 async def attention_items(found: stuck.Stuck, *, now: datetime, reach: Reach = EVERYBODY) -> list[AttentionItem]:
@@ -77,6 +68,6 @@ async def attention_items(found: stuck.Stuck, *, now: datetime, reach: Reach = E
     return sorted(listed, key=lambda item: (-item.similar, item.progress.since))
 
 
-async def expiring_certificates(*, now: datetime) -> list[Certificate]:
-    """Return the installation's own certificates in use that end within WARNING, soonest first."""
-    return await Certificate.filter(active=True, not_after__lt=now + WARNING).order_by("not_after")
+async def own_certificates() -> list[Certificate]:
+    """Return the installation's own certificates in use, the one that ends soonest first."""
+    return await Certificate.filter(active=True).order_by("not_after")

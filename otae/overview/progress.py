@@ -1,13 +1,13 @@
 """The progress of an invitation in one line: for lists, the dashboard and the head of its page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from otae.delivery.texts.kinds import NEEDED
-from otae.errors import Refusal
+from otae.errors import DeviceTaken, Refusal
 from otae.invitations.details import refusal_of
 from otae.store.models import Approval, Delivery, EnrollmentSession, Invitation
 from otae.store.states import ApprovalStatus, DeliveryStatus, InvitationStatus, SessionStatus
@@ -64,6 +64,10 @@ _TROUBLE: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
+#: What mends a problem: sending link and PIN again, the same for a PIN that is used up or did not arrive, more time, or
+#: releasing the Mac.
+RESEND, NEW_PIN, EXTEND, RELEASE = "resend", "new-pin", "extend", "release"
+
 #: Words for an enrollment that is held up by its approval, which is no problem to be solved.
 _HELD_UP: Final[Mapping[str, str]] = {
     ApprovalStatus.WAITING: N_("waits for approval"),
@@ -76,6 +80,7 @@ class InvitationProgress:
     """How far an invitation has got.
 
     ``reached``: how many of STEPS are done. ``problem``: what is wrong, or ""; ``since``: when the last step was done.
+    ``remedy``: what mends it, "" where somebody has to look; ``udid``: of the Mac that is to be released.
     """
 
     reached: int
@@ -84,6 +89,8 @@ class InvitationProgress:
     problem: str = ""
     refusal: str = ""
     support_code: str = ""
+    remedy: str = ""
+    udid: str = ""
 
 
 async def progress_of(invitations: Sequence[Invitation], *, now: datetime) -> dict[UUID, InvitationProgress]:
@@ -98,7 +105,9 @@ async def progress_of(invitations: Sequence[Invitation], *, now: datetime) -> di
     result = {}
     for row in invitations:
         link, pin = (sent.get((row.id, row.generation, kind)) for kind in NEEDED)
-        result[row.id] = _progress_of_one(row, link, pin, sessions.get(row.id), approvals.get(row.id), now)
+        progress = _progress_of_one(row, link, pin, sessions.get(row.id), approvals.get(row.id), now)
+        over = row.status == InvitationStatus.PENDING and row.valid_until is not None and row.valid_until <= now
+        result[row.id] = replace(progress, remedy=EXTEND) if progress.remedy and over else progress
     return result
 
 
@@ -130,27 +139,31 @@ def _session_progress(session: EnrollmentSession, now: datetime) -> InvitationPr
         code = session.support_code or ""
         refusal = refusal_of(session.refusal)
         problem = _("Refused: %s") % (_(refusal.words) if refusal is not Refusal else session.refusal)
-        return InvitationProgress(reached, words, since, problem, session.refusal, code)
+        taken = session.udid if session.refusal == DeviceTaken.code else None
+        remedy = RELEASE if taken else ""
+        return InvitationProgress(reached, words, since, problem, session.refusal, code, remedy, taken or "")
     if session.status == SessionStatus.EXPIRED:
-        return InvitationProgress(reached, words, since, _("The sign-in ended before the Mac was enrolled"))
+        ended = _("The sign-in ended before the Mac was enrolled")
+        return InvitationProgress(reached, words, since, ended, remedy=RESEND)
     if reached < 7 and now - since > STALLED_AFTER:
         missed = _("No %(step)s for %(time)s") % {"step": _(AWAITED[reached]), "time": span(now - since)}
-        return InvitationProgress(reached, words, since, missed)
+        return InvitationProgress(reached, words, since, missed, remedy=RESEND)
     return InvitationProgress(reached, words, since)
 
 
 def _message_progress(invitation: Invitation, link: Delivery | None, pin: Delivery | None) -> InvitationProgress:
     failed = invitation.status == InvitationStatus.FAILED
     if failed and (link.status != DeliveryStatus.FAILED if link else not invitation.send):
-        return InvitationProgress(2, STEPS[1], invitation.created_at, _("Too many wrong entries"))
+        return InvitationProgress(2, STEPS[1], invitation.created_at, _("Too many wrong entries"), remedy=NEW_PIN)
     if link is None:
         problem = _("Failed; its messages are no longer kept") if failed else ""
-        return InvitationProgress(INVITED, STEPS[0], invitation.created_at, problem)
+        return InvitationProgress(INVITED, STEPS[0], invitation.created_at, problem, remedy=RESEND if failed else "")
     if problem := _undelivered(link):
-        return InvitationProgress(INVITED, STEPS[0], link.created_at, problem)
+        return InvitationProgress(INVITED, STEPS[0], link.created_at, problem, remedy=RESEND)
     problem = _undelivered(pin) if pin else ""
     if link.status == DeliveryStatus.SENT:
-        return InvitationProgress(2, STEPS[1], link.sent_at or link.created_at, problem)
+        remedy = NEW_PIN if problem else ""
+        return InvitationProgress(2, STEPS[1], link.sent_at or link.created_at, problem, remedy=remedy)
     return InvitationProgress(INVITED, STEPS[0], link.created_at, problem)
 
 

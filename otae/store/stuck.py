@@ -124,9 +124,10 @@ async def find(before: datetime, group_ids: Collection[UUID] | None, *, most: in
     )
     sign_in = _SIGN_IN % {"before": _moment(before)}
     others = await fetch(
-        "SELECT CAST(id AS CHAR(36)) AS id, count(*) OVER () AS everything FROM ("  # noqa: S608 - as above
+        "SELECT CAST(id AS CHAR(36)) AS id, count(*) OVER () AS everything FROM (SELECT * FROM ("  # noqa: S608 - as above
         f"SELECT i.id, i.created_at {sign_in} {reach} UNION SELECT i.id, i.created_at {_FAILED} {reach} "
-        f"EXCEPT SELECT i.id, i.created_at {_MESSAGE}) AS waiting ORDER BY created_at DESC, id DESC LIMIT {int(limit)}"
+        f"EXCEPT SELECT i.id, i.created_at {_MESSAGE}) AS every LIMIT {int(most) + 1}) AS waiting "
+        f"ORDER BY created_at DESC, id DESC LIMIT {int(limit)}"
     )
     number = sum(int(rows[0]["everything"]) for rows in (messages, others) if rows)
     return Stuck(

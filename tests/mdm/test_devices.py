@@ -4,6 +4,7 @@ import pytest
 
 from otae.directory.reach import reach_of
 from otae.errors import DeviceUnknown
+from otae.invitations import listing
 from otae.mdm import devices
 from otae.overview import attention
 from otae.store import database
@@ -61,9 +62,8 @@ async def test_within_a_reach_only_macs_that_are_its_people_s_now_are_there(
     assert await devices.list_devices(reach=nobody) == []
     assert await devices.find_device("AAAABBBB-1111", sales) is None
     now = await database.now()
-    board, none = await attention.dashboard(now=now, reach=sales), await attention.dashboard(now=now, reach=nobody)
-    assert (board.devices["enrolled"], board.invitations["redeemed"]) == (1, 1)
-    assert (none.devices["enrolled"], sum(none.invitations.values())) == (0, 0)
+    assert (await attention.count_enrolled(sales), (await listing.counts(sales))["redeemed"]) == (1, 1)
+    assert (await attention.count_enrolled(nobody), sum((await listing.counts(nobody)).values())) == (0, 0)
     await Enrollment.filter(person_id=ben.id).update(person_id=cleo.id)
     assert await devices.list_devices(reach=sales) == [], "once his is not his now"
 

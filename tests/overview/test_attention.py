@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from otae.enrollment import sessions
-from otae.invitations import lifecycle
+from otae.invitations import lifecycle, listing
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.overview import attention
@@ -36,9 +36,8 @@ async def signed_in(desk: Desk, invitation: Invitation) -> EnrollmentSession:
 async def test_counts_name_every_status_and_leave_rehearsals_out(desk: Desk) -> None:
     await invited(desk)
     await invited(desk, "cleo", rehearsal=True)
-    shown = await attention.dashboard(now=await database.now())
-    assert shown.invitations == {"pending": 1, "redeemed": 0, "expired": 0, "revoked": 0, "failed": 0}
-    assert shown.devices == {"enrolled": 0, "unenrolled": 0}
+    assert await listing.counts() == {"pending": 1, "redeemed": 0, "expired": 0, "revoked": 0, "failed": 0}
+    assert await attention.count_enrolled() == 0
 
 
 async def test_nothing_needs_anybody_at_first(desk: Desk) -> None:
@@ -131,7 +130,7 @@ async def test_what_waits_is_counted_however_many_there_are(desk: Desk, monkeypa
     monkeypatch.setattr(paging, "COUNT_LIMIT", 100)
     monkeypatch.setattr(attention, "COUNT_LIMIT", 100)
     board = await attention.dashboard(now=now)
-    assert (board.stuck, board.attention_items[0].similar, board.invitations["pending"]) == (101, 100, 101)
+    assert (board.stuck, board.attention_items[0].similar, (await listing.counts())["pending"]) == (101, 100, 101)
     assert first.id not in {each.invitation.id for each in board.attention_items}
 
 
@@ -204,10 +203,42 @@ async def test_whoever_waits_for_an_approval_or_was_declined_is_not_stuck(desk: 
         assert (found.words, found.problem) == (words, "") if words else found.problem
 
 
-async def test_certificates_are_shown_thirty_days_before_their_end(desk: Desk) -> None:
-    now = await database.now()
-    assert await attention.expiring_certificates(now=now) == []
-    assert [row.purpose for row in await attention.expiring_certificates(now=now + timedelta(days=380))][:1] == ["tls"]
+async def test_certificates_are_listed_by_their_end(desk: Desk) -> None:
+    assert [row.purpose for row in await attention.own_certificates()][:1] == ["tls"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "wrong", "remedy"),
+    [
+        ("device-taken", {}, "release"),
+        ("device-mismatch", {}, ""),
+        (None, {"status": "expired"}, "resend"),
+        (None, {}, "resend"),
+    ],
+)
+async def test_a_stuck_sign_in_has_its_remedy(
+    desk: Desk, refusal: str | None, wrong: dict[str, object], remedy: str
+) -> None:
+    session = await signed_in(desk, await invited(desk))
+    await EnrollmentSession.filter(id=session.id).update(refusal=refusal, udid="U-1", **wrong)
+    [found] = (await attention.dashboard(now=session.opened_at + timedelta(minutes=40))).attention_items
+    assert (found.progress.remedy, found.progress.udid) == (remedy, "U-1" if remedy == "release" else "")
+
+
+async def test_an_invitation_that_is_over_is_given_more_time(desk: Desk) -> None:
+    row = await invited(desk)
+    await Delivery.filter(invitation_id=row.id, kind="url").update(status="failed", answer="550 no such user")
+    later = row.created_at + timedelta(days=40)
+    remedies = [(await progress_of([row], now=now))[row.id].remedy for now in (row.created_at, later)]
+    assert remedies == ["resend", "extend"]
+
+
+async def test_a_pin_that_is_used_up_is_made_anew(desk: Desk) -> None:
+    row = await invited(desk)
+    await Delivery.filter(invitation_id=row.id).update(status="sent")
+    await lifecycle.fail(row, now=await database.now(), why="the tries of the PIN are used up")
+    [found] = (await attention.dashboard(now=await database.now())).attention_items
+    assert found.progress.remedy == "new-pin"
 
 
 async def test_progress_is_read_in_three_queries_however_many_there_are(desk: Desk) -> None:

@@ -1,89 +1,153 @@
-"""The dashboard: what is wrong, what needs attention, and a rehearsal at the press of a button."""
+"""The dashboard: how far the rollout is, what needs somebody, and a rehearsal at the press of a button."""
 
-from datetime import timedelta
+from collections.abc import Mapping
 from typing import Final
+from uuid import UUID
 
 from starlette.responses import Response
 
 from otae import paths
 from otae.accounts import guess_alerts
 from otae.authority import push
-from otae.delivery import server_refusals, servers
+from otae.delivery import servers
 from otae.directory.ldap import servers as directories
 from otae.directory.local import people
 from otae.enrollment import approvals
 from otae.errors import InputRefused
+from otae.invitations import groups, listing
+from otae.invitations.details import refusal_of
 from otae.invitations.modes import default_mode, enabled_modes, title_of
-from otae.overview import attention, rehearsals
+from otae.overview import attention, funnel, recent, rehearsals
+from otae.overview.recent import Activity
+from otae.store import properties
+from otae.text import whole_number
 from otae.translatable import N_
-from otae.web.admin.manage.statuses import OWNERSHIPS, STATUSES
+from otae.web.admin import health
+from otae.web.admin.health import Need
+from otae.web.admin.manage.statuses import OWNERSHIPS
+from otae.web.admin.page_parts import id_param
 from otae.web.forms import sent_fields
-from otae.web.pages import is_fragment_request, redirect, render
+from otae.web.pages import is_fragment_request, maker, redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
+from otae.words import ngettext
 
-#: What the installation's own certificates are for.
-PURPOSES: Final = {
-    "root": N_("Root"),
-    "device-ca": N_("Device authority"),
-    "service-ca": N_("Service authority"),
-    "ra": N_("SCEP registration authority"),
-    "profile-signer": N_("Profile signer"),
-    "tls": "TLS",
-    "push": N_("Push"),
+TEMPLATE: Final = "admin/dashboard.html"
+#: What happened, in words, by kind of event.
+ACTIVITIES: Final[Mapping[str, str]] = {
+    "invitation.created": N_("%(actor)s invited %(name)s"),
+    "invitation.resent": N_("%(actor)s sent the invitation of %(name)s again"),
+    "invitation.extended": N_("%(actor)s gave %(name)s more time"),
+    "invitation.revoked": N_("%(actor)s revoked the invitation of %(name)s"),
+    "invitation.failed": N_("The invitation of %(name)s failed"),
+    "link.opened": N_("%(name)s opened the link"),
+    "session.opened": N_("%(name)s signed in"),
+    "session.enrolled": N_("%(name)s enrolled a Mac"),
+    "refused": N_("%(name)s was refused: %(why)s"),
+    "checkin.checkout": N_("A Mac of %(name)s left management"),
+    "approval.approved": N_("%(actor)s approved the enrollment of %(name)s"),
+    "approval.declined": N_("%(actor)s declined the enrollment of %(name)s"),
 }
-#: What is wrong with a process, and what follows.
-TROUBLES: Final = {
-    ("worker", "none"): N_("The worker has not been heard of for a while: no mail is sent and no job is done."),
-    ("clock", "none"): N_(
-        "The clock has not been heard of for a while: nothing expires, is renewed or is tried again."
-    ),
-    ("worker", "dead"): N_("A worker (%(process)s) has ended without a word; the others do its work. Start it again."),
-    ("clock", "dead"): N_("A clock (%(process)s) has ended without a word; another does its work. Start it again."),
-    ("worker", "stuck"): N_("A worker (%(process)s) has got stuck with %(what)s. End it and start it again."),
-    ("clock", "stuck"): N_("The clock (%(process)s) has got stuck with %(what)s. End it and start it again."),
-    ("clock", "idle"): N_(
-        "The clock lives and does nothing: nothing expires, is renewed or is tried again. End "
-        "%(process)s and start it again."
-    ),
+#: The same of several people at once.
+ACTIVITIES_OF_MANY: Final = {
+    "invitation.created": N_("%(actor)s invited %(number)d people"),
+    "invitation.resent": N_("%(actor)s sent %(number)d invitations again"),
+    "invitation.extended": N_("%(actor)s gave %(number)d people more time"),
+    "invitation.revoked": N_("%(actor)s revoked %(number)d invitations"),
 }
 
 
 async def index(visit: Console) -> Response:
-    """Show the dashboard, or for its polling only the rehearsal."""
-    rehearsal = await rehearsals.last()
-    mark = _mark(rehearsal)
-    context: dict[str, object] = {"rehearsal": rehearsal, "mark": mark, "now": visit.now}
-    if is_fragment_request(visit.request):
-        if visit.request.query_params.get("seen") == mark:
-            return Response(status_code=204)
-        return render(visit.request, "admin/dashboard.html", context, block="rehearsal")
-    board = await attention.dashboard(now=visit.now, reach=visit.reach)
+    """Show the dashboard, or for its polling one of its parts: the rollout, what needs somebody, or the rehearsal."""
+    params = visit.request.query_params
+    part = params.get("part", "rollout") if is_fragment_request(visit.request) else ""
+    if part == "rehearsal":
+        return await _last_rehearsal(visit)
+    mark = f"{await recent.newest_change()}-{visit.now:%H%M}"  # a minute later, times are others
+    if part and params.get("seen") == mark:
+        return Response(status_code=204)
+    if part == "needs":
+        return render(visit.request, TEMPLATE, {"mark": mark, **await _needs(visit)}, block="needs")
+    asked = whole_number(params.get("days", ""))
+    days, campaign = asked if asked in funnel.PERIODS else funnel.PERIODS[0], id_param(visit.request, "campaign")
+    campaigns = await funnel.campaign_names(reach=visit.reach) if visit.may("invitation.see") else {}
+    if campaign and campaign not in campaigns:
+        return redirect(paths.CONSOLE, "warning", _("This campaign does not exist any more."))
+    rollout = await _rollout(visit, days, campaign)
+    context = {"mark": mark, "days": days, "campaign": campaign, "campaigns": campaigns, **rollout}
+    if part:
+        return render(visit.request, TEMPLATE, context, block="rollout")
+    last = await rehearsals.last()
     context |= {
-        "board": board,
-        "counts": [
-            ("pending", STATUSES["pending"], board.invitations["pending"]),
-            ("stuck", _("Stuck"), board.stuck),
-            *((name, words, board.invitations[name]) for name, words in STATUSES.items() if name != "pending"),
-        ],
-        "waiting": await approvals.waiting(now=visit.now, reach=visit.reach) if visit.may(approvals.PERMISSION) else [],
-        "guesses": await guess_alerts.unseen() if visit.may("audit.see") else [],
-        "steps": await _first_steps(board),
-        "warnings": [
-            _(TROUBLES[each.role, each.kind]) % {"process": each.process, "what": each.what} for each in board.processes
-        ],
-        "failing_directories": [row for row in await directories.list_directories() if row.trouble],
-        "troubles": await server_refusals.refusing_servers(visit.now),
-        "push_missing": await push.show_push(now=visit.now) is None,
-        "server": await servers.active_server(),
+        **await _needs(visit),
+        "rehearsal": last,
+        "rehearsal_mark": _mark(last),
         "modes": await enabled_modes(),
-        "chosen": (await default_mode()).name,
+        "chosen_mode": (await default_mode()).name,
+        "steps": await _first_steps(visit) if visit.may("setting.see") else [],
+    }
+    return render(visit.request, TEMPLATE, context)
+
+
+async def _last_rehearsal(visit: Console) -> Response:
+    last = await rehearsals.last()
+    if visit.request.query_params.get("seen") == _mark(last):
+        return Response(status_code=204)
+    return render(visit.request, TEMPLATE, {"rehearsal": last, "rehearsal_mark": _mark(last)}, block="rehearsal")
+
+
+async def _rollout(visit: Console, days: int, campaign: UUID | None) -> dict[str, object]:
+    """Return how far the rollout is, what is worked on and what happened."""
+    sees = visit.may("invitation.see")
+    return {
+        "funnel": await funnel.read_funnel(days, campaign, now=visit.now, reach=visit.reach) if sees else None,
+        "periods": sorted(funnel.PERIODS),
+        "enrolled": await attention.count_enrolled(visit.reach) if visit.may("device.see") else 0,
+        "orders": await groups.running(reach=visit.reach) if visit.may("group-invitation.see") else [],
+        "activities": [(each, _words(each)) for each in await recent.recent(reach=visit.reach)] if sees else [],
+    }
+
+
+async def _needs(visit: Console) -> dict[str, object]:
+    """Return what needs somebody, and the health of the installation."""
+    board = await attention.dashboard(now=visit.now, reach=visit.reach)
+    parts, needs = await health.examine(visit, board.processes)
+    return {
+        "board": board,
+        "parts": parts,
+        "needs": [*needs, *await _approvals(visit)],
+        "guesses": await guess_alerts.unseen() if visit.may("audit.see") else [],
         "title_of": title_of,
         "ownerships": OWNERSHIPS,
-        "purposes": PURPOSES,
-        "soon": visit.now + timedelta(days=7),
     }
-    return render(visit.request, "admin/dashboard.html", context)
+
+
+async def _approvals(visit: Console) -> list[Need]:
+    if not visit.may(approvals.PERMISSION):
+        return []
+    rows = await approvals.waiting(now=visit.now, reach=visit.reach)
+    if not rows:
+        return []
+    title = ngettext("%(num)d person waits for an approval", "%(num)d people wait for an approval", len(rows))
+    names = ", ".join(row.invitation.person.display_name for row in rows[:3]) + (" …" if len(rows) > 3 else "")
+    return [
+        Need(
+            title % {"num": len(rows)},
+            names,
+            _("Approve or decline"),
+            paths.APPROVALS,
+            rows[0].asked_at,
+            health.WARNING,
+        )
+    ]
+
+
+def _words(each: Activity) -> str:
+    """Return what happened, as a sentence."""
+    said = {"actor": maker(each.actor), "name": each.name or _("somebody"), "number": each.number}
+    if each.number > 1 and each.kind in ACTIVITIES_OF_MANY:
+        return _(ACTIVITIES_OF_MANY[each.kind]) % said
+    return _(ACTIVITIES[each.kind]) % {**said, "why": _(refusal_of(each.code).words)}
 
 
 async def guessing_seen(visit: Console) -> Response:
@@ -104,23 +168,32 @@ async def rehearse(visit: Console) -> Response:
     return redirect(f"{paths.CONSOLE}#rehearsal")
 
 
-async def _first_steps(board: attention.Dashboard) -> list[tuple[str, str, bool]]:
-    """Return the steps to the first invitation, while there is none, as (words, address, done)."""
-    if any(board.invitations.values()):
-        return []
-    return [
+async def _first_steps(visit: Console) -> list[tuple[str, str, bool]]:
+    """Return the first steps of an installation as (words, address, done); none once all are done.
+
+    The address is "" where the role may not go there.
+    """
+    named = await properties.word("organization.name") != properties.row_of("organization.name").default
+    steps = [
+        (_("Say whose portal it is, under Branding"), paths.BRANDING, "setting.see", named),
         (
             _("Add a notification server, so that mail reaches people"),
             paths.NOTIFICATION_SERVERS,
+            "setting.see",
             bool(await servers.list_servers()),
         ),
+        (_("Import the push certificate"), paths.PUSH, "setting.see", await push.show_push(now=visit.now) is not None),
         (
             _("Add a person, or connect a directory under Settings, LDAP"),
             paths.USERS,
+            "person.see",
             bool(await directories.list_directories() or await people.list_people(limit=1)),
         ),
-        (_("Send an invitation"), paths.INVITATION_ADD, False),
+        (_("Send an invitation"), paths.INVITATION_ADD, "invitation.create", await listing.any_invitation()),
     ]
+    if all(done for *_rest, done in steps):
+        return []
+    return [(words, address if visit.may(permission) else "", done) for words, address, permission, done in steps]
 
 
 def _mark(rehearsal: rehearsals.Rehearsal | None) -> str:

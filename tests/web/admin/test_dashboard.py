@@ -1,26 +1,50 @@
 """The dashboard: what is wrong, what needs somebody, and the rehearsal."""
 
+import html
+import re
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
 
+from otae.delivery import servers
+from otae.delivery.servers import ServerEntry
 from otae.enrollment import sessions
 from otae.errors import DeviceMismatch
 from otae.invitations import lifecycle
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
-from otae.store import jobs
+from otae.store import jobs, rollout
 from otae.store.database import now as database_now
-from otae.store.models import Certificate, Delivery, Heartbeat, Job, Person
+from otae.store.desk import Desk
+from otae.store.models import (
+    Campaign,
+    Certificate,
+    Delivery,
+    EnrollmentSession,
+    GroupInvitation,
+    GroupInvitee,
+    Heartbeat,
+    Job,
+    Person,
+    Property,
+)
 from otae.store.records import about, note_refusal
+from otae.store.rollout import Step
 from tests.desks import RecordingBell
 from tests.web.conftest import Invite, Site
 
 pytestmark = pytest.mark.anyio
 
 PART = {"HX-Request": "true"}
+
+
+async def count_all() -> None:
+    """Do what the clock does every other second."""
+    while await rollout.count_entries():
+        pass
 
 
 async def test_an_empty_installation_names_the_first_steps(console: httpx2.AsyncClient) -> None:
@@ -32,13 +56,147 @@ async def test_an_empty_installation_names_the_first_steps(console: httpx2.Async
     assert 'href="/admin/mail"' in page
 
 
-async def test_counts_lead_to_the_filtered_list(console: httpx2.AsyncClient, invite: Invite) -> None:
+async def test_the_first_steps_are_ticked_off_and_go_when_all_are_done(
+    console: httpx2.AsyncClient, desk: Desk, invite: Invite, now: datetime
+) -> None:
     await invite("two_factor")
     page = (await console.get("/admin")).text
-    assert "First steps" not in page
-    for status in ("pending", "stuck", "redeemed", "expired", "revoked", "failed"):
-        assert f'href="/admin/invitations?status={status}"' in page
-        assert (await console.get(f"/admin/invitations?status={status}")).status_code == 200
+    assert "First steps" in page
+    assert page.count("(done)") == 2, "a person, and an invitation"
+    await Property(name="organization.name", value="Example GmbH").save(force_create=True)
+    entry = ServerEntry(name="House", host="mail.example.test", from_name="IT", from_email="it@example.test")
+    await servers.add_server(desk, entry, now=now, actor="ada")
+    await Certificate(
+        purpose="push", serial_number="1f", subject="CN=push", not_before=now, not_after=now + timedelta(days=41),
+        created_at=now, active=True,
+    ).save(force_create=True)  # fmt: skip
+    assert "First steps" in (await console.get("/admin")).text, "a push certificate that cannot be read"
+    await Certificate.filter(purpose="push").delete()
+    await Certificate.filter(purpose="tls").update(purpose="push")
+    assert "First steps" not in (await console.get("/admin")).text
+
+
+async def test_each_step_leads_to_the_people_in_it(console: httpx2.AsyncClient, invite: Invite, now: datetime) -> None:
+    opened = (await invite("two_factor")).invitation
+    await lifecycle.record_link_opened(opened, now=now, browser="Safari on macOS")
+    await count_all()
+    page = (await console.get("/admin?days=7")).text
+    first = (now - timedelta(days=6)).date()
+    for step in Step:
+        assert f'href="/admin/invitations?from={first}&amp;reached={step.name.lower()}"' in page
+    assert f'href="/admin/invitations?from={first}&amp;stopped=opened"' in page
+    assert "stopped=invited" not in page, "the step was skipped, and nobody has stopped there"
+    for name, here in (("opened", True), ("signed_in", False)):
+        listed = await console.get(f"/admin/invitations?from={first}&reached={name}", follow_redirects=True)
+        assert (f'href="/admin/invitations/{opened.id}"' in listed.text) == here
+    for name, here in (("opened", True), ("accepted", False)):
+        listed = await console.get(f"/admin/invitations?stopped={name}", follow_redirects=True)
+        assert (f'href="/admin/invitations/{opened.id}"' in listed.text) == here
+    assert (await console.get("/admin/invitations?stopped=nowhere")).status_code == 400
+    rows = re.findall(r'scope="row">([^<]*)</th>\s*<td class="otae-number"><a href="[^"]*">(\d+)</a>', page)
+    assert rows[:4] == [
+        ("invited", "1"),
+        ("accepted by the mail server", "1"),
+        ("link opened", "1"),
+        ("signed in", "0"),
+    ]
+
+
+async def test_the_page_polls_one_fragment_that_answers_only_news(
+    console: httpx2.AsyncClient, invite: Invite, now: datetime
+) -> None:
+    opened = (await invite("two_factor")).invitation
+    await count_all()
+    page = (await console.get("/admin?days=7")).text
+    address = html.unescape(page.partition('id="rollout-now"')[2].partition('hx-get="')[2].partition('"')[0])
+    assert address.startswith("/admin?days=7&seen=")
+    assert (await console.get(address, headers=PART)).status_code in {200, 204}, "a new minute may have begun"
+    await lifecycle.record_link_opened(opened, now=now, browser="Safari on macOS")
+    part = await console.get(address, headers=PART)
+    assert part.status_code == 200
+    assert "<html" not in part.text
+    assert 'id="rollout-now"' in part.text
+    assert "Needs somebody" not in part.text
+    assert "Ben Okafor opened the link" in part.text
+    assert 'hx-trigger="every 5s"' in part.text
+    await count_all()
+    uncounted = html.unescape(part.text.partition('hx-get="')[2].partition('"')[0])
+    assert (await console.get(uncounted, headers=PART)).status_code == 200, "what is counted now is shown"
+
+
+@pytest.mark.parametrize(
+    "query", ["days=8", "days=", "days=-1", "days=٣٠", "days=" + "9" * 40, "campaign=", "campaign=x"]
+)
+async def test_an_unknown_period_or_no_campaign_shows_thirty_days_of_everybody(
+    console: httpx2.AsyncClient, query: str
+) -> None:
+    page = await console.get(f"/admin?{query}")
+    assert page.status_code == 200
+    assert '<a class="otae-tab" href="/admin?days=30" aria-current="true">30 days</a>' in page.text
+
+
+async def test_a_campaign_that_is_gone_is_said(console: httpx2.AsyncClient) -> None:
+    answer = await console.get(f"/admin?campaign={uuid4()}")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/admin")
+    assert "This campaign does not exist any more." in (await console.get("/admin")).text
+
+
+async def test_a_campaign_has_a_funnel_of_its_own(console: httpx2.AsyncClient, invite: Invite, now: datetime) -> None:
+    await invite("two_factor")
+    await count_all()
+    order = GroupInvitation(
+        key="sales", name="<b>Sales", mode="two_factor", ownership="corporate", created_by="ada", created_at=now
+    )
+    await order.save()
+    campaign = Campaign(group_invitation=order, name="<b>All of Sales", created_by="ada", created_at=now)
+    await campaign.save()
+    page = (await console.get(f"/admin?campaign={campaign.id}")).text
+    assert "&lt;b&gt;All of Sales" in page
+    assert "Nobody was invited in this time." in page
+    assert "Nobody was invited in this time." not in (await console.get("/admin")).text
+
+
+async def test_running_orders_are_shown_with_their_progress(console: httpx2.AsyncClient, now: datetime) -> None:
+    order = GroupInvitation(
+        key="sales", name="Sales", mode="two_factor", ownership="corporate", created_by="ada", created_at=now
+    )
+    order.status, order.found = "expanding", 3
+    await order.save()
+    done = [GroupInvitee(group_invitation=order, number=number, name=f"p{number}") for number in (1, 2, 3)]
+    done[0].status = "invited"
+    await GroupInvitee.bulk_create(done)
+    page = (await console.get("/admin")).text
+    assert "1 of 3" in page
+    assert f'action="/admin/group-invitations/{order.id}/pause"' in page
+    await GroupInvitation.filter(id=order.id).update(status="done")
+    assert "1 of 3" not in (await console.get("/admin")).text
+
+
+async def test_what_mends_it_stands_beside_what_needs_somebody(
+    console: httpx2.AsyncClient, site: Site, invite: Invite, ben: Person, now: datetime
+) -> None:
+    row = (await invite("two_factor")).invitation
+    session = await sessions.open_session(person=ben, invitation=row, mode="two_factor", ownership="corporate", now=now)
+    await EnrollmentSession.filter(id=session.id).update(refusal="device-taken", udid="U-1")
+    assert 'action="/admin/devices/U-1/release"' in (await console.get("/admin")).text
+    await EnrollmentSession.filter(id=session.id).update(refusal=None, status="expired")
+    assert f'action="/admin/invitations/{row.id}/resend"' in (await console.get("/admin")).text
+    answer = await console.post(f"/admin/invitations/{row.id}/resend")
+    assert answer.status_code in {200, 303}
+
+
+async def test_recent_activity_is_in_words_and_leads_on(
+    console: httpx2.AsyncClient, desk: Desk, invite: Invite, ben: Person, now: datetime
+) -> None:
+    await Person.filter(id=ben.id).update(display_name="<script>Ben")
+    rows = [(await invite("two_factor")).invitation, (await invite("two_factor")).invitation]
+    await note_refusal(DeviceMismatch(), now=now, about=about(rows[0]))
+    await lifecycle.revoke(desk, rows[1], now=now, actor="ada")
+    page = (await console.get("/admin")).text
+    assert "ada invited 2 people" in page
+    assert "ada revoked the invitation of &lt;script&gt;Ben" in page
+    assert "&lt;script&gt;Ben was refused: This enrollment belongs to another Mac." in page
+    assert "<script>Ben" not in page
 
 
 async def test_what_is_stuck_is_shown_with_the_reason(
@@ -112,7 +270,7 @@ async def test_a_rehearsal_is_ordered_once_and_followed(
     page = (await console.get("/admin")).text
     assert "a rehearsal is running already" in page
     assert 'hx-trigger="every 2s"' in page
-    seen = page.partition('hx-get="')[2].partition('"')[0]
+    seen = html.unescape(page.partition('id="rehearsal"')[2].partition('hx-get="')[2].partition('"')[0])
     assert (await console.get(seen, headers=PART)).status_code == 204
 
     claimed = await jobs.claim(job.id, now)

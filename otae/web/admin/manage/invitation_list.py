@@ -16,6 +16,7 @@ from otae.invitations import exports, listing
 from otae.invitations import groups as group_invitations
 from otae.invitations.modes import title_of
 from otae.mdm.devices import macs_of_invitations
+from otae.overview import funnel
 from otae.overview.progress import STALLED_AFTER, STEPS, progress_of
 from otae.store.mode_table import MODES
 from otae.store.paging import COUNT_LIMIT
@@ -40,6 +41,8 @@ FILTERS: Final[Mapping[str, Check]] = {
     "group": is_id,
     "order": is_id,
     "campaign": is_id,
+    "reached": set(funnel.STEPS),
+    "stopped": set(funnel.STEPS),
     "by": any_text,
     "from": is_day,
     "to": is_day,
@@ -79,6 +82,8 @@ def filters_of(query: ListQuery, now: datetime) -> tuple[str, listing.Filters]:
         group_invitation=query.id("order"),
         stuck_since=now - STALLED_AFTER if stuck else None,
         campaign=query.id("campaign"),
+        reached=funnel.STEPS.get(query["reached"], 0),
+        stopped=funnel.STEPS.get(query["stopped"], 0),
         created_by=query["by"],
         created_from=query.day("from"),
         created_to=query.day("to", end=True),
@@ -148,6 +153,8 @@ async def _choices(visit: Console, query: ListQuery) -> dict[str, object]:
         "group": _("Group: %(name)s") % {"name": groups.get(query["group"], "–")},
         "order": _("Group invitation: %(name)s") % {"name": order.name if order else "–"},
         "campaign": _("Of one campaign"),
+        "reached": _("Reached: %(step)s") % {"step": funnel.words(query["reached"])},
+        "stopped": _("Stopped at: %(step)s") % {"step": funnel.words(query["stopped"])},
         "by": _("Created by %(name)s") % {"name": query["by"]},
         "from": _("Created from %(day)s") % {"day": query["from"]},
         "to": _("Created until %(day)s") % {"day": query["to"]},
