@@ -46,3 +46,16 @@ async def test_the_text_message_is_counted_while_one_types(served: Served, conso
     await expect(console.locator("#sms")).to_be_focused()
     await console.fill("#sms", "PIN: ${enrollment.pin}")
     await expect(length).to_contain_text("13 characters · 1 part")
+
+
+async def test_a_macro_is_put_where_the_cursor_was_and_an_unknown_one_is_marked(served: Served, console: Page) -> None:
+    pin = await templates.default_template("pin")
+    await console.goto(f"{served.origin}/admin/templates/{pin.id}")
+    await console.fill("#subject", "For , your PIN")
+    await console.locator("#subject").evaluate("field => field.setSelectionRange(4, 4)")
+    await console.click("summary:has-text('Macros')")
+    await console.get_by_role("button", name="${user.displayname}", exact=True).click()
+    await expect(console.locator("#subject")).to_have_value("For ${user.displayname}, your PIN")
+    await expect(console.locator("#subject")).to_be_focused()
+    await console.locator("#subject").press_sequentially(" ${no.such}")
+    await expect(console.locator("#preview .otae-problem")).to_contain_text("${no.such}")

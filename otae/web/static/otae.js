@@ -135,3 +135,20 @@ document.addEventListener("change", (event) => {
   const number = all ? bar.dataset.selected : String(rows.filter((row) => row.checked).length);
   bar.textContent = bar.dataset.words.replace("{}", number);
 });
+
+// <code data-insert> of a form becomes a button that puts its text where the cursor was last.
+let written = null;
+document.addEventListener("focusin", ({ target }) => {
+  if (target.matches("form:has([data-insert]) :is(input, textarea)")) written = target;
+});
+for (const code of document.querySelectorAll("[data-insert]")) {
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "btn btn-sm" });
+  button.addEventListener("click", () => {
+    const field = written ?? code.closest("form").querySelector("textarea");
+    field.setRangeText(code.textContent, field.selectionStart, field.selectionEnd, "end");
+    field.focus();
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+  code.replaceWith(button);
+  button.append(code);
+}
