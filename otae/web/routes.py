@@ -136,6 +136,7 @@ def portal_routes() -> list[Route]:
         self_service(paths.ME_WITHDRAW, POST=me.withdraw),
         anyone(paths.APPROVE, GET=approval.show, POST=approval.decide),
         portal(paths.INSTALL, GET=install.show),
+        portal(paths.FORMER_MDM_LEFT, POST=install.confirm_former_mdm_left),
         portal(paths.PROFILE, GET=install.download),
     ]
 

@@ -6,12 +6,15 @@ import re
 import pytest
 
 from otae.invitations import lifecycle
-from otae.paths import INSTALL, LOGIN, PROFILE, ROOT
+from otae.invitations.campaigns import Plan
+from otae.paths import FORMER_MDM_LEFT, INSTALL, LOGIN, PROFILE, ROOT
 from otae.store import database
 from otae.store.desk import Desk
-from otae.store.models import Challenge, EnrollmentSession, Event
+from otae.store.models import Challenge, EnrollmentSession, Event, Invitation
 from otae.store.records import advance
 from otae.web.guards import PORTAL_COOKIE
+from tests.invitations.crowds import crowd
+from tests.invitations.following import planned
 from tests.web.conftest import PASSWORD, Invite, Site, shown_code
 from tests.web.dump import dump
 
@@ -166,3 +169,22 @@ async def test_a_refused_way_shows_no_step_under_way(
     page = (await site.client.get(INSTALL)).text
     assert 'id="step-enrolled" aria-current="step"' in page
     assert "This takes a few seconds" in page
+
+
+async def test_a_former_mdm_is_left_and_that_is_confirmed_before_there_is_a_profile(site: Site, invite: Invite) -> None:
+    session = await signed_in(site, invite)
+    await crowd(1, "former")
+    campaign = await planned(site.desk, Plan("Autumn", former_mdm="1. Open <b>Settings</b>\n2. Leave"), "former")
+    await Invitation.filter(id=session.invitation_id).update(campaign_id=campaign.id)
+    page = (await site.client.get(INSTALL)).text
+    assert "Leave the former management first" in page
+    assert "1. Open &lt;b&gt;Settings&lt;/b&gt;</p>" in page
+    answer = await site.client.get(PROFILE)
+    assert (answer.status_code, answer.headers["location"]) == (303, INSTALL)
+    assert not await Challenge.exists()
+    for _ in range(2):
+        answer = await site.client.post(FORMER_MDM_LEFT)
+        assert (answer.status_code, answer.headers["location"]) == (303, INSTALL)
+    assert "Download the profile" in (await site.client.get(INSTALL)).text
+    assert (await site.client.get(PROFILE)).status_code == 200
+    assert await Event.filter(kind="former-mdm.left").count() == 1

@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 
 from otae import paths
 from otae.authority.serving import ServerCertificate, server_certificate
-from otae.enrollment import approvals, ota, rights
+from otae.enrollment import approvals, former_mdm, ota, rights
 from otae.enrollment.progress import SessionEnd, read_progress
 from otae.invitations.orders import lacks_password
 from otae.store import properties
@@ -30,6 +30,8 @@ async def show(visit: Portal) -> Response:
     may_wait = not other and told.end in {None, SessionEnd.EXPIRED}
     if may_wait and (held := await approvals.held_up(session, now=visit.now)):
         return await approval.wait(visit, held, told, name_of(visit))
+    if not part and may_wait and (steps := await former_mdm.steps(session)):
+        return render(request, "portal/former-mdm.html", {"steps": steps, "person": session.person.display_name})
     if part and not other and request.query_params.get("seen") == told.mark:
         return Response(status_code=204)
     context = {
@@ -47,6 +49,12 @@ async def show(visit: Portal) -> Response:
         "left": session.expires_at - visit.now,
     }
     return render(request, "portal/install.html", context, block="progress" if part else None)
+
+
+async def confirm_former_mdm_left(visit: Portal) -> Response:
+    """Record that the Mac has left the other MDM, and go on."""
+    await former_mdm.confirm(visit.session, now=visit.now)
+    return RedirectResponse(paths.INSTALL, 303)
 
 
 def name_of(visit: Portal) -> str:
@@ -70,5 +78,7 @@ async def download(visit: Portal) -> Response:
         return RedirectResponse(paths.LOGIN(again="1"), 303)
     if not is_of(visit):
         raise Failure(409, _("Another sign-in in this browser took the place of this one."), "another-session")
+    if await former_mdm.steps(visit.session):
+        return RedirectResponse(paths.INSTALL, 303)
     profile = await ota.download(visit.desk, visit.session, now=visit.now)
     return attached(profile, PROFILE_TYPE, "enroll.mobileconfig")

@@ -74,6 +74,7 @@ KINDS: Final = {
     "signin.failed": EventKind(SIGN_IN, FAILED, N_("Wrong entry: %(detail)s")),
     "guessing.networks": EventKind(SIGN_IN, WARNING, N_("Somebody may be guessing: %(detail)s")),
     "session.opened": EventKind(SIGN_IN, DONE, N_("Signed in")),
+    "former-mdm.left": EventKind(SIGN_IN, DONE, N_("Says that the Mac has left the former management")),
     "terms-of-use.accepted": EventKind(SIGN_IN, DONE, N_("Terms of use accepted"), more=True),
     "session.expired": EventKind(SIGN_IN, NOTE, N_("That sign-in ended: %(detail)s")),
     "root.fetched": EventKind(PROFILE, NOTE, N_("Root certificate downloaded")),
