@@ -104,13 +104,15 @@ async def read_new(desk: Desk, row: Administrator, answer: Answer, *, now: datet
     return passkey
 
 
-async def ask(desk: Desk, purpose: str, known: Iterable[Passkey] = (), *, now: datetime) -> Question:
-    """Return the question for an existing passkey.
+async def ask(desk: Desk, purpose: str, known: Iterable[Passkey] = (), *, now: datetime) -> Question | None:
+    """Return the question for an existing passkey; None where there cannot be any.
 
     Args:
         purpose: What the answer is good for; with whose it is, unless anybody's will do.
         known: The passkeys that are asked for; none for any of this server's.
     """
+    if not relying_party(desk):
+        return None
     challenge = generate_challenge()
     options = webauthn.generate_authentication_options(
         rp_id=relying_party(desk),

@@ -2,7 +2,7 @@
 
 import html
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx2
 import pyotp
@@ -391,3 +391,35 @@ async def test_changing_the_password_keeps_what_was_proven(console: httpx2.Async
     new = "five other quiet words here"
     await console.post("/admin/account/password", data={"current": ADA_PASSWORD, "password": new, "again": new})
     assert (await console.get("/admin")).status_code == 200
+
+
+async def test_nobody_removes_what_is_not_theirs_or_is_gone(
+    site: Site, console: httpx2.AsyncClient, now: datetime
+) -> None:
+    await create_administrator(site.desk, name="eve", password=ADA_PASSWORD, now=now, actor="ada")
+    browser = site.stranger(Origin=site.origin)
+    await browser.post("/admin/sign-in", data={"name": "eve", "password": ADA_PASSWORD})
+    await set_up_passkey(browser, Authenticator(site.origin))
+    row = await Passkey.get()
+    answer = await console.post(f"{OWN}/passkeys/{row.id}/remove")
+    assert "no such passkey any more" in (await console.get(answer.headers["location"])).text
+    answer = await console.post(f"{OWN}/app/remove")
+    assert "no app any more" in (await console.get(answer.headers["location"])).text
+    assert await Passkey.exists(id=row.id)
+    await browser.aclose()
+
+
+async def test_a_server_without_a_name_has_no_passkeys(
+    site: Site, console: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = Authenticator(site.origin)
+    await set_up_passkey(console, key)
+    monkeypatch.setattr(type(site.desk.settings), "public_host", "192.0.2.7")
+    assert (await console.get(f"{OWN}/passkeys")).headers["location"] == OWN
+    assert (await console.post(f"{OWN}/passkeys", data={"name": "x"})).headers["location"] == OWN
+    page = (await console.get(OWN)).text
+    assert "reached by an IP address" in page
+    browser = await enter_password(site)
+    assert "data-passkey" not in (await browser.get(SECOND)).text
+    assert (await browser.post("/admin/sign-in/passkey", data={"credential": "{}"})).status_code in {421, 422}
+    await browser.aclose()

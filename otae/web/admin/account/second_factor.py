@@ -68,11 +68,15 @@ async def add_app(visit: Console) -> Response:
 
 async def blank_passkey(visit: Console) -> Response:
     """Show the form for a new passkey."""
+    if not passkeys.relying_party(visit.desk):
+        return redirect(paths.ACCOUNT_FACTORS)
     return _passkey_page(visit, await _question(visit), NewPasskeyForm())
 
 
 async def add_passkey(visit: Console) -> Response:
     """Register a passkey; the first time, show recovery codes."""
+    if not passkeys.relying_party(visit.desk):
+        return redirect(paths.ACCOUNT_FACTORS)
     form, whose = await NewPasskeyForm.read(visit.request), visit.administrator.id
     if form.validate():
         with form.refusals():
@@ -87,18 +91,22 @@ async def add_passkey(visit: Console) -> Response:
 async def remove_app(visit: Console) -> Response:
     """Take no codes of the app any more."""
     try:
-        await second_factors.remove_app(visit.administrator.id, now=visit.now)
+        removed = await second_factors.remove_app(visit.administrator.id, now=visit.now)
     except InputRefused as refusal:
         return redirect(paths.ACCOUNT_FACTORS, "danger", _first(refusal))
+    if not removed:
+        return redirect(paths.ACCOUNT_FACTORS, "info", _("There is no app any more."))
     return redirect(paths.ACCOUNT_FACTORS, "success", _("Codes of the app are not taken any more."))
 
 
 async def remove_passkey(visit: Console) -> Response:
     """Remove a passkey."""
     try:
-        await second_factors.remove_passkey(visit.administrator.id, row_id(visit.request), now=visit.now)
+        removed = await second_factors.remove_passkey(visit.administrator.id, row_id(visit.request), now=visit.now)
     except InputRefused as refusal:
         return redirect(paths.ACCOUNT_FACTORS, "danger", _first(refusal))
+    if not removed:
+        return redirect(paths.ACCOUNT_FACTORS, "info", _("There is no such passkey any more."))
     return redirect(paths.ACCOUNT_FACTORS, "success", _("The passkey was removed. Remove it on your device as well."))
 
 
