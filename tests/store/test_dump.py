@@ -4,9 +4,18 @@ import base64
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 
+import pyotp
 import pytest
 
-from otae.accounts import administrators, browsers, kept_texts, password_links
+from otae.accounts import (
+    administrators,
+    browsers,
+    kept_texts,
+    notice_addresses,
+    password_links,
+    second_factors,
+    totp,
+)
 from otae.authority import issuers
 from otae.delivery.connection_test import enqueue_test
 from otae.delivery.servers import ServerEntry, add_server
@@ -18,7 +27,7 @@ from otae.settings import Settings
 from otae.signing.certificates import dump_key
 from otae.store import database
 from otae.store.desk import Desk, SilentBell
-from otae.store.models import Person, ServerRefusal
+from otae.store.models import Notice, NoticeReceipt, Person, ServerRefusal
 from otae.store.sealed import COLUMNS
 from tests.desks import opened
 from tests.store.furnish import furnish
@@ -50,12 +59,20 @@ async def used(desk: Desk) -> dict[str, str | bytes]:
     given = {"name": "grace", "password": str(secrets["administrator's password"])}
     grace = await administrators.create_administrator(desk, **given, now=now, actor="ada")
     secrets["console cookie"] = await browsers.open_browser(browsers.CONSOLE, grace, now=now)
+    key = totp.new_key()
+    code, this = pyotp.TOTP(key).at(now), str(secrets["console cookie"])
+    codes = await second_factors.add_app(desk, grace.id, key, code, this=this, now=now)
+    secrets |= {"key of an app": key, "recovery code": codes[0], "the same": codes[0].replace("-", "")}
     secrets["portal cookie"] = await browsers.open_browser(browsers.PORTAL, house.session, now=now)
     secrets["page of a refused form"] = "canary on a refused page"
     page = str(secrets["page of a refused form"])
     await kept_texts.keep(desk, str(secrets["console cookie"]), "otae test", page, until=until)
     link = await password_links.make(desk, await Person.get(name="cleo"), now=now, actor="ada")
     secrets["password link"] = link.rpartition("/")[2].rpartition("=")[2]
+    for address in ("grace@example.test", ""):
+        await notice_addresses.set_address(desk, "grace", address, now=now, actor="ada")
+    notice = await Notice.create(key="silent:x", kind="silent", at=now)
+    await NoticeReceipt(notice=notice, administrator=grace, due_at=now).save(force_create=True)
     await _systems_beside(desk, {name: str(secret) for name, secret in secrets.items()})
     for held in OURS:
         secrets[f"key of {held}"] = dump_key((await issuers.keyed(desk, held)).key)
