@@ -426,7 +426,10 @@ class GoCodeUnknown(NotAllowed):
     """The code entered at /go opens no invitation; the refusal never says why."""
 
     code = "go-code-unknown"
-    words = N_("This code does not work. It works once and for 15 minutes: have a new one shown, and enter that.")
+    words = N_(
+        "This code does not work. Those of eight letters work once and for 15 minutes: have a new one shown, and enter "
+        "that."
+    )
     advice = N_("The person mistyped or was too slow, or somebody guesses.")
     again = True
 

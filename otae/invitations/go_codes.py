@@ -1,7 +1,8 @@
-"""One-time codes that open an invitation on another device, for modes in which its link is no factor (ADR 36).
+"""Codes that open an invitation on another device, for modes in which its link is no factor (ADR 36, ADR 41).
 
-A code fills in the user name and stands for no factor. An invitation has one at most: making another, using it, and
-every end or renewal of the invitation end it.
+A code fills in the user name and stands for no factor. An invitation has one go code at most, which works once and for
+minutes, and one card code, which works as long as the invitation does. Making another ends the one before; every end or
+renewal of the invitation ends both.
 """
 
 import hashlib
@@ -25,6 +26,9 @@ from otae.text import letters_and_digits
 #: Consonants that cannot be mistaken for one another and make no words (RFC 8628 §6.1): eight of them are 34 bits.
 LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ"
 LENGTH: Final = 8
+#: Letters of a card code, which is printed and works for long: 51 bits.
+CARD_LENGTH: Final = 12
+LENGTHS: Final = (LENGTH, CARD_LENGTH)
 LIFE: Final = timedelta(minutes=15)
 #: What an invitation without a code has in its columns.
 NONE: Final[dict[str, Any]] = {"go_code_hash": None, "go_code_until": None}
@@ -42,12 +46,12 @@ async def make(desk: Desk, invitation: Invitation, *, now: datetime, actor: str 
     """Make a code for ``invitation`` and end the one before; None where the link is a factor, or no longer works."""
     if (await known_mode(invitation.mode)).token:
         return None
-    clear = "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+    clear = _drawn(LENGTH)
     until = min(now + LIFE, invitation.valid_until or now + LIFE)
     hashed = await _hash(desk, clear)
-    working = Invitation.filter(_working(now), id=invitation.id, generation=invitation.generation)
+    live = Invitation.filter(working(now), id=invitation.id, generation=invitation.generation)
     async with transaction():
-        if await working.update(go_code_hash=hashed, go_code_until=until) != 1:
+        if await live.update(go_code_hash=hashed, go_code_until=until) != 1:
             return None
         await _note_once("go-code.made", invitation, now, actor)
     return GoCode(clear, until)
@@ -55,19 +59,39 @@ async def make(desk: Desk, invitation: Invitation, *, now: datetime, actor: str 
 
 async def works(desk: Desk, invitation: Invitation, clear: str, *, now: datetime) -> bool:
     """Return whether ``clear`` opens ``invitation`` now."""
-    ours = Invitation.filter(_working(now), id=invitation.id, go_code_hash=await _hash(desk, clear))
+    ours = Invitation.filter(working(now), id=invitation.id, go_code_hash=await _hash(desk, clear))
     return await ours.filter(go_code_until__gt=now).exists()
 
 
 async def end(invitation: Invitation) -> None:
-    """End the code of ``invitation``, if it has one; call it inside the step's transaction."""
-    await Invitation.filter(id=invitation.id, go_code_hash__not_isnull=True).update(**NONE)
+    """End the codes of ``invitation``, if it has any; call it inside the step's transaction."""
+    coded = Q(go_code_hash__not_isnull=True) | Q(card_code_hash__not_isnull=True)
+    await Invitation.filter(coded, id=invitation.id).update(**NONE, card_code_hash=None)
+
+
+async def card_code(desk: Desk) -> tuple[str, str]:
+    """Return a new card code and its hash, to be stored with an invitation."""
+    clear = _drawn(CARD_LENGTH)
+    return clear, await _hash(desk, clear)
+
+
+def normalized(entered: str) -> str:
+    """Return a code as it is stored, however it is written; "" for a text that is none."""
+    clear = letters_and_digits(entered).upper()
+    return clear if len(clear) in LENGTHS and set(clear) <= set(LETTERS) else ""
 
 
 async def use(desk: Desk, entered: str, *, now: datetime) -> Invitation | None:
-    """Use a code up and return its invitation, its person fetched; None for one that does not work."""
-    hashed = await _hash(desk, letters_and_digits(entered).upper())
-    live = Invitation.filter(_working(now), go_code_hash=hashed, go_code_until__gt=now)
+    """Return the invitation of a code, its person fetched, and use a go code up; None for one that does not work."""
+    if not (clear := normalized(entered)):
+        return None
+    hashed = await _hash(desk, clear)
+    if len(clear) == CARD_LENGTH:
+        carded = await Invitation.filter(working(now), card_code_hash=hashed).first().prefetch_related("person")
+        if carded:
+            await _note_once("card-code.used", carded, now, "")
+        return carded
+    live = Invitation.filter(working(now), go_code_hash=hashed, go_code_until__gt=now)
     invitation = await live.first().prefetch_related("person")
     if invitation is None:
         return None
@@ -78,6 +102,10 @@ async def use(desk: Desk, entered: str, *, now: datetime) -> Invitation | None:
     return invitation
 
 
+def _drawn(length: int) -> str:
+    return "".join(secrets.choice(LETTERS) for _ in range(length))
+
+
 async def _note_once(kind: str, invitation: Invitation, now: datetime, actor: str) -> None:
     """Record an event, unless there is one of its kind from the last minute: a button can be pressed without end."""
     same = Event.filter(kind=kind, invitation_id=invitation.id, actor=actor, at__gt=now - NOTE_INTERVAL)
@@ -85,7 +113,8 @@ async def _note_once(kind: str, invitation: Invitation, now: datetime, actor: st
         await note(kind, now=now, about=about(invitation), actor=actor)
 
 
-def _working(now: datetime) -> Q:
+def working(now: datetime) -> Q:
+    """Return the condition for invitations that can be used now."""
     return Q(Q(valid_until=None) | Q(valid_until__gt=now), status=InvitationStatus.PENDING)
 
 

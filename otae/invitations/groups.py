@@ -19,7 +19,7 @@ from tortoise.expressions import Q
 from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import InputRefused, StaleState
 from otae.invitations import recipients, terms
-from otae.invitations.channels import BY_HAND, CHANNEL_PHRASES, missing_servers
+from otae.invitations.channels import BY_HAND, CARD, CHANNEL_PHRASES, missing_servers
 from otae.invitations.terms import CheckedTerms, InvitationTerms
 from otae.store import audit, leases
 from otae.store.database import transaction
@@ -297,6 +297,8 @@ async def _channel_wrong(checked: CheckedTerms, *, can_show_pins: bool) -> str:
     """Return why the PINs of many people cannot be delivered as ordered, "" when they can."""
     if not checked.mode.secret:
         return ""
+    if checked.channel == CARD and not checked.mode.token:
+        return ""  # each PIN is made when its card is printed
     if checked.channel in BY_HAND and not can_show_pins:
         return N_(
             "a PIN of %(title)s is to be %(channel)s: invite people one at a time",

@@ -28,6 +28,7 @@ from otae.web.admin.manage import (
     invitation_list,
     invitations,
     person,
+    pin_card,
     recipient_changes,
     users,
 )
@@ -186,6 +187,7 @@ def console_routes() -> list[Route]:
             paths.INVITATION_EXTEND, "invitation.notify", within=True, GET=invitation.ask_extend, POST=invitation.extend
         ),
         console(paths.INVITATION_SHOW_LINK, "invitation.secret", within=True, POST=invitation.link),
+        console(paths.INVITATION_CARD, "invitation.secret", within=True, POST=pin_card.show),
         console(paths.APPROVALS, "invitation.approve", within=True, GET=approvals.index),
         console(paths.APPROVAL, "invitation.approve", within=True, POST=approvals.decide),
         console(paths.INVITATION_REVOKE, "invitation.revoke", within=True, POST=invitation.revoke),
@@ -268,6 +270,7 @@ def group_invitation_routes() -> list[Route]:
         console(paths.GROUP_INVITATION, "group-invitation.see", within=True, GET=group_invitations.show),
         console(paths.GROUP_INVITATION_MAIL, "group-invitation.see", within=True, GET=group_invitations.mail),
         console(paths.GROUP_INVITATION_EXPORT, "group-invitation.see", within=True, GET=group_invitations.export),
+        console(paths.GROUP_INVITATION_CARDS, "invitation.secret", within=True, POST=pin_card.show_sheet),
         console(paths.GROUP_INVITATION_START, "group-invitation.create", within=True, POST=group_invitations.start),
         console(paths.GROUP_INVITATION_PAUSE, "group-invitation.create", within=True, POST=group_invitations.pause),
         console(paths.GROUP_INVITATION_RESUME, "group-invitation.create", within=True, POST=group_invitations.resume),

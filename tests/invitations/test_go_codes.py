@@ -4,6 +4,8 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from otae.invitations import go_codes, lifecycle
 from otae.invitations.go_codes import GoCode
@@ -109,3 +111,20 @@ async def test_a_code_ends_with_its_invitation(desk: Desk) -> None:
     created, now = await invite(desk, send=False), await database.now()
     await lifecycle.extend(desk, created.invitation, now=now, actor="ada", until=now + timedelta(minutes=5))
     assert (await code_of(desk, created)).until == now + timedelta(minutes=5)
+
+
+@given(
+    st.text(max_size=60) | st.text(alphabet=f"{go_codes.LETTERS}{go_codes.LETTERS.lower()} -ﬀßıＢ\u200d0", max_size=40)
+)
+def test_any_text_is_a_code_of_a_known_length_or_none(entered: str) -> None:
+    code = go_codes.normalized(entered)
+    assert not code or (len(code) in go_codes.LENGTHS and set(code) <= set(go_codes.LETTERS))
+    assert go_codes.normalized(code) == code
+
+
+@given(st.sampled_from(go_codes.LENGTHS), st.data())
+def test_a_code_is_read_however_it_is_written(length: int, data: st.DataObject) -> None:
+    letters = data.draw(st.lists(st.sampled_from(go_codes.LETTERS), min_size=length, max_size=length))
+    wide = {letter: chr(ord(letter) + 0xFEE0) for letter in letters}
+    written = [data.draw(st.sampled_from([each, each.lower(), wide[each], f" {each}", f"{each}-"])) for each in letters]
+    assert go_codes.normalized("".join(written)) == "".join(letters)

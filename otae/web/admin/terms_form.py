@@ -38,7 +38,8 @@ PIN_CHANNELS: Final = {
     channels.SHOWN: N_("Shown to me once"),
     channels.CARD: N_("Printed card"),
 }
-#: The same without the channels that show the PIN.
+#: The same for many people, and without the channels that show the PIN.
+PIN_CHANNELS_OF_MANY: Final = {name: words for name, words in PIN_CHANNELS.items() if name != channels.SHOWN}
 PIN_CHANNELS_SENT: Final = {name: words for name, words in PIN_CHANNELS.items() if name not in channels.BY_HAND}
 
 

@@ -8,7 +8,6 @@ from otae import paths
 from otae.enrollment import code_entry
 from otae.errors import Refusal
 from otae.invitations import go_codes
-from otae.text import letters_and_digits
 from otae.translatable import N_
 from otae.web import cookie_check, refused_forms
 from otae.web.failures import page_status
@@ -41,9 +40,9 @@ async def show(visit: Visit) -> Response:
 async def enter(visit: Visit) -> Response:
     """Open the invitation of a code in this browser; whatever is wrong with a code, it is refused alike."""
     form = await CodeForm.read(visit.request)
-    entered = letters_and_digits(form.code.data or "").upper()
-    if form.validate() and (len(entered) != go_codes.LENGTH or not set(entered) <= set(go_codes.LETTERS)):
-        form.code.errors = [_("A code has eight letters, none of them A, E, I, O, U or Y.")]
+    entered = go_codes.normalized(form.code.data or "")
+    if form.validate() and not entered:
+        form.code.errors = [_("A code has eight letters, on a card twelve, none of them A, E, I, O, U or Y.")]
     if form.all_errors:
         return await refused_forms.redirect_back(visit, form)
     try:

@@ -87,6 +87,12 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
+// <button data-print> prints the page.
+document.addEventListener("click", (event) => { if (event.target.closest("[data-print]")) window.print(); });
+document.addEventListener("DOMContentLoaded", () => {
+  for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;
+});
+
 // <button data-copy="text"> puts its text on the clipboard and says so.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");

@@ -73,20 +73,22 @@ async def test_a_pin_that_is_shown_stands_on_that_answer_alone(console: httpx2.A
     assert pin_of(again.text) != pin
 
 
-async def test_a_card_leads_to_the_login_page_where_the_link_was_mailed(
-    console: httpx2.AsyncClient, site: Site, ben: Person
-) -> None:
+async def test_a_card_leads_to_where_its_code_is_entered(console: httpx2.AsyncClient, site: Site, ben: Person) -> None:
     answer = await console.post("/admin/invitations/add", data=await form(console, pin_channel="card"))
     page = answer.text
     assert pin_of(page)
     assert "<svg" in page
-    assert f"{site.origin}/zdm/macos/otae/login<" in page
+    assert f"{site.origin}/go<" in page
+    assert re.search(r">[B-Z]{4} [B-Z]{4} [B-Z]{4}<", page)
     assert not re.search(r"ep-[0-9a-f]{32}", page), "the link goes by mail alone"
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-async def test_a_card_holds_the_link_where_nothing_was_mailed(console: httpx2.AsyncClient, ben: Person) -> None:
-    page = (await console.post("/admin/invitations/add", data=await form(console, pin_channel="card", send=None))).text
+async def test_a_card_holds_the_link_where_nothing_was_mailed_and_the_mode_asks_for_it(
+    console: httpx2.AsyncClient, ben: Person
+) -> None:
+    sent = await form(console, pin_channel="card", send=None, mode="high_security")
+    page = (await console.post("/admin/invitations/add", data=sent)).text
     assert re.search(r"/zdm/su\?e=ep-[0-9a-f-]{36}<", page)
     assert await Delivery.all().count() == 0
 

@@ -11,7 +11,7 @@ from otae import paths, time_zones
 from otae.directory.files.provisioning import ImportRow
 from otae.directory.local import groups as directory
 from otae.errors import InputRefused, StaleState
-from otae.invitations import campaigns, csv_columns, exports, groups, results
+from otae.invitations import campaigns, cards, csv_columns, exports, groups, results
 from otae.invitations.groups import GroupInvitationRow, GroupOrder, Status
 from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.invitations.results import OrderProgress
@@ -20,8 +20,8 @@ from otae.web.admin import remedies
 from otae.web.admin.manage import picker
 from otae.web.admin.manage.invitations import mode_summary
 from otae.web.admin.manage.statuses import OWNERSHIPS, STATUSES
-from otae.web.admin.page_parts import choice_param, download, int_param, or_not_found, row_id, text_param
-from otae.web.admin.terms_form import CHOOSE, PIN_CHANNELS_SENT, TermsForm
+from otae.web.admin.page_parts import choice_param, download, int_param, new_form_id, or_not_found, row_id, text_param
+from otae.web.admin.terms_form import CHOOSE, PIN_CHANNELS_OF_MANY, TermsForm
 from otae.web.forms import (
     BooleanField,
     Form,
@@ -91,7 +91,7 @@ class GroupInvitationForm(TermsForm):
     group = StringField(N_("Group"), [InputRequired(N_("Enter a group.")), Length(max=201)])
     include_pending = BooleanField(N_("Also invite people who have a pending invitation"))
     include_enrolled = BooleanField(N_("Also invite people who have an enrolled Mac"))
-    pin_channel = SelectField(N_("PIN by"), invalid_choice_message=CHOOSE, choices=PIN_CHANNELS_SENT, default="")
+    pin_channel = SelectField(N_("PIN by"), invalid_choice_message=CHOOSE, choices=PIN_CHANNELS_OF_MANY, default="")
 
     def order(self, name: str) -> GroupOrder:
         """Return the order that was entered; the form's id is its idempotency key.
@@ -163,6 +163,9 @@ async def _show(
     counted, campaign = await results.progress(row, now=visit.now), await campaigns.of_order(row)
     context: dict[str, object] = {
         "campaign": campaign,
+        "cards_left": await cards.left_to_print(row, now=visit.now, reach=visit.reach),
+        "sheet": cards.SHEET,
+        "form_id": new_form_id(),
         "schedule": schedule or ScheduleForm(),
         "given": csv_columns.shown,
         "soonest": time_zones.field_value(visit.now),

@@ -5,23 +5,20 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from starlette.responses import PlainTextResponse, Response
 
 from otae import paths, time_zones
-from otae.branding import logos
-from otae.delivery.texts.languages import format_expiry
 from otae.errors import InputRefused, ModeOff, Refusal
-from otae.invitations import channels, lifecycle, resend_recipient, terms
+from otae.invitations import cards, channels, lifecycle, resend_recipient, terms
 from otae.invitations import recipient_changes as changes
 from otae.invitations.channels import CARD
 from otae.invitations.details import Details, InvitationRow, read
 from otae.invitations.modes import title_of
 from otae.mdm.devices import find_device
 from otae.overview.progress import progress_of
-from otae.store import carried_data, properties
-from otae.store.mode_table import has_pin
+from otae.store import carried_data
+from otae.store.mode_table import MODES, has_pin
 from otae.text import whole_number
 from otae.translatable import N_
 from otae.web.admin import remedies
@@ -34,7 +31,7 @@ from otae.web.failures import NotFound
 from otae.web.forms import Form, StringField, sent_fields
 from otae.web.pages import is_fragment_request, redirect, render
 from otae.web.visits import Console
-from otae.words import exact, language, span
+from otae.words import exact, span
 from otae.words import gettext as _
 
 TEMPLATE: Final = "admin/manage/invitations/show.html"
@@ -67,14 +64,12 @@ async def show(visit: Console) -> Response:
 async def show_once(visit: Console, created: lifecycle.Created, words: str) -> Response:
     """Show the page with the new PIN, or its card: the PIN is in this answer and nowhere else."""
     details = await _details(visit, created.invitation.id)
-    context = await _context(visit, details) | {"pin": created.pin, "flash": {"kind": "success", "text": words}}
     if details.invitation.pin_channel == CARD:
-        target = await pin_card.card_target(visit.desk.settings.public_url, created)
-        zone = ZoneInfo(await properties.word("organization.timezone"))
-        until = format_expiry(created.invitation.valid_until, language(), zone)
-        context |= {"target": target, "code": pin_card.qr_code(target.url) if target.url else None, "until": until}
-        context["logo"] = (await logos.stored()).get(logos.LIGHT)
-        return render(visit.request, "admin/manage/invitations/card.html", context)
+        card = await cards.print_card(
+            visit.desk, details.invitation, pin=created.pin or "", now=visit.now, actor=visit.actor
+        )
+        return await pin_card.show_cards(visit, [card], back=paths.INVITATION(details.invitation.id), words=words)
+    context = await _context(visit, details) | {"pin": created.pin, "flash": {"kind": "success", "text": words}}
     return render(visit.request, TEMPLATE, context)
 
 
@@ -243,6 +238,8 @@ async def _context(visit: Console, details: Details) -> dict[str, object]:
         "extendable": row.status != "pending" or row.valid_until is not None,
         "pin_state": _pin_state(details),
         "pin_way": _(channels.CHANNEL_PHRASES.get(row.pin_channel, row.pin_channel)),
+        "printable": row.mode in MODES and not MODES[row.mode].token,
+        "card_next": row.pin_channel == CARD and not row.card_code_hash and not details.pin_works,
         "carried": carried_data.facts(row),
         "pin": None,
         "url": None,

@@ -60,6 +60,8 @@ KINDS: Final = {
     "link.opened": EventKind(INVITATION, DONE, N_("Link opened in %(detail)s")),
     "identity.confirmed": EventKind(INVITATION, DONE, N_("Identity confirmed by %(actor)s")),
     "identity.objected": EventKind(INVITATION, FAILED, N_("The person says that it was not them at the desk")),
+    "card.printed": EventKind(INVITATION, NOTE, N_("The card was printed")),
+    "card-code.used": EventKind(INVITATION, DONE, N_("The code of the card was entered on a Mac")),
     "go-code.made": EventKind(INVITATION, NOTE, N_("A code to continue on a Mac was shown")),
     "go-code.used": EventKind(INVITATION, DONE, N_("The code was entered on a Mac")),
     "delivery.queued": EventKind(INVITATION, NOTE, N_("%(message)s waits to be sent")),

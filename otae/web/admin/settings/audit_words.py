@@ -75,6 +75,7 @@ WORDS: Final = {
     "help.removed": N_("Help text of the portal removed"),
     "identity.confirmed": N_("Identity confirmed at the desk"),
     "identity.objected": N_("Identity at the desk denied by the person"),
+    "invitation.card-printed": N_("Card printed"),
     "invitation.created": N_("Invitation created"),
     "invitation.deleted": N_("Invitation deleted"),
     "invitation.extended": N_("Invitation extended"),
