@@ -8,6 +8,7 @@ from starlette.responses import Response
 from otae import paths
 from otae.directory.local import groups
 from otae.directory.local.groups import ListedGroup
+from otae.overview import dependents
 from otae.translatable import N_
 from otae.web.admin.page_parts import or_not_found, text_param
 from otae.web.forms import Form, InputRequired, StringField
@@ -104,6 +105,7 @@ async def _show(visit: Console, form: MemberForm, *, status: int = 200) -> Respo
         "people": shown,
         "direct": await groups.direct_members(group, shown),
         "below": await groups.subgroups(group),
+        "dependents": await dependents.of_group(group.id, group.domain, group.name),
         "first": paths.GROUP(group.id) if after else "",
         "more": paths.GROUP(group.id, after=shown[-1].name) if len(rows) > PAGE else "",
     }

@@ -10,6 +10,7 @@ from otae.errors import InputRefused, ModeOff
 from otae.invitations import mode_values
 from otae.invitations.mode_values import KINDS, PIN_LENGTHS, TRIES, ModeValues
 from otae.invitations.modes import default_values, known_mode
+from otae.overview import dependents
 from otae.store import properties
 from otae.store.mode_table import BY_ADMINISTRATOR, BY_MANAGER, NO_APPROVAL, Mode
 from otae.text import whole_number
@@ -142,6 +143,7 @@ async def _page(visit: Console, mode: Mode, form: ModeForm, *, status: int = 200
         "is_default": await properties.word("enrollment.default.mode") == mode.name,
         "out": await mode_values.count_pending(mode.name, now=visit.now),
         "tries": TRIES,
+        "dependents": await dependents.of_mode(mode.name),
         "lengths": PIN_LENGTHS,
     }
     return render(visit.request, "admin/settings/modes/edit.html", context, status=status)

@@ -12,6 +12,7 @@ from otae.delivery import connection_test, servers
 from otae.delivery.sms import servers as sms_servers
 from otae.errors import InputRefused, SlowDown
 from otae.hostnames import shown_host
+from otae.overview import dependents
 from otae.paths import UrlPath
 from otae.translatable import N_
 from otae.web.admin.crud import TestedPages
@@ -138,6 +139,7 @@ class ServerPages(TestedPages[servers.ServerRow, ServerPageForm]):
         if row is None:
             return self.new_page(visit, form, status)
         context = await self.test_context(row.id) | self.details(row) | {"form": form, "server": row}
+        context |= {"dependents": await dependents.of_server(row)}
         context |= {"recipient": recipient} if recipient else {}
         return render(visit.request, self.template, context, status=status)
 

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from otae import paths
 from otae.authority import issuers, rotation
 from otae.errors import NotReady
+from otae.overview import dependents
 from otae.translatable import N_
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
@@ -37,6 +38,7 @@ async def index(visit: Console) -> Response:
         "replaced": [row for row in rows if not row["active"]],
         "titles": {name: title for name, _depth, title, _use in PURPOSES},
         "soon": SOON,
+        "dependents": await dependents.of_authority(),
         "due": [row for row in rows if row["active"] and row["days_left"] <= SOON],
         "revocation_lists": AUTHORITIES,
     }

@@ -8,6 +8,7 @@ from otae.delivery.texts.default_texts import default_in
 from otae.delivery.texts.kinds import ADMINISTRATIVE, CHOSEN, KINDS
 from otae.delivery.texts.languages import LANGUAGES, MAIN
 from otae.errors import InputRefused, SlowDown
+from otae.overview import dependents
 from otae.web.admin.page_parts import is_resubmitted, new_form_id, or_not_found, row_id
 from otae.web.admin.settings.catcher import POLICY
 from otae.web.admin.settings.template_forms import (
@@ -269,6 +270,7 @@ async def _page(
             visit.desk, template.kind, form.wording(), now=visit.now, language=language or MAIN
         ),
         "sent": sent,
+        "dependents": None if block else await dependents.of_template(template),
         "form_id": new_form_id(),
     }
     return render(visit.request, "admin/settings/templates/edit.html", context, block=block, status=status)
