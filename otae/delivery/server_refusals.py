@@ -25,6 +25,8 @@ RETENTION: Final = timedelta(days=1)
 MAX_PER_SERVER: Final = 20
 #: The shortest time between two notices about one server.
 NOTICE_INTERVAL: Final = timedelta(hours=12)
+#: A mail address in a server's words: a notice names the sender's alone.
+_ADDRESS: Final = re.compile(r"[^\s<>(),:;]+@[^\s<>(),:;]+")
 
 
 @dataclass(frozen=True)
@@ -121,8 +123,8 @@ async def tell_unreachable(server: NotificationServer, claimed: Claimed, words: 
 async def _tell(
     server: NotificationServer, claimed: Claimed, words: str, now: datetime, *, told_already: str = ""
 ) -> None:
-    words = without_secrets(claimed.row, words)
-    words = re.sub(re.escape(claimed.row.recipient), "…", words, flags=re.IGNORECASE)
+    words = re.sub(re.escape(claimed.row.recipient), "…", without_secrets(claimed.row, words), flags=re.IGNORECASE)
+    words = _ADDRESS.sub(lambda found: found[0] if found[0].lower() == server.from_email.lower() else "…", words)
     key = f"{server.id}:{now:%Y-%m-%d}"
     await notices.tell(notices.SERVER, key=key, now=now, subject=server.name, detail=words, told_already=told_already)
 

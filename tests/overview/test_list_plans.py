@@ -160,6 +160,11 @@ def asks_of_many(asked: Asked) -> dict[str, Ask]:
         "audit log": list_entries,
         "audit log, deep": lambda: list_entries(before=COUNT // 2),
         "audit log, by a text": lambda: list_entries(AuditFilter(search="nobody"), since=COUNT + 1000 - SEARCH_SPAN),
+        "audit log, of an actor": lambda: list_entries(AuditFilter(actor="nobody")),
+        "audit log, of an action": lambda: list_entries(AuditFilter(action="no.such")),
+        "audit log, about an object": lambda: list_entries(AuditFilter(objects=("nothing",))),
+        "audit log, of some days": lambda: list_entries(AuditFilter(begin=now - timedelta(days=9), end=now)),
+        "audit log, the parts of an entry": lambda: list_entries(AuditFilter(part_of=COUNT)),
         "who has to wait": lambda: unlocking.locked_among(asked.desk, [], now=now),
     }
 
