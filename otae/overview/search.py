@@ -79,8 +79,8 @@ class Wanted:
 #: The kinds that people belong to → the permission that sees them, in the order in which they are shown.
 PEOPLE_KINDS: Final = {
     "person": "person.see",
-    "invitation": "invitation.see",
     "device": "device.see",
+    "invitation": "invitation.see",
     "group": "group.see",
     "order": "group-invitation.see",
 }

@@ -12,10 +12,11 @@ from uuid import UUID
 
 from otae.directory import lookup
 from otae.directory.lookup import PeopleFilter
+from otae.directory.reach import EVERYBODY
 from otae.invitations import lifecycle, listing
 from otae.invitations.listing import Filters
 from otae.mdm import devices
-from otae.overview import attention, retention
+from otae.overview import attention, retention, search
 from otae.settings import Settings
 from otae.store import database, keyring
 from otae.store.desk import Desk
@@ -33,6 +34,8 @@ async def measure(settings: Settings, name: str, people: int) -> None:
         await many_rows.populate(Desk(settings, await keyring.open_vault(settings), RecordingBell()), people)
         now, last = await database.now(), UUID(f"00000000-0000-4000-8000-{people - 200:012}")
 
+        anybody = search.Seeker(lambda _permission: True, EVERYBODY)
+
         async def unknown_link() -> None:
             await lifecycle.find_by_token(f"ep-{last}")
             await lifecycle.refuse_replaced(f"ep-{last}")
@@ -48,6 +51,12 @@ async def measure(settings: Settings, name: str, people: int) -> None:
             "search of invitations": lambda: listing.list_invitations(limit=51, filters=Filters(search="lukasz")),
             "search of people": lambda: lookup.filter_people(PeopleFilter(search="lukasz")),
             "search of devices": lambda: devices.list_devices(search="c0299999", limit=51),
+            "find anything, a name": lambda: search.find("lukasz", anybody),
+            "find anything, what everybody has": lambda: search.find("example", anybody),
+            "find anything, a serial number": lambda: search.find("c0299999", anybody),
+            "find anything, two letters": lambda: search.find("lu", anybody),
+            "find anything, a support code": lambda: search.find("BCDFGHJK", anybody),
+            "find anything, nothing": lambda: search.find("nobody at all", anybody),
             "dashboard": lambda: attention.dashboard(now=now),
             "retention, nothing to remove": lambda: retention.forget_old(now=now),
         }

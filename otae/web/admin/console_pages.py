@@ -1,12 +1,13 @@
 """The pages of the console that the search finds, with the words they are found by besides their titles."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from otae import paths
 from otae.accounts import roles
 from otae.accounts.permissions import ENTER
+from otae.overview.search import Seeker
 from otae.store.mode_table import MODES
 from otae.store.properties import PROPERTIES
 from otae.text import folded
@@ -16,12 +17,17 @@ from otae.words import translated
 
 @dataclass(frozen=True)
 class ConsolePage:
-    """A page. ``permission``: the one that opens it in `routes.py`; ``words``: what else it is searched by."""
+    """A page. ``permission`` and ``within``: as in `routes.py`; ``words``: what else it is searched by."""
 
     path: str
     permission: str
     title: str
     words: str = ""
+    within: bool = True
+
+    def is_open(self, seeker: Seeker) -> bool:
+        """Return whether the role of whoever searches opens the page."""
+        return seeker.may(self.permission) and (self.within or not seeker.reach.limited)
 
     def fits(self, wanted: list[str]) -> bool:
         """Return whether each of the ``wanted`` words, folded, is in the title or the words, translated or not."""
@@ -45,6 +51,13 @@ PAGES: Final = (
     ConsolePage(paths.GROUP_INVITATIONS, "group-invitation.see", N_("Group invitations"), N_("order, many people")),
     ConsolePage(paths.GROUP_INVITATION_ADD, "group-invitation.create", N_("Invite a group"), N_("many people")),
     ConsolePage(paths.SETTINGS, "setting.see", N_("Settings"), N_("overview, configuration")),
+    ConsolePage(
+        paths.GROUP_INVITATION_UPLOAD,
+        "group-invitation.create",
+        N_("Invite people from a file"),
+        N_("CSV file, people"),
+        within=False,
+    ),
     ConsolePage(paths.NOTIFICATION_SERVERS, "setting.see", N_("Notification servers"), N_("mail server, SMS gateway")),
     ConsolePage(paths.SMTP_SERVER_ADD, "setting.edit", N_("Add SMTP server"), N_("mail server")),
     ConsolePage(paths.SMS_SERVER_CHOOSE, "setting.edit", N_("Add SMS gateway"), N_("text messages")),
@@ -80,8 +93,8 @@ def every_page() -> Iterator[ConsolePage]:
         yield ConsolePage(paths.PROPERTY(row.name), "setting.see", row.name, row.help)
 
 
-def find_pages(text: str, may: Callable[[str], bool]) -> list[ConsolePage]:
+def find_pages(text: str, seeker: Seeker) -> list[ConsolePage]:
     """Return the pages open to the role that fit every word of ``text``, those whose title has them first."""
     wanted = folded(text).split()
-    found = [each for each in every_page() if wanted and may(each.permission) and each.fits(wanted)]
+    found = [each for each in every_page() if wanted and each.is_open(seeker) and each.fits(wanted)]
     return sorted(found, key=lambda each: not ConsolePage(each.path, "", each.title).fits(wanted))

@@ -63,10 +63,10 @@ async def show(visit: Console) -> Response:
     seeker, part = Seeker(visit.may, visit.reach), is_fragment_request(visit.request)
     if text:
         hits = [_hit(each) for each in await search.find(text, seeker)]
-        hits += [_page_hit(each) for each in find_pages(text, visit.may)[:MOST_PAGES]]
+        hits += [_page_hit(each) for each in find_pages(text, seeker)[:MOST_PAGES]]
     else:
         hits = await _recent(visit.request.query_params.getlist("recent")[:MOST_RECENT], seeker)
-        hits += [] if part else [_page_hit(each) for each in PAGES if visit.may(each.permission)]
+        hits += [] if part else [_page_hit(each) for each in PAGES if each.is_open(seeker)]
     groups: dict[str, list[Hit]] = {}
     for hit in hits:
         groups.setdefault(hit.heading, []).append(hit)
@@ -82,7 +82,7 @@ async def _recent(keys: Sequence[str], seeker: Seeker) -> list[Hit]:
         if found := read_id(name):
             ids.setdefault(kind, []).append(found)
     hits = [_hit(each) for each in await search.recall(ids, seeker)]
-    hits += [_page_hit(each) for each in every_page() if f"page:{each.path}" in keys and seeker.may(each.permission)]
+    hits += [_page_hit(each) for each in every_page() if f"page:{each.path}" in keys and each.is_open(seeker)]
     by_key = {hit.recall: hit for hit in hits}
     heading = _("Recently found")
     return [Hit(heading, hit.href, key, hit.title, hit.more, hit.status) for key in keys if (hit := by_key.get(key))]
