@@ -1,6 +1,6 @@
 """The list of known Macs, for the console and the command line."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -143,11 +143,6 @@ async def macs_of_invitations(ids: Sequence[UUID], reach: Reach = EVERYBODY) -> 
         "session__invitation_id", "device__udid", "device__serial"
     )
     return {invitation: (str(udid), str(serial)) for invitation, udid, serial in found}
-
-
-async def with_ids(ids: Collection[UUID], reach: Reach = EVERYBODY) -> list[DeviceRecord]:
-    """Return the Macs with these ids whose current enrollment is within ``reach``, without those of rehearsals."""
-    return await _current_matches(await Device.filter(id__in=list(ids), rehearsal=False), "", reach)
 
 
 async def find_device(udid: str, reach: Reach = EVERYBODY) -> DeviceRecord | None:

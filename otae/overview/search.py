@@ -4,11 +4,13 @@ Each kind is looked up through its index and gives a few finds, within the reach
 their role sees it. The newest of a kind come first, and before them what is called exactly so.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from tortoise.connection import get_connection
 from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
@@ -19,8 +21,8 @@ from otae.directory.local.person_fields import DOMAIN
 from otae.directory.reach import Reach
 from otae.invitations import groups, tokens
 from otae.invitations.modes import title_of
-from otae.mdm import devices
 from otae.store import search_text
+from otae.store.database import dialect
 from otae.store.models import (
     Administrator,
     Device,
@@ -106,10 +108,7 @@ async def find(text: str, seeker: Seeker) -> list[Find]:
         for kind in kinds:
             ids = await _IDS[kind](wanted, seeker.reach)
             found += (await _FINDS[kind](list(dict.fromkeys(ids)), seeker.reach))[:FEW]
-    for kind, (_table, column, permission) in SETTINGS.items():
-        if seeker.may(permission):
-            found += await _settings(kind, Q(**{f"{column}__icontains": text}))
-    return found
+    return found + await _settings_by_name(text, seeker)
 
 
 async def recall(ids: Mapping[str, Collection[UUID]], seeker: Seeker) -> list[Find]:
@@ -147,10 +146,11 @@ async def _newest(kind: type[Searched], rows: QuerySet[Any], text: str, reach: R
     ids = await search_text.first_ids(kind, text)
     if len(ids) > search_text.MATCH_LIMIT and (newest := await search_text.newest_ids(rows, text, FEW)):
         return newest
+    if not reach.limited:
+        return ids[: 2 * FEW]
     # Not ordered by the database, which would rather read the whole table in that order.
-    among = ids if reach.limited else ids[: 4 * FEW]
-    kept = set(await _ids(rows.filter(id__in=among))) if among else set()
-    return [each for each in among if each in kept][:FEW]
+    kept = set(await _ids(rows.filter(id__in=ids))) if ids else set()
+    return [each for each in ids if each in kept][:FEW]
 
 
 async def _people_ids(wanted: Wanted, _reach: Reach) -> Sequence[UUID]:
@@ -206,11 +206,14 @@ async def _device_ids(wanted: Wanted, reach: Reach) -> Sequence[UUID]:
 
 
 async def _devices(ids: Sequence[UUID], reach: Reach) -> list[Find]:
-    rows = await devices.with_ids(ids, reach) if ids else []
-    return [
-        Find("device", row.id, row.udid, row.name or row.serial or row.udid, _line(row.serial, row.user), row.status)
-        for row in rows
+    rows = Device.filter(reach.people("person_id", listed=Device), id__in=ids, rehearsal=False)
+    found = await rows.order_by("-created_at") if ids else []
+    people = {row.id: row.name for row in await Person.filter(id__in=[row.person_id for row in found])} if found else {}
+    titles = [
+        (row.name or row.serial or row.udid, _line(row.serial, people.get(row.person_id or row.id, "")))
+        for row in found
     ]
+    return [Find("device", row.id, row.udid, *words, row.status) for row, words in zip(found, titles, strict=True)]
 
 
 async def _group_ids(wanted: Wanted, reach: Reach) -> Sequence[UUID]:
@@ -241,6 +244,24 @@ async def _settings(kind: str, condition: Q) -> list[Find]:
     table, column, _permission = SETTINGS[kind]
     rows = table.filter(condition, **({"kind": kind} if table is NotificationServer else {})).order_by(column)
     return [Find(kind, row_id, str(row_id), name) for row_id, name in await rows.limit(FEW).values_list("id", column)]
+
+
+async def _settings_by_name(text: str, seeker: Seeker) -> list[Find]:
+    """Return the settings whose name contains ``text``, asked for in one statement."""
+    postgres = dialect() == "postgres"
+    alike = "ILIKE $1" if postgres else "LIKE ?1 ESCAPE '\\'"
+    parts = []
+    for kind, (table, column, permission) in SETTINGS.items():
+        if seeker.may(permission):
+            of_kind = f"kind = '{kind}' AND " if table is NotificationServer else ""
+            source = f'"{table._meta.db_table}" WHERE {of_kind}"{column}" {alike} ORDER BY "{column}" LIMIT {FEW}'  # noqa: SLF001 - the ORM's own name for it
+            rows = f"SELECT '{kind}' AS kind, id, \"{column}\" AS name FROM {source}"  # noqa: S608 - names of our tables
+            parts.append(f"SELECT * FROM ({rows}) AS {kind}_rows")  # noqa: S608 - as above
+    if not parts:
+        return []
+    wanted = "%" + re.sub(r"([%_\\])", r"\\\1", text) + "%"
+    found = await get_connection("default").execute_query_dict(" UNION ALL ".join(parts), [wanted])
+    return [Find(row["kind"], UUID(str(row["id"])), str(row["id"]), row["name"]) for row in found]
 
 
 #: Kind → how the ids of what fits are found.
