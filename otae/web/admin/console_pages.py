@@ -58,6 +58,8 @@ PAGES: Final = (
         N_("CSV file, people"),
         within=False,
     ),
+    ConsolePage(paths.CAMPAIGNS, "group-invitation.see", N_("Campaigns"), N_("many people")),
+    ConsolePage(paths.CAMPAIGN_ADD, "group-invitation.create", N_("Add campaign"), N_("many people")),
     ConsolePage(paths.NOTIFICATION_SERVERS, "setting.see", N_("Notification servers"), N_("mail server, SMS gateway")),
     ConsolePage(paths.SMTP_SERVER_ADD, "setting.edit", N_("Add SMTP server"), N_("mail server")),
     ConsolePage(paths.SMS_SERVER_CHOOSE, "setting.edit", N_("Add SMS gateway"), N_("text messages")),
