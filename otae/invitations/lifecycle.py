@@ -6,6 +6,7 @@ invitation's row is locked first, so that two steps on one invitation wait for o
 It is longer than 300 lines because every step of that life stands here, with what all of them share.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -64,11 +65,21 @@ class Created:
     unreachable: bool = False
 
 
-async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: str) -> Created:
+async def create(
+    desk: Desk,
+    order: InvitationOrder,
+    *,
+    now: datetime,
+    actor: str,
+    first: Callable[[], Awaitable[None]] | None = None,
+) -> Created:
     """Create an invitation with its PIN, its messages and its event, all or nothing.
 
     A PIN that is shown or printed exists in clear in the return value alone. Raises as `orders.check`, and
     TooManyInvitations for people who invite themselves.
+
+    Args:
+        first: Called in the transaction before anything is stored; what it raises undoes everything.
     """
     person, checked = await orders.check(desk, order, now=now)
     mode, region = checked.mode, await default_region()
@@ -78,6 +89,8 @@ async def create(desk: Desk, order: InvitationOrder, *, now: datetime, actor: st
     channel, send, show = invitation.pin_channel, invitation.send, order.show_pin
     new_pin = await pin_delivery.make_pin(desk, invitation, mode, channel=channel, now=now, send=send, show=show)
     async with transaction():
+        if first:
+            await first()
         if actor == self_made.ACTOR:
             await self_made.check_number(person.id, now=now)
         await invitation.save(force_create=True)

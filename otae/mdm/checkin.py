@@ -233,7 +233,8 @@ async def _enroll(enrollment: Enrollment, context: RefusalContext, now: datetime
     deliveries = await lifecycle.redeem(invitation, now=now) if invitation else []
     # A Mac has one enrollment at a time.
     for older in await Enrollment.filter(device_id=enrollment.device_id, status__in=_LIVE).exclude(id=enrollment.id):
-        await _unenroll(older, "the Mac was enrolled again", now)
+        await _unenroll(older, "the Mac was enrolled again", now, ended_by="again")
+    await Enrollment.filter(device_id=enrollment.device_id).update(trouble=None, trouble_at=None)
     await current.keep(enrollment.device_id)
     await identities.revoke_previous(enrollment, now)
     await identities.revoke_unused(enrollment, now)
@@ -241,9 +242,12 @@ async def _enroll(enrollment: Enrollment, context: RefusalContext, now: datetime
     return deliveries
 
 
-async def _unenroll(enrollment: Enrollment, why: str, now: datetime) -> None:
+async def _unenroll(
+    enrollment: Enrollment, why: str, now: datetime, *, ended_by: str, trouble: str | None = None
+) -> None:
     to, event, about = EnrollmentStatus.UNENROLLED, "checkin.checkout", await queue.event_subject(enrollment)
-    await advance(enrollment, to, event=event, now=now, detail=why, event_about=about, ended_at=now)
+    ended: dict[str, Any] = {"ended_at": now, "ended_by": ended_by, "trouble": trouble, "trouble_at": now}
+    await advance(enrollment, to, event=event, now=now, detail=why, event_about=about, **ended)
     await identities.revoke_previous(enrollment, now)
     await identities.revoke(enrollment.certificate_id, now, "cessationOfOperation")
 
@@ -275,7 +279,8 @@ async def _check_out(sender: Sender, message: apple.CheckOut) -> Reply:
         enrollment, _ = await enrollment_of(
             sender.certificate, message.udid, sender.context, now=sender.now, topic=message.topic
         )
-        await _unenroll(enrollment, "the profile was removed on the Mac", sender.now)
+        why = "the profile was removed on the Mac"
+        await _unenroll(enrollment, why, sender.now, ended_by="profile", trouble="removed")
         await current.keep(enrollment.device_id)
         await notices.tell(notices.UNENROLLED, key=str(enrollment.id), now=sender.now, about=about_row(enrollment))
     return Reply()

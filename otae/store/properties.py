@@ -301,6 +301,24 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
         parse=Number(0, 90, N_("days")),
     ),
     PropertyDefinition(
+        "rescue.identity.days",
+        default=7,
+        help=N_("Days before its end at which a certificate that was not renewed is reported; 0: never."),
+        parse=Number(0, 90, N_("days")),
+    ),
+    PropertyDefinition(
+        "rescue.silent.days",
+        default=14,
+        help=N_("Days without a connection after which a Mac is reported as silent; 0: never."),
+        parse=Number(0, 365, N_("days")),
+    ),
+    PropertyDefinition(
+        "rescue.invite",
+        default=False,
+        help=N_("Invite the person of such a Mac, or of one whose profile was removed, once more for the same Mac."),
+        parse=_boolean,
+    ),
+    PropertyDefinition(
         "macos.minimum.version",
         default="",
         help=N_("Oldest macOS that may enroll, such as 14 or 14.6.1; empty: any."),

@@ -18,7 +18,7 @@ from otae.directory import rechecks, scheduled_checks
 from otae.directory.files import provisioning
 from otae.enrollment import sessions
 from otae.invitations import campaign_run, deletion, groups, lifecycle, reminders
-from otae.mdm import renewal
+from otae.mdm import renewal, rescue
 from otae.overview import notices, person_data, retention
 from otae.rehearsal import run as rehearsal
 from otae.store import database, failure_counters, jobs, query_statistics, rollout, search_index
@@ -147,6 +147,12 @@ async def renew_identities(desk: Desk, now: datetime) -> None:
     await renewal.renew_due(desk, now=now)
 
 
+async def rescue_macs(desk: Desk, now: datetime) -> None:
+    """Mark Macs that get lost, and invite their people again where that is wanted."""
+    await rescue.mark(now=now)
+    await rescue.invite_due(desk, now=now)
+
+
 async def apply_retention(_desk: Desk, now: datetime) -> None:
     """Remove records that are older than the retention periods of this installation."""
     if erased := await person_data.erase_due(now=now):
@@ -199,6 +205,7 @@ SCHEDULE: tuple[PeriodicTask, ...] = (
     PeriodicTask("reminders", 600, send_reminders),
     PeriodicTask("campaigns", 60, follow_campaigns),
     PeriodicTask("renewals", 600, renew_identities),
+    PeriodicTask("rescue", 600, rescue_macs),
     PeriodicTask("forget", 600, forget_old),
     PeriodicTask("retention", 600, apply_retention),
     PeriodicTask("statistics", 600, refresh_statistics),

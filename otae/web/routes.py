@@ -305,6 +305,7 @@ def manage_routes() -> list[Route]:
         console(paths.DESK_CONFIRM, "invitation.desk", within=True, POST=desk.confirm),
         console(paths.DEVICES, "device.see", within=True, GET=devices.index),
         console(paths.DEVICE, "device.see", within=True, GET=devices.show),
+        console(paths.DEVICE_INVITE, "invitation.create", within=True, POST=devices.invite_again),
         console(paths.DEVICE_RELEASE, "device.release", within=True, POST=devices.release),
         console(paths.CAUGHT_MAILS, "mail.see", GET=catcher.index),
         console(paths.CAUGHT_MAIL, "mail.see", GET=catcher.show),

@@ -14,9 +14,10 @@ from otae.directory.ldap import servers as directories
 from otae.directory.local import people
 from otae.enrollment import approvals
 from otae.errors import InputRefused
-from otae.invitations import groups, listing
+from otae.invitations import campaigns, groups, listing
 from otae.invitations.details import refusal_of
 from otae.invitations.modes import default_mode, enabled_modes, title_of
+from otae.mdm import rescue
 from otae.overview import attention, funnel, recent, rehearsals
 from otae.overview.recent import Activity
 from otae.store import properties
@@ -24,13 +25,14 @@ from otae.text import whole_number
 from otae.translatable import N_
 from otae.web.admin import health
 from otae.web.admin.health import Need
+from otae.web.admin.manage import devices
 from otae.web.admin.manage.statuses import OWNERSHIPS
 from otae.web.admin.page_parts import id_param
 from otae.web.forms import sent_fields
 from otae.web.pages import is_fragment_request, maker, redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
-from otae.words import ngettext
+from otae.words import ngettext, translated
 
 TEMPLATE: Final = "admin/dashboard.html"
 #: What happened, in words, by kind of event.
@@ -70,11 +72,11 @@ async def index(visit: Console) -> Response:
         return render(visit.request, TEMPLATE, {"mark": mark, **await _needs(visit)}, block="needs")
     asked = whole_number(params.get("days", ""))
     days, campaign = asked if asked in funnel.PERIODS else funnel.PERIODS[0], id_param(visit.request, "campaign")
-    campaigns = await funnel.campaign_names(reach=visit.reach) if visit.may("invitation.see") else {}
-    if campaign and campaign not in campaigns:
+    known = await funnel.campaign_names(reach=visit.reach) if visit.may("invitation.see") else {}
+    if campaign and campaign not in known:
         return redirect(paths.CONSOLE, "warning", _("This campaign does not exist any more."))
     rollout = await _rollout(visit, days, campaign)
-    context = {"mark": mark, "days": days, "campaign": campaign, "campaigns": campaigns, **rollout}
+    context = {"mark": mark, "days": days, "campaign": campaign, "campaigns": known, **rollout}
     if part:
         return render(visit.request, TEMPLATE, context, block="rollout")
     last = await rehearsals.last()
@@ -115,11 +117,46 @@ async def _needs(visit: Console) -> dict[str, object]:
     return {
         "board": board,
         "parts": parts,
-        "needs": [*needs, *await _approvals(visit)],
+        "needs": [*needs, *await _approvals(visit), *await _campaigns(visit), *await _lost_macs(visit)],
         "guesses": await guess_alerts.unseen() if visit.may("audit.see") else [],
         "title_of": title_of,
         "ownerships": OWNERSHIPS,
     }
+
+
+async def _campaigns(visit: Console) -> list[Need]:
+    """Return the campaigns that ask, or cannot read their group."""
+    rows = await campaigns.running(reach=visit.reach) if visit.may("group-invitation.see") else []
+    return [
+        Need(
+            row.name,
+            _("This campaign waits for your answer: its group changed much.")
+            if row.status == "asking"
+            else _("This campaign could not read its group."),
+            _("Open the campaign"),
+            paths.CAMPAIGN(row.id),
+            row.asked_at or row.tried_at,
+            health.WARNING,
+        )
+        for row in rows
+        if row.status == "asking" or row.trouble
+    ]
+
+
+async def _lost_macs(visit: Console) -> list[Need]:
+    """Return Macs that get lost."""
+    rows = await rescue.in_trouble(reach=visit.reach) if visit.may("device.see") else []
+    return [
+        Need(
+            f"{row.device.serial or row.device.udid} · {row.person.display_name}",
+            translated(devices.TROUBLES[row.trouble or ""]),
+            _("Open the Mac"),
+            paths.DEVICE(row.device.udid),
+            row.trouble_at,
+            health.WARNING,
+        )
+        for row in rows
+    ]
 
 
 async def _approvals(visit: Console) -> list[Need]:

@@ -1,12 +1,17 @@
 """Manage → Devices."""
 
+from datetime import timedelta
+
 import httpx2
 import pytest
 
+from otae.mdm import rescue
 from otae.store import database
 from otae.store.models import AuditEntry, Device, EnrollmentSession, Invitation
 from tests.enrollment import lab
 from tests.enrollment.lab import LabMac
+from tests.invitations.following import mac_of
+from tests.invitations.guests import add_person
 from tests.web.conftest import Site
 
 pytestmark = pytest.mark.anyio
@@ -79,3 +84,22 @@ async def test_what_a_mac_says_is_only_ever_text(console: httpx2.AsyncClient, ma
         text = (await console.get(path)).text
         assert "<img src=x" not in text
         assert "&lt;img src=x hx-get=/admin&gt;" in text
+
+
+async def test_a_mac_that_gets_lost_is_shown_and_its_person_invited_again_once(
+    console: httpx2.AsyncClient, site: Site
+) -> None:
+    now = await database.now()
+    row = await mac_of(site.desk, await add_person(site.desk, "fay"), now - timedelta(days=20), serial="C02LOST00001")
+    await rescue.mark(now=now)
+    udid = (await Device.get(id=row.device_id)).udid
+    assert "C02LOST00001 · fay" in (await console.get("/admin")).text
+    page = (await console.get(f"/admin/devices/{udid}")).text
+    assert "It has not connected for a long time." in page
+    assert "Invite fay again for this Mac" in page
+    first = await console.post(f"/admin/devices/{udid}/invite", follow_redirects=True)
+    assert "The person is invited again, for this Mac alone." in first.text
+    second = await console.post(f"/admin/devices/{udid}/invite", follow_redirects=True)
+    assert "This person was invited for this Mac within the last 30 days." in second.text
+    assert await Invitation.filter(serial="C02LOST00001").count() == 1
+    assert (await console.post("/admin/devices/nobody/invite")).status_code == 404

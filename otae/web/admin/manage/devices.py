@@ -6,9 +6,9 @@ from starlette.responses import Response
 
 from otae import paths
 from otae.apple import access_rights
-from otae.errors import DeviceUnknown
+from otae.errors import DeviceUnknown, InputRefused
 from otae.invitations import listing
-from otae.mdm import devices
+from otae.mdm import devices, rescue
 from otae.store import carried_data
 from otae.translatable import N_
 from otae.web.admin.manage.statuses import OWNERSHIPS
@@ -17,12 +17,19 @@ from otae.web.failures import NotFound
 from otae.web.pages import redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
+from otae.words import translated
 
 PAGE: Final = 50
 STATUSES: Final = {
     "authenticated": N_("Checking in"),
     "enrolled": N_("Enrolled"),
     "unenrolled": N_("Not enrolled any more"),
+}
+#: What is wrong with a Mac.
+TROUBLES: Final = {
+    rescue.IDENTITY: N_("Its certificate ends soon and was not renewed."),
+    rescue.REMOVED: N_("Its management profile was removed."),
+    rescue.SILENT: N_("It has not connected for a long time."),
 }
 
 
@@ -47,6 +54,9 @@ async def show(visit: Console) -> Response:
     invitation = await listing.find_invitation(str(mac.invitation))
     context = {
         "mac": mac,
+        "trouble": await rescue.trouble_of(mac.udid, reach=visit.reach),
+        "troubles": TROUBLES,
+        "may_invite": rescue.may_invite,
         "carried": carried_data.facts(invitation) if invitation else {},
         "status": STATUSES.get(mac.status, mac.status),
         "ownership": OWNERSHIPS.get(mac.ownership, mac.ownership),
@@ -66,3 +76,18 @@ async def release(visit: Console) -> Response:
     return redirect(
         paths.DEVICE(mac.udid), "success", _("The Mac is released: the next person who signs in may enroll it.")
     )
+
+
+async def invite_again(visit: Console) -> Response:
+    """Invite the person of a Mac in trouble once more, for the same Mac."""
+    row = or_not_found(await rescue.trouble_of(visit.request.path_params["udid"], reach=visit.reach))
+    or_not_found(rescue.may_invite(row) or None)
+    try:
+        invited = await rescue.invite_again(visit.desk, row, now=visit.now, actor=visit.actor, reach=visit.reach)
+    except InputRefused as refusal:
+        words = "; ".join(translated(each) for each in refusal.fields.values())
+        return redirect(paths.DEVICE(row.device.udid), "warning", words)
+    if not invited:
+        words = _("This person was invited for this Mac within the last 30 days.")
+        return redirect(paths.DEVICE(row.device.udid), "warning", words)
+    return redirect(paths.DEVICE(row.device.udid), "success", _("The person is invited again, for this Mac alone."))

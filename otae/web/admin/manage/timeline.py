@@ -90,6 +90,12 @@ KINDS: Final = {
     "checkin.enrolled": EventKind(MANAGEMENT, DONE, N_("The Mac is enrolled")),
     "session.enrolled": EventKind(MANAGEMENT, DONE, N_("Enrollment finished")),
     "checkin.checkout": EventKind(MANAGEMENT, NOTE, N_("The Mac left management"), more=True),
+    "rescue.identity": EventKind(MANAGEMENT, WARNING, N_("The certificate of the Mac ends soon and was not renewed")),
+    "rescue.silent": EventKind(MANAGEMENT, WARNING, N_("The Mac has not connected for a long time")),
+    "rescue.invited": EventKind(MANAGEMENT, NOTE, N_("The person was invited again for this Mac")),
+    "rescue.refused": EventKind(
+        MANAGEMENT, WARNING, N_("The person could not be invited again for this Mac: %(detail)s")
+    ),
     "device.released": EventKind(MANAGEMENT, NOTE, N_("Device released by %(actor)s")),
 }
 

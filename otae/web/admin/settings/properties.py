@@ -31,8 +31,8 @@ RIGHTS: Final = {str(right): words for right, words in access_rights.MEANINGS.it
 #: The groups of the page, and what the names of their properties begin with; the last takes the rest.
 GROUPS: Final = (
     (N_("Enrollment"), ("enrollment.", "invitation.", "macos.", "selfservice.")),
-    (N_("Messages"), ("notification.", "reminder.", "mail.", "phone.")),
-    (N_("Macs and their certificates"), ("mdm.", "identity.", "scep.", "mac.")),
+    (N_("Messages"), ("notification.", "campaign.", "reminder.", "mail.", "phone.")),
+    (N_("Macs and their certificates"), ("mdm.", "identity.", "rescue.", "scep.", "mac.")),
     (N_("What people see"), ("organization.", "support.", "branding.")),
     (N_("Server"), ("",)),
 )
