@@ -176,6 +176,8 @@ def console_routes() -> list[Route]:
         console(paths.INVITATIONS, "invitation.see", within=True, GET=invitation_list.index),
         console(paths.INVITATIONS_EXPORT, "invitation.see", within=True, GET=invitation_list.export),
         console(paths.INVITATION_ADD, "invitation.create", within=True, GET=invitations.blank, POST=invitations.add),
+        console(paths.INVITATION_DRAFT, "invitation.create", within=True, POST=invitations.draft),
+        console(paths.INVITATION_DRAFT_MAIL, "invitation.create", within=True, POST=invitations.draft_mail),
         console(paths.INVITATION_PEOPLE, "invitation.create", within=True, GET=invitations.people),
         console(paths.DEPENDENTS_RESEND, "invitation.notify", within=True, POST=dependents.resend),
         console(paths.INVITATIONS_MANY, "invitation.see", within=True, POST=bulk_actions.change),

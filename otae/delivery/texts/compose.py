@@ -15,7 +15,7 @@ from otae import paths
 from otae.authority.serving import ServerCertificate, server_certificate
 from otae.branding import logos, style
 from otae.delivery.inviters import inviter_name, inviter_names
-from otae.delivery.mail.mime import LOGO_ADDRESS, Mail, MessageRefused, build, one_line
+from otae.delivery.mail.mime import LOGO_ADDRESS, Mail, MessageRefused, build, one_line, with_logo
 from otae.delivery.server_refusals import refusing_servers
 from otae.delivery.sms.parts import measure
 from otae.delivery.texts import default_texts, languages
@@ -66,10 +66,11 @@ def invitation_url(settings: Settings, token: str) -> str:
 
 @dataclass(frozen=True)
 class Preview:
-    """A message before it is sent, as text. ``subject``: "" for a text message."""
+    """A message before it is sent. ``subject`` and ``page`` (the HTML with its logo): "" for a text message."""
 
     subject: str
     text: str
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -305,11 +306,13 @@ async def preview(desk: Desk, invitation: Invitation, kind: str, *, channel: str
     template = await NotificationTemplate.get_or_none(id=chosen) if chosen else None
     wording, language = await wording_for(template or await default_template(kind), language_of(invitation))
     inviter = await inviter_name(invitation.created_by)
-    values = macro_values(await load_organization(desk), invitation, invitation.person, language, inviter) | hidden
+    organization = await load_organization(desk)
+    values = macro_values(organization, invitation, invitation.person, language, inviter) | hidden
     if channel == "sms":
         return Preview("", fill_sms(kind, wording, values))
     filled = fill_mail(wording, values)
-    return Preview(filled.subject, filled.text)
+    logo = organization.logo.image if organization.logo else None
+    return Preview(filled.subject, filled.text, with_logo(filled.html, logo))
 
 
 def language_of(invitation: Invitation) -> str:

@@ -284,6 +284,7 @@ async def form_context(visit: Console, form: GroupInvitationForm, *, block: str 
     context = {
         "form": form,
         "csv": form.group is None,
+        "asks_pin": True,
         "mode_summaries": {mode.name: mode_summary(mode) for mode in await enabled_modes()},
     }
     if form.group is not None:

@@ -5,26 +5,32 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
-from starlette.responses import Response
+from markupsafe import Markup
+from starlette.responses import HTMLResponse, Response
 
 from otae import paths
 from otae.directory.local.people import list_people
 from otae.directory.reach import Reach
 from otae.errors import InputRefused, StaleState
-from otae.invitations import channels, lifecycle, orders, submissions
+from otae.invitations import channels, lifecycle, orders, previews, submissions
 from otae.invitations.details import InvitationRow
 from otae.invitations.modes import default_mode, enabled_modes, title_of
-from otae.store.mode_table import Mode
+from otae.invitations.previews import InvitationPreview
+from otae.store.mode_table import MODES, Mode
 from otae.translatable import N_
 from otae.web.admin import remedies
 from otae.web.admin.manage import invitation, picker
+from otae.web.admin.manage.statuses import OWNERSHIPS
 from otae.web.admin.manage.waiting_for import factors
+from otae.web.admin.page_parts import choice_param
+from otae.web.admin.settings.catcher import POLICY
 from otae.web.admin.terms_form import PIN_CHANNELS_SENT, TermsForm
-from otae.web.forms import BooleanField, HiddenField
+from otae.web.forms import BooleanField, HiddenField, sent_fields
 from otae.web.guards import wrong_role
-from otae.web.pages import redirect, render
+from otae.web.pages import is_fragment_request, redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
+from otae.words import language
 
 HOUR: Final = timedelta(hours=1)
 
@@ -85,6 +91,30 @@ async def _is_by_hand(form: InvitationForm) -> bool:
     return (policy or form.pin_channel.data) in channels.BY_HAND
 
 
+async def draft(visit: Console) -> Response:
+    """Show the form with what was entered and the fields of its mode, or of these pages the part that is asked for."""
+    form = await (await InvitationForm.read(visit.request)).prepare()
+    part = choice_param(visit.request, "part", {"", "messages", "summary"})
+    return await _show(visit, form, block=part if part and is_fragment_request(visit.request) else None)
+
+
+async def draft_mail(visit: Console) -> Response:
+    """Return a message of the invitation that is being entered, for the frame beside the form."""
+    form = await (await InvitationForm.read(visit.request)).prepare()
+    shown = await _preview(visit, form)
+    number = int((await sent_fields(visit.request)).get("message") == "pin")
+    messages = shown.messages[number : number + 1] if shown else []
+    text = messages[0].text if messages else _("Nothing is sent.")
+    page = Markup('<!doctype html><html lang="{}"><title>{}</title><pre>{}</pre>').format(language(), "otae", text)
+    headers = {"Content-Security-Policy": POLICY, "X-Frame-Options": "SAMEORIGIN"}
+    return HTMLResponse((messages[0].page if messages else "") or page, headers=headers)
+
+
+async def _preview(visit: Console, form: InvitationForm) -> InvitationPreview | None:
+    user = picker.with_domain(form.recipient.data or "", form.domain.data or "")
+    return await previews.preview(visit.desk, form.terms(), user, now=visit.now, actor=visit.actor, reach=visit.reach)
+
+
 async def people(visit: Console) -> Response:
     """Return the people who match the text being typed, as choices for the field."""
     return await _show(visit, await InvitationForm().prepare(), block="people")
@@ -102,9 +132,13 @@ async def _show(
         form.pin_channel.choices = PIN_CHANNELS_SENT
     asked = visit.request.query_params if block else {"recipient": form.recipient.data, "domain": form.domain.data}
     people = await picker.people(visit, asked.get("recipient") or "", asked.get("domain") or "")
+    chosen = MODES.get(form.mode.data or "")
     context = {
         "form": form,
+        "asks_pin": chosen is None or chosen.secret,
         "live": live,
+        "shown": None if block in {"people", "messages"} else await _preview(visit, form),
+        "ownerships": OWNERSHIPS,
         "title_of": title_of,
         "people": people,
         "mode_summaries": {mode.name: mode_summary(mode) for mode in await enabled_modes()},
