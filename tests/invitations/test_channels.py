@@ -139,14 +139,14 @@ async def test_a_group_gets_its_pins_as_text_messages_and_who_has_no_number_is_l
     assert (left.name, left.reason) == ("p0003", "no-phone")
 
 
-@pytest.mark.parametrize("channel", ["shown", "card"])
-async def test_a_group_cannot_be_shown_its_pins(desk: Desk, channel: str) -> None:
+@pytest.mark.parametrize(("mode", "channel"), [("username_pin", "shown"), ("high_security", "card")])
+async def test_a_group_cannot_be_shown_its_pins(desk: Desk, mode: str, channel: str) -> None:
     await crowd(1)
     with pytest.raises(InputRefused, match="pin_channel"):
-        await ordered(desk, pin_channel=channel)
-    await hold("username_pin", channel)
+        await ordered(desk, mode=mode, pin_channel=channel)
+    await hold(mode, channel)
     with pytest.raises(InputRefused, match="pin_channel"):
-        await ordered(desk)
+        await ordered(desk, mode=mode)
 
 
 async def test_a_command_that_waits_can_be_shown_the_pins_of_a_group(desk: Desk) -> None:

@@ -8,7 +8,7 @@ from tests.web.admin.test_invitations import HOSTILE, form
 
 pytestmark = pytest.mark.anyio
 
-DRAFT, MAIL = "/admin/invitations/draft", "/admin/invitations/draft/mail"
+DRAFT, MAIL = "/admin/invitations/preview", "/admin/invitations/preview/mail"
 PART = {"HX-Request": "true"}
 
 
