@@ -163,7 +163,6 @@ def asks_of_many(asked: Asked) -> dict[str, Ask]:
         "audit log, of an actor": lambda: list_entries(AuditFilter(actor="nobody")),
         "audit log, of an action": lambda: list_entries(AuditFilter(action="no.such")),
         "audit log, about an object": lambda: list_entries(AuditFilter(objects=("nothing",))),
-        "audit log, of some days": lambda: list_entries(AuditFilter(begin=now - timedelta(days=9), end=now)),
         "audit log, the parts of an entry": lambda: list_entries(AuditFilter(part_of=COUNT)),
         "who has to wait": lambda: unlocking.locked_among(asked.desk, [], now=now),
     }
