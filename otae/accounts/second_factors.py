@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from otae.accounts import account_mails, browsers, made_links, passkeys, recovery_codes, throttle, totp
+from otae.accounts import account_mails, browsers, guess_alerts, made_links, passkeys, recovery_codes, throttle, totp
 from otae.accounts.passkeys import Answer, Question
 from otae.accounts.roles import ADMIN, Grantor, Powers, permissions_of, powers_of
 from otae.errors import InputRefused, OwnRole, SigninFailed, StaleState
@@ -255,6 +255,7 @@ async def prove(
         await throttle.count_public_attempt(attempt, f"second factor#{row.id}", {"": FAILURES_PER_NETWORK})
         found = await _matching(desk, row, proof, purpose, recovery=recovery, now=now)
         if found is None:
+            await guess_alerts.look_at_names(throttle.FAILURES, network, now=now)
             detail = f"from {network}"
             await audit.record(row.name, "administrator.second-factor-failed", now=now, subject=row.name, detail=detail)
             raise SigninFailed("console")

@@ -41,35 +41,38 @@ async def test_a_passkey_is_made_signs_in_alone_as_second_step_and_confirms(cons
     await with_authenticator(page)
     await page.goto(f"{where}/admin/account/second-factor/passkeys")
     await page.fill("#name", "MacBook")
-    await page.click("text=Add this passkey")
-    await page.wait_for_selector("text=Your recovery codes")
+    await page.click("[data-passkey]")
+    await page.wait_for_selector(".otae-codes")
     assert (await Passkey.get()).name == "MacBook"
     codes = await page.locator(".otae-codes li").all_inner_texts()
     assert len(codes) == 10
+    await page.evaluate("() => { window.print = () => { document.title = 'printed'; }; }")
+    await page.click("[data-print]")
+    assert await page.title() == "printed"
     async with page.expect_download() as waiting:
-        await page.click("text=Download")
+        await page.click("a[download]")
     assert codes[0] in (await (await waiting.value).path()).read_text()
 
     await page.context.clear_cookies()
     await page.goto(f"{where}/admin/sign-in?next=/admin/users")
-    await page.click("text=Sign in with a passkey")
+    await page.click("[data-passkey]")
     await page.wait_for_url("**/admin/users")
 
     await page.context.clear_cookies()
     await page.goto(f"{where}/admin/sign-in")
     await page.fill("#name", "ada")
     await page.fill("#password", ADA_PASSWORD)
-    await page.click("button:text-is('Sign in')")
-    await page.click("text=Use a passkey")
+    await page.press("#password", "Enter")
+    await page.click("[data-passkey]")
     await page.wait_for_url("**/admin")
 
     long_ago = await database.now() - browsers.PASSWORD_FRESH_FOR - timedelta(seconds=1)
     await BrowserSession.all().update(created_at=long_ago, second_factor_at=long_ago)
     await page.goto(f"{where}/admin/administrators")
     await page.fill("#name", "eve")
-    await page.click("text=Make setup link")
-    await page.click("text=Use a passkey")
-    await page.wait_for_selector("text=The setup link of eve")
+    await page.press("#name", "Enter")
+    await page.click("[data-passkey]")
+    await page.wait_for_selector("#link")
     entries = await AuditEntry.filter(action="administrator.signed-in", detail__contains="passkey MacBook")
     assert len(entries) == 3
 
@@ -79,14 +82,14 @@ async def test_without_an_answer_the_page_says_so_and_an_app_is_set_up_instead(c
     await page.goto(f"{where}/admin/account/second-factor/passkeys")
     await page.fill("#name", "MacBook")
     await page.evaluate("() => { navigator.credentials.create = () => Promise.reject(new Error('no')); }")
-    await page.click("text=Add this passkey")
-    await page.wait_for_selector("text=The browser gave no passkey")
+    await page.click("[data-passkey]")
+    await page.wait_for_selector("#credential-problem")
     await page.goto(f"{where}/admin/account/second-factor/app")
-    await page.click("text=Enter the key by hand")
-    key = re.sub(r"\s", "", await page.locator("details p").inner_text())
+    await page.click("details.mb-3 summary")
+    key = re.sub(r"\s", "", await page.locator("details.mb-3 p").inner_text())
     await page.fill("#code", pyotp.TOTP(key).at(await database.now()))
-    await page.click("text=Take codes of this app")
-    await page.wait_for_selector("text=Your recovery codes")
+    await page.press("#code", "Enter")
+    await page.wait_for_selector(".otae-codes")
 
 
 async def test_the_pages_of_second_factors_are_usable_by_everybody(console: Page, served: Served) -> None:
@@ -94,8 +97,8 @@ async def test_the_pages_of_second_factors_are_usable_by_everybody(console: Page
     await with_authenticator(page)
     await page.goto(f"{where}/admin/account/second-factor/passkeys")
     await page.fill("#name", "M" * 60)
-    await page.click("text=Add this passkey")
-    await page.wait_for_selector("text=Your recovery codes")
+    await page.click("[data-passkey]")
+    await page.wait_for_selector(".otae-codes")
     assert not await violations(page)
     await Administrator.all().update(
         totp_sealed=served.desk.vault.seal(b"JBSWY3DP", (await Administrator.get()).id, totp.SEAL)
@@ -111,6 +114,6 @@ async def test_the_pages_of_second_factors_are_usable_by_everybody(console: Page
     await check(page, "light")
     await page.fill("#name", "ada")
     await page.fill("#password", ADA_PASSWORD)
-    await page.click("button:text-is('Sign in')")
-    await page.wait_for_selector("text=One more step")
+    await page.press("#password", "Enter")
+    await page.wait_for_url("**/admin/sign-in/second")
     await check(page, "light")
