@@ -224,6 +224,7 @@ async def test_check_out_ends_the_enrollment_and_its_certificate(desk: Desk) -> 
     assert await mac.say(desk, now, "CheckOut", Topic=topic) == Reply()
     enrollment = await Enrollment.get()
     assert (enrollment.status, enrollment.ended_at) == ("unenrolled", now)
+    assert (enrollment.ended_by, enrollment.trouble) == ("profile", "removed")
     notice = await Notice.get()
     assert (notice.kind, notice.device_id) == ("unenrolled", enrollment.device_id)
     assert notice.person_id == enrollment.person_id
