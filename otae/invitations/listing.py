@@ -209,12 +209,12 @@ def as_json(invitation: Invitation, *, url: str | None = None) -> dict[str, obje
         "ownership": invitation.ownership,
         "platform": invitation.platform,
         "serial": invitation.serial,
-        **{name: getattr(invitation, name) for name in carried_data.TITLES},
         "user": invitation.person.name,
         "valid_until": rfc3339(invitation.valid_until),
         "created_at": rfc3339(invitation.created_at),
         "redeemed_at": rfc3339(invitation.redeemed_at),
         "support_code": invitation.support_code,
+        **{name: getattr(invitation, name) for name in carried_data.TITLES},
     }
 
 

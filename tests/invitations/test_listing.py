@@ -79,7 +79,7 @@ async def test_scripts_get_the_contract(desk: Desk) -> None:
     shown = listing.as_json(found)
     assert list(shown) == [
         "id", "mode", "status", "ownership", "platform", "serial", "user", "valid_until", "created_at", "redeemed_at",
-            "support_code",
+            "support_code", "asset_tag", "cost_centre", "tags", "free_fields",
     ]  # fmt: skip
     assert (shown["user"], shown["redeemed_at"]) == ("ben", None)
     assert str(shown["created_at"]).endswith("Z")

@@ -56,7 +56,7 @@ def test_what_is_no_value_of_its_column_is_refused(kind: type[fields.Field[Any]]
 
 async def test_a_row_of_another_release_is_refused(sqlite_desk: Desk) -> None:
     [table] = [each for each in tables() if each.name == "Property"]
-    values = dict.fromkeys(table.columns, "x")
+    values = dict.fromkeys(table.columns, "x") | {"changed_at": None}
     assert isinstance(table.read(values), Property)
     for other in ({**values, "colour": "red"}, {"name": "x"}):
         with pytest.raises(ValueError, match="other columns"):
