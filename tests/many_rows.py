@@ -3,14 +3,16 @@
 Each row is a copy of one that the product made itself, with what tells rows apart put in place.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import product
 
 from tortoise.connection import get_connection
 from tortoise.models import Model
 
 from otae.store import database, models, query_statistics
 from otae.store.desk import Desk
-from otae.store.models import Device, Person
+from otae.store.models import Device, Person, RolloutCount
+from otae.store.rollout import ALL, BUCKETS, ENROLLMENTS, NO_TIME, Step
 from tests.enrollment import lab
 from tests.enrollment.lab import LabMac
 from tests.invitations.guests import invite
@@ -43,6 +45,7 @@ async def populate(desk: Desk, count: int) -> None:
         models.Invitation, f"id = {one}", person_id=copy.uid, token_hash=copy.hashed, created_at=copy.ago,
         status=status, mode=f"CASE WHEN {rare} THEN 'username_pin' ELSE 'two_factor' END", search_text="'c02' || n",
         ownership=f"CASE WHEN {rare} THEN 'employee' ELSE 'corporate' END", support_code="'S' || n",
+        furthest_step=f"CASE WHEN {rare} THEN 50 WHEN n % 10 = 0 THEN 20 WHEN n % 10 = 1 THEN 30 ELSE 80 END",
     )  # fmt: skip
     await copy.make(
         models.Delivery, f"invitation_id = {one} AND kind = 'url'", invitation_id=copy.uid, message_id=copy.hashed,
@@ -81,8 +84,18 @@ async def populate(desk: Desk, count: int) -> None:
     assert await Device.all().count() > count
 
 
+async def _counts_of_ninety_days(now: datetime) -> None:
+    """Keep a count of every day, step and bucket: the most that a funnel can read."""
+    await RolloutCount.bulk_create(
+        RolloutCount(campaign_id=ALL, day=str((now - timedelta(days=day)).date()), step=step, bucket=bucket, number=10)
+        for day, step, bucket in product(range(90), (*Step, ENROLLMENTS), range(NO_TIME, len(BUCKETS) + 1))
+        if step < ENROLLMENTS or bucket == NO_TIME
+    )
+
+
 async def _group_and_order(copy: "Copies", now: datetime) -> None:
-    """Put everybody into one group, and invite them by one order."""
+    """Put everybody into one group, and invite them by one order, whose steps are counted."""
+    await _counts_of_ninety_days(now)
     group, person = models.Group(name="everybody"), await Person.get(name="template")
     await group.save(force_create=True)
     await models.Membership(group_id=group.id, person_id=person.id).save(force_create=True)

@@ -27,12 +27,13 @@ from otae.directory.reach import Reach
 from otae.invitations import lifecycle, listing, results
 from otae.invitations.listing import Filters
 from otae.mdm import devices
-from otae.overview import attention, retention
+from otae.overview import attention, funnel, recent, retention
 from otae.overview import search as find_anything
 from otae.store import database
 from otae.store.audit_entries import SEARCH_SPAN, AuditFilter, list_entries
 from otae.store.desk import Desk
 from otae.store.models import Group, GroupInvitation, Membership
+from otae.store.rollout import Step
 from tests.many_rows import RARE, populate
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +48,8 @@ STEPS = 290_000
 DEARER = {
     # The modes are few: SQLite, which keeps no numbers of single values, finds those of one status first.
     "counts of a mode": 2,
+    # Every day, step and bucket of ninety days has a row here, which is the most that there can be.
+    "funnel": 2,
     # Each person and message of the order counts (see `results.progress`).
     "how far an order is": 20,
 }
@@ -92,6 +95,15 @@ def asks(few: Reach, now: Any) -> dict[str, Ask]:  # noqa: ANN401 - the database
     return {
         "dashboard": lambda: attention.dashboard(now=now),
         "dashboard of a limited role": lambda: attention.dashboard(now=now, reach=few),
+        "funnel": lambda: funnel.read_funnel(90, now=now),
+        "funnel of a limited role": lambda: funnel.read_funnel(90, now=now, reach=few),
+        "recent activity": recent.recent,
+        "recent activity of a limited role": lambda: recent.recent(reach=few),
+        "newest change": recent.newest_change,
+        "enrolled Macs": attention.count_enrolled,
+        "invitations stopped at a step": invitations(stopped=Step.PROFILE_FETCHED),
+        "invitations that reached a step": invitations(reached=Step.OPENED),
+        "invitations that reached a step, deep": invitations(DEEP, reached=Step.OPENED),
         "unknown link": lambda: lifecycle.find_by_token(f"ep-{DEEP}"),
         "unknown link, perhaps replaced": lambda: lifecycle.refuse_replaced(f"ep-{DEEP}"),
         "invitations": invitations(),
