@@ -52,6 +52,7 @@ MOST_OF_A_WAVE: Final = 100_000
 LONGEST: Final = timedelta(days=730)
 #: Rows changed in one statement.
 BATCH: Final = 500
+NAME: Final = N_("use 1 to %(most)s characters in one line", most=LONGEST_NAME)
 HOURS: Final = N_("use hours from 0 to 23 with spaces between them, such as 9 13")
 #: The columns that hold a plan.
 PLAN: Final = (
@@ -246,7 +247,7 @@ def _problems(plan: Plan, *, now: datetime, before: Campaign | None = None) -> d
     """Return what is wrong with a plan, by field; a target date may be past when it was set ``before``."""
     wrong: dict[str, str] = {}
     if not cleaned_line(plan.name) or len(plan.name) > LONGEST_NAME or why_refused(plan.name):
-        wrong["name"] = N_("use 1 to %(most)s characters in one line", most=LONGEST_NAME)
+        wrong["name"] = NAME
     unchanged = before is not None and plan.target is not None and plan.target.isoformat() == before.target
     if plan.target and not unchanged and not now.date() <= plan.target <= (now + LONGEST).date():
         wrong["target"] = N_("use a day within the next two years")

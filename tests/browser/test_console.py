@@ -13,10 +13,15 @@ from otae.accounts import administrators
 from otae.enrollment import sessions
 from otae.errors import DeviceMismatch
 from otae.invitations import lifecycle
+from otae.invitations.campaigns import Plan
+from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Invitation, Person
 from otae.store.records import about, note, note_refusal
 from tests.browser.conftest import ADA_PASSWORD, Served
+from tests.invitations.crowds import crowd, join
+from tests.invitations.following import DAY, leave, look, planned, started
+from tests.invitations.guests import add_person
 
 pytestmark = pytest.mark.anyio
 
@@ -85,6 +90,31 @@ async def test_the_console_is_usable_by_everybody(
         f"/admin/invitations/{invited.invitation.id}",
         "/admin/desk?q=ben",
     ):
+        await console.goto(f"{served.origin}{path}")
+        await check(console, theme)
+
+
+async def test_the_pages_of_campaigns_are_usable_by_everybody(served: Served, console: Page) -> None:
+    await crowd(20)
+    now = await database.now()
+    plan = Plan(LONG[:100], target=(now + 30 * DAY).date(), remind_days=2, former_mdm="1. Open Settings\n2. Leave")
+    row = await started(served.desk, plan, now=now)
+    await join([await add_person(served.desk, name) for name in ("cleo", "dan", "eve")])
+    await leave("p0001")
+    for _ in range(2):
+        await look(served.desk, row, now)
+    draft = await planned(served.desk)
+    here = f"/admin/campaigns/{row.id}"
+    pages: list[tuple[str, Theme]] = [
+        ("/admin/campaigns", "dark"),
+        ("/admin/campaigns/add", "light"),
+        (here, "light"),
+        (here, "dark"),
+        (f"/admin/campaigns/{draft.id}", "light"),
+        (f"{here}/edit", "dark"),
+        (f"/admin/group-invitations/{row.group_invitation_id}", "light"),
+    ]
+    for path, theme in pages:
         await console.goto(f"{served.origin}{path}")
         await check(console, theme)
 

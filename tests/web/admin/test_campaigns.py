@@ -102,7 +102,7 @@ async def test_what_is_asked_is_shown_with_its_consequence_and_agreed_to_once(
     await look(site.desk, row, now + 2 * HOUR)
     page = f"{WHERE}/{row.id}"
     text = (await console.get(page)).text
-    assert "Invite 3 people and revoke 1 links" in text
+    assert "Invite 3 and revoke the links of 1" in text
     assert "Waits for your answer" in text
     asked = {"joining": "3", "leaving": "1"}
     wrong = await console.post(f"{page}/agree", data=asked | {"joining": "2"}, follow_redirects=True)

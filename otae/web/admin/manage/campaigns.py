@@ -23,7 +23,16 @@ from otae.web.admin.manage import burn_down, group_invitations, picker
 from otae.web.admin.manage.group_invitations import REASONS, GroupInvitationForm
 from otae.web.admin.manage.statuses import OWNERSHIPS
 from otae.web.admin.page_parts import id_param, or_not_found, row_id, text_param
-from otae.web.forms import BooleanField, Form, HiddenField, Length, StringField, TextAreaField, sent_fields
+from otae.web.forms import (
+    BooleanField,
+    Form,
+    HiddenField,
+    InputRequired,
+    Length,
+    StringField,
+    TextAreaField,
+    sent_fields,
+)
 from otae.web.pages import is_fragment_request, redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
@@ -44,7 +53,7 @@ class PlanForm(Form):
     """The plan of a campaign. ``seen``: the plan as it was when the form was shown."""
 
     seen = HiddenField()
-    name = StringField(N_("Name"), [Length(max=LONGEST_NAME)])
+    name = StringField(N_("Name"), [InputRequired(campaigns.NAME), Length(max=LONGEST_NAME)])
     target = StringField(N_("Everybody enrolled by"), [Length(max=10)])
     wave_hours = StringField(N_("Hours of the waves"), [Length(max=80)])
     wave_size = StringField(N_("People in a wave"), [Length(max=9)])
@@ -160,7 +169,8 @@ async def show(visit: Console) -> Response:
 async def edit(visit: Console) -> Response:
     """Show the form with the plan of a campaign."""
     row = await _row(visit)
-    return _edit(visit, row, PlanForm.filled(row, seen=json.dumps(campaigns.plan_columns(row))))
+    shown = {name: getattr(row, name) or "" for name in ("wave_size", "remind_days")}  # 0 is what an empty field says
+    return _edit(visit, row, PlanForm.filled(row, seen=json.dumps(campaigns.plan_columns(row)), **shown))
 
 
 async def change(visit: Console) -> Response:

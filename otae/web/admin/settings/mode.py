@@ -138,7 +138,7 @@ async def _page(visit: Console, mode: Mode, form: ModeForm, *, status: int = 200
     context = {
         "form": form,
         "mode": mode,
-        "asks": factors(mode),
+        "factors": factors(mode),
         "first": first,
         "is_default": await properties.word("enrollment.default.mode") == mode.name,
         "out": await mode_values.count_pending(mode.name, now=visit.now),
