@@ -46,6 +46,10 @@ async def populate(desk: Desk, count: int) -> None:
         status=status, mode=f"CASE WHEN {rare} THEN 'username_pin' ELSE 'two_factor' END", search_text="'c02' || n",
         ownership=f"CASE WHEN {rare} THEN 'employee' ELSE 'corporate' END", support_code="'S' || n",
         furthest_step=f"CASE WHEN {rare} THEN 50 WHEN n % 10 = 0 THEN 20 WHEN n % 10 = 1 THEN 30 ELSE 80 END",
+        sort_name="'person ' || n", created_by=f"CASE WHEN {rare} THEN 'eve' ELSE 'ada' END",
+        valid_until=f"CASE WHEN n % 7 = 0 THEN NULL ELSE {copy.ago} END",
+        campaign_id=f"CASE WHEN {rare} THEN {copy.uid} ELSE NULL END",
+        seen_at=f"CASE WHEN {rare} THEN {copy.ago} ELSE NULL END",
     )  # fmt: skip
     await copy.make(
         models.Delivery, f"invitation_id = {one} AND kind = 'url'", invitation_id=copy.uid, message_id=copy.hashed,
@@ -61,15 +65,7 @@ async def populate(desk: Desk, count: int) -> None:
         models.Certificate, "purpose = 'mdm-identity'", session_id=copy.uid, serial_number=copy.hashed_short,
         sha256=copy.hashed, created_at=copy.ago, der="NULL",
     )  # fmt: skip
-    await copy.make(
-        models.Device, "serial <> ''", udid="'U-' || n", serial="'C02' || n", name="'Mac ' || n", created_at=copy.ago,
-        search_text="'c02' || n || '\nu-' || n || '\nmac ' || n", person_id=copy.uid, status="'enrolled'",
-        ownership="'corporate'", enrolled_at=copy.ago,
-    )  # fmt: skip
-    await copy.make(
-        models.Enrollment, "status = 'enrolled'", device_id=copy.uid, session_id=copy.uid, person_id=copy.uid,
-        certificate_id=copy.uid, authenticated_at=copy.ago, enrolled_at=copy.ago,
-    )  # fmt: skip
+    await _macs(copy)
     await copy.make(models.Event, "kind = 'checkin.authenticate'", at=copy.ago)
     await _group_and_order(copy, now)
     await copy.make(
@@ -91,6 +87,23 @@ async def _counts_of_ninety_days(now: datetime) -> None:
         for day, step, bucket in product(range(90), (*Step, ENROLLMENTS), range(NO_TIME, len(BUCKETS) + 1))
         if step < ENROLLMENTS or bucket == NO_TIME
     )
+
+
+async def _macs(copy: "Copies") -> None:
+    """Give everybody a Mac, and one of RARE an old one that was unenrolled."""
+    rare = f"n % {RARE} = 0"
+    await copy.make(
+        models.Device, "serial <> ''", udid="'U-' || n", serial="'C02' || n", name="'Mac ' || n", created_at=copy.ago,
+        search_text="'c02' || n || '\nu-' || n || '\nmac ' || n", person_id=copy.uid,
+        status=f"CASE WHEN {rare} THEN 'unenrolled' ELSE 'enrolled' END", enrolled_at=copy.ago, seen_at=copy.ago,
+        ownership=f"CASE WHEN {rare} THEN 'employee' ELSE 'corporate' END",
+        model_name=f"CASE WHEN {rare} THEN 'Mac mini' ELSE 'Mac Studio' END",
+        os_version=f"CASE WHEN {rare} THEN '15.1' ELSE '26.1' END",
+    )  # fmt: skip
+    await copy.make(
+        models.Enrollment, "status = 'enrolled'", device_id=copy.uid, session_id=copy.uid, person_id=copy.uid,
+        certificate_id=copy.uid, authenticated_at=copy.ago, enrolled_at=copy.ago,
+    )  # fmt: skip
 
 
 async def _group_and_order(copy: "Copies", now: datetime) -> None:

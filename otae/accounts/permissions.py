@@ -62,6 +62,7 @@ PERMISSIONS: Final = {
         Permission("group-invitation.create", N_("Invite groups: prepare, start, pause, cancel"), bounded=True),
         Permission("device.see", N_("See Macs"), bounded=True),
         Permission("device.release", N_("Release a Mac, so that somebody else may enroll it"), bounded=True),
+        Permission("device.unenroll", N_("Unenroll a Mac: its certificate is revoked"), bounded=True),
         Permission("person.see", N_("See users"), bounded=True),
         Permission("person.edit", N_("Add, change and disable users; give passwords")),
         Permission("person.data", N_("Download all that is held about a user; delete users")),

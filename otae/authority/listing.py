@@ -1,5 +1,6 @@
 """Lists and searches of the certificates that were issued to Macs, for the console."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from string import hexdigits
@@ -78,6 +79,15 @@ async def list_issued(
     )
     pins = Enrollment.filter(certificate_id__in=[row.id for row in found]).prefetch_related("device")
     enrollments = {pin.certificate_id: pin for pin in await pins.order_by("authenticated_at")}
+    return [_issued(row, enrollments.get(row.id), now) for row in found]
+
+
+async def issued_to(session_ids: Collection[UUID], *, now: datetime, limit: int = 50) -> list[IssuedIdentity]:
+    """Return the identities that were issued in these sessions, newest first."""
+    rows = Certificate.filter(session_id__in=list(session_ids), purpose__in=IDENTITIES).order_by("-created_at", "-id")
+    found = await rows.limit(limit).prefetch_related("session__person")
+    pins = await Enrollment.filter(certificate_id__in=[row.id for row in found]).prefetch_related("device")
+    enrollments = {pin.certificate_id: pin for pin in pins}
     return [_issued(row, enrollments.get(row.id), now) for row in found]
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tortoise.connection import get_connection
 from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
 
 from otae.directory.local import groups
 from otae.directory.local.people import address_of, find_person
@@ -15,7 +16,7 @@ from otae.directory.local.person_fields import DOMAIN, printable
 from otae.directory.reach import EVERYBODY, Reach, members_of
 from otae.store.database import dialect
 from otae.store.models import Membership, Person
-from otae.store.paging import after_values
+from otae.store.paging import after_values, count_capped
 from otae.store.search_text import contains
 
 #: Name of the table's rows for rooms that may not import models.
@@ -54,6 +55,19 @@ async def filter_people(
 
     ``after``: the `cursor` of the last person of the page before.
     """
+    rows = await _matching(filters, reach)
+    if after:
+        name, _, domain = printable(after).partition("|")
+        rows = rows.filter(after_values(("name", name), ("domain", domain or DOMAIN)))
+    return await rows.order_by("name", "domain").limit(limit)
+
+
+async def count_people(filters: PeopleFilter, *, reach: Reach = EVERYBODY) -> int:
+    """Return how many people match all filters, bounded as by `count_capped`."""
+    return await count_capped(await _matching(filters, reach))
+
+
+async def _matching(filters: PeopleFilter, reach: Reach) -> QuerySet[Person]:
     rows = Person.filter(reach.people(listed=Person), rehearsal=False, removed_at=None)
     if filters.search:
         found_by = await contains(Person, filters.search)
@@ -71,10 +85,7 @@ async def filter_people(
         rows = rows.filter(disabled=True)
     if filters.ids is not None:
         rows = rows.filter(id__in=list(filters.ids) or [UUID(int=0)])
-    if after:
-        name, _, domain = printable(after).partition("|")
-        rows = rows.filter(after_values(("name", name), ("domain", domain or DOMAIN)))
-    return await rows.order_by("name", "domain").limit(limit)
+    return rows
 
 
 async def _of_department(text: str) -> list[UUID]:

@@ -16,7 +16,7 @@ from otae.invitations import groups, tokens
 from otae.invitations.lifecycle import Created
 from otae.store import carried_data, stuck
 from otae.store.models import EnrollmentSession, Event, Group, GroupInvitee, Invitation, Person
-from otae.store.paging import NEWEST_FIRST, Order, count_capped, read_page
+from otae.store.paging import EPOCH, NEWEST_FIRST, Order, count_capped, narrowed, read_page
 from otae.store.passwords import hash_token
 from otae.store.search_text import NO_ID, contains
 from otae.store.states import InvitationStatus
@@ -59,7 +59,7 @@ EVERYTHING: Final = Filters()
 ORDERS: Final[Mapping[str, Order]] = {
     "recipient": Order(("sort_name", "created_at", "id"), down=False),
     "mode": Order(("mode", "created_at", "id"), down=False),
-    "status": Order(("status", "rehearsal", "created_at", "id"), down=False),
+    "status": Order(("status", "created_at", "id"), down=False, values=tuple(sorted(InvitationStatus))),
     "ends": Order(("valid_until", "created_at", "id"), down=False, nulls=True),
     "created": NEWEST_FIRST,
     "seen": Order(("seen_at", "created_at", "id"), nulls=True),
@@ -87,6 +87,8 @@ async def list_invitations(
     rows = (await _matching(filters, reach)).filter(deleted_at=None)
     if status:
         rows = rows.filter(status=status)
+    if filters != EVERYTHING or (status and order != NEWEST_FIRST):
+        rows = await narrowed(rows)
     rows, limit = rows.prefetch_related("person"), min(limit, MAX_LIMIT)
     last = after if isinstance(after, Invitation) else await find_invitation(after or "")
     return await read_page(rows, order, limit=limit, at=last, back=back and last is not None)
@@ -153,8 +155,10 @@ async def _search_condition(text: str) -> Q:
 async def counts(reach: Reach = EVERYBODY, filters: Filters = EVERYTHING) -> dict[str, int]:
     """Return the number of invitations in each status, bounded as by `count_capped`; without rehearsals."""
     rows = await _matching(filters, reach)
+    if filters != EVERYTHING:
+        rows = await narrowed(rows)
     # The deleted ones are few, and taken off: the index that counts does not know of them.
-    deleted = Counter([row.status for row in await rows.filter(deleted_at__isnull=False).only("status")])
+    deleted = Counter([row.status for row in await rows.filter(deleted_at__gte=EPOCH).only("status")])
     return {each.value: await count_capped(rows.filter(status=each)) - deleted[each] for each in InvitationStatus}
 
 

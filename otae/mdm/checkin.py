@@ -23,8 +23,9 @@ from otae.errors import (
     StaleState,
 )
 from otae.invitations import lifecycle
-from otae.mdm import current, identities, queue
+from otae.mdm import current, identities
 from otae.mdm.signatures import check_enrolled, check_topic, enrollment_of, find_pinned_enrollment, verified_sender
+from otae.mdm.unenrollment import LIVE, end_enrollment
 from otae.store import notices
 from otae.store.database import transaction
 from otae.store.desk import Desk
@@ -40,7 +41,6 @@ PUSH_TOKEN, PUSH_MAGIC, BOOTSTRAP_TOKEN = "push_token", "push_magic", "bootstrap
 #: Most user channels (one per user of the Mac) that are kept of a Mac.
 MAX_USER_CHANNELS: Final = 50
 
-_LIVE: Final = (EnrollmentStatus.AUTHENTICATED, EnrollmentStatus.ENROLLED)
 _READY: Final = (SessionStatus.CERTIFIED, SessionStatus.CONFIGURED)
 
 
@@ -109,7 +109,7 @@ async def _bind(
     await sessions.bind(session, udid=message.udid, serial=message.serial_number)
     if await _seen_before(certificate, message, context):
         return
-    enrollment = await Enrollment.filter(session_id=session.id, device__udid=message.udid, status__in=_LIVE).first()
+    enrollment = await Enrollment.filter(session_id=session.id, device__udid=message.udid, status__in=LIVE).first()
     if enrollment is None:
         check_topic(message.topic, our_topic)
         allowed_devices.check_platform(message.product_name, message.model, message.model_name)
@@ -232,24 +232,14 @@ async def _enroll(enrollment: Enrollment, context: RefusalContext, now: datetime
     invitation = await Invitation.get(id=session.invitation_id) if session.invitation_id else None
     deliveries = await lifecycle.redeem(invitation, now=now) if invitation else []
     # A Mac has one enrollment at a time.
-    for older in await Enrollment.filter(device_id=enrollment.device_id, status__in=_LIVE).exclude(id=enrollment.id):
-        await _unenroll(older, "the Mac was enrolled again", now, ended_by="again")
+    for older in await Enrollment.filter(device_id=enrollment.device_id, status__in=LIVE).exclude(id=enrollment.id):
+        await end_enrollment(older, "the Mac was enrolled again", now=now, ended_by="again")
     await Enrollment.filter(device_id=enrollment.device_id).update(trouble=None, trouble_at=None)
     await current.keep(enrollment.device_id)
     await identities.revoke_previous(enrollment, now)
     await identities.revoke_unused(enrollment, now)
     await Device.filter(id=enrollment.device_id).update(released=False)
     return deliveries
-
-
-async def _unenroll(
-    enrollment: Enrollment, why: str, now: datetime, *, ended_by: str, trouble: str | None = None
-) -> None:
-    to, event, about = EnrollmentStatus.UNENROLLED, "checkin.checkout", await queue.event_subject(enrollment)
-    ended: dict[str, Any] = {"ended_at": now, "ended_by": ended_by, "trouble": trouble, "trouble_at": now}
-    await advance(enrollment, to, event=event, now=now, detail=why, event_about=about, **ended)
-    await identities.revoke_previous(enrollment, now)
-    await identities.revoke(enrollment.certificate_id, now, "cessationOfOperation")
 
 
 async def _keep_user_channel(desk: Desk, enrollment: Enrollment, message: apple.TokenUpdate, now: datetime) -> None:
@@ -280,8 +270,7 @@ async def _check_out(sender: Sender, message: apple.CheckOut) -> Reply:
             sender.certificate, message.udid, sender.context, now=sender.now, topic=message.topic
         )
         why = "the profile was removed on the Mac"
-        await _unenroll(enrollment, why, sender.now, ended_by="profile", trouble="removed")
-        await current.keep(enrollment.device_id)
+        await end_enrollment(enrollment, why, now=sender.now, ended_by="profile", trouble="removed")
         await notices.tell(notices.UNENROLLED, key=str(enrollment.id), now=sender.now, about=about_row(enrollment))
     return Reply()
 

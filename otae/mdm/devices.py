@@ -1,20 +1,24 @@
 """The list of known Macs, for the console and the command line."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from tortoise.expressions import Q, Subquery
+from tortoise.queryset import QuerySet
 
-from otae.directory.reach import EVERYBODY, Reach
+from otae.directory.files.spreadsheets import to_csv
+from otae.directory.local.groups import with_subgroups
+from otae.directory.reach import EVERYBODY, Reach, members_of
 from otae.errors import DeviceUnknown
 from otae.invitations.listing import rfc3339
 from otae.mdm.current import current_of
 from otae.store import audit
 from otae.store.database import transaction
-from otae.store.models import Device, Enrollment, Person
-from otae.store.paging import older_than
+from otae.store.models import Device, Enrollment, Group, Person
+from otae.store.paging import NEWEST_FIRST, Order, count_capped, narrowed, read_page
 from otae.store.records import About, about, note
 from otae.store.search_text import NO_ID, condition_for, matching_ids
 from otae.text import folded
@@ -70,62 +74,123 @@ class DeviceRecord:
         }
 
 
+@dataclass(frozen=True)
+class DeviceFilters:
+    """What a list of Macs is filtered by; an empty field filters nothing.
+
+    ``search``: part of a serial number, UDID or name, or of the name or e-mail address of the Mac's current person,
+    whatever its case and diacritics. ``group``: id of a group; Macs of its people and those of its sub-groups.
+    ``silent_since``: only Macs that were last heard of before then.
+    """
+
+    search: str = ""
+    status: str = ""
+    ownership: str = ""
+    os_version: str = ""
+    model: str = ""
+    group: UUID | None = None
+    silent_since: datetime | None = None
+
+
+EVERY_MAC: Final = DeviceFilters()
+#: Columns of the CSV file.
+COLUMNS: Final = (
+    "udid", "serial", "name", "user", "ownership", "status", "model", "model_name", "os_version", "build",
+    "enrolled_at", "seen_at", "certificate_until", "certificate_sha256", "invitation",
+)  # fmt: skip
+#: What a list can be sorted by, by name.
+ORDERS: Final[Mapping[str, Order]] = {
+    "serial": Order(("serial", "created_at", "id"), down=False),
+    "model": Order(("model_name", "created_at", "id"), down=False),
+    "ownership": Order(("ownership", "created_at", "id"), down=False),
+    "status": Order(("status", "created_at", "id"), down=False),
+    "enrolled": Order(("enrolled_at", "created_at", "id"), nulls=True),
+    "seen": Order(("seen_at", "id")),
+    "created": NEWEST_FIRST,
+}
+
+
 async def list_devices(
-    *, search: str = "", after: UUID | None = None, limit: int = 100, reach: Reach = EVERYBODY
+    filters: DeviceFilters = EVERY_MAC,
+    *,
+    after: UUID | None = None,
+    limit: int = 100,
+    reach: Reach = EVERYBODY,
+    order: Order = NEWEST_FIRST,
+    back: bool = False,
 ) -> list[DeviceRecord]:
-    """Return known Macs whose current enrollment is within ``reach``, newest first, without those of rehearsals.
+    """Return known Macs whose current person is within ``reach``, newest first, without those of rehearsals.
 
     Args:
-        search: Part of a serial number, UDID or name, or of the name or e-mail address of the Mac's current person,
-            whatever its case and diacritics.
         after: Id of the last one seen.
+        order: One of `ORDERS`, or the opposite of one.
+        back: Return those before ``after`` instead.
     """
-    found = Device.filter(await _candidates(search), rehearsal=False)
-    if reach.limited:
-        found = found.filter(id__in=Subquery(Enrollment.filter(reach.people("person_id")).values("device_id")))
     last = await Device.get_or_none(id=after) if after else None
-    kept: list[DeviceRecord] = []
-    while len(kept) < limit:
-        rows = await found.filter(older_than(last)).order_by("-created_at", "-id").limit(_PAGE)
-        kept += await _current_matches(rows, folded(search), reach)
-        if len(rows) < _PAGE:
-            break
-        last = rows[-1]
-    return kept[:limit]
+    found = await _matching(filters, reach)
+    if replace(filters, silent_since=None) != EVERY_MAC:
+        found = await narrowed(found)
+    return await _records(await read_page(found, order, limit=limit, at=last, back=back and last is not None))
 
 
-async def every_device() -> AsyncIterator[DeviceRecord]:
-    """Yield all known Macs, newest first, without those of rehearsals."""
-    page = await list_devices(limit=_PAGE)
-    while page:
+async def count_devices(filters: DeviceFilters, reach: Reach) -> int:
+    """Return how many Macs a list has, bounded as by `count_capped`."""
+    return await count_capped(await _matching(filters, reach))
+
+
+async def every_device(
+    filters: DeviceFilters = EVERY_MAC, *, reach: Reach = EVERYBODY, order: Order = NEWEST_FIRST
+) -> AsyncIterator[DeviceRecord]:
+    """Yield all known Macs of a list; arguments as `list_devices`."""
+    after: UUID | None = None
+    while page := await list_devices(filters, after=after, limit=_PAGE, reach=reach, order=order):
         for record in page:
             yield record
-        page = await list_devices(after=page[-1].id, limit=_PAGE)
+        after = page[-1].id
 
 
-async def _candidates(search: str) -> Q:
-    """Return the condition for Macs that match the text themselves, or are or were a matching person's."""
+async def known_values(column: str, reach: Reach, limit: int) -> list[str]:
+    """Return what Macs report in ``column`` ("os_version" or "model_name"), sorted, at most ``limit`` values."""
+    rows = Device.filter(reach.people("person_id"), rehearsal=False, person_id__isnull=False)
+    if reach.limited:
+        found = await rows.limit(_PAGE).values_list(column)
+        return sorted({str(value) for (value,) in found if value})[:limit]
+    values, beyond = list[str](), f"{column}__gt"
+    # One index look-up for each value, instead of one row for each Mac.
+    while len(values) < limit:
+        row = await rows.filter(**{beyond: values[-1] if values else ""}).order_by(column, "created_at", "id").first()
+        if row is None:
+            break
+        values.append(getattr(row, column))
+    return values
+
+
+async def _matching(filters: DeviceFilters, reach: Reach) -> QuerySet[Device]:
+    found = Device.filter(reach.people("person_id", listed=Device), rehearsal=False, person_id__isnull=False)
+    exact = {
+        "status": filters.status,
+        "ownership": filters.ownership,
+        "os_version": filters.os_version,
+        "model_name": filters.model,
+        "seen_at__lt": filters.silent_since,
+    }
+    found = found.filter(**{name: value for name, value in exact.items() if value})
+    if filters.group:
+        group = await Group.get_or_none(reach.groups(), id=filters.group)
+        within = await with_subgroups(group.domain, group.name) if group else [NO_ID]
+        found = found.filter(await members_of(within, "person_id", listed=Device))
+    return found.filter(await _search_condition(filters.search))
+
+
+async def _search_condition(search: str) -> Q:
+    """Return the condition for Macs that match the text themselves, or whose current person does."""
     if not folded(search):
         return Q()
     macs, people = await matching_ids(Device, search), await matching_ids(Person, search)
-    by_mac = condition_for(macs, search)
-    enrollments = Enrollment.filter(condition_for(people, search, key="person_id", path="person__"))
+    whose: Any = people or [NO_ID]
     if people is None:
-        return by_mac | Q(id__in=Subquery(enrollments.values("device_id")))
-    return by_mac | Q(id__in=[NO_ID, *await enrollments.values_list("device_id", flat=True)])
-
-
-async def _current_matches(rows: Sequence[Device], wanted: str, reach: Reach) -> list[DeviceRecord]:
-    """Return the records whose current person is within ``reach``, and that match the text by Mac or current person."""
-    records = await _records(rows)
-    people = Person.filter(reach.people(listed=Person), id__in=[record.person_id for record in records] or [NO_ID])
-    texts = {person_id: text or "" for person_id, text in await people.values_list("id", "search_text")}
-    own = {row.id: row.search_text or "" for row in rows}
-    return [
-        record
-        for record in records
-        if record.person_id in texts and (wanted in own[record.id] or wanted in texts[record.person_id])
-    ]
+        whose = Subquery(Person.filter(condition_for(None, search)).values("id"))
+    return condition_for(macs, search) | Q(person_id__in=whose)
 
 
 async def devices_of(person_id: UUID, *, limit: int) -> list[DeviceRecord]:
@@ -149,6 +214,59 @@ async def find_device(udid: str, reach: Reach = EVERYBODY) -> DeviceRecord | Non
     """Return the Mac with this UDID, also a rehearsal's; None when it is unknown, or not within ``reach`` now."""
     records = await _records(await Device.filter(udid=udid))
     return records[0] if records and await reach.includes(records[0].person_id) else None
+
+
+@dataclass(frozen=True)
+class PastEnrollment:
+    """One enrollment of a Mac; ``user`` and ``person_id`` are "" and None for a person out of reach."""
+
+    session: UUID
+    user: str
+    person_id: UUID | None
+    status: str
+    invitation: UUID | None
+    enrolled_at: datetime | None
+    ended_at: datetime | None
+
+
+async def history(device_id: UUID, reach: Reach = EVERYBODY, *, limit: int = 50) -> list[PastEnrollment]:
+    """Return the enrollments of a Mac, newest first."""
+    found = Enrollment.filter(device_id=device_id).order_by("-authenticated_at", "-id").limit(limit)
+    rows = await found.prefetch_related("person", "session")
+    people = Person.filter(reach.people(), id__in=[row.person_id for row in rows])
+    within = {found_id for (found_id,) in await people.values_list("id")}
+    return [
+        PastEnrollment(
+            session=row.session_id,
+            user=row.person.name if row.person_id in within else "",
+            person_id=row.person_id if row.person_id in within else None,
+            status=row.status,
+            invitation=row.session.invitation_id if row.person_id in within else None,
+            enrolled_at=row.enrolled_at,
+            ended_at=row.ended_at,
+        )
+        for row in rows
+    ]
+
+
+async def as_csv(filters: DeviceFilters, *, reach: Reach, order: Order) -> AsyncIterator[str]:
+    """Yield the pieces of one CSV file: its column names, then the Macs of a list; arguments as `list_devices`."""
+    yield to_csv([COLUMNS])
+    after: UUID | None = None
+    while page := await list_devices(filters, after=after, limit=_PAGE, reach=reach, order=order):
+        rows = [
+            mac.as_json()
+            | {
+                "name": mac.name,
+                "build": mac.build,
+                "model_name": mac.model_name,
+                "seen_at": rfc3339(mac.seen_at),
+                "certificate_until": rfc3339(mac.certificate_until),
+            }
+            for mac in page
+        ]
+        yield to_csv([str(row[name] or "") for name in COLUMNS] for row in rows)
+        after = page[-1].id
 
 
 async def release(udid: str, *, now: datetime, actor: str) -> DeviceRecord:

@@ -6,7 +6,9 @@ itself: with "smaller, or equal and of a smaller id" alone, databases read the t
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import UUID
 
 from tortoise.connection import get_connection
 from tortoise.expressions import Q
@@ -15,6 +17,12 @@ from tortoise.queryset import QuerySet, ValuesListQuery
 
 #: Pages count rows up to here: "10 000+".
 COUNT_LIMIT: Final = 10_000
+#: Earlier than any stored time: SQLite finds those that are not null by an index only as a range.
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: An id that no row has.
+NOBODY: Final = UUID(int=0)
+#: A list narrowed to no more rows than this is read as a whole before it is sorted.
+FEW: Final = 1000
 
 
 def after_values(first: tuple[str, object], second: tuple[str, object], *, down: bool = False) -> Q:
@@ -53,13 +61,15 @@ class Order:
     """The order of a list.
 
     ``columns``: those of an index: the one that is sorted by, and those that tell rows of the same value apart, the
-    last of them unique. ``down``: descending, in all of them. ``nulls``: the first one may be null; such rows come
-    last, whatever the direction.
+    last of them unique. ``down``: descending, in all of them. ``nulls``: the first one is a time that may be null; such
+    rows come last, whatever the direction. ``values``: the values of the first one in ascending order, where no index
+    has the columns in this order: they are asked for one by one.
     """
 
     columns: tuple[str, ...] = ("created_at", "id")
     down: bool = True
     nulls: bool = False
+    values: tuple[str, ...] = ()
 
 
 NEWEST_FIRST: Final = Order()
@@ -81,12 +91,28 @@ async def read_page(
     return found[::-1] if back else found
 
 
+async def narrowed(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return the same rows by their ids where they are few, so that a list of them need not be read in its order.
+
+    What makes them few has an index; a database that keeps no numbers of single values would use that of the order.
+    """
+    ids = [row_id for (row_id,) in await rows.limit(FEW + 1).values_list("id")]
+    return rows if len(ids) > FEW else rows.model.filter(id__in=ids or [NOBODY])
+
+
+def _equal(column: str, value: str) -> Q:
+    condition: dict[str, Any] = {column: value}
+    return Q(**condition)
+
+
 def _parts(order: Order, at: Model | None, *, down: bool, back: bool) -> Iterator[Q]:
     """Yield the conditions for the parts of the list from ``at`` on."""
     first, *ties = order.columns
-    filled: dict[str, Any] = {f"{first}__isnull": False}
+    filled: dict[str, Any] = {f"{first}__gte": EPOCH}
     empty: dict[str, Any] = {f"{first}__isnull": True}
     others = [Q(**filled), Q(**empty)] if order.nulls else [Q()]
+    if order.values:
+        others = [_equal(first, each) for each in (reversed(order.values) if order.down else order.values)]
     if at is None:
         yield from reversed(others) if back else others
         return
@@ -97,7 +123,10 @@ def _parts(order: Order, at: Model | None, *, down: bool, back: bool) -> Iterato
     same: dict[str, Any] = {first: value} if value is not None else empty
     time, unique = ties[-2:]
     yield Q(**same) & after_values((time, getattr(at, time)), (unique, at.pk), down=down)
-    if value is not None:
+    if order.values:
+        rest = [each for each in order.values if (each < value if down else each > value)]
+        yield from [_equal(first, each) for each in (reversed(rest) if down else rest)]
+    elif value is not None:
         beyond: dict[str, Any] = {f"{first}__{'lt' if down else 'gt'}": value}
         yield Q(**beyond)
     # What has no value comes last: after all others, and before them on the way back.

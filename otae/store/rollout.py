@@ -65,19 +65,20 @@ BATCH_SIZE: Final = 1000
 _Key = tuple[UUID, str, int, int]
 
 
-async def reach(step: Step, invitations: Collection[UUID], *, now: datetime) -> None:
+async def reach(step: Step, invitations: Collection[UUID], *, now: datetime) -> bool:
     """Record that these invitations have reached ``step``; those that have been further stay there.
 
-    Call it in the transaction of the event. The rows stay locked until it ends; where it locks messages as well, call
-    this first, as every other step does that locks both.
+    Return whether any has. Call it in the transaction of the event. The rows stay locked until it ends; where it locks
+    messages as well, call this first, as every other step does that locks both.
     """
     if not invitations:
-        return
+        return False
     at, ids = _written(Invitation, "furthest_at", now), [_written(Invitation, "id", each) for each in invitations]
     postgres, connection = dialect() == "postgres", get_connection("default")
-    marks = ", ".join(f"${number}" if postgres else "?" for number in range(2, len(ids) + 2))
+    sign = "$" if postgres else "?"
+    marks = ", ".join(f"{sign}{number}" for number in range(2, len(ids) + 2))
     behind = f"furthest_step < {int(step)} AND NOT rehearsal AND id IN ({marks})"
-    moment, lock = ("$1::timestamptz", " FOR NO KEY UPDATE") if postgres else ("?", "")
+    moment, lock = ("$1::timestamptz", " FOR NO KEY UPDATE") if postgres else ("?1", "")
     moved = await connection.execute_query_dict(
         "INSERT INTO rollout_entry (invited_at, campaign_id, previous, step, since, at) "  # noqa: S608 - names and numbers of ours
         f"SELECT created_at, campaign_id, furthest_step, {int(step)}, furthest_at, {moment} "
@@ -85,18 +86,25 @@ async def reach(step: Step, invitations: Collection[UUID], *, now: datetime) -> 
         [at, *ids],
     )
     if moved:
-        sql = f"UPDATE invitation SET furthest_at = {moment}, furthest_step = {int(step)} WHERE {behind}"  # noqa: S608 - as above
-        await connection.execute_query(sql, [at, *ids])
+        # From here on each step is one of the person or the Mac.
+        seen = f", seen_at = {moment}" if step >= Step.OPENED else ""
+        columns = f"furthest_at = {moment}, furthest_step = {int(step)}{seen}"
+        await connection.execute_query(f"UPDATE invitation SET {columns} WHERE {behind}", [at, *ids])  # noqa: S608 - as above
+    return bool(moved)
 
 
 async def reach_by(events: Sequence[Event]) -> None:
-    """Record the steps that ``events`` say; call it in the transaction that stores them."""
+    """Record the steps that ``events`` say, and when the person or Mac was last heard of.
+
+    Call it in the transaction that stores them.
+    """
     for event in events:
         step = STEP_OF_EVENT.get(event.kind)
         if step is None or event.rehearsal:
             continue
         if event.invitation_id is not None:
-            await reach(step, [event.invitation_id], now=event.at)
+            if not await reach(step, [event.invitation_id], now=event.at):
+                await Invitation.filter(id=event.invitation_id).update(seen_at=event.at)
         elif step is Step.ENROLLED:
             await RolloutEntry(invited_at=event.at, previous=step, step=step, at=event.at).save()
 

@@ -306,6 +306,8 @@ def manage_routes() -> list[Route]:
         console(paths.DESK, "invitation.desk", within=True, GET=desk.show),
         console(paths.DESK_CONFIRM, "invitation.desk", within=True, POST=desk.confirm),
         console(paths.DEVICES, "device.see", within=True, GET=devices.index),
+        console(paths.DEVICES_EXPORT, "device.see", within=True, GET=devices.export),
+        console(paths.DEVICE_UNENROLL, "device.unenroll", within=True, POST=devices.unenroll),
         console(paths.DEVICE, "device.see", within=True, GET=devices.show),
         console(paths.DEVICE_INVITE, "invitation.create", within=True, POST=devices.invite_again),
         console(paths.DEVICE_RELEASE, "device.release", within=True, POST=devices.release),

@@ -17,6 +17,7 @@ from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import GroupInvitee, Invitation, Person
 from otae.store.records import About, note
+from otae.store.rollout import Step
 from tests.invitations.guests import add_person, invite
 
 pytestmark = pytest.mark.anyio
@@ -169,3 +170,21 @@ async def test_lists_are_narrowed_by_who_made_them_when_and_until_when_they_work
     assert await listing.creators(10) == ["ada", "cleo"]
     assert await listing.creators(1) == ["ada"]
     assert await listing.ids("pending", listing.Filters(), EVERYBODY, 1) == [late.id]
+
+
+async def test_lists_are_narrowed_by_the_step_that_was_reached_and_know_when_somebody_was_heard_of(desk: Desk) -> None:
+    now = await database.now()
+    first, other = (await invite(desk, send=False)).invitation, (await invite(desk, user="cleo", send=False)).invitation
+    assert (await Invitation.get(id=first.id)).seen_at is None
+    await lifecycle.record_link_opened(first, now=now, browser="Safari on macOS")
+    assert (await Invitation.get(id=first.id)).seen_at == now
+
+    async def ids(filters: listing.Filters) -> list[UUID]:
+        return [row.id for row in await listing.list_invitations(filters=filters)]
+
+    assert await ids(listing.Filters(stopped=Step.OPENED)) == [first.id]
+    assert await ids(listing.Filters(stopped=Step.INVITED)) == [other.id]
+    assert {*await ids(listing.Filters(reached=Step.INVITED))} == {first.id, other.id}
+    assert await ids(listing.Filters(reached=Step.SIGNED_IN)) == []
+    [newest, *_] = await listing.list_invitations(order=listing.ORDERS["seen"])
+    assert newest.id == first.id

@@ -7,8 +7,9 @@ import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -24,15 +25,17 @@ from otae.directory.local import groups
 from otae.directory.local.people import list_people, search_people
 from otae.directory.lookup import PeopleFilter
 from otae.directory.reach import Reach
-from otae.invitations import lifecycle, listing, results
+from otae.invitations import deletion, lifecycle, listing, results
 from otae.invitations.listing import Filters
 from otae.mdm import devices
+from otae.mdm.devices import DeviceFilters
 from otae.overview import attention, funnel, recent, retention
 from otae.overview import search as find_anything
 from otae.store import database
 from otae.store.audit_entries import SEARCH_SPAN, AuditFilter, list_entries
 from otae.store.desk import Desk
 from otae.store.models import Group, GroupInvitation, Membership
+from otae.store.paging import Order
 from otae.store.rollout import Step
 from tests.many_rows import RARE, populate
 
@@ -48,6 +51,8 @@ STEPS = 290_000
 DEARER = {
     # The modes are few: SQLite, which keeps no numbers of single values, finds those of one status first.
     "counts of a mode": 2,
+    # Most have come so far, and SQLite finds those of the step first.
+    f"numbers of {Filters(reached=Step.ENROLLED)}": 2,
     # Every day, step and bucket of ninety days has a row here, which is the most that there can be.
     "funnel": 2,
     # Each person and message of the order counts (see `results.progress`).
@@ -183,8 +188,8 @@ def asks_of_many(asked: Asked) -> dict[str, Ask]:
 def further_asks(few: Reach, now: Any) -> dict[str, Ask]:  # noqa: ANN401 - the database's time
     """Return the same for Macs, certificates and the clock."""
 
-    def macs(**asked: Any) -> Ask:  # noqa: ANN401 - as list_devices has them
-        return lambda: devices.list_devices(limit=51, **asked)
+    def macs(after: UUID | None = None, reach: Reach = reach.EVERYBODY, **filters: Any) -> Ask:  # noqa: ANN401 - as DeviceFilters has them
+        return lambda: devices.list_devices(DeviceFilters(**filters), after=after, limit=51, reach=reach)
 
     def issued(**asked: Any) -> Ask:  # noqa: ANN401 - as list_issued has them
         return lambda: certificates.list_issued(now=now, **asked)
@@ -237,6 +242,79 @@ def search_asks(few: Reach, wide: Reach) -> dict[str, Ask]:
     }
 
 
+def turned(order: Order) -> Order:
+    """Return the opposite of an order."""
+    return replace(order, down=not order.down)
+
+
+def in_every_order() -> dict[str, Ask]:
+    """Return what the lists of invitations and Macs ask in every order: their first page, a deep one, and back."""
+
+    def invitations(order: Order, status: str = "", after: str = "", *, back: bool = False) -> Ask:
+        return lambda: listing.list_invitations(status, after, limit=51, order=order, back=back)
+
+    def macs(order: Order, after: UUID | None = None, *, back: bool = False) -> Ask:
+        return lambda: devices.list_devices(after=after, limit=51, order=order, back=back)
+
+    asked: dict[str, Ask] = {}
+    for name, order in listing.ORDERS.items():
+        for words, each in ((name, order), (f"{name}, turned", turned(order))):
+            asked[f"invitations by {words}"] = invitations(each)
+            asked[f"invitations by {words}, deep"] = invitations(each, after=str(DEEP))
+            asked[f"invitations by {words}, back"] = invitations(each, after=str(DEEP), back=True)
+        for status in ("pending", "redeemed", "revoked"):
+            asked[f"invitations by {name}, {status}"] = invitations(order, status)
+    for name, order in devices.ORDERS.items():
+        for words, each in ((name, order), (f"{name}, turned", turned(order))):
+            asked[f"devices by {words}"] = macs(each)
+            asked[f"devices by {words}, deep"] = macs(each, DEEP)
+            asked[f"devices by {words}, back"] = macs(each, DEEP, back=True)
+    return asked
+
+
+def with_every_filter(now: Any) -> dict[str, Ask]:  # noqa: ANN401 - the database's time
+    """Return what the lists of invitations and Macs ask with every filter, and what their choices ask."""
+    long_ago, far = now - timedelta(days=60), now + timedelta(days=60)
+    asked: dict[str, Ask] = {}
+    for filters in (
+        Filters(created_by="ada"),
+        Filters(created_by="eve"),
+        Filters(created_by="nobody"),
+        Filters(created_from=long_ago, created_to=long_ago + timedelta(days=1)),
+        Filters(created_from=far),
+        Filters(ends_from=long_ago, ends_to=long_ago + timedelta(hours=1)),
+        Filters(ends_to=now - timedelta(days=4000)),
+        Filters(stopped=Step.OPENED),
+        Filters(reached=Step.ENROLLED),
+        Filters(campaign=DEEP),
+    ):
+        asked[f"invitations of {filters}"] = partial(listing.list_invitations, limit=51, filters=filters)
+        asked[f"numbers of {filters}"] = partial(listing.counts, filters=filters)
+        asked[f"number of {filters}"] = partial(listing.count, "", filters, reach.EVERYBODY)
+    for wanted in (
+        DeviceFilters(status="unenrolled"),
+        DeviceFilters(status="enrolled"),
+        DeviceFilters(ownership="employee"),
+        DeviceFilters(os_version="15.1"),
+        DeviceFilters(os_version="nobody's"),
+        DeviceFilters(model="nobody's"),
+        DeviceFilters(silent_since=long_ago),
+        DeviceFilters(silent_since=now - timedelta(days=4000)),
+    ):
+        order = devices.ORDERS["seen" if wanted.silent_since else "created"]
+        asked[f"devices of {wanted}"] = partial(devices.list_devices, wanted, limit=51, order=order)
+        asked[f"number of {wanted}"] = partial(devices.count_devices, wanted, reach.EVERYBODY)
+    return asked | {
+        "who made invitations": lambda: listing.creators(200),
+        "all that match": lambda: listing.ids("pending", Filters(), reach.EVERYBODY, 10_000),
+        "versions of macOS": lambda: devices.known_values("os_version", reach.EVERYBODY, 200),
+        "models": lambda: devices.known_values("model_name", reach.EVERYBODY, 200),
+        "how many people": lambda: lookup.count_people(PeopleFilter()),
+        "how many people of a role": lambda: lookup.count_people(PeopleFilter(role="ADMIN")),
+        "deleted invitations": lambda: deletion.purge(now=now),
+    }
+
+
 @asynccontextmanager
 async def heard(caplog: pytest.LogCaptureFixture) -> AsyncIterator[list[tuple[str, list[object]]]]:
     """Give what was asked in the block, when it is over."""
@@ -286,7 +364,8 @@ async def test_no_list_reads_a_big_table(desk: Desk, caplog: pytest.LogCaptureFi
     asked = Asked(few, wide, order, await Group.get(name="everybody"), desk, now)
     most = ROWS if database.dialect() == "postgres" else STEPS
     dear: dict[str, list[tuple[int, str]]] = {}
-    for name, ask in (asks(few, now) | further_asks(few, now) | search_asks(few, wide) | asks_of_many(asked)).items():
+    of_lists = asks(few, now) | in_every_order() | with_every_filter(now) | search_asks(few, wide)
+    for name, ask in (of_lists | further_asks(few, now) | asks_of_many(asked)).items():
         async with heard(caplog) as statements:
             await ask()
         assert statements, name
@@ -295,4 +374,5 @@ async def test_no_list_reads_a_big_table(desk: Desk, caplog: pytest.LogCaptureFi
         if over := [(number, text) for number, text in costs if number > allowed]:
             dear[name] = over
     caplog.clear()  # a failure shows what was too dear, and nothing else
-    assert not dear
+    lines = [f"{name}: {number} {text[-300:]}" for name, over in dear.items() for number, text in over]
+    assert not dear, "\n".join(lines)

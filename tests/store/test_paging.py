@@ -50,9 +50,11 @@ async def test_no_more_is_counted_than_the_limit_and_one(desk: Desk, monkeypatch
 
 
 @pytest.mark.parametrize("down", [True, False])
-@pytest.mark.parametrize(("column", "nulls"), [("role", False), ("signed_in_at", True)])
+@pytest.mark.parametrize(
+    ("column", "nulls", "values"), [("role", False, ""), ("role", False, "AB"), ("signed_in_at", True, "")]
+)
 async def test_pages_follow_one_another_both_ways_whatever_is_equal_or_empty(
-    desk: Desk, column: str, *, nulls: bool, down: bool
+    desk: Desk, column: str, values: str, *, nulls: bool, down: bool
 ) -> None:
     now = await database.now()
     await Person.bulk_create(
@@ -67,12 +69,12 @@ async def test_pages_follow_one_another_both_ways_whatever_is_equal_or_empty(
             for number in range(20)
         ]
     )
-    order = Order((column, "created_at", "id"), down=down, nulls=nulls)
+    order = Order((column, "created_at", "id"), down=down, nulls=nulls, values=tuple(values))
     everybody = [row.name for row in await paging.read_page(Person.all(), order, limit=100)]
     assert sorted(everybody) == [f"p{number:02}" for number in range(20)]
-    values = [getattr(row, column) for row in await paging.read_page(Person.all(), order, limit=100)]
-    known = [each for each in values if each is not None]
-    assert values == sorted(known, reverse=down) + [None] * (20 - len(known)), "what has no value comes last"
+    shown = [getattr(row, column) for row in await paging.read_page(Person.all(), order, limit=100)]
+    known = [each for each in shown if each is not None]
+    assert shown == sorted(known, reverse=down) + [None] * (20 - len(known)), "what has no value comes last"
     forth, last = list[str](), None
     while page := await paging.read_page(Person.all(), order, limit=3, at=last):
         forth += [row.name for row in page]

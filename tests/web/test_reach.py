@@ -200,6 +200,7 @@ async def test_a_mac_that_went_to_somebody_else_goes_out_of_sight(site: Site, li
     assert (await limited.get(f"/admin/devices/{BEN}")).status_code == 200
     cleo = await Person.get(name="cleo")
     await Enrollment.filter(device__udid=BEN).update(person_id=cleo.id)
+    await Device.filter(udid=BEN).update(person_id=cleo.id)
     assert (await limited.get(f"/admin/devices/{BEN}")).status_code == 404
     assert BEN not in (await limited.get("/admin/devices")).text
     assert (await limited.post(f"/admin/devices/{BEN}/release")).status_code == 404

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Self
 from uuid import UUID
@@ -14,12 +14,15 @@ from starlette.responses import Response
 from otae import time_zones
 from otae.paths import UrlPath
 from otae.store.paging import Order
+from otae.text import cleaned_line
 from otae.web.failures import Failure
 from otae.web.pages import is_fragment_request, redirect
 from otae.words import gettext as _
 
 #: Longest text of a filter.
 LONGEST: Final = 100
+#: Longest name of a role, and longest version.
+SHORT: Final = 32
 #: The form of an id in an address.
 ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: The parameters of every list: its order, with "-" in front the opposite one; the row that the page begins after or
@@ -35,6 +38,11 @@ def any_text(text: str) -> bool:
     """Return True: a filter for a text takes any."""
     del text
     return True
+
+
+def is_short(text: str) -> bool:
+    """Return whether ``text`` is as short as the names of roles and versions are."""
+    return len(text) <= SHORT
 
 
 def is_id(text: str) -> bool:
@@ -72,7 +80,7 @@ class ListQuery:
         path: UrlPath,
         checks: Mapping[str, Check],
         *,
-        orders: Mapping[str, Order],
+        orders: Mapping[str, Order] | None = None,
         usual: str = "created",
         columns: Iterable[str] = (),
     ) -> Self:
@@ -83,17 +91,19 @@ class ListQuery:
             orders: The orders of the list, by name; ``usual``: the one without a parameter.
             columns: The columns that can be chosen.
         """
-        sorts = {sign + name for name in orders for sign in ("", "-")}
-        known: dict[str, Check] = {**checks, SORT: sorts, AFTER: is_id, BEFORE: is_id, COLUMN: set(columns)}
+        sorts = {sign + name for name in orders or {} for sign in ("", "-")}
+        known: dict[str, Check] = {SORT: sorts, AFTER: is_id, BEFORE: is_id, COLUMN: set(columns)}
+        known = {**checks, **{name: known[name] for name in known if name not in checks}}
         for name, value in params.multi_items():
             check = known.get(name, ())
             if value and not (check(value) if callable(check) else value in check):
                 raise Failure(400, _("This list knows no such filter or order."), "filter-unknown")
             if name not in known:
                 raise Failure(400, _("This list knows no such filter or order."), "filter-unknown")
-        values = {name: params[name][:LONGEST] for name in known if params.get(name) and name != COLUMN}
+        texts = {name: cleaned_line(params.get(name, ""), LONGEST) for name in known if name != COLUMN}
+        values = {name: text for name, text in texts.items() if text}
         chosen = dict.fromkeys(each for each in params.getlist(COLUMN) if each)
-        return cls(path, orders, usual, tuple(known), values, tuple(chosen))
+        return cls(path, orders or {}, usual, tuple(known), values, tuple(chosen))
 
     def __getitem__(self, name: str) -> str:
         """Return the value of a parameter, "" without one."""
@@ -138,7 +148,7 @@ class ListQuery:
     def turned(self, name: str) -> Order:
         """Return the opposite of an order."""
         order = self.orders[name]
-        return Order(order.columns, not order.down, order.nulls)
+        return replace(order, down=not order.down)
 
     @property
     def back(self) -> bool:

@@ -7,12 +7,13 @@ import pytest
 
 from otae.mdm import rescue
 from otae.store import database
-from otae.store.models import AuditEntry, Device, EnrollmentSession, Invitation
+from otae.store.models import AuditEntry, Certificate, Device, EnrollmentSession, Invitation
 from tests.enrollment import lab
 from tests.enrollment.lab import LabMac
 from tests.invitations.following import mac_of
 from tests.invitations.guests import add_person
 from tests.web.conftest import Site
+from tests.web.page_forms import form_of
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +41,8 @@ async def test_macs_are_listed_and_found(console: httpx2.AsyncClient, mac: LabMa
     assert mac.serial in (await console.get("/admin/devices?q=c02lab")).text
     assert "No Mac found" in (await console.get("/admin/devices?q=%25")).text
     assert mac.serial not in (await console.get(f"/admin/devices?after={(await Device.get()).id}")).text
-    assert mac.serial in (await console.get("/admin/devices?after=-1;drop")).text
+    for query in ("after=-1;drop", "status=odd", "silent=1", "sort=udid", "order=1", "group=x"):
+        assert (await console.get(f"/admin/devices?{query}")).status_code == 400, query
 
 
 async def test_one_mac_is_shown_with_its_invitation(console: httpx2.AsyncClient, mac: LabMac) -> None:
@@ -70,6 +72,49 @@ async def test_a_mac_is_released_once(console: httpx2.AsyncClient, mac: LabMac) 
     assert (await Device.get()).released
     assert await AuditEntry.filter(actor="ada", action="device.released").count() == 1
     assert "Release this Mac" not in (await console.get(f"/admin/devices/{mac.udid}")).text
+
+
+async def test_macs_are_narrowed_sorted_and_downloaded(console: httpx2.AsyncClient, mac: LabMac) -> None:
+    version = (await Device.get()).os_version
+    for query, found in (
+        ("status=enrolled", True),
+        (f"macos={version}", True),
+        ("silent=7", False),
+        ("ownership=employee", False),
+        ("sort=-seen", True),
+    ):
+        text = (await console.get(f"/admin/devices?{query}", follow_redirects=True)).text
+        assert (f"/admin/devices/{mac.udid}" in text) is found, query
+    answer = await console.get("/admin/devices?q=&status=enrolled&macos=")
+    assert answer.headers["location"] == "/admin/devices?status=enrolled"
+    text = (await console.get("/admin/devices?status=enrolled&sort=-serial")).text
+    assert 'href="/admin/devices/export?status=enrolled&amp;sort=-serial"' in text
+    assert f"/admin/invitations/{(await Invitation.get()).id}" in text
+    file = await console.get("/admin/devices/export?status=enrolled")
+    assert mac.serial in file.text
+    part = await console.get("/admin/devices?q=c02lab", headers={"HX-Request": "true"})
+    assert "<html" not in part.text
+    assert part.headers["hx-push-url"] == "/admin/devices?q=c02lab"
+
+
+async def test_the_page_leads_to_history_and_certificates(console: httpx2.AsyncClient, mac: LabMac) -> None:
+    text = (await console.get(f"/admin/devices/{mac.udid}")).text
+    certificate = await Certificate.get(purpose="mdm-identity")
+    assert f"/admin/certificates/issued/{certificate.id}" in text
+    assert "History" in text
+
+
+async def test_a_mac_is_unenrolled_once_after_a_question(console: httpx2.AsyncClient, mac: LabMac) -> None:
+    page = f"/admin/devices/{mac.udid}"
+    form = form_of((await console.get(page)).text, f"{page}/unenroll")
+    assert "Unenroll this Mac" in (await console.get(page)).text
+    for _ in range(2):
+        answer = await console.post(form.action, data={"answered": "yes"})
+        assert answer.headers["location"] == page
+    assert (await Device.get()).status == "unenrolled"
+    assert await AuditEntry.filter(actor="ada", action="device.unenrolled").count() == 1
+    assert "Unenroll this Mac" not in (await console.get(page)).text
+    assert (await console.post("/admin/devices/00000000-1111/unenroll", data={"answered": "yes"})).status_code == 404
 
 
 async def test_an_unknown_mac_is_nowhere(console: httpx2.AsyncClient) -> None:

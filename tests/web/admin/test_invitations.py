@@ -54,7 +54,9 @@ async def test_filters_narrow_the_list(console: httpx2.AsyncClient, site: Site, 
     created = await invite("two_factor")
     await lifecycle.revoke(site.desk, created.invitation, now=now, actor="ada")
     found = ["status=revoked", "mode=two_factor", "ownership=corporate", "q=okafor", f"q={created.token}"]
+    found += ["stopped=invited", "reached=invited", "by=ada"]
     missed = ["status=pending", "status=stuck", "mode=username_pin", "ownership=employee", "q=cleo"]
+    missed += ["stopped=opened", "reached=opened", "by=eve"]
     for query, expected in [(query, True) for query in found] + [(query, False) for query in missed]:
         page = await console.get(f"/admin/invitations?{query}")
         assert page.status_code == 200

@@ -1,6 +1,6 @@
 """Manage → Users."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import httpx2
@@ -46,6 +46,43 @@ async def test_a_search_finds_by_part_and_says_when_nobody_is_found(console: htt
     nobody = (await console.get("/admin/users", params={"q": 'zz"><b>\x00'})).text
     assert "Nobody found" in nobody
     assert "<b>" not in nobody
+
+
+async def test_the_list_says_how_many_there_are_how_they_stand_and_when_they_signed_in(
+    site: Site, console: httpx2.AsyncClient, ben: Person, now: datetime
+) -> None:
+    cleo = await people.add_person(site.desk, name="cleo", now=now, actor="ada")
+    await people.update_person(site.desk, cleo, disabled=True, now=now, actor="ada")
+    await Person.filter(id=ben.id).update(signed_in_at=now - timedelta(days=3))
+    page = (await console.get("/admin/users")).text
+    for words in ("2 users", "Active", "Disabled", "3 d ago", 'aria-sort="ascending">User name'):
+        assert words in page, words
+    assert page.index(">ben<") < page.index(">cleo<")
+    answer = await console.get("/admin/users?q=&group=&role=USER&state=")
+    assert answer.headers["location"] == "/admin/users?role=USER"
+    page = (await console.get("/admin/users?role=USER&state=disabled")).text
+    assert "1 user<" in page
+    assert 'class="otae-chip" href="/admin/users?role=USER"' in page
+
+
+@pytest.mark.parametrize("query", ["state=odd", "sort=password_hash", "password_hash=1"])
+async def test_what_the_list_does_not_know_is_refused(console: httpx2.AsyncClient, query: str) -> None:
+    assert (await console.get(f"/admin/users?{query}")).status_code == 400
+
+
+async def test_odd_texts_in_filters_are_answered_clearly(console: httpx2.AsyncClient, ben: Person) -> None:
+    for text in ("%00", "%ff%fe", "%27%3B--", "a" * 500, "%E2%80%AE"):
+        for name in ("q", "group", "domain", "role", "after"):
+            page = await console.get(f"/admin/users?{name}={text}", follow_redirects=True)
+            assert page.status_code in {200, 400}, (name, text)
+        for path in (
+            "/admin/invitations?q=",
+            "/admin/invitations?by=",
+            "/admin/devices?macos=",
+            "/admin/devices?model=",
+        ):
+            page = await console.get(f"{path}{text}", follow_redirects=True)
+            assert page.status_code in {200, 400}, (path, text)
 
 
 async def test_somebody_is_added_with_groups_and_password(desk: Desk, console: httpx2.AsyncClient) -> None:

@@ -166,6 +166,7 @@ async def _choices(visit: Console, query: ListQuery) -> dict[str, object]:
     return {
         "modes": modes,
         "groups": groups,
+        "steps": {name: funnel.words(name) for name in funnel.STEPS},
         "group_orders": orders.values(),
         "creators": dict.fromkeys([*creators, query["by"]] if query["by"] else creators),
         "active": query.active(shown),

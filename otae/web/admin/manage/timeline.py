@@ -96,6 +96,7 @@ KINDS: Final = {
     "rescue.refused": EventKind(
         MANAGEMENT, WARNING, N_("The person could not be invited again for this Mac: %(detail)s")
     ),
+    "device.unenrolled": EventKind(MANAGEMENT, FAILED, N_("Unenrolled by %(actor)s")),
     "device.released": EventKind(MANAGEMENT, NOTE, N_("Device released by %(actor)s")),
 }
 

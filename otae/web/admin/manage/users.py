@@ -1,5 +1,6 @@
 """Manage → Users: the list of people, and the form that adds or changes one."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.responses import Response
@@ -13,7 +14,8 @@ from otae.directory.local import people, person_fields
 from otae.directory.lookup import PeopleFilter, PersonRow
 from otae.translatable import N_
 from otae.web.admin.crud import FormPages
-from otae.web.admin.page_parts import or_not_found, row_id, text_param
+from otae.web.admin.list_query import Check, ListQuery, any_text, is_short
+from otae.web.admin.page_parts import or_not_found, row_id
 from otae.web.failures import NotFound
 from otae.web.forms import BooleanField, Form, InputRequired, PasswordField, SelectField, StringField, TextAreaField
 from otae.web.pages import render
@@ -23,6 +25,15 @@ from otae.words import gettext as _
 PAGE: Final = 50
 #: Filter of the list → its title.
 STATES: Final = {"": N_("Everybody"), "disabled": N_("Disabled"), "locked": N_("Locked")}
+#: What each filter takes; a page begins after a `lookup.cursor`.
+FILTERS: Final[Mapping[str, Check]] = {
+    "q": any_text,
+    "group": any_text,
+    "domain": any_text,
+    "role": is_short,
+    "state": set(STATES),
+    "after": any_text,
+}
 
 
 class UserForm(Form):
@@ -58,9 +69,10 @@ class NewUserForm(UserForm):
 
 async def index(visit: Console) -> Response:
     """List people by user name, a page at a time."""
-    names = ("q", "group", "domain", "role", "state")
-    query = {name: text_param(visit.request, name) for name in names}
-    after, state = text_param(visit.request, "after"), query["state"] if query["state"] in STATES else ""
+    query = ListQuery.read(visit.request.query_params, paths.USERS, FILTERS)
+    if redirected := query.redirect_clean(visit.request):
+        return redirected
+    state = query["state"]
     wanted = PeopleFilter(
         search=query["q"],
         group=query["group"],
@@ -69,20 +81,29 @@ async def index(visit: Console) -> Response:
         disabled=state == "disabled",
         ids=await unlocking.locked_ids(visit.desk, now=visit.now) if state == "locked" else None,
     )
-    people = await lookup.filter_people(wanted, after=after, limit=PAGE + 1, reach=visit.reach)
+    people = await lookup.filter_people(wanted, after=query["after"], limit=PAGE + 1, reach=visit.reach)
     shown = people[:PAGE]
+    words = {
+        "q": _("“%(text)s”") % {"text": query["q"]},
+        "group": _("Group: %(name)s") % {"name": query["group"]},
+        "domain": query["domain"],
+        "role": query["role"],
+        "state": _(STATES.get(state, "")),
+    }
     context = {
+        "active": query.active(words),
         "people": shown,
+        "number": await lookup.count_people(wanted, reach=visit.reach),
         "groups": await lookup.groups_of_people(shown, reach=visit.reach),
         "locked": await unlocking.locked_among(visit.desk, shown, now=visit.now),
-        "query": query | {"state": state},
+        "query": query,
         "is_filtered": bool(wanted),
         "states": STATES,
         "known_groups": await lookup.group_names(reach=visit.reach),
         "domains": await lookup.domains(reach=visit.reach),
         "roles": sorted((await person_fields.field_context()).roles),
-        "first": paths.USERS(**query) if after else "",
-        "more": paths.USERS(**query, after=lookup.cursor(shown[-1])) if len(people) > PAGE else "",
+        "first": query.address() if query["after"] else "",
+        "more": query.address(after=lookup.cursor(shown[-1])) if len(people) > PAGE else "",
     }
     return render(visit.request, "admin/manage/users/index.html", context)
 

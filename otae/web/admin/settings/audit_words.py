@@ -39,6 +39,7 @@ WORDS: Final = {
     "carrier.restore": N_("Usual carriers added again"),
     "certificate.revoked": N_("Certificate of a Mac revoked"),
     "device.released": N_("Mac released"),
+    "device.unenrolled": N_("Mac unenrolled"),
     "directory.added": N_("Directory connected"),
     "directory.changed": N_("Directory changed"),
     "directory.default": N_("Directory made the default"),
