@@ -172,6 +172,9 @@ async def test_odd_values_in_the_console_are_answered_in_words(
         (paths.INVITATIONS, {"q": odd}),
     ):
         answer = await site.client.get(f"{path}?{urlencode(query)}")
+        if path == paths.INVITATIONS and not odd:  # a list leaves out of its address what says nothing
+            assert answer.headers["location"] == path
+            answer = await site.client.get(path)
         assert answer.status_code == 200, path
         assert "<script>alert" not in answer.text
     refused = {"name": b"a" * 500, "contact": odd, "accent": b"#xyz"}

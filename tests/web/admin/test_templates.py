@@ -111,7 +111,7 @@ async def test_the_preview_shows_whom_was_invited_last_and_no_secret_of_his(
         template = await templates.default_template(kind)
         page = f"/admin/templates/{template.id}"
         shown = (await console.get(page)).text + (await console.get(f"{page}/preview/html")).text
-        assert "As ben, invited last" in shown
+        assert "As ben, the last person invited, gets it" in shown
         assert invited.token not in shown
         assert invited.pin is not None
         assert invited.pin not in shown
@@ -144,7 +144,7 @@ async def test_a_property_of_people_is_offered_shown_saved_and_sent(
     assert macro not in (await console.get(page)).text
     await invite("two_factor")
     await Person.filter(name="ben").update(properties={"department": "R&D <Berlin>"})
-    assert f"<code>{macro}</code>" in (await console.get(page)).text
+    assert f"<code data-insert>{macro}</code>" in (await console.get(page)).text
     words = WORDS | {"subject": f"For {macro}", "html": f"<p>{macro} ${{enrollment.pin}}</p>"}
     shown = await console.post(f"{page}/preview", data=words, headers=HTMX)
     assert "For R&amp;D &lt;Berlin&gt;" in shown.text
