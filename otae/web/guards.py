@@ -9,7 +9,6 @@ from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
 
 from otae import paths
 from otae.accounts import browsers, console_sign_in, roles, second_factors
@@ -22,7 +21,7 @@ from otae.web import cookie_check, password_again, questions, refused_pages, who
 from otae.web.client_address import browser_at
 from otae.web.failures import Failure, SignInFirst, error_response
 from otae.web.page_language import use_account, use_default_language, use_person_language
-from otae.web.pages import address_of, is_fragment_request
+from otae.web.pages import address_of, form_page_of, is_fragment_request
 from otae.web.visits import Console, Portal, SelfService, Visit
 from otae.words import gettext as _
 
@@ -252,26 +251,6 @@ def confirm_for(request: Request, *, factor: bool) -> str:
     ``factor``: it asks for a second factor.
     """
     return paths.CONSOLE_CONFIRM(next=request.url.path, factor="1" if factor else "")
-
-
-def form_page_of(request: Request) -> str:
-    """Return the path of the page with the form that was sent to the address of ``request``."""
-    path = request.url.path
-    while path != paths.CONSOLE and match_of(request, path) is not Match.FULL:
-        path = path.rpartition("/")[0]
-    return path
-
-
-def match_of(request: Request, path: str) -> Match:
-    """Return whether ``path`` is a page (FULL), takes only forms (PARTIAL), or is no address of ours (NONE)."""
-    routes = (route for route in request.app.routes if getattr(route, "path", "") != paths.CONSOLE_ELSEWHERE)
-    matches: list[Match] = [route.matches(_get_scope(path))[0] for route in routes]
-    return max(matches, key=lambda match: match.value)
-
-
-def _get_scope(path: str) -> dict[str, object]:
-    """Return the ASGI scope of a GET request for ``path``."""
-    return {"type": "http", "method": "GET", "path": path, "root_path": ""}
 
 
 def is_user_action(request: Request) -> bool:

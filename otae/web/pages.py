@@ -12,6 +12,7 @@ from jinja2_fragments import render_block
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Match
 
 from otae import paths, time_zones, words
 from otae.contacts import shown_address
@@ -140,6 +141,26 @@ def is_fragment_request(request: Request) -> bool:
 def address_of(request: Request) -> str:
     """Return path and query of a request."""
     return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+
+
+def form_page_of(request: Request) -> str:
+    """Return the path of the page with the form that was sent to the address of ``request``."""
+    path = request.url.path
+    while path != paths.CONSOLE and match_of(request, path) is not Match.FULL:
+        path = path.rpartition("/")[0]
+    return path
+
+
+def match_of(request: Request, path: str) -> Match:
+    """Return whether ``path`` is a page (FULL), takes only forms (PARTIAL), or is no address of ours (NONE)."""
+    routes = (route for route in request.app.routes if getattr(route, "path", "") != paths.CONSOLE_ELSEWHERE)
+    matches: list[Match] = [route.matches(_get_scope(path))[0] for route in routes]
+    return max(matches, key=lambda match: match.value)
+
+
+def _get_scope(path: str) -> dict[str, object]:
+    """Return the ASGI scope of a GET request for ``path``."""
+    return {"type": "http", "method": "GET", "path": path, "root_path": ""}
 
 
 def redirect(

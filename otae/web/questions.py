@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from otae.web.forms import sent_fields
-from otae.web.pages import address_of, is_fragment_request, render
+from otae.web.pages import address_of, form_page_of, is_fragment_request, render
 from otae.web.visits import Console
 
 #: The field of a button that asks: the question, and in the last line the words of the button that goes on.
@@ -60,6 +60,13 @@ async def ask(visit: Console, question: str, words: str, **also: object) -> Resp
     ]
     sent += [(name, str(value)) for name, value in also.items()]
     visit.request.state.asks = True
-    context = {"question": question, "words": words, "sent": sent, "to": address_of(visit.request), "answer": ANSWER}
+    context = {
+        "question": question,
+        "words": words,
+        "sent": sent,
+        "to": address_of(visit.request),
+        "answer": ANSWER,
+        "back": form_page_of(visit.request),
+    }
     block = "question" if is_fragment_request(visit.request) else None
     return render(visit.request, "admin/question.html", context, block=block)

@@ -133,5 +133,9 @@ async def test_it_works_without_script(served: Served, console: Page, browser: B
     await page.click("text=Check again")
     assert "Everything works" in await page.content()
     await page.click("button:has-text('Remove')")
+    await page.click("text=Cancel")
+    assert "Everything works" in await page.content()
+    await page.click("button:has-text('Remove')")
+    await page.click("button:has-text('Remove')")
     assert await DirectoryServer.all().count() == 0
     await context.close()

@@ -24,7 +24,7 @@ from otae.translatable import N_
 from otae.web import cookie_check, guards, password_again, refused_forms
 from otae.web.failures import Failure, NotFound, WrongMethod, page_status
 from otae.web.forms import Form, HiddenField, InputRequired, Length, PasswordField, StringField
-from otae.web.pages import redirect, render
+from otae.web.pages import form_page_of, match_of, redirect, render
 from otae.web.visits import Console, Visit
 from otae.words import gettext as _
 
@@ -129,12 +129,12 @@ async def confirm(visit: Console) -> Response:
 
 async def redirect_to_form_page(visit: Console) -> Response:
     """Redirect an address that takes only forms to the page with the form; any other unknown address is NotFound."""
-    match = guards.match_of(visit.request, visit.request.url.path)
+    match = match_of(visit.request, visit.request.url.path)
     if match is Match.NONE:
         raise NotFound
     if visit.request.method == "POST":
         raise WrongMethod({"Allow": "GET, HEAD"})
-    return RedirectResponse(guards.form_page_of(visit.request), 303)
+    return RedirectResponse(form_page_of(visit.request), 303)
 
 
 async def sign_out(visit: Visit) -> Response:
