@@ -87,7 +87,7 @@ async def poison(served: Served, invited: lifecycle.Created, now: datetime, payl
 
 
 #: Pages with such a cage on them.
-CAGED = ("part=html", "/admin/templates/")
+CAGED = ("part=html", "/admin/templates/", "/admin/invitations/add")
 
 
 async def pages(invited: lifecycle.Created, mac: LabMac) -> list[str]:

@@ -18,7 +18,7 @@ from tests.enrollment import lab
 
 pytestmark = pytest.mark.anyio
 
-PKI_OPERATION = 12  # one of them asks whether the mode needs an approval
+PKI_OPERATION = 14  # one of them asks whether the mode needs an approval, two keep the step for the rollout
 IDLE_CONNECT = 9
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -19,12 +19,14 @@ from otae.delivery.sms import servers as sms_servers
 from otae.delivery.texts import template_editing, templates
 from otae.directory.ldap import servers as directories
 from otae.directory.local import groups, people
+from otae.invitations.campaigns import Plan
 from otae.paths import CONSOLE_ELSEWHERE
 from otae.signing.certificates import pem
 from otae.store.desk import Desk
 from otae.store.models import CarrierGateway
 from otae.web import routes
 from otae.web.routing import ConsoleRoute
+from tests.invitations.following import DAY, planned
 from tests.web.admin.conftest import ADA_PASSWORD
 from tests.web.conftest import Site
 from tests.web.dump import dump
@@ -39,12 +41,16 @@ ALONGSIDE = {"audit_entry", "audit_head", "browser", "lease"}
 NO_EDITS = {
     "/admin/branding/texts/{kind}/{language}",  # each time it is saved is a version
     "/admin/confirm",
+    "/admin/account/second-factor/app",
+    "/admin/account/second-factor/passkeys",
+    "/admin/campaigns/add",
     "/admin/invitations/add",
     "/admin/invitations/{id:uuid}/extend",
     "/admin/groups",
     "/admin/groups/{id:uuid}/members",
     "/admin/group-invitations/add",
     "/admin/group-invitations/csv/upload",
+    "/admin/group-invitations/{id:uuid}/columns",
     "/admin/users/add",
     "/admin/users/import/upload",
     "/admin/push/upload",
@@ -156,6 +162,11 @@ async def administrator(desk: Desk, now: datetime) -> UUID:
     return made.id
 
 
+async def campaign(desk: Desk, now: datetime) -> UUID:
+    await groups.add_group("sales", now=now, actor="ada")
+    return (await planned(desk, Plan("Autumn", target=(now + DAY).date(), remind_days=2), now=now)).id
+
+
 LINK: Final = "${enrollment.url}"
 TEXTS: Final = {
     "subject": ["Hello"],
@@ -216,13 +227,25 @@ EDITS: Final = {
         {"email": ["b@example.test"], "phone": ["+4915112345679"], "properties": ["floor = 3"], "groups": ["a\nb"]},
         apart=("password",),
     ),
-    "property": Edit("/admin/properties/support.contact", nothing, {"value": ["help@example.test"]}),
-    "switch": Edit("/admin/properties/mac.sha1", nothing),
+    "property": Edit("/admin/properties/support.contact", nothing, {"value": ["help@example.test"]}, apart=("before",)),
+    "switch": Edit("/admin/properties/mac.sha1", nothing, apart=("before",)),
     "branding": Edit(
         "/admin/branding", nothing, {"name": ["Other GmbH"], "contact": ["help@example.test"], "accent": ["#8a2be2"]},
         apart=("part",),
     ),
     "own address": Edit("/admin/account", nothing, {"email": ["ada@example.test"]}),
+    "campaign": Edit(
+        "/admin/campaigns/{id}/edit",
+        campaign,
+        {
+            "target": [str((datetime.now(UTC) + 60 * DAY).date())],
+            "wave_hours": ["9 13"],
+            "wave_size": ["20"],
+            "remind_days": ["3"],
+            "remind_most": ["4"],
+        },
+        apart=("seen",),
+    ),
     "administrator's role": Edit("/admin/administrators/{id}", administrator),
 }  # fmt: skip
 

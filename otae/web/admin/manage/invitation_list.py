@@ -36,7 +36,7 @@ CHOICES: Final = 200
 #: What each filter takes.
 FILTERS: Final[Mapping[str, Check]] = {
     "status": {STUCK, *STATUSES},
-    "mode": set(MODES),
+    "mode": MODES,
     "ownership": set(OWNERSHIPS),
     "group": is_id,
     "order": is_id,
