@@ -3,6 +3,7 @@
 import pytest
 from playwright.async_api import Page
 
+from otae import paths
 from otae.invitations import lifecycle
 from otae.web import routes
 from otae.web.routing import ConsoleRoute
@@ -14,7 +15,11 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 PAGES = sorted(
     route.path
     for route in routes.routes()
-    if isinstance(route, ConsoleRoute) and "GET" in route.needed and "{" not in route.path
+    if isinstance(route, ConsoleRoute)
+    and "GET" in route.needed
+    and "{" not in route.path
+    # Its preview is a frame without scripts, which axe cannot enter: test_branding looks at it.
+    and not route.path.startswith(paths.BRANDING)
 )
 
 
@@ -26,8 +31,8 @@ async def test_every_page_is_usable_by_everybody_at_every_width(
     wrong, seen = list[str](), 0
     for path in PAGES:
         answer = await console.request.get(f"{served.origin}{path}")
-        # A file, a part of a page, or what only a frame shows.
-        if not (await answer.body()).startswith(b"<!doctype") or path.endswith("preview"):
+        # A file, or a part of a page.
+        if not (await answer.body()).startswith(b"<!doctype"):
             continue
         await console.set_viewport_size({"width": 1440, "height": 900})
         await console.goto(f"{served.origin}{path}")
