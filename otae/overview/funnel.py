@@ -30,6 +30,7 @@ WORDS: Final[Mapping[Step, str]] = MappingProxyType(
         Step.ACCEPTED: N_("accepted by the mail server"),
         Step.OPENED: N_("link opened"),
         Step.SIGNED_IN: N_("signed in"),
+        Step.LEFT_MDM: N_("left the other MDM"),
         Step.PROFILE_FETCHED: N_("profile fetched"),
         Step.MAC_ANSWERED: N_("Mac answered"),
         Step.CERTIFIED: N_("certificate issued"),
@@ -49,10 +50,12 @@ def words(name: str) -> str:
 class FunnelStep:
     """One step of a funnel.
 
-    ``left``: how many have stopped at the step before; ``median``: time since the step before, None where not known.
+    ``before``: the step before; of the first the first. ``left``: how many have stopped there; ``median``: time since
+    it, None where not known.
     """
 
     step: Step
+    before: Step
     number: int
     left: int
     median: timedelta | None
@@ -61,12 +64,6 @@ class FunnelStep:
     def words(self) -> str:
         """What an invitation has done that has reached this step."""
         return WORDS[self.step]
-
-    @property
-    def before(self) -> Step:
-        """The step before; of the first the first."""
-        order = list(Step)
-        return order[max(0, order.index(self.step) - 1)]
 
 
 @dataclass(frozen=True)
@@ -83,8 +80,13 @@ class Funnel:
     capped: bool = False
 
 
-async def read_funnel(days: int, campaign: UUID | None = None, *, now: datetime, reach: Reach = EVERYBODY) -> Funnel:
+async def read_funnel(
+    days: int, campaign: UUID | None = None, *, now: datetime, reach: Reach = EVERYBODY, former_mdm: bool = False
+) -> Funnel:
     """Return the rollout of the last ``days``, today among them (days in UTC), of one campaign or of everybody.
+
+    ``former_mdm``: whether the step of leaving another MDM is shown, which only campaigns ask for. An invitation that
+    had no such step counts as having reached it as soon as it is further.
 
     For everybody it is read from the kept counts. Those cannot be split by reach: with a limited reach the invitations
     are counted, at most COUNT_LIMIT of them, and times are not known.
@@ -100,10 +102,12 @@ async def read_funnel(days: int, campaign: UUID | None = None, *, now: datetime,
             await _kept_days(listed[0], campaign),
             False,
         )
-    order = list(Step)
-    steps = [FunnelStep(order[0], numbers[order[0]], 0, None)]
+    order = [step for step in Step if former_mdm or step is not Step.LEFT_MDM]
+    steps = [FunnelStep(order[0], order[0], numbers[order[0]], 0, None)]
     steps += [
-        FunnelStep(step, numbers[step], max(0, numbers[before] - numbers[step]), median(times.get(step, Counter())))
+        FunnelStep(
+            step, before, numbers[step], max(0, numbers[before] - numbers[step]), median(times.get(step, Counter()))
+        )
         for before, step in pairwise(order)
     ]
     return Funnel(listed[0], steps, [(day, enrolled[day.isoformat()]) for day in listed], capped)
@@ -180,9 +184,7 @@ def median(times: Mapping[int, int]) -> timedelta | None:
     return None
 
 
-async def campaign_names(*, reach: Reach = EVERYBODY) -> dict[UUID, str]:
-    """Return the names of the newest campaigns of groups within ``reach``, by id."""
+async def newest_campaigns(*, reach: Reach = EVERYBODY) -> dict[UUID, Campaign]:
+    """Return the newest campaigns of groups within ``reach``, by id."""
     rows = await Campaign.all().order_by("-created_at", "-id").limit(MAX_CAMPAIGNS).select_related("group_invitation")
-    return {
-        row.id: row.name for row in rows if reach.includes_group(row.group_invitation.domain, row.group_invitation.name)
-    }
+    return {row.id: row for row in rows if reach.includes_group(row.group_invitation.domain, row.group_invitation.name)}

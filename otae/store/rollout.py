@@ -28,6 +28,7 @@ class Step(IntEnum):
     ACCEPTED = 20
     OPENED = 30
     SIGNED_IN = 40
+    LEFT_MDM = 45
     PROFILE_FETCHED = 50
     MAC_ANSWERED = 60
     CERTIFIED = 70
@@ -43,6 +44,7 @@ STEP_OF_EVENT: Final[Mapping[str, Step]] = MappingProxyType(
     {
         "link.opened": Step.OPENED,
         "session.opened": Step.SIGNED_IN,
+        "former-mdm.left": Step.LEFT_MDM,
         "profile.fetched": Step.PROFILE_FETCHED,
         "session.identified": Step.MAC_ANSWERED,
         "session.certified": Step.CERTIFIED,

@@ -9,6 +9,7 @@ from otae.invitations.campaigns import Plan
 from otae.store import database
 from otae.store.desk import Desk
 from otae.store.models import Campaign, EnrollmentSession, Event, Invitation
+from otae.store.rollout import Step
 from tests.enrollment import lab
 from tests.invitations.crowds import crowd
 from tests.invitations.following import started
@@ -32,6 +33,7 @@ async def test_the_steps_of_the_campaign_are_to_be_confirmed_once(desk: Desk) ->
     assert await former_mdm.steps(session) == ""
     [event] = await Event.filter(kind="former-mdm.left")
     assert event.invitation_id == session.invitation_id
+    assert (await Invitation.get()).furthest_step == Step.LEFT_MDM
 
 
 async def test_a_mac_that_has_answered_is_not_asked_any_more(desk: Desk) -> None:

@@ -46,7 +46,7 @@ async def of_sales(*people: UUID) -> Reach:
 
 async def test_without_invitations_every_step_is_nought(desk: Desk) -> None:
     shown = await read_funnel(7, now=NOW)
-    assert numbers(shown) == [0] * len(Step)
+    assert numbers(shown) == [0] * (len(Step) - 1)
     assert [day for day, _ in shown.enrollments] == [date(2026, 3, 25) + timedelta(days=day) for day in range(7)]
     assert not any(number for _, number in shown.enrollments)
     assert all(each.median is None for each in shown.steps)
@@ -59,7 +59,18 @@ async def test_each_step_counts_who_came_that_far_and_who_stopped_before(desk: D
     assert numbers(shown) == [4, 3, 3, 2, 1, 1, 1, 1]
     assert [each.left for each in shown.steps] == [0, 1, 0, 1, 1, 0, 0, 0]
     assert shown.enrollments[-1] == (date(2026, 3, 31), 1)
-    assert [each.before for each in shown.steps] == [Step.INVITED, *list(Step)[:-1]]
+    shown_steps = [step for step in Step if step is not Step.LEFT_MDM]
+    assert [each.before for each in shown.steps] == [Step.INVITED, *shown_steps[:-1]]
+
+
+async def test_who_leaves_another_mdm_first_has_a_step_for_it(desk: Desk) -> None:
+    for who, step in (("ada", Step.SIGNED_IN), ("ben", Step.LEFT_MDM), ("cleo", Step.PROFILE_FETCHED)):
+        await reached(step, who=who)
+    shown = await read_funnel(7, now=NOW, former_mdm=True)
+    assert [(each.number, each.left) for each in shown.steps if each.step in {Step.LEFT_MDM, Step.PROFILE_FETCHED}] == [
+        (2, 1),
+        (1, 1),
+    ]
 
 
 async def test_a_period_holds_its_days_and_no_other(desk: Desk) -> None:
@@ -80,11 +91,11 @@ async def test_a_limited_reach_counts_its_people_and_says_nothing_of_others(desk
     await reached(Step.ENROLLED, who="cleo")
     await reached(Step.ENROLLED, NOW - timedelta(days=20), who="ben")
     shown = await read_funnel(7, now=NOW, reach=await of_sales(ben.person_id))
-    assert (numbers(shown), shown.enrollments[-1][1], shown.capped) == ([1] * len(Step), 1, False)
+    assert (numbers(shown), shown.enrollments[-1][1], shown.capped) == ([1] * (len(Step) - 1), 1, False)
     assert all(each.median is None for each in shown.steps)
     nobody = await read_funnel(7, now=NOW, reach=Reach(frozenset()))
-    assert (numbers(nobody), sum(number for _, number in nobody.enrollments)) == ([0] * len(Step), 0)
-    assert numbers(await read_funnel(7, now=NOW)) == [2] * len(Step)
+    assert (numbers(nobody), sum(number for _, number in nobody.enrollments)) == ([0] * (len(Step) - 1), 0)
+    assert numbers(await read_funnel(7, now=NOW)) == [2] * (len(Step) - 1)
 
 
 async def test_a_limited_reach_counts_to_a_limit_and_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,8 +133,11 @@ async def test_campaigns_are_offered_within_reach(desk: Desk) -> None:
         )
         await order.save()
         await Campaign(group_invitation=order, name=f"All of {name}", created_by="ada", created_at=NOW).save()
-    assert set((await funnel.campaign_names(reach=EVERYBODY)).values()) == {"All of Sales", "All of IT"}
-    assert [*(await funnel.campaign_names(reach=await of_sales())).values()] == ["All of Sales"]
+    assert {row.name for row in (await funnel.newest_campaigns(reach=EVERYBODY)).values()} == {
+        "All of Sales",
+        "All of IT",
+    }
+    assert [row.name for row in (await funnel.newest_campaigns(reach=await of_sales())).values()] == ["All of Sales"]
 
 
 async def test_what_happens_shows_when_it_is_counted(desk: Desk) -> None:

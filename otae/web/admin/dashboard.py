@@ -72,10 +72,11 @@ async def index(visit: Console) -> Response:
         return render(visit.request, TEMPLATE, {"mark": mark, **await _needs(visit)}, block="needs")
     asked = whole_number(params.get("days", ""))
     days, campaign = asked if asked in funnel.PERIODS else funnel.PERIODS[0], id_param(visit.request, "campaign")
-    known = await funnel.campaign_names(reach=visit.reach) if visit.may("invitation.see") else {}
+    known = await funnel.newest_campaigns(reach=visit.reach) if visit.may("invitation.see") else {}
     if campaign and campaign not in known:
         return redirect(paths.CONSOLE, "warning", _("This campaign does not exist any more."))
-    rollout = await _rollout(visit, days, campaign)
+    leave = any(row.former_mdm for id_, row in known.items() if campaign in (None, id_))
+    rollout = await _rollout(visit, days, campaign, former_mdm=leave)
     context = {"mark": mark, "days": days, "campaign": campaign, "campaigns": known, **rollout}
     if part:
         return render(visit.request, TEMPLATE, context, block="rollout")
@@ -98,11 +99,13 @@ async def _last_rehearsal(visit: Console) -> Response:
     return render(visit.request, TEMPLATE, {"rehearsal": last, "rehearsal_mark": _mark(last)}, block="rehearsal")
 
 
-async def _rollout(visit: Console, days: int, campaign: UUID | None) -> dict[str, object]:
+async def _rollout(visit: Console, days: int, campaign: UUID | None, *, former_mdm: bool) -> dict[str, object]:
     """Return how far the rollout is, what is worked on and what happened."""
     sees = visit.may("invitation.see")
     return {
-        "funnel": await funnel.read_funnel(days, campaign, now=visit.now, reach=visit.reach) if sees else None,
+        "funnel": await funnel.read_funnel(days, campaign, now=visit.now, reach=visit.reach, former_mdm=former_mdm)
+        if sees
+        else None,
         "periods": sorted(funnel.PERIODS),
         "enrolled": await attention.count_enrolled(visit.reach) if visit.may("device.see") else 0,
         "orders": await groups.running(reach=visit.reach) if visit.may("group-invitation.see") else [],

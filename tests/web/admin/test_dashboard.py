@@ -14,6 +14,7 @@ from otae.delivery.servers import ServerEntry
 from otae.enrollment import sessions
 from otae.errors import DeviceMismatch
 from otae.invitations import lifecycle
+from otae.invitations.campaigns import Plan
 from otae.invitations.orders import InvitationOrder
 from otae.invitations.terms import InvitationTerms
 from otae.store import jobs, rollout
@@ -34,6 +35,8 @@ from otae.store.models import (
 from otae.store.records import about, note_refusal
 from otae.store.rollout import Step
 from tests.desks import RecordingBell
+from tests.invitations.crowds import crowd
+from tests.invitations.following import started
 from tests.web.conftest import Invite, Site
 
 pytestmark = pytest.mark.anyio
@@ -76,13 +79,26 @@ async def test_the_first_steps_are_ticked_off_and_go_when_all_are_done(
     assert "First steps" not in (await console.get("/admin")).text
 
 
+@pytest.mark.parametrize("text", ["", "1. Open System Settings"])
+async def test_leaving_another_mdm_is_a_step_where_a_campaign_asks_for_it(
+    site: Site, console: httpx2.AsyncClient, text: str
+) -> None:
+    await crowd(1)
+    row = await started(site.desk, Plan("Autumn", former_mdm=text))
+    await count_all()
+    for path in ("/admin", f"/admin?campaign={row.id}"):
+        page = (await console.get(path)).text
+        assert "profile fetched" in page
+        assert ("left the other MDM" in page) == bool(text)
+
+
 async def test_each_step_leads_to_the_people_in_it(console: httpx2.AsyncClient, invite: Invite, now: datetime) -> None:
     opened = (await invite("two_factor")).invitation
     await lifecycle.record_link_opened(opened, now=now, browser="Safari on macOS")
     await count_all()
     page = (await console.get("/admin?days=7")).text
     first = (now - timedelta(days=6)).date()
-    for step in Step:
+    for step in set(Step) - {Step.LEFT_MDM}:
         assert f'href="/admin/invitations?from={first}&amp;reached={step.name.lower()}"' in page
     assert f'href="/admin/invitations?from={first}&amp;stopped=opened"' in page
     assert "stopped=invited" not in page, "the step was skipped, and nobody has stopped there"
