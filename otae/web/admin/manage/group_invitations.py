@@ -284,8 +284,8 @@ async def form_context(visit: Console, form: GroupInvitationForm, *, block: str 
     context = {
         "form": form,
         "csv": form.group is None,
-        "asks_pin": True,
-        "mode_summaries": {mode.name: mode_summary(mode) for mode in await enabled_modes()},
+        "modes": {mode.name: mode for mode in await enabled_modes()},
+        "mode_summary": mode_summary,
     }
     if form.group is not None:
         typed = visit.request.query_params if block else {"group": form.group.data, "domain": form.domain.data}

@@ -16,13 +16,12 @@ from otae.invitations import channels, lifecycle, orders, previews, submissions
 from otae.invitations.details import InvitationRow
 from otae.invitations.modes import default_mode, enabled_modes, title_of
 from otae.invitations.previews import InvitationPreview
-from otae.store.mode_table import MODES, Mode
+from otae.store.mode_table import Mode
 from otae.translatable import N_
 from otae.web.admin import remedies
 from otae.web.admin.manage import invitation, picker
 from otae.web.admin.manage.statuses import OWNERSHIPS
 from otae.web.admin.manage.waiting_for import factors
-from otae.web.admin.page_parts import choice_param
 from otae.web.admin.settings.catcher import POLICY
 from otae.web.admin.terms_form import PIN_CHANNELS_SENT, TermsForm
 from otae.web.forms import BooleanField, HiddenField, sent_fields
@@ -92,10 +91,9 @@ async def _is_by_hand(form: InvitationForm) -> bool:
 
 
 async def draft(visit: Console) -> Response:
-    """Show the form with what was entered and the fields of its mode, or of these pages the part that is asked for."""
+    """Show the form with what was entered and its summary; for the form itself the summary alone."""
     form = await (await InvitationForm.read(visit.request)).prepare()
-    part = choice_param(visit.request, "part", {"", "messages", "summary"})
-    return await _show(visit, form, block=part if part and is_fragment_request(visit.request) else None)
+    return await _show(visit, form, block="summary" if is_fragment_request(visit.request) else None)
 
 
 async def draft_mail(visit: Console) -> Response:
@@ -132,16 +130,15 @@ async def _show(
         form.pin_channel.choices = PIN_CHANNELS_SENT
     asked = visit.request.query_params if block else {"recipient": form.recipient.data, "domain": form.domain.data}
     people = await picker.people(visit, asked.get("recipient") or "", asked.get("domain") or "")
-    chosen = MODES.get(form.mode.data or "")
     context = {
         "form": form,
-        "asks_pin": chosen is None or chosen.secret,
         "live": live,
-        "shown": None if block in {"people", "messages"} else await _preview(visit, form),
+        "shown": None if block == "people" else await _preview(visit, form),
         "ownerships": OWNERSHIPS,
         "title_of": title_of,
         "people": people,
-        "mode_summaries": {mode.name: mode_summary(mode) for mode in await enabled_modes()},
+        "modes": {mode.name: mode for mode in await enabled_modes()},
+        "mode_summary": mode_summary,
         "any_person": len(form.domain.choices) > 1 or bool(await list_people(limit=1, reach=visit.reach)),
     }
     return render(visit.request, "admin/manage/invitations/add.html", context, status=status, block=block)
