@@ -163,8 +163,8 @@ async def administrator(desk: Desk, now: datetime) -> UUID:
 
 
 async def campaign(desk: Desk, now: datetime) -> UUID:
-    await groups.add_group("sales", now=now, actor="ada")
-    return (await planned(desk, Plan("Autumn", target=(now + DAY).date(), remind_days=2), now=now)).id
+    await groups.add_group("autumn", now=now, actor="ada")
+    return (await planned(desk, Plan("Autumn", target=(now + DAY).date(), remind_days=2), "autumn", now=now)).id
 
 
 LINK: Final = "${enrollment.url}"
