@@ -56,7 +56,7 @@ async def test_a_passkey_is_made_signs_in_alone_as_second_step_and_confirms(cons
     await page.context.clear_cookies()
     await page.goto(f"{where}/admin/sign-in?next=/admin/users")
     await page.click("[data-passkey]")
-    await page.wait_for_url("**/admin/users")
+    await page.wait_for_url(f"{where}/admin/users")
 
     await page.context.clear_cookies()
     await page.goto(f"{where}/admin/sign-in")
@@ -65,7 +65,7 @@ async def test_a_passkey_is_made_signs_in_alone_as_second_step_and_confirms(cons
     await page.press("#password", "Enter")
     await page.wait_for_url("**/admin/sign-in/second")  # the page before has such a button, too
     await page.click("[data-passkey]")
-    await page.wait_for_url("**/admin")
+    await page.wait_for_url(f"{where}/admin")
 
     long_ago = await database.now() - browsers.PASSWORD_FRESH_FOR - timedelta(seconds=1)
     await BrowserSession.all().update(created_at=long_ago, second_factor_at=long_ago)
