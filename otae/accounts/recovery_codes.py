@@ -21,7 +21,7 @@ from otae.store.support_codes import ALPHABET
 
 NUMBER: Final = 10
 LENGTH: Final = 12
-_SPOKEN_ALIKE: Final = str.maketrans("", "", " -\t\r\n")
+_SEPARATORS: Final = str.maketrans("", "", " -\t\r\n")
 
 
 def new_codes() -> list[str]:
@@ -38,7 +38,7 @@ async def replace(administrator_id: UUID, hashes: list[str]) -> None:
 
 async def use_code(desk: Desk, administrator_id: UUID, code: str, *, now: datetime) -> bool:
     """Use up a code; False for one that is wrong or used already. Case, spaces and hyphens do not count."""
-    code = code.translate(_SPOKEN_ALIKE).upper()
+    code = code.translate(_SEPARATORS).upper()
     if len(code) != LENGTH or not set(code) <= set(ALPHABET):
         return False
     (hashed,) = await hashes_of(desk, administrator_id, [code])

@@ -46,9 +46,9 @@ from otae.store.states import GroupInvitationStatus as OrderStatus
 LOOK_EVERY: Final = timedelta(hours=1)
 LOOK_AGAIN: Final = timedelta(minutes=10)
 #: States of a group invitation in which the next wave can be added.
-BETWEEN: Final = (OrderStatus.READY, OrderStatus.SENDING)
+OPEN_FOR_A_WAVE: Final = (OrderStatus.READY, OrderStatus.SENDING)
 #: Reasons not to invite somebody that may pass.
-PASSING: Final = ("disabled", "no-email", "no-phone", "no-password", "pending")
+TEMPORARY_REASONS: Final = ("disabled", "no-email", "no-phone", "no-password", "pending")
 
 
 @dataclass
@@ -200,7 +200,7 @@ async def _add(row: Campaign, new: set[UUID], status: str) -> None:
 async def _reconsider_skipped(turn: Turn) -> None:
     """Let those be invited with the next wave who could not be before, such as people without a mail address."""
     order, after = turn.row.group_invitation, 0
-    skipped = GroupInvitee.filter(group_invitation_id=order.id, status="skipped", reason__in=PASSING)
+    skipped = GroupInvitee.filter(group_invitation_id=order.id, status="skipped", reason__in=TEMPORARY_REASONS)
     skipped = skipped.filter(missing_since=None, person_id__not_isnull=True)
     while page := await skipped.filter(number__gt=after).order_by("number").limit(BATCH).prefetch_related("person"):
         people = {each.person.id: each.person for each in page if each.person}
@@ -228,7 +228,7 @@ async def release(desk: Desk, row: Campaign, *, now: datetime) -> None:
         await people.update(status="waiting")
         order = await GroupInvitation.get(id=order_id)
         more = await GroupInvitee.exists(group_invitation_id=order_id, status="waiting")
-        if more and order.status in BETWEEN:
+        if more and order.status in OPEN_FOR_A_WAVE:
             started = {} if order.started_at else {"started_at": now}
             await groups.move(order, OrderStatus.EXPANDING, now=now, actor="otae", what="started", **started)
     row.next_wave_at = following

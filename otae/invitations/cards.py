@@ -27,7 +27,7 @@ from otae.store.records import about, note
 from otae.store.states import InvitationStatus
 
 #: Cards that are printed at once; each PIN takes 20 ms to be made.
-SHEET: Final = 24
+CARDS_AT_ONCE: Final = 24
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,9 @@ async def print_card(
 async def print_sheet(
     desk: Desk, order: GroupInvitation, *, now: datetime, actor: str, reach: Reach = EVERYBODY
 ) -> list[Card]:
-    """Return the next cards of a group invitation, up to `SHEET`: of those who wait and whose card was not printed."""
+    """Return the next `CARDS_AT_ONCE` cards of a group invitation: of those who wait and whose card was not printed."""
     printed = []
-    for invitation in await _unprinted(order, now, reach).limit(SHEET).prefetch_related("person"):
+    for invitation in await _unprinted(order, now, reach).limit(CARDS_AT_ONCE).prefetch_related("person"):
         try:
             printed.append(await print_card(desk, invitation, again=False, now=now, actor=actor))
         except (StaleState, NotAllowed, IntegrityError):

@@ -28,7 +28,7 @@ BATCH: Final = 500
 MAX_LINES: Final = 50_000
 #: Most columns that are kept, and lines that are shown before the columns are agreed to.
 MOST_COLUMNS: Final = 60
-PREVIEWED: Final = 5
+PREVIEW_LINES: Final = 5
 
 
 async def store_file(
@@ -153,7 +153,7 @@ def check_columns(row: GroupInvitation, columns: Mapping[str, int | None]) -> di
 
 async def preview(row: GroupInvitation, columns: Mapping[str, int], *, now: datetime) -> list[GroupInvitee]:
     """Return the first lines of a file as they would be read; nobody is looked up."""
-    lines = await GroupInvitee.filter(group_invitation_id=row.id, status=LISTED).order_by("number").limit(PREVIEWED)
+    lines = await GroupInvitee.filter(group_invitation_id=row.id, status=LISTED).order_by("number").limit(PREVIEW_LINES)
     context = await csv_columns.line_context(row, now=now, columns=columns)
     for line in lines:
         csv_columns.read(line, context)

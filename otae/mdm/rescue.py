@@ -1,8 +1,8 @@
 """Macs that get lost: whose certificate ends without renewal, whose profile was removed, or that do not connect.
 
 The clock marks them, which administrators are told of, and can invite their person again, bound to the same serial
-number: when the server property says so, and at most once for each Mac in `REST`. Nobody who is disabled is invited,
-no Mac that an administrator unenrolled, and no person's own Mac whose profile was removed.
+number: when the server property says so, and at most once for each Mac in `INVITE_AGAIN_AFTER`. Nobody who is disabled
+is invited, no Mac that an administrator unenrolled, and no person's own Mac whose profile was removed.
 """
 
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ IDENTITY, REMOVED, SILENT = "identity", "removed", "silent"
 #: Who invites by `invite_due`.
 ACTOR: Final = "otae"
 #: A Mac's person is invited again at most once in this time.
-REST: Final = timedelta(days=30)
+INVITE_AGAIN_AFTER: Final = timedelta(days=30)
 _BATCH: Final = 200
 #: Enrollments in trouble; what an administrator ended is none.
 _LOST: Final = Q(trouble__in=[IDENTITY, SILENT], status="enrolled") | Q(trouble=REMOVED, ended_by="profile")
@@ -69,8 +69,8 @@ async def invite_due(desk: Desk, *, now: datetime) -> int:
     if not await properties.flag("rescue.invite"):
         return 0
     allowed = _LOST & ~Q(trouble=REMOVED, ownership="employee")
-    rested = Q(device__rescued_at=None) | Q(device__rescued_at__lte=now - REST)
-    due = Enrollment.filter(allowed, rested, person__disabled=False, rehearsal=False)
+    not_lately = Q(device__rescued_at=None) | Q(device__rescued_at__lte=now - INVITE_AGAIN_AFTER)
+    due = Enrollment.filter(allowed, not_lately, person__disabled=False, rehearsal=False)
     rows = due.exclude(device__serial="").order_by("trouble_at", "id").limit(_BATCH)
     invited = 0
     for row in await rows.prefetch_related("device", "person", "session"):
@@ -86,7 +86,7 @@ async def invite_due(desk: Desk, *, now: datetime) -> int:
 
 
 async def invite_again(desk: Desk, row: TroubledRow, *, now: datetime, actor: str, reach: Reach = EVERYBODY) -> bool:
-    """Invite the person of ``row`` again for the same Mac; False when that was done within `REST`, or a link waits.
+    """Invite the person of ``row`` again for the same Mac; False when a link waits or that was done a short time ago.
 
     Args:
         row: With its device, person and session.
@@ -110,8 +110,8 @@ async def invite_again(desk: Desk, row: TroubledRow, *, now: datetime, actor: st
 
 async def _claim(row: Enrollment, now: datetime) -> None:
     """Take the Mac's one invitation of this time, in the transaction that makes it. Raises StaleState."""
-    rested = Q(rescued_at=None) | Q(rescued_at__lte=now - REST)
-    if await Device.filter(rested, id=row.device_id).update(rescued_at=now) != 1:
+    not_lately = Q(rescued_at=None) | Q(rescued_at__lte=now - INVITE_AGAIN_AFTER)
+    if await Device.filter(not_lately, id=row.device_id).update(rescued_at=now) != 1:
         raise StaleState(f"device {row.device_id} was rescued a short time ago")
     if not await Person.filter(id=row.person_id, disabled=False).exists():
         raise StaleState(f"person {row.person_id} was disabled")

@@ -100,7 +100,7 @@ async def test_sent_again_the_pin_of_a_card_is_printed_anew(desk: Desk) -> None:
 
 
 async def test_a_sheet_prints_each_card_of_a_group_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cards, "SHEET", 3)
+    monkeypatch.setattr(cards, "CARDS_AT_ONCE", 3)
     await crowd(5)
     row = await invited(desk, pin_channel="card")
     now = await database.now()

@@ -59,7 +59,7 @@ async def test_the_next_sensible_action_is_the_primary_one(
 async def test_the_cards_of_a_group_come_on_sheets(
     console: httpx2.AsyncClient, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("otae.invitations.cards.SHEET", 2)
+    monkeypatch.setattr("otae.invitations.cards.CARDS_AT_ONCE", 2)
     await crowd(3)
     row = await invited(site.desk, pin_channel="card")
     where = f"/admin/group-invitations/{row.id}"

@@ -164,7 +164,7 @@ async def _show(
     context: dict[str, object] = {
         "campaign": campaign,
         "cards_left": await cards.left_to_print(row, now=visit.now, reach=visit.reach),
-        "sheet": cards.SHEET,
+        "sheet": cards.CARDS_AT_ONCE,
         "form_id": new_form_id(),
         "schedule": schedule or ScheduleForm(),
         "given": csv_columns.shown,
