@@ -43,6 +43,12 @@ DIE_ACCEPTED = (
     HURRY + "; from otae.delivery.queue import worker; import os, signal\n"
     "worker.record_sent = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
 )
+#: … and: end no invitation.
+ENDS_NOTHING = (
+    HURRY + "; from otae.invitations import lifecycle\n"
+    "async def expire_due(now): return 0\n"
+    "lifecycle.expire_due = expire_due"
+)
 #: Die when the invitation is stored, before anybody is told.
 DIE_COMMITTED = (
     "import os, signal; from otae.store.desk import SilentBell\n"
