@@ -9,6 +9,9 @@ from otae.store.outage import POSTGRES_ERRORS, translate_driver_errors
 
 #: Seconds between two attempts to acquire a lock.
 _POLL_INTERVAL: Final = 0.2
+#: A statement that reads no rows and so takes no snapshot; it also closes a query that the driver left open, with the
+#: snapshot of that. An index that is made CONCURRENTLY waits until a transaction that has a snapshot ends.
+_WITHOUT_SNAPSHOT: Final = "SHOW transaction_read_only"
 
 
 class AdvisoryLock:
@@ -65,16 +68,15 @@ class AdvisoryLock:
 
     async def _acquire(self, connection: Any, *, pooled: bool, wait: bool) -> bool:  # noqa: ANN401 - the driver's own
         kind = "xact_" if pooled else ""
-        if pooled:
-            await connection.execute("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0")
         # Polled: a statement that waits for the lock would keep an index from being made CONCURRENTLY, which waits for
-        # every running statement, by the very process that holds the lock.
+        # every running statement, by the very process that holds the lock. It also waits for the end of every
+        # transaction in which a statement happened to run when it began to wait: each attempt has one of its own.
         while True:
+            if pooled:
+                await connection.execute("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0")
             taken = bool(await connection.fetchval(f"SELECT pg_try_advisory_{kind}lock($1)", self._key))
             if pooled:
-                # Ends the query above, whose snapshot would otherwise stay open with the transaction: an index that is
-                # made CONCURRENTLY waits for every older snapshot.
-                await connection.execute("SELECT 1")
+                await connection.execute(_WITHOUT_SNAPSHOT if taken else "ROLLBACK")
             if taken:
                 return True
             if not wait:
@@ -86,7 +88,7 @@ class AdvisoryLock:
         if self._connection is None or self._connection.is_closed():
             return False
         try:
-            await self._connection.execute("SELECT 1", timeout=5)  # `fetchval` would leave a snapshot open
+            await self._connection.execute(_WITHOUT_SNAPSHOT, timeout=5)
         except POSTGRES_ERRORS:
             self._connection.terminate()
             return False

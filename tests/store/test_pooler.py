@@ -15,6 +15,7 @@ from otae import app
 from otae.overview import doctor
 from otae.settings import Settings
 from otae.store import database, schema_check
+from otae.store.advisory import AdvisoryLock
 from otae.store.installation import open_desk
 from otae.store.keyring import new_master_key
 from otae.store.models import Counter
@@ -92,6 +93,47 @@ async def test_the_lock_of_the_clock_keeps_no_snapshot_from_vacuum(pooled: Setti
             assert (await get_connection("default").execute_query_dict(sql))[0]["number"] == 0
             assert await clock.try_acquire()
         assert (await get_connection("default").execute_query_dict(sql))[0]["number"] == 0
+
+
+async def test_who_waits_for_a_lock_keeps_no_transaction(pooled: Settings) -> None:
+    """An index that is made CONCURRENTLY by the process that holds the lock would wait for it without end."""
+    sql = (
+        "SELECT count(*) AS number FROM pg_stat_activity WHERE datname = current_database() "
+        "AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+    )
+    locks = [AdvisoryLock(database.credentials(pooled), 4711) for _ in range(2)]
+    async with locks[0] as first, locks[1] as second, database.connected(pooled, role="command"):
+        assert await first.acquire(wait=True)
+        waiting = asyncio.create_task(second.acquire(wait=True))
+        await asyncio.sleep(1)  # it has asked more than once
+        alone = False
+        for _ in range(100):
+            alone = alone or (await get_connection("default").execute_query_dict(sql))[0]["number"] == 1
+            await asyncio.sleep(0.013)
+        assert not waiting.done()
+        assert alone
+        waiting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await waiting
+
+
+async def test_asking_for_a_lock_that_is_held_holds_up_no_index(pooled: Settings) -> None:
+    async with AdvisoryLock(database.credentials(pooled), 4711) as lock, database.connected(pooled, role="command"):
+        assert await lock.acquire(wait=True)
+
+        async def ask() -> None:
+            while await lock.is_held():
+                pass
+
+        asking = asyncio.create_task(ask())
+        client = get_connection("default")
+        async with asyncio.timeout(120):
+            for number in range(300):
+                await client.execute_query(f"CREATE INDEX CONCURRENTLY made_{number} ON counter (failures)")
+        assert not asking.done()
+        asking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asking
 
 
 async def test_one_process_at_a_time_is_let_in(pooled: Settings) -> None:
